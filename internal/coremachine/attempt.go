@@ -1,0 +1,106 @@
+package coremachine
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+
+	"coremachine/internal/handlers"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// taskEnd is an attempt's end with what is needed to turn it into a failure.
+type taskEnd struct {
+	state.TaskEnd
+	retry    state.Backoff
+	failures int // before this attempt
+}
+
+// fail makes the end an unsuccessful one: to be tried again, or final when retries are spent or cannot help.
+func (e *taskEnd) fail(err, cause error) {
+	e.Result = nil
+	e.Code, e.Outcome = classify(err, cause)
+	e.Error = state.CleanText(failureText(err, e.Code))
+	failures := e.failures + 1
+	if e.Outcome == state.OutcomePermanent || e.retry.Exhausted(failures) {
+		e.Status = state.TaskFailed
+		return
+	}
+	e.Status = state.TaskQueued
+	e.Delay = e.retry.Delay(failures, rand.Float64())
+	if d, ok := handlers.RetryDelay(err); ok {
+		e.Delay = d
+	}
+}
+
+// failureText is what users read: the handler's own words, without the engine's operation names.
+func failureText(err error, code state.Code) string {
+	var known *state.Error
+	if code != state.CodeTaskError && errors.As(err, &known) && known.Msg != "" {
+		if known.Err != nil {
+			return known.Msg + ": " + known.Err.Error()
+		}
+		return known.Msg
+	}
+	return err.Error()
+}
+
+// classify tells what an error of an attempt means. The deadline counts only where the handler's error may come of it.
+func classify(err, cause error) (state.Code, state.Outcome) {
+	if errors.Is(cause, errDeadline) && (errors.Is(err, errDeadline) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		return state.CodeTimeout, state.OutcomeTimeout
+	}
+	if handlers.IsPermanent(err) {
+		return state.CodePermanent, state.OutcomePermanent
+	}
+	switch state.CodeOf(err) {
+	case state.CodePanic:
+		return state.CodePanic, state.OutcomePanic
+	case state.CodeInvalidResult:
+		return state.CodeInvalidResult, state.OutcomeInvalid
+	case state.CodeResultTooLarge:
+		return state.CodeResultTooLarge, state.OutcomeTooLarge
+	case state.CodeInputTooLarge:
+		return state.CodeInputTooLarge, state.OutcomePermanent
+	case state.CodePlanner:
+		return state.CodePlanner, state.OutcomePermanent
+	}
+	return state.CodeTaskError, state.OutcomeError
+}
+
+// flushEnds books a batch. Data that the database refuses makes the batch fail whole: it is halved until the culprit stands
+// alone and becomes a failed attempt, so that no neighbour suffers.
+func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) error {
+	batch := make([]state.TaskEnd, len(ends))
+	for i := range ends {
+		batch[i] = ends[i].TaskEnd
+	}
+	moved, err := m.store.Complete(ctx, s.worker, batch)
+	if err == nil {
+		m.wake(moved)
+		return nil
+	}
+	if state.CodeOf(err) != state.CodeInvalid {
+		if state.CodeOf(err) != state.CodeUnavailable {
+			m.log.Error("completions were not booked", keys.Count, len(ends), keys.Error, err)
+		}
+		return err
+	}
+	if len(ends) > 1 {
+		half := len(ends) / 2
+		for _, part := range [][]taskEnd{ends[:half], ends[half:]} {
+			if _, err := retry(ctx, func() (struct{}, error) { return struct{}{}, m.flushEnds(ctx, s, part) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if ends[0].Status != state.TaskCompleted {
+		m.log.Error("a failure could not be stored", keys.JobID, ends[0].JobID, keys.Error, err)
+		return err
+	}
+	culprit := ends[0]
+	culprit.fail(state.Errorf(state.CodeInvalidResult, "coremachine.flushEnds", "the database refused the result"), nil)
+	return m.flushEnds(ctx, s, []taskEnd{culprit})
+}

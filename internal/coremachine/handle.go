@@ -1,0 +1,97 @@
+package coremachine
+
+import (
+	"context"
+	"time"
+
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// Handle does the work that a message names and returns when it is booked. nil asks the transport to acknowledge: the work is
+// done, or another process holds it, or it is of the past. An error asks for redelivery: its code is CodeUnavailable.
+//
+// When ctx ends first the work goes on in the process, held by its lease; the redelivery finds it and is acknowledged.
+func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
+	s := m.session.Load()
+	if s == nil || s.draining.Load() {
+		return state.Errorf(state.CodeUnavailable, "coremachine.Handle", "this process has no lease to work under")
+	}
+	key := workKey{msg.JobID, msg.MessageID}
+	h, fresh := s.take(key)
+	if fresh {
+		m.work.Go(func() {
+			defer s.drop(key, h)
+			h.err = m.process(s, h, msg)
+		})
+	} else if h.claimed.Load() {
+		return nil
+	}
+	select {
+	case <-h.done:
+		return h.err
+	case <-ctx.Done():
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the work is not over yet", context.Cause(ctx))
+	}
+}
+
+func (m *Machine) process(s *session, h *holding, msg state.Message) error {
+	claimed := make(chan error, 1)
+	s.claims.add(h.ctx, msg, func(held *state.Held, err error) {
+		if held != nil {
+			h.Held, h.at = *held, time.Now()
+			h.claimed.Store(true)
+		}
+		claimed <- err
+	})
+	if err := <-claimed; err != nil {
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the message could not be claimed", err)
+	}
+	if !h.claimed.Load() {
+		return nil
+	}
+	if h.StageGen != h.Gen {
+		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
+	}
+	switch h.Kind {
+	case state.KindPlan:
+		return m.plan(s, h)
+	case state.KindTasks:
+		return m.run(s, h)
+	case state.KindFinish:
+		return m.finish(s, h)
+	case state.KindStop:
+		return m.stopJob(s, h)
+	}
+	return nil
+}
+
+// must repeats a transition until the database answers or the lease ends, and wakes whoever waits for what it moved. What
+// fails for good is logged: the row stays held, and so is freed with the lease at the latest.
+func (m *Machine) must(s *session, fn func() (state.Moved, error)) error {
+	moved, err := retry(s.ctx, fn)
+	if err != nil {
+		if s.ctx.Err() == nil {
+			m.log.Error("a transition failed", keys.Error, err)
+		}
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the transition was not booked", err)
+	}
+	m.wake(moved)
+	return nil
+}
+
+func (m *Machine) flushClaims(ctx context.Context, s *session, msgs []state.Message) ([]*state.Held, error) {
+	held, err := m.store.Claim(ctx, s.worker, msgs)
+	if err != nil {
+		return nil, err
+	}
+	byKey := make(map[workKey]*state.Held, len(held))
+	for i := range held {
+		byKey[workKey{held[i].JobID, held[i].MessageID}] = &held[i]
+	}
+	answers := make([]*state.Held, len(msgs))
+	for i := range msgs {
+		answers[i] = byKey[workKey{msgs[i].JobID, msgs[i].MessageID}]
+	}
+	return answers, nil
+}

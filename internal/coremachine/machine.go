@@ -1,0 +1,251 @@
+package coremachine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
+
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+// Config makes a Machine. Jobs, Handlers, Store and Log are required.
+type Config struct {
+	Jobs     map[string]define.Job
+	Handlers map[string]handlers.Handler
+	Deps     handlers.Deps
+	Store    Store
+	Log      *slog.Logger
+	Wake     func(state.Queue) // called after a commit that wrote messages; must not block; nil: nobody is woken
+	JobEnded func(state.JobID) // called after a commit that ended a job; must not block; nil: nobody is told
+	Build    string            // shown with the worker
+
+	MaxRunning int           // handlers in flight at once; 0: 256
+	Lease      time.Duration // 0: 15 s
+	Renew      time.Duration // 0: 5 s
+	Grace      time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
+	Budget     time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
+	Drain      time.Duration // Stop lets handlers run on for it; 0: 10 s
+}
+
+func (c *Config) defaults() {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.Lease, 15*time.Second)
+	set(&c.Renew, 5*time.Second)
+	set(&c.Grace, 5*time.Second)
+	set(&c.Budget, time.Second)
+	set(&c.Drain, 10*time.Second)
+	if c.MaxRunning == 0 {
+		c.MaxRunning = 256
+	}
+	if c.Wake == nil {
+		c.Wake = func(state.Queue) {}
+	}
+	if c.JobEnded == nil {
+		c.JobEnded = func(state.JobID) {}
+	}
+}
+
+// Machine is the engine of one process. Start gives it a lease; until it has one it claims nothing.
+type Machine struct {
+	cfg   Config
+	store Store
+	log   *slog.Logger
+	slots *semaphore.Weighted
+
+	session atomic.Pointer[session]
+	stop    context.CancelCauseFunc
+	loops   sync.WaitGroup
+	work    sync.WaitGroup
+	deaf    atomic.Int64
+	running atomic.Int64
+}
+
+// Reasons why a handler's context ended.
+var (
+	errLeaseLost = errors.New("the lease of this process ended")
+	errShutdown  = errors.New("this process is shutting down")
+	errCancelled = errors.New("the job was cancelled")
+	errDeadline  = errors.New("the attempt passed its deadline")
+)
+
+// New makes a Machine that does nothing yet.
+func New(cfg Config) *Machine {
+	cfg.defaults()
+	return &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: semaphore.NewWeighted(int64(cfg.MaxRunning))}
+}
+
+// Start opens a lease as soon as the database is there, and renews it until Stop. It does not wait.
+func (m *Machine) Start(ctx context.Context) {
+	ctx, m.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	m.loops.Go(func() { m.keepLease(ctx) })
+	m.loops.Go(func() { m.freeLost(ctx) })
+}
+
+// Stop lets running handlers end for the configured time, ends their contexts, and puts back what this process still holds.
+// The caller stops receiving first.
+func (m *Machine) Stop(ctx context.Context) error {
+	if m.stop == nil {
+		return nil
+	}
+	if s := m.session.Load(); s != nil {
+		s.draining.Store(true)
+	}
+	drain, cancel := context.WithTimeout(ctx, m.cfg.Drain)
+	defer cancel()
+	m.wait(drain)
+	m.stop(errShutdown)
+	end, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	m.wait(end)
+	m.loops.Wait()
+	s := m.session.Swap(nil)
+	if s == nil {
+		return nil
+	}
+	s.end(errShutdown)
+	s.wait()
+	moved, err := m.store.ReleaseWorker(ctx, s.worker)
+	if err == nil {
+		m.wake(moved)
+	}
+	return err
+}
+
+func (m *Machine) wait(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		m.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// Ready tells whether the process holds a lease and so may claim work.
+func (m *Machine) Ready() bool { return m.session.Load() != nil }
+
+// Running is how many handlers run now, and Deaf how many did not return when their context ended and were given up.
+func (m *Machine) Running() int { return int(m.running.Load()) }
+
+// Deaf is how many handlers were given up and have not returned yet.
+func (m *Machine) Deaf() int { return int(m.deaf.Load()) }
+
+// wake tells whoever waits on the queues, and for the jobs, that a commit moved.
+func (m *Machine) wake(moved state.Moved) {
+	for i, due := range moved.Queues {
+		if due {
+			m.cfg.Wake(state.Queue(i + 1))
+		}
+	}
+	for _, id := range moved.Jobs {
+		m.cfg.JobEnded(id)
+	}
+}
+
+// session is one lease: a worker id, what it holds, and the group commits made in its name.
+type session struct {
+	worker   uuid.UUID
+	ctx      context.Context
+	end      context.CancelCauseFunc
+	draining atomic.Bool
+
+	mu      sync.Mutex
+	holding map[workKey]*holding
+
+	claims *batcher[state.Message, *state.Held]
+	ends   *batcher[taskEnd, struct{}]
+}
+
+type workKey struct {
+	job     state.JobID
+	message int64
+}
+
+// holding is a message that this process works on, from before its claim to after its last completion.
+type holding struct {
+	state.Held
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	done    chan struct{} // closed when the work is over, err is set before
+	err     error
+	claimed atomic.Bool
+	at      time.Time // when the claim was answered, by the process's clock
+}
+
+func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
+	s := &session{worker: worker, holding: map[workKey]*holding{}}
+	s.ctx, s.end = context.WithCancelCause(ctx)
+	s.claims = startBatcher(s.ctx, 2, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
+		return m.flushClaims(ctx, s, msgs)
+	})
+	s.ends = startBatcher(s.ctx, 2, 500, func(ctx context.Context, ends []taskEnd) ([]struct{}, error) {
+		return make([]struct{}, len(ends)), m.flushEnds(ctx, s, ends)
+	})
+	return s
+}
+
+func (s *session) wait() {
+	s.claims.wg.Wait()
+	s.ends.wg.Wait()
+}
+
+// take registers a message's work, or returns the one that is under way.
+func (s *session) take(key workKey) (h *holding, fresh bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h, ok := s.holding[key]; ok {
+		return h, false
+	}
+	h = &holding{done: make(chan struct{})}
+	h.ctx, h.cancel = context.WithCancelCause(s.ctx)
+	s.holding[key] = h
+	return h, true
+}
+
+func (s *session) drop(key workKey, h *holding) {
+	h.cancel(nil)
+	s.mu.Lock()
+	delete(s.holding, key)
+	s.mu.Unlock()
+	close(h.done)
+}
+
+// cancelJob ends the contexts of a job's handlers in this process.
+func (s *session) cancelJob(id state.JobID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, h := range s.holding {
+		if key.job == id && h.claimed.Load() && h.Kind != state.KindStop {
+			h.cancel(errCancelled)
+		}
+	}
+}
+
+func (s *session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.holding) == 0
+}
+
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}

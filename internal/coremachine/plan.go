@@ -1,0 +1,201 @@
+package coremachine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// planChunk bounds one transaction of a plan: inputs, and their bytes.
+const (
+	planChunk      = 10_000
+	planChunkBytes = 8 << 20
+)
+
+// plan writes the tasks of a stage. It may be cut off anywhere: planned is where the next claim resumes.
+func (m *Machine) plan(s *session, h *holding) error {
+	job, ok := m.cfg.Jobs[h.JobType]
+	if !ok {
+		return m.park(s, h)
+	}
+	if h.Skip {
+		return m.must(s, func() (state.Moved, error) { return m.store.PlanSkip(s.ctx, s.worker, h.Held) })
+	}
+	err := m.planTasks(s, h, job)
+	switch {
+	case err == nil:
+		return m.must(s, func() (state.Moved, error) { return m.store.PlanEnd(s.ctx, s.worker, h.Held) })
+	case errors.Is(err, errFenced):
+		return nil
+	case h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
+		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+	case state.CodeOf(err) == state.CodeUnavailable:
+		return m.giveUp(s, h, err)
+	}
+	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName, keys.Error, err)
+	f := state.Failure{Code: state.CodePlanner, Message: failureText(err, state.CodePlanner), Stage: h.StageName}
+	if code := state.CodeOf(err); code == state.CodeInputTooLarge {
+		f.Code = code
+	}
+	return m.must(s, func() (state.Moved, error) { return m.store.PlanFail(s.ctx, s.worker, h.Held, f) })
+}
+
+// errFenced says that the message is no longer this process's.
+var errFenced = errors.New("the message is held by another")
+
+func (m *Machine) planTasks(s *session, h *holding, job define.Job) error {
+	if h.Shape == state.FanOut {
+		return m.planInputs(s, h, job)
+	}
+	total := h.Expected
+	if h.Shape == state.MatchPrevious {
+		total = h.SourceTotal
+	}
+	for h.Planned < total {
+		n := min(planChunk, total-h.Planned)
+		landed, err := retry(h.ctx, func() (bool, error) { return m.store.PlanPure(h.ctx, s.worker, h.Held, n) })
+		if err != nil {
+			return err
+		}
+		if !landed {
+			return errFenced
+		}
+		h.Planned += n
+	}
+	return nil
+}
+
+func (m *Machine) planInputs(s *session, h *holding, job define.Job) error {
+	stages := job.Stages()
+	if h.Stage >= len(stages) || stages[h.Stage].Name != h.StageName {
+		return state.Errorf(state.CodePlanner, "coremachine.plan", "the running build has no stage %s at place %d", h.StageName, h.Stage)
+	}
+	_, raw, err := m.store.Job(h.ctx, h.JobID)
+	if err != nil {
+		return err
+	}
+	params, err := job.Parse(raw)
+	if err != nil {
+		return err
+	}
+	source := stages[stages[h.Stage].Source].Name
+	skip, chunk, size := h.Planned, [][]byte(nil), 0
+	flush := func() error {
+		landed, err := retry(h.ctx, func() (bool, error) { return m.store.PlanInputs(h.ctx, s.worker, h.Held, chunk) })
+		if err == nil && !landed {
+			err = errFenced
+		}
+		h.Planned += len(chunk)
+		chunk, size = chunk[:0], 0
+		return err
+	}
+	for result, err := range m.newLineage(h, job).results(h.ctx, source) {
+		if err != nil {
+			return err
+		}
+		for input, err := range job.FanOut(params, h.Stage, result) {
+			if err != nil {
+				return fmt.Errorf("result %d of stage %s: %w", result.Index, source, err)
+			}
+			if skip > 0 { // written before a crash
+				skip--
+				continue
+			}
+			chunk, size = append(chunk, input), size+len(input)
+			if len(chunk) < planChunk && size < planChunkBytes {
+				continue
+			}
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(chunk) == 0 {
+		return nil
+	}
+	return flush()
+}
+
+// finish computes a job's result and ends it.
+func (m *Machine) finish(s *session, h *holding) error {
+	job, ok := m.cfg.Jobs[h.JobType]
+	if !ok {
+		return m.park(s, h)
+	}
+	result, err := m.jobResult(h, job)
+	if err == nil {
+		return m.must(s, func() (state.Moved, error) { return m.store.Finish(s.ctx, s.worker, h.Held, result) })
+	}
+	if h.ctx.Err() != nil && s.ctx.Err() == nil {
+		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+	}
+	if state.CodeOf(err) == state.CodeUnavailable {
+		return m.giveUp(s, h, err)
+	}
+	f := state.Failure{Code: state.CodeOf(err), Message: failureText(err, state.CodeOf(err))}
+	if f.Code != state.CodeResultTooLarge && f.Code != state.CodeInvalidResult {
+		f.Code = state.CodePlanner
+	}
+	return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
+}
+
+func (m *Machine) jobResult(h *holding, job define.Job) ([]byte, error) {
+	_, raw, err := m.store.Job(h.ctx, h.JobID)
+	if err != nil {
+		return nil, err
+	}
+	params, err := job.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return job.Result(h.ctx, params, m.jobLineage(h.JobID))
+}
+
+// Waits of a message whose type the running build does not know: another build may be on its way.
+const (
+	parkFirst = 30 * time.Second
+	parkCap   = 5 * time.Minute
+	parkLimit = time.Hour
+)
+
+// park puts back a message whose type this build does not know, and after an hour fails what it stands for.
+func (m *Machine) park(s *session, h *holding) error {
+	parked := time.Duration(0)
+	if !h.ParkedSince.IsZero() {
+		parked = h.ClaimedAt.Sub(h.ParkedSince)
+	}
+	name := h.TaskType
+	if _, ok := m.cfg.Jobs[h.JobType]; !ok {
+		name = h.JobType
+	}
+	if parked < parkLimit {
+		delay := min(max(parkFirst, parked), parkCap) // waiting as long again doubles it
+		m.log.Warn("a type is not known to this build; its work waits", keys.JobID, h.JobID, keys.TaskType, name)
+		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, delay, name) })
+	}
+	f := state.Failure{Code: state.CodeUnknownTaskType, Stage: h.StageName, Message: fmt.Sprintf("no running build knew %q for %s", name, parkLimit)}
+	if h.Kind != state.KindTasks {
+		return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
+	}
+	return m.failAll(s, h, f)
+}
+
+// failAll ends every task that a message covers with the same failure.
+func (m *Machine) failAll(s *session, h *holding, f state.Failure) error {
+	tasks, err := retry(s.ctx, func() ([]state.Covered, error) { return m.store.Covered(s.ctx, h.Held) })
+	if err != nil {
+		return m.giveUp(s, h, err)
+	}
+	ends := make([]state.TaskEnd, len(tasks))
+	for i, t := range tasks {
+		ends[i] = state.TaskEnd{
+			JobID: h.JobID, MessageID: h.MessageID, Attempt: h.Attempt, Stage: h.Stage, Gen: h.Gen, Index: t.Index,
+			Status: state.TaskFailed, Outcome: state.OutcomePermanent, Code: f.Code, Error: f.Message, StartedAt: h.ClaimedAt,
+		}
+	}
+	return m.must(s, func() (state.Moved, error) { return m.store.Complete(s.ctx, s.worker, ends) })
+}

@@ -1,0 +1,190 @@
+package coremachine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// bundle is a held range of tasks with what its attempts share.
+type bundle struct {
+	m       *Machine
+	s       *session
+	h       *holding
+	job     define.Job
+	handler handlers.Handler
+	params  define.Params
+	lineage *lineage
+	open    sync.WaitGroup // attempts, until they are booked
+}
+
+// run runs the tasks that a held message covers and returns when each is booked, handed back or fenced out.
+func (m *Machine) run(s *session, h *holding) error {
+	job, known := m.cfg.Jobs[h.JobType]
+	handler, knownTask := m.cfg.Handlers[h.TaskType]
+	if !known || !knownTask {
+		return m.park(s, h)
+	}
+	b := &bundle{m: m, s: s, h: h, job: job, handler: handler, lineage: m.newLineage(h, job)}
+	tasks, err := b.load()
+	if err != nil {
+		return m.giveUp(s, h, err)
+	}
+	if len(tasks) == 0 {
+		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
+	}
+	b.runAll(tasks)
+	b.open.Wait()
+	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {
+		// Cancelled: what is left of the message goes to the stop.
+		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+	}
+	return nil
+}
+
+// giveUp puts a message back when what it needs cannot be read now.
+func (m *Machine) giveUp(s *session, h *holding, cause error) error {
+	m.log.Error("a message was put back", keys.JobID, h.JobID, keys.Stage, h.StageName, keys.Error, cause)
+	return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, time.Second, "") })
+}
+
+// load finds the tasks and the parameters. A fresh message of computed inputs covers its whole range: nothing is read.
+func (b *bundle) load() ([]state.Covered, error) {
+	h := b.h
+	_, raw, err := b.m.store.Job(h.ctx, h.JobID)
+	if err != nil {
+		return nil, err
+	}
+	if b.params, err = b.job.Parse(raw); err != nil {
+		return nil, err
+	}
+	if h.Attempt == 1 && h.Shape.Pure() && h.TasksLeft == h.Count {
+		tasks := make([]state.Covered, h.Count)
+		for i := range tasks {
+			tasks[i].Index = h.First + i
+		}
+		return tasks, nil
+	}
+	return b.m.store.Covered(h.ctx, h.Held)
+}
+
+// runAll starts the tasks in index order as slots come free. A bundle that takes long hands its unstarted rest back.
+func (b *bundle) runAll(tasks []state.Covered) {
+	for i := range tasks {
+		weight := int64(1)
+		if tasks[i].Losses >= 2 {
+			weight = int64(b.m.cfg.MaxRunning) // it may be what kills processes: it runs alone
+		}
+		if i > 0 && time.Since(b.h.at) > b.m.cfg.Budget && b.handBack(tasks[i:]) {
+			return
+		}
+		if b.m.slots.Acquire(b.h.ctx, weight) != nil {
+			return
+		}
+		if b.h.ctx.Err() != nil {
+			b.m.slots.Release(weight)
+			return
+		}
+		b.open.Add(1)
+		go b.attempt(tasks[i], weight)
+	}
+}
+
+func (b *bundle) handBack(rest []state.Covered) bool {
+	err := b.m.must(b.s, func() (state.Moved, error) {
+		return b.m.store.HandBack(b.s.ctx, b.s.worker, b.h.Held, rest[0].Index, len(rest))
+	})
+	return err == nil
+}
+
+// attempt runs one attempt of one task. Its end is taken once: from the handler, or, when that stays deaf to its context, a
+// grace after the context ended.
+func (b *bundle) attempt(t state.Covered, weight int64) {
+	var once sync.Once
+	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
+	ctx, cancel := context.WithTimeoutCause(b.h.ctx, b.handler.Timeout(), errDeadline)
+	take := func(result []byte, err error) (first bool) {
+		once.Do(func() {
+			first = true
+			cause := context.Cause(ctx)
+			b.m.slots.Release(weight)
+			b.end(t, started, result, err, cause)
+		})
+		return first
+	}
+	b.m.running.Add(1)
+	watch := context.AfterFunc(ctx, func() {
+		if !sleep(context.Background(), b.m.cfg.Grace/2) {
+			return
+		}
+		if take(nil, context.Cause(ctx)) {
+			b.m.deaf.Add(1)
+			b.m.log.Warn("a handler did not return when its context ended; it was given up", b.logArgs(t)...)
+		}
+	})
+	result, err := b.call(ctx, t)
+	watch()
+	if !take(result, err) {
+		b.m.deaf.Add(-1)
+	}
+	cancel()
+	b.m.running.Add(-1)
+}
+
+func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
+	h := b.h
+	input := t.Input
+	if h.Shape.Pure() {
+		var err error
+		if input, err = b.job.Input(b.params, h.Stage, t.Index); err != nil {
+			return nil, err
+		}
+	}
+	emitted := 0
+	task := handlers.NewTask(handlers.TaskSpec{
+		JobID: h.JobID, JobType: h.JobType, Stage: h.StageName, StageNumber: h.Stage, Gen: h.Gen, Index: t.Index,
+		Attempt: h.Attempt, Failures: t.Failures, Total: h.Total, Params: b.params.Canonical, Deps: b.m.cfg.Deps,
+		Key:     state.IdempotencyKey(h.JobID, h.Stage, h.Gen, t.Index),
+		Log:     b.m.log.With(b.logArgs(t)...),
+		Lineage: b.lineage.of(t.Index),
+		Emit: func(ctx context.Context, part []byte) error {
+			landed, err := b.m.store.EmitPart(ctx, b.s.worker, h.Held, t.Index, emitted, part)
+			if err == nil && !landed {
+				err = errLeaseLost
+			}
+			emitted++
+			return err
+		},
+	})
+	return b.handler.Run(ctx, task, input)
+}
+
+func (b *bundle) logArgs(t state.Covered) []any {
+	return []any{
+		keys.JobID, b.h.JobID, keys.JobType, b.h.JobType, keys.Stage, b.h.StageName, keys.Index, t.Index, keys.Attempt, b.h.Attempt,
+	}
+}
+
+// end books how an attempt ended. One whose process is going away, or whose job is being stopped, is not booked: its
+// message goes back, and the next claim or the stop decides.
+func (b *bundle) end(t state.Covered, started time.Time, result []byte, err, cause error) {
+	if err != nil && (errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) || errors.Is(cause, errCancelled)) {
+		b.open.Done()
+		return
+	}
+	h := b.h
+	end := taskEnd{TaskEnd: state.TaskEnd{
+		JobID: h.JobID, MessageID: h.MessageID, Attempt: h.Attempt, Stage: h.Stage, Gen: h.Gen, Index: t.Index,
+		Status: state.TaskCompleted, Result: result, StartedAt: started,
+	}, retry: b.handler.Retry(), failures: t.Failures}
+	if err != nil {
+		end.fail(err, cause)
+	}
+	b.s.ends.add(b.s.ctx, end, func(struct{}, error) { b.open.Done() })
+}

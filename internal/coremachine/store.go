@@ -1,0 +1,50 @@
+package coremachine
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"coremachine/internal/state"
+)
+
+// Store is the storage that the engine needs. internal/repo is it; tests put a fault-injecting one before it. Every method
+// that changes state is one transaction, and may be repeated blindly after a lost answer.
+type Store interface {
+	Submit(ctx context.Context, g state.Graph) (created bool, moved state.Moved, err error)
+	Rerun(ctx context.Context, g state.Graph, from []state.JobStatus) (attempt int, landed bool, moved state.Moved, err error)
+	Brief(ctx context.Context, id state.JobID) (state.JobBrief, error)
+	Cancel(ctx context.Context, id state.JobID) (status state.JobStatus, stopping bool, moved state.Moved, err error)
+
+	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)
+	Covered(ctx context.Context, h state.Held) ([]state.Covered, error)
+	Complete(ctx context.Context, worker uuid.UUID, ends []state.TaskEnd) (state.Moved, error)
+	Drop(ctx context.Context, worker uuid.UUID, h state.Held) error
+	Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error)
+	HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error)
+
+	PlanPure(ctx context.Context, worker uuid.UUID, h state.Held, count int) (landed bool, err error)
+	PlanInputs(ctx context.Context, worker uuid.UUID, h state.Held, inputs [][]byte) (landed bool, err error)
+	PlanEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
+	PlanSkip(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
+	PlanFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
+	Finish(ctx context.Context, worker uuid.UUID, h state.Held, result []byte) (state.Moved, error)
+	FinishFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
+
+	StopState(ctx context.Context, id state.JobID) (s state.Stopping, found bool, err error)
+	StopWork(ctx context.Context, id state.JobID, includeHeld bool) (n int, err error)
+	StopEnd(ctx context.Context, worker uuid.UUID, h state.Held) (ended bool, moved state.Moved, err error)
+
+	OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error
+	RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error)
+	StoppingJobs(ctx context.Context, worker uuid.UUID) ([]state.JobID, error)
+	FreeLost(ctx context.Context) (freed int, moved state.Moved, err error)
+	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
+
+	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
+	Predecessors(ctx context.Context, id state.JobID, stage, first, count int) (map[int][]byte, error)
+	Results(ctx context.Context, id state.JobID, stage string) iter.Seq2[state.StoredPart, error]
+	EmitPart(ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte) (landed bool, err error)
+}

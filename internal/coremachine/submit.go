@@ -1,0 +1,155 @@
+package coremachine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+// Submit starts a run of a job, or finds that it is there: the same type and parameters are the same job. A failed or
+// cancelled job runs again; a completed one only when Rerun asks for it. Nothing is written before every check has passed.
+//
+// Errors: CodeUnknownJobType, CodeMalformed, CodeInvalid with the fields at fault, CodeTooLarge, CodeConflict while the job is
+// being stopped, CodeUnavailable.
+func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, error) {
+	job, ok := m.cfg.Jobs[req.Type]
+	if !ok {
+		return SubmitResult{}, state.Errorf(state.CodeUnknownJobType, "coremachine.Submit", "Unknown job type: %s. Available: [%s]",
+			req.Type, strings.Join(slices.Sorted(maps.Keys(m.cfg.Jobs)), ", "))
+	}
+	params, err := job.Parse(req.Body)
+	if err != nil {
+		return SubmitResult{}, err
+	}
+	if err := job.Preflight(ctx, params, m.cfg.Deps); err != nil {
+		return SubmitResult{}, err
+	}
+	g, err := m.graph(req, job, params)
+	if err != nil {
+		return SubmitResult{}, err
+	}
+	res := SubmitResult{JobID: g.JobID, Status: state.JobQueued, Attempt: 1, Parameters: params.Canonical}
+	if req.DryRun {
+		res.Plan = planned(g)
+		return res, nil
+	}
+	created, moved, err := m.store.Submit(ctx, g)
+	if err != nil {
+		return SubmitResult{}, err
+	}
+	if created {
+		m.wake(moved)
+		res.Created, res.Started = true, true
+		return res, nil
+	}
+	return m.resubmit(ctx, req, g, res)
+}
+
+func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph, res SubmitResult) (SubmitResult, error) {
+	from := []state.JobStatus{state.JobFailed, state.JobCancelled}
+	if req.Rerun {
+		from = append(from, state.JobCompleted, state.JobCompletedWithErrors)
+	}
+	brief, err := m.store.Brief(ctx, g.JobID)
+	if err != nil {
+		return SubmitResult{}, err
+	}
+	if slices.Contains(from, brief.Status) {
+		attempt, landed, moved, err := m.store.Rerun(ctx, g, from)
+		if err != nil {
+			return SubmitResult{}, err
+		}
+		if landed {
+			m.wake(moved)
+			res.Attempt, res.Started = attempt, true
+			return res, nil
+		}
+		if brief, err = m.store.Brief(ctx, g.JobID); err != nil { // somebody else was first
+			return SubmitResult{}, err
+		}
+	}
+	if brief.Stopping {
+		return SubmitResult{}, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is being stopped; submit it again when it has ended")
+	}
+	if req.Rerun && !brief.Status.Ended() {
+		return SubmitResult{}, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is %s; it can be run again when it has ended", brief.Status)
+	}
+	res.Status, res.Attempt = brief.Status, brief.Attempt
+	return res, nil
+}
+
+// graph is the job as rows: the stages as declared now, with all that parameters alone decide.
+func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params) (g state.Graph, err error) {
+	defer func() { // counts and skip conditions are user code
+		if p := recover(); p != nil {
+			err = state.Errorf(state.CodePlanner, "coremachine.Submit", "the job's declaration panicked: %v", p)
+		}
+	}()
+	g = state.Graph{
+		JobID: state.NewJobID(req.Type, params.Canonical), JobType: req.Type, Params: params.Canonical,
+		HasResult: job.HasResult(), Traceparent: req.Traceparent, By: req.By,
+	}
+	for i, spec := range job.Stages() {
+		s := state.GraphStage{
+			Name: spec.Name, TaskType: spec.TaskType, Kind: spec.Kind, Queue: state.QueueTasks, Skip: job.Skip(params, i),
+			Expected: job.Count(params, i), Window: spec.Window, Bundle: spec.Bundle, Tolerance: job.Tolerance(),
+		}
+		if h, ok := m.cfg.Handlers[spec.TaskType]; ok {
+			s.Queue = h.Queue()
+		}
+		if s.Window == 0 {
+			s.Window = state.DefaultWindow
+		}
+		for _, d := range spec.DependsOn {
+			s.DependsOn = append(s.DependsOn, int16(d))
+		}
+		g.Stages = append(g.Stages, s)
+	}
+	if len(g.Stages) == 0 {
+		return g, state.Errorf(state.CodeInternal, "coremachine.Submit", "the job %s has no stages", req.Type)
+	}
+	return g, nil
+}
+
+// planned is what a dry run tells: the tasks of each stage where parameters alone decide.
+func planned(g state.Graph) []PlannedStage {
+	stages := make([]PlannedStage, len(g.Stages))
+	for i, s := range g.Stages {
+		stages[i] = PlannedStage{Name: s.Name, Skipped: s.Skip}
+		total := s.Expected
+		if s.Kind == state.MatchPrevious && len(s.DependsOn) == 1 {
+			if p := stages[s.DependsOn[0]]; p.Tasks != nil {
+				total = *p.Tasks
+			}
+		}
+		if s.Skip {
+			total = 0
+		}
+		if total >= 0 {
+			stages[i].Tasks = &total
+		}
+	}
+	return stages
+}
+
+// Cancel asks for a job to be stopped: queued work ends at once, handlers are told to stop. A job that has ended, otherwise than
+// by being cancelled, is an Error with CodeConflict; one that is being stopped already is not.
+func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
+	status, stopping, moved, err := m.store.Cancel(ctx, id)
+	if err != nil {
+		return err
+	}
+	m.wake(moved)
+	if s := m.session.Load(); s != nil && stopping {
+		s.cancelJob(id)
+	}
+	if !stopping || status.Ended() && status != state.JobCancelled {
+		return state.Errorf(state.CodeConflict, "coremachine.Cancel", "%s", fmt.Sprintf("the job has ended: it is %s", status))
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+package coremachine
+
+import (
+	"encoding/json"
+
+	"coremachine/internal/state"
+)
+
+// SubmitRequest asks for a run of a job.
+type SubmitRequest struct {
+	Type        string
+	Body        []byte // parameters as JSON; empty: all defaults
+	Rerun       bool   // run a completed job again
+	DryRun      bool   // check and plan, write nothing
+	Traceparent string // W3C trace context; empty: none
+	By          string // who asks, for the timeline
+}
+
+// SubmitResult says what a submit found or started.
+type SubmitResult struct {
+	JobID      state.JobID
+	Status     state.JobStatus
+	Attempt    int
+	Created    bool            // the job is new
+	Started    bool            // this call started a run
+	Parameters json.RawMessage // canonical, defaults applied
+	Plan       []PlannedStage  // of a dry run
+}
+
+// PlannedStage is what a dry run tells of a stage.
+type PlannedStage struct {
+	Name    string `json:"name"`
+	Tasks   *int   `json:"tasks"` // null: known only when the stage is planned
+	Skipped bool   `json:"skipped"`
+}

@@ -1,0 +1,97 @@
+package pgqueue
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// notifyEvery debounces NOTIFY, which serialises commits: one in so long a queue, the first at once.
+const notifyEvery = 5 * time.Millisecond
+
+const notifySQL = `select pg_notify('coremachine_' || current_schema(), $1)`
+
+// tell sends NOTIFY for a queue, never in a transaction that does anything else. One that fails is made up for by polling.
+func (q *Queue) tell(name state.Queue) {
+	for {
+		select {
+		case <-q.ctx.Done():
+			return
+		case <-q.notify[name-1]:
+		}
+		limit, cancel := context.WithTimeout(q.ctx, time.Second)
+		_, _ = q.pool.Exec(limit, notifySQL, strconv.Itoa(int(name)))
+		cancel()
+		sleep(q.ctx, notifyEvery)
+	}
+}
+
+// listen wakes receivers on what other processes tell, over a connection of its own, which it opens again whenever it is lost.
+func (q *Queue) listen() {
+	wait := 100 * time.Millisecond
+	for q.ctx.Err() == nil {
+		begin := time.Now()
+		err := q.listenOnce()
+		if q.ctx.Err() != nil {
+			return
+		}
+		if time.Since(begin) > 10*time.Second {
+			wait = 100 * time.Millisecond
+		}
+		q.log.Warn("listening was cut off; polling goes on", keys.Error, err)
+		sleep(q.ctx, wait/2+rand.N(wait/2))
+		wait = min(2*wait, 10*time.Second)
+	}
+}
+
+func (q *Queue) listenOnce() error {
+	cfg := q.pool.Config()
+	if cfg.BeforeConnect != nil {
+		if err := cfg.BeforeConnect(q.ctx, cfg.ConnConfig); err != nil {
+			return err
+		}
+	}
+	conn, err := pgx.ConnectConfig(q.ctx, cfg.ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		limit, cancel := context.WithTimeout(context.WithoutCancel(q.ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(limit)
+	}()
+	var channel string
+	if err := conn.QueryRow(q.ctx, `select 'coremachine_' || current_schema()`).Scan(&channel); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(q.ctx, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return err
+	}
+	for _, name := range state.Queues { // what was told while nobody listened
+		q.wakeLocal(name)
+	}
+	for {
+		n, err := conn.WaitForNotification(q.ctx)
+		if err != nil {
+			return err
+		}
+		if number, err := strconv.Atoi(n.Payload); err == nil {
+			q.wakeLocal(state.Queue(number))
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

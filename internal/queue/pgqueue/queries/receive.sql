@@ -1,0 +1,18 @@
+-- Delivers what is due, locks it, and sets aside what was delivered too often. The rows are locked in due order and skipped where
+-- another receiver has them. now() and not clock_timestamp(): only the first can be an index condition.
+with due as materialized (
+  select job_id, message_id
+  from messages
+  where queue = @queue and due_at <= now() and worker_id is null and sent_at is null and dead_reason is null
+  order by queue, due_at, message_id
+  limit @most
+  for update skip locked
+)
+update messages m
+set due_at = now() + make_interval(secs => @lock), locked_until = now() + make_interval(secs => @lock),
+    deliveries = least(m.deliveries + 1, 32000),
+    dead_reason = case when m.deliveries >= @max_deliveries then 'MaxDeliveryCountExceeded' end
+from due
+where m.job_id = due.job_id and m.message_id = due.message_id
+returning m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.attempt, m.send, m.deliveries,
+          coalesce(m.traceparent, '') as traceparent, m.locked_until, m.dead_reason is not null as dead

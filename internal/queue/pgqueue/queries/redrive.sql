@@ -1,0 +1,11 @@
+-- Sends dead messages again: a new send, counted from the first delivery.
+with d as materialized (
+  select job_id, message_id from messages
+  where queue = @queue and dead_reason is not null and (@reason = '' or dead_reason = @reason)
+  order by queue, message_id
+  limit @most
+  for update skip locked
+)
+update messages m
+set dead_reason = null, deliveries = 0, send = m.send + 1, due_at = now(), locked_until = null, sent_at = null
+from d where m.job_id = d.job_id and m.message_id = d.message_id

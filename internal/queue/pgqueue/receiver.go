@@ -1,0 +1,198 @@
+package pgqueue
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/queue"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+type receiver struct {
+	q      *Queue
+	queue  state.Queue
+	wake   chan struct{}
+	ctx    context.Context
+	cancel context.CancelFunc
+	away   bool // the database did not answer last time
+}
+
+// errClosed is what Receive returns once the receiver is closed.
+var errClosed = errors.New("the receiver is closed")
+
+func (r *receiver) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends Receive. Deliveries in hand can still be settled.
+func (r *receiver) Close() error {
+	r.cancel()
+	r.q.mu.Lock()
+	delete(r.q.waiting, r)
+	r.q.mu.Unlock()
+	return nil
+}
+
+// Receive waits for due rows. While the database is away it goes on trying.
+func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	backoff := 50 * time.Millisecond
+	for {
+		batch, err := r.take(ctx, most)
+		if len(batch) > 0 {
+			return batch, nil
+		}
+		if ctx.Err() != nil {
+			return nil, r.ended(ctx)
+		}
+		pause := r.q.opts.Poll
+		if err == nil {
+			backoff = 50 * time.Millisecond
+			pause = r.untilDue(ctx)
+		} else {
+			pause = backoff/2 + rand.N(backoff/2)
+			backoff = min(2*backoff, 5*time.Second)
+		}
+		r.report(err)
+		if !r.pause(ctx, pause) {
+			return nil, r.ended(ctx)
+		}
+	}
+}
+
+func (r *receiver) ended(ctx context.Context) error {
+	if r.ctx.Err() != nil {
+		return errClosed
+	}
+	return ctx.Err()
+}
+
+// report logs when the database goes away and when it is back, not at each try between.
+func (r *receiver) report(err error) {
+	switch {
+	case err != nil && !r.away:
+		r.q.log.Warn("the queue cannot be read; trying on", keys.Queue, r.queue.String(), keys.Error, err)
+	case err == nil && r.away:
+		r.q.log.Info("the queue can be read again", keys.Queue, r.queue.String())
+	}
+	r.away = err != nil
+}
+
+// pause sleeps until woken; false when ctx ended.
+func (r *receiver) pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-r.wake:
+	case <-t.C:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// untilDue is how long to sleep: until the next row is due, and no longer than the poll.
+func (r *receiver) untilDue(ctx context.Context) time.Duration {
+	var seconds float64
+	err := r.q.pool.QueryRow(ctx, nextDueSQL, pgx.StrictNamedArgs{"queue": r.queue}).Scan(&seconds)
+	if err != nil {
+		return r.q.opts.Poll
+	}
+	due := time.Duration(seconds * float64(time.Second))
+	return min(max(due, time.Millisecond), r.q.opts.Poll)
+}
+
+func (r *receiver) take(ctx context.Context, most int) ([]queue.Delivery, error) {
+	rows, err := r.q.pool.Query(ctx, receiveSQL, pgx.StrictNamedArgs{
+		"queue": r.queue, "most": most, "lock": r.q.opts.Lock.Seconds(), "max_deliveries": r.q.opts.MaxDeliveries,
+	})
+	if err != nil {
+		return nil, err
+	}
+	var batch []queue.Delivery
+	received := time.Now()
+	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
+		d := queue.Delivery{EnqueuedAt: received}
+		var job []byte
+		var dead bool
+		m := &d.Message
+		err := row.Scan(&job, &m.MessageID, &m.Queue, &m.Kind, &m.Stage, &m.Gen, &m.First, &m.Count, &m.Attempt, &m.Send,
+			&d.Deliveries, &m.Traceparent, &d.LockedUntil, &dead)
+		if err != nil {
+			return struct{}{}, err
+		}
+		copy(m.JobID[:], job)
+		if dead {
+			r.q.log.Error("a message was delivered too often and set aside", keys.JobID, m.JobID, keys.Queue, r.queue.String())
+			return struct{}{}, nil
+		}
+		// The database's clock is not ours: the lock is measured from the answer.
+		d.LockedUntil = received.Add(r.q.opts.Lock)
+		m.V = state.EnvelopeVersion
+		d.MessageID, d.CorrelationID, d.Token = m.TransportID(), m.JobID.String(), d.Deliveries
+		d.Body, err = state.EncodeMessage(*m)
+		batch = append(batch, d)
+		return struct{}{}, err
+	})
+	return batch, err
+}
+
+func (r *receiver) settle(ctx context.Context, sql string, d queue.Delivery, more pgx.StrictNamedArgs) (bool, error) {
+	args := pgx.StrictNamedArgs{"job_id": d.Message.JobID[:], "message_id": d.Message.MessageID, "deliveries": d.Token}
+	for k, v := range more {
+		args[k] = v
+	}
+	tag, err := r.q.pool.Exec(ctx, sql, args)
+	return tag.RowsAffected() > 0, err
+}
+
+// Complete acknowledges. The engine has usually ended the row by then, or holds it; neither is an error.
+func (r *receiver) Complete(ctx context.Context, d queue.Delivery) error {
+	_, err := r.settle(ctx, completeSQL, d, nil)
+	return err
+}
+
+// Abandon makes the row due at once.
+func (r *receiver) Abandon(ctx context.Context, d queue.Delivery) error {
+	ok, err := r.settle(ctx, abandonSQL, d, nil)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return queue.ErrLockLost
+	}
+	r.q.Wake(r.queue)
+	return nil
+}
+
+// Renew moves the end of the lock.
+func (r *receiver) Renew(ctx context.Context, d queue.Delivery) (time.Time, error) {
+	begin := time.Now()
+	ok, err := r.settle(ctx, renewSQL, d, pgx.StrictNamedArgs{"lock": r.q.opts.Lock.Seconds()})
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !ok {
+		return time.Time{}, queue.ErrLockLost
+	}
+	return begin.Add(r.q.opts.Lock), nil
+}
+
+// DeadLetter sets the row aside.
+func (r *receiver) DeadLetter(ctx context.Context, d queue.Delivery, reason string) error {
+	ok, err := r.settle(ctx, deadLetterSQL, d, pgx.StrictNamedArgs{"reason": state.CleanText(reason)})
+	if err == nil && !ok {
+		return queue.ErrLockLost
+	}
+	return err
+}

@@ -1,0 +1,124 @@
+package repo
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
+
+// Claim takes the message rows that the messages name for a worker. What is missing from the answer cannot be claimed: its
+// work has ended, another worker holds it, or its job is being stopped.
+func (r *Repo) Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error) {
+	msgs = slices.SortedFunc(slices.Values(msgs), func(a, b state.Message) int {
+		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
+	})
+	var held []state.Held
+	err := r.inTx(ctx, "repo.Claim", func(t tx) error {
+		jobs, ids := make([][]byte, len(msgs)), make([]int64, len(msgs))
+		for i := range msgs {
+			jobs[i], ids[i] = msgs[i].JobID[:], msgs[i].MessageID
+		}
+		rows, err := t.query(ctx, "claim", pgx.StrictNamedArgs{"worker": worker, "job_ids": jobs, "message_ids": ids})
+		if err != nil {
+			return err
+		}
+		held, err = pgx.CollectRows(rows, scanHeld)
+		return err
+	})
+	return held, err
+}
+
+func scanHeld(row pgx.CollectableRow) (state.Held, error) {
+	var h state.Held
+	var job []byte
+	var parked *time.Time
+	var queue, kind int16
+	err := row.Scan(&job, &h.MessageID, &queue, &kind, &h.Stage, &h.Gen, &h.First, &h.Count, &h.TasksLeft, &h.Attempt,
+		&h.Losses, &h.ClaimedAt, &parked, &h.Traceparent, &h.JobType, &h.HasResult, &h.StageName, &h.TaskType, &h.Shape,
+		&h.DependsOn, &h.StageGen, &h.Planned, &h.Total, &h.Bundle, &h.Skip, &h.Expected, &h.SourceTotal)
+	copy(h.JobID[:], job)
+	h.Queue, h.Kind = state.Queue(queue), state.MessageKind(kind)
+	if parked != nil {
+		h.ParkedSince = *parked
+	}
+	return h, err
+}
+
+// fence is what a holder presents with every write.
+func fence(worker uuid.UUID, h state.Held) pgx.StrictNamedArgs {
+	return pgx.StrictNamedArgs{"job_id": h.JobID[:], "message_id": h.MessageID, "worker": worker, "attempt": h.Attempt}
+}
+
+// Covered lists the tasks that a held message covers, in index order.
+func (r *Repo) Covered(ctx context.Context, h state.Held) ([]state.Covered, error) {
+	rows, err := r.pool.Query(ctx, statement("covered"), pgx.StrictNamedArgs{
+		"job_id": h.JobID[:], "stage": h.Stage, "gen": h.Gen, "first": h.First, "count": h.Count,
+	})
+	if err != nil {
+		return nil, failure("repo.Covered", err)
+	}
+	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.Covered, error) {
+		var c state.Covered
+		return c, row.Scan(&c.Index, &c.Failures, &c.Losses, &c.Input)
+	})
+	if err != nil {
+		return nil, failure("repo.Covered", err)
+	}
+	return tasks, nil
+}
+
+// Drop ends a held message with nothing else: its work was done before, or belongs to the past.
+func (r *Repo) Drop(ctx context.Context, worker uuid.UUID, h state.Held) error {
+	_, err := r.one(ctx, "repo.Drop", "drop_message", fence(worker, h))
+	return err
+}
+
+// Release puts a held message back, due after delay, with no attempt counted. parkedFor names a task type that this build
+// does not know, and is empty otherwise.
+func (r *Repo) Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error) {
+	var moved state.Moved
+	args := fence(worker, h)
+	args["delay"], args["parked_for"] = delay.Seconds(), parkedFor
+	_, err := r.one(ctx, "repo.Release", "release", args)
+	moved.Queue(h.Queue)
+	return moved, err
+}
+
+// HandBack splits a held bundle before the task with index first: the rest (open tasks of it are counted by rest) goes on as
+// a message of its own.
+func (r *Repo) HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error) {
+	var moved state.Moved
+	args := fence(worker, h)
+	args["first"], args["rest"] = first, rest
+	n, err := r.one(ctx, "repo.HandBack", "hand_back", args)
+	if n > 0 {
+		moved.Queue(h.Queue)
+	}
+	return moved, err
+}
+
+// ReleaseWorker puts back all that a worker still holds and removes it: the last act of a process that stops in good order.
+func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error) {
+	var moved state.Moved
+	err := r.inTx(ctx, "repo.ReleaseWorker", func(t tx) error {
+		rows, err := t.query(ctx, "release_worker", pgx.StrictNamedArgs{"worker": worker})
+		if err != nil {
+			return err
+		}
+		queues, err := pgx.CollectRows(rows, pgx.RowTo[int16])
+		for _, q := range queues {
+			moved.Queue(state.Queue(q))
+		}
+		return err
+	})
+	return moved, err
+}

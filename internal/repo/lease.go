@@ -1,0 +1,107 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// OpenLease makes a worker's heartbeat row.
+func (r *Repo) OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error {
+	_, err := r.one(ctx, "repo.OpenLease", "lease_open", pgx.StrictNamedArgs{
+		"worker": worker, "lease": lease.Seconds(), "build": build, "host": host, "pid": pid,
+	})
+	return err
+}
+
+// RenewLease keeps a worker alive for lease more; alive is false when its lease has ended, for good.
+func (r *Repo) RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error) {
+	n, err := r.one(ctx, "repo.RenewLease", "lease_renew", pgx.StrictNamedArgs{"worker": worker, "lease": lease.Seconds()})
+	return n > 0, err
+}
+
+// StoppingJobs lists the jobs that a worker holds work of and that are being stopped.
+func (r *Repo) StoppingJobs(ctx context.Context, worker uuid.UUID) ([]state.JobID, error) {
+	rows, err := r.pool.Query(ctx, statement("stopping_jobs"), pgx.StrictNamedArgs{"worker": worker})
+	if err != nil {
+		return nil, failure("repo.StoppingJobs", err)
+	}
+	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.JobID, error) {
+		var id state.JobID
+		var raw []byte
+		err := row.Scan(&raw)
+		copy(id[:], raw)
+		return id, err
+	})
+	if err != nil {
+		return nil, failure("repo.StoppingJobs", err)
+	}
+	return jobs, nil
+}
+
+const lostBatch = 500
+
+// FreeLost frees a batch of work whose holder's lease has ended. Tasks lose a worker each; the rest goes back to its queue,
+// and a plan or a result that has lost too many workers fails its job.
+func (r *Repo) FreeLost(ctx context.Context) (freed int, moved state.Moved, err error) {
+	err = r.inTx(ctx, "repo.FreeLost", func(t tx) error {
+		freed, moved = 0, state.Moved{}
+		progress, err := stageProgress(ctx, t, "lost_tasks", pgx.StrictNamedArgs{
+			"most": lostBatch, "max_losses": state.MaxLosses, "lost_code": state.CodeWorkerLost, "lost_text": lostText,
+		})
+		if err != nil {
+			return err
+		}
+		for i := range progress {
+			moved.Queue(progress[i].queue)
+			freed += progress[i].landed
+		}
+		return advance(ctx, t, progress, &moved)
+	})
+	if err != nil {
+		return 0, state.Moved{}, err
+	}
+	n, plans, err := r.freeLostPlans(ctx)
+	moved.Add(plans)
+	return freed + n, moved, err
+}
+
+const lostText = "the process that ran it went away, five times"
+
+func (r *Repo) freeLostPlans(ctx context.Context) (freed int, moved state.Moved, err error) {
+	err = r.inTx(ctx, "repo.FreeLost", func(t tx) error {
+		freed, moved = 0, state.Moved{}
+		rows, err := t.query(ctx, "lost_plans", pgx.StrictNamedArgs{"most": lostBatch})
+		if err != nil {
+			return err
+		}
+		var raw []byte
+		var id int64
+		var kind int16
+		var stage, losses int
+		var hopeless []state.JobID
+		_, err = pgx.ForEachRow(rows, []any{&raw, &id, &kind, &stage, &losses}, func() error {
+			freed++
+			moved.Queue(state.QueueJobs)
+			if losses >= state.MaxLosses && state.MessageKind(kind) != state.KindStop {
+				hopeless = append(hopeless, state.JobID(raw))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, job := range hopeless {
+			f := state.Failure{Code: state.CodeWorkerLost, Message: lostText}
+			if err := failJob(ctx, t, job, f, &moved); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return freed, moved, err
+}

@@ -1,0 +1,10 @@
+-- Asks for a job to be stopped. A repeat finds its own effect and counts as landed.
+with j as (
+  update jobs set cancel_requested_at = clock_timestamp(), version = version + 1
+  where job_id = @job_id and status in ('queued', 'running') and cancel_requested_at is null
+  returning job_id, traceparent
+),
+m as (
+  insert into messages (job_id, queue, kind, traceparent) select job_id, 1, 4, traceparent from j
+)
+select status, cancel_requested_at is not null as stopping, exists (select from j) as asked from jobs where job_id = @job_id

@@ -1,0 +1,37 @@
+-- The claim. Locks the message rows in the order given, which is key order; a row that another worker holds, that is dead, or
+-- whose job is being stopped is left alone. A repeat after a lost COMMIT answer finds its own claim and raises nothing.
+with free as materialized (
+  select k.job_id, k.message_id, (m.worker_id is null)::int as fresh, j.job_type, j.has_result, j.status as job_status
+  from unnest(@job_ids::bytea[], @message_ids::bigint[]) as k (job_id, message_id)
+  cross join lateral (
+    select m.worker_id, m.dead_reason, m.kind
+    from messages m
+    where m.job_id = k.job_id and m.message_id = k.message_id
+    offset 0
+    for no key update
+  ) m
+  join jobs j on j.job_id = k.job_id
+  where (m.worker_id is null or m.worker_id = @worker) and m.dead_reason is null
+    and (j.cancel_requested_at is null or m.kind = 4)
+),
+claimed as (
+  update messages m
+  set worker_id = @worker, claimed_at = case when f.fresh = 1 then clock_timestamp() else m.claimed_at end,
+      attempt = m.attempt + f.fresh, locked_until = null
+  from free f
+  where m.job_id = f.job_id and m.message_id = f.message_id
+  returning m.*, f.job_type, f.has_result, f.job_status
+),
+running as (
+  update jobs j set status = 'running', started_at = now(), version = j.version + 1
+  where j.job_id in (select c.job_id from claimed c where c.job_status = 'queued') and j.status = 'queued'
+)
+select c.job_id, c.message_id, c.queue, c.kind, c.stage, c.gen, c.first, c.count, c.tasks_left, c.attempt, c.losses,
+       c.claimed_at, c.parked_since, coalesce(c.traceparent, '') as traceparent, c.job_type, c.has_result,
+       coalesce(s.name, '') as stage_name, coalesce(s.task_type, '') as task_type, coalesce(s.kind, '') as shape,
+       s.depends_on, coalesce(s.gen, c.gen) as stage_gen, coalesce(s.planned, 0) as planned, coalesce(s.total, -1) as total,
+       coalesce(s.bundle, 1) as bundle, coalesce(s.skip, false) as skip, coalesce(s.expected, -1) as expected,
+       coalesce(p.total, 0) as source_total
+from claimed c
+left join stages s on s.job_id = c.job_id and s.stage = c.stage
+left join stages p on p.job_id = c.job_id and p.stage = s.depends_on[1]

@@ -1,0 +1,30 @@
+-- Dispatches the next tasks of stages whose window has room; the caller holds their rows. Of a sparse
+-- stage the open tasks are counted, and a range without any gets no message.
+with k as materialized (
+  select * from unnest(@job_ids::bytea[], @stages::smallint[], @counts::int[]) as k (job_id, stage, n)
+),
+s as (
+  update stages s set dispatched = s.dispatched + k.n
+  from k
+  where s.job_id = k.job_id and s.stage = k.stage and s.status = 'running' and s.dispatched + k.n <= s.total
+  returning s.job_id, s.stage, s.gen, s.queue, s.bundle, s.sparse, s.dispatched - k.n as low, s.dispatched as high
+),
+b as materialized (
+  select s.*, g as first, least(s.bundle, s.high - g) as count from s, generate_series(s.low, s.high - 1, s.bundle) g
+),
+c as (
+  select b.*, case when not b.sparse then b.count
+    else (select count(*) from tasks t where t.job_id = b.job_id and t.stage = b.stage and t.gen = b.gen
+            and t.index >= b.first and t.index < b.first + b.count and t.status = 'queued') end as open
+  from b
+),
+sent as (
+  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
+  select c.job_id, c.queue, 2, c.stage, c.gen, c.first, c.count, c.open, j.traceparent
+  from c join jobs j using (job_id)
+  where c.open > 0
+  returning job_id, stage
+)
+select s.job_id, s.stage, s.high as dispatched,
+       exists (select from sent where sent.job_id = s.job_id and sent.stage = s.stage) as any_sent
+from s

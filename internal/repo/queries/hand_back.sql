@@ -1,0 +1,14 @@
+-- Splits a held bundle: what has not started goes on as a message of its own, which any worker may take.
+with m as materialized (
+  select * from messages
+  where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
+    and @first > first and @first < first + count and @rest < tasks_left
+  for no key update
+),
+kept as (
+  update messages x set count = @first - m.first, tasks_left = m.tasks_left - @rest
+  from m where x.job_id = m.job_id and x.message_id = m.message_id
+)
+insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, traceparent)
+select job_id, queue, kind, stage, gen, @first, first + count - @first, @rest, attempt, losses, traceparent from m
+returning queue

@@ -1,0 +1,35 @@
+-- Makes the stage rows of one run and starts what has no dependency: at once where the tasks are few and their inputs pure
+-- (start_total), else by a plan message (to_plan). The arrays have one element a stage, in order.
+with k as materialized (
+  select (n - 1)::smallint as stage, u.*
+  from unnest(@names::text[], @task_types::text[], @kinds::text[], @queues::smallint[], @depends_on::text[], @skips::bool[],
+              @expected::int[], @windows::int[], @bundles::int[], @tolerances::float8[], @start_totals::int[], @start_bundles::int[],
+              @to_plan::bool[])
+    with ordinality as u (name, task_type, kind, queue, depends_on, skip, expected, task_window, bundle, tolerance,
+                          start_total, start_bundle, to_plan, n)
+),
+s as (
+  insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, skip, expected, task_window, bundle,
+                      tolerance, deps_left, status, total, planned, dispatched, started_at, progressed_at)
+  select @job_id, k.stage, @gen, k.name, k.task_type, k.kind, k.queue, k.depends_on::smallint[], k.skip,
+         nullif(k.expected, -1), k.task_window, coalesce(k.start_bundle, k.bundle), k.tolerance,
+         cardinality(k.depends_on::smallint[]),
+         case when k.start_total is not null or k.to_plan then 'running' else 'waiting' end::stage_status,
+         k.start_total, coalesce(k.start_total, 0), least(coalesce(k.start_total, 0), k.task_window),
+         case when k.start_total is not null or k.to_plan then now() end, now()
+  from k
+  returning stage, gen, queue, total, dispatched, bundle, status
+),
+t as (
+  insert into tasks (job_id, stage, gen, index)
+  select @job_id, s.stage, s.gen, g from s, generate_series(0, s.total - 1) g
+)
+insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
+select @job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b),
+       nullif(@traceparent, '')
+from s, generate_series(0, s.dispatched - 1, s.bundle) b
+where s.total is not null
+union all
+select @job_id, 1, 1, s.stage, s.gen, 0, 1, 1, nullif(@traceparent, '')
+from s
+where s.status = 'running' and s.total is null

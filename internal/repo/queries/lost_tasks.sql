@@ -1,0 +1,61 @@
+-- Frees task messages whose holder's lease has ended, in lock order. Every task that such a message covered has lost a worker,
+-- and ends when it has lost too many. A bundle is broken into smaller ones, and at its second loss into single tasks, so that
+-- a task that kills its process soon dies alone.
+with m as materialized (
+  select m.* from messages m
+  where m.worker_id is not null and m.kind = 2
+    and not exists (select from workers w where w.worker_id = m.worker_id and w.lease_until > now())
+  order by m.job_id, m.message_id
+  limit @most
+  for no key update of m skip locked
+),
+t as (
+  update tasks t
+  set attempt = m.attempt, losses = t.losses + 1,
+      status = case when t.losses + 1 >= @max_losses then 'failed' else 'queued' end::task_status,
+      error = case when t.losses + 1 >= @max_losses then json_build_object('code', @lost_code::text, 'message', @lost_text::text)::text
+                   else t.error end,
+      finished_at = case when t.losses + 1 >= @max_losses then clock_timestamp() end
+  from m
+  where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index >= m.first and t.index < m.first + m.count
+    and t.status = 'queued' and t.attempt < m.attempt and (m.count = 1 or t.failures = 0)
+  returning t.job_id, t.stage, t.gen, t.index, t.attempt, t.status, t.losses, m.message_id, m.worker_id, m.claimed_at
+),
+a as (
+  insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)
+  select job_id, stage, gen, index, attempt, 'lost', status = 'failed', 'the process that ran it went away', worker_id, claimed_at
+  from t
+),
+gone as (
+  delete from messages x using m where x.job_id = m.job_id and x.message_id = m.message_id
+),
+piece as (
+  select m.job_id, m.message_id, m.queue, m.stage, m.gen, m.attempt, m.losses, m.traceparent,
+         m.first + (t.index - m.first) / p.size * p.size as first,
+         least(p.size, m.count - (t.index - m.first) / p.size * p.size) as count,
+         count(*) as open
+  from m
+  cross join lateral (select case when m.losses > 0 or m.count <= 16 then 1 else (m.count + 15) / 16 end as size) p
+  join t using (job_id, message_id)
+  where t.status = 'queued'
+  group by m.job_id, m.message_id, m.queue, m.stage, m.gen, m.attempt, m.losses, m.traceparent, m.first, m.count, p.size,
+           (t.index - m.first) / p.size
+),
+again as (
+  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, traceparent)
+  select job_id, queue, 2, stage, gen, first, count, open, attempt, losses + 1, traceparent from piece
+),
+by_stage as (
+  select job_id, stage, count(*) as landed, count(*) filter (where status = 'failed') as failed from t group by job_id, stage
+),
+locked as materialized (
+  select s.job_id, s.stage, s.failed + b.failed as failed, b.landed
+  from by_stage b join stages s using (job_id, stage)
+  order by s.job_id, s.stage
+  for no key update of s
+)
+update stages s set failed = l.failed, progressed_at = now()
+from locked l
+where s.job_id = l.job_id and s.stage = l.stage
+returning s.job_id, s.stage, s.name, s.total, s.dispatched, s.completed, s.failed, s.cancelled, s.task_window, s.bundle,
+          s.tolerance, s.queue, l.landed

@@ -1,0 +1,7 @@
+-- Puts a held message back, due after a delay, with no attempt counted.
+update messages
+set worker_id = null, claimed_at = null, locked_until = null, sent_at = null, send = send + 1,
+    due_at = now() + make_interval(secs => @delay),
+    parked_for = nullif(@parked_for, ''), parked_since = case when @parked_for = '' then null else coalesce(parked_since, now()) end
+where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
+returning queue

@@ -1,0 +1,16 @@
+-- Starts a run of a job that has ended, from the beginning; its stage rows go with it and the highest gen is returned.
+with j as (
+  update jobs
+  set status = 'queued', attempt = attempt + 1, stages_left = @stages_left, has_result = @has_result, cancel_requested_at = null,
+      started_at = null, finished_at = null, result = null, error = null, version = version + 1, last_submitted_at = now(),
+      traceparent = nullif(@traceparent, '')
+  where job_id = @job_id and status = any (@from::job_status[]) and purge_started_at is null
+  returning attempt
+),
+m as (
+  delete from messages where job_id = @job_id and exists (select from j)
+),
+s as (
+  delete from stages where job_id = @job_id and exists (select from j) returning gen
+)
+select j.attempt, coalesce((select max(gen) from s), 0) as gen from j

@@ -1,0 +1,11 @@
+-- Opens the failed and cancelled tasks of a stage again. gen is kept: what completed stays.
+with t as (
+  update tasks set status = 'queued', failures = 0, losses = 0, error = null, started_at = null, finished_at = null
+  where job_id = @job_id and stage = @stage and gen = @gen and status in ('failed', 'cancelled')
+  returning index
+)
+update stages s
+set status = 'running', failed = 0, cancelled = 0, sparse = true, finished_at = null, started_at = now(), progressed_at = now(),
+    dispatched = (select min(index) from t)
+where s.job_id = @job_id and s.stage = @stage and exists (select from t)
+returning s.dispatched, (select count(*) from t) as opened

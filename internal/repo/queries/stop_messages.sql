@@ -1,0 +1,34 @@
+-- Ends a batch of a stopping job's work through its message rows: queued work at once, held work only when it was given its
+-- time (include_held). Books what was cancelled on the stages.
+with m as materialized (
+  select * from messages
+  where job_id = @job_id and kind <> 4 and (worker_id is null or @include_held)
+  order by job_id, message_id
+  limit @most
+  for no key update skip locked
+),
+t as (
+  update tasks t set status = 'cancelled', finished_at = clock_timestamp(), attempt = greatest(t.attempt, m.attempt)
+  from m
+  where m.kind = 2 and t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index >= m.first and t.index < m.first + m.count
+    and t.status = 'queued' and (m.count = 1 or t.failures = 0)
+  returning t.job_id, t.stage, t.gen, t.index, m.attempt, m.worker_id, m.claimed_at
+),
+a as (
+  insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)
+  select job_id, stage, gen, index, attempt, 'cancelled', true, 'the handler did not return in time', worker_id, claimed_at
+  from t where worker_id is not null
+  on conflict do nothing
+),
+gone as (
+  delete from messages x using m where x.job_id = m.job_id and x.message_id = m.message_id
+),
+by_stage as (select job_id, stage, count(*) as n from t group by job_id, stage),
+locked as materialized (
+  select s.job_id, s.stage, s.cancelled + b.n as cancelled
+  from by_stage b join stages s using (job_id, stage) order by s.job_id, s.stage for no key update of s
+),
+booked as (
+  update stages s set cancelled = l.cancelled, progressed_at = now() from locked l where s.job_id = l.job_id and s.stage = l.stage
+)
+select count(*) from m

@@ -1,0 +1,22 @@
+-- Ends the stages of a job whose work has all ended, rows locked in key order; first step of the end of a stop.
+with m as materialized (
+  select 1 from messages
+  where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
+  for no key update
+),
+locked as materialized (
+  select s.job_id, s.stage from stages s
+  where s.job_id = @job_id and s.status in ('waiting', 'running') and exists (select from m)
+    and not exists (select from messages o where o.job_id = s.job_id and o.kind <> 4)
+  order by s.stage
+  for no key update
+)
+update stages s
+set status = case
+      when s.status = 'running' and (s.error->>'code' is distinct from 'cancelled' and s.error is not null or s.failed > s.tolerance * s.planned) then 'failed'
+      when s.status = 'running' and s.total is not null and s.completed + s.failed + s.cancelled = s.total and s.cancelled = 0 then 'completed'
+      else 'cancelled' end::stage_status,
+    total = case when s.status = 'running' then coalesce(s.total, s.planned) end,
+    error = case when s.status = 'running' and s.total is null then coalesce(s.error, @cut_off::json) else s.error end,
+    finished_at = clock_timestamp()
+from locked l where s.job_id = l.job_id and s.stage = l.stage

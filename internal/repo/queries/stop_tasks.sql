@@ -1,0 +1,19 @@
+-- Ends the next tasks of a stopping job that were planned and never dispatched; dispatched is the resume point. Planning that
+-- was cut off ends where it stood.
+with s as materialized (
+  select s.* from stages s
+  where s.job_id = @job_id and s.status = 'running' and s.dispatched < s.planned
+    and not exists (select from messages m where m.job_id = s.job_id and m.kind = 1 and m.stage = s.stage)
+  order by s.stage limit 1
+),
+t as (
+  update tasks t set status = 'cancelled', finished_at = clock_timestamp()
+  from s
+  where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index >= s.dispatched and t.index < s.dispatched + @most
+    and t.status = 'queued'
+  returning 1
+)
+update stages x
+set total = x.planned, error = case when x.total is null then @cut_off::json else x.error end, dispatched = least(s.dispatched + @most, s.planned), cancelled = x.cancelled + (select count(*) from t)
+from s where x.job_id = s.job_id and x.stage = s.stage and x.dispatched = s.dispatched
+returning x.stage

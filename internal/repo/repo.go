@@ -1,0 +1,207 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/state"
+)
+
+// Repo runs the transitions. It is safe for concurrent use.
+type Repo struct {
+	pool   *pgxpool.Pool
+	fault  Fault
+	params *jobCache
+}
+
+// Fault is the fault-injection seam: tests make it return an error, or kill the process, at a named point. The points are
+// the statement's name before it is sent, "commit" before a COMMIT is sent and "committed" after it was answered.
+type Fault func(point string) error
+
+// Config opens a Repo.
+type Config struct {
+	URL           string // a Postgres connection string
+	MaxConns      int32  // most open connections; 0 is 8
+	BeforeConnect func(context.Context, *pgx.ConnConfig) error
+	Fault         Fault // nil outside of tests
+}
+
+// Limits at the database (design: no statement, lock or idle transaction may hold others up for long).
+const (
+	lockTimeout      = 5 * time.Second
+	statementTimeout = 30 * time.Second
+	idleTimeout      = 10 * time.Second
+	tcpTimeout       = 10 * time.Second
+)
+
+// Open makes the pool and does not wait for the database: it connects when it is first used, and again whenever it must.
+func Open(ctx context.Context, c Config) (*Repo, error) {
+	cfg, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, state.Errorf(state.CodeInvalid, "repo.Open", "the database URL cannot be read: it is not a Postgres connection string")
+	}
+	cfg.MaxConns = c.MaxConns
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = 8
+	}
+	cfg.BeforeConnect = c.BeforeConnect
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	setLimits(cfg.ConnConfig.RuntimeParams)
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, state.Wrap(state.CodeInvalid, "repo.Open", "the connection pool cannot be made", err)
+	}
+	r := New(pool)
+	r.fault = c.Fault
+	return r, nil
+}
+
+// New wraps a pool that somebody else made and closes.
+func New(pool *pgxpool.Pool) *Repo { return &Repo{pool: pool, params: newJobCache(1024)} }
+
+func setLimits(params map[string]string) {
+	maps.Copy(params, map[string]string{
+		"application_name":                    "coremachine",
+		"lock_timeout":                        millis(lockTimeout),
+		"statement_timeout":                   millis(statementTimeout),
+		"idle_in_transaction_session_timeout": millis(idleTimeout),
+		"tcp_user_timeout":                    millis(tcpTimeout),
+		"timezone":                            "UTC",
+		// Every hot statement reaches its rows by key from a short list. On a table that was never analysed the planner
+		// would otherwise hash or scan it whole.
+		"enable_seqscan":   "off",
+		"enable_hashjoin":  "off",
+		"enable_mergejoin": "off",
+		"jit":              "off",
+	})
+}
+
+func millis(d time.Duration) string { return fmt.Sprintf("%d", d.Milliseconds()) }
+
+// Pool is the connection pool, for the transport that lives in the same database.
+func (r *Repo) Pool() *pgxpool.Pool { return r.pool }
+
+// Close closes the pool.
+func (r *Repo) Close() { r.pool.Close() }
+
+// Ping answers when the database does.
+func (r *Repo) Ping(ctx context.Context) error {
+	if err := r.pool.Ping(ctx); err != nil {
+		return failure("repo.Ping", err)
+	}
+	return nil
+}
+
+// tx is one transaction; its statements pass the fault seam.
+type tx struct {
+	pgx.Tx
+	fault Fault
+}
+
+func (t tx) at(point string) error {
+	if t.fault == nil {
+		return nil
+	}
+	return t.fault(point)
+}
+
+func (t tx) exec(ctx context.Context, name string, args pgx.StrictNamedArgs) (int, error) {
+	if err := t.at(name); err != nil {
+		return 0, err
+	}
+	tag, err := t.Exec(ctx, statement(name), args)
+	return int(tag.RowsAffected()), err
+}
+
+func (t tx) query(ctx context.Context, name string, args pgx.StrictNamedArgs) (pgx.Rows, error) {
+	if err := t.at(name); err != nil {
+		return nil, err
+	}
+	return t.Query(ctx, statement(name), args)
+}
+
+// inTx runs fn in one transaction. An error of fn, or a panic, rolls back.
+func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
+	ptx, err := r.pool.Begin(ctx)
+	if err != nil {
+		return failure(op, err)
+	}
+	defer func() { _ = ptx.Rollback(context.WithoutCancel(ctx)) }() // a no-op after COMMIT
+	t := tx{Tx: ptx, fault: r.fault}
+	if err := fn(t); err != nil {
+		return failure(op, err)
+	}
+	if err := t.at("commit"); err != nil {
+		return failure(op, err)
+	}
+	if err := ptx.Commit(ctx); err != nil {
+		return failure(op, err)
+	}
+	if err := t.at("committed"); err != nil {
+		return failure(op, err)
+	}
+	return nil
+}
+
+// one runs a statement that is a transaction of its own.
+func (r *Repo) one(ctx context.Context, op, name string, args pgx.StrictNamedArgs) (int, error) {
+	n := 0
+	err := r.inTx(ctx, op, func(t tx) (err error) {
+		n, err = t.exec(ctx, name, args)
+		return err
+	})
+	return n, err
+}
+
+var statements sync.Map // name -> text, read once
+
+func statement(name string) string {
+	if s, ok := statements.Load(name); ok {
+		return s.(string)
+	}
+	s := sqlText(name)
+	statements.Store(name, s)
+	return s
+}
+
+// failure gives a database error its code: what a retry can mend is unavailable, what the data is to blame for is invalid.
+func failure(op string, err error) error {
+	var known *state.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	switch {
+	case BadData(err):
+		return state.Wrap(state.CodeInvalid, op, "the database refused the data", err)
+	case Retryable(err):
+		return state.Wrap(state.CodeUnavailable, op, "the database cannot be used now", err)
+	}
+	return state.Wrap(state.CodeInternal, op, "a statement failed", err)
+}
+
+// BadData tells whether a row's content made a statement fail: SQLSTATE class 22 or 23.
+func BadData(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code[:2] == "22" || pg.Code[:2] == "23")
+}
+
+// Retryable tells whether the same statement may succeed later: SQLSTATE classes 08, 40, 53, 55, 57, or no answer at all.
+func Retryable(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return !errors.Is(err, pgx.ErrNoRows) // the connection, a time limit or the pool
+	}
+	switch pg.Code[:2] {
+	case "08", "40", "53", "55", "57":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,114 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// stopBatch is how many message rows, and stopTasks how many tasks, one statement of a stop ends.
+const (
+	stopBatch = 500
+	stopTasks = 10_000
+)
+
+// cutOff marks a stage whose planning a stop ended: a retry plans it anew.
+const cutOff = `{"code":"cancelled","message":"the stop came before its tasks were planned"}`
+
+func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.Failure) error {
+	f.Message = state.CleanText(f.Message)
+	text, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, "stage_error", pgx.StrictNamedArgs{"job_id": job[:], "stage": stage, "error": string(text)})
+	return err
+}
+
+// Cancel asks for a job to be stopped. It returns the job's status, and whether a stop is under way. An unknown job is an
+// Error with CodeNotFound.
+func (r *Repo) Cancel(ctx context.Context, id state.JobID) (status state.JobStatus, stopping bool, moved state.Moved, err error) {
+	err = r.inTx(ctx, "repo.Cancel", func(t tx) error {
+		moved = state.Moved{}
+		rows, err := t.query(ctx, "cancel_job", pgx.StrictNamedArgs{"job_id": id[:]})
+		if err != nil {
+			return err
+		}
+		var asked bool
+		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&status, &stopping, &asked)
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return state.Errorf(state.CodeNotFound, "repo.Cancel", "there is no job %s", id)
+		}
+		if asked {
+			stopping = true
+			moved.Queue(state.QueueJobs)
+		}
+		return err
+	})
+	return status, stopping, moved, err
+}
+
+// StopState tells how far a stop has come; found is false when the job has ended or was never stopped.
+func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.Stopping, found bool, err error) {
+	err = r.pool.QueryRow(ctx, statement("stop_state"), pgx.StrictNamedArgs{"job_id": id[:]}).
+		Scan(&s.Since, &s.Held, &s.Queued, &s.Undispatched)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, failure("repo.StopState", err)
+	}
+	return s, true, nil
+}
+
+// StopWork ends a batch of a stopping job's work: queued work, and held work too with includeHeld. n is how many message
+// rows, or stages with tasks that had none, it touched; 0 means that there is none left.
+func (r *Repo) StopWork(ctx context.Context, id state.JobID, includeHeld bool) (n int, err error) {
+	err = r.inTx(ctx, "repo.StopWork", func(t tx) error {
+		rows, err := t.query(ctx, "stop_messages", pgx.StrictNamedArgs{"job_id": id[:], "include_held": includeHeld, "most": stopBatch})
+		if err != nil {
+			return err
+		}
+		n, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+		return err
+	})
+	if err != nil || n > 0 {
+		return n, err
+	}
+	return r.one(ctx, "repo.StopWork", "stop_tasks", pgx.StrictNamedArgs{"job_id": id[:], "most": stopTasks, "cut_off": cutOff})
+}
+
+// StopEnd ends the stages and the job once no work of it is left: cancelled, or failed where its own failure stopped it.
+func (r *Repo) StopEnd(ctx context.Context, worker uuid.UUID, h state.Held) (ended bool, moved state.Moved, err error) {
+	err = r.inTx(ctx, "repo.StopEnd", func(t tx) error {
+		ended, moved = false, state.Moved{}
+		args := fence(worker, h)
+		args["cut_off"] = cutOff
+		if _, err := t.exec(ctx, "stop_stages", args); err != nil {
+			return err
+		}
+		n, err := t.exec(ctx, "stop_job", fence(worker, h))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errNotYet
+		}
+		ended, moved.Jobs = true, []state.JobID{h.JobID}
+		return nil
+	})
+	if errors.Is(err, errNotYet) {
+		return false, state.Moved{}, nil
+	}
+	return ended, moved, err
+}
+
+// errNotYet rolls back the end of a stop that found work left.
+var errNotYet = state.Errorf(state.CodeConflict, "repo.StopEnd", "work of the job is left")

@@ -1,0 +1,138 @@
+package repo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// Submit makes a job with its stages and its first work, or nothing where the job is there already: created says which.
+func (r *Repo) Submit(ctx context.Context, g state.Graph) (created bool, moved state.Moved, err error) {
+	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
+		created, moved = false, state.Moved{}
+		rows, err := t.query(ctx, "insert_job", pgx.StrictNamedArgs{
+			"job_id": g.JobID[:], "job_type": g.JobType, "params": string(g.Params), "stages_left": len(g.Stages),
+			"has_result": g.HasResult, "traceparent": g.Traceparent,
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int]); errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		created = true
+		moved, err = insertGraph(ctx, t, g, 1)
+		return err
+	})
+	return created, moved, err
+}
+
+func insertGraph(ctx context.Context, t tx, g state.Graph, gen int) (state.Moved, error) {
+	var moved state.Moved
+	n := len(g.Stages)
+	a := struct {
+		names, types, kinds, depends []string
+		queues                       []int16
+		skips, plans                 []bool
+		expected, windows, bundles   []int32
+		tolerances                   []float64
+		totals, chosen               []*int32
+	}{}
+	for range n {
+		a.totals, a.chosen, a.plans = append(a.totals, nil), append(a.chosen, nil), append(a.plans, false)
+	}
+	for i, s := range g.Stages {
+		a.names, a.types, a.kinds = append(a.names, s.Name), append(a.types, s.TaskType), append(a.kinds, string(s.Kind))
+		a.queues, a.depends = append(a.queues, int16(s.Queue)), append(a.depends, arrayText(s.DependsOn))
+		a.skips, a.expected = append(a.skips, s.Skip), append(a.expected, int32(s.Expected))
+		a.windows, a.bundles = append(a.windows, int32(s.Window)), append(a.bundles, int32(s.Bundle))
+		a.tolerances = append(a.tolerances, s.Tolerance)
+		if len(s.DependsOn) > 0 {
+			continue
+		}
+		moved.Started++
+		if s.Skip || !s.Kind.Pure() || s.Expected < 1 || s.Expected > state.InlinePlan {
+			a.plans[i] = true
+			moved.Queue(state.QueueJobs)
+			continue
+		}
+		total, bundle := int32(s.Expected), int32(bundleOf(s.Bundle, s.Expected))
+		a.totals[i], a.chosen[i] = &total, &bundle
+		moved.Queue(s.Queue)
+	}
+	_, err := t.exec(ctx, "insert_graph", pgx.StrictNamedArgs{
+		"job_id": g.JobID[:], "gen": gen, "traceparent": g.Traceparent,
+		"names": a.names, "task_types": a.types, "kinds": a.kinds, "queues": a.queues, "depends_on": a.depends, "skips": a.skips,
+		"expected": a.expected, "windows": a.windows, "bundles": a.bundles, "tolerances": a.tolerances,
+		"start_totals": a.totals, "start_bundles": a.chosen, "to_plan": a.plans,
+	})
+	return moved, err
+}
+
+// bundleOf is how many tasks a message of a stage carries: as declared, else so many that a large stage has 64 messages or
+// more, and at most 256. A bundle that turns out slow hands its rest back, so a wrong guess costs little.
+func bundleOf(declared, total int) int {
+	if declared > 0 {
+		return declared
+	}
+	return min(256, max(1, total/64))
+}
+
+func arrayText(v []int16) string {
+	b := []byte{'{'}
+	for i, n := range v {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendInt(b, int(n))
+	}
+	return string(append(b, '}'))
+}
+
+// Rerun starts a job that has ended from the beginning, with a new gen of every stage. landed is false where its status is not one of from.
+func (r *Repo) Rerun(ctx context.Context, g state.Graph, from []state.JobStatus) (attempt int, landed bool, moved state.Moved, err error) {
+	err = r.inTx(ctx, "repo.Rerun", func(t tx) error {
+		attempt, landed, moved = 0, false, state.Moved{}
+		rows, err := t.query(ctx, "rerun_job", pgx.StrictNamedArgs{
+			"job_id": g.JobID[:], "stages_left": len(g.Stages), "has_result": g.HasResult, "traceparent": g.Traceparent,
+			"from": from,
+		})
+		if err != nil {
+			return err
+		}
+		var gen int
+		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&attempt, &gen)
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		landed = true
+		moved, err = insertGraph(ctx, t, g, gen+1)
+		return err
+	})
+	return attempt, landed, moved, err
+}
+
+// Brief is the little of a job that a decision about it needs.
+func (r *Repo) Brief(ctx context.Context, id state.JobID) (state.JobBrief, error) {
+	rows, err := r.pool.Query(ctx, statement("job_brief"), pgx.StrictNamedArgs{"job_id": id[:]})
+	if err != nil {
+		return state.JobBrief{}, failure("repo.Brief", err)
+	}
+	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobBrief])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return b, state.Errorf(state.CodeNotFound, "repo.Brief", "there is no job %s", id)
+	}
+	if err != nil {
+		return b, failure("repo.Brief", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,92 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Transition is one allowed change of a record's status.
+type Transition struct {
+	From, To string
+	On       string // what makes it
+}
+
+// Machine is the status machine of one kind of record. The database refuses what its CHECKs can see of it; the tests log
+// every change of a status and compare it with this table.
+type Machine struct {
+	Record  string
+	Initial []string
+	Steps   []Transition
+}
+
+// Allows tells whether a status may follow another. A record that keeps its status always may.
+func (m Machine) Allows(from, to string) bool {
+	if from == to {
+		return true
+	}
+	for _, s := range m.Steps {
+		if s.From == from && s.To == to {
+			return true
+		}
+	}
+	return false
+}
+
+// JobMachine, StageMachine and TaskMachine are the one transition table.
+var (
+	JobMachine = Machine{Record: "job", Initial: []string{"queued"}, Steps: []Transition{
+		{"queued", "running", "first claim, or a failure before it"},
+		{"queued", "completed", "every stage is skipped or empty"},
+		{"queued", "cancelled", "cancel before the first claim"},
+		{"running", "completed", "last stage ends, no task failed"},
+		{"running", "completed_with_errors", "last stage ends, tolerated tasks failed"},
+		{"running", "failed", "stop after its own failure"},
+		{"running", "cancelled", "stop after cancel"},
+		{"completed", "queued", "rerun"},
+		{"completed_with_errors", "queued", "rerun, retry"},
+		{"failed", "queued", "rerun, retry, submit"},
+		{"cancelled", "queued", "rerun, retry, submit"},
+	}}
+	StageMachine = Machine{Record: "stage", Initial: []string{"waiting", "running"}, Steps: []Transition{
+		{"waiting", "running", "last dependency ends"},
+		{"waiting", "skipped", "last dependency ends, skip condition"},
+		{"waiting", "completed", "last dependency ends, no tasks"},
+		{"waiting", "cancelled", "stop"},
+		{"running", "completed", "last task ends"},
+		{"running", "skipped", "planned, skip condition"},
+		{"running", "failed", "stop, more tasks failed than tolerated, or no plan"},
+		{"running", "cancelled", "stop"},
+		{"completed", "running", "retry of its failed tasks"},
+		{"completed", "waiting", "retry upstream"},
+		{"skipped", "waiting", "retry upstream"},
+		{"failed", "running", "retry of its failed tasks"},
+		{"failed", "waiting", "retry upstream"},
+		{"cancelled", "running", "retry of its cancelled tasks"},
+		{"cancelled", "waiting", "retry upstream"},
+	}}
+	// TaskMachine includes running, which is not stored on the task: a queued task is running while a worker holds the message
+	// row that covers it. So the database sees queued in its place.
+	TaskMachine = Machine{Record: "task", Initial: []string{"queued", "cancelled"}, Steps: []Transition{
+		{"queued", "running", "claim of its message"},
+		{"running", "queued", "attempt failed with tries left, worker lost, handed back"},
+		{"running", "completed", "attempt succeeded"},
+		{"running", "failed", "tries spent, permanent error, or fifth lost worker"},
+		{"running", "cancelled", "stop, handler gave up or was given up"},
+		{"queued", "cancelled", "stop"},
+		{"failed", "queued", "retry"},
+		{"cancelled", "queued", "retry"},
+	}}
+)
+
+// Mermaid draws the machine as a Mermaid state diagram.
+func (m Machine) Mermaid() string {
+	var b strings.Builder
+	b.WriteString("stateDiagram-v2\n")
+	for _, s := range m.Initial {
+		fmt.Fprintf(&b, "    [*] --> %s\n", s)
+	}
+	for _, s := range m.Steps {
+		fmt.Fprintf(&b, "    %s --> %s: %s\n", s.From, s.To, s.On)
+	}
+	return b.String()
+}

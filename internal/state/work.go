@@ -1,0 +1,149 @@
+package state
+
+import "time"
+
+// Graph is a job as submitted: what the job row and its stage rows are made from.
+type Graph struct {
+	JobID       JobID
+	JobType     string
+	Params      []byte // canonical JSON
+	HasResult   bool   // a result function runs before the job ends
+	Traceparent string
+	By          string // who asked, for the timeline
+	Stages      []GraphStage
+}
+
+// GraphStage is one stage of a Graph. Its number is its place in Graph.Stages, a topological order.
+type GraphStage struct {
+	Name      string
+	TaskType  string
+	Kind      Parallelism
+	Queue     Queue
+	DependsOn []int16
+	Skip      bool    // its skip condition holds
+	Expected  int     // tasks, where parameters alone tell; -1: planned
+	Window    int     // most tasks dispatched and not ended
+	Bundle    int     // tasks a message carries
+	Tolerance float64 // share of failed tasks that does not fail the job
+}
+
+// InlinePlan is the most tasks that are written in the transaction that starts their stage; more are planned in chunks of
+// as many by a message of their own.
+const InlinePlan = 10_000
+
+// DefaultWindow is the most tasks of a stage that are dispatched and not ended, so that a huge job starves no small one.
+const DefaultWindow = 10_000
+
+// MaxLosses is how many lost workers end a task: the fifth is final, as CodeWorkerLost.
+const MaxLosses = 5
+
+// Held is a message row that this process has claimed, with what the engine needs of its stage. (JobID, MessageID, worker,
+// Attempt) is the fence: whoever fails to present it writes nothing.
+type Held struct {
+	JobID       JobID
+	MessageID   int64
+	Queue       Queue
+	Kind        MessageKind
+	Stage       int
+	Gen         int
+	First       int
+	Count       int
+	TasksLeft   int
+	Attempt     int // this claim
+	Losses      int // workers lost on it
+	ClaimedAt   time.Time
+	ParkedSince time.Time // zero: the type was known when it was last seen
+	Traceparent string
+
+	JobType   string
+	HasResult bool
+	StageName string
+	TaskType  string
+	Shape     Parallelism
+	DependsOn []int16
+	StageGen  int // of the stage row: where it differs from Gen the message is of the past
+	Planned   int
+	Total     int // -1: not planned yet
+	Bundle    int
+	Skip      bool // its skip condition held at submit
+	Expected  int  // tasks, where parameters alone told; -1: planned
+
+	SourceTotal int // of match_previous: tasks of the stage that it follows
+}
+
+// Covered is a task that a held message covers.
+type Covered struct {
+	Index    int
+	Failures int
+	Losses   int
+	Input    []byte // nil where inputs are computed
+}
+
+// TaskEnd is how one attempt of one task ended.
+type TaskEnd struct {
+	JobID     JobID
+	MessageID int64
+	Attempt   int
+	Stage     int
+	Gen       int
+	Index     int
+	Status    TaskStatus // TaskCompleted, TaskFailed, or TaskQueued: to be tried again after Delay
+	Result    []byte     // of a completed task: JSON
+	Outcome   Outcome    // of any other
+	Code      Code       // of any other
+	Error     string     // of any other: clean text
+	StartedAt time.Time
+	Delay     time.Duration
+}
+
+// Moved says what a transaction set in motion, for whoever wakes the queues after it.
+type Moved struct {
+	Queues  [3]bool // by Queue-1: message rows were written that are due now
+	Landed  int     // tasks written
+	Started int     // stages started
+	Ended   int     // stages ended
+	Jobs    []JobID // jobs ended
+}
+
+// Queue marks a queue as holding new work.
+func (m *Moved) Queue(q Queue) { m.Queues[q-1] = true }
+
+// Add merges what another statement of the same transaction moved.
+func (m *Moved) Add(o Moved) {
+	for i, b := range o.Queues {
+		m.Queues[i] = m.Queues[i] || b
+	}
+	m.Landed += o.Landed
+	m.Started += o.Started
+	m.Ended += o.Ended
+	m.Jobs = append(m.Jobs, o.Jobs...)
+}
+
+// Stopping is how far the stop of a job has come.
+type Stopping struct {
+	Since        float64 // seconds since it was asked for, by the database's clock
+	Held         int     // message rows held by workers
+	Queued       int     // message rows that are not
+	Undispatched int     // stages with tasks that have no message
+}
+
+// StoredPart is a result, or one part of it, as stored.
+type StoredPart struct {
+	Index int
+	Part  int // -1: the result itself
+	Data  []byte
+}
+
+// JobBrief is the little of a job that a decision about it needs.
+type JobBrief struct {
+	Status   JobStatus
+	Attempt  int
+	Stopping bool // asked to stop, and not ended yet
+}
+
+// Retried says what a retry runs again.
+type Retried struct {
+	Attempt int // of the job
+	Tasks   int // failed and cancelled tasks opened again
+	Stages  int // stages that run from the start
+}
