@@ -23,9 +23,12 @@ type Delivery struct {
 // ErrLockLost says that a delivery is no longer its receiver's: it was settled, or its lock ended. Nothing was changed.
 var ErrLockLost = errors.New("the lock of the delivery was lost")
 
+// ErrClosed is what Receive returns once the receiver, or its transport, is closed.
+var ErrClosed = errors.New("the receiver is closed")
+
 // Receiver takes deliveries from one queue. Receive may not be called concurrently with itself; settling may.
 type Receiver interface {
-	// Receive waits for at least one delivery and returns at most most. It fails only with ctx's error, or when closed.
+	// Receive waits for at least one delivery and returns at most most. It fails only with ctx's error, or with ErrClosed.
 	Receive(ctx context.Context, most int) ([]Delivery, error)
 	// Complete ends a delivery for good.
 	Complete(ctx context.Context, d Delivery) error

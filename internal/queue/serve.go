@@ -26,16 +26,15 @@ func Serve(ctx context.Context, r Receiver, inFlight int, log *slog.Logger, hand
 		}
 		free := 1 + takeMore(slots)
 		batch, err := r.Receive(ctx, free)
-		if err != nil && ctx.Err() == nil {
-			log.Error("a queue could not be received from", keys.Error, err)
-		}
 		for range free - len(batch) {
 			<-slots
 		}
 		if err != nil {
-			if ctx.Err() != nil || !wait(ctx, time.Second) {
+			if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 				return
 			}
+			log.Error("a queue could not be received from", keys.Error, err)
+			wait(ctx, time.Second)
 			continue
 		}
 		for _, d := range batch {

@@ -22,15 +22,12 @@ func (r *Repo) Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
 	var held []state.Held
-	err := r.inTx(ctx, "repo.Claim", func(t tx) error {
-		jobs, ids := make([][]byte, len(msgs)), make([]int64, len(msgs))
-		for i := range msgs {
-			jobs[i], ids[i] = msgs[i].JobID[:], msgs[i].MessageID
-		}
-		rows, err := t.query(ctx, "claim", pgx.StrictNamedArgs{"worker": worker, "job_ids": jobs, "message_ids": ids})
-		if err != nil {
-			return err
-		}
+	jobs, ids := make([][]byte, len(msgs)), make([]int64, len(msgs))
+	for i := range msgs {
+		jobs[i], ids[i] = msgs[i].JobID[:], msgs[i].MessageID
+	}
+	args := pgx.StrictNamedArgs{"worker": worker, "job_ids": jobs, "message_ids": ids}
+	err := r.single(ctx, "repo.Claim", "claim", args, func(rows pgx.Rows) (err error) {
 		held, err = pgx.CollectRows(rows, scanHeld)
 		return err
 	})

@@ -2,7 +2,6 @@ package pgqueue
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -21,9 +20,6 @@ type receiver struct {
 	cancel context.CancelFunc
 	away   bool // the database did not answer last time
 }
-
-// errClosed is what Receive returns once the receiver is closed.
-var errClosed = errors.New("the receiver is closed")
 
 func (r *receiver) rouse() {
 	select {
@@ -72,7 +68,7 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 
 func (r *receiver) ended(ctx context.Context) error {
 	if r.ctx.Err() != nil {
-		return errClosed
+		return queue.ErrClosed
 	}
 	return ctx.Err()
 }
