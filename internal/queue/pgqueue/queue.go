@@ -56,6 +56,8 @@ type Queue struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	loops  sync.WaitGroup
+
+	listening sync.Once
 }
 
 // New makes a Queue over the pool's database. It does not wait for the database.
@@ -78,7 +80,6 @@ func New(pool *pgxpool.Pool, o Options) *Queue {
 		q.notify[i] = make(chan struct{}, 1)
 		q.loops.Go(func() { q.tell(state.Queue(i + 1)) })
 	}
-	q.loops.Go(q.listen)
 	return q
 }
 
@@ -88,8 +89,9 @@ func (q *Queue) Close() {
 	q.loops.Wait()
 }
 
-// Receiver takes deliveries from one queue.
+// Receiver takes deliveries from one queue. The first one starts the listener: a process that only sends needs none.
 func (q *Queue) Receiver(name state.Queue) queue.Receiver {
+	q.listening.Do(func() { q.loops.Go(q.listen) })
 	r := &receiver{q: q, queue: name, wake: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancel(q.ctx)
 	q.mu.Lock()

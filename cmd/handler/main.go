@@ -1,0 +1,25 @@
+// Command handler is the executable that host.json names: the whole app behind the Functions host's custom handler contract.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"coremachine/internal/app"
+	"coremachine/internal/config"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs"
+	"coremachine/internal/telemetry"
+)
+
+func main() {
+	// Azure sends no signal and kills; containers and shells do send one.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	cfg, err := config.Load(config.FromEnvironment())
+	log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
+	code := app.Main(ctx, cfg, err, app.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,261 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"coremachine/internal/config"
+	"coremachine/internal/coremachine"
+	"coremachine/internal/funchost"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// Options are what a process is made from besides its configuration.
+type Options struct {
+	Jobs     map[string]define.Job
+	Handlers map[string]handlers.Handler
+	Deps     handlers.Deps
+	Log      *slog.Logger
+	Fault    repo.Fault // nil outside of tests
+}
+
+// App is one process. Make it with New; Start and Stop it once.
+type App struct {
+	cfg  config.Config
+	opts Options
+	log  *slog.Logger
+
+	problems []string // of configuration and registries: with any the process serves no work
+	schema   atomic.Bool
+
+	repo    *repo.Repo
+	queue   *pgqueue.Queue
+	machine *coremachine.Machine
+	host    *funchost.Host
+
+	listener net.Listener
+	cancel   context.CancelFunc
+	loops    sync.WaitGroup
+	served   chan error
+}
+
+// New makes the parts and opens nothing. A bad configuration (configErr, from config.Load) or inconsistent registries are no error here:
+// under the host, exiting would only make it restart the process three times and hide the reason.
+func New(cfg config.Config, configErr error, o Options) (*App, error) {
+	a := &App{cfg: cfg, opts: o, log: o.Log, served: make(chan error, 1)}
+	if configErr != nil {
+		a.problems = append(a.problems, strings.Split(configErr.Error(), "\n")...)
+	}
+	if cfg.DatabaseURL == "" {
+		a.problems = append(a.problems, "DATABASE_URL: is required")
+	}
+	a.problems = append(a.problems, define.Check(o.Jobs, o.Handlers, o.Deps, cfg.FunctionTimeout)...)
+	host, err := funchost.New(funchost.Options{FunctionTimeout: cfg.FunctionTimeout, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	a.host = host
+	return a, nil
+}
+
+// Problems lists what is wrong with configuration and registries; corectl and tests refuse to start with any.
+func (a *App) Problems() []string { return a.problems }
+
+// Serve opens the port and serves on it at once; Start follows behind. It returns when the port is open.
+func (a *App) Serve(ctx context.Context, l net.Listener) {
+	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	a.listener = l
+	a.loops.Go(func() { a.served <- a.host.Serve(ctx, l) })
+}
+
+// Start makes the engine and its storage and lets them connect in the background.
+func (a *App) Start(ctx context.Context) error {
+	a.log.Info("registered", "jobs", slices.Sorted(maps.Keys(a.opts.Jobs)), "handlers", slices.Sorted(maps.Keys(a.opts.Handlers)))
+	for _, p := range a.problems {
+		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
+	}
+	if len(a.problems) > 0 {
+		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+	}
+	var err error
+	a.repo, err = repo.Open(ctx, repo.Config{URL: string(a.cfg.DatabaseURL), MaxConns: a.cfg.DatabaseConns, Fault: a.opts.Fault})
+	if err != nil {
+		a.problems = append(a.problems, "DATABASE_URL: "+err.Error())
+		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+	}
+	a.queue = pgqueue.New(a.repo.Pool(), pgqueue.Options{Log: a.log})
+	a.machine = coremachine.New(coremachine.Config{
+		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
+		Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
+	})
+	a.machine.Start(ctx)
+	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := a.cancel
+	a.cancel = func() {
+		cancel()
+		if stop != nil {
+			stop()
+		}
+	}
+	a.loops.Go(func() { a.watchSchema(watch) })
+	return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+}
+
+// watchSchema looks until the schema is as new as this build; it never becomes older.
+func (a *App) watchSchema(ctx context.Context) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	said := ""
+	for {
+		limit, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err := repo.CheckSchema(limit, a.repo.Pool())
+		cancel()
+		if err == nil {
+			a.schema.Store(true)
+			return
+		}
+		if text := err.Error(); text != said && ctx.Err() == nil {
+			a.log.Warn("not ready yet", keys.Error, err)
+			said = text
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Ready is nil when the process can work; otherwise its error says why not, all reasons in it.
+func (a *App) Ready() error {
+	if len(a.problems) > 0 {
+		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", strings.Join(a.problems, "; "))
+	}
+	if a.machine == nil || !a.schema.Load() {
+		return state.Errorf(state.CodeUnavailable, "app.Ready", "the database has not answered yet, or its schema is older than this build")
+	}
+	if !a.machine.Ready() {
+		return state.Errorf(state.CodeUnavailable, "app.Ready", "this process has no lease yet")
+	}
+	return nil
+}
+
+// Addr is where the process listens, nil when it does not.
+func (a *App) Addr() net.Addr {
+	if a.listener == nil {
+		return nil
+	}
+	return a.listener.Addr()
+}
+
+// Done answers when serving has ended of itself.
+func (a *App) Done() <-chan error { return a.served }
+
+// Machine is the engine, for processes that feed it themselves; nil before Start.
+func (a *App) Machine() *coremachine.Machine { return a.machine }
+
+// Handler is the HTTP API, for processes that serve it themselves.
+func (a *App) Handler() http.Handler { return a.host }
+
+// Queue is the local transport.
+func (a *App) Queue() *pgqueue.Queue { return a.queue }
+
+// Stop stops in reverse order: no new work, the work in hand ends or is put back, the connections close.
+func (a *App) Stop(ctx context.Context) error {
+	var err error
+	if a.machine != nil {
+		err = a.machine.Stop(ctx)
+	}
+	if a.queue != nil {
+		a.queue.Close()
+	}
+	if a.cancel != nil {
+		a.cancel()
+	}
+	a.loops.Wait()
+	if a.repo != nil {
+		a.repo.Close()
+	}
+	return err
+}
+
+func (a *App) triggers() map[string]funchost.Trigger {
+	message := func(ctx context.Context, inv funchost.Invocation) error {
+		if a.machine == nil {
+			return a.Ready()
+		}
+		return a.machine.Handle(ctx, inv.Message)
+	}
+	return map[string]funchost.Trigger{
+		"process_job": message, "process_task": message, "process_long_task": message,
+		"sweep": func(context.Context, funchost.Invocation) error { return nil },
+	}
+}
+
+// Version is the build, as health and worker rows show it.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			version = s.Value[:12]
+		}
+	}
+	return version
+}
+
+// Main runs the process that host.json names: listen, start, serve until a signal. It returns the exit code, which is never 0 while the
+// process was to go on: the host does not restart a process that exits with 0.
+func Main(ctx context.Context, cfg config.Config, configErr error, o Options) int {
+	l, err := funchost.Listen(ctx, os.Getenv, 7072)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "handler:", err)
+		return 1
+	}
+	a, err := New(cfg, configErr, o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "handler:", err)
+		return 1
+	}
+	a.Serve(ctx, l)
+	if err := a.Start(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "handler:", err)
+		return 1
+	}
+	select {
+	case err = <-a.Done():
+		a.log.Error("serving ended", keys.Error, err)
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout+5*time.Second)
+	defer cancel()
+	return exitCode(errors.Join(err, a.Stop(limit)))
+}
+
+// exitCode is 143 after a signal: what a shell says of a terminated process.
+func exitCode(err error) int {
+	if err != nil {
+		return 1
+	}
+	return 143
+}

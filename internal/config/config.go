@@ -1,0 +1,150 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Transports.
+const (
+	TransportPostgres   = "postgres"
+	TransportServiceBus = "servicebus"
+)
+
+// Config is everything that a process can be told. docs/configuration.md is generated from the tags.
+type Config struct {
+	DatabaseURL     Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it."`
+	DatabaseConns   int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen. 1 to 100."`
+	DatabaseEntra   bool          `env:"DATABASE_ENTRA" envDefault:"false" doc:"Sign in to Postgres with an Entra token of the process's identity instead of a password."`
+	AzureClientID   string        `env:"AZURE_CLIENT_ID" doc:"Client id of the user-assigned managed identity. Empty: the system-assigned one, or the developer's sign-in outside Azure."`
+	Transport       string        `env:"TRANSPORT" envDefault:"postgres" doc:"What carries messages: postgres or servicebus."`
+	ServiceBus      Secret        `env:"SERVICEBUS" doc:"Service Bus connection string, for local use. In Azure set SERVICEBUS__fullyQualifiedNamespace instead."`
+	ServiceBusName  string        `env:"SERVICEBUS__fullyQualifiedNamespace" doc:"Service Bus namespace, as in name.servicebus.windows.net, reached with the process's identity."`
+	FunctionTimeout time.Duration `env:"FUNCTION_TIMEOUT" envDefault:"30m" doc:"functionTimeout of host.json; no task may have a timeout within 30 s of it. 0: unlimited."`
+
+	MaxRunning    int           `env:"MAX_RUNNING" envDefault:"256" doc:"Handlers in flight at once in this process. 1 to 10000."`
+	QueueInFlight int           `env:"QUEUE_IN_FLIGHT" envDefault:"64" doc:"Messages of one queue in hand at once in a plain worker; under the host, host.json decides. 1 to 10000."`
+	DrainTimeout  time.Duration `env:"DRAIN_TIMEOUT" envDefault:"10s" doc:"How long handlers may run on when the process is told to stop."`
+	Retention     time.Duration `env:"RETENTION" envDefault:"720h" doc:"How long an ended job is kept. 0: for ever."`
+	MaxQueued     int           `env:"MAX_QUEUED_JOBS" envDefault:"0" doc:"Queued and running jobs from which new runs are refused with 429. 0: no limit."`
+
+	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
+	LogFormat string `env:"LOG_FORMAT" envDefault:"json" doc:"json (one line a record) or text."`
+}
+
+// Secret is a string that prints as stars.
+type Secret string
+
+// String hides the value.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "***"
+}
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return `"` + s.String() + `"` }
+
+// MarshalText hides the value from JSON and logs.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Load reads a Config from an environment and checks it. The error lists every problem, a line each.
+func Load(environ map[string]string) (Config, error) {
+	var c Config
+	var problems []error
+	if err := env.ParseWithOptions(&c, env.Options{Environment: environ}); err != nil {
+		var all env.AggregateError
+		if !errors.As(err, &all) {
+			return c, err
+		}
+		for _, e := range all.Errors {
+			problems = append(problems, readable(e))
+		}
+	}
+	problems = append(problems, c.check()...)
+	return c, errors.Join(problems...)
+}
+
+// FromEnvironment is the process's own environment, for Load.
+func FromEnvironment() map[string]string { return env.ToMap(os.Environ()) }
+
+// readable names the variable and not its value, which may be a secret.
+func readable(err error) error {
+	var parse env.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	for _, f := range Fields() {
+		if f.Go == parse.Name {
+			return fmt.Errorf("%s: cannot be read as %s", f.Env, parse.Type)
+		}
+	}
+	return fmt.Errorf("%s: cannot be read as %s", parse.Name, parse.Type)
+}
+
+func (c *Config) check() []error {
+	var bad []error
+	fail := func(name, format string, args ...any) {
+		bad = append(bad, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
+	}
+	within := func(name string, n, low, high int) {
+		if n < low || n > high {
+			fail(name, "%d is not from %d to %d", n, low, high)
+		}
+	}
+	within("DATABASE_CONNECTIONS", int(c.DatabaseConns), 1, 100)
+	within("MAX_RUNNING", c.MaxRunning, 1, 10000)
+	within("QUEUE_IN_FLIGHT", c.QueueInFlight, 1, 10000)
+	within("MAX_QUEUED_JOBS", c.MaxQueued, 0, 1<<31-1)
+	for name, d := range map[string]time.Duration{"FUNCTION_TIMEOUT": c.FunctionTimeout, "DRAIN_TIMEOUT": c.DrainTimeout, "RETENTION": c.Retention} {
+		if d < 0 {
+			fail(name, "%s is negative", d)
+		}
+	}
+	oneOf := func(name, value string, known ...string) {
+		for _, k := range known {
+			if value == k {
+				return
+			}
+		}
+		fail(name, "%q is none of %s", value, strings.Join(known, ", "))
+	}
+	oneOf("TRANSPORT", c.Transport, TransportPostgres, TransportServiceBus)
+	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
+	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
+	if c.Transport == TransportServiceBus && c.ServiceBus == "" && c.ServiceBusName == "" {
+		fail("SERVICEBUS__fullyQualifiedNamespace", "is required with TRANSPORT=servicebus, or SERVICEBUS with a connection string")
+	}
+	if strings.Contains(strings.ToLower(string(c.ServiceBus)), "usedevelopmentemulator=true") && !loopback(string(c.ServiceBus)) {
+		fail("SERVICEBUS", "UseDevelopmentEmulator sends its key in clear text and is allowed for loopback addresses only")
+	}
+	return bad
+}
+
+// loopback tells whether a connection string's Endpoint is on this machine.
+func loopback(connection string) bool {
+	for part := range strings.SplitSeq(connection, ";") {
+		key, value, _ := strings.Cut(part, "=")
+		if !strings.EqualFold(strings.TrimSpace(key), "Endpoint") {
+			continue
+		}
+		u, err := url.Parse(strings.TrimSpace(value))
+		if err != nil {
+			return false
+		}
+		if u.Hostname() == "localhost" {
+			return true
+		}
+		ip := net.ParseIP(u.Hostname())
+		return ip != nil && ip.IsLoopback()
+	}
+	return false
+}

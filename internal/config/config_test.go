@@ -1,0 +1,98 @@
+package config_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"coremachine/internal/config"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/configuration.md")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDefaultsHold(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(map[string]string{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Transport != "postgres" || c.FunctionTimeout != 30*time.Minute || c.MaxRunning != 256 {
+		t.Errorf("defaults are %+v", c)
+	}
+}
+
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(map[string]string{
+		"DATABASE_CONNECTIONS": "0", "TRANSPORT": "pigeon", "MAX_RUNNING": "many", "LOG_LEVEL": "loud", "RETENTION": "-1h",
+	})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, name := range []string{"DATABASE_CONNECTIONS", "TRANSPORT", "MAX_RUNNING", "LOG_LEVEL", "RETENTION"} {
+		if !strings.Contains(err.Error(), name+": ") {
+			t.Errorf("%s is not named in: %v", name, err)
+		}
+	}
+}
+
+func TestEmulatorIsForLoopbackOnly(t *testing.T) {
+	t.Parallel()
+	for endpoint, ok := range map[string]bool{
+		"sb://127.0.0.1:5672": true, "sb://localhost": true, "sb://[::1]:1": true,
+		"sb://evil.example": false, "sb://127.0.0.1.evil.example": false, "sb://10.0.0.1": false,
+	} {
+		_, err := config.Load(map[string]string{
+			"TRANSPORT":  "servicebus",
+			"SERVICEBUS": "Endpoint=" + endpoint + ";SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=true",
+		})
+		if (err == nil) != ok {
+			t.Errorf("%s: %v, want accepted: %t", endpoint, err, ok)
+		}
+		if err != nil && strings.Contains(err.Error(), "c2VjcmV0") {
+			t.Errorf("the key is in the error: %v", err)
+		}
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", c, c, c, c.DatabaseURL)} {
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("a secret is printed: %s", text)
+		}
+	}
+}
+
+func TestDocIsGenerated(t *testing.T) {
+	t.Parallel()
+	const file = "../../docs/configuration.md"
+	if *update {
+		if err := os.WriteFile(file, []byte(config.Markdown()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != config.Markdown() {
+		t.Errorf("%s differs from internal/config: run go test ./internal/config -update", file)
+	}
+	for _, f := range config.Fields() {
+		if f.Env == "" || f.Doc == "" {
+			t.Errorf("%s has no env or doc tag", f.Go)
+		}
+	}
+}

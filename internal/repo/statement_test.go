@@ -1,0 +1,129 @@
+package repo_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+// TestEveryStatementPrepares finds unknown columns, wrong types and misspelt functions without running anything.
+func TestEveryStatementPrepares(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	files, err := filepath.Glob("queries/*.sql")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("found %d statements, %v", len(files), err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(text), "-- ") {
+			t.Errorf("%s does not begin with a comment that says why", f)
+		}
+		sql, _, err := pgx.NamedArgs{}.RewriteQuery(t.Context(), conn.Conn(), string(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Conn().Prepare(t.Context(), "", sql); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+}
+
+// TestTheDatabaseRefusesImpossibleRows tries to break each CHECK once. Each statement starts from legal rows.
+func TestTheDatabaseRefusesImpossibleRows(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	legal := `
+insert into jobs (job_id, job_type, params, stages_left) values (sha256('a'), 'x', '{}', 1);
+insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left, status, total, planned, dispatched)
+  values (sha256('a'), 0, 's', 't', 'dynamic', 2, '{}', 0, 'running', 10, 10, 10),
+         (sha256('a'), 1, 'u', 't', 'fan_in', 2, '{0}', 1, 'waiting', null, 0, 0);
+insert into tasks (job_id, stage, gen, index) values (sha256('a'), 0, 1, 0);
+insert into messages (job_id, queue, kind) values (sha256('a'), 2, 2);
+insert into attempts (job_id, stage, gen, index, attempt, outcome, error) values (sha256('a'), 0, 1, 0, 1, 'error', 'x');
+insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
+	if _, err := pool.Exec(t.Context(), legal); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{
+		`update jobs set job_id = 'short'`,
+		`update jobs set attempt = 0`,
+		`update jobs set stages_left = -1`,
+		`update jobs set finished_at = now()`,
+		`update jobs set status = 'completed', stages_left = 0`,
+		`update jobs set status = 'completed', finished_at = now()`,
+		`update jobs set status = 'completed', stages_left = 0, finished_at = now(), error = '{}'`,
+		`update jobs set status = 'failed', finished_at = now()`,
+		`update jobs set status = 'cancelled', finished_at = now()`,
+		`update jobs set started_at = now()`,
+		`update jobs set purge_started_at = now()`,
+		`update jobs set result = convert_to(repeat('x', 1048577), 'utf8')`,
+		`update stages set gen = 0`,
+		`update stages set kind = 'loop'`,
+		`update stages set expected = -1`,
+		`update stages set task_window = 0`,
+		`update stages set bundle = -1`,
+		`update stages set tolerance = 1.5`,
+		`update stages set deps_left = -1`,
+		`update stages set total = 9 where stage = 0`,
+		`update stages set completed = 11 where stage = 0`,
+		`update stages set failed = -1, completed = 1 where stage = 0`,
+		`update stages set dispatched = 11 where stage = 0`,
+		`update stages set dispatched = 1 where stage = 1`,
+		`update stages set total = 0 where stage = 1`,
+		`update stages set deps_left = 1 where stage = 0`,
+		`update stages set status = 'completed', finished_at = now() where stage = 0`,
+		`update stages set status = 'skipped', finished_at = now() where stage = 0`,
+		`update stages set finished_at = now() where stage = 0`,
+		`update stages set depends_on = '{1}' where stage = 1`,
+		`update stages set name = 's' where stage = 1`,
+		`update tasks set index = -1`,
+		`update tasks set attempt = -1`,
+		`update tasks set failures = -1`,
+		`update tasks set losses = -1`,
+		`update tasks set result = '1'`,
+		`update tasks set status = 'completed', finished_at = now(), attempt = 1`,
+		`update tasks set status = 'completed', result = '1', attempt = 1`,
+		`update tasks set status = 'completed', result = '1', finished_at = now()`,
+		`update tasks set status = 'failed', finished_at = now()`,
+		`update tasks set finished_at = now()`,
+		`update tasks set input = convert_to(repeat('x', 65537), 'utf8')`,
+		`update tasks set status = 'completed', attempt = 1, finished_at = now(), result = convert_to(repeat('x', 1048577), 'utf8')`,
+		`update messages set kind = 5`,
+		`update messages set first = -1`,
+		`update messages set count = 0`,
+		`update messages set tasks_left = 2`,
+		`update messages set tasks_left = 0`,
+		`update messages set attempt = -1`,
+		`update messages set worker_id = gen_random_uuid(), attempt = 1`,
+		`update messages set claimed_at = now()`,
+		`update messages set worker_id = gen_random_uuid(), claimed_at = now()`,
+		`update messages set worker_id = gen_random_uuid(), claimed_at = now(), attempt = 1, dead_reason = 'x'`,
+		`update attempts set attempt = 0`,
+		`update attempts set outcome = 'tired'`,
+		`update result_parts set part = -1`,
+		`update result_parts set data = convert_to(repeat('x', 1048577), 'utf8')`,
+		`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left) values (sha256('b'), 0, 's', 't', 'single', 2, '{}', 0)`,
+	} {
+		if _, err := pool.Exec(t.Context(), bad); err == nil {
+			t.Errorf("accepted: %s", bad)
+		} else if !strings.Contains(err.Error(), "SQLSTATE 23") {
+			t.Errorf("%s: refused for another reason: %v", bad, err)
+		}
+	}
+}
