@@ -1,0 +1,90 @@
+package pglocal
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+)
+
+func aptUsable() bool {
+	if os.Geteuid() != 0 {
+		return false
+	}
+	_, err := exec.LookPath("apt-get")
+	return err == nil
+}
+
+// clusterDropIn keeps the distribution from making and starting a cluster of its own: the package is wanted for its
+// programs, not for a service that outlives the run.
+const clusterDropIn = "/etc/postgresql-common/createcluster.d/50-coremachine.conf"
+
+// aptInstall installs the distribution's server. It takes about half a minute.
+func aptInstall(ctx context.Context, log *slog.Logger) error {
+	log.InfoContext(ctx, "no Postgres is installed: installing the distribution's postgresql package with apt-get")
+	if err := os.MkdirAll(filepath.Dir(clusterDropIn), 0o755); err != nil { //nolint:gosec // a folder of /etc that every user reads
+		return fmt.Errorf("pglocal: %w", err)
+	}
+	if err := os.WriteFile(clusterDropIn, []byte("create_main_cluster = false\n"), 0o644); err != nil { //nolint:gosec // configuration that every user reads
+		return fmt.Errorf("pglocal: %w", err)
+	}
+	for _, args := range [][]string{
+		{"-q", "-o", "DPkg::Lock::Timeout=120", "update"},
+		{"-q", "-y", "-o", "DPkg::Lock::Timeout=120", "install", "--no-install-recommends", "postgresql"},
+	} {
+		cmd := exec.CommandContext(ctx, "apt-get", args...) //nolint:gosec // constant arguments
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("pglocal: apt-get %v: %w\n%s", args, err, tail(out))
+		}
+	}
+	return nil
+}
+
+// embedded downloads a build of Postgres below cache and returns the folder of its programs. The library has no call that
+// only downloads, so its own start is tried and stopped; under root that start fails after the programs are in place.
+func embedded(ctx context.Context, log *slog.Logger, acct account, cache string) (string, error) {
+	if err := acct.own(cache); err != nil {
+		return "", err
+	}
+	home := filepath.Join(cache, "embedded")
+	bin := filepath.Join(home, "bin")
+	if _, err := probe(ctx, bin); err == nil {
+		return bin, nil
+	}
+	log.InfoContext(ctx, "no Postgres is installed: downloading one", "folder", home)
+	config := embeddedpostgres.DefaultConfig().
+		CachePath(filepath.Join(cache, "download")).
+		BinariesPath(home).
+		RuntimePath(filepath.Join(cache, "runtime")).
+		DataPath(filepath.Join(cache, "runtime", "data")).
+		Logger(io.Discard)
+	db := embeddedpostgres.NewDatabase(config)
+	startErr := db.Start()
+	if startErr == nil {
+		if err := db.Stop(); err != nil {
+			return "", err
+		}
+	}
+	if _, err := probe(ctx, bin); err != nil {
+		if startErr != nil {
+			return "", startErr
+		}
+		return "", err
+	}
+	return bin, os.RemoveAll(filepath.Join(cache, "runtime"))
+}
+
+// tail keeps the end of a program's output, where the reason is.
+func tail(out []byte) []byte {
+	const most = 2000
+	if len(out) > most {
+		return out[len(out)-most:]
+	}
+	return out
+}

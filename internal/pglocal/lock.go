@@ -1,0 +1,69 @@
+package pglocal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// fileLock is an flock that dies with the process. Go opens files close-on-exec, so no child keeps it alive.
+type fileLock struct{ file *os.File }
+
+// openLock opens a lock file without locking it.
+func openLock(path string) (*fileLock, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // the guard, another account, opens it too
+	if err != nil {
+		return nil, fmt.Errorf("pglocal: %w", err)
+	}
+	return &fileLock{file: file}, nil
+}
+
+// lock waits until the lock is had or ctx ends. A lock that is held changes its kind, not atomically.
+func (l *fileLock) lock(ctx context.Context, exclusive bool) error {
+	for {
+		got, err := l.try(exclusive)
+		if got || err != nil {
+			return err
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return fmt.Errorf("pglocal: waiting for %s: %w", l.file.Name(), err)
+		}
+	}
+}
+
+// try takes the lock if that needs no waiting.
+func (l *fileLock) try(exclusive bool) (bool, error) {
+	how := syscall.LOCK_SH
+	if exclusive {
+		how = syscall.LOCK_EX
+	}
+	for {
+		err := syscall.Flock(int(l.file.Fd()), how|syscall.LOCK_NB)
+		switch err {
+		case nil:
+			return true, nil
+		case syscall.EINTR:
+			continue
+		case syscall.EWOULDBLOCK:
+			return false, nil
+		default:
+			return false, fmt.Errorf("pglocal: lock %s: %w", l.file.Name(), err)
+		}
+	}
+}
+
+func (l *fileLock) close() { _ = l.file.Close() }
+
+// pause waits for d or for the end of ctx, whose error it returns.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
