@@ -1,0 +1,49 @@
+package funchost
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"coremachine/internal/state"
+)
+
+// acknowledged is the whole envelope. The host completes nothing for less than a JSON object: not for 204, an empty body, null
+// or another media type.
+const acknowledged = `{"Outputs":{},"Logs":[],"ReturnValue":null}`
+
+// acknowledge tells the host that the message is done with.
+func acknowledge(w http.ResponseWriter) { answer(w, http.StatusOK, acknowledged) }
+
+// handBack asks the host for another delivery; only the status counts, the body is for whoever reads along.
+func handBack(w http.ResponseWriter, code state.Code) {
+	status := http.StatusInternalServerError
+	if code == state.CodeUnavailable || code == state.CodeTimeout {
+		status = http.StatusServiceUnavailable
+	}
+	answer(w, status, `{"Outputs":{},"Logs":[`+strconv.Quote(string(code))+`],"ReturnValue":null}`)
+}
+
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body)) // a host that is gone delivers the message again
+}
+
+// problem answers as the API does where no API answers.
+func problem(w http.ResponseWriter, status int, detail string) {
+	body, err := json.Marshal(struct {
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{http.StatusText(status), status, detail})
+	if err != nil {
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the caller may be gone
+}
