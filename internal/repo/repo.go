@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"sync"
 	"time"
 
@@ -215,15 +217,20 @@ func BadData(err error) bool {
 	return errors.As(err, &pg) && (pg.Code[:2] == "22" || pg.Code[:2] == "23")
 }
 
-// Retryable tells whether the same statement may succeed later: SQLSTATE classes 08, 40, 53, 55, 57, or no answer at all.
+// Retryable tells whether the same statement may succeed later: SQLSTATE classes 08, 40, 53, 55, 57, a lost connection, or no
+// answer in time.
 func Retryable(err error) bool {
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return !errors.Is(err, pgx.ErrNoRows) // the connection, a time limit or the pool
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "40", "53", "55", "57":
+			return true
+		}
+		return false
 	}
-	switch pg.Code[:2] {
-	case "08", "40", "53", "55", "57":
-		return true
-	}
-	return false
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || pgconn.Timeout(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

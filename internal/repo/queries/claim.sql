@@ -33,5 +33,5 @@ select c.job_id, c.message_id, c.queue, c.kind, c.stage, c.gen, c.first, c.count
        coalesce(s.bundle, 1) as bundle, coalesce(s.skip, false) as skip, coalesce(s.expected, -1) as expected,
        coalesce(p.total, 0) as source_total
 from claimed c
-left join stages s on s.job_id = c.job_id and s.stage = c.stage
+left join stages s on c.kind in (1, 2) and s.job_id = c.job_id and s.stage = c.stage
 left join stages p on p.job_id = c.job_id and p.stage = s.depends_on[1]

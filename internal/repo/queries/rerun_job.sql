@@ -4,7 +4,7 @@ with j as (
   set status = 'queued', attempt = attempt + 1, stages_left = @stages_left, has_result = @has_result, cancel_requested_at = null,
       started_at = null, finished_at = null, result = null, error = null, version = version + 1, last_submitted_at = now(),
       traceparent = nullif(@traceparent, '')
-  where job_id = @job_id and status = any (@from::job_status[]) and purge_started_at is null
+  where job_id = @job_id and status::text = any (@from::text[]) and purge_started_at is null
   returning attempt
 ),
 m as (

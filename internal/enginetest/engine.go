@@ -1,0 +1,174 @@
+package enginetest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/pgtest"
+	"coremachine/internal/queue"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+// Options say what to run and how. Jobs and Handlers are required.
+type Options struct {
+	Jobs      map[string]define.Job
+	Handlers  map[string]handlers.Handler
+	Deps      handlers.Deps
+	Processes int // pools, engines and receivers; 0: 1
+	InFlight  int // messages of a queue in hand at once in each; 0: 32
+	Config    func(*coremachine.Config)
+	Fault     repo.Fault
+	Log       *slog.Logger // nil: none
+}
+
+// Engine is one or more processes' worth of engine over one schema.
+type Engine struct {
+	t     testing.TB
+	url   string
+	procs []*Process
+
+	mu    sync.Mutex
+	ended map[state.JobID]chan struct{}
+}
+
+// Process is one engine with its own pool, lease and receivers.
+type Process struct {
+	Repo    *repo.Repo
+	Machine *coremachine.Machine
+	Queue   *pgqueue.Queue
+	stop    context.CancelFunc
+	serving sync.WaitGroup
+	once    sync.Once
+}
+
+// waitLimit is how long a job may take before the test gives it up.
+const waitLimit = 60 * time.Second
+
+// Start checks the registries as a process does, and starts. Everything stops with the test.
+func Start(t testing.TB, o Options) *Engine {
+	t.Helper()
+	if problems := define.Check(o.Jobs, o.Handlers, o.Deps, 0); len(problems) > 0 {
+		t.Fatalf("the registries are inconsistent: %q", problems)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{t: t, url: pgtest.URL(t), ended: map[state.JobID]chan struct{}{}}
+	for range max(1, o.Processes) {
+		e.procs = append(e.procs, e.start(o))
+	}
+	return e
+}
+
+func (e *Engine) start(o Options) *Process {
+	e.t.Helper()
+	r, err := repo.Open(context.Background(), repo.Config{URL: e.url, MaxConns: 4, Fault: o.Fault})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	p := &Process{Repo: r, Queue: pgqueue.New(r.Pool(), pgqueue.Options{Log: o.Log})}
+	cfg := coremachine.Config{
+		Jobs: o.Jobs, Handlers: o.Handlers, Deps: o.Deps, Store: r, Log: o.Log, Wake: p.Queue.Wake, JobEnded: e.jobEnded, Build: "test",
+	}
+	if o.Config != nil {
+		o.Config(&cfg)
+	}
+	p.Machine = coremachine.New(cfg)
+	p.Machine.Start(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	inFlight := o.InFlight
+	if inFlight == 0 {
+		inFlight = 32
+	}
+	for _, name := range state.Queues {
+		recv := p.Queue.Receiver(name)
+		p.serving.Go(func() { queue.Serve(ctx, recv, inFlight, o.Log, p.Machine.Handle) })
+	}
+	e.t.Cleanup(p.Stop)
+	return p
+}
+
+// Stop stops the process in good order: it puts back what it holds.
+func (p *Process) Stop() {
+	p.once.Do(func() {
+		p.stop()
+		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = p.Machine.Stop(limit) // a database that a test has taken away cannot be told
+		p.serving.Wait()
+		p.Queue.Close()
+		p.Repo.Close()
+	})
+}
+
+// Process returns the i-th process.
+func (e *Engine) Process(i int) *Process { return e.procs[i] }
+
+// Pool reads the schema of the first process.
+func (e *Engine) Pool() *pgxpool.Pool { return e.procs[0].Repo.Pool() }
+
+// URL is the address of the schema.
+func (e *Engine) URL() string { return e.url }
+
+func (e *Engine) jobEnded(id state.JobID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c, ok := e.ended[id]; ok {
+		close(c)
+		delete(e.ended, id)
+	}
+}
+
+// Submit submits a job with parameters as JSON, by the first process.
+func (e *Engine) Submit(jobType, params string) state.JobID {
+	e.t.Helper()
+	res, err := e.procs[0].Machine.Submit(e.t.Context(), coremachine.SubmitRequest{Type: jobType, Body: []byte(params)})
+	if err != nil {
+		e.t.Fatalf("submit %s %s: %v", jobType, params, err)
+	}
+	return res.JobID
+}
+
+// Run submits a job and waits for its end.
+func (e *Engine) Run(jobType, params string) Job {
+	e.t.Helper()
+	return e.Wait(e.Submit(jobType, params))
+}
+
+// Wait waits until a job has ended and reads it.
+func (e *Engine) Wait(id state.JobID) Job {
+	e.t.Helper()
+	limit, cancel := context.WithTimeout(e.t.Context(), waitLimit)
+	defer cancel()
+	for {
+		e.mu.Lock()
+		c, ok := e.ended[id]
+		if !ok {
+			c = make(chan struct{})
+			e.ended[id] = c
+		}
+		e.mu.Unlock()
+		if j := e.Read(id); j.Status.Ended() {
+			return j
+		}
+		again := time.NewTimer(time.Second) // ended by a process that is no longer there to tell
+		select {
+		case <-c:
+		case <-again.C:
+		case <-limit.Done():
+			e.t.Fatalf("job %s has not ended within %s: %+v", id.Short(), waitLimit, e.Read(id))
+		}
+		again.Stop()
+	}
+}
