@@ -1,0 +1,174 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Default is where `make dev` listens.
+const Default = "http://127.0.0.1:7071/api"
+
+// maxAnswer bounds an answer, in bytes: a page of the largest records is well below it.
+const maxAnswer = 64 << 20
+
+// Client calls one API. Make it with New; the zero value is not usable.
+type Client struct {
+	base string
+	key  string
+	http *http.Client
+}
+
+// New makes a client of the API at base, which may be given with or without /api at its end and without http://. key is
+// sent as x-functions-key unless it is empty.
+func New(base, key string) (*Client, error) {
+	address, err := Address(base)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ResponseHeaderTimeout: 100 * time.Second, // over the longest ?wait= and a host's cold start
+		MaxIdleConnsPerHost:   4,
+		IdleConnTimeout:       30 * time.Second,
+	}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{base: address, key: key, http: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
+}
+
+// Address completes an address as people type it: scheme, no slash at the end, /api.
+func Address(base string) (string, error) {
+	text := strings.TrimSpace(base)
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
+		return "", fmt.Errorf("%q is not the address of an API, such as %s", base, Default)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	if !strings.HasSuffix(u.Path, "/api") {
+		u.Path += "/api"
+	}
+	return u.String(), nil
+}
+
+// Base is the address that the client calls, /api included.
+func (c *Client) Base() string { return c.base }
+
+// Close gives idle connections up.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Answer is what a route answered.
+type Answer struct {
+	Status int
+	Body   []byte // as it came
+}
+
+// Get reads a path below the base. query may be nil.
+func (c *Client) Get(ctx context.Context, path string, query url.Values) (Answer, error) {
+	return c.do(ctx, http.MethodGet, path, query, nil)
+}
+
+// Post writes. A nil body is sent as an empty one.
+func (c *Client) Post(ctx context.Context, path string, query url.Values, body []byte) (Answer, error) {
+	return c.do(ctx, http.MethodPost, path, query, body)
+}
+
+// Delete removes.
+func (c *Client) Delete(ctx context.Context, path string, query url.Values) (Answer, error) {
+	return c.do(ctx, http.MethodDelete, path, query, nil)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, body []byte) (Answer, error) {
+	address := c.base + path
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, err
+	}
+	req.Header.Set("Accept", "application/json, application/problem+json")
+	req.Header.Set("User-Agent", "corectl")
+	if method != http.MethodGet {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		req.Header.Set("X-Functions-Key", c.key)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Answer{}, c.unreachable(ctx, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return Answer{}, c.unreachable(ctx, err)
+	}
+	if len(text) > maxAnswer {
+		return Answer{}, fmt.Errorf("%s answered more than %d MiB", c.base, maxAnswer>>20)
+	}
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if resp.StatusCode >= 300 {
+		return Answer{}, refusal(c.base, resp, kind, text)
+	}
+	if !json.Valid(text) && len(text) > 0 {
+		return Answer{}, &Stranger{URL: c.base, Status: resp.StatusCode, Kind: kind}
+	}
+	return Answer{Status: resp.StatusCode, Body: text}, nil
+}
+
+func refusal(base string, resp *http.Response, kind string, text []byte) error {
+	e := &Error{URL: base, Status: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After")}
+	if kind == "application/problem+json" || kind == "application/json" {
+		if err := json.Unmarshal(text, e); err == nil && (e.Detail != "" || e.Title != "") {
+			e.Status = resp.StatusCode
+			return e
+		}
+	}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return e // the host answers these itself, before the API is asked
+	}
+	return &Stranger{URL: base, Status: resp.StatusCode, Kind: kind}
+}
+
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &Unreachable{URL: c.base, Reason: reason(err), Err: err}
+}
+
+func reason(err error) string {
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.As(err, &dns):
+		return "no such host: " + dns.Name
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "the connection broke"
+	}
+	var op *url.Error
+	if errors.As(err, &op) {
+		return op.Err.Error()
+	}
+	return err.Error()
+}
