@@ -1,0 +1,90 @@
+package show
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
+)
+
+// Edges are the plain lines of what changed between two answers about one job: one a line, stamped, in the order in which
+// it happened as far as the answers tell. before is nil for the first answer.
+func Edges(before *client.Job, after client.Job, now time.Time) []string {
+	var lines []string
+	add := func(at time.Time, format string, args ...any) {
+		lines = append(lines, Stamp(after.JobID, at)+fmt.Sprintf(format, args...))
+	}
+	was := map[int]state.StageStatus{}
+	var status state.JobStatus
+	if before != nil {
+		status = before.Status
+		for _, stage := range before.Stages {
+			was[stage.Stage] = stage.Status
+		}
+	}
+	if after.Status != status && !after.Status.Ended() {
+		add(now, "job %s", after.Status)
+	}
+	for _, stage := range after.Stages {
+		switch {
+		case stage.Status == was[stage.Stage] || stage.Status == state.StageWaiting:
+		case !stage.Status.Ended():
+			add(timeOr(stage.StartedAt, now), "stage=%s %s", clean(stage.Name), stage.Status)
+		default:
+			add(timeOr(stage.FinishedAt, now), "stage=%s %s tasks=%d failed=%d took=%s",
+				clean(stage.Name), stage.Status, stage.Tasks.Total, stage.Tasks.Failed, seconds(stage.StartedAt, stage.FinishedAt))
+		}
+	}
+	if after.Status != status && after.Status.Ended() {
+		add(timeOr(after.FinishedAt, now), "job %s tasks=%d failed=%d took=%s",
+			after.Status, after.Tasks.Total, after.Tasks.Failed, seconds(after.StartedAt, after.FinishedAt))
+		if after.Error != nil {
+			lines[len(lines)-1] += " " + strconv.Quote(Style{}.failure(after.Error))
+		}
+	}
+	return lines
+}
+
+// Pulse is the line of a stage that has nothing new to tell but still runs.
+func Pulse(job client.Job, stage client.Stage, rate float64, now time.Time) string {
+	line := Stamp(job.JobID, now) + fmt.Sprintf("stage=%s running done=%d total=%s failed=%d",
+		clean(stage.Name), stage.Tasks.Ended(), plainTotal(stage), stage.Tasks.Failed)
+	if text := Rate(rate); text != "" {
+		line += " rate=" + text
+	}
+	return line
+}
+
+// FirstFailure is the line of a stage's first failed task.
+func FirstFailure(job client.Job, task client.Task, now time.Time) string {
+	return Stamp(job.JobID, timeOr(task.FinishedAt, now)) + fmt.Sprintf("stage=%s first failure task=%d %s",
+		clean(task.Stage), task.Index, strconv.Quote(clean(task.Error)))
+}
+
+// Stamp opens a plain line: the time in UTC, to the second, and the job.
+func Stamp(id string, at time.Time) string {
+	return at.UTC().Format(time.RFC3339) + " " + Short(id) + " "
+}
+
+func plainTotal(stage client.Stage) string {
+	if stage.Planned {
+		return strconv.Itoa(stage.Tasks.Total)
+	}
+	return "?"
+}
+
+func seconds(from, to *time.Time) string {
+	if from == nil || to == nil {
+		return "0s"
+	}
+	return fmt.Sprintf("%.1fs", to.Sub(*from).Seconds())
+}
+
+func timeOr(t *time.Time, other time.Time) time.Time {
+	if t == nil {
+		return other
+	}
+	return *t
+}

@@ -1,0 +1,219 @@
+package show
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
+)
+
+// Rates are tasks per second by stage number, as measured between answers.
+type Rates map[int]float64
+
+const (
+	mostStages = 12 // lines of a frame; what is over is folded into one
+	widestBar  = 20
+	leastBar   = 6
+	widestName = 24
+)
+
+// Frame draws one line a stage, none wider than the style allows. now is the reader's clock, for what still runs.
+func (s Style) Frame(job client.Job, rates Rates, now time.Time) []string {
+	shown, folded := fold(job.Stages)
+	rows := make([]stageRow, len(shown))
+	for i, stage := range shown {
+		rows[i] = s.stageRow(stage, rates[stage.Stage], now)
+	}
+	// Wide things are given up one by one: columns of the bar, the bar, the rate, the count; the name and the status stay.
+	for layout := (layout{bar: widestBar, notes: true, counts: true}); ; layout = layout.smaller() {
+		lines := s.rows(rows, layout)
+		if layout.least() || s.Width < 1 || slices.IndexFunc(lines, func(l string) bool { return Width(l) > s.Width }) < 0 {
+			if folded != "" {
+				lines = append(lines, s.Cut(s.Own("  "+folded), s.Width))
+			}
+			return lines
+		}
+	}
+}
+
+type layout struct {
+	bar           int
+	notes, counts bool
+	short         bool // failures stand in the place of the status
+}
+
+func (l layout) least() bool { return l.short && !l.counts }
+
+func (l layout) smaller() layout {
+	switch {
+	case l.bar > leastBar:
+		l.bar--
+	case l.bar > 0:
+		l.bar = 0
+	case l.notes:
+		l.notes = false
+	case !l.short:
+		l.short = true
+	default:
+		l.counts = false
+	}
+	return l
+}
+
+type stageRow struct {
+	name, done, total, status string
+	ended, of                 int
+	ink                       Ink
+	note, failed              string
+}
+
+func (s Style) stageRow(stage client.Stage, rate float64, now time.Time) stageRow {
+	row := stageRow{
+		name: s.Cut(s.Plain(stage.Name), widestName), status: string(stage.Status), ink: stageInk(stage),
+		ended: stage.Tasks.Ended(), of: stage.Tasks.Total, done: Count(stage.Tasks.Ended()), total: stageTotal(stage),
+	}
+	if stage.Tasks.Failed > 0 {
+		row.failed = Count(stage.Tasks.Failed) + " failed"
+	}
+	if stage.Status == state.StageCompleted && stage.Tasks.Total == 0 {
+		row.ended, row.of = 1, 1 // nothing to do is done
+	}
+	switch {
+	case stage.Status.Ended():
+		if stage.StartedAt != nil && stage.FinishedAt != nil {
+			row.note = Took(stage.FinishedAt.Sub(*stage.StartedAt))
+		}
+	case stage.Status == state.StageRunning:
+		row.note = joinNonEmpty("  ", Rate(rate), left(stage, rate))
+		if row.note == "" && stage.StartedAt != nil {
+			row.note = Elapsed(now.Sub(*stage.StartedAt))
+		}
+	}
+	return row
+}
+
+func (s Style) rows(rows []stageRow, l layout) []string {
+	var name, done, total, status, note int
+	for _, r := range rows {
+		name, done, total = max(name, Width(r.name)), max(done, len(r.done)), max(total, len(r.total))
+		status, note = max(status, len(r.status)), max(note, len(r.note))
+	}
+	if s.Width > 0 {
+		name = min(name, max(4, s.Width-2-2-status))
+	}
+	lines := make([]string, len(rows))
+	for i, r := range rows {
+		parts := []string{padRight(s.Cut(r.name, name), name)}
+		if l.bar > 0 {
+			parts = append(parts, s.Bar(r.ended, r.of, l.bar, r.ink))
+		}
+		if l.counts {
+			parts = append(parts, padLeft(r.done, done)+"/"+padRight(r.total, total))
+		}
+		switch {
+		case l.short && r.failed != "":
+			parts = append(parts, s.Paint(Red, r.failed))
+		default:
+			parts = append(parts, padRight(s.Paint(r.ink, r.status), status))
+		}
+		if l.notes && note > 0 {
+			parts = append(parts, padRight(r.note, note))
+		}
+		if !l.short && r.failed != "" {
+			parts = append(parts, s.Paint(Red, r.failed))
+		}
+		lines[i] = strings.TrimRight("  "+strings.Join(parts, "  "), " ")
+	}
+	return lines
+}
+
+// fold keeps the stages that say most, in their order: those that run or failed, then the next to start, then the last to end.
+func fold(stages []client.Stage) (shown []client.Stage, folded string) {
+	if len(stages) <= mostStages {
+		return stages, ""
+	}
+	order := make([]int, len(stages))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if d := interest(stages[a]) - interest(stages[b]); d != 0 {
+			return d
+		}
+		if stages[a].Status.Ended() {
+			return b - a
+		}
+		return a - b
+	})
+	keep := order[:mostStages-1]
+	rest := map[state.StageStatus]int{}
+	for i, stage := range stages {
+		if slices.Contains(keep, i) {
+			shown = append(shown, stage)
+			continue
+		}
+		rest[stage.Status]++
+	}
+	var parts []string
+	for _, status := range state.StageStatuses {
+		if rest[status] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", rest[status], status))
+		}
+	}
+	return shown, fmt.Sprintf("… %d more stages: %s", len(stages)-len(shown), strings.Join(parts, ", "))
+}
+
+func interest(stage client.Stage) int {
+	switch {
+	case stage.Status == state.StageRunning:
+		return 0
+	case stage.Tasks.Failed > 0 || stage.Status == state.StageFailed:
+		return 1
+	case stage.Status == state.StageWaiting:
+		return 2
+	}
+	return 3
+}
+
+func stageInk(stage client.Stage) Ink {
+	switch stage.Status {
+	case state.StageCompleted:
+		if stage.Tasks.Failed > 0 {
+			return Yellow
+		}
+		return Green
+	case state.StageRunning:
+		return Blue
+	case state.StageFailed:
+		return Red
+	case state.StageWaiting, state.StageSkipped, state.StageCancelled:
+		return Dim
+	}
+	return Plain
+}
+
+// stageTotal is the number of tasks, "?" while nobody knows it, "12+" while it is being planned.
+func stageTotal(stage client.Stage) string {
+	switch {
+	case stage.Planned:
+		return Count(stage.Tasks.Total)
+	case stage.Tasks.Total > 0:
+		return Count(stage.Tasks.Total) + "+"
+	}
+	return "?"
+}
+
+func left(stage client.Stage, rate float64) string {
+	open := stage.Tasks.Total - stage.Tasks.Ended()
+	if rate < 0.05 || !stage.Planned || open < 1 {
+		return ""
+	}
+	return "~" + Elapsed(time.Duration(float64(open)/rate*float64(time.Second))+time.Second)
+}
+
+func joinNonEmpty(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), sep)
+}

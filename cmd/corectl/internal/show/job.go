@@ -1,0 +1,209 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
+)
+
+// Short is how people name a job: the first 8 digits of its id.
+func Short(id string) string { return id[:min(8, len(id))] }
+
+// Handle is the shortest id that commands take, for the commands that hints suggest.
+func Handle(id string) string { return id[:min(4, len(id))] }
+
+// JobTook is how long a job ran, or has run; 0 before it starts.
+func JobTook(job client.Job, now time.Time) time.Duration {
+	if job.StartedAt == nil {
+		return 0
+	}
+	if job.FinishedAt != nil {
+		return job.FinishedAt.Sub(*job.StartedAt)
+	}
+	return now.Sub(*job.StartedAt)
+}
+
+func jobTook(job client.Job, now time.Time) string {
+	switch {
+	case job.StartedAt == nil:
+		return "-"
+	case job.FinishedAt != nil:
+		return Took(JobTook(job, now))
+	}
+	return Elapsed(JobTook(job, now))
+}
+
+// End is the line under the last frame: what the job came to, and the command that says more.
+func (s Style) End(job client.Job, now time.Time) []string {
+	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, Took(JobTook(job, now)))
+	count := Things(job.Tasks.Total, "task")
+	if job.Tasks.Failed > 0 {
+		count += fmt.Sprintf(", %s failed", Count(job.Tasks.Failed))
+	}
+	if job.Tasks.Cancelled > 0 {
+		count += fmt.Sprintf(", %s cancelled", Count(job.Tasks.Cancelled))
+	}
+	parts := []string{what, count}
+	if job.Tasks.Failed > 0 {
+		parts = append(parts, fmt.Sprintf("corectl tasks %s --failed", Handle(job.JobID)))
+	}
+	lines := s.wrap(parts, jobInk(job.Status))
+	if job.Error != nil {
+		lines = append(lines, s.Paint(Red, s.Cut("  "+s.failure(job.Error), s.Width)))
+	}
+	return lines
+}
+
+// wrap joins the parts with dots and goes to the next line where the next part would not fit.
+func (s Style) wrap(parts []string, first Ink) []string {
+	lines := []string{s.Paint(first, s.Cut(parts[0], s.Width))}
+	for _, part := range parts[1:] {
+		last := len(lines) - 1
+		if s.Width < 1 || Width(lines[last])+Width(s.Dot())+Width(part) <= s.Width {
+			lines[last] += s.Dot() + part
+			continue
+		}
+		lines = append(lines, "  "+s.Cut(part, s.Width-2))
+	}
+	return lines
+}
+
+func (s Style) failure(f *state.Failure) string {
+	text := s.Plain(f.Message)
+	if f.Stage != "" && !strings.HasPrefix(text, f.Stage) {
+		text = s.Plain(f.Stage) + ": " + text
+	}
+	return text
+}
+
+func (s Style) mark(status state.JobStatus) string {
+	marks := [4]string{"✓", "!", "✗", "–"}
+	if s.ASCII {
+		marks = [4]string{"ok", "!", "x", "-"}
+	}
+	switch status {
+	case state.JobCompleted:
+		return marks[0]
+	case state.JobCompletedWithErrors:
+		return marks[1]
+	case state.JobFailed:
+		return marks[2]
+	case state.JobCancelled, state.JobQueued, state.JobRunning:
+		return marks[3]
+	}
+	return marks[3]
+}
+
+func jobInk(status state.JobStatus) Ink {
+	switch status {
+	case state.JobCompleted:
+		return Green
+	case state.JobCompletedWithErrors:
+		return Yellow
+	case state.JobFailed:
+		return Red
+	case state.JobRunning:
+		return Blue
+	case state.JobQueued, state.JobCancelled:
+		return Dim
+	}
+	return Plain
+}
+
+// Status is a job and its stages at one moment.
+func (s Style) Status(job client.Job, now time.Time) []string {
+	head := []string{
+		s.Paint(Bold, s.Plain(job.JobType)) + " " + Short(job.JobID), s.Paint(jobInk(job.Status), string(job.Status)),
+	}
+	if job.StartedAt != nil {
+		head = append(head, jobTook(job, now))
+	}
+	head = append(head, fmt.Sprintf("attempt %d", job.Attempt), s.Plain(string(job.Parameters)))
+	lines := []string{s.fitLine(head)}
+	columns := []Column{
+		{Head: "STAGE", Cut: 12}, {Head: "STATUS"}, {Head: "DONE"}, {Head: "FAILED", Right: true, Drop: 1},
+		{Head: "RATE", Right: true, Drop: 3}, {Head: "TOOK", Drop: 2},
+	}
+	rows := make([][]string, len(job.Stages))
+	for i, stage := range job.Stages {
+		rows[i] = []string{
+			s.Plain(stage.Name), string(stage.Status), Count(stage.Tasks.Ended()) + "/" + stageTotal(stage),
+			Count(stage.Tasks.Failed), stageRate(stage, now), stageTook(stage, now),
+		}
+	}
+	lines = append(lines, s.Table(columns, rows, func(r, c int) Ink {
+		switch {
+		case c == 1:
+			return stageInk(job.Stages[r])
+		case c == 3 && job.Stages[r].Tasks.Failed > 0:
+			return Red
+		}
+		return Plain
+	})...)
+	if job.Error != nil {
+		lines = append(lines, s.Paint(Red, s.Cut("ERROR  "+s.failure(job.Error), s.Width)))
+	}
+	return lines
+}
+
+// fitLine joins parts two spaces apart, as many as there is room for, and lets the last one go short.
+func (s Style) fitLine(parts []string) string {
+	line := parts[0]
+	for i, part := range parts[1:] {
+		room := s.Width - Width(line) - 2
+		switch {
+		case s.Width < 1 || Width(part) <= room:
+			line += "  " + part
+		case i == len(parts)-2 && room >= 4:
+			line += "  " + s.Cut(part, room)
+		default:
+			return line
+		}
+	}
+	return line
+}
+
+func stageRate(stage client.Stage, now time.Time) string {
+	if stage.StartedAt == nil || stage.Tasks.Total < 2 {
+		return "" // one task has no rate
+	}
+	end := now
+	if stage.FinishedAt != nil {
+		end = *stage.FinishedAt
+	}
+	seconds := end.Sub(*stage.StartedAt).Seconds()
+	if seconds < 0.001 {
+		return ""
+	}
+	return Rate(float64(stage.Tasks.Completed+stage.Tasks.Failed) / seconds)
+}
+
+func stageTook(stage client.Stage, now time.Time) string {
+	switch {
+	case stage.StartedAt == nil:
+		return ""
+	case stage.FinishedAt != nil:
+		return Took(stage.FinishedAt.Sub(*stage.StartedAt))
+	}
+	return Elapsed(now.Sub(*stage.StartedAt))
+}
+
+// StatusTabbed is the same for another program: the word job or stage first on each line.
+func StatusTabbed(job client.Job) []string {
+	rows := [][]string{{
+		"job", job.JobID, clean(job.JobType), string(job.Status), fmt.Sprint(job.Attempt),
+		fmt.Sprint(job.Tasks.Ended()), fmt.Sprint(job.Tasks.Total), fmt.Sprint(job.Tasks.Failed),
+	}}
+	for _, stage := range job.Stages {
+		rows = append(rows, []string{
+			"stage", clean(stage.Name), string(stage.Status), string(stage.Kind),
+			fmt.Sprint(stage.Tasks.Ended()), fmt.Sprint(stage.Tasks.Total), fmt.Sprint(stage.Tasks.Failed),
+		})
+	}
+	return Tabbed(rows)
+}
+
+func clean(text string) string { return Style{}.Plain(text) }

@@ -1,0 +1,153 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
+)
+
+var styles = map[string]Style{
+	"wide": {Width: 120}, "80": {Width: 80}, "40": {Width: 40}, "24": {Width: 24}, "colour": {Width: 80, Color: true}, "ascii": {Width: 80, ASCII: true},
+}
+
+func TestPicturesInEveryWidth(t *testing.T) {
+	t.Parallel()
+	pictures := map[string]func(Style) []string{
+		"frame":  func(s Style) []string { return s.Frame(tileIndex(), rates, now) },
+		"end":    func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
+		"failed": func(s Style) []string { return s.End(failed(), now) },
+		"status": func(s Style) []string { return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...) },
+		"jobs":   func(s Style) []string { return s.Jobs(jobs(), now) },
+		"tasks":  func(s Style) []string { return s.Tasks(tasks(), now) },
+		"many":   func(s Style) []string { return s.Frame(many(), nil, now) },
+	}
+	for picture, draw := range pictures {
+		for name, style := range styles {
+			t.Run(picture+"_"+name, func(t *testing.T) {
+				t.Parallel()
+				lines := draw(style)
+				golden(t, picture+"_"+name, lines)
+				for _, line := range lines {
+					if Width(line) > style.Width && name != "24" {
+						t.Errorf("a line of %d columns in %d: %q", Width(line), style.Width, line)
+					}
+					if !style.Color && strings.Contains(line, "\x1b") {
+						t.Errorf("an escape without colour: %q", line)
+					}
+					if style.ASCII && len(line) != utf8.RuneCountInString(line) {
+						t.Errorf("not ASCII: %q", line)
+					}
+				}
+			})
+		}
+	}
+}
+
+func failed() client.Job {
+	job := tileIndex()
+	job.Status, job.FinishedAt = state.JobFailed, &now
+	job.Error = &state.Failure{Code: state.CodeTasksFailed, Message: "43 tasks failed", Stage: "measure"}
+	job.Tasks.Cancelled = 2815
+	return job
+}
+
+func jobs() []client.Job {
+	done := client.Job{
+		JobID: "b01d77aa" + strings.Repeat("0", 56), JobType: "hello_world", Status: state.JobCompleted, CreatedAt: *before(2 * time.Minute),
+		StartedAt: before(2 * time.Minute), FinishedAt: before(2*time.Minute - 900*time.Millisecond),
+		Tasks: client.Counts{Total: 2000, Completed: 2000},
+	}
+	waiting := client.Job{JobID: "c0ffee00" + strings.Repeat("0", 56), JobType: "container_list_with_a_long_name", Status: state.JobQueued}
+	return []client.Job{tileIndex(), done, ended(), waiting}
+}
+
+func tasks() []client.Task {
+	return []client.Task{
+		{
+			Stage: "measure", Index: 1006, Status: state.TaskFailed, Attempt: 5, MaxAttempts: 5,
+			StartedAt: before(2 * time.Second), FinishedAt: before(800 * time.Millisecond), Error: "read tile: connection reset by peer",
+		},
+		{
+			Stage: "measure", Index: 4182, Status: state.TaskFailed, Attempt: 5, MaxAttempts: 5,
+			StartedAt: before(2 * time.Second), FinishedAt: before(1200 * time.Millisecond),
+			Error: "checksum mismatch:\n\twant 9e107d9d, have \x1b[31m00000000, 世界",
+		},
+		{Stage: "scan", Index: 0, Status: state.TaskRunning, Attempt: 1, StartedAt: before(time.Minute)},
+	}
+}
+
+// many has more stages than a frame has lines.
+func many() client.Job {
+	job := tileIndex()
+	job.Stages = nil
+	for i := range 30 {
+		status := state.StageCompleted
+		switch {
+		case i == 11 || i == 12:
+			status = state.StageRunning
+		case i > 12:
+			status = state.StageWaiting
+		}
+		stage := client.Stage{Stage: i, Name: fmt.Sprintf("stage_%d", i), Status: status, Planned: true, Tasks: client.Counts{Total: 10}}
+		if i < 11 {
+			stage.Tasks.Completed = 10
+		}
+		if i == 2 {
+			stage.Tasks = client.Counts{Total: 10, Completed: 9, Failed: 1}
+		}
+		job.Stages = append(job.Stages, stage)
+	}
+	return job
+}
+
+func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	job := tileIndex()
+	job.JobType = "a\x1b[2Jb"
+	job.Stages[1].Name = "x\r\ny"
+	job.Error = &state.Failure{Message: "\x07\x1b]0;title\x07", Stage: "\x1b"}
+	job.Status, job.FinishedAt = state.JobFailed, &now
+	task := client.Task{Stage: "\x1bs", Error: "one\ntwo\ttab\u202e"}
+	s := Style{Width: 200}
+	lines := append(s.Frame(job, nil, now), s.Status(job, now)...)
+	lines = append(lines, s.End(job, now)...)
+	lines = append(lines, Edges(nil, job, now)...)
+	lines = append(lines, FirstFailure(job, task, now), Pulse(job, job.Stages[1], 3, now))
+	lines = append(lines, TasksTabbed([]client.Task{task})...)
+	lines = append(lines, s.Tasks([]client.Task{task}, now)...)
+	lines = append(lines, StatusTabbed(job)...)
+	lines = append(lines, s.Event(client.Event{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
+	for _, line := range lines {
+		if strings.ContainsAny(line, "\x1b\x07\r\n\u202e") {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
+func TestPipesGetTabsAndFullValues(t *testing.T) {
+	t.Parallel()
+	golden(t, "jobs_tabbed", JobsTabbed(jobs()))
+	golden(t, "tasks_tabbed", TasksTabbed(tasks()))
+	golden(t, "status_tabbed", StatusTabbed(tileIndex()))
+}
+
+func TestEdges(t *testing.T) {
+	t.Parallel()
+	queued := tileIndex()
+	queued.Status, queued.StartedAt = state.JobQueued, nil
+	for i := range queued.Stages {
+		queued.Stages[i].Status, queued.Stages[i].StartedAt, queued.Stages[i].FinishedAt = state.StageWaiting, nil, nil
+	}
+	running, end := tileIndex(), failed()
+	lines := Edges(nil, queued, now)
+	lines = append(lines, Edges(&queued, running, now)...)
+	lines = append(lines, Edges(&running, running, now)...)
+	lines = append(lines, Pulse(running, running.Stages[1], 412, now), FirstFailure(running, tasks()[0], now))
+	lines = append(lines, Edges(&running, end, now)...)
+	golden(t, "edges", lines)
+}
