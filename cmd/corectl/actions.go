@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
+)
+
+// actFlags are those of every command that changes a job.
+type actFlags struct {
+	ID     string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
+	Yes    bool   `short:"y" help:"Do not ask."`
+	DryRun bool   `help:"Say what it would do; do nothing."`
+}
+
+// start finds the job.
+func (f actFlags) start(ctx context.Context, a *app) (client.Job, error) {
+	id, err := a.jobID(ctx, f.ID)
+	if err != nil {
+		return client.Job{}, err
+	}
+	job, _, err := a.job(ctx, id)
+	return job, err
+}
+
+type cancelCmd struct{ actFlags }
+
+// cancelPatience is how long a cancel waits for the job's end: running tasks have 5 s, and the end a moment more.
+const cancelPatience = 30 * time.Second
+
+// Run cancels and waits for the end.
+func (c *cancelCmd) Run(ctx context.Context, a *app) error {
+	job, err := c.start(ctx, a)
+	if err != nil {
+		return err
+	}
+	title := name(job, job.JobID)
+	if job.Status.Ended() {
+		return exitf(exitOther, "%s has ended already: %s.", title, job.Status)
+	}
+	waiting := job.Tasks.Total - job.Tasks.Ended() - job.Tasks.Running
+	numbers := fmt.Sprintf("%s not started, %s running.", have(waiting), are(job.Tasks.Running))
+	if c.DryRun {
+		a.hint("Would cancel %s. %s", title, numbers)
+		return nil
+	}
+	if err := a.confirm(ctx, c.Yes, false, fmt.Sprintf("Cancel %s? %s", title, numbers)); err != nil {
+		return err
+	}
+	answer, err := a.api.Post(ctx, "/jobs/cancel/"+job.JobID, nil, nil)
+	if err != nil {
+		return a.orMissing(err, job.JobID)
+	}
+	if a.format != "table" {
+		return a.one(answer.Body, job.JobID, nil)
+	}
+	fmt.Fprint(a.err, a.style.Own("cancelling… "))
+	end, err := a.untilEnd(ctx, job.JobID, cancelPatience)
+	if err != nil {
+		fmt.Fprintln(a.err)
+		return err
+	}
+	if !end.Status.Ended() {
+		a.hint("still %s: %s.", end.Status, are(end.Tasks.Running)+" running")
+		return exitf(exitTimeout, "Follow it: `corectl status %s --watch`.", show.Handle(job.JobID))
+	}
+	a.hint("%s. %s told to stop; %s kept.", end.Status, were(job.Tasks.Running, "running task"), results(end.Tasks.Completed))
+	return nil
+}
+
+func have(n int) string {
+	if n == 1 {
+		return "1 task has"
+	}
+	return show.Count(n) + " tasks have"
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return show.Count(n) + " are"
+}
+
+func were(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " was"
+	}
+	return show.Things(n, noun) + " were"
+}
+
+func results(n int) string {
+	if n == 1 {
+		return "1 result is"
+	}
+	return show.Things(n, "result") + " are"
+}
+
+// untilEnd reads until the job has ended or the time is up.
+func (a *app) untilEnd(ctx context.Context, id string, most time.Duration) (client.Job, error) {
+	limited, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	var last client.Job
+	for {
+		job, _, err := a.jobChange(limited, id, last.Version)
+		if err == nil {
+			last = job
+			if !job.Status.Ended() {
+				err = pause(limited, askEvery)
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return last, ctx.Err()
+		case errors.Is(err, context.DeadlineExceeded):
+			return last, nil
+		case err != nil || last.Status.Ended():
+			return last, err
+		}
+	}
+}
+
+type retryCmd struct{ actFlags }
+
+// Run runs what failed again.
+func (c *retryCmd) Run(ctx context.Context, a *app) error {
+	job, err := c.start(ctx, a)
+	if err != nil {
+		return err
+	}
+	title := name(job, job.JobID)
+	open := job.Tasks.Failed + job.Tasks.Cancelled
+	switch {
+	case !job.Status.Ended():
+		return exitf(exitOther, "%s has not ended: %s. Wait for it, or cancel it first.", title, job.Status)
+	case job.Status == state.JobCompleted:
+		return exitf(exitOther, "%s is completed: nothing to retry. To run all of it again: `corectl submit %s --rerun`.", title, job.JobType)
+	}
+	again := show.Things(open, "unfinished task")
+	if job.Tasks.Cancelled == 0 {
+		again = show.Things(job.Tasks.Failed, "failed task")
+	}
+	where := failedStages(job)
+	if c.DryRun {
+		a.hint("Would run %s of %s again%s.", again, title, where)
+		return nil
+	}
+	if err := a.confirm(ctx, c.Yes, true, fmt.Sprintf("Run %s again%s?", again, where)); err != nil {
+		return err
+	}
+	answer, err := a.api.Post(ctx, "/jobs/retry/"+job.JobID, nil, nil)
+	if err != nil {
+		return a.orMissing(err, job.JobID)
+	}
+	remember(a.stateDir, recentJob{JobID: job.JobID, JobType: job.JobType, API: a.api.Base()})
+	return a.one(answer.Body, job.JobID, func() error {
+		run, err := decode[client.Submission](answer)
+		if err != nil {
+			return err
+		}
+		a.hint("attempt %d of %s: %s queued · corectl status %s --watch", run.Attempt, show.Short(job.JobID),
+			show.Things(open, "task"), show.Handle(job.JobID))
+		return nil
+	})
+}
+
+func failedStages(job client.Job) string {
+	var names []string
+	for _, stage := range job.Stages {
+		if stage.Tasks.Failed > 0 {
+			names = append(names, stage.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(names, ", ") + ")"
+}
+
+type deleteCmd struct{ actFlags }
+
+// Run deletes a finished job.
+func (c *deleteCmd) Run(ctx context.Context, a *app) error {
+	job, err := c.start(ctx, a)
+	if err != nil {
+		return err
+	}
+	title := name(job, job.JobID)
+	if !job.Status.Ended() {
+		return exitf(exitOther, "%s has not ended: %s. Cancel it first: `corectl cancel %s`.", title, job.Status, show.Handle(job.JobID))
+	}
+	what := show.Things(job.Tasks.Total, "task")
+	if c.DryRun {
+		a.hint("Would delete %s with its %s and their results.", title, what)
+		return nil
+	}
+	if err := a.confirm(ctx, c.Yes, false, fmt.Sprintf("Delete %s with its %s and their results?", title, what)); err != nil {
+		return err
+	}
+	answer, err := a.api.Delete(ctx, "/jobs/"+job.JobID, nil)
+	if err != nil {
+		return a.orMissing(err, job.JobID)
+	}
+	if a.format != "table" && (a.format == "name" || answer.Status != http.StatusNoContent) {
+		return a.one(answer.Body, job.JobID, nil)
+	}
+	a.hint("deleted %s.", title)
+	return nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"coremachine/internal/state"
+)
+
+type completionCmd struct {
+	Shell string `arg:"" help:"bash, zsh, fish or powershell."`
+}
+
+// Run prints the script of a shell.
+func (c *completionCmd) Run(_ context.Context, a *app) error {
+	script, known := completionScripts[c.Shell]
+	if !known {
+		shells := []string{"bash", "fish", "powershell", "zsh"}
+		return usagef("unknown shell %q%s Shells: %s", c.Shell, first(meant(c.Shell, shells), "."), strings.Join(shells, ", "))
+	}
+	_, err := a.out.Write([]byte(script))
+	return err
+}
+
+// completeCmd is what the scripts call: the words after corectl, the last one being written. It asks nobody on the network.
+type completeCmd struct {
+	Words []string `arg:"" optional:""`
+}
+
+// Run prints the candidates, one a line.
+func (c *completeCmd) Run(_ context.Context, a *app) error {
+	var g grammar
+	parser, err := newParser(&g, a.console)
+	if err != nil {
+		return err
+	}
+	words := c.Words
+	if len(words) > 0 && words[0] == "--" {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		words = []string{""}
+	}
+	return a.lines(candidates(parser.Model, words, recentJobs(a.stateDir)))
+}
+
+// candidates are the words that may stand where the last of words is being written.
+func candidates(model *kong.Application, words []string, recent []recentJob) []string {
+	node, flags := model.Node, model.Flags
+	done, last := words[:len(words)-1], words[len(words)-1]
+	var plain []string
+	for i := 0; i < len(done); i++ {
+		word := done[i]
+		if flag := flagNamed(flags, word); flag != nil {
+			if !flag.IsBool() && !strings.Contains(word, "=") {
+				i++ // its value
+			}
+			continue
+		}
+		if next := child(node, word); next != nil && len(plain) == 0 {
+			node, flags = next, slices.Concat(model.Flags, next.Flags)
+			continue
+		}
+		plain = append(plain, word)
+	}
+	if len(done) > 0 {
+		if flag := flagNamed(flags, done[len(done)-1]); flag != nil && !flag.IsBool() && !strings.Contains(done[len(done)-1], "=") {
+			return begin(flagValues(flag.Name), last)
+		}
+	}
+	if strings.HasPrefix(last, "-") {
+		return begin(flagWords(flags), last)
+	}
+	if len(node.Children) > 0 {
+		return begin(childNames(node), last)
+	}
+	return begin(arguments(model, node, len(plain), recent), last)
+}
+
+func flagNamed(flags []*kong.Flag, word string) *kong.Flag {
+	for _, f := range flags {
+		long, _, _ := strings.Cut(word, "=")
+		if long == "--"+f.Name || f.Short != 0 && word == "-"+string(f.Short) {
+			return f
+		}
+	}
+	return nil
+}
+
+func flagWords(flags []*kong.Flag) []string {
+	words := []string{"--help"}
+	for _, f := range flags {
+		words = append(words, "--"+f.Name)
+	}
+	return words
+}
+
+func flagValues(name string) []string {
+	switch name {
+	case "output":
+		return []string{"table", "json", "jsonl", "name"}
+	case "color":
+		return []string{"auto", "always", "never"}
+	case "status":
+		return each(state.JobStatuses, func(s state.JobStatus) string { return string(s) })
+	case "type":
+		return compiledTypes()
+	}
+	return nil
+}
+
+// arguments are the candidates of a command's argument number n, from 0.
+func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJob) []string {
+	if n > 0 {
+		return nil
+	}
+	switch node.Name {
+	case "submit", "types", "demo":
+		return compiledTypes()
+	case "status", "tasks", "events", "cancel", "retry", "delete", "open":
+		ids := []string{"@last"}
+		for _, job := range recent {
+			ids = append(ids, job.JobID)
+		}
+		return ids
+	case "list", "redrive":
+		return each(state.Queues, state.Queue.String)
+	case "completion":
+		return []string{"bash", "fish", "powershell", "zsh"}
+	case "help":
+		return append(childNames(model.Node), "environment", "exit-codes", "output")
+	}
+	return nil
+}
+
+func begin(words []string, prefix string) []string {
+	var out []string
+	for _, word := range words {
+		if strings.HasPrefix(word, prefix) {
+			out = append(out, word)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

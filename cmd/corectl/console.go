@@ -1,0 +1,54 @@
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// console is the outside world as a command sees it; tests hand in their own.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	inTTY    bool
+	outTTY   bool
+	errTTY   bool
+	size     func() (columns, rows int) // of the terminal; asked anew for each frame
+	getenv   func(string) string
+	now      func() time.Time
+	stateDir string // where recent ids are kept; empty: nowhere
+	open     func(address string) error
+}
+
+func systemConsole() *console {
+	return &console{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		inTTY:  term.IsTerminal(int(os.Stdin.Fd())),
+		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		errTTY: term.IsTerminal(int(os.Stderr.Fd())),
+		size:   terminalSize, getenv: os.Getenv, now: time.Now, stateDir: stateDir(), open: openBrowser,
+	}
+}
+
+// terminalSize asks standard error first: it is where frames go while standard output is a pipe.
+func terminalSize() (columns, rows int) {
+	for _, f := range []*os.File{os.Stderr, os.Stdout} {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+			return w, h
+		}
+	}
+	return 80, 24
+}
+
+func stateDir() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "corectl")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "corectl")
+	}
+	return ""
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
+)
+
+type dlqCmd struct {
+	List    dlqListCmd    `cmd:"" help:"Count dead letters by queue and reason, or list those of one queue."`
+	Redrive dlqRedriveCmd `cmd:"" help:"Send dead letters again; drop those that nobody wants any more."`
+}
+
+type dlqListCmd struct {
+	Queue string `arg:"" optional:"" help:"List the dead letters of this queue."`
+	pageFlags
+}
+
+func knownQueue(name string) error {
+	if _, err := state.ParseQueue(name); err != nil {
+		names := each(state.Queues, state.Queue.String)
+		return exitf(exitNotFound, "No queue %q.%s Queues: %s", name, didYouMean(name, names), strings.Join(names, ", "))
+	}
+	return nil
+}
+
+func didYouMean(word string, known []string) string {
+	if c := closest(word, known); c != "" {
+		return " Did you mean " + c + "?"
+	}
+	return ""
+}
+
+// Run lists.
+func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
+	if c.Queue == "" {
+		return c.counts(ctx, a)
+	}
+	if err := knownQueue(c.Queue); err != nil {
+		return err
+	}
+	query, err := c.query()
+	if err != nil {
+		return err
+	}
+	all := printer[client.DeadLetter]{
+		app:  a,
+		name: func(d client.DeadLetter) string { return strconv.FormatInt(d.MessageID, 10) },
+		table: func(dead []client.DeadLetter) []string {
+			if a.outTTY {
+				return a.outStyle().Dead(dead, a.now())
+			}
+			return show.DeadTabbed(dead)
+		},
+	}
+	next, err := all.print(ctx, "/queues/"+c.Queue+"/dead", query, c.Limit)
+	switch {
+	case err != nil:
+		return err
+	case all.count == 0:
+		a.hint("No dead letters in %s.", c.Queue)
+	case next != "":
+		a.hint("more: --limit 0 for all, or --cursor %s", next)
+	}
+	return nil
+}
+
+// counts shows one line a queue and reason.
+func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
+	answer, err := a.api.Get(ctx, "/queues", nil)
+	if err != nil {
+		return err
+	}
+	all := printer[client.Queue]{
+		app:  a,
+		name: func(q client.Queue) string { return q.Queue },
+		table: func(queues []client.Queue) []string {
+			if a.outTTY {
+				return a.outStyle().Queues(queues, a.now())
+			}
+			return show.QueuesTabbed(queues)
+		},
+	}
+	return all.whole(answer)
+}
+
+type dlqRedriveCmd struct {
+	Queue  string `arg:"" help:"Queue: jobs, tasks or long-tasks."`
+	Reason string `placeholder:"REASON" help:"Only those that died of this."`
+	Yes    bool   `short:"y" help:"Do not ask."`
+	DryRun bool   `help:"Count what would go back and what would be dropped."`
+}
+
+// Run counts first, asks, then sends.
+func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
+	if err := knownQueue(c.Queue); err != nil {
+		return err
+	}
+	path := "/queues/" + c.Queue + "/redrive"
+	query := url.Values{"dry_run": {"true"}}
+	if c.Reason != "" {
+		query.Set("reason", c.Reason)
+	}
+	answer, err := a.api.Post(ctx, path, query, nil)
+	if err != nil {
+		return err
+	}
+	would, err := decode[client.Redrive](answer)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s would go back to %s (%s still want them, %s already finished and will be dropped).",
+		show.Things(would.Redriven+would.Dropped, "message"), c.Queue, show.Things(would.Redriven, "task"), are(would.Dropped))
+	if c.DryRun {
+		return a.one(answer.Body, c.Queue, func() error { return a.lines([]string{text}) })
+	}
+	if would.Redriven+would.Dropped == 0 {
+		return a.one(answer.Body, c.Queue, func() error { a.hint("Nothing to redrive in %s.", c.Queue); return nil })
+	}
+	if err := a.confirm(ctx, c.Yes, false, text+" Go on?"); err != nil {
+		return err
+	}
+	query.Del("dry_run")
+	if answer, err = a.api.Post(ctx, path, query, nil); err != nil {
+		return err
+	}
+	return a.one(answer.Body, c.Queue, func() error {
+		done, err := decode[client.Redrive](answer)
+		if err != nil {
+			return err
+		}
+		a.hint("%s sent again, %d dropped.", show.Things(done.Redriven, "message"), done.Dropped)
+		return nil
+	})
+}

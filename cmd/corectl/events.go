@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+)
+
+type eventsCmd struct {
+	ID     string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
+	Follow bool   `short:"f" help:"Go on until the job has ended."`
+	Limit  int    `default:"0" placeholder:"N" help:"At most so many; 0 for all."`
+	Cursor string `help:"Go on where an earlier list ended."`
+}
+
+// Run prints events, oldest first, each as soon as it is read.
+func (c *eventsCmd) Run(ctx context.Context, a *app) error {
+	id, err := a.jobID(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	query, err := pageFlags{Limit: c.Limit, Cursor: c.Cursor}.query()
+	if err != nil {
+		return err
+	}
+	path := "/jobs/" + id + "/events"
+	if !c.Follow {
+		all := printer[client.Event]{app: a, name: eventName, table: a.eventLines}
+		next, err := all.print(ctx, path, query, c.Limit)
+		if err == nil && next != "" {
+			a.hint("more: --cursor %s", next)
+		}
+		return a.orMissing(err, id)
+	}
+	if a.format == "json" {
+		return usagef("a stream is no single JSON object: use -o jsonl with --follow.")
+	}
+	return a.followEvents(ctx, id, path, query)
+}
+
+// followEvents prints what is there, then waits for the job to change and reads on after the last event. The reading after
+// the job's end is the last: its events were written in the transaction that ended it.
+func (a *app) followEvents(ctx context.Context, id, path string, query url.Values) error {
+	stream := printer[client.Event]{app: a, name: eventName}
+	version := ""
+	for {
+		job, _, err := a.jobChange(ctx, id, version)
+		if err != nil {
+			return err
+		}
+		if _, err := everything(ctx, a, path, query, 0, func(page client.Page[client.Event], answer client.Answer) error {
+			if page.NextCursor == "" && len(page.Items) > 0 {
+				query.Set("after", eventName(page.Items[len(page.Items)-1]))
+			}
+			if a.format == "table" {
+				return a.lines(a.eventLines(page.Items))
+			}
+			return stream.page(page.Items, answer)
+		}); err != nil {
+			return a.orMissing(err, id)
+		}
+		query.Del("cursor")
+		if job.Status.Ended() {
+			return nil
+		}
+		version = job.Version
+		if err := pause(ctx, askEvery); err != nil {
+			return err
+		}
+	}
+}
+
+func (a *app) eventLines(events []client.Event) []string {
+	return each(events, func(e client.Event) string {
+		if a.outTTY {
+			return a.outStyle().Event(e)
+		}
+		return show.EventTabbed(e)
+	})
+}
+
+func eventName(e client.Event) string { return strconv.FormatInt(e.EventID, 10) }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
+)
+
+// Exit codes. Scripts rely on them: a code is never given another meaning.
+const (
+	exitOK          = 0
+	exitOther       = 1
+	exitFailed      = 2
+	exitCancelled   = 3
+	exitNotFound    = 4
+	exitWithErrors  = 5
+	exitTimeout     = 6
+	exitNotAllowed  = 7
+	exitUnreachable = 8
+	exitUsage       = 64
+	exitInterrupted = 130
+)
+
+// exitError ends the command with a code. An empty text prints nothing: all has been said.
+type exitError struct {
+	code int
+	text string
+}
+
+func (e *exitError) Error() string { return e.text }
+
+func exitf(code int, format string, args ...any) error {
+	return &exitError{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+func usagef(format string, args ...any) error {
+	return exitf(exitUsage, "corectl: "+format, args...)
+}
+
+// explain turns any error into what the user reads and the code that the process ends with.
+func explain(err error) (text string, code int) {
+	var exit *exitError
+	var refused *client.Error
+	var gone *client.Unreachable
+	var stranger *client.Stranger
+	switch {
+	case err == nil:
+		return "", exitOK
+	case errors.As(err, &exit):
+		return exit.text, exit.code
+	case errors.Is(err, context.Canceled):
+		return "", exitInterrupted
+	case errors.As(err, &gone):
+		return fmt.Sprintf("Cannot reach %s (%s). Is it running? Start it with `make dev`, or set CORECTL_URL.", gone.URL, gone.Reason), exitUnreachable
+	case errors.As(err, &stranger):
+		return sentence(stranger.Error()) + ". Is CORECTL_URL right?", exitOther
+	case errors.As(err, &refused):
+		return explainRefusal(refused)
+	}
+	return "corectl: " + err.Error(), exitOther
+}
+
+func explainRefusal(e *client.Error) (text string, code int) {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Sprintf("Not allowed by %s (%d). Give a function key: CORECTL_KEY, or --key-file FILE.", e.URL, e.Status), exitNotAllowed
+	case http.StatusNotFound:
+		return e.Error(), exitNotFound
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return e.Error() + fieldList(e.Fields), exitUsage
+	case http.StatusTooManyRequests:
+		return withRetry(e, "Too much work is queued: "+e.Error()), exitOther
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Error())), exitUnreachable
+	}
+	text = e.Error()
+	if e.RequestID != "" && e.Status >= http.StatusInternalServerError {
+		text += " (request " + e.RequestID + ")"
+	}
+	return text, exitOther
+}
+
+func withRetry(e *client.Error, text string) string {
+	if e.RetryAfter == "" {
+		return text
+	}
+	return text + " Try again in " + e.RetryAfter + " s."
+}
+
+func fieldList(fields []state.FieldError) string {
+	var b strings.Builder
+	for _, f := range fields {
+		b.WriteString("\n  " + f.Field + ": " + f.Message)
+	}
+	return b.String()
+}
+
+// wrongParameters is the refusal of a submit that names parameters.
+func wrongParameters(fields []state.FieldError) error {
+	verb := " parameters are wrong:"
+	if len(fields) == 1 {
+		verb = " parameter is wrong:"
+	}
+	return exitf(exitUsage, "%s%s%s", show.Count(len(fields)), verb, fieldList(fields))
+}
+
+// ended is what a watched job's end means for the process.
+func ended(status state.JobStatus, allowErrors bool) error {
+	switch status {
+	case state.JobCompleted:
+		return nil
+	case state.JobCompletedWithErrors:
+		if allowErrors {
+			return nil
+		}
+		return &exitError{code: exitWithErrors}
+	case state.JobFailed:
+		return &exitError{code: exitFailed}
+	case state.JobCancelled:
+		return &exitError{code: exitCancelled}
+	case state.JobQueued, state.JobRunning:
+		return exitf(exitOther, "corectl: the job has not ended: %s", status)
+	}
+	return exitf(exitOther, "corectl: this corectl does not know the status %q", status)
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}

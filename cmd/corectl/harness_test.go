@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	idA = "3f9a1c2e39000000000000000000000000000000000000000000000000000000"
+	idB = "3f77aa0139000000000000000000000000000000000000000000000000000000"
+)
+
+var testNow = time.Date(2026, 11, 23, 14, 2, 30, 0, time.UTC)
+
+func ago(d time.Duration) *time.Time {
+	t := testNow.Add(-d)
+	return &t
+}
+
+// api stands in for the HTTP API: answers by "METHOD /path", each used in turn, the last one for ever.
+type api struct {
+	t       *testing.T
+	mu      sync.Mutex
+	answers map[string][]http.HandlerFunc
+	seen    []string // requests, as METHOD path?query body
+	server  *httptest.Server
+}
+
+func newAPI(t *testing.T) *api {
+	t.Helper()
+	a := &api{t: t, answers: map[string][]http.HandlerFunc{}}
+	a.server = httptest.NewServer(a)
+	t.Cleanup(a.server.Close)
+	return a
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var body bytes.Buffer
+	_, _ = body.ReadFrom(r.Body)
+	a.mu.Lock()
+	key := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api")
+	request := r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), "/api")
+	a.seen = append(a.seen, strings.TrimSpace(request+" "+body.String()))
+	queue := a.answers[key]
+	if len(queue) > 1 {
+		a.answers[key] = queue[1:]
+	}
+	a.mu.Unlock()
+	if len(queue) == 0 || !strings.HasPrefix(r.URL.Path, "/api/") {
+		problem(http.StatusNotFound, state.CodeNotFound, "not found")(w, r)
+		return
+	}
+	queue[0](w, r)
+}
+
+func (a *api) requests() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]string(nil), a.seen...)
+}
+
+func (a *api) on(route string, answers ...http.HandlerFunc) *api {
+	a.answers[route] = append(a.answers[route], answers...)
+	return a
+}
+
+// answer is a body with a status; a string or bytes go as they are.
+func answer(status int, body any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		switch v := body.(type) {
+		case string:
+			_, _ = w.Write([]byte(v))
+		default:
+			_ = json.NewEncoder(w).Encode(v)
+		}
+	}
+}
+
+func problem(status int, code state.Code, detail string, fields ...state.FieldError) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"title": http.StatusText(status), "status": status, "detail": detail, "request_id": "req-1", "code": code, "errors": fields,
+		})
+	}
+}
+
+func page[T any](next string, items ...T) client.Page[T] {
+	return client.Page[T]{Items: append([]T{}, items...), NextCursor: next}
+}
+
+// result is what one run of the program left.
+type result struct {
+	out, err string
+	code     int
+}
+
+// outside describes a run's surroundings; the zero value is a pipe with no environment.
+type outside struct {
+	tty   bool // both outputs and the input are a terminal
+	width int  // 0: 100
+	in    string
+	env   map[string]string
+	state string // directory of recent ids
+	ctx   context.Context
+	url   string // instead of the fake's
+	watch func(stderr string)
+}
+
+func (a *api) run(o outside, args ...string) result {
+	a.t.Helper()
+	var out, errOut recorder
+	errOut.watch = o.watch
+	if o.width == 0 {
+		o.width = 100
+	}
+	if o.state == "" {
+		o.state = a.t.TempDir()
+	}
+	con := &console{
+		in: strings.NewReader(o.in), out: &out, err: &errOut, inTTY: o.tty, outTTY: o.tty, errTTY: o.tty,
+		size: func() (int, int) { return o.width, 40 },
+		getenv: func(name string) string {
+			if name == "CORECTL_URL" && o.env[name] == "" {
+				return first(o.url, a.server.URL)
+			}
+			return o.env[name]
+		},
+		now: func() time.Time { return testNow }, stateDir: o.state, open: func(string) error { return errors.New("no browser here") },
+	}
+	ctx := o.ctx
+	if ctx == nil {
+		ctx = a.t.Context()
+	}
+	code := run(ctx, args, con)
+	return result{out: out.String(), err: errOut.String(), code: code}
+}
+
+// recorder is a buffer that tells what it holds after each write.
+type recorder struct {
+	mu    sync.Mutex
+	b     bytes.Buffer
+	watch func(string)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	n, err := r.b.Write(p)
+	text := r.b.String()
+	r.mu.Unlock()
+	if r.watch != nil {
+		r.watch(text)
+	}
+	return n, err
+}
+
+func (r *recorder) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.String()
+}
+
+// run3 is a job of hello_world, n = 3, in some status.
+func run3(status state.JobStatus) client.Job {
+	job := client.Job{
+		JobID: idA, JobType: "hello_world", Status: status, Attempt: 1, Version: string(status), Parameters: []byte(`{"n":3}`),
+		CreatedAt: *ago(5 * time.Second), StartedAt: ago(4 * time.Second), Result: []byte(`null`),
+		Tasks: client.Counts{Total: 6, Completed: 3, Running: 1, Queued: 2},
+		Stages: []client.Stage{
+			{
+				Name: "greeting", Kind: state.Dynamic, Status: state.StageCompleted, Planned: true,
+				Tasks: client.Counts{Total: 3, Completed: 3}, StartedAt: ago(4 * time.Second), FinishedAt: ago(3 * time.Second),
+			},
+			{
+				Stage: 1, Name: "reply", Kind: state.MatchPrevious, Status: state.StageRunning, Planned: true,
+				Tasks: client.Counts{Total: 3, Running: 1, Queued: 2}, StartedAt: ago(3 * time.Second),
+			},
+		},
+	}
+	if !status.Ended() {
+		return job
+	}
+	job.FinishedAt = ago(0)
+	job.Stages[1].FinishedAt = ago(0)
+	job.Stages[1].Status = state.StageCompleted
+	job.Stages[1].Tasks = client.Counts{Total: 3, Completed: 3}
+	job.Tasks = client.Counts{Total: 6, Completed: 6}
+	switch status {
+	case state.JobCompletedWithErrors:
+		job.Tasks.Completed, job.Tasks.Failed = 5, 1
+		job.Stages[1].Tasks = client.Counts{Total: 3, Completed: 2, Failed: 1}
+	case state.JobFailed:
+		job.Tasks.Completed, job.Tasks.Failed = 5, 1
+		job.Stages[1].Status = state.StageFailed
+		job.Stages[1].Tasks = client.Counts{Total: 3, Completed: 2, Failed: 1}
+		job.Error = &state.Failure{Code: state.CodeTasksFailed, Message: "1 task failed", Stage: "reply"}
+	case state.JobCancelled:
+		job.Tasks.Completed, job.Tasks.Cancelled = 4, 2
+	case state.JobCompleted, state.JobQueued, state.JobRunning:
+	}
+	return job
+}
+
+var helloWorld = client.JobType{
+	JobType: "hello_world", Description: "Two stages of greetings and replies",
+	Schema: []byte(`{"type":"object","properties":{"n":{"type":"integer","default":3,"minimum":1,"maximum":1000},` +
+		`"message":{"type":"string","default":"Hello World","maxLength":1000}}}`),
+	Stages: []client.Stage{{Name: "greeting", Kind: state.Dynamic}, {Name: "reply", Kind: state.MatchPrevious}},
+}
+
+// fresh answers a submit that started a run.
+func (a *api) fresh() *api {
+	return a.on("GET /jobs/types", answer(200, page("", helloWorld))).
+		on("POST /jobs/submit/hello_world", answer(202, client.Submission{
+			JobID: idA, JobType: "hello_world", Status: state.JobQueued, Attempt: 1, Created: true, Parameters: []byte(`{"n":3}`),
+		}))
+}

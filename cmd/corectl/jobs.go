@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
+)
+
+// pageFlags choose how much of a list is shown.
+type pageFlags struct {
+	Limit  int    `default:"50" placeholder:"N" help:"At most so many; 0 for all."`
+	Cursor string `help:"Go on where an earlier list ended."`
+}
+
+func (p pageFlags) query() (url.Values, error) {
+	if p.Limit < 0 {
+		return nil, usagef("--limit %d is below 0.", p.Limit)
+	}
+	query := url.Values{}
+	if p.Cursor != "" {
+		query.Set("cursor", p.Cursor)
+	}
+	return query, nil
+}
+
+type jobsCmd struct {
+	Status []string      `placeholder:"STATUS" help:"Only these: queued, running, completed, completed_with_errors, failed, cancelled."`
+	Type   string        `placeholder:"TYPE" help:"Only this job type."`
+	Since  time.Duration `placeholder:"DURATION" help:"Only those submitted within so long, such as 24h."`
+	pageFlags
+}
+
+// Run lists jobs.
+func (c *jobsCmd) Run(ctx context.Context, a *app) error {
+	query, err := c.query()
+	if err != nil {
+		return err
+	}
+	if err := c.filter(query, a.now()); err != nil {
+		return err
+	}
+	all := printer[client.Job]{
+		app:  a,
+		name: func(job client.Job) string { return job.JobID },
+		table: func(jobs []client.Job) []string {
+			if a.outTTY {
+				return a.outStyle().Jobs(jobs, a.now())
+			}
+			return show.JobsTabbed(jobs)
+		},
+	}
+	next, err := all.print(ctx, "/jobs", query, c.Limit)
+	if err != nil {
+		return err
+	}
+	switch {
+	case all.count == 0 && len(query) <= 1:
+		a.hint("No jobs yet. Start one: corectl submit hello_world n=3")
+	case all.count == 0:
+		a.hint("No job matches.")
+	case next != "":
+		a.hint("more: --limit 0 for all, or --cursor %s", next)
+	}
+	return nil
+}
+
+func (c *jobsCmd) filter(query url.Values, now time.Time) error {
+	known := make([]string, len(state.JobStatuses))
+	for i, status := range state.JobStatuses {
+		known[i] = string(status)
+	}
+	for _, status := range c.Status {
+		if closest(status, known) != status {
+			return usagef("unknown status %q%s. Statuses: %s", status, meant(status, known), strings.Join(known, ", "))
+		}
+		query.Add("status", status)
+	}
+	if c.Type != "" {
+		query.Set("type", c.Type)
+	}
+	if c.Since < 0 {
+		return usagef("--since %s lies ahead.", c.Since)
+	}
+	if c.Since > 0 {
+		query.Set("since", now.Add(-c.Since).UTC().Format(time.RFC3339))
+	}
+	return nil
+}

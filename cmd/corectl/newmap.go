@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// mapEntry is a line of a literal map: the key without quotes, the value as Go source.
+type mapEntry struct{ key, value string }
+
+// addEntries puts entries into the map literal that the file assigns to the variable All, each before the first key that
+// sorts after it, and formats the file. Comments and order stay as they are. A key that is there already is an error.
+func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
+	slices.SortStableFunc(entries, func(a, b mapEntry) int { return strings.Compare(a.key, b.key) })
+	for _, e := range entries {
+		var err error
+		if source, err = addEntry(source, e); err != nil {
+			return nil, err
+		}
+	}
+	return format.Source(source)
+}
+
+func addEntry(source []byte, e mapEntry) ([]byte, error) {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "all.go", source, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	all := literalOf(file, "All")
+	if all == nil {
+		return nil, fmt.Errorf("there is no map literal All in it")
+	}
+	at := files.Position(all.Rbrace).Offset
+	for i := len(all.Elts) - 1; i >= 0; i-- {
+		pair, ok := all.Elts[i].(*ast.KeyValueExpr)
+		if !ok {
+			continue
+		}
+		key, ok := pair.Key.(*ast.BasicLit)
+		if !ok {
+			continue
+		}
+		name, err := strconv.Unquote(key.Value)
+		switch {
+		case err != nil:
+			return nil, err
+		case name == e.key:
+			return nil, fmt.Errorf("%q is in it already", e.key)
+		case name > e.key:
+			at = aboveComment(source, files.Position(pair.Pos()).Offset)
+		}
+	}
+	line := fmt.Sprintf("%q: %s,\n", e.key, e.value)
+	before := bytes.TrimRight(source[:at], " \t")
+	if !bytes.HasSuffix(before, []byte("\n")) {
+		line = "\n" + line
+		if last := before[len(before)-1]; last != '{' && last != ',' {
+			line = "," + line
+		}
+	}
+	return slices.Concat(source[:at], []byte(line), source[at:]), nil
+}
+
+// aboveComment moves a place at the beginning of a line above the comment lines that belong to it.
+func aboveComment(source []byte, at int) int {
+	for {
+		start := bytes.LastIndexByte(source[:at], '\n') + 1
+		above := source[:max(0, start-1)]
+		line := above[bytes.LastIndexByte(above, '\n')+1:]
+		if start == 0 || len(bytes.TrimSpace(source[start:at])) > 0 || !bytes.HasPrefix(bytes.TrimSpace(line), []byte("//")) {
+			return at
+		}
+		at = start - 1 - len(line)
+	}
+}
+
+func literalOf(file *ast.File, name string) *ast.CompositeLit {
+	for _, decl := range file.Decls {
+		group, ok := decl.(*ast.GenDecl)
+		if !ok || group.Tok != token.VAR {
+			continue
+		}
+		for _, spec := range group.Specs {
+			value, ok := spec.(*ast.ValueSpec)
+			if !ok || len(value.Names) != 1 || value.Names[0].Name != name || len(value.Values) != 1 {
+				continue
+			}
+			if lit, ok := value.Values[0].(*ast.CompositeLit); ok {
+				return lit
+			}
+		}
+	}
+	return nil
+}

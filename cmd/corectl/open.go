@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"runtime"
+)
+
+type openCmd struct {
+	ID    string `arg:"" optional:"" help:"Job id, its first 4 digits or more, or @last; without one, the list of jobs."`
+	Print bool   `help:"Print the address only."`
+}
+
+// Run prints the page's address, and opens it where somebody can look at it.
+func (c *openCmd) Run(ctx context.Context, a *app) error {
+	address := a.api.Base() + "/ui"
+	if c.ID != "" {
+		id, err := a.jobID(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		address += "/jobs/" + id
+	}
+	var err error
+	if a.format == "json" || a.format == "jsonl" {
+		var text []byte
+		if text, err = encode(map[string]string{"url": address}); err == nil {
+			err = a.body(text)
+		}
+	} else {
+		err = a.lines([]string{address})
+	}
+	if err != nil || c.Print || !a.outTTY {
+		return err
+	}
+	if err := a.open(address); err != nil {
+		return exitf(exitOther, "No browser could be opened: %v", err)
+	}
+	return nil
+}
+
+func openBrowser(address string) error {
+	name, args := "xdg-open", []string{address}
+	switch runtime.GOOS {
+	case "darwin":
+		name = "open"
+	case "windows":
+		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", address}
+	}
+	cmd := exec.Command(name, args...)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return cmd.Process.Release()
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+
+	"coremachine/internal/state"
+)
+
+// schema is the part of a JSON Schema that tells how to read name=value.
+type schema struct {
+	Properties map[string]property `json:"properties"`
+}
+
+type property struct {
+	Type        kinds           `json:"type"`
+	Description string          `json:"description"`
+	Default     json.RawMessage `json:"default"`
+	Enum        []any           `json:"enum"`
+	Minimum     json.Number     `json:"minimum"`
+	Maximum     json.Number     `json:"maximum"`
+	MaxLength   json.Number     `json:"maxLength"`
+	Pattern     string          `json:"pattern"`
+}
+
+// kinds is "type": one word or a list of them.
+type kinds []string
+
+func (k *kinds) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*k = kinds{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(k))
+}
+
+func (k kinds) has(kind string) bool {
+	for _, each := range k {
+		if each == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// parameters makes the body of a submit from name=value words, in their order. What a value is depends on what the schema
+// says of its name; a value that does not fit goes as a string, so that the API words the complaint.
+func parameters(words []string, s schema) ([]byte, error) {
+	var b bytes.Buffer
+	seen := map[string]bool{}
+	b.WriteByte('{')
+	for i, word := range words {
+		name, value, found := strings.Cut(word, "=")
+		if !found || name == "" {
+			return nil, usagef("%q is not name=value.", word)
+		}
+		if seen[name] {
+			return nil, usagef("%s is given twice.", name)
+		}
+		seen[name] = true
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(quoted(name))
+		b.WriteByte(':')
+		b.Write(literal(value, s.Properties[name].Type))
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func literal(value string, kind kinds) []byte {
+	raw := []byte(value)
+	valid := json.Valid(raw)
+	switch {
+	case kind.has("string") && !(value == "null" && kind.has("null")):
+		return quoted(value)
+	case kind.has("array") && !valid:
+		parts := strings.Split(value, ",")
+		encoded := make([][]byte, len(parts))
+		for i, part := range parts {
+			encoded[i] = quoted(part)
+		}
+		return append(append([]byte("["), bytes.Join(encoded, []byte(","))...), ']')
+	case valid && (len(kind) > 0 || !strings.HasPrefix(value, `"`)):
+		return raw
+	}
+	return quoted(value)
+}
+
+// quoted is a JSON string, without the escapes that HTML would want.
+func quoted(text string) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(text); err != nil {
+		return []byte(`""`)
+	}
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// jsonFile reads the body from a file, or from standard input for "-". It goes to the API as it is.
+func jsonFile(path string, in io.Reader) ([]byte, error) {
+	var text []byte
+	var err error
+	if path == "-" {
+		text, err = io.ReadAll(io.LimitReader(in, state.MaxBody+1))
+	} else {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, usagef("cannot read the parameters: %v", err)
+	}
+	if len(text) > state.MaxBody {
+		return nil, usagef("the parameters are larger than %d KiB.", state.MaxBody>>10)
+	}
+	return text, nil
+}

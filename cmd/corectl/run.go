@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"coremachine/cmd/corectl/internal/show"
+)
+
+// grammar is the command line. The order of the commands is the order of the help.
+type grammar struct {
+	globals
+
+	New        newCmd        `cmd:"" group:"start" help:"Write the files of a new job."`
+	Submit     submitCmd     `cmd:"" group:"jobs" help:"Start a job, or find the one that has these parameters."`
+	Status     statusCmd     `cmd:"" group:"jobs" help:"Show one job, or watch it."`
+	Jobs       jobsCmd       `cmd:"" group:"jobs" help:"List jobs, newest first."`
+	Tasks      tasksCmd      `cmd:"" group:"jobs" help:"List a job's tasks."`
+	Events     eventsCmd     `cmd:"" group:"jobs" help:"Show what happened to a job."`
+	Cancel     cancelCmd     `cmd:"" group:"jobs" help:"Stop a job."`
+	Retry      retryCmd      `cmd:"" group:"jobs" help:"Run a job's failed tasks again."`
+	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
+	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
+	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
+	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Find stalled work and drive it on."`
+	Dlq        dlqCmd        `cmd:"" group:"operate" help:"Look at dead letters, and send them again."`
+	Completion completionCmd `cmd:"" group:"more" help:"Print the completion script of a shell."`
+	Help       helpCmd       `cmd:"" group:"more" help:"Explain a command or a topic."`
+	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`
+}
+
+// globals are the flags that every command takes.
+type globals struct {
+	URL     string `name:"url" placeholder:"URL" help:"Address of the API, with or without /api (CORECTL_URL)."`
+	KeyFile string `placeholder:"FILE" help:"File that holds the function key (or CORECTL_KEY)."`
+	Output  string `short:"o" placeholder:"FORMAT" help:"table, json, jsonl or name (CORECTL_OUTPUT)."`
+	Color   string `enum:"auto,always,never" default:"auto" help:"auto, always or never; auto obeys NO_COLOR."`
+	ASCII   bool   `name:"ascii" help:"Draw with US-ASCII only."`
+}
+
+func newParser(g *grammar, con *console) (*kong.Kong, error) {
+	return kong.New(g,
+		kong.Name("corectl"), kong.NoDefaultHelp(), kong.Writers(con.out, con.err),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "start", Title: "Start"},
+			{Key: "jobs", Title: "Jobs"},
+			{Key: "operate", Title: "Operate"},
+			{Key: "more", Title: "More"},
+		}),
+	)
+}
+
+// run is the program: what main does, with the outside handed in. It returns the exit code.
+func run(ctx context.Context, args []string, con *console) int {
+	var g grammar
+	parser, err := newParser(&g, con)
+	if err != nil {
+		fmt.Fprintln(con.err, "corectl:", err)
+		return exitOther
+	}
+	if len(args) == 0 {
+		printOverview(con.out, parser.Model)
+		return exitOK
+	}
+	if asksForHelp(args) {
+		return helpFor(parser, args, con)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(con.err, parseText(err))
+		return exitUsage
+	}
+	a, err := newApp(con, g.globals)
+	if err == nil {
+		defer a.close()
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		err = parsed.Run(a)
+	}
+	text, code := explain(err)
+	if ctx.Err() != nil && code == exitOther {
+		code = exitInterrupted
+	}
+	if text != "" {
+		fmt.Fprintln(con.err, plainLines(text))
+	}
+	return code
+}
+
+func asksForHelp(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return args[0] != "__complete" && (slices.Contains(args, "--help") || slices.Contains(args, "-h"))
+}
+
+// parseText says what is wrong with a command line in our words: the parser's own name no reason and no next command.
+func parseText(err error) string {
+	text := err.Error()
+	var parse *kong.ParseError
+	selected := ""
+	if errors.As(err, &parse) {
+		if node := parse.Context.Selected(); node != nil {
+			selected = strings.TrimPrefix(node.FullPath(), "corectl ")
+		}
+	}
+	if m := unexpected.FindStringSubmatch(text); m != nil {
+		what := "unknown command"
+		if selected != "" && selected != "dlq" && selected != "new" {
+			what = selected + " takes no argument"
+		}
+		text = fmt.Sprintf("%s %q%s", what, m[1], m[2])
+	}
+	if !strings.Contains(text, "did you mean") {
+		hint := "corectl help"
+		if selected != "" {
+			hint += " " + selected
+		}
+		text += ". See `" + hint + "`."
+	}
+	return "corectl: " + plainLines(text)
+}
+
+var unexpected = regexp.MustCompile(`^unexpected argument (.*?)(, did you mean .*)?$`)
+
+// plainLines keeps what came from elsewhere from steering the terminal.
+func plainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = show.Style{}.Plain(line)
+	}
+	return strings.Join(lines, "\n")
+}

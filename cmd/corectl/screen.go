@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+)
+
+// screen is where a watch shows what it reads.
+type screen interface {
+	every() time.Duration // between ticks
+	tick()
+	show(ctx context.Context, r seen) error
+}
+
+func (a *app) screen() screen {
+	meter := &meter{rates: show.Rates{}, before: map[int]int{}}
+	if a.animated() {
+		return &frames{app: a, meter: meter}
+	}
+	return &edges{app: a, meter: meter, failed: map[string]bool{}}
+}
+
+// meter measures rates between readings: half of what is new in each second of time, so that a figure can be read.
+type meter struct {
+	rates  show.Rates
+	before map[int]int
+	at     time.Time
+}
+
+func (m *meter) read(job client.Job, now time.Time) {
+	seconds := now.Sub(m.at).Seconds()
+	if !m.at.IsZero() && seconds < 0.5 {
+		return
+	}
+	for _, stage := range job.Stages {
+		done := stage.Tasks.Ended()
+		if !m.at.IsZero() {
+			rate := float64(max(0, done-m.before[stage.Stage])) / seconds
+			if old, known := m.rates[stage.Stage]; known {
+				rate = (rate + old) / 2
+			}
+			m.rates[stage.Stage] = rate
+		}
+		m.before[stage.Stage] = done
+	}
+	m.at = now
+}
+
+// frames redraws in place and leaves the last frame where it is.
+type frames struct {
+	*app
+	meter *meter
+	job   *client.Job
+	drawn int // lines of the frame on the terminal
+}
+
+func (f *frames) every() time.Duration { return redrawEvery }
+
+func (f *frames) tick() {
+	if f.job != nil {
+		f.draw(f.frame())
+	}
+}
+
+func (f *frames) show(_ context.Context, r seen) error {
+	f.meter.read(r.job, f.now())
+	f.job = &r.job
+	lines := f.frame()
+	if r.job.Status.Ended() {
+		lines = append(lines, f.errStyle().End(r.job, f.now())...)
+		f.draw(lines)
+		return f.result(r, true)
+	}
+	f.draw(lines)
+	return f.result(r, false)
+}
+
+func (f *frames) frame() []string { return f.errStyle().Frame(*f.job, f.meter.rates, f.now()) }
+
+// draw writes over the frame before in one write, so that nothing flickers.
+func (f *frames) draw(lines []string) {
+	if _, rows := f.size(); rows > 2 && len(lines) > rows-1 {
+		lines = lines[len(lines)-rows+1:]
+	}
+	var b strings.Builder
+	if f.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", f.drawn)
+	}
+	for _, line := range lines {
+		b.WriteString("\r" + line + "\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	f.drawn = len(lines)
+	_, _ = f.err.Write([]byte(b.String()))
+}
+
+// edges prints one line for each change.
+type edges struct {
+	*app
+	meter  *meter
+	job    *client.Job
+	failed map[string]bool // stages whose first failure was told
+}
+
+func (e *edges) every() time.Duration { return pulseEvery }
+
+func (e *edges) tick() {
+	if e.job == nil {
+		return
+	}
+	for _, stage := range e.job.Stages {
+		if stage.Status == "running" {
+			fmt.Fprintln(e.err, show.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
+		}
+	}
+}
+
+func (e *edges) show(ctx context.Context, r seen) error {
+	e.meter.read(r.job, e.now())
+	e.tell(ctx, r.job)
+	e.job = &r.job
+	return e.result(r, r.job.Status.Ended())
+}
+
+// tell prints a stage's first failure before the line of its end.
+func (e *edges) tell(ctx context.Context, job client.Job) {
+	lines := show.Edges(e.job, job, e.now())
+	for _, stage := range job.Stages {
+		if stage.Tasks.Failed == 0 || e.failed[stage.Name] {
+			continue
+		}
+		e.failed[stage.Name] = true
+		task, found := e.firstFailure(ctx, job.JobID, stage.Name)
+		if !found {
+			continue
+		}
+		end := slices.IndexFunc(lines, func(line string) bool {
+			return strings.Contains(line, " stage="+stage.Name+" ") && strings.Contains(line, " took=")
+		})
+		if end < 0 {
+			end = len(lines)
+		}
+		lines = slices.Insert(lines, end, show.FirstFailure(job, task, e.now()))
+	}
+	for _, line := range lines {
+		fmt.Fprintln(e.err, line)
+	}
+}
+
+// result writes what a watch puts on standard output: each reading for jsonl, the last one for json.
+func (a *app) result(r seen, last bool) error {
+	if a.format == "jsonl" || a.format == "json" && last {
+		return a.body(r.raw)
+	}
+	return nil
+}

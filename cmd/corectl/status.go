@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+)
+
+type statusCmd struct {
+	ID    string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
+	Watch bool   `short:"w" help:"Follow the job; exit by how it ends."`
+	watchFlags
+}
+
+// Run shows one reading, or follows the job.
+func (c *statusCmd) Run(ctx context.Context, a *app) error {
+	id, err := a.jobID(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if c.Watch {
+		return a.watch(ctx, id, c.watchFlags)
+	}
+	job, answer, err := a.job(ctx, id)
+	if err != nil {
+		return err
+	}
+	return a.one(answer.Body, job.JobID, func() error { return a.status(ctx, job) })
+}
+
+func (a *app) status(ctx context.Context, job client.Job) error {
+	if !a.outTTY {
+		return a.lines(show.StatusTabbed(job))
+	}
+	lines := a.outStyle().Status(job, a.now())
+	if job.Tasks.Failed > 0 {
+		lines = append(lines, a.outStyle().Errors(job.Errors)...)
+	}
+	return a.lines(lines)
+}

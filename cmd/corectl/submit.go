@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
+)
+
+type submitCmd struct {
+	Type   string   `arg:"" help:"Job type: see corectl types."`
+	Params []string `arg:"" optional:"" name:"name=value" help:"Parameters; those left out have their defaults."`
+	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"A parameter, for names that look like flags."`
+	JSON   string   `name:"json" placeholder:"FILE" help:"Take the parameters from a JSON file; - is standard input."`
+	Rerun  bool     `help:"Run it again if it is completed."`
+	DryRun bool     `help:"Check the parameters and count the tasks; start nothing."`
+	watchFlags
+	Watch bool `help:"Follow the job; exit by how it ends."`
+}
+
+// Run submits. Standard output gets the id, unless both outputs are one terminal, where the headline says it.
+func (c *submitCmd) Run(ctx context.Context, a *app) error {
+	body, err := c.body(ctx, a)
+	if err != nil {
+		return err
+	}
+	query := url.Values{}
+	if c.Rerun {
+		query.Set("rerun", "true")
+	}
+	if c.DryRun {
+		query.Set("dry_run", "true")
+	}
+	answer, err := a.api.Post(ctx, "/jobs/submit/"+url.PathEscape(c.Type), query, body)
+	if err != nil {
+		return a.refusedSubmit(ctx, c.Type, err)
+	}
+	done, err := decode[client.Submission](answer)
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return a.one(answer.Body, done.JobID, func() error { return a.lines(a.outStyle().Plan(c.Type, done)) })
+	}
+	remember(a.stateDir, recentJob{JobID: done.JobID, JobType: c.Type, API: a.api.Base()})
+	if err := a.announce(ctx, c.Type, done, answer.Status == http.StatusAccepted); err != nil {
+		return err
+	}
+	if a.format == "table" && !(a.outTTY && a.errTTY) || a.format == "name" {
+		if err := a.lines([]string{done.JobID}); err != nil {
+			return err
+		}
+	}
+	if c.Watch {
+		return a.watch(ctx, done.JobID, c.watchFlags)
+	}
+	if a.format == "json" || a.format == "jsonl" {
+		return a.body(answer.Body)
+	}
+	return nil
+}
+
+func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
+	words := append(c.Params, c.P...)
+	if c.JSON != "" {
+		if len(words) > 0 {
+			return nil, usagef("give the parameters either as name=value or with --json.")
+		}
+		return jsonFile(c.JSON, a.in)
+	}
+	if len(words) == 0 {
+		return []byte("{}"), nil
+	}
+	types, err := a.types(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range types {
+		if t.JobType != c.Type {
+			continue
+		}
+		var s schema
+		if err := json.Unmarshal(t.Schema, &s); err != nil {
+			return nil, fmt.Errorf("the schema of %s is not what this corectl knows: %w", c.Type, err)
+		}
+		return parameters(words, s)
+	}
+	return nil, unknownType(c.Type, typeNames(types))
+}
+
+// refusedSubmit names the type or the parameters that are wrong.
+func (a *app) refusedSubmit(ctx context.Context, jobType string, err error) error {
+	var refused *client.Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	if refused.Status == http.StatusBadRequest && len(refused.Fields) > 0 {
+		return wrongParameters(refused.Fields)
+	}
+	if refused.Status == http.StatusNotFound {
+		if types, typesErr := a.types(ctx); typesErr == nil {
+			return unknownType(jobType, typeNames(types))
+		}
+	}
+	return err
+}
+
+func unknownType(name string, known []string) error {
+	text := fmt.Sprintf("No job type %q.", name)
+	if c := closest(name, known); c != "" {
+		text += " Did you mean " + c + "?"
+	}
+	return exitf(exitNotFound, "%s Types: %s", text, strings.Join(known, ", "))
+}
+
+// announce writes the headline, or what is there already.
+func (a *app) announce(ctx context.Context, jobType string, done client.Submission, started bool) error {
+	if started {
+		if a.errTTY {
+			a.hint("%s %s submitted · attempt %d · corectl open %s", a.style.Plain(jobType), show.Short(done.JobID), done.Attempt, show.Handle(done.JobID))
+		}
+		return nil
+	}
+	job, _, err := a.job(ctx, done.JobID)
+	if err != nil {
+		return err
+	}
+	a.hint("%s", existing(job, a.now()))
+	return nil
+}
+
+// existing tells what stands in the way of a new run, and what to do about it.
+func existing(job client.Job, now time.Time) string {
+	head := fmt.Sprintf("%s %s already exists: ", job.JobType, show.Short(job.JobID))
+	if !job.Status.Ended() {
+		head += string(job.Status)
+		if job.StartedAt != nil {
+			head += " for " + show.Elapsed(now.Sub(*job.StartedAt))
+		}
+		return head + fmt.Sprintf(". Follow it: `corectl status %s --watch`.", show.Handle(job.JobID))
+	}
+	head += string(job.Status)
+	if job.FinishedAt != nil {
+		head += " " + show.Ago(now, *job.FinishedAt)
+	}
+	head += ". Use --rerun to run it again"
+	if job.Status != state.JobCompleted && job.Tasks.Failed > 0 {
+		head += fmt.Sprintf(", `corectl retry %s` for the %s", show.Handle(job.JobID), show.Count(job.Tasks.Failed))
+	}
+	return head + "."
+}
+
+// types reads the registry.
+func (a *app) types(ctx context.Context) ([]client.JobType, error) {
+	page, _, err := list[client.JobType](ctx, a, "/jobs/types", nil)
+	return page.Items, err
+}

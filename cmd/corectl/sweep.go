@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+
+	"coremachine/cmd/corectl/internal/client"
+)
+
+type sweepCmd struct{}
+
+// Run makes one pass now and tells what it found.
+func (c *sweepCmd) Run(ctx context.Context, a *app) error {
+	answer, err := a.api.Post(ctx, "/sweeps", nil, nil)
+	if err != nil {
+		return err
+	}
+	return a.one(answer.Body, "", func() error {
+		sweep, err := decode[client.Sweep](answer)
+		if err != nil {
+			return err
+		}
+		return a.lines(a.outStyle().Sweep(sweep))
+	})
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+)
+
+type tasksCmd struct {
+	ID     string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
+	Stage  string `placeholder:"STAGE" help:"Only this stage."`
+	Status string `placeholder:"STATUS" help:"Only this status: queued, running, completed, failed, cancelled."`
+	Failed bool   `help:"Short for --status failed."`
+	pageFlags
+}
+
+// Run lists tasks.
+func (c *tasksCmd) Run(ctx context.Context, a *app) error {
+	id, err := a.jobID(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	query, err := c.query()
+	if err != nil {
+		return err
+	}
+	if c.Failed {
+		if c.Status != "" && c.Status != "failed" {
+			return usagef("--failed and --status %s contradict each other.", c.Status)
+		}
+		c.Status = "failed"
+	}
+	if c.Status != "" {
+		query.Set("status", c.Status)
+	}
+	if c.Stage != "" {
+		if err := a.knownStage(ctx, id, c.Stage); err != nil {
+			return err
+		}
+		query.Set("stage", c.Stage)
+	}
+	all := printer[client.Task]{
+		app:  a,
+		name: func(task client.Task) string { return fmt.Sprintf("%s/%d", task.Stage, task.Index) },
+		table: func(tasks []client.Task) []string {
+			if a.outTTY {
+				return a.outStyle().Tasks(tasks, a.now())
+			}
+			return show.TasksTabbed(tasks)
+		},
+	}
+	next, err := all.print(ctx, "/jobs/"+id+"/tasks", query, c.Limit)
+	if err != nil {
+		return a.orMissing(err, id)
+	}
+	switch {
+	case all.count == 0:
+		a.hint("No task matches.")
+	case next != "":
+		a.hint("%s: --limit 0 for all, or --cursor %s", c.more(ctx, a, id, all.count), next)
+	}
+	return nil
+}
+
+// more counts what was left out where the counts of the stages tell it.
+func (c *tasksCmd) more(ctx context.Context, a *app, id string, given int) string {
+	job, _, err := a.job(ctx, id)
+	if err != nil || c.Cursor != "" {
+		return "more"
+	}
+	sum := 0
+	for _, stage := range job.Stages {
+		if c.Stage == "" || c.Stage == stage.Name {
+			sum += byStatus(stage.Tasks, c.Status)
+		}
+	}
+	if sum <= given {
+		return "more"
+	}
+	return show.Count(sum-given) + " more"
+}
+
+func byStatus(counts client.Counts, status string) int {
+	switch status {
+	case "queued":
+		return counts.Queued
+	case "running":
+		return counts.Running
+	case "completed":
+		return counts.Completed
+	case "failed":
+		return counts.Failed
+	case "cancelled":
+		return counts.Cancelled
+	}
+	return counts.Total
+}
+
+// knownStage refuses a stage that the job has not, and names those that it has.
+func (a *app) knownStage(ctx context.Context, id, stage string) error {
+	job, _, err := a.job(ctx, id)
+	if err != nil {
+		return err
+	}
+	names := each(job.Stages, func(s client.Stage) string { return s.Name })
+	for _, known := range names {
+		if known == stage {
+			return nil
+		}
+	}
+	text := fmt.Sprintf("%s has no stage %q.", name(job, id), stage)
+	if c := closest(stage, names); c != "" {
+		text += " Did you mean " + c + "?"
+	}
+	return exitf(exitNotFound, "%s Stages: %s", text, strings.Join(names, ", "))
+}

@@ -1,0 +1,82 @@
+package main
+
+// examples open the help of each command.
+var examples = map[string][]string{
+	"submit": {
+		"corectl submit hello_world n=3 --watch",
+		"corectl submit hello_world --json params.json",
+		"id=$(corectl submit hello_world n=1000)",
+	},
+	"status":      {"corectl status @last --watch", "corectl status 3f9a -o json | jq .result"},
+	"jobs":        {"corectl jobs --status failed --since 24h", "corectl jobs --status failed -o name | xargs -n1 corectl retry --yes"},
+	"tasks":       {"corectl tasks 3f9a --failed --limit 20", "corectl tasks 3f9a --stage reply -o jsonl --limit 0"},
+	"events":      {"corectl events @last -f"},
+	"cancel":      {"corectl cancel 3f9a"},
+	"retry":       {"corectl retry 3f9a"},
+	"delete":      {"corectl delete 3f9a --dry-run"},
+	"open":        {"corectl open 3f9a"},
+	"types":       {"corectl types", "corectl types hello_world"},
+	"sweep":       {"corectl sweep"},
+	"dlq":         {"corectl dlq list", "corectl dlq redrive tasks --dry-run"},
+	"dlq list":    {"corectl dlq list", "corectl dlq list tasks"},
+	"dlq redrive": {"corectl dlq redrive tasks --reason MaxDeliveryCountExceeded --dry-run"},
+	"migrate":     {"DATABASE_URL=postgres://… corectl migrate"},
+	"doctor":      {"corectl doctor"},
+	"completion":  {"source <(corectl completion bash)"},
+	"help":        {"corectl help submit", "corectl help exit-codes"},
+	"demo":        {"corectl demo", "corectl demo hello_world -n 1000"},
+	"dev":         {"corectl dev"},
+	"new":         {"corectl new job tile_index --stages scan,measure,summarise"},
+	"new job":     {"corectl new job tile_index --stages scan,measure,summarise"},
+}
+
+// topics are the pages of help that belong to no command.
+var topics = map[string]string{
+	"exit-codes": `
+Exit codes
+
+    0  completed, or the command did what it was asked
+    1  failed for another reason; also: a question was answered no
+    2  the watched job failed
+    3  the watched job was cancelled
+    4  not found: job, job type, stage, queue
+    5  the watched job is completed_with_errors (--allow-errors makes it 0)
+    6  --timeout passed; the job goes on
+    7  not allowed: the function key is missing or wrong
+    8  the API cannot be reached, or says that it is not ready
+   64  usage: command line or parameters are wrong
+  130  interrupted; a job that was watched goes on
+
+Only --watch and demo exit by how a job ends. Without it, submit and
+status exit 0 once the API has answered.
+`,
+	"output": `
+Output
+
+Results go to standard output; progress, hints and questions go to
+standard error. So  id=$(corectl submit hello_world)  holds the id alone.
+
+  -o table   for people. In a pipe: tab-separated, full values, no head.
+             May change at any time: do not parse what a terminal shows.
+  -o json    the API's own body: one object, or {items, next_cursor}.
+             Fields are only ever added.
+  -o jsonl   lists and streams: one object a line.
+  -o name    ids, one a line.
+
+On a terminal a watched job is drawn as bars, one line a stage. Elsewhere
+each change is one line: time, job, what changed.
+`,
+	"environment": `
+Environment
+
+  CORECTL_URL     address of the API, with or without /api
+                  (default http://127.0.0.1:7071/api)
+  CORECTL_KEY     function key, sent as x-functions-key. There is no flag
+                  for it: command lines are public. See --key-file.
+  CORECTL_OUTPUT  table, json, jsonl or name
+  NO_COLOR        not empty: no colours
+  TERM=dumb       no colours, no redrawing
+  XDG_STATE_HOME  where the ids of recent jobs are kept, for @last
+  DATABASE_URL    for migrate, dev and demo
+`,
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+)
+
+type typesCmd struct {
+	Type string `arg:"" optional:"" help:"Show the parameters of this one."`
+}
+
+// Run lists the registry, or explains one type.
+func (c *typesCmd) Run(ctx context.Context, a *app) error {
+	if c.Type != "" {
+		return c.one(ctx, a)
+	}
+	all := printer[client.JobType]{
+		app:  a,
+		name: func(t client.JobType) string { return t.JobType },
+		table: func(types []client.JobType) []string {
+			rows := each(types, func(t client.JobType) []string {
+				stages := each(t.Stages, func(s client.Stage) string { return s.Name })
+				return []string{t.JobType, strings.Join(stages, ","), show.Style{}.Plain(t.Description)}
+			})
+			if !a.outTTY {
+				return show.Tabbed(rows)
+			}
+			columns := []show.Column{{Head: "TYPE"}, {Head: "STAGES", Cut: 12, Drop: 2}, {Head: "DESCRIPTION", Cut: 16, Drop: 1}}
+			return a.outStyle().Table(columns, rows, nil)
+		},
+	}
+	answer, err := a.api.Get(ctx, "/jobs/types", nil)
+	if err != nil {
+		return err
+	}
+	return all.whole(answer)
+}
+
+func (c *typesCmd) one(ctx context.Context, a *app) error {
+	answer, err := a.api.Get(ctx, "/jobs/types", nil)
+	if err != nil {
+		return err
+	}
+	page, err := decode[client.Page[client.JobType]](answer)
+	if err != nil {
+		return err
+	}
+	raw, err := decode[client.Page[json.RawMessage]](answer)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(page.Items, func(t client.JobType) bool { return t.JobType == c.Type })
+	if at < 0 {
+		return unknownType(c.Type, typeNames(page.Items))
+	}
+	return a.one(raw.Items[at], c.Type, func() error { return a.describe(page.Items[at]) })
+}
+
+// describe lists the parameters of a type, and the line that submits it.
+func (a *app) describe(t client.JobType) error {
+	var s schema
+	if err := json.Unmarshal(t.Schema, &s); err != nil {
+		return fmt.Errorf("the schema of %s is not what this corectl knows: %w", t.JobType, err)
+	}
+	style := a.outStyle()
+	rows := [][]string{}
+	example := "corectl submit " + t.JobType
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		p := s.Properties[name]
+		rows = append(rows, []string{name, strings.Join(p.Type, "|"), style.Plain(string(p.Default)), p.bounds(), style.Plain(p.Description)})
+		if len(p.Default) > 0 && p.Type.has("integer") {
+			example += " " + name + "=" + string(p.Default)
+		}
+	}
+	if !a.outTTY {
+		return a.lines(show.Tabbed(rows))
+	}
+	lines := []string{style.Cut(style.Plain(t.JobType+": "+t.Description), style.Width), ""}
+	if len(rows) > 0 {
+		columns := []show.Column{
+			{Head: "PARAMETER"}, {Head: "TYPE"}, {Head: "DEFAULT", Cut: 8}, {Head: "BOUNDS", Cut: 8, Drop: 1},
+			{Head: "DESCRIPTION", Cut: 16, Drop: 2},
+		}
+		lines = append(lines, style.Table(columns, rows, nil)...)
+		lines = append(lines, "")
+	}
+	return a.lines(append(lines, style.Plain(example)))
+}
+
+func (p property) bounds() string {
+	var parts []string
+	switch {
+	case p.Minimum != "" && p.Maximum != "":
+		parts = append(parts, p.Minimum.String()+" to "+p.Maximum.String())
+	case p.Minimum != "":
+		parts = append(parts, "from "+p.Minimum.String())
+	case p.Maximum != "":
+		parts = append(parts, "to "+p.Maximum.String())
+	}
+	if p.MaxLength != "" {
+		parts = append(parts, "at most "+p.MaxLength.String()+" characters")
+	}
+	if p.Pattern != "" {
+		parts = append(parts, p.Pattern)
+	}
+	if len(p.Enum) > 0 {
+		parts = append(parts, strings.Join(each(p.Enum, func(v any) string { return fmt.Sprint(v) }), ", "))
+	}
+	return show.Style{}.Plain(strings.Join(parts, "; "))
+}

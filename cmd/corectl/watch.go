@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+)
+
+type watchFlags struct {
+	Timeout     time.Duration `placeholder:"DURATION" help:"With --watch: give up after so long (exit 6); the job goes on."`
+	AllowErrors bool          `help:"With --watch: completed_with_errors is as good as completed (exit 0)."`
+}
+
+const (
+	redrawEvery = 200 * time.Millisecond // of a frame
+	pulseEvery  = 10 * time.Second       // of plain lines
+	askEvery    = 150 * time.Millisecond // at most, while things change
+	patience    = time.Minute            // with an API that is away in mid-watch
+)
+
+// seen is one reading of a watched job.
+type seen struct {
+	job client.Job
+	raw []byte
+	err error
+}
+
+// watch follows a job to its end and returns what that end means for the exit code.
+func (a *app) watch(ctx context.Context, id string, flags watchFlags) error {
+	job, err := a.follow(ctx, id, flags.Timeout)
+	switch {
+	case errors.Is(err, errPatience):
+		return exitf(exitTimeout, "Stopped watching after %s. %s goes on: `corectl status %s --watch`.", flags.Timeout, name(job, id), show.Handle(id))
+	case errors.Is(err, context.Canceled):
+		return exitf(exitInterrupted, "Stopped watching. %s goes on: `corectl status %s --watch`, or stop it: `corectl cancel %s`.",
+			name(job, id), show.Handle(id), show.Handle(id))
+	case err != nil:
+		return err
+	}
+	return ended(job.Status, flags.AllowErrors)
+}
+
+var errPatience = errors.New("the watch's own time is up")
+
+func name(job client.Job, id string) string {
+	if job.JobType == "" {
+		return show.Short(id)
+	}
+	return job.JobType + " " + show.Short(id)
+}
+
+// follow shows the job until it ends. It returns the last reading, also with an error.
+func (a *app) follow(ctx context.Context, id string, timeout time.Duration) (client.Job, error) {
+	readings, stop := a.readings(ctx, id)
+	defer stop()
+	var expired <-chan time.Time
+	if timeout > 0 {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	screen := a.screen()
+	tick := time.NewTicker(screen.every())
+	defer tick.Stop()
+	var last client.Job
+	for {
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-expired:
+			return last, errPatience
+		case <-tick.C:
+			screen.tick()
+		case r := <-readings:
+			if r.err != nil {
+				return last, r.err
+			}
+			last = r.job
+			if err := screen.show(ctx, r); err != nil || last.Status.Ended() {
+				return last, err
+			}
+		}
+	}
+}
+
+// readings reads the job on its own goroutine, so that a frame moves while an answer is awaited. stop ends it and waits.
+func (a *app) readings(ctx context.Context, id string) (<-chan seen, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	out, done := make(chan seen), make(chan struct{})
+	go func() {
+		defer close(done)
+		version, awaySince := "", time.Time{}
+		for {
+			job, answer, err := a.jobChange(ctx, id, version)
+			switch {
+			case err == nil:
+				awaySince = time.Time{}
+			case version != "" && passing(err):
+				if awaySince.IsZero() {
+					awaySince = time.Now()
+				}
+				if time.Since(awaySince) < patience && pause(ctx, time.Second) == nil {
+					continue
+				}
+			}
+			select {
+			case out <- seen{job: job, raw: answer.Body, err: err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil || job.Status.Ended() || pause(ctx, askEvery) != nil {
+				return
+			}
+			version = job.Version
+		}
+	}()
+	return out, func() { cancel(); <-done }
+}
+
+// firstFailure finds the task to name when a stage has its first failure.
+func (a *app) firstFailure(ctx context.Context, id, stage string) (client.Task, bool) {
+	query := url.Values{"status": {"failed"}, "stage": {stage}, "limit": {"1"}}
+	page, _, err := list[client.Task](ctx, a, fmt.Sprintf("/jobs/%s/tasks", id), query)
+	if err != nil || len(page.Items) == 0 {
+		return client.Task{}, false
+	}
+	return page.Items[0], true
+}
