@@ -140,7 +140,7 @@ func planned(g state.Graph) []PlannedStage {
 // Cancel asks for a job to be stopped: queued work ends at once, handlers are told to stop. A job that has ended, otherwise than
 // by being cancelled, is an Error with CodeConflict; one that is being stopped already is not.
 func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
-	status, stopping, moved, err := m.store.Cancel(ctx, id)
+	status, stopping, moved, err := m.store.Cancel(ctx, id, by)
 	if err != nil {
 		return err
 	}
@@ -152,4 +152,26 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 		return state.Errorf(state.CodeConflict, "coremachine.Cancel", "%s", fmt.Sprintf("the job has ended: it is %s", status))
 	}
 	return nil
+}
+
+// Retry runs again what did not complete: failed and cancelled tasks under the same gen, and from the start every stage downstream of
+// them. A job that has not ended, or that completed, is an Error with CodeConflict.
+func (m *Machine) Retry(ctx context.Context, id state.JobID, by string) (state.Retried, error) {
+	brief, err := m.store.Brief(ctx, id)
+	if err != nil {
+		return state.Retried{}, err
+	}
+	res, landed, moved, err := m.store.Retry(ctx, id, by)
+	if err != nil {
+		return state.Retried{}, err
+	}
+	if landed {
+		m.wake(moved)
+		return res, nil
+	}
+	why := fmt.Sprintf("the job is %s; only a job that failed, was cancelled or completed with errors can be retried", brief.Status)
+	if brief.Stopping {
+		why = "the job is being stopped; retry it when it has ended"
+	}
+	return state.Retried{}, state.Errorf(state.CodeConflict, "coremachine.Retry", "%s", why)
 }

@@ -40,6 +40,9 @@ func (r *Repo) Complete(ctx context.Context, worker uuid.UUID, ends []state.Task
 				moved.Queue(held.rows[e.place].queue)
 			}
 		}
+		if err := tellFailures(ctx, t, landing); err != nil {
+			return err
+		}
 		return advance(ctx, t, progress, &moved)
 	})
 	return moved, err

@@ -32,7 +32,7 @@ const (
 
 // Retry runs again what did not complete: failed and cancelled tasks, and from the start every stage downstream of them. landed is
 // false where the job has not ended with work undone.
-func (r *Repo) Retry(ctx context.Context, id state.JobID) (res state.Retried, landed bool, moved state.Moved, err error) {
+func (r *Repo) Retry(ctx context.Context, id state.JobID, by string) (res state.Retried, landed bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Retry", func(t tx) error {
 		res, landed, moved = state.Retried{}, false, state.Moved{}
 		stages, err := lockStages(ctx, t, id)
@@ -40,7 +40,7 @@ func (r *Repo) Retry(ctx context.Context, id state.JobID) (res state.Retried, la
 			return err
 		}
 		left := decideRetry(stages)
-		rows, err := t.query(ctx, "retry_job", pgx.StrictNamedArgs{"job_id": id[:], "stages_left": left})
+		rows, err := t.query(ctx, "retry_job", pgx.StrictNamedArgs{"job_id": id[:], "stages_left": left, "by": by})
 		if err != nil {
 			return err
 		}

@@ -32,10 +32,10 @@ func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.F
 
 // Cancel asks for a job to be stopped. It returns the job's status, and whether a stop is under way. An unknown job is an
 // Error with CodeNotFound.
-func (r *Repo) Cancel(ctx context.Context, id state.JobID) (status state.JobStatus, stopping bool, moved state.Moved, err error) {
+func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (status state.JobStatus, stopping bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Cancel", func(t tx) error {
 		moved = state.Moved{}
-		rows, err := t.query(ctx, "cancel_job", pgx.StrictNamedArgs{"job_id": id[:]})
+		rows, err := t.query(ctx, "cancel_job", pgx.StrictNamedArgs{"job_id": id[:], "by": by})
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func insertGraph(ctx context.Context, t tx, g state.Graph, gen int) (state.Moved
 		moved.Queue(s.Queue)
 	}
 	_, err := t.exec(ctx, "insert_graph", pgx.StrictNamedArgs{
-		"job_id": g.JobID[:], "gen": gen, "traceparent": g.Traceparent,
+		"job_id": g.JobID[:], "gen": gen, "traceparent": g.Traceparent, "by": g.By,
 		"names": a.names, "task_types": a.types, "kinds": a.kinds, "queues": a.queues, "depends_on": a.depends, "skips": a.skips,
 		"expected": a.expected, "windows": a.windows, "bundles": a.bundles, "tolerances": a.tolerances,
 		"start_totals": a.totals, "start_bundles": a.chosen, "to_plan": a.plans,

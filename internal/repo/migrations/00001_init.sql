@@ -62,6 +62,8 @@ create table stages (
   completed     int not null default 0,
   failed        int not null default 0,
   cancelled     int not null default 0,
+  failures_seen int not null default 0,                                -- unsuccessful attempts, for the timeline's bound
+  failures_told_at timestamptz not null default '-infinity',
   progressed_at timestamptz,
   started_at    timestamptz,
   finished_at   timestamptz,

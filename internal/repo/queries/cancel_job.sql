@@ -4,6 +4,9 @@ with j as (
   where job_id = @job_id and status in ('queued', 'running') and cancel_requested_at is null
   returning job_id, traceparent
 ),
+told as (
+  insert into events (job_id, kind, detail) select job_id, 'cancel_requested', json_build_object('by', @by::text) from j
+),
 m as (
   insert into messages (job_id, queue, kind, traceparent) select job_id, 1, 4, traceparent from j
 )

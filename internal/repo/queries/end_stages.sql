@@ -9,7 +9,13 @@ e as (
       started_at = coalesce(s.started_at, now())
   from k
   where s.job_id = k.job_id and s.stage = k.stage and s.status in ('waiting', 'running')
-  returning s.job_id, s.stage
+  returning s.job_id, s.stage, s.gen, s.status, s.total, s.completed, s.failed, s.cancelled
+),
+told as (
+  insert into events (job_id, kind, stage, gen, detail)
+  select job_id, 'stage_ended', stage, gen,
+         json_build_object('status', status, 'total', total, 'completed', completed, 'failed', failed, 'cancelled', cancelled)
+  from e
 ),
 waiting as (
   select d.job_id, d.stage, count(*) as n

@@ -3,9 +3,13 @@ with m as (
   delete from messages
   where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
   returning 1
+),
+j as (
+  update jobs j
+  set status = case when (select sum(s.failed) from stages s where s.job_id = j.job_id) > 0 then 'completed_with_errors'
+                    else 'completed' end::job_status,
+      result = @result, finished_at = clock_timestamp(), version = j.version + 1
+  where j.job_id = @job_id and j.status = 'running' and j.stages_left = 0 and j.cancel_requested_at is null and exists (select from m)
+  returning j.job_id, j.status
 )
-update jobs j
-set status = case when (select sum(s.failed) from stages s where s.job_id = j.job_id) > 0 then 'completed_with_errors'
-                  else 'completed' end::job_status,
-    result = @result, finished_at = clock_timestamp(), version = j.version + 1
-where j.job_id = @job_id and j.status = 'running' and j.stages_left = 0 and j.cancel_requested_at is null and exists (select from m)
+insert into events (job_id, kind, detail) select job_id, 'job_ended', json_build_object('status', status) from j

@@ -23,6 +23,14 @@ s as (
 t as (
   insert into tasks (job_id, stage, gen, index)
   select @job_id, s.stage, s.gen, g from s, generate_series(0, s.total - 1) g
+),
+told as (
+  insert into events (job_id, kind, detail)
+  values (@job_id, case when @gen = 1 then 'created' else 'rerun' end, json_build_object('by', @by::text))
+),
+started as (
+  insert into events (job_id, kind, stage, gen, detail)
+  select @job_id, 'stage_started', s.stage, s.gen, json_build_object('total', s.total) from s where s.status = 'running'
 )
 insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
 select @job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b),

@@ -21,7 +21,11 @@ j as (
       finished_at = case when f.ends then clock_timestamp() end
   from fate f
   where j.job_id = f.job_id
-  returning j.job_id, f.ends, f.left = 0 and f.has_result and not f.stopping as finishes, j.traceparent
+  returning j.job_id, j.status, f.ends, f.left = 0 and f.has_result and not f.stopping as finishes, j.traceparent
+),
+told as (
+  insert into events (job_id, kind, detail)
+  select j.job_id, 'job_ended', json_build_object('status', j.status) from j where j.ends
 ),
 finish as (
   insert into messages (job_id, queue, kind, traceparent) select job_id, 1, 3, traceparent from j where finishes

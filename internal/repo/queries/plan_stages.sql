@@ -7,6 +7,9 @@ s as (
   from k
   where s.job_id = k.job_id and s.stage = k.stage and s.status = 'waiting' and s.deps_left = 0
   returning s.job_id, s.stage, s.gen
+),
+told as (
+  insert into events (job_id, kind, stage, gen) select job_id, 'stage_started', stage, gen from s
 )
 insert into messages (job_id, queue, kind, stage, gen, traceparent)
 select s.job_id, 1, 1, s.stage, s.gen, j.traceparent from s join jobs j using (job_id)

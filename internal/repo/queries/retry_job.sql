@@ -1,6 +1,12 @@
 -- Starts the next attempt of a job that ended with work undone; the guard is its status.
-update jobs
-set status = 'queued', attempt = attempt + 1, stages_left = @stages_left, cancel_requested_at = null, started_at = null,
-    finished_at = null, result = null, error = null, version = version + 1, last_submitted_at = now()
-where job_id = @job_id and status in ('failed', 'cancelled', 'completed_with_errors') and purge_started_at is null
-returning attempt
+with j as (
+  update jobs
+  set status = 'queued', attempt = attempt + 1, stages_left = @stages_left, cancel_requested_at = null, started_at = null,
+      finished_at = null, result = null, error = null, version = version + 1, last_submitted_at = now()
+  where job_id = @job_id and status in ('failed', 'cancelled', 'completed_with_errors') and purge_started_at is null
+  returning job_id, attempt
+),
+told as (
+  insert into events (job_id, kind, detail) select job_id, 'retried', json_build_object('by', @by::text, 'attempt', attempt) from j
+)
+select attempt from j

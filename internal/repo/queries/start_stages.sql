@@ -13,6 +13,10 @@ s as (
 t as (
   insert into tasks (job_id, stage, gen, index)
   select s.job_id, s.stage, s.gen, g from s, generate_series(0, s.total - 1) g
+),
+told as (
+  insert into events (job_id, kind, stage, gen, detail)
+  select job_id, 'stage_started', stage, gen, json_build_object('total', total) from s
 )
 insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
 select s.job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b), j.traceparent

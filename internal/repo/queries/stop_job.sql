@@ -3,9 +3,13 @@ with m as (
   delete from messages
   where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
   returning 1
+),
+j as (
+  update jobs j
+  set status = case when j.error is null then 'cancelled' else 'failed' end::job_status, finished_at = clock_timestamp(),
+      version = j.version + 1
+  where j.job_id = @job_id and j.finished_at is null and j.cancel_requested_at is not null and exists (select from m)
+    and not exists (select from messages o where o.job_id = j.job_id and o.kind <> 4)
+  returning j.job_id, j.status
 )
-update jobs j
-set status = case when j.error is null then 'cancelled' else 'failed' end::job_status, finished_at = clock_timestamp(),
-    version = j.version + 1
-where j.job_id = @job_id and j.finished_at is null and j.cancel_requested_at is not null and exists (select from m)
-  and not exists (select from messages o where o.job_id = j.job_id and o.kind <> 4)
+insert into events (job_id, kind, detail) select job_id, 'job_ended', json_build_object('status', status) from j

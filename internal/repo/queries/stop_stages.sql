@@ -10,13 +10,20 @@ locked as materialized (
     and not exists (select from messages o where o.job_id = s.job_id and o.kind <> 4)
   order by s.stage
   for no key update
+),
+ended as (
+  update stages s
+  set status = case
+        when s.status = 'running' and (s.error->>'code' is distinct from 'cancelled' and s.error is not null or s.failed > s.tolerance * s.planned) then 'failed'
+        when s.status = 'running' and s.total is not null and s.completed + s.failed + s.cancelled = s.total and s.cancelled = 0 then 'completed'
+        else 'cancelled' end::stage_status,
+      total = case when s.status = 'running' then coalesce(s.total, s.planned) end,
+      error = case when s.status = 'running' and s.total is null then coalesce(s.error, @cut_off::json) else s.error end,
+      finished_at = clock_timestamp()
+  from locked l where s.job_id = l.job_id and s.stage = l.stage
+  returning s.job_id, s.stage, s.gen, s.status, s.total, s.completed, s.failed, s.cancelled
 )
-update stages s
-set status = case
-      when s.status = 'running' and (s.error->>'code' is distinct from 'cancelled' and s.error is not null or s.failed > s.tolerance * s.planned) then 'failed'
-      when s.status = 'running' and s.total is not null and s.completed + s.failed + s.cancelled = s.total and s.cancelled = 0 then 'completed'
-      else 'cancelled' end::stage_status,
-    total = case when s.status = 'running' then coalesce(s.total, s.planned) end,
-    error = case when s.status = 'running' and s.total is null then coalesce(s.error, @cut_off::json) else s.error end,
-    finished_at = clock_timestamp()
-from locked l where s.job_id = l.job_id and s.stage = l.stage
+insert into events (job_id, kind, stage, gen, detail)
+select job_id, 'stage_ended', stage, gen,
+       json_build_object('status', status, 'total', total, 'completed', completed, 'failed', failed, 'cancelled', cancelled)
+from ended

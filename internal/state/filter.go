@@ -1,0 +1,60 @@
+package state
+
+import "time"
+
+// MaxPage is the most items of a page; a filter's limit is between 1 and MaxPage.
+const MaxPage = 500
+
+// Moment is a point in time, or an age by the database's clock. The zero value is neither.
+type Moment struct {
+	At  time.Time
+	Age time.Duration
+}
+
+// JobFilter selects jobs. Zero fields do not filter. The order is created_at descending, then job_id.
+type JobFilter struct {
+	Statuses []JobStatus
+	Type     string
+	Since    Moment // created then or later
+	Until    Moment // created then or earlier
+	IDPrefix string // MinIDPrefix or more lower-case hex digits
+	After    *JobCursor
+	Limit    int
+}
+
+// MinIDPrefix is the shortest id prefix that is looked for, in hex digits.
+const MinIDPrefix = 4
+
+// JobCursor is the last job of a page.
+type JobCursor struct {
+	CreatedAt time.Time // microseconds count
+	JobID     JobID
+}
+
+// TaskFilter selects tasks of a job. The order is stage, then index.
+type TaskFilter struct {
+	Stage  string     // name; empty: every stage
+	Status TaskStatus // empty: every status
+	After  *TaskCursor
+	Limit  int
+}
+
+// TaskCursor is how far a list of tasks was read: in that stage up to that index.
+type TaskCursor struct {
+	Stage int
+	Index int
+}
+
+// EventFilter selects events of a job. The order is event_id.
+type EventFilter struct {
+	Kind  string
+	Stage string // name
+	After int64  // event id; 0: from the start
+	Limit int
+}
+
+// Page is one page of a list. Next is nil on the last page; a page may be short, or empty, and not be the last.
+type Page[T, C any] struct {
+	Items []T
+	Next  *C
+}

@@ -1,0 +1,219 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Views are what people and programs read: one JSON shape for the API, corectl and the dashboard. Times are UTC; a nil time has
+// not come yet.
+
+// TaskCounts are tasks by status. Total is what is planned so far, and final once planning has ended.
+type TaskCounts struct {
+	Total     int `json:"total"`
+	Queued    int `json:"queued"`
+	Running   int `json:"running"`
+	Completed int `json:"completed"`
+	Failed    int `json:"failed"`
+	Cancelled int `json:"cancelled"`
+}
+
+// Settle fills in Queued, the rest of Total. Running is read from messages and may run ahead of the counters by an instant.
+func (c *TaskCounts) Settle() {
+	open := max(0, c.Total-c.Completed-c.Failed-c.Cancelled)
+	c.Running = min(c.Running, open)
+	c.Queued = open - c.Running
+}
+
+// Add sums.
+func (c *TaskCounts) Add(o TaskCounts) {
+	c.Total += o.Total
+	c.Queued += o.Queued
+	c.Running += o.Running
+	c.Completed += o.Completed
+	c.Failed += o.Failed
+	c.Cancelled += o.Cancelled
+}
+
+// JobVersion makes the opaque version of a job from the number of its last edge and the sum of its stages' counters: it changes
+// with every edge and with every task that ends, and not when a task starts.
+func JobVersion(edge, counters int64) string { return fmt.Sprintf("%d.%d", edge, counters) }
+
+// JobSummary is a job as a list shows it.
+type JobSummary struct {
+	JobID             JobID           `json:"job_id"`
+	JobType           string          `json:"job_type"`
+	Status            JobStatus       `json:"status"`
+	Attempt           int             `json:"attempt"` // runs of the job, this one included
+	Version           string          `json:"version"` // opaque, see JobVersion
+	Parameters        json.RawMessage `json:"parameters"`
+	CreatedAt         time.Time       `json:"created_at"`
+	LastSubmittedAt   time.Time       `json:"last_submitted_at"`
+	StartedAt         *time.Time      `json:"started_at"`
+	FinishedAt        *time.Time      `json:"finished_at"`
+	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // also set while a failing job is stopped
+	Tasks             TaskCounts      `json:"tasks"`               // of all stages
+	Error             *Failure        `json:"error"`
+}
+
+// MaxListedParams is the size in bytes above which a list leaves a job's parameters out (null); the job itself shows them.
+const MaxListedParams = 4096
+
+// JobView is a job with its stages, read in one snapshot.
+type JobView struct {
+	JobSummary
+	Progress *float64        `json:"progress"` // share of all tasks that have ended, 0 to 1; null until every stage is planned
+	Stages   []StageView     `json:"stages"`
+	Result   json.RawMessage `json:"result"`
+	Errors   []ErrorGroup    `json:"errors"` // what ended tasks as failed, the most frequent first, at most MaxErrorGroups
+}
+
+// MaxErrorGroups bounds the kinds of errors that a job shows.
+const MaxErrorGroups = 5
+
+// ErrorGroup is how often errors that differ in nothing but numbers ended a task. Beyond 2000 unsuccessful attempts of a stage
+// the count is a lower bound.
+type ErrorGroup struct {
+	Stage   string `json:"stage"`
+	Message string `json:"message"` // of the first of them
+	Index   int    `json:"index"`   // of the first of them
+	Count   int    `json:"count"`
+}
+
+// StageView is a stage of a job.
+type StageView struct {
+	Stage        int         `json:"stage"`
+	Name         string      `json:"name"`
+	TaskType     string      `json:"task_type"`
+	Kind         Parallelism `json:"kind"`
+	Queue        string      `json:"queue"`
+	DependsOn    []string    `json:"depends_on"` // names
+	Status       StageStatus `json:"status"`
+	Gen          int         `json:"gen"`
+	Planned      bool        `json:"planned"`  // tasks.total is final
+	Expected     *int        `json:"expected"` // tasks, where the parameters alone tell
+	Tolerance    float64     `json:"tolerance"`
+	Tasks        TaskCounts  `json:"tasks"`
+	StartedAt    *time.Time  `json:"started_at"`
+	ProgressedAt *time.Time  `json:"progressed_at"`
+	FinishedAt   *time.Time  `json:"finished_at"`
+	Error        *Failure    `json:"error"`
+}
+
+// Seen is the little of a job that whoever waits for it needs.
+type Seen struct {
+	Status  JobStatus
+	Version string
+}
+
+// TaskSummary is a task as a list shows it.
+type TaskSummary struct {
+	JobID      JobID      `json:"job_id"`
+	Stage      string     `json:"stage"`
+	Index      int        `json:"index"`
+	Status     TaskStatus `json:"status"`
+	Attempt    int        `json:"attempt"`  // the one that runs, else the last that ended; 0: none yet
+	Failures   int        `json:"failures"` // of the retry budget
+	Losses     int        `json:"losses"`   // workers lost on it
+	StartedAt  *time.Time `json:"started_at"`
+	FinishedAt *time.Time `json:"finished_at"`
+	Error      string     `json:"error"` // of the last unsuccessful attempt; empty: none
+}
+
+// TaskView is one task with its attempts and where its input came from.
+type TaskView struct {
+	TaskSummary
+	Name      string          `json:"name"` // for people, see TaskName
+	TaskType  string          `json:"task_type"`
+	Kind      Parallelism     `json:"kind"`
+	Gen       int             `json:"gen"`
+	Key       string          `json:"idempotency_key"`
+	Input     json.RawMessage `json:"input"` // null where it is computed from the parameters
+	Result    json.RawMessage `json:"result"`
+	Parts     int             `json:"parts"`    // what it emitted besides its result
+	DueAt     *time.Time      `json:"due_at"`   // when a queued task that was dispatched is to be tried
+	Worker    string          `json:"worker"`   // host and process that run it; empty: none
+	DeadWhy   string          `json:"dead"`     // why its message was set aside; empty: it was not
+	Attempts  []AttemptView   `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
+	DependsOn []string        `json:"depends_on"`
+	Follows   *TaskRef        `json:"follows"` // the task whose result it continues
+}
+
+// MaxAttempts bounds the attempts that a task shows.
+const MaxAttempts = 100
+
+// TaskRef names a task of the same job.
+type TaskRef struct {
+	Stage string `json:"stage"`
+	Index int    `json:"index"`
+}
+
+// AttemptView is an unsuccessful attempt.
+type AttemptView struct {
+	Attempt   int        `json:"attempt"`
+	Outcome   Outcome    `json:"outcome"`
+	Final     bool       `json:"final"` // it ended the task
+	Error     string     `json:"error"`
+	StartedAt *time.Time `json:"started_at"`
+	EndedAt   time.Time  `json:"ended_at"`
+}
+
+// EventView is one entry of a job's history.
+type EventView struct {
+	EventID int64           `json:"event_id"`
+	At      time.Time       `json:"at"`
+	Kind    string          `json:"kind"`
+	Stage   string          `json:"stage"` // its name; empty: of the job
+	Index   *int            `json:"index"`
+	Attempt int             `json:"attempt"` // 0: of none
+	Message string          `json:"message"`
+	Detail  json.RawMessage `json:"detail"`
+}
+
+// QueueView is how deep a queue is. Counts end at MaxDepth.
+type QueueView struct {
+	Queue         string   `json:"queue"`
+	Ready         int      `json:"ready"`     // due and not delivered
+	Scheduled     int      `json:"scheduled"` // due later: retries and parked work
+	Sent          int      `json:"sent"`      // handed to the transport and not claimed yet
+	Held          int      `json:"held"`      // claimed by a worker
+	Dead          int      `json:"dead"`
+	OldestSeconds *float64 `json:"oldest_seconds"` // age of the oldest ready message; null: none
+}
+
+// MaxDepth is where the counts of a queue end: so many, or more.
+const MaxDepth = 10_000
+
+// DeadView is a message that nobody will be sent again.
+type DeadView struct {
+	MessageID  int64     `json:"message_id"`
+	JobID      JobID     `json:"job_id"`
+	JobType    string    `json:"job_type"`
+	Queue      string    `json:"queue"`
+	Kind       string    `json:"kind"` // plan, tasks, finish or stop
+	Stage      int       `json:"stage"`
+	StageName  string    `json:"stage_name"`
+	First      int       `json:"first"`
+	Count      int       `json:"count"`
+	TasksLeft  int       `json:"tasks_left"`
+	Deliveries int       `json:"deliveries"`
+	Reason     string    `json:"reason"`
+	Since      time.Time `json:"since"`  // when its last delivery was due to end
+	Wanted     bool      `json:"wanted"` // the work that it stands for is still to be done
+}
+
+// SweepView is one pass over stalled work.
+type SweepView struct {
+	SweepID   int64           `json:"sweep_id"`
+	StartedAt time.Time       `json:"started_at"`
+	EndedAt   *time.Time      `json:"ended_at"`
+	Found     json.RawMessage `json:"found"` // counts by what was done; null while it runs
+	Error     string          `json:"error"`
+}
+
+// JobCount is how many jobs have a status, ending at MaxDepth.
+type JobCount struct {
+	Status JobStatus `json:"status"`
+	Count  int       `json:"count"`
+}
