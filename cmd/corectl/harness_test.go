@@ -12,13 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/pgtest"
 	"coremachine/internal/state"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const (
 	idA = "3f9a1c2e39000000000000000000000000000000000000000000000000000000"

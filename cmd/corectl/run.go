@@ -30,6 +30,8 @@ type grammar struct {
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
 	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Find stalled work and drive it on."`
 	Dlq        dlqCmd        `cmd:"" group:"operate" help:"Look at dead letters, and send them again."`
+	Migrate    migrateCmd    `cmd:"" group:"operate" help:"Bring the database schema up to date."`
+	Doctor     doctorCmd     `cmd:"" group:"operate" help:"Check configuration, database and API."`
 	Completion completionCmd `cmd:"" group:"more" help:"Print the completion script of a shell."`
 	Help       helpCmd       `cmd:"" group:"more" help:"Explain a command or a topic."`
 	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+	process "coremachine/internal/app"
+	"coremachine/internal/config"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs"
+	"coremachine/internal/repo"
+)
+
+type doctorCmd struct{}
+
+// finding is one line of the doctor's.
+type finding struct {
+	Check   string `json:"check"`
+	Outcome string `json:"outcome"` // ok, warn or FAIL
+	Detail  string `json:"detail"`
+	Advice  string `json:"advice,omitempty"` // a command or setting that mends it
+}
+
+const (
+	fine = "ok"
+	warn = "warn"
+	bad  = "FAIL"
+)
+
+// Run looks at everything that a process on this machine would need. Every check is bounded, and one that cannot be made is a
+// finding too.
+func (c *doctorCmd) Run(ctx context.Context, a *app) error {
+	cfg, cfgErr := a.settings()
+	findings := slices.Concat(
+		[]finding{checkConfig(cfgErr), checkRegistry(cfg)},
+		[]finding{checkPostgres(ctx, cfg), a.checkAPI(ctx)},
+		checkTree(),
+	)
+	if err := a.findings(findings); err != nil {
+		return err
+	}
+	failed := count(findings, bad)
+	warned := count(findings, warn)
+	if failed+warned > 0 && a.format == "table" {
+		a.hint("%d failed, %s", failed, show.Things(warned, "warning"))
+	}
+	if failed > 0 {
+		return &exitError{code: exitOther}
+	}
+	return nil
+}
+
+func count(findings []finding, outcome string) int {
+	n := 0
+	for _, f := range findings {
+		if f.Outcome == outcome {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *app) findings(findings []finding) error {
+	switch a.format {
+	case "json":
+		text, err := encode(map[string][]finding{"items": findings})
+		if err != nil {
+			return err
+		}
+		return a.body(text)
+	case "jsonl":
+		for _, f := range findings {
+			text, err := encode(f)
+			if err == nil {
+				err = a.body(text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	case "name":
+		return a.lines(each(findings, func(f finding) string { return f.Check }))
+	}
+	if !a.outTTY {
+		return a.lines(show.Tabbed(each(findings, func(f finding) []string { return []string{f.Outcome, f.Check, f.Detail, f.Advice} })))
+	}
+	style := a.outStyle()
+	inks := map[string]show.Ink{fine: show.Green, warn: show.Yellow, bad: show.Red}
+	var lines []string
+	for _, f := range findings {
+		lines = append(lines, fmt.Sprintf("%s  %-12s  %s", style.Paint(inks[f.Outcome], fmt.Sprintf("%-4s", f.Outcome)), f.Check, style.Plain(f.Detail)))
+		if f.Advice != "" {
+			lines = append(lines, style.Own("                    → ")+f.Advice)
+		}
+	}
+	return a.lines(lines)
+}
+
+func checkConfig(err error) finding {
+	if err != nil {
+		return finding{"config", bad, strings.ReplaceAll(err.Error(), "\n", "; "), "see docs/configuration.md"}
+	}
+	return finding{"config", fine, fmt.Sprintf("%d settings, no problem", len(config.Fields())), ""}
+}
+
+// checkRegistry finds what would keep a process of this build from serving.
+func checkRegistry(cfg config.Config) finding {
+	if cfg.DatabaseURL == "" {
+		cfg.DatabaseURL = "postgres://unused" // its absence is told by another check
+	}
+	a, err := process.New(cfg, nil, process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return finding{"registry", bad, err.Error(), ""}
+	}
+	if problems := a.Problems(); len(problems) > 0 {
+		return finding{"registry", bad, strings.Join(problems, "; "), "go test ./internal/jobs"}
+	}
+	return finding{"registry", fine, fmt.Sprintf("%s, %s", show.Things(len(jobs.All), "job"), show.Things(len(handlers.All), "handler")), ""}
+}
+
+func checkPostgres(ctx context.Context, cfg config.Config) finding {
+	if cfg.DatabaseURL == "" {
+		return finding{"postgres", warn, "DATABASE_URL is not set; dev and demo start a Postgres of their own", ""}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	r, err := repo.Open(ctx, repo.Config{URL: string(cfg.DatabaseURL), MaxConns: 1})
+	if err != nil {
+		return finding{"postgres", bad, "DATABASE_URL is not a Postgres connection string", ""}
+	}
+	defer r.Close()
+	conn, err := r.Pool().Acquire(ctx)
+	if err != nil {
+		return finding{"postgres", bad, rootCause(err), "check DATABASE_URL, and that the server accepts connections from here"}
+	}
+	version := conn.Conn().PgConn().ParameterStatus("server_version")
+	begin := time.Now()
+	err = conn.Ping(ctx)
+	took := time.Since(begin)
+	conn.Release()
+	if err != nil {
+		return finding{"postgres", bad, rootCause(err), ""}
+	}
+	have, err := repo.SchemaVersion(ctx, r.Pool())
+	if err != nil {
+		return finding{"postgres", bad, rootCause(err), ""}
+	}
+	detail := fmt.Sprintf("%s, %.1f ms, schema %d", version, float64(took.Microseconds())/1000, have)
+	if want := repo.LatestVersion(); have < want {
+		return finding{"postgres", bad, fmt.Sprintf("%s; this build needs %d", detail, want), "corectl migrate"}
+	}
+	return finding{"postgres", fine, detail + " (current)", ""}
+}
+
+// checkAPI asks for the health report. An API that nobody named need not run.
+func (a *app) checkAPI(ctx context.Context) finding {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	_, err := a.api.Get(ctx, "/health", nil)
+	var refused *client.Error
+	switch {
+	case err == nil:
+		return finding{"api", fine, a.api.Base() + " is healthy", ""}
+	case errors.As(err, &refused):
+		text, _ := explain(err)
+		return finding{"api", bad, text, ""}
+	}
+	text, _ := explain(err)
+	if a.getenv("CORECTL_URL") == "" && a.api.Base() == client.Default {
+		return finding{"api", warn, fmt.Sprintf("nothing answers at %s", a.api.Base()), "corectl dev"}
+	}
+	return finding{"api", bad, text, ""}
+}
+
+// checkTree looks at what dev, demo and a deployment read from the source tree.
+func checkTree() []finding {
+	root, err := projectRoot()
+	if err != nil {
+		return []finding{{"tree", warn, "not in the source tree: host.json and the toolchain are not checked", ""}}
+	}
+	return []finding{checkGo(), checkHost(root)}
+}
+
+func checkGo() finding {
+	path, err := exec.LookPath("go")
+	if err != nil {
+		return finding{"go", bad, "the go command is not in PATH; dev and demo build with it", "see https://go.dev/dl"}
+	}
+	return finding{"go", fine, path, ""}
+}
+
+func checkHost(root string) finding {
+	text, err := os.ReadFile(filepath.Join(root, "host.json"))
+	if err != nil {
+		return finding{"functions", bad, "host.json cannot be read", ""}
+	}
+	var host struct {
+		CustomHandler struct {
+			Proxying bool `json:"enableProxyingHttpRequest"`
+		} `json:"customHandler"`
+	}
+	if err := json.Unmarshal(text, &host); err != nil {
+		return finding{"functions", bad, "host.json is not JSON", ""}
+	}
+	if !host.CustomHandler.Proxying {
+		return finding{"functions", warn, "host.json: enableProxyingHttpRequest is off: live pages will poll", ""}
+	}
+	return finding{"functions", fine, "host.json proxies HTTP requests", ""}
+}

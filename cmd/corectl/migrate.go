@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"coremachine/internal/config"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+type migrateCmd struct {
+	DryRun bool `help:"Say what would be done; change nothing."`
+}
+
+// Run changes the schema that DATABASE_URL names. It needs no API, and each migration works with the build before it, so it
+// runs ahead of a deployment.
+func (c *migrateCmd) Run(ctx context.Context, a *app) error {
+	url := a.getenv("DATABASE_URL")
+	if url == "" {
+		return usagef("DATABASE_URL is not set: migrate talks to Postgres itself, not to the API.")
+	}
+	was, err := schemaVersion(ctx, url)
+	if err != nil {
+		return migrateError(err)
+	}
+	now := was
+	if !c.DryRun {
+		if err := repo.Migrate(ctx, url); err != nil {
+			return migrateError(err)
+		}
+		if now, err = schemaVersion(ctx, url); err != nil {
+			return migrateError(err)
+		}
+	}
+	text, err := encode(map[string]int64{"was": was, "schema_version": now, "build": repo.LatestVersion()})
+	if err != nil {
+		return err
+	}
+	return a.one(text, fmt.Sprint(now), func() error {
+		switch latest := repo.LatestVersion(); {
+		case now != was:
+			a.hint("schema %d, was %d.", now, was)
+		case was < latest:
+			a.hint("Would bring the schema from %d to %d.", was, latest)
+		default:
+			a.hint("schema %d: nothing to do.", now)
+		}
+		return nil
+	})
+}
+
+func schemaVersion(ctx context.Context, url string) (int64, error) {
+	r, err := repo.Open(ctx, repo.Config{URL: url, MaxConns: 1})
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return repo.SchemaVersion(ctx, r.Pool())
+}
+
+func migrateError(err error) error {
+	var known *state.Error
+	if errors.As(err, &known) && known.Code == state.CodeUnavailable {
+		return exitf(exitUnreachable, "The database cannot be reached: %s.", rootCause(err))
+	}
+	if errors.As(err, &known) && known.Code == state.CodeInvalid {
+		return exitf(exitUsage, "DATABASE_URL: %s.", known.Msg)
+	}
+	return err
+}
+
+// rootCause is the innermost message: the one that says what happened rather than who noticed.
+func rootCause(err error) string {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
+}
+
+// settings reads the configuration that this machine would give a process.
+func (a *app) settings() (config.Config, error) {
+	environ := map[string]string{}
+	for _, f := range config.Fields() {
+		if value := a.getenv(f.Env); value != "" {
+			environ[f.Env] = value
+		}
+	}
+	return config.Load(environ)
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"coremachine/internal/pgtest"
+)
+
+func TestMigrateTellsWhatItDid(t *testing.T) {
+	t.Parallel()
+	fake := newAPI(t)
+	with := func(url string) outside { return outside{env: map[string]string{"DATABASE_URL": url}} }
+	empty := with(pgtest.Empty(t))
+	for _, c := range []struct {
+		name string
+		o    outside
+		args []string
+		code int
+		err  string
+	}{
+		{"no_url", outside{}, nil, exitUsage, "DATABASE_URL is not set"},
+		{"bad_url", with("postgres://h:port/x"), nil, exitUsage, "not a Postgres connection string"},
+		{"away", with("postgres://u@127.0.0.1:1/x?sslmode=disable"), nil, exitUnreachable, "The database cannot be reached"},
+		{"dry", empty, []string{"--dry-run"}, exitOK, "Would bring the schema from 0 to "},
+		{"first", empty, nil, exitOK, "was 0."},
+		{"again", empty, nil, exitOK, "nothing to do"},
+	} {
+		got := fake.run(c.o, append([]string{"migrate"}, c.args...)...)
+		if got.code != c.code || !strings.Contains(got.err, c.err) || got.out != "" {
+			t.Errorf("%s: got %+v, want exit %d and %q", c.name, got, c.code, c.err)
+		}
+	}
+	got := fake.run(empty, "migrate", "-o", "json")
+	var versions map[string]int64
+	if err := json.Unmarshal([]byte(got.out), &versions); err != nil || versions["schema_version"] < 1 || versions["was"] != versions["schema_version"] {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestDoctorWorksWithEverythingDown(t *testing.T) {
+	t.Parallel()
+	fake := newAPI(t)
+	const secret = "hunter2"
+	down := outside{url: "http://127.0.0.1:1", env: map[string]string{"DATABASE_URL": "postgres://u:" + secret + "@127.0.0.1:1/x?sslmode=disable", "MAX_RUNNING": "0"}}
+	got := fake.run(down, "doctor")
+	for _, want := range []string{"FAIL\tconfig\tMAX_RUNNING: 0 is not from 1 to 10000", "FAIL\tpostgres\t", "FAIL\tapi\t", "ok\tregistry\t"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q is not in %s", want, got.out)
+		}
+	}
+	if got.code != exitOther || strings.Contains(got.out+got.err, secret) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestDoctorFindsAHealthyDatabase(t *testing.T) {
+	t.Parallel()
+	fake := newAPI(t).on("GET /health", answer(200, `{"status":"ok"}`))
+	got := fake.run(outside{env: map[string]string{"DATABASE_URL": pgtest.URL(t)}}, "doctor", "-o", "jsonl")
+	outcomes := map[string]string{}
+	for line := range strings.Lines(got.out) {
+		var f finding
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatal(err)
+		}
+		outcomes[f.Check] = f.Outcome
+	}
+	for _, check := range []string{"config", "registry", "postgres", "api", "go"} {
+		if outcomes[check] != fine {
+			t.Errorf("%s is %q, want ok: %s", check, outcomes[check], got.out)
+		}
+	}
+}
