@@ -103,7 +103,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.queue = pgqueue.New(a.repo.Pool(), pgqueue.Options{Log: a.log})
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
-		Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
+		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
 	})
 	a.machine.Start(ctx)
 	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -205,7 +205,13 @@ func (a *App) triggers() map[string]funchost.Trigger {
 	}
 	return map[string]funchost.Trigger{
 		"process_job": message, "process_task": message, "process_long_task": message,
-		"sweep": func(context.Context, funchost.Invocation) error { return nil },
+		"sweep": func(ctx context.Context, _ funchost.Invocation) error {
+			if a.machine == nil {
+				return a.Ready()
+			}
+			_, err := a.machine.Sweep(ctx)
+			return err
+		},
 	}
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	JobEnded func(state.JobID) // called after a commit that ended a job; must not block; nil: nobody is told
 	Build    string            // shown with the worker
 
+	Retention  time.Duration // how long an ended job is kept; 0: for ever
+	MaxQueued  int           // open jobs from which new runs are refused as busy; 0: no limit
 	MaxRunning int           // handlers in flight at once; 0: 256
 	Lease      time.Duration // 0: 15 s
 	Renew      time.Duration // 0: 5 s

@@ -44,6 +44,19 @@ type Store interface {
 	FreeLost(ctx context.Context) (freed int, moved state.Moved, err error)
 	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
 
+	SweepBegin(ctx context.Context) (id int64, err error)
+	SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error
+	Resend(ctx context.Context) (int, state.Moved, error)
+	ReviveDead(ctx context.Context) (int, state.Moved, error)
+	IdleJobs(ctx context.Context) ([]state.JobID, error)
+	Repair(ctx context.Context, id state.JobID) (state.Moved, error)
+	PurgeMark(ctx context.Context, id state.JobID) (landed bool, err error)
+	PurgeOld(ctx context.Context, retention time.Duration, most int) (int, error)
+	PurgeNext(ctx context.Context, most int) ([]state.JobID, error)
+	Purge(ctx context.Context, id state.JobID) (rows int, done bool, err error)
+	Touch(ctx context.Context, id state.JobID) error
+	Full(ctx context.Context, most int) (full bool, err error)
+
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
 	Predecessors(ctx context.Context, id state.JobID, stage, first, count int) (map[int][]byte, error)
 	Results(ctx context.Context, id state.JobID, stage string) iter.Seq2[state.StoredPart, error]

@@ -38,6 +38,13 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 		res.Plan = planned(g)
 		return res, nil
 	}
+	full, err := m.full(ctx)
+	if err != nil {
+		return SubmitResult{}, err
+	}
+	if full {
+		return m.submitFull(ctx, g, res)
+	}
 	created, moved, err := m.store.Submit(ctx, g)
 	if err != nil {
 		return SubmitResult{}, err
@@ -48,6 +55,26 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 		return res, nil
 	}
 	return m.resubmit(ctx, req, g, res)
+}
+
+func (m *Machine) full(ctx context.Context) (bool, error) {
+	if m.cfg.MaxQueued == 0 {
+		return false, nil
+	}
+	return m.store.Full(ctx, m.cfg.MaxQueued)
+}
+
+// submitFull refuses new runs while there is too much work, and still answers for a job that is under way or completed.
+func (m *Machine) submitFull(ctx context.Context, g state.Graph, res SubmitResult) (SubmitResult, error) {
+	brief, err := m.store.Brief(ctx, g.JobID)
+	if err == nil && (!brief.Status.Ended() || brief.Status == state.JobCompleted) {
+		res.Status, res.Attempt = brief.Status, brief.Attempt
+		return res, nil
+	}
+	if err != nil && state.CodeOf(err) != state.CodeNotFound {
+		return SubmitResult{}, err
+	}
+	return SubmitResult{}, state.Errorf(state.CodeBusy, "coremachine.Submit", "%d jobs are queued or running, which is the limit; try again later", m.cfg.MaxQueued)
 }
 
 func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph, res SubmitResult) (SubmitResult, error) {
@@ -80,7 +107,7 @@ func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph
 		return SubmitResult{}, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is %s; it can be run again when it has ended", brief.Status)
 	}
 	res.Status, res.Attempt = brief.Status, brief.Attempt
-	return res, nil
+	return res, m.store.Touch(ctx, g.JobID)
 }
 
 // graph is the job as rows: the stages as declared now, with all that parameters alone decide.

@@ -134,7 +134,7 @@ type TaskView struct {
 	Parts     int             `json:"parts"`    // what it emitted besides its result
 	DueAt     *time.Time      `json:"due_at"`   // when a queued task that was dispatched is to be tried
 	Worker    string          `json:"worker"`   // host and process that run it; empty: none
-	DeadWhy   string          `json:"dead"`     // why its message was set aside; empty: it was not
+	Dead      string          `json:"dead"`     // why its message was set aside; empty: it was not
 	Attempts  []AttemptView   `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
 	DependsOn []string        `json:"depends_on"`
 	Follows   *TaskRef        `json:"follows"` // the task whose result it continues

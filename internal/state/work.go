@@ -147,3 +147,13 @@ type Retried struct {
 	Tasks   int // failed and cancelled tasks opened again
 	Stages  int // stages that run from the start
 }
+
+// SweepFound is what a sweep found and did, by what it was.
+type SweepFound struct {
+	Lost     int `json:"lost"`     // tasks and plans freed from processes that went away
+	Dead     int `json:"dead"`     // dead letters of wanted work redriven
+	Resent   int `json:"resent"`   // messages sent again, of stages that stood still
+	Repaired int `json:"repaired"` // open jobs that no message could move, given theirs again
+	Expired  int `json:"expired"`  // ended jobs past retention, marked for deletion
+	Purged   int `json:"purged"`   // rows deleted
+}

@@ -1,0 +1,121 @@
+package coremachine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// SweepReport is what one sweep found and did.
+type SweepReport struct {
+	SweepID int64 `json:"sweep_id"`
+	state.SweepFound
+	Took time.Duration `json:"-"`
+}
+
+// purgeTime bounds how long one sweep deletes; the next goes on.
+const purgeTime = 20 * time.Second
+
+// Sweep finds whatever stalled and drives it on, in the order task, stage, job, outbox, retention, so that a later step sees what an
+// earlier one mended. It fails nothing that can be driven. Two at once are harmless; each leaves its row. A step that fails does not keep
+// the others from running; its error is on the row and is returned.
+func (m *Machine) Sweep(ctx context.Context) (SweepReport, error) {
+	begin := time.Now()
+	id, err := m.store.SweepBegin(ctx)
+	if err != nil {
+		return SweepReport{}, err
+	}
+	rep := SweepReport{SweepID: id}
+	var problems []error
+	count := func(into *int, step func(context.Context) (int, state.Moved, error)) {
+		n, moved, err := step(ctx)
+		m.wake(moved)
+		*into += n
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	count(&rep.Lost, m.store.FreeLost)
+	count(&rep.Dead, m.store.ReviveDead)
+	count(&rep.Repaired, m.repairIdle)
+	count(&rep.Resent, m.store.Resend)
+	if m.cfg.Retention > 0 {
+		count(&rep.Expired, func(ctx context.Context) (int, state.Moved, error) {
+			n, err := m.store.PurgeOld(ctx, m.cfg.Retention, 1000)
+			return n, state.Moved{}, err
+		})
+	}
+	count(&rep.Purged, m.purge)
+	err = errors.Join(problems...)
+	text := ""
+	if err != nil {
+		text = err.Error()
+		m.log.Error("a sweep met problems", keys.Error, err)
+	}
+	rep.Took = time.Since(begin)
+	return rep, errors.Join(err, m.store.SweepEnd(ctx, id, rep.SweepFound, text))
+}
+
+func (m *Machine) repairIdle(ctx context.Context) (n int, moved state.Moved, err error) {
+	ids, err := m.store.IdleJobs(ctx)
+	if err != nil {
+		return 0, moved, err
+	}
+	var problems []error
+	for _, id := range ids {
+		one, err := m.store.Repair(ctx, id)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		moved.Add(one)
+		n++
+		m.log.Warn("an open job had no message that could move it; it was given what its record calls for", keys.JobID, id)
+	}
+	return n, moved, errors.Join(problems...)
+}
+
+// purge deletes jobs that are marked, batch by batch, for a while.
+func (m *Machine) purge(ctx context.Context) (n int, moved state.Moved, err error) {
+	end := time.Now().Add(purgeTime)
+	ids, err := m.store.PurgeNext(ctx, 100)
+	if err != nil {
+		return 0, moved, err
+	}
+	for _, id := range ids {
+		for done := false; !done; {
+			if time.Now().After(end) {
+				return n, moved, nil
+			}
+			var rows int
+			if rows, done, err = m.store.Purge(ctx, id); err != nil {
+				return n, moved, err
+			}
+			n += rows
+		}
+	}
+	return n, moved, nil
+}
+
+// Delete deletes a job that has ended, with all that it left. One that has not is an Error with CodeConflict.
+func (m *Machine) Delete(ctx context.Context, id state.JobID) error {
+	brief, err := m.store.Brief(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !brief.Status.Ended() {
+		return state.Errorf(state.CodeConflict, "coremachine.Delete", "the job is %s; it can be deleted when it has ended", brief.Status)
+	}
+	if _, err := m.store.PurgeMark(ctx, id); err != nil {
+		return err
+	}
+	for {
+		_, done, err := m.store.Purge(ctx, id)
+		if err != nil || done {
+			return err
+		}
+	}
+}

@@ -1,0 +1,3 @@
+-- Marks an ended job for deletion; from here on it cannot run again.
+update jobs set purge_started_at = now()
+where job_id = @job_id and finished_at is not null and purge_started_at is null

@@ -1,0 +1,21 @@
+-- One job with its stages in one snapshot. What runs is read from the held rows of the job's messages, never from its tasks.
+with held as materialized (
+  select m.stage, m.gen, sum(m.tasks_left) as running
+  from messages m
+  where m.job_id = @job_id and m.kind = 2 and m.worker_id is not null
+  group by m.stage, m.gen
+)
+select j.job_id, j.job_type, j.status, j.attempt, j.version, j.params, j.created_at, j.last_submitted_at, j.started_at,
+       j.finished_at, j.cancel_requested_at, j.result, j.error,
+       (select coalesce(json_agg(json_build_object(
+                 'stage', s.stage, 'name', s.name, 'task_type', s.task_type, 'kind', s.kind, 'queue_number', s.queue,
+                 'depends_on_numbers', s.depends_on, 'status', s.status, 'gen', s.gen, 'planned', s.total is not null,
+                 'expected', s.expected, 'tolerance', s.tolerance, 'dispatched', s.dispatched,
+                 'tasks', json_build_object('total', s.planned, 'running', coalesce(h.running, 0), 'completed', s.completed,
+                                            'failed', s.failed, 'cancelled', s.cancelled),
+                 'started_at', s.started_at, 'progressed_at', s.progressed_at, 'finished_at', s.finished_at, 'error', s.error)
+               order by s.stage), '[]')
+        from stages s left join held h on h.stage = s.stage and h.gen = s.gen
+        where s.job_id = j.job_id) as stages
+from jobs j
+where j.job_id = @job_id and j.purge_started_at is null

@@ -1,0 +1,18 @@
+-- The jobs of a page, by key. Large parameters stay where they are.
+select j.job_id, j.job_type, j.status, j.attempt, j.version, j.created_at, j.last_submitted_at, j.started_at, j.finished_at,
+       j.cancel_requested_at, j.error,
+       case when octet_length(j.params::text) <= @max_params then j.params end as params,
+       c.counters, c.planned, c.completed, c.failed, c.cancelled, coalesce(h.running, 0) as running
+from unnest(@job_ids::bytea[]) as k (job_id)
+join jobs j on j.job_id = k.job_id
+cross join lateral (
+  select coalesce(sum(s.planned::bigint + s.dispatched + s.completed + s.failed + s.cancelled), 0)::bigint as counters,
+         coalesce(sum(s.planned), 0)::bigint as planned, coalesce(sum(s.completed), 0)::bigint as completed,
+         coalesce(sum(s.failed), 0)::bigint as failed, coalesce(sum(s.cancelled), 0)::bigint as cancelled
+  from stages s where s.job_id = j.job_id
+) c
+left join lateral (
+  select sum(m.tasks_left)::bigint as running
+  from messages m
+  where m.job_id = j.job_id and m.kind = 2 and m.worker_id is not null and j.finished_at is null
+) h on true

@@ -1,0 +1,20 @@
+-- Tasks of one stage with indexes after @after up to @until: a range of the key, so that no more than its rows are read.
+-- A queued task under a message that a worker holds is running.
+with held as materialized (
+  select m.first, m.count, m.attempt, m.claimed_at
+  from messages m
+  where m.job_id = @job_id and m.kind = 2 and m.stage = @stage and m.gen = @gen and m.worker_id is not null
+)
+select t.index, case when h.attempt is null then t.status::text else 'running' end as status,
+       coalesce(h.attempt, t.attempt)::int as attempt, t.failures::int as failures, t.losses::int as losses,
+       coalesce(h.claimed_at, t.started_at) as started_at, t.finished_at, coalesce(t.error, '') as error, null::int as edge
+from tasks t
+left join lateral (
+  select held.attempt, held.claimed_at from held
+  where t.status = 'queued' and t.index >= held.first and t.index < held.first + held.count and (held.count = 1 or t.failures = 0)
+  limit 1
+) h on true
+where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index > @after and t.index <= @until
+  and (@status = '' or t.status::text = @status)
+order by t.index
+limit @most

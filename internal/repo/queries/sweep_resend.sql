@@ -1,0 +1,25 @@
+-- Sends again what was sent, or acknowledged without its work done, of stages that have not moved for 5 minutes, then 10, then 20.
+-- A new send number keeps duplicate detection from swallowing it.
+with m as materialized (
+  select m.job_id, m.message_id
+  from messages m
+  left join stages s on m.kind in (1, 2) and s.job_id = m.job_id and s.stage = m.stage
+  where m.sent_at is not null and m.worker_id is null and m.dead_reason is null
+    and m.sent_at < now() - make_interval(secs => @stall) * least(4, power(2, m.send - 1))
+    and coalesce(s.progressed_at, '-infinity') < now() - make_interval(secs => @stall)
+  order by m.sent_at
+  limit @most
+),
+l as materialized (
+  select m.job_id, m.message_id
+  from (select * from m order by job_id, message_id) m
+  cross join lateral (
+    select x.sent_at from messages x
+    where x.job_id = m.job_id and x.message_id = m.message_id and x.worker_id is null and x.sent_at is not null
+    offset 0 for no key update skip locked
+  ) x
+)
+update messages x
+set sent_at = null, locked_until = null, deliveries = 0, send = least(x.send + 1, 32000), due_at = now()
+from l where x.job_id = l.job_id and x.message_id = l.message_id
+returning x.queue

@@ -1,0 +1,145 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// Limits of one sweep; the next finds the rest.
+const (
+	sweepBatch    = 1000
+	sweepStall    = 5 * time.Minute // a stage that has not moved for so long may have lost a message
+	deadSends     = 3               // times that a dead letter is redriven by itself
+	deadSendDelay = 30 * time.Second
+)
+
+// SweepBegin leaves the row of a sweep that starts.
+func (r *Repo) SweepBegin(ctx context.Context) (id int64, err error) {
+	if err := r.pool.QueryRow(ctx, statement("sweep_begin")).Scan(&id); err != nil {
+		return 0, failure("repo.SweepBegin", err)
+	}
+	return id, nil
+}
+
+// SweepEnd records what a sweep found and did, and tidies the tables that only sweeps tidy.
+func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error {
+	text, err := json.Marshal(found)
+	if err != nil {
+		return failure("repo.SweepEnd", err)
+	}
+	for name, args := range map[string]pgx.StrictNamedArgs{
+		"sweep_end":     {"sweep_id": id, "found": string(text), "error": state.CleanText(problem)},
+		"sweep_workers": {}, "sweep_sweeps": {},
+	} {
+		if _, err := r.one(ctx, "repo.SweepEnd", name, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Resend sends again what was sent and never worked on, of stages that stand still.
+func (r *Repo) Resend(ctx context.Context) (int, state.Moved, error) {
+	return r.queuesOf(ctx, "repo.Resend", "sweep_resend", pgx.StrictNamedArgs{"stall": sweepStall.Seconds(), "most": sweepBatch})
+}
+
+// ReviveDead redrives dead letters of work that is still wanted.
+func (r *Repo) ReviveDead(ctx context.Context) (int, state.Moved, error) {
+	return r.queuesOf(ctx, "repo.ReviveDead", "sweep_dead", pgx.StrictNamedArgs{
+		"most": sweepBatch, "most_sends": deadSends, "delay": deadSendDelay.Seconds(),
+	})
+}
+
+func (r *Repo) queuesOf(ctx context.Context, op, name string, args pgx.StrictNamedArgs) (n int, moved state.Moved, err error) {
+	err = r.single(ctx, op, name, args, func(rows pgx.Rows) error {
+		queues, err := pgx.CollectRows(rows, pgx.RowTo[int16])
+		for _, q := range queues {
+			moved.Queue(state.Queue(q))
+		}
+		n = len(queues)
+		return err
+	})
+	return n, moved, err
+}
+
+// IdleJobs lists open jobs that no message can move: their books do not balance.
+func (r *Repo) IdleJobs(ctx context.Context) ([]state.JobID, error) {
+	return r.jobIDs(ctx, "repo.IdleJobs", "sweep_idle", pgx.StrictNamedArgs{"most": sweepBatch})
+}
+
+// Repair gives an idle job the messages that its record calls for, and books what its counters say: one transaction, from the job's
+// own rows. A job that is not idle any more is left alone.
+func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) {
+	var moved state.Moved
+	err := r.inTx(ctx, "repo.Repair", func(t tx) error {
+		moved = state.Moved{}
+		stages, gens, err := idleStages(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		idle, err := stillIdle(ctx, t, id)
+		if err != nil || !idle {
+			return err
+		}
+		n, err := t.exec(ctx, "repair_job", pgx.StrictNamedArgs{"job_id": id[:]})
+		if err != nil || n > 0 {
+			moved.Queue(state.QueueJobs)
+			return err
+		}
+		if n, err = t.exec(ctx, "repair_plans", pgx.StrictNamedArgs{"job_id": id[:]}); err != nil {
+			return err
+		}
+		if n > 0 {
+			moved.Queue(state.QueueJobs)
+		}
+		for i := range stages {
+			s := &stages[i]
+			n, err := t.exec(ctx, "uncovered", pgx.StrictNamedArgs{
+				"job_id": id[:], "stage": s.stage, "gen": gens[i], "dispatched": s.dispatched, "queue": int16(s.queue), "most": sweepBatch,
+			})
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				moved.Queue(s.queue)
+			}
+		}
+		return advance(ctx, t, stages, &moved)
+	})
+	return moved, err
+}
+
+func stillIdle(ctx context.Context, t tx, id state.JobID) (idle bool, err error) {
+	n, err := t.exec(ctx, "repair_lock", pgx.StrictNamedArgs{"job_id": id[:]})
+	if err != nil || n == 0 {
+		return false, err
+	}
+	rows, err := t.query(ctx, "repair_idle", pgx.StrictNamedArgs{"job_id": id[:]})
+	if err != nil {
+		return false, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+}
+
+func idleStages(ctx context.Context, t tx, id state.JobID) (stages []stageRow, gens []int, err error) {
+	rows, err := t.query(ctx, "idle_stages", pgx.StrictNamedArgs{"job_id": id[:]})
+	if err != nil {
+		return nil, nil, err
+	}
+	stages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (stageRow, error) {
+		s := stageRow{job: id}
+		var queue int16
+		var gen int
+		var job []byte
+		err := row.Scan(&job, &s.stage, &s.name, &s.total, &s.dispatched, &s.completed, &s.failed, &s.cancelled, &s.window,
+			&s.bundle, &s.tolerance, &queue, &s.landed, &gen)
+		s.queue, gens = state.Queue(queue), append(gens, gen)
+		return s, err
+	})
+	return stages, gens, err
+}
