@@ -41,6 +41,13 @@ type Receiver interface {
 	Close() error
 }
 
+// Sender hands messages to a transport.
+type Sender interface {
+	// Send returns nil once every message is stored. An error, with a code, leaves it open which of them are: repeating under the same
+	// ids is safe.
+	Send(ctx context.Context, q state.Queue, msgs []state.Message) error
+}
+
 // Dead is a message that was set aside.
 type Dead struct {
 	ID         string // names it to Redrive
