@@ -217,3 +217,18 @@ type JobCount struct {
 	Status JobStatus `json:"status"`
 	Count  int       `json:"count"`
 }
+
+// String is the kind as people read it.
+func (k MessageKind) String() string {
+	switch k {
+	case KindPlan:
+		return "plan"
+	case KindTasks:
+		return "tasks"
+	case KindFinish:
+		return "finish"
+	case KindStop:
+		return "stop"
+	}
+	return fmt.Sprintf("kind-%d", int16(k))
+}

@@ -1,9 +1,10 @@
--- One job with its stages in one snapshot. What runs is read from the held rows of the job's messages, never from its tasks.
-with held as materialized (
-  select m.stage, m.gen, sum(m.tasks_left) as running
-  from messages m
-  where m.job_id = @job_id and m.kind = 2 and m.worker_id is not null
-  group by m.stage, m.gen
+-- One job with its stages in one snapshot. What runs is read from the messages that workers hold, by the index messages_held:
+-- as many as all workers have in hand, whatever the size of the job.
+with hand as materialized (
+  select m.job_id, m.stage, m.gen, m.kind, m.tasks_left from messages m where m.worker_id is not null
+),
+held as materialized (
+  select h.stage, h.gen, sum(h.tasks_left) as running from hand h where h.job_id = @job_id and h.kind = 2 group by h.stage, h.gen
 )
 select j.job_id, j.job_type, j.status, j.attempt, j.version, j.params, j.created_at, j.last_submitted_at, j.started_at,
        j.finished_at, j.cancel_requested_at, j.result, j.error,

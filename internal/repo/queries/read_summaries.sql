@@ -1,4 +1,13 @@
--- The jobs of a page, by key. Large parameters stay where they are.
+-- The jobs of a page, by key. Large parameters stay where they are. What runs is read from the messages that workers hold, by the
+-- index messages_held: as many as all workers have in hand, whatever the size of the jobs.
+with hand as materialized (
+  select m.job_id, m.kind, m.tasks_left from messages m where m.worker_id is not null
+),
+held as materialized (
+  select h.job_id, sum(h.tasks_left)::bigint as running
+  from hand h where h.kind = 2 and h.job_id = any (@job_ids::bytea[])
+  group by h.job_id
+)
 select j.job_id, j.job_type, j.status, j.attempt, j.version, j.created_at, j.last_submitted_at, j.started_at, j.finished_at,
        j.cancel_requested_at, j.error,
        case when octet_length(j.params::text) <= @max_params then j.params end as params,
@@ -11,8 +20,4 @@ cross join lateral (
          coalesce(sum(s.failed), 0)::bigint as failed, coalesce(sum(s.cancelled), 0)::bigint as cancelled
   from stages s where s.job_id = j.job_id
 ) c
-left join lateral (
-  select sum(m.tasks_left)::bigint as running
-  from messages m
-  where m.job_id = j.job_id and m.kind = 2 and m.worker_id is not null and j.finished_at is null
-) h on true
+left join held h on h.job_id = j.job_id

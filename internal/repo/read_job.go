@@ -1,0 +1,175 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// ReadJob reads a job with its stages in one snapshot. Its work is bounded by the number of stages and of tasks that all workers
+// have in hand. An unknown job, or one that is being deleted, is an Error with CodeNotFound.
+func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (state.JobView, error) {
+	const op = "repo.ReadJob"
+	rows, err := r.pool.Query(ctx, statement("read_job"), pgx.StrictNamedArgs{"job_id": id[:]})
+	if err != nil {
+		return state.JobView{}, failure(op, err)
+	}
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[jobRow])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return state.JobView{}, noJob(op, id)
+	}
+	if err != nil {
+		return state.JobView{}, failure(op, err)
+	}
+	job, err := row.view()
+	if err != nil {
+		return state.JobView{}, state.Wrap(state.CodeInternal, op, "the job's row cannot be read", err)
+	}
+	if job.Tasks.Failed == 0 {
+		return job, nil
+	}
+	job.Errors, err = r.errorGroups(ctx, id)
+	return job, err
+}
+
+// errorScan is how many unsuccessful attempts of a stage are looked at for the kinds of errors.
+const errorScan = 2000
+
+func (r *Repo) errorGroups(ctx context.Context, id state.JobID) ([]state.ErrorGroup, error) {
+	rows, err := r.pool.Query(ctx, statement("read_error_groups"),
+		pgx.StrictNamedArgs{"job_id": id[:], "scan": errorScan, "most": state.MaxErrorGroups})
+	if err != nil {
+		return nil, failure("repo.ReadJob", err)
+	}
+	groups, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.ErrorGroup])
+	if err != nil {
+		return nil, failure("repo.ReadJob", err)
+	}
+	return groups, nil
+}
+
+func noJob(op string, id state.JobID) error {
+	return state.Errorf(state.CodeNotFound, op, "there is no job %s", id)
+}
+
+// jobRow is a row of read_job.
+type jobRow struct {
+	JobID             []byte
+	JobType           string
+	Status            state.JobStatus
+	Attempt           int
+	Version           int64
+	Params            json.RawMessage
+	CreatedAt         time.Time
+	LastSubmittedAt   time.Time
+	StartedAt         *time.Time
+	FinishedAt        *time.Time
+	CancelRequestedAt *time.Time
+	Result            []byte
+	Error             *state.Failure
+	Stages            []byte
+}
+
+// jobStageRow is an element of jobRow.Stages: a view, and what it is made from.
+type jobStageRow struct {
+	state.StageView
+	QueueNumber      state.Queue `json:"queue_number"`
+	DependsOnNumbers []int       `json:"depends_on_numbers"`
+	Dispatched       int         `json:"dispatched"`
+}
+
+func (row jobRow) view() (state.JobView, error) {
+	var stages []jobStageRow
+	if err := json.Unmarshal(row.Stages, &stages); err != nil {
+		return state.JobView{}, err
+	}
+	job := state.JobView{
+		JobSummary: state.JobSummary{
+			JobID: state.JobID(row.JobID), JobType: row.JobType, Status: row.Status, Attempt: row.Attempt, Parameters: row.Params,
+			CreatedAt: row.CreatedAt.UTC(), LastSubmittedAt: row.LastSubmittedAt.UTC(), StartedAt: utc(row.StartedAt),
+			FinishedAt: utc(row.FinishedAt), CancelRequestedAt: utc(row.CancelRequestedAt), Error: row.Error,
+		},
+		Result: row.Result, Errors: []state.ErrorGroup{}, Stages: make([]state.StageView, len(stages)),
+	}
+	names := make(map[int]string, len(stages))
+	for _, s := range stages {
+		names[s.Stage] = s.Name
+	}
+	planned, counters := true, int64(0)
+	for i, s := range stages {
+		v := s.StageView
+		v.Queue, v.DependsOn = s.QueueNumber.String(), make([]string, len(s.DependsOnNumbers))
+		for d, n := range s.DependsOnNumbers {
+			v.DependsOn[d] = names[n]
+		}
+		counters += int64(v.Tasks.Total) + int64(s.Dispatched) + int64(v.Tasks.Completed) + int64(v.Tasks.Failed) + int64(v.Tasks.Cancelled)
+		v.Tasks.Settle()
+		v.StartedAt, v.ProgressedAt, v.FinishedAt = utc(v.StartedAt), utc(v.ProgressedAt), utc(v.FinishedAt)
+		job.Tasks.Add(v.Tasks)
+		planned = planned && v.Planned
+		job.Stages[i] = v
+	}
+	job.Version = state.JobVersion(row.Version, counters)
+	job.Progress = progress(job, planned)
+	return job, nil
+}
+
+func progress(job state.JobView, planned bool) *float64 {
+	share := 1.0
+	switch {
+	case job.Status == state.JobCompleted || job.Status == state.JobCompletedWithErrors:
+	case !planned:
+		return nil
+	case job.Tasks.Total > 0:
+		share = float64(job.Tasks.Completed+job.Tasks.Failed+job.Tasks.Cancelled) / float64(job.Tasks.Total)
+	}
+	return &share
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// versionChunk bounds the jobs of one statement.
+const versionChunk = 1000
+
+// ReadVersions reads what whoever waits for the jobs needs, in one statement for each thousand. A job that is gone is left out.
+func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error) {
+	seen := make(map[state.JobID]state.Seen, len(ids))
+	for len(ids) > 0 {
+		n := min(len(ids), versionChunk)
+		rows, err := r.pool.Query(ctx, statement("read_versions"), pgx.StrictNamedArgs{"job_ids": keys(ids[:n])})
+		if err != nil {
+			return nil, failure("repo.ReadVersions", err)
+		}
+		var id []byte
+		var status state.JobStatus
+		var edge, counters int64
+		_, err = pgx.ForEachRow(rows, []any{&id, &status, &edge, &counters}, func() error {
+			seen[state.JobID(id)] = state.Seen{Status: status, Version: state.JobVersion(edge, counters)}
+			return nil
+		})
+		if err != nil {
+			return nil, failure("repo.ReadVersions", err)
+		}
+		ids = ids[n:]
+	}
+	return seen, nil
+}
+
+func keys(ids []state.JobID) [][]byte {
+	out := make([][]byte, len(ids))
+	for i := range ids {
+		out[i] = ids[i][:]
+	}
+	return out
+}

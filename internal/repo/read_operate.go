@@ -1,0 +1,174 @@
+package repo
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// eventScan is how many entries a page of events looks at; a page may be short and have a next.
+const eventScan = 2000
+
+// ListEvents reads a page of a job's history, oldest first. An unknown job is an Error with CodeNotFound.
+func (r *Repo) ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error) {
+	const op = "repo.ListEvents"
+	page := state.Page[state.EventView, int64]{Items: []state.EventView{}}
+	if err := checkLimit(op, f.Limit); err != nil {
+		return page, err
+	}
+	name := "read_events"
+	args := pgx.StrictNamedArgs{"job_id": id[:], "after": f.After, "stage": f.Stage, "scan": eventScan, "most": f.Limit + 1}
+	if f.Kind != "" {
+		name, args["kind"] = "read_events_kind", f.Kind
+	}
+	rows, err := r.pool.Query(ctx, statement(name), args)
+	if err != nil {
+		return page, failure(op, err)
+	}
+	var e eventRow
+	_, err = pgx.ForEachRow(rows, []any{&e.EventID, &e.At, &e.Kind, &e.Stage, &e.Index, &e.Detail, &e.Edge}, func() error {
+		switch {
+		case e.EventID == nil:
+			page.Next = e.Edge
+		case len(page.Items) == f.Limit: // one more than the page
+			last := page.Items[f.Limit-1].EventID
+			page.Next = &last
+		default:
+			page.Items = append(page.Items, e.view())
+			page.Next = e.Edge
+		}
+		return nil
+	})
+	if err != nil {
+		return page, failure(op, err)
+	}
+	if len(page.Items) > 0 || f.After > 0 {
+		return page, nil
+	}
+	return page, r.mustExist(ctx, op, id)
+}
+
+func (r *Repo) mustExist(ctx context.Context, op string, id state.JobID) error {
+	var there bool
+	if err := r.pool.QueryRow(ctx, statement("read_job_exists"), pgx.StrictNamedArgs{"job_id": id[:]}).Scan(&there); err != nil {
+		return failure(op, err)
+	}
+	if !there {
+		return noJob(op, id)
+	}
+	return nil
+}
+
+// eventRow is a row of the statements that list events. EventID is nil on a row that carries nothing but the edge.
+type eventRow struct {
+	EventID *int64
+	At      *time.Time
+	Kind    string
+	Stage   string
+	Index   *int
+	Detail  json.RawMessage
+	Edge    *int64
+}
+
+func (e eventRow) view() state.EventView {
+	v := state.EventView{EventID: *e.EventID, At: e.At.UTC(), Kind: e.Kind, Stage: e.Stage, Detail: append(json.RawMessage(nil), e.Detail...)}
+	if e.Index != nil {
+		index := *e.Index
+		v.Index = &index
+	}
+	var told struct {
+		Message string `json:"message"`
+		Attempt int    `json:"attempt"`
+	}
+	if json.Unmarshal(e.Detail, &told) == nil {
+		v.Message, v.Attempt = told.Message, told.Attempt
+	}
+	return v
+}
+
+// ReadQueues reads how deep each queue is. Every count ends at state.MaxDepth.
+func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
+	numbers := make([]int16, len(state.Queues))
+	for i, q := range state.Queues {
+		numbers[i] = int16(q)
+	}
+	rows, err := r.pool.Query(ctx, statement("read_queues"), pgx.StrictNamedArgs{"queues": numbers, "most": state.MaxDepth})
+	if err != nil {
+		return nil, failure("repo.ReadQueues", err)
+	}
+	var q state.Queue
+	var v state.QueueView
+	var views []state.QueueView
+	_, err = pgx.ForEachRow(rows, []any{&q, &v.Ready, &v.Scheduled, &v.Sent, &v.Held, &v.Dead, &v.OldestSeconds}, func() error {
+		v.Queue = q.String()
+		views = append(views, v)
+		return nil
+	})
+	if err != nil {
+		return nil, failure("repo.ReadQueues", err)
+	}
+	return views, nil
+}
+
+// ListDead reads a page of what was set aside of a queue, oldest first, after a message id; 0 is from the start.
+func (r *Repo) ListDead(ctx context.Context, q state.Queue, after int64, limit int) (state.Page[state.DeadView, int64], error) {
+	const op = "repo.ListDead"
+	page := state.Page[state.DeadView, int64]{Items: []state.DeadView{}}
+	if err := checkLimit(op, limit); err != nil {
+		return page, err
+	}
+	rows, err := r.pool.Query(ctx, statement("read_dead"), pgx.StrictNamedArgs{"queue": q, "after": after, "most": limit + 1})
+	if err != nil {
+		return page, failure(op, err)
+	}
+	var id []byte
+	var kind state.MessageKind
+	d := state.DeadView{Queue: q.String()}
+	into := []any{
+		&d.MessageID, &id, &d.JobType, &kind, &d.Stage, &d.StageName, &d.First, &d.Count, &d.TasksLeft, &d.Deliveries, &d.Reason, &d.Since, &d.Wanted,
+	}
+	_, err = pgx.ForEachRow(rows, into, func() error {
+		if len(page.Items) == limit { // one more than the page
+			last := page.Items[limit-1].MessageID
+			page.Next = &last
+			return nil
+		}
+		d.JobID, d.Kind, d.Since = state.JobID(id), kind.String(), d.Since.UTC()
+		page.Items = append(page.Items, d)
+		return nil
+	})
+	if err != nil {
+		return page, failure(op, err)
+	}
+	return page, nil
+}
+
+// ListSweeps reads a page of the passes over stalled work, newest first, before a sweep id; 0 is from the newest.
+func (r *Repo) ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error) {
+	const op = "repo.ListSweeps"
+	page := state.Page[state.SweepView, int64]{Items: []state.SweepView{}}
+	if err := checkLimit(op, limit); err != nil {
+		return page, err
+	}
+	rows, err := r.pool.Query(ctx, statement("read_sweeps"), pgx.StrictNamedArgs{"before": before, "most": limit + 1})
+	if err != nil {
+		return page, failure(op, err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.SweepView])
+	if err != nil {
+		return page, failure(op, err)
+	}
+	for i := range found {
+		found[i].StartedAt, found[i].EndedAt = found[i].StartedAt.UTC(), utc(found[i].EndedAt)
+	}
+	if len(found) > limit {
+		found = found[:limit]
+		page.Next = &found[limit-1].SweepID
+	}
+	page.Items = append(page.Items, found...)
+	return page, nil
+}

@@ -1,0 +1,170 @@
+package repo
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// What a page of tasks may look at: so many rows in a statement, and so many in all before it is handed out short.
+const (
+	taskScan   = 5000
+	taskBudget = 20_000
+)
+
+// ListTasks reads a page of a job's tasks of its current generation, by stage and index. However few match, it looks at no more
+// than some 20,000 rows: a page may be short, or empty, and have a next. Failed tasks are found through their attempts, running
+// and waiting ones through their messages, and a stage whose counters say that none can match is passed over.
+//
+// An unknown job or stage is an Error with CodeNotFound, a bad limit one with CodeInvalid.
+func (r *Repo) ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter) (state.Page[state.TaskSummary, state.TaskCursor], error) {
+	const op = "repo.ListTasks"
+	page := state.Page[state.TaskSummary, state.TaskCursor]{Items: []state.TaskSummary{}}
+	if err := checkLimit(op, f.Limit); err != nil {
+		return page, err
+	}
+	stages, err := r.listedStages(ctx, op, id, f)
+	if err != nil {
+		return page, err
+	}
+	budget := taskBudget
+	for _, s := range stages {
+		after := -1
+		if f.After != nil && f.After.Stage == s.Stage {
+			after = f.After.Index
+		}
+		for after < s.Planned-1 && s.mayHave(f.Status) {
+			if budget <= 0 {
+				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
+				return page, nil
+			}
+			budget -= taskScan
+			room := f.Limit - len(page.Items) // 0: it is only seen whether there is more
+			found, edge, err := r.scanTasks(ctx, id, s, f.Status, after, room+1)
+			if err != nil {
+				return page, failure(op, err)
+			}
+			if len(found) > room {
+				page.Items = append(page.Items, found[:room]...)
+				if room > 0 {
+					after = found[room-1].Index
+				}
+				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
+				return page, nil
+			}
+			page.Items = append(page.Items, found...)
+			after = edge
+		}
+	}
+	return page, nil
+}
+
+// taskStage is where a stage's tasks are, and how many of each kind.
+type taskStage struct {
+	Stage      int
+	Name       string
+	Gen        int
+	Planned    int
+	Dispatched int
+	Completed  int
+	Failed     int
+	Cancelled  int
+}
+
+func (s taskStage) mayHave(status state.TaskStatus) bool {
+	switch status {
+	case state.TaskCompleted:
+		return s.Completed > 0
+	case state.TaskFailed:
+		return s.Failed > 0
+	case state.TaskCancelled:
+		return s.Cancelled > 0
+	case state.TaskQueued, state.TaskRunning:
+		return s.Planned > s.Completed+s.Failed+s.Cancelled
+	}
+	return true
+}
+
+// listedStages reads the stages that a list goes through, from the one where it goes on.
+func (r *Repo) listedStages(ctx context.Context, op string, id state.JobID, f state.TaskFilter) ([]taskStage, error) {
+	rows, err := r.pool.Query(ctx, statement("read_stages"), pgx.StrictNamedArgs{"job_id": id[:]})
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[taskStage])
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	if len(all) == 0 {
+		return nil, noJob(op, id)
+	}
+	var listed []taskStage
+	known := f.Stage == ""
+	for _, s := range all {
+		known = known || s.Name == f.Stage
+		if (f.Stage == "" || s.Name == f.Stage) && (f.After == nil || s.Stage >= f.After.Stage) {
+			listed = append(listed, s)
+		}
+	}
+	if !known {
+		return nil, state.Errorf(state.CodeNotFound, op, "the job %s has no stage %q", id.Short(), f.Stage)
+	}
+	return listed, nil
+}
+
+// scanTasks reads at most most matching tasks after an index, and how far it looked.
+func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, status state.TaskStatus, after, most int) (
+	found []state.TaskSummary, edge int, err error,
+) {
+	args := pgx.StrictNamedArgs{"job_id": id[:], "stage": s.Stage, "gen": s.Gen, "after": after, "most": most}
+	name, end := "read_tasks_range", s.Planned-1
+	switch {
+	case status == state.TaskFailed:
+		name, args["scan"] = "read_tasks_failed", taskScan
+	case status == state.TaskRunning:
+		name, args["scan"], args["held"] = "read_tasks_open", taskScan, true
+	case status == state.TaskQueued && after < s.Dispatched-1: // beyond it there are no messages, and nothing but queued tasks
+		name, args["scan"], args["held"] = "read_tasks_open", taskScan, false
+		end = s.Dispatched - 1
+	default:
+		end = min(end, after+taskScan)
+		args["until"], args["status"] = end, string(status)
+	}
+	rows, err := r.pool.Query(ctx, statement(name), args)
+	if err != nil {
+		return nil, 0, err
+	}
+	var t taskRow
+	edge = end
+	_, err = pgx.ForEachRow(rows, []any{&t.Index, &t.Status, &t.Attempt, &t.Failures, &t.Losses, &t.StartedAt, &t.FinishedAt, &t.Error, &t.Edge},
+		func() error {
+			if t.Edge != nil {
+				edge = *t.Edge
+			}
+			if t.Index == nil {
+				return nil
+			}
+			found = append(found, state.TaskSummary{
+				JobID: id, Stage: s.Name, Index: *t.Index, Status: t.Status, Attempt: t.Attempt, Failures: t.Failures, Losses: t.Losses,
+				StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt), Error: t.Error,
+			})
+			return nil
+		})
+	return found, edge, err
+}
+
+// taskRow is a row of the statements that list tasks. Index is nil on a row that carries nothing but the edge.
+type taskRow struct {
+	Index      *int
+	Status     state.TaskStatus
+	Attempt    int
+	Failures   int
+	Losses     int
+	StartedAt  *time.Time
+	FinishedAt *time.Time
+	Error      string
+	Edge       *int
+}
