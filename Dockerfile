@@ -1,0 +1,12 @@
+# The engine as a plain process: corectl worker. Build with: docker build -t coremachine .
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /corectl ./cmd/corectl
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /corectl /corectl
+USER nonroot
+ENTRYPOINT ["/corectl", "worker"]
