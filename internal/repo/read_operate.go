@@ -172,3 +172,13 @@ func (r *Repo) ListSweeps(ctx context.Context, before int64, limit int) (state.P
 	page.Items = append(page.Items, found...)
 	return page, nil
 }
+
+// CountDead counts what was set aside of a queue, for one reason where it is not empty: messages whose work is still to be done, and
+// others. It looks at state.MaxDepth of them.
+func (r *Repo) CountDead(ctx context.Context, q state.Queue, reason string) (wanted, unwanted int, err error) {
+	args := pgx.StrictNamedArgs{"queue": q, "reason": reason, "most": state.MaxDepth}
+	if err := r.pool.QueryRow(ctx, statement("read_dead_count"), args).Scan(&wanted, &unwanted); err != nil {
+		return 0, 0, failure("repo.CountDead", err)
+	}
+	return wanted, unwanted, nil
+}

@@ -1,0 +1,181 @@
+package repo_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"coremachine/internal/pgtest"
+	"coremachine/internal/pgtest/rows"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+func TestListEventsPagesForwardUnderEveryFilter(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	id := rows.Insert(t, pool, rows.Job{Stages: []rows.Stage{{Name: "a"}, {Name: "b", DependsOn: []int16{0}}}})
+	rows.InsertEvent(t, pool, id, "created", -1, -1, "")
+	for i := range 7 {
+		rows.InsertEvent(t, pool, id, []string{"task_failed", "stage_started"}[i%2], i/4, i, `{"message":"no","attempt":2}`)
+	}
+	read := func(f state.EventFilter) (got []int) {
+		t.Helper()
+		f.Limit = 2
+		for {
+			page, err := r.ListEvents(t.Context(), id, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.Items {
+				if e.Index == nil {
+					got = append(got, -1)
+					continue
+				}
+				got = append(got, *e.Index)
+				if e.Message != "no" || e.Attempt != 2 || e.Stage != []string{"a", "b"}[*e.Index/4] || e.At.Location() != time.UTC {
+					t.Errorf("event %+v", e)
+				}
+			}
+			if page.Next == nil {
+				return got
+			}
+			f.After = *page.Next
+		}
+	}
+	for _, c := range []struct {
+		f    state.EventFilter
+		want []int
+	}{
+		{state.EventFilter{}, []int{-1, 0, 1, 2, 3, 4, 5, 6}},
+		{state.EventFilter{Kind: "task_failed"}, []int{0, 2, 4, 6}},
+		{state.EventFilter{Stage: "b"}, []int{4, 5, 6}},
+		{state.EventFilter{Stage: "b", Kind: "stage_started"}, []int{5}},
+		{state.EventFilter{Kind: "nope"}, nil},
+	} {
+		if got := read(c.f); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: got %v, want %v", c.f, got, c.want)
+		}
+	}
+	if _, err := r.ListEvents(t.Context(), state.JobID{1}, state.EventFilter{Limit: 1}); state.CodeOf(err) != state.CodeNotFound {
+		t.Errorf("an unknown job: %v", err)
+	}
+}
+
+func TestListEventsStopsLooking(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	id := rows.Insert(t, pool, rows.Job{Stages: []rows.Stage{{Name: "a"}, {Name: "b", DependsOn: []int16{0}}}})
+	if _, err := pool.Exec(t.Context(), `insert into events (job_id, kind, stage) select job_id, 'x', 0 from jobs, generate_series(1, 4500)`); err != nil {
+		t.Fatal(err)
+	}
+	rows.InsertEvent(t, pool, id, "x", 1, 3, "")
+	f, pages, found := state.EventFilter{Stage: "b", Limit: 10}, 0, 0
+	for {
+		page, err := r.ListEvents(t.Context(), id, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages, found = pages+1, found+len(page.Items)
+		if page.Next == nil {
+			break
+		}
+		f.After = *page.Next
+	}
+	if pages != 3 || found != 1 {
+		t.Errorf("%d pages found %d", pages, found)
+	}
+}
+
+func TestQueuesAreCountedByWhatTheirMessagesAre(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 9, Dispatched: 9}}})
+	for i, m := range []rows.Message{
+		{Due: -time.Minute},
+		{Due: -time.Second},
+		{Due: time.Hour},
+		{Sent: true},
+		{Sent: true},
+		{Held: true},
+		{Dead: "because", Count: 2},
+		{Dead: "another", Gen: 7},
+		{Queue: state.QueueJobs, Kind: state.KindStop, Dead: "no stop"},
+	} {
+		m.First = i
+		rows.InsertMessage(t, pool, id, m)
+	}
+	queues, err := r.ReadQueues(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldest := queues[1].OldestSeconds
+	if oldest == nil || *oldest < 59 || *oldest > 600 {
+		t.Errorf("the oldest is %v", oldest)
+	}
+	queues[1].OldestSeconds = nil
+	if diff := cmp.Diff([]state.QueueView{
+		{Queue: "jobs", Dead: 1}, {Queue: "tasks", Ready: 2, Scheduled: 1, Sent: 2, Held: 1, Dead: 2}, {Queue: "long-tasks"},
+	}, queues); diff != "" {
+		t.Error(diff)
+	}
+
+	page, err := r.ListDead(t.Context(), state.QueueTasks, 0, 1)
+	if err != nil || page.Next == nil {
+		t.Fatalf("got %+v, %v", page, err)
+	}
+	first := page.Items[0]
+	if first.Reason != "because" || !first.Wanted || first.JobID != id || first.StageName != "a" || first.Kind != "tasks" || first.Count != 2 {
+		t.Errorf("the first is %+v", first)
+	}
+	page, err = r.ListDead(t.Context(), state.QueueTasks, *page.Next, 1)
+	if err != nil || page.Next != nil || page.Items[0].Wanted || page.Items[0].Reason != "another" {
+		t.Errorf("the second is %+v, %v", page, err)
+	}
+	page, err = r.ListDead(t.Context(), state.QueueJobs, 0, 500)
+	if err != nil || len(page.Items) != 1 || page.Items[0].Kind != "stop" || !page.Items[0].Wanted {
+		t.Errorf("of jobs: %+v, %v", page, err)
+	}
+	wanted, unwanted, err := r.CountDead(t.Context(), state.QueueTasks, "")
+	if err != nil || wanted != 1 || unwanted != 1 {
+		t.Errorf("%d wanted, %d not, %v", wanted, unwanted, err)
+	}
+	wanted, unwanted, err = r.CountDead(t.Context(), state.QueueTasks, "because")
+	if err != nil || wanted != 1 || unwanted != 0 {
+		t.Errorf("of one reason: %d wanted, %d not, %v", wanted, unwanted, err)
+	}
+}
+
+func TestSweepsAreListedNewestFirst(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	if _, err := pool.Exec(t.Context(), `
+insert into sweeps (ended_at, found) select now(), json_build_object('lost', i) from generate_series(1, 3) i;
+insert into sweeps default values`); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	before := int64(0)
+	for {
+		page, err := r.ListSweeps(t.Context(), before, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range page.Items {
+			got = append(got, string(s.Found))
+		}
+		if page.Next == nil {
+			break
+		}
+		before = *page.Next
+	}
+	if want := []string{"", `{"lost" : 3}`, `{"lost" : 2}`, `{"lost" : 1}`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
