@@ -1,0 +1,88 @@
+package devhost
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// admin serves what the host itself serves, under the master key where keys are asked for.
+//
+//	POST /admin/functions/{name}  {"input":"..."}  202 without waiting
+//	GET  /admin/host/status                        {"state":"Running"}
+//	any  /admin/host/ping                          200
+func (s *session) admin(w http.ResponseWriter, r *http.Request) {
+	if !s.host.authorized(r) {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	name, isFunction := strings.CutPrefix(r.URL.Path, "/admin/functions/")
+	switch {
+	case isFunction && r.Method == http.MethodPost:
+		s.trigger(w, r, name)
+	case r.URL.Path == "/admin/host/status" && r.Method == http.MethodGet:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"state":"Running","version":"` + Version + `"}`)) // the client may be gone
+	case r.URL.Path == "/admin/host/ping":
+		w.WriteHeader(http.StatusOK)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// trigger starts a queue or timer function by hand. Its message has a body and defaults only; nothing settles it.
+func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
+	var in struct{ Input string }
+	body, err := readAll(r)
+	if err != nil || json.Unmarshal(body, &in) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	f := s.function(name)
+	if f == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	buffer := getBuffer()
+	switch f.Trigger.Type {
+	case typeQueue:
+		at := now()
+		msg := busMessage{body: []byte(in.Input), deliveries: 1, messageID: newID(), enqueued: at, expires: at.Add(lifetime), manual: true}
+		writeOne(buffer, f.Trigger.Name, f.Trigger.DataType == "binary", &msg, s.stamp(f))
+	case typeTimer:
+		schedule, err := parseSchedule(f.Trigger.Schedule)
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		at := now()
+		writeTimer(buffer, f.Trigger.Name, monitored(f), at, schedule.next(at), false, s.stamp(f))
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if !s.calls.enter() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	go func() {
+		defer s.calls.leave()
+		a, err := s.post(s.ctx, f, newID(), buffer)
+		if err == nil {
+			err = s.sendOutputs(s.ctx, f, a)
+		}
+		if err != nil {
+			s.host.log.Warn("a manual invocation failed", "function", name, "error", err)
+		}
+	}()
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (s *session) function(name string) *Function {
+	for i := range s.host.app.Functions {
+		if strings.EqualFold(s.host.app.Functions[i].Name, name) {
+			return &s.host.app.Functions[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package devhost
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// writeMany builds the envelope of a batch. Its data is a JSON string that holds an array: of text, of base64, or, without a
+// data type, of the parsed bodies, which fails the batch when one of them is not JSON.
+func writeMany(buffer *bytes.Buffer, binding, dataType string, batch []busMessage, by stamp) error {
+	values := []byte{'['}
+	for i := range batch {
+		if i > 0 {
+			values = append(values, ',')
+		}
+		switch dataType {
+		case "binary":
+			values = appendString(values, base64.StdEncoding.EncodeToString(batch[i].body))
+		case "string":
+			values = appendString(values, lossyText(batch[i].body))
+		default:
+			if !json.Valid(batch[i].body) {
+				return fmt.Errorf("message %d of the batch is not JSON, and the binding has no dataType", i)
+			}
+			values = append(values, batch[i].body...)
+		}
+	}
+	to := append(buffer.AvailableBuffer(), `{"Data":{`...)
+	to = appendString(to, binding)
+	to = append(to, ':')
+	to = appendString(to, append(values, ']'))
+	m := metadata{to: append(to, `},"Metadata":{`...)}
+	for _, name := range []string{"MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions"} {
+		m.raw(name, "{}")
+	}
+	m.client(by)
+	m.arrays(batch)
+	m.sys(by)
+	buffer.Write(append(m.to, '}', '}'))
+	return nil
+}
+
+// arrays appends the metadata of a batch: names end in Array, each value is a string that holds an array, nulls are kept, and
+// times keep their fractions, unlike those of a single message.
+func (m *metadata) arrays(batch []busMessage) {
+	m.array("DeliveryCountArray", batch, func(b *busMessage) any { return b.deliveries })
+	m.array("LockTokenArray", batch, func(b *busMessage) any { return b.lockToken })
+	m.array("SequenceNumberArray", batch, func(b *busMessage) any { return b.sequence })
+	m.array("MessageIdArray", batch, func(b *busMessage) any { return orNull(b.messageID) })
+	m.array("ExpiresAtUtcArray", batch, func(b *busMessage) any { return fullTime(b.expires, "") })
+	m.array("ExpiresAtArray", batch, func(b *busMessage) any { return fullTime(b.expires, "+00:00") })
+	m.array("EnqueuedTimeUtcArray", batch, func(b *busMessage) any { return fullTime(b.enqueued, "") })
+	m.array("EnqueuedTimeArray", batch, func(b *busMessage) any { return fullTime(b.enqueued, "+00:00") })
+	m.array("ContentTypeArray", batch, func(b *busMessage) any { return orNull(b.contentType) })
+	m.array("CorrelationIdArray", batch, func(b *busMessage) any { return orNull(b.correlationID) })
+	m.array("SubjectArray", batch, func(b *busMessage) any { return orNull(b.subject) })
+	m.array("LabelArray", batch, func(b *busMessage) any { return orNull(b.subject) })
+	m.array("ReplyToArray", batch, func(b *busMessage) any { return orNull(b.replyTo) })
+	m.array("SessionIdArray", batch, func(b *busMessage) any { return orNull(b.sessionID) })
+	m.array("PartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) })
+	m.array("TransactionPartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) }) // the host's mistake
+	m.array("ApplicationPropertiesArray", batch, func(b *busMessage) any { return object(b.properties) })
+	m.array("UserPropertiesArray", batch, func(b *busMessage) any { return object(b.properties) })
+}
+
+func (m *metadata) array(name string, batch []busMessage, value func(*busMessage) any) {
+	values := []byte{'['}
+	for i := range batch {
+		if i > 0 {
+			values = append(values, ',')
+		}
+		switch v := value(&batch[i]).(type) {
+		case string:
+			values = appendString(values, v)
+		case json.RawMessage:
+			values = append(values, v...)
+		default:
+			values = fmt.Append(values, v)
+		}
+	}
+	if m.key(name) {
+		m.to = appendString(m.to, append(values, ']'))
+	}
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return json.RawMessage("null")
+	}
+	return s
+}
+
+func object(s string) any {
+	if s == "" {
+		return json.RawMessage("{}")
+	}
+	return json.RawMessage(s)
+}
+
+func fullTime(t time.Time, zone string) any { return t.UTC().Format(fullLayout) + zone }

@@ -1,0 +1,165 @@
+package devhost
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+)
+
+// edge is what a client meets: the platform's limits, then the host's keys and routes.
+func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength > h.options.BodyLimit {
+		http.Error(w, "", http.StatusRequestEntityTooLarge)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, h.options.BodyLimit)
+	if normal := path.Clean(r.URL.Path); normal != strings.TrimSuffix(r.URL.Path, "/") && strings.Contains(r.URL.Path, "/.") {
+		r.URL.Path, r.URL.RawPath = normal, "" // as the real server resolves dot segments before it routes
+	}
+	s := h.session.Load()
+	if s == nil || s.ctx.Err() != nil {
+		http.Error(w, "Function host is not running.", http.StatusServiceUnavailable)
+		return
+	}
+	switch {
+	case r.URL.Path == "/":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("Your Functions 4.0 app is up and running\n")) // the client may be gone
+		return
+	case strings.HasPrefix(r.URL.Path, "/admin/"):
+		s.admin(w, r)
+		return
+	}
+	f, params := h.find(r.Method, r.URL)
+	if f == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	if !strings.EqualFold(f.Trigger.AuthLevel, "anonymous") && !h.authorized(r) {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if !s.calls.enter() {
+		http.Error(w, "Function host is not running.", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.calls.leave()
+	h.counters.requests.Add(1)
+	s.serve(w, r, f, params)
+}
+
+// authorized tells whether a request carries a key, where any is asked for.
+func (h *Host) authorized(r *http.Request) bool {
+	if len(h.options.Keys) == 0 {
+		return true
+	}
+	given := r.Header.Get("X-Functions-Key")
+	if given == "" {
+		given = r.URL.Query().Get("code")
+	}
+	for _, key := range h.options.Keys {
+		if subtle.ConstantTimeCompare([]byte(key), []byte(given)) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+var errEdgeTimeout = errors.New("the platform's front end waits no longer")
+
+// serve runs one HTTP invocation in the mode that applies, within the edge's and the function's time.
+func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, params map[string]string) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(errStopped) })()
+	e := &edgeWriter{ResponseWriter: w, patience: s.host.options.EdgeTimeout}
+	e.timer = time.AfterFunc(e.patience, func() { cancel(errEdgeTimeout) })
+	defer e.timer.Stop()
+
+	p, err := s.hold(ctx)
+	if err == nil {
+		limited, stop := s.limit(ctx)
+		defer stop()
+		r = r.WithContext(limited)
+		id := newID()
+		switch {
+		case f.raw && s.host.app.Proxy:
+			err = s.proxy(e, r, id)
+		case f.raw && s.host.app.Forward:
+			err = s.forward(e, r, id)
+		default:
+			err = s.serveEnvelope(e, r, f, params, id)
+		}
+		if err != nil && errors.Is(context.Cause(limited), errFunctionTimeout) {
+			err = s.failure(limited, p, f, err)
+		}
+	}
+	if err == nil {
+		return
+	}
+	if r.Context().Err() != nil && context.Cause(ctx) == context.Canceled { // the client left
+		s.host.log.Debug("an HTTP client left", "function", f.Name)
+		return
+	}
+	s.host.log.Warn("an HTTP invocation failed", "function", f.Name, "error", err)
+	if e.begun() {
+		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		e.WriteHeader(http.StatusRequestEntityTooLarge)
+	case errors.Is(context.Cause(ctx), errEdgeTimeout):
+		e.WriteHeader(http.StatusGatewayTimeout)
+	case errors.Is(err, errBadGateway):
+		e.WriteHeader(http.StatusBadGateway)
+	case errors.Is(err, errStopped):
+		e.WriteHeader(http.StatusServiceUnavailable)
+	default:
+		e.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+// edgeWriter starts the edge's patience anew with each part of the answer.
+type edgeWriter struct {
+	http.ResponseWriter
+	patience time.Duration
+	timer    *time.Timer
+	mu       sync.Mutex
+	wrote    bool
+}
+
+func (e *edgeWriter) begun() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.wrote
+}
+
+func (e *edgeWriter) touch() {
+	e.mu.Lock()
+	e.wrote = true
+	e.mu.Unlock()
+	e.timer.Reset(e.patience)
+}
+
+// WriteHeader begins the answer; informational ones do not.
+func (e *edgeWriter) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		e.touch()
+	}
+	e.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a part.
+func (e *edgeWriter) Write(b []byte) (int, error) {
+	e.touch()
+	return e.ResponseWriter.Write(b)
+}
+
+// Unwrap lets a response controller flush.
+func (e *edgeWriter) Unwrap() http.ResponseWriter { return e.ResponseWriter }

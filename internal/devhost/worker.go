@@ -1,0 +1,270 @@
+package devhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// How the host watches its worker.
+const (
+	faultsToStop  = 3                // errors after which the host stops
+	faultsForget  = 30 * time.Minute // without an error, and the earlier ones are forgotten
+	exitRestart   = 200              // exit status that asks for a restart
+	readinessPoll = 25 * time.Millisecond
+)
+
+// errStopped says that the host has given up; why is wrapped beside it.
+var errStopped = errors.New("the host is stopped")
+
+type phase int
+
+const (
+	starting phase = iota // calls are held
+	ready
+	dead    // exited with 0 on a host that ignores that: calls are refused by the port
+	stopped // calls fail
+)
+
+// workerState is replaced as a whole; changed is closed then.
+type workerState struct {
+	phase   phase
+	proc    *process
+	err     error
+	changed chan struct{}
+}
+
+// worker keeps one handler process running, by the host's rules.
+type worker struct {
+	host      *Host
+	port      int
+	portText  string
+	transport *http.Transport
+	state     atomic.Pointer[workerState]
+	restart   chan *process
+	faults    int
+	lastFault time.Time
+}
+
+// newWorker reserves the port, which every process of this worker gets.
+func newWorker(h *Host) (*worker, error) {
+	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(h.app.Port))) //nolint:noctx // binds and returns
+	if err != nil {
+		return nil, fmt.Errorf("unable to bind to port %d: %w", h.app.Port, err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	w := &worker{host: h, port: port, portText: strconv.Itoa(port), transport: newTransport(), restart: make(chan *process, 1)}
+	w.state.Store(&workerState{changed: make(chan struct{})})
+	return w, l.Close()
+}
+
+// newTransport dials the handler. Idle connections end before the handler's own limit, as .NET's do.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		MaxIdleConnsPerHost: 1024,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true,
+		WriteBufferSize:     8 << 10,
+		ReadBufferSize:      8 << 10,
+	}
+}
+
+func (w *worker) set(p phase, proc *process, err error) {
+	old := w.state.Swap(&workerState{phase: p, proc: proc, err: err, changed: make(chan struct{})})
+	close(old.changed)
+}
+
+// await holds a call until the process is ready. It returns the process, or errStopped, or ctx's error.
+func (w *worker) await(ctx context.Context) (*process, error) {
+	for {
+		s := w.state.Load()
+		switch s.phase {
+		case ready, dead:
+			return s.proc, nil
+		case stopped:
+			return nil, errors.Join(errStopped, s.err)
+		case starting:
+		}
+		select {
+		case <-s.changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// run starts and restarts the process until ctx ends (nil) or the rules say stop (why). The process is killed in either case.
+func (w *worker) run(ctx context.Context) error {
+	defer w.transport.CloseIdleConnections()
+	for ctx.Err() == nil {
+		p, err := w.start()
+		if err == nil {
+			err = w.watch(ctx, p)
+		}
+		w.transport.CloseIdleConnections()
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		w.host.log.Error("the handler failed", "error", err)
+		if w.fault() {
+			return fmt.Errorf("exceeded http worker restart retry count: %w", err)
+		}
+	}
+	w.set(stopped, nil, context.Canceled)
+	return nil
+}
+
+// fault counts an error; true when it was one too many.
+func (w *worker) fault() bool {
+	at := now()
+	if at.Sub(w.lastFault) > faultsForget {
+		w.faults = 0
+	}
+	w.lastFault = at
+	w.faults++
+	return w.faults >= faultsToStop
+}
+
+func (w *worker) start() (*process, error) {
+	h := w.host
+	id := newID()
+	p, err := startProcess(command{
+		path: h.executable(), dir: h.app.Directory, args: h.app.Arguments, env: h.environment(w.port, id), line: h.console,
+	}, id)
+	if err != nil {
+		return nil, fmt.Errorf("the handler cannot be started: %w", err)
+	}
+	h.counters.starts.Add(1)
+	h.tell(Event{Kind: EventStarted, PID: p.pid})
+	w.set(starting, p, nil)
+	return p, nil
+}
+
+// watch follows a process to its end. Nil means start the next one, an error is a fault.
+func (w *worker) watch(ctx context.Context, p *process) error {
+	polling, stop := context.WithTimeout(ctx, w.host.app.InitTimeout)
+	defer stop()
+	answered := make(chan struct{})
+	go w.poll(polling, answered)
+	defer func() { stop(); <-answered }()
+
+	patience := polling.Done()
+	isReady := answered
+	for {
+		select {
+		case <-ctx.Done():
+			w.end(p)
+			return nil
+		case <-p.done:
+			w.exited(p)
+			return w.judge(ctx, p)
+		case <-isReady:
+			isReady = nil
+			if polling.Err() != nil {
+				continue
+			}
+			patience = nil
+			w.host.tell(Event{Kind: EventReady, PID: p.pid})
+			w.set(ready, p, nil)
+		case <-patience:
+			if ctx.Err() != nil {
+				continue
+			}
+			w.host.tell(Event{Kind: EventInitTimeout, PID: p.pid})
+			w.end(p)
+			return errors.New("initializing the handler timed out")
+		case doomed := <-w.restart:
+			if doomed == p {
+				w.end(p)
+				return nil
+			}
+		}
+	}
+}
+
+// judge applies the rules for a process that ended by itself.
+func (w *worker) judge(ctx context.Context, p *process) error {
+	switch p.code {
+	case exitRestart:
+		return nil
+	case 0:
+		if !w.host.options.IgnoreExitZero {
+			return nil
+		}
+		w.host.log.Error("the handler exited with 0, which this host does not notice: every call will fail")
+		w.set(dead, p, nil)
+		<-ctx.Done()
+		return nil
+	}
+	return fmt.Errorf("the handler exited with code %d: %s", p.code, p.lastErrs)
+}
+
+func (w *worker) end(p *process) {
+	if grace := w.host.options.TermFirst; grace > 0 {
+		p.terminate()
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-p.done:
+		case <-t.C:
+		}
+	}
+	if err := p.kill(); err != nil {
+		w.host.log.Error("the handler cannot be killed", "error", err)
+		return
+	}
+	<-p.done
+	w.exited(p)
+}
+
+func (w *worker) exited(p *process) {
+	w.set(starting, nil, nil)
+	w.host.tell(Event{Kind: EventExited, PID: p.pid, Code: p.code})
+}
+
+// askRestart has a process killed and started again, once however many calls ask.
+func (w *worker) askRestart(p *process) {
+	if p != nil && p.doomed.CompareAndSwap(false, true) {
+		select {
+		case w.restart <- p:
+		case <-p.done:
+		}
+	}
+}
+
+// poll asks GET / until there is any answer, and closes answered then or when ctx ends.
+func (w *worker) poll(ctx context.Context, answered chan<- struct{}) {
+	defer close(answered)
+	tick := time.NewTicker(readinessPoll)
+	defer tick.Stop()
+	for {
+		err := w.ping(ctx)
+		if ctx.Err() != nil || !errors.Is(err, syscall.ECONNREFUSED) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// ping asks GET / once; any HTTP answer is nil.
+func (w *worker) ping(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+w.portText+"/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := w.transport.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
