@@ -15,6 +15,7 @@ type batcher[T, R any] struct {
 	in    chan batchItem[T, R]
 	most  int // items a flush
 	flush func(ctx context.Context, items []T) ([]R, error)
+	ctx   context.Context // of the flushers
 	wg    sync.WaitGroup
 }
 
@@ -25,7 +26,7 @@ type batchItem[T, R any] struct {
 
 // start runs n flushers until ctx ends; what is queued then is answered with ctx's error.
 func startBatcher[T, R any](ctx context.Context, n, most int, flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
-	b := &batcher[T, R]{in: make(chan batchItem[T, R], 4*most), most: most, flush: flush}
+	b := &batcher[T, R]{in: make(chan batchItem[T, R], 4*most), most: most, flush: flush, ctx: ctx}
 	for range n {
 		b.wg.Go(func() { b.run(ctx) })
 	}
@@ -36,6 +37,9 @@ func startBatcher[T, R any](ctx context.Context, n, most int, flush func(context
 func (b *batcher[T, R]) add(ctx context.Context, item T, done func(R, error)) {
 	select {
 	case b.in <- batchItem[T, R]{item, done}:
+		if b.ctx.Err() != nil {
+			b.refuse(b.ctx) // the flushers may have looked for the last time
+		}
 	case <-ctx.Done():
 		var none R
 		done(none, context.Cause(ctx))

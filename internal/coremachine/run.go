@@ -33,6 +33,10 @@ func (m *Machine) run(s *session, h *holding) error {
 	}
 	b := &bundle{m: m, s: s, h: h, job: job, handler: handler, lineage: m.newLineage(h, job)}
 	tasks, err := b.load()
+	if err != nil && state.CodeOf(err) != state.CodeUnavailable && h.ctx.Err() == nil {
+		// A later build may refuse parameters that an earlier one stored.
+		return m.failAll(s, h, state.Failure{Code: state.CodePlanner, Message: failureText(err, state.CodePlanner)})
+	}
 	if err != nil {
 		return m.giveUp(s, h, err)
 	}
@@ -74,26 +78,54 @@ func (b *bundle) load() ([]state.Covered, error) {
 	return b.m.store.Covered(h.ctx, h.Held)
 }
 
-// runAll starts the tasks in index order as slots come free. A bundle that takes long hands its unstarted rest back.
+// runAll starts the tasks in index order as slots come free. A bundle that takes long hands its unstarted rest back, so that
+// another process may take it.
 func (b *bundle) runAll(tasks []state.Covered) {
 	for i := range tasks {
-		weight := int64(1)
+		weight, patience := int64(1), b.m.cfg.Budget-time.Since(b.h.at)
 		if tasks[i].Losses >= 2 {
-			weight = int64(b.m.cfg.MaxRunning) // it may be what kills processes: it runs alone
+			weight, patience = int64(b.m.cfg.MaxRunning), time.Hour // it may be what kills processes: it runs alone
 		}
-		if i > 0 && time.Since(b.h.at) > b.m.cfg.Budget && b.handBack(tasks[i:]) {
+		if i > 0 && patience <= 0 && b.handBack(tasks[i:]) {
 			return
 		}
-		if b.m.slots.Acquire(b.h.ctx, weight) != nil {
-			return
-		}
-		if b.h.ctx.Err() != nil {
-			b.m.slots.Release(weight)
-			return
+		if !b.acquire(weight, max(patience, time.Millisecond)) {
+			if i == 0 && b.h.ctx.Err() == nil {
+				b.putBack()
+				return
+			}
+			if b.h.ctx.Err() != nil || b.handBack(tasks[i:]) {
+				return
+			}
+			if b.m.slots.Acquire(b.h.ctx, weight) != nil {
+				return
+			}
 		}
 		b.open.Add(1)
 		go b.attempt(tasks[i], weight)
 	}
+}
+
+// acquire waits for slots, and no longer than patience.
+func (b *bundle) acquire(weight int64, patience time.Duration) bool {
+	if b.m.slots.TryAcquire(weight) {
+		return b.h.ctx.Err() == nil || b.unacquire(weight)
+	}
+	limit, cancel := context.WithTimeout(b.h.ctx, patience)
+	defer cancel()
+	return b.m.slots.Acquire(limit, weight) == nil
+}
+
+func (b *bundle) unacquire(weight int64) bool {
+	b.m.slots.Release(weight)
+	return false
+}
+
+// putBack gives a message back of which nothing was started: this process has no slot for it.
+func (b *bundle) putBack() {
+	_ = b.m.must(b.s, func() (state.Moved, error) { // logged there; the lease frees what stays held
+		return b.m.store.Release(b.s.ctx, b.s.worker, b.h.Held, 0, "")
+	})
 }
 
 func (b *bundle) handBack(rest []state.Covered) bool {
