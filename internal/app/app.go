@@ -54,6 +54,10 @@ type App struct {
 	cancel   context.CancelFunc
 	loops    sync.WaitGroup
 	served   chan error
+
+	stopWork context.CancelFunc
+	working  sync.WaitGroup
+	stopping atomic.Bool
 }
 
 // New makes the parts and opens nothing. A bad configuration (configErr, from config.Load) or inconsistent registries are no error here:
@@ -94,8 +98,12 @@ func (a *App) Start(ctx context.Context) error {
 	if len(a.problems) > 0 {
 		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
 	}
-	var err error
-	a.repo, err = repo.Open(ctx, repo.Config{URL: string(a.cfg.DatabaseURL), MaxConns: a.cfg.DatabaseConns, Fault: a.opts.Fault})
+	before, err := beforeConnect(a.cfg)
+	if err == nil {
+		a.repo, err = repo.Open(ctx, repo.Config{
+			URL: string(a.cfg.DatabaseURL), MaxConns: a.cfg.DatabaseConns, BeforeConnect: before, Fault: a.opts.Fault,
+		})
+	}
 	if err != nil {
 		a.problems = append(a.problems, "DATABASE_URL: "+err.Error())
 		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
@@ -180,9 +188,14 @@ func (a *App) Queue() *pgqueue.Queue { return a.queue }
 // Stop stops in reverse order: no new work, the work in hand ends or is put back, the connections close.
 func (a *App) Stop(ctx context.Context) error {
 	var err error
+	a.stopping.Store(true)
+	if a.stopWork != nil {
+		a.stopWork() // receiving ends; what is in hand goes on
+	}
 	if a.machine != nil {
 		err = a.machine.Stop(ctx)
 	}
+	a.working.Wait()
 	if a.queue != nil {
 		a.queue.Close()
 	}

@@ -36,13 +36,19 @@ func Migrations() fs.FS {
 // Migrate brings the schema that url's search_path names up to this build. It may be called again, and by several processes at
 // once: an advisory lock of that schema lets one go first and the others find nothing to do. A migration that fails rolls
 // back and leaves the ones before it in place. An unreadable url is CodeInvalid, a database away CodeUnavailable.
-func Migrate(ctx context.Context, url string) error {
+//
+// before is called ahead of each connection, to give it a password of the moment; at most one.
+func Migrate(ctx context.Context, url string, before ...func(context.Context, *pgx.ConnConfig) error) error {
 	const op = "repo.Migrate"
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return state.Errorf(state.CodeInvalid, op, "the database URL cannot be read: it is not a Postgres connection string")
 	}
-	db := stdlib.OpenDB(*cfg)
+	var options []stdlib.OptionOpenDB
+	for _, b := range before {
+		options = append(options, stdlib.OptionBeforeConnect(b))
+	}
+	db := stdlib.OpenDB(*cfg, options...)
 	defer func() { _ = db.Close() }()
 	if err := migrate(ctx, db); err != nil {
 		return failure(op, err)

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"coremachine/internal/queue"
+	"coremachine/internal/state"
+)
+
+// hold is how long a message that cannot be worked on now is kept before it is given back: a transport that redelivers at once would
+// otherwise spend all deliveries of a message in a second.
+const hold = 45 * time.Second
+
+// Work receives from every queue until Stop: for a process that no Functions host feeds. Call it after Start.
+func (a *App) Work(ctx context.Context) {
+	if a.machine == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.stopWork = cancel
+	for _, name := range state.Queues {
+		recv := a.queue.Receiver(name)
+		a.working.Go(func() {
+			if a.untilReady(ctx) {
+				queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.log, a.handle)
+			}
+		})
+	}
+}
+
+func (a *App) untilReady(ctx context.Context) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for a.Ready() != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// handle works on a message, and while it cannot be worked on goes on trying for a while.
+func (a *App) handle(ctx context.Context, msg state.Message) error {
+	begin := time.Now()
+	pause := 50 * time.Millisecond
+	for {
+		err := a.machine.Handle(ctx, msg)
+		if state.CodeOf(err) != state.CodeUnavailable || time.Since(begin) > hold || a.stopping.Load() {
+			return err
+		}
+		t := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		}
+		pause = min(2*pause, 2*time.Second)
+	}
+}
