@@ -12,11 +12,8 @@ import (
 	"coremachine/internal/enginetest"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
 	"coremachine/internal/state"
 )
-
-func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func TestHelloWorldRepliesQuoteTheirOwnGreeting(t *testing.T) {
 	t.Parallel()

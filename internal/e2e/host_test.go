@@ -1,0 +1,155 @@
+package e2e_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/app"
+	"coremachine/internal/config"
+	"coremachine/internal/coremachine"
+	"coremachine/internal/devhost"
+	"coremachine/internal/pgtest"
+	"coremachine/internal/queue"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry"
+)
+
+// handlerEnv makes the test binary the handler that devhost spawns, with the gate jobs in its maps.
+const handlerEnv = "E2E_HANDLER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(handlerEnv) != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		cfg, err := config.Load(config.FromEnvironment())
+		log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
+		code := app.Main(ctx, cfg, err, app.Options{Jobs: gateJobs, Handlers: gateHandlers, Log: log})
+		stop()
+		os.Exit(code)
+	}
+	pgtest.Main(m)
+}
+
+// hosted is the whole of it: a database schema, the local host, and the handler process that it spawns.
+type hosted struct {
+	url     string
+	pool    *pgxpool.Pool
+	host    *devhost.Host
+	machine *coremachine.Machine // submits; it holds no lease and claims nothing
+}
+
+// startHosted runs the test binary under devhost.
+func startHosted(t *testing.T, env ...string) *hosted {
+	t.Helper()
+	h := &hosted{url: pgtest.URL(t)}
+	r, err := repo.Open(context.Background(), repo.Config{URL: h.url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pool = r.Pool()
+	q := pgqueue.New(h.pool, pgqueue.Options{})
+	receivers := map[string]queue.Receiver{}
+	for _, name := range state.Queues {
+		receivers[name.String()] = q.Receiver(name)
+	}
+	h.machine = coremachine.New(coremachine.Config{
+		Jobs: gateJobs, Handlers: gateHandlers, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler),
+	})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.host, err = devhost.New(devhost.Options{
+		Root: appFolder(t), Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Platform: true,
+		Env:     append([]string{handlerEnv + "=1", "DATABASE_URL=" + h.url, "LOG_LEVEL=warn"}, env...),
+		Console: func(stream string, _ slog.Level, line string) { t.Log(stream, line) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.host.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.host.Stop(); err != nil {
+			t.Error(err)
+		}
+		q.Close()
+		r.Close()
+	})
+	return h
+}
+
+// appFolder is the Functions app as make build lays it out.
+func appFolder(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	copyFile(t, "../../host.json", filepath.Join(root, "host.json"))
+	sources, err := filepath.Glob("../../function.json/*.json")
+	if err != nil || len(sources) != 9 {
+		t.Fatalf("found %d functions, %v", len(sources), err)
+	}
+	for _, src := range sources {
+		folder := filepath.Join(root, strings.TrimSuffix(filepath.Base(src), ".json"))
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		copyFile(t, src, filepath.Join(folder, "function.json"))
+	}
+	return root
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *hosted) submit(t *testing.T, jobType, params string) state.JobID {
+	t.Helper()
+	res, err := h.machine.Submit(t.Context(), coremachine.SubmitRequest{Type: jobType, Body: []byte(params)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.JobID
+}
+
+func (h *hosted) status(t *testing.T, id state.JobID) state.JobStatus {
+	t.Helper()
+	var status state.JobStatus
+	if err := h.pool.QueryRow(t.Context(), `select status from jobs where job_id = $1`, id[:]).Scan(&status); err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+// waitFor looks until ok, and no longer than limit.
+func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-end.C:
+			t.Fatalf("gave up after %s waiting until %s", limit, what)
+		}
+	}
+}
