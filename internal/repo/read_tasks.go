@@ -9,9 +9,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// What a page of tasks may look at: so many rows in a statement, and so many in all before it is handed out short.
+// What a page of tasks may look at: so many rows of a range, or so many keys that are looked up one by one, in a statement; and so
+// many in all before it is handed out short.
 const (
-	taskScan   = 5000
+	rangeScan  = 5000
+	keyScan    = 1000
 	taskBudget = 20_000
 )
 
@@ -41,8 +43,8 @@ func (r *Repo) ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter
 				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
 				return page, nil
 			}
-			budget -= taskScan
 			room := f.Limit - len(page.Items) // 0: it is only seen whether there is more
+			budget -= scanOf(s, f.Status, after)
 			found, edge, err := r.scanTasks(ctx, id, s, f.Status, after, room+1)
 			if err != nil {
 				return page, failure(op, err)
@@ -115,23 +117,31 @@ func (r *Repo) listedStages(ctx context.Context, op string, id state.JobID, f st
 	return listed, nil
 }
 
+// scanOf is how much the next statement looks at. Queued tasks that were never dispatched have no message and are a range.
+func scanOf(s taskStage, status state.TaskStatus, after int) int {
+	if status == state.TaskFailed || status == state.TaskRunning || status == state.TaskQueued && after < s.Dispatched-1 {
+		return keyScan
+	}
+	return rangeScan
+}
+
 // scanTasks reads at most most matching tasks after an index, and how far it looked.
 func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, status state.TaskStatus, after, most int) (
 	found []state.TaskSummary, edge int, err error,
 ) {
 	args := pgx.StrictNamedArgs{"job_id": id[:], "stage": s.Stage, "gen": s.Gen, "after": after, "most": most}
-	name, end := "read_tasks_range", s.Planned-1
+	name, end, scan := "read_tasks_range", s.Planned-1, scanOf(s, status, after)
 	switch {
-	case status == state.TaskFailed:
-		name, args["scan"] = "read_tasks_failed", taskScan
-	case status == state.TaskRunning:
-		name, args["scan"], args["held"] = "read_tasks_open", taskScan, true
-	case status == state.TaskQueued && after < s.Dispatched-1: // beyond it there are no messages, and nothing but queued tasks
-		name, args["scan"], args["held"] = "read_tasks_open", taskScan, false
-		end = s.Dispatched - 1
-	default:
-		end = min(end, after+taskScan)
+	case scan == rangeScan:
+		end = min(end, after+scan)
 		args["until"], args["status"] = end, string(status)
+	case status == state.TaskFailed:
+		name, args["scan"] = "read_tasks_failed", scan
+	case status == state.TaskRunning:
+		name, args["scan"], args["held"] = "read_tasks_open", scan, true
+	default:
+		name, args["scan"], args["held"] = "read_tasks_open", scan, false
+		end = s.Dispatched - 1
 	}
 	rows, err := r.pool.Query(ctx, statement(name), args)
 	if err != nil {

@@ -13,7 +13,9 @@ select s.stage, s.name, s.task_type, s.kind, s.gen,
                  order by p.job_id, p.stage, p.gen, p.index, p.attempt, p.part desc limit 1), 0)::int as parts
 from stages s
 join jobs j on j.job_id = s.job_id and j.purge_started_at is null
-join tasks t on t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index = @index
+cross join lateral ( -- a limit keeps the planner from joining on less than the whole key
+  select * from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index = @index limit 1
+) t
 left join lateral (
   select m.worker_id, m.attempt, m.claimed_at, m.due_at, m.dead_reason
   from messages m

@@ -9,14 +9,17 @@ with a as materialized (
     limit @scan
   ) x
 ),
-k as materialized (select distinct a.index from a where a.final)
+k as materialized (select distinct a.index from a where a.final order by a.index)
 select f.index, coalesce(f.status, '') as status, coalesce(f.attempt, 0) as attempt, coalesce(f.failures, 0) as failures,
        coalesce(f.losses, 0) as losses, f.started_at, f.finished_at, coalesce(f.error, '') as error, e.edge
 from (select (select a.index from a where a.n = @scan) as edge) e
 left join lateral (
   select t.index, t.status::text as status, t.attempt::int as attempt, t.failures::int as failures, t.losses::int as losses,
          t.started_at, t.finished_at, t.error
-  from k join tasks t on t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = k.index
+  from k
+  cross join lateral ( -- a limit keeps the planner from joining on less than the whole key
+    select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = k.index limit 1
+  ) t
   where t.status = 'failed'
   order by t.index
   limit @most

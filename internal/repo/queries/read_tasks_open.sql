@@ -23,7 +23,10 @@ left join lateral (
   select t.index, case when @held then 'running' else 'queued' end as status,
          case when @held then k.attempt else t.attempt end::int as attempt, t.failures::int as failures, t.losses::int as losses,
          case when @held then k.claimed_at else t.started_at end as started_at, t.finished_at, t.error
-  from k join tasks t on t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = k.index
+  from k
+  cross join lateral ( -- a limit keeps the planner from joining on less than the whole key
+    select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = k.index limit 1
+  ) t
   where t.status = 'queued' and (k.count = 1 or t.failures = 0)
   order by t.index
   limit @most
