@@ -55,6 +55,9 @@ func (m *Machine) watch(ctx context.Context, s *session) {
 		begin := time.Now()
 		limit, cancel := context.WithTimeout(ctx, m.cfg.Renew)
 		alive, err := m.store.RenewLease(limit, s.worker, m.cfg.Lease)
+		if err == nil && alive {
+			m.reportProgress(limit, s)
+		}
 		cancel()
 		switch {
 		case err == nil && alive:

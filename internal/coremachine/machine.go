@@ -187,6 +187,8 @@ type holding struct {
 	err     error
 	claimed atomic.Bool
 	at      time.Time // when the claim was answered, by the process's clock
+
+	progress progress
 }
 
 func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {

@@ -146,6 +146,7 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 			first = true
 			cause := context.Cause(ctx)
 			b.m.slots.Release(weight)
+			b.h.progress.over(t.Index)
 			b.end(t, started, result, err, cause)
 		})
 		return first
@@ -182,9 +183,10 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 	task := handlers.NewTask(handlers.TaskSpec{
 		JobID: h.JobID, JobType: h.JobType, Stage: h.StageName, StageNumber: h.Stage, Gen: h.Gen, Index: t.Index,
 		Attempt: h.Attempt, Failures: t.Failures, Total: h.Total, Params: b.params.Canonical, Deps: b.m.cfg.Deps,
-		Key:     state.IdempotencyKey(h.JobID, h.Stage, h.Gen, t.Index),
-		Log:     b.m.log.With(b.logArgs(t)...),
-		Lineage: b.lineage.of(t.Index),
+		Key:      state.IdempotencyKey(h.JobID, h.Stage, h.Gen, t.Index),
+		Log:      b.m.log.With(b.logArgs(t)...),
+		Lineage:  b.lineage.of(t.Index),
+		Progress: func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },
 		Emit: func(ctx context.Context, part []byte) error {
 			landed, err := b.m.store.EmitPart(ctx, b.s.worker, h.Held, t.Index, emitted, part)
 			if err == nil && !landed {

@@ -24,6 +24,20 @@ func (r *Repo) RenewLease(ctx context.Context, worker uuid.UUID, lease time.Dura
 	return n > 0, err
 }
 
+// Progress stores what running handlers report, by message: JSON that maps an index to a fraction and a note.
+func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error {
+	n := len(reports)
+	jobs, ids, attempts, texts := make([][]byte, n), make([]int64, n), make([]int16, n), make([]string, n)
+	for i := range reports {
+		p := &reports[i]
+		jobs[i], ids[i], attempts[i], texts[i] = p.JobID[:], p.MessageID, int16(p.Attempt), string(p.JSON)
+	}
+	_, err := r.one(ctx, "repo.Progress", "progress", pgx.StrictNamedArgs{
+		"worker": worker, "job_ids": jobs, "message_ids": ids, "attempts": attempts, "progress": texts,
+	})
+	return err
+}
+
 // StoppingJobs lists the jobs that a worker holds work of and that are being stopped.
 func (r *Repo) StoppingJobs(ctx context.Context, worker uuid.UUID) ([]state.JobID, error) {
 	rows, err := r.pool.Query(ctx, statement("stopping_jobs"), pgx.StrictNamedArgs{"worker": worker})

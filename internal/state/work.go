@@ -157,3 +157,17 @@ type SweepFound struct {
 	Expired  int `json:"expired"`  // ended jobs past retention, marked for deletion
 	Purged   int `json:"purged"`   // rows deleted
 }
+
+// ProgressReport is what the running handlers of one message report: JSON that maps a task's index to its TaskProgress.
+type ProgressReport struct {
+	JobID     JobID
+	MessageID int64
+	Attempt   int
+	JSON      []byte
+}
+
+// TaskProgress is how far a running attempt says it is.
+type TaskProgress struct {
+	Fraction float64 `json:"fraction"` // 0 to 1
+	Note     string  `json:"note,omitempty"`
+}

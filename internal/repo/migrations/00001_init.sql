@@ -171,6 +171,7 @@ create table messages (
   parked_since timestamptz,
   dead_reason  text,
   traceparent  text,
+  progress     json,                                                   -- what running handlers report, by index; rides on the heartbeat
   primary key (job_id, message_id),
   check (dead_reason is null or worker_id is null),
   check ((worker_id is null) = (claimed_at is null)),
