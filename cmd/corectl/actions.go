@@ -21,10 +21,10 @@ type actFlags struct {
 }
 
 // start finds the job.
-func (f actFlags) start(ctx context.Context, a *app) (client.Job, error) {
+func (f actFlags) start(ctx context.Context, a *app) (state.JobView, error) {
 	id, err := a.jobID(ctx, f.ID)
 	if err != nil {
-		return client.Job{}, err
+		return state.JobView{}, err
 	}
 	job, _, err := a.job(ctx, id)
 	return job, err
@@ -45,7 +45,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	if job.Status.Ended() {
 		return exitf(exitOther, "%s has ended already: %s.", title, job.Status)
 	}
-	waiting := job.Tasks.Total - job.Tasks.Ended() - job.Tasks.Running
+	waiting := job.Tasks.Total - show.Ended(job.Tasks) - job.Tasks.Running
 	numbers := fmt.Sprintf("%s not started, %s running.", have(waiting), are(job.Tasks.Running))
 	if c.DryRun {
 		a.hint("Would cancel %s. %s", title, numbers)
@@ -54,12 +54,12 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	if err := a.confirm(ctx, c.Yes, false, fmt.Sprintf("Cancel %s? %s", title, numbers)); err != nil {
 		return err
 	}
-	answer, err := a.api.Post(ctx, "/jobs/cancel/"+job.JobID, nil, nil)
+	answer, err := a.api.Post(ctx, "/jobs/cancel/"+job.JobID.String(), nil, nil)
 	if err != nil {
 		return a.orMissing(err, job.JobID)
 	}
 	if a.format != "table" {
-		return a.one(answer.Body, job.JobID, nil)
+		return a.one(answer.Body, job.JobID.String(), nil)
 	}
 	fmt.Fprint(a.err, a.style.Own("cancelling… "))
 	end, err := a.untilEnd(ctx, job.JobID, cancelPatience)
@@ -104,10 +104,10 @@ func results(n int) string {
 }
 
 // untilEnd reads until the job has ended or the time is up.
-func (a *app) untilEnd(ctx context.Context, id string, most time.Duration) (client.Job, error) {
+func (a *app) untilEnd(ctx context.Context, id state.JobID, most time.Duration) (state.JobView, error) {
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	var last client.Job
+	var last state.JobView
 	for {
 		job, _, err := a.jobChange(limited, id, last.Version)
 		if err == nil {
@@ -155,12 +155,12 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	if err := a.confirm(ctx, c.Yes, true, fmt.Sprintf("Run %s again%s?", again, where)); err != nil {
 		return err
 	}
-	answer, err := a.api.Post(ctx, "/jobs/retry/"+job.JobID, nil, nil)
+	answer, err := a.api.Post(ctx, "/jobs/retry/"+job.JobID.String(), nil, nil)
 	if err != nil {
 		return a.orMissing(err, job.JobID)
 	}
 	remember(a.stateDir, recentJob{JobID: job.JobID, JobType: job.JobType, API: a.api.Base()})
-	return a.one(answer.Body, job.JobID, func() error {
+	return a.one(answer.Body, job.JobID.String(), func() error {
 		run, err := decode[client.Submission](answer)
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-func failedStages(job client.Job) string {
+func failedStages(job state.JobView) string {
 	var names []string
 	for _, stage := range job.Stages {
 		if stage.Tasks.Failed > 0 {
@@ -204,12 +204,12 @@ func (c *deleteCmd) Run(ctx context.Context, a *app) error {
 	if err := a.confirm(ctx, c.Yes, false, fmt.Sprintf("Delete %s with its %s and their results?", title, what)); err != nil {
 		return err
 	}
-	answer, err := a.api.Delete(ctx, "/jobs/"+job.JobID, nil)
+	answer, err := a.api.Delete(ctx, "/jobs/"+job.JobID.String(), nil)
 	if err != nil {
 		return a.orMissing(err, job.JobID)
 	}
 	if a.format != "table" && (a.format == "name" || answer.Status != http.StatusNoContent) {
-		return a.one(answer.Body, job.JobID, nil)
+		return a.one(answer.Body, job.JobID.String(), nil)
 	}
 	a.hint("deleted %s.", title)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
 )
 
 // decode reads an answer's body. A body of another shape means that the API is of another age.
@@ -33,29 +34,29 @@ func list[T any](ctx context.Context, a *app, path string, query url.Values) (cl
 }
 
 // job reads a job's status.
-func (a *app) job(ctx context.Context, id string) (client.Job, client.Answer, error) {
-	answer, err := a.api.Get(ctx, "/jobs/status/"+id, nil)
+func (a *app) job(ctx context.Context, id state.JobID) (state.JobView, client.Answer, error) {
+	answer, err := a.api.Get(ctx, "/jobs/status/"+id.String(), nil)
 	if err != nil {
-		return client.Job{}, answer, a.orMissing(err, id)
+		return state.JobView{}, answer, a.orMissing(err, id)
 	}
-	job, err := decode[client.Job](answer)
+	job, err := decode[state.JobView](answer)
 	return job, answer, err
 }
 
 // jobChange reads a job's status once it differs from version, or after 20 s as it is.
-func (a *app) jobChange(ctx context.Context, id, version string) (client.Job, client.Answer, error) {
+func (a *app) jobChange(ctx context.Context, id state.JobID, version string) (state.JobView, client.Answer, error) {
 	if version == "" {
 		return a.job(ctx, id)
 	}
-	answer, err := a.api.Get(ctx, "/jobs/status/"+id, url.Values{"wait": {"20s"}, "since": {version}})
+	answer, err := a.api.Get(ctx, "/jobs/status/"+id.String(), url.Values{"wait": {"20s"}, "since": {version}})
 	if err != nil {
-		return client.Job{}, answer, a.orMissing(err, id)
+		return state.JobView{}, answer, a.orMissing(err, id)
 	}
-	job, err := decode[client.Job](answer)
+	job, err := decode[state.JobView](answer)
 	return job, answer, err
 }
 
-func (a *app) orMissing(err error, id string) error {
+func (a *app) orMissing(err error, id state.JobID) error {
 	var refused *client.Error
 	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
 		return a.missing(id)

@@ -21,16 +21,16 @@ func full(t *testing.T) *api {
 	index := 1
 	return newAPI(t).fresh().
 		on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
-		on("GET /jobs", answer(200, page("next1", run3(state.JobCompletedWithErrors)))).
-		on("GET /jobs/"+idA+"/tasks", answer(200, page("next2", client.Task{
-			JobID: idA, Stage: "reply", Index: 1, Status: state.TaskFailed, Attempt: 5, MaxAttempts: 5, StartedAt: ago(2e9), FinishedAt: ago(1e9), Error: "no voice",
+		on("GET /jobs", answer(200, page("next1", run3(state.JobCompletedWithErrors).JobSummary))).
+		on("GET /jobs/"+idA+"/tasks", answer(200, page("next2", state.TaskSummary{
+			JobID: mustID(idA), Stage: "reply", Index: 1, Status: state.TaskFailed, Attempt: 5, StartedAt: ago(2e9), FinishedAt: ago(1e9), Error: "no voice",
 		}))).
-		on("GET /jobs/"+idA+"/events", answer(200, page("", client.Event{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
-		on("POST /jobs/retry/"+idA, answer(202, client.Submission{JobID: idA, Attempt: 2})).
+		on("GET /jobs/"+idA+"/events", answer(200, page("", state.EventView{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
+		on("POST /jobs/retry/"+idA, answer(202, client.Submission{JobID: mustID(idA), Attempt: 2})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
-		on("POST /sweeps", answer(200, client.Sweep{StartedAt: testNow, EndedAt: &testNow, Found: map[string]int{"lost_tasks_requeued": 2}})).
-		on("GET /queues", answer(200, page("", client.Queue{Queue: "tasks", Dead: 12}))).
-		on("GET /queues/tasks/dead", answer(200, page("", client.DeadLetter{MessageID: 4, JobID: idA, Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded", Since: testNow}))).
+		on("POST /sweeps", answer(200, state.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost_tasks_requeued": 2}`)})).
+		on("GET /queues", answer(200, page("", state.QueueView{Queue: "tasks", Dead: 12}))).
+		on("GET /queues/tasks/dead", answer(200, page("", state.DeadView{MessageID: 4, JobID: mustID(idA), Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded", Since: testNow}))).
 		on("POST /queues/tasks/redrive", answer(200, client.Redrive{Redriven: 7, Dropped: 5}))
 }
 
@@ -96,7 +96,7 @@ func TestSubmitLeavesTheIDAloneOnStandardOutput(t *testing.T) {
 func TestSubmitOfWhatIsThere(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
-		on("POST /jobs/submit/hello_world", answer(200, client.Submission{JobID: idA, Status: state.JobCompletedWithErrors, Attempt: 1}))
+		on("POST /jobs/submit/hello_world", answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
 	got := fake.run(outside{}, "submit", "hello_world")
 	want := "hello_world 3f9a1c2e already exists: completed_with_errors now. Use --rerun to run it again, `corectl retry 3f9a` for the 1.\n"
 	if got.err != want || got.out != idA+"\n" || got.code != 0 {
@@ -129,8 +129,8 @@ func TestIDsCanBeShort(t *testing.T) {
 	t.Parallel()
 	state1 := t.TempDir()
 	a, b := run3(state.JobRunning), run3(state.JobRunning)
-	b.JobID = idB
-	fake := newAPI(t).fresh().on("GET /jobs/status/"+idA, answer(200, a)).on("GET /jobs", answer(200, page("", a)), answer(200, page("", a, b)), answer(200, page[client.Job]("")))
+	b.JobID = mustID(idB)
+	fake := newAPI(t).fresh().on("GET /jobs/status/"+idA, answer(200, a)).on("GET /jobs", answer(200, page("", a.JobSummary)), answer(200, page("", a.JobSummary, b.JobSummary)), answer(200, page[state.JobSummary]("")))
 	for _, c := range []struct {
 		id   string
 		code int
@@ -163,7 +163,7 @@ func TestTheKeyTravelsInItsHeaderOnly(t *testing.T) {
 	var keys []string
 	fake.on("GET /jobs", func(w http.ResponseWriter, r *http.Request) {
 		keys = append(keys, r.Header.Get("X-Functions-Key"))
-		answer(200, page[client.Job](""))(w, r)
+		answer(200, page[state.JobSummary](""))(w, r)
 	})
 	env := outside{env: map[string]string{"CORECTL_KEY": "from-env"}}
 	out := []result{fake.run(env, "jobs"), fake.run(env, "jobs", "--key-file", file), fake.run(outside{}, "jobs")}
@@ -220,14 +220,14 @@ func TestListsTellWhatTheyLeaveOut(t *testing.T) {
 	t.Parallel()
 	job := run3(state.JobFailed)
 	job.Stages[1].Tasks.Failed = 43
-	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, job)).on("GET /jobs/"+idA+"/tasks", answer(200, page("eyJpIjo0MTgyfQ", client.Task{Stage: "reply"}, client.Task{Stage: "reply", Index: 1})))
+	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, job)).on("GET /jobs/"+idA+"/tasks", answer(200, page("eyJpIjo0MTgyfQ", state.TaskSummary{Stage: "reply"}, state.TaskSummary{Stage: "reply", Index: 1})))
 	got := fake.run(outside{}, "tasks", idA, "--failed", "--limit", "2")
 	if want := "41 more: --limit 0 for all, or --cursor eyJpIjo0MTgyfQ\n"; got.err != want {
 		t.Errorf("got %q, want %q", got.err, want)
 	}
-	all := newAPI(t).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", client.Task{Stage: "reply"})), answer(200, page("", client.Task{Stage: "reply", Index: 1})))
+	all := newAPI(t).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", state.TaskSummary{Stage: "reply"})), answer(200, page("", state.TaskSummary{Stage: "reply", Index: 1})))
 	got = all.run(outside{}, "tasks", idA, "--limit", "0", "-o", "json")
-	var whole client.Page[client.Task]
+	var whole client.Page[state.TaskSummary]
 	if err := json.Unmarshal([]byte(got.out), &whole); err != nil || len(whole.Items) != 2 || whole.NextCursor != "" {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -123,7 +123,7 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 	case "status", "tasks", "events", "cancel", "retry", "delete", "open":
 		ids := []string{"@last"}
 		for _, job := range recent {
-			ids = append(ids, job.JobID)
+			ids = append(ids, job.JobID.String())
 		}
 		return ids
 	case "list", "redrive":

@@ -49,10 +49,10 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	all := printer[client.DeadLetter]{
+	all := printer[state.DeadView]{
 		app:  a,
-		name: func(d client.DeadLetter) string { return strconv.FormatInt(d.MessageID, 10) },
-		table: func(dead []client.DeadLetter) []string {
+		name: func(d state.DeadView) string { return strconv.FormatInt(d.MessageID, 10) },
+		table: func(dead []state.DeadView) []string {
 			if a.outTTY {
 				return a.outStyle().Dead(dead, a.now())
 			}
@@ -77,12 +77,12 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	all := printer[client.Queue]{
+	all := printer[state.QueueView]{
 		app:  a,
-		name: func(q client.Queue) string { return q.Queue },
-		table: func(queues []client.Queue) []string {
+		name: func(q state.QueueView) string { return q.Queue },
+		table: func(queues []state.QueueView) []string {
 			if a.outTTY {
-				return a.outStyle().Queues(queues, a.now())
+				return a.outStyle().Queues(queues)
 			}
 			return show.QueuesTabbed(queues)
 		},

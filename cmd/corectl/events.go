@@ -7,6 +7,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
 )
 
 type eventsCmd struct {
@@ -26,9 +27,9 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	path := "/jobs/" + id + "/events"
+	path := "/jobs/" + id.String() + "/events"
 	if !c.Follow {
-		all := printer[client.Event]{app: a, name: eventName, table: a.eventLines}
+		all := printer[state.EventView]{app: a, name: eventName, table: a.eventLines}
 		next, err := all.print(ctx, path, query, c.Limit)
 		if err == nil && next != "" {
 			a.hint("more: --cursor %s", next)
@@ -43,15 +44,15 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 
 // followEvents prints what is there, then waits for the job to change and reads on after the last event. The reading after
 // the job's end is the last: its events were written in the transaction that ended it.
-func (a *app) followEvents(ctx context.Context, id, path string, query url.Values) error {
-	stream := printer[client.Event]{app: a, name: eventName}
+func (a *app) followEvents(ctx context.Context, id state.JobID, path string, query url.Values) error {
+	stream := printer[state.EventView]{app: a, name: eventName}
 	version := ""
 	for {
 		job, _, err := a.jobChange(ctx, id, version)
 		if err != nil {
 			return err
 		}
-		if _, err := everything(ctx, a, path, query, 0, func(page client.Page[client.Event], answer client.Answer) error {
+		if _, err := everything(ctx, a, path, query, 0, func(page client.Page[state.EventView], answer client.Answer) error {
 			if page.NextCursor == "" && len(page.Items) > 0 {
 				query.Set("after", eventName(page.Items[len(page.Items)-1]))
 			}
@@ -73,8 +74,8 @@ func (a *app) followEvents(ctx context.Context, id, path string, query url.Value
 	}
 }
 
-func (a *app) eventLines(events []client.Event) []string {
-	return each(events, func(e client.Event) string {
+func (a *app) eventLines(events []state.EventView) []string {
+	return each(events, func(e state.EventView) string {
 		if a.outTTY {
 			return a.outStyle().Event(e)
 		}
@@ -82,4 +83,4 @@ func (a *app) eventLines(events []client.Event) []string {
 	})
 }
 
-func eventName(e client.Event) string { return strconv.FormatInt(e.EventID, 10) }
+func eventName(e state.EventView) string { return strconv.FormatInt(e.EventID, 10) }

@@ -26,6 +26,14 @@ const (
 
 var testNow = time.Date(2026, 11, 23, 14, 2, 30, 0, time.UTC)
 
+func mustID(text string) state.JobID {
+	id, err := state.ParseJobID(text)
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
 func ago(d time.Duration) *time.Time {
 	t := testNow.Add(-d)
 	return &t
@@ -178,19 +186,21 @@ func (r *recorder) String() string {
 }
 
 // run3 is a job of hello_world, n = 3, in some status.
-func run3(status state.JobStatus) client.Job {
-	job := client.Job{
-		JobID: idA, JobType: "hello_world", Status: status, Attempt: 1, Version: string(status), Parameters: []byte(`{"n":3}`),
-		CreatedAt: *ago(5 * time.Second), StartedAt: ago(4 * time.Second), Result: []byte(`null`),
-		Tasks: client.Counts{Total: 6, Completed: 3, Running: 1, Queued: 2},
-		Stages: []client.Stage{
+func run3(status state.JobStatus) state.JobView {
+	job := state.JobView{
+		JobSummary: state.JobSummary{
+			JobID: mustID(idA), JobType: "hello_world", Status: status, Attempt: 1, Version: string(status), Parameters: []byte(`{"n":3}`),
+			CreatedAt: *ago(5 * time.Second), StartedAt: ago(4 * time.Second),
+			Tasks: state.TaskCounts{Total: 6, Completed: 3, Running: 1, Queued: 2},
+		},
+		Stages: []state.StageView{
 			{
 				Name: "greeting", Kind: state.Dynamic, Status: state.StageCompleted, Planned: true,
-				Tasks: client.Counts{Total: 3, Completed: 3}, StartedAt: ago(4 * time.Second), FinishedAt: ago(3 * time.Second),
+				Tasks: state.TaskCounts{Total: 3, Completed: 3}, StartedAt: ago(4 * time.Second), FinishedAt: ago(3 * time.Second),
 			},
 			{
 				Stage: 1, Name: "reply", Kind: state.MatchPrevious, Status: state.StageRunning, Planned: true,
-				Tasks: client.Counts{Total: 3, Running: 1, Queued: 2}, StartedAt: ago(3 * time.Second),
+				Tasks: state.TaskCounts{Total: 3, Running: 1, Queued: 2}, StartedAt: ago(3 * time.Second),
 			},
 		},
 	}
@@ -200,16 +210,16 @@ func run3(status state.JobStatus) client.Job {
 	job.FinishedAt = ago(0)
 	job.Stages[1].FinishedAt = ago(0)
 	job.Stages[1].Status = state.StageCompleted
-	job.Stages[1].Tasks = client.Counts{Total: 3, Completed: 3}
-	job.Tasks = client.Counts{Total: 6, Completed: 6}
+	job.Stages[1].Tasks = state.TaskCounts{Total: 3, Completed: 3}
+	job.Tasks = state.TaskCounts{Total: 6, Completed: 6}
 	switch status {
 	case state.JobCompletedWithErrors:
 		job.Tasks.Completed, job.Tasks.Failed = 5, 1
-		job.Stages[1].Tasks = client.Counts{Total: 3, Completed: 2, Failed: 1}
+		job.Stages[1].Tasks = state.TaskCounts{Total: 3, Completed: 2, Failed: 1}
 	case state.JobFailed:
 		job.Tasks.Completed, job.Tasks.Failed = 5, 1
 		job.Stages[1].Status = state.StageFailed
-		job.Stages[1].Tasks = client.Counts{Total: 3, Completed: 2, Failed: 1}
+		job.Stages[1].Tasks = state.TaskCounts{Total: 3, Completed: 2, Failed: 1}
 		job.Error = &state.Failure{Code: state.CodeTasksFailed, Message: "1 task failed", Stage: "reply"}
 	case state.JobCancelled:
 		job.Tasks.Completed, job.Tasks.Cancelled = 4, 2
@@ -222,13 +232,13 @@ var helloWorld = client.JobType{
 	JobType: "hello_world", Description: "Two stages of greetings and replies",
 	Schema: []byte(`{"type":"object","properties":{"n":{"type":"integer","default":3,"minimum":1,"maximum":1000},` +
 		`"message":{"type":"string","default":"Hello World","maxLength":1000}}}`),
-	Stages: []client.Stage{{Name: "greeting", Kind: state.Dynamic}, {Name: "reply", Kind: state.MatchPrevious}},
+	Stages: []client.TypeStage{{Name: "greeting", Kind: state.Dynamic}, {Name: "reply", Kind: state.MatchPrevious}},
 }
 
 // fresh answers a submit that started a run.
 func (a *api) fresh() *api {
 	return a.on("GET /jobs/types", answer(200, page("", helloWorld))).
 		on("POST /jobs/submit/hello_world", answer(202, client.Submission{
-			JobID: idA, JobType: "hello_world", Status: state.JobQueued, Attempt: 1, Created: true, Parameters: []byte(`{"n":3}`),
+			JobID: mustID(idA), JobType: "hello_world", Status: state.JobQueued, Attempt: 1, Created: true, Parameters: []byte(`{"n":3}`),
 		}))
 }

@@ -8,49 +8,48 @@ import (
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
 )
 
-const (
-	fullID  = 64 // hex digits of an id
-	leastID = 4  // and of a prefix that commands take
-)
+// fullID is the length of an id, in hex digits.
+const fullID = 2 * len(state.JobID{})
 
 // jobID finds the id that the user means: 64 digits, the first few of them, or @last.
-func (a *app) jobID(ctx context.Context, given string) (string, error) {
+func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 	if given == "@last" {
 		for _, job := range recentJobs(a.stateDir) {
 			if job.API == a.api.Base() {
 				return job.JobID, nil
 			}
 		}
-		return "", exitf(exitNotFound, "@last: no job was submitted from here to %s yet. See `corectl jobs`.", a.api.Base())
+		return state.JobID{}, exitf(exitNotFound, "@last: no job was submitted from here to %s yet. See `corectl jobs`.", a.api.Base())
 	}
 	prefix := strings.ToLower(given)
-	if len(prefix) < leastID || len(prefix) > fullID || strings.Trim(prefix, "0123456789abcdef") != "" {
-		return "", usagef("%q is no job id: give its 64 hex digits, the first %d or more of them, or @last.", given, leastID)
+	if len(prefix) < state.MinIDPrefix || len(prefix) > fullID || strings.Trim(prefix, "0123456789abcdef") != "" {
+		return state.JobID{}, usagef("%q is no job id: give its 64 hex digits, the first %d or more of them, or @last.", given, state.MinIDPrefix)
 	}
 	if len(prefix) == fullID {
-		return prefix, nil
+		return state.ParseJobID(prefix)
 	}
-	page, _, err := list[client.Job](ctx, a, "/jobs", url.Values{"id": {prefix}, "limit": {"5"}})
+	page, _, err := list[state.JobSummary](ctx, a, "/jobs", url.Values{"id": {prefix}, "limit": {"5"}})
 	if err != nil {
-		return "", err
+		return state.JobID{}, err
 	}
 	switch len(page.Items) {
 	case 0:
-		return "", exitf(exitNotFound, "No job at %s has an id that begins with %s. See `corectl jobs`.", a.api.Base(), prefix)
+		return state.JobID{}, exitf(exitNotFound, "No job at %s has an id that begins with %s. See `corectl jobs`.", a.api.Base(), prefix)
 	case 1:
 		return page.Items[0].JobID, nil
 	}
 	var b strings.Builder
 	for _, job := range page.Items {
-		b.WriteString("\n  " + job.JobID + "  " + job.JobType)
+		b.WriteString("\n  " + job.JobID.String() + "  " + job.JobType)
 	}
-	return "", usagef("%s is the beginning of more than one id:%s", given, b.String())
+	return state.JobID{}, usagef("%s is the beginning of more than one id:%s", given, b.String())
 }
 
 // missing is the error for a job that is not there.
-func (a *app) missing(id string) error {
+func (a *app) missing(id state.JobID) error {
 	return exitf(exitNotFound, "No job %s at %s. See `corectl jobs`.", show.Short(id), a.api.Base())
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
 )
@@ -44,10 +43,10 @@ func (c *jobsCmd) Run(ctx context.Context, a *app) error {
 	if err := c.filter(query, a.now()); err != nil {
 		return err
 	}
-	all := printer[client.Job]{
+	all := printer[state.JobSummary]{
 		app:  a,
-		name: func(job client.Job) string { return job.JobID },
-		table: func(jobs []client.Job) []string {
+		name: func(job state.JobSummary) string { return job.JobID.String() },
+		table: func(jobs []state.JobSummary) []string {
 			if a.outTTY {
 				return a.outStyle().Jobs(jobs, a.now())
 			}

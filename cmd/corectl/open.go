@@ -20,7 +20,7 @@ func (c *openCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		address += "/jobs/" + id
+		address += "/jobs/" + id.String()
 	}
 	var err error
 	if a.format == "json" || a.format == "jsonl" {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"coremachine/internal/state"
 )
 
 // mostRecent bounds the file of recent jobs.
@@ -12,9 +14,9 @@ const mostRecent = 50
 
 // recentJob is one job that this user submitted or named.
 type recentJob struct {
-	JobID   string `json:"job_id"`
-	JobType string `json:"job_type"`
-	API     string `json:"api"`
+	JobID   state.JobID `json:"job_id"`
+	JobType string      `json:"job_type"`
+	API     string      `json:"api"`
 }
 
 // recentJobs reads the file, newest first. What cannot be read counts as empty: the file only saves typing.

@@ -17,6 +17,8 @@ import (
 type grammar struct {
 	globals
 
+	Demo       demoCmd       `cmd:"" group:"start" help:"Start everything, run one job, print its result."`
+	Dev        devCmd        `cmd:"" group:"start" help:"Start everything on this machine and stay."`
 	New        newCmd        `cmd:"" group:"start" help:"Write the files of a new job."`
 	Submit     submitCmd     `cmd:"" group:"jobs" help:"Start a job, or find the one that has these parameters."`
 	Status     statusCmd     `cmd:"" group:"jobs" help:"Show one job, or watch it."`
@@ -28,6 +30,7 @@ type grammar struct {
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
+	Worker     workerCmd     `cmd:"" group:"operate" help:"Run the engine as a plain process."`
 	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Find stalled work and drive it on."`
 	Dlq        dlqCmd        `cmd:"" group:"operate" help:"Look at dead letters, and send them again."`
 	Migrate    migrateCmd    `cmd:"" group:"operate" help:"Bring the database schema up to date."`

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
 )
 
 // screen is where a watch shows what it reads.
@@ -33,13 +33,13 @@ type meter struct {
 	at     time.Time
 }
 
-func (m *meter) read(job client.Job, now time.Time) {
+func (m *meter) read(job state.JobView, now time.Time) {
 	seconds := now.Sub(m.at).Seconds()
 	if !m.at.IsZero() && seconds < 0.5 {
 		return
 	}
 	for _, stage := range job.Stages {
-		done := stage.Tasks.Ended()
+		done := show.Ended(stage.Tasks)
 		if !m.at.IsZero() {
 			rate := float64(max(0, done-m.before[stage.Stage])) / seconds
 			if old, known := m.rates[stage.Stage]; known {
@@ -56,7 +56,7 @@ func (m *meter) read(job client.Job, now time.Time) {
 type frames struct {
 	*app
 	meter *meter
-	job   *client.Job
+	job   *state.JobView
 	drawn int // lines of the frame on the terminal
 }
 
@@ -104,7 +104,7 @@ func (f *frames) draw(lines []string) {
 type edges struct {
 	*app
 	meter  *meter
-	job    *client.Job
+	job    *state.JobView
 	failed map[string]bool // stages whose first failure was told
 }
 
@@ -129,7 +129,7 @@ func (e *edges) show(ctx context.Context, r seen) error {
 }
 
 // tell prints a stage's first failure before the line of its end.
-func (e *edges) tell(ctx context.Context, job client.Job) {
+func (e *edges) tell(ctx context.Context, job state.JobView) {
 	lines := show.Edges(e.job, job, e.now())
 	for _, stage := range job.Stages {
 		if stage.Tasks.Failed == 0 || e.failed[stage.Name] {

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
 )
 
 type statusCmd struct {
@@ -26,10 +26,10 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.one(answer.Body, job.JobID, func() error { return a.status(ctx, job) })
+	return a.one(answer.Body, job.JobID.String(), func() error { return a.status(ctx, job) })
 }
 
-func (a *app) status(ctx context.Context, job client.Job) error {
+func (a *app) status(ctx context.Context, job state.JobView) error {
 	if !a.outTTY {
 		return a.lines(show.StatusTabbed(job))
 	}

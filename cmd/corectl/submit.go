@@ -28,34 +28,19 @@ type submitCmd struct {
 
 // Run submits. Standard output gets the id, unless both outputs are one terminal, where the headline says it.
 func (c *submitCmd) Run(ctx context.Context, a *app) error {
-	body, err := c.body(ctx, a)
-	if err != nil {
-		return err
-	}
-	query := url.Values{}
-	if c.Rerun {
-		query.Set("rerun", "true")
-	}
-	if c.DryRun {
-		query.Set("dry_run", "true")
-	}
-	answer, err := a.api.Post(ctx, "/jobs/submit/"+url.PathEscape(c.Type), query, body)
-	if err != nil {
-		return a.refusedSubmit(ctx, c.Type, err)
-	}
-	done, err := decode[client.Submission](answer)
+	answer, done, err := c.send(ctx, a)
 	if err != nil {
 		return err
 	}
 	if c.DryRun {
-		return a.one(answer.Body, done.JobID, func() error { return a.lines(a.outStyle().Plan(c.Type, done)) })
+		return a.one(answer.Body, done.JobID.String(), func() error { return a.lines(a.outStyle().Plan(c.Type, done)) })
 	}
 	remember(a.stateDir, recentJob{JobID: done.JobID, JobType: c.Type, API: a.api.Base()})
 	if err := a.announce(ctx, c.Type, done, answer.Status == http.StatusAccepted); err != nil {
 		return err
 	}
 	if a.format == "table" && !(a.outTTY && a.errTTY) || a.format == "name" {
-		if err := a.lines([]string{done.JobID}); err != nil {
+		if err := a.lines([]string{done.JobID.String()}); err != nil {
 			return err
 		}
 	}
@@ -66,6 +51,27 @@ func (c *submitCmd) Run(ctx context.Context, a *app) error {
 		return a.body(answer.Body)
 	}
 	return nil
+}
+
+// send makes the request. Errors name the type or the parameters that are wrong.
+func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, client.Submission, error) {
+	body, err := c.body(ctx, a)
+	if err != nil {
+		return client.Answer{}, client.Submission{}, err
+	}
+	query := url.Values{}
+	if c.Rerun {
+		query.Set("rerun", "true")
+	}
+	if c.DryRun {
+		query.Set("dry_run", "true")
+	}
+	answer, err := a.api.Post(ctx, "/jobs/submit/"+url.PathEscape(c.Type), query, body)
+	if err != nil {
+		return answer, client.Submission{}, a.refusedSubmit(ctx, c.Type, err)
+	}
+	done, err := decode[client.Submission](answer)
+	return answer, done, err
 }
 
 func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
@@ -138,7 +144,7 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 }
 
 // existing tells what stands in the way of a new run, and what to do about it.
-func existing(job client.Job, now time.Time) string {
+func existing(job state.JobView, now time.Time) string {
 	head := fmt.Sprintf("%s %s already exists: ", job.JobType, show.Short(job.JobID))
 	if !job.Status.Ended() {
 		head += string(job.Status)

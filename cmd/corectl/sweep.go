@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
 )
 
 type sweepCmd struct{}
@@ -15,7 +15,7 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return a.one(answer.Body, "", func() error {
-		sweep, err := decode[client.Sweep](answer)
+		sweep, err := decode[state.SweepView](answer)
 		if err != nil {
 			return err
 		}

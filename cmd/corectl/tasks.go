@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
 )
 
 type tasksCmd struct {
@@ -42,17 +42,17 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 		}
 		query.Set("stage", c.Stage)
 	}
-	all := printer[client.Task]{
+	all := printer[state.TaskSummary]{
 		app:  a,
-		name: func(task client.Task) string { return fmt.Sprintf("%s/%d", task.Stage, task.Index) },
-		table: func(tasks []client.Task) []string {
+		name: func(task state.TaskSummary) string { return fmt.Sprintf("%s/%d", task.Stage, task.Index) },
+		table: func(tasks []state.TaskSummary) []string {
 			if a.outTTY {
 				return a.outStyle().Tasks(tasks, a.now())
 			}
 			return show.TasksTabbed(tasks)
 		},
 	}
-	next, err := all.print(ctx, "/jobs/"+id+"/tasks", query, c.Limit)
+	next, err := all.print(ctx, "/jobs/"+id.String()+"/tasks", query, c.Limit)
 	if err != nil {
 		return a.orMissing(err, id)
 	}
@@ -66,7 +66,7 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 }
 
 // more counts what was left out where the counts of the stages tell it.
-func (c *tasksCmd) more(ctx context.Context, a *app, id string, given int) string {
+func (c *tasksCmd) more(ctx context.Context, a *app, id state.JobID, given int) string {
 	job, _, err := a.job(ctx, id)
 	if err != nil || c.Cursor != "" {
 		return "more"
@@ -83,7 +83,7 @@ func (c *tasksCmd) more(ctx context.Context, a *app, id string, given int) strin
 	return show.Count(sum-given) + " more"
 }
 
-func byStatus(counts client.Counts, status string) int {
+func byStatus(counts state.TaskCounts, status string) int {
 	switch status {
 	case "queued":
 		return counts.Queued
@@ -100,12 +100,12 @@ func byStatus(counts client.Counts, status string) int {
 }
 
 // knownStage refuses a stage that the job has not, and names those that it has.
-func (a *app) knownStage(ctx context.Context, id, stage string) error {
+func (a *app) knownStage(ctx context.Context, id state.JobID, stage string) error {
 	job, _, err := a.job(ctx, id)
 	if err != nil {
 		return err
 	}
-	names := each(job.Stages, func(s client.Stage) string { return s.Name })
+	names := each(job.Stages, func(s state.StageView) string { return s.Name })
 	for _, known := range names {
 		if known == stage {
 			return nil

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
 )
@@ -106,7 +105,7 @@ func TestPlainLinesNameTheFirstFailureBeforeTheEndOfItsStage(t *testing.T) {
 
 func TestEventsCanBeFollowed(t *testing.T) {
 	t.Parallel()
-	first, second := client.Event{EventID: 1, At: testNow, Kind: "job_started"}, client.Event{EventID: 2, At: testNow, Kind: "job_completed"}
+	first, second := state.EventView{EventID: 1, At: testNow, Kind: "job_started"}, state.EventView{EventID: 2, At: testNow, Kind: "job_completed"}
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCompleted))).
 		on("GET /jobs/"+idA+"/events", answer(200, page("", first)), answer(200, page("", second)))
 	got := fake.run(outside{}, "events", idA, "-f", "-o", "name")

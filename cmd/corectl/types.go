@@ -26,7 +26,7 @@ func (c *typesCmd) Run(ctx context.Context, a *app) error {
 		name: func(t client.JobType) string { return t.JobType },
 		table: func(types []client.JobType) []string {
 			rows := each(types, func(t client.JobType) []string {
-				stages := each(t.Stages, func(s client.Stage) string { return s.Name })
+				stages := each(t.Stages, func(s client.TypeStage) string { return s.Name })
 				return []string{t.JobType, strings.Join(stages, ","), show.Style{}.Plain(t.Description)}
 			})
 			if !a.outTTY {

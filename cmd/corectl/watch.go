@@ -7,8 +7,8 @@ import (
 	"net/url"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/state"
 )
 
 type watchFlags struct {
@@ -25,13 +25,13 @@ const (
 
 // seen is one reading of a watched job.
 type seen struct {
-	job client.Job
+	job state.JobView
 	raw []byte
 	err error
 }
 
 // watch follows a job to its end and returns what that end means for the exit code.
-func (a *app) watch(ctx context.Context, id string, flags watchFlags) error {
+func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error {
 	job, err := a.follow(ctx, id, flags.Timeout)
 	switch {
 	case errors.Is(err, errPatience):
@@ -47,7 +47,7 @@ func (a *app) watch(ctx context.Context, id string, flags watchFlags) error {
 
 var errPatience = errors.New("the watch's own time is up")
 
-func name(job client.Job, id string) string {
+func name(job state.JobView, id state.JobID) string {
 	if job.JobType == "" {
 		return show.Short(id)
 	}
@@ -55,7 +55,7 @@ func name(job client.Job, id string) string {
 }
 
 // follow shows the job until it ends. It returns the last reading, also with an error.
-func (a *app) follow(ctx context.Context, id string, timeout time.Duration) (client.Job, error) {
+func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration) (state.JobView, error) {
 	readings, stop := a.readings(ctx, id)
 	defer stop()
 	var expired <-chan time.Time
@@ -67,7 +67,7 @@ func (a *app) follow(ctx context.Context, id string, timeout time.Duration) (cli
 	screen := a.screen()
 	tick := time.NewTicker(screen.every())
 	defer tick.Stop()
-	var last client.Job
+	var last state.JobView
 	for {
 		select {
 		case <-ctx.Done():
@@ -89,7 +89,7 @@ func (a *app) follow(ctx context.Context, id string, timeout time.Duration) (cli
 }
 
 // readings reads the job on its own goroutine, so that a frame moves while an answer is awaited. stop ends it and waits.
-func (a *app) readings(ctx context.Context, id string) (<-chan seen, func()) {
+func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	out, done := make(chan seen), make(chan struct{})
 	go func() {
@@ -123,11 +123,11 @@ func (a *app) readings(ctx context.Context, id string) (<-chan seen, func()) {
 }
 
 // firstFailure finds the task to name when a stage has its first failure.
-func (a *app) firstFailure(ctx context.Context, id, stage string) (client.Task, bool) {
+func (a *app) firstFailure(ctx context.Context, id state.JobID, stage string) (state.TaskSummary, bool) {
 	query := url.Values{"status": {"failed"}, "stage": {stage}, "limit": {"1"}}
-	page, _, err := list[client.Task](ctx, a, fmt.Sprintf("/jobs/%s/tasks", id), query)
+	page, _, err := list[state.TaskSummary](ctx, a, fmt.Sprintf("/jobs/%s/tasks", id), query)
 	if err != nil || len(page.Items) == 0 {
-		return client.Task{}, false
+		return state.TaskSummary{}, false
 	}
 	return page.Items[0], true
 }

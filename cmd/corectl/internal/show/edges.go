@@ -5,13 +5,12 @@ import (
 	"strconv"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
 )
 
 // Edges are the plain lines of what changed between two answers about one job: one a line, stamped, in the order in which
 // it happened as far as the answers tell. before is nil for the first answer.
-func Edges(before *client.Job, after client.Job, now time.Time) []string {
+func Edges(before *state.JobView, after state.JobView, now time.Time) []string {
 	var lines []string
 	add := func(at time.Time, format string, args ...any) {
 		lines = append(lines, Stamp(after.JobID, at)+fmt.Sprintf(format, args...))
@@ -48,9 +47,9 @@ func Edges(before *client.Job, after client.Job, now time.Time) []string {
 }
 
 // Pulse is the line of a stage that has nothing new to tell but still runs.
-func Pulse(job client.Job, stage client.Stage, rate float64, now time.Time) string {
+func Pulse(job state.JobView, stage state.StageView, rate float64, now time.Time) string {
 	line := Stamp(job.JobID, now) + fmt.Sprintf("stage=%s running done=%d total=%s failed=%d",
-		clean(stage.Name), stage.Tasks.Ended(), plainTotal(stage), stage.Tasks.Failed)
+		clean(stage.Name), Ended(stage.Tasks), plainTotal(stage), stage.Tasks.Failed)
 	if text := Rate(rate); text != "" {
 		line += " rate=" + text
 	}
@@ -58,17 +57,17 @@ func Pulse(job client.Job, stage client.Stage, rate float64, now time.Time) stri
 }
 
 // FirstFailure is the line of a stage's first failed task.
-func FirstFailure(job client.Job, task client.Task, now time.Time) string {
+func FirstFailure(job state.JobView, task state.TaskSummary, now time.Time) string {
 	return Stamp(job.JobID, timeOr(task.FinishedAt, now)) + fmt.Sprintf("stage=%s first failure task=%d %s",
 		clean(task.Stage), task.Index, strconv.Quote(clean(task.Error)))
 }
 
 // Stamp opens a plain line: the time in UTC, to the second, and the job.
-func Stamp(id string, at time.Time) string {
+func Stamp(id state.JobID, at time.Time) string {
 	return at.UTC().Format(time.RFC3339) + " " + Short(id) + " "
 }
 
-func plainTotal(stage client.Stage) string {
+func plainTotal(stage state.StageView) string {
 	if stage.Planned {
 		return strconv.Itoa(stage.Tasks.Total)
 	}

@@ -4,17 +4,17 @@ import (
 	"fmt"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
 )
 
 // Event is one line of a job's history for people.
-func (s Style) Event(e client.Event) string {
+func (s Style) Event(e state.EventView) string {
 	line := e.At.Local().Format("15:04:05") + " " + s.Plain(eventText(e))
 	return s.Paint(eventInk(e), s.Cut(line, s.Width))
 }
 
 // EventTabbed is the same for another program: id, time, kind, stage, index, message.
-func EventTabbed(e client.Event) string {
+func EventTabbed(e state.EventView) string {
 	index := ""
 	if e.Index != nil {
 		index = fmt.Sprint(*e.Index)
@@ -22,7 +22,7 @@ func EventTabbed(e client.Event) string {
 	return Tabbed([][]string{{fmt.Sprint(e.EventID), stamp(&e.At), e.Kind, clean(e.Stage), index, clean(e.Message)}})[0]
 }
 
-func eventText(e client.Event) string {
+func eventText(e state.EventView) string {
 	var b strings.Builder
 	switch {
 	case e.Stage != "" && e.Index != nil:
@@ -39,7 +39,7 @@ func eventText(e client.Event) string {
 	return b.String()
 }
 
-func eventInk(e client.Event) Ink {
+func eventInk(e state.EventView) Ink {
 	switch {
 	case strings.Contains(e.Kind, "failed"):
 		return Red
@@ -50,7 +50,7 @@ func eventInk(e client.Event) Ink {
 }
 
 // Errors are the kinds of errors that ended tasks, most frequent first, as the API grouped them.
-func (s Style) Errors(groups []client.ErrorGroup) []string {
+func (s Style) Errors(groups []state.ErrorGroup) []string {
 	lines := make([]string, len(groups))
 	for i, g := range groups {
 		head := "ERRORS      "

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
 )
 
@@ -21,7 +20,7 @@ const (
 )
 
 // Frame draws one line a stage, none wider than the style allows. now is the reader's clock, for what still runs.
-func (s Style) Frame(job client.Job, rates Rates, now time.Time) []string {
+func (s Style) Frame(job state.JobView, rates Rates, now time.Time) []string {
 	shown, folded := fold(job.Stages)
 	rows := make([]stageRow, len(shown))
 	for i, stage := range shown {
@@ -70,10 +69,10 @@ type stageRow struct {
 	note, failed              string
 }
 
-func (s Style) stageRow(stage client.Stage, rate float64, now time.Time) stageRow {
+func (s Style) stageRow(stage state.StageView, rate float64, now time.Time) stageRow {
 	row := stageRow{
 		name: s.Cut(s.Plain(stage.Name), widestName), status: string(stage.Status), ink: stageInk(stage),
-		ended: stage.Tasks.Ended(), of: stage.Tasks.Total, done: Count(stage.Tasks.Ended()), total: stageTotal(stage),
+		ended: Ended(stage.Tasks), of: stage.Tasks.Total, done: Count(Ended(stage.Tasks)), total: stageTotal(stage),
 	}
 	if stage.Tasks.Failed > 0 {
 		row.failed = Count(stage.Tasks.Failed) + " failed"
@@ -131,7 +130,7 @@ func (s Style) rows(rows []stageRow, l layout) []string {
 }
 
 // fold keeps the stages that say most, in their order: those that run or failed, then the next to start, then the last to end.
-func fold(stages []client.Stage) (shown []client.Stage, folded string) {
+func fold(stages []state.StageView) (shown []state.StageView, folded string) {
 	if len(stages) <= mostStages {
 		return stages, ""
 	}
@@ -166,7 +165,7 @@ func fold(stages []client.Stage) (shown []client.Stage, folded string) {
 	return shown, fmt.Sprintf("… %d more stages: %s", len(stages)-len(shown), strings.Join(parts, ", "))
 }
 
-func interest(stage client.Stage) int {
+func interest(stage state.StageView) int {
 	switch {
 	case stage.Status == state.StageRunning:
 		return 0
@@ -178,7 +177,7 @@ func interest(stage client.Stage) int {
 	return 3
 }
 
-func stageInk(stage client.Stage) Ink {
+func stageInk(stage state.StageView) Ink {
 	switch stage.Status {
 	case state.StageCompleted:
 		if stage.Tasks.Failed > 0 {
@@ -196,7 +195,7 @@ func stageInk(stage client.Stage) Ink {
 }
 
 // stageTotal is the number of tasks, "?" while nobody knows it, "12+" while it is being planned.
-func stageTotal(stage client.Stage) string {
+func stageTotal(stage state.StageView) string {
 	switch {
 	case stage.Planned:
 		return Count(stage.Tasks.Total)
@@ -206,8 +205,8 @@ func stageTotal(stage client.Stage) string {
 	return "?"
 }
 
-func left(stage client.Stage, rate float64) string {
-	open := stage.Tasks.Total - stage.Tasks.Ended()
+func left(stage state.StageView, rate float64) string {
+	open := stage.Tasks.Total - Ended(stage.Tasks)
 	if rate < 0.05 || !stage.Planned || open < 1 {
 		return ""
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
 )
 
@@ -46,28 +45,30 @@ func before(d time.Duration) *time.Time {
 }
 
 // tileIndex is a job in mid-run: one stage done, two running, one with failures, one waiting.
-func tileIndex() client.Job {
-	return client.Job{
-		JobID: "3f9a1c2e39000000000000000000000000000000000000000000000000000000", JobType: "tile_index",
-		Status: state.JobRunning, Attempt: 1, Parameters: []byte(`{"n":10000}`), CreatedAt: *before(22 * time.Second),
-		StartedAt: before(21 * time.Second),
-		Tasks:     client.Counts{Total: 20002, Queued: 2815, Running: 260, Completed: 16885, Failed: 43},
-		Stages: []client.Stage{
+func tileIndex() state.JobView {
+	return state.JobView{
+		JobSummary: state.JobSummary{
+			JobID: state.JobID{0x3f, 0x9a, 0x1c, 0x2e, 0x39}, JobType: "tile_index",
+			Status: state.JobRunning, Attempt: 1, Parameters: []byte(`{"n":10000}`), CreatedAt: *before(22 * time.Second),
+			StartedAt: before(21 * time.Second),
+			Tasks:     state.TaskCounts{Total: 20002, Queued: 2815, Running: 260, Completed: 16885, Failed: 43},
+		},
+		Stages: []state.StageView{
 			{
 				Name: "scan", Kind: state.Single, Status: state.StageCompleted, Planned: true,
-				Tasks: client.Counts{Total: 1, Completed: 1}, StartedAt: before(21 * time.Second), FinishedAt: before(18900 * time.Millisecond),
+				Tasks: state.TaskCounts{Total: 1, Completed: 1}, StartedAt: before(21 * time.Second), FinishedAt: before(18900 * time.Millisecond),
 			},
 			{
 				Stage: 1, Name: "measure", Kind: state.FanOut, Status: state.StageRunning, Planned: true,
-				Tasks: client.Counts{Total: 10000, Queued: 2617, Running: 260, Completed: 7080, Failed: 43}, StartedAt: before(19 * time.Second),
+				Tasks: state.TaskCounts{Total: 10000, Queued: 2617, Running: 260, Completed: 7080, Failed: 43}, StartedAt: before(19 * time.Second),
 			},
 			{
 				Stage: 2, Name: "thumbnails", Kind: state.FanOut, Status: state.StageRunning, Planned: true,
-				Tasks: client.Counts{Total: 10000, Queued: 196, Completed: 9804}, StartedAt: before(19 * time.Second),
+				Tasks: state.TaskCounts{Total: 10000, Queued: 196, Completed: 9804}, StartedAt: before(19 * time.Second),
 			},
-			{Stage: 3, Name: "summarise", Kind: state.FanIn, Status: state.StageWaiting, Planned: true, Tasks: client.Counts{Total: 1}},
+			{Stage: 3, Name: "summarise", Kind: state.FanIn, Status: state.StageWaiting, Planned: true, Tasks: state.TaskCounts{Total: 1}},
 		},
-		Errors: []client.ErrorGroup{
+		Errors: []state.ErrorGroup{
 			{Stage: "measure", Message: "read tile: connection reset by peer", Count: 37},
 			{Stage: "measure", Message: "checksum mismatch: want #, have #", Count: 6},
 		},
@@ -77,10 +78,10 @@ func tileIndex() client.Job {
 var rates = Rates{1: 412, 2: 398}
 
 // ended is the same job at its end.
-func ended() client.Job {
+func ended() state.JobView {
 	job := tileIndex()
 	job.Status, job.FinishedAt = state.JobCompletedWithErrors, before(-5400*time.Millisecond)
-	job.Tasks = client.Counts{Total: 20002, Completed: 19959, Failed: 43}
+	job.Tasks = state.TaskCounts{Total: 20002, Completed: 19959, Failed: 43}
 	for i := range job.Stages {
 		job.Stages[i].Status = state.StageCompleted
 		if job.Stages[i].FinishedAt == nil {

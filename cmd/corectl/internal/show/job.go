@@ -5,18 +5,20 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
 )
 
 // Short is how people name a job: the first 8 digits of its id.
-func Short(id string) string { return id[:min(8, len(id))] }
+func Short(id state.JobID) string { return id.Short() }
 
 // Handle is the shortest id that commands take, for the commands that hints suggest.
-func Handle(id string) string { return id[:min(4, len(id))] }
+func Handle(id state.JobID) string { return id.String()[:state.MinIDPrefix] }
+
+// Ended is how many tasks will not change any more.
+func Ended(c state.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }
 
 // JobTook is how long a job ran, or has run; 0 before it starts.
-func JobTook(job client.Job, now time.Time) time.Duration {
+func JobTook(job state.JobSummary, now time.Time) time.Duration {
 	if job.StartedAt == nil {
 		return 0
 	}
@@ -26,7 +28,7 @@ func JobTook(job client.Job, now time.Time) time.Duration {
 	return now.Sub(*job.StartedAt)
 }
 
-func jobTook(job client.Job, now time.Time) string {
+func jobTook(job state.JobSummary, now time.Time) string {
 	switch {
 	case job.StartedAt == nil:
 		return "-"
@@ -37,8 +39,8 @@ func jobTook(job client.Job, now time.Time) string {
 }
 
 // End is the line under the last frame: what the job came to, and the command that says more.
-func (s Style) End(job client.Job, now time.Time) []string {
-	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, Took(JobTook(job, now)))
+func (s Style) End(job state.JobView, now time.Time) []string {
+	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, Took(JobTook(job.JobSummary, now)))
 	count := Things(job.Tasks.Total, "task")
 	if job.Tasks.Failed > 0 {
 		count += fmt.Sprintf(", %s failed", Count(job.Tasks.Failed))
@@ -114,12 +116,12 @@ func jobInk(status state.JobStatus) Ink {
 }
 
 // Status is a job and its stages at one moment.
-func (s Style) Status(job client.Job, now time.Time) []string {
+func (s Style) Status(job state.JobView, now time.Time) []string {
 	head := []string{
 		s.Paint(Bold, s.Plain(job.JobType)) + " " + Short(job.JobID), s.Paint(jobInk(job.Status), string(job.Status)),
 	}
 	if job.StartedAt != nil {
-		head = append(head, jobTook(job, now))
+		head = append(head, jobTook(job.JobSummary, now))
 	}
 	head = append(head, fmt.Sprintf("attempt %d", job.Attempt), s.Plain(string(job.Parameters)))
 	lines := []string{s.fitLine(head)}
@@ -130,7 +132,7 @@ func (s Style) Status(job client.Job, now time.Time) []string {
 	rows := make([][]string, len(job.Stages))
 	for i, stage := range job.Stages {
 		rows[i] = []string{
-			s.Plain(stage.Name), string(stage.Status), Count(stage.Tasks.Ended()) + "/" + stageTotal(stage),
+			s.Plain(stage.Name), string(stage.Status), Count(Ended(stage.Tasks)) + "/" + stageTotal(stage),
 			Count(stage.Tasks.Failed), stageRate(stage, now), stageTook(stage, now),
 		}
 	}
@@ -166,7 +168,7 @@ func (s Style) fitLine(parts []string) string {
 	return line
 }
 
-func stageRate(stage client.Stage, now time.Time) string {
+func stageRate(stage state.StageView, now time.Time) string {
 	if stage.StartedAt == nil || stage.Tasks.Total < 2 {
 		return "" // one task has no rate
 	}
@@ -181,7 +183,7 @@ func stageRate(stage client.Stage, now time.Time) string {
 	return Rate(float64(stage.Tasks.Completed+stage.Tasks.Failed) / seconds)
 }
 
-func stageTook(stage client.Stage, now time.Time) string {
+func stageTook(stage state.StageView, now time.Time) string {
 	switch {
 	case stage.StartedAt == nil:
 		return ""
@@ -192,15 +194,15 @@ func stageTook(stage client.Stage, now time.Time) string {
 }
 
 // StatusTabbed is the same for another program: the word job or stage first on each line.
-func StatusTabbed(job client.Job) []string {
+func StatusTabbed(job state.JobView) []string {
 	rows := [][]string{{
-		"job", job.JobID, clean(job.JobType), string(job.Status), fmt.Sprint(job.Attempt),
-		fmt.Sprint(job.Tasks.Ended()), fmt.Sprint(job.Tasks.Total), fmt.Sprint(job.Tasks.Failed),
+		"job", job.JobID.String(), clean(job.JobType), string(job.Status), fmt.Sprint(job.Attempt),
+		fmt.Sprint(Ended(job.Tasks)), fmt.Sprint(job.Tasks.Total), fmt.Sprint(job.Tasks.Failed),
 	}}
 	for _, stage := range job.Stages {
 		rows = append(rows, []string{
 			"stage", clean(stage.Name), string(stage.Status), string(stage.Kind),
-			fmt.Sprint(stage.Tasks.Ended()), fmt.Sprint(stage.Tasks.Total), fmt.Sprint(stage.Tasks.Failed),
+			fmt.Sprint(Ended(stage.Tasks)), fmt.Sprint(stage.Tasks.Total), fmt.Sprint(stage.Tasks.Failed),
 		})
 	}
 	return Tabbed(rows)

@@ -10,7 +10,7 @@ import (
 )
 
 // Jobs is a list of jobs for people.
-func (s Style) Jobs(jobs []client.Job, now time.Time) []string {
+func (s Style) Jobs(jobs []state.JobSummary, now time.Time) []string {
 	columns := []Column{
 		{Head: "ID"}, {Head: "TYPE", Cut: 7}, {Head: "STATUS"}, {Head: "DONE", Drop: 2},
 		{Head: "FAILED", Right: true, Drop: 1}, {Head: "STARTED", Drop: 3}, {Head: "TOOK", Drop: 4},
@@ -23,7 +23,7 @@ func (s Style) Jobs(jobs []client.Job, now time.Time) []string {
 		}
 		rows[i] = []string{
 			Short(job.JobID), s.Plain(job.JobType), string(job.Status),
-			Count(job.Tasks.Ended()) + "/" + Count(job.Tasks.Total), Count(job.Tasks.Failed), started, jobTook(job, now),
+			Count(Ended(job.Tasks)) + "/" + Count(job.Tasks.Total), Count(job.Tasks.Failed), started, jobTook(job, now),
 		}
 	}
 	return s.Table(columns, rows, func(r, c int) Ink {
@@ -38,11 +38,11 @@ func (s Style) Jobs(jobs []client.Job, now time.Time) []string {
 }
 
 // JobsTabbed is the same for another program: id, type, status, ended, total, failed, created, started, finished.
-func JobsTabbed(jobs []client.Job) []string {
+func JobsTabbed(jobs []state.JobSummary) []string {
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
 		rows[i] = []string{
-			job.JobID, clean(job.JobType), string(job.Status), strconv.Itoa(job.Tasks.Ended()), strconv.Itoa(job.Tasks.Total),
+			job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(Ended(job.Tasks)), strconv.Itoa(job.Tasks.Total),
 			strconv.Itoa(job.Tasks.Failed), stamp(&job.CreatedAt), stamp(job.StartedAt), stamp(job.FinishedAt),
 		}
 	}
@@ -50,15 +50,15 @@ func JobsTabbed(jobs []client.Job) []string {
 }
 
 // Tasks is a list of tasks for people.
-func (s Style) Tasks(tasks []client.Task, now time.Time) []string {
+func (s Style) Tasks(tasks []state.TaskSummary, now time.Time) []string {
 	columns := []Column{
 		{Head: "STAGE", Cut: 10}, {Head: "INDEX", Right: true}, {Head: "STATUS"},
-		{Head: "TRIES", Drop: 2}, {Head: "TOOK", Drop: 3}, {Head: "ERROR", Cut: 16, Drop: 1},
+		{Head: "TRIES", Right: true, Drop: 2}, {Head: "TOOK", Drop: 3}, {Head: "ERROR", Cut: 16, Drop: 1},
 	}
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
-			s.Plain(task.Stage), strconv.Itoa(task.Index), string(task.Status), tries(task), taskTook(task, now), s.Plain(task.Error),
+			s.Plain(task.Stage), strconv.Itoa(task.Index), string(task.Status), strconv.Itoa(task.Attempt), taskTook(task, now), s.Plain(task.Error),
 		}
 	}
 	return s.Table(columns, rows, func(r, c int) Ink {
@@ -70,7 +70,7 @@ func (s Style) Tasks(tasks []client.Task, now time.Time) []string {
 }
 
 // TasksTabbed is the same for another program: stage, index, status, attempt, started, finished, error.
-func TasksTabbed(tasks []client.Task) []string {
+func TasksTabbed(tasks []state.TaskSummary) []string {
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
@@ -81,14 +81,7 @@ func TasksTabbed(tasks []client.Task) []string {
 	return Tabbed(rows)
 }
 
-func tries(task client.Task) string {
-	if task.MaxAttempts > 0 {
-		return fmt.Sprintf("%d/%d", task.Attempt, task.MaxAttempts)
-	}
-	return strconv.Itoa(task.Attempt)
-}
-
-func taskTook(task client.Task, now time.Time) string {
+func taskTook(task state.TaskSummary, now time.Time) string {
 	switch {
 	case task.StartedAt == nil:
 		return ""
@@ -122,22 +115,28 @@ func stamp(t *time.Time) string {
 }
 
 // Plan is what a dry run of a submit would start.
-func (s Style) Plan(jobType string, plan client.Submission) []string {
+func (s Style) Plan(jobType string, would client.Submission) []string {
 	total, open := 0, false
-	lines := make([]string, 0, len(plan.Stages)+1)
-	for _, stage := range plan.Stages {
-		total += stage.Tasks.Total
-		open = open || !stage.Planned
+	rows := make([][]string, len(would.Plan))
+	for i, stage := range would.Plan {
+		count := "?"
+		switch {
+		case stage.Skipped:
+			count = "skipped"
+		case stage.Tasks != nil:
+			total += *stage.Tasks
+			count = Count(*stage.Tasks)
+		default:
+			open = true
+		}
+		rows[i] = []string{s.Plain(stage.Name), count}
 	}
 	count := Things(total, "task")
 	if open {
 		count = "at least " + count
 	}
-	lines = append(lines, s.fitLine([]string{
-		fmt.Sprintf("%s %s would run %s", s.Plain(jobType), Short(plan.JobID), count), s.Plain(string(plan.Parameters)),
-	}))
-	for _, stage := range plan.Stages {
-		lines = append(lines, fmt.Sprintf("  %s  %s  %s", s.Plain(stage.Name), stage.Kind, stageTotal(stage)))
-	}
-	return lines
+	head := s.fitLine([]string{
+		fmt.Sprintf("%s %s would run %s", s.Plain(jobType), Short(would.JobID), count), s.Plain(string(would.Parameters)),
+	})
+	return append([]string{head}, s.Table([]Column{{Head: "STAGE", Cut: 12}, {Head: "TASKS", Right: true}}, rows, nil)...)
 }

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,19 +9,23 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/state"
 )
 
 // Sweep is one line on what a pass over stalled work found.
-func (s Style) Sweep(sweep client.Sweep) []string {
+func (s Style) Sweep(sweep state.SweepView) []string {
 	head := "swept"
 	if sweep.EndedAt != nil {
 		head += " in " + Took(sweep.EndedAt.Sub(sweep.StartedAt))
 	}
+	var found map[string]json.Number
+	if json.Unmarshal(sweep.Found, &found) != nil {
+		return []string{head + ": " + s.Plain(string(sweep.Found))}
+	}
 	var parts []string
-	for _, what := range slices.Sorted(maps.Keys(sweep.Found)) {
-		if n := sweep.Found[what]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", Count(n), strings.ReplaceAll(what, "_", " ")))
+	for _, what := range slices.Sorted(maps.Keys(found)) {
+		if n, err := found[what].Int64(); err == nil && n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", Count(int(n)), s.Plain(strings.ReplaceAll(what, "_", " "))))
 		}
 	}
 	if len(parts) == 0 {
@@ -29,13 +34,21 @@ func (s Style) Sweep(sweep client.Sweep) []string {
 	return []string{head + ": " + strings.Join(parts, ", ")}
 }
 
-// Queues are the queues with their dead letters.
-func (s Style) Queues(queues []client.Queue, now time.Time) []string {
+// Queues are the queues: what waits in them, what is in hand, and what died.
+func (s Style) Queues(queues []state.QueueView) []string {
+	columns := []Column{
+		{Head: "QUEUE"}, {Head: "DEAD", Right: true}, {Head: "READY", Right: true, Drop: 1}, {Head: "LATER", Right: true, Drop: 4},
+		{Head: "SENT", Right: true, Drop: 3}, {Head: "HELD", Right: true, Drop: 2}, {Head: "OLDEST", Right: true, Drop: 5},
+	}
 	rows := make([][]string, len(queues))
 	for i, q := range queues {
-		rows[i] = []string{s.Plain(q.Queue), Count(q.Dead)}
+		oldest := "-"
+		if q.OldestSeconds != nil {
+			oldest = Elapsed(time.Duration(*q.OldestSeconds * float64(time.Second)))
+		}
+		rows[i] = []string{s.Plain(q.Queue), depth(q.Dead), depth(q.Ready), depth(q.Scheduled), depth(q.Sent), depth(q.Held), oldest}
 	}
-	return s.Table([]Column{{Head: "QUEUE"}, {Head: "DEAD", Right: true}}, rows, func(r, c int) Ink {
+	return s.Table(columns, rows, func(r, c int) Ink {
 		if c == 1 && queues[r].Dead > 0 {
 			return Red
 		}
@@ -43,25 +56,35 @@ func (s Style) Queues(queues []client.Queue, now time.Time) []string {
 	})
 }
 
-// QueuesTabbed is the same for another program: queue, dead.
-func QueuesTabbed(queues []client.Queue) []string {
+// depth is a count that ends at a limit.
+func depth(n int) string {
+	if n >= state.MaxDepth {
+		return Count(n) + "+"
+	}
+	return Count(n)
+}
+
+// QueuesTabbed is the same for another program: queue, dead, ready, scheduled, sent, held.
+func QueuesTabbed(queues []state.QueueView) []string {
 	rows := make([][]string, len(queues))
 	for i, q := range queues {
-		rows[i] = []string{q.Queue, strconv.Itoa(q.Dead)}
+		rows[i] = []string{
+			q.Queue, strconv.Itoa(q.Dead), strconv.Itoa(q.Ready), strconv.Itoa(q.Scheduled), strconv.Itoa(q.Sent), strconv.Itoa(q.Held),
+		}
 	}
 	return Tabbed(rows)
 }
 
 // Dead are the dead letters of a queue.
-func (s Style) Dead(dead []client.DeadLetter, now time.Time) []string {
+func (s Style) Dead(dead []state.DeadView, now time.Time) []string {
 	columns := []Column{
-		{Head: "MESSAGE", Right: true}, {Head: "JOB"}, {Head: "STAGE", Right: true, Drop: 3}, {Head: "TASKS", Drop: 2},
+		{Head: "MESSAGE", Right: true}, {Head: "JOB"}, {Head: "STAGE", Cut: 8, Drop: 3}, {Head: "TASKS", Drop: 2},
 		{Head: "TRIES", Right: true, Drop: 4}, {Head: "SINCE", Drop: 1}, {Head: "REASON", Cut: 12},
 	}
 	rows := make([][]string, len(dead))
 	for i, d := range dead {
 		rows[i] = []string{
-			strconv.FormatInt(d.MessageID, 10), Short(d.JobID), strconv.Itoa(d.Stage), taskRange(d),
+			strconv.FormatInt(d.MessageID, 10), Short(d.JobID), s.Plain(d.StageName), taskRange(d),
 			strconv.Itoa(d.Deliveries), Ago(now, d.Since), s.Plain(d.Reason),
 		}
 	}
@@ -69,18 +92,18 @@ func (s Style) Dead(dead []client.DeadLetter, now time.Time) []string {
 }
 
 // DeadTabbed is the same for another program: message, job, stage, first, count, deliveries, since, reason.
-func DeadTabbed(dead []client.DeadLetter) []string {
+func DeadTabbed(dead []state.DeadView) []string {
 	rows := make([][]string, len(dead))
 	for i, d := range dead {
 		rows[i] = []string{
-			strconv.FormatInt(d.MessageID, 10), d.JobID, strconv.Itoa(d.Stage), strconv.Itoa(d.First), strconv.Itoa(d.Count),
+			strconv.FormatInt(d.MessageID, 10), d.JobID.String(), strconv.Itoa(d.Stage), strconv.Itoa(d.First), strconv.Itoa(d.Count),
 			strconv.Itoa(d.Deliveries), stamp(&d.Since), clean(d.Reason),
 		}
 	}
 	return Tabbed(rows)
 }
 
-func taskRange(d client.DeadLetter) string {
+func taskRange(d state.DeadView) string {
 	if d.Count == 1 {
 		return strconv.Itoa(d.First)
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
 )
 
@@ -48,7 +47,7 @@ func TestPicturesInEveryWidth(t *testing.T) {
 	}
 }
 
-func failed() client.Job {
+func failed() state.JobView {
 	job := tileIndex()
 	job.Status, job.FinishedAt = state.JobFailed, &now
 	job.Error = &state.Failure{Code: state.CodeTasksFailed, Message: "43 tasks failed", Stage: "measure"}
@@ -56,24 +55,24 @@ func failed() client.Job {
 	return job
 }
 
-func jobs() []client.Job {
-	done := client.Job{
-		JobID: "b01d77aa" + strings.Repeat("0", 56), JobType: "hello_world", Status: state.JobCompleted, CreatedAt: *before(2 * time.Minute),
+func jobs() []state.JobSummary {
+	done := state.JobSummary{
+		JobID: state.JobID{0xb0, 0x1d, 0x77, 0xaa}, JobType: "hello_world", Status: state.JobCompleted, CreatedAt: *before(2 * time.Minute),
 		StartedAt: before(2 * time.Minute), FinishedAt: before(2*time.Minute - 900*time.Millisecond),
-		Tasks: client.Counts{Total: 2000, Completed: 2000},
+		Tasks: state.TaskCounts{Total: 2000, Completed: 2000},
 	}
-	waiting := client.Job{JobID: "c0ffee00" + strings.Repeat("0", 56), JobType: "container_list_with_a_long_name", Status: state.JobQueued}
-	return []client.Job{tileIndex(), done, ended(), waiting}
+	waiting := state.JobSummary{JobID: state.JobID{0xc0, 0xff, 0xee}, JobType: "container_list_with_a_long_name", Status: state.JobQueued}
+	return []state.JobSummary{tileIndex().JobSummary, done, ended().JobSummary, waiting}
 }
 
-func tasks() []client.Task {
-	return []client.Task{
+func tasks() []state.TaskSummary {
+	return []state.TaskSummary{
 		{
-			Stage: "measure", Index: 1006, Status: state.TaskFailed, Attempt: 5, MaxAttempts: 5,
+			Stage: "measure", Index: 1006, Status: state.TaskFailed, Attempt: 5,
 			StartedAt: before(2 * time.Second), FinishedAt: before(800 * time.Millisecond), Error: "read tile: connection reset by peer",
 		},
 		{
-			Stage: "measure", Index: 4182, Status: state.TaskFailed, Attempt: 5, MaxAttempts: 5,
+			Stage: "measure", Index: 4182, Status: state.TaskFailed, Attempt: 5,
 			StartedAt: before(2 * time.Second), FinishedAt: before(1200 * time.Millisecond),
 			Error: "checksum mismatch:\n\twant 9e107d9d, have \x1b[31m00000000, 世界",
 		},
@@ -82,7 +81,7 @@ func tasks() []client.Task {
 }
 
 // many has more stages than a frame has lines.
-func many() client.Job {
+func many() state.JobView {
 	job := tileIndex()
 	job.Stages = nil
 	for i := range 30 {
@@ -93,12 +92,12 @@ func many() client.Job {
 		case i > 12:
 			status = state.StageWaiting
 		}
-		stage := client.Stage{Stage: i, Name: fmt.Sprintf("stage_%d", i), Status: status, Planned: true, Tasks: client.Counts{Total: 10}}
+		stage := state.StageView{Stage: i, Name: fmt.Sprintf("stage_%d", i), Status: status, Planned: true, Tasks: state.TaskCounts{Total: 10}}
 		if i < 11 {
 			stage.Tasks.Completed = 10
 		}
 		if i == 2 {
-			stage.Tasks = client.Counts{Total: 10, Completed: 9, Failed: 1}
+			stage.Tasks = state.TaskCounts{Total: 10, Completed: 9, Failed: 1}
 		}
 		job.Stages = append(job.Stages, stage)
 	}
@@ -112,16 +111,16 @@ func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
 	job.Stages[1].Name = "x\r\ny"
 	job.Error = &state.Failure{Message: "\x07\x1b]0;title\x07", Stage: "\x1b"}
 	job.Status, job.FinishedAt = state.JobFailed, &now
-	task := client.Task{Stage: "\x1bs", Error: "one\ntwo\ttab\u202e"}
+	task := state.TaskSummary{Stage: "\x1bs", Error: "one\ntwo\ttab\u202e"}
 	s := Style{Width: 200}
 	lines := append(s.Frame(job, nil, now), s.Status(job, now)...)
 	lines = append(lines, s.End(job, now)...)
 	lines = append(lines, Edges(nil, job, now)...)
 	lines = append(lines, FirstFailure(job, task, now), Pulse(job, job.Stages[1], 3, now))
-	lines = append(lines, TasksTabbed([]client.Task{task})...)
-	lines = append(lines, s.Tasks([]client.Task{task}, now)...)
+	lines = append(lines, TasksTabbed([]state.TaskSummary{task})...)
+	lines = append(lines, s.Tasks([]state.TaskSummary{task}, now)...)
 	lines = append(lines, StatusTabbed(job)...)
-	lines = append(lines, s.Event(client.Event{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
+	lines = append(lines, s.Event(state.EventView{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
 	for _, line := range lines {
 		if strings.ContainsAny(line, "\x1b\x07\r\n\u202e") {
 			t.Errorf("%q", line)

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"coremachine/cmd/corectl/internal/local"
+	"coremachine/internal/state"
+)
+
+type demoCmd struct {
+	Job    string   `arg:"" optional:"" default:"hello_world" help:"Job type."`
+	N      int      `short:"n" placeholder:"N" help:"Short for the parameter n=N."`
+	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"A parameter."`
+	Keep   bool     `help:"Leave everything running, and say where."`
+	DryRun bool     `help:"Start everything and check the parameters; run nothing."`
+	localFlags
+	watchFlags
+}
+
+// Run starts everything, runs one job, and prints its result last.
+func (c *demoCmd) Run(ctx context.Context, a *app) error {
+	ctx, cancel := withParent(ctx)
+	defer cancel()
+	root, err := projectRoot()
+	if err != nil {
+		return err
+	}
+	if c.Keep {
+		r, err := c.background(ctx, a, root)
+		if err != nil {
+			return err
+		}
+		a.hint("%s", r.processes())
+		err = c.job(ctx, a, r)
+		a.hint("still running at %s · stop: kill %d", r.API, r.HostPID)
+		return err
+	}
+	log, err := logFile(root, "demo.log")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	system, err := a.startLocal(ctx, c.localFlags, local.Options{Port: freePort(ctx), Output: log})
+	if err != nil {
+		if tail := tailOf(log); tail != "" {
+			a.hint("%s", tail)
+		}
+		return err
+	}
+	a.hint("%s", describe(system).processes())
+	var result []byte
+	result, err = c.run(ctx, a, describe(system))
+	if stopped := system.Stop(); stopped != nil {
+		err = errors.Join(err, stopped)
+	}
+	return c.print(a, result, err)
+}
+
+func (c *demoCmd) job(ctx context.Context, a *app, r running) error {
+	result, err := c.run(ctx, a, r)
+	return c.print(a, result, err)
+}
+
+// print puts the result last on standard output, whatever the job's end means for the exit code.
+func (c *demoCmd) print(a *app, result []byte, err error) error {
+	if len(result) > 0 {
+		if printed := a.body(result); printed != nil {
+			return printed
+		}
+	}
+	return err
+}
+
+// run submits the job, shows it to its end and returns its result.
+func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
+	if err := a.at(r.API); err != nil {
+		return nil, err
+	}
+	id, plan, err := c.submit(ctx, a)
+	if err != nil || c.DryRun {
+		return plan, err
+	}
+	quiet := *a
+	quiet.format = "table" // the result, and nothing else, goes to standard output
+	watched := quiet.watch(ctx, id, c.watchFlags)
+	var exit *exitError
+	if errors.As(watched, &exit) && (exit.code == exitInterrupted || exit.code == exitTimeout) {
+		return nil, exitf(exit.code, "Stopped. The job goes on with the next `corectl demo` or `corectl dev`.")
+	}
+	job, _, err := a.job(ctx, id)
+	if err != nil {
+		return nil, errors.Join(watched, err)
+	}
+	if string(job.Result) == "null" {
+		return nil, watched
+	}
+	return job.Result, watched
+}
+
+// submit runs the job anew where an earlier demo ran it. It returns the plan of a dry run.
+func (c *demoCmd) submit(ctx context.Context, a *app) (id state.JobID, plan []byte, err error) {
+	words := c.P
+	if c.N > 0 {
+		words = append([]string{fmt.Sprintf("n=%d", c.N)}, words...)
+	}
+	order := submitCmd{Type: c.Job, Params: words, Rerun: true, DryRun: c.DryRun}
+	answer, done, err := order.send(ctx, a)
+	if err != nil {
+		return id, nil, err
+	}
+	if !c.DryRun {
+		remember(a.stateDir, recentJob{JobID: done.JobID, JobType: c.Job, API: a.api.Base()})
+	}
+	return done.JobID, answer.Body, nil
+}
+
+// keptWithin bounds the wait for a system in the background: a first build compiles every dependency.
+const keptWithin = 5 * time.Minute
+
+// background starts `corectl dev` as a process of its own, which outlives this one and its terminal.
+func (c *demoCmd) background(ctx context.Context, a *app, root string) (running, error) {
+	log, err := logFile(root, "kept.log")
+	if err != nil {
+		return running{}, err
+	}
+	defer func() { _ = log.Close() }()
+	self, err := os.Executable()
+	if err != nil {
+		return running{}, err
+	}
+	report := filepath.Join(filepath.Dir(log.Name()), fmt.Sprintf("kept-%d.json", os.Getpid()))
+	defer func() { _ = os.Remove(report) }()
+	cmd := exec.Command(self, "dev", "--report", report, "--port", fmt.Sprint(freePort(ctx)), "--transport", c.Transport) //nolint:gosec,noctx // ourselves, to outlive us
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = root, log, log, ownSession()
+	cmd.Env = append(os.Environ(), keptEnv+"=1")
+	if err := cmd.Start(); err != nil {
+		return running{}, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	a.hint("starting everything in the background…")
+	limit, cancel := context.WithTimeout(ctx, keptWithin)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if text, err := os.ReadFile(report); err == nil {
+			var r running
+			return r, json.Unmarshal(text, &r)
+		}
+		select {
+		case err := <-ended:
+			return running{}, exitf(exitOther, "It did not start: %v\n%s", err, tailOf(log))
+		case <-limit.Done():
+			_ = cmd.Process.Signal(os.Interrupt)
+			<-ended
+			return running{}, limit.Err()
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/local"
+	"coremachine/internal/config"
+)
+
+// localFlags are those of every command that runs everything on this machine.
+type localFlags struct {
+	Transport string `enum:"postgres,servicebus" default:"postgres" help:"What carries messages: postgres or servicebus (SERVICEBUS)."`
+}
+
+type devCmd struct {
+	Port int  `default:"7071" help:"Where clients connect; 0 for any free port."`
+	Keys bool `help:"Demand a function key, as Azure does; one is made and printed."`
+	localFlags
+	Report string `hidden:"" help:"File to write addresses and process ids to, once ready."`
+}
+
+// running is what is told of a local system once it is ready.
+type running struct {
+	API         string `json:"api"`
+	Database    string `json:"database"`
+	PostgresPID int    `json:"postgres_pid"` // 0: it was there before
+	HostPID     int    `json:"host_pid"`
+	HandlerPID  int    `json:"handler_pid"`
+}
+
+func describe(s *local.System) running {
+	r := running{API: s.URL(), Database: s.Database()}
+	r.PostgresPID, r.HostPID, r.HandlerPID = s.PIDs()
+	return r
+}
+
+// processes is one line for people and for kill.
+func (r running) processes() string {
+	if r.PostgresPID == 0 {
+		return fmt.Sprintf("processes: host %d · handler %d", r.HostPID, r.HandlerPID)
+	}
+	return fmt.Sprintf("processes: postgres %d · host %d · handler %d", r.PostgresPID, r.HostPID, r.HandlerPID)
+}
+
+// Run starts everything and stays until a signal.
+func (c *devCmd) Run(ctx context.Context, a *app) error {
+	ctx, cancel := withParent(ctx)
+	defer cancel()
+	options := local.Options{Port: c.Port, Output: a.err}
+	if c.Keys {
+		var b [16]byte
+		if _, err := rand.Read(b[:]); err != nil {
+			return err
+		}
+		options.Keys = []string{hex.EncodeToString(b[:])}
+	}
+	system, err := a.startLocal(ctx, c.localFlags, options)
+	if err != nil {
+		return err
+	}
+	err = c.stay(ctx, a, system, options.Keys)
+	if stopped := system.Stop(); stopped != nil {
+		err = errors.Join(err, stopped)
+	}
+	return err
+}
+
+func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []string) error {
+	r := describe(system)
+	if c.Report != "" {
+		if err := writeReport(c.Report, r); err != nil {
+			return err
+		}
+	}
+	err := a.told(r, func() error {
+		lines := []string{
+			"API        " + r.API, "Dashboard  " + r.API + "/ui", "Reference  " + r.API + "/docs", "Database   " + r.Database,
+		}
+		for _, key := range keys {
+			lines = append(lines, "Key        export CORECTL_KEY="+key)
+		}
+		return a.lines(lines)
+	})
+	if err != nil {
+		return err
+	}
+	a.hint("%s", r.processes())
+	a.hint("try: corectl submit hello_world n=3 --watch. Ctrl-C stops everything.")
+	select {
+	case <-ctx.Done():
+		a.hint("stopping…")
+		return nil
+	case <-system.Done():
+		return exitf(exitOther, "The host stopped: %v", system.Err())
+	}
+}
+
+// told prints what runs: as JSON where that is asked for, else as table draws it.
+func (a *app) told(r running, table func() error) error {
+	text, err := encode(r)
+	if err != nil {
+		return err
+	}
+	return a.one(text, r.API, table)
+}
+
+// startLocal fills in what is the same for dev and demo, and words the errors.
+func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options) (*local.System, error) {
+	root, err := projectRoot()
+	if err != nil {
+		return nil, err
+	}
+	if flags.Transport != config.TransportPostgres {
+		return nil, exitf(exitOther, "The transport %s is not there yet.", flags.Transport)
+	}
+	o.Root, o.DatabaseURL = root, a.getenv("DATABASE_URL")
+	o.Env = map[string]string{"LOG_FORMAT": first(a.getenv("LOG_FORMAT"), "text")}
+	o.Progress = func(text string) { a.hint("%s…", text) }
+	system, err := local.Start(ctx, o)
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, exitf(exitOther, "Port %d is taken. Does `corectl dev` run already? Else: --port 0.", o.Port)
+	case err != nil:
+		return nil, exitf(exitOther, "%s.", sentence(err.Error()))
+	}
+	return system, nil
+}
+
+// writeReport puts the file in place whole, for whoever waits for it.
+func writeReport(path string, r running) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// freePort is the port that people know where it is free, else any.
+func freePort(ctx context.Context) int {
+	const known = 7071
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", known))
+	if err != nil {
+		return 0
+	}
+	if err := l.Close(); err != nil {
+		return 0
+	}
+	return known
+}
+
+// logFile is where a demo's handler and host write, so that the terminal stays readable.
+func logFile(root, name string) (*os.File, error) {
+	home, err := local.Folder(root)
+	if err != nil {
+		return nil, err
+	}
+	return os.Create(filepath.Join(home, name))
+}
+
+// tailOf is the end of a log, for an error message.
+func tailOf(file *os.File) string {
+	const most = 2000
+	info, err := file.Stat()
+	if err != nil {
+		return ""
+	}
+	text := make([]byte, min(most, info.Size()))
+	n, err := file.ReadAt(text, info.Size()-int64(len(text)))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return ""
+	}
+	return string(text[:n])
+}
+
+// at makes the app's API that of a local system.
+func (a *app) at(address string) error {
+	api, err := client.New(address, "")
+	if err != nil {
+		return err
+	}
+	a.api.Close()
+	a.api = api
+	return nil
+}

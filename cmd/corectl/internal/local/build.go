@@ -1,0 +1,128 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Folder is the work folder below the source tree, made where it is missing.
+func Folder(root string) (string, error) {
+	home := filepath.Join(root, ".local", "dev")
+	return home, os.MkdirAll(home, 0o755) //nolint:gosec // a build's output, for whoever runs it
+}
+
+// buildApp makes home an app root: host.json, a folder for each function, and the handler.
+func buildApp(ctx context.Context, root, home string) error {
+	if err := copyFile(filepath.Join(root, "host.json"), filepath.Join(home, "host.json")); err != nil {
+		return err
+	}
+	sources, err := filepath.Glob(filepath.Join(root, "function.json", "*.json"))
+	if err != nil {
+		return err
+	}
+	if err := removeFunctions(home); err != nil {
+		return err
+	}
+	for _, source := range sources {
+		folder := filepath.Join(home, strings.TrimSuffix(filepath.Base(source), ".json"))
+		if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as above
+			return err
+		}
+		if err := copyFile(source, filepath.Join(folder, "function.json")); err != nil {
+			return err
+		}
+	}
+	return buildHandler(ctx, root, home)
+}
+
+// removeFunctions forgets functions that the source tree has no more.
+func removeFunctions(home string) error {
+	old, err := filepath.Glob(filepath.Join(home, "*", "function.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range old {
+		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildHandler puts the binary in place whole: another system may be starting the one that is there.
+func buildHandler(ctx context.Context, root, home string) error {
+	name := filepath.Join(home, fmt.Sprintf("handler-%d", os.Getpid()))
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", name, "./cmd/handler") //nolint:gosec // our own tree
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("the handler does not build: %w\n%s", err, bytes.TrimSpace(out))
+	}
+	return os.Rename(name, filepath.Join(home, "handler"))
+}
+
+func copyFile(from, to string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, 0o644) //nolint:gosec // as above
+}
+
+// readyWithin bounds the wait for a handler that answers but is not ready: its database is there, so seconds should do.
+const readyWithin = 45 * time.Second
+
+// awaitReady asks the way a platform's probe does.
+func (s *System) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := s.host.Ready(ctx); err != nil {
+		return fmt.Errorf("the handler does not start: %w", err)
+	}
+	client := &http.Client{Timeout: 5 * time.Second}
+	defer client.CloseIdleConnections()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		reason := probe(ctx, client, s.URL()+"/health/readyz")
+		if reason == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the handler is not ready: %w", reason)
+		case <-s.host.Done():
+			return fmt.Errorf("the host stopped: %w", s.host.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+func probe(ctx context.Context, client *http.Client, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	_, err = body.ReadFrom(http.MaxBytesReader(nil, resp.Body, 64<<10))
+	if closing := resp.Body.Close(); err != nil || closing != nil {
+		return fmt.Errorf("its answer broke off: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("it answers %d: %s", resp.StatusCode, bytes.TrimSpace(body.Bytes()))
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"coremachine/internal/devhost"
+	"coremachine/internal/pglocal"
+	"coremachine/internal/queue"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+// Options say what to run.
+type Options struct {
+	Root        string            // the source tree
+	DatabaseURL string            // a Postgres that is there; empty: one of our own, its data in .local/postgres
+	Port        int               // where clients connect; 0: any free one
+	Keys        []string          // function keys that the host demands; none: it asks for no key
+	Env         map[string]string // for the handler, over this process's own
+	Output      io.Writer         // gets what the handler and the host say
+	Progress    func(text string) // is told what takes long; nil: nobody
+}
+
+// System is everything, running. Stop it once.
+type System struct {
+	postgres *pglocal.Server // nil where DatabaseURL was given
+	database string
+	repo     *repo.Repo
+	queue    *pgqueue.Queue
+	host     *devhost.Host
+	stop     func() error
+}
+
+// grace is how long the handler may put its work back when it is told to stop.
+const grace = 3 * time.Second
+
+// Start returns when the API answers that it is ready, or with the reason why it never will; nothing is left running then.
+func Start(ctx context.Context, o Options) (*System, error) {
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	s := &System{database: o.DatabaseURL}
+	s.stop = sync.OnceValue(s.leave)
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+func (s *System) start(ctx context.Context, o Options) error {
+	log := slog.New(slog.NewTextHandler(o.Output, nil))
+	home, err := Folder(o.Root)
+	if err != nil {
+		return err
+	}
+	both, bothCtx := errgroup.WithContext(ctx)
+	both.Go(func() error { return s.startPostgres(bothCtx, o, log) })
+	both.Go(func() error {
+		o.Progress("building the handler")
+		return buildApp(bothCtx, o.Root, home)
+	})
+	if err := both.Wait(); err != nil {
+		return err
+	}
+	if err := repo.Migrate(ctx, s.database); err != nil {
+		return fmt.Errorf("the schema cannot be brought up to date: %w", err)
+	}
+	if s.repo, err = repo.Open(ctx, repo.Config{URL: s.database, MaxConns: 8}); err != nil {
+		return err
+	}
+	s.queue = pgqueue.New(s.repo.Pool(), pgqueue.Options{Log: log})
+	receivers := map[string]queue.Receiver{}
+	for _, q := range state.Queues {
+		receivers[q.String()] = s.queue.Receiver(q)
+	}
+	env := []string{"DATABASE_URL=" + s.database, "TRANSPORT=postgres", "FUNCTIONS_WORKER_RUNTIME=custom"}
+	for name, value := range o.Env {
+		env = append(env, name+"="+value)
+	}
+	s.host, err = devhost.New(devhost.Options{
+		Root: home, Addr: fmt.Sprintf("127.0.0.1:%d", o.Port), Receivers: receivers, Keys: o.Keys, Env: env,
+		Log: log, Console: printer(o.Output), Platform: true, TermFirst: grace,
+	})
+	if err != nil {
+		return err
+	}
+	o.Progress("starting the host")
+	if err := s.host.Start(ctx); err != nil {
+		s.host = nil
+		return err
+	}
+	return s.awaitReady(ctx)
+}
+
+func (s *System) startPostgres(ctx context.Context, o Options, log *slog.Logger) error {
+	if s.database != "" {
+		return nil
+	}
+	o.Progress("starting Postgres")
+	server, err := pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(o.Root, ".local", "postgres"), Durable: true, Log: log})
+	if err != nil {
+		return fmt.Errorf("no Postgres can be started: %w", err)
+	}
+	s.postgres, s.database = server, server.URL()
+	return nil
+}
+
+// printer writes the handler's lines as they are; a failing write is nobody's concern.
+func printer(w io.Writer) func(string, slog.Level, string) {
+	var mu sync.Mutex
+	return func(_ string, _ slog.Level, line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.WriteString(w, line+"\n")
+	}
+}
+
+// URL is the API's address, /api included.
+func (s *System) URL() string { return s.host.URL() }
+
+// Database is the connection string of the Postgres in use.
+func (s *System) Database() string { return s.database }
+
+// PIDs are the process ids of Postgres (0 where it was there before), of this process, which is the host, and of the handler.
+func (s *System) PIDs() (postgres, host, handler int) {
+	if s.postgres != nil {
+		postgres = s.postgres.PID()
+	}
+	return postgres, os.Getpid(), s.host.HandlerPID()
+}
+
+// Done is closed when the host has stopped by itself; Err says why.
+func (s *System) Done() <-chan struct{} { return s.host.Done() }
+
+// Err is why the host stopped by itself.
+func (s *System) Err() error { return s.host.Err() }
+
+// Stop stops the handler, the host and the Postgres that Start started. Further calls return what the first did.
+func (s *System) Stop() error { return s.stop() }
+
+func (s *System) leave() error {
+	var err error
+	if s.host != nil {
+		err = s.host.Stop()
+	}
+	if s.queue != nil {
+		s.queue.Close()
+	}
+	if s.repo != nil {
+		s.repo.Close()
+	}
+	if s.postgres != nil {
+		err = errors.Join(err, s.postgres.Stop())
+	}
+	return err
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	process "coremachine/internal/app"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs"
+	"coremachine/internal/telemetry"
+)
+
+// workerCmd is the same engine as a plain process, for containers and machines without the Functions host.
+type workerCmd struct{}
+
+// Run works until it is told to stop, then puts back what it holds. A bad configuration and inconsistent registries end it at once, with every problem listed.
+func (c *workerCmd) Run(ctx context.Context, a *app) error {
+	cfg, configErr := a.settings()
+	log := telemetry.NewLogger(a.err, cfg.LogLevel, cfg.LogFormat)
+	worker, err := process.New(cfg, configErr, process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log})
+	if err != nil {
+		return err
+	}
+	return runWorker(ctx, worker, log, cfg.DrainTimeout)
+}
+
+func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain time.Duration) error {
+	if problems := worker.Problems(); len(problems) > 0 {
+		var all []error
+		for _, p := range problems {
+			all = append(all, errors.New(p))
+		}
+		return exitf(exitUsage, "%v", errors.Join(all...))
+	}
+	if err := worker.Start(ctx); err != nil {
+		return err
+	}
+	worker.Work(ctx)
+	<-ctx.Done()
+	log.Info("stopping: handlers may run on for a while", "drain", drain.String())
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain+5*time.Second)
+	defer cancel()
+	return worker.Stop(limit)
+}
