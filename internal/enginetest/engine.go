@@ -37,6 +37,8 @@ type Engine struct {
 	url   string
 	procs []*Process
 
+	audited bool // the schema logs its statuses
+
 	mu    sync.Mutex
 	ended map[state.JobID]chan struct{}
 }

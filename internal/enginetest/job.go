@@ -95,42 +95,31 @@ func (e *Engine) Results(id state.JobID, stage string) map[int]json.RawMessage {
 	return out
 }
 
+// Audit makes the schema log every change of a status; MustBalance then judges the log too.
+func (e *Engine) Audit() {
+	e.t.Helper()
+	if err := LogStatuses(context.Background(), e.Pool()); err != nil {
+		e.t.Fatal(err)
+	}
+	e.audited = true
+}
+
 // MustBalance checks the books of every job in the schema: each task that has not ended is covered by exactly one message, the
 // counters are what the rows say, and nothing is left of jobs that have ended.
 func (e *Engine) MustBalance() {
 	e.t.Helper()
-	for what, sql := range balance {
-		var n int
-		if err := e.Pool().QueryRow(context.Background(), sql).Scan(&n); err != nil {
-			e.t.Fatalf("%s: %v", what, err)
-		}
-		if n > 0 {
-			e.t.Errorf("the books do not balance: %s: %d", what, n)
-		}
+	found, err := Unbalanced(context.Background(), e.Pool())
+	if err != nil {
+		e.t.Fatal(err)
 	}
-}
-
-var balance = map[string]string{
-	"messages of jobs that have ended": `select count(*) from messages m join jobs j using (job_id) where j.finished_at is not null`,
-	"stages whose counters differ from their tasks": `
-		select count(*) from stages s cross join lateral (
-			select count(*) filter (where t.status = 'completed') as completed, count(*) filter (where t.status = 'failed') as failed,
-			       count(*) filter (where t.status = 'cancelled') as cancelled
-			from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen) t
-		where (s.completed, s.failed, s.cancelled) is distinct from (t.completed, t.failed, t.cancelled)`,
-	"open tasks that are dispatched and not covered by exactly one message": `
-		select count(*) from tasks t join stages s using (job_id, stage, gen)
-		where t.status = 'queued' and t.index < s.dispatched and (
-			select count(*) from messages m where m.job_id = t.job_id and m.stage = t.stage and m.gen = t.gen and m.kind = 2
-			  and t.index >= m.first and t.index < m.first + m.count and (m.count = 1 or t.failures = 0)) <> 1`,
-	"messages whose open tasks differ from tasks_left": `
-		select count(*) from messages m where m.kind = 2 and m.tasks_left <> (
-			select count(*) from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.status = 'queued'
-			  and t.index >= m.first and t.index < m.first + m.count and (m.count = 1 or t.failures = 0))`,
-	"jobs whose stages_left differs from their open stages": `
-		select count(*) from jobs j where j.cancel_requested_at is null and j.stages_left <> (
-			select count(*) from stages s where s.job_id = j.job_id and s.finished_at is null)`,
-	"waiting stages whose deps_left differs from their open dependencies": `
-		select count(*) from stages s where s.status = 'waiting' and s.deps_left <> (
-			select count(*) from stages d where d.job_id = s.job_id and d.stage = any (s.depends_on) and d.finished_at is null)`,
+	if e.audited {
+		more, err := Illegal(context.Background(), e.Pool())
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		found = append(found, more...)
+	}
+	for _, what := range found {
+		e.t.Errorf("the books do not balance: %s", what)
+	}
 }

@@ -1,0 +1,131 @@
+package enginetest
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/state"
+)
+
+//go:embed statuslog.sql
+var statusLog string
+
+// LogStatuses makes the schema log every change of a status from now on; Illegal judges the log.
+func LogStatuses(ctx context.Context, pool *pgxpool.Pool) error {
+	_, err := pool.Exec(ctx, statusLog)
+	return err
+}
+
+// Illegal lists what the status log shows that can never happen: a transition that is not in the table, a stage that started twice
+// or before what it depends on had ended, a task that completed twice. It needs LogStatuses.
+func Illegal(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
+	rows, err := pool.Query(ctx, `select record, coalesce(was, ''), now, count(*) from status_log group by 1, 2, 3 order by 1, 2, 3`)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	var record, was, now string
+	var n int
+	if _, err := pgx.ForEachRow(rows, []any{&record, &was, &now, &n}, func() error {
+		if !allowed(record, was, now) {
+			found = append(found, fmt.Sprintf("a %s went from %q to %q: %d", record, was, now, n))
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	more, err := count(ctx, pool, impossible)
+	return append(found, more...), err
+}
+
+func allowed(record, was, now string) bool {
+	m := map[string]state.Machine{"job": state.JobMachine, "stage": state.StageMachine, "task": state.TaskMachine}[record]
+	if was == "" {
+		return slices.Contains(m.Initial, now)
+	}
+	// The task's running state is not stored: the log shows what it was before and becomes after.
+	return m.Allows(was, now) || record == "task" && was == "queued" && m.Allows("running", now)
+}
+
+// Unbalanced lists which of the books of the schema do not balance: none, after every commit of the engine.
+func Unbalanced(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
+	return count(ctx, pool, balance)
+}
+
+// count runs checks, each a query that counts offenders, in one round trip and lists those that found some.
+func count(ctx context.Context, pool *pgxpool.Pool, checks map[string]string) ([]string, error) {
+	names := slices.Sorted(maps.Keys(checks))
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = fmt.Sprintf("select %d, (%s)", i, checks[name])
+	}
+	rows, err := pool.Query(ctx, strings.Join(parts, " union all "))
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	var i, n int
+	_, err = pgx.ForEachRow(rows, []any{&i, &n}, func() error {
+		if n > 0 {
+			found = append(found, fmt.Sprintf("%s: %d", names[i], n))
+		}
+		return nil
+	})
+	return found, err
+}
+
+var balance = map[string]string{
+	"messages of jobs that have ended": `select count(*) from messages m join jobs j using (job_id) where j.finished_at is not null`,
+	"open jobs without any message": `
+		select count(*) from jobs j where j.finished_at is null and not exists (select from messages m where m.job_id = j.job_id)`,
+	"stages whose counters differ from their tasks": `
+		select count(*) from stages s cross join lateral (
+			select count(*) filter (where t.status = 'completed') as completed, count(*) filter (where t.status = 'failed') as failed,
+			       count(*) filter (where t.status = 'cancelled') as cancelled
+			from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen) t
+		where (s.completed, s.failed, s.cancelled) is distinct from (t.completed, t.failed, t.cancelled)`,
+	"stages that planned other than the tasks they have": `
+		select count(*) from stages s where s.planned <> (
+			select count(*) from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen)`,
+	"open tasks that are dispatched and not covered by exactly one message": `
+		select count(*) from tasks t join stages s using (job_id, stage, gen)
+		where t.status = 'queued' and t.index < s.dispatched and (
+			select count(*) from messages m where m.job_id = t.job_id and m.stage = t.stage and m.gen = t.gen and m.kind = 2
+			  and t.index >= m.first and t.index < m.first + m.count and (m.count = 1 or t.failures = 0)) <> 1`,
+	"open tasks that ran under a higher attempt than their message's": `
+		select count(*) from tasks t join messages m on m.job_id = t.job_id and m.stage = t.stage and m.gen = t.gen and m.kind = 2
+			and t.index >= m.first and t.index < m.first + m.count and (m.count = 1 or t.failures = 0)
+		where t.status = 'queued' and t.attempt > m.attempt - (m.worker_id is not null)::int`,
+	"messages whose open tasks differ from tasks_left": `
+		select count(*) from messages m where m.kind = 2 and m.tasks_left <> (
+			select count(*) from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.status = 'queued'
+			  and t.index >= m.first and t.index < m.first + m.count and (m.count = 1 or t.failures = 0))`,
+	"jobs whose stages_left differs from their open stages": `
+		select count(*) from jobs j where j.cancel_requested_at is null and j.stages_left <> (
+			select count(*) from stages s where s.job_id = j.job_id and s.finished_at is null)`,
+	"waiting stages whose deps_left differs from their open dependencies": `
+		select count(*) from stages s where s.status = 'waiting' and s.deps_left <> (
+			select count(*) from stages d where d.job_id = s.job_id and d.stage = any (s.depends_on) and d.finished_at is null)`,
+}
+
+// impossible is what the status log must never show.
+var impossible = map[string]string{
+	"stages that started twice under one gen": `
+		select count(*) from (select from status_log where record = 'stage' and now = 'running' and coalesce(was, 'waiting') = 'waiting'
+			group by job_id, stage, gen having count(*) > 1) l`,
+	"tasks that completed twice under one gen": `
+		select count(*) from (select from status_log where record = 'task' and now = 'completed'
+			group by job_id, stage, gen, index having count(*) > 1) l`,
+	"stages that started before what they depend on had ended": `
+		select count(*) from status_log l join stages s using (job_id, stage) cross join unnest(s.depends_on) as d
+		where l.record = 'stage' and l.now = 'running' and coalesce(l.was, 'waiting') = 'waiting' and (
+			select p.now from status_log p where p.record = 'stage' and p.job_id = l.job_id and p.stage = d and p.id < l.id
+			order by p.id desc limit 1) not in ('completed', 'failed', 'skipped', 'cancelled')`,
+}

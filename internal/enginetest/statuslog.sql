@@ -1,0 +1,39 @@
+-- Logs every change of a status, so that a test can compare the whole history with the transition table.
+create table status_log (
+  id     bigint generated always as identity primary key,
+  record text not null,
+  job_id bytea not null,
+  stage  smallint,
+  gen    smallint,
+  index  int,
+  was    text,
+  now    text not null
+);
+
+create function log_job() returns trigger language plpgsql as $$
+begin
+  insert into status_log (record, job_id, was, now)
+  values ('job', new.job_id, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  return null;
+end $$;
+create trigger log_job_new after insert on jobs for each row execute function log_job();
+create trigger log_job after update of status on jobs for each row when (old.status <> new.status) execute function log_job();
+
+create function log_stage() returns trigger language plpgsql as $$
+begin
+  insert into status_log (record, job_id, stage, gen, was, now)
+  values ('stage', new.job_id, new.stage, new.gen, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  return null;
+end $$;
+create trigger log_stage_new after insert on stages for each row execute function log_stage();
+create trigger log_stage after update of status on stages for each row when (old.status <> new.status) execute function log_stage();
+
+create function log_task() returns trigger language plpgsql as $$
+begin
+  insert into status_log (record, job_id, stage, gen, index, was, now)
+  values ('task', new.job_id, new.stage, new.gen, new.index, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  return null;
+end $$;
+create trigger log_task_new after insert on tasks for each row when (new.status <> 'queued') execute function log_task();
+create trigger log_task after update of status on tasks for each row when (old.status <> new.status) execute function log_task();
+create index status_log_stage on status_log (job_id, stage, id) where record = 'stage';
