@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -24,8 +25,9 @@ type Options struct {
 	Jobs      map[string]define.Job
 	Handlers  map[string]handlers.Handler
 	Deps      handlers.Deps
-	Processes int // pools, engines and receivers; 0: 1
-	InFlight  int // messages of a queue in hand at once in each; 0: 32
+	Processes int   // pools, engines and receivers; 0: 1
+	InFlight  int   // messages of a queue in hand at once in each; 0: 32
+	Conns     int32 // connections in each pool; 0: 4
 	Config    func(*coremachine.Config)
 	Fault     repo.Fault
 	Log       *slog.Logger // nil: none
@@ -74,7 +76,7 @@ func Start(t testing.TB, o Options) *Engine {
 
 func (e *Engine) start(o Options) *Process {
 	e.t.Helper()
-	r, err := repo.Open(context.Background(), repo.Config{URL: e.url, MaxConns: 4, Fault: o.Fault})
+	r, err := repo.Open(context.Background(), repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), Fault: o.Fault})
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -116,6 +118,9 @@ func (p *Process) Stop() {
 
 // Process returns the i-th process.
 func (e *Engine) Process(i int) *Process { return e.procs[i] }
+
+// Processes is how many there are.
+func (e *Engine) Processes() int { return len(e.procs) }
 
 // Pool reads the schema of the first process.
 func (e *Engine) Pool() *pgxpool.Pool { return e.procs[0].Repo.Pool() }
