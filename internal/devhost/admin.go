@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"coremachine/internal/telemetry/keys"
 )
 
 // admin serves what the host itself serves, under the master key where keys are asked for.
@@ -72,7 +74,7 @@ func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 			err = s.sendOutputs(s.ctx, f, a)
 		}
 		if err != nil {
-			s.host.log.Warn("a manual invocation failed", "function", name, "error", err)
+			s.host.log.Warn("a manual invocation failed", keys.Function, name, keys.Error, err)
 		}
 	}()
 	w.WriteHeader(http.StatusAccepted)

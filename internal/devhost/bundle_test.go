@@ -102,16 +102,16 @@ func prepare(t *testing.T, app testApp, o *devhost.Options) testBundle {
 	return b
 }
 
-func writeApp(t *testing.T, app testApp) string {
-	t.Helper()
-	root := t.TempDir()
+func writeApp(tb testing.TB, app testApp) string {
+	tb.Helper()
+	root := tb.TempDir()
 	write := func(name, content string) {
 		file := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			tb.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if app.host == "" {

@@ -41,7 +41,7 @@ func (h *Host) console(stream, line string) {
 		h.options.Console(stream, level, text)
 		return
 	}
-	h.log.Log(context.Background(), level, text, "category", "Host.Function.Console")
+	h.log.Log(context.Background(), level, "the handler wrote", "line", text, "category", "Host.Function.Console")
 }
 
 // tail keeps the last three lines.

@@ -19,6 +19,7 @@ import (
 
 	"coremachine/internal/funchost"
 	"coremachine/internal/queue"
+	"coremachine/internal/telemetry/keys"
 )
 
 // Version is the host version that requests carry.
@@ -107,14 +108,6 @@ func New(o Options) (*Host, error) {
 	return h, err
 }
 
-func cmpOr[T comparable](a, b T) T {
-	var zero T
-	if a != zero {
-		return a
-	}
-	return b
-}
-
 // Start listens, starts the handler and everything that calls it, and returns; calls are held until the handler is ready.
 func (h *Host) Start(ctx context.Context) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", h.options.Addr)
@@ -136,7 +129,7 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	go func() {
 		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			h.log.Error("the host no longer listens", "error", err)
+			h.log.Error("the host no longer listens", keys.Error, err)
 		}
 	}()
 	go h.run(ctx, first)
@@ -154,7 +147,7 @@ func (h *Host) run(ctx context.Context, s *session) {
 			return
 		}
 		h.err = err
-		h.log.Error("the host stopped", "error", err)
+		h.log.Error("the host stopped", keys.Error, err)
 		h.tell(Event{Kind: EventHostStopped, Err: err})
 		if !h.options.Platform || !sleep(ctx, h.options.PlatformDelay) {
 			return
@@ -240,7 +233,7 @@ func (h *Host) executable() string { return cmp.Or(h.options.Executable, h.app.E
 // environment is ours with more on top.
 func environment(more []string) map[string]string {
 	all := map[string]string{}
-	for _, pair := range append(os.Environ(), more...) {
+	for _, pair := range append(os.Environ(), more...) { //nolint:forbidigo // the child inherits it, whatever it is
 		if name, value, ok := strings.Cut(pair, "="); ok {
 			all[name] = value
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"coremachine/internal/telemetry/keys"
 )
 
 // edge is what a client meets: the platform's limits, then the host's keys and routes.
@@ -76,7 +78,7 @@ var errEdgeTimeout = errors.New("the platform's front end waits no longer")
 func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, params map[string]string) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	defer context.AfterFunc(s.ctx, func() { cancel(errStopped) })()
+	defer context.AfterFunc(s.ctx, func() { cancel(errStopped) })() //nolint:contextcheck // ends with the session too
 	e := &edgeWriter{ResponseWriter: w, patience: s.host.options.EdgeTimeout}
 	e.timer = time.AfterFunc(e.patience, func() { cancel(errEdgeTimeout) })
 	defer e.timer.Stop()
@@ -102,11 +104,11 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, par
 	if err == nil {
 		return
 	}
-	if r.Context().Err() != nil && context.Cause(ctx) == context.Canceled { // the client left
-		s.host.log.Debug("an HTTP client left", "function", f.Name)
+	if r.Context().Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // the client left
+		s.host.log.Debug("an HTTP client left", keys.Function, f.Name)
 		return
 	}
-	s.host.log.Warn("an HTTP invocation failed", "function", f.Name, "error", err)
+	s.host.log.Warn("an HTTP invocation failed", keys.Function, f.Name, keys.Error, err)
 	if e.begun() {
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole
 	}

@@ -1,6 +1,10 @@
 package devhost
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"coremachine/internal/telemetry/keys"
+)
 
 // EventKind is what happened to the handler or the host.
 type EventKind string
@@ -56,7 +60,7 @@ func (h *Host) Stats() Stats {
 }
 
 func (h *Host) tell(e Event) {
-	h.log.Debug("host event", "event", string(e.Kind), "pid", e.PID, "code", e.Code, "function", e.Function)
+	h.log.Debug("host event", "event", string(e.Kind), "pid", e.PID, "code", e.Code, keys.Function, e.Function)
 	if h.options.OnEvent != nil {
 		h.options.OnEvent(e)
 	}

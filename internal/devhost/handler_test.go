@@ -41,24 +41,24 @@ type order struct {
 func handlerMain(mode string) int {
 	switch mode {
 	case "exit":
-		code, _ := strconv.Atoi(os.Getenv("EXIT_CODE"))
+		code, _ := strconv.Atoi(os.Getenv("EXIT_CODE")) //nolint:forbidigo // the child is told so
 		fmt.Fprintln(os.Stderr, "one\ntwo\nthree\nfour")
 		return code
 	case "silent": // never listens
 		wait := make(chan os.Signal, 1)
 		signal.Notify(wait, syscall.SIGTERM)
 		<-wait
-		fmt.Println("terminated politely")
+		_, _ = fmt.Fprintln(os.Stdout, "terminated politely")
 		return 0
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	l, err := funchost.Listen(ctx, os.Getenv, 0)
+	l, err := funchost.Listen(ctx, os.Getenv, 0) //nolint:forbidigo // as the host tells it
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Println("listening")
+	_, _ = fmt.Fprintln(os.Stdout, "listening")
 	var h http.Handler = http.HandlerFunc(serveTest)
 	if mode == "funchost" {
 		host, err := funchost.New(funchost.Options{Work: funchost.Work{Triggers: map[string]funchost.Trigger{
@@ -112,11 +112,11 @@ func obey(w http.ResponseWriter, r *http.Request, o order) {
 	case "kill":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case "print":
-		fmt.Println("to stdout")
+		_, _ = fmt.Fprintln(os.Stdout, "to stdout")
 		fmt.Fprintln(os.Stderr, "to stderr")
 		fmt.Fprintln(os.Stderr, "a Warning to stderr")
-		fmt.Println("LanguageWorkerConsoleLog system")
-		fmt.Println("azfuncjsonlog:{}")
+		_, _ = fmt.Fprintln(os.Stdout, "LanguageWorkerConsoleLog system")
+		_, _ = fmt.Fprintln(os.Stdout, "azfuncjsonlog:{}")
 	case "status":
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(o.Status)
@@ -141,7 +141,7 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 			_, _ = fmt.Fprintf(w, "part %d\n", i)
 			_ = c.Flush()
 			if i == 0 {
-				<-waitFor(r, "stream")
+				<-waitFor(r.Context(), "stream")
 			}
 		}
 	case "hang":
@@ -153,18 +153,18 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 	case "fail":
 		w.WriteHeader(http.StatusInternalServerError)
 	case "env":
-		_ = json.NewEncoder(w).Encode(os.Environ())
+		_ = json.NewEncoder(w).Encode(os.Environ()) //nolint:forbidigo // the test looks at it
 	default:
 		_ = json.NewEncoder(w).Encode(s)
 	}
 }
 
 // waitFor is closed once the recorder lets go: the test has seen the first part.
-func waitFor(r *http.Request, what string) <-chan struct{} {
+func waitFor(ctx context.Context, what string) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		req, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, os.Getenv("RECORDER")+"?wait="+url.QueryEscape(what), nil)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, recorder()+"?wait="+url.QueryEscape(what), nil)
 		if resp, err := http.DefaultClient.Do(req); err == nil {
 			_ = resp.Body.Close()
 		}
@@ -172,13 +172,16 @@ func waitFor(r *http.Request, what string) <-chan struct{} {
 	return done
 }
 
+// recorder is the test's own server.
+func recorder() string { return os.Getenv("RECORDER") } //nolint:forbidigo // the child is told so
+
 func report(s seen) {
-	to := os.Getenv("RECORDER")
+	to := recorder()
 	if to == "" {
 		return
 	}
 	b, _ := json.Marshal(s)
-	resp, err := http.Post(to, "application/json", bytes.NewReader(b)) //nolint:noctx // the child ends with its test
+	resp, err := http.Post(to, "application/json", bytes.NewReader(b)) //nolint:noctx,gosec // to the test, with which the child ends
 	if err == nil {
 		_ = resp.Body.Close()
 	}

@@ -22,7 +22,7 @@ func TestProxyTouchesNothing(t *testing.T) {
 	b := setup(t, testApp{}, devhost.Options{})
 	s := b.echo(b.do(http.MethodPut, "/api/jobs/7%2F8?tag=a&tag=b&x=%2c;", `{"n":1}`,
 		"User-Agent", "curl/8.5.0", "Content-Encoding", "x", "X-Forwarded-For", "192.0.2.1", "X-Azure-Functions-InvocationId", "forged", "Cookie", "a=b"))
-	if s.Method != "PUT" || s.URI != "/api/jobs/7%2F8?tag=a&tag=b&x=%2c;" || s.Body != `{"n":1}` || s.Chunked {
+	if s.Method != http.MethodPut || s.URI != "/api/jobs/7%2F8?tag=a&tag=b&x=%2c;" || s.Body != `{"n":1}` || s.Chunked {
 		t.Errorf("got %s %s %s", s.Method, s.URI, s.Body)
 	}
 	for name, want := range map[string]string{
@@ -118,7 +118,7 @@ func TestForwardHasTheDefectsOfItsMode(t *testing.T) {
 	b := setup(t, testApp{host: forwardHost}, devhost.Options{})
 	s := b.echo(b.do(http.MethodPost, "/api/jobs/7?tag=a&tag=b", `{"n":1}`, "Content-Type", "application/json",
 		"User-Agent", "curl/8.5.0", "Content-Encoding", "x", "X-Azure-Functions-InvocationId", "forged"))
-	if s.Method != "POST" || s.URI != "/api/jobs/7?tag=a%2Cb" || s.Body != `{"n":1}` {
+	if s.Method != http.MethodPost || s.URI != "/api/jobs/7?tag=a%2Cb" || s.Body != `{"n":1}` {
 		t.Errorf("got %s %s %s", s.Method, s.URI, s.Body)
 	}
 	for name, want := range map[string]string{

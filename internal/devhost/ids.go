@@ -8,7 +8,7 @@ import (
 )
 
 // now is the host's clock: it stamps envelopes and decides which tick is due.
-func now() time.Time { return time.Now() } //nolint:forbidigo // a stand-in for a host has the host's clock
+func now() time.Time { return time.Now() }
 
 // sleep waits; false when ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -46,7 +46,7 @@ func appendID(to []byte) []byte {
 func putRandom(b []byte) {
 	for i := range b {
 		if i%8 == 0 {
-			v := rand.Uint64()
+			v := rand.Uint64() //nolint:gosec // ids to tell calls apart, no secrets
 			for j := i; j < min(i+8, len(b)); j++ {
 				b[j] = byte(v)
 				v >>= 8

@@ -5,13 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // The default mode passes an HTTP request as an envelope. It applies to functions with more than one in and one out, and
@@ -51,9 +51,7 @@ func writeHTTP(buffer *bytes.Buffer, r *http.Request, binding string, params map
 	}
 	query := firstQuery(r.URL.RawQuery)
 	headers := http.Header{"Host": {r.Host}}
-	for name, values := range r.Header {
-		headers[name] = values
-	}
+	maps.Copy(headers, r.Header)
 	if r.ContentLength > 0 {
 		headers.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
@@ -257,11 +255,3 @@ func headerNames(h http.Header) []string {
 	})
 	return names
 }
-
-// bytesPool lends copy buffers to the proxy.
-type bytesPool struct{}
-
-var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
-
-func (bytesPool) Get() []byte  { return *copyBuffers.Get().(*[]byte) }
-func (bytesPool) Put(b []byte) { copyBuffers.Put(&b) }

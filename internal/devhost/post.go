@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"coremachine/internal/telemetry/keys"
 )
 
 // answered is what a handler says after POST /{function}. Keys are matched in any case; unknown ones are ignored.
@@ -29,7 +31,10 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // getBuffer returns an empty buffer; it goes back with buffers.Put.
 func getBuffer() *bytes.Buffer {
-	b := buffers.Get().(*bytes.Buffer)
+	b, ok := buffers.Get().(*bytes.Buffer)
+	if !ok {
+		return new(bytes.Buffer)
+	}
 	b.Reset()
 	return b
 }
@@ -41,6 +46,7 @@ type pooledBody struct {
 	once   sync.Once
 }
 
+// Close gives the buffer back.
 func (b *pooledBody) Close() error {
 	b.once.Do(func() { buffers.Put(b.buffer) })
 	return nil
@@ -52,12 +58,12 @@ func (s *session) post(ctx context.Context, f *Function, id string, envelope *by
 	a, err := s.call(ctx, f, id, envelope)
 	if err != nil {
 		s.host.counters.failed.Add(1)
-		s.host.log.Warn("an invocation failed", "function", f.Name, "invocation_id", id, "error", err)
+		s.host.log.Warn("an invocation failed", keys.Function, f.Name, "invocation_id", id, keys.Error, err)
 		return answered{}, err
 	}
 	s.host.counters.succeeded.Add(1)
 	for _, line := range a.Logs {
-		s.host.log.Info(line, "function", f.Name, "invocation_id", id)
+		s.host.log.Info("the handler logged", "line", line, keys.Function, f.Name, "invocation_id", id)
 	}
 	return a, nil
 }
@@ -144,7 +150,7 @@ func (s *session) failure(ctx context.Context, p *process, f *Function, err erro
 	if !errors.Is(context.Cause(ctx), errFunctionTimeout) {
 		return err
 	}
-	s.host.log.Error("a function timed out: the handler is killed with every call in flight", "function", f.Name, "timeout", s.host.app.Timeout)
+	s.host.log.Error("a function timed out: the handler is killed with every call in flight", keys.Function, f.Name, "timeout", s.host.app.Timeout)
 	e := Event{Kind: EventFunctionTimeout, Function: f.Name}
 	if p != nil {
 		e.PID = p.pid
@@ -157,7 +163,7 @@ func (s *session) failure(ctx context.Context, p *process, f *Function, err erro
 // hang is what the real host does with an empty answer: nothing, until the function timeout.
 func (s *session) hang(ctx context.Context, p *process, f *Function) error {
 	s.host.log.Error("THE HANDLER RETURNED AN EMPTY BODY: the host never completes such a call, and kills the handler at functionTimeout",
-		"function", f.Name, "timeout", s.host.app.Timeout)
+		keys.Function, f.Name, "timeout", s.host.app.Timeout)
 	s.host.tell(Event{Kind: EventEmptyBody, PID: p.pid, Function: f.Name})
 	select {
 	case <-ctx.Done():
@@ -180,11 +186,11 @@ func (s *session) follow(ctx context.Context, resp *http.Response) (*http.Respon
 	if !strings.HasPrefix(to.Host, "127.0.0.1:") {
 		return nil, fmt.Errorf("a redirect leads to %s", to.Host)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil) //nolint:gosec // to this machine only, see above
 	if err != nil {
 		return nil, err
 	}
-	return s.client.Do(r)
+	return s.client.Do(r) //nolint:gosec // to this machine only, see above
 }
 
 // settleLimit bounds the settling of a message.

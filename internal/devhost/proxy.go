@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -121,10 +123,24 @@ func (s *session) forward(w http.ResponseWriter, r *http.Request, id string) err
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return err
 	}
-	for name, values := range resp.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), resp.Header)
 	w.WriteHeader(resp.StatusCode)
 	_, err = w.Write(body.Bytes())
 	return err
 }
+
+// bytesPool lends copy buffers to the proxy.
+type bytesPool struct{}
+
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// Get borrows a buffer.
+func (bytesPool) Get() []byte {
+	if b, ok := copyBuffers.Get().(*[32 << 10]byte); ok {
+		return b[:]
+	}
+	return make([]byte, 32<<10)
+}
+
+// Put gives it back.
+func (bytesPool) Put(b []byte) { copyBuffers.Put((*[32 << 10]byte)(b)) }

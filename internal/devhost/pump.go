@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coremachine/internal/queue"
+	"coremachine/internal/telemetry/keys"
 )
 
 // pump posts the messages of one queue to its function and settles them by the answers.
@@ -58,7 +59,7 @@ func (p *pump) run() {
 			if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
 				return
 			}
-			p.session.host.log.Error("a queue could not be received from", "queue", p.function.Trigger.QueueName, "error", err)
+			p.session.host.log.Error("a queue could not be received from", keys.Queue, p.function.Trigger.QueueName, keys.Error, err)
 			p.give(free)
 			if !sleep(ctx, time.Second) {
 				return
@@ -71,7 +72,7 @@ func (p *pump) run() {
 		}
 		p.give(free - len(batch))
 		if p.session.host.options.Faults.Shuffle {
-			rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
+			rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] }) //nolint:gosec // disorder, no secret
 		}
 		for _, d := range batch {
 			open.Go(func() {
@@ -188,7 +189,7 @@ func (p *pump) settle(ctx context.Context, d queue.Delivery, failed error) {
 	}
 	c.unsettled.Add(1)
 	if !errors.Is(err, queue.ErrLockLost) { // with the lock lost the message comes again, which is all that can happen
-		p.session.host.log.Warn("a message was not settled", "message_id", d.MessageID, "error", err)
+		p.session.host.log.Warn("a message was not settled", "message_id", d.MessageID, keys.Error, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package devhost_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ func TestMessageIsPostedAndCompleted(t *testing.T) {
 		b := setup(t, testApp{}, devhost.Options{Chunked: chunked})
 		b.queue.put(order{ID: 1})
 		s := next(t, b.seen, "call")
-		if s.Method != "POST" || s.URI != "/process_task" || s.Chunked != chunked {
+		if s.Method != http.MethodPost || s.URI != "/process_task" || s.Chunked != chunked {
 			t.Errorf("got %s %s, chunked %v; want POST /process_task, %v", s.Method, s.URI, s.Chunked, chunked)
 		}
 		for name, want := range map[string]string{

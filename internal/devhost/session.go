@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"coremachine/internal/telemetry/keys"
 )
 
 // Binding types.
@@ -73,20 +75,20 @@ func (s *session) listen(background *sync.WaitGroup, f *Function) {
 	case typeQueue:
 		r := s.host.options.Receivers[f.Trigger.QueueName]
 		if r == nil {
-			s.host.log.Warn("nothing listens to a queue: no receiver was given", "function", f.Name, "queue", f.Trigger.QueueName)
+			s.host.log.Warn("nothing listens to a queue: no receiver was given", keys.Function, f.Name, keys.Queue, f.Trigger.QueueName)
 			return
 		}
 		background.Go(newPump(s, f, r).run)
 	case typeTimer:
 		schedule, err := parseSchedule(f.Trigger.Schedule)
 		if err != nil {
-			s.host.log.Error("the function is in error", "function", f.Name, "error", err)
+			s.host.log.Error("the function is in error", keys.Function, f.Name, keys.Error, err)
 			return
 		}
 		background.Go(func() { s.runTimer(f, schedule) })
 	case typeHTTP:
 	default:
-		s.host.log.Error("the function is in error: this host has no such trigger", "function", f.Name, "type", f.Trigger.Type)
+		s.host.log.Error("the function is in error: this host has no such trigger", keys.Function, f.Name, "type", f.Trigger.Type)
 	}
 }
 
@@ -120,13 +122,13 @@ func (s *session) hold(ctx context.Context) (*process, error) {
 // pingAtTimes asks GET / now and then, as the host does to measure latency.
 func (s *session) pingAtTimes() {
 	const least, spread = 5 * time.Second, 10 * time.Second
-	for sleep(s.ctx, least+rand.N(spread)) {
+	for sleep(s.ctx, least+rand.N(spread)) { //nolint:gosec // a random moment, no secret
 		if s.worker.state.Load().phase != ready {
 			continue
 		}
 		s.host.counters.pings.Add(1)
 		if err := s.worker.ping(s.ctx); err != nil && s.ctx.Err() == nil {
-			s.host.log.Warn("the handler did not answer GET /", "error", err)
+			s.host.log.Warn("the handler did not answer GET /", keys.Error, err)
 		}
 	}
 }

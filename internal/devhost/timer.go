@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"coremachine/internal/telemetry/keys"
 )
 
 // lateness is how late a first tick may be before it counts as past due.
@@ -23,7 +25,10 @@ func monitored(f *Function) bool { return f.Trigger.UseMonitor == nil || *f.Trig
 // missed while the host was stopped become one at start-up that is past due; failures are not repeated.
 func (s *session) runTimer(f *Function, when schedule) {
 	kept, _ := s.host.ticks.LoadOrStore(f.Name, &timerStatus{})
-	status := kept.(*timerStatus)
+	status, ok := kept.(*timerStatus)
+	if !ok {
+		return
+	}
 	if f.Trigger.RunOnStartup || status.missed(now()) {
 		s.tick(s.ctx, f, status, when, status.missed(now()))
 	}
@@ -63,7 +68,7 @@ func (s *session) tick(ctx context.Context, f *Function, status *timerStatus, wh
 		err = s.sendOutputs(ctx, f, a)
 	}
 	if err != nil {
-		s.host.log.Warn("a tick failed and is not repeated", "function", f.Name, "error", err)
+		s.host.log.Warn("a tick failed and is not repeated", keys.Function, f.Name, keys.Error, err)
 	}
 	status.mu.Lock()
 	status.last = at

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"coremachine/internal/telemetry/keys"
 )
 
 // How the host watches its worker.
@@ -58,10 +60,17 @@ func newWorker(h *Host) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unable to bind to port %d: %w", h.app.Port, err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
+	port := portOf(l)
 	w := &worker{host: h, port: port, portText: strconv.Itoa(port), transport: newTransport(), restart: make(chan *process, 1)}
 	w.state.Store(&workerState{changed: make(chan struct{})})
 	return w, l.Close()
+}
+
+func portOf(l net.Listener) int {
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		return a.Port
+	}
+	return 0
 }
 
 // newTransport dials the handler. Idle connections end before the handler's own limit, as .NET's do.
@@ -111,7 +120,7 @@ func (w *worker) run(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		w.host.log.Error("the handler failed", "error", err)
+		w.host.log.Error("the handler failed", keys.Error, err)
 		if w.fault() {
 			return fmt.Errorf("exceeded http worker restart retry count: %w", err)
 		}
@@ -216,7 +225,7 @@ func (w *worker) end(p *process) {
 		}
 	}
 	if err := p.kill(); err != nil {
-		w.host.log.Error("the handler cannot be killed", "error", err)
+		w.host.log.Error("the handler cannot be killed", keys.Error, err)
 		return
 	}
 	<-p.done

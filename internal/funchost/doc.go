@@ -18,5 +18,5 @@
 // Only the host can reach a trigger: the listener is on loopback, the host routes outside callers below the prefix only, and
 // no path below the prefix leads to a trigger. No X-Azure-* header proves anything, so none is trusted; they go to the log.
 //
-// It may import only state.
+// It may import only state and telemetry/keys.
 package funchost

@@ -33,7 +33,7 @@ func ParseEnvelope(body []byte, binding string) (Envelope, error) {
 		Data     map[string]json.RawMessage
 		Metadata struct {
 			DeliveryCount json.RawMessage
-			MessageId     json.RawMessage //nolint:revive // the host's spelling
+			MessageID     json.RawMessage // MessageId on the wire: names match in any case
 		}
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -48,7 +48,7 @@ func ParseEnvelope(body []byte, binding string) (Envelope, error) {
 	if !ok {
 		return Envelope{}, state.Errorf(state.CodeMalformed, "funchost.ParseEnvelope", "the envelope has no data for %q", binding)
 	}
-	e := Envelope{MessageID: scalar(in.Metadata.MessageId), PastDue: pastDue(raw)}
+	e := Envelope{MessageID: scalar(in.Metadata.MessageID), PastDue: pastDue(raw)}
 	e.Deliveries, _ = strconv.Atoi(scalar(in.Metadata.DeliveryCount))
 	e.Bodies = appendBodies(nil, raw, 0)
 	return e, nil

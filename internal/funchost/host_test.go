@@ -42,7 +42,7 @@ func TestAPIGetsRequestsUntouched(t *testing.T) {
 			t.Error(err)
 		}
 		w.WriteHeader(http.StatusTeapot)
-		_, _ = w.Write([]byte(r.Method + " " + r.RequestURI + " " + string(body)))
+		_, _ = w.Write([]byte(r.Method + " " + r.RequestURI + " " + string(body))) //nolint:gosec // the test reads it
 	})
 	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
 	w := b.do(t, http.MethodPut, "/api/jobs/7%2F8?tag=a&tag=b", "{}")

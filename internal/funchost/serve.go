@@ -55,6 +55,6 @@ func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 	if err := server.Shutdown(closing); err != nil {
 		_ = server.Close() // what is left is cut off, which is what the host does too
 	}
-	<-failed
+	<-failed //nolint:errcheck // ErrServerClosed, since it was told to
 	return nil
 }

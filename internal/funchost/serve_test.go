@@ -47,8 +47,8 @@ func TestListenWaitsForThePortToComeFree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := old.Addr().(*net.TCPAddr)
-	if !addr.IP.IsLoopback() {
+	addr, ok := old.Addr().(*net.TCPAddr)
+	if !ok || !addr.IP.IsLoopback() {
 		t.Errorf("got address %s, want loopback", addr)
 	}
 	time.AfterFunc(100*time.Millisecond, func() { _ = old.Close() }) // the test fails if it does not

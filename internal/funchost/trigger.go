@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
 )
 
 // Waits between tries of a held trigger, each drawn between half and all of its length.
@@ -46,12 +47,12 @@ func (h *Host) serveTrigger(w http.ResponseWriter, r *http.Request, f Function) 
 	inv := Invocation{
 		Function: f.Name, ID: short(r.Header.Get("X-Azure-Functions-InvocationId")), Traceparent: short(r.Header.Get("Traceparent")),
 	}
-	inv.Log = h.log.With("function", f.Name, "invocation_id", inv.ID, "traceparent", inv.Traceparent)
+	inv.Log = h.log.With(keys.Function, f.Name, "invocation_id", inv.ID, "traceparent", inv.Traceparent)
 
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEnvelope))
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) {
-		inv.Log.Warn("the host's request broke off", "error", err)
+		inv.Log.Warn("the host's request broke off", keys.Error, err)
 		handBack(w, state.CodeMalformed)
 		return
 	}
@@ -70,7 +71,7 @@ func (h *Host) serveTrigger(w http.ResponseWriter, r *http.Request, f Function) 
 	if err := h.do(r.Context(), invocations); err != nil {
 		h.stats.failed.Add(1)
 		code := state.CodeOf(err)
-		inv.Log.Warn("the trigger was handed back", "code", string(code), "error", err)
+		inv.Log.Warn("the trigger was handed back", "code", string(code), keys.Error, err)
 		handBack(w, code)
 		return
 	}
@@ -90,7 +91,7 @@ func (h *Host) unwrap(body []byte, f Function, inv Invocation) []Invocation {
 	}
 	if err != nil {
 		h.stats.malformed.Add(1)
-		inv.Log.Error("a malformed envelope was dropped", "error", err, "bytes", len(body))
+		inv.Log.Error("a malformed envelope was dropped", keys.Error, err, "bytes", len(body))
 		return nil
 	}
 	all := make([]Invocation, 0, len(envelope.Bodies))
@@ -98,7 +99,7 @@ func (h *Host) unwrap(body []byte, f Function, inv Invocation) []Invocation {
 		m, err := state.DecodeMessage(one)
 		if err != nil {
 			h.stats.malformed.Add(1)
-			inv.Log.Error("a malformed message was dropped", "error", err, "bytes", len(one), "transport_id", envelope.MessageID)
+			inv.Log.Error("a malformed message was dropped", keys.Error, err, "bytes", len(one), "transport_id", envelope.MessageID)
 			continue
 		}
 		inv.Message = m
@@ -117,7 +118,7 @@ func (h *Host) do(request context.Context, invocations []Invocation) error {
 	}
 	ctx, cancel := context.WithCancel(limit)
 	defer cancel()
-	defer context.AfterFunc(h.base, cancel)()
+	defer context.AfterFunc(h.base, cancel)() //nolint:contextcheck // ends with the process, not with the request
 
 	h.stats.running.Add(1)
 	done := make(chan error, 1)
@@ -142,7 +143,7 @@ func (h *Host) do(request context.Context, invocations []Invocation) error {
 func (h *Host) all(ctx context.Context, invocations []Invocation) error {
 	held, cancel := context.WithTimeout(ctx, h.hold)
 	defer cancel()
-	defer context.AfterFunc(h.stopping, cancel)()
+	defer context.AfterFunc(h.stopping, cancel)() //nolint:contextcheck // ends with the process, not with the request
 	for _, inv := range invocations {
 		if err := h.one(context.WithValue(ctx, invocationKey{}, inv), held, inv); err != nil {
 			return err
@@ -163,7 +164,7 @@ func (h *Host) one(ctx, held context.Context, inv Invocation) error {
 	}
 	h.stats.holding.Add(1)
 	defer h.stats.holding.Add(-1)
-	inv.Log.Info("the trigger cannot work now and holds its answer", "error", err)
+	inv.Log.Info("the trigger cannot work now and holds its answer", keys.Error, err)
 	for wait := firstPause; pause(held, wait); wait = min(2*wait, longPause) {
 		err = h.call(ctx, inv)
 		if state.CodeOf(err) != state.CodeUnavailable {
@@ -199,7 +200,7 @@ func (h *Host) call(ctx context.Context, inv Invocation) (err error) {
 
 // pause waits between half of d and d; false when ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d/2 + rand.N(d/2))
+	t := time.NewTimer(d/2 + rand.N(d/2)) //nolint:gosec // jitter, no secret
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
