@@ -161,12 +161,12 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	}
 	remember(a.stateDir, recentJob{JobID: job.JobID, JobType: job.JobType, API: a.api.Base()})
 	return a.one(answer.Body, job.JobID.String(), func() error {
-		run, err := decode[client.Submission](answer)
+		run, err := decode[client.Retried](answer)
 		if err != nil {
 			return err
 		}
 		a.hint("attempt %d of %s: %s queued · corectl status %s --watch", run.Attempt, show.Short(job.JobID),
-			show.Things(open, "task"), show.Handle(job.JobID))
+			show.Things(run.Tasks, "task"), show.Handle(job.JobID))
 		return nil
 	})
 }

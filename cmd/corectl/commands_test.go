@@ -26,9 +26,9 @@ func full(t *testing.T) *api {
 			JobID: mustID(idA), Stage: "reply", Index: 1, Status: state.TaskFailed, Attempt: 5, StartedAt: ago(2e9), FinishedAt: ago(1e9), Error: "no voice",
 		}))).
 		on("GET /jobs/"+idA+"/events", answer(200, page("", state.EventView{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
-		on("POST /jobs/retry/"+idA, answer(202, client.Submission{JobID: mustID(idA), Attempt: 2})).
+		on("POST /jobs/retry/"+idA, answer(202, client.Retried{Attempt: 2, Tasks: 1})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
-		on("POST /sweeps", answer(200, state.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost_tasks_requeued": 2}`)})).
+		on("POST /sweeps", answer(200, state.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`)})).
 		on("GET /queues", answer(200, page("", state.QueueView{Queue: "tasks", Dead: 12}))).
 		on("GET /queues/tasks/dead", answer(200, page("", state.DeadView{MessageID: 4, JobID: mustID(idA), Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded", Since: testNow}))).
 		on("POST /queues/tasks/redrive", answer(200, client.Redrive{Redriven: 7, Dropped: 5}))

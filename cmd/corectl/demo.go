@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/local"
+	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
 )
 
@@ -117,6 +118,7 @@ func (c *demoCmd) submit(ctx context.Context, a *app) (id state.JobID, plan []by
 	}
 	if !c.DryRun {
 		remember(a.stateDir, recentJob{JobID: done.JobID, JobType: c.Job, API: a.api.Base()})
+		a.hint("%s %s submitted · attempt %d", c.Job, show.Short(done.JobID), done.Attempt)
 	}
 	return done.JobID, answer.Body, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -168,20 +169,34 @@ func checkPostgres(ctx context.Context, cfg config.Config) finding {
 func (a *app) checkAPI(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	_, err := a.api.Get(ctx, "/health", nil)
+	answer, err := a.api.Get(ctx, "/health", nil)
 	var refused *client.Error
-	switch {
-	case err == nil:
-		return finding{"api", fine, a.api.Base() + " is healthy", ""}
-	case errors.As(err, &refused):
-		text, _ := explain(err)
-		return finding{"api", bad, text, ""}
+	report := answer.Body
+	if errors.As(err, &refused) {
+		report = refused.Body
+	}
+	var health client.Health
+	if json.Unmarshal(report, &health) == nil && health.Status != "" {
+		return a.apiHealth(health)
 	}
 	text, _ := explain(err)
 	if a.getenv("CORECTL_URL") == "" && a.api.Base() == client.Default {
 		return finding{"api", warn, fmt.Sprintf("nothing answers at %s", a.api.Base()), "corectl dev"}
 	}
 	return finding{"api", bad, text, ""}
+}
+
+// apiHealth is the report as one line: what is wrong, or that nothing is.
+func (a *app) apiHealth(health client.Health) finding {
+	wrong := slices.Clone(health.Problems)
+	for _, name := range slices.Sorted(maps.Keys(health.Checks)) {
+		if check := health.Checks[name]; check.Status != "ok" {
+			wrong = append(wrong, strings.TrimSuffix(name+" "+check.Status+": "+check.Message, ": "))
+		}
+	}
+	outcome := map[string]string{"ok": fine, "degraded": warn}[health.Status]
+	detail := fmt.Sprintf("%s is %s, version %s", a.api.Base(), health.Status, health.Version)
+	return finding{"api", first(outcome, bad), strings.Join(append([]string{detail}, wrong...), "; "), ""}
 }
 
 // checkTree looks at what dev, demo and a deployment read from the source tree.

@@ -47,7 +47,7 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 		name: func(task state.TaskSummary) string { return fmt.Sprintf("%s/%d", task.Stage, task.Index) },
 		table: func(tasks []state.TaskSummary) []string {
 			if a.outTTY {
-				return a.outStyle().Tasks(tasks, a.now())
+				return a.outStyle().Tasks(tasks, a.budgets(ctx, id), a.now())
 			}
 			return show.TasksTabbed(tasks)
 		},
@@ -63,6 +63,27 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 		a.hint("%s: --limit 0 for all, or --cursor %s", c.more(ctx, a, id, all.count), next)
 	}
 	return nil
+}
+
+// budgets is how often a task of each stage is tried, as the registry says now; nothing where it cannot be told.
+func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
+	job, _, err := a.job(ctx, id)
+	if err != nil {
+		return nil
+	}
+	types, err := a.types(ctx)
+	if err != nil {
+		return nil
+	}
+	most := map[string]int{}
+	for _, t := range types {
+		if t.JobType == job.JobType {
+			for _, stage := range t.Stages {
+				most[stage.Name] = stage.MaxAttempts
+			}
+		}
+	}
+	return most
 }
 
 // more counts what was left out where the counts of the stages tell it.

@@ -132,7 +132,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 }
 
 func refusal(base string, resp *http.Response, kind string, text []byte) error {
-	e := &Error{URL: base, Status: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After")}
+	e := &Error{URL: base, Status: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After"), Body: text}
 	if kind == "application/problem+json" || kind == "application/json" {
 		if err := json.Unmarshal(text, e); err == nil && (e.Detail != "" || e.Title != "") {
 			e.Status = resp.StatusCode

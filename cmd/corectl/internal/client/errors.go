@@ -16,6 +16,7 @@ type Error struct {
 	RequestID  string             `json:"request_id"`
 	Code       state.Code         `json:"code"`
 	Fields     []state.FieldError `json:"errors"`
+	Body       []byte             `json:"-"` // as it came; of a health report that says no, the report
 }
 
 // Error is what the API said, in its own words.

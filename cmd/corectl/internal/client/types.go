@@ -8,7 +8,7 @@ import (
 
 // Answers that are records have their shape in internal/state: state.JobView, state.TaskSummary and the rest.
 
-// Submission is the answer to a submit, a rerun or a retry.
+// Submission is the answer to a submit.
 type Submission struct {
 	JobID      state.JobID     `json:"job_id"`
 	JobType    string          `json:"job_type"`
@@ -36,8 +36,27 @@ type JobType struct {
 
 // TypeStage is a stage as declared.
 type TypeStage struct {
-	Name string            `json:"name"`
-	Kind state.Parallelism `json:"kind"`
+	Name        string            `json:"name"`
+	Kind        state.Parallelism `json:"kind"`
+	MaxAttempts int               `json:"max_attempts"` // tries of a task, the first included
+}
+
+// Health is the report on a process.
+type Health struct {
+	Status   string   `json:"status"` // ok, degraded or unavailable
+	Version  string   `json:"version"`
+	Problems []string `json:"problems"`
+	Checks   map[string]struct {
+		Status  string `json:"status"` // ok, failed or timeout
+		Message string `json:"message"`
+	} `json:"checks"`
+}
+
+// Retried is the answer to a retry.
+type Retried struct {
+	Attempt int `json:"attempt"`
+	Tasks   int `json:"tasks"`  // failed and cancelled ones that run again
+	Stages  int `json:"stages"` // that run from the start
 }
 
 // Redrive counts what became of dead letters, or would.

@@ -49,8 +49,8 @@ func JobsTabbed(jobs []state.JobSummary) []string {
 	return Tabbed(rows)
 }
 
-// Tasks is a list of tasks for people.
-func (s Style) Tasks(tasks []state.TaskSummary, now time.Time) []string {
+// Tasks is a list of tasks for people. most is how often a task of a stage is tried, where that is known.
+func (s Style) Tasks(tasks []state.TaskSummary, most map[string]int, now time.Time) []string {
 	columns := []Column{
 		{Head: "STAGE", Cut: 10}, {Head: "INDEX", Right: true}, {Head: "STATUS"},
 		{Head: "TRIES", Right: true, Drop: 2}, {Head: "TOOK", Drop: 3}, {Head: "ERROR", Cut: 16, Drop: 1},
@@ -58,7 +58,7 @@ func (s Style) Tasks(tasks []state.TaskSummary, now time.Time) []string {
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
-			s.Plain(task.Stage), strconv.Itoa(task.Index), string(task.Status), strconv.Itoa(task.Attempt), taskTook(task, now), s.Plain(task.Error),
+			s.Plain(task.Stage), strconv.Itoa(task.Index), string(task.Status), tries(task, most), taskTook(task, now), s.Plain(task.Error),
 		}
 	}
 	return s.Table(columns, rows, func(r, c int) Ink {
@@ -79,6 +79,18 @@ func TasksTabbed(tasks []state.TaskSummary) []string {
 		}
 	}
 	return Tabbed(rows)
+}
+
+// tries counts failed ones against the budget: a lost worker costs none.
+func tries(task state.TaskSummary, most map[string]int) string {
+	n := task.Attempt
+	if task.Status == state.TaskFailed {
+		n = task.Failures
+	}
+	if most[task.Stage] > 0 {
+		return fmt.Sprintf("%d/%d", n, most[task.Stage])
+	}
+	return strconv.Itoa(n)
 }
 
 func taskTook(task state.TaskSummary, now time.Time) string {

@@ -25,13 +25,24 @@ func (s Style) Sweep(sweep state.SweepView) []string {
 	var parts []string
 	for _, what := range slices.Sorted(maps.Keys(found)) {
 		if n, err := found[what].Int64(); err == nil && n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", Count(int(n)), s.Plain(strings.ReplaceAll(what, "_", " "))))
+			parts = append(parts, s.found(what, int(n)))
 		}
 	}
 	if len(parts) == 0 {
 		parts = []string{"nothing was stalled"}
 	}
 	return []string{head + ": " + strings.Join(parts, ", ")}
+}
+
+func (s Style) found(what string, n int) string {
+	words, known := map[string][2]string{
+		"lost": {"lost task", "requeued"}, "dead": {"dead letter", "sent again"}, "resent": {"message", "sent again"},
+		"repaired": {"job", "repaired"}, "expired": {"job", "past retention"},
+	}[what]
+	if !known {
+		return Count(n) + " " + s.Plain(strings.ReplaceAll(what, "_", " "))
+	}
+	return Things(n, words[0]) + " " + words[1]
 }
 
 // Queues are the queues: what waits in them, what is in hand, and what died.

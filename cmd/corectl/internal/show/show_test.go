@@ -22,7 +22,7 @@ func TestPicturesInEveryWidth(t *testing.T) {
 		"failed": func(s Style) []string { return s.End(failed(), now) },
 		"status": func(s Style) []string { return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...) },
 		"jobs":   func(s Style) []string { return s.Jobs(jobs(), now) },
-		"tasks":  func(s Style) []string { return s.Tasks(tasks(), now) },
+		"tasks":  func(s Style) []string { return s.Tasks(tasks(), map[string]int{"measure": 5}, now) },
 		"many":   func(s Style) []string { return s.Frame(many(), nil, now) },
 	}
 	for picture, draw := range pictures {
@@ -68,11 +68,11 @@ func jobs() []state.JobSummary {
 func tasks() []state.TaskSummary {
 	return []state.TaskSummary{
 		{
-			Stage: "measure", Index: 1006, Status: state.TaskFailed, Attempt: 5,
+			Stage: "measure", Index: 1006, Status: state.TaskFailed, Attempt: 5, Failures: 5,
 			StartedAt: before(2 * time.Second), FinishedAt: before(800 * time.Millisecond), Error: "read tile: connection reset by peer",
 		},
 		{
-			Stage: "measure", Index: 4182, Status: state.TaskFailed, Attempt: 5,
+			Stage: "measure", Index: 4182, Status: state.TaskFailed, Attempt: 5, Failures: 5,
 			StartedAt: before(2 * time.Second), FinishedAt: before(1200 * time.Millisecond),
 			Error: "checksum mismatch:\n\twant 9e107d9d, have \x1b[31m00000000, 世界",
 		},
@@ -118,7 +118,7 @@ func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
 	lines = append(lines, Edges(nil, job, now)...)
 	lines = append(lines, FirstFailure(job, task, now), Pulse(job, job.Stages[1], 3, now))
 	lines = append(lines, TasksTabbed([]state.TaskSummary{task})...)
-	lines = append(lines, s.Tasks([]state.TaskSummary{task}, now)...)
+	lines = append(lines, s.Tasks([]state.TaskSummary{task}, nil, now)...)
 	lines = append(lines, StatusTabbed(job)...)
 	lines = append(lines, s.Event(state.EventView{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
 	for _, line := range lines {
