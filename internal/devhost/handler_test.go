@@ -30,7 +30,7 @@ type seen struct {
 
 // order is the body of a test message: what the handler shall do with it.
 type order struct {
-	Do     string // "", status, body, close, sleep, exit, kill, print
+	Do     string // "", status, body, redirect, close, sleep, exit, kill, print
 	Status int
 	Type   string // content type; "" is application/json
 	Body   string
@@ -117,6 +117,9 @@ func obey(w http.ResponseWriter, r *http.Request, o order) {
 		fmt.Fprintln(os.Stderr, "a Warning to stderr")
 		_, _ = fmt.Fprintln(os.Stdout, "LanguageWorkerConsoleLog system")
 		_, _ = fmt.Fprintln(os.Stdout, "azfuncjsonlog:{}")
+	case "redirect":
+		http.Redirect(w, r, o.Body, http.StatusFound)
+		return
 	case "status":
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(o.Status)
@@ -155,6 +158,7 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 	case "env":
 		_ = json.NewEncoder(w).Encode(os.Environ()) //nolint:forbidigo // the test looks at it
 	default:
+		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s)
 	}
 }

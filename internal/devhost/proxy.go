@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -45,6 +46,7 @@ func (s *session) proxy(w http.ResponseWriter, r *http.Request, id string) error
 		Transport:     s.patient,
 		FlushInterval: -1,
 		BufferPool:    bytesPool{},
+		ErrorLog:      slog.NewLogLogger(s.host.log.Handler(), slog.LevelDebug),
 		ErrorHandler:  func(_ http.ResponseWriter, _ *http.Request, err error) { failed = err },
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.Out.URL.Scheme, pr.Out.URL.Host = "http", "127.0.0.1:"+portText(s)

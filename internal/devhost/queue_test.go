@@ -46,6 +46,8 @@ func TestBadAnswersAreAbandonedAtOnce(t *testing.T) {
 		"BrokenJSON":  {Do: "body", Body: `{"Outputs":`},
 		"Array":       {Do: "body", Body: `[]`},
 		"Closed":      {Do: "close"},
+		"Nowhere":     {Do: "status", Status: 302},
+		"Elsewhere":   {Do: "redirect", Body: "http://192.0.2.1/"},
 	} {
 		b.queue.put(o)
 		for delivery := 1; delivery <= 3; delivery++ {
@@ -57,7 +59,8 @@ func TestBadAnswersAreAbandonedAtOnce(t *testing.T) {
 	for name, o := range map[string]order{
 		"EmptyObject": {Do: "body", Body: `{}`},
 		"TextJSON":    {Do: "body", Type: "text/json; charset=utf-8", Body: `{"logs":["x"],"unknown":1}`},
-		"Created":     {Do: "body", Body: `{"OUTPUTS":{}}`},
+		"Capitals":    {Do: "body", Body: `{"OUTPUTS":{}}`},
+		"Redirect":    {Do: "redirect", Body: "/api/x"},
 	} {
 		b.queue.put(o)
 		if got := next(t, b.queue.settled, name); got.how != "complete" {

@@ -132,6 +132,9 @@ func TestExitZeroOnAnOldHost(t *testing.T) {
 	if got := b.host.Stats().Starts; got != 1 {
 		t.Errorf("got %d starts, want 1", got)
 	}
+	if got := b.do(http.MethodGet, "/api/x", ""); got.status != http.StatusBadGateway {
+		t.Errorf("got %d, want 502 once the proxy has tried to connect ten times", got.status)
+	}
 }
 
 func TestInitTimeoutIsAFault(t *testing.T) {

@@ -40,7 +40,7 @@ type Options struct {
 
 // Work is what there is to serve once start-up has ended.
 type Work struct {
-	API      http.Handler       // gets every request below the prefix, path untouched; nil answers 503
+	API      http.Handler       // gets every request below the prefix, path untouched but for the probes; nil answers 503
 	Triggers map[string]Trigger // by function name, from the table Functions
 	Ready    func() error       // asked before each trigger call; an error means not now. nil means ready. Must be quick
 }
@@ -149,11 +149,16 @@ func (h *Host) serveAPI(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "no such path")
 		return
 	}
+	if name, ok := strings.CutPrefix(rest, "/health/"); ok && (name == "livez" || name == "readyz") {
+		rest = "/" + name // one answer under two routes: see Functions
+		r = r.Clone(r.Context())
+		r.URL.Path, r.URL.RawPath = h.prefix+rest, ""
+	}
 	if work := h.work.Load(); work != nil && work.API != nil {
 		work.API.ServeHTTP(w, r)
 		return
 	}
-	if rest == "/livez" || rest == "/health/livez" {
+	if rest == "/livez" {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n")) // the prober may be gone
 		return

@@ -52,6 +52,21 @@ func TestAPIGetsRequestsUntouched(t *testing.T) {
 	}
 }
 
+// The platform asks the probes without a key, below the one route that is open to it.
+func TestProbesAnswerBelowHealthToo(t *testing.T) {
+	t.Parallel()
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) }) //nolint:gosec // the test reads it
+	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
+	for path, want := range map[string]string{
+		"/api/health": "/api/health", "/api/health/livez": "/api/livez", "/api/health/readyz": "/api/readyz", "/api/readyz": "/api/readyz",
+		"/api/health/jobs": "/api/health/jobs", "/api/health/livez/x": "/api/health/livez/x",
+	} {
+		if got := b.do(t, http.MethodGet, path, "").Body.String(); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+}
+
 // An outside caller can reach whatever lies below the prefix, and nothing below it is a trigger, whatever headers say.
 func TestTriggersCannotBeReachedFromOutside(t *testing.T) {
 	t.Parallel()
