@@ -1,3 +1,4 @@
--- A process's one heartbeat row.
+-- A process's one heartbeat row. A repeat after a lost COMMIT answer finds it there.
 insert into workers (worker_id, lease_until, build, host, pid)
 values (@worker, now() + make_interval(secs => @lease), @build, @host, @pid)
+on conflict (worker_id) do update set lease_until = excluded.lease_until

@@ -1,5 +1,5 @@
 -- Writes the next chunk of a fan_out stage, one task an input. planned is the resume point and the guard; the plan message is
--- the fence.
+-- the fence. A repeat after a lost COMMIT answer finds its own chunk and counts as landed.
 with m as materialized (
   select 1 from messages
   where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
@@ -8,14 +8,15 @@ with m as materialized (
 s as materialized (
   select s.* from stages s
   where s.job_id = @job_id and s.stage = @stage and s.gen = @gen and s.status = 'running' and s.total is null
-    and s.planned = @planned and exists (select from m)
+    and s.planned in (@planned::int, @planned::int + cardinality(@inputs::bytea[])) and exists (select from m)
   for no key update
 ),
 t as (
   insert into tasks (job_id, stage, gen, index, input)
-  select s.job_id, s.stage, s.gen, @planned + i.n - 1, i.input
+  select s.job_id, s.stage, s.gen, @planned::int + i.n - 1, i.input
   from s cross join unnest(@inputs::bytea[]) with ordinality as i (input, n)
+  where s.planned = @planned::int
 )
-update stages s set planned = s.planned + cardinality(@inputs::bytea[]), progressed_at = now()
+update stages s set planned = @planned::int + cardinality(@inputs::bytea[]), progressed_at = now()
 where s.job_id = @job_id and s.stage = @stage and exists (select from s)
 returning s.planned

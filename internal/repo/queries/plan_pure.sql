@@ -1,5 +1,6 @@
 -- Writes the next chunk of a stage whose inputs are pure. planned is the resume point and the guard; the plan message is the
--- fence. A task of match_previous whose predecessor did not complete is written as cancelled, so that indexes stay contiguous.
+-- fence. A repeat after a lost COMMIT answer finds its own chunk and counts as landed. A task of match_previous whose
+-- predecessor did not complete is written as cancelled, so that indexes stay contiguous.
 with m as materialized (
   select 1 from messages
   where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
@@ -8,7 +9,7 @@ with m as materialized (
 s as materialized (
   select s.* from stages s
   where s.job_id = @job_id and s.stage = @stage and s.gen = @gen and s.status = 'running' and s.total is null
-    and s.planned = @planned and exists (select from m)
+    and s.planned in (@planned::int, @planned::int + @count::int) and exists (select from m)
   for no key update
 ),
 t as (
@@ -18,13 +19,14 @@ t as (
          case when @follows::bool and p.status is distinct from 'completed' then '{"code":"predecessor_failed","message":"the task that it follows did not complete"}' end,
          case when @follows::bool and p.status is distinct from 'completed' then clock_timestamp() end
   from s
-  cross join generate_series(@planned, @planned + @count - 1) g
+  cross join generate_series(@planned::int, @planned::int + @count::int - 1) g
   left join stages d on @follows::bool and d.job_id = s.job_id and d.stage = s.depends_on[1]
   left join tasks p on @follows::bool and p.job_id = s.job_id and p.stage = d.stage and p.gen = d.gen and p.index = g
+  where s.planned = @planned::int
   returning status
 )
 update stages s
-set planned = s.planned + @count, cancelled = s.cancelled + (select count(*) from t where status = 'cancelled'),
+set planned = @planned::int + @count::int, cancelled = s.cancelled + (select count(*) from t where status = 'cancelled'),
     sparse = s.sparse or exists (select from t where status = 'cancelled'), progressed_at = now()
 where s.job_id = @job_id and s.stage = @stage and exists (select from s)
 returning s.planned
