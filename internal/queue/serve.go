@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 )
 
 // Serve hands a receiver's messages to handle, at most inFlight at once, until ctx ends; then it waits for those in hand. It
-// asks only for what it can take. A delivery is completed when handle returns nil and abandoned otherwise; while handle runs
-// its lock is renewed.
+// asks only for what it can take. A delivery is completed when handle returns nil and abandoned otherwise, after a pause that grows with
+// its deliveries: a process that can do nothing for a while would use all of them up in a moment. While handle runs, the lock is
+// renewed.
 func Serve(ctx context.Context, r Receiver, inFlight int, log *slog.Logger, handle func(context.Context, state.Message) error) {
 	slots := make(chan struct{}, inFlight)
 	var open sync.WaitGroup
@@ -40,7 +42,7 @@ func Serve(ctx context.Context, r Receiver, inFlight int, log *slog.Logger, hand
 		for _, d := range batch {
 			open.Go(func() {
 				defer func() { <-slots }()
-				serveOne(context.WithoutCancel(ctx), r, d, log, handle)
+				serveOne(ctx, r, d, log, handle)
 			})
 		}
 	}
@@ -60,11 +62,22 @@ func takeMore(slots chan struct{}) (n int) {
 // settleLimit bounds every settle call: a lock that cannot be settled ends by itself.
 const settleLimit = 5 * time.Second
 
-func serveOne(ctx context.Context, r Receiver, d Delivery, log *slog.Logger, handle func(context.Context, state.Message) error) {
+// Pauses before a message is given back.
+const (
+	firstPause = 10 * time.Millisecond
+	longPause  = 5 * time.Second
+)
+
+func serveOne(serving context.Context, r Receiver, d Delivery, log *slog.Logger, handle func(context.Context, state.Message) error) {
+	ctx := context.WithoutCancel(serving)
 	renewing, stop := context.WithCancel(ctx)
 	var renewal sync.WaitGroup
 	renewal.Go(func() { keepLock(renewing, r, d) })
 	err := handle(ctx, d.Message)
+	if err != nil {
+		pause := min(firstPause<<min(d.Deliveries, 10), longPause)
+		wait(serving, pause/2+rand.N(pause/2))
+	}
 	stop()
 	renewal.Wait()
 	limit, cancel := context.WithTimeout(ctx, settleLimit)
