@@ -1,0 +1,83 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"coremachine/internal/state"
+)
+
+// ref names a job and where it is.
+type ref struct {
+	JobID     state.JobID     `json:"job_id"`
+	Status    state.JobStatus `json:"status"`
+	Attempt   int             `json:"attempt"`
+	StatusURL string          `json:"status_url"`
+}
+
+// target reads the job id of a route that takes no query parameters.
+func (a *API) target(w http.ResponseWriter, r *http.Request) (state.JobID, bool) {
+	id, err := jobID(r)
+	if err = errors.Join(err, readQuery(r).err()); err != nil {
+		a.fail(w, r, merge(err))
+		return id, false
+	}
+	return id, true
+}
+
+func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
+	id, ok := a.target(w, r)
+	if !ok {
+		return
+	}
+	if err := a.Engine.Cancel(r.Context(), id, by(r)); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.Hub.Nudge(id)
+	job, err := a.Reader.ReadJob(r.Context(), id)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", a.statusURL(id))
+	a.write(w, r, http.StatusAccepted, "application/json", ref{JobID: id, Status: job.Status, Attempt: job.Attempt, StatusURL: a.statusURL(id)})
+}
+
+// retried is the answer to a retry.
+type retried struct {
+	ref
+	Tasks  int `json:"tasks"`  // failed and cancelled ones that run again
+	Stages int `json:"stages"` // that run from the start
+}
+
+func (a *API) retry(w http.ResponseWriter, r *http.Request) {
+	id, ok := a.target(w, r)
+	if !ok {
+		return
+	}
+	res, err := a.Engine.Retry(r.Context(), id, by(r))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.Hub.Nudge(id)
+	w.Header().Set("Location", a.statusURL(id))
+	a.write(w, r, http.StatusAccepted, "application/json", retried{
+		ref:   ref{JobID: id, Status: state.JobQueued, Attempt: res.Attempt, StatusURL: a.statusURL(id)},
+		Tasks: res.Tasks, Stages: res.Stages,
+	})
+}
+
+func (a *API) remove(w http.ResponseWriter, r *http.Request) {
+	id, ok := a.target(w, r)
+	if !ok {
+		return
+	}
+	if err := a.Engine.Delete(r.Context(), id); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.Hub.Nudge(id)
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// A cursor is opaque to callers: the letter of its list, a version, and where the page ended, in base64url. It names a place and
+// no filter, so that it stays true when rows come and go.
+
+func seal(list string, fields ...any) *string {
+	text := list + "1"
+	for _, f := range fields {
+		text += fmt.Sprintf("|%v", f)
+	}
+	sealed := base64.RawURLEncoding.EncodeToString([]byte(text))
+	return &sealed
+}
+
+// open returns the fields of a cursor of the list, n of them.
+func open(list, cursor string, n int) ([]string, bool) {
+	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil {
+		return nil, false
+	}
+	fields := strings.Split(string(text), "|")
+	if len(fields) != n+1 || fields[0] != list+"1" {
+		return nil, false
+	}
+	return fields[1:], true
+}
+
+// whole reads a number in its one spelling.
+func whole(s string, least, most int64) (int64, bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil && n >= least && n <= most && strconv.FormatInt(n, 10) == s
+}
+
+// endOfTime is the first microsecond of the year 10000.
+const endOfTime = 253_402_300_800_000_000
+
+func sealJob(c *state.JobCursor) *string {
+	if c == nil {
+		return nil
+	}
+	return seal("j", c.CreatedAt.UnixMicro(), c.JobID)
+}
+
+func openJob(cursor string) (*state.JobCursor, bool) {
+	fields, ok := open("j", cursor, 2)
+	if !ok {
+		return nil, false
+	}
+	at, ok := whole(fields[0], 0, endOfTime-1)
+	id, err := state.ParseJobID(fields[1])
+	if !ok || err != nil {
+		return nil, false
+	}
+	return &state.JobCursor{CreatedAt: time.UnixMicro(at).UTC(), JobID: id}, true
+}
+
+func sealTask(c *state.TaskCursor) *string {
+	if c == nil {
+		return nil
+	}
+	return seal("t", c.Stage, c.Index)
+}
+
+func openTask(cursor string) (*state.TaskCursor, bool) {
+	fields, ok := open("t", cursor, 2)
+	if !ok {
+		return nil, false
+	}
+	stage, ok1 := whole(fields[0], 0, 1<<15-1)
+	index, ok2 := whole(fields[1], -1, 1<<31-1)
+	return &state.TaskCursor{Stage: int(stage), Index: int(index)}, ok1 && ok2
+}
+
+func sealNumber(list string, n *int64) *string {
+	if n == nil {
+		return nil
+	}
+	return seal(list, *n)
+}
+
+func openNumber(list, cursor string) (int64, bool) {
+	fields, ok := open(list, cursor, 1)
+	if !ok {
+		return 0, false
+	}
+	return whole(fields[0], 0, 1<<63-1)
+}
+
+// cursor reads the parameter cursor with the list's own reader.
+func cursor[C any](q *query, read func(string) (C, bool)) (c C) {
+	v := q.text("cursor")
+	if v == "" {
+		return c
+	}
+	c, ok := read(v)
+	if !ok {
+		q.wrong("cursor", "is no cursor of this list: take it from next_cursor")
+	}
+	return c
+}
+
+func numbered(list string) func(string) (int64, bool) {
+	return func(cursor string) (int64, bool) { return openNumber(list, cursor) }
+}

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// statuses is the one table from error codes to HTTP statuses. A code that is not in it is a defect: 500 and a generic text.
+var statuses = map[state.Code]int{
+	state.CodeInvalid:        http.StatusBadRequest,
+	state.CodeMalformed:      http.StatusBadRequest,
+	state.CodeTooLarge:       http.StatusRequestEntityTooLarge,
+	state.CodeUnknownJobType: http.StatusNotFound,
+	state.CodeNotFound:       http.StatusNotFound,
+	state.CodeConflict:       http.StatusConflict,
+	state.CodeBusy:           http.StatusTooManyRequests,
+	state.CodeUnavailable:    http.StatusServiceUnavailable,
+}
+
+// titles say the kind of problem; the detail says this one.
+var titles = map[int]string{
+	http.StatusBadRequest:            "The request is wrong",
+	http.StatusForbidden:             "The request may not come from there",
+	http.StatusNotFound:              "There is no such thing",
+	http.StatusMethodNotAllowed:      "The path does not take this method",
+	http.StatusConflict:              "The state of the record does not allow it",
+	http.StatusRequestEntityTooLarge: "The request is too large",
+	http.StatusTooManyRequests:       "There is too much work already",
+	http.StatusServiceUnavailable:    "The service cannot work now",
+	http.StatusInternalServerError:   "The service failed",
+}
+
+// Retry-After of answers that are worth another try, in seconds.
+const (
+	retryBusy        = "5"
+	retryUnavailable = "1"
+)
+
+// internalDetail is all that a caller learns of a defect; the log has the cause under the request id.
+const internalDetail = "The service could not answer this request. Its log has the cause under the request id."
+
+// Problem is the body of every refusal (RFC 9457).
+type Problem struct {
+	Title     string             `json:"title"`
+	Status    int                `json:"status"`
+	Detail    string             `json:"detail"`
+	Code      state.Code         `json:"code,omitempty"`
+	RequestID string             `json:"request_id"`
+	Errors    []state.FieldError `json:"errors,omitempty"`
+}
+
+// fail answers with the problem that an error is. A cause is logged and never answered.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var e *state.Error
+	if !errors.As(err, &e) && r.Context().Err() != nil {
+		e = state.Wrap(state.CodeUnavailable, "api", "The caller went away.", err)
+	} else if e == nil {
+		e = &state.Error{Code: state.CodeInternal, Err: err}
+	}
+	status, known := statuses[e.Code]
+	p := Problem{Status: status, Detail: e.Msg, Code: e.Code, Errors: e.Fields}
+	switch {
+	case !known:
+		p = Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal}
+		a.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.Any(keys.Error, err), requestAttr(r))
+	case status == http.StatusServiceUnavailable:
+		if r.Context().Err() != nil {
+			break // the caller went away
+		}
+		a.Log.LogAttrs(r.Context(), slog.LevelWarn, "a request could not be served", slog.Any(keys.Error, err), requestAttr(r))
+		w.Header().Set("Retry-After", retryUnavailable)
+	case status == http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", retryBusy)
+	}
+	a.refuse(w, r, p)
+}
+
+// refuse answers with a problem.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, p Problem) {
+	p.Title, p.RequestID = titles[p.Status], requestID(r.Context())
+	for _, h := range []string{"ETag", "Location"} {
+		w.Header().Del(h)
+	}
+	a.write(w, r, p.Status, "application/problem+json", p)
+}

@@ -1,0 +1,211 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/state"
+)
+
+// submission is the answer to a submit.
+type submission struct {
+	JobID      state.JobID                `json:"job_id"`
+	JobType    string                     `json:"job_type"`
+	Status     state.JobStatus            `json:"status"`
+	Attempt    int                        `json:"attempt"`
+	Created    bool                       `json:"created"`
+	StatusURL  string                     `json:"status_url"`
+	Parameters json.RawMessage            `json:"parameters"`
+	Plan       []coremachine.PlannedStage `json:"plan,omitempty"` // of a dry run
+}
+
+func (a *API) submit(w http.ResponseWriter, r *http.Request) {
+	q := readQuery(r, "rerun", "dry_run")
+	req := coremachine.SubmitRequest{
+		Type: param(r, "job_type"), Rerun: q.boolean("rerun"), DryRun: q.boolean("dry_run"), Traceparent: traceparent(r), By: by(r),
+	}
+	if err := q.err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	var err error
+	if req.Body, err = body(r); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	res, err := a.Engine.Submit(r.Context(), req)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	answer := submission{
+		JobID: res.JobID, JobType: req.Type, Status: res.Status, Attempt: res.Attempt, Created: res.Created, StatusURL: a.statusURL(res.JobID),
+		Parameters: res.Parameters, Plan: res.Plan,
+	}
+	if !res.Started {
+		a.ok(w, r, answer)
+		return
+	}
+	w.Header().Set("Location", answer.StatusURL)
+	a.write(w, r, http.StatusAccepted, "application/json", answer)
+}
+
+func body(r *http.Request) ([]byte, error) {
+	b, err := io.ReadAll(r.Body)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, tooLarge(err)
+	case err != nil:
+		return nil, state.Wrap(state.CodeMalformed, "api", "The request body could not be read to its end.", err)
+	}
+	return b, nil
+}
+
+func (a *API) statusURL(id state.JobID) string { return a.Prefix + "/jobs/status/" + id.String() }
+
+// param is a path parameter, decoded.
+func param(r *http.Request, name string) string {
+	raw := chi.URLParam(r, name)
+	if r.URL.RawPath == "" {
+		return raw
+	}
+	if text, err := url.PathUnescape(raw); err == nil {
+		return text
+	}
+	return raw
+}
+
+// jobID reads the path parameter of that name. Anything but 64 lower-case hex digits is an Error with CodeInvalid.
+func jobID(r *http.Request) (state.JobID, error) { return state.ParseJobID(param(r, "job_id")) }
+
+var traceparents = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+func traceparent(r *http.Request) string {
+	if v := r.Header.Get("Traceparent"); traceparents.MatchString(v) {
+		return v
+	}
+	return ""
+}
+
+// by is who asks, as the platform's sign-in says. It is for the timeline and decides nothing.
+func by(r *http.Request) string {
+	name := state.CleanText(r.Header.Get("X-Ms-Client-Principal-Name"))
+	return strings.ToValidUTF8(name[:min(len(name), 100)], "")
+}
+
+// links are where to go on from a job.
+type links struct {
+	Self   string `json:"self"`
+	Tasks  string `json:"tasks"`
+	Events string `json:"events"`
+	Stream string `json:"stream"`
+	Cancel string `json:"cancel"`
+	Retry  string `json:"retry"`
+}
+
+// jobBody is a job as answered.
+type jobBody struct {
+	state.JobView
+	Links links `json:"links"`
+}
+
+func (a *API) jobBody(job state.JobView) jobBody {
+	base, id := a.Prefix+"/jobs/", job.JobID.String()
+	return jobBody{JobView: job, Links: links{
+		Self: base + "status/" + id, Tasks: base + id + "/tasks", Events: base + id + "/events", Stream: base + id + "/stream",
+		Cancel: base + "cancel/" + id, Retry: base + "retry/" + id,
+	}}
+}
+
+func (a *API) status(w http.ResponseWriter, r *http.Request) {
+	id, err := jobID(r)
+	q := readQuery(r, "wait", "since")
+	wait, since := q.wait(), q.version("since")
+	if since != "" && len(q.values["wait"]) == 0 {
+		q.wrong("since", "needs wait: how long to wait for a change")
+	}
+	if err = errors.Join(err, q.err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	job, err := a.Reader.ReadJob(r.Context(), id)
+	if err == nil && wait > 0 && !job.Status.Ended() && (since == "" || since == job.Version) {
+		job, err = a.jobLater(r.Context(), id, since, wait)
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	// Weak: what runs at the moment changes without the version.
+	tag := `W/"` + job.Version + `"`
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Cache-Control", "no-cache")
+	if matches(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	a.ok(w, r, a.jobBody(job))
+}
+
+// jobLater reads the job once it has ended, or changed since, or the time is up.
+func (a *API) jobLater(ctx context.Context, id state.JobID, since string, wait time.Duration) (state.JobView, error) {
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	seen, err := a.Hub.Wait(limited, id, since)
+	if err != nil { // the time is up, the process stops, or the caller went away
+		return a.Reader.ReadJob(ctx, id)
+	}
+	return a.shared.job(ctx, a.Reader, id, seen.Version)
+}
+
+// matches compares entity tags weakly (RFC 9110, 13.1.2).
+func matches(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(tag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// merge makes one error of several that name fields, so that all are named at once. One that names none stands for all.
+func merge(err error) error {
+	all := leaves(err)
+	if len(all) == 1 {
+		return all[0]
+	}
+	var fields []state.FieldError
+	for _, one := range all {
+		var e *state.Error
+		if !errors.As(one, &e) || len(e.Fields) == 0 {
+			return one
+		}
+		fields = append(fields, e.Fields...)
+	}
+	return state.Invalid("api", "The request is wrong.", fields...)
+}
+
+// leaves are the errors that were joined.
+func leaves(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what was joined here is taken apart
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, one := range joined.Unwrap() {
+		all = append(all, leaves(one)...)
+	}
+	return all
+}

@@ -1,0 +1,97 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/state"
+)
+
+func (a *API) types(w http.ResponseWriter, r *http.Request) {
+	if err := readQuery(r).err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[coremachine.JobType]{Items: a.Engine.Types()})
+}
+
+func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
+	q := readQuery(r, "status", "type", "since", "until", "id", "limit", "cursor")
+	f := state.JobFilter{
+		Statuses: oneOf(q, "status", state.JobStatuses), Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until"),
+		IDPrefix: q.text("id"), After: cursor(q, openJob), Limit: q.limit(),
+	}
+	if p := f.IDPrefix; p != "" && (len(p) < state.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
+		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", clip(p))
+	}
+	if err := q.err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	page, err := a.Reader.ListJobs(r.Context(), f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)})
+}
+
+func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
+	id, err := jobID(r)
+	q := readQuery(r, "stage", "status", "limit", "cursor")
+	f := state.TaskFilter{Stage: q.text("stage"), After: cursor(q, openTask), Limit: q.limit()}
+	if statuses := oneOf(q, "status", state.TaskStatuses); len(statuses) > 1 {
+		q.wrong("status", "takes one status: each is looked for in another place")
+	} else if len(statuses) == 1 {
+		f.Status = statuses[0]
+	}
+	if err = errors.Join(err, q.err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	page, err := a.Reader.ListTasks(r.Context(), id, f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.TaskSummary]{Items: page.Items, NextCursor: sealTask(page.Next)})
+}
+
+func (a *API) task(w http.ResponseWriter, r *http.Request) {
+	id, err := jobID(r)
+	index, bad := strconv.ParseInt(param(r, "index"), 10, 32)
+	if bad != nil || index < 0 {
+		err = errors.Join(err, state.Invalid("api", "The index is malformed.",
+			state.FieldError{Field: "index", Message: strconv.Quote(clip(param(r, "index"))) + " is no number from 0"}))
+	}
+	if err = errors.Join(err, readQuery(r).err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	task, err := a.Reader.ReadTask(r.Context(), id, param(r, "stage"), int(index))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, task)
+}
+
+func (a *API) events(w http.ResponseWriter, r *http.Request) {
+	id, err := jobID(r)
+	q := readQuery(r, "kind", "stage", "after", "limit", "cursor")
+	f := state.EventFilter{Kind: q.text("kind"), Stage: q.text("stage"), Limit: q.limit()}
+	f.After = max(q.number("after"), cursor(q, numbered("e")))
+	if err = errors.Join(err, q.err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	page, err := a.Reader.ListEvents(r.Context(), id, f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.EventView]{Items: page.Items, NextCursor: sealNumber("e", page.Next)})
+}

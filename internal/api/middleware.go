@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+type requestIDKey struct{}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+func requestAttr(r *http.Request) slog.Attr { return slog.String("request_id", requestID(r.Context())) }
+
+// identify gives the request an id: the caller's, where it is short and plain, else a new one.
+func identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		if !plain(id, 64) {
+			var random [12]byte
+			_, _ = rand.Read(random[:]) // it never fails
+			id = hex.EncodeToString(random[:])
+		}
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
+	})
+}
+
+// plain tells whether a text is short, not empty, and made of letters, digits, dot, dash and underscore.
+func plain(s string, most int) bool {
+	return s != "" && len(s) <= most && !strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_'
+	})
+}
+
+// observe logs each request once, and turns a panic into a 500.
+func (a *API) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler { //nolint:errorlint // a panic value is compared as net/http does
+					panic(p)
+				}
+				a.Log.LogAttrs(r.Context(), slog.LevelError, "a request panicked", slog.Any(keys.Error, p), requestAttr(r),
+					slog.String("stack", string(debug.Stack())))
+				if ww.Status() != 0 {
+					panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it well
+				}
+				a.refuse(ww, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal})
+			}
+			a.Log.LogAttrs(r.Context(), slog.LevelDebug, "request", requestAttr(r), slog.String("method", r.Method),
+				slog.String("path", r.URL.Path), slog.Int("status", ww.Status()), slog.Int("bytes", ww.BytesWritten()),
+				slog.Duration("took", time.Since(begin)))
+		}()
+		next.ServeHTTP(ww, r)
+	})
+}
+
+// guard sets the headers that every answer has, and refuses what is too large or a write from another site.
+func (a *API) guard(next http.Handler) http.Handler {
+	cross := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		if err := cross.Check(r); err != nil {
+			a.refuse(w, r, Problem{Status: http.StatusForbidden, Detail: "A page of another site may not write here."})
+			return
+		}
+		if r.ContentLength > state.MaxBody {
+			a.fail(w, r, tooLarge(nil))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, state.MaxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func tooLarge(cause error) error {
+	return state.Wrap(state.CodeTooLarge, "api", "The request body is over 1 MiB.", cause)
+}
+
+func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
+	a.fail(w, r, state.Errorf(state.CodeNotFound, "api", "There is nothing at this path."))
+}
+
+// methods are those that any route takes.
+var methods = []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPost}
+
+func (a *API) wrongMethod(router chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		if r.URL.RawPath != "" {
+			path = r.URL.RawPath
+		}
+		var allowed []string
+		for _, m := range methods {
+			if router.Match(chi.NewRouteContext(), m, path) {
+				allowed = append(allowed, m)
+			}
+		}
+		if slices.Contains(allowed, http.MethodGet) && !slices.Contains(allowed, http.MethodHead) {
+			allowed = append(allowed, http.MethodHead)
+		}
+		if len(allowed) == 0 {
+			a.notFound(w, r)
+			return
+		}
+		slices.Sort(allowed)
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		a.refuse(w, r, Problem{
+			Status: http.StatusMethodNotAllowed, Detail: "The path takes " + strings.Join(allowed, ", ") + ".",
+		})
+	}
+}

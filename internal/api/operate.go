@@ -1,0 +1,126 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"coremachine/internal/state"
+)
+
+// sweepTrouble stands for the errors of a sweep, which may quote the database.
+const sweepTrouble = "some steps failed; the log has the causes"
+
+func sweepBody(s state.SweepView) state.SweepView {
+	if s.Error != "" {
+		s.Error = sweepTrouble
+	}
+	return s
+}
+
+func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
+	q := readQuery(r, "limit", "cursor")
+	before, limit := cursor(q, numbered("s")), q.limit()
+	if err := q.err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	page, err := a.Reader.ListSweeps(r.Context(), before, limit)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	for i := range page.Items {
+		page.Items[i] = sweepBody(page.Items[i])
+	}
+	a.ok(w, r, list[state.SweepView]{Items: page.Items, NextCursor: sealNumber("s", page.Next)})
+}
+
+// sweep makes one pass now and answers with its record.
+func (a *API) sweep(w http.ResponseWriter, r *http.Request) {
+	if err := readQuery(r).err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	report, err := a.Engine.Sweep(r.Context())
+	if report.SweepID == 0 && err == nil {
+		err = state.Errorf(state.CodeInternal, "api", "a sweep left no record")
+	}
+	if report.SweepID == 0 {
+		a.fail(w, r, err)
+		return
+	}
+	page, err := a.Reader.ListSweeps(r.Context(), report.SweepID+1, 1)
+	switch {
+	case err != nil:
+		a.fail(w, r, err)
+	case len(page.Items) == 0 || page.Items[0].SweepID != report.SweepID:
+		a.fail(w, r, state.Errorf(state.CodeInternal, "api", "sweep %d has no record", report.SweepID))
+	default:
+		a.ok(w, r, sweepBody(page.Items[0]))
+	}
+}
+
+func (a *API) queues(w http.ResponseWriter, r *http.Request) {
+	if err := readQuery(r).err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	queues, err := a.Reader.ReadQueues(r.Context())
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.QueueView]{Items: queues})
+}
+
+func (a *API) dead(w http.ResponseWriter, r *http.Request) {
+	queue, err := state.ParseQueue(param(r, "queue"))
+	q := readQuery(r, "limit", "cursor")
+	after, limit := cursor(q, numbered("d")), q.limit()
+	if err = errors.Join(err, q.err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	page, err := a.Reader.ListDead(r.Context(), queue, after, limit)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.DeadView]{Items: page.Items, NextCursor: sealNumber("d", page.Next)})
+}
+
+// redriven counts what became of dead letters, or would.
+type redriven struct {
+	Redriven int `json:"redriven"` // sent again: their work is still to be done
+	Dropped  int `json:"dropped"`  // sent again and dropped by the engine: nobody wants them any more
+}
+
+func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
+	queue, err := state.ParseQueue(param(r, "queue"))
+	q := readQuery(r, "reason", "dry_run")
+	reason, dryRun := q.text("reason"), q.boolean("dry_run")
+	if err = errors.Join(err, q.err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	if a.Dead == nil && !dryRun {
+		a.fail(w, r, state.Errorf(state.CodeUnavailable, "api", "This process has no transport."))
+		return
+	}
+	wanted, unwanted, err := a.Reader.CountDead(r.Context(), queue, reason)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if dryRun || wanted+unwanted == 0 {
+		a.ok(w, r, redriven{Redriven: wanted, Dropped: unwanted})
+		return
+	}
+	sent, err := a.Dead.Redrive(r.Context(), queue, reason, wanted+unwanted)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	dropped := min(unwanted, sent)
+	a.ok(w, r, redriven{Redriven: sent - dropped, Dropped: dropped})
+}

@@ -1,0 +1,213 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"coremachine/internal/state"
+)
+
+// hostKeys are query parameters that the Functions host reads and hands on: a function key and its name.
+var hostKeys = []string{"code", "clientId"}
+
+// maxText bounds the value of a query parameter, in bytes.
+const maxText = 512
+
+// query reads query parameters strictly and gathers all that is wrong with them.
+type query struct {
+	values url.Values
+	bad    []state.FieldError
+}
+
+// readQuery refuses what is not in known.
+func readQuery(r *http.Request, known ...string) *query { return parseQuery(r.URL.RawQuery, known...) }
+
+func parseQuery(raw string, known ...string) *query {
+	values, err := url.ParseQuery(raw)
+	q := &query{values: values}
+	if err != nil {
+		q.wrong("query", "it is not well-formed: an escape is broken, or a semicolon is not escaped")
+		return q
+	}
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if slices.Contains(hostKeys, name) {
+			continue
+		}
+		if !slices.Contains(known, name) {
+			said := "there are none here"
+			if len(known) > 0 {
+				said = "known are " + strings.Join(known, ", ")
+			}
+			q.wrong(clip(name), "is not a known parameter: %s", said)
+			continue
+		}
+		for _, v := range values[name] {
+			if len(v) > maxText || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				q.wrong(name, "must be text of at most %d bytes", maxText)
+				values.Del(name)
+				break
+			}
+		}
+	}
+	return q
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		s = s[:80] + "…"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+func (q *query) wrong(field, format string, args ...any) {
+	q.bad = append(q.bad, state.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// err names every parameter at fault; nil: none.
+func (q *query) err() error {
+	if len(q.bad) == 0 {
+		return nil
+	}
+	return state.Invalid("api", "Query parameters are wrong.", q.bad...)
+}
+
+// text reads a parameter that may be given once.
+func (q *query) text(name string) string {
+	values := q.values[name]
+	if len(values) == 0 {
+		return ""
+	}
+	if len(values) > 1 {
+		q.wrong(name, "is given %d times", len(values))
+		return ""
+	}
+	if values[0] == "" {
+		q.wrong(name, "is empty")
+	}
+	return values[0]
+}
+
+func (q *query) boolean(name string) bool {
+	switch v := q.text(name); v {
+	case "", "false":
+		return false
+	case "true":
+		return true
+	default:
+		q.wrong(name, "%q is neither true nor false", clip(v))
+		return false
+	}
+}
+
+// limit reads the size of a page.
+func (q *query) limit() int {
+	const usual = 50
+	v := q.text("limit")
+	if v == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > state.MaxPage {
+		q.wrong("limit", "%q is no number from 1 to %d", clip(v), state.MaxPage)
+		return usual
+	}
+	return n
+}
+
+// number reads an id that is a number.
+func (q *query) number(name string) int64 {
+	v := q.text(name)
+	if v == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != v {
+		q.wrong(name, "%q is no number from 0", clip(v))
+	}
+	return n
+}
+
+// parseAge reads a duration such as 20s, 24h or 7d.
+func parseAge(v string) (time.Duration, bool) {
+	if days, ok := strings.CutSuffix(v, "d"); ok {
+		n, err := strconv.Atoi(days)
+		return time.Duration(n) * 24 * time.Hour, err == nil && n > 0 && n <= 36_500
+	}
+	d, err := time.ParseDuration(v)
+	return d, err == nil && d > 0 && d <= 36_500*24*time.Hour
+}
+
+// moment reads a point in time or an age.
+func (q *query) moment(name string) state.Moment {
+	v := q.text(name)
+	if v == "" {
+		return state.Moment{}
+	}
+	if age, ok := parseAge(v); ok {
+		return state.Moment{Age: age}
+	}
+	at, err := time.Parse(time.RFC3339, v)
+	if err != nil || at.Year() < 1 || at.Year() > 9999 {
+		q.wrong(name, "%q is neither a time like 2026-01-31T12:00:00Z nor an age like 24h or 7d", clip(v))
+	}
+	return state.Moment{At: at}
+}
+
+// wait reads how long to wait, at most a minute.
+func (q *query) wait() time.Duration {
+	v := q.text("wait")
+	if v == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 || d > time.Minute {
+		q.wrong("wait", "%q is no duration from 0s to 60s", clip(v))
+		return 0
+	}
+	return d
+}
+
+// version reads a job's version, as it was answered.
+func (q *query) version(name string) string {
+	v := q.text(name)
+	edge, counters, ok := strings.Cut(v, ".")
+	if v != "" && (!ok || !digits(edge) || !digits(counters)) {
+		q.wrong(name, "%q is no version: take it from an answer", clip(v))
+		return ""
+	}
+	return v
+}
+
+func digits(s string) bool {
+	return s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == ""
+}
+
+// oneOf reads words of a closed set: repeated, or separated by commas.
+func oneOf[T ~string](q *query, name string, known []T) []T {
+	var got []T
+	for _, v := range q.values[name] {
+		for word := range strings.SplitSeq(v, ",") {
+			if !slices.Contains(known, T(word)) {
+				words := make([]string, len(known))
+				for i, k := range known {
+					words[i] = string(k)
+				}
+				q.wrong(name, "%q is not one of %s", clip(word), strings.Join(words, ", "))
+				continue
+			}
+			got = append(got, T(word))
+		}
+	}
+	return got
+}

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"coremachine/internal/telemetry/keys"
+)
+
+// list is one page as answered.
+type list[T any] struct {
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor"` // null: the last page
+}
+
+func (a *API) ok(w http.ResponseWriter, r *http.Request, body any) {
+	a.write(w, r, http.StatusOK, "application/json", body)
+}
+
+// write encodes before it writes, so that a value which cannot be encoded is a 500 and not half an answer. Text goes through
+// as it is: nothing is escaped for HTML, since no answer is ever taken for HTML.
+func (a *API) write(w http.ResponseWriter, r *http.Request, status int, kind string, body any) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		a.Log.LogAttrs(r.Context(), slog.LevelError, "an answer could not be encoded", slog.Any(keys.Error, err), requestAttr(r))
+		b.Reset()
+		status, kind = http.StatusInternalServerError, "application/problem+json"
+		_ = enc.Encode(Problem{Title: titles[status], Status: status, Detail: internalDetail, RequestID: requestID(r.Context())}) // text only
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes()) // the caller may be gone
+	}
+}

@@ -1,0 +1,84 @@
+package api
+
+import (
+	_ "embed"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"coremachine/internal/state"
+)
+
+//go:embed openapi.yaml
+var description []byte
+
+// OpenAPI is the description of the API, OpenAPI 3.0 in YAML.
+func OpenAPI() []byte { return description }
+
+// route is one line of the table of routes.
+type route struct {
+	method, path string
+	handler      http.HandlerFunc
+}
+
+func (a *API) router() chi.Router {
+	r := chi.NewRouter()
+	r.Use(identify, a.observe, a.guard, middleware.GetHead)
+	r.NotFound(a.notFound)
+	r.MethodNotAllowed(a.wrongMethod(r))
+	for _, one := range []route{
+		{http.MethodGet, "/health", a.health},
+		{http.MethodGet, "/livez", a.livez},
+		{http.MethodGet, "/readyz", a.readyz},
+		{http.MethodGet, "/openapi.yaml", a.openapi},
+	} {
+		r.Method(one.method, a.Prefix+one.path, one.handler)
+	}
+	for _, one := range []route{
+		{http.MethodPost, "/jobs/submit/{job_type}", a.submit},
+		{http.MethodGet, "/jobs/status/{job_id}", a.status},
+		{http.MethodPost, "/jobs/cancel/{job_id}", a.cancel},
+		{http.MethodPost, "/jobs/retry/{job_id}", a.retry},
+		{http.MethodDelete, "/jobs/{job_id}", a.remove},
+		{http.MethodGet, "/jobs", a.jobs},
+		{http.MethodGet, "/jobs/types", a.types},
+		{http.MethodGet, "/jobs/{job_id}/tasks", a.tasks},
+		{http.MethodGet, "/jobs/{job_id}/tasks/{stage}/{index}", a.task},
+		{http.MethodGet, "/jobs/{job_id}/events", a.events},
+		{http.MethodGet, "/jobs/{job_id}/stream", a.stream},
+		{http.MethodGet, "/sweeps", a.sweeps},
+		{http.MethodPost, "/sweeps", a.sweep},
+		{http.MethodGet, "/queues", a.queues},
+		{http.MethodGet, "/queues/{queue}/dead", a.dead},
+		{http.MethodPost, "/queues/{queue}/redrive", a.redrive},
+	} {
+		r.Method(one.method, a.Prefix+one.path, a.working(one.handler))
+	}
+	for path, handler := range a.Mounts {
+		for _, p := range []string{path, path + "/*"} {
+			r.Method(http.MethodGet, a.Prefix+p, handler)
+		}
+	}
+	return r
+}
+
+// working refuses what needs an engine where there is none.
+func (a *API) working(next http.HandlerFunc) http.HandlerFunc {
+	if a.Engine != nil && a.Reader != nil && a.Hub != nil {
+		return next
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		a.fail(w, r, state.Errorf(state.CodeUnavailable, "api", "The service cannot work: see %s/readyz.", a.Prefix))
+	}
+}
+
+func (a *API) openapi(w http.ResponseWriter, r *http.Request) {
+	if err := readQuery(r).err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, _ = w.Write(description) // the caller may be gone
+}

@@ -1,0 +1,164 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// streamPace is the shortest time between two readings for one stream.
+const streamPace = 250 * time.Millisecond
+
+// writeLimit is how long one write to a stream may take: whoever reads no more is let go.
+const writeLimit = 10 * time.Second
+
+// jobEvent is the data of a job event: the job without its stages and result.
+type jobEvent struct {
+	state.JobSummary
+	Progress *float64 `json:"progress"`
+}
+
+// stream is the job as server-sent events: a snapshot, then a stage event for each stage that changed, a failure event for each kind
+// of error that is new or more frequent, a job event after them, and done when the job has ended. The id of an event is the job's
+// version; whoever comes again gets a snapshot, so nothing is missed for good.
+func (a *API) stream(w http.ResponseWriter, r *http.Request) {
+	id, ok := a.target(w, r)
+	if !ok {
+		return
+	}
+	select {
+	case a.streams <- struct{}{}:
+		defer func() { <-a.streams }()
+	default:
+		w.Header().Set("Retry-After", retryBusy)
+		a.refuse(w, r, Problem{
+			Status: http.StatusServiceUnavailable, Code: state.CodeUnavailable,
+			Detail: "This process has as many streams open as it may: ask for the status with wait instead.",
+		})
+		return
+	}
+	job, err := a.Reader.ReadJob(r.Context(), id)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	s := &eventStream{api: a, control: http.NewResponseController(w), w: w, last: job}
+	ctx, cancel := context.WithTimeout(r.Context(), a.StreamLife)
+	defer cancel()
+	_ = s.run(ctx) // the caller went away, or the time is up: the next connection goes on
+}
+
+// eventStream is one open stream.
+type eventStream struct {
+	api     *API
+	control *http.ResponseController
+	w       http.ResponseWriter
+	out     bytes.Buffer
+	last    state.JobView
+}
+
+func (s *eventStream) run(ctx context.Context) error {
+	s.out.WriteString("retry: 1000\n\n")
+	s.add("snapshot", s.api.jobBody(s.last))
+	for {
+		if s.last.Status.Ended() {
+			s.add("done", s.api.jobBody(s.last))
+			return s.flush()
+		}
+		if err := s.flush(); err != nil {
+			return err
+		}
+		next, err := s.next(ctx)
+		if err != nil {
+			return err
+		}
+		s.compare(next)
+		s.last = next
+	}
+}
+
+// next waits for a younger version of the job, with a comment on the line now and then, and reads it.
+func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
+	pace := time.NewTimer(streamPace)
+	defer pace.Stop()
+	select {
+	case <-pace.C:
+	case <-ctx.Done():
+		return state.JobView{}, ctx.Err()
+	}
+	for {
+		beat, cancel := context.WithTimeout(ctx, s.api.Heartbeat)
+		seen, err := s.api.Hub.Wait(beat, s.last.JobID, s.last.Version)
+		cancel()
+		switch {
+		case err == nil:
+			return s.api.shared.job(ctx, s.api.Reader, s.last.JobID, seen.Version)
+		case ctx.Err() != nil:
+			return state.JobView{}, ctx.Err()
+		case errors.Is(err, context.DeadlineExceeded):
+			s.out.WriteString(": still here\n\n")
+			if err := s.flush(); err != nil {
+				return state.JobView{}, err
+			}
+		default:
+			return state.JobView{}, err
+		}
+	}
+}
+
+// compare adds the events that lead from the last reading to this one.
+func (s *eventStream) compare(now state.JobView) {
+	before := map[string]state.StageView{}
+	for _, stage := range s.last.Stages {
+		before[stage.Name] = stage
+	}
+	told := map[string]int{}
+	for _, g := range s.last.Errors {
+		told[g.Stage+"\x00"+g.Message] = g.Count
+	}
+	s.last = now
+	for _, stage := range now.Stages {
+		if !reflect.DeepEqual(before[stage.Name], stage) {
+			s.add("stage", stage)
+		}
+	}
+	for _, g := range now.Errors {
+		if told[g.Stage+"\x00"+g.Message] < g.Count {
+			s.add("failure", g)
+		}
+	}
+	s.add("job", jobEvent{JobSummary: now.JobSummary, Progress: now.Progress})
+}
+
+func (s *eventStream) add(event string, data any) {
+	s.out.WriteString("event: " + event + "\nid: " + s.last.Version + "\ndata: ")
+	enc := json.NewEncoder(&s.out) // compact: no line break but the last
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(data); err != nil {
+		s.out.WriteString("null\n")
+	}
+	s.out.WriteString("\n")
+}
+
+func (s *eventStream) flush() error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeLimit)) // not every writer can
+	if _, err := s.w.Write(s.out.Bytes()); err != nil {
+		return err
+	}
+	s.out.Reset()
+	return s.control.Flush()
+}
