@@ -1,6 +1,71 @@
 package app
 
-import "net/http"
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
 
-// api is the HTTP API.
-func (a *App) api() http.Handler { return nil }
+	"coremachine/internal/api"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+// api is the HTTP API. With problems it has no engine: probes and health answer, and say why.
+func (a *App) api() http.Handler {
+	o := api.Options{
+		Log: a.log,
+		Health: api.Health{
+			Version: Version(), Handlers: slices.Sorted(maps.Keys(a.opts.Handlers)), Ready: a.reasons,
+		},
+	}
+	if a.machine == nil {
+		return api.New(o)
+	}
+	a.hub = api.NewHub(a.repo.ReadVersions, a.log)
+	o.Engine, o.Reader, o.Dead, o.Hub = a.machine, a.repo, a.dead(), a.hub
+	o.Health.Checks = []api.Check{
+		{Name: "database", Run: func(ctx context.Context) (any, error) {
+			version, err := repo.SchemaVersion(ctx, a.repo.Pool())
+			return map[string]any{"schema_version": version, "needed": repo.LatestVersion()}, err
+		}},
+		{Name: "queues", Optional: true, Run: func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) }},
+		{Name: "worker", Optional: true, Run: func(context.Context) (any, error) {
+			if !a.machine.Ready() {
+				return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")
+			}
+			return map[string]int{"running": a.machine.Running(), "deaf": a.machine.Deaf()}, nil
+		}},
+	}
+	if a.bus != nil {
+		o.Health.Checks = append(o.Health.Checks, api.Check{Name: "servicebus", Optional: true, Run: func(ctx context.Context) (any, error) {
+			return nil, a.bus.Warm(ctx)
+		}})
+	}
+	return api.New(o)
+}
+
+// dead is the transport's dead letters.
+func (a *App) dead() api.DeadLetters {
+	if a.bus != nil {
+		return a.bus
+	}
+	return a.queue
+}
+
+// reasons lists why the process can do no work.
+func (a *App) reasons() []string {
+	if len(a.problems) > 0 {
+		return a.problems
+	}
+	if err := a.Ready(); err != nil {
+		return []string{err.(*state.Error).Msg} //nolint:errorlint,forcetypeassert // Ready makes it
+	}
+	return nil
+}
+
+func (a *App) jobEnded(id state.JobID) {
+	if hub := a.hub; hub != nil {
+		hub.Nudge(id)
+	}
+}

@@ -16,12 +16,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"coremachine/internal/api"
 	"coremachine/internal/config"
 	"coremachine/internal/coremachine"
 	"coremachine/internal/funchost"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -47,7 +49,9 @@ type App struct {
 
 	repo    *repo.Repo
 	queue   *pgqueue.Queue
+	bus     *servicebus.Client // nil without Service Bus
 	machine *coremachine.Machine
+	hub     *api.Hub
 	host    *funchost.Host
 
 	listener net.Listener
@@ -108,9 +112,13 @@ func (a *App) Start(ctx context.Context) error {
 		a.problems = append(a.problems, "DATABASE_URL: "+err.Error())
 		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
 	}
-	a.queue = pgqueue.New(a.repo.Pool(), pgqueue.Options{Log: a.log})
+	if err := a.openTransport(); err != nil {
+		a.problems = append(a.problems, "SERVICEBUS: "+err.Error())
+		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+	}
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
+		JobEnded:  a.jobEnded,
 		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
 	})
 	a.machine.Start(ctx)
@@ -123,6 +131,7 @@ func (a *App) Start(ctx context.Context) error {
 		}
 	}
 	a.loops.Go(func() { a.watchSchema(watch) })
+	a.relay(watch)
 	return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
 }
 
@@ -196,12 +205,13 @@ func (a *App) Stop(ctx context.Context) error {
 		err = a.machine.Stop(ctx)
 	}
 	a.working.Wait()
-	if a.queue != nil {
-		a.queue.Close()
+	if a.hub != nil {
+		a.hub.Close()
 	}
 	if a.cancel != nil {
 		a.cancel()
 	}
+	a.closeTransport(ctx)
 	a.loops.Wait()
 	if a.repo != nil {
 		a.repo.Close()

@@ -7,6 +7,7 @@ import (
 
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
 )
 
 // hold is how long a message that cannot be worked on now is kept before it is given back: a transport that redelivers at once would
@@ -21,11 +22,17 @@ func (a *App) Work(ctx context.Context) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.stopWork = cancel
 	for _, name := range state.Queues {
-		recv := a.queue.Receiver(name)
 		a.working.Go(func() {
-			if a.untilReady(ctx) {
-				queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.log, a.handle)
+			if !a.untilReady(ctx) {
+				return
 			}
+			recv, err := a.receiver(name)
+			if err != nil {
+				a.log.Error("a queue cannot be received from", keys.Queue, name.String(), keys.Error, err)
+				return
+			}
+			queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.log, a.handle)
+			_ = recv.Close() // nothing is received any more; the connection goes with the process
 		})
 	}
 }
