@@ -1,0 +1,68 @@
+# Everything that is done to this repository. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+export GOFLAGS := -trimpath
+GO ?= go
+N ?=
+JOB ?= hello_world
+TRANSPORT ?= postgres
+APP ?=
+MINUTES ?= 1
+BIN := $(CURDIR)/bin
+GOLANGCI := $(BIN)/golangci-lint
+GOLANGCI_VERSION := v2.15.0
+FUNCTIONS := $(notdir $(basename $(wildcard function.json/*.json)))
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Run a job end to end on a Postgres and a host of its own: N=1000 JOB=name TRANSPORT=servicebus
+	@$(GO) run ./cmd/corectl demo $(JOB) $(if $(N),-n $(N)) --transport $(TRANSPORT)
+
+.PHONY: dev
+dev: ## Bring everything up on http://localhost:7071 and stay
+	@$(GO) run ./cmd/corectl dev
+
+.PHONY: test
+test: ## Run all tests with the race detector; they bring the Postgres that they need
+	$(GO) test -race -timeout 15m ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## Run the linters and look for unformatted files
+	$(GOLANGCI) run ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## Format all Go files
+	$(GOLANGCI) fmt ./...
+
+.PHONY: verify
+verify: ## Write all generated files again, and fail if one differs from what is committed
+	$(GO) test ./internal/state ./internal/config -run Doc -update
+	$(GO) vet ./...
+	git diff --exit-code -- docs
+
+.PHONY: build
+build: ## Build the Functions app here: handler and the function folders, so that func start works
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -ldflags "-s -w" -o handler ./cmd/handler
+	@for f in $(FUNCTIONS); do mkdir -p $$f && cp function.json/$$f.json $$f/function.json; done
+
+.PHONY: publish
+publish: build ## Publish the app with the Core Tools: APP=name
+	@test -n "$(APP)" || { echo "publish: say which app: make publish APP=name"; exit 2; }
+	func azure functionapp publish $(APP) --no-build
+
+.PHONY: bench
+bench: ## Run the benchmarks; the figures are explained in docs/performance.md
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/...
+
+.PHONY: tools
+tools: $(GOLANGCI) ## Install the linters to ./bin
+
+$(GOLANGCI):
+	GOFLAGS= GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+.PHONY: clean
+clean: ## Remove what was built; the local database stays in .local
+	rm -rf handler $(FUNCTIONS) bin
