@@ -144,6 +144,9 @@ func (m *Machine) finish(s *session, h *holding) error {
 }
 
 func (m *Machine) jobResult(h *holding, job define.Job) ([]byte, error) {
+	if !job.HasResult() { // all its stages had ended when it was stopped, and it is retried; or it had one in an earlier build
+		return nil, nil
+	}
 	_, raw, err := m.store.Job(h.ctx, h.JobID)
 	if err != nil {
 		return nil, err

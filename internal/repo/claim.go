@@ -96,10 +96,8 @@ func (r *Repo) HandBack(ctx context.Context, worker uuid.UUID, h state.Held, fir
 	var moved state.Moved
 	args := fence(worker, h)
 	args["first"], args["rest"] = first, rest
-	n, err := r.one(ctx, "repo.HandBack", "hand_back", args)
-	if n > 0 {
-		moved.Queue(h.Queue)
-	}
+	_, err := r.one(ctx, "repo.HandBack", "hand_back", args)
+	moved.Queue(h.Queue) // a repeat too: nobody was woken for the first
 	return moved, err
 }
 

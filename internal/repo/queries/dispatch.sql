@@ -1,5 +1,6 @@
 -- Dispatches the next tasks of stages whose window has room; the caller holds their rows. Of a sparse
--- stage the open tasks are counted, and a range without any gets no message.
+-- stage the open tasks are counted, and a range without any gets no message. A message of tasks that ran before a retry goes on
+-- from their highest attempt, or the fence would take what runs under it for old.
 with k as materialized (
   select * from unnest(@job_ids::bytea[], @stages::smallint[], @counts::int[]) as k (job_id, stage, n)
 ),
@@ -13,14 +14,17 @@ b as materialized (
   select s.*, g as first, least(s.bundle, s.high - g) as count from s, generate_series(s.low, s.high - 1, s.bundle) g
 ),
 c as (
-  select b.*, case when not b.sparse then b.count
-    else (select count(*) from tasks t where t.job_id = b.job_id and t.stage = b.stage and t.gen = b.gen
-            and t.index >= b.first and t.index < b.first + b.count and t.status = 'queued') end as open
+  select b.*, case when b.sparse then o.open else b.count end as open, o.attempt
   from b
+  cross join lateral (
+    select count(*) as open, coalesce(max(t.attempt), 0) as attempt from tasks t
+    where b.sparse and t.job_id = b.job_id and t.stage = b.stage and t.gen = b.gen
+      and t.index >= b.first and t.index < b.first + b.count and t.status = 'queued'
+  ) o
 ),
 sent as (
-  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
-  select c.job_id, c.queue, 2, c.stage, c.gen, c.first, c.count, c.open, j.traceparent
+  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, traceparent)
+  select c.job_id, c.queue, 2, c.stage, c.gen, c.first, c.count, c.open, c.attempt, j.traceparent
   from c join jobs j using (job_id)
   where c.open > 0
   returning job_id, stage
