@@ -14,11 +14,11 @@ import (
 // no filter, so that it stays true when rows come and go.
 
 func seal(list string, fields ...any) *string {
-	text := list + "1"
+	text := []byte(list + "1")
 	for _, f := range fields {
-		text += fmt.Sprintf("|%v", f)
+		text = fmt.Appendf(text, "|%v", f)
 	}
-	sealed := base64.RawURLEncoding.EncodeToString([]byte(text))
+	sealed := base64.RawURLEncoding.EncodeToString(text)
 	return &sealed
 }
 

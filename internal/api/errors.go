@@ -55,10 +55,11 @@ type Problem struct {
 
 // fail answers with the problem that an error is. A cause is logged and never answered.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var e *state.Error
-	if !errors.As(err, &e) && r.Context().Err() != nil {
+	e, ok := errors.AsType[*state.Error](err)
+	switch {
+	case !ok && r.Context().Err() != nil:
 		e = state.Wrap(state.CodeUnavailable, "api", "The caller went away.", err)
-	} else if e == nil {
+	case !ok:
 		e = &state.Error{Code: state.CodeInternal, Err: err}
 	}
 	status, known := statuses[e.Code]

@@ -153,8 +153,7 @@ func (a *API) outcome(ctx context.Context, c *Check, detail any, err error) chec
 	}
 	a.Log.LogAttrs(ctx, slog.LevelWarn, "a health check failed", slog.String("check", c.Name), slog.Any(keys.Error, err))
 	res := checked{Status: "failed", Detail: detail, Message: "it failed; the log has the cause"}
-	var e *state.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*state.Error](err); ok {
 		res.Message = e.Msg
 	}
 	if ctx.Err() != nil {

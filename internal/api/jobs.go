@@ -62,14 +62,13 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 
 func body(r *http.Request) ([]byte, error) {
 	b, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, tooLarge(err)
-	case err != nil:
-		return nil, state.Wrap(state.CodeMalformed, "api", "The request body could not be read to its end.", err)
+	if err == nil {
+		return b, nil
 	}
-	return b, nil
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, tooLarge(err)
+	}
+	return nil, state.Wrap(state.CodeMalformed, "api", "The request body could not be read to its end.", err)
 }
 
 func (a *API) statusURL(id state.JobID) string { return a.Prefix + "/jobs/status/" + id.String() }
@@ -188,8 +187,8 @@ func merge(err error) error {
 	}
 	var fields []state.FieldError
 	for _, one := range all {
-		var e *state.Error
-		if !errors.As(one, &e) || len(e.Fields) == 0 {
+		e, ok := errors.AsType[*state.Error](one)
+		if !ok || len(e.Fields) == 0 {
 			return one
 		}
 		fields = append(fields, e.Fields...)
@@ -199,7 +198,7 @@ func merge(err error) error {
 
 // leaves are the errors that were joined.
 func leaves(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what was joined here is taken apart
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

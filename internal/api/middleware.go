@@ -53,24 +53,32 @@ func (a *API) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		defer func() {
-			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler { //nolint:errorlint // a panic value is compared as net/http does
-					panic(p)
-				}
-				a.Log.LogAttrs(r.Context(), slog.LevelError, "a request panicked", slog.Any(keys.Error, p), requestAttr(r),
-					slog.String("stack", string(debug.Stack())))
-				if ww.Status() != 0 {
-					panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it well
-				}
-				a.refuse(ww, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal})
-			}
-			a.Log.LogAttrs(r.Context(), slog.LevelDebug, "request", requestAttr(r), slog.String("method", r.Method),
-				slog.String("path", r.URL.Path), slog.Int("status", ww.Status()), slog.Int("bytes", ww.BytesWritten()),
-				slog.Duration("took", time.Since(begin)))
-		}()
+		defer a.told(ww, r, begin)
+		defer a.rescue(ww, r)
 		next.ServeHTTP(ww, r)
 	})
+}
+
+func (a *API) told(w middleware.WrapResponseWriter, r *http.Request, begin time.Time) {
+	a.Log.LogAttrs(r.Context(), slog.LevelDebug, "request", requestAttr(r), slog.String("method", r.Method),
+		slog.String("path", r.URL.Path), slog.Int("status", w.Status()), slog.Int("bytes", w.BytesWritten()),
+		slog.Duration("took", time.Since(begin)))
+}
+
+func (a *API) rescue(w middleware.WrapResponseWriter, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value is compared as net/http does
+		panic(p)
+	}
+	a.Log.LogAttrs(r.Context(), slog.LevelError, "a request panicked", slog.Any(keys.Error, p), requestAttr(r),
+		slog.String("stack", string(debug.Stack())))
+	if w.Status() != 0 {
+		panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it well
+	}
+	a.refuse(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal})
 }
 
 // guard sets the headers that every answer has, and refuses what is too large or a write from another site.

@@ -112,11 +112,12 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if dryRun || wanted+unwanted == 0 {
+	if dryRun {
 		a.ok(w, r, redriven{Redriven: wanted, Dropped: unwanted})
 		return
 	}
-	sent, err := a.Dead.Redrive(r.Context(), queue, reason, wanted+unwanted)
+	// Asked for also where no row says dead: a transport of its own may hold messages whose rows say sent.
+	sent, err := a.Dead.Redrive(r.Context(), queue, reason, state.MaxDepth)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -2,8 +2,8 @@ package repo_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +132,7 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 	byFilter := map[string][]state.JobID{}
 	for i := range 30 { // newest first; in threes of one age, so that the id decides
 		status, jobType := statuses[i%3], []string{"a", "b"}[i%2]
-		id := rows.Insert(t, pool, rows.Job{Seed: fmt.Sprint(i), Type: jobType, Status: status, Age: time.Duration(i/3) * time.Hour})
+		id := rows.Insert(t, pool, rows.Job{Seed: strconv.Itoa(i), Type: jobType, Status: status, Age: time.Duration(i/3) * time.Hour})
 		for _, f := range []string{"", string(status), jobType, jobType + "/" + string(status), id.String()[:4]} {
 			byFilter[f] = append(byFilter[f], id)
 		}

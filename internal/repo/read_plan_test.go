@@ -17,7 +17,7 @@ import (
 var (
 	wholeTable = regexp.MustCompile(`Seq Scan on (tasks|attempts|messages|events|jobs|stages|result_parts|workers|sweeps)\b`)
 	largeTable = regexp.MustCompile(`Scan[^\n]* on (tasks|attempts|events|result_parts)\b`)
-	// by the whole key, or a range of its last column
+	// byKey is the whole key, or a range of its last column.
 	byKey = regexp.MustCompile(`on (?:` +
 		`tasks\b[^\n]*\n\s+Index Cond: \(\(job_id = [^\n]*\(stage = [^\n]*\(gen = [^\n]*\(index [^\n]*` +
 		`|(?:attempts|result_parts)\b[^\n]*\n\s+Index Cond: \(\(job_id = [^\n]*\(stage = [^\n]*\(gen = [^\n]*` +

@@ -46,18 +46,18 @@ type Stage struct {
 }
 
 // Insert inserts a job with its stages and tasks and returns its id.
-func Insert(t testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
-	t.Helper()
+func Insert(tb testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
+	tb.Helper()
 	j.Type, j.Params = cmp.Or(j.Type, "hello_world"), cmp.Or(j.Params, "{}")
 	j.Status, j.Version = cmp.Or(j.Status, state.JobQueued), cmp.Or(j.Version, 1)
-	id := state.NewJobID(j.Type, []byte(cmp.Or(j.Seed, t.Name())))
+	id := state.NewJobID(j.Type, []byte(cmp.Or(j.Seed, tb.Name())))
 	left := 0
 	for _, s := range j.Stages {
 		if !s.status().Ended() {
 			left++
 		}
 	}
-	exec(t, pool, `
+	exec(tb, pool, `
 insert into jobs (job_id, job_type, params, status, stages_left, version, created_at, started_at, finished_at, cancel_requested_at, result, error)
 values (@id, @type, @params, @status::text::job_status, @left, @version, now() - @age::interval,
         case when @status::text <> 'queued' then now() - @age::interval end, case when @ended then now() end,
@@ -67,7 +67,7 @@ values (@id, @type, @params, @status::text::job_status, @left, @version, now() -
 			"ended": j.Status.Ended(), "stopping": j.Stopping, "result": j.Result, "error": j.Error,
 		})
 	for i, s := range j.Stages {
-		s.insert(t, pool, id, i)
+		s.insert(tb, pool, id, i)
 	}
 	return id
 }
@@ -82,8 +82,8 @@ func (s Stage) status() state.StageStatus {
 	return state.StageRunning
 }
 
-func (s Stage) insert(t testing.TB, pool *pgxpool.Pool, id state.JobID, number int) {
-	t.Helper()
+func (s Stage) insert(tb testing.TB, pool *pgxpool.Pool, id state.JobID, number int) {
+	tb.Helper()
 	status := s.status()
 	deps := 0
 	if status == state.StageWaiting {
@@ -102,7 +102,7 @@ func (s Stage) insert(t testing.TB, pool *pgxpool.Pool, id state.JobID, number i
 		"planned": s.Planned, "dispatched": s.Dispatched, "completed": s.Completed, "failed": s.Failed, "cancelled": s.Cancelled,
 		"ended": status.Ended(), "error": s.Error,
 	}
-	exec(t, pool, `
+	exec(tb, pool, `
 insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, deps_left, status, total, planned, dispatched, completed,
                     failed, cancelled, started_at, finished_at, error)
 values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on, @deps, @status::text::stage_status, @total, @planned, @dispatched,
@@ -111,7 +111,7 @@ values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on, @deps, @sta
 	for _, spare := range []string{"name", "type", "kind", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error"} {
 		delete(args, spare)
 	}
-	exec(t, pool, `
+	exec(tb, pool, `
 insert into tasks (job_id, stage, gen, index, status, attempt, failures, result, error, started_at, finished_at)
 select @id, @stage, @gen, i, k.status::task_status, case when k.status in ('completed', 'failed') then 1 else 0 end,
        case when k.status = 'failed' then 1 else 0 end,
@@ -123,7 +123,7 @@ cross join lateral (select case when i < @completed::int then 'completed' when i
   when i < @completed::int + @failed::int + @cancelled::int then 'cancelled' else 'queued' end as status) k`, args)
 	delete(args, "planned")
 	delete(args, "cancelled")
-	exec(t, pool, `
+	exec(tb, pool, `
 insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error)
 select @id, @stage, @gen, i, 1, 'permanent', true, 'task ' || i || ' failed'
 from generate_series(@completed::int, @completed::int + @failed::int - 1) i`, args)
@@ -145,17 +145,17 @@ type Message struct {
 }
 
 // InsertMessage inserts a message row of a job.
-func InsertMessage(t testing.TB, pool *pgxpool.Pool, id state.JobID, m Message) {
-	t.Helper()
+func InsertMessage(tb testing.TB, pool *pgxpool.Pool, id state.JobID, m Message) {
+	tb.Helper()
 	var worker any
 	if m.Held {
 		m.Attempt = max(m.Attempt, 1)
 		w := uuid.New()
 		worker = w
-		exec(t, pool, `insert into workers (worker_id, lease_until, build, host, pid) values (@id, now() + interval '1 hour', 'test', 'host', 7)`,
+		exec(tb, pool, `insert into workers (worker_id, lease_until, build, host, pid) values (@id, now() + interval '1 hour', 'test', 'host', 7)`,
 			pgx.StrictNamedArgs{"id": w})
 	}
-	exec(t, pool, `
+	exec(tb, pool, `
 insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, due_at, worker_id, claimed_at, sent_at, dead_reason)
 values (@id, @queue, @kind, @stage, @gen, @first, @count, @count, @attempt, now() + @due::interval, @worker::uuid,
         case when @worker::uuid is not null then now() end, case when @sent then now() end, nullif(@dead, ''))`,
@@ -167,17 +167,17 @@ values (@id, @queue, @kind, @stage, @gen, @first, @count, @count, @attempt, now(
 }
 
 // InsertEvent inserts an entry of a job's history; index below 0 is of no task, stage below 0 of the job itself.
-func InsertEvent(t testing.TB, pool *pgxpool.Pool, id state.JobID, kind string, stage, index int, detail string) {
-	t.Helper()
-	exec(t, pool, `
+func InsertEvent(tb testing.TB, pool *pgxpool.Pool, id state.JobID, kind string, stage, index int, detail string) {
+	tb.Helper()
+	exec(tb, pool, `
 insert into events (job_id, kind, stage, index, detail)
 values (@id, @kind, nullif(@stage::int, -1), nullif(@index::int, -1), nullif(@detail, '')::json)`,
 		pgx.StrictNamedArgs{"id": id[:], "kind": kind, "stage": stage, "index": index, "detail": detail})
 }
 
-func exec(t testing.TB, pool *pgxpool.Pool, sql string, args pgx.StrictNamedArgs) {
-	t.Helper()
+func exec(tb testing.TB, pool *pgxpool.Pool, sql string, args pgx.StrictNamedArgs) {
+	tb.Helper()
 	if _, err := pool.Exec(context.Background(), sql, args); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

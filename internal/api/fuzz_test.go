@@ -1,0 +1,78 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// FuzzCursors: what is no cursor is refused, and what is one has one spelling.
+func FuzzCursors(f *testing.F) {
+	n := int64(7)
+	for _, c := range []*string{
+		sealJob(&state.JobCursor{CreatedAt: time.UnixMicro(1_700_000_000_123_456)}), sealTask(&state.TaskCursor{Stage: 3, Index: -1}), sealNumber("e", &n),
+	} {
+		f.Add(*c)
+	}
+	f.Add("")
+	f.Add("ajE")
+	f.Add("dDF8MHww=")
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, ok := openJob(text); ok && *sealJob(c) != text {
+			t.Errorf("%q is also %q", text, *sealJob(c))
+		}
+		if c, ok := openTask(text); ok && (*sealTask(c) != text || c.Stage < 0 || c.Index < -1) {
+			t.Errorf("%q is also %q", text, *sealTask(c))
+		}
+		if n, ok := openNumber("e", text); ok && (*sealNumber("e", &n) != text || n < 0) {
+			t.Errorf("%q is also %q", text, *sealNumber("e", &n))
+		}
+	})
+}
+
+// FuzzQueries: a query is read without a panic; what passes is within bounds and clean, and every fault names its parameter.
+func FuzzQueries(f *testing.F) {
+	for _, raw := range []string{
+		"", "status=failed,running&status=queued", "since=24h&until=2026-01-01T00:00:00Z", "since=7d&limit=500", "wait=20s&since=1.2", "id=0abc&x=%00",
+		"after=9223372036854775808", "a;b", "%", "type=%ff", "rerun=true&rerun=false", "code=x",
+	} {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		known := []string{"status", "type", "since", "until", "limit", "wait", "version", "after", "rerun", "cursor"}
+		q := parseQuery(raw, known...)
+		statuses, kind, limit, wait := oneOf(q, "status", state.JobStatuses), q.text("type"), q.limit(), q.wait()
+		since, until, version, after := q.moment("since"), q.moment("until"), q.version("version"), q.number("after")
+		_, c := q.boolean("rerun"), cursor(q, openJob)
+		if q.err() != nil {
+			for _, bad := range q.bad {
+				if bad.Message == "" || len(bad.Field) > 300 || len(bad.Message) > 1000 {
+					t.Errorf("%q: %+v", raw, bad)
+				}
+			}
+			return
+		}
+		values, err := url.ParseQuery(raw)
+		if err != nil {
+			t.Fatalf("%q passed: %v", raw, err)
+		}
+		for name := range values {
+			if !slices.Contains(known, name) && !slices.Contains(hostKeys, name) {
+				t.Errorf("%q passed with %q", raw, name)
+			}
+		}
+		for _, m := range []state.Moment{since, until} {
+			if m.Age < 0 || m.Age > 36_500*24*time.Hour || !m.At.IsZero() && m.Age != 0 {
+				t.Errorf("%q: moment %+v", raw, m)
+			}
+		}
+		if limit < 1 || limit > state.MaxPage || wait < 0 || wait > time.Minute || after < 0 || len(kind) > maxText || strings.ContainsRune(kind, 0) ||
+			len(version) > 41 || len(statuses) > len(raw) || c != nil && c.CreatedAt.UnixMicro() < 0 {
+			t.Errorf("%q: %v %q %d %s %q %d %+v", raw, statuses, kind, limit, wait, version, after, c)
+		}
+	})
+}

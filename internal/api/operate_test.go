@@ -1,0 +1,149 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"coremachine/internal/api"
+	"coremachine/internal/coremachine"
+	"coremachine/internal/pgtest/rows"
+	"coremachine/internal/state"
+)
+
+func TestSweepsAreMadeAndListed(t *testing.T) {
+	t.Parallel()
+	var s *server
+	fail := error(nil)
+	s = start(t, fakeEngine{sweep: func(ctx context.Context) (r coremachine.SweepReport, err error) {
+		if fail != nil {
+			return r, fail
+		}
+		err = s.pool.QueryRow(ctx, `insert into sweeps (ended_at, found, error) values (now(), '{"lost":2,"dead":0}', 'pq: hunter2') returning sweep_id`).Scan(&r.SweepID)
+		return r, errors.Join(err, errors.New("hunter2"))
+	}})
+	for range 3 {
+		var one state.SweepView
+		got := s.call(http.MethodPost, "/sweeps", nil).must(200).into(&one)
+		if string(one.Found) != `{"lost":2,"dead":0}` || one.Error == "" || strings.Contains(string(got.Body), "hunter2") {
+			t.Errorf("a sweep is %s", got.Body)
+		}
+	}
+	if all := pages[state.SweepView](s, "/sweeps?limit=2"); len(all) != 3 || all[0].SweepID <= all[2].SweepID {
+		t.Errorf("sweeps are %+v", all)
+	}
+	fail = state.Errorf(state.CodeUnavailable, "x", "The database is away.")
+	s.call(http.MethodPost, "/sweeps", nil).problem(503)
+	fail = nil
+	s.call(http.MethodPost, "/sweeps?dry_run=true", nil).problem(400)
+}
+
+// deadLetters is a transport that redrives as told.
+type deadLetters func(q state.Queue, reason string, most int) (int, error)
+
+func (d deadLetters) Redrive(_ context.Context, q state.Queue, reason string, most int) (int, error) {
+	return d(q, reason, most)
+}
+
+func TestQueuesAndTheirDeadLetters(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	s := start(t, fakeEngine{}, func(o *api.Options) {
+		o.Dead = deadLetters(func(q state.Queue, reason string, most int) (int, error) {
+			asked = append(asked, fmt.Sprint(q, reason, most))
+			return 3, nil
+		})
+	})
+	id := rows.Insert(t, s.pool, running())
+	for i := range 3 {
+		rows.InsertMessage(t, s.pool, id, rows.Message{First: 5 + i, Dead: "because", Gen: 1 + i/2})
+	}
+	queues := get[page[state.QueueView]](s, "/queues").Items
+	if diff := cmp.Diff([]state.QueueView{{Queue: "jobs"}, {Queue: "tasks", Dead: 3}, {Queue: "long-tasks"}}, queues); diff != "" {
+		t.Error(diff)
+	}
+	dead := pages[state.DeadView](s, "/queues/tasks/dead?limit=2")
+	if len(dead) != 3 || !dead[0].Wanted || dead[2].Wanted || dead[0].Reason != "because" {
+		t.Errorf("dead are %+v", dead)
+	}
+	type counts struct{ Redriven, Dropped int }
+	redrive := func(path string) (c counts) {
+		s.call(http.MethodPost, path, nil).must(200).into(&c)
+		return c
+	}
+	if got := redrive("/queues/tasks/redrive?dry_run=true"); got != (counts{2, 1}) || asked != nil {
+		t.Errorf("a dry run is %+v, asked %q", got, asked)
+	}
+	if got := redrive("/queues/tasks/redrive?reason=other&dry_run=true"); got != (counts{}) {
+		t.Errorf("of another reason: %+v", got)
+	}
+	if got := redrive("/queues/tasks/redrive?reason=because"); got != (counts{2, 1}) || len(asked) != 1 || asked[0] != "tasksbecause10000" && asked[0] != "tasks because 10000" {
+		t.Errorf("a redrive is %+v, asked %q", got, asked)
+	}
+	p := s.call(http.MethodGet, "/queues/nope/dead", nil).problem(404)
+	if p.Detail != "unknown queue: nope. Available: [jobs tasks long-tasks]" {
+		t.Errorf("an unknown queue: %+v", p)
+	}
+	s.call(http.MethodPost, "/queues/nope/redrive", nil).problem(404)
+	s.call(http.MethodPost, "/queues/tasks/redrive", nil, "Sec-Fetch-Site", "cross-site").problem(403)
+}
+
+func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	var problems []string
+	var failing error
+	s := start(t, fakeEngine{}, func(o *api.Options) {
+		o.Health = api.Health{
+			Version: "v1", Handlers: []string{"h"}, Within: 50_000_000, Ready: func() []string { return problems },
+			Checks: []api.Check{
+				{Name: "database", Run: func(context.Context) (any, error) { return map[string]int{"schema": 3}, failing }},
+				{Name: "deaf", Optional: true, Run: func(context.Context) (any, error) { <-hang; return nil, nil }}, //nolint:nilnil // it hangs
+			},
+		}
+	})
+	type body struct {
+		Status, Version          string
+		Jobs, Handlers, Problems []string
+		Checks                   map[string]struct {
+			Status, Message string
+			Detail          any
+		}
+	}
+	read := func(status int) (b body) {
+		t.Helper()
+		got := s.call(http.MethodGet, "/health", nil).must(status).into(&b)
+		if strings.Contains(string(got.Body), "hunter2") {
+			t.Errorf("health tells %s", got.Body)
+		}
+		return b
+	}
+	b := read(200)
+	if b.Status != "degraded" || b.Checks["deaf"].Status != "timeout" || b.Checks["database"].Status != "ok" || b.Jobs[0] != "hello_world" || b.Handlers[0] != "h" {
+		t.Errorf("health is %+v", b)
+	}
+	if b = read(200); !strings.Contains(b.Checks["deaf"].Message, "not come back") {
+		t.Errorf("a check that hangs was begun again: %+v", b)
+	}
+	failing = errors.New("hunter2")
+	if b = read(503); b.Status != "unavailable" || b.Checks["database"].Message != "it failed; the log has the cause" {
+		t.Errorf("health is %+v", b)
+	}
+	failing = state.Wrap(state.CodeUnavailable, "x", "the schema is old", errors.New("hunter2"))
+	if b = read(503); b.Checks["database"].Message != "the schema is old" {
+		t.Errorf("health is %+v", b)
+	}
+	s.call(http.MethodGet, "/readyz", nil).must(200)
+	failing, problems = nil, []string{"a", "b"}
+	if b = read(503); len(b.Problems) != 2 {
+		t.Errorf("health is %+v", b)
+	}
+	s.call(http.MethodGet, "/readyz", nil).must(503)
+	s.call(http.MethodGet, "/livez", nil).must(200)
+}
