@@ -1,7 +1,9 @@
 package show
 
 import (
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"coremachine/internal/state"
@@ -9,44 +11,99 @@ import (
 
 // Event is one line of a job's history for people.
 func (s Style) Event(e state.EventView) string {
-	line := e.At.Local().Format("15:04:05") + " " + s.Plain(eventText(e))
-	return s.Paint(eventInk(e), s.Cut(line, s.Width))
+	text, ink := eventText(e)
+	return s.Paint(ink, s.Cut(e.At.Local().Format("15:04:05")+" "+s.Plain(text), s.Width))
 }
 
-// EventTabbed is the same for another program: id, time, kind, stage, index, message.
+// EventTabbed is the same for another program: id, time, kind, stage, index, attempt, message, detail as JSON.
 func EventTabbed(e state.EventView) string {
-	index := ""
+	index, attempt := "", ""
 	if e.Index != nil {
-		index = fmt.Sprint(*e.Index)
+		index = strconv.Itoa(*e.Index)
 	}
-	return Tabbed([][]string{{fmt.Sprint(e.EventID), stamp(&e.At), e.Kind, clean(e.Stage), index, clean(e.Message)}})[0]
+	if e.Attempt > 0 {
+		attempt = strconv.Itoa(e.Attempt)
+	}
+	return strings.Join([]string{
+		strconv.FormatInt(e.EventID, 10), stamp(&e.At), clean(e.Kind), clean(e.Stage), index, attempt, clean(e.Message), clean(string(e.Detail)),
+	}, "\t")
 }
 
-func eventText(e state.EventView) string {
-	var b strings.Builder
-	switch {
-	case e.Stage != "" && e.Index != nil:
-		fmt.Fprintf(&b, "task %s/%d", e.Stage, *e.Index)
-	case e.Stage != "":
-		b.WriteString("stage " + e.Stage)
-	default:
-		b.WriteString("job")
-	}
-	b.WriteString(" " + strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(e.Kind, "job_"), "stage_"), "task_"), "_", " "))
-	if e.Message != "" {
-		b.WriteString(": " + e.Message)
-	}
-	return b.String()
+// told is what events carry besides their columns.
+type told struct {
+	By        string `json:"by"`
+	Status    string `json:"status"`
+	Total     *int   `json:"total"`
+	Completed int    `json:"completed"`
+	Failed    int    `json:"failed"`
+	Cancelled int    `json:"cancelled"`
+	Final     bool   `json:"final"`
 }
 
-func eventInk(e state.EventView) Ink {
-	switch {
-	case strings.Contains(e.Kind, "failed"):
-		return Red
-	case strings.Contains(e.Kind, "completed"):
-		return Green
+// eventText words the kinds that this build knows; another one is told by its name.
+func eventText(e state.EventView) (string, Ink) {
+	var d told
+	_ = json.Unmarshal(e.Detail, &d) // what cannot be read is left out
+	switch e.Kind {
+	case "created":
+		return "job submitted" + by(d), Plain
+	case "rerun":
+		return "job run again" + by(d), Plain
+	case "retried":
+		return "failed tasks run again" + by(d), Plain
+	case "cancel_requested":
+		return "cancel asked for" + by(d), Plain
+	case "job_failing":
+		return "job is failing" + after(": ", e.Message), Red
+	case "job_ended":
+		return "job " + d.Status, jobInk(state.JobStatus(d.Status))
+	case "stage_started":
+		text := "stage " + e.Stage + " started"
+		if d.Total != nil {
+			text += ", " + Things(*d.Total, "task")
+		}
+		return text, Plain
+	case "stage_ended":
+		return stageEnd(e.Stage, d), stageInk(state.StageView{Status: state.StageStatus(d.Status), Tasks: state.TaskCounts{Failed: d.Failed}})
+	case "task_failed":
+		return taskFailed(e, d), Red
 	}
-	return Plain
+	return joinNonEmpty(" ", strings.ReplaceAll(e.Kind, "_", " "), e.Stage, e.Message), Plain
+}
+
+func by(d told) string { return after(" by ", d.By) }
+
+func after(sep, text string) string {
+	if text == "" {
+		return ""
+	}
+	return sep + text
+}
+
+func stageEnd(name string, d told) string {
+	text := "stage " + name + " " + d.Status
+	if d.Total != nil {
+		text += fmt.Sprintf(" %s/%s", Count(d.Completed), Count(*d.Total))
+	}
+	if d.Failed > 0 {
+		text += fmt.Sprintf(", %s failed", Count(d.Failed))
+	}
+	if d.Cancelled > 0 {
+		text += fmt.Sprintf(", %s cancelled", Count(d.Cancelled))
+	}
+	return text
+}
+
+func taskFailed(e state.EventView, d told) string {
+	index := 0
+	if e.Index != nil {
+		index = *e.Index
+	}
+	next := "will be tried again"
+	if d.Final {
+		next = "was the last"
+	}
+	return fmt.Sprintf("task %s/%d attempt %d failed, %s%s", e.Stage, index, e.Attempt, next, after(": ", e.Message))
 }
 
 // Errors are the kinds of errors that ended tasks, most frequent first, as the API grouped them.

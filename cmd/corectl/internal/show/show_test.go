@@ -150,3 +150,27 @@ func TestEdges(t *testing.T) {
 	lines = append(lines, Edges(&running, end, now)...)
 	golden(t, "edges", lines)
 }
+
+func TestEventsInWords(t *testing.T) {
+	t.Parallel()
+	index := 1006
+	event := func(kind, stage, detail string) state.EventView {
+		return state.EventView{EventID: 7, At: now, Kind: kind, Stage: stage, Detail: []byte(detail)}
+	}
+	failure := event("task_failed", "measure", `{"final": false}`)
+	failure.Index, failure.Attempt, failure.Message = &index, 1, "read tile: connection reset by peer"
+	final := failure
+	final.Attempt, final.Detail = 5, []byte(`{"final": true}`)
+	var lines, tabbed []string
+	for _, e := range []state.EventView{
+		event("created", "", `{"by": "ada"}`), event("stage_started", "scan", `{"total": 1}`), event("stage_started", "list", ""), failure, final,
+		event("stage_ended", "scan", `{"status": "completed", "total": 1, "completed": 1}`),
+		event("stage_ended", "measure", `{"status": "failed", "total": 10000, "completed": 9900, "failed": 43, "cancelled": 57}`),
+		event("job_failing", "", `{}`), event("cancel_requested", "", `{}`), event("retried", "", `{}`), event("rerun", "", `{}`),
+		event("job_ended", "", `{"status": "failed"}`), event("a_new_kind", "scan", `[]`),
+	} {
+		text, _ := eventText(e)
+		lines, tabbed = append(lines, text), append(tabbed, EventTabbed(e))
+	}
+	golden(t, "events", append(lines, tabbed...))
+}

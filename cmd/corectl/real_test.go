@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	httpapi "coremachine/internal/api"
+	"coremachine/internal/coremachine"
+	"coremachine/internal/enginetest"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+// stuck is a job that tests can end as they like: task 0 fails for good, task 1 waits until it is told to stop.
+var stuck = define.Define(define.Definition[stuckParams]{
+	Description: "A test's job",
+	Stages:      []define.Stage[stuckParams]{{Name: "only", Tasks: define.Dynamic(stuckTask, "n", stuckInput)}},
+	Tolerance:   1,
+})
+
+type stuckParams struct {
+	N int `json:"n" default:"1" validate:"min=1,max=10"`
+}
+
+const stuckTask handlers.TaskType[struct{}, struct{}] = "stuck_task"
+
+func stuckInput(stuckParams, int) struct{} { return struct{}{} }
+
+func runStuck(ctx context.Context, t handlers.Task, _ struct{}) (struct{}, error) {
+	if t.Index == 0 {
+		return struct{}{}, handlers.Permanent(errors.New("no voice"))
+	}
+	<-ctx.Done()
+	return struct{}{}, ctx.Err()
+}
+
+// real is the API itself, before the engine on a real Postgres: what the stand-in of the other tests is trusted by.
+func real(t *testing.T) *api {
+	t.Helper()
+	allJobs, allHandlers := maps.Clone(jobs.All), maps.Clone(handlers.All)
+	allJobs["stuck"], allHandlers[string(stuckTask)] = stuck, handlers.Func(runStuck)
+	var hub atomic.Pointer[httpapi.Hub]
+	e := enginetest.Start(t, enginetest.Options{
+		Jobs: allJobs, Handlers: allHandlers,
+		Config: func(c *coremachine.Config) {
+			c.Grace = 100 * time.Millisecond
+			ended := c.JobEnded
+			c.JobEnded = func(id state.JobID) {
+				ended(id)
+				if h := hub.Load(); h != nil {
+					h.Nudge(id)
+				}
+			}
+		},
+	})
+	process := e.Process(0)
+	hub.Store(httpapi.NewHub(process.Repo.ReadVersions, nil))
+	server := httptest.NewServer(httpapi.New(httpapi.Options{
+		Engine: process.Machine, Reader: process.Repo, Dead: process.Queue, Hub: hub.Load(), Health: httpapi.Health{Version: "test"},
+	}))
+	t.Cleanup(hub.Load().Close)
+	t.Cleanup(server.Close)
+	return &api{t: t, server: server}
+}
+
+// patient bounds a run of the program against the real API.
+func patient(t *testing.T) outside {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return outside{state: t.TempDir(), ctx: ctx}
+}
+
+func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
+	t.Parallel()
+	server := real(t)
+	o := patient(t)
+	run := func(code int, want string, args ...string) result {
+		t.Helper()
+		got := server.run(o, args...)
+		if got.code != code || !strings.Contains(got.out+got.err, want) {
+			t.Errorf("%q: got %+v, want exit %d and %q", args, got, code, want)
+		}
+		return got
+	}
+	first := run(exitOK, "job completed tasks=6 failed=0", "submit", "hello_world", "n=3", "message=Hi", "--watch")
+	id := strings.TrimSpace(first.out)
+	if len(id) != fullID {
+		t.Fatalf("standard output is %q, want the id alone", first.out)
+	}
+	nobody := strings.Repeat("0", fullID)
+	run(exitOK, "already exists: completed", "submit", "hello_world", "n=3", "message=Hi", "--watch")
+	run(exitOK, `"attempt":1`, "status", "@last", "-o", "json")
+	run(exitOK, "stage\treply\tcompleted\tmatch_previous\t3\t3\t0", "status", id[:8])
+	run(exitOK, id, "jobs", "--status", "completed", "--type", "hello_world", "--since", "1h")
+	run(exitOK, "No job matches.", "jobs", "--status", "failed")
+	run(exitOK, "reply\t2\tcompleted", "tasks", id, "--stage", "reply")
+	run(exitOK, "4 more: --limit 0 for all, or --cursor ", "tasks", id, "--limit", "2")
+	run(exitOK, "\tjob_ended\t", "events", "@last", "-f")
+	run(exitOK, "hello_world\tgreeting,reply\t", "types")
+	run(exitOK, "n\tinteger\t3\t1 to 1000\t", "types", "hello_world")
+	run(exitOK, "swept", "sweep")
+	run(exitOK, "long-tasks\t0\t", "dlq", "list")
+	run(exitOK, "No dead letters in tasks.", "dlq", "list", "tasks")
+	run(exitOK, "0 messages would go back to tasks", "dlq", "redrive", "tasks", "--dry-run")
+	run(exitOK, "hello_world", "submit", "hello_world", "n=7", "--dry-run")
+	run(exitUsage, "2 parameters are wrong:\n", "submit", "hello_world", "n=0", "colour=red")
+	run(exitUsage, "n: ", "submit", "hello_world", "n=many")
+	run(exitNotFound, "Did you mean hello_world?", "submit", "helo_world")
+	run(exitNotFound, "No job ", "status", nobody)
+	run(exitNotFound, "No job ", "tasks", nobody)
+	run(exitWithErrors, "no voice", "submit", "stuck", "n=1", "--watch")
+	run(exitOther, "nothing to retry", "retry", id, "--yes")
+	run(exitOK, "attempt 2 of ", "retry", "@last", "--yes")
+	run(exitWithErrors, "job completed_with_errors", "status", "@last", "--watch")
+	run(exitOther, "has ended already: completed_with_errors", "cancel", "@last", "--yes")
+	run(exitOK, "deleted stuck", "delete", "@last", "--yes")
+	run(exitNotFound, "No job ", "status", "@last")
+}
+
+func TestTheResultComesThroughUntouched(t *testing.T) {
+	t.Parallel()
+	server := real(t)
+	o := patient(t)
+	got := server.run(o, "submit", "hello_world", "n=2", "--watch", "-o", "json")
+	var job state.JobView
+	if err := json.Unmarshal([]byte(got.out), &job); err != nil || job.Status != state.JobCompleted {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	var result jobs.HelloWorldResult
+	if err := json.Unmarshal(job.Result, &result); err != nil || len(result.Replies) != 2 || len(result.Greetings) != 2 {
+		t.Errorf("got %s, %v", job.Result, err)
+	}
+}
+
+func TestCancelAgainstTheRealAPI(t *testing.T) {
+	t.Parallel()
+	server := real(t)
+	o := patient(t)
+	server.run(o, "submit", "stuck", "n=2")
+	got := server.run(o, "cancel", "@last", "--yes")
+	if got.code != exitOK || !strings.Contains(got.err, "cancelled.") {
+		t.Errorf("got %+v", got)
+	}
+	if got := server.run(o, "status", "@last", "--watch"); got.code != exitCancelled {
+		t.Errorf("got %+v, want exit 3", got)
+	}
+}
