@@ -76,12 +76,13 @@ func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView
 	v := state.TaskView{
 		TaskSummary: state.TaskSummary{
 			JobID: id, Stage: t.Name, Index: index, Status: t.Status, Attempt: t.Attempt, Failures: t.Failures, Losses: t.Losses,
-			StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt), Error: t.Error,
+			StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt),
 		},
 		Name: state.TaskName(id, t.Stage, index), TaskType: t.TaskType, Kind: t.Kind, Gen: t.Gen,
 		Key: state.IdempotencyKey(id, t.Stage, t.Gen, index), Input: json.RawMessage(t.Input), Result: json.RawMessage(t.Result),
 		Parts: t.Parts, DueAt: utc(t.DueAt), Worker: t.Worker, Dead: t.Dead, Attempts: attempts, DependsOn: t.DependsOn,
 	}
+	v.Code, v.Error = taskError(t.Error)
 	if t.Kind == state.MatchPrevious && len(t.DependsOn) == 1 {
 		v.Follows = &state.TaskRef{Stage: t.DependsOn[0], Index: index}
 	}

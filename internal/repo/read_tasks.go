@@ -2,6 +2,8 @@ package repo
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -157,13 +159,24 @@ func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, statu
 			if t.Index == nil {
 				return nil
 			}
-			found = append(found, state.TaskSummary{
+			task := state.TaskSummary{
 				JobID: id, Stage: s.Name, Index: *t.Index, Status: t.Status, Attempt: t.Attempt, Failures: t.Failures, Losses: t.Losses,
-				StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt), Error: t.Error,
-			})
+				StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt),
+			}
+			task.Code, task.Error = taskError(t.Error)
+			found = append(found, task)
 			return nil
 		})
 	return found, edge, err
+}
+
+// taskError reads a task's error, which is a state.Failure as JSON; any other text is its own message.
+func taskError(text string) (state.Code, string) {
+	var f state.Failure
+	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &f) == nil && f.Message != "" {
+		return f.Code, f.Message
+	}
+	return "", text
 }
 
 // taskRow is a row of the statements that list tasks. Index is nil on a row that carries nothing but the edge.

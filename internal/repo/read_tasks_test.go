@@ -150,7 +150,7 @@ insert into tasks (job_id, stage, gen, index) select job_id, 1, 1, 1 from jobs`)
 	if v := read("a", 0); v.Status != state.TaskCompleted || string(v.Input) != `{"x":1}` || v.Parts != 3 || string(v.Result) != `{"index" : 0}` {
 		t.Errorf("a/0 is %+v", v)
 	}
-	if v := read("a", 1); v.Status != state.TaskFailed || len(v.Attempts) != 1 || !v.Attempts[0].Final || v.Error != "task 1 failed" {
+	if v := read("a", 1); v.Status != state.TaskFailed || len(v.Attempts) != 1 || !v.Attempts[0].Final || v.Error != "task 1 failed" || v.Code != state.CodePermanent {
 		t.Errorf("a/1 is %+v", v)
 	}
 	v := read("a", 3)

@@ -118,7 +118,8 @@ type TaskSummary struct {
 	Losses     int        `json:"losses"`   // workers lost on it
 	StartedAt  *time.Time `json:"started_at"`
 	FinishedAt *time.Time `json:"finished_at"`
-	Error      string     `json:"error"` // of the last unsuccessful attempt; empty: none
+	Error      string     `json:"error"` // message of the last unsuccessful attempt; empty: none
+	Code       Code       `json:"code"`  // of that error
 }
 
 // TaskView is one task with its attempts and where its input came from.

@@ -116,7 +116,7 @@ insert into tasks (job_id, stage, gen, index, status, attempt, failures, result,
 select @id, @stage, @gen, i, k.status::task_status, case when k.status in ('completed', 'failed') then 1 else 0 end,
        case when k.status = 'failed' then 1 else 0 end,
        case when k.status = 'completed' then convert_to(json_build_object('index', i)::text, 'utf8') end,
-       case when k.status = 'failed' then 'task ' || i || ' failed' end,
+       case when k.status = 'failed' then json_build_object('code', 'permanent', 'message', 'task ' || i || ' failed')::text end,
        case when k.status in ('completed', 'failed') then now() end, case when k.status <> 'queued' then now() end
 from generate_series(0, @planned::int - 1) i
 cross join lateral (select case when i < @completed::int then 'completed' when i < @completed::int + @failed::int then 'failed'
