@@ -2,7 +2,7 @@
 -- is of the same generation: its row would be gone if its tasks had ended.
 select m.message_id, m.job_id, j.job_type, m.kind::int as kind, m.stage::int as stage, coalesce(s.name, '') as stage_name, m.first,
        m.count, m.tasks_left, m.deliveries::int as deliveries, m.dead_reason as reason, m.due_at as since,
-       j.finished_at is null and (m.kind in (3, 4) or s.gen = m.gen and s.finished_at is null) as wanted
+       j.finished_at is null and (m.kind in (3, 4) or coalesce(s.gen = m.gen and s.finished_at is null, false)) as wanted
 from messages m
 join jobs j on j.job_id = m.job_id
 left join stages s on m.kind in (1, 2) and s.job_id = m.job_id and s.stage = m.stage

@@ -1,7 +1,7 @@
 -- Dead messages of a queue, of one reason where it is not empty: how many of the first @most stand for work that is still to be done.
 select count(*) filter (where d.wanted)::int as wanted, count(*) filter (where not d.wanted)::int as unwanted
 from (
-  select j.finished_at is null and (m.kind in (3, 4) or s.gen = m.gen and s.finished_at is null) as wanted
+  select j.finished_at is null and (m.kind in (3, 4) or coalesce(s.gen = m.gen and s.finished_at is null, false)) as wanted
   from messages m
   join jobs j on j.job_id = m.job_id
   left join stages s on m.kind in (1, 2) and s.job_id = m.job_id and s.stage = m.stage
