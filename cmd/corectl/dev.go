@@ -20,7 +20,7 @@ import (
 
 // localFlags are those of every command that runs everything on this machine.
 type localFlags struct {
-	Transport string `enum:"postgres,servicebus" default:"postgres" help:"What carries messages: postgres or servicebus (SERVICEBUS)."`
+	Transport string `enum:"postgres,servicebus" default:"postgres" help:"What carries messages: postgres, or servicebus, by SERVICEBUS or else a stand-in in memory."`
 }
 
 type devCmd struct {
@@ -121,8 +121,9 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 	if err != nil {
 		return nil, err
 	}
-	if flags.Transport != config.TransportPostgres {
-		return nil, exitf(exitOther, "The transport %s is not there yet.", flags.Transport)
+	o.ServiceBus, o.Connection = flags.Transport == config.TransportServiceBus, a.getenv("SERVICEBUS")
+	if o.ServiceBus && o.Connection == "" {
+		a.hint("SERVICEBUS is not set: a stand-in of Service Bus in memory carries the messages.")
 	}
 	o.Root, o.DatabaseURL = root, a.getenv("DATABASE_URL")
 	o.Env = map[string]string{"LOG_FORMAT": first(a.getenv("LOG_FORMAT"), "text")}

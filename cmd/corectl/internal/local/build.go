@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,7 +19,8 @@ func Folder(root string) (string, error) {
 	return home, os.MkdirAll(home, 0o755) //nolint:gosec // a build's output, for whoever runs it
 }
 
-// buildApp makes home an app root: host.json, a folder for each function, and the handler.
+// buildApp makes home an app root: host.json, a folder for each function, and the handler. Every file is put in place whole and
+// nothing that is wanted is ever missing, since another system may be reading the same folder.
 func buildApp(ctx context.Context, root, home string) error {
 	if err := copyFile(filepath.Join(root, "host.json"), filepath.Join(home, "host.json")); err != nil {
 		return err
@@ -27,11 +29,10 @@ func buildApp(ctx context.Context, root, home string) error {
 	if err != nil {
 		return err
 	}
-	if err := removeFunctions(home); err != nil {
-		return err
-	}
+	wanted := map[string]bool{}
 	for _, source := range sources {
 		folder := filepath.Join(home, strings.TrimSuffix(filepath.Base(source), ".json"))
+		wanted[folder] = true
 		if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as above
 			return err
 		}
@@ -39,27 +40,38 @@ func buildApp(ctx context.Context, root, home string) error {
 			return err
 		}
 	}
+	if err := removeFunctions(home, wanted); err != nil {
+		return err
+	}
 	return buildHandler(ctx, root, home)
 }
 
 // removeFunctions forgets functions that the source tree has no more.
-func removeFunctions(home string) error {
+func removeFunctions(home string, wanted map[string]bool) error {
 	old, err := filepath.Glob(filepath.Join(home, "*", "function.json"))
 	if err != nil {
 		return err
 	}
 	for _, path := range old {
-		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
-			return err
+		if folder := filepath.Dir(path); !wanted[folder] {
+			if err := os.RemoveAll(folder); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// buildHandler puts the binary in place whole: another system may be starting the one that is there.
 func buildHandler(ctx context.Context, root, home string) error {
-	name := filepath.Join(home, fmt.Sprintf("handler-%d", os.Getpid()))
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", name, "./cmd/handler") //nolint:gosec // our own tree
+	part, err := os.CreateTemp(home, "handler-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(part.Name()) }() // it is gone where all went well
+	if err := part.Close(); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", part.Name(), "./cmd/handler") //nolint:gosec // our own tree
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
@@ -67,7 +79,10 @@ func buildHandler(ctx context.Context, root, home string) error {
 		}
 		return fmt.Errorf("the handler does not build: %w\n%s", err, bytes.TrimSpace(out))
 	}
-	return os.Rename(name, filepath.Join(home, "handler"))
+	if err := os.Chmod(part.Name(), 0o755); err != nil { //nolint:gosec // as above
+		return err
+	}
+	return os.Rename(part.Name(), filepath.Join(home, "handler"))
 }
 
 func copyFile(from, to string) error {
@@ -75,7 +90,22 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, text, 0o644) //nolint:gosec // as above
+	if old, err := os.ReadFile(to); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	part, err := os.CreateTemp(filepath.Dir(to), ".part-*")
+	if err != nil {
+		return err
+	}
+	_, err = part.Write(text)
+	err = errors.Join(err, part.Chmod(0o644), part.Close())
+	if err == nil {
+		err = os.Rename(part.Name(), to)
+	}
+	if err != nil {
+		_ = os.Remove(part.Name())
+	}
+	return err
 }
 
 // readyWithin bounds the wait for a handler that answers but is not ready: its database is there, so seconds should do.

@@ -6,5 +6,5 @@
 // its process is killed, the host's child goes with it and pglocal's guard stops the server; nothing that the database
 // holds is lost, and the next start finds it. Two of them share one Postgres and one set of queues, on different ports.
 //
-// It may import config, devhost, funchost, pglocal, queue, queue/pgqueue, repo and state.
+// It may import config, devhost, funchost, pglocal, queue and its transports, repo and state.
 package local

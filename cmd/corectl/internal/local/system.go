@@ -15,16 +15,15 @@ import (
 
 	"coremachine/internal/devhost"
 	"coremachine/internal/pglocal"
-	"coremachine/internal/queue"
-	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/repo"
-	"coremachine/internal/state"
 )
 
 // Options say what to run.
 type Options struct {
 	Root        string            // the source tree
 	DatabaseURL string            // a Postgres that is there; empty: one of our own, its data in .local/postgres
+	ServiceBus  bool              // carry messages over Service Bus instead of Postgres
+	Connection  string            // of Service Bus; empty: a stand-in in this process's memory
 	Port        int               // where clients connect; 0: any free one
 	Keys        []string          // function keys that the host demands; none: it asks for no key
 	Env         map[string]string // for the handler, over this process's own
@@ -37,9 +36,10 @@ type System struct {
 	postgres *pglocal.Server // nil where DatabaseURL was given
 	database string
 	repo     *repo.Repo
-	queue    *pgqueue.Queue
 	host     *devhost.Host
 	stop     func() error
+
+	transport transport
 }
 
 // grace is how long the handler may put its work back when it is told to stop.
@@ -79,17 +79,19 @@ func (s *System) start(ctx context.Context, o Options) error {
 	if s.repo, err = repo.Open(ctx, repo.Config{URL: s.database, MaxConns: 8}); err != nil {
 		return err
 	}
-	s.queue = pgqueue.New(s.repo.Pool(), pgqueue.Options{Log: log})
-	receivers := map[string]queue.Receiver{}
-	for _, q := range state.Queues {
-		receivers[q.String()] = s.queue.Receiver(q)
+	carrier := overPostgres
+	if o.ServiceBus {
+		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) { return overServiceBus(o.Connection, log) }
 	}
-	env := []string{"DATABASE_URL=" + s.database, "TRANSPORT=postgres", "FUNCTIONS_WORKER_RUNTIME=custom"}
+	if s.transport, err = carrier(s.repo, log); err != nil {
+		return err
+	}
+	env := append([]string{"DATABASE_URL=" + s.database, "FUNCTIONS_WORKER_RUNTIME=custom"}, s.transport.env...)
 	for name, value := range o.Env {
 		env = append(env, name+"="+value)
 	}
 	s.host, err = devhost.New(devhost.Options{
-		Root: home, Addr: fmt.Sprintf("127.0.0.1:%d", o.Port), Receivers: receivers, Keys: o.Keys, Env: env,
+		Root: home, Addr: fmt.Sprintf("127.0.0.1:%d", o.Port), Receivers: s.transport.receivers, Keys: o.Keys, Env: env,
 		Log: log, Console: printer(o.Output), Platform: true, TermFirst: grace,
 	})
 	if err != nil {
@@ -154,8 +156,8 @@ func (s *System) leave() error {
 	if s.host != nil {
 		err = s.host.Stop()
 	}
-	if s.queue != nil {
-		s.queue.Close()
+	if s.transport.close != nil {
+		s.transport.close()
 	}
 	if s.repo != nil {
 		s.repo.Close()

@@ -1,0 +1,79 @@
+package local
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"coremachine/internal/queue"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/queue/servicebus"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+// transport is the host's end of what carries messages.
+type transport struct {
+	receivers map[string]queue.Receiver
+	env       []string // tells the handler of its end
+	close     func()
+}
+
+// overPostgres receives from the message rows themselves.
+func overPostgres(r *repo.Repo, log *slog.Logger) (transport, error) {
+	rows := pgqueue.New(r.Pool(), pgqueue.Options{Log: log})
+	t := transport{receivers: map[string]queue.Receiver{}, env: []string{"TRANSPORT=postgres"}, close: rows.Close}
+	for _, q := range state.Queues {
+		t.receivers[q.String()] = rows.Receiver(q)
+	}
+	return t, nil
+}
+
+// overServiceBus receives from the namespace of a connection string or, where it is empty, from a stand-in in memory.
+func overServiceBus(connection string, log *slog.Logger) (t transport, err error) {
+	t = transport{receivers: map[string]queue.Receiver{}}
+	var closers []func()
+	t.close = func() {
+		for i := len(closers) - 1; i >= 0; i-- {
+			closers[i]()
+		}
+	}
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	if connection == "" {
+		names := make([]string, len(state.Queues))
+		for i, q := range state.Queues {
+			names[i] = q.String()
+		}
+		broker := sbfake.New(sbfake.Options{Queues: names})
+		closers = append(closers, broker.Close)
+		address, err := broker.Listen("127.0.0.1:0")
+		if err != nil {
+			return t, err
+		}
+		connection = sbfake.ConnectionString(address)
+	}
+	t.env = []string{"TRANSPORT=servicebus", "SERVICEBUS=" + connection}
+	client, err := servicebus.New(servicebus.Options{Connection: connection, Log: log})
+	if err != nil {
+		return t, err
+	}
+	closers = append(closers, func() {
+		limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = client.Close(limit) // what was not settled comes again
+	})
+	for _, q := range state.Queues {
+		receiver, err := client.Receiver(q)
+		if err != nil {
+			return t, err
+		}
+		closers = append(closers, func() { _ = receiver.Close() })
+		t.receivers[q.String()] = receiver
+	}
+	return t, nil
+}
