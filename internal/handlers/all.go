@@ -1,11 +1,7 @@
 package handlers
 
-import "time"
-
-// All is every handler, by the text of its TaskType.
+// All is every task type that exists: if it is in the map, it exists; if it is not, it does not.
 var All = map[string]Handler{
-	"hello_world_greeting": Func(greeting, helloRetries...),
-	"hello_world_reply":    Func(reply, helloRetries...),
+	string(Greeting): Func(greeting, selfTest...),
+	string(Reply):    Func(reply, selfTest...),
 }
-
-var helloRetries = []Option{Attempts(12), Base(50 * time.Millisecond), Factor(2), Cap(2 * time.Second)}

@@ -1,11 +1,10 @@
-// Package handlers holds what runs one task: one typed function a task type, and the literal map All of them.
+// Package handlers owns what runs one task: the typed names of task types, the functions behind them, and the map All of
+// those that exist. A handler knows no queue and no database; all that it may use comes in its Task.
 //
-// It owns the declaration of a handler (retries, time limit, queue), the strict decoding of inputs, the check that a result can
-// be stored, and the view of a task that a handler gets. A handler knows no queue and no database.
+// A handler may be called more than once for the same task: after a crash, after a lost lease, or because the first call
+// failed. Only one of the calls is recorded as completed. Whoever has effects elsewhere uses Task.Key, which is the same
+// for every attempt. Handler.Run keeps a panic, a result that is not JSON and one that is too large from going further
+// than its own attempt.
 //
-// Crash, duplicate: a handler may be started again for the same task, in another process and even while a lost one still runs; only one
-// attempt's result is kept. Task.Key is the same for every attempt: hand it on where an effect must happen once. Reorder:
-// nothing is promised between tasks of a stage.
-//
-// It may import internal/state only.
+// It may import only internal/state.
 package handlers

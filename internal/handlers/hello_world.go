@@ -2,83 +2,89 @@ package handlers
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"hash/fnv"
 	"time"
 )
 
-// Task types of hello_world.
+// Task types of the job hello_world.
 const (
 	Greeting TaskType[GreetingInput, GreetingOutput] = "hello_world_greeting"
 	Reply    TaskType[ReplyInput, ReplyOutput]       = "hello_world_reply"
 )
 
-// GreetingInput says what to say, and how often to fail.
+// GreetingInput is what to say.
 type GreetingInput struct {
 	Message     string  `json:"message"`
-	FailureRate float64 `json:"failure_rate,omitempty"`
+	FailureRate float64 `json:"failure_rate"` // share of attempts that fail, from 0 to 1
 }
 
-// GreetingOutput is a greeting.
+// GreetingOutput is what was said.
 type GreetingOutput struct {
 	Greeting  string    `json:"greeting"`
 	TaskIndex int       `json:"task_index"`
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// ReplyInput says how often to fail.
+// ReplyInput says how often replying fails.
 type ReplyInput struct {
-	FailureRate float64 `json:"failure_rate,omitempty"`
+	FailureRate float64 `json:"failure_rate"` // share of attempts that fail, from 0 to 1
 }
 
-// ReplyOutput is a reply to the greeting of the same index.
+// ReplyOutput answers the greeting of the same index.
 type ReplyOutput struct {
 	Reply     string    `json:"reply"`
 	TaskIndex int       `json:"task_index"`
 	Timestamp time.Time `json:"timestamp"`
 }
 
+// Many quick attempts, so that a job with a third of them failing still completes within seconds.
+var selfTest = []Option{Attempts(12), Base(50 * time.Millisecond), Factor(2), Cap(2 * time.Second)}
+
 func greeting(_ context.Context, t Task, in GreetingInput) (GreetingOutput, error) {
-	if drawFailure(t, in.FailureRate) {
-		return GreetingOutput{}, fmt.Errorf("failure_rate %g: attempt %d was drawn to fail", in.FailureRate, t.Attempt)
+	if err := drawFailure(t, in.FailureRate); err != nil {
+		return GreetingOutput{}, err
 	}
 	return GreetingOutput{
-		Greeting: fmt.Sprintf("%s from task %d!", in.Message, t.Index), TaskIndex: t.Index, Timestamp: time.Now().UTC(),
+		Greeting:  fmt.Sprintf("%s from task %d!", in.Message, t.Index),
+		TaskIndex: t.Index,
+		Timestamp: time.Now().UTC(),
 	}, nil
 }
 
 func reply(ctx context.Context, t Task, in ReplyInput) (ReplyOutput, error) {
-	if drawFailure(t, in.FailureRate) {
-		return ReplyOutput{}, fmt.Errorf("failure_rate %g: attempt %d was drawn to fail", in.FailureRate, t.Attempt)
+	if err := drawFailure(t, in.FailureRate); err != nil {
+		return ReplyOutput{}, err
 	}
 	prev, err := Predecessor[GreetingOutput](ctx, t)
 	if err != nil {
 		return ReplyOutput{}, err
 	}
-	return ReplyOutput{Reply: "Replying to: " + prev.Greeting, TaskIndex: t.Index, Timestamp: time.Now().UTC()}, nil
+	return ReplyOutput{
+		Reply:     "Replying to: " + prev.Greeting,
+		TaskIndex: t.Index,
+		Timestamp: time.Now().UTC(),
+	}, nil
 }
 
-// drawFailure decides from job, stage, index and attempt whether an attempt fails: the same attempt always fares the same.
-func drawFailure(t Task, rate float64) bool {
-	if rate <= 0 {
-		return false
+var errDrawn = errors.New("this attempt was drawn to fail by failure_rate")
+
+func drawFailure(t Task, rate float64) error {
+	if draw(t) < rate {
+		return errDrawn
 	}
-	h := fnv.New64a()
-	h.Write(t.JobID[:])
-	var b [12]byte
-	binary.BigEndian.PutUint32(b[0:], uint32(t.StageNumber))
-	binary.BigEndian.PutUint32(b[4:], uint32(t.Index))
-	binary.BigEndian.PutUint32(b[8:], uint32(t.Attempt))
-	h.Write(b[:])
-	return float64(mix(h.Sum64())>>11)/(1<<53) < rate
+	return nil
 }
 
-// mix spreads the hash's bits evenly: FNV alone leaves neighbouring indexes alike in the high ones.
-func mix(x uint64) uint64 {
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	return x ^ x>>31
+// draw is a number from [0, 1) that depends on nothing but which attempt this is, so that a run can be repeated exactly.
+// The generation is part of it: a job that is run again must not fail in the same places.
+func draw(t Task) float64 {
+	b := append(make([]byte, 0, 64), t.JobID[:]...)
+	for _, n := range []int{t.StageNumber, t.Gen, t.Index, t.Attempt} {
+		b = binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // only mixed, never read back
+	}
+	sum := sha256.Sum256(b)
+	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 }

@@ -2,7 +2,7 @@ package jobs
 
 import "coremachine/internal/jobs/define"
 
-// All is every job, by the name under which it is submitted.
+// All is every job that exists: if it is in the map, it exists; if it is not, it does not.
 var All = map[string]define.Job{
 	"hello_world": HelloWorld,
 }

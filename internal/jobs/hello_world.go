@@ -2,25 +2,22 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
+	"iter"
 
 	h "coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
 )
 
-// HelloWorldParams are the parameters of hello_world.
+// HelloWorldParams are the parameters of HelloWorld.
 type HelloWorldParams struct {
-	N           int     `json:"n"            default:"3"           validate:"min=1,max=1000" doc:"greetings, and as many replies"`
-	Message     string  `json:"message"      default:"Hello World" validate:"max=1000"       doc:"what each task says"`
-	FailureRate float64 `json:"failure_rate" default:"0"           validate:"min=0,max=1"    doc:"self-test: share of attempts that fail, drawn from job, stage, index and attempt"`
+	N           int     `json:"n" default:"3" validate:"min=1,max=1000" doc:"How many greetings, and as many replies"`
+	Message     string  `json:"message" default:"Hello World" validate:"max=1000" doc:"What each greeting says"`
+	FailureRate float64 `json:"failure_rate" default:"0" validate:"min=0,max=1" doc:"Share of attempts that fail, to try out retries"`
 }
 
-// HelloWorldResult is what hello_world ends with: every reply beside the greeting that it quotes.
-type HelloWorldResult struct {
-	Greetings []h.GreetingOutput `json:"greetings"`
-	Replies   []h.ReplyOutput    `json:"replies"`
-}
-
-// HelloWorld is the job to look at first: n greetings, and a reply to each.
+// HelloWorld greets n times and replies to each greeting. With failure_rate it is a self-test of retries and lineage.
 var HelloWorld = define.Define(define.Definition[HelloWorldParams]{
 	Description: "Two stages of greetings and replies",
 	Stages: []define.Stage[HelloWorldParams]{
@@ -38,19 +35,43 @@ func replyInput(p HelloWorldParams, _ int) h.ReplyInput {
 	return h.ReplyInput{FailureRate: p.FailureRate}
 }
 
+// HelloWorldResult holds the results of both stages in index order.
+type HelloWorldResult struct {
+	Greetings []h.GreetingOutput `json:"greetings"`
+	Replies   []h.ReplyOutput    `json:"replies"`
+	Truncated bool               `json:"truncated,omitzero"` // there were more than a result has room for
+}
+
+// Each stage gets half of what a result may hold, less what surrounds the two lists.
+const helloWorldHalf = state.MaxResult/2 - 1024
+
 func helloWorldResult(ctx context.Context, _ HelloWorldParams, r define.Results) (any, error) {
-	var out HelloWorldResult
-	for g, err := range define.Of[h.GreetingOutput](ctx, r, "greeting") {
-		if err != nil {
-			return nil, err
-		}
-		out.Greetings = append(out.Greetings, g)
+	greetings, all, err := collect(define.Of[h.GreetingOutput](ctx, r, "greeting"), helloWorldHalf)
+	if err != nil {
+		return nil, err
 	}
-	for reply, err := range define.Of[h.ReplyOutput](ctx, r, "reply") {
-		if err != nil {
-			return nil, err
-		}
-		out.Replies = append(out.Replies, reply)
+	replies, allReplies, err := collect(define.Of[h.ReplyOutput](ctx, r, "reply"), helloWorldHalf)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return HelloWorldResult{Greetings: greetings, Replies: replies, Truncated: !all || !allReplies}, nil
+}
+
+// collect takes as many results as fit in a number of bytes of JSON, and says whether those were all.
+func collect[T any](results iter.Seq2[T, error], room int) (list []T, all bool, err error) {
+	list = []T{}
+	for v, err := range results {
+		if err != nil {
+			return nil, false, err
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, false, err
+		}
+		if room -= len(b) + 1; room < 0 {
+			return list, false, nil
+		}
+		list = append(list, v)
+	}
+	return list, true, nil
 }

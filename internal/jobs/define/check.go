@@ -3,7 +3,6 @@ package define
 import (
 	"fmt"
 	"maps"
-	"math"
 	"reflect"
 	"slices"
 	"time"
@@ -12,119 +11,143 @@ import (
 	"coremachine/internal/state"
 )
 
-// AnswerMargin is what a trigger needs beyond an attempt's time limit to answer before the host's functionTimeout.
+// AnswerMargin is what must remain of the host's functionTimeout after the longest attempt, so that its end can be
+// recorded before the host kills the process.
 const AnswerMargin = 30 * time.Second
 
-// Check compares the two registries and lists every problem, in a stable order; none is an empty list. It runs at start, and a
-// process with problems serves no work.
-func Check(jobs map[string]Job, all map[string]handlers.Handler, deps handlers.Deps, functionTimeout time.Duration) []string {
-	c := check{handlers: all, deps: reflect.ValueOf(deps), used: map[string]bool{}}
+// Check compares the registries of jobs and handlers with each other, with what start-up provided and with the host's
+// functionTimeout (0: none). It returns every problem, in a stable order; none means that they are consistent.
+func Check(jobs map[string]Job, tasks map[string]handlers.Handler, deps handlers.Deps, functionTimeout time.Duration) []string {
+	bad := []string{}
+	used := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(jobs)) {
-		c.job(name, jobs[name])
-	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		c.handler(name, all[name], functionTimeout)
-	}
-	return c.problems
-}
-
-type check struct {
-	handlers map[string]handlers.Handler
-	deps     reflect.Value
-	used     map[string]bool
-	problems []string
-}
-
-func (c *check) add(format string, args ...any) {
-	c.problems = append(c.problems, fmt.Sprintf(format, args...))
-}
-
-func (c *check) job(name string, j Job) {
-	if name == "" || len(name) > 100 {
-		c.add("job %q: a name has 1 to 100 characters", name)
-	}
-	for _, p := range j.problems {
-		c.add("job %s: %s", name, p)
-	}
-	if len(j.stages) == 0 {
-		c.add("job %s: it has no stages", name)
-	}
-	if len(j.stages) > math.MaxInt16 {
-		c.add("job %s: it has %d stages; the most is %d", name, len(j.stages), math.MaxInt16)
-	}
-	if j.tolerance < 0 || j.tolerance > 1 || math.IsNaN(j.tolerance) {
-		c.add("job %s: tolerance %g is not from 0 to 1", name, j.tolerance)
-	}
-	c.needs("job "+name, j.needs)
-	for i := range j.stages {
-		c.stage(fmt.Sprintf("job %s, stage %s", name, j.stages[i].spec.Name), j, &j.stages[i])
-	}
-}
-
-func (c *check) stage(where string, j Job, s *stage) {
-	if s.spec.Name == "" || s.spec.Window < 0 || s.spec.Bundle < 0 {
-		c.add("%s: a stage needs a name, and a window and bundle that are not negative", where)
-	}
-	if s.spec.TaskType == "" {
-		c.add("%s: it declares no tasks", where)
-		return
-	}
-	c.used[s.spec.TaskType] = true
-	h, ok := c.handlers[s.spec.TaskType]
-	if !ok {
-		c.add("%s: unknown task type %q", where, s.spec.TaskType)
-	} else if h.In() != s.in || h.Out() != s.out {
-		c.add("%s: task type %q is named as %s -> %s, and its handler is %s -> %s", where, s.spec.TaskType, s.in, s.out, h.In(), h.Out())
-	}
-	if s.spec.Kind == state.Dynamic {
-		c.counts(where, j, s.tasks.param)
-	}
-	if s.spec.Kind == state.FanOut && s.spec.Source >= 0 && !s.tasks.fromParts {
-		if src := j.stages[s.spec.Source]; src.out != s.tasks.sourceOut {
-			c.add("%s: it is planned from %s, and stage %s makes %s", where, s.tasks.sourceOut, src.spec.Name, src.out)
+		problem := func(format string, args ...any) {
+			bad = append(bad, "job "+name+": "+fmt.Sprintf(format, args...))
 		}
-	}
-}
-
-func (c *check) counts(where string, j Job, param string) {
-	for _, f := range j.params.fields {
-		if f.name != param {
+		if !snakeCase.MatchString(name) {
+			problem("its name must be snake_case, at most 63 characters")
+		}
+		j := jobs[name]
+		if j.job == nil {
+			problem("it was not made by define.Define")
 			continue
 		}
-		switch f.typ.Kind() {
-		case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-			if !slices.ContainsFunc(f.rules, func(r rule) bool { return r.name == "min" || r.name == "gte" }) {
-				c.add("%s: count parameter %q has no minimum; a count must not be negative", where, param)
-			}
-		default:
-			c.add("%s: count parameter %q is a %s; it must be an integer", where, param, f.typ)
+		for _, p := range j.problems {
+			problem("%s", p)
 		}
-		return
+		for _, p := range missing(deps, j.needs) {
+			problem("%s", p)
+		}
+		for i := range j.stages {
+			used[j.stages[i].spec.TaskType] = true
+			for _, p := range j.checkStage(i, tasks) {
+				problem("stage %s: %s", j.stages[i].spec.Name, p)
+			}
+		}
 	}
-	c.add("%s: there is no count parameter %q", where, param)
+	for _, name := range slices.Sorted(maps.Keys(tasks)) {
+		if !used[name] {
+			bad = append(bad, "handler "+name+": no job uses it")
+		}
+		for _, p := range checkHandler(name, tasks[name], deps, functionTimeout) {
+			bad = append(bad, "handler "+name+": "+p)
+		}
+	}
+	return bad
 }
 
-func (c *check) handler(name string, h handlers.Handler, functionTimeout time.Duration) {
-	if !c.used[name] {
-		c.add("handler %s: no job uses it", name)
+func (j Job) checkStage(i int, tasks map[string]handlers.Handler) []string {
+	s := &j.stages[i]
+	if s.spec.Kind == "" {
+		return nil
 	}
-	if functionTimeout > 0 && h.Timeout()+AnswerMargin > functionTimeout {
-		c.add("handler %s: timeout %s and %s to answer are over the functionTimeout %s", name, h.Timeout(), AnswerMargin, functionTimeout)
+	h, ok := tasks[s.spec.TaskType]
+	if !ok {
+		return []string{fmt.Sprintf("unknown task type %q", s.spec.TaskType)}
+	}
+	var bad []string
+	if h.In() != s.in {
+		bad = append(bad, fmt.Sprintf("task type %s takes %v by its name, but its handler takes %v", s.spec.TaskType, s.in, h.In()))
+	}
+	if h.Out() != s.out {
+		bad = append(bad, fmt.Sprintf("task type %s returns %v by its name, but its handler returns %v", s.spec.TaskType, s.out, h.Out()))
+	}
+	if s.spec.Kind != state.FanOut || !s.source.parts || s.spec.Source < 0 {
+		return bad
+	}
+	source := j.stages[s.spec.Source].spec
+	if part := tasks[source.TaskType].Part(); part != s.source.typ {
+		bad = append(bad, fmt.Sprintf("is planned from parts of type %v, but the handler of %s declares to emit %v", s.source.typ, source.TaskType, part))
+	}
+	return bad
+}
+
+func checkHandler(name string, h handlers.Handler, deps handlers.Deps, functionTimeout time.Duration) []string {
+	var bad []string
+	problem := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
+
+	if !snakeCase.MatchString(name) {
+		problem("its name must be snake_case, at most 63 characters")
+	}
+	if !h.Runs() {
+		problem("there is no function behind it")
 	}
 	r := h.Retry()
-	if h.Timeout() <= 0 || r.Attempts < 1 || r.Base < 0 || r.Factor < 1 || r.Cap < 0 || r.Jitter < 0 || r.Jitter > 1 {
-		c.add("handler %s: its policy is impossible: timeout %s, %+v", name, h.Timeout(), r)
+	if r.Attempts < 1 {
+		problem("attempts %d is below 1", r.Attempts)
 	}
-	c.needs("handler "+name, h.Needs())
+	if !(r.Factor >= 1) {
+		problem("factor %v is below 1", r.Factor)
+	}
+	if !(r.Jitter >= 0 && r.Jitter <= 1) {
+		problem("jitter %v is not between 0 and 1", r.Jitter)
+	}
+	if r.Base < 0 || r.Cap < r.Base {
+		problem("waits must have 0 <= base <= cap: base %s, cap %s", r.Base, r.Cap)
+	}
+	if h.Timeout() <= 0 {
+		problem("timeout %s is not above 0", h.Timeout())
+	}
+	if functionTimeout > 0 && h.Timeout()+AnswerMargin > functionTimeout {
+		problem("timeout %s and a margin of %s exceed the functionTimeout of %s", h.Timeout(), AnswerMargin, functionTimeout)
+	}
+	return append(bad, missing(deps, h.Needs())...)
 }
 
-func (c *check) needs(who string, fields []string) {
+// missing lists the fields of deps that are needed and nil.
+func missing(deps any, fields []string) (bad []string) {
 	for _, name := range fields {
-		f := c.deps.FieldByName(name)
+		f := reflect.ValueOf(deps).FieldByName(name)
 		if !f.IsValid() {
-			c.add("%s: it needs Deps.%s, which does not exist", who, name)
+			bad = append(bad, fmt.Sprintf("needs Deps.%s, which does not exist", name))
 		} else if f.IsZero() {
-			c.add("%s: it needs Deps.%s, which is nil", who, name)
+			bad = append(bad, fmt.Sprintf("needs Deps.%s, which is nil", name))
 		}
 	}
+	return bad
+}
+
+// defaultProblems tries the rules on what the parameters are when nothing is given: faulty rules, defaults that fail
+// their own validation, and parameters whose zero value does.
+func defaultProblems(s *shape) (bad []string) {
+	defer func() {
+		if v := recover(); v != nil {
+			bad = append(bad, fmt.Sprintf("the rules of its parameters are faulty: %v", v))
+		}
+	}()
+	v := reflect.New(s.typ)
+	found := decodeInto(s, []byte("{}"), v.Elem())
+	validateInto(&found, s, v)
+	for _, p := range found.list {
+		f := s.fieldAt(p.at)
+		switch {
+		case f != nil && f.def != nil:
+			bad = append(bad, fmt.Sprintf("parameter %s: its default is invalid: %s", pointer(p.at), p.message))
+		case f != nil && f.required():
+		default:
+			bad = append(bad, fmt.Sprintf("parameter %s: its zero value is invalid, so it needs a default or the rule required: %s",
+				pointer(p.at), p.message))
+		}
+	}
+	return bad
 }

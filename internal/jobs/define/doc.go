@@ -1,9 +1,11 @@
-// Package define is the language in which jobs are declared, and its checks: parameters, stages, how tasks are planned.
+// Package define owns the language in which jobs are declared, and what it compiles to: the Job that the engine runs. It
+// decodes and validates parameters, renders their JSON Schema, computes the inputs of tasks, and checks the registries of
+// jobs and handlers against each other.
 //
-// It owns the typed declaration (Definition, Stage and the five kinds of tasks), the strict reading of parameters, their JSON
-// Schema, and Check, which compares the two registries at start. A declaration is pure data and pure functions: the same
-// parameters give the same job id, the same stages and the same inputs, in every process and on every attempt, so that a plan
-// may be cut off anywhere and resumed. A panic of a declared function is an error with CodePlanner.
+// A Job is immutable and pure: the same parameters give the same canonical JSON, the same counts, the same inputs. So
+// after a crash, and for a message that comes twice or late, whatever is computed again is equal to what was computed
+// before. User code (planners, conditions, result functions) is called with a guard: its panic becomes an error with
+// CodePlanner.
 //
-// It may import internal/state and internal/handlers.
+// It may import only internal/state and internal/handlers.
 package define

@@ -3,7 +3,7 @@ package define
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"iter"
 	"reflect"
 
@@ -11,163 +11,53 @@ import (
 	"coremachine/internal/state"
 )
 
-// Definition declares a job with parameters of type P, a struct whose fields have json, default and validate tags.
-type Definition[P any] struct {
-	Description string
-	Stages      []Stage[P]
-	Tolerance   float64 // share of a stage's tasks that may fail without failing the job: 0 none, 1 any
-	// Preflight looks at the outside world before anything is written: return an error made by Field to refuse a parameter.
-	Preflight func(ctx context.Context, p P, deps handlers.Deps) error
-	// Result makes the job's result, JSON of at most 1 MiB, from what its stages produced. Nil: the job has none.
-	Result func(ctx context.Context, p P, r Results) (any, error)
-	Needs  []string // fields of handlers.Deps that Preflight uses
-}
+// MaxTasks is the most tasks of one stage.
+const MaxTasks = 1<<31 - 1
 
-// Stage declares one stage. Its number is its place in Definition.Stages.
-type Stage[P any] struct {
-	Name        string
-	Tasks       Tasks[P]
-	DependsOn   []string     // earlier stages; nil: the stage before. Use None for a stage that waits for nothing
-	SkipIf      func(P) bool // decided at submit
-	UsesLineage bool         // its tasks read what earlier stages produced
-	Window      int          // most tasks dispatched and not ended; 0: 10,000
-	Bundle      int          // tasks that one message carries; 0: the engine chooses
-}
+// Job is a compiled definition. It is immutable and safe for use by many goroutines; the zero value is refused by Check.
+type Job struct{ *job }
 
-// None is the DependsOn of a stage that waits for nothing, where it is not the first.
-var None = []string{}
-
-// Results is a result function's view of the stages.
-type Results struct{ lineage handlers.Lineage }
-
-// Of streams the results of a stage in index order.
-func Of[Out any](ctx context.Context, r Results, stage string) iter.Seq2[Out, error] {
-	return handlers.Decode[Out](r.lineage.Results(ctx, stage), func(s handlers.StoredResult) bool { return s.Part < 0 })
-}
-
-// Field is an error that refuses a parameter, for Preflight.
-func Field(name, message string) error {
-	return state.Invalid("define.Preflight", "the parameters cannot be used", state.FieldError{Field: name, Message: message})
-}
-
-// Job is a declared job with its types erased. It is immutable.
-type Job struct {
+type job struct {
 	description string
 	tolerance   float64
-	params      *paramType
+	params      reflect.Type
+	shape       *shape // nil: P is no usable struct, which problems says
+	schema      []byte
 	stages      []stage
-	problems    []string // found while declaring; Check reports them
 	preflight   func(context.Context, any, handlers.Deps) error
-	result      func(context.Context, any, handlers.Lineage) (any, error)
+	result      func(context.Context, any, Results) (any, error)
 	needs       []string
+	problems    []string
 }
 
-type stage struct {
-	spec    StageSpec
-	tasks   tasks
-	skip    func(any) bool
-	in, out reflect.Type
+// Params is one set of validated parameters, made by Job.Parse and only meant for the Job that made it.
+type Params struct {
+	Canonical []byte // JSON as of RFC 8785, defaults applied
+
+	value  any // P
+	counts []int
+	skips  []bool
 }
 
-// StageSpec is what the engine knows of a stage without parameters.
+// StageSpec is one stage as the engine sees it. Its number is its place in Job.Stages, a topological order.
 type StageSpec struct {
 	Name        string
 	TaskType    string
 	Kind        state.Parallelism
-	DependsOn   []int // stage numbers, ascending
-	Source      int   // fan_out: the stage whose results plan it; match_previous: the stage that it follows; else -1
-	Window      int   // 0: the engine's
-	Bundle      int   // 0: the engine chooses
+	DependsOn   []int // numbers of earlier stages, ascending
+	Source      int   // fan_out: the stage whose results plan it; match_previous: its dependency; else -1
+	Window      int   // most tasks dispatched and not ended
+	Bundle      int   // tasks that one message carries; 0: the engine chooses
 	UsesLineage bool
-}
-
-// Define makes a Job. What is wrong with the declaration is reported by Check at start, all of it at once.
-func Define[P any](d Definition[P]) Job {
-	j := Job{description: d.Description, tolerance: d.Tolerance, params: newParamType(reflect.TypeFor[P]()), needs: d.Needs}
-	j.problems = append(j.problems, j.params.problems...)
-	if d.Preflight != nil {
-		j.preflight = func(ctx context.Context, p any, deps handlers.Deps) error { return d.Preflight(ctx, p.(P), deps) }
-	}
-	if d.Result != nil {
-		j.result = func(ctx context.Context, p any, l handlers.Lineage) (any, error) {
-			return d.Result(ctx, p.(P), Results{l})
-		}
-	}
-	numbers := map[string]int{}
-	for i, s := range d.Stages {
-		st := stage{tasks: s.Tasks.tasks, in: s.Tasks.in, out: s.Tasks.out}
-		st.spec = StageSpec{
-			Name: s.Name, TaskType: s.Tasks.taskType, Kind: s.Tasks.kind, Source: -1,
-			Window: s.Window, Bundle: s.Bundle, UsesLineage: s.UsesLineage,
-		}
-		if s.SkipIf != nil {
-			st.skip = func(p any) bool { return s.SkipIf(p.(P)) }
-		}
-		j.dependencies(&st, i, s.DependsOn, numbers)
-		if _, twice := numbers[s.Name]; twice {
-			j.problem("stage %q is declared twice", s.Name)
-		}
-		numbers[s.Name] = i
-		j.stages = append(j.stages, st)
-	}
-	return j
-}
-
-func (j *Job) problem(format string, args ...any) {
-	j.problems = append(j.problems, fmt.Sprintf(format, args...))
-}
-
-// dependencies resolves the names that a stage depends on, which must be earlier: so no cycle can be declared.
-func (j *Job) dependencies(st *stage, number int, names []string, numbers map[string]int) {
-	if names == nil && number > 0 {
-		names = []string{j.stages[number-1].spec.Name}
-	}
-	seen := map[int]bool{}
-	for _, name := range names {
-		n, ok := numbers[name]
-		if !ok {
-			j.problem("stage %q depends on %q, which is no earlier stage", st.spec.Name, name)
-			continue
-		}
-		seen[n] = true
-	}
-	for n := range number {
-		if seen[n] {
-			st.spec.DependsOn = append(st.spec.DependsOn, n)
-		}
-	}
-	switch st.spec.Kind {
-	case state.MatchPrevious:
-		if len(st.spec.DependsOn) != 1 {
-			j.problem("stage %q is match_previous and needs exactly one dependency; it has %d", st.spec.Name, len(st.spec.DependsOn))
-			return
-		}
-		st.spec.Source = st.spec.DependsOn[0]
-	case state.FanOut:
-		n, ok := numbers[st.tasks.source]
-		if !ok || !seen[n] {
-			j.problem("stage %q is planned from %q, which it does not depend on", st.spec.Name, st.tasks.source)
-			return
-		}
-		st.spec.Source = n
-	case state.FanIn:
-		if len(st.spec.DependsOn) == 0 {
-			j.problem("stage %q is fan_in and depends on nothing", st.spec.Name)
-		}
-	case state.Single, state.Dynamic:
-	}
 }
 
 // Description says what the job does, for people.
 func (j Job) Description() string { return j.description }
 
-// Tolerance is the share of a stage's tasks that may fail without failing the job.
-func (j Job) Tolerance() float64 { return j.tolerance }
-
 // Schema is the JSON Schema (2020-12) of the parameters.
-func (j Job) Schema() json.RawMessage { return j.params.schema() }
+func (j Job) Schema() json.RawMessage { return j.schema }
 
-// Stages lists the stages by number.
+// Stages lists the stages in the order of their numbers. The caller must not change them.
 func (j Job) Stages() []StageSpec {
 	specs := make([]StageSpec, len(j.stages))
 	for i := range j.stages {
@@ -176,82 +66,147 @@ func (j Job) Stages() []StageSpec {
 	return specs
 }
 
-// HasResult tells whether the job has a result function.
-func (j Job) HasResult() bool { return j.result != nil }
+// Tolerance is the share of a stage's tasks that may fail without failing the job, from 0 to 1.
+func (j Job) Tolerance() float64 { return j.tolerance }
 
-// guard turns a panic of a declared function into an error with CodePlanner.
-func guard(what string, err *error) {
-	if p := recover(); p != nil {
-		*err = state.Errorf(state.CodePlanner, "define."+what, "the job's declaration panicked: %v", p)
-	}
-}
+// Count is how many tasks a stage has, where the parameters alone tell: the count of a dynamic stage, 1 of a single or
+// fan_in stage, else -1. It does not ask whether the stage is skipped.
+func (j Job) Count(p Params, stage int) int { return p.counts[stage] }
 
-// Preflight looks at the outside world before anything is written.
+// Skip tells whether a stage is skipped.
+func (j Job) Skip(p Params, stage int) bool { return p.skips[stage] }
+
+// Preflight runs the job's own check of its parameters against the outside world; nil where there is none. A refusal is
+// CodeInvalid; a check that could not be made for want of time is CodeUnavailable; errors with a code pass as they are.
 func (j Job) Preflight(ctx context.Context, p Params, deps handlers.Deps) (err error) {
+	const op = "define.Preflight"
 	if j.preflight == nil {
 		return nil
 	}
-	defer guard("Preflight", &err)
-	return j.preflight(ctx, p.value, deps)
-}
-
-// Result makes the job's result as JSON of at most 1 MiB.
-func (j Job) Result(ctx context.Context, p Params, l handlers.Lineage) (b []byte, err error) {
-	defer guard("Result", &err)
-	v, err := j.result(ctx, p.value, l)
-	if err != nil {
-		return nil, err
+	defer guard(op, "the pre-flight check", &err)
+	err = j.preflight(ctx, p.value, deps)
+	if err == nil || hasCode(err) {
+		return err
 	}
-	return handlers.Encode(v)
-}
-
-// Skip tells whether a stage's skip condition holds.
-func (j Job) Skip(p Params, stage int) bool {
-	skip := j.stages[stage].skip
-	return skip != nil && skip(p.value)
-}
-
-// Count is how many tasks a stage has where parameters alone tell, else -1.
-func (j Job) Count(p Params, stage int) int {
-	switch j.stages[stage].spec.Kind {
-	case state.Single, state.FanIn:
-		return 1
-	case state.Dynamic:
-		return j.params.count(p.value, j.stages[stage].tasks.param)
-	case state.MatchPrevious, state.FanOut:
-		return -1
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return state.Wrap(state.CodeUnavailable, op, "the pre-flight check did not end in time", err)
 	}
-	return -1
+	return state.Wrap(state.CodeInvalid, op, "the pre-flight check refused the parameters", err)
 }
 
-// Input computes the input of a task of a stage whose inputs are pure, as JSON of at most 64 KiB.
+// Field is how a pre-flight check refuses a parameter: what it was and what would be right.
+func Field(param, message string) error {
+	return state.Invalid("define.Preflight", "the pre-flight check refused the parameters",
+		state.FieldError{Field: param, Message: message})
+}
+
+// Input is the input of one task of a stage whose inputs follow from parameters and index (any kind but fan_out), at
+// most state.MaxInput bytes of JSON. The errors are CodePlanner and CodeInputTooLarge.
 func (j Job) Input(p Params, stage, index int) (b []byte, err error) {
-	defer guard("Input", &err)
-	return encodeInput(j.stages[stage].tasks.input(p.value, index))
+	const op = "define.Input"
+	s := &j.stages[stage]
+	if s.input == nil {
+		return nil, state.Errorf(state.CodePlanner, op, "the inputs of stage %s do not follow from the parameters", s.spec.Name)
+	}
+	defer guard(op, "the planner of stage "+s.spec.Name, &err)
+	return encodeInput(op, s.spec.Name, s.input(p.value, index))
 }
 
-// FanOut plans inputs from one result, or one part, of the source stage. What is not of the declared kind plans nothing.
+// FanOut streams the inputs that one result (or part) of its source plans for a fan_out stage; what the stage is not
+// planned from yields nothing. It ends after the first error; errors are as those of Input.
 func (j Job) FanOut(p Params, stage int, r handlers.StoredResult) iter.Seq2[[]byte, error] {
-	t := j.stages[stage].tasks
+	const op = "define.FanOut"
+	s := &j.stages[stage]
 	return func(yield func([]byte, error) bool) {
-		if t.fromParts != (r.Part >= 0) {
+		if s.fanOut == nil {
+			yield(nil, state.Errorf(state.CodePlanner, op, "stage %s is not planned from results", s.spec.Name))
 			return
 		}
-		var err error
-		func() {
-			defer guard("FanOut", &err)
-			for in, e := range t.fanOut(p.value, r.Index, r.Data) {
-				b, e2 := in, e
-				if e2 == nil && len(b) > state.MaxInput {
-					e2 = tooLarge(len(b))
-				}
-				if !yield(b, e2) || e2 != nil {
-					return
-				}
-			}
-		}()
-		if err != nil {
+		if err := planInputs(s, p.value, r, yield); err != nil {
 			yield(nil, err)
 		}
 	}
+}
+
+// planInputs turns a panic of the planner into an error, and lets one of the consumer pass.
+func planInputs(s *stage, p any, r handlers.StoredResult, yield func([]byte, error) bool) (err error) {
+	const op = "define.FanOut"
+	consuming, stopped := false, false
+	defer func() {
+		if consuming {
+			return
+		}
+		if v := recover(); v != nil && !stopped {
+			err = panicked(op, "the planner of stage "+s.spec.Name, v)
+		}
+	}()
+	for in, planErr := range s.fanOut(p, r) {
+		if planErr != nil {
+			return planErr
+		}
+		b, err := encodeInput(op, s.spec.Name, in)
+		if err != nil {
+			return err
+		}
+		consuming = true
+		more := yield(b, nil)
+		consuming = false
+		if !more {
+			stopped = true
+			return nil
+		}
+	}
+	return nil
+}
+
+// HasResult tells whether the job has a result function.
+func (j Job) HasResult() bool { return j.result != nil }
+
+// Result is the job's result, at most state.MaxResult bytes of JSON. The errors are CodePlanner (the function failed or
+// panicked, or its result is not JSON), CodeResultTooLarge, and what reading the stages' results returned.
+func (j Job) Result(ctx context.Context, p Params, l handlers.Lineage) (b []byte, err error) {
+	const op = "define.Result"
+	if j.result == nil {
+		return nil, state.Errorf(state.CodePlanner, op, "the job has no result function")
+	}
+	defer guard(op, "the result function", &err)
+	v, err := j.result(ctx, p.value, Results{l})
+	if err != nil {
+		if hasCode(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, state.Wrap(state.CodePlanner, op, "the result function failed", err)
+	}
+	b, err = handlers.Encode(v)
+	if state.CodeOf(err) == state.CodeInvalidResult {
+		return nil, state.Wrap(state.CodePlanner, op, "the job's result cannot be stored", err)
+	}
+	return b, err
+}
+
+func encodeInput(op, stage string, in any) ([]byte, error) {
+	b, err := handlers.Encode(in)
+	if err != nil && state.CodeOf(err) != state.CodeResultTooLarge {
+		return nil, state.Wrap(state.CodePlanner, op, "an input of stage "+stage+" cannot be stored", err)
+	}
+	if err != nil || len(b) > state.MaxInput {
+		return nil, state.Errorf(state.CodeInputTooLarge, op, "an input of stage %s is over the limit of %d bytes of JSON", stage, state.MaxInput)
+	}
+	return b, nil
+}
+
+func hasCode(err error) bool {
+	var e *state.Error
+	return errors.As(err, &e)
+}
+
+// guard is deferred around user code: its panic becomes an error with CodePlanner.
+func guard(op, what string, err *error) {
+	if v := recover(); v != nil {
+		*err = panicked(op, what, v)
+	}
+}
+
+func panicked(op, what string, v any) error {
+	return state.Errorf(state.CodePlanner, op, "%s panicked: %v", what, v)
 }

@@ -1,6 +1,7 @@
 package define
 
 import (
+	"fmt"
 	"iter"
 	"reflect"
 
@@ -10,106 +11,143 @@ import (
 	"coremachine/internal/state"
 )
 
-// Tasks says how many tasks a stage of a job with parameters P has, and what each is made from.
+// Tasks says how many tasks a stage has and what each is given. Planners are pure: they are called again after a crash,
+// and must then say the same.
 type Tasks[P any] struct {
-	taskType string
 	kind     state.Parallelism
+	taskType string
 	in, out  reflect.Type
-	tasks
+	count    string // dynamic: the parameter
+	source   sourceRef
+	input    func(P, int) any
+	fanOut   func(P, handlers.StoredResult) iter.Seq2[any, error]
 }
 
-// tasks is Tasks with its types erased.
-type tasks struct {
-	param     string // dynamic: the parameter that counts
-	source    string // fan_out: the stage that it is planned from
-	sourceOut reflect.Type
-	fromParts bool
-	input     func(p any, index int) any
-	fanOut    func(p any, index int, result []byte) iter.Seq2[[]byte, error]
+type sourceRef struct {
+	stage    string
+	taskType string
+	parts    bool
+	typ      reflect.Type
 }
 
-func newTasks[P, In, Out any](t handlers.TaskType[In, Out], kind state.Parallelism) Tasks[P] {
-	return Tasks[P]{taskType: string(t), kind: kind, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
+func tasksOf[P, In, Out any](kind state.Parallelism, t handlers.TaskType[In, Out]) Tasks[P] {
+	return Tasks[P]{kind: kind, taskType: string(t), in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
 }
 
 // Single is one task.
 func Single[P, In, Out any](t handlers.TaskType[In, Out], input func(P) In) Tasks[P] {
-	ts := newTasks[P](t, state.Single)
-	ts.input = func(p any, _ int) any { return input(p.(P)) }
-	return ts
+	return one(state.Single, t, input)
 }
 
-// Dynamic is as many tasks as the integer parameter param says. input must be a pure function: it is called at each attempt.
-func Dynamic[P, In, Out any](t handlers.TaskType[In, Out], param string, input func(P, int) In) Tasks[P] {
-	ts := newTasks[P](t, state.Dynamic)
-	ts.param = param
-	ts.input = func(p any, i int) any { return input(p.(P), i) }
-	return ts
-}
-
-// MatchPrevious is one task for each of the stage's one dependency: task i follows task i.
-func MatchPrevious[P, In, Out any](t handlers.TaskType[In, Out], input func(P, int) In) Tasks[P] {
-	ts := newTasks[P](t, state.MatchPrevious)
-	ts.input = func(p any, i int) any { return input(p.(P), i) }
-	return ts
-}
-
-// FanIn is one task over all results of all dependencies.
+// FanIn is one task over all results of all dependencies, which it reads with handlers.Results.
 func FanIn[P, In, Out any](t handlers.TaskType[In, Out], input func(P) In) Tasks[P] {
-	ts := newTasks[P](t, state.FanIn)
-	ts.input = func(p any, _ int) any { return input(p.(P)) }
-	return ts
+	return one(state.FanIn, t, input)
 }
 
-// Source names the stage that a fan_out is planned from, with the type of what is read of it.
-type Source[Out any] struct {
-	stage string
-	parts bool
-	out   reflect.Type
+func one[P, In, Out any](kind state.Parallelism, t handlers.TaskType[In, Out], input func(P) In) Tasks[P] {
+	tasks := tasksOf[P](kind, t)
+	if input != nil {
+		tasks.input = func(p P, _ int) any { return input(p) }
+	}
+	return tasks
 }
 
-// From plans from each result of a stage.
-func From[In, Out any](stage string, t handlers.TaskType[In, Out]) Source[Out] {
-	return Source[Out]{stage: stage, out: reflect.TypeFor[Out]()}
+// Dynamic is as many tasks as the integer parameter count says. The parameter is bounded by validate tags, at most to
+// MaxTasks.
+func Dynamic[P, In, Out any](t handlers.TaskType[In, Out], count string, input func(p P, index int) In) Tasks[P] {
+	tasks := each(state.Dynamic, t, input)
+	tasks.count = count
+	return tasks
 }
 
-// FromParts plans from each part that the tasks of a stage emitted.
-func FromParts[Part any](stage string) Source[Part] { return Source[Part]{stage: stage, parts: true} }
+// MatchPrevious is one task for each task of the one stage that it depends on: task i follows task i, whose result it
+// reads with handlers.Predecessor where the stage declares UsesLineage.
+func MatchPrevious[P, In, Out any](t handlers.TaskType[In, Out], input func(p P, index int) In) Tasks[P] {
+	return each(state.MatchPrevious, t, input)
+}
 
-// FanOut is as many tasks as plan yields, called once for each result (or part) of the source in index order. It must be
-// deterministic: a plan that is cut off resumes by calling it again and passing over what was written.
-func FanOut[P, In, Out, Src any](t handlers.TaskType[In, Out], from Source[Src], plan func(P, int, Src) iter.Seq[In]) Tasks[P] {
-	ts := newTasks[P](t, state.FanOut)
-	ts.source, ts.fromParts, ts.sourceOut = from.stage, from.parts, from.out
-	ts.fanOut = func(p any, index int, result []byte) iter.Seq2[[]byte, error] {
-		return func(yield func([]byte, error) bool) {
-			var src Src
-			if err := json.Unmarshal(result, &src); err != nil {
-				yield(nil, state.Wrap(state.CodePlanner, "define.FanOut", "a result cannot be read by the planner", err))
+func each[P, In, Out any](kind state.Parallelism, t handlers.TaskType[In, Out], input func(P, int) In) Tasks[P] {
+	tasks := tasksOf[P](kind, t)
+	if input != nil {
+		tasks.input = func(p P, index int) any { return input(p, index) }
+	}
+	return tasks
+}
+
+// FanOut is whatever plan yields for each result (or part) of the source: one call a result, with the index of the task
+// that produced it. Nothing is held in memory but the one result.
+func FanOut[P, In, Out, S any](t handlers.TaskType[In, Out], from Source[S], plan func(p P, index int, result S) iter.Seq[In]) Tasks[P] {
+	tasks := tasksOf[P](state.FanOut, t)
+	tasks.source = sourceRef{stage: from.stage, taskType: from.taskType, parts: from.parts, typ: reflect.TypeFor[S]()}
+	if plan == nil {
+		return tasks
+	}
+	tasks.fanOut = func(p P, r handlers.StoredResult) iter.Seq2[any, error] {
+		return func(yield func(any, error) bool) {
+			if from.parts != (r.Part >= 0) {
 				return
 			}
-			for in := range plan(p.(P), index, src) {
-				b, err := encodeInput(in)
-				if !yield(b, err) || err != nil {
+			result, err := decodeStored[S](r.Data)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			inputs := plan(p, r.Index, result)
+			if inputs == nil {
+				return
+			}
+			for in := range inputs {
+				if !yield(in, nil) {
 					return
 				}
 			}
 		}
 	}
-	return ts
+	return tasks
 }
 
-func encodeInput(in any) ([]byte, error) {
-	b, err := json.Marshal(in, json.Deterministic(true))
-	if err != nil {
-		return nil, state.Wrap(state.CodePlanner, "define.Input", "an input cannot be encoded", err)
+// Fields that the reader does not know are let pass: what was stored may be of a newer build.
+func decodeStored[T any](b []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(b, &v); err != nil {
+		return v, state.Wrap(state.CodePlanner, "define.decodeStored", fmt.Sprintf("the stored result is no %T", v), err)
 	}
-	if len(b) > state.MaxInput {
-		return nil, tooLarge(len(b))
-	}
-	return b, nil
+	return v, nil
 }
 
-func tooLarge(n int) error {
-	return state.Errorf(state.CodeInputTooLarge, "define.Input", "an input has %d bytes; the limit is %d", n, state.MaxInput)
+// stage is a Stage without its type parameter.
+type stage struct {
+	spec      StageSpec
+	dependsOn []string // as declared
+	in, out   reflect.Type
+	count     string
+	countAt   []int // index path of the count parameter
+	source    sourceRef
+	skip      func(any) bool
+	input     func(any, int) any
+	fanOut    func(any, handlers.StoredResult) iter.Seq2[any, error]
+}
+
+func (s Stage[P]) erase() stage {
+	t := s.Tasks
+	e := stage{
+		spec: StageSpec{
+			Name: s.Name, TaskType: t.taskType, Kind: t.kind, Source: -1,
+			Window: s.Window, Bundle: s.Bundle, UsesLineage: s.UsesLineage || t.kind == state.FanIn,
+		},
+		dependsOn: s.DependsOn, in: t.in, out: t.out, count: t.count, source: t.source,
+	}
+	if e.spec.Window == 0 {
+		e.spec.Window = state.DefaultWindow
+	}
+	if s.SkipIf != nil {
+		e.skip = func(p any) bool { return s.SkipIf(p.(P)) }
+	}
+	if t.input != nil {
+		e.input = func(p any, index int) any { return t.input(p.(P), index) }
+	}
+	if t.fanOut != nil {
+		e.fanOut = func(p any, r handlers.StoredResult) iter.Seq2[any, error] { return t.fanOut(p.(P), r) }
+	}
+	return e
 }

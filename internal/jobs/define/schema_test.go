@@ -1,0 +1,66 @@
+package define_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	const want = `{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "properties": {
+    "n": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 3},
+    "message": {"type": "string", "maxLength": 20, "default": "Hello World"},
+    "rate": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+    "colour": {"type": "string", "enum": ["red", "green", "deep blue"], "default": "red"},
+    "prefix": {"type": "string", "pattern": "^[a-z/]*$", "default": "a/"},
+    "limit": {"type": ["integer", "null"], "exclusiveMinimum": 0, "default": null},
+    "narrow": {"type": "integer", "default": 0},
+    "size": {"type": "integer", "minimum": 0, "default": 0},
+    "tags": {"type": "array", "items": {"type": "string", "minLength": 2}, "maxItems": 3, "default": []},
+    "strict": {"type": "boolean", "default": false}
+  },
+  "additionalProperties": false
+}`
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(want)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(compact.String(), string(plainJob().Schema())); diff != "" {
+		t.Errorf("schema (-want +got):\n%s", diff)
+	}
+}
+
+func TestSchema_Nested(t *testing.T) {
+	t.Parallel()
+	const filter = `{"type":"object","properties":{
+		"prefix":{"type":"string","minLength":1,"default":"in/"},
+		"sizes":{"type":"array","items":{"type":"integer","exclusiveMinimum":0},"maxItems":2,"default":[]},
+		"depth":{"type":["number","null"],"default":null}},"additionalProperties":false}`
+	const want = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
+		"note":{"type":"string","maxLength":3,"default":""},
+		"container":{"type":"string","minLength":1},
+		"filter":` + filter + `,
+		"also":{"type":"array","items":` + filter + `,"default":[]},
+		"labels":{"type":"object","additionalProperties":{"type":"string","maxLength":3},"default":{}},
+		"since":{"type":"string","format":"date-time","default":"2026-01-02T03:04:05Z"},
+		"host":{"type":"string"},
+		"weights":{"type":"array","items":{"type":"number"},"default":[1,0.5]},
+		"inner":{"type":["object","null"],"properties":{
+		"prefix":{"type":"string","minLength":1,"default":"in/"},
+		"sizes":{"type":"array","items":{"type":"integer","exclusiveMinimum":0},"maxItems":2,"default":[]},
+		"depth":{"type":["number","null"],"default":null}},"additionalProperties":false,"default":null}},
+		"required":["container"],"additionalProperties":false}`
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(want)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(compact.String(), string(nestedJob().Schema())); diff != "" {
+		t.Errorf("schema (-want +got):\n%s", diff)
+	}
+}

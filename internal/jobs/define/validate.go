@@ -1,0 +1,158 @@
+package define
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-playground/validator/v10"
+)
+
+var rules = validator.New(validator.WithRequiredStructEnabled())
+
+// validateInto applies the validate tags to a decoded value (a pointer to it) and notes what they refuse, except where
+// decoding has found something already.
+func validateInto(bad *problems, s *shape, v reflect.Value) {
+	var refused validator.ValidationErrors
+	if !errors.As(rules.Struct(v.Interface()), &refused) {
+		return
+	}
+	var found problems
+	for _, e := range refused {
+		at := pathInJSON(s, e.StructNamespace())
+		if !bad.covers(at) {
+			found.add(at, complaint(e))
+		}
+	}
+	bad.join(nil, found)
+}
+
+// pathInJSON follows a path of Go names, `Params.Filter.Tags[0]`, through the shape.
+func pathInJSON(s *shape, namespace string) []string {
+	var at []string
+	rest := strings.TrimPrefix(namespace, s.typ.Name()+".")
+	typ := s.typ
+	for rest != "" {
+		if key, after, ok := cutKey(rest); ok {
+			at, rest = append(at, key), after
+			typ = typ.Elem()
+			continue
+		}
+		rest = strings.TrimPrefix(rest, ".")
+		end := strings.IndexAny(rest, ".[")
+		if end < 0 {
+			end = len(rest)
+		}
+		name := rest[:end]
+		rest = rest[end:]
+		for typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct {
+			return append(at, name)
+		}
+		sf, ok := typ.FieldByName(name)
+		if !ok {
+			return append(at, name)
+		}
+		if tag := sf.Tag.Get("json"); tag != "" {
+			at = append(at, tag)
+		}
+		typ = sf.Type
+		for typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+	}
+	return at
+}
+
+// cutKey cuts an index or a map key, which may hold any character, off the front.
+func cutKey(s string) (key, after string, ok bool) {
+	if !strings.HasPrefix(s, "[") {
+		return "", "", false
+	}
+	for end := 1; end < len(s); end++ {
+		if s[end] == ']' && (end+1 == len(s) || s[end+1] == '.' || s[end+1] == '[') {
+			return s[1:end], s[end+1:], true
+		}
+	}
+	return s[1:], "", true
+}
+
+// complaint says what a value was and what would be right.
+func complaint(e validator.FieldError) string {
+	v := reflect.ValueOf(e.Value())
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	size, unit := "", ""
+	switch v.Kind() { //nolint:exhaustive // all others have a value rather than a size
+	case reflect.String:
+		size, unit = fmt.Sprint(utf8.RuneCountInString(v.String())), " characters"
+	case reflect.Slice, reflect.Map:
+		size, unit = fmt.Sprint(v.Len()), " items"
+	}
+	switch e.ActualTag() {
+	case "required":
+		return fmt.Sprintf("%s is the zero value: a value is required", show(v))
+	case "min", "gte":
+		if unit != "" {
+			return fmt.Sprintf("has %s%s, below the minimum of %s", size, unit, e.Param())
+		}
+		return fmt.Sprintf("%s is below the minimum %s", show(v), e.Param())
+	case "max", "lte":
+		if unit != "" {
+			return fmt.Sprintf("has %s%s, above the maximum of %s", size, unit, e.Param())
+		}
+		return fmt.Sprintf("%s is above the maximum %s", show(v), e.Param())
+	case "gt":
+		return fmt.Sprintf("%s is not above %s", sizeOr(v, size, unit), e.Param())
+	case "lt":
+		return fmt.Sprintf("%s is not below %s", sizeOr(v, size, unit), e.Param())
+	case "len":
+		return fmt.Sprintf("has %s%s, not %s", size, unit, e.Param())
+	case "oneof":
+		return fmt.Sprintf("%s is not one of: %s", show(v), strings.Join(words(e.Param()), ", "))
+	case "unique":
+		return "holds the same item more than once"
+	}
+	rule := e.ActualTag()
+	if e.Param() != "" {
+		rule += "=" + e.Param()
+	}
+	return fmt.Sprintf("%s does not satisfy the rule %s", show(v), rule)
+}
+
+func sizeOr(v reflect.Value, size, unit string) string {
+	if unit != "" {
+		return "its size of " + size + unit
+	}
+	return show(v)
+}
+
+func show(v reflect.Value) string {
+	if !v.IsValid() {
+		return "null"
+	}
+	b, err := json.Marshal(v.Interface())
+	if err != nil {
+		return "the value"
+	}
+	return excerpt(string(b))
+}
+
+// words splits the values of oneof: at spaces, except within single quotes.
+func words(s string) []string {
+	var list []string
+	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
+		word, rest, _ := strings.Cut(s, " ")
+		if strings.HasPrefix(s, "'") {
+			word, rest, _ = strings.Cut(s[1:], "'")
+		}
+		list, s = append(list, word), rest
+	}
+	return list
+}
