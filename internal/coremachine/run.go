@@ -152,8 +152,9 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 		return first
 	}
 	b.m.running.Add(1)
+	returned := make(chan struct{})
 	watch := context.AfterFunc(ctx, func() {
-		if !sleep(context.Background(), b.m.cfg.Grace/2) {
+		if !stillOut(returned, b.m.cfg.Grace/2) {
 			return
 		}
 		if take(nil, context.Cause(ctx)) {
@@ -162,12 +163,25 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 		}
 	})
 	result, err := b.call(ctx, t)
+	close(returned)
 	watch()
 	if !take(result, err) {
 		b.m.deaf.Add(-1)
 	}
 	cancel()
 	b.m.running.Add(-1)
+}
+
+// stillOut waits for a handler to return and tells whether it has not.
+func stillOut(returned <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-returned:
+		return false
+	}
 }
 
 func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {

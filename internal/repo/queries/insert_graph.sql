@@ -27,10 +27,13 @@ t as (
 told as (
   insert into events (job_id, kind, detail)
   values (@job_id, case when @gen = 1 then 'created' else 'rerun' end, json_build_object('by', @by::text))
+  returning event_id
 ),
 started as (
   insert into events (job_id, kind, stage, gen, detail)
-  select @job_id, 'stage_started', s.stage, s.gen, json_build_object('total', s.total) from s where s.status = 'running'
+  select @job_id, 'stage_started', s.stage, s.gen, json_build_object('total', s.total)
+  from s, told -- told comes first on the timeline
+  where s.status = 'running'
 )
 insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
 select @job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b),
