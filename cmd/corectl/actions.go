@@ -61,10 +61,10 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	if a.format != "table" {
 		return a.one(answer.Body, job.JobID.String(), nil)
 	}
-	fmt.Fprint(a.err, a.style.Own("cancelling… "))
+	_, _ = fmt.Fprint(a.err, a.style.Own("cancelling… "))
 	end, err := a.untilEnd(ctx, job.JobID, cancelPatience)
 	if err != nil {
-		fmt.Fprintln(a.err)
+		_, _ = fmt.Fprintln(a.err)
 		return err
 	}
 	if !end.Status.Ended() {

@@ -78,7 +78,7 @@ func (a *app) outStyle() show.Style {
 
 // hint says something that is no result.
 func (a *app) hint(format string, args ...any) {
-	fmt.Fprintln(a.err, a.style.Own(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintln(a.err, a.style.Own(fmt.Sprintf(format, args...)))
 }
 
 func (a *app) lines(lines []string) error {
@@ -124,7 +124,7 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 	if usual {
 		choice = "[Y/n]"
 	}
-	fmt.Fprintf(a.err, "%s %s ", a.style.Own(question), choice)
+	_, _ = fmt.Fprintf(a.err, "%s %s ", a.style.Own(question), choice)
 	answers := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.in).ReadString('\n')
@@ -132,7 +132,7 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 	}()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(a.err)
+		_, _ = fmt.Fprintln(a.err)
 		return ctx.Err()
 	case answer := <-answers:
 		if answer == "y" || answer == "yes" || answer == "" && usual {

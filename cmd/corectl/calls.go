@@ -57,8 +57,7 @@ func (a *app) jobChange(ctx context.Context, id state.JobID, version string) (st
 }
 
 func (a *app) orMissing(err error, id state.JobID) error {
-	var refused *client.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusNotFound {
 		return a.missing(id)
 	}
 	return err
@@ -66,13 +65,12 @@ func (a *app) orMissing(err error, id state.JobID) error {
 
 // passing tells whether an error may be gone in a moment: nothing answered, or not yet.
 func passing(err error) bool {
-	var gone *client.Unreachable
-	var refused *client.Error
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*client.Error](err); ok {
 		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusBadGateway ||
 			refused.Status == http.StatusGatewayTimeout || refused.Status == http.StatusTooManyRequests
 	}
-	return errors.As(err, &gone)
+	_, gone := errors.AsType[*client.UnreachableError](err)
+	return gone
 }
 
 // pause waits, or until ctx ends.

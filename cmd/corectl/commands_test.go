@@ -37,10 +37,23 @@ func full(t *testing.T) *api {
 func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"submit", "hello_world"}, {"submit", "hello_world", "n=3", "--watch", "--allow-errors"}, {"submit", "hello_world", "--dry-run"},
-		{"status", idA}, {"jobs"}, {"jobs", "--limit", "1"}, {"tasks", idA, "--limit", "1"}, {"events", idA}, {"retry", idA, "--yes"},
-		{"types"}, {"types", "hello_world"}, {"sweep"}, {"dlq", "list"}, {"dlq", "list", "tasks"},
-		{"dlq", "redrive", "tasks", "--dry-run"}, {"dlq", "redrive", "tasks", "--yes"}, {"open", idA},
+		{"submit", "hello_world"},
+		{"submit", "hello_world", "n=3", "--watch", "--allow-errors"},
+		{"submit", "hello_world", "--dry-run"},
+		{"status", idA},
+		{"jobs"},
+		{"jobs", "--limit", "1"},
+		{"tasks", idA, "--limit", "1"},
+		{"events", idA},
+		{"retry", idA, "--yes"},
+		{"types"},
+		{"types", "hello_world"},
+		{"sweep"},
+		{"dlq", "list"},
+		{"dlq", "list", "tasks"},
+		{"dlq", "redrive", "tasks", "--dry-run"},
+		{"dlq", "redrive", "tasks", "--yes"},
+		{"open", idA},
 	} {
 		for _, format := range []string{"json", "jsonl"} {
 			t.Run(strings.Join(args, "_")+"_"+format, func(t *testing.T) {

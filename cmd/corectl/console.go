@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"coremachine/internal/config"
 )
 
 // console is the outside world as a command sees it; tests hand in their own.
@@ -24,12 +26,14 @@ type console struct {
 }
 
 func systemConsole() *console {
+	environ := config.FromEnvironment()
+	getenv := func(name string) string { return environ[name] }
 	return &console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		errTTY: term.IsTerminal(int(os.Stderr.Fd())),
-		size:   terminalSize, getenv: os.Getenv, now: time.Now, stateDir: stateDir(), open: openBrowser,
+		size:   terminalSize, getenv: getenv, now: time.Now, stateDir: stateDir(getenv), open: openBrowser,
 	}
 }
 
@@ -43,8 +47,8 @@ func terminalSize() (columns, rows int) {
 	return 80, 24
 }
 
-func stateDir() string {
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+func stateDir(getenv func(string) string) string {
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "corectl")
 	}
 	if home, err := os.UserHomeDir(); err == nil {

@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"coremachine/cmd/corectl/internal/local"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/config"
 	"coremachine/internal/state"
 )
 
@@ -27,7 +29,7 @@ type demoCmd struct {
 
 // Run starts everything, runs one job, and prints its result last.
 func (c *demoCmd) Run(ctx context.Context, a *app) error {
-	ctx, cancel := withParent(ctx)
+	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
 	root, err := projectRoot()
 	if err != nil {
@@ -139,9 +141,12 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 	}
 	report := filepath.Join(filepath.Dir(log.Name()), fmt.Sprintf("kept-%d.json", os.Getpid()))
 	defer func() { _ = os.Remove(report) }()
-	cmd := exec.Command(self, "dev", "--report", report, "--port", fmt.Sprint(freePort(ctx)), "--transport", c.Transport) //nolint:gosec,noctx // ourselves, to outlive us
+	cmd := exec.Command(self, "dev", "--report", report, "--port", strconv.Itoa(freePort(ctx)), "--transport", c.Transport) //nolint:gosec,noctx // ourselves, to outlive us
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = root, log, log, ownSession()
-	cmd.Env = append(os.Environ(), keptEnv+"=1")
+	for name, value := range config.FromEnvironment() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Env = append(cmd.Env, keptEnv+"=1")
 	if err := cmd.Start(); err != nil {
 		return running{}, err
 	}
@@ -162,8 +167,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 			return running{}, exitf(exitOther, "It did not start: %v\n%s", err, tailOf(log))
 		case <-limit.Done():
 			_ = cmd.Process.Signal(os.Interrupt)
-			<-ended
-			return running{}, limit.Err()
+			return running{}, errors.Join(limit.Err(), <-ended)
 		case <-tick.C:
 		}
 	}

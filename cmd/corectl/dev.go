@@ -55,7 +55,7 @@ func (r running) processes() string {
 
 // Run starts everything and stays until a signal.
 func (c *devCmd) Run(ctx context.Context, a *app) error {
-	ctx, cancel := withParent(ctx)
+	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
 	options := local.Options{Port: c.Port, Output: a.err}
 	if c.Keys {

@@ -170,9 +170,8 @@ func (a *app) checkAPI(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	answer, err := a.api.Get(ctx, "/health", nil)
-	var refused *client.Error
 	report := answer.Body
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*client.Error](err); ok {
 		report = refused.Body
 	}
 	var health client.Health

@@ -47,8 +47,8 @@ func usagef(format string, args ...any) error {
 func explain(err error) (text string, code int) {
 	var exit *exitError
 	var refused *client.Error
-	var gone *client.Unreachable
-	var stranger *client.Stranger
+	var gone *client.UnreachableError
+	var stranger *client.StrangerError
 	switch {
 	case err == nil:
 		return "", exitOK

@@ -36,23 +36,29 @@ func TestExitCodes(t *testing.T) {
 		"no_such_job":  {func(*api) {}, []string{"status", idA}, 4, "No job 3f9a1c2e"},
 		"no_such_type": {func(a *api) { a.fresh() }, []string{"submit", "helo_world", "n=3"}, 4, `No job type "helo_world". Did you mean hello_world? Types: hello_world`},
 		"no_such_type_without_parameters": {
-			func(a *api) { a.fresh() }, []string{"submit", "helo_world"}, 4,
+			func(a *api) { a.fresh() },
+			[]string{"submit", "helo_world"},
+			4,
 			`No job type "helo_world". Did you mean hello_world? Types: hello_world`,
 		},
 		"no_such_stage": {
 			func(a *api) { a.on(status, answer(200, run3(state.JobRunning))) },
-			[]string{"tasks", idA, "--stage", "replay"}, 4, `has no stage "replay". Did you mean reply? Stages: greeting, reply`,
+			[]string{"tasks", idA, "--stage", "replay"},
+			4, `has no stage "replay". Did you mean reply? Stages: greeting, reply`,
 		},
 		"no_such_queue": {func(*api) {}, []string{"dlq", "list", "task"}, 4, `No queue "task". Did you mean tasks?`},
 		"no_key": {
 			func(a *api) {
 				a.on("GET /jobs", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 			},
-			[]string{"jobs"}, 7, "CORECTL_KEY",
+			[]string{"jobs"},
+			7, "CORECTL_KEY",
 		},
 		"wrong_key": {func(a *api) { a.on("GET /jobs", problem(403, "forbidden", "no")) }, []string{"jobs"}, 7, "Not allowed"},
 		"not_ready": {
-			func(a *api) { a.on("GET /jobs", problem(503, state.CodeUnavailable, "the database is away")) }, []string{"jobs"}, 8,
+			func(a *api) { a.on("GET /jobs", problem(503, state.CodeUnavailable, "the database is away")) },
+			[]string{"jobs"},
+			8,
 			"is not ready (503): the database is away",
 		},
 		"wrong_parameters": {
@@ -61,7 +67,8 @@ func TestExitCodes(t *testing.T) {
 					"2 parameters are wrong", state.FieldError{Field: "n", Message: "0 is below the minimum 1"},
 					state.FieldError{Field: "colour", Message: "unknown; known: message, n"}))
 			},
-			[]string{"submit", "hello_world", "n=0", "colour=red"}, 64,
+			[]string{"submit", "hello_world", "n=0", "colour=red"},
+			64,
 			"2 parameters are wrong:\n  n: 0 is below the minimum 1\n  colour: unknown; known: message, n\n",
 		},
 		"unknown_command": {func(*api) {}, []string{"sumbit", "hello_world"}, 64, `corectl: unknown command "sumbit", did you mean "submit"?`},
@@ -77,7 +84,8 @@ func TestExitCodes(t *testing.T) {
 			func(a *api) {
 				a.on(status, answer(200, run3(state.JobRunning))).on("POST /jobs/cancel/"+idA, problem(409, state.CodeConflict, "the job has ended: it is completed"))
 			},
-			[]string{"cancel", idA, "--yes"}, 1, "the job has ended: it is completed",
+			[]string{"cancel", idA, "--yes"},
+			1, "the job has ended: it is completed",
 		},
 		"a_defect": {func(a *api) { a.on("GET /jobs", problem(500, state.CodeInternal, "something broke")) }, []string{"jobs"}, 1, "something broke (request req-1)"},
 		"too_much": {func(a *api) {
@@ -88,7 +96,8 @@ func TestExitCodes(t *testing.T) {
 			func(a *api) {
 				a.on("GET /jobs", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
 			},
-			[]string{"jobs"}, 1, "Is CORECTL_URL right?",
+			[]string{"jobs"},
+			1, "Is CORECTL_URL right?",
 		},
 	}
 	for name, c := range cases {

@@ -136,9 +136,9 @@ func visible(nodes []*kong.Node) []*kong.Node {
 }
 
 func usageTail(node *kong.Node) string {
-	tail := ""
+	var tail strings.Builder
 	if len(node.Children) > 0 {
-		tail += " COMMAND"
+		tail.WriteString(" COMMAND")
 	}
 	for _, p := range node.Positional {
 		text := argumentName(p)
@@ -148,12 +148,12 @@ func usageTail(node *kong.Node) string {
 		if !p.Required {
 			text = "[" + text + "]"
 		}
-		tail += " " + text
+		tail.WriteString(" " + text)
 	}
 	if len(node.Flags) > 0 {
-		tail += " [flags]"
+		tail.WriteString(" [flags]")
 	}
-	return tail
+	return tail.String()
 }
 
 func argumentName(p *kong.Positional) string {

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 
 	"coremachine/internal/config"
 	"coremachine/internal/repo"
@@ -38,7 +38,7 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.one(text, fmt.Sprint(now), func() error {
+	return a.one(text, strconv.FormatInt(now, 10), func() error {
 		switch latest := repo.LatestVersion(); {
 		case now != was:
 			a.hint("schema %d, was %d.", now, was)

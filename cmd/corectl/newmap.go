@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/format"
@@ -36,11 +37,11 @@ func addEntry(source []byte, e mapEntry) ([]byte, error) {
 	}
 	all := literalOf(file, "All")
 	if all == nil {
-		return nil, fmt.Errorf("there is no map literal All in it")
+		return nil, errors.New("there is no map literal All in it")
 	}
 	at := files.Position(all.Rbrace).Offset
-	for i := len(all.Elts) - 1; i >= 0; i-- {
-		pair, ok := all.Elts[i].(*ast.KeyValueExpr)
+	for _, element := range slices.Backward(all.Elts) {
+		pair, ok := element.(*ast.KeyValueExpr)
 		if !ok {
 			continue
 		}

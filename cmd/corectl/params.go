@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"coremachine/internal/state"
@@ -38,14 +39,7 @@ func (k *kinds) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(k))
 }
 
-func (k kinds) has(kind string) bool {
-	for _, each := range k {
-		if each == kind {
-			return true
-		}
-	}
-	return false
-}
+func (k kinds) has(kind string) bool { return slices.Contains(k, kind) }
 
 // parameters makes the body of a submit from name=value words, in their order. What a value is depends on what the schema
 // says of its name; a value that does not fit goes as a string, so that the API words the complaint.
@@ -77,7 +71,7 @@ func literal(value string, kind kinds) []byte {
 	raw := []byte(value)
 	valid := json.Valid(raw)
 	switch {
-	case kind.has("string") && !(value == "null" && kind.has("null")):
+	case kind.has("string") && (value != "null" || !kind.has("null")):
 		return quoted(value)
 	case kind.has("array") && !valid:
 		parts := strings.Split(value, ",")

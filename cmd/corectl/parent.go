@@ -12,10 +12,10 @@ const keptEnv = "CORECTL_KEPT"
 
 // withParent ends with the `go run` that started this process. It passes no signal on: whoever kills `go run` would leave
 // everything running that this process holds.
-func withParent(ctx context.Context) (context.Context, context.CancelFunc) {
+func withParent(ctx context.Context, getenv func(string) string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	self, err := os.Executable()
-	if err != nil || !strings.Contains(self, "go-build") || os.Getenv(keptEnv) != "" {
+	if err != nil || !strings.Contains(self, "go-build") || getenv(keptEnv) != "" {
 		return ctx, cancel
 	}
 	parent := os.Getppid()

@@ -43,8 +43,8 @@ func runStuck(ctx context.Context, t handlers.Task, _ struct{}) (struct{}, error
 	return struct{}{}, ctx.Err()
 }
 
-// real is the API itself, before the engine on a real Postgres: what the stand-in of the other tests is trusted by.
-func real(t *testing.T) *api {
+// realAPI is the API itself, before the engine on a real Postgres: what the stand-in of the other tests is trusted by.
+func realAPI(t *testing.T) *api {
 	t.Helper()
 	allJobs, allHandlers := maps.Clone(jobs.All), maps.Clone(handlers.All)
 	allJobs["stuck"], allHandlers[string(stuckTask)] = stuck, handlers.Func(runStuck)
@@ -82,7 +82,7 @@ func patient(t *testing.T) outside {
 
 func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
 	t.Parallel()
-	server := real(t)
+	server := realAPI(t)
 	o := patient(t)
 	run := func(code int, want string, args ...string) result {
 		t.Helper()
@@ -129,7 +129,7 @@ func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
 
 func TestTheResultComesThroughUntouched(t *testing.T) {
 	t.Parallel()
-	server := real(t)
+	server := realAPI(t)
 	o := patient(t)
 	got := server.run(o, "submit", "hello_world", "n=2", "--watch", "-o", "json")
 	var job state.JobView
@@ -144,7 +144,7 @@ func TestTheResultComesThroughUntouched(t *testing.T) {
 
 func TestCancelAgainstTheRealAPI(t *testing.T) {
 	t.Parallel()
-	server := real(t)
+	server := realAPI(t)
 	o := patient(t)
 	server.run(o, "submit", "stuck", "n=2")
 	got := server.run(o, "cancel", "@last", "--yes")

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, con *console) int {
 	var g grammar
 	parser, err := newParser(&g, con)
 	if err != nil {
-		fmt.Fprintln(con.err, "corectl:", err)
+		_, _ = fmt.Fprintln(con.err, "corectl:", err)
 		return exitOther
 	}
 	if len(args) == 0 {
@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, con *console) int {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(con.err, parseText(err))
+		_, _ = fmt.Fprintln(con.err, parseText(err))
 		return exitUsage
 	}
 	a, err := newApp(con, g.globals)
@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, con *console) int {
 		code = exitInterrupted
 	}
 	if text != "" {
-		fmt.Fprintln(con.err, plainLines(text))
+		_, _ = fmt.Fprintln(con.err, plainLines(text))
 	}
 	return code
 }
@@ -107,9 +107,8 @@ func asksForHelp(args []string) bool {
 // parseText says what is wrong with a command line in our words: the parser's own name no reason and no next command.
 func parseText(err error) string {
 	text := err.Error()
-	var parse *kong.ParseError
 	selected := ""
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		if node := parse.Context.Selected(); node != nil {
 			selected = strings.TrimPrefix(node.FullPath(), "corectl ")
 		}

@@ -116,7 +116,7 @@ func (e *edges) tick() {
 	}
 	for _, stage := range e.job.Stages {
 		if stage.Status == "running" {
-			fmt.Fprintln(e.err, show.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
+			_, _ = fmt.Fprintln(e.err, show.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (e *edges) tell(ctx context.Context, job state.JobView) {
 		lines = slices.Insert(lines, end, show.FirstFailure(job, task, e.now()))
 	}
 	for _, line := range lines {
-		fmt.Fprintln(e.err, line)
+		_, _ = fmt.Fprintln(e.err, line)
 	}
 }
 

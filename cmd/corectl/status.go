@@ -26,10 +26,10 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.one(answer.Body, job.JobID.String(), func() error { return a.status(ctx, job) })
+	return a.one(answer.Body, job.JobID.String(), func() error { return a.status(job) })
 }
 
-func (a *app) status(ctx context.Context, job state.JobView) error {
+func (a *app) status(job state.JobView) error {
 	if !a.outTTY {
 		return a.lines(show.StatusTabbed(job))
 	}

@@ -39,7 +39,7 @@ func (c *submitCmd) Run(ctx context.Context, a *app) error {
 	if err := a.announce(ctx, c.Type, done, answer.Status == http.StatusAccepted); err != nil {
 		return err
 	}
-	if a.format == "table" && !(a.outTTY && a.errTTY) || a.format == "name" {
+	if a.format == "name" || a.format == "table" && (!a.outTTY || !a.errTTY) {
 		if err := a.lines([]string{done.JobID.String()}); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"coremachine/cmd/corectl/internal/show"
@@ -127,10 +128,8 @@ func (a *app) knownStage(ctx context.Context, id state.JobID, stage string) erro
 		return err
 	}
 	names := each(job.Stages, func(s state.StageView) string { return s.Name })
-	for _, known := range names {
-		if known == stage {
-			return nil
-		}
+	if slices.Contains(names, stage) {
+		return nil
 	}
 	text := fmt.Sprintf("%s has no stage %q.", name(job, id), stage)
 	if c := closest(stage, names); c != "" {

@@ -71,12 +71,12 @@ func (a *app) describe(t client.JobType) error {
 	}
 	style := a.outStyle()
 	rows := [][]string{}
-	example := "corectl submit " + t.JobType
+	example := []string{"corectl submit", t.JobType}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
 		rows = append(rows, []string{name, strings.Join(p.Type, "|"), style.Plain(string(p.Default)), p.bounds(), style.Plain(p.Description)})
 		if len(p.Default) > 0 && p.Type.has("integer") {
-			example += " " + name + "=" + string(p.Default)
+			example = append(example, name+"="+string(p.Default))
 		}
 	}
 	if !a.outTTY {
@@ -85,13 +85,16 @@ func (a *app) describe(t client.JobType) error {
 	lines := []string{style.Cut(style.Plain(t.JobType+": "+t.Description), style.Width), ""}
 	if len(rows) > 0 {
 		columns := []show.Column{
-			{Head: "PARAMETER"}, {Head: "TYPE"}, {Head: "DEFAULT", Cut: 8}, {Head: "BOUNDS", Cut: 8, Drop: 1},
+			{Head: "PARAMETER"},
+			{Head: "TYPE"},
+			{Head: "DEFAULT", Cut: 8},
+			{Head: "BOUNDS", Cut: 8, Drop: 1},
 			{Head: "DESCRIPTION", Cut: 16, Drop: 2},
 		}
 		lines = append(lines, style.Table(columns, rows, nil)...)
 		lines = append(lines, "")
 	}
-	return a.lines(append(lines, style.Plain(example)))
+	return a.lines(append(lines, style.Plain(strings.Join(example, " "))))
 }
 
 func (p property) bounds() string {

@@ -126,7 +126,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		return Answer{}, refusal(c.base, resp, kind, text)
 	}
 	if !json.Valid(text) && len(text) > 0 {
-		return Answer{}, &Stranger{URL: c.base, Status: resp.StatusCode, Kind: kind}
+		return Answer{}, &StrangerError{URL: c.base, Status: resp.StatusCode, Kind: kind}
 	}
 	return Answer{Status: resp.StatusCode, Body: text}, nil
 }
@@ -143,14 +143,14 @@ func refusal(base string, resp *http.Response, kind string, text []byte) error {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return e // the host answers these itself, before the API is asked
 	}
-	return &Stranger{URL: base, Status: resp.StatusCode, Kind: kind}
+	return &StrangerError{URL: base, Status: resp.StatusCode, Kind: kind}
 }
 
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &Unreachable{URL: c.base, Reason: reason(err), Err: err}
+	return &UnreachableError{URL: c.base, Reason: reason(err), Err: err}
 }
 
 func reason(err error) string {
@@ -166,8 +166,7 @@ func reason(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return "the connection broke"
 	}
-	var op *url.Error
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*url.Error](err); ok {
 		return op.Err.Error()
 	}
 	return err.Error()

@@ -31,7 +31,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Cleanup(other.Close)
 	c := serve(t, "secret", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
 	_, err := c.Get(t.Context(), "/jobs", nil)
-	var stranger *Stranger
+	var stranger *StrangerError
 	if !errors.As(err, &stranger) || asked {
 		t.Errorf("got %v, asked %v", err, asked)
 	}
@@ -65,8 +65,7 @@ func TestAnswersThatAreNotTheAPIsAreStrangers(t *testing.T) {
 		},
 	} {
 		_, err := serve(t, "", handler).Get(t.Context(), "/jobs", nil)
-		var stranger *Stranger
-		if !errors.As(err, &stranger) {
+		if _, ok := errors.AsType[*StrangerError](err); !ok {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -76,7 +75,7 @@ func TestABrokenAnswerIsUnreachable(t *testing.T) {
 	t.Parallel()
 	c := serve(t, "", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	_, err := c.Get(t.Context(), "/jobs", nil)
-	var gone *Unreachable
+	var gone *UnreachableError
 	if !errors.As(err, &gone) || gone.Reason != "the connection broke" {
 		t.Errorf("got %v", err)
 	}

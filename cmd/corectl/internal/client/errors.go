@@ -30,28 +30,30 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s answered %d", e.URL, e.Status)
 }
 
-// Unreachable means that nothing answered.
-type Unreachable struct {
+// UnreachableError means that nothing answered.
+type UnreachableError struct {
 	URL    string
 	Reason string // in a few words, for people
 	Err    error
 }
 
 // Error names the address and the reason.
-func (e *Unreachable) Error() string { return fmt.Sprintf("cannot reach %s (%s)", e.URL, e.Reason) }
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("cannot reach %s (%s)", e.URL, e.Reason)
+}
 
 // Unwrap returns the cause.
-func (e *Unreachable) Unwrap() error { return e.Err }
+func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// Stranger means that something answered which is not this API.
-type Stranger struct {
+// StrangerError means that something answered which is not this API.
+type StrangerError struct {
 	URL    string
 	Status int
 	Kind   string // media type of the answer
 }
 
 // Error says what came instead.
-func (e *Stranger) Error() string {
+func (e *StrangerError) Error() string {
 	kind := e.Kind
 	if kind == "" {
 		kind = "no content type"

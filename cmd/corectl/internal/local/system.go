@@ -34,6 +34,7 @@ type Options struct {
 // System is everything, running. Stop it once.
 type System struct {
 	postgres *pglocal.Server // nil where DatabaseURL was given
+	pid      int             // of the postmaster, 0 as above
 	database string
 	repo     *repo.Repo
 	host     *devhost.Host
@@ -81,7 +82,9 @@ func (s *System) start(ctx context.Context, o Options) error {
 	}
 	carrier := overPostgres
 	if o.ServiceBus {
-		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) { return overServiceBus(o.Connection, log) }
+		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) { //nolint:contextcheck // what it closes later must not end with the start
+			return overServiceBus(o.Connection, log)
+		}
 	}
 	if s.transport, err = carrier(s.repo, log); err != nil {
 		return err
@@ -115,6 +118,7 @@ func (s *System) startPostgres(ctx context.Context, o Options, log *slog.Logger)
 		return fmt.Errorf("no Postgres can be started: %w", err)
 	}
 	s.postgres, s.database = server, server.URL()
+	s.pid = server.PID() //nolint:contextcheck // it reads one small file
 	return nil
 }
 
@@ -136,10 +140,7 @@ func (s *System) Database() string { return s.database }
 
 // PIDs are the process ids of Postgres (0 where it was there before), of this process, which is the host, and of the handler.
 func (s *System) PIDs() (postgres, host, handler int) {
-	if s.postgres != nil {
-		postgres = s.postgres.PID()
-	}
-	return postgres, os.Getpid(), s.host.HandlerPID()
+	return s.pid, os.Getpid(), s.host.HandlerPID()
 }
 
 // Done is closed when the host has stopped by itself; Err says why.

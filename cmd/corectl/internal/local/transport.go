@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"coremachine/internal/queue"
@@ -35,8 +36,8 @@ func overServiceBus(connection string, log *slog.Logger) (t transport, err error
 	t = transport{receivers: map[string]queue.Receiver{}}
 	var closers []func()
 	t.close = func() {
-		for i := len(closers) - 1; i >= 0; i-- {
-			closers[i]()
+		for _, end := range slices.Backward(closers) {
+			end()
 		}
 	}
 	defer func() {

@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,8 +127,12 @@ func (s Style) Status(job state.JobView, now time.Time) []string {
 	head = append(head, fmt.Sprintf("attempt %d", job.Attempt), s.Plain(string(job.Parameters)))
 	lines := []string{s.fitLine(head)}
 	columns := []Column{
-		{Head: "STAGE", Cut: 12}, {Head: "STATUS"}, {Head: "DONE"}, {Head: "FAILED", Right: true, Drop: 1},
-		{Head: "RATE", Right: true, Drop: 3}, {Head: "TOOK", Drop: 2},
+		{Head: "STAGE", Cut: 12},
+		{Head: "STATUS"},
+		{Head: "DONE"},
+		{Head: "FAILED", Right: true, Drop: 1},
+		{Head: "RATE", Right: true, Drop: 3},
+		{Head: "TOOK", Drop: 2},
 	}
 	rows := make([][]string, len(job.Stages))
 	for i, stage := range job.Stages {
@@ -196,13 +201,13 @@ func stageTook(stage state.StageView, now time.Time) string {
 // StatusTabbed is the same for another program: the word job or stage first on each line.
 func StatusTabbed(job state.JobView) []string {
 	rows := [][]string{{
-		"job", job.JobID.String(), clean(job.JobType), string(job.Status), fmt.Sprint(job.Attempt),
-		fmt.Sprint(Ended(job.Tasks)), fmt.Sprint(job.Tasks.Total), fmt.Sprint(job.Tasks.Failed),
+		"job", job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(job.Attempt),
+		strconv.Itoa(Ended(job.Tasks)), strconv.Itoa(job.Tasks.Total), strconv.Itoa(job.Tasks.Failed),
 	}}
 	for _, stage := range job.Stages {
 		rows = append(rows, []string{
 			"stage", clean(stage.Name), string(stage.Status), string(stage.Kind),
-			fmt.Sprint(Ended(stage.Tasks)), fmt.Sprint(stage.Tasks.Total), fmt.Sprint(stage.Tasks.Failed),
+			strconv.Itoa(Ended(stage.Tasks)), strconv.Itoa(stage.Tasks.Total), strconv.Itoa(stage.Tasks.Failed),
 		})
 	}
 	return Tabbed(rows)

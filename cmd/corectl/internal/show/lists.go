@@ -12,8 +12,13 @@ import (
 // Jobs is a list of jobs for people.
 func (s Style) Jobs(jobs []state.JobSummary, now time.Time) []string {
 	columns := []Column{
-		{Head: "ID"}, {Head: "TYPE", Cut: 7}, {Head: "STATUS"}, {Head: "DONE", Drop: 2},
-		{Head: "FAILED", Right: true, Drop: 1}, {Head: "STARTED", Drop: 3}, {Head: "TOOK", Drop: 4},
+		{Head: "ID"},
+		{Head: "TYPE", Cut: 7},
+		{Head: "STATUS"},
+		{Head: "DONE", Drop: 2},
+		{Head: "FAILED", Right: true, Drop: 1},
+		{Head: "STARTED", Drop: 3},
+		{Head: "TOOK", Drop: 4},
 	}
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
@@ -52,8 +57,12 @@ func JobsTabbed(jobs []state.JobSummary) []string {
 // Tasks is a list of tasks for people. most is how often a task of a stage is tried, where that is known.
 func (s Style) Tasks(tasks []state.TaskSummary, most map[string]int, now time.Time) []string {
 	columns := []Column{
-		{Head: "STAGE", Cut: 10}, {Head: "INDEX", Right: true}, {Head: "STATUS"},
-		{Head: "TRIES", Right: true, Drop: 2}, {Head: "TOOK", Drop: 3}, {Head: "ERROR", Cut: 16, Drop: 1},
+		{Head: "STAGE", Cut: 10},
+		{Head: "INDEX", Right: true},
+		{Head: "STATUS"},
+		{Head: "TRIES", Right: true, Drop: 2},
+		{Head: "TOOK", Drop: 3},
+		{Head: "ERROR", Cut: 16, Drop: 1},
 	}
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {

@@ -48,8 +48,13 @@ func (s Style) found(what string, n int) string {
 // Queues are the queues: what waits in them, what is in hand, and what died.
 func (s Style) Queues(queues []state.QueueView) []string {
 	columns := []Column{
-		{Head: "QUEUE"}, {Head: "DEAD", Right: true}, {Head: "READY", Right: true, Drop: 1}, {Head: "LATER", Right: true, Drop: 4},
-		{Head: "SENT", Right: true, Drop: 3}, {Head: "HELD", Right: true, Drop: 2}, {Head: "OLDEST", Right: true, Drop: 5},
+		{Head: "QUEUE"},
+		{Head: "DEAD", Right: true},
+		{Head: "READY", Right: true, Drop: 1},
+		{Head: "LATER", Right: true, Drop: 4},
+		{Head: "SENT", Right: true, Drop: 3},
+		{Head: "HELD", Right: true, Drop: 2},
+		{Head: "OLDEST", Right: true, Drop: 5},
 	}
 	rows := make([][]string, len(queues))
 	for i, q := range queues {
@@ -89,8 +94,13 @@ func QueuesTabbed(queues []state.QueueView) []string {
 // Dead are the dead letters of a queue.
 func (s Style) Dead(dead []state.DeadView, now time.Time) []string {
 	columns := []Column{
-		{Head: "MESSAGE", Right: true}, {Head: "JOB"}, {Head: "STAGE", Cut: 8, Drop: 3}, {Head: "TASKS", Drop: 2},
-		{Head: "TRIES", Right: true, Drop: 4}, {Head: "SINCE", Drop: 1}, {Head: "REASON", Cut: 12},
+		{Head: "MESSAGE", Right: true},
+		{Head: "JOB"},
+		{Head: "STAGE", Cut: 8, Drop: 3},
+		{Head: "TASKS", Drop: 2},
+		{Head: "TRIES", Right: true, Drop: 4},
+		{Head: "SINCE", Drop: 1},
+		{Head: "REASON", Cut: 12},
 	}
 	rows := make([][]string, len(dead))
 	for i, d := range dead {
