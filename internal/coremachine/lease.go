@@ -46,8 +46,8 @@ func (m *Machine) watch(ctx context.Context, s *session) {
 	renewed := time.Now() // the lease cannot end before renewed+Lease
 	next := renewed.Add(m.cfg.Renew)
 	for sleep(ctx, min(time.Second, m.cfg.Renew/2)) {
-		if !s.idle() {
-			m.cancelStopping(ctx, s)
+		if working := s.jobs(); len(working) > 0 {
+			m.cancelStopping(ctx, s, working)
 		}
 		if time.Now().Before(next) {
 			continue
@@ -71,10 +71,10 @@ func (m *Machine) watch(ctx context.Context, s *session) {
 	}
 }
 
-func (m *Machine) cancelStopping(ctx context.Context, s *session) {
+func (m *Machine) cancelStopping(ctx context.Context, s *session, working []state.JobID) {
 	limit, cancel := context.WithTimeout(ctx, m.cfg.Renew)
 	defer cancel()
-	ids, err := m.store.StoppingJobs(limit, s.worker)
+	ids, err := m.store.StoppingJobs(limit, working)
 	if err != nil {
 		return // the renewal reports it
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -240,10 +242,15 @@ func (s *session) cancelJob(id state.JobID) {
 	}
 }
 
-func (s *session) idle() bool {
+// jobs lists the jobs that something is held of, each once.
+func (s *session) jobs() []state.JobID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.holding) == 0
+	seen := map[state.JobID]struct{}{}
+	for key := range s.holding {
+		seen[key.job] = struct{}{}
+	}
+	return slices.Collect(maps.Keys(seen))
 }
 
 func hostName() string {

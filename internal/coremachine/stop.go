@@ -27,7 +27,10 @@ func (m *Machine) stopJob(s *session, h *holding) error {
 			return m.giveUp(s, h, err)
 		case !found:
 			return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
-		case st.Queued > 0 || st.Undispatched > 0:
+		case st.Queued > 0 || st.Undispatched > 0: // somebody has it locked for a moment
+			if !sleep(s.ctx, stopPoll/10) {
+				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
+			}
 			continue
 		case st.Held > 0 && st.Since < m.cfg.Grace.Seconds():
 			if !sleep(s.ctx, stopPoll) {

@@ -41,7 +41,7 @@ type Store interface {
 	OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error
 	RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error)
 	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
-	StoppingJobs(ctx context.Context, worker uuid.UUID) ([]state.JobID, error)
+	StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error)
 	FreeLost(ctx context.Context) (freed int, moved state.Moved, err error)
 	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
 

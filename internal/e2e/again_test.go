@@ -158,4 +158,3 @@ func TestASlowBundleHandsItsRestBack(t *testing.T) {
 	}
 	mustCount(t, e, 10, `select count(*) from status_log where record = 'task' and now = 'completed'`)
 }
-

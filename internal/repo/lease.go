@@ -38,23 +38,13 @@ func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.P
 	return err
 }
 
-// StoppingJobs lists the jobs that a worker holds work of and that are being stopped.
-func (r *Repo) StoppingJobs(ctx context.Context, worker uuid.UUID) ([]state.JobID, error) {
-	rows, err := r.pool.Query(ctx, statement("stopping_jobs"), pgx.StrictNamedArgs{"worker": worker})
-	if err != nil {
-		return nil, failure("repo.StoppingJobs", err)
+// StoppingJobs lists which of these jobs were told to stop; those that have ended by it too.
+func (r *Repo) StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error) {
+	ids := make([][]byte, len(of))
+	for i := range of {
+		ids[i] = of[i][:]
 	}
-	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.JobID, error) {
-		var id state.JobID
-		var raw []byte
-		err := row.Scan(&raw)
-		copy(id[:], raw)
-		return id, err
-	})
-	if err != nil {
-		return nil, failure("repo.StoppingJobs", err)
-	}
-	return jobs, nil
+	return r.jobIDs(ctx, "repo.StoppingJobs", "stopping_jobs", pgx.StrictNamedArgs{"job_ids": ids})
 }
 
 const lostBatch = 500

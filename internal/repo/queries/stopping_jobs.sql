@@ -1,4 +1,2 @@
--- Jobs that this worker holds work of and that are being stopped.
-select distinct j.job_id
-from messages m join jobs j using (job_id)
-where m.worker_id = @worker and m.kind <> 4 and j.cancel_requested_at is not null
+-- Which of a worker's jobs are being stopped, or were stopped over its head: then its message rows are gone.
+select job_id from jobs where job_id = any (@job_ids::bytea[]) and cancel_requested_at is not null
