@@ -25,12 +25,13 @@ func IsPermanent(err error) bool {
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// Is and As let the rest of the system see the mark as the code that it stands for.
+// Is lets errors.Is see the mark as the code that it stands for.
 func (e *permanentError) Is(target error) bool {
 	t, ok := target.(*state.Error)
 	return ok && t.Code == state.CodePermanent
 }
 
+// As does the same for errors.As.
 func (e *permanentError) As(target any) bool {
 	t, ok := target.(**state.Error)
 	if ok {

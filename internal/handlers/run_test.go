@@ -24,6 +24,9 @@ func answer(fn func() (any, error)) Handler {
 	return Func(func(context.Context, Task, struct{}) (any, error) { return fn() })
 }
 
+// missing is nil in a way that is only seen when it runs.
+func missing() *doubled { return nil }
+
 type rude struct{}
 
 func (rude) MarshalJSON() ([]byte, error) { panic("while encoding") }
@@ -55,7 +58,7 @@ func TestRun_Results(t *testing.T) {
 		{"panic", func() (any, error) { panic("boom") }, state.CodePanic},
 		{"panic with an error", func() (any, error) { panic(errors.New("boom")) }, state.CodePanic},
 		{"panic with nil", func() (any, error) { panic(nil) }, state.CodePanic}, //nolint:govet // what is tested
-		{"nil dereference", func() (any, error) { var p *doubled; return p.N, nil }, state.CodePanic},
+		{"nil dereference", func() (any, error) { return missing().N, nil }, state.CodePanic},
 		{"panic while encoding", func() (any, error) { return rude{}, nil }, state.CodePanic},
 		{"permanent", func() (any, error) { return nil, Permanent(errors.New("no")) }, state.CodePermanent},
 		{"an error and a result", func() (any, error) { return 1, state.Errorf(state.CodeBusy, "x", "y") }, state.CodeBusy},

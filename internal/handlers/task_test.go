@@ -116,7 +116,9 @@ func TestResults(t *testing.T) {
 	t.Parallel()
 	away := state.Errorf(state.CodeUnavailable, "x", "the database is away")
 	stored := storedResults{all: []StoredResult{
-		{Part: 0, Data: []byte(`{"n":1}`)}, {Part: 1, Data: []byte(`{"n":2}`)}, {Part: -1, Data: []byte(`{"n":3}`)},
+		{Part: 0, Data: []byte(`{"n":1}`)},
+		{Part: 1, Data: []byte(`{"n":2}`)},
+		{Part: -1, Data: []byte(`{"n":3}`)},
 		{Index: 1, Part: -1, Data: []byte(`{"n":4}`)},
 	}}
 	broken := storedResults{all: []StoredResult{{Part: -1, Data: []byte(`{"n":3}`)}}, err: away}
@@ -156,7 +158,10 @@ func TestResults(t *testing.T) {
 			t.Errorf("%s: code %q, want %q; (-want +got):\n%s", tt.name, code, tt.code, diff)
 		}
 	}
-	for range Results[doubled](t.Context(), NewTask(TaskSpec{Lineage: stored}), "a") {
+	for r, err := range Results[doubled](t.Context(), NewTask(TaskSpec{Lineage: stored}), "a") {
+		if err != nil || r.N != 3 {
+			t.Errorf("got %+v, %v", r, err)
+		}
 		break // a reader may stop early
 	}
 }

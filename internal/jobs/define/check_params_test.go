@@ -43,7 +43,7 @@ func TestCheck_Parameters(t *testing.T) {
 			M int `json:"n"`
 		}](), "parameter n: two fields have this name"},
 		{problemsOf[struct {
-			n int //nolint:unused // that it is unexported is the point
+			n int
 		}](), "field n must be exported"},
 		{problemsOf[struct {
 			N any `json:"n"`

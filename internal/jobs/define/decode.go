@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,7 +95,7 @@ func (d *decoder) matches(f *field, s string, at []string) {
 func (d *decoder) object(s *shape, v reflect.Value, at []string) {
 	seen := make(map[string]bool, len(s.fields))
 	for name := range d.members() {
-		here := append(at[:len(at):len(at)], name)
+		here := append(slices.Clip(at), name)
 		f := s.field(name)
 		switch {
 		case seen[name]:
@@ -110,7 +111,7 @@ func (d *decoder) object(s *shape, v reflect.Value, at []string) {
 	}
 	for _, f := range s.fields {
 		if !seen[f.name] {
-			d.absent(f, v.FieldByIndex(f.index), append(at[:len(at):len(at)], f.name))
+			d.absent(f, v.FieldByIndex(f.index), append(slices.Clip(at), f.name))
 		}
 	}
 }
@@ -133,7 +134,7 @@ func (d *decoder) dict(s *shape, v reflect.Value, at []string) {
 	v.Set(reflect.MakeMap(s.typ))
 	seen := map[string]bool{}
 	for name := range d.members() {
-		here := append(at[:len(at):len(at)], name)
+		here := append(slices.Clip(at), name)
 		if seen[name] {
 			d.bad(here, "given more than once")
 			_ = d.in.SkipValue()
@@ -151,7 +152,7 @@ func (d *decoder) list(s *shape, v reflect.Value, at []string) {
 	_, _ = d.in.ReadToken()
 	for i := 0; d.more(); i++ {
 		item := reflect.New(s.typ.Elem()).Elem()
-		d.value(s.elem, nil, item, append(at[:len(at):len(at)], strconv.Itoa(i)))
+		d.value(s.elem, nil, item, append(slices.Clip(at), strconv.Itoa(i)))
 		v.Set(reflect.Append(v, item))
 	}
 	_, _ = d.in.ReadToken()
@@ -182,7 +183,7 @@ func (d *decoder) absent(f *field, v reflect.Value, at []string) {
 		d.matches(f, "", at)
 	case kindObject:
 		for _, inner := range f.shape.fields {
-			d.absent(inner, v.FieldByIndex(inner.index), append(at[:len(at):len(at)], inner.name))
+			d.absent(inner, v.FieldByIndex(inner.index), append(slices.Clip(at), inner.name))
 		}
 	case kindText, kindBool, kindInt, kindUint, kindFloat, kindPointer:
 	}

@@ -92,10 +92,12 @@ func Define[P any](d Definition[P]) Job {
 	}
 	j.problems = append(j.problems, j.link()...)
 	if d.Preflight != nil {
-		j.preflight = func(ctx context.Context, p any, deps handlers.Deps) error { return d.Preflight(ctx, p.(P), deps) }
+		j.preflight = func(ctx context.Context, p any, deps handlers.Deps) error {
+			return d.Preflight(ctx, paramsAs[P](p), deps)
+		}
 	}
 	if d.Result != nil {
-		j.result = func(ctx context.Context, p any, r Results) (any, error) { return d.Result(ctx, p.(P), r) }
+		j.result = func(ctx context.Context, p any, r Results) (any, error) { return d.Result(ctx, paramsAs[P](p), r) }
 	}
 	return Job{j}
 }

@@ -125,8 +125,10 @@ func TestFanOut_StopsWhenTheReaderDoes(t *testing.T) {
 	} {
 		seen := 0
 		j := planned(p)
-		for range j.FanOut(parse(t, j, ""), 1, handlers.StoredResult{Part: -1, Data: twoNames}) {
-			seen++
+		for _, err := range j.FanOut(parse(t, j, ""), 1, handlers.StoredResult{Part: -1, Data: twoNames}) {
+			if seen++; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
 			break
 		}
 		if seen != 1 {
@@ -143,7 +145,8 @@ func TestFanOut_LeavesPanicsOfTheReaderAlone(t *testing.T) {
 		}
 	}()
 	j := planned(names)
-	for range j.FanOut(parse(t, j, ""), 1, handlers.StoredResult{Part: -1, Data: twoNames}) {
+	for _, err := range j.FanOut(parse(t, j, ""), 1, handlers.StoredResult{Part: -1, Data: twoNames}) {
+		t.Logf("read: %v", err)
 		panic("of the reader")
 	}
 }

@@ -24,6 +24,9 @@ func taking(input func() any) define.Job {
 	return declare(define.Stage[counted]{Name: "a", Tasks: define.Single(loose, func(counted) anything { return anything{input()} })})
 }
 
+// missing is nil in a way that is only seen when it runs.
+func missing() *item { return nil }
+
 func TestInput(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -36,7 +39,7 @@ func TestInput(t *testing.T) {
 		{"one byte more", func() any { return strings.Repeat("x", state.MaxInput-len(`{"v":""}`)+1) }, state.CodeInputTooLarge},
 		{"far too large", func() any { return strings.Repeat("x", 2*state.MaxResult) }, state.CodeInputTooLarge},
 		{"panic", func() any { panic("boom") }, state.CodePlanner},
-		{"nil dereference", func() any { var p *item; return p.Name }, state.CodePlanner},
+		{"nil dereference", func() any { return missing().Name }, state.CodePlanner},
 		{"NaN", func() any { return math.NaN() }, state.CodePlanner},
 		{"U+0000", func() any { return "a\x00" }, state.CodePlanner},
 		{"no UTF-8", func() any { return "\xff" }, state.CodePlanner},
@@ -185,8 +188,10 @@ func TestResult(t *testing.T) {
 func TestResult_ReadsResultsAndParts(t *testing.T) {
 	t.Parallel()
 	stored := storedResults{
-		{Index: 0, Part: 0, Data: []byte(`{"name":"p0"}`)}, {Index: 0, Part: 1, Data: []byte(`{"name":"p1"}`)},
-		{Index: 0, Part: -1, Data: []byte(`{"name":"r0"}`)}, {Index: 1, Part: -1, Data: []byte(`{"name":"r1","newer":1}`)},
+		{Index: 0, Part: 0, Data: []byte(`{"name":"p0"}`)},
+		{Index: 0, Part: 1, Data: []byte(`{"name":"p1"}`)},
+		{Index: 0, Part: -1, Data: []byte(`{"name":"r0"}`)},
+		{Index: 1, Part: -1, Data: []byte(`{"name":"r1","newer":1}`)},
 	}
 	read := func(ctx context.Context, _ counted, r define.Results) (any, error) {
 		var all []string

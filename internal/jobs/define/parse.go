@@ -73,7 +73,7 @@ func (j Job) evaluate(v reflect.Value, p any) (counts []int, skips []bool, err e
 		case s.countAt != nil && v.FieldByIndex(s.countAt).CanInt():
 			counts[i] = int(min(max(v.FieldByIndex(s.countAt).Int(), 0), MaxTasks))
 		case s.countAt != nil:
-			counts[i] = int(min(v.FieldByIndex(s.countAt).Uint(), MaxTasks)) //nolint:gosec // bounded
+			counts[i] = int(min(v.FieldByIndex(s.countAt).Uint(), MaxTasks))
 		default:
 			counts[i] = -1
 		}

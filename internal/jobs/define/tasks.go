@@ -141,13 +141,22 @@ func (s Stage[P]) erase() stage {
 		e.spec.Window = state.DefaultWindow
 	}
 	if s.SkipIf != nil {
-		e.skip = func(p any) bool { return s.SkipIf(p.(P)) }
+		e.skip = func(p any) bool { return s.SkipIf(paramsAs[P](p)) }
 	}
 	if t.input != nil {
-		e.input = func(p any, index int) any { return t.input(p.(P), index) }
+		e.input = func(p any, index int) any { return t.input(paramsAs[P](p), index) }
 	}
 	if t.fanOut != nil {
-		e.fanOut = func(p any, r handlers.StoredResult) iter.Seq2[any, error] { return t.fanOut(p.(P), r) }
+		e.fanOut = func(p any, r handlers.StoredResult) iter.Seq2[any, error] { return t.fanOut(paramsAs[P](p), r) }
 	}
 	return e
+}
+
+// paramsAs is the one way back from erased parameters. Those of another job are a defect of the caller.
+func paramsAs[P any](v any) P {
+	p, ok := v.(P)
+	if !ok {
+		panic(fmt.Sprintf("parameters of type %T are given to a job that takes %T", v, p))
+	}
+	return p
 }

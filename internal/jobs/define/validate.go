@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -91,9 +92,9 @@ func complaint(e validator.FieldError) string {
 	size, unit := "", ""
 	switch v.Kind() { //nolint:exhaustive // all others have a value rather than a size
 	case reflect.String:
-		size, unit = fmt.Sprint(utf8.RuneCountInString(v.String())), " characters"
+		size, unit = strconv.Itoa(utf8.RuneCountInString(v.String())), " characters"
 	case reflect.Slice, reflect.Map:
-		size, unit = fmt.Sprint(v.Len()), " items"
+		size, unit = strconv.Itoa(v.Len()), " items"
 	}
 	switch e.ActualTag() {
 	case "required":
