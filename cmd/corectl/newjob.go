@@ -10,9 +10,12 @@ import (
 	"go/format"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -75,11 +78,16 @@ func (c *newJobCmd) Run(_ context.Context, a *app) error {
 			return err
 		}
 	}
-	name := job.Name
-	return a.lines([]string{
-		fmt.Sprintf("created  internal/jobs/%s.go  internal/handlers/%s.go  and 2 tests", name, name),
-		fmt.Sprintf("edited   internal/jobs/all.go +1  internal/handlers/all.go +%d", len(job.Stages)),
-		fmt.Sprintf("next     go test ./internal/jobs ./internal/handlers && corectl submit %s --watch", name),
+	text, err := encode(map[string][]string{"created": slices.Sorted(maps.Keys(created)), "edited": slices.Sorted(maps.Keys(edited))})
+	if err != nil {
+		return err
+	}
+	return a.one(text, job.Name, func() error {
+		return a.lines([]string{
+			fmt.Sprintf("created  internal/jobs/%s.go  internal/handlers/%s.go  and 2 tests", job.Name, job.Name),
+			fmt.Sprintf("edited   internal/jobs/all.go +1  internal/handlers/all.go +%d", len(job.Stages)),
+			fmt.Sprintf("next     go test ./internal/jobs ./internal/handlers && corectl submit %s --watch", job.Name),
+		})
 	})
 }
 
@@ -128,10 +136,10 @@ func (j newJob) files(root string) (created, edited map[string][]byte, err error
 	}
 	types := make([]mapEntry, len(j.Stages))
 	for i, stage := range j.Stages {
-		types[i] = mapEntry{stage.TaskType, "Func(" + stage.Local + ")"}
+		types[i] = mapEntry{"string(" + stage.Go + ")", "Func(" + stage.Local + ")"}
 	}
 	for path, entries := range map[string][]mapEntry{
-		"internal/jobs/all.go": {{j.Name, j.Go}}, "internal/handlers/all.go": types,
+		"internal/jobs/all.go": {{strconv.Quote(j.Name), j.Go}}, "internal/handlers/all.go": types,
 	} {
 		source, err := os.ReadFile(filepath.Join(root, path))
 		if err != nil {

@@ -60,7 +60,7 @@ func testProject(t *testing.T) string {
 	root := t.TempDir()
 	for path, text := range map[string]string{
 		"internal/jobs/all.go":     "package jobs\n\nimport \"coremachine/internal/jobs/define\"\n\n// All is every job.\nvar All = map[string]define.Job{\n\t\"hello_world\": HelloWorld,\n}\n",
-		"internal/handlers/all.go": "package handlers\n\n// All is every handler.\nvar All = map[string]Handler{\n\t\"hello_world_reply\": Func(reply),\n}\n",
+		"internal/handlers/all.go": "package handlers\n\n// All is every handler.\nvar All = map[string]Handler{\n\tstring(Reply): Func(reply),\n}\n",
 	} {
 		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(path)), 0o700); err != nil {
 			t.Fatal(err)

@@ -9,11 +9,10 @@ import (
 	"go/parser"
 	"go/token"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// mapEntry is a line of a literal map: the key without quotes, the value as Go source.
+// mapEntry is a line of a literal map, both halves as Go source.
 type mapEntry struct{ key, value string }
 
 // addEntries puts entries into the map literal that the file assigns to the variable All, each before the first key that
@@ -45,21 +44,15 @@ func addEntry(source []byte, e mapEntry) ([]byte, error) {
 		if !ok {
 			continue
 		}
-		key, ok := pair.Key.(*ast.BasicLit)
-		if !ok {
-			continue
-		}
-		name, err := strconv.Unquote(key.Value)
+		key := string(source[files.Position(pair.Key.Pos()).Offset:files.Position(pair.Key.End()).Offset])
 		switch {
-		case err != nil:
-			return nil, err
-		case name == e.key:
-			return nil, fmt.Errorf("%q is in it already", e.key)
-		case name > e.key:
+		case key == e.key:
+			return nil, fmt.Errorf("%s is in it already", e.key)
+		case key > e.key:
 			at = aboveComment(source, files.Position(pair.Pos()).Offset)
 		}
 	}
-	line := fmt.Sprintf("%q: %s,\n", e.key, e.value)
+	line := fmt.Sprintf("%s: %s,\n", e.key, e.value)
 	before := bytes.TrimRight(source[:at], " \t")
 	if !bytes.HasSuffix(before, []byte("\n")) {
 		line = "\n" + line

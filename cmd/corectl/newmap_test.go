@@ -18,7 +18,7 @@ func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 		"empty": {"package jobs\n\nvar All = map[string]Job{}\n", "package jobs\n\nvar All = map[string]Job{\n\t\"mid\": Mid,\n}\n"},
 		"line":  {"package jobs\n\nvar All = map[string]Job{\"a\": A}\n", "package jobs\n\nvar All = map[string]Job{\"a\": A,\n\t\"mid\": Mid,\n}\n"},
 	} {
-		got, err := addEntries([]byte(c.source), []mapEntry{{"mid", "Mid"}})
+		got, err := addEntries([]byte(c.source), []mapEntry{{`"mid"`, "Mid"}})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -37,7 +37,7 @@ func TestEntriesAreRefused(t *testing.T) {
 	for name, source := range map[string]string{
 		"twice": "package jobs\n\nvar All = map[string]Job{\"mid\": A}\n", "no_map": "package jobs\n", "no_go": "{",
 	} {
-		if _, err := addEntries([]byte(source), []mapEntry{{"mid", "Mid"}}); err == nil {
+		if _, err := addEntries([]byte(source), []mapEntry{{`"mid"`, "Mid"}}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
