@@ -136,7 +136,7 @@ func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, statu
 	switch {
 	case scan == rangeScan:
 		end = min(end, after+scan)
-		args["until"], args["status"] = end, string(status)
+		args["until"], args["status"], args["result_most"] = end, string(status), state.MaxListedResult
 	case status == state.TaskFailed:
 		name, args["scan"] = "read_tasks_failed", scan
 	case status == state.TaskRunning:
@@ -151,7 +151,7 @@ func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, statu
 	}
 	var t taskRow
 	edge = end
-	_, err = pgx.ForEachRow(rows, []any{&t.Index, &t.Status, &t.Attempt, &t.Failures, &t.Losses, &t.StartedAt, &t.FinishedAt, &t.Error, &t.Edge},
+	_, err = pgx.ForEachRow(rows, []any{&t.Index, &t.Status, &t.Attempt, &t.Failures, &t.Losses, &t.StartedAt, &t.FinishedAt, &t.Error, &t.Result, &t.Edge},
 		func() error {
 			if t.Edge != nil {
 				edge = *t.Edge
@@ -161,7 +161,7 @@ func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, statu
 			}
 			task := state.TaskSummary{
 				JobID: id, Stage: s.Name, Index: *t.Index, Status: t.Status, Attempt: t.Attempt, Failures: t.Failures, Losses: t.Losses,
-				StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt),
+				StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt), Result: t.Result,
 			}
 			task.Code, task.Error = taskError(t.Error)
 			found = append(found, task)
@@ -189,5 +189,6 @@ type taskRow struct {
 	StartedAt  *time.Time
 	FinishedAt *time.Time
 	Error      string
+	Result     []byte
 	Edge       *int
 }

@@ -120,7 +120,13 @@ type TaskSummary struct {
 	FinishedAt *time.Time `json:"finished_at"`
 	Error      string     `json:"error"` // message of the last unsuccessful attempt; empty: none
 	Code       Code       `json:"code"`  // of that error
+
+	// Result is null in a list where it is over MaxListedResult bytes; the task itself shows it.
+	Result json.RawMessage `json:"result"`
 }
+
+// MaxListedResult is the size in bytes above which a list leaves a task's result out.
+const MaxListedResult = 4096
 
 // TaskView is one task with its attempts and where its input came from.
 type TaskView struct {

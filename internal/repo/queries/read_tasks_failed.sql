@@ -11,7 +11,7 @@ with a as materialized (
 ),
 k as materialized (select distinct a.index from a where a.final order by a.index)
 select f.index, coalesce(f.status, '') as status, coalesce(f.attempt, 0) as attempt, coalesce(f.failures, 0) as failures,
-       coalesce(f.losses, 0) as losses, f.started_at, f.finished_at, coalesce(f.error, '') as error, e.edge
+       coalesce(f.losses, 0) as losses, f.started_at, f.finished_at, coalesce(f.error, '') as error, null::bytea as result, e.edge
 from (select (select a.index from a where a.n = @scan) as edge) e
 left join lateral (
   select t.index, t.status::text as status, t.attempt::int as attempt, t.failures::int as failures, t.losses::int as losses,

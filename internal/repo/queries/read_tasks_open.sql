@@ -17,7 +17,7 @@ k as materialized (
   ) x
 )
 select f.index, coalesce(f.status, '') as status, coalesce(f.attempt, 0) as attempt, coalesce(f.failures, 0) as failures,
-       coalesce(f.losses, 0) as losses, f.started_at, f.finished_at, coalesce(f.error, '') as error, e.edge
+       coalesce(f.losses, 0) as losses, f.started_at, f.finished_at, coalesce(f.error, '') as error, null::bytea as result, e.edge
 from (select (select k.index from k where k.n = @scan) as edge) e
 left join lateral (
   select t.index, case when @held then 'running' else 'queued' end as status,

@@ -7,7 +7,8 @@ with held as materialized (
 )
 select t.index, case when h.attempt is null then t.status::text else 'running' end as status,
        coalesce(h.attempt, t.attempt)::int as attempt, t.failures::int as failures, t.losses::int as losses,
-       coalesce(h.claimed_at, t.started_at) as started_at, t.finished_at, coalesce(t.error, '') as error, null::int as edge
+       coalesce(h.claimed_at, t.started_at) as started_at, t.finished_at, coalesce(t.error, '') as error,
+       case when octet_length(t.result) <= @result_most then t.result end as result, null::int as edge
 from tasks t
 left join lateral (
   select held.attempt, held.claimed_at from held
