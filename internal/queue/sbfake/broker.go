@@ -17,7 +17,7 @@ type Options struct {
 	MaxMessage    int           // bytes of a message or batch; 0: 262,144
 }
 
-// Faults are what goes wrong on demand. Each hook is asked under no lock and may be nil.
+// Faults are what goes wrong on demand. Each hook may be nil; it is asked under the broker's lock, so it may not call the broker.
 type Faults struct {
 	Token   func(audience string) bool     // true refuses the token: 401
 	Send    func(queue string) SendFault   // what becomes of an arriving transfer
@@ -193,16 +193,9 @@ func (b *Broker) Depth(queue string) Depth {
 	if e == nil {
 		return Depth{}
 	}
-	d := Depth{Locked: len(e.locked)}
-	for _, m := range e.ready {
-		if m.due.After(time.Now()) {
-			d.Scheduled++
-		} else {
-			d.Ready++
-		}
-	}
+	d := Depth{Ready: len(e.ready), Locked: len(e.locked), Scheduled: len(e.later) - len(e.locked)}
 	if e.dead != nil {
-		d.Dead = len(e.dead.ready) + len(e.dead.locked)
+		d.Dead = len(e.dead.ready) + len(e.dead.later)
 	}
 	return d
 }

@@ -104,6 +104,12 @@ func (k *conn) leave() {
 	k.sessions = map[uint16]*session{}
 }
 
+// drop cuts the client off at once; the broker's lock is held.
+func (k *conn) drop() {
+	k.gone = true
+	_ = k.net.Close()
+}
+
 var errDrop = errors.New("sbfake: the connection is dropped on demand")
 
 func (k *conn) readLoop() error {

@@ -1,7 +1,10 @@
 package sbfake
 
 import (
+	"cmp"
+	"container/heap"
 	"crypto/rand"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,11 +16,14 @@ type entity struct {
 	b      *Broker
 	name   string
 	dead   *entity // nil of a dead-letter queue
-	ready  []*item // in order of arrival; some are due later
+	ready  []*item // in order of sequence
 	locked map[[16]byte]*item
-	seen   map[string]time.Time // message ids, until when they are remembered
-	links  []*link              // that receive from it
+	later  waits // what is locked or scheduled, by when that ends
+	seen   ids
+	links  []*link // that receive from it
+	turn   int     // of links, whose was the last delivery
 	timer  *time.Timer
+	armed  time.Time
 }
 
 // item is a stored message.
@@ -26,14 +32,14 @@ type item struct {
 	id       string
 	sequence int64
 	enqueued time.Time
-	due      time.Time
 	count    uint32 // deliveries that failed
 	lock     [16]byte
-	until    time.Time
+	until    time.Time // of a locked message its lock's end, of a scheduled one when it is due
+	place    int       // in later
 }
 
 func newEntity(b *Broker, name string, dead *entity) *entity {
-	return &entity{b: b, name: name, dead: dead, locked: map[[16]byte]*item{}, seen: map[string]time.Time{}}
+	return &entity{b: b, name: name, dead: dead, locked: map[[16]byte]*item{}, seen: newIDs()}
 }
 
 func (e *entity) stop() {
@@ -45,83 +51,88 @@ func (e *entity) stop() {
 // enqueue stores a message, or drops it where its id was seen.
 func (e *entity) enqueue(m *amqp.Message) *item {
 	now := time.Now()
-	it := &item{message: m, enqueued: now, due: now}
+	e.b.sequence++
+	it := &item{message: m, enqueued: now, sequence: e.b.sequence}
 	if m.Properties != nil {
 		it.id, _ = m.Properties.MessageID.(string)
 	}
-	if at, ok := m.Annotations["x-opt-scheduled-enqueue-time"].(time.Time); ok {
-		it.due = at
-	}
-	until, seen := e.seen[it.id]
-	duplicate := e.b.opts.Duplicates > 0 && it.id != "" && seen && now.Before(until)
+	duplicate := e.b.opts.Duplicates > 0 && it.id != "" && !e.seen.add(it.id, now, e.b.opts.Duplicates)
 	e.b.log = append(e.b.log, Entry{Queue: e.name, MessageID: it.id, Duplicate: duplicate})
-	e.b.sequence++
-	it.sequence = e.b.sequence
 	if duplicate {
 		return it
 	}
-	e.seen[it.id] = now.Add(e.b.opts.Duplicates)
-	e.ready = append(e.ready, it)
+	if at, ok := m.Annotations["x-opt-scheduled-enqueue-time"].(time.Time); ok && at.After(now) {
+		it.until = at
+		heap.Push(&e.later, it)
+		return it
+	}
+	e.makeReady(it)
 	return it
 }
+
+// makeReady puts a message into its place, which after a failed delivery is near the front.
+func (e *entity) makeReady(it *item) {
+	if n := len(e.ready); n == 0 || e.ready[n-1].sequence < it.sequence {
+		e.ready = append(e.ready, it)
+		return
+	}
+	at, _ := slices.BinarySearchFunc(e.ready, it, bySequence)
+	e.ready = slices.Insert(e.ready, at, it)
+}
+
+func bySequence(a, b *item) int { return cmp.Compare(a.sequence, b.sequence) }
 
 // pump delivers what is due to links that have credit, and sees to it that it is called again when a lock ends or a message
 // becomes due.
 func (e *entity) pump() {
 	now := time.Now()
-	for _, it := range e.locked {
-		if !it.until.After(now) {
+	for len(e.later) > 0 && !e.later[0].until.After(now) {
+		it := e.later[0]
+		if e.locked[it.lock] == it {
 			e.unlock(it, true)
+			continue
 		}
+		heap.Pop(&e.later)
+		e.makeReady(it)
 	}
-	for {
+	for len(e.ready) > 0 {
 		l := e.free()
 		if l == nil {
 			break
 		}
-		it := e.next(now)
-		if it == nil {
-			break
+		if e.b.faults.Receive != nil && e.b.faults.Receive(e.name) {
+			l.conn.drop()
+			continue
 		}
-		e.deliver(l, it, now)
+		e.deliver(l, e.next(), now)
 	}
 	e.arm(now)
 }
 
+// free finds a link that may be delivered to; they take turns.
 func (e *entity) free() *link {
-	for i, l := range e.links {
-		if l.credit > 0 && l.session.window() > 0 && !l.conn.gone {
-			e.links = append(append(slices.Clone(e.links[:i]), e.links[i+1:]...), l) // the next one has its turn
+	for range e.links {
+		e.turn = (e.turn + 1) % len(e.links)
+		if l := e.links[e.turn]; l.credit > 0 && l.session.window() > 0 && !l.conn.gone {
 			return l
 		}
 	}
 	return nil
 }
 
-// next takes the next message that is due, and sets aside what was delivered too often.
-func (e *entity) next(now time.Time) *item {
-	var due []int
-	for i, it := range e.ready {
-		if !it.due.After(now) {
-			due = append(due, i)
-			if e.b.faults.Order == nil {
-				break
-			}
-		}
-	}
-	if len(due) == 0 {
-		return nil
-	}
-	at := due[0]
+// next takes a ready message: the oldest, unless the faults want another.
+func (e *entity) next() *item {
+	at := 0
 	if e.b.faults.Order != nil {
-		at = due[e.b.faults.Order(e.name, len(due))%len(due)]
+		at = e.b.faults.Order(e.name, len(e.ready)) % len(e.ready)
 	}
 	it := e.ready[at]
-	e.ready = slices.Delete(e.ready, at, at+1)
-	if e.dead != nil && int(it.count) >= e.b.opts.MaxDeliveries {
-		e.bury(it, "MaxDeliveryCountExceeded", "the message was delivered too often")
-		return e.next(now)
+	if at == 0 {
+		e.ready[0] = nil
+		e.ready = e.ready[1:]
+		return it
 	}
+	e.ready = slices.Delete(e.ready, at, at+1)
 	return it
 }
 
@@ -130,63 +141,62 @@ func (e *entity) deliver(l *link, it *item, now time.Time) {
 		panic(err) // it never fails
 	}
 	it.until = now.Add(e.b.opts.Lock)
-	if l.settled { // receive and delete
-		l.send(it, true)
-		return
+	if !l.settled { // else: receive and delete
+		e.locked[it.lock] = it
+		heap.Push(&e.later, it)
 	}
-	e.locked[it.lock] = it
-	l.send(it, false)
+	l.send(it, l.settled)
 }
 
-// unlock makes a locked message ready again; failed raises its delivery count.
-func (e *entity) unlock(it *item, failed bool) {
+// done takes a locked message out of the queue.
+func (e *entity) done(it *item) {
 	delete(e.locked, it.lock)
+	heap.Remove(&e.later, it.place)
+}
+
+// unlock makes a locked message ready again; failed raises its delivery count, and sets it aside when that is the last.
+func (e *entity) unlock(it *item, failed bool) {
 	if failed {
 		it.count++
 	}
-	at, _ := slices.BinarySearchFunc(e.ready, it, func(a, b *item) int { return int(a.sequence - b.sequence) })
-	e.ready = slices.Insert(e.ready, at, it)
-}
-
-// bury moves a message to the dead-letter queue.
-func (e *entity) bury(it *item, reason, text string) {
-	delete(e.locked, it.lock)
-	if e.dead == nil {
+	if e.dead != nil && int(it.count) >= e.b.opts.MaxDeliveries {
+		e.bury(it, "MaxDeliveryCountExceeded", "the message was delivered too often")
 		return
 	}
-	if it.message.ApplicationProperties == nil {
-		it.message.ApplicationProperties = map[string]any{}
+	e.done(it)
+	e.makeReady(it)
+}
+
+// bury moves a locked message to the dead-letter queue, which it does not leave by the same way.
+func (e *entity) bury(it *item, reason, text string) {
+	if e.dead == nil {
+		e.unlock(it, true)
+		return
 	}
-	it.message.ApplicationProperties["DeadLetterReason"] = reason
-	it.message.ApplicationProperties["DeadLetterErrorDescription"] = text
-	it.due = time.Now()
-	e.dead.ready = append(e.dead.ready, it)
+	e.done(it)
+	properties := map[string]any{}
+	maps.Copy(properties, it.message.ApplicationProperties)
+	properties["DeadLetterReason"], properties["DeadLetterErrorDescription"] = reason, text
+	it.message.ApplicationProperties = properties
+	e.dead.makeReady(it)
 	e.dead.pump()
 }
 
 // arm sets the timer for the next lock that ends or message that becomes due.
 func (e *entity) arm(now time.Time) {
-	var at time.Time
-	sooner := func(t time.Time) {
-		if t.After(now) && (at.IsZero() || t.Before(at)) {
-			at = t
-		}
-	}
-	for _, it := range e.locked {
-		sooner(it.until)
-	}
-	for _, it := range e.ready {
-		sooner(it.due)
-	}
-	if e.timer != nil {
-		e.timer.Stop()
-	}
-	if at.IsZero() || e.b.closed {
+	if len(e.later) == 0 || e.b.closed || e.later[0].until.Equal(e.armed) {
 		return
 	}
-	e.timer = time.AfterFunc(at.Sub(now)+time.Millisecond, func() {
+	e.armed = e.later[0].until
+	wait := e.armed.Sub(now) + time.Millisecond
+	if e.timer != nil {
+		e.timer.Reset(wait)
+		return
+	}
+	e.timer = time.AfterFunc(wait, func() {
 		e.b.mu.Lock()
 		defer e.b.mu.Unlock()
+		e.armed = time.Time{}
 		if !e.b.closed {
 			e.pump()
 		}
@@ -194,20 +204,23 @@ func (e *entity) arm(now time.Time) {
 }
 
 // wire is the message as delivered, with what the service adds to it.
-func (it *item) wire() ([]byte, error) {
+func (e *entity) wire(it *item) ([]byte, error) {
 	m := *it.message
 	m.Header = &amqp.MessageHeader{DeliveryCount: it.count, Durable: true}
 	if m.Properties == nil {
 		m.Properties = &amqp.MessageProperties{}
 	}
 	a := amqp.Annotations{}
-	for k, v := range it.message.Annotations {
-		a[k] = v
-	}
+	maps.Copy(a, it.message.Annotations)
 	a["x-opt-sequence-number"] = it.sequence
 	a["x-opt-enqueued-time"] = it.enqueued
-	a["x-opt-locked-until"] = it.until
 	a["x-opt-message-state"] = int32(0)
+	if e.locked[it.lock] == it {
+		a["x-opt-locked-until"] = it.until
+	}
+	if e.dead == nil {
+		a["x-opt-deadletter-source"] = e.name[:len(e.name)-len(deadSuffix)]
+	}
 	m.Annotations = a
 	return m.MarshalBinary()
 }

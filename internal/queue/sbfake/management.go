@@ -1,6 +1,8 @@
 package sbfake
 
 import (
+	"container/heap"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +11,9 @@ import (
 
 // request answers a request on $cbs or $management, on the link whose address the request asks to be answered at.
 func (l *link) request(m *amqp.Message, faults Faults) {
+	if m.Properties == nil {
+		return // it asks for no answer
+	}
 	operation, _ := m.ApplicationProperties["operation"].(string)
 	body, _ := m.Value.(map[string]any)
 	code, value := int32(200), map[string]any{}
@@ -40,10 +45,10 @@ func (l *link) request(m *amqp.Message, faults Faults) {
 	if condition := map[int32]string{410: "com.microsoft:message-lock-lost", 404: "amqp:not-found", 401: "amqp:unauthorized-access"}[code]; condition != "" {
 		reply.ApplicationProperties["errorCondition"] = condition
 	}
-	l.reply2(m.Properties.ReplyTo, reply)
+	l.respond(m.Properties.ReplyTo, reply)
 }
 
-func (l *link) reply2(to *string, reply *amqp.Message) {
+func (l *link) respond(to *string, reply *amqp.Message) {
 	if to == nil {
 		return
 	}
@@ -92,6 +97,7 @@ func (e *entity) renew(body map[string]any) (int32, map[string]any) {
 			return 410, nil
 		}
 		it.until = time.Now().Add(e.b.opts.Lock)
+		heap.Fix(&e.later, it.place)
 		until = append(until, it.until)
 	}
 	e.pump()
@@ -109,7 +115,7 @@ func (e *entity) update(body map[string]any) int32 {
 		}
 		switch status {
 		case "completed":
-			delete(e.locked, t)
+			e.done(it)
 		case "abandoned":
 			e.unlock(it, true)
 		default:
@@ -120,15 +126,18 @@ func (e *entity) update(body map[string]any) int32 {
 	return 200
 }
 
+// peek lists what is in the queue, locked and scheduled messages too, by sequence.
 func (e *entity) peek(body map[string]any) (int32, map[string]any) {
 	from, _ := body["from-sequence-number"].(int64)
 	most, _ := body["message-count"].(int32)
+	all := slices.Concat(e.ready, e.later)
+	slices.SortFunc(all, bySequence)
 	var found []any
-	for _, it := range e.ready {
+	for _, it := range all {
 		if it.sequence < from || len(found) == int(most) {
 			continue
 		}
-		raw, err := it.wire()
+		raw, err := e.wire(it)
 		if err != nil {
 			continue
 		}
@@ -159,12 +168,11 @@ func (e *entity) schedule(body map[string]any) (int32, map[string]any) {
 func (e *entity) unschedule(body map[string]any) int32 {
 	numbers, _ := body["sequence-numbers"].([]int64)
 	for _, n := range numbers {
-		for i, it := range e.ready {
-			if it.sequence == n {
-				e.ready = append(e.ready[:i], e.ready[i+1:]...)
-				break
-			}
+		at := slices.IndexFunc(e.later, func(it *item) bool { return it.sequence == n && e.locked[it.lock] != it })
+		if at < 0 {
+			return 404
 		}
+		heap.Remove(&e.later, at)
 	}
 	return 200
 }

@@ -17,7 +17,6 @@ type session struct {
 	links    map[uint32]*link
 	nextOut  uint32 // transfer id of the next frame that we send
 	limit    uint32 // first transfer id that the client does not want yet
-	unsent   []func()
 	unsettle map[uint32]delivery // what we sent and the client has not settled
 }
 
@@ -84,13 +83,13 @@ func (s *session) attach(f []any) {
 	e, management := s.conn.b.find(l.address)
 	l.control = management || l.address == "$cbs"
 	if l.control && l.address != "$cbs" && e == nil || !l.control && e == nil {
-		s.send(codeAttach, nil, l.name, l.handle, !l.sends, f[3], f[4], nil, nil)
+		s.send(codeAttach, nil, l.name, l.handle, !l.sends, field[uint8](f, 3), field[uint8](f, 4), nil, nil)
 		s.send(codeDetach, nil, l.handle, true, amqpError("amqp:not-found", "the messaging entity "+l.address+" could not be found"))
 		return
 	}
 	l.entity = e
 	s.links[l.handle] = l
-	answer := []any{l.name, l.handle, !l.sends, at(f, 3), at(f, 4), wire(at(f, 5)), wire(at(f, 6)), nil, nil}
+	answer := []any{l.name, l.handle, !l.sends, field[uint8](f, 3), field[uint8](f, 4), wire(at(f, 5)), wire(at(f, 6)), nil, nil}
 	if l.sends {
 		answer = append(answer, uint32(0), uint64(s.conn.b.opts.MaxMessage))
 	} else {
@@ -121,7 +120,7 @@ func wire(v any) any {
 		return nil
 	}
 	list, _ := d.value.([]any)
-	return described{d.code, []any{at(list, 0)}}
+	return described{d.code, []any{field[string](list, 0)}}
 }
 
 const creditStep = 1000
@@ -169,7 +168,7 @@ func (s *session) pump() {
 
 // send delivers a stored message.
 func (l *link) send(it *item, settled bool) {
-	raw, err := it.wire()
+	raw, err := l.entity.wire(it)
 	if err != nil {
 		return // it was decoded from what a client encoded
 	}

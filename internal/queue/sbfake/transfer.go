@@ -166,7 +166,7 @@ func (s *session) settleDelivery(d delivery, id uint32, settled bool, outcome de
 func (e *entity) settle(it *item, code uint64, list []any) {
 	switch code {
 	case codeAccepted:
-		delete(e.locked, it.lock)
+		e.done(it)
 	case codeReleased:
 		e.unlock(it, false)
 	case codeModified:

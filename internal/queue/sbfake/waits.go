@@ -1,0 +1,64 @@
+package sbfake
+
+import "time"
+
+// waits is a heap of what a moment is waited for, the soonest first; see container/heap.
+type waits []*item
+
+// Len is part of heap.Interface.
+func (w waits) Len() int { return len(w) }
+
+// Less is part of heap.Interface.
+func (w waits) Less(i, j int) bool { return w[i].until.Before(w[j].until) }
+
+// Swap is part of heap.Interface.
+func (w waits) Swap(i, j int) {
+	w[i], w[j] = w[j], w[i]
+	w[i].place, w[j].place = i, j
+}
+
+// Push is part of heap.Interface.
+func (w *waits) Push(x any) {
+	it, ok := x.(*item)
+	if !ok {
+		panic("sbfake: only items wait")
+	}
+	it.place = len(*w)
+	*w = append(*w, it)
+}
+
+// Pop is part of heap.Interface.
+func (w *waits) Pop() any {
+	last := len(*w) - 1
+	it := (*w)[last]
+	(*w)[last] = nil
+	*w = (*w)[:last]
+	return it
+}
+
+// ids are message ids that duplicate detection remembers, all equally long.
+type ids struct {
+	known map[string]struct{}
+	order []remembered
+}
+
+type remembered struct {
+	id    string
+	until time.Time
+}
+
+func newIDs() ids { return ids{known: map[string]struct{}{}} }
+
+// add remembers an id; false where it is known.
+func (s *ids) add(id string, now time.Time, window time.Duration) bool {
+	for len(s.order) > 0 && !s.order[0].until.After(now) {
+		delete(s.known, s.order[0].id)
+		s.order = s.order[1:]
+	}
+	if _, ok := s.known[id]; ok {
+		return false
+	}
+	s.known[id] = struct{}{}
+	s.order = append(s.order, remembered{id, now.Add(window)})
+	return true
+}
