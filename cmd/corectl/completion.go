@@ -92,7 +92,7 @@ func flagNamed(flags []*kong.Flag, word string) *kong.Flag {
 
 func flagWords(flags []*kong.Flag) []string {
 	words := []string{"--help"}
-	for _, f := range flags {
+	for _, f := range shownFlags(flags) {
 		words = append(words, "--"+f.Name)
 	}
 	return words

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"coremachine/cmd/corectl/internal/local"
@@ -50,7 +49,7 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	system, err := a.startLocal(ctx, c.localFlags, local.Options{Port: freePort(ctx), Output: log})
+	system, err := a.startLocal(ctx, c.localFlags, local.Options{Port: knownPort, AnyPort: true, Output: log})
 	if err != nil {
 		if tail := tailOf(log); tail != "" {
 			a.hint("%s", tail)
@@ -141,7 +140,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 	}
 	report := filepath.Join(filepath.Dir(log.Name()), fmt.Sprintf("kept-%d.json", os.Getpid()))
 	defer func() { _ = os.Remove(report) }()
-	cmd := exec.Command(self, "dev", "--report", report, "--port", strconv.Itoa(freePort(ctx)), "--transport", c.Transport) //nolint:gosec,noctx // ourselves, to outlive us
+	cmd := exec.Command(self, "dev", "--report", report, "--any-port", "--transport", c.Transport) //nolint:gosec,noctx // ourselves, to outlive us
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = root, log, log, ownSession()
 	for name, value := range config.FromEnvironment() {
 		cmd.Env = append(cmd.Env, name+"="+value)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -17,6 +16,9 @@ import (
 	"coremachine/cmd/corectl/internal/local"
 	"coremachine/internal/config"
 )
+
+// knownPort is where people look first.
+const knownPort = 7071
 
 // localFlags are those of every command that runs everything on this machine.
 type localFlags struct {
@@ -27,7 +29,8 @@ type devCmd struct {
 	Port int  `default:"7071" help:"Where clients connect; 0 for any free port."`
 	Keys bool `help:"Demand a function key, as Azure does; one is made and printed."`
 	localFlags
-	Report string `hidden:"" help:"File to write addresses and process ids to, once ready."`
+	AnyPort bool   `hidden:"" help:"Any free port where that one is taken."`
+	Report  string `hidden:"" help:"File to write addresses and process ids to, once ready."`
 }
 
 // running is what is told of a local system once it is ready.
@@ -57,7 +60,7 @@ func (r running) processes() string {
 func (c *devCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
-	options := local.Options{Port: c.Port, Output: a.err}
+	options := local.Options{Port: c.Port, AnyPort: c.AnyPort, Output: a.err}
 	if c.Keys {
 		var b [16]byte
 		if _, err := rand.Read(b[:]); err != nil {
@@ -150,19 +153,6 @@ func writeReport(path string, r running) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
-}
-
-// freePort is the port that people know where it is free, else any.
-func freePort(ctx context.Context) int {
-	const known = 7071
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", known))
-	if err != nil {
-		return 0
-	}
-	if err := l.Close(); err != nil {
-		return 0
-	}
-	return known
 }
 
 // logFile is where a demo's handler and host write, so that the terminal stays readable.

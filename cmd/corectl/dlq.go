@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,23 +72,63 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// counts shows one line a queue and reason.
+// counts shows one line a queue and reason; the other formats hand on what the API says of its queues.
 func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 	answer, err := a.api.Get(ctx, "/queues", nil)
 	if err != nil {
 		return err
 	}
-	all := printer[state.QueueView]{
-		app:  a,
-		name: func(q state.QueueView) string { return q.Queue },
-		table: func(queues []state.QueueView) []string {
-			if a.outTTY {
-				return a.outStyle().Queues(queues)
-			}
-			return show.QueuesTabbed(queues)
-		},
+	all := printer[state.QueueView]{app: a, name: func(q state.QueueView) string { return q.Queue }}
+	if a.format != "table" {
+		return all.whole(answer)
 	}
-	return all.whole(answer)
+	page, err := decode[client.Page[state.QueueView]](answer)
+	if err != nil {
+		return err
+	}
+	var groups []show.DeadGroup
+	for _, q := range page.Items {
+		if q.Dead == 0 {
+			continue
+		}
+		more, err := a.deadGroups(ctx, q)
+		if err != nil {
+			return err
+		}
+		groups = append(groups, more...)
+	}
+	if len(groups) == 0 {
+		a.hint("No dead letters.")
+		return nil
+	}
+	if !a.outTTY {
+		return a.lines(show.DeadGroupsTabbed(groups))
+	}
+	return a.lines(a.outStyle().DeadGroups(groups, a.now()))
+}
+
+// deadGroups counts a queue's dead letters by reason. What lies beyond the first page is counted without one.
+func (a *app) deadGroups(ctx context.Context, q state.QueueView) ([]show.DeadGroup, error) {
+	query := url.Values{"limit": {strconv.Itoa(state.MaxPage)}}
+	page, _, err := list[state.DeadView](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead", query)
+	if err != nil {
+		return nil, err
+	}
+	var groups []show.DeadGroup
+	for _, d := range page.Items {
+		at := slices.IndexFunc(groups, func(g show.DeadGroup) bool { return g.Reason == d.Reason })
+		if at < 0 {
+			groups, at = append(groups, show.DeadGroup{Queue: q.Queue, Reason: d.Reason, Oldest: d.Since}), len(groups)
+		}
+		groups[at].Count++
+		if d.Since.Before(groups[at].Oldest) {
+			groups[at].Oldest = d.Since
+		}
+	}
+	if rest := q.Dead - len(page.Items); rest > 0 {
+		groups = append(groups, show.DeadGroup{Queue: q.Queue, Reason: "and more", Count: rest})
+	}
+	return groups, nil
 }
 
 type dlqRedriveCmd struct {

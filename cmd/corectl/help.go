@@ -126,8 +126,8 @@ func printCommand(w io.Writer, model *kong.Application, node *kong.Node) {
 	}
 	section("Commands", each(visible(node.Children), func(c *kong.Node) []string { return []string{c.Name, c.Help} }))
 	section("Arguments", each(node.Positional, func(p *kong.Positional) []string { return []string{argumentName(p), p.Help} }))
-	section("Flags", each(node.Flags, flagRow))
-	section("Flags of all commands", each(model.Flags, flagRow))
+	section("Flags", each(shownFlags(node.Flags), flagRow))
+	section("Flags of all commands", each(shownFlags(model.Flags), flagRow))
 	_, _ = io.WriteString(w, b.String())
 }
 
@@ -176,4 +176,8 @@ func flagRow(f *kong.Flag) []string {
 		help += " Default: " + f.Default + "."
 	}
 	return []string{text, help}
+}
+
+func shownFlags(flags []*kong.Flag) []*kong.Flag {
+	return slices.DeleteFunc(slices.Clone(flags), func(f *kong.Flag) bool { return f.Hidden })
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,7 @@ type Options struct {
 	ServiceBus  bool              // carry messages over Service Bus instead of Postgres
 	Connection  string            // of Service Bus; empty: a stand-in in this process's memory
 	Port        int               // where clients connect; 0: any free one
+	AnyPort     bool              // any free one where Port is taken
 	Keys        []string          // function keys that the host demands; none: it asks for no key
 	Env         map[string]string // for the handler, over this process's own
 	Output      io.Writer         // gets what the handler and the host say
@@ -93,19 +95,34 @@ func (s *System) start(ctx context.Context, o Options) error {
 	for name, value := range o.Env {
 		env = append(env, name+"="+value)
 	}
-	s.host, err = devhost.New(devhost.Options{
-		Root: home, Addr: fmt.Sprintf("127.0.0.1:%d", o.Port), Receivers: s.transport.receivers, Keys: o.Keys, Env: env,
+	host := devhost.Options{
+		Root: home, Addr: address(o.Port), Receivers: s.transport.receivers, Keys: o.Keys, Env: env,
 		Log: log, Console: printer(o.Output), Platform: true, TermFirst: grace,
-	})
+	}
+	o.Progress("starting the host")
+	err = s.startHost(ctx, host)
+	if errors.Is(err, syscall.EADDRINUSE) && o.AnyPort {
+		host.Addr = address(0)
+		err = s.startHost(ctx, host)
+	}
 	if err != nil {
 		return err
 	}
-	o.Progress("starting the host")
-	if err := s.host.Start(ctx); err != nil {
-		s.host = nil
+	return s.awaitReady(ctx)
+}
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (s *System) startHost(ctx context.Context, o devhost.Options) error {
+	host, err := devhost.New(o)
+	if err != nil {
 		return err
 	}
-	return s.awaitReady(ctx)
+	if err := host.Start(ctx); err != nil {
+		return err
+	}
+	s.host = host
+	return nil
 }
 
 func (s *System) startPostgres(ctx context.Context, o Options, log *slog.Logger) error {

@@ -45,48 +45,47 @@ func (s Style) found(what string, n int) string {
 	return Things(n, words[0]) + " " + words[1]
 }
 
-// Queues are the queues: what waits in them, what is in hand, and what died.
-func (s Style) Queues(queues []state.QueueView) []string {
+// DeadGroup is how many messages of a queue died of one reason.
+type DeadGroup struct {
+	Queue, Reason string
+	Count         int
+	Oldest        time.Time // zero: not known
+}
+
+// DeadGroups are dead letters by queue and reason.
+func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 	columns := []Column{
 		{Head: "QUEUE"},
 		{Head: "DEAD", Right: true},
-		{Head: "READY", Right: true, Drop: 1},
-		{Head: "LATER", Right: true, Drop: 4},
-		{Head: "SENT", Right: true, Drop: 3},
-		{Head: "HELD", Right: true, Drop: 2},
-		{Head: "OLDEST", Right: true, Drop: 5},
+		{Head: "OLDEST", Drop: 1},
+		{Head: "REASON", Cut: 12},
+		{Head: "SEE", Drop: 2},
 	}
-	rows := make([][]string, len(queues))
-	for i, q := range queues {
-		oldest := "-"
-		if q.OldestSeconds != nil {
-			oldest = Elapsed(time.Duration(*q.OldestSeconds * float64(time.Second)))
-		}
-		rows[i] = []string{s.Plain(q.Queue), depth(q.Dead), depth(q.Ready), depth(q.Scheduled), depth(q.Sent), depth(q.Held), oldest}
+	rows := make([][]string, len(groups))
+	for i, g := range groups {
+		rows[i] = []string{s.Plain(g.Queue), Count(g.Count), Ago(now, g.Oldest), s.Plain(g.Reason), runbook(g.Reason)}
 	}
-	return s.Table(columns, rows, func(r, c int) Ink {
-		if c == 1 && queues[r].Dead > 0 {
+	return s.Table(columns, rows, func(_, c int) Ink {
+		if c == 1 {
 			return Red
 		}
 		return Plain
 	})
 }
 
-// depth is a count that ends at a limit.
-func depth(n int) string {
-	if n >= state.MaxDepth {
-		return Count(n) + "+"
+// runbook is where the manual tells what to do about a reason.
+func runbook(reason string) string {
+	if reason == "MaxDeliveryCountExceeded" {
+		return "docs/operations.md#max-delivery"
 	}
-	return Count(n)
+	return "docs/operations.md"
 }
 
-// QueuesTabbed is the same for another program: queue, dead, ready, scheduled, sent, held.
-func QueuesTabbed(queues []state.QueueView) []string {
-	rows := make([][]string, len(queues))
-	for i, q := range queues {
-		rows[i] = []string{
-			q.Queue, strconv.Itoa(q.Dead), strconv.Itoa(q.Ready), strconv.Itoa(q.Scheduled), strconv.Itoa(q.Sent), strconv.Itoa(q.Held),
-		}
+// DeadGroupsTabbed is the same for another program: queue, dead, oldest, reason.
+func DeadGroupsTabbed(groups []DeadGroup) []string {
+	rows := make([][]string, len(groups))
+	for i, g := range groups {
+		rows[i] = []string{clean(g.Queue), strconv.Itoa(g.Count), stamp(&g.Oldest), clean(g.Reason)}
 	}
 	return Tabbed(rows)
 }

@@ -174,3 +174,29 @@ func TestEventsInWords(t *testing.T) {
 	}
 	golden(t, "events", append(lines, tabbed...))
 }
+
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	groups := []DeadGroup{
+		{Queue: "tasks", Reason: "MaxDeliveryCountExceeded", Count: 12, Oldest: *before(3 * time.Hour)},
+		{Queue: "tasks", Reason: "and more", Count: 1000},
+	}
+	dead := []state.DeadView{
+		{MessageID: 4, JobID: tileIndex().JobID, StageName: "measure", Stage: 1, First: 7, Count: 1, Deliveries: 101, Reason: "MaxDeliveryCountExceeded", Since: *before(time.Hour)},
+		{MessageID: 12345, JobID: tileIndex().JobID, StageName: "measure", Stage: 1, First: 100, Count: 50, Reason: "a reason\x1b", Since: *before(time.Minute)},
+	}
+	sweeps := []state.SweepView{
+		{StartedAt: now, EndedAt: before(-41 * time.Millisecond), Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0, "dead": 1, "expired": 3, "new_thing": 4}`)},
+		{StartedAt: now, EndedAt: before(-time.Second), Found: []byte(`{"lost": 0}`)},
+		{StartedAt: now, Found: []byte(`null`)},
+	}
+	lines := append(Style{Width: 100}.DeadGroups(groups, now), Style{Width: 40}.DeadGroups(groups, now)...)
+	lines = append(lines, DeadGroupsTabbed(groups)...)
+	lines = append(lines, Style{Width: 100}.Dead(dead, now)...)
+	lines = append(lines, Style{Width: 40}.Dead(dead, now)...)
+	lines = append(lines, DeadTabbed(dead)...)
+	for _, sweep := range sweeps {
+		lines = append(lines, Style{}.Sweep(sweep)...)
+	}
+	golden(t, "operate", lines)
+}
