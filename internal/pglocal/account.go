@@ -44,7 +44,7 @@ func serverAccount() (account, error) {
 			cred: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
 		}, nil
 	}
-	return account{}, fmt.Errorf("pglocal: Postgres does not run as root, and there is neither a postgres nor a nobody account to run it as")
+	return account{}, errors.New("pglocal: Postgres does not run as root, and there is neither a postgres nor a nobody account to run it as")
 }
 
 // command runs a program as the account, away from the caller's folder (which the account may not be allowed to enter) and

@@ -47,8 +47,8 @@ func findBinaries(ctx context.Context) (b binaries, found bool, err error) {
 		return b, true, nil
 	}
 	if path, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			if b, err := probe(ctx, filepath.Dir(real)); err == nil {
+		if file, err := filepath.EvalSymlinks(path); err == nil {
+			if b, err := probe(ctx, filepath.Dir(file)); err == nil {
 				return b, true, nil
 			}
 		}
@@ -84,7 +84,7 @@ func probe(ctx context.Context, dir string) (binaries, error) {
 			return binaries{}, fmt.Errorf("%s is a folder", program)
 		}
 	}
-	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output() //nolint:gosec // the folder is the operator's choice
+	out, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
 		return binaries{}, fmt.Errorf("postgres --version: %w", err)
 	}

@@ -27,6 +27,7 @@ type cluster struct {
 	data     string
 	socket   string // folder of the unix socket
 	durable  bool
+	fleeting bool // it goes with its last user, and so is never to survive the machine
 	settings map[string]string
 }
 
@@ -98,14 +99,14 @@ func (c *cluster) initialise(ctx context.Context) error {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 	args := []string{"-D", fresh, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C"}
-	if !c.durable {
+	if !c.durable || c.fleeting {
 		args = append(args, "--no-sync")
 	}
 	if out, err := c.acct.command(ctx, c.bins.path("initdb"), args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("pglocal: initdb as %s: %w\n%s", c.acct.name, err, tail(out))
 	}
 	main := filepath.Join(fresh, "postgresql.conf")
-	file, err := os.OpenFile(main, os.O_APPEND|os.O_WRONLY, 0) //nolint:gosec // a path of our own
+	file, err := os.OpenFile(main, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
@@ -189,11 +190,11 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 
 // guard leaves a process behind that waits until no user holds the lock and then stops the server: the net under a user that
 // was killed. It needs flock(1), which every Linux has; elsewhere a killed user leaves the server to the next one.
-func (c *cluster) guard(ctx context.Context, usersLock string, temporary bool) error {
+func (c *cluster) guard(ctx context.Context, usersLock string) error {
 	const script = `if [ -n "$4" ]; then trap 'rm -rf "$4"' EXIT; fi; "$2" -D "$3" -m fast -w stop`
 	const background = `flock --exclusive "$1" /bin/sh -c "$0" sh "$@" &` // the shell ends at once: nobody has to wait for the guard
 	remove := ""
-	if temporary {
+	if c.fleeting {
 		remove = c.home
 	}
 	cmd := c.acct.command(ctx, "/bin/sh", "-c", background, script, usersLock, c.bins.path("pg_ctl"), c.data, remove)

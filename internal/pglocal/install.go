@@ -37,7 +37,7 @@ func aptInstall(ctx context.Context, log *slog.Logger) error {
 		{"-q", "-o", "DPkg::Lock::Timeout=120", "update"},
 		{"-q", "-y", "-o", "DPkg::Lock::Timeout=120", "install", "--no-install-recommends", "postgresql"},
 	} {
-		cmd := exec.CommandContext(ctx, "apt-get", args...) //nolint:gosec // constant arguments
+		cmd := exec.CommandContext(ctx, "apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("pglocal: apt-get %v: %w\n%s", args, err, tail(out))

@@ -22,7 +22,7 @@ type postmaster struct {
 
 // readPostmaster reads postmaster.pid. found is false where there is none or where it is not yet, or no longer, whole.
 func readPostmaster(data string) (p postmaster, found bool, err error) {
-	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid")) //nolint:gosec // a path of our own
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return postmaster{}, false, nil
 	}
@@ -48,7 +48,7 @@ func (p postmaster) runs(ctx context.Context, data string) bool {
 	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid)); err == nil {
 		return slices.Contains(strings.Split(string(line), "\x00"), data)
 	}
-	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "command=", "-p", strconv.Itoa(p.pid)).Output() //nolint:gosec // a number
+	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "command=", "-p", strconv.Itoa(p.pid)).Output()
 	return err == nil && strings.Contains(string(out), data)
 }
 
@@ -57,14 +57,14 @@ func (p postmaster) runs(ctx context.Context, data string) bool {
 // by its other lines Postgres checks that no orphaned backend still uses the data.
 func clearStale(data, socketDir string) error {
 	path := filepath.Join(data, "postmaster.pid")
-	text, err := os.ReadFile(path) //nolint:gosec // a path of our own
+	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 	if err == nil {
 		const nobodysPID = "2147483647"
 		_, rest, _ := strings.Cut(string(text), "\n")
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0) //nolint:gosec // a path of our own
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 		if err != nil {
 			return fmt.Errorf("pglocal: %w", err)
 		}

@@ -33,12 +33,11 @@ type Options struct {
 
 // Server is this process's use of a running cluster.
 type Server struct {
-	cluster   *cluster
-	turn      string // lock file that start and stop take in turn
-	users     *fileLock
-	started   bool
-	temporary bool
-	stop      func() error
+	cluster *cluster
+	turn    string // lock file that start and stop take in turn
+	users   *fileLock
+	started bool
+	stop    func() error
 }
 
 // Start returns when the server accepts connections: in about 0.2 s where the cluster exists, in 1 s where it is new, and at
@@ -64,9 +63,9 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		acct: acct, bins: bins, log: log, home: home,
 		data:    filepath.Join(home, "data-"+strconv.Itoa(bins.major)), // a data folder works with one major version only
 		socket:  socketDir(home),
-		durable: opts.Durable, settings: opts.Settings,
+		durable: opts.Durable, fleeting: opts.Dir == "", settings: opts.Settings,
 	}
-	s := &Server{cluster: c, turn: filepath.Join(home, "turn.lock"), temporary: opts.Dir == ""}
+	s := &Server{cluster: c, turn: filepath.Join(home, "turn.lock")}
 	s.stop = sync.OnceValue(s.leave)
 	if err := s.join(ctx); err != nil {
 		return nil, errors.Join(err, s.stop())
@@ -99,7 +98,7 @@ func (s *Server) join(ctx context.Context) error {
 		return s.cluster.awaitReady(ctx)
 	}
 	s.started = true
-	if err := s.cluster.guard(ctx, usersPath, s.temporary); err != nil {
+	if err := s.cluster.guard(ctx, usersPath); err != nil {
 		return err
 	}
 	return s.cluster.start(ctx)
@@ -137,7 +136,7 @@ func (s *Server) leave() error {
 	if err := s.cluster.stop(ctx, "fast"); err != nil {
 		return err
 	}
-	if s.temporary {
+	if s.cluster.fleeting {
 		return os.RemoveAll(s.cluster.home)
 	}
 	return nil

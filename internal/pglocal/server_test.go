@@ -42,7 +42,7 @@ func TestServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if owner := info.Sys().(*syscall.Stat_t).Uid; owner == 0 { //nolint:forcetypeassert // the type on every Unix
+		if owner := info.Sys().(*syscall.Stat_t).Uid; owner == 0 {
 			t.Error("the data folder belongs to root")
 		}
 		if got := query(t, s, "show listen_addresses"); got != "" {
@@ -195,7 +195,7 @@ func TestServerAfterACrash(t *testing.T) {
 // killedUser runs another process that starts the cluster, kills it, and returns the server that it left and its data folder.
 func killedUser(t *testing.T, dir string) (left postmaster, data string) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0]) //nolint:gosec // this very binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), userEnv+"="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -219,10 +219,10 @@ func killedUser(t *testing.T, dir string) (left postmaster, data string) {
 func useUntilKilled(dir string) {
 	s, err := Start(context.Background(), Options{Dir: dir})
 	if err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Println("pid", s.PID(), "data", s.cluster.data)
+	fmt.Fprintln(os.Stdout, "pid", s.PID(), "data", s.cluster.data)
 	select {}
 }
 

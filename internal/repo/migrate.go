@@ -80,7 +80,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func lockID(schema string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("coremachine migrate " + schema))
-	return int64(h.Sum64() & math.MaxInt64) //nolint:gosec // masked to 63 bits
+	return int64(h.Sum64() & math.MaxInt64)
 }
 
 // LatestVersion is the schema version that this build needs.
