@@ -16,7 +16,8 @@ func (l *link) request(m *amqp.Message, faults Faults) {
 	}
 	operation, _ := m.ApplicationProperties["operation"].(string)
 	body, _ := m.Value.(map[string]any)
-	code, value := int32(200), map[string]any{}
+	var code int32
+	value := map[string]any{}
 	switch {
 	case l.address == "$cbs":
 		audience, _ := m.ApplicationProperties["name"].(string)

@@ -15,14 +15,15 @@ type session struct {
 	conn     *conn
 	channel  uint16
 	links    map[uint32]*link
-	nextOut  uint32 // transfer id of the next frame that we send
-	limit    uint32 // first transfer id that the client does not want yet
+	nextOut  uint32              // transfer id of the next frame that we send
+	limit    uint32              // first transfer id that the client does not want yet
 	unsettle map[uint32]delivery // what we sent and the client has not settled
 }
 
 type delivery struct {
 	link *link
 	item *item
+	lock [16]byte // the item has another when it was delivered again
 }
 
 // link is one AMQP link. From the client's sender it takes transfers; to the client's receiver it sends them.
@@ -174,7 +175,7 @@ func (l *link) send(it *item, settled bool) {
 	}
 	id := l.transfer(raw, it.lock[:], settled)
 	if !settled {
-		l.session.unsettle[id] = delivery{l, it}
+		l.session.unsettle[id] = delivery{l, it, it.lock}
 	}
 }
 

@@ -143,7 +143,7 @@ func (s *session) settleDelivery(d delivery, id uint32, settled bool, outcome de
 	}
 	answer := described{outcome.code, []any{}}
 	switch {
-	case e.locked[d.item.lock] != d.item:
+	case e.locked[d.lock] != d.item || d.item.lock != d.lock:
 		answer = described{codeRejected, []any{amqpError("com.microsoft:message-lock-lost", "The lock supplied is invalid.")}}
 	case fault == SettleLoseLock:
 		e.unlock(d.item, true)

@@ -18,8 +18,7 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 		return err
 	}
 	where := fmt.Sprintf("queue %s of %s", q, c.namespace)
-	var known *sb.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*sb.Error](err); ok {
 		switch known.Code {
 		case sb.CodeUnauthorizedAccess:
 			return state.Wrap(state.CodeUnavailable, op, "the identity may not use "+where+": grant it Azure Service Bus Data Sender, or Data Owner to scale", err)
@@ -32,8 +31,7 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 	if errors.Is(err, sb.ErrMessageTooLarge) {
 		return state.Wrap(state.CodeTooLarge, op, "a message is larger than "+where+" takes", err)
 	}
-	var raw *amqp.Error
-	if errors.As(err, &raw) {
+	if raw, ok := errors.AsType[*amqp.Error](err); ok {
 		switch raw.Condition {
 		case "com.microsoft:server-busy":
 			return state.Wrap(state.CodeBusy, op, where+" is throttled; its messages stay in their rows", err)

@@ -22,8 +22,8 @@ func (c *Client) dead(q state.Queue) (*sb.Receiver, error) {
 	return r, nil
 }
 
-func shut(r *sb.Receiver) {
-	limit, cancel := context.WithTimeout(context.Background(), settleLimit)
+func shut(ctx context.Context, r *sb.Receiver) {
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
 	_ = r.Close(limit) // the link goes with the connection at the latest
 }
@@ -34,7 +34,7 @@ func (c *Client) Peek(ctx context.Context, q state.Queue, most int) ([]queue.Dea
 	if err != nil {
 		return nil, err
 	}
-	defer shut(r)
+	defer shut(ctx, r)
 	messages, err := r.PeekMessages(ctx, most, nil)
 	if err != nil {
 		return nil, c.classify("servicebus.Peek", q, err)
@@ -57,16 +57,21 @@ func (c *Client) Peek(ctx context.Context, q state.Queue, most int) ([]queue.Dea
 }
 
 // Redrive sends dead messages again under a raised send number, which duplicate detection lets pass, and only then takes them out of
-// the dead-letter queue. A crash between leaves a duplicate, which the engine's rows see through.
+// the dead-letter queue. A crash between leaves a duplicate, which the engine's rows see through. Those with another reason are held
+// until the end, so that they do not come up again and again.
 func (c *Client) Redrive(ctx context.Context, q state.Queue, reason string, most int) (n int, err error) {
 	r, err := c.dead(q)
 	if err != nil {
 		return 0, err
 	}
-	defer shut(r)
-	for seen := 0; seen < most; {
+	var others []*sb.ReceivedMessage
+	defer func() {
+		shut(ctx, r)
+		c.giveBack(ctx, q, others)
+	}()
+	for n < most {
 		limit, cancel := context.WithTimeout(ctx, deadWait)
-		batch, err := r.ReceiveMessages(limit, min(100, most-seen), nil)
+		batch, err := r.ReceiveMessages(limit, min(100, most-n), nil)
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil || err == nil && len(batch) == 0 {
 			return n, nil
@@ -74,29 +79,41 @@ func (c *Client) Redrive(ctx context.Context, q state.Queue, reason string, most
 		if err != nil {
 			return n, c.classify("servicebus.Redrive", q, err)
 		}
-		seen += len(batch)
 		for _, m := range batch {
-			sent, err := c.redrive(ctx, r, q, m, reason)
-			if err != nil {
+			msg, err := state.DecodeMessage(m.Body)
+			if err != nil || reason != "" && (m.DeadLetterReason == nil || *m.DeadLetterReason != reason) {
+				others = append(others, m)
+				continue
+			}
+			msg.Send++
+			if err := c.Send(ctx, q, []state.Message{msg}); err != nil {
+				return n, err
+			}
+			if err := r.CompleteMessage(ctx, m, nil); err != nil {
 				return n, c.classify("servicebus.Redrive", q, err)
 			}
-			if sent {
-				n++
-			}
+			n++
 		}
 	}
 	return n, nil
 }
 
-func (c *Client) redrive(ctx context.Context, r *sb.Receiver, q state.Queue, m *sb.ReceivedMessage, reason string) (bool, error) {
-	msg, err := state.DecodeMessage(m.Body)
-	wanted := err == nil && (reason == "" || m.DeadLetterReason != nil && *m.DeadLetterReason == reason)
-	if !wanted {
-		return false, r.AbandonMessage(ctx, m, nil)
+// giveBack lets go of dead messages by their lock tokens, over a link that asks for none: else the client would be given them again
+// and hold them as it closes.
+func (c *Client) giveBack(ctx context.Context, q state.Queue, others []*sb.ReceivedMessage) {
+	if len(others) == 0 {
+		return
 	}
-	msg.Send++
-	if err := c.Send(ctx, q, []state.Message{msg}); err != nil {
-		return false, err
+	r, err := c.dead(q)
+	if err != nil {
+		return
 	}
-	return true, r.CompleteMessage(ctx, m, nil)
+	defer shut(ctx, r)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+	defer cancel()
+	for _, m := range others {
+		if err := r.AbandonMessage(limit, &sb.ReceivedMessage{LockToken: m.LockToken}, nil); err != nil {
+			return // their locks end
+		}
+	}
 }
