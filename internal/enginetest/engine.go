@@ -30,7 +30,9 @@ type Options struct {
 	Conns     int32 // connections in each pool; 0: 4
 	Config    func(*coremachine.Config)
 	Fault     repo.Fault
-	Log       *slog.Logger // nil: none
+	FaultOf   func(process int) repo.Fault // in place of Fault
+	URL       string                       // of a schema that is there; "": a fresh one
+	Log       *slog.Logger                 // nil: none
 }
 
 // Engine is one or more processes' worth of engine over one schema.
@@ -67,8 +69,14 @@ func Start(t testing.TB, o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{t: t, url: pgtest.URL(t), ended: map[state.JobID]chan struct{}{}}
-	for range max(1, o.Processes) {
+	if o.URL == "" {
+		o.URL = pgtest.URL(t)
+	}
+	e := &Engine{t: t, url: o.URL, ended: map[state.JobID]chan struct{}{}}
+	for i := range max(1, o.Processes) {
+		if o.FaultOf != nil {
+			o.Fault = o.FaultOf(i)
+		}
 		e.procs = append(e.procs, e.start(o))
 	}
 	return e
@@ -102,6 +110,9 @@ func (e *Engine) start(o Options) *Process {
 	e.t.Cleanup(p.Stop)
 	return p
 }
+
+// StopReceiving takes no more messages; those in hand go on.
+func (p *Process) StopReceiving() { p.stop() }
 
 // Stop stops the process in good order: it puts back what it holds.
 func (p *Process) Stop() {
