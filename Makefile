@@ -31,7 +31,7 @@ test: ## Run all tests with the race detector; they bring the Postgres that they
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters and look for unformatted files
-	$(GOLANGCI) run ./...
+	$(GOLANGCI) run --allow-parallel-runners ./...
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format all Go files

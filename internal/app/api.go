@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -58,8 +59,8 @@ func (a *App) reasons() []string {
 	if len(a.problems) > 0 {
 		return a.problems
 	}
-	if err := a.Ready(); err != nil {
-		return []string{err.(*state.Error).Msg} //nolint:errorlint,forcetypeassert // Ready makes it
+	if err, ok := errors.AsType[*state.Error](a.Ready()); ok {
+		return []string{err.Msg}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,10 +111,8 @@ func (c *Config) check() []error {
 		}
 	}
 	oneOf := func(name, value string, known ...string) {
-		for _, k := range known {
-			if value == k {
-				return
-			}
+		if slices.Contains(known, value) {
+			return
 		}
 		fail(name, "%q is none of %s", value, strings.Join(known, ", "))
 	}

@@ -106,7 +106,7 @@ func TestItemsAreAnsweredWhenTheBatcherEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("the lease ended")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		b := startBatcher(ctx, 1, 1, func(ctx context.Context, items []int) ([]int, error) {
+		b := startBatcher(ctx, 1, 1, func(ctx context.Context, _ []int) ([]int, error) {
 			<-ctx.Done()
 			return nil, state.Errorf(state.CodeUnavailable, "test", "away")
 		})

@@ -86,7 +86,7 @@ func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 
 // Results streams what an earlier stage produced.
 func (t taskLineage) Results(ctx context.Context, stage string) iter.Seq2[handlers.StoredResult, error] {
-	return t.lineage.results(ctx, stage)
+	return t.results(ctx, stage)
 }
 
 func (l *lineage) results(ctx context.Context, stage string) iter.Seq2[handlers.StoredResult, error] {

@@ -21,7 +21,7 @@ func (o *outside) call(_ context.Context, t handlers.Task, in workIn) (workOut, 
 	if o.down.Load() && t.Index%4 == 1 {
 		return workOut{}, errors.New("the service is down")
 	}
-	return workOut{in.Value}, nil
+	return workOut(in), nil
 }
 
 func retryJob(t *testing.T, e *enginetest.Engine, id state.JobID) state.Retried {
@@ -142,7 +142,7 @@ func TestASlowBundleHandsItsRestBack(t *testing.T) {
 	store := &slowHandBack{}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 10})},
-		Handlers: handlersOf(func(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {
+		Handlers: handlersOf(func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 			return workOut(in), nil
 		}),
 		Config: func(c *coremachine.Config) {

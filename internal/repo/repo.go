@@ -3,10 +3,10 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -88,7 +88,7 @@ func setLimits(params map[string]string) {
 	})
 }
 
-func millis(d time.Duration) string { return fmt.Sprintf("%d", d.Milliseconds()) }
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // Pool is the connection pool, for the transport that lives in the same database.
 func (r *Repo) Pool() *pgxpool.Pool { return r.pool }
@@ -188,8 +188,9 @@ func (r *Repo) single(ctx context.Context, op, name string, args pgx.StrictNamed
 var statements sync.Map // name -> text, read once
 
 func statement(name string) string {
-	if s, ok := statements.Load(name); ok {
-		return s.(string)
+	known, _ := statements.Load(name)
+	if s, ok := known.(string); ok {
+		return s
 	}
 	s := sqlText(name)
 	statements.Store(name, s)
@@ -198,8 +199,7 @@ func statement(name string) string {
 
 // failure gives a database error its code: what a retry can mend is unavailable, what the data is to blame for is invalid.
 func failure(op string, err error) error {
-	var known *state.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*state.Error](err); known {
 		return err
 	}
 	switch {
@@ -220,8 +220,7 @@ func BadData(err error) bool {
 // Retryable tells whether the same statement may succeed later: SQLSTATE classes 08, 40, 53, 55, 57, a lost connection, or no
 // answer in time.
 func Retryable(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {
 		case "08", "40", "53", "55", "57":
 			return true

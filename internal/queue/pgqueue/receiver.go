@@ -2,6 +2,7 @@ package pgqueue
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -51,7 +52,7 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 		if ctx.Err() != nil {
 			return nil, r.ended(ctx)
 		}
-		pause := r.q.opts.Poll
+		var pause time.Duration
 		if err == nil {
 			backoff = 50 * time.Millisecond
 			pause = r.untilDue(ctx)
@@ -145,9 +146,7 @@ func (r *receiver) take(ctx context.Context, most int) ([]queue.Delivery, error)
 
 func (r *receiver) settle(ctx context.Context, sql string, d queue.Delivery, more pgx.StrictNamedArgs) (bool, error) {
 	args := pgx.StrictNamedArgs{"job_id": d.Message.JobID[:], "message_id": d.Message.MessageID, "deliveries": d.Token}
-	for k, v := range more {
-		args[k] = v
-	}
+	maps.Copy(args, more)
 	tag, err := r.q.pool.Exec(ctx, sql, args)
 	return tag.RowsAffected() > 0, err
 }

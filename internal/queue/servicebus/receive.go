@@ -92,12 +92,24 @@ func (r *receiver) deliveries(batch []*sb.ReceivedMessage) []queue.Delivery {
 	return out
 }
 
+// received is the message that a delivery carries, which none but Receive can have put there.
+func received(d queue.Delivery) (*sb.ReceivedMessage, error) {
+	m, ok := d.Token.(*sb.ReceivedMessage)
+	if !ok {
+		return nil, state.Errorf(state.CodeInternal, "servicebus", "the delivery %q came over another transport", d.MessageID)
+	}
+	return m, nil
+}
+
 // settle tries a settlement once, within its limit; where the connection was lost it renews the lock, which opens the links
 // again, and settles by lock token. What still fails comes again when its lock ends.
 func (r *receiver) settle(ctx context.Context, d queue.Delivery, do func(context.Context, *sb.ReceivedMessage) error) error {
-	m := d.Token.(*sb.ReceivedMessage)
+	m, err := received(d)
+	if err != nil {
+		return err
+	}
 	limit, cancel := context.WithTimeout(ctx, settleLimit)
-	err := do(limit, m)
+	err = do(limit, m)
 	cancel()
 	if err == nil || lockLost(err) {
 		return settled(err)
@@ -140,7 +152,10 @@ func (r *receiver) DeadLetter(ctx context.Context, d queue.Delivery, reason stri
 
 // Renew keeps the lock.
 func (r *receiver) Renew(ctx context.Context, d queue.Delivery) (time.Time, error) {
-	m := d.Token.(*sb.ReceivedMessage)
+	m, err := received(d)
+	if err != nil {
+		return time.Time{}, err
+	}
 	limit, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
 	if err := r.sb.RenewMessageLock(limit, m, nil); err != nil {
