@@ -24,13 +24,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
-	"go.uber.org/goleak"
 
 	"coremachine/internal/app"
 	"coremachine/internal/config"
+	"coremachine/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // TestTheManagedIdentitysTokenIsThePassword runs the real ManagedIdentityCredential against a loopback identity endpoint and the
 // real pgx against a server that speaks Postgres's start of a connection, over TLS.
