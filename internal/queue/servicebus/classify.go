@@ -21,7 +21,7 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 	if known, ok := errors.AsType[*sb.Error](err); ok {
 		switch known.Code {
 		case sb.CodeUnauthorizedAccess:
-			return state.Wrap(state.CodeUnavailable, op, "the identity may not use "+where+": grant it Azure Service Bus Data Sender, or Data Owner to scale", err)
+			return state.Wrap(state.CodeUnavailable, op, "the identity may not use "+where+": grant it "+role(op), err)
 		case sb.CodeNotFound:
 			return state.Wrap(state.CodeUnavailable, op, "there is no "+where+": create it, with duplicate detection on", err)
 		case sb.CodeConnectionLost, sb.CodeTimeout, sb.CodeLockLost, sb.CodeClosed:
@@ -40,10 +40,19 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 		case amqp.ErrCondMessageSizeExceeded:
 			return state.Wrap(state.CodeTooLarge, op, "a batch is larger than "+where+" takes", err)
 		case amqp.ErrCondUnauthorizedAccess:
-			return state.Wrap(state.CodeUnavailable, op, "the identity may not use "+where+": grant it Azure Service Bus Data Sender, or Data Owner to scale", err)
+			return state.Wrap(state.CodeUnavailable, op, "the identity may not use "+where+": grant it "+role(op), err)
 		case amqp.ErrCondNotFound:
 			return state.Wrap(state.CodeUnavailable, op, "there is no "+where+": create it, with duplicate detection on", err)
 		}
 	}
 	return state.Wrap(state.CodeUnavailable, op, where+" cannot be used now", err)
+}
+
+// role is what an operation needs, least first.
+func role(op string) string {
+	switch op {
+	case "servicebus.Send", "servicebus.Warm":
+		return "Azure Service Bus Data Sender"
+	}
+	return "Azure Service Bus Data Receiver"
 }

@@ -1,0 +1,158 @@
+package servicebus_test
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"coremachine/internal/queue"
+	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/state"
+)
+
+func send(t *testing.T, c queue.Sender, n int) {
+	t.Helper()
+	if err := c.Send(t.Context(), state.QueueTasks, messages(n)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLocksDropped(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{})
+	r := receiver(t, c)
+	send(t, c, 1)
+	old := take(t, r, 1)[0]
+	if n := b.DropLocks("tasks"); n != 1 {
+		t.Fatalf("dropped %d locks, want 1", n)
+	}
+	if err := r.Complete(t.Context(), old); !errors.Is(err, queue.ErrLockLost) {
+		t.Errorf("got %v, want ErrLockLost", err)
+	}
+	again := take(t, r, 1)[0]
+	if err := r.Complete(t.Context(), again); err != nil {
+		t.Error(err)
+	}
+	if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
+		t.Errorf("left: %+v", d)
+	}
+}
+
+// A delivery outlives the connection that it came by: it is settled by its lock token over another.
+func TestSettleAfterTheConnectionWasLost(t *testing.T) {
+	t.Parallel()
+	for name, settle := range map[string]func(queue.Receiver, queue.Delivery) error{
+		"complete":    func(r queue.Receiver, d queue.Delivery) error { return r.Complete(t.Context(), d) },
+		"dead letter": func(r queue.Receiver, d queue.Delivery) error { return r.DeadLetter(t.Context(), d, "odd") },
+		"abandon":     func(r queue.Receiver, d queue.Delivery) error { return r.Abandon(t.Context(), d) },
+		"renew": func(r queue.Receiver, d queue.Delivery) error {
+			_, err := r.Renew(t.Context(), d)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, c := open(t, sbfake.Options{})
+			r := receiver(t, c)
+			send(t, c, 1)
+			d := take(t, r, 1)[0]
+			b.DropConnections()
+			if err := settle(r, d); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]sbfake.Depth{"complete": {}, "dead letter": {Dead: 1}, "abandon": {Ready: 1}, "renew": {Locked: 1}}[name]
+			if got := b.Depth("tasks"); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestSettleAfterConnectionAndLockWereLost(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{})
+	r := receiver(t, c)
+	send(t, c, 1)
+	d := take(t, r, 1)[0]
+	b.DropConnections()
+	b.DropLocks("tasks")
+	if err := r.Complete(t.Context(), d); !errors.Is(err, queue.ErrLockLost) {
+		t.Errorf("got %v, want ErrLockLost", err)
+	}
+	if got := b.Depth("tasks"); got.Ready != 1 {
+		t.Errorf("got %+v, want 1 ready", got)
+	}
+}
+
+func TestSettleFaults(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		fault sbfake.SettleFault
+		want  error
+		left  sbfake.Depth
+	}{
+		{"lock lost", sbfake.SettleLoseLock, queue.ErrLockLost, sbfake.Depth{Ready: 1}},
+		{"answer lost", sbfake.SettleLoseAck, queue.ErrLockLost, sbfake.Depth{}}, // done, and the second try finds no lock
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b, c := open(t, sbfake.Options{})
+			r := receiver(t, c)
+			send(t, c, 1)
+			d := take(t, r, 1)[0]
+			b.SetFaults(sbfake.Faults{Settle: func(string) sbfake.SettleFault { return test.fault }})
+			if err := r.Complete(t.Context(), d); !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+			if got := b.Depth("tasks"); got != test.left {
+				t.Errorf("left %+v, want %+v", got, test.left)
+			}
+		})
+	}
+}
+
+// Receive outlasts connections that drop as messages are to be delivered.
+func TestReceiveOutlastsDrops(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{Lock: time.Second})
+	var calls atomic.Int64
+	b.SetFaults(sbfake.Faults{Receive: func(string) bool { return calls.Add(1)%20 == 0 }})
+	r := receiver(t, c)
+	send(t, c, 60)
+	got := map[string]bool{}
+	for len(got) < 60 {
+		for _, d := range take(t, r, 1) {
+			if err := r.Complete(t.Context(), d); err == nil || errors.Is(err, queue.ErrLockLost) {
+				got[d.MessageID] = true
+			}
+		}
+	}
+	if calls.Load() < 60 {
+		t.Errorf("the hook was asked %d times", calls.Load())
+	}
+}
+
+// Order has the newest message go first.
+func TestReceiveOutOfOrder(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{})
+	b.SetFaults(sbfake.Faults{Order: func(_ string, n int) int { return n - 1 }})
+	send(t, c, 10)
+	if d := take(t, receiver(t, c), 1)[0]; d.Message.First != 9 {
+		t.Errorf("got message %d, want the newest", d.Message.First)
+	}
+}
+
+// What a role is missing for, the error says; Receive itself only logs it and tries on.
+func TestRefusedReceiverNamesItsRole(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{})
+	b.SetFaults(sbfake.Faults{Token: func(string) bool { return true }})
+	_, err := c.Peek(t.Context(), state.QueueTasks, 1)
+	if err == nil || !strings.Contains(err.Error(), "Azure Service Bus Data Receiver") || state.CodeOf(err) != state.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,162 @@
+package servicebus_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/queue/servicebus"
+	"coremachine/internal/state"
+)
+
+func TestSendFillsBatches(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{MaxMessage: 64 << 10})
+	var transfers atomic.Int64
+	b.SetFaults(sbfake.Faults{Send: func(string) sbfake.SendFault {
+		transfers.Add(1)
+		return sbfake.SendOK
+	}})
+	if err := c.Send(t.Context(), state.QueueTasks, messages(500)); err != nil {
+		t.Fatal(err)
+	}
+	if d := b.Depth("tasks"); d.Ready != 500 {
+		t.Errorf("got %+v, want 500 ready", d)
+	}
+	if n := transfers.Load(); n < 3 || n > 8 { // about 350 bytes a message
+		t.Errorf("sent %d batches for 500 messages of 64 KiB a batch", n)
+	}
+}
+
+func TestSendOfNothing(t *testing.T) {
+	t.Parallel()
+	_, c := open(t, sbfake.Options{})
+	if err := c.Send(t.Context(), state.QueueTasks, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// always makes a hook that answers the same until n calls were made, for good where n is 0.
+func always(fault sbfake.SendFault, n int64) sbfake.Faults {
+	var calls atomic.Int64
+	return sbfake.Faults{Send: func(string) sbfake.SendFault {
+		if k := calls.Add(1); n > 0 && k > n {
+			return sbfake.SendOK
+		}
+		return fault
+	}}
+}
+
+func TestSendSaysWhatToMend(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		opts   sbfake.Options
+		faults sbfake.Faults
+		code   state.Code
+		want   []string
+	}{
+		{"no queue", sbfake.Options{Queues: []string{"jobs"}}, sbfake.Faults{}, state.CodeUnavailable, []string{"queue tasks", "create it", "duplicate detection"}},
+		{"refused", sbfake.Options{}, sbfake.Faults{Token: func(string) bool { return true }}, state.CodeUnavailable, []string{"queue tasks", "Azure Service Bus Data Sender"}},
+		{"busy", sbfake.Options{}, always(sbfake.SendBusy, 0), state.CodeBusy, []string{"queue tasks", "throttled"}},
+		{"full", sbfake.Options{}, always(sbfake.SendQuota, 0), state.CodeBusy, []string{"queue tasks", "full"}},
+		{"too large", sbfake.Options{MaxMessage: 100}, sbfake.Faults{}, state.CodeTooLarge, []string{"queue tasks", "larger"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b, c := open(t, test.opts)
+			b.SetFaults(test.faults)
+			limit, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			err := c.Send(limit, state.QueueTasks, messages(3))
+			if got := state.CodeOf(err); got != test.code {
+				t.Fatalf("got %s, want %s: %v", got, test.code, err)
+			}
+			var told *state.Error
+			if !errors.As(err, &told) {
+				t.Fatal(err)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(told.Msg, part) {
+					t.Errorf("%q does not say %q", told.Msg, part)
+				}
+			}
+			if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
+				t.Errorf("stored: %+v", d)
+			}
+		})
+	}
+}
+
+func TestWarmFindsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	_, c := open(t, sbfake.Options{Queues: []string{"jobs", "tasks"}})
+	err := c.Warm(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "long-tasks") {
+		t.Errorf("got %v, want an error that names the queue", err)
+	}
+	b, c := open(t, sbfake.Options{})
+	if err := c.Warm(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if log := b.Log(); len(log) > 0 {
+		t.Errorf("it sent %+v", log)
+	}
+}
+
+func TestSendOutlastsFaults(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name       string
+		fault      sbfake.SendFault
+		duplicates int // dropped by duplicate detection
+	}{
+		{"busy", sbfake.SendBusy, 0},
+		{"detached", sbfake.SendDetach, 0},
+		{"cut off before it is stored", sbfake.SendLoseBatch, 0},
+		{"cut off before the answer", sbfake.SendLoseAck, 100},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b, c := open(t, sbfake.Options{})
+			b.SetFaults(always(test.fault, 1))
+			if err := c.Send(t.Context(), state.QueueTasks, messages(100)); err != nil {
+				t.Fatal(err)
+			}
+			dropped := 0
+			for _, e := range b.Log() {
+				if e.Duplicate {
+					dropped++
+				}
+			}
+			if d := b.Depth("tasks"); d.Ready != 100 || dropped != test.duplicates {
+				t.Errorf("got %+v and %d dropped, want 100 ready and %d dropped", d, dropped, test.duplicates)
+			}
+		})
+	}
+}
+
+// Without duplicate detection a lost answer doubles what was sent: this is why docs/deploy.md asks for it.
+func TestLostAnswerWithoutDuplicateDetection(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{Duplicates: -1})
+	b.SetFaults(always(sbfake.SendLoseAck, 1))
+	if err := c.Send(t.Context(), state.QueueTasks, messages(100)); err != nil {
+		t.Fatal(err)
+	}
+	if d := b.Depth("tasks"); d.Ready != 200 {
+		t.Errorf("got %+v, want 200 ready", d)
+	}
+}
+
+func TestNewHidesTheKey(t *testing.T) {
+	t.Parallel()
+	_, err := servicebus.New(servicebus.Options{Connection: "Endpoint=;SharedAccessKeyName=k;SharedAccessKey=topsecret"})
+	if err == nil || strings.Contains(err.Error(), "topsecret") {
+		t.Errorf("got %v", err)
+	}
+}
