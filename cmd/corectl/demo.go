@@ -140,7 +140,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 	}
 	report := filepath.Join(filepath.Dir(log.Name()), fmt.Sprintf("kept-%d.json", os.Getpid()))
 	defer func() { _ = os.Remove(report) }()
-	cmd := exec.Command(self, "dev", "--report", report, "--any-port", "--transport", c.Transport) //nolint:gosec,noctx // ourselves, to outlive us
+	cmd := exec.Command(self, "dev", "--report", report, "--any-port", "--transport", c.Transport) //nolint:noctx // ourselves, to outlive us
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = root, log, log, ownSession()
 	for name, value := range config.FromEnvironment() {
 		cmd.Env = append(cmd.Env, name+"="+value)

@@ -6,5 +6,6 @@
 // killed at any moment: a job never depends on who watches it, submitting again is the same job, and every watch begins
 // with a fresh reading, so that answers that come twice or late change nothing but the picture.
 //
-// It may import app, config, devhost, pglocal, telemetry, repo (to migrate), jobs (the names of job types) and state.
+// It may import app, config, telemetry and state; repo to migrate, queue/servicebus to check it, jobs and handlers to hand them
+// to app. What dev and demo need besides is in internal/local.
 package main

@@ -3,24 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	process "coremachine/internal/app"
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/repo"
 )
 
 type doctorCmd struct{}
@@ -45,7 +40,7 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	cfg, cfgErr := a.settings()
 	findings := slices.Concat(
 		[]finding{checkConfig(cfgErr), checkRegistry(cfg)},
-		[]finding{checkPostgres(ctx, cfg), a.checkAPI(ctx)},
+		checkPostgres(ctx, cfg), checkServiceBus(ctx, cfg), []finding{a.checkAPI(ctx)},
 		checkTree(),
 	)
 	if err := a.findings(findings); err != nil {
@@ -129,73 +124,6 @@ func checkRegistry(cfg config.Config) finding {
 		return finding{"registry", bad, strings.Join(problems, "; "), "go test ./internal/jobs"}
 	}
 	return finding{"registry", fine, fmt.Sprintf("%s, %s", show.Things(len(jobs.All), "job"), show.Things(len(handlers.All), "handler")), ""}
-}
-
-func checkPostgres(ctx context.Context, cfg config.Config) finding {
-	if cfg.DatabaseURL == "" {
-		return finding{"postgres", warn, "DATABASE_URL is not set; dev and demo start a Postgres of their own", ""}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	r, err := repo.Open(ctx, repo.Config{URL: string(cfg.DatabaseURL), MaxConns: 1})
-	if err != nil {
-		return finding{"postgres", bad, "DATABASE_URL is not a Postgres connection string", ""}
-	}
-	defer r.Close()
-	conn, err := r.Pool().Acquire(ctx)
-	if err != nil {
-		return finding{"postgres", bad, rootCause(err), "check DATABASE_URL, and that the server accepts connections from here"}
-	}
-	version := conn.Conn().PgConn().ParameterStatus("server_version")
-	begin := time.Now()
-	err = conn.Ping(ctx)
-	took := time.Since(begin)
-	conn.Release()
-	if err != nil {
-		return finding{"postgres", bad, rootCause(err), ""}
-	}
-	have, err := repo.SchemaVersion(ctx, r.Pool())
-	if err != nil {
-		return finding{"postgres", bad, rootCause(err), ""}
-	}
-	detail := fmt.Sprintf("%s, %.1f ms, schema %d", version, float64(took.Microseconds())/1000, have)
-	if want := repo.LatestVersion(); have < want {
-		return finding{"postgres", bad, fmt.Sprintf("%s; this build needs %d", detail, want), "corectl migrate"}
-	}
-	return finding{"postgres", fine, detail + " (current)", ""}
-}
-
-// checkAPI asks for the health report. An API that nobody named need not run.
-func (a *app) checkAPI(ctx context.Context) finding {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	answer, err := a.api.Get(ctx, "/health", nil)
-	report := answer.Body
-	if refused, ok := errors.AsType[*client.Error](err); ok {
-		report = refused.Body
-	}
-	var health client.Health
-	if json.Unmarshal(report, &health) == nil && health.Status != "" {
-		return a.apiHealth(health)
-	}
-	text, _ := explain(err)
-	if a.getenv("CORECTL_URL") == "" && a.api.Base() == client.Default {
-		return finding{"api", warn, fmt.Sprintf("nothing answers at %s", a.api.Base()), "corectl dev"}
-	}
-	return finding{"api", bad, text, ""}
-}
-
-// apiHealth is the report as one line: what is wrong, or that nothing is.
-func (a *app) apiHealth(health client.Health) finding {
-	wrong := slices.Clone(health.Problems)
-	for _, name := range slices.Sorted(maps.Keys(health.Checks)) {
-		if check := health.Checks[name]; check.Status != "ok" {
-			wrong = append(wrong, strings.TrimSuffix(name+" "+check.Status+": "+check.Message, ": "))
-		}
-	}
-	outcome := map[string]string{"ok": fine, "degraded": warn}[health.Status]
-	detail := fmt.Sprintf("%s is %s, version %s", a.api.Base(), health.Status, health.Version)
-	return finding{"api", first(outcome, bad), strings.Join(append([]string{detail}, wrong...), "; "), ""}
 }
 
 // checkTree looks at what dev, demo and a deployment read from the source tree.

@@ -48,7 +48,7 @@ func openBrowser(address string) error {
 	case "windows":
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", address}
 	}
-	cmd := exec.Command(name, args...) //nolint:gosec,noctx // an address of ours, in a program that outlives us
+	cmd := exec.Command(name, args...) //nolint:noctx // an address of ours, in a program that outlives us
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"coremachine/internal/pgtest"
+	"coremachine/internal/queue/sbfake"
 )
 
 func TestMigrateTellsWhatItDid(t *testing.T) {
@@ -58,7 +59,15 @@ func TestDoctorWorksWithEverythingDown(t *testing.T) {
 func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t).on("GET /health", answer(200, `{"status":"ok"}`))
-	got := fake.run(outside{env: map[string]string{"DATABASE_URL": pgtest.URL(t)}}, "doctor", "-o", "jsonl")
+	bus := sbfake.New(sbfake.Options{Queues: []string{"jobs", "tasks", "long-tasks"}})
+	t.Cleanup(bus.Close)
+	address, err := bus.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fake.run(outside{env: map[string]string{
+		"DATABASE_URL": pgtest.URL(t), "TRANSPORT": "servicebus", "SERVICEBUS": sbfake.ConnectionString(address),
+	}}, "doctor", "-o", "jsonl")
 	outcomes := map[string]string{}
 	for line := range strings.Lines(got.out) {
 		var f finding
@@ -67,7 +76,7 @@ func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 		}
 		outcomes[f.Check] = f.Outcome
 	}
-	for _, check := range []string{"config", "registry", "postgres", "api", "go"} {
+	for _, check := range []string{"config", "registry", "postgres", "connections", "servicebus", "api", "go"} {
 		if outcomes[check] != fine {
 			t.Errorf("%s is %q, want ok: %s", check, outcomes[check], got.out)
 		}

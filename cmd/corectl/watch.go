@@ -12,8 +12,8 @@ import (
 )
 
 type watchFlags struct {
-	Timeout     time.Duration `placeholder:"DURATION" help:"With --watch: give up after so long (exit 6); the job goes on."`
-	AllowErrors bool          `help:"With --watch: completed_with_errors is as good as completed (exit 0)."`
+	Timeout     time.Duration `placeholder:"DURATION" help:"Stop watching after so long (exit 6); the job goes on."`
+	AllowErrors bool          `help:"When watching: completed_with_errors is as good as completed (exit 0)."`
 }
 
 const (

@@ -71,7 +71,7 @@ func buildHandler(ctx context.Context, root, home string) error {
 	if err := part.Close(); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", part.Name(), "./cmd/handler") //nolint:gosec // our own tree
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", part.Name(), "./cmd/handler")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {

@@ -84,7 +84,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	}
 	carrier := overPostgres
 	if o.ServiceBus {
-		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) { //nolint:contextcheck // what it closes later must not end with the start
+		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) { // what it closes later must not end with the start
 			return overServiceBus(o.Connection, log)
 		}
 	}
@@ -135,7 +135,7 @@ func (s *System) startPostgres(ctx context.Context, o Options, log *slog.Logger)
 		return fmt.Errorf("no Postgres can be started: %w", err)
 	}
 	s.postgres, s.database = server, server.URL()
-	s.pid = server.PID() //nolint:contextcheck // it reads one small file
+	s.pid = server.PID() // it reads one small file
 	return nil
 }
 

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"coremachine/cmd/corectl/internal/client"
+	"coremachine/cmd/corectl/internal/show"
+	process "coremachine/internal/app"
+	"coremachine/internal/config"
+	"coremachine/internal/queue/servicebus"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+//go:embed queries/connections.sql
+var connectionsSQL string
+
+func checkPostgres(ctx context.Context, cfg config.Config) []finding {
+	if cfg.DatabaseURL == "" {
+		return []finding{{"postgres", warn, "DATABASE_URL is not set; dev and demo start a Postgres of their own", ""}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	open := repo.Config{URL: string(cfg.DatabaseURL), MaxConns: 1}
+	if cfg.DatabaseEntra {
+		cred, err := process.NewCredential(cfg)
+		if err != nil {
+			return []finding{{"postgres", bad, rootCause(err), "az login, or an assigned identity"}}
+		}
+		open.BeforeConnect = process.EntraPassword(cred)
+	}
+	r, err := repo.Open(ctx, open)
+	if err != nil {
+		return []finding{{"postgres", bad, "DATABASE_URL is not a Postgres connection string", ""}}
+	}
+	defer r.Close()
+	conn, err := r.Pool().Acquire(ctx)
+	if err != nil {
+		return []finding{{"postgres", bad, rootCause(err), "check DATABASE_URL, and that the server accepts connections from here"}}
+	}
+	version := conn.Conn().PgConn().ParameterStatus("server_version")
+	begin := time.Now()
+	var connections int
+	err = conn.QueryRow(ctx, connectionsSQL).Scan(&connections)
+	took := time.Since(begin)
+	conn.Release()
+	if err != nil {
+		return []finding{{"postgres", bad, rootCause(err), ""}}
+	}
+	have, err := repo.SchemaVersion(ctx, r.Pool())
+	if err != nil {
+		return []finding{{"postgres", bad, rootCause(err), ""}}
+	}
+	detail := fmt.Sprintf("%s, %.1f ms, schema %d", version, float64(took.Microseconds())/1000, have)
+	schema := finding{"postgres", fine, detail + " (current)", ""}
+	if want := repo.LatestVersion(); have < want {
+		schema = finding{"postgres", bad, fmt.Sprintf("%s; this build needs %d", detail, want), "corectl migrate"}
+	}
+	return []finding{schema, checkConnections(connections, int(cfg.DatabaseConns)+1)}
+}
+
+// checkConnections compares what the server gives with what each instance takes, its listener included.
+func checkConnections(have, each int) finding {
+	detail := fmt.Sprintf("the server gives %d, an instance takes up to %d: room for %s", have, each, show.Things(have/each, "instance"))
+	if have < 2*each {
+		return finding{"connections", warn, detail, "lower DATABASE_CONNECTIONS, or raise max_connections"}
+	}
+	return finding{"connections", fine, detail, ""}
+}
+
+// checkServiceBus opens a link to each queue and sends nothing.
+func checkServiceBus(ctx context.Context, cfg config.Config) []finding {
+	if cfg.Transport != config.TransportServiceBus {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	options := servicebus.Options{Connection: string(cfg.ServiceBus), Namespace: cfg.ServiceBusName}
+	if options.Connection == "" {
+		cred, err := process.NewCredential(cfg)
+		if err != nil {
+			return []finding{{"servicebus", bad, rootCause(err), "az login, or an assigned identity"}}
+		}
+		options.Credential = cred
+	}
+	bus, err := servicebus.New(options)
+	if err == nil {
+		err = errors.Join(bus.Warm(ctx), bus.Close(ctx))
+	}
+	if known, ok := errors.AsType[*state.Error](err); ok {
+		return []finding{{"servicebus", bad, known.Msg, "docs/deploy.md"}}
+	}
+	if err != nil {
+		return []finding{{"servicebus", bad, rootCause(err), "docs/deploy.md"}}
+	}
+	return []finding{{"servicebus", fine, fmt.Sprintf("%d queues can be reached", len(state.Queues)), ""}}
+}
+
+// checkAPI asks for the health report. An API that nobody named need not run.
+func (a *app) checkAPI(ctx context.Context) finding {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	answer, err := a.api.Get(ctx, "/health", nil)
+	report := answer.Body
+	if refused, ok := errors.AsType[*client.Error](err); ok {
+		report = refused.Body
+	}
+	var health client.Health
+	if json.Unmarshal(report, &health) == nil && health.Status != "" {
+		return a.apiHealth(health)
+	}
+	text, _ := explain(err)
+	if a.getenv("CORECTL_URL") == "" && a.api.Base() == client.Default {
+		return finding{"api", warn, fmt.Sprintf("nothing answers at %s", a.api.Base()), "corectl dev"}
+	}
+	return finding{"api", bad, text, ""}
+}
+
+// apiHealth is the report as one line: what is wrong, or that nothing is.
+func (a *app) apiHealth(health client.Health) finding {
+	wrong := slices.Clone(health.Problems)
+	for _, name := range slices.Sorted(maps.Keys(health.Checks)) {
+		if check := health.Checks[name]; check.Status != "ok" {
+			wrong = append(wrong, strings.TrimSuffix(name+" "+check.Status+": "+check.Message, ": "))
+		}
+	}
+	outcome := map[string]string{"ok": fine, "degraded": warn}[health.Status]
+	detail := fmt.Sprintf("%s is %s, version %s", a.api.Base(), health.Status, health.Version)
+	return finding{"api", first(outcome, bad), strings.Join(append([]string{detail}, wrong...), "; "), ""}
+}
