@@ -37,6 +37,11 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	if err := worker.Start(ctx); err != nil {
 		return err
 	}
+	if address, err := worker.ServeAPI(ctx); err != nil {
+		return errors.Join(err, worker.Stop(ctx))
+	} else if address != nil {
+		log.Info("the HTTP API is served", "address", address.String())
+	}
 	worker.Work(ctx)
 	<-ctx.Done()
 	log.Info("stopping: handlers may run on for a while", "drain", drain.String())

@@ -52,6 +52,7 @@ type App struct {
 	bus     *servicebus.Client // nil without Service Bus
 	machine *coremachine.Machine
 	hub     *api.Hub
+	http    http.Handler
 	host    *funchost.Host
 
 	listener net.Listener
@@ -100,7 +101,7 @@ func (a *App) Start(ctx context.Context) error {
 		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
 	}
 	if len(a.problems) > 0 {
-		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+		return a.host.Install(a.work())
 	}
 	before, err := beforeConnect(a.cfg)
 	if err == nil {
@@ -110,11 +111,11 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	if err != nil {
 		a.problems = append(a.problems, "DATABASE_URL: "+err.Error())
-		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+		return a.host.Install(a.work())
 	}
 	if err := a.openTransport(); err != nil {
 		a.problems = append(a.problems, "SERVICEBUS: "+err.Error())
-		return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+		return a.host.Install(a.work())
 	}
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
@@ -132,7 +133,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.loops.Go(func() { a.watchSchema(watch) })
 	a.relay(watch)
-	return a.host.Install(funchost.Work{API: a.api(), Triggers: a.triggers(), Ready: a.Ready})
+	return a.host.Install(a.work())
 }
 
 // watchSchema looks until the schema is as new as this build; it never becomes older.
@@ -217,6 +218,12 @@ func (a *App) Stop(ctx context.Context) error {
 		a.repo.Close()
 	}
 	return err
+}
+
+// work is what there is to serve once Start has made what it could.
+func (a *App) work() funchost.Work {
+	a.http = a.api()
+	return funchost.Work{API: a.http, Triggers: a.triggers(), Ready: a.Ready}
 }
 
 func (a *App) triggers() map[string]funchost.Trigger {

@@ -36,6 +36,9 @@ type Config struct {
 	Retention     time.Duration `env:"RETENTION" envDefault:"720h" doc:"How long an ended job is kept. 0: for ever."`
 	MaxQueued     int           `env:"MAX_QUEUED_JOBS" envDefault:"0" doc:"Queued and running jobs from which new runs are refused with 429. 0: no limit."`
 
+	HTTPAddress string `env:"HTTP_ADDRESS" doc:"Where a plain worker serves the HTTP API, as in 127.0.0.1:8080. Empty: nowhere. Under the host the host decides."`
+	APIKeys     Secret `env:"API_KEYS" doc:"Keys that open the HTTP API of a plain worker, with commas between; any of them as x-functions-key. Required for every address but loopback, where the host checks no keys."`
+
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" doc:"json (one line a record) or text."`
 }
@@ -119,6 +122,7 @@ func (c *Config) check() []error {
 	oneOf("TRANSPORT", c.Transport, TransportPostgres, TransportServiceBus)
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
+	bad = append(bad, c.checkHTTP()...)
 	if c.Transport == TransportServiceBus && c.ServiceBus == "" && c.ServiceBusName == "" {
 		fail("SERVICEBUS__fullyQualifiedNamespace", "is required with TRANSPORT=servicebus, or SERVICEBUS with a connection string")
 	}
@@ -126,6 +130,44 @@ func (c *Config) check() []error {
 		fail("SERVICEBUS", "UseDevelopmentEmulator sends its key in clear text and is allowed for loopback addresses only")
 	}
 	return bad
+}
+
+// leastKey is the shortest API key, in characters.
+const leastKey = 16
+
+// checkHTTP refuses an API that anybody could use.
+func (c *Config) checkHTTP() []error {
+	if c.HTTPAddress == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(c.HTTPAddress)
+	if err != nil {
+		return []error{fmt.Errorf("HTTP_ADDRESS: %q is not host:port", c.HTTPAddress)}
+	}
+	var bad []error
+	for _, key := range c.Keys() {
+		if len(key) < leastKey {
+			bad = append(bad, fmt.Errorf("API_KEYS: a key is shorter than %d characters", leastKey))
+			break
+		}
+	}
+	ip := net.ParseIP(host)
+	open := host != "localhost" && (ip == nil || !ip.IsLoopback())
+	if open && len(c.Keys()) == 0 {
+		bad = append(bad, errors.New("API_KEYS: is required when HTTP_ADDRESS can be reached from outside"))
+	}
+	return bad
+}
+
+// Keys are the API keys, one by one.
+func (c *Config) Keys() []string {
+	var keys []string
+	for key := range strings.SplitSeq(string(c.APIKeys), ",") {
+		if key = strings.TrimSpace(key); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // loopback tells whether a connection string's Endpoint is on this machine.

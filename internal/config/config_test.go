@@ -64,7 +64,7 @@ func TestEmulatorIsForLoopbackOnly(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
-	c, err := config.Load(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d"})
+	c, err := config.Load(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d"}) //nolint:gosec // nobody's password
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +93,24 @@ func TestDocIsGenerated(t *testing.T) {
 	for _, f := range config.Fields() {
 		if f.Env == "" || f.Doc == "" {
 			t.Errorf("%s has no env or doc tag", f.Go)
+		}
+	}
+}
+
+func TestAnOpenAPINeedsKeys(t *testing.T) {
+	t.Parallel()
+	const key = "0123456789abcdef"
+	for _, c := range []struct {
+		address, keys string
+		ok            bool
+	}{
+		{"127.0.0.1:8080", "", true}, {"[::1]:8080", "", true}, {"localhost:8080", "", true},
+		{"0.0.0.0:8080", "", false}, {":8080", "", false}, {"10.0.0.1:80", " , ", false}, {"0.0.0.0:8080", "short", false},
+		{"0.0.0.0:8080", key + ", " + key, true}, {"nonsense", key, false},
+	} {
+		_, err := config.Load(map[string]string{"HTTP_ADDRESS": c.address, "API_KEYS": c.keys})
+		if (err == nil) != c.ok {
+			t.Errorf("HTTP_ADDRESS=%s API_KEYS=%q: %v, want accepted: %t", c.address, c.keys, err, c.ok)
 		}
 	}
 }

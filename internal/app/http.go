@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"coremachine/internal/telemetry/keys"
+)
+
+// ServeAPI serves the HTTP API, and nothing of the host's contract, at the configured address, for a plain worker: outside the host nobody
+// else checks keys. Call it after
+// Start. It returns when the port is open; no address is no error.
+func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
+	if a.cfg.HTTPAddress == "" {
+		return nil, nil
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.HTTPAddress)
+	if err != nil {
+		return nil, fmt.Errorf("HTTP_ADDRESS: %w", err)
+	}
+	s := &http.Server{
+		Handler: withKeys(a.cfg.Keys(), a.http), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	a.loops.Go(func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.log.Error("the HTTP API is no longer served", keys.Error, err)
+		}
+	})
+	stop := a.cancel
+	a.cancel = func() {
+		limit, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if s.Shutdown(limit) != nil {
+			_ = s.Close() // streams last; their clients come again
+		}
+		if stop != nil {
+			stop()
+		}
+	}
+	return l.Addr(), nil
+}
+
+// withKeys lets through who knows a key, and everybody to the probes. Keys are compared by their digests and in constant time, so that
+// neither their content nor their length can be guessed from the answer's time. No keys: everybody is let through.
+func withKeys(known []string, next http.Handler) http.Handler {
+	if len(known) == 0 {
+		return next
+	}
+	digests := make([][sha256.Size]byte, len(known))
+	for i, k := range known {
+		digests[i] = sha256.Sum256([]byte(k))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given := sha256.Sum256([]byte(r.Header.Get("X-Functions-Key")))
+		found := 0
+		for i := range digests {
+			found |= subtle.ConstantTimeCompare(given[:], digests[i][:])
+		}
+		if found == 1 || probe(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_ = json.NewEncoder(w).Encode(map[string]any{ // the client may be gone
+			"title": "A key is needed", "status": http.StatusUnauthorized, "detail": "Send an API key as the header x-functions-key.",
+		})
+	})
+}
+
+func probe(path string) bool {
+	switch strings.TrimPrefix(path, "/api/") {
+	case "health", "livez", "readyz":
+		return true
+	}
+	return false
+}
