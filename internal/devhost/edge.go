@@ -78,7 +78,7 @@ var errEdgeTimeout = errors.New("the platform's front end waits no longer")
 func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, params map[string]string) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	defer context.AfterFunc(s.ctx, func() { cancel(errStopped) })() //nolint:contextcheck // ends with the session too
+	defer context.AfterFunc(s.ctx, func() { cancel(errStopped) })() // ends with the session too
 	e := &edgeWriter{ResponseWriter: w, patience: s.host.options.EdgeTimeout}
 	e.timer = time.AfterFunc(e.patience, func() { cancel(errEdgeTimeout) })
 	defer e.timer.Stop()

@@ -46,7 +46,7 @@ func appendID(to []byte) []byte {
 func putRandom(b []byte) {
 	for i := range b {
 		if i%8 == 0 {
-			v := rand.Uint64() //nolint:gosec // ids to tell calls apart, no secrets
+			v := rand.Uint64()
 			for j := i; j < min(i+8, len(b)); j++ {
 				b[j] = byte(v)
 				v >>= 8

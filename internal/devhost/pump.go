@@ -72,7 +72,7 @@ func (p *pump) run() {
 		}
 		p.give(free - len(batch))
 		if p.session.host.options.Faults.Shuffle {
-			rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] }) //nolint:gosec // disorder, no secret
+			rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
 		}
 		for _, d := range batch {
 			open.Go(func() {

@@ -122,7 +122,7 @@ func (s *session) hold(ctx context.Context) (*process, error) {
 // pingAtTimes asks GET / now and then, as the host does to measure latency.
 func (s *session) pingAtTimes() {
 	const least, spread = 5 * time.Second, 10 * time.Second
-	for sleep(s.ctx, least+rand.N(spread)) { //nolint:gosec // a random moment, no secret
+	for sleep(s.ctx, least+rand.N(spread)) {
 		if s.worker.state.Load().phase != ready {
 			continue
 		}

@@ -95,6 +95,7 @@ func pid(context.Context, handlers.Task, workIn) (workOut, error) { return workO
 
 // TestWorkerProcess is the body of a worker that another test starts; by itself it does nothing.
 func TestWorkerProcess(t *testing.T) {
+	t.Parallel()
 	url, point := os.Getenv(childURL), os.Getenv(childPoint)
 	if url == "" {
 		return
@@ -107,13 +108,13 @@ func TestWorkerProcess(t *testing.T) {
 			switch {
 			case at == "lock_held" && point == at, at == "commit" && point == at && completing.Load():
 				once.Do(func() {
-					fmt.Println("stopping")
+					_, _ = fmt.Fprintln(os.Stdout, "stopping")
 					_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 					<-time.After(50 * time.Millisecond) // the signal may meet another thread first
 				})
 			case at == "lease_open":
 				if leases++; leases == 2 {
-					fmt.Println("alive again")
+					_, _ = fmt.Fprintln(os.Stdout, "alive again")
 				}
 			}
 			if at == "lock_held" {

@@ -118,7 +118,7 @@ func (h *Host) do(request context.Context, invocations []Invocation) error {
 	}
 	ctx, cancel := context.WithCancel(limit)
 	defer cancel()
-	defer context.AfterFunc(h.base, cancel)() //nolint:contextcheck // ends with the process, not with the request
+	defer context.AfterFunc(h.base, cancel)() // ends with the process, not with the request
 
 	h.stats.running.Add(1)
 	done := make(chan error, 1)
@@ -143,7 +143,7 @@ func (h *Host) do(request context.Context, invocations []Invocation) error {
 func (h *Host) all(ctx context.Context, invocations []Invocation) error {
 	held, cancel := context.WithTimeout(ctx, h.hold)
 	defer cancel()
-	defer context.AfterFunc(h.stopping, cancel)() //nolint:contextcheck // ends with the process, not with the request
+	defer context.AfterFunc(h.stopping, cancel)() // ends with the process, not with the request
 	for _, inv := range invocations {
 		if err := h.one(context.WithValue(ctx, invocationKey{}, inv), held, inv); err != nil {
 			return err
@@ -200,7 +200,7 @@ func (h *Host) call(ctx context.Context, inv Invocation) (err error) {
 
 // pause waits between half of d and d; false when ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d/2 + rand.N(d/2)) //nolint:gosec // jitter, no secret
+	t := time.NewTimer(d/2 + rand.N(d/2))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

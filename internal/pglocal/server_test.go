@@ -222,7 +222,7 @@ func useUntilKilled(dir string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Fprintln(os.Stdout, "pid", s.PID(), "data", s.cluster.data)
+	_, _ = fmt.Fprintln(os.Stdout, "pid", s.PID(), "data", s.cluster.data)
 	select {}
 }
 

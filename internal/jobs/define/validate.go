@@ -90,7 +90,7 @@ func complaint(e validator.FieldError) string {
 		v = v.Elem()
 	}
 	size, unit := "", ""
-	switch v.Kind() { //nolint:exhaustive // all others have a value rather than a size
+	switch v.Kind() {
 	case reflect.String:
 		size, unit = strconv.Itoa(utf8.RuneCountInString(v.String())), " characters"
 	case reflect.Slice, reflect.Map:

@@ -1,6 +1,7 @@
 package sbfake
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strings"
@@ -110,7 +111,7 @@ func (b *Broker) faultsNow() Faults {
 
 // Listen serves on a TCP address, such as 127.0.0.1:0, and returns the address in use.
 func (b *Broker) Listen(address string) (string, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return "", fmt.Errorf("sbfake.Listen: %w", err)
 	}
