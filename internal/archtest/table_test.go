@@ -1,0 +1,55 @@
+package archtest
+
+// anything marks a row that may import every package of the module.
+const anything = "anything"
+
+// row is what one package may import from the module, by path below internal/ (or cmd/...).
+type row struct {
+	pkg   string
+	may   []string // production files
+	tests []string // test files besides: see testHelpers too
+}
+
+// table is the one list of who may import whom. A package that is not in it fails, and so does a row without a package.
+// telemetry/keys, the names of log fields, is open to all and is in no row.
+var table = []row{
+	{pkg: "state"},
+	{pkg: "config"},
+	{pkg: "telemetry", may: []string{"telemetry/keys"}},
+	{pkg: "telemetry/keys"},
+	{pkg: "pglocal"},
+	{pkg: "handlers", may: []string{"state"}},
+	{pkg: "jobs/define", may: []string{"state", "handlers"}},
+	{pkg: "jobs", may: []string{"state", "handlers", "jobs/define"}},
+	{pkg: "repo", may: []string{"state"}},
+	{pkg: "queue", may: []string{"state"}},
+	{pkg: "queue/pgqueue", may: []string{"queue", "state"}},
+	{pkg: "queue/servicebus", may: []string{"queue", "state"}},
+	{pkg: "queue/sbfake"},
+	{pkg: "coremachine", may: []string{"state", "jobs", "jobs/define", "handlers"}},
+	{pkg: "funchost", may: []string{"state"}},
+	{pkg: "api", may: []string{"state", "coremachine"}, tests: []string{"repo"}},
+	{pkg: "devhost", may: []string{"funchost", "queue", "state"}},
+	{pkg: "app", may: []string{anything}},
+	{pkg: "cmd/handler", may: []string{"app", "config", "handlers", "jobs", "telemetry"}},
+	{
+		pkg:   "cmd/corectl",
+		may:   []string{"app", "config", "handlers", "jobs", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
+		tests: []string{"api", "coremachine", "jobs/define"},
+	},
+	{pkg: "cmd/corectl/internal/client", may: []string{"state"}},
+	{pkg: "cmd/corectl/internal/local", may: []string{"devhost", "pglocal", "queue", "queue/pgqueue", "queue/sbfake", "queue/servicebus", "repo", "state"}},
+	{pkg: "cmd/corectl/internal/show", may: []string{"state", "cmd/corectl/internal/client"}},
+
+	// For tests and benchmarks only.
+	{pkg: "pgtest", may: []string{"pglocal", "repo"}},
+	{pkg: "pgtest/rows", may: []string{"state"}},
+	{pkg: "queue/queuetest", may: []string{"queue", "state"}},
+	{pkg: "enginetest", may: []string{"coremachine", "handlers", "jobs", "jobs/define", "pgtest", "queue", "queue/pgqueue", "repo", "state"}},
+	{pkg: "e2e/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
+	{pkg: "e2e", may: []string{anything}},
+	{pkg: "archtest"},
+}
+
+// testHelpers may be imported by every test file, and by no production file that its row does not allow.
+var testHelpers = []string{"pgtest", "pgtest/rows", "enginetest", "e2e/fixtures", "queue/queuetest", "queue/sbfake", "state"}
