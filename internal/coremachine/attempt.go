@@ -69,35 +69,33 @@ func classify(err, cause error) (state.Code, state.Outcome) {
 	return state.CodeTaskError, state.OutcomeError
 }
 
-// flushEnds books a batch. Data that the database refuses makes the batch fail whole: it is halved until the culprit stands
-// alone and becomes a failed attempt, so that no neighbour suffers.
+// flushEnds books a batch. What the database refuses makes the batch fail whole: it is halved until the culprit stands alone, so that
+// no neighbour suffers. Data that is refused becomes a failed attempt; any other culprit's message is put back.
 func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) error {
 	batch := make([]state.TaskEnd, len(ends))
 	for i := range ends {
 		batch[i] = ends[i].TaskEnd
 	}
 	moved, err := m.store.Complete(ctx, s.worker, batch)
+	m.wake(moved) // after an error too: it may have been committed
 	if err == nil {
-		m.wake(moved)
 		return nil
 	}
-	if state.CodeOf(err) != state.CodeInvalid {
-		if state.CodeOf(err) != state.CodeUnavailable {
-			m.log.Error("completions were not booked", keys.Count, len(ends), keys.Error, err)
-		}
+	code := state.CodeOf(err)
+	if code == state.CodeUnavailable || ctx.Err() != nil {
 		return err
 	}
 	if len(ends) > 1 {
 		half := len(ends) / 2
+		var problems []error
 		for _, part := range [][]taskEnd{ends[:half], ends[half:]} {
-			if _, err := retry(ctx, func() (struct{}, error) { return struct{}{}, m.flushEnds(ctx, s, part) }); err != nil {
-				return err
-			}
+			_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, m.flushEnds(ctx, s, part) })
+			problems = append(problems, err)
 		}
-		return nil
+		return errors.Join(problems...)
 	}
-	if ends[0].Status != state.TaskCompleted {
-		m.log.Error("a failure could not be stored", keys.JobID, ends[0].JobID, keys.Error, err)
+	if code != state.CodeInvalid || ends[0].Status != state.TaskCompleted {
+		m.log.Error("the end of an attempt could not be booked", keys.JobID, ends[0].JobID, keys.Error, err)
 		return err
 	}
 	culprit := ends[0]

@@ -53,6 +53,15 @@ func (m *Machine) process(s *session, h *holding, msg state.Message) error {
 	if h.StageGen != h.Gen {
 		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
 	}
+	err := m.doHeld(s, h)
+	if err != nil && s.ctx.Err() == nil {
+		// Under a lease that lives on nobody else would ever free it.
+		return m.giveUp(s, h, err)
+	}
+	return err
+}
+
+func (m *Machine) doHeld(s *session, h *holding) error {
 	switch h.Kind {
 	case state.KindPlan:
 		return m.plan(s, h)
@@ -67,16 +76,19 @@ func (m *Machine) process(s *session, h *holding, msg state.Message) error {
 }
 
 // must repeats a transition until the database answers or the lease ends, and wakes whoever waits for what it moved. What
-// fails for good is logged: the row stays held, and so is freed with the lease at the latest.
+// fails for good is logged, and its message is put back by process.
 func (m *Machine) must(s *session, fn func() (state.Moved, error)) error {
-	moved, err := retry(s.ctx, fn)
+	_, err := retry(s.ctx, func() (struct{}, error) {
+		moved, err := fn()
+		m.wake(moved) // after an error too: it may have been committed, and the repeat will find nothing to do
+		return struct{}{}, err
+	})
 	if err != nil {
 		if s.ctx.Err() == nil {
 			m.log.Error("a transition failed", keys.Error, err)
 		}
 		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the transition was not booked", err)
 	}
-	m.wake(moved)
 	return nil
 }
 

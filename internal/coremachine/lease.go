@@ -57,6 +57,7 @@ func (m *Machine) watch(ctx context.Context, s *session) {
 		alive, err := m.store.RenewLease(limit, s.worker, m.cfg.Lease)
 		if err == nil && alive {
 			m.reportProgress(limit, s)
+			m.releaseForgotten(limit, s)
 		}
 		cancel()
 		switch {
@@ -68,6 +69,16 @@ func (m *Machine) watch(ctx context.Context, s *session) {
 			next = time.Now() // try again with the next look
 			m.log.Warn("the lease could not be renewed", keys.Error, err)
 		}
+	}
+}
+
+// releaseForgotten puts back what the database says this process holds and this process knows nothing of. Under a lease that lives on
+// nobody else would ever free it.
+func (m *Machine) releaseForgotten(ctx context.Context, s *session) {
+	n, moved, err := m.store.ReleaseForgotten(ctx, s.worker, s.messages(), m.cfg.Renew)
+	m.wake(moved)
+	if err == nil && n > 0 {
+		m.log.Warn("messages that this process held and knew nothing of were put back", keys.Count, n)
 	}
 }
 

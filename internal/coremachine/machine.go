@@ -253,6 +253,17 @@ func (s *session) jobs() []state.JobID {
 	return slices.Collect(maps.Keys(seen))
 }
 
+// messages lists what is held, or is about to be claimed.
+func (s *session) messages() []state.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]state.Message, 0, len(s.holding))
+	for key := range s.holding {
+		all = append(all, state.Message{JobID: key.job, MessageID: key.message})
+	}
+	return all
+}
+
 func hostName() string {
 	name, err := os.Hostname()
 	if err != nil {

@@ -33,7 +33,7 @@ func (m *Machine) plan(s *session, h *holding) error {
 		return nil
 	case h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
 		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
-	case state.CodeOf(err) == state.CodeUnavailable:
+	case state.CodeOf(err) == state.CodeUnavailable, state.CodeOf(err) == state.CodeInternal: // storage's fault, not the planner's
 		return m.giveUp(s, h, err)
 	}
 	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName, keys.Error, err)

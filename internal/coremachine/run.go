@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"coremachine/internal/handlers"
@@ -21,7 +22,8 @@ type bundle struct {
 	handler handlers.Handler
 	params  define.Params
 	lineage *lineage
-	open    sync.WaitGroup // attempts, until they are booked
+	open    sync.WaitGroup        // attempts, until they are booked
+	problem atomic.Pointer[error] // why an end was not booked
 }
 
 // run runs the tasks that a held message covers and returns when each is booked, handed back or fenced out.
@@ -48,6 +50,9 @@ func (m *Machine) run(s *session, h *holding) error {
 	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {
 		// Cancelled: what is left of the message goes to the stop.
 		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+	}
+	if problem := b.problem.Load(); problem != nil {
+		return state.Wrap(state.CodeUnavailable, "coremachine.run", "an attempt's end was not booked", *problem)
 	}
 	return nil
 }
@@ -123,9 +128,12 @@ func (b *bundle) unacquire(weight int64) bool {
 
 // putBack gives a message back of which nothing was started: this process has no slot for it.
 func (b *bundle) putBack() {
-	_ = b.m.must(b.s, func() (state.Moved, error) { // logged there; the lease frees what stays held
+	err := b.m.must(b.s, func() (state.Moved, error) {
 		return b.m.store.Release(b.s.ctx, b.s.worker, b.h.Held, 0, "")
 	})
+	if err != nil {
+		b.problem.Store(&err)
+	}
 }
 
 func (b *bundle) handBack(rest []state.Covered) bool {
@@ -234,5 +242,10 @@ func (b *bundle) end(t state.Covered, started time.Time, result []byte, err, cau
 	if err != nil {
 		end.fail(err, cause)
 	}
-	b.s.ends.add(b.s.ctx, end, func(struct{}, error) { b.open.Done() })
+	b.s.ends.add(b.s.ctx, end, func(_ struct{}, err error) {
+		if err != nil {
+			b.problem.Store(&err)
+		}
+		b.open.Done()
+	})
 }

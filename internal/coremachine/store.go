@@ -42,6 +42,7 @@ type Store interface {
 	RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error)
 	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
 	StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error)
+	ReleaseForgotten(ctx context.Context, worker uuid.UUID, known []state.Message, age time.Duration) (n int, moved state.Moved, err error)
 	FreeLost(ctx context.Context) (freed int, moved state.Moved, err error)
 	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
 

@@ -117,3 +117,14 @@ func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved
 	})
 	return moved, err
 }
+
+// ReleaseForgotten puts back what a worker has held for longer than age and does not know of; known is what it works on.
+func (r *Repo) ReleaseForgotten(ctx context.Context, worker uuid.UUID, known []state.Message, age time.Duration) (n int, moved state.Moved, err error) {
+	jobs, ids := make([][]byte, len(known)), make([]int64, len(known))
+	for i := range known {
+		jobs[i], ids[i] = known[i].JobID[:], known[i].MessageID
+	}
+	return r.queuesOf(ctx, "repo.ReleaseForgotten", "release_forgotten", pgx.StrictNamedArgs{
+		"worker": worker, "job_ids": jobs, "message_ids": ids, "age": age.Seconds(),
+	})
+}
