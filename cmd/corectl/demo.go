@@ -62,6 +62,9 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	if stopped := system.Stop(); stopped != nil {
 		err = errors.Join(err, stopped)
 	}
+	if err != nil {
+		a.hint("log: %s", log.Name())
+	}
 	return c.print(a, result, err)
 }
 

@@ -119,7 +119,7 @@ func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
 	run(exitNotFound, "Did you mean hello_world?", "submit", "helo_world")
 	run(exitNotFound, "No job ", "status", nobody)
 	run(exitNotFound, "No job ", "tasks", nobody)
-	run(exitWithErrors, "no voice", "submit", "stuck", "n=1", "--watch")
+	run(exitWithErrors, `first failure task=0 "no voice"`, "submit", "stuck", "n=1", "--watch")
 	run(exitOther, "nothing to retry", "retry", id, "--yes")
 	run(exitOK, "attempt 2 of ", "retry", "@last", "--yes")
 	run(exitWithErrors, "job completed_with_errors", "status", "@last", "--watch")

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"coremachine/internal/appzip"
+)
+
+// packageCmd makes the zip that func azure functionapp publish would upload.
+type packageCmd struct {
+	Out string `placeholder:"FILE" default:"app.zip" help:"Where to write the package."`
+}
+
+// Run builds the static Linux executable from the checkout that it is called in, and packs it.
+func (c *packageCmd) Run(ctx context.Context, a *app) (err error) {
+	dir, err := os.MkdirTemp("", "corectl-package-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	executable := filepath.Join(dir, "handler")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", executable, "./cmd/handler") //nolint:gosec // the path is ours
+	build.Env = append(build.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	if out, err := build.CombinedOutput(); err != nil {
+		return exitf(exitOther, "The handler could not be built; run this in the root of the repository. %s", out)
+	}
+	file, err := os.Create(c.Out)
+	if err != nil {
+		return err
+	}
+	if err := appzip.Write(file, ".", executable); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	fmt.Fprintf(a.out, "%s %.1f MB\n", c.Out, float64(info.Size())/(1<<20))
+	return file.Close()
+}
