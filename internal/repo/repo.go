@@ -217,15 +217,18 @@ func BadData(err error) bool {
 	return errors.As(err, &pg) && (pg.Code[:2] == "22" || pg.Code[:2] == "23")
 }
 
-// Retryable tells whether the same statement may succeed later: SQLSTATE classes 08, 40, 53, 55, 57, a lost connection, or no
-// answer in time.
+// planChanged is a prepared statement that a migration has outdated; the driver prepares it anew.
+const planChanged = "0A000"
+
+// Retryable tells whether the same statement may succeed later: SQLSTATE classes 08, 25 (a transaction that idled, a server that has
+// become a standby), 40, 53, 55, 57, 58, an outdated plan, a lost connection, or no answer in time.
 func Retryable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {
-		case "08", "40", "53", "55", "57":
+		case "08", "25", "40", "53", "55", "57", "58":
 			return true
 		}
-		return false
+		return pg.Code == planChanged
 	}
 	var network net.Error
 	var connect *pgconn.ConnectError
