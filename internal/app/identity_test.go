@@ -107,7 +107,7 @@ func newPostgres(t *testing.T) *postgres {
 	if err := os.WriteFile(p.root, pemBytes, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

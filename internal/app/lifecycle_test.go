@@ -77,11 +77,11 @@ func TestADatabaseThatIsAwayAtStart(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	real, err := url.Parse(pgtest.URL(t))
+	database, err := url.Parse(pgtest.URL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := serve(t, through(*real, port), app.Options{Jobs: jobs.All, Handlers: handlers.All})
+	base := serve(t, through(*database, port), app.Options{Jobs: jobs.All, Handlers: handlers.All})
 	if code, _ := get(t, base+"/"); code != http.StatusOK {
 		t.Errorf("GET / answers %d", code)
 	}
@@ -91,7 +91,7 @@ func TestADatabaseThatIsAwayAtStart(t *testing.T) {
 	if code, body := get(t, base+"/api/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "database") {
 		t.Errorf("readyz answers %d %s while the database is away", code, body)
 	}
-	forward(t, port, real)
+	forward(t, port, database)
 	until(t, func() bool { code, _ := get(t, base+"/api/readyz"); return code == http.StatusOK })
 }
 

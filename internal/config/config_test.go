@@ -104,9 +104,15 @@ func TestAnOpenAPINeedsKeys(t *testing.T) {
 		address, keys string
 		ok            bool
 	}{
-		{"127.0.0.1:8080", "", true}, {"[::1]:8080", "", true}, {"localhost:8080", "", true},
-		{"0.0.0.0:8080", "", false}, {":8080", "", false}, {"10.0.0.1:80", " , ", false}, {"0.0.0.0:8080", "short", false},
-		{"0.0.0.0:8080", key + ", " + key, true}, {"nonsense", key, false},
+		{"127.0.0.1:8080", "", true},
+		{"[::1]:8080", "", true},
+		{"localhost:8080", "", true},
+		{"0.0.0.0:8080", "", false},
+		{":8080", "", false},
+		{"10.0.0.1:80", " , ", false},
+		{"0.0.0.0:8080", "short", false},
+		{"0.0.0.0:8080", key + ", " + key, true},
+		{"nonsense", key, false},
 	} {
 		_, err := config.Load(map[string]string{"HTTP_ADDRESS": c.address, "API_KEYS": c.keys})
 		if (err == nil) != c.ok {

@@ -172,7 +172,7 @@ func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 // worker starts this test's binary as a worker and returns what it prints. It is killed with the test.
 func worker(t *testing.T, url, point string) (*os.Process, <-chan string) {
 	t.Helper()
-	cmd := osexec.Command(os.Args[0], "-test.run=^TestWorkerProcess$", "-test.timeout=2m")
+	cmd := osexec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run=^TestWorkerProcess$", "-test.timeout=2m")
 	cmd.Env = append(os.Environ(), childURL+"="+url, childPoint+"="+point)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
