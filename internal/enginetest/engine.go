@@ -57,8 +57,8 @@ type Process struct {
 	once    sync.Once
 }
 
-// waitLimit is how long a job may take before the test gives it up.
-const waitLimit = 60 * time.Second
+// waitLimit is how long a job may take before the test gives it up: long enough for a slow machine under the race detector.
+const waitLimit = 3 * time.Minute
 
 // Start checks the registries as a process does, and starts. Everything stops with the test.
 func Start(t testing.TB, o Options) *Engine {
