@@ -84,8 +84,8 @@ func TestLockOrder(t *testing.T) {
 	mustCount(t, e, 100*5, `select count(*) from events where kind = 'stage_started'`)
 	mustCount(t, e, 100*5*20, `select count(*) from tasks where status = 'completed' and attempt = 1`)
 	broken := query(t, e, deadlocks) - before
-	if broken > 10 || took > 40*time.Second {
-		t.Errorf("%d tasks took %s and the server broke %d deadlocks, want a handful at most", 100*5*20, took, broken)
+	if broken > 10 { // each costs a second, so a wrong order would also be slow
+		t.Errorf("the server broke %d deadlocks in %s, want a handful at most", broken, took)
 	}
 	t.Logf("%d tasks in %s, %d deadlocks", 100*5*20, took, broken)
 }
