@@ -24,7 +24,7 @@ func (c *packageCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	executable := filepath.Join(dir, "handler")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", executable, "./cmd/handler") //nolint:gosec // the path is ours
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", executable, "./cmd/handler")
 	build.Env = append(build.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
 	if out, err := build.CombinedOutput(); err != nil {
 		return exitf(exitOther, "The handler could not be built; run this in the root of the repository. %s", out)
@@ -40,6 +40,6 @@ func (c *packageCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	fmt.Fprintf(a.out, "%s %.1f MB\n", c.Out, float64(info.Size())/(1<<20))
-	return file.Close()
+	_, err = fmt.Fprintf(a.out, "%s %.1f MB\n", c.Out, float64(info.Size())/(1<<20))
+	return errors.Join(err, file.Close())
 }

@@ -19,8 +19,8 @@ import (
 // lost is what a broken connection looks like to the engine: nobody can tell whether the server did what it was asked.
 var lost = state.Errorf(state.CodeUnavailable, "test", "the connection broke")
 
-// defect is what no retry is promised to mend.
-var defect = errors.New("a statement that cannot work")
+// errDefect is what no retry is promised to mend.
+var errDefect = errors.New("a statement that cannot work")
 
 // often makes a share of the visits to a point, or to any point where name is empty, fail.
 func often(share float64, name string, failing error) func(string) error {
@@ -65,9 +65,9 @@ func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
 		"LockedAnyhow":  often(0.5, "lock_held", lost),
 		"WhileAdvanced": often(0.5, "end_stages", lost),
 		"WhilePlanning": often(0.5, "plan_end", lost),
-		"DefectAtEnd":   often(0.1, "complete", defect),
-		"DefectInPlan":  often(0.3, "plan_pure", defect),
-		"DefectThere":   often(0.02, "", defect),
+		"DefectAtEnd":   often(0.1, "complete", errDefect),
+		"DefectInPlan":  often(0.3, "plan_pure", errDefect),
+		"DefectThere":   often(0.02, "", errDefect),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func submitUntil(t *testing.T, e *enginetest.Engine, req coremachine.SubmitReque
 		if err == nil {
 			return res.JobID
 		}
-		if !strings.Contains(err.Error(), lost.Msg) && !errors.Is(err, defect) {
+		if !strings.Contains(err.Error(), lost.Msg) && !errors.Is(err, errDefect) {
 			t.Fatal(err)
 		}
 	}
