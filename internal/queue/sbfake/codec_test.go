@@ -11,7 +11,10 @@ import (
 
 var samples = []any{
 	nil, true, false, uint8(7), uint16(700), uint32(70_000), uint64(7), uint64(7_000_000_000), "text", symbol("com.microsoft:x"),
-	[]byte("binary"), strings.Repeat("x", 300), []any{}, []any{uint32(1), nil, []any{"deep"}}, pairs{symbol("key"), "value"},
+	[]byte("binary"), strings.Repeat("x", 300),
+	[]any{},
+	[]any{uint32(1), nil, []any{"deep"}},
+	pairs{symbol("key"), "value"},
 	described{codeOpen, []any{"id", nil, uint32(65536)}},
 }
 
