@@ -30,11 +30,12 @@ var table = []row{
 	{pkg: "funchost", may: []string{"state"}},
 	{pkg: "api", may: []string{"state", "coremachine"}, tests: []string{"repo"}},
 	{pkg: "devhost", may: []string{"funchost", "queue", "state"}},
+	{pkg: "appzip", may: []string{"funchost"}, tests: []string{"devhost", "queue", "queue/pgqueue", "repo"}},
 	{pkg: "app", may: []string{anything}},
 	{pkg: "cmd/handler", may: []string{"app", "config", "handlers", "jobs", "telemetry"}},
 	{
 		pkg:   "cmd/corectl",
-		may:   []string{"app", "config", "handlers", "jobs", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
+		may:   []string{"app", "appzip", "config", "handlers", "jobs", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
 		tests: []string{"api", "coremachine", "jobs/define"},
 	},
 	{pkg: "cmd/corectl/internal/client", may: []string{"state"}},
