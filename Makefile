@@ -63,8 +63,10 @@ publish: build ## Publish the app with the Core Tools: APP=name
 	func azure functionapp publish $(APP) --no-build
 
 .PHONY: bench
-bench: ## Run the benchmarks; the figures are explained in docs/performance.md
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./internal/...
+bench: ## Measure the engine beside what Postgres can do; docs/performance.md explains the figures
+	@$(GO) run ./cmd/corectl bench hello latency submit
+	@$(GO) run ./cmd/corectl bench hello wide fanin --n 10000
+	@$(GO) run ./cmd/corectl bench hello --n 10 --jobs 100
 
 .PHONY: tools
 tools: $(GOLANGCI) ## Install the linters to ./bin

@@ -30,6 +30,7 @@ type grammar struct {
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
+	Bench      benchCmd      `cmd:"" group:"operate" help:"Measure the engine beside what Postgres can do."`
 	Package    packageCmd    `cmd:"" group:"operate" help:"Make the package that is deployed to Azure."`
 	Worker     workerCmd     `cmd:"" group:"operate" help:"Run the engine as a plain process."`
 	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Find stalled work and drive it on."`

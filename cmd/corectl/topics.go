@@ -20,6 +20,7 @@ var examples = map[string][]string{
 	"dlq":         {"corectl dlq list", "corectl dlq redrive tasks --dry-run"},
 	"dlq list":    {"corectl dlq list", "corectl dlq list tasks"},
 	"dlq redrive": {"corectl dlq redrive tasks --reason MaxDeliveryCountExceeded --dry-run"},
+	"bench":       {"corectl bench hello --n 10000"},
 	"package":     {"corectl package --out app.zip"},
 	"worker":      {"DATABASE_URL=postgres://… corectl worker", "TRANSPORT=servicebus corectl worker"},
 	"migrate":     {"DATABASE_URL=postgres://… corectl migrate"},

@@ -35,7 +35,7 @@ var table = []row{
 	{pkg: "cmd/handler", may: []string{"app", "config", "handlers", "jobs", "telemetry"}},
 	{
 		pkg:   "cmd/corectl",
-		may:   []string{"app", "appzip", "config", "handlers", "jobs", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
+		may:   []string{"app", "appzip", "bench", "config", "handlers", "jobs", "pglocal", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
 		tests: []string{"api", "coremachine", "jobs/define"},
 	},
 	{pkg: "cmd/corectl/internal/client", may: []string{"state"}},
@@ -48,6 +48,7 @@ var table = []row{
 	{pkg: "queue/queuetest", may: []string{"queue", "state"}},
 	{pkg: "enginetest", may: []string{"coremachine", "handlers", "jobs", "jobs/define", "pgtest", "queue", "queue/pgqueue", "repo", "state"}},
 	{pkg: "e2e/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
+	{pkg: "bench", may: []string{"coremachine", "e2e/fixtures", "queue", "queue/pgqueue", "repo", "state"}},
 	{pkg: "e2e", may: []string{anything}},
 	{pkg: "archtest"},
 }
