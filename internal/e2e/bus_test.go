@@ -91,7 +91,12 @@ func TestADatabaseOutageUsesUpNoDeliveries(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	if b.Depth(state.QueueTasks.String()) == (sbfake.Depth{}) {
+		t.Error("the work was done before the outage")
+	}
+	before := h.host.Stats().Abandoned
 	<-time.After(time.Minute) // the length of the outage is what is tested
+	during := h.host.Stats().Abandoned - before
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +107,9 @@ func TestADatabaseOutageUsesUpNoDeliveries(t *testing.T) {
 	})
 	if got := h.status(t, id); got != state.JobCompleted {
 		t.Fatalf("the job is %s", got)
+	}
+	if t.Logf("%d deliveries failed during the outage", during); during == 0 {
+		t.Error("no delivery failed during the outage")
 	}
 	if n := h.number(t, `select count(*) from attempts where job_id = $1 and final`, id[:]); n != 0 {
 		t.Errorf("%d attempts failed for good", n)
