@@ -22,7 +22,7 @@ var table = []row{
 	{pkg: "jobs/define", may: []string{"state", "handlers"}},
 	{pkg: "jobs", may: []string{"state", "handlers", "jobs/define"}},
 	{pkg: "repo", may: []string{"state"}},
-	{pkg: "queue", may: []string{"state"}},
+	{pkg: "queue", may: []string{"state"}, tests: []string{"queue/servicebus"}},
 	{pkg: "queue/pgqueue", may: []string{"queue", "state"}},
 	{pkg: "queue/servicebus", may: []string{"queue", "state"}},
 	{pkg: "queue/sbfake"},
