@@ -1,4 +1,4 @@
-package queue_test
+package servicebus_test
 
 import (
 	"context"
@@ -9,60 +9,23 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/sbfake"
-	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// open makes a queue with n messages and a receiver of it.
-func open(t *testing.T, lock time.Duration, n int) (*sbfake.Broker, queue.Receiver) {
+// serving makes a queue with n messages and a receiver of it.
+func serving(t *testing.T, lock time.Duration, n int) (*sbfake.Broker, queue.Receiver) {
 	t.Helper()
-	b := sbfake.New(sbfake.Options{Queues: []string{"tasks"}, Lock: lock})
-	t.Cleanup(b.Close)
-	address, err := b.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := servicebus.New(servicebus.Options{Connection: sbfake.ConnectionString(address)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
-	messages := make([]state.Message, n)
-	for i := range messages {
-		messages[i] = state.Message{
-			V: state.EnvelopeVersion, JobID: state.NewJobID("test", []byte("x")), MessageID: int64(i + 1), Queue: state.QueueTasks,
-			Kind: state.KindTasks, Gen: 1, First: i, Count: 1, Send: 1,
-		}
-	}
-	if err := c.Send(t.Context(), state.QueueTasks, messages); err != nil {
-		t.Fatal(err)
-	}
-	r, err := c.Receiver(state.QueueTasks)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b, r
+	b, c := open(t, sbfake.Options{Lock: lock})
+	send(t, c, n)
+	return b, receiver(t, c)
 }
 
 func TestServeHandlesEachMessageAndNoMoreAtOnce(t *testing.T) {
 	t.Parallel()
 	const n, most = 200, 8
-	b, r := open(t, time.Minute, n)
+	b, r := serving(t, time.Minute, n)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var inHand, worst, done atomic.Int64
@@ -86,7 +49,7 @@ func TestServeHandlesEachMessageAndNoMoreAtOnce(t *testing.T) {
 
 func TestServeGivesFailuresBack(t *testing.T) {
 	t.Parallel()
-	b, r := open(t, time.Minute, 5)
+	b, r := serving(t, time.Minute, 5)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var mu sync.Mutex
@@ -115,7 +78,7 @@ func TestServeGivesFailuresBack(t *testing.T) {
 // A handler that outlasts the lock keeps it, and one that is under way when serving ends is waited for.
 func TestServeKeepsLocksAndWaits(t *testing.T) {
 	t.Parallel()
-	b, r := open(t, 3*time.Second, 1)
+	b, r := serving(t, 3*time.Second, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var calls atomic.Int64
@@ -135,7 +98,7 @@ func TestServeKeepsLocksAndWaits(t *testing.T) {
 
 func TestServeEndsWithItsReceiver(t *testing.T) {
 	t.Parallel()
-	_, r := open(t, time.Minute, 1)
+	_, r := serving(t, time.Minute, 1)
 	queue.Serve(t.Context(), r, 1, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
 		return r.Close()
 	})
