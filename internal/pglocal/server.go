@@ -27,6 +27,8 @@ type Options struct {
 	// Settings are further postgresql.conf settings by name; they win over the package's own. They take effect when this call is
 	// the one that starts the server.
 	Settings map[string]string
+	// Prepare is called where this call starts the server, before anybody else gets to use it. An error of its fails Start.
+	Prepare func(ctx context.Context, url string) error
 	// Log gets a line for each thing that takes long or that somebody may have to know. Nil: none.
 	Log *slog.Logger
 }
@@ -67,14 +69,14 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	}
 	s := &Server{cluster: c, turn: filepath.Join(home, "turn.lock")}
 	s.stop = sync.OnceValue(s.leave)
-	if err := s.join(ctx); err != nil {
+	if err := s.join(ctx, opts.Prepare); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
 }
 
 // join counts this process among the users and starts the server where nobody runs it.
-func (s *Server) join(ctx context.Context) error {
+func (s *Server) join(ctx context.Context, prepare func(context.Context, string) error) error {
 	turn, err := openLock(s.turn)
 	if err != nil {
 		return err
@@ -101,7 +103,10 @@ func (s *Server) join(ctx context.Context) error {
 	if err := s.cluster.guard(ctx, usersPath); err != nil {
 		return err
 	}
-	return s.cluster.start(ctx)
+	if err := s.cluster.start(ctx); err != nil || prepare == nil {
+		return err
+	}
+	return prepare(ctx, s.URL())
 }
 
 // stopWithin bounds how long the end of a server may take; it is not the caller's context, since a stop often follows a cancel.

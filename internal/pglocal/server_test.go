@@ -3,10 +3,12 @@ package pglocal
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -72,6 +74,40 @@ func TestServer(t *testing.T) {
 		if pid := second.PID(); pid != 0 {
 			t.Errorf("pid after the last Stop: got %d, want 0", pid)
 		}
+	})
+
+	t.Run("IsPreparedOnceBeforeAnybodyUsesIt", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		prepare := func(ctx context.Context, url string) error {
+			conn, err := pgx.Connect(ctx, url)
+			if err != nil {
+				return err
+			}
+			_, err = conn.Exec(ctx, "create table if not exists prepared as select 42 as answer from pg_sleep(0.1)")
+			return errors.Join(err, conn.Close(ctx))
+		}
+		var users sync.WaitGroup
+		for range 4 {
+			users.Go(func() {
+				s, err := Start(t.Context(), Options{Dir: dir, Prepare: prepare})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer stop(t, s)
+				conn, err := pgx.Connect(t.Context(), s.URL())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer func() { _ = conn.Close(context.Background()) }()
+				if _, err := conn.Exec(t.Context(), "select answer from prepared"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		users.Wait()
 	})
 
 	t.Run("FollowsSettings", func(t *testing.T) {

@@ -176,19 +176,11 @@ func join() (*pglocal.Server, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it may have to install the server
 	defer cancel()
-	s, err := pglocal.Start(ctx, pglocal.Options{
-		Dir: filepath.Join(root, ".local", "pgtest"),
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	return pglocal.Start(ctx, pglocal.Options{
+		Dir:     filepath.Join(root, ".local", "pgtest"),
+		Prepare: dropLeftovers,
+		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	if err != nil {
-		return nil, err
-	}
-	if s.Started() {
-		if err := dropLeftovers(ctx, s.URL()); err != nil {
-			return nil, errors.Join(err, s.Stop())
-		}
-	}
-	return s, nil
 }
 
 func release() error {
@@ -200,6 +192,7 @@ func release() error {
 	return joined.Stop()
 }
 
+// dropLeftovers drops the schemas that killed runs left behind.
 func dropLeftovers(ctx context.Context, base string) error {
 	conn, err := pgx.Connect(ctx, base)
 	if err != nil {
