@@ -52,11 +52,11 @@ func (c *benchCmd) Run(ctx context.Context, a *app) error {
 	}
 	return a.one(text, "", func() error {
 		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(w, "WORKLOAD\tN\tJOBS\tTASKS\tMS\tTASKS/S\tP50 MS\tP99 MS\tFLOOR MS\tOF FLOOR\tWAL B/TASK\tCOMMITS/TASK\t")
+		_, _ = fmt.Fprintln(w, "WORKLOAD\tN\tJOBS\tTASKS\tMS\tTASKS/S\tP50 MS\tP99 MS\tFLOOR MS\tOF FLOOR\tWAL B/TASK\tCOMMITS/TASK\t")
 		for _, r := range results {
-			fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.1f\t%.2f\t%.0f\t%.3f\t\n", r.Workload, r.N, r.Jobs, r.Tasks, r.Ms, r.PerSec,
+			_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.1f\t%.0f\t%.1f\t%.1f\t%.1f\t%.2f\t%.0f\t%.3f\t\n", r.Workload, r.N, r.Jobs, r.Tasks, r.Ms, r.PerSec,
 				r.P50Ms, r.P99Ms, r.FloorMs, r.Ratio, r.WALBytes, r.Commits)
 		}
-		return w.Flush()
+		return w.Flush() // which tells of the writes before it
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -36,7 +35,7 @@ func buildExecutable(tb testing.TB) string {
 	tb.Helper()
 	executable := tb.TempDir() + "/handler"
 	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", executable, "../../cmd/handler")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("%v: %s", err, out)
 	}
@@ -54,8 +53,8 @@ func coldStart(b *testing.B, executable, url string) (alive, submitted time.Dura
 		b.Fatal(err)
 	}
 	base := "http://127.0.0.1:" + strconv.Itoa(port)
-	cmd := exec.CommandContext(context.Background(), executable) //nolint:gosec // built by this benchmark
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+url, "LOG_LEVEL=error", "FUNCTIONS_CUSTOMHANDLER_PORT="+strconv.Itoa(port))
+	cmd := exec.CommandContext(context.Background(), executable)
+	cmd.Env = append(cmd.Environ(), "DATABASE_URL="+url, "LOG_LEVEL=error", "FUNCTIONS_CUSTOMHANDLER_PORT="+strconv.Itoa(port))
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	begin := time.Now()
 	if err := cmd.Start(); err != nil {
