@@ -191,7 +191,11 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 // guard leaves a process behind that waits until no user holds the lock and then stops the server: the net under a user that
 // was killed. It needs flock(1), which every Linux has; elsewhere a killed user leaves the server to the next one.
 func (c *cluster) guard(ctx context.Context, usersLock string) error {
-	const script = `if [ -n "$4" ]; then trap 'rm -rf "$4"' EXIT; fi; "$2" -D "$3" -m fast -w stop`
+	// It asks for the name behind the pid, as runs does: pg_ctl alone would interrupt whoever has that pid by now.
+	const script = `if [ -n "$4" ]; then trap 'rm -rf "$4"' EXIT; fi
+read -r pid <"$3/postmaster.pid" || exit 0
+tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$3" || exit 0
+"$2" -D "$3" -m fast -w stop`
 	const background = `flock --exclusive "$1" /bin/sh -c "$0" sh "$@" &` // the shell ends at once: nobody has to wait for the guard
 	remove := ""
 	if c.fleeting {
