@@ -25,6 +25,9 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 			h.err = m.process(s, h, msg)
 		})
 	} else if h.claimed.Load() {
+		if msg.Attempt >= h.Attempt { // sent after our claim was freed: this process has lost its lease and is about to notice
+			return state.Errorf(state.CodeUnavailable, "coremachine.Handle", "the message is held under a lease that has ended")
+		}
 		return nil
 	}
 	select {

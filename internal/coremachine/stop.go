@@ -9,12 +9,15 @@ import (
 // stopPoll is how often a stop looks whether handlers have returned.
 const stopPoll = 50 * time.Millisecond
 
+// stopTries is how often the end of a stop may be refused before it is left to whoever gets its message next.
+const stopTries = 20
+
 // stopJob ends a job that was cancelled or is failing: queued work at once, running work when its handlers return, and after
 // the grace without them. It may be cut off anywhere; whoever claims the message next goes on.
 func (m *Machine) stopJob(s *session, h *holding) error {
 	s.cancelJob(h.JobID)
-	for {
-		n, err := retry(s.ctx, func() (int, error) { return m.store.StopWork(s.ctx, h.JobID, false) })
+	for refused := 0; refused < stopTries; {
+		n, err := retry(s.ctx, func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, false) })
 		if err != nil {
 			return m.giveUp(s, h, err)
 		}
@@ -38,7 +41,7 @@ func (m *Machine) stopJob(s *session, h *holding) error {
 			}
 			continue
 		case st.Held > 0:
-			if _, err := retry(s.ctx, func() (int, error) { return m.store.StopWork(s.ctx, h.JobID, true) }); err != nil {
+			if _, err := retry(s.ctx, func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, true) }); err != nil {
 				return m.giveUp(s, h, err)
 			}
 			continue
@@ -51,9 +54,10 @@ func (m *Machine) stopJob(s *session, h *holding) error {
 		if err != nil || ended {
 			return err
 		}
-		// The stop message itself may be another's by now; StopState tells on the next round.
+		refused++
 		if !sleep(s.ctx, stopPoll) {
 			return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
 		}
 	}
+	return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop could not be ended here: its message may be another's by now")
 }

@@ -35,7 +35,7 @@ type Store interface {
 	FinishFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
 
 	StopState(ctx context.Context, id state.JobID) (s state.Stopping, found bool, err error)
-	StopWork(ctx context.Context, id state.JobID, includeHeld bool) (n int, err error)
+	StopWork(ctx context.Context, worker uuid.UUID, h state.Held, includeHeld bool) (n int, err error)
 	StopEnd(ctx context.Context, worker uuid.UUID, h state.Held) (ended bool, moved state.Moved, err error)
 
 	OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error

@@ -69,10 +69,12 @@ func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.Stopping,
 }
 
 // StopWork ends a batch of a stopping job's work: queued work, and held work too with includeHeld. n is how many message
-// rows, or stages with tasks that had none, it touched; 0 means that there is none left.
-func (r *Repo) StopWork(ctx context.Context, id state.JobID, includeHeld bool) (n int, err error) {
+// rows, or stages with tasks that had none, it touched; 0 means that there is none left, or that the fence stands in the way.
+func (r *Repo) StopWork(ctx context.Context, worker uuid.UUID, h state.Held, includeHeld bool) (n int, err error) {
 	err = r.inTx(ctx, "repo.StopWork", func(t tx) error {
-		rows, err := t.query(ctx, "stop_messages", pgx.StrictNamedArgs{"job_id": id[:], "include_held": includeHeld, "most": stopBatch})
+		args := fence(worker, h)
+		args["include_held"], args["most"] = includeHeld, stopBatch
+		rows, err := t.query(ctx, "stop_messages", args)
 		if err != nil {
 			return err
 		}
@@ -82,7 +84,9 @@ func (r *Repo) StopWork(ctx context.Context, id state.JobID, includeHeld bool) (
 	if err != nil || n > 0 {
 		return n, err
 	}
-	return r.one(ctx, "repo.StopWork", "stop_tasks", pgx.StrictNamedArgs{"job_id": id[:], "most": stopTasks, "cut_off": cutOff})
+	args := fence(worker, h)
+	args["most"], args["cut_off"] = stopTasks, cutOff
+	return r.one(ctx, "repo.StopWork", "stop_tasks", args)
 }
 
 // StopEnd ends the stages and the job once no work of it is left: cancelled, or failed where its own failure stopped it.

@@ -1,8 +1,14 @@
 -- Ends a batch of a stopping job's work through its message rows: queued work at once, held work only when it was given its
--- time (include_held). Books what was cancelled on the stages.
-with m as materialized (
+-- time (include_held). Books what was cancelled on the stages. The stop message is the fence: it is gone when the stop has ended, so
+-- that whoever comes too late ends nothing of a run that a retry started since.
+with f as materialized (
+  select 1 from messages
+  where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
+  for no key update
+),
+m as materialized (
   select * from messages
-  where job_id = @job_id and kind <> 4 and (worker_id is null or @include_held)
+  where job_id = @job_id and kind <> 4 and (worker_id is null or @include_held) and exists (select from f)
   order by job_id, message_id
   limit @most
   for no key update skip locked

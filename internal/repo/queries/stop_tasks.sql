@@ -1,8 +1,13 @@
 -- Ends the next tasks of a stopping job that were planned and never dispatched; dispatched is the resume point. Planning that
--- was cut off ends where it stood.
-with s as materialized (
+-- was cut off ends where it stood. The stop message is the fence.
+with f as materialized (
+  select 1 from messages
+  where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
+  for no key update
+),
+s as materialized (
   select s.* from stages s
-  where s.job_id = @job_id and s.status = 'running' and s.dispatched < s.planned
+  where s.job_id = @job_id and s.status = 'running' and s.dispatched < s.planned and exists (select from f)
     and not exists (select from messages m where m.job_id = s.job_id and m.kind = 1 and m.stage = s.stage)
   order by s.stage limit 1
 ),
