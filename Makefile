@@ -29,6 +29,10 @@ dev: ## Bring everything up on http://localhost:7071 and stay
 test: ## Run all tests with the race detector; they bring the Postgres that they need
 	$(GO) test -race -timeout 15m ./...
 
+.PHONY: mutants
+mutants: ## Drop one protection of the engine at a time and see that a test notices: ONLY=name for some
+	@$(GO) run ./internal/e2e/mutants $(if $(ONLY),-only $(ONLY))
+
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters and look for unformatted files
 	$(GOLANGCI) run --allow-parallel-runners ./...

@@ -45,6 +45,7 @@ var table = []row{
 	// For tests and benchmarks only.
 	{pkg: "pgtest", may: []string{"pglocal", "repo"}},
 	{pkg: "pgtest/rows", may: []string{"state"}},
+	{pkg: "e2e/mutants", may: []string{"pglocal"}},
 	{pkg: "queue/queuetest", may: []string{"queue", "state"}},
 	{pkg: "enginetest", may: []string{"coremachine", "handlers", "jobs", "jobs/define", "pgtest", "queue", "queue/pgqueue", "repo", "state"}},
 	{pkg: "e2e/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
