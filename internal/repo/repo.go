@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -132,8 +133,27 @@ func (t tx) query(ctx context.Context, name string, args pgx.StrictNamedArgs) (p
 	return t.Query(ctx, statement(name), args)
 }
 
+// deadlockTries is how often a transaction runs that the server broke to end a deadlock, or that lost to another: nothing of it
+// landed, so fn starts again. fn sets all that it returns anew.
+const deadlockTries = 5
+
 // inTx runs fn in one transaction. An error of fn, or a panic, rolls back.
 func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
+	for try := 1; ; try++ {
+		err := r.tryTx(ctx, op, fn)
+		if try == deadlockTries || !rolledBack(err) {
+			return err
+		}
+	}
+}
+
+// rolledBack tells whether the server broke a transaction to let others go on: SQLSTATE class 40.
+func rolledBack(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.HasPrefix(pg.Code, "40")
+}
+
+func (r *Repo) tryTx(ctx context.Context, op string, fn func(tx) error) error {
 	ptx, err := r.pool.Begin(ctx)
 	if err != nil {
 		return failure(op, err)
