@@ -20,6 +20,7 @@ import (
 type byHand struct {
 	*repo.Repo
 	t    *testing.T
+	url  string
 	m    *coremachine.Machine // submits; it has no lease
 	id   state.JobID
 	a, b uuid.UUID
@@ -27,12 +28,13 @@ type byHand struct {
 
 func doByHand(t *testing.T, body string, stages ...define.Stage[params]) *byHand {
 	t.Helper()
-	r, err := repo.Open(t.Context(), repo.Config{URL: pgtest.URL(t), MaxConns: 2})
+	url := pgtest.URL(t)
+	r, err := repo.Open(t.Context(), repo.Config{URL: url, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	h := &byHand{Repo: r, t: t, a: uuid.New(), b: uuid.New()}
+	h := &byHand{Repo: r, url: url, t: t, a: uuid.New(), b: uuid.New()}
 	h.m = coremachine.New(coremachine.Config{Jobs: map[string]define.Job{"job": tolerant(stages...)}, Handlers: handlersOf(echo), Store: r})
 	res, err := h.m.Submit(t.Context(), coremachine.SubmitRequest{Type: "job", Body: []byte(body)})
 	if err != nil {
@@ -244,4 +246,44 @@ func TestAPlanIsWrittenOnce(t *testing.T) {
 		}
 	}
 	h.count(2, `select count(*) from tasks where stage = 1`)
+}
+
+// TestAStopWaitsForTheNextWindow lets a stop look for tasks without a message while a completion, not yet committed, gives some of them one.
+func TestAStopWaitsForTheNextWindow(t *testing.T) {
+	t.Parallel()
+	h := doByHand(t, `{"n":6}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})
+	held := h.claim(h.a, state.KindTasks, 2)
+	if _, _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
+		t.Fatal(err)
+	}
+	stop := h.claim(h.b, state.KindStop, 1)[0]
+	stopped := make(chan error, 1)
+	slow, err := repo.Open(t.Context(), repo.Config{URL: h.url, MaxConns: 1, Fault: func(point string) error {
+		if point != "commit" {
+			return nil
+		}
+		go func() {
+			_, err := h.StopWork(t.Context(), h.b, stop, false)
+			stopped <- err
+		}()
+		until(t, "the stop waits for the stage", func() bool {
+			var n int
+			err := h.Pool().QueryRow(t.Context(), `select count(*) from pg_locks w join pg_locks r using (pid)
+				where not w.granted and r.granted and r.relation = 'stages'::regclass`).Scan(&n)
+			return err == nil && n > 0
+		})
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	if moved, err := slow.Complete(t.Context(), h.a, []state.TaskEnd{end(held[0], held[0].First)}); err != nil || moved.Landed != 1 {
+		t.Fatalf("%d ends landed; %v", moved.Landed, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	h.count(1, `select count(*) from messages where kind = 2 and worker_id is null and first = 2`)
+	h.count(3, `select cancelled from stages`)
 }

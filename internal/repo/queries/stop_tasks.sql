@@ -1,5 +1,6 @@
 -- Ends the next tasks of a stopping job that were planned and never dispatched; dispatched is the resume point. Planning that
--- was cut off ends where it stood. The stop message is the fence.
+-- was cut off ends where it stood. The stop message is the fence. The stage is locked first, or a completion could give a message to
+-- tasks that are ended here; nobody else touches tasks that have none.
 with f as materialized (
   select 1 from messages
   where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
@@ -10,6 +11,7 @@ s as materialized (
   where s.job_id = @job_id and s.status = 'running' and s.dispatched < s.planned and exists (select from f)
     and not exists (select from messages m where m.job_id = s.job_id and m.kind = 1 and m.stage = s.stage)
   order by s.stage limit 1
+  for no key update
 ),
 t as (
   update tasks t set status = 'cancelled', finished_at = clock_timestamp()
@@ -20,5 +22,5 @@ t as (
 )
 update stages x
 set total = x.planned, error = case when x.total is null then @cut_off::json else x.error end, dispatched = least(s.dispatched + @most, s.planned), cancelled = x.cancelled + (select count(*) from t)
-from s where x.job_id = s.job_id and x.stage = s.stage and x.dispatched = s.dispatched
+from s where x.job_id = s.job_id and x.stage = s.stage
 returning x.stage
