@@ -1,0 +1,90 @@
+package e2e_test
+
+import (
+	"testing"
+
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+// beside returns storage that runs other before its first COMMIT and commits when other waits for a row that it has locked, and a
+// function that returns what other did.
+func (h *byHand) beside(other func() error) (first *repo.Repo, over func() error) {
+	h.t.Helper()
+	done := make(chan error, 1)
+	met := false
+	first, err := repo.Open(h.t.Context(), repo.Config{URL: h.url, MaxConns: 1, Fault: func(point string) error {
+		if point != "commit" || met {
+			return nil
+		}
+		met = true
+		go func() { done <- other() }()
+		until(h.t, "the other transaction waits", func() bool {
+			var n int
+			err := h.Pool().QueryRow(h.t.Context(), `select count(*) from pg_locks w join pg_locks r using (pid)
+				where not w.granted and r.granted and r.relation in ('stages'::regclass, 'jobs'::regclass)`).Scan(&n)
+			return err == nil && n > 0
+		})
+		return nil
+	}})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(first.Close)
+	return first, func() error { return <-done }
+}
+
+// TestAStopWaitsForTheNextWindow lets a stop look for tasks without a message while a completion gives some of them one.
+func TestAStopWaitsForTheNextWindow(t *testing.T) {
+	t.Parallel()
+	h := doByHand(t, `{"n":6}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})
+	held := h.claim(h.a, state.KindTasks, 2)
+	if _, _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
+		t.Fatal(err)
+	}
+	stop := h.claim(h.b, state.KindStop, 1)[0]
+	first, over := h.beside(func() error {
+		_, err := h.StopWork(t.Context(), h.b, stop, false)
+		return err
+	})
+	if moved, err := first.Complete(t.Context(), h.a, []state.TaskEnd{end(held[0], held[0].First)}); err != nil || moved.Landed != 1 {
+		t.Fatalf("%d ends landed; %v", moved.Landed, err)
+	}
+	if err := over(); err != nil {
+		t.Fatal(err)
+	}
+	h.count(1, `select count(*) from messages where kind = 2 and worker_id is null and first = 2`)
+	h.count(3, `select cancelled from stages`)
+}
+
+// TestTheSecondOfTwoArmsGoesOn ends two arms in transactions of which neither sees what the other has written.
+func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
+	t.Parallel()
+	arms := []define.Stage[params]{{Name: "left", Tasks: single()}, {Name: "right", Tasks: single(), DependsOn: define.None}}
+	join := define.Stage[params]{Name: "join", Tasks: gather(), DependsOn: []string{"left", "right"}}
+	for name, c := range map[string]struct {
+		stages []define.Stage[params]
+		want   string
+	}{
+		"ToAStage": {append(arms, join), `select count(*) from messages where stage = 2 and kind = 2`},
+		"ToTheEnd": {arms, `select count(*) from jobs where status = 'completed'`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := doByHand(t, `{}`, c.stages...)
+			held := h.claim(h.a, state.KindTasks, 2)
+			first, over := h.beside(func() error {
+				_, err := h.Complete(t.Context(), h.a, []state.TaskEnd{end(held[1], 0)})
+				return err
+			})
+			if _, err := first.Complete(t.Context(), h.a, []state.TaskEnd{end(held[0], 0)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := over(); err != nil {
+				t.Fatal(err)
+			}
+			h.count(1, c.want)
+		})
+	}
+}
