@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strconv"
 )
 
 // Queue names one of the three queues. Its number is what message rows store.
@@ -83,13 +84,15 @@ type Message struct {
 	extra map[string]json.RawMessage // fields of a newer build, kept for whoever understands them
 }
 
-// TransportID is the message id that duplicate detection compares: the relay's repeats keep it, a deliberate re-send changes it.
-// It has the form `{job_id}/{stage}.{gen}/{first}+{count}/{attempt}/{send}` and at most MaxTransportID characters.
+// TransportID is the message id that duplicate detection compares: the relay's repeats keep it, a deliberate re-send changes it, and so
+// does another row for the same work, as a retry makes one. It has the form
+// `{job_id}/{stage}.{gen}/{first}+{count}/{message_id in base 36}/{attempt}/{send}` and at most MaxTransportID characters.
 func (m Message) TransportID() string {
+	row := strconv.FormatInt(m.MessageID, 36)
 	if m.Kind != KindTasks {
-		return fmt.Sprintf("%s/%d.%d/k%d/%d/%d", m.JobID, m.Stage, m.Gen, m.Kind, m.Attempt, m.Send)
+		return fmt.Sprintf("%s/%d.%d/k%d/%s/%d/%d", m.JobID, m.Stage, m.Gen, m.Kind, row, m.Attempt, m.Send)
 	}
-	return fmt.Sprintf("%s/%d.%d/%d+%d/%d/%d", m.JobID, m.Stage, m.Gen, m.First, m.Count, m.Attempt, m.Send)
+	return fmt.Sprintf("%s/%d.%d/%d+%d/%s/%d/%d", m.JobID, m.Stage, m.Gen, m.First, m.Count, row, m.Attempt, m.Send)
 }
 
 // EncodeMessage makes the JSON that transports carry, unknown fields included.
