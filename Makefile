@@ -72,6 +72,10 @@ bench: ## Measure the engine beside what Postgres can do; docs/performance.md ex
 	@$(GO) run ./cmd/corectl bench hello wide fanin --n 10000
 	@$(GO) run ./cmd/corectl bench hello --n 10 --jobs 100
 
+.PHONY: chaos
+chaos: ## Kill real processes in turn for MINUTES=1, over both transports, and count what was lost: SEED=n
+	@$(GO) test ./internal/e2e/chaos -v -run TestChaos -count=1 -timeout $$(($(MINUTES) + 15))m -chaos.minutes $(MINUTES) $(if $(SEED),-chaos.seed $(SEED))
+
 .PHONY: tools
 tools: $(GOLANGCI) ## Install the linters to ./bin
 

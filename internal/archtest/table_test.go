@@ -51,6 +51,8 @@ var table = []row{
 	{pkg: "e2e/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
 	{pkg: "bench", may: []string{"coremachine", "e2e/fixtures", "queue", "queue/pgqueue", "repo", "state"}},
 	{pkg: "e2e", may: []string{anything}},
+	{pkg: "e2e/model", may: []string{anything}},
+	{pkg: "e2e/chaos", may: []string{anything}},
 	{pkg: "archtest"},
 }
 

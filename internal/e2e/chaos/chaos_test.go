@@ -1,0 +1,89 @@
+package chaos
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+var (
+	minutes = flag.Float64("chaos.minutes", 0, "how long things are broken, over each transport; 0: some seconds")
+	seed    = flag.Uint64("chaos.seed", 0, "the seed of a run; 0: a new one")
+)
+
+// shortRun is enough for each fault once.
+const shortRun = 14 * time.Second
+
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	for _, transport := range []string{"postgres", "servicebus"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			run(t, transport)
+		})
+	}
+}
+
+func run(t *testing.T, transport string) {
+	t.Helper()
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano()) % 1_000_000
+	}
+	length := time.Duration(*minutes * float64(time.Minute))
+	short := length == 0
+	if short {
+		length = shortRun
+	}
+	c := startCluster(t, transport)
+	until := time.Now().Add(length)
+	var l load
+	var submitting sync.WaitGroup
+	submitting.Go(func() { l.run(c, rand.New(rand.NewPCG(s, 1)), until) })
+	broken := c.breakThings(rand.New(rand.NewPCG(s, 2)), until, short)
+	submitting.Wait()
+	c.startMissing()
+	settled := c.settle()
+	v, err := c.judge(&l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.settled = settled
+	t.Log("\n" + report(transport, s, length, broken, &l, v))
+	for _, problems := range [][]string{v.lost, v.wrong, v.books} {
+		for _, p := range problems {
+			t.Error(p)
+		}
+	}
+	if len(l.jobs) == 0 || v.tasks == 0 {
+		t.Errorf("%d jobs with %d tasks: nothing was tried", len(l.jobs), v.tasks)
+	}
+}
+
+func report(transport string, s uint64, length time.Duration, broken map[string]int, l *load, v verdict) string {
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	line := func(what string, n any) { _, _ = fmt.Fprintf(w, "%s\t%v\n", what, n) }
+	line(fmt.Sprintf("over %s for %s, seed %d", transport, length, s), "")
+	for _, name := range slices.Sorted(maps.Keys(broken)) {
+		line("  "+name, broken[name])
+	}
+	line("jobs acknowledged", len(l.jobs))
+	line("submits without an answer", l.asks)
+	line("tasks", v.tasks)
+	line("attempts that went with their process", v.attempts)
+	line("jobs with a task that lost five processes", v.spared)
+	line("settled after", v.settled.Round(100*time.Millisecond))
+	line("work lost", len(v.lost))
+	line("work done wrong", len(v.wrong))
+	line("books that do not balance", len(v.books))
+	_ = w.Flush() // to memory
+	return out.String()
+}

@@ -1,0 +1,181 @@
+package chaos
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/enginetest"
+	"coremachine/internal/pglocal"
+	"coremachine/internal/pgtest"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+// cluster is the database, the broker and the processes that work on them.
+type cluster struct {
+	t      *testing.T
+	server *pglocal.Server
+	broker *sbfake.Broker // nil: messages travel over Postgres
+	env    []string
+
+	pool    *pgxpool.Pool
+	machine *coremachine.Machine // submits, cancels, sweeps; it holds no lease and claims nothing
+
+	host, relay *child
+	workers     []*child
+}
+
+// child is a process of the cluster.
+type child struct {
+	role    string
+	cmd     *exec.Cmd
+	handler atomic.Int64  // of a host: the process id of its handler
+	over    chan struct{} // closed when its output has ended
+}
+
+const brokerLock = 10 * time.Second // of a delivery: what a killed receiver had in hand comes again after it
+
+func startCluster(t *testing.T, transport string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, server: pgtest.Own(t)}
+	url := c.server.URL()
+	if err := repo.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", appEnv+"="+appFolder(t))
+	if transport == "servicebus" {
+		c.startBroker()
+	}
+	r, err := repo.Open(context.Background(), repo.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	q := pgqueue.New(r.Pool(), pgqueue.Options{})
+	t.Cleanup(q.Close)
+	c.pool = r.Pool()
+	if err := enginetest.LogStatuses(t.Context(), c.pool); err != nil {
+		t.Fatal(err)
+	}
+	j, h := registries()
+	c.machine = coremachine.New(coremachine.Config{Jobs: j, Handlers: h, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() {
+		for _, p := range append(c.workers, c.host, c.relay) {
+			p.kill()
+		}
+	})
+	c.startMissing()
+	return c
+}
+
+func (c *cluster) startBroker() {
+	o := sbfake.Options{Lock: brokerLock, MaxDeliveries: 100}
+	for _, name := range state.Queues {
+		o.Queues = append(o.Queues, name.String())
+	}
+	c.broker = sbfake.New(o)
+	c.t.Cleanup(c.broker.Close)
+	address, err := c.broker.Listen("127.0.0.1:0")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.env = append(c.env, "SERVICEBUS="+sbfake.ConnectionString(address))
+}
+
+// startMissing starts what was killed, or not yet started.
+func (c *cluster) startMissing() {
+	if c.host == nil {
+		c.host = c.spawn(roleHost)
+	}
+	if c.relay == nil && c.broker != nil {
+		c.relay = c.spawn(roleRelay)
+	}
+	for len(c.workers) < 2 {
+		c.workers = append(c.workers, nil)
+	}
+	for i, w := range c.workers {
+		if w == nil {
+			c.workers[i] = c.spawn(roleWorker)
+		}
+	}
+}
+
+func (c *cluster) spawn(role string) *child {
+	c.t.Helper()
+	p := &child{role: role, cmd: exec.CommandContext(context.WithoutCancel(c.t.Context()), os.Args[0]), over: make(chan struct{})}
+	p.cmd.Env = append(c.env, roleEnv+"="+role)
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := p.cmd.StdinPipe(); err != nil { // it ends with this process
+		c.t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	go func() {
+		defer close(p.over)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			var pid int64
+			if _, err := fmt.Sscanf(s.Text(), "handler %d", &pid); err == nil {
+				p.handler.Store(pid)
+			}
+		}
+	}()
+	return p
+}
+
+// kill ends a process by SIGKILL; what it spawned goes with it.
+func (p *child) kill() {
+	if p == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.over
+	_ = p.cmd.Wait() // says that it was killed
+}
+
+// appFolder is the Functions app as make build lays it out.
+func appFolder(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	copyFile(t, "../../../host.json", filepath.Join(root, "host.json"))
+	sources, err := filepath.Glob("../../../function.json/*.json")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("found %d functions, %v", len(sources), err)
+	}
+	for _, src := range sources {
+		copyFile(t, src, filepath.Join(root, strings.TrimSuffix(filepath.Base(src), ".json"), "function.json"))
+	}
+	return root
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,193 @@
+package model
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"iter"
+
+	"pgregory.net/rapid"
+
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+const work handlers.TaskType[input, output] = "work"
+
+type input struct {
+	Value int `json:"value"`
+}
+
+type output struct {
+	Value int `json:"value"`
+}
+
+type params struct {
+	N    int  `json:"n"    default:"1" validate:"min=0,max=100"`
+	Seed int  `json:"seed" default:"0"`
+	Skip bool `json:"skip" default:"false"`
+}
+
+// jobSpec is a random job: what its definition and its reference are both made from.
+type jobSpec struct {
+	stages    []stageSpec
+	tolerance float64
+	bad       int // of 16 tasks, how many fail for good
+	result    bool
+}
+
+type stageSpec struct {
+	kind           state.Parallelism
+	deps           []int
+	source         int // of match_previous and fan_out
+	skippable      bool
+	window, bundle int
+}
+
+func stageName(i int) string { return fmt.Sprintf("s%d", i) }
+
+func drawSpec(t *rapid.T) jobSpec {
+	spec := jobSpec{
+		tolerance: rapid.SampledFrom([]float64{0, 0.4, 1}).Draw(t, "tolerance"),
+		bad:       rapid.SampledFrom([]int{0, 0, 2, 5}).Draw(t, "bad"),
+		result:    rapid.Bool().Draw(t, "result"),
+	}
+	for i := range rapid.IntRange(1, 5).Draw(t, "stages") {
+		s := stageSpec{
+			window: rapid.IntRange(1, 4).Draw(t, "window"), bundle: rapid.IntRange(1, 3).Draw(t, "bundle"),
+			skippable: rapid.IntRange(0, 3).Draw(t, "skippable") == 0, source: -1,
+		}
+		for d := range i {
+			if rapid.IntRange(0, 2).Draw(t, "depends") > 0 {
+				s.deps = append(s.deps, d)
+			}
+		}
+		kinds := []state.Parallelism{state.Single, state.Dynamic, state.Dynamic}
+		if len(s.deps) > 0 {
+			kinds = append(kinds, state.FanIn, state.FanOut, state.FanOut, state.MatchPrevious, state.MatchPrevious)
+			s.source = rapid.SampledFrom(s.deps).Draw(t, "source")
+		}
+		s.kind = rapid.SampledFrom(kinds).Draw(t, "kind")
+		if s.kind == state.MatchPrevious {
+			s.deps = []int{s.source}
+		}
+		spec.stages = append(spec.stages, s)
+	}
+	return spec
+}
+
+// define makes the real definition.
+func (spec jobSpec) define() define.Job {
+	d := define.Definition[params]{Description: "drawn", Tolerance: spec.tolerance}
+	for i, s := range spec.stages {
+		st := define.Stage[params]{Name: stageName(i), DependsOn: define.None, Window: s.window, Bundle: s.bundle}
+		for _, dep := range s.deps {
+			st.DependsOn = append(st.DependsOn, stageName(dep))
+		}
+		if s.skippable {
+			st.SkipIf = func(p params) bool { return p.Skip }
+		}
+		switch s.kind {
+		case state.Single:
+			st.Tasks = define.Single(work, func(p params) input { return input{first(p, 0)} })
+		case state.Dynamic:
+			st.Tasks = define.Dynamic(work, "n", func(p params, i int) input { return input{first(p, i)} })
+		case state.MatchPrevious:
+			st.Tasks = define.MatchPrevious(work, func(_ params, i int) input { return input{i} })
+		case state.FanIn:
+			st.Tasks = define.FanIn(work, func(params) input { return input{} })
+		case state.FanOut:
+			st.Tasks = define.FanOut(work, define.From(stageName(s.source), work), func(_ params, _ int, r output) iter.Seq[input] {
+				return func(yield func(input) bool) {
+					for _, v := range planned(r.Value) {
+						if !yield(input{v}) {
+							return
+						}
+					}
+				}
+			})
+		}
+		d.Stages = append(d.Stages, st)
+	}
+	if spec.result {
+		last := stageName(len(spec.stages) - 1)
+		d.Result = func(ctx context.Context, _ params, r define.Results) (any, error) {
+			sum := 0
+			for out, err := range define.Of[output](ctx, r, last) {
+				if err != nil {
+					return nil, err
+				}
+				sum += out.Value
+			}
+			return output{sum}, nil
+		}
+	}
+	return define.Define(d)
+}
+
+// first is the input of a task of its own, and planned are the inputs that a result plans.
+func first(p params, i int) int { return 7*p.Seed + i }
+
+func planned(value int) []int {
+	inputs := make([]int, value%3)
+	for k := range inputs {
+		inputs[k] = 2*value + k
+	}
+	return inputs
+}
+
+// fate says how a task fares by itself: after how many failures it completes, or that it never does.
+func (spec jobSpec) fate(p params, stage, index int) (failures int, never bool) {
+	h := fnv.New32a()
+	_, _ = fmt.Fprintf(h, "%d %d %d", p.Seed, stage, index)
+	switch n := int(h.Sum32() >> 7 % 16); {
+	case n < spec.bad:
+		return 0, true
+	case n >= 13:
+		return n - 12, false // one to three: the third is one too many
+	}
+	return 0, false
+}
+
+// tries is how often the one task type is tried.
+const tries = 3
+
+// run is the handler, for any stage; healed tells that nothing fails any more.
+func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed bool) (output, error) {
+	p, err := handlers.Params[params](t)
+	if err != nil {
+		return output{}, err
+	}
+	if failures, never := spec.fate(p, t.StageNumber, t.Index); !healed && (never || t.Failures < failures) {
+		switch {
+		case never && t.Index%2 == 0:
+			return output{}, handlers.Permanent(errors.New("never"))
+		case t.Index%3 == 0:
+			panic("now and then")
+		}
+		return output{}, errors.New("not yet")
+	}
+	s := spec.stages[t.StageNumber]
+	out := output{in.Value + 1}
+	switch s.kind {
+	case state.MatchPrevious:
+		prev, err := handlers.Predecessor[output](ctx, t)
+		if err != nil {
+			return output{}, err
+		}
+		out.Value += prev.Value
+	case state.FanIn:
+		for _, d := range s.deps {
+			for r, err := range handlers.Results[output](ctx, t, stageName(d)) {
+				if err != nil {
+					return output{}, err
+				}
+				out.Value += r.Value
+			}
+		}
+	case state.Single, state.Dynamic, state.FanOut:
+	}
+	return out, nil
+}

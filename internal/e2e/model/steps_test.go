@@ -1,0 +1,85 @@
+package model
+
+import (
+	"context"
+
+	"pgregory.net/rapid"
+
+	"coremachine/internal/state"
+)
+
+// deliver hands one of the messages that wait, whichever, to one of the processes.
+func (w *world) deliver() {
+	waiting := w.messages()
+	if len(waiting) == 0 {
+		return
+	}
+	m := waiting[rapid.IntRange(0, len(waiting)-1).Draw(w.t, "message")]
+	w.seen = append(w.seen, m)
+	w.handle(w.procs[w.drawProcess()], m)
+}
+
+// deliverAll hands out everything that waits, last first or first first.
+func (w *world) deliverAll() {
+	waiting := w.messages()
+	backwards := rapid.Bool().Draw(w.t, "backwards")
+	for i := range waiting {
+		m := waiting[i]
+		if backwards {
+			m = waiting[len(waiting)-1-i]
+		}
+		p := w.procs[w.drawProcess()]
+		if p.dead.Load() {
+			return
+		}
+		w.handle(p, m)
+	}
+}
+
+// deliverAgain hands out a copy of what was delivered before.
+func (w *world) deliverAgain() {
+	if len(w.seen) > 0 {
+		w.handle(w.procs[w.drawProcess()], rapid.SampledFrom(w.seen).Draw(w.t, "copy"))
+	}
+}
+
+// hang makes the handlers of a process wait from now on.
+func (w *world) hang() {
+	p := w.procs[w.drawProcess()]
+	p.hang.CompareAndSwap(nil, &gate{open: make(chan struct{}), deaf: rapid.Bool().Draw(w.t, "deaf")})
+}
+
+func (w *world) letGo() { w.procs[w.drawProcess()].letGo(w) }
+
+func (w *world) sweep() {
+	_, err := w.procs[w.drawProcess()].m.Sweep(context.Background())
+	if err != nil && state.CodeOf(err) != state.CodeUnavailable {
+		w.t.Fatal(err)
+	}
+}
+
+// endLease ends the lease of a process that died, or of one that lives: then it goes on without knowing.
+func (w *world) endLease() {
+	if rapid.Bool().Draw(w.t, "of the living") {
+		w.exec(`update workers set lease_until = '-infinity' where build = $1`, w.procs[w.drawProcess()].name)
+		return
+	}
+	living := make([]string, len(w.procs))
+	for i, p := range w.procs {
+		living[i] = p.name
+	}
+	w.exec(`update workers set lease_until = '-infinity' where build <> all ($1)`, living)
+}
+
+// dieSoon kills a process at one of its next statements, before it, at its COMMIT, or before the answer is heard.
+func (w *world) dieSoon() {
+	w.procs[w.drawProcess()].fuse.Store(int64(rapid.IntRange(1, 15).Draw(w.t, "points")))
+}
+
+// breakOnce loses one of a process's next statements or answers; the process lives on.
+func (w *world) breakOnce() {
+	w.procs[w.drawProcess()].flake.Store(int64(rapid.IntRange(1, 10).Draw(w.t, "points")))
+}
+
+// restart stops a process in good order and starts the next.
+func (w *world) restart() { w.replace(w.drawProcess()) }
