@@ -78,6 +78,7 @@ func report(transport string, s uint64, length time.Duration, broken map[string]
 	line("jobs acknowledged", len(l.jobs))
 	line("submits without an answer", l.asks)
 	line("tasks", v.tasks)
+	line("starts that handlers wrote down", v.starts)
 	line("attempts that went with their process", v.attempts)
 	line("jobs with a task that lost five processes", v.spared)
 	line("settled after", v.settled.Round(100*time.Millisecond))

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"coremachine/internal/coremachine"
+	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/enginetest"
 	"coremachine/internal/pglocal"
 	"coremachine/internal/pgtest"
@@ -31,6 +32,8 @@ type cluster struct {
 	server *pglocal.Server
 	broker *sbfake.Broker // nil: messages travel over Postgres
 	env    []string
+
+	startLog string // what the handlers of the job gate write down
 
 	pool    *pgxpool.Pool
 	machine *coremachine.Machine // submits, cancels, sweeps; it holds no lease and claims nothing
@@ -51,12 +54,12 @@ const brokerLock = 10 * time.Second // of a delivery: what a killed receiver had
 
 func startCluster(t *testing.T, transport string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, server: pgtest.Own(t)}
+	c := &cluster{t: t, server: pgtest.Own(t), startLog: filepath.Join(t.TempDir(), "starts")}
 	url := c.server.URL()
 	if err := repo.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", appEnv+"="+appFolder(t))
+	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", appEnv+"="+appFolder(t), fixtures.LogEnv+"="+c.startLog)
 	if transport == "servicebus" {
 		c.startBroker()
 	}

@@ -22,6 +22,7 @@ type verdict struct {
 	spared   int      // jobs with a task that lost five processes: they may fail
 	tasks    int
 	attempts int // that were lost with their process
+	starts   int // that handlers wrote down
 	settled  time.Duration
 }
 
@@ -59,6 +60,11 @@ func (c *cluster) judge(l *load) (v verdict, err error) {
 		}
 		v.books = append(v.books, found...)
 	}
+	tokens, starts, err := c.judgeTokens(ctx)
+	if err != nil {
+		return v, err
+	}
+	v.wrong, v.starts = append(v.wrong, tokens...), starts
 	err = c.pool.QueryRow(ctx, `select (select count(*) from tasks), (select count(*) from attempts where outcome = 'lost')`).Scan(&v.tasks, &v.attempts)
 	return v, err
 }

@@ -36,6 +36,7 @@ var kinds = []func(i int) expected{
 		return expected{jobType: "match_failed", body: fmt.Sprintf(`{"n":%d}`, 30+i), status: state.JobCompletedWithErrors}
 	},
 	func(i int) expected { return expected{jobType: "flaky", body: fmt.Sprintf(`{"n":%d}`, 20+i)} },
+	func(i int) expected { return expected{jobType: "gate", body: fmt.Sprintf(`{"n":25,"seed":%d}`, i)} },
 	func(i int) expected {
 		return expected{jobType: "flaky", body: fmt.Sprintf(`{"n":%d,"times":3}`, 20+i), status: state.JobFailed}
 	},
