@@ -88,3 +88,37 @@ func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// TestFailuresBesideAreKnown ends two arms at once: whoever is second, and ends the job or starts what follows, knows of the first's failed
+// task, which the job tolerates.
+func TestFailuresBesideAreKnown(t *testing.T) {
+	t.Parallel()
+	arms := []define.Stage[params]{{Name: "left", Tasks: dynamic(), Bundle: 2}, {Name: "right", Tasks: single(), DependsOn: define.None}}
+	next := define.Stage[params]{Name: "next", Tasks: follow(), DependsOn: []string{"left", "right"}}
+	for name, c := range map[string]struct {
+		stages []define.Stage[params]
+		want   string
+	}{
+		"ByTheJob":      {arms, `select count(*) from jobs where status = 'completed_with_errors'`},
+		"ByWhatFollows": {append(arms, next), `select count(*) from messages where stage = 2 and kind = 1`}, // planned, since some follow nothing
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := doByHand(t, `{"n":2}`, c.stages...)
+			held := h.claim(h.a, state.KindTasks, 2)
+			first, over := h.beside(func() error {
+				_, err := h.Complete(t.Context(), h.a, []state.TaskEnd{end(held[1], 0)})
+				return err
+			})
+			failed := end(held[0], 1)
+			failed.Status, failed.Result, failed.Outcome, failed.Code, failed.Error = state.TaskFailed, nil, state.OutcomePermanent, state.CodePermanent, "for good"
+			if _, err := first.Complete(t.Context(), h.a, []state.TaskEnd{end(held[0], 0), failed}); err != nil {
+				t.Fatal(err)
+			}
+			if err := over(); err != nil {
+				t.Fatal(err)
+			}
+			h.count(1, c.want)
+		})
+	}
+}

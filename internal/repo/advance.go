@@ -194,6 +194,9 @@ func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, 
 	for i := range ended {
 		jobs[i], stages[i], statuses[i] = ended[i].job[:], int16(ended[i].stage), string(ended[i].status)
 	}
+	if _, err := t.exec(ctx, "lock_dependents", pgx.StrictNamedArgs{"job_ids": jobs, "stages": stages}); err != nil {
+		return nil, err
+	}
 	rows, err := t.query(ctx, "end_stages", pgx.StrictNamedArgs{"job_ids": jobs, "stages": stages, "statuses": statuses})
 	if err != nil {
 		return nil, err
@@ -246,6 +249,9 @@ func lowerJobs(ctx context.Context, t tx, over map[state.JobID]int32, moved *sta
 	jobs, counts := make([][]byte, 0, len(over)), make([]int32, 0, len(over))
 	for _, job := range slices.SortedFunc(maps.Keys(over), state.JobID.Compare) {
 		jobs, counts = append(jobs, job[:]), append(counts, over[job])
+	}
+	if _, err := t.exec(ctx, "lock_jobs", pgx.StrictNamedArgs{"job_ids": jobs}); err != nil {
+		return err
 	}
 	rows, err := t.query(ctx, "lower_jobs", pgx.StrictNamedArgs{"job_ids": jobs, "ended": counts})
 	if err != nil {
