@@ -39,6 +39,9 @@ func TestArmsThatEndTogether(t *testing.T) {
 	for _, id := range ids {
 		e.Wait(id).MustBe(t, state.JobCompleted)
 	}
+	if t.Logf("%d of %d pairs of arms ended together", arms.met, 2*each); arms.met < each/5 {
+		t.Errorf("too few pairs ended together: %d", arms.met)
+	}
 	mustCount(t, e, each*(4+3), `select count(*) from tasks where status = 'completed' and attempt = 1 and gen = 1`)
 	mustCount(t, e, each*(4+3), `select count(*) from tasks`)
 	mustCount(t, e, each*(4+3), `select count(*) from events where kind = 'stage_started'`)
