@@ -57,14 +57,18 @@ func New(o Options) (*Client, error) {
 		opts.NewWebSocketConn = func(ctx context.Context, _ sb.NewWebSocketConnArgs) (net.Conn, error) { return o.Dial(ctx) }
 	}
 	c := &Client{namespace: o.Namespace, log: o.Log, senders: map[state.Queue]*sb.Sender{}}
-	var err error
+	var unusable error
 	if o.Connection != "" {
-		c.namespace = "the namespace of the connection string"
-		c.client, err = sb.NewClientFromConnectionString(o.Connection, opts)
+		host, err := endpoint(o.Connection)
+		if err != nil {
+			return nil, err
+		}
+		c.namespace = host
+		c.client, unusable = sb.NewClientFromConnectionString(o.Connection, opts)
 	} else {
-		c.client, err = sb.NewClient(o.Namespace, o.Credential, opts)
+		c.client, unusable = sb.NewClient(o.Namespace, o.Credential, opts)
 	}
-	if err != nil {
+	if unusable != nil {
 		return nil, state.Errorf(state.CodeInvalid, "servicebus.New", "the Service Bus settings cannot be used") // the cause may repeat a key
 	}
 	return c, nil

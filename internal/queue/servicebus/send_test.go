@@ -32,6 +32,21 @@ func TestSendFillsBatches(t *testing.T) {
 	}
 }
 
+// TestSendHoldsToTheServicesCount has batches whose size would allow more.
+func TestSendHoldsToTheServicesCount(t *testing.T) {
+	t.Parallel()
+	b, c := open(t, sbfake.Options{MaxMessage: 8 << 20})
+	var transfers atomic.Int64
+	b.SetFaults(sbfake.Faults{Send: func(string) sbfake.SendFault {
+		transfers.Add(1)
+		return sbfake.SendOK
+	}})
+	send(t, c, 10_000)
+	if d := b.Depth("tasks"); d.Ready != 10_000 || transfers.Load() != 3 {
+		t.Errorf("got %+v from %d batches, want 10,000 from 3 of at most 4,500", d, transfers.Load())
+	}
+}
+
 func TestSendOfNothing(t *testing.T) {
 	t.Parallel()
 	_, c := open(t, sbfake.Options{})
@@ -60,7 +75,7 @@ func TestSendSaysWhatToMend(t *testing.T) {
 		code   state.Code
 		want   []string
 	}{
-		{"no queue", sbfake.Options{Queues: []string{"jobs"}}, sbfake.Faults{}, state.CodeUnavailable, []string{"queue tasks", "create it", "duplicate detection"}},
+		{"no queue", sbfake.Options{Queues: []string{"jobs"}}, sbfake.Faults{}, state.CodeUnavailable, []string{"queue tasks of 127.0.0.1:", "create it", "duplicate detection"}},
 		{"refused", sbfake.Options{}, sbfake.Faults{Token: func(string) bool { return true }}, state.CodeUnavailable, []string{"queue tasks", "Azure Service Bus Data Sender"}},
 		{"busy", sbfake.Options{}, always(sbfake.SendBusy, 0), state.CodeBusy, []string{"queue tasks", "throttled"}},
 		{"full", sbfake.Options{}, always(sbfake.SendQuota, 0), state.CodeBusy, []string{"queue tasks", "full"}},
