@@ -13,8 +13,12 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// settleLimit bounds one settle call: the client's own retries would hold it for three quarters of a minute after a lost connection.
-const settleLimit = 4 * time.Second
+// Limits of settling. After a lost connection the client's own retries, which no option changes, would hold a call for three quarters
+// of a minute. The first try is cut short so that a caller who allows 5 s has time left for the second.
+const (
+	firstTry    = 2 * time.Second
+	settleLimit = 4 * time.Second
+)
 
 // receiver takes deliveries from one queue with peek-lock.
 type receiver struct {
@@ -24,6 +28,7 @@ type receiver struct {
 	ctx   context.Context
 	close context.CancelFunc
 	once  sync.Once
+	away  string // what was wrong at the last try
 }
 
 // Receiver takes deliveries from a queue, for processes without the Functions host.
@@ -45,6 +50,7 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 	for {
 		batch, err := r.sb.ReceiveMessages(ctx, most, nil)
 		if len(batch) > 0 {
+			r.report(nil)
 			return r.deliveries(batch), nil
 		}
 		switch {
@@ -53,11 +59,27 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil:
-			r.c.log.Warn("the queue cannot be received from; trying on", keys.Queue, r.queue.String(), keys.Error, r.c.classify("servicebus.Receive", r.queue, err))
+			r.report(r.c.classify("servicebus.Receive", r.queue, err))
 			pause(ctx, wait)
 			wait = min(2*wait, 5*time.Second)
 		}
 	}
+}
+
+// report logs when receiving begins to fail, when it fails for another reason, and when it works again; not at each try between.
+func (r *receiver) report(err error) {
+	var now string
+	if told, ok := errors.AsType[*state.Error](err); ok {
+		now = told.Msg // the cause's text differs at each try
+	}
+	switch {
+	case now == r.away:
+	case err != nil:
+		r.c.log.Warn("the queue cannot be received from; trying on", keys.Queue, r.queue.String(), keys.Error, err)
+	default:
+		r.c.log.Info("the queue can be received from again", keys.Queue, r.queue.String())
+	}
+	r.away = now
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -108,13 +130,13 @@ func (r *receiver) settle(ctx context.Context, d queue.Delivery, do func(context
 	if err != nil {
 		return err
 	}
-	limit, cancel := context.WithTimeout(ctx, settleLimit)
+	limit, cancel := context.WithTimeout(ctx, firstTry)
 	err = do(limit, m)
 	cancel()
 	if err == nil || lockLost(err) {
 		return settled(err)
 	}
-	limit, cancel = context.WithTimeout(ctx, 2*settleLimit)
+	limit, cancel = context.WithTimeout(ctx, settleLimit)
 	defer cancel()
 	if err := r.sb.RenewMessageLock(limit, m, nil); err != nil {
 		return settled(err)

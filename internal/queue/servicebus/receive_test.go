@@ -1,7 +1,10 @@
 package servicebus_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,6 +12,7 @@ import (
 
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
 )
 
@@ -40,15 +44,17 @@ func TestLocksDropped(t *testing.T) {
 	}
 }
 
-// A delivery outlives the connection that it came by: it is settled by its lock token over another.
+// A delivery outlives the connection that it came by: it is settled by its lock token over another, in the time that Serve allows.
 func TestSettleAfterTheConnectionWasLost(t *testing.T) {
 	t.Parallel()
-	for name, settle := range map[string]func(queue.Receiver, queue.Delivery) error{
-		"complete":    func(r queue.Receiver, d queue.Delivery) error { return r.Complete(t.Context(), d) },
-		"dead letter": func(r queue.Receiver, d queue.Delivery) error { return r.DeadLetter(t.Context(), d, "odd") },
-		"abandon":     func(r queue.Receiver, d queue.Delivery) error { return r.Abandon(t.Context(), d) },
-		"renew": func(r queue.Receiver, d queue.Delivery) error {
-			_, err := r.Renew(t.Context(), d)
+	for name, settle := range map[string]func(context.Context, queue.Receiver, queue.Delivery) error{
+		"complete": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error { return r.Complete(ctx, d) },
+		"dead letter": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error {
+			return r.DeadLetter(ctx, d, "odd")
+		},
+		"abandon": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error { return r.Abandon(ctx, d) },
+		"renew": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error {
+			_, err := r.Renew(ctx, d)
 			return err
 		},
 	} {
@@ -59,7 +65,9 @@ func TestSettleAfterTheConnectionWasLost(t *testing.T) {
 			send(t, c, 1)
 			d := take(t, r, 1)[0]
 			b.DropConnections()
-			if err := settle(r, d); err != nil {
+			limit, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if err := settle(limit, r, d); err != nil {
 				t.Fatal(err)
 			}
 			want := map[string]sbfake.Depth{"complete": {}, "dead letter": {Dead: 1}, "abandon": {Ready: 1}, "renew": {Locked: 1}}[name]
@@ -154,5 +162,24 @@ func TestRefusedReceiverNamesItsRole(t *testing.T) {
 	_, err := c.Peek(t.Context(), state.QueueTasks, 1)
 	if err == nil || !strings.Contains(err.Error(), "Azure Service Bus Data Receiver") || state.CodeOf(err) != state.CodeUnavailable {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An outage is told of once, and so is its end.
+func TestReceiveTellsOfAnOutageOnce(t *testing.T) {
+	t.Parallel()
+	b, connection := broker(t, sbfake.Options{})
+	var told bytes.Buffer // of one goroutine
+	c := client(t, servicebus.Options{Connection: connection, Log: slog.New(slog.NewTextHandler(&told, nil))})
+	send(t, c, 1)
+	var asked atomic.Int64
+	b.DropConnections()
+	b.SetFaults(sbfake.Faults{Token: func(audience string) bool { return strings.HasSuffix(audience, "/tasks") && asked.Add(1) <= 3 }})
+	r := receiver(t, c)
+	if err := r.Complete(t.Context(), take(t, r, 1)[0]); err != nil {
+		t.Error(err)
+	}
+	if log := told.String(); strings.Count(log, "trying on") != 1 || strings.Count(log, "again") != 1 || asked.Load() < 3 {
+		t.Errorf("asked %d times, told:\n%s", asked.Load(), log)
 	}
 }
