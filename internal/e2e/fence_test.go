@@ -247,3 +247,35 @@ func TestAPlanIsWrittenOnce(t *testing.T) {
 	}
 	h.count(2, `select count(*) from tasks where stage = 1`)
 }
+
+// TestAWindowHoldsWhereTasksNeverHadAMessage follows a stage of which some tasks failed: what follows those counts as ended and was never
+// in flight.
+func TestAWindowHoldsWhereTasksNeverHadAMessage(t *testing.T) {
+	t.Parallel()
+	h := doByHand(t, `{"n":10}`, define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 10},
+		define.Stage[params]{Name: "next", Tasks: follow(), Bundle: 1, Window: 2})
+	held := h.claim(h.a, state.KindTasks, 1)[0]
+	ends := make([]state.TaskEnd, 10)
+	for i := range ends {
+		ends[i] = end(held, i)
+		if i >= 4 {
+			ends[i].Status, ends[i].Result, ends[i].Outcome, ends[i].Code, ends[i].Error = state.TaskFailed, nil, state.OutcomePermanent, state.CodePermanent, "for good"
+		}
+	}
+	h.book(h.a, 10, ends...)
+	plan := h.claim(h.a, state.KindPlan, 1)[0]
+	if landed, err := h.PlanPure(t.Context(), h.a, plan, 10); err != nil || !landed {
+		t.Fatalf("planned: %t, %v", landed, err)
+	}
+	if _, err := h.PlanEnd(t.Context(), h.a, plan); err != nil {
+		t.Fatal(err)
+	}
+	first := h.claim(h.a, state.KindTasks, 2)
+	h.book(h.a, 1, end(first[0], first[0].First))
+	h.count(2, `select count(*) from messages`)
+	h.book(h.a, 1, end(first[1], first[1].First))
+	for _, one := range h.claim(h.a, state.KindTasks, 2) {
+		h.book(h.a, 1, end(one, one.First))
+	}
+	h.count(1, `select count(*) from jobs where status = 'completed_with_errors'`)
+}
