@@ -15,7 +15,10 @@ import (
 // notifyEvery debounces NOTIFY, which serialises commits: one in so long a queue, the first at once.
 const notifyEvery = 5 * time.Millisecond
 
-const notifySQL = `select pg_notify('coremachine_' || current_schema(), $1)`
+var (
+	listenSQL = sqlText("listen")
+	notifySQL = sqlText("notify")
+)
 
 // tell sends NOTIFY for a queue, never in a transaction that does anything else. One that fails is made up for by polling.
 func (q *Queue) tell(name state.Queue) {
@@ -26,31 +29,40 @@ func (q *Queue) tell(name state.Queue) {
 		case <-q.notify[name-1]:
 		}
 		limit, cancel := context.WithTimeout(q.ctx, time.Second)
-		_, _ = q.pool.Exec(limit, notifySQL, strconv.Itoa(int(name)))
+		_, _ = q.pool.Exec(limit, notifySQL, pgx.StrictNamedArgs{"queue": name})
 		cancel()
 		sleep(q.ctx, notifyEvery)
 	}
 }
 
-// listen wakes receivers on what other processes tell, over a connection of its own, which it opens again whenever it is lost.
+// listen wakes receivers on what other processes tell, over a connection of its own, which it opens again whenever it is lost. It logs
+// that listening was cut off, and that it goes on, not each try between.
 func (q *Queue) listen() {
-	wait := 100 * time.Millisecond
+	wait, away := 100*time.Millisecond, false
 	for q.ctx.Err() == nil {
 		begin := time.Now()
-		err := q.listenOnce()
+		err := q.listenOnce(func() {
+			if away {
+				q.log.Info("listening goes on")
+			}
+			away = false
+		})
 		if q.ctx.Err() != nil {
 			return
 		}
 		if time.Since(begin) > 10*time.Second {
 			wait = 100 * time.Millisecond
 		}
-		q.log.Warn("listening was cut off; polling goes on", keys.Error, err)
+		if !away {
+			q.log.Warn("listening was cut off; polling goes on", keys.Error, err)
+		}
+		away = true
 		sleep(q.ctx, wait/2+rand.N(wait/2))
 		wait = min(2*wait, 10*time.Second)
 	}
 }
 
-func (q *Queue) listenOnce() error {
+func (q *Queue) listenOnce(listening func()) error {
 	cfg := q.pool.Config()
 	if cfg.BeforeConnect != nil {
 		if err := cfg.BeforeConnect(q.ctx, cfg.ConnConfig); err != nil {
@@ -66,13 +78,10 @@ func (q *Queue) listenOnce() error {
 		defer cancel()
 		_ = conn.Close(limit)
 	}()
-	var channel string
-	if err := conn.QueryRow(q.ctx, `select 'coremachine_' || current_schema()`).Scan(&channel); err != nil {
+	if _, err := conn.Exec(q.ctx, listenSQL); err != nil {
 		return err
 	}
-	if _, err := conn.Exec(q.ctx, "listen "+pgx.Identifier{channel}.Sanitize()); err != nil {
-		return err
-	}
+	listening()
 	for _, name := range state.Queues { // what was told while nobody listened
 		q.wakeLocal(name)
 	}

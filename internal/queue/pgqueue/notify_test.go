@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"coremachine/internal/pgtest"
 	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/queue"
@@ -46,14 +48,13 @@ func TestAnUntoldRowIsFoundByPolling(t *testing.T) {
 func TestListeningGoesOnAfterACut(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
-	q := open(t, pool, pgqueue.Options{Poll: time.Hour})
-	r := q.Receiver(state.QueueTasks)
-	const listeners = `select pg_terminate_backend(pid) from pg_stat_activity
-		where query = 'listen ' || quote_ident('coremachine_' || current_schema()) or query = 'listen "coremachine_' || current_schema() || '"'`
+	named := own(t, pool, func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["application_name"] = "cut " + jobID.Short() })
+	r := open(t, named, pgqueue.Options{Poll: time.Hour}).Receiver(state.QueueTasks)
+	const listeners = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and query like '%listen%'`
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for cut := int64(0); cut == 0 && ctx.Err() == nil; {
-		tag, err := pool.Exec(ctx, listeners)
+		tag, err := pool.Exec(ctx, listeners, "cut "+jobID.Short())
 		if err != nil {
 			t.Fatal(err)
 		}

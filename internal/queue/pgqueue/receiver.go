@@ -43,7 +43,7 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
-	backoff := 50 * time.Millisecond
+	backoff, passed := 50*time.Millisecond, time.Duration(0)
 	for {
 		batch, err := r.take(ctx, most)
 		if len(batch) > 0 {
@@ -55,7 +55,7 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 		var pause time.Duration
 		if err == nil {
 			backoff = 50 * time.Millisecond
-			pause = r.untilDue(ctx)
+			pause = r.untilDue(ctx, &passed)
 		} else {
 			pause = backoff/2 + rand.N(backoff/2)
 			backoff = min(2*backoff, 5*time.Second)
@@ -98,18 +98,24 @@ func (r *receiver) pause(ctx context.Context, d time.Duration) bool {
 	return true
 }
 
-// untilDue is how long to sleep: until the next row is due, and no longer than the poll.
-func (r *receiver) untilDue(ctx context.Context) time.Duration {
+// untilDue is how long to sleep: until the next row is due, and no longer than the poll. A row that is due and was passed by is in
+// somebody's transaction, whose end is told of as a rule: each time in a row it is looked for after twice the time, passed.
+func (r *receiver) untilDue(ctx context.Context, passed *time.Duration) time.Duration {
 	var seconds float64
 	err := r.q.pool.QueryRow(ctx, nextDueSQL, pgx.StrictNamedArgs{"queue": r.queue}).Scan(&seconds)
 	if err != nil {
 		return r.q.opts.Poll
 	}
-	due := time.Duration(seconds * float64(time.Second))
-	return min(max(due, time.Millisecond), r.q.opts.Poll)
+	if due := time.Duration(seconds * float64(time.Second)); due > 0 {
+		*passed = 0
+		return min(max(due, time.Millisecond), r.q.opts.Poll)
+	}
+	*passed = min(max(2**passed, time.Millisecond), r.q.opts.Poll)
+	return *passed
 }
 
 func (r *receiver) take(ctx context.Context, most int) ([]queue.Delivery, error) {
+	begin := time.Now()
 	rows, err := r.q.pool.Query(ctx, receiveSQL, pgx.StrictNamedArgs{
 		"queue": r.queue, "most": most, "lock": r.q.opts.Lock.Seconds(), "max_deliveries": r.q.opts.MaxDeliveries,
 	})
@@ -117,9 +123,8 @@ func (r *receiver) take(ctx context.Context, most int) ([]queue.Delivery, error)
 		return nil, err
 	}
 	var batch []queue.Delivery
-	received := time.Now()
 	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
-		d := queue.Delivery{EnqueuedAt: received}
+		d := queue.Delivery{EnqueuedAt: begin}
 		var job []byte
 		var dead bool
 		m := &d.Message
@@ -133,8 +138,8 @@ func (r *receiver) take(ctx context.Context, most int) ([]queue.Delivery, error)
 			r.q.log.Error("a message was delivered too often and set aside", keys.JobID, m.JobID, keys.Queue, r.queue.String())
 			return struct{}{}, nil
 		}
-		// The database's clock is not ours: the lock is measured from the answer.
-		d.LockedUntil = received.Add(r.q.opts.Lock)
+		// The database's clock is not ours: the lock is measured from when it was asked for, and so never longer than it is.
+		d.LockedUntil = begin.Add(r.q.opts.Lock)
 		m.V = state.EnvelopeVersion
 		d.MessageID, d.CorrelationID, d.Token = m.TransportID(), m.JobID.String(), d.Deliveries
 		d.Body, err = state.EncodeMessage(*m)
@@ -144,8 +149,10 @@ func (r *receiver) take(ctx context.Context, most int) ([]queue.Delivery, error)
 	return batch, err
 }
 
+// settle runs a statement where the row is still under the lock of this delivery: a deliberate send counts deliveries anew, so that
+// both numbers together tell one lock from all others.
 func (r *receiver) settle(ctx context.Context, sql string, d queue.Delivery, more pgx.StrictNamedArgs) (bool, error) {
-	args := pgx.StrictNamedArgs{"job_id": d.Message.JobID[:], "message_id": d.Message.MessageID, "deliveries": d.Token}
+	args := pgx.StrictNamedArgs{"job_id": d.Message.JobID[:], "message_id": d.Message.MessageID, "send": d.Message.Send, "deliveries": d.Token}
 	maps.Copy(args, more)
 	tag, err := r.q.pool.Exec(ctx, sql, args)
 	return tag.RowsAffected() > 0, err

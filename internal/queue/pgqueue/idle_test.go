@@ -1,0 +1,154 @@
+package pgqueue_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/pgtest"
+	"coremachine/internal/queue"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/state"
+)
+
+// own makes a pool over the schema of another.
+func own(t *testing.T, pool *pgxpool.Pool, change func(*pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	cfg := pool.Config()
+	change(cfg)
+	p, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// counter counts statements.
+type counter struct{ n atomic.Int64 }
+
+// TraceQueryStart is part of pgx.QueryTracer.
+func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.n.Add(1)
+	return ctx
+}
+
+// TraceQueryEnd is part of pgx.QueryTracer.
+func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestARowInATransactionIsNotPolledForHard holds a due row, as a transaction that hangs would.
+func TestARowInATransactionIsNotPolledForHard(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	insert(t, pool, 1)
+	holder, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.Rollback(context.WithoutCancel(t.Context())) }() // of a transaction that ended it does nothing
+	if _, err := holder.Exec(t.Context(), "select from messages for update"); err != nil {
+		t.Fatal(err)
+	}
+	var statements counter
+	traced := own(t, pool, func(c *pgxpool.Config) { c.ConnConfig.Tracer = &statements })
+	q := open(t, traced, pgqueue.Options{Poll: time.Hour})
+	r := q.Receiver(state.QueueTasks)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if got, err := r.Receive(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, %v, want nothing", got, err)
+	}
+	if n := statements.n.Load(); n > 40 {
+		t.Errorf("%d statements in a second", n)
+	}
+	came := make(chan error, 1)
+	go func() { came <- receiveOne(t, r) }()
+	if err := holder.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	q.Wake(state.QueueTasks)
+	if err := <-came; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestADeliveryOfAnEarlierSend counts the same as one of a later send, and settles nothing of it.
+func TestADeliveryOfAnEarlierSend(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	q := open(t, pool, pgqueue.Options{})
+	r := q.Receiver(state.QueueTasks)
+	insert(t, pool, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	old, err := r.Receive(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.DeadLetter(ctx, old[0], "odd"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := q.Redrive(ctx, state.QueueTasks, "", 1); err != nil || n != 1 {
+		t.Fatalf("sent %d again, %v", n, err)
+	}
+	again, err := r.Receive(ctx, 1)
+	if err != nil || again[0].Deliveries != old[0].Deliveries || again[0].Message.Send != 2 {
+		t.Fatalf("got %+v, %v", again, err)
+	}
+	if err := r.Complete(ctx, old[0]); err != nil {
+		t.Error(err)
+	}
+	if err := r.Abandon(ctx, old[0]); !errors.Is(err, queue.ErrLockLost) {
+		t.Errorf("Abandon: got %v, want ErrLockLost", err)
+	}
+	if err := r.DeadLetter(ctx, old[0], "odd"); !errors.Is(err, queue.ErrLockLost) {
+		t.Errorf("DeadLetter: got %v, want ErrLockLost", err)
+	}
+	if _, err := r.Renew(ctx, old[0]); !errors.Is(err, queue.ErrLockLost) {
+		t.Errorf("Renew: got %v, want ErrLockLost", err)
+	}
+	if n := count(t, pool, "locked_until > now() and sent_at is null and dead_reason is null"); n != 1 {
+		t.Error("the later delivery was touched")
+	}
+	if err := r.Complete(ctx, again[0]); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEveryStatementPrepares finds unknown columns and wrong types. A DO block cannot be prepared; listening runs it.
+func TestEveryStatementPrepares(t *testing.T) {
+	t.Parallel()
+	conn, err := pgtest.Schema(t).Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	files, err := filepath.Glob("queries/*.sql")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("found %d statements, %v", len(files), err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(f) == "listen.sql" {
+			continue
+		}
+		sql, _, err := pgx.NamedArgs{}.RewriteQuery(t.Context(), conn.Conn(), string(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Conn().Prepare(t.Context(), "", sql); err != nil || !strings.HasPrefix(string(text), "-- ") {
+			t.Errorf("%s: %v, or no comment that says why", f, err)
+		}
+	}
+}
