@@ -39,10 +39,27 @@ func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, list[state.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)})
 }
 
+// jobCounts counts jobs by status, for the tabs above a list of them.
+func (a *API) jobCounts(w http.ResponseWriter, r *http.Request) {
+	q := readQuery(r, "type", "since", "until")
+	f := state.JobFilter{Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until")}
+	if err := q.err(); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	counts, err := a.Reader.JobCounts(r.Context(), f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.JobCount]{Items: counts})
+}
+
 func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
-	q := readQuery(r, "stage", "status", "limit", "cursor")
+	q := readQuery(r, "stage", "status", "from", "to", "limit", "cursor")
 	f := state.TaskFilter{Stage: q.text("stage"), After: cursor(q, openTask), Limit: q.limit()}
+	f.From, f.Until = q.indexes(f.Stage)
 	if statuses := oneOf(q, "status", state.TaskStatuses); len(statuses) > 1 {
 		q.wrong("status", "takes one status: each is looked for in another place")
 	} else if len(statuses) == 1 {
@@ -77,6 +94,28 @@ func (a *API) task(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.ok(w, r, task)
+}
+
+// grid answers a stage's tasks as ranges. The tag holds when they were counted: who asks more often than that is told so.
+func (a *API) grid(w http.ResponseWriter, r *http.Request) {
+	id, err := jobID(r)
+	if err = errors.Join(err, readQuery(r).err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	grid, err := a.Reader.ReadGrid(r.Context(), id, param(r, "stage"))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	tag := `W/"` + strconv.FormatInt(grid.At.UnixMicro(), 10) + `"`
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Cache-Control", "no-cache")
+	if matches(r.Header.Get("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	a.ok(w, r, grid)
 }
 
 func (a *API) events(w http.ResponseWriter, r *http.Request) {

@@ -138,6 +138,28 @@ func (q *query) number(name string) int64 {
 	return n
 }
 
+// indexes reads a range of a stage's tasks, both ends in it; until is one more than its end, 0 where there is none.
+func (q *query) indexes(stage string) (from, until int) {
+	const most = 1<<31 - 2
+	first, last := q.number("from"), q.number("to")
+	for name, n := range map[string]int64{"from": first, "to": last} {
+		switch {
+		case !q.values.Has(name):
+		case stage == "":
+			q.wrong(name, "needs stage: indexes are those of one stage")
+		case n > most:
+			q.wrong(name, "is over %d", most)
+		}
+	}
+	if !q.values.Has("to") {
+		return int(first), 0
+	}
+	if last < first {
+		q.wrong("to", "is below from")
+	}
+	return int(first), int(last) + 1
+}
+
 // parseAge reads a duration such as 20s, 24h or 7d.
 func parseAge(v string) (time.Duration, bool) {
 	if days, ok := strings.CutSuffix(v, "d"); ok {

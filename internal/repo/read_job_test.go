@@ -202,9 +202,35 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 			t.Errorf("%+v: %v", f, err)
 		}
 	}
-	counts, err := r.JobCounts(t.Context())
+	counts, err := r.JobCounts(t.Context(), state.JobFilter{})
 	if err != nil || counts[0] != (state.JobCount{Status: "queued", Count: 10}) || counts[2].Count != 0 || len(counts) != 6 {
 		t.Errorf("counts are %v, %v", counts, err)
+	}
+	for _, f := range []state.JobFilter{
+		{Type: "hello_world"},
+		{Since: state.Moment{Age: 24 * time.Hour}},
+		{Until: state.Moment{Age: 24 * time.Hour}},
+		{Type: "nope"},
+		{Type: "hello_world", Since: state.Moment{Age: 24 * time.Hour}},
+	} {
+		f.Limit = state.MaxPage
+		page, err := r.ListJobs(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[state.JobStatus]int{}
+		for _, j := range page.Items {
+			want[j.Status]++
+		}
+		counts, err := r.JobCounts(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range counts {
+			if c.Count != want[c.Status] {
+				t.Errorf("%+v: %d are %s, want %d", f, c.Count, c.Status, want[c.Status])
+			}
+		}
 	}
 }
 

@@ -173,13 +173,17 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]state.JobSum
 	return items, nil
 }
 
-// JobCounts counts jobs by status, each up to state.MaxDepth, in the order of state.JobStatuses.
-func (r *Repo) JobCounts(ctx context.Context) ([]state.JobCount, error) {
+// JobCounts counts jobs by status, each up to state.MaxDepth, in the order of state.JobStatuses. Of the filter Type, Since and Until
+// count; with a type the newest state.MaxDepth jobs of it are counted.
+func (r *Repo) JobCounts(ctx context.Context, f state.JobFilter) ([]state.JobCount, error) {
 	names := make([]string, len(state.JobStatuses))
 	for i, s := range state.JobStatuses {
 		names[i] = string(s)
 	}
-	rows, err := r.pool.Query(ctx, statement("read_job_counts"), pgx.StrictNamedArgs{"statuses": names, "most": state.MaxDepth})
+	args := pgx.StrictNamedArgs{"statuses": names, "most": state.MaxDepth, "job_type": f.Type}
+	args["since"], args["since_age"] = moment(f.Since)
+	args["until"], args["until_age"] = moment(f.Until)
+	rows, err := r.pool.Query(ctx, statement("read_job_counts"), args)
 	if err != nil {
 		return nil, failure("repo.JobCounts", err)
 	}

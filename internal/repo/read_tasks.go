@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,11 +37,14 @@ func (r *Repo) ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter
 	}
 	budget := taskBudget
 	for _, s := range stages {
-		after := -1
+		after, last := f.From-1, s.Planned-1
 		if f.After != nil && f.After.Stage == s.Stage {
-			after = f.After.Index
+			after = max(after, f.After.Index)
 		}
-		for after < s.Planned-1 && s.mayHave(f.Status) {
+		if f.Until > 0 {
+			last = min(last, f.Until-1)
+		}
+		for after < last && s.mayHave(f.Status) {
 			if budget <= 0 {
 				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
 				return page, nil
@@ -50,6 +54,9 @@ func (r *Repo) ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter
 			found, edge, err := r.scanTasks(ctx, id, s, f.Status, after, room+1)
 			if err != nil {
 				return page, failure(op, err)
+			}
+			if n := slices.IndexFunc(found, func(t state.TaskSummary) bool { return t.Index > last }); n >= 0 {
+				found, edge = found[:n], last
 			}
 			if len(found) > room {
 				page.Items = append(page.Items, found[:room]...)

@@ -23,6 +23,7 @@ type Repo struct {
 	pool   *pgxpool.Pool
 	fault  Fault
 	params *jobCache
+	grids  grids
 }
 
 // Fault is the fault-injection seam: tests make it return an error, or kill the process, at a named point. The points are

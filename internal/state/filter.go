@@ -35,6 +35,8 @@ type JobCursor struct {
 type TaskFilter struct {
 	Stage  string     // name; empty: every stage
 	Status TaskStatus // empty: every status
+	From   int        // first index
+	Until  int        // indexes below it; 0: all
 	After  *TaskCursor
 	Limit  int
 }
