@@ -39,7 +39,12 @@ func (r *Repo) ReadTask(ctx context.Context, id state.JobID, stage string, index
 	for i := range attempts {
 		attempts[i].StartedAt, attempts[i].EndedAt = utc(attempts[i].StartedAt), attempts[i].EndedAt.UTC()
 	}
-	return row.view(id, index, attempts), nil
+	v := row.view(id, index, attempts)
+	v.Inputs, v.Consumers, err = r.taskLineage(ctx, id, row.Stage, index)
+	if err != nil {
+		return state.TaskView{}, failure(op, err)
+	}
+	return v, nil
 }
 
 func (r *Repo) whyNoTask(ctx context.Context, op string, id state.JobID, stage string, index int) error {
@@ -70,6 +75,7 @@ type oneTaskRow struct {
 	Dead       string
 	Worker     string
 	Parts      int
+	Progress   *state.TaskProgress
 }
 
 func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView) state.TaskView {
@@ -80,7 +86,7 @@ func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView
 		},
 		Name: state.TaskName(id, t.Stage, index), TaskType: t.TaskType, Kind: t.Kind, Gen: t.Gen,
 		Key: state.IdempotencyKey(id, t.Stage, t.Gen, index), Input: json.RawMessage(t.Input), Result: json.RawMessage(t.Result),
-		Parts: t.Parts, DueAt: utc(t.DueAt), Worker: t.Worker, Dead: t.Dead, Attempts: attempts, DependsOn: t.DependsOn,
+		Parts: t.Parts, DueAt: utc(t.DueAt), Worker: t.Worker, Dead: t.Dead, Progress: t.Progress, Attempts: attempts, DependsOn: t.DependsOn,
 	}
 	v.Code, v.Error = taskError(t.Error)
 	if t.Kind == state.MatchPrevious && len(t.DependsOn) == 1 {

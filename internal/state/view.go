@@ -141,10 +141,13 @@ type TaskView struct {
 	Parts     int             `json:"parts"`    // what it emitted besides its result
 	DueAt     *time.Time      `json:"due_at"`   // when a queued task that was dispatched is to be tried
 	Worker    string          `json:"worker"`   // host and process that run it; empty: none
+	Progress  *TaskProgress   `json:"progress"` // what the running attempt last reported, some seconds late; nil: nothing
 	Dead      string          `json:"dead"`     // why its message was set aside; empty: it was not
 	Attempts  []AttemptView   `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
 	DependsOn []string        `json:"depends_on"`
-	Follows   *TaskRef        `json:"follows"` // the task whose result it continues
+	Follows   *TaskRef        `json:"follows"`   // the task whose result it continues
+	Inputs    []TaskLinks     `json:"inputs"`    // stages that its input may come from
+	Consumers []TaskLinks     `json:"consumers"` // stages that its result may go to
 }
 
 // MaxAttempts bounds the attempts that a task shows.
@@ -162,6 +165,7 @@ type AttemptView struct {
 	Outcome   Outcome    `json:"outcome"`
 	Final     bool       `json:"final"` // it ended the task
 	Error     string     `json:"error"`
+	Worker    string     `json:"worker"` // host and process that ran it; empty: not known any more
 	StartedAt *time.Time `json:"started_at"`
 	EndedAt   time.Time  `json:"ended_at"`
 }

@@ -7,7 +7,7 @@ select s.stage, s.name, s.task_type, s.kind, s.gen,
        t.failures::int as failures, t.losses::int as losses, t.input, t.result, coalesce(t.error, '') as error,
        coalesce(m.claimed_at, t.started_at) as started_at, t.finished_at,
        case when m.worker_id is null then m.due_at end as due_at, coalesce(m.dead_reason, '') as dead,
-       coalesce(w.host || ' ' || w.pid, '') as worker,
+       coalesce(w.host || ' ' || w.pid, '') as worker, m.progress -> t.index::text as progress,
        coalesce((select p.part + 1 from result_parts p
                  where p.job_id = t.job_id and p.stage = t.stage and p.gen = t.gen and p.index = t.index and p.attempt = t.attempt
                  order by p.job_id, p.stage, p.gen, p.index, p.attempt, p.part desc limit 1), 0)::int as parts
@@ -17,7 +17,7 @@ cross join lateral ( -- a limit keeps the planner from joining on less than the 
   select * from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index = @index limit 1
 ) t
 left join lateral (
-  select m.worker_id, m.attempt, m.claimed_at, m.due_at, m.dead_reason
+  select m.worker_id, m.attempt, m.claimed_at, m.due_at, m.dead_reason, m.progress
   from messages m
   where t.status = 'queued' and m.job_id = s.job_id and m.kind = 2 and m.stage = s.stage and m.gen = s.gen
     and m.first <= t.index and t.index < m.first + m.count and (m.count = 1 or t.failures = 0)
