@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
@@ -19,15 +18,8 @@ func (a *API) types(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
-	q := readQuery(r, "status", "type", "since", "until", "id", "limit", "cursor")
-	f := state.JobFilter{
-		Statuses: oneOf(q, "status", state.JobStatuses), Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until"),
-		IDPrefix: q.text("id"), After: cursor(q, openJob), Limit: q.limit(),
-	}
-	if p := f.IDPrefix; p != "" && (len(p) < state.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
-		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", clip(p))
-	}
-	if err := q.err(); err != nil {
+	f, err := ReadJobFilter(r.URL.RawQuery)
+	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -57,15 +49,8 @@ func (a *API) jobCounts(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
-	q := readQuery(r, "stage", "status", "from", "to", "limit", "cursor")
-	f := state.TaskFilter{Stage: q.text("stage"), After: cursor(q, openTask), Limit: q.limit()}
-	f.From, f.Until = q.indexes(f.Stage)
-	if statuses := oneOf(q, "status", state.TaskStatuses); len(statuses) > 1 {
-		q.wrong("status", "takes one status: each is looked for in another place")
-	} else if len(statuses) == 1 {
-		f.Status = statuses[0]
-	}
-	if err = errors.Join(err, q.err()); err != nil {
+	f, bad := ReadTaskFilter(r.URL.RawQuery)
+	if err = errors.Join(err, bad); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
@@ -120,10 +105,8 @@ func (a *API) grid(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
-	q := readQuery(r, "kind", "stage", "after", "limit", "cursor")
-	f := state.EventFilter{Kind: q.text("kind"), Stage: q.text("stage"), Limit: q.limit()}
-	f.After = max(q.number("after"), cursor(q, numbered("e")))
-	if err = errors.Join(err, q.err()); err != nil {
+	f, bad := ReadEventFilter(r.URL.RawQuery)
+	if err = errors.Join(err, bad); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"coremachine/internal/api"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/web"
 )
 
 // api is the HTTP API. With problems it has no engine: probes and health answer, and say why.
@@ -21,9 +22,13 @@ func (a *App) api() http.Handler {
 		},
 	}
 	if a.machine == nil {
+		a.web = web.New(a.dashboard())
+		o.Mounts = a.web.Mounts()
 		return api.New(o)
 	}
 	a.hub = api.NewHub(a.repo.ReadVersions, a.log)
+	a.web = web.New(a.dashboard())
+	o.Mounts = a.web.Mounts()
 	o.Engine, o.Reader, o.Dead, o.Hub = a.machine, a.repo, a.dead(), a.hub
 	o.Health.Checks = []api.Check{
 		{Name: "database", Run: func(ctx context.Context) (any, error) {
@@ -44,6 +49,15 @@ func (a *App) api() http.Handler {
 		}})
 	}
 	return api.New(o)
+}
+
+// dashboard is what the pages are made from. They hold data only where nobody asks for keys.
+func (a *App) dashboard() web.Options {
+	o := web.Options{Problems: a.reasons, Version: Version(), Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0}
+	if a.machine != nil {
+		o.Reader, o.Types, o.Wait = a.repo, a.machine.Types, a.hub.Wait
+	}
+	return o
 }
 
 // dead is the transport's dead letters.

@@ -27,6 +27,7 @@ import (
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/web"
 )
 
 // Options are what a process is made from besides its configuration.
@@ -52,6 +53,7 @@ type App struct {
 	bus     *servicebus.Client // nil without Service Bus
 	machine *coremachine.Machine
 	hub     *api.Hub
+	web     *web.Server
 	http    http.Handler
 	host    *funchost.Host
 
@@ -206,6 +208,9 @@ func (a *App) Stop(ctx context.Context) error {
 		err = a.machine.Stop(ctx)
 	}
 	a.working.Wait()
+	if a.web != nil {
+		a.web.Close()
+	}
 	if a.hub != nil {
 		a.hub.Close()
 	}

@@ -50,7 +50,7 @@ func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 	return l.Addr(), nil
 }
 
-// withKeys lets through who knows a key, and everybody to the probes. Keys are compared by their digests and in constant time, so that
+// withKeys lets through who knows a key, and everybody to the probes and to the dashboard's layout. Keys are compared by their digests and in constant time, so that
 // neither their content nor their length can be guessed from the answer's time. No keys: everybody is let through.
 func withKeys(known []string, next http.Handler) http.Handler {
 	if len(known) == 0 {
@@ -66,7 +66,7 @@ func withKeys(known []string, next http.Handler) http.Handler {
 		for i := range digests {
 			found |= subtle.ConstantTimeCompare(given[:], digests[i][:])
 		}
-		if found == 1 || probe(r.URL.Path) {
+		if found == 1 || open(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -78,10 +78,12 @@ func withKeys(known []string, next http.Handler) http.Handler {
 	})
 }
 
-func probe(path string) bool {
-	switch strings.TrimPrefix(path, "/api/") {
-	case "health", "livez", "readyz":
+// open tells what needs no key: probes, and the dashboard's layout and files, which hold no data.
+func open(path string) bool {
+	path = strings.TrimPrefix(path, "/api/")
+	switch path {
+	case "health", "livez", "readyz", "ui":
 		return true
 	}
-	return false
+	return strings.HasPrefix(path, "ui/")
 }

@@ -29,6 +29,7 @@ var table = []row{
 	{pkg: "coremachine", may: []string{"state", "jobs", "jobs/define", "handlers"}},
 	{pkg: "funchost", may: []string{"state"}},
 	{pkg: "api", may: []string{"state", "coremachine"}, tests: []string{"repo"}},
+	{pkg: "web", may: []string{"state", "coremachine", "api", "third_party/htmx"}, tests: []string{"repo"}},
 	{pkg: "devhost", may: []string{"funchost", "queue", "state"}},
 	{pkg: "appzip", may: []string{"funchost"}, tests: []string{"devhost", "queue", "queue/pgqueue", "repo"}},
 	{pkg: "app", may: []string{anything}},

@@ -39,6 +39,8 @@ type Config struct {
 	HTTPAddress string `env:"HTTP_ADDRESS" doc:"Where a plain worker serves the HTTP API, as in 127.0.0.1:8080. Empty: nowhere. Under the host the host decides."`
 	APIKeys     Secret `env:"API_KEYS" doc:"Keys that open the HTTP API of a plain worker, with commas between; any of them as x-functions-key. Required for every address but loopback, where the host checks no keys."`
 
+	OpenDashboard bool `env:"OPEN_DASHBOARD" envDefault:"false" doc:"Pages of the dashboard arrive with their data, without a script that sends a key. Only where nobody demands keys: the pages are open to everybody. make dev sets it."`
+
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" doc:"json (one line a record) or text."`
 }

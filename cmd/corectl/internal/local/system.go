@@ -92,6 +92,9 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	env := append([]string{"DATABASE_URL=" + s.database, "FUNCTIONS_WORKER_RUNTIME=custom"}, s.transport.env...)
+	if len(o.Keys) == 0 {
+		env = append(env, "OPEN_DASHBOARD=true")
+	}
 	for name, value := range o.Env {
 		env = append(env, name+"="+value)
 	}

@@ -1,0 +1,50 @@
+package api
+
+import (
+	"strings"
+
+	"coremachine/internal/state"
+)
+
+// The dashboard takes the parameters of the lists as the lists do, so that an address of one is an address of the other.
+
+// ReadJobFilter reads the query parameters of the list of jobs. What is wrong with them is an Error with CodeInvalid.
+func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
+	q := parseQuery(rawQuery, "status", "type", "since", "until", "id", "limit", "cursor")
+	f := state.JobFilter{
+		Statuses: oneOf(q, "status", state.JobStatuses), Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until"),
+		IDPrefix: q.text("id"), After: cursor(q, openJob), Limit: q.limit(),
+	}
+	if p := f.IDPrefix; p != "" && (len(p) < state.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
+		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", clip(p))
+	}
+	return f, q.err()
+}
+
+// ReadTaskFilter reads the query parameters of the list of a job's tasks. What is wrong with them is an Error with CodeInvalid.
+func ReadTaskFilter(rawQuery string) (state.TaskFilter, error) {
+	q := parseQuery(rawQuery, "stage", "status", "from", "to", "limit", "cursor")
+	f := state.TaskFilter{Stage: q.text("stage"), After: cursor(q, openTask), Limit: q.limit()}
+	f.From, f.Until = q.indexes(f.Stage)
+	if statuses := oneOf(q, "status", state.TaskStatuses); len(statuses) > 1 {
+		q.wrong("status", "takes one status: each is looked for in another place")
+	} else if len(statuses) == 1 {
+		f.Status = statuses[0]
+	}
+	return f, q.err()
+}
+
+// ReadEventFilter reads the query parameters of a job's history. What is wrong with them is an Error with CodeInvalid.
+func ReadEventFilter(rawQuery string) (state.EventFilter, error) {
+	q := parseQuery(rawQuery, "kind", "stage", "after", "limit", "cursor")
+	f := state.EventFilter{Kind: q.text("kind"), Stage: q.text("stage"), Limit: q.limit()}
+	f.After = max(q.number("after"), cursor(q, numbered("e")))
+	return f, q.err()
+}
+
+// Cursors of the lists, for links to the next page; nil: it is the last.
+var (
+	JobCursor   = sealJob
+	TaskCursor  = sealTask
+	EventCursor = func(id *int64) *string { return sealNumber("e", id) }
+)

@@ -1,0 +1,243 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// funcs are what templates may call.
+func funcs(s *Server) template.FuncMap {
+	return template.FuncMap{
+		"badge": badge, "icon": icon, "word": word, "num": num, "took": took, "ago": ago, "since": since, "exact": exact,
+		"short": func(id state.JobID) string { return id.Short() },
+		"text":  func(b json.RawMessage) string { return string(b) },
+		"blob":  newBlob, "first": first, "plural": plural, "between": between, "rate": rate, "percent": percent,
+		"ui":      func(segments ...any) string { return join(s.Prefix+"/ui", segments) },
+		"viewURL": func(segments ...any) string { return join(s.Prefix+"/view", segments) },
+		"api":     func(segments ...any) string { return join(s.Prefix, segments) },
+	}
+}
+
+// join makes an address of segments, each escaped.
+func join(root string, segments []any) string {
+	for _, one := range segments {
+		root += "/" + url.PathEscape(fmt.Sprint(one))
+	}
+	return root
+}
+
+// shapes are the drawings of the icons, 16 by 16. Each status has a shape of its own, so that colour is never all there is.
+var shapes = map[string]template.HTML{
+	"queued":    `<circle cx="8" cy="8" r="5.5"/>`,
+	"running":   `<path d="M8 2.5a5.5 5.5 0 1 1-5.5 5.5"/>`,
+	"completed": `<path d="M3 8.5l3.5 3.5L13 5"/>`,
+	"retrying":  `<path d="M13.5 8a5.5 5.5 0 1 1-2-4.2M13.5 2v3.4h-3.4"/>`,
+	"failed":    `<path d="M4 4l8 8M12 4l-8 8"/>`,
+	"cancelled": `<path d="M3 8h10"/>`,
+	"partly":    `<path d="M2 8.5l3 3L11 5"/><circle class="dot" cx="13" cy="12" r="2"/>`,
+	"skipped":   `<path d="M3 4l4 4-4 4M9 4l4 4-4 4"/>`,
+	"copy":      `<path d="M5.5 5.5h8v8h-8zM3 10.5h-.5v-8h8V3"/>`,
+	"warning":   `<path d="M8 2.5l6 11H2zM8 6.5v3M8 11.5v.3"/>`,
+	"dead":      `<path d="M2.5 4h11v9h-11zM2.5 4l5.500 5L13.500 4"/>`,
+}
+
+// looks tells which shape and colour a status has, and its word where that is not the status itself.
+var looks = map[string]struct{ shape, class, word string }{
+	"queued":                {"queued", "queued", ""},
+	"waiting":               {"queued", "queued", ""},
+	"running":               {"running", "running", ""},
+	"completed":             {"completed", "completed", ""},
+	"ok":                    {"completed", "completed", ""},
+	"retrying":              {"retrying", "retrying", ""},
+	"cancelling":            {"retrying", "retrying", "cancelling…"},
+	"failing":               {"failed", "failed", "failing…"},
+	"failed":                {"failed", "failed", ""},
+	"cancelled":             {"cancelled", "cancelled", ""},
+	"skipped":               {"skipped", "cancelled", ""},
+	"completed_with_errors": {"partly", "partly", "completed with errors"},
+	"degraded":              {"warning", "retrying", ""},
+	"timeout":               {"warning", "retrying", ""},
+	"unavailable":           {"failed", "failed", ""},
+}
+
+// icon draws a shape that stands beside a word.
+func icon(name string) template.HTML {
+	class := "icon"
+	if name == "running" {
+		class += " spin"
+	}
+	return `<svg class="` + template.HTML(class) + `" viewBox="0 0 16 16" aria-hidden="true">` + shapes[name] + `</svg>` //nolint:gosec // constants
+}
+
+// badge is a status with its shape and its word.
+func badge(status any) template.HTML {
+	name := fmt.Sprint(status)
+	look, ok := looks[name]
+	if !ok {
+		look.shape, look.class = "queued", "queued"
+	}
+	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // the word is escaped
+		template.HTML(template.HTMLEscapeString(word(name))) + `</span>` //nolint:gosec // it is escaped
+}
+
+// word is a status as people read it.
+func word(status any) string {
+	name := fmt.Sprint(status)
+	if w := looks[name].word; w != "" {
+		return w
+	}
+	return strings.ReplaceAll(name, "_", " ")
+}
+
+// num writes a whole number with its thousands apart.
+func num(v any) string {
+	s := fmt.Sprint(v)
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// percent is a share of 0 to 1; it says 100 only when all is done.
+func percent(share float64) string {
+	n := int(share * 100)
+	if share < 1 {
+		n = min(n, 99)
+	}
+	return strconv.Itoa(n) + " %"
+}
+
+// took writes a duration: 850 ms, 2.1 s, 4 m 07 s, 3 h 12 m, 2 d 5 h. app.js has the same for what ticks.
+func took(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", float64(d/(100*time.Millisecond))/10)
+	case d < time.Hour:
+		return fmt.Sprintf("%d m %02d s", d/time.Minute, d%time.Minute/time.Second)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h %02d m", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
+
+const stamp = "2006-01-02 15:04:05 UTC"
+
+// exact is a time as a machine and a log would write it.
+func exact(v any) template.HTML {
+	return clock(v, "exact", func(at time.Time) string { return at.Format(stamp) })
+}
+
+// ago is a time as people say it; over a week ago it is the day.
+func ago(v any) template.HTML {
+	return clock(v, "ago", func(at time.Time) string {
+		d := time.Since(at)
+		switch {
+		case d > 7*24*time.Hour:
+			return at.Format(time.DateOnly)
+		case d < time.Minute:
+			return strconv.Itoa(int(max(d, 0)/time.Second)) + " s ago"
+		case d < time.Hour:
+			return strconv.Itoa(int(d/time.Minute)) + " m ago"
+		case d < 24*time.Hour:
+			return strconv.Itoa(int(d/time.Hour)) + " h ago"
+		}
+		return strconv.Itoa(int(d/(24*time.Hour))) + " d ago"
+	})
+}
+
+// since is how long something has been going on; it ticks in the browser.
+func since(v any) template.HTML {
+	return clock(v, "since", func(at time.Time) string { return took(time.Since(at).Truncate(time.Second)) })
+}
+
+// clock writes a time element; a nil time is a dash.
+func clock(v any, kind string, say func(time.Time) string) template.HTML {
+	var at time.Time
+	switch t := v.(type) {
+	case time.Time:
+		at = t
+	case *time.Time:
+		if t != nil {
+			at = *t
+		}
+	}
+	if at.IsZero() {
+		return `<span class="none">–</span>`
+	}
+	at = at.UTC()
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s" data-t="%s">%s</time>`, //nolint:gosec // digits and constants
+		at.Format(time.RFC3339Nano), at.Format(stamp), kind, say(at)))
+}
+
+// between is how long something took; an end without a start took no time.
+func between(from, to *time.Time) string {
+	if from == nil || to == nil {
+		return "–"
+	}
+	return took(to.Sub(*from))
+}
+
+// rate is a number per second, with a digit behind the point where it is small.
+func rate(v float64) string {
+	if v > 0 && v < 10 {
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return num(int(v + 0.5))
+}
+
+// first cuts a text after some characters.
+func first(n int, s string) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i] + "…"
+		}
+		n--
+	}
+	return s
+}
+
+// blob is JSON to show: as it is stored, byte for byte, with line breaks where that is readable.
+type blob struct {
+	Text  string
+	Bytes int
+	Large bool // too large to show
+	Lines int
+}
+
+// mostShown is the size above which JSON is not shown.
+const mostShown = 64 << 10
+
+func newBlob(raw json.RawMessage) blob {
+	b := blob{Text: string(raw), Bytes: len(raw), Large: len(raw) > mostShown}
+	if b.Large {
+		b.Text = ""
+		return b
+	}
+	var out bytes.Buffer
+	if json.Indent(&out, raw, "", "  ") == nil { // numbers stay as they are written
+		b.Text = out.String()
+	}
+	b.Lines = strings.Count(b.Text, "\n") + 1
+	return b
+}

@@ -1,0 +1,152 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// writeLimit is how long one write to a stream may take: whoever reads no more is let go.
+const writeLimit = 10 * time.Second
+
+// live answers the stream of a page: at once all its live parts, then whatever changes. An unnamed message holds the new elements; named
+// ones are for app.js: build, title, announce, trouble, and done, after which nothing comes.
+func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
+	if in.page.pace == 0 {
+		status, _, body := s.trouble(r.Context(), state.Errorf(state.CodeNotFound, "web", "This page is not live."), r)
+		s.write(w, r, status, body)
+		return
+	}
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		s.full(w)
+		return
+	}
+	f := s.join(in)
+	if f == nil {
+		s.full(w)
+		return
+	}
+	defer s.leave(f)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.StreamLife)
+	defer cancel()
+	v := &viewer{w: w, control: http.NewResponseController(w), seen: r.Header.Get("Last-Event-ID"), beat: s.Heartbeat}
+	v.out.WriteString("retry: 1000\n\n")
+	v.event("build", "", s.assets.hash)
+	_ = v.watch(ctx, f) // the browser went away, or the time is up: the next connection goes on
+}
+
+// full refuses a stream; the browser asks for the page now and then instead.
+func (s *Server) full(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "5")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = w.Write([]byte("This process has as many streams open as it may.\n")) // the browser may be gone
+}
+
+// viewer is one open stream.
+type viewer struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	out     bytes.Buffer
+	seen    string // id of the last message of the connection before this one
+	sent    int    // revision up to which this viewer has everything
+	trouble string // that this viewer was told of last
+	beat    time.Duration
+}
+
+func (v *viewer) watch(ctx context.Context, f *feed) error {
+	timer := time.NewTimer(v.beat)
+	defer timer.Stop()
+	for {
+		now, changed := f.look()
+		v.add(now)
+		if err := v.flush(); err != nil || now.ended {
+			return err
+		}
+		timer.Reset(v.beat)
+		select {
+		case <-changed:
+		case <-timer.C:
+			v.out.WriteString(": still here\n\n")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// add appends what the viewer has not got of a shot.
+func (v *viewer) add(now shot) {
+	if now.trouble != v.trouble {
+		v.event("trouble", "", now.trouble) // empty: it is over
+		v.trouble = now.trouble
+	}
+	if now.trouble == "" && now.rev > v.sent {
+		v.news(now)
+		v.sent = now.rev
+	}
+	if now.ended {
+		v.event("done", now.id, "")
+	}
+}
+
+func (v *viewer) news(now shot) {
+	var parts strings.Builder
+	for _, p := range now.parts {
+		if p.rev > v.sent {
+			parts.WriteString(`<hx-partial hx-target="#` + p.id + `" hx-swap="outerMorph">`)
+			parts.Write(p.html)
+			parts.WriteString("</hx-partial>\n")
+		}
+	}
+	known := v.sent == 0 && v.seen != "" && v.seen == now.id
+	if now.titled > v.sent && !known {
+		v.event("title", "", now.title)
+	}
+	if parts.Len() > 0 && !known {
+		v.event("", now.id, strings.TrimSuffix(parts.String(), "\n"))
+	}
+	for _, s := range now.said {
+		if v.sent > 0 && s.rev > v.sent {
+			v.event("announce", "", s.text)
+		}
+	}
+}
+
+func (v *viewer) event(name, id, data string) {
+	if name != "" {
+		v.out.WriteString("event: " + name + "\n")
+	}
+	if id != "" {
+		v.out.WriteString("id: " + id + "\n")
+	}
+	data = strings.ReplaceAll(data, "\r", "")
+	for line := range strings.SplitSeq(data, "\n") {
+		v.out.WriteString("data: " + line + "\n")
+	}
+	v.out.WriteString("\n")
+}
+
+func (v *viewer) flush() error {
+	_ = v.control.SetWriteDeadline(time.Now().Add(writeLimit)) // not every writer can
+	if _, err := v.w.Write(v.out.Bytes()); err != nil {
+		return err
+	}
+	v.out.Reset()
+	return v.control.Flush()
+}

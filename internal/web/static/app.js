@@ -1,0 +1,234 @@
+"use strict";
+// The dashboard's own script: the key, the state of the stream, times that tick, copying, actions, shortcuts.
+(() => {
+  const root = document.documentElement;
+  const $ = (sel, from = document) => from.querySelector(sel);
+  const store = {
+    get(name) { try { return localStorage.getItem(name); } catch { return null; } },
+    set(name, value) { try { localStorage.setItem(name, value); } catch { /* closed to us */ } },
+  };
+
+  // The key: asked for once, kept in this tab, sent with every request and with the stream.
+  const key = {
+    get() { try { return sessionStorage.getItem("key"); } catch { return null; } },
+    set(value) { try { sessionStorage.setItem("key", value); } catch { /* asked again next time */ } },
+  };
+  const withKey = (headers) => { const k = key.get(); if (k) headers["x-functions-key"] = k; return headers; };
+  const askKey = () => {
+    const dialog = $("#key");
+    $("#key-wrong").hidden = !key.get();
+    if (!dialog.open) dialog.showModal();
+  };
+  document.addEventListener("htmx:config:request", (e) => withKey(e.detail.ctx.request.headers));
+  document.addEventListener("htmx:response:error", (e) => { if (e.detail.ctx.response.status === 401) askKey(); });
+  document.addEventListener("submit", (e) => {
+    if (e.target.id !== "key-form") return;
+    key.set($("#key-field").value.trim());
+    $("#key-field").value = "";
+    location.reload();
+  });
+
+  // Toasts say what came of an action.
+  const toast = (text, link) => {
+    const box = document.createElement("div");
+    box.className = "toast";
+    const span = document.createElement("span");
+    span.textContent = text + " ";
+    if (link) { const a = document.createElement("a"); a.href = link.href; a.textContent = link.text; span.append(a); }
+    const close = document.createElement("button");
+    close.type = "button";
+    close.textContent = "Dismiss";
+    close.addEventListener("click", () => box.remove());
+    box.append(span, close);
+    $("#toasts").append(box);
+    setTimeout(() => box.remove(), 12000);
+  };
+  const api = async (method, url, body) => {
+    const options = { method, headers: withKey({ "Content-Type": "application/json" }) };
+    if (body !== undefined) options.body = body;
+    const response = await fetch(url, options);
+    if (response.status === 401) askKey();
+    const text = await response.text();
+    let answer = null;
+    try { answer = JSON.parse(text); } catch { /* not ours */ }
+    return { ok: response.ok, status: response.status, answer };
+  };
+  const refusal = (r) => {
+    const a = r.answer || {};
+    const fields = (a.errors || []).map((f) => ` ${f.field}: ${f.message}`).join(";");
+    return `${a.detail || "The service answered " + r.status + "."}${fields}${a.request_id ? " Request " + a.request_id : ""}`;
+  };
+
+  // Times: relative ones and running durations tick here, on the service's clock.
+  let skew = 0;
+  const two = (n) => String(n).padStart(2, "0");
+  const took = (s) => s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} m ${two(s % 60)} s` : s < 86400 ? `${Math.floor(s / 3600)} h ${two(Math.floor(s % 3600 / 60))} m` : `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
+  const ago = (s) => s < 60 ? `${s} s ago` : s < 3600 ? `${Math.floor(s / 60)} m ago` : s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
+  let exact = store.get("times") === "exact";
+  const say = (time) => {
+    const at = new Date(time.dateTime);
+    const s = Math.max(0, Math.floor((Date.now() - skew - at) / 1000));
+    if (time.dataset.t === "exact") return;
+    if (time.dataset.t === "since") return took(s);
+    if (exact !== (time.dataset.flip === "1")) return at.toISOString().replace("T", " ").slice(0, 19) + " UTC";
+    return s > 7 * 86400 ? at.toISOString().slice(0, 10) : ago(s);
+  };
+  const tick = () => {
+    for (const time of document.querySelectorAll("time[data-t]")) {
+      const text = say(time);
+      if (text && time.textContent !== text) time.textContent = text;
+    }
+    if (state.at) $("#live-age").textContent = state.name === "live" ? "" : "· data of " + ago(Math.floor((Date.now() - state.at) / 1000));
+  };
+  const showExact = () => { for (const b of document.querySelectorAll('[data-act="times"]')) b.setAttribute("aria-pressed", exact); };
+
+  // The state of the stream, in a word.
+  const state = { name: "off", at: 0, held: false, trouble: "" };
+  const words = { live: "Live", wait: "Reconnecting…", paused: "Paused", polling: "Polling 5 s", trouble: "Service away", ended: "Final" };
+  const show = (name) => {
+    state.name = name;
+    const el = $("#live-state");
+    el.hidden = name === "off";
+    el.dataset.state = name === "live" ? "live" : name === "paused" ? "paused" : name === "ended" ? "ended" : "wait";
+    $("#live-word").textContent = words[name] || "";
+    el.setAttribute("aria-pressed", name === "paused");
+    el.title = name === "paused" ? "Go on updating" : name === "live" ? "Pause updates" : "";
+    tick();
+  };
+  let patience = 0, polling = 0;
+  const poll = () => {
+    if (polling) return;
+    show("polling");
+    polling = setInterval(async () => {
+      const page = $("#page");
+      if (!page || document.hidden || state.held) return;
+      await htmx.ajax("GET", page.dataset.view, { source: page, target: "#page", swap: "outerMorph" });
+      state.at = Date.now();
+    }, 5000);
+  };
+  const isLive = (e) => e.target.id === "live";
+  document.addEventListener("htmx:before:request", (e) => { if (isLive(e)) { clearTimeout(patience); patience = setTimeout(poll, 3000); } });
+  document.addEventListener("htmx:sse:after:connection", (e) => {
+    if (!isLive(e)) return;
+    clearTimeout(patience); clearInterval(polling); polling = 0;
+    state.at = Date.now();
+    show(state.held ? "paused" : "live");
+  });
+  document.addEventListener("htmx:sse:before:connection", (e) => { if (isLive(e) && e.detail.connection.attempt > 0 && !state.held) show("wait"); });
+  document.addEventListener("htmx:sse:error", (e) => { if (isLive(e)) { show("wait"); if (e.detail.status === 401) askKey(); } });
+  document.addEventListener("htmx:sse:close", (e) => { if (isLive(e) && e.detail.reason === "message") { state.at = 0; show("ended"); } });
+  document.addEventListener("htmx:response:error", (e) => { if (isLive(e) && e.detail.ctx.response.status !== 401) { clearTimeout(patience); poll(); } });
+  document.addEventListener("htmx:sse:before:message", (e) => {
+    if (!isLive(e)) return;
+    state.at = Date.now();
+    if (state.held && !["done", "build"].includes(e.detail.message.event)) { state.missed = true; e.detail.cancelled = true; }
+  });
+  const hold = (on) => {
+    if (state.held === on || !$("#live")) return;
+    state.held = on;
+    show(on ? "paused" : polling ? "polling" : "live");
+    if (!on && state.missed) { state.missed = false; htmx.ajax("GET", $("#page").dataset.view, { source: $("#page"), target: "#page", swap: "outerMorph" }); }
+  };
+
+  // Named messages of the stream.
+  document.addEventListener("title", (e) => { if (isLive(e)) title(e.detail.data); });
+  document.addEventListener("trouble", (e) => { if (isLive(e)) { show(e.detail.data ? "trouble" : "live"); if (e.detail.data) toast(e.detail.data); } });
+  document.addEventListener("build", (e) => {
+    if (isLive(e) && e.detail.data !== root.dataset.hash && !state.stale) { state.stale = true; toast("A new version of this page is there.", { href: location.href, text: "Reload" }); }
+  });
+  let spoke = 0, unsaid = [];
+  const announce = () => { if (unsaid.length) { $("#say").textContent = unsaid.join(". "); unsaid = []; spoke = Date.now(); } };
+  document.addEventListener("announce", (e) => { if (isLive(e)) { unsaid.push(e.detail.data); setTimeout(announce, Math.max(0, 5000 - (Date.now() - spoke))); } });
+
+  const title = (text) => { document.title = text ? `${text} · CoreMachine` : "CoreMachine"; };
+  const arrived = () => {
+    const page = $("#page");
+    if (!page) return;
+    title(page.dataset.title);
+    if (page.dataset.now) skew = Date.now() - Number(page.dataset.now);
+    if (!$("#live") && !["ended", "polling"].includes(state.name)) show("off");
+    tick();
+    document.dispatchEvent(new CustomEvent("page:arrived"));
+  };
+  document.addEventListener("htmx:after:swap", arrived);
+  document.addEventListener("htmx:error", (e) => {
+    const main = $("#main");
+    if (e.target === main && !$("#page")) {
+      main.innerHTML = '<section class="panel problem" role="alert"><h1>The service cannot be reached</h1><p>The page did not arrive. Nothing is known of its content.</p><p><button type="button" data-act="reload">Try again</button></p></section>';
+    }
+  });
+
+  // Buttons.
+  const copy = async (text, button) => {
+    try { await navigator.clipboard.writeText(text); } catch { // needs a secure context
+      const area = document.createElement("textarea");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+      button.focus();
+    }
+    button.dataset.done = "1";
+    $("#say").textContent = "Copied";
+    setTimeout(() => delete button.dataset.done, 1500);
+  };
+  const post = async (button) => {
+    button.disabled = true;
+    const r = await api("POST", button.dataset.post, button.dataset.json);
+    button.disabled = false;
+    if (r.ok) { toast(button.dataset.done || "Done."); if (button.dataset.then === "reload") location.reload(); } else if (r.status !== 401) { toast(refusal(r)); }
+  };
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("button, time[data-t]");
+    if (!button) return;
+    if (button.matches("time")) { button.dataset.flip = button.dataset.flip === "1" ? "" : "1"; return tick(); }
+    if (button.id === "live-state") return hold(!state.held);
+    if (button.dataset.copy) return copy(button.dataset.copy, button);
+    if (button.dataset.copyFrom) return copy($(button.dataset.copyFrom, button.parentElement).textContent, button);
+    if (button.dataset.post) return post(button);
+    switch (button.dataset.act) {
+      case "reload": return location.reload();
+      case "times": exact = !exact; store.set("times", exact ? "exact" : ""); showExact(); return tick();
+      case "keys": return shortcuts(!keysOn);
+    }
+  });
+
+  // Filters: each change is an address of its own.
+  document.addEventListener("change", (e) => {
+    const form = e.target.closest("form[data-filters]");
+    if (form && form.reportValidity()) form.requestSubmit();
+    if (e.target.name === "theme") theme(e.target.value);
+  });
+  document.addEventListener("submit", (e) => {
+    if (e.target.matches("form[data-filters]")) for (const field of e.target.elements) if (!field.value) field.disabled = true; // defaults are left out
+  });
+
+  // Shortcuts can be switched off.
+  let keysOn = store.get("keys") !== "off";
+  const shortcuts = (on) => {
+    keysOn = on;
+    store.set("keys", on ? "on" : "off");
+    for (const b of document.querySelectorAll('[data-act="keys"]')) b.setAttribute("aria-pressed", on);
+  };
+  document.addEventListener("keydown", (e) => {
+    if (!keysOn || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog")) return;
+    if (e.key === "/") { const field = $("[data-search]"); if (field) { e.preventDefault(); field.focus(); } }
+    if (e.key === "p") hold(!state.held);
+    if (e.key === "t") $('[data-act="times"]').click();
+  });
+
+  const theme = (value) => {
+    store.set("theme", value);
+    if (value === "auto") delete root.dataset.theme; else root.dataset.theme = value;
+  };
+
+  window.dashboard = { $, api, toast, refusal, hold, state };
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const radio of document.querySelectorAll('[name="theme"]')) radio.checked = radio.value === (root.dataset.theme || "auto");
+    shortcuts(keysOn);
+    showExact();
+    arrived();
+    setInterval(tick, 1000);
+  });
+})();
