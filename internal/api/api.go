@@ -33,8 +33,9 @@ type Reader interface {
 	ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error)
 	ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error)
 	ReadQueues(ctx context.Context) ([]state.QueueView, error)
-	ListDead(ctx context.Context, q state.Queue, after int64, limit int) (state.Page[state.DeadView, int64], error)
-	CountDead(ctx context.Context, q state.Queue, reason string) (wanted, unwanted int, err error)
+	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)
+	DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error)
+	CountDead(ctx context.Context, q state.Queue, f state.DeadFilter) (wanted, unwanted int, err error)
 	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)
 }
 
@@ -42,6 +43,8 @@ type Reader interface {
 type DeadLetters interface {
 	// Redrive sends at most most dead messages of a queue again, those with the reason where it is not empty, and returns how many.
 	Redrive(ctx context.Context, q state.Queue, reason string, most int) (int, error)
+	// RedriveOnly sends those of the named messages of a queue again whose rows say that they are dead, and returns how many.
+	RedriveOnly(ctx context.Context, q state.Queue, ids []int64) (int, error)
 }
 
 // Options make an API. With Engine, Reader or Hub nil the process has no engine: health, livez, readyz, openapi.yaml and Mounts

@@ -102,7 +102,7 @@ func TestFiltersAreNamedWhereTheyAreWrong(t *testing.T) {
 		"/jobs/" + id + "/stream?since=1.0":            "since",
 		"/sweeps?page=2":                               "page",
 		"/queues?limit=1":                              "limit",
-		"/queues/tasks/dead?reason=x":                  "reason",
+		"/queues/tasks/dead?before=x":                  "before",
 		"/openapi.yaml?v=3":                            "v",
 	} {
 		p := s.call(http.MethodGet, path, nil).problem(http.StatusBadRequest)

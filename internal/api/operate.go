@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -75,18 +76,32 @@ func (a *API) queues(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) dead(w http.ResponseWriter, r *http.Request) {
 	queue, err := state.ParseQueue(param(r, "queue"))
-	q := readQuery(r, "limit", "cursor")
-	after, limit := cursor(q, numbered("d")), q.limit()
+	q := readQuery(r, "reason", "limit", "cursor")
+	f := state.DeadFilter{Reason: q.text("reason"), After: cursor(q, numbered("d")), Limit: q.limit()}
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
-	page, err := a.Reader.ListDead(r.Context(), queue, after, limit)
+	page, err := a.Reader.ListDead(r.Context(), queue, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	a.ok(w, r, list[state.DeadView]{Items: page.Items, NextCursor: sealNumber("d", page.Next)})
+}
+
+func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
+	queue, err := state.ParseQueue(param(r, "queue"))
+	if err = errors.Join(err, readQuery(r).err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	reasons, err := a.Reader.DeadReasons(r.Context(), queue)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.DeadReason]{Items: reasons})
 }
 
 // redriven counts what became of dead letters, or would.
@@ -97,8 +112,11 @@ type redriven struct {
 
 func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	queue, err := state.ParseQueue(param(r, "queue"))
-	q := readQuery(r, "reason", "dry_run")
-	reason, dryRun := q.text("reason"), q.boolean("dry_run")
+	q := readQuery(r, "reason", "message_id", "dry_run")
+	f, dryRun := state.DeadFilter{Reason: q.text("reason"), IDs: q.numbers("message_id")}, q.boolean("dry_run")
+	if f.Reason != "" && len(f.IDs) > 0 {
+		q.wrong("message_id", "does not go with reason")
+	}
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
@@ -107,7 +125,7 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, state.Errorf(state.CodeUnavailable, "api", "This process has no transport."))
 		return
 	}
-	wanted, unwanted, err := a.Reader.CountDead(r.Context(), queue, reason)
+	wanted, unwanted, err := a.Reader.CountDead(r.Context(), queue, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -116,12 +134,19 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 		a.ok(w, r, redriven{Redriven: wanted, Dropped: unwanted})
 		return
 	}
-	// Asked for also where no row says dead: a transport of its own may hold messages whose rows say sent.
-	sent, err := a.Dead.Redrive(r.Context(), queue, reason, state.MaxDepth)
+	sent, err := a.resend(r.Context(), queue, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 	dropped := min(unwanted, sent)
 	a.ok(w, r, redriven{Redriven: sent - dropped, Dropped: dropped})
+}
+
+func (a *API) resend(ctx context.Context, q state.Queue, f state.DeadFilter) (int, error) {
+	if len(f.IDs) > 0 {
+		return a.Dead.RedriveOnly(ctx, q, f.IDs)
+	}
+	// Asked for also where no row says dead: a transport of its own may hold messages whose rows say sent.
+	return a.Dead.Redrive(ctx, q, f.Reason, state.MaxDepth)
 }

@@ -46,6 +46,10 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 // deadLetters is a transport that redrives as told.
 type deadLetters func(q state.Queue, reason string, most int) (int, error)
 
+func (d deadLetters) RedriveOnly(_ context.Context, q state.Queue, ids []int64) (int, error) {
+	return d(q, fmt.Sprint("only", len(ids)), len(ids))
+}
+
 func (d deadLetters) Redrive(_ context.Context, q state.Queue, reason string, most int) (int, error) {
 	return d(q, reason, most)
 }
@@ -85,6 +89,29 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 	if got := redrive("/queues/tasks/redrive?reason=because"); got != (counts{2, 1}) || len(asked) != 1 || asked[0] != "tasksbecause10000" && asked[0] != "tasks because 10000" {
 		t.Errorf("a redrive is %+v, asked %q", got, asked)
 	}
+	only := fmt.Sprintf("/queues/tasks/redrive?message_id=%d,%d", dead[0].MessageID, dead[2].MessageID)
+	if got := redrive(only + "&dry_run=true"); got != (counts{1, 1}) {
+		t.Errorf("a dry run of two is %+v", got)
+	}
+	if got := redrive(only); got != (counts{2, 1}) || len(asked) != 2 || !strings.Contains(asked[1], "only2") {
+		t.Errorf("a redrive of two is %+v, asked %q", got, asked)
+	}
+	if got := pages[state.DeadView](s, "/queues/tasks/dead?reason=other&limit=1"); len(got) != 0 {
+		t.Errorf("of another reason: %+v", got)
+	}
+	reasons := get[page[state.DeadReason]](s, "/queues/tasks/dead/reasons").Items
+	if len(reasons) != 1 || reasons[0].Reason != "because" || reasons[0].Wanted != 2 || reasons[0].Unwanted != 1 {
+		t.Errorf("reasons are %+v", reasons)
+	}
+	for path, want := range map[string]string{
+		"?message_id=0": "message_id", "?message_id=1,x": "message_id", "?message_id=1&reason=because": "message_id",
+		"?message_id=1" + strings.Repeat("&message_id=1", 500): "message_id",
+	} {
+		if p := s.call(http.MethodPost, "/queues/tasks/redrive"+path, nil).problem(400); len(p.Errors) != 1 || p.Errors[0].Field != want {
+			t.Errorf("%s: at fault are %+v", path, p.Errors)
+		}
+	}
+	s.call(http.MethodGet, "/queues/nope/dead/reasons", nil).problem(404)
 	p := s.call(http.MethodGet, "/queues/nope/dead", nil).problem(404)
 	if p.Detail != "unknown queue: nope. Available: [jobs tasks long-tasks]" {
 		t.Errorf("an unknown queue: %+v", p)

@@ -138,6 +138,25 @@ func (q *query) number(name string) int64 {
 	return n
 }
 
+// numbers reads ids that are numbers: repeated, or separated by commas, at most a page of them.
+func (q *query) numbers(name string) []int64 {
+	var got []int64
+	for _, v := range q.values[name] {
+		for word := range strings.SplitSeq(v, ",") {
+			n, ok := whole(word, 1, 1<<63-1)
+			if !ok {
+				q.wrong(name, "%q is no number from 1", clip(word))
+				continue
+			}
+			got = append(got, n)
+		}
+	}
+	if len(got) > state.MaxPage {
+		q.wrong(name, "names %d, more than %d", len(got), state.MaxPage)
+	}
+	return got
+}
+
 // indexes reads a range of a stage's tasks, both ends in it; until is one more than its end, 0 where there is none.
 func (q *query) indexes(stage string) (from, until int) {
 	const most = 1<<31 - 2

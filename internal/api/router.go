@@ -53,6 +53,7 @@ func (a *API) router() chi.Router {
 		{http.MethodPost, "/sweeps", a.sweep},
 		{http.MethodGet, "/queues", a.queues},
 		{http.MethodGet, "/queues/{queue}/dead", a.dead},
+		{http.MethodGet, "/queues/{queue}/dead/reasons", a.deadReasons},
 		{http.MethodPost, "/queues/{queue}/redrive", a.redrive},
 	} {
 		r.Method(one.method, a.Prefix+one.path, a.working(one.handler))

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"coremachine/internal/api"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/web"
@@ -63,9 +65,20 @@ func (a *App) dashboard() web.Options {
 // dead is the transport's dead letters.
 func (a *App) dead() api.DeadLetters {
 	if a.bus != nil {
-		return a.bus
+		return busDead{a.bus, a.queue}
 	}
 	return a.queue
+}
+
+// busDead takes messages that are named by their rows from the rows: the relay sends them again.
+type busDead struct {
+	*servicebus.Client
+	rows *pgqueue.Queue
+}
+
+// RedriveOnly makes dead rows due again.
+func (d busDead) RedriveOnly(ctx context.Context, q state.Queue, ids []int64) (int, error) {
+	return d.rows.RedriveOnly(ctx, q, ids)
 }
 
 // reasons lists why the process can do no work.

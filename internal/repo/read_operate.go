@@ -114,14 +114,16 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
 	return views, nil
 }
 
-// ListDead reads a page of what was set aside of a queue, oldest first, after a message id; 0 is from the start.
-func (r *Repo) ListDead(ctx context.Context, q state.Queue, after int64, limit int) (state.Page[state.DeadView, int64], error) {
+// ListDead reads a page of what was set aside of a queue, oldest first.
+func (r *Repo) ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error) {
 	const op = "repo.ListDead"
 	page := state.Page[state.DeadView, int64]{Items: []state.DeadView{}}
-	if err := checkLimit(op, limit); err != nil {
+	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
-	rows, err := r.pool.Query(ctx, statement("read_dead"), pgx.StrictNamedArgs{"queue": q, "after": after, "most": limit + 1})
+	rows, err := r.pool.Query(ctx, statement("read_dead"), pgx.StrictNamedArgs{
+		"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "after": f.After, "most": f.Limit + 1,
+	})
 	if err != nil {
 		return page, failure(op, err)
 	}
@@ -132,8 +134,8 @@ func (r *Repo) ListDead(ctx context.Context, q state.Queue, after int64, limit i
 		&d.MessageID, &id, &d.JobType, &kind, &d.Stage, &d.StageName, &d.First, &d.Count, &d.TasksLeft, &d.Deliveries, &d.Reason, &d.Since, &d.Wanted,
 	}
 	_, err = pgx.ForEachRow(rows, into, func() error {
-		if len(page.Items) == limit { // one more than the page
-			last := page.Items[limit-1].MessageID
+		if len(page.Items) == f.Limit { // one more than the page
+			last := page.Items[f.Limit-1].MessageID
 			page.Next = &last
 			return nil
 		}
@@ -173,10 +175,31 @@ func (r *Repo) ListSweeps(ctx context.Context, before int64, limit int) (state.P
 	return page, nil
 }
 
-// CountDead counts what was set aside of a queue, for one reason where it is not empty: messages whose work is still to be done, and
-// others. It looks at state.MaxDepth of them.
-func (r *Repo) CountDead(ctx context.Context, q state.Queue, reason string) (wanted, unwanted int, err error) {
-	args := pgx.StrictNamedArgs{"queue": q, "reason": reason, "most": state.MaxDepth}
+// idList makes no list an empty one, which SQL can tell from null.
+func idList(ids []int64) []int64 { return append([]int64{}, ids...) }
+
+// DeadReasons reads why messages of a queue were set aside, the most frequent reason first. It looks at state.MaxDepth of them.
+func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error) {
+	const op = "repo.DeadReasons"
+	rows, err := r.pool.Query(ctx, statement("read_dead_reasons"),
+		pgx.StrictNamedArgs{"queue": q, "most": state.MaxDepth, "groups": state.MaxDeadReasons})
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	reasons, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.DeadReason])
+	if err != nil {
+		return nil, failure(op, err)
+	}
+	for i := range reasons {
+		reasons[i].Oldest, reasons[i].Newest = reasons[i].Oldest.UTC(), reasons[i].Newest.UTC()
+	}
+	return reasons, nil
+}
+
+// CountDead counts what was set aside of a queue and is in the filter: messages whose work is still to be done, and others. It looks
+// at state.MaxDepth of them.
+func (r *Repo) CountDead(ctx context.Context, q state.Queue, f state.DeadFilter) (wanted, unwanted int, err error) {
+	args := pgx.StrictNamedArgs{"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "most": state.MaxDepth}
 	if err := r.pool.QueryRow(ctx, statement("read_dead_count"), args).Scan(&wanted, &unwanted); err != nil {
 		return 0, 0, failure("repo.CountDead", err)
 	}

@@ -125,7 +125,7 @@ func TestQueuesAreCountedByWhatTheirMessagesAre(t *testing.T) {
 		t.Error(diff)
 	}
 
-	page, err := r.ListDead(t.Context(), state.QueueTasks, 0, 1)
+	page, err := r.ListDead(t.Context(), state.QueueTasks, state.DeadFilter{Limit: 1})
 	if err != nil || page.Next == nil {
 		t.Fatalf("got %+v, %v", page, err)
 	}
@@ -133,21 +133,41 @@ func TestQueuesAreCountedByWhatTheirMessagesAre(t *testing.T) {
 	if first.Reason != "because" || !first.Wanted || first.JobID != id || first.StageName != "a" || first.Kind != "tasks" || first.Count != 2 {
 		t.Errorf("the first is %+v", first)
 	}
-	page, err = r.ListDead(t.Context(), state.QueueTasks, *page.Next, 1)
+	page, err = r.ListDead(t.Context(), state.QueueTasks, state.DeadFilter{After: *page.Next, Limit: 1})
 	if err != nil || page.Next != nil || page.Items[0].Wanted || page.Items[0].Reason != "another" {
 		t.Errorf("the second is %+v, %v", page, err)
 	}
-	page, err = r.ListDead(t.Context(), state.QueueJobs, 0, 500)
+	page, err = r.ListDead(t.Context(), state.QueueJobs, state.DeadFilter{Limit: 500})
 	if err != nil || len(page.Items) != 1 || page.Items[0].Kind != "stop" || !page.Items[0].Wanted {
 		t.Errorf("of jobs: %+v, %v", page, err)
 	}
-	wanted, unwanted, err := r.CountDead(t.Context(), state.QueueTasks, "")
+	wanted, unwanted, err := r.CountDead(t.Context(), state.QueueTasks, state.DeadFilter{})
 	if err != nil || wanted != 1 || unwanted != 1 {
 		t.Errorf("%d wanted, %d not, %v", wanted, unwanted, err)
 	}
-	wanted, unwanted, err = r.CountDead(t.Context(), state.QueueTasks, "because")
-	if err != nil || wanted != 1 || unwanted != 0 {
-		t.Errorf("of one reason: %d wanted, %d not, %v", wanted, unwanted, err)
+	for _, f := range []state.DeadFilter{{Reason: "because"}, {IDs: []int64{first.MessageID, 1 << 40}}} {
+		wanted, unwanted, err = r.CountDead(t.Context(), state.QueueTasks, f)
+		if err != nil || wanted != 1 || unwanted != 0 {
+			t.Errorf("%+v: %d wanted, %d not, %v", f, wanted, unwanted, err)
+		}
+		f.Limit = 5
+		page, err := r.ListDead(t.Context(), state.QueueTasks, f)
+		if err != nil || len(page.Items) != 1 || page.Items[0].MessageID != first.MessageID {
+			t.Errorf("%+v: %+v, %v", f, page, err)
+		}
+	}
+	reasons, err := r.DeadReasons(t.Context(), state.QueueTasks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range reasons {
+		if !reasons[i].Oldest.Equal(reasons[i].Newest) || time.Since(reasons[i].Oldest).Abs() > time.Hour {
+			t.Errorf("%+v is wrong about when", reasons[i])
+		}
+		reasons[i].Oldest, reasons[i].Newest = time.Time{}, time.Time{}
+	}
+	if diff := cmp.Diff([]state.DeadReason{{Reason: "another", Unwanted: 1}, {Reason: "because", Wanted: 1}}, reasons); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -55,6 +55,14 @@ type EventFilter struct {
 	Limit int
 }
 
+// DeadFilter selects messages that were set aside. Zero fields do not filter. The order is message id.
+type DeadFilter struct {
+	Reason string
+	IDs    []int64 // message ids, at most MaxPage
+	After  int64   // message id; 0: from the start
+	Limit  int
+}
+
 // Page is one page of a list. Next is nil on the last page; a page may be short, or empty, and not be the last.
 type Page[T, C any] struct {
 	Items []T

@@ -214,6 +214,18 @@ type DeadView struct {
 	Wanted     bool      `json:"wanted"` // the work that it stands for is still to be done
 }
 
+// DeadReason is what was set aside of a queue for one reason, among the first MaxDepth messages of it.
+type DeadReason struct {
+	Reason   string    `json:"reason"`
+	Wanted   int       `json:"wanted"`   // the work that they stand for is still to be done
+	Unwanted int       `json:"unwanted"` // nobody wants them any more
+	Oldest   time.Time `json:"oldest"`
+	Newest   time.Time `json:"newest"`
+}
+
+// MaxDeadReasons bounds the reasons of a queue.
+const MaxDeadReasons = 100
+
 // SweepView is one pass over stalled work.
 type SweepView struct {
 	SweepID   int64           `json:"sweep_id"`

@@ -35,7 +35,16 @@ func (q *Queue) Peek(ctx context.Context, name state.Queue, most int) ([]queue.D
 
 // Redrive makes dead messages due again.
 func (q *Queue) Redrive(ctx context.Context, name state.Queue, reason string, most int) (int, error) {
-	tag, err := q.pool.Exec(ctx, redriveSQL, pgx.StrictNamedArgs{"queue": name, "reason": reason, "most": most})
+	return q.redrive(ctx, name, redriveSQL, pgx.StrictNamedArgs{"queue": name, "reason": reason, "most": most})
+}
+
+// RedriveOnly makes those of the named messages due again that are dead, and returns how many.
+func (q *Queue) RedriveOnly(ctx context.Context, name state.Queue, ids []int64) (int, error) {
+	return q.redrive(ctx, name, redriveOnly, pgx.StrictNamedArgs{"queue": name, "ids": ids})
+}
+
+func (q *Queue) redrive(ctx context.Context, name state.Queue, sql string, args pgx.StrictNamedArgs) (int, error) {
+	tag, err := q.pool.Exec(ctx, sql, args)
 	if err != nil {
 		return 0, unavailable(err)
 	}

@@ -96,7 +96,13 @@ func TestADeliveryOfAnEarlierSend(t *testing.T) {
 	if err := r.DeadLetter(ctx, old[0], "odd"); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := q.Redrive(ctx, state.QueueTasks, "", 1); err != nil || n != 1 {
+	id := old[0].Message.MessageID
+	for name, ids := range map[state.Queue][]int64{state.QueueJobs: {id}, state.QueueTasks: {id + 1}} {
+		if n, err := q.RedriveOnly(ctx, name, ids); err != nil || n != 0 {
+			t.Fatalf("sent %d others again, %v", n, err)
+		}
+	}
+	if n, err := q.RedriveOnly(ctx, state.QueueTasks, []int64{id, id + 1}); err != nil || n != 1 {
 		t.Fatalf("sent %d again, %v", n, err)
 	}
 	again, err := r.Receive(ctx, 1)

@@ -33,6 +33,7 @@ var (
 	deadLetterSQL = sqlText("dead_letter")
 	peekDeadSQL   = sqlText("peek_dead")
 	redriveSQL    = sqlText("redrive")
+	redriveOnly   = sqlText("redrive_only")
 )
 
 // Options change a Queue's limits; the zero value is the production setting.

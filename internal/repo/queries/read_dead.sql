@@ -7,5 +7,6 @@ from messages m
 join jobs j on j.job_id = m.job_id
 left join stages s on m.kind in (1, 2) and s.job_id = m.job_id and s.stage = m.stage
 where m.queue = @queue and m.dead_reason is not null and m.message_id > @after
+  and (@reason = '' or m.dead_reason = @reason) and (cardinality(@ids::bigint[]) = 0 or m.message_id = any (@ids::bigint[]))
 order by m.queue, m.message_id
 limit @most
