@@ -28,6 +28,7 @@ dev: ## Bring everything up on http://localhost:7071 and stay
 .PHONY: test
 test: ## Run all tests with the race detector; they bring the Postgres that they need
 	$(GO) test -race -timeout 15m ./...
+	$(GO) test -C bench .
 
 .PHONY: mutants
 mutants: ## Drop one protection of the engine at a time and see that a test notices: ONLY=name for some
@@ -71,6 +72,11 @@ bench: ## Measure the engine beside what Postgres can do; docs/performance.md ex
 	@$(GO) run ./cmd/corectl bench hello latency submit
 	@$(GO) run ./cmd/corectl bench hello wide fanin --n 10000
 	@$(GO) run ./cmd/corectl bench hello --n 10 --jobs 100
+
+.PHONY: bench-peers
+bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHAPES=n1000,jobs100,latency,n10000 ONLY=ours,river
+	$(GO) build -o $(BIN)/corectl ./cmd/corectl
+	@$(BIN)/corectl bench exec -- $(GO) run -C bench . -corectl $(BIN)/corectl $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SHAPES),-shapes $(SHAPES)) $(if $(ONLY),-only $(ONLY))
 
 .PHONY: chaos
 chaos: ## Kill real processes in turn for MINUTES=1, over both transports, and count what was lost: SEED=n

@@ -7,11 +7,16 @@ import (
 	"text/tabwriter"
 
 	"coremachine/internal/bench"
-	"coremachine/internal/pglocal"
 )
 
-// benchCmd measures the engine in this process beside the floor, on a durable Postgres.
+// benchCmd is what measures.
 type benchCmd struct {
+	Run  benchRunCmd  `cmd:"" default:"withargs" help:"Measure workloads. The word run may be left out."`
+	Exec benchExecCmd `cmd:"" help:"Run a program with DATABASE_URL set to the Postgres of the benchmarks."`
+}
+
+// benchRunCmd measures the engine in this process beside the floor, on a durable Postgres.
+type benchRunCmd struct {
 	Workloads []string `arg:"" optional:"" help:"hello, wide, deep, fanin, latency, submit. Default: all."`
 	N         int      `default:"1000" help:"Tasks of a stage."`
 	Jobs      int      `default:"1" help:"Jobs at once."`
@@ -19,19 +24,14 @@ type benchCmd struct {
 }
 
 // Run starts a Postgres of its own, with fsync on, unless DATABASE_URL names one.
-func (c *benchCmd) Run(ctx context.Context, a *app) error {
+func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 	if c.N < 1 || c.Jobs < 1 || c.Runs < 1 {
 		return usagef("--n, --jobs and --runs must be at least 1")
 	}
-	url := a.getenv("DATABASE_URL")
-	if url == "" {
-		server, err := pglocal.Start(ctx, pglocal.Options{Dir: ".local/bench", Durable: true})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = server.Stop() }() // the figures are out; the next start mends what is left
-		url = server.URL()
-	}
+	return a.onPostgres(ctx, func(url string) error { return c.measure(ctx, a, url) })
+}
+
+func (c *benchRunCmd) measure(ctx context.Context, a *app, url string) error {
 	workloads := c.Workloads
 	if len(workloads) == 0 {
 		workloads = bench.Workloads

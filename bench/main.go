@@ -1,0 +1,180 @@
+// Command bench runs CoreMachine and its peers in turn on one Postgres and prints one table.
+//
+// It owns the order: in every round each contender once, so that a machine that gets slower does so for all. Each measurement is a
+// process of its own with a database or schema of its own, warmed up and after a checkpoint. A contender that cannot be built or
+// fails is a line that says so. It may import nothing but the standard library: peers are programs beside it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// shape is a workload. Jobs 0 is single jobs, one after the other.
+type shape struct {
+	name    string
+	n, jobs int
+}
+
+var shapes = []shape{
+	{"n1000", 1000, 1},
+	{"jobs100", 10, 100},
+	{"latency", 1, 0},
+	{"n10000", 10_000, 1},
+}
+
+func (s shape) tasks() int { return 2 * s.n * max(s.jobs, 1) }
+
+func (s shape) String() string {
+	switch {
+	case s.jobs == 0:
+		return "1 job of n=1"
+	case s.jobs == 1:
+		return fmt.Sprintf("n=%d", s.n)
+	}
+	return fmt.Sprintf("%d jobs of n=%d", s.jobs, s.n)
+}
+
+// contender is one line of the table.
+type contender struct {
+	name     string // package and variant, or ours
+	engine   string // as reported
+	settings string
+	program  string // empty: ours
+	variant  string
+	problem  string
+}
+
+// sample is one measurement: milliseconds of all jobs, or of the median single job.
+type sample struct{ ms, floor float64 }
+
+type options struct {
+	corectl  string
+	rounds   int
+	shapes   []shape
+	only     []string
+	progress func(format string, args ...any)
+}
+
+func main() {
+	corectl := flag.String("corectl", "../bin/corectl", "our program, built")
+	rounds := flag.Int("rounds", 5, "rounds; the medians count")
+	names := flag.String("shapes", "n1000,jobs100,latency,n10000", "what to run")
+	only := flag.String("only", "", "contenders, by the beginnings of their names, as ours,river; empty: all")
+	flag.Parse()
+	o := options{corectl: *corectl, rounds: *rounds, progress: func(format string, args ...any) {
+		_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...)
+	}}
+	for _, s := range shapes {
+		if slices.Contains(strings.Split(*names, ","), s.name) {
+			o.shapes = append(o.shapes, s)
+		}
+	}
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// contenders are ours and every variant of every peer.
+func contenders() []*contender {
+	all := []*contender{{name: "ours", engine: "CoreMachine", settings: "engine mode"}}
+	for _, peer := range []struct {
+		program  string
+		variants []string
+	}{
+		{"river", []string{"durable", "durable-tuned", "counted", "counted-tuned"}},
+		{"dbos", []string{"steps", "queue", "queue-tuned"}},
+		{"workflows", []string{"sqlite", "sqlite-tuned"}},
+	} {
+		for _, v := range peer.variants {
+			all = append(all, &contender{name: peer.program + "/" + v, engine: peer.program, program: peer.program, variant: v})
+		}
+	}
+	return all
+}
+
+func run(ctx context.Context, o options) error {
+	if os.Getenv("DATABASE_URL") == "" {
+		return errors.New("DATABASE_URL must name a Postgres; `make bench-peers` brings one")
+	}
+	if o.rounds < 1 || len(o.shapes) == 0 {
+		return fmt.Errorf("nothing to run: -rounds %d, shapes %v", o.rounds, o.shapes)
+	}
+	folder, err := os.MkdirTemp("", "bench-peers-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	all := slices.DeleteFunc(contenders(), func(c *contender) bool {
+		return o.only != nil && !slices.ContainsFunc(o.only, func(prefix string) bool { return strings.HasPrefix(c.name, prefix) })
+	})
+	build(ctx, folder, all, o)
+	samples := map[string][]sample{} // by contender and shape
+	before := load()
+	for round := range o.rounds {
+		for _, s := range o.shapes {
+			for _, c := range all {
+				if c.problem != "" {
+					continue
+				}
+				got, err := measure(ctx, o.corectl, folder, c, s)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err != nil {
+					c.problem = err.Error()
+					o.progress("%s: %v", c.name, err)
+					continue
+				}
+				samples[c.name+" "+s.name] = append(samples[c.name+" "+s.name], got)
+				o.progress("round %d/%d  %-16s  %-20s %9.1f ms", round+1, o.rounds, s, c.name, got.ms)
+			}
+		}
+	}
+	_, err = os.Stdout.WriteString(table(all, o, samples, before, load()))
+	return err
+}
+
+// build makes the peers' programs. One that cannot be downloaded or built is told in the table.
+func build(ctx context.Context, folder string, all []*contender, o options) {
+	problems := map[string]string{}
+	for _, c := range all {
+		if c.program == "" {
+			continue
+		}
+		problem, done := problems[c.program]
+		if !done {
+			o.progress("building %s", c.program)
+			cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, c.program), "./"+c.program)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				problem = "could not be built: " + lastLine(string(out)+"\n"+err.Error())
+			}
+			problems[c.program] = problem
+		}
+		c.problem = problem
+	}
+}
+
+// load is the machine's load average, where it tells one.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:1], " ")
+}

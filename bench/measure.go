@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// longest bounds one measurement, with its warm-up.
+const longest = 10 * time.Minute
+
+// measure runs a contender's program once.
+func measure(ctx context.Context, corectl, folder string, c *contender, s shape) (sample, error) {
+	if c.program == "" {
+		return ours(ctx, corectl, s)
+	}
+	var report struct {
+		Version  string  `json:"version"`
+		Settings string  `json:"settings"`
+		Ms       float64 `json:"ms"`
+		P50Ms    float64 `json:"p50_ms"`
+	}
+	err := ask(ctx, &report, filepath.Join(folder, c.program), "-variant", c.variant, "-n", strconv.Itoa(s.n), "-jobs", strconv.Itoa(s.jobs))
+	if err != nil {
+		return sample{}, err
+	}
+	c.engine, c.settings = report.Version, report.Settings
+	if s.jobs == 0 {
+		return sample{ms: report.P50Ms}, nil
+	}
+	return sample{ms: report.Ms}, nil
+}
+
+func ours(ctx context.Context, corectl string, s shape) (sample, error) {
+	args := []string{"bench", "run", "hello", "--n", strconv.Itoa(s.n), "--jobs", strconv.Itoa(s.jobs)}
+	if s.jobs == 0 {
+		args = []string{"bench", "run", "latency"}
+	}
+	var report struct {
+		Items []struct {
+			Ms      float64 `json:"ms"`
+			P50Ms   float64 `json:"p50_ms"`
+			FloorMs float64 `json:"floor_ms"`
+		} `json:"items"`
+	}
+	if err := ask(ctx, &report, corectl, append(args, "--runs", "1", "-o", "json")...); err != nil {
+		return sample{}, err
+	}
+	if len(report.Items) != 1 {
+		return sample{}, fmt.Errorf("%d results, want 1", len(report.Items))
+	}
+	r := report.Items[0]
+	if s.jobs == 0 {
+		return sample{ms: r.P50Ms}, nil
+	}
+	return sample{ms: r.Ms, floor: r.FloorMs}, nil
+}
+
+// ask reads the JSON that a program prints.
+func ask(ctx context.Context, report any, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("failed: %w: %s", errors.Join(err, ctx.Err()), lastLine(stderr.String()))
+	}
+	return json.Unmarshal(out, report)
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}

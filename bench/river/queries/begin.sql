@@ -1,0 +1,2 @@
+-- A run in its first stage.
+insert into runs (id, n) values ($1, $2)

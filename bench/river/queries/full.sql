@@ -1,0 +1,3 @@
+-- The runs of which every task of their stage has a result.
+select r.id, r.stage, r.n from runs r
+where r.stage < 2 and r.n = (select count(*) from results t where t.run = r.id and t.stage = r.stage)

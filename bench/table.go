@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// table is in Markdown: a line a contender, two columns a shape, and the ratios below.
+func table(all []*contender, o options, samples map[string][]sample, before, after string) string {
+	var b strings.Builder
+	head, rule := "| engine | settings |", "|---|---|"
+	for _, s := range o.shapes {
+		if s.jobs == 0 {
+			head, rule = head+fmt.Sprintf(" %s: ms (median) |", s), rule+"---:|"
+			continue
+		}
+		head, rule = head+fmt.Sprintf(" %s: ms | tasks/s |", s), rule+"---:|---:|"
+	}
+	b.WriteString(head + "\n" + rule + "\n")
+	for _, c := range all {
+		fmt.Fprintf(&b, "| %s | %s |", c.engine, or(c.settings, c.variant))
+		for _, s := range o.shapes {
+			b.WriteString(cells(s, middle(samples, c, s).ms))
+		}
+		b.WriteString("\n")
+		if c.name == "ours" {
+			b.WriteString("| the floor | one connection, prepared |")
+			for _, s := range o.shapes {
+				b.WriteString(cells(s, middle(samples, c, s).floor))
+			}
+			b.WriteString("\n")
+		}
+	}
+	ratio := func(name string, of func(s shape) float64) {
+		fmt.Fprintf(&b, "| **ours / %s** | rates |", name)
+		for _, s := range o.shapes {
+			text := " – |"
+			if r := of(s); r > 0 {
+				text = fmt.Sprintf(" **%.2f** |", r)
+			}
+			b.WriteString(text)
+			if s.jobs > 0 {
+				b.WriteString(" |")
+			}
+		}
+		b.WriteString("\n")
+	}
+	own := func(s shape) sample { return middle(samples, &contender{name: "ours"}, s) }
+	for _, peer := range []struct{ prefix, name string }{{"river/", "River's best"}, {"dbos/", "DBOS's best"}, {"workflows/", "go-workflows' best"}} {
+		ratio(peer.name, func(s shape) float64 { return share(best(all, samples, peer.prefix, s), own(s).ms) })
+	}
+	ratio("floor", func(s shape) float64 { return share(own(s).floor, own(s).ms) })
+	fmt.Fprintf(&b, "\nMedians of %d interleaved rounds; load average before and after: %s, %s.\n", o.rounds, before, after)
+	for _, c := range all {
+		if c.problem != "" {
+			fmt.Fprintf(&b, "\n%s %s: %s\n", c.engine, c.variant, c.problem)
+		}
+	}
+	return b.String()
+}
+
+func cells(s shape, ms float64) string {
+	switch {
+	case ms == 0 && s.jobs == 0:
+		return " – |"
+	case ms == 0:
+		return " – | – |"
+	case s.jobs == 0:
+		return fmt.Sprintf(" %.1f |", ms)
+	}
+	return fmt.Sprintf(" %.0f | %.0f |", ms, float64(s.tasks())/ms*1000)
+}
+
+// middle is the median of a contender's samples, each of its figures by itself; zero where there are none.
+func middle(samples map[string][]sample, c *contender, s shape) sample {
+	all := samples[c.name+" "+s.name]
+	if len(all) == 0 {
+		return sample{}
+	}
+	var mss, floors []float64
+	for _, one := range all {
+		mss, floors = append(mss, one.ms), append(floors, one.floor)
+	}
+	slices.Sort(mss)
+	slices.Sort(floors)
+	return sample{ms: mss[len(mss)/2], floor: floors[len(floors)/2]}
+}
+
+// best is the least of the medians of a peer's variants, 0 where none has one.
+func best(all []*contender, samples map[string][]sample, prefix string, s shape) float64 {
+	least := 0.0
+	for _, c := range all {
+		if ms := middle(samples, c, s).ms; strings.HasPrefix(c.name, prefix) && ms > 0 && (least == 0 || ms < least) {
+			least = ms
+		}
+	}
+	return least
+}
+
+func share(theirs, own float64) float64 {
+	if own == 0 {
+		return 0
+	}
+	return theirs / own
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
