@@ -28,7 +28,7 @@ type asset struct {
 
 // bundles are the files as served, each made from parts in order.
 var bundles = map[string][]string{
-	"ui.css":   {"tokens.css", "base.css", "parts.css", "pages.css"},
+	"ui.css":   {"tokens.css", "base.css", "parts.css", "pages.css", "docs.css"},
 	"theme.js": {"theme.js"},
 	"ui.js":    {"app.js"},
 }

@@ -1,6 +1,7 @@
 // Package web is the dashboard: pages rendered on the server, static files, and streams that keep the pages live.
 //
 //	/api/ui/...          the layout and the static files; anonymous, so it never holds data unless Options.Inline says that nobody asks for keys
+//	/api/docs            the reference of the API, which is /api/ui/docs too: a browser that follows a link sends no key
 //	/api/view/...        the content of the same page, below the key-protected part of the API
 //	/api/view/.../live   the same content as server-sent events: the parts that changed
 //
@@ -20,5 +21,5 @@
 // Crash: nothing is kept but caches; a viewer connects again and gets the page as it is. Duplicate: a message replaces what it names, so
 // that it may come twice. Reorder: a viewer gets the newest rendering of each part and never an older one after it.
 //
-// It may import only state, coremachine, api (for the parameters and cursors of lists), third_party/htmx and telemetry/keys.
+// It may import only state, coremachine, web/apidoc, api (for the parameters and cursors of lists), third_party/htmx and telemetry/keys.
 package web

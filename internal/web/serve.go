@@ -29,6 +29,10 @@ func (s *Server) ui(w http.ResponseWriter, r *http.Request) {
 		s.assets.serve(w, r, segments[1], segments[2])
 		return
 	}
+	if ok && len(segments) == 1 && segments[0] == "docs" {
+		s.docs(w, r)
+		return
+	}
 	in, err := read(r, segments, ok)
 	if err != nil {
 		in = &input{page: &page{}, path: strings.Join(segments, "/")}

@@ -89,5 +89,7 @@ func (s *Server) Close() { s.feeds.close() }
 
 // Mounts are the handlers by their path below the prefix, for api.Options.Mounts.
 func (s *Server) Mounts() map[string]http.Handler {
-	return map[string]http.Handler{"/ui": http.HandlerFunc(s.ui), "/view": http.HandlerFunc(s.view)}
+	return map[string]http.Handler{
+		"/ui": http.HandlerFunc(s.ui), "/view": http.HandlerFunc(s.view), "/docs": http.HandlerFunc(s.docs),
+	}
 }
