@@ -72,8 +72,10 @@ func Open(ctx context.Context, c Config) (*Repo, error) {
 func New(pool *pgxpool.Pool) *Repo { return &Repo{pool: pool, params: newJobCache(1024)} }
 
 func setLimits(params map[string]string) {
+	if params["application_name"] == "" { // one that the URL gives stays: it tells processes apart
+		params["application_name"] = "coremachine"
+	}
 	maps.Copy(params, map[string]string{
-		"application_name":                    "coremachine",
 		"lock_timeout":                        millis(lockTimeout),
 		"statement_timeout":                   millis(statementTimeout),
 		"idle_in_transaction_session_timeout": millis(idleTimeout),
