@@ -24,7 +24,7 @@ func LogStatuses(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // Illegal lists what the status log shows that can never happen: a transition that is not in the table, a stage that started twice
-// or before what it depends on had ended, a task that completed twice. It needs LogStatuses.
+// or before what it depends on had ended, a task that completed twice, a job or a task that changed the same way twice under one attempt. It needs LogStatuses.
 func Illegal(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	rows, err := pool.Query(ctx, `select record, coalesce(was, ''), now, count(*) from status_log group by 1, 2, 3 order by 1, 2, 3`)
 	if err != nil {
@@ -128,6 +128,12 @@ var impossible = map[string]string{
 	"tasks that completed twice under one gen": `
 		select count(*) from (select from status_log where record = 'task' and now = 'completed'
 			group by job_id, stage, gen, index having count(*) > 1) l`,
+	"tasks that ended the same way twice under one gen and attempt": `
+		select count(*) from (select from status_log where record = 'task' and now in ('completed', 'failed')
+			group by job_id, stage, gen, index, attempt, now having count(*) > 1) l`,
+	"jobs that changed the same way twice under one attempt": `
+		select count(*) from (select from status_log where record = 'job'
+			group by job_id, attempt, was, now having count(*) > 1) l`,
 	"stages that started before what they depend on had ended": `
 		select count(*) from status_log l join stages s using (job_id, stage) cross join unnest(s.depends_on) as d
 		where l.record = 'stage' and l.now = 'running' and coalesce(l.was, 'waiting') = 'waiting' and (

@@ -1,19 +1,20 @@
 -- Logs every change of a status, so that a test can compare the whole history with the transition table.
 create table status_log (
-  id     bigint generated always as identity primary key,
-  record text not null,
-  job_id bytea not null,
-  stage  smallint,
-  gen    smallint,
-  index  int,
-  was    text,
-  now    text not null
+  id      bigint generated always as identity primary key,
+  record  text not null,
+  job_id  bytea not null,
+  stage   smallint,
+  gen     smallint,
+  index   int,
+  attempt int, -- of a job or a task
+  was     text,
+  now     text not null
 );
 
 create function log_job() returns trigger language plpgsql as $$
 begin
-  insert into status_log (record, job_id, was, now)
-  values ('job', new.job_id, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  insert into status_log (record, job_id, attempt, was, now)
+  values ('job', new.job_id, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
   return null;
 end $$;
 create trigger log_job_new after insert on jobs for each row execute function log_job();
@@ -30,8 +31,8 @@ create trigger log_stage after update of status on stages for each row when (old
 
 create function log_task() returns trigger language plpgsql as $$
 begin
-  insert into status_log (record, job_id, stage, gen, index, was, now)
-  values ('task', new.job_id, new.stage, new.gen, new.index, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  insert into status_log (record, job_id, stage, gen, index, attempt, was, now)
+  values ('task', new.job_id, new.stage, new.gen, new.index, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
   return null;
 end $$;
 create trigger log_task_new after insert on tasks for each row when (new.status <> 'queued') execute function log_task();

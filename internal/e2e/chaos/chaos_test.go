@@ -3,9 +3,7 @@ package chaos
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,16 +45,15 @@ func run(t *testing.T, transport string) {
 	var l load
 	var submitting sync.WaitGroup
 	submitting.Go(func() { l.run(c, rand.New(rand.NewPCG(s, 1)), until) })
-	broken := c.breakThings(rand.New(rand.NewPCG(s, 2)), until, short)
+	c.breakThings(s, until, short)
 	submitting.Wait()
-	c.startMissing()
 	settled := c.settle()
 	v, err := c.judge(&l)
 	if err != nil {
 		t.Fatal(err)
 	}
 	v.settled = settled
-	t.Log("\n" + report(transport, s, length, broken, &l, v))
+	t.Log("\n" + report(transport, s, length, &c.hurt, &l, v))
 	for _, problems := range [][]string{v.lost, v.wrong, v.books} {
 		for _, p := range problems {
 			t.Error(p)
@@ -65,21 +62,51 @@ func run(t *testing.T, transport string) {
 	if len(l.jobs) == 0 || v.tasks == 0 {
 		t.Errorf("%d jobs with %d tasks: nothing was tried", len(l.jobs), v.tasks)
 	}
+	c.mustHaveHurt(length, &l, v)
 }
 
-func report(transport string, s uint64, length time.Duration, broken map[string]int, l *load, v verdict) string {
+// mustHaveHurt fails a run that broke too little to say anything: five minutes have their full measure, shorter ones half their share.
+func (c *cluster) mustHaveHurt(length time.Duration, l *load, v verdict) {
+	for _, floor := range []struct {
+		what string
+		got  int
+		want float64 // in five minutes
+	}{
+		{"kills", c.hurt.kills(), 200},
+		{"kills of processes with running tasks", c.hurt.of(hurtTasks), 100},
+		{"kills inside a transaction", c.hurt.of(hurtTx), 20},
+		{hurtCrash, c.hurt.of(hurtCrash), 10},
+		{"attempts lost and run again", v.again, 100},
+		{"jobs", len(l.jobs), 50},
+	} {
+		share := min(1, length.Minutes()/5)
+		if share < 1 {
+			share /= 2
+		}
+		if want := int(floor.want * share); floor.got < want {
+			c.t.Errorf("%s: %d, and at least %d make a run", floor.what, floor.got, want)
+		}
+	}
+}
+
+func report(transport string, s uint64, length time.Duration, d *damage, l *load, v verdict) string {
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	line := func(what string, n any) { _, _ = fmt.Fprintf(w, "%s\t%v\n", what, n) }
 	line(fmt.Sprintf("over %s for %s, seed %d", transport, length, s), "")
-	for _, name := range slices.Sorted(maps.Keys(broken)) {
-		line("  "+name, broken[name])
+	line("processes killed", d.kills())
+	for _, role := range roles {
+		line("  "+role, d.of(killed(role)))
+	}
+	for _, name := range []string{hurtTasks, hurtTx, hurtAway, hurtCrash, hurtCut, hurtBus, hurtStop, hurtSweep} {
+		line(name, d.of(name))
 	}
 	line("jobs acknowledged", len(l.jobs))
 	line("submits without an answer", l.asks)
 	line("tasks", v.tasks)
 	line("starts that handlers wrote down", v.starts)
 	line("attempts that went with their process", v.attempts)
+	line("  of these run again", v.again)
 	line("jobs with a task that lost five processes", v.spared)
 	line("settled after", v.settled.Round(100*time.Millisecond))
 	line("work lost", len(v.lost))

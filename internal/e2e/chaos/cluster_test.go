@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,8 +39,15 @@ type cluster struct {
 	pool    *pgxpool.Pool
 	machine *coremachine.Machine // submits, cancels, sweeps; it holds no lease and claims nothing
 
-	host, relay *child
-	workers     []*child
+	seats []*seat
+	hurt  damage
+}
+
+// seat is the place of one process. Who ends a process has another sit down there.
+type seat struct {
+	role  string
+	taken sync.Mutex // held by who breaks the process, until the next one sits here
+	p     *child
 }
 
 // child is a process of the cluster.
@@ -59,7 +67,7 @@ func startCluster(t *testing.T, transport string) *cluster {
 	if err := repo.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", appEnv+"="+appFolder(t), fixtures.LogEnv+"="+c.startLog)
+	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", "DATABASE_CONNECTIONS=4", appEnv+"="+appFolder(t), fixtures.LogEnv+"="+c.startLog)
 	if transport == "servicebus" {
 		c.startBroker()
 	}
@@ -76,12 +84,19 @@ func startCluster(t *testing.T, transport string) *cluster {
 	}
 	j, h := registries()
 	c.machine = coremachine.New(coremachine.Config{Jobs: j, Handlers: h, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler)})
+	for role, n := range map[string]int{roleHost: 3, roleWorker: 4, roleRelay: 2} {
+		if role == roleRelay && c.broker == nil {
+			continue
+		}
+		for range n {
+			c.seats = append(c.seats, &seat{role: role, p: c.spawn(role)})
+		}
+	}
 	t.Cleanup(func() {
-		for _, p := range append(c.workers, c.host, c.relay) {
-			p.kill()
+		for _, s := range c.seats {
+			s.p.kill()
 		}
 	})
-	c.startMissing()
 	return c
 }
 
@@ -97,24 +112,6 @@ func (c *cluster) startBroker() {
 		c.t.Fatal(err)
 	}
 	c.env = append(c.env, "SERVICEBUS="+sbfake.ConnectionString(address))
-}
-
-// startMissing starts what was killed, or not yet started.
-func (c *cluster) startMissing() {
-	if c.host == nil {
-		c.host = c.spawn(roleHost)
-	}
-	if c.relay == nil && c.broker != nil {
-		c.relay = c.spawn(roleRelay)
-	}
-	for len(c.workers) < 2 {
-		c.workers = append(c.workers, nil)
-	}
-	for i, w := range c.workers {
-		if w == nil {
-			c.workers[i] = c.spawn(roleWorker)
-		}
-	}
 }
 
 func (c *cluster) spawn(role string) *child {
@@ -144,11 +141,16 @@ func (c *cluster) spawn(role string) *child {
 	return p
 }
 
+// works is the process id of what works on messages: of a host, its handler.
+func (p *child) works() int {
+	if p.role == roleHost {
+		return int(p.handler.Load())
+	}
+	return p.cmd.Process.Pid
+}
+
 // kill ends a process by SIGKILL; what it spawned goes with it.
 func (p *child) kill() {
-	if p == nil {
-		return
-	}
 	_ = p.cmd.Process.Kill()
 	<-p.over
 	_ = p.cmd.Wait() // says that it was killed

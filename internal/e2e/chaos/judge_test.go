@@ -19,9 +19,10 @@ type verdict struct {
 	lost     []string // acknowledged and gone, or never ended
 	wrong    []string // ended otherwise than it must
 	books    []string // what does not balance, and what cannot have happened
-	spared   int      // jobs with a task that lost five processes: they may fail
+	spared   int      // jobs with a task that lost five processes: they fail
 	tasks    int
 	attempts int // that were lost with their process
+	again    int // of these, that were followed by another
 	starts   int // that handlers wrote down
 	settled  time.Duration
 }
@@ -65,7 +66,10 @@ func (c *cluster) judge(l *load) (v verdict, err error) {
 		return v, err
 	}
 	v.wrong, v.starts = append(v.wrong, tokens...), starts
-	err = c.pool.QueryRow(ctx, `select (select count(*) from tasks), (select count(*) from attempts where outcome = 'lost')`).Scan(&v.tasks, &v.attempts)
+	err = c.pool.QueryRow(ctx, `
+		select (select count(*) from tasks), count(*), count(*) filter (where exists (
+			select from tasks t where (t.job_id, t.stage, t.gen, t.index) = (a.job_id, a.stage, a.gen, a.index) and t.attempt > a.attempt))
+		from attempts a where outcome = 'lost'`).Scan(&v.tasks, &v.attempts, &v.again)
 	return v, err
 }
 
@@ -73,7 +77,7 @@ func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, 
 	var status state.JobStatus
 	var worn bool
 	err := c.pool.QueryRow(ctx, `select status, coalesce(error->>'code' = 'worker_lost', false)
-		or exists (select from tasks t where t.job_id = j.job_id and t.losses >= $2) from jobs j where job_id = $1`, id[:], state.MaxLosses).Scan(&status, &worn)
+		or exists (select from tasks t where t.job_id = j.job_id and t.status = 'failed' and t.losses >= $2) from jobs j where job_id = $1`, id[:], state.MaxLosses).Scan(&status, &worn)
 	name := fmt.Sprintf("%s %s %s", id.Short(), want.jobType, want.body)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -84,10 +88,13 @@ func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, 
 	case !status.Ended():
 		v.lost = append(v.lost, fmt.Sprintf("%s is %s", name, status))
 		return nil
+	case status == state.JobCancelled && want.cancelled:
+		return nil
 	case worn:
 		v.spared++
-		return nil
-	case status == state.JobCancelled && want.cancelled:
+		if status != state.JobFailed && status != state.JobCompletedWithErrors {
+			v.wrong = append(v.wrong, fmt.Sprintf("%s is %s with a task that failed for good", name, status))
+		}
 		return nil
 	}
 	end := want.status

@@ -26,6 +26,7 @@ var kinds = []func(i int) expected{
 	func(i int) expected {
 		return expected{jobType: "fanin", body: fmt.Sprintf(`{"n":%d}`, 300+i), stage: "sum", want: sumOf(300 + i)}
 	},
+	asleep(1),
 	func(i int) expected {
 		return expected{jobType: "fanout", body: fmt.Sprintf(`{"n":%d,"k":10}`, 10+i), stage: "sum", want: sumOf(10 * (10 + i))}
 	},
@@ -35,14 +36,20 @@ var kinds = []func(i int) expected{
 	func(i int) expected {
 		return expected{jobType: "match_failed", body: fmt.Sprintf(`{"n":%d}`, 30+i), status: state.JobCompletedWithErrors}
 	},
+	asleep(2),
 	func(i int) expected { return expected{jobType: "flaky", body: fmt.Sprintf(`{"n":%d}`, 20+i)} },
 	func(i int) expected { return expected{jobType: "gate", body: fmt.Sprintf(`{"n":25,"seed":%d}`, i)} },
 	func(i int) expected {
 		return expected{jobType: "flaky", body: fmt.Sprintf(`{"n":%d,"times":3}`, 20+i), status: state.JobFailed}
 	},
-	func(i int) expected {
-		return expected{jobType: "sleepy", body: fmt.Sprintf(`{"n":20,"millis":%d}`, 500+i)}
-	},
+	asleep(3),
+}
+
+// asleep has tasks that run for up to a second and cost nothing: what a killed process is to have had.
+func asleep(k int) func(i int) expected {
+	return func(i int) expected {
+		return expected{jobType: "sleepy", body: fmt.Sprintf(`{"n":%d,"millis":%d,"seed":%d}`, 30+k, 300+(379*i)%700, i)}
+	}
 }
 
 func sumOf(n int) fixtures.NumberOut { return fixtures.NumberOut{Value: n * (n - 1) / 2, Count: n} }
@@ -67,6 +74,9 @@ type load struct {
 func (l *load) run(c *cluster, r *rand.Rand, until time.Time) {
 	l.jobs = map[state.JobID]*expected{}
 	for i := 0; time.Now().Before(until); i++ {
+		for c.open() > mostOpen && time.Now().Before(until) {
+			pause(100 * time.Millisecond)
+		}
 		want := kinds[i%len(kinds)](i / len(kinds))
 		l.submit(c, want)
 		if id, ok := l.any(r); ok && r.IntN(12) == 0 {
@@ -79,6 +89,17 @@ func (l *load) run(c *cluster, r *rand.Rand, until time.Time) {
 		}
 		pause(time.Duration(50+r.IntN(150)) * time.Millisecond)
 	}
+}
+
+// mostOpen bounds the jobs that are open at once, so that all end soon when the time is up.
+const mostOpen = 60
+
+// open is how many jobs have not ended; 0 when the database does not say.
+func (c *cluster) open() (n int) {
+	limit, cancel := context.WithTimeout(c.t.Context(), time.Second)
+	defer cancel()
+	_ = c.pool.QueryRow(limit, `select count(*) from jobs where finished_at is null`).Scan(&n)
+	return n
 }
 
 func (l *load) submit(c *cluster, want expected) {

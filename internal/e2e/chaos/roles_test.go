@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -49,8 +51,12 @@ func TestMain(m *testing.M) {
 		return
 	}
 	cfg, err := config.Load(config.FromEnvironment())
+	cfg.DatabaseURL += config.Secret(fmt.Sprintf("&application_name=%s%d", appName, os.Getpid()))
 	os.Exit(role(cfg, err, telemetry.NewLogger(os.Stderr, cfg.LogLevel, cfg.LogFormat)))
 }
+
+// appName goes before the process id in the name of a process's connections, so that the database says whose each is.
+const appName = "chaos-"
 
 func registries() (map[string]define.Job, map[string]handlers.Handler) {
 	j, h := fixtures.Jobs(), fixtures.Handlers()
@@ -61,7 +67,27 @@ func registries() (map[string]define.Job, map[string]handlers.Handler) {
 
 func options(log *slog.Logger) app.Options {
 	j, h := registries()
-	return app.Options{Jobs: j, Handlers: h, Log: log}
+	return app.Options{Jobs: j, Handlers: h, Log: log, Fault: lingerWhenTold()}
+}
+
+// lingering is how long a process that was told to linger stays where it is, for whoever wants to kill it there.
+const lingering = 250 * time.Millisecond
+
+// lingerWhenTold makes a fault that, from a SIGUSR1 on, waits before a third of all statements and before every COMMIT.
+func lingerWhenTold() repo.Fault {
+	var told atomic.Bool
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		<-signals
+		told.Store(true)
+	}()
+	return func(point string) error {
+		if told.Load() && point != "committed" && (point == "commit" || rand.IntN(3) == 0) {
+			pause(lingering)
+		}
+		return nil
+	}
 }
 
 func handlerMain(cfg config.Config, configErr error, log *slog.Logger) int {
