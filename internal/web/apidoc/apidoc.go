@@ -33,14 +33,31 @@ type Operation struct {
 	Answers             []Answer
 	Example             string // a path with values that are well-formed
 	SendsJSON, IsStream bool
+	base                int // length of the base in Path
 }
+
+// Short is the path below the base.
+func (o Operation) Short() string { return o.Path[o.base:] }
 
 // Answer is what an operation may answer.
 type Answer struct {
-	Status, Text string
+	Status, Text string // statuses that mean the same stand together
 	Media        string // empty: no body
 	Type         Type
 	Headers      []Field
+}
+
+// like tells whether answers differ in their status alone.
+func (a Answer) like(b Answer) bool {
+	return a.Text == b.Text && a.Media == b.Media && a.Type.String() == b.Type.String() && slices.Equal(names(a.Headers), names(b.Headers))
+}
+
+func names(fields []Field) []string {
+	all := make([]string, len(fields))
+	for i, f := range fields {
+		all[i] = f.Name
+	}
+	return all
 }
 
 // Shape is a named schema.
@@ -137,7 +154,7 @@ func (r reader) doc() Doc {
 func (r reader) operation(base, path, method string, n node) Operation {
 	op := Operation{
 		ID: n.text("operationId"), Method: strings.ToUpper(method), Path: base + path, Summary: n.text("summary"),
-		Text: prose(n.text("description")), Example: base + path,
+		Text: prose(n.text("description")), Example: base + path, base: len(base),
 	}
 	if security := n.at("security"); security.Node != nil {
 		op.Open = len(security.items()) == 0
@@ -168,6 +185,10 @@ func (r reader) operation(base, path, method string, n node) Operation {
 		for name, header := range answer.at("headers").pairs() {
 			header = r.resolve(header)
 			a.Headers = append(a.Headers, Field{Name: name, Text: header.text("description")})
+		}
+		if n := len(op.Answers); n > 0 && op.Answers[n-1].like(a) {
+			op.Answers[n-1].Status += ", " + a.Status
+			continue
 		}
 		op.Answers = append(op.Answers, a)
 	}

@@ -31,6 +31,8 @@ paths:
       responses:
         "200": {description: Made, headers: {Location: {description: Where}}, content: {application/json: {schema: {allOf: [{$ref: "#/components/schemas/Page"}, {properties: {items: {type: array, items: {$ref: "#/components/schemas/Thing"}}}}]}}}}
         "204": {description: Nothing}
+        "400": {description: Bad}
+        "404": {description: Bad}
     get: {operationId: get, tags: [b], summary: Gets, security: [], responses: {}}
 components:
   parameters:
@@ -74,7 +76,7 @@ func TestADescriptionBecomesWhatAPageShows(t *testing.T) {
 	}
 	want := []string{
 		"path thing_id: ID", "path kind: x | y | z", "query n: integer, from 1, to 9, usually 3",
-		"200 application/json Page of Thing", "204  ",
+		"200 application/json Page of Thing", "204  ", "400, 404  ",
 	}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Error(diff)
