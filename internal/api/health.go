@@ -15,11 +15,15 @@ import (
 
 // Health is what a process tells of itself. Nothing in it writes.
 type Health struct {
-	Version  string          // of the build
-	Handlers []string        // registered task types
-	Ready    func() []string // why the process can do no work, all reasons; none: it can. nil: it can. Must be quick
-	Checks   []Check
-	Within   time.Duration // what a check may take; 0 is 2 s
+	Version string    // of the build
+	Commit  string    // that it was built from; empty: not known
+	Started time.Time // when the process began
+	// Transport carries messages; empty: the process came to none.
+	Transport string
+	Handlers  []string        // registered task types
+	Ready     func() []string // why the process can do no work, all reasons; none: it can. nil: it can. Must be quick
+	Checks    []Check
+	Within    time.Duration // what a check may take; 0 is 2 s
 }
 
 // Check is one thing to look at.
@@ -30,24 +34,33 @@ type Check struct {
 	Run func(ctx context.Context) (detail any, err error)
 
 	running atomic.Bool
+
+	mu    sync.Mutex
+	last  string // its status
+	since time.Time
 }
 
-// checked is one check as answered.
-type checked struct {
-	Status  string `json:"status"` // ok, failed or timeout
-	TookMs  int64  `json:"took_ms"`
-	Detail  any    `json:"detail,omitempty"`
-	Message string `json:"message,omitempty"`
+// CheckView is one check as answered.
+type CheckView struct {
+	Status   string    `json:"status"` // ok, failed or timeout
+	Optional bool      `json:"optional"`
+	TookMs   int64     `json:"took_ms"`
+	Since    time.Time `json:"since"` // when this process first saw the status that it has had from then on
+	Detail   any       `json:"detail,omitempty"`
+	Message  string    `json:"message,omitempty"`
 }
 
-// healthBody is the answer of /health.
-type healthBody struct {
-	Status   string             `json:"status"` // ok, degraded or unavailable
-	Version  string             `json:"version"`
-	Jobs     []string           `json:"jobs"`
-	Handlers []string           `json:"handlers"`
-	Problems []string           `json:"problems"`
-	Checks   map[string]checked `json:"checks"`
+// HealthView is the answer of /health.
+type HealthView struct {
+	Status    string               `json:"status"` // ok, degraded or unavailable
+	Version   string               `json:"version"`
+	Commit    string               `json:"commit"`
+	Transport string               `json:"transport"`
+	Started   time.Time            `json:"started_at"`
+	Jobs      []string             `json:"jobs"`
+	Handlers  []string             `json:"handlers"`
+	Problems  []string             `json:"problems"`
+	Checks    map[string]CheckView `json:"checks"`
 }
 
 type readyBody struct {
@@ -55,10 +68,10 @@ type readyBody struct {
 	Problems []string `json:"problems"`
 }
 
-func (a *API) problems() []string {
+func (h *Health) problems() []string {
 	problems := []string{}
-	if a.Health.Ready != nil {
-		problems = append(problems, a.Health.Ready()...)
+	if h.Ready != nil {
+		problems = append(problems, h.Ready()...)
 	}
 	return problems
 }
@@ -69,7 +82,7 @@ func (a *API) livez(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
-	if problems := a.problems(); len(problems) > 0 {
+	if problems := a.Health.problems(); len(problems) > 0 {
 		w.Header().Set("Retry-After", retryUnavailable)
 		a.write(w, r, http.StatusServiceUnavailable, "application/json", readyBody{Status: "unavailable", Problems: problems})
 		return
@@ -78,81 +91,102 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) health(w http.ResponseWriter, r *http.Request) {
-	body := healthBody{
-		Status: "ok", Version: a.Health.Version, Jobs: []string{}, Handlers: append([]string{}, a.Health.Handlers...), Problems: a.problems(),
-		Checks: a.check(r.Context()),
-	}
+	var jobs []string
 	if a.Engine != nil {
 		for _, t := range a.Engine.Types() {
-			body.Jobs = append(body.Jobs, t.Name)
+			jobs = append(jobs, t.Name)
 		}
 	}
-	failed := len(body.Problems) > 0
-	for i := range a.Health.Checks {
-		c := &a.Health.Checks[i]
-		if body.Checks[c.Name].Status == "ok" {
-			continue
-		}
-		body.Status = "degraded"
-		failed = failed || !c.Optional
-	}
-	if !failed {
+	body := a.Health.Look(r.Context(), jobs, a.Log)
+	if body.Status != "unavailable" {
 		a.ok(w, r, body)
 		return
 	}
-	body.Status = "unavailable"
 	w.Header().Set("Retry-After", retryUnavailable)
 	a.write(w, r, http.StatusServiceUnavailable, "application/json", body)
 }
 
+// Look runs all checks and says what the process can do. Whoever looks at once shares nothing, but no check runs twice at once.
+func (h *Health) Look(ctx context.Context, jobs []string, log *slog.Logger) HealthView {
+	view := HealthView{
+		Status: "ok", Version: h.Version, Commit: h.Commit, Transport: h.Transport, Started: h.Started.UTC(), Jobs: append([]string{}, jobs...),
+		Handlers: append([]string{}, h.Handlers...), Problems: h.problems(), Checks: h.check(ctx, log),
+	}
+	failed := len(view.Problems) > 0
+	for i := range h.Checks {
+		c := &h.Checks[i]
+		if view.Checks[c.Name].Status == "ok" {
+			continue
+		}
+		view.Status = "degraded"
+		failed = failed || !c.Optional
+	}
+	if failed {
+		view.Status = "unavailable"
+	}
+	return view
+}
+
 // check runs all checks at once and answers within their time, whatever they do.
-func (a *API) check(ctx context.Context) map[string]checked {
-	within := a.Health.Within
+func (h *Health) check(ctx context.Context, log *slog.Logger) map[string]CheckView {
+	within := h.Within
 	if within == 0 {
 		within = 2 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	results := make([]checked, len(a.Health.Checks))
+	results := make([]CheckView, len(h.Checks))
 	var all sync.WaitGroup
-	for i := range a.Health.Checks {
-		all.Go(func() { results[i] = a.checkOne(ctx, &a.Health.Checks[i]) })
+	for i := range h.Checks {
+		c := &h.Checks[i]
+		all.Go(func() { results[i] = c.noted(c.look(ctx, log)) })
 	}
 	all.Wait()
-	byName := make(map[string]checked, len(results))
+	byName := make(map[string]CheckView, len(results))
 	for i := range results {
-		byName[a.Health.Checks[i].Name] = results[i]
+		byName[h.Checks[i].Name] = results[i]
 	}
 	return byName
 }
 
-// checkOne gives up at the deadline even where the check does not; one that still hangs is not begun again.
-func (a *API) checkOne(ctx context.Context, c *Check) checked {
+// noted adds since when the check has had its status.
+func (c *Check) noted(v CheckView) CheckView {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last != v.Status {
+		c.last, c.since = v.Status, time.Now().UTC()
+	}
+	v.Since, v.Optional = c.since, c.Optional
+	return v
+}
+
+// look gives up at the deadline even where the check does not; one that still hangs is not begun again.
+func (c *Check) look(ctx context.Context, log *slog.Logger) CheckView {
 	if !c.running.CompareAndSwap(false, true) {
-		return checked{Status: "timeout", Message: "it has not come back since it was last asked"}
+		return CheckView{Status: "timeout", Message: "it has not come back since it was last asked"}
 	}
 	begin := time.Now()
-	done := make(chan checked, 1)
+	done := make(chan CheckView, 1)
 	go func() {
 		defer c.running.Store(false)
 		detail, err := c.Run(ctx)
-		done <- a.outcome(ctx, c, detail, err)
+		done <- c.outcome(ctx, log, detail, err)
 	}()
 	select {
 	case res := <-done:
 		res.TookMs = time.Since(begin).Milliseconds()
 		return res
 	case <-ctx.Done():
-		return checked{Status: "timeout", TookMs: time.Since(begin).Milliseconds(), Message: "no answer in time"}
+		return CheckView{Status: "timeout", TookMs: time.Since(begin).Milliseconds(), Message: "no answer in time"}
 	}
 }
 
-func (a *API) outcome(ctx context.Context, c *Check, detail any, err error) checked {
+func (c *Check) outcome(ctx context.Context, log *slog.Logger, detail any, err error) CheckView {
 	if err == nil {
-		return checked{Status: "ok", Detail: detail}
+		return CheckView{Status: "ok", Detail: detail}
 	}
-	a.Log.LogAttrs(ctx, slog.LevelWarn, "a health check failed", slog.String("check", c.Name), slog.Any(keys.Error, err))
-	res := checked{Status: "failed", Detail: detail, Message: "it failed; the log has the cause"}
+	log.LogAttrs(ctx, slog.LevelWarn, "a health check failed", slog.String("check", c.Name), slog.Any(keys.Error, err))
+	res := CheckView{Status: "failed", Detail: detail, Message: "it failed; the log has the cause"}
 	if e, ok := errors.AsType[*state.Error](err); ok {
 		res.Message = e.Msg
 	}

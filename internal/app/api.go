@@ -17,22 +17,26 @@ import (
 
 // api is the HTTP API. With problems it has no engine: probes and health answer, and say why.
 func (a *App) api() http.Handler {
-	o := api.Options{
-		Log: a.log,
-		Health: api.Health{
-			Version: Version(), Handlers: slices.Sorted(maps.Keys(a.opts.Handlers)), Ready: a.reasons,
-		},
+	o := api.Options{Log: a.log, Health: a.health()}
+	if a.machine != nil {
+		a.hub = api.NewHub(a.repo.ReadVersions, a.log)
+		o.Engine, o.Reader, o.Dead, o.Hub = a.machine, a.repo, a.dead(), a.hub
+	}
+	a.web = web.New(a.dashboard(o.Health))
+	o.Mounts = a.web.Mounts()
+	return api.New(o)
+}
+
+// health is what the process tells of itself.
+func (a *App) health() api.Health {
+	h := api.Health{
+		Version: Version(), Commit: commit(), Started: a.started, Handlers: slices.Sorted(maps.Keys(a.opts.Handlers)), Ready: a.reasons,
 	}
 	if a.machine == nil {
-		a.web = web.New(a.dashboard())
-		o.Mounts = a.web.Mounts()
-		return api.New(o)
+		return h
 	}
-	a.hub = api.NewHub(a.repo.ReadVersions, a.log)
-	a.web = web.New(a.dashboard())
-	o.Mounts = a.web.Mounts()
-	o.Engine, o.Reader, o.Dead, o.Hub = a.machine, a.repo, a.dead(), a.hub
-	o.Health.Checks = []api.Check{
+	h.Transport = a.cfg.Transport
+	h.Checks = []api.Check{
 		{Name: "database", Run: func(ctx context.Context) (any, error) {
 			version, err := repo.SchemaVersion(ctx, a.repo.Pool())
 			return map[string]any{"schema_version": version, "needed": repo.LatestVersion()}, err
@@ -46,16 +50,20 @@ func (a *App) api() http.Handler {
 		}},
 	}
 	if a.bus != nil {
-		o.Health.Checks = append(o.Health.Checks, api.Check{Name: "servicebus", Optional: true, Run: func(ctx context.Context) (any, error) {
+		h.Checks = append(h.Checks, api.Check{Name: "servicebus", Optional: true, Run: func(ctx context.Context) (any, error) {
 			return nil, a.bus.Warm(ctx)
 		}})
 	}
-	return api.New(o)
+	return h
 }
 
 // dashboard is what the pages are made from. They hold data only where nobody asks for keys.
-func (a *App) dashboard() web.Options {
-	o := web.Options{Problems: a.reasons, Version: Version(), Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0}
+func (a *App) dashboard(h api.Health) web.Options {
+	names := slices.Sorted(maps.Keys(a.opts.Jobs))
+	o := web.Options{
+		Problems: a.reasons, Version: Version(), Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
+		Health: func(ctx context.Context) api.HealthView { return h.Look(ctx, names, a.log) },
+	}
 	if a.machine != nil {
 		o.Reader, o.Types, o.Wait = a.repo, a.machine.Types, a.hub.Wait
 	}

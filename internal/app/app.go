@@ -62,6 +62,7 @@ type App struct {
 	loops    sync.WaitGroup
 	served   chan error
 
+	started  time.Time
 	stopWork context.CancelFunc
 	working  sync.WaitGroup
 	stopping atomic.Bool
@@ -70,7 +71,7 @@ type App struct {
 // New makes the parts and opens nothing. A bad configuration (configErr, from config.Load) or inconsistent registries are no error here:
 // under the host, exiting would only make it restart the process three times and hide the reason.
 func New(cfg config.Config, configErr error, o Options) (*App, error) {
-	a := &App{cfg: cfg, opts: o, log: o.Log, served: make(chan error, 1)}
+	a := &App{cfg: cfg, opts: o, log: o.Log, started: time.Now(), served: make(chan error, 1)}
 	if configErr != nil {
 		a.problems = append(a.problems, strings.Split(configErr.Error(), "\n")...)
 	}
@@ -248,6 +249,27 @@ func (a *App) triggers() map[string]funchost.Trigger {
 			return err
 		},
 	}
+}
+
+// commit is what the build was made from; empty where that is not known.
+func commit() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return ""
+	}
+	revision, changed := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = " and changes"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + changed
 }
 
 // Version is the build, as health and worker rows show it.

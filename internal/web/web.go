@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"coremachine/internal/api"
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 )
@@ -30,6 +31,7 @@ type Options struct {
 	Reader   Reader // nil: the process cannot work, and every page says why
 	Types    func() []coremachine.JobType
 	Wait     func(ctx context.Context, id state.JobID, since string) (state.Seen, error) // until the job's version is another one
+	Health   func(ctx context.Context) api.HealthView                                    // nil: what a process that cannot work says
 	Problems func() []string                                                             // why the process can do no work
 	Version  string                                                                      // of the build
 	Prefix   string                                                                      // of the API; "" is /api
@@ -66,6 +68,11 @@ func New(o Options) *Server {
 	}
 	if o.Problems == nil {
 		o.Problems = func() []string { return nil }
+	}
+	if o.Health == nil {
+		o.Health = func(context.Context) api.HealthView {
+			return api.HealthView{Status: "unavailable", Version: o.Version, Problems: o.Problems()}
+		}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
