@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"coremachine/internal/api"
+	"coremachine/internal/blobstore"
 	"coremachine/internal/config"
 	"coremachine/internal/coremachine"
 	"coremachine/internal/funchost"
@@ -34,7 +35,7 @@ import (
 type Options struct {
 	Jobs     map[string]define.Job
 	Handlers map[string]handlers.Handler
-	Deps     handlers.Deps
+	Deps     handlers.Deps // what is nil in it is made from the configuration
 	Log      *slog.Logger
 	Fault    repo.Fault // nil outside of tests
 }
@@ -51,6 +52,7 @@ type App struct {
 	repo    *repo.Repo
 	queue   *pgqueue.Queue
 	bus     *servicebus.Client // nil without Service Bus
+	blobs   *blobstore.Store   // nil where Deps had one, or none is configured
 	machine *coremachine.Machine
 	hub     *api.Hub
 	web     *web.Server
@@ -78,7 +80,10 @@ func New(cfg config.Config, configErr error, o Options) (*App, error) {
 	if cfg.DatabaseURL == "" {
 		a.problems = append(a.problems, "DATABASE_URL: is required")
 	}
-	a.problems = append(a.problems, define.Check(o.Jobs, o.Handlers, o.Deps, cfg.FunctionTimeout)...)
+	if err := a.openStorage(); err != nil {
+		a.problems = append(a.problems, err.Error())
+	}
+	a.problems = append(a.problems, define.Check(o.Jobs, o.Handlers, a.opts.Deps, cfg.FunctionTimeout)...)
 	host, err := funchost.New(funchost.Options{FunctionTimeout: cfg.FunctionTimeout, Log: o.Log})
 	if err != nil {
 		return nil, err
@@ -222,6 +227,9 @@ func (a *App) Stop(ctx context.Context) error {
 	a.loops.Wait()
 	if a.repo != nil {
 		a.repo.Close()
+	}
+	if a.blobs != nil {
+		a.blobs.Close()
 	}
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -28,6 +27,8 @@ type Config struct {
 	Transport       string        `env:"TRANSPORT" envDefault:"postgres" doc:"What carries messages: postgres or servicebus."`
 	ServiceBus      Secret        `env:"SERVICEBUS" doc:"Service Bus connection string, for local use. In Azure set SERVICEBUS__fullyQualifiedNamespace instead."`
 	ServiceBusName  string        `env:"SERVICEBUS__fullyQualifiedNamespace" doc:"Service Bus namespace, as in name.servicebus.windows.net, reached with the process's identity."`
+	Storage         Secret        `env:"STORAGE" doc:"Connection string of the storage account whose blobs jobs read, with a key or a shared access signature. In Azure set STORAGE__blobServiceUri instead. Neither: jobs over blobs are refused when they are submitted."`
+	StorageURI      string        `env:"STORAGE__blobServiceUri" doc:"Address of the account's blob service, as in https://name.blob.core.windows.net, reached with the process's identity, which needs the role Storage Blob Data Reader."`
 	FunctionTimeout time.Duration `env:"FUNCTION_TIMEOUT" envDefault:"30m" doc:"functionTimeout of host.json; no task may have a timeout within 30 s of it. 0: unlimited."`
 
 	MaxRunning    int           `env:"MAX_RUNNING" envDefault:"256" doc:"Handlers in flight at once in this process. 1 to 10000."`
@@ -125,10 +126,11 @@ func (c *Config) check() []error {
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	bad = append(bad, c.checkHTTP()...)
+	bad = append(bad, c.checkStorage()...)
 	if c.Transport == TransportServiceBus && c.ServiceBus == "" && c.ServiceBusName == "" {
 		fail("SERVICEBUS__fullyQualifiedNamespace", "is required with TRANSPORT=servicebus, or SERVICEBUS with a connection string")
 	}
-	if strings.Contains(strings.ToLower(string(c.ServiceBus)), "usedevelopmentemulator=true") && !loopback(string(c.ServiceBus)) {
+	if strings.Contains(strings.ToLower(string(c.ServiceBus)), "usedevelopmentemulator=true") && !loopback(part(string(c.ServiceBus), "Endpoint")) {
 		fail("SERVICEBUS", "UseDevelopmentEmulator sends its key in clear text and is allowed for loopback addresses only")
 	}
 	return bad
@@ -170,24 +172,4 @@ func (c *Config) Keys() []string {
 		}
 	}
 	return keys
-}
-
-// loopback tells whether a connection string's Endpoint is on this machine.
-func loopback(connection string) bool {
-	for part := range strings.SplitSeq(connection, ";") {
-		key, value, _ := strings.Cut(part, "=")
-		if !strings.EqualFold(strings.TrimSpace(key), "Endpoint") {
-			continue
-		}
-		u, err := url.Parse(strings.TrimSpace(value))
-		if err != nil {
-			return false
-		}
-		if u.Hostname() == "localhost" {
-			return true
-		}
-		ip := net.ParseIP(u.Hostname())
-		return ip != nil && ip.IsLoopback()
-	}
-	return false
 }

@@ -120,3 +120,28 @@ func TestAnOpenAPINeedsKeys(t *testing.T) {
 		}
 	}
 }
+
+func TestStorageIsNotReachedInClearText(t *testing.T) {
+	t.Parallel()
+	const key = ";AccountName=a;AccountKey=c2VjcmV0"
+	for env, ok := range map[[2]string]bool{
+		{"STORAGE", "DefaultEndpointsProtocol=https" + key + ";EndpointSuffix=core.windows.net"}:             true,
+		{"STORAGE", "DefaultEndpointsProtocol=http" + key + ";BlobEndpoint=http://127.0.0.1:10000/a"}:        true,
+		{"STORAGE", "BlobEndpoint=https://a.blob.core.windows.net/;SharedAccessSignature=sv=x&sig=c2VjcmV0"}: true,
+		{"STORAGE", "DefaultEndpointsProtocol=http" + key}:                                                   false,
+		{"STORAGE", "BlobEndpoint=http://a.example/;SharedAccessSignature=sv=x&sig=c2VjcmV0"}:                false,
+		{"STORAGE", "BlobEndpoint=HTTP://127.0.0.1.a.example/" + key}:                                        false,
+		{"STORAGE__blobServiceUri", "https://a.blob.core.windows.net"}:                                       true,
+		{"STORAGE__blobServiceUri", "http://a.blob.core.windows.net"}:                                        false,
+		{"STORAGE__blobServiceUri", "https://a.blob.core.windows.net?sv=x&sig=c2VjcmV0"}:                     false,
+		{"STORAGE__blobServiceUri", "a.blob.core.windows.net"}:                                               false,
+	} {
+		_, err := config.Load(map[string]string{env[0]: env[1]})
+		if (err == nil) != ok {
+			t.Errorf("%s=%s: %v, want accepted: %t", env[0], env[1], err, ok)
+		}
+		if err != nil && (strings.Contains(err.Error(), "c2VjcmV0") || !strings.HasPrefix(err.Error(), env[0]+": ")) {
+			t.Errorf("%s: %v", env[0], err)
+		}
+	}
+}

@@ -63,6 +63,9 @@ const waitLimit = 3 * time.Minute
 // Start checks the registries as a process does, and starts. Everything stops with the test.
 func Start(t testing.TB, o Options) *Engine {
 	t.Helper()
+	if o.Deps.Blobs == nil {
+		o.Deps.Blobs = handlers.NoBlobs{}
+	}
 	if problems := define.Check(o.Jobs, o.Handlers, o.Deps, 0); len(problems) > 0 {
 		t.Fatalf("the registries are inconsistent: %q", problems)
 	}

@@ -14,7 +14,9 @@ import (
 
 // Deps is what handlers and pre-flight checks may use of the outside world: interfaces declared in this package and filled
 // once at start-up.
-type Deps struct{}
+type Deps struct {
+	Blobs Blobs // NoBlobs where no storage is configured
+}
 
 // Task is one attempt of one task, as its handler sees it.
 type Task struct {

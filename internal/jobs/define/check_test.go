@@ -154,7 +154,8 @@ func TestCheck_Handlers(t *testing.T) {
 		{"work", work(handlers.Base(time.Second), handlers.Cap(time.Millisecond)), "0 <= base <= cap"},
 		{"work", work(handlers.Timeout(0)), "timeout 0s is not above 0"},
 		{"work", work(handlers.Timeout(9*time.Minute + 31*time.Second)), "exceed the functionTimeout of 10m0s"},
-		{"work", work(handlers.Needs("Blobs")), "needs Deps.Blobs, which does not exist"},
+		{"work", work(handlers.Needs("Blobs")), "needs Deps.Blobs, which is nil"},
+		{"work", work(handlers.Needs("Moon")), "needs Deps.Moon, which does not exist"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.want, func(t *testing.T) {
@@ -183,7 +184,7 @@ func TestCheck_ListsEverythingAtOnceInAStableOrder(t *testing.T) {
 		"job a_nan: tolerance NaN is not between 0 and 1",
 		`job a_nan: stage x: unknown task type "gather"`,
 		"job b: tolerance 1.5 is not between 0 and 1",
-		"job b: needs Deps.Blobs, which does not exist",
+		"job b: needs Deps.Blobs, which is nil",
 		"handler another: no job uses it",
 	}
 	all := map[string]handlers.Handler{"work": handle(work), "another": handle(another)}

@@ -1,0 +1,170 @@
+package azurite
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+//go:embed npm
+var recipe embed.FS
+
+// installWithin bounds an install: npm tries for long where there is no network.
+const installWithin = 10 * time.Minute
+
+// install returns the folder of an install of just this recipe, and makes it where it is missing.
+func install(ctx context.Context, o Options) (string, error) {
+	name, err := digest()
+	if err != nil {
+		return "", err
+	}
+	home := filepath.Join(o.Dir, name)
+	if _, err := os.Stat(home); err == nil {
+		return home, needNode(ctx, o)
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // programs, for whoever runs them
+		return "", fmt.Errorf("azurite: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, installWithin)
+	defer cancel()
+	unlock, err := lock(ctx, filepath.Join(o.Dir, "lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if err := needNode(ctx, o); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(home); err == nil { // made while we waited
+		return home, nil
+	}
+	o.Log.WarnContext(ctx, "Azurite is not installed yet: installing it with npm", "folder", home)
+	return home, fetch(ctx, o.Dir, home)
+}
+
+// fetch installs beside the place and renames: what is in place is whole.
+func fetch(ctx context.Context, dir, home string) error {
+	part, err := os.MkdirTemp(dir, "part-*")
+	if err != nil {
+		return fmt.Errorf("azurite: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(part) }() // it is gone where all went well
+	files, err := fs.Sub(recipe, "npm")
+	if err == nil {
+		err = os.CopyFS(part, files)
+	}
+	if err == nil {
+		err = os.Chmod(part, 0o755) //nolint:gosec // as above
+	}
+	if err != nil {
+		return fmt.Errorf("azurite: %w", err)
+	}
+	// None of the install scripts is needed, and none of them runs.
+	cmd := exec.CommandContext(ctx, "npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
+	cmd.Dir = part
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("azurite: npm ci: %w\n%s", err, last(out))
+	}
+	if err := os.Rename(part, home); err != nil {
+		return fmt.Errorf("azurite: %w", err)
+	}
+	return nil
+}
+
+// digest names an install by its recipe, so that another recipe is another install.
+func digest() (string, error) {
+	sum := sha256.New()
+	for _, name := range []string{"package.json", "package-lock.json", "run.js"} {
+		text, err := recipe.ReadFile("npm/" + name)
+		if err != nil {
+			return "", fmt.Errorf("azurite: %w", err)
+		}
+		_, _ = sum.Write(text) // a hash takes all
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+}
+
+// needNode installs node and npm as root on Debian and Ubuntu; elsewhere they must be there.
+func needNode(ctx context.Context, o Options) error {
+	if have("node") && have("npm") {
+		return nil
+	}
+	if os.Geteuid() != 0 || !have("apt-get") {
+		return errors.New("azurite: node and npm are needed: install Node.js 18 or later")
+	}
+	o.Log.WarnContext(ctx, "Node.js is not installed: installing the distribution's packages with apt-get")
+	for _, args := range [][]string{{"update"}, {"install", "--no-install-recommends", "nodejs", "npm"}} {
+		if err := apt(ctx, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apt runs apt-get, and again while another holds its lists.
+func apt(ctx context.Context, args []string) error {
+	for {
+		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-y", "-o", "DPkg::Lock::Timeout=120"}, args...)...)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			return nil
+		}
+		if !strings.Contains(string(out), "Could not get lock") {
+			return fmt.Errorf("azurite: apt-get %v: %w\n%s", args, err, last(out))
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+func have(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+// last is the end of a program's output, where the reason is.
+func last(out []byte) []byte { return out[max(0, len(out)-2000):] }
+
+// lock waits for a lock that dies with the process.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // other accounts take turns too
+	if err != nil {
+		return nil, fmt.Errorf("azurite: %w", err)
+	}
+	for {
+		switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case err == nil:
+			return func() { _ = file.Close() }, nil
+		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
+		default:
+			return nil, errors.Join(fmt.Errorf("azurite: lock %s: %w", path, err), file.Close())
+		}
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
+}
+
+// pause waits for d or for the end of ctx, whose error it returns.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("azurite: %w", ctx.Err())
+	}
+}
