@@ -4,4 +4,8 @@ package handlers
 var All = map[string]Handler{
 	string(Greeting): Func(greeting, selfTest...),
 	string(Reply):    Func(reply, selfTest...),
+
+	string(ContainerList):    Func(containerList, listingPolicy...),
+	string(ContainerInspect): Func(containerInspect, inspectPolicy...),
+	string(ContainerSummary): Func(containerSummary, summaryPolicy...),
 }

@@ -12,7 +12,7 @@ import (
 
 func TestAll_IsConsistentWithTheHandlers(t *testing.T) {
 	t.Parallel()
-	for _, problem := range define.Check(All, handlers.All, handlers.Deps{}, 10*time.Minute) {
+	for _, problem := range define.Check(All, handlers.All, handlers.Deps{Blobs: handlers.NoBlobs{}}, 10*time.Minute) {
 		t.Error(problem)
 	}
 }

@@ -1,0 +1,105 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	h "coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+// ContainerListParams are the parameters of ContainerList.
+type ContainerListParams struct {
+	Container    string   `json:"container" validate:"required,min=3,max=63" pattern:"^(\\$root|\\$web|\\$logs|[a-z0-9](-?[a-z0-9])+)$" doc:"Name of the blob container, by Azure's rules: lower-case letters, digits and single hyphens"`
+	Prefix       string   `json:"prefix" validate:"max=1024" doc:"Only blobs whose names begin so"`
+	Extensions   []string `json:"extensions" default:"[]" validate:"max=50,dive,min=1,max=32" doc:"Only blobs whose names end in one of these, in either case, as in tif or tar.gz; none: all"`
+	MinSizeBytes int64    `json:"min_size_bytes" default:"0" validate:"min=0" doc:"Only blobs of at least so many bytes"`
+	MaxSizeBytes *int64   `json:"max_size_bytes" validate:"omitempty,min=0" doc:"Only blobs of at most so many bytes; null: of any size"`
+	Limit        int      `json:"limit" default:"10000" validate:"min=1,max=1000000" doc:"Most blobs to list, in the order of their names"`
+	Inspect      bool     `json:"inspect" default:"false" doc:"Read the first bytes of each blob, to see of which kind it is"`
+}
+
+// ContainerList lists a blob container, looks into each blob in a task of its own, and sums up.
+var ContainerList = define.Define(define.Definition[ContainerListParams]{
+	Description: "List a blob container, look into each blob, and sum up",
+	Stages: []define.Stage[ContainerListParams]{
+		{Name: "list", Tasks: define.Single(h.ContainerList, containerListInput)},
+		{
+			Name: "inspect", Tasks: define.FanOut(h.ContainerInspect, define.FromParts[h.BlobPage]("list"), containerInspectInputs),
+			SkipIf: func(p ContainerListParams) bool { return !p.Inspect },
+		},
+		{Name: "summary", Tasks: define.FanIn(h.ContainerSummary, func(ContainerListParams) h.ContainerSummaryInput { return h.ContainerSummaryInput{} })},
+	},
+	Preflight: containerListPreflight,
+	Result:    containerListResult,
+	Needs:     []string{"Blobs"},
+})
+
+func containerListInput(p ContainerListParams) h.ContainerListInput {
+	return h.ContainerListInput{
+		Container: p.Container, Prefix: p.Prefix, Extensions: p.Extensions,
+		MinSizeBytes: p.MinSizeBytes, MaxSizeBytes: p.MaxSizeBytes, Limit: p.Limit,
+	}
+}
+
+func containerInspectInputs(_ ContainerListParams, _ int, page h.BlobPage) iter.Seq[h.ContainerInspectInput] {
+	return func(yield func(h.ContainerInspectInput) bool) {
+		for _, b := range page.Blobs {
+			if !yield(h.ContainerInspectInput{Name: b.Name, Size: b.Size}) {
+				return
+			}
+		}
+	}
+}
+
+// containerListPatience bounds the pre-flight check: somebody waits for its answer.
+const containerListPatience = 10 * time.Second
+
+// containerListPreflight does for one blob what the job will do for all: list it, and with inspect read it.
+func containerListPreflight(ctx context.Context, p ContainerListParams, deps h.Deps) error {
+	if p.MaxSizeBytes != nil && *p.MaxSizeBytes < p.MinSizeBytes {
+		return define.Field("max_size_bytes", fmt.Sprintf("%d is below min_size_bytes, which is %d", *p.MaxSizeBytes, p.MinSizeBytes))
+	}
+	ctx, cancel := context.WithTimeout(ctx, containerListPatience)
+	defer cancel()
+	for page, err := range deps.Blobs.Pages(ctx, p.Container, p.Prefix, 1) {
+		if err != nil {
+			return storageRefusal("listed", p.Container, err)
+		}
+		if len(page) == 0 {
+			continue
+		}
+		if b := page[0]; p.Inspect && b.Size > 0 {
+			if _, err := deps.Blobs.Head(ctx, p.Container, b.Name, 1); err != nil {
+				return storageRefusal("read", p.Container, err)
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+// storageRefusal blames the parameter for what only another container or another permission can mend. Anything else passes
+// with time.
+func storageRefusal(what, container string, err error) error {
+	switch {
+	case errors.Is(err, h.ErrNoContainer):
+		return define.Field("container", fmt.Sprintf("there is no container %q in the storage account", container))
+	case errors.Is(err, h.ErrStorageRefuses), errors.Is(err, h.ErrNoStorage):
+		return define.Field("container", fmt.Sprintf("%q cannot be %s: %v", container, what, err))
+	case errors.Is(err, h.ErrNoBlob), errors.Is(err, h.ErrBlobUnreadable): // of one blob, which the job skips
+		return nil
+	}
+	return state.Wrap(state.CodeUnavailable, "jobs.containerListPreflight", "the container could not be looked at now; try again later", err)
+}
+
+func containerListResult(ctx context.Context, _ ContainerListParams, r define.Results) (any, error) {
+	for summary, err := range define.Of[h.ContainerSummaryOutput](ctx, r, "summary") {
+		return summary, err
+	}
+	return nil, nil
+}
