@@ -19,7 +19,7 @@ type workerCmd struct{}
 func (c *workerCmd) Run(ctx context.Context, a *app) error {
 	cfg, configErr := a.settings()
 	log := telemetry.NewLogger(a.err, cfg.LogLevel, cfg.LogFormat)
-	worker, err := process.New(cfg, configErr, process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log})
+	worker, err := process.New(cfg, configErr, process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log, OwnsProcess: true})
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	cfg, err := config.Load(config.FromEnvironment())
 	log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
-	code := app.Main(ctx, cfg, err, app.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log})
+	code := app.Main(ctx, cfg, err, app.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log, OwnsProcess: true})
 	stop()
 	os.Exit(code)
 }

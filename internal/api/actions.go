@@ -56,7 +56,7 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	res, err := a.Engine.Retry(r.Context(), id, by(r))
+	res, err := a.Engine.Retry(r.Context(), id, by(r), traceparent(r))
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -219,7 +219,7 @@ func (f fakeEngine) Cancel(_ context.Context, id state.JobID, by string) error {
 	return f.cancel(id, by)
 }
 
-func (f fakeEngine) Retry(_ context.Context, id state.JobID, by string) (state.Retried, error) {
+func (f fakeEngine) Retry(_ context.Context, id state.JobID, by, _ string) (state.Retried, error) {
 	return f.retry(id, by)
 }
 func (f fakeEngine) Delete(_ context.Context, id state.JobID) error { return f.remove(id) }

@@ -20,10 +20,13 @@ func (a *App) api() http.Handler {
 	o := api.Options{Log: a.log, Health: a.health()}
 	if a.machine != nil {
 		a.hub = api.NewHub(a.repo.ReadVersions, a.log)
-		o.Engine, o.Reader, o.Dead, o.Hub = a.machine, a.repo, a.dead(), a.hub
+		o.Engine, o.Reader, o.Dead, o.Hub = a.engine, a.repo, a.dead(), a.hub
 	}
 	a.web = web.New(a.dashboard(o.Health))
 	o.Mounts = a.web.Mounts()
+	if a.telemetry != nil {
+		o.Mounts["/metrics"] = a.telemetry.Handler()
+	}
 	return api.New(o)
 }
 
@@ -103,5 +106,13 @@ func (a *App) reasons() []string {
 func (a *App) jobEnded(id state.JobID) {
 	if hub := a.hub; hub != nil {
 		hub.Nudge(id)
+	}
+	if a.ended == nil {
+		return
+	}
+	select {
+	case a.ended <- id:
+	default: // more than can be told of
+		a.telemetry.Missed(1)
 	}
 }

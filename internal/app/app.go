@@ -27,6 +27,7 @@ import (
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/telemetry"
 	"coremachine/internal/telemetry/keys"
 	"coremachine/internal/web"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	Deps     handlers.Deps // what is nil in it is made from the configuration
 	Log      *slog.Logger
 	Fault    repo.Fault // nil outside of tests
+
+	OwnsProcess bool // its telemetry is that of libraries too
 }
 
 // App is one process. Make it with New; Start and Stop it once.
@@ -56,8 +59,13 @@ type App struct {
 	machine *coremachine.Machine
 	hub     *api.Hub
 	web     *web.Server
-	http    http.Handler
-	host    *funchost.Host
+	engine  engine
+
+	telemetry *telemetry.Telemetry // nil: none
+	ended     chan state.JobID     // nil: nobody tells
+
+	http http.Handler
+	host *funchost.Host
 
 	listener net.Listener
 	cancel   context.CancelFunc
@@ -125,11 +133,14 @@ func (a *App) Start(ctx context.Context) error {
 		a.problems = append(a.problems, "SERVICEBUS: "+err.Error())
 		return a.host.Install(a.work())
 	}
+	a.openTelemetry(ctx)
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
-		JobEnded:  a.jobEnded,
+		JobEnded: a.jobEnded, Observer: a.observer(),
 		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
 	})
+	a.engine = engine{a.machine, a.opts.Jobs, a.telemetry}
+	a.watchTelemetry()
 	a.machine.Start(ctx)
 	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := a.cancel
@@ -140,6 +151,9 @@ func (a *App) Start(ctx context.Context) error {
 		}
 	}
 	a.loops.Go(func() { a.watchSchema(watch) })
+	if a.telemetry != nil {
+		a.loops.Go(func() { a.tellEnded(watch) })
+	}
 	a.relay(watch)
 	return a.host.Install(a.work())
 }
@@ -225,6 +239,7 @@ func (a *App) Stop(ctx context.Context) error {
 	}
 	a.closeTransport(ctx)
 	a.loops.Wait()
+	a.closeTelemetry(ctx) // the last reading of the queues needs the database
 	if a.repo != nil {
 		a.repo.Close()
 	}
@@ -253,7 +268,7 @@ func (a *App) triggers() map[string]funchost.Trigger {
 			if a.machine == nil {
 				return a.Ready()
 			}
-			_, err := a.machine.Sweep(ctx)
+			_, err := a.engine.Sweep(ctx)
 			return err
 		},
 	}

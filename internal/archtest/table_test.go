@@ -15,7 +15,7 @@ type row struct {
 var table = []row{
 	{pkg: "state"},
 	{pkg: "config"},
-	{pkg: "telemetry", may: []string{"telemetry/keys"}},
+	{pkg: "telemetry", may: []string{"state"}},
 	{pkg: "telemetry/keys"},
 	{pkg: "pglocal"},
 	{pkg: "azurite"},

@@ -44,6 +44,15 @@ type Config struct {
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" doc:"json (one line a record) or text."`
+
+	TelemetryOff    bool   `env:"OTEL_SDK_DISABLED" envDefault:"false" doc:"No traces and no metrics at all, /api/metrics included. What else telemetry reads is in [telemetry](telemetry.md)."`
+	ServiceName     string `env:"OTEL_SERVICE_NAME" envDefault:"coremachine" doc:"service.name of traces and metrics."`
+	TracesExporter  string `env:"OTEL_TRACES_EXPORTER" doc:"otlp or none. Empty: otlp where an endpoint is set."`
+	MetricsExporter string `env:"OTEL_METRICS_EXPORTER" doc:"otlp, prometheus (at /api/metrics only) or none, which is the same. Empty: otlp where an endpoint is set."`
+	OTLPEndpoint    string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"Base URL of an OTLP/HTTP receiver, as in http://127.0.0.1:4318; spans go to v1/traces below it, metrics to v1/metrics."`
+	OTLPTraces      string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" doc:"Whole URL for spans, in place of the base."`
+	OTLPMetrics     string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" doc:"Whole URL for metrics, in place of the base."`
+	OTLPProtocol    string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf" doc:"http/protobuf, the only one there is."`
 }
 
 // Secret is a string that prints as stars.
@@ -127,6 +136,7 @@ func (c *Config) check() []error {
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	bad = append(bad, c.checkHTTP()...)
 	bad = append(bad, c.checkStorage()...)
+	bad = append(bad, c.checkTelemetry()...)
 	if c.Transport == TransportServiceBus && c.ServiceBus == "" && c.ServiceBusName == "" {
 		fail("SERVICEBUS__fullyQualifiedNamespace", "is required with TRANSPORT=servicebus, or SERVICEBUS with a connection string")
 	}

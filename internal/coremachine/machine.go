@@ -28,6 +28,7 @@ type Config struct {
 	Log      *slog.Logger
 	Wake     func(state.Queue) // called after a commit that wrote messages; must not block; nil: nobody is woken
 	JobEnded func(state.JobID) // called after a commit that ended a job; must not block; nil: nobody is told
+	Observer Observer          // told of attempts; nil: nobody is told
 	Build    string            // shown with the worker
 
 	Retention  time.Duration // how long an ended job is kept; 0: for ever

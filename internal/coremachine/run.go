@@ -148,14 +148,14 @@ func (b *bundle) handBack(rest []state.Covered) bool {
 func (b *bundle) attempt(t state.Covered, weight int64) {
 	var once sync.Once
 	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
-	ctx, cancel := context.WithTimeoutCause(b.h.ctx, b.handler.Timeout(), errDeadline)
+	ctx, cancel := b.handlerContext(t, started)
 	take := func(result []byte, err error) (first bool) {
 		once.Do(func() {
 			first = true
 			cause := context.Cause(ctx)
 			b.m.slots.Release(weight)
 			b.h.progress.over(t.Index)
-			b.end(t, started, result, err, cause)
+			b.end(ctx, t, started, result, err, cause)
 		})
 		return first
 	}
@@ -178,6 +178,23 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 	}
 	cancel()
 	b.m.running.Add(-1)
+}
+
+// handlerContext is what a handler runs under.
+func (b *bundle) handlerContext(t state.Covered, started time.Time) (context.Context, context.CancelFunc) {
+	ctx := b.h.ctx
+	if o := b.m.cfg.Observer; o != nil {
+		ctx = o.Began(ctx, &b.h.Held, t.Index, started)
+	}
+	return context.WithTimeoutCause(ctx, b.handler.Timeout(), errDeadline)
+}
+
+// observe tells of an attempt's end, before it is booked: one that a fence refuses was still run. The code is CodeUnavailable for one
+// that was cut off and is not booked.
+func (b *bundle) observe(ctx context.Context, index int, from time.Time, status state.TaskStatus, code state.Code) {
+	if o := b.m.cfg.Observer; o != nil {
+		o.Ended(ctx, &b.h.Held, index, from, b.h.ClaimedAt.Add(time.Since(b.h.at)), status, code)
+	}
 }
 
 // stillOut waits for a handler to return and tells whether it has not.
@@ -222,15 +239,20 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 }
 
 func (b *bundle) logArgs(t state.Covered) []any {
-	return []any{
+	args := []any{
 		keys.JobID, b.h.JobID, keys.JobType, b.h.JobType, keys.Stage, b.h.StageName, keys.Index, t.Index, keys.Attempt, b.h.Attempt,
 	}
+	if trace := traceID(b.h.Traceparent); trace != "" {
+		args = append(args, keys.TraceID, trace)
+	}
+	return args
 }
 
 // end books how an attempt ended. One whose process is going away, or whose job is being stopped, is not booked: its
 // message goes back, and the next claim or the stop decides.
-func (b *bundle) end(t state.Covered, started time.Time, result []byte, err, cause error) {
+func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, result []byte, err, cause error) {
 	if err != nil && (errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) || errors.Is(cause, errCancelled)) {
+		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
 		return
 	}
@@ -242,6 +264,7 @@ func (b *bundle) end(t state.Covered, started time.Time, result []byte, err, cau
 	if err != nil {
 		end.fail(err, cause)
 	}
+	b.observe(ctx, t.Index, started, end.Status, end.Code)
 	b.s.ends.add(b.s.ctx, end, func(_ struct{}, err error) {
 		if err != nil {
 			b.problem.Store(&err)

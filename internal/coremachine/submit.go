@@ -183,12 +183,12 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 
 // Retry runs again what did not complete: failed and cancelled tasks under the same gen, and from the start every stage downstream of
 // them. A job that has not ended, or that completed, is an Error with CodeConflict.
-func (m *Machine) Retry(ctx context.Context, id state.JobID, by string) (state.Retried, error) {
+func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error) {
 	brief, err := m.store.Brief(ctx, id)
 	if err != nil {
 		return state.Retried{}, err
 	}
-	res, landed, moved, err := m.store.Retry(ctx, id, by)
+	res, landed, moved, err := m.store.Retry(ctx, id, by, traceparent)
 	if err != nil {
 		return state.Retried{}, err
 	}

@@ -26,7 +26,7 @@ func (o *outside) call(_ context.Context, t handlers.Task, in workIn) (workOut, 
 
 func retryJob(t *testing.T, e *enginetest.Engine, id state.JobID) state.Retried {
 	t.Helper()
-	res, err := e.Process(0).Machine.Retry(t.Context(), id, "test")
+	res, err := e.Process(0).Machine.Retry(t.Context(), id, "test", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestRetryOfAJobThatFailedFast(t *testing.T) {
 	retryJob(t, e, id)
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "first").MustHave(t, 200, 0)
 	mustCount(t, e, 1, `select count(*) from stages where stage = 1 and status = 'completed' and total = (199 * 200) / 2`)
-	if _, err := e.Process(0).Machine.Retry(t.Context(), id, "test"); state.CodeOf(err) != state.CodeConflict {
+	if _, err := e.Process(0).Machine.Retry(t.Context(), id, "test", ""); state.CodeOf(err) != state.CodeConflict {
 		t.Errorf("retrying a job that completed: %v", err)
 	}
 }

@@ -20,7 +20,7 @@ func TestARetryTravelsThoughItsWorkWasSentBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		waitFor(t, time.Minute, "the job is cancelled", func() bool { return h.status(t, id) == state.JobCancelled })
-		if _, err := h.machine.Retry(t.Context(), id, "test"); err != nil {
+		if _, err := h.machine.Retry(t.Context(), id, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -31,8 +31,10 @@ const (
 )
 
 // Retry runs again what did not complete: failed and cancelled tasks, and from the start every stage downstream of them. landed is
-// false where the job has not ended with work undone.
-func (r *Repo) Retry(ctx context.Context, id state.JobID, by string) (res state.Retried, landed bool, moved state.Moved, err error) {
+// false where the job has not ended with work undone. What runs from now on is of the trace that is given; "" keeps the one there is.
+func (r *Repo) Retry(
+	ctx context.Context, id state.JobID, by, traceparent string,
+) (res state.Retried, landed bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Retry", func(t tx) error {
 		res, landed, moved = state.Retried{}, false, state.Moved{}
 		stages, err := lockStages(ctx, t, id)
@@ -40,7 +42,7 @@ func (r *Repo) Retry(ctx context.Context, id state.JobID, by string) (res state.
 			return err
 		}
 		left := decideRetry(stages)
-		rows, err := t.query(ctx, "retry_job", pgx.StrictNamedArgs{"job_id": id[:], "stages_left": left, "by": by})
+		rows, err := t.query(ctx, "retry_job", pgx.StrictNamedArgs{"job_id": id[:], "stages_left": left, "by": by, "traceparent": traceparent})
 		if err != nil {
 			return err
 		}

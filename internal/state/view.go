@@ -255,3 +255,57 @@ func (k MessageKind) String() string {
 	}
 	return fmt.Sprintf("kind-%d", int16(k))
 }
+
+// EndedJob is what traces and metrics tell of a job that has ended, in one snapshot. It may run again by the time that it is read.
+type EndedJob struct {
+	JobID       JobID
+	JobType     string
+	Status      JobStatus
+	Attempt     int
+	Traceparent string
+	CreatedAt   time.Time
+	StartedAt   *time.Time
+	FinishedAt  *time.Time
+	Stages      []EndedStage
+}
+
+// Began is when this run of the job began: a repeated submit moves the time of the last one, so it is found by what the run did.
+func (j *EndedJob) Began() time.Time {
+	if j.Attempt == 1 {
+		return j.CreatedAt
+	}
+	first := *j.FinishedAt
+	if j.StartedAt != nil {
+		first = *j.StartedAt
+	}
+	for _, s := range j.Stages {
+		if j.Ran(s) && s.StartedAt != nil && s.StartedAt.Before(first) {
+			first = *s.StartedAt
+		}
+	}
+	return first
+}
+
+// Ran tells whether a stage ended in this run, and not in one that a retry went on from.
+func (j *EndedJob) Ran(s EndedStage) bool {
+	return s.FinishedAt != nil && (j.Attempt == 1 || j.StartedAt == nil || !s.FinishedAt.Before(*j.StartedAt))
+}
+
+// EndedStage is a stage of an EndedJob; its times are nil where it did not get so far.
+type EndedStage struct {
+	Stage      int         `json:"stage"`
+	Name       string      `json:"name"`
+	TaskType   string      `json:"task_type"`
+	Gen        int         `json:"gen"`
+	Status     StageStatus `json:"status"`
+	Tasks      int         `json:"tasks"`
+	StartedAt  *time.Time  `json:"started_at"`
+	FinishedAt *time.Time  `json:"finished_at"`
+}
+
+// QueueLag is a queue with how far its transport and its workers are behind.
+type QueueLag struct {
+	QueueView
+	WaitingSeconds float64 // the oldest due message that no worker holds
+	UnsentSeconds  float64 // the oldest due message that the transport has not been handed
+}

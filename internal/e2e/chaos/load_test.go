@@ -84,7 +84,7 @@ func (l *load) run(c *cluster, r *rand.Rand, until time.Time) {
 		}
 		if id, ok := l.any(r); ok && r.IntN(8) == 0 {
 			limit, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
-			_, _ = c.machine.Retry(limit, id, "chaos") // most have nothing to retry
+			_, _ = c.machine.Retry(limit, id, "chaos", "") // most have nothing to retry
 			cancel()
 		}
 		pause(time.Duration(50+r.IntN(150)) * time.Millisecond)

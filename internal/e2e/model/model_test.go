@@ -163,7 +163,7 @@ func (w *world) retry() {
 	// A retry keeps what completed: what was healed once stays so, or the reference would have to remember tasks.
 	w.expectStart(id, nil, heal || w.isHealed(id))
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
-		_, err := m.Retry(ctx, id, "test")
+		_, err := m.Retry(ctx, id, "test", "")
 		return err
 	})
 }

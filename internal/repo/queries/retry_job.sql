@@ -2,7 +2,8 @@
 with j as (
   update jobs
   set status = 'queued', attempt = attempt + 1, stages_left = @stages_left, cancel_requested_at = null, started_at = null,
-      finished_at = null, result = null, error = null, version = version + 1, last_submitted_at = now()
+      finished_at = null, result = null, error = null, version = version + 1, last_submitted_at = now(),
+      traceparent = coalesce(nullif(@traceparent, ''), traceparent)
   where job_id = @job_id and status in ('failed', 'cancelled', 'completed_with_errors') and purge_started_at is null
   returning job_id, attempt
 ),

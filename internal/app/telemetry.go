@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry"
+	"coremachine/internal/telemetry/keys"
+)
+
+// Bounds of what waits to be told of jobs that have ended: how many, and how long.
+const (
+	endedMost  = 4096
+	endedEvery = time.Second
+	endedBatch = 500
+)
+
+// telemetryLimit is how long a process that stops may take to send what is left.
+const telemetryLimit = 3 * time.Second
+
+// openTelemetry makes the providers. What is wrong with them keeps nobody from working.
+func (a *App) openTelemetry(ctx context.Context) {
+	if a.cfg.TelemetryOff {
+		return
+	}
+	t, err := telemetry.Open(ctx, telemetry.Options{
+		Service: a.cfg.ServiceName, Version: Version(), Instance: uuid.NewString(),
+		Traces: a.cfg.TracesURL(), Metrics: a.cfg.MetricsURL(), Log: a.log,
+	})
+	if err != nil {
+		a.log.Error("there is no telemetry", keys.Error, err)
+		return
+	}
+	if a.opts.OwnsProcess {
+		t.Global()
+	}
+	a.telemetry, a.ended = t, make(chan state.JobID, endedMost)
+}
+
+// closeTelemetry sends what is left.
+func (a *App) closeTelemetry(ctx context.Context) {
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryLimit)
+	defer cancel()
+	if err := a.telemetry.Close(limit); err != nil {
+		a.log.Warn("the last of the telemetry was not delivered", keys.Error, err)
+	}
+}
+
+// observer is told of attempts; nil without telemetry, which costs nothing.
+func (a *App) observer() coremachine.Observer {
+	if a.telemetry == nil {
+		return nil
+	}
+	return a.telemetry
+}
+
+// watchTelemetry shows this process's state from now on: its parts have been made.
+func (a *App) watchTelemetry() {
+	if err := a.telemetry.Watch(a.reading); err != nil {
+		a.log.Error("the metrics are not whole", keys.Error, err)
+	}
+}
+
+// reading is this process as its metrics show it.
+func (a *App) reading() telemetry.Process {
+	stat := a.repo.Pool().Stat()
+	return telemetry.Process{
+		Running: a.machine.Running(), Deaf: a.machine.Deaf(), Queues: a.repo.ReadLag,
+		Used: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Most: int(stat.MaxConns()),
+		Waits: stat.EmptyAcquireCount(), Waited: stat.EmptyAcquireWaitTime(),
+	}
+}
+
+// tellEnded tells of jobs that have ended, all of a second in one reading, until ctx ends; then of those that are left.
+func (a *App) tellEnded(ctx context.Context) {
+	tick := time.NewTicker(endedEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			a.tellWaiting(ctx)
+		case <-ctx.Done():
+			limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			a.tellWaiting(limit)
+			return
+		}
+	}
+}
+
+func (a *App) tellWaiting(ctx context.Context) {
+	for {
+		var ids []state.JobID
+	fill:
+		for len(ids) < endedBatch {
+			select {
+			case id := <-a.ended:
+				ids = append(ids, id)
+			default:
+				break fill
+			}
+		}
+		if len(ids) == 0 {
+			return
+		}
+		jobs, err := a.repo.ReadEnded(ctx, ids)
+		if err != nil { // telemetry is no reason to ask a database again that is in trouble
+			a.telemetry.Missed(len(ids))
+			continue
+		}
+		for _, j := range jobs {
+			a.telemetry.JobEnded(j)
+		}
+	}
+}
+
+// engine is the machine with what its callers ask of it told.
+type engine struct {
+	*coremachine.Machine
+	jobs      map[string]define.Job
+	telemetry *telemetry.Telemetry
+}
+
+// Submit begins the trace of a run.
+func (e engine) Submit(ctx context.Context, req coremachine.SubmitRequest) (coremachine.SubmitResult, error) {
+	if req.DryRun {
+		return e.Machine.Submit(ctx, req)
+	}
+	name := req.Type
+	if _, known := e.jobs[name]; !known {
+		name = "unknown" // what callers make up is no name for a metric
+	}
+	stored, end := e.telemetry.Run(ctx, keys.SpanSubmit+" "+name, req.Traceparent)
+	req.Traceparent = stored
+	res, err := e.Machine.Submit(ctx, req)
+	end(res.JobID, outcome(res, err), err)
+	e.telemetry.Submitted(name, outcome(res, err))
+	return res, err
+}
+
+// Retry begins a trace too: it is another run.
+func (e engine) Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error) {
+	stored, end := e.telemetry.Run(ctx, keys.SpanRetry, traceparent)
+	res, err := e.Machine.Retry(ctx, id, by, stored)
+	end(id, outcome(coremachine.SubmitResult{Started: true}, err), err)
+	return res, err
+}
+
+func outcome(res coremachine.SubmitResult, err error) string {
+	switch {
+	case err != nil:
+		return "refused"
+	case res.Created:
+		return "created"
+	case res.Started:
+		return "run_again"
+	}
+	return "existing"
+}
+
+// Sweep counts what was found.
+func (e engine) Sweep(ctx context.Context) (coremachine.SweepReport, error) {
+	rep, err := e.Machine.Sweep(ctx)
+	e.telemetry.Swept(rep.SweepFound, err)
+	return rep, err
+}
