@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -197,5 +198,26 @@ insert into sweeps default values`); err != nil {
 	}
 	if want := []string{"", `{"lost" : 3}`, `{"lost" : 2}`, `{"lost" : 1}`}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLastEventsAreTheNewestFirst(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	id := rows.Insert(t, pool, rows.Job{Seed: "a", Stages: []rows.Stage{{Name: "a"}}})
+	other := rows.Insert(t, pool, rows.Job{Seed: "b", Stages: []rows.Stage{{Name: "a"}}})
+	for i := range 5 {
+		rows.InsertEvent(t, pool, id, fmt.Sprint("kind ", i), i%2-1, -1, `{"message":"m"}`)
+		rows.InsertEvent(t, pool, other, "other", -1, -1, "")
+	}
+	events, err := r.LastEvents(t.Context(), id, 3)
+	if err != nil || len(events) != 3 {
+		t.Fatalf("got %v, %v", events, err)
+	}
+	for i, want := range []string{"kind 4  m", "kind 3 a m", "kind 2  m"} {
+		if got := events[i].Kind + " " + events[i].Stage + " " + events[i].Message; got != want {
+			t.Errorf("entry %d is %q, want %q", i, got, want)
+		}
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"coremachine/third_party/htmx"
 )
@@ -26,33 +29,40 @@ type asset struct {
 	content []byte
 }
 
-// bundles are the files as served, each made from parts in order.
-var bundles = map[string][]string{
-	"ui.css":   {"tokens.css", "base.css", "parts.css", "pages.css", "docs.css"},
-	"theme.js": {"theme.js"},
-	"ui.js":    {"app.js"},
+// bundles are the files as served: the named ones first, then all others of the kind by name.
+var bundles = []struct {
+	name, kind, all string
+	first, but      []string
+}{
+	{name: "theme.js", kind: "text/javascript; charset=utf-8", first: []string{"theme.js"}},
+	{name: "ui.css", kind: "text/css; charset=utf-8", all: "*.css", first: []string{"tokens.css", "base.css", "parts.css"}},
+	{name: "ui.js", kind: "text/javascript; charset=utf-8", all: "*.js", first: []string{"app.js"}, but: []string{"theme.js"}},
 }
 
 func newAssets() *assets {
 	a := &assets{files: map[string]asset{}}
 	sum := sha256.New()
-	for _, name := range []string{"theme.js", "ui.css", "ui.js"} {
+	for _, bundle := range bundles {
 		var b bytes.Buffer
-		kind := "text/css; charset=utf-8"
-		if name != "ui.css" {
-			kind = "text/javascript; charset=utf-8"
-		}
-		if name == "ui.js" {
+		if bundle.name == "ui.js" {
 			b.Write(htmx.Script())
 		}
-		for _, one := range bundles[name] {
-			content, err := static.ReadFile("static/" + one)
-			if err != nil {
-				panic(err) // the file is part of the build
+		names := slices.Clone(bundle.first)
+		others, err := fs.Glob(static, "static/"+bundle.all)
+		for _, path := range others {
+			if name := strings.TrimPrefix(path, "static/"); !slices.Contains(names, name) && !slices.Contains(bundle.but, name) {
+				names = append(names, name)
 			}
+		}
+		for _, name := range names {
+			content, readErr := static.ReadFile("static/" + name)
+			err = errors.Join(err, readErr)
 			b.Write(content)
 		}
-		a.files[name] = asset{kind: kind, content: slices.Clone(b.Bytes())}
+		if err != nil {
+			panic(err) // the files are part of the build
+		}
+		a.files[bundle.name] = asset{kind: bundle.kind, content: b.Bytes()}
 		sum.Write(b.Bytes())
 	}
 	a.hash = hex.EncodeToString(sum.Sum(nil)[:8])

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -19,7 +18,11 @@ func funcs(s *Server) template.FuncMap {
 		"badge": badge, "icon": icon, "word": word, "num": num, "took": took, "ago": ago, "since": since, "exact": exact,
 		"short": func(id state.JobID) string { return id.Short() },
 		"text":  func(b json.RawMessage) string { return string(b) },
-		"blob":  newBlob, "first": first, "plural": plural, "between": between, "rate": rate, "percent": percent,
+		"blob":  newBlob, "first": first, "plural": plural, "between": between, "rate": rate, "roughly": roughly, "bytes": size, "rawOf": newRaw,
+		"plus":    func(a, b float64) float64 { return a + b },
+		"shape":   func(name string) template.HTML { return shapes[name] },
+		"exactly": exactly, "iconOf": iconOf, "plusInt": func(a, b int) int { return a + b }, "string": func(v any) string { return fmt.Sprint(v) },
+		"percent": percent,
 		"ui":      func(segments ...any) string { return join(s.Prefix+"/ui", segments) },
 		"viewURL": func(segments ...any) string { return join(s.Prefix+"/view", segments) },
 		"api":     func(segments ...any) string { return join(s.Prefix, segments) },
@@ -28,10 +31,12 @@ func funcs(s *Server) template.FuncMap {
 
 // join makes an address of segments, each escaped.
 func join(root string, segments []any) string {
+	var b strings.Builder
+	b.WriteString(root)
 	for _, one := range segments {
-		root += "/" + url.PathEscape(fmt.Sprint(one))
+		b.WriteString("/" + url.PathEscape(fmt.Sprint(one)))
 	}
-	return root
+	return b.String()
 }
 
 // shapes are the drawings of the icons, 16 by 16. Each status has a shape of its own, so that colour is never all there is.
@@ -75,6 +80,14 @@ func icon(name string) template.HTML {
 		class += " spin"
 	}
 	return `<svg class="` + template.HTML(class) + `" viewBox="0 0 16 16" aria-hidden="true">` + shapes[name] + `</svg>` //nolint:gosec // constants
+}
+
+// iconOf is the shape of a class of cells.
+func iconOf(class string) string {
+	if class == "some" {
+		return "queued"
+	}
+	return class
 }
 
 // badge is a status with its shape and its word.
@@ -148,6 +161,11 @@ func exact(v any) template.HTML {
 	return clock(v, "exact", func(at time.Time) string { return at.Format(stamp) })
 }
 
+// exactly is the time of day of an entry; its day is a tap away.
+func exactly(v any) template.HTML {
+	return clock(v, "exact", func(at time.Time) string { return at.Format("15:04:05.000") })
+}
+
 // ago is a time as people say it; over a week ago it is the day.
 func ago(v any) template.HTML {
 	return clock(v, "ago", func(at time.Time) string {
@@ -206,6 +224,25 @@ func rate(v float64) string {
 	return num(int(v + 0.5))
 }
 
+// roughly is a time that is a guess: without tenths.
+func roughly(d time.Duration) string {
+	if d < time.Minute {
+		return strconv.Itoa(int((d+time.Second-1)/time.Second)) + " s"
+	}
+	return took(d)
+}
+
+// size is a number of bytes.
+func size(n int) string {
+	switch {
+	case n < 1<<10:
+		return num(n) + " " + plural(n, "byte", "bytes")
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
 // first cuts a text after some characters.
 func first(n int, s string) string {
 	for i := range s {
@@ -215,29 +252,4 @@ func first(n int, s string) string {
 		n--
 	}
 	return s
-}
-
-// blob is JSON to show: as it is stored, byte for byte, with line breaks where that is readable.
-type blob struct {
-	Text  string
-	Bytes int
-	Large bool // too large to show
-	Lines int
-}
-
-// mostShown is the size above which JSON is not shown.
-const mostShown = 64 << 10
-
-func newBlob(raw json.RawMessage) blob {
-	b := blob{Text: string(raw), Bytes: len(raw), Large: len(raw) > mostShown}
-	if b.Large {
-		b.Text = ""
-		return b
-	}
-	var out bytes.Buffer
-	if json.Indent(&out, raw, "", "  ") == nil { // numbers stay as they are written
-		b.Text = out.String()
-	}
-	b.Lines = strings.Count(b.Text, "\n") + 1
-	return b
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 	"strings"
 	"time"
@@ -14,12 +15,23 @@ type page struct {
 	nav   string   // the item of the navigation that it belongs to
 	query []string // parameters that it takes
 	pace  time.Duration
+	bare  bool // its content is a piece of another page
 	load  func(ctx context.Context, s *Server, in *input) (content, error)
+	raw   func(ctx context.Context, s *Server, in *input) (json.RawMessage, error) // instead of load: JSON, below /view only
 }
 
 // pages are all there are. A literal segment stands before a parameter at the same place.
 var pages = []page{
 	{name: "jobs", path: "", nav: "jobs", query: []string{"status", "type", "since", "id", "cursor"}, pace: time.Second, load: loadJobs},
+	{name: "job-history", path: "jobs/{id}/events", nav: "jobs", query: []string{"kind", "stage", "cursor"}, load: loadEvents},
+	{path: "jobs/{id}/parameters", raw: loadParameters},
+	{path: "jobs/{id}/result", raw: loadResult},
+	{
+		name: "stage", path: "jobs/{id}/stages/{stage}", nav: "jobs", query: []string{"view", "status", "from", "to", "cursor"},
+		pace: time.Second, load: loadStage,
+	},
+	{name: "grid", path: "jobs/{id}/stages/{stage}/grid", nav: "jobs", bare: true, load: loadGrid},
+	{name: "job", path: "jobs/{id}", nav: "jobs", query: []string{"stage"}, pace: 500 * time.Millisecond, load: loadJob},
 }
 
 // content is what a page shows at one moment.
@@ -32,7 +44,8 @@ type content struct {
 	Say     []string // what a screen reader is told when it is new: short sentences that stay true
 	Missing bool     // what was asked for is not there: the page says so, with 404
 
-	wait func(ctx context.Context) // until there may be something new; nil: the pace alone
+	template string                    // of the body, where it is not the page's own
+	wait     func(ctx context.Context) // until there may be something new; nil: the pace alone
 }
 
 // part is a live piece of a page: an element whose id is ID, rendered by the template Template (ID where it is empty).

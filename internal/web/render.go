@@ -30,6 +30,7 @@ type frame struct {
 	View  string // address of this content
 	Live  string // address of the page's stream; empty: it is not live
 	Now   time.Time
+	Ended bool
 	Data  any
 }
 
@@ -75,14 +76,21 @@ func (re *renderer) layout(in *input, body []byte, title string) []byte {
 
 // page renders the content of a page.
 func (re *renderer) page(w io.Writer, in *input, c content) error {
-	f := frame{In: in, Title: c.Title, Now: time.Now().UTC(), Data: c.Data, View: re.server.address("view", in, "")}
+	f := frame{In: in, Title: c.Title, Now: time.Now().UTC(), Data: c.Data, View: re.server.address("view", in, ""), Ended: c.Ended}
 	if in.page.pace > 0 && len(c.Parts) > 0 && !c.Ended && !c.Missing {
 		f.Live = re.server.address("view", in, "/live")
 	}
 	if err := re.all.ExecuteTemplate(w, "open", f); err != nil {
 		return err
 	}
-	if err := re.all.ExecuteTemplate(w, in.page.name, c.Data); err != nil {
+	name := in.page.name
+	if in.page.bare {
+		return re.all.ExecuteTemplate(w, name, c.Data)
+	}
+	if c.template != "" {
+		name = c.template
+	}
+	if err := re.all.ExecuteTemplate(w, name, c.Data); err != nil {
 		return err
 	}
 	return re.all.ExecuteTemplate(w, "close", f)

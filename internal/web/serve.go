@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -34,6 +35,9 @@ func (s *Server) ui(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in, err := read(r, segments, ok)
+	if err == nil && in.page.load == nil {
+		err = state.Errorf(state.CodeNotFound, "web", "There is no such page.")
+	}
 	if err != nil {
 		in = &input{page: &page{}, path: strings.Join(segments, "/")}
 	}
@@ -57,8 +61,35 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) {
 		s.live(w, r, in)
 		return
 	}
+	if err == nil && in.page.raw != nil {
+		s.raw(w, r, in)
+		return
+	}
 	status, _, body := s.body(r.Context(), in, err, r)
 	s.write(w, r, status, body)
+}
+
+// raw answers JSON as it is stored. A browser that is led here shows it as text or keeps it, and runs nothing of it.
+func (s *Server) raw(w http.ResponseWriter, r *http.Request, in *input) {
+	var text json.RawMessage
+	err := s.cannot()
+	if err == nil {
+		text, err = in.page.raw(r.Context(), s, in)
+	}
+	if err != nil {
+		status, _, body := s.trouble(r.Context(), err, r)
+		s.write(w, r, status, body)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(text) // the browser may be gone
+	}
 }
 
 // split returns the segments below a prefix, unescaped. It is not ok where an escape is broken.
@@ -153,10 +184,18 @@ func (s *Server) body(ctx context.Context, in *input, err error, r *http.Request
 
 // load reads the content of a page.
 func (s *Server) load(ctx context.Context, in *input) (content, error) {
-	if s.Reader == nil {
-		return content{}, state.Errorf(state.CodeUnavailable, "web", "This process cannot work: %s", strings.Join(s.Problems(), "; "))
+	if err := s.cannot(); err != nil {
+		return content{}, err
 	}
 	return in.page.load(ctx, s, in)
+}
+
+// cannot is why there is nothing to read from.
+func (s *Server) cannot() error {
+	if s.Reader != nil {
+		return nil
+	}
+	return state.Errorf(state.CodeUnavailable, "web", "This process cannot work: %s", strings.Join(s.Problems(), "; "))
 }
 
 // statuses are what the browser is told; the page says it in words.
@@ -214,6 +253,6 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, html 
 	h.Set("Content-Length", strconv.Itoa(len(html)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(html) // the browser may be gone
+		_, _ = w.Write(html) //nolint:gosec // the templates escaped it; the browser may be gone
 	}
 }

@@ -21,6 +21,7 @@ type Reader interface {
 	ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error)
 	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error)
 	ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error)
+	LastEvents(ctx context.Context, id state.JobID, most int) ([]state.EventView, error)
 	ReadQueues(ctx context.Context) ([]state.QueueView, error)
 	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)
 	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)

@@ -140,13 +140,20 @@
   const announce = () => { if (unsaid.length) { $("#say").textContent = unsaid.join(". "); unsaid = []; spoke = Date.now(); } };
   document.addEventListener("announce", (e) => { if (isLive(e)) { unsaid.push(e.detail.data); setTimeout(announce, Math.max(0, 5000 - (Date.now() - spoke))); } });
 
+  // The icon of the tab has the colour of the state.
+  const dots = { running: "%232968e2", queued: "%23556070", completed: "%2303a273", failed: "%239f0b1d", failing: "%239f0b1d", cancelled: "%23676a73", completed_with_errors: "%23a37300", cancelling: "%23a37300" };
+  const dot = () => {
+    const icon = $('link[rel="icon"]'), head = $("[data-dot]"), fill = head && dots[head.dataset.dot] || "%23556070";
+    if (!icon.href.includes(`fill='${fill}'`)) icon.href = icon.href.replace(/fill='[^']*'/, `fill='${fill}'`);
+  };
   const title = (text) => { document.title = text ? `${text} · CoreMachine` : "CoreMachine"; };
   const arrived = () => {
     const page = $("#page");
     if (!page) return;
     title(page.dataset.title);
     if (page.dataset.now) skew = Date.now() - Number(page.dataset.now);
-    if (!$("#live") && !["ended", "polling"].includes(state.name)) show("off");
+    if (!$("#live") && !["ended", "polling"].includes(state.name)) show(page.dataset.ended ? "ended" : "off");
+    dot();
     tick();
     document.dispatchEvent(new CustomEvent("page:arrived"));
   };
@@ -157,6 +164,18 @@
       main.innerHTML = '<section class="panel problem" role="alert"><h1>The service cannot be reached</h1><p>The page did not arrive. Nothing is known of its content.</p><p><button type="button" data-act="reload">Try again</button></p></section>';
     }
   });
+
+  // again fetches the content of the page anew.
+  const again = () => { state.name = "off"; return htmx.ajax("GET", $("#page").dataset.view, { source: $("#main"), target: "#page", swap: "outerHTML" }); };
+  // textOf fetches JSON as it is stored: to parse it would change large numbers.
+  const textOf = async (url) => (await fetch(url, { headers: withKey({}) })).text();
+  const download = async (button) => {
+    const a = document.createElement("a");
+    a.href = URL.createObjectURL(new Blob([await textOf(button.dataset.download)], { type: "application/json" }));
+    a.download = button.dataset.name;
+    a.click();
+    setTimeout(() => URL.revokeObjectURL(a.href), 1000);
+  };
 
   // Buttons.
   const copy = async (text, button) => {
@@ -175,9 +194,14 @@
   };
   const post = async (button) => {
     button.disabled = true;
-    const r = await api("POST", button.dataset.post, button.dataset.json);
+    const body = button.dataset.jsonUrl ? await textOf(button.dataset.jsonUrl) : button.dataset.json;
+    const r = await api("POST", button.dataset.post, body);
     button.disabled = false;
-    if (r.ok) { toast(button.dataset.done || "Done."); if (button.dataset.then === "reload") location.reload(); } else if (r.status !== 401) { toast(refusal(r)); }
+    button.closest("dialog")?.close();
+    if (!r.ok) { if (r.status !== 401) toast(refusal(r)); return; }
+    toast(button.dataset.done || "Done.");
+    if (button.dataset.then === "reload") location.reload();
+    if (button.dataset.then === "refresh" && (!$("#live") || state.name === "ended")) again();
   };
   document.addEventListener("click", (e) => {
     const button = e.target.closest("button, time[data-t]");
@@ -185,7 +209,9 @@
     if (button.matches("time")) { button.dataset.flip = button.dataset.flip === "1" ? "" : "1"; return tick(); }
     if (button.id === "live-state") return hold(!state.held);
     if (button.dataset.copy) return copy(button.dataset.copy, button);
-    if (button.dataset.copyFrom) return copy($(button.dataset.copyFrom, button.parentElement).textContent, button);
+    if (button.dataset.copyUrl) return textOf(button.dataset.copyUrl).then((text) => copy(text, button));
+    if (button.dataset.download) return download(button);
+    if (button.dataset.copyFrom) return copy($(button.dataset.copyFrom, button.closest(".json, .copies")).textContent, button);
     if (button.dataset.post) return post(button);
     switch (button.dataset.act) {
       case "reload": return location.reload();

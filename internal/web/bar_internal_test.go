@@ -1,0 +1,32 @@
+package web
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"coremachine/internal/state"
+)
+
+func TestBarsShowWhateverIsThere(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		some := func() int { return r.IntN(2) * r.IntN(1+r.IntN(1_000_000)) }
+		c := state.TaskCounts{Queued: some(), Running: some(), Completed: some(), Failed: some(), Cancelled: some()}
+		x, seen := 0.0, map[string]bool{}
+		for _, s := range stack(c, 188) {
+			if math.Abs(s.X-x) > 1e-6 || s.W < leastSlice-1e-6 {
+				t.Fatalf("seed %d: %+v has the piece %+v at %f", seed, c, s, x)
+			}
+			x += s.W
+			seen[s.Class] = true
+		}
+		if c != (state.TaskCounts{}) && math.Abs(x-188) > 1e-6 {
+			t.Fatalf("seed %d: %+v fills %f of 188", seed, c, x)
+		}
+		if seen["failed"] != (c.Failed > 0) || seen["running"] != (c.Running > 0) || seen["completed"] != (c.Completed > 0) {
+			t.Fatalf("seed %d: %+v shows %v", seed, c, seen)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// actions are what may be done to a job now, and why not where it may not.
+type actions struct {
+	Cancel, Retry, Rerun bool
+	Cancelling           bool
+	Retriable            int      // tasks that a retry runs again
+	In                   []string // names of their stages
+	Why                  string   // why what is disabled is
+}
+
+func actionsOf(job state.JobView) actions {
+	a := actions{Cancelling: !job.Status.Ended() && job.CancelRequestedAt != nil}
+	for _, s := range job.Stages {
+		if n := s.Tasks.Failed + s.Tasks.Cancelled; n > 0 {
+			a.Retriable += n
+			a.In = append(a.In, s.Name)
+		}
+	}
+	switch {
+	case a.Cancelling:
+		a.Why = "It is being stopped. Run again and Retry: once it has ended."
+	case !job.Status.Ended():
+		a.Cancel, a.Why = true, "Run again and Retry: once it has ended."
+	case job.Status == state.JobCompleted:
+		a.Rerun, a.Why = true, "It has ended, and nothing failed."
+	default:
+		a.Rerun, a.Retry, a.Why = true, true, "It has ended: there is nothing to cancel."
+	}
+	return a
+}
+
+// failures are what went wrong in a job.
+type failures struct {
+	Count   int
+	Stages  []string
+	Groups  []failureGroup
+	URL     string // of the failed tasks, of the first stage that has some
+	Partial bool   // there are more than the groups tell
+}
+
+type failureGroup struct {
+	state.ErrorGroup
+	URL string
+}
+
+func (s *Server) failuresOf(job state.JobView) failures {
+	f := failures{Count: job.Tasks.Failed}
+	list := func(stage string) string {
+		return join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", stage}) + "?view=list&status=failed"
+	}
+	for _, stage := range job.Stages {
+		if stage.Tasks.Failed > 0 {
+			f.Stages = append(f.Stages, stage.Name)
+		}
+	}
+	if len(f.Stages) > 0 {
+		f.URL = list(f.Stages[0])
+	}
+	told := 0
+	for _, g := range job.Errors {
+		told += g.Count
+		f.Groups = append(f.Groups, failureGroup{g, list(g.Stage)})
+	}
+	f.Partial = told < f.Count
+	return f
+}
+
+// eventRow is an entry of the history in words.
+type eventRow struct {
+	At    time.Time
+	Icon  string
+	Text  string
+	URL   string // of the task or stage that it is about
+	Where string
+}
+
+func eventRows(s *Server, id state.JobID, events []state.EventView) []eventRow {
+	rows := make([]eventRow, len(events))
+	for i, e := range events {
+		r := eventRow{At: e.At, Where: e.Stage}
+		r.Icon, r.Text = eventText(e)
+		switch {
+		case e.Stage != "" && e.Index != nil:
+			r.Where = fmt.Sprintf("%s task %d", e.Stage, *e.Index)
+			r.URL = join(s.Prefix+"/ui", []any{"jobs", id, "stages", e.Stage, "tasks", *e.Index})
+		case e.Stage != "":
+			r.URL = join(s.Prefix+"/ui", []any{"jobs", id, "stages", e.Stage})
+		}
+		rows[i] = r
+	}
+	return rows
+}
+
+// told is what the details of events hold, those that are known.
+type told struct {
+	By        string `json:"by"`
+	Status    string `json:"status"`
+	Total     *int   `json:"total"`
+	Completed int    `json:"completed"`
+	Failed    int    `json:"failed"`
+	Attempt   int    `json:"attempt"`
+	Message   string `json:"message"`
+}
+
+// eventText says what an entry means; one of an unknown kind is shown by its name.
+func eventText(e state.EventView) (shape, text string) {
+	var d told
+	_ = json.Unmarshal(e.Detail, &d) // what it does not hold stays empty
+	by := ""
+	if d.By != "" {
+		by = " by " + d.By
+	}
+	switch e.Kind {
+	case "created":
+		return "queued", "submitted" + by
+	case "rerun":
+		return "queued", "submitted again" + by
+	case "retried":
+		return "retrying", "retried" + by
+	case "cancel_requested":
+		return "cancelled", "cancel asked for" + by
+	case "stage_started":
+		if d.Total != nil {
+			return "running", fmt.Sprintf("started with %s %s", num(*d.Total), plural(*d.Total, "task", "tasks"))
+		}
+		return "running", "started"
+	case "stage_ended", "job_ended":
+		text = word(d.Status)
+		if d.Failed > 0 {
+			text += ", " + num(d.Failed) + " failed"
+		}
+		return looks[d.Status].shape, text
+	case "job_failing":
+		return "failed", "is being stopped: " + d.Message
+	}
+	text = strings.ReplaceAll(e.Kind, "_", " ")
+	shape = "queued"
+	if strings.Contains(e.Kind, "fail") {
+		shape = "failed"
+	}
+	if e.Attempt > 0 {
+		text += fmt.Sprintf(", attempt %d", e.Attempt)
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return shape, text
+}
+
+// submitter is who submitted the job, where the newest entries say so.
+func submitter(events []state.EventView) string {
+	for _, e := range events {
+		var d told
+		if (e.Kind == "created" || e.Kind == "rerun") && json.Unmarshal(e.Detail, &d) == nil {
+			return d.By
+		}
+	}
+	return ""
+}

@@ -1,0 +1,30 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+
+	"coremachine/internal/state"
+)
+
+// loadParameters and loadResult answer JSON as it is stored, byte for byte.
+func loadParameters(ctx context.Context, s *Server, in *input) (json.RawMessage, error) {
+	job, err := s.rawJob(ctx, in)
+	return job.Parameters, err
+}
+
+func loadResult(ctx context.Context, s *Server, in *input) (json.RawMessage, error) {
+	job, err := s.rawJob(ctx, in)
+	if err == nil && job.Result == nil {
+		err = state.Errorf(state.CodeNotFound, "web", "The job has no result.")
+	}
+	return job.Result, err
+}
+
+func (s *Server) rawJob(ctx context.Context, in *input) (state.JobView, error) {
+	id, err := state.ParseJobID(in.params["id"])
+	if err != nil {
+		return state.JobView{}, err
+	}
+	return s.Reader.ReadJob(ctx, id)
+}

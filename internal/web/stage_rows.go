@@ -1,0 +1,87 @@
+package web
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// stageRow is a stage as the graph and the table show it.
+type stageRow struct {
+	state.StageView
+	URL   string
+	Done  int
+	Rate  *float64 // tasks a second; nil: it does not run, or nothing is known
+	Took  string   // how long it ran, or has been running
+	Bar   []slice
+	Times *spread // nil: not measured
+}
+
+// spread is how long tasks take.
+type spread struct{ Half, Most time.Duration }
+
+func (s *Server) stageRows(job state.JobView, now time.Time) []stageRow {
+	rows := make([]stageRow, len(job.Stages))
+	for i, v := range job.Stages {
+		row := stageRow{StageView: v, Done: done(v.Tasks), Bar: stack(v.Tasks, 120), URL: join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", v.Name})}
+		end := now
+		if v.FinishedAt != nil {
+			end = *v.FinishedAt
+		}
+		if v.StartedAt != nil {
+			spent := end.Sub(*v.StartedAt)
+			row.Took = took(spent)
+			if v.Status == state.StageRunning {
+				rate, known := s.rates.see(fmt.Sprintf("%s/%d/%d", job.JobID, v.Stage, v.Gen), now, row.Done)
+				if !known && spent > 0 {
+					rate = float64(row.Done) / spent.Seconds()
+				}
+				row.Rate = &rate
+			}
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// note is the state of a stage in a few words.
+func (r stageRow) note() string {
+	switch {
+	case r.Tasks.Failed > 0:
+		return num(r.Tasks.Failed) + " failed"
+	case r.Status == state.StageRunning && !r.Planned:
+		return "planning"
+	case r.Status == state.StageRunning && r.Rate != nil:
+		return rate(*r.Rate) + " /s"
+	case r.Status == state.StageCompleted:
+		return r.Took
+	}
+	return word(r.Status)
+}
+
+// count is how many tasks have ended of how many, as far as that is known.
+func (r stageRow) count() string {
+	switch {
+	case r.Planned || r.Tasks.Total > 0:
+		return num(r.Done) + " / " + num(r.Tasks.Total)
+	case r.Expected != nil:
+		return num(*r.Expected) + " expected"
+	}
+	return "not planned yet"
+}
+
+// Count is count, for templates.
+func (r stageRow) Count() string { return r.count() }
+
+// look is the class and the shape of the worst that happened in a stage.
+func (r stageRow) look() (class, shape string) {
+	status := string(r.Status)
+	if r.Tasks.Failed > 0 {
+		status = "failed"
+	}
+	return looks[status].class, looks[status].shape
+}
+
+func escapeQuery(s string) string { return url.QueryEscape(s) }

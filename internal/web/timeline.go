@@ -1,0 +1,213 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// timeline is a drawing of when stages waited and ran, for the template "timeline".
+type timeline struct {
+	Height float64
+	Bars   []span
+	Ticks  []tick
+	Now    float64 // where now is; 0: the job has ended
+	Gaps   []float64
+}
+
+// span is a stage in it.
+type span struct {
+	Y              float64
+	Name, Cut, URL string
+	WaitX, WaitW   float64
+	X, W           float64
+	Class          string
+	Took, Waited   string
+	From           *time.Time
+	To             *time.Time
+}
+
+type tick struct {
+	X    float64
+	Text string
+}
+
+// Sizes of the drawing; its width is 1000.
+const (
+	spanHeight  = 28.0
+	spanLeft    = 168.0
+	spanRight   = 900.0
+	axisHeight  = 24.0
+	idleShare   = 0.3 // of the whole: a longer pause in which nothing ran is cut
+	cutWidth    = 24.0
+	leastSpan   = 2.0
+	wantedTicks = 6
+)
+
+// scale maps times to places; cut pauses take cutWidth.
+type scale struct {
+	from, to time.Time
+	cuts     []period
+	perUnit  float64 // places a nanosecond
+}
+
+type period struct{ from, to time.Time }
+
+func drawTimeline(job state.JobView, rows []stageRow, now time.Time) timeline {
+	ends := map[string]time.Time{}
+	var busy []period
+	type bar struct {
+		row             stageRow
+		wait, from, end time.Time
+	}
+	var bars []bar
+	for _, r := range rows {
+		if r.StartedAt == nil {
+			continue
+		}
+		b := bar{row: r, from: *r.StartedAt, end: now, wait: job.LastSubmittedAt}
+		if r.FinishedAt != nil {
+			b.end = *r.FinishedAt
+			ends[r.Name] = b.end
+		}
+		for i, d := range r.DependsOn {
+			if i == 0 || ends[d].After(b.wait) {
+				b.wait = ends[d]
+			}
+		}
+		if b.wait.IsZero() || b.wait.After(b.from) {
+			b.wait = b.from
+		}
+		bars = append(bars, b)
+		busy = append(busy, period{b.wait, b.end})
+	}
+	if len(bars) == 0 {
+		return timeline{}
+	}
+	sc := newScale(busy)
+	t := timeline{Height: axisHeight + float64(len(bars))*spanHeight}
+	for i, b := range bars {
+		class := looks[string(b.row.Status)].class
+		x, wx := sc.at(b.from), sc.at(b.wait)
+		s := span{
+			Y: axisHeight + float64(i)*spanHeight, Name: b.row.Name, Cut: first(21, b.row.Name), URL: b.row.URL,
+			X: x, W: max(sc.at(b.end)-x, leastSpan), WaitX: wx, WaitW: x - wx, Class: class, Took: took(b.end.Sub(b.from)),
+			From: b.row.StartedAt, To: b.row.FinishedAt,
+		}
+		if r := b.row; r.FinishedAt == nil {
+			s.Took = word(r.Status) // how long is told where it ticks
+		}
+		if w := b.from.Sub(b.wait); w >= 10*time.Millisecond {
+			s.Waited = took(w)
+		}
+		t.Bars = append(t.Bars, s)
+	}
+	if !job.Status.Ended() {
+		t.Now = sc.at(now)
+	}
+	for _, c := range sc.cuts {
+		t.Gaps = append(t.Gaps, sc.at(c.from)+cutWidth/2)
+	}
+	t.Ticks = slices.DeleteFunc(sc.ticks(), func(k tick) bool { return t.Now > 0 && t.Now-k.X < 48 })
+	return t
+}
+
+func newScale(busy []period) scale {
+	slices.SortFunc(busy, func(a, b period) int { return a.from.Compare(b.from) })
+	sc := scale{from: busy[0].from, to: busy[0].to}
+	var pauses []period
+	for _, p := range busy[1:] {
+		if p.from.After(sc.to) {
+			pauses = append(pauses, period{sc.to, p.from})
+		}
+		if p.to.After(sc.to) {
+			sc.to = p.to
+		}
+	}
+	whole := max(sc.to.Sub(sc.from), time.Millisecond)
+	shown := whole
+	for _, p := range pauses {
+		if d := p.to.Sub(p.from); float64(d) > idleShare*float64(whole) {
+			sc.cuts = append(sc.cuts, p)
+			shown -= d
+		}
+	}
+	sc.perUnit = (spanRight - spanLeft - cutWidth*float64(len(sc.cuts))) / float64(max(shown, time.Millisecond))
+	return sc
+}
+
+func (sc scale) at(t time.Time) float64 {
+	x, from := spanLeft, sc.from
+	for _, c := range sc.cuts {
+		if !t.After(c.from) {
+			break
+		}
+		x += float64(c.from.Sub(from)) * sc.perUnit
+		if t.Before(c.to) {
+			return x + cutWidth*float64(t.Sub(c.from))/float64(c.to.Sub(c.from))
+		}
+		x, from = x+cutWidth, c.to
+	}
+	return min(max(x+float64(t.Sub(from))*sc.perUnit, spanLeft), spanRight)
+}
+
+// ticks stand at round times since the beginning: 1, 2 or 5 of a unit apart.
+func (sc scale) ticks() []tick {
+	step := roundStep(time.Duration((spanRight - spanLeft) / sc.perUnit / wantedTicks))
+	var ticks []tick
+	last := spanLeft - 1000
+	for d := time.Duration(0); len(ticks) < 100; d += step {
+		t := sc.from.Add(d)
+		if t.After(sc.to) {
+			break
+		}
+		inCut := slices.IndexFunc(sc.cuts, func(c period) bool { return t.After(c.from) && t.Before(c.to) })
+		if inCut >= 0 {
+			d = sc.cuts[inCut].to.Sub(sc.from) / step * step // go on behind it
+			continue
+		}
+		if x := sc.at(t); x-last >= 64 && x <= spanRight-8 {
+			ticks = append(ticks, tick{X: x, Text: short(d)})
+			last = x
+		}
+	}
+	return ticks
+}
+
+func roundStep(d time.Duration) time.Duration {
+	for _, unit := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond, time.Second} {
+		for _, n := range []time.Duration{1, 2, 5} {
+			if n*unit >= d {
+				return n * unit
+			}
+		}
+	}
+	for _, s := range []time.Duration{10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000, 86_400} {
+		if s*time.Second >= d {
+			return s * time.Second
+		}
+	}
+	const day = 24 * time.Hour
+	return (d + day - 1) / day * day
+}
+
+// short is a round time with its unit.
+func short(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "0 s"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%g s", d.Seconds())
+	case d < time.Hour && d%time.Minute == 0:
+		return fmt.Sprintf("%d m", d/time.Minute)
+	case d < time.Hour:
+		return fmt.Sprintf("%d m %02d s", d/time.Minute, d%time.Minute/time.Second)
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d h %02d m", d/time.Hour, d%time.Hour/time.Minute)
+}
