@@ -1,12 +1,17 @@
 -- Frees task messages whose holder's lease has ended, in lock order. Every task that such a message covered has lost a worker,
 -- and ends when it has lost too many. A bundle is broken into smaller ones, and at its second loss into single tasks, so that
--- a task that kills its process soon dies alone.
-with m as materialized (
-  select m.* from messages m
+-- a task that kills its process soon dies alone. A row that had been put back and claimed by the time it was locked is left alone: of a
+-- row that has changed, only that it still has the same holder is asked again, and an ended lease stays ended.
+with dead as materialized (
+  select m.job_id, m.message_id, m.worker_id from messages m
   where m.worker_id is not null and m.kind = 2
     and not exists (select from workers w where w.worker_id = m.worker_id and w.lease_until > now())
   order by m.job_id, m.message_id
   limit @most
+),
+m as materialized (
+  select m.* from dead d join messages m on m.job_id = d.job_id and m.message_id = d.message_id and m.worker_id = d.worker_id
+  order by m.job_id, m.message_id
   for no key update of m skip locked
 ),
 t as (
