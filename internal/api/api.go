@@ -31,6 +31,7 @@ type Reader interface {
 	ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter) (state.Page[state.TaskSummary, state.TaskCursor], error)
 	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error)
 	ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error)
+	ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error)
 	ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error)
 	ReadQueues(ctx context.Context) ([]state.QueueView, error)
 	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)

@@ -23,13 +23,16 @@ func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
 
 // ReadTaskFilter reads the query parameters of the list of a job's tasks. What is wrong with them is an Error with CodeInvalid.
 func ReadTaskFilter(rawQuery string) (state.TaskFilter, error) {
-	q := parseQuery(rawQuery, "stage", "status", "from", "to", "limit", "cursor")
-	f := state.TaskFilter{Stage: q.text("stage"), After: cursor(q, openTask), Limit: q.limit()}
+	q := parseQuery(rawQuery, "stage", "status", "error", "from", "to", "limit", "cursor")
+	f := state.TaskFilter{Stage: q.text("stage"), Error: q.fingerprint("error"), After: cursor(q, openTask), Limit: q.limit()}
 	f.From, f.Until = q.indexes(f.Stage)
 	if statuses := oneOf(q, "status", state.TaskStatuses); len(statuses) > 1 {
 		q.wrong("status", "takes one status: each is looked for in another place")
 	} else if len(statuses) == 1 {
 		f.Status = statuses[0]
+	}
+	if f.Error != 0 && f.Status != "" && f.Status != state.TaskFailed {
+		q.wrong("error", "selects failed tasks, and status others")
 	}
 	return f, q.err()
 }

@@ -103,6 +103,23 @@ func (a *API) grid(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, grid)
 }
 
+// failures answers why attempts failed, errors of one pattern counted together.
+func (a *API) failures(w http.ResponseWriter, r *http.Request) {
+	id, err := jobID(r)
+	q := readQuery(r, "stage")
+	stage := q.text("stage")
+	if err = errors.Join(err, q.err()); err != nil {
+		a.fail(w, r, merge(err))
+		return
+	}
+	groups, err := a.Reader.ListFailures(r.Context(), id, stage)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.ok(w, r, list[state.FailureGroup]{Items: groups})
+}
+
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	f, bad := ReadEventFilter(r.URL.RawQuery)

@@ -95,15 +95,18 @@ func TestFiltersAreNamedWhereTheyAreWrong(t *testing.T) {
 		"/jobs/" + id + "/tasks?status=waiting":        "status",
 		"/jobs/" + id + "/tasks?status=failed,running": "status",
 		"/jobs/" + id + "/tasks?offset=3":              "offset",
-		"/jobs/" + id + "/tasks/a/x":                   "index",
-		"/jobs/" + id + "/tasks/a/99999999999":         "index",
-		"/jobs/" + id + "/events?after=-1":             "after",
-		"/jobs/" + id + "/events?cursor=" + foreign:    "cursor",
-		"/jobs/" + id + "/stream?since=1.0":            "since",
-		"/sweeps?page=2":                               "page",
-		"/queues?limit=1":                              "limit",
-		"/queues/tasks/dead?before=x":                  "before",
-		"/openapi.yaml?v=3":                            "v",
+		"/jobs/" + id + "/tasks?error=17":              "error",
+		"/jobs/" + id + "/tasks?status=completed&error=00000000000000ff": "error",
+		"/jobs/" + id + "/failures?limit=2":                              "limit",
+		"/jobs/" + id + "/tasks/a/x":                                     "index",
+		"/jobs/" + id + "/tasks/a/99999999999":                           "index",
+		"/jobs/" + id + "/events?after=-1":                               "after",
+		"/jobs/" + id + "/events?cursor=" + foreign:                      "cursor",
+		"/jobs/" + id + "/stream?since=1.0":                              "since",
+		"/sweeps?page=2":                                                 "page",
+		"/queues?limit=1":                                                "limit",
+		"/queues/tasks/dead?before=x":                                    "before",
+		"/openapi.yaml?v=3":                                              "v",
 	} {
 		p := s.call(http.MethodGet, path, nil).problem(http.StatusBadRequest)
 		var got []string
@@ -143,6 +146,19 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 	for _, path := range []string{"/tasks/greeting/10", "/tasks/nope/0"} {
 		s.call(http.MethodGet, base+path, nil).problem(404)
 	}
+
+	failures := get[page[state.FailureGroup]](s, base+"/failures?stage=greeting").Items
+	if len(failures) != 1 || failures[0].Tasks != 2 || failures[0].Pattern != "task # failed" || !slices.Equal(failures[0].Indexes, []int{3, 4}) {
+		t.Fatalf("failures are %+v", failures)
+	}
+	if got := pages[state.TaskSummary](s, base+"/tasks?limit=1&error="+failures[0].Fingerprint.String()); len(got) != 2 || got[1].Index != 4 {
+		t.Errorf("tasks that failed so are %+v", got)
+	}
+	if got := pages[state.FailureGroup](s, base+"/failures?stage=reply"); len(got) != 0 {
+		t.Errorf("failures of a stage that waits are %+v", got)
+	}
+	s.call(http.MethodGet, base+"/failures?stage=nope", nil).problem(404)
+	s.call(http.MethodGet, "/jobs/"+unknownID+"/failures", nil).problem(404)
 
 	for i := range 4 {
 		rows.InsertEvent(t, s.pool, id, []string{"task_failed", "created"}[i%2], 0, i, `{"message":"no","attempt":1,"code":"timeout"}`)

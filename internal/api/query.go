@@ -179,6 +179,19 @@ func (q *query) indexes(stage string) (from, until int) {
 	return int(first), int(last) + 1
 }
 
+// fingerprint reads what tells errors of one pattern from others.
+func (q *query) fingerprint(name string) state.Fingerprint {
+	v := q.text(name)
+	if v == "" {
+		return 0
+	}
+	f, ok := state.ParseFingerprint(v)
+	if !ok {
+		q.wrong(name, "%q is no fingerprint: %d lower-case hex digits", clip(v), state.FingerprintLen)
+	}
+	return f
+}
+
 // parseAge reads a duration such as 20s, 24h or 7d.
 func parseAge(v string) (time.Duration, bool) {
 	if days, ok := strings.CutSuffix(v, "d"); ok {

@@ -47,6 +47,7 @@ func (a *API) router() chi.Router {
 		{http.MethodGet, "/jobs/{job_id}/tasks", a.tasks},
 		{http.MethodGet, "/jobs/{job_id}/tasks/{stage}/{index}", a.task},
 		{http.MethodGet, "/jobs/{job_id}/stages/{stage}/grid", a.grid},
+		{http.MethodGet, "/jobs/{job_id}/failures", a.failures},
 		{http.MethodGet, "/jobs/{job_id}/events", a.events},
 		{http.MethodGet, "/jobs/{job_id}/stream", a.stream},
 		{http.MethodGet, "/sweeps", a.sweeps},

@@ -33,24 +33,8 @@ func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (state.JobView, erro
 	if job.Tasks.Failed == 0 {
 		return job, nil
 	}
-	job.Errors, err = r.errorGroups(ctx, id)
+	job.Errors, err = r.errorGroups(ctx, op, id)
 	return job, err
-}
-
-// errorScan is how many unsuccessful attempts of a stage are looked at for the kinds of errors.
-const errorScan = 2000
-
-func (r *Repo) errorGroups(ctx context.Context, id state.JobID) ([]state.ErrorGroup, error) {
-	rows, err := r.pool.Query(ctx, statement("read_error_groups"),
-		pgx.StrictNamedArgs{"job_id": id[:], "scan": errorScan, "most": state.MaxErrorGroups})
-	if err != nil {
-		return nil, failure("repo.ReadJob", err)
-	}
-	groups, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.ErrorGroup])
-	if err != nil {
-		return nil, failure("repo.ReadJob", err)
-	}
-	return groups, nil
 }
 
 func noJob(op string, id state.JobID) error {

@@ -30,7 +30,7 @@ func (r *Repo) ListEvents(ctx context.Context, id state.JobID, f state.EventFilt
 		return page, failure(op, err)
 	}
 	var e eventRow
-	_, err = pgx.ForEachRow(rows, []any{&e.EventID, &e.At, &e.Kind, &e.Stage, &e.Index, &e.Detail, &e.Edge}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&e.EventID, &e.At, &e.Kind, &e.Stage, &e.Index, &e.Fingerprint, &e.Detail, &e.Edge}, func() error {
 		switch {
 		case e.EventID == nil:
 			page.Next = e.Edge
@@ -72,10 +72,13 @@ type eventRow struct {
 	Index   *int
 	Detail  json.RawMessage
 	Edge    *int64
+
+	Fingerprint state.Fingerprint
 }
 
 func (e eventRow) view() state.EventView {
 	v := state.EventView{EventID: *e.EventID, At: e.At.UTC(), Kind: e.Kind, Stage: e.Stage, Detail: append(json.RawMessage(nil), e.Detail...)}
+	v.Fingerprint = e.Fingerprint
 	if e.Index != nil {
 		index := *e.Index
 		v.Index = &index

@@ -35,6 +35,9 @@ func (r *Repo) ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter
 	if err != nil {
 		return page, err
 	}
+	if f.Error != 0 {
+		f.Status = state.TaskFailed
+	}
 	budget := taskBudget
 	for _, s := range stages {
 		after, last := f.From-1, s.Planned-1
@@ -51,7 +54,7 @@ func (r *Repo) ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter
 			}
 			room := f.Limit - len(page.Items) // 0: it is only seen whether there is more
 			budget -= scanOf(s, f.Status, after)
-			found, edge, err := r.scanTasks(ctx, id, s, f.Status, after, room+1)
+			found, edge, err := r.scanTasks(ctx, id, s, f, after, room+1)
 			if err != nil {
 				return page, failure(op, err)
 			}
@@ -135,12 +138,15 @@ func scanOf(s taskStage, status state.TaskStatus, after int) int {
 }
 
 // scanTasks reads at most most matching tasks after an index, and how far it looked.
-func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, status state.TaskStatus, after, most int) (
+func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, f state.TaskFilter, after, most int) (
 	found []state.TaskSummary, edge int, err error,
 ) {
 	args := pgx.StrictNamedArgs{"job_id": id[:], "stage": s.Stage, "gen": s.Gen, "after": after, "most": most}
+	status := f.Status
 	name, end, scan := "read_tasks_range", s.Planned-1, scanOf(s, status, after)
 	switch {
+	case f.Error != 0:
+		name, args["scan"], args["fingerprint"] = "read_tasks_error", scan, f.Error
 	case scan == rangeScan:
 		end = min(end, after+scan)
 		args["until"], args["status"], args["result_most"] = end, string(status), state.MaxListedResult

@@ -15,7 +15,7 @@ func tellFailures(ctx context.Context, t tx, ends []landingEnd) error {
 	var stages, gens, attempts []int16
 	var indexes []int32
 	var finals []bool
-	var codes, errs, prints []string
+	var codes, errs []string
 	for _, e := range ends {
 		if e.Status == state.TaskCompleted {
 			continue
@@ -23,14 +23,14 @@ func tellFailures(ctx context.Context, t tx, ends []landingEnd) error {
 		jobs, stages, gens = append(jobs, e.JobID[:]), append(stages, int16(e.Stage)), append(gens, int16(e.Gen))
 		indexes, attempts = append(indexes, int32(e.Index)), append(attempts, int16(e.Attempt))
 		finals, codes = append(finals, e.Status == state.TaskFailed), append(codes, string(e.Code))
-		errs, prints = append(errs, e.Error), append(prints, state.Fingerprint(e.Error))
+		errs = append(errs, e.Error)
 	}
 	if len(jobs) == 0 {
 		return nil
 	}
 	_, err := t.exec(ctx, "tell_failures", pgx.StrictNamedArgs{
 		"job_ids": jobs, "stages": stages, "gens": gens, "indexes": indexes, "attempts": attempts, "finals": finals, "codes": codes,
-		"errors": errs, "fingerprints": prints,
+		"errors": errs,
 	})
 	return err
 }

@@ -33,10 +33,11 @@ type JobCursor struct {
 
 // TaskFilter selects tasks of a job. The order is stage, then index.
 type TaskFilter struct {
-	Stage  string     // name; empty: every stage
-	Status TaskStatus // empty: every status
-	From   int        // first index
-	Until  int        // indexes below it; 0: all
+	Stage  string      // name; empty: every stage
+	Status TaskStatus  // empty: every status
+	From   int         // first index
+	Until  int         // indexes below it; 0: all
+	Error  Fingerprint // that ended as failed with such an error; 0: every task
 	After  *TaskCursor
 	Limit  int
 }

@@ -1,35 +1,44 @@
 package state
 
-import "strings"
+import (
+	"fmt"
+	"strconv"
+)
 
-// fingerprintMost bounds a fingerprint, in bytes.
-const fingerprintMost = 200
+// Fingerprint is the same for all errors that differ only in ids and numbers; the database makes it. 0 is none. People and programs
+// see FingerprintLen hex digits.
+type Fingerprint int64
 
-// Fingerprint makes errors that differ only in numbers, hexadecimal ids and the like the same: each word that holds a digit becomes #.
-func Fingerprint(message string) string {
-	var b strings.Builder
-	for len(message) > 0 && b.Len() < fingerprintMost {
-		n := 0
-		digit := false
-		for n < len(message) && isWord(message[n]) {
-			digit = digit || message[n] >= '0' && message[n] <= '9'
-			n++
-		}
-		switch {
-		case n == 0:
-			b.WriteByte(message[0])
-			n = 1
-		case digit:
-			b.WriteByte('#')
-		default:
-			b.WriteString(message[:n])
-		}
-		message = message[n:]
+// FingerprintLen is the length of a fingerprint as text.
+const FingerprintLen = 16
+
+func (f Fingerprint) String() string {
+	if f == 0 {
+		return ""
 	}
-	s := b.String()
-	return strings.ToValidUTF8(s[:min(len(s), fingerprintMost)], "")
+	return fmt.Sprintf("%016x", uint64(f))
 }
 
-func isWord(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+// MarshalText writes what String says.
+func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (f *Fingerprint) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*f = 0
+		return nil
+	}
+	got, ok := ParseFingerprint(string(text))
+	if !ok {
+		return Errorf(CodeInvalid, "state.Fingerprint", "%q is no fingerprint", text)
+	}
+	*f = got
+	return nil
+}
+
+// ParseFingerprint reads FingerprintLen lower-case hex digits.
+func ParseFingerprint(s string) (Fingerprint, bool) {
+	n, err := strconv.ParseUint(s, 16, 64)
+	f := Fingerprint(n)
+	return f, err == nil && f != 0 && f.String() == s
 }

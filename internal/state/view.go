@@ -72,14 +72,35 @@ type JobView struct {
 // MaxErrorGroups bounds the kinds of errors that a job shows.
 const MaxErrorGroups = 5
 
-// ErrorGroup is how often errors that differ in nothing but numbers ended a task. Beyond 2000 unsuccessful attempts of a stage
-// the count is a lower bound.
+// ErrorGroup is how often errors of one pattern ended a task. The count ends at 2000; of a stage with more than 50 patterns some are
+// left out.
 type ErrorGroup struct {
-	Stage   string `json:"stage"`
-	Message string `json:"message"` // of the first of them
-	Index   int    `json:"index"`   // of the first of them
-	Count   int    `json:"count"`
+	Stage       string      `json:"stage"`
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Message     string      `json:"message"` // of the first of them
+	Index       int         `json:"index"`   // of the first of them
+	Count       int         `json:"count"`
 }
+
+// FailureGroup is what attempts failed of: errors that differ only in ids and numbers. Counts end at MaxDepth; of a stage with more
+// than MaxFailureGroups patterns some are left out.
+type FailureGroup struct {
+	Stage       string      `json:"stage"`
+	Fingerprint Fingerprint `json:"fingerprint"` // selects the tasks, see TaskFilter
+	Pattern     string      `json:"pattern"`     // the errors with # for what differs
+	Message     string      `json:"message"`     // of one of them, whole
+	Tasks       int         `json:"tasks"`       // that ended as failed with it
+	Attempts    int         `json:"attempts"`    // that failed with it, of tasks that went on too
+	FirstSeen   time.Time   `json:"first_seen"`
+	LastSeen    time.Time   `json:"last_seen"`
+	Indexes     []int       `json:"indexes"` // of the first tasks, at most MaxFailureIndexes
+}
+
+// MaxFailureGroups bounds the groups of failures that are read, MaxFailureIndexes the tasks that one names.
+const (
+	MaxFailureGroups  = 100
+	MaxFailureIndexes = 10
+)
 
 // StageView is a stage of a job.
 type StageView struct {
@@ -180,6 +201,8 @@ type EventView struct {
 	Attempt int             `json:"attempt"` // 0: of none
 	Message string          `json:"message"`
 	Detail  json.RawMessage `json:"detail"`
+
+	Fingerprint Fingerprint `json:"fingerprint"` // of a failure; empty: none
 }
 
 // QueueView is how deep a queue is. Counts end at MaxDepth.

@@ -7,6 +7,11 @@ create type stage_status as enum ('waiting', 'running', 'completed', 'failed', '
 -- A task that runs is 'queued' here and covered by a message row that a worker holds: see messages.
 create type task_status  as enum ('queued', 'completed', 'failed', 'cancelled');
 
+-- What errors that differ only in ids and numbers have in common: each word that holds a digit, and each UUID, becomes #.
+create function error_pattern(error text) returns text language sql immutable strict parallel safe
+return left(regexp_replace(left(error, 1000),
+  '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z0-9_]*[0-9][A-Za-z0-9_]*', '#', 'g'), 200);
+
 create table jobs (
   job_id              bytea primary key check (octet_length(job_id) = 32),
   job_type            text not null,
@@ -117,7 +122,8 @@ create table result_parts (
 );
 alter table result_parts alter column data set storage external;
 
--- Unsuccessful attempts only, append-only: history, and the index of failed tasks.
+-- Unsuccessful attempts only: history, and the index of failed tasks by what they died of. Append-only, but that a retry takes
+-- final back from the tasks that it opens.
 create table attempts (
   job_id     bytea not null,
   stage      smallint not null,
@@ -125,13 +131,16 @@ create table attempts (
   index      int not null,
   attempt    smallint not null check (attempt > 0),
   outcome    text not null check (outcome in ('error', 'permanent', 'timeout', 'lost', 'panic', 'too_large', 'invalid', 'cancelled')),
-  final      boolean not null default false,                           -- it ended the task
+  final      boolean not null default false,                           -- it ended the task, which no retry opened since
   error      text not null,
+  fingerprint bigint generated always as                               -- the same for all errors of one pattern; of a stop: none
+             (case when outcome <> 'cancelled' then hashtextextended(error_pattern(error), 0) end) stored,
   worker_id  uuid,
   started_at timestamptz,
   ended_at   timestamptz not null default clock_timestamp(),
   primary key (job_id, stage, gen, index, attempt)
 );
+create index attempts_kind on attempts (job_id, stage, gen, fingerprint, final desc, index) where fingerprint is not null;
 
 -- One row a process: one heartbeat row, not one a task.
 create table workers (
@@ -190,7 +199,7 @@ create table events (
   stage       smallint,
   gen         smallint,
   index       int,
-  fingerprint text,
+  fingerprint bigint,                                                  -- of a failure, as attempts have it
   detail      json,
   primary key (job_id, event_id)
 );
@@ -207,3 +216,4 @@ create table sweeps (
 -- +goose Down
 drop table sweeps, events, messages, workers, attempts, result_parts, tasks, stages, jobs;
 drop type task_status, stage_status, job_status;
+drop function error_pattern;

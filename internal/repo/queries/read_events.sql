@@ -3,16 +3,16 @@
 with e as materialized (
   select x.*, row_number() over (order by x.event_id) as n
   from (
-    select e.event_id, e.at, e.kind, e.stage, e.index, e.detail from events e
+    select e.event_id, e.at, e.kind, e.stage, e.index, e.fingerprint, e.detail from events e
     where e.job_id = @job_id and e.event_id > @after
     order by e.job_id, e.event_id
     limit @scan
   ) x
 )
-select f.event_id, f.at, coalesce(f.kind, '') as kind, coalesce(f.stage, '') as stage, f.index, f.detail, l.edge
+select f.event_id, f.at, coalesce(f.kind, '') as kind, coalesce(f.stage, '') as stage, f.index, coalesce(f.fingerprint, 0) as fingerprint, f.detail, l.edge
 from (select (select e.event_id from e where e.n = @scan) as edge) l
 left join lateral (
-  select e.event_id, e.at, e.kind, s.name as stage, e.index, e.detail
+  select e.event_id, e.at, e.kind, s.name as stage, e.index, e.fingerprint, e.detail
   from e left join stages s on s.job_id = @job_id and s.stage = e.stage
   where @stage = '' or s.name = @stage
   order by e.event_id

@@ -2,7 +2,11 @@
 with t as (
   update tasks set status = 'queued', failures = 0, losses = 0, error = null, started_at = null, finished_at = null
   where job_id = @job_id and stage = @stage and gen = @gen and status in ('failed', 'cancelled')
-  returning index
+  returning index, attempt
+),
+a as (
+  update attempts a set final = false
+  from t where a.job_id = @job_id and a.stage = @stage and a.gen = @gen and a.index = t.index and a.attempt = t.attempt and a.final
 )
 update stages s
 set status = 'running', failed = 0, cancelled = 0, sparse = true, finished_at = null, started_at = now(), progressed_at = now(),

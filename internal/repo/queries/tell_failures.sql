@@ -3,8 +3,8 @@
 with k as materialized (
   select *, row_number() over (partition by job_id, stage order by n) as place
   from unnest(@job_ids::bytea[], @stages::smallint[], @gens::smallint[], @indexes::int[], @attempts::smallint[], @finals::bool[],
-              @codes::text[], @errors::text[], @fingerprints::text[])
-    with ordinality as k (job_id, stage, gen, index, attempt, final, code, error, fingerprint, n)
+              @codes::text[], @errors::text[])
+    with ordinality as k (job_id, stage, gen, index, attempt, final, code, error, n)
 ),
 by_stage as (
   select job_id, stage, count(*) as n from k group by job_id, stage
@@ -19,7 +19,7 @@ s as (
   returning s.job_id, s.stage, s.failures_seen - b.n as before, s.failures_seen, s.failures_told_at = now() as tell
 )
 insert into events (job_id, kind, stage, gen, index, fingerprint, detail)
-select k.job_id, 'task_failed', k.stage, k.gen, k.index, k.fingerprint,
+select k.job_id, 'task_failed', k.stage, k.gen, k.index, hashtextextended(error_pattern(k.error), 0),
        json_build_object('attempt', k.attempt, 'final', k.final, 'code', k.code, 'message', k.error, 'failures', s.before + k.place)
 from k
 cross join lateral (select * from s where s.job_id = k.job_id and s.stage = k.stage offset 0) s
