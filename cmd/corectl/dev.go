@@ -31,6 +31,7 @@ type devCmd struct {
 	localFlags
 	AnyPort bool   `hidden:"" help:"Any free port where that one is taken."`
 	Report  string `hidden:"" help:"File to write addresses and process ids to, once ready."`
+	App     string `hidden:"" help:"Folder of an app to run instead of building this one's; everything ends when standard input does."`
 }
 
 // running is what is told of a local system once it is ready.
@@ -60,7 +61,11 @@ func (r running) processes() string {
 func (c *devCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
-	options := local.Options{Port: c.Port, AnyPort: c.AnyPort, Output: a.err}
+	options := local.Options{Port: c.Port, AnyPort: c.AnyPort, Output: a.err, App: c.App}
+	if c.App != "" {
+		ctx, cancel = whileRead(ctx, a.in)
+		defer cancel()
+	}
 	if c.Keys {
 		var b [16]byte
 		if _, err := rand.Read(b[:]); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,13 @@ import (
 	"coremachine/internal/state"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// TestMain is also the program itself, in the roles in which it starts itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == "bench" || os.Args[1] == "dev") {
+		main()
+	}
+	pgtest.Main(m)
+}
 
 const (
 	idA = "3f9a1c2e39000000000000000000000000000000000000000000000000000000"

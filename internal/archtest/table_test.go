@@ -55,7 +55,10 @@ var table = []row{
 	{pkg: "queue/queuetest", may: []string{"queue", "state"}},
 	{pkg: "enginetest", may: []string{"coremachine", "handlers", "jobs", "jobs/define", "pgtest", "queue", "queue/pgqueue", "repo", "state"}},
 	{pkg: "e2e/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
-	{pkg: "bench", may: []string{"coremachine", "e2e/fixtures", "queue", "queue/pgqueue", "repo", "state"}},
+	{
+		pkg: "bench",
+		may: []string{"coremachine", "devhost", "e2e/fixtures", "funchost", "handlers", "jobs/define", "queue", "queue/pgqueue", "queue/sbfake", "queue/servicebus", "repo", "state"},
+	},
 	{pkg: "e2e", may: []string{anything}},
 	{pkg: "e2e/model", may: []string{anything}},
 	{pkg: "e2e/chaos", may: []string{anything}},

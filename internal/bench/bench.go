@@ -2,47 +2,87 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os/exec"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/e2e/fixtures"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 )
 
+// Modes.
+const (
+	ModeEngine    = "engine"    // in this process
+	ModeWorker    = "worker"    // plain worker processes
+	ModeFunctions = "functions" // a handler process under a host process, each call over TCP
+)
+
 // Options say what to measure.
 type Options struct {
-	URL      string // a database; a schema of its own is made in it
-	Workload string // see Workloads
-	N        int    // tasks a stage
-	Jobs     int    // jobs at once
-	Runs     int    // of each, interleaved; the median counts
-	Log      *slog.Logger
+	URL        string // a database; a schema of its own is made in it
+	Workload   string // see Workloads
+	N          int    // tasks a stage
+	Jobs       int    // jobs at once
+	Runs       int    // of each, interleaved; the median counts
+	Mode       string // "": ModeEngine
+	ServiceBus bool   // messages go over the stand-in of Service Bus, in this process, instead of over Postgres
+	Processes  int    // workers, or handlers; 0: 1
+	Program    Program
+	Log        *slog.Logger
 }
 
+// Program is how this program's own processes are started. They end when their standard input does.
+type Program struct {
+	Worker func() *exec.Cmd // a plain worker with Jobs and Handlers
+	Host   func() *exec.Cmd // a host over such a handler; it prints a Hosted when it is ready
+}
+
+// Hosted is what a host tells of itself.
+type Hosted struct {
+	API        string `json:"api"`
+	HandlerPID int    `json:"handler_pid"`
+}
+
+// Jobs and Handlers are what the benchmarks' processes run.
+func Jobs() map[string]define.Job { return fixtures.Jobs() }
+
+// Handlers are those of Jobs.
+func Handlers() map[string]handlers.Handler { return fixtures.Handlers() }
+
 // Workloads lists what can be measured.
-var Workloads = []string{"hello", "wide", "deep", "fanin", "latency", "submit"}
+var Workloads = []string{"hello", "unbundled", "wide", "deep", "fanin", "latency", "submit"}
 
 // Result is a measurement. Times are in milliseconds.
 type Result struct {
-	Workload string  `json:"workload"`
-	N        int     `json:"n"`
-	Jobs     int     `json:"jobs"`
-	Tasks    int     `json:"tasks"`
-	Runs     int     `json:"runs"`
-	Ms       float64 `json:"ms"` // median of a run
-	PerSec   float64 `json:"per_second"`
-	P50Ms    float64 `json:"p50_ms,omitempty"` // of single jobs, or submits
-	P99Ms    float64 `json:"p99_ms,omitempty"`
-	FloorMs  float64 `json:"floor_ms,omitempty"`
-	Ratio    float64 `json:"ratio,omitempty"` // of the floor's rate
-	WALBytes float64 `json:"wal_bytes_per_task"`
-	Commits  float64 `json:"commits_per_task"`
+	Workload   string           `json:"workload"`
+	Mode       string           `json:"mode"`
+	Transport  string           `json:"transport"`
+	Processes  int              `json:"processes"`
+	N          int              `json:"n"`
+	Jobs       int              `json:"jobs"`
+	Tasks      int              `json:"tasks"`
+	Runs       int              `json:"runs"`
+	Ms         float64          `json:"ms"` // median of a run
+	PerSec     float64          `json:"per_second"`
+	P50Ms      float64          `json:"p50_ms"` // of a job, or a submit
+	P95Ms      float64          `json:"p95_ms"`
+	P99Ms      float64          `json:"p99_ms"`
+	FloorMs    float64          `json:"floor_ms,omitempty"`
+	Ratio      float64          `json:"ratio,omitempty"` // of the floor's rate
+	WALBytes   float64          `json:"wal_bytes_per_task"`
+	Commits    float64          `json:"commits_per_task"`              // that wrote something
+	Statements float64          `json:"statements_per_task,omitempty"` // engine mode only: other processes are not seen into
+	PeakBytes  map[string]int64 `json:"peak_bytes,omitempty"`          // resident, by kind of process, the largest of each
 }
 
 // Run measures one workload beside the floor.
@@ -52,33 +92,52 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 			Field: "workload", Message: fmt.Sprintf("%q is none of %v", o.Workload, Workloads),
 		})
 	}
+	err = withSystem(ctx, &o, func(s system) error {
+		res, err = measure(ctx, o, s)
+		return err
+	})
+	return res, err
+}
+
+// withSystem makes a schema and starts what o says on it.
+func withSystem(ctx context.Context, o *Options, use func(s system) error) (err error) {
+	if o.Mode == "" {
+		o.Mode = ModeEngine
+	}
+	o.Processes = max(o.Processes, 1)
+	return withSchema(ctx, o.URL, func(address string) (err error) {
+		if err := repo.Migrate(ctx, address); err != nil {
+			return err
+		}
+		s, err := start(ctx, *o, address)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.stop()) }()
+		return use(s)
+	})
+}
+
+// withSchema makes a schema for the time of a call.
+func withSchema(ctx context.Context, database string, use func(address string) error) (err error) {
 	schema := fmt.Sprintf("bench_%d", time.Now().UnixNano())
-	admin, err := pgx.Connect(ctx, o.URL)
+	admin, err := pgx.Connect(ctx, database)
 	if err != nil {
-		return res, err
+		return err
 	}
 	defer func() { _ = admin.Close(context.WithoutCancel(ctx)) }()
 	if _, err := admin.Exec(ctx, "create schema "+schema); err != nil {
-		return res, err
+		return err
 	}
 	defer func() {
-		if _, e := admin.Exec(context.WithoutCancel(ctx), "drop schema "+schema+" cascade"); err == nil {
-			err = e
-		}
+		_, dropped := admin.Exec(context.WithoutCancel(ctx), "drop schema "+schema+" cascade")
+		err = errors.Join(err, dropped)
 	}()
-	address, err := within(o.URL, schema)
+	address, err := within(database, schema)
 	if err != nil {
-		return res, err
+		return err
 	}
-	if err := repo.Migrate(ctx, address); err != nil {
-		return res, err
-	}
-	e, err := startEngine(ctx, address, o.Log)
-	if err != nil {
-		return res, err
-	}
-	defer e.stop()
-	return measure(ctx, o, e)
+	return use(address)
 }
 
 // within is the same database with a schema first on its search path.
@@ -93,54 +152,72 @@ func within(address, schema string) (string, error) {
 	return u.String(), nil
 }
 
-func measure(ctx context.Context, o Options, e *engine) (Result, error) {
-	res := Result{Workload: o.Workload, N: o.N, Jobs: o.Jobs, Runs: o.Runs}
-	var walls, floors []time.Duration
-	var singles []time.Duration
-	if _, _, _, err := e.workload(ctx, o, "warm"); err != nil { // connections, prepared statements
+// measure runs the workload and the floor in turn.
+func measure(ctx context.Context, o Options, s system) (Result, error) {
+	res := Result{
+		Workload: o.Workload, Mode: o.Mode, Transport: "postgres", Processes: o.Processes, N: o.N, Jobs: o.Jobs, Runs: o.Runs,
+	}
+	if o.ServiceBus {
+		res.Transport = "servicebus"
+	}
+	db, err := openDatabase(ctx, s)
+	if err != nil {
 		return res, err
 	}
+	defer db.close()
+	warm := o
+	warm.N = min(o.N, warmTasks)
+	if _, _, _, err := workload(ctx, s, db, warm, "warm"); err != nil { // connections, prepared statements
+		return res, err
+	}
+	var walls, floors, each []time.Duration
+	var spent usage
 	for i := range o.Runs {
-		before, err := e.usage(ctx)
+		before, err := db.usage(ctx, s)
 		if err != nil {
 			return res, err
 		}
-		wall, each, tasks, err := e.workload(ctx, o, strconv.Itoa(i))
+		wall, jobs, tasks, err := workload(ctx, s, db, o, strconv.Itoa(i))
 		if err != nil {
 			return res, err
 		}
-		after, err := e.usage(ctx)
+		after, err := db.usage(ctx, s)
 		if err != nil {
 			return res, err
 		}
-		walls, singles, res.Tasks = append(walls, wall), append(singles, each...), tasks
-		res.WALBytes = float64(after.wal-before.wal) / float64(tasks)
-		res.Commits = float64(after.commits-before.commits) / float64(tasks)
+		spent = spent.plus(after.minus(before))
+		walls, each, res.Tasks = append(walls, wall), append(each, jobs...), tasks
 		if stages := floorStages(o.Workload); stages > 0 {
-			took, err := e.floor(ctx, i, stages*o.Jobs, o.N)
+			took, err := db.floor(ctx, i, stages*o.Jobs, o.N)
 			if err != nil {
 				return res, err
 			}
 			floors = append(floors, took)
 		}
 	}
-	wall := median(walls)
-	res.Ms, res.PerSec = ms(wall), float64(res.Tasks)/wall.Seconds()
-	if len(singles) > 0 {
-		slices.Sort(singles)
-		res.P50Ms, res.P99Ms = ms(singles[len(singles)/2]), ms(singles[len(singles)*99/100])
-	}
-	if len(floors) > 0 {
-		res.FloorMs = ms(median(floors))
-		res.Ratio = res.FloorMs / res.Ms
-	}
+	res.sum(walls, floors, each, spent)
+	res.PeakBytes = peaks(s.processes())
 	return res, nil
+}
+
+// warmTasks is how many tasks a stage has at most before the clock runs.
+const warmTasks = 1000
+
+func (r *Result) sum(walls, floors, each []time.Duration, spent usage) {
+	wall, tasks := median(walls), float64(r.Tasks*r.Runs)
+	r.Ms, r.PerSec = ms(wall), float64(r.Tasks)/wall.Seconds()
+	r.P50Ms, r.P95Ms, r.P99Ms = percentile(each, 50), percentile(each, 95), percentile(each, 99)
+	r.WALBytes, r.Commits, r.Statements = float64(spent.wal)/tasks, float64(spent.commits)/tasks, float64(spent.statements)/tasks
+	if len(floors) > 0 {
+		r.FloorMs = ms(median(floors))
+		r.Ratio = r.FloorMs / r.Ms
+	}
 }
 
 // floorStages is how many stages of n tasks a job of a workload has; 0: the floor has nothing to say.
 func floorStages(workload string) int {
 	switch workload {
-	case "hello":
+	case "hello", "unbundled":
 		return 2
 	case "wide", "fanin":
 		return 1
@@ -151,6 +228,15 @@ func floorStages(workload string) int {
 func median(d []time.Duration) time.Duration {
 	s := slices.Sorted(slices.Values(d))
 	return s[len(s)/2]
+}
+
+// percentile is in milliseconds, 0 of none.
+func percentile(d []time.Duration, p int) float64 {
+	if len(d) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(d))
+	return ms(s[min(len(s)-1, len(s)*p/100)])
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -2,37 +2,72 @@ package bench
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
+	"math"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 )
 
-// engine is one process's worth of engine, with the fixture jobs.
+// engine is one process's worth of engine, with the fixture jobs, in this process.
 type engine struct {
+	url     string
 	repo    *repo.Repo
 	queue   *pgqueue.Queue
+	bus     *bus
+	client  *servicebus.Client // nil over Postgres
 	machine *coremachine.Machine
 	cancel  context.CancelFunc
 	serving sync.WaitGroup
+	sent    *counter
 
 	mu    sync.Mutex
 	ended map[state.JobID]chan struct{}
 }
 
-func startEngine(ctx context.Context, address string, log *slog.Logger) (*engine, error) {
-	r, err := repo.Open(ctx, repo.Config{URL: address})
+// counter counts statements.
+type counter struct{ n atomic.Int64 }
+
+// TraceQueryStart counts one.
+func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.n.Add(1)
+	return ctx
+}
+
+// TraceQueryEnd does nothing.
+func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger) (*engine, error) {
+	e := &engine{url: address, bus: bus, sent: &counter{}, ended: map[state.JobID]chan struct{}{}}
+	r, err := repo.Open(ctx, repo.Config{URL: address, BeforeConnect: func(_ context.Context, c *pgx.ConnConfig) error {
+		c.Tracer = e.sent
+		return nil
+	}})
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{repo: r, queue: pgqueue.New(r.Pool(), pgqueue.Options{Log: log}), ended: map[state.JobID]chan struct{}{}}
+	e.repo = r
+	options := pgqueue.Options{Log: log}
+	if bus.broker != nil {
+		options.MaxDeliveries = math.MaxInt16 // a relay's tries are no deliveries
+		if e.client, err = servicebus.New(servicebus.Options{Connection: bus.connection, Log: log}); err != nil {
+			r.Close()
+			return nil, err
+		}
+	}
+	e.queue = pgqueue.New(r.Pool(), options)
 	e.machine = coremachine.New(coremachine.Config{
 		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r, Log: log, Wake: e.queue.Wake, JobEnded: e.jobEnded, Build: "bench",
 	})
@@ -40,30 +75,48 @@ func startEngine(ctx context.Context, address string, log *slog.Logger) (*engine
 	serve, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.cancel = cancel
 	for _, name := range state.Queues {
-		recv := e.queue.Receiver(name)
-		e.serving.Go(func() { queue.Serve(serve, recv, 64, log, e.machine.Handle) })
-	}
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !e.machine.Ready() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			e.stop()
-			return nil, ctx.Err()
+		if err := e.serve(serve, name, log); err != nil {
+			return nil, errors.Join(err, e.stop())
 		}
+	}
+	if err := until(ctx, func() (bool, error) { return e.machine.Ready(), nil }); err != nil {
+		return nil, errors.Join(err, e.stop())
 	}
 	return e, nil
 }
 
-func (e *engine) stop() {
+func (e *engine) serve(ctx context.Context, name state.Queue, log *slog.Logger) error {
+	const inFlight = 64 // the default of QUEUE_IN_FLIGHT
+	if e.client == nil {
+		recv := e.queue.Receiver(name)
+		e.serving.Go(func() { queue.Serve(ctx, recv, inFlight, log, e.machine.Handle) })
+		return nil
+	}
+	recv, err := e.client.Receiver(name)
+	if err != nil {
+		return err
+	}
+	e.serving.Go(func() { e.queue.Relay(ctx, name, e.client) })
+	e.serving.Go(func() {
+		queue.Serve(ctx, recv, inFlight, log, e.machine.Handle)
+		_ = recv.Close() // nothing is received any more
+	})
+	return nil
+}
+
+func (e *engine) stop() error {
 	e.cancel()
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	_ = e.machine.Stop(limit) // the schema goes with what it could not put back
 	e.serving.Wait()
 	e.queue.Close()
+	if e.client != nil {
+		_ = e.client.Close(limit) // as does the broker
+	}
 	e.repo.Close()
+	e.bus.close()
+	return nil
 }
 
 func (e *engine) jobEnded(id state.JobID) {
@@ -89,94 +142,41 @@ func (e *engine) end(id state.JobID) <-chan struct{} {
 	return c
 }
 
-// workload runs one round: it returns the time, the times of single jobs or submits where they count, and the tasks done.
-func (e *engine) workload(ctx context.Context, o Options, round string) (wall time.Duration, each []time.Duration, tasks int, err error) {
-	const single = 50 // jobs one after the other, or submits
-	begin := time.Now()
-	switch o.Workload {
-	case "latency":
-		for i := range single {
-			start := time.Now()
-			if err := e.run(ctx, "hello", fmt.Sprintf(`{"n":1,"message":"%s-%d"}`, round, i)); err != nil {
-				return 0, nil, 0, err
-			}
-			each = append(each, time.Since(start))
-		}
-		return time.Since(begin), each, 2 * single, nil
-	case "submit":
-		for i := range single {
-			start := time.Now()
-			if _, err := e.submit(ctx, "hello", fmt.Sprintf(`{"n":1,"message":"s%s-%d"}`, round, i)); err != nil {
-				return 0, nil, 0, err
-			}
-			each = append(each, time.Since(start))
-		}
-		return time.Since(begin), each, single, nil
-	}
-	var ids []state.JobID
-	for i := range o.Jobs {
-		id, err := e.submit(ctx, o.Workload, params(o, round, i))
-		if err != nil {
-			return 0, nil, 0, err
-		}
-		ids = append(ids, id)
-	}
-	for _, id := range ids {
-		select {
-		case <-e.end(id):
-		case <-ctx.Done():
-			return 0, nil, 0, ctx.Err()
-		}
-	}
-	wall = time.Since(begin)
-	return wall, nil, o.Jobs * tasksOf(o), nil
-}
-
-func params(o Options, round string, i int) string {
-	switch o.Workload {
-	case "hello":
-		return fmt.Sprintf(`{"n":%d,"message":"%s-%d"}`, o.N, round, i)
-	case "deep":
-		return fmt.Sprintf(`{"seed":%d}`, seed(round, i))
-	}
-	return fmt.Sprintf(`{"n":%d,"seed":%d}`, o.N, seed(round, i))
-}
-
-// seed makes jobs of different rounds different jobs.
-func seed(round string, i int) int {
-	n := i
-	for _, c := range round {
-		n = n*31 + int(c)*1000
-	}
-	return n
-}
-
-func tasksOf(o Options) int {
-	switch o.Workload {
-	case "hello":
-		return 2 * o.N
-	case "deep":
-		return len(fixtures.Jobs()["deep"].Stages())
-	case "fanin":
-		return o.N + 1
-	}
-	return o.N
-}
-
 func (e *engine) submit(ctx context.Context, jobType, body string) (state.JobID, error) {
 	res, err := e.machine.Submit(ctx, coremachine.SubmitRequest{Type: jobType, Body: []byte(body)})
 	return res.JobID, err
 }
 
-func (e *engine) run(ctx context.Context, jobType, body string) error {
-	id, err := e.submit(ctx, jobType, body)
-	if err != nil {
-		return err
+func (e *engine) wait(ctx context.Context, _ *database, ids []state.JobID) error {
+	for _, id := range ids {
+		select {
+		case <-e.end(id):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		e.mu.Lock()
+		delete(e.ended, id)
+		e.mu.Unlock()
 	}
-	select {
-	case <-e.end(id):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	return nil
+}
+
+func (e *engine) address() string      { return e.url }
+func (e *engine) statements() int64    { return e.sent.n.Load() }
+func (e *engine) processes() []process { return []process{{kind: "engine", pid: os.Getpid()}} }
+
+// until asks every millisecond.
+func until(ctx context.Context, done func() (bool, error)) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }

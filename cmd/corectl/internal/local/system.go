@@ -22,6 +22,7 @@ import (
 // Options say what to run.
 type Options struct {
 	Root        string            // the source tree
+	App         string            // a folder that holds an app, ready to run; empty: it is built from Root
 	DatabaseURL string            // a Postgres that is there; empty: one of our own, its data in .local/postgres
 	ServiceBus  bool              // carry messages over Service Bus instead of Postgres
 	Connection  string            // of Service Bus; empty: a stand-in in this process's memory
@@ -63,17 +64,24 @@ func Start(ctx context.Context, o Options) (*System, error) {
 
 func (s *System) start(ctx context.Context, o Options) error {
 	log := slog.New(slog.NewTextHandler(o.Output, nil))
-	home, err := Folder(o.Root)
-	if err != nil {
-		return err
+	home := o.App
+	if home == "" {
+		var err error
+		if home, err = Folder(o.Root); err != nil {
+			return err
+		}
 	}
 	both, bothCtx := errgroup.WithContext(ctx)
 	both.Go(func() error { return s.startPostgres(bothCtx, o, log) })
 	both.Go(func() error {
+		if o.App != "" {
+			return nil
+		}
 		o.Progress("building the handler")
 		return buildApp(bothCtx, o.Root, home)
 	})
-	if err := both.Wait(); err != nil {
+	err := both.Wait()
+	if err != nil {
 		return err
 	}
 	if err := repo.Migrate(ctx, s.database); err != nil {

@@ -1,0 +1,2 @@
+-- The floor's counter.
+create table if not exists floor_counter as select 0::bigint as done

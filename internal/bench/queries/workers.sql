@@ -1,0 +1,2 @@
+-- How many processes hold a lease.
+select count(*) from workers where lease_until > now()
