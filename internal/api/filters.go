@@ -45,9 +45,25 @@ func ReadEventFilter(rawQuery string) (state.EventFilter, error) {
 	return f, q.err()
 }
 
+// ReadSweepFilter reads the query parameters of the list of sweeps: before which one it begins, and how many it holds.
+func ReadSweepFilter(rawQuery string) (before int64, limit int, err error) {
+	q := parseQuery(rawQuery, "limit", "cursor")
+	before, limit = cursor(q, numbered("s")), q.limit()
+	return before, limit, q.err()
+}
+
+// ReadDeadFilter reads the query parameters of the list of dead letters. What is wrong with them is an Error with CodeInvalid.
+func ReadDeadFilter(rawQuery string) (state.DeadFilter, error) {
+	q := parseQuery(rawQuery, "reason", "limit", "cursor")
+	f := state.DeadFilter{Reason: q.text("reason"), After: cursor(q, numbered("d")), Limit: q.limit()}
+	return f, q.err()
+}
+
 // Cursors of the lists, for links to the next page; nil: it is the last.
 var (
 	JobCursor   = sealJob
 	TaskCursor  = sealTask
 	EventCursor = func(id *int64) *string { return sealNumber("e", id) }
+	SweepCursor = func(id *int64) *string { return sealNumber("s", id) }
+	DeadCursor  = func(id *int64) *string { return sealNumber("d", id) }
 )

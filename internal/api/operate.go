@@ -19,9 +19,8 @@ func sweepBody(s state.SweepView) state.SweepView {
 }
 
 func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
-	q := readQuery(r, "limit", "cursor")
-	before, limit := cursor(q, numbered("s")), q.limit()
-	if err := q.err(); err != nil {
+	before, limit, err := ReadSweepFilter(r.URL.RawQuery)
+	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
@@ -76,9 +75,8 @@ func (a *API) queues(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) dead(w http.ResponseWriter, r *http.Request) {
 	queue, err := state.ParseQueue(param(r, "queue"))
-	q := readQuery(r, "reason", "limit", "cursor")
-	f := state.DeadFilter{Reason: q.text("reason"), After: cursor(q, numbered("d")), Limit: q.limit()}
-	if err = errors.Join(err, q.err()); err != nil {
+	f, bad := ReadDeadFilter(r.URL.RawQuery)
+	if err = errors.Join(err, bad); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}

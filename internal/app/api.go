@@ -64,7 +64,7 @@ func (a *App) health() api.Health {
 func (a *App) dashboard(h api.Health) web.Options {
 	names := slices.Sorted(maps.Keys(a.opts.Jobs))
 	o := web.Options{
-		Problems: a.reasons, Version: Version(), Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
+		Problems: a.reasons, Version: Version(), Transport: h.Transport, Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
 		Health: func(ctx context.Context) api.HealthView { return h.Look(ctx, names, a.log) },
 	}
 	if a.machine != nil {

@@ -10,14 +10,15 @@ import (
 
 // page is one page. Its body is the template of its name, in the file of its name.
 type page struct {
-	name  string
-	path  string   // below /ui and /view; a segment in braces is a parameter
-	nav   string   // the item of the navigation that it belongs to
-	query []string // parameters that it takes
-	pace  time.Duration
-	bare  bool // its content is a piece of another page
-	load  func(ctx context.Context, s *Server, in *input) (content, error)
-	raw   func(ctx context.Context, s *Server, in *input) (json.RawMessage, error) // instead of load: JSON, below /view only
+	name   string
+	path   string   // below /ui and /view; a segment in braces is a parameter
+	nav    string   // the item of the navigation that it belongs to
+	query  []string // parameters that it takes
+	pace   time.Duration
+	bare   bool // its content is a piece of another page
+	always bool // it is shown by a process that cannot work, too
+	load   func(ctx context.Context, s *Server, in *input) (content, error)
+	raw    func(ctx context.Context, s *Server, in *input) (json.RawMessage, error) // instead of load: JSON, below /view only
 }
 
 // pages are all there are. A literal segment stands before a parameter at the same place.
@@ -32,6 +33,10 @@ var pages = []page{
 	},
 	{name: "grid", path: "jobs/{id}/stages/{stage}/grid", nav: "jobs", bare: true, load: loadGrid},
 	{name: "job", path: "jobs/{id}", nav: "jobs", query: []string{"stage"}, pace: 500 * time.Millisecond, load: loadJob},
+	{name: "queues", path: "queues", nav: "queues", pace: 2 * time.Second, load: loadQueues},
+	{name: "dead", path: "queues/{queue}/dead", nav: "queues", query: []string{"reason", "cursor"}, pace: 2 * time.Second, load: loadDead},
+	{name: "sweeps", path: "sweeps", nav: "sweeps", query: []string{"cursor"}, pace: 5 * time.Second, load: loadSweeps},
+	{name: "health", path: "health", nav: "health", pace: 5 * time.Second, load: loadHealth, always: true},
 }
 
 // content is what a page shows at one moment.

@@ -24,20 +24,22 @@ type Reader interface {
 	LastEvents(ctx context.Context, id state.JobID, most int) ([]state.EventView, error)
 	ReadQueues(ctx context.Context) ([]state.QueueView, error)
 	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)
+	DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error)
 	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)
 }
 
 // Options make a Server.
 type Options struct {
-	Reader   Reader // nil: the process cannot work, and every page says why
-	Types    func() []coremachine.JobType
-	Wait     func(ctx context.Context, id state.JobID, since string) (state.Seen, error) // until the job's version is another one
-	Health   func(ctx context.Context) api.HealthView                                    // nil: what a process that cannot work says
-	Problems func() []string                                                             // why the process can do no work
-	Version  string                                                                      // of the build
-	Prefix   string                                                                      // of the API; "" is /api
-	Inline   bool                                                                        // pages arrive with their data: only where nobody asks for keys
-	Log      *slog.Logger                                                                // nil discards
+	Reader    Reader // nil: the process cannot work, and every page says why
+	Types     func() []coremachine.JobType
+	Wait      func(ctx context.Context, id state.JobID, since string) (state.Seen, error) // until the job's version is another one
+	Health    func(ctx context.Context) api.HealthView                                    // nil: what a process that cannot work says
+	Problems  func() []string                                                             // why the process can do no work
+	Version   string                                                                      // of the build
+	Transport string                                                                      // that carries messages
+	Prefix    string                                                                      // of the API; "" is /api
+	Inline    bool                                                                        // pages arrive with their data: only where nobody asks for keys
+	Log       *slog.Logger                                                                // nil discards
 
 	Streams    int           // most streams at once; 0 is 100
 	StreamLife time.Duration // after which a stream is ended, below the 230 s of the Azure front end; 0 is 200 s

@@ -1,0 +1,158 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"coremachine/internal/api"
+	"coremachine/internal/state"
+)
+
+// queuesPage is the data of the template "queues".
+type queuesPage struct {
+	Rows []queueRow
+	Dead int
+	More bool // a count ended at its limit
+}
+
+type queueRow struct {
+	state.QueueView
+	Oldest *time.Duration
+	Means  string
+}
+
+// queueMeans says what travels where.
+var queueMeans = map[string]string{
+	"jobs":       "plans, ends and stops of stages and jobs",
+	"tasks":      "tasks, one or a range of them each",
+	"long-tasks": "tasks of handlers that take long",
+}
+
+func loadQueues(ctx context.Context, s *Server, _ *input) (content, error) {
+	queues, err := s.Reader.ReadQueues(ctx)
+	if err != nil {
+		return content{}, err
+	}
+	p := queuesPage{}
+	for _, q := range queues {
+		row := queueRow{QueueView: q, Means: queueMeans[q.Queue]}
+		if q.OldestSeconds != nil {
+			age := time.Duration(*q.OldestSeconds * float64(time.Second))
+			row.Oldest = &age
+		}
+		p.Dead += q.Dead
+		p.More = p.More || max(q.Ready, q.Scheduled, q.Sent, q.Held, q.Dead) >= state.MaxDepth
+		p.Rows = append(p.Rows, row)
+	}
+	return content{Title: "Queues", Data: p, Parts: []part{{ID: "queues", Template: "queues-live"}}}, nil
+}
+
+// deadPage is the data of the template "dead".
+type deadPage struct {
+	Queue   string
+	Queues  []string
+	Reason  string // that is filtered by
+	Reasons []reasonRow
+	All     int // that were set aside, whatever the reason
+	More    bool
+	Rows    []deadRow
+	Order   string
+	Older   string
+	First   string
+	Broker  bool // the transport may hold dead messages that no row tells of
+	Root    string
+}
+
+// reasonRow is why messages were set aside.
+type reasonRow struct {
+	state.DeadReason
+	Count   int
+	URL     string
+	Redrive string // what the button posts to
+	Dialog  string // id
+	Must    bool   // the number has to be typed
+	Help    string // where the runbook has it
+	Current bool
+}
+
+// deadRow is a message that was set aside.
+type deadRow struct {
+	state.DeadView
+	Tasks string // which
+	Link  bool   // to the first of them
+}
+
+// typed is from how many messages on a redrive asks for their number.
+const typed = 100
+
+// runbook is where the operations guide has a reason.
+var runbook = map[string]string{
+	"MaxDeliveryCountExceeded": "docs/operations.md#max-delivery",
+	"worker_lost":              "docs/operations.md#worker-lost",
+	"unknown_task_type":        "docs/operations.md#unknown-task-type",
+}
+
+func loadDead(ctx context.Context, s *Server, in *input) (content, error) {
+	queue, err := state.ParseQueue(in.params["queue"])
+	if err != nil {
+		return content{}, err
+	}
+	f, err := api.ReadDeadFilter(in.raw)
+	if err != nil {
+		return content{}, err
+	}
+	reasons, err := s.Reader.DeadReasons(ctx, queue)
+	if err != nil {
+		return content{}, err
+	}
+	page, err := s.Reader.ListDead(ctx, queue, f)
+	if err != nil {
+		return content{}, err
+	}
+	p := deadPage{Queue: queue.String(), Reason: f.Reason, Root: s.Prefix + "/ui/queues/" + queue.String() + "/dead", Broker: s.Transport == "servicebus"}
+	for _, q := range state.Queues {
+		p.Queues = append(p.Queues, q.String())
+	}
+	for i, r := range reasons {
+		query := url.Values{"reason": {r.Reason}}.Encode()
+		row := reasonRow{
+			DeadReason: r, Count: r.Wanted + r.Unwanted, URL: p.Root + "?" + query, Current: r.Reason == f.Reason, Dialog: fmt.Sprintf("redrive-%d", i),
+			Redrive: s.Prefix + "/queues/" + p.Queue + "/redrive?" + query, Help: runbook[r.Reason],
+		}
+		row.Must = row.Count > typed
+		p.All += row.Count
+		p.Reasons = append(p.Reasons, row)
+	}
+	p.More = p.All >= state.MaxDepth
+	var order strings.Builder
+	for _, d := range page.Items {
+		p.Rows = append(p.Rows, deadRowOf(d))
+		fmt.Fprintf(&order, "%d ", d.MessageID)
+	}
+	p.Order = order.String()
+	if page.Next != nil {
+		p.Older = p.Root + "?" + with(in.query, "cursor", *api.DeadCursor(page.Next)).Encode()
+	}
+	c := content{Title: "Dead letters of " + p.Queue, Parts: []part{{ID: "reasons"}, {ID: "dead-rows", Sig: p.Order + "."}}}
+	if f.After > 0 {
+		p.First, c.Parts = p.Root+"?"+without(in.query, "cursor").Encode(), nil
+	}
+	c.Data = p
+	return c, nil
+}
+
+func deadRowOf(d state.DeadView) deadRow {
+	row := deadRow{DeadView: d}
+	switch {
+	case d.Kind != state.KindTasks.String():
+		row.Tasks = d.Kind
+	case d.Count == 1:
+		row.Tasks, row.Link = fmt.Sprintf("task %s", num(d.First)), d.StageName != ""
+	default:
+		row.Tasks, row.Link = fmt.Sprintf("tasks %s to %s, %s left", num(d.First), num(d.First+d.Count-1), num(d.TasksLeft)), d.StageName != ""
+	}
+	return row
+}

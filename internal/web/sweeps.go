@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"coremachine/internal/api"
+	"coremachine/internal/state"
+)
+
+// sweepsPage is the data of the template "sweeps".
+type sweepsPage struct {
+	Last   *sweepRow  // the newest that has ended
+	Late   bool       // the timer does not seem to run
+	Busy   sweepTable // those that found something or failed, the newest first
+	More   int        // of them that are not shown
+	Seen   int        // sweeps that were looked through
+	Since  time.Time  // the oldest of them
+	Latest sweepTable
+	Older  string
+	Newest string
+}
+
+// BusyCount is how many found something or failed.
+func (p sweepsPage) BusyCount() int { return len(p.Busy.Rows) + p.More }
+
+type sweepTable struct {
+	Columns []sweepColumn
+	Rows    []sweepRow
+}
+
+// sweepColumn is one kind of finding.
+type sweepColumn struct{ Key, Name, Means string }
+
+// sweepColumns are the findings in the order of the page; the keys are those of state.SweepFound.
+var sweepColumns = []sweepColumn{
+	{"lost", "Freed", "tasks and plans taken back from processes that went away"},
+	{"dead", "Redriven", "dead letters of wanted work sent again"},
+	{"resent", "Sent again", "messages of stages that stood still"},
+	{"repaired", "Repaired", "open jobs that no message could move"},
+	{"expired", "Expired", "ended jobs past retention"},
+	{"purged", "Purged", "rows deleted"},
+}
+
+// sweepRow is one pass.
+type sweepRow struct {
+	state.SweepView
+	Counts []int // by sweepColumns
+	Quiet  bool  // it found nothing and nothing failed
+	Failed bool
+}
+
+// Took is how long it ran.
+func (r sweepRow) Took() string { return between(&r.StartedAt, r.EndedAt) }
+
+const (
+	sweepLate  = 3 * time.Minute // the timer makes one each minute
+	sweepsKept = 1000
+	busyShown  = 20
+)
+
+func loadSweeps(ctx context.Context, s *Server, in *input) (content, error) {
+	before, _, err := api.ReadSweepFilter(in.raw)
+	if err != nil {
+		return content{}, err
+	}
+	all, err := s.keptSweeps(ctx)
+	if err != nil {
+		return content{}, err
+	}
+	p := sweepsPage{Seen: len(all), Busy: sweepTable{Columns: sweepColumns}, Latest: sweepTable{Columns: sweepColumns}}
+	for _, row := range all {
+		if row.EndedAt != nil && p.Last == nil {
+			p.Last = &row
+		}
+		if !row.Quiet && row.EndedAt != nil {
+			if len(p.Busy.Rows) < busyShown {
+				p.Busy.Rows = append(p.Busy.Rows, row)
+			} else {
+				p.More++
+			}
+		}
+		p.Since = row.StartedAt
+	}
+	p.Late = p.Last == nil || time.Since(p.Last.StartedAt) > sweepLate
+	page, err := s.Reader.ListSweeps(ctx, before, 20)
+	if err != nil {
+		return content{}, err
+	}
+	for _, one := range page.Items {
+		p.Latest.Rows = append(p.Latest.Rows, sweepRowOf(one))
+	}
+	root := s.Prefix + "/ui/sweeps"
+	if page.Next != nil {
+		p.Older = root + "?" + url.Values{"cursor": {*api.SweepCursor(page.Next)}}.Encode()
+	}
+	c := content{Title: "Sweeps", Parts: []part{{ID: "sweeps", Template: "sweeps-live"}}}
+	if before > 0 {
+		p.Newest, c.Parts = root, nil
+	}
+	c.Data = p
+	return c, nil
+}
+
+// keptSweeps reads all sweeps that are kept, the newest first.
+func (s *Server) keptSweeps(ctx context.Context) ([]sweepRow, error) {
+	var all []sweepRow
+	before := int64(0)
+	for len(all) < sweepsKept {
+		page, err := s.Reader.ListSweeps(ctx, before, state.MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range page.Items {
+			all = append(all, sweepRowOf(one))
+		}
+		if page.Next == nil {
+			break
+		}
+		before = *page.Next
+	}
+	return all, nil
+}
+
+func sweepRowOf(v state.SweepView) sweepRow {
+	found := map[string]int{}
+	_ = json.Unmarshal(v.Found, &found) // null while it runs
+	row := sweepRow{SweepView: v, Failed: v.Error != "", Quiet: v.Error == ""}
+	for _, c := range sweepColumns {
+		row.Counts = append(row.Counts, found[c.Key])
+		row.Quiet = row.Quiet && found[c.Key] == 0
+	}
+	return row
+}
