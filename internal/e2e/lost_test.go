@@ -1,14 +1,10 @@
 package e2e_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	osexec "os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -81,53 +77,6 @@ func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
 	e.Run("lost", `{"n":3,"seed":1}`).MustBe(t, state.JobCompleted)
 }
 
-// Settings of a worker that is a process of its own: its database, and the statement at which it stops itself.
-const (
-	childURL   = "E2E_WORKER_URL"
-	childPoint = "E2E_WORKER_STOPS_AT"
-)
-
-func pidJob() map[string]define.Job {
-	return map[string]define.Job{"pid": jobOf(define.Stage[params]{Name: "only", Tasks: single()})}
-}
-
-func pid(context.Context, handlers.Task, workIn) (workOut, error) { return workOut{os.Getpid()}, nil }
-
-// TestWorkerProcess is the body of a worker that another test starts; by itself it does nothing.
-func TestWorkerProcess(t *testing.T) {
-	t.Parallel()
-	url, point := os.Getenv(childURL), os.Getenv(childPoint)
-	if url == "" {
-		return
-	}
-	var once sync.Once
-	leases := 0
-	enginetest.Start(t, enginetest.Options{
-		Jobs: pidJob(), Handlers: handlersOf(pid), Config: shortLease, URL: url,
-		Fault: func(at string) error {
-			switch {
-			case at == "lock_held" && point == at, at == "commit" && point == at && completing.Load():
-				once.Do(func() {
-					_, _ = fmt.Fprintln(os.Stdout, "stopping")
-					_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-					<-time.After(50 * time.Millisecond) // the signal may meet another thread first
-				})
-			case at == "lease_open":
-				if leases++; leases == 2 {
-					_, _ = fmt.Fprintln(os.Stdout, "alive again")
-				}
-			}
-			if at == "lock_held" {
-				completing.Store(true)
-			}
-			return nil
-		},
-	})
-	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or its parent is
-}
-
-var completing atomic.Bool
-
 // TestAStoppedProcessWritesNothingWhenItGoesOn stops a process inside a completion, before it has locked a row and before COMMIT, until
 // another has done its work.
 func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
@@ -149,7 +98,7 @@ func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			child, lines := worker(t, url, point)
+			child, lines := worker(t, url, childPoint+"="+point)
 			await(t, lines, "stopping")
 			e := enginetest.Start(t, enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), Config: shortLease, URL: url})
 			job := e.Wait(submitted.JobID).MustBe(t, state.JobCompleted)
@@ -166,56 +115,5 @@ func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 			mustCount(t, e, 1, `select count(*) from attempts where outcome = 'lost'`)
 			e.MustBalance()
 		})
-	}
-}
-
-// worker starts this test's binary as a worker and returns what it prints. It is killed with the test.
-func worker(t *testing.T, url, point string) (*os.Process, <-chan string) {
-	t.Helper()
-	cmd := osexec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run=^TestWorkerProcess$", "-test.timeout=2m")
-	cmd.Env = append(os.Environ(), childURL+"="+url, childPoint+"="+point)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines, read := make(chan string, 100), make(chan struct{})
-	go func() {
-		defer close(read)
-		defer close(lines)
-		for s := bufio.NewScanner(out); s.Scan(); {
-			lines <- s.Text()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-read
-		_ = cmd.Wait() // it was killed
-	})
-	return cmd.Process, lines
-}
-
-func await(t *testing.T, lines <-chan string, want string) {
-	t.Helper()
-	limit := time.NewTimer(40 * time.Second)
-	defer limit.Stop()
-	for {
-		select {
-		case line, ok := <-lines:
-			if strings.Contains(line, want) {
-				return
-			}
-			if !ok {
-				t.Fatalf("the worker ended before it said %q", want)
-			}
-		case <-limit.C:
-			t.Fatalf("the worker did not say %q", want)
-		}
 	}
 }
