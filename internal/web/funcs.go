@@ -218,6 +218,9 @@ func between(from, to *time.Time) string {
 
 // rate is a number per second, with a digit behind the point where it is small.
 func rate(v float64) string {
+	if v > 0 && v < 0.1 {
+		return "< 0.1"
+	}
 	if v > 0 && v < 10 {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
