@@ -32,6 +32,8 @@ type Reader interface {
 	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error)
 	ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error)
 	ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error)
+	ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error)
+	ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error)
 	ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error)
 	ReadQueues(ctx context.Context) ([]state.QueueView, error)
 	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)

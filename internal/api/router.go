@@ -48,6 +48,8 @@ func (a *API) router() chi.Router {
 		{http.MethodGet, "/jobs/{job_id}/tasks/{stage}/{index}", a.task},
 		{http.MethodGet, "/jobs/{job_id}/stages/{stage}/grid", a.grid},
 		{http.MethodGet, "/jobs/{job_id}/failures", a.failures},
+		{http.MethodGet, "/jobs/{job_id}/times", a.times},
+		{http.MethodGet, "/jobs/{job_id}/slowest", a.slowest},
 		{http.MethodGet, "/jobs/{job_id}/events", a.events},
 		{http.MethodGet, "/jobs/{job_id}/stream", a.stream},
 		{http.MethodGet, "/sweeps", a.sweeps},

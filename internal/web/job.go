@@ -58,9 +58,15 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	now := time.Now()
 	p := jobPage{JobView: job, Shown: shownStatus(job.JobSummary), Done: done(job.Tasks), Prefix: in.params["id"] != id.String()}
 	p.Rows = s.stageRows(job, now)
+	if err := s.measure(ctx, job, p.Rows); err != nil {
+		return content{}, err
+	}
 	p.rate(s, now)
 	p.Graph, p.Time = drawGraph(p.Rows), drawTimeline(job, p.Rows, now)
-	p.Actions, p.Failed = actionsOf(job), s.failuresOf(job)
+	p.Actions = actionsOf(job)
+	if p.Failed, err = s.failuresOf(ctx, job); err != nil {
+		return content{}, err
+	}
 	p.chooseGrid(s, in.query.Get("stage"))
 	p.Events = eventRows(s, id, events)
 	p.By = submitter(events)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -41,19 +42,22 @@ func actionsOf(job state.JobView) actions {
 
 // failures are what went wrong in a job.
 type failures struct {
-	Count   int
-	Stages  []string
-	Groups  []failureGroup
-	URL     string // of the failed tasks, of the first stage that has some
-	Partial bool   // there are more than the groups tell
+	Count  int
+	Stages []string
+	Groups []failureGroup
+	URL    string // of the failed tasks, of the first stage that has some
 }
 
 type failureGroup struct {
-	state.ErrorGroup
+	state.FailureGroup
 	URL string
 }
 
-func (s *Server) failuresOf(job state.JobView) failures {
+// mostGroups is how many kinds of failures the page of a job shows.
+const mostGroups = 5
+
+// failuresOf gathers what went wrong. The kinds of failures are read at most every two seconds for all who watch the job.
+func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, error) {
 	f := failures{Count: job.Tasks.Failed}
 	list := func(stage string) string {
 		return join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", stage}) + "?view=list&status=failed"
@@ -66,13 +70,22 @@ func (s *Server) failuresOf(job state.JobView) failures {
 	if len(f.Stages) > 0 {
 		f.URL = list(f.Stages[0])
 	}
-	told := 0
-	for _, g := range job.Errors {
-		told += g.Count
-		f.Groups = append(f.Groups, failureGroup{g, list(g.Stage)})
+	if f.Count == 0 {
+		return f, nil
 	}
-	f.Partial = told < f.Count
-	return f
+	key, keep := job.JobID.String(), 2*time.Second
+	if job.Status.Ended() {
+		key, keep = key+job.Version, time.Hour
+	}
+	kinds, err := s.kinds.get(ctx, key, keep, func(ctx context.Context) ([]state.FailureGroup, error) {
+		return s.Reader.ListFailures(ctx, job.JobID, "")
+	})
+	for _, g := range kinds {
+		if g.Tasks > 0 && len(f.Groups) < mostGroups {
+			f.Groups = append(f.Groups, failureGroup{g, list(g.Stage) + "&error=" + g.Fingerprint.String()})
+		}
+	}
+	return f, err
 }
 
 // eventRow is an entry of the history in words.

@@ -28,10 +28,11 @@ var pages = []page{
 	{path: "jobs/{id}/parameters", raw: loadParameters},
 	{path: "jobs/{id}/result", raw: loadResult},
 	{
-		name: "stage", path: "jobs/{id}/stages/{stage}", nav: "jobs", query: []string{"view", "status", "from", "to", "cursor"},
+		name: "stage", path: "jobs/{id}/stages/{stage}", nav: "jobs", query: []string{"view", "status", "error", "from", "to", "cursor"},
 		pace: time.Second, load: loadStage,
 	},
 	{name: "grid", path: "jobs/{id}/stages/{stage}/grid", nav: "jobs", bare: true, load: loadGrid},
+	{name: "slow", path: "jobs/{id}/slow", nav: "jobs", bare: true, load: loadSlow},
 	{name: "job", path: "jobs/{id}", nav: "jobs", query: []string{"stage"}, pace: 500 * time.Millisecond, load: loadJob},
 	{name: "queues", path: "queues", nav: "queues", pace: 2 * time.Second, load: loadQueues},
 	{name: "dead", path: "queues/{queue}/dead", nav: "queues", query: []string{"reason", "cursor"}, pace: 2 * time.Second, load: loadDead},

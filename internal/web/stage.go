@@ -59,7 +59,7 @@ func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
 	if view != "" && view != "list" && view != "grid" {
 		return content{}, state.Invalid("web", "The address is wrong.", state.FieldError{Field: "view", Message: "is grid or list"})
 	}
-	p.List = view == "list" || view == "" && (in.query.Has("status") || in.query.Has("from") || in.query.Has("cursor"))
+	p.List = view == "list" || view == "" && (in.query.Has("status") || in.query.Has("error") || in.query.Has("from") || in.query.Has("cursor"))
 	here := join(s.Prefix+"/ui", at)
 	p.Views = []tab{{Text: "Cells", URL: here, Current: !p.List}, {Text: "List", URL: here + "?view=list", Current: p.List}}
 	parts := []part{{ID: "stage-head"}}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"time"
@@ -45,6 +46,30 @@ func (s *Server) stageRows(job state.JobView, now time.Time) []stageRow {
 	}
 	return rows
 }
+
+// measure adds how long tasks take. While a job runs it is read every few seconds; a stage of which nothing is known has none.
+func (s *Server) measure(ctx context.Context, job state.JobView, rows []stageRow) error {
+	key, keep := job.JobID.String(), 5*time.Second
+	if job.Status.Ended() {
+		key, keep = key+job.Version, time.Hour
+	}
+	times, err := s.times.get(ctx, key, keep, func(ctx context.Context) (map[string]spread, error) {
+		list, err := s.Reader.ReadTimes(ctx, job.JobID)
+		all := map[string]spread{}
+		for _, t := range list {
+			all[t.Stage] = spread{Half: seconds(t.P50), Most: seconds(t.P95)}
+		}
+		return all, err
+	})
+	for i := range rows {
+		if t, ok := times[rows[i].Name]; ok {
+			rows[i].Times = &t
+		}
+	}
+	return err
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // note is the state of a stage in a few words.
 func (r stageRow) note() string {

@@ -15,6 +15,7 @@ type timeline struct {
 	Ticks  []tick
 	Now    float64 // where now is; 0: the job has ended
 	Gaps   []float64
+	Waits  bool // some waited
 }
 
 // span is a stage in it.
@@ -55,56 +56,70 @@ type scale struct {
 
 type period struct{ from, to time.Time }
 
+// lane is what a line of a timeline shows.
+type lane struct {
+	name, url, class string
+	wait, from, to   time.Time
+	end              *time.Time // nil: it goes on
+	took             string
+}
+
+// drawTimeline draws the stages that have begun.
 func drawTimeline(job state.JobView, rows []stageRow, now time.Time) timeline {
 	ends := map[string]time.Time{}
-	var busy []period
-	type bar struct {
-		row             stageRow
-		wait, from, end time.Time
-	}
-	var bars []bar
+	var lanes []lane
 	for _, r := range rows {
 		if r.StartedAt == nil {
 			continue
 		}
-		b := bar{row: r, from: *r.StartedAt, end: now, wait: job.LastSubmittedAt}
+		l := lane{
+			name: r.Name, url: r.URL, class: looks[string(r.Status)].class, wait: job.LastSubmittedAt, from: *r.StartedAt, to: now,
+			end: r.FinishedAt, took: word(r.Status), // how long is told where it ticks
+		}
 		if r.FinishedAt != nil {
-			b.end = *r.FinishedAt
-			ends[r.Name] = b.end
+			l.to = *r.FinishedAt
+			l.took = took(l.to.Sub(l.from))
+			ends[r.Name] = l.to
 		}
 		for i, d := range r.DependsOn {
-			if i == 0 || ends[d].After(b.wait) {
-				b.wait = ends[d]
+			if i == 0 || ends[d].After(l.wait) {
+				l.wait = ends[d]
 			}
 		}
-		if b.wait.IsZero() || b.wait.After(b.from) {
-			b.wait = b.from
+		if l.wait.IsZero() || l.wait.After(l.from) {
+			l.wait = l.from
 		}
-		bars = append(bars, b)
-		busy = append(busy, period{b.wait, b.end})
+		lanes = append(lanes, l)
 	}
-	if len(bars) == 0 {
+	if job.Status.Ended() {
+		now = time.Time{}
+	}
+	return drawLanes(lanes, now)
+}
+
+// drawLanes draws lanes over one axis; a zero now is not marked.
+func drawLanes(lanes []lane, now time.Time) timeline {
+	if len(lanes) == 0 {
 		return timeline{}
 	}
+	busy := make([]period, len(lanes))
+	for i, l := range lanes {
+		busy[i] = period{l.wait, l.to}
+	}
 	sc := newScale(busy)
-	t := timeline{Height: axisHeight + float64(len(bars))*spanHeight}
-	for i, b := range bars {
-		class := looks[string(b.row.Status)].class
-		x, wx := sc.at(b.from), sc.at(b.wait)
+	t := timeline{Height: axisHeight + float64(len(lanes))*spanHeight}
+	for i, l := range lanes {
+		x, wx := sc.at(l.from), sc.at(l.wait)
 		s := span{
-			Y: axisHeight + float64(i)*spanHeight, Name: b.row.Name, Cut: first(21, b.row.Name), URL: b.row.URL,
-			X: x, W: max(sc.at(b.end)-x, leastSpan), WaitX: wx, WaitW: x - wx, Class: class, Took: took(b.end.Sub(b.from)),
-			From: b.row.StartedAt, To: b.row.FinishedAt,
+			Y: axisHeight + float64(i)*spanHeight, Name: l.name, Cut: first(21, l.name), URL: l.url, X: x, W: max(sc.at(l.to)-x, leastSpan),
+			WaitX: wx, WaitW: x - wx, Class: l.class, Took: l.took, From: &l.from, To: l.end,
 		}
-		if r := b.row; r.FinishedAt == nil {
-			s.Took = word(r.Status) // how long is told where it ticks
-		}
-		if w := b.from.Sub(b.wait); w >= 10*time.Millisecond {
-			s.Waited = took(w)
+		if w := l.from.Sub(l.wait); w >= 10*time.Millisecond {
+			s.Waited, t.Waits = took(w), true
 		}
 		t.Bars = append(t.Bars, s)
 	}
-	if !job.Status.Ended() {
+	if !now.IsZero() {
 		t.Now = sc.at(now)
 	}
 	for _, c := range sc.cuts {

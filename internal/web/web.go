@@ -22,6 +22,9 @@ type Reader interface {
 	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error)
 	ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error)
 	LastEvents(ctx context.Context, id state.JobID, most int) ([]state.EventView, error)
+	ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error)
+	ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error)
+	ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error)
 	ReadQueues(ctx context.Context) ([]state.QueueView, error)
 	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)
 	DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error)
@@ -56,6 +59,9 @@ type Server struct {
 
 	counts cache[map[state.JobStatus]int]
 	strips cache[strip]
+	slow   cache[slowPage]
+	times  cache[map[string]spread]
+	kinds  cache[[]state.FailureGroup]
 	rates  meters
 
 	mu     sync.Mutex

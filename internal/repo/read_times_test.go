@@ -1,0 +1,45 @@
+package repo_test
+
+import (
+	"testing"
+
+	"coremachine/internal/pgtest"
+	"coremachine/internal/pgtest/rows"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+)
+
+func TestTimesComeFromASampleOfEachStage(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{
+		{Name: "few", Planned: 100, Dispatched: 100, Completed: 100, Status: state.StageCompleted},
+		{Name: "many", Planned: 5000, Dispatched: 5000, Completed: 3000, Failed: 10},
+		{Name: "waiting", DependsOn: []int16{1}},
+	}})
+	// task i of the first stage took i seconds, all of the second 2 s
+	if _, err := pool.Exec(t.Context(), `
+update tasks set started_at = finished_at - make_interval(secs => case when stage = 0 then index else 2 end) where finished_at is not null`); err != nil {
+		t.Fatal(err)
+	}
+	times, err := r.ReadTimes(t.Context(), id)
+	if err != nil || len(times) != 2 {
+		t.Fatalf("got %+v, %v", times, err)
+	}
+	if got, want := times[0], (state.StageTimes{Stage: "few", P50: 49, P95: 94, Sample: 100}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := times[1]; got.Stage != "many" || got.P50 != 2 || got.P95 != 2 || got.Sample < 150 || got.Sample > 200 {
+		t.Errorf("of the larger stage: %+v, want 2 s from 3/5 of 300", got)
+	}
+	slowest, err := r.ReadSlowest(t.Context(), id)
+	if err != nil || len(slowest) != state.MaxSlowest {
+		t.Fatalf("%d slowest, %v", len(slowest), err)
+	}
+	for i, s := range slowest {
+		if s.Stage != "few" || s.Index != 99-i || s.Status != state.TaskCompleted {
+			t.Errorf("place %d has %s/%d %s, want few/%d completed", i, s.Stage, s.Index, s.Status, 99-i)
+		}
+	}
+}
