@@ -21,7 +21,11 @@ t as (
   from s
   cross join generate_series(@planned::int, @planned::int + @count::int - 1) g
   left join stages d on @follows::bool and d.job_id = s.job_id and d.stage = s.depends_on[1]
-  left join tasks p on @follows::bool and p.job_id = s.job_id and p.stage = d.stage and p.gen = d.gen and p.index = g
+  left join lateral ( -- offset 0: one look-up by the whole key each, where a join could read the stage for each of its tasks
+    select p.status from tasks p
+    where @follows::bool and p.job_id = s.job_id and p.stage = d.stage and p.gen = d.gen and p.index = g
+    offset 0
+  ) p on true
   where s.planned = @planned::int
   returning status
 )
