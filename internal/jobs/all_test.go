@@ -17,11 +17,14 @@ func TestAll_IsConsistentWithTheHandlers(t *testing.T) {
 	}
 }
 
-func TestAll_HasDescriptions(t *testing.T) {
+func TestAll_HasDescriptionsAndSchemas(t *testing.T) {
 	t.Parallel()
 	for name, j := range All {
 		if j.Description() == "" {
 			t.Errorf("job %s has no description", name)
+		}
+		if len(j.Schema()) == 0 {
+			t.Errorf("job %s has no schema", name)
 		}
 	}
 }

@@ -17,7 +17,16 @@ type member struct {
 	value any
 }
 
-func (m *members) set(name string, value any) { *m = append(*m, member{name, value}) }
+// set gives a name its value, in place of the one that it has: two rules may speak of the same bound, such as required and min.
+func (m *members) set(name string, value any) {
+	for i := range *m {
+		if (*m)[i].name == name {
+			(*m)[i].value = value
+			return
+		}
+	}
+	*m = append(*m, member{name, value})
+}
 
 // MarshalJSONTo keeps the order.
 func (m members) MarshalJSONTo(e *jsontext.Encoder) error {

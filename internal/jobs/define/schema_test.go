@@ -3,9 +3,12 @@ package define_test
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"coremachine/internal/jobs/define"
 )
 
 func TestSchema(t *testing.T) {
@@ -62,5 +65,18 @@ func TestSchema_Nested(t *testing.T) {
 	}
 	if diff := cmp.Diff(compact.String(), string(nestedJob().Schema())); diff != "" {
 		t.Errorf("schema (-want +got):\n%s", diff)
+	}
+}
+
+type boundTwice struct {
+	Name string `json:"name" validate:"required,min=3,max=63"`
+}
+
+func TestABoundThatTwoRulesSpeakOfIsTheLaterOnes(t *testing.T) {
+	t.Parallel()
+	job := define.Define(define.Definition[boundTwice]{Description: "Bound twice"})
+	want := `"name":{"type":"string","minLength":3,"maxLength":63}`
+	if got := string(job.Schema()); !strings.Contains(got, want) {
+		t.Errorf("the schema is %q, want %s in it", got, want)
 	}
 }
