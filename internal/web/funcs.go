@@ -22,7 +22,7 @@ func funcs(s *Server) template.FuncMap {
 		"plus":    func(a, b float64) float64 { return a + b },
 		"shape":   func(name string) template.HTML { return shapes[name] },
 		"exactly": exactly, "iconOf": iconOf, "plusInt": func(a, b int) int { return a + b }, "string": func(v any) string { return fmt.Sprint(v) },
-		"percent": percent, "count": capped,
+		"percent": percent, "count": capped, "look": lookOf,
 		"ui":      func(segments ...any) string { return join(s.Prefix+"/ui", segments) },
 		"viewURL": func(segments ...any) string { return join(s.Prefix+"/view", segments) },
 		"api":     func(segments ...any) string { return join(s.Prefix, segments) },
@@ -68,6 +68,7 @@ var looks = map[string]struct{ shape, class, word string }{
 	"cancelled":             {"cancelled", "cancelled", ""},
 	"skipped":               {"skipped", "cancelled", ""},
 	"completed_with_errors": {"partly", "partly", "completed with errors"},
+	"dead":                  {"dead", "failed", "set aside"},
 	"degraded":              {"warning", "retrying", ""},
 	"timeout":               {"warning", "retrying", ""},
 	"unavailable":           {"failed", "failed", ""},
@@ -99,6 +100,13 @@ func badge(status any) template.HTML {
 	}
 	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // the word is escaped
 		template.HTML(template.HTMLEscapeString(word(name))) + `</span>` //nolint:gosec // it is escaped
+}
+
+// lookOf is a badge with the look of a status and words of its own.
+func lookOf(status, words string) template.HTML {
+	look := looks[status]
+	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // the words are escaped
+		template.HTML(template.HTMLEscapeString(words)) + `</span>` //nolint:gosec // they are escaped
 }
 
 // word is a status as people read it.

@@ -34,6 +34,11 @@ var pages = []page{
 	{name: "grid", path: "jobs/{id}/stages/{stage}/grid", nav: "jobs", bare: true, load: loadGrid},
 	{name: "slow", path: "jobs/{id}/slow", nav: "jobs", bare: true, load: loadSlow},
 	{name: "job", path: "jobs/{id}", nav: "jobs", query: []string{"stage"}, pace: 500 * time.Millisecond, load: loadJob},
+	{
+		name: "task", path: "jobs/{id}/stages/{stage}/tasks/{index}", nav: "jobs", pace: 500 * time.Millisecond, load: loadTask,
+	},
+	{path: "jobs/{id}/stages/{stage}/tasks/{index}/input", raw: loadTaskInput},
+	{path: "jobs/{id}/stages/{stage}/tasks/{index}/result", raw: loadTaskResult},
 	{name: "queues", path: "queues", nav: "queues", pace: 2 * time.Second, load: loadQueues},
 	{name: "dead", path: "queues/{queue}/dead", nav: "queues", query: []string{"reason", "cursor"}, pace: 2 * time.Second, load: loadDead},
 	{name: "sweeps", path: "sweeps", nav: "sweeps", query: []string{"cursor"}, pace: 5 * time.Second, load: loadSweeps},
