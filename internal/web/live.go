@@ -17,7 +17,7 @@ const writeLimit = 10 * time.Second
 // ones are for app.js: build, title, announce, trouble, and done, after which nothing comes.
 func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 	if in.page.pace == 0 {
-		status, _, body := s.trouble(r.Context(), state.Errorf(state.CodeNotFound, "web", "This page is not live."), r)
+		status, _, body := s.trouble(r.Context(), nil, state.Errorf(state.CodeNotFound, "web", "This page is not live."), r)
 		s.write(w, r, status, body)
 		return
 	}

@@ -112,10 +112,6 @@ func (re *renderer) part(p part, data any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (re *renderer) problem(w io.Writer, p problem) error {
-	return re.all.ExecuteTemplate(w, "problem", p)
-}
-
 // address is where a page is: below /ui or /view, with its query.
 func (s *Server) address(root string, in *input, tail string) string {
 	a := s.Prefix + "/" + root

@@ -77,7 +77,7 @@ func (s *Server) raw(w http.ResponseWriter, r *http.Request, in *input) {
 		text, err = in.page.raw(r.Context(), s, in)
 	}
 	if err != nil {
-		status, _, body := s.trouble(r.Context(), err, r)
+		status, _, body := s.trouble(r.Context(), in, err, r)
 		s.write(w, r, status, body)
 		return
 	}
@@ -179,7 +179,7 @@ func (s *Server) body(ctx context.Context, in *input, err error, r *http.Request
 			return status, c.Title, b.Bytes()
 		}
 	}
-	return s.trouble(ctx, err, r)
+	return s.trouble(ctx, in, err, r)
 }
 
 // load reads the content of a page.
@@ -212,8 +212,8 @@ type problem struct {
 	Retry         bool // the same request may well succeed in a moment
 }
 
-// trouble renders what is wrong. A cause goes to the log and never to the page.
-func (s *Server) trouble(ctx context.Context, err error, r *http.Request) (status int, title string, html []byte) {
+// trouble renders what is wrong, with a page or with a piece of one. A cause goes to the log and never to the page.
+func (s *Server) trouble(ctx context.Context, in *input, err error, r *http.Request) (status int, title string, html []byte) {
 	p := problem{
 		Title: "The page could not be made", Detail: "The log of the service has the cause under the request id.",
 		RequestID: r.Header.Get("X-Request-Id"),
@@ -235,7 +235,11 @@ func (s *Server) trouble(ctx context.Context, err error, r *http.Request) (statu
 			slog.String("request_id", p.RequestID))
 	}
 	var b bytes.Buffer
-	if err := s.render.problem(&b, p); err != nil {
+	name := "problem"
+	if in != nil && in.page.bare {
+		name = "hitch"
+	}
+	if err := s.render.all.ExecuteTemplate(&b, name, p); err != nil {
 		s.Log.LogAttrs(ctx, slog.LevelError, "a page of a problem could not be made", slog.Any(keys.Error, err))
 	}
 	return status, p.Title, b.Bytes()

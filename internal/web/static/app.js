@@ -215,6 +215,7 @@
     if (button.dataset.post) return post(button);
     switch (button.dataset.act) {
       case "reload": return location.reload();
+      case "again": return htmx.trigger(button.closest("[hx-get]"), "again");
       case "times": exact = !exact; store.set("times", exact ? "exact" : ""); showExact(); return tick();
       case "keys": return shortcuts(!keysOn);
     }

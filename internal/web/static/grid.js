@@ -84,6 +84,7 @@
   const seen = () => { const g = grid(); if (!g) return false; const box = g.getBoundingClientRect(); return box.bottom > 0 && box.top < innerHeight; };
   const refresh = (ended) => {
     const g = grid();
+    if (!g && $("#grid-box .hitch")) return window.htmx.trigger($("#grid-box"), "again");
     if (!g || state.held || (!ended && (g.dataset.every === "0" || !seen() || Date.now() - fresh < Number(g.dataset.every)))) return;
     fresh = Date.now();
     window.htmx.trigger(g, "stale");
