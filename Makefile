@@ -7,6 +7,7 @@ N ?=
 JOB ?= hello_world
 TRANSPORT ?= postgres
 APP ?=
+SAMPLE ?=
 MINUTES ?= 1
 BIN := $(CURDIR)/bin
 GOLANGCI := $(BIN)/golangci-lint
@@ -22,11 +23,11 @@ demo: ## Run a job end to end on a Postgres and a host of its own: N=1000 JOB=na
 	@$(GO) run ./cmd/corectl demo $(JOB) $(if $(N),-n $(N)) --transport $(TRANSPORT)
 
 .PHONY: dev
-dev: ## Bring everything up on http://localhost:7071 and stay
-	@$(GO) run ./cmd/corectl dev
+dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a blob container to try jobs on
+	@$(GO) run ./cmd/corectl dev $(if $(SAMPLE),--storage)
 
 .PHONY: test
-test: ## Run all tests with the race detector; they bring the Postgres that they need
+test: ## Run all tests with the race detector; they bring the Postgres and the Azurite that they need
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -C bench .
 

@@ -8,6 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"coremachine/cmd/corectl/internal/local"
@@ -18,7 +21,7 @@ import (
 
 type demoCmd struct {
 	Job    string   `arg:"" optional:"" default:"hello_world" help:"Job type."`
-	N      int      `short:"n" placeholder:"N" help:"Short for the parameter n=N."`
+	N      int      `short:"n" placeholder:"N" help:"Short for the parameter n=N; of container_list: how many blobs to fill the sample with."`
 	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"A parameter."`
 	Keep   bool     `help:"Leave everything running, and say where."`
 	DryRun bool     `help:"Start everything and check the parameters; run nothing."`
@@ -34,6 +37,7 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	c.overSample(a)
 	if c.Keep {
 		r, err := c.background(ctx, a, root)
 		if err != nil {
@@ -57,6 +61,10 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	a.hint("%s", describe(system).processes())
+	if _, wrote := system.Storage(); wrote.Total.Blobs > 0 {
+		a.hint("storage: container %s with %s of %d kinds, %s bytes", local.SampleContainer,
+			show.Things(wrote.Total.Blobs, "blob"), len(wrote.ByKind), show.Count(int(wrote.Total.Bytes)))
+	}
 	var result []byte
 	result, err = c.run(ctx, a, describe(system))
 	if stopped := system.Stop(); stopped != nil {
@@ -66,6 +74,28 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		a.hint("log: %s", log.Name())
 	}
 	return c.print(a, result, err)
+}
+
+// overBlobs is the job that is demonstrated on a sample container.
+const overBlobs = "container_list"
+
+// overSample gives a job over blobs a storage account of its own, unless one is configured, and names the container.
+func (c *demoCmd) overSample(a *app) {
+	if c.Job == overBlobs && a.getenv("STORAGE") == "" && a.getenv("STORAGE__blobServiceUri") == "" {
+		c.Storage = true
+	}
+	if c.Job != overBlobs || !c.Storage {
+		return
+	}
+	if c.N > 0 {
+		c.Sample, c.N = c.N, 0
+	}
+	for _, word := range []string{"container=" + local.SampleContainer, "inspect=true"} {
+		name, _, _ := strings.Cut(word, "=")
+		if !slices.ContainsFunc(c.P, func(p string) bool { return strings.HasPrefix(p, name+"=") }) {
+			c.P = append(c.P, word)
+		}
+	}
 }
 
 func (c *demoCmd) job(ctx context.Context, a *app, r running) error {
@@ -144,6 +174,9 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 	report := filepath.Join(filepath.Dir(log.Name()), fmt.Sprintf("kept-%d.json", os.Getpid()))
 	defer func() { _ = os.Remove(report) }()
 	cmd := exec.Command(self, "dev", "--report", report, "--any-port", "--transport", c.Transport) //nolint:noctx // ourselves, to outlive us
+	if c.Storage {
+		cmd.Args = append(cmd.Args, "--storage", "--sample", strconv.Itoa(c.Sample))
+	}
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = root, log, log, ownSession()
 	for name, value := range config.FromEnvironment() {
 		cmd.Env = append(cmd.Env, name+"="+value)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"coremachine/internal/blobsample"
+	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
 	"coremachine/internal/pgtest"
 )
@@ -54,10 +56,32 @@ func TestDemoEndsAsItsJobEnds(t *testing.T) {
 	}
 }
 
+func TestDemoOverBlobsFillsAContainerOfItsOwn(t *testing.T) {
+	t.Parallel()
+	fake := newAPI(t)
+	got := fake.run(on(t), "demo", "container_list", "-n", "80")
+	var s handlers.ContainerSummaryOutput
+	if err := json.Unmarshal([]byte(got.out), &s); err != nil || got.code != exitOK {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	var size int64
+	for it := range blobsample.Items(80) {
+		size += int64(len(it.Content))
+	}
+	if s.Blobs != 80 || s.Bytes != size || s.Inspected == nil || s.Inspected.Blobs != 80 || len(s.Inspected.ByKind) != 8 {
+		t.Errorf("got %d blobs, %d bytes of %d, inspected %+v", s.Blobs, s.Bytes, size, s.Inspected)
+	}
+	for _, want := range []string{"container sample with 80 blobs of 8 kinds", " · azurite ", "stage=inspect completed tasks=80 failed=0"} {
+		if !strings.Contains(got.err, want) {
+			t.Errorf("%q is not in %s", want, got.err)
+		}
+	}
+}
+
 func TestDevStaysUntilItIsInterrupted(t *testing.T) {
 	t.Parallel()
 	fake, o := newAPI(t), on(t)
-	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+	ctx, interrupt := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(interrupt)
 	o.ctx = ctx
 	o.watch = func(text string) {
@@ -65,11 +89,11 @@ func TestDevStaysUntilItIsInterrupted(t *testing.T) {
 			interrupt()
 		}
 	}
-	got := fake.run(o, "dev", "--port", "0", "--keys")
+	got := fake.run(o, "dev", "--port", "0", "--keys", "--storage")
 	if got.code != exitOK || !strings.Contains(got.err, "stopping…") {
 		t.Fatalf("got %+v", got)
 	}
-	for _, want := range []string{"API        http://127.0.0.1:", "/api/ui\n", "Key        export CORECTL_KEY="} {
+	for _, want := range []string{"API        http://127.0.0.1:", "/api/ui\n", "Key        export CORECTL_KEY=", "Storage    export STORAGE='DefaultEndpointsProtocol=http;AccountName=local;"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in %s", want, got.out)
 		}

@@ -23,6 +23,8 @@ const knownPort = 7071
 // localFlags are those of every command that runs everything on this machine.
 type localFlags struct {
 	Transport string `enum:"postgres,servicebus" default:"postgres" help:"What carries messages: postgres, or servicebus, by SERVICEBUS or else a stand-in in memory."`
+	Storage   bool   `help:"Start an Azurite, with a container named sample, in place of the storage account that STORAGE names."`
+	Sample    int    `hidden:"" default:"2000" help:"Blobs of the sample."`
 }
 
 type devCmd struct {
@@ -38,23 +40,30 @@ type devCmd struct {
 type running struct {
 	API         string `json:"api"`
 	Database    string `json:"database"`
-	PostgresPID int    `json:"postgres_pid"` // 0: it was there before
+	Storage     string `json:"storage,omitempty"` // connection string
+	PostgresPID int    `json:"postgres_pid"`      // 0: it was there before
 	HostPID     int    `json:"host_pid"`
 	HandlerPID  int    `json:"handler_pid"`
+	AzuritePID  int    `json:"azurite_pid,omitempty"`
 }
 
 func describe(s *local.System) running {
-	r := running{API: s.URL(), Database: s.Database()}
+	r := running{API: s.URL(), Database: s.Database(), AzuritePID: s.StoragePID()}
+	r.Storage, _ = s.Storage()
 	r.PostgresPID, r.HostPID, r.HandlerPID = s.PIDs()
 	return r
 }
 
 // processes is one line for people and for kill.
 func (r running) processes() string {
-	if r.PostgresPID == 0 {
-		return fmt.Sprintf("processes: host %d · handler %d", r.HostPID, r.HandlerPID)
+	line := fmt.Sprintf("host %d · handler %d", r.HostPID, r.HandlerPID)
+	if r.PostgresPID != 0 {
+		line = fmt.Sprintf("postgres %d · %s", r.PostgresPID, line)
 	}
-	return fmt.Sprintf("processes: postgres %d · host %d · handler %d", r.PostgresPID, r.HostPID, r.HandlerPID)
+	if r.AzuritePID != 0 {
+		line += fmt.Sprintf(" · azurite %d", r.AzuritePID)
+	}
+	return "processes: " + line
 }
 
 // Run starts everything and stays until a signal.
@@ -95,6 +104,9 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 		lines := []string{
 			"API        " + r.API, "Dashboard  " + r.API + "/ui", "Reference  " + r.API + "/docs", "Database   " + r.Database,
 		}
+		if r.Storage != "" {
+			lines = append(lines, "Storage    export STORAGE='"+r.Storage+"'")
+		}
 		for _, key := range keys {
 			lines = append(lines, "Key        export CORECTL_KEY="+key)
 		}
@@ -104,7 +116,11 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 		return err
 	}
 	a.hint("%s", r.processes())
-	a.hint("try: corectl submit hello_world n=3 --watch. Ctrl-C stops everything.")
+	try := "hello_world n=3"
+	if r.Storage != "" {
+		try = "container_list container=" + local.SampleContainer + " inspect=true"
+	}
+	a.hint("try: corectl submit %s --watch. Ctrl-C stops everything.", try)
 	select {
 	case <-ctx.Done():
 		a.hint("stopping…")
@@ -134,6 +150,9 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 		a.hint("SERVICEBUS is not set: a stand-in of Service Bus in memory carries the messages.")
 	}
 	o.Root, o.DatabaseURL = root, a.getenv("DATABASE_URL")
+	if flags.Storage {
+		o.Sample = flags.Sample
+	}
 	o.Env = map[string]string{"LOG_FORMAT": first(a.getenv("LOG_FORMAT"), "text")}
 	o.Progress = func(text string) { a.hint("%s…", text) }
 	system, err := local.Start(ctx, o)

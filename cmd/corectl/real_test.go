@@ -75,7 +75,7 @@ func realAPI(t *testing.T) *api {
 // patient bounds a run of the program against the real API.
 func patient(t *testing.T) outside {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return outside{state: t.TempDir(), ctx: ctx}
 }

@@ -38,7 +38,7 @@ func TestSecretsStayOutOfErrors(t *testing.T) {
 	} else if head, err := good.Head(t.Context(), "sample", blobs[0].Name, 4); err != nil || len(head) != 4 {
 		t.Errorf("with a signature: %q, %v", head, err)
 	}
-	const secret = "c2VjcmV0"
+	const secret = "c2VjcmV0" //nolint:gosec // nobody's
 	for name, connection := range map[string]string{
 		"a wrong signature": sign(server.URL(), "sv=2024-01-01&ss=b&srt=co&sp=rl&se=2099-01-01&sig="+secret),
 		"nobody there":      sign("http://127.0.0.1:1/local", "sv=2024-01-01&sig="+secret),

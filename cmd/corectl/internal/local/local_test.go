@@ -27,7 +27,7 @@ func start(t *testing.T, o Options) *System {
 		t.Fatal(err)
 	}
 	o.Root, o.DatabaseURL, o.Output = absolute, pgtest.URL(t), &lines{t: t}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	s, err := Start(ctx, o)
 	if err != nil {

@@ -26,6 +26,7 @@ type Options struct {
 	DatabaseURL string            // a Postgres that is there; empty: one of our own, its data in .local/postgres
 	ServiceBus  bool              // carry messages over Service Bus instead of Postgres
 	Connection  string            // of Service Bus; empty: a stand-in in this process's memory
+	Sample      int               // blobs of a sample container in a storage account of our own; 0: no such account
 	Port        int               // where clients connect; 0: any free one
 	AnyPort     bool              // any free one where Port is taken
 	Keys        []string          // function keys that the host demands; none: it asks for no key
@@ -44,6 +45,7 @@ type System struct {
 	stop     func() error
 
 	transport transport
+	storage   storage
 }
 
 // grace is how long the handler may put its work back when it is told to stop.
@@ -71,16 +73,17 @@ func (s *System) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() error { return s.startPostgres(bothCtx, o, log) })
-	both.Go(func() error {
+	parts, partsCtx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return s.startPostgres(partsCtx, o, log) })
+	parts.Go(func() error { return s.startStorage(partsCtx, o, log) })
+	parts.Go(func() error {
 		if o.App != "" {
 			return nil
 		}
 		o.Progress("building the handler")
-		return buildApp(bothCtx, o.Root, home)
+		return buildApp(partsCtx, o.Root, home)
 	})
-	err := both.Wait()
+	err := parts.Wait()
 	if err != nil {
 		return err
 	}
@@ -100,6 +103,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 		return err
 	}
 	env := append([]string{"DATABASE_URL=" + s.database, "FUNCTIONS_WORKER_RUNTIME=custom"}, s.transport.env...)
+	env = append(env, s.storage.env()...)
 	if len(o.Keys) == 0 {
 		env = append(env, "OPEN_DASHBOARD=true")
 	}
@@ -194,5 +198,5 @@ func (s *System) leave() error {
 	if s.postgres != nil {
 		err = errors.Join(err, s.postgres.Stop())
 	}
-	return err
+	return errors.Join(err, s.storage.stop())
 }
