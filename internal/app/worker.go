@@ -21,6 +21,7 @@ func (a *App) Work(ctx context.Context) {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.stopWork = cancel
+	a.machine.Chain()
 	for _, name := range state.Queues {
 		a.working.Go(func() {
 			if !a.untilReady(ctx) {

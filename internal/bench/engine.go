@@ -71,6 +71,7 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 	e.machine = coremachine.New(coremachine.Config{
 		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r, Log: log, Wake: e.queue.Wake, JobEnded: e.jobEnded, Build: "bench",
 	})
+	e.machine.Chain()
 	e.machine.Start(ctx)
 	serve, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.cancel = cancel

@@ -76,8 +76,8 @@ func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) err
 	for i := range ends {
 		batch[i] = ends[i].TaskEnd
 	}
-	moved, err := m.store.Complete(ctx, s.worker, batch)
-	m.wake(moved) // after an error too: it may have been committed
+	moved, err := m.store.Complete(ctx, m.here(s), batch)
+	m.goOn(s, moved, err) // after an error too: it may have been committed
 	if err == nil {
 		return nil
 	}

@@ -53,6 +53,10 @@ func (m *Machine) process(s *session, h *holding, msg state.Message) error {
 	if !h.claimed.Load() {
 		return nil
 	}
+	return m.processHeld(s, h)
+}
+
+func (m *Machine) processHeld(s *session, h *holding) error {
 	if h.StageGen != h.Gen {
 		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
 	}
@@ -83,7 +87,7 @@ func (m *Machine) doHeld(s *session, h *holding) error {
 func (m *Machine) must(s *session, fn func() (state.Moved, error)) error {
 	_, err := retry(s.ctx, func() (struct{}, error) {
 		moved, err := fn()
-		m.wake(moved) // after an error too: it may have been committed, and the repeat will find nothing to do
+		m.goOn(s, moved, err) // after an error too: it may have been committed, and the repeat will find nothing to do
 		return struct{}{}, err
 	})
 	if err != nil {

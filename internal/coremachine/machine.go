@@ -76,6 +76,9 @@ type Machine struct {
 	work    sync.WaitGroup
 	deaf    atomic.Int64
 	running atomic.Int64
+	pace    pace
+	pool    pool
+	chain   atomic.Bool
 }
 
 // Reasons why a handler's context ended.
@@ -89,7 +92,7 @@ var (
 // New makes a Machine that does nothing yet.
 func New(cfg Config) *Machine {
 	cfg.defaults()
-	return &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: semaphore.NewWeighted(int64(cfg.MaxRunning))}
+	return &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: semaphore.NewWeighted(int64(cfg.MaxRunning)), pool: newPool()}
 }
 
 // Start opens a lease as soon as the database is there, and renews it until Stop. It does not wait.
@@ -112,6 +115,7 @@ func (m *Machine) Stop(ctx context.Context) error {
 	defer cancel()
 	m.wait(drain)
 	m.stop(errShutdown)
+	defer m.pool.close()
 	end, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	m.wait(end)
@@ -162,6 +166,9 @@ func (m *Machine) wake(moved state.Moved) {
 	}
 }
 
+// flushers is how many batches of ends are under way at once: one fills while the other waits for the disk.
+const flushers = 2
+
 // session is one lease: a worker id, what it holds, and the group commits made in its name.
 type session struct {
 	worker   uuid.UUID
@@ -173,7 +180,7 @@ type session struct {
 	holding map[workKey]*holding
 
 	claims *batcher[state.Message, *state.Held]
-	ends   *batcher[taskEnd, struct{}]
+	ends   [flushers]*batcher[taskEnd, struct{}] // a message's ends go through one of them, so that flushes do not wait for each other's rows
 }
 
 type workKey struct {
@@ -200,15 +207,19 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	s.claims = startBatcher(s.ctx, 2, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
 		return m.flushClaims(ctx, s, msgs)
 	})
-	s.ends = startBatcher(s.ctx, 2, 500, func(ctx context.Context, ends []taskEnd) ([]struct{}, error) {
-		return make([]struct{}, len(ends)), m.flushEnds(ctx, s, ends)
-	})
+	for i := range s.ends {
+		s.ends[i] = startBatcher(s.ctx, 1, 500, func(ctx context.Context, ends []taskEnd) ([]struct{}, error) {
+			return make([]struct{}, len(ends)), m.flushEnds(ctx, s, ends)
+		})
+	}
 	return s
 }
 
 func (s *session) wait() {
 	s.claims.wg.Wait()
-	s.ends.wg.Wait()
+	for _, ends := range s.ends {
+		ends.wg.Wait()
+	}
 }
 
 // take registers a message's work, or returns the one that is under way.

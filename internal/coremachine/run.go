@@ -3,6 +3,7 @@ package coremachine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +23,11 @@ type bundle struct {
 	handler handlers.Handler
 	params  define.Params
 	lineage *lineage
+	log     *slog.Logger
 	open    sync.WaitGroup        // attempts, until they are booked
 	problem atomic.Pointer[error] // why an end was not booked
+	ran     atomic.Int64          // attempts that returned
+	took    atomic.Int64          // their time together, in nanoseconds
 }
 
 // run runs the tasks that a held message covers and returns when each is booked, handed back or fenced out.
@@ -34,6 +38,10 @@ func (m *Machine) run(s *session, h *holding) error {
 		return m.park(s, h)
 	}
 	b := &bundle{m: m, s: s, h: h, job: job, handler: handler, lineage: m.newLineage(h, job)}
+	b.log = m.log.With(keys.JobID, h.JobID, keys.JobType, h.JobType, keys.Stage, h.StageName)
+	if trace := traceID(h.Traceparent); trace != "" {
+		b.log = b.log.With(keys.TraceID, trace)
+	}
 	tasks, err := b.load()
 	if err != nil && state.CodeOf(err) != state.CodeUnavailable && h.ctx.Err() == nil {
 		// A later build may refuse parameters that an earlier one stored.
@@ -47,6 +55,7 @@ func (m *Machine) run(s *session, h *holding) error {
 	}
 	b.runAll(tasks)
 	b.open.Wait()
+	m.pace.ran(h.TaskType, int(b.ran.Load()), time.Duration(b.took.Load()))
 	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {
 		// Cancelled: what is left of the message goes to the stop.
 		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
@@ -107,7 +116,7 @@ func (b *bundle) runAll(tasks []state.Covered) {
 			}
 		}
 		b.open.Add(1)
-		go b.attempt(tasks[i], weight)
+		b.m.pool.run(func() { b.attempt(tasks[i], weight) })
 	}
 }
 
@@ -147,7 +156,8 @@ func (b *bundle) handBack(rest []state.Covered) bool {
 // grace after the context ended.
 func (b *bundle) attempt(t state.Covered, weight int64) {
 	var once sync.Once
-	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
+	begin := time.Now()
+	started := b.h.ClaimedAt.Add(begin.Sub(b.h.at))
 	ctx, cancel := b.handlerContext(t, started)
 	take := func(result []byte, err error) (first bool) {
 		once.Do(func() {
@@ -167,12 +177,14 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 		}
 		if take(nil, context.Cause(ctx)) {
 			b.m.deaf.Add(1)
-			b.m.log.Warn("a handler did not return when its context ended; it was given up", b.logArgs(t)...)
+			b.log.Warn("a handler did not return when its context ended; it was given up", keys.Index, t.Index, keys.Attempt, b.h.Attempt)
 		}
 	})
 	result, err := b.call(ctx, t)
 	close(returned)
 	watch()
+	b.ran.Add(1)
+	b.took.Add(int64(time.Since(begin)))
 	if !take(result, err) {
 		b.m.deaf.Add(-1)
 	}
@@ -223,7 +235,7 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 		JobID: h.JobID, JobType: h.JobType, Stage: h.StageName, StageNumber: h.Stage, Gen: h.Gen, Index: t.Index,
 		Attempt: h.Attempt, Failures: t.Failures, Total: h.Total, Params: b.params.Canonical, Deps: b.m.cfg.Deps,
 		Key:      state.IdempotencyKey(h.JobID, h.Stage, h.Gen, t.Index),
-		Log:      b.m.log.With(b.logArgs(t)...),
+		Log:      b.log.With(keys.Index, t.Index, keys.Attempt, h.Attempt),
 		Lineage:  b.lineage.of(t.Index),
 		Progress: func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },
 		Emit: func(ctx context.Context, part []byte) error {
@@ -236,16 +248,6 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 		},
 	})
 	return b.handler.Run(ctx, task, input)
-}
-
-func (b *bundle) logArgs(t state.Covered) []any {
-	args := []any{
-		keys.JobID, b.h.JobID, keys.JobType, b.h.JobType, keys.Stage, b.h.StageName, keys.Index, t.Index, keys.Attempt, b.h.Attempt,
-	}
-	if trace := traceID(b.h.Traceparent); trace != "" {
-		args = append(args, keys.TraceID, trace)
-	}
-	return args
 }
 
 // end books how an attempt ended. One whose process is going away, or whose job is being stopped, is not booked: its
@@ -265,7 +267,7 @@ func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, re
 		end.fail(err, cause)
 	}
 	b.observe(ctx, t.Index, started, end.Status, end.Code)
-	b.s.ends.add(b.s.ctx, end, func(_ struct{}, err error) {
+	b.s.ends[h.MessageID%flushers].add(b.s.ctx, end, func(_ struct{}, err error) {
 		if err != nil {
 			b.problem.Store(&err)
 		}

@@ -13,7 +13,7 @@ import (
 // Store is the storage that the engine needs. internal/repo is it; tests put a fault-injecting one before it. Every method
 // that changes state is one transaction, and may be repeated blindly after a lost answer.
 type Store interface {
-	Submit(ctx context.Context, g state.Graph) (created bool, moved state.Moved, err error)
+	Submit(ctx context.Context, g state.Graph, here state.Here) (created bool, moved state.Moved, err error)
 	Rerun(ctx context.Context, g state.Graph, from []state.JobStatus) (attempt int, landed bool, moved state.Moved, err error)
 	Brief(ctx context.Context, id state.JobID) (state.JobBrief, error)
 	Cancel(ctx context.Context, id state.JobID, by string) (status state.JobStatus, stopping bool, moved state.Moved, err error)
@@ -21,14 +21,14 @@ type Store interface {
 
 	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)
 	Covered(ctx context.Context, h state.Held) ([]state.Covered, error)
-	Complete(ctx context.Context, worker uuid.UUID, ends []state.TaskEnd) (state.Moved, error)
+	Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error)
 	Drop(ctx context.Context, worker uuid.UUID, h state.Held) error
 	Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error)
 	HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error)
 
 	PlanPure(ctx context.Context, worker uuid.UUID, h state.Held, count int) (landed bool, err error)
 	PlanInputs(ctx context.Context, worker uuid.UUID, h state.Held, inputs [][]byte) (landed bool, err error)
-	PlanEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
+	PlanEnd(ctx context.Context, here state.Here, h state.Held) (state.Moved, error)
 	PlanSkip(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
 	PlanFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
 	Finish(ctx context.Context, worker uuid.UUID, h state.Held, result []byte) (state.Moved, error)

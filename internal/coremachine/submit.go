@@ -45,12 +45,13 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 	if full {
 		return m.submitFull(ctx, g, res)
 	}
-	created, moved, err := m.store.Submit(ctx, g)
+	s := m.session.Load()
+	created, moved, err := m.store.Submit(ctx, g, m.here(s))
+	m.goOn(s, moved, err)
 	if err != nil {
 		return SubmitResult{}, err
 	}
 	if created {
-		m.wake(moved)
 		res.Created, res.Started = true, true
 		return res, nil
 	}

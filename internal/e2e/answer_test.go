@@ -62,7 +62,7 @@ func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
 		"AfterCommit":   often(0.3, "committed", lost),
 		"BeforeCommit":  often(0.3, "commit", lost),
 		"AnyStatement":  often(0.1, "", lost),
-		"LockedAnyhow":  often(0.5, "lock_held", lost),
+		"LostAtEnd":     often(0.5, "complete", lost),
 		"WhileAdvanced": often(0.5, "end_stages", lost),
 		"WhilePlanning": often(0.5, "plan_end", lost),
 		"DefectAtEnd":   often(0.1, "complete", errDefect),

@@ -48,7 +48,7 @@ func TestAStopWaitsForTheNextWindow(t *testing.T) {
 		_, err := h.StopWork(t.Context(), h.b, stop, false)
 		return err
 	})
-	if moved, err := first.Complete(t.Context(), h.a, []state.TaskEnd{end(held[0], held[0].First)}); err != nil || moved.Landed != 1 {
+	if moved, err := first.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[0], held[0].First)}); err != nil || moved.Landed != 1 {
 		t.Fatalf("%d ends landed; %v", moved.Landed, err)
 	}
 	if err := over(); err != nil {
@@ -75,10 +75,10 @@ func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
 			h := doByHand(t, `{}`, c.stages...)
 			held := h.claim(h.a, state.KindTasks, 2)
 			first, over := h.beside(func() error {
-				_, err := h.Complete(t.Context(), h.a, []state.TaskEnd{end(held[1], 0)})
+				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[1], 0)})
 				return err
 			})
-			if _, err := first.Complete(t.Context(), h.a, []state.TaskEnd{end(held[0], 0)}); err != nil {
+			if _, err := first.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[0], 0)}); err != nil {
 				t.Fatal(err)
 			}
 			if err := over(); err != nil {
@@ -107,12 +107,12 @@ func TestFailuresBesideAreKnown(t *testing.T) {
 			h := doByHand(t, `{"n":2}`, c.stages...)
 			held := h.claim(h.a, state.KindTasks, 2)
 			first, over := h.beside(func() error {
-				_, err := h.Complete(t.Context(), h.a, []state.TaskEnd{end(held[1], 0)})
+				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[1], 0)})
 				return err
 			})
 			failed := end(held[0], 1)
 			failed.Status, failed.Result, failed.Outcome, failed.Code, failed.Error = state.TaskFailed, nil, state.OutcomePermanent, state.CodePermanent, "for good"
-			if _, err := first.Complete(t.Context(), h.a, []state.TaskEnd{end(held[0], 0), failed}); err != nil {
+			if _, err := first.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[0], 0), failed}); err != nil {
 				t.Fatal(err)
 			}
 			if err := over(); err != nil {

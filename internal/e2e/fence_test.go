@@ -91,7 +91,7 @@ func end(h state.Held, index int) state.TaskEnd {
 // book books ends and fails the test when another number of them lands.
 func (h *byHand) book(worker uuid.UUID, want int, ends ...state.TaskEnd) {
 	h.t.Helper()
-	moved, err := h.Complete(h.t.Context(), worker, ends)
+	moved, err := h.Complete(h.t.Context(), state.Here{Worker: worker}, ends)
 	if err != nil || moved.Landed != want {
 		h.t.Errorf("%d ends landed, want %d; %v", moved.Landed, want, err)
 	}
@@ -223,12 +223,12 @@ func TestAPlanIsWrittenOnce(t *testing.T) {
 	}
 	h.count(5, `select planned from stages where stage = 0`)
 	h.count(5, `select count(*) from tasks`)
-	if _, err := h.PlanEnd(t.Context(), h.b, held); err != nil {
+	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.b}, held); err != nil {
 		t.Error(err)
 	}
 	h.count(1, `select count(*) from messages where kind = 1`)
 	for range 2 {
-		if _, err := h.PlanEnd(t.Context(), h.a, held); err != nil {
+		if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, held); err != nil {
 			t.Error(err)
 		}
 	}
@@ -267,7 +267,7 @@ func TestAWindowHoldsWhereTasksNeverHadAMessage(t *testing.T) {
 	if landed, err := h.PlanPure(t.Context(), h.a, plan, 10); err != nil || !landed {
 		t.Fatalf("planned: %t, %v", landed, err)
 	}
-	if _, err := h.PlanEnd(t.Context(), h.a, plan); err != nil {
+	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, plan); err != nil {
 		t.Fatal(err)
 	}
 	first := h.claim(h.a, state.KindTasks, 2)

@@ -77,11 +77,11 @@ func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
 	e.Run("lost", `{"n":3,"seed":1}`).MustBe(t, state.JobCompleted)
 }
 
-// TestAStoppedProcessWritesNothingWhenItGoesOn stops a process inside a completion, before it has locked a row and before COMMIT, until
+// TestAStoppedProcessWritesNothingWhenItGoesOn stops a process inside a completion, before it has sent a statement and before COMMIT, until
 // another has done its work.
 func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 	t.Parallel()
-	for _, point := range []string{"lock_held", "commit"} {
+	for _, point := range []string{"complete", "commit"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			url := pgtest.URL(t)

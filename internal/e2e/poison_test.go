@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"coremachine/internal/coremachine"
 	"coremachine/internal/enginetest"
 	"coremachine/internal/handlers"
@@ -27,12 +25,12 @@ type pluggedStore struct {
 	calls []int
 }
 
-func (s *pluggedStore) Complete(ctx context.Context, worker uuid.UUID, ends []state.TaskEnd) (state.Moved, error) {
+func (s *pluggedStore) Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error) {
 	<-s.plug
 	s.mu.Lock()
 	s.calls = append(s.calls, len(ends))
 	s.mu.Unlock()
-	return s.Store.Complete(ctx, worker, ends)
+	return s.Store.Complete(ctx, here, ends)
 }
 
 // poison is data that passes every check of the engine, and that the database is told to refuse.

@@ -60,7 +60,7 @@ func TestWorkerProcess(t *testing.T) {
 		Jobs: pidJob(), Handlers: handlersOf(pid), Config: lease, URL: url, InFlight: 4,
 		Fault: func(at string) error {
 			switch {
-			case at == "lock_held" && point == at, at == "commit" && point == at && completing.Load():
+			case at == "complete" && point == at, at == "commit" && point == at && completing.Load():
 				once.Do(func() {
 					_, _ = fmt.Fprintln(os.Stdout, "stopping")
 					_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
@@ -71,7 +71,7 @@ func TestWorkerProcess(t *testing.T) {
 					_, _ = fmt.Fprintln(os.Stdout, "alive again")
 				}
 			}
-			if at == "lock_held" {
+			if at == "complete" {
 				completing.Store(true)
 			}
 			return nil

@@ -51,7 +51,7 @@ func failJob(ctx context.Context, t tx, job state.JobID, f state.Failure, moved 
 	if err != nil {
 		return err
 	}
-	n, err := t.exec(ctx, "fail_job", pgx.StrictNamedArgs{"job_id": job[:], "error": string(text)})
+	n, err := t.exec(ctx, "fail_job", namedArgs{"job_id": job[:], "error": string(text)})
 	if n > 0 {
 		moved.Queue(state.QueueJobs)
 	}
@@ -77,7 +77,7 @@ func dispatch(ctx context.Context, t tx, stages []stageRow, moved *state.Moved) 
 		if len(jobs) == 0 {
 			return nil
 		}
-		rows, err := t.query(ctx, "dispatch", pgx.StrictNamedArgs{"job_ids": jobs, "stages": numbers, "counts": counts})
+		rows, err := t.query(ctx, "dispatch", namedArgs{"job_ids": jobs, "stages": numbers, "counts": counts})
 		if err != nil {
 			return err
 		}
@@ -179,14 +179,14 @@ func endStages(ctx context.Context, t tx, ended []stageEnd, moved *state.Moved) 
 			}
 		}
 		moved.Started += len(start) + len(plan)
-		if err := startStages(ctx, t, start, moved); err != nil {
+		if err := startStages(t, start, moved); err != nil {
 			return err
 		}
-		if err := planStages(ctx, t, plan, moved); err != nil {
+		if err := planStages(t, plan, moved); err != nil {
 			return err
 		}
 	}
-	return lowerJobs(ctx, t, over, moved)
+	return lowerJobs(t, over, moved)
 }
 
 func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, error) {
@@ -194,10 +194,10 @@ func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, 
 	for i := range ended {
 		jobs[i], stages[i], statuses[i] = ended[i].job[:], int16(ended[i].stage), string(ended[i].status)
 	}
-	if _, err := t.exec(ctx, "lock_dependents", pgx.StrictNamedArgs{"job_ids": jobs, "stages": stages}); err != nil {
+	if err := t.later("lock_dependents", namedArgs{"job_ids": jobs, "stages": stages}, nil); err != nil {
 		return nil, err
 	}
-	rows, err := t.query(ctx, "end_stages", pgx.StrictNamedArgs{"job_ids": jobs, "stages": stages, "statuses": statuses})
+	rows, err := t.query(ctx, "end_stages", namedArgs{"job_ids": jobs, "stages": stages, "statuses": statuses})
 	if err != nil {
 		return nil, err
 	}
@@ -213,23 +213,28 @@ func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, 
 	})
 }
 
-func startStages(ctx context.Context, t tx, start []startable, moved *state.Moved) error {
+func startStages(t tx, start []startable, moved *state.Moved) error {
 	if len(start) == 0 {
 		return nil
 	}
 	n := len(start)
-	jobs, stages, totals, bundles := make([][]byte, n), make([]int16, n), make([]int32, n), make([]int32, n)
+	jobs, stages, totals, bundles, takes := make([][]byte, n), make([]int16, n), make([]int32, n), make([]int32, n), make([]int32, n)
 	for i := range start {
 		s := &start[i]
 		jobs[i], stages[i], totals[i] = s.job[:], int16(s.stage), int32(s.total())
-		bundles[i] = int32(bundleOf(s.bundle, s.total()))
-		moved.Queue(s.queue)
+		bundle := t.bundleOf(s.bundle, s.total(), s.taskType)
+		take, all := t.take(s.total(), bundle)
+		bundles[i], takes[i] = int32(bundle), int32(take)
+		if !all {
+			moved.Queue(s.queue)
+		}
 	}
-	_, err := t.exec(ctx, "start_stages", pgx.StrictNamedArgs{"job_ids": jobs, "stages": stages, "totals": totals, "bundles": bundles})
-	return err
+	return t.later("start_stages", namedArgs{
+		"job_ids": jobs, "stages": stages, "totals": totals, "bundles": bundles, "takes": takes, "worker": t.here.Worker,
+	}, taken(moved))
 }
 
-func planStages(ctx context.Context, t tx, plan []startable, moved *state.Moved) error {
+func planStages(t tx, plan []startable, moved *state.Moved) error {
 	if len(plan) == 0 {
 		return nil
 	}
@@ -238,11 +243,10 @@ func planStages(ctx context.Context, t tx, plan []startable, moved *state.Moved)
 		jobs[i], stages[i] = plan[i].job[:], int16(plan[i].stage)
 	}
 	moved.Queue(state.QueueJobs)
-	_, err := t.exec(ctx, "plan_stages", pgx.StrictNamedArgs{"job_ids": jobs, "stages": stages})
-	return err
+	return t.later("plan_stages", namedArgs{"job_ids": jobs, "stages": stages}, nil)
 }
 
-func lowerJobs(ctx context.Context, t tx, over map[state.JobID]int32, moved *state.Moved) error {
+func lowerJobs(t tx, over map[state.JobID]int32, moved *state.Moved) error {
 	if len(over) == 0 {
 		return nil
 	}
@@ -250,25 +254,23 @@ func lowerJobs(ctx context.Context, t tx, over map[state.JobID]int32, moved *sta
 	for _, job := range slices.SortedFunc(maps.Keys(over), state.JobID.Compare) {
 		jobs, counts = append(jobs, job[:]), append(counts, over[job])
 	}
-	if _, err := t.exec(ctx, "lock_jobs", pgx.StrictNamedArgs{"job_ids": jobs}); err != nil {
+	if err := t.later("lock_jobs", namedArgs{"job_ids": jobs}, nil); err != nil {
 		return err
 	}
-	rows, err := t.query(ctx, "lower_jobs", pgx.StrictNamedArgs{"job_ids": jobs, "ended": counts})
-	if err != nil {
+	return t.later("lower_jobs", namedArgs{"job_ids": jobs, "ended": counts}, func(rows pgx.Rows) error {
+		var raw []byte
+		var ends, finishes bool
+		_, err := pgx.ForEachRow(rows, []any{&raw, &ends, &finishes}, func() error {
+			var id state.JobID
+			copy(id[:], raw)
+			if ends {
+				moved.Jobs = append(moved.Jobs, id)
+			}
+			if finishes {
+				moved.Queue(state.QueueJobs)
+			}
+			return nil
+		})
 		return err
-	}
-	var raw []byte
-	var ends, finishes bool
-	_, err = pgx.ForEachRow(rows, []any{&raw, &ends, &finishes}, func() error {
-		var id state.JobID
-		copy(id[:], raw)
-		if ends {
-			moved.Jobs = append(moved.Jobs, id)
-		}
-		if finishes {
-			moved.Queue(state.QueueJobs)
-		}
-		return nil
 	})
-	return err
 }

@@ -26,7 +26,7 @@ func (r *Repo) Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message
 	for i := range msgs {
 		jobs[i], ids[i] = msgs[i].JobID[:], msgs[i].MessageID
 	}
-	args := pgx.StrictNamedArgs{"worker": worker, "job_ids": jobs, "message_ids": ids}
+	args := namedArgs{"worker": worker, "job_ids": jobs, "message_ids": ids}
 	err := r.single(ctx, "repo.Claim", "claim", args, func(rows pgx.Rows) (err error) {
 		held, err = pgx.CollectRows(rows, scanHeld)
 		return err
@@ -51,13 +51,13 @@ func scanHeld(row pgx.CollectableRow) (state.Held, error) {
 }
 
 // fence is what a holder presents with every write.
-func fence(worker uuid.UUID, h state.Held) pgx.StrictNamedArgs {
-	return pgx.StrictNamedArgs{"job_id": h.JobID[:], "message_id": h.MessageID, "worker": worker, "attempt": h.Attempt}
+func fence(worker uuid.UUID, h state.Held) namedArgs {
+	return namedArgs{"job_id": h.JobID[:], "message_id": h.MessageID, "worker": worker, "attempt": h.Attempt}
 }
 
 // Covered lists the tasks that a held message covers, in index order.
 func (r *Repo) Covered(ctx context.Context, h state.Held) ([]state.Covered, error) {
-	rows, err := r.pool.Query(ctx, statement("covered"), pgx.StrictNamedArgs{
+	rows, err := r.pool.Query(ctx, statement("covered"), namedArgs{
 		"job_id": h.JobID[:], "stage": h.Stage, "gen": h.Gen, "first": h.First, "count": h.Count,
 	})
 	if err != nil {
@@ -105,7 +105,7 @@ func (r *Repo) HandBack(ctx context.Context, worker uuid.UUID, h state.Held, fir
 func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error) {
 	var moved state.Moved
 	err := r.inTx(ctx, "repo.ReleaseWorker", func(t tx) error {
-		rows, err := t.query(ctx, "release_worker", pgx.StrictNamedArgs{"worker": worker})
+		rows, err := t.query(ctx, "release_worker", namedArgs{"worker": worker})
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (r *Repo) ReleaseForgotten(ctx context.Context, worker uuid.UUID, known []s
 	for i := range known {
 		jobs[i], ids[i] = known[i].JobID[:], known[i].MessageID
 	}
-	return r.queuesOf(ctx, "repo.ReleaseForgotten", "release_forgotten", pgx.StrictNamedArgs{
+	return r.queuesOf(ctx, "repo.ReleaseForgotten", "release_forgotten", namedArgs{
 		"worker": worker, "job_ids": jobs, "message_ids": ids, "age": age.Seconds(),
 	})
 }

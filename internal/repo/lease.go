@@ -12,7 +12,7 @@ import (
 
 // OpenLease makes a worker's heartbeat row.
 func (r *Repo) OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error {
-	_, err := r.one(ctx, "repo.OpenLease", "lease_open", pgx.StrictNamedArgs{
+	_, err := r.one(ctx, "repo.OpenLease", "lease_open", namedArgs{
 		"worker": worker, "lease": lease.Seconds(), "build": build, "host": host, "pid": pid,
 	})
 	return err
@@ -20,7 +20,7 @@ func (r *Repo) OpenLease(ctx context.Context, worker uuid.UUID, lease time.Durat
 
 // RenewLease keeps a worker alive for lease more; alive is false when its lease has ended, for good.
 func (r *Repo) RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error) {
-	n, err := r.one(ctx, "repo.RenewLease", "lease_renew", pgx.StrictNamedArgs{"worker": worker, "lease": lease.Seconds()})
+	n, err := r.one(ctx, "repo.RenewLease", "lease_renew", namedArgs{"worker": worker, "lease": lease.Seconds()})
 	return n > 0, err
 }
 
@@ -32,7 +32,7 @@ func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.P
 		p := &reports[i]
 		jobs[i], ids[i], attempts[i], texts[i] = p.JobID[:], p.MessageID, int16(p.Attempt), string(p.JSON)
 	}
-	_, err := r.one(ctx, "repo.Progress", "progress", pgx.StrictNamedArgs{
+	_, err := r.one(ctx, "repo.Progress", "progress", namedArgs{
 		"worker": worker, "job_ids": jobs, "message_ids": ids, "attempts": attempts, "progress": texts,
 	})
 	return err
@@ -44,7 +44,7 @@ func (r *Repo) StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobI
 	for i := range of {
 		ids[i] = of[i][:]
 	}
-	return r.jobIDs(ctx, "repo.StoppingJobs", "stopping_jobs", pgx.StrictNamedArgs{"job_ids": ids})
+	return r.jobIDs(ctx, "repo.StoppingJobs", "stopping_jobs", namedArgs{"job_ids": ids})
 }
 
 const lostBatch = 500
@@ -54,7 +54,7 @@ const lostBatch = 500
 func (r *Repo) FreeLost(ctx context.Context) (freed int, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.FreeLost", func(t tx) error {
 		freed, moved = 0, state.Moved{}
-		progress, err := stageProgress(ctx, t, "lost_tasks", pgx.StrictNamedArgs{
+		progress, err := stageProgress(ctx, t, "lost_tasks", namedArgs{
 			"most": lostBatch, "max_losses": state.MaxLosses, "lost_code": state.CodeWorkerLost, "lost_text": lostText,
 		})
 		if err != nil {
@@ -79,7 +79,7 @@ const lostText = "the process that ran it went away, five times"
 func (r *Repo) freeLostPlans(ctx context.Context) (freed int, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.FreeLost", func(t tx) error {
 		freed, moved = 0, state.Moved{}
-		rows, err := t.query(ctx, "lost_plans", pgx.StrictNamedArgs{"most": lostBatch})
+		rows, err := t.query(ctx, "lost_plans", namedArgs{"most": lostBatch})
 		if err != nil {
 			return err
 		}

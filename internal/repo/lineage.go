@@ -16,7 +16,7 @@ func (r *Repo) Job(ctx context.Context, id state.JobID) (jobType string, params 
 	if j, ok := r.params.get(id); ok {
 		return j.jobType, j.params, nil
 	}
-	err = r.pool.QueryRow(ctx, statement("job_params"), pgx.StrictNamedArgs{"job_id": id[:]}).Scan(&jobType, &params)
+	err = r.pool.QueryRow(ctx, statement("job_params"), namedArgs{"job_id": id[:]}).Scan(&jobType, &params)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil, state.Errorf(state.CodeNotFound, "repo.Job", "there is no job %s", id)
 	}
@@ -29,7 +29,7 @@ func (r *Repo) Job(ctx context.Context, id state.JobID) (jobType string, params 
 
 // Predecessors returns the results of stage for the indexes first to first+count-1, by index.
 func (r *Repo) Predecessors(ctx context.Context, id state.JobID, stage, first, count int) (map[int][]byte, error) {
-	rows, err := r.pool.Query(ctx, statement("predecessors"), pgx.StrictNamedArgs{
+	rows, err := r.pool.Query(ctx, statement("predecessors"), namedArgs{
 		"job_id": id[:], "stage": stage, "first": first, "count": count,
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (r *Repo) Results(ctx context.Context, id state.JobID, stage string) iter.S
 	return func(yield func(state.StoredPart, error) bool) {
 		var number, gen, total int
 		var parts bool
-		err := r.pool.QueryRow(ctx, statement("stage_extent"), pgx.StrictNamedArgs{"job_id": id[:], "name": stage}).
+		err := r.pool.QueryRow(ctx, statement("stage_extent"), namedArgs{"job_id": id[:], "name": stage}).
 			Scan(&number, &gen, &total, &parts)
 		if err != nil {
 			yield(state.StoredPart{}, failure("repo.Results", err))
@@ -90,7 +90,7 @@ type resultRow struct {
 }
 
 func (r *Repo) resultsPage(ctx context.Context, id state.JobID, stage string, from int) ([]resultRow, error) {
-	rows, err := r.pool.Query(ctx, statement("results_page"), pgx.StrictNamedArgs{
+	rows, err := r.pool.Query(ctx, statement("results_page"), namedArgs{
 		"job_id": id[:], "name": stage, "from": from, "span": resultSpan,
 	})
 	if err != nil {
@@ -105,7 +105,7 @@ func (r *Repo) resultsPage(ctx context.Context, id state.JobID, stage string, fr
 
 func (r *Repo) yieldParts(ctx context.Context, id state.JobID, stage, gen int, row resultRow, yield func(state.StoredPart, error) bool) bool {
 	for from := 0; ; from += partsPage {
-		rows, err := r.pool.Query(ctx, statement("parts_page"), pgx.StrictNamedArgs{
+		rows, err := r.pool.Query(ctx, statement("parts_page"), namedArgs{
 			"job_id": id[:], "stage": stage, "gen": gen, "index": row.Index, "attempt": row.Attempt, "from": from, "most": partsPage,
 		})
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
 )
@@ -26,19 +25,19 @@ func (r *Repo) PlanInputs(ctx context.Context, worker uuid.UUID, h state.Held, i
 	return n > 0, err
 }
 
-func planArgs(worker uuid.UUID, h state.Held) pgx.StrictNamedArgs {
+func planArgs(worker uuid.UUID, h state.Held) namedArgs {
 	args := fence(worker, h)
 	args["stage"], args["gen"], args["planned"] = h.Stage, h.Gen, h.Planned
 	return args
 }
 
 // PlanEnd gives the stage its total, dispatches its first window, and ends it at once where no task is left to run.
-func (r *Repo) PlanEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error) {
+func (r *Repo) PlanEnd(ctx context.Context, here state.Here, h state.Held) (state.Moved, error) {
 	var moved state.Moved
 	err := r.inTx(ctx, "repo.PlanEnd", func(t tx) error {
-		moved = state.Moved{}
-		args := fence(worker, h)
-		args["stage"], args["gen"], args["bundle"] = h.Stage, h.Gen, bundleOf(h.Bundle, h.Planned)
+		moved, t.here = state.Moved{}, here
+		args := fence(here.Worker, h)
+		args["stage"], args["gen"], args["bundle"] = h.Stage, h.Gen, t.bundleOf(h.Bundle, h.Planned, h.TaskType)
 		progress, err := stageProgress(ctx, t, "plan_end", args)
 		if err != nil {
 			return err

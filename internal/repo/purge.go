@@ -14,21 +14,21 @@ const purgeBatch = 10_000
 
 // PurgeMark marks an ended job for deletion; landed is false when it has not ended, or was marked before.
 func (r *Repo) PurgeMark(ctx context.Context, id state.JobID) (landed bool, err error) {
-	n, err := r.one(ctx, "repo.PurgeMark", "purge_mark", pgx.StrictNamedArgs{"job_id": id[:]})
+	n, err := r.one(ctx, "repo.PurgeMark", "purge_mark", namedArgs{"job_id": id[:]})
 	return n > 0, err
 }
 
 // PurgeOld marks jobs past their retention and returns how many.
 func (r *Repo) PurgeOld(ctx context.Context, retention time.Duration, most int) (int, error) {
-	return r.one(ctx, "repo.PurgeOld", "purge_old", pgx.StrictNamedArgs{"retention": retention.Seconds(), "most": most})
+	return r.one(ctx, "repo.PurgeOld", "purge_old", namedArgs{"retention": retention.Seconds(), "most": most})
 }
 
 // PurgeNext lists jobs whose deletion was begun and has not ended.
 func (r *Repo) PurgeNext(ctx context.Context, most int) ([]state.JobID, error) {
-	return r.jobIDs(ctx, "repo.PurgeNext", "purge_next", pgx.StrictNamedArgs{"most": most})
+	return r.jobIDs(ctx, "repo.PurgeNext", "purge_next", namedArgs{"most": most})
 }
 
-func (r *Repo) jobIDs(ctx context.Context, op, name string, args pgx.StrictNamedArgs) ([]state.JobID, error) {
+func (r *Repo) jobIDs(ctx context.Context, op, name string, args namedArgs) ([]state.JobID, error) {
 	rows, err := r.pool.Query(ctx, statement(name), args)
 	if err != nil {
 		return nil, failure(op, err)
@@ -51,24 +51,24 @@ func (r *Repo) jobIDs(ctx context.Context, op, name string, args pgx.StrictNamed
 // again.
 func (r *Repo) Purge(ctx context.Context, id state.JobID) (rows int, done bool, err error) {
 	for _, name := range []string{"purge_tasks", "purge_result_parts", "purge_attempts", "purge_events"} {
-		n, err := r.one(ctx, "repo.Purge", name, pgx.StrictNamedArgs{"job_id": id[:], "most": purgeBatch})
+		n, err := r.one(ctx, "repo.Purge", name, namedArgs{"job_id": id[:], "most": purgeBatch})
 		if err != nil || n > 0 {
 			return n, false, err
 		}
 	}
-	_, err = r.one(ctx, "repo.Purge", "purge_job", pgx.StrictNamedArgs{"job_id": id[:]})
+	_, err = r.one(ctx, "repo.Purge", "purge_job", namedArgs{"job_id": id[:]})
 	return 1, err == nil, err
 }
 
 // Touch keeps a job that a submit found there from retention for another while.
 func (r *Repo) Touch(ctx context.Context, id state.JobID) error {
-	_, err := r.one(ctx, "repo.Touch", "touch_job", pgx.StrictNamedArgs{"job_id": id[:]})
+	_, err := r.one(ctx, "repo.Touch", "touch_job", namedArgs{"job_id": id[:]})
 	return err
 }
 
 // Full tells whether at least most jobs are queued or running.
 func (r *Repo) Full(ctx context.Context, most int) (full bool, err error) {
-	err = r.pool.QueryRow(ctx, statement("queued_jobs"), pgx.StrictNamedArgs{"most": most}).Scan(&full)
+	err = r.pool.QueryRow(ctx, statement("queued_jobs"), namedArgs{"most": most}).Scan(&full)
 	if err != nil {
 		return false, failure("repo.Full", err)
 	}

@@ -15,7 +15,7 @@ func (r *Repo) LastEvents(ctx context.Context, id state.JobID, most int) ([]stat
 	if err := checkLimit(op, most); err != nil {
 		return nil, err
 	}
-	rows, err := r.pool.Query(ctx, statement("read_events_last"), pgx.StrictNamedArgs{"job_id": id[:], "most": most, "before": int64(math.MaxInt64)})
+	rows, err := r.pool.Query(ctx, statement("read_events_last"), namedArgs{"job_id": id[:], "most": most, "before": int64(math.MaxInt64)})
 	if err != nil {
 		return nil, failure(op, err)
 	}

@@ -16,7 +16,7 @@ const (
 
 // errorGroups reads what ended tasks of a job, the most frequent first.
 func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]state.ErrorGroup, error) {
-	failures, err := r.readFailures(ctx, op, pgx.StrictNamedArgs{
+	failures, err := r.readFailures(ctx, op, namedArgs{
 		"job_id": id[:], "stage": "", "ended": true, "kinds": errorKinds, "most": errorScan, "groups": state.MaxErrorGroups, "shown": 1,
 	})
 	if err != nil {
@@ -33,7 +33,7 @@ func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]st
 // empty is every stage. An unknown job or stage is an Error with CodeNotFound.
 func (r *Repo) ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error) {
 	const op = "repo.ListFailures"
-	failures, err := r.readFailures(ctx, op, pgx.StrictNamedArgs{
+	failures, err := r.readFailures(ctx, op, namedArgs{
 		"job_id": id[:], "stage": stage, "ended": false, "kinds": state.MaxFailureGroups, "most": state.MaxDepth,
 		"groups": state.MaxFailureGroups, "shown": state.MaxFailureIndexes,
 	})
@@ -44,7 +44,7 @@ func (r *Repo) ListFailures(ctx context.Context, id state.JobID, stage string) (
 	return failures, err
 }
 
-func (r *Repo) readFailures(ctx context.Context, op string, args pgx.StrictNamedArgs) ([]state.FailureGroup, error) {
+func (r *Repo) readFailures(ctx context.Context, op string, args namedArgs) ([]state.FailureGroup, error) {
 	rows, err := r.pool.Query(ctx, statement("read_failures"), args)
 	if err != nil {
 		return nil, failure(op, err)

@@ -51,7 +51,7 @@ func (s gridStage) finished() time.Time {
 }
 
 func (r *Repo) gridStage(ctx context.Context, op string, id state.JobID, stage string) (gridStage, error) {
-	rows, err := r.pool.Query(ctx, statement("read_grid_stage"), pgx.StrictNamedArgs{"job_id": id[:], "name": stage})
+	rows, err := r.pool.Query(ctx, statement("read_grid_stage"), namedArgs{"job_id": id[:], "name": stage})
 	if err != nil {
 		return gridStage{}, failure(op, err)
 	}
@@ -112,7 +112,7 @@ type gridRow struct {
 func (r *Repo) readGrid(ctx context.Context, key gridKey, name string, s gridStage) (grid, error) {
 	const op = "repo.ReadGrid"
 	cell := state.GridCell(s.Planned)
-	rows, err := r.pool.Query(ctx, statement("read_grid"), pgx.StrictNamedArgs{
+	rows, err := r.pool.Query(ctx, statement("read_grid"), namedArgs{
 		"job_id": key.job[:], "stage": key.stage, "gen": s.Gen, "cell": cell, "until": s.Planned,
 	})
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // have in hand. An unknown job, or one that is being deleted, is an Error with CodeNotFound.
 func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (state.JobView, error) {
 	const op = "repo.ReadJob"
-	rows, err := r.pool.Query(ctx, statement("read_job"), pgx.StrictNamedArgs{"job_id": id[:]})
+	rows, err := r.pool.Query(ctx, statement("read_job"), namedArgs{"job_id": id[:]})
 	if err != nil {
 		return state.JobView{}, failure(op, err)
 	}
@@ -131,7 +131,7 @@ func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.J
 	seen := make(map[state.JobID]state.Seen, len(ids))
 	for len(ids) > 0 {
 		n := min(len(ids), versionChunk)
-		rows, err := r.pool.Query(ctx, statement("read_versions"), pgx.StrictNamedArgs{"job_ids": keys(ids[:n])})
+		rows, err := r.pool.Query(ctx, statement("read_versions"), namedArgs{"job_ids": keys(ids[:n])})
 		if err != nil {
 			return nil, failure("repo.ReadVersions", err)
 		}

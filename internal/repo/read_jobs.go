@@ -52,8 +52,8 @@ type jobKey struct {
 }
 
 // jobIDsStatement chooses the statement whose index fits the filter best.
-func jobIDsStatement(op string, f state.JobFilter) (string, pgx.StrictNamedArgs, error) {
-	args := pgx.StrictNamedArgs{"most": f.Limit + 1, "after_at": nil, "after_id": nil}
+func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
+	args := namedArgs{"most": f.Limit + 1, "after_at": nil, "after_id": nil}
 	args["since"], args["since_age"] = moment(f.Since)
 	args["until"], args["until_age"] = moment(f.Until)
 	if f.After != nil {
@@ -147,7 +147,7 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]state.JobSum
 	if len(ids) == 0 {
 		return []state.JobSummary{}, nil
 	}
-	rows, err := r.pool.Query(ctx, statement("read_summaries"), pgx.StrictNamedArgs{"job_ids": keys(ids), "max_params": state.MaxListedParams})
+	rows, err := r.pool.Query(ctx, statement("read_summaries"), namedArgs{"job_ids": keys(ids), "max_params": state.MaxListedParams})
 	if err != nil {
 		return nil, failure("repo.ListJobs", err)
 	}
@@ -180,7 +180,7 @@ func (r *Repo) JobCounts(ctx context.Context, f state.JobFilter) ([]state.JobCou
 	for i, s := range state.JobStatuses {
 		names[i] = string(s)
 	}
-	args := pgx.StrictNamedArgs{"statuses": names, "most": state.MaxDepth, "job_type": f.Type}
+	args := namedArgs{"statuses": names, "most": state.MaxDepth, "job_type": f.Type}
 	args["since"], args["since_age"] = moment(f.Since)
 	args["until"], args["until_age"] = moment(f.Until)
 	rows, err := r.pool.Query(ctx, statement("read_job_counts"), args)

@@ -16,7 +16,7 @@ var relations = map[state.Parallelism]state.Relation{
 
 // taskLineage reads where a task's input comes from and where its result goes.
 func (r *Repo) taskLineage(ctx context.Context, id state.JobID, stage, index int) (inputs, consumers []state.TaskLinks, err error) {
-	rows, err := r.pool.Query(ctx, statement("read_lineage"), pgx.StrictNamedArgs{
+	rows, err := r.pool.Query(ctx, statement("read_lineage"), namedArgs{
 		"job_id": id[:], "stage": stage, "index": index, "most": state.MaxTaskLinks,
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ func (r *Repo) ListEvents(ctx context.Context, id state.JobID, f state.EventFilt
 		return page, err
 	}
 	name := "read_events"
-	args := pgx.StrictNamedArgs{"job_id": id[:], "after": f.After, "stage": f.Stage, "scan": eventScan, "most": f.Limit + 1}
+	args := namedArgs{"job_id": id[:], "after": f.After, "stage": f.Stage, "scan": eventScan, "most": f.Limit + 1}
 	if f.Kind != "" {
 		name, args["kind"] = "read_events_kind", f.Kind
 	}
@@ -54,7 +54,7 @@ func (r *Repo) ListEvents(ctx context.Context, id state.JobID, f state.EventFilt
 
 func (r *Repo) mustExist(ctx context.Context, op string, id state.JobID) error {
 	var there bool
-	if err := r.pool.QueryRow(ctx, statement("read_job_exists"), pgx.StrictNamedArgs{"job_id": id[:]}).Scan(&there); err != nil {
+	if err := r.pool.QueryRow(ctx, statement("read_job_exists"), namedArgs{"job_id": id[:]}).Scan(&there); err != nil {
 		return failure(op, err)
 	}
 	if !there {
@@ -99,7 +99,7 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
 	for i, q := range state.Queues {
 		numbers[i] = int16(q)
 	}
-	rows, err := r.pool.Query(ctx, statement("read_queues"), pgx.StrictNamedArgs{"queues": numbers, "most": state.MaxDepth})
+	rows, err := r.pool.Query(ctx, statement("read_queues"), namedArgs{"queues": numbers, "most": state.MaxDepth})
 	if err != nil {
 		return nil, failure("repo.ReadQueues", err)
 	}
@@ -124,7 +124,7 @@ func (r *Repo) ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) 
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
-	rows, err := r.pool.Query(ctx, statement("read_dead"), pgx.StrictNamedArgs{
+	rows, err := r.pool.Query(ctx, statement("read_dead"), namedArgs{
 		"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "after": f.After, "most": f.Limit + 1,
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func (r *Repo) ListSweeps(ctx context.Context, before int64, limit int) (state.P
 	if err := checkLimit(op, limit); err != nil {
 		return page, err
 	}
-	rows, err := r.pool.Query(ctx, statement("read_sweeps"), pgx.StrictNamedArgs{"before": before, "most": limit + 1})
+	rows, err := r.pool.Query(ctx, statement("read_sweeps"), namedArgs{"before": before, "most": limit + 1})
 	if err != nil {
 		return page, failure(op, err)
 	}
@@ -185,7 +185,7 @@ func idList(ids []int64) []int64 { return append([]int64{}, ids...) }
 func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error) {
 	const op = "repo.DeadReasons"
 	rows, err := r.pool.Query(ctx, statement("read_dead_reasons"),
-		pgx.StrictNamedArgs{"queue": q, "most": state.MaxDepth, "groups": state.MaxDeadReasons})
+		namedArgs{"queue": q, "most": state.MaxDepth, "groups": state.MaxDeadReasons})
 	if err != nil {
 		return nil, failure(op, err)
 	}
@@ -202,7 +202,7 @@ func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReas
 // CountDead counts what was set aside of a queue and is in the filter: messages whose work is still to be done, and others. It looks
 // at state.MaxDepth of them.
 func (r *Repo) CountDead(ctx context.Context, q state.Queue, f state.DeadFilter) (wanted, unwanted int, err error) {
-	args := pgx.StrictNamedArgs{"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "most": state.MaxDepth}
+	args := namedArgs{"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "most": state.MaxDepth}
 	if err := r.pool.QueryRow(ctx, statement("read_dead_count"), args).Scan(&wanted, &unwanted); err != nil {
 		return 0, 0, failure("repo.CountDead", err)
 	}

@@ -15,7 +15,7 @@ import (
 // with CodeNotFound.
 func (r *Repo) ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error) {
 	const op = "repo.ReadTask"
-	rows, err := r.pool.Query(ctx, statement("read_task"), pgx.StrictNamedArgs{"job_id": id[:], "stage": stage, "index": index})
+	rows, err := r.pool.Query(ctx, statement("read_task"), namedArgs{"job_id": id[:], "stage": stage, "index": index})
 	if err != nil {
 		return state.TaskView{}, failure(op, err)
 	}
@@ -26,7 +26,7 @@ func (r *Repo) ReadTask(ctx context.Context, id state.JobID, stage string, index
 	if err != nil {
 		return state.TaskView{}, failure(op, err)
 	}
-	rows, err = r.pool.Query(ctx, statement("read_attempts"), pgx.StrictNamedArgs{
+	rows, err = r.pool.Query(ctx, statement("read_attempts"), namedArgs{
 		"job_id": id[:], "stage": row.Stage, "gen": row.Gen, "index": index, "most": state.MaxAttempts,
 	})
 	if err != nil {

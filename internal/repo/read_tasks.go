@@ -104,7 +104,7 @@ func (s taskStage) mayHave(status state.TaskStatus) bool {
 
 // listedStages reads the stages that a list goes through, from the one where it goes on.
 func (r *Repo) listedStages(ctx context.Context, op string, id state.JobID, f state.TaskFilter) ([]taskStage, error) {
-	rows, err := r.pool.Query(ctx, statement("read_stages"), pgx.StrictNamedArgs{"job_id": id[:]})
+	rows, err := r.pool.Query(ctx, statement("read_stages"), namedArgs{"job_id": id[:]})
 	if err != nil {
 		return nil, failure(op, err)
 	}
@@ -141,7 +141,7 @@ func scanOf(s taskStage, status state.TaskStatus, after int) int {
 func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, f state.TaskFilter, after, most int) (
 	found []state.TaskSummary, edge int, err error,
 ) {
-	args := pgx.StrictNamedArgs{"job_id": id[:], "stage": s.Stage, "gen": s.Gen, "after": after, "most": most}
+	args := namedArgs{"job_id": id[:], "stage": s.Stage, "gen": s.Gen, "after": after, "most": most}
 	status := f.Status
 	name, end, scan := "read_tasks_range", s.Planned-1, scanOf(s, status, after)
 	switch {

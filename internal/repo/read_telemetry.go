@@ -12,7 +12,7 @@ import (
 // ReadEnded reads what traces and metrics tell of jobs, all in one statement. A job that is gone is left out.
 func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]state.EndedJob, error) {
 	const op = "repo.ReadEnded"
-	rows, err := r.pool.Query(ctx, statement("read_ended"), pgx.StrictNamedArgs{"job_ids": keys(ids)})
+	rows, err := r.pool.Query(ctx, statement("read_ended"), namedArgs{"job_ids": keys(ids)})
 	if err != nil {
 		return nil, failure(op, err)
 	}
@@ -40,7 +40,7 @@ func (r *Repo) ReadLag(ctx context.Context) ([]state.QueueLag, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := r.pool.Query(ctx, statement("read_sent_ages"), pgx.StrictNamedArgs{"most": state.MaxDepth})
+	rows, err := r.pool.Query(ctx, statement("read_sent_ages"), namedArgs{"most": state.MaxDepth})
 	if err != nil {
 		return nil, failure("repo.ReadLag", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,78 +107,8 @@ func (r *Repo) Ping(ctx context.Context) error {
 	return nil
 }
 
-// tx is one transaction; its statements pass the fault seam.
-type tx struct {
-	pgx.Tx
-	fault Fault
-}
-
-func (t tx) at(point string) error {
-	if t.fault == nil {
-		return nil
-	}
-	return t.fault(point)
-}
-
-func (t tx) exec(ctx context.Context, name string, args pgx.StrictNamedArgs) (int, error) {
-	if err := t.at(name); err != nil {
-		return 0, err
-	}
-	tag, err := t.Exec(ctx, statement(name), args)
-	return int(tag.RowsAffected()), err
-}
-
-func (t tx) query(ctx context.Context, name string, args pgx.StrictNamedArgs) (pgx.Rows, error) {
-	if err := t.at(name); err != nil {
-		return nil, err
-	}
-	return t.Query(ctx, statement(name), args)
-}
-
-// deadlockTries is how often a transaction runs that the server broke to end a deadlock, or that lost to another: nothing of it
-// landed, so fn starts again. fn sets all that it returns anew.
-const deadlockTries = 5
-
-// inTx runs fn in one transaction. An error of fn, or a panic, rolls back.
-func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
-	for try := 1; ; try++ {
-		err := r.tryTx(ctx, op, fn)
-		if try == deadlockTries || !rolledBack(err) {
-			return err
-		}
-	}
-}
-
-// rolledBack tells whether the server broke a transaction to let others go on: SQLSTATE class 40.
-func rolledBack(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && strings.HasPrefix(pg.Code, "40")
-}
-
-func (r *Repo) tryTx(ctx context.Context, op string, fn func(tx) error) error {
-	ptx, err := r.pool.Begin(ctx)
-	if err != nil {
-		return failure(op, err)
-	}
-	defer func() { _ = ptx.Rollback(context.WithoutCancel(ctx)) }() // a no-op after COMMIT
-	t := tx{Tx: ptx, fault: r.fault}
-	if err := fn(t); err != nil {
-		return failure(op, err)
-	}
-	if err := t.at("commit"); err != nil {
-		return failure(op, err)
-	}
-	if err := ptx.Commit(ctx); err != nil {
-		return failure(op, err)
-	}
-	if err := t.at("committed"); err != nil {
-		return failure(op, err)
-	}
-	return nil
-}
-
 // one runs a statement that is a transaction of its own, in one round trip.
-func (r *Repo) one(ctx context.Context, op, name string, args pgx.StrictNamedArgs) (int, error) {
+func (r *Repo) one(ctx context.Context, op, name string, args namedArgs) (int, error) {
 	n := 0
 	err := r.single(ctx, op, name, args, func(rows pgx.Rows) error {
 		rows.Close()
@@ -190,9 +119,8 @@ func (r *Repo) one(ctx context.Context, op, name string, args pgx.StrictNamedArg
 }
 
 // single runs a statement that is a transaction of its own and reads its rows; the fault seam sees it as any other.
-func (r *Repo) single(ctx context.Context, op, name string, args pgx.StrictNamedArgs, read func(pgx.Rows) error) error {
-	t := tx{fault: r.fault}
-	if err := errors.Join(t.at(name), t.at("commit")); err != nil {
+func (r *Repo) single(ctx context.Context, op, name string, args namedArgs, read func(pgx.Rows) error) error {
+	if err := errors.Join(r.at(name), r.at("commit")); err != nil {
 		return failure(op, err)
 	}
 	rows, err := r.pool.Query(ctx, statement(name), args)
@@ -202,7 +130,7 @@ func (r *Repo) single(ctx context.Context, op, name string, args pgx.StrictNamed
 	if err := read(rows); err != nil {
 		return failure(op, err)
 	}
-	if err := t.at("committed"); err != nil {
+	if err := r.at("committed"); err != nil {
 		return failure(op, err)
 	}
 	return nil

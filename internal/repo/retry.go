@@ -42,7 +42,7 @@ func (r *Repo) Retry(
 			return err
 		}
 		left := decideRetry(stages)
-		rows, err := t.query(ctx, "retry_job", pgx.StrictNamedArgs{"job_id": id[:], "stages_left": left, "by": by, "traceparent": traceparent})
+		rows, err := t.query(ctx, "retry_job", namedArgs{"job_id": id[:], "stages_left": left, "by": by, "traceparent": traceparent})
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (r *Repo) Retry(
 		landed = true
 		if left == 0 { // only its result failed
 			moved.Queue(state.QueueJobs)
-			_, err := t.exec(ctx, "retry_finish", pgx.StrictNamedArgs{"job_id": id[:]})
+			_, err := t.exec(ctx, "retry_finish", namedArgs{"job_id": id[:]})
 			return err
 		}
 		if err := reopenTasks(ctx, t, id, stages, &res, &moved); err != nil {
@@ -67,7 +67,7 @@ func (r *Repo) Retry(
 }
 
 func lockStages(ctx context.Context, t tx, id state.JobID) ([]retryStage, error) {
-	rows, err := t.query(ctx, "retry_stages", pgx.StrictNamedArgs{"job_id": id[:]})
+	rows, err := t.query(ctx, "retry_stages", namedArgs{"job_id": id[:]})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func reopenTasks(ctx context.Context, t tx, id state.JobID, stages []retryStage,
 		if s.again != reopen {
 			continue
 		}
-		rows, err := t.query(ctx, "retry_tasks", pgx.StrictNamedArgs{"job_id": id[:], "stage": s.stage, "gen": s.gen})
+		rows, err := t.query(ctx, "retry_tasks", namedArgs{"job_id": id[:], "stage": s.stage, "gen": s.gen})
 		if err != nil {
 			return err
 		}
@@ -150,9 +150,9 @@ func restartStages(ctx context.Context, t tx, id state.JobID, stages []retryStag
 	if len(numbers) == 0 {
 		return nil
 	}
-	args := pgx.StrictNamedArgs{"job_id": id[:], "stages": numbers, "deps_left": depsLeft}
+	args := namedArgs{"job_id": id[:], "stages": numbers, "deps_left": depsLeft}
 	if _, err := t.exec(ctx, "retry_restart", args); err != nil {
 		return err
 	}
-	return planStages(ctx, t, ready, moved)
+	return planStages(t, ready, moved)
 }

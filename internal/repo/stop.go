@@ -26,7 +26,7 @@ func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.F
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, "stage_error", pgx.StrictNamedArgs{"job_id": job[:], "stage": stage, "error": string(text)})
+	_, err = t.exec(ctx, "stage_error", namedArgs{"job_id": job[:], "stage": stage, "error": string(text)})
 	return err
 }
 
@@ -35,7 +35,7 @@ func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.F
 func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (status state.JobStatus, stopping bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Cancel", func(t tx) error {
 		moved = state.Moved{}
-		rows, err := t.query(ctx, "cancel_job", pgx.StrictNamedArgs{"job_id": id[:], "by": by})
+		rows, err := t.query(ctx, "cancel_job", namedArgs{"job_id": id[:], "by": by})
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (status st
 
 // StopState tells how far a stop has come; found is false when the job has ended or was never stopped.
 func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.Stopping, found bool, err error) {
-	err = r.pool.QueryRow(ctx, statement("stop_state"), pgx.StrictNamedArgs{"job_id": id[:]}).
+	err = r.pool.QueryRow(ctx, statement("stop_state"), namedArgs{"job_id": id[:]}).
 		Scan(&s.Since, &s.Held, &s.Queued, &s.Undispatched)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return s, false, nil

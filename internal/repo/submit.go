@@ -10,12 +10,13 @@ import (
 )
 
 // Submit makes a job with its stages and its first work, or nothing where the job is there already: created says which.
-func (r *Repo) Submit(ctx context.Context, g state.Graph) (created bool, moved state.Moved, err error) {
+func (r *Repo) Submit(ctx context.Context, g state.Graph, here state.Here) (created bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
-		created, moved = false, state.Moved{}
-		rows, err := t.query(ctx, "insert_job", pgx.StrictNamedArgs{
+		created, moved, t.here = false, state.Moved{}, here
+		graph, takes, waking := t.graphArgs(g, 1)
+		rows, err := t.query(ctx, "insert_job", namedArgs{
 			"job_id": g.JobID[:], "job_type": g.JobType, "params": string(g.Params), "stages_left": len(g.Stages),
-			"has_result": g.HasResult, "traceparent": g.Traceparent,
+			"has_result": g.HasResult, "traceparent": g.Traceparent, "takes": takes,
 		})
 		if err != nil {
 			return err
@@ -25,15 +26,14 @@ func (r *Repo) Submit(ctx context.Context, g state.Graph) (created bool, moved s
 		} else if err != nil {
 			return err
 		}
-		created = true
-		moved, err = insertGraph(ctx, t, g, 1)
-		return err
+		created, moved = true, waking
+		return t.later("insert_graph", graph, taken(&moved))
 	})
 	return created, moved, err
 }
 
-func insertGraph(ctx context.Context, t tx, g state.Graph, gen int) (state.Moved, error) {
-	var moved state.Moved
+// graphArgs are the arguments of insert_graph. takes tells whether this process takes any of the first work.
+func (t tx) graphArgs(g state.Graph, gen int) (args namedArgs, takes bool, moved state.Moved) {
 	n := len(g.Stages)
 	a := struct {
 		names, types, kinds, depends []string
@@ -42,9 +42,11 @@ func insertGraph(ctx context.Context, t tx, g state.Graph, gen int) (state.Moved
 		expected, windows, bundles   []int32
 		tolerances                   []float64
 		totals, chosen               []*int32
+		takes                        []int32
 	}{}
 	for range n {
 		a.totals, a.chosen, a.plans = append(a.totals, nil), append(a.chosen, nil), append(a.plans, false)
+		a.takes = append(a.takes, 0)
 	}
 	for i, s := range g.Stages {
 		a.names, a.types, a.kinds = append(a.names, s.Name), append(a.types, s.TaskType), append(a.kinds, string(s.Kind))
@@ -61,26 +63,22 @@ func insertGraph(ctx context.Context, t tx, g state.Graph, gen int) (state.Moved
 			moved.Queue(state.QueueJobs)
 			continue
 		}
-		total, bundle := int32(s.Expected), int32(bundleOf(s.Bundle, s.Expected))
-		a.totals[i], a.chosen[i] = &total, &bundle
-		moved.Queue(s.Queue)
+		bundle := t.bundleOf(s.Bundle, s.Expected, s.TaskType)
+		take, all := t.take(s.Expected, bundle)
+		total, chosen := int32(s.Expected), int32(bundle)
+		a.totals[i], a.chosen[i], a.takes[i] = &total, &chosen, int32(take)
+		takes = takes || take > 0
+		if !all {
+			moved.Queue(s.Queue)
+		}
 	}
-	_, err := t.exec(ctx, "insert_graph", pgx.StrictNamedArgs{
+	return namedArgs{
 		"job_id": g.JobID[:], "gen": gen, "traceparent": g.Traceparent, "by": g.By,
 		"names": a.names, "task_types": a.types, "kinds": a.kinds, "queues": a.queues, "depends_on": a.depends, "skips": a.skips,
 		"expected": a.expected, "windows": a.windows, "bundles": a.bundles, "tolerances": a.tolerances,
 		"start_totals": a.totals, "start_bundles": a.chosen, "to_plan": a.plans,
-	})
-	return moved, err
-}
-
-// bundleOf is how many tasks a message of a stage carries: as declared, else so many that a large stage has 64 messages or
-// more, and at most 256. A bundle that turns out slow hands its rest back, so a wrong guess costs little.
-func bundleOf(declared, total int) int {
-	if declared > 0 {
-		return declared
-	}
-	return min(256, max(1, total/64))
+		"takes": a.takes, "worker": t.here.Worker,
+	}, takes, moved
 }
 
 func arrayText(v []int16) string {
@@ -98,7 +96,7 @@ func arrayText(v []int16) string {
 func (r *Repo) Rerun(ctx context.Context, g state.Graph, from []state.JobStatus) (attempt int, landed bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Rerun", func(t tx) error {
 		attempt, landed, moved = 0, false, state.Moved{}
-		rows, err := t.query(ctx, "rerun_job", pgx.StrictNamedArgs{
+		rows, err := t.query(ctx, "rerun_job", namedArgs{
 			"job_id": g.JobID[:], "stages_left": len(g.Stages), "has_result": g.HasResult, "traceparent": g.Traceparent,
 			"from": from,
 		})
@@ -115,15 +113,16 @@ func (r *Repo) Rerun(ctx context.Context, g state.Graph, from []state.JobStatus)
 			return err
 		}
 		landed = true
-		moved, err = insertGraph(ctx, t, g, gen+1)
-		return err
+		var graph namedArgs
+		graph, _, moved = t.graphArgs(g, gen+1)
+		return t.later("insert_graph", graph, nil)
 	})
 	return attempt, landed, moved, err
 }
 
 // Brief is the little of a job that a decision about it needs.
 func (r *Repo) Brief(ctx context.Context, id state.JobID) (state.JobBrief, error) {
-	rows, err := r.pool.Query(ctx, statement("job_brief"), pgx.StrictNamedArgs{"job_id": id[:]})
+	rows, err := r.pool.Query(ctx, statement("job_brief"), namedArgs{"job_id": id[:]})
 	if err != nil {
 		return state.JobBrief{}, failure("repo.Brief", err)
 	}

@@ -32,7 +32,7 @@ func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, p
 	if err != nil {
 		return failure("repo.SweepEnd", err)
 	}
-	for name, args := range map[string]pgx.StrictNamedArgs{
+	for name, args := range map[string]namedArgs{
 		"sweep_end":     {"sweep_id": id, "found": string(text), "error": state.CleanText(problem)},
 		"sweep_workers": {}, "sweep_sweeps": {},
 	} {
@@ -45,17 +45,17 @@ func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, p
 
 // Resend sends again what was sent and never worked on, of stages that stand still.
 func (r *Repo) Resend(ctx context.Context) (int, state.Moved, error) {
-	return r.queuesOf(ctx, "repo.Resend", "sweep_resend", pgx.StrictNamedArgs{"stall": sweepStall.Seconds(), "most": sweepBatch})
+	return r.queuesOf(ctx, "repo.Resend", "sweep_resend", namedArgs{"stall": sweepStall.Seconds(), "most": sweepBatch})
 }
 
 // ReviveDead redrives dead letters of work that is still wanted.
 func (r *Repo) ReviveDead(ctx context.Context) (int, state.Moved, error) {
-	return r.queuesOf(ctx, "repo.ReviveDead", "sweep_dead", pgx.StrictNamedArgs{
+	return r.queuesOf(ctx, "repo.ReviveDead", "sweep_dead", namedArgs{
 		"most": sweepBatch, "most_sends": deadSends, "delay": deadSendDelay.Seconds(),
 	})
 }
 
-func (r *Repo) queuesOf(ctx context.Context, op, name string, args pgx.StrictNamedArgs) (n int, moved state.Moved, err error) {
+func (r *Repo) queuesOf(ctx context.Context, op, name string, args namedArgs) (n int, moved state.Moved, err error) {
 	err = r.single(ctx, op, name, args, func(rows pgx.Rows) error {
 		queues, err := pgx.CollectRows(rows, pgx.RowTo[int16])
 		for _, q := range queues {
@@ -69,7 +69,7 @@ func (r *Repo) queuesOf(ctx context.Context, op, name string, args pgx.StrictNam
 
 // IdleJobs lists open jobs that no message can move: their books do not balance.
 func (r *Repo) IdleJobs(ctx context.Context) ([]state.JobID, error) {
-	return r.jobIDs(ctx, "repo.IdleJobs", "sweep_idle", pgx.StrictNamedArgs{"most": sweepBatch})
+	return r.jobIDs(ctx, "repo.IdleJobs", "sweep_idle", namedArgs{"most": sweepBatch})
 }
 
 // Repair gives an idle job the messages that its record calls for, and books what its counters say: one transaction, from the job's
@@ -86,12 +86,12 @@ func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) 
 		if err != nil || !idle {
 			return err
 		}
-		n, err := t.exec(ctx, "repair_job", pgx.StrictNamedArgs{"job_id": id[:]})
+		n, err := t.exec(ctx, "repair_job", namedArgs{"job_id": id[:]})
 		if err != nil || n > 0 {
 			moved.Queue(state.QueueJobs)
 			return err
 		}
-		if n, err = t.exec(ctx, "repair_plans", pgx.StrictNamedArgs{"job_id": id[:]}); err != nil {
+		if n, err = t.exec(ctx, "repair_plans", namedArgs{"job_id": id[:]}); err != nil {
 			return err
 		}
 		if n > 0 {
@@ -99,7 +99,7 @@ func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) 
 		}
 		for i := range stages {
 			s := &stages[i]
-			n, err := t.exec(ctx, "uncovered", pgx.StrictNamedArgs{
+			n, err := t.exec(ctx, "uncovered", namedArgs{
 				"job_id": id[:], "stage": s.stage, "gen": gens[i], "dispatched": s.dispatched, "queue": int16(s.queue), "most": sweepBatch,
 			})
 			if err != nil {
@@ -115,11 +115,11 @@ func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) 
 }
 
 func stillIdle(ctx context.Context, t tx, id state.JobID) (idle bool, err error) {
-	n, err := t.exec(ctx, "repair_lock", pgx.StrictNamedArgs{"job_id": id[:]})
+	n, err := t.exec(ctx, "repair_lock", namedArgs{"job_id": id[:]})
 	if err != nil || n == 0 {
 		return false, err
 	}
-	rows, err := t.query(ctx, "repair_idle", pgx.StrictNamedArgs{"job_id": id[:]})
+	rows, err := t.query(ctx, "repair_idle", namedArgs{"job_id": id[:]})
 	if err != nil {
 		return false, err
 	}
@@ -127,7 +127,7 @@ func stillIdle(ctx context.Context, t tx, id state.JobID) (idle bool, err error)
 }
 
 func idleStages(ctx context.Context, t tx, id state.JobID) (stages []stageRow, gens []int, err error) {
-	rows, err := t.query(ctx, "idle_stages", pgx.StrictNamedArgs{"job_id": id[:]})
+	rows, err := t.query(ctx, "idle_stages", namedArgs{"job_id": id[:]})
 	if err != nil {
 		return nil, nil, err
 	}

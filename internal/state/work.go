@@ -1,6 +1,10 @@
 package state
 
-import "time"
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // Graph is a job as submitted: what the job row and its stage rows are made from.
 type Graph struct {
@@ -103,6 +107,7 @@ type Moved struct {
 	Started int     // stages started
 	Ended   int     // stages ended
 	Jobs    []JobID // jobs ended
+	Taken   []Held  // messages that were written and claimed at once, for the process that asked
 }
 
 // Queue marks a queue as holding new work.
@@ -171,3 +176,13 @@ type TaskProgress struct {
 	Fraction float64 `json:"fraction"` // 0 to 1
 	Note     string  `json:"note,omitempty"`
 }
+
+// Here tells a transaction of the process that runs it, so that what it starts may go on in the same process without a trip through a queue.
+type Here struct {
+	Worker uuid.UUID                           // claims what is taken
+	Room   int                                 // tasks that it has room for now; 0: it takes nothing
+	Took   func(taskType string) time.Duration // how long a task of a type takes as a rule; 0: not known
+}
+
+// TakeMost is how many messages of one stage the process which starts it keeps at most: the rest is for everybody.
+const TakeMost = 2

@@ -1,36 +1,62 @@
--- The completion of many attempts whose message rows this transaction has locked (lock_held): tasks, message rows, counters.
--- A task lands when it has not ended and no attempt as young has written to it, so that a repeat lands nowhere. What is known
--- of the messages comes in arrays, by place: a join of two lists would compare each with each.
-with k as materialized (
-  select * from unnest(@job_ids::bytea[], @message_ids::bigint[], @places::int[], @attempts::smallint[], @stages::smallint[],
-                       @gens::smallint[], @indexes::int[], @statuses::text[], @results::bytea[], @outcomes::text[],
-                       @codes::text[], @errors::text[], @started::timestamptz[], @delays::float8[])
-    as k (job_id, message_id, place, attempt, stage, gen, index, status, result, outcome, code, error, started_at, delay)
+-- The completion of many attempts, in one statement: the fence, tasks, message rows, counters.
+-- The fence locks the message rows in the order given, which is key order, and admits what this worker still holds under the attempt
+-- named, unless it began after its job was told to stop. What is known of the messages is kept in arrays, by place: a join of two lists
+-- would compare each with each. A task lands when it has not ended and no attempt as young has written to it, so that a repeat lands
+-- nowhere. The lists of what went wrong are empty where nothing did.
+with held as materialized (
+  select array_agg(m.tasks_left) as lefts, array_agg(m.queue) as queues, array_agg(m.traceparent) as traceparents,
+         array_agg(m.stop_at) as stops
+  from (
+    select coalesce(m.tasks_left, 0) as tasks_left, m.queue, m.traceparent,
+           coalesce((select j.cancel_requested_at from jobs j where j.job_id = k.job_id), 'infinity') as stop_at
+    from unnest(@held_jobs::bytea[], @held_messages::bigint[], @held_attempts::smallint[])
+      with ordinality as k (job_id, message_id, attempt, n)
+    left join lateral (
+      select m.attempt, m.worker_id, m.tasks_left, m.queue, m.traceparent
+      from messages m
+      where m.job_id = k.job_id and m.message_id = k.message_id
+      offset 0
+      for no key update
+    ) m on m.worker_id = @worker and m.attempt = k.attempt
+    order by k.n
+  ) m
+),
+k as materialized (
+  select k.*, (@held_attempts::smallint[])[k.place] as attempt, (@outcomes::text[])[k.n] as outcome
+  from held h
+  cross join unnest(@places::int[], @job_ids::bytea[], @stages::smallint[], @gens::smallint[], @indexes::int[], @results::bytea[],
+                    @started::timestamptz[])
+    with ordinality as k (place, job_id, stage, gen, index, result, started_at, n)
+  where h.lefts[k.place] > 0 and k.started_at <= h.stops[k.place]
 ),
 done as (
   update tasks t
-  set status = k.status::task_status, attempt = k.attempt, failures = t.failures + (k.status <> 'completed')::int,
-      result = k.result,
-      error = case when k.status <> 'completed' then json_build_object('code', k.code, 'message', k.error)::text end,
-      started_at = k.started_at, finished_at = case when k.status <> 'queued' then clock_timestamp() end
+  set status = (case when k.outcome is null then 'completed' when (@finals::bool[])[k.n] then 'failed' else 'queued' end)::task_status,
+      attempt = k.attempt, failures = t.failures + (k.outcome is not null)::int, result = k.result,
+      error = case when k.outcome is not null
+                   then json_build_object('code', (@codes::text[])[k.n], 'message', (@errors::text[])[k.n])::text end,
+      started_at = k.started_at,
+      finished_at = case when k.outcome is null or (@finals::bool[])[k.n] then clock_timestamp() end
   from k
   where t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
     and t.status = 'queued' and t.attempt < k.attempt
-  returning t.job_id, k.message_id, k.place, t.stage, t.gen, t.index, t.attempt, t.status, k.outcome, k.error, k.started_at, k.delay
+  returning t.job_id, t.stage, t.gen, t.index, t.status, k.place, k.n
 ),
 failed as (
   insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)
-  select job_id, stage, gen, index, attempt, outcome, status = 'failed', error, @worker, started_at
+  select job_id, stage, gen, index, (@held_attempts::smallint[])[place], (@outcomes::text[])[n], status = 'failed',
+         (@errors::text[])[n], @worker, (@started::timestamptz[])[n]
   from done where status <> 'completed'
 ),
 again as (
   insert into messages (job_id, queue, kind, stage, gen, first, attempt, due_at, traceparent)
-  select job_id, (@queues::smallint[])[place], 2, stage, gen, index, attempt, now() + make_interval(secs => delay),
-         nullif((@traceparents::text[])[place], '')
-  from done where status = 'queued'
+  select d.job_id, h.queues[d.place], 2, d.stage, d.gen, d.index, (@held_attempts::smallint[])[d.place],
+         now() + make_interval(secs => (@delays::float8[])[d.n]), h.traceparents[d.place]
+  from done d cross join held h where d.status = 'queued'
 ),
 by_message as (
-  select job_id, message_id, (@lefts::int[])[place] - count(*) as left from done group by job_id, message_id, place
+  select d.job_id, (@held_messages::bigint[])[d.place] as message_id, h.lefts[d.place] - d.n as left
+  from (select job_id, place, count(*) as n from done group by job_id, place) d cross join held h
 ),
 ended as (
   delete from messages m using by_message b where m.job_id = b.job_id and m.message_id = b.message_id and b.left = 0
@@ -41,11 +67,12 @@ lowered as (
 ),
 by_stage as (
   select job_id, stage, count(*) as landed,
-         count(*) filter (where status = 'completed') as completed, count(*) filter (where status = 'failed') as failed
+         count(*) filter (where status = 'completed') as completed, count(*) filter (where status = 'failed') as failed,
+         array_agg(n) filter (where status <> 'completed') as unsuccessful
   from done group by job_id, stage order by job_id, stage
 ),
 locked as materialized (
-  select b.job_id, b.stage, s.completed + b.completed as completed, s.failed + b.failed as failed, b.landed
+  select b.job_id, b.stage, s.completed + b.completed as completed, s.failed + b.failed as failed, b.landed, b.unsuccessful
   from by_stage b
   cross join lateral (
     select s.completed, s.failed from stages s where s.job_id = b.job_id and s.stage = b.stage offset 0 for no key update
@@ -55,4 +82,4 @@ update stages s set completed = l.completed, failed = l.failed, progressed_at = 
 from locked l
 where s.job_id = l.job_id and s.stage = l.stage
 returning s.job_id, s.stage, s.name, s.total, s.dispatched, s.completed, s.failed, s.cancelled, s.task_window, s.bundle,
-          s.tolerance, s.queue, l.landed
+          s.tolerance, s.queue, l.landed, l.unsuccessful

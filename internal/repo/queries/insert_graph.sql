@@ -1,5 +1,6 @@
 -- Makes the stage rows of one run and starts what has no dependency: at once where the tasks are few and their inputs pure
--- (start_total), else by a plan message (to_plan). The arrays have one element a stage, in order.
+-- (start_total), else by a plan message (to_plan). The arrays have one element a stage, in order. As many messages of a stage as takes
+-- says are claimed at once by this process; they are returned.
 with k as materialized (
   select (n - 1)::smallint as stage, u.*
   from unnest(@names::text[], @task_types::text[], @kinds::text[], @queues::smallint[], @depends_on::text[], @skips::bool[],
@@ -18,7 +19,7 @@ s as (
          k.start_total, coalesce(k.start_total, 0), least(coalesce(k.start_total, 0), k.task_window),
          case when k.start_total is not null or k.to_plan then now() end, now()
   from k
-  returning stage, gen, queue, total, dispatched, bundle, status
+  returning *
 ),
 t as (
   insert into tasks (job_id, stage, gen, index)
@@ -34,13 +35,23 @@ started as (
   select @job_id, 'stage_started', s.stage, s.gen, json_build_object('total', s.total)
   from s, told -- told comes first on the timeline
   where s.status = 'running'
+),
+sent as (
+  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent, worker_id, claimed_at, attempt)
+  select @job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b),
+         nullif(@traceparent, ''), case when c.mine then @worker::uuid end, case when c.mine then clock_timestamp() end, c.mine::int
+  from s, generate_series(0, s.dispatched - 1, s.bundle) b,
+       lateral (select b < (@takes::int[])[s.stage + 1] * s.bundle as mine) c
+  where s.total is not null
+  union all
+  select @job_id, 1, 1, s.stage, s.gen, 0, 1, 1, nullif(@traceparent, ''), null, null, 0
+  from s
+  where s.status = 'running' and s.total is null
+  returning *
 )
-insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
-select @job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b),
-       nullif(@traceparent, '')
-from s, generate_series(0, s.dispatched - 1, s.bundle) b
-where s.total is not null
-union all
-select @job_id, 1, 1, s.stage, s.gen, 0, 1, 1, nullif(@traceparent, '')
-from s
-where s.status = 'running' and s.total is null
+select m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.tasks_left, m.attempt, m.losses,
+       m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.job_type, j.has_result,
+       s.name as stage_name, s.task_type, s.kind as shape, s.depends_on, s.gen as stage_gen, s.planned, s.total, s.bundle, s.skip,
+       coalesce(s.expected, -1) as expected, 0 as source_total
+from sent m join s using (job_id, stage) join jobs j using (job_id)
+where m.worker_id is not null

@@ -63,4 +63,4 @@ update stages s set failed = l.failed, progressed_at = now()
 from locked l
 where s.job_id = l.job_id and s.stage = l.stage
 returning s.job_id, s.stage, s.name, s.total, s.dispatched, s.completed, s.failed, s.cancelled, s.task_window, s.bundle,
-          s.tolerance, s.queue, l.landed
+          s.tolerance, s.queue, l.landed, null::bigint[] as unsuccessful

@@ -12,5 +12,5 @@ s as (
   returning *
 )
 select s.job_id, s.stage, s.name, s.total, s.dispatched, s.completed, s.failed, s.cancelled, s.task_window, s.bundle,
-       s.tolerance, s.queue, 0::bigint as landed
+       s.tolerance, s.queue, 0::bigint as landed, null::bigint[] as unsuccessful
 from s

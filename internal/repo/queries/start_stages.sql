@@ -1,6 +1,8 @@
--- Starts stages whose inputs are pure and whose tasks are few: rows, counters and messages in one statement.
+-- Starts stages whose inputs are pure and whose tasks are few: rows, counters and messages in one statement. The first messages of a
+-- stage, as many as takes says, are claimed at once by the process that starts it, unless the job is being stopped; they are returned.
 with k as materialized (
-  select * from unnest(@job_ids::bytea[], @stages::smallint[], @totals::int[], @bundles::int[]) as k (job_id, stage, total, bundle)
+  select * from unnest(@job_ids::bytea[], @stages::smallint[], @totals::int[], @bundles::int[], @takes::int[])
+    as k (job_id, stage, total, bundle, take)
 ),
 s as (
   update stages s
@@ -8,7 +10,7 @@ s as (
       dispatched = least(k.total, s.task_window), bundle = k.bundle
   from k
   where s.job_id = k.job_id and s.stage = k.stage and s.status = 'waiting' and s.deps_left = 0
-  returning s.job_id, s.stage, s.gen, s.queue, s.total, s.dispatched, s.bundle
+  returning s.*, k.take
 ),
 t as (
   insert into tasks (job_id, stage, gen, index)
@@ -17,7 +19,18 @@ t as (
 told as (
   insert into events (job_id, kind, stage, gen, detail)
   select job_id, 'stage_started', stage, gen, json_build_object('total', total) from s
+),
+sent as (
+  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent, worker_id, claimed_at, attempt)
+  select s.job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b), j.traceparent,
+         case when c.mine then @worker::uuid end, case when c.mine then clock_timestamp() end, c.mine::int
+  from s join jobs j using (job_id), generate_series(0, s.dispatched - 1, s.bundle) b,
+       lateral (select b < s.take * s.bundle and j.cancel_requested_at is null as mine) c
+  returning *
 )
-insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, traceparent)
-select s.job_id, s.queue, 2, s.stage, s.gen, b, least(s.bundle, s.dispatched - b), least(s.bundle, s.dispatched - b), j.traceparent
-from s join jobs j using (job_id), generate_series(0, s.dispatched - 1, s.bundle) b
+select m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.tasks_left, m.attempt, m.losses,
+       m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.job_type, j.has_result,
+       s.name as stage_name, s.task_type, s.kind as shape, s.depends_on, s.gen as stage_gen, s.planned, s.total, s.bundle, s.skip,
+       coalesce(s.expected, -1) as expected, 0 as source_total
+from sent m join s using (job_id, stage) join jobs j using (job_id)
+where m.worker_id is not null

@@ -1,0 +1,33 @@
+package coremachine
+
+// pool keeps the goroutines of attempts that have returned for the next ones: a new goroutine pays anew for the growth of its stack,
+// which costs as much as a small task. There are as many as attempts ran at once.
+type pool struct {
+	next chan func()
+	over chan struct{}
+}
+
+func newPool() pool { return pool{next: make(chan func()), over: make(chan struct{})} }
+
+// run calls fn in a goroutine of its own and does not wait.
+func (p *pool) run(fn func()) {
+	select {
+	case p.next <- fn:
+	default:
+		go p.work(fn)
+	}
+}
+
+func (p *pool) work(fn func()) {
+	for {
+		fn()
+		select {
+		case fn = <-p.next:
+		case <-p.over:
+			return
+		}
+	}
+}
+
+// close lets the goroutines go that have nothing to do, and the others when they return.
+func (p *pool) close() { close(p.over) }

@@ -1,0 +1,53 @@
+package repo
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/state"
+)
+
+// Bounds of a bundle that the engine chooses.
+const (
+	mostBundle   = 256
+	bundleTime   = 20 * time.Millisecond // work that makes the trip of a message worth its cost
+	bundleShares = 8                     // messages that a stage of quick tasks has at least, so that processes share it
+	smallBundle  = 16                    // quick tasks that are not worth sharing
+)
+
+// bundleOf is how many tasks a message of a stage carries: as declared, else so many that a large stage has 64 messages or
+// more, and at most 256. Where tasks are known to be quick it is as many as fill bundleTime, as long as there is enough for others. A
+// bundle that turns out slow hands its rest back, so a wrong guess costs little.
+func (t tx) bundleOf(declared, total int, taskType string) int {
+	if declared > 0 {
+		return declared
+	}
+	bundle := max(1, total/64)
+	if t.here.Took != nil {
+		if took := t.here.Took(taskType); took > 0 {
+			share := max(smallBundle, (total+bundleShares-1)/bundleShares)
+			bundle = max(bundle, min(int(bundleTime/took), share))
+		}
+	}
+	return min(mostBundle, bundle)
+}
+
+// take is how many messages of a stage this process takes at once, and whether that is all of them.
+func (t tx) take(total, bundle int) (n int, all bool) {
+	messages := (total + bundle - 1) / bundle
+	for n < min(messages, state.TakeMost) && t.here.Room >= bundle {
+		t.here.Room -= bundle
+		n++
+	}
+	return n, n == messages
+}
+
+// taken reads the messages that a statement wrote and claimed.
+func taken(moved *state.Moved) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		held, err := pgx.CollectRows(rows, scanHeld)
+		moved.Taken = append(moved.Taken, held...)
+		return err
+	}
+}
