@@ -1,0 +1,181 @@
+package handlers
+
+import (
+	"crypto/md5" //nolint:gosec // what storage keeps of a content, no protection
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestKindOf(t *testing.T) {
+	t.Parallel()
+	tar := make([]byte, 512)
+	copy(tar, "name")
+	copy(tar[257:], "ustar")
+	for head, want := range map[string]string{
+		"":                                 KindEmpty,
+		"\x89PNG\r\n\x1a\n\x00":            "png",
+		"\xff\xd8\xff\xdb":                 "jpeg",
+		"RIFF\x10\x00\x00\x00WEBPVP8 ":     "webp",
+		"RIFF\x10\x00\x00\x00WAVEfmt ":     "wav",
+		"%PDF-1.4\n":                       "pdf",
+		"PK\x03\x04\x14\x00":               "zip",
+		"\x1f\x8b\x08\x00":                 "gzip",
+		string(tar):                        "tar",
+		"II*\x00\x08\x00":                  "tiff",
+		"BM\x36\x00\x00\x00":               "bmp",
+		"BMW, Audi, Opel":                  KindText,
+		"MZ is a country":                  KindText,
+		"MZ\x90\x00\x03":                   "exe",
+		"\xef\xbb\xbf{\"a\":1}":            "json",
+		"  [1,2]":                          "json",
+		"<!DOCTYPE HTML><p>":               "html",
+		"<?xml version=\"1.0\"?><a/>":      "xml",
+		"größe;menge\n1;2\n":               KindText,
+		"cut in a letter \xc3":             KindText,
+		"no letter \xc3\x28":               KindUnknown,
+		"a\x00b":                           KindUnknown,
+		"\x01\x02\x03\x04\x05\x06\x07\x08": KindUnknown,
+	} {
+		if got := kindOf([]byte(head)); got != want {
+			t.Errorf("%.20q: got %s, want %s", head, got, want)
+		}
+	}
+}
+
+func TestExtensionAndFolder(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][2]string{
+		"a.TIF":                       {"tif", ""},
+		"x/y.z/a.tar.gz":              {"gz", "x/y.z/"},
+		"x.y/a":                       {"", "x.y/"},
+		".gitignore":                  {"", ""},
+		"a/.b.c":                      {"c", "a/"},
+		"a.":                          {"", ""},
+		"a//b.JSON":                   {"json", "a//"},
+		"/a.b":                        {"b", "/"},
+		"v1.2 of it":                  {"", ""},
+		"a.12345678901234567":         {"", ""},
+		"a.1234567890123456":          {"1234567890123456", ""},
+		"folder/":                     {"", "folder/"},
+		"ä/ö.ü":                       {"", "ä/"},
+		"why?.jpg#x=1&y=%2E.part-0_1": {"part-0_1", ""},
+	} {
+		if got := [2]string{extension(name), folder(name)}; got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestDiffers(t *testing.T) {
+	t.Parallel()
+	for pair, want := range map[[2]string]bool{
+		{"png", "png"}: false, {"png", "jpeg"}: true, {"png", KindUnknown}: true, {"png", KindEmpty}: false,
+		{"", "png"}: false, {"weird", "png"}: false, {"txt", "json"}: false, {"json", KindText}: true,
+		{"mp3", KindUnknown}: false, {"mp3", "zip"}: true, {"docx", "zip"}: false, {"nc", "hdf5"}: false,
+	} {
+		if got := differs(pair[0], pair[1]); got != want {
+			t.Errorf("%v: got %t", pair, got)
+		}
+	}
+}
+
+// TestGrouping_ForgetsRareKeysAndLosesNothing has far more keys than are kept, and a few that come again and again.
+func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	var g grouping
+	const n = 200_000
+	var bytes int64
+	for i := range n {
+		key := fmt.Sprint("rare ", i)
+		if i%4 == 0 {
+			key = fmt.Sprint("often ", i%40)
+		}
+		g.add(key, int64(i))
+		bytes += int64(i)
+		if len(g.groups) > mostKeys {
+			t.Fatalf("%d keys are kept", len(g.groups))
+		}
+	}
+	out := g.tell(20)
+	sum := out.Other
+	for _, group := range out.Groups {
+		sum.Blobs, sum.Bytes = sum.Blobs+group.Blobs, sum.Bytes+group.Bytes
+	}
+	if sum.Blobs != n || sum.Bytes != bytes || out.Exact || len(out.Groups) != 20 {
+		t.Errorf("%d groups and others make up %+v, exact %t", len(out.Groups), sum, out.Exact)
+	}
+	for i, group := range out.Groups[:10] {
+		if group.Blobs != n/40 || group.Key[:5] != "often" {
+			t.Errorf("group %d is %+v", i, group)
+		}
+	}
+	var few grouping
+	few.add("", 1)
+	if out := few.tell(5); !out.Exact || len(out.Groups) != 1 || out.Other != (Group{}) {
+		t.Errorf("got %+v", out)
+	}
+}
+
+// TestCopies_OfTooManyContentsAreEstimated keeps one content in 2^n and is right within a few percent.
+func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
+	t.Parallel()
+	c := copies{most: 2000}
+	const contents = 50_000 // each second one twice, each tenth of these four times
+	copied, size := 0, int64(0)
+	for i := range contents {
+		var number [8]byte
+		binary.BigEndian.PutUint64(number[:], uint64(i))
+		sum := md5.Sum(number[:]) //nolint:gosec // as above
+		times := 1
+		if i%2 == 0 {
+			times = 2
+		}
+		if i%20 == 0 {
+			times = 4
+		}
+		for range times {
+			c.add(Blob{MD5: sum[:], Size: 100})
+		}
+		copied += times - 1
+		size += int64(times-1) * 100
+		if len(c.seen) > c.most {
+			t.Fatalf("%d contents are kept", len(c.seen))
+		}
+	}
+	c.add(Blob{})
+	out := c.tell()
+	if out.SampledOneIn != 32 || out.WithoutMD5 != 1 || len(out.Groups) != tellCopies || out.Groups[0].Blobs != 4 {
+		t.Errorf("got one in %d, %d without, %d groups", out.SampledOneIn, out.WithoutMD5, len(out.Groups))
+	}
+	for what, pair := range map[string][2]float64{
+		"contents": {float64(out.Contents), contents / 2}, "copies": {float64(out.Copies), float64(copied)}, "bytes": {float64(out.Bytes), float64(size)},
+	} {
+		if math.Abs(pair[0]/pair[1]-1) > 0.1 {
+			t.Errorf("%s: estimated %.0f of %.0f", what, pair[0], pair[1])
+		}
+	}
+}
+
+func TestRanking(t *testing.T) {
+	t.Parallel()
+	r := ranking{before: func(a, b BlobRef) bool { return a.Size > b.Size }}
+	for i := range 100 {
+		r.add(BlobRef{Name: strconv.Itoa(i), Size: int64(i * 37 % 100 / 2), Modified: time.Unix(0, 0)})
+	}
+	got := r.tell()
+	if len(got) != tellNames {
+		t.Fatalf("%d are kept", len(got))
+	}
+	for i, b := range got {
+		if b.Size != int64(49-i/2) {
+			t.Errorf("place %d has %+v", i, b)
+		}
+	}
+	if got[0].Name != "27" || got[1].Name != "54" { // 27*37%100 = 99, 54*37%100 = 98: the first of equals stays before
+		t.Errorf("got %+v", got[:2])
+	}
+}
