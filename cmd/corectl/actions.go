@@ -43,7 +43,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	}
 	title := name(job, job.JobID)
 	if job.Status.Ended() {
-		return exitf(exitOther, "%s has ended already: %s.", title, job.Status)
+		return exitf(exitOther, "%s has ended already: %s. See `corectl status %s`.", title, job.Status, show.Handle(job.JobID))
 	}
 	waiting := job.Tasks.Total - show.Ended(job.Tasks) - job.Tasks.Running
 	numbers := fmt.Sprintf("%s not started, %s running.", have(waiting), are(job.Tasks.Running))

@@ -26,8 +26,8 @@ func newApp(con *console, g globals) (*app, error) {
 	switch a.format {
 	case "table", "json", "jsonl", "name":
 	default:
-		return nil, usagef("unknown output format %q%s. Formats: table, json, jsonl, name", a.format,
-			meant(a.format, []string{"table", "json", "jsonl", "name"}))
+		return nil, usagef("unknown output format %q%s Formats: table, json, jsonl, name", a.format,
+			first(meant(a.format, []string{"table", "json", "jsonl", "name"}), "."))
 	}
 	dumb := con.getenv("TERM") == "dumb"
 	a.style.Color = g.Color == "always" || g.Color == "auto" && con.errTTY && con.getenv("NO_COLOR") == "" && !dumb
@@ -118,7 +118,7 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 		return nil
 	}
 	if !a.asked() {
-		return usagef("this needs a yes, and there is no terminal to ask on. Add --yes, or --dry-run to see what it would do.")
+		return usagef("%s There is no terminal to ask on. Add --yes, or --dry-run to see what it would do.", question)
 	}
 	choice := "[y/N]"
 	if usual {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -44,6 +45,11 @@ func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 	for _, n := range append(append(append([]int{c.Runs}, c.N...), c.Jobs...), c.Processes...) {
 		if n < 1 {
 			return usagef("--n, --jobs, --runs and --processes must be at least 1")
+		}
+	}
+	for _, w := range c.Workloads {
+		if !slices.Contains(bench.Workloads, w) {
+			return usagef("unknown workload %q%s Workloads: %s", w, first(meant(w, bench.Workloads), "."), strings.Join(bench.Workloads, ", "))
 		}
 	}
 	if len(c.Workloads) == 0 {

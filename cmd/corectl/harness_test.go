@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,10 @@ import (
 
 // TestMain is also the program itself, in the roles in which it starts itself.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asProgram {
+		os.Args = slices.Delete(os.Args, 1, 2)
+		main()
+	}
 	if len(os.Args) > 1 && (os.Args[1] == "bench" || os.Args[1] == "dev") {
 		main()
 	}

@@ -82,23 +82,30 @@ func childNames(node *kong.Node) []string {
 	return names
 }
 
+// everyDay are the groups whose commands the overview explains; of the others it has the names, so that all of it fits 24 lines.
+var everyDay = []string{"start", "jobs"}
+
 // printOverview fits one screen: an example, then the commands by group.
 func printOverview(w io.Writer, model *kong.Application) {
 	var b strings.Builder
-	b.WriteString("corectl runs and watches jobs.\n\n  corectl submit hello_world n=3 --watch\n")
+	b.WriteString("corectl runs and watches jobs.\n\n  corectl submit hello_world n=3 --watch\n\n")
 	group := ""
-	for _, c := range model.Children {
-		if c.Hidden {
-			continue
+	for _, c := range visible(model.Children) {
+		title := ""
+		if c.Group.Title != group {
+			group, title = c.Group.Title, c.Group.Title
 		}
-		if c.Group != nil && c.Group.Title != group {
-			group = c.Group.Title
-			b.WriteString("\n" + group + "\n")
+		switch {
+		case slices.Contains(everyDay, c.Group.Key):
+			fmt.Fprintf(&b, "%-9s%-8s%s\n", title, c.Name, c.Help)
+		case title != "":
+			names := each(slices.DeleteFunc(visible(model.Children), func(o *kong.Node) bool { return o.Group.Key != c.Group.Key }),
+				func(o *kong.Node) string { return o.Name })
+			fmt.Fprintf(&b, "%-9s%s\n", title, strings.Join(names, ", "))
 		}
-		fmt.Fprintf(&b, "  %-11s %s\n", c.Name, c.Help)
 	}
-	b.WriteString("\nFlags of all commands: --url, --key-file, -o json|jsonl|table|name, --color, --ascii.\n")
-	b.WriteString("`corectl help COMMAND` tells more; so do the topics exit-codes, output and environment.\n")
+	b.WriteString("\nFlags of all: --url, --key-file, -o json|jsonl|table|name, --color, --ascii.\n")
+	b.WriteString("`corectl help COMMAND` tells more; topics: exit-codes, output, environment.\n")
 	_, _ = io.WriteString(w, b.String())
 }
 

@@ -75,7 +75,7 @@ func (c *jobsCmd) filter(query url.Values, now time.Time) error {
 	}
 	for _, status := range c.Status {
 		if closest(status, known) != status {
-			return usagef("unknown status %q%s. Statuses: %s", status, meant(status, known), strings.Join(known, ", "))
+			return usagef("unknown status %q%s Statuses: %s", status, first(meant(status, known), "."), strings.Join(known, ", "))
 		}
 		query.Add("status", status)
 	}

@@ -50,7 +50,7 @@ func parameters(words []string, s schema) ([]byte, error) {
 	for i, word := range words {
 		name, value, found := strings.Cut(word, "=")
 		if !found || name == "" {
-			return nil, usagef("%q is not name=value.", word)
+			return nil, usagef("%q is not name=value. See `corectl types` for the parameters of a job.", word)
 		}
 		if seen[name] {
 			return nil, usagef("%s is given twice.", name)

@@ -2,9 +2,9 @@ package main
 
 import "fmt"
 
-// closest is the candidate that a typing error is nearest to; "" where none is near.
+// closest is the candidate that a typing error is nearest to; "" where none is near: a third of the letters, and at least one, may be wrong.
 func closest(word string, candidates []string) string {
-	best, least := "", max(2, len(word)/3)+1
+	best, least := "", max(1, (len(word)+1)/3)+1
 	for _, c := range candidates {
 		if d := distance(word, c); d < least {
 			best, least = c, d
