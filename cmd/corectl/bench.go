@@ -20,6 +20,7 @@ import (
 // benchCmd is what measures.
 type benchCmd struct {
 	Run     benchRunCmd     `cmd:"" default:"withargs" help:"Measure workloads. The word run may be left out."`
+	Big     benchBigCmd     `cmd:"" help:"Measure what takes minutes: very large jobs, aged databases, retention."`
 	Exec    benchExecCmd    `cmd:"" help:"Run a program with DATABASE_URL set to the Postgres of the benchmarks."`
 	Worker  benchWorkerCmd  `cmd:"" hidden:""`
 	Handler benchHandlerCmd `cmd:"" hidden:""`

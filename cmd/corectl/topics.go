@@ -21,6 +21,7 @@ var examples = map[string][]string{
 	"dlq list":    {"corectl dlq list", "corectl dlq list tasks"},
 	"dlq redrive": {"corectl dlq redrive tasks --reason MaxDeliveryCountExceeded --dry-run"},
 	"bench":       {"corectl bench hello --n 10000"},
+	"bench big":   {"corectl bench big million --mode worker --processes 2", "corectl bench big aged"},
 	"bench exec":  {"corectl bench exec -- sh -c 'psql $DATABASE_URL'"},
 	"bench run":   {"corectl bench hello --n 10000", "corectl bench hello --n 10 --jobs 100 -o json"},
 	"package":     {"corectl package --out app.zip"},

@@ -31,7 +31,7 @@ var (
 	workersText string
 )
 
-// database is the measuring side's own connection, set up as the engine's are. Not for concurrent use.
+// database is the measuring side's own connection, set up as the engine's are, and one more for reads. Not for concurrent use.
 type database struct {
 	repo  *repo.Repo
 	conn  *pgx.Conn
@@ -39,7 +39,7 @@ type database struct {
 }
 
 func openDatabase(ctx context.Context, s system) (*database, error) {
-	r, err := repo.Open(ctx, repo.Config{URL: s.address(), MaxConns: 1})
+	r, err := repo.Open(ctx, repo.Config{URL: s.address(), MaxConns: 2})
 	if err != nil {
 		return nil, err
 	}

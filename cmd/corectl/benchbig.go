@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"coremachine/internal/bench"
+)
+
+// benchBigCmd measures what takes minutes.
+type benchBigCmd struct {
+	What      string `arg:"" enum:"million,aged,retention" help:"million (a job of 2 N tasks and one over all results, small jobs beside it), aged (finished tasks beforehand, against none), retention (work while finished tasks are deleted)."`
+	N         int    `default:"0" help:"Tasks of a stage. Default: 1000000 for million, else 10000."`
+	Finished  int    `default:"0" help:"Finished tasks beforehand. Default: 10000000 for aged, 1000000 for retention."`
+	Runs      int    `default:"5" help:"Runs; the median counts."`
+	Mode      string `enum:"engine,worker,functions" default:"engine" help:"As for bench run."`
+	Processes int    `default:"1" help:"As for bench run."`
+	Transport string `enum:"postgres,servicebus" default:"postgres" help:"As for bench run."`
+}
+
+// Run starts a Postgres as bench run does.
+func (c *benchBigCmd) Run(ctx context.Context, a *app) error {
+	if c.N < 0 || c.Finished < 0 || c.Runs < 1 || c.Processes < 1 {
+		return usagef("--runs and --processes must be at least 1, and no number may be negative")
+	}
+	program, done, err := ownProgram(c.Mode, c.Transport)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return a.onPostgres(ctx, func(url string) error {
+		o := bench.Options{
+			URL: url, N: c.N, Jobs: 1, Runs: c.Runs, Mode: c.Mode, ServiceBus: c.Transport == "servicebus", Processes: c.Processes,
+			Program: program.Program, Log: slog.New(slog.DiscardHandler),
+		}
+		switch c.What {
+		case "million":
+			o.N = or(o.N, 1_000_000)
+			r, err := bench.Million(ctx, o)
+			return a.bigResult(r, err, func() []string { return millionLines(r) })
+		case "aged":
+			o.N = or(o.N, 10_000)
+			all, err := bench.Aged(ctx, o, or(c.Finished, 10_000_000))
+			return a.bigResult(map[string]any{"items": all}, err, func() []string { return agedLines(all) })
+		}
+		o.N = or(o.N, 10_000)
+		r, err := bench.Retention(ctx, o, or(c.Finished, 1_000_000))
+		return a.bigResult(r, err, func() []string { return agedLines([]bench.AgedResult{r}) })
+	})
+}
+
+func or(n, instead int) int {
+	if n == 0 {
+		return instead
+	}
+	return n
+}
+
+func (a *app) bigResult(result any, err error, lines func() []string) error {
+	if err != nil {
+		return err
+	}
+	text, err := encode(result)
+	if err != nil {
+		return err
+	}
+	return a.one(text, "", func() error { return a.lines(lines()) })
+}
+
+func millionLines(r bench.MillionResult) []string {
+	totals := make([]string, len(r.TotalMs))
+	for i, t := range r.TotalMs {
+		totals[i] = fmt.Sprintf("%.1f s", t/1000)
+	}
+	lines := []string{
+		fmt.Sprintf("%d tasks in %.1f s, %s mode, %d processes", r.Tasks, r.Ms/1000, r.Mode, r.Processes),
+		fmt.Sprintf("tasks/s                %.0f", r.PerSec),
+		fmt.Sprintf("of 10,000 a stage      %.0f, ratio %.2f", r.SmallPerSec, r.Ratio),
+		"total known after      " + strings.Join(totals, ", "),
+		fmt.Sprintf("status, list p95       %.1f ms, %.1f ms", r.StatusMs, r.ListMs),
+		fmt.Sprintf("WAL a task             %.0f bytes", r.WALBytes),
+		"peak memory, MB        " + peakText(r.PeakBytes),
+	}
+	if len(r.BesideMs) == 3 {
+		lines = append(lines, fmt.Sprintf("%d jobs of n=10 beside  p50 %.0f ms, p95 %.0f ms, most %.0f ms", r.Beside, r.BesideMs[0], r.BesideMs[1], r.BesideMs[2]))
+	}
+	return lines
+}
+
+func agedLines(all []bench.AgedResult) []string {
+	var lines []string
+	for _, r := range all {
+		line := fmt.Sprintf("%d jobs of n=%d: %.0f tasks/s, with %s (%d) %.0f tasks/s, ratio %.2f, %d runs; filled in %.1f s",
+			r.Jobs, r.N, r.PerSec, r.Against, r.Finished, r.Other, r.Ratio, r.Runs, r.FillMs/1000)
+		if r.PurgeMs > 0 {
+			line += fmt.Sprintf(", deleted in %.1f s", r.PurgeMs/1000)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,2 @@
+-- How many of the filled jobs retention has not marked yet.
+select count(*) from jobs where job_type = 'wide' and purge_started_at is null

@@ -1,0 +1,2 @@
+-- What autovacuum would do soon, before the clock runs.
+vacuum (analyze) tasks
