@@ -16,6 +16,7 @@ type page struct {
 	query  []string // parameters that it takes
 	pace   time.Duration
 	bare   bool // its content is a piece of another page
+	free   bool // its load checks the query parameters
 	always bool // it is shown by a process that cannot work, too
 	load   func(ctx context.Context, s *Server, in *input) (content, error)
 	raw    func(ctx context.Context, s *Server, in *input) (json.RawMessage, error) // instead of load: JSON, below /view only
@@ -39,6 +40,8 @@ var pages = []page{
 	},
 	{path: "jobs/{id}/stages/{stage}/tasks/{index}/input", raw: loadTaskInput},
 	{path: "jobs/{id}/stages/{stage}/tasks/{index}/result", raw: loadTaskResult},
+	{name: "types", path: "types", nav: "types", pace: 5 * time.Second, load: loadTypes},
+	{name: "type", path: "types/{type}", nav: "types", free: true, load: loadType},
 	{name: "queues", path: "queues", nav: "queues", pace: 2 * time.Second, load: loadQueues},
 	{name: "dead", path: "queues/{queue}/dead", nav: "queues", query: []string{"reason", "cursor"}, pace: 2 * time.Second, load: loadDead},
 	{name: "sweeps", path: "sweeps", nav: "sweeps", query: []string{"cursor"}, pace: 5 * time.Second, load: loadSweeps},
@@ -73,6 +76,7 @@ type input struct {
 	params map[string]string // of the path
 	query  url.Values
 	path   string // below /ui, escaped
+	root   string // where the service is, as the browser sees it
 	raw    string // the query as it came, without the host's own parameters
 }
 

@@ -119,7 +119,7 @@ func read(r *http.Request, segments []string, ok bool) (*input, error) {
 	for i, one := range segments {
 		escaped[i] = url.PathEscape(one)
 	}
-	in := &input{page: p, params: params, path: strings.Join(escaped, "/")}
+	in := &input{page: p, params: params, path: strings.Join(escaped, "/"), root: root(r)}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, state.Invalid("web", "The address is malformed.", state.FieldError{Field: "query", Message: "an escape is broken"})
@@ -134,6 +134,9 @@ func read(r *http.Request, segments []string, ok bool) (*input, error) {
 		}
 	}
 	in.query, in.raw = values, values.Encode()
+	if p.free {
+		return in, nil
+	}
 	return in, unknown(values, p.query)
 }
 

@@ -168,7 +168,7 @@ func tries(t state.TaskView) []tryRow {
 			said.word, said.look = string(a.Outcome), "failed"
 		}
 		rows = append(rows, tryRow{
-			Number: a.Attempt, Outcome: said.word, Look: said.look, Final: a.Final, Started: a.StartedAt, Took: between(a.StartedAt, &a.EndedAt),
+			Number: a.Attempt, Outcome: said.word, Look: said.look, Final: a.Final && a.Outcome != "permanent", Started: a.StartedAt, Took: between(a.StartedAt, &a.EndedAt),
 			Worker: a.Worker, Error: messageOf(a.Error),
 		})
 	}

@@ -59,6 +59,7 @@ type Server struct {
 
 	counts cache[map[state.JobStatus]int]
 	strips cache[strip]
+	runs   cache[[]state.JobSummary]
 	slow   cache[slowPage]
 	times  cache[map[string]spread]
 	kinds  cache[[]state.FailureGroup]

@@ -1,0 +1,95 @@
+"use strict";
+// The form of a job type: what it holds as JSON, the same as commands, and what the service says of it.
+(() => {
+  const { $, api, refusal } = window.dashboard;
+  const fields = (form) => [...form.elements].filter((el) => el.dataset.kind);
+  const number = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+  // literal is the value of a field as JSON text, byte for byte as typed where it is a number; undefined: it is left out.
+  const literal = (el) => {
+    if (el.dataset.widget === "check") return String(el.checked);
+    if (el.value === "") return el.dataset.kind === "string" && el.dataset.widget !== "select" && !["", "null"].includes(el.dataset.default) ? '""' : undefined;
+    if (el.dataset.widget === "select") return el.value;
+    if (el.dataset.kind === "string") return JSON.stringify(el.value);
+    if (el.dataset.kind === "json") { try { JSON.parse(el.value); return el.value.trim(); } catch { return JSON.stringify(el.value); } }
+    return number.test(el.value.trim()) ? el.value.trim() : JSON.stringify(el.value);
+  };
+  // given are the fields that say something else than their default.
+  const given = (form) => fields(form).map((el) => [el, literal(el)]).filter(([el, v]) => v !== undefined && v !== el.dataset.default);
+  const body = (form) => "{" + given(form).map(([el, v]) => JSON.stringify(el.name) + ":" + v).join(",") + "}";
+
+  const quote = (text) => /^[A-Za-z0-9_.,:=@%+\/-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\\''") + "'";
+  const lines = (form) => {
+    const words = given(form).map(([el, v]) => quote(el.name + "=" + (el.dataset.kind === "string" ? JSON.parse(v) : v)));
+    $("#line-corectl").textContent = ["corectl submit", quote(form.dataset.type), ...words].join(" ");
+    const key = form.dataset.keys === "true" ? ' -H "x-functions-key: $KEY"' : "";
+    $("#line-curl").textContent = `curl -X POST ${quote(form.dataset.root + "/jobs/submit/" + encodeURIComponent(form.dataset.type))}${key} -H 'Content-Type: application/json' -d '${body(form).replaceAll("'", "'\\''")}'`;
+  };
+
+  const clear = (form) => {
+    $("#submit-wrong").hidden = true;
+    for (const el of fields(form)) { el.removeAttribute("aria-invalid"); $(`#${el.id}-wrong`).hidden = true; }
+  };
+  const wrong = (form, r) => {
+    const errors = (r.answer && r.answer.errors) || [], rest = [];
+    let at = null;
+    for (const e of errors) {
+      const el = fields(form).find((f) => f.name === e.field || e.field.startsWith(f.name + ".") || e.field.startsWith(f.name + "["));
+      if (!el) { rest.push(e); continue; }
+      const p = $(`#${el.id}-wrong`);
+      p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === el.name ? "" : e.field + ": ") + e.message;
+      p.hidden = false;
+      el.setAttribute("aria-invalid", "true");
+      at = at || el;
+    }
+    const box = $("#submit-wrong");
+    box.textContent = rest.length || !errors.length ? refusal({ status: r.status, answer: { ...r.answer, errors: rest } }) : `${errors.length === 1 ? "One parameter is" : errors.length + " parameters are"} wrong: see below.`;
+    box.hidden = false;
+    if (at) at.focus();
+  };
+
+  const add = (to, tag, text, set = {}) => { const el = Object.assign(document.createElement(tag), set); if (text) el.textContent = text; to.append(el); return el; };
+  const said = (form, r) => {
+    const a = r.answer, box = $("#submit-answer");
+    const panel = add(box, "section", "", { className: "panel answer" });
+    const p = add(panel, "p", r.status === 202 ? (a.created ? "Submitted. " : `Runs again, as attempt ${a.attempt}. `) : `This job already existed: ${a.status.replaceAll("_", " ")}. `);
+    const link = add(p, "a", `Open ${a.job_type} ${a.job_id.slice(0, 8)}`, { href: `${form.dataset.ui}/${a.job_id}` });
+    if (r.status === 200 && a.status.startsWith("completed")) {
+      const again = add(panel, "button", "Run it again", { type: "button" });
+      again.addEventListener("click", () => send(form, "?rerun=true"));
+    }
+    link.focus();
+  };
+  const planned = (r) => {
+    const panel = add($("#submit-answer"), "section", "", { className: "panel answer" });
+    add(panel, "p", r.answer.created ? "The parameters are right. Nothing was written. It would run:" : `The parameters are right. This job already exists: ${r.answer.status.replaceAll("_", " ")}. It would run:`);
+    const list = add(panel, "ul");
+    for (const s of r.answer.plan || []) add(list, "li", `${s.name}: ${s.skipped ? "skipped" : s.tasks === null ? "as many tasks as the stages before give" : s.tasks.toLocaleString("en") + (s.tasks === 1 ? " task" : " tasks")}`);
+  };
+
+  const send = async (form, query) => {
+    clear(form);
+    $("#submit-answer").textContent = "";
+    const buttons = form.querySelectorAll(".actions button");
+    for (const b of buttons) b.disabled = true;
+    let r;
+    try { r = await api("POST", form.dataset.url + query, body(form)); } catch { r = { status: 0, answer: { detail: "The service cannot be reached. Nothing is known of whether the job was submitted; submitting it again is safe." } }; }
+    for (const b of buttons) b.disabled = false;
+    if (r.status === 401) return;
+    if (!r.ok) return wrong(form, r);
+    if (query.includes("dry_run")) planned(r); else said(form, r);
+  };
+
+  document.addEventListener("submit", (e) => {
+    if (e.target.id !== "submit") return;
+    e.preventDefault();
+    send(e.target, "");
+  });
+  document.addEventListener("click", (e) => {
+    if (!e.target.closest("#submit-check")) return;
+    const form = $("#submit");
+    if (form.reportValidity()) send(form, "?dry_run=true");
+  });
+  document.addEventListener("input", (e) => { if (e.target.form && e.target.form.id === "submit") lines(e.target.form); });
+  document.addEventListener("page:arrived", () => { const form = $("#submit"); if (form) lines(form); });
+})();

@@ -1,0 +1,139 @@
+package web
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/state"
+)
+
+// typesPage is the data of the template "types".
+type typesPage struct{ Cards []typeCard }
+
+// typeCard is a job type with how its last runs ended.
+type typeCard struct {
+	coremachine.JobType
+	URL    string
+	Graph  graph
+	Recent []recent
+	Half   *time.Duration // half of the completed runs took less
+}
+
+// recent is one of the last runs.
+type recent struct{ Shown, URL, Title string }
+
+// recentRuns is how many runs a card tells of, and recentKept for how long they are not read anew.
+const (
+	recentRuns = 20
+	recentKept = 4 * time.Second
+)
+
+func loadTypes(ctx context.Context, s *Server, _ *input) (content, error) {
+	p := typesPage{}
+	for _, t := range s.Types() {
+		card, err := s.card(ctx, t)
+		if err != nil {
+			return content{}, err
+		}
+		p.Cards = append(p.Cards, card)
+	}
+	return content{Title: "Job types", Data: p, Parts: []part{{ID: "cards"}}}, nil
+}
+
+func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, error) {
+	runs, err := s.runs.get(ctx, t.Name, recentKept, func(ctx context.Context) ([]state.JobSummary, error) {
+		page, err := s.Reader.ListJobs(ctx, state.JobFilter{Type: t.Name, Limit: recentRuns})
+		return page.Items, err
+	})
+	if err != nil {
+		return typeCard{}, err
+	}
+	card := typeCard{JobType: t, URL: join(s.Prefix+"/ui", []any{"types", t.Name}), Graph: drawTypes(t)}
+	var took []time.Duration
+	for _, job := range slices.Backward(runs) {
+		shown := shownStatus(job)
+		card.Recent = append(card.Recent, recent{
+			Shown: shown, URL: join(s.Prefix+"/ui", []any{"jobs", job.JobID}), Title: job.JobID.Short() + " " + word(shown),
+		})
+		if job.StartedAt != nil && job.FinishedAt != nil && (job.Status == state.JobCompleted || job.Status == state.JobCompletedWithErrors) {
+			took = append(took, job.FinishedAt.Sub(*job.StartedAt))
+		}
+	}
+	if len(took) > 0 {
+		slices.Sort(took)
+		card.Half = &took[(len(took)-1)/2]
+	}
+	return card, nil
+}
+
+// drawTypes draws the stages of a job type as declared.
+func drawTypes(t coremachine.JobType) graph {
+	rows := make([]stageRow, len(t.Stages))
+	for i, st := range t.Stages {
+		rows[i] = stageRow{StageView: state.StageView{Stage: i, Name: st.Name, Kind: st.Kind, DependsOn: st.DependsOn, Status: state.StageWaiting}}
+	}
+	g := drawGraph(rows)
+	for i := range g.Nodes {
+		g.Nodes[i].Cut = first(13, g.Nodes[i].Name)
+	}
+	return g
+}
+
+// typePage is the data of the template "type".
+type typePage struct {
+	typeCard
+	Fields []formField
+	From   *state.JobID // whose parameters the form begins with
+	Root   string       // of the API, as the browser sees it
+	Keys   bool         // a key is asked for
+}
+
+func loadType(ctx context.Context, s *Server, in *input) (content, error) {
+	all := s.Types()
+	i := slices.IndexFunc(all, func(t coremachine.JobType) bool { return t.Name == in.params["type"] })
+	if i < 0 {
+		return content{}, state.Errorf(state.CodeNotFound, "web", "There is no job type %q in this build.", clip(in.params["type"]))
+	}
+	card, err := s.card(ctx, all[i])
+	if err != nil {
+		return content{}, err
+	}
+	p := typePage{typeCard: card, Root: in.root + s.Prefix, Keys: !s.Inline}
+	if p.Fields, err = formOf(all[i].Schema); err != nil {
+		return content{}, state.Wrap(state.CodeInternal, "web", "the form could not be made", err)
+	}
+	own := slices.ContainsFunc(p.Fields, func(f formField) bool { return f.Name == "job" })
+	if text := in.query.Get("job"); text != "" && !own {
+		if err := s.fillFromJob(ctx, &p, text); err != nil {
+			return content{}, err
+		}
+		in.query.Del("job")
+	}
+	if err := prefill(p.Fields, in.query); err != nil {
+		return content{}, err
+	}
+	return content{Title: all[i].Name, Data: p}, nil
+}
+
+// fillFromJob begins the form with the parameters of a job of the same type.
+func (s *Server) fillFromJob(ctx context.Context, p *typePage, text string) error {
+	id, err := s.findJob(ctx, text)
+	if _, several := asChoice(err); several {
+		return state.Invalid("web", "The address is wrong.", state.FieldError{Field: "job", Message: "names several jobs"})
+	}
+	if err != nil {
+		return err
+	}
+	job, err := s.Reader.ReadJob(ctx, id)
+	if err != nil {
+		return err
+	}
+	if job.JobType != p.Name {
+		return state.Invalid("web", "The address is wrong.", state.FieldError{Field: "job", Message: "is a job of the type " + job.JobType})
+	}
+	fillFrom(p.Fields, job.Parameters)
+	p.From = &id
+	return nil
+}
