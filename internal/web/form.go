@@ -180,9 +180,18 @@ func (f *formField) hint(p parameterSchema) {
 	switch {
 	case f.Null:
 		f.Hints = append(f.Hints, "empty: none")
-	case f.Default != "":
+	case f.Default != "" && f.Default != `""` && f.Widget != "check":
 		f.Hints = append(f.Hints, "usually "+first(60, shownValue(p.Default)))
 	}
+}
+
+// Hint is the line below the field.
+func (f formField) Hint() string {
+	said := slices.Clone(f.Hints)
+	if f.Text != "" {
+		said = append([]string{f.Text}, said...)
+	}
+	return strings.Join(said, " · ")
 }
 
 // set gives the field a value, as JSON.

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"coremachine/internal/coremachine"
@@ -18,7 +19,20 @@ type typeCard struct {
 	URL    string
 	Graph  graph
 	Recent []recent
-	Half   *time.Duration // half of the completed runs took less
+	Half   *time.Duration // how long a completed run usually takes: the median
+}
+
+// Path names the stages, where they are few.
+func (c typeCard) Path() string {
+	const most = 8
+	if len(c.Stages) > most {
+		return num(len(c.Stages)) + " stages"
+	}
+	names := make([]string, len(c.Stages))
+	for i, s := range c.Stages {
+		names[i] = s.Name
+	}
+	return strings.Join(names, " · ")
 }
 
 // recent is one of the last runs.
