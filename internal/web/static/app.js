@@ -60,7 +60,7 @@
   };
 
   // Times: relative ones and running durations tick here, on the service's clock.
-  let skew = 0;
+  let skew = 0, read = "";
   const two = (n) => String(n).padStart(2, "0");
   const took = (s) => s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} m ${two(s % 60)} s` : s < 86400 ? `${Math.floor(s / 3600)} h ${two(Math.floor(s % 3600 / 60))} m` : `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
   const ago = (s) => s < 60 ? `${s} s ago` : s < 3600 ? `${Math.floor(s / 60)} m ago` : s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
@@ -131,7 +131,7 @@
   };
 
   // Named messages of the stream.
-  document.addEventListener("title", (e) => { if (isLive(e)) title(e.detail.data); });
+  document.addEventListener("title", (e) => { if (isLive(e)) { $("#page").dataset.title = e.detail.data; title(e.detail.data); } });
   document.addEventListener("trouble", (e) => { if (isLive(e)) { show(e.detail.data ? "trouble" : "live"); if (e.detail.data) toast(e.detail.data); } });
   document.addEventListener("build", (e) => {
     if (isLive(e) && e.detail.data !== root.dataset.hash && !state.stale) { state.stale = true; toast("A new version of this page is there.", { href: location.href, text: "Reload" }); }
@@ -151,7 +151,7 @@
     const page = $("#page");
     if (!page) return;
     title(page.dataset.title);
-    if (page.dataset.now) skew = Date.now() - Number(page.dataset.now);
+    if (page.dataset.now !== read) { read = page.dataset.now; skew = Date.now() - Number(read); }
     if (!$("#live") && !["ended", "polling"].includes(state.name)) show(page.dataset.ended ? "ended" : "off");
     dot();
     tick();
