@@ -28,6 +28,7 @@ type Options struct {
 	Processes int   // pools, engines and receivers; 0: 1
 	InFlight  int   // messages of a queue in hand at once in each; 0: 32
 	Conns     int32 // connections in each pool; 0: 4
+	Queued    bool  // all work goes through the queue, as under a Functions host
 	Config    func(*coremachine.Config)
 	Fault     repo.Fault
 	FaultOf   func(process int) repo.Fault // in place of Fault
@@ -99,6 +100,9 @@ func (e *Engine) start(o Options) *Process {
 		o.Config(&cfg)
 	}
 	p.Machine = coremachine.New(cfg)
+	if !o.Queued {
+		p.Machine.Chain()
+	}
 	p.Machine.Start(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel

@@ -13,10 +13,10 @@ import (
 func (r *Repo) Submit(ctx context.Context, g state.Graph, here state.Here) (created bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
 		created, moved, t.here = false, state.Moved{}, here
-		graph, takes, waking := t.graphArgs(g, 1)
+		graph, waking := t.graphArgs(g, 1)
 		rows, err := t.query(ctx, "insert_job", namedArgs{
 			"job_id": g.JobID[:], "job_type": g.JobType, "params": string(g.Params), "stages_left": len(g.Stages),
-			"has_result": g.HasResult, "traceparent": g.Traceparent, "takes": takes,
+			"has_result": g.HasResult, "traceparent": g.Traceparent,
 		})
 		if err != nil {
 			return err
@@ -32,8 +32,8 @@ func (r *Repo) Submit(ctx context.Context, g state.Graph, here state.Here) (crea
 	return created, moved, err
 }
 
-// graphArgs are the arguments of insert_graph. takes tells whether this process takes any of the first work.
-func (t tx) graphArgs(g state.Graph, gen int) (args namedArgs, takes bool, moved state.Moved) {
+// graphArgs are the arguments of insert_graph, and which queues it will leave work in.
+func (t tx) graphArgs(g state.Graph, gen int) (args namedArgs, moved state.Moved) {
 	n := len(g.Stages)
 	a := struct {
 		names, types, kinds, depends []string
@@ -67,7 +67,6 @@ func (t tx) graphArgs(g state.Graph, gen int) (args namedArgs, takes bool, moved
 		take, all := t.take(s.Expected, bundle)
 		total, chosen := int32(s.Expected), int32(bundle)
 		a.totals[i], a.chosen[i], a.takes[i] = &total, &chosen, int32(take)
-		takes = takes || take > 0
 		if !all {
 			moved.Queue(s.Queue)
 		}
@@ -78,7 +77,7 @@ func (t tx) graphArgs(g state.Graph, gen int) (args namedArgs, takes bool, moved
 		"expected": a.expected, "windows": a.windows, "bundles": a.bundles, "tolerances": a.tolerances,
 		"start_totals": a.totals, "start_bundles": a.chosen, "to_plan": a.plans,
 		"takes": a.takes, "worker": t.here.Worker,
-	}, takes, moved
+	}, moved
 }
 
 func arrayText(v []int16) string {
@@ -114,7 +113,7 @@ func (r *Repo) Rerun(ctx context.Context, g state.Graph, from []state.JobStatus)
 		}
 		landed = true
 		var graph namedArgs
-		graph, _, moved = t.graphArgs(g, gen+1)
+		graph, moved = t.graphArgs(g, gen+1)
 		return t.later("insert_graph", graph, nil)
 	})
 	return attempt, landed, moved, err

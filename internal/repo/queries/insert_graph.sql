@@ -48,6 +48,10 @@ sent as (
   from s
   where s.status = 'running' and s.total is null
   returning *
+),
+begun as (
+  update jobs set status = 'running', started_at = now(), version = version + 1
+  where job_id = @job_id and exists (select from sent where worker_id is not null)
 )
 select m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.tasks_left, m.attempt, m.losses,
        m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.job_type, j.has_result,
