@@ -161,6 +161,7 @@ func tries(t state.TaskView) []tryRow {
 		rows = append(rows, tryRow{Number: t.Attempt, Outcome: "running", Look: "running", Started: t.StartedAt, Running: true, Worker: t.Worker})
 	case state.TaskCompleted:
 		rows = append(rows, tryRow{Number: t.Attempt, Outcome: "completed", Look: "completed", Final: true, Started: t.StartedAt, Took: between(t.StartedAt, t.FinishedAt)})
+	case state.TaskQueued, state.TaskFailed, state.TaskCancelled: // its last attempt is on record, if there was one
 	}
 	for _, a := range t.Attempts {
 		said := outcomes[a.Outcome]

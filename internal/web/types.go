@@ -22,6 +22,16 @@ type typeCard struct {
 	Half   *time.Duration // how long a completed run usually takes: the median
 }
 
+// Told tells whether the drawing names every stage whole.
+func (c typeCard) Told() bool {
+	for _, n := range c.Graph.Nodes {
+		if n.Cut != n.Name {
+			return false
+		}
+	}
+	return c.Graph.Fit
+}
+
 // Path names the stages, where they are few.
 func (c typeCard) Path() string {
 	const most = 8

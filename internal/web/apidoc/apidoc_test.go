@@ -1,6 +1,7 @@
 package apidoc_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestADescriptionBecomesWhatAPageShows(t *testing.T) {
 	if doc.Title != "T" || doc.Text != "two lines" || doc.Groups[0].Name != "b" || doc.Groups[1].Text != "first" {
 		t.Errorf("the description is %+v", doc)
 	}
-	if get := doc.Groups[0].Operations[0]; !get.Open || get.Method != "GET" || get.Path != "/api/things/{thing_id}/{kind}" {
+	if get := doc.Groups[0].Operations[0]; !get.Open || get.Method != http.MethodGet || get.Path != "/api/things/{thing_id}/{kind}" {
 		t.Errorf("get is %+v", get)
 	}
 	op := doc.Groups[1].Operations[0]

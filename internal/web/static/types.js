@@ -40,7 +40,7 @@
       p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === el.name ? "" : e.field + ": ") + e.message;
       p.hidden = false;
       el.setAttribute("aria-invalid", "true");
-      at = at || el;
+      if (!at || el.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING) at = el;
     }
     const box = $("#submit-wrong");
     box.textContent = rest.length || !errors.length ? refusal({ status: r.status, answer: { ...r.answer, errors: rest } }) : `${errors.length === 1 ? "One parameter is" : errors.length + " parameters are"} wrong: see below.`;
@@ -62,7 +62,7 @@
   };
   const planned = (r) => {
     const panel = add($("#submit-answer"), "section", "", { className: "panel answer" });
-    add(panel, "p", r.answer.created ? "The parameters are right. Nothing was written. It would run:" : `The parameters are right. This job already exists: ${r.answer.status.replaceAll("_", " ")}. It would run:`);
+    add(panel, "p", "The parameters are right. Nothing was written. It would run:");
     const list = add(panel, "ul");
     for (const s of r.answer.plan || []) add(list, "li", `${s.name}: ${s.skipped ? "skipped" : s.tasks === null ? "as many tasks as the stages before give" : s.tasks.toLocaleString("en") + (s.tasks === 1 ? " task" : " tasks")}`);
   };
