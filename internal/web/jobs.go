@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,6 +92,9 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	p.Tabs = s.jobTabs(in, f, counts)
 	for _, t := range s.Types() {
 		p.Types = append(p.Types, t.Name)
+	}
+	if f.Type != "" && !slices.Contains(p.Types, f.Type) {
+		p.Types = append(p.Types, f.Type) // of jobs of an older build
 	}
 	if len(p.Types) > 0 {
 		p.Try = p.Types[0]

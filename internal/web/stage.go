@@ -23,10 +23,11 @@ type stagePage struct {
 	Tasks  []taskRow
 	From   string // of the range that is shown; empty: all
 	To     string
-	Next   string // address of the next page
-	First  string // address of the first page, on others
-	Rest   bool   // the page is short, and there is more: the list stopped looking
-	Grid   string // address of the cells
+	Next   string              // address of the next page
+	First  string              // address of the first page, on others
+	Rest   bool                // the page is short, and there is more: the list stopped looking
+	Grid   string              // address of the cells
+	Kind   *state.FailureGroup // of the failures that are listed; nil: no kind was asked for
 	Retry  bool
 }
 
@@ -109,6 +110,16 @@ func (s *Server) listStage(ctx context.Context, in *input, p *stagePage, here st
 	if f.After != nil {
 		p.First = here + "?" + base.Encode()
 	}
+	if f.Error != 0 {
+		kinds, err := s.Reader.ListFailures(ctx, id, p.Stage.Name)
+		if err != nil {
+			return err
+		}
+		p.Kind = &state.FailureGroup{Pattern: "an error that no task has now"}
+		if i := slices.IndexFunc(kinds, func(k state.FailureGroup) bool { return k.Fingerprint == f.Error }); i >= 0 {
+			p.Kind = &kinds[i]
+		}
+	}
 	p.Filter = stageFilters(p.Stage.Tasks, f.Status, here, base)
 	return nil
 }
@@ -129,11 +140,11 @@ func stageFilters(c state.TaskCounts, now state.TaskStatus, here string, base ur
 	}
 	var tabs []tab
 	for _, one := range counts {
-		t := tab{Text: one.text, Count: num(one.n), Current: one.status == now, URL: here + "?" + without(base, "status").Encode()}
+		t := tab{Text: one.text, Count: num(one.n), Current: one.status == now, URL: here + "?" + without(base, "status", "error").Encode()}
 		if one.status != "" {
-			t.URL = here + "?" + with(base, "status", string(one.status)).Encode()
+			t.URL = here + "?" + with(without(base, "error"), "status", string(one.status)).Encode()
 		}
-		if base.Has("from") { // the counters are of the whole stage
+		if base.Has("from") || base.Has("error") { // the counters are of the whole stage
 			t.Count = ""
 		}
 		if one.status == state.TaskFailed && one.n > 0 {

@@ -14,6 +14,7 @@
     set(value) { try { sessionStorage.setItem("key", value); } catch { /* asked again next time */ } },
   };
   const withKey = (headers) => { const k = key.get(); if (k) headers["x-functions-key"] = k; return headers; };
+  let entered = false;
   const askKey = () => {
     const dialog = $("#key");
     $("#key-wrong").hidden = !key.get();
@@ -23,6 +24,7 @@
   document.addEventListener("htmx:response:error", (e) => { if (e.detail.ctx.response.status === 401) askKey(); });
   document.addEventListener("submit", (e) => {
     if (e.target.id !== "key-form") return;
+    entered = true;
     key.set($("#key-field").value.trim());
     $("#key-field").value = "";
     location.reload();
@@ -158,12 +160,16 @@
     document.dispatchEvent(new CustomEvent("page:arrived"));
   };
   document.addEventListener("htmx:after:swap", arrived);
+  // instead stands where a page did not come, and says why.
+  const instead = (heading, text, act, button) => {
+    if (!$("#page")) $("#main").innerHTML = `<section class="panel problem" role="alert"><h1>${heading}</h1><p>${text}</p><p><button type="button" data-act="${act}">${button}</button></p></section>`;
+  };
   document.addEventListener("htmx:error", (e) => {
-    const main = $("#main");
-    if (e.target === main && !$("#page")) {
-      main.innerHTML = '<section class="panel problem" role="alert"><h1>The service cannot be reached</h1><p>The page did not arrive. Nothing is known of its content.</p><p><button type="button" data-act="reload">Try again</button></p></section>';
-    }
+    if (e.target.id === "main") instead("The service cannot be reached", "The page did not arrive. Nothing is known of its content.", "reload", "Try again");
   });
+  document.addEventListener("close", (e) => {
+    if (e.target.id === "key" && !entered) instead("A key is needed", "Without one the service shows nothing.", "key", "Enter a key");
+  }, true);
 
   // again fetches the content of the page anew.
   const again = () => { state.name = "off"; return htmx.ajax("GET", $("#page").dataset.view, { source: $("#main"), target: "#page", swap: "outerHTML" }); };
@@ -217,7 +223,7 @@
       case "reload": return location.reload();
       case "again": return htmx.trigger(button.closest("[hx-get]"), "again");
       case "times": exact = !exact; store.set("times", exact ? "exact" : ""); showExact(); return tick();
-      case "keys": return shortcuts(!keysOn);
+      case "key": return askKey();
     }
   });
 
@@ -226,6 +232,7 @@
     const form = e.target.closest("form[data-filters]");
     if (form && form.reportValidity()) form.requestSubmit();
     if (e.target.name === "theme") theme(e.target.value);
+    if (e.target.id === "keys-on") shortcuts(e.target.checked);
   });
   document.addEventListener("submit", (e) => {
     if (e.target.matches("form[data-filters]")) for (const field of e.target.elements) if (!field.value) field.disabled = true; // defaults are left out
@@ -236,12 +243,13 @@
   const shortcuts = (on) => {
     keysOn = on;
     store.set("keys", on ? "on" : "off");
-    for (const b of document.querySelectorAll('[data-act="keys"]')) b.setAttribute("aria-pressed", on);
+    $("#keys-on").checked = on;
   };
   document.addEventListener("keydown", (e) => {
     if (!keysOn || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea, dialog")) return;
     if (e.key === "/") { const field = $("[data-search]"); if (field) { e.preventDefault(); field.focus(); } }
     if (e.key === "p") hold(!state.held);
+    if (e.key === "?") $("#help").showModal();
     if (e.key === "t") $('[data-act="times"]').click();
   });
 
