@@ -91,9 +91,9 @@ func holds(text string) func(message) bool {
 
 func named(name string) func(message) bool { return func(m message) bool { return m.Name == name } }
 
-func (s *site) exec(sql string, args ...any) {
+func (s *site) exec(sql string) {
 	s.t.Helper()
-	if _, err := s.pool.Exec(s.t.Context(), sql, args...); err != nil {
+	if _, err := s.pool.Exec(s.t.Context(), sql); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -180,7 +180,7 @@ func (sc scale) ticks() []tick {
 		}
 		inCut := slices.IndexFunc(sc.cuts, func(c period) bool { return t.After(c.from) && t.Before(c.to) })
 		if inCut >= 0 {
-			d = sc.cuts[inCut].to.Sub(sc.from) / step * step // go on behind it
+			d = sc.cuts[inCut].to.Sub(sc.from).Truncate(step) // go on behind it
 			continue
 		}
 		if x := sc.at(t); x-last >= 64 && x <= spanRight-8 {
@@ -192,20 +192,17 @@ func (sc scale) ticks() []tick {
 }
 
 func roundStep(d time.Duration) time.Duration {
-	for _, unit := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond, time.Second} {
-		for _, n := range []time.Duration{1, 2, 5} {
-			if n*unit >= d {
-				return n * unit
-			}
+	for _, ms := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000} {
+		if step := time.Duration(ms) * time.Millisecond; step >= d {
+			return step
 		}
 	}
-	for _, s := range []time.Duration{10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000, 86_400} {
-		if s*time.Second >= d {
-			return s * time.Second
+	for _, s := range []int{10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000} {
+		if step := time.Duration(s) * time.Second; step >= d {
+			return step
 		}
 	}
-	const day = 24 * time.Hour
-	return (d + day - 1) / day * day
+	return d.Truncate(24*time.Hour) + 24*time.Hour
 }
 
 // short is a round time with its unit.
