@@ -1,6 +1,13 @@
 -- Marks rows as handed to the transport, where they still wait under the lock that they were taken with. A row that the engine
--- has claimed, or ended, in the meantime is left alone: it was delivered already.
+-- has claimed, or ended, in the meantime is left alone: it was delivered already. The rows were taken as they were due and are locked in
+-- key order, as claims lock them.
+with l as materialized (
+  select m.job_id, m.message_id
+  from unnest(@job_ids::bytea[], @message_ids::bigint[], @deliveries::smallint[]) as k (job_id, message_id, deliveries)
+  join messages m on m.job_id = k.job_id and m.message_id = k.message_id and m.deliveries = k.deliveries
+  where m.locked_until is not null and m.worker_id is null
+  order by m.job_id, m.message_id
+  for no key update of m
+)
 update messages m set sent_at = now(), locked_until = null
-from unnest(@job_ids::bytea[], @message_ids::bigint[], @deliveries::smallint[]) as k (job_id, message_id, deliveries)
-where m.job_id = k.job_id and m.message_id = k.message_id and m.deliveries = k.deliveries and m.locked_until is not null
-  and m.worker_id is null
+from l where m.job_id = l.job_id and m.message_id = l.message_id
