@@ -48,12 +48,14 @@ func run(t *testing.T, transport string) {
 	c.breakThings(s, until, short)
 	submitting.Wait()
 	settled := c.settle()
+	c.readServerLog()
 	v, err := c.judge(&l)
 	if err != nil {
 		t.Fatal(err)
 	}
 	v.settled = settled
-	t.Log("\n" + report(transport, s, length, &c.hurt, &l, v))
+	v.books = append(v.books, c.refused()...)
+	t.Log("\n" + c.report(transport, s, length, &l, v))
 	for _, problems := range [][]string{v.lost, v.wrong, v.books} {
 		for _, p := range problems {
 			t.Error(p)
@@ -89,7 +91,8 @@ func (c *cluster) mustHaveHurt(length time.Duration, l *load, v verdict) {
 	}
 }
 
-func report(transport string, s uint64, length time.Duration, d *damage, l *load, v verdict) string {
+func (c *cluster) report(transport string, s uint64, length time.Duration, l *load, v verdict) string {
+	d := &c.hurt
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	line := func(what string, n any) { _, _ = fmt.Fprintf(w, "%s\t%v\n", what, n) }
@@ -108,6 +111,7 @@ func report(transport string, s uint64, length time.Duration, d *damage, l *load
 	line("attempts that went with their process", v.attempts)
 	line("  of these run again", v.again)
 	line("jobs with a task that lost five processes", v.spared)
+	line("deadlocks that Postgres broke", c.deadlocks())
 	line("settled after", v.settled.Round(100*time.Millisecond))
 	line("work lost", len(v.lost))
 	line("work done wrong", len(v.wrong))

@@ -41,6 +41,8 @@ type cluster struct {
 
 	seats []*seat
 	hurt  damage
+
+	complaints map[string]int // errors in the server's log
 }
 
 // seat is the place of one process. Who ends a process has another sit down there.
@@ -62,7 +64,7 @@ const brokerLock = 10 * time.Second // of a delivery: what a killed receiver had
 
 func startCluster(t *testing.T, transport string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, server: pgtest.Own(t), startLog: filepath.Join(t.TempDir(), "starts")}
+	c := &cluster{t: t, server: pgtest.Own(t), complaints: map[string]int{}, startLog: filepath.Join(t.TempDir(), "starts")}
 	url := c.server.URL()
 	if err := repo.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)

@@ -69,13 +69,15 @@ func (c *cluster) breakThings(seed uint64, until time.Time, short bool) {
 
 // crashPostgres ends the server as a crash does, and brings it back soon.
 func (c *cluster) crashPostgres(r *rand.Rand, until time.Time) {
-	for rest(between(r, 6*time.Second, 16*time.Second), until) {
+	next := between(r, 3*time.Second, 9*time.Second) // a short run is to have one
+	for ; rest(next, until); next = between(r, 8*time.Second, 18*time.Second) {
 		if err := c.server.Kill(); err != nil {
 			c.t.Error(err)
 			return
 		}
 		c.hurt.add(hurtCrash)
-		pause(between(r, 0, 2*time.Second))
+		c.readServerLog()
+		pause(between(r, 0, 1500*time.Millisecond))
 		if err := c.server.Restart(context.WithoutCancel(c.t.Context())); err != nil {
 			c.t.Error(err)
 			return
