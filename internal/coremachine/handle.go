@@ -78,6 +78,8 @@ func (m *Machine) doHeld(s *session, h *holding) error {
 		return m.finish(s, h)
 	case state.KindStop:
 		return m.stopJob(s, h)
+	case state.KindReopen:
+		return m.reopen(s, h)
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ type Store interface {
 	Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error)
 	HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error)
 
+	Reopen(ctx context.Context, worker uuid.UUID, h state.Held, first int) (next, planned int, landed bool, err error)
+	ReopenEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
 	PlanPure(ctx context.Context, worker uuid.UUID, h state.Held, count int) (landed bool, err error)
 	PlanInputs(ctx context.Context, worker uuid.UUID, h state.Held, inputs [][]byte) (landed bool, err error)
 	PlanEnd(ctx context.Context, here state.Here, h state.Held) (state.Moved, error)

@@ -30,6 +30,7 @@ type Options struct {
 	Conns     int32 // connections in each pool; 0: 4
 	Queued    bool  // all work goes through the queue, as under a Functions host
 	Config    func(*coremachine.Config)
+	Chunk     int // most tasks that one statement of a retry opens; 0: as in production
 	Fault     repo.Fault
 	FaultOf   func(process int) repo.Fault // in place of Fault
 	URL       string                       // of a schema that is there; "": a fresh one
@@ -88,7 +89,7 @@ func Start(t testing.TB, o Options) *Engine {
 
 func (e *Engine) start(o Options) *Process {
 	e.t.Helper()
-	r, err := repo.Open(context.Background(), repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), Fault: o.Fault})
+	r, err := repo.Open(context.Background(), repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), RetryChunk: o.Chunk, Fault: o.Fault})
 	if err != nil {
 		e.t.Fatal(err)
 	}

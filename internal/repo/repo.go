@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -21,6 +22,7 @@ import (
 type Repo struct {
 	pool   *pgxpool.Pool
 	fault  Fault
+	chunk  int // of a retry, see Config
 	params *jobCache
 	grids  grids
 }
@@ -34,6 +36,7 @@ type Config struct {
 	URL           string // a Postgres connection string
 	MaxConns      int32  // most open connections; 0 is 8
 	BeforeConnect func(context.Context, *pgx.ConnConfig) error
+	RetryChunk    int   // most tasks that one statement of a retry opens; 0 is state.InlinePlan
 	Fault         Fault // nil outside of tests
 }
 
@@ -63,12 +66,14 @@ func Open(ctx context.Context, c Config) (*Repo, error) {
 		return nil, state.Wrap(state.CodeInvalid, "repo.Open", "the connection pool cannot be made", err)
 	}
 	r := New(pool)
-	r.fault = c.Fault
+	r.fault, r.chunk = c.Fault, cmp.Or(c.RetryChunk, r.chunk)
 	return r, nil
 }
 
 // New wraps a pool that somebody else made and closes.
-func New(pool *pgxpool.Pool) *Repo { return &Repo{pool: pool, params: newJobCache(1024)} }
+func New(pool *pgxpool.Pool) *Repo {
+	return &Repo{pool: pool, chunk: state.InlinePlan, params: newJobCache(1024)}
+}
 
 func setLimits(params map[string]string) {
 	if params["application_name"] == "" { // one that the URL gives stays: it tells processes apart

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
@@ -58,7 +59,7 @@ func (r *Repo) Retry(
 			_, err := t.exec(ctx, "retry_finish", namedArgs{"job_id": id[:]})
 			return err
 		}
-		if err := reopenTasks(ctx, t, id, stages, &res, &moved); err != nil {
+		if err := r.reopenTasks(ctx, t, id, stages, &res, &moved); err != nil {
 			return err
 		}
 		return restartStages(ctx, t, id, stages, &res, &moved)
@@ -105,14 +106,24 @@ func decideRetry(stages []retryStage) (left int) {
 	return left
 }
 
-func reopenTasks(ctx context.Context, t tx, id state.JobID, stages []retryStage, res *state.Retried, moved *state.Moved) error {
+// reopenTasks opens what did not complete of each stage, or leaves it to a message where it is too much for one statement.
+func (r *Repo) reopenTasks(ctx context.Context, t tx, id state.JobID, stages []retryStage, res *state.Retried, moved *state.Moved) error {
 	var open []stageRow
 	for i := range stages {
 		s := &stages[i]
 		if s.again != reopen {
 			continue
 		}
-		rows, err := t.query(ctx, "retry_tasks", namedArgs{"job_id": id[:], "stage": s.stage, "gen": s.gen})
+		args := namedArgs{"job_id": id[:], "stage": s.stage, "gen": s.gen}
+		if undone := s.failed + s.cancelled; undone > r.chunk {
+			res.Tasks += undone
+			moved.Queue(state.QueueJobs)
+			if _, err := t.exec(ctx, "retry_later", args); err != nil {
+				return err
+			}
+			continue
+		}
+		rows, err := t.query(ctx, "retry_tasks", args)
 		if err != nil {
 			return err
 		}
@@ -155,4 +166,37 @@ func restartStages(ctx context.Context, t tx, id state.JobID, stages []retryStag
 		return err
 	}
 	return planStages(t, ready, moved)
+}
+
+// Reopen opens the undone tasks of the next range of a stage for a retry, from index first on, which is h.First or where the last call
+// ended. It returns where the next range begins and how many tasks the stage has; landed is false where the fence stands in the way.
+func (r *Repo) Reopen(ctx context.Context, worker uuid.UUID, h state.Held, first int) (next, planned int, landed bool, err error) {
+	args := fence(worker, h)
+	args["stage"], args["gen"], args["first"], args["count"] = h.Stage, h.Gen, first, r.chunk
+	err = r.single(ctx, "repo.Reopen", "reopen_tasks", args, func(rows pgx.Rows) error {
+		var err error
+		planned, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+		landed = err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return first + r.chunk, planned, landed, err
+}
+
+// ReopenEnd gives a stage that was reopened its total, and dispatches its first window.
+func (r *Repo) ReopenEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error) {
+	var moved state.Moved
+	err := r.inTx(ctx, "repo.ReopenEnd", func(t tx) error {
+		moved = state.Moved{}
+		args := fence(worker, h)
+		args["stage"], args["gen"] = h.Stage, h.Gen
+		progress, err := stageProgress(ctx, t, "reopen_end", args)
+		if err != nil {
+			return err
+		}
+		return advance(ctx, t, progress, &moved)
+	})
+	return moved, err
 }

@@ -52,6 +52,7 @@ const (
 	KindTasks  MessageKind = 2 // run a range of tasks
 	KindFinish MessageKind = 3 // compute a job's result and end it
 	KindStop   MessageKind = 4 // end the queued work of a cancelled or failing job
+	KindReopen MessageKind = 5 // open a stage's undone tasks again for a retry
 )
 
 // EnvelopeVersion is the v that this build writes. It reads any: unknown fields are kept.
@@ -120,7 +121,7 @@ func DecodeMessage(b []byte) (Message, error) {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "the message is not one of ours", err)
 	}
-	if m.V < 1 || m.MessageID < 1 || m.JobID == (JobID{}) || m.Kind < KindPlan || m.Kind > KindStop {
+	if m.V < 1 || m.MessageID < 1 || m.JobID == (JobID{}) || m.Kind < KindPlan || m.Kind > KindReopen {
 		return Message{}, Errorf(CodeMalformed, "state.DecodeMessage", "the message names no job or no work")
 	}
 	if err := json.Unmarshal(b, &m.extra); err != nil {

@@ -225,7 +225,7 @@ type DeadView struct {
 	JobID      JobID     `json:"job_id"`
 	JobType    string    `json:"job_type"`
 	Queue      string    `json:"queue"`
-	Kind       string    `json:"kind"` // plan, tasks, finish or stop
+	Kind       string    `json:"kind"` // plan, tasks, finish, stop or reopen
 	Stage      int       `json:"stage"`
 	StageName  string    `json:"stage_name"`
 	First      int       `json:"first"`
@@ -275,6 +275,8 @@ func (k MessageKind) String() string {
 		return "finish"
 	case KindStop:
 		return "stop"
+	case KindReopen:
+		return "reopen"
 	}
 	return fmt.Sprintf("kind-%d", int16(k))
 }

@@ -77,7 +77,7 @@ func newBase(t *testing.T) *base {
 	b := &base{}
 	for range 2 {
 		s := &slot{}
-		r, err := repo.Open(context.Background(), repo.Config{URL: url, MaxConns: 3, Fault: s.fault})
+		r, err := repo.Open(context.Background(), repo.Config{URL: url, MaxConns: 3, RetryChunk: 2, Fault: s.fault})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,6 +58,7 @@ create table stages (
   task_window   int not null default 10000 check (task_window > 0),    -- most tasks dispatched and not ended
   bundle        int not null default 0 check (bundle >= 0),            -- tasks a message carries; 0: chosen when the stage starts
   sparse        boolean not null default false,                        -- ranges may hold tasks that need no message
+  reopening     boolean not null default false,                        -- a retry opens its undone tasks, chunk by chunk
   tolerance     float8 not null default 0 check (tolerance between 0 and 1), -- share of failed tasks that does not fail the job
   deps_left     smallint not null check (deps_left >= 0),              -- who lowers it to 0 starts the stage
   status        stage_status not null default 'waiting',
@@ -76,6 +77,7 @@ create table stages (
   primary key (job_id, stage),
   unique (job_id, name),
   check (total is null or total = planned),
+  check (not reopening or status = 'running' and total is null),
   check (completed >= 0 and failed >= 0 and cancelled >= 0 and completed + failed + cancelled <= planned),
   check (dispatched >= 0 and dispatched <= coalesce(total, 0)),
   check (status <> 'waiting' or (total is null and completed + failed + cancelled = 0)),
@@ -161,10 +163,10 @@ create table messages (
   job_id       bytea not null,
   message_id   bigint generated always as identity,
   queue        smallint not null,
-  kind         smallint not null check (kind between 1 and 4),         -- 1 plan, 2 tasks, 3 finish, 4 stop
+  kind         smallint not null check (kind between 1 and 5),         -- 1 plan, 2 tasks, 3 finish, 4 stop, 5 reopen
   stage        smallint not null default 0,
   gen          smallint not null default 1,
-  first        int not null default 0 check (first >= 0),
+  first        int not null default 0 check (first >= 0),              -- of a reopen: the next index to look at
   count        int not null default 1 check (count > 0),
   tasks_left   int not null default 1 check (tasks_left between 1 and count),
   attempt      smallint not null default 0 check (attempt >= 0),

@@ -18,7 +18,8 @@ ended as (
         when s.status = 'running' and s.total is not null and s.completed + s.failed + s.cancelled = s.total and s.cancelled = 0 then 'completed'
         else 'cancelled' end::stage_status,
       total = case when s.status = 'running' then coalesce(s.total, s.planned) end,
-      error = case when s.status = 'running' and s.total is null then coalesce(s.error, @cut_off::json) else s.error end,
+      reopening = false,
+      error = case when s.status = 'running' and s.total is null and not s.reopening then coalesce(s.error, @cut_off::json) else s.error end,
       finished_at = clock_timestamp()
   from locked l where s.job_id = l.job_id and s.stage = l.stage
   returning s.job_id, s.stage, s.gen, s.status, s.total, s.completed, s.failed, s.cancelled

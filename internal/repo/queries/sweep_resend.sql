@@ -3,7 +3,7 @@
 with m as materialized (
   select m.job_id, m.message_id
   from messages m
-  left join stages s on m.kind in (1, 2) and s.job_id = m.job_id and s.stage = m.stage
+  left join stages s on m.kind in (1, 2, 5) and s.job_id = m.job_id and s.stage = m.stage
   where m.sent_at is not null and m.worker_id is null and m.dead_reason is null
     and m.sent_at < now() - make_interval(secs => @stall) * least(4, power(2, m.send - 1))
     and coalesce(s.progressed_at, '-infinity') < now() - make_interval(secs => @stall)
