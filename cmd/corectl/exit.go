@@ -90,7 +90,7 @@ func withRetry(e *client.Error, text string) string {
 	if e.RetryAfter == "" {
 		return text
 	}
-	return text + " Try again in " + e.RetryAfter + " s."
+	return strings.TrimSuffix(text, ".") + ". Try again in " + e.RetryAfter + " s."
 }
 
 func fieldList(fields []state.FieldError) string {
