@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,10 +71,16 @@ func (a *App) watchTelemetry() {
 func (a *App) reading() telemetry.Process {
 	stat := a.repo.Pool().Stat()
 	return telemetry.Process{
-		Running: a.machine.Running(), Deaf: a.machine.Deaf(), Queues: a.repo.ReadLag,
+		Running: a.machine.Running(), Deaf: a.machine.Deaf(), Queues: a.repo.ReadLag, Jobs: a.openJobs,
 		Used: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Most: int(stat.MaxConns()),
 		Waits: stat.EmptyAcquireCount(), Waited: stat.EmptyAcquireWaitTime(),
 	}
+}
+
+// openJobs counts the jobs that have not ended.
+func (a *App) openJobs(ctx context.Context) ([]state.JobCount, error) {
+	counts, err := a.repo.JobCounts(ctx, state.JobFilter{})
+	return slices.DeleteFunc(counts, func(c state.JobCount) bool { return c.Status.Ended() }), err
 }
 
 // tellEnded tells of jobs that have ended, all of a second in one reading, until ctx ends; then of those that are left.

@@ -331,6 +331,9 @@ func TestMetricsAreReadAtTheProcess(t *testing.T) {
 		return strings.Contains(text, "coremachine_jobs_ended_total")
 	})
 	_, text := get(t, base+"/api/metrics")
+	if strings.Contains(text, `coremachine_jobs_open{status="completed"}`) {
+		t.Error("a job that has ended is open")
+	}
 	for _, want := range []string{
 		`coremachine_submits_total{job_type="hello_world",outcome="created"} 1`,
 		`coremachine_jobs_ended_total{job_type="hello_world",status="completed"} 1`,
@@ -342,6 +345,7 @@ func TestMetricsAreReadAtTheProcess(t *testing.T) {
 		`coremachine_outbox_age_seconds{queue="jobs"} 0`,
 		`coremachine_queue_messages{queue="long-tasks",state="dead"} 0`,
 		`coremachine_db_connections{state="used"} `,
+		`coremachine_jobs_open{status="queued"} 0`,
 		`coremachine_telemetry_reading 1`,
 	} {
 		if !strings.Contains(text, "\n"+want) {
@@ -360,4 +364,16 @@ func TestTelemetryCanBeTurnedOff(t *testing.T) {
 		t.Errorf("/api/metrics answers %d", code)
 	}
 	stop()
+}
+
+// TestAReceiverThatIsAwayHoldsNothingUp exports to a port that nobody listens at.
+func TestAReceiverThatIsAwayHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	base, stop := process(t, map[string]string{"DATABASE_URL": pgtest.URL(t), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
+	hello(t, base, `{"n":3}`, nil)
+	begin := time.Now()
+	stop()
+	if took := time.Since(begin); took > 9*time.Second {
+		t.Errorf("the process took %v to stop", took)
+	}
 }

@@ -19,6 +19,7 @@ type Process struct {
 	Waits                    int64
 	Waited                   time.Duration
 	Queues                   func(context.Context) ([]state.QueueLag, error) // reads the database
+	Jobs                     func(context.Context) ([]state.JobCount, error) // reads the database: the open ones
 	QueuesEvery, QueuesLimit time.Duration                                   // 0: 5 s, 2 s
 }
 
@@ -40,6 +41,7 @@ func (t *Telemetry) Watch(read func() Process) error {
 	running, deaf := count(keys.HandlersRunning, "Handlers that run now"), count(keys.HandlersDeaf, "Handlers that were given up and have not returned")
 	conns, most := count(keys.Connections, "Connections to the database"), count(keys.ConnectionsMost, "Most connections to the database")
 	messages := count(keys.QueueMessages, "Messages of a queue")
+	open := count(keys.JobsOpen, "Jobs that have not ended")
 	queueAge := age(keys.QueueAge, "How long the oldest message of a queue has waited for a worker")
 	outboxAge := age(keys.OutboxAge, "How long the oldest due message has waited for its transport")
 	reading := count(keys.Reading, "Whether the last reading of the queues was answered")
@@ -56,12 +58,15 @@ func (t *Telemetry) Watch(read func() Process) error {
 		o.ObserveInt64(most, int64(p.Most))
 		o.ObserveInt64(waits, p.Waits)
 		o.ObserveFloat64(waited, p.Waited.Seconds())
-		queues, ok := lag.read(ctx, p)
+		queues, jobs, ok := lag.read(ctx, p)
 		if !ok {
 			o.ObserveInt64(reading, 0)
 			return nil
 		}
 		o.ObserveInt64(reading, 1)
+		for _, j := range jobs {
+			o.ObserveInt64(open, int64(j.Count), metric.WithAttributes(attribute.String(keys.Status, string(j.Status))))
+		}
 		for _, q := range queues {
 			name := attribute.String(keys.Queue, q.Queue)
 			for state, n := range map[string]int{"ready": q.Ready, "scheduled": q.Scheduled, "sent": q.Sent, "held": q.Held, "dead": q.Dead} {
@@ -71,7 +76,7 @@ func (t *Telemetry) Watch(read func() Process) error {
 			o.ObserveFloat64(outboxAge, q.UnsentSeconds, metric.WithAttributes(name))
 		}
 		return nil
-	}, running, deaf, conns, most, messages, queueAge, outboxAge, reading, waits, waited)
+	}, running, deaf, conns, most, messages, open, queueAge, outboxAge, reading, waits, waited)
 	return err
 }
 
@@ -80,10 +85,11 @@ type lagCache struct {
 	mu     sync.Mutex
 	at     time.Time
 	queues []state.QueueLag
+	jobs   []state.JobCount
 	ok     bool
 }
 
-func (c *lagCache) read(ctx context.Context, p Process) ([]state.QueueLag, bool) {
+func (c *lagCache) read(ctx context.Context, p Process) ([]state.QueueLag, []state.JobCount, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	every, limit := p.QueuesEvery, p.QueuesLimit
@@ -94,11 +100,15 @@ func (c *lagCache) read(ctx context.Context, p Process) ([]state.QueueLag, bool)
 		limit = 2 * time.Second
 	}
 	if time.Since(c.at) < every {
-		return c.queues, c.ok
+		return c.queues, c.jobs, c.ok
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	queues, err := p.Queues(ctx)
-	c.at, c.queues, c.ok = time.Now(), queues, err == nil
-	return c.queues, c.ok
+	var jobs []state.JobCount
+	if err == nil {
+		jobs, err = p.Jobs(ctx)
+	}
+	c.at, c.queues, c.jobs, c.ok = time.Now(), queues, jobs, err == nil
+	return c.queues, c.jobs, c.ok
 }

@@ -40,6 +40,7 @@ const (
 // Metrics. Prometheus text writes them with underscores, the unit, and _total after counters.
 const (
 	Submits          = "coremachine.submits"          // by job_type and outcome
+	JobsOpen         = "coremachine.jobs.open"        // by status
 	JobsEnded        = "coremachine.jobs.ended"       // by job_type and status
 	JobDuration      = "coremachine.job.duration"     // seconds, by job_type and status
 	StageDuration    = "coremachine.stage.duration"   // seconds, by job_type, stage and status
