@@ -24,7 +24,8 @@ claimed as (
 ),
 running as (
   update jobs j set status = 'running', started_at = now(), version = j.version + 1
-  where j.job_id in (select c.job_id from claimed c where c.job_status = 'queued') and j.status = 'queued'
+  -- As text: by their keys, not by the index of all that are queued.
+  where j.job_id in (select c.job_id from claimed c where c.job_status = 'queued') and j.status::text = 'queued'
 )
 select c.job_id, c.message_id, c.queue, c.kind, c.stage, c.gen, c.first, c.count, c.tasks_left, c.attempt, c.losses,
        c.claimed_at, c.parked_since, coalesce(c.traceparent, '') as traceparent, c.job_type, c.has_result,
@@ -33,5 +34,6 @@ select c.job_id, c.message_id, c.queue, c.kind, c.stage, c.gen, c.first, c.count
        coalesce(s.bundle, 1) as bundle, coalesce(s.skip, false) as skip, coalesce(s.expected, -1) as expected,
        coalesce(p.total, 0) as source_total
 from claimed c
-left join stages s on c.kind in (1, 2) and s.job_id = c.job_id and s.stage = c.stage
-left join stages p on p.job_id = c.job_id and p.stage = s.depends_on[1]
+-- offset 0: each by its whole key. A plan that was made on a small table would read that stage of every job there is.
+left join lateral (select * from stages s where s.job_id = c.job_id and s.stage = c.stage offset 0) s on c.kind in (1, 2)
+left join lateral (select p.total from stages p where p.job_id = c.job_id and p.stage = s.depends_on[1] offset 0) p on true
