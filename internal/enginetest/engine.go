@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"coremachine/internal/coremachine"
@@ -34,6 +35,7 @@ type Options struct {
 	Fault     repo.Fault
 	FaultOf   func(process int) repo.Fault // in place of Fault
 	URL       string                       // of a schema that is there; "": a fresh one
+	Connect   func(*pgx.ConnConfig)        // changes the engine's connections before they are made; nil: none
 	Log       *slog.Logger                 // nil: none
 }
 
@@ -89,7 +91,14 @@ func Start(t testing.TB, o Options) *Engine {
 
 func (e *Engine) start(o Options) *Process {
 	e.t.Helper()
-	r, err := repo.Open(context.Background(), repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), RetryChunk: o.Chunk, Fault: o.Fault})
+	rc := repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), RetryChunk: o.Chunk, Fault: o.Fault}
+	if o.Connect != nil {
+		rc.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+			o.Connect(c)
+			return nil
+		}
+	}
+	r, err := repo.Open(context.Background(), rc)
 	if err != nil {
 		e.t.Fatal(err)
 	}
