@@ -2,14 +2,11 @@ package app_test
 
 import (
 	"compress/gzip"
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -26,11 +23,6 @@ import (
 	wire "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"coremachine/internal/app"
-	"coremachine/internal/config"
-	"coremachine/internal/e2e/fixtures"
-	"coremachine/internal/handlers"
-	"coremachine/internal/jobs"
 	"coremachine/internal/pgtest"
 )
 
@@ -130,43 +122,6 @@ func tree(spans []*wire.Span, parent, indent string) []string {
 	}
 	slices.Sort(lines)
 	return lines
-}
-
-// process starts a process that serves its API and receives its own work; stop stops it, once.
-func process(t *testing.T, env map[string]string) (base string, stop func()) {
-	t.Helper()
-	cfg, err := config.Load(env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	known, run := maps.Clone(jobs.All), maps.Clone(handlers.All)
-	maps.Copy(known, fixtures.Jobs())
-	maps.Copy(run, fixtures.Handlers())
-	a, err := app.New(cfg, nil, app.Options{Jobs: known, Handlers: run, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Serve(t.Context(), l)
-	if err := a.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	a.Work(t.Context())
-	stop = sync.OnceFunc(func() {
-		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Stop(limit); err != nil {
-			t.Error(err)
-		}
-		http.DefaultClient.CloseIdleConnections()
-	})
-	t.Cleanup(stop)
-	base = "http://" + a.Addr().String()
-	until(t, func() bool { code, _ := get(t, base+"/api/readyz"); return code == http.StatusOK })
-	return base, stop
 }
 
 // run posts to a path that starts a run, waits for its end and returns the job's id.

@@ -36,7 +36,8 @@ func (m *Machine) plan(s *session, h *holding) error {
 	case state.CodeOf(err) == state.CodeUnavailable, state.CodeOf(err) == state.CodeInternal: // storage's fault, not the planner's
 		return m.giveUp(s, h, err)
 	}
-	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName, keys.Error, err)
+	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName,
+		keys.TraceID, traceID(h.Traceparent), keys.Error, err)
 	f := state.Failure{Code: state.CodePlanner, Message: failureText(err, state.CodePlanner), Stage: h.StageName}
 	if code := state.CodeOf(err); code == state.CodeInputTooLarge {
 		f.Code = code
@@ -177,7 +178,8 @@ func (m *Machine) park(s *session, h *holding) error {
 	}
 	if parked < parkLimit {
 		delay := min(max(parkFirst, parked), parkCap) // waiting as long again doubles it
-		m.log.Warn("a type is not known to this build; its work waits", keys.JobID, h.JobID, keys.TaskType, name)
+		m.log.Warn("a type is not known to this build; its work waits", keys.JobID, h.JobID, keys.Stage, h.StageName,
+			keys.TraceID, traceID(h.Traceparent), keys.TaskType, name)
 		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, delay, name) })
 	}
 	f := state.Failure{Code: state.CodeUnknownTaskType, Stage: h.StageName, Message: fmt.Sprintf("no running build knew %q for %s", name, parkLimit)}

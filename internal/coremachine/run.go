@@ -68,7 +68,8 @@ func (m *Machine) run(s *session, h *holding) error {
 
 // giveUp puts a message back when what it needs cannot be read now.
 func (m *Machine) giveUp(s *session, h *holding, cause error) error {
-	m.log.Error("a message was put back", keys.JobID, h.JobID, keys.Stage, h.StageName, keys.Error, cause)
+	m.log.Error("a message was put back", keys.JobID, h.JobID, keys.Stage, h.StageName,
+		keys.TraceID, traceID(h.Traceparent), keys.Error, cause)
 	return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, time.Second, "") })
 }
 
