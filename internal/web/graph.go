@@ -48,6 +48,9 @@ func drawGraph(stages []stageRow) graph {
 			}
 		}
 	}
+	if len(stages) == 0 {
+		return graph{Width: 2 * margin, Height: 2 * margin, Fit: true}
+	}
 	p := lay(deps)
 	left := func(v int) float64 { return margin + float64(p.vertices[v].column)*(nodeWidth+columnGap) }
 	g := graph{
