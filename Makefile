@@ -69,10 +69,21 @@ publish: build ## Publish the app with the Core Tools: APP=name
 	func azure functionapp publish $(APP) --no-build
 
 .PHONY: bench
-bench: ## Measure the engine beside what Postgres can do; docs/performance.md explains the figures
-	@$(GO) run ./cmd/corectl bench hello latency submit
-	@$(GO) run ./cmd/corectl bench hello wide fanin --n 10000
-	@$(GO) run ./cmd/corectl bench hello --n 10 --jobs 100
+bench: ## Measure the engine beside what Postgres can do, in one process, in several, and under the host; docs/performance.md explains
+	$(GO) build -o $(BIN)/corectl ./cmd/corectl
+	@$(BIN)/corectl bench hello latency submit
+	@$(BIN)/corectl bench hello wide fanin --n 10000
+	@$(BIN)/corectl bench hello --n 10 --jobs 1,10,100
+	@$(BIN)/corectl bench hello --n 1000,10000 --mode worker --processes 1,2,4,8,16
+	@$(BIN)/corectl bench hello unbundled latency --n 1000,10000 --mode functions
+	@$(BIN)/corectl bench hello latency --mode worker --processes 2 --transport servicebus
+
+.PHONY: bench-big
+bench-big: ## Measure what takes minutes and gigabytes: two million tasks, ten million finished ones beforehand, retention
+	$(GO) build -o $(BIN)/corectl ./cmd/corectl
+	@$(BIN)/corectl bench big million --mode worker --processes 2
+	@$(BIN)/corectl bench big aged
+	@$(BIN)/corectl bench big retention
 
 .PHONY: bench-peers
 bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHAPES=n1000,jobs100,latency,n10000 ONLY=ours,river
