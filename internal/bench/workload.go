@@ -13,7 +13,7 @@ import (
 
 const (
 	singles    = 50 // jobs one after the other, or submits
-	submitters = 16 // of jobs at once
+	submitters = 64 // of jobs at once
 )
 
 // workload runs one round: it returns the time, that of each job or submit, and the tasks done.

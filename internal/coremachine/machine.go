@@ -71,6 +71,7 @@ type Machine struct {
 	slots *semaphore.Weighted
 
 	session atomic.Pointer[session]
+	submits atomic.Pointer[batcher[state.Graph, submitAnswer]] // nil before Start
 	stop    context.CancelCauseFunc
 	loops   sync.WaitGroup
 	work    sync.WaitGroup
@@ -98,6 +99,11 @@ func New(cfg Config) *Machine {
 // Start opens a lease as soon as the database is there, and renews it until Stop. It does not wait.
 func (m *Machine) Start(ctx context.Context) {
 	ctx, m.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	submits := startBatcher(ctx, flushers, submitBatch, func(ctx context.Context, batch []state.Graph) ([]submitAnswer, error) {
+		return m.flushSubmits(ctx, batch), nil
+	})
+	m.submits.Store(submits)
+	m.loops.Go(submits.wg.Wait)
 	m.loops.Go(func() { m.keepLease(ctx) })
 	m.loops.Go(func() { m.freeLost(ctx) })
 }
@@ -180,7 +186,7 @@ type session struct {
 	holding map[workKey]*holding
 
 	claims *batcher[state.Message, *state.Held]
-	ends   [flushers]*batcher[taskEnd, struct{}] // a message's ends go through one of them, so that flushes do not wait for each other's rows
+	ends   [flushers]*batcher[taskEnd, struct{}]
 }
 
 type workKey struct {
@@ -213,6 +219,18 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 		})
 	}
 	return s
+}
+
+// manyTasks is from where on a stage keeps all flushers busy by itself.
+const manyTasks = 1000
+
+// flusher is where a message's ends go: always the same, so that flushes do not wait for each other's rows. Those of a small job go the same
+// way all, since each flush locks its stage until what follows of it is committed.
+func (s *session) flusher(h *state.Held) *batcher[taskEnd, struct{}] {
+	if h.Total < manyTasks {
+		return s.ends[int(h.JobID[0])%flushers]
+	}
+	return s.ends[h.MessageID%flushers]
 }
 
 func (s *session) wait() {

@@ -268,7 +268,7 @@ func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, re
 		end.fail(err, cause)
 	}
 	b.observe(ctx, t.Index, started, end.Status, end.Code)
-	b.s.ends[h.MessageID%flushers].add(b.s.ctx, end, func(_ struct{}, err error) {
+	b.s.flusher(&h.Held).add(b.s.ctx, end, func(_ struct{}, err error) {
 		if err != nil {
 			b.problem.Store(&err)
 		}

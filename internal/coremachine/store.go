@@ -13,7 +13,7 @@ import (
 // Store is the storage that the engine needs. internal/repo is it; tests put a fault-injecting one before it. Every method
 // that changes state is one transaction, and may be repeated blindly after a lost answer.
 type Store interface {
-	Submit(ctx context.Context, g state.Graph, here state.Here) (created bool, moved state.Moved, err error)
+	Submit(ctx context.Context, batch []state.Graph, here state.Here) (created []bool, moved state.Moved, err error)
 	Rerun(ctx context.Context, g state.Graph, from []state.JobStatus) (attempt int, landed bool, moved state.Moved, err error)
 	Brief(ctx context.Context, id state.JobID) (state.JobBrief, error)
 	Cancel(ctx context.Context, id state.JobID, by string) (status state.JobStatus, stopping bool, moved state.Moved, err error)

@@ -45,9 +45,7 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 	if full {
 		return m.submitFull(ctx, g, res)
 	}
-	s := m.session.Load()
-	created, moved, err := m.store.Submit(ctx, g, m.here(s))
-	m.goOn(s, moved, err)
+	created, err := m.submit(ctx, g)
 	if err != nil {
 		return SubmitResult{}, err
 	}

@@ -3,81 +3,114 @@ package repo
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
 )
 
-// Submit makes a job with its stages and its first work, or nothing where the job is there already: created says which.
-func (r *Repo) Submit(ctx context.Context, g state.Graph, here state.Here) (created bool, moved state.Moved, err error) {
+// Submit makes jobs with their stages and their first work, and nothing of a job that is there already: created says which were made, by
+// place. The same job twice in a batch is made once, for the first.
+func (r *Repo) Submit(ctx context.Context, batch []state.Graph, here state.Here) (created []bool, moved state.Moved, err error) {
+	places := map[state.JobID]int{}
+	for i := len(batch) - 1; i >= 0; i-- {
+		places[batch[i].JobID] = i
+	}
+	ids := slices.SortedFunc(maps.Keys(places), state.JobID.Compare)
 	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
-		created, moved, t.here = false, state.Moved{}, here
-		graph, waking := t.graphArgs(g, 1)
-		rows, err := t.query(ctx, "insert_job", namedArgs{
-			"job_id": g.JobID[:], "job_type": g.JobType, "params": string(g.Params), "stages_left": len(g.Stages),
-			"has_result": g.HasResult, "traceparent": g.Traceparent,
-		})
+		created, moved, t.here = make([]bool, len(batch)), state.Moved{}, here
+		rows, err := t.query(ctx, "insert_jobs", jobArgs(batch, places, ids))
 		if err != nil {
 			return err
 		}
-		if _, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int]); errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		} else if err != nil {
+		made, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+		if err != nil || len(made) == 0 {
 			return err
 		}
-		created, moved = true, waking
-		return t.later("insert_graph", graph, taken(&moved))
+		var fresh []state.Graph
+		for _, raw := range made {
+			place := places[state.JobID(raw)]
+			created[place], fresh = true, append(fresh, batch[place])
+		}
+		args, waking := t.graphArgs(fresh, 1)
+		moved = waking
+		return t.later("insert_graphs", args, taken(&moved))
 	})
 	return created, moved, err
 }
 
-// graphArgs are the arguments of insert_graph, and which queues it will leave work in.
-func (t tx) graphArgs(g state.Graph, gen int) (args namedArgs, moved state.Moved) {
-	n := len(g.Stages)
-	a := struct {
-		names, types, kinds, depends []string
-		queues                       []int16
-		skips, plans                 []bool
-		expected, windows, bundles   []int32
-		tolerances                   []float64
-		totals, chosen               []*int32
-		takes                        []int32
-	}{}
-	for range n {
-		a.totals, a.chosen, a.plans = append(a.totals, nil), append(a.chosen, nil), append(a.plans, false)
-		a.takes = append(a.takes, 0)
+func jobArgs(batch []state.Graph, places map[state.JobID]int, ids []state.JobID) namedArgs {
+	var keys [][]byte
+	var types, params, traces []string
+	var stages []int16
+	var results []bool
+	for _, id := range ids {
+		g := &batch[places[id]]
+		keys, types, params = append(keys, g.JobID[:]), append(types, g.JobType), append(params, string(g.Params))
+		stages, results, traces = append(stages, int16(len(g.Stages))), append(results, g.HasResult), append(traces, g.Traceparent)
 	}
-	for i, s := range g.Stages {
-		a.names, a.types, a.kinds = append(a.names, s.Name), append(a.types, s.TaskType), append(a.kinds, string(s.Kind))
-		a.queues, a.depends = append(a.queues, int16(s.Queue)), append(a.depends, arrayText(s.DependsOn))
-		a.skips, a.expected = append(a.skips, s.Skip), append(a.expected, int32(s.Expected))
-		a.windows, a.bundles = append(a.windows, int32(s.Window)), append(a.bundles, int32(s.Bundle))
-		a.tolerances = append(a.tolerances, s.Tolerance)
-		if len(s.DependsOn) > 0 {
-			continue
-		}
-		moved.Started++
-		if s.Skip || !s.Kind.Pure() || s.Expected < 1 || s.Expected > state.InlinePlan {
-			a.plans[i] = true
-			moved.Queue(state.QueueJobs)
-			continue
-		}
-		bundle := t.bundleOf(s.Bundle, s.Expected, s.TaskType)
-		take, all := t.take(s.Expected, bundle)
-		total, chosen := int32(s.Expected), int32(bundle)
-		a.totals[i], a.chosen[i], a.takes[i] = &total, &chosen, int32(take)
-		if !all {
-			moved.Queue(s.Queue)
+	return namedArgs{
+		"job_ids": keys, "job_types": types, "params": params, "stages_left": stages, "has_results": results, "traceparents": traces,
+	}
+}
+
+// graphArgs are the arguments of insert_graphs, and which queues it will leave work in.
+func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state.Moved) {
+	var jobs [][]byte
+	var bys, traces, names, types, kinds, depends []string
+	var stages, queues []int16
+	var skips, plans []bool
+	var places, expected, windows, bundles, takes []int32
+	var tolerances []float64
+	var totals, chosen []*int32
+	for i := range batch {
+		g := &batch[i]
+		jobs, bys, traces = append(jobs, g.JobID[:]), append(bys, g.By), append(traces, g.Traceparent)
+		for number, s := range g.Stages {
+			places, stages = append(places, int32(i+1)), append(stages, int16(number))
+			names, types, kinds = append(names, s.Name), append(types, s.TaskType), append(kinds, string(s.Kind))
+			queues, depends = append(queues, int16(s.Queue)), append(depends, arrayText(s.DependsOn))
+			skips, expected = append(skips, s.Skip), append(expected, int32(s.Expected))
+			windows, bundles = append(windows, int32(s.Window)), append(bundles, int32(s.Bundle))
+			tolerances = append(tolerances, s.Tolerance)
+			start := t.startOf(&s, &moved)
+			plans, takes = append(plans, start.plan), append(takes, int32(start.take))
+			totals, chosen = append(totals, start.total), append(chosen, start.bundle)
 		}
 	}
 	return namedArgs{
-		"job_id": g.JobID[:], "gen": gen, "traceparent": g.Traceparent, "by": g.By,
-		"names": a.names, "task_types": a.types, "kinds": a.kinds, "queues": a.queues, "depends_on": a.depends, "skips": a.skips,
-		"expected": a.expected, "windows": a.windows, "bundles": a.bundles, "tolerances": a.tolerances,
-		"start_totals": a.totals, "start_bundles": a.chosen, "to_plan": a.plans,
-		"takes": a.takes, "worker": t.here.Worker,
+		"job_ids": jobs, "bys": bys, "traceparents": traces, "gen": gen, "worker": t.here.Worker,
+		"places": places, "stages": stages, "names": names, "task_types": types, "kinds": kinds, "queues": queues, "depends_on": depends,
+		"skips": skips, "expected": expected, "windows": windows, "bundles": bundles, "tolerances": tolerances,
+		"start_totals": totals, "start_bundles": chosen, "to_plan": plans, "takes": takes,
 	}, moved
+}
+
+// start is how a stage begins at submit: at once, by a plan message, or, as its zero value says, later.
+type start struct {
+	plan          bool
+	total, bundle *int32
+	take          int
+}
+
+func (t tx) startOf(s *state.GraphStage, moved *state.Moved) start {
+	if len(s.DependsOn) > 0 {
+		return start{}
+	}
+	moved.Started++
+	if s.Skip || !s.Kind.Pure() || s.Expected < 1 || s.Expected > state.InlinePlan {
+		moved.Queue(state.QueueJobs)
+		return start{plan: true}
+	}
+	bundle := t.bundleOf(s.Bundle, s.Expected, s.TaskType)
+	take, all := t.take(s.Expected, bundle)
+	if !all {
+		moved.Queue(s.Queue)
+	}
+	total, chosen := int32(s.Expected), int32(bundle)
+	return start{total: &total, bundle: &chosen, take: take}
 }
 
 func arrayText(v []int16) string {
@@ -113,8 +146,8 @@ func (r *Repo) Rerun(ctx context.Context, g state.Graph, from []state.JobStatus)
 		}
 		landed = true
 		var graph namedArgs
-		graph, moved = t.graphArgs(g, gen+1)
-		return t.later("insert_graph", graph, nil)
+		graph, moved = t.graphArgs([]state.Graph{g}, gen+1)
+		return t.later("insert_graphs", graph, nil)
 	})
 	return attempt, landed, moved, err
 }

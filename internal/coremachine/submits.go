@@ -1,0 +1,69 @@
+package coremachine
+
+import (
+	"context"
+
+	"coremachine/internal/state"
+)
+
+// Submits that wait share a transaction, as completions do; one that has it alone does not wait.
+const (
+	submitBatch = 64
+	submitTasks = 1000 // of first stages: a job of more goes by itself
+)
+
+type submitAnswer struct {
+	created bool
+	err     error
+}
+
+// submit writes a job, in company where others are being written, and says whether it was made.
+func (m *Machine) submit(ctx context.Context, g state.Graph) (created bool, err error) {
+	submits := m.submits.Load()
+	if submits == nil || firstTasks(&g) > submitTasks {
+		a := m.flushSubmits(ctx, []state.Graph{g})[0]
+		return a.created, a.err
+	}
+	answers := make(chan submitAnswer, 1)
+	submits.add(ctx, g, func(a submitAnswer, err error) {
+		if err != nil { // this process is going away
+			a.err = state.Wrap(state.CodeUnavailable, "coremachine.Submit", "the job was not made", err)
+		}
+		answers <- a
+	})
+	select {
+	case a := <-answers:
+		return a.created, a.err
+	case <-ctx.Done():
+		return false, state.Wrap(state.CodeUnavailable, "coremachine.Submit", "whether the job was made is not known yet", context.Cause(ctx))
+	}
+}
+
+func firstTasks(g *state.Graph) (n int) {
+	for _, s := range g.Stages {
+		if len(s.DependsOn) == 0 {
+			n += max(0, s.Expected)
+		}
+	}
+	return n
+}
+
+// flushSubmits writes jobs. Where the database refuses something of many, each is written by itself, so that no neighbour suffers.
+func (m *Machine) flushSubmits(ctx context.Context, batch []state.Graph) []submitAnswer {
+	s := m.session.Load()
+	created, moved, err := m.store.Submit(ctx, batch, m.here(s))
+	m.goOn(s, moved, err)
+	answers := make([]submitAnswer, len(batch))
+	alone := err != nil && state.CodeOf(err) != state.CodeUnavailable && len(batch) > 1
+	for i := range batch {
+		switch {
+		case alone:
+			answers[i] = m.flushSubmits(ctx, batch[i:i+1])[0]
+		case err != nil:
+			answers[i].err = err
+		default:
+			answers[i].created = created[i]
+		}
+	}
+	return answers
+}
