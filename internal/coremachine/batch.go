@@ -13,7 +13,8 @@ import (
 // no timer. flush answers for every item of its batch, by place.
 type batcher[T, R any] struct {
 	in    chan batchItem[T, R]
-	most  int // items a flush
+	most  int         // items a flush; a flush of lists has no more lists than hold so many elements, but one
+	size  func(T) int // how many an item counts for; nil: one
 	flush func(ctx context.Context, items []T) ([]R, error)
 	ctx   context.Context // of the flushers
 	wg    sync.WaitGroup
@@ -26,7 +27,11 @@ type batchItem[T, R any] struct {
 
 // start runs n flushers until ctx ends; what is queued then is answered with ctx's error.
 func startBatcher[T, R any](ctx context.Context, n, most int, flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
-	b := &batcher[T, R]{in: make(chan batchItem[T, R], 4*most), most: most, flush: flush, ctx: ctx}
+	return startSized(ctx, n, most, nil, flush)
+}
+
+func startSized[T, R any](ctx context.Context, n, most int, size func(T) int, flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
+	b := &batcher[T, R]{in: make(chan batchItem[T, R], 4*most), most: most, size: size, flush: flush, ctx: ctx}
 	for range n {
 		b.wg.Go(func() { b.run(ctx) })
 	}
@@ -58,10 +63,10 @@ func (b *batcher[T, R]) run(ctx context.Context) {
 			batch = append(batch, first)
 		}
 	fill:
-		for len(batch) < b.most {
+		for full := b.count(batch[0].item); full < b.most; {
 			select {
 			case next := <-b.in:
-				batch = append(batch, next)
+				batch, full = append(batch, next), full+b.count(next.item)
 			default:
 				break fill
 			}
@@ -79,6 +84,13 @@ func (b *batcher[T, R]) run(ctx context.Context) {
 			batch[i].done(r, err)
 		}
 	}
+}
+
+func (b *batcher[T, R]) count(item T) int {
+	if b.size == nil {
+		return 1
+	}
+	return b.size(item)
 }
 
 func (b *batcher[T, R]) refuse(ctx context.Context) {

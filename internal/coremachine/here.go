@@ -7,17 +7,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// pace is how long a task of each type takes as a rule: a moving mean over the bundles that this process ran.
+// pace is how long a task of each type takes as a rule, when it runs beside the others of its message: a moving mean over the messages whose
+// tasks this process ran.
 type pace struct {
 	mu    sync.Mutex
 	means map[string]time.Duration
 }
 
-// ran tells of n tasks of a type that took so long together.
+// ran tells that n tasks of a type, beside each other, were over after so long.
 func (p *pace) ran(taskType string, n int, took time.Duration) {
-	if n == 0 {
-		return
-	}
 	mean := max(1, took/time.Duration(n))
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -34,6 +32,12 @@ func (p *pace) of(taskType string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.means[taskType]
+}
+
+// quick tells whether tasks of a type are over before an end of one could be booked.
+func (p *pace) quick(taskType string) bool {
+	mean := p.of(taskType)
+	return mean > 0 && mean < quickTask
 }
 
 // Chain lets what a commit starts go on in this process at once, in part, without a trip through the queue. It is for processes that receive

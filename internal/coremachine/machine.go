@@ -186,7 +186,7 @@ type session struct {
 	holding map[workKey]*holding
 
 	claims *batcher[state.Message, *state.Held]
-	ends   [flushers]*batcher[taskEnd, struct{}]
+	ends   [flushers]*batcher[[]taskEnd, struct{}]
 }
 
 type workKey struct {
@@ -214,8 +214,9 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 		return m.flushClaims(ctx, s, msgs)
 	})
 	for i := range s.ends {
-		s.ends[i] = startBatcher(s.ctx, 1, 500, func(ctx context.Context, ends []taskEnd) ([]struct{}, error) {
-			return make([]struct{}, len(ends)), m.flushEnds(ctx, s, ends)
+		size := func(ends []taskEnd) int { return len(ends) }
+		s.ends[i] = startSized(s.ctx, 1, 500, size, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
+			return make([]struct{}, len(lists)), m.flushEnds(ctx, s, slices.Concat(lists...))
 		})
 	}
 	return s
@@ -226,7 +227,7 @@ const manyTasks = 1000
 
 // flusher is where a message's ends go: always the same, so that flushes do not wait for each other's rows. Those of a small job go the same
 // way all, since each flush locks its stage until what follows of it is committed.
-func (s *session) flusher(h *state.Held) *batcher[taskEnd, struct{}] {
+func (s *session) flusher(h *state.Held) *batcher[[]taskEnd, struct{}] {
 	if h.Total < manyTasks {
 		return s.ends[int(h.JobID[0])%flushers]
 	}

@@ -26,8 +26,7 @@ type bundle struct {
 	log     *slog.Logger
 	open    sync.WaitGroup        // attempts, until they are booked
 	problem atomic.Pointer[error] // why an end was not booked
-	ran     atomic.Int64          // attempts that returned
-	took    atomic.Int64          // their time together, in nanoseconds
+	ends    gathering
 }
 
 // run runs the tasks that a held message covers and returns when each is booked, handed back or fenced out.
@@ -53,9 +52,9 @@ func (m *Machine) run(s *session, h *holding) error {
 	if len(tasks) == 0 {
 		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
 	}
+	b.ends.left, b.ends.quick, b.ends.began = len(tasks), m.pace.quick(h.TaskType), time.Now()
 	b.runAll(tasks)
 	b.open.Wait()
-	m.pace.ran(h.TaskType, int(b.ran.Load()), time.Duration(b.took.Load()))
 	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {
 		// Cancelled: what is left of the message goes to the stop.
 		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
@@ -96,6 +95,9 @@ func (b *bundle) load() ([]state.Covered, error) {
 // runAll starts the tasks in index order as slots come free. A bundle that takes long hands its unstarted rest back, so that
 // another process may take it.
 func (b *bundle) runAll(tasks []state.Covered) {
+	if b.ends.quick && b.h.Losses == 0 {
+		tasks = tasks[b.runQuick(tasks):]
+	}
 	for i := range tasks {
 		weight, patience := int64(1), b.m.cfg.Budget-time.Since(b.h.at)
 		if tasks[i].Losses >= 2 {
@@ -157,8 +159,7 @@ func (b *bundle) handBack(rest []state.Covered) bool {
 // grace after the context ended.
 func (b *bundle) attempt(t state.Covered, weight int64) {
 	var once sync.Once
-	begin := time.Now()
-	started := b.h.ClaimedAt.Add(begin.Sub(b.h.at))
+	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
 	ctx, cancel := b.handlerContext(t, started)
 	take := func(result []byte, err error) (first bool) {
 		once.Do(func() {
@@ -184,8 +185,6 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 	result, err := b.call(ctx, t)
 	close(returned)
 	watch()
-	b.ran.Add(1)
-	b.took.Add(int64(time.Since(begin)))
 	if !take(result, err) {
 		b.m.deaf.Add(-1)
 	}
@@ -257,6 +256,7 @@ func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, re
 	if err != nil && (errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) || errors.Is(cause, errCancelled)) {
 		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
+		b.gather(nil)
 		return
 	}
 	h := b.h
@@ -268,10 +268,5 @@ func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, re
 		end.fail(err, cause)
 	}
 	b.observe(ctx, t.Index, started, end.Status, end.Code)
-	b.s.flusher(&h.Held).add(b.s.ctx, end, func(_ struct{}, err error) {
-		if err != nil {
-			b.problem.Store(&err)
-		}
-		b.open.Done()
-	})
+	b.gather(&end)
 }

@@ -1,0 +1,70 @@
+package coremachine
+
+import (
+	"sync"
+	"time"
+)
+
+// Bounds of what a bundle of quick tasks gathers before it is booked.
+const (
+	quickTask  = 200 * time.Microsecond // tasks shorter than it are quick
+	gatherTime = 2 * time.Millisecond   // since the first end
+	gatherMost = 250                    // ends
+)
+
+// gathering is the ends of a bundle that wait for others. Ends of quick tasks come faster than one can be booked: each alone would make the
+// flushers go round with a handful.
+type gathering struct {
+	mu    sync.Mutex
+	quick bool // the ends wait; else each goes on at once
+	left  int  // tasks of the bundle whose attempts have not ended
+	ends  []taskEnd
+	timer *time.Timer // nil: nothing waits
+	began time.Time   // before the first attempt
+	count int         // attempts that have ended
+}
+
+// gather takes the end of an attempt, nil where it is not to be booked, and hands on what there is when nothing is worth waiting for.
+func (b *bundle) gather(end *taskEnd) {
+	g := &b.ends
+	g.mu.Lock()
+	g.left--
+	g.count++
+	if g.left == 0 {
+		b.m.pace.ran(b.h.TaskType, g.count, time.Since(g.began))
+	}
+	if end != nil {
+		g.ends = append(g.ends, *end)
+	}
+	if g.quick && g.left > 0 && len(g.ends) < gatherMost {
+		if g.timer == nil && len(g.ends) > 0 {
+			g.timer = time.AfterFunc(gatherTime, b.handOn)
+		}
+		g.mu.Unlock()
+		return
+	}
+	g.mu.Unlock()
+	b.handOn()
+}
+
+// handOn gives what was gathered to the flusher.
+func (b *bundle) handOn() {
+	g := &b.ends
+	g.mu.Lock()
+	ends := g.ends
+	g.ends = nil
+	if g.timer != nil {
+		g.timer.Stop()
+		g.timer = nil
+	}
+	g.mu.Unlock()
+	if len(ends) == 0 {
+		return
+	}
+	b.s.flusher(&b.h.Held).add(b.s.ctx, ends, func(_ struct{}, err error) {
+		if err != nil {
+			b.problem.Store(&err)
+		}
+		b.open.Add(-len(ends))
+	})
+}
