@@ -15,7 +15,7 @@ import (
 // place. The same job twice in a batch is made once, for the first.
 func (r *Repo) Submit(ctx context.Context, batch []state.Graph, here state.Here) (created []bool, moved state.Moved, err error) {
 	places := map[state.JobID]int{}
-	for i := len(batch) - 1; i >= 0; i-- {
+	for i := range slices.Backward(batch) {
 		places[batch[i].JobID] = i
 	}
 	ids := slices.SortedFunc(maps.Keys(places), state.JobID.Compare)
