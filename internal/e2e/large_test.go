@@ -208,6 +208,10 @@ func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // 
 	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
 		t.Fatal(err)
 	}
+	var committed time.Time // a completion that began between the request and its commit knows nothing of it
+	if err := e.Pool().QueryRow(t.Context(), `select clock_timestamp()`).Scan(&committed); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "huge", Body: []byte(body)}); state.CodeOf(err) != state.CodeConflict {
 		t.Errorf("submitting while it is being stopped: %v", err)
 	}
@@ -220,8 +224,8 @@ func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // 
 	if s := job.Stage(t, "many"); s.Completed+s.Cancelled != n || s.Completed < 10_000 || s.Cancelled < 10_000 || s.Failed != 0 {
 		t.Errorf("many: %+v", s)
 	}
-	mustCount(t, e, 0, `select count(*) from tasks t join jobs j using (job_id) where t.started_at > j.cancel_requested_at`)
-	mustCount(t, e, 0, `select count(*) from attempts a join jobs j using (job_id) where a.started_at > j.cancel_requested_at`)
+	mustCount(t, e, 0, `select count(*) from tasks where started_at > $1`, committed)
+	mustCount(t, e, 0, `select count(*) from attempts where started_at > $1`, committed)
 	mustCount(t, e, 1, `select count(*) from tasks where index = 777 and status = 'cancelled'`)
 
 	res, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "huge", Body: []byte(body)})
