@@ -157,7 +157,7 @@ func (s *Server) jobTabs(in *input, f state.JobFilter, counts map[state.JobStatu
 		if t.status != "" {
 			n = counts[t.status]
 			tabs[i].URL = s.listed(with(rest, "status", string(t.status)))
-			tabs[i].Current = len(f.Statuses) == 1 && f.Statuses[0] == t.status
+			tabs[i].Current = slices.Contains(f.Statuses, t.status)
 		}
 		if f.IDPrefix == "" {
 			tabs[i].Count = capped(n)
