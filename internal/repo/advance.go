@@ -223,7 +223,7 @@ func startStages(t tx, start []startable, moved *state.Moved) error {
 		s := &start[i]
 		jobs[i], stages[i], totals[i] = s.job[:], int16(s.stage), int32(s.total())
 		bundle := t.bundleOf(s.bundle, s.total(), s.taskType)
-		take, all := t.take(s.total(), bundle)
+		take, all := t.take(s.total(), bundle, s.taskType)
 		bundles[i], takes[i] = int32(bundle), int32(take)
 		if !all {
 			moved.Queue(s.queue)

@@ -14,6 +14,9 @@ const (
 	bundleTime   = 20 * time.Millisecond // work that makes the trip of a message worth its cost
 	bundleShares = 8                     // messages that a stage of quick tasks has at least, so that processes share it
 	smallBundle  = 16                    // quick tasks that are not worth sharing
+
+	quickTask  = 200 * time.Microsecond
+	quickShare = 8 // quick tasks that take the room of one: they are over before the others begin
 )
 
 // bundleOf is how many tasks a message of a stage carries: as declared, else so many that a large stage has 64 messages or
@@ -34,10 +37,15 @@ func (t tx) bundleOf(declared, total int, taskType string) int {
 }
 
 // take is how many messages of a stage this process takes at once, and whether that is all of them.
-func (t tx) take(total, bundle int) (n int, all bool) {
-	messages := (total + bundle - 1) / bundle
-	for n < min(messages, state.TakeMost) && t.here.Room >= bundle {
-		t.here.Room -= bundle
+func (t tx) take(total, bundle int, taskType string) (n int, all bool) {
+	messages, room := (total+bundle-1)/bundle, bundle
+	if t.here.Took != nil {
+		if took := t.here.Took(taskType); took > 0 && took < quickTask {
+			room = max(1, bundle/quickShare)
+		}
+	}
+	for n < min(messages, state.TakeMost) && t.here.Room >= room {
+		t.here.Room -= room
 		n++
 	}
 	return n, n == messages

@@ -105,7 +105,7 @@ func (t tx) startOf(s *state.GraphStage, moved *state.Moved) start {
 		return start{plan: true}
 	}
 	bundle := t.bundleOf(s.Bundle, s.Expected, s.TaskType)
-	take, all := t.take(s.Expected, bundle)
+	take, all := t.take(s.Expected, bundle, s.TaskType)
 	if !all {
 		moved.Queue(s.Queue)
 	}
