@@ -1,9 +1,9 @@
 package web_test
 
 import (
-	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +17,7 @@ func TestFiltersStandOnThePageAndInItsLinks(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for i, status := range []state.JobStatus{state.JobFailed, state.JobCompleted, state.JobCompleted} {
-		j := rows.Job{Seed: fmt.Sprint(i), Type: "tile_index", Status: status, Stages: []rows.Stage{{Name: "a", Status: state.StageCompleted, Planned: 1, Completed: 1}}}
+		j := rows.Job{Seed: strconv.Itoa(i), Type: "tile_index", Status: status, Stages: []rows.Stage{{Name: "a", Status: state.StageCompleted, Planned: 1, Completed: 1}}}
 		if status == state.JobFailed {
 			j.Error = `{"code":"permanent","message":"no"}`
 		}
@@ -60,7 +60,7 @@ func TestJobsArePagedByKey(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for i := range 120 {
-		rows.Insert(t, s.pool, rows.Job{Seed: fmt.Sprint(i), Age: time.Duration(i) * time.Minute, Stages: []rows.Stage{{Name: "a"}}})
+		rows.Insert(t, s.pool, rows.Job{Seed: strconv.Itoa(i), Age: time.Duration(i) * time.Minute, Stages: []rows.Stage{{Name: "a"}}})
 	}
 	older := regexp.MustCompile(`href="/api/ui\?([^"]*)" rel="next"`)
 	row := regexp.MustCompile(`<tr id="(job-[0-9a-f]{64})"`)

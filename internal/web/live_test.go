@@ -28,7 +28,7 @@ func (s *site) watch(path string, headers ...string) (<-chan message, context.Ca
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // the reader below closes it, and is waited for
 	if err != nil {
 		s.t.Fatal(err)
 	}
