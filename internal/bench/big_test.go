@@ -10,7 +10,7 @@ import (
 
 func smallOptions(t *testing.T) bench.Options {
 	t.Helper()
-	return bench.Options{URL: pgtest.Empty(t), N: 200, Jobs: 1, Runs: 1, Log: slog.New(slog.DiscardHandler)}
+	return bench.Options{URL: pgtest.Empty(t), N: 100, Jobs: 1, Runs: 1, Log: slog.New(slog.DiscardHandler)}
 }
 
 func TestMillionTellsOfTheJobAndOfItsNeighbours(t *testing.T) {
@@ -28,7 +28,7 @@ func TestMillionTellsOfTheJobAndOfItsNeighbours(t *testing.T) {
 
 func TestAgedComparesWithAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
-	all, err := bench.Aged(t.Context(), smallOptions(t), 25_000)
+	all, err := bench.Aged(t.Context(), smallOptions(t), 12_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestAgedComparesWithAnEmptyDatabase(t *testing.T) {
 		t.Fatalf("%d results", len(all))
 	}
 	for _, r := range all {
-		if r.PerSec <= 0 || r.Other <= 0 || r.Ratio != r.Other/r.PerSec || r.Finished != 25_000 || r.FillMs <= 0 {
+		if r.PerSec <= 0 || r.Other <= 0 || r.Ratio != r.Other/r.PerSec || r.Finished != 12_000 || r.FillMs <= 0 {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -44,7 +44,7 @@ func TestAgedComparesWithAnEmptyDatabase(t *testing.T) {
 
 func TestRetentionDeletesMeanwhile(t *testing.T) {
 	t.Parallel()
-	r, err := bench.Retention(t.Context(), smallOptions(t), 25_000)
+	r, err := bench.Retention(t.Context(), smallOptions(t), 12_000)
 	if err != nil {
 		t.Fatal(err)
 	}
