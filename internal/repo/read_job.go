@@ -56,6 +56,7 @@ type jobRow struct {
 	CancelRequestedAt *time.Time
 	Result            []byte
 	Error             *state.Failure
+	TraceID           string
 	Stages            []byte
 }
 
@@ -78,7 +79,7 @@ func (row jobRow) view() (state.JobView, error) {
 			CreatedAt: row.CreatedAt.UTC(), LastSubmittedAt: row.LastSubmittedAt.UTC(), StartedAt: utc(row.StartedAt),
 			FinishedAt: utc(row.FinishedAt), CancelRequestedAt: utc(row.CancelRequestedAt), Error: row.Error,
 		},
-		Result: row.Result, Errors: []state.ErrorGroup{}, Stages: make([]state.StageView, len(stages)),
+		TraceID: row.TraceID, Result: row.Result, Errors: []state.ErrorGroup{}, Stages: make([]state.StageView, len(stages)),
 	}
 	names := make(map[int]string, len(stages))
 	for _, s := range stages {

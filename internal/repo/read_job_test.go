@@ -36,9 +36,15 @@ func TestReadJobCountsWhatRunsFromHeldMessages(t *testing.T) {
 	other := rows.Insert(t, pool, rows.Job{Seed: "other"})
 	rows.InsertMessage(t, pool, other, rows.Message{Held: true})
 
+	if _, err := pool.Exec(t.Context(), `update jobs set traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' where job_id = $1`, id[:]); err != nil {
+		t.Fatal(err)
+	}
 	job, err := r.ReadJob(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if job.TraceID != "4bf92f3577b34da6a3ce929d0e0e4736" {
+		t.Errorf("its trace is %q", job.TraceID)
 	}
 	want := state.TaskCounts{Total: 10, Queued: 3, Running: 2, Completed: 3, Failed: 2}
 	if diff := cmp.Diff(want, job.Stages[0].Tasks); diff != "" {

@@ -65,6 +65,7 @@ type JobView struct {
 	JobSummary
 	Progress *float64        `json:"progress"` // share of all tasks that have ended, 0 to 1; null until every stage is planned
 	Stages   []StageView     `json:"stages"`
+	TraceID  string          `json:"trace_id,omitempty"` // of the trace that all of the job's work is in; empty: none
 	Result   json.RawMessage `json:"result"`
 	Errors   []ErrorGroup    `json:"errors"` // what ended tasks as failed, the most frequent first, at most MaxErrorGroups
 }

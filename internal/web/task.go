@@ -14,6 +14,7 @@ import (
 type taskPage struct {
 	state.TaskView
 	Job      state.JobSummary
+	TraceID  string
 	Shown    string // its status in a word of looks
 	Most     int    // tries that it has; 0: this build does not know its type
 	Took     string
@@ -101,7 +102,7 @@ func taskIndex(text string) (int, error) {
 
 func (s *Server) taskPage(job state.JobView, task state.TaskView) taskPage {
 	p := taskPage{
-		TaskView: task, Job: job.JobSummary, Shown: taskShown(task), Most: s.mostTries(job.JobType, task.Stage),
+		TaskView: task, Job: job.JobSummary, TraceID: job.TraceID, Shown: taskShown(task), Most: s.mostTries(job.JobType, task.Stage),
 		Took: between(task.StartedAt, task.FinishedAt), URL: join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", task.Stage, "tasks", task.Index}),
 		Computed: task.Input == nil && task.Kind != state.FanOut,
 	}

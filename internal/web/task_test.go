@@ -35,6 +35,9 @@ select job_id, 1, 1, 2, 2, 'timeout', 'late', now() - interval '2 seconds' from 
 	if _, err := s.pool.Exec(t.Context(), `update messages set progress = '{"4":{"fraction":0.256,"note":"<b>one</b> of four"}}'`); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.pool.Exec(t.Context(), `update jobs set traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'`); err != nil {
+		t.Fatal(err)
+	}
 	page := func(index int) string {
 		t.Helper()
 		got := s.get(fmt.Sprintf("/ui/jobs/%s/stages/read%%2F%%C3%%A4/tasks/%d", id, index))
@@ -46,7 +49,7 @@ select job_id, 1, 1, 2, 2, 'timeout', 'late', now() - interval '2 seconds' from 
 	body := page(2)
 	has(t, body, "&lt;img src=x onerror=alert(1)&gt;", "goroutine 7 [running]", "(permanent)", "out of time", "12345678901234567890", "attempt 2",
 		`href="/api/ui/jobs/`+id.String()+`/stages/list/tasks/0"`, "was planned from one of these results", "gathers all results of this stage",
-		"Its tasks are not planned yet.", id.String()+"/1/1/2", `/tasks/1" rel="prev"`, `/tasks/3" rel="next"`)
+		"Its tasks are not planned yet.", id.String()+"/1/1/2", "<code>4bf92f3577b34da6a3ce929d0e0e4736</code>", `/tasks/1" rel="prev"`, `/tasks/3" rel="next"`)
 	if strings.Index(body, `id="h-error"`) > strings.Index(body, "<h2>Attempts</h2>") {
 		t.Error("the error does not stand before the attempts")
 	}
