@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"coremachine/internal/api"
+	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
@@ -81,15 +82,51 @@ func (a *App) dead() api.DeadLetters {
 	return a.queue
 }
 
-// busDead takes messages that are named by their rows from the rows: the relay sends them again.
+// collectMost bounds how many dead letters one collection takes from a queue of the bus; the next goes on.
+const collectMost = 1000
+
+// busDead notes on their rows what the bus has set aside, and makes the rows due again: the relay sends them.
 type busDead struct {
-	*servicebus.Client
+	bus  *servicebus.Client
 	rows *pgqueue.Queue
+}
+
+// Redrive makes dead rows due again, and those of messages that the bus has set aside.
+func (d busDead) Redrive(ctx context.Context, q state.Queue, reason string, most int) (int, error) {
+	if _, err := d.collect(ctx, q); err != nil {
+		return 0, err
+	}
+	return d.rows.Redrive(ctx, q, reason, most)
 }
 
 // RedriveOnly makes dead rows due again.
 func (d busDead) RedriveOnly(ctx context.Context, q state.Queue, ids []int64) (int, error) {
 	return d.rows.RedriveOnly(ctx, q, ids)
+}
+
+// collect returns how many rows it noted a dead letter on.
+func (d busDead) collect(ctx context.Context, q state.Queue) (noted int, err error) {
+	_, err = d.bus.Collect(ctx, q, collectMost, func(ctx context.Context, dead []queue.Dead) error {
+		n, err := d.rows.MarkDead(ctx, dead)
+		noted += n
+		return err
+	})
+	return noted, err
+}
+
+// collect is what a sweep does about the dead letters of a bus; nil where there is none.
+func (a *App) collect() func(context.Context) (int, error) {
+	if a.bus == nil {
+		return nil
+	}
+	d := busDead{a.bus, a.queue}
+	return func(ctx context.Context) (n int, err error) {
+		for _, q := range state.Queues {
+			some, one := d.collect(ctx, q)
+			n, err = n+some, errors.Join(err, one)
+		}
+		return n, err
+	}
 }
 
 // reasons lists why the process can do no work.

@@ -136,7 +136,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.openTelemetry(ctx)
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
-		JobEnded: a.jobEnded, Observer: a.observer(),
+		JobEnded: a.jobEnded, Observer: a.observer(), Collect: a.collect(),
 		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
 	})
 	a.engine = engine{a.machine, a.opts.Jobs, a.telemetry}

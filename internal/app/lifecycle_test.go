@@ -23,9 +23,13 @@ import (
 )
 
 // serve starts a process on a free port and stops it with the test.
-func serve(t *testing.T, database string, o app.Options) (base string) {
+func serve(t *testing.T, database string, o app.Options, env ...string) (base string) {
 	t.Helper()
-	cfg, err := config.Load(map[string]string{"DATABASE_URL": database, "DRAIN_TIMEOUT": "1s"})
+	settings := map[string]string{"DATABASE_URL": database, "DRAIN_TIMEOUT": "1s"}
+	for i := 0; i+1 < len(env); i += 2 {
+		settings[env[i]] = env[i+1]
+	}
+	cfg, err := config.Load(settings)
 	o.Log = slog.New(slog.DiscardHandler)
 	a, err2 := app.New(cfg, err, o)
 	if err2 != nil {

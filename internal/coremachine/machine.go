@@ -27,6 +27,9 @@ type Config struct {
 	Store    Store
 	Log      *slog.Logger
 	Wake     func(state.Queue) // called after a commit that wrote messages; must not block; nil: nobody is woken
+	// Collect notes on message rows what a transport of its own set aside, and returns how much; nil: the rows are the transport.
+	Collect func(context.Context) (int, error)
+
 	JobEnded func(state.JobID) // called after a commit that ended a job; must not block; nil: nobody is told
 	Observer Observer          // told of attempts; nil: nobody is told
 	Build    string            // shown with the worker

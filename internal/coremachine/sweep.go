@@ -39,6 +39,12 @@ func (m *Machine) Sweep(ctx context.Context) (SweepReport, error) {
 		}
 	}
 	count(&rep.Lost, m.store.FreeLost)
+	if m.cfg.Collect != nil {
+		count(&rep.Collected, func(ctx context.Context) (int, state.Moved, error) {
+			n, err := m.cfg.Collect(ctx)
+			return n, state.Moved{}, err
+		})
+	}
 	count(&rep.Dead, m.store.ReviveDead)
 	count(&rep.Repaired, m.repairIdle)
 	count(&rep.Resent, m.store.Resend)

@@ -37,6 +37,7 @@ type sweepColumn struct{ Key, Name, Means string }
 // sweepColumns are the findings in the order of the page; the keys are those of state.SweepFound.
 var sweepColumns = []sweepColumn{
 	{"lost", "Freed", "tasks and plans taken back from processes that went away"},
+	{"collected", "Collected", "messages that Service Bus had set aside"},
 	{"dead", "Redriven", "dead letters of wanted work sent again"},
 	{"resent", "Sent again", "messages of stages that stood still"},
 	{"repaired", "Repaired", "open jobs that no message could move"},

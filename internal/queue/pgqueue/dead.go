@@ -1,8 +1,11 @@
 package pgqueue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,6 +45,33 @@ func (q *Queue) Redrive(ctx context.Context, name state.Queue, reason string, mo
 func (q *Queue) RedriveOnly(ctx context.Context, name state.Queue, ids []int64) (int, error) {
 	return q.redrive(ctx, name, redriveOnly, pgx.StrictNamedArgs{"queue": name, "ids": ids})
 }
+
+// MarkDead notes on rows that a transport which they were handed to set their messages aside, and returns of how many. Messages whose
+// work is over, or goes on, are passed over.
+func (q *Queue) MarkDead(ctx context.Context, dead []queue.Dead) (int, error) {
+	dead = slices.SortedFunc(slices.Values(dead), func(a, b queue.Dead) int {
+		return cmp.Or(a.Message.JobID.Compare(b.Message.JobID), cmp.Compare(a.Message.MessageID, b.Message.MessageID), cmp.Compare(b.Message.Send, a.Message.Send))
+	})
+	var jobs [][]byte
+	var ids []int64
+	var sends, attempts, deliveries []int16
+	var reasons []string
+	for _, d := range dead {
+		jobs, ids, reasons = append(jobs, d.Message.JobID[:]), append(ids, d.Message.MessageID), append(reasons, cmp.Or(d.Reason, "DeadLettered"))
+		sends, attempts = append(sends, small(d.Message.Send)), append(attempts, small(d.Message.Attempt))
+		deliveries = append(deliveries, small(d.Deliveries))
+	}
+	tag, err := q.pool.Exec(ctx, markDeadSQL, pgx.StrictNamedArgs{
+		"job_ids": jobs, "message_ids": ids, "sends": sends, "attempts": attempts, "deliveries": deliveries, "reasons": reasons,
+	})
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return int(tag.RowsAffected()), nil
+}
+
+// small makes a number that a stranger wrote one that a column takes.
+func small(n int) int16 { return int16(min(max(n, 0), math.MaxInt16)) }
 
 func (q *Queue) redrive(ctx context.Context, name state.Queue, sql string, args pgx.StrictNamedArgs) (int, error) {
 	tag, err := q.pool.Exec(ctx, sql, args)

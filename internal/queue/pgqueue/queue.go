@@ -34,6 +34,7 @@ var (
 	peekDeadSQL   = sqlText("peek_dead")
 	redriveSQL    = sqlText("redrive")
 	redriveOnly   = sqlText("redrive_only")
+	markDeadSQL   = sqlText("mark_dead")
 )
 
 // Options change a Queue's limits; the zero value is the production setting.

@@ -41,17 +41,7 @@ func (c *Client) Peek(ctx context.Context, q state.Queue, most int) ([]queue.Dea
 	}
 	out := make([]queue.Dead, len(messages))
 	for i, m := range messages {
-		d := queue.Dead{ID: m.MessageID, Deliveries: int(m.DeliveryCount)}
-		if m.DeadLetterReason != nil {
-			d.Reason = *m.DeadLetterReason
-		}
-		if m.EnqueuedTime != nil {
-			d.DeadSince = *m.EnqueuedTime
-		}
-		if d.Message, err = state.DecodeMessage(m.Body); err != nil {
-			d.Message = state.Message{} // not one of ours
-		}
-		out[i] = d
+		out[i] = deadOf(m.MessageID, m.Body, m.DeliveryCount, m.DeadLetterReason, m.EnqueuedTime)
 	}
 	return out, nil
 }
@@ -96,6 +86,72 @@ func (c *Client) Redrive(ctx context.Context, q state.Queue, reason string, most
 		}
 	}
 	return n, nil
+}
+
+// Collect hands the dead messages of a queue to keep, at most most of them, and takes out of the dead-letter queue what keep has noted.
+// A crash between leaves them there: keep meets them again. It returns how many it took out; what is not ours stays.
+func (c *Client) Collect(ctx context.Context, q state.Queue, most int, keep func(context.Context, []queue.Dead) error) (n int, err error) {
+	r, err := c.dead(q)
+	if err != nil {
+		return 0, err
+	}
+	var others []*sb.ReceivedMessage
+	defer func() {
+		shut(ctx, r)
+		c.giveBack(ctx, q, others)
+	}()
+	waiting, err := r.PeekMessages(ctx, 1, nil) // to receive nothing takes a while
+	if err != nil {
+		return 0, c.classify("servicebus.Collect", q, err)
+	}
+	for len(waiting) > 0 && n < most {
+		limit, cancel := context.WithTimeout(ctx, deadWait)
+		batch, err := r.ReceiveMessages(limit, min(100, most-n), nil)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil || err == nil && len(batch) == 0 {
+			return n, nil
+		}
+		if err != nil {
+			return n, c.classify("servicebus.Collect", q, err)
+		}
+		var ours []*sb.ReceivedMessage
+		var dead []queue.Dead
+		for _, m := range batch {
+			if d := deadOf(m.MessageID, m.Body, m.DeliveryCount, m.DeadLetterReason, m.EnqueuedTime); d.Message.MessageID > 0 {
+				ours, dead = append(ours, m), append(dead, d)
+			} else {
+				others = append(others, m)
+			}
+		}
+		if len(ours) == 0 {
+			continue
+		}
+		if err := keep(ctx, dead); err != nil {
+			others = append(others, ours...)
+			return n, err
+		}
+		for _, m := range ours {
+			if err := r.CompleteMessage(ctx, m, nil); err != nil {
+				return n, c.classify("servicebus.Collect", q, err)
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+func deadOf(id string, body []byte, deliveries uint32, reason *string, enqueued *time.Time) queue.Dead {
+	d := queue.Dead{ID: id, Deliveries: int(deliveries)}
+	if reason != nil {
+		d.Reason = *reason
+	}
+	if enqueued != nil {
+		d.DeadSince = *enqueued
+	}
+	if msg, err := state.DecodeMessage(body); err == nil { // else it is not one of ours
+		d.Message = msg
+	}
+	return d
 }
 
 // giveBack lets go of dead messages by their lock tokens, over a link that asks for none: else the client would be given them again

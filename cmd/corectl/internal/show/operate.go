@@ -37,7 +37,7 @@ func (s Style) Sweep(sweep state.SweepView) []string {
 func (s Style) found(what string, n int) string {
 	words, known := map[string][2]string{
 		"lost": {"lost task", "requeued"}, "dead": {"dead letter", "sent again"}, "resent": {"message", "sent again"},
-		"repaired": {"job", "repaired"}, "expired": {"job", "past retention"},
+		"collected": {"dead letter", "found"}, "repaired": {"job", "repaired"}, "expired": {"job", "past retention"},
 	}[what]
 	if !known {
 		return Count(n) + " " + s.Plain(strings.ReplaceAll(what, "_", " "))

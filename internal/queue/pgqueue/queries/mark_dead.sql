@@ -1,0 +1,21 @@
+-- Notes on message rows that a transport of its own set their messages aside. A row that is held, or was claimed or
+-- sent again since, is left alone: its work goes on. One whose sending was not noted yet is no different: it was sent. Rows are locked in
+-- key order.
+with k as materialized (
+  select * from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::smallint[], @attempts::smallint[], @deliveries::smallint[], @reasons::text[])
+    as k (job_id, message_id, send, attempt, deliveries, reason)
+  order by k.job_id, k.message_id
+),
+l as materialized (
+  select m.job_id, m.message_id, k.deliveries, k.reason
+  from k
+  cross join lateral (
+    select m.job_id, m.message_id from messages m
+    where m.job_id = k.job_id and m.message_id = k.message_id and m.send = k.send and m.attempt = k.attempt
+      and m.worker_id is null and m.dead_reason is null
+    offset 0 for no key update
+  ) m
+)
+update messages m set dead_reason = l.reason, deliveries = l.deliveries, due_at = now(), sent_at = coalesce(m.sent_at, now()), locked_until = null
+from l
+where m.job_id = l.job_id and m.message_id = l.message_id
