@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,9 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"coremachine/internal/blobtest"
 	"coremachine/internal/handlers"
 	"coremachine/internal/pgtest"
+	"coremachine/internal/state"
 )
 
 // mostMemory is what a process may take, whatever a job's size.
@@ -30,7 +34,9 @@ const mostMemory = 200 << 20
 func TestAHundredThousandBlobsAreListedInLittleMemory(t *testing.T) {
 	t.Parallel()
 	const n = 100_000
-	r := startDev(t, "STORAGE="+blobtest.Listing(t, n))
+	database := pgtest.URL(t)
+	r := startDev(t, "DATABASE_URL="+database, "STORAGE="+blobtest.Listing(t, n))
+	refusedOver(t, r.API, `{"container":"another"}`, `"errors":[{"field":"container","message":"there is no container \"another\" in the storage account"}]`)
 	var s handlers.ContainerSummaryOutput
 	runOver(t, r.API, `{"container":"listing","limit":1000000}`, &s)
 	var bytesOf int64
@@ -45,6 +51,13 @@ func TestAHundredThousandBlobsAreListedInLittleMemory(t *testing.T) {
 	}
 	if d := s.Duplicates; d.Copies != n/10 || d.SampledOneIn != 1 {
 		t.Errorf("%d copies, sampled one in %d, want %d", d.Copies, d.SampledOneIn, n/10)
+	}
+	var parts, largest int
+	if err := one(t, database).QueryRow(t.Context(), `select count(*), max(length(data)) from result_parts`).Scan(&parts, &largest); err != nil {
+		t.Fatal(err)
+	}
+	if parts != n/handlers.MaxPage || largest > state.MaxResult {
+		t.Errorf("the listing is in %d parts, the largest of %d bytes", parts, largest)
 	}
 	for name, pid := range map[string]int{"host": r.HostPID, "handler": r.HandlerPID} {
 		peak, err := peakMemory(pid)
@@ -75,7 +88,7 @@ func startDev(t *testing.T, env ...string) devReport {
 	var said bytes.Buffer
 	dev := process.CommandContext(t.Context(), program, "dev", "--port", "0", "--report", report)
 	dev.Dir, dev.Stdout, dev.Stderr = "../..", &said, &said
-	dev.Env = append(append(os.Environ(), "DATABASE_URL="+pgtest.URL(t)), env...)
+	dev.Env = append(os.Environ(), env...)
 	dev.Cancel = func() error { return dev.Process.Signal(syscall.SIGTERM) }
 	dev.WaitDelay = 30 * time.Second
 	if err := dev.Start(); err != nil {
@@ -113,6 +126,31 @@ func startDev(t *testing.T, env ...string) devReport {
 		case <-limit.C:
 			t.Fatal("it does not start")
 		}
+	}
+}
+
+// one connects to a schema.
+func one(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.Background()) })
+	return c
+}
+
+// refusedOver submits container_list over HTTP, which must answer 400 and say why.
+func refusedOver(t *testing.T, api, params, why string) {
+	t.Helper()
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post(api+"/jobs/submit/container_list", "application/json", strings.NewReader(params)) //nolint:noctx // bounded by the client
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	if closing := resp.Body.Close(); err != nil || closing != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), why) {
+		t.Errorf("status %d, %v: %s", resp.StatusCode, errors.Join(err, closing), text)
 	}
 }
 
