@@ -78,11 +78,11 @@ func withKeys(known []string, next http.Handler) http.Handler {
 	})
 }
 
-// open tells what needs no key: probes, and the dashboard's layout and files, which hold no data.
+// open tells what needs no key: probes, and what holds no data: the dashboard's layout and files, and the reference of the API.
 func open(path string) bool {
 	path = strings.TrimPrefix(path, "/api/")
 	switch path {
-	case "health", "livez", "readyz", "ui":
+	case "health", "livez", "readyz", "ui", "docs":
 		return true
 	}
 	return strings.HasPrefix(path, "ui/")

@@ -49,6 +49,16 @@ func TestTheAPIOfAPlainWorkerAsksForAKey(t *testing.T) {
 	if code, _ := get(t, base+"/api/jobs"); code != http.StatusUnauthorized {
 		t.Errorf("the jobs are listed without a key: %d", code)
 	}
+	for _, path := range []string{"/api/docs", "/api/ui/docs", "/api/ui/queues", "/api/health"} {
+		if code, _ := get(t, base+path); code != http.StatusOK {
+			t.Errorf("%s, which holds no data, is answered %d without a key", path, code)
+		}
+	}
+	for _, path := range []string{"/api/view/queues", "/api/view/types", "/api/view/health"} {
+		if code, _ := get(t, base+path); code != http.StatusUnauthorized {
+			t.Errorf("%s is answered %d without a key", path, code)
+		}
+	}
 	for _, path := range []string{"/process_task", "/api/process_task", "/"} {
 		if code, _ := get(t, base+path); code == http.StatusOK {
 			t.Errorf("%s is served", path)
