@@ -91,7 +91,9 @@ func submitAll(t *testing.T, e *enginetest.Engine, n, seed int) {
 	t.Helper()
 	var ids []state.JobID
 	for _, job := range []struct{ name, params string }{
-		{"hello", `{"n":%d,"message":"all %d"}`}, {"million", `{"n":%d,"seed":%d}`}, {"fanout", `{"k":%d,"seed":%d}`},
+		{"hello", `{"n":%d,"message":"all %d"}`},
+		{"million", `{"n":%d,"seed":%d}`},
+		{"fanout", `{"k":%d,"seed":%d}`},
 		{"fanin", `{"n":%d,"seed":%d}`},
 	} {
 		ids = append(ids, e.Submit(job.name, fmt.Sprintf(job.params, n, seed)))
