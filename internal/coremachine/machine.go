@@ -225,13 +225,16 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	return s
 }
 
-// manyTasks is from where on a stage keeps all flushers busy by itself.
-const manyTasks = 1000
+// From where on a stage keeps all flushers busy by itself.
+const (
+	manyTasks   = 1000
+	largeBundle = 16
+)
 
 // flusher is where a message's ends go: always the same, so that flushes do not wait for each other's rows. Those of a small job go the same
 // way all, since each flush locks its stage until what follows of it is committed.
 func (s *session) flusher(h *state.Held) *batcher[[]taskEnd, struct{}] {
-	if h.Total < manyTasks {
+	if h.Total < manyTasks || h.Count < largeBundle {
 		return s.ends[int(h.JobID[0])%flushers]
 	}
 	return s.ends[h.MessageID%flushers]

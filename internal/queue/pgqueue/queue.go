@@ -60,6 +60,7 @@ type Queue struct {
 	loops  sync.WaitGroup
 
 	listening sync.Once
+	acks      acks
 }
 
 // New makes a Queue over the pool's database. It does not wait for the database.

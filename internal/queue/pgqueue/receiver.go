@@ -158,12 +158,6 @@ func (r *receiver) settle(ctx context.Context, sql string, d queue.Delivery, mor
 	return tag.RowsAffected() > 0, err
 }
 
-// Complete acknowledges. The engine has usually ended the row by then, or holds it; neither is an error.
-func (r *receiver) Complete(ctx context.Context, d queue.Delivery) error {
-	_, err := r.settle(ctx, completeSQL, d, nil)
-	return err
-}
-
 // Abandon makes the row due at once.
 func (r *receiver) Abandon(ctx context.Context, d queue.Delivery) error {
 	ok, err := r.settle(ctx, abandonSQL, d, nil)

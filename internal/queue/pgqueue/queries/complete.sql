@@ -1,3 +1,18 @@
--- Acknowledges a delivery whose row the engine did not end: it counts as sent, and the sweep sends it again if its stage stands still.
-update messages set sent_at = now(), locked_until = null
-where job_id = @job_id and message_id = @message_id and send = @send and deliveries = @deliveries and locked_until is not null and worker_id is null
+-- Acknowledges deliveries whose rows the engine did not end: they count as sent, and the sweep sends them again if their stages stand still.
+-- Rows are locked in the order given, which is key order.
+with held as materialized (
+  select k.job_id, k.message_id
+  from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::smallint[], @deliveries::smallint[])
+    as k (job_id, message_id, send, deliveries)
+  cross join lateral (
+    select m.send, m.deliveries, m.locked_until, m.worker_id
+    from messages m
+    where m.job_id = k.job_id and m.message_id = k.message_id
+    offset 0
+    for no key update
+  ) m
+  where m.send = k.send and m.deliveries = k.deliveries and m.locked_until is not null and m.worker_id is null
+)
+update messages m set sent_at = now(), locked_until = null
+from held h
+where m.job_id = h.job_id and m.message_id = h.message_id
