@@ -71,5 +71,5 @@ func TestATaskWhoseMessageWasSetAsideSaysSo(t *testing.T) {
 	s := start(t, inline)
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 3, Dispatched: 3}}})
 	rows.InsertMessage(t, s.pool, id, rows.Message{First: 1, Dead: nasty})
-	has(t, s.get("/ui/jobs/"+id.Short()+"/stages/a/tasks/1").Body, "set aside", "Its message was set aside", "&lt;img src=x", "/api/ui/queues")
+	has(t, s.get("/ui/jobs/"+id.Short()+"/stages/a/tasks/1").Body, "</svg>set aside</span>", "Its message was set aside", "&lt;img src=x", "/api/ui/queues")
 }
