@@ -27,7 +27,7 @@ dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a bl
 	@$(GO) run ./cmd/corectl dev $(if $(SAMPLE),--storage)
 
 .PHONY: test
-test: ## Run all tests with the race detector; they bring the Postgres and the Azurite that they need
+test: ## Run all tests with the race detector; they bring the Postgres, the Azurite and the Chromium that they need
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -C bench .
 

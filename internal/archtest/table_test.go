@@ -64,6 +64,7 @@ var table = []row{
 	{pkg: "e2e/model", may: []string{anything}},
 	{pkg: "e2e/chaos", may: []string{anything}},
 	{pkg: "e2e/tutorial", may: []string{anything}},
+	{pkg: "e2e/browser", may: []string{anything}},
 	{pkg: "archtest"},
 }
 

@@ -1,0 +1,168 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a page may take to show what is waited for, on a busy machine.
+const patience = 60 * time.Second
+
+// tab is one window with a storage of its own.
+type tab struct {
+	t    testing.TB
+	ctx  context.Context
+	root string // the dashboard's address
+	said []string
+	more func() []string // messages of the console that came since
+	mute func(message string) bool
+}
+
+// open opens a window of the test's own. When the test ends, its console must be empty.
+func (w *world) open(t testing.TB) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(w.browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	b := &tab{t: t, ctx: ctx, root: w.host.URL() + "/ui", mute: func(string) bool { return false }}
+	messages := chromedp.Console(ctx)
+	b.more = func() (said []string) {
+		end := "the end of what was said"
+		b.eval(fmt.Sprintf("console.debug(%q)", end), nil)
+		for m, err := range messages {
+			if err != nil || m.Text == end {
+				return said
+			}
+			said = append(said, fmt.Sprintf("%s %s (%s:%d)", m, m.Source, m.URL, m.Line))
+		}
+		return said
+	}
+	b.size(1280, 900)
+	t.Cleanup(func() {
+		for _, m := range b.more() {
+			if !b.mute(m) {
+				t.Errorf("the console says %s", m)
+			}
+		}
+	})
+	return b
+}
+
+func (b *tab) size(width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height))
+}
+
+// scheme makes the system's theme "light" or "dark".
+func (b *tab) scheme(name string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.t.Fatalf("%v\nthe page: %s", err, b.text("body"))
+	}
+}
+
+// visit opens a page of the dashboard, by its path below /ui, and waits for its content.
+func (b *tab) visit(path string) {
+	b.t.Helper()
+	for try := 1; ; try++ {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		err := chromedp.Do(ctx, chromedp.Navigate(b.root+path))
+		cancel()
+		if err == nil {
+			break
+		}
+		if try == 3 || !strings.Contains(err.Error(), "context") { // a window that is busy loses its script context now and then
+			b.t.Fatal(err)
+		}
+	}
+	b.until("document.querySelector('#page')")
+}
+
+// eval gives an expression's value, as JSON has it, to v; nil: nobody.
+func (b *tab) eval(expression string, v any) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("JSON.stringify(("+expression+") ?? null)"))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	if v == nil {
+		return
+	}
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		b.t.Fatalf("%s: %v: %s", expression, err, text)
+	}
+}
+
+// until waits for an expression to be true of the page, whatever page that is by then.
+func (b *tab) until(expression string) {
+	b.t.Helper()
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		cancel()
+		if err == nil && ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-end.C:
+			b.t.Fatalf("gave up waiting for %s (%v) on\n%s", expression, err, b.text("body"))
+		}
+	}
+}
+
+// text is what an element shows; "" where there is none.
+func (b *tab) text(selector string) (text string) {
+	b.t.Helper()
+	b.eval(fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector), &text)
+	return text
+}
+
+// shows waits for an element to show a text.
+func (b *tab) shows(selector, text string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, text))
+}
+
+// click clicks what is seen at an element's place, as a mouse does.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+}
+
+// enter replaces what a field holds, key by key.
+func (b *tab) enter(selector, text string) {
+	b.t.Helper()
+	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// mark and marked tell whether the page was loaded again in between.
+func (b *tab) mark()        { b.t.Helper(); b.eval("window.marked = true", nil) }
+func (b *tab) marked() bool { b.t.Helper(); var is bool; b.eval("window.marked === true", &is); return is }
