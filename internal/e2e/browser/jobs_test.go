@@ -24,6 +24,7 @@ const gatesEnv = "BROWSER_GATES"
 var testJobs = func() map[string]define.Job {
 	all := fixtures.Jobs()
 	maps.Copy(all, jobs.All)
+	all["tile_index"] = tileIndex
 	return all
 }()
 
@@ -31,6 +32,7 @@ var testJobs = func() map[string]define.Job {
 var testHandlers = func() map[string]handlers.Handler {
 	all := fixtures.Handlers()
 	maps.Copy(all, handlers.All)
+	maps.Copy(all, tileHandlers())
 	all[string(handlers.Greeting)] = handlers.Func(greeting)
 	return all
 }()

@@ -7,6 +7,11 @@ func TestAnOpenDashboard(t *testing.T) {
 	w := start(t)
 	for name, test := range map[string]func(*testing.T, *world){
 		"AFormStartsAJobThatIsWatchedToItsEnd": submitAndWatch,
+		"ARunningJobIsCancelled":               cancelJob,
+		"FailedTasksAreRetried":                retryJob,
+		"JobsAreFilteredAndPaged":              filterAndPage,
+		"DeadLettersAreRedriven":               redrive,
+		"NothingBarsTheWay":                    barriers,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -85,6 +85,13 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 // visit opens a page of the dashboard, by its path below /ui, and waits for its content.
 func (b *tab) visit(path string) {
 	b.t.Helper()
+	b.begin(path)
+	b.until("document.querySelector('#page')")
+}
+
+// begin opens a page.
+func (b *tab) begin(path string) {
+	b.t.Helper()
 	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		err := chromedp.Do(ctx, chromedp.Navigate(b.root+path))
@@ -96,7 +103,6 @@ func (b *tab) visit(path string) {
 			b.t.Fatal(err)
 		}
 	}
-	b.until("document.querySelector('#page')")
 }
 
 // eval gives an expression's value, as JSON has it, to v; nil: nobody.
@@ -164,5 +170,10 @@ func (b *tab) enter(selector, text string) {
 }
 
 // mark and marked tell whether the page was loaded again in between.
-func (b *tab) mark()        { b.t.Helper(); b.eval("window.marked = true", nil) }
-func (b *tab) marked() bool { b.t.Helper(); var is bool; b.eval("window.marked === true", &is); return is }
+func (b *tab) mark() { b.t.Helper(); b.eval("window.marked = true", nil) }
+func (b *tab) marked() bool {
+	var is bool
+	b.t.Helper()
+	b.eval("window.marked === true", &is)
+	return is
+}

@@ -1,0 +1,60 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"coremachine/third_party/axe"
+)
+
+// barriers has axe-core look at every page, in both themes and as wide as a phone. It runs by the debugger's hand: the policy of the
+// pages would not let a script of theirs in.
+func barriers(t *testing.T, w *world) {
+	job := w.submit(t, "tile_index", `{"n":300,"broken":true,"source":"barriers"}`).String()
+	b := w.open(t)
+	b.visit("/jobs/" + job)
+	b.shows("#live-state", "Final")
+	pages := []string{
+		"", "?status=failed", "/types", "/types/hello_world", "/queues", "/queues/tasks/dead", "/sweeps", "/health", "/docs",
+		"/jobs/" + job, "/jobs/" + job + "/events", "/jobs/" + job + "/stages/measure", "/jobs/" + job + "/stages/measure?view=list",
+		"/jobs/" + job + "/stages/measure/tasks/57", "/jobs/ffffffff",
+	}
+	b.mute = func(message string) bool { return strings.Contains(message, "/jobs/ffffffff") } // that it is missing is what is looked at
+	for _, look := range []string{"light", "dark", "phone"} {
+		b.scheme(strings.Replace(look, "phone", "light", 1))
+		if look == "phone" {
+			b.size(390, 844)
+		}
+		for _, page := range pages {
+			b.visit(page)
+			for _, found := range b.axe() {
+				t.Errorf("%s of %q: %s", look, page, found)
+			}
+		}
+	}
+}
+
+// axe lists what is serious or critical.
+func (b *tab) axe() (found []string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	b.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := chromedp.Evaluate[chromedp.Void](axe.Script)(ctx, target)
+		return chromedp.Void{}, err
+	})
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`axe.run({ resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations
+		.filter((v) => ["serious", "critical"].includes(v.impact))
+		.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 200) + " " + n.failureSummary))))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		b.t.Fatal(err)
+	}
+	return found
+}

@@ -1,0 +1,39 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestADashboardThatDemandsAKey(t *testing.T) {
+	t.Parallel()
+	w := start(t, "sesame")
+	id := w.submit(t, "hello_world", `{"n":950,"message":"held keys"}`)
+	b := w.open(t)
+	b.mute = func(message string) bool { return strings.Contains(message, "status of 401") } // the browser tells of the refusals
+	b.begin("/jobs/" + id.String())
+	b.until("document.querySelector('#key').open")
+	if text := b.text("#main"); strings.Contains(text, "hello_world") {
+		t.Errorf("without a key the page shows %s", text)
+	}
+	b.enter("#key-field", "wrong")
+	b.click("#key-form button[type=submit]")
+	b.until("document.querySelector('#key').open && !document.querySelector('#key-wrong').hidden")
+	b.enter("#key-field", "sesame")
+	b.click("#key-form button[type=submit]")
+	b.shows("h1", "hello_world")
+	b.shows("#live-state", "Live")
+	b.mark()
+	w.release(t, "keys")
+	b.shows("#head .badge", "completed")
+	if !b.marked() {
+		t.Error("the page was loaded again")
+	}
+	var kept []string
+	b.eval("[sessionStorage.getItem('key'), JSON.stringify(localStorage), document.cookie, location.href]", &kept)
+	if kept[0] != "sesame" || strings.Contains(strings.Join(kept[1:], " "), "sesame") {
+		t.Errorf("the key is kept as %q", kept)
+	}
+	b.visit("") // nobody is asked again
+	b.shows("#rows", "hello_world")
+}
