@@ -49,6 +49,22 @@ func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQ
 // TraceQueryEnd does nothing.
 func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
+// TraceBatchStart counts nothing: its statements come one by one.
+func (*counter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return ctx
+}
+
+// TraceBatchQuery counts one of a batch, BEGIN and COMMIT too.
+func (c *counter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { c.n.Add(1) }
+
+// TraceBatchEnd does nothing.
+func (*counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+var _ interface {
+	pgx.QueryTracer
+	pgx.BatchTracer
+} = (*counter)(nil)
+
 func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger) (*engine, error) {
 	e := &engine{url: address, bus: bus, sent: &counter{}, ended: map[state.JobID]chan struct{}{}}
 	r, err := repo.Open(ctx, repo.Config{URL: address, BeforeConnect: func(_ context.Context, c *pgx.ConnConfig) error {
