@@ -48,6 +48,7 @@ func TestSweepGivesALostJobItsMessagesAgain(t *testing.T) {
 		}
 		e.Wait(id).MustBe(t, state.JobCompleted)
 	}
+	mustCount(t, e, 2, `select count(*) from events where kind = 'repaired'`)
 	e.MustBalance()
 	var found string
 	err := e.Pool().QueryRow(t.Context(), `select found->>'repaired' from sweeps where ended_at is not null order by sweep_id limit 1`).Scan(&found)
@@ -68,6 +69,7 @@ func TestSweepSendsAgainWhatStandsStill(t *testing.T) {
 	if rep := sweep(t, e); rep.Resent == 0 {
 		t.Error("nothing was sent again")
 	}
+	mustCount(t, e, 1, `select count(*) from events where kind = 'resent' and (detail->>'messages')::int > 0`)
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }
 
@@ -85,6 +87,7 @@ func TestSweepRedrivesDeadLettersOfWantedWork(t *testing.T) {
 	if rep := sweep(t, e); rep.Dead != 1 {
 		t.Errorf("the sweep redrove %d, want 1", rep.Dead)
 	}
+	mustCount(t, e, 1, `select count(*) from events where kind = 'redriven' and job_id = $1`, id[:])
 	exec(t, e, `update messages set due_at = now()`)
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }

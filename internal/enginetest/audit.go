@@ -107,9 +107,8 @@ var balance = map[string]string{
 		select count(*) from messages m where m.kind = 2 and m.tasks_left <> (
 			select count(*) from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.status = 'queued'
 			  and t.index >= m.first and t.index < m.first + m.count and (m.count = 1 or t.failures = 0))`,
-	// Of a sparse stage, tasks that ended beyond what was dispatched make room too: it may have that many more in flight.
 	"stages with more tasks in flight than their window, or one bundle": `
-		select count(*) from stages s where s.status = 'running' and not s.sparse and greatest(s.task_window, s.bundle) < (
+		select count(*) from stages s where s.status = 'running' and greatest(s.task_window, s.bundle) < (
 			select count(*) from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.status = 'queued'
 			  and t.index < s.dispatched)`,
 	"jobs whose stages_left differs from their open stages": `

@@ -86,6 +86,9 @@ func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) 
 		if err != nil || !idle {
 			return err
 		}
+		if err := t.later("tell_repaired", namedArgs{"job_id": id[:]}, nil); err != nil {
+			return err
+		}
 		n, err := t.exec(ctx, "repair_job", namedArgs{"job_id": id[:]})
 		if err != nil || n > 0 {
 			moved.Queue(state.QueueJobs)

@@ -50,6 +50,13 @@ again as (
   insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, traceparent)
   select job_id, queue, 2, stage, gen, first, count, open, attempt, losses + 1, traceparent from piece
 ),
+told as ( -- bounded: a line for each stage and process of a batch
+  insert into events (job_id, kind, stage, gen, detail)
+  select t.job_id, 'work_lost', t.stage, t.gen, json_build_object('tasks', count(*), 'failed', count(*) filter (where t.status = 'failed'),
+         'worker', (select w.host || ' ' || w.pid from workers w where w.worker_id = t.worker_id))
+  from t
+  group by t.job_id, t.stage, t.gen, t.worker_id
+),
 by_stage as (
   select job_id, stage, count(*) as landed, count(*) filter (where status = 'failed') as failed from t group by job_id, stage
 ),

@@ -4,7 +4,14 @@ with m as materialized (
   where m.dead_reason is not null and j.finished_at is null and m.send <= @most_sends
   order by m.job_id, m.message_id limit @most
   for no key update of m skip locked
+),
+sent as (
+  update messages x
+  set dead_reason = null, deliveries = 0, send = x.send + 1, due_at = now() + make_interval(secs => @delay), locked_until = null, sent_at = null
+  from m where x.job_id = m.job_id and x.message_id = m.message_id
+  returning x.job_id, x.queue
+),
+told as (
+  insert into events (job_id, kind, detail) select job_id, 'redriven', json_build_object('messages', count(*)) from sent group by job_id
 )
-update messages x set dead_reason = null, deliveries = 0, send = x.send + 1, due_at = now() + make_interval(secs => @delay), locked_until = null, sent_at = null
-from m where x.job_id = m.job_id and x.message_id = m.message_id
-returning x.queue
+select queue from sent

@@ -18,8 +18,14 @@ l as materialized (
     where x.job_id = m.job_id and x.message_id = m.message_id and x.worker_id is null and x.sent_at is not null
     offset 0 for no key update skip locked
   ) x
+),
+sent as (
+  update messages x
+  set sent_at = null, locked_until = null, deliveries = 0, send = least(x.send + 1, 32000), due_at = now()
+  from l where x.job_id = l.job_id and x.message_id = l.message_id
+  returning x.job_id, x.queue
+),
+told as (
+  insert into events (job_id, kind, detail) select job_id, 'resent', json_build_object('messages', count(*)) from sent group by job_id
 )
-update messages x
-set sent_at = null, locked_until = null, deliveries = 0, send = least(x.send + 1, 32000), due_at = now()
-from l where x.job_id = l.job_id and x.message_id = l.message_id
-returning x.queue
+select queue from sent

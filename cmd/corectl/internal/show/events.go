@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -38,6 +39,9 @@ type told struct {
 	Failed    int    `json:"failed"`
 	Cancelled int    `json:"cancelled"`
 	Final     bool   `json:"final"`
+	Tasks     int    `json:"tasks"`
+	Messages  int    `json:"messages"`
+	Worker    string `json:"worker"`
 }
 
 // eventText words the kinds that this build knows; another one is told by its name.
@@ -65,6 +69,18 @@ func eventText(e state.EventView) (string, Ink) {
 		return text, Plain
 	case "stage_ended":
 		return stageEnd(e.Stage, d), stageInk(state.StageView{Status: state.StageStatus(d.Status), Tasks: state.TaskCounts{Failed: d.Failed}})
+	case "work_lost":
+		text := "stage " + e.Stage + ": " + Things(d.Tasks, "task") + " lost with process " + cmp.Or(d.Worker, "unknown")
+		if d.Failed > 0 {
+			text += fmt.Sprintf(", for %s the last time", Count(d.Failed))
+		}
+		return text, Red
+	case "resent":
+		return "sweep sent " + Things(d.Messages, "message") + " again", Plain
+	case "redriven":
+		return "sweep redrove " + Things(d.Messages, "dead letter"), Plain
+	case "repaired":
+		return "sweep gave the job the messages that it had lost", Plain
 	case "task_failed":
 		return taskFailed(e, d), Red
 	}
