@@ -3,6 +3,7 @@ package api
 import (
 	_ "embed"
 	"net/http"
+	"slices"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -10,8 +11,15 @@ import (
 	"coremachine/internal/state"
 )
 
-//go:embed openapi.yaml
-var description []byte
+// The description in two files, one document when one follows the other.
+var (
+	//go:embed openapi.yaml
+	paths []byte
+	//go:embed openapi_components.yaml
+	components []byte
+
+	description = slices.Concat(paths, components)
+)
 
 // OpenAPI is the description of the API, OpenAPI 3.0 in YAML.
 func OpenAPI() []byte { return description }

@@ -16,7 +16,7 @@ const (
 func TestFilesStayReadable(t *testing.T) {
 	t.Parallel()
 	written := func(path string) bool {
-		return slices.Contains([]string{".go", ".sql", ".html", ".js", ".css", ".sh", ".tmpl"}, filepath.Ext(path))
+		return slices.Contains([]string{".go", ".sql", ".html", ".js", ".css", ".sh", ".tmpl", ".yaml"}, filepath.Ext(path))
 	}
 	for _, f := range texts(t, written) {
 		lines := strings.Count(f.content, "\n")
