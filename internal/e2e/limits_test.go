@@ -1,0 +1,116 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/enginetest"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+// TestTheShareOfFailuresThatAJobTolerates lets 5 of 100 tasks fail, and then 6.
+func TestTheShareOfFailuresThatAJobTolerates(t *testing.T) {
+	t.Parallel()
+	fn := func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
+		if p, err := handlers.Params[params](task); err != nil || task.Index < p.Seed {
+			return workOut{}, handlers.Permanent(errors.New("broken"))
+		}
+		return workOut(in), nil
+	}
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"bears": define.Define(define.Definition[params]{
+			Description: "a test", Tolerance: 0.05, Stages: []define.Stage[params]{{Name: "many", Tasks: dynamic()}},
+		})},
+		Handlers: handlersOf(fn),
+	})
+	e.Run("bears", `{"n":100,"seed":5}`).MustBe(t, state.JobCompletedWithErrors).Stage(t, "many").MustHave(t, 95, 5)
+	if job := e.Run("bears", `{"n":100,"seed":6}`).MustBe(t, state.JobFailed); job.Error.Code != state.CodeTasksFailed || job.Stage(t, "many").Status != state.StageFailed {
+		t.Errorf("over its share the job is %+v", job)
+	}
+}
+
+// moment is how long a handler takes that others shall meet.
+func moment(ctx context.Context) {
+	limit, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
+	defer cancel()
+	<-limit.Done()
+}
+
+// TestATaskThatLostTwoWorkersRunsAlone marks one task as such among many that may run side by side.
+func TestATaskThatLostTwoWorkersRunsAlone(t *testing.T) {
+	t.Parallel()
+	var running, alone, beside atomic.Int64
+	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		if task.Stage == "each" && task.Index == 5 {
+			if alone.Add(1); n > 1 {
+				beside.Add(1)
+			}
+			for range 20 {
+				moment(ctx)
+				if running.Load() > 1 {
+					beside.Add(1)
+				}
+			}
+		} else {
+			moment(ctx)
+		}
+		return workOut(in), ctx.Err()
+	}
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"alone": jobOf(
+			define.Stage[params]{Name: "one", Tasks: single()}, define.Stage[params]{Name: "each", Tasks: spread("one"), Bundle: 4},
+		)},
+		Handlers: handlersOf(fn), Config: func(c *coremachine.Config) { c.MaxRunning = 8 },
+	})
+	exec(t, e, `create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`)
+	exec(t, e, `create trigger worn before insert on tasks for each row when (new.stage = 1 and new.index = 5) execute function worn()`)
+	e.Run("alone", `{"seed":40}`).MustBe(t, state.JobCompleted).Stage(t, "each").MustHave(t, 40, 0)
+	if alone.Load() != 1 || beside.Load() != 0 {
+		t.Errorf("the task ran %d times, and others ran beside it at %d looks", alone.Load(), beside.Load())
+	}
+}
+
+// TestTheFifthLossIsFinal ends the lease of a process that runs a task which has lost four before, with two sweeps at once.
+func TestTheFifthLossIsFinal(t *testing.T) {
+	t.Parallel()
+	started, goOn := make(chan struct{}, 1), make(chan struct{})
+	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
+		started <- struct{}{}
+		<-goOn
+		return workOut(in), nil
+	}
+	e := start(t, enginetest.Options{Jobs: map[string]define.Job{"worn": jobOf(define.Stage[params]{Name: "one", Tasks: single()})}, Handlers: handlersOf(fn)})
+	id := e.Submit("worn", `{}`)
+	<-started
+	exec(t, e, `update tasks set losses = 4`)
+	exec(t, e, `update workers set lease_until = '-infinity'`)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if _, err := e.Process(0).Machine.Sweep(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	job := e.Wait(id).MustBe(t, state.JobFailed)
+	close(goOn)
+	job.Stage(t, "one").MustHave(t, 0, 1)
+	mustCount(t, e, 1, `select count(*) from tasks where status = 'failed' and losses = 5 and error::json->>'code' = $1`, string(state.CodeWorkerLost))
+	mustCount(t, e, 1, `select count(*) from attempts where outcome = 'lost' and final`)
+	mustCount(t, e, 1, `select count(*) from events where kind = 'work_lost' and (detail->>'failed')::int = 1`)
+	mustCount(t, e, 2, `select count(*) from sweeps where ended_at is not null and found is not null`)
+	if rows, err := e.Process(0).Repo.ListFailures(t.Context(), id, ""); err != nil || len(rows) != 1 || rows[0].Tasks != 1 {
+		t.Errorf("the failures are %s, %v", fmt.Sprint(rows), err)
+	}
+}
