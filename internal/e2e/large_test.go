@@ -218,7 +218,7 @@ func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // 
 	job := e.Wait(id).MustBe(t, state.JobCancelled)
 	took := time.Since(begin)
 	t.Logf("cancelled in %s", took)
-	if took > 10*time.Second {
+	if took > 20*time.Second { // 10 s where nobody else is at work: the deaf handler has 5 s of them
 		t.Errorf("the stop took %s", took)
 	}
 	if s := job.Stage(t, "many"); s.Completed+s.Cancelled != n || s.Completed < 10_000 || s.Cancelled < 10_000 || s.Failed != 0 {
