@@ -31,6 +31,10 @@ test: ## Run all tests with the race detector; they bring the Postgres, the Azur
 	$(GO) test -race -timeout 15m ./...
 	$(GO) test -C bench .
 
+.PHONY: screenshots
+screenshots: ## Take the pictures in docs/img again
+	$(GO) test ./internal/e2e/browser -run TestAnOpenDashboard/Pictures -count=1 -browser.pictures $(CURDIR)/docs/img
+
 .PHONY: mutants
 mutants: ## Drop one protection of the engine at a time and see that a test notices: ONLY=name for some
 	@$(GO) run ./internal/e2e/mutants $(if $(ONLY),-only $(ONLY))

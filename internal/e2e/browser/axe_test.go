@@ -58,3 +58,24 @@ func (b *tab) axe() (found []string) {
 	}
 	return found
 }
+
+// breaches sees that the two guards notice: a style that the policy refuses, and a button without a name.
+func breaches(t *testing.T, w *world) {
+	told := false
+	t.Cleanup(func() { // after the console was read
+		if !told {
+			t.Error("the console does not tell of a breach of the Content-Security-Policy")
+		}
+	})
+	b := w.open(t)
+	b.mute = func(message string) bool {
+		breach := strings.Contains(message, "Content Security Policy")
+		told = told || breach
+		return breach
+	}
+	b.visit("/types")
+	b.eval(`document.querySelector("#page").insertAdjacentHTML("beforeend", "<button style='color: red'></button>")`, nil)
+	if found := b.axe(); len(found) != 1 || !strings.Contains(found[0], "button-name") {
+		t.Errorf("of a button without a name axe says %q", found)
+	}
+}

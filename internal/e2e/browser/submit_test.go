@@ -12,6 +12,8 @@ func TestAnOpenDashboard(t *testing.T) {
 		"JobsAreFilteredAndPaged":              filterAndPage,
 		"DeadLettersAreRedriven":               redrive,
 		"NothingBarsTheWay":                    barriers,
+		"TheGuardsNoticeBreaches":              breaches,
+		"Pictures":                             pictures,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
