@@ -7,9 +7,8 @@ import (
 
 // Bounds of what a bundle of quick tasks gathers before it is booked.
 const (
-	quickTask  = 200 * time.Microsecond // tasks shorter than it are quick
-	gatherTime = 2 * time.Millisecond   // since the first end
-	gatherMost = 250                    // ends
+	gatherTime = 2 * time.Millisecond // since the first end
+	gatherMost = 250                  // ends
 )
 
 // gathering is the ends of a bundle that wait for others. Ends of quick tasks come faster than one can be booked: each alone would make the
@@ -17,26 +16,25 @@ const (
 type gathering struct {
 	mu    sync.Mutex
 	quick bool // the ends wait; else each goes on at once
-	left  int  // tasks of the bundle whose attempts have not ended
+	tasks int  // of the bundle
+	over  int  // of them whose attempts have ended
 	ends  []taskEnd
 	timer *time.Timer // nil: nothing waits
 	began time.Time   // before the first attempt
-	count int         // attempts that have ended
 }
 
 // gather takes the end of an attempt, nil where it is not to be booked, and hands on what there is when nothing is worth waiting for.
 func (b *bundle) gather(end *taskEnd) {
 	g := &b.ends
 	g.mu.Lock()
-	g.left--
-	g.count++
-	if g.left == 0 {
-		b.m.pace.ran(b.h.TaskType, g.count, time.Since(g.began))
+	g.over++
+	if g.over == g.tasks {
+		b.m.pace.ran(b.h.TaskType, g.tasks, time.Since(g.began))
 	}
 	if end != nil {
 		g.ends = append(g.ends, *end)
 	}
-	if g.quick && g.left > 0 && len(g.ends) < gatherMost {
+	if g.quick && g.over < g.tasks && len(g.ends) < gatherMost {
 		if g.timer == nil && len(g.ends) > 0 {
 			g.timer = time.AfterFunc(gatherTime, b.handOn)
 		}

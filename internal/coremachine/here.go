@@ -34,12 +34,6 @@ func (p *pace) of(taskType string) time.Duration {
 	return p.means[taskType]
 }
 
-// quick tells whether tasks of a type are over before an end of one could be booked.
-func (p *pace) quick(taskType string) bool {
-	mean := p.of(taskType)
-	return mean > 0 && mean < quickTask
-}
-
 // Chain lets what a commit starts go on in this process at once, in part, without a trip through the queue. It is for processes that receive
 // for themselves: a host that feeds a process counts its work, and its life, by the invocations.
 func (m *Machine) Chain() { m.chain.Store(true) }

@@ -52,7 +52,7 @@ func (m *Machine) run(s *session, h *holding) error {
 	if len(tasks) == 0 {
 		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
 	}
-	b.ends.left, b.ends.quick, b.ends.began = len(tasks), m.pace.quick(h.TaskType), time.Now()
+	b.ends.tasks, b.ends.quick, b.ends.began = len(tasks), state.Quick(m.pace.of(h.TaskType)), time.Now()
 	b.runAll(tasks)
 	b.open.Wait()
 	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {

@@ -15,7 +15,7 @@ const (
 )
 
 // Pace lets the heap grow to 32 MiB before it is collected; a larger one is collected when it has doubled, as by default. Where GOGC or
-// GOMEMLIMIT is set, or Pace was called before, it does nothing.
+// GOMEMLIMIT is set it does nothing. Call it once.
 func Pace() {
 	was := debug.SetGCPercent(defaultPace)
 	if was != defaultPace || debug.SetMemoryLimit(-1) != math.MaxInt64 {

@@ -14,9 +14,7 @@ const (
 	bundleTime   = 20 * time.Millisecond // work that makes the trip of a message worth its cost
 	bundleShares = 8                     // messages that a stage of quick tasks has at least, so that processes share it
 	smallBundle  = 16                    // quick tasks that are not worth sharing
-
-	quickTask  = 200 * time.Microsecond
-	quickShare = 8 // quick tasks that take the room of one: they are over before the others begin
+	quickShare   = 8                     // quick tasks that take the room of one: they are over before the others begin
 )
 
 // bundleOf is how many tasks a message of a stage carries: as declared, else so many that a large stage has 64 messages or
@@ -27,22 +25,26 @@ func (t tx) bundleOf(declared, total int, taskType string) int {
 		return declared
 	}
 	bundle := max(1, total/64)
-	if t.here.Took != nil {
-		if took := t.here.Took(taskType); took > 0 {
-			share := max(smallBundle, (total+bundleShares-1)/bundleShares)
-			bundle = max(bundle, min(int(bundleTime/took), share))
-		}
+	if took := t.took(taskType); took > 0 {
+		share := max(smallBundle, (total+bundleShares-1)/bundleShares)
+		bundle = max(bundle, min(int(bundleTime/took), share))
 	}
 	return min(mostBundle, bundle)
+}
+
+// took is how long a task of a type takes as a rule; 0: this process does not know.
+func (t tx) took(taskType string) time.Duration {
+	if t.here.Took == nil {
+		return 0
+	}
+	return t.here.Took(taskType)
 }
 
 // take is how many messages of a stage this process takes at once, and whether that is all of them.
 func (t tx) take(total, bundle int, taskType string) (n int, all bool) {
 	messages, room := (total+bundle-1)/bundle, bundle
-	if t.here.Took != nil {
-		if took := t.here.Took(taskType); took > 0 && took < quickTask {
-			room = max(1, bundle/quickShare)
-		}
+	if state.Quick(t.took(taskType)) {
+		room = max(1, bundle/quickShare)
 	}
 	for n < min(messages, state.TakeMost) && t.here.Room >= room {
 		t.here.Room -= room

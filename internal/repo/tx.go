@@ -106,6 +106,18 @@ func (t tx) send(ctx context.Context, unread int) (pgx.BatchResults, error) {
 	return results, nil
 }
 
+// sendAll sends what waits and reads all answers.
+func (t tx) sendAll(ctx context.Context) error {
+	if len(t.waiting) == 0 {
+		return nil
+	}
+	results, err := t.send(ctx, 0)
+	if err != nil {
+		return err
+	}
+	return results.Close()
+}
+
 func answer(results pgx.BatchResults, q queued) error {
 	rows, err := results.Query()
 	if err != nil {
@@ -123,14 +135,8 @@ func (t tx) beforeCommit(ctx context.Context) error {
 	if t.repo.fault == nil {
 		return nil
 	}
-	if len(t.waiting) > 0 {
-		results, err := t.send(ctx, 0)
-		if err == nil {
-			err = results.Close()
-		}
-		if err != nil {
-			return err
-		}
+	if err := t.sendAll(ctx); err != nil {
+		return err
 	}
 	return t.repo.at("commit")
 }
@@ -191,11 +197,7 @@ func (r *Repo) tryTx(ctx context.Context, op string, fn func(tx) error) error {
 		return failure(op, err)
 	}
 	t.waiting = append(t.waiting, queued{sql: "commit", read: committed})
-	results, err := t.send(ctx, 0)
-	if err != nil {
-		return failure(op, err)
-	}
-	if err := results.Close(); err != nil {
+	if err := t.sendAll(ctx); err != nil {
 		return failure(op, err)
 	}
 	if err := r.at("committed"); err != nil {
