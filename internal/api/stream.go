@@ -7,16 +7,15 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
+	"coremachine/internal/sse"
 	"coremachine/internal/state"
 )
 
 // streamPace is the shortest time between two readings for one stream.
 const streamPace = 250 * time.Millisecond
-
-// writeLimit is how long one write to a stream may take: whoever reads no more is let go.
-const writeLimit = 10 * time.Second
 
 // jobEvent is the data of a job event: the job without its stages and result.
 type jobEvent struct {
@@ -48,15 +47,11 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no")
-	w.WriteHeader(http.StatusOK)
+	out := sse.Open(w)
 	if r.Method == http.MethodHead {
 		return
 	}
-	s := &eventStream{api: a, control: http.NewResponseController(w), w: w, last: job}
+	s := &eventStream{api: a, out: out, last: job}
 	ctx, cancel := context.WithTimeout(r.Context(), a.StreamLife)
 	defer cancel()
 	_ = s.run(ctx) // the caller went away, or the time is up: the next connection goes on
@@ -64,22 +59,19 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 
 // eventStream is one open stream.
 type eventStream struct {
-	api     *API
-	control *http.ResponseController
-	w       http.ResponseWriter
-	out     bytes.Buffer
-	last    state.JobView
+	api  *API
+	out  *sse.Stream
+	last state.JobView
 }
 
 func (s *eventStream) run(ctx context.Context) error {
-	s.out.WriteString("retry: 1000\n\n")
 	s.add("snapshot", s.api.jobBody(s.last))
 	for {
 		if s.last.Status.Ended() {
 			s.add("done", s.api.jobBody(s.last))
-			return s.flush()
+			return s.out.Flush()
 		}
-		if err := s.flush(); err != nil {
+		if err := s.out.Flush(); err != nil {
 			return err
 		}
 		next, err := s.next(ctx)
@@ -110,8 +102,8 @@ func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
 		case ctx.Err() != nil:
 			return state.JobView{}, ctx.Err()
 		case errors.Is(err, context.DeadlineExceeded):
-			s.out.WriteString(": still here\n\n")
-			if err := s.flush(); err != nil {
+			s.out.Beat()
+			if err := s.out.Flush(); err != nil {
 				return state.JobView{}, err
 			}
 		default:
@@ -145,20 +137,11 @@ func (s *eventStream) compare(now state.JobView) {
 }
 
 func (s *eventStream) add(event string, data any) {
-	s.out.WriteString("event: " + event + "\nid: " + s.last.Version + "\ndata: ")
-	enc := json.NewEncoder(&s.out) // compact: no line break but the last
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text) // compact: no line break but the last
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(data); err != nil {
-		s.out.WriteString("null\n")
+		text.WriteString("null")
 	}
-	s.out.WriteString("\n")
-}
-
-func (s *eventStream) flush() error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeLimit)) // not every writer can
-	if _, err := s.w.Write(s.out.Bytes()); err != nil {
-		return err
-	}
-	s.out.Reset()
-	return s.control.Flush()
+	s.out.Event(event, s.last.Version, strings.TrimSuffix(text.String(), "\n"))
 }

@@ -1,17 +1,14 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"strings"
 	"time"
 
+	"coremachine/internal/sse"
 	"coremachine/internal/state"
 )
-
-// writeLimit is how long one write to a stream may take: whoever reads no more is let go.
-const writeLimit = 10 * time.Second
 
 // live answers the stream of a page: at once all its live parts, then whatever changes. An unnamed message holds the new elements; named
 // ones are for app.js: build, title, announce, trouble, and done, after which nothing comes.
@@ -34,20 +31,15 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 		return
 	}
 	defer s.leave(f)
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Content-Security-Policy", policy)
-	h.Set("Cache-Control", "no-store, no-transform")
-	h.Set("X-Accel-Buffering", "no")
-	w.WriteHeader(http.StatusOK)
+	w.Header().Set("Content-Security-Policy", policy)
+	out := sse.Open(w)
 	if r.Method == http.MethodHead {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.StreamLife)
 	defer cancel()
-	v := &viewer{w: w, control: http.NewResponseController(w), seen: r.Header.Get("Last-Event-ID"), beat: s.Heartbeat}
-	v.out.WriteString("retry: 1000\n\n")
-	v.event("build", "", s.assets.hash)
+	v := &viewer{out: out, seen: r.Header.Get("Last-Event-ID"), beat: s.Heartbeat}
+	v.out.Event("build", "", s.assets.hash)
 	_ = v.watch(ctx, f) // the browser went away, or the time is up: the next connection goes on
 }
 
@@ -61,9 +53,7 @@ func (s *Server) full(w http.ResponseWriter) {
 
 // viewer is one open stream.
 type viewer struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	out     bytes.Buffer
+	out     *sse.Stream
 	seen    string // id of the last message of the connection before this one
 	sent    int    // revision up to which this viewer has everything
 	trouble string // that this viewer was told of last
@@ -76,14 +66,14 @@ func (v *viewer) watch(ctx context.Context, f *feed) error {
 	for {
 		now, changed := f.look()
 		v.add(now)
-		if err := v.flush(); err != nil || now.ended {
+		if err := v.out.Flush(); err != nil || now.ended {
 			return err
 		}
 		timer.Reset(v.beat)
 		select {
 		case <-changed:
 		case <-timer.C:
-			v.out.WriteString(": still here\n\n")
+			v.out.Beat()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -93,7 +83,7 @@ func (v *viewer) watch(ctx context.Context, f *feed) error {
 // add appends what the viewer has not got of a shot.
 func (v *viewer) add(now shot) {
 	if now.trouble != v.trouble {
-		v.event("trouble", "", now.trouble) // empty: it is over
+		v.out.Event("trouble", "", now.trouble) // empty: it is over
 		v.trouble = now.trouble
 	}
 	if now.trouble == "" && now.rev > v.sent {
@@ -101,7 +91,7 @@ func (v *viewer) add(now shot) {
 		v.sent = now.rev
 	}
 	if now.ended {
-		v.event("done", now.id, "")
+		v.out.Event("done", now.id, "")
 	}
 }
 
@@ -116,37 +106,14 @@ func (v *viewer) news(now shot) {
 	}
 	known := v.sent == 0 && v.seen != "" && v.seen == now.id
 	if now.titled > v.sent && !known {
-		v.event("title", "", now.title)
+		v.out.Event("title", "", now.title)
 	}
 	if parts.Len() > 0 && !known {
-		v.event("", now.id, strings.TrimSuffix(parts.String(), "\n"))
+		v.out.Event("", now.id, strings.TrimSuffix(parts.String(), "\n"))
 	}
 	for _, s := range now.said {
 		if v.sent > 0 && s.rev > v.sent {
-			v.event("announce", "", s.text)
+			v.out.Event("announce", "", s.text)
 		}
 	}
-}
-
-func (v *viewer) event(name, id, data string) {
-	if name != "" {
-		v.out.WriteString("event: " + name + "\n")
-	}
-	if id != "" {
-		v.out.WriteString("id: " + id + "\n")
-	}
-	data = strings.ReplaceAll(data, "\r", "")
-	for line := range strings.SplitSeq(data, "\n") {
-		v.out.WriteString("data: " + line + "\n")
-	}
-	v.out.WriteString("\n")
-}
-
-func (v *viewer) flush() error {
-	_ = v.control.SetWriteDeadline(time.Now().Add(writeLimit)) // not every writer can
-	if _, err := v.w.Write(v.out.Bytes()); err != nil {
-		return err
-	}
-	v.out.Reset()
-	return v.control.Flush()
 }
