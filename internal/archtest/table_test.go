@@ -50,8 +50,9 @@ var table = []row{
 	{pkg: "cmd/corectl/internal/show", may: []string{"state", "cmd/corectl/internal/client"}},
 
 	// For tests and benchmarks only.
-	{pkg: "blobtest", may: []string{"azurite"}},
-	{pkg: "pgtest", may: []string{"pglocal", "repo"}},
+	{pkg: "blobtest", may: []string{"azurite", "treetest"}},
+	{pkg: "treetest"},
+	{pkg: "pgtest", may: []string{"pglocal", "repo", "treetest"}},
 	{pkg: "pgtest/rows", may: []string{"state"}},
 	{pkg: "e2e/mutants", may: []string{"pglocal"}},
 	{pkg: "queue/queuetest", may: []string{"queue", "state"}},
@@ -70,4 +71,4 @@ var table = []row{
 }
 
 // testHelpers may be imported by every test file, and by no production file that its row does not allow.
-var testHelpers = []string{"pgtest", "pgtest/rows", "enginetest", "e2e/fixtures", "queue/queuetest", "queue/sbfake", "state"}
+var testHelpers = []string{"pgtest", "pgtest/rows", "treetest", "enginetest", "e2e/fixtures", "queue/queuetest", "queue/sbfake", "state"}

@@ -2,9 +2,7 @@ package blobtest
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,12 +11,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 
 	"coremachine/internal/azurite"
+	"coremachine/internal/treetest"
 )
 
 // Azurite starts a server that stops with the test. It costs about a second, and half a minute where it has to be installed.
 func Azurite(t testing.TB) *azurite.Server {
 	t.Helper()
-	root, err := moduleRoot()
+	root, err := treetest.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,22 +47,4 @@ func Client(t testing.TB, connection string) *azblob.Client {
 		t.Fatal(err)
 	}
 	return client
-}
-
-// moduleRoot is the folder of go.mod: tests run in their package's folder.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("no go.mod above the working folder")
-		}
-		dir = parent
-	}
 }

@@ -3,5 +3,5 @@
 //
 // It owns what it starts and stops it with the test.
 //
-// Only tests import it; it may import only internal/azurite.
+// Only tests import it; it may import only internal/azurite and internal/treetest.
 package blobtest

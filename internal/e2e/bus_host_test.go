@@ -21,6 +21,7 @@ import (
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/treetest"
 )
 
 // busHandler, as handlerEnv, makes the test binary the handler of these jobs.
@@ -82,7 +83,7 @@ func startOnBus(t *testing.T, url string, o sbfake.Options, settings ...func(*de
 		t.Fatal(err)
 	}
 	options := devhost.Options{
-		Root: appFolder(t), Addr: "127.0.0.1:0", Receivers: busReceivers(t, connection), Executable: self, Platform: true,
+		Root: treetest.AppFolder(t), Addr: "127.0.0.1:0", Receivers: busReceivers(t, connection), Executable: self, Platform: true,
 		Env: []string{
 			handlerEnv + "=" + busHandler, "DATABASE_URL=" + url, "LOG_LEVEL=error", "TRANSPORT=servicebus", "SERVICEBUS=" + connection,
 		},

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +22,7 @@ import (
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry"
+	"coremachine/internal/treetest"
 )
 
 // handlerEnv makes the test binary the handler that devhost spawns, with the gate jobs in its maps.
@@ -78,7 +77,7 @@ func startHosted(t *testing.T, env ...string) *hosted {
 		t.Fatal(err)
 	}
 	h.host, err = devhost.New(devhost.Options{
-		Root: appFolder(t), Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Platform: true,
+		Root: treetest.AppFolder(t), Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Platform: true,
 		Env:     append([]string{handlerEnv + "=1", "DATABASE_URL=" + h.url, "LOG_LEVEL=warn"}, env...),
 		Console: func(stream string, _ slog.Level, line string) { t.Log(stream, line) },
 	})
@@ -96,36 +95,6 @@ func startHosted(t *testing.T, env ...string) *hosted {
 		r.Close()
 	})
 	return h
-}
-
-// appFolder is the Functions app as make build lays it out.
-func appFolder(t *testing.T) string {
-	t.Helper()
-	root := t.TempDir()
-	copyFile(t, "../../host.json", filepath.Join(root, "host.json"))
-	sources, err := filepath.Glob("../../function.json/*.json")
-	if err != nil || len(sources) != 9 {
-		t.Fatalf("found %d functions, %v", len(sources), err)
-	}
-	for _, src := range sources {
-		folder := filepath.Join(root, strings.TrimSuffix(filepath.Base(src), ".json"))
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		copyFile(t, src, filepath.Join(folder, "function.json"))
-	}
-	return root
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	b, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (h *hosted) submit(t *testing.T, jobType, params string) state.JobID {

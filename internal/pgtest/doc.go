@@ -6,5 +6,5 @@
 // dropped by the next run that starts the server. Tests see nothing of each other, since each has a schema of its own, and
 // may run in parallel. Crash tests take Own: a server of their own with fsync on.
 //
-// It may import pglocal and repo, and only tests may import it.
+// It may import pglocal, repo and treetest, and only tests may import it.
 package pgtest

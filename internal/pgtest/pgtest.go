@@ -20,6 +20,7 @@ import (
 
 	"coremachine/internal/pglocal"
 	"coremachine/internal/repo"
+	"coremachine/internal/treetest"
 )
 
 // Main is the body of a package's TestMain: it runs the tests, fails them when goroutines are left, and lets go of the server.
@@ -170,7 +171,7 @@ func server() (string, error) {
 }
 
 func join() (*pglocal.Server, error) {
-	root, err := moduleRoot()
+	root, err := treetest.Root()
 	if err != nil {
 		return nil, err
 	}
@@ -213,22 +214,4 @@ func dropLeftovers(ctx context.Context, base string) error {
 		}
 	}
 	return nil
-}
-
-// moduleRoot is the folder of go.mod: tests run in their package's folder.
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("pgtest: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("pgtest: no go.mod above the working folder")
-		}
-		dir = parent
-	}
 }

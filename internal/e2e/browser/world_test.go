@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry"
+	"coremachine/internal/treetest"
 )
 
 // handlerEnv makes the test binary the handler that devhost spawns, with this package's jobs in its maps.
@@ -79,7 +79,7 @@ func start(t testing.TB, keys ...string) *world {
 		env = append(env, "OPEN_DASHBOARD=true")
 	}
 	w.host, err = devhost.New(devhost.Options{
-		Root: appFolder(t), Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Keys: keys, Env: env,
+		Root: treetest.AppFolder(t), Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Keys: keys, Env: env,
 		TermFirst: 3 * time.Second, Console: func(stream string, _ slog.Level, line string) { t.Log(stream, line) },
 	})
 	if err != nil {
@@ -132,35 +132,4 @@ func (w *world) submit(t testing.TB, jobType, params string) state.JobID {
 		t.Fatal(err)
 	}
 	return res.JobID
-}
-
-// appFolder is the Functions app as make build lays it out.
-func appFolder(t testing.TB) string {
-	t.Helper()
-	const from = "../../../"
-	root := t.TempDir()
-	copyFile(t, from+"host.json", filepath.Join(root, "host.json"))
-	sources, err := filepath.Glob(from + "function.json/*.json")
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("found %d functions, %v", len(sources), err)
-	}
-	for _, source := range sources {
-		folder := filepath.Join(root, strings.TrimSuffix(filepath.Base(source), ".json"))
-		if err := os.Mkdir(folder, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		copyFile(t, source, filepath.Join(folder, "function.json"))
-	}
-	return root
-}
-
-func copyFile(t testing.TB, from, to string) {
-	t.Helper()
-	b, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +24,7 @@ import (
 	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/treetest"
 )
 
 // cluster is the database, the broker and the processes that work on them.
@@ -69,7 +69,7 @@ func startCluster(t *testing.T, transport string) *cluster {
 	if err := repo.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", "DATABASE_CONNECTIONS=4", appEnv+"="+appFolder(t), fixtures.LogEnv+"="+c.startLog)
+	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", "DATABASE_CONNECTIONS=4", appEnv+"="+treetest.AppFolder(t), fixtures.LogEnv+"="+c.startLog)
 	if transport == "servicebus" {
 		c.startBroker()
 	}
@@ -156,33 +156,4 @@ func (p *child) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.over
 	_ = p.cmd.Wait() // says that it was killed
-}
-
-// appFolder is the Functions app as make build lays it out.
-func appFolder(t *testing.T) string {
-	t.Helper()
-	root := t.TempDir()
-	copyFile(t, "../../../host.json", filepath.Join(root, "host.json"))
-	sources, err := filepath.Glob("../../../function.json/*.json")
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("found %d functions, %v", len(sources), err)
-	}
-	for _, src := range sources {
-		copyFile(t, src, filepath.Join(root, strings.TrimSuffix(filepath.Base(src), ".json"), "function.json"))
-	}
-	return root
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	b, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
