@@ -17,29 +17,15 @@ type schema struct {
 }
 
 type property struct {
-	Type        kinds           `json:"type"`
-	Description string          `json:"description"`
-	Default     json.RawMessage `json:"default"`
-	Enum        []any           `json:"enum"`
-	Minimum     json.Number     `json:"minimum"`
-	Maximum     json.Number     `json:"maximum"`
-	MaxLength   json.Number     `json:"maxLength"`
-	Pattern     string          `json:"pattern"`
+	Type        state.SchemaTypes `json:"type"`
+	Description string            `json:"description"`
+	Default     json.RawMessage   `json:"default"`
+	Enum        []any             `json:"enum"`
+	Minimum     json.Number       `json:"minimum"`
+	Maximum     json.Number       `json:"maximum"`
+	MaxLength   json.Number       `json:"maxLength"`
+	Pattern     string            `json:"pattern"`
 }
-
-// kinds is "type": one word or a list of them.
-type kinds []string
-
-func (k *kinds) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*k = kinds{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(k))
-}
-
-func (k kinds) has(kind string) bool { return slices.Contains(k, kind) }
 
 // parameters makes the body of a submit from name=value words, in their order. What a value is depends on what the schema
 // says of its name; a value that does not fit goes as a string, so that the API words the complaint.
@@ -67,13 +53,13 @@ func parameters(words []string, s schema) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func literal(value string, kind kinds) []byte {
+func literal(value string, kind state.SchemaTypes) []byte {
 	raw := []byte(value)
 	valid := json.Valid(raw)
 	switch {
-	case kind.has("string") && (value != "null" || !kind.has("null")):
+	case slices.Contains(kind, "string") && (value != "null" || !slices.Contains(kind, "null")):
 		return quoted(value)
-	case kind.has("array") && !valid:
+	case slices.Contains(kind, "array") && !valid:
 		parts := strings.Split(value, ",")
 		encoded := make([][]byte, len(parts))
 		for i, part := range parts {

@@ -75,7 +75,7 @@ func (a *app) describe(t client.JobType) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
 		rows = append(rows, []string{name, strings.Join(p.Type, "|"), style.Plain(string(p.Default)), p.bounds(), style.Plain(p.Description)})
-		if len(p.Default) > 0 && p.Type.has("integer") {
+		if len(p.Default) > 0 && slices.Contains(p.Type, "integer") {
 			example = append(example, name+"="+string(p.Default))
 		}
 	}

@@ -38,7 +38,7 @@ type option struct {
 
 // parameterSchema is what a form knows of the JSON Schema of one parameter.
 type parameterSchema struct {
-	Type        schemaTypes       `json:"type"`
+	Type        state.SchemaTypes `json:"type"`
 	Description string            `json:"description"`
 	Default     json.RawMessage   `json:"default"`
 	Enum        []json.RawMessage `json:"enum"`
@@ -52,19 +52,6 @@ type parameterSchema struct {
 	MaxItems    json.Number       `json:"maxItems"`
 	Pattern     string            `json:"pattern"`
 	Format      string            `json:"format"`
-}
-
-// schemaTypes is "type": one word or a list of them.
-type schemaTypes []string
-
-// UnmarshalJSON reads either.
-func (t *schemaTypes) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*t = schemaTypes{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(t))
 }
 
 // formOf makes the fields of a form from the JSON Schema of a job's parameters, in the order of the schema.

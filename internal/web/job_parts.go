@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -114,21 +113,9 @@ func eventRows(s *Server, id state.JobID, events []state.EventView) []eventRow {
 	return rows
 }
 
-// told is what the details of events hold, those that are known.
-type told struct {
-	By        string `json:"by"`
-	Status    string `json:"status"`
-	Total     *int   `json:"total"`
-	Completed int    `json:"completed"`
-	Failed    int    `json:"failed"`
-	Attempt   int    `json:"attempt"`
-	Message   string `json:"message"`
-}
-
 // eventText says what an entry means; one of an unknown kind is shown by its name.
 func eventText(e state.EventView) (shape, text string) {
-	var d told
-	_ = json.Unmarshal(e.Detail, &d) // what it does not hold stays empty
+	d := e.Known()
 	by := ""
 	if d.By != "" {
 		by = " by " + d.By
@@ -173,9 +160,8 @@ func eventText(e state.EventView) (shape, text string) {
 // submitter is who submitted the job, where the newest entries say so.
 func submitter(events []state.EventView) string {
 	for _, e := range events {
-		var d told
-		if (e.Kind == "created" || e.Kind == "rerun") && json.Unmarshal(e.Detail, &d) == nil {
-			return d.By
+		if e.Kind == "created" || e.Kind == "rerun" {
+			return e.Known().By
 		}
 	}
 	return ""

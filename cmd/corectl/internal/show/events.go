@@ -2,7 +2,6 @@ package show
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,24 +29,9 @@ func EventTabbed(e state.EventView) string {
 	}, "\t")
 }
 
-// told is what events carry besides their columns.
-type told struct {
-	By        string `json:"by"`
-	Status    string `json:"status"`
-	Total     *int   `json:"total"`
-	Completed int    `json:"completed"`
-	Failed    int    `json:"failed"`
-	Cancelled int    `json:"cancelled"`
-	Final     bool   `json:"final"`
-	Tasks     int    `json:"tasks"`
-	Messages  int    `json:"messages"`
-	Worker    string `json:"worker"`
-}
-
 // eventText words the kinds that this build knows; another one is told by its name.
 func eventText(e state.EventView) (string, Ink) {
-	var d told
-	_ = json.Unmarshal(e.Detail, &d) // what cannot be read is left out
+	d := e.Known()
 	switch e.Kind {
 	case "created":
 		return "job submitted" + by(d), Plain
@@ -87,7 +71,7 @@ func eventText(e state.EventView) (string, Ink) {
 	return joinNonEmpty(" ", strings.ReplaceAll(e.Kind, "_", " "), e.Stage, e.Message), Plain
 }
 
-func by(d told) string { return after(" by ", d.By) }
+func by(d state.EventDetail) string { return after(" by ", d.By) }
 
 func after(sep, text string) string {
 	if text == "" {
@@ -96,7 +80,7 @@ func after(sep, text string) string {
 	return sep + text
 }
 
-func stageEnd(name string, d told) string {
+func stageEnd(name string, d state.EventDetail) string {
 	text := "stage " + name + " " + d.Status
 	if d.Total != nil {
 		text += fmt.Sprintf(" %s/%s", Count(d.Completed), Count(*d.Total))
@@ -110,7 +94,7 @@ func stageEnd(name string, d told) string {
 	return text
 }
 
-func taskFailed(e state.EventView, d told) string {
+func taskFailed(e state.EventView, d state.EventDetail) string {
 	index := 0
 	if e.Index != nil {
 		index = *e.Index

@@ -1,0 +1,24 @@
+package state
+
+import "encoding/json"
+
+// EventDetail is what the details of events hold besides their columns; what an event does not hold is zero.
+type EventDetail struct {
+	By        string `json:"by"` // who asked
+	Status    string `json:"status"`
+	Total     *int   `json:"total"` // nil: not known yet
+	Completed int    `json:"completed"`
+	Failed    int    `json:"failed"`
+	Cancelled int    `json:"cancelled"`
+	Final     bool   `json:"final"` // the attempt was the task's last
+	Tasks     int    `json:"tasks"`
+	Messages  int    `json:"messages"`
+	Worker    string `json:"worker"`
+	Message   string `json:"message"`
+}
+
+// Known reads the details that this build knows; what cannot be read is left out.
+func (e EventView) Known() (d EventDetail) {
+	_ = json.Unmarshal(e.Detail, &d)
+	return d
+}
