@@ -28,6 +28,17 @@ func shut(ctx context.Context, r *sb.Receiver) {
 	_ = r.Close(limit) // the link goes with the connection at the latest
 }
 
+// receiveDead takes the next dead messages; none where there are none for a while.
+func receiveDead(ctx context.Context, r *sb.Receiver, most int) ([]*sb.ReceivedMessage, error) {
+	limit, cancel := context.WithTimeout(ctx, deadWait)
+	defer cancel()
+	batch, err := r.ReceiveMessages(limit, min(100, most), nil)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, nil
+	}
+	return batch, err
+}
+
 // Peek lists dead messages of a queue and changes nothing. It needs the right to receive, and none to manage.
 func (c *Client) Peek(ctx context.Context, q state.Queue, most int) ([]queue.Dead, error) {
 	r, err := c.dead(q)
@@ -60,14 +71,12 @@ func (c *Client) Redrive(ctx context.Context, q state.Queue, reason string, most
 		c.giveBack(ctx, q, others)
 	}()
 	for n < most {
-		limit, cancel := context.WithTimeout(ctx, deadWait)
-		batch, err := r.ReceiveMessages(limit, min(100, most-n), nil)
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil || err == nil && len(batch) == 0 {
-			return n, nil
-		}
+		batch, err := receiveDead(ctx, r, most-n)
 		if err != nil {
 			return n, c.classify("servicebus.Redrive", q, err)
+		}
+		if len(batch) == 0 {
+			return n, nil
 		}
 		for _, m := range batch {
 			msg, err := state.DecodeMessage(m.Body)
@@ -105,14 +114,12 @@ func (c *Client) Collect(ctx context.Context, q state.Queue, most int, keep func
 		return 0, c.classify("servicebus.Collect", q, err)
 	}
 	for len(waiting) > 0 && n < most {
-		limit, cancel := context.WithTimeout(ctx, deadWait)
-		batch, err := r.ReceiveMessages(limit, min(100, most-n), nil)
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil || err == nil && len(batch) == 0 {
-			return n, nil
-		}
+		batch, err := receiveDead(ctx, r, most-n)
 		if err != nil {
 			return n, c.classify("servicebus.Collect", q, err)
+		}
+		if len(batch) == 0 {
+			return n, nil
 		}
 		var ours []*sb.ReceivedMessage
 		var dead []queue.Dead
