@@ -35,14 +35,7 @@ func serve(t *testing.T, database string, o app.Options, env ...string) (base st
 	if err2 != nil {
 		t.Fatal(err2)
 	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Serve(t.Context(), l)
-	if err := a.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, a)
 	t.Cleanup(func() {
 		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -52,22 +45,44 @@ func serve(t *testing.T, database string, o app.Options, env ...string) (base st
 	return "http://" + a.Addr().String()
 }
 
-func get(t *testing.T, address string) (int, string) {
+// begin serves on a free port and starts.
+func begin(t *testing.T, a *app.App) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	a.Serve(t.Context(), l)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, address string) (int, string) {
+	t.Helper()
+	return ask(t, http.MethodGet, address, "")
+}
+
+// ask sends a request, of JSON where it has a body, and reads its answer.
+func ask(t *testing.T, method, address, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if method != http.MethodGet {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
+	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res.StatusCode, string(body)
+	return res.StatusCode, string(text)
 }
 
 // TestADatabaseThatIsAwayAtStart reaches the database through a port that is opened later.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -43,14 +42,7 @@ func processOf(t *testing.T, env map[string]string, o app.Options) (base string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Serve(t.Context(), l)
-	if err := a.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	begin(t, a)
 	a.Work(t.Context())
 	stop = sync.OnceFunc(func() {
 		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
