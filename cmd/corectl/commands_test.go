@@ -15,6 +15,8 @@ import (
 	"coremachine/internal/state"
 )
 
+const noVoice state.Fingerprint = 0x1c22e0f3a55b41d7
+
 // full is an API that has something to say on every route.
 func full(t *testing.T) *api {
 	t.Helper()
@@ -26,6 +28,9 @@ func full(t *testing.T) *api {
 			JobID: mustID(idA), Stage: "reply", Index: 1, Status: state.TaskFailed, Attempt: 5, StartedAt: ago(2e9), FinishedAt: ago(1e9), Error: "no voice",
 		}))).
 		on("GET /jobs/"+idA+"/events", answer(200, page("", state.EventView{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
+		on("GET /jobs/"+idA+"/failures", answer(200, page("", state.FailureGroup{
+			Stage: "reply", Fingerprint: noVoice, Pattern: "no voice", Message: "no voice", Tasks: 1, Attempts: 5, FirstSeen: testNow, LastSeen: testNow, Indexes: []int{1},
+		}))).
 		on("POST /jobs/retry/"+idA, answer(202, client.Retried{Attempt: 2, Tasks: 1})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
 		on("POST /sweeps", answer(200, state.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`)})).
@@ -44,6 +49,8 @@ func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 		{"jobs"},
 		{"jobs", "--limit", "1"},
 		{"tasks", idA, "--limit", "1"},
+		{"tasks", idA, "--error", "1c22"},
+		{"failures", idA},
 		{"events", idA},
 		{"retry", idA, "--yes"},
 		{"types"},
@@ -78,14 +85,15 @@ func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 func TestNameIsIDsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		idA + "\n":       {"jobs", "--limit", "1"},
-		idA + "\n\n":     {"submit", "hello_world"},
-		idA + "\n\n\n":   {"status", idA},
-		"reply/1\n":      {"tasks", idA, "--limit", "1"},
-		"hello_world\n":  {"types"},
-		"tasks\n":        {"dlq", "list"},
-		"4\n":            {"dlq", "list", "tasks"},
-		idA + "\n\n\n\n": {"delete", idA, "--yes"},
+		idA + "\n":           {"jobs", "--limit", "1"},
+		idA + "\n\n":         {"submit", "hello_world"},
+		idA + "\n\n\n":       {"status", idA},
+		"reply/1\n":          {"tasks", idA, "--limit", "1"},
+		"hello_world\n":      {"types"},
+		"1c22e0f3a55b41d7\n": {"failures", idA},
+		"tasks\n":            {"dlq", "list"},
+		"4\n":                {"dlq", "list", "tasks"},
+		idA + "\n\n\n\n":     {"delete", idA, "--yes"},
 	} {
 		got := full(t).run(outside{}, append(args, "-o", "name")...)
 		if strings.TrimRight(got.out, "\n") != strings.TrimRight(want, "\n") || got.code != exitOK {

@@ -68,7 +68,7 @@ func candidates(model *kong.Application, words []string, recent []recentJob) []s
 	}
 	if len(done) > 0 {
 		if flag := flagNamed(flags, done[len(done)-1]); flag != nil && !flag.IsBool() && !strings.Contains(done[len(done)-1], "=") {
-			return begin(flagValues(flag.Name), last)
+			return begin(flagValues(node.Name, flag.Name), last)
 		}
 	}
 	if strings.HasPrefix(last, "-") {
@@ -98,13 +98,16 @@ func flagWords(flags []*kong.Flag) []string {
 	return words
 }
 
-func flagValues(name string) []string {
+func flagValues(command, name string) []string {
 	switch name {
 	case "output":
 		return []string{"table", "json", "jsonl", "name"}
 	case "color":
 		return []string{"auto", "always", "never"}
 	case "status":
+		if command == "tasks" {
+			return each(state.TaskStatuses, func(s state.TaskStatus) string { return string(s) })
+		}
 		return each(state.JobStatuses, func(s state.JobStatus) string { return string(s) })
 	case "type":
 		return compiledTypes()
@@ -120,7 +123,7 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 	switch node.Name {
 	case "submit", "types", "demo":
 		return compiledTypes()
-	case "status", "tasks", "events", "cancel", "retry", "delete", "open":
+	case "status", "tasks", "failures", "events", "cancel", "retry", "delete", "open":
 		ids := []string{"@last"}
 		for _, job := range recent {
 			ids = append(ids, job.JobID.String())

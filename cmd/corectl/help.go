@@ -97,7 +97,7 @@ func printOverview(w io.Writer, model *kong.Application) {
 		}
 		switch {
 		case slices.Contains(everyDay, c.Group.Key):
-			fmt.Fprintf(&b, "%-9s%-8s%s\n", title, c.Name, c.Help)
+			fmt.Fprintf(&b, "%-9s%-10s%s\n", title, c.Name, c.Help)
 		case title != "":
 			names := each(slices.DeleteFunc(visible(model.Children), func(o *kong.Node) bool { return o.Group.Key != c.Group.Key }),
 				func(o *kong.Node) string { return o.Name })

@@ -24,6 +24,7 @@ type grammar struct {
 	Status     statusCmd     `cmd:"" group:"jobs" help:"Show one job, or watch it."`
 	Jobs       jobsCmd       `cmd:"" group:"jobs" help:"List jobs, newest first."`
 	Tasks      tasksCmd      `cmd:"" group:"jobs" help:"List a job's tasks."`
+	Failures   failuresCmd   `cmd:"" group:"jobs" help:"Show why tasks failed, like errors counted together."`
 	Events     eventsCmd     `cmd:"" group:"jobs" help:"Show what happened to a job."`
 	Cancel     cancelCmd     `cmd:"" group:"jobs" help:"Stop a job."`
 	Retry      retryCmd      `cmd:"" group:"jobs" help:"Run a job's failed tasks again."`

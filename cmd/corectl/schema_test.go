@@ -27,11 +27,14 @@ func TestJSONMatchesTheDescriptionOfTheAPI(t *testing.T) {
 		}
 	}
 	must("submit", "stuck", "n=1", "--watch") // one task, which fails
+	fingerprint := strings.TrimSpace(server.run(o, "failures", "@last", "-o", "name").out)
 	for _, c := range []struct {
 		method, path string
 		status       int
 		args         []string
 	}{
+		{http.MethodGet, "/jobs/{job_id}/failures", 200, []string{"failures", "@last", "--stage", "only"}},
+		{http.MethodGet, "/jobs/{job_id}/tasks", 200, []string{"tasks", "@last", "--error", fingerprint}},
 		{http.MethodPost, "/jobs/submit/{job_type}", 202, []string{"submit", "hello_world", "n=2"}},
 		{http.MethodGet, "/jobs/status/{job_id}", 200, []string{"submit", "hello_world", "n=2", "--watch"}},
 		{http.MethodPost, "/jobs/submit/{job_type}", 200, []string{"submit", "hello_world", "n=2"}},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type tasksCmd struct {
 	Stage  string `placeholder:"STAGE" help:"Only this stage."`
 	Status string `placeholder:"STATUS" help:"Only this status: queued, running, completed, failed, cancelled."`
 	Failed bool   `help:"Short for --status failed."`
+	Error  string `placeholder:"FINGERPRINT" help:"Only failed tasks that ended with this error: its fingerprint, as failures shows it, or the beginning of it."`
 	pageFlags
 }
 
@@ -28,20 +30,8 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Failed {
-		if c.Status != "" && c.Status != "failed" {
-			return usagef("--failed and --status %s contradict each other.", c.Status)
-		}
-		c.Status = "failed"
-	}
-	if c.Status != "" {
-		query.Set("status", c.Status)
-	}
-	if c.Stage != "" {
-		if err := a.knownStage(ctx, id, c.Stage); err != nil {
-			return err
-		}
-		query.Set("stage", c.Stage)
+	if err := c.filter(ctx, a, id, query); err != nil {
+		return err
 	}
 	all := printer[state.TaskSummary]{
 		app:  a,
@@ -62,6 +52,34 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 		a.hint("No task matches.")
 	case next != "":
 		a.hint("%s: --limit 0 for all, or --cursor %s", c.more(ctx, a, id, all.count), next)
+	}
+	return nil
+}
+
+func (c *tasksCmd) filter(ctx context.Context, a *app, id state.JobID, query url.Values) error {
+	for flag, given := range map[string]bool{"--failed": c.Failed, "--error": c.Error != ""} {
+		if given && c.Status != "" && c.Status != string(state.TaskFailed) {
+			return usagef("%s and --status %s contradict each other.", flag, c.Status)
+		}
+	}
+	if c.Failed || c.Error != "" {
+		c.Status = string(state.TaskFailed)
+	}
+	if c.Status != "" {
+		query.Set("status", c.Status)
+	}
+	if c.Stage != "" {
+		if err := a.knownStage(ctx, id, c.Stage); err != nil {
+			return err
+		}
+		query.Set("stage", c.Stage)
+	}
+	if c.Error != "" {
+		fingerprint, err := a.fingerprint(ctx, id, c.Error)
+		if err != nil {
+			return err
+		}
+		query.Set("error", fingerprint.String())
 	}
 	return nil
 }
@@ -90,7 +108,7 @@ func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
 // more counts what was left out where the counts of the stages tell it.
 func (c *tasksCmd) more(ctx context.Context, a *app, id state.JobID, given int) string {
 	job, _, err := a.job(ctx, id)
-	if err != nil || c.Cursor != "" {
+	if err != nil || c.Cursor != "" || c.Error != "" {
 		return "more"
 	}
 	sum := 0

@@ -61,7 +61,7 @@ func TestColoursAreOptional(t *testing.T) {
 func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{40, 80} {
-		for _, args := range [][]string{{"jobs"}, {"status", idA}, {"tasks", idA}, {"dlq", "list", "tasks"}, {"types"}, {"types", "hello_world"}} {
+		for _, args := range [][]string{{"jobs"}, {"status", idA}, {"tasks", idA}, {"failures", idA}, {"dlq", "list", "tasks"}, {"types"}, {"types", "hello_world"}} {
 			got := full(t).run(outside{tty: true, width: width, env: map[string]string{"NO_COLOR": "1"}}, args...)
 			if got.code != 0 {
 				t.Errorf("%v: got %+v", args, got)
@@ -81,7 +81,7 @@ func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 func TestASCIIMeansASCII(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"submit", "hello_world", "--watch", "--allow-errors"}, {"status", idA}, {"jobs", "--limit", "1"}, {"retry", idA, "--yes"}, {"types", "hello_world"},
+		{"submit", "hello_world", "--watch", "--allow-errors"}, {"status", idA}, {"jobs", "--limit", "1"}, {"failures", idA}, {"retry", idA, "--yes"}, {"types", "hello_world"},
 	} {
 		got := full(t).run(outside{tty: true}, append(args, "--ascii")...)
 		for _, r := range got.out + got.err {
@@ -155,6 +155,8 @@ func TestCompletionAsksNobody(t *testing.T) {
 		"list\nredrive\n":                   {"dlq", ""},
 		"--limit\n":                         {"jobs", "--l"},
 		"failed\n":                          {"jobs", "--status", "f"},
+		"cancelled\ncompleted\n":            {"tasks", "@last", "--status", "c"},
+		idA + "\n":                          {"failures", "3"},
 		idA + "\n@last\n":                   {"--url", "x", "status", ""},
 		"json\njsonl\n":                     {"jobs", "-o", "js"},
 		"jobs\nlong-tasks\ntasks\n":         {"dlq", "list", ""},

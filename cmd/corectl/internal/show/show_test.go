@@ -17,13 +17,14 @@ var styles = map[string]Style{
 func TestPicturesInEveryWidth(t *testing.T) {
 	t.Parallel()
 	pictures := map[string]func(Style) []string{
-		"frame":  func(s Style) []string { return s.Frame(tileIndex(), rates, now) },
-		"end":    func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
-		"failed": func(s Style) []string { return s.End(failed(), now) },
-		"status": func(s Style) []string { return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...) },
-		"jobs":   func(s Style) []string { return s.Jobs(jobs(), now) },
-		"tasks":  func(s Style) []string { return s.Tasks(tasks(), map[string]int{"measure": 5}, now) },
-		"many":   func(s Style) []string { return s.Frame(many(), nil, now) },
+		"frame":    func(s Style) []string { return s.Frame(tileIndex(), rates, now) },
+		"end":      func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
+		"failed":   func(s Style) []string { return s.End(failed(), now) },
+		"status":   func(s Style) []string { return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...) },
+		"jobs":     func(s Style) []string { return s.Jobs(jobs(), now) },
+		"tasks":    func(s Style) []string { return s.Tasks(tasks(), map[string]int{"measure": 5}, now) },
+		"failures": func(s Style) []string { return s.Failures(failures(), now) },
+		"many":     func(s Style) []string { return s.Frame(many(), nil, now) },
 	}
 	for picture, draw := range pictures {
 		for name, style := range styles {
@@ -80,6 +81,21 @@ func tasks() []state.TaskSummary {
 	}
 }
 
+func failures() []state.FailureGroup {
+	return []state.FailureGroup{
+		{
+			Stage: "measure", Fingerprint: 0x1c22e0f3a55b41d7, Pattern: "read tile: connection reset by peer",
+			Message: "read tile: connection reset by peer", Tasks: 37, Attempts: 185,
+			FirstSeen: *before(time.Minute), LastSeen: *before(3 * time.Second), Indexes: []int{1006, 1007, 2044, 9001},
+		},
+		{
+			Stage: "measure", Fingerprint: -2, Pattern: "checksum mismatch:\n\twant #, have \x1b[31m#, 世界",
+			Message: "checksum mismatch:\n\twant 9e107d9d, have \x1b[31m00000000, 世界", Attempts: state.MaxDepth,
+			FirstSeen: *before(time.Minute), LastSeen: *before(2 * time.Minute), Indexes: []int{4182},
+		},
+	}
+}
+
 // many has more stages than a frame has lines.
 func many() state.JobView {
 	job := tileIndex()
@@ -120,6 +136,8 @@ func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
 	lines = append(lines, TasksTabbed([]state.TaskSummary{task})...)
 	lines = append(lines, s.Tasks([]state.TaskSummary{task}, nil, now)...)
 	lines = append(lines, StatusTabbed(job)...)
+	lines = append(lines, FailuresTabbed(failures())...)
+	lines = append(lines, s.Failures(failures(), now)...)
 	lines = append(lines, s.Event(state.EventView{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
 	for _, line := range lines {
 		if strings.ContainsAny(line, "\x1b\x07\r\n\u202e") {
@@ -132,6 +150,7 @@ func TestPipesGetTabsAndFullValues(t *testing.T) {
 	t.Parallel()
 	golden(t, "jobs_tabbed", JobsTabbed(jobs()))
 	golden(t, "tasks_tabbed", TasksTabbed(tasks()))
+	golden(t, "failures_tabbed", FailuresTabbed(failures()))
 	golden(t, "status_tabbed", StatusTabbed(tileIndex()))
 }
 
