@@ -40,7 +40,7 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	cfg, cfgErr := a.settings()
 	findings := slices.Concat(
 		[]finding{checkConfig(cfgErr), checkRegistry(cfg)},
-		checkPostgres(ctx, cfg), checkServiceBus(ctx, cfg), []finding{a.checkAPI(ctx)},
+		checkPostgres(ctx, cfg), checkServiceBus(ctx, cfg), []finding{checkStorage(ctx, cfg), a.checkAPI(ctx)},
 		checkTree(),
 	)
 	if err := a.findings(findings); err != nil {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
+	"coremachine/internal/blobtest"
 	"coremachine/internal/pgtest"
 	"coremachine/internal/queue/sbfake"
 )
@@ -79,6 +81,44 @@ func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 	for _, check := range []string{"config", "registry", "postgres", "connections", "servicebus", "api", "go"} {
 		if outcomes[check] != fine {
 			t.Errorf("%s is %q, want ok: %s", check, outcomes[check], got.out)
+		}
+	}
+}
+
+func TestDoctorLooksAtStorage(t *testing.T) {
+	t.Parallel()
+	server := blobtest.Azurite(t)
+	account, key := server.Account()
+	const secret = "c2VjcmV0" //nolint:gosec // nobody's
+	refusing := func(code string) string {
+		return blobtest.Refusing(t, server, func(*http.Request) *blobtest.Refusal {
+			return &blobtest.Refusal{Status: http.StatusForbidden, Code: code}
+		})
+	}
+	for name, c := range map[string]struct{ storage, outcome, detail, advice string }{
+		"none":          {"", fine, "no account is configured", "set STORAGE or STORAGE__blobServiceUri"},
+		"fine":          {server.Connection(), fine, "its containers can be listed", ""},
+		"narrow":        {refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers", "docs/operations.md#storage"},
+		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage refuses it (403", "put a valid key"},
+		"away":          {"BlobEndpoint=http://127.0.0.1:1/x;SharedAccessSignature=sig=" + secret, bad, "connection refused", "network rules"},
+		"no connection": {secret, bad, "STORAGE: it is no connection string", "docs/configuration.md"},
+	} {
+		got := newAPI(t).run(outside{env: map[string]string{"STORAGE": c.storage}}, "doctor", "-o", "jsonl")
+		var found finding
+		for line := range strings.Lines(got.out) {
+			var f finding
+			if err := json.Unmarshal([]byte(line), &f); err != nil {
+				t.Fatal(err)
+			}
+			if f.Check == "storage" {
+				found = f
+			}
+		}
+		if found.Outcome != c.outcome || !strings.Contains(found.Detail, c.detail) || !strings.Contains(found.Advice, c.advice) {
+			t.Errorf("%s: got %+v, want %+v", name, found, c)
+		}
+		if strings.Contains(got.out+got.err, secret) || strings.Contains(got.out+got.err, key) {
+			t.Errorf("%s: a secret is in %s", name, got.out)
 		}
 	}
 }

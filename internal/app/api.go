@@ -58,6 +58,7 @@ func (a *App) health() api.Health {
 			return nil, a.bus.Warm(ctx)
 		}})
 	}
+	h.Checks = append(h.Checks, a.storageCheck())
 	return h
 }
 

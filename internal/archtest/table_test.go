@@ -43,7 +43,7 @@ var table = []row{
 	{
 		pkg:   "cmd/corectl",
 		may:   []string{"app", "appzip", "bench", "config", "handlers", "heap", "jobs", "pglocal", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
-		tests: []string{"api", "blobsample", "coremachine", "jobs/define"},
+		tests: []string{"api", "blobsample", "blobtest", "coremachine", "jobs/define"},
 	},
 	{pkg: "cmd/corectl/internal/client", may: []string{"state"}},
 	{pkg: "cmd/corectl/internal/local", may: []string{"azurite", "blobsample", "devhost", "pglocal", "queue", "queue/pgqueue", "queue/sbfake", "queue/servicebus", "repo", "state"}},

@@ -54,6 +54,9 @@ func TestSecretsStayOutOfErrors(t *testing.T) {
 			if _, headErr := s.Head(t.Context(), "sample", "blob", 4); headErr == nil || strings.Contains(headErr.Error(), secret) {
 				t.Errorf("%s: reading says %v", name, headErr)
 			}
+			if _, reachErr := s.Reach(t.Context()); reachErr == nil || strings.Contains(reachErr.Error(), secret) {
+				t.Errorf("%s: reaching it says %v", name, reachErr)
+			}
 			s.Close()
 		}
 		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "sig=") {
