@@ -14,22 +14,15 @@ import (
 // barriers has axe-core look at every page, in both themes and as wide as a phone. It runs by the debugger's hand: the policy of the
 // pages would not let a script of theirs in.
 func barriers(t *testing.T, w *world) {
-	job := w.submit(t, "tile_index", `{"n":300,"broken":true,"source":"barriers"}`).String()
 	b := w.open(t)
-	b.visit("/jobs/" + job)
-	b.shows("#live-state", "Final")
-	pages := []string{
-		"", "?status=failed", "/types", "/types/hello_world", "/queues", "/queues/tasks/dead", "/sweeps", "/health", "/docs",
-		"/jobs/" + job, "/jobs/" + job + "/events", "/jobs/" + job + "/stages/measure", "/jobs/" + job + "/stages/measure?view=list",
-		"/jobs/" + job + "/stages/measure/tasks/57", "/jobs/ffffffff",
-	}
-	b.mute = func(message string) bool { return strings.Contains(message, "/jobs/ffffffff") } // that it is missing is what is looked at
+	job := w.failedJob(t, b, "barriers")
+	b.mute = aboutMissing
 	for _, look := range []string{"light", "dark", "phone"} {
 		b.scheme(strings.Replace(look, "phone", "light", 1))
 		if look == "phone" {
 			b.size(390, 844)
 		}
-		for _, page := range pages {
+		for _, page := range pagesOf(job) {
 			b.visit(page)
 			for _, found := range b.axe() {
 				t.Errorf("%s of %q: %s", look, page, found)

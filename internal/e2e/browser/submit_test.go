@@ -12,6 +12,7 @@ func TestAnOpenDashboard(t *testing.T) {
 		"JobsAreFilteredAndPaged":              filterAndPage,
 		"DeadLettersAreRedriven":               redrive,
 		"NothingBarsTheWay":                    barriers,
+		"TextHasThreeSizes":                    textSizes,
 		"TheGuardsNoticeBreaches":              breaches,
 		"Pictures":                             pictures,
 	} {
