@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -119,7 +120,7 @@ func (c *cluster) startBroker() {
 func (c *cluster) spawn(role string) *child {
 	c.t.Helper()
 	p := &child{role: role, cmd: exec.CommandContext(context.WithoutCancel(c.t.Context()), os.Args[0]), over: make(chan struct{})}
-	p.cmd.Env = append(c.env, roleEnv+"="+role)
+	p.cmd.Env = slices.Concat(c.env, []string{roleEnv + "=" + role}) // several seats are filled at once
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
