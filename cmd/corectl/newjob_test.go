@@ -72,7 +72,8 @@ func testProject(t *testing.T) string {
 	return root
 }
 
-// TestNewJobsBuildAndPassTheirOwnTests writes jobs into a copy of the packages that they join.
+// TestNewJobsBuildAndPassTheirOwnTests writes jobs into a copy of the packages that they join. Their names are such as a checkout will
+// not have: it may have been given new jobs already.
 func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -91,7 +92,7 @@ func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 		}
 	}
 	var names []string
-	for name, stages := range map[string][]string{"solo": {"work"}, "pair": {"a", "b"}, "tile_index": {"scan", "measure", "summarise"}} {
+	for name, stages := range map[string][]string{"new_job_solo": {"work"}, "new_job_pair": {"a", "b"}, "new_job_tiles": {"scan", "measure", "summarise"}} {
 		job, err := describeJob(name, stages)
 		if err != nil {
 			t.Fatal(err)

@@ -28,12 +28,20 @@ var testJobs = func() map[string]define.Job {
 	return all
 }()
 
-// testHandlers are the product's and the fixtures'. Greetings can be held, so that hello_world is seen on its way.
+// testHandlers are those of the product's and the fixtures' that testJobs need: a checkout may have a tile_index of its own, which is not
+// among them. Greetings can be held, so that hello_world is seen on its way.
 var testHandlers = func() map[string]handlers.Handler {
 	all := fixtures.Handlers()
 	maps.Copy(all, handlers.All)
 	maps.Copy(all, tileHandlers())
 	all[string(handlers.Greeting)] = handlers.Func(greeting)
+	needed := map[string]bool{}
+	for _, job := range testJobs {
+		for _, stage := range job.Stages() {
+			needed[stage.TaskType] = true
+		}
+	}
+	maps.DeleteFunc(all, func(taskType string, _ handlers.Handler) bool { return !needed[taskType] })
 	return all
 }()
 
