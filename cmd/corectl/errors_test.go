@@ -28,6 +28,7 @@ func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
 		"Argument":     {[]string{"new", "job"}, "<name>", "expected", "`corectl help new job`"},
 		"Type":         {[]string{"submit", "helo_world"}, `"helo_world"`, "No job type", "Did you mean hello_world? Types: hello_world"},
 		"StrangeType":  {[]string{"types", "nope"}, `"nope"`, "No job type", "Types: hello_world"},
+		"NewerType":    {[]string{"types", "container_list"}, `"container_list"`, "the service was built before it", "Start that anew, or deploy. Types: hello_world"},
 		"Parameter":    {[]string{"submit", "hello_world", "n"}, `"n"`, "is not name=value", "`corectl types`"},
 		"ID":           {[]string{"status", "zz"}, `"zz"`, "is no job id", "its 64 hex digits, the first 4 or more of them, or @last"},
 		"UnknownID":    {[]string{"status", idB}, "3f77aa01", "No job", "`corectl jobs`"},

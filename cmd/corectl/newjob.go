@@ -86,7 +86,8 @@ func (c *newJobCmd) Run(_ context.Context, a *app) error {
 		return a.lines([]string{
 			fmt.Sprintf("created  internal/jobs/%s.go  internal/handlers/%s.go  and 2 tests", job.Name, job.Name),
 			fmt.Sprintf("edited   internal/jobs/all.go +1  internal/handlers/all.go +%d", len(job.Stages)),
-			fmt.Sprintf("next     go test ./internal/jobs ./internal/handlers && corectl submit %s --watch", job.Name),
+			"next     go test ./internal/jobs ./internal/handlers",
+			fmt.Sprintf("then     start what serves it anew (make dev), and: corectl submit %s --watch", job.Name),
 		})
 	})
 }
@@ -128,7 +129,7 @@ func (j newJob) files(root string) (created, edited map[string][]byte, err error
 		"internal/handlers/" + j.Name + ".go": "handlers.go", "internal/handlers/" + j.Name + "_test.go": "handlers_test.go",
 	} {
 		if _, err := os.Stat(filepath.Join(root, path)); !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, exitf(exitOther, "%s exists already.", path)
+			return nil, nil, exitf(exitOther, "%s exists already. Choose another name, or take that job away first.", path)
 		}
 		if created[path], err = j.draw(name); err != nil {
 			return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,9 @@ func (a *app) refusedSubmit(ctx context.Context, jobType string, err error) erro
 
 func unknownType(name string, known []string) error {
 	text := fmt.Sprintf("No job type %q.", name)
-	if c := closest(name, known); c != "" {
+	if slices.Contains(compiledTypes(), name) {
+		text += " This corectl knows it: the service was built before it. Start that anew, or deploy."
+	} else if c := closest(name, known); c != "" {
 		text += " Did you mean " + c + "?"
 	}
 	return exitf(exitNotFound, "%s Types: %s", text, strings.Join(known, ", "))

@@ -1,6 +1,8 @@
 package show
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -153,7 +155,19 @@ func (s Style) Status(job state.JobView, now time.Time) []string {
 	if job.Error != nil {
 		lines = append(lines, s.Paint(Red, s.Cut("ERROR  "+s.failure(job.Error), s.Width)))
 	}
+	if result := resultOf(job); result != "" {
+		lines = append(lines, s.Cut("RESULT  "+s.Plain(result), s.Width))
+	}
 	return lines
+}
+
+// resultOf is a job's result as JSON on one line; "" where there is none.
+func resultOf(job state.JobView) string {
+	var line bytes.Buffer
+	if len(job.Result) == 0 || json.Compact(&line, job.Result) != nil || line.String() == "null" {
+		return ""
+	}
+	return line.String()
 }
 
 // fitLine joins parts two spaces apart, as many as there is room for, and lets the last one go short.
@@ -198,7 +212,7 @@ func stageTook(stage state.StageView, now time.Time) string {
 	return Elapsed(now.Sub(*stage.StartedAt))
 }
 
-// StatusTabbed is the same for another program: the word job or stage first on each line.
+// StatusTabbed is the same for another program: the word job, stage or result first on each line.
 func StatusTabbed(job state.JobView) []string {
 	rows := [][]string{{
 		"job", job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(job.Attempt),
@@ -209,6 +223,9 @@ func StatusTabbed(job state.JobView) []string {
 			"stage", clean(stage.Name), string(stage.Status), string(stage.Kind),
 			strconv.Itoa(Ended(stage.Tasks)), strconv.Itoa(stage.Tasks.Total), strconv.Itoa(stage.Tasks.Failed),
 		})
+	}
+	if result := resultOf(job); result != "" {
+		rows = append(rows, []string{"result", clean(result)})
 	}
 	return Tabbed(rows)
 }

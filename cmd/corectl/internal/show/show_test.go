@@ -21,6 +21,7 @@ func TestPicturesInEveryWidth(t *testing.T) {
 		"end":      func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
 		"failed":   func(s Style) []string { return s.End(failed(), now) },
 		"status":   func(s Style) []string { return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...) },
+		"result":   func(s Style) []string { return s.Status(completed(), now) },
 		"jobs":     func(s Style) []string { return s.Jobs(jobs(), now) },
 		"tasks":    func(s Style) []string { return s.Tasks(tasks(), map[string]int{"measure": 5}, now) },
 		"failures": func(s Style) []string { return s.Failures(failures(), now) },
@@ -46,6 +47,12 @@ func TestPicturesInEveryWidth(t *testing.T) {
 			})
 		}
 	}
+}
+
+func completed() state.JobView {
+	job := ended()
+	job.Result = []byte("{\n \"tiles\": 10000,\n \"note\": \"a\u2028b, 世界\"}")
+	return job
 }
 
 func failed() state.JobView {
@@ -152,6 +159,7 @@ func TestPipesGetTabsAndFullValues(t *testing.T) {
 	golden(t, "tasks_tabbed", TasksTabbed(tasks()))
 	golden(t, "failures_tabbed", FailuresTabbed(failures()))
 	golden(t, "status_tabbed", StatusTabbed(tileIndex()))
+	golden(t, "result_tabbed", StatusTabbed(completed()))
 }
 
 func TestEdges(t *testing.T) {
