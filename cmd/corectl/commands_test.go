@@ -36,6 +36,7 @@ func full(t *testing.T) *api {
 		on("POST /sweeps", answer(200, state.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`)})).
 		on("GET /queues", answer(200, page("", state.QueueView{Queue: "tasks", Dead: 12}))).
 		on("GET /queues/tasks/dead", answer(200, page("", state.DeadView{MessageID: 4, JobID: mustID(idA), Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded", Since: testNow}))).
+		on("GET /queues/tasks/dead/reasons", answer(200, page("", state.DeadReason{Reason: state.DeadMaxDelivery, Wanted: 7, Unwanted: 4, Oldest: testNow}))).
 		on("POST /queues/tasks/redrive", answer(200, client.Redrive{Redriven: 7, Dropped: 5}))
 }
 

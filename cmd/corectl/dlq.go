@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -50,10 +51,14 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	all := printer[state.DeadView]{
 		app:  a,
 		name: func(d state.DeadView) string { return strconv.FormatInt(d.MessageID, 10) },
 		table: func(dead []state.DeadView) []string {
+			for _, d := range dead {
+				seen[d.Reason] = true
+			}
 			if a.outTTY {
 				return a.outStyle().Dead(dead, a.now())
 			}
@@ -61,6 +66,9 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 		},
 	}
 	next, err := all.print(ctx, "/queues/"+c.Queue+"/dead", query, c.Limit)
+	for _, reason := range slices.Sorted(maps.Keys(seen)) {
+		a.hint("%s: %s", a.style.Plain(reason), state.RunbookOfDead(reason))
+	}
 	switch {
 	case err != nil:
 		return err
@@ -107,26 +115,19 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 	return a.lines(a.outStyle().DeadGroups(groups, a.now()))
 }
 
-// deadGroups counts a queue's dead letters by reason. What lies beyond the first page is counted without one.
+// deadGroups counts a queue's dead letters by reason. What lies beyond what the API counts by reason is counted without one.
 func (a *app) deadGroups(ctx context.Context, q state.QueueView) ([]show.DeadGroup, error) {
-	query := url.Values{"limit": {strconv.Itoa(state.MaxPage)}}
-	page, _, err := list[state.DeadView](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead", query)
+	page, _, err := list[state.DeadReason](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead/reasons", nil)
 	if err != nil {
 		return nil, err
 	}
-	var groups []show.DeadGroup
-	for _, d := range page.Items {
-		at := slices.IndexFunc(groups, func(g show.DeadGroup) bool { return g.Reason == d.Reason })
-		if at < 0 {
-			groups, at = append(groups, show.DeadGroup{Queue: q.Queue, Reason: d.Reason, Oldest: d.Since}), len(groups)
-		}
-		groups[at].Count++
-		if d.Since.Before(groups[at].Oldest) {
-			groups[at].Oldest = d.Since
-		}
-	}
-	if rest := q.Dead - len(page.Items); rest > 0 {
-		groups = append(groups, show.DeadGroup{Queue: q.Queue, Reason: "and more", Count: rest})
+	rest := q.Dead
+	groups := each(page.Items, func(r state.DeadReason) show.DeadGroup {
+		rest -= r.Wanted + r.Unwanted
+		return show.DeadGroup{Queue: q.Queue, Reason: r.Reason, Count: r.Wanted + r.Unwanted, Wanted: r.Wanted, Oldest: r.Oldest}
+	})
+	if rest > 0 {
+		groups = append(groups, show.DeadGroup{Queue: q.Queue, Count: rest})
 	}
 	return groups, nil
 }

@@ -16,6 +16,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
+	"coremachine/internal/state"
 )
 
 type doctorCmd struct{}
@@ -26,6 +27,25 @@ type finding struct {
 	Outcome string `json:"outcome"` // ok, warn or FAIL
 	Detail  string `json:"detail"`
 	Advice  string `json:"advice,omitempty"` // a command or setting that mends it
+}
+
+// entries are where the manual tells more of a check that is not as it should be.
+var entries = map[string]state.Runbook{
+	"config": state.RunbookNotReady, "registry": state.RunbookNotReady, "postgres": state.RunbookNotReady, "connections": state.RunbookPool,
+	"servicebus": state.RunbookOutboxAge, "storage": state.RunbookStorage, "api": state.RunbookNotReady,
+}
+
+// toldFinding is a finding as it is printed.
+type toldFinding struct {
+	finding
+	Runbook string `json:"runbook,omitempty"`
+}
+
+func (f finding) told() toldFinding {
+	if f.Outcome == fine || f.Check == "api" && f.Outcome == warn { // a service that is up says itself what is wrong with it
+		return toldFinding{finding: f}
+	}
+	return toldFinding{f, entries[f.Check].String()}
 }
 
 const (
@@ -39,9 +59,8 @@ const (
 func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	cfg, cfgErr := a.settings()
 	findings := slices.Concat(
-		[]finding{checkConfig(cfgErr), checkRegistry(cfg)},
-		checkPostgres(ctx, cfg), checkServiceBus(ctx, cfg), []finding{checkStorage(ctx, cfg), a.checkAPI(ctx)},
-		checkTree(),
+		[]finding{checkConfig(cfgErr), checkRegistry(cfg)}, checkPostgres(ctx, cfg), checkServiceBus(ctx, cfg),
+		[]finding{checkStorage(ctx, cfg), a.checkAPI(ctx)}, checkTree(),
 	)
 	if err := a.findings(findings); err != nil {
 		return err
@@ -67,10 +86,11 @@ func count(findings []finding, outcome string) int {
 	return n
 }
 
-func (a *app) findings(findings []finding) error {
+func (a *app) findings(found []finding) error {
+	findings := each(found, finding.told)
 	switch a.format {
 	case "json":
-		text, err := encode(map[string][]finding{"items": findings})
+		text, err := encode(map[string][]toldFinding{"items": findings})
 		if err != nil {
 			return err
 		}
@@ -87,18 +107,22 @@ func (a *app) findings(findings []finding) error {
 		}
 		return nil
 	case "name":
-		return a.lines(each(findings, func(f finding) string { return f.Check }))
+		return a.lines(each(findings, func(f toldFinding) string { return f.Check }))
 	}
 	if !a.outTTY {
-		return a.lines(show.Tabbed(each(findings, func(f finding) []string { return []string{f.Outcome, f.Check, f.Detail, f.Advice} })))
+		return a.lines(show.Tabbed(each(findings, func(f toldFinding) []string {
+			return []string{f.Outcome, f.Check, f.Detail, f.Advice, f.Runbook}
+		})))
 	}
 	style := a.outStyle()
 	inks := map[string]show.Ink{fine: show.Green, warn: show.Yellow, bad: show.Red}
 	var lines []string
 	for _, f := range findings {
 		lines = append(lines, fmt.Sprintf("%s  %-12s  %s", style.Paint(inks[f.Outcome], fmt.Sprintf("%-4s", f.Outcome)), f.Check, style.Plain(f.Detail)))
-		if f.Advice != "" {
-			lines = append(lines, style.Own("                    → ")+f.Advice)
+		for _, next := range []string{f.Advice, f.Runbook} {
+			if next != "" {
+				lines = append(lines, style.Own("                    → ")+next)
+			}
 		}
 	}
 	return a.lines(lines)

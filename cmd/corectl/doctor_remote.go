@@ -129,7 +129,11 @@ func (a *app) apiHealth(health client.Health) finding {
 	wrong := slices.Clone(health.Problems)
 	for _, name := range slices.Sorted(maps.Keys(health.Checks)) {
 		if check := health.Checks[name]; check.Status != "ok" {
-			wrong = append(wrong, strings.TrimSuffix(name+" "+check.Status+": "+check.Message, ": "))
+			text := strings.TrimSuffix(name+" "+check.Status+": "+check.Message, ": ")
+			if check.Runbook != "" {
+				text += " (" + check.Runbook + ")"
+			}
+			wrong = append(wrong, text)
 		}
 	}
 	outcome := map[string]string{"ok": fine, "degraded": warn}[health.Status]

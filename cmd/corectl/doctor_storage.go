@@ -57,7 +57,7 @@ func storageAdvice(err error, identity bool) string {
 // storageRights is what gives a process the right to read.
 func storageRights(identity bool) string {
 	if identity {
-		return `az role assignment create --role "Storage Blob Data Reader" … ; see docs/operations.md#storage`
+		return `az role assignment create --role "Storage Blob Data Reader" …`
 	}
-	return "put a valid key or signature, with the rights to read and list, into STORAGE; see docs/operations.md#storage"
+	return "put a valid key or signature, with the rights to read and list, into STORAGE"
 }

@@ -75,9 +75,9 @@ func explainRefusal(e *client.Error) (text string, code int) {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return e.Error() + fieldList(e.Fields), exitUsage
 	case http.StatusTooManyRequests:
-		return withRetry(e, "Too much work is queued: "+e.Error()), exitOther
+		return then(withRetry(e, "Too much work is queued: "+e.Error()), "See "+state.RunbookBusy.String()+"."), exitOther
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Error())), exitUnreachable
+		return then(withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Error())), "See `corectl doctor`."), exitUnreachable
 	}
 	text = e.Error()
 	if e.RequestID != "" && e.Status >= http.StatusInternalServerError {
@@ -90,8 +90,11 @@ func withRetry(e *client.Error, text string) string {
 	if e.RetryAfter == "" {
 		return text
 	}
-	return strings.TrimSuffix(text, ".") + ". Try again in " + e.RetryAfter + " s."
+	return then(text, "Try again in "+e.RetryAfter+" s.")
 }
+
+// then adds a sentence to a text that may end with one.
+func then(text, sentence string) string { return strings.TrimSuffix(text, ".") + ". " + sentence }
 
 func fieldList(fields []state.FieldError) string {
 	var b strings.Builder

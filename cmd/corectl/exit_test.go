@@ -59,7 +59,7 @@ func TestExitCodes(t *testing.T) {
 			func(a *api) { a.on("GET /jobs", problem(503, state.CodeUnavailable, "the database is away")) },
 			[]string{"jobs"},
 			8,
-			"is not ready (503): the database is away",
+			"is not ready (503): the database is away. See `corectl doctor`.\n",
 		},
 		"wrong_parameters": {
 			func(a *api) {

@@ -98,15 +98,15 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 	for name, c := range map[string]struct{ storage, outcome, detail, advice string }{
 		"none":          {"", fine, "no account is configured", "set STORAGE or STORAGE__blobServiceUri"},
 		"fine":          {server.Connection(), fine, "its containers can be listed", ""},
-		"narrow":        {refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers", "docs/operations.md#storage"},
+		"narrow":        {refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers", "the rights to read and list"},
 		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage refuses it (403", "put a valid key"},
 		"away":          {"BlobEndpoint=http://127.0.0.1:1/x;SharedAccessSignature=sig=" + secret, bad, "connection refused", "network rules"},
 		"no connection": {secret, bad, "STORAGE: it is no connection string", "docs/configuration.md"},
 	} {
 		got := newAPI(t).run(outside{env: map[string]string{"STORAGE": c.storage}}, "doctor", "-o", "jsonl")
-		var found finding
+		var found toldFinding
 		for line := range strings.Lines(got.out) {
-			var f finding
+			var f toldFinding
 			if err := json.Unmarshal([]byte(line), &f); err != nil {
 				t.Fatal(err)
 			}
@@ -117,8 +117,22 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 		if found.Outcome != c.outcome || !strings.Contains(found.Detail, c.detail) || !strings.Contains(found.Advice, c.advice) {
 			t.Errorf("%s: got %+v, want %+v", name, found, c)
 		}
+		if want := map[bool]string{false: "docs/operations.md#storage"}[c.outcome == fine]; found.Runbook != want {
+			t.Errorf("%s: it refers to %q, want %q", name, found.Runbook, want)
+		}
 		if strings.Contains(got.out+got.err, secret) || strings.Contains(got.out+got.err, key) {
 			t.Errorf("%s: a secret is in %s", name, got.out)
 		}
+	}
+}
+
+func TestDoctorHandsOnWhatTheServiceSaysOfItself(t *testing.T) {
+	t.Parallel()
+	fake := newAPI(t).on("GET /health", answer(200, `{"status":"degraded","version":"v1","checks":{"database":{"status":"ok"},
+		"storage":{"status":"failed","message":"storage refuses it","runbook":"docs/operations.md#storage"}}}`))
+	got := fake.run(outside{}, "doctor")
+	want := "warn\tapi\t" + fake.server.URL + "/api is degraded, version v1; storage failed: storage refuses it (docs/operations.md#storage)\t\t\n"
+	if !strings.Contains(got.out, want) {
+		t.Errorf("got %s, want %q", got.out, want)
 	}
 }

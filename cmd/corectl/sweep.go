@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 
 	"coremachine/internal/state"
 )
@@ -18,6 +19,10 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 		sweep, err := decode[state.SweepView](answer)
 		if err != nil {
 			return err
+		}
+		var found map[string]int
+		if json.Unmarshal(sweep.Found, &found) == nil && found["lost"]+found["resent"]+found["repaired"] > 0 {
+			a.hint("what that means: %s", state.RunbookSweep)
 		}
 		return a.lines(a.outStyle().Sweep(sweep))
 	})

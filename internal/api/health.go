@@ -30,6 +30,7 @@ type Health struct {
 type Check struct {
 	Name     string
 	Optional bool // its failure degrades and does not make unavailable
+	Runbook  state.Runbook
 	// Run looks. What it returns is answered as it is; of an error only a state.Error's own message is.
 	Run func(ctx context.Context) (detail any, err error)
 
@@ -48,6 +49,7 @@ type CheckView struct {
 	Since    time.Time `json:"since"` // when this process first saw the status that it has had from then on
 	Detail   any       `json:"detail,omitempty"`
 	Message  string    `json:"message,omitempty"`
+	Runbook  string    `json:"runbook,omitempty"` // where the manual tells what to do; empty: it is ok
 }
 
 // HealthView is the answer of /health.
@@ -157,6 +159,9 @@ func (c *Check) noted(v CheckView) CheckView {
 		c.last, c.since = v.Status, time.Now().UTC()
 	}
 	v.Since, v.Optional = c.since, c.Optional
+	if v.Status != "ok" {
+		v.Runbook = c.Runbook.String()
+	}
 	return v
 }
 

@@ -41,12 +41,12 @@ func (a *App) health() api.Health {
 	}
 	h.Transport = a.cfg.Transport
 	h.Checks = []api.Check{
-		{Name: "database", Run: func(ctx context.Context) (any, error) {
+		{Name: "database", Runbook: state.RunbookNotReady, Run: func(ctx context.Context) (any, error) {
 			version, err := repo.SchemaVersion(ctx, a.repo.Pool())
 			return map[string]any{"schema_version": version, "needed": repo.LatestVersion()}, err
 		}},
-		{Name: "queues", Optional: true, Run: func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) }},
-		{Name: "worker", Optional: true, Run: func(context.Context) (any, error) {
+		{Name: "queues", Optional: true, Runbook: state.RunbookReading, Run: func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) }},
+		{Name: "worker", Optional: true, Runbook: state.RunbookNotReady, Run: func(context.Context) (any, error) {
 			if !a.machine.Ready() {
 				return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")
 			}
@@ -54,7 +54,7 @@ func (a *App) health() api.Health {
 		}},
 	}
 	if a.bus != nil {
-		h.Checks = append(h.Checks, api.Check{Name: "servicebus", Optional: true, Run: func(ctx context.Context) (any, error) {
+		h.Checks = append(h.Checks, api.Check{Name: "servicebus", Optional: true, Runbook: state.RunbookOutboxAge, Run: func(ctx context.Context) (any, error) {
 			return nil, a.bus.Warm(ctx)
 		}})
 	}

@@ -57,7 +57,7 @@ func (a *App) storageCheck() api.Check {
 	var asked time.Time
 	var whole bool
 	var err error
-	return api.Check{Name: "storage", Optional: true, Run: func(ctx context.Context) (any, error) { // never twice at once
+	return api.Check{Name: "storage", Optional: true, Runbook: state.RunbookStorage, Run: func(ctx context.Context) (any, error) { // never twice at once
 		if a.blobs == nil {
 			return map[string]bool{"configured": false}, nil
 		}

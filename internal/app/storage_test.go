@@ -20,11 +20,11 @@ func TestHealthTellsOfStorageWithoutNeedingIt(t *testing.T) {
 	server := blobtest.Azurite(t)
 	away := "BlobEndpoint=http://127.0.0.1:1/account;SharedAccessSignature=sig=c2VjcmV0"
 	for name, c := range map[string]struct {
-		storage, status, check, detail, message string
+		storage, status, check, detail, message, runbook string
 	}{
-		"none":   {"", "ok", "ok", `{"configured":false}`, ""},
-		"there":  {server.Connection(), "ok", "ok", `{"configured":true,"whole_account":true}`, ""},
-		"broken": {away, "degraded", "failed", `{"configured":true}`, "storage cannot be reached; corectl doctor"},
+		"none":   {"", "ok", "ok", `{"configured":false}`, "", ""},
+		"there":  {server.Connection(), "ok", "ok", `{"configured":true,"whole_account":true}`, "", ""},
+		"broken": {away, "degraded", "failed", `{"configured":true}`, "storage cannot be reached; corectl doctor", "docs/operations.md#storage"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,7 +44,7 @@ func TestHealthTellsOfStorageWithoutNeedingIt(t *testing.T) {
 				}
 				got := health.Checks["storage"]
 				if code != http.StatusOK || health.Status != c.status || got.Status != c.check || !got.Optional ||
-					string(got.Detail) != c.detail || !strings.HasPrefix(got.Message, c.message) {
+					string(got.Detail) != c.detail || !strings.HasPrefix(got.Message, c.message) || got.Runbook != c.runbook {
 					t.Errorf("%d %s", code, body)
 				}
 				if strings.Contains(body, "sig=") || strings.Contains(body, "127.0.0.1:1") {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"coremachine/internal/state"
 )
 
 const runbook = "docs/operations.md"
@@ -65,6 +67,79 @@ func TestTheRunbookHasWhatIsLinked(t *testing.T) {
 		if !strings.Contains(page, `<a id="`+m[1]+`"></a>`) {
 			t.Errorf("the runbook links to its own #%s, which it does not have", m[1])
 		}
+	}
+}
+
+// TestTheRunbookHasEveryAlarmAndReason compares what programs name with the entries of the page, both ways.
+func TestTheRunbookHasEveryAlarmAndReason(t *testing.T) {
+	t.Parallel()
+	sections := map[string]string{}
+	for _, part := range regexp.MustCompile(`(?m)^## `).Split(document(t, runbook), -1) {
+		title, body, _ := strings.Cut(part, "\n")
+		sections[title] = body
+	}
+	named, reasons := map[string]bool{}, 0
+	for name, value := range constants(t, "internal/state/runbook.go") {
+		switch {
+		case strings.HasPrefix(name, "Runbook"):
+			named[value] = true
+		case strings.HasPrefix(name, "Dead"):
+			reasons++
+			anchor := strings.TrimPrefix(state.RunbookOfDead(value).String(), runbook+"#")
+			entry := `<a id="` + anchor + "\"></a>\n### " + value + "\n"
+			if state.RunbookOfDead(value) == state.RunbookOtherReason || !strings.Contains(sections["Reasons of dead letters"], entry) {
+				t.Errorf("the runbook has no entry of its own on the reason %s", value)
+			}
+		}
+	}
+	for _, title := range []string{"Alarms", "Reasons of dead letters"} {
+		for _, m := range regexp.MustCompile(`<a id="([a-z-]+)"></a>\n### `).FindAllStringSubmatch(sections[title], -1) {
+			if !named[m[1]] {
+				t.Errorf("no program can name #%s: internal/state/runbook.go has no constant of it", m[1])
+			}
+			delete(named, m[1])
+		}
+	}
+	for anchor := range named {
+		t.Errorf("the runbook has no alarm and no reason #%s", anchor)
+	}
+	if reasons < 3 {
+		t.Errorf("found %d reasons", reasons)
+	}
+}
+
+// TestEveryCheckOfHealthNamesItsEntry looks at the checks as the app declares them: one that is well does not show its entry.
+func TestEveryCheckOfHealthNamesItsEntry(t *testing.T) {
+	t.Parallel()
+	checks := 0
+	for _, s := range sources(t) {
+		if filepath.Dir(s.path) != filepath.FromSlash("internal/app") || strings.HasSuffix(s.path, "_test.go") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			literal, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			keys := map[string]bool{}
+			for _, e := range literal.Elts {
+				if pair, ok := e.(*ast.KeyValueExpr); ok {
+					if key, ok := pair.Key.(*ast.Ident); ok {
+						keys[key.Name] = true
+					}
+				}
+			}
+			if keys["Name"] && keys["Run"] {
+				checks++
+				if !keys["Runbook"] {
+					t.Errorf("%s: a check of health has no Runbook", s.path)
+				}
+			}
+			return true
+		})
+	}
+	if checks < 5 {
+		t.Errorf("found %d checks", checks)
 	}
 }
 

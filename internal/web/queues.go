@@ -88,13 +88,6 @@ type deadRow struct {
 // typed is from how many messages on a redrive asks for their number.
 const typed = 100
 
-// runbook is where the operations guide has a reason.
-var runbook = map[string]string{
-	"MaxDeliveryCountExceeded": "docs/operations.md#max-delivery",
-	"worker_lost":              "docs/operations.md#worker-lost",
-	"unknown_task_type":        "docs/operations.md#unknown-task-type",
-}
-
 func loadDead(ctx context.Context, s *Server, in *input) (content, error) {
 	queue, err := state.ParseQueue(in.params["queue"])
 	if err != nil {
@@ -120,7 +113,7 @@ func loadDead(ctx context.Context, s *Server, in *input) (content, error) {
 		query := url.Values{"reason": {r.Reason}}.Encode()
 		row := reasonRow{
 			DeadReason: r, Count: r.Wanted + r.Unwanted, URL: p.Root + "?" + query, Current: r.Reason == f.Reason, Dialog: fmt.Sprintf("redrive-%d", i),
-			Redrive: s.Prefix + "/queues/" + p.Queue + "/redrive?" + query, Help: runbook[r.Reason],
+			Redrive: s.Prefix + "/queues/" + p.Queue + "/redrive?" + query, Help: state.RunbookOfDead(r.Reason).String(),
 		}
 		row.Must = row.Count > typed
 		p.All += row.Count

@@ -57,7 +57,7 @@ func (q *Queue) MarkDead(ctx context.Context, dead []queue.Dead) (int, error) {
 	var sends, attempts, deliveries []int16
 	var reasons []string
 	for _, d := range dead {
-		jobs, ids, reasons = append(jobs, d.Message.JobID[:]), append(ids, d.Message.MessageID), append(reasons, cmp.Or(d.Reason, "DeadLettered"))
+		jobs, ids, reasons = append(jobs, d.Message.JobID[:]), append(ids, d.Message.MessageID), append(reasons, cmp.Or(d.Reason, state.DeadNoReason))
 		sends, attempts = append(sends, small(d.Message.Send)), append(attempts, small(d.Message.Attempt))
 		deliveries = append(deliveries, small(d.Deliveries))
 	}

@@ -49,6 +49,7 @@ type Health struct {
 	Checks   map[string]struct {
 		Status  string `json:"status"` // ok, failed or timeout
 		Message string `json:"message"`
+		Runbook string `json:"runbook"` // where the manual tells what to do; empty where it is ok
 	} `json:"checks"`
 }
 

@@ -45,10 +45,11 @@ func (s Style) found(what string, n int) string {
 	return Things(n, words[0]) + " " + words[1]
 }
 
-// DeadGroup is how many messages of a queue died of one reason.
+// DeadGroup is how many messages of a queue died of one reason. Without a reason it is how many there are besides: only their count is
+// known.
 type DeadGroup struct {
 	Queue, Reason string
-	Count         int
+	Count, Wanted int       // Wanted: whose work is still to be done
 	Oldest        time.Time // zero: not known
 }
 
@@ -57,13 +58,17 @@ func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 	columns := []Column{
 		{Head: "QUEUE"},
 		{Head: "DEAD", Right: true},
+		{Head: "WANTED", Right: true, Drop: 3},
 		{Head: "OLDEST", Drop: 1},
 		{Head: "REASON", Cut: 12},
 		{Head: "SEE", Drop: 2},
 	}
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
-		rows[i] = []string{s.Plain(g.Queue), Count(g.Count), Ago(now, g.Oldest), s.Plain(g.Reason), runbook(g.Reason)}
+		rows[i] = []string{s.Plain(g.Queue), Count(g.Count), Count(g.Wanted), Ago(now, g.Oldest), s.Plain(g.Reason), state.RunbookOfDead(g.Reason).String()}
+		if g.Reason == "" {
+			rows[i] = []string{s.Plain(g.Queue), Count(g.Count), "?", "?", "and more", state.RunbookDeadLetters.String()}
+		}
 	}
 	return s.Table(columns, rows, func(_, c int) Ink {
 		if c == 1 {
@@ -73,19 +78,14 @@ func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 	})
 }
 
-// runbook is where the manual tells what to do about a reason.
-func runbook(reason string) string {
-	if reason == "MaxDeliveryCountExceeded" {
-		return "docs/operations.md#max-delivery"
-	}
-	return "docs/operations.md"
-}
-
-// DeadGroupsTabbed is the same for another program: queue, dead, oldest, reason.
+// DeadGroupsTabbed is the same for another program: queue, dead, wanted, oldest, reason.
 func DeadGroupsTabbed(groups []DeadGroup) []string {
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
-		rows[i] = []string{clean(g.Queue), strconv.Itoa(g.Count), stamp(&g.Oldest), clean(g.Reason)}
+		rows[i] = []string{clean(g.Queue), strconv.Itoa(g.Count), strconv.Itoa(g.Wanted), stamp(&g.Oldest), clean(g.Reason)}
+		if g.Reason == "" {
+			rows[i][2] = ""
+		}
 	}
 	return Tabbed(rows)
 }

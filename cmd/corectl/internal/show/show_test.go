@@ -205,8 +205,8 @@ func TestEventsInWords(t *testing.T) {
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	groups := []DeadGroup{
-		{Queue: "tasks", Reason: "MaxDeliveryCountExceeded", Count: 12, Oldest: *before(3 * time.Hour)},
-		{Queue: "tasks", Reason: "and more", Count: 1000},
+		{Queue: "tasks", Reason: "MaxDeliveryCountExceeded", Count: 12, Wanted: 7, Oldest: *before(3 * time.Hour)},
+		{Queue: "tasks", Count: 1000},
 	}
 	dead := []state.DeadView{
 		{MessageID: 4, JobID: tileIndex().JobID, StageName: "measure", Stage: 1, First: 7, Count: 1, Deliveries: 101, Reason: "MaxDeliveryCountExceeded", Since: *before(time.Hour)},
