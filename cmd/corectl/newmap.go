@@ -15,20 +15,10 @@ import (
 // mapEntry is a line of a literal map, both halves as Go source.
 type mapEntry struct{ key, value string }
 
-// addEntries puts entries into the map literal that the file assigns to the variable All, each before the first key that
-// sorts after it, and formats the file. Comments and order stay as they are. A key that is there already is an error.
+// addEntries puts entries into the map literal that the file assigns to the variable All, and formats the file. Where entries stand in
+// groups, with empty lines between, the new ones are a group of their own at the end; else each goes before the first key that
+// sorts after it. Comments and order stay as they are. A key that is there already is an error.
 func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
-	slices.SortStableFunc(entries, func(a, b mapEntry) int { return strings.Compare(a.key, b.key) })
-	for _, e := range entries {
-		var err error
-		if source, err = addEntry(source, e); err != nil {
-			return nil, err
-		}
-	}
-	return format.Source(source)
-}
-
-func addEntry(source []byte, e mapEntry) ([]byte, error) {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, "all.go", source, parser.ParseComments)
 	if err != nil {
@@ -38,17 +28,55 @@ func addEntry(source []byte, e mapEntry) ([]byte, error) {
 	if all == nil {
 		return nil, errors.New("there is no map literal All in it")
 	}
+	for _, element := range all.Elts {
+		if pair, ok := element.(*ast.KeyValueExpr); ok && slices.ContainsFunc(entries, func(e mapEntry) bool { return e.key == keyOf(source, files, pair) }) {
+			return nil, fmt.Errorf("%s is in it already", keyOf(source, files, pair))
+		}
+	}
+	if grouped(source, files, all) {
+		var group strings.Builder
+		for _, e := range entries {
+			fmt.Fprintf(&group, "\n%s: %s,", e.key, e.value)
+		}
+		at := files.Position(all.Rbrace).Offset
+		return format.Source(slices.Concat(source[:at], []byte(group.String()+"\n"), source[at:]))
+	}
+	slices.SortStableFunc(entries, func(a, b mapEntry) int { return strings.Compare(a.key, b.key) })
+	for _, e := range entries {
+		if source, err = addEntry(source, e); err != nil {
+			return nil, err
+		}
+	}
+	return format.Source(source)
+}
+
+// grouped tells whether an empty line parts the entries of a literal.
+func grouped(source []byte, files *token.FileSet, all *ast.CompositeLit) bool {
+	if len(all.Elts) < 2 {
+		return false
+	}
+	first, last := files.Position(all.Elts[0].Pos()).Offset, files.Position(all.Elts[len(all.Elts)-1].Pos()).Offset
+	return bytes.Contains(source[first:last], []byte("\n\n"))
+}
+
+func keyOf(source []byte, files *token.FileSet, pair *ast.KeyValueExpr) string {
+	return string(source[files.Position(pair.Key.Pos()).Offset:files.Position(pair.Key.End()).Offset])
+}
+
+func addEntry(source []byte, e mapEntry) ([]byte, error) {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "all.go", source, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	all := literalOf(file, "All")
 	at := files.Position(all.Rbrace).Offset
 	for _, element := range slices.Backward(all.Elts) {
 		pair, ok := element.(*ast.KeyValueExpr)
 		if !ok {
 			continue
 		}
-		key := string(source[files.Position(pair.Key.Pos()).Offset:files.Position(pair.Key.End()).Offset])
-		switch {
-		case key == e.key:
-			return nil, fmt.Errorf("%s is in it already", e.key)
-		case key > e.key:
+		if keyOf(source, files, pair) > e.key {
 			at = aboveComment(source, files.Position(pair.Pos()).Offset)
 		}
 	}

@@ -14,7 +14,11 @@ func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 			"package jobs\n\n// All is every job.\nvar All = map[string]Job{\n\t\"a\": A,\n\t// about z\n\t\"zeta\": Z, // kept\n}\n",
 			"package jobs\n\n// All is every job.\nvar All = map[string]Job{\n\t\"a\":   A,\n\t\"mid\": Mid,\n\t// about z\n\t\"zeta\": Z, // kept\n}\n",
 		},
-		"last":  {"package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n}\n", "package jobs\n\nvar All = map[string]Job{\n\t\"a\":   A,\n\t\"mid\": Mid,\n}\n"},
+		"last": {"package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n}\n", "package jobs\n\nvar All = map[string]Job{\n\t\"a\":   A,\n\t\"mid\": Mid,\n}\n"},
+		"grouped": {
+			"package jobs\n\nvar All = map[string]Job{\n\t\"zeta\": Z,\n\n\t\"alpha_and_more\": A,\n}\n",
+			"package jobs\n\nvar All = map[string]Job{\n\t\"zeta\": Z,\n\n\t\"alpha_and_more\": A,\n\n\t\"mid\": Mid,\n}\n",
+		},
 		"empty": {"package jobs\n\nvar All = map[string]Job{}\n", "package jobs\n\nvar All = map[string]Job{\n\t\"mid\": Mid,\n}\n"},
 		"line":  {"package jobs\n\nvar All = map[string]Job{\"a\": A}\n", "package jobs\n\nvar All = map[string]Job{\"a\": A,\n\t\"mid\": Mid,\n}\n"},
 	} {
@@ -35,7 +39,8 @@ func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 func TestEntriesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, source := range map[string]string{
-		"twice": "package jobs\n\nvar All = map[string]Job{\"mid\": A}\n", "no_map": "package jobs\n", "no_go": "{",
+		"twice":         "package jobs\n\nvar All = map[string]Job{\"mid\": A}\n",
+		"twice_grouped": "package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n\n\t\"mid\": A,\n}\n", "no_map": "package jobs\n", "no_go": "{",
 	} {
 		if _, err := addEntries([]byte(source), []mapEntry{{`"mid"`, "Mid"}}); err == nil {
 			t.Errorf("%s: accepted", name)
