@@ -23,7 +23,7 @@ func (h *byHand) beside(other func() error) (first *repo.Repo, over func() error
 		until(h.t, "the other transaction waits", func() bool {
 			var n int
 			err := h.Pool().QueryRow(h.t.Context(), `select count(*) from pg_locks w join pg_locks r using (pid)
-				where not w.granted and r.granted and r.relation in ('stages'::regclass, 'jobs'::regclass)`).Scan(&n)
+				where not w.granted and r.granted and r.relation in ('messages'::regclass, 'stages'::regclass, 'jobs'::regclass)`).Scan(&n)
 			return err == nil && n > 0
 		})
 		return nil
@@ -56,6 +56,28 @@ func TestAStopWaitsForTheNextWindow(t *testing.T) {
 	}
 	h.count(1, `select count(*) from messages where kind = 2 and worker_id is null and first = 2`)
 	h.count(3, `select cancelled from stages`)
+}
+
+// TestARepeatBesideItsFirstLandsOnce repeats a batch while its first try still commits: the repeat began before the rows of the tasks were
+// to be seen.
+func TestARepeatBesideItsFirstLandsOnce(t *testing.T) {
+	t.Parallel()
+	h := doByHand(t, `{"n":4}`, fourInABundle)
+	held := h.claim(h.a, state.KindTasks, 1)[0]
+	ends := []state.TaskEnd{end(held, 0), end(held, 1)}
+	var again state.Moved
+	first, over := h.beside(func() (err error) {
+		again, err = h.Complete(t.Context(), state.Here{Worker: h.a}, ends)
+		return err
+	})
+	if moved, err := first.Complete(t.Context(), state.Here{Worker: h.a}, ends); err != nil || moved.Landed != 2 {
+		t.Fatalf("%d ends landed, want 2; %v", moved.Landed, err)
+	}
+	if err := over(); err != nil || again.Landed != 0 {
+		t.Errorf("%d ends landed again; %v", again.Landed, err)
+	}
+	h.count(2, `select count(*) from tasks`)
+	h.count(2, `select tasks_left from messages`)
 }
 
 // TestTheSecondOfTwoArmsGoesOn ends two arms in transactions of which neither sees what the other has written.

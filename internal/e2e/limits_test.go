@@ -92,7 +92,7 @@ func TestTheFifthLossIsFinal(t *testing.T) {
 	e := start(t, enginetest.Options{Jobs: map[string]define.Job{"worn": jobOf(define.Stage[params]{Name: "one", Tasks: single()})}, Handlers: handlersOf(fn)})
 	id := e.Submit("worn", `{}`)
 	<-started
-	exec(t, e, `update tasks set losses = 4`)
+	exec(t, e, `insert into tasks (job_id, stage, gen, index, losses) select job_id, 0, 1, 0, 4 from jobs`)
 	exec(t, e, `update workers set lease_until = '-infinity'`)
 	var both sync.WaitGroup
 	for range 2 {

@@ -41,7 +41,7 @@ create function refuse() returns trigger language plpgsql as $$
 begin
   raise exception 'cannot be stored' using errcode = '22P05';
 end $$;
-create trigger refuse before update on tasks for each row
+create trigger refuse before insert on tasks for each row
   when (new.result is not null and convert_from(new.result, 'UTF8') like '%666666%') execute function refuse();`
 
 // TestOnePoisonedResultHarmsNoNeighbour books 500 results in one transaction, of which the database refuses one.

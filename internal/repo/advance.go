@@ -172,7 +172,7 @@ func endStages(ctx context.Context, t tx, ended []stageEnd, moved *state.Moved) 
 				ended = append(ended, stageEnd{s.job, s.stage, state.StageSkipped})
 			case total == 0:
 				ended = append(ended, stageEnd{s.job, s.stage, state.StageCompleted})
-			case total < 0 || total > state.InlinePlan || s.kind == state.MatchPrevious && !s.sourceClean:
+			case total < 0 || s.kind == state.MatchPrevious && !s.sourceClean:
 				plan = append(plan, s)
 			default:
 				start = append(start, s)

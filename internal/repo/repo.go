@@ -36,7 +36,7 @@ type Config struct {
 	URL           string // a Postgres connection string
 	MaxConns      int32  // most open connections; 0 is 8
 	BeforeConnect func(context.Context, *pgx.ConnConfig) error
-	RetryChunk    int   // most tasks that one statement of a retry opens; 0 is state.InlinePlan
+	RetryChunk    int   // most tasks that one statement of a retry opens; 0 is 10,000
 	Fault         Fault // nil outside of tests
 }
 
@@ -70,9 +70,12 @@ func Open(ctx context.Context, c Config) (*Repo, error) {
 	return r, nil
 }
 
+// retryChunk is the most tasks that one statement of a retry opens.
+const retryChunk = 10_000
+
 // New wraps a pool that somebody else made and closes.
 func New(pool *pgxpool.Pool) *Repo {
-	return &Repo{pool: pool, chunk: state.InlinePlan, params: newJobCache(1024)}
+	return &Repo{pool: pool, chunk: retryChunk, params: newJobCache(1024)}
 }
 
 func setLimits(params map[string]string) {

@@ -100,7 +100,7 @@ func (t tx) startOf(s *state.GraphStage, moved *state.Moved) start {
 		return start{}
 	}
 	moved.Started++
-	if s.Skip || !s.Kind.Pure() || s.Expected < 1 || s.Expected > state.InlinePlan {
+	if s.Skip || !s.Kind.Pure() || s.Expected < 1 {
 		moved.Queue(state.QueueJobs)
 		return start{plan: true}
 	}

@@ -153,24 +153,28 @@ func committed(rows pgx.Rows) error {
 	return nil
 }
 
-// deadlockTries is how often a transaction runs that the server broke to end a deadlock, or that lost to another: nothing of it
-// landed, so fn starts again. fn sets all that it returns anew.
-const deadlockTries = 5
+// lostTries is how often a transaction runs that lost to another: nothing of it landed, so fn starts again. fn sets all that it returns
+// anew.
+const lostTries = 5
 
 // inTx runs fn in one transaction. An error of fn, or a panic, rolls back.
 func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
 	for try := 1; ; try++ {
 		err := r.tryTx(ctx, op, fn)
-		if try == deadlockTries || !rolledBack(err) {
+		if try == lostTries || !lostToAnother(err) {
 			return err
 		}
 	}
 }
 
-// rolledBack tells whether the server broke a transaction to let others go on: SQLSTATE class 40.
-func rolledBack(err error) bool {
+// uniqueViolation is an SQLSTATE.
+const uniqueViolation = "23505"
+
+// lostToAnother tells whether the server broke a transaction to let others go on, SQLSTATE class 40, or another wrote the row of a task
+// that had none when a statement began: the next try sees it.
+func lostToAnother(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && strings.HasPrefix(pg.Code, "40")
+	return ok && (strings.HasPrefix(pg.Code, "40") || pg.Code == uniqueViolation && pg.ConstraintName == "tasks_pkey")
 }
 
 // rollbackLimit bounds a ROLLBACK; a connection that cannot do it is closed when it is released.

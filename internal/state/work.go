@@ -31,10 +31,6 @@ type GraphStage struct {
 	Tolerance float64 // share of failed tasks that does not fail the job
 }
 
-// InlinePlan is the most tasks that are written in the transaction that starts their stage; more are planned in chunks of
-// as many by a message of their own.
-const InlinePlan = 10_000
-
 // DefaultWindow is the most tasks of a stage that are dispatched and not ended, so that a huge job starves no small one.
 const DefaultWindow = 10_000
 

@@ -88,7 +88,8 @@ create table stages (
   check (stage > all (depends_on))
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 
--- No index and no predicate on a column that changes: updates stay HOT.
+-- No index and no predicate on a column that changes: updates stay HOT. A task that has no row is queued: what holds no input is written
+-- when its first attempt ends.
 create table tasks (
   job_id      bytea not null,
   stage       smallint not null,

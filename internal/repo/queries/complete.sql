@@ -2,7 +2,8 @@
 -- The fence locks the message rows in the order given, which is key order, and admits what this worker still holds under the attempt
 -- named, unless it began after its job was told to stop. What is known of the messages is kept in arrays, by place: a join of two lists
 -- would compare each with each. A task lands when it has not ended and no attempt as young has written to it, so that a repeat lands
--- nowhere. The lists of what went wrong are empty where nothing did.
+-- nowhere. Most tasks have no row yet (fresh) and are inserted. Where another wrote the row after this statement began, the key refuses
+-- the insert, and the transaction runs again. The lists of what went wrong are empty where nothing did.
 with held as materialized (
   select array_agg(m.tasks_left) as lefts, array_agg(m.queue) as queues, array_agg(m.traceparent) as traceparents,
          array_agg(m.stop_at) as stops
@@ -22,25 +23,39 @@ with held as materialized (
   ) m
 ),
 k as materialized (
-  select k.*, (@held_attempts::smallint[])[k.place] as attempt, (@outcomes::text[])[k.n] as outcome
+  select k.*, (@held_attempts::smallint[])[k.place] as attempt, t.index is null as fresh,
+         (case when (@outcomes::text[])[k.n] is null then 'completed' when (@finals::bool[])[k.n] then 'failed' else 'queued' end)::task_status
+           as status,
+         case when (@outcomes::text[])[k.n] is not null
+              then json_build_object('code', (@codes::text[])[k.n], 'message', (@errors::text[])[k.n])::text end as error
   from held h
   cross join unnest(@places::int[], @job_ids::bytea[], @stages::smallint[], @gens::smallint[], @indexes::int[], @results::bytea[],
                     @started::timestamptz[])
     with ordinality as k (place, job_id, stage, gen, index, result, started_at, n)
+  left join lateral (
+    select t.index from tasks t where t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index offset 0
+  ) t on true
   where h.lefts[k.place] > 0 and k.started_at <= h.stops[k.place]
 ),
-done as (
+inserted as (
+  insert into tasks (job_id, stage, gen, index, status, attempt, failures, result, error, started_at, finished_at)
+  select job_id, stage, gen, index, status, attempt, (error is not null)::int, result, error, started_at,
+         case when status <> 'queued' then clock_timestamp() end
+  from k where fresh
+),
+updated as (
   update tasks t
-  set status = (case when k.outcome is null then 'completed' when (@finals::bool[])[k.n] then 'failed' else 'queued' end)::task_status,
-      attempt = k.attempt, failures = t.failures + (k.outcome is not null)::int, result = k.result,
-      error = case when k.outcome is not null
-                   then json_build_object('code', (@codes::text[])[k.n], 'message', (@errors::text[])[k.n])::text end,
-      started_at = k.started_at,
-      finished_at = case when k.outcome is null or (@finals::bool[])[k.n] then clock_timestamp() end
+  set status = k.status, attempt = k.attempt, failures = t.failures + (k.error is not null)::int, result = k.result, error = k.error,
+      started_at = k.started_at, finished_at = case when k.status <> 'queued' then clock_timestamp() end
   from k
-  where t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
+  where not k.fresh and t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
     and t.status = 'queued' and t.attempt < k.attempt
   returning t.job_id, t.stage, t.gen, t.index, t.status, k.place, k.n
+),
+done as materialized (
+  select job_id, stage, gen, index, status, place, n from k where fresh
+  union all
+  select * from updated
 ),
 failed as (
   insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)

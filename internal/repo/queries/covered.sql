@@ -1,6 +1,9 @@
 -- The tasks that a held message covers: its range, what has not ended, and of a bundle only what has never failed.
-select index, failures, losses, input
-from tasks
-where job_id = @job_id and stage = @stage and gen = @gen and index >= @first and index < @first + @count
-  and status = 'queued' and (@count = 1 or failures = 0)
-order by index
+-- A task without a row has not ended.
+select g.index, coalesce(t.failures, 0) as failures, coalesce(t.losses, 0) as losses, t.input
+from generate_series(@first::int, @first::int + @count::int - 1) as g (index)
+left join lateral ( -- offset 0: one look-up by the whole key each
+  select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = g.index offset 0
+) t on true
+where coalesce(t.status, 'queued') = 'queued' and (@count::int = 1 or coalesce(t.failures, 0) = 0)
+order by g.index

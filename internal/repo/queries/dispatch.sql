@@ -21,12 +21,13 @@ b as materialized (
   select s.*, g as first, least(s.bundle, s.high - g) as count from s, generate_series(s.low, s.high - 1, s.bundle) g
 ),
 c as (
-  select b.*, case when b.sparse then o.open else b.count end as open, o.attempt
+  select b.*, b.count - o.ended as open, o.attempt
   from b
-  cross join lateral (
-    select count(*) as open, coalesce(max(t.attempt), 0) as attempt from tasks t
+  cross join lateral ( -- a task without a row is open
+    select count(*) filter (where t.status <> 'queued') as ended, coalesce(max(t.attempt) filter (where t.status = 'queued'), 0) as attempt
+    from tasks t
     where b.sparse and t.job_id = b.job_id and t.stage = b.stage and t.gen = b.gen
-      and t.index >= b.first and t.index < b.first + b.count and t.status = 'queued'
+      and t.index >= b.first and t.index < b.first + b.count
   ) o
 ),
 sent as (

@@ -1,5 +1,5 @@
--- Makes the stage rows of one run of each of some jobs and starts what has no dependency: at once where the tasks are few and their
--- inputs pure (start_total), else by a plan message (to_plan). One list has an element a job, the other an element a stage, in order. As many
+-- Makes the stage rows of one run of each of some jobs and starts what has no dependency: at once where the inputs are
+-- pure (start_total), else by a plan message (to_plan). One list has an element a job, the other an element a stage, in order. As many
 -- messages of a stage as take says are claimed at once by this process; they are returned.
 with g as materialized (
   select * from unnest(@job_ids::bytea[], @bys::text[], @traceparents::text[]) with ordinality as g (job_id, by, traceparent, place)
@@ -26,10 +26,6 @@ s as (
 begun as materialized (
   select k.*, coalesce(k.start_bundle, k.bundle) as per_message, least(k.start_total, k.task_window) as dispatched
   from k where k.start_total is not null or k.to_plan
-),
-t as (
-  insert into tasks (job_id, stage, gen, index)
-  select b.job_id, b.stage, @gen, i from begun b, generate_series(0, b.start_total - 1) i
 ),
 told as (
   insert into events (job_id, kind, stage, gen, detail)

@@ -14,17 +14,33 @@ m as materialized (
   order by m.job_id, m.message_id
   for no key update of m skip locked
 ),
-t as (
+k as materialized ( -- a task without a row has not ended; where one comes after this statement began, the key refuses the insert
+  select m.job_id, m.stage, m.gen, g.index, m.count, m.attempt, m.message_id, m.worker_id, m.claimed_at, t.index is null as fresh
+  from m
+  cross join lateral generate_series(m.first, m.first + m.count - 1) as g (index)
+  left join lateral (
+    select t.index from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = g.index offset 0
+  ) t on true
+),
+inserted as (
+  insert into tasks (job_id, stage, gen, index, attempt, losses) select job_id, stage, gen, index, attempt, 1 from k where fresh
+),
+updated as (
   update tasks t
-  set attempt = m.attempt, losses = t.losses + 1,
+  set attempt = k.attempt, losses = t.losses + 1,
       status = case when t.losses + 1 >= @max_losses then 'failed' else 'queued' end::task_status,
       error = case when t.losses + 1 >= @max_losses then json_build_object('code', @lost_code::text, 'message', @lost_text::text)::text
                    else t.error end,
       finished_at = case when t.losses + 1 >= @max_losses then clock_timestamp() end
-  from m
-  where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index >= m.first and t.index < m.first + m.count
-    and t.status = 'queued' and t.attempt < m.attempt and (m.count = 1 or t.failures = 0)
-  returning t.job_id, t.stage, t.gen, t.index, t.attempt, t.status, t.losses, m.message_id, m.worker_id, m.claimed_at
+  from k
+  where not k.fresh and t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
+    and t.status = 'queued' and t.attempt < k.attempt and (k.count = 1 or t.failures = 0)
+  returning t.job_id, t.stage, t.gen, t.index, t.attempt, t.status, k.message_id, k.worker_id, k.claimed_at
+),
+t as materialized (
+  select job_id, stage, gen, index, attempt, 'queued'::task_status as status, message_id, worker_id, claimed_at from k where fresh
+  union all
+  select * from updated
 ),
 a as (
   insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)

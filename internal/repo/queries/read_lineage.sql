@@ -22,12 +22,14 @@ select l.side, l.name as stage, l.status::text as stage_status, l.kind,
 from links l
 left join held h on h.stage = l.stage and h.gen = l.gen
 left join lateral (
-  select x.index, case when x.status = 'queued' and (x.index <@ h.singles or x.failures = 0 and x.index <@ h.bundles)
-                       then 'running' else x.status::text end as status
-  from tasks x
-  where x.job_id = @job_id and x.stage = l.stage and x.gen = l.gen
-    and x.index >= case when l.kind = 'match_previous' then @index::int else 0 end
-    and x.index <= case when l.kind = 'match_previous' then @index::int else @most::int - 1 end
-  order by x.index
+  select g.index, case when coalesce(x.status, 'queued') = 'queued'
+                             and (g.index <@ h.singles or coalesce(x.failures, 0) = 0 and g.index <@ h.bundles)
+                       then 'running' else coalesce(x.status::text, 'queued') end as status
+  from generate_series(case when l.kind = 'match_previous' then @index::int else 0 end,
+                       least(case when l.kind = 'match_previous' then @index::int else @most::int - 1 end, l.planned - 1)) as g (index)
+  left join lateral ( -- a task without a row has not ended
+    select * from tasks x where x.job_id = @job_id and x.stage = l.stage and x.gen = l.gen and x.index = g.index offset 0
+  ) x on true
+  order by g.index
 ) t on true
 order by l.side, l.stage, t.index

@@ -9,12 +9,17 @@ select s.stage, s.name, s.task_type, s.kind, s.gen,
        case when m.worker_id is null then m.due_at end as due_at, coalesce(m.dead_reason, '') as dead,
        coalesce(w.host || ' ' || w.pid, '') as worker, m.progress -> t.index::text as progress,
        coalesce((select p.part + 1 from result_parts p
-                 where p.job_id = t.job_id and p.stage = t.stage and p.gen = t.gen and p.index = t.index and p.attempt = t.attempt
+                 where p.job_id = s.job_id and p.stage = s.stage and p.gen = s.gen and p.index = t.index and p.attempt = t.attempt
                  order by p.job_id, p.stage, p.gen, p.index, p.attempt, p.part desc limit 1), 0)::int as parts
 from stages s
 join jobs j on j.job_id = s.job_id and j.purge_started_at is null
-cross join lateral ( -- a limit keeps the planner from joining on less than the whole key
-  select * from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index = @index limit 1
+cross join lateral ( -- a task without a row has not ended
+  select @index::int as index, coalesce(t.status, 'queued') as status, coalesce(t.attempt, 0) as attempt, coalesce(t.failures, 0) as failures,
+         coalesce(t.losses, 0) as losses, t.input, t.result, t.error, t.started_at, t.finished_at
+  from (select where @index::int < s.planned) known
+  left join lateral ( -- a limit keeps the planner from joining on less than the whole key
+    select * from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index = @index limit 1
+  ) t on true
 ) t
 left join lateral (
   select m.worker_id, m.attempt, m.claimed_at, m.due_at, m.dead_reason, m.progress

@@ -20,14 +20,15 @@ select f.index, coalesce(f.status, '') as status, coalesce(f.attempt, 0) as atte
        coalesce(f.losses, 0) as losses, f.started_at, f.finished_at, coalesce(f.error, '') as error, null::bytea as result, e.edge
 from (select (select k.index from k where k.n = @scan) as edge) e
 left join lateral (
-  select t.index, case when @held then 'running' else 'queued' end as status,
-         case when @held then k.attempt else t.attempt end::int as attempt, t.failures::int as failures, t.losses::int as losses,
+  select k.index, case when @held then 'running' else 'queued' end as status,
+         case when @held then k.attempt else coalesce(t.attempt, 0) end::int as attempt, coalesce(t.failures, 0)::int as failures,
+         coalesce(t.losses, 0)::int as losses,
          case when @held then k.claimed_at else t.started_at end as started_at, t.finished_at, t.error
   from k
-  cross join lateral ( -- a limit keeps the planner from joining on less than the whole key
+  left join lateral ( -- a limit keeps the planner from joining on less than the whole key; a task without a row has not ended
     select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = k.index limit 1
-  ) t
-  where t.status = 'queued' and (k.count = 1 or t.failures = 0)
-  order by t.index
+  ) t on true
+  where coalesce(t.status, 'queued') = 'queued' and (k.count = 1 or coalesce(t.failures, 0) = 0)
+  order by k.index
   limit @most
 ) f on true

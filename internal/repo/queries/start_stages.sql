@@ -1,5 +1,6 @@
--- Starts stages whose inputs are pure and whose tasks are few: rows, counters and messages in one statement. The first messages of a
--- stage, as many as takes says, are claimed at once by the process that starts it, unless the job is being stopped; they are returned.
+-- Starts stages whose inputs are pure: counters and messages in one statement; their tasks have no rows before they end. The first
+-- messages of a stage, as many as takes says, are claimed at once by the process that starts it, unless the job is being stopped; they
+-- are returned.
 with k as materialized (
   select * from unnest(@job_ids::bytea[], @stages::smallint[], @totals::int[], @bundles::int[], @takes::int[])
     as k (job_id, stage, total, bundle, take)
@@ -11,10 +12,6 @@ s as (
   from k
   where s.job_id = k.job_id and s.stage = k.stage and s.status = 'waiting' and s.deps_left = 0
   returning s.*, k.take
-),
-t as (
-  insert into tasks (job_id, stage, gen, index)
-  select s.job_id, s.stage, s.gen, g from s, generate_series(0, s.total - 1) g
 ),
 told as (
   insert into events (job_id, kind, stage, gen, detail)

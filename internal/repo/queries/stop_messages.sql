@@ -13,12 +13,30 @@ m as materialized (
   limit @most
   for no key update skip locked
 ),
-t as (
-  update tasks t set status = 'cancelled', finished_at = clock_timestamp(), attempt = greatest(t.attempt, m.attempt)
+k as materialized ( -- a task without a row has not ended; where one comes after this statement began, the key refuses the insert
+  select m.job_id, m.stage, m.gen, g.index, m.count, m.attempt, m.worker_id, m.claimed_at, t.index is null as fresh
   from m
-  where m.kind = 2 and t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index >= m.first and t.index < m.first + m.count
-    and t.status = 'queued' and (m.count = 1 or t.failures = 0)
-  returning t.job_id, t.stage, t.gen, t.index, m.attempt, m.worker_id, m.claimed_at
+  cross join lateral generate_series(m.first, m.first + m.count - 1) as g (index)
+  left join lateral (
+    select t.index from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = g.index offset 0
+  ) t on true
+  where m.kind = 2
+),
+inserted as (
+  insert into tasks (job_id, stage, gen, index, status, attempt, finished_at)
+  select job_id, stage, gen, index, 'cancelled', attempt, clock_timestamp() from k where fresh
+),
+updated as (
+  update tasks t set status = 'cancelled', finished_at = clock_timestamp(), attempt = greatest(t.attempt, k.attempt)
+  from k
+  where not k.fresh and t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
+    and t.status = 'queued' and (k.count = 1 or t.failures = 0)
+  returning t.job_id, t.stage, t.gen, t.index, k.attempt, k.worker_id, k.claimed_at
+),
+t as materialized (
+  select job_id, stage, gen, index, attempt, worker_id, claimed_at from k where fresh
+  union all
+  select * from updated
 ),
 a as (
   insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)

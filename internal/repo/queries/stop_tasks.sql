@@ -13,11 +13,12 @@ s as materialized (
   order by s.stage limit 1
   for no key update
 ),
-t as (
-  update tasks t set status = 'cancelled', finished_at = clock_timestamp()
-  from s
-  where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index >= s.dispatched and t.index < s.dispatched + @most
-    and t.status = 'queued'
+t as ( -- those that have no row get one
+  insert into tasks as t (job_id, stage, gen, index, status, finished_at)
+  select s.job_id, s.stage, s.gen, g, 'cancelled', clock_timestamp()
+  from s cross join lateral generate_series(s.dispatched, least(s.dispatched + @most, s.planned) - 1) g
+  on conflict (job_id, stage, gen, index) do update set status = 'cancelled', finished_at = clock_timestamp()
+  where t.status = 'queued'
   returning 1
 )
 update stages x

@@ -1,8 +1,12 @@
 -- Tasks of an idle job's stage that have not ended, below the dispatched mark: they need messages of their own again.
 with t as (
-  select t.index, t.attempt from tasks t
-  where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index < @dispatched and t.status = 'queued'
-  order by t.index limit @most
+  select g.index, coalesce(t.attempt, 0) as attempt
+  from generate_series(0, @dispatched::int - 1) as g (index)
+  left join lateral ( -- offset 0: one look-up by the whole key each
+    select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = g.index offset 0
+  ) t on true
+  where coalesce(t.status, 'queued') = 'queued'
+  order by g.index limit @most
 )
 insert into messages (job_id, queue, kind, stage, gen, first, attempt)
 select @job_id, @queue, 2, @stage, @gen, index, attempt from t
