@@ -9,49 +9,58 @@ import (
 
 const (
 	quickRunners  = 4                     // of a bundle
-	quickPatience = 10 * time.Millisecond // then its tasks are not quick this time
+	quickPatience = 10 * time.Millisecond // how long a look at its tasks is
+	quickAtLeast  = 16                    // tasks begun in a look, or they are not quick this time
 )
 
-// runQuick runs the tasks of a bundle of quick ones a few at a time, each goroutine one after the other, and returns how many it has
-// started; those run on behind it. A goroutine for each would cost more than the tasks. What is left after a while, since tasks
-// are slower than they were or slots have run out, is started as any others are.
+// runQuick runs the tasks of a bundle of quick ones a few at a time, each goroutine one after the other in a slot that it keeps, and
+// returns how many it has started; those run on behind it. The caller has acquired the first slot. A goroutine and a slot for each task
+// would cost more than the task. As soon as they go on slowly, since they are slower than they were, what is left is started as any
+// others are.
 func (b *bundle) runQuick(tasks []state.Covered) int {
 	var next atomic.Int64
-	runners := min(quickRunners, len(tasks))
+	runners := 1
+	for runners < min(quickRunners, len(tasks)) && b.m.slots.TryAcquire(1) {
+		runners++
+	}
 	over := make(chan struct{}, runners)
 	b.open.Add(len(tasks))
 	for range runners {
 		b.m.pool.run(func() {
-			for b.runNext(tasks, &next) {
-			}
+			b.runNext(tasks, &next)
 			over <- struct{}{}
 		})
 	}
-	patience := time.NewTimer(quickPatience)
-	defer patience.Stop()
-	for range runners {
+	look := time.NewTicker(quickPatience)
+	defer look.Stop()
+	for seen := int64(0); runners > 0; {
 		select {
 		case <-over:
+			runners--
 			continue
-		case <-patience.C:
+		case <-look.C:
 		}
-		break
+		now := next.Load()
+		if now-seen < quickAtLeast {
+			break
+		}
+		seen = now
 	}
 	started := int(min(next.Swap(int64(len(tasks))), int64(len(tasks)))) // what comes now finds nothing
 	b.open.Add(started - len(tasks))
 	return started
 }
 
-// runNext runs the next task and tells whether there may be another.
-func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64) bool {
-	if b.h.ctx.Err() != nil || !b.m.slots.TryAcquire(1) {
-		return false
+// runNext runs tasks, one after the other, in a slot that it frees in the end.
+func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64) {
+	for b.h.ctx.Err() == nil {
+		i := next.Add(1) - 1
+		if i >= int64(len(tasks)) {
+			break
+		}
+		if !b.attempt(tasks[i], 1) {
+			return
+		}
 	}
-	i := next.Add(1) - 1
-	if i >= int64(len(tasks)) {
-		b.m.slots.Release(1)
-		return false
-	}
-	b.attempt(tasks[i], 1)
-	return true
+	b.m.slots.Release(1)
 }

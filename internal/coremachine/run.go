@@ -95,11 +95,11 @@ func (b *bundle) load() ([]state.Covered, error) {
 // runAll starts the tasks in index order as slots come free. A bundle that takes long hands its unstarted rest back, so that
 // another process may take it.
 func (b *bundle) runAll(tasks []state.Covered) {
-	if b.ends.quick && b.h.Losses == 0 {
+	if b.ends.quick && b.h.Losses == 0 && b.acquire(1, max(b.patience(), time.Millisecond)) {
 		tasks = tasks[b.runQuick(tasks):]
 	}
 	for i := range tasks {
-		weight, patience := int64(1), b.m.cfg.Budget-time.Since(b.h.at)
+		weight, patience := int64(1), b.patience()
 		if tasks[i].Losses >= 2 {
 			weight, patience = int64(b.m.cfg.MaxRunning), time.Hour // it may be what kills processes: it runs alone
 		}
@@ -119,9 +119,16 @@ func (b *bundle) runAll(tasks []state.Covered) {
 			}
 		}
 		b.open.Add(1)
-		b.m.pool.run(func() { b.attempt(tasks[i], weight) })
+		b.m.pool.run(func() {
+			if b.attempt(tasks[i], weight) {
+				b.m.slots.Release(weight)
+			}
+		})
 	}
 }
+
+// patience is how long a bundle waits for slots before its rest is handed back.
+func (b *bundle) patience() time.Duration { return b.m.cfg.Budget - time.Since(b.h.at) }
 
 // acquire waits for slots, and no longer than patience.
 func (b *bundle) acquire(weight int64, patience time.Duration) bool {
@@ -155,9 +162,9 @@ func (b *bundle) handBack(rest []state.Covered) bool {
 	return err == nil
 }
 
-// attempt runs one attempt of one task. Its end is taken once: from the handler, or, when that stays deaf to its context, a
-// grace after the context ended.
-func (b *bundle) attempt(t state.Covered, weight int64) {
+// attempt runs one attempt of one task in slots of the caller's. Its end is taken once: from the handler, or, when that stays deaf to its
+// context, a grace after the context ended. Then the slots are free again, and keeps is false.
+func (b *bundle) attempt(t state.Covered, weight int64) (keeps bool) {
 	var once sync.Once
 	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
 	ctx, cancel := b.handlerContext(t, started)
@@ -165,7 +172,6 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 		once.Do(func() {
 			first = true
 			cause := context.Cause(ctx)
-			b.m.slots.Release(weight)
 			b.h.progress.over(t.Index)
 			b.end(ctx, t, started, result, err, cause)
 		})
@@ -178,6 +184,7 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 			return
 		}
 		if take(nil, context.Cause(ctx)) {
+			b.m.slots.Release(weight)
 			b.m.deaf.Add(1)
 			b.log.Warn("a handler did not return when its context ended; it was given up", keys.Index, t.Index, keys.Attempt, b.h.Attempt)
 		}
@@ -185,11 +192,13 @@ func (b *bundle) attempt(t state.Covered, weight int64) {
 	result, err := b.call(ctx, t)
 	close(returned)
 	watch()
-	if !take(result, err) {
+	keeps = take(result, err)
+	if !keeps {
 		b.m.deaf.Add(-1)
 	}
 	cancel()
 	b.m.running.Add(-1)
+	return keeps
 }
 
 // handlerContext is what a handler runs under.
