@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 )
 
 // pagesOf are all pages, of a tile_index job where they are a job's. The last is of a job that there is not.
@@ -69,6 +72,103 @@ func textSizes(t *testing.T, w *world) {
 			if len(sizes) > 3 || len(sizes) < 2 {
 				t.Errorf("%q, %d pixels wide, has text of %d sizes: %v", page, width, len(sizes), sizes)
 			}
+		}
+	}
+}
+
+// targets sees that a thumb finds everything on a phone: what can be pressed, in dialogs too, is 44 pixels high and wide, and no page scrolls sideways.
+// As WCAG 2.5.8 has it, a link in a sentence is exempt, and so is what something else on the page does as well: a time, which the button
+// "Exact times" shows, and a bar of the timeline, which leads where the table of stages does.
+func targets(t *testing.T, w *world) {
+	b := w.open(t)
+	job := w.failedJob(t, b, "targets")
+	b.mute = aboutMissing
+	b.size(390, 844)
+	for i, reason := range []string{"MaxDeliveryCountExceeded", "worker_lost"} {
+		const set = `insert into messages (job_id, queue, kind, first, dead_reason) values (decode($1, 'hex'), 3, 2, $2, $3)`
+		if _, err := w.pool.Exec(t.Context(), set, job, i, reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages := append(pagesOf(job), "/queues/long-tasks/dead", "/queues/long-tasks/dead?reason=worker_lost", "/jobs/"+job+"/stages/measure?view=list&from=10&to=99")
+	for _, page := range pages {
+		b.visit(page)
+		b.cells()
+		b.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })", nil)
+		b.until("!document.querySelector('.slow .slot') || document.querySelector('.slow .slot h3')")
+		var small []string
+		b.eval(`(() => {
+			const area = (el) => {
+				const boxes = [el, ...(el.labels ?? [])].map((e) => e.getBoundingClientRect());
+				return [Math.max(...boxes.map((r) => r.width)), Math.max(...boxes.map((r) => r.height))];
+			};
+			const sentence = (a) => a.matches("p a, li a, dd a, td a, section > a") && getComputedStyle(a).display === "inline"
+				&& a.parentElement.textContent.replaceAll(a.textContent, "").trim().length > 3;
+			const within = (part) => [...part.querySelectorAll("a[href], button, select, summary, textarea, input:not([type=hidden])")]
+				.filter((el) => el.checkVisibility({ visibilityProperty: true }) && getComputedStyle(el).pointerEvents !== "none")
+				.filter((el) => !el.matches(".skip") && !(el.matches("a") && sentence(el)))
+				.filter((el) => area(el).some((px) => px < 43.9))
+				.map((el) => area(el).map(Math.round).join(" by ") + ": " + el.outerHTML.slice(0, 120));
+			const small = within(document);
+			for (const dialog of document.querySelectorAll("dialog")) {
+				dialog.showModal();
+				small.push(...within(dialog));
+				dialog.close();
+			}
+			return small;
+		})()`, &small)
+		for _, target := range small[:min(len(small), 5)] {
+			t.Errorf("%q has a target of %s", page, target)
+		}
+		var over int
+		if b.eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
+			t.Errorf("%q is %d pixels wider than a phone", page, over)
+		}
+	}
+}
+
+// greyPrint sees that paper without colour tells whether a job failed: in words and numbers, and by cells of another grey. What can only be
+// pressed is left out.
+func greyPrint(t *testing.T, w *world) {
+	b := w.open(t)
+	job := w.failedJob(t, b, "print")
+	for _, page := range []string{"/jobs/" + job, "/jobs/" + job + "/stages/measure"} {
+		b.visit(page)
+		b.cells()
+		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+			t.Fatal(err)
+		}
+		var shown struct {
+			Text    string
+			Figure  string
+			Pressed []string
+			Greys   []float64 // how light cells are that failed, and that completed
+		}
+		b.eval(`(() => {
+			const seen = (el) => el.checkVisibility({ visibilityProperty: true });
+			const grey = (sel) => {
+				const parts = getComputedStyle(document.querySelector(sel)).fill.match(/\d+/g).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+				return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+			};
+			return {
+				text: document.body.innerText, figure: document.querySelector(".figures .bad").innerText,
+				pressed: [...document.querySelectorAll("button, select, input, nav a")].filter((el) => seen(el) && !el.closest(".crumbs")).map((el) => el.outerHTML),
+				greys: [grey("#cells .f-failed"), grey("#cells .f-completed")],
+			};
+		})()`, &shown)
+		for _, want := range []string{"completed", "2 failed"} {
+			if !strings.Contains(strings.Join(strings.Fields(shown.Text), " "), want) {
+				t.Errorf("the print of %s does not say %q:\n%s", page, want, shown.Text)
+			}
+		}
+		if strings.Join(strings.Fields(shown.Figure), " ") != "Failed 2" {
+			t.Errorf("the print of %s says %q of those that failed", page, shown.Figure)
+		}
+		if len(shown.Pressed) > 0 {
+			t.Errorf("on the print of %s stands what can only be pressed: %q", page, shown.Pressed)
+		}
+		if contrast := (shown.Greys[1] + 0.05) / (shown.Greys[0] + 0.05); contrast < 2 {
+			t.Errorf("cells that failed and cells that completed have greys of contrast %.1f", contrast)
 		}
 	}
 }

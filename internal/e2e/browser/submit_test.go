@@ -13,6 +13,8 @@ func TestAnOpenDashboard(t *testing.T) {
 		"DeadLettersAreRedriven":               redrive,
 		"NothingBarsTheWay":                    barriers,
 		"TextHasThreeSizes":                    textSizes,
+		"AGreyPrintTellsWhetherItFailed":       greyPrint,
+		"AThumbFindsEverything":                targets,
 		"TheGuardsNoticeBreaches":              breaches,
 		"Pictures":                             pictures,
 	} {
