@@ -51,17 +51,36 @@ func sealJob(c *state.JobCursor) *string {
 	return seal("j", c.CreatedAt.UnixMicro(), c.JobID)
 }
 
-func openJob(cursor string) (*state.JobCursor, bool) {
+// sealNewer is the cursor of what stands before a job. It has a letter of its own, so that one parameter takes both.
+func sealNewer(c *state.JobCursor) *string {
+	if c == nil {
+		return nil
+	}
+	return seal("n", c.CreatedAt.UnixMicro(), c.JobID)
+}
+
+// jobPlace is where a page of jobs ends or begins; at most one of them is there.
+type jobPlace struct{ after, before *state.JobCursor }
+
+func openJob(cursor string) (jobPlace, bool) {
 	fields, ok := open("j", cursor, 2)
+	newer := !ok
+	if newer {
+		fields, ok = open("n", cursor, 2)
+	}
 	if !ok {
-		return nil, false
+		return jobPlace{}, false
 	}
 	at, ok := whole(fields[0], 0, endOfTime-1)
 	id, err := state.ParseJobID(fields[1])
 	if !ok || err != nil {
-		return nil, false
+		return jobPlace{}, false
 	}
-	return &state.JobCursor{CreatedAt: time.UnixMicro(at).UTC(), JobID: id}, true
+	c := &state.JobCursor{CreatedAt: time.UnixMicro(at).UTC(), JobID: id}
+	if newer {
+		return jobPlace{before: c}, true
+	}
+	return jobPlace{after: c}, true
 }
 
 func sealTask(c *state.TaskCursor) *string {
@@ -104,7 +123,7 @@ func cursor[C any](q *query, read func(string) (C, bool)) (c C) {
 	}
 	c, ok := read(v)
 	if !ok {
-		q.wrong("cursor", "is no cursor of this list: take it from next_cursor")
+		q.wrong("cursor", "is no cursor of this list: take it from an answer of it")
 	}
 	return c
 }

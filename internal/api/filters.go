@@ -13,8 +13,10 @@ func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
 	q := parseQuery(rawQuery, "status", "type", "since", "until", "id", "limit", "cursor")
 	f := state.JobFilter{
 		Statuses: oneOf(q, "status", state.JobStatuses), Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until"),
-		IDPrefix: q.text("id"), After: cursor(q, openJob), Limit: q.limit(),
+		IDPrefix: q.text("id"), Limit: q.limit(),
 	}
+	at := cursor(q, openJob)
+	f.After, f.Before = at.after, at.before
 	if p := f.IDPrefix; p != "" && (len(p) < state.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
 		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", clip(p))
 	}
@@ -59,9 +61,10 @@ func ReadDeadFilter(rawQuery string) (state.DeadFilter, error) {
 	return f, q.err()
 }
 
-// Cursors of the lists, for links to the next page; nil: it is the last.
+// Cursors of the lists, for links to the next page; nil: there is none.
 var (
 	JobCursor   = sealJob
+	NewerCursor = sealNewer // of jobs: for the page before
 	TaskCursor  = sealTask
 	EventCursor = func(id *int64) *string { return sealNumber("e", id) }
 	SweepCursor = func(id *int64) *string { return sealNumber("s", id) }

@@ -199,6 +199,7 @@ func (a answer) problem(status int) api.Problem {
 type page[T any] struct {
 	Items      []T     `json:"items"`
 	NextCursor *string `json:"next_cursor"`
+	PrevCursor *string `json:"prev_cursor"`
 }
 
 // fakeEngine answers as told: the engine's own behaviour is tested with the engine.

@@ -28,7 +28,7 @@ func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	a.ok(w, r, list[state.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)})
+	a.ok(w, r, backList[state.JobSummary]{list[state.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)}, sealNewer(page.Prev)})
 }
 
 // jobCounts counts jobs by status, for the tabs above a list of them.

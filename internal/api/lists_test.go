@@ -34,7 +34,7 @@ func pages[T any](s *server, path string) []T {
 func TestJobsAreListedPageByPage(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
-	if got := s.call(http.MethodGet, "/jobs", nil).must(200); strings.TrimSpace(string(got.Body)) != `{"items":[],"next_cursor":null}` {
+	if got := s.call(http.MethodGet, "/jobs", nil).must(200); strings.TrimSpace(string(got.Body)) != `{"items":[],"next_cursor":null,"prev_cursor":null}` {
 		t.Errorf("no jobs are %s", got.Body)
 	}
 	var ids []string
@@ -63,6 +63,42 @@ func TestJobsAreListedPageByPage(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", query, got, want)
 		}
+	}
+}
+
+func TestJobsAreReadBackwardsAndTellWhatIsNew(t *testing.T) {
+	t.Parallel()
+	s := start(t, fakeEngine{})
+	insert := func(seed string, age time.Duration) string {
+		return rows.Insert(t, s.pool, rows.Job{Seed: seed, Age: age, Status: state.JobRunning}).String()
+	}
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, insert(strconv.Itoa(i), time.Duration(i+1)*time.Hour))
+	}
+	read := func(cursor *string) (page[state.JobSummary], []string) {
+		p := get[page[state.JobSummary]](s, "/jobs?limit=2&cursor="+*cursor)
+		got := []string{}
+		for _, j := range p.Items {
+			got = append(got, j.JobID.String())
+		}
+		return p, got
+	}
+	first := get[page[state.JobSummary]](s, "/jobs?limit=2")
+	second, _ := read(first.NextCursor)
+	third, got := read(second.NextCursor)
+	if !slices.Equal(got, ids[4:]) || third.NextCursor != nil {
+		t.Fatalf("the last page holds %v", got)
+	}
+	if p, got := read(third.PrevCursor); !slices.Equal(got, ids[2:4]) || *p.NextCursor != *second.NextCursor || *p.PrevCursor != *second.PrevCursor {
+		t.Errorf("before the last page are %v", got)
+	}
+	if p, got := read(first.PrevCursor); len(got) > 0 || *p.PrevCursor != *first.PrevCursor || p.NextCursor != nil {
+		t.Errorf("before the first page are %v", got)
+	}
+	newer := []string{insert("new", 0), insert("newer", time.Minute)}
+	if _, got := read(first.PrevCursor); !slices.Equal(got, newer) {
+		t.Errorf("what is new are %v, want %v", got, newer)
 	}
 }
 

@@ -16,6 +16,12 @@ type list[T any] struct {
 	NextCursor *string `json:"next_cursor"` // null: the last page
 }
 
+// backList is a page of a list that can be read backwards too.
+type backList[T any] struct {
+	list[T]
+	PrevCursor *string `json:"prev_cursor"` // null: nothing was found to stand before
+}
+
 func (a *API) ok(w http.ResponseWriter, r *http.Request, body any) {
 	a.write(w, r, http.StatusOK, "application/json", body)
 }

@@ -165,7 +165,7 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 	}
 	for name, f := range filters {
 		f.Limit = 4
-		var got []state.JobID
+		var got, back []state.JobID
 		for {
 			page, err := r.ListJobs(t.Context(), f)
 			if err != nil {
@@ -175,12 +175,37 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 				got = append(got, j.JobID)
 			}
 			if page.Next == nil {
+				f.Before = page.Prev
 				break
 			}
 			if len(page.Items) != f.Limit {
 				t.Fatalf("%q: a page of %d has a next", name, len(page.Items))
 			}
 			f.After = page.Next
+		}
+		for last := len(got) - 1; ; { // and back from the first of the last page
+			page, err := r.ListJobs(t.Context(), f)
+			if err != nil {
+				t.Fatalf("%q: %v", name, err)
+			}
+			if len(page.Items) == 0 {
+				if *page.Prev != *f.Before || page.Next != nil {
+					t.Errorf("%q: before the first job the page is %+v", name, page)
+				}
+				break
+			}
+			var ids []state.JobID
+			for _, j := range page.Items {
+				ids = append(ids, j.JobID)
+			}
+			back = append(ids, back...)
+			if page.Next == nil || page.Next.JobID != ids[len(ids)-1] || len(back) > last {
+				t.Fatalf("%q: going back the page is %+v", name, page)
+			}
+			f.Before = page.Prev
+		}
+		if want := got[:(len(got)-1)/f.Limit*f.Limit]; !slices.Equal(back, want) {
+			t.Errorf("%q: back are %v, want %v", name, back, want)
 		}
 		all, err := r.ListJobs(t.Context(), state.JobFilter{Limit: 100})
 		if err != nil {

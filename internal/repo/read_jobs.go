@@ -13,8 +13,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// ListJobs reads a page of jobs, newest first. It reads a page's worth of one index; with a type and a status it may read all
-// jobs of the type since Since. A bad id prefix or limit is an Error with CodeInvalid.
+// ListJobs reads a page of jobs, newest first. It reads a page's worth of one index, backwards for jobs before a place; with a type and a
+// status it may read all jobs of the type since Since. A bad id prefix or limit is an Error with CodeInvalid.
 func (r *Repo) ListJobs(ctx context.Context, f state.JobFilter) (state.Page[state.JobSummary, state.JobCursor], error) {
 	const op = "repo.ListJobs"
 	var page state.Page[state.JobSummary, state.JobCursor]
@@ -33,10 +33,17 @@ func (r *Repo) ListJobs(ctx context.Context, f state.JobFilter) (state.Page[stat
 	if err != nil {
 		return page, failure(op, err)
 	}
-	if len(found) > f.Limit { // one more than the page: there is a next
-		found = found[:f.Limit]
-		last := found[f.Limit-1]
-		page.Next = &state.JobCursor{CreatedAt: last.CreatedAt.UTC(), JobID: state.JobID(last.JobID)}
+	more := len(found) > f.Limit // one more than the page
+	found = found[:min(len(found), f.Limit)]
+	if f.Before != nil {
+		slices.Reverse(found)
+		more, page.Prev = len(found) > 0, f.Before // behind it stands at least the place itself
+	}
+	if len(found) > 0 {
+		page.Prev = found[0].cursor()
+	}
+	if more {
+		page.Next = found[len(found)-1].cursor()
 	}
 	ids := make([]state.JobID, len(found))
 	for i, k := range found {
@@ -51,13 +58,22 @@ type jobKey struct {
 	CreatedAt time.Time
 }
 
+func (k jobKey) cursor() *state.JobCursor {
+	return &state.JobCursor{CreatedAt: k.CreatedAt.UTC(), JobID: state.JobID(k.JobID)}
+}
+
 // jobIDsStatement chooses the statement whose index fits the filter best.
 func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
-	args := namedArgs{"most": f.Limit + 1, "after_at": nil, "after_id": nil}
+	args, list := namedArgs{"most": f.Limit + 1}, "read_job_ids"
 	args["since"], args["since_age"] = moment(f.Since)
 	args["until"], args["until_age"] = moment(f.Until)
-	if f.After != nil {
+	switch {
+	case f.Before != nil:
+		args["before_at"], args["before_id"], list = f.Before.CreatedAt, f.Before.JobID[:], "read_job_ids_newer"
+	case f.After != nil:
 		args["after_at"], args["after_id"] = f.After.CreatedAt, f.After.JobID[:]
+	default:
+		args["after_at"], args["after_id"] = nil, nil
 	}
 	statuses := make([]string, 0, len(f.Statuses))
 	for _, s := range f.Statuses {
@@ -72,15 +88,15 @@ func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
 			return "", nil, err
 		}
 		args["low"], args["high"], args["statuses"], args["job_type"] = low, high, statuses, f.Type
-		return "read_job_ids_prefix", args, nil
+		return list + "_prefix", args, nil
 	case f.Type != "":
 		args["statuses"], args["job_type"] = statuses, f.Type
-		return "read_job_ids_type", args, nil
+		return list + "_type", args, nil
 	case len(statuses) > 0:
 		args["statuses"] = statuses
-		return "read_job_ids_status", args, nil
+		return list + "_status", args, nil
 	}
-	return "read_job_ids", args, nil
+	return list, args, nil
 }
 
 func moment(m state.Moment) (at, age any) {

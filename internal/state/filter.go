@@ -15,17 +15,18 @@ type Moment struct {
 type JobFilter struct {
 	Statuses []JobStatus
 	Type     string
-	Since    Moment // created then or later
-	Until    Moment // created then or earlier
-	IDPrefix string // MinIDPrefix or more lower-case hex digits
-	After    *JobCursor
+	Since    Moment     // created then or later
+	Until    Moment     // created then or earlier
+	IDPrefix string     // MinIDPrefix or more lower-case hex digits
+	After    *JobCursor // jobs behind it
+	Before   *JobCursor // jobs before it, those nearest to it; not together with After
 	Limit    int
 }
 
 // MinIDPrefix is the shortest id prefix that is looked for, in hex digits.
 const MinIDPrefix = 4
 
-// JobCursor is the last job of a page.
+// JobCursor is the last job of a page, or its first.
 type JobCursor struct {
 	CreatedAt time.Time // microseconds count
 	JobID     JobID
@@ -64,8 +65,10 @@ type DeadFilter struct {
 	Limit  int
 }
 
-// Page is one page of a list. Next is nil on the last page; a page may be short, or empty, and not be the last.
+// Page is one page of a list. Next is nil on the last page; a page may be short, or empty, and not be the last. Prev is for lists that are
+// read backwards too: what comes before this page, now or later; nil where nothing was found to stand before.
 type Page[T, C any] struct {
 	Items []T
 	Next  *C
+	Prev  *C
 }

@@ -24,7 +24,10 @@ type jobsPage struct {
 	ID      string
 	Status  string // as in the address
 	Older   string // address of the next page
-	Newest  string // address of the first page, on others
+	Newer   string // address of the page before, on others than the first
+	Newest  string // address of the first page, where Newer is another one
+	First   string // address of the first page
+	Seen    string // cursor of what is new since the list was read; empty: there was no job
 	None    bool   // there is no job at all
 	Filter  string // the filters in words, where they hide everything
 	Clear   string // address without filters
@@ -113,14 +116,42 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	if page.Next != nil {
 		p.Older = s.Prefix + "/ui?" + with(filters, "cursor", *api.JobCursor(page.Next)).Encode()
 	}
-	if f.After != nil {
-		p.Newest, parts = s.listed(filters), nil
+	p.First = s.listed(filters)
+	newest := page.Prev
+	if f.After != nil || f.Before != nil {
+		parts = nil
+		if newest, err = s.pageBefore(ctx, f, page.Prev, filters, &p); err != nil {
+			return content{}, err
+		}
+	}
+	if newest != nil {
+		p.Seen = *api.NewerCursor(newest)
 	}
 	if len(p.Rows) == 0 {
-		p.None = len(filters) == 0 && f.After == nil
+		p.None = len(filters) == 0 && p.Newer == ""
 		p.Filter = inWords(filters)
 	}
 	return content{Title: "Jobs", Data: p, Parts: parts}, nil
+}
+
+// pageBefore fills in where the page before is: the first page, unless more than a page of jobs stands before begin. It returns what the
+// whole list begins with.
+func (s *Server) pageBefore(ctx context.Context, f state.JobFilter, begin *state.JobCursor, filters url.Values, p *jobsPage) (*state.JobCursor, error) {
+	p.Newer = p.First
+	if begin != nil {
+		before := f
+		before.After, before.Before, before.Limit = nil, begin, f.Limit+1
+		page, err := s.Reader.ListJobs(ctx, before)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.Items) > f.Limit {
+			p.Newer, p.Newest = s.Prefix+"/ui?"+with(filters, "cursor", *api.NewerCursor(begin)).Encode(), p.First
+		}
+	}
+	f.After, f.Before, f.Limit = nil, nil, 1
+	page, err := s.Reader.ListJobs(ctx, f)
+	return page.Prev, err
 }
 
 // shownStatus is the status of a job with what is known of where it goes.

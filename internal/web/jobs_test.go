@@ -85,6 +85,28 @@ func TestJobsArePagedByKey(t *testing.T) {
 	if len(seen) != 120 {
 		t.Errorf("%d of 120 jobs were listed", len(seen))
 	}
+
+	// Back from the third page, over the second, to the first, which has an address without a cursor and follows what happens.
+	newer := regexp.MustCompile(`href="/api/ui\??([^"]*)" rel="prev">Newer<`)
+	begin := regexp.MustCompile(`data-seen="([^"]+)"`)
+	first := s.get("/view").Body
+	for page, want := range []struct {
+		rows   int
+		newest bool
+	}{{20, true}, {50, false}} {
+		body := s.get("/view?" + query).Body
+		back := newer.FindStringSubmatch(body)
+		if n := strings.Count(body, `<tr id="job-`); n != want.rows || back == nil || strings.Contains(body, ">Newest<") != want.newest {
+			t.Fatalf("%d pages back from the last there are %d rows, and %v leads on:\n%s", page, n, back, body)
+		}
+		if got, want := begin.FindStringSubmatch(body), begin.FindStringSubmatch(first); got == nil || got[1] != want[1] {
+			t.Errorf("new is what comes after %v, want %v", got, want)
+		}
+		query = strings.ReplaceAll(back[1], "&amp;", "&")
+	}
+	if query != "" || newer.MatchString(first) {
+		t.Errorf("the first page is at %q, and a newer one before it", query)
+	}
 }
 
 func TestAnOutageNeverLooksEmpty(t *testing.T) {

@@ -60,6 +60,23 @@ func filterAndPage(t *testing.T, w *world) {
 	if b.eval(fmt.Sprintf("document.getElementById(%q) !== null", first), &again); again {
 		t.Error("the second page begins with the first")
 	}
+	b.click("nav.pages a[rel=prev]")
+	b.until(fmt.Sprintf("!location.search.includes('cursor=') && document.getElementById(%q)", first))
+	b.click("nav.pages a[rel=next]")
+	b.until("location.search.includes('cursor=')")
+	for i := range 3 {
+		w.submit(t, "zero", fmt.Sprintf(`{"seed":%d}`, 60+i))
+	}
+	b.shows("#news", "3 new jobs")
+	b.click("#news a")
+	b.until("!location.search.includes('cursor=') && document.querySelectorAll('#rows tr').length === 50")
+	b.shows("#live-state", "Live")
+	b.click("#live-state")
+	b.shows("#live-state", "Paused")
+	w.submit(t, "zero", `{"seed":63}`)
+	b.shows("#news", "1 new job")
+	b.click("#live-state")
+	b.until("document.querySelector('#news').hidden")
 	b.visit("?status=failed&type=zero")
 	b.shows(".empty", "No job matches")
 	b.click(".empty a.button")

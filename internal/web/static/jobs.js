@@ -1,7 +1,7 @@
 "use strict";
-// Many jobs at once: what is selected, or everything that the filter matches.
+// Many jobs at once: what is selected, or everything that the filter matches. And how many are new where the list does not show them.
 (() => {
-  const { $, api, toast, refusal, hold } = window.dashboard;
+  const { $, api, toast, refusal, hold, state } = window.dashboard;
   const prefix = document.documentElement.dataset.prefix;
   const can = { retry: ["failed", "completed_with_errors", "cancelled"], cancel: ["queued", "running"] };
   const names = { retry: "Retry", cancel: "Cancel" };
@@ -92,4 +92,22 @@
     const verb = e.target.closest("[data-bulk]")?.dataset.bulk;
     if (verb === "none") none(); else if (verb) ask(verb);
   });
+
+  // news asks the API for jobs before the first one that was there when the list was read: on another page, or while updates are paused.
+  const mostNews = 30;
+  const news = async () => {
+    const box = $("#news"), seen = $("#rows")?.dataset.seen;
+    if (!box || document.hidden) return;
+    const follows = () => $("#live") && !state.held;
+    if (!seen || follows()) { box.hidden = true; return; }
+    const query = new URLSearchParams($("#bulk").dataset.query);
+    query.set("cursor", seen);
+    query.set("limit", mostNews);
+    const r = await api("GET", `${prefix}/jobs?${query}`);
+    if (!r.ok || follows()) return;
+    const n = r.answer.items.length;
+    $("a", box).textContent = `${n}${n === mostNews ? "+" : ""} new ${n === 1 ? "job" : "jobs"}`;
+    box.hidden = n === 0;
+  };
+  setInterval(news, 5000);
 })();
