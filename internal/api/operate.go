@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
+	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 )
 
@@ -29,10 +31,30 @@ func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	newest := page.Items
+	if before > 0 {
+		first, err := a.Reader.ListSweeps(r.Context(), 0, 1)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		newest = first.Items
+	}
+	body := sweepList{list: list[state.SweepView]{Items: page.Items, NextCursor: sealNumber("s", page.Next)}}
+	if len(newest) > 0 {
+		due := coremachine.NextSweep(newest[0].StartedAt)
+		body.NextDue = &due
+	}
 	for i := range page.Items {
 		page.Items[i] = sweepBody(page.Items[i])
 	}
-	a.ok(w, r, list[state.SweepView]{Items: page.Items, NextCursor: sealNumber("s", page.Next)})
+	a.ok(w, r, body)
+}
+
+// sweepList is a page of sweeps and when the timer makes the next.
+type sweepList struct {
+	list[state.SweepView]
+	NextDue *time.Time `json:"next_due"` // null: there was none yet
 }
 
 // sweep makes one pass now and answers with its record.

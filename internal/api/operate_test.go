@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,6 +33,14 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 		got := s.call(http.MethodPost, "/sweeps", nil).must(200).into(&one)
 		if string(one.Found) != `{"lost":2,"dead":0}` || one.Error == "" || strings.Contains(string(got.Body), "hunter2") {
 			t.Errorf("a sweep is %s", got.Body)
+		}
+	}
+	for _, query := range []string{"?limit=2", "?limit=1&cursor=" + *get[page[state.SweepView]](s, "/sweeps?limit=1").NextCursor} {
+		got := get[struct {
+			NextDue *time.Time `json:"next_due"`
+		}](s, "/sweeps"+query)
+		if got.NextDue == nil || got.NextDue.Second() != 0 || time.Until(*got.NextDue) < -time.Minute || time.Until(*got.NextDue) > time.Minute {
+			t.Errorf("%s: the next sweep is due at %v", query, got.NextDue)
 		}
 	}
 	if all := pages[state.SweepView](s, "/sweeps?limit=2"); len(all) != 3 || all[0].SweepID <= all[2].SweepID {

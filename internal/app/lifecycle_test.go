@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,8 @@ import (
 
 	"coremachine/internal/app"
 	"coremachine/internal/config"
+	"coremachine/internal/coremachine"
+	"coremachine/internal/funchost"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
 	"coremachine/internal/pgtest"
@@ -211,5 +214,14 @@ func TestInconsistentRegistriesAreListedAndServeNoWork(t *testing.T) {
 	_ = res.Body.Close()
 	if res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a submit is answered %d", res.StatusCode)
+	}
+}
+
+// The dashboard and the API tell when the next sweep is due; the timer's schedule is the host's.
+func TestTheTimerSweepsAsOftenAsIsTold(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(funchost.Functions, func(f funchost.Function) bool { return f.Name == "sweep" })
+	if got := funchost.Functions[i].Schedule; got != "0 * * * * *" || coremachine.SweepEvery != time.Minute {
+		t.Errorf("the timer's schedule is %s, and told is every %s", got, coremachine.SweepEvery)
 	}
 }

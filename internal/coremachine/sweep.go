@@ -16,6 +16,12 @@ type SweepReport struct {
 	Took time.Duration `json:"-"`
 }
 
+// SweepEvery is how often the timer makes a sweep: at the start of each such span of UTC.
+const SweepEvery = time.Minute
+
+// NextSweep is when the timer makes the sweep after one that began then.
+func NextSweep(begun time.Time) time.Time { return begun.UTC().Truncate(SweepEvery).Add(SweepEvery) }
+
 // purgeTime bounds how long one sweep deletes; the next goes on.
 const purgeTime = 20 * time.Second
 

@@ -15,7 +15,7 @@ import (
 // funcs are what templates may call.
 func funcs(s *Server) template.FuncMap {
 	return template.FuncMap{
-		"badge": badge, "icon": icon, "word": word, "num": num, "took": took, "ago": ago, "since": since, "exact": exact,
+		"badge": badge, "icon": icon, "word": word, "num": num, "took": took, "ago": ago, "since": since, "until": until, "exact": exact,
 		"short": func(id state.JobID) string { return id.Short() },
 		"text":  func(b json.RawMessage) string { return string(b) },
 		"blob":  newBlob, "first": first, "plural": plural, "between": between, "rate": rate, "roughly": roughly, "bytes": size, "rawOf": newRaw,
@@ -195,6 +195,16 @@ func ago(v any) template.HTML {
 // since is how long something has been going on; it ticks in the browser.
 func since(v any) template.HTML {
 	return clock(v, "since", func(at time.Time) string { return took(time.Since(at).Truncate(time.Second)) })
+}
+
+// until is how long something is ahead; it ticks in the browser.
+func until(v any) template.HTML {
+	return clock(v, "until", func(at time.Time) string {
+		if d := time.Until(at); d > 0 {
+			return "in " + roughly(d)
+		}
+		return "now"
+	})
 }
 
 // clock writes a time element; a nil time is a dash.

@@ -80,6 +80,13 @@ func TestSweepsSayWhatTheyFoundAndWhetherTheyRun(t *testing.T) {
 	if strings.Contains(body, `role="alert"`) {
 		t.Error("a sweep of this minute is called late")
 	}
+	due := regexp.MustCompile(`Next is due</dt><dd><time datetime="([^"]+)"[^>]*>(in \d+ s|now)<`).FindStringSubmatch(body)
+	if due == nil {
+		t.Fatalf("when the next sweep is due is not told:\n%s", body)
+	}
+	if at, err := time.Parse(time.RFC3339, due[1]); err != nil || at.Second() != 0 || time.Until(at) > time.Minute || time.Until(at) < -time.Minute {
+		t.Errorf("the next sweep is due at %s, %v", due[1], err)
+	}
 	exec(`update sweeps set found = '{"lost":1234,"dead":2}', error = 'pq: hunter2' where sweep_id = 30`)
 	body = s.get("/ui/sweeps").Body
 	has(t, body, "<strong>1,234</strong>", "some steps failed: the log has the causes")
@@ -87,7 +94,7 @@ func TestSweepsSayWhatTheyFoundAndWhetherTheyRun(t *testing.T) {
 		t.Error("what a sweep found is told wrongly")
 	}
 	exec(`update sweeps set started_at = started_at - interval '1 hour', ended_at = ended_at - interval '1 hour'`)
-	has(t, s.get("/ui/sweeps").Body, "The last sweep was", `role="alert"`)
+	has(t, s.get("/ui/sweeps").Body, "The last sweep was", `role="alert"`, "overdue")
 }
 
 func TestHealthPutsWhatFailsFirst(t *testing.T) {

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"coremachine/internal/api"
+	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 )
 
 // sweepsPage is the data of the template "sweeps".
 type sweepsPage struct {
 	Last   *sweepRow  // the newest that has ended
+	Due    time.Time  // when the timer makes the next; zero: there was none yet
 	Late   bool       // the timer does not seem to run
 	Busy   sweepTable // those that found something or failed, the newest first
 	More   int        // of them that are not shown
@@ -57,7 +59,7 @@ type sweepRow struct {
 func (r sweepRow) Took() string { return between(&r.StartedAt, r.EndedAt) }
 
 const (
-	sweepLate  = 3 * time.Minute // the timer makes one each minute
+	sweepLate  = 3 * coremachine.SweepEvery
 	sweepsKept = 1000
 	busyShown  = 20
 )
@@ -86,6 +88,9 @@ func loadSweeps(ctx context.Context, s *Server, in *input) (content, error) {
 		p.Since = row.StartedAt
 	}
 	p.Late = p.Last == nil || time.Since(p.Last.StartedAt) > sweepLate
+	if len(all) > 0 {
+		p.Due = coremachine.NextSweep(all[0].StartedAt)
+	}
 	page, err := s.Reader.ListSweeps(ctx, before, 20)
 	if err != nil {
 		return content{}, err

@@ -72,6 +72,8 @@
     const s = Math.max(0, Math.floor((Date.now() - skew - at) / 1000));
     if (time.dataset.t === "exact") return;
     if (time.dataset.t === "since") return took(s);
+    const ahead = Math.ceil((at - (Date.now() - skew)) / 1000);
+    if (time.dataset.t === "until" && exact === (time.dataset.flip === "1")) return ahead > 0 ? `in ${took(ahead)}` : "now";
     if (exact !== (time.dataset.flip === "1")) return at.toISOString().replace("T", " ").slice(0, 19) + " UTC";
     return s > 7 * 86400 ? at.toISOString().slice(0, 10) : ago(s);
   };
