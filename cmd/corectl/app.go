@@ -78,7 +78,9 @@ func (a *app) outStyle() show.Style {
 
 // hint says something that is no result.
 func (a *app) hint(format string, args ...any) {
-	_, _ = fmt.Fprintln(a.err, a.style.Own(fmt.Sprintf(format, args...)))
+	for _, line := range show.Wrap(a.style.Own(fmt.Sprintf(format, args...)), a.errStyle().Width) {
+		_, _ = fmt.Fprintln(a.err, line)
+	}
 }
 
 func (a *app) lines(lines []string) error {

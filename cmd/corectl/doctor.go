@@ -42,10 +42,13 @@ type toldFinding struct {
 }
 
 func (f finding) told() toldFinding {
-	if f.Outcome == fine || f.Check == "api" && f.Outcome == warn { // a service that is up says itself what is wrong with it
-		return toldFinding{finding: f}
+	switch {
+	case f.Outcome == fine:
+	case f.Outcome == warn && entries[f.Check] == state.RunbookNotReady: // it can work, or says itself what is wrong with it
+	default:
+		return toldFinding{f, entries[f.Check].String()}
 	}
-	return toldFinding{f, entries[f.Check].String()}
+	return toldFinding{finding: f}
 }
 
 const (
@@ -118,10 +121,11 @@ func (a *app) findings(found []finding) error {
 	inks := map[string]show.Ink{fine: show.Green, warn: show.Yellow, bad: show.Red}
 	var lines []string
 	for _, f := range findings {
-		lines = append(lines, fmt.Sprintf("%s  %-12s  %s", style.Paint(inks[f.Outcome], fmt.Sprintf("%-4s", f.Outcome)), f.Check, style.Plain(f.Detail)))
+		head := fmt.Sprintf("%s  %-11s  ", style.Paint(inks[f.Outcome], fmt.Sprintf("%-4s", f.Outcome)), f.Check)
+		lines = append(lines, show.Hang(head, style.Plain(f.Detail), style.Width)...)
 		for _, next := range []string{f.Advice, f.Runbook} {
 			if next != "" {
-				lines = append(lines, style.Own("                    → ")+next)
+				lines = append(lines, show.Hang(style.Own("                   → "), style.Own(next), style.Width)...)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 	}
 	all := printer[state.FailureGroup]{app: a, table: func(groups []state.FailureGroup) []string {
 		if a.outTTY {
-			return a.outStyle().Failures(groups, a.now())
+			return a.outStyle().Failures(groups)
 		}
 		return show.FailuresTabbed(groups)
 	}}

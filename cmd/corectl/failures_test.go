@@ -13,7 +13,7 @@ func TestFailuresLeadToTheirTasks(t *testing.T) {
 	plain := map[string]string{"NO_COLOR": "1"}
 	fake := full(t)
 	got := fake.run(outside{tty: true, env: plain}, "failures", idA)
-	want := "ERROR     STAGE  TASKS  TRIES  LAST  INDEXES  PATTERN\n1c22e0f3  reply      1      5  now   1        no voice\n"
+	want := "ERROR     STAGE  TASKS  TRIES  INDEXES  PATTERN\n1c22e0f3  reply      1      5  1        no voice\n"
 	if got.out != want || got.err != "the tasks of one: corectl tasks 3f9a --error 1c22e0f3\n" || got.code != exitOK {
 		t.Errorf("got %+v, want %q", got, want)
 	}

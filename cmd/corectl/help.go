@@ -109,6 +109,9 @@ func printOverview(w io.Writer, model *kong.Application) {
 	_, _ = io.WriteString(w, b.String())
 }
 
+// helpWidth is how wide the help of a command is: the manual is made of it, and a terminal of the usual width shows it.
+const helpWidth = 80
+
 // printCommand shows an example first, then the arguments and flags.
 func printCommand(w io.Writer, model *kong.Application, node *kong.Node) {
 	var b strings.Builder
@@ -128,7 +131,9 @@ func printCommand(w io.Writer, model *kong.Application, node *kong.Node) {
 			width = max(width, show.Width(row[0]))
 		}
 		for _, row := range rows {
-			b.WriteString(strings.TrimRight(fmt.Sprintf("  %-*s  %s", width, row[0], row[1]), " ") + "\n")
+			for _, line := range show.Hang(fmt.Sprintf("  %-*s  ", width, row[0]), row[1], helpWidth) {
+				b.WriteString(strings.TrimRight(line, " ") + "\n")
+			}
 		}
 	}
 	section("Commands", each(visible(node.Children), func(c *kong.Node) []string { return []string{c.Name, c.Help} }))

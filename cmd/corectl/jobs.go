@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,9 +29,9 @@ func (p pageFlags) query() (url.Values, error) {
 }
 
 type jobsCmd struct {
-	Status []string      `placeholder:"STATUS" help:"Only these: queued, running, completed, completed_with_errors, failed, cancelled."`
-	Type   string        `placeholder:"TYPE" help:"Only this job type."`
-	Since  time.Duration `placeholder:"DURATION" help:"Only those submitted within so long, such as 24h."`
+	Status []string `placeholder:"STATUS" help:"Only these: queued, running, completed, completed_with_errors, failed, cancelled."`
+	Type   string   `placeholder:"TYPE" help:"Only this job type."`
+	Since  string   `placeholder:"DURATION" help:"Only those submitted within so long, such as 30m, 24h or 7d."`
 	pageFlags
 }
 
@@ -82,11 +83,26 @@ func (c *jobsCmd) filter(query url.Values, now time.Time) error {
 	if c.Type != "" {
 		query.Set("type", c.Type)
 	}
-	if c.Since < 0 {
-		return usagef("--since %s lies ahead.", c.Since)
-	}
-	if c.Since > 0 {
-		query.Set("since", now.Add(-c.Since).UTC().Format(time.RFC3339))
+	if c.Since != "" {
+		age, err := parseAge(c.Since)
+		if err != nil {
+			return err
+		}
+		query.Set("since", now.Add(-age).UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// parseAge reads a duration, or a number of days.
+func parseAge(text string) (time.Duration, error) {
+	age, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		age = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || age <= 0 || age > 100*365*24*time.Hour {
+		return 0, usagef("--since %q is no duration: give one such as 30m, 24h or 7d. See `corectl help jobs`.", text)
+	}
+	return age, nil
 }

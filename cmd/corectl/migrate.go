@@ -19,7 +19,7 @@ type migrateCmd struct {
 func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 	url := a.getenv("DATABASE_URL")
 	if url == "" {
-		return usagef("DATABASE_URL is not set: migrate talks to Postgres itself, not to the API.")
+		return usagef("DATABASE_URL is not set: migrate talks to Postgres itself, not to the API. Set it to the connection string of the database.")
 	}
 	was, err := schemaVersion(ctx, url)
 	if err != nil {

@@ -40,6 +40,9 @@ func (c *packageCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	_, err = fmt.Fprintf(a.out, "%s %.1f MB\n", c.Out, float64(info.Size())/(1<<20))
+	text, err := encode(map[string]any{"file": c.Out, "bytes": info.Size()})
+	if err == nil {
+		err = a.one(text, c.Out, func() error { return a.lines([]string{fmt.Sprintf("%s %.1f MB", c.Out, float64(info.Size())/(1<<20))}) })
+	}
 	return errors.Join(err, file.Close())
 }

@@ -14,6 +14,7 @@ import (
 // schema is the part of a JSON Schema that tells how to read name=value.
 type schema struct {
 	Properties map[string]property `json:"properties"`
+	Required   []string            `json:"required"`
 }
 
 type property struct {

@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, con *console) int {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		_, _ = fmt.Fprintln(con.err, parseText(err))
+		_, _ = fmt.Fprintln(con.err, con.fit(parseText(err)))
 		return exitUsage
 	}
 	a, err := newApp(con, g.globals)
@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, con *console) int {
 		code = exitInterrupted
 	}
 	if text != "" {
-		_, _ = fmt.Fprintln(con.err, plainLines(text))
+		_, _ = fmt.Fprintln(con.err, con.fit(plainLines(text)))
 	}
 	return code
 }
@@ -134,6 +134,19 @@ func parseText(err error) string {
 }
 
 var unexpected = regexp.MustCompile(`^unexpected argument (.*?)(, did you mean .*)?$`)
+
+// fit wraps each line to the terminal that standard error is; elsewhere lines stay as they are.
+func (con *console) fit(text string) string {
+	if !con.errTTY {
+		return text
+	}
+	columns, _ := con.size()
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, show.Wrap(line, columns)...)
+	}
+	return strings.Join(lines, "\n")
+}
 
 // plainLines keeps what came from elsewhere from steering the terminal.
 func plainLines(text string) string {

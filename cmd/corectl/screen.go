@@ -116,7 +116,7 @@ func (e *edges) tick() {
 	}
 	for _, stage := range e.job.Stages {
 		if stage.Status == "running" {
-			_, _ = fmt.Fprintln(e.err, show.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
+			e.print(show.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
 		}
 	}
 }
@@ -149,8 +149,16 @@ func (e *edges) tell(ctx context.Context, job state.JobView) {
 		lines = slices.Insert(lines, end, show.FirstFailure(job, task, e.now()))
 	}
 	for _, line := range lines {
-		_, _ = fmt.Fprintln(e.err, line)
+		e.print(line)
 	}
+}
+
+// print leaves the date out where a person reads.
+func (e *edges) print(line string) {
+	if e.errTTY {
+		line = show.Clock(line)
+	}
+	_, _ = fmt.Fprintln(e.err, line)
 }
 
 // result writes what a watch puts on standard output: each reading for jsonl, the last one for json.

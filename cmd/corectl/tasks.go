@@ -66,6 +66,10 @@ func (c *tasksCmd) filter(ctx context.Context, a *app, id state.JobID, query url
 		c.Status = string(state.TaskFailed)
 	}
 	if c.Status != "" {
+		known := each(state.TaskStatuses, func(s state.TaskStatus) string { return string(s) })
+		if !slices.Contains(known, c.Status) {
+			return usagef("unknown status %q%s Statuses: %s", c.Status, first(meant(c.Status, known), "."), strings.Join(known, ", "))
+		}
 		query.Set("status", c.Status)
 	}
 	if c.Stage != "" {

@@ -132,7 +132,7 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 			t.Errorf("%v: got %+v", args, got)
 		}
 		for line := range strings.Lines(got.out) {
-			if show.Width(line) > 121 {
+			if show.Width(line) > 81 {
 				t.Errorf("%v: too wide: %q", args, line)
 			}
 		}

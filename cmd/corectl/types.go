@@ -72,29 +72,31 @@ func (a *app) describe(t client.JobType) error {
 	style := a.outStyle()
 	rows := [][]string{}
 	example := []string{"corectl submit", t.JobType}
+	for _, name := range s.Required {
+		example = append(example, name+"=…")
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
 		rows = append(rows, []string{name, strings.Join(p.Type, "|"), style.Plain(string(p.Default)), p.bounds(), style.Plain(p.Description)})
-		if len(p.Default) > 0 && slices.Contains(p.Type, "integer") {
+		if slices.Contains(s.Required, name) {
+			rows[len(rows)-1][2] = "required"
+		}
+		if len(p.Default) > 0 && string(p.Default) != "null" && slices.Contains(p.Type, "integer") {
 			example = append(example, name+"="+string(p.Default))
 		}
 	}
 	if !a.outTTY {
 		return a.lines(show.Tabbed(rows))
 	}
-	lines := []string{style.Cut(style.Plain(t.JobType+": "+t.Description), style.Width), ""}
+	lines := append(show.Wrap(style.Plain(t.JobType+": "+t.Description), style.Width), "")
+	for _, row := range rows {
+		lines = append(lines, show.Hang("  ", strings.Join(slices.DeleteFunc(row[:4:4], empty), "  "), style.Width)...)
+		lines = append(lines, show.Hang("      ", row[4], style.Width)...)
+	}
 	if len(rows) > 0 {
-		columns := []show.Column{
-			{Head: "PARAMETER"},
-			{Head: "TYPE"},
-			{Head: "DEFAULT", Cut: 8},
-			{Head: "BOUNDS", Cut: 8, Drop: 1},
-			{Head: "DESCRIPTION", Cut: 16, Drop: 2},
-		}
-		lines = append(lines, style.Table(columns, rows, nil)...)
 		lines = append(lines, "")
 	}
-	return a.lines(append(lines, style.Plain(strings.Join(example, " "))))
+	return a.lines(append(lines, style.Own(style.Plain(strings.Join(example, " ")))))
 }
 
 func (p property) bounds() string {
@@ -118,3 +120,5 @@ func (p property) bounds() string {
 	}
 	return show.Style{}.Plain(strings.Join(parts, "; "))
 }
+
+func empty(text string) bool { return text == "" }

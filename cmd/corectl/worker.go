@@ -32,7 +32,7 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 		for _, p := range problems {
 			all = append(all, errors.New(p))
 		}
-		return exitf(exitUsage, "%v", errors.Join(all...))
+		return exitf(exitUsage, "%v\nSee `corectl doctor`, and docs/configuration.md.", errors.Join(all...))
 	}
 	if err := worker.Start(ctx); err != nil {
 		return err

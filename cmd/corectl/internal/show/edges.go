@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"coremachine/internal/state"
@@ -65,6 +66,16 @@ func FirstFailure(job state.JobView, task state.TaskSummary, now time.Time) stri
 // Stamp opens a plain line: the time in UTC, to the second, and the job.
 func Stamp(id state.JobID, at time.Time) string {
 	return at.UTC().Format(time.RFC3339) + " " + Short(id) + " "
+}
+
+// Clock is a plain line with nothing but the time of day as its stamp.
+func Clock(line string) string {
+	at, rest, _ := strings.Cut(line, " ")
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return line
+	}
+	return t.Format(time.TimeOnly) + " " + rest
 }
 
 func plainTotal(stage state.StageView) string {

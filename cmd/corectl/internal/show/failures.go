@@ -3,7 +3,6 @@ package show
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"coremachine/internal/state"
 )
@@ -15,20 +14,19 @@ func ShortError(f state.Fingerprint) string {
 }
 
 // Failures are the patterns of errors for people, each with the first of its tasks.
-func (s Style) Failures(groups []state.FailureGroup, now time.Time) []string {
+func (s Style) Failures(groups []state.FailureGroup) []string {
 	columns := []Column{
 		{Head: "ERROR"},
 		{Head: "STAGE", Cut: 8, Drop: 2},
 		{Head: "TASKS", Right: true},
 		{Head: "TRIES", Right: true, Drop: 3},
-		{Head: "LAST", Drop: 4},
 		{Head: "INDEXES", Cut: 10, Drop: 1},
 		{Head: "PATTERN", Cut: 16},
 	}
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
 		rows[i] = []string{
-			ShortError(g.Fingerprint), s.Plain(g.Stage), upTo(g.Tasks), upTo(g.Attempts), Ago(now, g.LastSeen),
+			ShortError(g.Fingerprint), s.Plain(g.Stage), upTo(g.Tasks), upTo(g.Attempts),
 			s.Own(indexes(g, 3, ", ")), s.Plain(g.Pattern),
 		}
 	}

@@ -24,7 +24,7 @@ func TestPicturesInEveryWidth(t *testing.T) {
 		"result":   func(s Style) []string { return s.Status(completed(), now) },
 		"jobs":     func(s Style) []string { return s.Jobs(jobs(), now) },
 		"tasks":    func(s Style) []string { return s.Tasks(tasks(), map[string]int{"measure": 5}, now) },
-		"failures": func(s Style) []string { return s.Failures(failures(), now) },
+		"failures": func(s Style) []string { return s.Failures(failures()) },
 		"many":     func(s Style) []string { return s.Frame(many(), nil, now) },
 	}
 	for picture, draw := range pictures {
@@ -144,7 +144,7 @@ func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
 	lines = append(lines, s.Tasks([]state.TaskSummary{task}, nil, now)...)
 	lines = append(lines, StatusTabbed(job)...)
 	lines = append(lines, FailuresTabbed(failures())...)
-	lines = append(lines, s.Failures(failures(), now)...)
+	lines = append(lines, s.Failures(failures())...)
 	lines = append(lines, s.Event(state.EventView{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
 	for _, line := range lines {
 		if strings.ContainsAny(line, "\x1b\x07\r\n\u202e") {
