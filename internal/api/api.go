@@ -35,7 +35,7 @@ type Reader interface {
 	ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error)
 	ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error)
 	ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error)
-	ReadQueues(ctx context.Context) ([]state.QueueView, error)
+	QueueReader
 	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)
 	DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error)
 	CountDead(ctx context.Context, q state.Queue, f state.DeadFilter) (wanted, unwanted int, err error)
@@ -57,6 +57,7 @@ type Options struct {
 	Reader  Reader
 	Dead    DeadLetters // nil: redrive is 503
 	Hub     *Hub
+	Queues  *Queues // nil: of Reader
 	Health  Health
 	Prefix  string                  // before every route; "" is /api
 	Mounts  map[string]http.Handler // other handlers below the prefix, such as /ui: GET and HEAD of it and of all below
@@ -91,6 +92,9 @@ func New(o Options) *API {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Queues == nil {
+		o.Queues = NewQueues(o.Reader)
 	}
 	a := &API{Options: o, streams: make(chan struct{}, o.Streams)}
 	a.routes = a.router()

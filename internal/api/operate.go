@@ -87,12 +87,12 @@ func (a *API) queues(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	queues, err := a.Reader.ReadQueues(r.Context())
+	queues, err := a.Queues.Read(r.Context())
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	a.ok(w, r, list[state.QueueView]{Items: queues})
+	a.ok(w, r, queues)
 }
 
 func (a *API) dead(w http.ResponseWriter, r *http.Request) {

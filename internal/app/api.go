@@ -19,11 +19,13 @@ import (
 // api is the HTTP API. With problems it has no engine: probes and health answer, and say why.
 func (a *App) api() http.Handler {
 	o := api.Options{Log: a.log, Health: a.health()}
+	var queues *api.Queues
 	if a.machine != nil {
+		queues = api.NewQueues(a.repo) // of one memory: whoever looks, all see more
 		a.hub = api.NewHub(a.repo.ReadVersions, a.log)
-		o.Engine, o.Reader, o.Dead, o.Hub = a.engine, a.repo, a.dead(), a.hub
+		o.Engine, o.Reader, o.Dead, o.Hub, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
 	}
-	a.web = web.New(a.dashboard(o.Health))
+	a.web = web.New(a.dashboard(o.Health, queues))
 	o.Mounts = a.web.Mounts()
 	if a.telemetry != nil {
 		o.Mounts["/metrics"] = a.telemetry.Handler()
@@ -63,10 +65,10 @@ func (a *App) health() api.Health {
 }
 
 // dashboard is what the pages are made from. They hold data only where nobody asks for keys.
-func (a *App) dashboard(h api.Health) web.Options {
+func (a *App) dashboard(h api.Health, queues *api.Queues) web.Options {
 	names := slices.Sorted(maps.Keys(a.opts.Jobs))
 	o := web.Options{
-		Problems: a.reasons, Version: Version(), Transport: h.Transport, Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
+		Queues: queues, Problems: a.reasons, Version: Version(), Transport: h.Transport, Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
 		Health: func(ctx context.Context) api.HealthView { return h.Look(ctx, names, a.log) },
 	}
 	if a.machine != nil {

@@ -117,6 +117,14 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
 	return views, nil
 }
 
+// ReadFlow counts the messages that came and went.
+func (r *Repo) ReadFlow(ctx context.Context) (f state.Flow, err error) {
+	if err := r.pool.QueryRow(ctx, statement("read_flow"), namedArgs{}).Scan(&f.Made, &f.Gone); err != nil {
+		return f, failure("repo.ReadFlow", err)
+	}
+	return f, nil
+}
+
 // ListDead reads a page of what was set aside of a queue, oldest first.
 func (r *Repo) ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error) {
 	const op = "repo.ListDead"

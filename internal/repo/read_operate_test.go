@@ -221,3 +221,31 @@ func TestLastEventsAreTheNewestFirst(t *testing.T) {
 		}
 	}
 }
+
+func TestMessagesThatComeAndGoAreCounted(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	before, err := r.ReadFlow(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 9, Dispatched: 9}}})
+	for _, sql := range []string{
+		`insert into messages (job_id, queue, kind, first) select job_id, 2, 2, 100 + i from jobs, generate_series(1, 30) i`,
+		`delete from messages where first > 110`, `select pg_stat_force_next_flush()`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := r.ReadFlow(t.Context())
+	if err != nil || after.Made-before.Made < 30 || after.Gone-before.Gone != 20 {
+		t.Errorf("of job %s %+v became %+v, %v", id, before, after, err)
+	}
+}

@@ -217,6 +217,9 @@ type QueueView struct {
 	OldestSeconds *float64 `json:"oldest_seconds"` // age of the oldest ready message; null: none
 }
 
+// Flow is how many messages were made and how many went, since somebody began to count: only what it grows by means something.
+type Flow struct{ Made, Gone int64 }
+
 // MaxDepth is where the counts of a queue end: so many, or more.
 const MaxDepth = 10_000
 

@@ -22,7 +22,7 @@ func funcs(s *Server) template.FuncMap {
 		"plus":    func(a, b float64) float64 { return a + b },
 		"shape":   func(name string) template.HTML { return shapes[name] },
 		"exactly": exactly, "iconOf": iconOf, "plusInt": func(a, b int) int { return a + b }, "string": func(v any) string { return fmt.Sprint(v) },
-		"percent": percent, "count": capped, "look": lookOf, "half": func(v float64) float64 { return v / 2 }, "iconFor": func(status string) template.HTML { return icon(looks[status].shape) },
+		"percent": percent, "seconds": func(s float64) string { return fmt.Sprintf("%.0f s", s) }, "count": capped, "look": lookOf, "half": func(v float64) float64 { return v / 2 }, "iconFor": func(status string) template.HTML { return icon(looks[status].shape) },
 		"ui":      func(segments ...any) string { return join(s.Prefix+"/ui", segments) },
 		"viewURL": func(segments ...any) string { return join(s.Prefix+"/view", segments) },
 		"api":     func(segments ...any) string { return join(s.Prefix, segments) },

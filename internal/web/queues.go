@@ -13,6 +13,7 @@ import (
 
 // queuesPage is the data of the template "queues".
 type queuesPage struct {
+	api.RecentView
 	Rows []queueRow
 	Dead int
 	More bool // a count ended at its limit
@@ -22,6 +23,7 @@ type queueRow struct {
 	state.QueueView
 	Oldest *time.Duration
 	Means  string
+	Line   spark
 }
 
 // queueMeans says what travels where.
@@ -32,13 +34,13 @@ var queueMeans = map[string]string{
 }
 
 func loadQueues(ctx context.Context, s *Server, _ *input) (content, error) {
-	queues, err := s.Reader.ReadQueues(ctx)
+	queues, err := s.Queues.Read(ctx)
 	if err != nil {
 		return content{}, err
 	}
-	p := queuesPage{}
-	for _, q := range queues {
-		row := queueRow{QueueView: q, Means: queueMeans[q.Queue]}
+	p := queuesPage{RecentView: queues.Recent}
+	for _, q := range queues.Items {
+		row := queueRow{QueueView: q, Means: queueMeans[q.Queue], Line: drawSpark(queues.Recent.Depths[q.Queue])}
 		if q.OldestSeconds != nil {
 			age := time.Duration(*q.OldestSeconds * float64(time.Second))
 			row.Oldest = &age

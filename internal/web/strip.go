@@ -23,13 +23,13 @@ func (s *Server) strip(ctx context.Context) (strip, error) {
 }
 
 func (s *Server) readStrip(ctx context.Context) (strip, error) {
-	queues, err := s.Reader.ReadQueues(ctx)
+	queues, err := s.Queues.Read(ctx)
 	if err != nil {
 		return strip{}, err
 	}
 	var now strip
 	most := 0
-	for _, q := range queues {
+	for _, q := range queues.Items {
 		now.Queued += q.Ready + q.Scheduled + q.Sent
 		now.More = now.More || max(q.Ready, q.Scheduled, q.Sent) >= state.MaxDepth
 		now.Dead += q.Dead

@@ -25,7 +25,7 @@ type Reader interface {
 	ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error)
 	ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error)
 	ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error)
-	ReadQueues(ctx context.Context) ([]state.QueueView, error)
+	api.QueueReader
 	ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error)
 	DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error)
 	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)
@@ -33,7 +33,8 @@ type Reader interface {
 
 // Options make a Server.
 type Options struct {
-	Reader    Reader // nil: the process cannot work, and every page says why
+	Reader    Reader      // nil: the process cannot work, and every page says why
+	Queues    *api.Queues // nil: of Reader
 	Types     func() []coremachine.JobType
 	Wait      func(ctx context.Context, id state.JobID, since string) (state.Seen, error) // until the job's version is another one
 	Health    func(ctx context.Context) api.HealthView                                    // nil: what a process that cannot work says
@@ -86,6 +87,9 @@ func New(o Options) *Server {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Queues == nil {
+		o.Queues = api.NewQueues(o.Reader)
 	}
 	if o.Streams == 0 {
 		o.Streams = 100

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"coremachine/internal/state"
+)
+
+// What is remembered of the queues: one depth a step, for a while, and how many messages came and went within a window.
+const (
+	depthStep  = 10 * time.Second
+	depthSteps = 60
+	flowWindow = 60 * time.Second
+)
+
+// QueueReader reads queues. repo.Repo is it.
+type QueueReader interface {
+	ReadQueues(ctx context.Context) ([]state.QueueView, error)
+	ReadFlow(ctx context.Context) (state.Flow, error)
+}
+
+// Queues reads the queues and remembers what it read. It runs no clock of its own: what nobody looked at is missing, and another process
+// remembers what was looked at there.
+type Queues struct {
+	reader QueueReader
+	now    func() time.Time
+
+	mu      sync.Mutex
+	samples []sample // the oldest first, one a step
+}
+
+type sample struct {
+	at     time.Time
+	flow   state.Flow
+	depths map[string]int
+}
+
+// QueuesView is the list of queues and what is remembered of them.
+type QueuesView struct {
+	list[state.QueueView]
+	Recent RecentView `json:"recent"`
+}
+
+// RecentView is what this process saw of the queues lately.
+type RecentView struct {
+	Since   time.Time         `json:"since"`        // of the first depth
+	Step    int               `json:"step_seconds"` // between depths
+	Depths  map[string][]*int `json:"depths"`       // by queue, the latest last: messages that wait, travel or run; null: nobody looked
+	Seconds float64           `json:"seconds"`      // in which messages came and went; 0: not known yet
+	In      int64             `json:"messages_in"`  // made meanwhile, of all queues
+	Out     int64             `json:"messages_out"` // finished or dropped meanwhile
+}
+
+// NewQueues remembers nothing yet.
+func NewQueues(r QueueReader) *Queues { return &Queues{reader: r, now: time.Now} }
+
+// Read reads the queues.
+func (q *Queues) Read(ctx context.Context) (QueuesView, error) {
+	views, err := q.reader.ReadQueues(ctx)
+	if err != nil {
+		return QueuesView{}, err
+	}
+	flow, err := q.reader.ReadFlow(ctx)
+	if err != nil {
+		return QueuesView{}, err
+	}
+	one := sample{at: q.now(), flow: flow, depths: map[string]int{}}
+	for _, v := range views {
+		one.depths[v.Queue] = v.Ready + v.Scheduled + v.Sent + v.Held
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.keep(one)
+	return QueuesView{list[state.QueueView]{Items: views}, q.recent(one)}, nil
+}
+
+// keep puts a sample in the place of its step, and forgets the oldest.
+func (q *Queues) keep(one sample) {
+	step := one.at.Truncate(depthStep)
+	if n := len(q.samples); n > 0 {
+		last := q.samples[n-1]
+		if one.flow.Made < last.flow.Made || one.flow.Gone < last.flow.Gone { // statistics began anew
+			for i := range q.samples {
+				q.samples[i].flow = one.flow
+			}
+		}
+		if !last.at.Before(step) {
+			q.samples = q.samples[:n-1]
+		}
+	}
+	q.samples = append(q.samples, one)
+	oldest := step.Add(-(depthSteps - 1) * depthStep)
+	q.samples = slices.DeleteFunc(q.samples, func(s sample) bool { return s.at.Before(oldest) })
+}
+
+func (q *Queues) recent(now sample) RecentView {
+	v := RecentView{Since: q.samples[0].at.Truncate(depthStep).UTC(), Step: int(depthStep / time.Second), Depths: map[string][]*int{}}
+	steps := int(now.at.Truncate(depthStep).Sub(v.Since)/depthStep) + 1
+	for name := range now.depths {
+		v.Depths[name] = make([]*int, steps)
+	}
+	for i, s := range q.samples {
+		for name, depth := range s.depths {
+			v.Depths[name][int(s.at.Sub(v.Since)/depthStep)] = &depth
+		}
+		if age := now.at.Sub(s.at); v.Seconds == 0 && age > 0 && age < flowWindow+depthStep && i < len(q.samples)-1 {
+			v.Seconds, v.In, v.Out = age.Seconds(), now.flow.Made-s.flow.Made, now.flow.Gone-s.flow.Gone
+		}
+	}
+	return v
+}

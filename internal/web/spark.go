@@ -1,0 +1,52 @@
+package web
+
+import (
+	"fmt"
+	"strings"
+)
+
+// spark is a line of numbers over time, for the template "spark".
+type spark struct {
+	D    string // its path, the latest at the right
+	Most int
+	Now  int
+}
+
+// Sizes of the drawing: its baseline and its top leave room for the line's width.
+const (
+	sparkSteps  = 60
+	sparkWidth  = 120.0
+	sparkTop    = 2.0
+	sparkBottom = 22.0
+)
+
+// drawSpark leaves gaps where nothing is known. A line of zeros lies on the ground.
+func drawSpark(points []*int) spark {
+	var s spark
+	for _, p := range points {
+		if p != nil {
+			s.Most, s.Now = max(s.Most, *p), *p
+		}
+	}
+	var d strings.Builder
+	pen := false
+	for i, p := range points {
+		if p == nil {
+			pen = false
+			continue
+		}
+		x := sparkWidth - float64(len(points)-1-i)*sparkWidth/(sparkSteps-1)
+		y := sparkBottom
+		if s.Most > 0 {
+			y -= (sparkBottom - sparkTop) * float64(*p) / float64(s.Most)
+		}
+		if pen {
+			fmt.Fprintf(&d, "L%.1f %.1f", x, y)
+		} else {
+			fmt.Fprintf(&d, "M%.1f %.1fh0.1", x, y) // a point alone is seen, too
+		}
+		pen = true
+	}
+	s.D = d.String()
+	return s
+}
