@@ -160,7 +160,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 	text := fmt.Sprintf("%s would go back to %s (%s still want them, %s already finished and will be dropped).",
 		show.Things(would.Redriven+would.Dropped, "message"), c.Queue, show.Things(would.Redriven, "task"), are(would.Dropped))
 	if c.DryRun {
-		return a.one(answer.Body, c.Queue, func() error { return a.lines([]string{text}) })
+		return a.one(answer.Body, c.Queue, func() error { return a.lines(show.Wrap(text, a.outStyle().Width)) })
 	}
 	if would.Redriven+would.Dropped == 0 {
 		return a.one(answer.Body, c.Queue, func() error { a.hint("Nothing to redrive in %s.", c.Queue); return nil })

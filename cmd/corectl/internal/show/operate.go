@@ -60,7 +60,7 @@ func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 		{Head: "DEAD", Right: true},
 		{Head: "WANTED", Right: true, Drop: 3},
 		{Head: "OLDEST", Drop: 1},
-		{Head: "REASON", Cut: 12},
+		{Head: "REASON", Cut: 22},
 		{Head: "SEE", Drop: 2},
 	}
 	rows := make([][]string, len(groups))
