@@ -47,8 +47,8 @@ func TestAGridTellsEachStatusByRanges(t *testing.T) {
 		{Name: "later", DependsOn: []int16{0}},
 	}})
 	// tasks 8 to 11 are one held bundle; 9 failed once and waits under a message of its own, 12 failed once and runs, 14 lost its worker
-	exec(t, pool, `update tasks set failures = 1, attempt = 1 where stage = 0 and index in (9, 12);
-update tasks set losses = 1 where stage = 0 and index = 14`)
+	exec(t, pool, `insert into tasks (job_id, stage, gen, index, failures, losses, attempt)
+select job_id, 0, 2, i, (i <> 14)::int, (i = 14)::int, 1 from jobs, unnest(array[9, 12, 14]) i`)
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 2, First: 8, Count: 4, Held: true})
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 2, First: 9})
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 2, First: 12, Held: true})
@@ -110,7 +110,8 @@ func TestAGridIsCountedOnceForAllWhoWatch(t *testing.T) {
 		})
 	}
 	all.Wait()
-	exec(t, pool, `update tasks set status = 'completed', result = '1', attempt = 1, finished_at = now() where index >= 2;
+	exec(t, pool, `insert into tasks (job_id, stage, gen, index, status, result, attempt, finished_at)
+select job_id, 0, 1, i, 'completed', '1', 1, now() from jobs, generate_series(2, 5) i;
 update stages set completed = 6, status = 'completed', finished_at = now()`)
 	got, ended := gridText(t, r, id, "a") // an end is seen at once
 	if got != "6 completed" || !ended.Final {

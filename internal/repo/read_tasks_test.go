@@ -47,7 +47,7 @@ func TestListTasksFindsEachStatusWhereItIs(t *testing.T) {
 		{Name: "b", Planned: 3, Dispatched: 3, Failed: 3, Status: state.StageFailed},
 	}})
 	// tasks 5 to 7 are one held bundle; 6 failed once and has a message of its own that waits
-	if _, err := pool.Exec(t.Context(), `update tasks set failures = 1, attempt = 1, error = 'again' where stage = 0 and index = 6`); err != nil {
+	if _, err := pool.Exec(t.Context(), `insert into tasks (job_id, stage, gen, index, failures, attempt, error) select job_id, 0, 2, 6, 1, 1, 'again' from jobs`); err != nil {
 		t.Fatal(err)
 	}
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 2, First: 5, Count: 3, Held: true, Attempt: 4})
@@ -97,7 +97,7 @@ func TestListTasksLooksAtNoMoreThanItsBudget(t *testing.T) {
 	const n = 60_000
 	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: n, Dispatched: n}}})
 	if _, err := pool.Exec(t.Context(), `
-update tasks set status = 'cancelled', finished_at = now() where index = 50000;
+insert into tasks (job_id, stage, gen, index, status, finished_at) select job_id, 0, 1, 50000, 'cancelled', now() from jobs;
 update stages set cancelled = 1`); err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +135,7 @@ func TestReadTaskShowsWhatCoversIt(t *testing.T) {
 update tasks set input = '{"x":1}' where index = 0;
 insert into result_parts select job_id, stage, gen, index, attempt, p, '1' from tasks, generate_series(0, 2) p where index = 0;
 insert into attempts (job_id, stage, gen, index, attempt, outcome, error) select job_id, 0, 1, 3, a, 'error', 'no ' || a from jobs, generate_series(1, 2) a;
-update stages set status = 'running', total = 2, planned = 2, deps_left = 0 where stage = 1;
-insert into tasks (job_id, stage, gen, index) select job_id, 1, 1, 1 from jobs`); err != nil {
+update stages set status = 'running', total = 2, planned = 2, deps_left = 0 where stage = 1`); err != nil {
 		t.Fatal(err)
 	}
 	read := func(stage string, index int) state.TaskView {
@@ -172,6 +171,7 @@ insert into tasks (job_id, stage, gen, index) select job_id, 1, 1, 1 from jobs`)
 		want  string
 	}{
 		{id, "a", 4, `the stage "a" of the job ` + id.Short() + ` has no task 4`},
+		{id, "a", -1, `the stage "a" of the job ` + id.Short() + ` has no task -1`},
 		{id, "z", 0, `the job ` + id.Short() + ` has no stage "z"`},
 		{state.JobID{}, "a", 0, "there is no job " + state.JobID{}.String()},
 	} {

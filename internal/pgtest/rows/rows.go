@@ -108,7 +108,7 @@ insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on
 values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on, @deps, @status::text::stage_status, @total, @planned, @dispatched,
         @completed, @failed, @cancelled, case when @status::text <> 'waiting' then now() end, case when @ended then now() end,
         nullif(@error, '')::json)`, args)
-	for _, spare := range []string{"name", "type", "kind", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error"} {
+	for _, spare := range []string{"name", "type", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error"} {
 		delete(args, spare)
 	}
 	exec(tb, pool, `
@@ -120,7 +120,9 @@ select @id, @stage, @gen, i, k.status::task_status, case when k.status in ('comp
        case when k.status in ('completed', 'failed') then now() end, case when k.status <> 'queued' then now() end
 from generate_series(0, @planned::int - 1) i
 cross join lateral (select case when i < @completed::int then 'completed' when i < @completed::int + @failed::int then 'failed'
-  when i < @completed::int + @failed::int + @cancelled::int then 'cancelled' else 'queued' end as status) k`, args)
+  when i < @completed::int + @failed::int + @cancelled::int then 'cancelled' else 'queued' end as status) k
+where k.status <> 'queued' or @kind = 'fan_out'`, args)
+	delete(args, "kind")
 	delete(args, "planned")
 	delete(args, "cancelled")
 	exec(tb, pool, `

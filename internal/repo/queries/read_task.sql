@@ -16,7 +16,7 @@ join jobs j on j.job_id = s.job_id and j.purge_started_at is null
 cross join lateral ( -- a task without a row has not ended
   select @index::int as index, coalesce(t.status, 'queued') as status, coalesce(t.attempt, 0) as attempt, coalesce(t.failures, 0) as failures,
          coalesce(t.losses, 0) as losses, t.input, t.result, t.error, t.started_at, t.finished_at
-  from (select where @index::int < s.planned) known
+  from (select where @index::int >= 0 and @index::int < s.planned) known
   left join lateral ( -- a limit keeps the planner from joining on less than the whole key
     select * from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.index = @index limit 1
   ) t on true
