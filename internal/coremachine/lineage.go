@@ -13,6 +13,7 @@ import (
 // lineage is what the tasks of one bundle share of their view of earlier stages.
 type lineage struct {
 	store   Store
+	s       *session
 	job     state.JobID
 	shape   state.Parallelism
 	source  int             // match_previous: the stage it follows
@@ -24,11 +25,11 @@ type lineage struct {
 	pages map[int]map[int][]byte
 }
 
-// predecessorPage bounds how many predecessors' results are in memory at once for one read.
+// predecessorPage bounds how many predecessors' results one read brings into memory. What many bundles ask for at once is one read.
 const predecessorPage = 100
 
-func (m *Machine) newLineage(h *holding, job define.Job) *lineage {
-	l := &lineage{store: m.store, job: h.JobID, shape: h.Shape, first: h.First, count: h.Count, earlier: map[string]bool{}}
+func (m *Machine) newLineage(s *session, h *holding, job define.Job) *lineage {
+	l := &lineage{store: m.store, s: s, job: h.JobID, shape: h.Shape, first: h.First, count: h.Count, earlier: map[string]bool{}}
 	if len(h.DependsOn) > 0 {
 		l.source = int(h.DependsOn[0])
 	}
@@ -68,7 +69,7 @@ func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 	if !ok {
 		from := t.first + page*predecessorPage
 		var err error
-		results, err = t.store.Predecessors(ctx, t.job, t.source, from, min(predecessorPage, t.first+t.count-from))
+		results, err = t.read(ctx, state.ResultRange{JobID: t.job, Stage: t.source, First: from, Count: min(predecessorPage, t.first+t.count-from)})
 		if err != nil {
 			return nil, err
 		}
@@ -82,6 +83,22 @@ func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 		return nil, state.Errorf(state.CodePredecessorFailed, "coremachine.Predecessor", "the task that this one follows has no result")
 	}
 	return result, nil
+}
+
+func (l *lineage) read(ctx context.Context, r state.ResultRange) (map[int][]byte, error) {
+	read := make(chan struct{})
+	var found map[int][]byte
+	var failed error
+	l.s.before.add(ctx, r, func(results map[int][]byte, err error) {
+		found, failed = results, err
+		close(read)
+	})
+	select {
+	case <-read:
+		return found, failed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // Results streams what an earlier stage produced.

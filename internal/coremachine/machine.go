@@ -189,6 +189,7 @@ type session struct {
 	holding map[workKey]*holding
 
 	claims *batcher[state.Message, *state.Held]
+	before *batcher[state.ResultRange, map[int][]byte]
 	ends   [flushers]*batcher[[]taskEnd, struct{}]
 }
 
@@ -216,6 +217,8 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	s.claims = startBatcher(s.ctx, 2, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
 		return m.flushClaims(ctx, s, msgs)
 	})
+	count := func(r state.ResultRange) int { return r.Count }
+	s.before = startSized(s.ctx, 2, predecessorPage, count, m.store.Predecessors)
 	for i := range s.ends {
 		size := func(ends []taskEnd) int { return len(ends) }
 		s.ends[i] = startSized(s.ctx, 1, 500, size, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
@@ -242,6 +245,7 @@ func (s *session) flusher(h *state.Held) *batcher[[]taskEnd, struct{}] {
 
 func (s *session) wait() {
 	s.claims.wg.Wait()
+	s.before.wg.Wait()
 	for _, ends := range s.ends {
 		ends.wg.Wait()
 	}

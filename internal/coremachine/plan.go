@@ -94,7 +94,7 @@ func (m *Machine) planInputs(s *session, h *holding, job define.Job) error {
 		chunk, size = chunk[:0], 0
 		return err
 	}
-	for result, err := range m.newLineage(h, job).results(h.ctx, source) {
+	for result, err := range m.newLineage(s, h, job).results(h.ctx, source) {
 		if err != nil {
 			return err
 		}

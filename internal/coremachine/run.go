@@ -36,7 +36,7 @@ func (m *Machine) run(s *session, h *holding) error {
 	if !known || !knownTask {
 		return m.park(s, h)
 	}
-	b := &bundle{m: m, s: s, h: h, job: job, handler: handler, lineage: m.newLineage(h, job)}
+	b := &bundle{m: m, s: s, h: h, job: job, handler: handler, lineage: m.newLineage(s, h, job)}
 	b.log = m.log.With(keys.JobID, h.JobID, keys.JobType, h.JobType, keys.Stage, h.StageName)
 	if trace := traceID(h.Traceparent); trace != "" {
 		b.log = b.log.With(keys.TraceID, trace)

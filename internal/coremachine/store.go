@@ -62,7 +62,7 @@ type Store interface {
 	Full(ctx context.Context, most int) (full bool, err error)
 
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
-	Predecessors(ctx context.Context, id state.JobID, stage, first, count int) (map[int][]byte, error)
+	Predecessors(ctx context.Context, ranges []state.ResultRange) ([]map[int][]byte, error)
 	Results(ctx context.Context, id state.JobID, stage string) iter.Seq2[state.StoredPart, error]
 	EmitPart(ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte) (landed bool, err error)
 }

@@ -27,19 +27,26 @@ func (r *Repo) Job(ctx context.Context, id state.JobID) (jobType string, params 
 	return jobType, params, nil
 }
 
-// Predecessors returns the results of stage for the indexes first to first+count-1, by index.
-func (r *Repo) Predecessors(ctx context.Context, id state.JobID, stage, first, count int) (map[int][]byte, error) {
+// Predecessors returns the results of each range, by index.
+func (r *Repo) Predecessors(ctx context.Context, ranges []state.ResultRange) ([]map[int][]byte, error) {
+	n := len(ranges)
+	jobs, stages, firsts, counts := make([][]byte, n), make([]int16, n), make([]int32, n), make([]int32, n)
+	results := make([]map[int][]byte, n)
+	for i := range ranges {
+		k := &ranges[i]
+		jobs[i], stages[i], firsts[i], counts[i] = k.JobID[:], int16(k.Stage), int32(k.First), int32(k.Count)
+		results[i] = make(map[int][]byte, k.Count)
+	}
 	rows, err := r.pool.Query(ctx, statement("predecessors"), namedArgs{
-		"job_id": id[:], "stage": stage, "first": first, "count": count,
+		"job_ids": jobs, "stages": stages, "firsts": firsts, "counts": counts,
 	})
 	if err != nil {
 		return nil, failure("repo.Predecessors", err)
 	}
-	results := make(map[int][]byte, count)
-	var index int
+	var place, index int
 	var result []byte
-	if _, err = pgx.ForEachRow(rows, []any{&index, &result}, func() error {
-		results[index] = append([]byte(nil), result...)
+	if _, err = pgx.ForEachRow(rows, []any{&place, &index, &result}, func() error {
+		results[place-1][index] = append([]byte(nil), result...)
 		return nil
 	}); err != nil {
 		return nil, failure("repo.Predecessors", err)

@@ -79,6 +79,14 @@ type Covered struct {
 	Input    []byte // nil where inputs are computed
 }
 
+// ResultRange names the results of a range of a stage's tasks.
+type ResultRange struct {
+	JobID JobID
+	Stage int
+	First int
+	Count int
+}
+
 // TaskEnd is how one attempt of one task ended.
 type TaskEnd struct {
 	JobID     JobID

@@ -1,6 +1,11 @@
--- Results of the stage that a stage follows, for a range of indexes. The gen comes from a subquery, so that the whole key is known
--- before the index is read: joined, the range would be read through without it.
-select t.index, t.result
-from tasks t
-where t.job_id = @job_id and t.stage = @stage and t.index >= @first and t.index < @first + @count and t.status = 'completed'
-  and t.gen = (select s.gen from stages s where s.job_id = @job_id and s.stage = @stage)
+-- Results of the stages that some stages follow, each for a range of indexes. offset 0: the whole key is known before the index is read;
+-- joined, the range would be read through without its gen.
+select k.n, t.index, t.result
+from unnest(@job_ids::bytea[], @stages::smallint[], @firsts::int[], @counts::int[]) with ordinality as k (job_id, stage, first, count, n)
+cross join lateral (select s.gen from stages s where s.job_id = k.job_id and s.stage = k.stage offset 0) s
+cross join lateral (
+  select t.index, t.result from tasks t
+  where t.job_id = k.job_id and t.stage = k.stage and t.gen = s.gen and t.index >= k.first and t.index < k.first + k.count
+    and t.status = 'completed'
+  offset 0
+) t
