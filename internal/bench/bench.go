@@ -167,8 +167,10 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 	defer db.close()
 	warm := o
 	warm.N = min(o.N, warmTasks)
-	if _, _, _, err := workload(ctx, s, db, warm, "warm"); err != nil { // connections, prepared statements
-		return res, err
+	for i := range max(1, o.Processes) { // connections, prepared statements, how long a task takes
+		if _, _, _, err := workload(ctx, s, db, warm, "warm"+strconv.Itoa(i)); err != nil {
+			return res, err
+		}
 	}
 	var walls, floors, each []time.Duration
 	var spent usage

@@ -98,6 +98,10 @@ func (r *receiver) pause(ctx context.Context, d time.Duration) bool {
 	return true
 }
 
+// passedFirst is how soon a row is looked for that another's transaction held: with many processes most rows are, for a moment, and then
+// they are gone.
+const passedFirst = 20 * time.Millisecond
+
 // untilDue is how long to sleep: until the next row is due, and no longer than the poll. A row that is due and was passed by is in
 // somebody's transaction, whose end is told of as a rule: each time in a row it is looked for after twice the time, passed.
 func (r *receiver) untilDue(ctx context.Context, passed *time.Duration) time.Duration {
@@ -110,7 +114,7 @@ func (r *receiver) untilDue(ctx context.Context, passed *time.Duration) time.Dur
 		*passed = 0
 		return min(max(due, time.Millisecond), r.q.opts.Poll)
 	}
-	*passed = min(max(2**passed, time.Millisecond), r.q.opts.Poll)
+	*passed = min(max(2**passed, passedFirst), r.q.opts.Poll)
 	return *passed
 }
 
