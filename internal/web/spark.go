@@ -12,10 +12,11 @@ type spark struct {
 	Now  int
 }
 
-// Sizes of the drawing: its baseline and its top leave room for the line's width.
+// Sizes of the drawing, 120 by 24: the line has room for its width.
 const (
 	sparkSteps  = 60
-	sparkWidth  = 120.0
+	sparkLeft   = 2.0
+	sparkRight  = 118.0
 	sparkTop    = 2.0
 	sparkBottom = 22.0
 )
@@ -35,7 +36,7 @@ func drawSpark(points []*int) spark {
 			pen = false
 			continue
 		}
-		x := sparkWidth - float64(len(points)-1-i)*sparkWidth/(sparkSteps-1)
+		x := sparkRight - float64(len(points)-1-i)*(sparkRight-sparkLeft)/(sparkSteps-1)
 		y := sparkBottom
 		if s.Most > 0 {
 			y -= (sparkBottom - sparkTop) * float64(*p) / float64(s.Most)

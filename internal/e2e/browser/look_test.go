@@ -76,9 +76,9 @@ func textSizes(t *testing.T, w *world) {
 	}
 }
 
-// targets sees that a thumb finds everything on a phone: what can be pressed, in dialogs too, is 44 pixels high and wide, and no page scrolls sideways.
-// As WCAG 2.5.8 has it, a link in a sentence is exempt, and so is what something else on the page does as well: a time, which the button
-// "Exact times" shows, and a bar of the timeline, which leads where the table of stages does.
+// targets sees that a thumb finds everything on a phone: what can be pressed, in dialogs too, is 44 pixels high and wide and holds its
+// words, and no page scrolls sideways. As WCAG 2.5.8 has it, a link in a sentence is exempt, and so is what something else on the page
+// does as well: a time, which the button "Exact times" shows, and a bar of the timeline, which leads where the table of stages does.
 func targets(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.failedJob(t, b, "targets")
@@ -107,7 +107,7 @@ func targets(t *testing.T, w *world) {
 			const within = (part) => [...part.querySelectorAll("a[href], button, select, summary, textarea, input:not([type=hidden])")]
 				.filter((el) => el.checkVisibility({ visibilityProperty: true }) && getComputedStyle(el).pointerEvents !== "none")
 				.filter((el) => !el.matches(".skip") && !(el.matches("a") && sentence(el)))
-				.filter((el) => area(el).some((px) => px < 43.9))
+				.filter((el) => area(el).some((px) => px < 43.9) || el.clientWidth > 0 && el.scrollWidth > el.clientWidth + 1 && el.matches("a, button"))
 				.map((el) => area(el).map(Math.round).join(" by ") + ": " + el.outerHTML.slice(0, 120));
 			const small = within(document);
 			for (const dialog of document.querySelectorAll("dialog")) {
@@ -118,7 +118,7 @@ func targets(t *testing.T, w *world) {
 			return small;
 		})()`, &small)
 		for _, target := range small[:min(len(small), 5)] {
-			t.Errorf("%q has a target of %s", page, target)
+			t.Errorf("%q has a target that is too small, or does not hold its words: %s", page, target)
 		}
 		var over int
 		if b.eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
