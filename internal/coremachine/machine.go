@@ -214,11 +214,11 @@ type holding struct {
 func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	s := &session{worker: worker, holding: map[workKey]*holding{}}
 	s.ctx, s.end = context.WithCancelCause(ctx)
-	s.claims = startBatcher(s.ctx, 2, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
+	s.claims = startBatcher(s.ctx, 1, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
 		return m.flushClaims(ctx, s, msgs)
 	})
 	count := func(r state.ResultRange) int { return r.Count }
-	s.before = startSized(s.ctx, 2, predecessorPage, count, m.store.Predecessors)
+	s.before = startSized(s.ctx, 1, predecessorPage, count, m.store.Predecessors)
 	for i := range s.ends {
 		size := func(ends []taskEnd) int { return len(ends) }
 		s.ends[i] = startSized(s.ctx, 1, 500, size, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
