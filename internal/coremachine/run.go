@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,19 +96,21 @@ func (b *bundle) load() ([]state.Covered, error) {
 // runAll starts the tasks in index order as slots come free. A bundle that takes long hands its unstarted rest back, so that
 // another process may take it.
 func (b *bundle) runAll(tasks []state.Covered) {
-	if b.ends.quick && b.h.Losses == 0 && b.acquire(1, max(b.patience(), time.Millisecond)) {
-		tasks = tasks[b.runQuick(tasks):]
+	started := 0
+	if b.ends.quick && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.acquire(1, max(b.patience(), time.Millisecond)) {
+		started = b.runQuick(tasks)
+		tasks = tasks[started:]
 	}
 	for i := range tasks {
-		weight, patience := int64(1), b.patience()
-		if tasks[i].Losses >= 2 {
-			weight, patience = int64(b.m.cfg.MaxRunning), time.Hour // it may be what kills processes: it runs alone
+		weight, patience, first := int64(1), b.patience(), started+i == 0
+		if suspect(tasks[i]) {
+			weight, patience = int64(b.m.cfg.MaxRunning), time.Hour // it runs alone
 		}
-		if i > 0 && patience <= 0 && b.handBack(tasks[i:]) {
+		if !first && patience <= 0 && b.handBack(tasks[i:]) {
 			return
 		}
 		if !b.acquire(weight, max(patience, time.Millisecond)) {
-			if i == 0 && b.h.ctx.Err() == nil {
+			if first && b.h.ctx.Err() == nil {
 				b.putBack()
 				return
 			}
@@ -126,6 +129,9 @@ func (b *bundle) runAll(tasks []state.Covered) {
 		})
 	}
 }
+
+// suspect tells whether a task may be what kills processes.
+func suspect(t state.Covered) bool { return t.Losses >= 2 }
 
 // patience is how long a bundle waits for slots before its rest is handed back.
 func (b *bundle) patience() time.Duration { return b.m.cfg.Budget - time.Since(b.h.at) }

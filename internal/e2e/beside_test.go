@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"testing"
+	"time"
 
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/repo"
@@ -64,20 +65,23 @@ func TestARepeatBesideItsFirstLandsOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	held := h.claim(h.a, state.KindTasks, 1)[0]
-	ends := []state.TaskEnd{end(held, 0), end(held, 1)}
+	failed := end(held, 2)
+	failed.Status, failed.Result, failed.Outcome, failed.Code, failed.Error, failed.Delay = state.TaskQueued, nil, state.OutcomeError, state.CodeTaskError, "once", time.Hour
+	ends := []state.TaskEnd{end(held, 0), end(held, 1), failed}
 	var again state.Moved
 	first, over := h.beside(func() (err error) {
 		again, err = h.Complete(t.Context(), state.Here{Worker: h.a}, ends)
 		return err
 	})
-	if moved, err := first.Complete(t.Context(), state.Here{Worker: h.a}, ends); err != nil || moved.Landed != 2 {
-		t.Fatalf("%d ends landed, want 2; %v", moved.Landed, err)
+	if moved, err := first.Complete(t.Context(), state.Here{Worker: h.a}, ends); err != nil || moved.Landed != 3 {
+		t.Fatalf("%d ends landed, want 3; %v", moved.Landed, err)
 	}
 	if err := over(); err != nil || again.Landed != 0 {
 		t.Errorf("%d ends landed again; %v", again.Landed, err)
 	}
-	h.count(2, `select count(*) from tasks`)
-	h.count(2, `select tasks_left from messages`)
+	h.count(3, `select count(*) from tasks`)
+	h.count(1, `select tasks_left from messages where worker_id is not null`)
+	h.count(1, `select count(*) from attempts`)
 }
 
 // TestTheSecondOfTwoArmsGoesOn ends two arms in transactions of which neither sees what the other has written.

@@ -2,13 +2,17 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/enginetest"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 )
 
@@ -33,4 +37,34 @@ func (s *slowHandBack) HandBack(ctx context.Context, worker uuid.UUID, h state.H
 		err = lost
 	}
 	return moved, err
+}
+
+// TestABundleThatTurnsSlowKeepsWhatItRuns has tasks known as quick turn slow, where there is one place to run: the bundle gives back its
+// rest, and not what runs.
+func TestABundleThatTurnsSlowKeepsWhatItRuns(t *testing.T) {
+	t.Parallel()
+	const n = 40
+	var slow atomic.Bool
+	var runs [n]atomic.Int64
+	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
+		if slow.Load() && runs[in.Value].Add(1) == 1 && in.Value == 0 {
+			<-time.After(2500 * time.Millisecond) // longer than a bundle waits for a place
+		}
+		return workOut(in), nil
+	}
+	e := start(t, enginetest.Options{
+		Jobs:     map[string]define.Job{"job": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: n})},
+		Handlers: handlersOf(fn),
+		Config:   func(c *coremachine.Config) { c.MaxRunning = 1 },
+	})
+	for seed := range 6 {
+		e.Run("job", fmt.Sprintf(`{"n":%d,"seed":%d}`, n, 1+seed)) // their pace is known then
+	}
+	slow.Store(true)
+	e.Run("job", fmt.Sprintf(`{"n":%d,"seed":9}`, n)).MustBe(t, state.JobCompleted)
+	for i := range runs {
+		if got := runs[i].Load(); got != 1 {
+			t.Errorf("task %d ran %d times, want once", i, got)
+		}
+	}
 }

@@ -170,11 +170,14 @@ func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
 // uniqueViolation is an SQLSTATE.
 const uniqueViolation = "23505"
 
-// lostToAnother tells whether the server broke a transaction to let others go on, SQLSTATE class 40, or another wrote the row of a task
-// that had none when a statement began: the next try sees it.
+// lostToAnother tells whether the server broke a transaction to let others go on, SQLSTATE class 40, or another wrote the row of a task,
+// or of its attempt, that was not there when a statement began: the next try sees it.
 func lostToAnother(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (strings.HasPrefix(pg.Code, "40") || pg.Code == uniqueViolation && pg.ConstraintName == "tasks_pkey")
+	if !ok || pg.Code != uniqueViolation {
+		return ok && strings.HasPrefix(pg.Code, "40")
+	}
+	return pg.ConstraintName == "tasks_pkey" || pg.ConstraintName == "attempts_pkey"
 }
 
 // rollbackLimit bounds a ROLLBACK; a connection that cannot do it is closed when it is released.

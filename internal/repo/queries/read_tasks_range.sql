@@ -1,5 +1,5 @@
 -- Tasks of one stage with indexes after @after up to @until, of those that it has. One without a row has not ended; a queued task under a
--- message that a worker holds is running.
+-- message that a worker holds is running. The page is cut before that is asked, and without a status no index beyond it is looked at.
 with held as materialized (
   select m.first, m.count, m.attempt, m.claimed_at
   from messages m
@@ -12,16 +12,18 @@ select t.index, case when h.attempt is null then t.status::text else 'running' e
 from (
   select g.index, coalesce(t.status, 'queued') as status, coalesce(t.attempt, 0) as attempt, coalesce(t.failures, 0) as failures,
          coalesce(t.losses, 0) as losses, t.started_at, t.finished_at, t.error, t.result
-  from generate_series(@after::int + 1, @until::int) as g (index)
+  from generate_series(@after::int + 1, case when @status = '' then least(@until::int, @after::int + @most::int) else @until::int end)
+    as g (index)
   left join lateral ( -- offset 0: one look-up by the whole key each
     select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = g.index offset 0
   ) t on true
+  where @status = '' or coalesce(t.status, 'queued')::text = @status
+  order by g.index
+  limit @most
 ) t
 left join lateral (
   select held.attempt, held.claimed_at from held
   where t.status = 'queued' and t.index >= held.first and t.index < held.first + held.count and (held.count = 1 or t.failures = 0)
   limit 1
 ) h on true
-where @status = '' or t.status::text = @status
 order by t.index
-limit @most

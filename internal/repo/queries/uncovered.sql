@@ -6,7 +6,7 @@ with t as (
     select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = g.index offset 0
   ) t on true
   where coalesce(t.status, 'queued') = 'queued'
-  order by g.index limit @most
+  limit @most -- in no order that would have to look at all first
 )
 insert into messages (job_id, queue, kind, stage, gen, first, attempt)
 select @job_id, @queue, 2, @stage, @gen, index, attempt from t
