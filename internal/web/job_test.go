@@ -38,7 +38,7 @@ func TestTheBlocksOfAJobHaveOneOrder(t *testing.T) {
 		at = i
 	}
 	for _, want := range []string{
-		">24 <small>of 41 planned so far</small>", ">23 / 40<", "not planned yet", `<button type="button" commandfor="ask-retry" command="show-modal" disabled>`,
+		">24 <small>of 41 planned so far</small>", ">23 / 40<", "not planned<", `<button type="button" commandfor="ask-retry" command="show-modal" disabled>`,
 		"Run again and Retry: once it has ended.",
 	} {
 		if !strings.Contains(body, want) {

@@ -94,7 +94,7 @@ func (r stageRow) count() string {
 	case r.Expected != nil:
 		return num(*r.Expected) + " expected"
 	}
-	return "not planned yet"
+	return "not planned"
 }
 
 // Count is count, for templates.
