@@ -20,7 +20,8 @@ import (
 )
 
 // TestTheJobPageIsSmallAndQuickWhileItsJobRuns loads the page of a job of 100,000 tasks again and again while they run and ten others
-// watch it. The bound is that of a machine with other work to do; a page whose cost grows with the tasks is far above it.
+// watch it. Half of the loads are bound, since the job itself, as fast as it can, and the tests beside it may have the processors for
+// longer than a load takes; a page whose cost grows with the tasks has no fast half.
 func TestTheJobPageIsSmallAndQuickWhileItsJobRuns(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t, enginetest.Options{Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers()})
@@ -51,8 +52,8 @@ func TestTheJobPageIsSmallAndQuickWhileItsJobRuns(t *testing.T) {
 	}
 	slices.Sort(took)
 	t.Logf("50 loads with ten viewers: half within %s, 95 of 100 within %s; the page has at most %d bytes", took[25], took[47], most)
-	if took[47] > time.Second || most > 60<<10 {
-		t.Errorf("95 of 100 within %s with %d bytes, want at most 1 s and 60 KiB", took[47], most)
+	if took[25] > time.Second || most > 60<<10 {
+		t.Errorf("half within %s with %d bytes, want at most 1 s and 60 KiB", took[25], most)
 	}
 	e.Wait(id).MustBe(t, state.JobCompleted)
 	watching.Wait() // each stream ends with the job
