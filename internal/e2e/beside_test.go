@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"testing"
-	"time"
 
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/repo"
@@ -65,9 +64,7 @@ func TestARepeatBesideItsFirstLandsOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	held := h.claim(h.a, state.KindTasks, 1)[0]
-	failed := end(held, 2)
-	failed.Status, failed.Result, failed.Outcome, failed.Code, failed.Error, failed.Delay = state.TaskQueued, nil, state.OutcomeError, state.CodeTaskError, "once", time.Hour
-	ends := []state.TaskEnd{end(held, 0), end(held, 1), failed}
+	ends := []state.TaskEnd{end(held, 0), end(held, 1), retried(end(held, 2))}
 	var again state.Moved
 	first, over := h.beside(func() (err error) {
 		again, err = h.Complete(t.Context(), state.Here{Worker: h.a}, ends)

@@ -88,6 +88,12 @@ func end(h state.Held, index int) state.TaskEnd {
 	}
 }
 
+// retried is the end as that of an attempt which failed and is followed by another.
+func retried(e state.TaskEnd) state.TaskEnd {
+	e.Status, e.Result, e.Outcome, e.Code, e.Error, e.Delay = state.TaskQueued, nil, state.OutcomeError, state.CodeTaskError, "once", time.Hour
+	return e
+}
+
 // book books ends and fails the test when another number of them lands.
 func (h *byHand) book(worker uuid.UUID, want int, ends ...state.TaskEnd) {
 	h.t.Helper()
@@ -137,8 +143,7 @@ func TestARepeatOfAnEndLandsOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	held := h.claim(h.a, state.KindTasks, 1)[0]
-	again := end(held, 1)
-	again.Status, again.Result, again.Outcome, again.Code, again.Error, again.Delay = state.TaskQueued, nil, state.OutcomeError, state.CodeTaskError, "once", time.Hour
+	again := retried(end(held, 1))
 	h.book(h.a, 2, end(held, 0), again)
 	h.book(h.a, 0, end(held, 0), again)
 	h.count(1, `select count(*) from tasks where failures = 1 and attempt = 1`)
