@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -34,7 +35,7 @@ type Check struct {
 	// Run looks. What it returns is answered as it is; of an error only a state.Error's own message is.
 	Run func(ctx context.Context) (detail any, err error)
 
-	running atomic.Bool
+	group singleflight.Group // all who look at once share one run
 
 	mu    sync.Mutex
 	last  string // its status
@@ -108,7 +109,7 @@ func (a *API) health(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r, http.StatusServiceUnavailable, "application/json", body)
 }
 
-// Look runs all checks and says what the process can do. Whoever looks at once shares nothing, but no check runs twice at once.
+// Look runs all checks and says what the process can do. Who looks while a check runs waits for that run: no check runs twice at once.
 func (h *Health) Look(ctx context.Context, jobs []string, log *slog.Logger) HealthView {
 	view := HealthView{
 		Status: "ok", Version: h.Version, Commit: h.Commit, Transport: h.Transport, Started: h.Started.UTC(), Jobs: append([]string{}, jobs...),
@@ -135,13 +136,11 @@ func (h *Health) check(ctx context.Context, log *slog.Logger) map[string]CheckVi
 	if within == 0 {
 		within = 2 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
 	results := make([]CheckView, len(h.Checks))
 	var all sync.WaitGroup
 	for i := range h.Checks {
 		c := &h.Checks[i]
-		all.Go(func() { results[i] = c.noted(c.look(ctx, log)) })
+		all.Go(func() { results[i] = c.noted(c.look(ctx, within, log)) })
 	}
 	all.Wait()
 	byName := make(map[string]CheckView, len(results))
@@ -165,20 +164,21 @@ func (c *Check) noted(v CheckView) CheckView {
 	return v
 }
 
-// look gives up at the deadline even where the check does not; one that still hangs is not begun again.
-func (c *Check) look(ctx context.Context, log *slog.Logger) CheckView {
-	if !c.running.CompareAndSwap(false, true) {
-		return CheckView{Status: "timeout", Message: "it has not come back since it was last asked"}
-	}
+// look gives up at the deadline even where the check does not; one that still hangs is not begun again. The run outlives whoever
+// began it, for others wait for it too.
+func (c *Check) look(ctx context.Context, within time.Duration, log *slog.Logger) CheckView {
 	begin := time.Now()
-	done := make(chan CheckView, 1)
-	go func() {
-		defer c.running.Store(false)
-		detail, err := c.Run(ctx)
-		done <- c.outcome(ctx, log, detail, err)
-	}()
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	done := c.group.DoChan("", func() (any, error) {
+		limited, end := context.WithTimeout(context.WithoutCancel(ctx), within)
+		defer end()
+		detail, err := c.Run(limited)
+		return c.outcome(limited, log, detail, err), nil
+	})
 	select {
-	case res := <-done:
+	case got := <-done:
+		res, _ := got.Val.(CheckView)
 		res.TookMs = time.Since(begin).Milliseconds()
 		return res
 	case <-ctx.Done():
