@@ -150,7 +150,10 @@ func (a *App) Start(ctx context.Context) error {
 			stop()
 		}
 	}
-	a.loops.Go(func() { a.watchSchema(watch) })
+	a.loops.Go(func() {
+		a.watchSchema(watch)
+		a.warm(watch)
+	})
 	if a.telemetry != nil {
 		a.loops.Go(func() { a.tellEnded(watch) })
 	}
@@ -180,6 +183,15 @@ func (a *App) watchSchema(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// warm has connections made ready before work comes. It is no matter where that fails: they become so with the work.
+func (a *App) warm(ctx context.Context) {
+	limit, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := a.repo.Warm(limit, pgqueue.Hot()); err != nil {
+		a.log.Debug("connections were not made ready", keys.Error, err)
 	}
 }
 

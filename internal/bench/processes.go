@@ -49,14 +49,15 @@ func peaks(all []process) map[string]int64 {
 
 // remote is a system of other processes.
 type remote struct {
-	url   string
-	bus   *bus
-	repo  *repo.Repo
-	queue *pgqueue.Queue
-	kids  []*kid
-	all   []process
-	http  *http.Client // nil but for hosts
-	send  func(ctx context.Context, jobType, body string) (state.JobID, error)
+	url     string
+	bus     *bus
+	repo    *repo.Repo
+	queue   *pgqueue.Queue
+	machine *coremachine.Machine // nil for hosts
+	kids    []*kid
+	all     []process
+	http    *http.Client // nil but for hosts
+	send    func(ctx context.Context, jobType, body string) (state.JobID, error)
 }
 
 // kid is a process that was started here.
@@ -118,6 +119,9 @@ func (r *remote) stop() error {
 	if r.http != nil {
 		r.http.CloseIdleConnections()
 	}
+	if r.machine != nil {
+		err = errors.Join(err, r.machine.Stop(context.Background()))
+	}
 	if r.queue != nil {
 		r.queue.Close()
 	}
@@ -169,11 +173,12 @@ func startWorkers(ctx context.Context, o Options, address string, bus *bus) (*re
 		return nil, err
 	}
 	r.queue = pgqueue.New(r.repo.Pool(), pgqueue.Options{Log: o.Log})
-	machine := coremachine.New(coremachine.Config{
+	r.machine = coremachine.New(coremachine.Config{
 		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r.repo, Log: o.Log, Wake: r.queue.Wake, JobEnded: func(state.JobID) {}, Build: "bench",
 	})
+	r.machine.Start(ctx) // as a process that serves the API alone
 	r.send = func(ctx context.Context, jobType, body string) (state.JobID, error) {
-		res, err := machine.Submit(ctx, coremachine.SubmitRequest{Type: jobType, Body: []byte(body)})
+		res, err := r.machine.Submit(ctx, coremachine.SubmitRequest{Type: jobType, Body: []byte(body)})
 		return res.JobID, err
 	}
 	for range o.Processes {
@@ -181,7 +186,7 @@ func startWorkers(ctx context.Context, o Options, address string, bus *bus) (*re
 			return nil, errors.Join(err, r.stop())
 		}
 	}
-	if err := r.ready(ctx, o.Processes); err != nil {
+	if err := r.ready(ctx, o.Processes+1); err != nil {
 		return nil, errors.Join(err, r.stop())
 	}
 	return r, nil

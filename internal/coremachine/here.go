@@ -1,42 +1,10 @@
 package coremachine
 
 import (
-	"sync"
 	"time"
 
 	"coremachine/internal/state"
 )
-
-// pace is how long a task of each type takes as a rule, when it runs beside the others of its message: a moving mean over the messages whose
-// tasks this process ran. It falls faster than it rises: on a busy machine most messages take longer than their tasks.
-type pace struct {
-	mu    sync.Mutex
-	means map[string]time.Duration
-}
-
-// ran tells that n tasks of a type, beside each other, were over after so long.
-func (p *pace) ran(taskType string, n int, took time.Duration) {
-	mean := max(1, took/time.Duration(n))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.means == nil {
-		p.means = map[string]time.Duration{}
-	}
-	switch known, ok := p.means[taskType]; {
-	case !ok:
-	case mean < known:
-		mean = (known + mean) / 2
-	default:
-		mean = known + (mean-known)/16
-	}
-	p.means[taskType] = mean
-}
-
-func (p *pace) of(taskType string) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.means[taskType]
-}
 
 // Chain lets what a commit starts go on in this process at once, in part, without a trip through the queue. It is for processes that receive
 // for themselves: a host that feeds a process counts its work, and its life, by the invocations.

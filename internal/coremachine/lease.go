@@ -45,11 +45,14 @@ func (m *Machine) keepLease(ctx context.Context) {
 func (m *Machine) watch(ctx context.Context, s *session) {
 	renewed := time.Now() // the lease cannot end before renewed+Lease
 	next := renewed.Add(m.cfg.Renew)
+	m.sharePace(ctx, true)
 	for sleep(ctx, min(time.Second, m.cfg.Renew/2)) {
 		if working := s.jobs(); len(working) > 0 {
 			m.cancelStopping(ctx, s, working)
 		}
-		if time.Now().Before(next) {
+		due := !time.Now().Before(next)
+		m.sharePace(ctx, due)
+		if !due {
 			continue
 		}
 		begin := time.Now()

@@ -42,6 +42,7 @@ type Store interface {
 
 	OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error
 	RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error)
+	SharePaces(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error)
 	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
 	StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error)
 	ReleaseForgotten(ctx context.Context, worker uuid.UUID, known []state.Message, age time.Duration) (n int, moved state.Moved, err error)

@@ -42,11 +42,11 @@ func (t tx) took(taskType string) time.Duration {
 
 // take is how many messages of a stage this process takes at once, and whether that is all of them.
 func (t tx) take(total, bundle int, taskType string) (n int, all bool) {
-	messages, room := (total+bundle-1)/bundle, bundle
+	messages, room, most := (total+bundle-1)/bundle, bundle, state.TakeMost
 	if state.Quick(t.took(taskType)) {
-		room = max(1, bundle/quickShare)
+		room, most = max(1, bundle/quickShare), bundleShares
 	}
-	for n < min(messages, state.TakeMost) && t.here.Room >= room {
+	for n < min(messages, most) && t.here.Room >= room {
 		t.here.Room -= room
 		n++
 	}

@@ -24,6 +24,29 @@ func (r *Repo) RenewLease(ctx context.Context, worker uuid.UUID, lease time.Dura
 	return n > 0, err
 }
 
+// SharePaces tells other processes how long tasks of these types take as a rule, and returns what was told of all types before.
+func (r *Repo) SharePaces(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error) {
+	types, nanos := make([]string, 0, len(tell)), make([]int64, 0, len(tell))
+	for name, took := range tell {
+		types, nanos = append(types, name), append(nanos, took.Nanoseconds())
+	}
+	rows, err := r.pool.Query(ctx, statement("share_paces"), namedArgs{"task_types": types, "nanos": nanos})
+	if err != nil {
+		return nil, failure("repo.SharePaces", err)
+	}
+	told = map[string]time.Duration{}
+	var name string
+	var took int64
+	_, err = pgx.ForEachRow(rows, []any{&name, &took}, func() error {
+		told[name] = time.Duration(took)
+		return nil
+	})
+	if err != nil {
+		return nil, failure("repo.SharePaces", err)
+	}
+	return told, nil
+}
+
 // Progress stores what running handlers report, by message: JSON that maps an index to a fraction and a note.
 func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error {
 	n := len(reports)

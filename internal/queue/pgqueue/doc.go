@@ -6,7 +6,8 @@
 //
 // Crash: a lock that nobody renews ends and the row is due again. Duplicate: a row whose lock ended in a slow process is
 // delivered to another; the engine's claim lets one of them have it. Reorder: rows come by due time, and no order is promised.
-// An idle receiver sleeps: it is woken by NOTIFY, by a commit of its own process, by the next due time, and once a second.
+// An idle receiver sleeps: it is woken by NOTIFY, by a commit of its own process, by the next due time, and once a second. Of many that are
+// told, those that found nothing of late wait up to 64 ms before they look.
 //
 // It may import internal/queue and internal/state.
 package pgqueue

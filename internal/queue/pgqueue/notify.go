@@ -2,8 +2,8 @@ package pgqueue
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +29,7 @@ func (q *Queue) tell(name state.Queue) {
 		case <-q.notify[name-1]:
 		}
 		limit, cancel := context.WithTimeout(q.ctx, time.Second)
-		_, _ = q.pool.Exec(limit, notifySQL, pgx.StrictNamedArgs{"queue": name})
+		_, _ = q.pool.Exec(limit, notifySQL, pgx.StrictNamedArgs{"queue": name, "teller": q.teller})
 		cancel()
 		sleep(q.ctx, notifyEvery)
 	}
@@ -90,8 +90,10 @@ func (q *Queue) listenOnce(listening func()) error {
 		if err != nil {
 			return err
 		}
-		if number, err := strconv.Atoi(n.Payload); err == nil {
-			q.wakeLocal(state.Queue(number))
+		var name state.Queue
+		var teller string
+		if _, err := fmt.Sscan(n.Payload, &name, &teller); err == nil && teller != q.teller {
+			q.hear(name)
 		}
 	}
 }

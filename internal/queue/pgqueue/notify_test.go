@@ -2,6 +2,7 @@ package pgqueue_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,5 +115,46 @@ func TestRowsThatTheEngineHolds(t *testing.T) {
 	defer end()
 	if again, err := r.Receive(short, 1); err == nil {
 		t.Errorf("delivered: %+v", again)
+	}
+}
+
+// TestWhoTellsIsNotTold counts the statements of a process that tells others of what is not there: its own receivers know already.
+func TestWhoTellsIsNotTold(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	queues, counts := [2]*pgqueue.Queue{}, [2]counter{}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for i := range queues {
+		traced := own(t, pool, func(c *pgxpool.Config) { c.ConnConfig.Tracer = &counts[i] })
+		queues[i] = open(t, traced, pgqueue.Options{Poll: time.Hour})
+		r := queues[i].Receiver(state.QueueTasks)
+		go func() { _, _ = r.Receive(ctx, 1) }() // it ends with the test, empty-handed
+	}
+	teller, other := &counts[0].n, &counts[1].n
+	const rounds, look, tell = 20, 2, 1
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	rise := func(n *atomic.Int64, from int64, wake bool) {
+		t.Helper()
+		for n.Load() < from+look {
+			if wake {
+				queues[0].Wake(state.QueueTasks)
+			}
+			if ctx.Err() != nil {
+				t.Fatal("nobody looks")
+			}
+			<-tick.C
+		}
+	}
+	rise(other, other.Load(), true) // it listens
+	before := teller.Load()
+	for range rounds {
+		from := other.Load()
+		queues[0].Wake(state.QueueTasks)
+		rise(other, from, false)
+	}
+	if n := teller.Load() - before; n > (rounds+2)*(look+tell) {
+		t.Errorf("%d statements for %d times that it told", n, rounds)
 	}
 }

@@ -2,6 +2,7 @@ package pgqueue
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"log/slog"
 	"sync"
@@ -37,6 +38,9 @@ var (
 	markDeadSQL   = sqlText("mark_dead")
 )
 
+// Hot are the statements that each message needs, for a pool that has them planned beforehand: NULL for every parameter finds nothing.
+func Hot() []string { return []string{receiveSQL, nextDueSQL, completeSQL} }
+
 // Options change a Queue's limits; the zero value is the production setting.
 type Options struct {
 	Lock          time.Duration // how long a delivery is locked; 0: 1 min
@@ -47,9 +51,10 @@ type Options struct {
 
 // Queue is the transport over one database schema. Close ends its listener and its receivers.
 type Queue struct {
-	pool *pgxpool.Pool
-	opts Options
-	log  *slog.Logger
+	pool   *pgxpool.Pool
+	opts   Options
+	log    *slog.Logger
+	teller string // of what this queue's process has told
 
 	mu      sync.Mutex
 	waiting map[*receiver]struct{}
@@ -77,7 +82,7 @@ func New(pool *pgxpool.Pool, o Options) *Queue {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	q := &Queue{pool: pool, opts: o, log: o.Log, waiting: map[*receiver]struct{}{}}
+	q := &Queue{pool: pool, opts: o, log: o.Log, teller: rand.Text(), waiting: map[*receiver]struct{}{}}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	for i := range q.notify {
 		q.notify[i] = make(chan struct{}, 1)
@@ -119,6 +124,17 @@ func (q *Queue) wakeLocal(name state.Queue) {
 	for r := range q.waiting {
 		if r.queue == name {
 			r.rouse()
+		}
+	}
+}
+
+// hear wakes receivers of this process because another has told of something.
+func (q *Queue) hear(name state.Queue) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for r := range q.waiting {
+		if r.queue == name {
+			r.lazy.hear(r.rouse)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package pgqueue
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"time"
@@ -20,6 +21,7 @@ type receiver struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	away   bool // the database did not answer last time
+	lazy   lazy
 }
 
 func (r *receiver) rouse() {
@@ -45,8 +47,10 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 	defer context.AfterFunc(r.ctx, cancel)()
 	backoff, passed := 50*time.Millisecond, time.Duration(0)
 	for {
-		batch, err := r.take(ctx, most)
+		told := r.lazy.told.Swap(false)
+		batch, due, err := r.take(ctx, most)
 		if len(batch) > 0 {
+			r.lazy.found()
 			return batch, nil
 		}
 		if ctx.Err() != nil {
@@ -54,8 +58,9 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 		}
 		var pause time.Duration
 		if err == nil {
+			r.lazy.missed(told)
 			backoff = 50 * time.Millisecond
-			pause = r.untilDue(ctx, &passed)
+			pause = r.untilDue(due, &passed)
 		} else {
 			pause = backoff/2 + rand.N(backoff/2)
 			backoff = min(2*backoff, 5*time.Second)
@@ -100,17 +105,12 @@ func (r *receiver) pause(ctx context.Context, d time.Duration) bool {
 
 // passedFirst is how soon a row is looked for that another's transaction held: with many processes most rows are, for a moment, and then
 // they are gone.
-const passedFirst = 20 * time.Millisecond
+const passedFirst = 100 * time.Millisecond
 
 // untilDue is how long to sleep: until the next row is due, and no longer than the poll. A row that is due and was passed by is in
 // somebody's transaction, whose end is told of as a rule: each time in a row it is looked for after twice the time, passed.
-func (r *receiver) untilDue(ctx context.Context, passed *time.Duration) time.Duration {
-	var seconds float64
-	err := r.q.pool.QueryRow(ctx, nextDueSQL, pgx.StrictNamedArgs{"queue": r.queue}).Scan(&seconds)
-	if err != nil {
-		return r.q.opts.Poll
-	}
-	if due := time.Duration(seconds * float64(time.Second)); due > 0 {
+func (r *receiver) untilDue(due time.Duration, passed *time.Duration) time.Duration {
+	if due > 0 {
 		*passed = 0
 		return min(max(due, time.Millisecond), r.q.opts.Poll)
 	}
@@ -118,11 +118,31 @@ func (r *receiver) untilDue(ctx context.Context, passed *time.Duration) time.Dur
 	return *passed
 }
 
-func (r *receiver) take(ctx context.Context, most int) ([]queue.Delivery, error) {
+// take receives rows and reads when the next is due, in one round trip.
+func (r *receiver) take(ctx context.Context, most int) (batch []queue.Delivery, due time.Duration, err error) {
 	begin := time.Now()
-	rows, err := r.q.pool.Query(ctx, receiveSQL, pgx.StrictNamedArgs{
+	var looks pgx.Batch
+	looks.Queue(receiveSQL, pgx.StrictNamedArgs{
 		"queue": r.queue, "most": most, "lock": r.q.opts.Lock.Seconds(), "max_deliveries": r.q.opts.MaxDeliveries,
 	})
+	looks.Queue(nextDueSQL, pgx.StrictNamedArgs{"queue": r.queue})
+	results := r.q.pool.SendBatch(ctx, &looks)
+	batch, err = r.deliveries(results, begin)
+	if err != nil {
+		return nil, 0, errors.Join(err, results.Close())
+	}
+	var seconds float64
+	switch err = results.QueryRow().Scan(&seconds); {
+	case errors.Is(err, pgx.ErrNoRows):
+		due = r.q.opts.Poll
+	case err == nil:
+		due = time.Duration(seconds * float64(time.Second))
+	}
+	return batch, due, errors.Join(err, results.Close())
+}
+
+func (r *receiver) deliveries(results pgx.BatchResults, begin time.Time) ([]queue.Delivery, error) {
+	rows, err := results.Query()
 	if err != nil {
 		return nil, err
 	}

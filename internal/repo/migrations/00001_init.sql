@@ -155,6 +155,13 @@ create table workers (
   pid         int not null
 ) with (fillfactor = 50);
 
+-- How long a task of a type takes as a rule, as some process last measured it: a hint for processes that have run none.
+create table paces (
+  task_type text primary key,
+  nanos     bigint not null check (nanos > 0),
+  told_at   timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+
 -- Outbox, local queue and record of work in flight. A row lives from the transaction that makes its work to the one that
 -- ends it; every dispatched task that has not ended is covered by exactly one row. The row is the fence: a claim writes
 -- worker_id and raises attempt, and only that holder may write its tasks.
