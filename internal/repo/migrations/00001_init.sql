@@ -224,6 +224,6 @@ create table sweeps (
 );
 
 -- +goose Down
-drop table sweeps, events, messages, workers, attempts, result_parts, tasks, stages, jobs;
+drop table sweeps, events, messages, workers, paces, attempts, result_parts, tasks, stages, jobs;
 drop type task_status, stage_status, job_status;
 drop function error_pattern;
