@@ -14,6 +14,7 @@ const (
 	bundleTime   = 20 * time.Millisecond // work that makes the trip of a message worth its cost
 	bundleShares = 4                     // messages that a stage of quick tasks has at least, so that processes share it
 	smallBundle  = 16                    // quick tasks that are not worth sharing
+	takeMost     = 2                     // messages of a stage that the process which starts it keeps; bundleShares where its tasks are quick
 	quickShare   = 8                     // quick tasks that take the room of one: they are over before the others begin
 )
 
@@ -42,7 +43,7 @@ func (t tx) took(taskType string) time.Duration {
 
 // take is how many messages of a stage this process takes at once, and whether that is all of them.
 func (t tx) take(total, bundle int, taskType string) (n int, all bool) {
-	messages, room, most := (total+bundle-1)/bundle, bundle, state.TakeMost
+	messages, room, most := (total+bundle-1)/bundle, bundle, takeMost
 	if state.Quick(t.took(taskType)) {
 		room, most = max(1, bundle/quickShare), bundleShares
 	}

@@ -195,6 +195,3 @@ const quickTask = 200 * time.Microsecond
 // Quick tells whether tasks that take so long, as a rule, are quick: not worth a goroutine, a booking or a place of their own. 0 is not
 // known, and so not quick.
 func Quick(took time.Duration) bool { return took > 0 && took < quickTask }
-
-// TakeMost is how many messages of one stage the process which starts it keeps at most: the rest is for everybody.
-const TakeMost = 2
