@@ -12,7 +12,7 @@ import (
 const (
 	mostBundle   = 256
 	bundleTime   = 20 * time.Millisecond // work that makes the trip of a message worth its cost
-	bundleShares = 4                     // messages that a stage of quick tasks has at least, so that processes share it
+	bundleShares = 4                     // messages that a stage of quick tasks has at least: a process works on them side by side
 	smallBundle  = 16                    // quick tasks that are not worth sharing
 	takeMost     = 2                     // messages of a stage that the process which starts it keeps; bundleShares where its tasks are quick
 	quickShare   = 8                     // quick tasks that take the room of one: they are over before the others begin
