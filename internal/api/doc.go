@@ -7,5 +7,5 @@
 // Crash: nothing is lost with the process; a client that waited asks again. Duplicate: a submit that is repeated finds its job
 // and answers 200, cancel and retry are decided by the engine. Reorder: a version is opaque and compared for equality only.
 //
-// It may import internal/state, internal/coremachine, internal/sse and internal/telemetry/keys.
+// It may import internal/state, internal/coremachine, internal/share, internal/sse and internal/telemetry/keys.
 package api

@@ -8,8 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
+	"coremachine/internal/share"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -35,7 +34,7 @@ type Check struct {
 	// Run looks. What it returns is answered as it is; of an error only a state.Error's own message is.
 	Run func(ctx context.Context) (detail any, err error)
 
-	group singleflight.Group // all who look at once share one run
+	runs share.Group[CheckView] // all who look at once share one
 
 	mu    sync.Mutex
 	last  string // its status
@@ -164,26 +163,20 @@ func (c *Check) noted(v CheckView) CheckView {
 	return v
 }
 
-// look gives up at the deadline even where the check does not; one that still hangs is not begun again. The run outlives whoever
-// began it, for others wait for it too.
+// look gives up at the deadline even where the check does not; one that still hangs is not begun again.
 func (c *Check) look(ctx context.Context, within time.Duration, log *slog.Logger) CheckView {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	done := c.group.DoChan("", func() (any, error) {
-		limited, end := context.WithTimeout(context.WithoutCancel(ctx), within)
-		defer end()
-		detail, err := c.Run(limited)
-		return c.outcome(limited, log, detail, err), nil
+	res, err := c.runs.Do(ctx, "", within, func(ctx context.Context) (CheckView, error) {
+		detail, err := c.Run(ctx)
+		return c.outcome(ctx, log, detail, err), nil
 	})
-	select {
-	case got := <-done:
-		res, _ := got.Val.(CheckView)
-		res.TookMs = time.Since(begin).Milliseconds()
-		return res
-	case <-ctx.Done():
-		return CheckView{Status: "timeout", TookMs: time.Since(begin).Milliseconds(), Message: "no answer in time"}
+	if err != nil { // ctx ended
+		res = CheckView{Status: "timeout", Message: "no answer in time"}
 	}
+	res.TookMs = time.Since(begin).Milliseconds()
+	return res
 }
 
 func (c *Check) outcome(ctx context.Context, log *slog.Logger, detail any, err error) CheckView {

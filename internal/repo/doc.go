@@ -8,5 +8,5 @@
 // called again after a lost COMMIT answer finds its own effect and writes nothing. Reorder: a message row held under an
 // attempt is the fence; whoever presents an older attempt, or none, writes nothing.
 //
-// It may import internal/state only.
+// It may import internal/share and internal/state only.
 package repo

@@ -4,8 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
+	"coremachine/internal/share"
 	"coremachine/internal/state"
 )
 
@@ -20,7 +19,7 @@ const (
 
 // grids remembers the grids that were asked for last. One of a stage that has ended is true until the stage has another end.
 type grids struct {
-	group     singleflight.Group
+	group     share.Group[grid]
 	mu        sync.Mutex
 	now, past map[gridKey]grid
 }

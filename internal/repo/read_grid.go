@@ -72,14 +72,12 @@ func (r *Repo) gridStage(ctx context.Context, op string, id state.JobID, stage s
 // countGrid counts once for all who ask meanwhile; what it counts outlives the request that began it.
 func (r *Repo) countGrid(ctx context.Context, key gridKey, name string, s gridStage) (grid, error) {
 	asked := fmt.Sprintf("%s/%d/%d/%d", key.job, key.stage, s.Gen, s.finished().UnixMicro())
-	result := r.grids.group.DoChan(asked, func() (any, error) {
+	g, err := r.grids.group.Do(ctx, asked, gridLimit, func(ctx context.Context) (grid, error) {
 		if known, ok := r.grids.get(key); ok && known.trueOf(s, time.Now()) {
 			return known, nil // counted between the look and the turn
 		}
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), gridLimit)
-		defer cancel()
 		begin := time.Now()
-		g, err := r.readGrid(limited, key, name, s)
+		g, err := r.readGrid(ctx, key, name, s)
 		if err != nil || g.view.Ranges == nil {
 			return g, err
 		}
@@ -87,13 +85,10 @@ func (r *Repo) countGrid(ctx context.Context, key gridKey, name string, s gridSt
 		r.grids.put(key, g)
 		return g, nil
 	})
-	select {
-	case got := <-result:
-		g, _ := got.Val.(grid)
-		return g, got.Err
-	case <-ctx.Done():
-		return grid{}, failure("repo.ReadGrid", ctx.Err())
+	if err != nil {
+		return grid{}, failure("repo.ReadGrid", err)
 	}
+	return g, nil
 }
 
 type gridRow struct {

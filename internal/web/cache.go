@@ -5,14 +5,14 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
+	"coremachine/internal/share"
 )
 
 // cache keeps what is costly to read for a while, and lets whoever asks at the same time share one reading.
 type cache[T any] struct {
 	mu      sync.Mutex
 	entries map[string]cached[T]
-	group   singleflight.Group
+	group   share.Group[T]
 }
 
 type cached[T any] struct {
@@ -33,23 +33,13 @@ func (c *cache[T]) get(ctx context.Context, key string, keep time.Duration, read
 	if ok && time.Now().Before(e.until) {
 		return e.value, nil
 	}
-	result := c.group.DoChan(key, func() (any, error) {
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
-		defer cancel()
-		value, err := read(limited)
+	return c.group.Do(ctx, key, readLimit, func(ctx context.Context) (T, error) {
+		value, err := read(ctx)
 		if err == nil {
 			c.put(key, value, keep)
 		}
 		return value, err
 	})
-	select {
-	case got := <-result:
-		value, _ := got.Val.(T)
-		return value, got.Err
-	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
-	}
 }
 
 func (c *cache[T]) put(key string, value T, keep time.Duration) {

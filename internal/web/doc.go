@@ -21,5 +21,5 @@
 // Crash: nothing is kept but caches; a viewer connects again and gets the page as it is. Duplicate: a message replaces what it names, so
 // that it may come twice. Reorder: a viewer gets the newest rendering of each part and never an older one after it.
 //
-// It may import only state, coremachine, sse, web/apidoc, api (for the parameters and cursors of lists), third_party/htmx and telemetry/keys.
+// It may import only state, coremachine, share, sse, web/apidoc, api (for the parameters and cursors of lists), third_party/htmx and telemetry/keys.
 package web
