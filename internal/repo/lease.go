@@ -30,21 +30,17 @@ func (r *Repo) SharePaces(ctx context.Context, tell map[string]time.Duration) (t
 	for name, took := range tell {
 		types, nanos = append(types, name), append(nanos, took.Nanoseconds())
 	}
-	rows, err := r.pool.Query(ctx, statement("share_paces"), namedArgs{"task_types": types, "nanos": nanos})
-	if err != nil {
-		return nil, failure("repo.SharePaces", err)
-	}
 	told = map[string]time.Duration{}
-	var name string
-	var took int64
-	_, err = pgx.ForEachRow(rows, []any{&name, &took}, func() error {
-		told[name] = time.Duration(took)
-		return nil
+	err = r.single(ctx, "repo.SharePaces", "share_paces", namedArgs{"task_types": types, "nanos": nanos}, func(rows pgx.Rows) error {
+		var name string
+		var took int64
+		_, err := pgx.ForEachRow(rows, []any{&name, &took}, func() error {
+			told[name] = time.Duration(took)
+			return nil
+		})
+		return err
 	})
-	if err != nil {
-		return nil, failure("repo.SharePaces", err)
-	}
-	return told, nil
+	return told, err
 }
 
 // Progress stores what running handlers report, by message: JSON that maps an index to a fraction and a note.

@@ -25,7 +25,7 @@ func (r *Repo) Warm(ctx context.Context, more []string) error {
 			conn.Release()
 		}
 	}()
-	for range min(warmConns, int(r.pool.Config().MaxConns)-1) {
+	for range min(warmConns, int(r.pool.Stat().MaxConns())-1) {
 		conn, err := r.pool.Acquire(ctx)
 		if err != nil {
 			return failure("repo.Warm", err)

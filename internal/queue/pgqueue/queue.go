@@ -118,23 +118,19 @@ func (q *Queue) Wake(name state.Queue) {
 	}
 }
 
-func (q *Queue) wakeLocal(name state.Queue) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for r := range q.waiting {
-		if r.queue == name {
-			r.rouse()
-		}
-	}
-}
+func (q *Queue) wakeLocal(name state.Queue) { q.each(name, (*receiver).rouse) }
 
 // hear wakes receivers of this process because another has told of something.
 func (q *Queue) hear(name state.Queue) {
+	q.each(name, func(r *receiver) { r.lazy.hear(r.rouse) })
+}
+
+func (q *Queue) each(name state.Queue, do func(*receiver)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for r := range q.waiting {
 		if r.queue == name {
-			r.lazy.hear(r.rouse)
+			do(r)
 		}
 	}
 }
