@@ -3,6 +3,7 @@ package pgqueue_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -182,5 +183,57 @@ func TestHotStatementsFindNothingWithoutParameters(t *testing.T) {
 	}
 	if n := count(t, pool, "locked_until is null and sent_at is null and deliveries = 0"); n != 1 {
 		t.Error("the row was touched")
+	}
+}
+
+// TestALookThatDoesNotCommitDeliversNothing has the server refuse the commit of each receive, after it has told of the rows.
+func TestALookThatDoesNotCommitDeliversNothing(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	insert(t, pool, 1)
+	if _, err := pool.Exec(t.Context(), `create function refuse() returns trigger language plpgsql as $$ begin raise 'refused'; end $$;
+		create constraint trigger refuse after update on messages deferrable initially deferred for each row execute function refuse()`); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, pool, pgqueue.Options{}).Receiver(state.QueueTasks)
+	short, end := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer end()
+	if got, err := r.Receive(short, 1); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, %v, want nothing", got, err)
+	}
+	if _, err := pool.Exec(t.Context(), `drop trigger refuse on messages`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if got, err := r.Receive(ctx, 1); err != nil || got[0].Deliveries != 1 {
+		t.Errorf("got %+v, %v, want the first delivery", got, err)
+	}
+}
+
+// TestAnEmptyQueueIsNoOutage has a receiver look at an empty queue many times, as often as its poll says, and reads the log.
+func TestAnEmptyQueueIsNoOutage(t *testing.T) {
+	t.Parallel()
+	const looks, poll = 100, 10 * time.Millisecond
+	var log strings.Builder
+	var statements counter
+	traced := own(t, pgtest.Schema(t), func(c *pgxpool.Config) { c.ConnConfig.Tracer = &statements })
+	r := open(t, traced, pgqueue.Options{Poll: poll, Log: slog.New(slog.NewTextHandler(&log, nil))}).Receiver(state.QueueTasks)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	begin := time.Now()
+	idle := make(chan error, 1)
+	go func() {
+		_, err := r.Receive(ctx, 1)
+		idle <- err
+	}()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for statements.n.Load() < 2*looks && ctx.Err() == nil {
+		<-tick.C
+	}
+	cancel()
+	if err := <-idle; !errors.Is(err, context.Canceled) || strings.Contains(log.String(), "cannot be read") {
+		t.Errorf("%d statements in %s, %v: %s", statements.n.Load(), time.Since(begin), err, log.String())
 	}
 }

@@ -132,13 +132,15 @@ func (r *receiver) take(ctx context.Context, most int) (batch []queue.Delivery, 
 		return nil, 0, errors.Join(err, results.Close())
 	}
 	var seconds float64
-	switch err = results.QueryRow().Scan(&seconds); {
-	case errors.Is(err, pgx.ErrNoRows):
-		due = r.q.opts.Poll
-	case err == nil:
-		due = time.Duration(seconds * float64(time.Second))
+	err = results.QueryRow().Scan(&seconds)
+	due = time.Duration(seconds * float64(time.Second))
+	if errors.Is(err, pgx.ErrNoRows) {
+		due, err = r.q.opts.Poll, nil
 	}
-	return batch, due, errors.Join(err, results.Close())
+	if err = errors.Join(err, results.Close()); err != nil {
+		return nil, 0, err // it was not committed: the rows are anybody's
+	}
+	return batch, due, nil
 }
 
 func (r *receiver) deliveries(results pgx.BatchResults, begin time.Time) ([]queue.Delivery, error) {
