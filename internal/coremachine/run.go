@@ -249,7 +249,7 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 	task := handlers.NewTask(handlers.TaskSpec{
 		JobID: h.JobID, JobType: h.JobType, Stage: h.StageName, StageNumber: h.Stage, Gen: h.Gen, Index: t.Index,
 		Attempt: h.Attempt, Failures: t.Failures, Total: h.Total, Params: b.params.Canonical, Deps: b.m.cfg.Deps,
-		Key:      state.IdempotencyKey(h.JobID, h.Stage, h.Gen, t.Index),
+		Key:      state.IdempotencyKey(h.JobID, h.Incarnation, h.Stage, h.Gen, t.Index),
 		Log:      b.log.With(keys.Index, t.Index, keys.Attempt, h.Attempt),
 		Lineage:  b.lineage.of(t.Index),
 		Progress: func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },

@@ -147,19 +147,20 @@ var balance = map[string]string{
 var impossible = map[string]string{
 	"stages that started twice under one gen": `
 		select count(*) from (select from status_log where record = 'stage' and now = 'running' and coalesce(was, 'waiting') = 'waiting'
-			group by job_id, stage, gen having count(*) > 1) l`,
+			group by job_id, incarnation, stage, gen having count(*) > 1) l`,
 	"tasks that completed twice under one gen": `
 		select count(*) from (select from status_log where record = 'task' and now = 'completed'
-			group by job_id, stage, gen, index having count(*) > 1) l`,
+			group by job_id, incarnation, stage, gen, index having count(*) > 1) l`,
 	"tasks that ended the same way twice under one gen and attempt": `
 		select count(*) from (select from status_log where record = 'task' and now in ('completed', 'failed')
-			group by job_id, stage, gen, index, attempt, now having count(*) > 1) l`,
+			group by job_id, incarnation, stage, gen, index, attempt, now having count(*) > 1) l`,
 	"jobs that changed the same way twice under one attempt": `
 		select count(*) from (select from status_log where record = 'job'
-			group by job_id, attempt, was, now having count(*) > 1) l`,
+			group by job_id, incarnation, attempt, was, now having count(*) > 1) l`,
 	"stages that started before what they depend on had ended": `
 		select count(*) from status_log l join stages s using (job_id, stage) cross join unnest(s.depends_on) as d
 		where l.record = 'stage' and l.now = 'running' and coalesce(l.was, 'waiting') = 'waiting' and (
-			select p.now from status_log p where p.record = 'stage' and p.job_id = l.job_id and p.stage = d and p.id < l.id
+			select p.now from status_log p where p.record = 'stage' and p.job_id = l.job_id
+			  and p.incarnation = l.incarnation and p.stage = d and p.id < l.id
 			order by p.id desc limit 1) not in ('completed', 'failed', 'skipped', 'cancelled')`,
 }

@@ -3,6 +3,7 @@ create table status_log (
   id      bigint generated always as identity primary key,
   record  text not null,
   job_id  bytea not null,
+  incarnation bigint, -- of the job row
   stage   smallint,
   gen     smallint,
   index   int,
@@ -13,8 +14,8 @@ create table status_log (
 
 create function log_job() returns trigger language plpgsql as $$
 begin
-  insert into status_log (record, job_id, attempt, was, now)
-  values ('job', new.job_id, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  insert into status_log (record, job_id, incarnation, attempt, was, now)
+  values ('job', new.job_id, new.incarnation, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
   return null;
 end $$;
 create trigger log_job_new after insert on jobs for each row execute function log_job();
@@ -22,8 +23,9 @@ create trigger log_job after update of status on jobs for each row when (old.sta
 
 create function log_stage() returns trigger language plpgsql as $$
 begin
-  insert into status_log (record, job_id, stage, gen, was, now)
-  values ('stage', new.job_id, new.stage, new.gen, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  insert into status_log (record, job_id, incarnation, stage, gen, was, now)
+  values ('stage', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id), new.stage, new.gen,
+          case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
   return null;
 end $$;
 create trigger log_stage_new after insert on stages for each row execute function log_stage();
@@ -31,8 +33,9 @@ create trigger log_stage after update of status on stages for each row when (old
 
 create function log_task() returns trigger language plpgsql as $$
 begin
-  insert into status_log (record, job_id, stage, gen, index, attempt, was, now)
-  values ('task', new.job_id, new.stage, new.gen, new.index, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  insert into status_log (record, job_id, incarnation, stage, gen, index, attempt, was, now)
+  values ('task', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id), new.stage, new.gen,
+          new.index, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
   return null;
 end $$;
 create trigger log_task_new after insert on tasks for each row when (new.status <> 'queued') execute function log_task();

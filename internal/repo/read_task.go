@@ -56,26 +56,27 @@ func (r *Repo) whyNoTask(ctx context.Context, op string, id state.JobID, stage s
 
 // oneTaskRow is a row of read_task.
 type oneTaskRow struct {
-	Stage      int
-	Name       string
-	TaskType   string
-	Kind       state.Parallelism
-	Gen        int
-	DependsOn  []string
-	Status     state.TaskStatus
-	Attempt    int
-	Failures   int
-	Losses     int
-	Input      []byte
-	Result     []byte
-	Error      string
-	StartedAt  *time.Time
-	FinishedAt *time.Time
-	DueAt      *time.Time
-	Dead       string
-	Worker     string
-	Parts      int
-	Progress   *state.TaskProgress
+	Stage       int
+	Name        string
+	TaskType    string
+	Kind        state.Parallelism
+	Gen         int
+	Incarnation int64
+	DependsOn   []string
+	Status      state.TaskStatus
+	Attempt     int
+	Failures    int
+	Losses      int
+	Input       []byte
+	Result      []byte
+	Error       string
+	StartedAt   *time.Time
+	FinishedAt  *time.Time
+	DueAt       *time.Time
+	Dead        string
+	Worker      string
+	Parts       int
+	Progress    *state.TaskProgress
 }
 
 func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView) state.TaskView {
@@ -85,7 +86,7 @@ func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView
 			StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt),
 		},
 		Name: state.TaskName(id, t.Stage, index), TaskType: t.TaskType, Kind: t.Kind, Gen: t.Gen,
-		Key: state.IdempotencyKey(id, t.Stage, t.Gen, index), Input: json.RawMessage(t.Input), Result: json.RawMessage(t.Result),
+		Key: state.IdempotencyKey(id, t.Incarnation, t.Stage, t.Gen, index), Input: json.RawMessage(t.Input), Result: json.RawMessage(t.Result),
 		Parts: t.Parts, DueAt: utc(t.DueAt), Worker: t.Worker, Dead: t.Dead, Progress: t.Progress, Attempts: attempts, DependsOn: t.DependsOn,
 	}
 	v.Code, v.Error = taskError(t.Error)

@@ -153,7 +153,7 @@ update stages set status = 'running', total = 2, planned = 2, deps_left = 0 wher
 		t.Errorf("a/1 is %+v", v)
 	}
 	v := read("a", 3)
-	if v.Status != state.TaskRunning || v.Attempt != 3 || v.Worker != "host 7" || v.DueAt != nil || v.Key != id.String()+"/0/1/3" {
+	if v.Status != state.TaskRunning || v.Attempt != 3 || v.Worker != "host 7" || v.DueAt != nil || v.Key != id.String()+"/1/0/1/3" {
 		t.Errorf("a/3 is %+v", v)
 	}
 	if len(v.Attempts) != 2 || v.Attempts[0].Attempt != 2 || v.Name != id.Short()+"-s0-3" {

@@ -72,7 +72,10 @@ func TaskName(id JobID, stage, index int) string {
 	return fmt.Sprintf("%s-s%d-%d", id.Short(), stage, index)
 }
 
-// IdempotencyKey is what a handler hands to the outside world so that a repeated attempt has its effect once.
-func IdempotencyKey(id JobID, stage, gen, index int) string {
-	return fmt.Sprintf("%s/%d/%d/%d", id, stage, gen, index)
+// IdempotencyKey is what a handler passes to external systems so that a
+// repeated attempt has its effect once. It never repeats for different work:
+// incarnation identifies the job row, which a job that was deleted and
+// submitted again does not share with its predecessor.
+func IdempotencyKey(id JobID, incarnation int64, stage, gen, index int) string {
+	return fmt.Sprintf("%s/%d/%d/%d/%d", id, incarnation, stage, gen, index)
 }

@@ -115,3 +115,17 @@ func TestFingerprintsAreReadAsTheyAreWritten(t *testing.T) {
 		t.Errorf("x is %v", err)
 	}
 }
+
+func TestIdempotencyKeysDifferByIncarnation(t *testing.T) {
+	t.Parallel()
+	id := state.NewJobID("hello_world", []byte(`{}`))
+
+	first, second := state.IdempotencyKey(id, 1, 0, 1, 7), state.IdempotencyKey(id, 2, 0, 1, 7)
+
+	if want := id.String() + "/1/0/1/7"; first != want {
+		t.Errorf("the key is %q, want %q", first, want)
+	}
+	if first == second {
+		t.Errorf("two incarnations share the key %q", first)
+	}
+}

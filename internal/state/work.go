@@ -55,18 +55,19 @@ type Held struct {
 	ParkedSince time.Time // zero: the type was known when it was last seen
 	Traceparent string
 
-	JobType   string
-	HasResult bool
-	StageName string
-	TaskType  string
-	Shape     Parallelism
-	DependsOn []int16
-	StageGen  int // of the stage row: where it differs from Gen the message is of the past
-	Planned   int
-	Total     int // -1: not planned yet
-	Bundle    int
-	Skip      bool // its skip condition held at submit
-	Expected  int  // tasks, where parameters alone told; -1: planned
+	Incarnation int64 // of the job row: a job that was deleted and submitted again has another
+	JobType     string
+	HasResult   bool
+	StageName   string
+	TaskType    string
+	Shape       Parallelism
+	DependsOn   []int16
+	StageGen    int // of the stage row: where it differs from Gen the message is of the past
+	Planned     int
+	Total       int // -1: not planned yet
+	Bundle      int
+	Skip        bool // its skip condition held at submit
+	Expected    int  // tasks, where parameters alone told; -1: planned
 
 	SourceTotal int // of match_previous: tasks of the stage that it follows
 }

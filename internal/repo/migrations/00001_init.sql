@@ -14,6 +14,7 @@ return left(regexp_replace(left(error, 1000),
 
 create table jobs (
   job_id              bytea primary key check (octet_length(job_id) = 32),
+  incarnation         bigint not null generated always as identity,    -- of the row: never repeats, also after delete and submit
   job_type            text not null,
   params              json not null,
   status              job_status not null default 'queued',

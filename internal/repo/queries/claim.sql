@@ -1,7 +1,7 @@
 -- The claim. Locks the message rows in the order given, which is key order; a row that another worker holds, that is dead, or
 -- whose job is being stopped is left alone. A repeat after a lost COMMIT answer finds its own claim and raises nothing.
 with free as materialized (
-  select k.job_id, k.message_id, (m.worker_id is null)::int as fresh, j.job_type, j.has_result, j.status as job_status
+  select k.job_id, k.message_id, (m.worker_id is null)::int as fresh, j.incarnation, j.job_type, j.has_result, j.status as job_status
   from unnest(@job_ids::bytea[], @message_ids::bigint[]) as k (job_id, message_id)
   cross join lateral (
     select m.worker_id, m.dead_reason, m.kind
@@ -20,7 +20,7 @@ claimed as (
       attempt = m.attempt + f.fresh, locked_until = null
   from free f
   where m.job_id = f.job_id and m.message_id = f.message_id
-  returning m.*, f.job_type, f.has_result, f.job_status
+  returning m.*, f.incarnation, f.job_type, f.has_result, f.job_status
 ),
 running as (
   update jobs j set status = 'running', started_at = now(), version = j.version + 1
@@ -28,7 +28,7 @@ running as (
   where j.job_id in (select c.job_id from claimed c where c.job_status = 'queued') and j.status::text = 'queued'
 )
 select c.job_id, c.message_id, c.queue, c.kind, c.stage, c.gen, c.first, c.count, c.tasks_left, c.attempt, c.losses,
-       c.claimed_at, c.parked_since, coalesce(c.traceparent, '') as traceparent, c.job_type, c.has_result,
+       c.claimed_at, c.parked_since, coalesce(c.traceparent, '') as traceparent, c.incarnation, c.job_type, c.has_result,
        coalesce(s.name, '') as stage_name, coalesce(s.task_type, '') as task_type, coalesce(s.kind, '') as shape,
        s.depends_on, coalesce(s.gen, c.gen) as stage_gen, coalesce(s.planned, 0) as planned, coalesce(s.total, -1) as total,
        coalesce(s.bundle, 1) as bundle, coalesce(s.skip, false) as skip, coalesce(s.expected, -1) as expected,

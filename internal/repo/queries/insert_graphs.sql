@@ -55,7 +55,7 @@ run as (
   where j.job_id = m.job_id
 )
 select m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.tasks_left, m.attempt, m.losses,
-       m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.job_type, j.has_result,
+       m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.incarnation, j.job_type, j.has_result,
        b.name as stage_name, b.task_type, b.kind as shape, b.depends_on::smallint[] as depends_on, m.gen as stage_gen, b.start_total as planned,
        b.start_total as total, b.per_message as bundle, b.skip, b.expected, 0 as source_total
 from mine m join begun b using (job_id, stage) join jobs j using (job_id)

@@ -1,5 +1,5 @@
 -- One task with the message that covers it. Its messages are bounded by the windows of the job's stages.
-select s.stage, s.name, s.task_type, s.kind, s.gen,
+select s.stage, s.name, s.task_type, s.kind, s.gen, j.incarnation,
        (select coalesce(array_agg(d.name order by d.stage), '{}') from stages d where d.job_id = s.job_id and d.stage = any (s.depends_on))
          as depends_on,
        case when m.worker_id is null then t.status::text else 'running' end as status,

@@ -26,7 +26,7 @@ sent as (
   returning *
 )
 select m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.tasks_left, m.attempt, m.losses,
-       m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.job_type, j.has_result,
+       m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.incarnation, j.job_type, j.has_result,
        s.name as stage_name, s.task_type, s.kind as shape, s.depends_on, s.gen as stage_gen, s.planned, s.total, s.bundle, s.skip,
        coalesce(s.expected, -1) as expected, 0 as source_total
 from sent m join s using (job_id, stage) join jobs j using (job_id)
