@@ -24,10 +24,10 @@ type kind struct {
 
 var kinds = []kind{
 	{"png", "png", "image/png", "\x89PNG\r\n\x1a\n"},
-	{"jpeg", "jpg", "image/jpeg", "\xff\xd8\xff\xe0"},
-	{"gif", "gif", "image/gif", "GIF89a"},
+	{"jpeg", "jpg", "image/jpeg", "\xff\xd8\xff\xe0\x00\x10JFIF\x00"},
+	{"gif", "gif", "image/gif", "GIF89a\x01\x00\x01\x00"},
 	{"pdf", "pdf", "application/pdf", "%PDF-1.7\n"},
-	{"zip", "zip", "application/zip", "PK\x03\x04"},
+	{"zip", "zip", "application/zip", "PK\x03\x04\x14\x00"},
 	{"gzip", "gz", "application/gzip", "\x1f\x8b\x08"},
 	{"json", "json", "application/json", `{"id":`},
 	{"text", "csv", "text/csv", "id,name\n"},

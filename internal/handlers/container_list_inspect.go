@@ -46,7 +46,7 @@ func containerInspect(ctx context.Context, t Task, in ContainerInspectInput) (Co
 		return ContainerInspectOutput{}, lasting(err)
 	}
 	out := ContainerInspectOutput{Kind: kindOf(head)}
-	if differs(extension(in.Name), out.Kind) {
+	if differs(extension(in.Name), out.Kind, head) {
 		out.Differs, out.Name = true, in.Name
 	}
 	return out, nil

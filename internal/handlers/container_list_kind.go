@@ -2,164 +2,221 @@ package handlers
 
 import (
 	"bytes"
-	"slices"
+	"encoding/json"
+	"errors"
+	"io"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/gabriel-vasile/mimetype"
 )
 
-// headBytes is as far as the mark of any kind reaches: that of tar is at 257.
-const headBytes = 512
+// headBytes is how much of a blob is read to find its kind: as much as the
+// library looks at. A shorter head is the whole blob.
+const headBytes = 3072
 
-// Kinds that no mark tells.
+// Kinds of files without a signature.
 const (
 	KindEmpty   = "empty"
 	KindText    = "text"
 	KindUnknown = "unknown"
 )
 
-// mark is what files of a kind have at a place.
-type mark struct {
-	kind string
-	at   int
-	text string
+// kindNames maps the library's media types to the names that a result shows. A
+// type that is not listed here counts as its nearest listed parent, or as
+// unknown: some of the library's signatures are two bytes long.
+var kindNames = map[string]string{
+	"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp", "image/bmp": "bmp",
+	"image/tiff": "tiff", "application/pdf": "pdf",
+	"application/zip": "zip", "application/gzip": "gzip", "application/x-bzip2": "bzip2", "application/x-xz": "xz",
+	"application/zstd": "zstd", "application/x-7z-compressed": "7z", "application/x-tar": "tar",
+	"application/vnd.apache.parquet": "parquet", "application/vnd.sqlite3": "sqlite",
+	"video/mp4": "mp4", "video/quicktime": "mp4", "video/x-msvideo": "avi",
+	"audio/mpeg": "mp3", "application/ogg": "ogg", "audio/flac": "flac", "audio/wav": "wav",
+	"application/x-elf": "elf", "application/vnd.microsoft.portable-executable": "exe",
 }
 
-// marks are tried in turn: those that are the beginning of another come after it.
-var marks = []mark{
-	{"png", 0, "\x89PNG\r\n\x1a\n"},
-	{"jpeg", 0, "\xff\xd8\xff"},
-	{"gif", 0, "GIF87a"},
-	{"gif", 0, "GIF89a"},
-	{"webp", 8, "WEBP"},
-	{"wav", 8, "WAVE"},
-	{"avi", 8, "AVI "},
-	{"tiff", 0, "II*\x00"},
-	{"tiff", 0, "MM\x00*"},
-	{"tiff", 0, "II+\x00"},
-	{"tiff", 0, "MM\x00+"},
-	{"pdf", 0, "%PDF-"},
-	{"zip", 0, "PK\x03\x04"},
-	{"zip", 0, "PK\x05\x06"},
-	{"gzip", 0, "\x1f\x8b"},
-	{"bzip2", 0, "BZh"},
-	{"xz", 0, "\xfd7zXZ\x00"},
-	{"zstd", 0, "\x28\xb5\x2f\xfd"},
-	{"7z", 0, "7z\xbc\xaf\x27\x1c"},
-	{"tar", 257, "ustar"},
-	{"parquet", 0, "PAR1"},
-	{"avro", 0, "Obj\x01"},
-	{"orc", 0, "ORC"},
-	{"sqlite", 0, "SQLite format 3\x00"},
-	{"hdf5", 0, "\x89HDF\r\n\x1a\n"},
-	{"netcdf", 0, "CDF\x01"},
-	{"netcdf", 0, "CDF\x02"},
-	{"mp4", 4, "ftyp"},
-	{"mp3", 0, "ID3"},
-	{"ogg", 0, "OggS"},
-	{"flac", 0, "fLaC"},
-	{"elf", 0, "\x7fELF"},
-	{"exe", 0, "MZ"},
-	{"bmp", 0, "BM"},
+// signature is a byte sequence at the start of all files of a kind.
+type signature struct {
+	kind, text string
 }
 
-// kindOf tells the kind of a file by its first bytes.
+// moreSignatures are those that the library does not have.
+var moreSignatures = []signature{
+	{"tiff", "II+\x00"}, // BigTIFF
+	{"tiff", "MM\x00+"},
+	{"zip", "PK00PK\x03\x04"}, // the first part of an archive in several parts
+	{"avro", "Obj\x01"},
+	{"orc", "ORC"},
+	{"hdf5", "\x89HDF\r\n\x1a\n"},
+	{"netcdf", "CDF\x01"},
+	{"netcdf", "CDF\x02"},
+	{"netcdf", "CDF\x05"},
+}
+
+// kindOf returns the kind of a file from its first headBytes bytes.
 func kindOf(head []byte) string {
 	if len(head) == 0 {
 		return KindEmpty
 	}
-	text := readable(bytes.TrimPrefix(head, byteOrder))
-	for _, m := range marks {
-		if text && len(m.text) < 4 { // a letter that begins with "BM" is no picture
-			continue
-		}
-		if len(head) >= m.at+len(m.text) && string(head[m.at:m.at+len(m.text)]) == m.text {
-			return m.kind
+
+	if text, ok := decodeText(head); ok {
+		return textKind(text, len(head) == headBytes)
+	}
+
+	for _, s := range moreSignatures {
+		if bytes.HasPrefix(head, []byte(s.text)) {
+			return s.kind
 		}
 	}
-	if text {
-		return textKind(head)
+
+	kind := detect(head)
+	if !hasBinaryByte(head) && !isSignatureBinary(kind) {
+		return KindText // in an 8-bit or multi-byte encoding
+	}
+
+	return kind
+}
+
+// detect returns the kind that the library finds, by its nearest known parent.
+func detect(head []byte) string {
+	for m := mimetype.Detect(head); m != nil; m = m.Parent() {
+		media, _, _ := strings.Cut(m.String(), ";")
+		if kind, known := kindNames[media]; known {
+			return kind
+		}
 	}
 	return KindUnknown
 }
 
-// byteOrder is what some editors write before UTF-8.
-var byteOrder = []byte("\xef\xbb\xbf")
+// textKind distinguishes what can be read. A signature of printable characters
+// proves nothing here: a list of stations may begin with "PAR1". Only the start
+// of a PDF file is unlikely enough.
+func textKind(text []byte, cut bool) string {
+	if bytes.HasPrefix(text, []byte("%PDF-")) {
+		return "pdf"
+	}
 
-// textKind tells apart what has no mark but can be read.
-func textKind(head []byte) string {
-	text := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, byteOrder)))
-	switch {
-	case bytes.HasPrefix(text, []byte("<!doctype html")), bytes.HasPrefix(text, []byte("<html")):
+	trimmed := bytes.ToLower(bytes.TrimSpace(text))
+	if bytes.HasPrefix(trimmed, []byte("<!doctype html")) || bytes.HasPrefix(trimmed, []byte("<html")) {
 		return "html"
-	case bytes.HasPrefix(text, []byte("<")):
+	}
+	if bytes.HasPrefix(trimmed, []byte("<")) {
 		return "xml"
-	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
+	}
+
+	if isJSON(bytes.TrimSpace(text), cut) {
 		return "json"
 	}
 	return KindText
 }
 
-// readable tells whether bytes are UTF-8 without control characters; the last character may be cut.
-func readable(b []byte) bool {
+// isJSON reports whether a text is one or more JSON objects or arrays, or
+// begins so where it was cut off.
+func isJSON(text []byte, cut bool) bool {
+	if !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("[")) {
+		return false
+	}
+
+	for tokens := json.NewDecoder(bytes.NewReader(text)); ; {
+		_, err := tokens.Token()
+		switch {
+		case errors.Is(err, io.EOF):
+			return true
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return cut
+		case err != nil:
+			return false
+		}
+	}
+}
+
+// isSignatureBinary reports whether the signature of a kind contains bytes that
+// are not ASCII, so that it proves the kind even in a file without binary bytes.
+func isSignatureBinary(kind string) bool { return kind == "jpeg" || kind == "zstd" }
+
+// shortestUnmarked is the length in bytes from which UTF-16 without a byte order
+// mark can be told from binary data.
+const shortestUnmarked = 8
+
+var utf8Mark = []byte("\xef\xbb\xbf")
+
+// decodeText returns a text in UTF-8 without its byte order mark. It reads
+// UTF-8, and UTF-16 with a byte order mark or, without one, of mostly ASCII
+// characters. The last character may be incomplete.
+func decodeText(head []byte) (text []byte, ok bool) {
+	if text := bytes.TrimPrefix(head, utf8Mark); isReadable(text) {
+		return text, true
+	}
+
+	big := bytes.HasPrefix(head, []byte("\xfe\xff"))
+	if big || bytes.HasPrefix(head, []byte("\xff\xfe")) {
+		text := decodeUTF16(head[2:], big)
+		return text, isReadable(text)
+	}
+
+	if len(head) < shortestUnmarked {
+		return nil, false
+	}
+	for _, big := range []bool{false, true} {
+		text := decodeUTF16(head, big)
+		if isReadable(text) && isMostlyASCII(text) {
+			return text, true
+		}
+	}
+	return nil, false
+}
+
+// decodeUTF16 returns b in UTF-8, without a surrogate that the end cut in half.
+func decodeUTF16(b []byte, big bool) []byte {
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		first, second := uint16(b[2*i]), uint16(b[2*i+1])
+		if big {
+			first, second = second, first
+		}
+		units[i] = second<<8 | first
+	}
+
+	if n := len(units); n > 0 && units[n-1]&0xfc00 == 0xd800 {
+		units = units[:n-1]
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+func isMostlyASCII(text []byte) bool {
+	ascii := 0
+	for _, b := range text {
+		if b < utf8.RuneSelf {
+			ascii++
+		}
+	}
+	return len(text) > 0 && ascii > len(text)/2
+}
+
+// isReadable reports whether b is UTF-8 without control characters; the last
+// character may be incomplete.
+func isReadable(b []byte) bool {
+	if hasBinaryByte(b) {
+		return false
+	}
+
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
 		if r == utf8.RuneError && n == 1 {
 			return !utf8.FullRune(b)
-		}
-		if r < ' ' && !strings.ContainsRune("\t\n\r\f", r) || r == 0x7f {
-			return false
 		}
 		b = b[n:]
 	}
 	return true
 }
 
-// anyText is every kind that a file of text may seem to be.
-var anyText = []string{KindText, "json", "xml", "html"}
-
-// promised is which kinds an extension stands for. One that is not here promises nothing.
-var promised = map[string][]string{
-	"png": {"png"}, "jpg": {"jpeg"}, "jpeg": {"jpeg"}, "gif": {"gif"}, "webp": {"webp"}, "bmp": {"bmp"},
-	"tif": {"tiff"}, "tiff": {"tiff"}, "pdf": {"pdf"},
-	"zip": {"zip"}, "jar": {"zip"}, "docx": {"zip"}, "xlsx": {"zip"}, "pptx": {"zip"}, "kmz": {"zip"}, "npz": {"zip"},
-	"gz": {"gzip"}, "tgz": {"gzip"}, "bz2": {"bzip2"}, "xz": {"xz"}, "zst": {"zstd"}, "7z": {"7z"}, "tar": {"tar"},
-	"parquet": {"parquet"}, "avro": {"avro"}, "orc": {"orc"}, "sqlite": {"sqlite"}, "gpkg": {"sqlite"},
-	"h5": {"hdf5"}, "hdf5": {"hdf5"}, "nc": {"netcdf", "hdf5"},
-	"mp4": {"mp4"}, "mov": {"mp4"}, "mp3": {"mp3"}, "ogg": {"ogg"}, "flac": {"flac"}, "wav": {"wav"}, "avi": {"avi"},
-	"exe": {"exe"}, "dll": {"exe"}, "so": {"elf"},
-	"json": {"json"}, "geojson": {"json"}, "xml": {"xml"}, "kml": {"xml"}, "svg": {"xml"},
-	"html": {"html", "xml"}, "htm": {"html", "xml"},
-	"txt": anyText, "csv": anyText, "tsv": anyText, "md": anyText, "log": anyText, "yaml": anyText, "yml": anyText,
+// hasBinaryByte reports whether b has a byte that no text has: see "binary data
+// byte" in the WHATWG standard on MIME sniffing.
+func hasBinaryByte(b []byte) bool {
+	const escape = 0x1b // begins a change of the character set in ISO 2022
+	return bytes.ContainsFunc(b, func(r rune) bool {
+		return r < ' ' && !strings.ContainsRune("\t\n\r\f", r) && r != escape
+	})
 }
-
-// differs tells whether a kind is none that the extension stands for. An empty file breaks no promise, and neither does an
-// MP3 without a tag or a movie of an old form, which have no mark.
-func differs(ext, kind string) bool {
-	kinds, known := promised[ext]
-	if !known || kind == KindEmpty || slices.Contains(kinds, kind) {
-		return false
-	}
-	return kind != KindUnknown || ext != "mp3" && ext != "mov"
-}
-
-// longestExtension keeps what only looks like one from being counted as one.
-const longestExtension = 16
-
-// extension is what follows the last dot of a blob's name, in lower case: at most longestExtension letters and digits, else "".
-func extension(name string) string {
-	base := name[strings.LastIndexByte(name, '/')+1:]
-	dot := strings.LastIndexByte(base, '.')
-	if dot <= 0 || len(base)-dot-1 > longestExtension {
-		return ""
-	}
-	ext := strings.ToLower(base[dot+1:])
-	for _, c := range []byte(ext) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return ""
-		}
-	}
-	return ext
-}
-
-// folder is a blob's name up to and with its last slash; "" at the top.
-func folder(name string) string { return name[:strings.LastIndexByte(name, '/')+1] }

@@ -133,7 +133,7 @@ func TestContainerList_Errors(t *testing.T) {
 func TestContainerInspect(t *testing.T) {
 	t.Parallel()
 	s := shelf{heads: map[string]any{
-		"a.png": "\x89PNG\r\n\x1a\nrest", "b.png": "GIF89a", "c": "GIF89a", "archived.zip": fmt.Errorf("%w (409 BlobArchived)", ErrBlobUnreadable),
+		"a.png": "\x89PNG\r\n\x1a\nrest", "b.png": "GIF89a\x01\x00", "c": "GIF89a\x01\x00", "archived.zip": fmt.Errorf("%w (409 BlobArchived)", ErrBlobUnreadable),
 		"busy": RetryAfter(time.Second, ErrStorageBusy), "closed": ErrStorageRefuses, "container": ErrNoContainer,
 	}}
 	task := NewTask(TaskSpec{Deps: Deps{Blobs: s}, Params: []byte(`{"container":"c"}`)})
