@@ -17,7 +17,7 @@ import (
 func (a *App) openTransport() error {
 	o := pgqueue.Options{Log: a.log}
 	if a.cfg.Transport == config.TransportServiceBus {
-		o.MaxDeliveries = math.MaxInt16 // a relay's tries are no deliveries
+		o.MaxDeliveries = math.MaxInt32 // a relay's tries are no deliveries
 	}
 	a.queue = pgqueue.New(a.repo.Pool(), o)
 	if a.cfg.Transport != config.TransportServiceBus {

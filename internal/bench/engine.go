@@ -77,7 +77,7 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 	e.repo = r
 	options := pgqueue.Options{Log: log}
 	if bus.broker != nil {
-		options.MaxDeliveries = math.MaxInt16 // a relay's tries are no deliveries
+		options.MaxDeliveries = math.MaxInt32 // a relay's tries are no deliveries
 		if e.client, err = servicebus.New(servicebus.Options{Connection: bus.connection, Log: log}); err != nil {
 			r.Close()
 			return nil, err

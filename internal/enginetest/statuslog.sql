@@ -5,7 +5,7 @@ create table status_log (
   job_id  bytea not null,
   incarnation bigint, -- of the job row
   stage   smallint,
-  gen     smallint,
+  gen     int,
   index   int,
   attempt int, -- of a job or a task
   was     text,

@@ -47,8 +47,8 @@ func completeArgs(worker uuid.UUID, ends []*state.TaskEnd) namedArgs {
 	n := len(ends)
 	var heldJobs [][]byte
 	var heldMessages []int64
-	var heldAttempts []int16
-	places, jobs, stages, gens := make([]int32, n), make([][]byte, n), make([]int16, n), make([]int16, n)
+	var heldAttempts []int32
+	places, jobs, stages, gens := make([]int32, n), make([][]byte, n), make([]int16, n), make([]int32, n)
 	indexes, results, started := make([]int32, n), make([][]byte, n), make([]time.Time, n)
 	var outcomes, codes, errs []*string
 	var finals []bool
@@ -57,9 +57,9 @@ func completeArgs(worker uuid.UUID, ends []*state.TaskEnd) namedArgs {
 		e := ends[i]
 		if i == 0 || e.JobID != ends[i-1].JobID || e.MessageID != ends[i-1].MessageID || e.Attempt != ends[i-1].Attempt {
 			heldJobs, heldMessages = append(heldJobs, e.JobID[:]), append(heldMessages, e.MessageID)
-			heldAttempts = append(heldAttempts, int16(e.Attempt))
+			heldAttempts = append(heldAttempts, int32(e.Attempt))
 		}
-		places[i], jobs[i], stages[i], gens[i] = int32(len(heldJobs)), e.JobID[:], int16(e.Stage), int16(e.Gen)
+		places[i], jobs[i], stages[i], gens[i] = int32(len(heldJobs)), e.JobID[:], int16(e.Stage), int32(e.Gen)
 		indexes[i], results[i], started[i] = int32(e.Index), e.Result, e.StartedAt
 		if e.Status == state.TaskCompleted {
 			continue

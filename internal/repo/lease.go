@@ -46,10 +46,10 @@ func (r *Repo) SharePaces(ctx context.Context, tell map[string]time.Duration) (t
 // Progress stores what running handlers report, by message: JSON that maps an index to a fraction and a note.
 func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error {
 	n := len(reports)
-	jobs, ids, attempts, texts := make([][]byte, n), make([]int64, n), make([]int16, n), make([]string, n)
+	jobs, ids, attempts, texts := make([][]byte, n), make([]int64, n), make([]int32, n), make([]string, n)
 	for i := range reports {
 		p := &reports[i]
-		jobs[i], ids[i], attempts[i], texts[i] = p.JobID[:], p.MessageID, int16(p.Attempt), string(p.JSON)
+		jobs[i], ids[i], attempts[i], texts[i] = p.JobID[:], p.MessageID, int32(p.Attempt), string(p.JSON)
 	}
 	_, err := r.one(ctx, "repo.Progress", "progress", namedArgs{
 		"worker": worker, "job_ids": jobs, "message_ids": ids, "attempts": attempts, "progress": texts,

@@ -14,7 +14,7 @@ import (
 const (
 	sweepBatch    = 1000
 	sweepStall    = 5 * time.Minute // a stage that has not moved for so long may have lost a message
-	deadSends     = 3               // times that a dead letter is redriven by itself
+	deadRedrives  = 3               // times that a dead letter is redriven by itself
 	deadSendDelay = 30 * time.Second
 )
 
@@ -51,7 +51,7 @@ func (r *Repo) Resend(ctx context.Context) (int, state.Moved, error) {
 // ReviveDead redrives dead letters of work that is still wanted.
 func (r *Repo) ReviveDead(ctx context.Context) (int, state.Moved, error) {
 	return r.queuesOf(ctx, "repo.ReviveDead", "sweep_dead", namedArgs{
-		"most": sweepBatch, "most_sends": deadSends, "delay": deadSendDelay.Seconds(),
+		"most": sweepBatch, "most_redrives": deadRedrives, "delay": deadSendDelay.Seconds(),
 	})
 }
 

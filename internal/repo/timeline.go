@@ -8,7 +8,8 @@ import (
 // tried again.
 func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, moved *state.Moved) error {
 	var jobs [][]byte
-	var stages, gens, attempts []int16
+	var stages []int16
+	var gens, attempts []int32
 	var indexes []int32
 	var finals []bool
 	var codes, errs []string
@@ -18,8 +19,8 @@ func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, moved *state
 			if e.Status == state.TaskQueued {
 				moved.Queue(progress[i].queue)
 			}
-			jobs, stages, gens = append(jobs, e.JobID[:]), append(stages, int16(e.Stage)), append(gens, int16(e.Gen))
-			indexes, attempts = append(indexes, int32(e.Index)), append(attempts, int16(e.Attempt))
+			jobs, stages, gens = append(jobs, e.JobID[:]), append(stages, int16(e.Stage)), append(gens, int32(e.Gen))
+			indexes, attempts = append(indexes, int32(e.Index)), append(attempts, int32(e.Attempt))
 			finals, codes = append(finals, e.Status == state.TaskFailed), append(codes, string(e.Code))
 			errs = append(errs, e.Error)
 		}

@@ -87,13 +87,19 @@ type Message struct {
 
 // TransportID is the message id that duplicate detection compares: the relay's repeats keep it, a deliberate re-send changes it, and so
 // does another row for the same work, as a retry makes one. It has the form
-// `{job_id}/{stage}.{gen}/{first}+{count}/{message_id in base 36}/{attempt}/{send}` and at most MaxTransportID characters.
+// `{job_id}/{stage}.{gen}/{first}+{count}/{message_id}/{attempt}/{send}`. What grows without a limit (gen, message_id, attempt,
+// send) is in base 36, so that the longest id has MaxTransportID characters.
 func (m Message) TransportID() string {
+	base36 := func(n int) string { return strconv.FormatInt(int64(n), 36) }
 	row := strconv.FormatInt(m.MessageID, 36)
+
+	work := fmt.Sprintf("%d+%d", m.First, m.Count)
 	if m.Kind != KindTasks {
-		return fmt.Sprintf("%s/%d.%d/k%d/%s/%d/%d", m.JobID, m.Stage, m.Gen, m.Kind, row, m.Attempt, m.Send)
+		work = fmt.Sprintf("k%d", m.Kind)
 	}
-	return fmt.Sprintf("%s/%d.%d/%d+%d/%s/%d/%d", m.JobID, m.Stage, m.Gen, m.First, m.Count, row, m.Attempt, m.Send)
+
+	return fmt.Sprintf("%s/%d.%s/%s/%s/%s/%s",
+		m.JobID, m.Stage, base36(m.Gen), work, row, base36(m.Attempt), base36(m.Send))
 }
 
 // EncodeMessage makes the JSON that transports carry, unknown fields included.

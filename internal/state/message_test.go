@@ -20,9 +20,9 @@ func sample(t *rapid.T) state.Message {
 	return state.Message{
 		V: state.EnvelopeVersion, JobID: id, MessageID: rapid.Int64Min(1).Draw(t, "message"),
 		Queue: state.QueueTasks, Kind: state.MessageKind(rapid.IntRange(1, 4).Draw(t, "kind")),
-		Stage: rapid.IntRange(0, 32767).Draw(t, "stage"), Gen: rapid.IntRange(1, 32767).Draw(t, "gen"),
+		Stage: rapid.IntRange(0, 32767).Draw(t, "stage"), Gen: rapid.IntRange(1, 1<<31-1).Draw(t, "gen"),
 		First: rapid.IntRange(0, 1<<31-1).Draw(t, "first"), Count: rapid.IntRange(1, 100_000).Draw(t, "count"),
-		Attempt: rapid.IntRange(0, 32767).Draw(t, "attempt"), Send: rapid.IntRange(1, 32767).Draw(t, "send"),
+		Attempt: rapid.IntRange(0, 1<<31-1).Draw(t, "attempt"), Send: rapid.IntRange(1, 1<<31-1).Draw(t, "send"),
 	}
 }
 

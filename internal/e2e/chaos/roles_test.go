@@ -184,7 +184,7 @@ func relayMain(cfg config.Config, _ error, log *slog.Logger) int {
 	if err != nil {
 		return fail(err)
 	}
-	q := pgqueue.New(r.Pool(), pgqueue.Options{Log: log, MaxDeliveries: math.MaxInt16})
+	q := pgqueue.New(r.Pool(), pgqueue.Options{Log: log, MaxDeliveries: math.MaxInt32})
 	for _, name := range state.Queues {
 		go q.Relay(ctx, name, bus)
 	}

@@ -77,10 +77,10 @@ func (q *Queue) completeAll(batch []ack) error {
 		return cmp.Or(bytes.Compare(x.JobID[:], y.JobID[:]), cmp.Compare(x.MessageID, y.MessageID))
 	})
 	n := len(batch)
-	jobs, messages, sends, deliveries := make([][]byte, n), make([]int64, n), make([]int16, n), make([]int16, n)
+	jobs, messages, sends, deliveries := make([][]byte, n), make([]int64, n), make([]int32, n), make([]int32, n)
 	for i := range batch {
 		d := &batch[i].delivery
-		jobs[i], messages[i], sends[i], deliveries[i] = d.Message.JobID[:], d.Message.MessageID, int16(d.Message.Send), int16(d.Deliveries)
+		jobs[i], messages[i], sends[i], deliveries[i] = d.Message.JobID[:], d.Message.MessageID, int32(d.Message.Send), int32(d.Deliveries)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), acksLimit)
 	defer cancel()

@@ -54,7 +54,7 @@ func (q *Queue) MarkDead(ctx context.Context, dead []queue.Dead) (int, error) {
 	})
 	var jobs [][]byte
 	var ids []int64
-	var sends, attempts, deliveries []int16
+	var sends, attempts, deliveries []int32
 	var reasons []string
 	for _, d := range dead {
 		jobs, ids, reasons = append(jobs, d.Message.JobID[:]), append(ids, d.Message.MessageID), append(reasons, cmp.Or(d.Reason, state.DeadNoReason))
@@ -71,7 +71,7 @@ func (q *Queue) MarkDead(ctx context.Context, dead []queue.Dead) (int, error) {
 }
 
 // small makes a number that a stranger wrote one that a column takes.
-func small(n int) int16 { return int16(min(max(n, 0), math.MaxInt16)) }
+func small(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 func (q *Queue) redrive(ctx context.Context, name state.Queue, sql string, args pgx.StrictNamedArgs) (int, error) {
 	tag, err := q.pool.Exec(ctx, sql, args)

@@ -46,10 +46,10 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 
 func (q *Queue) relay(ctx context.Context, name state.Queue, to queue.Sender, batch []queue.Delivery) error {
 	messages := make([]state.Message, len(batch))
-	jobs, ids, deliveries := make([][]byte, len(batch)), make([]int64, len(batch)), make([]int16, len(batch))
+	jobs, ids, deliveries := make([][]byte, len(batch)), make([]int64, len(batch)), make([]int32, len(batch))
 	for i := range batch {
 		m := &batch[i].Message
-		messages[i], jobs[i], ids[i], deliveries[i] = *m, m.JobID[:], m.MessageID, int16(batch[i].Deliveries)
+		messages[i], jobs[i], ids[i], deliveries[i] = *m, m.JobID[:], m.MessageID, int32(batch[i].Deliveries)
 	}
 	if err := to.Send(ctx, name, messages); err != nil {
 		return errors.Join(err, q.giveBack(ctx, jobs, ids, deliveries))
@@ -61,7 +61,7 @@ func (q *Queue) relay(ctx context.Context, name state.Queue, to queue.Sender, ba
 var unsentSQL = sqlText("unsent")
 
 // giveBack makes rows that were not sent due again at once, in place of when their lock ends.
-func (q *Queue) giveBack(ctx context.Context, jobs [][]byte, ids []int64, deliveries []int16) error {
+func (q *Queue) giveBack(ctx context.Context, jobs [][]byte, ids []int64, deliveries []int32) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_, err := q.pool.Exec(limit, unsentSQL, pgx.StrictNamedArgs{"job_ids": jobs, "message_ids": ids, "deliveries": deliveries})

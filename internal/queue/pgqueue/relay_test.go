@@ -79,7 +79,7 @@ func insert(t *testing.T, pool *pgxpool.Pool, n int) {
 }
 
 // relayOptions are those of a process whose messages go over Service Bus.
-var relayOptions = pgqueue.Options{MaxDeliveries: math.MaxInt16}
+var relayOptions = pgqueue.Options{MaxDeliveries: math.MaxInt32}
 
 func TestRelayHandsOnWhatIsDue(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,7 @@ create index jobs_purge  on jobs (finished_at) where finished_at is not null;
 create table stages (
   job_id        bytea not null references jobs on delete cascade,
   stage         smallint not null,                                     -- topological order: lock order = key order
-  gen           smallint not null default 1 check (gen > 0),
+  gen           int not null default 1 check (gen > 0),
   name          text not null,
   task_type     text not null,
   kind          text not null check (kind in ('single', 'dynamic', 'match_previous', 'fan_out', 'fan_in')),
@@ -94,12 +94,12 @@ create table stages (
 create table tasks (
   job_id      bytea not null,
   stage       smallint not null,
-  gen         smallint not null,
+  gen         int not null,
   index       int not null check (index >= 0),
   status      task_status not null default 'queued',
-  attempt     smallint not null default 0 check (attempt >= 0),        -- the last attempt that ended; messages.attempt is the fence
-  failures    smallint not null default 0 check (failures >= 0),       -- the retry budget
-  losses      smallint not null default 0 check (losses >= 0),         -- lost workers, counted apart
+  attempt     int not null default 0 check (attempt >= 0),             -- the last attempt that ended; messages.attempt is the fence
+  failures    int not null default 0 check (failures >= 0),            -- the retry budget
+  losses      int not null default 0 check (losses >= 0),              -- lost workers, counted apart
   input       bytea check (octet_length(input) <= 65536),
   result      bytea check (octet_length(result) <= 1048576),
   error       text,
@@ -117,9 +117,9 @@ alter table tasks alter column result set storage external;
 create table result_parts (
   job_id  bytea not null,
   stage   smallint not null,
-  gen     smallint not null,
+  gen     int not null,
   index   int not null,
-  attempt smallint not null,
+  attempt int not null,
   part    int not null check (part >= 0),
   data    bytea not null check (octet_length(data) <= 1048576),
   primary key (job_id, stage, gen, index, attempt, part)
@@ -131,9 +131,9 @@ alter table result_parts alter column data set storage external;
 create table attempts (
   job_id     bytea not null,
   stage      smallint not null,
-  gen        smallint not null,
+  gen        int not null,
   index      int not null,
-  attempt    smallint not null check (attempt > 0),
+  attempt    int not null check (attempt > 0),
   outcome    text not null check (outcome in ('error', 'permanent', 'timeout', 'lost', 'panic', 'too_large', 'invalid', 'cancelled')),
   final      boolean not null default false,                           -- it ended the task, which no retry opened since
   error      text not null,
@@ -174,17 +174,18 @@ create table messages (
   queue        smallint not null,
   kind         smallint not null check (kind between 1 and 5),         -- 1 plan, 2 tasks, 3 finish, 4 stop, 5 reopen
   stage        smallint not null default 0,
-  gen          smallint not null default 1,
+  gen          int not null default 1,
   first        int not null default 0 check (first >= 0),              -- of a reopen: the next index to look at
   count        int not null default 1 check (count > 0),
   tasks_left   int not null default 1 check (tasks_left between 1 and count),
-  attempt      smallint not null default 0 check (attempt >= 0),
-  losses       smallint not null default 0,
-  send         smallint not null default 1,                            -- raised by a deliberate re-send
+  attempt      int not null default 0 check (attempt >= 0),
+  losses       int not null default 0,
+  send         int not null default 1,                                 -- raised by a deliberate re-send
+  redrives     int not null default 0 check (redrives >= 0),           -- times that the sweep sent it again after it was set aside
   due_at       timestamptz not null default now(),                     -- hint for delivery, never a guard; a locked row is due when its lock ends
   sent_at      timestamptz,                                            -- handed to the transport (Service Bus), or delivered and acknowledged (local)
   locked_until timestamptz,                                            -- the local queue's peek-lock
-  deliveries   smallint not null default 0,
+  deliveries   int not null default 0,
   worker_id    uuid,                                                   -- the engine's holder; its lease is workers.lease_until
   claimed_at   timestamptz,
   parked_for   text,                                                   -- a task type that the running build did not know
@@ -208,7 +209,7 @@ create table events (
   at          timestamptz not null default clock_timestamp(),
   kind        text not null,
   stage       smallint,
-  gen         smallint,
+  gen         int,
   index       int,
   fingerprint bigint,                                                  -- of a failure, as attempts have it
   detail      json,

@@ -10,7 +10,7 @@ with held as materialized (
   from (
     select coalesce(m.tasks_left, 0) as tasks_left, m.queue, m.traceparent,
            coalesce((select j.cancel_requested_at from jobs j where j.job_id = k.job_id), 'infinity') as stop_at
-    from unnest(@held_jobs::bytea[], @held_messages::bigint[], @held_attempts::smallint[])
+    from unnest(@held_jobs::bytea[], @held_messages::bigint[], @held_attempts::int[])
       with ordinality as k (job_id, message_id, attempt, n)
     left join lateral (
       select m.attempt, m.worker_id, m.tasks_left, m.queue, m.traceparent
@@ -23,13 +23,13 @@ with held as materialized (
   ) m
 ),
 k as materialized (
-  select k.*, (@held_attempts::smallint[])[k.place] as attempt, t.index is null as fresh,
+  select k.*, (@held_attempts::int[])[k.place] as attempt, t.index is null as fresh,
          (case when (@outcomes::text[])[k.n] is null then 'completed' when (@finals::bool[])[k.n] then 'failed' else 'queued' end)::task_status
            as status,
          case when (@outcomes::text[])[k.n] is not null
               then json_build_object('code', (@codes::text[])[k.n], 'message', (@errors::text[])[k.n])::text end as error
   from held h
-  cross join unnest(@places::int[], @job_ids::bytea[], @stages::smallint[], @gens::smallint[], @indexes::int[], @results::bytea[],
+  cross join unnest(@places::int[], @job_ids::bytea[], @stages::smallint[], @gens::int[], @indexes::int[], @results::bytea[],
                     @started::timestamptz[])
     with ordinality as k (place, job_id, stage, gen, index, result, started_at, n)
   left join lateral (
@@ -59,13 +59,13 @@ done as materialized (
 ),
 failed as (
   insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)
-  select job_id, stage, gen, index, (@held_attempts::smallint[])[place], (@outcomes::text[])[n], status = 'failed',
+  select job_id, stage, gen, index, (@held_attempts::int[])[place], (@outcomes::text[])[n], status = 'failed',
          (@errors::text[])[n], @worker, (@started::timestamptz[])[n]
   from done where status <> 'completed'
 ),
 again as (
   insert into messages (job_id, queue, kind, stage, gen, first, attempt, due_at, traceparent)
-  select d.job_id, h.queues[d.place], 2, d.stage, d.gen, d.index, (@held_attempts::smallint[])[d.place],
+  select d.job_id, h.queues[d.place], 2, d.stage, d.gen, d.index, (@held_attempts::int[])[d.place],
          now() + make_interval(secs => (@delays::float8[])[d.n]), h.traceparents[d.place]
   from done d cross join held h where d.status = 'queued'
 ),

@@ -29,7 +29,7 @@ begun as materialized (
 ),
 told as (
   insert into events (job_id, kind, stage, gen, detail)
-  select job_id, case when @gen = 1 then 'created' else 'rerun' end, null::smallint, null::smallint, json_build_object('by', by) from g
+  select job_id, case when @gen = 1 then 'created' else 'rerun' end, null::smallint, null::int, json_build_object('by', by) from g
   union all -- a job comes before its stages
   select job_id, 'stage_started', stage, @gen, json_build_object('total', start_total) from begun
 ),

@@ -1,4 +1,4 @@
 -- Stores what handlers of this worker report of their tasks, with the heartbeat.
 update messages m set progress = k.progress::json
-from unnest(@job_ids::bytea[], @message_ids::bigint[], @attempts::smallint[], @progress::text[]) as k (job_id, message_id, attempt, progress)
+from unnest(@job_ids::bytea[], @message_ids::bigint[], @attempts::int[], @progress::text[]) as k (job_id, message_id, attempt, progress)
 where m.job_id = k.job_id and m.message_id = k.message_id and m.worker_id = @worker and m.attempt = k.attempt

@@ -5,7 +5,7 @@ with m as materialized (
   from messages m
   left join stages s on m.kind in (1, 2, 5) and s.job_id = m.job_id and s.stage = m.stage
   where m.sent_at is not null and m.worker_id is null and m.dead_reason is null
-    and m.sent_at < now() - make_interval(secs => @stall) * least(4, power(2, m.send - 1))
+    and m.sent_at < now() - make_interval(secs => @stall) * power(2, least(2, m.send - 1))
     and coalesce(s.progressed_at, '-infinity') < now() - make_interval(secs => @stall)
   order by m.sent_at
   limit @most
@@ -21,7 +21,7 @@ l as materialized (
 ),
 sent as (
   update messages x
-  set sent_at = null, locked_until = null, deliveries = 0, send = least(x.send + 1, 32000), due_at = now()
+  set sent_at = null, locked_until = null, deliveries = 0, send = x.send + 1, due_at = now()
   from l where x.job_id = l.job_id and x.message_id = l.message_id
   returning x.job_id, x.queue
 ),

@@ -2,7 +2,7 @@
 -- are locked by this transaction already.
 with k as materialized (
   select *, row_number() over (partition by job_id, stage order by n) as place
-  from unnest(@job_ids::bytea[], @stages::smallint[], @gens::smallint[], @indexes::int[], @attempts::smallint[], @finals::bool[],
+  from unnest(@job_ids::bytea[], @stages::smallint[], @gens::int[], @indexes::int[], @attempts::int[], @finals::bool[],
               @codes::text[], @errors::text[])
     with ordinality as k (job_id, stage, gen, index, attempt, final, code, error, n)
 ),

@@ -2,7 +2,7 @@
 -- Rows are locked in the order given, which is key order.
 with held as materialized (
   select k.job_id, k.message_id
-  from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::smallint[], @deliveries::smallint[])
+  from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::int[], @deliveries::int[])
     as k (job_id, message_id, send, deliveries)
   cross join lateral (
     select m.send, m.deliveries, m.locked_until, m.worker_id

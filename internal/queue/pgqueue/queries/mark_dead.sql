@@ -2,7 +2,7 @@
 -- sent again since, is left alone: its work goes on. One whose sending was not noted yet is no different: it was sent. Rows are locked in
 -- key order.
 with k as materialized (
-  select * from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::smallint[], @attempts::smallint[], @deliveries::smallint[], @reasons::text[])
+  select * from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::int[], @attempts::int[], @deliveries::int[], @reasons::text[])
     as k (job_id, message_id, send, attempt, deliveries, reason)
   order by k.job_id, k.message_id
 ),

@@ -10,7 +10,7 @@ with due as materialized (
 )
 update messages m
 set due_at = now() + make_interval(secs => @lock), locked_until = now() + make_interval(secs => @lock),
-    deliveries = least(m.deliveries + 1, 32000),
+    deliveries = m.deliveries + 1,
     dead_reason = case when m.deliveries >= @max_deliveries then 'MaxDeliveryCountExceeded' end
 from due
 where m.job_id = due.job_id and m.message_id = due.message_id

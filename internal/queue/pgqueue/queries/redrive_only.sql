@@ -6,5 +6,5 @@ with d as materialized (
   for update skip locked
 )
 update messages m
-set dead_reason = null, deliveries = 0, send = m.send + 1, due_at = now(), locked_until = null, sent_at = null
+set dead_reason = null, deliveries = 0, send = m.send + 1, redrives = 0, due_at = now(), locked_until = null, sent_at = null
 from d where m.job_id = d.job_id and m.message_id = d.message_id

@@ -1,7 +1,7 @@
 -- Gives rows back that the transport did not take: due now, and counted as if they had not been taken. Locked in key order, as in relayed.
 with l as materialized (
   select m.job_id, m.message_id
-  from unnest(@job_ids::bytea[], @message_ids::bigint[], @deliveries::smallint[]) as k (job_id, message_id, deliveries)
+  from unnest(@job_ids::bytea[], @message_ids::bigint[], @deliveries::int[]) as k (job_id, message_id, deliveries)
   join messages m on m.job_id = k.job_id and m.message_id = k.message_id and m.deliveries = k.deliveries
   where m.locked_until is not null and m.worker_id is null
   order by m.job_id, m.message_id
