@@ -93,7 +93,7 @@ func TestDeadLettersOfServiceBusAreShownAndRedriven(t *testing.T) {
 	if code := post(t, base+"/api/sweeps", "", &swept); code != http.StatusOK || swept.Found.Collected != 1 || swept.Found.Dead != 1 || swept.Error != "" {
 		t.Fatalf("a sweep answers %d %+v, want one dead letter collected and redriven", code, swept)
 	}
-	exec(`update messages set send = 9, due_at = now()`) // it was redriven often, and is due
+	exec(`update messages set redrives = 3, due_at = now()`) // the sweep has redriven it often, and it is due
 	bury()
 	if code := post(t, base+"/api/sweeps", "", &swept); code != http.StatusOK || swept.Found.Collected != 1 || swept.Found.Dead != 0 {
 		t.Fatalf("a later sweep answers %d %+v, want one dead letter collected and left to a person", code, swept)

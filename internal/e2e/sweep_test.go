@@ -92,6 +92,36 @@ func TestSweepRedrivesDeadLettersOfWantedWork(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }
 
+// A message that was sent often for other reasons is redriven as any other; the limit counts redrives alone.
+func TestSweepCountsRedrivesAndNotSends(t *testing.T) {
+	t.Parallel()
+	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Queued: true})
+	exec(t, e, `create function kill() returns trigger language plpgsql as $$ begin new.dead_reason = 'x'; new.send = 100000; return new; end $$`)
+	exec(t, e, `create trigger kill before insert on messages for each row execute function kill()`)
+	e.Submit("hello_world", `{"n":1}`)
+	exec(t, e, `drop trigger kill on messages`)
+
+	for n := 1; n <= 4; n++ {
+		want := 1
+		if n > 3 {
+			want = 0 // it waits for a person
+		}
+		if rep := sweep(t, e); rep.Dead != want {
+			t.Errorf("sweep %d redrove %d, want %d", n, rep.Dead, want)
+		}
+		exec(t, e, `update messages set dead_reason = 'x'`)
+	}
+
+	redriven, err := e.Process(0).Queue.Redrive(t.Context(), state.QueueTasks, "x", 10)
+	if err != nil || redriven != 1 {
+		t.Fatalf("a person redrove %d, %v, want 1", redriven, err)
+	}
+	exec(t, e, `update messages set dead_reason = 'x'`)
+	if rep := sweep(t, e); rep.Dead != 1 {
+		t.Errorf("after a person's redrive a sweep redrove %d, want 1", rep.Dead)
+	}
+}
+
 func TestRetentionDeletesOldJobsAndKeepsThoseAskedFor(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Config: func(c *coremachine.Config) { c.Retention = time.Hour }})
