@@ -42,7 +42,8 @@ func tooMany(s *stageRow) string {
 	if s.tolerance == 0 {
 		return fmt.Sprintf("a task of stage %s failed, and the job tolerates none", s.name)
 	}
-	return fmt.Sprintf("%d of %d tasks of stage %s failed; the job tolerates %g %%", s.failed, s.total, s.name, 100*s.tolerance)
+	return fmt.Sprintf("%d of %d tasks of stage %s failed; the job tolerates %d (%s)", s.failed, s.total, s.name,
+		state.Tolerated(s.tolerance, s.total), state.TolerancePercent(s.tolerance))
 }
 
 func failJob(ctx context.Context, t tx, job state.JobID, f state.Failure, moved *state.Moved) error {

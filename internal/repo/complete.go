@@ -96,7 +96,7 @@ type stageRow struct {
 func (s *stageRow) over() int { return s.completed + s.failed + s.cancelled }
 
 // failing tells whether more tasks failed than the job tolerates.
-func (s *stageRow) failing() bool { return float64(s.failed) > s.tolerance*float64(s.total) }
+func (s *stageRow) failing() bool { return s.failed > state.Tolerated(s.tolerance, s.total) }
 
 func stageProgress(ctx context.Context, t tx, name string, args namedArgs) ([]stageRow, error) {
 	rows, err := t.query(ctx, name, args)

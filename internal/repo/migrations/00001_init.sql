@@ -12,6 +12,11 @@ create function error_pattern(error text) returns text language sql immutable st
 return left(regexp_replace(left(error, 1000),
   '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z0-9_]*[0-9][A-Za-z0-9_]*', '#', 'g'), 200);
 
+-- How many of a stage's tasks may fail without failing the job. The slack makes up for the two roundings of the product: 0.29 of 100 is
+-- 28.999999999999996 in binary. state.Tolerated computes the same.
+create function tolerated_failures(tolerance float8, tasks int) returns int language sql immutable strict parallel safe
+return floor(tolerance * tasks + tolerance * tasks * 2::float8 ^ -50)::int;
+
 create table jobs (
   job_id              bytea primary key check (octet_length(job_id) = 32),
   incarnation         bigint not null generated always as identity,    -- of the row: never repeats, also after delete and submit
@@ -229,3 +234,4 @@ create table sweeps (
 drop table sweeps, events, messages, workers, paces, attempts, result_parts, tasks, stages, jobs;
 drop type task_status, stage_status, job_status;
 drop function error_pattern;
+drop function tolerated_failures;

@@ -14,7 +14,7 @@ locked as materialized (
 ended as (
   update stages s
   set status = case
-        when s.status = 'running' and (s.error->>'code' is distinct from 'cancelled' and s.error is not null or s.failed > s.tolerance * s.planned) then 'failed'
+        when s.status = 'running' and (s.error->>'code' is distinct from 'cancelled' and s.error is not null or s.failed > tolerated_failures(s.tolerance, s.planned)) then 'failed'
         when s.status = 'running' and s.total is not null and s.completed + s.failed + s.cancelled = s.total and s.cancelled = 0 then 'completed'
         else 'cancelled' end::stage_status,
       total = case when s.status = 'running' then coalesce(s.total, s.planned) end,
