@@ -113,7 +113,7 @@ func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph
 func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params) (g state.Graph, err error) {
 	defer func() { // counts and skip conditions are user code
 		if p := recover(); p != nil {
-			err = state.Errorf(state.CodePlanner, "coremachine.Submit", "the job's declaration panicked: %v", p)
+			err = state.Panicked(state.CodePlanner, "coremachine.Submit", "the job's declaration", p)
 		}
 	}()
 	g = state.Graph{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/go-json-experiment/json"
 
@@ -15,7 +14,8 @@ import (
 // most state.MaxResult bytes. It returns when the function does, however late: deadlines are the caller's.
 //
 // Errors with a code of their own are CodePermanent (the input does not fit the input type, or the handler said so),
-// CodePanic, CodeInvalidResult and CodeResultTooLarge. Any other is what the handler returned.
+// CodePanic, CodeInvalidResult and CodeResultTooLarge. Any other is what the handler returned. A handler that calls
+// runtime.Goexit, as FailNow of a test does, ends the caller's goroutine: Run does not return then.
 func (h Handler) Run(ctx context.Context, t Task, input []byte) ([]byte, error) {
 	if h.run == nil {
 		return nil, state.Errorf(state.CodeUnknownTaskType, "handlers.Run", "there is no function behind the task type")
@@ -30,9 +30,10 @@ func runner[In, Out any](fn func(context.Context, Task, In) (Out, error)) func(c
 		// Encoding is covered too: a result's own MarshalJSON is the handler's code.
 		defer func() {
 			if v := recover(); v != nil {
-				t.logger().LogAttrs(ctx, slog.LevelError, "the handler panicked",
-					slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())))
-				result, err = nil, state.Errorf(state.CodePanic, op, "the handler panicked: %v", v)
+				panicked := state.Panicked(state.CodePanic, op, "the handler", v)
+				t.logger().LogAttrs(ctx, slog.LevelError, "handler panicked",
+					slog.String("panic", fmt.Sprint(v)), slog.String("stack", panicked.Stack))
+				result, err = nil, panicked
 			}
 		}()
 		var in In

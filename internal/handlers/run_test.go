@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -117,8 +118,13 @@ func TestRun_LogsTheStackOfAPanicAndKeepsItOutOfTheError(t *testing.T) {
 	var log bytes.Buffer
 	task := NewTask(TaskSpec{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	_, err := answer(func() (any, error) { panic("boom") }).Run(t.Context(), task, nil)
-	if got, want := err.Error(), "handlers.Run: the handler panicked: boom"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	text := regexp.MustCompile(`^handlers\.Run: the handler panicked at internal/handlers/run_test\.go:\d+: boom$`)
+	if got := err.Error(); !text.MatchString(got) {
+		t.Errorf("got %q, want the first own frame and nothing else of the stack", got)
+	}
+	var panicked *state.Error
+	if !errors.As(err, &panicked) || !strings.Contains(panicked.Stack, "handlers.TestRun_") {
+		t.Errorf("got %+v, want its stack", panicked)
 	}
 	if !strings.Contains(log.String(), "run_test.go") {
 		t.Errorf("got log %q, want the stack in it", log.String())

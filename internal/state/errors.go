@@ -53,6 +53,7 @@ type Error struct {
 	Msg    string
 	Fields []FieldError
 	Err    error
+	Stack  string // of a panic, see Panicked; not part of the text
 }
 
 // Error joins operation, message, fields and cause in one line.

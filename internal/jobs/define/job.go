@@ -208,5 +208,5 @@ func guard(op, what string, err *error) {
 }
 
 func panicked(op, what string, v any) error {
-	return state.Errorf(state.CodePlanner, op, "%s panicked: %v", what, v)
+	return state.Panicked(state.CodePlanner, op, what, v)
 }
