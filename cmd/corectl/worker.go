@@ -27,16 +27,17 @@ func (c *workerCmd) Run(ctx context.Context, a *app) error {
 }
 
 func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain time.Duration) error {
-	if problems := worker.Problems(); len(problems) > 0 {
-		var all []error
-		for _, p := range problems {
-			all = append(all, errors.New(p))
-		}
-		return exitf(exitUsage, "%v\nSee `corectl doctor`, and docs/configuration.md.", errors.Join(all...))
+	if err := problemsOf(worker, exitUsage); err != nil {
+		return err
 	}
+
 	if err := worker.Start(ctx); err != nil {
 		return err
 	}
+	if err := problemsOf(worker, exitOther); err != nil { // found while it opened its parts
+		return errors.Join(err, worker.Stop(ctx))
+	}
+
 	if address, err := worker.ServeAPI(ctx); err != nil {
 		return errors.Join(err, worker.Stop(ctx))
 	} else if address != nil {
@@ -48,4 +49,17 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain+5*time.Second)
 	defer cancel()
 	return worker.Stop(limit)
+}
+
+// problemsOf returns an error that lists why a worker could do no work, nil where
+// it can. A worker that stayed up would idle for ever.
+func problemsOf(worker *process.App, code int) error {
+	var all []error
+	for _, p := range worker.Problems() {
+		all = append(all, errors.New(p))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return exitf(code, "%v\nSee `corectl doctor`, and docs/configuration.md.", errors.Join(all...))
 }

@@ -132,7 +132,8 @@ func (a *App) collect() func(context.Context) (int, error) {
 	}
 }
 
-// reasons lists why the process can do no work.
+// reasons lists why the process can do no work, or why accepted work cannot be
+// processed.
 func (a *App) reasons() []string {
 	if len(a.problems) > 0 {
 		return a.problems
@@ -140,7 +141,7 @@ func (a *App) reasons() []string {
 	if err, ok := errors.AsType[*state.Error](a.Ready()); ok {
 		return []string{err.Msg}
 	}
-	return nil
+	return a.unreceived()
 }
 
 func (a *App) jobEnded(id state.JobID) {

@@ -2,13 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -72,6 +69,8 @@ type App struct {
 	loops    sync.WaitGroup
 	served   chan error
 
+	receiving receiving
+
 	started  time.Time
 	stopWork context.CancelFunc
 	working  sync.WaitGroup
@@ -113,12 +112,10 @@ func (a *App) Serve(ctx context.Context, l net.Listener) {
 // Start makes the engine and its storage and lets them connect in the background.
 func (a *App) Start(ctx context.Context) error {
 	a.log.Info("registered", "jobs", slices.Sorted(maps.Keys(a.opts.Jobs)), "handlers", slices.Sorted(maps.Keys(a.opts.Handlers)))
-	for _, p := range a.problems {
-		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
-	}
 	if len(a.problems) > 0 {
-		return a.host.Install(a.work())
+		return a.serveProblems()
 	}
+
 	before, err := beforeConnect(a.cfg)
 	if err == nil {
 		a.repo, err = repo.Open(ctx, repo.Config{
@@ -126,13 +123,12 @@ func (a *App) Start(ctx context.Context) error {
 		})
 	}
 	if err != nil {
-		a.problems = append(a.problems, "DATABASE_URL: "+err.Error())
-		return a.host.Install(a.work())
+		return a.serveProblems("DATABASE_URL: " + err.Error())
 	}
 	if err := a.openTransport(); err != nil {
-		a.problems = append(a.problems, "SERVICEBUS: "+err.Error())
-		return a.host.Install(a.work())
+		return a.serveProblems("SERVICEBUS: " + err.Error())
 	}
+
 	a.openTelemetry(ctx)
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
@@ -157,7 +153,18 @@ func (a *App) Start(ctx context.Context) error {
 	if a.telemetry != nil {
 		a.loops.Go(func() { a.tellEnded(watch) })
 	}
+	a.loops.Go(func() { a.runDuties(watch) })
 	a.relay(watch)
+	return a.host.Install(a.work())
+}
+
+// serveProblems logs each problem that keeps the process from work, and serves
+// the probes and health, which report them.
+func (a *App) serveProblems(more ...string) error {
+	a.problems = append(a.problems, more...)
+	for _, p := range a.problems {
+		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
+	}
 	return a.host.Install(a.work())
 }
 
@@ -272,6 +279,9 @@ func (a *App) triggers() map[string]funchost.Trigger {
 		if a.machine == nil {
 			return a.Ready()
 		}
+		if f, ok := funchost.Lookup(inv.Function); ok && f.Kind == funchost.KindQueue {
+			defer a.receiving.begin(f.Queue)()
+		}
 		return a.machine.Handle(ctx, inv.Message)
 	}
 	return map[string]funchost.Trigger{
@@ -280,7 +290,7 @@ func (a *App) triggers() map[string]funchost.Trigger {
 			if a.machine == nil {
 				return a.Ready()
 			}
-			_, err := a.engine.Sweep(ctx)
+			_, err := a.engine.SweepDue(ctx)
 			return err
 		},
 	}
@@ -320,40 +330,4 @@ func Version() string {
 		}
 	}
 	return version
-}
-
-// Main runs the process that host.json names: listen, start, serve until a signal. It returns the exit code, which is never 0 while the
-// process was to go on: the host does not restart a process that exits with 0.
-func Main(ctx context.Context, cfg config.Config, configErr error, o Options) int {
-	l, err := funchost.Listen(ctx, os.Getenv, 7072)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "handler:", err)
-		return 1
-	}
-	a, err := New(cfg, configErr, o)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "handler:", err)
-		return 1
-	}
-	a.Serve(ctx, l)
-	if err := a.Start(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "handler:", err)
-		return 1
-	}
-	select {
-	case err = <-a.Done():
-		a.log.Error("serving ended", keys.Error, err)
-	case <-ctx.Done():
-	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout+5*time.Second)
-	defer cancel()
-	return exitCode(errors.Join(err, a.Stop(limit)))
-}
-
-// exitCode is 143 after a signal: what a shell says of a terminated process.
-func exitCode(err error) int {
-	if err != nil {
-		return 1
-	}
-	return 143
 }

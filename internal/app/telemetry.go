@@ -170,6 +170,15 @@ func outcome(res coremachine.SubmitResult, err error) string {
 	return "existing"
 }
 
+// SweepDue is Machine.SweepDue, counted.
+func (e engine) SweepDue(ctx context.Context) (swept bool, err error) {
+	rep, swept, err := e.Machine.SweepDue(ctx)
+	if swept || err != nil {
+		e.telemetry.Swept(rep.SweepFound, err)
+	}
+	return swept, err
+}
+
 // Sweep counts what was found.
 func (e engine) Sweep(ctx context.Context) (coremachine.SweepReport, error) {
 	rep, err := e.Machine.Sweep(ctx)

@@ -32,6 +32,8 @@ func (a *App) Work(ctx context.Context) {
 				a.log.Error("a queue cannot be received from", keys.Queue, name.String(), keys.Error, err)
 				return
 			}
+			a.receiving.serving[name-1].Store(true)
+			defer a.receiving.serving[name-1].Store(false)
 			queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.log, a.handle)
 			_ = recv.Close() // nothing is received any more; the connection goes with the process
 		})

@@ -18,13 +18,21 @@ const (
 	TransportServiceBus = "servicebus"
 )
 
+// Who takes messages from the queues under a Functions host.
+const (
+	ReceiveHost = "host"
+	ReceiveSelf = "self"
+)
+
 // Config is everything that a process can be told. docs/configuration.md is generated from the tags.
 type Config struct {
 	DatabaseURL     Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it."`
 	DatabaseConns   int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen. 1 to 100."`
 	DatabaseEntra   bool          `env:"DATABASE_ENTRA" envDefault:"false" doc:"Sign in to Postgres with an Entra token of the process's identity instead of a password."`
 	AzureClientID   string        `env:"AZURE_CLIENT_ID" doc:"Client id of the user-assigned managed identity. Empty: the system-assigned one, or the developer's sign-in outside Azure."`
-	Transport       string        `env:"TRANSPORT" envDefault:"postgres" doc:"What carries messages: postgres or servicebus."`
+	Transport       string        `env:"TRANSPORT" doc:"What carries messages: servicebus or postgres. Empty: servicebus where SERVICEBUS or SERVICEBUS__fullyQualifiedNamespace is set, else postgres. A Functions host delivers for servicebus only; see RECEIVE."`
+	Receive         string        `env:"RECEIVE" envDefault:"host" doc:"Who takes messages from the queues under a Functions host: host (its Service Bus triggers) or self (the process, from the Postgres queue; for func start on a laptop). Plain workers always receive for themselves."`
+	LocalHost       bool          `env:"COREMACHINE_LOCAL_HOST" envDefault:"false" doc:"Set by the local host of corectl dev and demo, which delivers messages of either transport. Do not set it."`
 	ServiceBus      Secret        `env:"SERVICEBUS" doc:"Service Bus connection string, for local use. In Azure set SERVICEBUS__fullyQualifiedNamespace instead."`
 	ServiceBusName  string        `env:"SERVICEBUS__fullyQualifiedNamespace" doc:"Service Bus namespace, as in name.servicebus.windows.net, reached with the process's identity."`
 	Storage         Secret        `env:"STORAGE" doc:"Connection string of the storage account whose blobs jobs read, with a key or a shared access signature. In Azure set STORAGE__blobServiceUri instead. Neither: jobs over blobs are refused when they are submitted."`
@@ -85,6 +93,7 @@ func Load(environ map[string]string) (Config, error) {
 			problems = append(problems, readable(e))
 		}
 	}
+	c.inferTransport()
 	problems = append(problems, c.check()...)
 	return c, errors.Join(problems...)
 }
@@ -104,6 +113,18 @@ func readable(err error) error {
 		}
 	}
 	return fmt.Errorf("%s: cannot be read as %s", parse.Name, parse.Type)
+}
+
+// inferTransport chooses Service Bus where the environment says how to reach it.
+func (c *Config) inferTransport() {
+	if c.Transport != "" {
+		return
+	}
+
+	c.Transport = TransportPostgres
+	if c.ServiceBus != "" || c.ServiceBusName != "" {
+		c.Transport = TransportServiceBus
+	}
 }
 
 func (c *Config) check() []error {
@@ -132,6 +153,7 @@ func (c *Config) check() []error {
 		fail(name, "%q is none of %s", value, strings.Join(known, ", "))
 	}
 	oneOf("TRANSPORT", c.Transport, TransportPostgres, TransportServiceBus)
+	oneOf("RECEIVE", c.Receive, ReceiveHost, ReceiveSelf)
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	bad = append(bad, c.checkHTTP()...)

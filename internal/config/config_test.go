@@ -28,6 +28,29 @@ func TestDefaultsHold(t *testing.T) {
 	}
 }
 
+func TestTransportFollowsFromServiceBus(t *testing.T) {
+	t.Parallel()
+
+	for want, settings := range map[string][]map[string]string{
+		config.TransportPostgres: {
+			{},
+			{"TRANSPORT": "postgres", "SERVICEBUS__fullyQualifiedNamespace": "name.servicebus.windows.net"},
+		},
+		config.TransportServiceBus: {
+			{"SERVICEBUS__fullyQualifiedNamespace": "name.servicebus.windows.net"},
+			{"SERVICEBUS": "Endpoint=sb://127.0.0.1;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"},
+			{"TRANSPORT": "servicebus", "SERVICEBUS__fullyQualifiedNamespace": "name.servicebus.windows.net"},
+		},
+	} {
+		for _, environ := range settings {
+			c, err := config.Load(environ)
+			if err != nil || c.Transport != want {
+				t.Errorf("%v: got transport %q, %v, want %q", environ, c.Transport, err, want)
+			}
+		}
+	}
+}
+
 func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(map[string]string{

@@ -50,6 +50,7 @@ type Store interface {
 	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
 
 	SweepBegin(ctx context.Context) (id int64, err error)
+	SweepBeginDue(ctx context.Context, every time.Duration) (id int64, ok bool, err error)
 	SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error
 	Resend(ctx context.Context) (int, state.Moved, error)
 	ReviveDead(ctx context.Context) (int, state.Moved, error)

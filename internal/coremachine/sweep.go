@@ -16,10 +16,11 @@ type SweepReport struct {
 	Took time.Duration `json:"-"`
 }
 
-// SweepEvery is how often the timer makes a sweep: at the start of each such span of UTC.
+// SweepEvery is the interval between sweeps: the fleet makes one in each such
+// span of UTC.
 const SweepEvery = time.Minute
 
-// NextSweep is when the timer makes the sweep after one that began then.
+// NextSweep returns when the sweep after one that began at the given time is due.
 func NextSweep(begun time.Time) time.Time { return begun.UTC().Truncate(SweepEvery).Add(SweepEvery) }
 
 // purgeTime bounds how long one sweep deletes; the next goes on.
@@ -29,11 +30,28 @@ const purgeTime = 20 * time.Second
 // earlier one mended. It fails nothing that can be driven. Two at once are harmless; each leaves its row. A step that fails does not keep
 // the others from running; its error is on the row and is returned.
 func (m *Machine) Sweep(ctx context.Context) (SweepReport, error) {
-	begin := time.Now()
 	id, err := m.store.SweepBegin(ctx)
 	if err != nil {
 		return SweepReport{}, err
 	}
+	return m.sweep(ctx, id)
+}
+
+// SweepDue sweeps unless a process of the fleet has begun the sweep of the
+// current interval already; then swept is false. Every process calls it, more
+// often than once in an interval; the database decides which one sweeps.
+func (m *Machine) SweepDue(ctx context.Context) (rep SweepReport, swept bool, err error) {
+	id, swept, err := m.store.SweepBeginDue(ctx, SweepEvery)
+	if err != nil || !swept {
+		return SweepReport{}, false, err
+	}
+
+	rep, err = m.sweep(ctx, id)
+	return rep, true, err
+}
+
+func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
+	begin := time.Now()
 	rep := SweepReport{SweepID: id}
 	var problems []error
 	count := func(into *int, step func(context.Context) (int, state.Moved, error)) {
@@ -61,7 +79,8 @@ func (m *Machine) Sweep(ctx context.Context) (SweepReport, error) {
 		})
 	}
 	count(&rep.Purged, m.purge)
-	err = errors.Join(problems...)
+
+	err := errors.Join(problems...)
 	text := ""
 	if err != nil {
 		text = err.Error()

@@ -257,6 +257,7 @@ func (h *Host) environment(port int, id string) []string {
 		"AzureWebJobsScriptRoot":            h.app.Root,
 		"AZURE_FUNCTIONS_ENVIRONMENT":       "Development",
 		"WEBSITE_HOSTNAME":                  h.Addr(),
+		"COREMACHINE_LOCAL_HOST":            "true",
 	})
 	pairs := make([]string, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {

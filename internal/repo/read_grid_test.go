@@ -14,9 +14,9 @@ import (
 	"coremachine/internal/state"
 )
 
-func exec(t *testing.T, pool *pgxpool.Pool, sql string) {
+func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 	t.Helper()
-	if _, err := pool.Exec(t.Context(), sql); err != nil {
+	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
 }

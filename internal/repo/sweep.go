@@ -26,6 +26,20 @@ func (r *Repo) SweepBegin(ctx context.Context) (id int64, err error) {
 	return id, nil
 }
 
+// SweepBeginDue starts the sweep of the current interval of database time. ok is
+// false where a process of the fleet has started it already.
+func (r *Repo) SweepBeginDue(ctx context.Context, every time.Duration) (id int64, ok bool, err error) {
+	err = r.single(ctx, "repo.SweepBeginDue", "sweep_begin_due", namedArgs{"every": every.Seconds()}, func(rows pgx.Rows) error {
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+		ok = len(ids) > 0
+		if ok {
+			id = ids[0]
+		}
+		return err
+	})
+	return id, ok, err
+}
+
 // SweepEnd records what a sweep found and did, and tidies the tables that only sweeps tidy.
 func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error {
 	text, err := json.Marshal(found)

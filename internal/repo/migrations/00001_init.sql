@@ -224,14 +224,22 @@ create index events_kind on events (job_id, kind, event_id);
 
 create table sweeps (
   sweep_id   bigint generated always as identity primary key,
+  slot       bigint unique,                                             -- the interval, counted since 1970; null: started by hand
   started_at timestamptz not null default clock_timestamp(),
   ended_at   timestamptz,
   found      json,
   error      text
 );
 
+-- When a process that can work last received from a queue, or waited for its
+-- messages. Written at most every few seconds by the whole fleet.
+create table receivers (
+  queue       smallint primary key,
+  received_at timestamptz not null default clock_timestamp()
+) with (fillfactor = 50);
+
 -- +goose Down
-drop table sweeps, events, messages, workers, paces, attempts, result_parts, tasks, stages, jobs;
+drop table receivers, sweeps, events, messages, workers, paces, attempts, result_parts, tasks, stages, jobs;
 drop type task_status, stage_status, job_status;
 drop function error_pattern;
 drop function tolerated_failures;
