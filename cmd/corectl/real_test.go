@@ -50,7 +50,7 @@ func realAPI(t *testing.T) *api {
 	allJobs["stuck"], allHandlers[string(stuckTask)] = stuck, handlers.Func(runStuck)
 	var hub atomic.Pointer[httpapi.Hub]
 	e := enginetest.Start(t, enginetest.Options{
-		Jobs: allJobs, Handlers: allHandlers,
+		Jobs: allJobs, Handlers: allHandlers, Dispatch: enginetest.Queue,
 		Config: func(c *coremachine.Config) {
 			c.Grace = 100 * time.Millisecond
 			ended := c.JobEnded

@@ -37,6 +37,10 @@ func retryJob(t *testing.T, e *enginetest.Engine, id state.JobID) state.Retried 
 // stage downstream of a failure runs from the start.
 func TestRetryRunsWhatFailedAndWhatCameOfIt(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestRetryRunsWhatFailedAndWhatCameOfIt) {
+		return
+	}
+
 	service := &outside{}
 	service.down.Store(true)
 	e := start(t, enginetest.Options{
@@ -87,6 +91,10 @@ func rerun(t *testing.T, e *enginetest.Engine, jobType, body string) {
 // TestRetryOfAJobThatFailedFast finds stages that never started and tasks that were never dispatched.
 func TestRetryOfAJobThatFailedFast(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestRetryOfAJobThatFailedFast) {
+		return
+	}
+
 	service := &outside{}
 	service.down.Store(true)
 	e := start(t, enginetest.Options{
@@ -116,6 +124,10 @@ func TestRetryOfAJobThatFailedFast(t *testing.T) {
 // TestRetryOfAJobWhoseLastStageEndedUnderACancel has nothing left to run.
 func TestRetryOfAJobWhoseLastStageEndedUnderACancel(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestRetryOfAJobWhoseLastStageEndedUnderACancel) {
+		return
+	}
+
 	started, goOn := make(chan state.JobID), make(chan struct{})
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: single()})},
@@ -139,6 +151,10 @@ func TestRetryOfAJobWhoseLastStageEndedUnderACancel(t *testing.T) {
 // TestASlowBundleHandsItsRestBack books what was done before the rest is handed back: then no task but the rest is left.
 func TestASlowBundleHandsItsRestBack(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestASlowBundleHandsItsRestBack) {
+		return
+	}
+
 	store := &slowHandBack{}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 10})},

@@ -58,6 +58,10 @@ func moody(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 // and again at every statement of the engine.
 func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestLostAnswersLoseAndDoubleNothing) {
+		return
+	}
+
 	for name, fault := range map[string]func(string) error{
 		"AfterCommit":   often(0.3, "committed", lost),
 		"BeforeCommit":  often(0.3, "commit", lost),

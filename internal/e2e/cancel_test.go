@@ -21,6 +21,10 @@ func shortGrace(c *coremachine.Config) { c.Grace, c.Renew = 400*time.Millisecond
 // TestCancelGivesUpADeafHandler cancels a job mid-way: of what runs, most obeys its context and one handler does not.
 func TestCancelGivesUpADeafHandler(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestCancelGivesUpADeafHandler) {
+		return
+	}
+
 	var running sync.WaitGroup
 	running.Add(20)
 	letGo := make(chan struct{})
@@ -94,6 +98,10 @@ func (s *countingStore) StopState(ctx context.Context, id state.JobID) (state.St
 // TestCancelGivesUpADeafPlanner cancels a job while a planner holds a stage of which some tasks are planned.
 func TestCancelGivesUpADeafPlanner(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestCancelGivesUpADeafPlanner) {
+		return
+	}
+
 	planning, letGo := make(chan struct{}), make(chan struct{})
 	defer close(letGo)
 	plan := func(_ params, _ int, _ workOut) iter.Seq[workIn] {
@@ -134,6 +142,10 @@ func TestCancelGivesUpADeafPlanner(t *testing.T) {
 // the stage.
 func TestFailFastStopsWhatRuns(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestFailFastStopsWhatRuns) {
+		return
+	}
+
 	var told atomic.Int64
 	var running sync.WaitGroup
 	running.Add(9)

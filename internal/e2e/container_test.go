@@ -31,7 +31,7 @@ func onStorage(t *testing.T, connection string) *enginetest.Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	return enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Deps: handlers.Deps{Blobs: store}, Processes: 2})
+	return enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Deps: handlers.Deps{Blobs: store}, Processes: 2, Dispatch: modeOf(t)})
 }
 
 func summaryOf(t *testing.T, job enginetest.Job) handlers.ContainerSummaryOutput {

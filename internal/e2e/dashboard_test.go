@@ -24,7 +24,7 @@ import (
 // longer than a load takes; a page whose cost grows with the tasks has no fast half.
 func TestTheJobPageIsSmallAndQuickWhileItsJobRuns(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t, enginetest.Options{Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers()})
+	e := enginetest.Start(t, enginetest.Options{Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Dispatch: modeOf(t)})
 	p := e.Process(0)
 	hub := api.NewHub(p.Repo.ReadVersions, nil)
 	pages := web.New(web.Options{Reader: p.Repo, Types: p.Machine.Types, Wait: hub.Wait, Inline: true})

@@ -43,6 +43,10 @@ func (s *slowHandBack) HandBack(ctx context.Context, worker uuid.UUID, h state.H
 // rest, and not what runs.
 func TestABundleThatTurnsSlowKeepsWhatItRuns(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestABundleThatTurnsSlowKeepsWhatItRuns) {
+		return
+	}
+
 	const n = 40
 	var slow atomic.Bool
 	var runs [n]atomic.Int64

@@ -17,6 +17,10 @@ import (
 
 func TestHelloWorldRepliesQuoteTheirOwnGreeting(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestHelloWorldRepliesQuoteTheirOwnGreeting) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
 	job := e.Run("hello_world", `{"n":1000,"message":"Hi"}`).MustBe(t, state.JobCompleted)
 	job.Stage(t, "greeting").MustHave(t, 1000, 0)
@@ -42,6 +46,10 @@ func TestHelloWorldRepliesQuoteTheirOwnGreeting(t *testing.T) {
 
 func TestFailureRateIsRetriedToTheEnd(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestFailureRateIsRetriedToTheEnd) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
 	e.Run("hello_world", `{"n":1000,"failure_rate":0.3}`).MustBe(t, state.JobCompleted)
 	var failed, tasks int
@@ -62,6 +70,10 @@ func TestFailureRateIsRetriedToTheEnd(t *testing.T) {
 
 func TestSubmitIsIdempotent(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestSubmitIsIdempotent) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Processes: 2})
 	var created, started atomic.Int64
 	var wg sync.WaitGroup
@@ -101,7 +113,7 @@ func TestSubmitIsIdempotent(t *testing.T) {
 
 func TestSubmitRefusesWhatItCannotRun(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
+	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Dispatch: modeOf(t)})
 	_, err := e.Process(0).Machine.Submit(t.Context(), coremachine.SubmitRequest{Type: "nope"})
 	if state.CodeOf(err) != state.CodeUnknownJobType || !strings.Contains(err.Error(), "Unknown job type: nope. Available: [") {
 		t.Errorf("unknown type: %v", err)

@@ -73,6 +73,10 @@ type items[T any] struct {
 
 func TestAJobsLifeOverHTTP(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestAJobsLifeOverHTTP) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
 	call := overHTTP(t, e)
 
@@ -124,6 +128,10 @@ func TestAJobsLifeOverHTTP(t *testing.T) {
 
 func TestFailuresAreShownAndMendedOverHTTP(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestFailuresAreShownAndMendedOverHTTP) {
+		return
+	}
+
 	var mended atomic.Bool
 	fn := func(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Index%4 == 1 && !mended.Load() {
@@ -180,6 +188,10 @@ func TestFailuresAreShownAndMendedOverHTTP(t *testing.T) {
 
 func TestARunningJobIsWatchedAndCancelledOverHTTP(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestARunningJobIsWatchedAndCancelledOverHTTP) {
+		return
+	}
+
 	hold := make(chan struct{})
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Index > 0 {

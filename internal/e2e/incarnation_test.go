@@ -35,6 +35,10 @@ func (l *keyLog) all() []string {
 // it again: generations and attempts start over, the idempotency keys do not.
 func TestKeysNeverRepeatAfterDeleteAndSubmit(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestKeysNeverRepeatAfterDeleteAndSubmit) {
+		return
+	}
+
 	log := &keyLog{}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"again": jobOf(

@@ -93,7 +93,7 @@ func TestLostWorkIsBackInTime(t *testing.T) {
 	t.Run("WhileAnotherLives", func(t *testing.T) {
 		t.Parallel()
 		b, kill := lose(t)
-		e := enginetest.Start(t, enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), URL: b.url})
+		e := enginetest.Start(t, enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), URL: b.url, Dispatch: modeOf(t)})
 		until(t, "the other lives", func() bool { return e.Process(0).Machine.Ready() })
 		kill()
 		begin := time.Now()
@@ -136,6 +136,10 @@ func TestLostWorkIsBackInTime(t *testing.T) {
 // go on when they have done its work.
 func TestOthersMoveOnPastAStoppedProcess(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestOthersMoveOnPastAStoppedProcess) {
+		return
+	}
+
 	b := benchOf(t, `{"n":1000}`)
 	slow := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 		<-time.After(20 * time.Millisecond)

@@ -41,6 +41,10 @@ func (r *recorder) taken() []string {
 // TestRetryRunsThreeOfAHundredAndTheirFanIn counts what a retry calls: those that failed and the one that sums up, and no other.
 func TestRetryRunsThreeOfAHundredAndTheirFanIn(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestRetryRunsThreeOfAHundredAndTheirFanIn) {
+		return
+	}
+
 	var down atomic.Bool
 	down.Store(true)
 	var ran recorder
@@ -95,6 +99,10 @@ func TestRetryRunsThreeOfAHundredAndTheirFanIn(t *testing.T) {
 // TestALargeRetryIsOpenedRangeByRange breaks off the opening of a stage's tasks in the middle, by a lost process and by a cancel.
 func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestALargeRetryIsOpenedRangeByRange) {
+		return
+	}
+
 	service := &outside{}
 	service.down.Store(true)
 	var left atomic.Int64 // ranges until the next is not answered
@@ -157,6 +165,10 @@ func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
 // TestAnIdleReopeningGoesOn takes away the message that opens tasks, and leaves it to the sweep.
 func TestAnIdleReopeningGoesOn(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestAnIdleReopeningGoesOn) {
+		return
+	}
+
 	service := &outside{}
 	service.down.Store(true)
 	e := start(t, enginetest.Options{
@@ -198,7 +210,7 @@ func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // 
 		Jobs: map[string]define.Job{"huge": jobOf(
 			define.Stage[params]{Name: "many", Tasks: dynamic()}, define.Stage[params]{Name: "next", Tasks: follow()},
 		)},
-		Handlers: handlersOf(fn), Processes: 2,
+		Handlers: handlersOf(fn), Processes: 2, Dispatch: modeOf(t),
 	})
 	m := e.Process(0).Machine
 	body := fmt.Sprintf(`{"n":%d}`, n)

@@ -30,11 +30,16 @@ func (s *leaselessStore) OpenLease(ctx context.Context, worker uuid.UUID, lease 
 // TestMessagesOutlastAProcessWithoutALease delivers work to a process that cannot take it yet: it must not be set aside as dead.
 func TestMessagesOutlastAProcessWithoutALease(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestMessagesOutlastAProcessWithoutALease) {
+		return
+	}
+
 	store := &leaselessStore{}
 	store.refusing.Store(true)
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})}, Handlers: handlersOf(echo),
-		Config: func(c *coremachine.Config) { store.Store, c.Store = c.Store, store },
+		Config:  func(c *coremachine.Config) { store.Store, c.Store = c.Store, store },
+		NoLease: true,
 	})
 	id := e.Submit("one", `{"n":3}`)
 	until(t, "its messages were delivered some times", func() bool {

@@ -19,6 +19,10 @@ import (
 // TestTheShareOfFailuresThatAJobTolerates lets 5 of 100 tasks fail, and then 6.
 func TestTheShareOfFailuresThatAJobTolerates(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestTheShareOfFailuresThatAJobTolerates) {
+		return
+	}
+
 	fn := func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
 		if p, err := handlers.Params[params](task); err != nil || task.Index < p.Seed {
 			return workOut{}, handlers.Permanent(errors.New("broken"))
@@ -47,6 +51,10 @@ func moment(ctx context.Context) {
 // TestATaskThatLostTwoWorkersRunsAlone marks one task as such among many that may run side by side.
 func TestATaskThatLostTwoWorkersRunsAlone(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestATaskThatLostTwoWorkersRunsAlone) {
+		return
+	}
+
 	var running, alone, beside atomic.Int64
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 		n := running.Add(1)
@@ -83,6 +91,10 @@ func TestATaskThatLostTwoWorkersRunsAlone(t *testing.T) {
 // TestTheFifthLossIsFinal ends the lease of a process that runs a task which has lost four before, with two sweeps at once.
 func TestTheFifthLossIsFinal(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestTheFifthLossIsFinal) {
+		return
+	}
+
 	started, goOn := make(chan struct{}, 1), make(chan struct{})
 	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 		started <- struct{}{}

@@ -28,6 +28,10 @@ func shortLease(c *coremachine.Config) {
 // have done them.
 func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestWorkOfALostProcessIsDoneByAnother) {
+		return
+	}
+
 	var cut atomic.Bool
 	var begun sync.WaitGroup
 	const n = 48
@@ -81,6 +85,10 @@ func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
 // another has done its work.
 func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestAStoppedProcessWritesNothingWhenItGoesOn) {
+		return
+	}
+
 	for _, point := range []string{"complete", "commit"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()

@@ -26,6 +26,10 @@ const overWindow = `select count(*) from stages where dispatched - completed - f
 // TestTheBooksBalanceAfterEveryCommit reads all books in the moment after each transaction of the engine, while others go on.
 func TestTheBooksBalanceAfterEveryCommit(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestTheBooksBalanceAfterEveryCommit) {
+		return
+	}
+
 	url := pgtest.URL(t)
 	pool, err := pgxpool.New(context.Background(), url)
 	if err != nil {
@@ -68,6 +72,10 @@ func TestTheBooksBalanceAfterEveryCommit(t *testing.T) {
 // TestAPlanGoesOnWhereItStopped breaks off a plan between two chunks; whoever goes on writes neither what is there nor less.
 func TestAPlanGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestAPlanGoesOnWhereItStopped) {
+		return
+	}
+
 	const n = 25_000
 	var chunks atomic.Int64
 	plan := func(_ params, _ int, _ workOut) iter.Seq[workIn] {
@@ -106,6 +114,10 @@ func TestAPlanGoesOnWhereItStopped(t *testing.T) {
 // TestMessagesOfThePastRunNothing leaves a message of an earlier generation behind, as no transaction of the engine does.
 func TestMessagesOfThePastRunNothing(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestMessagesOfThePastRunNothing) {
+		return
+	}
+
 	var past atomic.Int64
 	goOn := make(chan struct{})
 	e := start(t, enginetest.Options{

@@ -16,7 +16,7 @@ import (
 func TestWhoRunsNoTasksKnowsHowLongTheyTake(t *testing.T) {
 	t.Parallel()
 	jobs := map[string]define.Job{"many": jobOf(define.Stage[params]{Name: "all", Tasks: dynamic()})}
-	e := start(t, enginetest.Options{Jobs: jobs, Handlers: handlersOf(echo), Processes: 2, Queued: true})
+	e := start(t, enginetest.Options{Jobs: jobs, Handlers: handlersOf(echo), Processes: 2, Dispatch: enginetest.Queue})
 	e.Process(1).StopReceiving()
 	submit := func(seed int) (bundle int) {
 		t.Helper()

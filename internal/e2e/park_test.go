@@ -15,6 +15,10 @@ import (
 // (moved back on the row) they fail for what they are.
 func TestATypeThatNoBuildKnowsWaitsAndThenFails(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestATypeThatNoBuildKnowsWaitsAndThenFails) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Config: func(c *coremachine.Config) {
 		c.Handlers = maps.Clone(c.Handlers)
 		delete(c.Handlers, "hello_world_greeting")

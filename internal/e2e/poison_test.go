@@ -47,6 +47,10 @@ create trigger refuse before insert on tasks for each row
 // TestOnePoisonedResultHarmsNoNeighbour books 500 results in one transaction, of which the database refuses one.
 func TestOnePoisonedResultHarmsNoNeighbour(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestOnePoisonedResultHarmsNoNeighbour) {
+		return
+	}
+
 	const n, bad = 500, 123
 	var returned atomic.Int64
 	store := &pluggedStore{plug: make(chan struct{})}
@@ -95,6 +99,10 @@ const loose handlers.TaskType[workIn, freeOut] = "loose"
 // TestResultsThatCannotBeStored are failed attempts of their own tasks and of no others.
 func TestResultsThatCannotBeStored(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestResultsThatCannotBeStored) {
+		return
+	}
+
 	fn := func(_ context.Context, t handlers.Task, _ workIn) (freeOut, error) {
 		switch {
 		case t.Failures > 0:

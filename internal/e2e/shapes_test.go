@@ -32,6 +32,10 @@ func skipped(p params) bool { return p.Skip }
 // TestStagesWithoutTasks runs jobs whose stages are skipped, or have no tasks, and what comes after them.
 func TestStagesWithoutTasks(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestStagesWithoutTasks) {
+		return
+	}
+
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Stage == "sum" {
 			sum, err := values(ctx, t, "list", "spread")
@@ -86,6 +90,10 @@ func TestStagesWithoutTasks(t *testing.T) {
 // TestOnlySkippedStagesEndAJobAtOnce has no stage that runs at all.
 func TestOnlySkippedStagesEndAJobAtOnce(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestOnlySkippedStagesEndAJobAtOnce) {
+		return
+	}
+
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"nothing": jobOf(
 			define.Stage[params]{Name: "a", Tasks: single(), SkipIf: skipped},
@@ -106,6 +114,10 @@ func TestOnlySkippedStagesEndAJobAtOnce(t *testing.T) {
 // its predecessor's index, and a fan_out is planned from the results that there are.
 func TestFollowersOfFailedTasksAreCancelled(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestFollowersOfFailedTasksAreCancelled) {
+		return
+	}
+
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 		switch {
 		case t.Stage == "first" && t.Index%3 == 1:

@@ -31,6 +31,10 @@ func sweep(t *testing.T, e *enginetest.Engine) coremachine.SweepReport {
 // TestSweepGivesALostJobItsMessagesAgain takes the message rows of jobs away: first of a stage that runs, then of a finished one.
 func TestSweepGivesALostJobItsMessagesAgain(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestSweepGivesALostJobItsMessagesAgain) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
 	exec(t, e, `create function forget() returns trigger language plpgsql as $$ begin return null; end $$`)
 	for _, kind := range []state.MessageKind{state.KindTasks, state.KindFinish} {
@@ -60,7 +64,11 @@ func TestSweepGivesALostJobItsMessagesAgain(t *testing.T) {
 // TestSweepSendsAgainWhatStandsStill acknowledges a message behind the engine's back, as a transport that lost it would.
 func TestSweepSendsAgainWhatStandsStill(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Queued: true})
+	if enginetest.InBothModes(t, TestSweepSendsAgainWhatStandsStill) {
+		return
+	}
+
+	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
 	exec(t, e, `create function lose() returns trigger language plpgsql as $$ begin new.sent_at = now() - interval '6 minutes'; return new; end $$`)
 	exec(t, e, `create trigger lose before insert on messages for each row when (new.send = 1) execute function lose()`)
 	id := e.Submit("hello_world", `{"n":5}`)
@@ -75,7 +83,7 @@ func TestSweepSendsAgainWhatStandsStill(t *testing.T) {
 
 func TestSweepRedrivesDeadLettersOfWantedWork(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Queued: true})
+	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Dispatch: enginetest.Queue})
 	exec(t, e, `create function kill() returns trigger language plpgsql as $$ begin new.dead_reason = 'MaxDeliveryCountExceeded'; return new; end $$`)
 	exec(t, e, `create trigger kill before insert on messages for each row when (new.send = 1) execute function kill()`)
 	id := e.Submit("hello_world", `{"n":1}`)
@@ -124,6 +132,10 @@ func TestSweepCountsRedrivesAndNotSends(t *testing.T) {
 
 func TestRetentionDeletesOldJobsAndKeepsThoseAskedFor(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestRetentionDeletesOldJobsAndKeepsThoseAskedFor) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Config: func(c *coremachine.Config) { c.Retention = time.Hour }})
 	old, asked, fresh := e.Submit("hello_world", `{"n":1}`), e.Submit("hello_world", `{"n":2}`), e.Submit("hello_world", `{"n":3}`)
 	for _, id := range []state.JobID{old, asked, fresh} {
@@ -145,6 +157,10 @@ func TestRetentionDeletesOldJobsAndKeepsThoseAskedFor(t *testing.T) {
 
 func TestDeleteAndQueueLimit(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestDeleteAndQueueLimit) {
+		return
+	}
+
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Config: func(c *coremachine.Config) { c.MaxQueued = 1 }})
 	m := e.Process(0).Machine
 	id := e.Submit("hello_world", `{"n":1,"failure_rate":1}`) // retries for a while

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ const (
 	childPoint = "E2E_WORKER_STOPS_AT" // the statement at which it stops itself; none: it does not
 	childLease = "E2E_WORKER_LEASE"    // "real": its lease is as long as in production
 	childHolds = "E2E_WORKER_HOLDS"    // "1": its tasks end with their context only
+	childMode  = "E2E_WORKER_DISPATCH" // its mode of dispatch
 )
 
 // pidJob is a job whose tasks answer who ran them: one of them, or n, each with a message of its own.
@@ -58,6 +60,7 @@ func TestWorkerProcess(t *testing.T) {
 	}
 	enginetest.Start(t, enginetest.Options{
 		Jobs: pidJob(), Handlers: handlersOf(pid), Config: lease, URL: url, InFlight: 4,
+		Dispatch: enginetest.Dispatch(os.Getenv(childMode)),
 		Fault: func(at string) error {
 			switch {
 			case at == "complete" && point == at, at == "commit" && point == at && completes():
@@ -80,11 +83,16 @@ func TestWorkerProcess(t *testing.T) {
 // completes tells whether the caller is at a completion: other transactions, as that which looks for lost work, hold no lock of the stage.
 func completes() bool { return strings.Contains(string(debug.Stack()), "repo.(*Repo).Complete") }
 
+// modeOf is the mode of dispatch of a test: that of Azure where one mode is enough.
+func modeOf(t *testing.T) enginetest.Dispatch {
+	return cmp.Or(enginetest.DispatchOf(t), enginetest.Queue)
+}
+
 // worker starts this test's binary as a worker and returns what it prints. It is killed with the test.
 func worker(t *testing.T, url string, settings ...string) (*os.Process, <-chan string) {
 	t.Helper()
 	cmd := osexec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run=^TestWorkerProcess$", "-test.timeout=2m")
-	cmd.Env = append(append(os.Environ(), childURL+"="+url), settings...)
+	cmd.Env = append(append(os.Environ(), childURL+"="+url, childMode+"="+string(modeOf(t))), settings...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

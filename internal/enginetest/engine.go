@@ -26,10 +26,11 @@ type Options struct {
 	Jobs      map[string]define.Job
 	Handlers  map[string]handlers.Handler
 	Deps      handlers.Deps
-	Processes int   // pools, engines and receivers; 0: 1
-	InFlight  int   // messages of a queue in hand at once in each; 0: 32
-	Conns     int32 // connections in each pool; 0: 4
-	Queued    bool  // all work goes through the queue, as under a Functions host
+	Processes int      // pools, engines and receivers; 0: 1
+	InFlight  int      // messages of a queue in hand at once in each; 0: 32
+	Conns     int32    // connections in each pool; 0: 4
+	Dispatch  Dispatch // "": that of the subtest of InBothModes, which then is required
+	NoLease   bool     // Start does not wait for the leases: a fault of the test keeps them from being opened
 	Config    func(*coremachine.Config)
 	Chunk     int // most tasks that one statement of a retry opens; 0: as in production
 	Fault     repo.Fault
@@ -79,12 +80,21 @@ func Start(t testing.TB, o Options) *Engine {
 	if o.URL == "" {
 		o.URL = pgtest.URL(t)
 	}
+	if o.Dispatch = cmp.Or(o.Dispatch, DispatchOf(t)); o.Dispatch == "" {
+		t.Fatal("the mode of dispatch is open: begin the test with enginetest.InBothModes, or set Options.Dispatch")
+	}
 	e := &Engine{t: t, url: o.URL, ended: map[state.JobID]chan struct{}{}}
 	for i := range max(1, o.Processes) {
 		if o.FaultOf != nil {
 			o.Fault = o.FaultOf(i)
 		}
 		e.procs = append(e.procs, e.start(o))
+	}
+	for _, p := range e.procs {
+		if !o.NoLease {
+			e.waitForLease(p)
+		}
+		e.serve(p, cmp.Or(o.InFlight, 32), o.Log)
 	}
 	return e
 }
@@ -102,7 +112,7 @@ func (e *Engine) start(o Options) *Process {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	p := &Process{Repo: r, Queue: pgqueue.New(r.Pool(), pgqueue.Options{Log: o.Log})}
+	p := &Process{Repo: r, stop: func() {}, Queue: pgqueue.New(r.Pool(), pgqueue.Options{Log: o.Log})}
 	cfg := coremachine.Config{
 		Jobs: o.Jobs, Handlers: o.Handlers, Deps: o.Deps, Store: r, Log: o.Log, Wake: p.Queue.Wake, JobEnded: e.jobEnded, Build: "test",
 	}
@@ -110,22 +120,39 @@ func (e *Engine) start(o Options) *Process {
 		o.Config(&cfg)
 	}
 	p.Machine = coremachine.New(cfg)
-	if !o.Queued {
+	if o.Dispatch == Local {
 		p.Machine.Chain()
 	}
 	p.Machine.Start(context.Background())
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stop = cancel
-	inFlight := o.InFlight
-	if inFlight == 0 {
-		inFlight = 32
-	}
-	for _, name := range state.Queues {
-		recv := p.Queue.Receiver(name)
-		p.serving.Go(func() { queue.Serve(ctx, recv, inFlight, o.Log, p.Machine.Handle) })
-	}
 	e.t.Cleanup(p.Stop)
 	return p
+}
+
+// waitForLease returns when a process may claim work: Handle refuses every message until then.
+func (e *Engine) waitForLease(p *Process) {
+	e.t.Helper()
+	limit := time.NewTimer(waitLimit)
+	defer limit.Stop()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+
+	for !p.Machine.Ready() {
+		select {
+		case <-look.C:
+		case <-limit.C:
+			e.t.Fatalf("a process has no lease after %s", waitLimit)
+		}
+	}
+}
+
+// serve receives from every queue until the process stops.
+func (e *Engine) serve(p *Process, inFlight int, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	for _, name := range state.Queues {
+		recv := p.Queue.Receiver(name)
+		p.serving.Go(func() { queue.Serve(ctx, recv, inFlight, log, p.Machine.Handle) })
+	}
 }
 
 // StopReceiving takes no more messages; those in hand go on.
