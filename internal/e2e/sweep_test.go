@@ -103,7 +103,7 @@ func TestSweepRedrivesDeadLettersOfWantedWork(t *testing.T) {
 // A message that was sent often for other reasons is redriven as any other; the limit counts redrives alone.
 func TestSweepCountsRedrivesAndNotSends(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Queued: true})
+	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Dispatch: enginetest.Queue})
 	exec(t, e, `create function kill() returns trigger language plpgsql as $$ begin new.dead_reason = 'x'; new.send = 100000; return new; end $$`)
 	exec(t, e, `create trigger kill before insert on messages for each row execute function kill()`)
 	e.Submit("hello_world", `{"n":1}`)
