@@ -64,11 +64,7 @@ func TestSweepGivesALostJobItsMessagesAgain(t *testing.T) {
 // TestSweepSendsAgainWhatStandsStill acknowledges a message behind the engine's back, as a transport that lost it would.
 func TestSweepSendsAgainWhatStandsStill(t *testing.T) {
 	t.Parallel()
-	if enginetest.InBothModes(t, TestSweepSendsAgainWhatStandsStill) {
-		return
-	}
-
-	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
+	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Dispatch: enginetest.Queue})
 	exec(t, e, `create function lose() returns trigger language plpgsql as $$ begin new.sent_at = now() - interval '6 minutes'; return new; end $$`)
 	exec(t, e, `create trigger lose before insert on messages for each row when (new.send = 1) execute function lose()`)
 	id := e.Submit("hello_world", `{"n":5}`)
