@@ -37,6 +37,8 @@ type Options struct {
 	Log      *slog.Logger
 	Fault    repo.Fault // nil outside of tests
 
+	SweepEvery time.Duration // interval of the fleet's sweeps; 0: a minute
+
 	OwnsProcess bool // its telemetry is that of libraries too
 }
 
@@ -134,6 +136,7 @@ func (a *App) Start(ctx context.Context) error {
 		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
 		JobEnded: a.jobEnded, Observer: a.observer(), Collect: a.collect(),
 		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
+		SweepEvery: a.opts.SweepEvery,
 	})
 	a.engine = engine{a.machine, a.opts.Jobs, a.telemetry}
 	a.watchTelemetry()

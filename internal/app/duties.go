@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -12,54 +13,71 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Intervals of the periodic duties. Every process has all of them; the database
-// decides which one does what only one is to do.
+// Limits of the periodic duties. Every process has all duties; the database
+// decides which process does what only one is to do.
 const (
-	dutyEvery     = coremachine.SweepEvery / 4
-	sweepLimit    = 2 * coremachine.SweepEvery
+	hostSilence   = time.Minute     // a host that delivers nothing for longer may not be receiving
 	unreceivedFor = 2 * time.Minute // messages wait, and no process receives: then health says so
 )
 
-// receiving is what the process knows of the queues that it receives from.
+// receiving is what the process knows of the queues that it receives from, each
+// by Queue-1.
 type receiving struct {
-	serving  [3]atomic.Bool  // by Queue-1: a receiver of its own is open
-	inFlight [3]atomic.Int64 // messages that a host delivered and that have not been answered
-	received [3]atomic.Bool  // a host has delivered one since the last note
+	serving  [3]atomic.Bool  // a receiver of its own is open
+	inFlight [3]atomic.Int64 // messages that were delivered and have not been answered
+	received [3]atomic.Int64 // messages that were delivered
 	missing  atomic.Pointer[[]state.Queue]
+
+	noted    [3]int64     // received at the last note
+	quiet    [3]time.Time // since when none has been received
+	everHeld [3]bool
 }
 
-// begin counts a message that a host delivered; the caller calls end after it.
+// begin counts a delivered message; the caller calls end after it.
 func (r *receiving) begin(q state.Queue) (end func()) {
-	r.received[q-1].Store(true)
+	r.received[q-1].Add(1)
 	r.inFlight[q-1].Add(1)
 	return func() { r.inFlight[q-1].Add(-1) }
 }
 
-// active lists the queues that the process receives from.
-func (r *receiving) active() (queues []state.Queue) {
-	for _, q := range state.Queues {
-		received := r.received[q-1].Swap(false)
-		if received || r.serving[q-1].Load() || r.inFlight[q-1].Load() > 0 {
-			queues = append(queues, q)
+// note lists the queues that the process receives from, and whether each gave it
+// nothing since the last note although it had no message. A host that delivers
+// nothing for hostSilence may have stopped receiving. One goroutine calls it.
+func (r *receiving) note(at time.Time) (queues []state.Queue, idle []bool) {
+	for i, q := range []state.Queue{state.QueueJobs, state.QueueTasks, state.QueueLongTasks} {
+		received, busy := r.received[i].Load(), r.inFlight[i].Load() > 0
+		fresh := received != r.noted[i] || busy
+		r.noted[i] = received
+		if fresh || r.quiet[i].IsZero() {
+			r.quiet[i] = at
+		}
+		r.everHeld[i] = r.everHeld[i] || fresh
+
+		hosted := r.everHeld[i] && at.Sub(r.quiet[i]) < hostSilence
+		if fresh || hosted || r.serving[i].Load() {
+			queues, idle = append(queues, q), append(idle, !fresh)
 		}
 	}
-	return queues
+	return queues, idle
 }
 
 // runDuties sweeps and watches the queues until ctx ends.
 func (a *App) runDuties(ctx context.Context) {
+	dutyEvery := a.sweepEvery() / 4
 	for pause(ctx, dutyEvery/2+rand.N(dutyEvery)) {
 		if a.Ready() != nil {
 			continue // neither is possible without a database
 		}
 
-		a.watchReceivers(ctx)
+		a.watchReceivers(ctx, dutyEvery)
 		a.sweepIfDue(ctx)
 	}
 }
 
+func (a *App) sweepEvery() time.Duration { return cmp.Or(a.opts.SweepEvery, coremachine.SweepEvery) }
+
 func (a *App) sweepIfDue(ctx context.Context) {
-	limit, cancel := context.WithTimeout(ctx, sweepLimit)
+	limit, cancel := context.WithTimeout(ctx, 2*coremachine.SweepEvery)
 	defer cancel()
 
 	if _, err := a.engine.SweepDue(limit); err != nil && ctx.Err() == nil {
@@ -69,12 +87,12 @@ func (a *App) sweepIfDue(ctx context.Context) {
 
 // watchReceivers notes the queues that this process receives from, and finds
 // those from which no process does although messages wait.
-func (a *App) watchReceivers(ctx context.Context) {
-	limit, cancel := context.WithTimeout(ctx, dutyEvery)
+func (a *App) watchReceivers(ctx context.Context, dutyEvery time.Duration) {
+	limit, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 
-	if queues := a.receiving.active(); len(queues) > 0 {
-		if err := a.repo.NoteReceivers(limit, queues, dutyEvery); err != nil {
+	if queues, idle := a.receiving.note(time.Now()); len(queues) > 0 {
+		if err := a.repo.NoteReceivers(limit, queues, idle, dutyEvery); err != nil {
 			a.log.Debug("receivers not noted", keys.Error, err)
 			return
 		}

@@ -34,7 +34,7 @@ func (a *App) Work(ctx context.Context) {
 			}
 			a.receiving.serving[name-1].Store(true)
 			defer a.receiving.serving[name-1].Store(false)
-			queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.log, a.handle)
+			queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.log, a.counted(name))
 			_ = recv.Close() // nothing is received any more; the connection goes with the process
 		})
 	}
@@ -51,6 +51,14 @@ func (a *App) untilReady(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// counted is handle for the messages of one queue.
+func (a *App) counted(q state.Queue) func(context.Context, state.Message) error {
+	return func(ctx context.Context, msg state.Message) error {
+		defer a.receiving.begin(q)()
+		return a.handle(ctx, msg)
+	}
 }
 
 // handle works on a message, and while it cannot be worked on goes on trying for a while.

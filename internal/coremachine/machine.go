@@ -37,6 +37,7 @@ type Config struct {
 	Retention  time.Duration // how long an ended job is kept; 0: for ever
 	MaxQueued  int           // open jobs from which new runs are refused as busy; 0: no limit
 	MaxRunning int           // handlers in flight at once; 0: 256
+	SweepEvery time.Duration // interval of the fleet's sweeps; 0: SweepEvery
 	Lease      time.Duration // 0: 15 s
 	Renew      time.Duration // 0: 5 s
 	Grace      time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
@@ -50,6 +51,7 @@ func (c *Config) defaults() {
 			*d = v
 		}
 	}
+	set(&c.SweepEvery, SweepEvery)
 	set(&c.Lease, 15*time.Second)
 	set(&c.Renew, 5*time.Second)
 	set(&c.Grace, 5*time.Second)

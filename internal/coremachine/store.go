@@ -52,7 +52,7 @@ type Store interface {
 	SweepBegin(ctx context.Context) (id int64, err error)
 	SweepBeginDue(ctx context.Context, every time.Duration) (id int64, ok bool, err error)
 	SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error
-	Resend(ctx context.Context) (int, state.Moved, error)
+	Resend(ctx context.Context, idle time.Duration) (int, state.Moved, error)
 	ReviveDead(ctx context.Context) (int, state.Moved, error)
 	IdleJobs(ctx context.Context) ([]state.JobID, error)
 	Repair(ctx context.Context, id state.JobID) (state.Moved, error)

@@ -41,7 +41,7 @@ func (m *Machine) Sweep(ctx context.Context) (SweepReport, error) {
 // current interval already; then swept is false. Every process calls it, more
 // often than once in an interval; the database decides which one sweeps.
 func (m *Machine) SweepDue(ctx context.Context) (rep SweepReport, swept bool, err error) {
-	id, swept, err := m.store.SweepBeginDue(ctx, SweepEvery)
+	id, swept, err := m.store.SweepBeginDue(ctx, m.cfg.SweepEvery)
 	if err != nil || !swept {
 		return SweepReport{}, false, err
 	}
@@ -71,7 +71,9 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 	}
 	count(&rep.Dead, m.store.ReviveDead)
 	count(&rep.Repaired, m.repairIdle)
-	count(&rep.Resent, m.store.Resend)
+	count(&rep.Resent, func(ctx context.Context) (int, state.Moved, error) {
+		return m.store.Resend(ctx, m.cfg.SweepEvery/2)
+	})
 	if m.cfg.Retention > 0 {
 		count(&rep.Expired, func(ctx context.Context) (int, state.Moved, error) {
 			n, err := m.store.PurgeOld(ctx, m.cfg.Retention, 1000)

@@ -10,10 +10,11 @@ import (
 )
 
 // NoteReceivers records that queues are received from by a process that can
-// work. A record younger than every is left as it is.
-func (r *Repo) NoteReceivers(ctx context.Context, queues []state.Queue, every time.Duration) error {
+// work; idle says of each whether the process had room and got no message of
+// late. A record younger than every is left as it is.
+func (r *Repo) NoteReceivers(ctx context.Context, queues []state.Queue, idle []bool, every time.Duration) error {
 	_, err := r.one(ctx, "repo.NoteReceivers", "note_receivers", namedArgs{
-		"queues": queueNumbers(queues), "every": every.Seconds(),
+		"queues": queueNumbers(queues), "idle": idle, "every": every.Seconds(),
 	})
 	return err
 }

@@ -57,9 +57,12 @@ func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, p
 	return nil
 }
 
-// Resend sends again what was sent and never worked on, of stages that stand still.
-func (r *Repo) Resend(ctx context.Context) (int, state.Moved, error) {
-	return r.queuesOf(ctx, "repo.Resend", "sweep_resend", namedArgs{"stall": sweepStall.Seconds(), "most": sweepBatch})
+// Resend sends again what was sent and never worked on: of stages that stand
+// still, and where a receiver waited in vain for longer than idle.
+func (r *Repo) Resend(ctx context.Context, idle time.Duration) (int, state.Moved, error) {
+	return r.queuesOf(ctx, "repo.Resend", "sweep_resend", namedArgs{
+		"stall": sweepStall.Seconds(), "idle": idle.Seconds(), "most": sweepBatch,
+	})
 }
 
 // ReviveDead redrives dead letters of work that is still wanted.

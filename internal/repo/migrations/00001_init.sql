@@ -232,10 +232,12 @@ create table sweeps (
 );
 
 -- When a process that can work last received from a queue, or waited for its
--- messages. Written at most every few seconds by the whole fleet.
+-- messages, and when one last waited in vain. Written at most every few seconds
+-- by the whole fleet.
 create table receivers (
   queue       smallint primary key,
-  received_at timestamptz not null default clock_timestamp()
+  received_at timestamptz not null default clock_timestamp(),
+  idle_at     timestamptz not null default '-infinity'
 ) with (fillfactor = 50);
 
 -- +goose Down

@@ -1,12 +1,23 @@
--- Sends again what was sent, or acknowledged without its work done, of stages that have not moved for 5 minutes, then 10, then 20.
+-- Sends again what was sent, or acknowledged without its work done: of stages
+-- that have not moved for 5 minutes, then 10, then 20; and sooner where a process
+-- waited for messages of the queue after the row was sent and got none, since
+-- then the transport has lost it.
 -- A new send number keeps duplicate detection from swallowing it.
 with m as materialized (
   select m.job_id, m.message_id
   from messages m
   left join stages s on m.kind in (1, 2, 5) and s.job_id = m.job_id and s.stage = m.stage
   where m.sent_at is not null and m.worker_id is null and m.dead_reason is null
-    and m.sent_at < now() - make_interval(secs => @stall) * power(2, least(2, m.send - 1))
-    and coalesce(s.progressed_at, '-infinity') < now() - make_interval(secs => @stall)
+    and m.sent_at < now() - make_interval(secs => @idle)
+    and (
+      m.sent_at < now() - make_interval(secs => @stall) * power(2, least(2, m.send - 1))
+        and coalesce(s.progressed_at, '-infinity') < now() - make_interval(secs => @stall)
+      or m.sent_at < now() - make_interval(secs => @idle) * power(2, least(5, m.send - 1))
+        and exists (
+          select from receivers r
+          where r.queue = m.queue and r.idle_at > m.sent_at + make_interval(secs => @idle)
+        )
+    )
   order by m.sent_at
   limit @most
 ),
