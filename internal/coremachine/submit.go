@@ -22,7 +22,7 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 		return SubmitResult{}, state.Errorf(state.CodeUnknownJobType, "coremachine.Submit", "Unknown job type: %s. Available: [%s]",
 			req.Type, strings.Join(slices.Sorted(maps.Keys(m.cfg.Jobs)), ", "))
 	}
-	params, err := job.Parse(req.Body)
+	params, err := job.ParseContext(ctx, req.Body)
 	if err != nil {
 		return SubmitResult{}, err
 	}

@@ -42,7 +42,7 @@ const (
 
 // FieldError is one thing wrong with one field of a request.
 type FieldError struct {
-	Field   string `json:"field"`   // its JSON name, or a JSON pointer below it
+	Field   string `json:"field"`   // its path: n, filter.prefix, also[1].prefix, labels["a key"]
 	Message string `json:"message"` // what it was and what would be right
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -101,7 +102,16 @@ func inOrder(schema json.RawMessage) ([]string, error) {
 	return names, nil
 }
 
+// boundless are the bounds of an integer that has none of its own: those up
+// to which JSON carries it exactly.
+var boundless = []json.Number{"-9007199254740991", "9007199254740991"}
+
 func fieldOf(name, id string, p parameterSchema, required bool) formField {
+	for _, bound := range []*json.Number{&p.Minimum, &p.Maximum} {
+		if slices.Contains(boundless, *bound) {
+			*bound = ""
+		}
+	}
 	f := formField{
 		Name: name, ID: id, Text: p.Description, Required: required, Default: string(p.Default), Pattern: p.Pattern,
 		MinLen: p.MinLength.String(), MaxLen: p.MaxLength.String(), Min: p.Minimum.String(), Max: p.Maximum.String(), Null: string(p.Default) == "null",
@@ -115,7 +125,7 @@ func fieldOf(name, id string, p parameterSchema, required bool) formField {
 	case len(p.Enum) > 0 && f.Kind != "json":
 		f.Widget = "select"
 		for _, v := range p.Enum {
-			f.Options = append(f.Options, option{Value: string(v), Text: shownValue(v)})
+			f.Options = append(f.Options, option{Value: string(v), Text: cmp.Or(shownValue(v), "(empty)")})
 		}
 	case f.Kind == "integer" || f.Kind == "number":
 		f.Widget, f.Step = "number", map[string]string{"integer": "1", "number": "any"}[f.Kind]

@@ -1,6 +1,7 @@
 package define
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"reflect"
@@ -136,17 +137,22 @@ func defaultProblems(s *shape) (bad []string) {
 		}
 	}()
 	v := reflect.New(s.typ)
-	found := decodeInto(s, []byte("{}"), v.Elem())
-	validateInto(&found, s, v)
+	found, err := decodeInto(context.Background(), s, []byte("{}"), v.Elem())
+	if err == nil {
+		err = validateInto(context.Background(), &found, s, v, false)
+	}
+	if err != nil {
+		return []string{"its defaults are too large: " + err.Error()}
+	}
 	for _, p := range found.list {
 		f := s.fieldAt(p.at)
 		switch {
 		case f != nil && f.def != nil:
-			bad = append(bad, fmt.Sprintf("parameter %s: its default is invalid: %s", pointer(p.at), p.message))
+			bad = append(bad, fmt.Sprintf("parameter %s: its default is invalid: %s", fieldName(p.at), p.message))
 		case f != nil && f.required():
 		default:
 			bad = append(bad, fmt.Sprintf("parameter %s: its zero value is invalid, so it needs a default or the rule required: %s",
-				pointer(p.at), p.message))
+				fieldName(p.at), p.message))
 		}
 	}
 	return bad

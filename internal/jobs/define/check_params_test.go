@@ -89,7 +89,7 @@ func TestCheck_Parameters(t *testing.T) {
 			In struct {
 				N int `json:"n" default:"7" validate:"max=5"`
 			} `json:"in"`
-		}](), "parameter /in/n: its default is invalid: 7 is above the maximum 5"},
+		}](), "parameter in.n: its default is invalid: 7 is above the maximum 5"},
 		{problemsOf[struct {
 			N int `json:"n" validate:"min=1"`
 		}](), "parameter n: its zero value is invalid, so it needs a default or the rule required"},

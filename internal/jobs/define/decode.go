@@ -2,48 +2,79 @@ package define
 
 import (
 	"bytes"
+	"context"
 	"fmt"
-	"math"
+	"iter"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxExact is the largest integer that every JSON reader carries exactly: canonical JSON (RFC 8785) is made of doubles.
-const maxExact = 1<<53 - 1
-
-// decoder fills a value by its shape and notes every field at fault rather than only the first.
+// decoder fills a value by its shape and notes the fields at fault, until a
+// limit is reached: then stopped is true, and nothing more is read.
 type decoder struct {
-	in   *jsontext.Decoder // of text that scan has passed: its errors cannot happen
-	errs problems
+	ctx    context.Context
+	in     *jsontext.Decoder // of text that scan has passed: its errors cannot happen
+	at     []step            // of the value that is being decoded
+	errs   problems
+	values int   // decoded and filled in
+	keys   int   // of dicts
+	err    error // why decoding ended early, where the problems do not say it
 }
 
-// decodeInto decodes JSON that scan has passed, applying defaults.
-func decodeInto(s *shape, text []byte, v reflect.Value) problems {
-	d := &decoder{in: jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))}
-	d.value(s, nil, v, nil)
-	return d.errs
+// decodeInto decodes JSON that scan has passed, applying defaults. The error
+// is CodeTooLarge or CodeUnavailable; after it the value is not complete.
+func decodeInto(ctx context.Context, s *shape, text []byte, v reflect.Value) (problems, error) {
+	d := &decoder{ctx: ctx, in: jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))}
+	d.value(s, nil, v)
+	return d.errs, d.err
 }
 
-func (d *decoder) bad(at []string, format string, args ...any) {
-	d.errs.add(at, fmt.Sprintf(format, args...))
-}
-
-// mistyped consumes the value that is at hand.
-func (d *decoder) mistyped(s *shape, at []string) {
-	raw, _ := d.in.ReadValue()
-	if raw.Kind() == jsontext.KindNull {
-		d.bad(at, "null is not allowed: want %s", s)
+func (d *decoder) bad(format string, args ...any) {
+	if len(d.errs.list) == maxReported {
+		d.errs.full = true
 		return
 	}
-	d.bad(at, "%s is not %s", excerpt(string(raw)), s)
+	d.errs.add(d.at, fmt.Sprintf(format, args...))
 }
 
-func (d *decoder) value(s *shape, f *field, v reflect.Value, at []string) {
+// stopped reports whether a limit was reached.
+func (d *decoder) stopped() bool { return d.errs.full || d.err != nil }
+
+// count counts a value that takes memory, and checks the limits now and then.
+func (d *decoder) count() {
+	d.values++
+	switch {
+	case d.err != nil:
+	case d.values > maxValues:
+		d.err = tooMany(maxValues, "values")
+	case d.values%checkEvery == 0 && d.ctx.Err() != nil:
+		d.err = leftBy(d.ctx)
+	}
+}
+
+func (d *decoder) push(s step) { d.at = append(d.at, s) }
+func (d *decoder) pop()        { d.at = d.at[:len(d.at)-1] }
+
+// mistyped consumes the value that is at hand.
+func (d *decoder) mistyped(s *shape) {
+	raw, _ := d.in.ReadValue()
+	if raw.Kind() == jsontext.KindNull {
+		d.bad("null is not allowed: want %s", s)
+		return
+	}
+	d.bad("%s is not %s", excerptOf(raw), s)
+}
+
+// excerptOf is excerpt without a copy of what it leaves out.
+func excerptOf(raw jsontext.Value) string {
+	return excerpt(string(raw[:min(len(raw), 1000)]))
+}
+
+func (d *decoder) value(s *shape, f *field, v reflect.Value) {
+	d.count()
 	got := d.in.PeekKind()
 	if s.kind == kindPointer {
 		if got == jsontext.KindNull {
@@ -51,197 +82,235 @@ func (d *decoder) value(s *shape, f *field, v reflect.Value, at []string) {
 			return
 		}
 		v.Set(reflect.New(s.typ.Elem()))
-		d.value(s.elem, f, v.Elem(), at)
+		d.value(s.elem, f, v.Elem())
 		return
 	}
 	isBool := got == jsontext.KindTrue || got == jsontext.KindFalse
 	if (s.kind == kindBool) != isBool || (!isBool && got != s.jsonKind()) {
-		d.mistyped(s, at)
+		d.mistyped(s)
 		return
 	}
+
 	switch s.kind {
 	case kindObject:
-		d.object(s, v, at)
+		d.object(s, v)
 	case kindDict:
-		d.dict(s, v, at)
+		d.dict(s, f, v)
 	case kindList:
-		d.list(s, v, at)
+		d.list(s, f, v)
 	case kindInt, kindUint, kindFloat:
 		raw, _ := d.in.ReadValue()
-		d.number(s, string(raw), v, at)
+		d.number(s, raw, v)
 	case kindBool:
 		tok, _ := d.in.ReadToken()
 		v.SetBool(tok.Bool())
 	case kindString:
 		tok, _ := d.in.ReadToken()
 		v.SetString(tok.String())
-		d.matches(f, v.String(), at)
+		d.storable(v.String())
+		d.matches(f, v.String())
 	case kindText:
 		raw, _ := d.in.ReadValue()
 		if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {
 			v.SetZero()
-			d.bad(at, "%s is not %s", excerpt(string(raw)), s)
+			d.bad("%s is not %s", excerptOf(raw), s)
+			return
+		}
+		if text, err := jsontext.AppendUnquote(nil, raw); err == nil {
+			d.storable(string(text))
 		}
 	case kindPointer:
 	}
 }
 
-func (d *decoder) matches(f *field, s string, at []string) {
-	if f != nil && f.pattern != nil && !f.pattern.MatchString(s) {
-		d.bad(at, "%s does not match the pattern %s", quote(s), f.pattern)
+// key counts a key of a dict and refuses what cannot be one.
+func (d *decoder) key(name string) {
+	d.storable(name)
+	if d.keys++; d.keys > maxKeys && d.err == nil {
+		d.err = tooMany(maxKeys, "keys of maps")
 	}
 }
 
-func (d *decoder) object(s *shape, v reflect.Value, at []string) {
-	seen := make(map[string]bool, len(s.fields))
+// storable refuses text that the database cannot hold.
+func (d *decoder) storable(s string) {
+	if strings.IndexByte(s, 0) >= 0 {
+		d.bad("holds U+0000, which cannot be stored")
+	}
+}
+
+// matches checks a string's pattern, except where the string is longer than
+// its rules allow: they refuse it, and the pattern's time grows with it.
+func (d *decoder) matches(f *field, s string) {
+	if f == nil || f.pattern == nil || (f.maxSize >= 0 && len(s) > 4*f.maxSize) {
+		return
+	}
+	if !f.pattern.MatchString(s) {
+		d.bad("%s does not match the pattern %s", quote(s), f.pattern)
+	}
+}
+
+func (d *decoder) object(s *shape, v reflect.Value) {
+	seen := make([]bool, len(s.fields))
+	var unknown map[string]bool
 	for name := range d.members() {
-		here := append(slices.Clip(at), name)
-		f := s.field(name)
+		i := s.fieldIndex(name)
 		switch {
-		case seen[name]:
-			d.bad(here, "given more than once")
+		case i < 0 && unknown[name], i >= 0 && seen[i]:
+			d.bad("given more than once")
 			_ = d.in.SkipValue()
-		case f == nil:
-			d.bad(here, "unknown; known: %s", strings.Join(s.names(), ", "))
+		case i < 0:
+			if unknown == nil {
+				unknown = map[string]bool{}
+			}
+			unknown[name] = true
+			d.bad("unknown; known: %s", s.known())
 			_ = d.in.SkipValue()
 		default:
-			d.value(f.shape, f, v.FieldByIndex(f.index), here)
+			seen[i] = true
+			f := s.fields[i]
+			d.value(f.shape, f, v.FieldByIndex(f.index))
 		}
-		seen[name] = true
 	}
-	for _, f := range s.fields {
-		if !seen[f.name] {
-			d.absent(f, v.FieldByIndex(f.index), append(slices.Clip(at), f.name))
+	for i, f := range s.fields {
+		if d.stopped() {
+			return
+		}
+		if !seen[i] {
+			d.push(memberStep(f.name))
+			d.absent(f, v.FieldByIndex(f.index))
+			d.pop()
 		}
 	}
 }
 
-// members reads an object: the body of the loop must consume the member's value.
-func (d *decoder) members() func(yield func(string) bool) {
+// members reads an object, with the path at each member in turn. The body of
+// the loop must consume the member's value.
+func (d *decoder) members() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		_, _ = d.in.ReadToken()
-		for d.in.PeekKind() == jsontext.KindString {
+		for !d.stopped() && d.in.PeekKind() == jsontext.KindString {
 			tok, _ := d.in.ReadToken()
-			if !yield(tok.String()) {
+			name := tok.String()
+			d.push(memberStep(name))
+			again := yield(name)
+			d.pop()
+			if !again {
 				return
 			}
 		}
-		_, _ = d.in.ReadToken()
-	}
-}
-
-func (d *decoder) dict(s *shape, v reflect.Value, at []string) {
-	v.Set(reflect.MakeMap(s.typ))
-	seen := map[string]bool{}
-	for name := range d.members() {
-		here := append(slices.Clip(at), name)
-		if seen[name] {
-			d.bad(here, "given more than once")
-			_ = d.in.SkipValue()
-			continue
+		if !d.stopped() {
+			_, _ = d.in.ReadToken()
 		}
-		seen[name] = true
-		item := reflect.New(s.typ.Elem()).Elem()
-		d.value(s.elem, nil, item, here)
-		v.SetMapIndex(reflect.ValueOf(name), item)
 	}
 }
 
-func (d *decoder) list(s *shape, v reflect.Value, at []string) {
+func (d *decoder) dict(s *shape, f *field, v reflect.Value) {
+	v.Set(reflect.MakeMap(s.typ))
+	key := reflect.New(s.typ.Key()).Elem()
+	elem := reflect.New(s.typ.Elem()).Elem()
+	over := 0
+	for name := range d.members() {
+		key.SetString(name)
+		switch {
+		case v.MapIndex(key).IsValid():
+			d.bad("given more than once")
+			_ = d.in.SkipValue()
+		case f.full(v.Len()):
+			_ = d.in.SkipValue()
+			over++
+		default:
+			d.key(name)
+			elem.SetZero()
+			d.value(s.elem, nil, elem)
+			v.SetMapIndex(key, elem)
+		}
+	}
+	d.oversized(f, v.Len(), over)
+}
+
+func (d *decoder) list(s *shape, f *field, v reflect.Value) {
 	v.Set(reflect.MakeSlice(s.typ, 0, 0))
 	_, _ = d.in.ReadToken()
-	for i := 0; d.more(); i++ {
-		item := reflect.New(s.typ.Elem()).Elem()
-		d.value(s.elem, nil, item, append(slices.Clip(at), strconv.Itoa(i)))
-		v.Set(reflect.Append(v, item))
+	over := 0
+	for n := 0; !d.stopped() && d.more(); n++ {
+		if f.full(n) {
+			_ = d.in.SkipValue()
+			over++
+			continue
+		}
+		v.Grow(1)
+		v.SetLen(n + 1)
+		d.push(itemStep(n))
+		d.value(s.elem, nil, v.Index(n))
+		d.pop()
 	}
-	_, _ = d.in.ReadToken()
+	if !d.stopped() {
+		_, _ = d.in.ReadToken()
+	}
+	d.oversized(f, v.Len(), over)
 }
 
-// more tells whether an array goes on. Text that could not be read would otherwise never end.
+// oversized notes that a list or dict has more items than its rules allow.
+// The items over the maximum were counted and not decoded.
+func (d *decoder) oversized(f *field, kept, over int) {
+	if over > 0 {
+		d.bad("has %d items, above the maximum of %d", kept+over, f.maxSize)
+	}
+}
+
+// more reports whether an array goes on. Text that could not be read would
+// otherwise never end.
 func (d *decoder) more() bool {
 	k := d.in.PeekKind()
 	return k != jsontext.KindEndArray && k != jsontext.KindInvalid
 }
 
 // absent gives a field what it is when its key is not there.
-func (d *decoder) absent(f *field, v reflect.Value, at []string) {
+func (d *decoder) absent(f *field, v reflect.Value) {
+	d.count()
 	if f.def != nil {
-		d.errs.join(at, decodeDefault(f, v))
+		d.fillDefault(f, v)
 		return
 	}
 	if f.required() {
-		d.bad(at, "missing: want %s", f.shape)
+		d.bad("missing: want %s", f.shape)
 		return
 	}
+
 	switch f.shape.kind {
 	case kindList:
 		v.Set(reflect.MakeSlice(f.shape.typ, 0, 0)) // as it will be read back: nil and empty are the same JSON
 	case kindDict:
 		v.Set(reflect.MakeMap(f.shape.typ))
 	case kindString:
-		d.matches(f, "", at)
+		d.matches(f, "")
 	case kindObject:
 		for _, inner := range f.shape.fields {
-			d.absent(inner, v.FieldByIndex(inner.index), append(slices.Clip(at), inner.name))
+			d.push(memberStep(inner.name))
+			d.absent(inner, v.FieldByIndex(inner.index))
+			d.pop()
 		}
 	case kindText, kindBool, kindInt, kindUint, kindFloat, kindPointer:
 	}
 }
 
-func decodeDefault(f *field, v reflect.Value) problems {
-	if _, err := scan(f.def); err != nil {
-		return problems{list: []problem{{message: "the default is no JSON"}}}
-	}
-	d := &decoder{in: jsontext.NewDecoder(bytes.NewReader(f.def), jsontext.AllowDuplicateNames(true))}
-	d.value(f.shape, f, v, nil)
-	return d.errs
-}
-
-func (d *decoder) number(s *shape, raw string, v reflect.Value, at []string) {
-	if s.kind == kindFloat {
-		n, err := strconv.ParseFloat(raw, 64)
-		if err != nil || v.OverflowFloat(n) {
-			d.bad(at, "%s is beyond the range of a %d-bit floating-point number", excerpt(raw), s.typ.Bits())
-			return
-		}
-		if n == 0 {
-			n = 0 // minus zero is spelt 0 in canonical JSON
-		}
-		v.SetFloat(n)
+// fillDefault decodes a default in the place of what is absent.
+func (d *decoder) fillDefault(f *field, v reflect.Value) {
+	if f.fixed.IsValid() {
+		v.Set(f.fixed)
 		return
 	}
-	if strings.ContainsAny(raw, ".eE") {
-		d.bad(at, "%s is not an integer", excerpt(raw))
+	if err := scan(d.ctx, f.def); err != nil {
+		d.bad("the default is no JSON")
 		return
 	}
-	n, err := strconv.ParseInt(raw, 10, 64)
-	low, high := s.bounds()
-	switch {
-	case err != nil || n > maxExact || n < -maxExact:
-		d.bad(at, "%s is beyond ±%d, up to which JSON carries integers exactly", excerpt(raw), maxExact)
-	case n < low || n > high:
-		d.bad(at, "%d is not between %d and %d", n, low, high)
-	case s.kind == kindUint:
-		v.SetUint(uint64(n))
-	default:
-		v.SetInt(n)
-	}
-}
 
-// bounds are the integers that a type holds and JSON carries.
-func (s *shape) bounds() (low, high int64) {
-	high = maxExact
-	if bits := s.typ.Bits(); bits < 64 {
-		high = 1<<bits - 1
-		if s.kind == kindInt {
-			high = math.MaxInt64 >> (64 - bits)
-		}
+	inner := &decoder{
+		ctx: d.ctx, values: d.values, at: d.at, errs: d.errs,
+		in: jsontext.NewDecoder(bytes.NewBuffer(f.def), jsontext.AllowDuplicateNames(true)),
 	}
-	if s.kind == kindUint {
-		return 0, high
-	}
-	return max(-maxExact, -high-1), high
+	inner.value(f.shape, f, v)
+	d.values, d.errs, d.err = inner.values, inner.errs, inner.err
 }
 
 // String names the type as users know it.
@@ -285,3 +354,6 @@ func (s *shape) jsonKind() jsontext.Kind {
 	}
 	return jsontext.KindInvalid
 }
+
+// known lists the names of an object's fields for a message.
+func (s *shape) known() string { return strings.Join(s.names(), ", ") }

@@ -76,7 +76,7 @@ func TestParse_Malformed(t *testing.T) {
 		{"null", `null`, "byte 0: the parameters must be one JSON object"},
 		{"two values", `{} {}`, "byte 3: there is more after the end"},
 		{"text after the value", `{}x`, "byte 2: there is more after the end"},
-		{"a byte order mark", "\ufeff{}", "byte 0: invalid character"},
+		{"a byte order mark", "\ufeff{}", "byte 0: the text begins with a byte order mark (U+FEFF): send UTF-8 without one"},
 		{"no UTF-8", "{\"message\":\"a\xff\"}", "byte 13: invalid UTF-8"},
 		{"half a surrogate pair", `{"message":"\ud800"}`, "byte 12: invalid surrogate pair"},
 		{"a raw control character", "{\"message\":\"a\x00\"}", "byte 13: invalid character"},
@@ -126,9 +126,9 @@ func TestParse_Invalid(t *testing.T) {
 		{"none of", `{"colour":"pink"}`, map[string]string{"colour": `"pink" is not one of: red, green, deep blue`}},
 		{"pattern", `{"prefix":"A"}`, map[string]string{"prefix": `"A" does not match the pattern ^[a-z/]*$`}},
 		{"through a pointer", `{"limit":0}`, map[string]string{"limit": "0 is not above 0"}},
-		{"an item", `{"tags":["aa","b",3]}`, map[string]string{"/tags/1": "has 1 characters, below the minimum of 2", "/tags/2": "3 is not a string"}},
+		{"an item", `{"tags":["aa","b",3]}`, map[string]string{"tags[1]": "has 1 characters, below the minimum of 2", "tags[2]": "3 is not a string"}},
 		{"U+0000", `{"message":"a\u0000b","tags":["x\u0000"]}`, map[string]string{
-			"message": "holds U+0000, which cannot be stored", "/tags/0": "holds U+0000, which cannot be stored",
+			"message": "holds U+0000, which cannot be stored", "tags[0]": "holds U+0000, which cannot be stored",
 		}},
 		{"all at once", `{"n":0,"message":4,"rate":2,"x":{"y":[]},"colour":null}`, map[string]string{
 			"n": "0 is below the minimum 1", "message": "4 is not a string", "rate": "2 is above the maximum 1",

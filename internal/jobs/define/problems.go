@@ -9,39 +9,50 @@ import (
 	"coremachine/internal/state"
 )
 
-// maxReported bounds how many fields at fault one answer names.
+// maxReported is how many problems end the checking of parameters.
 const maxReported = 500
 
 type problem struct {
-	at      []string // path of names and indexes
+	at      []step
 	message string
 }
 
-// problems collects what is wrong with parameters, in the order in which it was found.
+// problems collects what is wrong with parameters, in the order in which it
+// was found, until it is full.
 type problems struct {
 	list  []problem
-	known map[string]bool // pointers of what is in the list
+	known map[string]bool // names of what is in the list
+	full  bool            // another problem was found that is not in the list
 }
 
-func (p *problems) add(at []string, message string) {
+func (p *problems) add(at []step, message string) {
+	if len(p.list) == maxReported {
+		p.full = true
+		return
+	}
 	if p.known == nil {
 		p.known = map[string]bool{}
 	}
-	p.known[pointer(at)] = true
+
+	p.known[fieldName(at)] = true
 	p.list = append(p.list, problem{slices.Clone(at), message})
 }
 
 // join adds problems that were found below a path.
-func (p *problems) join(at []string, below problems) {
+func (p *problems) join(at []step, below problems) {
 	for _, b := range below.list {
-		p.add(append(slices.Clone(at), b.at...), b.message)
+		p.add(slices.Concat(at, b.at), b.message)
 	}
+	p.full = p.full || below.full
 }
 
-// covers tells whether something was found at a path or above it.
-func (p *problems) covers(at []string) bool {
+// covers reports whether something was found at a path or above it.
+func (p *problems) covers(at []step) bool {
+	if len(p.known) == 0 {
+		return false
+	}
 	for n := range at {
-		if p.known[pointer(at[:n+1])] {
+		if p.known[fieldName(at[:n+1])] {
 			return true
 		}
 	}
@@ -50,37 +61,36 @@ func (p *problems) covers(at []string) bool {
 
 // fields lists the problems by field.
 func (p *problems) fields() []state.FieldError {
-	fields := make([]state.FieldError, len(p.list))
+	fields := make([]state.FieldError, len(p.list), len(p.list)+1)
 	for i, o := range p.list {
-		fields[i] = state.FieldError{Field: pointer(o.at), Message: o.message}
+		fields[i] = state.FieldError{Field: fieldName(o.at), Message: o.message}
 	}
 	slices.SortStableFunc(fields, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
-	if more := len(fields) - maxReported; more > 0 {
-		fields = append(fields[:maxReported], state.FieldError{Message: fmt.Sprintf("and %d more", more)})
+
+	if p.full {
+		more := fmt.Sprintf("there are more problems: checking stopped after %d", maxReported)
+		fields = append(fields, state.FieldError{Message: more})
 	}
 	return fields
 }
 
-// pointer is the name of a parameter as it is, and of anything below it as a JSON pointer (RFC 6901).
-func pointer(at []string) string {
-	if len(at) == 1 {
-		return state.CleanText(at[0])
-	}
-	var b strings.Builder
-	for _, name := range at {
-		b.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
-	}
-	return state.CleanText(b.String())
-}
-
 // excerpt is text for a message, shortened where it is long.
 func excerpt(s string) string {
-	const most = 60
+	const maxRunes = 60
+	if len(s) > 8*maxRunes { // the rest cannot be shown, so it is not read
+		s = s[:8*maxRunes]
+	}
 	s = state.CleanText(s)
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most]) + "…"
+	if runes := []rune(s); len(runes) > maxRunes {
+		return string(runes[:maxRunes]) + "…"
 	}
 	return s
 }
 
-func quote(s string) string { return excerpt(strconv.Quote(s)) }
+func quote(s string) string {
+	const max = 4 * 60
+	if len(s) > max {
+		s = s[:max]
+	}
+	return excerpt(strconv.Quote(s))
+}

@@ -2,8 +2,7 @@ package define
 
 import (
 	"reflect"
-	"strconv"
-	"strings"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -26,6 +25,15 @@ func (m *members) set(name string, value any) {
 		}
 	}
 	*m = append(*m, member{name, value})
+}
+
+func (m *members) get(name string) (any, bool) {
+	for _, one := range *m {
+		if one.name == name {
+			return one.value, true
+		}
+	}
+	return nil, false
 }
 
 // MarshalJSONTo keeps the order.
@@ -61,7 +69,7 @@ func objectSchema(s *shape) members {
 	properties, required := members{}, []string{}
 	for _, f := range s.fields {
 		properties.set(f.name, fieldSchema(f))
-		if f.required() && f.def == nil {
+		if f.mustBeGiven() {
 			required = append(required, f.name)
 		}
 	}
@@ -73,6 +81,14 @@ func objectSchema(s *shape) members {
 	return m
 }
 
+// mustBeGiven reports whether parameters without the field are refused.
+func (f *field) mustBeGiven() bool {
+	if f.def != nil || f.shape.kind != kindObject {
+		return f.def == nil && f.required()
+	}
+	return f.required() || slices.ContainsFunc(f.shape.fields, (*field).mustBeGiven)
+}
+
 func fieldSchema(f *field) members {
 	m := members{}
 	if f.doc != "" {
@@ -80,6 +96,9 @@ func fieldSchema(f *field) members {
 	}
 	m = append(m, typeSchema(f.shape, f.rules)...)
 	if f.pattern != nil {
+		if rule, ok := m.get("pattern"); ok {
+			m.set("allOf", []members{{{"pattern", rule}}})
+		}
 		m.set("pattern", f.pattern.String())
 	}
 	switch {
@@ -102,111 +121,4 @@ func zero(s *shape) any {
 	case kindString, kindBool, kindInt, kindUint, kindFloat, kindText, kindObject:
 	}
 	return reflect.Zero(s.typ).Interface()
-}
-
-func typeSchema(s *shape, tag string) members {
-	own, items, _ := strings.Cut(tag, "dive")
-	items = strings.TrimPrefix(items, ",")
-	if strings.HasPrefix(items, "keys,") {
-		_, items, _ = strings.Cut(items, "endkeys")
-		items = strings.TrimPrefix(items, ",")
-	}
-	m := members{}
-	base := s.base()
-	switch base.kind {
-	case kindString:
-		m = members{{"type", "string"}}
-	case kindText:
-		m = members{{"type", "string"}}
-		if base.typ == timeType {
-			m.set("format", "date-time")
-		}
-	case kindBool:
-		m = members{{"type", "boolean"}}
-	case kindInt, kindUint:
-		m = members{{"type", "integer"}}
-		if base.kind == kindUint && !strings.Contains(own, "min=") && !strings.Contains(own, "gte=") {
-			m.set("minimum", 0)
-		}
-	case kindFloat:
-		m = members{{"type", "number"}}
-	case kindList:
-		m = members{{"type", "array"}, {"items", typeSchema(base.elem, items)}}
-	case kindDict:
-		m = members{{"type", "object"}, {"additionalProperties", typeSchema(base.elem, items)}}
-	case kindObject:
-		m = objectSchema(base)
-	case kindPointer:
-	}
-	if s.kind == kindPointer {
-		m[0].value = []any{m[0].value, "null"}
-	}
-	addRules(&m, s, own)
-	return m
-}
-
-// ruleNames gives the keyword of a bound, by what is bounded.
-var ruleNames = map[string][3]string{ // number, string, list
-	"min": {"minimum", "minLength", "minItems"},
-	"gte": {"minimum", "minLength", "minItems"},
-	"max": {"maximum", "maxLength", "maxItems"},
-	"lte": {"maximum", "maxLength", "maxItems"},
-	"gt":  {"exclusiveMinimum", "", ""},
-	"lt":  {"exclusiveMaximum", "", ""},
-}
-
-// formats are the rules that JSON Schema has a format or a pattern for.
-var formats = map[string]member{
-	"email":       {"format", "email"},
-	"uri":         {"format", "uri"},
-	"url":         {"format", "uri"},
-	"uuid":        {"format", "uuid"},
-	"ipv4":        {"format", "ipv4"},
-	"ipv6":        {"format", "ipv6"},
-	"hostname":    {"format", "hostname"},
-	"alpha":       {"pattern", "^[a-zA-Z]+$"},
-	"alphanum":    {"pattern", "^[a-zA-Z0-9]+$"},
-	"hexadecimal": {"pattern", "^(0[xX])?[0-9a-fA-F]+$"},
-	"unique":      {"uniqueItems", true},
-}
-
-// addRules adds what of a validate tag JSON Schema can say; the rest is only known to Parse.
-func addRules(m *members, s *shape, tag string) {
-	base := s.base()
-	column := map[kind]int{kindInt: 0, kindUint: 0, kindFloat: 0, kindString: 1, kindList: 2}
-	for rule := range strings.SplitSeq(tag, ",") {
-		name, param, _ := strings.Cut(rule, "=")
-		if o, ok := formats[name]; ok {
-			m.set(o.name, o.value)
-			continue
-		}
-		if name == "oneof" {
-			m.set("enum", enum(s, words(param)))
-			continue
-		}
-		if name == "required" && s.kind == kindString {
-			m.set("minLength", 1)
-			continue
-		}
-		at, sized := column[base.kind]
-		keyword := ruleNames[name][at]
-		if n, err := strconv.ParseFloat(param, 64); err == nil && sized && keyword != "" {
-			m.set(keyword, n)
-		}
-	}
-}
-
-func enum(s *shape, values []string) []any {
-	var list []any
-	for _, v := range values {
-		if s.base().kind == kindString {
-			list = append(list, v)
-		} else {
-			list = append(list, jsontext.Value(v))
-		}
-	}
-	if s.kind == kindPointer {
-		list = append(list, nil)
-	}
-	return list
 }

@@ -22,9 +22,9 @@ func TestSchema(t *testing.T) {
     "rate": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
     "colour": {"type": "string", "enum": ["red", "green", "deep blue"], "default": "red"},
     "prefix": {"type": "string", "pattern": "^[a-z/]*$", "default": "a/"},
-    "limit": {"type": ["integer", "null"], "exclusiveMinimum": 0, "default": null},
-    "narrow": {"type": "integer", "default": 0},
-    "size": {"type": "integer", "minimum": 0, "default": 0},
+    "limit": {"type": ["integer", "null"], "maximum": 9007199254740991, "exclusiveMinimum": 0, "default": null},
+    "narrow": {"type": "integer", "minimum": -128, "maximum": 127, "default": 0},
+    "size": {"type": "integer", "minimum": 0, "maximum": 9007199254740991, "default": 0},
     "tags": {"type": "array", "items": {"type": "string", "minLength": 2}, "maxItems": 3, "default": []},
     "strict": {"type": "boolean", "default": false}
   },
@@ -43,8 +43,8 @@ func TestSchema_Nested(t *testing.T) {
 	t.Parallel()
 	const filter = `{"type":"object","properties":{
 		"prefix":{"type":"string","minLength":1,"default":"in/"},
-		"sizes":{"type":"array","items":{"type":"integer","exclusiveMinimum":0},"maxItems":2,"default":[]},
-		"depth":{"type":["number","null"],"default":null}},"additionalProperties":false}`
+		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},"maxItems":2,"default":[]},
+		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,"default":null}},"additionalProperties":false}`
 	const want = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
 		"note":{"type":"string","maxLength":3,"default":""},
 		"container":{"type":"string","minLength":1},
@@ -56,8 +56,8 @@ func TestSchema_Nested(t *testing.T) {
 		"weights":{"type":"array","items":{"type":"number"},"default":[1,0.5]},
 		"inner":{"type":["object","null"],"properties":{
 		"prefix":{"type":"string","minLength":1,"default":"in/"},
-		"sizes":{"type":"array","items":{"type":"integer","exclusiveMinimum":0},"maxItems":2,"default":[]},
-		"depth":{"type":["number","null"],"default":null}},"additionalProperties":false,"default":null}},
+		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},"maxItems":2,"default":[]},
+		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,"default":null}},"additionalProperties":false,"default":null}},
 		"required":["container"],"additionalProperties":false}`
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, []byte(want)); err != nil {

@@ -1,6 +1,7 @@
 package define
 
 import (
+	"context"
 	"encoding"
 	stdjson "encoding/json"
 	"fmt"
@@ -44,9 +45,14 @@ type field struct {
 	shape   *shape
 	rules   string         // validate tag
 	def     jsontext.Value // default, as JSON; nil: none
+	fixed   reflect.Value  // the default, where values of the type can share it
+	maxSize int            // greatest length that the rules allow a string, list or dict; -1: any
 	pattern *regexp.Regexp
 	doc     string
 }
+
+// full reports whether a list or dict has as many items as its rules allow.
+func (f *field) full(items int) bool { return f != nil && f.maxSize >= 0 && items >= f.maxSize }
 
 func (f *field) required() bool {
 	own, _, _ := strings.Cut(f.rules, ",dive")
@@ -54,22 +60,25 @@ func (f *field) required() bool {
 }
 
 func (s *shape) field(name string) *field {
-	for _, f := range s.fields {
-		if f.name == name {
-			return f
-		}
+	if i := s.fieldIndex(name); i >= 0 {
+		return s.fields[i]
 	}
 	return nil
 }
 
+// fieldIndex is the place of a field in fields; -1: there is none.
+func (s *shape) fieldIndex(name string) int {
+	return slices.IndexFunc(s.fields, func(f *field) bool { return f.name == name })
+}
+
 // fieldAt is the field at a path, or the last above it that is no struct; nil where there is none.
-func (s *shape) fieldAt(at []string) *field {
+func (s *shape) fieldAt(at []step) *field {
 	var f *field
-	for _, name := range at {
+	for _, one := range at {
 		if s.kind != kindObject {
 			return f
 		}
-		if f = s.field(name); f == nil {
+		if f = s.field(one.name); f == nil {
 			return nil
 		}
 		s = f.shape.base()
@@ -221,7 +230,7 @@ func (c *compiler) field(sf reflect.StructField, index []int, tag, at string) *f
 	at = join(at, tag)
 	f := &field{
 		name: tag, index: index, rules: sf.Tag.Get("validate"), doc: sf.Tag.Get("doc"),
-		shape: c.compile(sf.Type, at),
+		shape: c.compile(sf.Type, at), maxSize: maxSizeOf(sf.Tag.Get("validate")),
 	}
 	if f.shape == nil {
 		return nil
@@ -239,8 +248,57 @@ func (c *compiler) field(sf reflect.StructField, index []int, tag, at string) *f
 	}
 	if def, ok := sf.Tag.Lookup("default"); ok {
 		f.def = defaultJSON(f.shape, def)
+		f.fixed = fixedDefault(f)
 	}
 	return f
+}
+
+// fixedDefault is a default decoded once: an invalid value where it is not
+// right, and where each holder needs a copy of its own.
+func fixedDefault(f *field) reflect.Value {
+	switch f.shape.kind {
+	case kindString, kindBool, kindInt, kindUint, kindFloat:
+	case kindList:
+		if strings.TrimSpace(string(f.def)) == "[]" {
+			return reflect.MakeSlice(f.shape.typ, 0, 0)
+		}
+		return reflect.Value{}
+	case kindText, kindPointer, kindDict, kindObject:
+		return reflect.Value{}
+	}
+
+	v := reflect.New(f.shape.typ).Elem()
+	d := &decoder{ctx: context.Background()}
+	d.fillDefault(f, v)
+	if d.stopped() || len(d.errs.list) > 0 {
+		return reflect.Value{}
+	}
+	return v
+}
+
+// maxSizeOf is the greatest length of a string, list or dict by its rules; -1
+// where they do not bound it.
+func maxSizeOf(rules string) int {
+	own, _, _ := strings.Cut(rules, ",dive")
+	size := -1
+	for rule := range strings.SplitSeq(own, ",") {
+		name, param, _ := strings.Cut(rule, "=")
+		n, err := strconv.Atoi(param)
+		if err != nil {
+			continue
+		}
+		switch name {
+		case "max", "lte", "len":
+		case "lt":
+			n--
+		default:
+			continue
+		}
+		if n >= 0 && (size < 0 || n < size) {
+			size = n
+		}
+	}
+	return size
 }
 
 // base looks through a pointer.

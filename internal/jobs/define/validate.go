@@ -1,6 +1,7 @@
 package define
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -15,11 +16,23 @@ import (
 var rules = validator.New(validator.WithRequiredStructEnabled())
 
 // validateInto applies the validate tags to a decoded value (a pointer to it) and notes what they refuse, except where
-// decoding has found something already.
-func validateInto(bad *problems, s *shape, v reflect.Value) {
+// decoding has found something already. A long value is checked item by item first. The error is CodeUnavailable: ctx has ended.
+func validateInto(ctx context.Context, bad *problems, s *shape, v reflect.Value, long bool) error {
+	items := itemChecker{ctx: ctx}
+	if long {
+		items.object(s, v.Elem())
+	}
+	if items.err != nil {
+		return items.err
+	}
+	if items.errs.full {
+		bad.join(nil, items.errs)
+		return nil
+	}
+
 	var refused validator.ValidationErrors
-	if !errors.As(rules.Struct(v.Interface()), &refused) {
-		return
+	if !errors.As(rules.StructCtx(ctx, v.Interface()), &refused) {
+		return nil
 	}
 	var found problems
 	for _, e := range refused {
@@ -29,16 +42,24 @@ func validateInto(bad *problems, s *shape, v reflect.Value) {
 		}
 	}
 	bad.join(nil, found)
+	return nil
 }
 
 // pathInJSON follows a path of Go names, `Params.Filter.Tags[0]`, through the shape.
-func pathInJSON(s *shape, namespace string) []string {
-	var at []string
+func pathInJSON(s *shape, namespace string) []step {
+	var at []step
 	rest := strings.TrimPrefix(namespace, s.typ.Name()+".")
 	typ := s.typ
 	for rest != "" {
+		for typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
 		if key, after, ok := cutKey(rest); ok {
-			at, rest = append(at, key), after
+			one := memberStep(key)
+			if n, err := strconv.Atoi(key); err == nil && typ.Kind() == reflect.Slice {
+				one = itemStep(n)
+			}
+			at, rest = append(at, one), after
 			typ = typ.Elem()
 			continue
 		}
@@ -49,23 +70,17 @@ func pathInJSON(s *shape, namespace string) []string {
 		}
 		name := rest[:end]
 		rest = rest[end:]
-		for typ.Kind() == reflect.Pointer {
-			typ = typ.Elem()
-		}
 		if typ.Kind() != reflect.Struct {
-			return append(at, name)
+			return append(at, memberStep(name))
 		}
 		sf, ok := typ.FieldByName(name)
 		if !ok {
-			return append(at, name)
+			return append(at, memberStep(name))
 		}
 		if tag := sf.Tag.Get("json"); tag != "" {
-			at = append(at, tag)
+			at = append(at, memberStep(tag))
 		}
 		typ = sf.Type
-		for typ.Kind() == reflect.Pointer {
-			typ = typ.Elem()
-		}
 	}
 	return at
 }
@@ -137,6 +152,12 @@ func sizeOr(v reflect.Value, size, unit string) string {
 func show(v reflect.Value) string {
 	if !v.IsValid() {
 		return "null"
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return quote(v.String())
+	case reflect.Slice, reflect.Map:
+		return fmt.Sprintf("a value of %d items", v.Len())
 	}
 	b, err := json.Marshal(v.Interface())
 	if err != nil {

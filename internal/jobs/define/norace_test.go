@@ -1,0 +1,5 @@
+//go:build !race
+
+package define_test
+
+const raceDetector = false
