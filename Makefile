@@ -98,6 +98,10 @@ bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHA
 chaos: ## Kill real processes in turn for MINUTES=1, over both transports, and count what was lost: SEED=n
 	@$(GO) test ./internal/e2e/chaos -v -run TestChaos -count=1 -timeout $$(($(MINUTES) + 15))m -chaos.minutes $(MINUTES) $(if $(SEED),-chaos.seed $(SEED))
 
+.PHONY: verbs
+verbs: ## Call all verbs of the API at random from 16 clients on 20 jobs for MINUTES=1, and judge what is left: SEED=n
+	@$(GO) test ./internal/e2e/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))
+
 .PHONY: tools
 tools: $(GOLANGCI) ## Install the linters to ./bin
 

@@ -66,6 +66,7 @@ var table = []row{
 	{pkg: "e2e", may: []string{anything}},
 	{pkg: "e2e/model", may: []string{anything}},
 	{pkg: "e2e/chaos", may: []string{anything}},
+	{pkg: "e2e/verbs", may: []string{anything}},
 	{pkg: "e2e/tutorial", may: []string{anything}},
 	{pkg: "e2e/browser", may: []string{anything}},
 	{pkg: "archtest"},

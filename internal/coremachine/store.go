@@ -13,10 +13,10 @@ import (
 // Store is the storage that the engine needs. internal/repo is it; tests put a fault-injecting one before it. Every method
 // that changes state is one transaction, and may be repeated blindly after a lost answer.
 type Store interface {
-	Submit(ctx context.Context, batch []state.Graph, here state.Here) (created []bool, moved state.Moved, err error)
-	Rerun(ctx context.Context, g state.Graph, from []state.JobStatus) (attempt int, landed bool, moved state.Moved, err error)
+	Submit(ctx context.Context, batch []state.Graph, limit int, here state.Here) (outcomes []state.SubmitOutcome, moved state.Moved, err error)
+	Rerun(ctx context.Context, g state.Graph, from []state.JobStatus, limit int) (attempt int, landed bool, moved state.Moved, err error)
 	Brief(ctx context.Context, id state.JobID) (state.JobBrief, error)
-	Cancel(ctx context.Context, id state.JobID, by string) (status state.JobStatus, stopping bool, moved state.Moved, err error)
+	Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, moved state.Moved, err error)
 	Retry(ctx context.Context, id state.JobID, by, traceparent string) (res state.Retried, landed bool, moved state.Moved, err error)
 
 	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)
@@ -56,11 +56,11 @@ type Store interface {
 	ReviveDead(ctx context.Context) (int, state.Moved, error)
 	IdleJobs(ctx context.Context) ([]state.JobID, error)
 	Repair(ctx context.Context, id state.JobID) (state.Moved, error)
-	PurgeMark(ctx context.Context, id state.JobID) (landed bool, err error)
+	PurgeMark(ctx context.Context, id state.JobID) (incarnation int64, landed bool, err error)
 	PurgeOld(ctx context.Context, retention time.Duration, most int) (int, error)
-	PurgeNext(ctx context.Context, most int) ([]state.JobID, error)
-	Purge(ctx context.Context, id state.JobID) (rows int, done bool, err error)
-	Touch(ctx context.Context, id state.JobID) error
+	PurgeNext(ctx context.Context, most int) ([]state.JobRef, error)
+	Purge(ctx context.Context, ref state.JobRef) (rows int, done bool, err error)
+	Touch(ctx context.Context, id state.JobID) (landed bool, err error)
 	Full(ctx context.Context, most int) (full bool, err error)
 
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
@@ -15,7 +16,7 @@ import (
 // cancelled job runs again; a completed one only when Rerun asks for it. Nothing is written before every check has passed.
 //
 // Errors: CodeUnknownJobType, CodeMalformed, CodeInvalid with the fields at fault, CodeTooLarge, CodeConflict while the job is
-// being stopped, CodeUnavailable.
+// being stopped, CodeBusy where as many jobs are open as the limit allows, CodeUnavailable, also while the job is being deleted.
 func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, error) {
 	job, ok := m.cfg.Jobs[req.Type]
 	if !ok {
@@ -38,75 +39,106 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 		res.Plan = planned(g)
 		return res, nil
 	}
-	full, err := m.full(ctx)
-	if err != nil {
-		return SubmitResult{}, err
-	}
-	if full {
-		return m.submitFull(ctx, g, res)
-	}
-	created, err := m.submit(ctx, g)
-	if err != nil {
-		return SubmitResult{}, err
-	}
-	if created {
-		res.Created, res.Started = true, true
-		return res, nil
-	}
-	return m.resubmit(ctx, req, g, res)
+	return m.submitOrFind(ctx, req, g, res)
 }
 
-func (m *Machine) full(ctx context.Context) (bool, error) {
-	if m.cfg.MaxQueued == 0 {
-		return false, nil
+// A submit that meets a deletion waits for its end, and looks this often.
+const (
+	deletionWait = 2 * time.Second
+	deletionPoll = 50 * time.Millisecond
+)
+
+// submitOrFind makes the job or answers for the one that is there. Between two
+// looks another caller may have changed it, or deleted it: then it tries again,
+// while no transaction and no connection is held.
+func (m *Machine) submitOrFind(ctx context.Context, req SubmitRequest, g state.Graph, res SubmitResult) (SubmitResult, error) {
+	for until := time.Now().Add(deletionWait); ; {
+		outcome, err := m.submit(ctx, g)
+		if err != nil {
+			return SubmitResult{}, err
+		}
+		switch outcome {
+		case state.SubmitCreated:
+			res.Created, res.Started = true, true
+			return res, nil
+		case state.SubmitRefused:
+			return SubmitResult{}, m.busy()
+		case state.SubmitFound:
+		}
+
+		found, settled, err := m.resubmit(ctx, req, g, res)
+		if err != nil || settled {
+			return found, err
+		}
+		if time.Now().After(until) {
+			return SubmitResult{}, state.Errorf(state.CodeUnavailable, "coremachine.Submit", "the job is being deleted; submit it again in a moment")
+		}
+		if !sleep(ctx, deletionPoll) {
+			return SubmitResult{}, state.Wrap(state.CodeUnavailable, "coremachine.Submit", "the job is being deleted", context.Cause(ctx))
+		}
 	}
-	return m.store.Full(ctx, m.cfg.MaxQueued)
 }
 
-// submitFull refuses new runs while there is too much work, and still answers for a job that is under way or completed.
-func (m *Machine) submitFull(ctx context.Context, g state.Graph, res SubmitResult) (SubmitResult, error) {
+func (m *Machine) busy() error {
+	return state.Errorf(state.CodeBusy, "coremachine.Submit", "%d jobs are queued or running, which is the limit; try again later", m.cfg.MaxQueued)
+}
+
+// resubmit answers for a job that is there, and starts it where it ended
+// without success. settled is false if the job is being deleted, is gone, or
+// changed meanwhile: a new submit finds out.
+func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph, res SubmitResult) (_ SubmitResult, settled bool, err error) {
 	brief, err := m.store.Brief(ctx, g.JobID)
-	if err == nil && (!brief.Status.Ended() || brief.Status == state.JobCompleted) {
-		res.Status, res.Attempt = brief.Status, brief.Attempt
-		return res, nil
+	if state.CodeOf(err) == state.CodeNotFound || err == nil && brief.Deleting {
+		return SubmitResult{}, false, nil
 	}
-	if err != nil && state.CodeOf(err) != state.CodeNotFound {
-		return SubmitResult{}, err
+	if err != nil {
+		return SubmitResult{}, false, err
 	}
-	return SubmitResult{}, state.Errorf(state.CodeBusy, "coremachine.Submit", "%d jobs are queued or running, which is the limit; try again later", m.cfg.MaxQueued)
-}
 
-func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph, res SubmitResult) (SubmitResult, error) {
 	from := []state.JobStatus{state.JobFailed, state.JobCancelled}
 	if req.Rerun {
 		from = append(from, state.JobCompleted, state.JobCompletedWithErrors)
 	}
-	brief, err := m.store.Brief(ctx, g.JobID)
-	if err != nil {
-		return SubmitResult{}, err
-	}
 	if slices.Contains(from, brief.Status) {
-		attempt, landed, moved, err := m.store.Rerun(ctx, g, from)
-		if err != nil {
-			return SubmitResult{}, err
-		}
-		if landed {
-			m.wake(moved)
-			res.Attempt, res.Started = attempt, true
-			return res, nil
-		}
-		if brief, err = m.store.Brief(ctx, g.JobID); err != nil { // somebody else was first
-			return SubmitResult{}, err
-		}
+		return m.rerun(ctx, g, from, res)
 	}
 	if brief.Stopping {
-		return SubmitResult{}, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is being stopped; submit it again when it has ended")
+		return SubmitResult{}, false, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is being stopped; submit it again when it has ended")
 	}
-	if req.Rerun && !brief.Status.Ended() {
-		return SubmitResult{}, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is %s; it can be run again when it has ended", brief.Status)
+	if req.Rerun {
+		return SubmitResult{}, false, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is %s; it can be run again when it has ended", brief.Status)
 	}
+
 	res.Status, res.Attempt = brief.Status, brief.Attempt
-	return res, m.store.Touch(ctx, g.JobID)
+	if brief.Recent {
+		return res, true, nil
+	}
+	landed, err := m.store.Touch(ctx, g.JobID)
+	return res, landed, err
+}
+
+// rerun starts a job that has ended from the beginning.
+func (m *Machine) rerun(ctx context.Context, g state.Graph, from []state.JobStatus, res SubmitResult) (_ SubmitResult, settled bool, err error) {
+	attempt, landed, moved, err := m.store.Rerun(ctx, g, from, m.cfg.MaxQueued)
+	if err != nil {
+		return SubmitResult{}, false, err
+	}
+	if landed {
+		m.wake(moved)
+		res.Attempt, res.Started = attempt, true
+		return res, true, nil
+	}
+
+	if m.cfg.MaxQueued > 0 {
+		full, err := m.store.Full(ctx, m.cfg.MaxQueued)
+		if err == nil && full {
+			err = m.busy()
+		}
+		if err != nil {
+			return SubmitResult{}, false, err
+		}
+	}
+	return SubmitResult{}, false, nil // another caller was first
 }
 
 // graph is the job as rows: the stages as declared now, with all that parameters alone decide.
@@ -164,29 +196,32 @@ func planned(g state.Graph) []PlannedStage {
 }
 
 // Cancel asks for a job to be stopped: queued work ends at once, handlers are told to stop. A job that has ended, otherwise than
-// by being cancelled, is an Error with CodeConflict; one that is being stopped already is not.
+// by being cancelled, is an Error with CodeConflict; one that is being stopped already is not, and a stop whose message was set aside
+// is redriven.
 func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
-	status, stopping, moved, err := m.store.Cancel(ctx, id, by)
+	c, moved, err := m.store.Cancel(ctx, id, by)
 	if err != nil {
 		return err
 	}
 	m.wake(moved)
-	if s := m.session.Load(); s != nil && stopping {
+	if s := m.session.Load(); s != nil && c.Stopping {
 		s.cancelJob(id)
 	}
-	if !stopping || status.Ended() && status != state.JobCancelled {
-		return state.Errorf(state.CodeConflict, "coremachine.Cancel", "%s", fmt.Sprintf("the job has ended: it is %s", status))
+
+	if c.Deleting {
+		return conflict("coremachine.Cancel", "the job is being deleted")
+	}
+	if !c.Stopping || c.Status.Ended() && c.Status != state.JobCancelled {
+		return conflict("coremachine.Cancel", fmt.Sprintf("the job has ended: it is %s", c.Status))
 	}
 	return nil
 }
 
+func conflict(op, why string) error { return state.Errorf(state.CodeConflict, op, "%s", why) }
+
 // Retry runs again what did not complete: failed and cancelled tasks under the same gen, and from the start every stage downstream of
-// them. A job that has not ended, or that completed, is an Error with CodeConflict.
+// them. A job that has not ended, that completed, or that is being deleted is an Error with CodeConflict.
 func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error) {
-	brief, err := m.store.Brief(ctx, id)
-	if err != nil {
-		return state.Retried{}, err
-	}
 	res, landed, moved, err := m.store.Retry(ctx, id, by, traceparent)
 	if err != nil {
 		return state.Retried{}, err
@@ -195,9 +230,17 @@ func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent str
 		m.wake(moved)
 		return res, nil
 	}
+
+	brief, err := m.store.Brief(ctx, id)
+	if err != nil {
+		return state.Retried{}, err
+	}
 	why := fmt.Sprintf("the job is %s; only a job that failed, was cancelled or completed with errors can be retried", brief.Status)
-	if brief.Stopping {
+	switch {
+	case brief.Deleting:
+		why = "the job is being deleted"
+	case brief.Stopping:
 		why = "the job is being stopped; retry it when it has ended"
 	}
-	return state.Retried{}, state.Errorf(state.CodeConflict, "coremachine.Retry", "%s", why)
+	return state.Retried{}, conflict("coremachine.Retry", why)
 }

@@ -13,16 +13,16 @@ const (
 )
 
 type submitAnswer struct {
-	created bool
+	outcome state.SubmitOutcome
 	err     error
 }
 
-// submit writes a job, in company where others are being written, and says whether it was made.
-func (m *Machine) submit(ctx context.Context, g state.Graph) (created bool, err error) {
+// submit writes a job, in company where others are being written, and says what became of it.
+func (m *Machine) submit(ctx context.Context, g state.Graph) (state.SubmitOutcome, error) {
 	submits := m.submits.Load()
 	if submits == nil || firstTasks(&g) > submitTasks {
 		a := m.flushSubmits(ctx, []state.Graph{g})[0]
-		return a.created, a.err
+		return a.outcome, a.err
 	}
 	answers := make(chan submitAnswer, 1)
 	submits.add(ctx, g, func(a submitAnswer, err error) {
@@ -33,9 +33,9 @@ func (m *Machine) submit(ctx context.Context, g state.Graph) (created bool, err 
 	})
 	select {
 	case a := <-answers:
-		return a.created, a.err
+		return a.outcome, a.err
 	case <-ctx.Done():
-		return false, state.Wrap(state.CodeUnavailable, "coremachine.Submit", "whether the job was made is not known yet", context.Cause(ctx))
+		return 0, state.Wrap(state.CodeUnavailable, "coremachine.Submit", "whether the job was made is not known yet", context.Cause(ctx))
 	}
 }
 
@@ -51,7 +51,7 @@ func firstTasks(g *state.Graph) (n int) {
 // flushSubmits writes jobs. Where the database refuses something of many, each is written by itself, so that no neighbour suffers.
 func (m *Machine) flushSubmits(ctx context.Context, batch []state.Graph) []submitAnswer {
 	s := m.session.Load()
-	created, moved, err := m.store.Submit(ctx, batch, m.here(s))
+	outcomes, moved, err := m.store.Submit(ctx, batch, m.cfg.MaxQueued, m.here(s))
 	m.goOn(s, moved, err)
 	answers := make([]submitAnswer, len(batch))
 	alone := err != nil && state.CodeOf(err) != state.CodeUnavailable && len(batch) > 1
@@ -62,7 +62,7 @@ func (m *Machine) flushSubmits(ctx context.Context, batch []state.Graph) []submi
 		case err != nil:
 			answers[i].err = err
 		default:
-			answers[i].created = created[i]
+			answers[i].outcome = outcomes[i]
 		}
 	}
 	return answers

@@ -3,6 +3,7 @@ package coremachine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"coremachine/internal/state"
@@ -114,17 +115,17 @@ func (m *Machine) repairIdle(ctx context.Context) (n int, moved state.Moved, err
 // purge deletes jobs that are marked, batch by batch, for a while.
 func (m *Machine) purge(ctx context.Context) (n int, moved state.Moved, err error) {
 	end := time.Now().Add(purgeTime)
-	ids, err := m.store.PurgeNext(ctx, 100)
+	refs, err := m.store.PurgeNext(ctx, 100)
 	if err != nil {
 		return 0, moved, err
 	}
-	for _, id := range ids {
+	for _, ref := range refs {
 		for done := false; !done; {
 			if time.Now().After(end) {
 				return n, moved, nil
 			}
 			var rows int
-			if rows, done, err = m.store.Purge(ctx, id); err != nil {
+			if rows, done, err = m.store.Purge(ctx, ref); err != nil {
 				return n, moved, err
 			}
 			n += rows
@@ -133,20 +134,30 @@ func (m *Machine) purge(ctx context.Context) (n int, moved state.Moved, err erro
 	return n, moved, nil
 }
 
-// Delete deletes a job that has ended, with all that it left. One that has not is an Error with CodeConflict.
+// Delete deletes a job that has ended, with all that it left. One that has not, or that is being deleted already, is an Error with
+// CodeConflict. If it is cut off after the mark, the sweep continues.
 func (m *Machine) Delete(ctx context.Context, id state.JobID) error {
 	brief, err := m.store.Brief(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !brief.Status.Ended() {
-		return state.Errorf(state.CodeConflict, "coremachine.Delete", "the job is %s; it can be deleted when it has ended", brief.Status)
+	if brief.Deleting {
+		return conflict("coremachine.Delete", "the job is being deleted already")
 	}
-	if _, err := m.store.PurgeMark(ctx, id); err != nil {
+	if !brief.Status.Ended() {
+		return conflict("coremachine.Delete", fmt.Sprintf("the job is %s; it can be deleted when it has ended", brief.Status))
+	}
+
+	incarnation, landed, err := m.store.PurgeMark(ctx, id)
+	if err != nil {
 		return err
 	}
+	if !landed {
+		return conflict("coremachine.Delete", "the job was started again, or deleted, by another request")
+	}
+
 	for {
-		_, done, err := m.store.Purge(ctx, id)
+		_, done, err := m.store.Purge(ctx, state.JobRef{JobID: id, Incarnation: incarnation})
 		if err != nil || done {
 			return err
 		}

@@ -40,7 +40,7 @@ func TestAStopWaitsForTheNextWindow(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":6}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})
 	held := h.claim(h.a, state.KindTasks, 2)
-	if _, _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
+	if _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
 		t.Fatal(err)
 	}
 	stop := h.claim(h.b, state.KindStop, 1)[0]

@@ -158,7 +158,7 @@ func TestAStopKeepsOutWhatBeginsAfterIt(t *testing.T) {
 	h := doByHand(t, `{"n":4}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2})
 	held := h.claim(h.a, state.KindTasks, 2)
 	h.release(h.a, held[1])
-	if _, _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
+	if _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
 		t.Fatal(err)
 	}
 	claimed := h.claim(h.b, state.KindStop, 1)

@@ -12,10 +12,19 @@ import (
 // purgeBatch is how many rows one statement of a deletion deletes.
 const purgeBatch = 10_000
 
-// PurgeMark marks an ended job for deletion; landed is false when it has not ended, or was marked before.
-func (r *Repo) PurgeMark(ctx context.Context, id state.JobID) (landed bool, err error) {
-	n, err := r.one(ctx, "repo.PurgeMark", "purge_mark", namedArgs{"job_id": id[:]})
-	return n > 0, err
+// PurgeMark marks an ended job for deletion and returns its incarnation. If
+// the job has not ended, is gone, or is marked already, landed is false.
+func (r *Repo) PurgeMark(ctx context.Context, id state.JobID) (incarnation int64, landed bool, err error) {
+	read := func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&incarnation}, func() error {
+			landed = true
+			return nil
+		})
+		return err
+	}
+	err = r.single(ctx, "repo.PurgeMark", "purge_mark", namedArgs{"job_id": id[:]}, read)
+
+	return incarnation, landed, err
 }
 
 // PurgeOld marks jobs past their retention and returns how many.
@@ -24,8 +33,22 @@ func (r *Repo) PurgeOld(ctx context.Context, retention time.Duration, most int) 
 }
 
 // PurgeNext lists jobs whose deletion was begun and has not ended.
-func (r *Repo) PurgeNext(ctx context.Context, most int) ([]state.JobID, error) {
-	return r.jobIDs(ctx, "repo.PurgeNext", "purge_next", namedArgs{"most": most})
+func (r *Repo) PurgeNext(ctx context.Context, most int) ([]state.JobRef, error) {
+	rows, err := r.pool.Query(ctx, statement("purge_next"), namedArgs{"most": most})
+	if err != nil {
+		return nil, failure("repo.PurgeNext", err)
+	}
+	refs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.JobRef, error) {
+		var raw []byte
+		var ref state.JobRef
+		err := row.Scan(&raw, &ref.Incarnation)
+		copy(ref.JobID[:], raw)
+		return ref, err
+	})
+	if err != nil {
+		return nil, failure("repo.PurgeNext", err)
+	}
+	return refs, nil
 }
 
 func (r *Repo) jobIDs(ctx context.Context, op, name string, args namedArgs) ([]state.JobID, error) {
@@ -47,23 +70,46 @@ func (r *Repo) jobIDs(ctx context.Context, op, name string, args namedArgs) ([]s
 	return ids, nil
 }
 
-// Purge deletes the next rows of a marked job, children first; done is true when nothing of it is left. It may be cut off anywhere and called
-// again.
-func (r *Repo) Purge(ctx context.Context, id state.JobID) (rows int, done bool, err error) {
-	for _, name := range []string{"purge_tasks", "purge_result_parts", "purge_attempts", "purge_events"} {
-		n, err := r.one(ctx, "repo.Purge", name, namedArgs{"job_id": id[:], "most": purgeBatch})
-		if err != nil || n > 0 {
-			return n, false, err
+// purgeTables are emptied in this order: without a message nobody can write
+// for the job any more.
+var purgeTables = []string{"purge_messages", "purge_tasks", "purge_result_parts", "purge_attempts", "purge_events"}
+
+// Purge deletes the next rows of a marked job, the job row last. Every
+// statement is bound to the mark of this incarnation: where the job was
+// submitted again since, nothing is deleted and done is true. It may be cut
+// off anywhere and called again.
+func (r *Repo) Purge(ctx context.Context, ref state.JobRef) (rows int, done bool, err error) {
+	args := namedArgs{"job_id": ref.JobID[:], "incarnation": ref.Incarnation, "most": purgeBatch}
+	for _, name := range purgeTables {
+		err := r.inTx(ctx, "repo.Purge", func(t tx) (err error) {
+			rows, err = t.exec(ctx, name, args)
+			return err
+		})
+		if err != nil || rows > 0 {
+			return rows, false, err
 		}
 	}
-	_, err = r.one(ctx, "repo.Purge", "purge_job", namedArgs{"job_id": id[:]})
-	return 1, err == nil, err
+
+	delete(args, "most")
+	err = r.inTx(ctx, "repo.Purge", func(t tx) error {
+		answer, err := t.query(ctx, "purge_job", args)
+		if err != nil {
+			return err
+		}
+		done, err = pgx.CollectExactlyOneRow(answer, pgx.RowTo[bool])
+		return err
+	})
+	if done && err == nil {
+		rows = 1
+	}
+	return rows, done, err
 }
 
-// Touch keeps a job that a submit found there from retention for another while.
-func (r *Repo) Touch(ctx context.Context, id state.JobID) error {
-	_, err := r.one(ctx, "repo.Touch", "touch_job", namedArgs{"job_id": id[:]})
-	return err
+// Touch keeps a job that a submit found from retention for another while. If
+// the job is gone or marked for deletion, landed is false.
+func (r *Repo) Touch(ctx context.Context, id state.JobID) (landed bool, err error) {
+	n, err := r.one(ctx, "repo.Touch", "touch_job", namedArgs{"job_id": id[:]})
+	return n > 0, err
 }
 
 // Full tells whether at least most jobs are queued or running.

@@ -42,6 +42,9 @@ func (r *Repo) Retry(
 		if err != nil {
 			return err
 		}
+		if len(stages) == 0 { // the job is gone, or a rerun replaced them
+			return nil
+		}
 		left := decideRetry(stages)
 		rows, err := t.query(ctx, "retry_job", namedArgs{"job_id": id[:], "stages_left": left, "by": by, "traceparent": traceparent})
 		if err != nil {

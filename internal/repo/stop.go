@@ -30,29 +30,56 @@ func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.F
 	return err
 }
 
-// Cancel asks for a job to be stopped. It returns the job's status, and whether a stop is under way. An unknown job is an
-// Error with CodeNotFound.
-func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (status state.JobStatus, stopping bool, moved state.Moved, err error) {
+// Cancel asks for a job to be stopped, and redrives the message of a stop that
+// is under way where it was set aside. An unknown job is an Error with
+// CodeNotFound.
+func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Cancel", func(t tx) error {
 		moved = state.Moved{}
-		rows, err := t.query(ctx, "cancel_job", namedArgs{"job_id": id[:], "by": by})
-		if err != nil {
+		var asked bool
+		var err error
+		if c, asked, err = cancelJob(ctx, t, id, by); err != nil {
 			return err
 		}
-		var asked bool
-		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&status, &stopping, &asked)
-		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return state.Errorf(state.CodeNotFound, "repo.Cancel", "there is no job %s", id)
-		}
 		if asked {
-			stopping = true
+			moved.Queue(state.QueueJobs)
+			return nil
+		}
+		if !c.Stopping || c.Status.Ended() {
+			return nil
+		}
+
+		n, err := t.exec(ctx, "revive_stop", namedArgs{"job_id": id[:], "holder": forcedStop})
+		if n > 0 {
 			moved.Queue(state.QueueJobs)
 		}
 		return err
 	})
-	return status, stopping, moved, err
+	return c, moved, err
+}
+
+// staleReads is how often a cancel is repeated that met a job which ended
+// meanwhile: a new statement sees the new state.
+const staleReads = 3
+
+func cancelJob(ctx context.Context, t tx, id state.JobID, by string) (c state.CancelState, asked bool, err error) {
+	for range staleReads {
+		rows, err := t.query(ctx, "cancel_job", namedArgs{"job_id": id[:], "by": by})
+		if err != nil {
+			return c, false, err
+		}
+		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&c.Status, &c.Stopping, &asked, &c.Deleting)
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return c, false, state.Errorf(state.CodeNotFound, "repo.Cancel", "there is no job %s", id)
+		}
+		c.Stopping = c.Stopping || asked
+		if err != nil || c.Stopping || c.Status.Ended() {
+			return c, asked, err
+		}
+	}
+	return c, asked, nil
 }
 
 // StopState tells how far a stop has come; found is false when the job has ended or was never stopped.

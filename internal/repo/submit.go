@@ -11,34 +11,55 @@ import (
 	"coremachine/internal/state"
 )
 
-// Submit makes jobs with their stages and their first work, and nothing of a job that is there already: created says which were made, by
-// place. The same job twice in a batch is made once, for the first.
-func (r *Repo) Submit(ctx context.Context, batch []state.Graph, here state.Here) (created []bool, moved state.Moved, err error) {
+// Submit makes jobs with their stages and their first work, and nothing of a
+// job that is there already. With limit above 0 it makes no job that would
+// leave more than limit jobs open, in all processes. outcomes says by place
+// what became of each. The same job twice in a batch is made once, for the
+// first.
+func (r *Repo) Submit(
+	ctx context.Context, batch []state.Graph, limit int, here state.Here,
+) (outcomes []state.SubmitOutcome, moved state.Moved, err error) {
 	places := map[state.JobID]int{}
 	for i := range slices.Backward(batch) {
 		places[batch[i].JobID] = i
 	}
 	ids := slices.SortedFunc(maps.Keys(places), state.JobID.Compare)
+
 	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
-		created, moved, t.here = make([]bool, len(batch)), state.Moved{}, here
-		rows, err := t.query(ctx, "insert_jobs", jobArgs(batch, places, ids))
+		outcomes, moved, t.here = make([]state.SubmitOutcome, len(batch)), state.Moved{}, here
+		name, args := "insert_jobs", jobArgs(batch, places, ids)
+		if limit > 0 {
+			name, args["limit"] = "insert_jobs_limited", limit
+			if err := t.later("lock_queued", nil, nil); err != nil {
+				return err
+			}
+		}
+		rows, err := t.query(ctx, name, args)
 		if err != nil {
 			return err
 		}
-		made, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
-		if err != nil || len(made) == 0 {
+
+		var fresh []state.Graph
+		var raw []byte
+		var made bool
+		_, err = pgx.ForEachRow(rows, []any{&raw, &made}, func() error {
+			place := places[state.JobID(raw)]
+			if !made {
+				outcomes[place] = state.SubmitRefused
+				return nil
+			}
+			outcomes[place], fresh = state.SubmitCreated, append(fresh, batch[place])
+			return nil
+		})
+		if err != nil || len(fresh) == 0 {
 			return err
 		}
-		var fresh []state.Graph
-		for _, raw := range made {
-			place := places[state.JobID(raw)]
-			created[place], fresh = true, append(fresh, batch[place])
-		}
-		args, waking := t.graphArgs(fresh, 1)
+
+		graphs, waking := t.graphArgs(fresh, 1)
 		moved = waking
-		return t.later("insert_graphs", args, taken(&moved))
+		return t.later("insert_graphs", graphs, taken(&moved))
 	})
-	return created, moved, err
+	return outcomes, moved, err
 }
 
 func jobArgs(batch []state.Graph, places map[state.JobID]int, ids []state.JobID) namedArgs {
@@ -124,13 +145,22 @@ func arrayText(v []int16) string {
 	return string(append(b, '}'))
 }
 
-// Rerun starts a job that has ended from the beginning, with a new gen of every stage. landed is false where its status is not one of from.
-func (r *Repo) Rerun(ctx context.Context, g state.Graph, from []state.JobStatus) (attempt int, landed bool, moved state.Moved, err error) {
+// Rerun starts a job that has ended from the beginning, with a new gen of every
+// stage. landed is false if its status is not one of from, if it is marked for
+// deletion, or if limit, above 0, jobs are open.
+func (r *Repo) Rerun(
+	ctx context.Context, g state.Graph, from []state.JobStatus, limit int,
+) (attempt int, landed bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Rerun", func(t tx) error {
 		attempt, landed, moved = 0, false, state.Moved{}
+		if limit > 0 {
+			if err := t.later("lock_queued", nil, nil); err != nil {
+				return err
+			}
+		}
 		rows, err := t.query(ctx, "rerun_job", namedArgs{
 			"job_id": g.JobID[:], "stages_left": len(g.Stages), "has_result": g.HasResult, "traceparent": g.Traceparent,
-			"from": from,
+			"from": from, "limit": limit,
 		})
 		if err != nil {
 			return err

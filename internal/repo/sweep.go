@@ -12,9 +12,12 @@ import (
 
 // Limits of one sweep; the next finds the rest.
 const (
-	sweepBatch    = 1000
-	sweepStall    = 5 * time.Minute // a stage that has not moved for so long may have lost a message
-	deadRedrives  = 3               // times that a dead letter is redriven by itself
+	sweepBatch   = 1000
+	sweepStall   = 5 * time.Minute // a stage that has not moved for so long may have lost a message
+	deadRedrives = 3               // times that a dead letter is redriven by itself
+	// forcedStop is the dead_reason of a stop message that a forced cancel holds.
+	forcedStop = "a forced cancel is under way"
+
 	deadSendDelay = 30 * time.Second
 )
 
@@ -68,7 +71,7 @@ func (r *Repo) Resend(ctx context.Context, idle time.Duration) (int, state.Moved
 // ReviveDead redrives dead letters of work that is still wanted.
 func (r *Repo) ReviveDead(ctx context.Context) (int, state.Moved, error) {
 	return r.queuesOf(ctx, "repo.ReviveDead", "sweep_dead", namedArgs{
-		"most": sweepBatch, "most_redrives": deadRedrives, "delay": deadSendDelay.Seconds(),
+		"most": sweepBatch, "holder": forcedStop, "most_redrives": deadRedrives, "delay": deadSendDelay.Seconds(),
 	})
 }
 

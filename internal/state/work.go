@@ -31,6 +31,16 @@ type GraphStage struct {
 	Tolerance float64 // share of failed tasks that does not fail the job
 }
 
+// SubmitOutcome is what became of a job that was submitted.
+type SubmitOutcome int
+
+// Outcomes of a submit.
+const (
+	SubmitFound   SubmitOutcome = iota // it was there already
+	SubmitCreated                      // it was made
+	SubmitRefused                      // as many jobs as the limit allows are open
+)
+
 // DefaultWindow is the most tasks of a stage that are dispatched and not ended, so that a huge job starves no small one.
 const DefaultWindow = 10_000
 
@@ -149,6 +159,22 @@ type JobBrief struct {
 	Status   JobStatus
 	Attempt  int
 	Stopping bool // asked to stop, and not ended yet
+	Deleting bool // marked for deletion: it cannot run again
+	Recent   bool // submitted within the last minute
+}
+
+// JobRef names a job row: a job that was deleted and submitted again has
+// another incarnation.
+type JobRef struct {
+	JobID       JobID
+	Incarnation int64
+}
+
+// CancelState is what a cancel found.
+type CancelState struct {
+	Status   JobStatus
+	Stopping bool // a stop was asked for, now or before
+	Deleting bool // marked for deletion
 }
 
 // Retried says what a retry runs again.

@@ -10,4 +10,6 @@ told as (
 m as (
   insert into messages (job_id, queue, kind, traceparent) select job_id, 1, 4, traceparent from j
 )
-select status, cancel_requested_at is not null as stopping, exists (select from j) as asked from jobs where job_id = @job_id
+select status, cancel_requested_at is not null as stopping, exists (select from j) as asked,
+       purge_started_at is not null as deleting
+from jobs where job_id = @job_id

@@ -1,2 +1,9 @@
--- Deletes the next rows of a job in result_parts, by their place in the table: a batch costs its own rows.
-delete from result_parts where ctid = any (array (select ctid from result_parts where job_id = @job_id limit @most))
+-- Deletes the next rows of a marked job in result_parts, by their place in the table: a batch costs its own rows. The guard is the mark of this
+-- incarnation: in a snapshot where it stands, every row of the job id belongs to it.
+delete from result_parts
+where ctid = any (array (
+  select ctid from result_parts
+  where job_id = @job_id
+    and exists (select from jobs j where j.job_id = @job_id and j.incarnation = @incarnation and j.purge_started_at is not null)
+  limit @most
+))

@@ -1,7 +1,9 @@
--- Redrives dead letters of work that is still wanted, a few times; what dies again after that waits for a person.
+-- Redrives dead letters of work that is still wanted, a few times; what dies again after that waits for a person. A stop is redriven
+-- however often: nothing else can end its job. One that a forced cancel holds is left alone until its time is over.
 with m as materialized (
   select m.job_id, m.message_id from messages m join jobs j using (job_id)
-  where m.dead_reason is not null and j.finished_at is null and m.redrives < @most_redrives
+  where m.dead_reason is not null and j.finished_at is null and (m.kind = 4 or m.redrives < @most_redrives)
+    and (m.dead_reason <> @holder or m.due_at < now())
   order by m.job_id, m.message_id limit @most
   for no key update of m skip locked
 ),

@@ -1,2 +1,2 @@
--- A submit that found the job there keeps it from retention.
-update jobs set last_submitted_at = now() where job_id = @job_id and last_submitted_at < now() - interval '1 minute'
+-- A submit that found the job there keeps it from retention. Not landed: it is marked for deletion or gone.
+update jobs set last_submitted_at = now() where job_id = @job_id and purge_started_at is null
