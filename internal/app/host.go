@@ -35,7 +35,8 @@ func receivesItself(cfg config.Config) bool {
 	return !cfg.LocalHost && cfg.Transport == config.TransportPostgres && cfg.Receive == config.ReceiveSelf
 }
 
-// inAzure reports whether the host runs in Azure: func start says Development.
+// inAzure reports whether the platform has named the app or its instance, which
+// func start does not do.
 func inAzure(getenv func(string) string) bool {
-	return getenv("WEBSITE_INSTANCE_ID") != "" || getenv("CONTAINER_NAME") != "" || getenv("KUBERNETES_SERVICE_HOST") != ""
+	return getenv("WEBSITE_SITE_NAME") != "" || getenv("WEBSITE_INSTANCE_ID") != "" || getenv("WEBSITE_POD_NAME") != ""
 }
