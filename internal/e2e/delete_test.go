@@ -40,6 +40,10 @@ func wantCode(t *testing.T, what string, err error, want state.Code) {
 // TestAMarkedJobRunsNoMore asks everything of a job whose deletion was begun.
 func TestAMarkedJobRunsNoMore(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestAMarkedJobRunsNoMore) {
+		return
+	}
+
 	e := startFailing(t)
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
@@ -93,6 +97,10 @@ func purgeAll(t *testing.T, e *enginetest.Engine, ref state.JobRef) (rows int) {
 // and the end of its deletion.
 func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestASubmitThatMeetsADeletionMakesTheJobAgain) {
+		return
+	}
+
 	e := startFailing(t)
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
@@ -120,6 +128,10 @@ func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
 // whose mark is of another incarnation.
 func TestAPurgeWithoutItsMarkDeletesNothing(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestAPurgeWithoutItsMarkDeletesNothing) {
+		return
+	}
+
 	e := startFailing(t)
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
@@ -156,6 +168,10 @@ func TestAPurgeWithoutItsMarkDeletesNothing(t *testing.T) {
 // job run at the same time, many times.
 func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestDeleteAndRetryNeverBothSucceed) {
+		return
+	}
+
 	e := startFailing(t)
 	p := e.Process(0)
 	for range 20 {

@@ -39,6 +39,10 @@ func TestKeysNeverRepeatAfterDeleteAndSubmit(t *testing.T) {
 		return
 	}
 
+	if enginetest.InBothModes(t, TestKeysNeverRepeatAfterDeleteAndSubmit) {
+		return
+	}
+
 	log := &keyLog{}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"again": jobOf(

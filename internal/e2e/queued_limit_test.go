@@ -18,6 +18,10 @@ import (
 // time to two processes that allow few.
 func TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce) {
+		return
+	}
+
 	const limit, submits = 3, 60
 	gate := make(chan struct{})
 	held := func(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {

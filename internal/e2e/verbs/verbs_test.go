@@ -37,6 +37,10 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // no two answers may contradict each other.
 func TestVerbsAtRandom(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestVerbsAtRandom) {
+		return
+	}
+
 	s := *seed
 	if s == 0 {
 		s = uint64(time.Now().UnixNano()) % 1_000_000
