@@ -17,33 +17,33 @@ type taskEnd struct {
 	failures int // before this attempt
 }
 
-// fail makes the end an unsuccessful one: to be tried again, or final when retries are spent or cannot help.
+// fail makes the end an unsuccessful one: to be tried again, or final when retries are spent or cannot help. An error whose own methods
+// panic, such as a nil pointer in an interface, counts as a panic of the handler.
 func (e *taskEnd) fail(err, cause error) {
+	defer func() {
+		if v := recover(); v != nil {
+			e.record(state.Panicked(state.CodePanic, "coremachine.fail", "the handler's error", v), cause)
+		}
+	}()
+	e.record(err, cause)
+}
+
+func (e *taskEnd) record(err, cause error) {
 	e.Result = nil
 	e.Code, e.Outcome = classify(err, cause)
-	e.Error = state.CleanText(failureText(err, e.Code))
+	e.Error, e.Stack = state.CleanText(failureText(err)), state.CleanStack(stackOf(err))
+
 	failures := e.failures + 1
 	if e.Outcome == state.OutcomePermanent || e.retry.Exhausted(failures) {
 		e.Status = state.TaskFailed
 		return
 	}
+
 	e.Status = state.TaskQueued
 	e.Delay = e.retry.Delay(failures, rand.Float64())
 	if d, ok := handlers.RetryDelay(err); ok {
 		e.Delay = d
 	}
-}
-
-// failureText is what users read: the handler's own words, without the engine's operation names.
-func failureText(err error, code state.Code) string {
-	var known *state.Error
-	if code != state.CodeTaskError && errors.As(err, &known) && known.Msg != "" {
-		if known.Err != nil {
-			return known.Msg + ": " + known.Err.Error()
-		}
-		return known.Msg
-	}
-	return err.Error()
 }
 
 // classify tells what an error of an attempt means. The deadline counts only where the handler's error may come of it.

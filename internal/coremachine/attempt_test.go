@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -65,17 +64,5 @@ func TestFailDecidesBetweenRetryAndEnd(t *testing.T) {
 				t.Errorf("fail = %s after %s with %q, want %s after %s", e.Status, e.Delay, e.Error, c.status, c.delay)
 			}
 		})
-	}
-}
-
-func TestFailureTextIsTheHandlersOwn(t *testing.T) {
-	t.Parallel()
-	err := fmt.Errorf("reading tile 7: %w", errors.New("connection reset"))
-	if got := failureText(err, state.CodeTaskError); got != "reading tile 7: connection reset" {
-		t.Errorf("text = %q", got)
-	}
-	panicked := state.Errorf(state.CodePanic, "handlers.Run", "the handler panicked: %v", "boom")
-	if got := failureText(panicked, state.CodePanic); strings.Contains(got, "handlers.Run") || !strings.Contains(got, "boom") {
-		t.Errorf("text = %q, want no operation name", got)
 	}
 }

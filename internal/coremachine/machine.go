@@ -95,6 +95,9 @@ var (
 	errDeadline  = errors.New("the attempt passed its deadline")
 )
 
+// errExited is how an attempt ends whose handler ended its goroutine.
+var errExited = errors.New("the handler called runtime.Goexit instead of returning (FailNow of a test does so)")
+
 // New makes a Machine that does nothing yet.
 func New(cfg Config) *Machine {
 	cfg.defaults()

@@ -38,7 +38,7 @@ func (m *Machine) plan(s *session, h *holding) error {
 	}
 	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName,
 		keys.TraceID, traceID(h.Traceparent), keys.Error, err)
-	f := state.Failure{Code: state.CodePlanner, Message: failureText(err, state.CodePlanner), Stage: h.StageName}
+	f := state.Failure{Code: state.CodePlanner, Message: failureText(err), Stage: h.StageName}
 	if code := state.CodeOf(err); code == state.CodeInputTooLarge {
 		f.Code = code
 	}
@@ -137,7 +137,7 @@ func (m *Machine) finish(s *session, h *holding) error {
 	if state.CodeOf(err) == state.CodeUnavailable {
 		return m.giveUp(s, h, err)
 	}
-	f := state.Failure{Code: state.CodeOf(err), Message: failureText(err, state.CodeOf(err))}
+	f := state.Failure{Code: state.CodeOf(err), Message: failureText(err)}
 	if f.Code != state.CodeResultTooLarge && f.Code != state.CodeInvalidResult {
 		f.Code = state.CodePlanner
 	}

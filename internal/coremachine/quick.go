@@ -26,10 +26,7 @@ func (b *bundle) runQuick(tasks []state.Covered) int {
 	over := make(chan struct{}, runners)
 	b.open.Add(len(tasks))
 	for range runners {
-		b.m.pool.run(func() {
-			b.runNext(tasks, &next)
-			over <- struct{}{}
-		})
+		b.m.pool.run(func() { b.runNext(tasks, &next, over) })
 	}
 	look := time.NewTicker(quickPatience)
 	defer look.Stop()
@@ -51,16 +48,28 @@ func (b *bundle) runQuick(tasks []state.Covered) int {
 	return started
 }
 
-// runNext runs tasks, one after the other, in a slot that it frees in the end.
-func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64) {
-	for b.h.ctx.Err() == nil {
+// runNext runs tasks, one after the other, in a slot that it frees in the end. Where a handler ends the goroutine, another one continues in
+// the same slot.
+func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64, over chan<- struct{}) {
+	slot, exited := true, true
+	defer func() {
+		switch {
+		case slot && exited:
+			b.m.pool.run(func() { b.runNext(tasks, next, over) })
+			return
+		case slot:
+			b.m.slots.Release(1)
+		}
+		over <- struct{}{}
+	}()
+
+	ended := func(keeps bool) { slot = keeps }
+	for slot && b.h.ctx.Err() == nil {
 		i := next.Add(1) - 1
 		if i >= int64(len(tasks)) {
 			break
 		}
-		if !b.attempt(tasks[i], 1) {
-			return
-		}
+		b.attempt(tasks[i], 1, ended)
 	}
-	b.m.slots.Release(1)
+	exited = false
 }

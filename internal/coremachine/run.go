@@ -45,7 +45,7 @@ func (m *Machine) run(s *session, h *holding) error {
 	tasks, err := b.load()
 	if err != nil && state.CodeOf(err) != state.CodeUnavailable && h.ctx.Err() == nil {
 		// A later build may refuse parameters that an earlier one stored.
-		return m.failAll(s, h, state.Failure{Code: state.CodePlanner, Message: failureText(err, state.CodePlanner)})
+		return m.failAll(s, h, state.Failure{Code: state.CodePlanner, Message: failureText(err)})
 	}
 	if err != nil {
 		return m.giveUp(s, h, err)
@@ -123,9 +123,11 @@ func (b *bundle) runAll(tasks []state.Covered) {
 		}
 		b.open.Add(1)
 		b.m.pool.run(func() {
-			if b.attempt(tasks[i], weight) {
-				b.m.slots.Release(weight)
-			}
+			b.attempt(tasks[i], weight, func(keeps bool) {
+				if keeps {
+					b.m.slots.Release(weight)
+				}
+			})
 		})
 	}
 }
@@ -169,8 +171,9 @@ func (b *bundle) handBack(rest []state.Covered) bool {
 }
 
 // attempt runs one attempt of one task in slots of the caller's. Its end is taken once: from the handler, or, when that stays deaf to its
-// context, a grace after the context ended. Then the slots are free again, and keeps is false.
-func (b *bundle) attempt(t state.Covered, weight int64) (keeps bool) {
+// context, a grace after the context ended. Then the slots are free again, and keeps is false. over is called last, also when the handler
+// ends this goroutine with runtime.Goexit and attempt never returns.
+func (b *bundle) attempt(t state.Covered, weight int64, over func(keeps bool)) {
 	var once sync.Once
 	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
 	ctx, cancel := b.handlerContext(t, started)
@@ -195,16 +198,21 @@ func (b *bundle) attempt(t state.Covered, weight int64) (keeps bool) {
 			b.log.Warn("a handler did not return when its context ended; it was given up", keys.Index, t.Index, keys.Attempt, b.h.Attempt)
 		}
 	})
-	result, err := b.call(ctx, t)
-	close(returned)
-	watch()
-	keeps = take(result, err)
-	if !keeps {
-		b.m.deaf.Add(-1)
-	}
-	cancel()
-	b.m.running.Add(-1)
-	return keeps
+
+	var result []byte
+	err := errExited // unless the handler returns
+	defer func() {
+		close(returned)
+		watch()
+		keeps := take(result, err)
+		if !keeps {
+			b.m.deaf.Add(-1)
+		}
+		cancel()
+		b.m.running.Add(-1)
+		over(keeps)
+	}()
+	result, err = b.call(ctx, t)
 }
 
 // handlerContext is what a handler runs under.

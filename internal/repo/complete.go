@@ -50,7 +50,7 @@ func completeArgs(worker uuid.UUID, ends []*state.TaskEnd) namedArgs {
 	var heldAttempts []int32
 	places, jobs, stages, gens := make([]int32, n), make([][]byte, n), make([]int16, n), make([]int32, n)
 	indexes, results, started := make([]int32, n), make([][]byte, n), make([]time.Time, n)
-	var outcomes, codes, errs []*string
+	var outcomes, codes, errs, stacks []*string
 	var finals []bool
 	var delays []float64
 	for i := range ends {
@@ -66,16 +66,19 @@ func completeArgs(worker uuid.UUID, ends []*state.TaskEnd) namedArgs {
 		}
 		if outcomes == nil {
 			outcomes, codes, errs = make([]*string, n), make([]*string, n), make([]*string, n)
-			finals, delays = make([]bool, n), make([]float64, n)
+			stacks, finals, delays = make([]*string, n), make([]bool, n), make([]float64, n)
 		}
 		outcome, code := string(e.Outcome), string(e.Code)
 		outcomes[i], codes[i], errs[i] = &outcome, &code, &e.Error
+		if e.Stack != "" {
+			stacks[i] = &e.Stack
+		}
 		finals[i], delays[i] = e.Status == state.TaskFailed, e.Delay.Seconds()
 	}
 	return namedArgs{
 		"worker": worker, "held_jobs": heldJobs, "held_messages": heldMessages, "held_attempts": heldAttempts,
 		"places": places, "job_ids": jobs, "stages": stages, "gens": gens, "indexes": indexes, "results": results, "started": started,
-		"outcomes": outcomes, "codes": codes, "errors": errs, "finals": finals, "delays": delays,
+		"outcomes": outcomes, "codes": codes, "errors": errs, "stacks": stacks, "finals": finals, "delays": delays,
 	}
 }
 

@@ -122,11 +122,17 @@ type Failure struct {
 const MaxErrorText = 4096
 
 // CleanText makes any text storable: valid UTF-8, no U+0000, at most MaxErrorText bytes.
-func CleanText(s string) string {
+func CleanText(s string) string { return clean(s, MaxErrorText) }
+
+// CleanStack does the same for the stack of a panic, at most MaxStack bytes.
+func CleanStack(s string) string { return clean(s, MaxStack) }
+
+func clean(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.ReplaceAll(s, "\x00", "\uFFFD")
-	if len(s) > MaxErrorText {
-		s = strings.ToValidUTF8(s[:MaxErrorText-len("…")], "") + "…"
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit-len("…")], "") + "…"
 	}
+
 	return s
 }

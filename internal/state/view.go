@@ -187,6 +187,7 @@ type AttemptView struct {
 	Outcome   Outcome    `json:"outcome"`
 	Final     bool       `json:"final"` // it ended the task
 	Error     string     `json:"error"`
+	Stack     string     `json:"stack"`  // of a panic, the innermost frame first; empty: none
 	Worker    string     `json:"worker"` // host and process that ran it; empty: not known any more
 	StartedAt *time.Time `json:"started_at"`
 	EndedAt   time.Time  `json:"ended_at"`

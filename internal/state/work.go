@@ -111,6 +111,7 @@ type TaskEnd struct {
 	Outcome   Outcome    // of any other
 	Code      Code       // of any other
 	Error     string     // of any other: clean text
+	Stack     string     // of a panic, at most MaxStack bytes
 	StartedAt time.Time
 	Delay     time.Duration
 }

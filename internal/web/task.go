@@ -41,6 +41,7 @@ type tryRow struct {
 	Running bool
 	Worker  string
 	Error   string
+	Stack   string // of a panic
 }
 
 // linkRow is a stage on one side of the task.
@@ -171,7 +172,7 @@ func tries(t state.TaskView) []tryRow {
 		}
 		rows = append(rows, tryRow{
 			Number: a.Attempt, Outcome: said.word, Look: said.look, Final: a.Final && a.Outcome != "permanent", Started: a.StartedAt, Took: between(a.StartedAt, &a.EndedAt),
-			Worker: a.Worker, Error: messageOf(a.Error),
+			Worker: a.Worker, Error: messageOf(a.Error), Stack: a.Stack,
 		})
 	}
 	return rows

@@ -27,8 +27,9 @@ func TestATaskShowsItsErrorFirstAndEveryAttempt(t *testing.T) {
 		string(text), `{"big":12345678901234567890}`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.pool.Exec(t.Context(), `insert into attempts (job_id, stage, gen, index, attempt, outcome, error, started_at)
-select job_id, 1, 1, 2, 2, 'timeout', 'late', now() - interval '2 seconds' from jobs`); err != nil {
+	if _, err := s.pool.Exec(t.Context(), `insert into attempts (job_id, stage, gen, index, attempt, outcome, error, stack, started_at)
+select job_id, 1, 1, 2, 2, 'timeout', 'late', null, now() - interval '2 seconds' from jobs union all
+select job_id, 1, 1, 2, 1, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9) || 'tiles/read.go:17', now() from jobs`); err != nil {
 		t.Fatal(err)
 	}
 	rows.InsertMessage(t, s.pool, id, rows.Message{Stage: 1, First: 3, Count: 4, Held: true, Attempt: 3})
@@ -47,7 +48,7 @@ select job_id, 1, 1, 2, 2, 'timeout', 'late', now() - interval '2 seconds' from 
 		return got.Body
 	}
 	body := page(2)
-	has(t, body, "&lt;img src=x onerror=alert(1)&gt;", "goroutine 7 [running]", "(permanent)", "out of time", "12345678901234567890", "attempt 2",
+	has(t, body, "&lt;img src=x onerror=alert(1)&gt;", "goroutine 7 [running]", "(permanent)", "out of time", "<summary>Stack</summary>", "tiles/read.go:17", "12345678901234567890", "attempt 2",
 		`href="/api/ui/jobs/`+id.String()+`/stages/list/tasks/0"`, "was planned from one of these results", "gathers all results of this stage",
 		"Its tasks are not planned yet.", id.String()+"/1/1/2", "<code>4bf92f3577b34da6a3ce929d0e0e4736</code>", `/tasks/1" rel="prev"`, `/tasks/3" rel="next"`)
 	if strings.Index(body, `id="h-error"`) > strings.Index(body, "<h2>Attempts</h2>") {

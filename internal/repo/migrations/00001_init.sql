@@ -142,6 +142,7 @@ create table attempts (
   outcome    text not null check (outcome in ('error', 'permanent', 'timeout', 'lost', 'panic', 'too_large', 'invalid', 'cancelled')),
   final      boolean not null default false,                           -- it ended the task, which no retry opened since
   error      text not null,
+  stack      text check (octet_length(stack) <= 16384),                -- of a panic: frames without arguments or paths of a machine
   fingerprint bigint generated always as                               -- the same for all errors of one pattern; of a stop: none
              (case when outcome <> 'cancelled' then hashtextextended(error_pattern(error), 0) end) stored,
   worker_id  uuid,

@@ -58,9 +58,9 @@ done as materialized (
   select * from updated
 ),
 failed as (
-  insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)
+  insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, stack, worker_id, started_at)
   select job_id, stage, gen, index, (@held_attempts::int[])[place], (@outcomes::text[])[n], status = 'failed',
-         (@errors::text[])[n], @worker, (@started::timestamptz[])[n]
+         (@errors::text[])[n], (@stacks::text[])[n], @worker, (@started::timestamptz[])[n]
   from done where status <> 'completed'
 ),
 again as (
