@@ -29,7 +29,7 @@ func TestATaskShowsItsErrorFirstAndEveryAttempt(t *testing.T) {
 	}
 	if _, err := s.pool.Exec(t.Context(), `insert into attempts (job_id, stage, gen, index, attempt, outcome, error, stack, started_at)
 select job_id, 1, 1, 2, 2, 'timeout', 'late', null, now() - interval '2 seconds' from jobs union all
-select job_id, 1, 1, 2, 1, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9) || 'tiles/read.go:17', now() from jobs`); err != nil {
+select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9) || 'tiles/read.go:17', now() from jobs`); err != nil {
 		t.Fatal(err)
 	}
 	rows.InsertMessage(t, s.pool, id, rows.Message{Stage: 1, First: 3, Count: 4, Held: true, Attempt: 3})
