@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 
+	"coremachine/internal/problem"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -21,19 +23,6 @@ var statuses = map[state.Code]int{
 	state.CodeUnavailable:    http.StatusServiceUnavailable,
 }
 
-// titles say the kind of problem; the detail says this one.
-var titles = map[int]string{
-	http.StatusBadRequest:            "The request is wrong",
-	http.StatusForbidden:             "The request may not come from there",
-	http.StatusNotFound:              "There is no such thing",
-	http.StatusMethodNotAllowed:      "The path does not take this method",
-	http.StatusConflict:              "The state of the record does not allow it",
-	http.StatusRequestEntityTooLarge: "The request is too large",
-	http.StatusTooManyRequests:       "There is too much work already",
-	http.StatusServiceUnavailable:    "The service cannot work now",
-	http.StatusInternalServerError:   "The service failed",
-}
-
 // Retry-After of answers that are worth another try, in seconds.
 const (
 	retryBusy        = "5"
@@ -44,14 +33,10 @@ const (
 const internalDetail = "The service could not answer this request. Its log has the cause under the request id."
 
 // Problem is the body of every refusal (RFC 9457).
-type Problem struct {
-	Title     string             `json:"title"`
-	Status    int                `json:"status"`
-	Detail    string             `json:"detail"`
-	Code      state.Code         `json:"code,omitempty"`
-	RequestID string             `json:"request_id"`
-	Errors    []state.FieldError `json:"errors,omitempty"`
-}
+type Problem = problem.Details
+
+// RequestID is the id of a request that the API has passed on.
+func RequestID(ctx context.Context) string { return problem.RequestID(ctx) }
 
 // fail answers with the problem that an error is. A cause is logged and never answered.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -77,14 +62,5 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case status == http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", retryBusy)
 	}
-	a.refuse(w, r, p)
-}
-
-// refuse answers with a problem.
-func (a *API) refuse(w http.ResponseWriter, r *http.Request, p Problem) {
-	p.Title, p.RequestID = titles[p.Status], requestID(r.Context())
-	for _, h := range []string{"ETag", "Location"} {
-		w.Header().Del(h)
-	}
-	a.write(w, r, p.Status, "application/problem+json", p)
+	problem.Write(w, r, p)
 }

@@ -188,7 +188,7 @@ func (a answer) problem(status int) api.Problem {
 	a.t.Helper()
 	var p api.Problem
 	a.must(status).into(&p)
-	if a.Header.Get("Content-Type") != "application/problem+json" || p.Status != status || p.Title == "" || p.Detail == "" ||
+	if a.Header.Get("Content-Type") != "application/problem+json" || p.Status != status || p.Title != http.StatusText(status) || p.Code == "" || p.Detail == "" ||
 		p.RequestID == "" || p.RequestID != a.Header.Get("X-Request-Id") {
 		a.t.Errorf("the problem is %+v under %v", p, a.Header)
 	}

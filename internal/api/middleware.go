@@ -1,9 +1,6 @@
 package api
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -14,38 +11,18 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"coremachine/internal/problem"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
 
-type requestIDKey struct{}
-
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+func requestAttr(r *http.Request) slog.Attr {
+	return slog.String("request_id", problem.RequestID(r.Context()))
 }
 
-func requestAttr(r *http.Request) slog.Attr { return slog.String("request_id", requestID(r.Context())) }
-
-// identify gives the request an id: the caller's, where it is short and plain, else a new one.
+// identify gives the request an id.
 func identify(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := r.Header.Get("X-Request-Id")
-		if !plain(id, 64) {
-			var random [12]byte
-			_, _ = rand.Read(random[:]) // it never fails
-			id = hex.EncodeToString(random[:])
-		}
-		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
-	})
-}
-
-// plain tells whether a text is short, not empty, and made of letters, digits, dot, dash and underscore.
-func plain(s string, most int) bool {
-	return s != "" && len(s) <= most && !strings.ContainsFunc(s, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_'
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(problem.Identify(w, r)) })
 }
 
 // observe logs each request once, and turns a panic into a 500.
@@ -78,7 +55,7 @@ func (a *API) rescue(w middleware.WrapResponseWriter, r *http.Request) {
 	if w.Status() != 0 {
 		panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it well
 	}
-	a.refuse(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal})
+	problem.Write(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
 }
 
 // guard sets the headers that every answer has, and refuses what is too large or a write from another site.
@@ -88,7 +65,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		if err := cross.Check(r); err != nil {
-			a.refuse(w, r, Problem{Status: http.StatusForbidden, Detail: "A page of another site may not write here."})
+			problem.Write(w, r, Problem{Status: http.StatusForbidden, Detail: "Cross-origin writes are not allowed."})
 			return
 		}
 		if r.ContentLength > state.MaxBody {
@@ -132,7 +109,7 @@ func (a *API) wrongMethod(router chi.Routes) http.HandlerFunc {
 		}
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		a.refuse(w, r, Problem{
+		problem.Write(w, r, Problem{
 			Status: http.StatusMethodNotAllowed, Detail: "The path takes " + strings.Join(allowed, ", ") + ".",
 		})
 	}

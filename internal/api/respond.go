@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"coremachine/internal/problem"
 	"coremachine/internal/telemetry/keys"
 )
 
@@ -34,9 +35,8 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, kind str
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(body); err != nil {
 		a.Log.LogAttrs(r.Context(), slog.LevelError, "an answer could not be encoded", slog.Any(keys.Error, err), requestAttr(r))
-		b.Reset()
-		status, kind = http.StatusInternalServerError, "application/problem+json"
-		_ = enc.Encode(Problem{Title: titles[status], Status: status, Detail: internalDetail, RequestID: requestID(r.Context())}) // text only
+		problem.Write(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
+		return
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))

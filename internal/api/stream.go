@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"coremachine/internal/problem"
 	"coremachine/internal/sse"
 	"coremachine/internal/state"
 )
@@ -36,7 +37,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-a.streams }()
 	default:
 		w.Header().Set("Retry-After", retryBusy)
-		a.refuse(w, r, Problem{
+		problem.Write(w, r, Problem{
 			Status: http.StatusServiceUnavailable, Code: state.CodeUnavailable,
 			Detail: "This process has as many streams open as it may: ask for the status with wait instead.",
 		})

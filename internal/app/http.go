@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,7 +12,20 @@ import (
 	"strings"
 	"time"
 
+	"coremachine/internal/httplimit"
+	"coremachine/internal/problem"
 	"coremachine/internal/telemetry/keys"
+)
+
+// Limits of the server of a plain worker, which may stand in a network. There is
+// no limit of an answer's time: streams last.
+const (
+	maxConnections = 2000
+	maxHeaderBytes = 64 << 10
+	headerTimeout  = 5 * time.Second
+	bodyTimeout    = 30 * time.Second // for all of a body
+	writeTimeout   = time.Minute      // for one write of an answer
+	idleTimeout    = 2 * time.Minute
 )
 
 // ServeAPI serves the HTTP API, and nothing of the host's contract, at the configured address, for a plain worker: outside the host nobody
@@ -27,12 +39,14 @@ func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 	if err != nil {
 		return nil, fmt.Errorf("HTTP_ADDRESS: %w", err)
 	}
+	limited := httplimit.Limit(l, maxConnections, writeTimeout)
 	s := &http.Server{
-		Handler: withKeys(a.cfg.Keys(), a.http), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler:   withKeys(a.cfg.Keys(), httplimit.Bodies(bodyTimeout, a.http)),
+		ConnState: limited.ConnState, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 	a.loops.Go(func() {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
 			a.log.Error("the HTTP API is no longer served", keys.Error, err)
 		}
 	})
@@ -70,10 +84,9 @@ func withKeys(known []string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(http.StatusUnauthorized)
-		_ = json.NewEncoder(w).Encode(map[string]any{ // the client may be gone
-			"title": "A key is needed", "status": http.StatusUnauthorized, "detail": "Send an API key as the header x-functions-key.",
+		httplimit.Dismiss(w) // nothing is read from a stranger
+		problem.Write(w, r, problem.Details{
+			Status: http.StatusUnauthorized, Detail: "Send an API key as the header x-functions-key.",
 		})
 	})
 }

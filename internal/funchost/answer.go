@@ -1,10 +1,10 @@
 package funchost
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 
+	"coremachine/internal/problem"
 	"coremachine/internal/state"
 )
 
@@ -31,19 +31,7 @@ func answer(w http.ResponseWriter, status int, body string) {
 	_, _ = w.Write([]byte(body)) // a host that is gone delivers the message again
 }
 
-// problem answers as the API does where no API answers.
-func problem(w http.ResponseWriter, status int, detail string) {
-	body, err := json.Marshal(struct {
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail"`
-	}{http.StatusText(status), status, detail})
-	if err != nil {
-		http.Error(w, http.StatusText(status), status)
-		return
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // the caller may be gone
+// refuse answers as the API does where no API answers.
+func refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
+	problem.Write(w, r, problem.Details{Status: status, Detail: detail})
 }

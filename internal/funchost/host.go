@@ -117,17 +117,17 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f, ok := Lookup(strings.TrimPrefix(path, "/"))
 	if !ok || f.Kind == KindHTTP {
-		problem(w, http.StatusNotFound, "no such path")
+		refuse(w, r, http.StatusNotFound, "no such path")
 		return
 	}
 	// A page in a developer's browser may post to loopback; it always says where it comes from, and the host never does.
 	if r.Header.Get("Origin") != "" {
-		problem(w, http.StatusNotFound, "no such path")
+		refuse(w, r, http.StatusNotFound, "no such path")
 		return
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		problem(w, http.StatusMethodNotAllowed, "a trigger is posted to")
+		refuse(w, r, http.StatusMethodNotAllowed, "a trigger is posted to")
 		return
 	}
 	h.serveTrigger(w, r, f)
@@ -135,7 +135,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Host) probe(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		problem(w, http.StatusNotFound, "no such path")
+		refuse(w, r, http.StatusNotFound, "no such path")
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -146,7 +146,7 @@ func (h *Host) serveAPI(w http.ResponseWriter, r *http.Request) {
 	rest := strings.TrimPrefix(r.URL.Path, h.prefix)
 	f, isFunction := Lookup(strings.Trim(rest, "/"))
 	if (isFunction && f.Kind != KindHTTP) || climbs(rest) {
-		problem(w, http.StatusNotFound, "no such path")
+		refuse(w, r, http.StatusNotFound, "no such path")
 		return
 	}
 	if name, ok := strings.CutPrefix(rest, "/health/"); ok && (name == "livez" || name == "readyz") {
@@ -164,7 +164,7 @@ func (h *Host) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Retry-After", "1")
-	problem(w, http.StatusServiceUnavailable, "the service is starting")
+	refuse(w, r, http.StatusServiceUnavailable, "the service is starting")
 }
 
 // climbs tells whether a path has a segment that could lead somewhere else than it says: the host decides who may call by the

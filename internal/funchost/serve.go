@@ -9,15 +9,20 @@ import (
 	"net/http"
 	"time"
 
+	"coremachine/internal/httplimit"
 	"coremachine/internal/state"
 )
 
-// Limits of the server. There is no ReadTimeout and no WriteTimeout: a stream may last, and the host bounds each call. The host
+// Limits of the server. There is no limit of an answer's time: a stream may last, and the host bounds each call. A body that the
+// host passes on may come as slowly as its client sends it. The host
 // keeps idle connections for 60 s, so ours must last longer, or it would now and then post into a closing one.
 const (
 	readHeaderTimeout = 5 * time.Second
 	idleTimeout       = 3 * time.Minute
 	maxHeaderBytes    = 128 << 10
+	maxConnections    = 4096
+	bodyTimeout       = 30 * time.Second // for all of a body
+	writeTimeout      = time.Minute      // for one write of an answer
 
 	finishTime = 2 * time.Second // for calls under way, once stopping began, before their contexts end
 	closeTime  = 5 * time.Second // before their connections are closed
@@ -31,8 +36,10 @@ func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
 		return errors.Join(state.Errorf(state.CodeInvalid, "funchost.Serve", "%s can be reached from outside", a), l.Close())
 	}
+	limited := httplimit.Limit(l, maxConnections, writeTimeout)
 	server := &http.Server{
-		Handler:           h,
+		Handler:           httplimit.Bodies(bodyTimeout, h),
+		ConnState:         limited.ConnState,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -40,7 +47,7 @@ func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return h.base },
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- server.Serve(limited) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("funchost.Serve: %w", err)

@@ -21,6 +21,10 @@ const (
 	CodeBusy           Code = "busy"             // too much queued work: try later
 	CodeUnavailable    Code = "unavailable"      // the database or the transport is away, or start-up has not ended
 	CodeInternal       Code = "internal"         // a defect
+
+	CodeUnauthorized     Code = "unauthorized"       // no key, or a wrong one
+	CodeForbidden        Code = "forbidden"          // not from there
+	CodeMethodNotAllowed Code = "method_not_allowed" // the path takes other methods
 )
 
 // Codes of tasks, stages and jobs that ended badly; stored on the record that users read.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"coremachine/internal/api"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -219,7 +220,7 @@ type problem struct {
 func (s *Server) trouble(ctx context.Context, in *input, err error, r *http.Request) (status int, title string, html []byte) {
 	p := problem{
 		Title: "The page could not be made", Detail: "The log of the service has the cause under the request id.",
-		RequestID: r.Header.Get("X-Request-Id"),
+		RequestID: api.RequestID(r.Context()),
 	}
 	status = http.StatusInternalServerError
 	if e, ok := errors.AsType[*state.Error](err); ok && statuses[e.Code] != 0 {
