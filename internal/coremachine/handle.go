@@ -14,7 +14,7 @@ import (
 // When ctx ends first the work goes on in the process, held by its lease; the redelivery finds it and is acknowledged.
 func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 	s := m.session.Load()
-	if s == nil || s.draining.Load() {
+	if s == nil || s.draining.Load() || s.ctx.Err() != nil {
 		return state.Errorf(state.CodeUnavailable, "coremachine.Handle", "this process has no lease to work under")
 	}
 	key := workKey{msg.JobID, msg.MessageID}

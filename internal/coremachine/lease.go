@@ -2,7 +2,6 @@ package coremachine
 
 import (
 	"context"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -12,14 +11,24 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// keepLease gives the process a lease, renews it, and when it is lost ends all work under it and starts anew under another id.
+// usable is how long handlers may run after the start of the last renewal that
+// succeeded. The lease cannot end before the whole of Lease has passed: the
+// database counts from a later moment. What is kept back is the time in which a
+// handler that ignores its context is given up, and the granularity of clocks and
+// timers.
+func (c *Config) usable() time.Duration {
+	return c.Lease - min(c.Grace/2+c.Lease/50, c.Lease/3)
+}
+
+// renewLimit bounds one renewal: two fit in between the time when the first is due
+// and the end of the handlers' contexts.
+func (c *Config) renewLimit() time.Duration { return max(c.usable()-c.Renew, c.Renew/2) / 2 }
+
+// keepLease gives the process a lease and renews it. When it is lost all work under
+// it ends, and the process starts again under another worker id.
 func (m *Machine) keepLease(ctx context.Context) {
 	for ctx.Err() == nil {
-		worker := uuid.New()
-		_, err := retry(ctx, func() (struct{}, error) {
-			err := m.store.OpenLease(ctx, worker, m.cfg.Lease, m.cfg.Build, hostName(), os.Getpid())
-			return struct{}{}, err
-		})
+		s, err := m.openSession(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				m.log.Error("no lease could be opened", keys.Error, err)
@@ -27,51 +36,110 @@ func (m *Machine) keepLease(ctx context.Context) {
 			}
 			continue
 		}
-		s := m.newSession(ctx, worker)
+
 		m.session.Store(s)
-		m.log.Info("lease opened", keys.Worker, worker)
-		m.watch(ctx, s)
+		m.log.Info("lease opened", keys.Worker, s.worker)
+		m.loops.Go(func() { m.look(s) })
+		m.renew(s)
 		if ctx.Err() != nil {
 			return // Stop ends the session
 		}
+
 		m.session.Store(nil)
-		s.end(errLeaseLost)
+		m.log.Warn("lease lost: its work was given up", keys.Worker, s.worker, keys.Error, context.Cause(s.ctx))
 		s.wait()
-		m.log.Warn("lease lost: its work was given up", keys.Worker, worker)
+		m.loops.Go(func() { m.rejoin(ctx, s) })
 	}
 }
 
-// watch renews the lease and looks for jobs that are being stopped; it returns when the lease is lost, or ctx ends.
-func (m *Machine) watch(ctx context.Context, s *session) {
-	renewed := time.Now() // the lease cannot end before renewed+Lease
-	next := renewed.Add(m.cfg.Renew)
-	m.sharePace(ctx, true)
-	for sleep(ctx, min(time.Second, m.cfg.Renew/2)) {
-		if working := s.jobs(); len(working) > 0 {
-			m.cancelStopping(ctx, s, working)
-		}
-		due := !time.Now().Before(next)
-		m.sharePace(ctx, due)
-		if !due {
+// openSession opens a lease under a fresh worker id.
+func (m *Machine) openSession(ctx context.Context) (*session, error) {
+	worker := uuid.New()
+	begin, err := retry(ctx, func() (time.Time, error) {
+		begin := time.Now()
+		limit, cancel := context.WithTimeout(ctx, m.cfg.usable())
+		defer cancel()
+		return begin, m.store.OpenLease(limit, worker, m.cfg.Lease, m.cfg.Build, hostName(), os.Getpid())
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	s := m.newSession(ctx, worker)
+	s.term.extend(begin.Add(m.cfg.usable()))
+	return s, nil
+}
+
+// renew renews the lease until the session ends, and ends it when the database says
+// that the lease has. A process whose completions do not land does not renew.
+func (m *Machine) renew(s *session) {
+	for wait := m.cfg.Renew; sleep(s.ctx, wait); {
+		begin := time.Now()
+		again := min(time.Second, m.cfg.Renew/2)
+		if since, stuck := s.landing.stuck(begin, m.cfg.Lease); stuck {
+			err := state.Errorf(state.CodeUnavailable, "coremachine.renew", "no completion has landed for %s", since)
+			m.log.Warn("the lease is not renewed: completions do not land", keys.Worker, s.worker, keys.Error, err)
+			wait = again
 			continue
 		}
-		begin := time.Now()
-		limit, cancel := context.WithTimeout(ctx, m.cfg.Renew)
+
+		limit, cancel := context.WithTimeout(s.ctx, m.cfg.renewLimit())
 		alive, err := m.store.RenewLease(limit, s.worker, m.cfg.Lease)
-		if err == nil && alive {
-			m.reportProgress(limit, s)
-			m.releaseForgotten(limit, s)
-		}
 		cancel()
-		switch {
+		switch took := time.Since(begin); {
 		case err == nil && alive:
-			renewed, next = begin, begin.Add(m.cfg.Renew)
-		case err == nil, time.Since(renewed) > m.cfg.Lease:
+			s.term.extend(begin.Add(m.cfg.usable()))
+			s.renewed.Store(true)
+			wait = max(0, m.cfg.Renew-took)
+		case err == nil:
+			s.lose()
 			return
 		default:
-			next = time.Now() // try again with the next look
-			m.log.Warn("the lease could not be renewed", keys.Error, err)
+			m.log.Warn("the lease could not be renewed", keys.Worker, s.worker, keys.Error, err)
+			wait = max(0, again-took)
 		}
+	}
+}
+
+// look watches for jobs that are being stopped, shares how long tasks take, and
+// after each renewal reports progress and releases what was forgotten. It is apart
+// from the renewal, which none of these may delay.
+func (m *Machine) look(s *session) {
+	m.sharePace(s.ctx, true)
+	for sleep(s.ctx, min(time.Second, m.cfg.Renew/2)) {
+		if working := s.jobs(); len(working) > 0 {
+			m.cancelStopping(s.ctx, s, working)
+		}
+		renewed := s.renewed.Swap(false)
+		m.sharePace(s.ctx, renewed)
+		if renewed {
+			limit, cancel := context.WithTimeout(s.ctx, m.cfg.Renew)
+			m.reportProgress(limit, s)
+			m.releaseForgotten(limit, s)
+			cancel()
+		}
+	}
+}
+
+// rejoin releases what a lease that was lost still holds, and takes back the losses
+// that others have counted for it: the process lives. One that stood still past the
+// end of its lease has no such excuse, since its own work may be why.
+func (m *Machine) rejoin(ctx context.Context, s *session) {
+	if s.term.late() {
+		return
+	}
+	_, err := retry(ctx, func() (struct{}, error) {
+		limit, cancel := context.WithTimeout(ctx, m.cfg.Lease)
+		defer cancel()
+		excused, moved, err := m.store.Rejoin(limit, s.worker, s.lost)
+		m.wake(moved)
+		if err == nil && excused > 0 {
+			m.log.Info("losses of a lease that was lost were taken back", keys.Worker, s.worker, keys.Count, excused)
+		}
+		return struct{}{}, err
+	})
+	if err != nil && ctx.Err() == nil {
+		m.log.Error("losses of a lease that was lost were not taken back", keys.Worker, s.worker, keys.Error, err)
 	}
 }
 
@@ -94,26 +162,5 @@ func (m *Machine) cancelStopping(ctx context.Context, s *session, working []stat
 	}
 	for _, id := range ids {
 		s.cancelJob(id)
-	}
-}
-
-// freeLost looks for work whose holder's lease has ended and puts it back.
-func (m *Machine) freeLost(ctx context.Context) {
-	every := m.cfg.Renew * 3 / 5
-	for sleep(ctx, every/2+rand.N(every)) {
-		for {
-			freed, moved, err := m.store.FreeLost(ctx)
-			if err != nil {
-				if ctx.Err() == nil && state.CodeOf(err) != state.CodeUnavailable {
-					m.log.Error("lost work could not be freed", keys.Error, err)
-				}
-				break
-			}
-			m.wake(moved)
-			if freed == 0 {
-				break
-			}
-			m.log.Warn("work of a lost process was freed", keys.Count, freed)
-		}
 	}
 }

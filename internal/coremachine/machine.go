@@ -138,6 +138,7 @@ func (m *Machine) Stop(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
+	s.term.stop()
 	s.end(errShutdown)
 	s.wait()
 	moved, err := m.store.ReleaseWorker(ctx, s.worker)
@@ -160,7 +161,10 @@ func (m *Machine) wait(ctx context.Context) {
 }
 
 // Ready tells whether the process holds a lease and so may claim work.
-func (m *Machine) Ready() bool { return m.session.Load() != nil }
+func (m *Machine) Ready() bool {
+	s := m.session.Load()
+	return s != nil && s.ctx.Err() == nil
+}
 
 // Running is how many handlers run now, and Deaf how many did not return when their context ended and were given up.
 func (m *Machine) Running() int { return int(m.running.Load()) }
@@ -189,6 +193,12 @@ type session struct {
 	ctx      context.Context
 	end      context.CancelCauseFunc
 	draining atomic.Bool
+	term     term        // ends the session before its lease can end
+	landing  landing     // whether completions land
+	renewed  atomic.Bool // since look took notice
+
+	losing sync.Once
+	lost   []state.Held // what it held when its lease was lost
 
 	mu      sync.Mutex
 	holding map[workKey]*holding
@@ -219,6 +229,7 @@ type holding struct {
 func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	s := &session{worker: worker, holding: map[workKey]*holding{}}
 	s.ctx, s.end = context.WithCancelCause(ctx)
+	s.term.end, s.term.slack = s.lose, m.cfg.Lease/10
 	s.claims = startBatcher(s.ctx, 1, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
 		return m.flushClaims(ctx, s, msgs)
 	})
@@ -227,7 +238,10 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	for i := range s.ends {
 		size := func(ends []taskEnd) int { return len(ends) }
 		s.ends[i] = startSized(s.ctx, 1, 500, size, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
-			return make([]struct{}, len(lists)), m.flushEnds(ctx, s, slices.Concat(lists...))
+			s.landing.begin(i)
+			err := m.flushEnds(ctx, s, slices.Concat(lists...))
+			s.landing.end(i, state.CodeOf(err) == state.CodeUnavailable)
+			return make([]struct{}, len(lists)), err
 		})
 	}
 	return s
@@ -238,6 +252,21 @@ const (
 	manyTasks   = 1000
 	largeBundle = 16
 )
+
+// lose ends the session for want of a lease, and keeps what it held for rejoin.
+func (s *session) lose() {
+	s.losing.Do(func() {
+		s.term.stop()
+		s.mu.Lock()
+		for _, h := range s.holding {
+			if h.claimed.Load() {
+				s.lost = append(s.lost, h.Held)
+			}
+		}
+		s.mu.Unlock()
+		s.end(errLeaseLost)
+	})
+}
 
 // flusher is where a message's ends go: always the same, so that flushes do not wait for each other's rows. Those of a small job go the same
 // way all, since each flush locks its stage until what follows of it is committed.

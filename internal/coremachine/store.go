@@ -46,7 +46,9 @@ type Store interface {
 	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
 	StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error)
 	ReleaseForgotten(ctx context.Context, worker uuid.UUID, known []state.Message, age time.Duration) (n int, moved state.Moved, err error)
-	FreeLost(ctx context.Context) (freed int, moved state.Moved, err error)
+	Orphans(ctx context.Context, most int) ([]state.Orphan, error)
+	FreeLost(ctx context.Context, worker uuid.UUID, orphans []state.Orphan) (freed int, moved state.Moved, err error)
+	Rejoin(ctx context.Context, worker uuid.UUID, lost []state.Held) (excused int, moved state.Moved, err error)
 	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
 
 	SweepBegin(ctx context.Context) (id int64, err error)

@@ -63,7 +63,7 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 			problems = append(problems, err)
 		}
 	}
-	count(&rep.Lost, m.store.FreeLost)
+	count(&rep.Lost, m.requeueLost)
 	if m.cfg.Collect != nil {
 		count(&rep.Collected, func(ctx context.Context) (int, state.Moved, error) {
 			n, err := m.cfg.Collect(ctx)

@@ -188,11 +188,7 @@ func TestALeaseDecidesWhatIsLost(t *testing.T) {
 	h := doByHand(t, `{"n":4}`, fourInABundle, define.Stage[params]{Name: "planned", Tasks: spread("only")})
 	short := uuid.New()
 	freed := func() int {
-		n, _, err := h.FreeLost(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
+		return freeLost(t, h.Repo)
 	}
 	held := h.claim(h.a, state.KindTasks, 1)[0]
 	if n := freed(); n != 0 {

@@ -151,9 +151,7 @@ func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
 	<-halted
 	exec(t, e, `update workers set lease_until = '-infinity'`) // their holders do not know it yet
 	until(t, "the message is free", func() bool {
-		if _, _, err := e.Process(0).Repo.FreeLost(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		freeLost(t, e.Process(0).Repo)
 		return query(t, e, `select count(*) from messages where kind = 5 and losses > 0`) == 1
 	})
 	left.Store(1 << 40)

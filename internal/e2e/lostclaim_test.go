@@ -79,11 +79,7 @@ func (h *byHand) lost() (freed func() int) {
 	}
 	over := make(chan int, 1)
 	go func() {
-		n, _, err := slow.FreeLost(ctx)
-		if err != nil {
-			h.t.Error(err)
-		}
-		over <- n
+		over <- freeLost(h.t, slow)
 	}()
 	until(h.t, "the third waits", func() bool {
 		return h.one(`select count(*) from pg_locks where locktype = 'advisory' and not granted
@@ -124,4 +120,53 @@ func (h *byHand) one(sql string) (n int) {
 		h.t.Fatal(err)
 	}
 	return n
+}
+
+// TestARenewalUnderWayKeepsItsWork has a process look for lost work when a lease
+// has ended by what is committed, but a renewal of it is about to be.
+func TestARenewalUnderWayKeepsItsWork(t *testing.T) {
+	t.Parallel()
+	h := doByHand(t, `{"n":4}`, fourInABundle)
+	worker := uuid.New()
+	other, err := repo.Open(t.Context(), repo.Config{URL: h.url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	h.lease(worker, 200*time.Millisecond)
+	h.claim(worker, state.KindTasks, 1)
+	renewal, err := h.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = renewal.Rollback(context.WithoutCancel(t.Context())) }() // a no-op after Commit
+	if _, err := renewal.Exec(t.Context(), `update workers set lease_until = now() + interval '1 hour' where worker_id = $1`, worker); err != nil {
+		t.Fatal(err)
+	}
+
+	var orphans []state.Orphan
+	until(t, "its lease has ended", func() bool {
+		orphans, err = h.Orphans(t.Context(), 10)
+		return err != nil || len(orphans) == 1
+	})
+	freed := make(chan int, 1)
+	go func() {
+		n, _, err := other.FreeLost(t.Context(), worker, orphans)
+		if err != nil {
+			t.Error(err)
+		}
+		freed <- n
+	}()
+	waits := func() bool {
+		return h.one(`select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%holder as materialized%'
+			and query like '%below%' and datname = current_database()`) > 0
+	}
+	until(t, "it waits for the renewal", func() bool { return len(freed) > 0 || waits() })
+	if err := renewal.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-freed; n != 0 {
+		t.Errorf("%d tasks of a process that lives were requeued", n)
+	}
+	h.count(0, `select count(*) from attempts`)
 }

@@ -164,6 +164,9 @@ func failure(op string, err error) error {
 	switch {
 	case BadData(err):
 		return state.Wrap(state.CodeInvalid, op, "the database refused the data", err)
+	case timedOut(err):
+		cause := errors.Join(state.ErrStatementTimeout, err)
+		return state.Wrap(state.CodeUnavailable, op, "the database cannot be used now", cause)
 	case Retryable(err):
 		return state.Wrap(state.CodeUnavailable, op, "the database cannot be used now", err)
 	}
@@ -174,6 +177,16 @@ func failure(op string, err error) error {
 func BadData(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code[:2] == "22" || pg.Code[:2] == "23")
+}
+
+// queryCancelled is an SQLSTATE: the statement timeout, or an operator.
+const queryCancelled = "57014"
+
+// timedOut reports whether the database answered that a statement reached its time
+// limit. A database that does not answer is another matter: less work would not help.
+func timedOut(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == queryCancelled
 }
 
 // planChanged is a prepared statement that a migration has outdated; the driver prepares it anew.

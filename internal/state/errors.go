@@ -44,6 +44,10 @@ const (
 	CodeCancelled         Code = "cancelled"          // somebody asked for it
 )
 
+// ErrStatementTimeout is in the chain of an error with CodeUnavailable whose
+// statement reached its time limit: a smaller batch may succeed.
+var ErrStatementTimeout = errors.New("the statement reached its time limit")
+
 // FieldError is one thing wrong with one field of a request.
 type FieldError struct {
 	Field   string `json:"field"`   // its path: n, filter.prefix, also[1].prefix, labels["a key"]

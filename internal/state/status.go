@@ -105,8 +105,10 @@ const (
 	OutcomePermanent Outcome = "permanent"
 	OutcomeTimeout   Outcome = "timeout"
 	OutcomeLost      Outcome = "lost"
-	OutcomePanic     Outcome = "panic"
-	OutcomeTooLarge  Outcome = "too_large"
-	OutcomeInvalid   Outcome = "invalid"
-	OutcomeCancelled Outcome = "cancelled"
+	// OutcomeInterrupted is a lost attempt whose process came back: no loss is counted.
+	OutcomeInterrupted Outcome = "interrupted"
+	OutcomePanic       Outcome = "panic"
+	OutcomeTooLarge    Outcome = "too_large"
+	OutcomeInvalid     Outcome = "invalid"
+	OutcomeCancelled   Outcome = "cancelled"
 )

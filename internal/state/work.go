@@ -82,6 +82,17 @@ type Held struct {
 	SourceTotal int // of match_previous: tasks of the stage that it follows
 }
 
+// Orphan is a message whose holder's lease has ended: Count tasks from First on,
+// where it is of KindTasks.
+type Orphan struct {
+	Worker    uuid.UUID // the holder
+	JobID     JobID
+	MessageID int64
+	Kind      MessageKind
+	First     int
+	Count     int
+}
+
 // Covered is a task that a held message covers.
 type Covered struct {
 	Index    int

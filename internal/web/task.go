@@ -56,7 +56,8 @@ type linkRow struct {
 // outcomes are the words and looks of how an attempt ended.
 var outcomes = map[state.Outcome]struct{ word, look string }{
 	"error": {"failed", "failed"}, "permanent": {"failed for good", "failed"}, "timeout": {"out of time", "timeout"}, "lost": {"worker lost", "timeout"},
-	"panic": {"panicked", "failed"}, "too_large": {"result too large", "failed"}, "invalid": {"result not valid", "failed"}, "cancelled": {"cancelled", "cancelled"},
+	"interrupted": {"interrupted", "timeout"},
+	"panic":       {"panicked", "failed"}, "too_large": {"result too large", "failed"}, "invalid": {"result not valid", "failed"}, "cancelled": {"cancelled", "cancelled"},
 }
 
 func loadTask(ctx context.Context, s *Server, in *input) (content, error) {

@@ -139,12 +139,13 @@ create table attempts (
   gen        int not null,
   index      int not null,
   attempt    int not null check (attempt > 0),
-  outcome    text not null check (outcome in ('error', 'permanent', 'timeout', 'lost', 'panic', 'too_large', 'invalid', 'cancelled')),
+  outcome    text not null check (outcome in ('error', 'permanent', 'timeout', 'lost', 'interrupted', 'panic', 'too_large', 'invalid',
+             'cancelled')),
   final      boolean not null default false,                           -- it ended the task, which no retry opened since
   error      text not null,
   stack      text check (octet_length(stack) <= 16384),                -- of a panic: frames without arguments or paths of a machine
-  fingerprint bigint generated always as                               -- the same for all errors of one pattern; of a stop: none
-             (case when outcome <> 'cancelled' then hashtextextended(error_pattern(error), 0) end) stored,
+  fingerprint bigint generated always as                               -- the same for all errors of one pattern; of a stop or an interruption: none
+             (case when outcome not in ('cancelled', 'interrupted') then hashtextextended(error_pattern(error), 0) end) stored,
   worker_id  uuid,
   started_at timestamptz,
   ended_at   timestamptz not null default clock_timestamp(),

@@ -1,16 +1,23 @@
--- Frees messages of kinds other than tasks whose holder's lease has ended; lost_tasks says why they are looked for and locked in two steps.
-with dead as materialized (
-  select m.job_id, m.message_id, m.worker_id from messages m
-  where m.worker_id is not null and m.kind <> 2
-    and not exists (select from workers w where w.worker_id = m.worker_id and w.lease_until > now())
-  order by m.job_id, m.message_id
-  limit @most
+-- Requeues messages of kinds other than tasks of one holder whose lease has ended: those listed, in lock order. lost_tasks says why the
+-- holder's row is locked first, and what is left alone.
+with holder as materialized (
+  select 1
+  from (select @worker::uuid as worker_id) k
+  left join lateral (
+    select w.lease_until from workers w where w.worker_id = k.worker_id offset 0 for share
+  ) w on true
+  where w.lease_until is null or w.lease_until <= clock_timestamp()
 ),
 m as materialized (
   select m.job_id, m.message_id
-  from dead d join messages m on m.job_id = d.job_id and m.message_id = d.message_id and m.worker_id = d.worker_id
-  order by m.job_id, m.message_id
-  for no key update of m skip locked
+  from unnest(@job_ids::bytea[], @message_ids::bigint[]) as k (job_id, message_id)
+  cross join lateral (
+    select m.* from messages m
+    where m.job_id = k.job_id and m.message_id = k.message_id
+    offset 0
+    for no key update skip locked
+  ) m
+  where exists (select from holder) and m.worker_id = @worker and m.kind <> 2
 )
 update messages x
 set worker_id = null, claimed_at = null, locked_until = null, sent_at = null, send = x.send + 1, due_at = now(), losses = x.losses + 1

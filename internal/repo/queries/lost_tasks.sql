@@ -1,23 +1,34 @@
--- Frees task messages whose holder's lease has ended, in lock order. Every task that such a message covered has lost a worker,
--- and ends when it has lost too many. A bundle is broken into smaller ones, and at its second loss into single tasks, so that
--- a task that kills its process soon dies alone. A row that had been put back and claimed by the time it was locked is left alone: of a
--- row that has changed, only that it still has the same holder is asked again, and an ended lease stays ended.
-with dead as materialized (
-  select m.job_id, m.message_id, m.worker_id from messages m
-  where m.worker_id is not null and m.kind = 2
-    and not exists (select from workers w where w.worker_id = m.worker_id and w.lease_until > now())
-  order by m.job_id, m.message_id
-  limit @most
+-- Requeues task messages of one holder whose lease has ended: those listed, in lock order, and of each the tasks from first to below.
+-- Every task that was requeued has lost a worker, and ends when it has lost too many. A bundle is broken into smaller ones, and at
+-- its second loss into single tasks, so that a task that kills its process soon dies alone.
+-- The holder's row is locked first, so that a renewal that is under way either lands before this looks, or finds the lease ended. A
+-- message that was released and claimed again since it was listed has another holder and is left alone. A repeat finds nothing.
+-- Each task carries what is needed of its message: a join of the two lists would compare each with each.
+with holder as materialized (
+  select 1
+  from (select @worker::uuid as worker_id) k
+  left join lateral (
+    select w.lease_until from workers w where w.worker_id = k.worker_id offset 0 for share
+  ) w on true
+  where w.lease_until is null or w.lease_until <= clock_timestamp()
 ),
 m as materialized (
-  select m.* from dead d join messages m on m.job_id = d.job_id and m.message_id = d.message_id and m.worker_id = d.worker_id
-  order by m.job_id, m.message_id
-  for no key update of m skip locked
+  select m.*, least(m.first + m.count, k.below) as below,
+         case when m.losses > 0 or m.count <= 16 then 1 else (m.count + 15) / 16 end as size
+  from unnest(@job_ids::bytea[], @message_ids::bigint[], @firsts::int[], @below::int[]) as k (job_id, message_id, first, below)
+  cross join lateral (
+    select m.* from messages m
+    where m.job_id = k.job_id and m.message_id = k.message_id
+    offset 0
+    for no key update skip locked
+  ) m
+  where exists (select from holder) and m.worker_id = @worker and m.kind = 2 and m.first = k.first
 ),
 k as materialized ( -- a task without a row has not ended; where one comes after this statement began, the key refuses the insert
-  select m.job_id, m.stage, m.gen, g.index, m.count, m.attempt, m.message_id, m.worker_id, m.claimed_at, t.index is null as fresh
+  select m.job_id, m.stage, m.gen, g.index, m.attempt, m.message_id, m.queue, m.losses, m.traceparent, m.claimed_at,
+         m.count, m.below, m.size, m.first + (g.index - m.first) / m.size * m.size as piece, t.index is null as fresh
   from m
-  cross join lateral generate_series(m.first, m.first + m.count - 1) as g (index)
+  cross join lateral generate_series(m.first, m.below - 1) as g (index)
   left join lateral (
     select t.index from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = g.index offset 0
   ) t on true
@@ -35,52 +46,62 @@ updated as (
   from k
   where not k.fresh and t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
     and t.status = 'queued' and t.attempt < k.attempt and (k.count = 1 or t.failures = 0)
-  returning t.job_id, t.stage, t.gen, t.index, t.attempt, t.status, k.message_id, k.worker_id, k.claimed_at
+  returning t.job_id, t.stage, t.gen, t.index, t.attempt, t.status, k.message_id, k.queue, k.losses, k.traceparent, k.claimed_at,
+            k.below, k.size, k.piece
 ),
 t as materialized (
-  select job_id, stage, gen, index, attempt, 'queued'::task_status as status, message_id, worker_id, claimed_at from k where fresh
+  select job_id, stage, gen, index, attempt, 'queued'::task_status as status, message_id, queue, losses, traceparent, claimed_at,
+         below, size, piece
+  from k where fresh
   union all
   select * from updated
 ),
 a as (
   insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)
-  select job_id, stage, gen, index, attempt, 'lost', status = 'failed', 'the process that ran it went away', worker_id, claimed_at
+  select job_id, stage, gen, index, attempt, 'lost', status = 'failed', 'the process that ran it went away', @worker, claimed_at
   from t
 ),
-gone as (
-  delete from messages x using m where x.job_id = m.job_id and x.message_id = m.message_id
+parted as materialized ( -- what is not below its limit stays with the holder, for the next transaction
+  select m.job_id, m.message_id, m.below, m.first + m.count - m.below as count,
+         m.tasks_left - (select count(*) from t where t.message_id = m.message_id) as left
+  from m where m.below < m.first + m.count
 ),
-piece as (
-  select m.job_id, m.message_id, m.queue, m.stage, m.gen, m.attempt, m.losses, m.traceparent,
-         m.first + (t.index - m.first) / p.size * p.size as first,
-         least(p.size, m.count - (t.index - m.first) / p.size * p.size) as count,
-         count(*) as open
-  from m
-  cross join lateral (select case when m.losses > 0 or m.count <= 16 then 1 else (m.count + 15) / 16 end as size) p
-  join t using (job_id, message_id)
-  where t.status = 'queued'
-  group by m.job_id, m.message_id, m.queue, m.stage, m.gen, m.attempt, m.losses, m.traceparent, m.first, m.count, p.size,
-           (t.index - m.first) / p.size
+kept as (
+  update messages x set first = p.below, count = p.count, tasks_left = p.left
+  from parted p where x.job_id = p.job_id and x.message_id = p.message_id and p.left > 0
+),
+over as (
+  select job_id, message_id from m where m.below = m.first + m.count
+  union all
+  select job_id, message_id from parted where parted.left <= 0
+),
+gone as (
+  delete from messages x using over where x.job_id = over.job_id and x.message_id = over.message_id
 ),
 again as (
   insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, traceparent)
-  select job_id, queue, 2, stage, gen, first, count, open, attempt, losses + 1, traceparent from piece
-),
-told as ( -- bounded: a line for each stage and process of a batch
-  insert into events (job_id, kind, stage, gen, detail)
-  select t.job_id, 'work_lost', t.stage, t.gen, json_build_object('tasks', count(*), 'failed', count(*) filter (where t.status = 'failed'),
-         'worker', (select w.host || ' ' || w.pid from workers w where w.worker_id = t.worker_id))
+  select job_id, queue, 2, stage, gen, piece, least(size, below - piece), count(*), attempt, losses + 1, traceparent
   from t
-  group by t.job_id, t.stage, t.gen, t.worker_id
+  where status = 'queued'
+  group by job_id, message_id, queue, stage, gen, piece, size, below, attempt, losses, traceparent
+),
+told as ( -- bounded: a line for each stage of a batch
+  insert into events (job_id, kind, stage, gen, detail)
+  select job_id, 'work_lost', stage, gen, json_build_object('tasks', count(*), 'failed', count(*) filter (where status = 'failed'),
+         'worker', (select w.host || ' ' || w.pid from workers w where w.worker_id = @worker))
+  from t
+  group by job_id, stage, gen
 ),
 by_stage as (
-  select job_id, stage, count(*) as landed, count(*) filter (where status = 'failed') as failed from t group by job_id, stage
+  select job_id, stage, count(*) as landed, count(*) filter (where status = 'failed') as failed
+  from t group by job_id, stage order by job_id, stage
 ),
 locked as materialized (
-  select s.job_id, s.stage, s.failed + b.failed as failed, b.landed
-  from by_stage b join stages s using (job_id, stage)
-  order by s.job_id, s.stage
-  for no key update of s
+  select b.job_id, b.stage, s.failed + b.failed as failed, b.landed
+  from by_stage b
+  cross join lateral (
+    select s.failed from stages s where s.job_id = b.job_id and s.stage = b.stage offset 0 for no key update
+  ) s
 )
 update stages s set failed = l.failed, progressed_at = now()
 from locked l
