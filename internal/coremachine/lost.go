@@ -19,8 +19,11 @@ const (
 func (m *Machine) freeLost(ctx context.Context) {
 	every := m.cfg.Renew * 3 / 5
 	for sleep(ctx, every/2+rand.N(every)) {
-		_, moved, err := m.requeueLost(ctx)
+		freed, moved, err := m.requeueLost(ctx)
 		m.wake(moved)
+		if freed > 0 {
+			m.log.Warn("work of a lost process was requeued", keys.Count, freed)
+		}
 		if err != nil && ctx.Err() == nil {
 			m.log.Error("lost work was not requeued", keys.Error, err)
 		}
@@ -53,9 +56,6 @@ func (m *Machine) requeueLost(ctx context.Context) (freed int, moved state.Moved
 		if passed == 0 || len(problems) > 0 { // locked by others, or trouble: the next pass
 			break
 		}
-	}
-	if freed > 0 {
-		m.log.Warn("work of a lost process was requeued", keys.Count, freed)
 	}
 	return freed, moved, errors.Join(problems...)
 }

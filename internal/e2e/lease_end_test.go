@@ -117,6 +117,7 @@ func TestHandlersEndBeforeTheirLease(t *testing.T) {
 			}
 			e := start(t, enginetest.Options{
 				Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})}, Handlers: handlersOf(fn), URL: url,
+				Dispatch: modeOf(t),
 				Config: func(c *coremachine.Config) {
 					c.Lease, c.Renew, c.Grace = 3*time.Second, 800*time.Millisecond, 800*time.Millisecond
 					store.Store, c.Store = c.Store, store
@@ -150,7 +151,7 @@ func TestALookThatHangsCostsNoLease(t *testing.T) {
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})}, Handlers: handlersOf(fn),
-		Config: func(c *coremachine.Config) {
+		Dispatch: modeOf(t), Config: func(c *coremachine.Config) {
 			c.Lease, c.Renew, c.Grace = 3*time.Second, 500*time.Millisecond, 800*time.Millisecond
 			store.Store, c.Store = c.Store, store
 		},
@@ -184,7 +185,7 @@ func TestAProcessThatCannotCompleteKeepsNoLease(t *testing.T) {
 			var first sync.Once
 			e := start(t, enginetest.Options{
 				Jobs:     map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})},
-				Handlers: handlersOf(echo), Config: func(c *coremachine.Config) {
+				Handlers: handlersOf(echo), Dispatch: modeOf(t), Config: func(c *coremachine.Config) {
 					shortLease(c)
 					first.Do(func() { store.Store, c.Store = c.Store, store })
 				},
@@ -196,7 +197,7 @@ func TestAProcessThatCannotCompleteKeepsNoLease(t *testing.T) {
 			e.Process(0).StopReceiving()
 			other := enginetest.Start(t, enginetest.Options{
 				Jobs:     map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})},
-				Handlers: handlersOf(echo), Config: shortLease, URL: e.URL(),
+				Handlers: handlersOf(echo), Dispatch: modeOf(t), Config: shortLease, URL: e.URL(),
 			})
 			other.Wait(id).MustBe(t, state.JobCompleted)
 			store.broken.Store(false)
@@ -215,10 +216,10 @@ func TestAHandlerEndsBeforeAnotherProcessBegins(t *testing.T) {
 	held, ended, began := make(chan struct{}), make(chan time.Time, 1), make(chan time.Time, 1)
 	jobs := map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})}
 	lease := func(c *coremachine.Config) {
-		c.Lease, c.Renew, c.Grace = 3*time.Second, 800*time.Millisecond, 800*time.Millisecond
+		c.Lease, c.Renew, c.Grace = 3*time.Second, time.Second, time.Second // as in production, five times as fast
 	}
 	cutOff := enginetest.Start(t, enginetest.Options{
-		Jobs: jobs, URL: url, Config: lease, Connect: link.connect,
+		Jobs: jobs, URL: url, Config: lease, Dispatch: modeOf(t), Connect: link.connect,
 		Handlers: handlersOf(func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 			if task.Attempt > 1 {
 				return workOut(in), nil
@@ -232,7 +233,7 @@ func TestAHandlerEndsBeforeAnotherProcessBegins(t *testing.T) {
 	id := cutOff.Submit("one", `{"n":1}`)
 	<-held
 	e := start(t, enginetest.Options{
-		Jobs: jobs, URL: url, Config: lease,
+		Jobs: jobs, URL: url, Config: lease, Dispatch: modeOf(t),
 		Handlers: handlersOf(func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 			began <- time.Now()
 			return workOut(in), nil
@@ -264,7 +265,7 @@ func TestOutagesEndNoHealthyTask(t *testing.T) {
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})}, Handlers: handlersOf(fn),
-		Config: shortLease, Processes: 2,
+		Dispatch: modeOf(t), Config: shortLease, Processes: 2,
 		Fault: func(string) error {
 			if out.Load() {
 				return lost
