@@ -29,12 +29,12 @@ func TestAHandlerThatExitsItsGoroutineFailsItsAttempt(t *testing.T) {
 		return workOut(in), nil
 	}
 	many := define.Dynamic(work, "n", func(p params, i int) workIn { return workIn{p.Seed + i} })
-	for name, queued := range map[string]bool{"Local": false, "Queued": true} {
+	for name, mode := range map[string]enginetest.Dispatch{"Local": enginetest.Local, "Queued": enginetest.Queue} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t, enginetest.Options{
 				Jobs:     map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
-				Handlers: handlersOf(fn, handlers.Timeout(20*time.Second), handlers.Base(time.Millisecond)), Queued: queued,
+				Handlers: handlersOf(fn, handlers.Timeout(20*time.Second), handlers.Base(time.Millisecond)), Dispatch: mode,
 			})
 			for seed := range 4 { // the later ones are known to be quick
 				job := e.Run("exits", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, seed*tasks)).MustBe(t, state.JobCompleted)
