@@ -62,6 +62,8 @@ type Store interface {
 	PurgeOld(ctx context.Context, retention time.Duration, most int) (int, error)
 	PurgeNext(ctx context.Context, most int) ([]state.JobRef, error)
 	Purge(ctx context.Context, ref state.JobRef) (rows int, done bool, err error)
+	Superseded(ctx context.Context, most int) ([]state.StageRef, error)
+	PurgeSuperseded(ctx context.Context, ref state.StageRef) (rows int, done bool, err error)
 	Touch(ctx context.Context, id state.JobID) (landed bool, err error)
 	Full(ctx context.Context, most int) (full bool, err error)
 

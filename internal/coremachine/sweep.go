@@ -24,8 +24,12 @@ const SweepEvery = time.Minute
 // NextSweep returns when the sweep after one that began at the given time is due.
 func NextSweep(begun time.Time) time.Time { return begun.UTC().Truncate(SweepEvery).Add(SweepEvery) }
 
-// purgeTime bounds how long one sweep deletes; the next goes on.
-const purgeTime = 20 * time.Second
+// purgeTime bounds how long one sweep deletes jobs, and supersededTime rows of
+// past generations; the next continues.
+const (
+	purgeTime      = 20 * time.Second
+	supersededTime = 10 * time.Second
+)
 
 // Sweep finds whatever stalled and drives it on, in the order task, stage, job, outbox, retention, so that a later step sees what an
 // earlier one mended. It fails nothing that can be driven. Two at once are harmless; each leaves its row. A step that fails does not keep
@@ -82,6 +86,7 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 		})
 	}
 	count(&rep.Purged, m.purge)
+	count(&rep.Superseded, m.purgeSuperseded)
 
 	err := errors.Join(problems...)
 	text := ""
@@ -126,6 +131,29 @@ func (m *Machine) purge(ctx context.Context) (n int, moved state.Moved, err erro
 			}
 			var rows int
 			if rows, done, err = m.store.Purge(ctx, ref); err != nil {
+				return n, moved, err
+			}
+			n += rows
+		}
+	}
+	return n, moved, nil
+}
+
+// purgeSuperseded deletes rows of past generations, batch by batch, for a while.
+func (m *Machine) purgeSuperseded(ctx context.Context) (n int, moved state.Moved, err error) {
+	end := time.Now().Add(supersededTime)
+	refs, err := m.store.Superseded(ctx, 100)
+	if err != nil {
+		return 0, moved, err
+	}
+
+	for _, ref := range refs {
+		for done := false; !done; {
+			if time.Now().After(end) {
+				return n, moved, nil
+			}
+			var rows int
+			if rows, done, err = m.store.PurgeSuperseded(ctx, ref); err != nil {
 				return n, moved, err
 			}
 			n += rows

@@ -196,15 +196,23 @@ type Retried struct {
 	Stages  int // stages that run from the start
 }
 
+// StageRef names a generation of a stage.
+type StageRef struct {
+	JobID JobID
+	Stage int
+	Gen   int
+}
+
 // SweepFound is what a sweep found and did, by what it was.
 type SweepFound struct {
-	Lost      int `json:"lost"`      // tasks and plans freed from processes that went away
-	Dead      int `json:"dead"`      // dead letters of wanted work redriven
-	Collected int `json:"collected"` // messages that a transport of its own set aside, noted on their rows
-	Resent    int `json:"resent"`    // messages sent again, of stages that stood still
-	Repaired  int `json:"repaired"`  // open jobs that no message could move, given theirs again
-	Expired   int `json:"expired"`   // ended jobs past retention, marked for deletion
-	Purged    int `json:"purged"`    // rows deleted
+	Lost       int `json:"lost"`       // tasks and plans freed from processes that went away
+	Dead       int `json:"dead"`       // dead letters of wanted work redriven
+	Collected  int `json:"collected"`  // messages that a transport of its own set aside, noted on their rows
+	Resent     int `json:"resent"`     // messages sent again, of stages that stood still
+	Repaired   int `json:"repaired"`   // open jobs that no message could move, given theirs again
+	Expired    int `json:"expired"`    // ended jobs past retention, marked for deletion
+	Purged     int `json:"purged"`     // rows deleted
+	Superseded int `json:"superseded"` // rows of past generations deleted
 }
 
 // ProgressReport is what the running handlers of one message report: JSON that maps a task's index to its TaskProgress.

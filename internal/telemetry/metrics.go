@@ -130,7 +130,7 @@ func (t *Telemetry) Swept(found state.SweepFound, err error) {
 	}
 	t.sweeps.Add(ctx, 1, metric.WithAttributes(attribute.String(keys.Outcome, outcome)))
 	for action, n := range map[string]int{
-		"lost": found.Lost, "dead": found.Dead, "resent": found.Resent, "repaired": found.Repaired, "expired": found.Expired, "purged": found.Purged,
+		"lost": found.Lost, "dead": found.Dead, "resent": found.Resent, "repaired": found.Repaired, "expired": found.Expired, "purged": found.Purged, "superseded": found.Superseded,
 	} {
 		t.sweepActions.Add(ctx, int64(n), metric.WithAttributes(attribute.String(keys.Action, action)))
 	}

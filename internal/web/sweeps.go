@@ -45,6 +45,7 @@ var sweepColumns = []sweepColumn{
 	{"repaired", "Repaired", "open jobs that no message could move"},
 	{"expired", "Expired", "ended jobs past retention"},
 	{"purged", "Purged", "rows deleted"},
+	{"superseded", "Superseded", "rows of past generations deleted"},
 }
 
 // sweepRow is one pass.

@@ -54,6 +54,7 @@ create table stages (
   job_id        bytea not null references jobs on delete cascade,
   stage         smallint not null,                                     -- topological order: lock order = key order
   gen           int not null default 1 check (gen > 0),
+  swept_gen     int not null default 1,                                -- of generations below it no row is left
   name          text not null,
   task_type     text not null,
   kind          text not null check (kind in ('single', 'dynamic', 'match_previous', 'fan_out', 'fan_in')),
@@ -93,6 +94,8 @@ create table stages (
   check ((status in ('completed', 'failed', 'skipped', 'cancelled')) = (finished_at is not null)),
   check (stage > all (depends_on))
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+-- Neither column changes while tasks end: updates of the counters stay HOT.
+create index stages_superseded on stages (job_id, stage) where swept_gen < gen;
 
 -- No index and no predicate on a column that changes: updates stay HOT. A task that has no row is queued: what holds no input is written
 -- when its first attempt ends.

@@ -1,0 +1,2 @@
+-- Stages of which rows of past generations may be left, by the index stages_superseded.
+select job_id, stage, gen from stages where swept_gen < gen order by job_id, stage limit @most
