@@ -50,6 +50,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, known := statuses[e.Code]
 	p := Problem{Status: status, Detail: e.Msg, Code: e.Code, Errors: e.Fields}
 	switch {
+	case !known && errors.Is(err, context.Canceled) && r.Context().Err() != nil: // the caller went away
+		p = Problem{Status: http.StatusServiceUnavailable, Detail: "The caller went away."}
 	case !known:
 		p = Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal}
 		a.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.Any(keys.Error, err), requestAttr(r))

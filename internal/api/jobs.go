@@ -21,10 +21,10 @@ import (
 type submission struct {
 	JobID      state.JobID                `json:"job_id"`
 	JobType    string                     `json:"job_type"`
-	Status     state.JobStatus            `json:"status"`
-	Attempt    int                        `json:"attempt"`
+	Status     state.JobStatus            `json:"status,omitempty"`     // left out of a dry run of a job that is not there
+	Attempt    int                        `json:"attempt,omitempty"`    // likewise
 	Created    bool                       `json:"created"`
-	StatusURL  string                     `json:"status_url"`
+	StatusURL  string                     `json:"status_url,omitempty"` // likewise
 	Parameters json.RawMessage            `json:"parameters"`
 	Plan       []coremachine.PlannedStage `json:"plan,omitempty"` // of a dry run
 }
@@ -32,7 +32,7 @@ type submission struct {
 func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 	q := readQuery(r, "rerun", "dry_run")
 	req := coremachine.SubmitRequest{
-		Type: param(r, "job_type"), Rerun: q.boolean("rerun"), DryRun: q.boolean("dry_run"), Traceparent: traceparent(r), By: by(r),
+		Type: segment(q, r, "job_type"), Rerun: q.boolean("rerun"), DryRun: q.boolean("dry_run"), Traceparent: traceparent(r), By: by(r),
 	}
 	if err := q.err(); err != nil {
 		a.fail(w, r, err)
@@ -49,8 +49,11 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := submission{
-		JobID: res.JobID, JobType: req.Type, Status: res.Status, Attempt: res.Attempt, Created: res.Created, StatusURL: a.statusURL(res.JobID),
+		JobID: res.JobID, JobType: req.Type, Status: res.Status, Attempt: res.Attempt, Created: res.Created,
 		Parameters: res.Parameters, Plan: res.Plan,
+	}
+	if res.Status != "" {
+		answer.StatusURL = a.statusURL(res.JobID)
 	}
 	if !res.Started {
 		a.ok(w, r, answer)
@@ -83,6 +86,25 @@ func param(r *http.Request, name string) string {
 		return text
 	}
 	return raw
+}
+
+// segment is a path parameter that is text, held to what query parameters are.
+func segment(q *query, r *http.Request, name string) string {
+	text := param(r, name)
+	if !storable(text) {
+		q.wrong(name, "must be text of at most %d bytes", maxText)
+	}
+	return text
+}
+
+// queueOf reads the path parameter that names a queue.
+func queueOf(r *http.Request) (state.Queue, error) {
+	q := &query{}
+	name := segment(q, r, "queue")
+	if err := q.err(); err != nil {
+		return 0, err
+	}
+	return state.ParseQueue(name)
 }
 
 // jobID reads the path parameter of that name. Anything but 64 lower-case hex digits is an Error with CodeInvalid.

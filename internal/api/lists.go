@@ -62,18 +62,22 @@ func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, list[state.TaskSummary]{Items: page.Items, NextCursor: sealTask(page.Next)})
 }
 
+// maxIndex is the greatest index that a task can have.
+const maxIndex = 1<<31 - 1
+
 func (a *API) task(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
-	index, bad := strconv.ParseInt(param(r, "index"), 10, 32)
-	if bad != nil || index < 0 {
-		err = errors.Join(err, state.Invalid("api", "The index is malformed.",
-			state.FieldError{Field: "index", Message: strconv.Quote(clip(param(r, "index"))) + " is no number from 0"}))
+	q := readQuery(r)
+	stage := segment(q, r, "stage")
+	index, ok := whole(param(r, "index"), 0, maxIndex)
+	if !ok {
+		q.wrong("index", "%q is not a number from 0 to %d", clip(param(r, "index")), maxIndex)
 	}
-	if err = errors.Join(err, readQuery(r).err()); err != nil {
+	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
-	task, err := a.Reader.ReadTask(r.Context(), id, param(r, "stage"), int(index))
+	task, err := a.Reader.ReadTask(r.Context(), id, stage, int(index))
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -84,11 +88,13 @@ func (a *API) task(w http.ResponseWriter, r *http.Request) {
 // grid answers a stage's tasks as ranges. The tag holds when they were counted: who asks more often than that is told so.
 func (a *API) grid(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
-	if err = errors.Join(err, readQuery(r).err()); err != nil {
+	q := readQuery(r)
+	stage := segment(q, r, "stage")
+	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
-	grid, err := a.Reader.ReadGrid(r.Context(), id, param(r, "stage"))
+	grid, err := a.Reader.ReadGrid(r.Context(), id, stage)
 	if err != nil {
 		a.fail(w, r, err)
 		return

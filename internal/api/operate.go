@@ -96,7 +96,7 @@ func (a *API) queues(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) dead(w http.ResponseWriter, r *http.Request) {
-	queue, err := state.ParseQueue(param(r, "queue"))
+	queue, err := queueOf(r)
 	f, bad := ReadDeadFilter(r.URL.RawQuery)
 	if err = errors.Join(err, bad); err != nil {
 		a.fail(w, r, merge(err))
@@ -111,7 +111,7 @@ func (a *API) dead(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
-	queue, err := state.ParseQueue(param(r, "queue"))
+	queue, err := queueOf(r)
 	if err = errors.Join(err, readQuery(r).err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
@@ -131,7 +131,7 @@ type redriven struct {
 }
 
 func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
-	queue, err := state.ParseQueue(param(r, "queue"))
+	queue, err := queueOf(r)
 	q := readQuery(r, "reason", "message_id", "dry_run")
 	f, dryRun := state.DeadFilter{Reason: q.text("reason"), IDs: q.numbers("message_id")}, q.boolean("dry_run")
 	if f.Reason != "" && len(f.IDs) > 0 {

@@ -53,7 +53,7 @@ func parseQuery(raw string, known ...string) *query {
 			continue
 		}
 		for _, v := range values[name] {
-			if len(v) > maxText || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+			if !storable(v) {
 				q.wrong(name, "must be text of at most %d bytes", maxText)
 				values.Del(name)
 				break
@@ -61,6 +61,11 @@ func parseQuery(raw string, known ...string) *query {
 		}
 	}
 	return q
+}
+
+// storable reports whether a text can be looked for in the database.
+func storable(s string) bool {
+	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
 func clip(s string) string {
@@ -79,7 +84,7 @@ func (q *query) err() error {
 	if len(q.bad) == 0 {
 		return nil
 	}
-	return state.Invalid("api", "Query parameters are wrong.", q.bad...)
+	return state.Invalid("api", "Parameters of the address are wrong.", q.bad...)
 }
 
 // text reads a parameter that may be given once.
@@ -117,12 +122,12 @@ func (q *query) limit() int {
 	if v == "" {
 		return usual
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 || n > state.MaxPage {
-		q.wrong("limit", "%q is no number from 1 to %d", clip(v), state.MaxPage)
+	n, ok := whole(v, 1, state.MaxPage)
+	if !ok {
+		q.wrong("limit", "%q is not a number from 1 to %d", clip(v), state.MaxPage)
 		return usual
 	}
-	return n
+	return int(n)
 }
 
 // number reads an id that is a number.
@@ -195,8 +200,8 @@ func (q *query) fingerprint(name string) state.Fingerprint {
 // parseAge reads a duration such as 20s, 24h or 7d.
 func parseAge(v string) (time.Duration, bool) {
 	if days, ok := strings.CutSuffix(v, "d"); ok {
-		n, err := strconv.Atoi(days)
-		return time.Duration(n) * 24 * time.Hour, err == nil && n > 0 && n <= 36_500
+		n, ok := whole(days, 1, 36_500)
+		return time.Duration(n) * 24 * time.Hour, ok
 	}
 	d, err := time.ParseDuration(v)
 	return d, err == nil && d > 0 && d <= 36_500*24*time.Hour

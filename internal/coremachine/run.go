@@ -66,8 +66,13 @@ func (m *Machine) run(s *session, h *holding) error {
 	return nil
 }
 
-// giveUp puts a message back when what it needs cannot be read now.
+// giveUp puts a message back when what it needs cannot be read now. Where its
+// job is being stopped, that is why, and what is left goes to the stop.
 func (m *Machine) giveUp(s *session, h *holding, cause error) error {
+	if errors.Is(context.Cause(h.ctx), errCancelled) && s.ctx.Err() == nil {
+		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+	}
+
 	m.log.Error("a message was put back", keys.JobID, h.JobID, keys.Stage, h.StageName,
 		keys.TraceID, traceID(h.Traceparent), keys.Error, cause)
 	return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, time.Second, "") })

@@ -36,10 +36,25 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 	}
 	res := SubmitResult{JobID: g.JobID, Status: state.JobQueued, Attempt: 1, Parameters: params.Canonical}
 	if req.DryRun {
-		res.Plan = planned(g)
-		return res, nil
+		return m.dryRun(ctx, g, params)
 	}
 	return m.submitOrFind(ctx, req, g, res)
+}
+
+// dryRun answers what a submit would make. It has the status of the job that
+// is there; without one it has none.
+func (m *Machine) dryRun(ctx context.Context, g state.Graph, params define.Params) (SubmitResult, error) {
+	res := SubmitResult{JobID: g.JobID, Parameters: params.Canonical, Plan: planned(g)}
+	brief, err := m.store.Brief(ctx, g.JobID)
+	switch {
+	case state.CodeOf(err) == state.CodeNotFound || err == nil && brief.Deleting:
+		return res, nil
+	case err != nil:
+		return SubmitResult{}, err
+	}
+
+	res.Status, res.Attempt = brief.Status, brief.Attempt
+	return res, nil
 }
 
 // A submit that meets a deletion waits for its end, and looks this often.

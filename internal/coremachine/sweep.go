@@ -92,7 +92,9 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
-		m.log.Error("a sweep met problems", keys.Error, err)
+		if ctx.Err() == nil {
+			m.log.Error("a sweep met problems", keys.Error, err)
+		}
 	}
 	rep.Took = time.Since(begin)
 	return rep, errors.Join(err, m.store.SweepEnd(ctx, id, rep.SweepFound, text))

@@ -19,8 +19,8 @@ type SubmitRequest struct {
 // SubmitResult says what a submit found or started.
 type SubmitResult struct {
 	JobID      state.JobID
-	Status     state.JobStatus
-	Attempt    int
+	Status     state.JobStatus // empty: a dry run, and no such job
+	Attempt    int             // 0 likewise
 	Created    bool            // the job is new
 	Started    bool            // this call started a run
 	Parameters json.RawMessage // canonical, defaults applied

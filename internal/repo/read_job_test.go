@@ -281,3 +281,30 @@ func TestAListLeavesLargeParametersOut(t *testing.T) {
 		t.Errorf("the job holds %d bytes, %v", len(job.Parameters), err)
 	}
 }
+
+func TestAJobThatStopsBecauseItFailedWasNotCancelled(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	failing := rows.Insert(t, pool, rows.Job{Seed: "a", Status: state.JobRunning, Stopping: true, Error: `{"code":"tasks_failed","message":"x"}`})
+	cancelling := rows.Insert(t, pool, rows.Job{Seed: "b", Status: state.JobRunning, Stopping: true})
+	for id, want := range map[state.JobID]bool{failing: false, cancelling: true} {
+		job, err := r.ReadJob(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := job.CancelRequestedAt != nil; got != want {
+			t.Errorf("%s: cancel_requested_at is set: %t, want %t", id.Short(), got, want)
+		}
+	}
+
+	page, err := r.ListJobs(t.Context(), state.JobFilter{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range page.Items {
+		if got, want := job.CancelRequestedAt != nil, job.JobID == cancelling; got != want {
+			t.Errorf("in the list, %s: cancel_requested_at is set: %t, want %t", job.JobID.Short(), got, want)
+		}
+	}
+}

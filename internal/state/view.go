@@ -52,7 +52,7 @@ type JobSummary struct {
 	LastSubmittedAt   time.Time       `json:"last_submitted_at"`
 	StartedAt         *time.Time      `json:"started_at"`
 	FinishedAt        *time.Time      `json:"finished_at"`
-	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // also set while a failing job is stopped
+	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // nil where the job stops because it failed
 	Tasks             TaskCounts      `json:"tasks"`               // of all stages
 	Error             *Failure        `json:"error"`
 }

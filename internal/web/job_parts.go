@@ -19,7 +19,8 @@ type actions struct {
 }
 
 func actionsOf(job state.JobView) actions {
-	a := actions{Cancelling: !job.Status.Ended() && job.CancelRequestedAt != nil}
+	stopping := job.CancelRequestedAt != nil || job.Error != nil // a job that fails is stopped too
+	a := actions{Cancelling: !job.Status.Ended() && stopping}
 	for _, s := range job.Stages {
 		if n := s.Tasks.Failed + s.Tasks.Cancelled; n > 0 {
 			a.Retriable += n

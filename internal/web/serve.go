@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"coremachine/internal/api"
 	"coremachine/internal/state"
@@ -102,7 +103,7 @@ func split(r *http.Request, prefix string) ([]string, bool) {
 	segments := strings.Split(rest, "/")
 	for i, one := range segments {
 		text, err := url.PathUnescape(one)
-		if err != nil {
+		if err != nil || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return segments, false
 		}
 		segments[i] = text

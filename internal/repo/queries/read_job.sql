@@ -7,7 +7,7 @@ held as materialized (
   select h.stage, h.gen, sum(h.tasks_left) as running from hand h where h.job_id = @job_id and h.kind = 2 group by h.stage, h.gen
 )
 select j.job_id, j.job_type, j.status, j.attempt, j.version, j.params, j.created_at, j.last_submitted_at, j.started_at,
-       j.finished_at, j.cancel_requested_at, j.result, j.error, coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
+       j.finished_at, case when j.error is null then j.cancel_requested_at end as cancel_requested_at, j.result, j.error, coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
        (select coalesce(json_agg(json_build_object(
                  'stage', s.stage, 'name', s.name, 'task_type', s.task_type, 'kind', s.kind, 'queue_number', s.queue,
                  'depends_on_numbers', s.depends_on, 'status', s.status, 'gen', s.gen, 'planned', s.total is not null,

@@ -9,7 +9,7 @@ held as materialized (
   group by h.job_id
 )
 select j.job_id, j.job_type, j.status, j.attempt, j.version, j.created_at, j.last_submitted_at, j.started_at, j.finished_at,
-       j.cancel_requested_at, j.error,
+       case when j.error is null then j.cancel_requested_at end as cancel_requested_at, j.error,
        case when octet_length(j.params::text) <= @max_params then j.params end as params,
        c.counters, c.planned, c.completed, c.failed, c.cancelled, coalesce(h.running, 0) as running
 from unnest(@job_ids::bytea[]) as k (job_id)
