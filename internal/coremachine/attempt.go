@@ -17,6 +17,16 @@ type taskEnd struct {
 	failures int // before this attempt
 }
 
+// size is what the end counts for in a group commit, in bytes.
+func (e *taskEnd) size() int { return len(e.Result) + len(e.Error) + len(e.Stack) }
+
+func bytesOf(ends []taskEnd) (n int) {
+	for i := range ends {
+		n += ends[i].size()
+	}
+	return n
+}
+
 // fail makes the end an unsuccessful one: to be tried again, or final when retries are spent or cannot help. An error whose own methods
 // panic, such as a nil pointer in an interface, counts as a panic of the handler.
 func (e *taskEnd) fail(err, cause error) {

@@ -6,32 +6,51 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"coremachine/internal/state"
 )
+
+// commitBytes bounds one group commit, besides its rows.
+const commitBytes = 4 << 20
 
 // batcher is group commit: what arrives while a flush is under way shares the next one. It flushes at once when idle and has
 // no timer. flush answers for every item of its batch, by place.
 type batcher[T, R any] struct {
 	in    chan batchItem[T, R]
-	most  int         // items a flush; a flush of lists has no more lists than hold so many elements, but one
-	size  func(T) int // how many an item counts for; nil: one
+	limit batchLimit[T]
 	flush func(ctx context.Context, items []T) ([]R, error)
 	ctx   context.Context // of the flushers
+	room  *semaphore.Weighted
 	wg    sync.WaitGroup
 }
 
+// batchLimit bounds a flush, and with bytes also what waits for one.
+type batchLimit[T any] struct {
+	most  int         // rows of a flush: it takes items until it has so many
+	rows  func(T) int // of an item; nil: one
+	bytes func(T) int // of an item; nil: they do not count. A flush has at most commitBytes, or one larger item alone
+}
+
+// waitingBytes bounds what the queue holds: one flush is under way and the next one fills. Who brings more waits with it.
+const waitingBytes = 2 * commitBytes
+
 type batchItem[T, R any] struct {
-	item T
-	done func(R, error) // called once, by the flusher; must not block
+	item  T
+	bytes int
+	done  func(R, error) // called once, by the flusher; must not block
 }
 
-// start runs n flushers until ctx ends; what is queued then is answered with ctx's error.
+// startBatcher runs n flushers until ctx ends; what is queued then is answered with ctx's error.
 func startBatcher[T, R any](ctx context.Context, n, most int, flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
-	return startSized(ctx, n, most, nil, flush)
+	return startLimited(ctx, n, batchLimit[T]{most: most}, flush)
 }
 
-func startSized[T, R any](ctx context.Context, n, most int, size func(T) int, flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
-	b := &batcher[T, R]{in: make(chan batchItem[T, R], 4*most), most: most, size: size, flush: flush, ctx: ctx}
+func startLimited[T, R any](ctx context.Context, n int, limit batchLimit[T], flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
+	b := &batcher[T, R]{in: make(chan batchItem[T, R], 4*limit.most), limit: limit, flush: flush, ctx: ctx}
+	if limit.bytes != nil {
+		b.room = semaphore.NewWeighted(int64(n) * waitingBytes)
+	}
 	for range n {
 		b.wg.Go(func() { b.run(ctx) })
 	}
@@ -40,37 +59,54 @@ func startSized[T, R any](ctx context.Context, n, most int, size func(T) int, fl
 
 // add queues an item; done is called when it was flushed. It blocks while the queue is full, which bounds its memory.
 func (b *batcher[T, R]) add(ctx context.Context, item T, done func(R, error)) {
+	next := batchItem[T, R]{item: item, done: done}
+	if b.limit.bytes != nil {
+		next.bytes = min(b.limit.bytes(item), waitingBytes)
+		if b.room.Acquire(ctx, int64(next.bytes)) != nil {
+			var none R
+			done(none, context.Cause(ctx))
+			return
+		}
+	}
+
 	select {
-	case b.in <- batchItem[T, R]{item, done}:
+	case b.in <- next:
 		if b.ctx.Err() != nil {
 			b.refuse(b.ctx) // the flushers may have looked for the last time
 		}
 	case <-ctx.Done():
 		var none R
-		done(none, context.Cause(ctx))
+		b.answer(next, none, context.Cause(ctx))
+	}
+}
+
+// answer answers an item and frees its room.
+func (b *batcher[T, R]) answer(i batchItem[T, R], r R, err error) {
+	i.done(r, err)
+	if b.room != nil {
+		b.room.Release(int64(i.bytes))
 	}
 }
 
 func (b *batcher[T, R]) run(ctx context.Context) {
-	batch := make([]batchItem[T, R], 0, b.most)
+	batch := make([]batchItem[T, R], 0, b.limit.most)
+	var carried *batchItem[T, R] // it did not fit into the last batch
 	for {
+		clear(batch) // answered items are not kept alive
 		batch = batch[:0]
-		select {
-		case <-ctx.Done():
-			b.refuse(ctx)
-			return
-		case first := <-b.in:
-			batch = append(batch, first)
-		}
-	fill:
-		for full := b.count(batch[0].item); full < b.most; {
+		if carried != nil {
+			batch = append(batch, *carried)
+		} else {
 			select {
-			case next := <-b.in:
-				batch, full = append(batch, next), full+b.count(next.item)
-			default:
-				break fill
+			case <-ctx.Done():
+				b.refuse(ctx)
+				return
+			case first := <-b.in:
+				batch = append(batch, first)
 			}
 		}
+		batch, carried = b.fill(batch)
+
 		items := make([]T, len(batch))
 		for i := range batch {
 			items[i] = batch[i].item
@@ -81,16 +117,33 @@ func (b *batcher[T, R]) run(ctx context.Context) {
 			if err == nil {
 				r = results[i]
 			}
-			batch[i].done(r, err)
+			b.answer(batch[i], r, err)
 		}
 	}
 }
 
-func (b *batcher[T, R]) count(item T) int {
-	if b.size == nil {
+// fill adds to a batch what waits, as far as the limit allows. The item that it took and that does not fit is carried to the next batch.
+func (b *batcher[T, R]) fill(batch []batchItem[T, R]) (filled []batchItem[T, R], carried *batchItem[T, R]) {
+	rows, bytes := b.rows(batch[0].item), batch[0].bytes
+	for rows < b.limit.most && bytes < commitBytes {
+		select {
+		case next := <-b.in:
+			if bytes+next.bytes > commitBytes {
+				return batch, &next
+			}
+			batch, rows, bytes = append(batch, next), rows+b.rows(next.item), bytes+next.bytes
+		default:
+			return batch, nil
+		}
+	}
+	return batch, nil
+}
+
+func (b *batcher[T, R]) rows(item T) int {
+	if b.limit.rows == nil {
 		return 1
 	}
-	return b.size(item)
+	return b.limit.rows(item)
 }
 
 func (b *batcher[T, R]) refuse(ctx context.Context) {
@@ -98,7 +151,7 @@ func (b *batcher[T, R]) refuse(ctx context.Context) {
 		select {
 		case item := <-b.in:
 			var none R
-			item.done(none, context.Cause(ctx))
+			b.answer(item, none, context.Cause(ctx))
 		default:
 			return
 		}

@@ -9,6 +9,7 @@ import (
 const (
 	gatherTime = 2 * time.Millisecond // since the first end
 	gatherMost = 250                  // ends
+	gatherSize = commitBytes / 4      // bytes: with one more end of any size they are still one group commit
 )
 
 // gathering is the ends of a bundle that wait for others. Ends of quick tasks come faster than one can be booked: each alone would make the
@@ -19,6 +20,7 @@ type gathering struct {
 	tasks int  // of the bundle
 	over  int  // of them whose attempts have ended
 	ends  []taskEnd
+	bytes int         // of them
 	timer *time.Timer // nil: nothing waits
 	began time.Time   // before the first attempt
 }
@@ -32,9 +34,10 @@ func (b *bundle) gather(end *taskEnd) {
 		b.m.pace.ran(b.h.TaskType, g.tasks, time.Since(g.began))
 	}
 	if end != nil {
-		g.ends = append(g.ends, *end)
+		g.ends, g.bytes = append(g.ends, *end), g.bytes+end.size()
 	}
-	if g.quick && g.over < g.tasks && len(g.ends) < gatherMost {
+	room := len(g.ends) < gatherMost && g.bytes < gatherSize
+	if g.quick && g.over < g.tasks && room {
 		if g.timer == nil && len(g.ends) > 0 {
 			g.timer = time.AfterFunc(gatherTime, b.handOn)
 		}
@@ -50,7 +53,7 @@ func (b *bundle) handOn() {
 	g := &b.ends
 	g.mu.Lock()
 	ends := g.ends
-	g.ends = nil
+	g.ends, g.bytes = nil, 0
 	if g.timer != nil {
 		g.timer.Stop()
 		g.timer = nil

@@ -3,6 +3,7 @@ package coremachine
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 
 	"coremachine/internal/handlers"
@@ -22,11 +23,26 @@ type lineage struct {
 	count   int
 
 	mu    sync.Mutex
-	pages map[int]map[int][]byte
+	ahead []resultPage // read ahead, the oldest first
+	bytes int          // of them
+	large bool         // a page was cut short by its bytes: pages begin where they are asked for
 }
 
-// predecessorPage bounds how many predecessors' results one read brings into memory. What many bundles ask for at once is one read.
-const predecessorPage = 100
+// Bounds of predecessors' results: how many one read brings into memory, besides its bytes, and the bytes that a bundle keeps of what it
+// read ahead. What many bundles ask for at once is one read.
+const (
+	predecessorPage = 100
+	aheadBytes      = 8 << 20
+)
+
+// resultPage is what was read of a range.
+type resultPage struct {
+	state.ResultPage
+	first int
+	bytes int
+}
+
+func (p *resultPage) covers(index int) bool { return p.first <= index && index < p.Until }
 
 func (m *Machine) newLineage(s *session, h *holding, job define.Job) *lineage {
 	l := &lineage{store: m.store, s: s, job: h.JobID, shape: h.Shape, first: h.First, count: h.Count, earlier: map[string]bool{}}
@@ -62,42 +78,86 @@ func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 	if t.shape != state.MatchPrevious {
 		return nil, handlers.Permanent(state.Errorf(state.CodePermanent, "coremachine.Predecessor", "only a task of a match_previous stage has a predecessor"))
 	}
-	page := (t.index - t.first) / predecessorPage
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	results, ok := t.pages[page]
-	if !ok {
-		from := t.first + page*predecessorPage
-		var err error
-		results, err = t.read(ctx, state.ResultRange{JobID: t.job, Stage: t.source, First: from, Count: min(predecessorPage, t.first+t.count-from)})
-		if err != nil {
-			return nil, err
-		}
-		if t.pages == nil {
-			t.pages = map[int]map[int][]byte{}
-		}
-		t.pages[page] = results
+
+	page, err := t.page(ctx, t.index)
+	if err != nil {
+		return nil, err
 	}
-	result, ok := results[t.index]
+
+	result, ok := page.Results[t.index]
 	if !ok {
 		return nil, state.Errorf(state.CodePredecessorFailed, "coremachine.Predecessor", "the task that this one follows has no result")
 	}
 	return result, nil
 }
 
-func (l *lineage) read(ctx context.Context, r state.ResultRange) (map[int][]byte, error) {
+// page returns the page that covers an index. It is read where it is not there; one reader of the bundle reads at a time.
+func (l *lineage) page(ctx context.Context, index int) (resultPage, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.ahead {
+		if l.ahead[i].covers(index) {
+			return l.ahead[i], nil
+		}
+	}
+
+	from := l.first + (index-l.first)/predecessorPage*predecessorPage
+	if l.large {
+		from = index
+	}
+	for {
+		page, err := l.readPage(ctx, from)
+		if err != nil {
+			return resultPage{}, err
+		}
+		l.keep(page)
+		if page.covers(index) {
+			return page, nil
+		}
+		l.large, from = true, index
+	}
+}
+
+func (l *lineage) readPage(ctx context.Context, from int) (resultPage, error) {
+	count := min(predecessorPage, l.first+l.count-from)
+	read, err := l.read(ctx, state.ResultRange{JobID: l.job, Stage: l.source, First: from, Count: count})
+	if err != nil {
+		return resultPage{}, err
+	}
+
+	page := resultPage{ResultPage: read, first: from}
+	for _, result := range read.Results {
+		page.bytes += len(result)
+	}
+
+	return page, nil
+}
+
+// keep adds a page that was read ahead and drops the oldest ones over the bound. A task that comes back to them reads again.
+func (l *lineage) keep(page resultPage) {
+	l.ahead, l.bytes = append(l.ahead, page), l.bytes+page.bytes
+	for len(l.ahead) > 1 && l.bytes > aheadBytes {
+		l.bytes -= l.ahead[0].bytes
+		l.ahead = slices.Delete(l.ahead, 0, 1)
+	}
+	if !page.Whole {
+		l.large = true
+	}
+}
+
+func (l *lineage) read(ctx context.Context, r state.ResultRange) (state.ResultPage, error) {
 	read := make(chan struct{})
-	var found map[int][]byte
+	var found state.ResultPage
 	var failed error
-	l.s.before.add(ctx, r, func(results map[int][]byte, err error) {
-		found, failed = results, err
+	l.s.before.add(ctx, r, func(page state.ResultPage, err error) {
+		found, failed = page, err
 		close(read)
 	})
 	select {
 	case <-read:
 		return found, failed
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return state.ResultPage{}, context.Cause(ctx)
 	}
 }
 

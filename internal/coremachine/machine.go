@@ -107,7 +107,8 @@ func New(cfg Config) *Machine {
 // Start opens a lease as soon as the database is there, and renews it until Stop. It does not wait.
 func (m *Machine) Start(ctx context.Context) {
 	ctx, m.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	submits := startBatcher(ctx, flushers, submitBatch, func(ctx context.Context, batch []state.Graph) ([]submitAnswer, error) {
+	limit := batchLimit[state.Graph]{most: submitBatch, bytes: func(g state.Graph) int { return len(g.Params) }}
+	submits := startLimited(ctx, flushers, limit, func(ctx context.Context, batch []state.Graph) ([]submitAnswer, error) {
 		return m.flushSubmits(ctx, batch), nil
 	})
 	m.submits.Store(submits)
@@ -204,7 +205,7 @@ type session struct {
 	holding map[workKey]*holding
 
 	claims *batcher[state.Message, *state.Held]
-	before *batcher[state.ResultRange, map[int][]byte]
+	before *batcher[state.ResultRange, state.ResultPage]
 	ends   [flushers]*batcher[[]taskEnd, struct{}]
 }
 
@@ -234,10 +235,10 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 		return m.flushClaims(ctx, s, msgs)
 	})
 	count := func(r state.ResultRange) int { return r.Count }
-	s.before = startSized(s.ctx, 1, predecessorPage, count, m.store.Predecessors)
+	s.before = startLimited(s.ctx, 1, batchLimit[state.ResultRange]{most: predecessorPage, rows: count}, m.store.Predecessors)
 	for i := range s.ends {
-		size := func(ends []taskEnd) int { return len(ends) }
-		s.ends[i] = startSized(s.ctx, 1, 500, size, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
+		limit := batchLimit[[]taskEnd]{most: 500, rows: func(ends []taskEnd) int { return len(ends) }, bytes: bytesOf}
+		s.ends[i] = startLimited(s.ctx, 1, limit, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
 			s.landing.begin(i)
 			err := m.flushEnds(ctx, s, slices.Concat(lists...))
 			s.landing.end(i, state.CodeOf(err) == state.CodeUnavailable)

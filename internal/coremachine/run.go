@@ -251,14 +251,15 @@ func stillOut(returned <-chan struct{}, d time.Duration) bool {
 
 func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 	h := b.h
-	input := t.Input
-	if h.Shape.Pure() {
-		var err error
-		if input, err = b.job.Input(b.params, h.Stage, t.Index); err != nil {
-			return nil, err
-		}
+	input, err := b.input(ctx, t)
+	if err != nil {
+		return nil, err
 	}
-	emitted := 0
+
+	parts := newEmitter(ctx, func(ctx context.Context, part int, data []byte) (state.PartFate, error) {
+		return b.m.store.EmitPart(ctx, b.s.worker, h.Held, t.Index, part, data)
+	})
+	defer parts.close()
 	task := handlers.NewTask(handlers.TaskSpec{
 		JobID: h.JobID, JobType: h.JobType, Stage: h.StageName, StageNumber: h.Stage, Gen: h.Gen, Index: t.Index,
 		Attempt: h.Attempt, Failures: t.Failures, Total: h.Total, Params: b.params.Canonical, Deps: b.m.cfg.Deps,
@@ -266,16 +267,20 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 		Log:      b.log.With(keys.Index, t.Index, keys.Attempt, h.Attempt),
 		Lineage:  b.lineage.of(t.Index),
 		Progress: func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },
-		Emit: func(ctx context.Context, part []byte) error {
-			landed, err := b.m.store.EmitPart(ctx, b.s.worker, h.Held, t.Index, emitted, part)
-			if err == nil && !landed {
-				err = errLeaseLost
-			}
-			emitted++
-			return err
-		},
+		Emit:     parts.emit,
 	})
 	return b.handler.Run(ctx, task, input)
+}
+
+// input computes a task's input, or reads it where it was left out of the bundle's page.
+func (b *bundle) input(ctx context.Context, t state.Covered) ([]byte, error) {
+	switch {
+	case b.h.Shape.Pure():
+		return b.job.Input(b.params, b.h.Stage, t.Index)
+	case t.Later:
+		return retry(ctx, func() ([]byte, error) { return b.m.store.Input(ctx, b.h.Held, t.Index) })
+	}
+	return t.Input, nil
 }
 
 // end books how an attempt ended. One whose process is going away, or whose job is being stopped, is not booked: its

@@ -21,6 +21,7 @@ type Store interface {
 
 	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)
 	Covered(ctx context.Context, h state.Held) ([]state.Covered, error)
+	Input(ctx context.Context, h state.Held, index int) ([]byte, error)
 	Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error)
 	Drop(ctx context.Context, worker uuid.UUID, h state.Held) error
 	Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error)
@@ -68,7 +69,7 @@ type Store interface {
 	Full(ctx context.Context, most int) (full bool, err error)
 
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
-	Predecessors(ctx context.Context, ranges []state.ResultRange) ([]map[int][]byte, error)
+	Predecessors(ctx context.Context, ranges []state.ResultRange) ([]state.ResultPage, error)
 	Results(ctx context.Context, id state.JobID, stage string) iter.Seq2[state.StoredPart, error]
-	EmitPart(ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte) (landed bool, err error)
+	EmitPart(ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte) (state.PartFate, error)
 }

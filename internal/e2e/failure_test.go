@@ -21,6 +21,9 @@ import (
 // several one after the other.
 func TestAHandlerThatExitsItsGoroutineFailsItsAttempt(t *testing.T) {
 	t.Parallel()
+	if enginetest.InBothModes(t, TestAHandlerThatExitsItsGoroutineFailsItsAttempt) {
+		return
+	}
 	const tasks = 64
 	fn := func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
 		if in.Value%8 == 3 && task.Failures == 0 {
@@ -29,23 +32,18 @@ func TestAHandlerThatExitsItsGoroutineFailsItsAttempt(t *testing.T) {
 		return workOut(in), nil
 	}
 	many := define.Dynamic(work, "n", func(p params, i int) workIn { return workIn{p.Seed + i} })
-	for name, mode := range map[string]enginetest.Dispatch{"Local": enginetest.Local, "Queued": enginetest.Queue} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			e := start(t, enginetest.Options{
-				Jobs:     map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
-				Handlers: handlersOf(fn, handlers.Timeout(20*time.Second), handlers.Base(time.Millisecond)), Dispatch: mode,
-			})
-			for seed := range 4 { // the later ones are known to be quick
-				job := e.Run("exits", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, seed*tasks)).MustBe(t, state.JobCompleted)
-				job.Stage(t, "many").MustHave(t, tasks, 0)
-			}
-			mustCount(t, e, 4*tasks/8, `select count(*) from attempts where outcome = 'error' and error like '%runtime.Goexit%'`)
-			mustCount(t, e, 4*tasks/8, `select count(*) from attempts`)
-			if n := e.Process(0).Machine.Running(); n != 0 {
-				t.Errorf("%d handlers run after all jobs have ended", n)
-			}
-		})
+	e := start(t, enginetest.Options{
+		Jobs:     map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
+		Handlers: handlersOf(fn, handlers.Timeout(20*time.Second), handlers.Base(time.Millisecond)), Dispatch: modeOf(t),
+	})
+	for seed := range 4 { // the later ones are known to be quick
+		job := e.Run("exits", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, seed*tasks)).MustBe(t, state.JobCompleted)
+		job.Stage(t, "many").MustHave(t, tasks, 0)
+	}
+	mustCount(t, e, 4*tasks/8, `select count(*) from attempts where outcome = 'error' and error like '%runtime.Goexit%'`)
+	mustCount(t, e, 4*tasks/8, `select count(*) from attempts`)
+	if n := e.Process(0).Machine.Running(); n != 0 {
+		t.Errorf("%d handlers run after all jobs have ended", n)
 	}
 }
 
@@ -66,7 +64,7 @@ func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 	}
 	e := start(t, enginetest.Options{
 		Jobs:     map[string]define.Job{"fails": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()})},
-		Handlers: handlersOf(fn, handlers.Attempts(1)),
+		Handlers: handlersOf(fn, handlers.Attempts(1)), Dispatch: modeOf(t),
 	})
 	job := e.Run("fails", `{"n":5}`).MustBe(t, state.JobCompletedWithErrors)
 

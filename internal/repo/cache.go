@@ -9,9 +9,13 @@ import (
 // jobCache remembers the jobs that were asked for last. What it holds never changes, so an entry is never wrong.
 type jobCache struct {
 	mu        sync.Mutex
-	most      int
+	most      int                       // jobs in a generation
+	bytes     int                       // of the parameters in now
 	now, past map[state.JobID]cachedJob // two generations: when now is full it becomes past
 }
+
+// cacheBytes bounds the parameters in a generation.
+const cacheBytes = 8 << 20
 
 type cachedJob struct {
 	jobType string
@@ -35,8 +39,9 @@ func (c *jobCache) get(id state.JobID) (cachedJob, bool) {
 func (c *jobCache) put(id state.JobID, j cachedJob) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.now) >= c.most {
-		c.past, c.now = c.now, make(map[state.JobID]cachedJob, c.most)
+	if len(c.now) >= c.most || c.bytes+len(j.params) > cacheBytes {
+		c.past, c.now, c.bytes = c.now, map[state.JobID]cachedJob{}, 0
 	}
+	c.bytes += len(j.params) - len(c.now[id].params)
 	c.now[id] = j
 }

@@ -55,22 +55,32 @@ func fence(worker uuid.UUID, h state.Held) namedArgs {
 	return namedArgs{"job_id": h.JobID[:], "message_id": h.MessageID, "worker": worker, "attempt": h.Attempt}
 }
 
-// Covered lists the tasks that a held message covers, in index order.
+// Covered lists the tasks that a held message covers, in index order, with at most 8 MiB of inputs.
 func (r *Repo) Covered(ctx context.Context, h state.Held) ([]state.Covered, error) {
 	rows, err := r.pool.Query(ctx, statement("covered"), namedArgs{
-		"job_id": h.JobID[:], "stage": h.Stage, "gen": h.Gen, "first": h.First, "count": h.Count,
+		"job_id": h.JobID[:], "stage": h.Stage, "gen": h.Gen, "first": h.First, "count": h.Count, "bytes": pageBytes,
 	})
 	if err != nil {
 		return nil, failure("repo.Covered", err)
 	}
 	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.Covered, error) {
 		var c state.Covered
-		return c, row.Scan(&c.Index, &c.Failures, &c.Losses, &c.Input)
+		return c, row.Scan(&c.Index, &c.Failures, &c.Losses, &c.Input, &c.Later)
 	})
 	if err != nil {
 		return nil, failure("repo.Covered", err)
 	}
 	return tasks, nil
+}
+
+// Input reads the input of a task that Covered left out.
+func (r *Repo) Input(ctx context.Context, h state.Held, index int) (input []byte, err error) {
+	args := namedArgs{"job_id": h.JobID[:], "stage": h.Stage, "gen": h.Gen, "index": index}
+	if err := r.pool.QueryRow(ctx, statement("task_input"), args).Scan(&input); err != nil {
+		return nil, failure("repo.Input", err)
+	}
+
+	return input, nil
 }
 
 // Drop ends a held message with nothing else: its work was done before, or belongs to the past.

@@ -99,6 +99,7 @@ type Covered struct {
 	Failures int
 	Losses   int
 	Input    []byte // nil where inputs are computed
+	Later    bool   // the input is stored and was left out of a page
 }
 
 // ResultRange names the results of a range of a stage's tasks.
@@ -107,6 +108,13 @@ type ResultRange struct {
 	Stage int
 	First int
 	Count int
+}
+
+// ResultPage is what was read of a ResultRange: a task without a result below Until has none.
+type ResultPage struct {
+	Results map[int][]byte // by index
+	Until   int            // the first index that was not read
+	Whole   bool           // the whole range was read
 }
 
 // TaskEnd is how one attempt of one task ended.
@@ -125,6 +133,13 @@ type TaskEnd struct {
 	Stack     string     // of a panic, at most MaxStack bytes
 	StartedAt time.Time
 	Delay     time.Duration
+}
+
+// PartFate is what became of an emitted part.
+type PartFate struct {
+	Held   bool     // the attempt still holds its message
+	Stored bool     // the part is stored under its number, by this write or by an earlier one with the same content
+	Found  [32]byte // SHA-256 of another content that is stored under the number
 }
 
 // Moved says what a transaction set in motion, for whoever wakes the queues after it.
