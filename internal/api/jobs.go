@@ -21,8 +21,8 @@ import (
 type submission struct {
 	JobID      state.JobID                `json:"job_id"`
 	JobType    string                     `json:"job_type"`
-	Status     state.JobStatus            `json:"status,omitempty"`     // left out of a dry run of a job that is not there
-	Attempt    int                        `json:"attempt,omitempty"`    // likewise
+	Status     state.JobStatus            `json:"status,omitempty"`  // left out of a dry run of a job that is not there
+	Attempt    int                        `json:"attempt,omitempty"` // likewise
 	Created    bool                       `json:"created"`
 	StatusURL  string                     `json:"status_url,omitempty"` // likewise
 	Parameters json.RawMessage            `json:"parameters"`

@@ -20,6 +20,8 @@ func (s *session) admin(w http.ResponseWriter, r *http.Request) {
 	}
 	name, isFunction := strings.CutPrefix(r.URL.Path, "/admin/functions/")
 	switch {
+	case isFunction && r.Method == http.MethodPost && !sameOrigin(r):
+		http.Error(w, "Cross-origin requests may not start functions.", http.StatusForbidden)
 	case isFunction && r.Method == http.MethodPost:
 		s.trigger(w, r, name)
 	case r.URL.Path == "/admin/host/status" && r.Method == http.MethodGet:
@@ -30,6 +32,13 @@ func (s *session) admin(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
+}
+
+// sameOrigin reports whether a request comes from no page, or from one of this
+// address.
+func sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin == "" || origin == "http://"+r.Host
 }
 
 // trigger starts a queue or timer function by hand. Its message has a body and defaults only; nothing settles it.
@@ -48,8 +57,8 @@ func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 	buffer := getBuffer()
 	switch f.Trigger.Type {
 	case typeQueue:
-		at := now()
-		msg := busMessage{body: []byte(in.Input), deliveries: 1, messageID: newID(), enqueued: at, expires: at.Add(lifetime), manual: true}
+		at, id := now(), newID()
+		msg := busMessage{body: []byte(in.Input), deliveries: 1, messageID: &id, enqueued: at, expires: at.Add(lifetime), manual: true}
 		writeOne(buffer, f.Trigger.Name, f.Trigger.DataType == "binary", &msg, s.stamp(f))
 	case typeTimer:
 		schedule, err := parseSchedule(f.Trigger.Schedule)

@@ -47,7 +47,8 @@ func writeMany(buffer *bytes.Buffer, binding, dataType string, batch []busMessag
 // times keep their fractions, unlike those of a single message.
 func (m *metadata) arrays(batch []busMessage) {
 	m.array("DeliveryCountArray", batch, func(b *busMessage) any { return b.deliveries })
-	m.array("LockTokenArray", batch, func(b *busMessage) any { return b.lockToken })
+	m.array("DeadLetterSourceArray", batch, func(b *busMessage) any { return orNull(b.deadLetterSource) })
+	m.array("LockTokenArray", batch, func(b *busMessage) any { return orNull(b.lockToken) })
 	m.array("SequenceNumberArray", batch, func(b *busMessage) any { return b.sequence })
 	m.array("MessageIdArray", batch, func(b *busMessage) any { return orNull(b.messageID) })
 	m.array("ExpiresAtUtcArray", batch, func(b *busMessage) any { return fullTime(b.expires, "") })
@@ -56,14 +57,16 @@ func (m *metadata) arrays(batch []busMessage) {
 	m.array("EnqueuedTimeArray", batch, func(b *busMessage) any { return fullTime(b.enqueued, "+00:00") })
 	m.array("ContentTypeArray", batch, func(b *busMessage) any { return orNull(b.contentType) })
 	m.array("CorrelationIdArray", batch, func(b *busMessage) any { return orNull(b.correlationID) })
+	m.array("ToArray", batch, func(b *busMessage) any { return orNull(b.to) })
 	m.array("SubjectArray", batch, func(b *busMessage) any { return orNull(b.subject) })
 	m.array("LabelArray", batch, func(b *busMessage) any { return orNull(b.subject) })
 	m.array("ReplyToArray", batch, func(b *busMessage) any { return orNull(b.replyTo) })
-	m.array("SessionIdArray", batch, func(b *busMessage) any { return orNull(b.sessionID) })
-	m.array("PartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) })
-	m.array("TransactionPartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) }) // the host's mistake
 	m.array("ApplicationPropertiesArray", batch, func(b *busMessage) any { return object(b.properties) })
 	m.array("UserPropertiesArray", batch, func(b *busMessage) any { return object(b.properties) })
+	m.array("SessionIdArray", batch, func(b *busMessage) any { return orNull(b.sessionID) })
+	m.array("ReplyToSessionIdArray", batch, func(b *busMessage) any { return orNull(b.replyToSessionID) })
+	m.array("PartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) })
+	m.array("TransactionPartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) }) // the host's mistake
 }
 
 func (m *metadata) array(name string, batch []busMessage, value func(*busMessage) any) {
@@ -86,11 +89,11 @@ func (m *metadata) array(name string, batch []busMessage, value func(*busMessage
 	}
 }
 
-func orNull(s string) any {
-	if s == "" {
+func orNull(s *string) any {
+	if s == nil {
 		return json.RawMessage("null")
 	}
-	return s
+	return *s
 }
 
 func object(s string) any {

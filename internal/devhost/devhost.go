@@ -78,6 +78,7 @@ type Host struct {
 
 	session  atomic.Pointer[session]
 	listener net.Listener
+	local    bool // only this machine reaches the listener
 	server   *http.Server
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -121,6 +122,9 @@ func (h *Host) Start(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("devhost.Start: %w", err), l.Close())
 	}
 	h.listener, h.cancel = l, cancel
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		h.local = a.IP.IsLoopback()
+	}
 	h.server = &http.Server{
 		Handler:           http.HandlerFunc(h.edge),
 		ReadHeaderTimeout: 30 * time.Second,

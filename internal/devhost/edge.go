@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"coremachine/internal/telemetry/keys"
@@ -15,11 +18,20 @@ import (
 
 // edge is what a client meets: the platform's limits, then the host's keys and routes.
 func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
+	if h.local && !loopback(r.Host) {
+		// A page of another site reaches this address under a name of its
+		// own, and the browser takes it for the page's origin.
+		http.Error(w, "This host answers to loopback names only, such as localhost.", http.StatusForbidden)
+		return
+	}
 	if r.ContentLength > h.options.BodyLimit {
 		http.Error(w, "", http.StatusRequestEntityTooLarge)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, h.options.BodyLimit)
+	body := &clientBody{ReadCloser: http.MaxBytesReader(w, r.Body, h.options.BodyLimit)}
+	if r.Body != http.NoBody {
+		r.Body = body
+	}
 	if normal := path.Clean(r.URL.Path); normal != strings.TrimSuffix(r.URL.Path, "/") && strings.Contains(r.URL.Path, "/.") {
 		r.URL.Path, r.URL.RawPath = normal, "" // as the real server resolves dot segments before it routes
 	}
@@ -52,8 +64,39 @@ func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.calls.leave()
 	h.counters.requests.Add(1)
-	s.serve(w, r, f, params)
+	s.serve(w, r, f, params, body)
 }
+
+// loopback reports whether a Host header names this machine.
+func loopback(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	ip := net.ParseIP(name)
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// clientBody remembers that a request's body could not be read.
+type clientBody struct {
+	io.ReadCloser
+	broken atomic.Bool
+}
+
+// Read reads on.
+func (b *clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, http.ErrBodyReadAfterClose) && !tooLarge {
+		b.broken.Store(true)
+	}
+	return n, err
+}
+
+// statusClientClosed is what the platform logs for a client that has left. One
+// that has only closed its half of the connection gets to read it.
+const statusClientClosed = 499
 
 // authorized tells whether a request carries a key, where any is asked for.
 func (h *Host) authorized(r *http.Request) bool {
@@ -75,7 +118,7 @@ func (h *Host) authorized(r *http.Request) bool {
 var errEdgeTimeout = errors.New("the platform's front end waits no longer")
 
 // serve runs one HTTP invocation in the mode that applies, within the edge's and the function's time.
-func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, params map[string]string) {
+func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, params map[string]string, body *clientBody) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(s.ctx, func() { cancel(errStopped) })() // ends with the session too
@@ -104,8 +147,15 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, par
 	if err == nil {
 		return
 	}
+	if body.broken.Load() && !e.begun() {
+		http.Error(e, "The request body is malformed, or ended too early.", http.StatusBadRequest)
+		return
+	}
 	if r.Context().Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // the client left
 		s.host.log.Debug("an HTTP client left", keys.Function, f.Name)
+		if !e.begun() {
+			http.Error(e, "The client closed the request.", statusClientClosed)
+		}
 		return
 	}
 	s.host.log.Warn("an HTTP invocation failed", keys.Function, f.Name, keys.Error, err)

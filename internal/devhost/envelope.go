@@ -18,23 +18,27 @@ const lifetime = 14 * 24 * time.Hour
 // defaultNamespace is what Client says of a queue that is not on Service Bus.
 const defaultNamespace = "localhost"
 
-// busMessage is a message with what Service Bus knows of it. Empty strings are absent from the metadata.
+// busMessage is a message with what Service Bus knows of it. What is nil is absent from the metadata; an empty text is not.
 type busMessage struct {
-	body          []byte
-	deliveries    int
-	lockToken     string
-	expires       time.Time
-	enqueued      time.Time
-	messageID     string
-	contentType   string
-	sequence      int64
-	subject       string
-	correlationID string
-	replyTo       string
-	sessionID     string
-	partitionKey  string
-	properties    string // a JSON object, "" is {}
-	manual        bool   // from POST /admin/functions: there is no receiver to act on
+	body             []byte
+	deliveries       int
+	deadLetterSource *string
+	lockToken        *string
+	expires          time.Time
+	enqueued         time.Time
+	messageID        *string
+	contentType      *string
+	sequence         int64
+	to               *string
+	subject          *string
+	correlationID    *string
+	replyTo          *string
+	sessionID        *string
+	replyToSessionID *string
+	partitionKey     *string
+	transactionKey   *string // the partition key of the entity that it was sent through
+	properties       string  // a JSON object, "" is {}
+	manual           bool    // from POST /admin/functions: there is no receiver to act on
 }
 
 // stamp is what the host adds to an invocation.
@@ -47,10 +51,19 @@ type stamp struct {
 }
 
 func fromDelivery(d queue.Delivery) busMessage {
+	token, kind := newID(), "application/json"
 	return busMessage{
-		body: d.Body, deliveries: d.Deliveries, lockToken: newID(), expires: d.EnqueuedAt.Add(lifetime), enqueued: d.EnqueuedAt,
-		messageID: d.MessageID, contentType: "application/json", sequence: d.Message.MessageID, correlationID: d.CorrelationID,
+		body: d.Body, deliveries: d.Deliveries, lockToken: &token, expires: d.EnqueuedAt.Add(lifetime), enqueued: d.EnqueuedAt,
+		messageID: &d.MessageID, contentType: &kind, sequence: d.Message.MessageID, correlationID: given(d.CorrelationID),
 	}
+}
+
+// given is a text of a transport that writes what is not there as empty.
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 // metadata appends the members of the Metadata object. Properties that were injected take the place of the host's own.
@@ -90,9 +103,9 @@ func (m *metadata) raw(name, value string) {
 	}
 }
 
-func (m *metadata) text(name, value string) {
-	if value != "" && m.key(name) {
-		m.to = appendTwice(m.to, value)
+func (m *metadata) text(name string, value *string) {
+	if value != nil && m.key(name) {
+		m.to = appendTwice(m.to, *value)
 	}
 }
 
@@ -139,6 +152,7 @@ func (m *metadata) message(msg *busMessage) {
 	if m.key("DeliveryCount") {
 		m.to = appendNumber(m.to, int64(msg.deliveries))
 	}
+	m.text("DeadLetterSource", msg.deadLetterSource)
 	m.text("LockToken", msg.lockToken)
 	m.time("ExpiresAtUtc", msg.expires, "")
 	m.time("ExpiresAt", msg.expires, "+00:00")
@@ -150,17 +164,20 @@ func (m *metadata) message(msg *busMessage) {
 	if m.key("SequenceNumber") {
 		m.to = appendNumber(m.to, msg.sequence)
 	}
+	m.text("To", msg.to)
 	m.text("Subject", msg.subject)
 	m.text("Label", msg.subject)
 	m.text("CorrelationId", msg.correlationID)
-	m.text("SessionId", msg.sessionID)
-	m.text("PartitionKey", msg.partitionKey)
 	properties := msg.properties
 	if properties == "" {
 		properties = "{}"
 	}
 	m.raw("ApplicationProperties", properties)
 	m.raw("UserProperties", properties)
+	m.text("SessionId", msg.sessionID)
+	m.text("ReplyToSessionId", msg.replyToSessionID)
+	m.text("PartitionKey", msg.partitionKey)
+	m.text("TransactionPartitionKey", msg.transactionKey)
 }
 
 func (m *metadata) client(by stamp) {

@@ -25,9 +25,9 @@ const body17 = `{"job":"b-17","tries":0,"opts":{"dry":true}}`
 func goldenMessage(t *testing.T) busMessage {
 	t.Helper()
 	return busMessage{ //nolint:gosec // an invented lock token
-		body: []byte(body17), deliveries: 1, lockToken: "8d2c6b1e-0f57-4c83-9b0a-7f6a3f0e9d11",
+		body: []byte(body17), deliveries: 1, lockToken: new("8d2c6b1e-0f57-4c83-9b0a-7f6a3f0e9d11"),
 		expires: at(t, "2026-03-15T10:20:30.9Z"), enqueued: at(t, "2026-03-01T10:20:30.123Z"),
-		messageID: "m-0001", contentType: "application/json", sequence: 42, subject: "batch", correlationID: "run-9",
+		messageID: new("m-0001"), contentType: new("application/json"), sequence: 42, subject: new("batch"), correlationID: new("run-9"),
 		properties: `{"attempt":1,"tenant":"acme"}`,
 	}
 }
@@ -76,7 +76,7 @@ func TestGoldenOne(t *testing.T) {
 func TestGoldenMany(t *testing.T) {
 	t.Parallel()
 	second := busMessage{ //nolint:gosec // an invented lock token
-		body: []byte(`{"job":"b-18"}`), deliveries: 1, lockToken: "c1a4f7d0-2f6b-4c1e-8a55-1e2d3c4b5a69", sequence: 43, messageID: "m-0002",
+		body: []byte(`{"job":"b-18"}`), deliveries: 1, lockToken: new("c1a4f7d0-2f6b-4c1e-8a55-1e2d3c4b5a69"), sequence: 43, messageID: new("m-0002"),
 		enqueued: at(t, "2026-03-01T10:20:30.456Z"),
 	}
 	first := goldenMessage(t)
@@ -167,7 +167,7 @@ func TestEnvelopesAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		msg := busMessage{body: body, messageID: text, deliveries: 3, subject: text}
+		msg := busMessage{body: body, messageID: &text, deliveries: 3, subject: &text}
 		binary := rapid.Bool().Draw(t, "binary")
 		got := new(bytes.Buffer)
 		writeOne(got, "message", binary, &msg, stamp{function: text, random: "r"})
@@ -185,4 +185,30 @@ func decoded(t *testing.T, text string) map[string]map[string]any {
 		t.Fatalf("%v: %s", err, text)
 	}
 	return v
+}
+
+func TestMetadataKeepsEmptyTextsAndLeavesOutNulls(t *testing.T) {
+	t.Parallel()
+	msg := goldenMessage(t)
+	msg.deadLetterSource, msg.to, msg.replyToSessionID = new("dead"), new("q"), new("s-2")
+	msg.sessionID, msg.partitionKey, msg.transactionKey, msg.subject = new(""), new("p"), new("t"), nil
+	got := new(bytes.Buffer)
+	writeOne(got, "msg", true, &msg, goldenStamp(t))
+	text := got.String()
+	before := -1
+	for _, want := range []string{
+		`"DeadLetterSource":"\"dead\""`, `"To":"\"q\""`, `"CorrelationId":"\"run-9\""`, `"ApplicationProperties":{`, `"UserProperties":{`,
+		`"SessionId":"\"\""`, `"ReplyToSessionId":"\"s-2\""`, `"PartitionKey":"\"p\""`, `"TransactionPartitionKey":"\"t\""`,
+	} {
+		at := strings.Index(text, want)
+		if at <= before {
+			t.Errorf("%s stands at %d, after what stands at %d: %s", want, at, before, text)
+		}
+		before = at
+	}
+	for _, name := range []string{"Subject", "Label", "ReplyTo"} {
+		if strings.Contains(text, `"`+name+`":`) {
+			t.Errorf("%s, which is null, is written: %s", name, text)
+		}
+	}
 }

@@ -80,7 +80,7 @@ func (s *session) call(ctx context.Context, f *Function, id string, envelope *by
 	if err != nil {
 		return answered{}, s.failure(ctx, p, f, err)
 	}
-	if resp.StatusCode/100 == 3 {
+	if resp.StatusCode/100 == 3 && !s.host.app.Forward { // with forwarding, the host's client follows nothing
 		if resp, err = s.follow(ctx, resp); err != nil {
 			return answered{}, s.failure(ctx, p, f, err)
 		}
@@ -91,7 +91,7 @@ func (s *session) call(ctx context.Context, f *Function, id string, envelope *by
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return answered{}, s.failure(ctx, p, f, err)
 	}
-	if resp.StatusCode/100 != 2 {
+	if resp.StatusCode/100 != 2 { // a redirect too that was not followed
 		return answered{}, fmt.Errorf("response status code does not indicate success: %d", resp.StatusCode)
 	}
 	if len(bytes.TrimSpace(body.Bytes())) == 0 || body.String() == "null" {

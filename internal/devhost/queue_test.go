@@ -48,6 +48,7 @@ func TestBadAnswersAreAbandonedAtOnce(t *testing.T) {
 		"Closed":      {Do: "close"},
 		"Nowhere":     {Do: "status", Status: 302},
 		"Elsewhere":   {Do: "redirect", Body: "http://192.0.2.1/"},
+		"Redirect":    {Do: "redirect", Body: "/api/x"},
 	} {
 		b.queue.put(o)
 		for delivery := 1; delivery <= 3; delivery++ {
@@ -60,7 +61,6 @@ func TestBadAnswersAreAbandonedAtOnce(t *testing.T) {
 		"EmptyObject": {Do: "body", Body: `{}`},
 		"TextJSON":    {Do: "body", Type: "text/json; charset=utf-8", Body: `{"logs":["x"],"unknown":1}`},
 		"Capitals":    {Do: "body", Body: `{"OUTPUTS":{}}`},
-		"Redirect":    {Do: "redirect", Body: "/api/x"},
 	} {
 		b.queue.put(o)
 		if got := next(t, b.queue.settled, name); got.how != "complete" {
