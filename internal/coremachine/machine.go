@@ -173,6 +173,18 @@ func (m *Machine) Running() int { return int(m.running.Load()) }
 // Deaf is how many handlers were given up and have not returned yet.
 func (m *Machine) Deaf() int { return int(m.deaf.Load()) }
 
+// InFlight is how many messages this process works on, whether they were delivered
+// or taken from a commit of its own.
+func (m *Machine) InFlight() int {
+	s := m.session.Load()
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.holding)
+}
+
 // wake tells whoever waits on the queues, and for the jobs, that a commit moved.
 func (m *Machine) wake(moved state.Moved) {
 	for i, due := range moved.Queues {

@@ -90,14 +90,15 @@ var balance = map[string]string{
 	"open jobs without any message": `
 		select count(*) from jobs j where j.finished_at is null and not exists (select from messages m where m.job_id = j.job_id)`,
 	"stages whose counters differ from their tasks": `
-		select count(*) from stages s cross join lateral (
+		select count(*) from stages s join jobs j on j.job_id = s.job_id and j.purge_started_at is null cross join lateral (
 			select count(*) filter (where t.status = 'completed') as completed, count(*) filter (where t.status = 'failed') as failed,
 			       count(*) filter (where t.status = 'cancelled') as cancelled
 			from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen) t
 		where (s.completed, s.failed, s.cancelled) is distinct from (t.completed, t.failed, t.cancelled)`,
 	"tasks that nobody planned": `select count(*) from tasks t join stages s using (job_id, stage, gen) where t.index >= s.planned`,
 	"tasks of a fan_out without a row, which holds their input": `
-		select count(*) from stages s where s.kind = 'fan_out' and s.planned <> (
+		select count(*) from stages s join jobs j on j.job_id = s.job_id and j.purge_started_at is null
+		where s.kind = 'fan_out' and s.planned <> (
 			select count(*) from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen)`,
 	"stages whose dispatched open tasks are more or fewer than their messages cover": `
 		select count(*) from stages s where s.finished_at is null and s.dispatched <> coalesce((

@@ -17,6 +17,7 @@ type stored struct {
 	status   state.JobStatus
 	attempt  int
 	stopping bool
+	marked   bool // for deletion
 	failure  *state.Failure
 	result   []byte
 }
@@ -30,22 +31,26 @@ func (w *world) check() {
 	if len(found) > 0 {
 		w.t.Fatalf("the books do not balance: %q", found)
 	}
-	rows, err := w.pool.Query(context.Background(), `select job_id, status, attempt, cancel_requested_at is not null, error, result from jobs`)
+	rows, err := w.pool.Query(context.Background(), `select job_id, status, attempt, cancel_requested_at is not null, purge_started_at is not null,
+		error, result from jobs`)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s stored, err error) {
 		var id []byte
-		err = row.Scan(&id, &s.status, &s.attempt, &s.stopping, &s.failure, &s.result)
+		err = row.Scan(&id, &s.status, &s.attempt, &s.stopping, &s.marked, &s.failure, &s.result)
 		copy(s.id[:], id)
 		return s, err
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	there := map[state.JobID]bool{}
 	for _, s := range all {
+		there[s.id] = true
 		w.compare(s)
 	}
+	w.compareGone(there)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.broken != "" {
@@ -61,12 +66,19 @@ func (w *world) compare(s stored) {
 	switch {
 	case !known:
 		w.t.Fatalf("nobody submitted job %s", s.id.Short())
+	case s.attempt == j.attempt+1 && j.marked:
+		w.t.Fatalf("job %s was started again after its deletion had begun", s.id.Short())
+	case j.marked && !s.marked:
+		w.t.Fatalf("the deletion of job %s had begun and was taken back", s.id.Short())
+	case s.marked && !j.mayGo:
+		w.t.Fatalf("job %s is being deleted, and no request asked for it", s.id.Short())
 	case s.attempt == j.attempt+1 && j.mayStart:
+		j.mayGo = j.mayGo && s.marked
 		j.attempt, j.status, j.healed, j.cancelled, j.stopped = s.attempt, state.JobQueued, j.willHeal, false, false
 	case s.attempt != j.attempt:
 		w.t.Fatalf("job %s is at attempt %d, and the reference at %d", s.id.Short(), s.attempt, j.attempt)
 	}
-	j.mayStart = false
+	j.mayStart, j.marked = false, s.marked
 	if s.stopping && !j.cancelled && s.failure == nil {
 		w.t.Fatalf("job %s is being stopped, and nobody asked for it", s.id.Short())
 	}
@@ -77,6 +89,30 @@ func (w *world) compare(s stored) {
 		w.judge(s, j)
 	}
 	j.status = s.status
+}
+
+// compareGone finds jobs that are not there any more, and rows of theirs that are.
+func (w *world) compareGone(there map[state.JobID]bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, j := range w.jobs {
+		if there[id] || j.attempt == 0 {
+			continue
+		}
+		if !j.mayGo {
+			w.t.Fatalf("job %s is gone, and no request asked for it", id.Short())
+		}
+		j.attempt, j.status = 0, state.JobQueued
+		j.mayGo, j.marked, j.mayStart, j.cancelled, j.stopped = false, false, false, false, false
+		var left int
+		err := w.pool.QueryRow(context.Background(), `select (select count(*) from stages where job_id = $1)
+			+ (select count(*) from tasks where job_id = $1) + (select count(*) from attempts where job_id = $1)
+			+ (select count(*) from messages where job_id = $1) + (select count(*) from events where job_id = $1)
+			+ (select count(*) from result_parts where job_id = $1)`, id[:]).Scan(&left)
+		if err != nil || left > 0 {
+			w.t.Fatalf("%d rows are left of job %s, which was deleted; %v", left, id.Short(), err)
+		}
+	}
 }
 
 func (w *world) judge(s stored, j *job) {

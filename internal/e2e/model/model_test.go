@@ -4,8 +4,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -14,32 +18,80 @@ import (
 	"coremachine/internal/state"
 )
 
-// The sequences of one run, and how many of them go on side by side, each in a schema of its own.
+// How many sequences a run has, and the seed that they all come from.
+var (
+	sequences = flag.Int("model.sequences", 600, "sequences of random steps")
+	seed      = flag.Int64("model.seed", 0, "seed of the sequences; 0: a random one")
+)
+
 const (
-	sequences = 1000
-	lanes     = 4
-	steps     = 20 // of a sequence, on average
+	lanes    = 6       // run side by side, each in a schema of its own
+	laneSeed = 1 << 40 // between the seeds of two lanes: more than one lane uses up
+	steps    = 20      // of a sequence, on average
 )
 
 func TestMain(m *testing.M) {
-	for name, value := range map[string]int{"rapid.checks": sequences / lanes, "rapid.steps": steps} {
-		if err := flag.Set(name, strconv.Itoa(value)); err != nil { // the command line sets them again
-			panic(err)
+	flag.Parse()
+	for name, value := range map[string]int{"rapid.checks": (*sequences + lanes - 1) / lanes, "rapid.steps": steps} {
+		if !isSet(name) {
+			setFlag(name, strconv.Itoa(value))
 		}
 	}
-	if err := flag.Set("rapid.nofailfile", "true"); err != nil { // a seed is enough to see it again
-		panic(err)
+	setFlag("rapid.nofailfile", "true") // a seed is enough to see it again
+	if *seed == 0 {
+		*seed = rand.Int64N(1_000_000_000) + 1
 	}
 	pgtest.Main(m)
 }
 
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
+// setFlag sets a flag of rapid, which then still does not count as set by the command line.
+func setFlag(name, value string) {
+	if err := flag.Lookup(name).Value.Set(value); err != nil {
+		panic(err)
+	}
+}
+
+// seeding guards the flag from which rapid reads its seed when a check begins.
+var seeding sync.Mutex
+
+// checkLane is rapid.Check with a seed of the lane's own, unless the command line names the one to see again.
+func checkLane(t *testing.T, lane int, property func(*rapid.T)) {
+	t.Helper()
+	if isSet("rapid.seed") {
+		rapid.Check(t, property)
+		return
+	}
+	seeding.Lock()
+	started := sync.OnceFunc(seeding.Unlock)
+	defer started()
+	setFlag("rapid.seed", strconv.FormatInt(*seed+int64(lane)*laneSeed, 10))
+	rapid.Check(t, func(rt *rapid.T) {
+		started()
+		property(rt)
+	})
+}
+
 func TestTheEngineKeepsToItsReference(t *testing.T) {
 	t.Parallel()
+	begin := time.Now()
+	var done atomic.Int64
+	t.Logf("%d sequences of about %d steps, -model.seed=%d", *sequences, steps, *seed)
+	t.Cleanup(func() {
+		t.Logf("%d sequences in %s: %.1f a second", done.Load(), time.Since(begin).Round(time.Second), float64(done.Load())/time.Since(begin).Seconds())
+		if !t.Failed() && !isSet("rapid.checks") && done.Load() < int64(*sequences) {
+			t.Errorf("only %d of %d sequences were run: raise -timeout", done.Load(), *sequences)
+		}
+	})
 	for i := range lanes {
 		t.Run(fmt.Sprintf("lane %d", i), func(t *testing.T) {
 			t.Parallel()
 			b := newBase(t)
-			rapid.Check(t, func(rt *rapid.T) {
+			checkLane(t, i, func(rt *rapid.T) {
 				w := newWorld(rt, b)
 				defer w.stop()
 				w.submit() // a world without jobs has no steps
@@ -53,6 +105,9 @@ func TestTheEngineKeepsToItsReference(t *testing.T) {
 					"hang":          w.step(w.hang),
 					"let_go":        w.step(w.letGo),
 					"sweep":         w.step(w.sweep),
+					"delete":        w.step(w.delete),
+					"set_aside":     w.step(w.setAside),
+					"redrive":       w.step(w.redrive),
 					"end_a_lease":   w.step(w.endLease),
 					"die_soon":      w.step(w.dieSoon),
 					"break_once":    w.step(w.breakOnce),
@@ -60,6 +115,7 @@ func TestTheEngineKeepsToItsReference(t *testing.T) {
 					"":              func(*rapid.T) { w.check() },
 				})
 				w.drain()
+				done.Add(1)
 			})
 		})
 	}
@@ -69,6 +125,9 @@ func TestTheEngineKeepsToItsReference(t *testing.T) {
 func (w *world) step(do func()) func(*rapid.T) {
 	return func(*rapid.T) {
 		do()
+		for _, p := range w.procs {
+			w.settle(p)
+		}
 		w.replaceTheDead()
 	}
 }

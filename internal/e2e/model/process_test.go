@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"coremachine/internal/coremachine"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
@@ -64,8 +66,23 @@ func (p *process) fault(string) error {
 	return nil
 }
 
+// habits are what processes differ in.
+type habits struct {
+	budget     time.Duration // after it a bundle hands its rest back
+	maxRunning int
+	local      bool // it dispatches locally
+}
+
+func (w *world) drawHabits() habits {
+	return habits{
+		budget:     rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Nanosecond}).Draw(w.t, "budget"),
+		maxRunning: rapid.SampledFrom([]int{4, 1, 2}).Draw(w.t, "max running"),
+		local:      rapid.Bool().Draw(w.t, "local dispatch"),
+	}
+}
+
 // born starts a process in a slot and waits until it has its lease.
-func (w *world) born(s *slot, budget time.Duration) *process {
+func (w *world) born(s *slot, own habits) *process {
 	w.births++
 	p := &process{name: fmt.Sprintf("life %d", w.births), died: make(chan struct{}), entered: make(chan struct{}, 1)}
 	p.fuse.Store(never)
@@ -75,10 +92,16 @@ func (w *world) born(s *slot, budget time.Duration) *process {
 		jobs[typeName(i)] = spec.define()
 	}
 	p.m = coremachine.New(coremachine.Config{
-		Jobs: jobs, Handlers: map[string]handlers.Handler{string(work): handlers.Func(w.handler(p), handlers.Attempts(tries), handlers.Base(0))},
+		Jobs: jobs, Handlers: map[string]handlers.Handler{
+			string(work):  handlers.Func(w.handler(p), handlers.Attempts(tries), handlers.Base(0)),
+			string(emits): handlers.Func(w.handler(p), handlers.Attempts(tries), handlers.Base(0), handlers.Emits[output]()),
+		},
 		Store: s.repo, Log: slog.New(slog.DiscardHandler), Build: p.name,
-		MaxRunning: 4, Lease: 2 * time.Hour, Renew: time.Hour, Grace: 10 * time.Millisecond, Budget: budget, Drain: time.Millisecond,
+		MaxRunning: own.maxRunning, Lease: 2 * time.Hour, Renew: time.Hour, Grace: 10 * time.Millisecond, Budget: own.budget, Drain: time.Millisecond,
 	})
+	if own.local {
+		p.m.Chain()
+	}
 	s.now.Store(p)
 	p.m.Start(context.Background())
 	w.until("a process has its lease", p.m.Ready)
@@ -126,6 +149,14 @@ func (p *process) letGo(w *world) {
 	case <-p.died:
 	case <-time.After(patience):
 		w.t.Fatalf("%s does not come to an end", p.name)
+	}
+	w.settle(p)
+}
+
+// settle waits for what a living process took from its own commits, unless its handlers hang.
+func (w *world) settle(p *process) {
+	if p.hang.Load() == nil {
+		w.until(p.name+" has done what it took", func() bool { return p.m.InFlight() == 0 || p.dead.Load() || p.hang.Load() != nil })
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"iter"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -14,7 +15,11 @@ import (
 	"coremachine/internal/state"
 )
 
-const work handlers.TaskType[input, output] = "work"
+// The two task types: what emits gives its followers' inputs as parts, one by one.
+const (
+	work  handlers.TaskType[input, output] = "work"
+	emits handlers.TaskType[input, output] = "emits"
+)
 
 type input struct {
 	Value int `json:"value"`
@@ -43,6 +48,7 @@ type stageSpec struct {
 	deps           []int
 	source         int // of match_previous and fan_out
 	skippable      bool
+	emits          bool
 	window, bundle int
 }
 
@@ -58,6 +64,7 @@ func drawSpec(t *rapid.T) jobSpec {
 		s := stageSpec{
 			window: rapid.IntRange(1, 4).Draw(t, "window"), bundle: rapid.IntRange(1, 3).Draw(t, "bundle"),
 			skippable: rapid.IntRange(0, 3).Draw(t, "skippable") == 0, source: -1,
+			emits: rapid.IntRange(0, 2).Draw(t, "emits") == 0,
 		}
 		for d := range i {
 			if rapid.IntRange(0, 2).Draw(t, "depends") > 0 {
@@ -89,25 +96,18 @@ func (spec jobSpec) define() define.Job {
 		if s.skippable {
 			st.SkipIf = func(p params) bool { return p.Skip }
 		}
+		run := s.taskType()
 		switch s.kind {
 		case state.Single:
-			st.Tasks = define.Single(work, func(p params) input { return input{first(p, 0)} })
+			st.Tasks = define.Single(run, func(p params) input { return input{first(p, 0)} })
 		case state.Dynamic:
-			st.Tasks = define.Dynamic(work, "n", func(p params, i int) input { return input{first(p, i)} })
+			st.Tasks = define.Dynamic(run, "n", func(p params, i int) input { return input{first(p, i)} })
 		case state.MatchPrevious:
-			st.Tasks = define.MatchPrevious(work, func(_ params, i int) input { return input{i} })
+			st.Tasks = define.MatchPrevious(run, func(_ params, i int) input { return input{i} })
 		case state.FanIn:
-			st.Tasks = define.FanIn(work, func(params) input { return input{} })
+			st.Tasks = define.FanIn(run, func(params) input { return input{} })
 		case state.FanOut:
-			st.Tasks = define.FanOut(work, define.From(stageName(s.source), work), func(_ params, _ int, r output) iter.Seq[input] {
-				return func(yield func(input) bool) {
-					for _, v := range planned(r.Value) {
-						if !yield(input{v}) {
-							return
-						}
-					}
-				}
-			})
+			st.Tasks = spec.fanOut(s)
 		}
 		d.Stages = append(d.Stages, st)
 	}
@@ -125,6 +125,32 @@ func (spec jobSpec) define() define.Job {
 		}
 	}
 	return define.Define(d)
+}
+
+func (s stageSpec) taskType() handlers.TaskType[input, output] {
+	if s.emits {
+		return emits
+	}
+	return work
+}
+
+// fanOut plans a task for each part where the source emits; else it makes the same inputs from each result.
+func (spec jobSpec) fanOut(s stageSpec) define.Tasks[params] {
+	from := stageName(s.source)
+	if spec.stages[s.source].emits {
+		return define.FanOut(s.taskType(), define.FromParts[output](from), func(_ params, _ int, part output) iter.Seq[input] {
+			return func(yield func(input) bool) { yield(input(part)) }
+		})
+	}
+	return define.FanOut(s.taskType(), define.From(from, work), func(_ params, _ int, r output) iter.Seq[input] {
+		return func(yield func(input) bool) {
+			for _, v := range planned(r.Value) {
+				if !yield(input{v}) {
+					return
+				}
+			}
+		}
+	})
 }
 
 // first is the input of a task of its own, and planned are the inputs that a result plans.
@@ -160,7 +186,13 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 	if err != nil {
 		return output{}, err
 	}
+	s := spec.stages[t.StageNumber]
 	if failures, never := spec.fate(p, t.StageNumber, t.Index); !healed && (never || t.Failures < failures) {
+		if s.emits { // parts of an attempt that fails are never seen
+			if err := emit(ctx, t, -1); err != nil {
+				return output{}, err
+			}
+		}
 		switch {
 		case never && t.Index%2 == 0:
 			return output{}, handlers.Permanent(errors.New("never"))
@@ -169,7 +201,6 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 		}
 		return output{}, errors.New("not yet")
 	}
-	s := spec.stages[t.StageNumber]
 	out := output{in.Value + 1}
 	switch s.kind {
 	case state.MatchPrevious:
@@ -189,5 +220,27 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 		}
 	case state.Single, state.Dynamic, state.FanOut:
 	}
+	if s.emits {
+		if err := emit(ctx, t, planned(out.Value)...); err != nil {
+			return output{}, err
+		}
+	}
 	return out, nil
+}
+
+// emit repeats each part until it is stored, as a handler does that wants no try of its task spent on a broken connection.
+func emit(ctx context.Context, t handlers.Task, values ...int) error {
+	for _, v := range values {
+		for err := t.Emit(ctx, output{v}); err != nil; err = t.Emit(ctx, output{v}) {
+			if state.CodeOf(err) != state.CodeUnavailable {
+				return err
+			}
+			select {
+			case <-time.After(time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 )
 
@@ -51,11 +52,45 @@ func (w *world) hang() {
 
 func (w *world) letGo() { w.procs[w.drawProcess()].letGo(w) }
 
-func (w *world) sweep() {
-	_, err := w.procs[w.drawProcess()].m.Sweep(context.Background())
-	if err != nil && state.CodeOf(err) != state.CodeUnavailable {
-		w.t.Fatal(err)
+func (w *world) sweep() { w.sweepBy(w.procs[w.drawProcess()]) }
+
+// setAside makes a dead letter of one of the messages that wait, as a transport does after many deliveries.
+func (w *world) setAside() {
+	waiting := w.messages()
+	if len(waiting) == 0 {
+		return
 	}
+	m := rapid.SampledFrom(waiting).Draw(w.t, "message")
+	w.exec(`update messages set dead_reason = 'MaxDeliveryCountExceeded' where job_id = $1 and message_id = $2`, m.JobID[:], m.MessageID)
+}
+
+// redrive makes all dead letters due again, as a person does.
+func (w *world) redrive() {
+	for _, name := range state.Queues {
+		if _, err := w.queue.Redrive(context.Background(), name, "", 1000); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// delete deletes a job. Where the request is cut off, a later sweep ends what it began.
+func (w *world) delete() {
+	id, ok := w.drawJob()
+	if !ok {
+		return
+	}
+	w.mu.Lock()
+	j := w.jobs[id]
+	ended := j.status.Ended()
+	j.mayGo = j.mayGo || ended
+	w.mu.Unlock()
+	w.request(func(ctx context.Context, m *coremachine.Machine) error {
+		err := m.Delete(ctx, id)
+		if err == nil && !ended {
+			w.t.Fatalf("job %s was deleted while it was open", id.Short())
+		}
+		return err
+	})
 }
 
 // endLease ends the lease of a process that died, or of one that lives: then it goes on without knowing.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,6 +13,7 @@ import (
 
 	"coremachine/internal/enginetest"
 	"coremachine/internal/pgtest"
+	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 )
@@ -22,6 +22,7 @@ import (
 type world struct {
 	t     *rapid.T
 	pool  *pgxpool.Pool
+	queue *pgqueue.Queue // what operators of the local transport see
 	slots []*slot
 	procs []*process // by slot
 	specs []jobSpec
@@ -44,6 +45,8 @@ type job struct {
 	healed    bool // in this run nothing fails
 	willHeal  bool // in the run that an open request may have started
 	mayStart  bool // a request that starts a run was made
+	mayGo     bool // a request to delete it was made
+	marked    bool // its deletion has begun
 	cancelled bool // a request to cancel was made
 	stopped   bool // it was answered
 }
@@ -62,12 +65,19 @@ func (w *world) isHealed(id state.JobID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j, ok := w.jobs[id]
-	return ok && j.healed
+	if !ok {
+		return false
+	}
+	if j.mayStart { // a process that dispatches locally works on a run before the next check sees it
+		return j.willHeal
+	}
+	return j.healed
 }
 
 // base is what sequences that run one after another share: a schema and pools.
 type base struct {
 	pool  *pgxpool.Pool
+	queue *pgqueue.Queue
 	slots []*slot
 }
 
@@ -91,6 +101,8 @@ func newBase(t *testing.T) *base {
 	}
 	t.Cleanup(r.Close)
 	b.pool = r.Pool()
+	b.queue = pgqueue.New(b.pool, pgqueue.Options{})
+	t.Cleanup(b.queue.Close)
 	if err := enginetest.LogStatuses(context.Background(), b.pool); err != nil {
 		t.Fatal(err)
 	}
@@ -98,21 +110,16 @@ func newBase(t *testing.T) *base {
 }
 
 func newWorld(t *rapid.T, b *base) *world {
-	w := &world{t: t, pool: b.pool, slots: b.slots, jobs: map[state.JobID]*job{}}
+	w := &world{t: t, pool: b.pool, queue: b.queue, slots: b.slots, jobs: map[state.JobID]*job{}}
 	w.exec(`delete from messages; delete from tasks; delete from stages; delete from jobs; delete from attempts; delete from events;
 		delete from workers; delete from sweeps; delete from result_parts; delete from status_log`)
 	for range rapid.IntRange(1, 2).Draw(t, "types") {
 		w.specs = append(w.specs, drawSpec(t))
 	}
 	for _, s := range w.slots {
-		w.procs = append(w.procs, w.born(s, w.drawBudget()))
+		w.procs = append(w.procs, w.born(s, w.drawHabits()))
 	}
 	return w
-}
-
-// drawBudget is after how long a bundle hands its rest back.
-func (w *world) drawBudget() time.Duration {
-	return rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Nanosecond}).Draw(w.t, "budget")
 }
 
 func (w *world) exec(sql string, args ...any) {
@@ -152,43 +159,7 @@ func (w *world) replaceTheDead() {
 
 func (w *world) replace(i int) {
 	w.procs[i].bury(w)
-	w.procs[i] = w.born(w.slots[i], w.drawBudget())
-}
-
-// drain ends the sequence: everything that waits is delivered to a process without faults, until nothing does.
-func (w *world) drain() {
-	for _, p := range w.procs {
-		p.fuse.Store(never)
-		p.flake.Store(never)
-		p.bury(w)
-	}
-	w.exec(`update workers set lease_until = '-infinity'`)
-	p := w.born(w.slots[0], time.Second)
-	w.procs = []*process{p}
-	for round := 0; ; round++ {
-		if _, err := p.m.Sweep(context.Background()); err != nil {
-			w.t.Fatal(err)
-		}
-		waiting := w.messages()
-		if len(waiting) == 0 {
-			break
-		}
-		if round > 200 {
-			w.t.Fatalf("there is no end to the work: %+v", waiting)
-		}
-		for _, m := range waiting {
-			w.handle(p, m)
-		}
-	}
-	w.check()
-	var open int
-	if err := w.pool.QueryRow(context.Background(), `select count(*) from jobs where finished_at is null`).Scan(&open); err != nil || open > 0 {
-		w.t.Fatalf("%d jobs are open when nothing is left to deliver; %v", open, err)
-	}
-	illegal, err := enginetest.Illegal(context.Background(), w.pool)
-	if err != nil || len(illegal) > 0 {
-		w.t.Fatalf("the history shows what cannot be: %q, %v", illegal, err)
-	}
+	w.procs[i] = w.born(w.slots[i], w.drawHabits())
 }
 
 func (w *world) stop() {

@@ -1,13 +1,3 @@
-// Command mutants shows that the tests notice when a protection of the engine is gone. Each patch of this folder drops one and names
-// in its first two lines what it drops and the test that must turn red:
-//
-//	# drops: what the program no longer does
-//	# red: internal/e2e TestName
-//
-// It copies the repository as it stands to a temporary folder, and there applies one patch at a time and runs the one test. It
-// exits with 1 when a test stays green, when a patch no longer applies or builds, and when a test is red without any patch.
-//
-// It owns the copy and a Postgres, which go with it; the repository is only read. It may import pglocal.
 package main
 
 import (
@@ -41,9 +31,14 @@ type mutant struct {
 
 func main() {
 	only := flag.String("only", "", "run the patches whose names contain this")
+	check := flag.Bool("check", false, "apply and build each patch, and run no tests")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	bad, err := run(ctx, *only)
+	work := run
+	if *check {
+		work = checkAll
+	}
+	bad, err := work(ctx, *only)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -59,14 +54,12 @@ func run(ctx context.Context, only string) (bad int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	dir, err := os.MkdirTemp("", "coremachine-mutants-")
+	dir, remove, err := workCopy(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := copyTree(ctx, dir); err != nil {
-		return 0, err
-	}
+	defer func() { err = errors.Join(err, remove()) }()
+
 	server, err := pglocal.Start(ctx, pglocal.Options{})
 	if err != nil {
 		return 0, err
@@ -96,6 +89,19 @@ func run(ctx context.Context, only string) (bad int, err error) {
 	}
 	_, _ = fmt.Fprintf(table, "\n%d mutants, %d not killed\n", len(all), bad)
 	return bad, table.Flush()
+}
+
+// workCopy copies the repository to a temporary folder.
+func workCopy(ctx context.Context) (dir string, remove func() error, err error) {
+	dir, err = os.MkdirTemp("", "coremachine-mutants-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() error { return os.RemoveAll(dir) }
+	if err := copyTree(ctx, dir); err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return dir, remove, nil
 }
 
 // read reads the first lines of the patches.
