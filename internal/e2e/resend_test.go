@@ -74,7 +74,11 @@ func TestWhatIsSentAgainHasANewTransportID(t *testing.T) {
 			t.Helper()
 			h.claim(h.a, state.KindTasks, 1)
 			h.exec(`update workers set lease_until = now() - interval '1 hour'`)
-			_, _, err := h.FreeLost(t.Context())
+			orphans, err := h.Orphans(t.Context(), 10)
+			if err != nil {
+				return err
+			}
+			_, _, err = h.FreeLost(t.Context(), h.a, orphans)
 			return err
 		},
 	} {
