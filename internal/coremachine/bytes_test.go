@@ -2,6 +2,7 @@ package coremachine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -93,4 +94,29 @@ func TestAnItemThatDoesNotFitIsAnsweredWhenTheFlusherEnds(t *testing.T) {
 			t.Errorf("%d of 6 items were answered", answered.Load())
 		}
 	})
+}
+
+// TestAFlushTakesItemsUpToItsBytes fills batches from a queue in a known order.
+func TestAFlushTakesItemsUpToItsBytes(t *testing.T) {
+	t.Parallel()
+	b := batcher[int, int]{in: make(chan batchItem[int, int], 16), limit: batchLimit[int]{most: 4}}
+	for _, size := range []int{1 << 20, 2 << 20, 2 << 20, 10, 5 << 20, 10, 10, 10, 10, 10} {
+		b.in <- batchItem[int, int]{item: size, bytes: size}
+	}
+
+	var got []int
+	var carried *batchItem[int, int]
+	for len(b.in) > 0 || carried != nil {
+		var batch []batchItem[int, int]
+		if carried != nil {
+			batch = append(batch, *carried)
+		} else {
+			batch = append(batch, <-b.in)
+		}
+		batch, carried = b.fill(batch)
+		got = append(got, len(batch))
+	}
+	if want := []int{2, 2, 1, 4, 1}; !slices.Equal(got, want) {
+		t.Errorf("the batches have %v items, want %v", got, want)
+	}
 }
