@@ -19,7 +19,7 @@ func (a *App) openTransport() error {
 	if a.cfg.Transport == config.TransportServiceBus {
 		o.MaxDeliveries = math.MaxInt32 // a relay's tries are no deliveries
 	}
-	a.queue = pgqueue.New(a.repo.Pool(), o)
+	a.queue = pgqueue.Over(a.repo.Database(), o)
 	if a.cfg.Transport != config.TransportServiceBus {
 		return nil
 	}

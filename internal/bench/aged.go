@@ -165,7 +165,7 @@ func purgeAll(ctx context.Context, s system, o Options) error {
 		return err
 	}
 	defer r.Close()
-	q := pgqueue.New(r.Pool(), pgqueue.Options{Log: o.Log})
+	q := pgqueue.Over(r.Database(), pgqueue.Options{Log: o.Log})
 	defer q.Close()
 	machine := coremachine.New(coremachine.Config{
 		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r, Log: o.Log, Wake: q.Wake, JobEnded: func(state.JobID) {},

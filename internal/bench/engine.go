@@ -83,7 +83,7 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 			return nil, err
 		}
 	}
-	e.queue = pgqueue.New(r.Pool(), options)
+	e.queue = pgqueue.Over(r.Database(), options)
 	e.machine = coremachine.New(coremachine.Config{
 		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r, Log: log, Wake: e.queue.Wake, JobEnded: e.jobEnded, Build: "bench",
 	})

@@ -172,7 +172,7 @@ func startWorkers(ctx context.Context, o Options, address string, bus *bus) (*re
 	if r.repo, err = repo.Open(ctx, repo.Config{URL: address}); err != nil {
 		return nil, err
 	}
-	r.queue = pgqueue.New(r.repo.Pool(), pgqueue.Options{Log: o.Log})
+	r.queue = pgqueue.Over(r.repo.Database(), pgqueue.Options{Log: o.Log})
 	r.machine = coremachine.New(coremachine.Config{
 		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r.repo, Log: o.Log, Wake: r.queue.Wake, JobEnded: func(state.JobID) {}, Build: "bench",
 	})

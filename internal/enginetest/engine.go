@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ type Options struct {
 	Fault     repo.Fault
 	FaultOf   func(process int) repo.Fault // in place of Fault
 	URL       string                       // of a schema that is there; "": a fresh one
+	Pooled    bool                         // a fresh schema is reached through PgBouncer
 	Connect   func(*pgx.ConnConfig)        // changes the engine's connections before they are made; nil: none
 	Log       *slog.Logger                 // nil: none
 }
@@ -78,7 +80,7 @@ func Start(t testing.TB, o Options) *Engine {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.URL == "" {
-		o.URL = pgtest.URL(t)
+		o.URL = fresh(t, o.Pooled)
 	}
 	if o.Dispatch = cmp.Or(o.Dispatch, DispatchOf(t)); o.Dispatch == "" {
 		t.Fatal("the mode of dispatch is open: begin the test with enginetest.InBothModes, or set Options.Dispatch")
@@ -99,6 +101,18 @@ func Start(t testing.TB, o Options) *Engine {
 	return e
 }
 
+// PoolerEnv has every engine with a fresh schema reach it through PgBouncer.
+const PoolerEnv = "TEST_POOLER"
+
+func fresh(t testing.TB, pooled bool) string {
+	t.Helper()
+	if !pooled && os.Getenv(PoolerEnv) == "" {
+		return pgtest.URL(t)
+	}
+	through, _ := pgtest.Pooled(t)
+	return through
+}
+
 func (e *Engine) start(o Options) *Process {
 	e.t.Helper()
 	rc := repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), RetryChunk: o.Chunk, Fault: o.Fault}
@@ -112,7 +126,8 @@ func (e *Engine) start(o Options) *Process {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	p := &Process{Repo: r, stop: func() {}, Queue: pgqueue.New(r.Pool(), pgqueue.Options{Log: o.Log})}
+	_ = r.Ping(e.t.Context()) // the raw pool knows then whether a pooler is there; a database that is away is the test's own business
+	p := &Process{Repo: r, stop: func() {}, Queue: pgqueue.Over(r.Database(), pgqueue.Options{Log: o.Log})}
 	cfg := coremachine.Config{
 		Jobs: o.Jobs, Handlers: o.Handlers, Deps: o.Deps, Store: r, Log: o.Log, Wake: p.Queue.Wake, JobEnded: e.jobEnded, Build: "test",
 	}

@@ -12,5 +12,7 @@
 // The server listens on a unix socket in a folder that only its own account can enter, never on a network address. Postgres
 // refuses to run as root: under root the server runs as `postgres` where that account exists, else as `nobody`.
 //
+// StartPooler puts a PgBouncer before a server, for tests of what differs there.
+//
 // It may import nothing from internal/.
 package pglocal

@@ -33,9 +33,14 @@ func aptInstall(ctx context.Context, log *slog.Logger) error {
 	if err := os.WriteFile(clusterDropIn, []byte("create_main_cluster = false\n"), 0o644); err != nil { //nolint:gosec // configuration that every user reads
 		return fmt.Errorf("pglocal: %w", err)
 	}
+	return aptGet(ctx, "postgresql")
+}
+
+func aptGet(ctx context.Context, packages ...string) error {
+	install := []string{"-q", "-y", "-o", "DPkg::Lock::Timeout=120", "install", "--no-install-recommends"}
 	for _, args := range [][]string{
 		{"-q", "-o", "DPkg::Lock::Timeout=120", "update"},
-		{"-q", "-y", "-o", "DPkg::Lock::Timeout=120", "install", "--no-install-recommends", "postgresql"},
+		append(install, packages...),
 	} {
 		cmd := exec.CommandContext(ctx, "apt-get", args...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")

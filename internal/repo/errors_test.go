@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"coremachine/internal/database"
 	"coremachine/internal/repo"
 )
 
@@ -28,12 +29,14 @@ func TestErrorsAreSortedByWhatCanMendThem(t *testing.T) {
 		{"idle in transaction", code("25P03"), true, false},
 		{"read-only after a failover", code("25006"), true, false},
 		{"disk read failed", code("58030"), true, false},
-		{"outdated plan", code("0A000"), true, false},
+		{"outdated plan", &pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}, true, false},
+		{"a feature that the server lacks", &pgconn.PgError{Code: "0A000", Message: "LOCK is not supported here"}, false, false},
 		{"text that cannot be stored", code("22P05"), false, true},
 		{"refused by a check", code("23514"), false, true},
 		{"no such table", code("42P01"), false, false},
 		{"connection reset", &net.OpError{Op: "read", Err: errors.New("reset")}, true, false},
 		{"cut off", io.ErrUnexpectedEOF, true, false},
+		{"a peer that does not answer", fmt.Errorf("wrapped: %w", database.ErrDead), true, false},
 		{"cancelled", context.Canceled, true, false},
 		{"anything else", errors.New("a defect"), false, false},
 	} {

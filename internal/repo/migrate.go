@@ -56,6 +56,10 @@ func Migrate(ctx context.Context, url string, before ...func(context.Context, *p
 	return nil
 }
 
+// versionTable records the applied migrations. Its name is not goose's own,
+// which another application in the same schema may use.
+const versionTable = "coremachine_schema_version"
+
 func migrate(ctx context.Context, db *sql.DB) error {
 	var schema string
 	if err := db.QueryRowContext(ctx, sqlText("current_schema")).Scan(&schema); err != nil {
@@ -68,7 +72,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, Migrations(), goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, Migrations(), goose.WithSessionLocker(locker), goose.WithTableName(versionTable))
 	if err != nil {
 		return err
 	}

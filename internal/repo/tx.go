@@ -190,6 +190,9 @@ func (r *Repo) tryTx(ctx context.Context, op string, fn func(tx) error) error {
 	}
 	defer conn.Release()
 	t := tx{&txState{repo: r, conn: conn, waiting: []queued{{sql: "begin"}}}}
+	if sql, args := r.pool.Settings(); sql != "" {
+		t.waiting = append(t.waiting, queued{sql: sql, args: namedArgs(args)})
+	}
 	defer func() {
 		if conn.Conn().PgConn().TxStatus() != 'I' {
 			limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)

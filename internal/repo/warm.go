@@ -19,13 +19,16 @@ var hot = []string{
 // Warm opens connections and has the server plan the hot statements on each, and more of the caller's, one connection after the other: a
 // first job would otherwise wait some milliseconds for each. They run with NULL for every parameter, which finds and writes nothing.
 func (r *Repo) Warm(ctx context.Context, more []string) error {
+	if r.pool.Pooled() {
+		return nil // the plans of a session are not this process's
+	}
 	held := make([]*pgxpool.Conn, 0, warmConns)
 	defer func() {
 		for _, conn := range held {
 			conn.Release()
 		}
 	}()
-	for range min(warmConns, int(r.pool.Stat().MaxConns())-1) {
+	for range min(warmConns, int(r.Pool().Stat().MaxConns())-1) {
 		conn, err := r.pool.Acquire(ctx)
 		if err != nil {
 			return failure("repo.Warm", err)

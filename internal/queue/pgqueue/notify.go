@@ -2,12 +2,14 @@ package pgqueue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/database"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -50,6 +52,10 @@ func (q *Queue) listen() {
 		if q.ctx.Err() != nil {
 			return
 		}
+		if errors.Is(err, database.ErrNoListen) {
+			q.log.Info("no listening behind a connection pooler; polling instead")
+			return
+		}
 		if time.Since(begin) > 10*time.Second {
 			wait = 100 * time.Millisecond
 		}
@@ -63,39 +69,18 @@ func (q *Queue) listen() {
 }
 
 func (q *Queue) listenOnce(listening func()) error {
-	cfg := q.pool.Config()
-	if cfg.BeforeConnect != nil {
-		if err := cfg.BeforeConnect(q.ctx, cfg.ConnConfig); err != nil {
-			return err
+	return q.pool.Listen(q.ctx, listenSQL, func() {
+		listening()
+		for _, name := range state.Queues { // what was told while nobody listened
+			q.wakeLocal(name)
 		}
-	}
-	conn, err := pgx.ConnectConfig(q.ctx, cfg.ConnConfig)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(q.ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(limit)
-	}()
-	if _, err := conn.Exec(q.ctx, listenSQL); err != nil {
-		return err
-	}
-	listening()
-	for _, name := range state.Queues { // what was told while nobody listened
-		q.wakeLocal(name)
-	}
-	for {
-		n, err := conn.WaitForNotification(q.ctx)
-		if err != nil {
-			return err
-		}
+	}, func(payload string) {
 		var name state.Queue
 		var teller string
-		if _, err := fmt.Sscan(n.Payload, &name, &teller); err == nil && teller != q.teller {
+		if _, err := fmt.Sscan(payload, &name, &teller); err == nil && teller != q.teller {
 			q.hear(name)
 		}
-	}
+	})
 }
 
 func sleep(ctx context.Context, d time.Duration) {

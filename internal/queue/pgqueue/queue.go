@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"coremachine/internal/database"
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
 )
@@ -51,7 +52,7 @@ type Options struct {
 
 // Queue is the transport over one database schema. Close ends its listener and its receivers.
 type Queue struct {
-	pool   *pgxpool.Pool
+	pool   *database.DB
 	opts   Options
 	log    *slog.Logger
 	teller string // of what this queue's process has told
@@ -68,8 +69,11 @@ type Queue struct {
 	acks      acks
 }
 
-// New makes a Queue over the pool's database. It does not wait for the database.
-func New(pool *pgxpool.Pool, o Options) *Queue {
+// New makes a Queue over the pool of another. It does not wait for the database.
+func New(pool *pgxpool.Pool, o Options) *Queue { return Over(database.New(pool), o) }
+
+// Over makes a Queue over a database, which may lie behind a pooler.
+func Over(pool *database.DB, o Options) *Queue {
 	if o.Lock == 0 {
 		o.Lock = time.Minute
 	}

@@ -1,2 +1,2 @@
 -- The newest migration that was applied here. goose appends a row for each and never changes one.
-select coalesce(max(version_id), 0)::bigint from goose_db_version where is_applied
+select coalesce(max(version_id), 0)::bigint from coremachine_schema_version where is_applied

@@ -23,7 +23,7 @@ type transport struct {
 
 // overPostgres receives from the message rows themselves.
 func overPostgres(r *repo.Repo, log *slog.Logger) (transport, error) {
-	rows := pgqueue.New(r.Pool(), pgqueue.Options{Log: log})
+	rows := pgqueue.Over(r.Database(), pgqueue.Options{Log: log})
 	t := transport{receivers: map[string]queue.Receiver{}, env: []string{"TRANSPORT=postgres"}, close: rows.Close}
 	for _, q := range state.Queues {
 		t.receivers[q.String()] = rows.Receiver(q)

@@ -1,0 +1,219 @@
+package pglocal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PoolerOptions say how a PgBouncer serves its clients.
+type PoolerOptions struct {
+	URL  string // of the Postgres behind it
+	User string // as whom all clients are signed in there
+	// Sessions is how many connections to Postgres the clients share.
+	Sessions int
+	Log      *slog.Logger // nil: none
+}
+
+// Pooler is a PgBouncer of this process in transaction mode, configured as
+// Azure's built-in one: it refuses unknown startup parameters and keeps no
+// named statements.
+type Pooler struct {
+	cmd   *exec.Cmd
+	stdin io.Closer // its end ends the pooler, also when this process dies
+	home  string
+	url   string
+}
+
+// StartPooler starts a PgBouncer on a loopback address. Where none is
+// installed and this process may, it installs the distribution's package.
+func StartPooler(ctx context.Context, o PoolerOptions) (*Pooler, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	program, err := findPooler(ctx, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	acct, err := serverAccount() // PgBouncer refuses root as Postgres does
+	if err != nil {
+		return nil, err
+	}
+	home, err := os.MkdirTemp("", "coremachine-pgbouncer-")
+	if err != nil {
+		return nil, fmt.Errorf("pglocal: %w", err)
+	}
+	p := &Pooler{home: home}
+	if err := p.start(ctx, acct, program, o); err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return p, nil
+}
+
+// poolerPlaces are where packagers put the program, which PATH of an ordinary
+// user may not name.
+var poolerPlaces = []string{"/usr/sbin/pgbouncer", "/usr/local/sbin/pgbouncer", "/opt/homebrew/bin/pgbouncer"}
+
+func findPooler(ctx context.Context, log *slog.Logger) (string, error) {
+	find := func() (string, bool) {
+		if path, err := exec.LookPath("pgbouncer"); err == nil {
+			return path, true
+		}
+		for _, path := range poolerPlaces {
+			if _, err := os.Stat(path); err == nil {
+				return path, true
+			}
+		}
+		return "", false
+	}
+	path, ok := find()
+	if ok {
+		return path, nil
+	}
+	if !aptUsable() {
+		return "", errors.New("pglocal: PgBouncer is not installed: install the package pgbouncer")
+	}
+
+	log.InfoContext(ctx, "no PgBouncer is installed: installing the distribution's pgbouncer package with apt-get")
+	if err := aptGet(ctx, "pgbouncer"); err != nil {
+		return "", err
+	}
+	if path, ok = find(); !ok {
+		return "", errors.New("pglocal: the package pgbouncer brought no program of that name")
+	}
+	return path, nil
+}
+
+func (p *Pooler) start(ctx context.Context, acct account, program string, o PoolerOptions) error {
+	server, err := pgx.ParseConfig(o.URL)
+	if err != nil {
+		return fmt.Errorf("pglocal: the address of the server: %w", err)
+	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(p.home, "pgbouncer.ini")
+	if err := os.WriteFile(file, []byte(poolerConfig(p.home, server, port, o, keepsStatements(ctx, program))), 0o600); err != nil {
+		return fmt.Errorf("pglocal: %w", err)
+	}
+	if err := errors.Join(acct.own(p.home), os.Chown(file, acct.uid, acct.gid)); err != nil {
+		return fmt.Errorf("pglocal: %w", err)
+	}
+
+	const untilOrphaned = `"$1" "$2" & pid=$!; read -r _; kill -INT "$pid"; wait "$pid"`
+	p.cmd = acct.command(context.WithoutCancel(ctx), "/bin/sh", "-c", untilOrphaned, "sh", program, file)
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		return fmt.Errorf("pglocal: %w", err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		return fmt.Errorf("pglocal: %w", err)
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	u := url.URL{Scheme: "postgres", User: url.User(o.User), Host: address, Path: "/" + server.Database, RawQuery: "sslmode=disable"}
+	p.url = u.String()
+	return p.await(ctx, address)
+}
+
+// poolerConfig is as strict as Azure's defaults.
+func poolerConfig(home string, server *pgx.ConnConfig, port int, o PoolerOptions, keeps bool) string {
+	lines := []string{
+		"[databases]",
+		fmt.Sprintf("* = host=%s port=%d user=%s", server.Host, server.Port, o.User),
+		"[pgbouncer]",
+		"listen_addr = 127.0.0.1",
+		"listen_port = " + strconv.Itoa(port),
+		"unix_socket_dir =",
+		"auth_type = any",
+		"pool_mode = transaction",
+		"max_client_conn = 500",
+		"default_pool_size = " + strconv.Itoa(o.Sessions),
+		"ignore_startup_parameters =",
+		"logfile = " + filepath.Join(home, "pgbouncer.log"),
+	}
+	if keeps {
+		lines = append(lines, "max_prepared_statements = 0")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// keepsStatements reports whether a PgBouncer could keep named statements,
+// which it must then be told not to: version 1.21 or newer.
+func keepsStatements(ctx context.Context, program string) bool {
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	found := regexp.MustCompile(`(?i)pgbouncer (\d+)\.(\d+)`).FindSubmatch(out)
+	if err != nil || found == nil {
+		return false
+	}
+	major, _ := strconv.Atoi(string(found[1])) // digits
+	minor, _ := strconv.Atoi(string(found[2]))
+	return major > 1 || minor >= 21
+}
+
+func freePort(ctx context.Context) (int, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("pglocal: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // of a TCP listener
+}
+
+// await waits until the pooler accepts connections.
+func (p *Pooler) await(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			return c.Close()
+		}
+		if pause(ctx, 20*time.Millisecond) != nil {
+			return fmt.Errorf("pglocal: PgBouncer does not accept connections: %w\n%s", err, p.log())
+		}
+	}
+}
+
+// URL is the address of the pooler, without a search_path.
+func (p *Pooler) URL() string { return p.url }
+
+// Stop ends the pooler and its connections.
+func (p *Pooler) Stop() error {
+	var err error
+	if p.cmd != nil && p.cmd.Process != nil {
+		err = errors.Join(p.stdin.Close(), p.cmd.Wait())
+		if _, exited := errors.AsType[*exec.ExitError](err); exited {
+			err = nil // a signal ended it
+		}
+	}
+	return errors.Join(err, os.RemoveAll(p.home))
+}
+
+// log is the end of what the pooler logged.
+func (p *Pooler) log() string {
+	file, err := os.Open(filepath.Join(p.home, "pgbouncer.log"))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = file.Close() }()
+	var last []string
+	for s := bufio.NewScanner(file); s.Scan(); {
+		last = append(last, s.Text())
+		last = last[max(0, len(last)-10):]
+	}
+	return strings.Join(last, "\n")
+}
