@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	process "coremachine/internal/app"
@@ -22,6 +24,12 @@ import (
 
 //go:embed queries/connections.sql
 var connectionsSQL string
+
+//go:embed queries/citus.sql
+var citusSQL string
+
+//go:embed queries/distributed.sql
+var distributedSQL string
 
 func checkPostgres(ctx context.Context, cfg config.Config) []finding {
 	if cfg.DatabaseURL == "" {
@@ -42,29 +50,67 @@ func checkPostgres(ctx context.Context, cfg config.Config) []finding {
 		return []finding{{"postgres", bad, "DATABASE_URL is not a Postgres connection string", ""}}
 	}
 	defer r.Close()
-	conn, err := r.Pool().Acquire(ctx)
+	conn, err := r.Database().Acquire(ctx)
 	if err != nil {
-		return []finding{{"postgres", bad, rootCause(err), "check DATABASE_URL, and that the server accepts connections from here"}}
+		return []finding{{"postgres", bad, rootCause(err), postgresAdvice(err)}}
 	}
 	version := conn.Conn().PgConn().ParameterStatus("server_version")
+	conn.Release()
 	begin := time.Now()
 	var connections int
-	err = conn.QueryRow(ctx, connectionsSQL).Scan(&connections)
+	err = r.Database().QueryRow(ctx, connectionsSQL).Scan(&connections)
 	took := time.Since(begin)
-	conn.Release()
 	if err != nil {
 		return []finding{{"postgres", bad, rootCause(err), ""}}
 	}
-	have, err := repo.SchemaVersion(ctx, r.Pool())
+	have, err := repo.SchemaVersion(ctx, r.Database())
 	if err != nil {
 		return []finding{{"postgres", bad, rootCause(err), ""}}
 	}
 	detail := fmt.Sprintf("%s, %.1f ms, schema %d", version, float64(took.Microseconds())/1000, have)
-	schema := finding{"postgres", fine, detail + " (current)", ""}
-	if want := repo.LatestVersion(); have < want {
-		schema = finding{"postgres", bad, fmt.Sprintf("%s; this build needs %d", detail, want), "corectl migrate"}
+	found := []finding{checkSchema(have, detail), checkConnections(connections, int(cfg.DatabaseConns)+1)}
+	if r.Database().Pooled() {
+		found = append(found, finding{"pooler", fine, "a connection pooler lies before Postgres: idle workers poll, and migrations need the server's own port", ""})
 	}
-	return []finding{schema, checkConnections(connections, int(cfg.DatabaseConns)+1)}
+	return append(found, checkCitus(ctx, r)...)
+}
+
+func postgresAdvice(err error) string {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && pg.Code == "3D000" {
+		return "create the database, then corectl migrate"
+	}
+	return "check DATABASE_URL, and that the server accepts connections from here"
+}
+
+// checkSchema compares the schema with what this build was made for. A newer
+// one is that of the build that is being deployed.
+func checkSchema(have int64, detail string) finding {
+	want := repo.LatestVersion()
+	switch {
+	case have < want:
+		return finding{"postgres", bad, fmt.Sprintf("%s; this build needs %d", detail, want), "corectl migrate"}
+	case have > want:
+		return finding{"postgres", warn, fmt.Sprintf("%s; this build is made for %d", detail, want), "deploy the build that the schema was migrated for"}
+	}
+	return finding{"postgres", fine, detail + " (current)", ""}
+}
+
+// checkCitus finds tables that Citus distributes: the transitions need foreign
+// keys, locks and constraints that it does not offer there.
+func checkCitus(ctx context.Context, r *repo.Repo) []finding {
+	var there bool
+	if err := r.Database().QueryRow(ctx, citusSQL).Scan(&there); err != nil || !there {
+		return nil
+	}
+	var tables string
+	if err := r.Database().QueryRow(ctx, distributedSQL).Scan(&tables); err != nil {
+		return []finding{{"citus", warn, "Citus is installed, and its tables cannot be read: " + rootCause(err), ""}}
+	}
+	if tables == "" {
+		return nil
+	}
+	return []finding{{"citus", bad, "tables distributed by Citus are not supported: " + tables, "select undistribute_table('…') for each"}}
 }
 
 // checkConnections compares what the server gives with what each instance takes, its listener included.

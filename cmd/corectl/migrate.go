@@ -57,7 +57,7 @@ func schemaVersion(ctx context.Context, url string) (int64, error) {
 		return 0, err
 	}
 	defer r.Close()
-	return repo.SchemaVersion(ctx, r.Pool())
+	return repo.SchemaVersion(ctx, r.Database())
 }
 
 func migrateError(err error) error {

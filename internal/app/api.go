@@ -44,8 +44,11 @@ func (a *App) health() api.Health {
 	h.Transport = a.cfg.Transport
 	h.Checks = []api.Check{
 		{Name: "database", Runbook: state.RunbookNotReady, Run: func(ctx context.Context) (any, error) {
-			version, err := repo.SchemaVersion(ctx, a.repo.Pool())
-			return map[string]any{"schema_version": version, "needed": repo.LatestVersion()}, err
+			version, err := repo.SchemaVersion(ctx, a.repo.Database())
+			if err == nil {
+				err = repo.Fits(version)
+			}
+			return map[string]any{"schema_version": version, "needed": repo.LatestVersion(), "pooler": a.repo.Database().Pooled()}, err
 		}},
 		{Name: "queues", Optional: true, Runbook: state.RunbookReading, Run: func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) }},
 		{Name: "worker", Optional: true, Runbook: state.RunbookNotReady, Run: func(context.Context) (any, error) {

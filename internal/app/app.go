@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net"
@@ -50,6 +51,8 @@ type App struct {
 
 	problems []string // of configuration and registries: with any the process serves no work
 	schema   atomic.Bool
+
+	schemaFault atomic.Pointer[string] // what was last wrong with it; nil: not known yet
 
 	repo    *repo.Repo
 	queue   *pgqueue.Queue
@@ -178,11 +181,14 @@ func (a *App) watchSchema(ctx context.Context) {
 	said := ""
 	for {
 		limit, cancel := context.WithTimeout(ctx, 2*time.Second)
-		err := repo.CheckSchema(limit, a.repo.Pool())
+		err := repo.CheckSchema(limit, a.repo.Database())
 		cancel()
 		if err == nil {
 			a.schema.Store(true)
 			return
+		}
+		if known, ok := errors.AsType[*state.Error](err); ok {
+			a.schemaFault.Store(&known.Msg)
 		}
 		if text := err.Error(); text != said && ctx.Err() == nil {
 			a.log.Warn("not ready yet", keys.Error, err)
@@ -211,7 +217,11 @@ func (a *App) Ready() error {
 		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", strings.Join(a.problems, "; "))
 	}
 	if a.machine == nil || !a.schema.Load() {
-		return state.Errorf(state.CodeUnavailable, "app.Ready", "the database has not answered yet, or its schema is older than this build")
+		reason := "the database has not answered yet"
+		if fault := a.schemaFault.Load(); fault != nil {
+			reason = *fault
+		}
+		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", reason)
 	}
 	if !a.machine.Ready() {
 		return state.Errorf(state.CodeUnavailable, "app.Ready", "this process has no lease yet")

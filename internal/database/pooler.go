@@ -111,3 +111,22 @@ func (db *DB) Settings() (sql string, args pgx.StrictNamedArgs) {
 	}
 	return settingsSQL, db.settings
 }
+
+// BehindPooler reports whether a pooler lies before the database of a
+// configuration.
+func BehindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(pg.Message, unsupportedParameter) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err //nolint:wrapcheck // the caller's failure does
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	defer cancel()
+	defer func() { _ = conn.Close(limit) }()
+
+	var pid uint32
+	err = conn.QueryRow(limit, backendSQL, pgx.QueryExecModeExec).Scan(&pid)
+	return err == nil && pid != conn.PgConn().PID(), err //nolint:wrapcheck // the caller's failure does
+}

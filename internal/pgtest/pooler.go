@@ -36,7 +36,7 @@ func Role(t testing.TB, address string) string {
 		}
 	}
 	t.Cleanup(func() {
-		for _, statement := range []string{"drop owned by " + ident, "drop role " + ident} {
+		for _, statement := range []string{"drop owned by " + ident + " cascade", "drop role " + ident} {
 			if err := admin(address, statement); err != nil {
 				t.Error(err)
 			}

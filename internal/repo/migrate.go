@@ -10,14 +10,15 @@ import (
 	"io/fs"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"coremachine/internal/database"
 	"coremachine/internal/state"
 )
 
@@ -44,9 +45,13 @@ func Migrate(ctx context.Context, url string, before ...func(context.Context, *p
 	if err != nil {
 		return state.Errorf(state.CodeInvalid, op, "the database URL cannot be read: it is not a Postgres connection string")
 	}
+	cfg.ConnectTimeout = connectTimeout
 	var options []stdlib.OptionOpenDB
 	for _, b := range before {
 		options = append(options, stdlib.OptionBeforeConnect(b))
+	}
+	if err := refusePooler(ctx, cfg, before); err != nil {
+		return failure(op, err)
 	}
 	db := stdlib.OpenDB(*cfg, options...)
 	defer func() { _ = db.Close() }()
@@ -54,6 +59,27 @@ func Migrate(ctx context.Context, url string, before ...func(context.Context, *p
 		return failure(op, err)
 	}
 	return nil
+}
+
+// connectTimeout bounds a connect. A migration itself may take as long as it
+// needs.
+const connectTimeout = 10 * time.Second
+
+// refusePooler refuses a session that others share: the lock that keeps
+// migrations apart belongs to a session.
+func refusePooler(ctx context.Context, cfg *pgx.ConnConfig, before []func(context.Context, *pgx.ConnConfig) error) error {
+	cfg = cfg.Copy()
+	for _, b := range before {
+		if err := b(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	pooled, err := database.BehindPooler(ctx, cfg)
+	if err != nil || !pooled {
+		return err
+	}
+	return state.Errorf(state.CodeInvalid, "repo.Migrate",
+		"it leads to a connection pooler, and migrations need a session of their own: use the server's own port, as 5432 in place of 6432")
 }
 
 // versionTable records the applied migrations. Its name is not goose's own,
@@ -100,10 +126,15 @@ func LatestVersion() int64 {
 	return version
 }
 
-// SchemaVersion is the newest migration applied to the pool's schema, 0 where none was. It reads one small table.
-func SchemaVersion(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
+// rowReader is a Repo's Database, or a pool.
+type rowReader interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// SchemaVersion is the newest migration applied to the schema, 0 where none was. It reads one small table.
+func SchemaVersion(ctx context.Context, db rowReader) (int64, error) {
 	var version int64
-	err := pool.QueryRow(ctx, sqlText("schema_version")).Scan(&version)
+	err := db.QueryRow(ctx, sqlText("schema_version")).Scan(&version)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "42P01" { // no such table: never migrated
 		return 0, nil
@@ -116,11 +147,16 @@ func SchemaVersion(ctx context.Context, pool *pgxpool.Pool) (int64, error) {
 
 // CheckSchema returns nil when the schema is as new as this build or newer (each migration works with the build before it), and
 // an Error with CodeUnavailable that names both versions when it is older.
-func CheckSchema(ctx context.Context, pool *pgxpool.Pool) error {
-	have, err := SchemaVersion(ctx, pool)
+func CheckSchema(ctx context.Context, db rowReader) error {
+	have, err := SchemaVersion(ctx, db)
 	if err != nil {
 		return err
 	}
+	return Fits(have)
+}
+
+// Fits is CheckSchema for a version that is known.
+func Fits(have int64) error {
 	if want := LatestVersion(); have < want {
 		return state.Errorf(state.CodeUnavailable, "repo.CheckSchema",
 			"the database schema is at version %d and this build needs %d: run `corectl migrate`", have, want)

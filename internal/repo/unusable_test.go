@@ -25,7 +25,7 @@ func TestADatabaseThatCannotBeUsedSaysWhatToDo(t *testing.T) {
 		{"SchemaMissing", "corectl migrate", func(t *testing.T) string { return pgtest.Empty(t) }},
 		{"SchemaOlder", "corectl migrate", func(t *testing.T) string {
 			address := pgtest.URL(t)
-			run(t, address, `alter table jobs drop column job_type cascade`)
+			run(t, address, `alter table jobs rename column created_at to made_at`)
 			return address
 		}},
 		{"DatabaseMissing", "corectl migrate", func(t *testing.T) string {
