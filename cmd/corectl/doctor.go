@@ -31,7 +31,7 @@ type finding struct {
 
 // entries are where the manual tells more of a check that is not as it should be.
 var entries = map[string]state.Runbook{
-	"config": state.RunbookNotReady, "registry": state.RunbookNotReady, "postgres": state.RunbookNotReady, "connections": state.RunbookPool, "citus": state.RunbookNotReady,
+	"config": state.RunbookNotReady, "registry": state.RunbookNotReady, "postgres": state.RunbookNotReady, "connections": state.RunbookPool, "citus": state.RunbookNotReady, "pooler": state.RunbookPooler,
 	"servicebus": state.RunbookOutboxAge, "storage": state.RunbookStorage, "api": state.RunbookNotReady,
 }
 

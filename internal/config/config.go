@@ -26,8 +26,8 @@ const (
 
 // Config is everything that a process can be told. docs/configuration.md is generated from the tags.
 type Config struct {
-	DatabaseURL     Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it."`
-	DatabaseConns   int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen. 1 to 100."`
+	DatabaseURL     Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it. It may lead to PgBouncer in transaction mode; then search_path is set for the role, not here."`
+	DatabaseConns   int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen, but not behind a connection pooler. 1 to 100."`
 	DatabaseEntra   bool          `env:"DATABASE_ENTRA" envDefault:"false" doc:"Sign in to Postgres with an Entra token of the process's identity instead of a password."`
 	AzureClientID   string        `env:"AZURE_CLIENT_ID" doc:"Client id of the user-assigned managed identity. Empty: the system-assigned one, or the developer's sign-in outside Azure."`
 	Transport       string        `env:"TRANSPORT" doc:"What carries messages: servicebus or postgres. Empty: servicebus where SERVICEBUS or SERVICEBUS__fullyQualifiedNamespace is set, else postgres. A Functions host delivers for servicebus only; see RECEIVE."`

@@ -7,11 +7,7 @@ import (
 	"os"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // pair is a wire over TCP and its peer, which sends nothing by itself.
 func pair(t *testing.T, silence time.Duration, dead func()) (*wire, net.Conn) {

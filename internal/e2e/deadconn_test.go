@@ -60,12 +60,12 @@ func losesItsConnections(t *testing.T, workers int) {
 			define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 1},
 			define.Stage[params]{Name: "next", Tasks: follow()},
 		)},
-		Handlers: handlersOf(fn), Conns: 8,
+		Handlers: handlersOf(fn), Conns: 8, Dispatch: enginetest.Local,
 	}
 	direct := pgtest.URL(t)
 	proxy, through := pgtest.NewProxy(t, direct)
 	open()
-	judge := start(t, enginetest.Options{Jobs: o.Jobs, Handlers: o.Handlers, URL: direct, InFlight: 6, Queued: workers == 1})
+	judge := start(t, enginetest.Options{Jobs: o.Jobs, Handlers: o.Handlers, URL: direct, InFlight: 6, Dispatch: enginetest.Queue})
 	if workers == 1 {
 		judge.Process(0).StopReceiving()
 	}

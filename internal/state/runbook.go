@@ -12,6 +12,7 @@ const (
 	RunbookAttemptsFail Runbook = "attempts-fail"
 	RunbookDeaf         Runbook = "deaf-handlers"
 	RunbookPool         Runbook = "pool"
+	RunbookPooler       Runbook = "pooler"
 	RunbookReading      Runbook = "telemetry-reading"
 	RunbookNotReady     Runbook = "not-ready"
 	RunbookStorage      Runbook = "storage"
