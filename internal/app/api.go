@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"coremachine/internal/api"
 	"coremachine/internal/queue"
@@ -51,6 +52,12 @@ func (a *App) health() api.Health {
 			return map[string]any{"schema_version": version, "needed": repo.LatestVersion(), "pooler": a.repo.Database().Pooled()}, err
 		}},
 		{Name: "queues", Optional: true, Runbook: state.RunbookReading, Run: func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) }},
+		{Name: "receivers", Runbook: state.RunbookNoReceiver, Run: func(context.Context) (any, error) {
+			if missing := a.unreceived(); len(missing) > 0 {
+				return nil, state.Errorf(state.CodeUnavailable, "app.health", "%s", strings.Join(missing, "; "))
+			}
+			return nil, nil
+		}},
 		{Name: "worker", Optional: true, Runbook: state.RunbookNotReady, Run: func(context.Context) (any, error) {
 			if !a.machine.Ready() {
 				return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")

@@ -7,6 +7,7 @@ type Runbook string
 const (
 	RunbookQueueAge     Runbook = "queue-age"
 	RunbookOutboxAge    Runbook = "outbox-age"
+	RunbookNoReceiver   Runbook = "no-receiver"
 	RunbookDeadLetters  Runbook = "dead-letters"
 	RunbookSweep        Runbook = "sweep-actions"
 	RunbookAttemptsFail Runbook = "attempts-fail"
