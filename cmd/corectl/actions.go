@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -30,7 +31,10 @@ func (f actFlags) start(ctx context.Context, a *app) (state.JobView, error) {
 	return job, err
 }
 
-type cancelCmd struct{ actFlags }
+type cancelCmd struct {
+	actFlags
+	Force bool `help:"End the job from its rows, whatever state it is in: for a job that no ordinary cancel ends."`
+}
 
 // cancelPatience is how long a cancel waits for the job's end: running tasks have 5 s, and the end a moment more.
 const cancelPatience = 30 * time.Second
@@ -47,14 +51,20 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	}
 	waiting := job.Tasks.Total - show.Ended(job.Tasks) - job.Tasks.Running
 	numbers := fmt.Sprintf("%s not started, %s running.", have(waiting), are(job.Tasks.Running))
+	verb, query := "cancel", url.Values(nil)
+	if c.Force {
+		verb, query = "force the cancel of", url.Values{"force": {"true"}}
+		numbers += " Handlers are not waited for, and a retry runs the stages that had not ended from the start."
+	}
 	if c.DryRun {
-		a.hint("Would cancel %s. %s", title, numbers)
+		a.hint("Would %s %s. %s", verb, title, numbers)
 		return nil
 	}
-	if err := a.confirm(ctx, c.Yes, false, fmt.Sprintf("Cancel %s? %s", title, numbers)); err != nil {
+	question := fmt.Sprintf("%s %s? %s", strings.ToUpper(verb[:1])+verb[1:], title, numbers)
+	if err := a.confirm(ctx, c.Yes, false, question); err != nil {
 		return err
 	}
-	answer, err := a.api.Post(ctx, "/jobs/cancel/"+job.JobID.String(), nil, nil)
+	answer, err := a.api.Post(ctx, "/jobs/cancel/"+job.JobID.String(), query, nil)
 	if err != nil {
 		return a.orMissing(err, job.JobID)
 	}

@@ -216,6 +216,10 @@ func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
 		writes int
 	}{
 		{"cancel", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA}, 0, "Cancel hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. [y/N] cancelling… cancelled. 1 running task was told to stop; 4 results are kept.\n", 1},
+		{
+			"force", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA, "--force"}, 0,
+			"Force the cancel of hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. Handlers are not waited for", 1,
+		},
 		{"no", cancel(), outside{tty: true, in: "\n", env: plain}, []string{"cancel", idA}, 1, "Nothing was done.", 0},
 		{"dry", cancel(), outside{}, []string{"cancel", idA, "--dry-run"}, 0, "Would cancel hello_world 3f9a1c2e. 2 tasks have not started, 1 is running.\n", 0},
 		{"retry", full(t), outside{tty: true, in: "\n", env: plain}, []string{"retry", idA}, 0, "Run 1 failed task again (reply)? [Y/n] attempt 2 of 3f9a1c2e: 1 task queued · corectl status 3f9a --watch\n", 1},

@@ -12,7 +12,7 @@ var examples = map[string][]string{
 	"tasks":       {"corectl tasks 3f9a --failed --limit 20", "corectl tasks 3f9a --error 1c22e0f3", "corectl tasks 3f9a --stage reply -o jsonl --limit 0"},
 	"failures":    {"corectl failures 3f9a", "corectl failures @last -o json | jq '.items[] | {pattern, tasks, indexes}'"},
 	"events":      {"corectl events @last -f"},
-	"cancel":      {"corectl cancel 3f9a"},
+	"cancel":      {"corectl cancel 3f9a", "corectl cancel 3f9a --force"},
 	"retry":       {"corectl retry 3f9a"},
 	"delete":      {"corectl delete 3f9a --dry-run"},
 	"open":        {"corectl open 3f9a"},

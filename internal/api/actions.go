@@ -26,11 +26,18 @@ func (a *API) target(w http.ResponseWriter, r *http.Request) (state.JobID, bool)
 }
 
 func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
-	id, ok := a.target(w, r)
-	if !ok {
+	id, err := jobID(r)
+	q := readQuery(r, "force")
+	stop := a.Engine.Cancel
+	if q.boolean("force") {
+		stop = a.Engine.ForceCancel
+	}
+	if err = errors.Join(err, q.err()); err != nil {
+		a.fail(w, r, merge(err))
 		return
 	}
-	if err := a.Engine.Cancel(r.Context(), id, by(r)); err != nil {
+
+	if err := stop(r.Context(), id, by(r)); err != nil {
 		a.fail(w, r, err)
 		return
 	}

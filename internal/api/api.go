@@ -16,6 +16,7 @@ import (
 type Engine interface {
 	Submit(ctx context.Context, req coremachine.SubmitRequest) (coremachine.SubmitResult, error)
 	Cancel(ctx context.Context, id state.JobID, by string) error
+	ForceCancel(ctx context.Context, id state.JobID, by string) error
 	Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error)
 	Delete(ctx context.Context, id state.JobID) error
 	Sweep(ctx context.Context) (coremachine.SweepReport, error)

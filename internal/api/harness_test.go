@@ -216,6 +216,10 @@ func (f fakeEngine) Submit(_ context.Context, r coremachine.SubmitRequest) (core
 	return f.submit(r)
 }
 
+func (f fakeEngine) ForceCancel(ctx context.Context, id state.JobID, by string) error {
+	return f.Cancel(ctx, id, "force "+by)
+}
+
 func (f fakeEngine) Cancel(_ context.Context, id state.JobID, by string) error {
 	return f.cancel(id, by)
 }

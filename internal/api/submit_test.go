@@ -105,10 +105,15 @@ func TestActionsGoToTheEngine(t *testing.T) {
 	if want := []string{"cancel " + id.Short() + "ann", "retry " + id.Short() + "ann", "delete " + id.Short()}; cmp.Diff(want, asked) != "" {
 		t.Errorf("asked were %q", asked)
 	}
+	s.call(http.MethodPost, "/jobs/cancel/"+id.String()+"?force=true", nil, "X-Ms-Client-Principal-Name", "ann").must(http.StatusAccepted)
+	if got := asked[len(asked)-1]; got != "cancel "+id.Short()+"force ann" {
+		t.Errorf("a forced cancel asked for %q", got)
+	}
+	s.call(http.MethodPost, "/jobs/cancel/"+id.String()+"?force=yes", nil).problem(http.StatusBadRequest)
 	fail = state.Errorf(state.CodeConflict, "x", "It is running.")
 	for _, route := range []string{"POST /jobs/cancel/", "POST /jobs/retry/", "DELETE /jobs/"} {
 		method, path, _ := strings.Cut(route, " ")
 		s.call(method, path+id.String(), nil).problem(http.StatusConflict)
-		s.call(method, path+id.String()+"?force=true", nil).problem(http.StatusBadRequest)
+		s.call(method, path+id.String()+"?other=true", nil).problem(http.StatusBadRequest)
 	}
 }

@@ -17,6 +17,7 @@ type Store interface {
 	Rerun(ctx context.Context, g state.Graph, from []state.JobStatus, limit int) (attempt int, landed bool, moved state.Moved, err error)
 	Brief(ctx context.Context, id state.JobID) (state.JobBrief, error)
 	Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, moved state.Moved, err error)
+	ForceCancel(ctx context.Context, id state.JobID, by string) (ended bool, moved state.Moved, err error)
 	Retry(ctx context.Context, id state.JobID, by, traceparent string) (res state.Retried, landed bool, moved state.Moved, err error)
 
 	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)

@@ -2,7 +2,6 @@ package coremachine
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -208,54 +207,4 @@ func planned(g state.Graph) []PlannedStage {
 		}
 	}
 	return stages
-}
-
-// Cancel asks for a job to be stopped: queued work ends at once, handlers are told to stop. A job that has ended, otherwise than
-// by being cancelled, is an Error with CodeConflict; one that is being stopped already is not, and a stop whose message was set aside
-// is redriven.
-func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
-	c, moved, err := m.store.Cancel(ctx, id, by)
-	if err != nil {
-		return err
-	}
-	m.wake(moved)
-	if s := m.session.Load(); s != nil && c.Stopping {
-		s.cancelJob(id)
-	}
-
-	if c.Deleting {
-		return conflict("coremachine.Cancel", "the job is being deleted")
-	}
-	if !c.Stopping || c.Status.Ended() && c.Status != state.JobCancelled {
-		return conflict("coremachine.Cancel", fmt.Sprintf("the job has ended: it is %s", c.Status))
-	}
-	return nil
-}
-
-func conflict(op, why string) error { return state.Errorf(state.CodeConflict, op, "%s", why) }
-
-// Retry runs again what did not complete: failed and cancelled tasks under the same gen, and from the start every stage downstream of
-// them. A job that has not ended, that completed, or that is being deleted is an Error with CodeConflict.
-func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error) {
-	res, landed, moved, err := m.store.Retry(ctx, id, by, traceparent)
-	if err != nil {
-		return state.Retried{}, err
-	}
-	if landed {
-		m.wake(moved)
-		return res, nil
-	}
-
-	brief, err := m.store.Brief(ctx, id)
-	if err != nil {
-		return state.Retried{}, err
-	}
-	why := fmt.Sprintf("the job is %s; only a job that failed, was cancelled or completed with errors can be retried", brief.Status)
-	switch {
-	case brief.Deleting:
-		why = "the job is being deleted"
-	case brief.Stopping:
-		why = "the job is being stopped; retry it when it has ended"
-	}
-	return state.Retried{}, conflict("coremachine.Retry", why)
 }

@@ -23,7 +23,7 @@ type eventsPage struct {
 
 // eventKinds are the entries that an engine writes, for the filter.
 var eventKinds = []string{
-	"created", "stage_started", "stage_ended", "task_failed", "cancel_requested", "retried", "rerun", "job_failing", "job_ended",
+	"created", "stage_started", "stage_ended", "task_failed", "cancel_requested", "cancel_forced", "retried", "rerun", "job_failing", "job_ended",
 }
 
 func loadEvents(ctx context.Context, s *Server, in *input) (content, error) {

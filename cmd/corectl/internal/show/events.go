@@ -41,6 +41,9 @@ func eventText(e state.EventView) (string, Ink) {
 		return "failed tasks run again" + by(d), Plain
 	case "cancel_requested":
 		return "cancel asked for" + by(d), Plain
+	case "cancel_forced":
+		return fmt.Sprintf("cancel forced%s: %s deleted, %s counted, counters of %s repaired", by(d), Things(d.Messages, "message"),
+			Things(d.Tasks, "task"), Things(d.Repaired, "stage")), Plain
 	case "job_failing":
 		return "job is failing" + after(": ", e.Message), Red
 	case "job_ended":
