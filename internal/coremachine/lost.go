@@ -83,11 +83,14 @@ func (m *Machine) requeueBatch(ctx context.Context, batch []state.Orphan) (freed
 	return freed, errors.Join(problems...)
 }
 
-// nextBatch cuts off the first orphans that have one holder and at most most
+// nextBatch cuts off the first orphans of one holder and attempt that have at most most
 // tasks. A message with more tasks is a batch of its own, cut in ranges.
 func nextBatch(orphans []state.Orphan, most int) (batch, rest []state.Orphan) {
 	n, tasks := 0, 0
-	for n < len(orphans) && orphans[n].Worker == orphans[0].Worker && tasks+orphanTasks(&orphans[n]) <= most {
+	same := func(o *state.Orphan) bool {
+		return o.Worker == orphans[0].Worker && o.Attempt == orphans[0].Attempt
+	}
+	for n < len(orphans) && same(&orphans[n]) && tasks+orphanTasks(&orphans[n]) <= most {
 		tasks += orphanTasks(&orphans[n])
 		n++
 	}

@@ -61,6 +61,10 @@ func TestALivingClaimIsNotLost(t *testing.T) {
 func (h *byHand) lost() (freed func() int) {
 	h.t.Helper()
 	ctx := h.t.Context()
+	orphans, err := h.Orphans(ctx, 10)
+	if err != nil || len(orphans) != 1 {
+		h.t.Fatalf("%d orphans were found, want 1; %v", len(orphans), err)
+	}
 	if _, err := h.Pool().Exec(ctx, holdLeases); err != nil {
 		h.t.Fatal(err)
 	}
@@ -79,7 +83,11 @@ func (h *byHand) lost() (freed func() int) {
 	}
 	over := make(chan int, 1)
 	go func() {
-		over <- freeLost(h.t, slow)
+		n, _, err := slow.FreeLost(ctx, orphans[0].Worker, orphans)
+		if err != nil {
+			h.t.Error(err)
+		}
+		over <- n
 	}()
 	until(h.t, "the third waits", func() bool {
 		return h.one(`select count(*) from pg_locks where locktype = 'advisory' and not granted

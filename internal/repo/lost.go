@@ -13,8 +13,8 @@ import (
 
 const lostText = "the process that ran it went away, five times"
 
-// Orphans lists messages whose holder's lease has ended, at most most, holder by
-// holder and each holder's in lock order.
+// Orphans lists messages whose holder's lease has ended, at most most: by holder and
+// attempt, and of these in lock order.
 func (r *Repo) Orphans(ctx context.Context, most int) ([]state.Orphan, error) {
 	rows, err := r.pool.Query(ctx, statement("orphans"), namedArgs{"most": most})
 	if err != nil {
@@ -25,7 +25,7 @@ func (r *Repo) Orphans(ctx context.Context, most int) ([]state.Orphan, error) {
 		var o state.Orphan
 		var job []byte
 		var kind int16
-		err := row.Scan(&o.Worker, &job, &o.MessageID, &kind, &o.First, &o.Count)
+		err := row.Scan(&o.Worker, &job, &o.MessageID, &kind, &o.Attempt, &o.First, &o.Count)
 		copy(o.JobID[:], job)
 		o.Kind = state.MessageKind(kind)
 		return o, err
@@ -36,7 +36,7 @@ func (r *Repo) Orphans(ctx context.Context, most int) ([]state.Orphan, error) {
 	return orphans, nil
 }
 
-// FreeLost requeues orphans of one holder, in one transaction: of each the first
+// FreeLost requeues orphans of one holder and attempt, in one transaction: of each the first
 // Count tasks from First on. Tasks lose a worker each. A plan or a result that has
 // lost too many workers fails its job. freed counts tasks, and messages of other
 // kinds. What is not the holder's any more is left alone and is not counted.
@@ -92,7 +92,8 @@ func freeLostTasks(
 	for i := range orphans {
 		firsts[i], below[i] = int32(orphans[i].First), int32(orphans[i].First+orphans[i].Count)
 	}
-	args["firsts"], args["below"], args["max_losses"] = firsts, below, state.MaxLosses
+	args["attempt"], args["firsts"], args["below"] = orphans[0].Attempt, firsts, below
+	args["max_losses"] = state.MaxLosses
 	args["lost_code"], args["lost_text"] = state.CodeWorkerLost, lostText
 
 	progress, err := stageProgress(ctx, t, "lost_tasks", args)

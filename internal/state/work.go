@@ -89,6 +89,7 @@ type Orphan struct {
 	JobID     JobID
 	MessageID int64
 	Kind      MessageKind
+	Attempt   int // under which it is held
 	First     int
 	Count     int
 }

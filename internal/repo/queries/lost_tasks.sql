@@ -3,7 +3,8 @@
 -- its second loss into single tasks, so that a task that kills its process soon dies alone.
 -- The holder's row is locked first, so that a renewal that is under way either lands before this looks, or finds the lease ended. A
 -- message that was released and claimed again since it was listed has another holder and is left alone. A repeat finds nothing.
--- Each task carries what is needed of its message: a join of the two lists would compare each with each.
+-- All that are listed have one attempt. Each task carries what is needed of its message, and rows are updated by their place in the table:
+-- a join of two lists would compare each with each, and so would a plan that was made while the table was small.
 with holder as materialized (
   select 1
   from (select @worker::uuid as worker_id) k
@@ -22,48 +23,42 @@ m as materialized (
     offset 0
     for no key update skip locked
   ) m
-  where exists (select from holder) and m.worker_id = @worker and m.kind = 2 and m.first = k.first
+  where exists (select from holder) and m.worker_id = @worker and m.attempt = @attempt and m.kind = 2 and m.first = k.first
 ),
 k as materialized ( -- a task without a row has not ended; where one comes after this statement began, the key refuses the insert
-  select m.job_id, m.stage, m.gen, g.index, m.attempt, m.message_id, m.queue, m.losses, m.traceparent, m.claimed_at,
-         m.count, m.below, m.size, m.first + (g.index - m.first) / m.size * m.size as piece, t.index is null as fresh
+  select m.job_id, m.stage, m.gen, g.index, m.message_id, m.queue, m.losses, m.traceparent, m.claimed_at, m.below, m.size,
+         m.first + (g.index - m.first) / m.size * m.size as piece, t.place,
+         case when t.losses + 1 >= @max_losses then 'failed' else 'queued' end::task_status as status
   from m
   cross join lateral generate_series(m.first, m.below - 1) as g (index)
   left join lateral (
-    select t.index from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = g.index offset 0
+    select t.ctid as place, t.status, t.attempt, t.failures, t.losses from tasks t
+    where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = g.index
+    offset 0
+    for no key update
   ) t on true
+  where t.place is null or t.status = 'queued' and t.attempt < m.attempt and (m.count = 1 or t.failures = 0)
 ),
 inserted as (
-  insert into tasks (job_id, stage, gen, index, attempt, losses) select job_id, stage, gen, index, attempt, 1 from k where fresh
+  insert into tasks (job_id, stage, gen, index, attempt, losses) select job_id, stage, gen, index, @attempt, 1 from k where place is null
 ),
 updated as (
   update tasks t
-  set attempt = k.attempt, losses = t.losses + 1,
+  set attempt = @attempt, losses = t.losses + 1,
       status = case when t.losses + 1 >= @max_losses then 'failed' else 'queued' end::task_status,
       error = case when t.losses + 1 >= @max_losses then json_build_object('code', @lost_code::text, 'message', @lost_text::text)::text
                    else t.error end,
       finished_at = case when t.losses + 1 >= @max_losses then clock_timestamp() end
-  from k
-  where not k.fresh and t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
-    and t.status = 'queued' and t.attempt < k.attempt and (k.count = 1 or t.failures = 0)
-  returning t.job_id, t.stage, t.gen, t.index, t.attempt, t.status, k.message_id, k.queue, k.losses, k.traceparent, k.claimed_at,
-            k.below, k.size, k.piece
-),
-t as materialized (
-  select job_id, stage, gen, index, attempt, 'queued'::task_status as status, message_id, queue, losses, traceparent, claimed_at,
-         below, size, piece
-  from k where fresh
-  union all
-  select * from updated
+  where t.ctid = any (array (select place from k where place is not null))
 ),
 a as (
   insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error, worker_id, started_at)
-  select job_id, stage, gen, index, attempt, 'lost', status = 'failed', 'the process that ran it went away', @worker, claimed_at
-  from t
+  select job_id, stage, gen, index, @attempt, 'lost', status = 'failed', 'the process that ran it went away', @worker, claimed_at
+  from k
 ),
 parted as materialized ( -- what is not below its limit stays with the holder, for the next transaction
   select m.job_id, m.message_id, m.below, m.first + m.count - m.below as count,
-         m.tasks_left - (select count(*) from t where t.message_id = m.message_id) as left
+         m.tasks_left - (select count(*) from k where k.message_id = m.message_id) as left
   from m where m.below < m.first + m.count
 ),
 kept as (
@@ -80,21 +75,21 @@ gone as (
 ),
 again as (
   insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, traceparent)
-  select job_id, queue, 2, stage, gen, piece, least(size, below - piece), count(*), attempt, losses + 1, traceparent
-  from t
+  select job_id, queue, 2, stage, gen, piece, least(size, below - piece), count(*), @attempt, losses + 1, traceparent
+  from k
   where status = 'queued'
-  group by job_id, message_id, queue, stage, gen, piece, size, below, attempt, losses, traceparent
+  group by job_id, message_id, queue, stage, gen, piece, size, below, losses, traceparent
 ),
 told as ( -- bounded: a line for each stage of a batch
   insert into events (job_id, kind, stage, gen, detail)
   select job_id, 'work_lost', stage, gen, json_build_object('tasks', count(*), 'failed', count(*) filter (where status = 'failed'),
          'worker', (select w.host || ' ' || w.pid from workers w where w.worker_id = @worker))
-  from t
+  from k
   group by job_id, stage, gen
 ),
 by_stage as (
   select job_id, stage, count(*) as landed, count(*) filter (where status = 'failed') as failed
-  from t group by job_id, stage order by job_id, stage
+  from k group by job_id, stage order by job_id, stage
 ),
 locked as materialized (
   select b.job_id, b.stage, s.failed + b.failed as failed, b.landed
