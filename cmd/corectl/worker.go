@@ -44,11 +44,17 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 		log.Info("the HTTP API is served", "address", address.String())
 	}
 	worker.Work(ctx)
-	<-ctx.Done()
+	var failure error
+	select {
+	case <-ctx.Done():
+	case <-worker.Failed():
+		failure = worker.Ready()
+	}
+
 	log.Info("stopping: handlers may run on for a while", "drain", drain.String())
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain+5*time.Second)
 	defer cancel()
-	return worker.Stop(limit)
+	return errors.Join(failure, worker.Stop(limit))
 }
 
 // problemsOf returns an error that lists why a worker could do no work, nil where

@@ -140,6 +140,7 @@ func (a *App) Start(ctx context.Context) error {
 		JobEnded: a.jobEnded, Observer: a.observer(), Collect: a.collect(),
 		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
 		SweepEvery: a.opts.SweepEvery,
+		Relayed: a.bus != nil, SlotWait: slotWait(a.cfg.FunctionTimeout), MaxUnresponsive: a.cfg.MaxUnresponsive,
 	})
 	a.engine = engine{a.machine, a.opts.Jobs, a.telemetry}
 	a.watchTelemetry()
@@ -172,6 +173,16 @@ func (a *App) serveProblems(more ...string) error {
 		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
 	}
 	return a.host.Install(a.work())
+}
+
+// slotWait is how long a message that was pushed to this process waits for a slot: long, since to push it again costs a send, and well
+// within the time that the host allows a call.
+func slotWait(functionTimeout time.Duration) time.Duration {
+	const most = 2 * time.Minute
+	if functionTimeout == 0 {
+		return most
+	}
+	return min(most, funchost.Deadline(functionTimeout)/2)
 }
 
 // watchSchema looks until the schema is as new as this build; it never becomes older.
@@ -223,6 +234,9 @@ func (a *App) Ready() error {
 		}
 		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", reason)
 	}
+	if err := a.machine.Failure(); err != nil {
+		return err
+	}
 	if !a.machine.Ready() {
 		return state.Errorf(state.CodeUnavailable, "app.Ready", "this process has no lease yet")
 	}
@@ -239,6 +253,15 @@ func (a *App) Addr() net.Addr {
 
 // Done answers when serving has ended of itself.
 func (a *App) Done() <-chan error { return a.served }
+
+// Failed is closed when the process can never work again and has to be stopped and to exit with an error, which Ready returns. Call it
+// after Start.
+func (a *App) Failed() <-chan struct{} {
+	if a.machine == nil {
+		return nil
+	}
+	return a.machine.Failed()
+}
 
 // Machine is the engine, for processes that feed it themselves; nil before Start.
 func (a *App) Machine() *coremachine.Machine { return a.machine }

@@ -41,6 +41,9 @@ func Main(ctx context.Context, cfg config.Config, configErr error, o Options) in
 	select {
 	case err = <-a.Done():
 		a.log.Error("serving ended", keys.Error, err)
+	case <-a.Failed():
+		err = a.Ready()
+		a.log.Error("the process ends", keys.Error, err)
 	case <-ctx.Done():
 	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout+5*time.Second)

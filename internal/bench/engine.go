@@ -86,6 +86,7 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 	e.queue = pgqueue.Over(r.Database(), options)
 	e.machine = coremachine.New(coremachine.Config{
 		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r, Log: log, Wake: e.queue.Wake, JobEnded: e.jobEnded, Build: "bench",
+		Relayed: bus.broker != nil,
 	})
 	e.machine.Chain()
 	e.machine.Start(ctx)
@@ -106,7 +107,7 @@ func (e *engine) serve(ctx context.Context, name state.Queue, log *slog.Logger) 
 	const inFlight = 64 // the default of QUEUE_IN_FLIGHT
 	if e.client == nil {
 		recv := e.queue.Receiver(name)
-		e.serving.Go(func() { queue.Serve(ctx, recv, inFlight, log, e.machine.Handle) })
+		e.serving.Go(func() { queue.Serve(ctx, recv, inFlight, e.machine.Room(name), log, e.machine.Handle) })
 		return nil
 	}
 	recv, err := e.client.Receiver(name)
@@ -115,7 +116,7 @@ func (e *engine) serve(ctx context.Context, name state.Queue, log *slog.Logger) 
 	}
 	e.serving.Go(func() { e.queue.Relay(ctx, name, e.client) })
 	e.serving.Go(func() {
-		queue.Serve(ctx, recv, inFlight, log, e.machine.Handle)
+		queue.Serve(ctx, recv, inFlight, e.machine.Room(name), log, e.machine.Handle)
 		_ = recv.Close() // nothing is received any more
 	})
 	return nil

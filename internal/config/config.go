@@ -39,11 +39,12 @@ type Config struct {
 	StorageURI      string        `env:"STORAGE__blobServiceUri" doc:"Address of the account's blob service, as in https://name.blob.core.windows.net, reached with the process's identity, which needs the role Storage Blob Data Reader."`
 	FunctionTimeout time.Duration `env:"FUNCTION_TIMEOUT" envDefault:"30m" doc:"functionTimeout of host.json; no task may have a timeout within 30 s of it. 0: unlimited."`
 
-	MaxRunning    int           `env:"MAX_RUNNING" envDefault:"256" doc:"Handlers in flight at once in this process. 1 to 10000."`
-	QueueInFlight int           `env:"QUEUE_IN_FLIGHT" envDefault:"64" doc:"Messages of one queue in hand at once in a plain worker; under the host, host.json decides. 1 to 10000."`
-	DrainTimeout  time.Duration `env:"DRAIN_TIMEOUT" envDefault:"10s" doc:"How long handlers may run on when the process is told to stop."`
-	Retention     time.Duration `env:"RETENTION" envDefault:"720h" doc:"How long an ended job is kept. 0: for ever."`
-	MaxQueued     int           `env:"MAX_QUEUED_JOBS" envDefault:"0" doc:"Queued and running jobs from which new runs are refused with 429. 0: no limit."`
+	MaxRunning      int           `env:"MAX_RUNNING" envDefault:"256" doc:"Handlers in flight at once in this process. 1 to 10000."`
+	MaxUnresponsive int           `env:"MAX_UNRESPONSIVE" envDefault:"64" doc:"Handlers that did not return when their contexts ended and still run. With more of them the process reports that it is not ready, drains, and exits with code 1. 1 to 10000."`
+	QueueInFlight   int           `env:"QUEUE_IN_FLIGHT" envDefault:"64" doc:"Messages of one queue in hand at once in a plain worker; under the host, host.json decides. 1 to 10000."`
+	DrainTimeout    time.Duration `env:"DRAIN_TIMEOUT" envDefault:"10s" doc:"How long handlers may run on when the process is told to stop."`
+	Retention       time.Duration `env:"RETENTION" envDefault:"720h" doc:"How long an ended job is kept. 0: for ever."`
+	MaxQueued       int           `env:"MAX_QUEUED_JOBS" envDefault:"0" doc:"Queued and running jobs from which new runs are refused with 429. 0: no limit."`
 
 	HTTPAddress string `env:"HTTP_ADDRESS" doc:"Where a plain worker serves the HTTP API, as in 127.0.0.1:8080. Empty: nowhere. Under the host the host decides."`
 	APIKeys     Secret `env:"API_KEYS" doc:"Keys that open the HTTP API of a plain worker, with commas between; any of them as x-functions-key. Required for every address but loopback, where the host checks no keys."`
@@ -139,6 +140,7 @@ func (c *Config) check() []error {
 	}
 	within("DATABASE_CONNECTIONS", int(c.DatabaseConns), 1, 100)
 	within("MAX_RUNNING", c.MaxRunning, 1, 10000)
+	within("MAX_UNRESPONSIVE", c.MaxUnresponsive, 1, 10000)
 	within("QUEUE_IN_FLIGHT", c.QueueInFlight, 1, 10000)
 	within("MAX_QUEUED_JOBS", c.MaxQueued, 0, 1<<31-1)
 	for name, d := range map[string]time.Duration{"FUNCTION_TIMEOUT": c.FunctionTimeout, "DRAIN_TIMEOUT": c.DrainTimeout, "RETENTION": c.Retention} {

@@ -86,8 +86,7 @@ func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) err
 	for i := range ends {
 		batch[i] = ends[i].TaskEnd
 	}
-	moved, err := m.store.Complete(ctx, m.here(s), batch)
-	m.goOn(s, moved, err) // after an error too: it may have been committed
+	err := m.withLocal(s, func(here state.Here) (state.Moved, error) { return m.store.Complete(ctx, here, batch) })
 	if err == nil {
 		return nil
 	}

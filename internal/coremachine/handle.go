@@ -14,8 +14,11 @@ import (
 // When ctx ends first the work goes on in the process, held by its lease; the redelivery finds it and is acknowledged.
 func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 	s := m.session.Load()
-	if s == nil || s.draining.Load() || s.ctx.Err() != nil {
+	if s == nil || s.intake.Err() != nil {
 		return state.Errorf(state.CodeUnavailable, "coremachine.Handle", "this process has no lease to work under")
+	}
+	if err := m.Failure(); err != nil {
+		return err
 	}
 	key := workKey{msg.JobID, msg.MessageID}
 	h, fresh := s.take(key)
@@ -39,6 +42,13 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 }
 
 func (m *Machine) process(s *session, h *holding, msg state.Message) error {
+	if msg.Kind == state.KindTasks { // what plans, stops and ends jobs never waits behind tasks
+		defer m.freeReserved(h)
+		if ok, err := m.reserve(s, h, msg); !ok {
+			return err
+		}
+	}
+
 	claimed := make(chan error, 1)
 	s.claims.add(h.ctx, msg, func(held *state.Held, err error) {
 		if held != nil {
@@ -87,10 +97,13 @@ func (m *Machine) doHeld(s *session, h *holding) error {
 // must repeats a transition until the database answers or the lease ends, and wakes whoever waits for what it moved. What
 // fails for good is logged, and its message is put back by process.
 func (m *Machine) must(s *session, fn func() (state.Moved, error)) error {
+	return m.mustLocal(s, func(state.Here) (state.Moved, error) { return fn() })
+}
+
+// mustLocal is must for a transition that may start work in this process.
+func (m *Machine) mustLocal(s *session, fn func(state.Here) (state.Moved, error)) error {
 	_, err := retry(s.ctx, func() (struct{}, error) {
-		moved, err := fn()
-		m.goOn(s, moved, err) // after an error too: it may have been committed, and the repeat will find nothing to do
-		return struct{}{}, err
+		return struct{}{}, m.withLocal(s, fn)
 	})
 	if err != nil {
 		if s.ctx.Err() == nil {

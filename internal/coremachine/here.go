@@ -10,24 +10,40 @@ import (
 // for themselves: a host that feeds a process counts its work, and its life, by the invocations.
 func (m *Machine) Chain() { m.chain.Store(true) }
 
-// here is what a transaction of this process may start in it.
-func (m *Machine) here(s *session) state.Here {
-	h := state.Here{Took: m.pace.of}
-	if s == nil {
-		return h
+// withLocal runs a transaction that may start work in this process, and continues with what it took. Each message that the transaction
+// takes has its slot before.
+func (m *Machine) withLocal(s *session, fn func(state.Here) (state.Moved, error)) error {
+	here := state.Here{Took: m.pace.of}
+	reserved := 0
+	if s != nil {
+		here.Worker = s.worker
 	}
-	h.Worker = s.worker
-	if m.chain.Load() && !s.draining.Load() && s.ctx.Err() == nil {
-		h.Room = m.cfg.MaxRunning - int(m.running.Load())
+	if s != nil && m.chain.Load() && s.intake.Err() == nil {
+		here.Room = m.cfg.MaxRunning - int(m.running.Load())
+		here.Reserve = func() bool {
+			ok := m.slots.tryAcquire()
+			if ok {
+				reserved++
+			}
+			return ok
+		}
 	}
-	return h
+
+	moved, err := fn(here)
+
+	used := m.goOn(s, moved, err) // after an error too: it may have been committed
+	for range reserved - used {
+		m.slots.release()
+	}
+	return err
 }
 
-// goOn wakes whoever waits for what a transaction moved, and works on what it took for this process.
-func (m *Machine) goOn(s *session, moved state.Moved, err error) {
+// goOn wakes whoever waits for what a transaction moved, and works on what it took for this process. It returns how many reserved slots
+// it has passed on.
+func (m *Machine) goOn(s *session, moved state.Moved, err error) (used int) {
 	m.wake(moved)
 	if err != nil {
-		return // whether it was committed is not known; if so, what it took is found forgotten and put back
+		return 0 // whether it was committed is not known; if so, what it took is found forgotten and put back
 	}
 	for i := range moved.Taken {
 		held := &moved.Taken[i]
@@ -38,9 +54,13 @@ func (m *Machine) goOn(s *session, moved state.Moved, err error) {
 		}
 		h.Held, h.at = *held, time.Now()
 		h.claimed.Store(true)
+		h.slot = true
+		used++
 		m.work.Go(func() {
 			defer s.drop(key, h)
+			defer m.freeReserved(h)
 			h.err = m.processHeld(s, h)
 		})
 	}
+	return used
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/semaphore"
 
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
@@ -43,6 +42,10 @@ type Config struct {
 	Grace      time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
 	Budget     time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
 	Drain      time.Duration // Stop lets handlers run on for it; 0: 10 s
+	SlotWait   time.Duration // a message that this process was fed waits for a slot so long before it is deferred; 0: 2 min
+
+	Relayed         bool // messages reach this process over a transport of its own, which drops a message that it has seen before
+	MaxUnresponsive int  // handlers given up and not returned: with more the process fails; 0: 64
 }
 
 func (c *Config) defaults() {
@@ -57,6 +60,10 @@ func (c *Config) defaults() {
 	set(&c.Grace, 5*time.Second)
 	set(&c.Budget, time.Second)
 	set(&c.Drain, 10*time.Second)
+	set(&c.SlotWait, 2*time.Minute)
+	if c.MaxUnresponsive == 0 {
+		c.MaxUnresponsive = 64
+	}
 	if c.MaxRunning == 0 {
 		c.MaxRunning = 256
 	}
@@ -73,7 +80,7 @@ type Machine struct {
 	cfg   Config
 	store Store
 	log   *slog.Logger
-	slots *semaphore.Weighted
+	slots *slots
 
 	session atomic.Pointer[session]
 	submits atomic.Pointer[batcher[state.Graph, submitAnswer]] // nil before Start
@@ -85,6 +92,9 @@ type Machine struct {
 	pace    pace
 	pool    pool
 	chain   atomic.Bool
+	suspect atomic.Bool   // a task that may be what kills processes waits or runs here
+	failed  chan struct{} // closed when too many handlers did not return
+	fail    sync.Once
 }
 
 // Reasons why a handler's context ended.
@@ -101,7 +111,8 @@ var errExited = errors.New("the handler called runtime.Goexit instead of returni
 // New makes a Machine that does nothing yet.
 func New(cfg Config) *Machine {
 	cfg.defaults()
-	return &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: semaphore.NewWeighted(int64(cfg.MaxRunning)), pool: newPool()}
+	return &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: newSlots(cfg.MaxRunning), pool: newPool(),
+		failed: make(chan struct{})}
 }
 
 // Start opens a lease as soon as the database is there, and renews it until Stop. It does not wait.
@@ -124,7 +135,7 @@ func (m *Machine) Stop(ctx context.Context) error {
 		return nil
 	}
 	if s := m.session.Load(); s != nil {
-		s.draining.Store(true)
+		s.closeIntake()
 	}
 	drain, cancel := context.WithTimeout(ctx, m.cfg.Drain)
 	defer cancel()
@@ -202,16 +213,18 @@ const flushers = 2
 
 // session is one lease: a worker id, what it holds, and the group commits made in its name.
 type session struct {
-	worker   uuid.UUID
-	ctx      context.Context
-	end      context.CancelCauseFunc
-	draining atomic.Bool
-	term     term        // ends the session before its lease can end
-	landing  landing     // whether completions land
-	renewed  atomic.Bool // since look took notice
+	worker  uuid.UUID
+	ctx     context.Context
+	end     context.CancelCauseFunc
+	term    term        // ends the session before its lease can end
+	landing landing     // whether completions land
+	renewed atomic.Bool // since look took notice
 
 	losing sync.Once
 	lost   []state.Held // what it held when its lease was lost
+
+	intake      context.Context // ends when the process drains: no message is claimed any more
+	closeIntake context.CancelFunc
 
 	mu      sync.Mutex
 	holding map[workKey]*holding
@@ -236,6 +249,9 @@ type holding struct {
 	claimed atomic.Bool
 	at      time.Time // when the claim was answered, by the process's clock
 
+	slot    bool // a slot is reserved for the first task; of the goroutine that works on the message
+	suspect bool // it has the process's place for a suspect task; of the same goroutine
+
 	progress progress
 }
 
@@ -243,6 +259,7 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	s := &session{worker: worker, holding: map[workKey]*holding{}}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	s.term.end, s.term.slack = s.lose, m.cfg.Lease/10
+	s.intake, s.closeIntake = context.WithCancel(s.ctx)
 	s.claims = startBatcher(s.ctx, 1, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
 		return m.flushClaims(ctx, s, msgs)
 	})

@@ -28,7 +28,7 @@ func (m *Machine) plan(s *session, h *holding) error {
 	err := m.planTasks(s, h, job)
 	switch {
 	case err == nil:
-		return m.must(s, func() (state.Moved, error) { return m.store.PlanEnd(s.ctx, m.here(s), h.Held) })
+		return m.mustLocal(s, func(here state.Here) (state.Moved, error) { return m.store.PlanEnd(s.ctx, here, h.Held) })
 	case errors.Is(err, errFenced):
 		return nil
 	case h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
@@ -202,5 +202,5 @@ func (m *Machine) failAll(s *session, h *holding, f state.Failure) error {
 			Status: state.TaskFailed, Outcome: state.OutcomePermanent, Code: f.Code, Error: f.Message, StartedAt: h.ClaimedAt,
 		}
 	}
-	return m.must(s, func() (state.Moved, error) { return m.store.Complete(s.ctx, m.here(s), ends) })
+	return m.mustLocal(s, func(here state.Here) (state.Moved, error) { return m.store.Complete(s.ctx, here, ends) })
 }

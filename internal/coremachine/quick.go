@@ -14,13 +14,13 @@ const (
 )
 
 // runQuick runs the tasks of a bundle of quick ones a few at a time, each goroutine one after the other in a slot that it keeps, and
-// returns how many it has started; those run on behind it. The caller has acquired the first slot. A goroutine and a slot for each task
+// returns how many it has started; those run on behind it. The caller has the first slot. A goroutine and a slot for each task
 // would cost more than the task. As soon as they go on slowly, since they are slower than they were, what is left is started as any
 // others are.
 func (b *bundle) runQuick(tasks []state.Covered) int {
 	var next atomic.Int64
 	runners := 1
-	for runners < min(quickRunners, len(tasks)) && b.m.slots.TryAcquire(1) {
+	for runners < min(quickRunners, len(tasks)) && b.m.slots.tryAcquire() {
 		runners++
 	}
 	over := make(chan struct{}, runners)
@@ -58,7 +58,7 @@ func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64, over chan<- 
 			b.m.pool.run(func() { b.runNext(tasks, next, over) })
 			return
 		case slot:
-			b.m.slots.Release(1)
+			b.m.slots.release()
 		}
 		over <- struct{}{}
 	}()
@@ -69,7 +69,7 @@ func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64, over chan<- 
 		if i >= int64(len(tasks)) {
 			break
 		}
-		b.attempt(tasks[i], 1, ended)
+		b.attempt(tasks[i], ended)
 	}
 	exited = false
 }

@@ -102,71 +102,85 @@ func (b *bundle) load() ([]state.Covered, error) {
 // another process may take it.
 func (b *bundle) runAll(tasks []state.Covered) {
 	started := 0
-	if b.ends.quick && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.acquire(1, max(b.patience(), time.Millisecond)) {
+	if b.ends.quick && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.h.takeSlot() {
 		started = b.runQuick(tasks)
 		tasks = tasks[started:]
 	}
-	for i := range tasks {
-		weight, patience, first := int64(1), b.patience(), started+i == 0
-		if suspect(tasks[i]) {
-			weight, patience = int64(b.m.cfg.MaxRunning), time.Hour // it runs alone
+	for i := 0; i < len(tasks); i++ {
+		if suspect(tasks[i]) && !b.h.suspect {
+			if i+1 < len(tasks) && b.handBack(tasks[i+1:]) {
+				tasks = tasks[:i+1] // what follows does not wait behind it
+			}
+			if !b.becomeSuspect() {
+				return
+			}
 		}
-		if !first && patience <= 0 && b.handBack(tasks[i:]) {
+		if !b.nextSlot(tasks[i:]) {
 			return
-		}
-		if !b.acquire(weight, max(patience, time.Millisecond)) {
-			if first && b.h.ctx.Err() == nil {
-				b.putBack()
-				return
-			}
-			if b.h.ctx.Err() != nil || b.handBack(tasks[i:]) {
-				return
-			}
-			if b.m.slots.Acquire(b.h.ctx, weight) != nil {
-				return
-			}
 		}
 		b.open.Add(1)
 		b.m.pool.run(func() {
-			b.attempt(tasks[i], weight, func(keeps bool) {
+			b.attempt(tasks[i], func(keeps bool) {
 				if keeps {
-					b.m.slots.Release(weight)
+					b.m.slots.release()
 				}
 			})
 		})
 	}
 }
 
+// nextSlot gets a slot for the first of the tasks that are left: the reserved one, or one that comes free before the bundle's budget is
+// spent. Otherwise it hands the rest back and returns false, as when the context ended.
+func (b *bundle) nextSlot(rest []state.Covered) bool {
+	if b.h.ctx.Err() != nil {
+		return false
+	}
+	if b.h.takeSlot() {
+		return true
+	}
+	if rest[0].Index == b.h.First { // nothing to hand back: the message begins here
+		return b.m.slots.acquire(b.h.ctx)
+	}
+
+	patience := b.patience()
+	if patience <= 0 && b.handBack(rest) {
+		return false
+	}
+	limit, cancel := context.WithTimeout(b.h.ctx, max(patience, time.Millisecond))
+	defer cancel()
+	if b.m.slots.acquire(limit) {
+		return true
+	}
+	if b.h.ctx.Err() != nil || b.handBack(rest) {
+		return false
+	}
+
+	return b.m.slots.acquire(b.h.ctx)
+}
+
+// becomeSuspect waits as reserveSuspect does, for a task whose message did not say that it is one.
+func (b *bundle) becomeSuspect() bool {
+	if b.h.takeSlot() {
+		b.m.slots.release()
+	}
+	for !b.m.suspect.CompareAndSwap(false, true) {
+		if !sleep(b.h.ctx, suspectPoll) {
+			return false
+		}
+	}
+	b.h.suspect = true
+
+	limit, cancel := context.WithTimeout(b.h.ctx, suspectWait)
+	defer cancel()
+	b.m.slots.awaitIdle(limit)
+	return b.h.ctx.Err() == nil
+}
+
 // suspect tells whether a task may be what kills processes.
-func suspect(t state.Covered) bool { return t.Losses >= 2 }
+func suspect(t state.Covered) bool { return t.Losses >= suspectLosses }
 
 // patience is how long a bundle waits for slots before its rest is handed back.
 func (b *bundle) patience() time.Duration { return b.m.cfg.Budget - time.Since(b.h.at) }
-
-// acquire waits for slots, and no longer than patience.
-func (b *bundle) acquire(weight int64, patience time.Duration) bool {
-	if b.m.slots.TryAcquire(weight) {
-		return b.h.ctx.Err() == nil || b.unacquire(weight)
-	}
-	limit, cancel := context.WithTimeout(b.h.ctx, patience)
-	defer cancel()
-	return b.m.slots.Acquire(limit, weight) == nil
-}
-
-func (b *bundle) unacquire(weight int64) bool {
-	b.m.slots.Release(weight)
-	return false
-}
-
-// putBack gives a message back of which nothing was started: this process has no slot for it.
-func (b *bundle) putBack() {
-	err := b.m.must(b.s, func() (state.Moved, error) {
-		return b.m.store.Release(b.s.ctx, b.s.worker, b.h.Held, 0, "")
-	})
-	if err != nil {
-		b.problem.Store(&err)
-	}
-}
 
 func (b *bundle) handBack(rest []state.Covered) bool {
 	err := b.m.must(b.s, func() (state.Moved, error) {
@@ -175,10 +189,10 @@ func (b *bundle) handBack(rest []state.Covered) bool {
 	return err == nil
 }
 
-// attempt runs one attempt of one task in slots of the caller's. Its end is taken once: from the handler, or, when that stays deaf to its
-// context, a grace after the context ended. Then the slots are free again, and keeps is false. over is called last, also when the handler
+// attempt runs one attempt of one task in a slot of the caller's. Its end is taken once: from the handler, or, when that stays deaf to its
+// context, a grace after the context ended. Then the slot is free again, and keeps is false. over is called last, also when the handler
 // ends this goroutine with runtime.Goexit and attempt never returns.
-func (b *bundle) attempt(t state.Covered, weight int64, over func(keeps bool)) {
+func (b *bundle) attempt(t state.Covered, over func(keeps bool)) {
 	var once sync.Once
 	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
 	ctx, cancel := b.handlerContext(t, started)
@@ -198,8 +212,8 @@ func (b *bundle) attempt(t state.Covered, weight int64, over func(keeps bool)) {
 			return
 		}
 		if take(nil, context.Cause(ctx)) {
-			b.m.slots.Release(weight)
-			b.m.deaf.Add(1)
+			b.m.slots.release()
+			b.m.unresponsive()
 			b.log.Warn("a handler did not return when its context ended; it was given up", keys.Index, t.Index, keys.Attempt, b.h.Attempt)
 		}
 	})

@@ -51,8 +51,11 @@ func firstTasks(g *state.Graph) (n int) {
 // flushSubmits writes jobs. Where the database refuses something of many, each is written by itself, so that no neighbour suffers.
 func (m *Machine) flushSubmits(ctx context.Context, batch []state.Graph) []submitAnswer {
 	s := m.session.Load()
-	outcomes, moved, err := m.store.Submit(ctx, batch, m.cfg.MaxQueued, m.here(s))
-	m.goOn(s, moved, err)
+	var outcomes []state.SubmitOutcome
+	err := m.withLocal(s, func(here state.Here) (moved state.Moved, err error) {
+		outcomes, moved, err = m.store.Submit(ctx, batch, m.cfg.MaxQueued, here)
+		return moved, err
+	})
 	answers := make([]submitAnswer, len(batch))
 	alone := err != nil && state.CodeOf(err) != state.CodeUnavailable && len(batch) > 1
 	for i := range batch {

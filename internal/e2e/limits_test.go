@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/enginetest"
@@ -41,50 +40,41 @@ func TestTheShareOfFailuresThatAJobTolerates(t *testing.T) {
 	}
 }
 
-// moment is how long a handler takes that others shall meet.
-func moment(ctx context.Context) {
-	limit, cancel := context.WithTimeout(ctx, 2*time.Millisecond)
-	defer cancel()
-	<-limit.Done()
-}
-
-// TestATaskThatLostTwoWorkersRunsAlone marks one task as such among many that may run side by side.
-func TestATaskThatLostTwoWorkersRunsAlone(t *testing.T) {
+// TestASuspectInABundleHoldsUpNoOther has one task of a bundle lose two workers unknown to its message. It ends only when all others have
+// ended, those of its own bundle among them.
+func TestASuspectInABundleHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	if enginetest.InBothModes(t, TestATaskThatLostTwoWorkersRunsAlone) {
+	if enginetest.InBothModes(t, TestASuspectInABundleHoldsUpNoOther) {
 		return
 	}
 
-	var running, alone, beside atomic.Int64
+	const n = 40
+	var others, runs atomic.Int64
+	all := make(chan struct{})
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
-		n := running.Add(1)
-		defer running.Add(-1)
-		if task.Stage == "each" && task.Index == 5 {
-			if alone.Add(1); n > 1 {
-				beside.Add(1)
+		switch {
+		case task.Stage == "each" && task.Index == 5:
+			runs.Add(1)
+			select {
+			case <-all:
+			case <-ctx.Done():
 			}
-			for range 20 {
-				moment(ctx)
-				if running.Load() > 1 {
-					beside.Add(1)
-				}
-			}
-		} else {
-			moment(ctx)
+		case task.Stage == "each" && others.Add(1) == n-1:
+			close(all)
 		}
 		return workOut(in), ctx.Err()
 	}
 	e := start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"alone": jobOf(
+		Jobs: map[string]define.Job{"worn": jobOf(
 			define.Stage[params]{Name: "one", Tasks: single()}, define.Stage[params]{Name: "each", Tasks: spread("one"), Bundle: 4},
 		)},
 		Handlers: handlersOf(fn), Config: func(c *coremachine.Config) { c.MaxRunning = 8 },
 	})
 	exec(t, e, `create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`)
 	exec(t, e, `create trigger worn before insert on tasks for each row when (new.stage = 1 and new.index = 5) execute function worn()`)
-	e.Run("alone", `{"seed":40}`).MustBe(t, state.JobCompleted).Stage(t, "each").MustHave(t, 40, 0)
-	if alone.Load() != 1 || beside.Load() != 0 {
-		t.Errorf("the task ran %d times, and others ran beside it at %d looks", alone.Load(), beside.Load())
+	e.Run("worn", fmt.Sprintf(`{"seed":%d}`, n)).MustBe(t, state.JobCompleted).Stage(t, "each").MustHave(t, n, 0)
+	if runs.Load() != 1 {
+		t.Errorf("the suspect ran %d times, want once", runs.Load())
 	}
 }
 

@@ -166,7 +166,7 @@ func (e *Engine) serve(p *Process, inFlight int, log *slog.Logger) {
 	p.stop = cancel
 	for _, name := range state.Queues {
 		recv := p.Queue.Receiver(name)
-		p.serving.Go(func() { queue.Serve(ctx, recv, inFlight, log, p.Machine.Handle) })
+		p.serving.Go(func() { queue.Serve(ctx, recv, inFlight, p.Machine.Room(name), log, p.Machine.Handle) })
 	}
 }
 

@@ -12,11 +12,16 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
+// Room waits until there is room for a message, and returns for how many of most there is; 0: ctx ended first.
+type Room func(ctx context.Context, most int) int
+
 // Serve hands a receiver's messages to handle, at most inFlight at once, until ctx ends; then it waits for those in hand. It
-// asks only for what it can take. A delivery is completed when handle returns nil and abandoned otherwise, after a pause that grows with
+// asks only for what it can take, and what room says there is room for (nil: always). A delivery is completed when handle returns nil and abandoned otherwise, after a pause that grows with
 // its deliveries: a process that can do nothing for a while would use all of them up in a moment. While handle runs, the lock is
 // renewed.
-func Serve(ctx context.Context, r Receiver, inFlight int, log *slog.Logger, handle func(context.Context, state.Message) error) {
+func Serve(
+	ctx context.Context, r Receiver, inFlight int, room Room, log *slog.Logger, handle func(context.Context, state.Message) error,
+) {
 	slots := make(chan struct{}, inFlight)
 	var open sync.WaitGroup
 	defer open.Wait()
@@ -27,6 +32,17 @@ func Serve(ctx context.Context, r Receiver, inFlight int, log *slog.Logger, hand
 			return
 		}
 		free := 1 + takeMore(slots)
+		if room != nil {
+			n := room(ctx, free)
+			for range free - n {
+				<-slots
+			}
+			free = n
+		}
+		if free == 0 {
+			return
+		}
+
 		batch, err := r.Receive(ctx, free)
 		for range free - len(batch) {
 			<-slots

@@ -34,6 +34,25 @@ func (r *Repo) Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message
 	return held, err
 }
 
+// Claimable reports whether a claim of the message could land now.
+func (r *Repo) Claimable(ctx context.Context, msg state.Message) (ok bool, err error) {
+	args := namedArgs{"job_id": msg.JobID[:], "message_id": msg.MessageID}
+	err = r.single(ctx, "repo.Claimable", "claimable", args, func(rows pgx.Rows) (err error) {
+		ok, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+		return err
+	})
+	return ok, err
+}
+
+// Defer makes a message that no worker has claimed due again after delay. resend gives it a new id, for a transport that drops what it
+// has carried before.
+func (r *Repo) Defer(ctx context.Context, msg state.Message, delay time.Duration, resend bool) error {
+	_, err := r.one(ctx, "repo.Defer", "defer", namedArgs{
+		"job_id": msg.JobID[:], "message_id": msg.MessageID, "send": msg.Send, "delay": delay.Seconds(), "resend": resend,
+	})
+	return err
+}
+
 func scanHeld(row pgx.CollectableRow) (state.Held, error) {
 	var h state.Held
 	var job []byte

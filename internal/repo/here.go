@@ -47,7 +47,7 @@ func (t tx) take(total, bundle int, taskType string) (n int, all bool) {
 	if state.Quick(t.took(taskType)) {
 		room, most = max(1, bundle/quickShare), bundleShares
 	}
-	for n < min(messages, most) && t.here.Room >= room {
+	for n < min(messages, most) && t.here.Room >= room && t.here.Reserve() {
 		t.here.Room -= room
 		n++
 	}

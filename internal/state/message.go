@@ -76,10 +76,11 @@ type Message struct {
 	Kind        MessageKind `json:"kind"`
 	Stage       int         `json:"stage"`
 	Gen         int         `json:"gen"`
-	First       int         `json:"first"`   // index of the first task
-	Count       int         `json:"count"`   // length of the range
-	Attempt     int         `json:"attempt"` // claims before this delivery
-	Send        int         `json:"send"`    // deliberate sends, this one included
+	First       int         `json:"first"`            // index of the first task
+	Count       int         `json:"count"`            // length of the range
+	Attempt     int         `json:"attempt"`          // claims before this delivery
+	Send        int         `json:"send"`             // deliberate sends, this one included
+	Losses      int         `json:"losses,omitempty"` // workers lost on it before this delivery
 	Traceparent string      `json:"traceparent,omitempty"`
 
 	extra map[string]json.RawMessage // fields of a newer build, kept for whoever understands them
@@ -143,5 +144,5 @@ func DecodeMessage(b []byte) (Message, error) {
 }
 
 var envelopeFields = []string{
-	"v", "job_id", "message_id", "queue", "kind", "stage", "gen", "first", "count", "attempt", "send", "traceparent",
+	"v", "job_id", "message_id", "queue", "kind", "stage", "gen", "first", "count", "attempt", "send", "losses", "traceparent",
 }

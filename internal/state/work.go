@@ -247,9 +247,10 @@ type TaskProgress struct {
 
 // Here tells a transaction of the process that runs it, so that what it starts may go on in the same process without a trip through a queue.
 type Here struct {
-	Worker uuid.UUID                           // claims what is taken
-	Room   int                                 // tasks that it has room for now; 0: it takes nothing
-	Took   func(taskType string) time.Duration // how long a task of a type takes as a rule; 0: not known
+	Worker  uuid.UUID                           // claims what is taken
+	Room    int                                 // tasks that it has room for now; 0: it takes nothing
+	Reserve func() bool                         // reserves the slot of a message that the transaction takes; nil where Room is 0
+	Took    func(taskType string) time.Duration // how long a task of a type takes as a rule; 0: not known
 }
 
 // quickTask is below what a task is over before its end could be booked.

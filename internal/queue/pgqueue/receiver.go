@@ -155,7 +155,7 @@ func (r *receiver) deliveries(results pgx.BatchResults, begin time.Time) ([]queu
 		var dead bool
 		m := &d.Message
 		err := row.Scan(&job, &m.MessageID, &m.Queue, &m.Kind, &m.Stage, &m.Gen, &m.First, &m.Count, &m.Attempt, &m.Send,
-			&d.Deliveries, &m.Traceparent, &d.LockedUntil, &dead)
+			&m.Losses, &d.Deliveries, &m.Traceparent, &d.LockedUntil, &dead)
 		if err != nil {
 			return struct{}{}, err
 		}

@@ -29,7 +29,7 @@ func TestServeHandlesEachMessageAndNoMoreAtOnce(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var inHand, worst, done atomic.Int64
-	queue.Serve(ctx, r, most, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
+	queue.Serve(ctx, r, most, nil, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
 		if k := inHand.Add(1); k > worst.Load() {
 			worst.Store(k)
 		}
@@ -54,7 +54,7 @@ func TestServeGivesFailuresBack(t *testing.T) {
 	defer cancel()
 	var mu sync.Mutex
 	times, done := map[int]int{}, 0
-	queue.Serve(ctx, r, 5, slog.New(slog.DiscardHandler), func(_ context.Context, m state.Message) error {
+	queue.Serve(ctx, r, 5, nil, slog.New(slog.DiscardHandler), func(_ context.Context, m state.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if times[m.First]++; times[m.First] < 3 {
@@ -82,7 +82,7 @@ func TestServeKeepsLocksAndWaits(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var calls atomic.Int64
-	queue.Serve(ctx, r, 2, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
+	queue.Serve(ctx, r, 2, nil, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
 		calls.Add(1)
 		<-time.After(5 * time.Second) // longer than the lock
 		cancel()
@@ -99,7 +99,7 @@ func TestServeKeepsLocksAndWaits(t *testing.T) {
 func TestServeEndsWithItsReceiver(t *testing.T) {
 	t.Parallel()
 	_, r := serving(t, time.Minute, 1)
-	queue.Serve(t.Context(), r, 1, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
+	queue.Serve(t.Context(), r, 1, nil, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
 		return r.Close()
 	})
 }

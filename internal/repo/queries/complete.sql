@@ -6,14 +6,14 @@
 -- the insert, and the transaction runs again. The lists of what went wrong are empty where nothing did.
 with held as materialized (
   select array_agg(m.tasks_left) as lefts, array_agg(m.queue) as queues, array_agg(m.traceparent) as traceparents,
-         array_agg(m.stop_at) as stops
+         array_agg(m.losses) as losses, array_agg(m.stop_at) as stops
   from (
-    select coalesce(m.tasks_left, 0) as tasks_left, m.queue, m.traceparent,
+    select coalesce(m.tasks_left, 0) as tasks_left, m.queue, m.traceparent, m.losses,
            coalesce((select j.cancel_requested_at from jobs j where j.job_id = k.job_id), 'infinity') as stop_at
     from unnest(@held_jobs::bytea[], @held_messages::bigint[], @held_attempts::int[])
       with ordinality as k (job_id, message_id, attempt, n)
     left join lateral (
-      select m.attempt, m.worker_id, m.tasks_left, m.queue, m.traceparent
+      select m.attempt, m.worker_id, m.tasks_left, m.queue, m.traceparent, m.losses
       from messages m
       where m.job_id = k.job_id and m.message_id = k.message_id
       offset 0
@@ -64,8 +64,8 @@ failed as (
   from done where status <> 'completed'
 ),
 again as (
-  insert into messages (job_id, queue, kind, stage, gen, first, attempt, due_at, traceparent)
-  select d.job_id, h.queues[d.place], 2, d.stage, d.gen, d.index, (@held_attempts::int[])[d.place],
+  insert into messages (job_id, queue, kind, stage, gen, first, attempt, losses, due_at, traceparent)
+  select d.job_id, h.queues[d.place], 2, d.stage, d.gen, d.index, (@held_attempts::int[])[d.place], h.losses[d.place],
          now() + make_interval(secs => (@delays::float8[])[d.n]), h.traceparents[d.place]
   from done d cross join held h where d.status = 'queued'
 ),

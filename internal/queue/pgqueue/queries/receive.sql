@@ -14,5 +14,5 @@ set due_at = now() + make_interval(secs => @lock), locked_until = now() + make_i
     dead_reason = case when m.deliveries >= @max_deliveries then 'MaxDeliveryCountExceeded' end
 from due
 where m.job_id = due.job_id and m.message_id = due.message_id
-returning m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.attempt, m.send, m.deliveries,
+returning m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.attempt, m.send, m.losses, m.deliveries,
           coalesce(m.traceparent, '') as traceparent, m.locked_until, m.dead_reason is not null as dead

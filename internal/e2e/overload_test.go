@@ -1,0 +1,145 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/enginetest"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+// turnstile blocks handlers until the test admits them, one at a time.
+type turnstile struct {
+	admit chan struct{} // a handler takes one element and ends
+}
+
+func (g turnstile) pass(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {
+	select {
+	case <-g.admit:
+		return workOut(in), nil
+	case <-ctx.Done():
+		return workOut{}, context.Cause(ctx)
+	}
+}
+
+// TestOverloadCostsNothingButTime has tasks block in a process with two slots, many times longer than a bundle waits for a slot, while
+// other messages are due all the time.
+func TestOverloadCostsNothingButTime(t *testing.T) {
+	if enginetest.InBothModes(t, TestOverloadCostsNothingButTime) {
+		return
+	}
+	for _, bundle := range []int{1, 4} {
+		t.Run(fmt.Sprint("bundle ", bundle), func(t *testing.T) {
+			t.Parallel()
+			overload(t, bundle)
+		})
+	}
+}
+
+func overload(t *testing.T, bundle int) {
+	t.Helper()
+	const n, slots = 40, 2
+	gate := turnstile{make(chan struct{})}
+	e := start(t, enginetest.Options{
+		Jobs:     map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: bundle})},
+		Handlers: handlersOf(gate.pass),
+		Config:   func(c *coremachine.Config) { c.MaxRunning, c.Budget = slots, time.Millisecond },
+	})
+	m := e.Process(0).Machine
+	id := e.Submit("slow", fmt.Sprintf(`{"n":%d}`, n))
+
+	const ranNothing = `select count(*) from messages where worker_id is null and (attempt > 0 or send > 1 or dead_reason is not null)`
+	for left := n; left > 0; left-- {
+		until(t, "the process is busy", func() bool { return m.Running() == min(slots, left) })
+		if left%8 == 0 {
+			<-time.After(300 * time.Millisecond) // for messages that find no slot to come and go
+		}
+		mustCount(t, e, 0, ranNothing)
+		gate.admit <- struct{}{}
+		until(t, "the attempt has ended", func() bool {
+			return query(t, e, `select completed from stages where job_id = $1`, id[:]) == n-left+1
+		})
+	}
+
+	e.Wait(id).MustBe(t, state.JobCompleted)
+	mustCount(t, e, n, `select count(*) from tasks where attempt = 1 and failures = 0 and losses = 0`)
+	mustCount(t, e, 0, `select count(*) from events where kind in ('redriven', 'resent', 'repaired')`)
+}
+
+// TestAStopNeedsNoSlot cancels a job whose tasks hold every slot and more wait, in a process that is full of another job's tasks.
+func TestAStopNeedsNoSlot(t *testing.T) {
+	if enginetest.InBothModes(t, TestAStopNeedsNoSlot) {
+		return
+	}
+	gate := turnstile{make(chan struct{})}
+	e := start(t, enginetest.Options{
+		Jobs:     map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1})},
+		Handlers: handlersOf(gate.pass), Config: func(c *coremachine.Config) { c.MaxRunning = 2 },
+	})
+	m := e.Process(0).Machine
+	running := e.Submit("slow", `{"n":2}`)
+	until(t, "the process is full", func() bool { return m.Running() == 2 })
+	waiting := e.Submit("slow", `{"n":10}`)
+
+	if err := m.Cancel(t.Context(), waiting, "test"); err != nil {
+		t.Fatal(err)
+	}
+	e.Wait(waiting).MustBe(t, state.JobCancelled)
+
+	if err := m.Cancel(t.Context(), running, "test"); err != nil {
+		t.Fatal(err)
+	}
+	e.Wait(running).MustBe(t, state.JobCancelled)
+}
+
+// TestASuspectBlocksNoOtherTask has tasks that lost two workers run for as long as the test wants, one of them at a time, while quick
+// jobs come and go in the same process.
+func TestASuspectBlocksNoOtherTask(t *testing.T) {
+	t.Parallel()
+	const suspects = 5
+	var running, most atomic.Int64
+	gate := turnstile{make(chan struct{})}
+	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
+		if task.JobType != "worn" {
+			return workOut(in), nil
+		}
+		n := running.Add(1)
+		defer running.Add(-1)
+		if n > most.Load() {
+			most.Store(n)
+		}
+		return gate.pass(ctx, task, in)
+	}
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{
+			"worn":  jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1}),
+			"quick": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 8}),
+		},
+		Handlers: handlersOf(fn), Config: func(c *coremachine.Config) { c.MaxRunning = 4 },
+		Dispatch: enginetest.Queue, // work that was lost comes through the queue
+	})
+	exec(t, e, `create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`)
+	exec(t, e, `create trigger worn before insert on messages for each row
+		when (new.kind = 2 and new.count = 1) execute function worn()`)
+	worn := e.Submit("worn", fmt.Sprintf(`{"n":%d}`, suspects))
+	until(t, "a suspect runs", func() bool { return running.Load() == 1 })
+
+	for seed := range 20 {
+		e.Run("quick", fmt.Sprintf(`{"n":8,"seed":%d}`, seed)).MustBe(t, state.JobCompleted)
+	}
+
+	for range suspects {
+		exec(t, e, `update messages set due_at = now() where worker_id is null`) // the others were deferred
+		gate.admit <- struct{}{}
+	}
+	e.Wait(worn).MustBe(t, state.JobCompleted)
+	if got := most.Load(); got != 1 {
+		t.Errorf("%d suspects ran at once, want 1", got)
+	}
+}
