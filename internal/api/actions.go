@@ -48,7 +48,7 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Location", a.statusURL(id))
-	a.write(w, r, http.StatusAccepted, "application/json", ref{JobID: id, Status: job.Status, Attempt: job.Attempt, StatusURL: a.statusURL(id)})
+	a.write(w, r, http.StatusAccepted, ref{JobID: id, Status: job.Status, Attempt: job.Attempt, StatusURL: a.statusURL(id)})
 }
 
 // retried is the answer to a retry.
@@ -70,7 +70,7 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request) {
 	}
 	a.Hub.Nudge(id)
 	w.Header().Set("Location", a.statusURL(id))
-	a.write(w, r, http.StatusAccepted, "application/json", retried{
+	a.write(w, r, http.StatusAccepted, retried{
 		ref:   ref{JobID: id, Status: state.JobQueued, Attempt: res.Attempt, StatusURL: a.statusURL(id)},
 		Tasks: res.Tasks, Stages: res.Stages,
 	})

@@ -86,7 +86,7 @@ func (a *API) livez(w http.ResponseWriter, r *http.Request) {
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	if problems := a.Health.problems(); len(problems) > 0 {
 		w.Header().Set("Retry-After", retryUnavailable)
-		a.write(w, r, http.StatusServiceUnavailable, "application/json", readyBody{Status: "unavailable", Problems: problems})
+		a.write(w, r, http.StatusServiceUnavailable, readyBody{Status: "unavailable", Problems: problems})
 		return
 	}
 	a.ok(w, r, readyBody{Status: "ok", Problems: []string{}})
@@ -105,7 +105,7 @@ func (a *API) health(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Retry-After", retryUnavailable)
-	a.write(w, r, http.StatusServiceUnavailable, "application/json", body)
+	a.write(w, r, http.StatusServiceUnavailable, body)
 }
 
 // Look runs all checks and says what the process can do. Who looks while a check runs waits for that run: no check runs twice at once.

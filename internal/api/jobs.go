@@ -60,7 +60,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Location", answer.StatusURL)
-	a.write(w, r, http.StatusAccepted, "application/json", answer)
+	a.write(w, r, http.StatusAccepted, answer)
 }
 
 func body(r *http.Request) ([]byte, error) {

@@ -24,12 +24,12 @@ type backList[T any] struct {
 }
 
 func (a *API) ok(w http.ResponseWriter, r *http.Request, body any) {
-	a.write(w, r, http.StatusOK, "application/json", body)
+	a.write(w, r, http.StatusOK, body)
 }
 
 // write encodes before it writes, so that a value which cannot be encoded is a 500 and not half an answer. Text goes through
 // as it is: nothing is escaped for HTML, since no answer is ever taken for HTML.
-func (a *API) write(w http.ResponseWriter, r *http.Request, status int, kind string, body any) {
+func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -38,7 +38,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, kind str
 		problem.Write(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
 		return
 	}
-	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {

@@ -24,7 +24,7 @@ const body17 = `{"job":"b-17","tries":0,"opts":{"dry":true}}`
 
 func goldenMessage(t *testing.T) busMessage {
 	t.Helper()
-	return busMessage{ //nolint:gosec // an invented lock token
+	return busMessage{
 		body: []byte(body17), deliveries: 1, lockToken: new("8d2c6b1e-0f57-4c83-9b0a-7f6a3f0e9d11"),
 		expires: at(t, "2026-03-15T10:20:30.9Z"), enqueued: at(t, "2026-03-01T10:20:30.123Z"),
 		messageID: new("m-0001"), contentType: new("application/json"), sequence: 42, subject: new("batch"), correlationID: new("run-9"),
@@ -75,7 +75,7 @@ func TestGoldenOne(t *testing.T) {
 
 func TestGoldenMany(t *testing.T) {
 	t.Parallel()
-	second := busMessage{ //nolint:gosec // an invented lock token
+	second := busMessage{
 		body: []byte(`{"job":"b-18"}`), deliveries: 1, lockToken: new("c1a4f7d0-2f6b-4c1e-8a55-1e2d3c4b5a69"), sequence: 43, messageID: new("m-0002"),
 		enqueued: at(t, "2026-03-01T10:20:30.456Z"),
 	}

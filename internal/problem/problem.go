@@ -100,8 +100,8 @@ func Identify(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *htt
 // plain reports whether a text is short, not empty, and made of letters,
 // digits, dot, dash and underscore.
 func plain(s string) bool {
-	const max = 64
-	return s != "" && len(s) <= max && !strings.ContainsFunc(s, func(c rune) bool {
+	const maxBytes = 64
+	return s != "" && len(s) <= maxBytes && !strings.ContainsFunc(s, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_'
 	})
 }

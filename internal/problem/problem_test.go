@@ -20,7 +20,7 @@ func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 		400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 409: "conflict",
 		413: "too_large", 429: "busy", 500: "internal", 503: "unavailable",
 	} {
-		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		problem.Write(w, r, problem.Details{Status: status, Detail: "It is <so>."})
 		var got problem.Details
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
@@ -42,7 +42,7 @@ func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 func TestAnIDIsGivenOnce(t *testing.T) {
 	t.Parallel()
 	for given, kept := range map[string]bool{"abc-1.2_X": true, "a b": false, "": false} {
-		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("X-Request-Id", given)
 		_, r = problem.Identify(w, r)
 		id := problem.RequestID(r.Context())

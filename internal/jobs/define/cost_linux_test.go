@@ -52,7 +52,7 @@ func numbered(n int, prefix, value string) string {
 // counts what this thread and this process use.
 func TestParse_CostsLittle(t *testing.T) { //nolint:paralleltest // see above
 	job := define.Define(define.Definition[costly]{})
-	limit := time.Duration(costCPU)
+	limit := costCPU
 	if raceDetector {
 		limit *= 15
 	}

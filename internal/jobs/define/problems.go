@@ -88,9 +88,9 @@ func excerpt(s string) string {
 }
 
 func quote(s string) string {
-	const max = 4 * 60
-	if len(s) > max {
-		s = s[:max]
+	const maxBytes = 4 * 60
+	if len(s) > maxBytes {
+		s = s[:maxBytes]
 	}
 	return excerpt(strconv.Quote(s))
 }

@@ -86,8 +86,8 @@ func isValue(d *jsontext.Decoder, kind jsontext.Kind) bool {
 	return true
 }
 
-func tooMany(max int, what string) error {
-	return state.Errorf(state.CodeTooLarge, "define.Parse", "The parameters hold more than %d %s.", max, what)
+func tooMany(limit int, what string) error {
+	return state.Errorf(state.CodeTooLarge, "define.Parse", "The parameters hold more than %d %s.", limit, what)
 }
 
 // leftBy says that the caller does not wait for the outcome any longer.
