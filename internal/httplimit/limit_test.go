@@ -26,7 +26,7 @@ func serve(t *testing.T, connections int, writing time.Duration, h http.Handler)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
 		_ = s.Close()
-		<-done
+		<-done //nolint:errcheck // ErrServerClosed, since it was closed
 	})
 	return plain.Addr().String()
 }

@@ -76,14 +76,15 @@ func scan(ctx context.Context, text []byte) error {
 // isValue reports whether the token that was read last begins a value: it is
 // not the name of a member, and not the end of an object or array.
 func isValue(d *jsontext.Decoder, kind jsontext.Kind) bool {
-	switch kind {
-	case jsontext.KindEndObject, jsontext.KindEndArray:
+	if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
 		return false
-	case jsontext.KindString:
-		in, n := d.StackIndex(d.StackDepth())
-		return in != jsontext.KindBeginObject || n%2 == 0
 	}
-	return true
+	if kind != jsontext.KindString {
+		return true
+	}
+
+	in, n := d.StackIndex(d.StackDepth())
+	return in != jsontext.KindBeginObject || n%2 == 0
 }
 
 func tooMany(limit int, what string) error {
