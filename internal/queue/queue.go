@@ -44,9 +44,22 @@ type Receiver interface {
 // Sender hands messages to a transport.
 type Sender interface {
 	// Send returns nil once every message is stored. An error, with a code, leaves it open which of them are: repeating under the same
-	// ids is safe.
+	// ids is safe. If a RefusedError is in its chain, at least one of the messages can never be sent.
 	Send(ctx context.Context, q state.Queue, msgs []state.Message) error
 }
+
+// RefusedError says that a broker refuses a message permanently: sending it
+// again cannot succeed.
+type RefusedError struct {
+	Reason string // the broker's condition, the same for all messages that it refuses for the same cause
+	Err    error
+}
+
+// Error joins reason and cause in one line.
+func (e *RefusedError) Error() string { return "refused: " + e.Reason + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Dead is a message that was set aside.
 type Dead struct {

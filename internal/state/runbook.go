@@ -1,5 +1,7 @@
 package state
 
+import "strings"
+
 // Runbook names an entry of docs/operations.md: what to do about something that a person is told of. A test holds the page to these.
 type Runbook string
 
@@ -25,6 +27,7 @@ const (
 	RunbookMaxDelivery Runbook = "max-delivery"
 	RunbookTTLExpired  Runbook = "ttl-expired"
 	RunbookNoReason    Runbook = "no-reason"
+	RunbookRefused     Runbook = "refused-by-broker"
 	RunbookOtherReason Runbook = "other-reasons"
 )
 
@@ -41,17 +44,21 @@ const (
 	DeadMaxDelivery = "MaxDeliveryCountExceeded" // delivered too often
 	DeadTTLExpired  = "TTLExpiredException"      // waited longer than the broker's queue lets it
 	DeadNoReason    = "DeadLettered"             // the broker gave none
+	DeadRefused     = "RefusedByBroker"          // a broker does not take it; the broker's own reason follows
 )
 
 // RunbookOfDead is the entry on a reason of dead letters.
 func RunbookOfDead(reason string) Runbook {
-	switch reason {
+	own, _, _ := strings.Cut(reason, ": ")
+	switch own {
 	case DeadMaxDelivery:
 		return RunbookMaxDelivery
 	case DeadTTLExpired:
 		return RunbookTTLExpired
 	case DeadNoReason:
 		return RunbookNoReason
+	case DeadRefused:
+		return RunbookRefused
 	}
 	return RunbookOtherReason
 }

@@ -12,6 +12,7 @@ import (
 
 	"coremachine/internal/pgtest"
 	"coremachine/internal/pgtest/rows"
+	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/state"
 )
@@ -43,7 +44,7 @@ func (s *sink) Send(_ context.Context, _ state.Queue, msgs []state.Message) erro
 }
 
 // relay runs a relay until done says so, or a minute is over.
-func relay(t *testing.T, q *pgqueue.Queue, to *sink, done func() bool) {
+func relay(t *testing.T, q *pgqueue.Queue, to queue.Sender, done func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -22,6 +22,7 @@ type Options struct {
 type Faults struct {
 	Token   func(audience string) bool     // true refuses the token: 401
 	Send    func(queue string) SendFault   // what becomes of an arriving transfer
+	Refuse  func(queue, id string) bool    // true refuses a message, and with it its whole transfer, permanently
 	Receive func(queue string) bool        // true drops the connection instead of delivering
 	Order   func(queue string, n int) int  // which of n ready messages goes next; nil: the oldest
 	Settle  func(queue string) SettleFault // what becomes of a settlement

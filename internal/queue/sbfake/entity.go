@@ -52,10 +52,7 @@ func (e *entity) stop() {
 func (e *entity) enqueue(m *amqp.Message) *item {
 	now := time.Now()
 	e.b.sequence++
-	it := &item{message: m, enqueued: now, sequence: e.b.sequence}
-	if m.Properties != nil {
-		it.id, _ = m.Properties.MessageID.(string)
-	}
+	it := &item{message: m, id: messageID(m), enqueued: now, sequence: e.b.sequence}
 	duplicate := e.b.opts.Duplicates > 0 && it.id != "" && !e.seen.add(it.id, now, e.b.opts.Duplicates)
 	e.b.log = append(e.b.log, Entry{Queue: e.name, MessageID: it.id, Duplicate: duplicate})
 	if duplicate {

@@ -81,15 +81,34 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 	if err != nil {
 		return err
 	}
+
+	for _, m := range messages {
+		if faults.Refuse != nil && faults.Refuse(l.entity.name, messageID(m)) {
+			s.refuse(id, settled, "com.microsoft:argument-error", "The message is not valid.")
+			return nil
+		}
+	}
+
 	for _, m := range messages {
 		l.entity.enqueue(m)
 	}
+
 	if fault == SendLoseAck {
 		return errDrop
 	}
 	s.settle(id, settled, described{codeAccepted, []any{}})
 	l.entity.pump()
 	return nil
+}
+
+// messageID is the id that a sender gave to a message, "" if it gave none.
+func messageID(m *amqp.Message) string {
+	if m.Properties == nil {
+		return ""
+	}
+	id, _ := m.Properties.MessageID.(string) // the clients of Service Bus write text only
+
+	return id
 }
 
 func split(format uint32, raw []byte) ([]*amqp.Message, error) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"coremachine/internal/queue"
 	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
@@ -102,6 +103,45 @@ func TestSendSaysWhatToMend(t *testing.T) {
 			}
 			if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
 				t.Errorf("stored: %+v", d)
+			}
+		})
+	}
+}
+
+// The relay halves a batch that is refused permanently, and repeats one that
+// failed for a cause that passes.
+func TestSendTellsRefusalsFromFailures(t *testing.T) {
+	t.Parallel()
+	refuse := sbfake.Faults{Refuse: func(_, id string) bool { return id == messages(3)[1].TransportID() }}
+	for _, test := range []struct {
+		name   string
+		opts   sbfake.Options
+		faults sbfake.Faults
+		code   state.Code
+		want   string // "": not a refusal
+	}{
+		{"one is too large", sbfake.Options{MaxMessage: 100}, sbfake.Faults{}, state.CodeTooLarge, "amqp:link:message-size-exceeded"},
+		{"one is not valid", sbfake.Options{}, refuse, state.CodeInvalid, "com.microsoft:argument-error"},
+		{"full", sbfake.Options{}, always(sbfake.SendQuota, 0), state.CodeBusy, ""},
+		{"no queue", sbfake.Options{Queues: []string{"jobs"}}, sbfake.Faults{}, state.CodeUnavailable, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b, c := open(t, test.opts)
+			b.SetFaults(test.faults)
+			limit, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			err := c.Send(limit, state.QueueTasks, messages(3))
+			if got := state.CodeOf(err); got != test.code {
+				t.Errorf("got %s, want %s: %v", got, test.code, err)
+			}
+
+			reason := ""
+			if refused, ok := errors.AsType[*queue.RefusedError](err); ok {
+				reason = refused.Reason
+			}
+			if reason != test.want {
+				t.Errorf("got the reason %q, want %q: %v", reason, test.want, err)
 			}
 		})
 	}
