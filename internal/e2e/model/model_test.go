@@ -174,6 +174,7 @@ func (w *world) expectStart(id state.JobID, fresh *job, heal bool) {
 		w.jobs[id] = fresh
 	}
 	w.jobs[id].mayStart, w.jobs[id].willHeal = true, heal
+	w.banned = state.JobID{} // what the request starts is not what was told to stop
 }
 
 // drawJob picks a job that is there.
