@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
@@ -16,9 +17,12 @@ type lineage struct {
 	store   Store
 	s       *session
 	job     state.JobID
+	decl    define.Job // in the running build
 	shape   state.Parallelism
-	source  int             // match_previous: the stage it follows
-	earlier map[string]bool // stages that have ended when this one runs; nil: all
+	source  int                      // match_previous: the stored number of the stage that it follows
+	other   *mismatch                // that stage is not as the build declares it; nil: it is
+	earlier map[string]bool          // stages that have ended when this one runs; nil: all
+	changed atomic.Pointer[mismatch] // set when a stage was asked for that is not stored as declared
 	first   int
 	count   int
 
@@ -44,15 +48,15 @@ type resultPage struct {
 
 func (p *resultPage) covers(index int) bool { return p.first <= index && index < p.Until }
 
-func (m *Machine) newLineage(s *session, h *holding, job define.Job) *lineage {
-	l := &lineage{store: m.store, s: s, job: h.JobID, shape: h.Shape, first: h.First, count: h.Count, earlier: map[string]bool{}}
+func (m *Machine) newLineage(s *session, h *holding, d declaration) *lineage {
+	l := &lineage{store: m.store, s: s, job: h.JobID, decl: d.job, shape: h.Shape, other: sourceOf(&h.Held, d), first: h.First, count: h.Count, earlier: map[string]bool{}}
 	if len(h.DependsOn) > 0 {
 		l.source = int(h.DependsOn[0])
 	}
-	stages := job.Stages()
+	stages := d.job.Stages()
 	var visit func(stage int)
 	visit = func(stage int) {
-		if stage >= len(stages) || l.earlier[stages[stage].Name] {
+		if l.earlier[stages[stage].Name] {
 			return
 		}
 		l.earlier[stages[stage].Name] = true
@@ -60,8 +64,8 @@ func (m *Machine) newLineage(s *session, h *holding, job define.Job) *lineage {
 			visit(d)
 		}
 	}
-	for _, d := range h.DependsOn {
-		visit(int(d))
+	for _, earlier := range stages[d.number].DependsOn {
+		visit(earlier)
 	}
 	return l
 }
@@ -77,6 +81,9 @@ type taskLineage struct {
 func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 	if t.shape != state.MatchPrevious {
 		return nil, handlers.Permanent(state.Errorf(state.CodePermanent, "coremachine.Predecessor", "only a task of a match_previous stage has a predecessor"))
+	}
+	if t.other != nil {
+		return nil, t.notAsDeclared(t.other)
 	}
 
 	page, err := t.page(ctx, t.index)
@@ -173,7 +180,12 @@ func (l *lineage) results(ctx context.Context, stage string) iter.Seq2[handlers.
 				"stage %q is not one that this stage depends on", stage)))
 			return
 		}
-		for p, err := range l.store.Results(ctx, l.job, stage) {
+		declared := shapeOf(l.decl, stage)
+		declared.Name = stage
+		for p, err := range l.store.Results(ctx, l.job, declared) {
+			if state.CodeOf(err) == state.CodeDefinitionChanged {
+				err = l.notAsDeclared(changed(failureText(err)))
+			}
 			if !yield(handlers.StoredResult{Index: p.Index, Part: p.Part, Data: p.Data}, err) || err != nil {
 				return
 			}
@@ -181,7 +193,14 @@ func (l *lineage) results(ctx context.Context, stage string) iter.Seq2[handlers.
 	}
 }
 
+// notAsDeclared notes why the work cannot be done by this build, whatever the
+// handler makes of the error.
+func (l *lineage) notAsDeclared(why *mismatch) error {
+	l.changed.Store(why)
+	return why
+}
+
 // jobLineage is the view of a result function: every stage, no predecessor.
-func (m *Machine) jobLineage(id state.JobID) handlers.Lineage {
-	return taskLineage{&lineage{store: m.store, job: id}, 0}
+func (m *Machine) jobLineage(id state.JobID, job define.Job) *lineage {
+	return &lineage{store: m.store, job: id, decl: job}
 }

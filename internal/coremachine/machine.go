@@ -41,6 +41,8 @@ type Config struct {
 	Renew      time.Duration // 0: 5 s
 	Grace      time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
 	Budget     time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
+	ParkFirst  time.Duration // a message that this build cannot work on waits at least so long; 0: 5 s
+	ParkLimit  time.Duration // and fails after so long; 0: 1 h
 	Drain      time.Duration // Stop lets handlers run on for it; 0: 10 s
 	SlotWait   time.Duration // a message that this process was fed waits for a slot so long before it is deferred; 0: 2 min
 
@@ -59,6 +61,8 @@ func (c *Config) defaults() {
 	set(&c.Renew, 5*time.Second)
 	set(&c.Grace, 5*time.Second)
 	set(&c.Budget, time.Second)
+	set(&c.ParkFirst, parkFirst)
+	set(&c.ParkLimit, parkLimit)
 	set(&c.Drain, 10*time.Second)
 	set(&c.SlotWait, 2*time.Minute)
 	if c.MaxUnresponsive == 0 {

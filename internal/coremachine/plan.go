@@ -3,9 +3,7 @@ package coremachine
 import (
 	"errors"
 	"fmt"
-	"time"
 
-	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -18,15 +16,18 @@ const (
 
 // plan writes the tasks of a stage. It may be cut off anywhere: planned is where the next claim resumes.
 func (m *Machine) plan(s *session, h *holding) error {
-	job, ok := m.cfg.Jobs[h.JobType]
-	if !ok {
-		return m.park(s, h)
-	}
-	if h.Skip {
+	if h.Skip { // decided when the job was submitted
 		return m.must(s, func() (state.Moved, error) { return m.store.PlanSkip(s.ctx, s.worker, h.Held) })
 	}
-	err := m.planTasks(s, h, job)
+	d, err := m.declarationOf(&h.Held)
+	if err == nil {
+		err = m.planTasks(s, h, d)
+	}
+
+	why, mismatched := errors.AsType[*mismatch](err)
 	switch {
+	case mismatched:
+		return m.park(s, h, why)
 	case err == nil:
 		return m.mustLocal(s, func(here state.Here) (state.Moved, error) { return m.store.PlanEnd(s.ctx, here, h.Held) })
 	case errors.Is(err, errFenced):
@@ -48,9 +49,9 @@ func (m *Machine) plan(s *session, h *holding) error {
 // errFenced says that the message is no longer this process's.
 var errFenced = errors.New("the message is held by another")
 
-func (m *Machine) planTasks(s *session, h *holding, job define.Job) error {
+func (m *Machine) planTasks(s *session, h *holding, d declaration) error {
 	if h.Shape == state.FanOut {
-		return m.planInputs(s, h, job)
+		return m.planInputs(s, h, d)
 	}
 	total := h.Expected
 	if h.Shape == state.MatchPrevious {
@@ -70,20 +71,16 @@ func (m *Machine) planTasks(s *session, h *holding, job define.Job) error {
 	return nil
 }
 
-func (m *Machine) planInputs(s *session, h *holding, job define.Job) error {
-	stages := job.Stages()
-	if h.Stage >= len(stages) || stages[h.Stage].Name != h.StageName {
-		return state.Errorf(state.CodePlanner, "coremachine.plan", "the running build has no stage %s at place %d", h.StageName, h.Stage)
-	}
+func (m *Machine) planInputs(s *session, h *holding, d declaration) error {
 	_, raw, err := m.store.Job(h.ctx, h.JobID)
 	if err != nil {
 		return err
 	}
-	params, err := job.Parse(raw)
+	params, err := storedParams(d.job, raw)
 	if err != nil {
 		return err
 	}
-	source := stages[stages[h.Stage].Source].Name
+	source := d.job.Shape(d.number).Dependencies[0] // of a fan_out
 	skip, chunk, size := h.Planned, [][]byte(nil), 0
 	flush := func() error {
 		landed, err := retry(h.ctx, func() (bool, error) { return m.store.PlanInputs(h.ctx, s.worker, h.Held, chunk) })
@@ -94,11 +91,11 @@ func (m *Machine) planInputs(s *session, h *holding, job define.Job) error {
 		chunk, size = chunk[:0], 0
 		return err
 	}
-	for result, err := range m.newLineage(s, h, job).results(h.ctx, source) {
+	for result, err := range m.newLineage(s, h, d).results(h.ctx, source) {
 		if err != nil {
 			return err
 		}
-		for input, err := range job.FanOut(params, h.Stage, result) {
+		for input, err := range d.job.FanOut(params, d.number, result) {
 			if err != nil {
 				return fmt.Errorf("result %d of stage %s: %w", result.Index, source, err)
 			}
@@ -123,16 +120,15 @@ func (m *Machine) planInputs(s *session, h *holding, job define.Job) error {
 
 // finish computes a job's result and ends it.
 func (m *Machine) finish(s *session, h *holding) error {
-	job, ok := m.cfg.Jobs[h.JobType]
-	if !ok {
-		return m.park(s, h)
-	}
-	result, err := m.jobResult(h, job)
+	result, err := m.jobResult(h)
 	if err == nil {
 		return m.must(s, func() (state.Moved, error) { return m.store.Finish(s.ctx, s.worker, h.Held, result) })
 	}
 	if h.ctx.Err() != nil && s.ctx.Err() == nil {
 		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+	}
+	if why, ok := errors.AsType[*mismatch](err); ok {
+		return m.park(s, h, why)
 	}
 	if state.CodeOf(err) == state.CodeUnavailable {
 		return m.giveUp(s, h, err)
@@ -144,49 +140,34 @@ func (m *Machine) finish(s *session, h *holding) error {
 	return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
 }
 
-func (m *Machine) jobResult(h *holding, job define.Job) ([]byte, error) {
-	if !job.HasResult() { // all its stages had ended when it was stopped, and it is retried; or it had one in an earlier build
+// jobResult computes the result; none if the job was submitted without a result function: all its stages had ended when it was stopped, and
+// it is retried. If the running build cannot, the error is a *mismatch.
+func (m *Machine) jobResult(h *holding) ([]byte, error) {
+	job, ok := m.cfg.Jobs[h.JobType]
+	switch {
+	case !ok:
+		return nil, unknownType(h.JobType)
+	case !h.HasResult:
 		return nil, nil
+	case !job.HasResult():
+		return nil, changed("the job had a result function, this build declares none")
 	}
+
 	_, raw, err := m.store.Job(h.ctx, h.JobID)
 	if err != nil {
 		return nil, err
 	}
-	params, err := job.Parse(raw)
+	params, err := storedParams(job, raw)
 	if err != nil {
 		return nil, err
 	}
-	return job.Result(h.ctx, params, m.jobLineage(h.JobID))
-}
 
-// Waits of a message whose type the running build does not know: another build may be on its way.
-const (
-	parkFirst = 30 * time.Second
-	parkCap   = 5 * time.Minute
-	parkLimit = time.Hour
-)
-
-// park puts back a message whose type this build does not know, and after an hour fails what it stands for.
-func (m *Machine) park(s *session, h *holding) error {
-	parked := time.Duration(0)
-	if !h.ParkedSince.IsZero() {
-		parked = h.ClaimedAt.Sub(h.ParkedSince)
+	l := m.jobLineage(h.JobID, job)
+	result, err := job.Result(h.ctx, params, taskLineage{l, 0})
+	if why := l.changed.Load(); err != nil && why != nil {
+		return nil, why
 	}
-	name := h.TaskType
-	if _, ok := m.cfg.Jobs[h.JobType]; !ok {
-		name = h.JobType
-	}
-	if parked < parkLimit {
-		delay := min(max(parkFirst, parked), parkCap) // waiting as long again doubles it
-		m.log.Warn("a type is not known to this build; its work waits", keys.JobID, h.JobID, keys.Stage, h.StageName,
-			keys.TraceID, traceID(h.Traceparent), keys.TaskType, name)
-		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, delay, name) })
-	}
-	f := state.Failure{Code: state.CodeUnknownTaskType, Stage: h.StageName, Message: fmt.Sprintf("no running build knew %q for %s", name, parkLimit)}
-	if h.Kind != state.KindTasks {
-		return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
-	}
-	return m.failAll(s, h, f)
+	return result, err
 }
 
 // failAll ends every task that a message covers with the same failure.

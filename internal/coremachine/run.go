@@ -20,7 +20,7 @@ type bundle struct {
 	m       *Machine
 	s       *session
 	h       *holding
-	job     define.Job
+	decl    declaration
 	handler handlers.Handler
 	params  define.Params
 	lineage *lineage
@@ -32,20 +32,23 @@ type bundle struct {
 
 // run runs the tasks that a held message covers and returns when each is booked, handed back or fenced out.
 func (m *Machine) run(s *session, h *holding) error {
-	job, known := m.cfg.Jobs[h.JobType]
-	handler, knownTask := m.cfg.Handlers[h.TaskType]
-	if !known || !knownTask {
-		return m.park(s, h)
+	d, err := m.declarationOf(&h.Held)
+	handler, known := m.cfg.Handlers[h.TaskType]
+	if err == nil && !known {
+		err = unknownType(h.TaskType)
 	}
-	b := &bundle{m: m, s: s, h: h, job: job, handler: handler, lineage: m.newLineage(s, h, job)}
+	if why, ok := errors.AsType[*mismatch](err); ok {
+		return m.park(s, h, why)
+	}
+
+	b := &bundle{m: m, s: s, h: h, decl: d, handler: handler, lineage: m.newLineage(s, h, d)}
 	b.log = m.log.With(keys.JobID, h.JobID, keys.JobType, h.JobType, keys.Stage, h.StageName)
 	if trace := traceID(h.Traceparent); trace != "" {
 		b.log = b.log.With(keys.TraceID, trace)
 	}
 	tasks, err := b.load()
-	if err != nil && state.CodeOf(err) != state.CodeUnavailable && h.ctx.Err() == nil {
-		// A later build may refuse parameters that an earlier one stored.
-		return m.failAll(s, h, state.Failure{Code: state.CodePlanner, Message: failureText(err)})
+	if why, ok := errors.AsType[*mismatch](err); ok { // this build refuses the parameters
+		return m.park(s, h, why)
 	}
 	if err != nil {
 		return m.giveUp(s, h, err)
@@ -59,6 +62,9 @@ func (m *Machine) run(s *session, h *holding) error {
 	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {
 		// Cancelled: what is left of the message goes to the stop.
 		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+	}
+	if why := b.lineage.changed.Load(); why != nil {
+		return m.park(s, h, why)
 	}
 	if problem := b.problem.Load(); problem != nil {
 		return state.Wrap(state.CodeUnavailable, "coremachine.run", "an attempt's end was not booked", *problem)
@@ -85,7 +91,7 @@ func (b *bundle) load() ([]state.Covered, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.params, err = b.job.Parse(raw); err != nil {
+	if b.params, err = storedParams(b.decl.job, raw); err != nil {
 		return nil, err
 	}
 	if h.Attempt == 1 && h.Shape.Pure() && h.TasksLeft == h.Count {
@@ -290,7 +296,7 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 func (b *bundle) input(ctx context.Context, t state.Covered) ([]byte, error) {
 	switch {
 	case b.h.Shape.Pure():
-		return b.job.Input(b.params, b.h.Stage, t.Index)
+		return b.decl.job.Input(b.params, b.decl.number, t.Index)
 	case t.Later:
 		return retry(ctx, func() ([]byte, error) { return b.m.store.Input(ctx, b.h.Held, t.Index) })
 	}
@@ -300,7 +306,7 @@ func (b *bundle) input(ctx context.Context, t state.Covered) ([]byte, error) {
 // end books how an attempt ended. One whose process is going away, or whose job is being stopped, is not booked: its
 // message goes back, and the next claim or the stop decides.
 func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, result []byte, err, cause error) {
-	if err != nil && (errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) || errors.Is(cause, errCancelled)) {
+	if err != nil && (b.lineage.changed.Load() != nil || errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) || errors.Is(cause, errCancelled)) {
 		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
 		b.gather(nil)

@@ -28,6 +28,8 @@ type Store interface {
 	Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error)
 	Drop(ctx context.Context, worker uuid.UUID, h state.Held) error
 	Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error)
+	ReleasePanicked(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
+	FailJob(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
 	HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error)
 
 	Reopen(ctx context.Context, worker uuid.UUID, h state.Held, first int) (next, planned int, landed bool, err error)
@@ -73,6 +75,6 @@ type Store interface {
 
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
 	Predecessors(ctx context.Context, ranges []state.ResultRange) ([]state.ResultPage, error)
-	Results(ctx context.Context, id state.JobID, stage string) iter.Seq2[state.StoredPart, error]
+	Results(ctx context.Context, id state.JobID, declared state.StageShape) iter.Seq2[state.StoredPart, error]
 	EmitPart(ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte) (state.PartFate, error)
 }

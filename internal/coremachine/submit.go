@@ -170,6 +170,7 @@ func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params)
 		s := state.GraphStage{
 			Name: spec.Name, TaskType: spec.TaskType, Kind: spec.Kind, Queue: state.QueueTasks, Skip: job.Skip(params, i),
 			Expected: job.Count(params, i), Window: spec.Window, Bundle: spec.Bundle, Tolerance: job.Tolerance(),
+			Dependencies: job.Shape(i).Dependencies,
 		}
 		if h, ok := m.cfg.Handlers[spec.TaskType]; ok {
 			s.Queue = h.Queue()

@@ -27,10 +27,10 @@ func TestATypeThatNoBuildKnowsWaitsAndThenFails(t *testing.T) {
 	parked := func() bool {
 		var n int
 		err := e.Pool().QueryRow(t.Context(), `select count(*) from messages where parked_for = 'hello_world_greeting' and worker_id is null
-			and due_at between now() + interval '20 seconds' and now() + interval '31 seconds'`).Scan(&n)
+			and due_at between now() + interval '1 second' and now() + interval '8 seconds'`).Scan(&n)
 		return err == nil && n == 1
 	}
-	until(t, "the message is put back for 30 s", parked)
+	until(t, "the message is put back for some seconds", parked)
 	exec(t, e, `update messages set parked_since = now() - interval '2 hours', due_at = now()`)
 	e.Wait(id).MustBe(t, state.JobFailed)
 	var code string

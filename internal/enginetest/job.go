@@ -84,7 +84,7 @@ func (s Stage) MustHave(t testing.TB, completed, failed int) Stage {
 func (e *Engine) Results(id state.JobID, stage string) map[int]json.RawMessage {
 	e.t.Helper()
 	out := map[int]json.RawMessage{}
-	for r, err := range e.procs[0].Repo.Results(context.Background(), id, stage) {
+	for r, err := range e.procs[0].Repo.Results(context.Background(), id, state.StageShape{Name: stage}) {
 		if err != nil {
 			e.t.Fatal(err)
 		}

@@ -60,7 +60,8 @@ func scanHeld(row pgx.CollectableRow) (state.Held, error) {
 	var queue, kind int16
 	err := row.Scan(&job, &h.MessageID, &queue, &kind, &h.Stage, &h.Gen, &h.First, &h.Count, &h.TasksLeft, &h.Attempt,
 		&h.Losses, &h.ClaimedAt, &parked, &h.Traceparent, &h.Incarnation, &h.JobType, &h.HasResult, &h.StageName, &h.TaskType, &h.Shape,
-		&h.DependsOn, &h.StageGen, &h.Planned, &h.Total, &h.Bundle, &h.Skip, &h.Expected, &h.SourceTotal)
+		&h.DependsOn, &h.Dependencies, &h.StageGen, &h.Planned, &h.Total, &h.Bundle, &h.Skip, &h.Expected,
+		&h.SourceTotal, &h.SourceType, &h.SourceKind)
 	copy(h.JobID[:], job)
 	h.Queue, h.Kind = state.Queue(queue), state.MessageKind(kind)
 	if parked != nil {

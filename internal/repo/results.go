@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/google/uuid"
@@ -57,15 +58,26 @@ func (r *Repo) Predecessors(ctx context.Context, ranges []state.ResultRange) ([]
 }
 
 // Results streams the completed results of a stage in index order, the parts of each before it. No connection is held
-// between pages, so a slow reader costs nothing.
-func (r *Repo) Results(ctx context.Context, id state.JobID, stage string) iter.Seq2[state.StoredPart, error] {
+// between pages, so a slow reader costs nothing. If the job has no such stage, or one whose results are other than those declared, it
+// yields CodeDefinitionChanged. A declaration that is only a name stands for the stage of that name, of any kind.
+func (r *Repo) Results(ctx context.Context, id state.JobID, declared state.StageShape) iter.Seq2[state.StoredPart, error] {
+	const op = "repo.Results"
+	stage := declared.Name
 	return func(yield func(state.StoredPart, error) bool) {
 		var number, gen, total int
 		var parts bool
+		stored := state.StageShape{Name: stage}
 		err := r.pool.QueryRow(ctx, statement("stage_extent"), namedArgs{"job_id": id[:], "name": stage}).
-			Scan(&number, &gen, &total, &parts)
+			Scan(&number, &gen, &stored.TaskType, &stored.Kind, &stored.Dependencies, &total, &parts)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = state.Errorf(state.CodeDefinitionChanged, op, "the job was submitted without a stage %q", stage)
+		}
 		if err != nil {
-			yield(state.StoredPart{}, failure("repo.Results", err))
+			yield(state.StoredPart{}, failure(op, err))
+			return
+		}
+		if diff := stored.OutputDifference(declared); diff != "" && declared.Kind != "" {
+			yield(state.StoredPart{}, state.Errorf(state.CodeDefinitionChanged, op, "%s", diff))
 			return
 		}
 

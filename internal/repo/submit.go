@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -80,7 +81,7 @@ func jobArgs(batch []state.Graph, places map[state.JobID]int, ids []state.JobID)
 // graphArgs are the arguments of insert_graphs, and which queues it will leave work in.
 func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state.Moved) {
 	var jobs [][]byte
-	var bys, traces, names, types, kinds, depends []string
+	var bys, traces, names, types, kinds, depends, dependencies []string
 	var stages, queues []int16
 	var skips, plans []bool
 	var places, expected, windows, bundles, takes []int32
@@ -93,6 +94,7 @@ func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state
 			places, stages = append(places, int32(i+1)), append(stages, int16(number))
 			names, types, kinds = append(names, s.Name), append(types, s.TaskType), append(kinds, string(s.Kind))
 			queues, depends = append(queues, int16(s.Queue)), append(depends, arrayText(s.DependsOn))
+			dependencies = append(dependencies, namesText(s.Dependencies))
 			skips, expected = append(skips, s.Skip), append(expected, int32(s.Expected))
 			windows, bundles = append(windows, int32(s.Window)), append(bundles, int32(s.Bundle))
 			tolerances = append(tolerances, s.Tolerance)
@@ -103,7 +105,7 @@ func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state
 	}
 	return namedArgs{
 		"job_ids": jobs, "bys": bys, "traceparents": traces, "gen": gen, "worker": t.here.Worker,
-		"places": places, "stages": stages, "names": names, "task_types": types, "kinds": kinds, "queues": queues, "depends_on": depends,
+		"places": places, "stages": stages, "names": names, "task_types": types, "kinds": kinds, "queues": queues, "depends_on": depends, "dependencies": dependencies,
 		"skips": skips, "expected": expected, "windows": windows, "bundles": bundles, "tolerances": tolerances,
 		"start_totals": totals, "start_bundles": chosen, "to_plan": plans, "takes": takes,
 	}, moved
@@ -144,6 +146,9 @@ func arrayText(v []int16) string {
 	}
 	return string(append(b, '}'))
 }
+
+// namesText writes names, which hold nothing that needs quotes, as an array.
+func namesText(names []string) string { return "{" + strings.Join(names, ",") + "}" }
 
 // Rerun starts a job that has ended from the beginning, with a new gen of every
 // stage. landed is false if its status is not one of from, if it is marked for

@@ -19,16 +19,17 @@ type Graph struct {
 
 // GraphStage is one stage of a Graph. Its number is its place in Graph.Stages, a topological order.
 type GraphStage struct {
-	Name      string
-	TaskType  string
-	Kind      Parallelism
-	Queue     Queue
-	DependsOn []int16
-	Skip      bool    // its skip condition holds
-	Expected  int     // tasks, where parameters alone tell; -1: planned
-	Window    int     // most tasks dispatched and not ended
-	Bundle    int     // tasks a message carries
-	Tolerance float64 // share of failed tasks that does not fail the job
+	Name         string
+	TaskType     string
+	Kind         Parallelism
+	Queue        Queue
+	DependsOn    []int16
+	Dependencies []string // their names, the source of a fan_out first
+	Skip         bool     // its skip condition holds
+	Expected     int      // tasks, where parameters alone tell; -1: planned
+	Window       int      // most tasks dispatched and not ended
+	Bundle       int      // tasks a message carries
+	Tolerance    float64  // share of failed tasks that does not fail the job
 }
 
 // SubmitOutcome is what became of a job that was submitted.
@@ -43,6 +44,10 @@ const (
 
 // DefaultWindow is the most tasks of a stage that are dispatched and not ended, so that a huge job starves no small one.
 const DefaultWindow = 10_000
+
+// MaxPanics is how many panics of the engine on one message fail its job, as
+// CodeEnginePanic.
+const MaxPanics = 5
 
 // MaxLosses is how many lost workers end a task: the fifth is final, as CodeWorkerLost.
 const MaxLosses = 5
@@ -65,21 +70,29 @@ type Held struct {
 	ParkedSince time.Time // zero: the type was known when it was last seen
 	Traceparent string
 
-	Incarnation int64 // of the job row: a job that was deleted and submitted again has another
-	JobType     string
-	HasResult   bool
-	StageName   string
-	TaskType    string
-	Shape       Parallelism
-	DependsOn   []int16
-	StageGen    int // of the stage row: where it differs from Gen the message is of the past
-	Planned     int
-	Total       int // -1: not planned yet
-	Bundle      int
-	Skip        bool // its skip condition held at submit
-	Expected    int  // tasks, where parameters alone told; -1: planned
+	Incarnation  int64 // of the job row: a job that was deleted and submitted again has another
+	JobType      string
+	HasResult    bool
+	StageName    string
+	TaskType     string
+	Shape        Parallelism
+	DependsOn    []int16
+	Dependencies []string // names of DependsOn, the source of a fan_out first
+	StageGen     int      // of the stage row: where it differs from Gen the message is of the past
+	Planned      int
+	Total        int // -1: not planned yet
+	Bundle       int
+	Skip         bool // its skip condition held at submit
+	Expected     int  // tasks, where parameters alone told; -1: planned
 
-	SourceTotal int // of match_previous: tasks of the stage that it follows
+	SourceTotal int         // of match_previous: tasks of the stage that it follows
+	SourceType  string      // of the first stage that it depends on
+	SourceKind  Parallelism // of the same
+}
+
+// StageShape is what the stage is matched with a declaration by.
+func (h *Held) StageShape() StageShape {
+	return StageShape{Name: h.StageName, TaskType: h.TaskType, Kind: h.Shape, Dependencies: h.Dependencies}
 }
 
 // Orphan is a message whose holder's lease has ended: Count tasks from First on,

@@ -137,7 +137,7 @@ func defaultProblems(s *shape) (bad []string) {
 		}
 	}()
 	v := reflect.New(s.typ)
-	found, err := decodeInto(context.Background(), s, []byte("{}"), v.Elem())
+	found, err := decodeInto(context.Background(), s, []byte("{}"), v.Elem(), refuseUnknown)
 	if err == nil {
 		err = validateInto(context.Background(), &found, s, v, false)
 	}

@@ -15,19 +15,31 @@ import (
 // decoder fills a value by its shape and notes the fields at fault, until a
 // limit is reached: then stopped is true, and nothing more is read.
 type decoder struct {
-	ctx    context.Context
-	in     *jsontext.Decoder // of text that scan has passed: its errors cannot happen
-	at     []step            // of the value that is being decoded
-	errs   problems
-	values int   // decoded and filled in
-	keys   int   // of dicts
-	err    error // why decoding ended early, where the problems do not say it
+	ctx     context.Context
+	in      *jsontext.Decoder // of text that scan has passed: its errors cannot happen
+	unknown unknownMembers
+	at      []step // of the value that is being decoded
+	errs    problems
+	values  int   // decoded and filled in
+	keys    int   // of dicts
+	err     error // why decoding ended early, where the problems do not say it
 }
+
+// unknownMembers says what becomes of object members that a type does not have.
+type unknownMembers bool
+
+const (
+	refuseUnknown unknownMembers = false
+	ignoreUnknown unknownMembers = true
+)
 
 // decodeInto decodes JSON that scan has passed, applying defaults. The error
 // is CodeTooLarge or CodeUnavailable; after it the value is not complete.
-func decodeInto(ctx context.Context, s *shape, text []byte, v reflect.Value) (problems, error) {
-	d := &decoder{ctx: ctx, in: jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))}
+func decodeInto(
+	ctx context.Context, s *shape, text []byte, v reflect.Value, unknown unknownMembers,
+) (problems, error) {
+	in := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))
+	d := &decoder{ctx: ctx, in: in, unknown: unknown}
 	d.value(s, nil, v)
 	return d.errs, d.err
 }
@@ -157,6 +169,8 @@ func (d *decoder) object(s *shape, v reflect.Value) {
 		switch {
 		case i < 0 && unknown[name], i >= 0 && seen[i]:
 			d.bad("given more than once")
+			_ = d.in.SkipValue()
+		case i < 0 && d.unknown == ignoreUnknown:
 			_ = d.in.SkipValue()
 		case i < 0:
 			if unknown == nil {

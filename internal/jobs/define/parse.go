@@ -38,14 +38,7 @@ func (j Job) ParseContext(ctx context.Context, body []byte) (p Params, err error
 	}
 	defer guardInternal(op, &err)
 
-	v := reflect.New(j.params)
-	bad, err := decodeInto(ctx, j.shape, body, v.Elem())
-	if err != nil {
-		return Params{}, err
-	}
-	if !bad.full {
-		err = validateInto(ctx, &bad, j.shape, v, len(body) > longBody)
-	}
+	v, bad, err := j.decode(ctx, body, refuseUnknown)
 	if err != nil {
 		return Params{}, err
 	}
@@ -60,6 +53,19 @@ func (j Job) ParseContext(ctx context.Context, body []byte) (p Params, err error
 	p = Params{Canonical: canonical, value: v.Elem().Interface()}
 	p.counts, p.skips, err = j.evaluate(v.Elem(), p.value)
 	return p, err
+}
+
+// decode makes a P of JSON and lists what is wrong with it.
+func (j Job) decode(
+	ctx context.Context, text []byte, unknown unknownMembers,
+) (v reflect.Value, bad problems, err error) {
+	v = reflect.New(j.params)
+	bad, err = decodeInto(ctx, j.shape, text, v.Elem(), unknown)
+	if err == nil && !bad.full {
+		err = validateInto(ctx, &bad, j.shape, v, len(text) > longBody)
+	}
+
+	return v, bad, err
 }
 
 func canonicalJSON(v any) ([]byte, error) {

@@ -103,9 +103,10 @@ func (s Stage) insert(tb testing.TB, pool *pgxpool.Pool, id state.JobID, number 
 		"ended": status.Ended(), "error": s.Error,
 	}
 	exec(tb, pool, `
-insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, deps_left, status, total, planned, dispatched, completed,
+insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies, deps_left, status, total, planned, dispatched, completed,
                     failed, cancelled, started_at, finished_at, error)
-values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on, @deps, @status::text::stage_status, @total, @planned, @dispatched,
+values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on,
+        array(select d.name from stages d where d.job_id = @id and d.stage = any (@depends_on) order by d.stage), @deps, @status::text::stage_status, @total, @planned, @dispatched,
         @completed, @failed, @cancelled, case when @status::text <> 'waiting' then now() end, case when @ended then now() end,
         nullif(@error, '')::json)`, args)
 	for _, spare := range []string{"name", "type", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error"} {

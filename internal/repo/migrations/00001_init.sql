@@ -60,6 +60,7 @@ create table stages (
   kind          text not null check (kind in ('single', 'dynamic', 'match_previous', 'fan_out', 'fan_in')),
   queue         smallint not null,
   depends_on    smallint[] not null,
+  dependencies  text[] not null default '{}',                          -- their names, the source of a fan_out first: numbers differ by build
   skip          boolean not null default false,                        -- the skip condition, decided at submit
   expected      int check (expected >= 0),                             -- tasks, where parameters alone tell; null: planned
   task_window   int not null default 10000 check (task_window > 0),    -- most tasks dispatched and not ended
@@ -198,7 +199,8 @@ create table messages (
   deliveries   int not null default 0,
   worker_id    uuid,                                                   -- the engine's holder; its lease is workers.lease_until
   claimed_at   timestamptz,
-  parked_for   text,                                                   -- a task type that the running build did not know
+  panics       int not null default 0,                                 -- of the engine while it worked on the message
+  parked_for   text,                                                   -- why the running build could not do it and another may
   parked_since timestamptz,
   dead_reason  text,
   traceparent  text,

@@ -30,10 +30,10 @@ running as (
 select c.job_id, c.message_id, c.queue, c.kind, c.stage, c.gen, c.first, c.count, c.tasks_left, c.attempt, c.losses,
        c.claimed_at, c.parked_since, coalesce(c.traceparent, '') as traceparent, c.incarnation, c.job_type, c.has_result,
        coalesce(s.name, '') as stage_name, coalesce(s.task_type, '') as task_type, coalesce(s.kind, '') as shape,
-       s.depends_on, coalesce(s.gen, c.gen) as stage_gen, coalesce(s.planned, 0) as planned, coalesce(s.total, -1) as total,
+       s.depends_on, coalesce(s.dependencies, '{}') as dependencies, coalesce(s.gen, c.gen) as stage_gen, coalesce(s.planned, 0) as planned, coalesce(s.total, -1) as total,
        coalesce(s.bundle, 1) as bundle, coalesce(s.skip, false) as skip, coalesce(s.expected, -1) as expected,
-       coalesce(p.total, 0) as source_total
+       coalesce(p.total, 0) as source_total, coalesce(p.task_type, '') as source_type, coalesce(p.kind, '') as source_kind
 from claimed c
 -- offset 0: each by its whole key. A plan that was made on a small table would read that stage of every job there is.
 left join lateral (select * from stages s where s.job_id = c.job_id and s.stage = c.stage offset 0) s on c.kind in (1, 2)
-left join lateral (select p.total from stages p where p.job_id = c.job_id and p.stage = s.depends_on[1] offset 0) p on true
+left join lateral (select p.total, p.task_type, p.kind from stages p where p.job_id = c.job_id and p.stage = s.depends_on[1] offset 0) p on true

@@ -13,6 +13,6 @@ kept as (
 gone as (
   delete from messages x using m where x.job_id = m.job_id and x.message_id = m.message_id and m.tasks_left = @rest
 )
-insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, traceparent)
-select job_id, queue, kind, stage, gen, @first, first + count - @first, @rest, attempt - 1, losses, traceparent from m
+insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, panics, traceparent)
+select job_id, queue, kind, stage, gen, @first, first + count - @first, @rest, attempt - 1, losses, panics, traceparent from m
 returning queue

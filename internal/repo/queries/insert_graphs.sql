@@ -7,15 +7,15 @@ with g as materialized (
 k as materialized (
   select (@job_ids::bytea[])[u.place] as job_id, nullif((@traceparents::text[])[u.place], '') as traceparent, u.*
   from unnest(@places::int[], @stages::smallint[], @names::text[], @task_types::text[], @kinds::text[], @queues::smallint[],
-              @depends_on::text[], @skips::bool[], @expected::int[], @windows::int[], @bundles::int[], @tolerances::float8[],
+              @depends_on::text[], @dependencies::text[], @skips::bool[], @expected::int[], @windows::int[], @bundles::int[], @tolerances::float8[],
               @start_totals::int[], @start_bundles::int[], @to_plan::bool[], @takes::int[])
-    as u (place, stage, name, task_type, kind, queue, depends_on, skip, expected, task_window, bundle, tolerance,
+    as u (place, stage, name, task_type, kind, queue, depends_on, dependencies, skip, expected, task_window, bundle, tolerance,
           start_total, start_bundle, to_plan, take)
 ),
 s as (
-  insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, skip, expected, task_window, bundle,
+  insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies, skip, expected, task_window, bundle,
                       tolerance, deps_left, status, total, planned, dispatched, started_at, progressed_at)
-  select k.job_id, k.stage, @gen, k.name, k.task_type, k.kind, k.queue, k.depends_on::smallint[], k.skip,
+  select k.job_id, k.stage, @gen, k.name, k.task_type, k.kind, k.queue, k.depends_on::smallint[], k.dependencies::text[], k.skip,
          nullif(k.expected, -1), k.task_window, coalesce(k.start_bundle, k.bundle), k.tolerance,
          cardinality(k.depends_on::smallint[]),
          case when k.start_total is not null or k.to_plan then 'running' else 'waiting' end::stage_status,
@@ -56,6 +56,6 @@ run as (
 )
 select m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.tasks_left, m.attempt, m.losses,
        m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.incarnation, j.job_type, j.has_result,
-       b.name as stage_name, b.task_type, b.kind as shape, b.depends_on::smallint[] as depends_on, m.gen as stage_gen, b.start_total as planned,
-       b.start_total as total, b.per_message as bundle, b.skip, b.expected, 0 as source_total
+       b.name as stage_name, b.task_type, b.kind as shape, b.depends_on::smallint[] as depends_on, b.dependencies::text[] as dependencies, m.gen as stage_gen, b.start_total as planned,
+       b.start_total as total, b.per_message as bundle, b.skip, b.expected, 0 as source_total, '' as source_type, '' as source_kind
 from mine m join begun b using (job_id, stage) join jobs j using (job_id)

@@ -1,4 +1,4 @@
--- Where a stage's results end, and whether any of its tasks emitted parts.
-select s.stage, s.gen, coalesce(s.total, 0) as total,
+-- Where a stage's results end, whether any of its tasks emitted parts, and what it is matched with a declaration by.
+select s.stage, s.gen, s.task_type, s.kind, s.dependencies, coalesce(s.total, 0) as total,
        exists (select from result_parts p where p.job_id = s.job_id and p.stage = s.stage and p.gen = s.gen) as parts
 from stages s where s.job_id = @job_id and s.name = @name

@@ -27,7 +27,8 @@ sent as (
 )
 select m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen, m.first, m.count, m.tasks_left, m.attempt, m.losses,
        m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent, j.incarnation, j.job_type, j.has_result,
-       s.name as stage_name, s.task_type, s.kind as shape, s.depends_on, s.gen as stage_gen, s.planned, s.total, s.bundle, s.skip,
-       coalesce(s.expected, -1) as expected, 0 as source_total
+       s.name as stage_name, s.task_type, s.kind as shape, s.depends_on, s.dependencies, s.gen as stage_gen, s.planned, s.total, s.bundle, s.skip,
+       coalesce(s.expected, -1) as expected, 0 as source_total, coalesce(p.task_type, '') as source_type, coalesce(p.kind, '') as source_kind
 from sent m join s using (job_id, stage) join jobs j using (job_id)
+left join lateral (select p.task_type, p.kind from stages p where p.job_id = s.job_id and p.stage = s.depends_on[1] offset 0) p on true
 where m.worker_id is not null

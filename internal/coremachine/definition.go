@@ -1,0 +1,136 @@
+package coremachine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// declaration is what the running build declares for a stored stage. Its number
+// can differ from the stored one; rows are found by the stored number, planners
+// and inputs by this one.
+type declaration struct {
+	job    define.Job
+	number int
+}
+
+// mismatch says why the running build cannot do a message's work while another
+// build may. It is what the work fails with after the time to wait for one.
+type mismatch struct {
+	code    state.Code
+	message string // of the failure
+	waits   string // on the message row and in the log
+}
+
+func (w *mismatch) Error() string { return w.message }
+
+func unknownType(name string) *mismatch {
+	return &mismatch{code: state.CodeUnknownTaskType, waits: name}
+}
+
+func changed(difference string) *mismatch {
+	return &mismatch{code: state.CodeDefinitionChanged, message: difference, waits: difference}
+}
+
+// declarationOf matches a claimed message's stage with the running build's
+// declaration: by name, kind, task type and the names of its dependencies. The
+// error is a *mismatch.
+func (m *Machine) declarationOf(h *state.Held) (declaration, error) {
+	job, ok := m.cfg.Jobs[h.JobType]
+	if !ok {
+		return declaration{}, unknownType(h.JobType)
+	}
+
+	number, _ := job.Find(h.StageName)
+	if diff := h.StageShape().Difference(shapeOf(job, h.StageName)); diff != "" {
+		return declaration{}, changed(diff)
+	}
+
+	return declaration{job, number}, nil
+}
+
+// shapeOf is the declaration of a stage; the zero value if there is none.
+func shapeOf(job define.Job, name string) state.StageShape {
+	if number, ok := job.Find(name); ok {
+		return job.Shape(number)
+	}
+	return state.StageShape{}
+}
+
+// sourceOf checks that the tasks that a match_previous stage follows are those
+// that the running build declares, so that their results can be read as such.
+func sourceOf(h *state.Held, d declaration) *mismatch {
+	if h.Shape != state.MatchPrevious || len(h.Dependencies) == 0 {
+		return nil
+	}
+
+	stored := state.StageShape{Name: h.Dependencies[0], TaskType: h.SourceType, Kind: h.SourceKind}
+	if diff := stored.OutputDifference(shapeOf(d.job, stored.Name)); diff != "" {
+		return changed(diff)
+	}
+	return nil
+}
+
+// storedParams reads the parameters that the job was submitted with, perhaps by
+// another build. If this build refuses them, the error is a *mismatch that names
+// the fields.
+func storedParams(job define.Job, stored []byte) (define.Params, error) {
+	params, err := job.ParseStored(stored)
+	if err == nil {
+		return params, nil
+	}
+
+	text := failureText(err)
+	if known, ok := errors.AsType[*state.Error](err); ok && len(known.Fields) > 0 {
+		fields := make([]string, len(known.Fields))
+		for i, f := range known.Fields {
+			fields[i] = f.Field + ": " + f.Message
+		}
+		text += ": " + strings.Join(fields, "; ")
+	}
+	return params, changed(text)
+}
+
+// Waits of a message that the running build cannot work on: another build may
+// be on its way, or take the message when it is delivered the next time.
+const (
+	parkFirst = 5 * time.Second
+	parkCap   = time.Minute
+	parkLimit = time.Hour
+)
+
+// park puts back a message that this build cannot work on, uncounted, and fails
+// what it stands for if no build could for the time to wait.
+func (m *Machine) park(s *session, h *holding, why *mismatch) error {
+	parked := time.Duration(0)
+	if !h.ParkedSince.IsZero() {
+		parked = h.ClaimedAt.Sub(h.ParkedSince)
+	}
+
+	if parked < m.cfg.ParkLimit {
+		delay := min(max(m.cfg.ParkFirst, parked/2), parkCap)
+		delay += rand.N(delay/4 + 1)
+		m.log.Warn("work waits for a build that declares it", keys.JobID, h.JobID, keys.Stage, h.StageName,
+			keys.TraceID, traceID(h.Traceparent), keys.Code, why.code, keys.Error, why.waits)
+		return m.must(s, func() (state.Moved, error) {
+			return m.store.Release(s.ctx, s.worker, h.Held, delay, state.CleanText(why.waits))
+		})
+	}
+
+	f := state.Failure{Code: why.code, Stage: h.StageName, Message: why.message}
+	if why.code == state.CodeDefinitionChanged {
+		return m.must(s, func() (state.Moved, error) { return m.store.FailJob(s.ctx, s.worker, h.Held, f) })
+	}
+
+	f.Message = fmt.Sprintf("no running build knew %q for %s", why.waits, m.cfg.ParkLimit)
+	if h.Kind != state.KindTasks {
+		return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
+	}
+	return m.failAll(s, h, f)
+}
