@@ -1,10 +1,8 @@
 package coremachine
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"coremachine/internal/jobs/define"
@@ -86,15 +84,7 @@ func storedParams(job define.Job, stored []byte) (define.Params, error) {
 		return params, nil
 	}
 
-	text := failureText(err)
-	if known, ok := errors.AsType[*state.Error](err); ok && len(known.Fields) > 0 {
-		fields := make([]string, len(known.Fields))
-		for i, f := range known.Fields {
-			fields[i] = f.Field + ": " + f.Message
-		}
-		text += ": " + strings.Join(fields, "; ")
-	}
-	return params, changed(text)
+	return params, changed(failureText(err))
 }
 
 // Waits of a message that the running build cannot work on: another build may

@@ -238,7 +238,7 @@ func TestADeploymentReplacesABuildInMidJob(t *testing.T) {
 	for i, tt := range buildCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBuilds(t, tt, i%2 == 0)
+			b := newBuilds(t, tt, dispatches[i%2])
 			b.start(t, tt.next, 300*time.Millisecond)
 			b.old.Process(0).StopReceiving()
 			b.stopOld(t)
@@ -271,7 +271,7 @@ func TestOldAndNewBuildsWorkSideBySide(t *testing.T) {
 	for i, tt := range buildCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBuilds(t, tt, i%2 == 1)
+			b := newBuilds(t, tt, dispatches[1-i%2])
 			b.start(t, tt.next, time.Hour)
 			b.hold.release()
 			job := b.old.Wait(b.id)
@@ -281,18 +281,22 @@ func TestOldAndNewBuildsWorkSideBySide(t *testing.T) {
 	}
 }
 
+// dispatches take turns: each case runs in one where the build is replaced, and
+// in the other where both stay.
+var dispatches = []enginetest.Dispatch{enginetest.Queue, enginetest.Local}
+
 // builds is one job over a schema that builds share.
 type builds struct {
-	queued    bool
+	dispatch  enginetest.Dispatch
 	hold      *heldStage
 	old, last *enginetest.Engine
 	id        state.JobID
 }
 
 // newBuilds starts the old build, and its job up to the stage that is held.
-func newBuilds(t *testing.T, tt buildCase, queued bool) *builds {
+func newBuilds(t *testing.T, tt buildCase, dispatch enginetest.Dispatch) *builds {
 	t.Helper()
-	b := &builds{queued: queued, hold: newHold(tt.hold)}
+	b := &builds{dispatch: dispatch, hold: newHold(tt.hold)}
 	t.Cleanup(b.hold.release)
 	b.old = enginetest.Start(t, b.options(pgtest.URL(t), buildOf(buildStages[builtParams]()), time.Hour))
 	b.old.Audit()
@@ -307,7 +311,7 @@ func newBuilds(t *testing.T, tt buildCase, queued bool) *builds {
 
 func (b *builds) options(url string, jobs map[string]define.Job, limit time.Duration) enginetest.Options {
 	return enginetest.Options{
-		URL: url, Jobs: jobs, Handlers: b.hold.handlers(jobs), Queued: b.queued, InFlight: 4,
+		URL: url, Jobs: jobs, Handlers: b.hold.handlers(jobs), Dispatch: b.dispatch, InFlight: 4,
 		Log: slog.New(slog.DiscardHandler),
 		Config: func(c *coremachine.Config) {
 			c.ParkFirst, c.ParkLimit, c.Drain = 50*time.Millisecond, limit, time.Millisecond

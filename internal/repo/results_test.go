@@ -64,7 +64,7 @@ func TestResultsAndPartsAreStreamedOnceEachInOrder(t *testing.T) {
 	r := openResults(t)
 	var results []int
 	parts := map[int][]int{}
-	for p, err := range r.Results(t.Context(), jobA(t, r), "s") {
+	for p, err := range r.Results(t.Context(), jobA(t, r), state.StageShape{Name: "s"}) {
 		if err != nil {
 			t.Fatal(err)
 		}
