@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -15,7 +17,12 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"coremachine/internal/npm"
 )
+
+//go:embed npm
+var recipe embed.FS
 
 // account is the only one of each server.
 const account = "local"
@@ -46,9 +53,13 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	home, err := install(ctx, o)
+	files, err := fs.Sub(recipe, "npm")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("azurite: %w", err)
+	}
+	home, err := npm.Install(ctx, npm.Options{Dir: o.Dir, Recipe: files, Log: o.Log})
+	if err != nil {
+		return nil, fmt.Errorf("azurite: %w", err)
 	}
 	node, err := exec.LookPath("node")
 	if err != nil {

@@ -3,9 +3,8 @@
 // and stops it.
 //
 // Every server has an account key of its own, drawn at its start, and keeps its blobs in memory: they are gone when it stops.
-// Crash: the server reads a pipe whose other end its starter holds, so it ends when that is killed. An install is made beside
-// its place and renamed into it, so a half one is never used; processes that install at once take turns. The versions and
-// digests of all that npm fetches stand in a lock file, and none of its install scripts runs.
+// Crash: the server reads a pipe whose other end its starter holds, so it ends when that is killed. The versions and digests of
+// all that npm fetches stand in a lock file, and none of its install scripts runs.
 //
-// It may import nothing from internal/.
+// It may import internal/npm.
 package azurite

@@ -16,6 +16,9 @@ type Options struct {
 	MaxDeliveries int           // more sets a message aside; 0: 100
 	Duplicates    time.Duration // window of duplicate detection; 0: 10 min, negative: off
 	MaxMessage    int           // bytes of a message or batch; 0: 262,144
+
+	TTL               time.Duration // how long a message lives at most; 0: without end
+	DeadLetterExpired bool          // what expires is set aside, and not deleted
 }
 
 // Faults are what goes wrong on demand. Each hook may be nil; it is asked under the broker's lock, so it may not call the broker.
@@ -185,7 +188,7 @@ func (b *Broker) Close() {
 }
 
 // Depth is what is in a queue.
-type Depth struct{ Ready, Locked, Scheduled, Dead int }
+type Depth struct{ Ready, Locked, Scheduled, Deferred, Dead int }
 
 // Depth counts a queue; one that does not exist is empty.
 func (b *Broker) Depth(queue string) Depth {
@@ -195,7 +198,7 @@ func (b *Broker) Depth(queue string) Depth {
 	if e == nil {
 		return Depth{}
 	}
-	d := Depth{Ready: len(e.ready), Locked: len(e.locked), Scheduled: len(e.later) - len(e.locked)}
+	d := Depth{Ready: len(e.ready), Locked: len(e.locked), Scheduled: len(e.later) - len(e.locked), Deferred: len(e.deferred)}
 	if e.dead != nil {
 		d.Dead = len(e.dead.ready) + len(e.dead.later)
 	}
@@ -225,8 +228,10 @@ func (b *Broker) DropLocks(queue string) int {
 	return n
 }
 
-// find returns the entity of a link's address, and whether the address is its management node.
+// find returns the entity of a link's address, and whether the address is its
+// management node. The .NET client begins addresses with a slash.
 func (b *Broker) find(address string) (e *entity, management bool) {
+	address = strings.TrimPrefix(address, "/")
 	name, management := strings.CutSuffix(address, "/$management")
 	for known, e := range b.entities {
 		if strings.EqualFold(known, name) {

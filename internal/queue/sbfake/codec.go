@@ -12,7 +12,8 @@ import (
 // described value keeps its numeric descriptor.
 type (
 	symbol    string
-	pairs     []any // key, value, key, value
+	symbols   []symbol // an array; what is read of any array is []any
+	pairs     []any    // key, value, key, value
 	described struct {
 		code  uint64
 		value any
@@ -232,6 +233,8 @@ func encode(b []byte, v any) []byte {
 	case []byte:
 		b = binary.BigEndian.AppendUint32(append(b, 0xb0), uint32(len(v)))
 		return append(b, v...)
+	case symbols:
+		return encodeSymbols(b, v)
 	case described:
 		return encode(encode(append(b, 0x00), v.code), v.value)
 	case []any:
@@ -240,6 +243,21 @@ func encode(b []byte, v any) []byte {
 		return encodeCompound(b, 0xd1, v)
 	}
 	panic(fmt.Sprintf("sbfake: a %T is never sent", v))
+}
+
+// encodeSymbols appends an array: its elements share one constructor.
+func encodeSymbols(b []byte, list symbols) []byte {
+	b = append(b, 0xf0)
+	at := len(b)
+	b = binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 0), uint32(len(list)))
+	b = append(b, 0xb3)
+	for _, v := range list {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
+		b = append(b, v...)
+	}
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+
+	return b
 }
 
 func encodeCompound(b []byte, code byte, items []any) []byte {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -132,12 +133,23 @@ func (k *conn) readLoop() error {
 	}
 }
 
+// mechanisms are those of the service that need no password: what a client may
+// do is decided by its token. The .NET client knows the first one only.
+var mechanisms = symbols{"MSSBCBS", "ANONYMOUS"}
+
 func (k *conn) sasl() error {
-	k.write(appendFrame(frameSASL, frame{code: codeMechanisms, fields: []any{symbol("ANONYMOUS")}}))
-	if _, err := readFrame(k.net); err != nil {
+	k.write(appendFrame(frameSASL, frame{code: codeMechanisms, fields: []any{mechanisms}}))
+	init, err := readFrame(k.net)
+	if err != nil {
 		return err
 	}
-	k.write(appendFrame(frameSASL, frame{code: codeOutcome, fields: []any{uint8(0)}}))
+
+	if !slices.Contains(mechanisms, field[symbol](init.fields, 0)) {
+		k.write(appendFrame(frameSASL, frame{code: codeOutcome, fields: []any{saslRefused}}))
+		return errors.New("sbfake: a mechanism that was not offered")
+	}
+	k.write(appendFrame(frameSASL, frame{code: codeOutcome, fields: []any{saslOK}}))
+
 	return nil
 }
 

@@ -13,33 +13,40 @@ import (
 
 // entity is a queue, or the dead-letter part of one. All of it is guarded by the broker's lock.
 type entity struct {
-	b      *Broker
-	name   string
-	dead   *entity // nil of a dead-letter queue
-	ready  []*item // in order of sequence
-	locked map[[16]byte]*item
-	later  waits // what is locked or scheduled, by when that ends
-	seen   ids
-	links  []*link // that receive from it
-	turn   int     // of links, whose was the last delivery
-	timer  *time.Timer
-	armed  time.Time
+	b        *Broker
+	name     string
+	dead     *entity // nil of a dead-letter queue
+	ready    []*item // in order of sequence
+	locked   map[[16]byte]*item
+	later    waits           // what is locked or scheduled, by when that ends
+	mortal   expiries        // what is ready and expires, by when
+	deferred map[int64]*item // that are not locked, by sequence
+	seen     ids
+	links    []*link // that receive from it
+	turn     int     // of links, whose was the last delivery
+	timer    *time.Timer
+	armed    time.Time
 }
 
 // item is a stored message.
 type item struct {
 	message  *amqp.Message
-	id       string
+	id       string // its sender's
+	given    string // its id where the sender gave none
 	sequence int64
 	enqueued time.Time
 	count    uint32 // deliveries that failed
 	lock     [16]byte
 	until    time.Time // of a locked message its lock's end, of a scheduled one when it is due
 	place    int       // in later
+
+	postponed bool      // it was deferred: only who names its sequence receives it
+	expires   time.Time // zero: never
+	turn      int       // in mortal
 }
 
 func newEntity(b *Broker, name string, dead *entity) *entity {
-	return &entity{b: b, name: name, dead: dead, locked: map[[16]byte]*item{}, seen: newIDs()}
+	return &entity{b: b, name: name, dead: dead, locked: map[[16]byte]*item{}, deferred: map[int64]*item{}, seen: newIDs()}
 }
 
 func (e *entity) stop() {
@@ -53,6 +60,9 @@ func (e *entity) enqueue(m *amqp.Message) *item {
 	now := time.Now()
 	e.b.sequence++
 	it := &item{message: m, id: messageID(m), enqueued: now, sequence: e.b.sequence}
+	if it.id == "" {
+		it.given = rand.Text()
+	}
 	duplicate := e.b.opts.Duplicates > 0 && it.id != "" && !e.seen.add(it.id, now, e.b.opts.Duplicates)
 	e.b.log = append(e.b.log, Entry{Queue: e.name, MessageID: it.id, Duplicate: duplicate})
 	if duplicate {
@@ -63,12 +73,36 @@ func (e *entity) enqueue(m *amqp.Message) *item {
 		heap.Push(&e.later, it)
 		return it
 	}
+	e.live(it)
 	e.makeReady(it)
 	return it
 }
 
+// live starts the time to live of a message.
+func (e *entity) live(it *item) {
+	if ttl := e.ttl(it.message); ttl > 0 {
+		it.expires = it.enqueued.Add(ttl)
+	}
+}
+
+// ttl is how long a message lives: the shorter of its own time and its
+// queue's; 0: without end.
+func (e *entity) ttl(m *amqp.Message) time.Duration {
+	own, limit := time.Duration(0), e.b.opts.TTL
+	if m.Header != nil {
+		own = m.Header.TTL
+	}
+	if own == 0 || limit > 0 && limit < own {
+		return limit
+	}
+	return own
+}
+
 // makeReady puts a message into its place, which after a failed delivery is near the front.
 func (e *entity) makeReady(it *item) {
+	if !it.expires.IsZero() {
+		heap.Push(&e.mortal, it)
+	}
 	if n := len(e.ready); n == 0 || e.ready[n-1].sequence < it.sequence {
 		e.ready = append(e.ready, it)
 		return
@@ -90,8 +124,11 @@ func (e *entity) pump() {
 			continue
 		}
 		heap.Pop(&e.later)
+		it.enqueued = it.until
+		e.live(it)
 		e.makeReady(it)
 	}
+	e.expire(now)
 	for len(e.ready) > 0 {
 		l := e.free()
 		if l == nil {
@@ -123,26 +160,52 @@ func (e *entity) next() *item {
 	if e.b.faults.Order != nil {
 		at = e.b.faults.Order(e.name, len(e.ready)) % len(e.ready)
 	}
+	return e.pick(at)
+}
+
+// pick takes a ready message by its place.
+func (e *entity) pick(at int) *item {
 	it := e.ready[at]
+	if !it.expires.IsZero() {
+		heap.Remove(&e.mortal, it.turn)
+	}
 	if at == 0 {
 		e.ready[0] = nil
 		e.ready = e.ready[1:]
 		return it
 	}
 	e.ready = slices.Delete(e.ready, at, at+1)
+
 	return it
 }
 
+// expire takes out what is ready and has lived too long. What is locked then
+// expires when its lock ends.
+func (e *entity) expire(now time.Time) {
+	for len(e.mortal) > 0 && !e.mortal[0].expires.After(now) {
+		at, _ := slices.BinarySearchFunc(e.ready, e.mortal[0], bySequence)
+		it := e.pick(at)
+		if e.b.opts.DeadLetterExpired {
+			e.moveToDead(it, "TTLExpiredException", "The message expired and was dead lettered.")
+		}
+	}
+}
+
 func (e *entity) deliver(l *link, it *item, now time.Time) {
+	if !l.settled { // else: receive and delete
+		e.hold(it, now)
+	}
+	l.send(it, l.settled)
+}
+
+// hold locks a message for the receiver that it is delivered to.
+func (e *entity) hold(it *item, now time.Time) {
 	if _, err := rand.Read(it.lock[:]); err != nil {
 		panic(err) // it never fails
 	}
 	it.until = now.Add(e.b.opts.Lock)
-	if !l.settled { // else: receive and delete
-		e.locked[it.lock] = it
-		heap.Push(&e.later, it)
-	}
-	l.send(it, l.settled)
+	e.locked[it.lock] = it
+	heap.Push(&e.later, it)
 }
 
 // done takes a locked message out of the queue.
@@ -161,7 +224,18 @@ func (e *entity) unlock(it *item, failed bool) {
 		return
 	}
 	e.done(it)
+	if it.postponed {
+		e.deferred[it.sequence] = it
+		return
+	}
 	e.makeReady(it)
+}
+
+// postpone defers a locked message. It does not expire.
+func (e *entity) postpone(it *item) {
+	e.done(it)
+	it.postponed = true
+	e.deferred[it.sequence] = it
 }
 
 // bury moves a locked message to the dead-letter queue, which it does not leave by the same way.
@@ -171,20 +245,51 @@ func (e *entity) bury(it *item, reason, text string) {
 		return
 	}
 	e.done(it)
-	properties := map[string]any{}
-	maps.Copy(properties, it.message.ApplicationProperties)
-	properties["DeadLetterReason"], properties["DeadLetterErrorDescription"] = reason, text
-	it.message.ApplicationProperties = properties
+	e.moveToDead(it, reason, text)
+}
+
+// Properties of a dead letter.
+const (
+	deadReason = "DeadLetterReason"
+	deadText   = "DeadLetterErrorDescription"
+)
+
+// moveToDead puts a message that was taken out of the queue into its
+// dead-letter queue, where it neither expires nor is deferred.
+func (e *entity) moveToDead(it *item, reason, text string) {
+	it.modify(map[string]any{deadReason: reason, deadText: text})
+	it.postponed, it.expires = false, time.Time{}
 	e.dead.makeReady(it)
 	e.dead.pump()
 }
 
-// arm sets the timer for the next lock that ends or message that becomes due.
+// modify merges properties into those of the message's sender.
+func (it *item) modify(changed map[string]any) {
+	properties := map[string]any{}
+	maps.Copy(properties, it.message.ApplicationProperties)
+	maps.Copy(properties, changed)
+	it.message.ApplicationProperties = properties
+}
+
+// nextChange is when the next lock ends, or message becomes due or expires;
+// zero: never.
+func (e *entity) nextChange() (next time.Time) {
+	if len(e.later) > 0 {
+		next = e.later[0].until
+	}
+	if len(e.mortal) > 0 && (next.IsZero() || e.mortal[0].expires.Before(next)) {
+		next = e.mortal[0].expires
+	}
+	return next
+}
+
+// arm sets the timer for the next change that time brings.
 func (e *entity) arm(now time.Time) {
-	if len(e.later) == 0 || e.b.closed || e.later[0].until.Equal(e.armed) {
+	next := e.nextChange()
+	if next.IsZero() || e.b.closed || next.Equal(e.armed) {
 		return
 	}
-	e.armed = e.later[0].until
+	e.armed = next
 	wait := e.armed.Sub(now) + time.Millisecond
 	if e.timer != nil {
 		e.timer.Reset(wait)
@@ -198,26 +303,4 @@ func (e *entity) arm(now time.Time) {
 			e.pump()
 		}
 	})
-}
-
-// wire is the message as delivered, with what the service adds to it.
-func (e *entity) wire(it *item) ([]byte, error) {
-	m := *it.message
-	m.Header = &amqp.MessageHeader{DeliveryCount: it.count, Durable: true}
-	if m.Properties == nil {
-		m.Properties = &amqp.MessageProperties{}
-	}
-	a := amqp.Annotations{}
-	maps.Copy(a, it.message.Annotations)
-	a["x-opt-sequence-number"] = it.sequence
-	a["x-opt-enqueued-time"] = it.enqueued
-	a["x-opt-message-state"] = int32(0)
-	if e.locked[it.lock] == it {
-		a["x-opt-locked-until"] = it.until
-	}
-	if e.dead == nil {
-		a["x-opt-deadletter-source"] = e.name[:len(e.name)-len(deadSuffix)]
-	}
-	m.Annotations = a
-	return m.MarshalBinary()
 }

@@ -24,6 +24,13 @@ const (
 	codeModified    = 0x27
 	codeMechanisms  = 0x40
 	codeOutcome     = 0x44
+	codeHeader      = 0x70
+)
+
+// Outcomes of SASL.
+const (
+	saslOK      uint8 = 0
+	saslRefused uint8 = 1
 )
 
 const (

@@ -2,6 +2,7 @@ package sbfake
 
 import (
 	"container/heap"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,129 +10,157 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// request answers a request on $cbs or $management, on the link whose address the request asks to be answered at.
+// answer is what becomes of a request. A zero condition is that of the code.
+type answer struct {
+	code      int32
+	condition string
+	text      string
+	value     map[string]any
+}
+
+// Answers that several requests have in common.
+var (
+	answerOK       = answer{code: 200, text: "OK"}
+	answerLockLost = answer{code: 410, condition: "com.microsoft:message-lock-lost", text: "The lock supplied is invalid."}
+	answerNoMore   = answer{code: 204, text: "No Content"}
+	answerNotKnown = answer{code: 404, condition: "com.microsoft:message-not-found", text: "The message could not be found."}
+	answerUnlike   = answer{code: 501, condition: "amqp:not-implemented", text: "Not Implemented"}
+)
+
+// request answers a request on $cbs or $management.
 func (l *link) request(m *amqp.Message, faults Faults) {
-	if m.Properties == nil {
+	if m.Properties == nil || m.Properties.ReplyTo == nil {
 		return // it asks for no answer
 	}
 	operation, _ := m.ApplicationProperties["operation"].(string)
 	body, _ := m.Value.(map[string]any)
-	var code int32
-	value := map[string]any{}
+
+	var a answer
 	switch {
 	case l.address == "$cbs":
 		audience, _ := m.ApplicationProperties["name"].(string)
-		code = l.conn.token(audience, faults)
+		a = l.conn.token(audience, faults)
 	case operation == "com.microsoft:renew-lock":
-		code, value = l.entity.renew(body)
+		a = l.entity.renew(body)
 	case operation == "com.microsoft:update-disposition":
-		code = l.entity.update(body)
+		a = l.entity.update(body)
 	case operation == "com.microsoft:peek-message":
-		code, value = l.entity.peek(body)
+		a = l.entity.peek(body)
+	case operation == "com.microsoft:receive-by-sequence-number":
+		a = l.entity.receiveDeferred(body)
 	case operation == "com.microsoft:schedule-message":
-		code, value = l.entity.schedule(body)
+		a = l.entity.schedule(body)
 	case operation == "com.microsoft:cancel-scheduled-message":
-		code = l.entity.unschedule(body)
+		a = l.entity.unschedule(body)
 	default:
-		code = 501
+		a = answerUnlike
 	}
-	text := map[int32]string{200: "OK", 202: "Accepted", 204: "No Content", 401: "Unauthorized", 404: "Not Found", 410: "The lock supplied is invalid.", 501: "Not Implemented"}[code]
+
 	reply := &amqp.Message{
 		Properties: &amqp.MessageProperties{CorrelationID: m.Properties.MessageID},
 		ApplicationProperties: map[string]any{
-			"status-code": code, "status-description": text, "statusCode": code, "statusDescription": text,
+			"status-code": a.code, "status-description": a.text, "statusCode": a.code, "statusDescription": a.text,
 		},
-		Value: value,
+		Value: a.value,
 	}
-	if condition := map[int32]string{410: "com.microsoft:message-lock-lost", 404: "amqp:not-found", 401: "amqp:unauthorized-access"}[code]; condition != "" {
-		reply.ApplicationProperties["errorCondition"] = condition
+	if a.condition != "" {
+		reply.ApplicationProperties["errorCondition"] = a.condition
 	}
-	l.respond(m.Properties.ReplyTo, reply)
+	l.respond(*m.Properties.ReplyTo, reply)
 }
 
-func (l *link) respond(to *string, reply *amqp.Message) {
-	if to == nil {
-		return
-	}
-	for _, s := range l.conn.sessions {
-		for _, out := range s.links {
-			if out.sends && out.control && out.reply == *to {
-				out.waiting = append(out.waiting, reply)
-				s.pump()
-				return
-			}
+// respond sends a reply on the session's receiver from the same node. Clients
+// name it by its target, as the Go client does, or by the link's own name, as
+// the JavaScript client does at $cbs.
+func (l *link) respond(to string, reply *amqp.Message) {
+	for _, out := range l.session.links {
+		if out.sends && out.control && out.address == l.address && (out.reply == to || out.name == to) {
+			out.waiting = append(out.waiting, reply)
+			l.session.pump()
+			return
 		}
 	}
 }
 
 // token answers a put-token: 404 for an entity that does not exist, as the service does.
-func (k *conn) token(audience string, faults Faults) int32 {
+func (k *conn) token(audience string, faults Faults) answer {
+	refused := answer{code: 401, condition: "amqp:unauthorized-access", text: "Unauthorized"}
 	if faults.Token != nil && faults.Token(audience) {
-		return 401
+		return refused
 	}
 	_, rest, ok := strings.Cut(audience, "://")
 	if !ok {
-		return 401
+		return refused
 	}
+
 	_, path, _ := strings.Cut(rest, "/")
 	if e, _ := k.b.find(path); e == nil {
-		return 404
+		return answer{code: 404, condition: "amqp:not-found", text: missing(audience)}
 	}
-	return 202
+	return answer{code: 202, text: "Accepted"}
 }
 
 func tokens(body map[string]any) [][16]byte {
 	var out [][16]byte
 	list, _ := body["lock-tokens"].([]amqp.UUID)
 	for _, u := range list {
-		// A lock token travels as a GUID: its first three groups have the bytes of a delivery tag in reverse.
-		out = append(out, [16]byte{u[3], u[2], u[1], u[0], u[5], u[4], u[7], u[6], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]})
+		out = append(out, swap(u))
 	}
 	return out
 }
 
-func (e *entity) renew(body map[string]any) (int32, map[string]any) {
+func (e *entity) renew(body map[string]any) answer {
 	var until []time.Time
 	for _, t := range tokens(body) {
 		it := e.locked[t]
 		if it == nil {
-			return 410, nil
+			return answerLockLost
 		}
 		it.until = time.Now().Add(e.b.opts.Lock)
 		heap.Fix(&e.later, it.place)
 		until = append(until, it.until)
 	}
 	e.pump()
-	return 200, map[string]any{"expirations": until}
+
+	a := answerOK
+	a.value = map[string]any{"expirations": until}
+	return a
 }
 
-func (e *entity) update(body map[string]any) int32 {
+func (e *entity) update(body map[string]any) answer {
 	status, _ := body["disposition-status"].(string)
+	changed, _ := body["properties-to-modify"].(map[string]any)
 	reason, _ := body["deadletter-reason"].(string)
 	text, _ := body["deadletter-description"].(string)
 	for _, t := range tokens(body) {
 		it := e.locked[t]
 		if it == nil {
-			return 410
+			return answerLockLost
 		}
+		it.modify(changed)
 		switch status {
 		case "completed":
 			e.done(it)
 		case "abandoned":
 			e.unlock(it, true)
-		default:
+		case "defered": // as the service spells it
+			e.postpone(it)
+		case "suspended":
 			e.bury(it, reason, text)
+		default:
+			return answer{code: 400, condition: "com.microsoft:argument-error", text: "unknown disposition " + status}
 		}
 	}
 	e.pump()
-	return 200
+
+	return answerOK
 }
 
-// peek lists what is in the queue, locked and scheduled messages too, by sequence.
-func (e *entity) peek(body map[string]any) (int32, map[string]any) {
+// peek lists what is in the queue, locked, scheduled and deferred messages too, by sequence.
+func (e *entity) peek(body map[string]any) answer {
 	from, _ := body["from-sequence-number"].(int64)
 	most, _ := body["message-count"].(int32)
-	all := slices.Concat(e.ready, e.later)
+	all := slices.Concat(e.ready, e.later, slices.Collect(maps.Values(e.deferred)))
 	slices.SortFunc(all, bySequence)
 	var found []any
 	for _, it := range all {
@@ -145,12 +174,46 @@ func (e *entity) peek(body map[string]any) (int32, map[string]any) {
 		found = append(found, map[string]any{"message": raw})
 	}
 	if len(found) == 0 {
-		return 204, nil
+		return answerNoMore
 	}
-	return 200, map[string]any{"messages": found}
+
+	a := answerOK
+	a.value = map[string]any{"messages": found}
+	return a
 }
 
-func (e *entity) schedule(body map[string]any) (int32, map[string]any) {
+// receiveDeferred delivers deferred messages by their sequence numbers, all or
+// none.
+func (e *entity) receiveDeferred(body map[string]any) answer {
+	numbers, _ := body["sequence-numbers"].([]int64)
+	mode, _ := body["receiver-settle-mode"].(uint32)
+	for _, n := range numbers {
+		if e.deferred[n] == nil {
+			return answerNotKnown
+		}
+	}
+
+	var found []any
+	for _, n := range numbers {
+		it := e.deferred[n]
+		delete(e.deferred, n)
+		if mode != 0 { // else: receive and delete
+			e.hold(it, time.Now())
+		}
+		raw, err := e.wire(it)
+		if err != nil {
+			return answerUnlike // it was decoded from what a client encoded
+		}
+		found = append(found, map[string]any{"message": raw, "lock-token": swap(it.lock)})
+	}
+	e.pump()
+
+	a := answerOK
+	a.value = map[string]any{"messages": found}
+	return a
+}
+
+func (e *entity) schedule(body map[string]any) answer {
 	list, _ := body["messages"].([]any)
 	var numbers []int64
 	for _, v := range list {
@@ -158,22 +221,25 @@ func (e *entity) schedule(body map[string]any) (int32, map[string]any) {
 		raw, _ := entry["message"].([]byte)
 		m := &amqp.Message{}
 		if err := m.UnmarshalBinary(raw); err != nil {
-			return 501, nil
+			return answerUnlike
 		}
 		numbers = append(numbers, e.enqueue(m).sequence)
 	}
 	e.pump()
-	return 200, map[string]any{"sequence-numbers": numbers}
+
+	a := answerOK
+	a.value = map[string]any{"sequence-numbers": numbers}
+	return a
 }
 
-func (e *entity) unschedule(body map[string]any) int32 {
+func (e *entity) unschedule(body map[string]any) answer {
 	numbers, _ := body["sequence-numbers"].([]int64)
 	for _, n := range numbers {
 		at := slices.IndexFunc(e.later, func(it *item) bool { return it.sequence == n && e.locked[it.lock] != it })
 		if at < 0 {
-			return 404
+			return answerNotKnown
 		}
 		heap.Remove(&e.later, at)
 	}
-	return 200
+	return answerOK
 }

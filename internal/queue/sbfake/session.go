@@ -2,6 +2,7 @@ package sbfake
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -81,11 +82,12 @@ func (s *session) attach(f []any) {
 	if l.sends {
 		l.address = field[string](source, 0)
 	}
+	l.address = strings.TrimPrefix(l.address, "/")
 	e, management := s.conn.b.find(l.address)
 	l.control = management || l.address == "$cbs"
 	if l.control && l.address != "$cbs" && e == nil || !l.control && e == nil {
 		s.send(codeAttach, nil, l.name, l.handle, !l.sends, field[uint8](f, 3), field[uint8](f, 4), nil, nil)
-		s.send(codeDetach, nil, l.handle, true, amqpError("amqp:not-found", "the messaging entity "+l.address+" could not be found"))
+		s.send(codeDetach, nil, l.handle, true, amqpError("amqp:not-found", missing(l.address)))
 		return
 	}
 	l.entity = e
@@ -105,6 +107,12 @@ func (s *session) attach(f []any) {
 	if !l.control {
 		e.links = append(e.links, l)
 	}
+}
+
+// missing is what the service says of an entity that does not exist: clients
+// recognize it by these words.
+func missing(address string) string {
+	return "The messaging entity '" + address + "' could not be found."
 }
 
 func at(f []any, i int) any {

@@ -189,21 +189,31 @@ func (e *entity) settle(it *item, code uint64, list []any) {
 	case codeReleased:
 		e.unlock(it, false)
 	case codeModified:
+		it.modify(texts(field[pairs](list, 2)))
+		if field[bool](list, 1) { // undeliverable here
+			e.postpone(it)
+			return
+		}
 		e.unlock(it, true)
 	case codeRejected:
-		reason, text := "", ""
 		fields, _ := field[described](list, 0).value.([]any)
-		if info := field[pairs](fields, 2); info != nil {
-			for i := 0; i+1 < len(info); i += 2 {
-				v, _ := info[i+1].(string)
-				switch fmt.Sprint(info[i]) {
-				case "DeadLetterReason":
-					reason = v
-				case "DeadLetterErrorDescription":
-					text = v
-				}
-			}
-		}
+		info := texts(field[pairs](fields, 2))
+		reason, _ := info[deadReason].(string)
+		text, _ := info[deadText].(string)
+		it.modify(info)
 		e.bury(it, reason, text)
 	}
+}
+
+// texts makes a map of pairs whose keys are text or symbols.
+func texts(p pairs) map[string]any {
+	out := map[string]any{}
+	for i := 0; i+1 < len(p); i += 2 {
+		value := p[i+1]
+		if s, ok := value.(symbol); ok {
+			value = string(s)
+		}
+		out[fmt.Sprint(p[i])] = value
+	}
+	return out
 }

@@ -36,6 +36,40 @@ func (w *waits) Pop() any {
 	return it
 }
 
+// expiries is a heap of ready messages by when they expire; see container/heap.
+type expiries []*item
+
+// Len is part of heap.Interface.
+func (x expiries) Len() int { return len(x) }
+
+// Less is part of heap.Interface.
+func (x expiries) Less(i, j int) bool { return x[i].expires.Before(x[j].expires) }
+
+// Swap is part of heap.Interface.
+func (x expiries) Swap(i, j int) {
+	x[i], x[j] = x[j], x[i]
+	x[i].turn, x[j].turn = i, j
+}
+
+// Push is part of heap.Interface.
+func (x *expiries) Push(v any) {
+	it, ok := v.(*item)
+	if !ok {
+		panic("sbfake: only items expire")
+	}
+	it.turn = len(*x)
+	*x = append(*x, it)
+}
+
+// Pop is part of heap.Interface.
+func (x *expiries) Pop() any {
+	last := len(*x) - 1
+	it := (*x)[last]
+	(*x)[last] = nil
+	*x = (*x)[:last]
+	return it
+}
+
 // ids are message ids that duplicate detection remembers, all equally long.
 type ids struct {
 	known map[string]struct{}

@@ -1,13 +1,13 @@
-package azurite
+package npm
 
 import (
 	"context"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,15 +16,23 @@ import (
 	"time"
 )
 
-//go:embed npm
-var recipe embed.FS
+// Options say what to install and where.
+type Options struct {
+	Dir    string       // work folder, made where it is missing: the install is kept there
+	Recipe fs.FS        // package.json, package-lock.json and what belongs next to them
+	Log    *slog.Logger // nil: slog.Default
+}
 
 // installWithin bounds an install: npm tries for long where there is no network.
 const installWithin = 10 * time.Minute
 
-// install returns the folder of an install of just this recipe, and makes it where it is missing.
-func install(ctx context.Context, o Options) (string, error) {
-	name, err := digest()
+// Install returns the folder of an install of just this recipe, and makes it
+// where it is missing.
+func Install(ctx context.Context, o Options) (string, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	name, err := digest(o.Recipe)
 	if err != nil {
 		return "", err
 	}
@@ -32,8 +40,9 @@ func install(ctx context.Context, o Options) (string, error) {
 	if _, err := os.Stat(home); err == nil {
 		return home, needNode(ctx, o)
 	}
+
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // programs, for whoever runs them
-		return "", fmt.Errorf("azurite: %w", err)
+		return "", fmt.Errorf("npm: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, installWithin)
 	defer cancel()
@@ -48,48 +57,50 @@ func install(ctx context.Context, o Options) (string, error) {
 	if _, err := os.Stat(home); err == nil { // made while we waited
 		return home, nil
 	}
-	o.Log.WarnContext(ctx, "Azurite is not installed yet: installing it with npm", "folder", home)
-	return home, fetch(ctx, o.Dir, home)
+
+	o.Log.WarnContext(ctx, "packages are not installed yet: installing them with npm", "folder", home)
+	return home, fetch(ctx, o, home)
 }
 
 // fetch installs beside the place and renames: what is in place is whole.
-func fetch(ctx context.Context, dir, home string) error {
-	part, err := os.MkdirTemp(dir, "part-*")
+func fetch(ctx context.Context, o Options, home string) error {
+	part, err := os.MkdirTemp(o.Dir, "part-*")
 	if err != nil {
-		return fmt.Errorf("azurite: %w", err)
+		return fmt.Errorf("npm: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(part) }() // it is gone where all went well
-	files, err := fs.Sub(recipe, "npm")
-	if err == nil {
-		err = os.CopyFS(part, files)
-	}
-	if err == nil {
+	if err = os.CopyFS(part, o.Recipe); err == nil {
 		err = os.Chmod(part, 0o755) //nolint:gosec // as above
 	}
 	if err != nil {
-		return fmt.Errorf("azurite: %w", err)
+		return fmt.Errorf("npm: %w", err)
 	}
 	// None of the install scripts is needed, and none of them runs.
 	cmd := exec.CommandContext(ctx, "npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
 	cmd.Dir = part
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("azurite: npm ci: %w\n%s", err, last(out))
+		return fmt.Errorf("npm: npm ci: %w\n%s", err, last(out))
 	}
 	if err := os.Rename(part, home); err != nil {
-		return fmt.Errorf("azurite: %w", err)
+		return fmt.Errorf("npm: %w", err)
 	}
 	return nil
 }
 
 // digest names an install by its recipe, so that another recipe is another install.
-func digest() (string, error) {
+func digest(recipe fs.FS) (string, error) {
 	sum := sha256.New()
-	for _, name := range []string{"package.json", "package-lock.json", "run.js"} {
-		text, err := recipe.ReadFile("npm/" + name)
-		if err != nil {
-			return "", fmt.Errorf("azurite: %w", err)
+	err := fs.WalkDir(recipe, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
 		}
-		_, _ = sum.Write(text) // a hash takes all
+		text, err := fs.ReadFile(recipe, path)
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text) // a hash takes all
+
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("npm: %w", err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
@@ -100,7 +111,7 @@ func needNode(ctx context.Context, o Options) error {
 		return nil
 	}
 	if os.Geteuid() != 0 || !have("apt-get") {
-		return errors.New("azurite: node and npm are needed: install Node.js 18 or later")
+		return errors.New("npm: node and npm are needed: install Node.js 18 or later")
 	}
 	o.Log.WarnContext(ctx, "Node.js is not installed: installing the distribution's packages with apt-get")
 	for _, args := range [][]string{{"update"}, {"install", "--no-install-recommends", "nodejs", "npm"}} {
@@ -121,7 +132,7 @@ func apt(ctx context.Context, args []string) error {
 			return nil
 		}
 		if !strings.Contains(string(out), "Could not get lock") {
-			return fmt.Errorf("azurite: apt-get %v: %w\n%s", args, err, last(out))
+			return fmt.Errorf("npm: apt-get %v: %w\n%s", args, err, last(out))
 		}
 		if err := pause(ctx, time.Second); err != nil {
 			return err
@@ -141,7 +152,7 @@ func last(out []byte) []byte { return out[max(0, len(out)-2000):] }
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // other accounts take turns too
 	if err != nil {
-		return nil, fmt.Errorf("azurite: %w", err)
+		return nil, fmt.Errorf("npm: %w", err)
 	}
 	for {
 		switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
@@ -149,7 +160,7 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 			return func() { _ = file.Close() }, nil
 		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
 		default:
-			return nil, errors.Join(fmt.Errorf("azurite: lock %s: %w", path, err), file.Close())
+			return nil, errors.Join(fmt.Errorf("npm: lock %s: %w", path, err), file.Close())
 		}
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return nil, errors.Join(err, file.Close())
@@ -165,6 +176,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("azurite: %w", ctx.Err())
+		return fmt.Errorf("npm: %w", ctx.Err())
 	}
 }
