@@ -140,7 +140,7 @@ func (a *App) Start(ctx context.Context) error {
 		JobEnded: a.jobEnded, Observer: a.observer(), Collect: a.collect(),
 		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
 		SweepEvery: a.opts.SweepEvery,
-		Relayed: a.bus != nil, SlotWait: slotWait(a.cfg.FunctionTimeout), MaxUnresponsive: a.cfg.MaxUnresponsive,
+		Relayed:    a.bus != nil, SlotWait: slotWait(a.cfg.FunctionTimeout), MaxUnresponsive: a.cfg.MaxUnresponsive,
 	})
 	a.engine = engine{a.machine, a.opts.Jobs, a.telemetry}
 	a.watchTelemetry()
