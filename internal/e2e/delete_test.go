@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,4 +194,45 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 			e.Wait(id).MustBe(t, state.JobFailed)
 		}
 	}
+}
+
+// TestADeleteWhoseMarkComesTooLateIsRefused lets a retry start the job between
+// the look of a delete and its mark.
+func TestADeleteWhoseMarkComesTooLateIsRefused(t *testing.T) {
+	t.Parallel()
+	if enginetest.InBothModes(t, TestADeleteWhoseMarkComesTooLateIsRefused) {
+		return
+	}
+
+	var before atomic.Pointer[func()]
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"tiles": jobOf(define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 2})},
+		Handlers: handlersOf(func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
+			return workOut(in), handlers.Permanent(fmt.Errorf("task %d is broken", task.Index))
+		}),
+		Fault: func(point string) error {
+			if point != "purge_mark" {
+				return nil
+			}
+			if retry := before.Swap(nil); retry != nil {
+				(*retry)()
+			}
+			return nil
+		},
+	})
+	id := e.Submit("tiles", `{"n":4}`)
+	e.Wait(id).MustBe(t, state.JobFailed)
+	exec(t, e, `create function hold() returns trigger language plpgsql as $$ begin new.due_at = 'infinity'; return new; end $$`)
+	exec(t, e, `create trigger hold before insert on messages for each row execute function hold()`)
+	retry := func() {
+		if _, err := e.Process(0).Machine.Retry(t.Context(), id, "test", ""); err != nil {
+			t.Errorf("retry: %v", err)
+		}
+	}
+	before.Store(&retry)
+
+	err := e.Process(0).Machine.Delete(t.Context(), id)
+
+	wantCode(t, "delete", err, state.CodeConflict)
+	mustCount(t, e, 1, `select count(*) from jobs where status = 'queued' and purge_started_at is null`)
 }
