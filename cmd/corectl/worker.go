@@ -48,7 +48,7 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	select {
 	case <-ctx.Done():
 	case <-worker.Failed():
-		failure = worker.Ready()
+		failure = exitf(exitOther, "%v", worker.Ready())
 	}
 
 	log.Info("stopping: handlers may run on for a while", "drain", drain.String())

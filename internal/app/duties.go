@@ -91,7 +91,13 @@ func (a *App) watchReceivers(ctx context.Context, dutyEvery time.Duration) {
 	limit, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 
-	if queues, idle := a.receiving.note(time.Now()); len(queues) > 0 {
+	queues, idle := a.receiving.note(time.Now())
+	for i, q := range queues {
+		if q != state.QueueJobs && a.machine.Full() {
+			idle[i] = false // a full process receives no tasks, and that is no fault of the queue
+		}
+	}
+	if len(queues) > 0 {
 		if err := a.repo.NoteReceivers(limit, queues, idle, dutyEvery); err != nil {
 			a.log.Debug("receivers not noted", keys.Error, err)
 			return

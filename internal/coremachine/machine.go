@@ -33,18 +33,19 @@ type Config struct {
 	Observer Observer          // told of attempts; nil: nobody is told
 	Build    string            // shown with the worker
 
-	Retention  time.Duration // how long an ended job is kept; 0: for ever
-	MaxQueued  int           // open jobs from which new runs are refused as busy; 0: no limit
-	MaxRunning int           // handlers in flight at once; 0: 256
-	SweepEvery time.Duration // interval of the fleet's sweeps; 0: SweepEvery
-	Lease      time.Duration // 0: 15 s
-	Renew      time.Duration // 0: 5 s
-	Grace      time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
-	Budget     time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
-	ParkFirst  time.Duration // a message that this build cannot work on waits at least so long; 0: 5 s
-	ParkLimit  time.Duration // and fails after so long; 0: 1 h
-	Drain      time.Duration // Stop lets handlers run on for it; 0: 10 s
-	SlotWait   time.Duration // a message that this process was fed waits for a slot so long before it is deferred; 0: 2 min
+	Retention   time.Duration // how long an ended job is kept; 0: for ever
+	MaxQueued   int           // open jobs from which new runs are refused as busy; 0: no limit
+	MaxRunning  int           // handlers in flight at once; 0: 256
+	SweepEvery  time.Duration // interval of the fleet's sweeps; 0: SweepEvery
+	Lease       time.Duration // 0: 15 s
+	Renew       time.Duration // 0: 5 s
+	Grace       time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
+	Budget      time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
+	ParkFirst   time.Duration // a message that this build cannot work on waits at least so long; 0: 5 s
+	ParkLimit   time.Duration // and fails after so long; 0: 1 h
+	Drain       time.Duration // Stop lets handlers run on for it; 0: 10 s
+	SlotWait    time.Duration // a message that this process was fed waits for a slot so long before it is deferred; 0: 2 min
+	SuspectWait time.Duration // for the process to be idle, before a task that lost two workers runs next to others; 0: 30 s
 
 	Relayed         bool // messages reach this process over a transport of its own, which drops a message that it has seen before
 	MaxUnresponsive int  // handlers given up and not returned: with more the process fails; 0: 64
@@ -65,6 +66,7 @@ func (c *Config) defaults() {
 	set(&c.ParkLimit, parkLimit)
 	set(&c.Drain, 10*time.Second)
 	set(&c.SlotWait, 2*time.Minute)
+	set(&c.SuspectWait, 30*time.Second)
 	if c.MaxUnresponsive == 0 {
 		c.MaxUnresponsive = 64
 	}

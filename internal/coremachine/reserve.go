@@ -15,7 +15,6 @@ const (
 	lookEvery     = 5 * time.Second  // how often a waiting message is checked: another process may have its work
 	deferLeast    = time.Second      // before a deferred message is due again
 	deferMost     = 30 * time.Second // the same
-	suspectWait   = 30 * time.Second // for the process to be idle, before a suspect task runs next to others
 	suspectPoll   = time.Second      // how often a claimed suspect looks whether the one before it has ended
 	suspectLosses = 2                // lost workers that make a task a suspect
 )
@@ -28,6 +27,9 @@ func (m *Machine) Room(q state.Queue) func(ctx context.Context, most int) int {
 	}
 	return func(ctx context.Context, most int) int { return min(most, m.slots.awaitFree(ctx)) }
 }
+
+// Full reports whether no slot is free.
+func (m *Machine) Full() bool { return m.slots.fullFor() > 0 }
 
 // reserve gets the slot for the first task of a message, before the message is claimed: a message that waits for a slot has no holder,
 // and costs no attempt. If there is no slot for a while, reserve defers the message. The caller claims only if ok.
@@ -55,7 +57,7 @@ func (m *Machine) slotWait() time.Duration {
 }
 
 // reserveSuspect gets the slot for a task that may be what kills processes. One such task at a time waits or runs in a process. It
-// starts when the process is idle or after suspectWait, and then waits for one slot as every message does, behind those that came
+// starts when the process is idle or after SuspectWait, and then waits for one slot as every message does, behind those that came
 // before it: it blocks no other task.
 func (m *Machine) reserveSuspect(s *session, h *holding, msg state.Message) (ok bool, err error) {
 	if !m.suspect.CompareAndSwap(false, true) {
@@ -63,7 +65,7 @@ func (m *Machine) reserveSuspect(s *session, h *holding, msg state.Message) (ok 
 	}
 	h.suspect = true
 
-	limit, cancel := context.WithTimeout(h.ctx, suspectWait)
+	limit, cancel := context.WithTimeout(h.ctx, m.cfg.SuspectWait)
 	defer cancel()
 	defer context.AfterFunc(s.intake, cancel)()
 	m.slots.awaitIdle(limit)

@@ -176,7 +176,7 @@ func (b *bundle) becomeSuspect() bool {
 	}
 	b.h.suspect = true
 
-	limit, cancel := context.WithTimeout(b.h.ctx, suspectWait)
+	limit, cancel := context.WithTimeout(b.h.ctx, b.m.cfg.SuspectWait)
 	defer cancel()
 	b.m.slots.awaitIdle(limit)
 	return b.h.ctx.Err() == nil

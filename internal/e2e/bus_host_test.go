@@ -28,9 +28,10 @@ import (
 const busHandler = "bus"
 
 var (
-	busJobs     = together(jobs.All, map[string]define.Job{"small_bundles": smallBundles})
+	busJobs     = together(jobs.All, map[string]define.Job{"small_bundles": smallBundles, "soak": soakJob})
 	busHandlers = together(handlers.All, map[string]handlers.Handler{
 		string(fixtures.Number): fixtures.Handlers()[string(fixtures.Number)], string(fixtures.Sum): fixtures.Handlers()[string(fixtures.Sum)],
+		string(soakWork): handlers.Func(runSoak, handlers.Timeout(10*time.Minute)),
 	})
 )
 

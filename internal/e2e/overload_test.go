@@ -104,10 +104,13 @@ func TestASuspectBlocksNoOtherTask(t *testing.T) {
 	t.Parallel()
 	const suspects = 5
 	var running, most atomic.Int64
-	gate := turnstile{make(chan struct{})}
+	gate, blocker := turnstile{make(chan struct{})}, turnstile{make(chan struct{})}
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
-		if task.JobType != "worn" {
+		switch task.JobType {
+		case "quick":
 			return workOut(in), nil
+		case "busy":
+			return blocker.pass(ctx, task, in)
 		}
 		n := running.Add(1)
 		defer running.Add(-1)
@@ -119,14 +122,19 @@ func TestASuspectBlocksNoOtherTask(t *testing.T) {
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{
 			"worn":  jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1}),
+			"busy":  jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2}),
 			"quick": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 8}),
 		},
-		Handlers: handlersOf(fn), Config: func(c *coremachine.Config) { c.MaxRunning = 4 },
+		Handlers: handlersOf(fn), Config: func(c *coremachine.Config) {
+			c.MaxRunning, c.SuspectWait = 4, 10*time.Millisecond
+		},
 		Dispatch: enginetest.Queue, // work that was lost comes through the queue
 	})
 	exec(t, e, `create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`)
 	exec(t, e, `create trigger worn before insert on messages for each row
 		when (new.kind = 2 and new.count = 1) execute function worn()`)
+	busy := e.Submit("busy", `{"n":2}`) // the process is not idle until the end
+	until(t, "others run", func() bool { return e.Process(0).Machine.Running() == 2 })
 	worn := e.Submit("worn", fmt.Sprintf(`{"n":%d}`, suspects))
 	until(t, "a suspect runs", func() bool { return running.Load() == 1 })
 
@@ -139,7 +147,50 @@ func TestASuspectBlocksNoOtherTask(t *testing.T) {
 		gate.admit <- struct{}{}
 	}
 	e.Wait(worn).MustBe(t, state.JobCompleted)
+	blocker.admit <- struct{}{}
+	blocker.admit <- struct{}{}
+	e.Wait(busy).MustBe(t, state.JobCompleted)
 	if got := most.Load(); got != 1 {
 		t.Errorf("%d suspects ran at once, want 1", got)
+	}
+}
+
+// TestAMessageWithoutASlotIsDeferredUnclaimed delivers a message to a full process, as a Functions host does: the process waits for a slot,
+// claims nothing, and makes the message due again later. Only a transport that would drop it as a duplicate sees another send.
+func TestAMessageWithoutASlotIsDeferredUnclaimed(t *testing.T) {
+	t.Parallel()
+	for name, relayed := range map[string]bool{"postgres": false, "relayed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gate := turnstile{make(chan struct{})}
+			e := start(t, enginetest.Options{
+				Jobs:     map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: single()})},
+				Handlers: handlersOf(gate.pass), Dispatch: enginetest.Queue,
+				Config: func(c *coremachine.Config) { c.MaxRunning, c.SlotWait, c.Relayed = 1, 10*time.Millisecond, relayed },
+			})
+			m := e.Process(0).Machine
+			first := e.Submit("slow", `{"seed":1}`)
+			until(t, "the process is full", func() bool { return m.Running() == 1 })
+			second := e.Submit("slow", `{"seed":2}`)
+
+			msg := state.Message{V: state.EnvelopeVersion, JobID: second, Queue: state.QueueTasks, Kind: state.KindTasks, Count: 1, Send: 1, Gen: 1}
+			msg.MessageID = int64(query(t, e, `select message_id from messages where job_id = $1`, second[:]))
+			if err := m.Handle(t.Context(), msg); err != nil {
+				t.Errorf("a full process answers %v, want an acknowledgement", err)
+			}
+
+			sends := 1
+			if relayed {
+				sends = 2
+			}
+			mustCount(t, e, 1, `select count(*) from messages where job_id = $1 and worker_id is null and attempt = 0 and redrives = 0
+				and deliveries = 0 and sent_at is null and send = $2 and due_at > now() and due_at < now() + interval '31 seconds'`, second[:], sends)
+
+			gate.admit <- struct{}{}
+			e.Wait(first).MustBe(t, state.JobCompleted)
+			exec(t, e, `update messages set due_at = now()`)
+			gate.admit <- struct{}{}
+			e.Wait(second).MustBe(t, state.JobCompleted)
+		})
 	}
 }

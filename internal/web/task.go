@@ -17,6 +17,7 @@ type taskPage struct {
 	TraceID  string
 	Shown    string // its status in a word of looks
 	Most     int    // tries that it has; 0: this build does not know its type
+	Try      int    // the one that runs or comes next, or the last; what users count is failures, never fence numbers
 	Took     string
 	Retry    *time.Time // when it is tried again
 	Summary  string     // the first line of what ended it, or of the last attempt
@@ -104,7 +105,7 @@ func taskIndex(text string) (int, error) {
 
 func (s *Server) taskPage(job state.JobView, task state.TaskView) taskPage {
 	p := taskPage{
-		TaskView: task, Job: job.JobSummary, TraceID: job.TraceID, Shown: taskShown(task), Most: s.mostTries(job.JobType, task.Stage),
+		TaskView: task, Job: job.JobSummary, TraceID: job.TraceID, Shown: taskShown(task), Most: s.mostTries(job.JobType, task.Stage), Try: tryOf(task),
 		Took: between(task.StartedAt, task.FinishedAt), URL: join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", task.Stage, "tasks", task.Index}),
 		Computed: task.Input == nil && task.Kind != state.FanOut,
 	}
@@ -140,6 +141,15 @@ func taskShown(t state.TaskView) string {
 		return "retrying"
 	}
 	return string(t.Status)
+}
+
+// tryOf is which try of a task runs or comes next, or was the last. Workers that were lost and messages that were sent again raise its
+// attempt, not its try.
+func tryOf(t state.TaskView) int {
+	if t.Status == state.TaskFailed {
+		return max(1, t.Failures)
+	}
+	return t.Failures + 1
 }
 
 func (s *Server) mostTries(jobType, stage string) int {

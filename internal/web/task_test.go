@@ -48,13 +48,13 @@ select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9)
 		return got.Body
 	}
 	body := page(2)
-	has(t, body, "&lt;img src=x onerror=alert(1)&gt;", "goroutine 7 [running]", "(permanent)", "out of time", "<summary>Stack</summary>", "tiles/read.go:17", "12345678901234567890", "attempt 2",
+	has(t, body, "&lt;img src=x onerror=alert(1)&gt;", "goroutine 7 [running]", "(permanent)", "out of time", "<summary>Stack</summary>", "tiles/read.go:17", "12345678901234567890", "try 2",
 		`href="/api/ui/jobs/`+id.String()+`/stages/list/tasks/0"`, "was planned from one of these results", "gathers all results of this stage",
 		"Its tasks are not planned yet.", id.String()+"/1/1/1/2", "<code>4bf92f3577b34da6a3ce929d0e0e4736</code>", `/tasks/1" rel="prev"`, `/tasks/3" rel="next"`)
 	if strings.Index(body, `id="h-error"`) > strings.Index(body, "<h2>Attempts</h2>") {
 		t.Error("the error does not stand before the attempts")
 	}
-	has(t, page(4), `<progress max="1" value="0.256"`, "25 %", "&lt;b&gt;one&lt;/b&gt; of four", "host 7", "runs for", "attempt 3")
+	has(t, page(4), `<progress max="1" value="0.256"`, "25 %", "&lt;b&gt;one&lt;/b&gt; of four", "host 7", "runs for", "try 1")
 	has(t, page(29), "not tried yet", "Not yet.")
 	for path, want := range map[string]int{"/tasks/30": 404, "/tasks/-1": 400, "/tasks/07": 400, "/tasks/x": 400, "/tasks/99999999999": 400} {
 		if got := s.get("/ui/jobs/" + id.String() + "/stages/list" + path); got.Status != want {
