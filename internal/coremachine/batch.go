@@ -107,18 +107,36 @@ func (b *batcher[T, R]) run(ctx context.Context) {
 		}
 		batch, carried = b.fill(batch)
 
-		items := make([]T, len(batch))
-		for i := range batch {
-			items[i] = batch[i].item
+		b.flushAll(ctx, batch)
+	}
+}
+
+// flushAll flushes a batch and answers its items. If flush panics, each half is
+// flushed by itself, so that only the item at fault gets the error.
+func (b *batcher[T, R]) flushAll(ctx context.Context, batch []batchItem[T, R]) {
+	items := make([]T, len(batch))
+	for i := range batch {
+		items[i] = batch[i].item
+	}
+
+	var results []R
+	err := catch("coremachine.flush", func() (err error) {
+		results, err = retry(ctx, func() ([]R, error) { return b.flush(ctx, items) })
+		return err
+	})
+	if isPanic(err) && len(batch) > 1 {
+		half := len(batch) / 2
+		b.flushAll(ctx, batch[:half])
+		b.flushAll(ctx, batch[half:])
+		return
+	}
+
+	for i := range batch {
+		var r R
+		if err == nil {
+			r = results[i]
 		}
-		results, err := retry(ctx, func() ([]R, error) { return b.flush(ctx, items) })
-		for i := range batch {
-			var r R
-			if err == nil {
-				r = results[i]
-			}
-			b.answer(batch[i], r, err)
-		}
+		b.answer(batch[i], r, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package coremachine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -124,5 +125,46 @@ func TestItemsAreAnsweredWhenTheBatcherEnds(t *testing.T) {
 		cancel(cause)
 		answered.Wait()
 		b.wg.Wait()
+	})
+}
+
+// TestAPanicAnswersItsItemOnly has one item of a batch on which flush panics.
+func TestAPanicAnswersItsItemOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		hold := make(chan struct{})
+		b := startBatcher(ctx, 1, 20, func(_ context.Context, items []int) ([]int, error) {
+			<-hold
+			if slices.Contains(items, 7) {
+				panic("seven")
+			}
+			return items, nil
+		})
+		var mu sync.Mutex
+		answers := map[int]error{}
+		for i := range 16 {
+			b.add(ctx, i, func(got int, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				answers[i] = err
+				if err == nil && got != i {
+					t.Errorf("item %d has the answer of %d", i, got)
+				}
+			})
+		}
+		close(hold)
+		synctest.Wait()
+		cancel()
+		b.wg.Wait()
+
+		if len(answers) != 16 {
+			t.Errorf("%d items are answered, want 16", len(answers))
+		}
+		for i, err := range answers {
+			if isPanic(err) != (i == 7) {
+				t.Errorf("item %d was answered %v", i, err)
+			}
+		}
 	})
 }

@@ -62,10 +62,20 @@ func (b *bundle) handOn() {
 	if len(ends) == 0 {
 		return
 	}
-	b.s.flusher(&b.h.Held).add(b.s.ctx, ends, func(_ struct{}, err error) {
-		if err != nil {
-			b.problem.Store(&err)
-		}
-		b.open.Add(-len(ends))
+
+	err := catch("coremachine.handOn", func() error { // a timer calls it too
+		b.s.flusher(&b.h.Held).add(b.s.ctx, ends, func(_ struct{}, err error) { b.booked(len(ends), err) })
+		return nil
 	})
+	if err != nil {
+		b.booked(len(ends), err)
+	}
+}
+
+// booked takes notice of ends that were booked, or of why they were not.
+func (b *bundle) booked(n int, err error) {
+	if err != nil {
+		b.problem.Store(&err)
+	}
+	b.open.Add(-n)
 }

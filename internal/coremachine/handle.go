@@ -25,7 +25,7 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 	if fresh {
 		m.work.Go(func() {
 			defer s.drop(key, h)
-			h.err = m.process(s, h, msg)
+			h.err = m.protect(s, h, func() error { return m.process(s, h, msg) })
 		})
 	} else if h.claimed.Load() {
 		if msg.Attempt >= h.Attempt { // sent after our claim was freed: this process has lost its lease and is about to notice
@@ -71,7 +71,7 @@ func (m *Machine) processHeld(s *session, h *holding) error {
 		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
 	}
 	err := m.doHeld(s, h)
-	if err != nil && s.ctx.Err() == nil {
+	if err != nil && s.ctx.Err() == nil && !isPanic(err) {
 		// Under a lease that lives on nobody else would ever free it.
 		return m.giveUp(s, h, err)
 	}

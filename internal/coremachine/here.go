@@ -14,7 +14,12 @@ func (m *Machine) Chain() { m.chain.Store(true) }
 // takes has its slot before.
 func (m *Machine) withLocal(s *session, fn func(state.Here) (state.Moved, error)) error {
 	here := state.Here{Took: m.pace.of}
-	reserved := 0
+	reserved, used := 0, 0
+	defer func() { // also if fn panics
+		for range reserved - used {
+			m.slots.release()
+		}
+	}()
 	if s != nil {
 		here.Worker = s.worker
 	}
@@ -31,10 +36,7 @@ func (m *Machine) withLocal(s *session, fn func(state.Here) (state.Moved, error)
 
 	moved, err := fn(here)
 
-	used := m.goOn(s, moved, err) // after an error too: it may have been committed
-	for range reserved - used {
-		m.slots.release()
-	}
+	used = m.goOn(s, moved, err) // after an error too: it may have been committed
 	return err
 }
 
@@ -59,7 +61,7 @@ func (m *Machine) goOn(s *session, moved state.Moved, err error) (used int) {
 		m.work.Go(func() {
 			defer s.drop(key, h)
 			defer m.freeReserved(h)
-			h.err = m.processHeld(s, h)
+			h.err = m.protect(s, h, func() error { return m.processHeld(s, h) })
 		})
 	}
 	return used

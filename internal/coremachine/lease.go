@@ -39,8 +39,10 @@ func (m *Machine) keepLease(ctx context.Context) {
 
 		m.session.Store(s)
 		m.log.Info("lease opened", keys.Worker, s.worker)
-		m.loops.Go(func() { m.look(s) })
-		m.renew(s)
+		m.loops.Go(func() { m.keepRunning(s.ctx, "coremachine.look", func() { m.look(s) }) })
+		if m.guard("coremachine.renew", func() { m.renew(s) }) {
+			s.lose()
+		}
 		if ctx.Err() != nil {
 			return // Stop ends the session
 		}
@@ -48,7 +50,7 @@ func (m *Machine) keepLease(ctx context.Context) {
 		m.session.Store(nil)
 		m.log.Warn("lease lost: its work was given up", keys.Worker, s.worker, keys.Error, context.Cause(s.ctx))
 		s.wait()
-		m.loops.Go(func() { m.rejoin(ctx, s) })
+		m.loops.Go(func() { m.guard("coremachine.rejoin", func() { m.rejoin(ctx, s) }) })
 	}
 }
 

@@ -117,8 +117,9 @@ var errExited = errors.New("the handler called runtime.Goexit instead of returni
 // New makes a Machine that does nothing yet.
 func New(cfg Config) *Machine {
 	cfg.defaults()
-	return &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: newSlots(cfg.MaxRunning), pool: newPool(),
-		failed: make(chan struct{})}
+	m := &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: newSlots(cfg.MaxRunning), failed: make(chan struct{})}
+	m.pool = newPool(m.guard)
+	return m
 }
 
 // Start opens a lease as soon as the database is there, and renews it until Stop. It does not wait.
@@ -130,8 +131,8 @@ func (m *Machine) Start(ctx context.Context) {
 	})
 	m.submits.Store(submits)
 	m.loops.Go(submits.wg.Wait)
-	m.loops.Go(func() { m.keepLease(ctx) })
-	m.loops.Go(func() { m.freeLost(ctx) })
+	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.keepLease", func() { m.keepLease(ctx) }) })
+	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.freeLost", func() { m.freeLost(ctx) }) })
 }
 
 // Stop lets running handlers end for the configured time, ends their contexts, and puts back what this process still holds.
@@ -204,14 +205,16 @@ func (m *Machine) InFlight() int {
 
 // wake tells whoever waits on the queues, and for the jobs, that a commit moved.
 func (m *Machine) wake(moved state.Moved) {
-	for i, due := range moved.Queues {
-		if due {
-			m.cfg.Wake(state.Queue(i + 1))
+	m.guard("coremachine.wake", func() {
+		for i, due := range moved.Queues {
+			if due {
+				m.cfg.Wake(state.Queue(i + 1))
+			}
 		}
-	}
-	for _, id := range moved.Jobs {
-		m.cfg.JobEnded(id)
-	}
+		for _, id := range moved.Jobs {
+			m.cfg.JobEnded(id)
+		}
+	})
 }
 
 // flushers is how many batches of ends are under way at once: one fills while the other waits for the disk.
@@ -275,7 +278,7 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 		limit := batchLimit[[]taskEnd]{most: 500, rows: func(ends []taskEnd) int { return len(ends) }, bytes: bytesOf}
 		s.ends[i] = startLimited(s.ctx, 1, limit, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
 			s.landing.begin(i)
-			err := m.flushEnds(ctx, s, slices.Concat(lists...))
+			err := catch("coremachine.flushEnds", func() error { return m.flushEnds(ctx, s, slices.Concat(lists...)) })
 			s.landing.end(i, state.CodeOf(err) == state.CodeUnavailable)
 			return make([]struct{}, len(lists)), err
 		})

@@ -5,9 +5,13 @@ package coremachine
 type pool struct {
 	next chan func()
 	over chan struct{}
+	call func(op string, fn func()) (panicked bool)
 }
 
-func newPool() pool { return pool{next: make(chan func()), over: make(chan struct{})} }
+// newPool makes a pool that runs each function by call, which lets no panic pass.
+func newPool(call func(op string, fn func()) bool) pool {
+	return pool{next: make(chan func()), over: make(chan struct{}), call: call}
+}
 
 // run calls fn in a goroutine of its own and does not wait.
 func (p *pool) run(fn func()) {
@@ -20,7 +24,7 @@ func (p *pool) run(fn func()) {
 
 func (p *pool) work(fn func()) {
 	for {
-		fn()
+		p.call("coremachine.pool", fn)
 		select {
 		case fn = <-p.next:
 		case <-p.over:

@@ -84,7 +84,11 @@ func (m *Machine) awaitSlot(ctx context.Context, s *session, h *holding, msg sta
 			h.slot = true
 			return true, nil
 		case <-look.C:
-			claimable, err := m.store.Claimable(h.ctx, msg)
+			claimable := true
+			err := catch("coremachine.reserve", func() (err error) {
+				claimable, err = m.store.Claimable(h.ctx, msg)
+				return err
+			})
 			if err == nil && !claimable {
 				m.slots.leave(p)
 				return false, nil

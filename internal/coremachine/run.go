@@ -207,21 +207,28 @@ func (b *bundle) attempt(t state.Covered, over func(keeps bool)) {
 			first = true
 			cause := context.Cause(ctx)
 			b.h.progress.over(t.Index)
-			b.end(ctx, t, started, result, err, cause)
+			panicked := catch("coremachine.end", func() error {
+				b.end(ctx, t, started, result, err, cause)
+				return nil
+			})
+			if panicked != nil {
+				b.booked(1, panicked)
+			}
 		})
 		return first
 	}
 	b.m.running.Add(1)
 	returned := make(chan struct{})
 	watch := context.AfterFunc(ctx, func() {
-		if !stillOut(returned, b.m.cfg.Grace/2) {
-			return
-		}
-		if take(nil, context.Cause(ctx)) {
+		b.m.guard("coremachine.giveUp", func() {
+			if !stillOut(returned, b.m.cfg.Grace/2) || !take(nil, context.Cause(ctx)) {
+				return
+			}
 			b.m.slots.release()
 			b.m.unresponsive()
-			b.log.Warn("a handler did not return when its context ended; it was given up", keys.Index, t.Index, keys.Attempt, b.h.Attempt)
-		}
+			b.log.Warn("a handler did not return when its context ended; it was given up",
+				keys.Index, t.Index, keys.Attempt, b.h.Attempt)
+		})
 	})
 
 	var result []byte
@@ -237,14 +244,17 @@ func (b *bundle) attempt(t state.Covered, over func(keeps bool)) {
 		b.m.running.Add(-1)
 		over(keeps)
 	}()
-	result, err = b.call(ctx, t)
+	err = catch("coremachine.attempt", func() (err error) {
+		result, err = b.call(ctx, t)
+		return err
+	})
 }
 
 // handlerContext is what a handler runs under.
 func (b *bundle) handlerContext(t state.Covered, started time.Time) (context.Context, context.CancelFunc) {
 	ctx := b.h.ctx
 	if o := b.m.cfg.Observer; o != nil {
-		ctx = o.Began(ctx, &b.h.Held, t.Index, started)
+		b.m.guard("coremachine.Observer", func() { ctx = o.Began(ctx, &b.h.Held, t.Index, started) })
 	}
 	return context.WithTimeoutCause(ctx, b.handler.Timeout(), errDeadline)
 }
@@ -253,7 +263,8 @@ func (b *bundle) handlerContext(t state.Covered, started time.Time) (context.Con
 // that was cut off and is not booked.
 func (b *bundle) observe(ctx context.Context, index int, from time.Time, status state.TaskStatus, code state.Code) {
 	if o := b.m.cfg.Observer; o != nil {
-		o.Ended(ctx, &b.h.Held, index, from, b.h.ClaimedAt.Add(time.Since(b.h.at)), status, code)
+		to := b.h.ClaimedAt.Add(time.Since(b.h.at))
+		b.m.guard("coremachine.Observer", func() { o.Ended(ctx, &b.h.Held, index, from, to, status, code) })
 	}
 }
 
@@ -306,7 +317,7 @@ func (b *bundle) input(ctx context.Context, t state.Covered) ([]byte, error) {
 // end books how an attempt ended. One whose process is going away, or whose job is being stopped, is not booked: its
 // message goes back, and the next claim or the stop decides.
 func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, result []byte, err, cause error) {
-	if err != nil && (b.lineage.changed.Load() != nil || errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) || errors.Is(cause, errCancelled)) {
+	if err != nil && b.cutOff(err, cause) {
 		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
 		b.gather(nil)
@@ -322,4 +333,20 @@ func (b *bundle) end(ctx context.Context, t state.Covered, started time.Time, re
 	}
 	b.observe(ctx, t.Index, started, end.Status, end.Code)
 	b.gather(&end)
+}
+
+// cutOff reports whether the end of an attempt counts for nothing: its process is
+// going away, its job is being stopped, this build cannot do the work, or the
+// engine panicked.
+func (b *bundle) cutOff(err, cause error) bool {
+	if known, ok := err.(*state.Error); ok && known.Code == state.CodeEnginePanic { //nolint:errorlint // catch made it
+		b.problem.Store(&err)
+		return true
+	}
+	if b.lineage.changed.Load() != nil {
+		return true
+	}
+
+	return errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) ||
+		errors.Is(cause, errCancelled) || errors.Is(cause, errPanicked)
 }

@@ -60,7 +60,12 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 	rep := SweepReport{SweepID: id}
 	var problems []error
 	count := func(into *int, step func(context.Context) (int, state.Moved, error)) {
-		n, moved, err := step(ctx)
+		var n int
+		var moved state.Moved
+		err := catch("coremachine.Sweep", func() (err error) {
+			n, moved, err = step(ctx)
+			return err
+		})
 		m.wake(moved)
 		*into += n
 		if err != nil {

@@ -26,7 +26,7 @@ m as materialized (
   where exists (select from holder) and m.worker_id = @worker and m.attempt = @attempt and m.kind = 2 and m.first = k.first
 ),
 k as materialized ( -- a task without a row has not ended; where one comes after this statement began, the key refuses the insert
-  select m.job_id, m.stage, m.gen, g.index, m.message_id, m.queue, m.losses, m.traceparent, m.claimed_at, m.below, m.size,
+  select m.job_id, m.stage, m.gen, g.index, m.message_id, m.queue, m.losses, m.panics, m.traceparent, m.claimed_at, m.below, m.size,
          m.first + (g.index - m.first) / m.size * m.size as piece, t.place,
          case when t.losses + 1 >= @max_losses then 'failed' else 'queued' end::task_status as status
   from m
@@ -74,11 +74,11 @@ gone as (
   delete from messages x using over where x.job_id = over.job_id and x.message_id = over.message_id
 ),
 again as (
-  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, traceparent)
-  select job_id, queue, 2, stage, gen, piece, least(size, below - piece), count(*), @attempt, losses + 1, traceparent
+  insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, losses, panics, traceparent)
+  select job_id, queue, 2, stage, gen, piece, least(size, below - piece), count(*), @attempt, losses + 1, panics, traceparent
   from k
   where status = 'queued'
-  group by job_id, message_id, queue, stage, gen, piece, size, below, losses, traceparent
+  group by job_id, message_id, queue, stage, gen, piece, size, below, losses, panics, traceparent
 ),
 told as ( -- bounded: a line for each stage of a batch
   insert into events (job_id, kind, stage, gen, detail)

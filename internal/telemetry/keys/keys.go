@@ -18,6 +18,7 @@ const (
 	Outcome  = "outcome"
 	Queue    = "queue"
 	SpanID   = "span_id"
+	Stack    = "stack" // of a panic
 	Stage    = "stage"
 	State    = "state" // of a connection, or of a message
 	Status   = "status"
