@@ -102,6 +102,10 @@ bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHA
 chaos: ## Kill real processes in turn for MINUTES=1, over both transports, and count what was lost: SEED=n
 	@$(GO) test ./internal/e2e/chaos -v -run TestChaos -count=1 -timeout $$(($(MINUTES) + 15))m -chaos.minutes $(MINUTES) $(if $(SEED),-chaos.seed $(SEED))
 
+.PHONY: soak
+soak: ## Run 1,000 tasks of three minutes in a process with default settings for MINUTES=1, over both transports
+	@$(GO) test ./internal/e2e -v -run TestSoakUnderOverload -count=1 -timeout $$(($(MINUTES) + 10))m -soak $(MINUTES)m
+
 .PHONY: verbs
 verbs: ## Call all verbs of the API at random from 16 clients on 20 jobs for MINUTES=1, and judge what is left: SEED=n
 	@$(GO) test ./internal/e2e/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))

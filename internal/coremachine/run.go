@@ -107,10 +107,8 @@ func (b *bundle) load() ([]state.Covered, error) {
 // runAll starts the tasks in index order as slots come free. A bundle that takes long hands its unstarted rest back, so that
 // another process may take it.
 func (b *bundle) runAll(tasks []state.Covered) {
-	started := 0
 	if b.ends.quick && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.h.takeSlot() {
-		started = b.runQuick(tasks)
-		tasks = tasks[started:]
+		tasks = tasks[b.runQuick(tasks):]
 	}
 	for i := 0; i < len(tasks); i++ {
 		if suspect(tasks[i]) && !b.h.suspect {

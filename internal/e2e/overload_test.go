@@ -31,6 +31,7 @@ func (g turnstile) pass(ctx context.Context, _ handlers.Task, in workIn) (workOu
 // TestOverloadCostsNothingButTime has tasks block in a process with two slots, many times longer than a bundle waits for a slot, while
 // other messages are due all the time.
 func TestOverloadCostsNothingButTime(t *testing.T) {
+	t.Parallel()
 	if enginetest.InBothModes(t, TestOverloadCostsNothingButTime) {
 		return
 	}
@@ -74,6 +75,7 @@ func overload(t *testing.T, bundle int) {
 
 // TestAStopNeedsNoSlot cancels a job whose tasks hold every slot and more wait, in a process that is full of another job's tasks.
 func TestAStopNeedsNoSlot(t *testing.T) {
+	t.Parallel()
 	if enginetest.InBothModes(t, TestAStopNeedsNoSlot) {
 		return
 	}

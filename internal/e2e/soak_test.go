@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -88,6 +89,7 @@ func (s soak) params() string {
 // TestSoakUnderOverload runs many more slow tasks than a process has slots for. It reports dead letters, rows whose attempt was raised
 // although nothing ran, how many slots were busy, and messages sent.
 func TestSoakUnderOverload(t *testing.T) {
+	t.Parallel()
 	t.Run("postgres", soakOverPostgres)
 	t.Run("servicebus", soakOverServiceBus)
 }
@@ -96,9 +98,7 @@ func soakOverPostgres(t *testing.T) {
 	t.Parallel()
 	s, url := newSoak(), pgtest.URL(t)
 	environ := map[string]string{"DATABASE_URL": url}
-	for name, value := range s.env {
-		environ[name] = value
-	}
+	maps.Copy(environ, s.env)
 	cfg, err := config.Load(environ)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func soakOverServiceBus(t *testing.T) {
 	s.watch(t, h, id, func() int { return runningUnder(t, h) })
 
 	minutes := time.Since(begin).Minutes()
-	sent, rows, _ := sends(broker)
+	sent, rows := sends(broker)
 	rate := float64(sent) / float64(rows) / max(1, minutes)
 	t.Logf("%d messages were sent for %d rows in %.1f minutes: %.2f a row and minute", sent, rows, minutes, rate)
 	if rate > 1.1 {
