@@ -217,7 +217,10 @@ func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
 	}{
 		{"cancel", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA}, 0, "Cancel hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. [y/N] cancelling… cancelled. 1 running task was told to stop; 4 results are kept.\n", 1},
 		{
-			"force", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA, "--force"}, 0,
+			"force", cancel(),
+			outside{tty: true, in: "y\n", env: plain},
+			[]string{"cancel", idA, "--force"},
+			0,
 			"Force the cancel of hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. Handlers are not waited for", 1,
 		},
 		{"no", cancel(), outside{tty: true, in: "\n", env: plain}, []string{"cancel", idA}, 1, "Nothing was done.", 0},

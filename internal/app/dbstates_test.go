@@ -65,7 +65,9 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 			t.Parallel()
 			base := serve(t, c.address(t), app.Options{Jobs: jobs.All, Handlers: handlers.All})
 			for _, call := range [][3]string{
-				{http.MethodGet, "/api/jobs"}, {http.MethodGet, "/api/sweeps"}, {http.MethodGet, "/api/queues"},
+				{http.MethodGet, "/api/jobs"},
+				{http.MethodGet, "/api/sweeps"},
+				{http.MethodGet, "/api/queues"},
 				{http.MethodPost, "/api/jobs/submit/hello_world", `{"n":1}`},
 			} {
 				res := send(t, call[0], base+call[1], call[2])

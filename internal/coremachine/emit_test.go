@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -61,7 +62,7 @@ func TestConcurrentEmitsMakeEachPartOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for g := range goroutines {
 			for i := range each {
-				want = append(want, fmt.Sprint(g%4*each+i)) // each content twice, by two goroutines
+				want = append(want, strconv.Itoa(g%4*each+i)) // each content twice, by two goroutines
 			}
 			all.Go(func() {
 				for i := range each {

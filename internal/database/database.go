@@ -154,7 +154,7 @@ func (db *DB) alive(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	if limit.Err() != nil {
 		db.lost()
 	}
-	return false, nil //nolint:nilerr // the pool tries another connection
+	return false, nil // the pool tries another connection
 }
 
 // Acquire takes a connection for a transaction, within a bounded time. Release

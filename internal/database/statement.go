@@ -167,8 +167,17 @@ func (b *batch) Close() error {
 // failed is a batch that could not be sent.
 type failed struct{ err error }
 
+// Exec returns why.
 func (f failed) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, f.err }
-func (f failed) Query() (pgx.Rows, error)         { return nil, f.err }
-func (f failed) QueryRow() pgx.Row                { return row{err: f.err} }
-func (f failed) Close() error                     { return f.err }
-func (f failed) Tx() pgx.Tx                       { return nil }
+
+// Query returns why.
+func (f failed) Query() (pgx.Rows, error) { return nil, f.err }
+
+// QueryRow returns a row that says why.
+func (f failed) QueryRow() pgx.Row { return row{err: f.err} }
+
+// Close returns why.
+func (f failed) Close() error { return f.err }
+
+// Tx returns nil: there is none.
+func (f failed) Tx() pgx.Tx { return nil }

@@ -39,7 +39,7 @@ func (w *wire) SetDeadline(t time.Time) error {
 
 // Read waits for the peer until its silence becomes too long.
 func (w *wire) Read(b []byte) (int, error) {
-	w.limit(w.Conn.SetReadDeadline)
+	w.limit(w.SetReadDeadline)
 	n, err := w.Conn.Read(b)
 	if n > 0 {
 		w.mu.Lock()
@@ -51,7 +51,7 @@ func (w *wire) Read(b []byte) (int, error) {
 
 // Write waits for the peer as Read does.
 func (w *wire) Write(b []byte) (int, error) {
-	w.limit(w.Conn.SetWriteDeadline)
+	w.limit(w.SetWriteDeadline)
 	n, err := w.Conn.Write(b)
 	return n, w.cause(err)
 }

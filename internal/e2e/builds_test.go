@@ -187,8 +187,10 @@ func buildCases() []buildCase {
 			s[2].Tasks = define.MatchPrevious(built, each[builtParams]("check"))
 			return stages{s[0], s[1], {Name: "between", Tasks: define.MatchPrevious(built, each[builtParams]("between"))}, s[2], s[3]}
 		}), `stage "check" depended on copy, this build declares between`},
-		{"stage removed", "list", change(func(s stages) stages { return stages{s[0], s[1], s[3]} }),
-			`stage "check" was match_previous over copy, this build does not declare it`},
+		{
+			"stage removed", "list", change(func(s stages) stages { return stages{s[0], s[1], s[3]} }),
+			`stage "check" was match_previous over copy, this build does not declare it`,
+		},
 		{"all later stages removed", "list", change(func(s stages) stages {
 			return stages{s[0], {Name: "total", Tasks: single("total")}}
 		}), `stage "copy" was fan_out over list, this build does not declare it`},
@@ -221,8 +223,10 @@ func buildCases() []buildCase {
 			return s
 		}), `stage "total" depended on check, this build declares check, copy`},
 		{"parameter added with a default", "list", buildOf(buildStages[builtDefault]()), ""},
-		{"parameter added without a default", "list", buildOf(buildStages[builtRequired]()),
-			`this build refuses the stored parameters: region: missing: want a string`},
+		{
+			"parameter added without a default", "list", buildOf(buildStages[builtRequired]()),
+			`this build refuses the stored parameters: region: missing: want a string`,
+		},
 		{"parameter removed", "list", buildOf(buildStages[builtParamsN]()), ""},
 		{"result function removed", "list", map[string]define.Job{"moving": define.Define(define.Definition[builtParams]{
 			Description: "A job that a deployment changes", Stages: buildStages[builtParams](),

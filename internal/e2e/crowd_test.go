@@ -63,7 +63,7 @@ func TestACrowdEndsOneStageOnce(t *testing.T) {
 
 // TestLockOrder runs 50 jobs of many stages through 16 processes whose
 // transactions all meet: a transaction of one holds rows of several jobs. Locks taken out of order would deadlock by the hundred and bring the rate down with them.
-func TestLockOrder(t *testing.T) {
+func TestLockOrder(t *testing.T) { //nolint:paralleltest // its modes take turns
 	if enginetest.DispatchOf(t) == "" { // the modes take turns: each has some 60 connections
 		t.Parallel()
 	}

@@ -53,7 +53,7 @@ func losesItsConnections(t *testing.T, workers int) {
 				return workOut{}, ctx.Err()
 			}
 		}
-		return workOut{in.Value}, nil
+		return workOut(in), nil
 	}
 	o := enginetest.Options{
 		Jobs: map[string]define.Job{"dead": jobOf(

@@ -60,7 +60,7 @@ func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 			return workOut{}, fails[in.Value]
 		}
 		var none []int
-		return workOut{Value: none[in.Value]}, nil
+		return workOut{Value: none[in.Value]}, nil //nolint:gosec // the panic that it makes is wanted
 	}
 	e := start(t, enginetest.Options{
 		Jobs:     map[string]define.Job{"fails": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()})},
@@ -86,7 +86,7 @@ func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 		if (task.Code == state.CodePanic) != strings.Contains(stack, "internal/e2e/failure_test.go:") {
 			t.Errorf("task %d, %s, has the stack %q", index, task.Code, stack)
 		}
-		if strings.Contains(stack, "\t/") || strings.Contains(stack, runtime.GOROOT()+"/") {
+		if strings.Contains(stack, "\t/") {
 			t.Errorf("task %d: the stack names a path of this machine: %s", index, stack)
 		}
 	}

@@ -55,7 +55,7 @@ func TestLargeResultsTakeLittleMemory(t *testing.T) {
 }
 
 // TestMemoryProcess is that process.
-func TestMemoryProcess(t *testing.T) {
+func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a process of its own
 	url := os.Getenv(childMemory)
 	if url == "" {
 		return

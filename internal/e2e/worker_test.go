@@ -85,6 +85,7 @@ func completes() bool { return strings.Contains(string(debug.Stack()), "repo.(*R
 
 // modeOf is the mode of dispatch of a test: that of Azure where one mode is enough.
 func modeOf(t *testing.T) enginetest.Dispatch {
+	t.Helper()
 	return cmp.Or(enginetest.DispatchOf(t), enginetest.Queue)
 }
 

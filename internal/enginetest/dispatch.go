@@ -39,6 +39,7 @@ func InBothModes(t *testing.T, test func(*testing.T)) (forked bool) {
 
 // DispatchOf returns the mode of the subtest of InBothModes that t belongs to, or "" where there is none.
 func DispatchOf(t testing.TB) Dispatch {
+	t.Helper()
 	parts := strings.Split(t.Name(), "/")
 	for _, mode := range []Dispatch{Local, Queue} {
 		if slices.Contains(parts, string(mode)) {

@@ -17,7 +17,7 @@ import (
 // TestAMaximumBatchReadsItsOwnRows runs statements over the largest batch that they
 // are given, next to as much of other jobs, on tables that were never analysed. It
 // judges each plan as it ran: no step compares each row of a list with each.
-func TestAMaximumBatchReadsItsOwnRows(t *testing.T) {
+func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel // its cases share a connection and take turns
 	t.Parallel()
 	seen := &plans{worst: map[string]string{}}
 	address, pool := neverAnalysed(t)
@@ -39,7 +39,7 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) {
 	}
 	heldJob("bystander")
 
-	t.Run("Lost", func(t *testing.T) {
+	t.Run("Lost", func(t *testing.T) { //nolint:paralleltest // see above
 		_, worker, held := heldJob("lost")
 		expire(worker)
 		orphans, err := r.Orphans(t.Context(), 5000)
@@ -55,7 +55,7 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) {
 			t.Errorf("%d losses were taken back, want %d; %v", n, messages*bundle, err)
 		}
 	})
-	t.Run("LostAgain", func(t *testing.T) { // its tasks have rows
+	t.Run("LostAgain", func(t *testing.T) { //nolint:paralleltest // see above ; its tasks have rows
 		id, worker, _ := heldJob("again")
 		exec(t, pool, `insert into tasks (job_id, stage, gen, index, losses, attempt)
 			select job_id, 0, 1, i, 1, 0 from jobs, generate_series(0, 4999) i where job_type = 'again'`)
@@ -68,7 +68,7 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) {
 			t.Errorf("%d tasks of %s were requeued, want %d; %v", n, id, messages*bundle, err)
 		}
 	})
-	t.Run("ClaimAndComplete", func(t *testing.T) {
+	t.Run("ClaimAndComplete", func(t *testing.T) { //nolint:paralleltest // see above
 		_, worker, held := heldJob("complete")
 		msgs := make([]state.Message, 500)
 		for i := range msgs {
@@ -91,13 +91,13 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) {
 			t.Errorf("%d ends landed, want %d; %v", moved.Landed, len(ends), err)
 		}
 	})
-	t.Run("Release", func(t *testing.T) {
+	t.Run("Release", func(t *testing.T) { //nolint:paralleltest // see above
 		_, worker, _ := heldJob("release")
 		if _, err := r.ReleaseWorker(t.Context(), worker); err != nil {
 			t.Error(err)
 		}
 	})
-	t.Run("Resend", func(t *testing.T) {
+	t.Run("Resend", func(t *testing.T) { //nolint:paralleltest // see above
 		_, worker, _ := heldJob("resend")
 		exec(t, pool, `update messages set worker_id = null, claimed_at = null, sent_at = now() - interval '1 hour'
 			where worker_id = '`+worker.String()+`'`)

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
 
@@ -69,9 +70,7 @@ func (f *force) begin(ctx context.Context, by string) (begun bool, err error) {
 
 // with returns the fence and more arguments.
 func (f *force) with(more namedArgs) namedArgs {
-	for name, value := range f.args {
-		more[name] = value
-	}
+	maps.Copy(more, f.args)
 	return more
 }
 

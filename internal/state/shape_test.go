@@ -21,16 +21,26 @@ func TestDifferenceOfStages(t *testing.T) {
 	}{
 		{"the same", stored, ""},
 		{"dependencies in another order", with(func(s *state.StageShape) { s.Dependencies = []string{"measure", "b", "a"} }), ""},
-		{"another source", with(func(s *state.StageShape) { s.Dependencies = []string{"a", "b", "measure"} }),
-			`stage "copy" depended on measure, a, b, this build declares a, b, measure`},
-		{"a dependency less", with(func(s *state.StageShape) { s.Dependencies = []string{"measure"} }),
-			`stage "copy" depended on measure, a, b, this build declares measure`},
-		{"none", with(func(s *state.StageShape) { s.Dependencies = nil }),
-			`stage "copy" depended on measure, a, b, this build declares no stage`},
-		{"another kind", with(func(s *state.StageShape) { s.Kind = state.Dynamic }),
-			`stage "copy" was fan_out over measure, a, b, this build declares dynamic`},
-		{"another task type", with(func(s *state.StageShape) { s.TaskType = "mover" }),
-			`stage "copy" ran tasks of type copier, this build declares mover`},
+		{
+			"another source", with(func(s *state.StageShape) { s.Dependencies = []string{"a", "b", "measure"} }),
+			`stage "copy" depended on measure, a, b, this build declares a, b, measure`,
+		},
+		{
+			"a dependency less", with(func(s *state.StageShape) { s.Dependencies = []string{"measure"} }),
+			`stage "copy" depended on measure, a, b, this build declares measure`,
+		},
+		{
+			"none", with(func(s *state.StageShape) { s.Dependencies = nil }),
+			`stage "copy" depended on measure, a, b, this build declares no stage`,
+		},
+		{
+			"another kind", with(func(s *state.StageShape) { s.Kind = state.Dynamic }),
+			`stage "copy" was fan_out over measure, a, b, this build declares dynamic`,
+		},
+		{
+			"another task type", with(func(s *state.StageShape) { s.TaskType = "mover" }),
+			`stage "copy" ran tasks of type copier, this build declares mover`,
+		},
 		{"not declared", state.StageShape{}, `stage "copy" was fan_out over measure, a, b, this build does not declare it`},
 	} {
 		if got := stored.Difference(tt.declared); got != tt.want {

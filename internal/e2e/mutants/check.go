@@ -29,7 +29,7 @@ func checkAll(ctx context.Context, only string) (bad int, err error) {
 			return bad, ctx.Err()
 		}
 	}
-	fmt.Printf("%d mutants, %d do not apply or build\n", len(all), bad)
+	_, _ = fmt.Fprintf(os.Stdout, "%d mutants, %d do not apply or build\n", len(all), bad)
 	return bad, nil
 }
 

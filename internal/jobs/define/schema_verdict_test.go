@@ -113,8 +113,10 @@ func generate(t *rapid.T, schema map[string]any, wrong *int) any {
 		*wrong--
 		return rapid.SampledFrom([]any{
 			nil, true, "", "x", "red", literal("0"), literal("-1"), literal("1.5"), literal("3.0"), literal("99"),
-			[]any{}, map[string]any{},
-			literal("1e2"), literal("1e300"), literal("9007199254740992"), "abcdefgh", []any{literal("1"), literal("1.0")},
+			[]any{},
+			map[string]any{},
+			literal("1e2"), literal("1e300"), literal("9007199254740992"), "abcdefgh",
+			[]any{literal("1"), literal("1.0")},
 		}).Draw(t, "any")
 	}
 	if values := listOf(schema["enum"]); len(values) > 0 {
