@@ -59,8 +59,8 @@ func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 		if in.Value < len(fails) {
 			return workOut{}, fails[in.Value]
 		}
-		var none []int
-		return workOut{Value: none[in.Value]}, nil //nolint:gosec // the panic that it makes is wanted
+		none := make([]int, in.Value)
+		return workOut{Value: none[in.Value]}, nil
 	}
 	e := start(t, enginetest.Options{
 		Jobs:     map[string]define.Job{"fails": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()})},

@@ -111,7 +111,7 @@ func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a pr
 	if got := string(e.Results(job.ID, "read")[0]); got != fmt.Sprintf(`{"value":%d}`, largeTasks) {
 		t.Errorf("the reader says %s", got)
 	}
-	fmt.Printf("peaks: %d %d\n", completing.most>>20, gathering.most>>20)
+	_, _ = fmt.Fprintf(os.Stdout, "peaks: %d %d\n", completing.most>>20, gathering.most>>20)
 }
 
 // peak samples the memory that the Go runtime has from the system. The race
