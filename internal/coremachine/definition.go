@@ -88,7 +88,7 @@ func storedParams(job define.Job, stored []byte) (define.Params, error) {
 }
 
 // Waits of a message that the running build cannot work on: another build may
-// be on its way, or take the message when it is delivered the next time.
+// be on its way. One that runs takes the message within seconds, see takeParked.
 const (
 	parkFirst = 5 * time.Second
 	parkCap   = time.Minute
@@ -104,7 +104,8 @@ func (m *Machine) park(s *session, h *holding, why *mismatch) error {
 	}
 
 	if parked < m.cfg.ParkLimit {
-		delay := min(max(m.cfg.ParkFirst, parked/2), parkCap)
+		m.parked.note(workKey{h.JobID, h.MessageID})
+		delay := min(max(m.cfg.ParkFirst, parked/4), parkCap)
 		delay += rand.N(delay/4 + 1)
 		m.log.Warn("work waits for a build that declares it", keys.JobID, h.JobID, keys.Stage, h.StageName,
 			keys.TraceID, traceID(h.Traceparent), keys.Code, why.code, keys.Error, why.waits)

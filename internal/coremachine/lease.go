@@ -118,6 +118,7 @@ func (m *Machine) look(s *session) {
 			limit, cancel := context.WithTimeout(s.ctx, m.cfg.Renew)
 			m.reportProgress(limit, s)
 			m.releaseForgotten(limit, s)
+			m.takeParked(limit, s)
 			cancel()
 		}
 	}

@@ -98,6 +98,7 @@ type Machine struct {
 	pace    pace
 	pool    pool
 	chain   atomic.Bool
+	parked  *parked
 	suspect atomic.Bool   // a task that may be what kills processes waits or runs here
 	failed  chan struct{} // closed when too many handlers did not return
 	fail    sync.Once
@@ -118,6 +119,7 @@ var errExited = errors.New("the handler called runtime.Goexit instead of returni
 func New(cfg Config) *Machine {
 	cfg.defaults()
 	m := &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: newSlots(cfg.MaxRunning), failed: make(chan struct{})}
+	m.parked = newParked()
 	m.pool = newPool(m.guard)
 	return m
 }

@@ -21,6 +21,7 @@ type Store interface {
 	Retry(ctx context.Context, id state.JobID, by, traceparent string) (res state.Retried, landed bool, moved state.Moved, err error)
 
 	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)
+	Parked(ctx context.Context, after state.Message, most int) ([]state.Message, error)
 	Claimable(ctx context.Context, msg state.Message) (bool, error)
 	Defer(ctx context.Context, msg state.Message, delay time.Duration, resend bool) error
 	Covered(ctx context.Context, h state.Held) ([]state.Covered, error)

@@ -285,6 +285,31 @@ func TestOldAndNewBuildsWorkSideBySide(t *testing.T) {
 	}
 }
 
+// TestParkedWorkFindsItsBuild has one process that can do the work and three that
+// cannot, and no delivery of what was parked within the time of the test.
+func TestParkedWorkFindsItsBuild(t *testing.T) {
+	t.Parallel()
+	h, url := newHold(""), pgtest.URL(t)
+	of := func(jobs map[string]define.Job, processes int) enginetest.Options {
+		return enginetest.Options{
+			URL: url, Jobs: jobs, Handlers: h.handlers(jobs), Dispatch: enginetest.Queue, Processes: processes, Conns: 2,
+			Config: func(c *coremachine.Config) { c.ParkFirst, c.Renew = time.Hour, 200*time.Millisecond },
+		}
+	}
+	enginetest.Start(t, of(buildOf(buildStages[builtRequired]()), 3))
+	old := enginetest.Start(t, of(buildOf(buildStages[builtParams]()), 1))
+	for seed := range 5 {
+		old.Submit("moving", fmt.Sprintf(`{"seed":%d}`, seed))
+	}
+	until(t, "all jobs have completed", func() bool {
+		return query(t, old, `select count(*) from jobs where status = 'completed'`) == 5
+	})
+	if n := query(t, old, `select count(*) from messages`); n != 0 {
+		t.Errorf("%d messages are left", n)
+	}
+	mustCount(t, old, 0, `select count(*) from attempts`)
+}
+
 // dispatches take turns: each case runs in one where the build is replaced, and
 // in the other where both stay.
 var dispatches = []enginetest.Dispatch{enginetest.Queue, enginetest.Local}

@@ -39,6 +39,7 @@ type cluster struct {
 
 	pool    *pgxpool.Pool
 	machine *coremachine.Machine // submits, cancels, sweeps; it holds no lease and claims nothing
+	next    *coremachine.Machine // the same, of the new build
 
 	seats []*seat
 	hurt  damage
@@ -48,9 +49,11 @@ type cluster struct {
 
 // seat is the place of one process. Who ends a process has another sit down there.
 type seat struct {
-	role  string
-	taken sync.Mutex // held by who breaks the process, until the next one sits here
-	p     *child
+	role    string
+	number  int        // among those of its role
+	started int        // processes that have sat here
+	taken   sync.Mutex // held by who breaks the process, until the next one sits here
+	p       *child
 }
 
 // child is a process of the cluster.
@@ -85,14 +88,19 @@ func startCluster(t *testing.T, transport string) *cluster {
 	if err := enginetest.LogStatuses(t.Context(), c.pool); err != nil {
 		t.Fatal(err)
 	}
-	j, h := registries()
-	c.machine = coremachine.New(coremachine.Config{Jobs: j, Handlers: h, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler)})
+	machine := func(build string) *coremachine.Machine {
+		j, h := registries(build)
+		return coremachine.New(coremachine.Config{Jobs: j, Handlers: h, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler)})
+	}
+	c.machine, c.next = machine(buildOld), machine(buildNew)
 	for role, n := range map[string]int{roleHost: 3, roleWorker: 4, roleRelay: 2} {
 		if role == roleRelay && c.broker == nil {
 			continue
 		}
-		for range n {
-			c.seats = append(c.seats, &seat{role: role, p: c.spawn(role)})
+		for number := range n {
+			s := &seat{role: role, number: number}
+			s.p = c.spawn(s)
+			c.seats = append(c.seats, s)
 		}
 	}
 	t.Cleanup(func() {
@@ -117,10 +125,12 @@ func (c *cluster) startBroker() {
 	c.env = append(c.env, "SERVICEBUS="+sbfake.ConnectionString(address))
 }
 
-func (c *cluster) spawn(role string) *child {
+// spawn starts the next process of a seat.
+func (c *cluster) spawn(s *seat) *child {
 	c.t.Helper()
+	role := s.role
 	p := &child{role: role, cmd: exec.CommandContext(context.WithoutCancel(c.t.Context()), os.Args[0]), over: make(chan struct{})}
-	p.cmd.Env = slices.Concat(c.env, []string{roleEnv + "=" + role}) // several seats are filled at once
+	p.cmd.Env = slices.Concat(c.env, []string{roleEnv + "=" + role, buildEnv + "=" + s.nextBuild()}) // several seats are filled at once
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -62,7 +62,7 @@ func (c *cluster) killProcesses(r *rand.Rand, until time.Time) {
 				}
 				s.p.kill() // it is dead: this waits for its output
 				pause(mend)
-				s.p = c.spawn(s.role)
+				s.p = c.spawn(s)
 			})
 		}
 		<-tick.C

@@ -43,6 +43,8 @@ var kinds = []func(i int) expected{
 		return expected{jobType: "flaky", body: fmt.Sprintf(`{"n":%d,"times":3}`, 20+i), status: state.JobFailed}
 	},
 	asleep(3),
+	movingBy(buildOld),
+	movingBy(buildNew),
 }
 
 // asleep has tasks that run for up to a second and cost nothing: what a killed process is to have had.
@@ -57,6 +59,7 @@ func sumOf(n int) fixtures.NumberOut { return fixtures.NumberOut{Value: n * (n -
 // expected is a job that was acknowledged, and how it must end.
 type expected struct {
 	jobType, body string
+	build         string          // that submits it; "": the old one
 	status        state.JobStatus // "": completed
 	stage         string          // whose only task has this result; "": none is looked at
 	want          fixtures.NumberOut
@@ -105,7 +108,11 @@ func (c *cluster) open() (n int) {
 func (l *load) submit(c *cluster, want expected) {
 	limit, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
 	defer cancel()
-	res, err := c.machine.Submit(limit, coremachine.SubmitRequest{Type: want.jobType, Body: []byte(want.body)})
+	machine := c.machine
+	if want.build == buildNew {
+		machine = c.next
+	}
+	res, err := machine.Submit(limit, coremachine.SubmitRequest{Type: want.jobType, Body: []byte(want.body)})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {

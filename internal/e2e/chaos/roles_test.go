@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -18,10 +17,6 @@ import (
 	"coremachine/internal/app"
 	"coremachine/internal/config"
 	"coremachine/internal/devhost"
-	"coremachine/internal/e2e/fixtures"
-	"coremachine/internal/handlers"
-	"coremachine/internal/jobs"
-	"coremachine/internal/jobs/define"
 	"coremachine/internal/pgtest"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
@@ -58,15 +53,8 @@ func TestMain(m *testing.M) {
 // appName goes before the process id in the name of a process's connections, so that the database says whose each is.
 const appName = "chaos-"
 
-func registries() (map[string]define.Job, map[string]handlers.Handler) {
-	j, h := fixtures.Jobs(), fixtures.Handlers()
-	maps.Copy(j, jobs.All)
-	maps.Copy(h, handlers.All)
-	return j, h
-}
-
 func options(log *slog.Logger) app.Options {
-	j, h := registries()
+	j, h := ownRegistries()
 	return app.Options{Jobs: j, Handlers: h, Log: log, Fault: lingerWhenTold()}
 }
 

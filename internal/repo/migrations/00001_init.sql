@@ -213,6 +213,7 @@ create table messages (
 create index messages_ready on messages (queue, due_at, message_id) where worker_id is null and sent_at is null and dead_reason is null;
 create index messages_held  on messages (worker_id) where worker_id is not null;
 create index messages_sent  on messages (sent_at) where sent_at is not null and worker_id is null and dead_reason is null;
+create index messages_parked on messages (job_id, message_id) where parked_since is not null;
 create index messages_dead  on messages (queue, message_id) where dead_reason is not null;
 
 create table events (
