@@ -59,7 +59,7 @@ func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 		if in.Value < len(fails) {
 			return workOut{}, fails[in.Value]
 		}
-		none := make([]int, in.Value)
+		none := make([]int, 0, in.Value)
 		return workOut{Value: none[in.Value]}, nil
 	}
 	e := start(t, enginetest.Options{
