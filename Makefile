@@ -28,7 +28,7 @@ dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a bl
 
 .PHONY: test
 test: ## Run all tests with the race detector; they bring the Postgres, the Azurite and the Chromium that they need
-	$(GO) test -race -timeout 45m ./...
+	$(GO) test -race -p 1 -timeout 45m ./...
 	$(GO) test -C bench .
 
 .PHONY: screenshots

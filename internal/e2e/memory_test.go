@@ -24,14 +24,14 @@ import (
 
 // What a process takes at the most, in MB, for tasks with results of 1 MB.
 const (
-	largeTasks     = 256
-	mostCompleting = 900 // the results themselves are 256 MB, and the collector lets them double
+	largeTasks     = 128
+	mostCompleting = 500 // the results themselves are 128 MB, and the collector lets them double
 	mostGathering  = 200
 )
 
 const childMemory = "COREMACHINE_TEST_MEMORY"
 
-// TestLargeResultsTakeLittleMemory has 256 tasks return 1 MB each at the same
+// TestLargeResultsTakeLittleMemory has 128 tasks return 1 MB each at the same
 // time, and one task read all their results, in a process of its own.
 func TestLargeResultsTakeLittleMemory(t *testing.T) {
 	t.Parallel()
