@@ -30,7 +30,7 @@ type Options struct {
 	Processes int      // pools, engines and receivers; 0: 1
 	InFlight  int      // messages of a queue in hand at once in each; 0: 32
 	Conns     int32    // connections in each pool; 0: 4
-	Dispatch  Dispatch // "": that of the subtest of InBothModes, which then is required
+	Dispatch  Dispatch // "": that of the subtest of InBothModes, else Queue, as in Azure
 	NoLease   bool     // Start does not wait for the leases: a fault of the test keeps them from being opened
 	Config    func(*coremachine.Config)
 	Chunk     int // most tasks that one statement of a retry opens; 0: as in production
@@ -82,9 +82,7 @@ func Start(t testing.TB, o Options) *Engine {
 	if o.URL == "" {
 		o.URL = fresh(t, o.Pooled)
 	}
-	if o.Dispatch = cmp.Or(o.Dispatch, DispatchOf(t)); o.Dispatch == "" {
-		t.Fatal("the mode of dispatch is open: begin the test with enginetest.InBothModes, or set Options.Dispatch")
-	}
+	o.Dispatch = cmp.Or(o.Dispatch, DispatchOf(t), Queue)
 	e := &Engine{t: t, url: o.URL, ended: map[state.JobID]chan struct{}{}}
 	for i := range max(1, o.Processes) {
 		if o.FaultOf != nil {
