@@ -44,7 +44,7 @@ func (r *receiving) begin(q state.Queue) (end func()) {
 // nothing since the last note although it had no message. A host that delivers
 // nothing for hostSilence may have stopped receiving. One goroutine calls it.
 func (r *receiving) note(at time.Time) (queues []state.Queue, idle []bool) {
-	for i, q := range []state.Queue{state.QueueJobs, state.QueueTasks, state.QueueLongTasks} {
+	for i, q := range state.Queues {
 		received, busy := r.received[i].Load(), r.inFlight[i].Load() > 0
 		fresh := received != r.noted[i] || busy
 		r.noted[i] = received

@@ -114,7 +114,7 @@ func setDefaults(params map[string]string) {
 		"enable_hashjoin":  "off",
 		"enable_mergejoin": "off",
 		"jit":              "off",
-		// Planning these statements anew costs more than running them, and no plan depends on the parameters.
+		// Planning these statements again costs more than running them, and no plan depends on the parameters.
 		"plan_cache_mode": "force_generic_plan",
 	})
 }
