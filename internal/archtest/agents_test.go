@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the table of imports in AGENTS.md anew")
+var update = flag.Bool("update", false, "rewrite the table of imports in AGENTS.md")
 
 func TestDocTableOfImports(t *testing.T) {
 	t.Parallel()
-	const begin, end = "<!-- imports: written from internal/archtest -->\n", "<!-- end of imports -->\n"
+	const begin, end = "<!-- imports: generated from internal/archtest -->\n", "<!-- end of imports -->\n"
 	path := filepath.Join(root, "AGENTS.md")
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -25,7 +25,7 @@ func TestDocTableOfImports(t *testing.T) {
 	before, rest, found := strings.Cut(string(content), begin)
 	got, after, ended := strings.Cut(rest, end)
 	if !found || !ended {
-		t.Fatalf("AGENTS.md: no table between %q and %q", begin, end)
+		t.Fatalf("AGENTS.md: missing table between %q and %q", begin, end)
 	}
 	want := markdown()
 	if *update {
@@ -35,17 +35,17 @@ func TestDocTableOfImports(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("AGENTS.md differs from the table (-want +got); make verify writes it:\n%s", diff)
+		t.Errorf("AGENTS.md differs from the table (-want +got); run make verify:\n%s", diff)
 	}
 }
 
 func markdown() string {
 	var b strings.Builder
-	b.WriteString("| package | may import | its tests besides |\n|---|---|---|\n")
+	b.WriteString("| package | may import | its tests may also import |\n|---|---|---|\n")
 	for _, r := range table {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.pkg, list(r.may), list(r.tests))
 	}
-	fmt.Fprintf(&b, "\nEvery test may import %s. Everybody may import telemetry/keys.\n", list(testHelpers))
+	fmt.Fprintf(&b, "\nEvery test may import %s. Every package may import telemetry/keys.\n", list(testHelpers))
 	return b.String()
 }
 

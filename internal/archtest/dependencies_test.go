@@ -1,23 +1,24 @@
 package archtest
 
 import (
-	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// TestDependenciesHaveARecord holds docs/adr/dependencies to the imports: the title of each record is a module's path.
-func TestDependenciesHaveARecord(t *testing.T) {
+const dependencies = "docs/adr/dependencies.md"
+
+// TestDependenciesHaveARow compares the table of dependencies with the
+// imports: the first cell of a row is the path of a module.
+func TestDependenciesHaveARow(t *testing.T) {
 	t.Parallel()
+
 	used := map[string]bool{}
-	records := texts(t, func(path string) bool {
-		return filepath.Dir(path) == filepath.Join("docs", "adr", "dependencies")
-	})
-	for _, r := range records {
-		title, _, _ := strings.Cut(r.content, "\n")
-		used[strings.TrimPrefix(title, "# ")] = false
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(document(t, dependencies), -1) {
+		used[m[1]] = false
 	}
+
 	for _, s := range sources(t) {
 		for _, spec := range s.file.Imports {
 			path, err := strconv.Unquote(spec.Path.Value)
@@ -25,20 +26,23 @@ func TestDependenciesHaveARecord(t *testing.T) {
 				t.Errorf("%s: %v", s.path, err)
 				continue
 			}
+
 			host, _, _ := strings.Cut(path, "/")
 			if !strings.Contains(host, ".") {
 				continue
 			}
+
 			if module, found := recorded(used, path); found {
 				used[module] = true
 			} else {
-				t.Errorf("%s: no record in docs/adr/dependencies says why %s is imported", s.path, path)
+				t.Errorf("%s: %s has no row for %s", s.path, dependencies, path)
 			}
 		}
 	}
+
 	for module, is := range used {
 		if !is {
-			t.Errorf("docs/adr/dependencies: nothing imports %s", module)
+			t.Errorf("%s: no file imports %s", dependencies, module)
 		}
 	}
 }
