@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,7 +132,7 @@ func (w *world) handler(p *process) func(context.Context, handlers.Task, input) 
 				return output{}, ctx.Err()
 			}
 		}
-		return w.specs[typeNumber(t.JobType)].run(ctx, t, in, w.isHealed(t.JobID))
+		return w.specs[typeNumber(t.JobType)].run(ctx, t, in, w.isHealed(ctx, t.JobID))
 	}
 }
 
@@ -148,7 +150,7 @@ func (p *process) letGo(w *world) {
 	case <-through:
 	case <-p.died:
 	case <-time.After(patience):
-		w.t.Fatalf("%s does not come to an end", p.name)
+		w.t.Fatalf("%s does not come to an end\n%s", p.name, stacks())
 	}
 	w.settle(p)
 }
@@ -202,7 +204,7 @@ func (w *world) handle(p *process, m state.Message) {
 	case <-p.died:
 	case <-time.After(limit):
 		if limit == patience {
-			w.t.Fatalf("%s does not answer for %+v", p.name, m)
+			w.t.Fatalf("%s does not answer for %+v\n%s", p.name, m, stacks())
 		}
 	}
 }
@@ -214,7 +216,22 @@ func (w *world) until(what string, ok func() bool) {
 	limit := time.Now().Add(patience)
 	for tick := time.NewTicker(200 * time.Microsecond); !ok(); <-tick.C {
 		if time.Now().After(limit) {
-			w.t.Fatalf("gave up waiting until %s", what)
+			w.t.Fatalf("gave up waiting until %s\n%s", what, stacks())
 		}
 	}
+}
+
+// stacks lists what the goroutines of the engine do, for a failure that no seed
+// repeats.
+func stacks() string {
+	all := make([]byte, 8<<20)
+	all = all[:runtime.Stack(all, true)]
+	var of []string
+	for one := range strings.SplitSeq(string(all), "\n\n") {
+		if strings.Contains(one, "coremachine.") {
+			of = append(of, one)
+		}
+	}
+
+	return strings.Join(of, "\n\n")
 }

@@ -79,18 +79,37 @@ func (w *world) delete() {
 	if !ok {
 		return
 	}
-	w.mu.Lock()
-	j := w.jobs[id]
-	ended := j.status.Ended()
-	j.mayGo = j.mayGo || ended
-	w.mu.Unlock()
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
+		// Work that a process took locally can end the job at any moment, so the
+		// status log decides, and not what the last check saw.
+		defer w.notePurge(id)
 		err := m.Delete(ctx, id)
-		if err == nil && !ended {
+		if err == nil && !w.hasEnded(id) {
 			w.t.Fatalf("job %s was deleted while it was open", id.Short())
 		}
 		return err
 	})
+}
+
+// notePurge allows a job to go away if it has ended.
+func (w *world) notePurge(id state.JobID) {
+	ended := w.hasEnded(id)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.jobs[id].mayGo = w.jobs[id].mayGo || ended
+}
+
+// hasEnded reports whether the last status of a job, also of one that was deleted,
+// is one that jobs end with.
+func (w *world) hasEnded(id state.JobID) bool {
+	var last state.JobStatus
+	err := w.pool.QueryRow(context.Background(), `select now from status_log
+		where record = 'job' and job_id = $1 order by id desc limit 1`, id[:]).Scan(&last)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+
+	return last.Ended()
 }
 
 // endLease ends the lease of a process that died, or of one that lives: then it goes on without knowing.
