@@ -37,7 +37,7 @@ func TestEveryEntryOfTheRunbookHasItsFiveHeadings(t *testing.T) {
 		} else {
 			seen[anchor[1]] = true
 		}
-		for _, heading := range []string{"*What you see:*", "*What it means:*", "*Look at:*", "*Do:*", "*If it comes back:*"} {
+		for _, heading := range []string{"- **Symptom:**", "- **Cause:**", "- **Check:**", "- **Fix:**", "- **If it recurs:**"} {
 			_, rest, found := strings.Cut(body, "\n"+heading+" ")
 			if !found {
 				t.Errorf("%s has no %s, or not in its place", title, heading)
