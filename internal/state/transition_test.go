@@ -37,12 +37,16 @@ func TestDocIsRenderedFromTheTable(t *testing.T) {
 
 func renderDoc() string {
 	var b strings.Builder
-	b.WriteString("# State machine\n\nRendered from the one transition table, `internal/state/transition.go`; a test compares them.\n\n" +
-		"A task that runs is stored as `queued`: it is running while a worker holds the message row that covers it, so that\n" +
-		"starting a task costs no write to it. `[*]` marks how a record begins.\n")
+	b.WriteString("# State machine\n\n" +
+		"This page lists every status of a job, a stage and a task, and every transition\n" +
+		"between them. It is generated from the transition table in\n" +
+		"`internal/state/transition.go`; a test compares them.\n\n" +
+		"A running task is stored as `queued`. It is running while a worker has claimed\n" +
+		"the message row that covers it, so that starting a task writes nothing to its\n" +
+		"row. `[*]` marks the initial statuses.\n")
 	for _, m := range []state.Machine{state.JobMachine, state.StageMachine, state.TaskMachine} {
 		b.WriteString("\n## " + strings.ToUpper(m.Record[:1]) + m.Record[1:] + "\n\n```mermaid\n" + m.Mermaid() + "```\n")
-		b.WriteString("\n| from | to | on |\n|---|---|---|\n")
+		b.WriteString("\n| from | to | event |\n|---|---|---|\n")
 		for _, s := range m.Steps {
 			b.WriteString("| " + s.From + " | " + s.To + " | " + s.On + " |\n")
 		}
