@@ -33,15 +33,15 @@ test: ## Run all tests with the race detector; they bring the Postgres, the Azur
 
 .PHONY: screenshots
 screenshots: ## Take the pictures in docs/img again
-	$(GO) test ./internal/e2e/browser -run TestAnOpenDashboard/Pictures -count=1 -browser.pictures $(CURDIR)/docs/img
+	$(GO) test ./internal/test/browser -run TestAnOpenDashboard/Pictures -count=1 -browser.pictures $(CURDIR)/docs/img
 
 .PHONY: model
 model: ## Drive random jobs through the engine and compare with a reference: SEQUENCES=10000 SEED=n
-	@$(GO) test ./internal/e2e/model -v -run TestTheEngineKeepsToItsReference -count=1 -parallel 6 -timeout 60m -model.sequences $(or $(SEQUENCES),1000) $(if $(SEED),-model.seed $(SEED))
+	@$(GO) test ./internal/test/model -v -run TestTheEngineKeepsToItsReference -count=1 -parallel 6 -timeout 60m -model.sequences $(or $(SEQUENCES),1000) $(if $(SEED),-model.seed $(SEED))
 
 .PHONY: mutants
 mutants: ## Drop one protection of the engine at a time and see that a test notices: ONLY=name for some, CHECK=1 to apply and build only
-	@$(GO) run ./internal/e2e/mutants $(if $(ONLY),-only $(ONLY)) $(if $(CHECK),-check)
+	@$(GO) run ./internal/test/mutants $(if $(ONLY),-only $(ONLY)) $(if $(CHECK),-check)
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run the linters and look for unformatted files
@@ -100,15 +100,15 @@ bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHA
 
 .PHONY: chaos
 chaos: ## Kill real processes in turn for MINUTES=1, over both transports, and count what was lost: SEED=n
-	@$(GO) test ./internal/e2e/chaos -v -run TestChaos -count=1 -timeout $$(($(MINUTES) + 15))m -chaos.minutes $(MINUTES) $(if $(SEED),-chaos.seed $(SEED))
+	@$(GO) test ./internal/test/chaos -v -run TestChaos -count=1 -timeout $$(($(MINUTES) + 15))m -chaos.minutes $(MINUTES) $(if $(SEED),-chaos.seed $(SEED))
 
 .PHONY: soak
 soak: ## Run 1,000 tasks of three minutes in a process with default settings for MINUTES=1, over both transports
-	@$(GO) test ./internal/e2e -v -run TestSoakUnderOverload -count=1 -timeout $$(($(MINUTES) + 10))m -soak $(MINUTES)m
+	@$(GO) test ./internal/test/e2e -v -run TestSoakUnderOverload -count=1 -timeout $$(($(MINUTES) + 10))m -soak $(MINUTES)m
 
 .PHONY: verbs
 verbs: ## Call all verbs of the API at random from 16 clients on 20 jobs for MINUTES=1, and judge what is left: SEED=n
-	@$(GO) test ./internal/e2e/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))
+	@$(GO) test ./internal/test/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))
 
 .PHONY: tools
 tools: $(GOLANGCI) ## Install the linters to ./bin

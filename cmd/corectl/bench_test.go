@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"coremachine/internal/bench"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestBenchRunsInEveryMode keeps the benchmarks from rotting: small, with the real processes.

@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"time"
 
-	"coremachine/internal/pglocal"
+	"coremachine/internal/dev/pglocal"
 )
 
 // benchExecCmd lends the benchmarks' Postgres to another program.

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/blobsample"
+	"coremachine/internal/dev/blobsample"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // on is the surroundings of a command that starts everything, on a schema of its own.

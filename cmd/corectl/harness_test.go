@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/internal/pgtest"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestMain is also the program itself, in the roles in which it starts itself.

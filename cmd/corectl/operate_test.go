@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"coremachine/internal/blobtest"
-	"coremachine/internal/pgtest"
-	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/dev/sbfake"
+	"coremachine/internal/test/blobtest"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestMigrateTellsWhatItDid(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 
 	httpapi "coremachine/internal/api"
 	"coremachine/internal/coremachine"
-	"coremachine/internal/enginetest"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
 )
 
 // stuck is a job that tests can end as they like: task 0 fails for good, task 1 waits until it is told to stop.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {

@@ -20,9 +20,9 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/coremachine"
-	"coremachine/internal/pgtest"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

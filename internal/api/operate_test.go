@@ -15,8 +15,8 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/coremachine"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func TestSweepsAreMadeAndListed(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"coremachine/internal/api"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 type jobAnswer struct {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"coremachine/internal/api"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 // sse is one event of a stream; a comment has no name.

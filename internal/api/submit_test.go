@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"coremachine/internal/coremachine"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func TestSubmitAnswersWhatItStartedOrFound(t *testing.T) {

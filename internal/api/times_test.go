@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"testing"
 
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func TestTimesAndSlowestTasksOfAJob(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 	"coremachine/internal/app"
 	"coremachine/internal/config"
 	"coremachine/internal/coremachine"
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
-	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestABrokerThatLostItsState replaces the broker by an empty one while it holds

@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/app"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestRequestsSayWhyTheDatabaseCannotBeUsed has the database in each state that

@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/app"
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
-	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 // post sends a request and reads its answer.

@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestTheAPIOfAPlainWorkerAsksForAKey(t *testing.T) {

@@ -27,7 +27,7 @@ import (
 
 	"coremachine/internal/app"
 	"coremachine/internal/config"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -22,7 +22,7 @@ import (
 	"coremachine/internal/funchost"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // serve starts a process on a free port and stops it with the test.

@@ -14,13 +14,13 @@ import (
 
 	"coremachine/internal/app"
 	"coremachine/internal/config"
-	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
 	"coremachine/internal/jobs/define"
-	"coremachine/internal/pgtest"
 	"coremachine/internal/telemetry"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/test/fixtures"
+	"coremachine/internal/test/pgtest"
 )
 
 // process starts a process that serves its API and receives its own work; stop stops it, once.

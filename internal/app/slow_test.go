@@ -19,7 +19,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // slowConnections is how many connections send nothing more at once. In full,

@@ -8,10 +8,10 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/app"
-	"coremachine/internal/blobtest"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/blobtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestHealthTellsOfStorageWithoutNeedingIt has a process without an account, with one, and with one that is away: all are ready.

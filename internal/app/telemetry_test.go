@@ -23,7 +23,7 @@ import (
 	wire "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // receiver takes OTLP over HTTP, as a collector does.

@@ -16,13 +16,13 @@ import (
 	"time"
 
 	"coremachine/internal/appzip"
-	"coremachine/internal/devhost"
+	"coremachine/internal/dev/devhost"
 	"coremachine/internal/funchost"
-	"coremachine/internal/pgtest"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 // BenchmarkColdStart measures the packaged executable from its start to the first answered GET /, and to the first submit that is

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"coremachine/internal/coremachine"
-	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/fixtures"
 )
 
 //go:embed queries/filled.sql

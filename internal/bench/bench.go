@@ -13,11 +13,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/fixtures"
 )
 
 // Modes.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"coremachine/internal/bench"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

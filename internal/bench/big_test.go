@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"coremachine/internal/bench"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 func smallOptions(t *testing.T) bench.Options {

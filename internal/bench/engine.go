@@ -13,12 +13,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/coremachine"
-	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/fixtures"
 )
 
 // engine is one process's worth of engine, with the fixture jobs, in this process.

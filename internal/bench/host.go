@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"coremachine/internal/devhost"
+	"coremachine/internal/dev/devhost"
 	"coremachine/internal/funchost"
 	"coremachine/internal/queue"
 	"coremachine/internal/state"

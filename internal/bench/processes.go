@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"coremachine/internal/coremachine"
-	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/fixtures"
 )
 
 // process is one of ours, for the report.

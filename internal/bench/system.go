@@ -3,7 +3,7 @@ package bench
 import (
 	"context"
 
-	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/state"
 )
 

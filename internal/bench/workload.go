@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"coremachine/internal/e2e/fixtures"
 	"coremachine/internal/state"
+	"coremachine/internal/test/fixtures"
 )
 
 const (

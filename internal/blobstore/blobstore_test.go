@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/blobsample"
 	"coremachine/internal/blobstore"
-	"coremachine/internal/blobtest"
+	"coremachine/internal/dev/blobsample"
 	"coremachine/internal/handlers"
+	"coremachine/internal/test/blobtest"
 )
 
 func open(t *testing.T, o blobstore.Options) *blobstore.Store {

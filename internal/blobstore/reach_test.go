@@ -10,8 +10,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 
 	"coremachine/internal/blobstore"
-	"coremachine/internal/blobtest"
 	"coremachine/internal/handlers"
+	"coremachine/internal/test/blobtest"
 )
 
 func TestReachTellsAnAccountFromOneThatRefusesAndOneThatIsAway(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 
-	"coremachine/internal/blobsample"
 	"coremachine/internal/blobstore"
-	"coremachine/internal/blobtest"
+	"coremachine/internal/dev/blobsample"
+	"coremachine/internal/test/blobtest"
 )
 
 // TestSecretsStayOutOfErrors makes every kind of error with a signature, and with a key, in the connection string.

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/database"
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

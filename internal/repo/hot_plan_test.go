@@ -14,12 +14,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"coremachine/internal/e2e/fixtures"
-	"coremachine/internal/enginetest"
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
+	"coremachine/internal/test/fixtures"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 // TestNoHotStatementReadsMoreThanItNeeds has the engine work on large tables that were never analysed, and looks at the plan of every

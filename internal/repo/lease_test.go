@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/pgtest"
 	"coremachine/internal/repo"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestARenewalThatWaitedFindsTheLeaseEnded starts a renewal before the lease ends

@@ -8,10 +8,10 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {

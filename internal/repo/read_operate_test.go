@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func TestListEventsPagesForwardUnderEveryFilter(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/e2e/fixtures"
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/fixtures"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 // TestAPageOfAMillionTasksTouchesAPage reads the first tasks of a stage that has a million, and has the server count the rows of each step.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 var (

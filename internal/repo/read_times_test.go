@@ -3,10 +3,10 @@ package repo_test
 import (
 	"testing"
 
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func TestTimesComeFromASampleOfEachStage(t *testing.T) {

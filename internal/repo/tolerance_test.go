@@ -5,8 +5,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/pgtest"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestTheDatabaseToleratesWhatTheEngineTolerates compares the SQL function

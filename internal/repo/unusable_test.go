@@ -9,9 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/pgtest"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestADatabaseThatCannotBeUsedSaysWhatToDo asks databases in each state that

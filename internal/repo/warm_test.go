@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"coremachine/internal/pgtest"
 	"coremachine/internal/repo"
+	"coremachine/internal/test/pgtest"
 )
 
 // TestWarmPlansAndWritesNothing looks at what the server has planned on each connection, and at every table.

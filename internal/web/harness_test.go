@@ -10,9 +10,9 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/coremachine"
-	"coremachine/internal/pgtest"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 	"coremachine/internal/web"
 )
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 	"coremachine/internal/web"
 )
 

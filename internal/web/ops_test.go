@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"coremachine/internal/api"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 	"coremachine/internal/web"
 )
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 func TestATaskShowsItsErrorFirstAndEveryAttempt(t *testing.T) {

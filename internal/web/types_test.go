@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"coremachine/internal/coremachine"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest/rows"
 	"coremachine/internal/web"
 )
 

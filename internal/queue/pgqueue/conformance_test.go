@@ -6,12 +6,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
-	"coremachine/internal/queue/queuetest"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/test/queuetest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

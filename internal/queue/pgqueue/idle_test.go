@@ -14,10 +14,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"coremachine/internal/pgtest"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 // own makes a pool over the schema of another.

@@ -8,11 +8,11 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 // TestOtherProcessesAreWoken has one queue tell another, which looks by itself once an hour.

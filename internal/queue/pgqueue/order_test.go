@@ -9,10 +9,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/pgtest"
-	"coremachine/internal/pgtest/rows"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
 )
 
 // sender is another transport that does one thing each time.

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"coremachine/internal/pgtest"
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
 )
 
 // picky is a broker that refuses every batch which holds one of some messages,

@@ -9,11 +9,11 @@ import (
 
 	sb "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/queue"
-	"coremachine/internal/queue/queuetest"
-	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
+	"coremachine/internal/test/queuetest"
 )
 
 // TestConformance runs over the stand-in, and over a real namespace too where SERVICEBUS_TEST_CONNECTION holds a connection string

@@ -7,8 +7,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/queue"
-	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
 )

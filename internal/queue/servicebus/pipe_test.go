@@ -9,7 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
-	"coremachine/internal/queue/sbfake"
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
 )

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/queue"
-	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
 )

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/queue"
-	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/state"
 )
 

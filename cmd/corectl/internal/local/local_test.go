@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/pgtest"
+	"coremachine/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

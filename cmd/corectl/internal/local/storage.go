@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 
-	"coremachine/internal/azurite"
-	"coremachine/internal/blobsample"
+	"coremachine/internal/dev/azurite"
+	"coremachine/internal/dev/blobsample"
 )
 
 // SampleContainer is what a local storage account holds.

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"coremachine/internal/devhost"
-	"coremachine/internal/pglocal"
+	"coremachine/internal/dev/devhost"
+	"coremachine/internal/dev/pglocal"
 	"coremachine/internal/repo"
 )
 

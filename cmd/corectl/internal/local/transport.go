@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
-	"coremachine/internal/queue/sbfake"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"

@@ -1,0 +1,80 @@
+package arch
+
+// anything marks a row that may import every package of the module.
+const anything = "anything"
+
+// row is what one package may import from the module, by path below internal/ (or cmd/...).
+type row struct {
+	pkg   string
+	may   []string // production files
+	tests []string // test files besides: see testHelpers too
+}
+
+// table is the one list of who may import whom. A package that is not in it fails, and so does a row without a package.
+// telemetry/keys, the names of log fields, is open to all and is in no row.
+var table = []row{
+	{pkg: "state"},
+	{pkg: "config"},
+	{pkg: "telemetry", may: []string{"state"}},
+	{pkg: "telemetry/keys"},
+	{pkg: "heap"},
+	{pkg: "share"},
+	{pkg: "sse"},
+	{pkg: "httplimit"},
+	{pkg: "problem", may: []string{"state"}},
+	{pkg: "dev/pglocal"},
+	{pkg: "dev/npm"},
+	{pkg: "dev/azurite", may: []string{"dev/npm"}},
+	{pkg: "dev/blobsample"},
+	{pkg: "handlers", may: []string{"state"}},
+	{pkg: "jobs/define", may: []string{"state", "handlers"}},
+	{pkg: "jobs", may: []string{"state", "handlers", "jobs/define"}},
+	{pkg: "database"},
+	{pkg: "repo", may: []string{"database", "share", "state"}},
+	{pkg: "queue", may: []string{"state"}, tests: []string{"queue/servicebus"}},
+	{pkg: "queue/pgqueue", may: []string{"database", "queue", "state"}},
+	{pkg: "queue/servicebus", may: []string{"queue", "state"}},
+	{pkg: "dev/sbfake", tests: []string{"dev/npm"}},
+	{pkg: "blobstore", may: []string{"handlers", "state"}, tests: []string{"dev/blobsample", "test/blobtest"}},
+	{pkg: "coremachine", may: []string{"state", "jobs", "jobs/define", "handlers"}},
+	{pkg: "funchost", may: []string{"httplimit", "problem", "state"}},
+	{pkg: "api", may: []string{"state", "coremachine", "problem", "share", "sse"}, tests: []string{"repo"}},
+	{pkg: "web", may: []string{"state", "coremachine", "api", "share", "sse", "web/apidoc", "third_party/htmx"}, tests: []string{"repo"}},
+	{pkg: "web/apidoc"},
+	{pkg: "dev/devhost", may: []string{"funchost", "queue", "state"}},
+	{pkg: "appzip", may: []string{"funchost"}, tests: []string{"dev/devhost", "queue", "queue/pgqueue", "repo"}},
+	{pkg: "app", may: []string{anything}},
+	{pkg: "cmd/handler", may: []string{"app", "config", "handlers", "heap", "jobs", "telemetry"}},
+	{
+		pkg:   "cmd/corectl",
+		may:   []string{"app", "appzip", "bench", "config", "handlers", "heap", "jobs", "dev/pglocal", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
+		tests: []string{"api", "dev/blobsample", "test/blobtest", "coremachine", "jobs/define"},
+	},
+	{pkg: "cmd/corectl/internal/client", may: []string{"state"}},
+	{pkg: "cmd/corectl/internal/local", may: []string{"dev/azurite", "dev/blobsample", "dev/devhost", "dev/pglocal", "queue", "queue/pgqueue", "dev/sbfake", "queue/servicebus", "repo", "state"}},
+	{pkg: "cmd/corectl/internal/show", may: []string{"state", "cmd/corectl/internal/client"}},
+
+	// For tests and benchmarks only.
+	{pkg: "test/blobtest", may: []string{"dev/azurite", "test/repotest"}},
+	{pkg: "test/repotest"},
+	{pkg: "test/pgtest", may: []string{"dev/pglocal", "repo", "test/repotest"}},
+	{pkg: "test/pgtest/rows", may: []string{"state"}},
+	{pkg: "test/mutants", may: []string{"dev/pglocal"}},
+	{pkg: "test/queuetest", may: []string{"queue", "state"}},
+	{pkg: "test/enginetest", may: []string{"coremachine", "handlers", "jobs", "jobs/define", "test/pgtest", "queue", "queue/pgqueue", "repo", "state"}},
+	{pkg: "test/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
+	{
+		pkg: "bench",
+		may: []string{"coremachine", "dev/devhost", "test/fixtures", "funchost", "handlers", "jobs/define", "queue", "queue/pgqueue", "dev/sbfake", "queue/servicebus", "repo", "state"},
+	},
+	{pkg: "test/e2e", may: []string{anything}},
+	{pkg: "test/model", may: []string{anything}},
+	{pkg: "test/chaos", may: []string{anything}},
+	{pkg: "test/verbs", may: []string{anything}},
+	{pkg: "test/tutorial", may: []string{anything}},
+	{pkg: "test/browser", may: []string{anything}},
+	{pkg: "test/arch"},
+}
+
+// testHelpers may be imported by every test file, and by no production file that its row does not allow.
+var testHelpers = []string{"test/pgtest", "test/pgtest/rows", "test/repotest", "test/enginetest", "test/fixtures", "test/queuetest", "dev/sbfake", "state"}

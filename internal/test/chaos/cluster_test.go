@@ -1,0 +1,170 @@
+package chaos
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/dev/pglocal"
+	"coremachine/internal/dev/sbfake"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
+	"coremachine/internal/test/fixtures"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/repotest"
+)
+
+// cluster is the database, the broker and the processes that work on them.
+type cluster struct {
+	t      *testing.T
+	server *pglocal.Server
+	broker *sbfake.Broker // nil: messages travel over Postgres
+	env    []string
+
+	startLog string // what the handlers of the job gate write down
+
+	pool    *pgxpool.Pool
+	machine *coremachine.Machine // submits, cancels, sweeps; it holds no lease and claims nothing
+	next    *coremachine.Machine // the same, of the new build
+
+	seats []*seat
+	hurt  damage
+
+	complaints map[string]int // errors in the server's log
+}
+
+// seat is the place of one process. Who ends a process has another sit down there.
+type seat struct {
+	role    string
+	number  int        // among those of its role
+	started int        // processes that have sat here
+	taken   sync.Mutex // held by who breaks the process, until the next one sits here
+	p       *child
+}
+
+// child is a process of the cluster.
+type child struct {
+	role    string
+	cmd     *exec.Cmd
+	handler atomic.Int64  // of a host: the process id of its handler
+	over    chan struct{} // closed when its output has ended
+}
+
+const brokerLock = 10 * time.Second // of a delivery: what a killed receiver had in hand comes again after it
+
+func startCluster(t *testing.T, transport string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, server: pgtest.Own(t), complaints: map[string]int{}, startLog: filepath.Join(t.TempDir(), "starts")}
+	url := c.server.URL()
+	if err := repo.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", "DATABASE_CONNECTIONS=4", appEnv+"="+repotest.AppFolder(t), fixtures.LogEnv+"="+c.startLog)
+	if transport == "servicebus" {
+		c.startBroker()
+	}
+	r, err := repo.Open(context.Background(), repo.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	q := pgqueue.New(r.Pool(), pgqueue.Options{})
+	t.Cleanup(q.Close)
+	c.pool = r.Pool()
+	if err := enginetest.LogStatuses(t.Context(), c.pool); err != nil {
+		t.Fatal(err)
+	}
+	machine := func(build string) *coremachine.Machine {
+		j, h := registries(build)
+		return coremachine.New(coremachine.Config{Jobs: j, Handlers: h, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler)})
+	}
+	c.machine, c.next = machine(buildOld), machine(buildNew)
+	for role, n := range map[string]int{roleHost: 3, roleWorker: 4, roleRelay: 2} {
+		if role == roleRelay && c.broker == nil {
+			continue
+		}
+		for number := range n {
+			s := &seat{role: role, number: number}
+			s.p = c.spawn(s)
+			c.seats = append(c.seats, s)
+		}
+	}
+	t.Cleanup(func() {
+		for _, s := range c.seats {
+			s.p.kill()
+		}
+	})
+	return c
+}
+
+func (c *cluster) startBroker() {
+	o := sbfake.Options{Lock: brokerLock, MaxDeliveries: 100}
+	for _, name := range state.Queues {
+		o.Queues = append(o.Queues, name.String())
+	}
+	c.broker = sbfake.New(o)
+	c.t.Cleanup(c.broker.Close)
+	address, err := c.broker.Listen("127.0.0.1:0")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.env = append(c.env, "SERVICEBUS="+sbfake.ConnectionString(address))
+}
+
+// spawn starts the next process of a seat.
+func (c *cluster) spawn(s *seat) *child {
+	c.t.Helper()
+	role := s.role
+	p := &child{role: role, cmd: exec.CommandContext(context.WithoutCancel(c.t.Context()), os.Args[0]), over: make(chan struct{})}
+	p.cmd.Env = slices.Concat(c.env, []string{roleEnv + "=" + role, buildEnv + "=" + s.nextBuild()}) // several seats are filled at once
+	p.cmd.Stderr = os.Stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := p.cmd.StdinPipe(); err != nil { // it ends with this process
+		c.t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	go func() {
+		defer close(p.over)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			var pid int64
+			if _, err := fmt.Sscanf(s.Text(), "handler %d", &pid); err == nil {
+				p.handler.Store(pid)
+			}
+		}
+	}()
+	return p
+}
+
+// works is the process id of what works on messages: of a host, its handler.
+func (p *child) works() int {
+	if p.role == roleHost {
+		return int(p.handler.Load())
+	}
+	return p.cmd.Process.Pid
+}
+
+// kill ends a process by SIGKILL; what it spawned goes with it.
+func (p *child) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.over
+	_ = p.cmd.Wait() // says that it was killed
+}

@@ -1,0 +1,93 @@
+package e2e_test
+
+import (
+	"context"
+	"iter"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
+)
+
+// lossyParts loses writes of parts before they reach the store, and answers
+// after they were committed. Some losses are for the engine to repeat, others
+// for the handler.
+type lossyParts struct{ coremachine.Store }
+
+func (s lossyParts) EmitPart(
+	ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte,
+) (state.PartFate, error) {
+	lost := state.Errorf(state.CodeUnavailable, "test", "the answer is lost")
+	if rand.IntN(3) == 0 {
+		lost = state.Errorf(state.CodeInternal, "test", "the answer is lost for good")
+	}
+	switch rand.IntN(6) {
+	case 0:
+		return state.PartFate{}, lost
+	case 1:
+		if _, err := s.Store.EmitPart(ctx, worker, h, index, part, data); err != nil {
+			return state.PartFate{}, err
+		}
+		return state.PartFate{}, lost
+	}
+
+	return s.Store.EmitPart(ctx, worker, h, index, part, data)
+}
+
+// emitting emits parts from many goroutines, emitted reads them.
+const (
+	emitting handlers.TaskType[workIn, workOut] = "emitting"
+	emitted  handlers.TaskType[workIn, workOut] = "emitted"
+)
+
+// TestConcurrentEmitsPlanOneTaskAPart emits 200 parts from eight goroutines,
+// over a store that loses writes and answers, and plans a task from each.
+func TestConcurrentEmitsPlanOneTaskAPart(t *testing.T) {
+	t.Parallel()
+	if enginetest.InBothModes(t, TestConcurrentEmitsPlanOneTaskAPart) {
+		return
+	}
+	const goroutines, each, runs = 8, 25, 5
+	emit := func(ctx context.Context, task handlers.Task, _ workIn) (workOut, error) {
+		var all sync.WaitGroup
+		for g := range goroutines {
+			all.Go(func() {
+				for i := range each {
+					for ctx.Err() == nil && task.Emit(ctx, workOut{g*each + i}) != nil {
+						continue // the handler tries again
+					}
+				}
+			})
+		}
+		all.Wait()
+		return workOut{}, ctx.Err()
+	}
+	onePart := func(_ params, _ int, part workOut) iter.Seq[workIn] {
+		return func(yield func(workIn) bool) { yield(workIn(part)) }
+	}
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"emits": jobOf(
+			define.Stage[params]{Name: "emit", Tasks: define.Single(emitting, func(params) workIn { return workIn{} })},
+			define.Stage[params]{Name: "each", Tasks: define.FanOut(emitted, define.FromParts[workOut]("emit"), onePart)},
+		)},
+		Handlers: map[string]handlers.Handler{
+			string(emitting): handlers.Func(emit, handlers.Emits[workOut](), handlers.Attempts(1)), string(emitted): handlers.Func(echo),
+		},
+		Config:   func(c *coremachine.Config) { c.Store = lossyParts{c.Store} },
+		Dispatch: modeOf(t),
+	})
+	for seed := range runs {
+		job := e.Run("emits", `{"seed":`+string(rune('0'+seed))+`}`).MustBe(t, state.JobCompleted)
+		job.Stage(t, "each").MustHave(t, goroutines*each, 0)
+	}
+	mustCount(t, e, runs*goroutines*each, `select count(*) from result_parts`)
+	mustCount(t, e, runs*goroutines*each, `select count(distinct (job_id, data)) from result_parts`)
+	mustCount(t, e, goroutines*each-1, `select max(part) from result_parts`)
+}

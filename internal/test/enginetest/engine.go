@@ -1,0 +1,249 @@
+package enginetest
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/queue"
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+)
+
+// Options say what to run and how. Jobs and Handlers are required.
+type Options struct {
+	Jobs      map[string]define.Job
+	Handlers  map[string]handlers.Handler
+	Deps      handlers.Deps
+	Processes int      // pools, engines and receivers; 0: 1
+	InFlight  int      // messages of a queue in hand at once in each; 0: 32
+	Conns     int32    // connections in each pool; 0: 4
+	Dispatch  Dispatch // "": that of the subtest of InBothModes, else Queue, as in Azure
+	NoLease   bool     // Start does not wait for the leases: a fault of the test keeps them from being opened
+	Config    func(*coremachine.Config)
+	Chunk     int // most tasks that one statement of a retry opens; 0: as in production
+	Fault     repo.Fault
+	FaultOf   func(process int) repo.Fault // in place of Fault
+	URL       string                       // of a schema that is there; "": a fresh one
+	Pooled    bool                         // a fresh schema is reached through PgBouncer
+	Connect   func(*pgx.ConnConfig)        // changes the engine's connections before they are made; nil: none
+	Log       *slog.Logger                 // nil: none
+}
+
+// Engine is one or more processes' worth of engine over one schema.
+type Engine struct {
+	t     testing.TB
+	url   string
+	procs []*Process
+
+	audited bool // the schema logs its statuses
+
+	mu    sync.Mutex
+	ended map[state.JobID]chan struct{}
+}
+
+// Process is one engine with its own pool, lease and receivers.
+type Process struct {
+	Repo    *repo.Repo
+	Machine *coremachine.Machine
+	Queue   *pgqueue.Queue
+	stop    context.CancelFunc
+	serving sync.WaitGroup
+	once    sync.Once
+}
+
+// waitLimit is how long a job may take before the test gives it up: long enough for a slow machine under the race detector.
+const waitLimit = 3 * time.Minute
+
+// Start checks the registries as a process does, and starts. Everything stops with the test.
+func Start(t testing.TB, o Options) *Engine {
+	t.Helper()
+	if o.Deps.Blobs == nil {
+		o.Deps.Blobs = handlers.NoBlobs{}
+	}
+	if problems := define.Check(o.Jobs, o.Handlers, o.Deps, 0); len(problems) > 0 {
+		t.Fatalf("the registries are inconsistent: %q", problems)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.URL == "" {
+		o.URL = fresh(t, o.Pooled)
+	}
+	o.Dispatch = cmp.Or(o.Dispatch, DispatchOf(t), Queue)
+	e := &Engine{t: t, url: o.URL, ended: map[state.JobID]chan struct{}{}}
+	for i := range max(1, o.Processes) {
+		if o.FaultOf != nil {
+			o.Fault = o.FaultOf(i)
+		}
+		e.procs = append(e.procs, e.start(o))
+	}
+	for _, p := range e.procs {
+		if !o.NoLease {
+			e.waitForLease(p)
+		}
+		e.serve(p, cmp.Or(o.InFlight, 32), o.Log)
+	}
+	return e
+}
+
+// PoolerEnv has every engine with a fresh schema reach it through PgBouncer.
+const PoolerEnv = "TEST_POOLER"
+
+func fresh(t testing.TB, pooled bool) string {
+	t.Helper()
+	if !pooled && os.Getenv(PoolerEnv) == "" {
+		return pgtest.URL(t)
+	}
+	through, _ := pgtest.Pooled(t)
+	return through
+}
+
+func (e *Engine) start(o Options) *Process {
+	e.t.Helper()
+	rc := repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), RetryChunk: o.Chunk, Fault: o.Fault}
+	if o.Connect != nil {
+		rc.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+			o.Connect(c)
+			return nil
+		}
+	}
+	r, err := repo.Open(context.Background(), rc)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	_ = r.Ping(e.t.Context()) // the raw pool knows then whether a pooler is there; a database that is away is the test's own business
+	p := &Process{Repo: r, stop: func() {}, Queue: pgqueue.Over(r.Database(), pgqueue.Options{Log: o.Log})}
+	cfg := coremachine.Config{
+		Jobs: o.Jobs, Handlers: o.Handlers, Deps: o.Deps, Store: r, Log: o.Log, Wake: p.Queue.Wake, JobEnded: e.jobEnded, Build: "test",
+	}
+	if o.Config != nil {
+		o.Config(&cfg)
+	}
+	p.Machine = coremachine.New(cfg)
+	if o.Dispatch == Local {
+		p.Machine.Chain()
+	}
+	p.Machine.Start(context.Background())
+	e.t.Cleanup(p.Stop)
+	return p
+}
+
+// waitForLease returns when a process may claim work: Handle refuses every message until then.
+func (e *Engine) waitForLease(p *Process) {
+	e.t.Helper()
+	limit := time.NewTimer(waitLimit)
+	defer limit.Stop()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+
+	for !p.Machine.Ready() {
+		select {
+		case <-look.C:
+		case <-limit.C:
+			e.t.Fatalf("a process has no lease after %s", waitLimit)
+		}
+	}
+}
+
+// serve receives from every queue until the process stops.
+func (e *Engine) serve(p *Process, inFlight int, log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	for _, name := range state.Queues {
+		recv := p.Queue.Receiver(name)
+		p.serving.Go(func() { queue.Serve(ctx, recv, inFlight, p.Machine.Room(name), log, p.Machine.Handle) })
+	}
+}
+
+// StopReceiving takes no more messages; those in hand go on.
+func (p *Process) StopReceiving() { p.stop() }
+
+// Stop stops the process in good order: it puts back what it holds.
+func (p *Process) Stop() {
+	p.once.Do(func() {
+		p.stop()
+		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = p.Machine.Stop(limit) // a database that a test has taken away cannot be told
+		p.serving.Wait()
+		p.Queue.Close()
+		p.Repo.Close()
+	})
+}
+
+// Process returns the i-th process.
+func (e *Engine) Process(i int) *Process { return e.procs[i] }
+
+// Processes is how many there are.
+func (e *Engine) Processes() int { return len(e.procs) }
+
+// Pool reads the schema of the first process.
+func (e *Engine) Pool() *pgxpool.Pool { return e.procs[0].Repo.Pool() }
+
+// URL is the address of the schema.
+func (e *Engine) URL() string { return e.url }
+
+func (e *Engine) jobEnded(id state.JobID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if c, ok := e.ended[id]; ok {
+		close(c)
+		delete(e.ended, id)
+	}
+}
+
+// Submit submits a job with parameters as JSON, by the first process.
+func (e *Engine) Submit(jobType, params string) state.JobID {
+	e.t.Helper()
+	res, err := e.procs[0].Machine.Submit(e.t.Context(), coremachine.SubmitRequest{Type: jobType, Body: []byte(params)})
+	if err != nil {
+		e.t.Fatalf("submit %s %s: %v", jobType, params, err)
+	}
+	return res.JobID
+}
+
+// Run submits a job and waits for its end.
+func (e *Engine) Run(jobType, params string) Job {
+	e.t.Helper()
+	return e.Wait(e.Submit(jobType, params))
+}
+
+// Wait waits until a job has ended and reads it.
+func (e *Engine) Wait(id state.JobID) Job {
+	e.t.Helper()
+	limit, cancel := context.WithTimeout(e.t.Context(), waitLimit)
+	defer cancel()
+	for {
+		e.mu.Lock()
+		c, ok := e.ended[id]
+		if !ok {
+			c = make(chan struct{})
+			e.ended[id] = c
+		}
+		e.mu.Unlock()
+		if j := e.Read(id); j.Status.Ended() {
+			return j
+		}
+		again := time.NewTimer(time.Second) // ended by a process that is no longer there to tell
+		select {
+		case <-c:
+		case <-again.C:
+		case <-limit.Done():
+			e.t.Fatalf("job %s has not ended within %s: %+v", id.Short(), waitLimit, e.Read(id))
+		}
+		again.Stop()
+	}
+}

@@ -1,0 +1,217 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/goleak"
+
+	"coremachine/internal/dev/pglocal"
+	"coremachine/internal/repo"
+	"coremachine/internal/test/repotest"
+)
+
+// Main is the body of a package's TestMain: it runs the tests, fails them when goroutines are left, and lets go of the server.
+func Main(m *testing.M, options ...goleak.Option) {
+	goleak.VerifyTestMain(m, append(options, goleak.Cleanup(func(code int) {
+		if err := release(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+		os.Exit(code)
+	}))...)
+}
+
+// Schema returns a pool of at most 8 connections, with the settings of the real one, on a fresh, migrated schema. Both go when
+// the test ends. It costs about 40 ms.
+func Schema(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	r, err := repo.Open(context.Background(), repo.Config{URL: URL(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r.Pool()
+}
+
+// URL returns the address of a fresh, migrated schema, for processes and for tests that open their own pools. The schema goes
+// when the test ends.
+func URL(t testing.TB) string {
+	t.Helper()
+	address := Empty(t)
+	if err := repo.Migrate(t.Context(), address); err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// Empty is URL without the migration.
+func Empty(t testing.TB) string {
+	t.Helper()
+	base, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := schemaName(t.Name())
+	ident := pgx.Identifier{name}.Sanitize()
+	if err := admin(base, "create schema "+ident); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := admin(base, "drop schema "+ident+" cascade"); err != nil {
+			t.Error(err)
+		}
+	})
+	address, err := withSearchPath(base, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// Own starts a server for this test alone, with fsync on and nothing in it: for tests that crash it. It costs 1 to 2 s.
+func Own(t testing.TB) *pglocal.Server {
+	t.Helper()
+	s, err := pglocal.Start(t.Context(), pglocal.Options{Durable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// schemaPrefix marks what may be dropped without asking.
+const schemaPrefix = "test_"
+
+var schemas atomic.Int64
+
+// schemaName is unique in the run and tells whose it is: test_<pid>_<count>_<test>, at most 40 of Postgres's 63 bytes, so that
+// names derived from it fit too.
+func schemaName(test string) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '_'
+	}, strings.TrimPrefix(test, "Test"))
+	const most = 40
+	name := fmt.Sprintf("%s%d_%d_%s", schemaPrefix, os.Getpid(), schemas.Add(1), clean)
+	return name[:min(len(name), most)]
+}
+
+func withSearchPath(base, schema string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme == "" {
+		return "", errors.New("pgtest: DATABASE_URL must be a URL, not a list of keywords")
+	}
+	query := u.Query()
+	query.Set("search_path", schema)
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// adminWithin bounds one statement of the harness. Dropping waits for sessions that a test left open.
+const adminWithin = 30 * time.Second
+
+func admin(base, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), adminWithin)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, base)
+	if err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	_, err = conn.Exec(ctx, statement)
+	if err := errors.Join(err, conn.Close(ctx)); err != nil {
+		return fmt.Errorf("pgtest: %s: %w", statement, err)
+	}
+	return nil
+}
+
+var (
+	mu      sync.Mutex
+	joined  *pglocal.Server
+	failed  error
+	started bool
+)
+
+// server returns the address of the run's server, which the first call finds or starts.
+func server() (string, error) {
+	if address := os.Getenv("DATABASE_URL"); address != "" {
+		return address, nil
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !started {
+		started = true
+		joined, failed = join()
+	}
+	if failed != nil {
+		return "", failed
+	}
+	return joined.URL(), nil
+}
+
+func join() (*pglocal.Server, error) {
+	root, err := repotest.Root()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it may have to install the server
+	defer cancel()
+	return pglocal.Start(ctx, pglocal.Options{
+		Dir:     filepath.Join(root, ".local", "pgtest"),
+		Prepare: dropLeftovers,
+		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+}
+
+func release() error {
+	mu.Lock()
+	defer mu.Unlock()
+	if joined == nil {
+		return nil
+	}
+	return joined.Stop()
+}
+
+// dropLeftovers drops the schemas that killed runs left behind.
+func dropLeftovers(ctx context.Context, base string) error {
+	conn, err := pgx.Connect(ctx, base)
+	if err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	rows, err := conn.Query(ctx, "select nspname from pg_namespace where starts_with(nspname, $1)", schemaPrefix)
+	if err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	for _, name := range names {
+		if _, err := conn.Exec(ctx, "drop schema "+pgx.Identifier{name}.Sanitize()+" cascade"); err != nil {
+			return fmt.Errorf("pgtest: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package pgtest
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/dev/pglocal"
+)
+
+// poolerSessions is fewer than the connections of one engine, so that its
+// clients do share sessions.
+const poolerSessions = 3
+
+// Role makes a role that may use the schema of an address, and has it as its
+// search_path. It goes with the test.
+func Role(t testing.TB, address string) string {
+	t.Helper()
+	schema := schemaOf(t, address)
+	role := schema + "_role"
+	ident, within := pgx.Identifier{role}.Sanitize(), pgx.Identifier{schema}.Sanitize()
+	for _, statement := range []string{
+		"create role " + ident + " login",
+		"alter role " + ident + " set search_path = " + within,
+		"grant all on schema " + within + " to " + ident,
+		"grant all on all tables in schema " + within + " to " + ident,
+		"grant all on all sequences in schema " + within + " to " + ident,
+	} {
+		if err := admin(address, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		for _, statement := range []string{"drop owned by " + ident + " cascade", "drop role " + ident} {
+			if err := admin(address, statement); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return role
+}
+
+// Pooled returns the address of a fresh, migrated schema behind a PgBouncer in
+// transaction mode, and the address that leads past it. Both go with the test.
+func Pooled(t testing.TB) (through, direct string) {
+	t.Helper()
+	direct = URL(t)
+	role := Role(t, direct)
+	if err := admin(direct, "alter role "+pgx.Identifier{role}.Sanitize()+" superuser"); err != nil { // tests change tables too
+		t.Fatal(err)
+	}
+	limit, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it may have to be installed
+	defer cancel()
+	p, err := pglocal.StartPooler(limit, pglocal.PoolerOptions{
+		URL: direct, User: role, Sessions: poolerSessions,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p.URL(), direct
+}
+
+func schemaOf(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get("search_path")
+}
