@@ -1,8 +1,11 @@
-// Command bench runs CoreMachine and its peers in turn on one Postgres and prints one table.
+// Command bench runs CoreMachine and its peers in turn on one Postgres and
+// prints one table.
 //
-// It owns the order: in every round each contender once, so that a machine that gets slower does so for all. Each measurement is a
-// process of its own with a database or schema of its own, warmed up and after a checkpoint. A contender that cannot be built or
-// fails is a line that says so. It may import nothing but the standard library: peers are programs beside it.
+// It owns the order: in every round each contender once, so that a machine that
+// gets slower does so for all. Each measurement is a process of its own with a
+// database or schema of its own, warmed up and after a checkpoint. A contender
+// that cannot be built or fails is a line that says so. It may import nothing
+// but the standard library: peers are programs beside it.
 package main
 
 import (
@@ -53,7 +56,8 @@ type contender struct {
 	problem  string
 }
 
-// sample is one measurement: milliseconds of all jobs, or of the median single job.
+// sample is one measurement: milliseconds of all jobs, or of the median single
+// job.
 type sample struct{ ms, floor float64 }
 
 type options struct {
@@ -102,7 +106,15 @@ func contenders() []*contender {
 		{"workflows", []string{"sqlite", "sqlite-tuned"}},
 	} {
 		for _, v := range peer.variants {
-			all = append(all, &contender{name: peer.program + "/" + v, engine: peer.program, program: peer.program, variant: v})
+			all = append(
+				all,
+				&contender{
+					name:    peer.program + "/" + v,
+					engine:  peer.program,
+					program: peer.program,
+					variant: v,
+				},
+			)
 		}
 	}
 	return all
@@ -121,7 +133,11 @@ func run(ctx context.Context, o options) error {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	all := slices.DeleteFunc(contenders(), func(c *contender) bool {
-		return o.only != nil && !slices.ContainsFunc(o.only, func(prefix string) bool { return strings.HasPrefix(c.name, prefix) })
+		return o.only != nil &&
+			!slices.ContainsFunc(
+				o.only,
+				func(prefix string) bool { return strings.HasPrefix(c.name, prefix) },
+			)
 	})
 	build(ctx, folder, all, o)
 	samples := map[string][]sample{} // by contender and shape
@@ -150,7 +166,8 @@ func run(ctx context.Context, o options) error {
 	return err
 }
 
-// build makes the peers' programs. One that cannot be downloaded or built is told in the table.
+// build makes the peers' programs. One that cannot be downloaded or built is
+// told in the table.
 func build(ctx context.Context, folder string, all []*contender, o options) {
 	problems := map[string]string{}
 	for _, c := range all {
@@ -160,7 +177,14 @@ func build(ctx context.Context, folder string, all []*contender, o options) {
 		problem, done := problems[c.program]
 		if !done {
 			o.progress("building %s", c.program)
-			cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, c.program), "./"+c.program)
+			cmd := exec.CommandContext(
+				ctx,
+				"go",
+				"build",
+				"-o",
+				filepath.Join(folder, c.program),
+				"./"+c.program,
+			)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				problem = "could not be built: " + lastLine(string(out)+"\n"+err.Error())
 			}

@@ -27,7 +27,17 @@ func measure(ctx context.Context, corectl, folder string, c *contender, s shape)
 		Ms       float64 `json:"ms"`
 		P50Ms    float64 `json:"p50_ms"`
 	}
-	err := ask(ctx, &report, filepath.Join(folder, c.program), "-variant", c.variant, "-n", strconv.Itoa(s.n), "-jobs", strconv.Itoa(s.jobs))
+	err := ask(
+		ctx,
+		&report,
+		filepath.Join(folder, c.program),
+		"-variant",
+		c.variant,
+		"-n",
+		strconv.Itoa(s.n),
+		"-jobs",
+		strconv.Itoa(s.jobs),
+	)
 	if err != nil {
 		return sample{}, err
 	}

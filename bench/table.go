@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// table is in Markdown: a line a contender, two columns a shape, and the ratios below.
+// table is in Markdown: a line a contender, two columns a shape, and the ratios
+// below.
 func table(all []*contender, o options, samples map[string][]sample, before, after string) string {
 	var b strings.Builder
 	head, rule := "| engine | settings |", "|---|---|"
@@ -48,10 +49,19 @@ func table(all []*contender, o options, samples map[string][]sample, before, aft
 	}
 	own := func(s shape) sample { return middle(samples, &contender{name: "ours"}, s) }
 	for _, peer := range []struct{ prefix, name string }{{"river/", "River's best"}, {"dbos/", "DBOS's best"}, {"workflows/", "go-workflows' best"}} {
-		ratio(peer.name, func(s shape) float64 { return share(best(all, samples, peer.prefix, s), own(s).ms) })
+		ratio(
+			peer.name,
+			func(s shape) float64 { return share(best(all, samples, peer.prefix, s), own(s).ms) },
+		)
 	}
 	ratio("floor", func(s shape) float64 { return share(own(s).floor, own(s).ms) })
-	fmt.Fprintf(&b, "\nMedians of %d interleaved rounds; load average before and after: %s, %s.\n", o.rounds, before, after)
+	fmt.Fprintf(
+		&b,
+		"\nMedians of %d interleaved rounds; load average before and after: %s, %s.\n",
+		o.rounds,
+		before,
+		after,
+	)
 	for _, c := range all {
 		if c.problem != "" {
 			fmt.Fprintf(&b, "\n%s %s: %s\n", c.engine, c.variant, c.problem)
@@ -72,7 +82,8 @@ func cells(s shape, ms float64) string {
 	return fmt.Sprintf(" %.0f | %.0f |", ms, float64(s.tasks())/ms*1000)
 }
 
-// middle is the median of a contender's samples, each of its figures by itself; zero where there are none.
+// middle is the median of a contender's samples, each of its figures by itself;
+// zero where there are none.
 func middle(samples map[string][]sample, c *contender, s shape) sample {
 	all := samples[c.name+" "+s.name]
 	if len(all) == 0 {
@@ -91,7 +102,12 @@ func middle(samples map[string][]sample, c *contender, s shape) sample {
 func best(all []*contender, samples map[string][]sample, prefix string, s shape) float64 {
 	least := 0.0
 	for _, c := range all {
-		if ms := middle(samples, c, s).ms; strings.HasPrefix(c.name, prefix) && ms > 0 && (least == 0 || ms < least) {
+		if ms := middle(
+			samples,
+			c,
+			s,
+		).ms; strings.HasPrefix(c.name, prefix) && ms > 0 &&
+			(least == 0 || ms < least) {
 			least = ms
 		}
 	}

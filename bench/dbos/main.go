@@ -1,5 +1,6 @@
-// Command dbos measures DBOS Transact for Go on the two-stage greeting, in the two ways it has for many tasks: steps that run at
-// once in the workflow's own process, and child workflows on a queue, which any process may take.
+// Command dbos measures DBOS Transact for Go on the two-stage greeting, in the
+// two ways it has for many tasks: steps that run at once in the workflow's own
+// process, and child workflows on a queue, which any process may take.
 package main
 
 import (
@@ -19,7 +20,11 @@ func main() {
 	peer.Main("DBOS Go 1.8.0", []peer.Variant{
 		{Name: "steps", Settings: "steps in one workflow: in its process only", Start: starter(0, false)},
 		{Name: "queue", Settings: "child workflows on a queue, defaults (poll 1 s)", Start: starter(0, true)},
-		{Name: "queue-tuned", Settings: "child workflows on a queue, queue poll 20 ms, handle poll 10 ms", Start: starter(quick, true)},
+		{
+			Name:     "queue-tuned",
+			Settings: "child workflows on a queue, queue poll 20 ms, handle poll 10 ms",
+			Start:    starter(quick, true),
+		},
 	})
 }
 
@@ -108,7 +113,10 @@ func steps(ctx dbos.Context, n int, task func(i int) string) ([]string, error) {
 	ends, results := make([]<-chan dbos.StepOutcome[string], n), make([]string, n)
 	for i := range n {
 		var err error
-		if ends[i], err = dbos.Go(ctx, func(context.Context) (string, error) { return task(i), nil }); err != nil {
+		if ends[i], err = dbos.Go(
+			ctx,
+			func(context.Context) (string, error) { return task(i), nil },
+		); err != nil {
 			return nil, err
 		}
 	}
@@ -139,7 +147,12 @@ func (e *engine) byQueue(ctx dbos.Context, n int) (string, error) {
 	return replies[n-1], nil
 }
 
-func children[In any](ctx dbos.Context, e *engine, task dbos.Workflow[In, string], inputs []In) ([]string, error) {
+func children[In any](
+	ctx dbos.Context,
+	e *engine,
+	task dbos.Workflow[In, string],
+	inputs []In,
+) ([]string, error) {
 	handles, results := make([]dbos.WorkflowHandle[string], len(inputs)), make([]string, len(inputs))
 	for i, in := range inputs {
 		var err error

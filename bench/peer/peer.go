@@ -1,8 +1,9 @@
-// Package peer is what the programs that measure one peer share: the flags, a database of its own, the clock, and the check that
-// every reply is there.
+// Package peer is what the programs that measure one peer share: the flags, a
+// database of its own, the clock, and the check that every reply is there.
 //
-// It owns the database that it makes and drops; a killed run leaves one behind, named bench_peer_*. A result is printed only when every
-// task's result was as expected.
+// It owns the database that it makes and drops; a killed run leaves one behind,
+// named bench_peer_*. A result is printed only when every task's result was as
+// expected.
 package peer
 
 import (
@@ -21,8 +22,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Engine is a peer, started. Run has so many jobs of n tasks a stage done and returns when all have ended, with the last reply of each.
-// Names tell jobs of different calls apart.
+// Engine is a peer, started. Run has so many jobs of n tasks a stage done and
+// returns when all have ended, with the last reply of each. Names tell jobs of
+// different calls apart.
 type Engine interface {
 	Run(ctx context.Context, names []string, n int) (lastReplies []string, err error)
 	Stop(ctx context.Context) error
@@ -145,7 +147,8 @@ func checked(ctx context.Context, e Engine, prefix string, jobs, n int) error {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// withDatabase makes a database of DATABASE_URL's server for the time of a call.
+// withDatabase makes a database of DATABASE_URL's server for the time of a
+// call.
 func withDatabase(ctx context.Context, use func(address string, checkpoint func() error) error) (err error) {
 	base, err := url.Parse(os.Getenv("DATABASE_URL"))
 	if err != nil || base.Scheme == "" {

@@ -1,8 +1,10 @@
 // Command river measures River (OSS) on the two-stage greeting.
 //
-// River has no barrier of its own. Here it is made in two ways. The durable one: each task stores a result row; one poller for all
-// runs looks every 5 ms which stage is full and, in one transaction, moves the run on by a guarded UPDATE and inserts the next stage's
-// jobs. The other counts in this process and would not survive a crash; it is what River can do at best.
+// River has no barrier of its own. Here it is made in two ways. The durable
+// one: each task stores a result row; one poller for all runs looks every 5 ms
+// which stage is full and, in one transaction, moves the run on by a guarded
+// UPDATE and inserts the next stage's jobs. The other counts in this process
+// and would not survive a crash; it is what River can do at best.
 package main
 
 import (
@@ -42,8 +44,16 @@ const (
 )
 
 func main() {
-	defaults := fmt.Sprintf("defaults (cooldown 100 ms, poll 1 s), %d workers, %d connections", workers, conns)
-	tuned := fmt.Sprintf("cooldown 2 ms, poll 20 ms, COPY inserts, %d workers, %d connections", workers, conns)
+	defaults := fmt.Sprintf(
+		"defaults (cooldown 100 ms, poll 1 s), %d workers, %d connections",
+		workers,
+		conns,
+	)
+	tuned := fmt.Sprintf(
+		"cooldown 2 ms, poll 20 ms, COPY inserts, %d workers, %d connections",
+		workers,
+		conns,
+	)
 	peer.Main("River 0.51.1", []peer.Variant{
 		{Name: "durable", Settings: "durable barrier, " + defaults, Start: starter(true, false)},
 		{Name: "durable-tuned", Settings: "durable barrier, " + tuned, Start: starter(true, true)},

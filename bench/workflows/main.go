@@ -1,5 +1,7 @@
-// Command workflows measures go-workflows on the two-stage greeting. It has no Postgres backend (sqlite, MySQL and Redis only), so it runs
-// on its sqlite one, a file in a temporary folder: its figures tell of the library, not of the same database.
+// Command workflows measures go-workflows on the two-stage greeting. It has no
+// Postgres backend (sqlite, MySQL and Redis only), so it runs on its sqlite
+// one, a file in a temporary folder: its figures tell of the library, not of
+// the same database.
 package main
 
 import (
@@ -26,8 +28,16 @@ func main() {
 	tuned.WorkflowPollingInterval, tuned.ActivityPollingInterval = 5*time.Millisecond, 5*time.Millisecond
 	tuned.SingleWorkerMode = true
 	peer.Main("go-workflows 1.2.0", []peer.Variant{
-		{Name: "sqlite", Settings: "sqlite file (it has no Postgres backend), defaults (poll 200 ms)", Start: starter(worker.DefaultOptions)},
-		{Name: "sqlite-tuned", Settings: "sqlite file, single worker mode, 4 pollers, poll 5 ms", Start: starter(tuned)},
+		{
+			Name:     "sqlite",
+			Settings: "sqlite file (it has no Postgres backend), defaults (poll 200 ms)",
+			Start:    starter(worker.DefaultOptions),
+		},
+		{
+			Name:     "sqlite-tuned",
+			Settings: "sqlite file, single worker mode, 4 pollers, poll 5 ms",
+			Start:    starter(tuned),
+		},
 	})
 }
 
@@ -53,7 +63,11 @@ func starter(options worker.Options) func(context.Context, string) (peer.Engine,
 		quiet := sqlite.WithBackendOptions(backend.WithLogger(slog.New(slog.DiscardHandler)))
 		e := &engine{folder: folder, store: sqlite.NewSqliteBackend(filepath.Join(folder, "db"), quiet)}
 		e.worker, e.client = worker.New(e.store, &options), client.New(e.store)
-		err = errors.Join(e.worker.RegisterWorkflow(hello), e.worker.RegisterActivity(greet), e.worker.RegisterActivity(answer))
+		err = errors.Join(
+			e.worker.RegisterWorkflow(hello),
+			e.worker.RegisterActivity(greet),
+			e.worker.RegisterActivity(answer),
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +87,12 @@ func (e *engine) Stop(context.Context) error {
 func (e *engine) Run(ctx context.Context, names []string, n int) ([]string, error) {
 	var all []*workflow.Instance
 	for _, name := range names {
-		i, err := e.client.CreateWorkflowInstance(ctx, client.WorkflowInstanceOptions{InstanceID: fmt.Sprintf("%s-%d", name, n)}, hello, n)
+		i, err := e.client.CreateWorkflowInstance(
+			ctx,
+			client.WorkflowInstanceOptions{InstanceID: fmt.Sprintf("%s-%d", name, n)},
+			hello,
+			n,
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +101,12 @@ func (e *engine) Run(ctx context.Context, names []string, n int) ([]string, erro
 	last := make([]string, len(names))
 	for i, instance := range all {
 		var err error
-		if last[i], err = client.GetWorkflowResult[string](ctx, e.client, instance, 10*time.Minute); err != nil {
+		if last[i], err = client.GetWorkflowResult[string](
+			ctx,
+			e.client,
+			instance,
+			10*time.Minute,
+		); err != nil {
 			return nil, err
 		}
 	}
@@ -108,7 +132,11 @@ func hello(ctx workflow.Context, n int) (string, error) {
 	return replies[n-1], nil
 }
 
-func stage[In any](ctx workflow.Context, task func(context.Context, In) (string, error), inputs []In) ([]string, error) {
+func stage[In any](
+	ctx workflow.Context,
+	task func(context.Context, In) (string, error),
+	inputs []In,
+) ([]string, error) {
 	ends, results := make([]workflow.Future[string], len(inputs)), make([]string, len(inputs))
 	for i, in := range inputs {
 		ends[i] = workflow.ExecuteActivity[string](ctx, workflow.DefaultActivityOptions, task, in)

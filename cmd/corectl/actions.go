@@ -27,7 +27,9 @@ func (f actFlags) start(ctx context.Context, a *app) (state.JobView, error) {
 	if err != nil {
 		return state.JobView{}, err
 	}
+
 	job, _, err := a.job(ctx, id)
+
 	return job, err
 }
 
@@ -36,7 +38,8 @@ type cancelCmd struct {
 	Force bool `help:"End the job from its rows, whatever state it is in: for a job that no ordinary cancel ends."`
 }
 
-// cancelPatience is how long a cancel waits for the job's end: running tasks have 5 s, and the end a moment more.
+// cancelPatience is how long a cancel waits for the job's end: running tasks
+// have 5 s, and the end a moment more.
 const cancelPatience = 30 * time.Second
 
 // Run cancels and waits for the end.
@@ -45,43 +48,66 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	title := name(job, job.JobID)
 	if job.Status.Ended() {
-		return exitf(exitOther, "%s has ended already: %s. See `corectl status %s`.", title, job.Status, show.Handle(job.JobID))
+		return exitf(
+			exitOther,
+			"%s has ended already: %s. See `corectl status %s`.",
+			title,
+			job.Status,
+			show.Handle(job.JobID),
+		)
 	}
+
 	waiting := job.Tasks.Total - show.Ended(job.Tasks) - job.Tasks.Running
 	numbers := fmt.Sprintf("%s not started, %s running.", have(waiting), are(job.Tasks.Running))
+
 	verb, query := "cancel", url.Values(nil)
 	if c.Force {
 		verb, query = "force the cancel of", url.Values{"force": {"true"}}
 		numbers += " Handlers are not waited for, and a retry runs the stages that had not ended from the start."
 	}
+
 	if c.DryRun {
 		a.hint("Would %s %s. %s", verb, title, numbers)
 		return nil
 	}
+
 	question := fmt.Sprintf("%s %s? %s", strings.ToUpper(verb[:1])+verb[1:], title, numbers)
 	if err := a.confirm(ctx, c.Yes, false, question); err != nil {
 		return err
 	}
+
 	answer, err := a.api.Post(ctx, "/jobs/cancel/"+job.JobID.String(), query, nil)
 	if err != nil {
 		return a.orMissing(err, job.JobID)
 	}
+
 	if a.format != "table" {
 		return a.one(answer.Body, job.JobID.String(), nil)
 	}
+
 	_, _ = fmt.Fprint(a.err, a.style.Own("cancelling… "))
+
 	end, err := a.untilEnd(ctx, job.JobID, cancelPatience)
 	if err != nil {
 		_, _ = fmt.Fprintln(a.err)
 		return err
 	}
+
 	if !end.Status.Ended() {
 		a.hint("still %s: %s.", end.Status, are(end.Tasks.Running)+" running")
 		return exitf(exitTimeout, "Follow it: `corectl status %s --watch`.", show.Handle(job.JobID))
 	}
-	a.hint("%s. %s told to stop; %s kept.", end.Status, were(job.Tasks.Running, "running task"), results(end.Tasks.Completed))
+
+	a.hint(
+		"%s. %s told to stop; %s kept.",
+		end.Status,
+		were(job.Tasks.Running, "running task"),
+		results(end.Tasks.Completed),
+	)
+
 	return nil
 }
 
@@ -89,6 +115,7 @@ func have(n int) string {
 	if n == 1 {
 		return "1 task has"
 	}
+
 	return show.Count(n) + " tasks have"
 }
 
@@ -96,6 +123,7 @@ func are(n int) string {
 	if n == 1 {
 		return "1 is"
 	}
+
 	return show.Count(n) + " are"
 }
 
@@ -103,6 +131,7 @@ func were(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " was"
 	}
+
 	return show.Things(n, noun) + " were"
 }
 
@@ -110,6 +139,7 @@ func results(n int) string {
 	if n == 1 {
 		return "1 result is"
 	}
+
 	return show.Things(n, "result") + " are"
 }
 
@@ -117,6 +147,7 @@ func results(n int) string {
 func (a *app) untilEnd(ctx context.Context, id state.JobID, most time.Duration) (state.JobView, error) {
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
+
 	var last state.JobView
 	for {
 		job, _, err := a.jobChange(limited, id, last.Version)
@@ -126,6 +157,7 @@ func (a *app) untilEnd(ctx context.Context, id state.JobID, most time.Duration) 
 				err = pause(limited, askEvery)
 			}
 		}
+
 		switch {
 		case ctx.Err() != nil:
 			return last, ctx.Err()
@@ -145,52 +177,70 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	title := name(job, job.JobID)
+
 	open := job.Tasks.Failed + job.Tasks.Cancelled
 	switch {
 	case !job.Status.Ended():
 		return exitf(exitOther, "%s has not ended: %s. Wait for it, or cancel it first.", title, job.Status)
 	case job.Status == state.JobCompleted:
-		return exitf(exitOther, "%s is completed: nothing to retry. To run all of it again: `corectl submit %s --rerun`.", title, job.JobType)
+		return exitf(
+			exitOther,
+			"%s is completed: nothing to retry. To run all of it again: `corectl submit %s --rerun`.",
+			title,
+			job.JobType,
+		)
 	}
+
 	again := show.Things(open, "unfinished task")
 	if job.Tasks.Cancelled == 0 {
 		again = show.Things(job.Tasks.Failed, "failed task")
 	}
+
 	where := failedStages(job)
 	if c.DryRun {
 		a.hint("Would run %s of %s again%s.", again, title, where)
 		return nil
 	}
+
 	if err := a.confirm(ctx, c.Yes, true, fmt.Sprintf("Run %s again%s?", again, where)); err != nil {
 		return err
 	}
+
 	answer, err := a.api.Post(ctx, "/jobs/retry/"+job.JobID.String(), nil, nil)
 	if err != nil {
 		return a.orMissing(err, job.JobID)
 	}
+
 	remember(a.stateDir, recentJob{JobID: job.JobID, JobType: job.JobType, API: a.api.Base()})
+
 	return a.one(answer.Body, job.JobID.String(), func() error {
 		run, err := decode[client.Retried](answer)
 		if err != nil {
 			return err
 		}
+
 		a.hint("attempt %d of %s: %s queued · corectl status %s --watch", run.Attempt, show.Short(job.JobID),
 			show.Things(run.Tasks, "task"), show.Handle(job.JobID))
+
 		return nil
 	})
 }
 
 func failedStages(job state.JobView) string {
 	var names []string
+
 	for _, stage := range job.Stages {
 		if stage.Tasks.Failed > 0 {
 			names = append(names, stage.Name)
 		}
 	}
+
 	if len(names) == 0 {
 		return ""
 	}
+
 	return " (" + strings.Join(names, ", ") + ")"
 }
 
@@ -202,25 +252,43 @@ func (c *deleteCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	title := name(job, job.JobID)
 	if !job.Status.Ended() {
-		return exitf(exitOther, "%s has not ended: %s. Cancel it first: `corectl cancel %s`.", title, job.Status, show.Handle(job.JobID))
+		return exitf(
+			exitOther,
+			"%s has not ended: %s. Cancel it first: `corectl cancel %s`.",
+			title,
+			job.Status,
+			show.Handle(job.JobID),
+		)
 	}
+
 	what := show.Things(job.Tasks.Total, "task")
 	if c.DryRun {
 		a.hint("Would delete %s with its %s and their results.", title, what)
 		return nil
 	}
-	if err := a.confirm(ctx, c.Yes, false, fmt.Sprintf("Delete %s with its %s and their results?", title, what)); err != nil {
+
+	if err := a.confirm(
+		ctx,
+		c.Yes,
+		false,
+		fmt.Sprintf("Delete %s with its %s and their results?", title, what),
+	); err != nil {
 		return err
 	}
+
 	answer, err := a.api.Delete(ctx, "/jobs/"+job.JobID.String(), nil)
 	if err != nil {
 		return a.orMissing(err, job.JobID)
 	}
+
 	if a.format != "table" && (a.format == "name" || answer.Status != http.StatusNoContent) {
 		return a.one(answer.Body, job.JobID.String(), nil)
 	}
+
 	a.hint("deleted %s.", title)
+
 	return nil
 }

@@ -29,22 +29,29 @@ func newApp(con *console, g globals) (*app, error) {
 		return nil, usagef("unknown output format %q%s Formats: table, json, jsonl, name", a.format,
 			first(meant(a.format, []string{"table", "json", "jsonl", "name"}), "."))
 	}
+
 	dumb := con.getenv("TERM") == "dumb"
-	a.style.Color = g.Color == "always" || g.Color == "auto" && con.errTTY && con.getenv("NO_COLOR") == "" && !dumb
+	a.style.Color = g.Color == "always" ||
+		g.Color == "auto" && con.errTTY && con.getenv("NO_COLOR") == "" && !dumb
 	a.style.ASCII = g.ASCII
 	key := con.getenv("CORECTL_KEY")
+
 	if g.KeyFile != "" {
 		text, err := os.ReadFile(g.KeyFile)
 		if err != nil {
 			return nil, usagef("cannot read the key file: %v", err)
 		}
+
 		key = string(text)
 	}
+
 	api, err := client.New(first(g.URL, con.getenv("CORECTL_URL"), client.Default), strings.TrimSpace(key))
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
+
 	a.api = api
+
 	return a, nil
 }
 
@@ -62,6 +69,7 @@ func (a *app) errStyle() show.Style {
 	if a.errTTY {
 		s.Width, _ = a.size()
 	}
+
 	return s
 }
 
@@ -72,7 +80,9 @@ func (a *app) outStyle() show.Style {
 		s.Color = false
 		return s
 	}
+
 	s.Width, _ = a.size()
+
 	return s
 }
 
@@ -88,22 +98,28 @@ func (a *app) lines(lines []string) error {
 	for _, line := range lines {
 		b.WriteString(line + "\n")
 	}
+
 	_, err := a.out.Write([]byte(b.String()))
+
 	return err
 }
 
-// body prints an answer as the API gave it, on one line and with nothing decoded, so that no number loses a digit.
+// body prints an answer as the API gave it, on one line and with nothing
+// decoded, so that no number loses a digit.
 func (a *app) body(raw []byte) error {
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil {
 		return err
 	}
+
 	b.WriteByte('\n')
 	_, err := a.out.Write(b.Bytes())
+
 	return err
 }
 
-// one prints an answer about one thing: its body, its id, or whatever table draws.
+// one prints an answer about one thing: its body, its id, or whatever table
+// draws.
 func (a *app) one(raw []byte, id string, table func() error) error {
 	switch a.format {
 	case "json", "jsonl":
@@ -111,27 +127,37 @@ func (a *app) one(raw []byte, id string, table func() error) error {
 	case "name":
 		return a.lines([]string{id})
 	}
+
 	return table()
 }
 
-// confirm asks on a terminal. Elsewhere it demands --yes, since a script that hangs on a question is worse than one that fails.
+// confirm asks on a terminal. Elsewhere it demands --yes, since a script that
+// hangs on a question is worse than one that fails.
 func (a *app) confirm(ctx context.Context, yes, usual bool, question string) error {
 	if yes {
 		return nil
 	}
+
 	if !a.asked() {
-		return usagef("%s There is no terminal to ask on. Add --yes, or --dry-run to see what it would do.", question)
+		return usagef(
+			"%s There is no terminal to ask on. Add --yes, or --dry-run to see what it would do.",
+			question,
+		)
 	}
+
 	choice := "[y/N]"
 	if usual {
 		choice = "[Y/n]"
 	}
+
 	_, _ = fmt.Fprintf(a.err, "%s %s ", a.style.Own(question), choice)
 	answers := make(chan string, 1)
+
 	go func() {
 		line, _ := bufio.NewReader(a.in).ReadString('\n')
 		answers <- strings.ToLower(strings.TrimSpace(line))
 	}()
+
 	select {
 	case <-ctx.Done():
 		_, _ = fmt.Fprintln(a.err)
@@ -140,6 +166,7 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 		if answer == "y" || answer == "yes" || answer == "" && usual {
 			return nil
 		}
+
 		return exitf(exitOther, "Nothing was done.")
 	}
 }
@@ -150,5 +177,6 @@ func first(texts ...string) string {
 			return text
 		}
 	}
+
 	return ""
 }

@@ -25,28 +25,41 @@ func (c *benchBigCmd) Run(ctx context.Context, a *app) error {
 	if c.N < 0 || c.Finished < 0 || c.Runs < 1 || c.Processes < 1 {
 		return usagef("--runs and --processes must be at least 1, and no number may be negative")
 	}
+
 	program, done, err := ownProgram(c.Mode, c.Transport)
 	if err != nil {
 		return err
 	}
 	defer done()
+
 	return a.onPostgres(ctx, func(url string) error {
 		o := bench.Options{
-			URL: url, N: c.N, Jobs: 1, Runs: c.Runs, Mode: c.Mode, ServiceBus: c.Transport == "servicebus", Processes: c.Processes,
-			Program: program.Program, Log: slog.New(slog.DiscardHandler),
+			URL:        url,
+			N:          c.N,
+			Jobs:       1,
+			Runs:       c.Runs,
+			Mode:       c.Mode,
+			ServiceBus: c.Transport == "servicebus",
+			Processes:  c.Processes,
+			Program:    program.Program,
+			Log:        slog.New(slog.DiscardHandler),
 		}
 		switch c.What {
 		case "million":
 			o.N = or(o.N, 1_000_000)
 			r, err := bench.Million(ctx, o)
+
 			return a.bigResult(r, err, func() []string { return millionLines(r) })
 		case "aged":
 			o.N = or(o.N, 10_000)
 			all, err := bench.Aged(ctx, o, or(c.Finished, 10_000_000))
+
 			return a.bigResult(map[string]any{"items": all}, err, func() []string { return agedLines(all) })
 		}
+
 		o.N = or(o.N, 10_000)
 		r, err := bench.Retention(ctx, o, or(c.Finished, 1_000_000))
+
 		return a.bigResult(r, err, func() []string { return agedLines([]bench.AgedResult{r}) })
 	})
 }
@@ -55,6 +68,7 @@ func or(n, instead int) int {
 	if n == 0 {
 		return instead
 	}
+
 	return n
 }
 
@@ -62,10 +76,12 @@ func (a *app) bigResult(result any, err error, lines func() []string) error {
 	if err != nil {
 		return err
 	}
+
 	text, err := encode(result)
 	if err != nil {
 		return err
 	}
+
 	return a.one(text, "", func() error { return a.lines(lines()) })
 }
 
@@ -74,6 +90,7 @@ func millionLines(r bench.MillionResult) []string {
 	for i, t := range r.TotalMs {
 		totals[i] = fmt.Sprintf("%.1f s", t/1000)
 	}
+
 	lines := []string{
 		fmt.Sprintf("%d tasks in %.1f s, %s mode, %d processes", r.Tasks, r.Ms/1000, r.Mode, r.Processes),
 		fmt.Sprintf("tasks/s                %.0f", r.PerSec),
@@ -84,20 +101,43 @@ func millionLines(r bench.MillionResult) []string {
 		"peak memory, MB        " + peakText(r.PeakBytes),
 	}
 	if len(r.BesideMs) == 3 {
-		lines = append(lines, fmt.Sprintf("%d jobs of n=10 beside  p50 %.0f ms, p95 %.0f ms, most %.0f ms", r.Beside, r.BesideMs[0], r.BesideMs[1], r.BesideMs[2]))
+		lines = append(
+			lines,
+			fmt.Sprintf(
+				"%d jobs of n=10 beside  p50 %.0f ms, p95 %.0f ms, most %.0f ms",
+				r.Beside,
+				r.BesideMs[0],
+				r.BesideMs[1],
+				r.BesideMs[2],
+			),
+		)
 	}
+
 	return lines
 }
 
 func agedLines(all []bench.AgedResult) []string {
 	var lines []string
+
 	for _, r := range all {
-		line := fmt.Sprintf("%d jobs of n=%d: %.0f tasks/s, with %s (%d) %.0f tasks/s, ratio %.2f, %d runs; filled in %.1f s",
-			r.Jobs, r.N, r.PerSec, r.Against, r.Finished, r.Other, r.Ratio, r.Runs, r.FillMs/1000)
+		line := fmt.Sprintf(
+			"%d jobs of n=%d: %.0f tasks/s, with %s (%d) %.0f tasks/s, ratio %.2f, %d runs; filled in %.1f s",
+			r.Jobs,
+			r.N,
+			r.PerSec,
+			r.Against,
+			r.Finished,
+			r.Other,
+			r.Ratio,
+			r.Runs,
+			r.FillMs/1000,
+		)
 		if r.PurgeMs > 0 {
 			line += fmt.Sprintf(", deleted in %.1f s", r.PurgeMs/1000)
 		}
+
 		lines = append(lines, line)
 	}
+
 	return lines
 }

@@ -21,23 +21,29 @@ func (c *benchExecCmd) Run(ctx context.Context, a *app) error {
 		cmd.Env = append(cmd.Environ(), "DATABASE_URL="+url)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = a.in, a.out, a.err
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+
 		cmd.WaitDelay = time.Minute
 		if err := cmd.Run(); err != nil {
 			return exitf(exitOther, "%s: %v", c.Command[0], err)
 		}
+
 		return nil
 	})
 }
 
-// onPostgres lends DATABASE_URL's Postgres or, without one, a server of the benchmarks' own with fsync on.
+// onPostgres lends DATABASE_URL's Postgres or, without one, a server of the
+// benchmarks' own with fsync on.
 func (a *app) onPostgres(ctx context.Context, use func(url string) error) error {
 	if url := a.getenv("DATABASE_URL"); url != "" {
 		return use(url)
 	}
+
 	server, err := pglocal.Start(ctx, pglocal.Options{Dir: ".local/bench", Durable: true})
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = server.Stop() }() // the figures are out; the next start mends what is left
+
 	return use(server.URL())
 }

@@ -10,13 +10,17 @@ import (
 	"coremachine/internal/telemetry"
 )
 
-// whileRead ends with what is read: whoever holds the other end of a pipe ends it by ending, however that happens.
+// whileRead ends with what is read: whoever holds the other end of a pipe ends
+// it by ending, however that happens.
 func whileRead(ctx context.Context, in io.Reader) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
+
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
+
 		cancel()
 	}()
+
 	return ctx, cancel
 }
 
@@ -27,12 +31,19 @@ type benchWorkerCmd struct{}
 func (c *benchWorkerCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := whileRead(ctx, a.in)
 	defer cancel()
+
 	cfg, configErr := a.settings()
 	log := telemetry.NewLogger(a.err, cfg.LogLevel, cfg.LogFormat)
-	worker, err := process.New(cfg, configErr, process.Options{Jobs: bench.Jobs(), Handlers: bench.Handlers(), Log: log})
+
+	worker, err := process.New(
+		cfg,
+		configErr,
+		process.Options{Jobs: bench.Jobs(), Handlers: bench.Handlers(), Log: log},
+	)
 	if err != nil {
 		return err
 	}
+
 	return runWorker(ctx, worker, log, cfg.DrainTimeout)
 }
 
@@ -43,7 +54,13 @@ type benchHandlerCmd struct{}
 func (c *benchHandlerCmd) Run(ctx context.Context, a *app) error {
 	cfg, err := a.settings()
 	log := telemetry.NewLogger(a.out, cfg.LogLevel, cfg.LogFormat)
-	code := process.Main(ctx, cfg, err, process.Options{Jobs: bench.Jobs(), Handlers: bench.Handlers(), Log: log})
+	code := process.Main(
+		ctx,
+		cfg,
+		err,
+		process.Options{Jobs: bench.Jobs(), Handlers: bench.Handlers(), Log: log},
+	)
+
 	return exitf(code, "the handler ended")
 }
 

@@ -14,22 +14,31 @@ import (
 	"coremachine/internal/state"
 )
 
-// decode reads an answer's body. A body of another shape means that the API is of another age.
+// decode reads an answer's body. A body of another shape means that the API is
+// of another age.
 func decode[T any](answer client.Answer) (T, error) {
 	var v T
 	if err := json.Unmarshal(answer.Body, &v); err != nil {
 		return v, fmt.Errorf("the API's answer is not what this corectl knows: %w", err)
 	}
+
 	return v, nil
 }
 
 // list reads one page.
-func list[T any](ctx context.Context, a *app, path string, query url.Values) (client.Page[T], client.Answer, error) {
+func list[T any](
+	ctx context.Context,
+	a *app,
+	path string,
+	query url.Values,
+) (client.Page[T], client.Answer, error) {
 	answer, err := a.api.Get(ctx, path, query)
 	if err != nil {
 		return client.Page[T]{}, answer, err
 	}
+
 	page, err := decode[client.Page[T]](answer)
+
 	return page, answer, err
 }
 
@@ -39,20 +48,34 @@ func (a *app) job(ctx context.Context, id state.JobID) (state.JobView, client.An
 	if err != nil {
 		return state.JobView{}, answer, a.orMissing(err, id)
 	}
+
 	job, err := decode[state.JobView](answer)
+
 	return job, answer, err
 }
 
-// jobChange reads a job's status once it differs from version, or after 20 s as it is.
-func (a *app) jobChange(ctx context.Context, id state.JobID, version string) (state.JobView, client.Answer, error) {
+// jobChange reads a job's status once it differs from version, or after 20 s as
+// it is.
+func (a *app) jobChange(
+	ctx context.Context,
+	id state.JobID,
+	version string,
+) (state.JobView, client.Answer, error) {
 	if version == "" {
 		return a.job(ctx, id)
 	}
-	answer, err := a.api.Get(ctx, "/jobs/status/"+id.String(), url.Values{"wait": {"20s"}, "since": {version}})
+
+	answer, err := a.api.Get(
+		ctx,
+		"/jobs/status/"+id.String(),
+		url.Values{"wait": {"20s"}, "since": {version}},
+	)
 	if err != nil {
 		return state.JobView{}, answer, a.orMissing(err, id)
 	}
+
 	job, err := decode[state.JobView](answer)
+
 	return job, answer, err
 }
 
@@ -60,16 +83,20 @@ func (a *app) orMissing(err error, id state.JobID) error {
 	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusNotFound {
 		return a.missing(id)
 	}
+
 	return err
 }
 
-// passing tells whether an error may be gone in a moment: nothing answered, or not yet.
+// passing tells whether an error may be gone in a moment: nothing answered, or
+// not yet.
 func passing(err error) bool {
 	if refused, ok := errors.AsType[*client.Error](err); ok {
 		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusBadGateway ||
 			refused.Status == http.StatusGatewayTimeout || refused.Status == http.StatusTooManyRequests
 	}
+
 	_, gone := errors.AsType[*client.UnreachableError](err)
+
 	return gone
 }
 
@@ -77,6 +104,7 @@ func passing(err error) bool {
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -85,26 +113,39 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// everything pages through a list. limit 0 is all of it; each is called page by page, so that a million rows stay flat.
-func everything[T any](ctx context.Context, a *app, path string, query url.Values, limit int, each func(client.Page[T], client.Answer) error) (next string, err error) {
+// everything pages through a list. limit 0 is all of it; each is called page by
+// page, so that a million rows stay flat.
+func everything[T any](
+	ctx context.Context,
+	a *app,
+	path string,
+	query url.Values,
+	limit int,
+	each func(client.Page[T], client.Answer) error,
+) (next string, err error) {
 	const most = 500
 	for given := 0; ; {
 		size := most
 		if limit > 0 {
 			size = min(most, limit-given)
 		}
+
 		query.Set("limit", strconv.Itoa(size))
+
 		page, answer, err := list[T](ctx, a, path, query)
 		if err != nil {
 			return "", err
 		}
+
 		if err := each(page, answer); err != nil {
 			return "", err
 		}
+
 		given += len(page.Items)
 		if page.NextCursor == "" || limit > 0 && given >= limit {
 			return page.NextCursor, nil
 		}
+
 		query.Set("cursor", page.NextCursor)
 	}
 }

@@ -20,16 +20,35 @@ const noVoice state.Fingerprint = 0x1c22e0f3a55b41d7
 // full is an API that has something to say on every route.
 func full(t *testing.T) *api {
 	t.Helper()
+
 	index := 1
+
 	return newAPI(t).fresh().
 		on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("GET /jobs", answer(200, page("next1", run3(state.JobCompletedWithErrors).JobSummary))).
 		on("GET /jobs/"+idA+"/tasks", answer(200, page("next2", state.TaskSummary{
-			JobID: mustID(idA), Stage: "reply", Index: 1, Status: state.TaskFailed, Attempt: 5, StartedAt: ago(2e9), FinishedAt: ago(1e9), Error: "no voice",
+			JobID: mustID(
+				idA,
+			),
+			Stage:      "reply",
+			Index:      1,
+			Status:     state.TaskFailed,
+			Attempt:    5,
+			StartedAt:  ago(2e9),
+			FinishedAt: ago(1e9),
+			Error:      "no voice",
 		}))).
 		on("GET /jobs/"+idA+"/events", answer(200, page("", state.EventView{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
 		on("GET /jobs/"+idA+"/failures", answer(200, page("", state.FailureGroup{
-			Stage: "reply", Fingerprint: noVoice, Pattern: "no voice", Message: "no voice", Tasks: 1, Attempts: 5, FirstSeen: testNow, LastSeen: testNow, Indexes: []int{1},
+			Stage:       "reply",
+			Fingerprint: noVoice,
+			Pattern:     "no voice",
+			Message:     "no voice",
+			Tasks:       1,
+			Attempts:    5,
+			FirstSeen:   testNow,
+			LastSeen:    testNow,
+			Indexes:     []int{1},
 		}))).
 		on("POST /jobs/retry/"+idA, answer(202, client.Retried{Attempt: 2, Tasks: 1})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
@@ -42,6 +61,7 @@ func full(t *testing.T) *api {
 
 func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 	t.Parallel()
+
 	for _, args := range [][]string{
 		{"submit", "hello_world"},
 		{"submit", "hello_world", "n=3", "--watch", "--allow-errors"},
@@ -66,15 +86,18 @@ func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 		for _, format := range []string{"json", "jsonl"} {
 			t.Run(strings.Join(args, "_")+"_"+format, func(t *testing.T) {
 				t.Parallel()
+
 				got := full(t).run(outside{}, append(args, "-o", format)...)
 				if got.code != exitOK {
 					t.Fatalf("got %+v", got)
 				}
+
 				for line := range strings.Lines(got.out) {
 					if !json.Valid([]byte(line)) {
 						t.Errorf("no JSON: %q", line)
 					}
 				}
+
 				if lines := strings.Count(got.out, "\n"); format == "json" && lines != 1 || lines < 1 {
 					t.Errorf("got %d lines: %q", lines, got.out)
 				}
@@ -85,6 +108,7 @@ func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 
 func TestNameIsIDsAndNothingElse(t *testing.T) {
 	t.Parallel()
+
 	for want, args := range map[string][]string{
 		idA + "\n":           {"jobs", "--limit", "1"},
 		idA + "\n\n":         {"submit", "hello_world"},
@@ -105,12 +129,18 @@ func TestNameIsIDsAndNothingElse(t *testing.T) {
 
 func TestSubmitLeavesTheIDAloneOnStandardOutput(t *testing.T) {
 	t.Parallel()
+
 	got := newAPI(t).fresh().run(outside{}, "submit", "hello_world", "n=3")
 	if got.out != idA+"\n" || got.err != "" || got.code != 0 {
 		t.Errorf("got %+v", got)
 	}
-	got = newAPI(t).fresh().run(outside{tty: true, env: map[string]string{"NO_COLOR": "1"}}, "submit", "hello_world", "n=3")
-	if want := "hello_world 3f9a1c2e submitted · attempt 1 · corectl open 3f9a\n"; got.out != "" || got.err != want {
+
+	got = newAPI(
+		t,
+	).fresh().
+		run(outside{tty: true, env: map[string]string{"NO_COLOR": "1"}}, "submit", "hello_world", "n=3")
+	if want := "hello_world 3f9a1c2e submitted · attempt 1 · corectl open 3f9a\n"; got.out != "" ||
+		got.err != want {
 		t.Errorf("got %+v, want %q", got, want)
 	}
 }
@@ -120,6 +150,7 @@ func TestSubmitOfWhatIsThere(t *testing.T) {
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("POST /jobs/submit/hello_world", answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
 	got := fake.run(outside{}, "submit", "hello_world")
+
 	want := "hello_world 3f9a1c2e already exists: completed_with_errors now. Use --rerun to run it again, `corectl retry 3f9a` for the 1.\n"
 	if got.err != want || got.out != idA+"\n" || got.code != 0 {
 		t.Errorf("got %+v, want %q", got, want)
@@ -129,18 +160,31 @@ func TestSubmitOfWhatIsThere(t *testing.T) {
 func TestParametersAreTypedByTheSchema(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t).fresh()
-	fake.run(outside{}, "submit", "hello_world", "n=12345678901234567890", `message=5 "<a>"`, "-p", "other=x=y", "--rerun")
+	fake.run(
+		outside{},
+		"submit",
+		"hello_world",
+		"n=12345678901234567890",
+		`message=5 "<a>"`,
+		"-p",
+		"other=x=y",
+		"--rerun",
+	)
+
 	want := `POST /jobs/submit/hello_world?rerun=true {"n":12345678901234567890,"message":"5 \"<a>\"","other":"x=y"}`
 	if got := fake.requests()[1]; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+
 	file := filepath.Join(t.TempDir(), "p.json")
 	if err := os.WriteFile(file, []byte(`{"n": 1.0}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	for path, in := range map[string]string{file: "", "-": `{"n": 1.0}`} {
 		fake := newAPI(t).fresh()
 		fake.run(outside{in: in}, "submit", "hello_world", "--json", path)
+
 		if got, want := fake.requests()[0], `POST /jobs/submit/hello_world {"n": 1.0}`; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
@@ -152,7 +196,12 @@ func TestIDsCanBeShort(t *testing.T) {
 	state1 := t.TempDir()
 	a, b := run3(state.JobRunning), run3(state.JobRunning)
 	b.JobID = mustID(idB)
-	fake := newAPI(t).fresh().on("GET /jobs/status/"+idA, answer(200, a)).on("GET /jobs", answer(200, page("", a.JobSummary)), answer(200, page("", a.JobSummary, b.JobSummary)), answer(200, page[state.JobSummary]("")))
+
+	fake := newAPI(
+		t,
+	).fresh().
+		on("GET /jobs/status/"+idA, answer(200, a)).
+		on("GET /jobs", answer(200, page("", a.JobSummary)), answer(200, page("", a.JobSummary, b.JobSummary)), answer(200, page[state.JobSummary]("")))
 	for _, c := range []struct {
 		id   string
 		code int
@@ -169,7 +218,9 @@ func TestIDsCanBeShort(t *testing.T) {
 			t.Errorf("%s: got %+v, want exit %d and %q", c.id, got, c.code, c.err)
 		}
 	}
+
 	fake.run(outside{state: state1}, "submit", "hello_world")
+
 	if got := fake.run(outside{state: state1}, "status", "@last", "-o", "name"); got.out != idA+"\n" {
 		t.Errorf("@last: got %+v", got)
 	}
@@ -177,21 +228,32 @@ func TestIDsCanBeShort(t *testing.T) {
 
 func TestTheKeyTravelsInItsHeaderOnly(t *testing.T) {
 	t.Parallel()
+
 	file := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(file, []byte("from-file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	fake := newAPI(t)
+
 	var keys []string
+
 	fake.on("GET /jobs", func(w http.ResponseWriter, r *http.Request) {
 		keys = append(keys, r.Header.Get("X-Functions-Key"))
 		answer(200, page[state.JobSummary](""))(w, r)
 	})
+
 	env := outside{env: map[string]string{"CORECTL_KEY": "from-env"}}
-	out := []result{fake.run(env, "jobs"), fake.run(env, "jobs", "--key-file", file), fake.run(outside{}, "jobs")}
+	out := []result{
+		fake.run(env, "jobs"),
+		fake.run(env, "jobs", "--key-file", file),
+		fake.run(outside{}, "jobs"),
+	}
+
 	if diff := cmp.Diff([]string{"from-env", "from-file", ""}, keys); diff != "" {
 		t.Error(diff)
 	}
+
 	for _, r := range append(fake.requests(), out[0].err, out[1].err) {
 		if strings.Contains(r, "from-") {
 			t.Errorf("the key is in %q", r)
@@ -201,9 +263,13 @@ func TestTheKeyTravelsInItsHeaderOnly(t *testing.T) {
 
 func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
 	t.Parallel()
+
 	plain := map[string]string{"NO_COLOR": "1"}
+
 	cancel := func() *api {
-		return newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCancelled))).
+		return newAPI(
+			t,
+		).on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCancelled))).
 			on("POST /jobs/cancel/"+idA, answer(202, map[string]string{"job_id": idA}))
 	}
 	for _, c := range []struct {
@@ -233,11 +299,16 @@ func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			got := c.fake.run(c.o, c.args...)
 			if got.code != c.code || !strings.Contains(got.err, c.err) {
 				t.Errorf("got %+v, want exit %d and %q", got, c.code, c.err)
 			}
-			writes := slices.DeleteFunc(c.fake.requests(), func(r string) bool { return strings.HasPrefix(r, "GET ") })
+
+			writes := slices.DeleteFunc(
+				c.fake.requests(),
+				func(r string) bool { return strings.HasPrefix(r, "GET ") },
+			)
 			if len(writes) != c.writes {
 				t.Errorf("got writes %q, want %d", writes, c.writes)
 			}
@@ -247,17 +318,30 @@ func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
 
 func TestListsTellWhatTheyLeaveOut(t *testing.T) {
 	t.Parallel()
+
 	job := run3(state.JobFailed)
 	job.Stages[1].Tasks.Failed = 43
-	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, job)).on("GET /jobs/"+idA+"/tasks", answer(200, page("eyJpIjo0MTgyfQ", state.TaskSummary{Stage: "reply"}, state.TaskSummary{Stage: "reply", Index: 1})))
+	fake := newAPI(
+		t,
+	).on("GET /jobs/status/"+idA, answer(200, job)).
+		on("GET /jobs/"+idA+"/tasks", answer(200, page("eyJpIjo0MTgyfQ", state.TaskSummary{Stage: "reply"}, state.TaskSummary{Stage: "reply", Index: 1})))
+
 	got := fake.run(outside{}, "tasks", idA, "--failed", "--limit", "2")
 	if want := "41 more: --limit 0 for all, or --cursor eyJpIjo0MTgyfQ\n"; got.err != want {
 		t.Errorf("got %q, want %q", got.err, want)
 	}
-	all := newAPI(t).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", state.TaskSummary{Stage: "reply"})), answer(200, page("", state.TaskSummary{Stage: "reply", Index: 1})))
+
+	all := newAPI(
+		t,
+	).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", state.TaskSummary{Stage: "reply"})), answer(200, page("", state.TaskSummary{Stage: "reply", Index: 1})))
 	got = all.run(outside{}, "tasks", idA, "--limit", "0", "-o", "json")
+
 	var whole client.Page[state.TaskSummary]
-	if err := json.Unmarshal([]byte(got.out), &whole); err != nil || len(whole.Items) != 2 || whole.NextCursor != "" {
+	if err := json.Unmarshal(
+		[]byte(got.out),
+		&whole,
+	); err != nil || len(whole.Items) != 2 ||
+		whole.NextCursor != "" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

@@ -19,13 +19,22 @@ func (c *completionCmd) Run(_ context.Context, a *app) error {
 	script, known := completionScripts[c.Shell]
 	if !known {
 		shells := []string{"bash", "fish", "powershell", "zsh"}
-		return usagef("unknown shell %q%s Shells: %s", c.Shell, first(meant(c.Shell, shells), "."), strings.Join(shells, ", "))
+
+		return usagef(
+			"unknown shell %q%s Shells: %s",
+			c.Shell,
+			first(meant(c.Shell, shells), "."),
+			strings.Join(shells, ", "),
+		)
 	}
+
 	_, err := a.out.Write([]byte(script))
+
 	return err
 }
 
-// completeCmd is what the scripts call: the words after corectl, the last one being written. It asks nobody on the network.
+// completeCmd is what the scripts call: the words after corectl, the last one
+// being written. It asks nobody on the network.
 type completeCmd struct {
 	Words []string `arg:"" optional:""`
 }
@@ -33,50 +42,68 @@ type completeCmd struct {
 // Run prints the candidates, one a line.
 func (c *completeCmd) Run(_ context.Context, a *app) error {
 	var g grammar
+
 	parser, err := newParser(&g, a.console)
 	if err != nil {
 		return err
 	}
+
 	words := c.Words
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
 	}
+
 	if len(words) == 0 {
 		words = []string{""}
 	}
+
 	return a.lines(candidates(parser.Model, words, recentJobs(a.stateDir)))
 }
 
-// candidates are the words that may stand where the last of words is being written.
+// candidates are the words that may stand where the last of words is being
+// written.
 func candidates(model *kong.Application, words []string, recent []recentJob) []string {
 	node, flags := model.Node, model.Flags
 	done, last := words[:len(words)-1], words[len(words)-1]
+
 	var plain []string
+
 	for i := 0; i < len(done); i++ {
 		word := done[i]
 		if flag := flagNamed(flags, word); flag != nil {
 			if !flag.IsBool() && !strings.Contains(word, "=") {
 				i++ // its value
 			}
+
 			continue
 		}
+
 		if next := child(node, word); next != nil && len(plain) == 0 {
 			node, flags = next, slices.Concat(model.Flags, next.Flags)
 			continue
 		}
+
 		plain = append(plain, word)
 	}
+
 	if len(done) > 0 {
-		if flag := flagNamed(flags, done[len(done)-1]); flag != nil && !flag.IsBool() && !strings.Contains(done[len(done)-1], "=") {
+		if flag := flagNamed(
+			flags,
+			done[len(done)-1],
+		); flag != nil && !flag.IsBool() &&
+			!strings.Contains(done[len(done)-1], "=") {
 			return begin(flagValues(node.Name, flag.Name), last)
 		}
 	}
+
 	if strings.HasPrefix(last, "-") {
 		return begin(flagWords(flags), last)
 	}
+
 	if len(node.Children) > 0 {
 		return begin(childNames(node), last)
 	}
+
 	return begin(arguments(model, node, len(plain), recent), last)
 }
 
@@ -87,6 +114,7 @@ func flagNamed(flags []*kong.Flag, word string) *kong.Flag {
 			return f
 		}
 	}
+
 	return nil
 }
 
@@ -95,6 +123,7 @@ func flagWords(flags []*kong.Flag) []string {
 	for _, f := range shownFlags(flags) {
 		words = append(words, "--"+f.Name)
 	}
+
 	return words
 }
 
@@ -108,10 +137,12 @@ func flagValues(command, name string) []string {
 		if command == "tasks" {
 			return each(state.TaskStatuses, func(s state.TaskStatus) string { return string(s) })
 		}
+
 		return each(state.JobStatuses, func(s state.JobStatus) string { return string(s) })
 	case "type":
 		return compiledTypes()
 	}
+
 	return nil
 }
 
@@ -120,6 +151,7 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 	if n > 0 {
 		return nil
 	}
+
 	switch node.Name {
 	case "submit", "types", "demo":
 		return compiledTypes()
@@ -128,6 +160,7 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 		for _, job := range recent {
 			ids = append(ids, job.JobID.String())
 		}
+
 		return ids
 	case "list", "redrive":
 		return each(state.Queues, state.Queue.String)
@@ -136,16 +169,20 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 	case "help":
 		return append(childNames(model.Node), "environment", "exit-codes", "output")
 	}
+
 	return nil
 }
 
 func begin(words []string, prefix string) []string {
 	var out []string
+
 	for _, word := range words {
 		if strings.HasPrefix(word, prefix) {
 			out = append(out, word)
 		}
 	}
+
 	slices.Sort(out)
+
 	return slices.Compact(out)
 }

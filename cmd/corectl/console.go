@@ -28,6 +28,7 @@ type console struct {
 func systemConsole() *console {
 	environ := config.FromEnvironment()
 	getenv := func(name string) string { return environ[name] }
+
 	return &console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTTY:  term.IsTerminal(int(os.Stdin.Fd())),
@@ -37,13 +38,15 @@ func systemConsole() *console {
 	}
 }
 
-// terminalSize asks standard error first: it is where frames go while standard output is a pipe.
+// terminalSize asks standard error first: it is where frames go while standard
+// output is a pipe.
 func terminalSize() (columns, rows int) {
 	for _, f := range []*os.File{os.Stderr, os.Stdout} {
 		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
 			return w, h
 		}
 	}
+
 	return 80, 24
 }
 
@@ -51,8 +54,10 @@ func stateDir(getenv func(string) string) string {
 	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "corectl")
 	}
+
 	if home, err := os.UserHomeDir(); err == nil {
 		return filepath.Join(home, ".local", "state", "corectl")
 	}
+
 	return ""
 }

@@ -33,63 +33,82 @@ type demoCmd struct {
 func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
+
 	root, err := projectRoot()
 	if err != nil {
 		return err
 	}
+
 	c.overSample(a)
+
 	if c.Keep {
 		r, err := c.background(ctx, a, root)
 		if err != nil {
 			return err
 		}
+
 		a.hint("%s", r.processes())
 		err = c.job(ctx, a, r)
 		a.hint("still running at %s · stop: kill %d", r.API, r.HostPID)
+
 		return err
 	}
+
 	log, err := logFile(root, "demo.log")
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = log.Close() }()
+
 	system, err := a.startLocal(ctx, c.localFlags, local.Options{Port: knownPort, AnyPort: true, Output: log})
 	if err != nil {
 		if tail := tailOf(log); tail != "" {
 			a.hint("%s", tail)
 		}
+
 		return err
 	}
+
 	a.hint("%s", describe(system).processes())
+
 	if _, wrote := system.Storage(); wrote.Total.Blobs > 0 {
 		a.hint("storage: container %s with %s of %d kinds, %s bytes", local.SampleContainer,
 			show.Things(wrote.Total.Blobs, "blob"), len(wrote.ByKind), show.Count(int(wrote.Total.Bytes)))
 	}
+
 	var result []byte
+
 	result, err = c.run(ctx, a, describe(system))
 	if stopped := system.Stop(); stopped != nil {
 		err = errors.Join(err, stopped)
 	}
+
 	if err != nil {
 		a.hint("log: %s", log.Name())
 	}
+
 	return c.print(a, result, err)
 }
 
 // overBlobs is the job that is demonstrated on a sample container.
 const overBlobs = "container_list"
 
-// overSample gives a job over blobs a storage account of its own, unless one is configured, and names the container.
+// overSample gives a job over blobs a storage account of its own, unless one is
+// configured, and names the container.
 func (c *demoCmd) overSample(a *app) {
 	if c.Job == overBlobs && a.getenv("STORAGE") == "" && a.getenv("STORAGE__blobServiceUri") == "" {
 		c.Storage = true
 	}
+
 	if c.Job != overBlobs || !c.Storage {
 		return
 	}
+
 	if c.N > 0 {
 		c.Sample, c.N = c.N, 0
 	}
+
 	for _, word := range []string{"container=" + local.SampleContainer, "inspect=true"} {
 		name, _, _ := strings.Cut(word, "=")
 		if !slices.ContainsFunc(c.P, func(p string) bool { return strings.HasPrefix(p, name+"=") }) {
@@ -103,13 +122,15 @@ func (c *demoCmd) job(ctx context.Context, a *app, r running) error {
 	return c.print(a, result, err)
 }
 
-// print puts the result last on standard output, whatever the job's end means for the exit code.
+// print puts the result last on standard output, whatever the job's end means
+// for the exit code.
 func (c *demoCmd) print(a *app, result []byte, err error) error {
 	if len(result) > 0 {
 		if printed := a.body(result); printed != nil {
 			return printed
 		}
 	}
+
 	return err
 }
 
@@ -118,85 +139,120 @@ func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
 	if err := a.at(r.API); err != nil {
 		return nil, err
 	}
+
 	id, plan, err := c.submit(ctx, a)
 	if err != nil || c.DryRun {
 		return plan, err
 	}
+
 	quiet := *a
 	quiet.format = "table" // the result, and nothing else, goes to standard output
 	watched := quiet.watch(ctx, id, c.watchFlags)
+
 	var exit *exitError
 	if errors.As(watched, &exit) && (exit.code == exitInterrupted || exit.code == exitTimeout) {
-		return nil, exitf(exit.code, "Stopped. The job goes on with the next `corectl demo` or `corectl dev`.")
+		return nil, exitf(
+			exit.code,
+			"Stopped. The job goes on with the next `corectl demo` or `corectl dev`.",
+		)
 	}
+
 	job, _, err := a.job(ctx, id)
 	if err != nil {
 		return nil, errors.Join(watched, err)
 	}
+
 	if string(job.Result) == "null" {
 		return nil, watched
 	}
+
 	return job.Result, watched
 }
 
-// submit runs the job anew where an earlier demo ran it. It returns the plan of a dry run.
+// submit runs the job anew where an earlier demo ran it. It returns the plan of
+// a dry run.
 func (c *demoCmd) submit(ctx context.Context, a *app) (id state.JobID, plan []byte, err error) {
 	words := c.P
 	if c.N > 0 {
 		words = append([]string{fmt.Sprintf("n=%d", c.N)}, words...)
 	}
+
 	order := submitCmd{Type: c.Job, Params: words, Rerun: true, DryRun: c.DryRun}
+
 	answer, done, err := order.send(ctx, a)
 	if err != nil {
 		return id, nil, err
 	}
+
 	if !c.DryRun {
 		remember(a.stateDir, recentJob{JobID: done.JobID, JobType: c.Job, API: a.api.Base()})
 		a.hint("%s %s submitted · attempt %d", c.Job, show.Short(done.JobID), done.Attempt)
 	}
+
 	return done.JobID, answer.Body, nil
 }
 
-// keptWithin bounds the wait for a system in the background: a first build compiles every dependency.
+// keptWithin bounds the wait for a system in the background: a first build
+// compiles every dependency.
 const keptWithin = 5 * time.Minute
 
-// background starts `corectl dev` as a process of its own, which outlives this one and its terminal.
+// background starts `corectl dev` as a process of its own, which outlives this
+// one and its terminal.
 func (c *demoCmd) background(ctx context.Context, a *app, root string) (running, error) {
 	log, err := logFile(root, "kept.log")
 	if err != nil {
 		return running{}, err
 	}
 	defer func() { _ = log.Close() }()
+
 	self, err := os.Executable()
 	if err != nil {
 		return running{}, err
 	}
+
 	report := filepath.Join(filepath.Dir(log.Name()), fmt.Sprintf("kept-%d.json", os.Getpid()))
 	defer func() { _ = os.Remove(report) }()
-	cmd := exec.Command(self, "dev", "--report", report, "--any-port", "--transport", c.Transport) //nolint:noctx // ourselves, to outlive us
+
+	cmd := exec.Command(
+		self,
+		"dev",
+		"--report",
+		report,
+		"--any-port",
+		"--transport",
+		c.Transport,
+	) //nolint:noctx // ourselves, to outlive us
 	if c.Storage {
 		cmd.Args = append(cmd.Args, "--storage", "--sample", strconv.Itoa(c.Sample))
 	}
+
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = root, log, log, ownSession()
 	for name, value := range config.FromEnvironment() {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
+
 	cmd.Env = append(cmd.Env, keptEnv+"=1")
 	if err := cmd.Start(); err != nil {
 		return running{}, err
 	}
+
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+
 	a.hint("starting everything in the background…")
+
 	limit, cancel := context.WithTimeout(ctx, keptWithin)
 	defer cancel()
+
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		if text, err := os.ReadFile(report); err == nil {
 			var r running
 			return r, json.Unmarshal(text, &r)
 		}
+
 		select {
 		case err := <-ended:
 			return running{}, exitf(exitOther, "It did not start: %v\n%s", err, tailOf(log))

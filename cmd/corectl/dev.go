@@ -51,6 +51,7 @@ func describe(s *local.System) running {
 	r := running{API: s.URL(), Database: s.Database(), AzuritePID: s.StoragePID()}
 	r.Storage, _ = s.Storage()
 	r.PostgresPID, r.HostPID, r.HandlerPID = s.PIDs()
+
 	return r
 }
 
@@ -60,9 +61,11 @@ func (r running) processes() string {
 	if r.PostgresPID != 0 {
 		line = fmt.Sprintf("postgres %d · %s", r.PostgresPID, line)
 	}
+
 	if r.AzuritePID != 0 {
 		line += fmt.Sprintf(" · azurite %d", r.AzuritePID)
 	}
+
 	return "processes: " + line
 }
 
@@ -70,26 +73,32 @@ func (r running) processes() string {
 func (c *devCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
+
 	options := local.Options{Port: c.Port, AnyPort: c.AnyPort, Output: a.err, App: c.App}
 	if c.App != "" {
 		ctx, cancel = whileRead(ctx, a.in)
 		defer cancel()
 	}
+
 	if c.Keys {
 		var b [16]byte
 		if _, err := rand.Read(b[:]); err != nil {
 			return err
 		}
+
 		options.Keys = []string{hex.EncodeToString(b[:])}
 	}
+
 	system, err := a.startLocal(ctx, c.localFlags, options)
 	if err != nil {
 		return err
 	}
+
 	err = c.stay(ctx, a, system, options.Keys)
 	if stopped := system.Stop(); stopped != nil {
 		err = errors.Join(err, stopped)
 	}
+
 	return err
 }
 
@@ -100,27 +109,37 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 			return err
 		}
 	}
+
 	err := a.told(r, func() error {
 		lines := []string{
-			"API        " + r.API, "Dashboard  " + r.API + "/ui", "Reference  " + r.API + "/docs", "Database   " + r.Database,
+			"API        " + r.API,
+			"Dashboard  " + r.API + "/ui",
+			"Reference  " + r.API + "/docs",
+			"Database   " + r.Database,
 		}
 		if r.Storage != "" {
 			lines = append(lines, "Storage    export STORAGE='"+r.Storage+"'")
 		}
+
 		for _, key := range keys {
 			lines = append(lines, "Key        export CORECTL_KEY="+key)
 		}
+
 		return a.lines(lines)
 	})
 	if err != nil {
 		return err
 	}
+
 	a.hint("%s", r.processes())
+
 	try := "hello_world n=3"
 	if r.Storage != "" {
 		try = "container_list container=" + local.SampleContainer + " inspect=true"
 	}
+
 	a.hint("try: corectl submit %s --watch. Ctrl-C stops everything.", try)
+
 	select {
 	case <-ctx.Done():
 		a.hint("stopping…")
@@ -130,12 +149,14 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 	}
 }
 
-// told prints what runs: as JSON where that is asked for, else as table draws it.
+// told prints what runs: as JSON where that is asked for, else as table draws
+// it.
 func (a *app) told(r running, table func() error) error {
 	text, err := encode(r)
 	if err != nil {
 		return err
 	}
+
 	return a.one(text, r.API, table)
 }
 
@@ -145,25 +166,34 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 	if err != nil {
 		return nil, err
 	}
+
 	o.ServiceBus, o.Connection = flags.Transport == config.TransportServiceBus, a.getenv("SERVICEBUS")
 	if o.ServiceBus && o.Connection == "" {
 		a.hint("SERVICEBUS is not set: a stand-in of Service Bus in memory carries the messages.")
 	}
+
 	o.Root, o.DatabaseURL = root, a.getenv("DATABASE_URL")
 	if flags.Storage {
 		o.Sample = flags.Sample
 	}
+
 	o.Env = map[string]string{"LOG_FORMAT": first(a.getenv("LOG_FORMAT"), "text")}
 	o.Progress = func(text string) { a.hint("%s…", text) }
+
 	system, err := local.Start(ctx, o)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, exitf(exitOther, "Port %d is taken. Does `corectl dev` run already? Else: --port 0.", o.Port)
+		return nil, exitf(
+			exitOther,
+			"Port %d is taken. Does `corectl dev` run already? Else: --port 0.",
+			o.Port,
+		)
 	case err != nil:
 		return nil, exitf(exitOther, "%s.", sentence(err.Error()))
 	}
+
 	return system, nil
 }
 
@@ -173,33 +203,41 @@ func writeReport(path string, r running) error {
 	if err != nil {
 		return err
 	}
+
 	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
 		return err
 	}
+
 	return os.Rename(path+".new", path)
 }
 
-// logFile is where a demo's handler and host write, so that the terminal stays readable.
+// logFile is where a demo's handler and host write, so that the terminal stays
+// readable.
 func logFile(root, name string) (*os.File, error) {
 	home, err := local.Folder(root)
 	if err != nil {
 		return nil, err
 	}
+
 	return os.Create(filepath.Join(home, name))
 }
 
 // tailOf is the end of a log, for an error message.
 func tailOf(file *os.File) string {
 	const most = 2000
+
 	info, err := file.Stat()
 	if err != nil {
 		return ""
 	}
+
 	text := make([]byte, min(most, info.Size()))
+
 	n, err := file.ReadAt(text, info.Size()-int64(len(text)))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return ""
 	}
+
 	return string(text[:n])
 }
 
@@ -209,7 +247,9 @@ func (a *app) at(address string) error {
 	if err != nil {
 		return err
 	}
+
 	a.api.Close()
 	a.api = api
+
 	return nil
 }

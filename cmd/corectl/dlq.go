@@ -27,8 +27,16 @@ type dlqListCmd struct {
 func knownQueue(name string) error {
 	if _, err := state.ParseQueue(name); err != nil {
 		names := each(state.Queues, state.Queue.String)
-		return exitf(exitNotFound, "No queue %q.%s Queues: %s", name, didYouMean(name, names), strings.Join(names, ", "))
+
+		return exitf(
+			exitNotFound,
+			"No queue %q.%s Queues: %s",
+			name,
+			didYouMean(name, names),
+			strings.Join(names, ", "),
+		)
 	}
+
 	return nil
 }
 
@@ -36,6 +44,7 @@ func didYouMean(word string, known []string) string {
 	if c := closest(word, known); c != "" {
 		return " Did you mean " + c + "?"
 	}
+
 	return ""
 }
 
@@ -44,13 +53,16 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	if c.Queue == "" {
 		return c.counts(ctx, a)
 	}
+
 	if err := knownQueue(c.Queue); err != nil {
 		return err
 	}
+
 	query, err := c.query()
 	if err != nil {
 		return err
 	}
+
 	seen := map[string]bool{}
 	all := printer[state.DeadView]{
 		app:  a,
@@ -59,16 +71,20 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 			for _, d := range dead {
 				seen[d.Reason] = true
 			}
+
 			if a.outTTY {
 				return a.outStyle().Dead(dead, a.now())
 			}
+
 			return show.DeadTabbed(dead)
 		},
 	}
 	next, err := all.print(ctx, "/queues/"+c.Queue+"/dead", query, c.Limit)
+
 	for _, reason := range slices.Sorted(maps.Keys(seen)) {
 		a.hint("%s: %s", a.style.Plain(reason), state.RunbookOfDead(reason))
 	}
+
 	switch {
 	case err != nil:
 		return err
@@ -77,58 +93,80 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	case next != "":
 		a.hint("more: --limit 0 for all, or --cursor %s", next)
 	}
+
 	return nil
 }
 
-// counts shows one line a queue and reason; the other formats hand on what the API says of its queues.
+// counts shows one line a queue and reason; the other formats hand on what the
+// API says of its queues.
 func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 	answer, err := a.api.Get(ctx, "/queues", nil)
 	if err != nil {
 		return err
 	}
+
 	all := printer[state.QueueView]{app: a, name: func(q state.QueueView) string { return q.Queue }}
 	if a.format != "table" {
 		return all.whole(answer)
 	}
+
 	page, err := decode[client.Page[state.QueueView]](answer)
 	if err != nil {
 		return err
 	}
+
 	var groups []show.DeadGroup
+
 	for _, q := range page.Items {
 		if q.Dead == 0 {
 			continue
 		}
+
 		more, err := a.deadGroups(ctx, q)
 		if err != nil {
 			return err
 		}
+
 		groups = append(groups, more...)
 	}
+
 	if len(groups) == 0 {
 		a.hint("No dead letters.")
 		return nil
 	}
+
 	if !a.outTTY {
 		return a.lines(show.DeadGroupsTabbed(groups))
 	}
+
 	return a.lines(a.outStyle().DeadGroups(groups, a.now()))
 }
 
-// deadGroups counts a queue's dead letters by reason. What lies beyond what the API counts by reason is counted without one.
+// deadGroups counts a queue's dead letters by reason. What lies beyond what the
+// API counts by reason is counted without one.
 func (a *app) deadGroups(ctx context.Context, q state.QueueView) ([]show.DeadGroup, error) {
 	page, _, err := list[state.DeadReason](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead/reasons", nil)
 	if err != nil {
 		return nil, err
 	}
+
 	rest := q.Dead
+
 	groups := each(page.Items, func(r state.DeadReason) show.DeadGroup {
 		rest -= r.Wanted + r.Unwanted
-		return show.DeadGroup{Queue: q.Queue, Reason: r.Reason, Count: r.Wanted + r.Unwanted, Wanted: r.Wanted, Oldest: r.Oldest}
+
+		return show.DeadGroup{
+			Queue:  q.Queue,
+			Reason: r.Reason,
+			Count:  r.Wanted + r.Unwanted,
+			Wanted: r.Wanted,
+			Oldest: r.Oldest,
+		}
 	})
 	if rest > 0 {
 		groups = append(groups, show.DeadGroup{Queue: q.Queue, Count: rest})
 	}
+
 	return groups, nil
 }
 
@@ -144,40 +182,68 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 	if err := knownQueue(c.Queue); err != nil {
 		return err
 	}
+
 	path := "/queues/" + c.Queue + "/redrive"
+
 	query := url.Values{"dry_run": {"true"}}
 	if c.Reason != "" {
 		query.Set("reason", c.Reason)
 	}
+
 	answer, err := a.api.Post(ctx, path, query, nil)
 	if err != nil {
 		return err
 	}
+
 	would, err := decode[client.Redrive](answer)
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s would go back to %s (%s still want them, %s already finished and will be dropped).",
-		show.Things(would.Redriven+would.Dropped, "message"), c.Queue, show.Things(would.Redriven, "task"), are(would.Dropped))
+
+	text := fmt.Sprintf(
+		"%s would go back to %s (%s still want them, %s already finished and will be dropped).",
+		show.Things(
+			would.Redriven+would.Dropped,
+			"message",
+		),
+		c.Queue,
+		show.Things(would.Redriven, "task"),
+		are(would.Dropped),
+	)
 	if c.DryRun {
-		return a.one(answer.Body, c.Queue, func() error { return a.lines(show.Wrap(text, a.outStyle().Width)) })
+		return a.one(
+			answer.Body,
+			c.Queue,
+			func() error { return a.lines(show.Wrap(text, a.outStyle().Width)) },
+		)
 	}
+
 	if would.Redriven+would.Dropped == 0 {
-		return a.one(answer.Body, c.Queue, func() error { a.hint("Nothing to redrive in %s.", c.Queue); return nil })
+		return a.one(
+			answer.Body,
+			c.Queue,
+			func() error { a.hint("Nothing to redrive in %s.", c.Queue); return nil },
+		)
 	}
+
 	if err := a.confirm(ctx, c.Yes, false, text+" Go on?"); err != nil {
 		return err
 	}
+
 	query.Del("dry_run")
+
 	if answer, err = a.api.Post(ctx, path, query, nil); err != nil {
 		return err
 	}
+
 	return a.one(answer.Body, c.Queue, func() error {
 		done, err := decode[client.Redrive](answer)
 		if err != nil {
 			return err
 		}
+
 		a.hint("%s sent again, %d dropped.", show.Things(done.Redriven, "message"), done.Dropped)
+
 		return nil
 	})
 }

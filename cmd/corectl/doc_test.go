@@ -10,22 +10,31 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestDocIsGenerated renders docs/cli.md from the grammar: the manual cannot tell of a flag that is not there.
+// TestDocIsGenerated renders docs/cli.md from the grammar: the manual cannot
+// tell of a flag that is not there.
 func TestDocIsGenerated(t *testing.T) {
 	t.Parallel()
+
 	var g grammar
+
 	parser, err := newParser(&g, &console{})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var b strings.Builder
-	b.WriteString("# The command line\n\nGenerated from `cmd/corectl` by its tests. Without an installed binary: `go run ./cmd/corectl`.\n\n```\n")
+	b.WriteString(
+		"# The command line\n\nGenerated from `cmd/corectl` by its tests. Without an installed binary: `go run ./cmd/corectl`.\n\n```\n",
+	)
 	printOverview(&b, parser.Model)
 	b.WriteString("```\n")
+
 	var commands func(nodes []*kong.Node)
+
 	commands = func(nodes []*kong.Node) {
 		for _, node := range visible(nodes) {
 			b.WriteString("\n## " + strings.TrimPrefix(node.FullPath(), "corectl ") + "\n\n```\n")
+
 			var text strings.Builder
 			printCommand(&text, parser.Model, node)
 			own, _, _ := strings.Cut(text.String(), "\nFlags of all commands\n")
@@ -34,19 +43,23 @@ func TestDocIsGenerated(t *testing.T) {
 		}
 	}
 	commands(parser.Model.Children)
+
 	for _, topic := range slices.Sorted(maps.Keys(topics)) {
 		b.WriteString("\n## help " + topic + "\n\n```" + topics[topic] + "```\n")
 	}
+
 	const path = "../../docs/cli.md"
 	if *update {
 		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if string(want) != b.String() {
 		t.Errorf("%s differs from the grammar: go test ./cmd/corectl -run Doc -update", path)
 	}
@@ -54,24 +67,32 @@ func TestDocIsGenerated(t *testing.T) {
 
 func TestEveryCommandHasAnExample(t *testing.T) {
 	t.Parallel()
+
 	var g grammar
+
 	parser, err := newParser(&g, &console{})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	known := map[string]bool{}
+
 	var walk func(nodes []*kong.Node)
+
 	walk = func(nodes []*kong.Node) {
 		for _, node := range visible(nodes) {
 			path := strings.TrimPrefix(node.FullPath(), "corectl ")
+
 			known[path] = true
 			if len(examples[path]) == 0 || node.Help == "" {
 				t.Errorf("%s has no example or no help", path)
 			}
+
 			walk(node.Children)
 		}
 	}
 	walk(parser.Model.Children)
+
 	for path := range examples {
 		if !known[path] {
 			t.Errorf("there is an example of %q, which is no command", path)

@@ -29,10 +29,18 @@ type finding struct {
 	Advice  string `json:"advice,omitempty"` // a command or setting that mends it
 }
 
-// entries are where the manual tells more of a check that is not as it should be.
+// entries are where the manual tells more of a check that is not as it should
+// be.
 var entries = map[string]state.Runbook{
-	"config": state.RunbookNotReady, "registry": state.RunbookNotReady, "postgres": state.RunbookNotReady, "connections": state.RunbookPool, "citus": state.RunbookNotReady, "pooler": state.RunbookPooler,
-	"servicebus": state.RunbookOutboxAge, "storage": state.RunbookStorage, "api": state.RunbookNotReady,
+	"config":      state.RunbookNotReady,
+	"registry":    state.RunbookNotReady,
+	"postgres":    state.RunbookNotReady,
+	"connections": state.RunbookPool,
+	"citus":       state.RunbookNotReady,
+	"pooler":      state.RunbookPooler,
+	"servicebus":  state.RunbookOutboxAge,
+	"storage":     state.RunbookStorage,
+	"api":         state.RunbookNotReady,
 }
 
 // toldFinding is a finding as it is printed.
@@ -48,6 +56,7 @@ func (f finding) told() toldFinding {
 	default:
 		return toldFinding{f, entries[f.Check].String()}
 	}
+
 	return toldFinding{finding: f}
 }
 
@@ -57,46 +66,61 @@ const (
 	bad  = "FAIL"
 )
 
-// Run looks at everything that a process on this machine would need. Every check is bounded, and one that cannot be made is a
-// finding too.
+// Run looks at everything that a process on this machine would need. Every
+// check is bounded, and one that cannot be made is a finding too.
 func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	cfg, cfgErr := a.settings()
+
 	findings := slices.Concat(
-		[]finding{checkConfig(cfgErr), checkRegistry(cfg)}, checkPostgres(ctx, cfg), checkServiceBus(ctx, cfg),
-		[]finding{checkStorage(ctx, cfg), a.checkAPI(ctx)}, checkTree(),
+		[]finding{
+			checkConfig(cfgErr),
+			checkRegistry(cfg),
+		},
+		checkPostgres(ctx, cfg),
+		checkServiceBus(ctx, cfg),
+		[]finding{checkStorage(ctx, cfg), a.checkAPI(ctx)},
+		checkTree(),
 	)
 	if err := a.findings(findings); err != nil {
 		return err
 	}
+
 	failed := count(findings, bad)
+
 	warned := count(findings, warn)
 	if failed+warned > 0 && a.format == "table" {
 		a.hint("%d failed, %s", failed, show.Things(warned, "warning"))
 	}
+
 	if failed > 0 {
 		return &exitError{code: exitOther}
 	}
+
 	return nil
 }
 
 func count(findings []finding, outcome string) int {
 	n := 0
+
 	for _, f := range findings {
 		if f.Outcome == outcome {
 			n++
 		}
 	}
+
 	return n
 }
 
 func (a *app) findings(found []finding) error {
 	findings := each(found, finding.told)
+
 	switch a.format {
 	case "json":
 		text, err := encode(map[string][]toldFinding{"items": findings})
 		if err != nil {
 			return err
 		}
+
 		return a.body(text)
 	case "jsonl":
 		for _, f := range findings {
@@ -104,38 +128,58 @@ func (a *app) findings(found []finding) error {
 			if err == nil {
 				err = a.body(text)
 			}
+
 			if err != nil {
 				return err
 			}
 		}
+
 		return nil
 	case "name":
 		return a.lines(each(findings, func(f toldFinding) string { return f.Check }))
 	}
+
 	if !a.outTTY {
 		return a.lines(show.Tabbed(each(findings, func(f toldFinding) []string {
 			return []string{f.Outcome, f.Check, f.Detail, f.Advice, f.Runbook}
 		})))
 	}
+
 	style := a.outStyle()
 	inks := map[string]show.Ink{fine: show.Green, warn: show.Yellow, bad: show.Red}
+
 	var lines []string
+
 	for _, f := range findings {
-		head := fmt.Sprintf("%s  %-11s  ", style.Paint(inks[f.Outcome], fmt.Sprintf("%-4s", f.Outcome)), f.Check)
+		head := fmt.Sprintf(
+			"%s  %-11s  ",
+			style.Paint(inks[f.Outcome], fmt.Sprintf("%-4s", f.Outcome)),
+			f.Check,
+		)
+
 		lines = append(lines, show.Hang(head, style.Plain(f.Detail), style.Width)...)
 		for _, next := range []string{f.Advice, f.Runbook} {
 			if next != "" {
-				lines = append(lines, show.Hang(style.Own("                   → "), style.Own(next), style.Width)...)
+				lines = append(
+					lines,
+					show.Hang(style.Own("                   → "), style.Own(next), style.Width)...)
 			}
 		}
 	}
+
 	return a.lines(lines)
 }
 
 func checkConfig(err error) finding {
 	if err != nil {
-		return finding{"config", bad, strings.ReplaceAll(err.Error(), "\n", "; "), "see docs/configuration.md"}
+		return finding{
+			"config",
+			bad,
+			strings.ReplaceAll(err.Error(), "\n", "; "),
+			"see docs/configuration.md",
+		}
 	}
+
 	return finding{"config", fine, fmt.Sprintf("%d settings, no problem", len(config.Fields())), ""}
 }
 
@@ -144,30 +188,51 @@ func checkRegistry(cfg config.Config) finding {
 	if cfg.DatabaseURL == "" {
 		cfg.DatabaseURL = "postgres://unused" // its absence is told by another check
 	}
-	a, err := process.New(cfg, nil, process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: slog.New(slog.DiscardHandler)})
+
+	a, err := process.New(
+		cfg,
+		nil,
+		process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: slog.New(slog.DiscardHandler)},
+	)
 	if err != nil {
 		return finding{"registry", bad, err.Error(), ""}
 	}
+
 	if problems := a.Problems(); len(problems) > 0 {
 		return finding{"registry", bad, strings.Join(problems, "; "), "go test ./internal/jobs"}
 	}
-	return finding{"registry", fine, fmt.Sprintf("%s, %s", show.Things(len(jobs.All), "job"), show.Things(len(handlers.All), "handler")), ""}
+
+	return finding{
+		"registry",
+		fine,
+		fmt.Sprintf("%s, %s", show.Things(len(jobs.All), "job"), show.Things(len(handlers.All), "handler")),
+		"",
+	}
 }
 
 // checkTree looks at what dev, demo and a deployment read from the source tree.
 func checkTree() []finding {
 	root, err := projectRoot()
 	if err != nil {
-		return []finding{{"tree", warn, "not in the source tree: host.json and the toolchain are not checked", ""}}
+		return []finding{
+			{"tree", warn, "not in the source tree: host.json and the toolchain are not checked", ""},
+		}
 	}
+
 	return []finding{checkGo(), checkHost(root)}
 }
 
 func checkGo() finding {
 	path, err := exec.LookPath("go")
 	if err != nil {
-		return finding{"go", bad, "the go command is not in PATH; dev and demo build with it", "see https://go.dev/dl"}
+		return finding{
+			"go",
+			bad,
+			"the go command is not in PATH; dev and demo build with it",
+			"see https://go.dev/dl",
+		}
 	}
+
 	return finding{"go", fine, path, ""}
 }
 
@@ -176,6 +241,7 @@ func checkHost(root string) finding {
 	if err != nil {
 		return finding{"functions", bad, "host.json cannot be read", ""}
 	}
+
 	var host struct {
 		CustomHandler struct {
 			Proxying bool `json:"enableProxyingHttpRequest"`
@@ -184,8 +250,15 @@ func checkHost(root string) finding {
 	if err := json.Unmarshal(text, &host); err != nil {
 		return finding{"functions", bad, "host.json is not JSON", ""}
 	}
+
 	if !host.CustomHandler.Proxying {
-		return finding{"functions", warn, "host.json: enableProxyingHttpRequest is off: live pages will poll", ""}
+		return finding{
+			"functions",
+			warn,
+			"host.json: enableProxyingHttpRequest is off: live pages will poll",
+			"",
+		}
 	}
+
 	return finding{"functions", fine, "host.json proxies HTTP requests", ""}
 }

@@ -33,45 +33,69 @@ var distributedSQL string
 
 func checkPostgres(ctx context.Context, cfg config.Config) []finding {
 	if cfg.DatabaseURL == "" {
-		return []finding{{"postgres", warn, "DATABASE_URL is not set; dev and demo start a Postgres of their own", ""}}
+		return []finding{
+			{"postgres", warn, "DATABASE_URL is not set; dev and demo start a Postgres of their own", ""},
+		}
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+
 	open := repo.Config{URL: string(cfg.DatabaseURL), MaxConns: 1}
 	if cfg.DatabaseEntra {
 		cred, err := process.NewCredential(cfg)
 		if err != nil {
 			return []finding{{"postgres", bad, rootCause(err), "az login, or an assigned identity"}}
 		}
+
 		open.BeforeConnect = process.EntraPassword(cred)
 	}
+
 	r, err := repo.Open(ctx, open)
 	if err != nil {
 		return []finding{{"postgres", bad, "DATABASE_URL is not a Postgres connection string", ""}}
 	}
 	defer r.Close()
+
 	conn, err := r.Database().Acquire(ctx)
 	if err != nil {
 		return []finding{{"postgres", bad, rootCause(err), postgresAdvice(err)}}
 	}
+
 	version := conn.Conn().PgConn().ParameterStatus("server_version")
 	conn.Release()
+
 	begin := time.Now()
+
 	var connections int
+
 	err = r.Database().QueryRow(ctx, connectionsSQL).Scan(&connections)
 	took := time.Since(begin)
+
 	if err != nil {
 		return []finding{{"postgres", bad, rootCause(err), ""}}
 	}
+
 	have, err := repo.SchemaVersion(ctx, r.Database())
 	if err != nil {
 		return []finding{{"postgres", bad, rootCause(err), ""}}
 	}
+
 	detail := fmt.Sprintf("%s, %.1f ms, schema %d", version, float64(took.Microseconds())/1000, have)
+
 	found := []finding{checkSchema(have, detail), checkConnections(connections, int(cfg.DatabaseConns)+1)}
 	if r.Database().Pooled() {
-		found = append(found, finding{"pooler", fine, "a connection pooler lies before Postgres: idle workers poll, and migrations need the server's own port", ""})
+		found = append(
+			found,
+			finding{
+				"pooler",
+				fine,
+				"a connection pooler lies before Postgres: idle workers poll, and migrations need the server's own port",
+				"",
+			},
+		)
 	}
+
 	return append(found, checkCitus(ctx, r)...)
 }
 
@@ -80,6 +104,7 @@ func postgresAdvice(err error) string {
 	if ok && pg.Code == "3D000" {
 		return "create the database, then corectl migrate"
 	}
+
 	return "check DATABASE_URL, and that the server accepts connections from here"
 }
 
@@ -89,10 +114,21 @@ func checkSchema(have int64, detail string) finding {
 	want := repo.LatestVersion()
 	switch {
 	case have < want:
-		return finding{"postgres", bad, fmt.Sprintf("%s; this build needs %d", detail, want), "corectl migrate"}
+		return finding{
+			"postgres",
+			bad,
+			fmt.Sprintf("%s; this build needs %d", detail, want),
+			"corectl migrate",
+		}
 	case have > want:
-		return finding{"postgres", warn, fmt.Sprintf("%s; this build is made for %d", detail, want), "deploy the build that the schema was migrated for"}
+		return finding{
+			"postgres",
+			warn,
+			fmt.Sprintf("%s; this build is made for %d", detail, want),
+			"deploy the build that the schema was migrated for",
+		}
 	}
+
 	return finding{"postgres", fine, detail + " (current)", ""}
 }
 
@@ -103,22 +139,41 @@ func checkCitus(ctx context.Context, r *repo.Repo) []finding {
 	if err := r.Database().QueryRow(ctx, citusSQL).Scan(&there); err != nil || !there {
 		return nil
 	}
+
 	var tables string
 	if err := r.Database().QueryRow(ctx, distributedSQL).Scan(&tables); err != nil {
-		return []finding{{"citus", warn, "Citus is installed, and its tables cannot be read: " + rootCause(err), ""}}
+		return []finding{
+			{"citus", warn, "Citus is installed, and its tables cannot be read: " + rootCause(err), ""},
+		}
 	}
+
 	if tables == "" {
 		return nil
 	}
-	return []finding{{"citus", bad, "tables distributed by Citus are not supported: " + tables, "select undistribute_table('…') for each"}}
+
+	return []finding{
+		{
+			"citus",
+			bad,
+			"tables distributed by Citus are not supported: " + tables,
+			"select undistribute_table('…') for each",
+		},
+	}
 }
 
-// checkConnections compares what the server gives with what each instance takes, its listener included.
+// checkConnections compares what the server gives with what each instance
+// takes, its listener included.
 func checkConnections(have, each int) finding {
-	detail := fmt.Sprintf("the server gives %d, an instance takes up to %d: room for %s", have, each, show.Things(have/each, "instance"))
+	detail := fmt.Sprintf(
+		"the server gives %d, an instance takes up to %d: room for %s",
+		have,
+		each,
+		show.Things(have/each, "instance"),
+	)
 	if have < 2*each {
 		return finding{"connections", warn, detail, "lower DATABASE_CONNECTIONS, or raise max_connections"}
 	}
+
 	return finding{"connections", fine, detail, ""}
 }
 
@@ -127,26 +182,33 @@ func checkServiceBus(ctx context.Context, cfg config.Config) []finding {
 	if cfg.Transport != config.TransportServiceBus {
 		return nil
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
+
 	options := servicebus.Options{Connection: string(cfg.ServiceBus), Namespace: cfg.ServiceBusName}
 	if options.Connection == "" {
 		cred, err := process.NewCredential(cfg)
 		if err != nil {
 			return []finding{{"servicebus", bad, rootCause(err), "az login, or an assigned identity"}}
 		}
+
 		options.Credential = cred
 	}
+
 	bus, err := servicebus.New(options)
 	if err == nil {
 		err = errors.Join(bus.Warm(ctx), bus.Close(ctx))
 	}
+
 	if known, ok := errors.AsType[*state.Error](err); ok {
 		return []finding{{"servicebus", bad, known.Msg, "docs/deploy.md"}}
 	}
+
 	if err != nil {
 		return []finding{{"servicebus", bad, rootCause(err), "docs/deploy.md"}}
 	}
+
 	return []finding{{"servicebus", fine, fmt.Sprintf("%d queues can be reached", len(state.Queues)), ""}}
 }
 
@@ -154,19 +216,25 @@ func checkServiceBus(ctx context.Context, cfg config.Config) []finding {
 func (a *app) checkAPI(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+
 	answer, err := a.api.Get(ctx, "/health", nil)
+
 	report := answer.Body
 	if refused, ok := errors.AsType[*client.Error](err); ok {
 		report = refused.Body
 	}
+
 	var health client.Health
 	if json.Unmarshal(report, &health) == nil && health.Status != "" {
 		return a.apiHealth(health)
 	}
+
 	text, _ := explain(err)
+
 	if a.getenv("CORECTL_URL") == "" && a.api.Base() == client.Default {
 		return finding{"api", warn, fmt.Sprintf("nothing answers at %s", a.api.Base()), "corectl dev"}
 	}
+
 	return finding{"api", bad, text, ""}
 }
 
@@ -179,10 +247,13 @@ func (a *app) apiHealth(health client.Health) finding {
 			if check.Runbook != "" {
 				text += " (" + check.Runbook + ")"
 			}
+
 			wrong = append(wrong, text)
 		}
 	}
+
 	outcome := map[string]string{"ok": fine, "degraded": warn}[health.Status]
 	detail := fmt.Sprintf("%s is %s, version %s", a.api.Base(), health.Status, health.Version)
+
 	return finding{"api", first(outcome, bad), strings.Join(append([]string{detail}, wrong...), "; "), ""}
 }

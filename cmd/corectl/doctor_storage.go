@@ -12,34 +12,58 @@ import (
 	"coremachine/internal/state"
 )
 
-// checkStorage asks the storage account for one name and reads no blob. What it says holds neither address nor key.
+// checkStorage asks the storage account for one name and reads no blob. What it
+// says holds neither address nor key.
 func checkStorage(ctx context.Context, cfg config.Config) finding {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
+
 	identity := cfg.Storage == ""
+
 	store, err := process.OpenStorage(cfg)
 	if err != nil {
 		if identity {
 			return finding{"storage", bad, rootCause(err), "az login, or an assigned identity"}
 		}
+
 		if known, ok := errors.AsType[*state.Error](err); ok {
 			err = errors.New("STORAGE: " + known.Msg)
 		}
+
 		return finding{"storage", bad, err.Error(), "docs/configuration.md"}
 	}
+
 	if store == nil {
-		return finding{"storage", fine, "no account is configured: jobs over blobs are refused", "for these, set STORAGE or STORAGE__blobServiceUri"}
+		return finding{
+			"storage",
+			fine,
+			"no account is configured: jobs over blobs are refused",
+			"for these, set STORAGE or STORAGE__blobServiceUri",
+		}
 	}
 	defer store.Close()
+
 	begin := time.Now()
+
 	whole, err := store.Reach(ctx)
 	switch {
 	case err != nil:
 		return finding{"storage", bad, err.Error(), storageAdvice(err, identity)}
 	case !whole:
-		return finding{"storage", warn, "it answers and does not list its containers: enough only where single containers are shared", storageRights(identity)}
+		return finding{
+			"storage",
+			warn,
+			"it answers and does not list its containers: enough only where single containers are shared",
+			storageRights(identity),
+		}
 	}
-	return finding{"storage", fine, fmt.Sprintf("its containers can be listed, %.0f ms", float64(time.Since(begin).Microseconds())/1000), ""}
+
+	return finding{
+		"storage",
+		fine,
+		fmt.Sprintf("its containers can be listed, %.0f ms", float64(time.Since(begin).Microseconds())/1000),
+		"",
+	}
 }
 
 func storageAdvice(err error, identity bool) string {
@@ -51,6 +75,7 @@ func storageAdvice(err error, identity bool) string {
 	case identity:
 		return "check STORAGE__blobServiceUri, the sign-in, and that the account's network rules admit this machine"
 	}
+
 	return "check the account's name or endpoint in STORAGE, and that its network rules admit this machine"
 }
 
@@ -59,5 +84,6 @@ func storageRights(identity bool) string {
 	if identity {
 		return `az role assignment create --role "Storage Blob Data Reader" …`
 	}
+
 	return "put a valid key or signature, with the rights to read and list, into STORAGE"
 }

@@ -12,10 +12,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// TestErrorsNameTheThingTheReasonAndTheNextCommand has what each error has to say of the three; next is a command, a flag or what may be
-// given instead.
+// TestErrorsNameTheThingTheReasonAndTheNextCommand has what each error has to
+// say of the three; next is a command, a flag or what may be given instead.
 func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
 	t.Parallel()
+
 	status := "GET /jobs/status/" + idA
 	for name, c := range map[string]struct {
 		args                []string
@@ -51,32 +52,45 @@ func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := newAPI(t).on("GET /jobs/types", answer(200, page("", helloWorld))).on(status, answer(200, run3(state.JobCompleted))).
+			fake := newAPI(
+				t,
+			).on("GET /jobs/types", answer(200, page("", helloWorld))).
+				on(status, answer(200, run3(state.JobCompleted))).
 				on("POST /jobs/submit/helo_world", problem(404, state.CodeUnknownJobType, "Unknown job type")).
 				on("GET /jobs/"+idA+"/events", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
+
 			got := fake.run(outside{}, c.args...)
 			if got.code == exitOK || got.out != "" {
 				t.Errorf("got %+v, want an error", got)
 			}
+
 			for what, want := range map[string]string{"thing": c.thing, "reason": c.reason, "next": c.next} {
 				if !strings.Contains(got.err, want) {
 					t.Errorf("the %s, %q, is not in %q", what, want, got.err)
 				}
 			}
+
 			if strings.Contains(got.err, "?.") || strings.Contains(got.err, "..") {
 				t.Errorf("it ends twice: %q", got.err)
 			}
-			if i := slices.IndexFunc(fake.requests(), func(r string) bool { return !strings.HasPrefix(r, "GET ") && !strings.Contains(r, "helo_world") }); i >= 0 {
+
+			if i := slices.IndexFunc(
+				fake.requests(),
+				func(r string) bool { return !strings.HasPrefix(r, "GET ") && !strings.Contains(r, "helo_world") },
+			); i >= 0 {
 				t.Errorf("something was run: %q", fake.requests()[i])
 			}
 		})
 	}
 }
 
-// TestTenThousandTasksAreNotTenThousandLines asks for a large job in all the ways that say nothing of how much.
+// TestTenThousandTasksAreNotTenThousandLines asks for a large job in all the
+// ways that say nothing of how much.
 func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 	t.Parallel()
+
 	const most = 120
+
 	job := run3(state.JobCompletedWithErrors)
 	job.Tasks = state.TaskCounts{Total: 10_000, Completed: 5_000, Failed: 5_000}
 	job.Stages[1].Tasks = state.TaskCounts{Total: 10_000, Completed: 5_000, Failed: 5_000}
@@ -85,12 +99,15 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 		if err != nil {
 			t.Error("a list was asked for without a limit")
 		}
+
 		items := make([]state.TaskSummary, limit)
 		for i := range items {
 			items[i] = state.TaskSummary{Stage: "reply", Index: i, Status: state.TaskFailed}
 		}
+
 		answer(200, page("more", items...))(w, r)
 	}
+
 	for _, tty := range []bool{true, false} {
 		for _, args := range [][]string{
 			{"tasks", idA},
@@ -99,11 +116,16 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 			{"status", idA, "--watch", "--allow-errors"},
 			{"tasks", idA, "-o", "name"},
 		} {
-			fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, job)).on("GET /jobs/"+idA+"/tasks", tasks)
+			fake := newAPI(
+				t,
+			).on("GET /jobs/status/"+idA, answer(200, job)).
+				on("GET /jobs/"+idA+"/tasks", tasks)
+
 			got := fake.run(outside{tty: tty, env: map[string]string{"NO_COLOR": "1"}}, args...)
 			if lines := strings.Count(got.out+got.err, "\n"); lines > most || got.code != exitOK {
 				t.Errorf("%q, terminal %v: %d lines and exit %d", args, tty, lines, got.code)
 			}
+
 			if len(fake.requests()) > 5 {
 				t.Errorf("%q asked %d times", args, len(fake.requests()))
 			}
@@ -111,26 +133,39 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 	}
 }
 
-// TestAnInterruptAnswersWithin100Milliseconds takes the best of some, since a busy machine says nothing of the program.
+// TestAnInterruptAnswersWithin100Milliseconds takes the best of some, since a
+// busy machine says nothing of the program.
 func TestAnInterruptAnswersWithin100Milliseconds(t *testing.T) {
 	t.Parallel()
+
 	best := time.Hour
+
 	for range 5 {
 		fake := newAPI(t)
-		fake.on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		fake.on(
+			"GET /jobs/status/"+idA,
+			answer(200, run3(state.JobRunning)),
+			func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		)
+
 		ctx, interrupt := context.WithCancel(t.Context())
+
 		var at time.Time
+
 		got := fake.run(outside{ctx: ctx, watch: func(text string) {
 			if at.IsZero() && strings.Contains(text, "stage=reply running") {
 				at = time.Now()
+
 				interrupt()
 			}
 		}}, "status", idA, "--watch")
 		best = min(best, time.Since(at))
+
 		if got.code != exitInterrupted || !strings.Contains(got.err, "goes on") {
 			t.Errorf("got %+v", got)
 		}
 	}
+
 	if best > 100*time.Millisecond {
 		t.Errorf("the quickest answer took %v", best)
 	}
@@ -138,6 +173,7 @@ func TestAnInterruptAnswersWithin100Milliseconds(t *testing.T) {
 
 func TestOpenPrintsThePageOfAJob(t *testing.T) {
 	t.Parallel()
+
 	fake := newAPI(t)
 	for want, args := range map[string][]string{
 		"/api/ui\n":                  {"open"},
@@ -147,12 +183,20 @@ func TestOpenPrintsThePageOfAJob(t *testing.T) {
 			t.Errorf("%q: got %+v, want %q", args, got, want)
 		}
 	}
-	if got := fake.run(outside{tty: true}, "open", idA); got.code != exitOther || !strings.Contains(got.err, "No browser could be opened: no browser here") {
+
+	if got := fake.run(
+		outside{tty: true},
+		"open",
+		idA,
+	); got.code != exitOther ||
+		!strings.Contains(got.err, "No browser could be opened: no browser here") {
 		t.Errorf("got %+v", got)
 	}
+
 	if got := fake.run(outside{tty: true}, "open", idA, "--print"); got.code != exitOK {
 		t.Errorf("got %+v", got)
 	}
+
 	if len(fake.requests()) > 0 {
 		t.Errorf("a whole id was asked for: %q", fake.requests())
 	}

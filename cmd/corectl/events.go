@@ -23,51 +23,74 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	query, err := pageFlags{Limit: c.Limit, Cursor: c.Cursor}.query()
 	if err != nil {
 		return err
 	}
+
 	path := "/jobs/" + id.String() + "/events"
+
 	if !c.Follow {
 		all := printer[state.EventView]{app: a, name: eventName, table: a.eventLines}
+
 		next, err := all.print(ctx, path, query, c.Limit)
 		if err == nil && next != "" {
 			a.hint("more: --cursor %s", next)
 		}
+
 		return a.orMissing(err, id)
 	}
+
 	if a.format == "json" {
 		return usagef("a stream is no single JSON object: use -o jsonl with --follow.")
 	}
+
 	return a.followEvents(ctx, id, path, query)
 }
 
-// followEvents prints what is there, then waits for the job to change and reads on after the last event. The reading after
-// the job's end is the last: its events were written in the transaction that ended it.
+// followEvents prints what is there, then waits for the job to change and reads
+// on after the last event. The reading after the job's end is the last: its
+// events were written in the transaction that ended it.
 func (a *app) followEvents(ctx context.Context, id state.JobID, path string, query url.Values) error {
 	stream := printer[state.EventView]{app: a, name: eventName}
+
 	version := ""
 	for {
 		job, _, err := a.jobChange(ctx, id, version)
 		if err != nil {
 			return err
 		}
-		if _, err := everything(ctx, a, path, query, 0, func(page client.Page[state.EventView], answer client.Answer) error {
-			if page.NextCursor == "" && len(page.Items) > 0 {
-				query.Set("after", eventName(page.Items[len(page.Items)-1]))
-			}
-			if a.format == "table" {
-				return a.lines(a.eventLines(page.Items))
-			}
-			return stream.page(page.Items, answer)
-		}); err != nil {
+
+		if _, err := everything(
+			ctx,
+			a,
+			path,
+			query,
+			0,
+			func(page client.Page[state.EventView], answer client.Answer) error {
+				if page.NextCursor == "" && len(page.Items) > 0 {
+					query.Set("after", eventName(page.Items[len(page.Items)-1]))
+				}
+
+				if a.format == "table" {
+					return a.lines(a.eventLines(page.Items))
+				}
+
+				return stream.page(page.Items, answer)
+			},
+		); err != nil {
 			return a.orMissing(err, id)
 		}
+
 		query.Del("cursor")
+
 		if job.Status.Ended() {
 			return nil
 		}
+
 		version = job.Version
+
 		if err := pause(ctx, askEvery); err != nil {
 			return err
 		}
@@ -79,6 +102,7 @@ func (a *app) eventLines(events []state.EventView) []string {
 		if a.outTTY {
 			return a.outStyle().Event(e)
 		}
+
 		return show.EventTabbed(e)
 	})
 }

@@ -27,7 +27,8 @@ const (
 	exitInterrupted = 130
 )
 
-// exitError ends the command with a code. An empty text prints nothing: all has been said.
+// exitError ends the command with a code. An empty text prints nothing: all has
+// been said.
 type exitError struct {
 	code int
 	text string
@@ -43,12 +44,15 @@ func usagef(format string, args ...any) error {
 	return exitf(exitUsage, "corectl: "+format, args...)
 }
 
-// explain turns any error into what the user reads and the code that the process ends with.
+// explain turns any error into what the user reads and the code that the
+// process ends with.
 func explain(err error) (text string, code int) {
-	var exit *exitError
-	var refused *client.Error
-	var gone *client.UnreachableError
-	var stranger *client.StrangerError
+	var (
+		exit     *exitError
+		refused  *client.Error
+		gone     *client.UnreachableError
+		stranger *client.StrangerError
+	)
 	switch {
 	case err == nil:
 		return "", exitOK
@@ -57,32 +61,49 @@ func explain(err error) (text string, code int) {
 	case errors.Is(err, context.Canceled):
 		return "", exitInterrupted
 	case errors.As(err, &gone):
-		return fmt.Sprintf("Cannot reach %s (%s). Is it running? Start it with `make dev`, or set CORECTL_URL.", gone.URL, gone.Reason), exitUnreachable
+		return fmt.Sprintf(
+			"Cannot reach %s (%s). Is it running? Start it with `make dev`, or set CORECTL_URL.",
+			gone.URL,
+			gone.Reason,
+		), exitUnreachable
 	case errors.As(err, &stranger):
 		return sentence(stranger.Error()) + ". Is CORECTL_URL right?", exitOther
 	case errors.As(err, &refused):
 		return explainRefusal(refused)
 	}
+
 	return "corectl: " + err.Error(), exitOther
 }
 
 func explainRefusal(e *client.Error) (text string, code int) {
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Sprintf("Not allowed by %s (%d). Give a function key: CORECTL_KEY, or --key-file FILE.", e.URL, e.Status), exitNotAllowed
+		return fmt.Sprintf(
+			"Not allowed by %s (%d). Give a function key: CORECTL_KEY, or --key-file FILE.",
+			e.URL,
+			e.Status,
+		), exitNotAllowed
 	case http.StatusNotFound:
 		return e.Error(), exitNotFound
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return e.Error() + fieldList(e.Fields), exitUsage
 	case http.StatusTooManyRequests:
-		return then(withRetry(e, "Too much work is queued: "+e.Error()), "See "+state.RunbookBusy.String()+"."), exitOther
+		return then(
+			withRetry(e, "Too much work is queued: "+e.Error()),
+			"See "+state.RunbookBusy.String()+".",
+		), exitOther
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return then(withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Error())), "See `corectl doctor`."), exitUnreachable
+		return then(
+			withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Error())),
+			"See `corectl doctor`.",
+		), exitUnreachable
 	}
+
 	text = e.Error()
 	if e.RequestID != "" && e.Status >= http.StatusInternalServerError {
 		text += " (request " + e.RequestID + ")"
 	}
+
 	return text, exitOther
 }
 
@@ -90,6 +111,7 @@ func withRetry(e *client.Error, text string) string {
 	if e.RetryAfter == "" {
 		return text
 	}
+
 	return then(text, "Try again in "+e.RetryAfter+" s.")
 }
 
@@ -101,6 +123,7 @@ func fieldList(fields []state.FieldError) string {
 	for _, f := range fields {
 		b.WriteString("\n  " + f.Field + ": " + f.Message)
 	}
+
 	return b.String()
 }
 
@@ -110,6 +133,7 @@ func wrongParameters(fields []state.FieldError) error {
 	if len(fields) == 1 {
 		verb = " parameter is wrong:"
 	}
+
 	return exitf(exitUsage, "%s%s%s", show.Count(len(fields)), verb, fieldList(fields))
 }
 
@@ -122,6 +146,7 @@ func ended(status state.JobStatus, allowErrors bool) error {
 		if allowErrors {
 			return nil
 		}
+
 		return &exitError{code: exitWithErrors}
 	case state.JobFailed:
 		return &exitError{code: exitFailed}
@@ -130,6 +155,7 @@ func ended(status state.JobStatus, allowErrors bool) error {
 	case state.JobQueued, state.JobRunning:
 		return exitf(exitOther, "corectl: the job has not ended: %s", status)
 	}
+
 	return exitf(exitOther, "corectl: this corectl does not know the status %q", status)
 }
 
@@ -137,5 +163,6 @@ func sentence(text string) string {
 	if text == "" {
 		return text
 	}
+
 	return strings.ToUpper(text[:1]) + text[1:]
 }

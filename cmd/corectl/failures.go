@@ -23,75 +23,117 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	query := url.Values{}
+
 	if c.Stage != "" {
 		if err := a.knownStage(ctx, id, c.Stage); err != nil {
 			return err
 		}
+
 		query.Set("stage", c.Stage)
 	}
+
 	groups, answer, err := a.failures(ctx, id, query)
 	if err != nil {
 		return err
 	}
+
 	if a.format == "name" { // stages may share an error
 		names := each(groups, func(g state.FailureGroup) string { return g.Fingerprint.String() })
 		slices.Sort(names)
+
 		return a.lines(slices.Compact(names))
 	}
+
 	all := printer[state.FailureGroup]{app: a, table: func(groups []state.FailureGroup) []string {
 		if a.outTTY {
 			return a.outStyle().Failures(groups)
 		}
+
 		return show.FailuresTabbed(groups)
 	}}
 	if err := all.whole(answer); err != nil || a.format != "table" {
 		return err
 	}
+
 	switch ended := slices.IndexFunc(groups, func(g state.FailureGroup) bool { return g.Tasks > 0 }); {
 	case len(groups) == 0:
 		a.hint("No attempt has failed.")
 	case ended < 0:
 		a.hint("No task ended of these: each was tried again.")
 	default:
-		a.hint("the tasks of one: corectl tasks %s --error %s", show.Handle(id), show.ShortError(groups[ended].Fingerprint))
+		a.hint(
+			"the tasks of one: corectl tasks %s --error %s",
+			show.Handle(id),
+			show.ShortError(groups[ended].Fingerprint),
+		)
 	}
+
 	return nil
 }
 
-func (a *app) failures(ctx context.Context, id state.JobID, query url.Values) ([]state.FailureGroup, client.Answer, error) {
+func (a *app) failures(
+	ctx context.Context,
+	id state.JobID,
+	query url.Values,
+) ([]state.FailureGroup, client.Answer, error) {
 	page, answer, err := list[state.FailureGroup](ctx, a, "/jobs/"+id.String()+"/failures", query)
 	return page.Items, answer, a.orMissing(err, id)
 }
 
-// fingerprint finds the error that the user means: 16 digits, or the first few of one that the job has.
+// fingerprint finds the error that the user means: 16 digits, or the first few
+// of one that the job has.
 func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (state.Fingerprint, error) {
 	prefix := strings.ToLower(given)
-	if len(prefix) < state.MinIDPrefix || len(prefix) > state.FingerprintLen || strings.Trim(prefix, "0123456789abcdef") != "" {
-		return 0, usagef("%q is no error's fingerprint: give its %d hex digits, or the first %d or more of them. See `corectl failures %s`.",
-			given, state.FingerprintLen, state.MinIDPrefix, show.Handle(id))
+	if len(prefix) < state.MinIDPrefix || len(prefix) > state.FingerprintLen ||
+		strings.Trim(prefix, "0123456789abcdef") != "" {
+		return 0, usagef(
+			"%q is no error's fingerprint: give its %d hex digits, or the first %d or more of them. See `corectl failures %s`.",
+			given,
+			state.FingerprintLen,
+			state.MinIDPrefix,
+			show.Handle(id),
+		)
 	}
+
 	if whole, ok := state.ParseFingerprint(prefix); ok { // a stage may have more patterns than the list tells
 		return whole, nil
 	}
+
 	groups, _, err := a.failures(ctx, id, nil)
 	if err != nil {
 		return 0, err
 	}
+
 	var found []state.FailureGroup
 	for _, g := range groups {
-		known := slices.ContainsFunc(found, func(f state.FailureGroup) bool { return f.Fingerprint == g.Fingerprint })
+		known := slices.ContainsFunc(
+			found,
+			func(f state.FailureGroup) bool { return f.Fingerprint == g.Fingerprint },
+		)
 		if strings.HasPrefix(g.Fingerprint.String(), prefix) && !known {
 			found = append(found, g)
 		}
 	}
+
 	switch len(found) {
 	case 0:
-		return 0, exitf(exitNotFound, "No error of %s has a fingerprint that begins with %s. See `corectl failures %s`.",
-			show.Short(id), prefix, show.Handle(id))
+		return 0, exitf(
+			exitNotFound,
+			"No error of %s has a fingerprint that begins with %s. See `corectl failures %s`.",
+			show.Short(id),
+			prefix,
+			show.Handle(id),
+		)
 	case 1:
 		return found[0].Fingerprint, nil
 	}
-	lines := each(found, func(g state.FailureGroup) string { return fmt.Sprintf("\n  %s  %s", g.Fingerprint, g.Pattern) })
+
+	lines := each(
+		found,
+		func(g state.FailureGroup) string { return fmt.Sprintf("\n  %s  %s", g.Fingerprint, g.Pattern) },
+	)
+
 	return 0, usagef("%s is the beginning of more than one fingerprint:%s", given, strings.Join(lines, ""))
 }

@@ -23,11 +23,14 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asProgram {
 		os.Args = slices.Delete(os.Args, 1, 2)
+
 		main()
 	}
+
 	if len(os.Args) > 1 && (os.Args[1] == "bench" || os.Args[1] == "dev") {
 		main()
 	}
+
 	pgtest.Main(m)
 }
 
@@ -43,6 +46,7 @@ func mustID(text string) state.JobID {
 	if err != nil {
 		panic(err)
 	}
+
 	return id
 }
 
@@ -51,7 +55,8 @@ func ago(d time.Duration) *time.Time {
 	return &t
 }
 
-// api stands in for the HTTP API: answers by "METHOD /path", each used in turn, the last one for ever.
+// api stands in for the HTTP API: answers by "METHOD /path", each used in turn,
+// the last one for ever.
 type api struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -65,31 +70,38 @@ func newAPI(t *testing.T) *api {
 	a := &api{t: t, answers: map[string][]http.HandlerFunc{}}
 	a.server = httptest.NewServer(a)
 	t.Cleanup(a.server.Close)
+
 	return a
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body bytes.Buffer
+
 	_, _ = body.ReadFrom(r.Body)
+
 	a.mu.Lock()
 	key := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/api")
 	request := r.Method + " " + strings.TrimPrefix(r.URL.RequestURI(), "/api")
 	a.seen = append(a.seen, strings.TrimSpace(request+" "+body.String()))
+
 	queue := a.answers[key]
 	if len(queue) > 1 {
 		a.answers[key] = queue[1:]
 	}
 	a.mu.Unlock()
+
 	if len(queue) == 0 || !strings.HasPrefix(r.URL.Path, "/api/") {
 		problem(http.StatusNotFound, state.CodeNotFound, "not found")(w, r)
 		return
 	}
+
 	queue[0](w, r)
 }
 
 func (a *api) requests() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+
 	return append([]string(nil), a.seen...)
 }
 
@@ -103,6 +115,7 @@ func answer(status int, body any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
+
 		switch v := body.(type) {
 		case string:
 			_, _ = w.Write([]byte(v))
@@ -117,7 +130,14 @@ func problem(status int, code state.Code, detail string, fields ...state.FieldEr
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"title": http.StatusText(status), "status": status, "detail": detail, "request_id": "req-1", "code": code, "errors": fields,
+			"title": http.StatusText(
+				status,
+			),
+			"status":     status,
+			"detail":     detail,
+			"request_id": "req-1",
+			"code":       code,
+			"errors":     fields,
 		})
 	}
 }
@@ -132,7 +152,8 @@ type result struct {
 	code     int
 }
 
-// outside describes a run's surroundings; the zero value is a pipe with no environment.
+// outside describes a run's surroundings; the zero value is a pipe with no
+// environment.
 type outside struct {
 	tty   bool // both outputs and the input are a terminal
 	width int  // 0: 100
@@ -146,30 +167,45 @@ type outside struct {
 
 func (a *api) run(o outside, args ...string) result {
 	a.t.Helper()
+
 	var out, errOut recorder
+
 	errOut.watch = o.watch
 	if o.width == 0 {
 		o.width = 100
 	}
+
 	if o.state == "" {
 		o.state = a.t.TempDir()
 	}
+
 	con := &console{
-		in: strings.NewReader(o.in), out: &out, err: &errOut, inTTY: o.tty, outTTY: o.tty, errTTY: o.tty,
-		size: func() (int, int) { return o.width, 40 },
+		in:     strings.NewReader(o.in),
+		out:    &out,
+		err:    &errOut,
+		inTTY:  o.tty,
+		outTTY: o.tty,
+		errTTY: o.tty,
+		size:   func() (int, int) { return o.width, 40 },
 		getenv: func(name string) string {
 			if name == "CORECTL_URL" && o.env[name] == "" {
 				return first(o.url, a.server.URL)
 			}
+
 			return o.env[name]
 		},
-		now: func() time.Time { return testNow }, stateDir: o.state, open: func(string) error { return errors.New("no browser here") },
+		now:      func() time.Time { return testNow },
+		stateDir: o.state,
+		open:     func(string) error { return errors.New("no browser here") },
 	}
+
 	ctx := o.ctx
 	if ctx == nil {
 		ctx = a.t.Context()
 	}
+
 	code := run(ctx, args, con)
+
 	return result{out: out.String(), err: errOut.String(), code: code}
 }
 
@@ -185,15 +221,18 @@ func (r *recorder) Write(p []byte) (int, error) {
 	n, err := r.b.Write(p)
 	text := r.b.String()
 	r.mu.Unlock()
+
 	if r.watch != nil {
 		r.watch(text)
 	}
+
 	return n, err
 }
 
 func (r *recorder) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	return r.b.String()
 }
 
@@ -201,14 +240,30 @@ func (r *recorder) String() string {
 func run3(status state.JobStatus) state.JobView {
 	job := state.JobView{
 		JobSummary: state.JobSummary{
-			JobID: mustID(idA), JobType: "hello_world", Status: status, Attempt: 1, Version: string(status), Parameters: []byte(`{"n":3}`),
-			CreatedAt: *ago(5 * time.Second), StartedAt: ago(4 * time.Second),
-			Tasks: state.TaskCounts{Total: 6, Completed: 3, Running: 1, Queued: 2},
+			JobID: mustID(
+				idA,
+			),
+			JobType:    "hello_world",
+			Status:     status,
+			Attempt:    1,
+			Version:    string(status),
+			Parameters: []byte(`{"n":3}`),
+			CreatedAt:  *ago(5 * time.Second),
+			StartedAt:  ago(4 * time.Second),
+			Tasks:      state.TaskCounts{Total: 6, Completed: 3, Running: 1, Queued: 2},
 		},
 		Stages: []state.StageView{
 			{
-				Name: "greeting", Kind: state.Dynamic, Status: state.StageCompleted, Planned: true,
-				Tasks: state.TaskCounts{Total: 3, Completed: 3}, StartedAt: ago(4 * time.Second), FinishedAt: ago(3 * time.Second),
+				Name:    "greeting",
+				Kind:    state.Dynamic,
+				Status:  state.StageCompleted,
+				Planned: true,
+				Tasks: state.TaskCounts{
+					Total:     3,
+					Completed: 3,
+				},
+				StartedAt:  ago(4 * time.Second),
+				FinishedAt: ago(3 * time.Second),
 			},
 			{
 				Stage: 1, Name: "reply", Kind: state.MatchPrevious, Status: state.StageRunning, Planned: true,
@@ -219,11 +274,13 @@ func run3(status state.JobStatus) state.JobView {
 	if !status.Ended() {
 		return job
 	}
+
 	job.FinishedAt = ago(0)
 	job.Stages[1].FinishedAt = ago(0)
 	job.Stages[1].Status = state.StageCompleted
 	job.Stages[1].Tasks = state.TaskCounts{Total: 3, Completed: 3}
 	job.Tasks = state.TaskCounts{Total: 6, Completed: 6}
+
 	switch status {
 	case state.JobCompletedWithErrors:
 		job.Tasks.Completed, job.Tasks.Failed = 5, 1
@@ -237,20 +294,34 @@ func run3(status state.JobStatus) state.JobView {
 		job.Tasks.Completed, job.Tasks.Cancelled = 4, 2
 	case state.JobCompleted, state.JobQueued, state.JobRunning:
 	}
+
 	return job
 }
 
 var helloWorld = client.JobType{
-	JobType: "hello_world", Description: "Two stages of greetings and replies",
-	Schema: []byte(`{"type":"object","properties":{"n":{"type":"integer","default":3,"minimum":1,"maximum":1000},` +
-		`"message":{"type":"string","default":"Hello World","maxLength":1000}}}`),
-	Stages: []client.TypeStage{{Name: "greeting", Kind: state.Dynamic}, {Name: "reply", Kind: state.MatchPrevious}},
+	JobType:     "hello_world",
+	Description: "Two stages of greetings and replies",
+	Schema: []byte(
+		`{"type":"object","properties":{"n":{"type":"integer","default":3,"minimum":1,"maximum":1000},` +
+			`"message":{"type":"string","default":"Hello World","maxLength":1000}}}`,
+	),
+	Stages: []client.TypeStage{
+		{Name: "greeting", Kind: state.Dynamic},
+		{Name: "reply", Kind: state.MatchPrevious},
+	},
 }
 
 // fresh answers a submit that started a run.
 func (a *api) fresh() *api {
 	return a.on("GET /jobs/types", answer(200, page("", helloWorld))).
 		on("POST /jobs/submit/hello_world", answer(202, client.Submission{
-			JobID: mustID(idA), JobType: "hello_world", Status: state.JobQueued, Attempt: 1, Created: true, Parameters: []byte(`{"n":3}`),
+			JobID: mustID(
+				idA,
+			),
+			JobType:    "hello_world",
+			Status:     state.JobQueued,
+			Attempt:    1,
+			Created:    true,
+			Parameters: []byte(`{"n":3}`),
 		}))
 }

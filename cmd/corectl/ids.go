@@ -14,7 +14,8 @@ import (
 // fullID is the length of an id, in hex digits.
 const fullID = 2 * len(state.JobID{})
 
-// jobID finds the id that the user means: 64 digits, the first few of them, or @last.
+// jobID finds the id that the user means: 64 digits, the first few of them, or
+// @last.
 func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 	if given == "@last" {
 		for _, job := range recentJobs(a.stateDir) {
@@ -22,29 +23,50 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 				return job.JobID, nil
 			}
 		}
-		return state.JobID{}, exitf(exitNotFound, "@last: no job was submitted from here to %s yet. See `corectl jobs`.", a.api.Base())
+
+		return state.JobID{}, exitf(
+			exitNotFound,
+			"@last: no job was submitted from here to %s yet. See `corectl jobs`.",
+			a.api.Base(),
+		)
 	}
+
 	prefix := strings.ToLower(given)
-	if len(prefix) < state.MinIDPrefix || len(prefix) > fullID || strings.Trim(prefix, "0123456789abcdef") != "" {
-		return state.JobID{}, usagef("%q is no job id: give its 64 hex digits, the first %d or more of them, or @last.", given, state.MinIDPrefix)
+	if len(prefix) < state.MinIDPrefix || len(prefix) > fullID ||
+		strings.Trim(prefix, "0123456789abcdef") != "" {
+		return state.JobID{}, usagef(
+			"%q is no job id: give its 64 hex digits, the first %d or more of them, or @last.",
+			given,
+			state.MinIDPrefix,
+		)
 	}
+
 	if len(prefix) == fullID {
 		return state.ParseJobID(prefix)
 	}
+
 	page, _, err := list[state.JobSummary](ctx, a, "/jobs", url.Values{"id": {prefix}, "limit": {"5"}})
 	if err != nil {
 		return state.JobID{}, err
 	}
+
 	switch len(page.Items) {
 	case 0:
-		return state.JobID{}, exitf(exitNotFound, "No job at %s has an id that begins with %s. See `corectl jobs`.", a.api.Base(), prefix)
+		return state.JobID{}, exitf(
+			exitNotFound,
+			"No job at %s has an id that begins with %s. See `corectl jobs`.",
+			a.api.Base(),
+			prefix,
+		)
 	case 1:
 		return page.Items[0].JobID, nil
 	}
+
 	var b strings.Builder
 	for _, job := range page.Items {
 		b.WriteString("\n  " + job.JobID.String() + "  " + job.JobType)
 	}
+
 	return state.JobID{}, usagef("%s is the beginning of more than one id:%s", given, b.String())
 }
 
@@ -59,6 +81,8 @@ func typeNames(types []client.JobType) []string {
 	for i, t := range types {
 		names[i] = t.JobType
 	}
+
 	slices.Sort(names)
+
 	return names
 }

@@ -21,10 +21,12 @@ func (p pageFlags) query() (url.Values, error) {
 	if p.Limit < 0 {
 		return nil, usagef("--limit %d is below 0.", p.Limit)
 	}
+
 	query := url.Values{}
 	if p.Cursor != "" {
 		query.Set("cursor", p.Cursor)
 	}
+
 	return query, nil
 }
 
@@ -41,9 +43,11 @@ func (c *jobsCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	if err := c.filter(query, a.now()); err != nil {
 		return err
 	}
+
 	all := printer[state.JobSummary]{
 		app:  a,
 		name: func(job state.JobSummary) string { return job.JobID.String() },
@@ -51,13 +55,16 @@ func (c *jobsCmd) Run(ctx context.Context, a *app) error {
 			if a.outTTY {
 				return a.outStyle().Jobs(jobs, a.now())
 			}
+
 			return show.JobsTabbed(jobs)
 		},
 	}
+
 	next, err := all.print(ctx, "/jobs", query, c.Limit)
 	if err != nil {
 		return err
 	}
+
 	switch {
 	case all.count == 0 && len(query) <= 1:
 		a.hint("No jobs yet. Start one: corectl submit hello_world n=3")
@@ -66,6 +73,7 @@ func (c *jobsCmd) Run(ctx context.Context, a *app) error {
 	case next != "":
 		a.hint("more: --limit 0 for all, or --cursor %s", next)
 	}
+
 	return nil
 }
 
@@ -74,22 +82,33 @@ func (c *jobsCmd) filter(query url.Values, now time.Time) error {
 	for i, status := range state.JobStatuses {
 		known[i] = string(status)
 	}
+
 	for _, status := range c.Status {
 		if closest(status, known) != status {
-			return usagef("unknown status %q%s Statuses: %s", status, first(meant(status, known), "."), strings.Join(known, ", "))
+			return usagef(
+				"unknown status %q%s Statuses: %s",
+				status,
+				first(meant(status, known), "."),
+				strings.Join(known, ", "),
+			)
 		}
+
 		query.Add("status", status)
 	}
+
 	if c.Type != "" {
 		query.Set("type", c.Type)
 	}
+
 	if c.Since != "" {
 		age, err := parseAge(c.Since)
 		if err != nil {
 			return err
 		}
+
 		query.Set("since", now.Add(-age).UTC().Format(time.RFC3339))
 	}
+
 	return nil
 }
 
@@ -98,11 +117,17 @@ func parseAge(text string) (time.Duration, error) {
 	age, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
+
 		n, err = strconv.Atoi(days)
 		age = time.Duration(n) * 24 * time.Hour
 	}
+
 	if err != nil || age <= 0 || age > 100*365*24*time.Hour {
-		return 0, usagef("--since %q is no duration: give one such as 30m, 24h or 7d. See `corectl help jobs`.", text)
+		return 0, usagef(
+			"--since %q is no duration: give one such as 30m, 24h or 7d. See `corectl help jobs`.",
+			text,
+		)
 	}
+
 	return age, nil
 }

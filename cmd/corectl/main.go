@@ -11,8 +11,10 @@ import (
 
 func main() {
 	heap.Pace()
+
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], systemConsole())
+
 	stop()
 	os.Exit(code)
 }

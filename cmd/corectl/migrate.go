@@ -14,30 +14,38 @@ type migrateCmd struct {
 	DryRun bool `help:"Say what would be done; change nothing."`
 }
 
-// Run changes the schema that DATABASE_URL names. It needs no API, and each migration works with the build before it, so it
-// runs ahead of a deployment.
+// Run changes the schema that DATABASE_URL names. It needs no API, and each
+// migration works with the build before it, so it runs ahead of a deployment.
 func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 	url := a.getenv("DATABASE_URL")
 	if url == "" {
-		return usagef("DATABASE_URL is not set: migrate talks to Postgres itself, not to the API. Set it to the connection string of the database.")
+		return usagef(
+			"DATABASE_URL is not set: migrate talks to Postgres itself, not to the API. Set it to the connection string of the database.",
+		)
 	}
+
 	was, err := schemaVersion(ctx, url)
 	if err != nil {
 		return migrateError(err)
 	}
+
 	now := was
+
 	if !c.DryRun {
 		if err := repo.Migrate(ctx, url); err != nil {
 			return migrateError(err)
 		}
+
 		if now, err = schemaVersion(ctx, url); err != nil {
 			return migrateError(err)
 		}
 	}
+
 	text, err := encode(map[string]int64{"was": was, "schema_version": now, "build": repo.LatestVersion()})
 	if err != nil {
 		return err
 	}
+
 	return a.one(text, strconv.FormatInt(now, 10), func() error {
 		switch latest := repo.LatestVersion(); {
 		case now != was:
@@ -47,6 +55,7 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 		default:
 			a.hint("schema %d: nothing to do.", now)
 		}
+
 		return nil
 	})
 }
@@ -57,6 +66,7 @@ func schemaVersion(ctx context.Context, url string) (int64, error) {
 		return 0, err
 	}
 	defer r.Close()
+
 	return repo.SchemaVersion(ctx, r.Database())
 }
 
@@ -65,19 +75,23 @@ func migrateError(err error) error {
 	if errors.As(err, &known) && known.Code == state.CodeUnavailable {
 		return exitf(exitUnreachable, "The database cannot be reached: %s.", rootCause(err))
 	}
+
 	if errors.As(err, &known) && known.Code == state.CodeInvalid {
 		return exitf(exitUsage, "DATABASE_URL: %s.", known.Msg)
 	}
+
 	return err
 }
 
-// rootCause is the innermost message: the one that says what happened rather than who noticed.
+// rootCause is the innermost message: the one that says what happened rather
+// than who noticed.
 func rootCause(err error) string {
 	for {
 		next := errors.Unwrap(err)
 		if next == nil {
 			return err.Error()
 		}
+
 		err = next
 	}
 }
@@ -85,10 +99,12 @@ func rootCause(err error) string {
 // settings reads the configuration that this machine would give a process.
 func (a *app) settings() (config.Config, error) {
 	environ := map[string]string{}
+
 	for _, f := range config.Fields() {
 		if value := a.getenv(f.Env); value != "" {
 			environ[f.Env] = value
 		}
 	}
+
 	return config.Load(environ)
 }

@@ -11,6 +11,7 @@ import (
 
 func TestHintsAndErrorsAreWrappedAndTheirCommandsStayWhole(t *testing.T) {
 	t.Parallel()
+
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("POST /jobs/submit/hello_world", answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
 	for whole, args := range map[string][]string{
@@ -23,11 +24,13 @@ func TestHintsAndErrorsAreWrappedAndTheirCommandsStayWhole(t *testing.T) {
 		if !strings.Contains(got.err, whole) {
 			t.Errorf("%q: %q is not whole in %q", args, whole, got.err)
 		}
+
 		for line := range strings.Lines(got.err) {
 			if line = strings.TrimSuffix(line, "\n"); show.Width(line) > 40 && strings.Contains(line, " ") {
 				t.Errorf("%q: %q is wider than 40", args, line)
 			}
 		}
+
 		if piped := fake.run(outside{}, args...); strings.Count(piped.err, "\n") != 1 {
 			t.Errorf("%q: wrapped where there is no terminal: %q", args, piped.err)
 		}
@@ -36,20 +39,31 @@ func TestHintsAndErrorsAreWrappedAndTheirCommandsStayWhole(t *testing.T) {
 
 func TestATerminalThatCannotRedrawHasTheTimeOfDay(t *testing.T) {
 	t.Parallel()
+
 	dumb := outside{tty: true, env: map[string]string{"TERM": "dumb"}}
+
 	got := full(t).run(dumb, "status", idA, "--watch")
-	if !strings.Contains(got.err, "\n14:02:30 3f9a1c2e job completed_with_errors ") || strings.Contains(got.err, "2026-") {
+	if !strings.Contains(got.err, "\n14:02:30 3f9a1c2e job completed_with_errors ") ||
+		strings.Contains(got.err, "2026-") {
 		t.Errorf("got %q", got.err)
 	}
 }
 
 func TestTheExampleOfATypeNamesWhatIsRequired(t *testing.T) {
 	t.Parallel()
+
 	needy := helloWorld
-	needy.Schema = []byte(`{"type":"object","required":["container"],"properties":{"container":{"type":"string","description":"Where to look"},` +
-		`"limit":{"type":"integer","default":10}}}`)
+	needy.Schema = []byte(
+		`{"type":"object","required":["container"],"properties":{"container":{"type":"string","description":"Where to look"},` +
+			`"limit":{"type":"integer","default":10}}}`,
+	)
 	fake := newAPI(t).on("GET /jobs/types", answer(200, page("", needy)))
-	got := fake.run(outside{tty: true, width: 60, env: map[string]string{"NO_COLOR": "1"}}, "types", "hello_world")
+
+	got := fake.run(
+		outside{tty: true, width: 60, env: map[string]string{"NO_COLOR": "1"}},
+		"types",
+		"hello_world",
+	)
 	for _, want := range []string{"\n  container  string  required\n      Where to look\n", "\ncorectl submit hello_world container=… limit=10\n"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in %q", want, got.out)

@@ -65,80 +65,126 @@ func (c *newJobCmd) Run(_ context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	job, err := describeJob(c.Name, c.Stages)
 	if err != nil {
 		return err
 	}
+
 	created, edited, err := job.files(root)
 	if err != nil {
 		return err
 	}
+
 	if !c.DryRun {
 		if err := writeAll(root, created, edited); err != nil {
 			return err
 		}
 	}
-	text, err := encode(map[string][]string{"created": slices.Sorted(maps.Keys(created)), "edited": slices.Sorted(maps.Keys(edited))})
+
+	text, err := encode(
+		map[string][]string{
+			"created": slices.Sorted(maps.Keys(created)),
+			"edited":  slices.Sorted(maps.Keys(edited)),
+		},
+	)
 	if err != nil {
 		return err
 	}
+
 	return a.one(text, job.Name, func() error {
 		return a.lines([]string{
-			fmt.Sprintf("created  internal/jobs/%s.go  internal/handlers/%s.go  and 2 tests", job.Name, job.Name),
+			fmt.Sprintf(
+				"created  internal/jobs/%s.go  internal/handlers/%s.go  and 2 tests",
+				job.Name,
+				job.Name,
+			),
 			fmt.Sprintf("edited   internal/jobs/all.go +1  internal/handlers/all.go +%d", len(job.Stages)),
 			"next     go test ./internal/jobs ./internal/handlers",
-			fmt.Sprintf("then     start what serves it anew (make dev), and: corectl submit %s --watch", job.Name),
+			fmt.Sprintf(
+				"then     start what serves it anew (make dev), and: corectl submit %s --watch",
+				job.Name,
+			),
 		})
 	})
 }
 
 func describeJob(name string, stages []string) (newJob, error) {
-	if !snakeCase.MatchString(name) || len(name) > 60 || strings.HasSuffix(name, "_test") || forOneSystem(name+".go") || name == "all" || name == "doc" {
+	if !snakeCase.MatchString(name) || len(name) > 60 || strings.HasSuffix(name, "_test") ||
+		forOneSystem(name+".go") ||
+		name == "all" ||
+		name == "doc" {
 		return newJob{}, usagef("%q is no name for a job: use snake case, such as tile_index.", name)
 	}
-	job := newJob{Name: name, Go: goName(name), Local: localName(name), Words: sentence(strings.ReplaceAll(name, "_", " "))}
+
+	job := newJob{
+		Name:  name,
+		Go:    goName(name),
+		Local: localName(name),
+		Words: sentence(strings.ReplaceAll(name, "_", " ")),
+	}
+
 	seen := map[string]bool{}
 	for i, stage := range stages {
 		if !snakeCase.MatchString(stage) || len(stage) > 60 || seen[stage] {
-			return job, usagef("%q is no name for a stage, or is given twice: use snake case, such as scan,measure,summarise.", stage)
+			return job, usagef(
+				"%q is no name for a stage, or is given twice: use snake case, such as scan,measure,summarise.",
+				stage,
+			)
 		}
+
 		seen[stage] = true
 		full := name + "_" + stage
 		s := newStage{Name: stage, Go: goName(full), Local: localName(full), TaskType: full}
+
 		switch {
 		case i == 0:
 			s.Kind, s.Declare = state.Dynamic, fmt.Sprintf("Dynamic(h.%s, \"n\", %sInput)", s.Go, s.Local)
 		case i == len(stages)-1:
-			s.Kind, s.Declare = state.FanIn, fmt.Sprintf("FanIn(h.%s, %sInput), UsesLineage: true", s.Go, s.Local)
+			s.Kind = state.FanIn
+			s.Declare = fmt.Sprintf("FanIn(h.%s, %sInput), UsesLineage: true", s.Go, s.Local)
 		default:
-			s.Kind, s.Declare = state.MatchPrevious, fmt.Sprintf("MatchPrevious(h.%s, %sInput), UsesLineage: true", s.Go, s.Local)
+			s.Kind = state.MatchPrevious
+			s.Declare = fmt.Sprintf("MatchPrevious(h.%s, %sInput), UsesLineage: true", s.Go, s.Local)
 		}
+
 		if i > 0 {
 			s.Before, s.BeforeName = job.Stages[i-1].Go, job.Stages[i-1].Name
 		}
+
 		job.Stages = append(job.Stages, s)
 	}
+
 	return job, nil
 }
 
-// files are the new files and the edited ones, by path below root, before anything is written.
+// files are the new files and the edited ones, by path below root, before
+// anything is written.
 func (j newJob) files(root string) (created, edited map[string][]byte, err error) {
 	created, edited = map[string][]byte{}, map[string][]byte{}
+
 	for path, name := range map[string]string{
 		"internal/jobs/" + j.Name + ".go": "job.go", "internal/jobs/" + j.Name + "_test.go": "job_test.go",
 		"internal/handlers/" + j.Name + ".go": "handlers.go", "internal/handlers/" + j.Name + "_test.go": "handlers_test.go",
 	} {
 		if _, err := os.Stat(filepath.Join(root, path)); !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, exitf(exitOther, "%s exists already. Choose another name, or take that job away first.", path)
+			return nil, nil, exitf(
+				exitOther,
+				"%s exists already. Choose another name, or take that job away first.",
+				path,
+			)
 		}
+
 		if created[path], err = j.draw(name); err != nil {
 			return nil, nil, err
 		}
 	}
+
 	types := make([]mapEntry, len(j.Stages))
 	for i, stage := range j.Stages {
 		types[i] = mapEntry{"string(" + stage.Go + ")", "Func(" + stage.Local + ")"}
 	}
+
 	for path, entries := range map[string][]mapEntry{
 		"internal/jobs/all.go": {{strconv.Quote(j.Name), j.Go}}, "internal/handlers/all.go": types,
 	} {
@@ -146,10 +192,12 @@ func (j newJob) files(root string) (created, edited map[string][]byte, err error
 		if err != nil {
 			return nil, nil, err
 		}
+
 		if edited[path], err = addEntries(source, entries); err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
+
 	return created, edited, nil
 }
 
@@ -158,10 +206,12 @@ func (j newJob) draw(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var b bytes.Buffer
 	if err := t.Execute(&b, j); err != nil {
 		return nil, err
 	}
+
 	return format.Source(b.Bytes())
 }
 
@@ -175,45 +225,63 @@ func writeAll(root string, created, edited map[string][]byte) (err error) {
 			}
 		}
 	}()
+
 	for path, text := range created {
 		made = append(made, filepath.Join(root, path))
-		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec // source files are for everybody
+		// source files are for everybody
+		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec
 			return err
 		}
 	}
+
 	for path, text := range edited {
-		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec // source files are for everybody
+		// source files are for everybody
+		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec
 			return err
 		}
 	}
+
 	return nil
 }
 
-// projectRoot is the folder of this module's go.mod, at or above the working directory.
+// projectRoot is the folder of this module's go.mod, at or above the working
+// directory.
 func projectRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
+
 	for {
 		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err == nil && strings.HasPrefix(string(text), "module coremachine\n") {
 			return dir, nil
 		}
+
 		above := filepath.Dir(dir)
 		if above == dir {
-			return "", exitf(exitOther, "This needs the source tree: run it in the folder that holds coremachine's go.mod, or below it.")
+			return "", exitf(
+				exitOther,
+				"This needs the source tree: run it in the folder that holds coremachine's go.mod, or below it.",
+			)
 		}
+
 		dir = above
 	}
 }
 
-// forOneSystem tells whether the toolchain would build a file of that name for some systems only.
+// forOneSystem tells whether the toolchain would build a file of that name for
+// some systems only.
 func forOneSystem(name string) bool {
-	nowhere := build.Context{GOOS: "nowhere", GOARCH: "nothing", OpenFile: func(string) (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader("package x\n")), nil
-	}}
+	nowhere := build.Context{
+		GOOS:   "nowhere",
+		GOARCH: "nothing",
+		OpenFile: func(string) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("package x\n")), nil
+		},
+	}
 	match, err := nowhere.MatchFile(".", name)
+
 	return err != nil || !match
 }
 
@@ -222,6 +290,7 @@ func goName(snake string) string {
 	for word := range strings.SplitSeq(snake, "_") {
 		b.WriteString(sentence(word))
 	}
+
 	return b.String()
 }
 

@@ -15,38 +15,53 @@ import (
 // mapEntry is a line of a literal map, both halves as Go source.
 type mapEntry struct{ key, value string }
 
-// addEntries puts entries into the map literal that the file assigns to the variable All, and formats the file. Where entries stand in
-// groups, with empty lines between, the new ones are a group of their own at the end; else each goes before the first key that
-// sorts after it. Comments and order stay as they are. A key that is there already is an error.
+// addEntries puts entries into the map literal that the file assigns to the
+// variable All, and formats the file. Where entries stand in groups, with empty
+// lines between, the new ones are a group of their own at the end; else each
+// goes before the first key that sorts after it. Comments and order stay as
+// they are. A key that is there already is an error.
 func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
 	files := token.NewFileSet()
+
 	file, err := parser.ParseFile(files, "all.go", source, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
+
 	all := literalOf(file, "All")
 	if all == nil {
 		return nil, errors.New("there is no map literal All in it")
 	}
+
 	for _, element := range all.Elts {
-		if pair, ok := element.(*ast.KeyValueExpr); ok && slices.ContainsFunc(entries, func(e mapEntry) bool { return e.key == keyOf(source, files, pair) }) {
+		if pair, ok := element.(*ast.KeyValueExpr); ok &&
+			slices.ContainsFunc(
+				entries,
+				func(e mapEntry) bool { return e.key == keyOf(source, files, pair) },
+			) {
 			return nil, fmt.Errorf("%s is in it already", keyOf(source, files, pair))
 		}
 	}
+
 	if grouped(source, files, all) {
 		var group strings.Builder
 		for _, e := range entries {
 			fmt.Fprintf(&group, "\n%s: %s,", e.key, e.value)
 		}
+
 		at := files.Position(all.Rbrace).Offset
+
 		return format.Source(slices.Concat(source[:at], []byte(group.String()+"\n"), source[at:]))
 	}
+
 	slices.SortStableFunc(entries, func(a, b mapEntry) int { return strings.Compare(a.key, b.key) })
+
 	for _, e := range entries {
 		if source, err = addEntry(source, e); err != nil {
 			return nil, err
 		}
 	}
+
 	return format.Source(source)
 }
 
@@ -55,7 +70,10 @@ func grouped(source []byte, files *token.FileSet, all *ast.CompositeLit) bool {
 	if len(all.Elts) < 2 {
 		return false
 	}
-	first, last := files.Position(all.Elts[0].Pos()).Offset, files.Position(all.Elts[len(all.Elts)-1].Pos()).Offset
+
+	first := files.Position(all.Elts[0].Pos()).Offset
+	last := files.Position(all.Elts[len(all.Elts)-1].Pos()).Offset
+
 	return bytes.Contains(source[first:last], []byte("\n\n"))
 }
 
@@ -65,22 +83,28 @@ func keyOf(source []byte, files *token.FileSet, pair *ast.KeyValueExpr) string {
 
 func addEntry(source []byte, e mapEntry) ([]byte, error) {
 	files := token.NewFileSet()
+
 	file, err := parser.ParseFile(files, "all.go", source, parser.ParseComments)
 	if err != nil {
 		return nil, err
 	}
+
 	all := literalOf(file, "All")
+
 	at := files.Position(all.Rbrace).Offset
 	for _, element := range slices.Backward(all.Elts) {
 		pair, ok := element.(*ast.KeyValueExpr)
 		if !ok {
 			continue
 		}
+
 		if keyOf(source, files, pair) > e.key {
 			at = aboveComment(source, files.Position(pair.Pos()).Offset)
 		}
 	}
+
 	line := fmt.Sprintf("%s: %s,\n", e.key, e.value)
+
 	before := bytes.TrimRight(source[:at], " \t")
 	if !bytes.HasSuffix(before, []byte("\n")) {
 		line = "\n" + line
@@ -88,18 +112,23 @@ func addEntry(source []byte, e mapEntry) ([]byte, error) {
 			line = "," + line
 		}
 	}
+
 	return slices.Concat(source[:at], []byte(line), source[at:]), nil
 }
 
-// aboveComment moves a place at the beginning of a line above the comment lines that belong to it.
+// aboveComment moves a place at the beginning of a line above the comment lines
+// that belong to it.
 func aboveComment(source []byte, at int) int {
 	for {
 		start := bytes.LastIndexByte(source[:at], '\n') + 1
 		above := source[:max(0, start-1)]
+
 		line := above[bytes.LastIndexByte(above, '\n')+1:]
-		if start == 0 || len(bytes.TrimSpace(source[start:at])) > 0 || !bytes.HasPrefix(bytes.TrimSpace(line), []byte("//")) {
+		if start == 0 || len(bytes.TrimSpace(source[start:at])) > 0 ||
+			!bytes.HasPrefix(bytes.TrimSpace(line), []byte("//")) {
 			return at
 		}
+
 		at = start - 1 - len(line)
 	}
 }
@@ -110,15 +139,18 @@ func literalOf(file *ast.File, name string) *ast.CompositeLit {
 		if !ok || group.Tok != token.VAR {
 			continue
 		}
+
 		for _, spec := range group.Specs {
 			value, ok := spec.(*ast.ValueSpec)
 			if !ok || len(value.Names) != 1 || value.Names[0].Name != name || len(value.Values) != 1 {
 				continue
 			}
+
 			if lit, ok := value.Values[0].(*ast.CompositeLit); ok {
 				return lit
 			}
 		}
 	}
+
 	return nil
 }

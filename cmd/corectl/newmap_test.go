@@ -9,6 +9,7 @@ import (
 
 func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct{ source, want string }{
 		"between": {
 			"package jobs\n\n// All is every job.\nvar All = map[string]Job{\n\t\"a\": A,\n\t// about z\n\t\"zeta\": Z, // kept\n}\n",
@@ -27,9 +28,11 @@ func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+
 		if diff := cmp.Diff(c.want, string(got)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
 		}
+
 		if clean, err := format.Source(got); err != nil || string(clean) != string(got) {
 			t.Errorf("%s: not formatted: %v", name, err)
 		}
@@ -38,6 +41,7 @@ func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 
 func TestEntriesAreRefused(t *testing.T) {
 	t.Parallel()
+
 	for name, source := range map[string]string{
 		"twice":         "package jobs\n\nvar All = map[string]Job{\"mid\": A}\n",
 		"twice_grouped": "package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n\n\t\"mid\": A,\n}\n", "no_map": "package jobs\n", "no_go": "{",

@@ -20,9 +20,12 @@ func (c *openCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
+
 		address += "/jobs/" + id.String()
 	}
+
 	var err error
+
 	if a.format == "json" || a.format == "jsonl" {
 		var text []byte
 		if text, err = encode(map[string]string{"url": address}); err == nil {
@@ -31,26 +34,32 @@ func (c *openCmd) Run(ctx context.Context, a *app) error {
 	} else {
 		err = a.lines([]string{address})
 	}
+
 	if err != nil || c.Print || !a.outTTY {
 		return err
 	}
+
 	if err := a.open(address); err != nil {
 		return exitf(exitOther, "No browser could be opened: %v", err)
 	}
+
 	return nil
 }
 
 func openBrowser(address string) error {
 	name, args := "xdg-open", []string{address}
+
 	switch runtime.GOOS {
 	case "darwin":
 		name = "open"
 	case "windows":
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", address}
 	}
+
 	cmd := exec.Command(name, args...) //nolint:noctx // an address of ours, in a program that outlives us
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+
 	return cmd.Process.Release()
 }

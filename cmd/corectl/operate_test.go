@@ -15,6 +15,7 @@ func TestMigrateTellsWhatItDid(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t)
 	with := func(url string) outside { return outside{env: map[string]string{"DATABASE_URL": url}} }
+
 	empty := with(pgtest.Empty(t))
 	for _, c := range []struct {
 		name string
@@ -35,9 +36,15 @@ func TestMigrateTellsWhatItDid(t *testing.T) {
 			t.Errorf("%s: got %+v, want exit %d and %q", c.name, got, c.code, c.err)
 		}
 	}
+
 	got := fake.run(empty, "migrate", "-o", "json")
+
 	var versions map[string]int64
-	if err := json.Unmarshal([]byte(got.out), &versions); err != nil || versions["schema_version"] < 1 || versions["was"] != versions["schema_version"] {
+	if err := json.Unmarshal(
+		[]byte(got.out),
+		&versions,
+	); err != nil || versions["schema_version"] < 1 ||
+		versions["was"] != versions["schema_version"] {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -45,14 +52,24 @@ func TestMigrateTellsWhatItDid(t *testing.T) {
 func TestDoctorWorksWithEverythingDown(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t)
+
 	const secret = "hunter2"
-	down := outside{url: "http://127.0.0.1:1", env: map[string]string{"DATABASE_URL": "postgres://u:" + secret + "@127.0.0.1:1/x?sslmode=disable", "MAX_RUNNING": "0"}}
+
+	down := outside{
+		url: "http://127.0.0.1:1",
+		env: map[string]string{
+			"DATABASE_URL": "postgres://u:" + secret + "@127.0.0.1:1/x?sslmode=disable",
+			"MAX_RUNNING":  "0",
+		},
+	}
+
 	got := fake.run(down, "doctor")
 	for _, want := range []string{"FAIL\tconfig\tMAX_RUNNING: 0 is not from 1 to 10000", "FAIL\tpostgres\t", "FAIL\tapi\t", "ok\tregistry\t"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in %s", want, got.out)
 		}
 	}
+
 	if got.code != exitOther || strings.Contains(got.out+got.err, secret) {
 		t.Errorf("got %+v", got)
 	}
@@ -63,21 +80,30 @@ func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 	fake := newAPI(t).on("GET /health", answer(200, `{"status":"ok"}`))
 	bus := sbfake.New(sbfake.Options{Queues: []string{"jobs", "tasks", "long-tasks"}})
 	t.Cleanup(bus.Close)
+
 	address, err := bus.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	got := fake.run(outside{env: map[string]string{
-		"DATABASE_URL": pgtest.URL(t), "TRANSPORT": "servicebus", "SERVICEBUS": sbfake.ConnectionString(address),
+		"DATABASE_URL": pgtest.URL(
+			t,
+		),
+		"TRANSPORT":  "servicebus",
+		"SERVICEBUS": sbfake.ConnectionString(address),
 	}}, "doctor", "-o", "jsonl")
 	outcomes := map[string]string{}
+
 	for line := range strings.Lines(got.out) {
 		var f finding
 		if err := json.Unmarshal([]byte(line), &f); err != nil {
 			t.Fatal(err)
 		}
+
 		outcomes[f.Check] = f.Outcome
 	}
+
 	for _, check := range []string{"config", "registry", "postgres", "connections", "servicebus", "api", "go"} {
 		if outcomes[check] != fine {
 			t.Errorf("%s is %q, want ok: %s", check, outcomes[check], got.out)
@@ -89,7 +115,9 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
 	account, key := server.Account()
+
 	const secret = "c2VjcmV0" //nolint:gosec // nobody's
+
 	refusing := func(code string) string {
 		return blobtest.Refusing(t, server, func(*http.Request) *blobtest.Refusal {
 			return &blobtest.Refusal{Status: http.StatusForbidden, Code: code}
@@ -104,22 +132,29 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 		"no connection": {secret, bad, "STORAGE: it is no connection string", "docs/configuration.md"},
 	} {
 		got := newAPI(t).run(outside{env: map[string]string{"STORAGE": c.storage}}, "doctor", "-o", "jsonl")
+
 		var found toldFinding
+
 		for line := range strings.Lines(got.out) {
 			var f toldFinding
 			if err := json.Unmarshal([]byte(line), &f); err != nil {
 				t.Fatal(err)
 			}
+
 			if f.Check == "storage" {
 				found = f
 			}
 		}
-		if found.Outcome != c.outcome || !strings.Contains(found.Detail, c.detail) || !strings.Contains(found.Advice, c.advice) {
+
+		if found.Outcome != c.outcome || !strings.Contains(found.Detail, c.detail) ||
+			!strings.Contains(found.Advice, c.advice) {
 			t.Errorf("%s: got %+v, want %+v", name, found, c)
 		}
+
 		if want := map[bool]string{false: "docs/operations.md#storage"}[c.outcome == fine]; found.Runbook != want {
 			t.Errorf("%s: it refers to %q, want %q", name, found.Runbook, want)
 		}
+
 		if strings.Contains(got.out+got.err, secret) || strings.Contains(got.out+got.err, key) {
 			t.Errorf("%s: a secret is in %s", name, got.out)
 		}
@@ -128,9 +163,12 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 
 func TestDoctorHandsOnWhatTheServiceSaysOfItself(t *testing.T) {
 	t.Parallel()
-	fake := newAPI(t).on("GET /health", answer(200, `{"status":"degraded","version":"v1","checks":{"database":{"status":"ok"},
+	fake := newAPI(
+		t,
+	).on("GET /health", answer(200, `{"status":"degraded","version":"v1","checks":{"database":{"status":"ok"},
 		"storage":{"status":"failed","message":"storage refuses it","runbook":"docs/operations.md#storage"}}}`))
 	got := fake.run(outside{}, "doctor")
+
 	want := "warn\tapi\t" + fake.server.URL + "/api is degraded, version v1; storage failed: storage refuses it (docs/operations.md#storage)\t\t\n"
 	if !strings.Contains(got.out, want) {
 		t.Errorf("got %s, want %q", got.out, want)

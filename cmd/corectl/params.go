@@ -28,76 +28,99 @@ type property struct {
 	Pattern     string            `json:"pattern"`
 }
 
-// parameters makes the body of a submit from name=value words, in their order. What a value is depends on what the schema
-// says of its name; a value that does not fit goes as a string, so that the API words the complaint.
+// parameters makes the body of a submit from name=value words, in their order.
+// What a value is depends on what the schema says of its name; a value that
+// does not fit goes as a string, so that the API words the complaint.
 func parameters(words []string, s schema) ([]byte, error) {
 	var b bytes.Buffer
+
 	seen := map[string]bool{}
+
 	b.WriteByte('{')
+
 	for i, word := range words {
 		name, value, found := strings.Cut(word, "=")
 		if !found || name == "" {
 			return nil, usagef("%q is not name=value. See `corectl types` for the parameters of a job.", word)
 		}
+
 		if seen[name] {
 			return nil, usagef("%s is given twice.", name)
 		}
+
 		seen[name] = true
+
 		if i > 0 {
 			b.WriteByte(',')
 		}
+
 		b.Write(quoted(name))
 		b.WriteByte(':')
 		b.Write(literal(value, s.Properties[name].Type))
 	}
+
 	b.WriteByte('}')
+
 	return b.Bytes(), nil
 }
 
 func literal(value string, kind state.SchemaTypes) []byte {
 	raw := []byte(value)
+
 	valid := json.Valid(raw)
 	switch {
 	case slices.Contains(kind, "string") && (value != "null" || !slices.Contains(kind, "null")):
 		return quoted(value)
 	case slices.Contains(kind, "array") && !valid:
 		parts := strings.Split(value, ",")
+
 		encoded := make([][]byte, len(parts))
 		for i, part := range parts {
 			encoded[i] = quoted(part)
 		}
+
 		return append(append([]byte("["), bytes.Join(encoded, []byte(","))...), ']')
 	case valid && (len(kind) > 0 || !strings.HasPrefix(value, `"`)):
 		return raw
 	}
+
 	return quoted(value)
 }
 
 // quoted is a JSON string, without the escapes that HTML would want.
 func quoted(text string) []byte {
 	var b bytes.Buffer
+
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
+
 	if err := enc.Encode(text); err != nil {
 		return []byte(`""`)
 	}
+
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// jsonFile reads the body from a file, or from standard input for "-". It goes to the API as it is.
+// jsonFile reads the body from a file, or from standard input for "-". It goes
+// to the API as it is.
 func jsonFile(path string, in io.Reader) ([]byte, error) {
-	var text []byte
-	var err error
+	var (
+		text []byte
+		err  error
+	)
 	if path == "-" {
 		text, err = io.ReadAll(io.LimitReader(in, state.MaxBody+1))
 	} else {
 		text, err = os.ReadFile(path)
 	}
+
 	if err != nil {
 		return nil, usagef("cannot read the parameters: %v", err)
 	}
+
 	if len(text) > state.MaxBody {
 		return nil, usagef("the parameters are larger than %d KiB.", state.MaxBody>>10)
 	}
+
 	return text, nil
 }

@@ -17,27 +17,45 @@ type printer[T any] struct {
 	count int // items printed
 }
 
-// print writes the list and returns the cursor of what comes after it. JSON is one object whatever the number of pages;
-// a table is one table; ids and JSON lines are written as the pages come.
-func (p *printer[T]) print(ctx context.Context, path string, query url.Values, limit int) (next string, err error) {
+// print writes the list and returns the cursor of what comes after it. JSON is
+// one object whatever the number of pages; a table is one table; ids and JSON
+// lines are written as the pages come.
+func (p *printer[T]) print(
+	ctx context.Context,
+	path string,
+	query url.Values,
+	limit int,
+) (next string, err error) {
 	var items []T
+
 	whole := struct {
 		Items      []json.RawMessage `json:"items"`
 		NextCursor *string           `json:"next_cursor"`
 	}{Items: []json.RawMessage{}}
-	next, err = everything(ctx, p.app, path, query, limit, func(page client.Page[T], answer client.Answer) error {
-		p.count += len(page.Items)
-		switch p.format {
-		case "name", "jsonl":
-			return p.page(page.Items, answer)
-		case "json":
-			raw, err := decode[client.Page[json.RawMessage]](answer)
-			whole.Items = append(whole.Items, raw.Items...)
-			return err
-		}
-		items = append(items, page.Items...)
-		return nil
-	})
+
+	next, err = everything(
+		ctx,
+		p.app,
+		path,
+		query,
+		limit,
+		func(page client.Page[T], answer client.Answer) error {
+			p.count += len(page.Items)
+			switch p.format {
+			case "name", "jsonl":
+				return p.page(page.Items, answer)
+			case "json":
+				raw, err := decode[client.Page[json.RawMessage]](answer)
+				whole.Items = append(whole.Items, raw.Items...)
+
+				return err
+			}
+
+			items = append(items, page.Items...)
+
+			return nil
+		},
+	)
 	switch {
 	case err != nil:
 		return "", err
@@ -45,14 +63,17 @@ func (p *printer[T]) print(ctx context.Context, path string, query url.Values, l
 		if next != "" {
 			whole.NextCursor = &next
 		}
+
 		text, err := encode(whole)
 		if err != nil {
 			return "", err
 		}
+
 		return next, p.body(text)
 	case p.format == "table" && len(items) > 0:
 		return next, p.lines(p.table(items))
 	}
+
 	return next, nil
 }
 
@@ -62,6 +83,7 @@ func (p *printer[T]) whole(answer client.Answer) error {
 	if err != nil {
 		return err
 	}
+
 	p.count = len(page.Items)
 	switch {
 	case p.format == "json":
@@ -71,6 +93,7 @@ func (p *printer[T]) whole(answer client.Answer) error {
 	case p.format == "table":
 		return nil
 	}
+
 	return p.page(page.Items, answer)
 }
 
@@ -79,24 +102,30 @@ func (p *printer[T]) page(items []T, answer client.Answer) error {
 	if p.format == "name" {
 		return p.lines(each(items, p.name))
 	}
+
 	raw, err := decode[client.Page[json.RawMessage]](answer)
 	if err != nil {
 		return err
 	}
+
 	for _, item := range raw.Items {
 		if err := p.body(item); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// encode is json.Marshal without the escapes that HTML would want: bodies go through unchanged.
+// encode is json.Marshal without the escapes that HTML would want: bodies go
+// through unchanged.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
+
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
+
 	return b.Bytes(), err
 }
 
@@ -105,5 +134,6 @@ func each[T, R any](items []T, fn func(T) R) []R {
 	for i, item := range items {
 		out[i] = fn(item)
 	}
+
 	return out
 }

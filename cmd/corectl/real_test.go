@@ -20,11 +20,14 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// stuck is a job that tests can end as they like: task 0 fails for good, task 1 waits until it is told to stop.
+// stuck is a job that tests can end as they like: task 0 fails for good, task 1
+// waits until it is told to stop.
 var stuck = define.Define(define.Definition[stuckParams]{
 	Description: "A test's job",
-	Stages:      []define.Stage[stuckParams]{{Name: "only", Tasks: define.Dynamic(stuckTask, "n", stuckInput)}},
-	Tolerance:   1,
+	Stages: []define.Stage[stuckParams]{
+		{Name: "only", Tasks: define.Dynamic(stuckTask, "n", stuckInput)},
+	},
+	Tolerance: 1,
 })
 
 type stuckParams struct {
@@ -39,16 +42,22 @@ func runStuck(ctx context.Context, t handlers.Task, _ struct{}) (struct{}, error
 	if t.Index == 0 {
 		return struct{}{}, handlers.Permanent(errors.New("no voice"))
 	}
+
 	<-ctx.Done()
+
 	return struct{}{}, ctx.Err()
 }
 
-// realAPI is the API itself, before the engine on a real Postgres: what the stand-in of the other tests is trusted by.
+// realAPI is the API itself, before the engine on a real Postgres: what the
+// stand-in of the other tests is trusted by.
 func realAPI(t *testing.T) *api {
 	t.Helper()
+
 	allJobs, allHandlers := maps.Clone(jobs.All), maps.Clone(handlers.All)
 	allJobs["stuck"], allHandlers[string(stuckTask)] = stuck, handlers.Func(runStuck)
+
 	var hub atomic.Pointer[httpapi.Hub]
+
 	e := enginetest.Start(t, enginetest.Options{
 		Jobs: allJobs, Handlers: allHandlers, Dispatch: enginetest.Queue,
 		Config: func(c *coremachine.Config) {
@@ -56,6 +65,7 @@ func realAPI(t *testing.T) *api {
 			ended := c.JobEnded
 			c.JobEnded = func(id state.JobID) {
 				ended(id)
+
 				if h := hub.Load(); h != nil {
 					h.Nudge(id)
 				}
@@ -65,10 +75,15 @@ func realAPI(t *testing.T) *api {
 	process := e.Process(0)
 	hub.Store(httpapi.NewHub(process.Repo.ReadVersions, nil))
 	server := httptest.NewServer(httpapi.New(httpapi.Options{
-		Engine: process.Machine, Reader: process.Repo, Dead: process.Queue, Hub: hub.Load(), Health: httpapi.Health{Version: "test"},
+		Engine: process.Machine,
+		Reader: process.Repo,
+		Dead:   process.Queue,
+		Hub:    hub.Load(),
+		Health: httpapi.Health{Version: "test"},
 	}))
 	t.Cleanup(hub.Load().Close)
 	t.Cleanup(server.Close)
+
 	return &api{t: t, server: server}
 }
 
@@ -77,6 +92,7 @@ func patient(t *testing.T) outside {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
+
 	return outside{state: t.TempDir(), ctx: ctx}
 }
 
@@ -86,18 +102,31 @@ func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
 	o := patient(t)
 	run := func(code int, want string, args ...string) result {
 		t.Helper()
+
 		got := server.run(o, args...)
 		if got.code != code || !strings.Contains(got.out+got.err, want) {
 			t.Errorf("%q: got %+v, want exit %d and %q", args, got, code, want)
 		}
+
 		return got
 	}
-	first := run(exitOK, "job completed tasks=6 failed=0", "submit", "hello_world", "n=3", "message=Hi", "--watch")
+	first := run(
+		exitOK,
+		"job completed tasks=6 failed=0",
+		"submit",
+		"hello_world",
+		"n=3",
+		"message=Hi",
+		"--watch",
+	)
+
 	id := strings.TrimSpace(first.out)
 	if len(id) != fullID {
 		t.Fatalf("standard output is %q, want the id alone", first.out)
 	}
+
 	nobody := strings.Repeat("0", fullID)
+
 	run(exitOK, "already exists: completed", "submit", "hello_world", "n=3", "message=Hi", "--watch")
 	run(exitOK, `"attempt":1`, "status", "@last", "-o", "json")
 	run(exitOK, "stage\treply\tcompleted\tmatch_previous\t3\t3\t0", "status", id[:8])
@@ -140,12 +169,18 @@ func TestTheResultComesThroughUntouched(t *testing.T) {
 	server := realAPI(t)
 	o := patient(t)
 	got := server.run(o, "submit", "hello_world", "n=2", "--watch", "-o", "json")
+
 	var job state.JobView
 	if err := json.Unmarshal([]byte(got.out), &job); err != nil || job.Status != state.JobCompleted {
 		t.Fatalf("got %+v, %v", got, err)
 	}
+
 	var result jobs.HelloWorldResult
-	if err := json.Unmarshal(job.Result, &result); err != nil || len(result.Replies) != 2 || len(result.Greetings) != 2 {
+	if err := json.Unmarshal(
+		job.Result,
+		&result,
+	); err != nil || len(result.Replies) != 2 ||
+		len(result.Greetings) != 2 {
 		t.Errorf("got %s, %v", job.Result, err)
 	}
 }
@@ -155,10 +190,12 @@ func TestCancelAgainstTheRealAPI(t *testing.T) {
 	server := realAPI(t)
 	o := patient(t)
 	server.run(o, "submit", "stuck", "n=2")
+
 	got := server.run(o, "cancel", "@last", "--yes")
 	if got.code != exitOK || !strings.Contains(got.err, "cancelled.") {
 		t.Errorf("got %+v", got)
 	}
+
 	if got := server.run(o, "status", "@last", "--watch"); got.code != exitCancelled {
 		t.Errorf("got %+v, want exit 3", got)
 	}

@@ -19,39 +19,52 @@ type recentJob struct {
 	API     string      `json:"api"`
 }
 
-// recentJobs reads the file, newest first. What cannot be read counts as empty: the file only saves typing.
+// recentJobs reads the file, newest first. What cannot be read counts as empty:
+// the file only saves typing.
 func recentJobs(dir string) []recentJob {
 	if dir == "" {
 		return nil
 	}
+
 	text, err := os.ReadFile(filepath.Join(dir, "recent.json"))
 	if err != nil {
 		return nil
 	}
+
 	var jobs []recentJob
 	if json.Unmarshal(text, &jobs) != nil {
 		return nil
 	}
+
 	return jobs
 }
 
-// remember puts a job first. Two processes at once may lose one entry, never the file: it is replaced whole.
+// remember puts a job first. Two processes at once may lose one entry, never
+// the file: it is replaced whole.
 func remember(dir string, job recentJob) {
 	if dir == "" {
 		return
 	}
-	jobs := slices.DeleteFunc(recentJobs(dir), func(j recentJob) bool { return j.JobID == job.JobID && j.API == job.API })
+
+	jobs := slices.DeleteFunc(
+		recentJobs(dir),
+		func(j recentJob) bool { return j.JobID == job.JobID && j.API == job.API },
+	)
 	jobs = append([]recentJob{job}, jobs[:min(len(jobs), mostRecent-1)]...)
+
 	text, err := json.MarshalIndent(jobs, "", " ")
 	if err != nil || os.MkdirAll(dir, 0o700) != nil {
 		return
 	}
+
 	file, err := os.CreateTemp(dir, "recent-*")
 	if err != nil {
 		return
 	}
+
 	_, err = file.Write(append(text, '\n'))
-	if closing := file.Close(); err != nil || closing != nil || os.Rename(file.Name(), filepath.Join(dir, "recent.json")) != nil {
+	if closing := file.Close(); err != nil || closing != nil ||
+		os.Rename(file.Name(), filepath.Join(dir, "recent.json")) != nil {
 		_ = os.Remove(file.Name())
 	}
 }

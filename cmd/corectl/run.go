@@ -13,7 +13,8 @@ import (
 	"coremachine/cmd/corectl/internal/show"
 )
 
-// grammar is the command line. The order of the commands is the order of the help.
+// grammar is the command line. The order of the commands is the order of the
+// help.
 type grammar struct {
 	globals
 
@@ -64,39 +65,49 @@ func newParser(g *grammar, con *console) (*kong.Kong, error) {
 	)
 }
 
-// run is the program: what main does, with the outside handed in. It returns the exit code.
+// run is the program: what main does, with the outside handed in. It returns
+// the exit code.
 func run(ctx context.Context, args []string, con *console) int {
 	var g grammar
+
 	parser, err := newParser(&g, con)
 	if err != nil {
 		_, _ = fmt.Fprintln(con.err, "corectl:", err)
 		return exitOther
 	}
+
 	if len(args) == 0 {
 		printOverview(con.out, parser.Model)
 		return exitOK
 	}
+
 	if asksForHelp(args) {
 		return helpFor(parser, args, con)
 	}
+
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		_, _ = fmt.Fprintln(con.err, con.fit(parseText(err)))
 		return exitUsage
 	}
+
 	a, err := newApp(con, g.globals)
 	if err == nil {
 		defer a.close()
+
 		parsed.BindTo(ctx, (*context.Context)(nil))
 		err = parsed.Run(a)
 	}
+
 	text, code := explain(err)
 	if ctx.Err() != nil && code == exitOther {
 		code = exitInterrupted
 	}
+
 	if text != "" {
 		_, _ = fmt.Fprintln(con.err, con.fit(plainLines(text)))
 	}
+
 	return code
 }
 
@@ -104,47 +115,59 @@ func asksForHelp(args []string) bool {
 	if end := slices.Index(args, "--"); end >= 0 {
 		args = args[:end]
 	}
+
 	return args[0] != "__complete" && (slices.Contains(args, "--help") || slices.Contains(args, "-h"))
 }
 
-// parseText says what is wrong with a command line in our words: the parser's own name no reason and no next command.
+// parseText says what is wrong with a command line in our words: the parser's
+// own name no reason and no next command.
 func parseText(err error) string {
 	text := err.Error()
 	selected := ""
+
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
 		if node := parse.Context.Selected(); node != nil {
 			selected = strings.TrimPrefix(node.FullPath(), "corectl ")
 		}
 	}
+
 	if m := unexpected.FindStringSubmatch(text); m != nil {
 		what := "unknown command"
 		if selected != "" && selected != "dlq" && selected != "new" {
 			what = selected + " takes no argument"
 		}
+
 		text = fmt.Sprintf("%s %q%s", what, m[1], m[2])
 	}
+
 	if !strings.Contains(text, "did you mean") {
 		hint := "corectl help"
 		if selected != "" {
 			hint += " " + selected
 		}
+
 		text += ". See `" + hint + "`."
 	}
+
 	return "corectl: " + plainLines(text)
 }
 
 var unexpected = regexp.MustCompile(`^unexpected argument (.*?)(, did you mean .*)?$`)
 
-// fit wraps each line to the terminal that standard error is; elsewhere lines stay as they are.
+// fit wraps each line to the terminal that standard error is; elsewhere lines
+// stay as they are.
 func (con *console) fit(text string) string {
 	if !con.errTTY {
 		return text
 	}
+
 	columns, _ := con.size()
+
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
 		lines = append(lines, show.Wrap(line, columns)...)
 	}
+
 	return strings.Join(lines, "\n")
 }
 
@@ -154,5 +177,6 @@ func plainLines(text string) string {
 	for i, line := range lines {
 		lines[i] = show.Style{}.Plain(line)
 	}
+
 	return strings.Join(lines, "\n")
 }

@@ -11,22 +11,27 @@ import (
 	httpapi "coremachine/internal/api"
 )
 
-// TestJSONMatchesTheDescriptionOfTheAPI holds what each command prints to the schema of the answer that it comes from.
+// TestJSONMatchesTheDescriptionOfTheAPI holds what each command prints to the
+// schema of the answer that it comes from.
 func TestJSONMatchesTheDescriptionOfTheAPI(t *testing.T) {
 	t.Parallel()
+
 	doc, err := openapi3.NewLoader().LoadFromData(httpapi.OpenAPI())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	server := realAPI(t)
 	o := patient(t)
 	must := func(args ...string) {
 		t.Helper()
+
 		if got := server.run(o, args...); got.code != exitOK && got.code != exitWithErrors {
 			t.Fatalf("%q: got %+v", args, got)
 		}
 	}
 	must("submit", "stuck", "n=1", "--watch") // one task, which fails
+
 	fingerprint := strings.TrimSpace(server.run(o, "failures", "@last", "-o", "name").out)
 	for _, c := range []struct {
 		method, path string
@@ -55,12 +60,15 @@ func TestJSONMatchesTheDescriptionOfTheAPI(t *testing.T) {
 		{http.MethodPost, "/jobs/cancel/{job_id}", 202, []string{"cancel", "@last", "--yes"}},
 	} {
 		got := server.run(o, append(c.args, "-o", "json")...)
+
 		var value any
 		if err := json.Unmarshal([]byte(got.out), &value); err != nil || strings.Count(got.out, "\n") != 1 {
 			t.Errorf("%q: no single JSON value: %+v", c.args, got)
 			continue
 		}
+
 		operation := doc.Paths.Find(c.path).GetOperation(c.method)
+
 		schema := operation.Responses.Status(c.status).Value.Content.Get("application/json").Schema.Value
 		if err := schema.VisitJSON(value); err != nil {
 			t.Errorf("%q is not as %s %s answers %d: %v", c.args, c.method, c.path, c.status, err)

@@ -23,10 +23,12 @@ func (a *app) screen() screen {
 	if a.animated() {
 		return &frames{app: a, meter: meter}
 	}
+
 	return &edges{app: a, meter: meter, failed: map[string]bool{}}
 }
 
-// meter measures rates between readings: half of what is new in each second of time, so that a figure can be read.
+// meter measures rates between readings: half of what is new in each second of
+// time, so that a figure can be read.
 type meter struct {
 	rates  show.Rates
 	before map[int]int
@@ -38,6 +40,7 @@ func (m *meter) read(job state.JobView, now time.Time) {
 	if !m.at.IsZero() && seconds < 0.5 {
 		return
 	}
+
 	for _, stage := range job.Stages {
 		done := show.Ended(stage.Tasks)
 		if !m.at.IsZero() {
@@ -45,10 +48,13 @@ func (m *meter) read(job state.JobView, now time.Time) {
 			if old, known := m.rates[stage.Stage]; known {
 				rate = (rate + old) / 2
 			}
+
 			m.rates[stage.Stage] = rate
 		}
+
 		m.before[stage.Stage] = done
 	}
+
 	m.at = now
 }
 
@@ -71,13 +77,17 @@ func (f *frames) tick() {
 func (f *frames) show(_ context.Context, r seen) error {
 	f.meter.read(r.job, f.now())
 	f.job = &r.job
+
 	lines := f.frame()
 	if r.job.Status.Ended() {
 		lines = append(lines, f.errStyle().End(r.job, f.now())...)
 		f.draw(lines)
+
 		return f.result(r, true)
 	}
+
 	f.draw(lines)
+
 	return f.result(r, false)
 }
 
@@ -88,14 +98,18 @@ func (f *frames) draw(lines []string) {
 	if _, rows := f.size(); rows > 2 && len(lines) > rows-1 {
 		lines = lines[len(lines)-rows+1:]
 	}
+
 	var b strings.Builder
 	if f.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", f.drawn)
 	}
+
 	for _, line := range lines {
 		b.WriteString("\r" + line + "\x1b[K\n")
 	}
+
 	b.WriteString("\x1b[J")
+
 	f.drawn = len(lines)
 	_, _ = f.err.Write([]byte(b.String()))
 }
@@ -114,6 +128,7 @@ func (e *edges) tick() {
 	if e.job == nil {
 		return
 	}
+
 	for _, stage := range e.job.Stages {
 		if stage.Status == "running" {
 			e.print(show.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
@@ -125,6 +140,7 @@ func (e *edges) show(ctx context.Context, r seen) error {
 	e.meter.read(r.job, e.now())
 	e.tell(ctx, r.job)
 	e.job = &r.job
+
 	return e.result(r, r.job.Status.Ended())
 }
 
@@ -135,19 +151,24 @@ func (e *edges) tell(ctx context.Context, job state.JobView) {
 		if stage.Tasks.Failed == 0 || e.failed[stage.Name] {
 			continue
 		}
+
 		e.failed[stage.Name] = true
+
 		task, found := e.firstFailure(ctx, job.JobID, stage.Name)
 		if !found {
 			continue
 		}
+
 		end := slices.IndexFunc(lines, func(line string) bool {
 			return strings.Contains(line, " stage="+stage.Name+" ") && strings.Contains(line, " took=")
 		})
 		if end < 0 {
 			end = len(lines)
 		}
+
 		lines = slices.Insert(lines, end, show.FirstFailure(job, task, e.now()))
 	}
+
 	for _, line := range lines {
 		e.print(line)
 	}
@@ -158,13 +179,16 @@ func (e *edges) print(line string) {
 	if e.errTTY {
 		line = show.Clock(line)
 	}
+
 	_, _ = fmt.Fprintln(e.err, line)
 }
 
-// result writes what a watch puts on standard output: each reading for jsonl, the last one for json.
+// result writes what a watch puts on standard output: each reading for jsonl,
+// the last one for json.
 func (a *app) result(r seen, last bool) error {
 	if a.format == "jsonl" || a.format == "json" && last {
 		return a.body(r.raw)
 	}
+
 	return nil
 }

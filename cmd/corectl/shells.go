@@ -1,7 +1,7 @@
 package main
 
-// completionScripts ask `corectl __complete` for candidates. bash splits words at '=', so parameters complete as one word
-// only in the other shells.
+// completionScripts ask `corectl __complete` for candidates. bash splits words
+// at '=', so parameters complete as one word only in the other shells.
 var completionScripts = map[string]string{
 	"bash": `# source <(corectl completion bash)
 _corectl() {

@@ -11,50 +11,66 @@ import (
 	"time"
 )
 
-// asProgram, as the first argument, makes the test binary be corectl: a process of its own is what users start.
+// asProgram, as the first argument, makes the test binary be corectl: a process
+// of its own is what users start.
 const asProgram = "as-program"
 
 // firstByte starts the program and returns how long its first byte took.
 func firstByte(t *testing.T, args ...string) time.Duration {
 	t.Helper()
+
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+
 	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{asProgram}, args...)...)
 	cmd.Env = append(cmd.Environ(), "CORECTL_URL=http://127.0.0.1:1", "XDG_STATE_HOME="+t.TempDir())
+
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	begin := time.Now()
+
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	var one [1]byte
+
 	_, err = io.ReadFull(out, one[:])
 	took := time.Since(begin)
+
 	if err != nil {
 		t.Errorf("%q said nothing: %v", args, err)
 	}
+
 	_, _ = io.Copy(io.Discard, out)
+
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%q: %v", args, err)
 	}
+
 	return took
 }
 
-// instrumented tells whether the race detector is in this binary, which makes its start several times as long.
+// instrumented tells whether the race detector is in this binary, which makes
+// its start several times as long.
 func instrumented() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// TestTheFirstByteComesWithin50Milliseconds takes the best of some, since a busy machine says nothing of the program.
+// TestTheFirstByteComesWithin50Milliseconds takes the best of some, since a
+// busy machine says nothing of the program.
 func TestTheFirstByteComesWithin50Milliseconds(t *testing.T) {
 	t.Parallel()
+
 	limit := 50 * time.Millisecond
 	if instrumented() {
 		limit *= 20
 	}
+
 	for _, args := range [][]string{{}, {"__complete", "--", "s"}, {"help", "submit"}} {
 		best := time.Minute
 		for range 10 {
@@ -62,6 +78,7 @@ func TestTheFirstByteComesWithin50Milliseconds(t *testing.T) {
 				break
 			}
 		}
+
 		if best > limit {
 			t.Errorf("%q: the quickest first byte took %v", args, best)
 		}

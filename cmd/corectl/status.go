@@ -19,13 +19,16 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	if c.Watch {
 		return a.watch(ctx, id, c.watchFlags)
 	}
+
 	job, answer, err := a.job(ctx, id)
 	if err != nil {
 		return err
 	}
+
 	return a.one(answer.Body, job.JobID.String(), func() error { return a.status(job) })
 }
 
@@ -33,9 +36,11 @@ func (a *app) status(job state.JobView) error {
 	if !a.outTTY {
 		return a.lines(show.StatusTabbed(job))
 	}
+
 	lines := a.outStyle().Status(job, a.now())
 	if job.Tasks.Failed > 0 {
 		lines = append(lines, a.outStyle().Errors(job.Errors)...)
 	}
+
 	return a.lines(lines)
 }

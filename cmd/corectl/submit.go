@@ -27,51 +27,69 @@ type submitCmd struct {
 	Watch bool `help:"Follow the job; exit by how it ends."`
 }
 
-// Run submits. Standard output gets the id, unless both outputs are one terminal, where the headline says it.
+// Run submits. Standard output gets the id, unless both outputs are one
+// terminal, where the headline says it.
 func (c *submitCmd) Run(ctx context.Context, a *app) error {
 	answer, done, err := c.send(ctx, a)
 	if err != nil {
 		return err
 	}
+
 	if c.DryRun {
-		return a.one(answer.Body, done.JobID.String(), func() error { return a.lines(a.outStyle().Plan(c.Type, done)) })
+		return a.one(
+			answer.Body,
+			done.JobID.String(),
+			func() error { return a.lines(a.outStyle().Plan(c.Type, done)) },
+		)
 	}
+
 	remember(a.stateDir, recentJob{JobID: done.JobID, JobType: c.Type, API: a.api.Base()})
+
 	if err := a.announce(ctx, c.Type, done, answer.Status == http.StatusAccepted); err != nil {
 		return err
 	}
+
 	if a.format == "name" || a.format == "table" && (!a.outTTY || !a.errTTY) {
 		if err := a.lines([]string{done.JobID.String()}); err != nil {
 			return err
 		}
 	}
+
 	if c.Watch {
 		return a.watch(ctx, done.JobID, c.watchFlags)
 	}
+
 	if a.format == "json" || a.format == "jsonl" {
 		return a.body(answer.Body)
 	}
+
 	return nil
 }
 
-// send makes the request. Errors name the type or the parameters that are wrong.
+// send makes the request. Errors name the type or the parameters that are
+// wrong.
 func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, client.Submission, error) {
 	body, err := c.body(ctx, a)
 	if err != nil {
 		return client.Answer{}, client.Submission{}, err
 	}
+
 	query := url.Values{}
 	if c.Rerun {
 		query.Set("rerun", "true")
 	}
+
 	if c.DryRun {
 		query.Set("dry_run", "true")
 	}
+
 	answer, err := a.api.Post(ctx, "/jobs/submit/"+url.PathEscape(c.Type), query, body)
 	if err != nil {
 		return answer, client.Submission{}, a.refusedSubmit(ctx, c.Type, err)
 	}
+
 	done, err := decode[client.Submission](answer)
+
 	return answer, done, err
 }
 
@@ -81,25 +99,32 @@ func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
 		if len(words) > 0 {
 			return nil, usagef("give the parameters either as name=value or with --json.")
 		}
+
 		return jsonFile(c.JSON, a.in)
 	}
+
 	if len(words) == 0 {
 		return []byte("{}"), nil
 	}
+
 	types, err := a.types(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, t := range types {
 		if t.JobType != c.Type {
 			continue
 		}
+
 		var s schema
 		if err := json.Unmarshal(t.Schema, &s); err != nil {
 			return nil, fmt.Errorf("the schema of %s is not what this corectl knows: %w", c.Type, err)
 		}
+
 		return parameters(words, s)
 	}
+
 	return nil, unknownType(c.Type, typeNames(types))
 }
 
@@ -109,14 +134,17 @@ func (a *app) refusedSubmit(ctx context.Context, jobType string, err error) erro
 	if !errors.As(err, &refused) {
 		return err
 	}
+
 	if refused.Status == http.StatusBadRequest && len(refused.Fields) > 0 {
 		return wrongParameters(refused.Fields)
 	}
+
 	if refused.Status == http.StatusNotFound {
 		if types, typesErr := a.types(ctx); typesErr == nil {
 			return unknownType(jobType, typeNames(types))
 		}
 	}
+
 	return err
 }
 
@@ -127,6 +155,7 @@ func unknownType(name string, known []string) error {
 	} else if c := closest(name, known); c != "" {
 		text += " Did you mean " + c + "?"
 	}
+
 	return exitf(exitNotFound, "%s Types: %s", text, strings.Join(known, ", "))
 }
 
@@ -134,15 +163,25 @@ func unknownType(name string, known []string) error {
 func (a *app) announce(ctx context.Context, jobType string, done client.Submission, started bool) error {
 	if started {
 		if a.errTTY {
-			a.hint("%s %s submitted · attempt %d · corectl open %s", a.style.Plain(jobType), show.Short(done.JobID), done.Attempt, show.Handle(done.JobID))
+			a.hint(
+				"%s %s submitted · attempt %d · corectl open %s",
+				a.style.Plain(jobType),
+				show.Short(done.JobID),
+				done.Attempt,
+				show.Handle(done.JobID),
+			)
 		}
+
 		return nil
 	}
+
 	job, _, err := a.job(ctx, done.JobID)
 	if err != nil {
 		return err
 	}
+
 	a.hint("%s", existing(job, a.now()))
+
 	return nil
 }
 
@@ -154,16 +193,24 @@ func existing(job state.JobView, now time.Time) string {
 		if job.StartedAt != nil {
 			head += " for " + show.Elapsed(now.Sub(*job.StartedAt))
 		}
+
 		return head + fmt.Sprintf(". Follow it: `corectl status %s --watch`.", show.Handle(job.JobID))
 	}
+
 	head += string(job.Status)
 	if job.FinishedAt != nil {
 		head += " " + show.Ago(now, *job.FinishedAt)
 	}
+
 	head += ". Use --rerun to run it again"
 	if job.Status != state.JobCompleted && job.Tasks.Failed > 0 {
-		head += fmt.Sprintf(", `corectl retry %s` for the %s", show.Handle(job.JobID), show.Count(job.Tasks.Failed))
+		head += fmt.Sprintf(
+			", `corectl retry %s` for the %s",
+			show.Handle(job.JobID),
+			show.Count(job.Tasks.Failed),
+		)
 	}
+
 	return head + "."
 }
 

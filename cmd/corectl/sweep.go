@@ -15,15 +15,18 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	return a.one(answer.Body, "", func() error {
 		sweep, err := decode[state.SweepView](answer)
 		if err != nil {
 			return err
 		}
+
 		var found map[string]int
 		if json.Unmarshal(sweep.Found, &found) == nil && found["lost"]+found["resent"]+found["repaired"] > 0 {
 			a.hint("what that means: %s", state.RunbookSweep)
 		}
+
 		return a.lines(a.outStyle().Sweep(sweep))
 	})
 }

@@ -26,13 +26,16 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	query, err := c.query()
 	if err != nil {
 		return err
 	}
+
 	if err := c.filter(ctx, a, id, query); err != nil {
 		return err
 	}
+
 	all := printer[state.TaskSummary]{
 		app:  a,
 		name: func(task state.TaskSummary) string { return fmt.Sprintf("%s/%d", task.Stage, task.Index) },
@@ -40,19 +43,23 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 			if a.outTTY {
 				return a.outStyle().Tasks(tasks, a.budgets(ctx, id), a.now())
 			}
+
 			return show.TasksTabbed(tasks)
 		},
 	}
+
 	next, err := all.print(ctx, "/jobs/"+id.String()+"/tasks", query, c.Limit)
 	if err != nil {
 		return a.orMissing(err, id)
 	}
+
 	switch {
 	case all.count == 0:
 		a.hint("No task matches.")
 	case next != "":
 		a.hint("%s: --limit 0 for all, or --cursor %s", c.more(ctx, a, id, all.count), next)
 	}
+
 	return nil
 }
 
@@ -62,43 +69,60 @@ func (c *tasksCmd) filter(ctx context.Context, a *app, id state.JobID, query url
 			return usagef("%s and --status %s contradict each other.", flag, c.Status)
 		}
 	}
+
 	if c.Failed || c.Error != "" {
 		c.Status = string(state.TaskFailed)
 	}
+
 	if c.Status != "" {
 		known := each(state.TaskStatuses, func(s state.TaskStatus) string { return string(s) })
 		if !slices.Contains(known, c.Status) {
-			return usagef("unknown status %q%s Statuses: %s", c.Status, first(meant(c.Status, known), "."), strings.Join(known, ", "))
+			return usagef(
+				"unknown status %q%s Statuses: %s",
+				c.Status,
+				first(meant(c.Status, known), "."),
+				strings.Join(known, ", "),
+			)
 		}
+
 		query.Set("status", c.Status)
 	}
+
 	if c.Stage != "" {
 		if err := a.knownStage(ctx, id, c.Stage); err != nil {
 			return err
 		}
+
 		query.Set("stage", c.Stage)
 	}
+
 	if c.Error != "" {
 		fingerprint, err := a.fingerprint(ctx, id, c.Error)
 		if err != nil {
 			return err
 		}
+
 		query.Set("error", fingerprint.String())
 	}
+
 	return nil
 }
 
-// budgets is how often a task of each stage is tried, as the registry says now; nothing where it cannot be told.
+// budgets is how often a task of each stage is tried, as the registry says now;
+// nothing where it cannot be told.
 func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
 	job, _, err := a.job(ctx, id)
 	if err != nil {
 		return nil
 	}
+
 	types, err := a.types(ctx)
 	if err != nil {
 		return nil
 	}
+
 	most := map[string]int{}
+
 	for _, t := range types {
 		if t.JobType == job.JobType {
 			for _, stage := range t.Stages {
@@ -106,6 +130,7 @@ func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
 			}
 		}
 	}
+
 	return most
 }
 
@@ -115,15 +140,19 @@ func (c *tasksCmd) more(ctx context.Context, a *app, id state.JobID, given int) 
 	if err != nil || c.Cursor != "" || c.Error != "" {
 		return "more"
 	}
+
 	sum := 0
+
 	for _, stage := range job.Stages {
 		if c.Stage == "" || c.Stage == stage.Name {
 			sum += byStatus(stage.Tasks, c.Status)
 		}
 	}
+
 	if sum <= given {
 		return "more"
 	}
+
 	return show.Count(sum-given) + " more"
 }
 
@@ -140,6 +169,7 @@ func byStatus(counts state.TaskCounts, status string) int {
 	case "cancelled":
 		return counts.Cancelled
 	}
+
 	return counts.Total
 }
 
@@ -149,13 +179,16 @@ func (a *app) knownStage(ctx context.Context, id state.JobID, stage string) erro
 	if err != nil {
 		return err
 	}
+
 	names := each(job.Stages, func(s state.StageView) string { return s.Name })
 	if slices.Contains(names, stage) {
 		return nil
 	}
+
 	text := fmt.Sprintf("%s has no stage %q.", name(job, id), stage)
 	if c := closest(stage, names); c != "" {
 		text += " Did you mean " + c + "?"
 	}
+
 	return exitf(exitNotFound, "%s Stages: %s", text, strings.Join(names, ", "))
 }

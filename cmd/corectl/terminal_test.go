@@ -10,17 +10,23 @@ import (
 
 func TestTheLastFrameStays(t *testing.T) {
 	t.Parallel()
-	fake := newAPI(t).fresh().on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCompleted)))
+	fake := newAPI(
+		t,
+	).fresh().
+		on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCompleted)))
+
 	got := fake.run(outside{tty: true}, "submit", "hello_world", "n=3", "--watch")
 	if got.code != 0 || got.out != "" {
 		t.Fatalf("got %+v", got)
 	}
+
 	last := got.err[strings.LastIndex(got.err, "\x1b[2A"):]
 	for _, want := range []string{"greeting", "reply", "3/3", "✓ completed in 4.0 s · 6 tasks"} {
 		if !strings.Contains(plain(last), want) {
 			t.Errorf("%q is not in the last frame %q", want, last)
 		}
 	}
+
 	if !strings.HasSuffix(got.err, "\x1b[J") || strings.Contains(got.err, "\x1b[?1049h") {
 		t.Errorf("the frame does not stay: %q", got.err)
 	}
@@ -31,11 +37,13 @@ func plain(text string) string {
 	for _, ink := range []show.Ink{"0", show.Dim, show.Bold, show.Red, show.Green, show.Yellow, show.Blue} {
 		text = strings.ReplaceAll(text, "\x1b["+string(ink)+"m", "")
 	}
+
 	return text
 }
 
 func TestColoursAreOptional(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		o      outside
 		args   []string
@@ -50,6 +58,7 @@ func TestColoursAreOptional(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			got := full(t).run(c.o, c.args...)
 			if has := strings.Contains(got.out+got.err, "\x1b"); has != c.colour || got.code != 0 {
 				t.Errorf("got %+v, want escapes %v", got, c.colour)
@@ -60,17 +69,22 @@ func TestColoursAreOptional(t *testing.T) {
 
 func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 	t.Parallel()
+
 	for _, width := range []int{40, 80} {
 		for _, args := range [][]string{{"jobs"}, {"status", idA}, {"tasks", idA}, {"failures", idA}, {"dlq", "list", "tasks"}, {"types"}, {"types", "hello_world"}} {
-			got := full(t).run(outside{tty: true, width: width, env: map[string]string{"NO_COLOR": "1"}}, args...)
+			got := full(
+				t,
+			).run(outside{tty: true, width: width, env: map[string]string{"NO_COLOR": "1"}}, args...)
 			if got.code != 0 {
 				t.Errorf("%v: got %+v", args, got)
 			}
+
 			for line := range strings.Lines(got.out) {
 				if show.Width(strings.TrimSuffix(line, "\n")) > width {
 					t.Errorf("%v: over %d columns: %q", args, width, line)
 				}
 			}
+
 			if strings.Contains(got.out, "3f9a1") && !strings.Contains(got.out, "3f9a1c2e") {
 				t.Errorf("%v: a broken id in %q", args, got.out)
 			}
@@ -80,6 +94,7 @@ func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 
 func TestASCIIMeansASCII(t *testing.T) {
 	t.Parallel()
+
 	for _, args := range [][]string{
 		{"submit", "hello_world", "--watch", "--allow-errors"}, {"status", idA}, {"jobs", "--limit", "1"}, {"failures", idA}, {"retry", idA, "--yes"}, {"types", "hello_world"},
 	} {
@@ -97,7 +112,9 @@ func TestPlainLinesNameTheFirstFailureBeforeTheEndOfItsStage(t *testing.T) {
 	t.Parallel()
 	fake := full(t)
 	got := fake.run(outside{}, "status", idA, "--watch")
-	failure, end := strings.Index(got.err, `stage=reply first failure task=1 "no voice"`), strings.Index(got.err, "stage=reply completed")
+	failure := strings.Index(got.err, `stage=reply first failure task=1 "no voice"`)
+
+	end := strings.Index(got.err, "stage=reply completed")
 	if failure < 0 || end < failure {
 		t.Errorf("got %s", got.err)
 	}
@@ -105,9 +122,14 @@ func TestPlainLinesNameTheFirstFailureBeforeTheEndOfItsStage(t *testing.T) {
 
 func TestEventsCanBeFollowed(t *testing.T) {
 	t.Parallel()
-	first, second := state.EventView{EventID: 1, At: testNow, Kind: "job_started"}, state.EventView{EventID: 2, At: testNow, Kind: "job_completed"}
-	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCompleted))).
+
+	first := state.EventView{EventID: 1, At: testNow, Kind: "job_started"}
+	second := state.EventView{EventID: 2, At: testNow, Kind: "job_completed"}
+	fake := newAPI(
+		t,
+	).on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCompleted))).
 		on("GET /jobs/"+idA+"/events", answer(200, page("", first)), answer(200, page("", second)))
+
 	got := fake.run(outside{}, "events", idA, "-f", "-o", "name")
 	if got.out != "1\n2\n" || got.code != 0 {
 		t.Errorf("got %+v", got)
@@ -117,29 +139,44 @@ func TestEventsCanBeFollowed(t *testing.T) {
 func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t)
+
 	got := fake.run(outside{})
-	if lines := strings.Count(got.out, "\n"); lines > 23 || got.code != 0 || !strings.HasPrefix(got.out, "corectl runs and watches jobs.\n\n  corectl submit ") {
+	if lines := strings.Count(
+		got.out,
+		"\n",
+	); lines > 23 || got.code != 0 ||
+		!strings.HasPrefix(got.out, "corectl runs and watches jobs.\n\n  corectl submit ") {
 		t.Errorf("%d lines, which with the prompt are not 24: %s", lines, got.out)
 	}
+
 	for line := range strings.Lines(got.out) {
 		if show.Width(line) > 81 {
 			t.Errorf("over 80 columns: %q", line)
 		}
 	}
+
 	for _, args := range [][]string{{"help"}, {"help", "submit"}, {"submit", "--help"}, {"dlq", "redrive", "-h"}, {"help", "exit-codes"}, {"help", "output"}, {"help", "environment"}, {"--help"}} {
 		got := fake.run(outside{}, args...)
 		if got.code != 0 || got.out == "" || got.err != "" {
 			t.Errorf("%v: got %+v", args, got)
 		}
+
 		for line := range strings.Lines(got.out) {
 			if show.Width(line) > 81 {
 				t.Errorf("%v: too wide: %q", args, line)
 			}
 		}
 	}
-	if got := fake.run(outside{}, "help", "exit-kodes"); got.code != exitUsage || !strings.Contains(got.err, `did you mean "exit-codes"?`) {
+
+	if got := fake.run(
+		outside{},
+		"help",
+		"exit-kodes",
+	); got.code != exitUsage ||
+		!strings.Contains(got.err, `did you mean "exit-codes"?`) {
 		t.Errorf("got %+v", got)
 	}
+
 	if len(fake.requests()) > 0 {
 		t.Errorf("help asked the API: %q", fake.requests())
 	}
@@ -149,6 +186,7 @@ func TestCompletionAsksNobody(t *testing.T) {
 	t.Parallel()
 	fake, dir := newAPI(t).fresh(), t.TempDir()
 	fake.run(outside{state: dir}, "submit", "hello_world")
+
 	before := len(fake.requests())
 	for want, words := range map[string][]string{
 		"status\nsubmit\nsweep\n":           {"s"},
@@ -168,11 +206,18 @@ func TestCompletionAsksNobody(t *testing.T) {
 			t.Errorf("%q: got %+v, want %q", words, got, want)
 		}
 	}
+
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		if got := fake.run(outside{}, "completion", shell); !strings.Contains(got.out, "corectl __complete --") || got.code != 0 {
+		if got := fake.run(
+			outside{},
+			"completion",
+			shell,
+		); !strings.Contains(got.out, "corectl __complete --") ||
+			got.code != 0 {
 			t.Errorf("%s: got %+v", shell, got)
 		}
 	}
+
 	if len(fake.requests()) != before {
 		t.Errorf("completion asked the API")
 	}

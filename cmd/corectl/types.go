@@ -21,6 +21,7 @@ func (c *typesCmd) Run(ctx context.Context, a *app) error {
 	if c.Type != "" {
 		return c.one(ctx, a)
 	}
+
 	all := printer[client.JobType]{
 		app:  a,
 		name: func(t client.JobType) string { return t.JobType },
@@ -32,14 +33,22 @@ func (c *typesCmd) Run(ctx context.Context, a *app) error {
 			if !a.outTTY {
 				return show.Tabbed(rows)
 			}
-			columns := []show.Column{{Head: "TYPE"}, {Head: "STAGES", Cut: 12, Drop: 2}, {Head: "DESCRIPTION", Cut: 16, Drop: 1}}
+
+			columns := []show.Column{
+				{Head: "TYPE"},
+				{Head: "STAGES", Cut: 12, Drop: 2},
+				{Head: "DESCRIPTION", Cut: 16, Drop: 1},
+			}
+
 			return a.outStyle().Table(columns, rows, nil)
 		},
 	}
+
 	answer, err := a.api.Get(ctx, "/jobs/types", nil)
 	if err != nil {
 		return err
 	}
+
 	return all.whole(answer)
 }
 
@@ -48,18 +57,22 @@ func (c *typesCmd) one(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+
 	page, err := decode[client.Page[client.JobType]](answer)
 	if err != nil {
 		return err
 	}
+
 	raw, err := decode[client.Page[json.RawMessage]](answer)
 	if err != nil {
 		return err
 	}
+
 	at := slices.IndexFunc(page.Items, func(t client.JobType) bool { return t.JobType == c.Type })
 	if at < 0 {
 		return unknownType(c.Type, typeNames(page.Items))
 	}
+
 	return a.one(raw.Items[at], c.Type, func() error { return a.describe(page.Items[at]) })
 }
 
@@ -69,38 +82,59 @@ func (a *app) describe(t client.JobType) error {
 	if err := json.Unmarshal(t.Schema, &s); err != nil {
 		return fmt.Errorf("the schema of %s is not what this corectl knows: %w", t.JobType, err)
 	}
+
 	style := a.outStyle()
 	rows := [][]string{}
+
 	example := []string{"corectl submit", t.JobType}
 	for _, name := range s.Required {
 		example = append(example, name+"=…")
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
-		rows = append(rows, []string{name, strings.Join(p.Type, "|"), style.Plain(string(p.Default)), p.bounds(), style.Plain(p.Description)})
+
+		rows = append(
+			rows,
+			[]string{
+				name,
+				strings.Join(p.Type, "|"),
+				style.Plain(string(p.Default)),
+				p.bounds(),
+				style.Plain(p.Description),
+			},
+		)
 		if slices.Contains(s.Required, name) {
 			rows[len(rows)-1][2] = "required"
 		}
+
 		if len(p.Default) > 0 && string(p.Default) != "null" && slices.Contains(p.Type, "integer") {
 			example = append(example, name+"="+string(p.Default))
 		}
 	}
+
 	if !a.outTTY {
 		return a.lines(show.Tabbed(rows))
 	}
+
 	lines := append(show.Wrap(style.Plain(t.JobType+": "+t.Description), style.Width), "")
 	for _, row := range rows {
-		lines = append(lines, show.Hang("  ", strings.Join(slices.DeleteFunc(row[:4:4], empty), "  "), style.Width)...)
+		lines = append(
+			lines,
+			show.Hang("  ", strings.Join(slices.DeleteFunc(row[:4:4], empty), "  "), style.Width)...)
 		lines = append(lines, show.Hang("      ", row[4], style.Width)...)
 	}
+
 	if len(rows) > 0 {
 		lines = append(lines, "")
 	}
+
 	return a.lines(append(lines, style.Own(style.Plain(strings.Join(example, " ")))))
 }
 
 func (p property) bounds() string {
 	var parts []string
+
 	switch {
 	case p.Minimum != "" && p.Maximum != "":
 		parts = append(parts, p.Minimum.String()+" to "+p.Maximum.String())
@@ -109,15 +143,19 @@ func (p property) bounds() string {
 	case p.Maximum != "":
 		parts = append(parts, "to "+p.Maximum.String())
 	}
+
 	if p.MaxLength != "" {
 		parts = append(parts, "at most "+p.MaxLength.String()+" characters")
 	}
+
 	if p.Pattern != "" {
 		parts = append(parts, p.Pattern)
 	}
+
 	if len(p.Enum) > 0 {
 		parts = append(parts, strings.Join(each(p.Enum, func(v any) string { return fmt.Sprint(v) }), ", "))
 	}
+
 	return show.Style{}.Plain(strings.Join(parts, "; "))
 }
 

@@ -30,18 +30,31 @@ type seen struct {
 	err error
 }
 
-// watch follows a job to its end and returns what that end means for the exit code.
+// watch follows a job to its end and returns what that end means for the exit
+// code.
 func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error {
 	job, err := a.follow(ctx, id, flags.Timeout)
 	switch {
 	case errors.Is(err, errPatience):
-		return exitf(exitTimeout, "Stopped watching after %s. %s goes on: `corectl status %s --watch`.", flags.Timeout, name(job, id), show.Handle(id))
+		return exitf(
+			exitTimeout,
+			"Stopped watching after %s. %s goes on: `corectl status %s --watch`.",
+			flags.Timeout,
+			name(job, id),
+			show.Handle(id),
+		)
 	case errors.Is(err, context.Canceled):
-		return exitf(exitInterrupted, "Stopped watching. %s goes on: `corectl status %s --watch`, or stop it: `corectl cancel %s`.",
-			name(job, id), show.Handle(id), show.Handle(id))
+		return exitf(
+			exitInterrupted,
+			"Stopped watching. %s goes on: `corectl status %s --watch`, or stop it: `corectl cancel %s`.",
+			name(job, id),
+			show.Handle(id),
+			show.Handle(id),
+		)
 	case err != nil:
 		return err
 	}
+
 	return ended(job.Status, flags.AllowErrors)
 }
 
@@ -51,23 +64,32 @@ func name(job state.JobView, id state.JobID) string {
 	if job.JobType == "" {
 		return show.Short(id)
 	}
+
 	return job.JobType + " " + show.Short(id)
 }
 
-// follow shows the job until it ends. It returns the last reading, also with an error.
+// follow shows the job until it ends. It returns the last reading, also with an
+// error.
 func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration) (state.JobView, error) {
 	readings, stop := a.readings(ctx, id)
 	defer stop()
+
 	var expired <-chan time.Time
+
 	if timeout > 0 {
 		timer := time.NewTimer(timeout)
 		defer timer.Stop()
+
 		expired = timer.C
 	}
+
 	screen := a.screen()
+
 	tick := time.NewTicker(screen.every())
 	defer tick.Stop()
+
 	var last state.JobView
+
 	for {
 		select {
 		case <-ctx.Done():
@@ -80,6 +102,7 @@ func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration)
 			if r.err != nil {
 				return last, r.err
 			}
+
 			last = r.job
 			if err := screen.show(ctx, r); err != nil || last.Status.Ended() {
 				return last, err
@@ -88,12 +111,15 @@ func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration)
 	}
 }
 
-// readings reads the job on its own goroutine, so that a frame moves while an answer is awaited. stop ends it and waits.
+// readings reads the job on its own goroutine, so that a frame moves while an
+// answer is awaited. stop ends it and waits.
 func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()) {
 	ctx, cancel := context.WithCancel(ctx)
+
 	out, done := make(chan seen), make(chan struct{})
 	go func() {
 		defer close(done)
+
 		version, awaySince := "", time.Time{}
 		for {
 			job, answer, err := a.jobChange(ctx, id, version)
@@ -104,30 +130,37 @@ func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()
 				if awaySince.IsZero() {
 					awaySince = time.Now()
 				}
+
 				if time.Since(awaySince) < patience && pause(ctx, time.Second) == nil {
 					continue
 				}
 			}
+
 			select {
 			case out <- seen{job: job, raw: answer.Body, err: err}:
 			case <-ctx.Done():
 				return
 			}
+
 			if err != nil || job.Status.Ended() || pause(ctx, askEvery) != nil {
 				return
 			}
+
 			version = job.Version
 		}
 	}()
+
 	return out, func() { cancel(); <-done }
 }
 
 // firstFailure finds the task to name when a stage has its first failure.
 func (a *app) firstFailure(ctx context.Context, id state.JobID, stage string) (state.TaskSummary, bool) {
 	query := url.Values{"status": {"failed"}, "stage": {stage}, "limit": {"1"}}
+
 	page, _, err := list[state.TaskSummary](ctx, a, fmt.Sprintf("/jobs/%s/tasks", id), query)
 	if err != nil || len(page.Items) == 0 {
 		return state.TaskSummary{}, false
 	}
+
 	return page.Items[0], true
 }

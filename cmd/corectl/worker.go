@@ -12,17 +12,26 @@ import (
 	"coremachine/internal/telemetry"
 )
 
-// workerCmd is the same engine as a plain process, for containers and machines without the Functions host.
+// workerCmd is the same engine as a plain process, for containers and machines
+// without the Functions host.
 type workerCmd struct{}
 
-// Run works until it is told to stop, then puts back what it holds. A bad configuration and inconsistent registries end it at once, with every problem listed.
+// Run works until it is told to stop, then puts back what it holds. A bad
+// configuration and inconsistent registries end it at once, with every problem
+// listed.
 func (c *workerCmd) Run(ctx context.Context, a *app) error {
 	cfg, configErr := a.settings()
 	log := telemetry.NewLogger(a.err, cfg.LogLevel, cfg.LogFormat)
-	worker, err := process.New(cfg, configErr, process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log, OwnsProcess: true})
+
+	worker, err := process.New(
+		cfg,
+		configErr,
+		process.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log, OwnsProcess: true},
+	)
 	if err != nil {
 		return err
 	}
+
 	return runWorker(ctx, worker, log, cfg.DrainTimeout)
 }
 
@@ -34,6 +43,7 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	if err := worker.Start(ctx); err != nil {
 		return err
 	}
+
 	if err := problemsOf(worker, exitOther); err != nil { // found while it opened its parts
 		return errors.Join(err, worker.Stop(ctx))
 	}
@@ -43,8 +53,11 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	} else if address != nil {
 		log.Info("the HTTP API is served", "address", address.String())
 	}
+
 	worker.Work(ctx)
+
 	var failure error
+
 	select {
 	case <-ctx.Done():
 	case <-worker.Failed():
@@ -52,20 +65,24 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	}
 
 	log.Info("stopping: handlers may run on for a while", "drain", drain.String())
+
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain+5*time.Second)
 	defer cancel()
+
 	return errors.Join(failure, worker.Stop(limit))
 }
 
-// problemsOf returns an error that lists why a worker could do no work, nil where
-// it can. A worker that stayed up would idle for ever.
+// problemsOf returns an error that lists why a worker could do no work, nil
+// where it can. A worker that stayed up would idle for ever.
 func problemsOf(worker *process.App, code int) error {
 	var all []error
 	for _, p := range worker.Problems() {
 		all = append(all, errors.New(p))
 	}
+
 	if len(all) == 0 {
 		return nil
 	}
+
 	return exitf(code, "%v\nSee `corectl doctor`, and docs/configuration.md.", errors.Join(all...))
 }

@@ -1,4 +1,5 @@
-// Command handler is the executable that host.json names: the whole app behind the Functions host's custom handler contract.
+// Command handler is the executable that host.json names: the whole app behind
+// the Functions host's custom handler contract.
 package main
 
 import (
@@ -21,7 +22,13 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	cfg, err := config.Load(config.FromEnvironment())
 	log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
-	code := app.Main(ctx, cfg, err, app.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log, OwnsProcess: true})
+	code := app.Main(
+		ctx,
+		cfg,
+		err,
+		app.Options{Jobs: jobs.All, Handlers: handlers.All, Log: log, OwnsProcess: true},
+	)
+
 	stop()
 	os.Exit(code)
 }

@@ -22,16 +22,19 @@ func (a *API) target(w http.ResponseWriter, r *http.Request) (state.JobID, bool)
 		a.fail(w, r, merge(err))
 		return id, false
 	}
+
 	return id, true
 }
 
 func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	q := readQuery(r, "force")
+
 	stop := a.Engine.Cancel
 	if q.boolean("force") {
 		stop = a.Engine.ForceCancel
 	}
+
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
@@ -41,14 +44,22 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.Hub.Nudge(id)
+
 	job, err := a.Reader.ReadJob(r.Context(), id)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	w.Header().Set("Location", a.statusURL(id))
-	a.write(w, r, http.StatusAccepted, ref{JobID: id, Status: job.Status, Attempt: job.Attempt, StatusURL: a.statusURL(id)})
+	a.write(
+		w,
+		r,
+		http.StatusAccepted,
+		ref{JobID: id, Status: job.Status, Attempt: job.Attempt, StatusURL: a.statusURL(id)},
+	)
 }
 
 // retried is the answer to a retry.
@@ -63,11 +74,13 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+
 	res, err := a.Engine.Retry(r.Context(), id, by(r), traceparent(r))
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.Hub.Nudge(id)
 	w.Header().Set("Location", a.statusURL(id))
 	a.write(w, r, http.StatusAccepted, retried{
@@ -81,10 +94,12 @@ func (a *API) remove(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+
 	if err := a.Engine.Delete(r.Context(), id); err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.Hub.Nudge(id)
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -10,15 +10,18 @@ import (
 	"coremachine/internal/state"
 )
 
-// A cursor is opaque to callers: the letter of its list, a version, and where the page ended, in base64url. It names a place and
-// no filter, so that it stays true when rows come and go.
+// A cursor is opaque to callers: the letter of its list, a version, and where
+// the page ended, in base64url. It names a place and no filter, so that it
+// stays true when rows come and go.
 
 func seal(list string, fields ...any) *string {
 	text := []byte(list + "1")
 	for _, f := range fields {
 		text = fmt.Appendf(text, "|%v", f)
 	}
+
 	sealed := base64.RawURLEncoding.EncodeToString(text)
+
 	return &sealed
 }
 
@@ -28,10 +31,12 @@ func open(list, cursor string, n int) ([]string, bool) {
 	if err != nil {
 		return nil, false
 	}
+
 	fields := strings.Split(string(text), "|")
 	if len(fields) != n+1 || fields[0] != list+"1" {
 		return nil, false
 	}
+
 	return fields[1:], true
 }
 
@@ -48,38 +53,48 @@ func sealJob(c *state.JobCursor) *string {
 	if c == nil {
 		return nil
 	}
+
 	return seal("j", c.CreatedAt.UnixMicro(), c.JobID)
 }
 
-// sealNewer is the cursor of what stands before a job. It has a letter of its own, so that one parameter takes both.
+// sealNewer is the cursor of what stands before a job. It has a letter of its
+// own, so that one parameter takes both.
 func sealNewer(c *state.JobCursor) *string {
 	if c == nil {
 		return nil
 	}
+
 	return seal("n", c.CreatedAt.UnixMicro(), c.JobID)
 }
 
-// jobPlace is where a page of jobs ends or begins; at most one of them is there.
+// jobPlace is where a page of jobs ends or begins; at most one of them is
+// there.
 type jobPlace struct{ after, before *state.JobCursor }
 
 func openJob(cursor string) (jobPlace, bool) {
 	fields, ok := open("j", cursor, 2)
+
 	newer := !ok
 	if newer {
 		fields, ok = open("n", cursor, 2)
 	}
+
 	if !ok {
 		return jobPlace{}, false
 	}
+
 	at, ok := whole(fields[0], 0, endOfTime-1)
+
 	id, err := state.ParseJobID(fields[1])
 	if !ok || err != nil {
 		return jobPlace{}, false
 	}
+
 	c := &state.JobCursor{CreatedAt: time.UnixMicro(at).UTC(), JobID: id}
 	if newer {
 		return jobPlace{before: c}, true
 	}
+
 	return jobPlace{after: c}, true
 }
 
@@ -87,6 +102,7 @@ func sealTask(c *state.TaskCursor) *string {
 	if c == nil {
 		return nil
 	}
+
 	return seal("t", c.Stage, c.Index)
 }
 
@@ -95,8 +111,10 @@ func openTask(cursor string) (*state.TaskCursor, bool) {
 	if !ok {
 		return nil, false
 	}
+
 	stage, ok1 := whole(fields[0], 0, 1<<15-1)
 	index, ok2 := whole(fields[1], -1, 1<<31-1)
+
 	return &state.TaskCursor{Stage: int(stage), Index: int(index)}, ok1 && ok2
 }
 
@@ -104,6 +122,7 @@ func sealNumber(list string, n *int64) *string {
 	if n == nil {
 		return nil
 	}
+
 	return seal(list, *n)
 }
 
@@ -112,6 +131,7 @@ func openNumber(list, cursor string) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
+
 	return whole(fields[0], 0, 1<<63-1)
 }
 
@@ -121,10 +141,12 @@ func cursor[C any](q *query, read func(string) (C, bool)) (c C) {
 	if v == "" {
 		return c
 	}
+
 	c, ok := read(v)
 	if !ok {
 		q.wrong("cursor", "is no cursor of this list: take it from an answer of it")
 	}
+
 	return c
 }
 

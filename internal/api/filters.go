@@ -6,58 +6,86 @@ import (
 	"coremachine/internal/state"
 )
 
-// The dashboard takes the parameters of the lists as the lists do, so that an address of one is an address of the other.
+// The dashboard takes the parameters of the lists as the lists do, so that an
+// address of one is an address of the other.
 
-// ReadJobFilter reads the query parameters of the list of jobs. What is wrong with them is an Error with CodeInvalid.
+// ReadJobFilter reads the query parameters of the list of jobs. What is wrong
+// with them is an Error with CodeInvalid.
 func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
 	q := parseQuery(rawQuery, "status", "type", "since", "until", "id", "limit", "cursor")
 	f := state.JobFilter{
-		Statuses: oneOf(q, "status", state.JobStatuses), Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until"),
-		IDPrefix: q.text("id"), Limit: q.limit(),
+		Statuses: oneOf(
+			q,
+			"status",
+			state.JobStatuses,
+		),
+		Type:     q.text("type"),
+		Since:    q.moment("since"),
+		Until:    q.moment("until"),
+		IDPrefix: q.text("id"),
+		Limit:    q.limit(),
 	}
 	at := cursor(q, openJob)
+
 	f.After, f.Before = at.after, at.before
-	if p := f.IDPrefix; p != "" && (len(p) < state.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
+	if p := f.IDPrefix; p != "" &&
+		(len(p) < state.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
 		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", clip(p))
 	}
+
 	return f, q.err()
 }
 
-// ReadTaskFilter reads the query parameters of the list of a job's tasks. What is wrong with them is an Error with CodeInvalid.
+// ReadTaskFilter reads the query parameters of the list of a job's tasks. What
+// is wrong with them is an Error with CodeInvalid.
 func ReadTaskFilter(rawQuery string) (state.TaskFilter, error) {
 	q := parseQuery(rawQuery, "stage", "status", "error", "from", "to", "limit", "cursor")
-	f := state.TaskFilter{Stage: q.text("stage"), Error: q.fingerprint("error"), After: cursor(q, openTask), Limit: q.limit()}
+	f := state.TaskFilter{
+		Stage: q.text("stage"),
+		Error: q.fingerprint("error"),
+		After: cursor(q, openTask),
+		Limit: q.limit(),
+	}
+
 	f.From, f.Until = q.indexes(f.Stage)
 	if statuses := oneOf(q, "status", state.TaskStatuses); len(statuses) > 1 {
 		q.wrong("status", "takes one status: each is looked for in another place")
 	} else if len(statuses) == 1 {
 		f.Status = statuses[0]
 	}
+
 	if f.Error != 0 && f.Status != "" && f.Status != state.TaskFailed {
 		q.wrong("error", "selects failed tasks, and status others")
 	}
+
 	return f, q.err()
 }
 
-// ReadEventFilter reads the query parameters of a job's history. What is wrong with them is an Error with CodeInvalid.
+// ReadEventFilter reads the query parameters of a job's history. What is wrong
+// with them is an Error with CodeInvalid.
 func ReadEventFilter(rawQuery string) (state.EventFilter, error) {
 	q := parseQuery(rawQuery, "kind", "stage", "after", "limit", "cursor")
 	f := state.EventFilter{Kind: q.text("kind"), Stage: q.text("stage"), Limit: q.limit()}
 	f.After = max(q.number("after"), cursor(q, numbered("e")))
+
 	return f, q.err()
 }
 
-// ReadSweepFilter reads the query parameters of the list of sweeps: before which one it begins, and how many it holds.
+// ReadSweepFilter reads the query parameters of the list of sweeps: before
+// which one it begins, and how many it holds.
 func ReadSweepFilter(rawQuery string) (before int64, limit int, err error) {
 	q := parseQuery(rawQuery, "limit", "cursor")
 	before, limit = cursor(q, numbered("s")), q.limit()
+
 	return before, limit, q.err()
 }
 
-// ReadDeadFilter reads the query parameters of the list of dead letters. What is wrong with them is an Error with CodeInvalid.
+// ReadDeadFilter reads the query parameters of the list of dead letters. What
+// is wrong with them is an Error with CodeInvalid.
 func ReadDeadFilter(rawQuery string) (state.DeadFilter, error) {
 	q := parseQuery(rawQuery, "reason", "limit", "cursor")
 	f := state.DeadFilter{Reason: q.text("reason"), After: cursor(q, numbered("d")), Limit: q.limit()}
+
 	return f, q.err()
 }
 

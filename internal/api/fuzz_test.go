@@ -18,23 +18,33 @@ func FuzzCursors(f *testing.F) {
 	} {
 		f.Add(*c)
 	}
+
 	f.Add("")
 	f.Add("ajE")
 	f.Add("dDF8MHww=")
 	f.Fuzz(func(t *testing.T, text string) {
-		if at, ok := openJob(text); ok && !slices.ContainsFunc([]*string{sealJob(at.after), sealNewer(at.before)}, func(s *string) bool { return s != nil && *s == text }) {
+		if at, ok := openJob(
+			text,
+		); ok &&
+			!slices.ContainsFunc(
+				[]*string{sealJob(at.after), sealNewer(at.before)},
+				func(s *string) bool { return s != nil && *s == text },
+			) {
 			t.Errorf("%q is no spelling of %+v", text, at)
 		}
+
 		if c, ok := openTask(text); ok && (*sealTask(c) != text || c.Stage < 0 || c.Index < -1) {
 			t.Errorf("%q is also %q", text, *sealTask(c))
 		}
+
 		if n, ok := openNumber("e", text); ok && (*sealNumber("e", &n) != text || n < 0) {
 			t.Errorf("%q is also %q", text, *sealNumber("e", &n))
 		}
 	})
 }
 
-// FuzzQueries: a query is read without a panic; what passes is within bounds and clean, and every fault names its parameter.
+// FuzzQueries: a query is read without a panic; what passes is within bounds
+// and clean, and every fault names its parameter.
 func FuzzQueries(f *testing.F) {
 	for _, raw := range []string{
 		"", "status=failed,running&status=queued", "since=24h&until=2026-01-01T00:00:00Z", "since=7d&limit=500", "wait=20s&since=1.2", "id=0abc&x=%00",
@@ -42,11 +52,30 @@ func FuzzQueries(f *testing.F) {
 	} {
 		f.Add(raw)
 	}
+
 	f.Fuzz(func(t *testing.T, raw string) {
-		known := []string{"status", "type", "since", "until", "limit", "wait", "version", "after", "rerun", "cursor"}
+		known := []string{
+			"status",
+			"type",
+			"since",
+			"until",
+			"limit",
+			"wait",
+			"version",
+			"after",
+			"rerun",
+			"cursor",
+		}
 		q := parseQuery(raw, known...)
-		statuses, kind, limit, wait := oneOf(q, "status", state.JobStatuses), q.text("type"), q.limit(), q.wait()
-		since, until, version, after := q.moment("since"), q.moment("until"), q.version("version"), q.number("after")
+		statuses := oneOf(q, "status", state.JobStatuses)
+		kind := q.text("type")
+		limit := q.limit()
+		wait := q.wait()
+		since := q.moment("since")
+		until := q.moment("until")
+		version := q.version("version")
+		after := q.number("after")
+
 		_, c := q.boolean("rerun"), cursor(q, openJob)
 		if q.err() != nil {
 			for _, bad := range q.bad {
@@ -54,24 +83,31 @@ func FuzzQueries(f *testing.F) {
 					t.Errorf("%q: %+v", raw, bad)
 				}
 			}
+
 			return
 		}
+
 		values, err := url.ParseQuery(raw)
 		if err != nil {
 			t.Fatalf("%q passed: %v", raw, err)
 		}
+
 		for name := range values {
 			if !slices.Contains(known, name) && !slices.Contains(hostKeys, name) {
 				t.Errorf("%q passed with %q", raw, name)
 			}
 		}
+
 		for _, m := range []state.Moment{since, until} {
 			if m.Age < 0 || m.Age > 36_500*24*time.Hour || !m.At.IsZero() && m.Age != 0 {
 				t.Errorf("%q: moment %+v", raw, m)
 			}
 		}
+
 		if limit < 1 || limit > state.MaxPage || wait < 0 || wait > time.Minute || after < 0 || len(kind) > maxText || strings.ContainsRune(kind, 0) ||
-			len(version) > 41 || len(statuses) > len(raw) || c.after != nil && (c.before != nil || c.after.CreatedAt.UnixMicro() < 0) {
+			len(version) > 41 ||
+			len(statuses) > len(raw) ||
+			c.after != nil && (c.before != nil || c.after.CreatedAt.UnixMicro() < 0) {
 			t.Errorf("%q: %v %q %d %s %q %d %+v", raw, statuses, kind, limit, wait, version, after, c)
 		}
 	})

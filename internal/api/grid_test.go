@@ -16,19 +16,36 @@ func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{
-		{Name: "greet all/ä", Planned: 6, Dispatched: 6, Completed: 3, Failed: 1, Status: state.StageFailed, Cancelled: 2},
+		{
+			Name:       "greet all/ä",
+			Planned:    6,
+			Dispatched: 6,
+			Completed:  3,
+			Failed:     1,
+			Status:     state.StageFailed,
+			Cancelled:  2,
+		},
 	}})
 	path := "/jobs/" + id.String() + "/stages/greet%20all%2F%C3%A4/grid"
+
 	var g state.GridView
+
 	got := s.call(http.MethodGet, path, nil).must(200).into(&g)
-	want := []state.GridRange{{First: 0, Count: 3, Status: "completed"}, {First: 3, Count: 1, Status: "failed"}, {First: 4, Count: 2, Status: "cancelled"}}
+
+	want := []state.GridRange{
+		{First: 0, Count: 3, Status: "completed"},
+		{First: 3, Count: 1, Status: "failed"},
+		{First: 4, Count: 2, Status: "cancelled"},
+	}
 	if diff := cmp.Diff(want, g.Ranges); diff != "" || !g.Final || g.Cell != 1 || g.JobID != id {
 		t.Errorf("the grid is %+v: %s", g, diff)
 	}
+
 	s.call(http.MethodGet, path, nil, "If-None-Match", got.Header.Get("Etag")).must(304)
 	s.call(http.MethodGet, path, nil, "If-None-Match", `W/"1"`).must(200)
 	s.call(http.MethodGet, "/jobs/"+id.String()+"/stages/nope/grid", nil).problem(404)
 	s.call(http.MethodGet, "/jobs/"+unknownID+"/stages/x/grid", nil).problem(404)
+
 	p := s.call(http.MethodGet, "/jobs/nope/stages/x/grid?cells=3", nil).problem(400)
 	if len(p.Errors) != 2 {
 		t.Errorf("at fault are %+v", p.Errors)
@@ -37,10 +54,21 @@ func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {
 
 func TestJobsAreCountedByStatus(t *testing.T) {
 	t.Parallel()
+
 	s := start(t, fakeEngine{})
 	for i, age := range []time.Duration{0, time.Hour, 48 * time.Hour} {
-		rows.Insert(t, s.pool, rows.Job{Seed: age.String(), Age: age, Type: []string{"a", "b"}[i%2], Status: []state.JobStatus{"running", "running", "queued"}[i]})
+		rows.Insert(
+			t,
+			s.pool,
+			rows.Job{
+				Seed:   age.String(),
+				Age:    age,
+				Type:   []string{"a", "b"}[i%2],
+				Status: []state.JobStatus{"running", "running", "queued"}[i],
+			},
+		)
 	}
+
 	for query, want := range map[string][]int{"": {1, 2, 0, 0, 0, 0}, "?since=24h": {0, 2, 0, 0, 0, 0}, "?type=a": {1, 1, 0, 0, 0, 0}, "?until=24h&type=b": {0, 0, 0, 0, 0, 0}} {
 		var got []int
 		for i, c := range get[page[state.JobCount]](s, "/jobs/counts"+query).Items {
@@ -49,11 +77,16 @@ func TestJobsAreCountedByStatus(t *testing.T) {
 				t.Errorf("%q: %s stands at %d", query, c.Status, i)
 			}
 		}
+
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: got %v, want %v", query, got, want)
 		}
 	}
-	if p := s.call(http.MethodGet, "/jobs/counts?status=failed&since=x", nil).problem(400); len(p.Errors) != 2 {
+
+	if p := s.call(http.MethodGet, "/jobs/counts?status=failed&since=x", nil).
+		problem(400); len(
+		p.Errors,
+	) != 2 {
 		t.Errorf("at fault are %+v", p.Errors)
 	}
 }
@@ -61,19 +94,31 @@ func TestJobsAreCountedByStatus(t *testing.T) {
 func TestTasksOfARangeAreListed(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 9, Dispatched: 9, Completed: 9}}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 9, Dispatched: 9, Completed: 9}},
+		},
+	)
 	base := "/jobs/" + id.String() + "/tasks?"
+
 	for query, want := range map[string][]int{"stage=a&from=3&to=5&limit=2": {3, 4, 5}, "stage=a&from=0&to=0": {0}, "stage=a&from=8": {8}, "stage=a&to=1": {0, 1}} {
 		var got []int
 		for _, task := range pages[state.TaskSummary](s, base+query) {
 			got = append(got, task.Index)
 		}
+
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: got %v, want %v", query, got, want)
 		}
 	}
+
 	for query, want := range map[string]string{"from=1": "from", "stage=a&from=5&to=4": "to", "stage=a&to=2147483647": "to", "stage=a&from=-1": "from"} {
-		if p := s.call(http.MethodGet, base+query, nil).problem(400); len(p.Errors) != 1 || p.Errors[0].Field != want {
+		if p := s.call(http.MethodGet, base+query, nil).
+			problem(400); len(p.Errors) != 1 ||
+			p.Errors[0].Field != want {
 			t.Errorf("%q: at fault are %+v", query, p.Errors)
 		}
 	}

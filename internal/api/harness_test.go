@@ -34,10 +34,12 @@ var contract = sync.OnceValues(func() (routers.Router, error) {
 		return string(b), err
 	}
 	openapi3filter.RegisterBodyDecoder("text/event-stream", text)
+
 	doc, err := description()
 	if err != nil {
 		return nil, err
 	}
+
 	return gorillamux.NewRouter(doc)
 })
 
@@ -46,6 +48,7 @@ func description() (*openapi3.T, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return doc, doc.Validate(context.Background())
 }
 
@@ -66,16 +69,20 @@ func start(t *testing.T, engine api.Engine, options ...func(*api.Options)) *serv
 	s := &server{t: t, pool: pool, repo: repo.New(pool), log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	s.hub = api.NewHub(s.repo.ReadVersions, log)
+
 	o := api.Options{Engine: engine, Reader: s.repo, Hub: s.hub, Log: log, Health: api.Health{Version: "v1"}}
 	for _, option := range options {
 		option(&o)
 	}
+
 	web := httptest.NewServer(api.New(o))
 	s.url = web.URL
+
 	t.Cleanup(func() {
 		s.hub.Close()
 		web.Close()
 	})
+
 	return s
 }
 
@@ -87,10 +94,13 @@ type answer struct {
 	Body   []byte
 }
 
-// call is one request; path begins after /api. Request and answer are held to the contract.
+// call is one request; path begins after /api. Request and answer are held to
+// the contract.
 func (s *server) call(method, path string, body any, headers ...string) answer {
 	s.t.Helper()
+
 	var text []byte
+
 	switch b := body.(type) {
 	case nil:
 	case string:
@@ -98,100 +108,143 @@ func (s *server) call(method, path string, body any, headers ...string) answer {
 	default:
 		s.t.Fatalf("a body is a string, not %T", body)
 	}
+
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/api"+path, bytes.NewReader(text))
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+
 	return s.do(req, text)
 }
 
 func (s *server) do(req *http.Request, text []byte) answer {
 	s.t.Helper()
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	defer func() { _ = resp.Body.Close() }()
+
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	got := answer{t: s.t, Status: resp.StatusCode, Header: resp.Header, Body: b}
 	s.hold(req, text, got)
+
 	return got
 }
 
-// hold checks an exchange against the contract. A request that the contract refuses must have been refused.
+// hold checks an exchange against the contract. A request that the contract
+// refuses must have been refused.
 func (s *server) hold(req *http.Request, body []byte, got answer) {
 	s.t.Helper()
+
 	router, err := contract()
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	copied := req.Clone(context.Background())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	copied.URL.Scheme, copied.URL.Host, copied.Host = "", "", ""
+
 	route, params, err := router.FindRoute(copied)
 	if err != nil {
-		if got.Status != http.StatusNotFound && got.Status != http.StatusMethodNotAllowed && req.Method != http.MethodHead {
+		if got.Status != http.StatusNotFound && got.Status != http.StatusMethodNotAllowed &&
+			req.Method != http.MethodHead {
 			s.t.Errorf("%s %s answered %d and is not in the contract", req.Method, req.URL.Path, got.Status)
 		}
+
 		return
 	}
+
 	in := &openapi3filter.RequestValidationInput{
-		Request: copied, PathParams: params, Route: route,
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+		Request:    copied,
+		PathParams: params,
+		Route:      route,
+		Options: &openapi3filter.Options{
+			IncludeResponseStatus: true,
+			AuthenticationFunc:    openapi3filter.NoopAuthenticationFunc,
+		},
 	}
 	if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil && got.Status < 400 {
 		s.t.Errorf("%s %s was answered %d against the contract: %v", req.Method, req.URL, got.Status, err)
 	}
+
 	out := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: in, Status: got.Status, Header: got.Header, Body: io.NopCloser(bytes.NewReader(got.Body)), Options: in.Options,
+		RequestValidationInput: in,
+		Status:                 got.Status,
+		Header:                 got.Header,
+		Body:                   io.NopCloser(bytes.NewReader(got.Body)),
+		Options:                in.Options,
 	}
 	if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil {
-		s.t.Errorf("%s %s answered %d against the contract: %v\n%s", req.Method, req.URL, got.Status, err, got.Body)
+		s.t.Errorf(
+			"%s %s answered %d against the contract: %v\n%s",
+			req.Method,
+			req.URL,
+			got.Status,
+			err,
+			got.Body,
+		)
 	}
 }
 
 // get is a GET that must succeed and decodes into T.
 func get[T any](s *server, path string) T {
 	s.t.Helper()
+
 	var v T
 	s.call(http.MethodGet, path, nil).must(http.StatusOK).into(&v)
+
 	return v
 }
 
 func (a answer) must(status int) answer {
 	a.t.Helper()
+
 	if a.Status != status {
 		a.t.Fatalf("answered %d, want %d: %s", a.Status, status, a.Body)
 	}
+
 	return a
 }
 
 func (a answer) into(v any) answer {
 	a.t.Helper()
+
 	if err := json.Unmarshal(a.Body, v); err != nil {
 		a.t.Fatalf("%v: %s", err, a.Body)
 	}
+
 	return a
 }
 
 // problem decodes a refusal, and checks what all have in common.
 func (a answer) problem(status int) api.Problem {
 	a.t.Helper()
+
 	var p api.Problem
 	a.must(status).into(&p)
+
 	if a.Header.Get("Content-Type") != "application/problem+json" || p.Status != status || p.Title != http.StatusText(status) || p.Code == "" || p.Detail == "" ||
-		p.RequestID == "" || p.RequestID != a.Header.Get("X-Request-Id") {
+		p.RequestID == "" ||
+		p.RequestID != a.Header.Get("X-Request-Id") {
 		a.t.Errorf("the problem is %+v under %v", p, a.Header)
 	}
+
 	return p
 }
 
@@ -202,7 +255,8 @@ type page[T any] struct {
 	PrevCursor *string `json:"prev_cursor"`
 }
 
-// fakeEngine answers as told: the engine's own behaviour is tested with the engine.
+// fakeEngine answers as told: the engine's own behaviour is tested with the
+// engine.
 type fakeEngine struct {
 	api.Engine
 	submit func(coremachine.SubmitRequest) (coremachine.SubmitResult, error)
@@ -235,9 +289,16 @@ func (f fakeEngine) Sweep(ctx context.Context) (coremachine.SweepReport, error) 
 func (fakeEngine) Types() []coremachine.JobType {
 	return []coremachine.JobType{{
 		Name: "hello_world", Description: "Greets", Schema: json.RawMessage(`{"type":"object"}`),
-		Stages: []coremachine.StageType{{
-			Name: "greeting", TaskType: "hello_world_greeting", Kind: state.Dynamic, DependsOn: []string{}, Queue: "tasks", MaxAttempts: 5,
-		}},
+		Stages: []coremachine.StageType{
+			{
+				Name:        "greeting",
+				TaskType:    "hello_world_greeting",
+				Kind:        state.Dynamic,
+				DependsOn:   []string{},
+				Queue:       "tasks",
+				MaxAttempts: 5,
+			},
+		},
 	}}
 }
 
@@ -250,12 +311,14 @@ type syncBuffer struct {
 func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return b.b.Write(p)
 }
 
 func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return b.b.String()
 }
 

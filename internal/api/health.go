@@ -20,10 +20,12 @@ type Health struct {
 	Started time.Time // when the process began
 	// Transport carries messages; empty: the process came to none.
 	Transport string
-	Handlers  []string        // registered task types
-	Ready     func() []string // why the process can do no work, all reasons; none: it can. nil: it can. Must be quick
-	Checks    []Check
-	Within    time.Duration // what a check may take; 0 is 2 s
+	Handlers  []string // registered task types
+	// why the process can do no work, all reasons; none: it can. nil: it can.
+	// Must be quick
+	Ready  func() []string
+	Checks []Check
+	Within time.Duration // what a check may take; 0 is 2 s
 }
 
 // Check is one thing to look at.
@@ -31,7 +33,8 @@ type Check struct {
 	Name     string
 	Optional bool // its failure degrades and does not make unavailable
 	Runbook  state.Runbook
-	// Run looks. What it returns is answered as it is; of an error only a state.Error's own message is.
+	// Run looks. What it returns is answered as it is; of an error only a
+	// state.Error's own message is.
 	Run func(ctx context.Context) (detail any, err error)
 
 	runs share.Group[CheckView] // all who look at once share one
@@ -75,6 +78,7 @@ func (h *Health) problems() []string {
 	if h.Ready != nil {
 		problems = append(problems, h.Ready()...)
 	}
+
 	return problems
 }
 
@@ -87,65 +91,90 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	if problems := a.Health.problems(); len(problems) > 0 {
 		w.Header().Set("Retry-After", retryUnavailable)
 		a.write(w, r, http.StatusServiceUnavailable, readyBody{Status: "unavailable", Problems: problems})
+
 		return
 	}
+
 	a.ok(w, r, readyBody{Status: "ok", Problems: []string{}})
 }
 
 func (a *API) health(w http.ResponseWriter, r *http.Request) {
 	var jobs []string
+
 	if a.Engine != nil {
 		for _, t := range a.Engine.Types() {
 			jobs = append(jobs, t.Name)
 		}
 	}
+
 	body := a.Health.Look(r.Context(), jobs, a.Log)
 	if body.Status != "unavailable" {
 		a.ok(w, r, body)
 		return
 	}
+
 	w.Header().Set("Retry-After", retryUnavailable)
 	a.write(w, r, http.StatusServiceUnavailable, body)
 }
 
-// Look runs all checks and says what the process can do. Who looks while a check runs waits for that run: no check runs twice at once.
+// Look runs all checks and says what the process can do. Who looks while a
+// check runs waits for that run: no check runs twice at once.
 func (h *Health) Look(ctx context.Context, jobs []string, log *slog.Logger) HealthView {
 	view := HealthView{
-		Status: "ok", Version: h.Version, Commit: h.Commit, Transport: h.Transport, Started: h.Started.UTC(), Jobs: append([]string{}, jobs...),
-		Handlers: append([]string{}, h.Handlers...), Problems: h.problems(), Checks: h.check(ctx, log),
+		Status:    "ok",
+		Version:   h.Version,
+		Commit:    h.Commit,
+		Transport: h.Transport,
+		Started:   h.Started.UTC(),
+		Jobs:      append([]string{}, jobs...),
+		Handlers:  append([]string{}, h.Handlers...),
+		Problems:  h.problems(),
+		Checks:    h.check(ctx, log),
 	}
 	failed := len(view.Problems) > 0
+
 	for i := range h.Checks {
 		c := &h.Checks[i]
 		if view.Checks[c.Name].Status == "ok" {
 			continue
 		}
+
 		view.Status = "degraded"
 		failed = failed || !c.Optional
 	}
+
 	if failed {
 		view.Status = "unavailable"
 	}
+
 	return view
 }
 
-// check runs all checks at once and answers within their time, whatever they do.
+// check runs all checks at once and answers within their time, whatever they
+// do.
 func (h *Health) check(ctx context.Context, log *slog.Logger) map[string]CheckView {
 	within := h.Within
 	if within == 0 {
 		within = 2 * time.Second
 	}
+
 	results := make([]CheckView, len(h.Checks))
+
 	var all sync.WaitGroup
+
 	for i := range h.Checks {
 		c := &h.Checks[i]
+
 		all.Go(func() { results[i] = c.noted(c.look(ctx, within, log)) })
 	}
+
 	all.Wait()
+
 	byName := make(map[string]CheckView, len(results))
 	for i := range results {
 		byName[h.Checks[i].Name] = results[i]
 	}
+
 	return byName
 }
 
@@ -153,21 +182,27 @@ func (h *Health) check(ctx context.Context, log *slog.Logger) map[string]CheckVi
 func (c *Check) noted(v CheckView) CheckView {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.last != v.Status {
 		c.last, c.since = v.Status, time.Now().UTC()
 	}
+
 	v.Since, v.Optional = c.since, c.Optional
 	if v.Status != "ok" {
 		v.Runbook = c.Runbook.String()
 	}
+
 	return v
 }
 
-// look gives up at the deadline even where the check does not; one that still hangs is not begun again.
+// look gives up at the deadline even where the check does not; one that still
+// hangs is not begun again.
 func (c *Check) look(ctx context.Context, within time.Duration, log *slog.Logger) CheckView {
 	begin := time.Now()
+
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+
 	res, err := c.runs.Do(ctx, "", within, func(ctx context.Context) (CheckView, error) {
 		detail, err := c.Run(ctx)
 		return c.outcome(ctx, log, detail, err), nil
@@ -175,7 +210,9 @@ func (c *Check) look(ctx context.Context, within time.Duration, log *slog.Logger
 	if err != nil { // ctx ended
 		res = CheckView{Status: "timeout", Message: "no answer in time"}
 	}
+
 	res.TookMs = time.Since(begin).Milliseconds()
+
 	return res
 }
 
@@ -183,13 +220,23 @@ func (c *Check) outcome(ctx context.Context, log *slog.Logger, detail any, err e
 	if err == nil {
 		return CheckView{Status: "ok", Detail: detail}
 	}
-	log.LogAttrs(ctx, slog.LevelWarn, "a health check failed", slog.String("check", c.Name), slog.Any(keys.Error, err))
+
+	log.LogAttrs(
+		ctx,
+		slog.LevelWarn,
+		"a health check failed",
+		slog.String("check", c.Name),
+		slog.Any(keys.Error, err),
+	)
+
 	res := CheckView{Status: "failed", Detail: detail, Message: "it failed; the log has the cause"}
 	if e, ok := errors.AsType[*state.Error](err); ok {
 		res.Message = e.Msg
 	}
+
 	if ctx.Err() != nil {
 		res.Status = "timeout"
 	}
+
 	return res
 }

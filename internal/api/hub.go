@@ -11,8 +11,9 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// How often the versions that somebody waits for are read: fast while jobs move or a waiter is new, slower when nothing does, and
-// never for more than a fifth of the time.
+// How often the versions that somebody waits for are read: fast while jobs move
+// or a waiter is new, slower when nothing does, and never for more than a fifth
+// of the time.
 const (
 	pollFast  = 20 * time.Millisecond
 	pollSlow  = 500 * time.Millisecond
@@ -22,8 +23,10 @@ const (
 
 var errHubClosed = errors.New("the process is stopping")
 
-// Hub lets any number of requests of a process wait for jobs at the cost of one: while anybody waits, one goroutine reads the versions
-// of all jobs waited for in one statement. Nobody waiting costs nothing, and a waiter holds no connection.
+// Hub lets any number of requests of a process wait for jobs at the cost of
+// one: while anybody waits, one goroutine reads the versions of all jobs waited
+// for in one statement. Nobody waiting costs nothing, and a waiter holds no
+// connection.
 type Hub struct {
 	read func(context.Context, []state.JobID) (map[state.JobID]state.Seen, error)
 	log  *slog.Logger
@@ -45,24 +48,34 @@ type waiter struct {
 }
 
 // NewHub makes a hub over a reader of versions.
-func NewHub(read func(context.Context, []state.JobID) (map[state.JobID]state.Seen, error), log *slog.Logger) *Hub {
+func NewHub(
+	read func(context.Context, []state.JobID) (map[state.JobID]state.Seen, error),
+	log *slog.Logger,
+) *Hub {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+
 	return &Hub{
-		read: read, log: log, waiting: map[state.JobID]map[*waiter]struct{}{}, last: map[state.JobID]state.Seen{},
-		nudged: make(chan struct{}, 1), stop: make(chan struct{}),
+		read:    read,
+		log:     log,
+		waiting: map[state.JobID]map[*waiter]struct{}{},
+		last:    map[state.JobID]state.Seen{},
+		nudged:  make(chan struct{}, 1),
+		stop:    make(chan struct{}),
 	}
 }
 
-// Wait returns when the job's version is not since, or, where since is empty, when the job has ended; with the zero Seen when it is
-// gone. Otherwise it returns ctx's error, or an error when the hub is closed.
+// Wait returns when the job's version is not since, or, where since is empty,
+// when the job has ended; with the zero Seen when it is gone. Otherwise it
+// returns ctx's error, or an error when the hub is closed.
 func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (state.Seen, error) {
 	w := &waiter{since: since, woken: make(chan state.Seen, 1)}
 	if !h.join(id, w) {
 		return state.Seen{}, errHubClosed
 	}
 	defer h.leave(id, w)
+
 	select {
 	case seen := <-w.woken:
 		return seen, nil
@@ -73,10 +86,12 @@ func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (state.See
 	}
 }
 
-// Nudge says that a job has moved in this process, so that whoever waits for it need not wait for the next reading.
+// Nudge says that a job has moved in this process, so that whoever waits for it
+// need not wait for the next reading.
 func (h *Hub) Nudge(id state.JobID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	if len(h.waiting[id]) > 0 {
 		h.nudge()
 	}
@@ -103,29 +118,37 @@ func (h *Hub) Close() {
 func (h *Hub) join(id state.JobID, w *waiter) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	if h.closed {
 		return false
 	}
+
 	if h.waiting[id] == nil {
 		h.waiting[id] = map[*waiter]struct{}{}
 	}
+
 	h.waiting[id][w] = struct{}{}
 	if !h.polling {
 		h.polling = true
 		h.polls.Go(h.poll)
 	}
+
 	h.nudge()
+
 	return true
 }
 
 func (h *Hub) leave(id state.JobID, w *waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	delete(h.waiting[id], w)
+
 	if len(h.waiting[id]) == 0 {
 		delete(h.waiting, id)
 		delete(h.last, id)
 	}
+
 	if len(h.waiting) == 0 {
 		h.nudge() // the reading of nothing ends the goroutine
 	}
@@ -134,26 +157,33 @@ func (h *Hub) leave(id state.JobID, w *waiter) {
 // poll reads until nobody waits.
 func (h *Hub) poll() {
 	every := pollFast
+
 	for {
 		select {
 		case <-h.nudged: // the reading that follows is what it asks for
 		default:
 		}
+
 		ids := h.ids()
 		if len(ids) == 0 {
 			return
 		}
+
 		begin := time.Now()
 		moved := h.look(ids)
 		rest := pollShare * time.Since(begin)
+
 		every = min(every*3/2, pollSlow)
 		if moved {
 			every = pollFast
 		}
+
 		h.pause(rest, nil)
+
 		if h.pause(every-rest, h.nudged) {
 			every = pollFast
 		}
+
 		if h.isClosed() {
 			return
 		}
@@ -164,19 +194,23 @@ func (h *Hub) poll() {
 func (h *Hub) pause(d time.Duration, wake <-chan struct{}) (woken bool) {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 	case <-wake:
 		return true
 	case <-h.stop:
 	}
+
 	return false
 }
 
 func (h *Hub) isClosed() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	h.polling = !h.closed
+
 	return h.closed
 }
 
@@ -184,34 +218,50 @@ func (h *Hub) isClosed() bool {
 func (h *Hub) ids() []state.JobID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	ids := make([]state.JobID, 0, len(h.waiting))
 	for id := range h.waiting {
 		ids = append(ids, id)
 	}
+
 	h.polling = len(ids) > 0
+
 	return ids
 }
 
-// look reads the jobs once, wakes whom it concerns, and tells whether any job moved. A reading that fails wakes nobody: the requests
-// find out by themselves when their time is up.
+// look reads the jobs once, wakes whom it concerns, and tells whether any job
+// moved. A reading that fails wakes nobody: the requests find out by themselves
+// when their time is up.
 func (h *Hub) look(ids []state.JobID) (moved bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), pollLimit)
 	defer cancel()
+
 	seen, err := h.read(ctx, ids)
 	if err != nil {
-		h.log.LogAttrs(ctx, slog.LevelWarn, "the versions of jobs could not be read", slog.Any(keys.Error, err), slog.Int(keys.Count, len(ids)))
+		h.log.LogAttrs(
+			ctx,
+			slog.LevelWarn,
+			"the versions of jobs could not be read",
+			slog.Any(keys.Error, err),
+			slog.Int(keys.Count, len(ids)),
+		)
+
 		return false
 	}
+
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	for _, id := range ids {
 		if len(h.waiting[id]) == 0 {
 			continue
 		}
+
 		now := seen[id] // zero: the job is gone
 		if before, known := h.last[id]; known && before != now {
 			moved = true
 		}
+
 		h.last[id] = now
 		for w := range h.waiting[id] {
 			if now.Version == "" || now.Status.Ended() || w.since != "" && w.since != now.Version {
@@ -222,5 +272,6 @@ func (h *Hub) look(ids []state.JobID) (moved bool) {
 			}
 		}
 	}
+
 	return moved
 }

@@ -28,11 +28,13 @@ func newVersions(ids ...state.JobID) *versions {
 	for _, id := range ids {
 		v.jobs[id] = state.Seen{Status: state.JobRunning, Version: "1.0"}
 	}
+
 	return v
 }
 
 func (v *versions) read(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error) {
 	v.reads.Add(1)
+
 	if v.took > 0 {
 		select {
 		case <-time.After(v.took):
@@ -40,21 +42,26 @@ func (v *versions) read(ctx context.Context, ids []state.JobID) (map[state.JobID
 			return nil, ctx.Err()
 		}
 	}
+
 	v.mu.Lock()
 	defer v.mu.Unlock()
+
 	v.most = max(v.most, len(ids))
 	seen := map[state.JobID]state.Seen{}
+
 	for _, id := range ids {
 		if s, ok := v.jobs[id]; ok {
 			seen[id] = s
 		}
 	}
+
 	return seen, v.fail
 }
 
 func (v *versions) set(id state.JobID, status state.JobStatus, version string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+
 	v.jobs[id] = state.Seen{Status: status, Version: version}
 }
 
@@ -63,28 +70,42 @@ func TestHubPollsFastThenSlowAndNotAtAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVersions(state.JobID{1})
 		h := api.NewHub(v.read, nil)
+
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
+
 		done := make(chan error, 1)
+
 		go func() { _, err := h.Wait(ctx, state.JobID{1}, ""); done <- err }()
+
 		pass(time.Second)
+
 		if n := v.reads.Load(); n < 5 || n > 12 {
 			t.Errorf("%d readings in the first second", n)
 		}
+
 		before := v.reads.Load()
+
 		pass(10 * time.Second)
+
 		if n := v.reads.Load() - before; n < 19 || n > 22 {
 			t.Errorf("%d readings in ten idle seconds", n)
 		}
+
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
+
 		synctest.Wait()
+
 		before = v.reads.Load()
+
 		pass(time.Minute)
+
 		if n := v.reads.Load() - before; n != 0 {
 			t.Errorf("%d readings for nobody", n)
 		}
+
 		h.Close()
 	})
 }
@@ -97,31 +118,40 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, gone := state.JobID{1}, state.JobID{2}, state.JobID{3}
 		v := newVersions(a, b)
+
 		h := api.NewHub(v.read, nil)
 		defer h.Close()
+
 		type woken struct {
 			seen state.Seen
 			err  error
 			at   time.Duration
 		}
+
 		begin := time.Now()
 		wait := func(id state.JobID, since string) <-chan woken {
 			c := make(chan woken, 1)
+
 			go func() {
 				seen, err := h.Wait(t.Context(), id, since)
 				c <- woken{seen, err, time.Since(begin)}
 			}()
+
 			return c
 		}
+
 		changes, end, other, missing := wait(a, "1.0"), wait(a, ""), wait(b, "1.0"), wait(gone, "")
 		if got := <-missing; got.err != nil || got.seen != (state.Seen{}) {
 			t.Errorf("the missing job: %+v", got)
 		}
+
 		pass(10 * time.Second)
 		v.set(a, state.JobRunning, "1.1")
+
 		if got := <-changes; got.seen.Version != "1.1" || got.at > 10*time.Second+500*time.Millisecond {
 			t.Errorf("the change: %+v", got)
 		}
+
 		select {
 		case got := <-end:
 			t.Errorf("a change woke who waits for the end: %+v", got)
@@ -129,20 +159,28 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 			t.Errorf("a change woke who waits for another job: %+v", got)
 		default:
 		}
+
 		pass(10 * time.Second)
+
 		at := time.Since(begin)
+
 		v.set(a, state.JobFailed, "2.1")
 		h.Nudge(a)
+
 		if got := <-end; !got.seen.Status.Ended() || got.at-at > time.Millisecond {
 			t.Errorf("the end: %+v after a nudge at %s", got, at)
 		}
+
 		if v.most < 2 {
 			t.Errorf("a reading has %d jobs, want all that are waited for", v.most)
 		}
+
 		h.Close()
+
 		if got := <-other; got.err == nil {
 			t.Errorf("a closed hub: %+v", got)
 		}
+
 		if _, err := h.Wait(t.Context(), a, ""); err == nil {
 			t.Error("a closed hub takes a waiter")
 		}
@@ -155,23 +193,31 @@ func TestHubBearsASlowOrFailingDatabase(t *testing.T) {
 		id := state.JobID{1}
 		v := newVersions(id)
 		v.took, v.fail = 200*time.Millisecond, errors.New("away")
+
 		h := api.NewHub(v.read, nil)
 		defer h.Close()
+
 		done := make(chan state.Seen, 1)
+
 		go func() { seen, _ := h.Wait(t.Context(), id, "1.0"); done <- seen }()
+
 		v.set(id, state.JobRunning, "1.1")
 		pass(10 * time.Second)
+
 		if n := v.reads.Load(); n > 11 {
 			t.Errorf("%d readings of 200 ms in 10 s: more than a fifth of the time", n)
 		}
+
 		select {
 		case seen := <-done:
 			t.Errorf("a failed reading woke: %+v", seen)
 		default:
 		}
+
 		v.mu.Lock()
 		v.fail = nil
 		v.mu.Unlock()
+
 		if seen := <-done; seen.Version != "1.1" {
 			t.Errorf("got %+v", seen)
 		}
@@ -180,10 +226,13 @@ func TestHubBearsASlowOrFailingDatabase(t *testing.T) {
 
 func TestHubLosesNoWaiterThatComesAsTheLastOneGoes(t *testing.T) {
 	t.Parallel()
+
 	id := state.JobID{1}
 	v := newVersions(id)
+
 	h := api.NewHub(v.read, nil)
 	defer h.Close()
+
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
@@ -194,5 +243,6 @@ func TestHubLosesNoWaiterThatComesAsTheLastOneGoes(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 }

@@ -31,23 +31,35 @@ type submission struct {
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 	q := readQuery(r, "rerun", "dry_run")
+
 	req := coremachine.SubmitRequest{
-		Type: segment(q, r, "job_type"), Rerun: q.boolean("rerun"), DryRun: q.boolean("dry_run"), Traceparent: traceparent(r), By: by(r),
+		Type: segment(
+			q,
+			r,
+			"job_type",
+		),
+		Rerun:       q.boolean("rerun"),
+		DryRun:      q.boolean("dry_run"),
+		Traceparent: traceparent(r),
+		By:          by(r),
 	}
 	if err := q.err(); err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	var err error
 	if req.Body, err = body(r); err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	res, err := a.Engine.Submit(r.Context(), req)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	answer := submission{
 		JobID: res.JobID, JobType: req.Type, Status: res.Status, Attempt: res.Attempt, Created: res.Created,
 		Parameters: res.Parameters, Plan: res.Plan,
@@ -55,10 +67,12 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 	if res.Status != "" {
 		answer.StatusURL = a.statusURL(res.JobID)
 	}
+
 	if !res.Started {
 		a.ok(w, r, answer)
 		return
 	}
+
 	w.Header().Set("Location", answer.StatusURL)
 	a.write(w, r, http.StatusAccepted, answer)
 }
@@ -68,9 +82,11 @@ func body(r *http.Request) ([]byte, error) {
 	if err == nil {
 		return b, nil
 	}
+
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, tooLarge(err)
 	}
+
 	return nil, state.Wrap(state.CodeMalformed, "api", "The request body could not be read to its end.", err)
 }
 
@@ -82,9 +98,11 @@ func param(r *http.Request, name string) string {
 	if r.URL.RawPath == "" {
 		return raw
 	}
+
 	if text, err := url.PathUnescape(raw); err == nil {
 		return text
 	}
+
 	return raw
 }
 
@@ -94,20 +112,24 @@ func segment(q *query, r *http.Request, name string) string {
 	if !storable(text) {
 		q.wrong(name, "must be text of at most %d bytes", maxText)
 	}
+
 	return text
 }
 
 // queueOf reads the path parameter that names a queue.
 func queueOf(r *http.Request) (state.Queue, error) {
 	q := &query{}
+
 	name := segment(q, r, "queue")
 	if err := q.err(); err != nil {
 		return 0, err
 	}
+
 	return state.ParseQueue(name)
 }
 
-// jobID reads the path parameter of that name. Anything but 64 lower-case hex digits is an Error with CodeInvalid.
+// jobID reads the path parameter of that name. Anything but 64 lower-case hex
+// digits is an Error with CodeInvalid.
 func jobID(r *http.Request) (state.JobID, error) { return state.ParseJobID(param(r, "job_id")) }
 
 var traceparents = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
@@ -116,10 +138,12 @@ func traceparent(r *http.Request) string {
 	if v := r.Header.Get("Traceparent"); traceparents.MatchString(v) {
 		return v
 	}
+
 	return ""
 }
 
-// by is who asks, as the platform's sign-in says. It is for the timeline and decides nothing.
+// by is who asks, as the platform's sign-in says. It is for the timeline and
+// decides nothing.
 func by(r *http.Request) string {
 	name := state.CleanText(r.Header.Get("X-Ms-Client-Principal-Name"))
 	return strings.ToValidUTF8(name[:min(len(name), 100)], "")
@@ -143,27 +167,36 @@ type jobBody struct {
 
 func (a *API) jobBody(job state.JobView) jobBody {
 	base, id := a.Prefix+"/jobs/", job.JobID.String()
+
 	return jobBody{JobView: job, Links: links{
-		Self: base + "status/" + id, Tasks: base + id + "/tasks", Events: base + id + "/events", Stream: base + id + "/stream",
-		Cancel: base + "cancel/" + id, Retry: base + "retry/" + id,
+		Self:   base + "status/" + id,
+		Tasks:  base + id + "/tasks",
+		Events: base + id + "/events",
+		Stream: base + id + "/stream",
+		Cancel: base + "cancel/" + id,
+		Retry:  base + "retry/" + id,
 	}}
 }
 
 func (a *API) status(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	q := readQuery(r, "wait", "since")
+
 	wait, since := q.wait(), q.version("since")
 	if since != "" && len(q.values["wait"]) == 0 {
 		q.wrong("since", "needs wait: how long to wait for a change")
 	}
+
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	job, err := a.Reader.ReadJob(r.Context(), id)
 	if err == nil && wait > 0 && !job.Status.Ended() && (since == "" || since == job.Version) {
 		job, err = a.jobLater(r.Context(), id, since, wait)
 	}
+
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -172,21 +205,31 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 	tag := `W/"` + job.Version + `"`
 	w.Header().Set("ETag", tag)
 	w.Header().Set("Cache-Control", "no-cache")
+
 	if matches(r.Header.Get("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+
 	a.ok(w, r, a.jobBody(job))
 }
 
-// jobLater reads the job once it has ended, or changed since, or the time is up.
-func (a *API) jobLater(ctx context.Context, id state.JobID, since string, wait time.Duration) (state.JobView, error) {
+// jobLater reads the job once it has ended, or changed since, or the time is
+// up.
+func (a *API) jobLater(
+	ctx context.Context,
+	id state.JobID,
+	since string,
+	wait time.Duration,
+) (state.JobView, error) {
 	limited, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+
 	seen, err := a.Hub.Wait(limited, id, since)
 	if err != nil { // the time is up, the process stops, or the caller went away
 		return a.Reader.ReadJob(ctx, id)
 	}
+
 	return a.shared.job(ctx, a.Reader, id, seen.Version)
 }
 
@@ -198,23 +241,29 @@ func matches(header, tag string) bool {
 			return true
 		}
 	}
+
 	return false
 }
 
-// merge makes one error of several that name fields, so that all are named at once. One that names none stands for all.
+// merge makes one error of several that name fields, so that all are named at
+// once. One that names none stands for all.
 func merge(err error) error {
 	all := leaves(err)
 	if len(all) == 1 {
 		return all[0]
 	}
+
 	var fields []state.FieldError
+
 	for _, one := range all {
 		e, ok := errors.AsType[*state.Error](one)
 		if !ok || len(e.Fields) == 0 {
 			return one
 		}
+
 		fields = append(fields, e.Fields...)
 	}
+
 	return state.Invalid("api", "The request is wrong.", fields...)
 }
 
@@ -224,9 +273,11 @@ func leaves(err error) []error {
 	if !ok {
 		return []error{err}
 	}
+
 	var all []error
 	for _, one := range joined.Unwrap() {
 		all = append(all, leaves(one)...)
 	}
+
 	return all
 }

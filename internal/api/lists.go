@@ -14,6 +14,7 @@ func (a *API) types(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, list[coremachine.JobType]{Items: a.Engine.Types()})
 }
 
@@ -23,42 +24,57 @@ func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+
 	page, err := a.Reader.ListJobs(r.Context(), f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	a.ok(w, r, backList[state.JobSummary]{list[state.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)}, sealNewer(page.Prev)})
+
+	a.ok(
+		w,
+		r,
+		backList[state.JobSummary]{
+			list[state.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)},
+			sealNewer(page.Prev),
+		},
+	)
 }
 
 // jobCounts counts jobs by status, for the tabs above a list of them.
 func (a *API) jobCounts(w http.ResponseWriter, r *http.Request) {
 	q := readQuery(r, "type", "since", "until")
+
 	f := state.JobFilter{Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until")}
 	if err := q.err(); err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	counts, err := a.Reader.JobCounts(r.Context(), f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, list[state.JobCount]{Items: counts})
 }
 
 func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
+
 	f, bad := ReadTaskFilter(r.URL.RawQuery)
 	if err = errors.Join(err, bad); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	page, err := a.Reader.ListTasks(r.Context(), id, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, list[state.TaskSummary]{Items: page.Items, NextCursor: sealTask(page.Next)})
 }
 
@@ -69,43 +85,53 @@ func (a *API) task(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	q := readQuery(r)
 	stage := segment(q, r, "stage")
+
 	index, ok := whole(param(r, "index"), 0, maxIndex)
 	if !ok {
 		q.wrong("index", "%q is not a number from 0 to %d", clip(param(r, "index")), maxIndex)
 	}
+
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	task, err := a.Reader.ReadTask(r.Context(), id, stage, int(index))
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, task)
 }
 
-// grid answers a stage's tasks as ranges. The tag holds when they were counted: who asks more often than that is told so.
+// grid answers a stage's tasks as ranges. The tag holds when they were counted:
+// who asks more often than that is told so.
 func (a *API) grid(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	q := readQuery(r)
+
 	stage := segment(q, r, "stage")
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	grid, err := a.Reader.ReadGrid(r.Context(), id, stage)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	tag := `W/"` + strconv.FormatInt(grid.At.UnixMicro(), 10) + `"`
 	w.Header().Set("ETag", tag)
 	w.Header().Set("Cache-Control", "no-cache")
+
 	if matches(r.Header.Get("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
+
 	a.ok(w, r, grid)
 }
 
@@ -113,30 +139,36 @@ func (a *API) grid(w http.ResponseWriter, r *http.Request) {
 func (a *API) failures(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	q := readQuery(r, "stage")
+
 	stage := q.text("stage")
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	groups, err := a.Reader.ListFailures(r.Context(), id, stage)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, list[state.FailureGroup]{Items: groups})
 }
 
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
+
 	f, bad := ReadEventFilter(r.URL.RawQuery)
 	if err = errors.Join(err, bad); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	page, err := a.Reader.ListEvents(r.Context(), id, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, list[state.EventView]{Items: page.Items, NextCursor: sealNumber("e", page.Next)})
 }

@@ -19,32 +19,47 @@ import (
 // pages follows next_cursor to the end.
 func pages[T any](s *server, path string) []T {
 	s.t.Helper()
+
 	var all []T
+
 	next := ""
 	for {
 		p := get[page[T]](s, path+next)
+
 		all = append(all, p.Items...)
 		if p.NextCursor == nil {
 			return all
 		}
+
 		next = "&cursor=" + *p.NextCursor
 	}
 }
 
 func TestJobsAreListedPageByPage(t *testing.T) {
 	t.Parallel()
+
 	s := start(t, fakeEngine{})
-	if got := s.call(http.MethodGet, "/jobs", nil).must(200); strings.TrimSpace(string(got.Body)) != `{"items":[],"next_cursor":null,"prev_cursor":null}` {
+	if got := s.call(http.MethodGet, "/jobs", nil).
+		must(200); strings.TrimSpace(
+		string(got.Body),
+	) != `{"items":[],"next_cursor":null,"prev_cursor":null}` {
 		t.Errorf("no jobs are %s", got.Body)
 	}
+
 	var ids []string
+
 	for i := range 5 {
 		id := rows.Insert(t, s.pool, rows.Job{
-			Seed: strconv.Itoa(i), Age: time.Duration(i) * 30 * time.Hour, Status: []state.JobStatus{state.JobRunning, state.JobQueued}[i%2],
-			Type: []string{"a", "b"}[i/3],
+			Seed: strconv.Itoa(
+				i,
+			),
+			Age:    time.Duration(i) * 30 * time.Hour,
+			Status: []state.JobStatus{state.JobRunning, state.JobQueued}[i%2],
+			Type:   []string{"a", "b"}[i/3],
 		})
 		ids = append(ids, id.String())
 	}
+
 	for query, want := range map[string][]string{
 		"":                                     ids,
 		"&status=running":                      {ids[0], ids[2], ids[4]},
@@ -60,6 +75,7 @@ func TestJobsAreListedPageByPage(t *testing.T) {
 		for _, j := range pages[state.JobSummary](s, "/jobs?limit=2"+query) {
 			got = append(got, j.JobID.String())
 		}
+
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", query, got, want)
 		}
@@ -72,30 +88,44 @@ func TestJobsAreReadBackwardsAndTellWhatIsNew(t *testing.T) {
 	insert := func(seed string, age time.Duration) string {
 		return rows.Insert(t, s.pool, rows.Job{Seed: seed, Age: age, Status: state.JobRunning}).String()
 	}
+
 	var ids []string
 	for i := range 5 {
 		ids = append(ids, insert(strconv.Itoa(i), time.Duration(i+1)*time.Hour))
 	}
+
 	read := func(cursor *string) (page[state.JobSummary], []string) {
 		p := get[page[state.JobSummary]](s, "/jobs?limit=2&cursor="+*cursor)
+
 		got := []string{}
 		for _, j := range p.Items {
 			got = append(got, j.JobID.String())
 		}
+
 		return p, got
 	}
 	first := get[page[state.JobSummary]](s, "/jobs?limit=2")
 	second, _ := read(first.NextCursor)
+
 	third, got := read(second.NextCursor)
 	if !slices.Equal(got, ids[4:]) || third.NextCursor != nil {
 		t.Fatalf("the last page holds %v", got)
 	}
-	if p, got := read(third.PrevCursor); !slices.Equal(got, ids[2:4]) || *p.NextCursor != *second.NextCursor || *p.PrevCursor != *second.PrevCursor {
+
+	if p, got := read(
+		third.PrevCursor,
+	); !slices.Equal(got, ids[2:4]) || *p.NextCursor != *second.NextCursor ||
+		*p.PrevCursor != *second.PrevCursor {
 		t.Errorf("before the last page are %v", got)
 	}
-	if p, got := read(first.PrevCursor); len(got) > 0 || *p.PrevCursor != *first.PrevCursor || p.NextCursor != nil {
+
+	if p, got := read(
+		first.PrevCursor,
+	); len(got) > 0 || *p.PrevCursor != *first.PrevCursor ||
+		p.NextCursor != nil {
 		t.Errorf("before the first page are %v", got)
 	}
+
 	newer := []string{insert("new", 0), insert("newer", time.Minute)}
 	if _, got := read(first.PrevCursor); !slices.Equal(got, newer) {
 		t.Errorf("what is new are %v, want %v", got, newer)
@@ -105,7 +135,9 @@ func TestJobsAreReadBackwardsAndTellWhatIsNew(t *testing.T) {
 func TestFiltersAreNamedWhereTheyAreWrong(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 3}}}).String()
+	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 3}}}).
+		String()
+
 	foreign := *get[page[state.TaskSummary]](s, "/jobs/"+id+"/tasks?limit=1").NextCursor
 	for path, fields := range map[string]string{
 		"/jobs?state=running":                          "state",
@@ -145,19 +177,29 @@ func TestFiltersAreNamedWhereTheyAreWrong(t *testing.T) {
 		"/openapi.yaml?v=3":                                              "v",
 	} {
 		p := s.call(http.MethodGet, path, nil).problem(http.StatusBadRequest)
+
 		var got []string
 		for _, f := range p.Errors {
 			got = append(got, f.Field)
 		}
+
 		if strings.Join(got, " ") != fields {
 			t.Errorf("%s: %+v", path, p)
 		}
 	}
+
 	p := s.call(http.MethodGet, "/jobs?state=running", nil).problem(400)
-	want := []state.FieldError{{Field: "state", Message: "is not a known parameter: known are status, type, since, until, id, limit, cursor"}}
+
+	want := []state.FieldError{
+		{
+			Field:   "state",
+			Message: "is not a known parameter: known are status, type, since, until, id, limit, cursor",
+		},
+	}
 	if diff := cmp.Diff(want, p.Errors); diff != "" {
 		t.Error(diff)
 	}
+
 	s.call(http.MethodGet, "/jobs?code=secret&clientId=default", nil).must(200)
 }
 
@@ -167,55 +209,89 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 	id := rows.Insert(t, s.pool, running())
 	base := "/jobs/" + id.String()
 	rows.InsertMessage(t, s.pool, id, rows.Message{First: 5, Count: 5, Held: true})
+
 	for query, want := range map[string]int{"": 10, "&status=failed": 2, "&status=running": 5, "&status=queued": 0, "&stage=reply": 0, "&stage=greeting": 10} {
 		if got := pages[state.TaskSummary](s, base+"/tasks?limit=3"+query); len(got) != want {
 			t.Errorf("%s: %d tasks, want %d", query, len(got), want)
 		}
 	}
+
 	s.call(http.MethodGet, base+"/tasks?stage=nope", nil).problem(404)
+
 	task := get[state.TaskView](s, base+"/tasks/greeting/4")
 	if task.Status != state.TaskFailed || len(task.Attempts) != 1 || task.Error != "task 4 failed" {
 		t.Errorf("the task is %+v", task)
 	}
+
 	get[state.TaskView](s, base+"/tasks/greeting/0")
 	get[state.TaskView](s, base+"/tasks/greeting/7")
+
 	for _, path := range []string{"/tasks/greeting/10", "/tasks/nope/0"} {
 		s.call(http.MethodGet, base+path, nil).problem(404)
 	}
 
 	failures := get[page[state.FailureGroup]](s, base+"/failures?stage=greeting").Items
-	if len(failures) != 1 || failures[0].Tasks != 2 || failures[0].Pattern != "task # failed" || !slices.Equal(failures[0].Indexes, []int{3, 4}) {
+	if len(failures) != 1 || failures[0].Tasks != 2 || failures[0].Pattern != "task # failed" ||
+		!slices.Equal(failures[0].Indexes, []int{3, 4}) {
 		t.Fatalf("failures are %+v", failures)
 	}
-	if got := pages[state.TaskSummary](s, base+"/tasks?limit=1&error="+failures[0].Fingerprint.String()); len(got) != 2 || got[1].Index != 4 {
+
+	if got := pages[state.TaskSummary](
+		s,
+		base+"/tasks?limit=1&error="+failures[0].Fingerprint.String(),
+	); len(got) != 2 ||
+		got[1].Index != 4 {
 		t.Errorf("tasks that failed so are %+v", got)
 	}
+
 	if got := pages[state.FailureGroup](s, base+"/failures?stage=reply"); len(got) != 0 {
 		t.Errorf("failures of a stage that waits are %+v", got)
 	}
+
 	s.call(http.MethodGet, base+"/failures?stage=nope", nil).problem(404)
 	s.call(http.MethodGet, "/jobs/"+unknownID+"/failures", nil).problem(404)
 
 	for i := range 4 {
-		rows.InsertEvent(t, s.pool, id, []string{"task_failed", "created"}[i%2], 0, i, `{"message":"no","attempt":1,"code":"timeout"}`)
+		rows.InsertEvent(
+			t,
+			s.pool,
+			id,
+			[]string{"task_failed", "created"}[i%2],
+			0,
+			i,
+			`{"message":"no","attempt":1,"code":"timeout"}`,
+		)
 	}
+
 	rows.InsertEvent(t, s.pool, id, "job_failing", -1, -1, "")
+
 	all := pages[state.EventView](s, base+"/events?limit=2")
 	if len(all) != 5 || all[0].Message != "no" || all[4].Stage != "" || all[4].Index != nil {
 		t.Errorf("events are %+v", all)
 	}
+
 	if got := pages[state.EventView](s, base+"/events?kind=task_failed&stage=greeting"); len(got) != 2 {
 		t.Errorf("%d failures", len(got))
 	}
-	if got := pages[state.EventView](s, fmt.Sprintf("%s/events?limit=1&after=%d", base, all[2].EventID)); len(got) != 2 {
+
+	if got := pages[state.EventView](
+		s,
+		fmt.Sprintf("%s/events?limit=1&after=%d", base, all[2].EventID),
+	); len(
+		got,
+	) != 2 {
 		t.Errorf("%d events after the third", len(got))
 	}
 }
 
 func TestTypesAreTheRegistry(t *testing.T) {
 	t.Parallel()
+
 	s := start(t, fakeEngine{})
-	if diff := cmp.Diff(fakeEngine{}.Types(), get[page[coremachine.JobType]](s, "/jobs/types").Items); diff != "" {
+	if diff := cmp.Diff(
+		fakeEngine{}.Types(),
+		get[page[coremachine.JobType]](s, "/jobs/types").Items,
+	); diff != "" {
 		t.Error(diff)
 	}
 }

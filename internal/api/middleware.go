@@ -22,16 +22,20 @@ func requestAttr(r *http.Request) slog.Attr {
 
 // identify gives the request an id.
 func identify(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(problem.Identify(w, r)) })
+	return http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(problem.Identify(w, r)) },
+	)
 }
 
 // observe logs each request once, and turns a panic into a 500.
 func (a *API) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
+
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer a.told(ww, r, begin)
 		defer a.rescue(ww, r)
+
 		next.ServeHTTP(ww, r)
 	})
 }
@@ -47,31 +51,51 @@ func (a *API) rescue(w middleware.WrapResponseWriter, r *http.Request) {
 	if p == nil {
 		return
 	}
+
 	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value is compared as net/http does
 		panic(p)
 	}
-	a.Log.LogAttrs(r.Context(), slog.LevelError, "a request panicked", slog.Any(keys.Error, p), requestAttr(r),
-		slog.String("stack", string(debug.Stack())))
+
+	a.Log.LogAttrs(
+		r.Context(),
+		slog.LevelError,
+		"a request panicked",
+		slog.Any(keys.Error, p),
+		requestAttr(r),
+		slog.String("stack", string(debug.Stack())),
+	)
+
 	if w.Status() != 0 {
 		panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it well
 	}
+
 	problem.Write(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
 }
 
-// guard sets the headers that every answer has, and refuses what is too large or a write from another site.
+// guard sets the headers that every answer has, and refuses what is too large
+// or a write from another site.
 func (a *API) guard(next http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
+
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
+
 		if err := cross.Check(r); err != nil {
-			problem.Write(w, r, Problem{Status: http.StatusForbidden, Detail: "Cross-origin writes are not allowed."})
+			problem.Write(
+				w,
+				r,
+				Problem{Status: http.StatusForbidden, Detail: "Cross-origin writes are not allowed."},
+			)
+
 			return
 		}
+
 		if r.ContentLength > state.MaxBody {
 			a.fail(w, r, tooLarge(nil))
 			return
 		}
+
 		r.Body = http.MaxBytesReader(w, r.Body, state.MaxBody)
 		next.ServeHTTP(w, r)
 	})
@@ -94,23 +118,29 @@ func (a *API) wrongMethod(router chi.Routes) http.HandlerFunc {
 		if r.URL.RawPath != "" {
 			path = r.URL.RawPath
 		}
+
 		var allowed []string
+
 		for _, m := range methods {
 			if router.Match(chi.NewRouteContext(), m, path) {
 				allowed = append(allowed, m)
 			}
 		}
+
 		if slices.Contains(allowed, http.MethodGet) && !slices.Contains(allowed, http.MethodHead) {
 			allowed = append(allowed, http.MethodHead)
 		}
+
 		if len(allowed) == 0 {
 			a.notFound(w, r)
 			return
 		}
+
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		problem.Write(w, r, Problem{
-			Status: http.StatusMethodNotAllowed, Detail: "The path takes " + strings.Join(allowed, ", ") + ".",
+			Status: http.StatusMethodNotAllowed,
+			Detail: "The path takes " + strings.Join(allowed, ", ") + ".",
 		})
 	}
 }

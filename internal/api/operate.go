@@ -17,6 +17,7 @@ func sweepBody(s state.SweepView) state.SweepView {
 	if s.Error != "" {
 		s.Error = sweepTrouble
 	}
+
 	return s
 }
 
@@ -26,28 +27,36 @@ func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+
 	page, err := a.Reader.ListSweeps(r.Context(), before, limit)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	newest := page.Items
+
 	if before > 0 {
 		first, err := a.Reader.ListSweeps(r.Context(), 0, 1)
 		if err != nil {
 			a.fail(w, r, err)
 			return
 		}
+
 		newest = first.Items
 	}
+
 	body := sweepList{list: list[state.SweepView]{Items: page.Items, NextCursor: sealNumber("s", page.Next)}}
+
 	if len(newest) > 0 {
 		due := coremachine.NextSweep(newest[0].StartedAt)
 		body.NextDue = &due
 	}
+
 	for i := range page.Items {
 		page.Items[i] = sweepBody(page.Items[i])
 	}
+
 	a.ok(w, r, body)
 }
 
@@ -63,14 +72,17 @@ func (a *API) sweep(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+
 	report, err := a.Engine.Sweep(r.Context())
 	if report.SweepID == 0 && err == nil {
 		err = state.Errorf(state.CodeInternal, "api", "a sweep left no record")
 	}
+
 	if report.SweepID == 0 {
 		a.fail(w, r, err)
 		return
 	}
+
 	page, err := a.Reader.ListSweeps(r.Context(), report.SweepID+1, 1)
 	switch {
 	case err != nil:
@@ -87,26 +99,31 @@ func (a *API) queues(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+
 	queues, err := a.Queues.Read(r.Context())
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, queues)
 }
 
 func (a *API) dead(w http.ResponseWriter, r *http.Request) {
 	queue, err := queueOf(r)
+
 	f, bad := ReadDeadFilter(r.URL.RawQuery)
 	if err = errors.Join(err, bad); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	page, err := a.Reader.ListDead(r.Context(), queue, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, list[state.DeadView]{Items: page.Items, NextCursor: sealNumber("d", page.Next)})
 }
 
@@ -116,11 +133,13 @@ func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	reasons, err := a.Reader.DeadReasons(r.Context(), queue)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	a.ok(w, r, list[state.DeadReason]{Items: reasons})
 }
 
@@ -133,32 +152,40 @@ type redriven struct {
 func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	queue, err := queueOf(r)
 	q := readQuery(r, "reason", "message_id", "dry_run")
-	f, dryRun := state.DeadFilter{Reason: q.text("reason"), IDs: q.numbers("message_id")}, q.boolean("dry_run")
+	f := state.DeadFilter{Reason: q.text("reason"), IDs: q.numbers("message_id")}
+
+	dryRun := q.boolean("dry_run")
 	if f.Reason != "" && len(f.IDs) > 0 {
 		q.wrong("message_id", "does not go with reason")
 	}
+
 	if err = errors.Join(err, q.err()); err != nil {
 		a.fail(w, r, merge(err))
 		return
 	}
+
 	if a.Dead == nil && !dryRun {
 		a.fail(w, r, state.Errorf(state.CodeUnavailable, "api", "This process has no transport."))
 		return
 	}
+
 	wanted, unwanted, err := a.Reader.CountDead(r.Context(), queue, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	if dryRun {
 		a.ok(w, r, redriven{Redriven: wanted, Dropped: unwanted})
 		return
 	}
+
 	sent, err := a.resend(r.Context(), queue, f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	dropped := min(unwanted, sent)
 	a.ok(w, r, redriven{Redriven: sent - dropped, Dropped: dropped})
 }
@@ -167,6 +194,7 @@ func (a *API) resend(ctx context.Context, q state.Queue, f state.DeadFilter) (in
 	if len(f.IDs) > 0 {
 		return a.Dead.RedriveOnly(ctx, q, f.IDs)
 	}
-	// Asked for also where no row says dead: a transport of its own may hold messages whose rows say sent.
+	// Asked for also where no row says dead: a transport of its own may hold
+	// messages whose rows say sent.
 	return a.Dead.Redrive(ctx, q, f.Reason, state.MaxDepth)
 }

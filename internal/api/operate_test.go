@@ -21,36 +21,55 @@ import (
 
 func TestSweepsAreMadeAndListed(t *testing.T) {
 	t.Parallel()
+
 	var s *server
+
 	fail := error(nil)
 	s = start(t, fakeEngine{sweep: func(ctx context.Context) (r coremachine.SweepReport, err error) {
 		if fail != nil {
 			return r, fail
 		}
-		err = s.pool.QueryRow(ctx, `insert into sweeps (ended_at, found, error) values (now(), '{"lost":2,"dead":0}', 'pq: hunter2') returning sweep_id`).Scan(&r.SweepID)
+
+		err = s.pool.QueryRow(ctx, `insert into sweeps (ended_at, found, error) values (now(), '{"lost":2,"dead":0}', 'pq: hunter2') returning sweep_id`).
+			Scan(&r.SweepID)
+
 		return r, errors.Join(err, errors.New("hunter2"))
 	}})
+
 	for range 3 {
 		var one state.SweepView
+
 		got := s.call(http.MethodPost, "/sweeps", nil).must(200).into(&one)
-		if string(one.Found) != `{"lost":2,"dead":0}` || one.Error == "" || strings.Contains(string(got.Body), "hunter2") {
+		if string(one.Found) != `{"lost":2,"dead":0}` || one.Error == "" ||
+			strings.Contains(string(got.Body), "hunter2") {
 			t.Errorf("a sweep is %s", got.Body)
 		}
 	}
+
 	for _, query := range []string{"?limit=2", "?limit=1&cursor=" + *get[page[state.SweepView]](s, "/sweeps?limit=1").NextCursor} {
 		got := get[struct {
 			NextDue *time.Time `json:"next_due"`
 		}](s, "/sweeps"+query)
-		if got.NextDue == nil || got.NextDue.Second() != 0 || time.Until(*got.NextDue) < -time.Minute || time.Until(*got.NextDue) > time.Minute {
+		if got.NextDue == nil || got.NextDue.Second() != 0 || time.Until(*got.NextDue) < -time.Minute ||
+			time.Until(*got.NextDue) > time.Minute {
 			t.Errorf("%s: the next sweep is due at %v", query, got.NextDue)
 		}
 	}
-	if all := pages[state.SweepView](s, "/sweeps?limit=2"); len(all) != 3 || all[0].SweepID <= all[2].SweepID {
+
+	if all := pages[state.SweepView](
+		s,
+		"/sweeps?limit=2",
+	); len(all) != 3 ||
+		all[0].SweepID <= all[2].SweepID {
 		t.Errorf("sweeps are %+v", all)
 	}
+
 	fail = state.Errorf(state.CodeUnavailable, "x", "The database is away.")
+
 	s.call(http.MethodPost, "/sweeps", nil).problem(503)
+
 	fail = nil
+
 	s.call(http.MethodPost, "/sweeps?dry_run=true", nil).problem(400)
 }
 
@@ -67,26 +86,36 @@ func (d deadLetters) Redrive(_ context.Context, q state.Queue, reason string, mo
 
 func TestQueuesAndTheirDeadLetters(t *testing.T) {
 	t.Parallel()
+
 	var asked []string
+
 	s := start(t, fakeEngine{}, func(o *api.Options) {
 		o.Dead = deadLetters(func(q state.Queue, reason string, most int) (int, error) {
 			asked = append(asked, fmt.Sprint(q, reason, most))
 			return 3, nil
 		})
 	})
+
 	id := rows.Insert(t, s.pool, running())
 	for i := range 3 {
 		rows.InsertMessage(t, s.pool, id, rows.Message{First: 5 + i, Dead: "because", Gen: 1 + i/2})
 	}
+
 	queues := get[page[state.QueueView]](s, "/queues").Items
-	if diff := cmp.Diff([]state.QueueView{{Queue: "jobs"}, {Queue: "tasks", Dead: 3}, {Queue: "long-tasks"}}, queues); diff != "" {
+	if diff := cmp.Diff(
+		[]state.QueueView{{Queue: "jobs"}, {Queue: "tasks", Dead: 3}, {Queue: "long-tasks"}},
+		queues,
+	); diff != "" {
 		t.Error(diff)
 	}
+
 	dead := pages[state.DeadView](s, "/queues/tasks/dead?limit=2")
 	if len(dead) != 3 || !dead[0].Wanted || dead[2].Wanted || dead[0].Reason != "because" {
 		t.Errorf("dead are %+v", dead)
 	}
+
 	type counts struct{ Redriven, Dropped int }
+
 	redrive := func(path string) (c counts) {
 		s.call(http.MethodPost, path, nil).must(200).into(&c)
 		return c
@@ -94,63 +123,96 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 	if got := redrive("/queues/tasks/redrive?dry_run=true"); got != (counts{2, 1}) || asked != nil {
 		t.Errorf("a dry run is %+v, asked %q", got, asked)
 	}
+
 	if got := redrive("/queues/tasks/redrive?reason=other&dry_run=true"); got != (counts{}) {
 		t.Errorf("of another reason: %+v", got)
 	}
-	if got := redrive("/queues/tasks/redrive?reason=because"); got != (counts{2, 1}) || len(asked) != 1 || asked[0] != "tasksbecause10000" && asked[0] != "tasks because 10000" {
+
+	if got := redrive(
+		"/queues/tasks/redrive?reason=because",
+	); got != (counts{2, 1}) || len(asked) != 1 ||
+		asked[0] != "tasksbecause10000" && asked[0] != "tasks because 10000" {
 		t.Errorf("a redrive is %+v, asked %q", got, asked)
 	}
+
 	only := fmt.Sprintf("/queues/tasks/redrive?message_id=%d,%d", dead[0].MessageID, dead[2].MessageID)
 	if got := redrive(only + "&dry_run=true"); got != (counts{1, 1}) {
 		t.Errorf("a dry run of two is %+v", got)
 	}
-	if got := redrive(only); got != (counts{2, 1}) || len(asked) != 2 || !strings.Contains(asked[1], "only2") {
+
+	if got := redrive(
+		only,
+	); got != (counts{2, 1}) || len(asked) != 2 ||
+		!strings.Contains(asked[1], "only2") {
 		t.Errorf("a redrive of two is %+v, asked %q", got, asked)
 	}
+
 	if got := pages[state.DeadView](s, "/queues/tasks/dead?reason=other&limit=1"); len(got) != 0 {
 		t.Errorf("of another reason: %+v", got)
 	}
+
 	reasons := get[page[state.DeadReason]](s, "/queues/tasks/dead/reasons").Items
-	if len(reasons) != 1 || reasons[0].Reason != "because" || reasons[0].Wanted != 2 || reasons[0].Unwanted != 1 {
+	if len(reasons) != 1 || reasons[0].Reason != "because" || reasons[0].Wanted != 2 ||
+		reasons[0].Unwanted != 1 {
 		t.Errorf("reasons are %+v", reasons)
 	}
+
 	for path, want := range map[string]string{
 		"?message_id=0": "message_id", "?message_id=1,x": "message_id", "?message_id=1&reason=because": "message_id",
 		"?message_id=1" + strings.Repeat("&message_id=1", 500): "message_id",
 	} {
-		if p := s.call(http.MethodPost, "/queues/tasks/redrive"+path, nil).problem(400); len(p.Errors) != 1 || p.Errors[0].Field != want {
+		if p := s.call(http.MethodPost, "/queues/tasks/redrive"+path, nil).
+			problem(400); len(p.Errors) != 1 ||
+			p.Errors[0].Field != want {
 			t.Errorf("%s: at fault are %+v", path, p.Errors)
 		}
 	}
+
 	s.call(http.MethodGet, "/queues/nope/dead/reasons", nil).problem(404)
+
 	p := s.call(http.MethodGet, "/queues/nope/dead", nil).problem(404)
 	if p.Detail != "unknown queue: nope. Available: [jobs tasks long-tasks]" {
 		t.Errorf("an unknown queue: %+v", p)
 	}
+
 	s.call(http.MethodPost, "/queues/nope/redrive", nil).problem(404)
 	s.call(http.MethodPost, "/queues/tasks/redrive", nil, "Sec-Fetch-Site", "cross-site").problem(403)
 }
 
 func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 	t.Parallel()
+
 	hang := make(chan struct{})
+
 	t.Cleanup(func() { close(hang) })
-	var problems []string
-	var failing error
-	var begun atomic.Int32
+
+	var (
+		problems []string
+		failing  error
+		begun    atomic.Int32
+	)
+
 	s := start(t, fakeEngine{}, func(o *api.Options) {
 		o.Health = api.Health{
-			Version: "v1", Handlers: []string{"h"}, Within: 50_000_000, Ready: func() []string { return problems },
+			Version:  "v1",
+			Handlers: []string{"h"},
+			Within:   50_000_000,
+			Ready:    func() []string { return problems },
 			Checks: []api.Check{
-				{Name: "database", Run: func(context.Context) (any, error) { return map[string]int{"schema": 3}, failing }},
+				{
+					Name: "database",
+					Run:  func(context.Context) (any, error) { return map[string]int{"schema": 3}, failing },
+				},
 				{Name: "deaf", Optional: true, Run: func(context.Context) (any, error) {
 					begun.Add(1)
 					<-hang
+
 					return nil, nil //nolint:nilnil // it hangs
 				}},
 			},
 		}
 	})
+
 	type body struct {
 		Status, Version          string
 		Jobs, Handlers, Problems []string
@@ -159,43 +221,66 @@ func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 			Detail          any
 		}
 	}
+
 	read := func(status int) (b body) {
 		t.Helper()
+
 		got := s.call(http.MethodGet, "/health", nil).must(status).into(&b)
 		if strings.Contains(string(got.Body), "hunter2") {
 			t.Errorf("health tells %s", got.Body)
 		}
+
 		return b
 	}
+
 	b := read(200)
-	if b.Status != "degraded" || b.Checks["deaf"].Status != "timeout" || b.Checks["database"].Status != "ok" || b.Jobs[0] != "hello_world" || b.Handlers[0] != "h" {
+	if b.Status != "degraded" || b.Checks["deaf"].Status != "timeout" ||
+		b.Checks["database"].Status != "ok" ||
+		b.Jobs[0] != "hello_world" ||
+		b.Handlers[0] != "h" {
 		t.Errorf("health is %+v", b)
 	}
+
 	if b = read(200); b.Checks["deaf"].Message != "no answer in time" || begun.Load() != 1 {
 		t.Errorf("a check that hangs was begun %d times: %+v", begun.Load(), b)
 	}
+
 	failing = errors.New("hunter2")
-	if b = read(503); b.Status != "unavailable" || b.Checks["database"].Message != "it failed; the log has the cause" {
+
+	if b = read(
+		503,
+	); b.Status != "unavailable" ||
+		b.Checks["database"].Message != "it failed; the log has the cause" {
 		t.Errorf("health is %+v", b)
 	}
+
 	failing = state.Wrap(state.CodeUnavailable, "x", "the schema is old", errors.New("hunter2"))
+
 	if b = read(503); b.Checks["database"].Message != "the schema is old" {
 		t.Errorf("health is %+v", b)
 	}
+
 	s.call(http.MethodGet, "/readyz", nil).must(200)
+
 	failing, problems = nil, []string{"a", "b"}
+
 	if b = read(503); len(b.Problems) != 2 {
 		t.Errorf("health is %+v", b)
 	}
+
 	s.call(http.MethodGet, "/readyz", nil).must(503)
 	s.call(http.MethodGet, "/livez", nil).must(200)
 }
 
-// TestWhoLooksAtOnceSharesALook has a second request come while the first one's check runs, and then many, one after another.
+// TestWhoLooksAtOnceSharesALook has a second request come while the first one's
+// check runs, and then many, one after another.
 func TestWhoLooksAtOnceSharesALook(t *testing.T) {
 	t.Parallel()
+
 	entered, release := make(chan struct{}), make(chan struct{})
+
 	var looks, runs atomic.Int32
+
 	s := start(t, fakeEngine{}, func(o *api.Options) {
 		o.Health = api.Health{Within: time.Minute, Checks: []api.Check{
 			{Name: "slow", Run: func(context.Context) (any, error) {
@@ -203,20 +288,27 @@ func TestWhoLooksAtOnceSharesALook(t *testing.T) {
 					close(entered)
 					<-release
 				}
+
 				return 1, nil
 			}},
 			{Name: "seen", Run: func(context.Context) (any, error) {
 				if looks.Add(1) == 2 {
 					close(release)
 				}
+
 				return 1, nil
 			}},
 		}}
 	})
+
 	var both sync.WaitGroup
+
 	look := func() {
 		var b api.HealthView
-		if s.call(http.MethodGet, "/health", nil).must(200).into(&b); b.Status != "ok" || b.Checks["slow"].Status != "ok" {
+		if s.call(http.MethodGet, "/health", nil).
+			must(200).
+			into(&b); b.Status != "ok" ||
+			b.Checks["slow"].Status != "ok" {
 			t.Errorf("health is %+v", b)
 		}
 	}
@@ -224,6 +316,7 @@ func TestWhoLooksAtOnceSharesALook(t *testing.T) {
 	<-entered
 	both.Go(look)
 	both.Wait()
+
 	for range 100 {
 		look()
 	}

@@ -13,13 +13,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// hostKeys are query parameters that the Functions host reads and hands on: a function key and its name.
+// hostKeys are query parameters that the Functions host reads and hands on: a
+// function key and its name.
 var hostKeys = []string{"code", "clientId"}
 
 // maxText bounds the value of a query parameter, in bytes.
 const maxText = 512
 
-// query reads query parameters strictly and gathers all that is wrong with them.
+// query reads query parameters strictly and gathers all that is wrong with
+// them.
 type query struct {
 	values url.Values
 	bad    []state.FieldError
@@ -30,36 +32,46 @@ func readQuery(r *http.Request, known ...string) *query { return parseQuery(r.UR
 
 func parseQuery(raw string, known ...string) *query {
 	values, err := url.ParseQuery(raw)
+
 	q := &query{values: values}
 	if err != nil {
 		q.wrong("query", "it is not well-formed: an escape is broken, or a semicolon is not escaped")
 		return q
 	}
+
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
 	}
+
 	slices.Sort(names)
+
 	for _, name := range names {
 		if slices.Contains(hostKeys, name) {
 			continue
 		}
+
 		if !slices.Contains(known, name) {
 			said := "there are none here"
 			if len(known) > 0 {
 				said = "known are " + strings.Join(known, ", ")
 			}
+
 			q.wrong(clip(name), "is not a known parameter: %s", said)
+
 			continue
 		}
+
 		for _, v := range values[name] {
 			if !storable(v) {
 				q.wrong(name, "must be text of at most %d bytes", maxText)
 				values.Del(name)
+
 				break
 			}
 		}
 	}
+
 	return q
 }
 
@@ -72,6 +84,7 @@ func clip(s string) string {
 	if len(s) > 80 {
 		s = s[:80] + "…"
 	}
+
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
@@ -84,6 +97,7 @@ func (q *query) err() error {
 	if len(q.bad) == 0 {
 		return nil
 	}
+
 	return state.Invalid("api", "Parameters of the address are wrong.", q.bad...)
 }
 
@@ -93,13 +107,16 @@ func (q *query) text(name string) string {
 	if len(values) == 0 {
 		return ""
 	}
+
 	if len(values) > 1 {
 		q.wrong(name, "is given %d times", len(values))
 		return ""
 	}
+
 	if values[0] == "" {
 		q.wrong(name, "is empty")
 	}
+
 	return values[0]
 }
 
@@ -118,15 +135,18 @@ func (q *query) boolean(name string) bool {
 // limit reads the size of a page.
 func (q *query) limit() int {
 	const usual = 50
+
 	v := q.text("limit")
 	if v == "" {
 		return usual
 	}
+
 	n, ok := whole(v, 1, state.MaxPage)
 	if !ok {
 		q.wrong("limit", "%q is not a number from 1 to %d", clip(v), state.MaxPage)
 		return usual
 	}
+
 	return int(n)
 }
 
@@ -136,16 +156,20 @@ func (q *query) number(name string) int64 {
 	if v == "" {
 		return 0
 	}
+
 	n, err := strconv.ParseInt(v, 10, 64)
 	if err != nil || n < 0 || strconv.FormatInt(n, 10) != v {
 		q.wrong(name, "%q is no number from 0", clip(v))
 	}
+
 	return n
 }
 
-// numbers reads ids that are numbers: repeated, or separated by commas, at most a page of them.
+// numbers reads ids that are numbers: repeated, or separated by commas, at most
+// a page of them.
 func (q *query) numbers(name string) []int64 {
 	var got []int64
+
 	for _, v := range q.values[name] {
 		for word := range strings.SplitSeq(v, ",") {
 			n, ok := whole(word, 1, 1<<63-1)
@@ -153,18 +177,23 @@ func (q *query) numbers(name string) []int64 {
 				q.wrong(name, "%q is no number from 1", clip(word))
 				continue
 			}
+
 			got = append(got, n)
 		}
 	}
+
 	if len(got) > state.MaxPage {
 		q.wrong(name, "names %d, more than %d", len(got), state.MaxPage)
 	}
+
 	return got
 }
 
-// indexes reads a range of a stage's tasks, both ends in it; until is one more than its end, 0 where there is none.
+// indexes reads a range of a stage's tasks, both ends in it; until is one more
+// than its end, 0 where there is none.
 func (q *query) indexes(stage string) (from, until int) {
 	const most = 1<<31 - 2
+
 	first, last := q.number("from"), q.number("to")
 	for name, n := range map[string]int64{"from": first, "to": last} {
 		switch {
@@ -175,12 +204,15 @@ func (q *query) indexes(stage string) (from, until int) {
 			q.wrong(name, "is over %d", most)
 		}
 	}
+
 	if !q.values.Has("to") {
 		return int(first), 0
 	}
+
 	if last < first {
 		q.wrong("to", "is below from")
 	}
+
 	return int(first), int(last) + 1
 }
 
@@ -190,10 +222,12 @@ func (q *query) fingerprint(name string) state.Fingerprint {
 	if v == "" {
 		return 0
 	}
+
 	f, ok := state.ParseFingerprint(v)
 	if !ok {
 		q.wrong(name, "%q is no fingerprint: %d lower-case hex digits", clip(v), state.FingerprintLen)
 	}
+
 	return f
 }
 
@@ -203,7 +237,9 @@ func parseAge(v string) (time.Duration, bool) {
 		n, ok := whole(days, 1, 36_500)
 		return time.Duration(n) * 24 * time.Hour, ok
 	}
+
 	d, err := time.ParseDuration(v)
+
 	return d, err == nil && d > 0 && d <= 36_500*24*time.Hour
 }
 
@@ -213,13 +249,16 @@ func (q *query) moment(name string) state.Moment {
 	if v == "" {
 		return state.Moment{}
 	}
+
 	if age, ok := parseAge(v); ok {
 		return state.Moment{Age: age}
 	}
+
 	at, err := time.Parse(time.RFC3339, v)
 	if err != nil || at.Year() < 1 || at.Year() > 9999 {
 		q.wrong(name, "%q is neither a time like 2026-01-31T12:00:00Z nor an age like 24h or 7d", clip(v))
 	}
+
 	return state.Moment{At: at}
 }
 
@@ -229,22 +268,26 @@ func (q *query) wait() time.Duration {
 	if v == "" {
 		return 0
 	}
+
 	d, err := time.ParseDuration(v)
 	if err != nil || d < 0 || d > time.Minute {
 		q.wrong("wait", "%q is no duration from 0s to 60s", clip(v))
 		return 0
 	}
+
 	return d
 }
 
 // version reads a job's version, as it was answered.
 func (q *query) version(name string) string {
 	v := q.text(name)
+
 	edge, counters, ok := strings.Cut(v, ".")
 	if v != "" && (!ok || !digits(edge) || !digits(counters)) {
 		q.wrong(name, "%q is no version: take it from an answer", clip(v))
 		return ""
 	}
+
 	return v
 }
 
@@ -255,6 +298,7 @@ func digits(s string) bool {
 // oneOf reads words of a closed set: repeated, or separated by commas.
 func oneOf[T ~string](q *query, name string, known []T) []T {
 	var got []T
+
 	for _, v := range q.values[name] {
 		for word := range strings.SplitSeq(v, ",") {
 			if !slices.Contains(known, T(word)) {
@@ -262,11 +306,15 @@ func oneOf[T ~string](q *query, name string, known []T) []T {
 				for i, k := range known {
 					words[i] = string(k)
 				}
+
 				q.wrong(name, "%q is not one of %s", clip(word), strings.Join(words, ", "))
+
 				continue
 			}
+
 			got = append(got, T(word))
 		}
 	}
+
 	return got
 }

@@ -9,7 +9,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// What is remembered of the queues: one depth a step, for a while, and how many messages came and went within a window.
+// What is remembered of the queues: one depth a step, for a while, and how many
+// messages came and went within a window.
 const (
 	depthStep  = 10 * time.Second
 	depthSteps = 60
@@ -22,8 +23,9 @@ type QueueReader interface {
 	ReadFlow(ctx context.Context) (state.Flow, error)
 }
 
-// Queues reads the queues and remembers what it read. It runs no clock of its own: what nobody looked at is missing, and another process
-// remembers what was looked at there.
+// Queues reads the queues and remembers what it read. It runs no clock of its
+// own: what nobody looked at is missing, and another process remembers what was
+// looked at there.
 type Queues struct {
 	reader QueueReader
 	now    func() time.Time
@@ -63,23 +65,29 @@ func (q *Queues) Read(ctx context.Context) (QueuesView, error) {
 	if err != nil {
 		return QueuesView{}, err
 	}
+
 	flow, err := q.reader.ReadFlow(ctx)
 	if err != nil {
 		return QueuesView{}, err
 	}
+
 	one := sample{at: q.now(), flow: flow, depths: map[string]int{}}
 	for _, v := range views {
 		one.depths[v.Queue] = v.Ready + v.Scheduled + v.Sent + v.Held
 	}
+
 	q.mu.Lock()
 	defer q.mu.Unlock()
+
 	q.keep(one)
+
 	return QueuesView{list[state.QueueView]{Items: views}, q.recent(one)}, nil
 }
 
 // keep puts a sample in the place of its step, and forgets the oldest.
 func (q *Queues) keep(one sample) {
 	step := one.at.Truncate(depthStep)
+
 	if n := len(q.samples); n > 0 {
 		last := q.samples[n-1]
 		if one.flow.Made < last.flow.Made || one.flow.Gone < last.flow.Gone { // statistics began anew
@@ -87,28 +95,41 @@ func (q *Queues) keep(one sample) {
 				q.samples[i].flow = one.flow
 			}
 		}
+
 		if !last.at.Before(step) {
 			q.samples = q.samples[:n-1]
 		}
 	}
+
 	q.samples = append(q.samples, one)
 	oldest := step.Add(-(depthSteps - 1) * depthStep)
 	q.samples = slices.DeleteFunc(q.samples, func(s sample) bool { return s.at.Before(oldest) })
 }
 
 func (q *Queues) recent(now sample) RecentView {
-	v := RecentView{Since: q.samples[0].at.Truncate(depthStep).UTC(), Step: int(depthStep / time.Second), Depths: map[string][]*int{}}
+	v := RecentView{
+		Since:  q.samples[0].at.Truncate(depthStep).UTC(),
+		Step:   int(depthStep / time.Second),
+		Depths: map[string][]*int{},
+	}
+
 	steps := int(now.at.Truncate(depthStep).Sub(v.Since)/depthStep) + 1
 	for name := range now.depths {
 		v.Depths[name] = make([]*int, steps)
 	}
+
 	for i, s := range q.samples {
 		for name, depth := range s.depths {
 			v.Depths[name][int(s.at.Sub(v.Since)/depthStep)] = &depth
 		}
-		if age := now.at.Sub(s.at); v.Seconds == 0 && age > 0 && age < flowWindow+depthStep && i < len(q.samples)-1 {
+
+		if age := now.at.Sub(
+			s.at,
+		); v.Seconds == 0 && age > 0 && age < flowWindow+depthStep &&
+			i < len(q.samples)-1 {
 			v.Seconds, v.In, v.Out = age.Seconds(), now.flow.Made-s.flow.Made, now.flow.Gone-s.flow.Gone
 		}
 	}
+
 	return v
 }

@@ -9,7 +9,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// fakeQueues answers as told: what is tested is what is remembered, and by a clock of the test's.
+// fakeQueues answers as told: what is tested is what is remembered, and by a
+// clock of the test's.
 type fakeQueues struct {
 	depth int
 	flow  state.Flow
@@ -30,9 +31,11 @@ type memory struct {
 
 func newMemory(t *testing.T) *memory {
 	t.Helper()
+
 	fake := &fakeQueues{}
 	m := &memory{Queues: NewQueues(fake), t: t, at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), fake: fake}
 	m.now = func() time.Time { return m.at }
+
 	return m
 }
 
@@ -40,16 +43,19 @@ func (m *memory) look(after time.Duration, depth int, made, gone int64) RecentVi
 	m.t.Helper()
 	m.at = m.at.Add(after)
 	m.fake.depth, m.fake.flow = depth, state.Flow{Made: made, Gone: gone}
+
 	v, err := m.Read(m.t.Context())
 	if err != nil {
 		m.t.Fatal(err)
 	}
+
 	return v.Recent
 }
 
 // line writes depths; -1: nobody looked.
 func line(v RecentView) []int {
 	var all []int
+
 	for _, d := range v.Depths["tasks"] {
 		if d == nil {
 			all = append(all, -1)
@@ -57,29 +63,38 @@ func line(v RecentView) []int {
 			all = append(all, *d)
 		}
 	}
+
 	return all
 }
 
 func TestQueuesAreRememberedStepByStep(t *testing.T) {
 	t.Parallel()
 	m := newMemory(t)
+
 	v := m.look(3*time.Second, 5, 1000, 900)
-	if !slices.Equal(line(v), []int{5}) || v.Seconds != 0 || v.In != 0 || !v.Since.Equal(m.at.Truncate(depthStep)) {
+	if !slices.Equal(line(v), []int{5}) || v.Seconds != 0 || v.In != 0 ||
+		!v.Since.Equal(m.at.Truncate(depthStep)) {
 		t.Errorf("after the first look: %+v", v)
 	}
+
 	m.look(2*time.Second, 8, 1010, 905) // within the same step: the later one counts
+
 	v = m.look(25*time.Second, 2, 1100, 1000)
 	if !slices.Equal(line(v), []int{8, -1, -1, 2}) || v.Seconds != 25 || v.In != 90 || v.Out != 95 {
 		t.Errorf("after a gap: %v %+v", line(v), v)
 	}
+
 	v = m.look(50*time.Second, 1, 1200, 1150)
 	if v.Seconds != 50 || v.In != 100 || v.Out != 150 {
 		t.Errorf("of what is older than a window: %+v", v)
 	}
+
 	v = m.look(9*time.Minute, 4, 1300, 1250)
-	if !slices.Equal(line(v)[len(line(v))-1:], []int{4}) || len(v.Depths["tasks"]) > depthSteps || v.Seconds != 0 {
+	if !slices.Equal(line(v)[len(line(v))-1:], []int{4}) || len(v.Depths["tasks"]) > depthSteps ||
+		v.Seconds != 0 {
 		t.Errorf("after nobody looked for long: %v %+v", line(v), v)
 	}
+
 	v = m.look(11*time.Minute, 3, 1400, 1350)
 	if !slices.Equal(line(v), []int{3}) {
 		t.Errorf("after all was forgotten: %v", line(v))
@@ -90,10 +105,12 @@ func TestStatisticsThatBeginAnewCountNothingTwice(t *testing.T) {
 	t.Parallel()
 	m := newMemory(t)
 	m.look(0, 1, 1_000_000, 1_000_000)
+
 	v := m.look(20*time.Second, 1, 10, 5)
 	if v.In != 0 || v.Out != 0 {
 		t.Errorf("after a reset: %+v", v)
 	}
+
 	if v = m.look(20*time.Second, 1, 30, 20); v.In != 20 || v.Out != 15 {
 		t.Errorf("after that: %+v", v)
 	}

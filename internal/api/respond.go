@@ -27,20 +27,32 @@ func (a *API) ok(w http.ResponseWriter, r *http.Request, body any) {
 	a.write(w, r, http.StatusOK, body)
 }
 
-// write encodes before it writes, so that a value which cannot be encoded is a 500 and not half an answer. Text goes through
-// as it is: nothing is escaped for HTML, since no answer is ever taken for HTML.
+// write encodes before it writes, so that a value which cannot be encoded is a
+// 500 and not half an answer. Text goes through as it is: nothing is escaped
+// for HTML, since no answer is ever taken for HTML.
 func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	var b bytes.Buffer
+
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
+
 	if err := enc.Encode(body); err != nil {
-		a.Log.LogAttrs(r.Context(), slog.LevelError, "an answer could not be encoded", slog.Any(keys.Error, err), requestAttr(r))
+		a.Log.LogAttrs(
+			r.Context(),
+			slog.LevelError,
+			"an answer could not be encoded",
+			slog.Any(keys.Error, err),
+			requestAttr(r),
+		)
 		problem.Write(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
+
 		return
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
+
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b.Bytes()) // the caller may be gone
 	}

@@ -35,6 +35,7 @@ func (a *API) router() chi.Router {
 	r.Use(identify, a.observe, a.guard, middleware.GetHead)
 	r.NotFound(a.notFound)
 	r.MethodNotAllowed(a.wrongMethod(r))
+
 	for _, one := range []route{
 		{http.MethodGet, "/health", a.health},
 		{http.MethodGet, "/livez", a.livez},
@@ -43,6 +44,7 @@ func (a *API) router() chi.Router {
 	} {
 		r.Method(one.method, a.Prefix+one.path, one.handler)
 	}
+
 	for _, one := range []route{
 		{http.MethodPost, "/jobs/submit/{job_type}", a.submit},
 		{http.MethodGet, "/jobs/status/{job_id}", a.status},
@@ -69,11 +71,13 @@ func (a *API) router() chi.Router {
 	} {
 		r.Method(one.method, a.Prefix+one.path, a.working(one.handler))
 	}
+
 	for path, handler := range a.Mounts {
 		for _, p := range []string{path, path + "/*"} {
 			r.Method(http.MethodGet, a.Prefix+p, handler)
 		}
 	}
+
 	return r
 }
 
@@ -82,8 +86,13 @@ func (a *API) working(next http.HandlerFunc) http.HandlerFunc {
 	if a.Engine != nil && a.Reader != nil && a.Hub != nil {
 		return next
 	}
+
 	return func(w http.ResponseWriter, r *http.Request) {
-		a.fail(w, r, state.Errorf(state.CodeUnavailable, "api", "The service cannot work: see %s/readyz.", a.Prefix))
+		a.fail(
+			w,
+			r,
+			state.Errorf(state.CodeUnavailable, "api", "The service cannot work: see %s/readyz.", a.Prefix),
+		)
 	}
 }
 
@@ -92,6 +101,7 @@ func (a *API) openapi(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+
 	w.Header().Set("Content-Type", "application/yaml")
 	w.Header().Set("Cache-Control", "no-cache")
 	_, _ = w.Write(description) // the caller may be gone

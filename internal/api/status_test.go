@@ -36,14 +36,20 @@ func TestStatusIsTheJobWithItsVersion(t *testing.T) {
 	id := rows.Insert(t, s.pool, running())
 	rows.InsertMessage(t, s.pool, id, rows.Message{First: 5, Count: 5, Held: true})
 	path := "/jobs/status/" + id.String()
+
 	var job jobAnswer
+
 	got := s.call(http.MethodGet, path, nil).must(http.StatusOK).into(&job)
-	if job.Tasks != (state.TaskCounts{Total: 10, Running: 5, Completed: 3, Failed: 2}) || len(job.Stages) != 2 || len(job.Errors) != 1 {
+	if job.Tasks != (state.TaskCounts{Total: 10, Running: 5, Completed: 3, Failed: 2}) ||
+		len(job.Stages) != 2 ||
+		len(job.Errors) != 1 {
 		t.Errorf("the job is %s", got.Body)
 	}
+
 	if tag := got.Header.Get("ETag"); tag != `W/"`+job.Version+`"` || job.Links["self"] != "/api"+path {
 		t.Errorf("the tag is %s, the links %v", tag, job.Links)
 	}
+
 	for header, status := range map[string]int{
 		`W/"` + job.Version + `"`: 304, `"` + job.Version + `"`: 304, `"a", W/"` + job.Version + `"`: 304, "*": 304, `W/"0.0"`: 200, job.Version: 200,
 	} {
@@ -52,6 +58,7 @@ func TestStatusIsTheJobWithItsVersion(t *testing.T) {
 			t.Errorf("%s: %v %s", header, again.Header, again.Body)
 		}
 	}
+
 	for _, bad := range []string{"?wait=61s", "?wait=x", "?wait=-1s", "?since=1.2", "?wait=1s&since=x", "?wait=1s&wait=2s", "?verbose=true", "?wait="} {
 		s.call(http.MethodGet, path+bad, nil).problem(http.StatusBadRequest)
 	}
@@ -72,20 +79,27 @@ func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
 	if got := get[jobAnswer](s, path+"?wait=60s&since=0.0"); got.Version != now.Version {
 		t.Errorf("the version is %s", got.Version)
 	}
-	var all sync.WaitGroup
-	var ended, changed jobAnswer
+
+	var (
+		all            sync.WaitGroup
+		ended, changed jobAnswer
+	)
+
 	all.Go(func() { changed = get[jobAnswer](s, path+"?wait=60s&since="+now.Version) })
 	all.Go(func() { ended = get[jobAnswer](s, path+"?wait=60s") })
 	s.exec(`update stages set completed = completed + 1 where stage = 0`)
 	s.exec(finish)
 	all.Wait()
+
 	if changed.Version == now.Version || !ended.Status.Ended() {
 		t.Errorf("since answered %s, wait %s", changed.Version, ended.Status)
 	}
 	// it has ended: nobody waits
 	begin := time.Now()
+
 	get[jobAnswer](s, path+"?wait=60s")
 	get[jobAnswer](s, path+"?wait=60s&since="+ended.Version)
+
 	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("an ended job was waited for: %s", took)
 	}
@@ -93,6 +107,7 @@ func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
 
 func (s *server) exec(sql string) {
 	s.t.Helper()
+
 	if _, err := s.pool.Exec(context.Background(), sql); err != nil {
 		s.t.Fatal(err)
 	}
@@ -102,8 +117,10 @@ func TestAJobThatIsDeletedWhileWaitedForIsMissing(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning})
+
 	got := make(chan answer, 1)
 	go func() { got <- s.call(http.MethodGet, "/jobs/status/"+id.String()+"?wait=60s", nil) }()
+
 	s.exec(`delete from jobs`)
 	(<-got).problem(http.StatusNotFound)
 }
@@ -120,24 +137,32 @@ func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (state.Job
 	return c.Reader.ReadJob(ctx, id)
 }
 
-func (c *countingReader) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error) {
+func (c *countingReader) ReadVersions(
+	ctx context.Context,
+	ids []state.JobID,
+) (map[state.JobID]state.Seen, error) {
 	c.versions.Add(1)
 	c.ids.Store(int64(len(ids)))
+
 	return c.Reader.ReadVersions(ctx, ids)
 }
 
 func TestAllWaitersOfAProcessShareOneQuery(t *testing.T) {
 	t.Parallel()
+
 	const waiters = 60
+
 	counts := &countingReader{}
 	s := start(t, fakeEngine{}, func(o *api.Options) {
 		counts.Reader = o.Reader
 		o.Reader, o.Hub = counts, api.NewHub(counts.ReadVersions, nil)
 	})
+
 	ids := []string{}
 	for _, seed := range []string{"a", "b", "c"} {
 		ids = append(ids, rows.Insert(t, s.pool, rows.Job{Seed: seed, Status: state.JobRunning}).String())
 	}
+
 	var all sync.WaitGroup
 	for i := range waiters {
 		all.Go(func() {
@@ -146,20 +171,27 @@ func TestAllWaitersOfAProcessShareOneQuery(t *testing.T) {
 			}
 		})
 	}
+
 	for counts.jobs.Load() < waiters || counts.ids.Load() < 3 { // all wait, or are about to
 		if err := t.Context().Err(); err != nil {
 			t.Fatal(err)
 		}
+
 		s.exec(`select pg_sleep(0.01)`)
 	}
+
 	before := counts.versions.Load()
 	begin := time.Now()
+
 	s.exec(`select pg_sleep(0.5)`)
+
 	if polls := counts.versions.Load() - before; polls > 3+time.Since(begin).Milliseconds()/20 {
 		t.Errorf("%d readings in half a second", polls)
 	}
+
 	s.exec(strings.Split(finish, ";")[1])
 	all.Wait()
+
 	if again := counts.jobs.Load() - waiters; again > waiters {
 		t.Errorf("the jobs were read %d times after they had ended", again)
 	}

@@ -24,14 +24,17 @@ type jobEvent struct {
 	Progress *float64 `json:"progress"`
 }
 
-// stream is the job as server-sent events: a snapshot, then a stage event for each stage that changed, a failure event for each kind
-// of error that is new or more frequent, a job event after them, and done when the job has ended. The id of an event is the job's
-// version; whoever comes again gets a snapshot, so nothing is missed for good.
+// stream is the job as server-sent events: a snapshot, then a stage event for
+// each stage that changed, a failure event for each kind of error that is new
+// or more frequent, a job event after them, and done when the job has ended.
+// The id of an event is the job's version; whoever comes again gets a snapshot,
+// so nothing is missed for good.
 func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 	id, ok := a.target(w, r)
 	if !ok {
 		return
 	}
+
 	select {
 	case a.streams <- struct{}{}:
 		defer func() { <-a.streams }()
@@ -41,20 +44,27 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 			Status: http.StatusServiceUnavailable, Code: state.CodeUnavailable,
 			Detail: "This process has as many streams open as it may: ask for the status with wait instead.",
 		})
+
 		return
 	}
+
 	job, err := a.Reader.ReadJob(r.Context(), id)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+
 	out := sse.Open(w)
+
 	if r.Method == http.MethodHead {
 		return
 	}
+
 	s := &eventStream{api: a, out: out, last: job}
+
 	ctx, cancel := context.WithTimeout(r.Context(), a.StreamLife)
 	defer cancel()
+
 	_ = s.run(ctx) // the caller went away, or the time is up: the next connection goes on
 }
 
@@ -67,36 +77,45 @@ type eventStream struct {
 
 func (s *eventStream) run(ctx context.Context) error {
 	s.add("snapshot", s.api.jobBody(s.last))
+
 	for {
 		if s.last.Status.Ended() {
 			s.add("done", s.api.jobBody(s.last))
 			return s.out.Flush()
 		}
+
 		if err := s.out.Flush(); err != nil {
 			return err
 		}
+
 		next, err := s.next(ctx)
 		if err != nil {
 			return err
 		}
+
 		s.compare(next)
 		s.last = next
 	}
 }
 
-// next waits for a younger version of the job, with a comment on the line now and then, and reads it.
+// next waits for a younger version of the job, with a comment on the line now
+// and then, and reads it.
 func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
 	pace := time.NewTimer(streamPace)
 	defer pace.Stop()
+
 	select {
 	case <-pace.C:
 	case <-ctx.Done():
 		return state.JobView{}, ctx.Err()
 	}
+
 	for {
 		beat, cancel := context.WithTimeout(ctx, s.api.Heartbeat)
 		seen, err := s.api.Hub.Wait(beat, s.last.JobID, s.last.Version)
+
 		cancel()
+
 		switch {
 		case err == nil:
 			return s.api.shared.job(ctx, s.api.Reader, s.last.JobID, seen.Version)
@@ -104,6 +123,7 @@ func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
 			return state.JobView{}, ctx.Err()
 		case errors.Is(err, context.DeadlineExceeded):
 			s.out.Beat()
+
 			if err := s.out.Flush(); err != nil {
 				return state.JobView{}, err
 			}
@@ -119,30 +139,37 @@ func (s *eventStream) compare(now state.JobView) {
 	for _, stage := range s.last.Stages {
 		before[stage.Name] = stage
 	}
+
 	told := map[string]int{}
 	for _, g := range s.last.Errors {
 		told[g.Stage+"\x00"+g.Message] = g.Count
 	}
+
 	s.last = now
 	for _, stage := range now.Stages {
 		if !reflect.DeepEqual(before[stage.Name], stage) {
 			s.add("stage", stage)
 		}
 	}
+
 	for _, g := range now.Errors {
 		if told[g.Stage+"\x00"+g.Message] < g.Count {
 			s.add("failure", g)
 		}
 	}
+
 	s.add("job", jobEvent{JobSummary: now.JobSummary, Progress: now.Progress})
 }
 
 func (s *eventStream) add(event string, data any) {
 	var text bytes.Buffer
+
 	enc := json.NewEncoder(&text) // compact: no line break but the last
 	enc.SetEscapeHTML(false)
+
 	if err := enc.Encode(data); err != nil {
 		text.WriteString("null")
 	}
+
 	s.out.Event(event, s.last.Version, strings.TrimSuffix(text.String(), "\n"))
 }

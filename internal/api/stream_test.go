@@ -17,27 +17,36 @@ import (
 // sse is one event of a stream; a comment has no name.
 type sse struct{ name, id, data string }
 
-// open opens a stream; what comes is sent on the channel, which is closed at the end.
+// open opens a stream; what comes is sent on the channel, which is closed at
+// the end.
 func (s *server) open(ctx context.Context, id state.JobID) <-chan sse {
 	s.t.Helper()
+
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/api/jobs/"+id.String()+"/stream", nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed by the goroutine
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store, no-transform" {
+
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" ||
+		resp.Header.Get("Cache-Control") != "no-store, no-transform" {
 		s.t.Errorf("answered %d %v", resp.StatusCode, resp.Header)
 	}
+
 	events := make(chan sse, 100)
 	go func() {
 		defer close(events)
 		defer func() { _ = resp.Body.Close() }()
+
 		lines := bufio.NewScanner(resp.Body)
 		lines.Buffer(nil, 4<<20)
+
 		var e sse
+
 		for lines.Scan() {
 			field, value, _ := strings.Cut(lines.Text(), ": ")
 			switch field {
@@ -53,24 +62,30 @@ func (s *server) open(ctx context.Context, id state.JobID) <-chan sse {
 				} else if e.name != "" {
 					events <- e
 				}
+
 				e = sse{}
 			}
 		}
 	}()
+
 	return events
 }
 
 // until reads up to an event and returns all that came.
 func until(t *testing.T, events <-chan sse, name string) []sse {
 	t.Helper()
+
 	var all []sse
+
 	limit := time.After(20 * time.Second)
+
 	for {
 		select {
 		case e, more := <-events:
 			if !more {
 				t.Fatalf("the stream ended without %s: %v", name, all)
 			}
+
 			all = append(all, e)
 			if e.name == name {
 				return all
@@ -87,28 +102,44 @@ func TestStreamTellsWhatChangesUntilTheEnd(t *testing.T) {
 	id := rows.Insert(t, s.pool, running())
 	events := s.open(t.Context(), id)
 	first := until(t, events, "snapshot")[0]
+
 	var job jobAnswer
-	if err := json.Unmarshal([]byte(first.data), &job); err != nil || job.JobID != id || first.id != job.Version || len(job.Stages) != 2 {
+	if err := json.Unmarshal(
+		[]byte(first.data),
+		&job,
+	); err != nil || job.JobID != id || first.id != job.Version ||
+		len(job.Stages) != 2 {
 		t.Errorf("the snapshot is %+v, %v", first, err)
 	}
+
 	s.exec(`
 update stages set failed = failed + 1, completed = completed + 1 where stage = 0;
 insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error) select job_id, 0, 1, 9, 1, 'timeout', true, 'too slow' from jobs`)
+
 	var names []string
 	for _, e := range until(t, events, "job") {
 		names = append(names, e.name)
-		if e.id == job.Version || e.name == "stage" && !strings.Contains(e.data, `"name":"greeting"`) || e.name == "failure" && !strings.Contains(e.data, "too slow") {
+		if e.id == job.Version || e.name == "stage" && !strings.Contains(e.data, `"name":"greeting"`) ||
+			e.name == "failure" && !strings.Contains(e.data, "too slow") {
 			t.Errorf("event %+v", e)
 		}
 	}
+
 	if got := strings.Join(names, " "); got != "stage failure job" {
 		t.Errorf("events were %s", got)
 	}
+
 	s.exec(finish)
+
 	last := until(t, events, "done")
-	if err := json.Unmarshal([]byte(last[len(last)-1].data), &job); err != nil || job.Status != state.JobCancelled {
+	if err := json.Unmarshal(
+		[]byte(last[len(last)-1].data),
+		&job,
+	); err != nil ||
+		job.Status != state.JobCancelled {
 		t.Errorf("the end is %+v, %v", last, err)
 	}
+
 	if e, more := <-events; more {
 		t.Errorf("after the end came %+v", e)
 	}
@@ -129,17 +160,21 @@ func TestStreamsBeatEndAndAreCounted(t *testing.T) {
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning})
 	events := s.open(t.Context(), id)
 	until(t, events, "snapshot")
+
 	p := s.call(http.MethodGet, "/jobs/"+id.String()+"/stream", nil)
 	if p.problem(503); p.Header.Get("Retry-After") == "" {
 		t.Errorf("one stream too many answered %v", p.Header)
 	}
+
 	until(t, events, "") // a heartbeat
-	for range events {   // its life ends
+
+	for range events { // its life ends
 	}
 	// its place is free again, and a caller that goes away frees it too
 	ctx, cancel := context.WithCancel(t.Context())
 	until(t, s.open(ctx, id), "snapshot")
 	cancel()
+
 	for {
 		got := s.call(http.MethodHead, "/jobs/"+id.String()+"/stream", nil)
 		if got.Status == 200 {
@@ -155,6 +190,7 @@ func TestStreamOfADeletedJobEnds(t *testing.T) {
 	events := s.open(t.Context(), id)
 	until(t, events, "snapshot")
 	s.exec(`delete from jobs`)
+
 	for e := range events {
 		t.Errorf("event %+v", e)
 	}
@@ -167,6 +203,7 @@ func TestStreamsEndWithTheProcess(t *testing.T) {
 	events := s.open(t.Context(), id)
 	until(t, events, "snapshot")
 	s.hub.Close()
+
 	for e := range events {
 		t.Errorf("event %+v", e)
 	}

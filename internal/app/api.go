@@ -17,73 +17,124 @@ import (
 	"coremachine/internal/web"
 )
 
-// api is the HTTP API. With problems it has no engine: probes and health answer, and say why.
+// api is the HTTP API. With problems it has no engine: probes and health
+// answer, and say why.
 func (a *App) api() http.Handler {
 	o := api.Options{Log: a.log, Health: a.health()}
+
 	var queues *api.Queues
 	if a.machine != nil {
 		queues = api.NewQueues(a.repo) // of one memory: whoever looks, all see more
 		a.hub = api.NewHub(a.repo.ReadVersions, a.log)
 		o.Engine, o.Reader, o.Dead, o.Hub, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
 	}
+
 	a.web = web.New(a.dashboard(o.Health, queues))
+
 	o.Mounts = a.web.Mounts()
 	if a.telemetry != nil {
 		o.Mounts["/metrics"] = a.telemetry.Handler()
 	}
+
 	return api.New(o)
 }
 
 // health is what the process tells of itself.
 func (a *App) health() api.Health {
 	h := api.Health{
-		Version: Version(), Commit: commit(), Started: a.started, Handlers: slices.Sorted(maps.Keys(a.opts.Handlers)), Ready: a.reasons,
+		Version:  Version(),
+		Commit:   commit(),
+		Started:  a.started,
+		Handlers: slices.Sorted(maps.Keys(a.opts.Handlers)),
+		Ready:    a.reasons,
 	}
 	if a.machine == nil {
 		return h
 	}
+
 	h.Transport = a.cfg.Transport
+
 	h.Checks = []api.Check{
 		{Name: "database", Runbook: state.RunbookNotReady, Run: func(ctx context.Context) (any, error) {
 			version, err := repo.SchemaVersion(ctx, a.repo.Database())
 			if err == nil {
 				err = repo.Fits(version)
 			}
-			return map[string]any{"schema_version": version, "needed": repo.LatestVersion(), "pooler": a.repo.Database().Pooled()}, err
+
+			return map[string]any{
+				"schema_version": version,
+				"needed":         repo.LatestVersion(),
+				"pooler":         a.repo.Database().Pooled(),
+			}, err
 		}},
-		{Name: "queues", Optional: true, Runbook: state.RunbookReading, Run: func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) }},
+		{
+			Name:     "queues",
+			Optional: true,
+			Runbook:  state.RunbookReading,
+			Run:      func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) },
+		},
 		{Name: "receivers", Runbook: state.RunbookNoReceiver, Run: func(context.Context) (any, error) {
 			if missing := a.unreceived(); len(missing) > 0 {
-				return nil, state.Errorf(state.CodeUnavailable, "app.health", "%s", strings.Join(missing, "; "))
+				return nil, state.Errorf(
+					state.CodeUnavailable,
+					"app.health",
+					"%s",
+					strings.Join(missing, "; "),
+				)
 			}
+
 			return nil, nil
 		}},
-		{Name: "worker", Optional: true, Runbook: state.RunbookNotReady, Run: func(context.Context) (any, error) {
-			if !a.machine.Ready() {
-				return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")
-			}
-			return map[string]int{"running": a.machine.Running(), "deaf": a.machine.Deaf()}, nil
-		}},
+		{
+			Name:     "worker",
+			Optional: true,
+			Runbook:  state.RunbookNotReady,
+			Run: func(context.Context) (any, error) {
+				if !a.machine.Ready() {
+					return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")
+				}
+
+				return map[string]int{"running": a.machine.Running(), "deaf": a.machine.Deaf()}, nil
+			},
+		},
 	}
 	if a.bus != nil {
-		h.Checks = append(h.Checks, api.Check{Name: "servicebus", Optional: true, Runbook: state.RunbookOutboxAge, Run: func(ctx context.Context) (any, error) {
-			return nil, a.bus.Warm(ctx)
-		}})
+		h.Checks = append(
+			h.Checks,
+			api.Check{
+				Name:     "servicebus",
+				Optional: true,
+				Runbook:  state.RunbookOutboxAge,
+				Run: func(ctx context.Context) (any, error) {
+					return nil, a.bus.Warm(ctx)
+				},
+			},
+		)
 	}
+
 	h.Checks = append(h.Checks, a.storageCheck())
+
 	return h
 }
 
-// dashboard is what the pages are made from. They hold data only where nobody asks for keys.
+// dashboard is what the pages are made from. They hold data only where nobody
+// asks for keys.
 func (a *App) dashboard(h api.Health, queues *api.Queues) web.Options {
 	names := slices.Sorted(maps.Keys(a.opts.Jobs))
+
 	o := web.Options{
-		Queues: queues, Problems: a.reasons, Version: Version(), Transport: h.Transport, Log: a.log, Inline: a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
-		Health: func(ctx context.Context) api.HealthView { return h.Look(ctx, names, a.log) },
+		Queues:    queues,
+		Problems:  a.reasons,
+		Version:   Version(),
+		Transport: h.Transport,
+		Log:       a.log,
+		Inline:    a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
+		Health:    func(ctx context.Context) api.HealthView { return h.Look(ctx, names, a.log) },
 	}
 	if a.machine != nil {
 		o.Reader, o.Types, o.Wait = a.repo, a.machine.Types, a.hub.Wait
 	}
+
 	return o
 }
 
@@ -92,23 +143,28 @@ func (a *App) dead() api.DeadLetters {
 	if a.bus != nil {
 		return busDead{a.bus, a.queue}
 	}
+
 	return a.queue
 }
 
-// collectMost bounds how many dead letters one collection takes from a queue of the bus; the next goes on.
+// collectMost bounds how many dead letters one collection takes from a queue of
+// the bus; the next goes on.
 const collectMost = 1000
 
-// busDead notes on their rows what the bus has set aside, and makes the rows due again: the relay sends them.
+// busDead notes on their rows what the bus has set aside, and makes the rows
+// due again: the relay sends them.
 type busDead struct {
 	bus  *servicebus.Client
 	rows *pgqueue.Queue
 }
 
-// Redrive makes dead rows due again, and those of messages that the bus has set aside.
+// Redrive makes dead rows due again, and those of messages that the bus has set
+// aside.
 func (d busDead) Redrive(ctx context.Context, q state.Queue, reason string, most int) (int, error) {
 	if _, err := d.collect(ctx, q); err != nil {
 		return 0, err
 	}
+
 	return d.rows.Redrive(ctx, q, reason, most)
 }
 
@@ -122,22 +178,28 @@ func (d busDead) collect(ctx context.Context, q state.Queue) (noted int, err err
 	_, err = d.bus.Collect(ctx, q, collectMost, func(ctx context.Context, dead []queue.Dead) error {
 		n, err := d.rows.MarkDead(ctx, dead)
 		noted += n
+
 		return err
 	})
+
 	return noted, err
 }
 
-// collect is what a sweep does about the dead letters of a bus; nil where there is none.
+// collect is what a sweep does about the dead letters of a bus; nil where there
+// is none.
 func (a *App) collect() func(context.Context) (int, error) {
 	if a.bus == nil {
 		return nil
 	}
+
 	d := busDead{a.bus, a.queue}
+
 	return func(ctx context.Context) (n int, err error) {
 		for _, q := range state.Queues {
 			some, one := d.collect(ctx, q)
 			n, err = n+some, errors.Join(err, one)
 		}
+
 		return n, err
 	}
 }
@@ -148,9 +210,11 @@ func (a *App) reasons() []string {
 	if len(a.problems) > 0 {
 		return a.problems
 	}
+
 	if err, ok := errors.AsType[*state.Error](a.Ready()); ok {
 		return []string{err.Msg}
 	}
+
 	return a.unreceived()
 }
 
@@ -158,9 +222,11 @@ func (a *App) jobEnded(id state.JobID) {
 	if hub := a.hub; hub != nil {
 		hub.Nudge(id)
 	}
+
 	if a.ended == nil {
 		return
 	}
+
 	select {
 	case a.ended <- id:
 	default: // more than can be told of

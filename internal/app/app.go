@@ -82,41 +82,59 @@ type App struct {
 	stopping atomic.Bool
 }
 
-// New makes the parts and opens nothing. A bad configuration (configErr, from config.Load) or inconsistent registries are no error here:
-// under the host, exiting would only make it restart the process three times and hide the reason.
+// New makes the parts and opens nothing. A bad configuration (configErr, from
+// config.Load) or inconsistent registries are no error here: under the host,
+// exiting would only make it restart the process three times and hide the
+// reason.
 func New(cfg config.Config, configErr error, o Options) (*App, error) {
 	a := &App{cfg: cfg, opts: o, log: o.Log, started: time.Now(), served: make(chan error, 1)}
 	if configErr != nil {
 		a.problems = append(a.problems, strings.Split(configErr.Error(), "\n")...)
 	}
+
 	if cfg.DatabaseURL == "" {
 		a.problems = append(a.problems, "DATABASE_URL: is required")
 	}
+
 	if err := a.openStorage(); err != nil {
 		a.problems = append(a.problems, err.Error())
 	}
+
 	a.problems = append(a.problems, define.Check(o.Jobs, o.Handlers, a.opts.Deps, cfg.FunctionTimeout)...)
+
 	host, err := funchost.New(funchost.Options{FunctionTimeout: cfg.FunctionTimeout, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
+
 	a.host = host
+
 	return a, nil
 }
 
-// Problems lists what is wrong with configuration and registries; corectl and tests refuse to start with any.
+// Problems lists what is wrong with configuration and registries; corectl and
+// tests refuse to start with any.
 func (a *App) Problems() []string { return a.problems }
 
-// Serve opens the port and serves on it at once; Start follows behind. It returns when the port is open.
+// Serve opens the port and serves on it at once; Start follows behind. It
+// returns when the port is open.
 func (a *App) Serve(ctx context.Context, l net.Listener) {
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	a.listener = l
 	a.loops.Go(func() { a.served <- a.host.Serve(ctx, l) })
 }
 
-// Start makes the engine and its storage and lets them connect in the background.
+// Start makes the engine and its storage and lets them connect in the
+// background.
 func (a *App) Start(ctx context.Context) error {
-	a.log.Info("registered", "jobs", slices.Sorted(maps.Keys(a.opts.Jobs)), "handlers", slices.Sorted(maps.Keys(a.opts.Handlers)))
+	a.log.Info(
+		"registered",
+		"jobs",
+		slices.Sorted(maps.Keys(a.opts.Jobs)),
+		"handlers",
+		slices.Sorted(maps.Keys(a.opts.Handlers)),
+	)
+
 	if len(a.problems) > 0 {
 		return a.serveProblems()
 	}
@@ -124,23 +142,43 @@ func (a *App) Start(ctx context.Context) error {
 	before, err := beforeConnect(a.cfg)
 	if err == nil {
 		a.repo, err = repo.Open(ctx, repo.Config{
-			URL: string(a.cfg.DatabaseURL), MaxConns: a.cfg.DatabaseConns, BeforeConnect: before, Fault: a.opts.Fault,
+			URL: string(
+				a.cfg.DatabaseURL,
+			),
+			MaxConns:      a.cfg.DatabaseConns,
+			BeforeConnect: before,
+			Fault:         a.opts.Fault,
 		})
 	}
+
 	if err != nil {
 		return a.serveProblems("DATABASE_URL: " + err.Error())
 	}
+
 	if err := a.openTransport(); err != nil {
 		return a.serveProblems("SERVICEBUS: " + err.Error())
 	}
 
 	a.openTelemetry(ctx)
 	a.machine = coremachine.New(coremachine.Config{
-		Jobs: a.opts.Jobs, Handlers: a.opts.Handlers, Deps: a.opts.Deps, Store: a.repo, Log: a.log, Wake: a.queue.Wake,
-		JobEnded: a.jobEnded, Observer: a.observer(), Collect: a.collect(),
-		Retention: a.cfg.Retention, MaxQueued: a.cfg.MaxQueued, Build: Version(), MaxRunning: a.cfg.MaxRunning, Drain: a.cfg.DrainTimeout,
-		SweepEvery: a.opts.SweepEvery,
-		Relayed:    a.bus != nil, SlotWait: slotWait(a.cfg.FunctionTimeout), MaxUnresponsive: a.cfg.MaxUnresponsive,
+		Jobs:            a.opts.Jobs,
+		Handlers:        a.opts.Handlers,
+		Deps:            a.opts.Deps,
+		Store:           a.repo,
+		Log:             a.log,
+		Wake:            a.queue.Wake,
+		JobEnded:        a.jobEnded,
+		Observer:        a.observer(),
+		Collect:         a.collect(),
+		Retention:       a.cfg.Retention,
+		MaxQueued:       a.cfg.MaxQueued,
+		Build:           Version(),
+		MaxRunning:      a.cfg.MaxRunning,
+		Drain:           a.cfg.DrainTimeout,
+		SweepEvery:      a.opts.SweepEvery,
+		Relayed:         a.bus != nil,
+		SlotWait:        slotWait(a.cfg.FunctionTimeout),
+		MaxUnresponsive: a.cfg.MaxUnresponsive,
 	})
 	a.engine = engine{a.machine, a.opts.Jobs, a.telemetry}
 	a.watchTelemetry()
@@ -149,6 +187,7 @@ func (a *App) Start(ctx context.Context) error {
 	stop := a.cancel
 	a.cancel = func() {
 		cancel()
+
 		if stop != nil {
 			stop()
 		}
@@ -157,11 +196,14 @@ func (a *App) Start(ctx context.Context) error {
 		a.watchSchema(watch)
 		a.warm(watch)
 	})
+
 	if a.telemetry != nil {
 		a.loops.Go(func() { a.tellEnded(watch) })
 	}
+
 	a.loops.Go(func() { a.runDuties(watch) })
 	a.relay(watch)
+
 	return a.host.Install(a.work())
 }
 
@@ -172,39 +214,51 @@ func (a *App) serveProblems(more ...string) error {
 	for _, p := range a.problems {
 		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
 	}
+
 	return a.host.Install(a.work())
 }
 
-// slotWait is how long a message that was pushed to this process waits for a slot: long, since to push it again costs a send, and well
-// within the time that the host allows a call.
+// slotWait is how long a message that was pushed to this process waits for a
+// slot: long, since to push it again costs a send, and well within the time
+// that the host allows a call.
 func slotWait(functionTimeout time.Duration) time.Duration {
 	const most = 2 * time.Minute
 	if functionTimeout == 0 {
 		return most
 	}
+
 	return min(most, funchost.Deadline(functionTimeout)/2)
 }
 
-// watchSchema looks until the schema is as new as this build; it never becomes older.
+// watchSchema looks until the schema is as new as this build; it never becomes
+// older.
 func (a *App) watchSchema(ctx context.Context) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+
 	said := ""
+
 	for {
 		limit, cancel := context.WithTimeout(ctx, 2*time.Second)
 		err := repo.CheckSchema(limit, a.repo.Database())
+
 		cancel()
+
 		if err == nil {
 			a.schema.Store(true)
 			return
 		}
+
 		if known, ok := errors.AsType[*state.Error](err); ok {
 			a.schemaFault.Store(&known.Msg)
 		}
+
 		if text := err.Error(); text != said && ctx.Err() == nil {
 			a.log.Warn("not ready yet", keys.Error, err)
+
 			said = text
 		}
+
 		select {
 		case <-ctx.Done():
 			return
@@ -213,33 +267,41 @@ func (a *App) watchSchema(ctx context.Context) {
 	}
 }
 
-// warm has connections made ready before work comes. It is no matter where that fails: they become so with the work.
+// warm has connections made ready before work comes. It is no matter where that
+// fails: they become so with the work.
 func (a *App) warm(ctx context.Context) {
 	limit, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+
 	if err := a.repo.Warm(limit, pgqueue.Hot()); err != nil {
 		a.log.Debug("connections were not made ready", keys.Error, err)
 	}
 }
 
-// Ready is nil when the process can work; otherwise its error says why not, all reasons in it.
+// Ready is nil when the process can work; otherwise its error says why not, all
+// reasons in it.
 func (a *App) Ready() error {
 	if len(a.problems) > 0 {
 		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", strings.Join(a.problems, "; "))
 	}
+
 	if a.machine == nil || !a.schema.Load() {
 		reason := "the database has not answered yet"
 		if fault := a.schemaFault.Load(); fault != nil {
 			reason = *fault
 		}
+
 		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", reason)
 	}
+
 	if err := a.machine.Failure(); err != nil {
 		return err
 	}
+
 	if !a.machine.Ready() {
 		return state.Errorf(state.CodeUnavailable, "app.Ready", "this process has no lease yet")
 	}
+
 	return nil
 }
 
@@ -248,22 +310,25 @@ func (a *App) Addr() net.Addr {
 	if a.listener == nil {
 		return nil
 	}
+
 	return a.listener.Addr()
 }
 
 // Done answers when serving has ended of itself.
 func (a *App) Done() <-chan error { return a.served }
 
-// Failed is closed when the process can never work again and has to be stopped and to exit with an error, which Ready returns. Call it
-// after Start.
+// Failed is closed when the process can never work again and has to be stopped
+// and to exit with an error, which Ready returns. Call it after Start.
 func (a *App) Failed() <-chan struct{} {
 	if a.machine == nil {
 		return nil
 	}
+
 	return a.machine.Failed()
 }
 
-// Machine is the engine, for processes that feed it themselves; nil before Start.
+// Machine is the engine, for processes that feed it themselves; nil before
+// Start.
 func (a *App) Machine() *coremachine.Machine { return a.machine }
 
 // Handler is the HTTP API, for processes that serve it themselves.
@@ -272,35 +337,47 @@ func (a *App) Handler() http.Handler { return a.host }
 // Queue is the local transport.
 func (a *App) Queue() *pgqueue.Queue { return a.queue }
 
-// Stop stops in reverse order: no new work, the work in hand ends or is put back, the connections close.
+// Stop stops in reverse order: no new work, the work in hand ends or is put
+// back, the connections close.
 func (a *App) Stop(ctx context.Context) error {
 	var err error
+
 	a.stopping.Store(true)
+
 	if a.stopWork != nil {
 		a.stopWork() // receiving ends; what is in hand goes on
 	}
+
 	if a.machine != nil {
 		err = a.machine.Stop(ctx)
 	}
+
 	a.working.Wait()
+
 	if a.web != nil {
 		a.web.Close()
 	}
+
 	if a.hub != nil {
 		a.hub.Close()
 	}
+
 	if a.cancel != nil {
 		a.cancel()
 	}
+
 	a.closeTransport(ctx)
 	a.loops.Wait()
 	a.closeTelemetry(ctx) // the last reading of the queues needs the database
+
 	if a.repo != nil {
 		a.repo.Close()
 	}
+
 	if a.blobs != nil {
 		a.blobs.Close()
 	}
+
 	return err
 }
 
@@ -315,18 +392,23 @@ func (a *App) triggers() map[string]funchost.Trigger {
 		if a.machine == nil {
 			return a.Ready()
 		}
+
 		if f, ok := funchost.Lookup(inv.Function); ok && f.Kind == funchost.KindQueue {
 			defer a.receiving.begin(f.Queue)()
 		}
+
 		return a.machine.Handle(ctx, inv.Message)
 	}
+
 	return map[string]funchost.Trigger{
 		"process_job": message, "process_task": message, "process_long_task": message,
 		"sweep": func(ctx context.Context, _ funchost.Invocation) error {
 			if a.machine == nil {
 				return a.Ready()
 			}
+
 			_, err := a.engine.SweepDue(ctx)
+
 			return err
 		},
 	}
@@ -338,7 +420,9 @@ func commit() string {
 	if info == nil {
 		return ""
 	}
+
 	revision, changed := "", ""
+
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
@@ -347,9 +431,11 @@ func commit() string {
 			changed = " and changes"
 		}
 	}
+
 	if revision == "" {
 		return ""
 	}
+
 	return revision + changed
 }
 
@@ -359,11 +445,13 @@ func Version() string {
 	if !ok {
 		return "unknown"
 	}
+
 	version := info.Main.Version
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
 			version = s.Value[:12]
 		}
 	}
+
 	return version
 }

@@ -22,24 +22,32 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 	change := func(t *testing.T, sql string) string {
 		t.Helper()
 		address := pgtest.URL(t)
+
 		conn, err := pgx.Connect(t.Context(), address)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		_, err = conn.Exec(t.Context(), sql)
+
 		_ = conn.Close(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return address
 	}
+
 	elsewhere := func(t *testing.T, edit func(*url.URL)) string {
 		t.Helper()
+
 		u, err := url.Parse(pgtest.URL(t))
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		edit(u)
+
 		return u.String()
 	}
 	for name, c := range map[string]struct {
@@ -63,6 +71,7 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			base := serve(t, c.address(t), app.Options{Jobs: jobs.All, Handlers: handlers.All})
 			for _, call := range [][3]string{
 				{http.MethodGet, "/api/jobs"},
@@ -71,18 +80,33 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 				{http.MethodPost, "/api/jobs/submit/hello_world", `{"n":1}`},
 			} {
 				res := send(t, call[0], base+call[1], call[2])
-				if res.code != http.StatusServiceUnavailable || res.retry == "" || !strings.Contains(res.body, c.reason) {
-					t.Errorf("%s answers %d, Retry-After %q, %s; want 503 with %q", call[1], res.code, res.retry, res.body, c.reason)
+				if res.code != http.StatusServiceUnavailable || res.retry == "" ||
+					!strings.Contains(res.body, c.reason) {
+					t.Errorf(
+						"%s answers %d, Retry-After %q, %s; want 503 with %q",
+						call[1],
+						res.code,
+						res.retry,
+						res.body,
+						c.reason,
+					)
 				}
 			}
+
 			if name == "SchemaNewer" {
 				return // each migration works with the build before it, so a newer schema alone is no reason
 			}
+
 			until(t, func() bool {
 				code, body := get(t, base+"/api/readyz")
 				return code == http.StatusServiceUnavailable && strings.Contains(body, c.reason)
 			})
-			if code, body := get(t, base+"/api/health"); code != http.StatusServiceUnavailable || !strings.Contains(body, c.reason) {
+
+			if code, body := get(
+				t,
+				base+"/api/health",
+			); code != http.StatusServiceUnavailable ||
+				!strings.Contains(body, c.reason) {
 				t.Errorf("health answers %d %s, want 503 with %q", code, body, c.reason)
 			}
 		})
@@ -96,19 +120,25 @@ type answer struct {
 
 func send(t *testing.T, method, address, body string) answer {
 	t.Helper()
+
 	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Content-Type", "application/json")
+
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = res.Body.Close() }()
+
 	var text strings.Builder
 	if err := res.Write(&text); err != nil {
 		t.Fatal(err)
 	}
+
 	return answer{res.StatusCode, res.Header.Get("Retry-After"), text.String()}
 }

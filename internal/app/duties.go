@@ -37,20 +37,24 @@ type receiving struct {
 func (r *receiving) begin(q state.Queue) (end func()) {
 	r.received[q-1].Add(1)
 	r.inFlight[q-1].Add(1)
+
 	return func() { r.inFlight[q-1].Add(-1) }
 }
 
-// note lists the queues that the process receives from, and whether each gave it
-// nothing since the last note although it had no message. A host that delivers
-// nothing for hostSilence may have stopped receiving. One goroutine calls it.
+// note lists the queues that the process receives from, and whether each gave
+// it nothing since the last note although it had no message. A host that
+// delivers nothing for hostSilence may have stopped receiving. One goroutine
+// calls it.
 func (r *receiving) note(at time.Time) (queues []state.Queue, idle []bool) {
 	for i, q := range state.Queues {
 		received, busy := r.received[i].Load(), r.inFlight[i].Load() > 0
 		fresh := received != r.noted[i] || busy
+
 		r.noted[i] = received
 		if fresh || r.quiet[i].IsZero() {
 			r.quiet[i] = at
 		}
+
 		r.everHeld[i] = r.everHeld[i] || fresh
 
 		hosted := r.everHeld[i] && at.Sub(r.quiet[i]) < hostSilence
@@ -58,6 +62,7 @@ func (r *receiving) note(at time.Time) (queues []state.Queue, idle []bool) {
 			queues, idle = append(queues, q), append(idle, !fresh)
 		}
 	}
+
 	return queues, idle
 }
 
@@ -97,6 +102,7 @@ func (a *App) watchReceivers(ctx context.Context, dutyEvery time.Duration) {
 			idle[i] = false // a full process receives no tasks, and that is no fault of the queue
 		}
 	}
+
 	if len(queues) > 0 {
 		if err := a.repo.NoteReceivers(limit, queues, idle, dutyEvery); err != nil {
 			a.log.Debug("receivers not noted", keys.Error, err)
@@ -109,6 +115,7 @@ func (a *App) watchReceivers(ctx context.Context, dutyEvery time.Duration) {
 		a.log.Debug("receivers not read", keys.Error, err)
 		return
 	}
+
 	before := a.receiving.missing.Swap(&missing)
 	for _, q := range missing {
 		if before == nil || !slices.Contains(*before, q) {
@@ -127,8 +134,12 @@ func (a *App) unreceived() []string {
 
 	var problems []string
 	for _, q := range *missing {
-		problems = append(problems, "messages have waited in the queue "+q.String()+" for two minutes and no process receives from it")
+		problems = append(
+			problems,
+			"messages have waited in the queue "+q.String()+" for two minutes and no process receives from it",
+		)
 	}
+
 	return problems
 }
 

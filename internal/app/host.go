@@ -11,21 +11,28 @@ func hostProblems(cfg config.Config, getenv func(string) string) []string {
 		return nil // it delivers for either transport
 
 	case cfg.Transport == config.TransportServiceBus && cfg.Receive == config.ReceiveSelf:
-		return []string{"RECEIVE: self is for the Postgres queue; the triggers of the Functions host receive from Service Bus. " +
-			"Remove RECEIVE, or set TRANSPORT=postgres"}
+		return []string{
+			"RECEIVE: self is for the Postgres queue; the triggers of the Functions host receive from Service Bus. " +
+				"Remove RECEIVE, or set TRANSPORT=postgres",
+		}
 
 	case cfg.Transport == config.TransportServiceBus:
 		return nil
 
 	case cfg.Receive == config.ReceiveSelf && inAzure(getenv):
-		return []string{"RECEIVE: self is for func start on a laptop; in Azure an instance without requests is stopped and would receive " +
-			"nothing. Set SERVICEBUS__fullyQualifiedNamespace"}
+		return []string{
+			"RECEIVE: self is for func start on a laptop; in Azure an instance without requests is stopped and would receive " +
+				"nothing. Set SERVICEBUS__fullyQualifiedNamespace",
+		}
 
 	case cfg.Receive == config.ReceiveHost:
-		return []string{"TRANSPORT: no trigger of this Functions host delivers the messages of the Postgres queue, so no job would run. " +
-			"Set SERVICEBUS__fullyQualifiedNamespace, or SERVICEBUS for the emulator; with func start on a laptop, RECEIVE=self " +
-			"makes the app receive for itself"}
+		return []string{
+			"TRANSPORT: no trigger of this Functions host delivers the messages of the Postgres queue, so no job would run. " +
+				"Set SERVICEBUS__fullyQualifiedNamespace, or SERVICEBUS for the emulator; with func start on a laptop, RECEIVE=self " +
+				"makes the app receive for itself",
+		}
 	}
+
 	return nil
 }
 
@@ -38,5 +45,6 @@ func receivesItself(cfg config.Config) bool {
 // inAzure reports whether the platform has named the app or its instance, which
 // func start does not do.
 func inAzure(getenv func(string) string) bool {
-	return getenv("WEBSITE_SITE_NAME") != "" || getenv("WEBSITE_INSTANCE_ID") != "" || getenv("WEBSITE_POD_NAME") != ""
+	return getenv("WEBSITE_SITE_NAME") != "" || getenv("WEBSITE_INSTANCE_ID") != "" ||
+		getenv("WEBSITE_POD_NAME") != ""
 }

@@ -7,7 +7,8 @@ import (
 	"coremachine/internal/config"
 )
 
-// TestHostProblems goes through the settings of a process under a Functions host.
+// TestHostProblems goes through the settings of a process under a Functions
+// host.
 func TestHostProblems(t *testing.T) {
 	t.Parallel()
 
@@ -37,10 +38,12 @@ func TestHostProblems(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			getenv := func(variable string) string {
 				if c.azure && variable == "WEBSITE_INSTANCE_ID" {
 					return "instance"
 				}
+
 				return ""
 			}
 
@@ -48,6 +51,7 @@ func TestHostProblems(t *testing.T) {
 			if (problems == "") != (c.says == "") || !strings.HasPrefix(problems, c.says) {
 				t.Errorf("got problems %q, want %q", problems, c.says)
 			}
+
 			if got := receivesItself(cfg); got != c.receives {
 				t.Errorf("receives for itself: %t, want %t", got, c.receives)
 			}

@@ -13,8 +13,8 @@ import (
 )
 
 // Main runs the process that host.json names: it listens, starts, and serves
-// until a signal. It returns the exit code, which is not 0 while the process was
-// to continue: the host does not restart a process that exits with 0.
+// until a signal. It returns the exit code, which is not 0 while the process
+// was to continue: the host does not restart a process that exits with 0.
 func Main(ctx context.Context, cfg config.Config, configErr error, o Options) int {
 	l, err := funchost.Listen(ctx, os.Getenv, 7072)
 	if err != nil {
@@ -27,13 +27,16 @@ func Main(ctx context.Context, cfg config.Config, configErr error, o Options) in
 		fmt.Fprintln(os.Stderr, "handler:", err)
 		return 1
 	}
+
 	a.problems = append(a.problems, hostProblems(cfg, os.Getenv)...)
 
 	a.Serve(ctx, l)
+
 	if err := a.Start(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "handler:", err)
 		return 1
 	}
+
 	if receivesItself(cfg) {
 		a.Work(ctx)
 	}
@@ -46,15 +49,19 @@ func Main(ctx context.Context, cfg config.Config, configErr error, o Options) in
 		a.log.Error("the process ends", keys.Error, err)
 	case <-ctx.Done():
 	}
+
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout+5*time.Second)
 	defer cancel()
+
 	return exitCode(errors.Join(err, a.Stop(limit)))
 }
 
-// exitCode returns 143 after a signal, as a shell does for a terminated process.
+// exitCode returns 143 after a signal, as a shell does for a terminated
+// process.
 func exitCode(err error) int {
 	if err != nil {
 		return 1
 	}
+
 	return 143
 }

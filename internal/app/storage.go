@@ -13,74 +13,99 @@ import (
 	"coremachine/internal/state"
 )
 
-// OpenStorage makes the configured storage account; nil: none is configured. It connects to nothing. Close it.
+// OpenStorage makes the configured storage account; nil: none is configured. It
+// connects to nothing. Close it.
 func OpenStorage(cfg config.Config) (*blobstore.Store, error) {
 	o, name := blobstore.Options{Connection: string(cfg.Storage), ServiceURL: cfg.StorageURI}, "STORAGE"
 	switch {
 	case o.Connection != "":
 	case o.ServiceURL != "":
 		name = "STORAGE__blobServiceUri"
+
 		cred, err := NewCredential(cfg)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+
 		o.Credential = cred
 	default:
 		return nil, nil
 	}
+
 	store, err := blobstore.Open(o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+
 	return store, nil
 }
 
-// openStorage gives handlers the configured storage account, or one that says that none is.
+// openStorage gives handlers the configured storage account, or one that says
+// that none is.
 func (a *App) openStorage() error {
 	if a.opts.Deps.Blobs != nil {
 		return nil
 	}
+
 	a.opts.Deps.Blobs = handlers.NoBlobs{}
+
 	store, err := OpenStorage(a.cfg)
 	if store != nil {
 		a.blobs, a.opts.Deps.Blobs = store, store
 	}
+
 	return err
 }
 
-// storageAgain is how long an answer of the storage account is told again: health may be asked for by anybody, and each request to
-// the account is paid for.
+// storageAgain is how long an answer of the storage account is told again:
+// health may be asked for by anybody, and each request to the account is paid
+// for.
 const storageAgain = 30 * time.Second
 
-// storageCheck looks at the storage account. It is as healthy without one: only jobs over blobs need it.
+// storageCheck looks at the storage account. It is as healthy without one: only
+// jobs over blobs need it.
 func (a *App) storageCheck() api.Check {
-	var asked time.Time
-	var whole bool
-	var err error
-	return api.Check{Name: "storage", Optional: true, Runbook: state.RunbookStorage, Run: func(ctx context.Context) (any, error) { // never twice at once
-		if a.blobs == nil {
-			return map[string]bool{"configured": false}, nil
-		}
-		if asked.IsZero() || time.Since(asked) > storageAgain {
-			whole, err = a.blobs.Reach(ctx)
-			if ctx.Err() == nil {
-				asked = time.Now()
+	var (
+		asked time.Time
+		whole bool
+		err   error
+	)
+
+	return api.Check{
+		Name:     "storage",
+		Optional: true,
+		Runbook:  state.RunbookStorage,
+		Run: func(ctx context.Context) (any, error) { // never twice at once
+			if a.blobs == nil {
+				return map[string]bool{"configured": false}, nil
 			}
-		}
-		if err != nil {
-			return map[string]bool{"configured": true}, storageFault(err)
-		}
-		return map[string]bool{"configured": true, "whole_account": whole}, nil
-	}}
+
+			if asked.IsZero() || time.Since(asked) > storageAgain {
+				whole, err = a.blobs.Reach(ctx)
+				if ctx.Err() == nil {
+					asked = time.Now()
+				}
+			}
+
+			if err != nil {
+				return map[string]bool{"configured": true}, storageFault(err)
+			}
+
+			return map[string]bool{"configured": true, "whole_account": whole}, nil
+		},
+	}
 }
 
-// storageFault says what is wrong and nothing of where the account is: whoever asks for health need not be anybody.
+// storageFault says what is wrong and nothing of where the account is: whoever
+// asks for health need not be anybody.
 func storageFault(err error) error {
 	const op, more = "app.health", "; corectl doctor, with the settings of this process, says what to do"
+
 	for _, f := range []handlers.StorageError{handlers.ErrStorageRefuses, handlers.ErrStorageBusy, handlers.ErrStorageAway} {
 		if errors.Is(err, f) {
 			return state.Wrap(state.CodeUnavailable, op, f.Error()+more, err)
 		}
 	}
+
 	return err
 }

@@ -14,21 +14,25 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Bounds of what waits to be told of jobs that have ended: how many, and how long.
+// Bounds of what waits to be told of jobs that have ended: how many, and how
+// long.
 const (
 	endedMost  = 4096
 	endedEvery = time.Second
 	endedBatch = 500
 )
 
-// telemetryLimit is how long a process that stops may take to send what is left.
+// telemetryLimit is how long a process that stops may take to send what is
+// left.
 const telemetryLimit = 3 * time.Second
 
-// openTelemetry makes the providers. What is wrong with them keeps nobody from working.
+// openTelemetry makes the providers. What is wrong with them keeps nobody from
+// working.
 func (a *App) openTelemetry(ctx context.Context) {
 	if a.cfg.TelemetryOff {
 		return
 	}
+
 	t, err := telemetry.Open(ctx, telemetry.Options{
 		Service: a.cfg.ServiceName, Version: Version(), Instance: uuid.NewString(),
 		Traces: a.cfg.TracesURL(), Metrics: a.cfg.MetricsURL(), Log: a.log,
@@ -37,9 +41,11 @@ func (a *App) openTelemetry(ctx context.Context) {
 		a.log.Error("there is no telemetry", keys.Error, err)
 		return
 	}
+
 	if a.opts.OwnsProcess {
 		t.Global()
 	}
+
 	a.telemetry, a.ended = t, make(chan state.JobID, endedMost)
 }
 
@@ -47,6 +53,7 @@ func (a *App) openTelemetry(ctx context.Context) {
 func (a *App) closeTelemetry(ctx context.Context) {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryLimit)
 	defer cancel()
+
 	if err := a.telemetry.Close(limit); err != nil {
 		a.log.Warn("the last of the telemetry was not delivered", keys.Error, err)
 	}
@@ -57,10 +64,12 @@ func (a *App) observer() coremachine.Observer {
 	if a.telemetry == nil {
 		return nil
 	}
+
 	return a.telemetry
 }
 
-// watchTelemetry shows this process's state from now on: its parts have been made.
+// watchTelemetry shows this process's state from now on: its parts have been
+// made.
 func (a *App) watchTelemetry() {
 	if err := a.telemetry.Watch(a.reading); err != nil {
 		a.log.Error("the metrics are not whole", keys.Error, err)
@@ -70,6 +79,7 @@ func (a *App) watchTelemetry() {
 // reading is this process as its metrics show it.
 func (a *App) reading() telemetry.Process {
 	stat := a.repo.Pool().Stat()
+
 	return telemetry.Process{
 		Running: a.machine.Running(), Deaf: a.machine.Deaf(), Queues: a.repo.ReadLag, Jobs: a.openJobs,
 		Used: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Most: int(stat.MaxConns()),
@@ -83,10 +93,12 @@ func (a *App) openJobs(ctx context.Context) ([]state.JobCount, error) {
 	return slices.DeleteFunc(counts, func(c state.JobCount) bool { return c.Status.Ended() }), err
 }
 
-// tellEnded tells of jobs that have ended, all of a second in one reading, until ctx ends; then of those that are left.
+// tellEnded tells of jobs that have ended, all of a second in one reading,
+// until ctx ends; then of those that are left.
 func (a *App) tellEnded(ctx context.Context) {
 	tick := time.NewTicker(endedEvery)
 	defer tick.Stop()
+
 	for {
 		select {
 		case <-tick.C:
@@ -94,7 +106,9 @@ func (a *App) tellEnded(ctx context.Context) {
 		case <-ctx.Done():
 			limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
+
 			a.tellWaiting(limit)
+
 			return
 		}
 	}
@@ -103,6 +117,7 @@ func (a *App) tellEnded(ctx context.Context) {
 func (a *App) tellWaiting(ctx context.Context) {
 	for {
 		var ids []state.JobID
+
 	fill:
 		for len(ids) < endedBatch {
 			select {
@@ -112,14 +127,17 @@ func (a *App) tellWaiting(ctx context.Context) {
 				break fill
 			}
 		}
+
 		if len(ids) == 0 {
 			return
 		}
+
 		jobs, err := a.repo.ReadEnded(ctx, ids)
 		if err != nil { // telemetry is no reason to ask a database again that is in trouble
 			a.telemetry.Missed(len(ids))
 			continue
 		}
+
 		for _, j := range jobs {
 			a.telemetry.JobEnded(j)
 		}
@@ -138,15 +156,18 @@ func (e engine) Submit(ctx context.Context, req coremachine.SubmitRequest) (core
 	if req.DryRun {
 		return e.Machine.Submit(ctx, req)
 	}
+
 	name := req.Type
 	if _, known := e.jobs[name]; !known {
 		name = "unknown" // what callers make up is no name for a metric
 	}
+
 	stored, end := e.telemetry.Run(ctx, keys.SpanSubmit+" "+name, req.Traceparent)
 	req.Traceparent = stored
 	res, err := e.Machine.Submit(ctx, req)
 	end(res.JobID, outcome(res, err), err)
 	e.telemetry.Submitted(name, outcome(res, err))
+
 	return res, err
 }
 
@@ -155,6 +176,7 @@ func (e engine) Retry(ctx context.Context, id state.JobID, by, traceparent strin
 	stored, end := e.telemetry.Run(ctx, keys.SpanRetry, traceparent)
 	res, err := e.Machine.Retry(ctx, id, by, stored)
 	end(id, outcome(coremachine.SubmitResult{Started: true}, err), err)
+
 	return res, err
 }
 
@@ -167,6 +189,7 @@ func outcome(res coremachine.SubmitResult, err error) string {
 	case res.Started:
 		return "run_again"
 	}
+
 	return "existing"
 }
 
@@ -176,6 +199,7 @@ func (e engine) SweepDue(ctx context.Context) (swept bool, err error) {
 	if swept || err != nil {
 		e.telemetry.Swept(rep.SweepFound, err)
 	}
+
 	return swept, err
 }
 
@@ -183,5 +207,6 @@ func (e engine) SweepDue(ctx context.Context) (swept bool, err error) {
 func (e engine) Sweep(ctx context.Context) (coremachine.SweepReport, error) {
 	rep, err := e.Machine.Sweep(ctx)
 	e.telemetry.Swept(rep.SweepFound, err)
+
 	return rep, err
 }

@@ -39,10 +39,12 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
+
 	r := &receiver{metrics: map[string]bool{}}
 	s := httptest.NewServer(r)
 	t.Cleanup(s.Close)
 	r.URL = s.URL
+
 	return r
 }
 
@@ -54,21 +56,27 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			r.fail("%v", err)
 			return
 		}
+
 		body = z
 	}
+
 	b, err := io.ReadAll(body)
-	if err != nil || req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/x-protobuf" {
+	if err != nil || req.Method != http.MethodPost ||
+		req.Header.Get("Content-Type") != "application/x-protobuf" {
 		r.fail("%s %s as %q: %v", req.Method, req.URL.Path, req.Header.Get("Content-Type"), err)
 	}
+
 	w.Header().Set("Content-Type", "application/x-protobuf")
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	switch req.URL.Path {
 	case "/v1/traces":
 		var e collector.ExportTraceServiceRequest
 		if err := proto.Unmarshal(b, &e); err != nil {
 			r.bad = append(r.bad, err.Error())
 		}
+
 		for _, rs := range e.GetResourceSpans() {
 			r.service = attr(rs.GetResource().GetAttributes(), "service.name")
 			for _, ss := range rs.GetScopeSpans() {
@@ -80,6 +88,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if err := proto.Unmarshal(b, &e); err != nil {
 			r.bad = append(r.bad, err.Error())
 		}
+
 		for _, rm := range e.GetResourceMetrics() {
 			for _, sm := range rm.GetScopeMetrics() {
 				for _, m := range sm.GetMetrics() {
@@ -95,6 +104,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *receiver) fail(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	r.bad = append(r.bad, fmt.Sprintf(format, args...))
 }
 
@@ -103,40 +113,64 @@ func attr(attrs []*common.KeyValue, key string) string {
 		if kv.GetKey() != key {
 			continue
 		}
+
 		if s, ok := kv.GetValue().GetValue().(*common.AnyValue_StringValue); ok {
 			return s.StringValue
 		}
+
 		return strconv.FormatInt(kv.GetValue().GetIntValue(), 10)
 	}
+
 	return ""
 }
 
 // tree draws the spans below a parent, those of one parent in order.
 func tree(spans []*wire.Span, parent, indent string) []string {
 	var lines []string
+
 	for _, s := range spans {
 		if hex.EncodeToString(s.GetParentSpanId()) == parent {
-			line := indent + s.GetName() + " " + attr(s.GetAttributes(), "index") + attr(s.GetAttributes(), "status")
-			lines = append(lines, strings.Join(append([]string{line}, tree(spans, hex.EncodeToString(s.GetSpanId()), indent+"  ")...), "\n"))
+			line := indent + s.GetName() + " " + attr(
+				s.GetAttributes(),
+				"index",
+			) + attr(
+				s.GetAttributes(),
+				"status",
+			)
+			lines = append(
+				lines,
+				strings.Join(
+					append([]string{line}, tree(spans, hex.EncodeToString(s.GetSpanId()), indent+"  ")...),
+					"\n",
+				),
+			)
 		}
 	}
+
 	slices.Sort(lines)
+
 	return lines
 }
 
-// run posts to a path that starts a run, waits for its end and returns the job's id.
+// run posts to a path that starts a run, waits for its end and returns the
+// job's id.
 func run(t *testing.T, url, body, end string, header http.Header) (id string) {
 	t.Helper()
+
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	maps.Copy(req.Header, header)
+
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = res.Body.Close() }()
+
 	var answer struct {
 		JobID     string `json:"job_id"`
 		StatusURL string `json:"status_url"`
@@ -144,10 +178,12 @@ func run(t *testing.T, url, body, end string, header http.Header) (id string) {
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || res.StatusCode != http.StatusAccepted {
 		t.Fatalf("%s is answered %d, %v", url, res.StatusCode, err)
 	}
+
 	base, _, _ := strings.Cut(url, "/api/")
 	if _, text := get(t, base+answer.StatusURL+"?wait=60s"); !strings.Contains(text, `"status":"`+end+`"`) {
 		t.Fatalf("the job did not end as %s: %s", end, text)
 	}
+
 	return answer.JobID
 }
 
@@ -167,7 +203,8 @@ const helloTree = `submit hello_world
       task hello_world_reply 1completed
       task hello_world_reply 2completed`
 
-// TestATraceHasOneRootAndEveryStageAndTaskUnderIt runs a job in one process that exports to a receiver of its own.
+// TestATraceHasOneRootAndEveryStageAndTaskUnderIt runs a job in one process
+// that exports to a receiver of its own.
 func TestATraceHasOneRootAndEveryStageAndTaskUnderIt(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -175,30 +212,38 @@ func TestATraceHasOneRootAndEveryStageAndTaskUnderIt(t *testing.T) {
 		"DATABASE_URL": pgtest.URL(t), "OTEL_EXPORTER_OTLP_ENDPOINT": r.URL, "OTEL_SERVICE_NAME": "tests",
 	})
 	id := hello(t, base, `{"n":3}`, nil)
+
 	stop() // what is left is sent
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	if len(r.bad) > 0 {
 		t.Errorf("the receiver was sent what it cannot read: %q", r.bad)
 	}
+
 	if r.service != "tests" {
 		t.Errorf("the service is %q", r.service)
 	}
+
 	if diff := cmp.Diff(helloTree, strings.Join(tree(r.spans, "", ""), "\n")); diff != "" {
 		t.Errorf("the trace of %d spans (-want +got):\n%s", len(r.spans), diff)
 	}
+
 	for _, s := range r.spans {
 		if got := attr(s.GetAttributes(), "job_id"); got != id {
 			t.Errorf("%s: job_id is %q, want %s", s.GetName(), got, id)
 		}
+
 		if string(s.GetTraceId()) != string(r.spans[0].GetTraceId()) {
 			t.Errorf("%s is of another trace", s.GetName())
 		}
+
 		if s.GetEndTimeUnixNano() < s.GetStartTimeUnixNano() {
 			t.Errorf("%s ends before it begins", s.GetName())
 		}
 	}
+
 	for _, name := range []string{"coremachine.task.attempts", "coremachine.jobs.ended", "coremachine.queue.age", "coremachine.outbox.age"} {
 		if !r.metrics[name] {
 			t.Errorf("%s was not exported", name)
@@ -206,24 +251,45 @@ func TestATraceHasOneRootAndEveryStageAndTaskUnderIt(t *testing.T) {
 	}
 }
 
-// TestACallersTraceGoesOnWhereItIsSampled submits under a caller's context, sampled and not.
+// TestACallersTraceGoesOnWhereItIsSampled submits under a caller's context,
+// sampled and not.
 func TestACallersTraceGoesOnWhereItIsSampled(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	base, stop := process(t, map[string]string{"DATABASE_URL": pgtest.URL(t), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": r.URL + "/v1/traces"})
+	base, stop := process(
+		t,
+		map[string]string{
+			"DATABASE_URL":                       pgtest.URL(t),
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": r.URL + "/v1/traces",
+		},
+	)
+
 	const trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-	hello(t, base, `{"n":3,"message":"sampled"}`, http.Header{"Traceparent": {"00-" + trace + "-" + caller + "-01"}})
-	hello(t, base, `{"n":3,"message":"not"}`, http.Header{"Traceparent": {"00-" + trace + "-" + caller + "-00"}})
+	hello(
+		t,
+		base,
+		`{"n":3,"message":"sampled"}`,
+		http.Header{"Traceparent": {"00-" + trace + "-" + caller + "-01"}},
+	)
+	hello(
+		t,
+		base,
+		`{"n":3,"message":"not"}`,
+		http.Header{"Traceparent": {"00-" + trace + "-" + caller + "-00"}},
+	)
 	stop()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	for parent, want := range map[string]string{caller: trace, "": ""} {
 		if diff := cmp.Diff(helloTree, strings.Join(tree(r.spans, parent, ""), "\n")); diff != "" {
 			t.Errorf("the trace below %q (-want +got):\n%s", parent, diff)
 		}
+
 		for _, s := range r.spans {
-			if hex.EncodeToString(s.GetParentSpanId()) == parent && (hex.EncodeToString(s.GetTraceId()) == trace) != (want == trace) {
+			if hex.EncodeToString(s.GetParentSpanId()) == parent &&
+				(hex.EncodeToString(s.GetTraceId()) == trace) != (want == trace) {
 				t.Errorf("the trace below %q is %x", parent, s.GetTraceId())
 			}
 		}
@@ -248,11 +314,15 @@ const retryTree = `retry
       task fixture_fail 0retried
       task fixture_fail 0retried`
 
-// TestARetryIsATraceOfItsOwn runs a job whose last stage always fails, and retries that.
+// TestARetryIsATraceOfItsOwn runs a job whose last stage always fails, and
+// retries that.
 func TestARetryIsATraceOfItsOwn(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	base, stop := process(t, map[string]string{"DATABASE_URL": pgtest.URL(t), "OTEL_EXPORTER_OTLP_ENDPOINT": r.URL})
+	base, stop := process(
+		t,
+		map[string]string{"DATABASE_URL": pgtest.URL(t), "OTEL_EXPORTER_OTLP_ENDPOINT": r.URL},
+	)
 	id := run(t, base+"/api/jobs/submit/trouble", `{"n":1,"where":"error"}`, "failed", nil)
 	until(t, func() bool {
 		_, text := get(t, base+"/api/metrics")
@@ -263,9 +333,11 @@ func TestARetryIsATraceOfItsOwn(t *testing.T) {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	if diff := cmp.Diff(retryTree+"\n"+troubleTree, strings.Join(tree(r.spans, "", ""), "\n")); diff != "" {
 		t.Errorf("the traces (-want +got):\n%s", diff)
 	}
+
 	seen := map[string]bool{}
 	for _, s := range r.spans {
 		if id := string(s.GetSpanId()); seen[id] {
@@ -276,7 +348,8 @@ func TestARetryIsATraceOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestMetricsAreReadAtTheProcess reads Prometheus text with no receiver anywhere.
+// TestMetricsAreReadAtTheProcess reads Prometheus text with no receiver
+// anywhere.
 func TestMetricsAreReadAtTheProcess(t *testing.T) {
 	t.Parallel()
 	base, stop := process(t, map[string]string{"DATABASE_URL": pgtest.URL(t)})
@@ -285,10 +358,12 @@ func TestMetricsAreReadAtTheProcess(t *testing.T) {
 		_, text := get(t, base+"/api/metrics")
 		return strings.Contains(text, "coremachine_jobs_ended_total")
 	})
+
 	_, text := get(t, base+"/api/metrics")
 	if strings.Contains(text, `coremachine_jobs_open{status="completed"}`) {
 		t.Error("a job that has ended is open")
 	}
+
 	for _, want := range []string{
 		`coremachine_submits_total{job_type="hello_world",outcome="created"} 1`,
 		`coremachine_jobs_ended_total{job_type="hello_world",status="completed"} 1`,
@@ -307,6 +382,7 @@ func TestMetricsAreReadAtTheProcess(t *testing.T) {
 			t.Errorf("/api/metrics does not say %s", want)
 		}
 	}
+
 	stop()
 }
 
@@ -315,19 +391,28 @@ func TestTelemetryCanBeTurnedOff(t *testing.T) {
 	t.Parallel()
 	base, stop := process(t, map[string]string{"DATABASE_URL": pgtest.URL(t), "OTEL_SDK_DISABLED": "true"})
 	hello(t, base, `{"n":1}`, nil)
+
 	if code, _ := get(t, base+"/api/metrics"); code != http.StatusNotFound {
 		t.Errorf("/api/metrics answers %d", code)
 	}
+
 	stop()
 }
 
-// TestAReceiverThatIsAwayHoldsNothingUp exports to a port that nobody listens at.
+// TestAReceiverThatIsAwayHoldsNothingUp exports to a port that nobody listens
+// at.
 func TestAReceiverThatIsAwayHoldsNothingUp(t *testing.T) {
 	t.Parallel()
-	base, stop := process(t, map[string]string{"DATABASE_URL": pgtest.URL(t), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
+	base, stop := process(
+		t,
+		map[string]string{"DATABASE_URL": pgtest.URL(t), "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},
+	)
 	hello(t, base, `{"n":3}`, nil)
+
 	begin := time.Now()
+
 	stop()
+
 	if took := time.Since(begin); took > 9*time.Second {
 		t.Errorf("the process took %v to stop", took)
 	}

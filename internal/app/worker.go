@@ -10,30 +10,37 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// hold is how long a message that cannot be worked on now is kept before it is given back: a transport that redelivers at once would
-// otherwise spend all deliveries of a message in a second.
+// hold is how long a message that cannot be worked on now is kept before it is
+// given back: a transport that redelivers at once would otherwise spend all
+// deliveries of a message in a second.
 const hold = 45 * time.Second
 
-// Work receives from every queue until Stop: for a process that no Functions host feeds. Call it after Start.
+// Work receives from every queue until Stop: for a process that no Functions
+// host feeds. Call it after Start.
 func (a *App) Work(ctx context.Context) {
 	if a.machine == nil {
 		return
 	}
+
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.stopWork = cancel
 	a.machine.Chain()
+
 	for _, name := range state.Queues {
 		a.working.Go(func() {
 			if !a.untilReady(ctx) {
 				return
 			}
+
 			recv, err := a.receiver(name)
 			if err != nil {
 				a.log.Error("a queue cannot be received from", keys.Queue, name.String(), keys.Error, err)
 				return
 			}
+
 			a.receiving.serving[name-1].Store(true)
 			defer a.receiving.serving[name-1].Store(false)
+
 			queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.machine.Room(name), a.log, a.counted(name))
 			_ = recv.Close() // nothing is received any more; the connection goes with the process
 		})
@@ -43,6 +50,7 @@ func (a *App) Work(ctx context.Context) {
 func (a *App) untilReady(ctx context.Context) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+
 	for a.Ready() != nil {
 		select {
 		case <-tick.C:
@@ -50,6 +58,7 @@ func (a *App) untilReady(ctx context.Context) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -61,15 +70,18 @@ func (a *App) counted(q state.Queue) func(context.Context, state.Message) error 
 	}
 }
 
-// handle works on a message, and while it cannot be worked on goes on trying for a while.
+// handle works on a message, and while it cannot be worked on goes on trying
+// for a while.
 func (a *App) handle(ctx context.Context, msg state.Message) error {
 	begin := time.Now()
 	pause := 50 * time.Millisecond
+
 	for {
 		err := a.machine.Handle(ctx, msg)
 		if state.CodeOf(err) != state.CodeUnavailable || time.Since(begin) > hold || a.stopping.Load() {
 			return err
 		}
+
 		t := time.NewTimer(pause/2 + rand.N(pause/2))
 		select {
 		case <-t.C:
@@ -77,6 +89,7 @@ func (a *App) handle(ctx context.Context, msg state.Message) error {
 			t.Stop()
 			return err
 		}
+
 		pause = min(2*pause, 2*time.Second)
 	}
 }

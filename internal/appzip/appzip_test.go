@@ -29,7 +29,8 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const mostBytes = 25 << 20
 
-// TestThePackageRunsFromAnEmptyFolder builds the package as make package does, looks into it, and runs what came out of it.
+// TestThePackageRunsFromAnEmptyFolder builds the package as make package does,
+// looks into it, and runs what came out of it.
 func TestThePackageRunsFromAnEmptyFolder(t *testing.T) {
 	t.Parallel()
 	file := build(t)
@@ -43,43 +44,55 @@ func build(t *testing.T) string {
 	dir := t.TempDir()
 	executable := buildExecutable(t)
 	file := filepath.Join(dir, "app.zip")
+
 	w, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := appzip.Write(w, "../..", executable); err != nil {
 		t.Fatal(err)
 	}
+
 	size, err := w.Seek(0, io.SeekEnd)
 	if err != nil || w.Close() != nil {
 		t.Fatal(err)
 	}
+
 	t.Logf("the package has %.1f MB", float64(size)/(1<<20))
+
 	if size > mostBytes {
 		t.Errorf("the package has %d bytes, over %d", size, mostBytes)
 	}
+
 	return file
 }
 
 func unzip(t *testing.T, file, folder string) {
 	t.Helper()
+
 	z, err := zip.OpenReader(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = z.Close() }()
+
 	want := map[string]fs.FileMode{"handler": 0o755, "host.json": 0o644}
 	for _, f := range funchost.Functions {
 		want[f.Name+"/function.json"] = 0o644
 	}
+
 	for _, entry := range z.File {
 		mode, ok := want[entry.Name]
 		if !ok || entry.Mode() != mode {
 			t.Errorf("the package holds %s with mode %s", entry.Name, entry.Mode())
 		}
+
 		delete(want, entry.Name)
 		extract(t, entry, folder)
 	}
+
 	if len(want) > 0 {
 		t.Errorf("the package lacks %v", want)
 	}
@@ -87,60 +100,78 @@ func unzip(t *testing.T, file, folder string) {
 
 func extract(t *testing.T, entry *zip.File, folder string) {
 	t.Helper()
+
 	r, err := entry.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	b, err := io.ReadAll(r)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	to := filepath.Join(folder, filepath.Clean("/"+entry.Name))
 	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := os.WriteFile(to, b, entry.Mode()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// run starts the unzipped app under the local host and takes hello_world through it, over HTTP.
+// run starts the unzipped app under the local host and takes hello_world
+// through it, over HTTP.
 func run(t *testing.T, folder string) {
 	t.Helper()
 	url := pgtest.URL(t)
+
 	r, err := repo.Open(context.Background(), repo.Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	q := pgqueue.New(r.Pool(), pgqueue.Options{})
+
 	receivers := map[string]queue.Receiver{}
 	for _, name := range state.Queues {
 		receivers[name.String()] = q.Receiver(name)
 	}
+
 	host, err := devhost.New(devhost.Options{
-		Root: folder, Addr: "127.0.0.1:0", Receivers: receivers, Env: []string{"DATABASE_URL=" + url, "LOG_LEVEL=error"}, Log: slog.New(slog.DiscardHandler),
+		Root:      folder,
+		Addr:      "127.0.0.1:0",
+		Receivers: receivers,
+		Env:       []string{"DATABASE_URL=" + url, "LOG_LEVEL=error"},
+		Log:       slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := host.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := host.Stop(); err != nil {
 			t.Error(err)
 		}
+
 		q.Close()
 		r.Close()
 		http.DefaultClient.CloseIdleConnections()
 	})
 	ready(t, host)
+
 	var job struct {
 		JobID  string `json:"job_id"`
 		Status state.JobStatus
 	}
 	call(t, http.MethodPost, host.URL()+"/jobs/submit/hello_world", `{"n":3}`, &job)
 	call(t, http.MethodGet, fmt.Sprintf("%s/jobs/status/%s?wait=20s", host.URL(), job.JobID), "", &job)
+
 	if job.Status != state.JobCompleted {
 		t.Errorf("the job is %s", job.Status)
 	}
@@ -148,17 +179,21 @@ func run(t *testing.T, folder string) {
 
 func ready(t *testing.T, host *devhost.Host) {
 	t.Helper()
+
 	limit, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+
 	for {
 		req, err := http.NewRequestWithContext(limit, http.MethodGet, host.URL()+"/health/readyz", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		_ = res.Body.Close()
 		if res.StatusCode == http.StatusOK {
 			return
@@ -168,16 +203,21 @@ func ready(t *testing.T, host *devhost.Host) {
 
 func call(t *testing.T, method, address, body string, into any) {
 	t.Helper()
+
 	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Content-Type", "application/json")
+
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = res.Body.Close() }()
+
 	if err := json.NewDecoder(res.Body).Decode(into); err != nil || res.StatusCode >= 300 {
 		t.Fatalf("%s %s answers %d, %v", method, address, res.StatusCode, err)
 	}

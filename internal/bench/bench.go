@@ -29,19 +29,22 @@ const (
 
 // Options say what to measure.
 type Options struct {
-	URL        string // a database; a schema of its own is made in it
-	Workload   string // see Workloads
-	N          int    // tasks a stage
-	Jobs       int    // jobs at once
-	Runs       int    // of each, interleaved; the median counts
-	Mode       string // "": ModeEngine
-	ServiceBus bool   // messages go over the stand-in of Service Bus, in this process, instead of over Postgres
-	Processes  int    // workers, or handlers; 0: 1
+	URL      string // a database; a schema of its own is made in it
+	Workload string // see Workloads
+	N        int    // tasks a stage
+	Jobs     int    // jobs at once
+	Runs     int    // of each, interleaved; the median counts
+	Mode     string // "": ModeEngine
+	// messages go over the stand-in of Service Bus, in this process, instead of
+	// over Postgres
+	ServiceBus bool
+	Processes  int // workers, or handlers; 0: 1
 	Program    Program
 	Log        *slog.Logger
 }
 
-// Program is how this program's own processes are started. They end when their standard input does.
+// Program is how this program's own processes are started. They end when their
+// standard input does.
 type Program struct {
 	Worker func() *exec.Cmd // a plain worker with Jobs and Handlers
 	Host   func() *exec.Cmd // a host over such a handler; it prints a Hosted when it is ready
@@ -92,10 +95,12 @@ func Run(ctx context.Context, o Options) (res Result, err error) {
 			Field: "workload", Message: fmt.Sprintf("%q is none of %v", o.Workload, Workloads),
 		})
 	}
+
 	err = withSystem(ctx, &o, func(s system) error {
 		res, err = measure(ctx, o, s)
 		return err
 	})
+
 	return res, err
 }
 
@@ -104,16 +109,20 @@ func withSystem(ctx context.Context, o *Options, use func(s system) error) (err 
 	if o.Mode == "" {
 		o.Mode = ModeEngine
 	}
+
 	o.Processes = max(o.Processes, 1)
+
 	return withSchema(ctx, o.URL, func(address string) (err error) {
 		if err := repo.Migrate(ctx, address); err != nil {
 			return err
 		}
+
 		s, err := start(ctx, *o, address)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, s.stop()) }()
+
 		return use(s)
 	})
 }
@@ -121,22 +130,28 @@ func withSystem(ctx context.Context, o *Options, use func(s system) error) (err 
 // withSchema makes a schema for the time of a call.
 func withSchema(ctx context.Context, database string, use func(address string) error) (err error) {
 	schema := fmt.Sprintf("bench_%d", time.Now().UnixNano())
+
 	admin, err := pgx.Connect(ctx, database)
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = admin.Close(context.WithoutCancel(ctx)) }()
+
 	if _, err := admin.Exec(ctx, "create schema "+schema); err != nil {
 		return err
 	}
+
 	defer func() {
 		_, dropped := admin.Exec(context.WithoutCancel(ctx), "drop schema "+schema+" cascade")
 		err = errors.Join(err, dropped)
 	}()
+
 	address, err := within(database, schema)
 	if err != nil {
 		return err
 	}
+
 	return use(address)
 }
 
@@ -146,59 +161,82 @@ func within(address, schema string) (string, error) {
 	if err != nil {
 		return "", state.Errorf(state.CodeInvalid, "bench.Run", "the database URL cannot be read")
 	}
+
 	q := u.Query()
 	q.Set("search_path", schema)
 	u.RawQuery = q.Encode()
+
 	return u.String(), nil
 }
 
 // measure runs the workload and the floor in turn.
 func measure(ctx context.Context, o Options, s system) (Result, error) {
 	res := Result{
-		Workload: o.Workload, Mode: o.Mode, Transport: "postgres", Processes: o.Processes, N: o.N, Jobs: o.Jobs, Runs: o.Runs,
+		Workload:  o.Workload,
+		Mode:      o.Mode,
+		Transport: "postgres",
+		Processes: o.Processes,
+		N:         o.N,
+		Jobs:      o.Jobs,
+		Runs:      o.Runs,
 	}
 	if o.ServiceBus {
 		res.Transport = "servicebus"
 	}
+
 	db, err := openDatabase(ctx, s)
 	if err != nil {
 		return res, err
 	}
 	defer db.close()
+
 	warm := o
+
 	warm.N = min(o.N, warmTasks)
 	for i := range max(1, o.Processes) { // connections, prepared statements, how long a task takes
 		if _, _, _, err := workload(ctx, s, db, warm, "warm"+strconv.Itoa(i)); err != nil {
 			return res, err
 		}
 	}
-	var walls, floors, each []time.Duration
-	var spent usage
+
+	var (
+		walls, floors, each []time.Duration
+		spent               usage
+	)
+
 	for i := range o.Runs {
 		before, err := db.usage(ctx, s)
 		if err != nil {
 			return res, err
 		}
+
 		wall, jobs, tasks, err := workload(ctx, s, db, o, strconv.Itoa(i))
 		if err != nil {
 			return res, err
 		}
+
 		after, err := db.usage(ctx, s)
 		if err != nil {
 			return res, err
 		}
+
 		spent = spent.plus(after.minus(before))
+
 		walls, each, res.Tasks = append(walls, wall), append(each, jobs...), tasks
+
 		if stages := floorStages(o.Workload); stages > 0 {
 			took, err := db.floor(ctx, i, stages*o.Jobs, o.N)
 			if err != nil {
 				return res, err
 			}
+
 			floors = append(floors, took)
 		}
 	}
+
 	res.sum(walls, floors, each, spent)
 	res.PeakBytes = peaks(s.processes())
+
 	return res, nil
 }
 
@@ -209,14 +247,18 @@ func (r *Result) sum(walls, floors, each []time.Duration, spent usage) {
 	wall, tasks := median(walls), float64(r.Tasks*r.Runs)
 	r.Ms, r.PerSec = ms(wall), float64(r.Tasks)/wall.Seconds()
 	r.P50Ms, r.P95Ms, r.P99Ms = percentile(each, 50), percentile(each, 95), percentile(each, 99)
-	r.WALBytes, r.Commits, r.Statements = float64(spent.wal)/tasks, float64(spent.commits)/tasks, float64(spent.statements)/tasks
+	r.WALBytes = float64(spent.wal) / tasks
+	r.Commits = float64(spent.commits) / tasks
+
+	r.Statements = float64(spent.statements) / tasks
 	if len(floors) > 0 {
 		r.FloorMs = ms(median(floors))
 		r.Ratio = r.FloorMs / r.Ms
 	}
 }
 
-// floorStages is how many stages of n tasks a job of a workload has; 0: the floor has nothing to say.
+// floorStages is how many stages of n tasks a job of a workload has; 0: the
+// floor has nothing to say.
 func floorStages(workload string) int {
 	switch workload {
 	case "hello", "unbundled":
@@ -224,6 +266,7 @@ func floorStages(workload string) int {
 	case "wide", "fanin":
 		return 1
 	}
+
 	return 0
 }
 
@@ -237,7 +280,9 @@ func percentile(d []time.Duration, p int) float64 {
 	if len(d) == 0 {
 		return 0
 	}
+
 	s := slices.Sorted(slices.Values(d))
+
 	return ms(s[min(len(s)-1, len(s)*p/100)])
 }
 

@@ -11,23 +11,35 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// TestEveryWorkloadRuns keeps the benchmarks from rotting: each runs once, small.
+// TestEveryWorkloadRuns keeps the benchmarks from rotting: each runs once,
+// small.
 func TestEveryWorkloadRuns(t *testing.T) {
 	t.Parallel()
+
 	for _, workload := range bench.Workloads {
 		t.Run(workload, func(t *testing.T) {
 			t.Parallel()
+
 			res, err := bench.Run(context.Background(), bench.Options{
-				URL: pgtest.Empty(t), Workload: workload, N: 20, Jobs: 2, Runs: 1, Log: slog.New(slog.DiscardHandler),
+				URL: pgtest.Empty(
+					t,
+				),
+				Workload: workload,
+				N:        20,
+				Jobs:     2,
+				Runs:     1,
+				Log:      slog.New(slog.DiscardHandler),
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			if res.Tasks == 0 || res.PerSec <= 0 || (res.FloorMs > 0) != (res.Ratio > 0) {
 				t.Errorf("%+v", res)
 			}
 		})
 	}
+
 	if _, err := bench.Run(context.Background(), bench.Options{Workload: "nonsense"}); err == nil {
 		t.Error("an unknown workload runs")
 	}

@@ -17,26 +17,34 @@ func TestMillionTellsOfTheJobAndOfItsNeighbours(t *testing.T) {
 	t.Parallel()
 	o := smallOptions(t)
 	o.N = 10_100 // more than a stage plans in one statement
+
 	r, err := bench.Million(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Tasks != 20_201 || r.PerSec <= 0 || r.SmallPerSec <= 0 || len(r.TotalMs) != 3 || r.Beside == 0 || r.StatusMs <= 0 || r.ListMs <= 0 {
+
+	if r.Tasks != 20_201 || r.PerSec <= 0 || r.SmallPerSec <= 0 || len(r.TotalMs) != 3 || r.Beside == 0 ||
+		r.StatusMs <= 0 ||
+		r.ListMs <= 0 {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestAgedComparesWithAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
+
 	all, err := bench.Aged(t.Context(), smallOptions(t), 12_000)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if len(all) != 2 {
 		t.Fatalf("%d results", len(all))
 	}
+
 	for _, r := range all {
-		if r.PerSec <= 0 || r.Other <= 0 || r.Ratio != r.Other/r.PerSec || r.Finished != 12_000 || r.FillMs <= 0 {
+		if r.PerSec <= 0 || r.Other <= 0 || r.Ratio != r.Other/r.PerSec || r.Finished != 12_000 ||
+			r.FillMs <= 0 {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -44,10 +52,12 @@ func TestAgedComparesWithAnEmptyDatabase(t *testing.T) {
 
 func TestRetentionDeletesMeanwhile(t *testing.T) {
 	t.Parallel()
+
 	r, err := bench.Retention(t.Context(), smallOptions(t), 12_000)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if r.PerSec <= 0 || r.Other <= 0 || r.PurgeMs <= 0 || r.Runs == 0 {
 		t.Errorf("%+v", r)
 	}

@@ -31,7 +31,8 @@ var (
 	workersText string
 )
 
-// database is the measuring side's own connection, set up as the engine's are, and one more for reads. Not for concurrent use.
+// database is the measuring side's own connection, set up as the engine's are,
+// and one more for reads. Not for concurrent use.
 type database struct {
 	repo  *repo.Repo
 	conn  *pgx.Conn
@@ -43,11 +44,13 @@ func openDatabase(ctx context.Context, s system) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	held, err := r.Pool().Acquire(ctx)
 	if err != nil {
 		r.Close()
 		return nil, err
 	}
+
 	return &database{repo: r, conn: held.Conn(), close: func() {
 		held.Release()
 		r.Close()
@@ -61,27 +64,33 @@ func (d *database) floor(ctx context.Context, round, stages, n int) (time.Durati
 	if _, err := d.conn.Exec(ctx, floorCounter); err != nil {
 		return 0, err
 	}
+
 	result := bytes.Repeat([]byte("x"), 80)
 	begin := time.Now()
+
 	for stage := range stages {
 		job := sha256.Sum256(fmt.Appendf(nil, "floor %d %d", round, stage))
 		if _, err := d.conn.Exec(ctx, floorInsert, job[:], n); err != nil {
 			return 0, err
 		}
+
 		for low := 0; low < n; low += floorBatch {
 			indexes, results := make([]int32, 0, floorBatch), make([][]byte, 0, floorBatch)
 			for i := low; i < min(n, low+floorBatch); i++ {
 				indexes, results = append(indexes, int32(i)), append(results, result)
 			}
+
 			if _, err := d.conn.Exec(ctx, floorUpdate, job[:], indexes, results); err != nil {
 				return 0, err
 			}
 		}
 	}
+
 	return time.Since(begin), nil
 }
 
-// usage is what was spent: transactions that wrote, bytes of write-ahead log, statements.
+// usage is what was spent: transactions that wrote, bytes of write-ahead log,
+// statements.
 type usage struct{ commits, wal, statements int64 }
 
 func (u usage) minus(v usage) usage {
@@ -95,6 +104,7 @@ func (u usage) plus(v usage) usage {
 func (d *database) usage(ctx context.Context, s system) (u usage, err error) {
 	u.statements = s.statements()
 	err = d.conn.QueryRow(ctx, usageText).Scan(&u.commits, &u.wal)
+
 	return u, err
 }
 
@@ -104,11 +114,14 @@ func (d *database) took(ctx context.Context, ids []state.JobID) ([]time.Duration
 	if err != nil {
 		return nil, err
 	}
+
 	seconds, err := pgx.CollectRows(rows, pgx.RowTo[float64])
+
 	var each []time.Duration
 	for _, s := range seconds {
 		each = append(each, time.Duration(s*float64(time.Second)))
 	}
+
 	return each, err
 }
 
@@ -124,14 +137,17 @@ func (d *database) workers(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// wait polls: often at first, then at a fiftieth of what has passed, so that neither the answer nor the server is much the worse for it.
+// wait polls: often at first, then at a fiftieth of what has passed, so that
+// neither the answer nor the server is much the worse for it.
 func (d *database) wait(ctx context.Context, ids []state.JobID) error {
 	begin := time.Now()
+
 	for {
 		n, err := d.open(ctx, ids)
 		if n == 0 || err != nil {
 			return err
 		}
+
 		t := time.NewTimer(max(500*time.Microsecond, min(time.Since(begin)/50, 50*time.Millisecond)))
 		select {
 		case <-t.C:
@@ -147,5 +163,6 @@ func keys(ids []state.JobID) [][]byte {
 	for i := range ids {
 		all[i] = ids[i][:]
 	}
+
 	return all
 }

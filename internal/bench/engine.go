@@ -21,7 +21,8 @@ import (
 	"coremachine/internal/test/fixtures"
 )
 
-// engine is one process's worth of engine, with the fixture jobs, in this process.
+// engine is one process's worth of engine, with the fixture jobs, in this
+// process.
 type engine struct {
 	url     string
 	repo    *repo.Repo
@@ -41,7 +42,11 @@ type engine struct {
 type counter struct{ n atomic.Int64 }
 
 // TraceQueryStart counts one.
-func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+func (c *counter) TraceQueryStart(
+	ctx context.Context,
+	_ *pgx.Conn,
+	_ pgx.TraceQueryStartData,
+) context.Context {
 	c.n.Add(1)
 	return ctx
 }
@@ -67,79 +72,109 @@ var _ interface {
 
 func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger) (*engine, error) {
 	e := &engine{url: address, bus: bus, sent: &counter{}, ended: map[state.JobID]chan struct{}{}}
-	r, err := repo.Open(ctx, repo.Config{URL: address, BeforeConnect: func(_ context.Context, c *pgx.ConnConfig) error {
-		c.Tracer = e.sent
-		return nil
-	}})
+
+	r, err := repo.Open(
+		ctx,
+		repo.Config{URL: address, BeforeConnect: func(_ context.Context, c *pgx.ConnConfig) error {
+			c.Tracer = e.sent
+			return nil
+		}},
+	)
 	if err != nil {
 		return nil, err
 	}
+
 	e.repo = r
+
 	options := pgqueue.Options{Log: log}
 	if bus.broker != nil {
 		options.MaxDeliveries = math.MaxInt32 // a relay's tries are no deliveries
-		if e.client, err = servicebus.New(servicebus.Options{Connection: bus.connection, Log: log}); err != nil {
+
+		if e.client, err = servicebus.New(
+			servicebus.Options{Connection: bus.connection, Log: log},
+		); err != nil {
 			r.Close()
 			return nil, err
 		}
 	}
+
 	e.queue = pgqueue.Over(r.Database(), options)
 	e.machine = coremachine.New(coremachine.Config{
-		Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Store: r, Log: log, Wake: e.queue.Wake, JobEnded: e.jobEnded, Build: "bench",
-		Relayed: bus.broker != nil,
+		Jobs:     fixtures.Jobs(),
+		Handlers: fixtures.Handlers(),
+		Store:    r,
+		Log:      log,
+		Wake:     e.queue.Wake,
+		JobEnded: e.jobEnded,
+		Build:    "bench",
+		Relayed:  bus.broker != nil,
 	})
 	e.machine.Chain()
 	e.machine.Start(ctx)
 	serve, cancel := context.WithCancel(context.WithoutCancel(ctx))
+
 	e.cancel = cancel
 	for _, name := range state.Queues {
 		if err := e.serve(serve, name, log); err != nil {
 			return nil, errors.Join(err, e.stop())
 		}
 	}
+
 	if err := until(ctx, func() (bool, error) { return e.machine.Ready(), nil }); err != nil {
 		return nil, errors.Join(err, e.stop())
 	}
+
 	return e, nil
 }
 
 func (e *engine) serve(ctx context.Context, name state.Queue, log *slog.Logger) error {
 	const inFlight = 64 // the default of QUEUE_IN_FLIGHT
+
 	if e.client == nil {
 		recv := e.queue.Receiver(name)
 		e.serving.Go(func() { queue.Serve(ctx, recv, inFlight, e.machine.Room(name), log, e.machine.Handle) })
+
 		return nil
 	}
+
 	recv, err := e.client.Receiver(name)
 	if err != nil {
 		return err
 	}
+
 	e.serving.Go(func() { e.queue.Relay(ctx, name, e.client) })
 	e.serving.Go(func() {
 		queue.Serve(ctx, recv, inFlight, e.machine.Room(name), log, e.machine.Handle)
 		_ = recv.Close() // nothing is received any more
 	})
+
 	return nil
 }
 
 func (e *engine) stop() error {
 	e.cancel()
+
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+
 	_ = e.machine.Stop(limit) // the schema goes with what it could not put back
 	e.serving.Wait()
 	e.queue.Close()
+
 	if e.client != nil {
 		_ = e.client.Close(limit) // as does the broker
 	}
+
 	e.repo.Close()
 	e.bus.close()
+
 	return nil
 }
 
 func (e *engine) jobEnded(id state.JobID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if c, ok := e.ended[id]; ok {
 		close(c)
 	} else {
@@ -152,11 +187,13 @@ func (e *engine) jobEnded(id state.JobID) {
 func (e *engine) end(id state.JobID) <-chan struct{} {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	c, ok := e.ended[id]
 	if !ok {
 		c = make(chan struct{})
 		e.ended[id] = c
 	}
+
 	return c
 }
 
@@ -172,10 +209,12 @@ func (e *engine) wait(ctx context.Context, _ *database, ids []state.JobID) error
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+
 		e.mu.Lock()
 		delete(e.ended, id)
 		e.mu.Unlock()
 	}
+
 	return nil
 }
 
@@ -187,10 +226,12 @@ func (e *engine) processes() []process { return []process{{kind: "engine", pid: 
 func until(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		if ok, err := done(); ok || err != nil {
 			return err
 		}
+
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -27,14 +27,17 @@ const (
 	settleFrom = 500_000 // fewer are soon written back, and a checkpoint waits for all that others wrote
 )
 
-// fill makes finished jobs with so many tasks in all, as if they had ended some time ago. Nothing else is to use the tables.
+// fill makes finished jobs with so many tasks in all, as if they had ended some
+// time ago. Nothing else is to use the tables.
 func fill(ctx context.Context, address string, tasks int, ago time.Duration) (err error) {
 	conn, err := pgx.Connect(ctx, address) // no limit of time: each statement makes many rows
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+
 	each := min(fillJob, tasks)
+
 	jobs, batch := (tasks+each-1)/each, max(1, fillBatch/each)
 	for from := 1; from <= jobs; from += batch {
 		to := min(jobs, from+batch-1)
@@ -44,12 +47,16 @@ func fill(ctx context.Context, address string, tasks int, ago time.Duration) (er
 			}
 		}
 	}
+
 	if tasks < settleFrom {
 		return nil
 	}
+
 	if _, err := conn.Exec(ctx, settle); err != nil {
 		return err
 	}
+
 	_, err = conn.Exec(ctx, "checkpoint")
+
 	return err
 }

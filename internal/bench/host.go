@@ -14,38 +14,64 @@ import (
 	"coremachine/internal/state"
 )
 
-// HostCalls is how many calls a second the stand-in of the Functions host makes of a handler that does nothing, measured by so many: envelope, POST over TCP,
-// the handler's own half, settling. app makes the app root of a handler in a role; "echo" is Echo's.
-func HostCalls(ctx context.Context, calls int, app func(role string) (string, error), log *slog.Logger) (perSecond float64, err error) {
+// HostCalls is how many calls a second the stand-in of the Functions host makes
+// of a handler that does nothing, measured by so many: envelope, POST over TCP,
+// the handler's own half, settling. app makes the app root of a handler in a
+// role; "echo" is Echo's.
+func HostCalls(
+	ctx context.Context,
+	calls int,
+	app func(role string) (string, error),
+	log *slog.Logger,
+) (perSecond float64, err error) {
 	root, err := app("echo")
 	if err != nil {
 		return 0, err
 	}
+
 	body, err := state.EncodeMessage(state.Message{
-		JobID: state.NewJobID("bench", nil), MessageID: 1, Queue: state.QueueTasks, Kind: state.KindTasks, Count: 1,
+		JobID: state.NewJobID(
+			"bench",
+			nil,
+		),
+		MessageID: 1,
+		Queue:     state.QueueTasks,
+		Kind:      state.KindTasks,
+		Count:     1,
 	})
 	if err != nil {
 		return 0, err
 	}
+
 	q := &endless{total: int64(calls), body: body, open: make(chan struct{}), done: make(chan struct{})}
 	q.left.Store(q.total)
+
 	host, err := devhost.New(devhost.Options{
-		Root: root, Addr: "127.0.0.1:0", Log: log, Receivers: map[string]queue.Receiver{state.QueueTasks.String(): q},
+		Root:      root,
+		Addr:      "127.0.0.1:0",
+		Log:       log,
+		Receivers: map[string]queue.Receiver{state.QueueTasks.String(): q},
 	})
 	if err != nil {
 		return 0, err
 	}
+
 	if err := host.Start(ctx); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, host.Stop()) }()
+
 	limit, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+
 	if err := host.Ready(limit); err != nil {
 		return 0, err
 	}
+
 	begin := time.Now()
+
 	close(q.open)
+
 	select {
 	case <-q.done:
 		return float64(calls) / time.Since(begin).Seconds(), nil
@@ -60,21 +86,26 @@ func Echo(ctx context.Context, getenv func(string) string, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
+
 	h, err := funchost.New(funchost.Options{Log: log})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+
 	nothing := func(context.Context, funchost.Invocation) error { return nil }
+
 	err = h.Install(funchost.Work{API: http.NotFoundHandler(), Triggers: map[string]funchost.Trigger{
 		"process_job": nothing, "process_task": nothing, "process_long_task": nothing, "sweep": nothing,
 	}})
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+
 	return h.Serve(ctx, l)
 }
 
-// endless has as many messages as asked for, all alike, and counts what was settled.
+// endless has as many messages as asked for, all alike, and counts what was
+// settled.
 type endless struct {
 	total   int64
 	body    []byte
@@ -91,16 +122,26 @@ func (e *endless) Receive(ctx context.Context, most int) ([]queue.Delivery, erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+
 	n := min(int64(most), e.left.Load())
 	if n == 0 {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
+
 	e.left.Add(-n)
+
 	batch := make([]queue.Delivery, n)
 	for i := range batch {
-		batch[i] = queue.Delivery{Body: e.body, Deliveries: 1, LockedUntil: time.Now().Add(time.Minute), EnqueuedAt: time.Now(), MessageID: "m"}
+		batch[i] = queue.Delivery{
+			Body:        e.body,
+			Deliveries:  1,
+			LockedUntil: time.Now().Add(time.Minute),
+			EnqueuedAt:  time.Now(),
+			MessageID:   "m",
+		}
 	}
+
 	return batch, nil
 }
 
@@ -109,6 +150,7 @@ func (e *endless) Complete(context.Context, queue.Delivery) error {
 	if e.settled.Add(1) == e.total {
 		close(e.done)
 	}
+
 	return nil
 }
 

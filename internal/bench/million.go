@@ -17,7 +17,8 @@ import (
 //go:embed queries/stage_totals.sql
 var stageTotals string
 
-// MillionResult is what a very large job cost, and what it cost others. Times are in milliseconds.
+// MillionResult is what a very large job cost, and what it cost others. Times
+// are in milliseconds.
 type MillionResult struct {
 	Mode        string           `json:"mode"`
 	Processes   int              `json:"processes"`
@@ -38,71 +39,92 @@ type MillionResult struct {
 // besideEvery is the pause between two small jobs beside the large one.
 const besideEvery = 2 * time.Second
 
-// Million runs o.N tasks, o.N that follow them, and one that reads all results; first the same with 10,000.
+// Million runs o.N tasks, o.N that follow them, and one that reads all results;
+// first the same with 10,000.
 func Million(ctx context.Context, o Options) (res MillionResult, err error) {
 	err = withSystem(ctx, &o, func(s system) error {
 		res = MillionResult{Mode: o.Mode, Processes: o.Processes, Tasks: 2*o.N + 1}
+
 		db, err := openDatabase(ctx, s)
 		if err != nil {
 			return err
 		}
 		defer db.close()
+
 		if res.SmallPerSec, err = small(ctx, s, db, o); err != nil {
 			return err
 		}
+
 		before, err := db.usage(ctx, s)
 		if err != nil {
 			return err
 		}
+
 		begin := time.Now()
+
 		id, err := s.submit(ctx, "million", fmt.Sprintf(`{"n":%d,"seed":1}`, o.N))
 		if err != nil {
 			return err
 		}
+
 		others, stop := context.WithCancel(ctx)
 		group, groupCtx := errgroup.WithContext(others)
 		group.Go(func() error { return res.beside(groupCtx, s, o) })
 		group.Go(func() error { return res.reads(groupCtx, s, id) })
 		group.Go(func() error { return res.totals(groupCtx, s, id) })
+
 		err = s.wait(ctx, db, []state.JobID{id})
 		wall := time.Since(begin)
+
 		stop()
+
 		if beside := group.Wait(); beside != nil && !errors.Is(beside, context.Canceled) {
 			err = errors.Join(err, beside)
 		}
+
 		if err != nil {
 			return err
 		}
+
 		after, err := db.usage(ctx, s)
 		if err != nil {
 			return err
 		}
+
 		res.Ms, res.PerSec = ms(wall), float64(res.Tasks)/wall.Seconds()
 		res.Ratio = res.PerSec / res.SmallPerSec
 		res.WALBytes = float64(after.minus(before).wal) / float64(res.Tasks)
 		res.PeakBytes = peaks(s.processes())
+
 		return db.completed(ctx, id)
 	})
+
 	return res, err
 }
 
 // small is the rate of the same job with 10,000 tasks a stage.
 func small(ctx context.Context, s system, db *database, o Options) (float64, error) {
 	n := min(o.N, 10_000)
+
 	var walls []time.Duration
+
 	for i := range o.Runs + 1 { // the first one warms up
 		begin := time.Now()
+
 		id, err := s.submit(ctx, "million", fmt.Sprintf(`{"n":%d,"seed":%d}`, n, 2+i))
 		if err != nil {
 			return 0, err
 		}
+
 		if err := s.wait(ctx, db, []state.JobID{id}); err != nil {
 			return 0, err
 		}
+
 		if i > 0 {
 			walls = append(walls, time.Since(begin))
 		}
 	}
+
 	return float64(2*n+1) / median(walls).Seconds(), nil
 }
 
@@ -112,9 +134,11 @@ func (d *database) completed(ctx context.Context, id state.JobID) error {
 	if err != nil {
 		return err
 	}
+
 	if job.Status != state.JobCompleted {
 		return fmt.Errorf("the job ended as %s: %v", job.Status, job.Error)
 	}
+
 	return nil
 }
 
@@ -125,21 +149,28 @@ func (r *MillionResult) beside(ctx context.Context, s system, o Options) error {
 		return err
 	}
 	defer db.close()
+
 	var each []time.Duration
+
 	err = every(ctx, min(besideEvery, 2*time.Duration(o.N)*time.Microsecond), func(i int) error {
 		begin := time.Now()
+
 		id, err := s.submit(ctx, "hello", `{"n":10,"message":"beside `+strconv.Itoa(i)+`"}`)
 		if err != nil {
 			return err
 		}
+
 		if err := s.wait(ctx, db, []state.JobID{id}); err != nil {
 			return err
 		}
+
 		each = append(each, time.Since(begin))
+
 		return nil
 	})
 	r.Beside = len(each)
 	r.BesideMs = []float64{percentile(each, 50), percentile(each, 95), percentile(each, 100)}
+
 	return err
 }
 
@@ -150,24 +181,33 @@ func (r *MillionResult) reads(ctx context.Context, s system, id state.JobID) err
 		return err
 	}
 	defer db.close()
+
 	var status, lists []time.Duration
+
 	err = every(ctx, 200*time.Millisecond, func(int) error {
 		begin := time.Now()
+
 		if _, err := db.repo.ReadJob(ctx, id); err != nil {
 			return err
 		}
+
 		status = append(status, time.Since(begin))
 		begin = time.Now()
+
 		if _, err := db.repo.ListJobs(ctx, state.JobFilter{Limit: 50}); err != nil {
 			return err
 		}
+
 		if _, err := db.repo.JobCounts(ctx, state.JobFilter{}); err != nil {
 			return err
 		}
+
 		lists = append(lists, time.Since(begin))
+
 		return nil
 	})
 	r.StatusMs, r.ListMs = percentile(status, 95), percentile(lists, 95)
+
 	return err
 }
 
@@ -178,24 +218,30 @@ func (r *MillionResult) totals(ctx context.Context, s system, id state.JobID) er
 		return err
 	}
 	defer db.close()
+
 	var started []time.Time
+
 	return every(ctx, 20*time.Millisecond, func(int) error {
 		rows, err := db.conn.Query(ctx, stageTotals, id[:])
 		if err != nil {
 			return err
 		}
+
 		stages, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Started, Total bool }])
 		if err != nil {
 			return err
 		}
+
 		for i, stage := range stages {
 			if stage.Started && len(started) == i {
 				started = append(started, time.Now())
 			}
+
 			if stage.Total && len(started) == i+1 && len(r.TotalMs) == i {
 				r.TotalMs = append(r.TotalMs, ms(time.Since(started[i])))
 			}
 		}
+
 		return nil
 	})
 }
@@ -204,13 +250,16 @@ func (r *MillionResult) totals(ctx context.Context, s system, id state.JobID) er
 func every(ctx context.Context, pause time.Duration, f func(i int) error) error {
 	tick := time.NewTicker(max(pause, time.Millisecond))
 	defer tick.Stop()
+
 	for i := 0; ; i++ {
 		if err := f(i); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
+
 			return err
 		}
+
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -224,5 +273,6 @@ func rate(tasks int, walls []time.Duration) float64 {
 	if len(walls) == 0 {
 		return 0
 	}
+
 	return float64(tasks) / median(walls).Seconds()
 }

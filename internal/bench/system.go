@@ -21,17 +21,20 @@ type system interface {
 // start starts a system and returns when it is ready to work.
 func start(ctx context.Context, o Options, address string) (system, error) {
 	bus := &bus{}
+
 	if o.ServiceBus {
 		var err error
 		if bus, err = openBus(); err != nil {
 			return nil, err
 		}
 	}
+
 	s, err := startOn(ctx, o, address, bus)
 	if err != nil {
 		bus.close()
 		return nil, err
 	}
+
 	return s, nil
 }
 
@@ -44,7 +47,12 @@ func startOn(ctx context.Context, o Options, address string, bus *bus) (system, 
 	case ModeFunctions:
 		return startHosts(ctx, o, address, bus)
 	}
-	return nil, state.Invalid("bench.Run", "the mode is unknown", state.FieldError{Field: "mode", Message: o.Mode})
+
+	return nil, state.Invalid(
+		"bench.Run",
+		"the mode is unknown",
+		state.FieldError{Field: "mode", Message: o.Mode},
+	)
 }
 
 // bus is the stand-in of Service Bus in this process; the zero value is none.
@@ -58,13 +66,17 @@ func openBus() (*bus, error) {
 	for i, q := range state.Queues {
 		names[i] = q.String()
 	}
+
 	b := &bus{broker: sbfake.New(sbfake.Options{Queues: names})}
+
 	at, err := b.broker.Listen("127.0.0.1:0")
 	if err != nil {
 		b.broker.Close()
 		return nil, err
 	}
+
 	b.connection = sbfake.ConnectionString(at)
+
 	return b, nil
 }
 
@@ -73,6 +85,7 @@ func (b *bus) env() []string {
 	if b.broker == nil {
 		return []string{"TRANSPORT=postgres"}
 	}
+
 	return []string{"TRANSPORT=servicebus", "SERVICEBUS=" + b.connection}
 }
 

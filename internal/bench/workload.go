@@ -16,52 +16,75 @@ const (
 	submitters = 64 // of jobs at once
 )
 
-// workload runs one round: it returns the time, that of each job or submit, and the tasks done.
-func workload(ctx context.Context, s system, db *database, o Options, round string) (wall time.Duration, each []time.Duration, tasks int, err error) {
+// workload runs one round: it returns the time, that of each job or submit, and
+// the tasks done.
+func workload(
+	ctx context.Context,
+	s system,
+	db *database,
+	o Options,
+	round string,
+) (wall time.Duration, each []time.Duration, tasks int, err error) {
 	begin := time.Now()
+
 	switch o.Workload {
 	case "latency":
 		for i := range singles {
 			start := time.Now()
+
 			id, err := s.submit(ctx, "hello", fmt.Sprintf(`{"n":1,"message":"%s-%d"}`, round, i))
 			if err != nil {
 				return 0, nil, 0, err
 			}
+
 			if err := s.wait(ctx, db, []state.JobID{id}); err != nil {
 				return 0, nil, 0, err
 			}
+
 			each = append(each, time.Since(start))
 		}
+
 		return time.Since(begin), each, 2 * singles, nil
 	case "submit":
 		var ids []state.JobID
+
 		for i := range singles {
 			start := time.Now()
+
 			id, err := s.submit(ctx, "hello", fmt.Sprintf(`{"n":1,"message":"s%s-%d"}`, round, i))
 			if err != nil {
 				return 0, nil, 0, err
 			}
+
 			each, ids = append(each, time.Since(start)), append(ids, id)
 		}
+
 		wall = time.Since(begin)
+
 		return wall, each, singles, s.wait(ctx, db, ids) // nobody else pays for them
 	}
+
 	ids, group := make([]state.JobID, o.Jobs), new(errgroup.Group)
 	group.SetLimit(submitters)
+
 	for i := range ids {
 		group.Go(func() (err error) {
 			ids[i], err = s.submit(ctx, jobType(o.Workload), params(o, round, i))
 			return err
 		})
 	}
+
 	if err := group.Wait(); err != nil {
 		return 0, nil, 0, err
 	}
+
 	if err := s.wait(ctx, db, ids); err != nil {
 		return 0, nil, 0, err
 	}
+
 	wall = time.Since(begin)
 	each, err = db.took(ctx, ids)
+
 	return wall, each, o.Jobs * tasksOf(o), err
 }
 
@@ -69,6 +92,7 @@ func jobType(workload string) string {
 	if workload == "unbundled" {
 		return "hello_one"
 	}
+
 	return workload
 }
 
@@ -79,6 +103,7 @@ func params(o Options, round string, i int) string {
 	case "deep":
 		return fmt.Sprintf(`{"seed":%d}`, seed(round, i))
 	}
+
 	return fmt.Sprintf(`{"n":%d,"seed":%d}`, o.N, seed(round, i))
 }
 
@@ -88,6 +113,7 @@ func seed(round string, i int) int {
 	for _, c := range round {
 		n = n*31 + int(c)*1000
 	}
+
 	return n
 }
 
@@ -100,5 +126,6 @@ func tasksOf(o Options) int {
 	case "fanin":
 		return o.N + 1
 	}
+
 	return o.N
 }

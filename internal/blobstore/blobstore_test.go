@@ -18,69 +18,101 @@ import (
 
 func open(t *testing.T, o blobstore.Options) *blobstore.Store {
 	t.Helper()
+
 	s, err := blobstore.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(s.Close)
+
 	return s
 }
 
 // collect lists a container whole and counts the pages.
-func collect(t *testing.T, s *blobstore.Store, container, prefix string, size int) (blobs []handlers.Blob, pages int, err error) {
+func collect(
+	t *testing.T,
+	s *blobstore.Store,
+	container, prefix string,
+	size int,
+) (blobs []handlers.Blob, pages int, err error) {
 	t.Helper()
+
 	for page, err := range s.Pages(t.Context(), container, prefix, size) {
 		if err != nil {
 			return blobs, pages, err
 		}
+
 		pages++
+
 		blobs = append(blobs, page...)
 	}
+
 	return blobs, pages, nil
 }
 
 func TestListsAndReadsWhateverItsNameHolds(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
+
 	const n = 600 // one name of 1,024 characters among them
 	if _, err := blobsample.Write(t.Context(), server.Connection(), "sample", n); err != nil {
 		t.Fatal(err)
 	}
+
 	s := open(t, blobstore.Options{Connection: server.Connection()})
+
 	blobs, pages, err := collect(t, s, "sample", "", 250)
 	if err != nil || len(blobs) != n || pages != 3 {
 		t.Fatalf("got %d blobs in %d pages, %v, want %d in 3", len(blobs), pages, err, n)
 	}
+
 	written := map[string]blobsample.Item{}
 	longest := 0
+
 	for it := range blobsample.Items(n) {
 		written[it.Name] = it
 		longest = max(longest, len([]rune(it.Name)))
 	}
+
 	if longest != 1024 {
 		t.Errorf("the longest name has %d characters", longest)
 	}
+
 	for _, b := range blobs {
 		it, ok := written[b.Name]
-		if !ok || b.Size != int64(len(it.Content)) || b.ContentType != it.ContentType || len(b.MD5) != 16 || time.Since(b.Modified) > time.Hour {
+		if !ok || b.Size != int64(len(it.Content)) || b.ContentType != it.ContentType || len(b.MD5) != 16 ||
+			time.Since(b.Modified) > time.Hour {
 			t.Errorf("listed %+v, written: %t", b, ok)
 		}
+
 		head, err := s.Head(t.Context(), "sample", b.Name, 100)
 		if err != nil || !bytes.Equal(head, it.Content[:min(100, len(it.Content))]) {
 			t.Errorf("%q: read %q, %v", b.Name, head, err)
 		}
 	}
+
 	if !slices.IsSortedFunc(blobs, func(a, b handlers.Blob) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Error("the listing is not in the order of names")
 	}
+
 	for _, prefix := range []string{"hash#tag/?query=1&b=2/", "per%cent/%41", "double//slash///", "Ünïcödé/日", "quo'te\"s+plus;semi/"} {
 		want := 0
+
 		for name := range written {
 			if strings.HasPrefix(name, prefix) {
 				want++
 			}
 		}
-		if got, _, err := collect(t, s, "sample", prefix, handlers.MaxPage); err != nil || len(got) != want || want == 0 {
+
+		if got, _, err := collect(
+			t,
+			s,
+			"sample",
+			prefix,
+			handlers.MaxPage,
+		); err != nil || len(got) != want ||
+			want == 0 {
 			t.Errorf("prefix %q: %d blobs, %v, want %d", prefix, len(got), err, want)
 		}
 	}
@@ -89,33 +121,47 @@ func TestListsAndReadsWhateverItsNameHolds(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
+
 	client := blobtest.Client(t, server.Connection())
 	if _, err := client.CreateContainer(t.Context(), "some", nil); err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := client.UploadBuffer(t.Context(), "some", "empty", nil, nil); err != nil {
 		t.Fatal(err)
 	}
+
 	s := open(t, blobstore.Options{Connection: server.Connection()})
 	if head, err := s.Head(t.Context(), "some", "empty", 10); err != nil || len(head) > 0 {
 		t.Errorf("an empty blob: %q, %v", head, err)
 	}
+
 	if _, err := s.Head(t.Context(), "some", "none", 10); !errors.Is(err, handlers.ErrNoBlob) {
 		t.Errorf("no such blob: %v", err)
 	}
+
 	if _, err := s.Head(t.Context(), "none", "none", 10); !errors.Is(err, handlers.ErrNoContainer) {
 		t.Errorf("no such container: %v", err)
 	}
+
 	if _, _, err := collect(t, s, "none", "", 1); !errors.Is(err, handlers.ErrNoContainer) {
 		t.Errorf("no such container: %v", err)
 	}
-	stranger := open(t, blobstore.Options{Connection: strings.Replace(server.Connection(), "AccountKey=", "AccountKey=QUJD", 1)})
+
+	stranger := open(
+		t,
+		blobstore.Options{
+			Connection: strings.Replace(server.Connection(), "AccountKey=", "AccountKey=QUJD", 1),
+		},
+	)
 	if _, _, err := collect(t, stranger, "some", "", 1); !errors.Is(err, handlers.ErrStorageRefuses) {
 		t.Errorf("another key: %v", err)
 	}
+
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := s.Head(t.Context(), "some", "none", 10); !errors.Is(err, handlers.ErrStorageAway) {
 		t.Errorf("nobody there: %v", err)
 	}
@@ -123,6 +169,7 @@ func TestFaults(t *testing.T) {
 
 func TestAnswersBecomeFaults(t *testing.T) {
 	t.Parallel()
+
 	server := blobtest.Azurite(t)
 	for _, c := range []struct {
 		no    blobtest.Refusal
@@ -143,18 +190,31 @@ func TestAnswersBecomeFaults(t *testing.T) {
 		{blobtest.Refusal{Status: 400, Code: "InvalidUri"}, handlers.ErrStorageRefuses, -1},
 		{blobtest.Refusal{Status: 418, Code: "a <b> c"}, handlers.ErrStorageAway, -1},
 	} {
-		s := open(t, blobstore.Options{Connection: blobtest.Refusing(t, server, func(*http.Request) *blobtest.Refusal { return &c.no })})
+		s := open(
+			t,
+			blobstore.Options{
+				Connection: blobtest.Refusing(
+					t,
+					server,
+					func(*http.Request) *blobtest.Refusal { return &c.no },
+				),
+			},
+		)
+
 		_, err := s.Head(t.Context(), "some", "blob", 10)
 		if !errors.Is(err, c.want) {
 			t.Errorf("%+v: got %v, want %q", c.no, err, c.want)
 		}
+
 		after, said := handlers.RetryDelay(err)
 		if !said {
 			after = -1
 		}
+
 		if after != c.after {
 			t.Errorf("%+v: come again after %s, want %s", c.no, after, c.after)
 		}
+
 		if strings.Contains(err.Error(), "<") {
 			t.Errorf("%+v: %v", c.no, err)
 		}
@@ -163,24 +223,37 @@ func TestAnswersBecomeFaults(t *testing.T) {
 
 func TestAPageThatIsRefusedForLoadIsAskedForAgain(t *testing.T) {
 	t.Parallel()
+
 	server := blobtest.Azurite(t)
 	if _, err := blobsample.Write(t.Context(), server.Connection(), "sample", 40); err != nil {
 		t.Fatal(err)
 	}
+
 	var lists atomic.Int64
+
 	refused := blobtest.Refusing(t, server, func(r *http.Request) *blobtest.Refusal {
 		if r.URL.Query().Get("comp") == "list" && lists.Add(1)%3 != 0 { // two of three
 			return &blobtest.Refusal{Status: 503, Code: "ServerBusy"}
 		}
+
 		return nil
 	})
 	s := open(t, blobstore.Options{Connection: refused, PageTries: 3, PageDelay: time.Millisecond})
+
 	blobs, pages, err := collect(t, s, "sample", "", 10)
 	if err != nil || len(blobs) != 40 || pages != 4 || lists.Load() != 12 {
 		t.Errorf("got %d blobs in %d pages with %d requests, %v", len(blobs), pages, lists.Load(), err)
 	}
+
 	impatient := open(t, blobstore.Options{Connection: refused, PageTries: 1})
-	if _, _, err := collect(t, impatient, "sample", "", 10); !errors.Is(err, handlers.ErrStorageBusy) || lists.Load() != 13 {
+	if _, _, err := collect(
+		t,
+		impatient,
+		"sample",
+		"",
+		10,
+	); !errors.Is(err, handlers.ErrStorageBusy) ||
+		lists.Load() != 13 {
 		t.Errorf("after %d requests: %v", lists.Load(), err)
 	}
 }

@@ -27,17 +27,25 @@ func (i *identity) GetToken(_ context.Context, o policy.TokenRequestOptions) (az
 
 func TestSignsInWithAnIdentity(t *testing.T) {
 	t.Parallel()
+
 	for name, id := range map[string]*identity{"with a token": {}, "without": {err: errors.New("c2VjcmV0")}} {
 		s := open(t, blobstore.Options{ServiceURL: "https://127.0.0.1:1", Credential: id, PageTries: 1})
+
 		_, err := s.Head(t.Context(), "some", "blob", 1)
 		if !errors.Is(err, handlers.ErrStorageAway) || strings.Contains(err.Error(), "c2VjcmV0") {
 			t.Errorf("%s: %v", name, err)
 		}
+
 		if len(id.scopes) != 1 || id.scopes[0] != "https://storage.azure.com/.default" {
 			t.Errorf("%s: asked for %q", name, id.scopes)
 		}
 	}
-	if _, err := blobstore.Open(blobstore.Options{ServiceURL: "https://127.0.0.1:1"}); state.CodeOf(err) != state.CodeInvalid {
+
+	if _, err := blobstore.Open(
+		blobstore.Options{ServiceURL: "https://127.0.0.1:1"},
+	); state.CodeOf(
+		err,
+	) != state.CodeInvalid {
 		t.Errorf("without a credential: %v", err)
 	}
 }

@@ -48,26 +48,36 @@ var statuses = map[int]handlers.StorageError{
 	http.StatusRequestTimeout:      handlers.ErrStorageAway,
 }
 
-// fault says in our own words what went wrong: the client's hold the address, and storage's the text that was to be signed.
+// fault says in our own words what went wrong: the client's hold the address,
+// and storage's the text that was to be signed.
 func fault(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+
 	if resp, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		return answered(resp)
 	}
+
 	if _, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
-		return fmt.Errorf("%w: no token for the process's identity: is it assigned, and AZURE_CLIENT_ID its client id?", handlers.ErrStorageAway)
+		return fmt.Errorf(
+			"%w: no token for the process's identity: is it assigned, and AZURE_CLIENT_ID its client id?",
+			handlers.ErrStorageAway,
+		)
 	}
+
 	if _, ok := errors.AsType[*azidentity.AuthenticationRequiredError](err); ok {
 		return fmt.Errorf("%w: nobody is signed in", handlers.ErrStorageAway)
 	}
+
 	if e, ok := errors.AsType[*url.Error](err); ok { // its text holds the address, its cause does not
 		return fmt.Errorf("%w: %w", handlers.ErrStorageAway, e.Err)
 	}
+
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: it did not answer in time", handlers.ErrStorageAway)
 	}
+
 	return fmt.Errorf("%w: its answer broke off or could not be read (%T)", handlers.ErrStorageAway, err)
 }
 
@@ -76,50 +86,64 @@ func answered(resp *azcore.ResponseError) error {
 	if !known {
 		f, known = statuses[resp.StatusCode]
 	}
+
 	if !known {
 		f = handlers.ErrStorageAway
 	}
+
 	reason := resp.ErrorCode
 	if !plain(reason) {
 		reason = http.StatusText(resp.StatusCode)
 	}
+
 	err := fmt.Errorf("%w (%d %s)", f, resp.StatusCode, reason)
-	if wait, ok := retryAfter(resp.RawResponse); ok && (f == handlers.ErrStorageBusy || f == handlers.ErrStorageAway) {
+	if wait, ok := retryAfter(
+		resp.RawResponse,
+	); ok &&
+		(f == handlers.ErrStorageBusy || f == handlers.ErrStorageAway) {
 		return handlers.RetryAfter(wait, err)
 	}
+
 	return err
 }
 
-// plain tells whether a reason is one word, as storage's all are: it comes from outside and goes into logs.
+// plain tells whether a reason is one word, as storage's all are: it comes from
+// outside and goes into logs.
 func plain(s string) bool {
 	for _, c := range []byte(s) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
 			return false
 		}
 	}
+
 	return s != "" && len(s) <= 64
 }
 
 // longestRetryAfter bounds what storage, or what stands in for it, may ask for.
 const longestRetryAfter = 10 * time.Minute
 
-// retryAfter is how long an answer asks to wait, in any of the ways in which it may.
+// retryAfter is how long an answer asks to wait, in any of the ways in which it
+// may.
 func retryAfter(resp *http.Response) (time.Duration, bool) {
 	if resp == nil {
 		return 0, false
 	}
+
 	for _, name := range []string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
 		if ms, err := strconv.Atoi(resp.Header.Get(name)); err == nil && ms >= 0 {
 			return bounded(time.Duration(min(ms, 1<<30)) * time.Millisecond), true
 		}
 	}
+
 	value := resp.Header.Get("Retry-After")
 	if s, err := strconv.Atoi(value); err == nil && s >= 0 {
 		return bounded(time.Duration(min(s, 1<<20)) * time.Second), true
 	}
+
 	if at, err := http.ParseTime(value); err == nil {
 		return bounded(time.Until(at)), true
 	}
+
 	return 0, false
 }
 

@@ -17,15 +17,25 @@ import (
 func TestReachTellsAnAccountFromOneThatRefusesAndOneThatIsAway(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
+
 	address, err := blobtest.Client(t, server.Connection()).ServiceClient().GetSASURL(
-		sas.AccountResourceTypes{Container: true, Object: true}, sas.AccountPermissions{Read: true, List: true}, time.Now().Add(time.Hour), nil)
+		sas.AccountResourceTypes{
+			Container: true,
+			Object:    true,
+		}, sas.AccountPermissions{Read: true, List: true}, time.Now().Add(time.Hour), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	_, signature, _ := strings.Cut(address, "?")
 	account, _ := server.Account()
+
 	no := func(status int, code string) string {
-		return blobtest.Refusing(t, server, func(*http.Request) *blobtest.Refusal { return &blobtest.Refusal{Status: status, Code: code} })
+		return blobtest.Refusing(
+			t,
+			server,
+			func(*http.Request) *blobtest.Refusal { return &blobtest.Refusal{Status: status, Code: code} },
+		)
 	}
 	for name, c := range map[string]struct {
 		connection string

@@ -24,7 +24,8 @@ const (
 	ReceiveSelf = "self"
 )
 
-// Config is everything that a process can be told. docs/configuration.md is generated from the tags.
+// Config is everything that a process can be told. docs/configuration.md is
+// generated from the tags.
 type Config struct {
 	DatabaseURL     Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it. It may lead to PgBouncer in transaction mode; then search_path is set for the role, not here."`
 	DatabaseConns   int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen, but not behind a connection pooler. 1 to 100."`
@@ -72,6 +73,7 @@ func (s Secret) String() string {
 	if s == "" {
 		return ""
 	}
+
 	return "***"
 }
 
@@ -81,21 +83,28 @@ func (s Secret) GoString() string { return `"` + s.String() + `"` }
 // MarshalText hides the value from JSON and logs.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Load reads a Config from an environment and checks it. The error lists every problem, a line each.
+// Load reads a Config from an environment and checks it. The error lists every
+// problem, a line each.
 func Load(environ map[string]string) (Config, error) {
-	var c Config
-	var problems []error
+	var (
+		c        Config
+		problems []error
+	)
+
 	if err := env.ParseWithOptions(&c, env.Options{Environment: environ}); err != nil {
 		var all env.AggregateError
 		if !errors.As(err, &all) {
 			return c, err
 		}
+
 		for _, e := range all.Errors {
 			problems = append(problems, readable(e))
 		}
 	}
+
 	c.inferTransport()
 	problems = append(problems, c.check()...)
+
 	return c, errors.Join(problems...)
 }
 
@@ -108,15 +117,18 @@ func readable(err error) error {
 	if !errors.As(err, &parse) {
 		return err
 	}
+
 	for _, f := range Fields() {
 		if f.Go == parse.Name {
 			return fmt.Errorf("%s: cannot be read as %s", f.Env, parse.Type)
 		}
 	}
+
 	return fmt.Errorf("%s: cannot be read as %s", parse.Name, parse.Type)
 }
 
-// inferTransport chooses Service Bus where the environment says how to reach it.
+// inferTransport chooses Service Bus where the environment says how to reach
+// it.
 func (c *Config) inferTransport() {
 	if c.Transport != "" {
 		return
@@ -130,6 +142,7 @@ func (c *Config) inferTransport() {
 
 func (c *Config) check() []error {
 	var bad []error
+
 	fail := func(name, format string, args ...any) {
 		bad = append(bad, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
 	}
@@ -143,15 +156,18 @@ func (c *Config) check() []error {
 	within("MAX_UNRESPONSIVE", c.MaxUnresponsive, 1, 10000)
 	within("QUEUE_IN_FLIGHT", c.QueueInFlight, 1, 10000)
 	within("MAX_QUEUED_JOBS", c.MaxQueued, 0, 1<<31-1)
+
 	for name, d := range map[string]time.Duration{"FUNCTION_TIMEOUT": c.FunctionTimeout, "DRAIN_TIMEOUT": c.DrainTimeout, "RETENTION": c.Retention} {
 		if d < 0 {
 			fail(name, "%s is negative", d)
 		}
 	}
+
 	oneOf := func(name, value string, known ...string) {
 		if slices.Contains(known, value) {
 			return
 		}
+
 		fail(name, "%q is none of %s", value, strings.Join(known, ", "))
 	}
 	oneOf("TRANSPORT", c.Transport, TransportPostgres, TransportServiceBus)
@@ -160,13 +176,23 @@ func (c *Config) check() []error {
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	bad = append(bad, c.checkHTTP()...)
 	bad = append(bad, c.checkStorage()...)
+
 	bad = append(bad, c.checkTelemetry()...)
 	if c.Transport == TransportServiceBus && c.ServiceBus == "" && c.ServiceBusName == "" {
-		fail("SERVICEBUS__fullyQualifiedNamespace", "is required with TRANSPORT=servicebus, or SERVICEBUS with a connection string")
+		fail(
+			"SERVICEBUS__fullyQualifiedNamespace",
+			"is required with TRANSPORT=servicebus, or SERVICEBUS with a connection string",
+		)
 	}
-	if strings.Contains(strings.ToLower(string(c.ServiceBus)), "usedevelopmentemulator=true") && !loopback(part(string(c.ServiceBus), "Endpoint")) {
-		fail("SERVICEBUS", "UseDevelopmentEmulator sends its key in clear text and is allowed for loopback addresses only")
+
+	if strings.Contains(strings.ToLower(string(c.ServiceBus)), "usedevelopmentemulator=true") &&
+		!loopback(part(string(c.ServiceBus), "Endpoint")) {
+		fail(
+			"SERVICEBUS",
+			"UseDevelopmentEmulator sends its key in clear text and is allowed for loopback addresses only",
+		)
 	}
+
 	return bad
 }
 
@@ -178,32 +204,40 @@ func (c *Config) checkHTTP() []error {
 	if c.HTTPAddress == "" {
 		return nil
 	}
+
 	host, _, err := net.SplitHostPort(c.HTTPAddress)
 	if err != nil {
 		return []error{fmt.Errorf("HTTP_ADDRESS: %q is not host:port", c.HTTPAddress)}
 	}
+
 	var bad []error
+
 	for _, key := range c.Keys() {
 		if len(key) < leastKey {
 			bad = append(bad, fmt.Errorf("API_KEYS: a key is shorter than %d characters", leastKey))
 			break
 		}
 	}
+
 	ip := net.ParseIP(host)
+
 	open := host != "localhost" && (ip == nil || !ip.IsLoopback())
 	if open && len(c.Keys()) == 0 {
 		bad = append(bad, errors.New("API_KEYS: is required when HTTP_ADDRESS can be reached from outside"))
 	}
+
 	return bad
 }
 
 // Keys are the API keys, one by one.
 func (c *Config) Keys() []string {
 	var keys []string
+
 	for key := range strings.SplitSeq(string(c.APIKeys), ",") {
 		if key = strings.TrimSpace(key); key != "" {
 			keys = append(keys, key)
 		}
 	}
+
 	return keys
 }

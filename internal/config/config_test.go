@@ -19,10 +19,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestDefaultsHold(t *testing.T) {
 	t.Parallel()
+
 	c, err := config.Load(map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if c.Transport != "postgres" || c.FunctionTimeout != 30*time.Minute || c.MaxRunning != 256 {
 		t.Errorf("defaults are %+v", c)
 	}
@@ -53,12 +55,18 @@ func TestTransportFollowsFromServiceBus(t *testing.T) {
 
 func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
+
 	_, err := config.Load(map[string]string{
-		"DATABASE_CONNECTIONS": "0", "TRANSPORT": "pigeon", "MAX_RUNNING": "many", "LOG_LEVEL": "loud", "RETENTION": "-1h",
+		"DATABASE_CONNECTIONS": "0",
+		"TRANSPORT":            "pigeon",
+		"MAX_RUNNING":          "many",
+		"LOG_LEVEL":            "loud",
+		"RETENTION":            "-1h",
 	})
 	if err == nil {
 		t.Fatal("accepted")
 	}
+
 	for _, name := range []string{"DATABASE_CONNECTIONS", "TRANSPORT", "MAX_RUNNING", "LOG_LEVEL", "RETENTION"} {
 		if !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("%s is not named in: %v", name, err)
@@ -68,6 +76,7 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 
 func TestEmulatorIsForLoopbackOnly(t *testing.T) {
 	t.Parallel()
+
 	for endpoint, ok := range map[string]bool{
 		"sb://127.0.0.1:5672": true, "sb://localhost": true, "sb://[::1]:1": true,
 		"sb://evil.example": false, "sb://127.0.0.1.evil.example": false, "sb://10.0.0.1": false,
@@ -79,6 +88,7 @@ func TestEmulatorIsForLoopbackOnly(t *testing.T) {
 		if (err == nil) != ok {
 			t.Errorf("%s: %v, want accepted: %t", endpoint, err, ok)
 		}
+
 		if err != nil && strings.Contains(err.Error(), "c2VjcmV0") {
 			t.Errorf("the key is in the error: %v", err)
 		}
@@ -87,10 +97,14 @@ func TestEmulatorIsForLoopbackOnly(t *testing.T) {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
-	c, err := config.Load(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d"}) //nolint:gosec // nobody's password
+
+	c, err := config.Load(
+		map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d"},
+	) //nolint:gosec // nobody's password
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", c, c, c, c.DatabaseURL)} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("a secret is printed: %s", text)
@@ -100,19 +114,23 @@ func TestSecretsDoNotPrint(t *testing.T) {
 
 func TestDocIsGenerated(t *testing.T) {
 	t.Parallel()
+
 	const file = "../../docs/configuration.md"
 	if *update {
 		if err := os.WriteFile(file, []byte(config.Markdown()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if string(got) != config.Markdown() {
 		t.Errorf("%s differs from internal/config: run go test ./internal/config -update", file)
 	}
+
 	for _, f := range config.Fields() {
 		if f.Env == "" || f.Doc == "" {
 			t.Errorf("%s has no env or doc tag", f.Go)
@@ -122,6 +140,7 @@ func TestDocIsGenerated(t *testing.T) {
 
 func TestAnOpenAPINeedsKeys(t *testing.T) {
 	t.Parallel()
+
 	const key = "0123456789abcdef"
 	for _, c := range []struct {
 		address, keys string
@@ -146,6 +165,7 @@ func TestAnOpenAPINeedsKeys(t *testing.T) {
 
 func TestStorageIsNotReachedInClearText(t *testing.T) {
 	t.Parallel()
+
 	const key = ";AccountName=a;AccountKey=c2VjcmV0"
 	for env, ok := range map[[2]string]bool{
 		{"STORAGE", "DefaultEndpointsProtocol=https" + key + ";EndpointSuffix=core.windows.net"}:             true,
@@ -163,7 +183,9 @@ func TestStorageIsNotReachedInClearText(t *testing.T) {
 		if (err == nil) != ok {
 			t.Errorf("%s=%s: %v, want accepted: %t", env[0], env[1], err, ok)
 		}
-		if err != nil && (strings.Contains(err.Error(), "c2VjcmV0") || !strings.HasPrefix(err.Error(), env[0]+": ")) {
+
+		if err != nil &&
+			(strings.Contains(err.Error(), "c2VjcmV0") || !strings.HasPrefix(err.Error(), env[0]+": ")) {
 			t.Errorf("%s: %v", env[0], err)
 		}
 	}

@@ -7,23 +7,34 @@ import (
 	"strings"
 )
 
-// checkStorage refuses what would send keys, tokens or blobs in clear text through a network.
+// checkStorage refuses what would send keys, tokens or blobs in clear text
+// through a network.
 func (c *Config) checkStorage() []error {
 	var bad []error
+
 	if c.Storage != "" {
 		connection := string(c.Storage)
 		endpoint := part(connection, "BlobEndpoint")
+
 		open := strings.HasPrefix(strings.ToLower(endpoint), "http:")
-		if open && !loopback(endpoint) || endpoint == "" && strings.EqualFold(part(connection, "DefaultEndpointsProtocol"), "http") {
+		if open && !loopback(endpoint) ||
+			endpoint == "" && strings.EqualFold(part(connection, "DefaultEndpointsProtocol"), "http") {
 			bad = append(bad, errors.New("STORAGE: http is allowed for loopback addresses only"))
 		}
 	}
+
 	if c.StorageURI != "" {
 		u, err := url.Parse(c.StorageURI)
 		if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
-			bad = append(bad, errors.New("STORAGE__blobServiceUri: is not an address as in https://name.blob.core.windows.net"))
+			bad = append(
+				bad,
+				errors.New(
+					"STORAGE__blobServiceUri: is not an address as in https://name.blob.core.windows.net",
+				),
+			)
 		}
 	}
+
 	return bad
 }
 
@@ -35,6 +46,7 @@ func part(connection, key string) string {
 			return strings.TrimSpace(value)
 		}
 	}
+
 	return ""
 }
 
@@ -44,9 +56,12 @@ func loopback(address string) bool {
 	if err != nil {
 		return false
 	}
+
 	if u.Hostname() == "localhost" {
 		return true
 	}
+
 	ip := net.ParseIP(u.Hostname())
+
 	return ip != nil && ip.IsLoopback()
 }

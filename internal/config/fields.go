@@ -14,13 +14,19 @@ type Field struct {
 // Fields lists the settings in the order in which they are declared.
 func Fields() []Field {
 	t := reflect.TypeFor[Config]()
+
 	fields := make([]Field, t.NumField())
 	for i := range fields {
 		f := t.Field(i)
 		fields[i] = Field{
-			Go: f.Name, Env: f.Tag.Get("env"), Type: typeName(f.Type), Default: f.Tag.Get("envDefault"), Doc: f.Tag.Get("doc"),
+			Go:      f.Name,
+			Env:     f.Tag.Get("env"),
+			Type:    typeName(f.Type),
+			Default: f.Tag.Get("envDefault"),
+			Doc:     f.Tag.Get("doc"),
 		}
 	}
+
 	return fields
 }
 
@@ -33,21 +39,27 @@ func typeName(t reflect.Type) string {
 	case "int32":
 		return "int"
 	}
+
 	return t.String()
 }
 
 // Markdown renders docs/configuration.md.
 func Markdown() string {
 	var b strings.Builder
-	b.WriteString("# Configuration\n\nGenerated from `internal/config`; a test compares them. Settings are environment variables: app settings in Azure, " +
-		"`local.settings.json` or the shell on a laptop. Durations are written as `90s`, `5m` or `720h`. Every problem is reported at once, and " +
-		"the process then serves no work.\n\n| variable | type | default | what it does |\n|---|---|---|---|\n")
+	b.WriteString(
+		"# Configuration\n\nGenerated from `internal/config`; a test compares them. Settings are environment variables: app settings in Azure, " +
+			"`local.settings.json` or the shell on a laptop. Durations are written as `90s`, `5m` or `720h`. Every problem is reported at once, and " +
+			"the process then serves no work.\n\n| variable | type | default | what it does |\n|---|---|---|---|\n",
+	)
+
 	for _, f := range Fields() {
 		value := "–"
 		if f.Default != "" {
 			value = "`" + f.Default + "`"
 		}
+
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Env, f.Type, value, f.Doc)
 	}
+
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 
 func TestWhereTelemetryGoes(t *testing.T) {
 	t.Parallel()
+
 	const base = "OTEL_EXPORTER_OTLP_ENDPOINT"
 	for name, c := range map[string]struct {
 		env             map[string]string
@@ -26,13 +27,16 @@ func TestWhereTelemetryGoes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			cfg, err := config.Load(c.env)
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			if got := cfg.TracesURL(); got != c.traces {
 				t.Errorf("traces go to %q, want %q", got, c.traces)
 			}
+
 			if got := cfg.MetricsURL(); got != c.metrics {
 				t.Errorf("metrics go to %q, want %q", got, c.metrics)
 			}
@@ -42,11 +46,13 @@ func TestWhereTelemetryGoes(t *testing.T) {
 
 func TestTelemetryThatCannotBe(t *testing.T) {
 	t.Parallel()
+
 	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}
 	for name, value := range map[string]string{
 		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_METRICS_EXPORTER": "statsd", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "c:4318",
 	} {
 		one := maps.Clone(env)
+
 		one[name] = value
 		if _, err := config.Load(one); err == nil || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("%s=%s: got %v", name, value, err)

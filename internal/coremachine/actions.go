@@ -7,15 +7,18 @@ import (
 	"coremachine/internal/state"
 )
 
-// Cancel asks for a job to be stopped: queued work ends at once, handlers are told to stop. A job that has ended, otherwise than
-// by being cancelled, is an Error with CodeConflict; one that is being stopped already is not, and a stop whose message was set aside
-// is redriven.
+// Cancel asks for a job to be stopped: queued work ends at once, handlers are
+// told to stop. A job that has ended, otherwise than by being cancelled, is an
+// Error with CodeConflict; one that is being stopped already is not, and a stop
+// whose message was set aside is redriven.
 func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 	c, moved, err := m.store.Cancel(ctx, id, by)
 	if err != nil {
 		return err
 	}
+
 	m.wake(moved)
+
 	if s := m.session.Load(); s != nil && c.Stopping {
 		s.cancelJob(id)
 	}
@@ -23,20 +26,26 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 	if c.Deleting {
 		return conflict("coremachine.Cancel", "the job is being deleted")
 	}
+
 	if !c.Stopping || c.Status.Ended() && c.Status != state.JobCancelled {
 		return conflict("coremachine.Cancel", fmt.Sprintf("the job has ended: it is %s", c.Status))
 	}
+
 	return nil
 }
 
-// ForceCancel ends a job as cancelled from its rows, whatever state it is in: for jobs that no ordinary cancel ends. Handlers are told
-// to stop and are not waited for. A job that has ended, otherwise than by being cancelled, is an Error with CodeConflict.
+// ForceCancel ends a job as cancelled from its rows, whatever state it is in:
+// for jobs that no ordinary cancel ends. Handlers are told to stop and are not
+// waited for. A job that has ended, otherwise than by being cancelled, is an
+// Error with CodeConflict.
 func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) error {
 	ended, moved, err := m.store.ForceCancel(ctx, id, by)
 	if s := m.session.Load(); s != nil {
 		s.cancelJob(id)
 	}
+
 	m.wake(moved)
+
 	if err != nil || ended {
 		return err
 	}
@@ -50,18 +59,22 @@ func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) er
 	case brief.Status != state.JobCancelled:
 		return conflict("coremachine.ForceCancel", fmt.Sprintf("the job has ended: it is %s", brief.Status))
 	}
+
 	return nil
 }
 
 func conflict(op, why string) error { return state.Errorf(state.CodeConflict, op, "%s", why) }
 
-// Retry runs again what did not complete: failed and cancelled tasks under the same gen, and from the start every stage downstream of
-// them. A job that has not ended, that completed, or that is being deleted is an Error with CodeConflict.
+// Retry runs again what did not complete: failed and cancelled tasks under the
+// same gen, and from the start every stage downstream of them. A job that has
+// not ended, that completed, or that is being deleted is an Error with
+// CodeConflict.
 func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error) {
 	res, landed, moved, err := m.store.Retry(ctx, id, by, traceparent)
 	if err != nil {
 		return state.Retried{}, err
 	}
+
 	if landed {
 		m.wake(moved)
 		return res, nil
@@ -71,12 +84,17 @@ func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent str
 	if err != nil {
 		return state.Retried{}, err
 	}
-	why := fmt.Sprintf("the job is %s; only a job that failed, was cancelled or completed with errors can be retried", brief.Status)
+
+	why := fmt.Sprintf(
+		"the job is %s; only a job that failed, was cancelled or completed with errors can be retried",
+		brief.Status,
+	)
 	switch {
 	case brief.Deleting:
 		why = "the job is being deleted"
 	case brief.Stopping:
 		why = "the job is being stopped; retry it when it has ended"
 	}
+
 	return state.Retried{}, conflict("coremachine.Retry", why)
 }

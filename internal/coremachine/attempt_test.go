@@ -13,6 +13,7 @@ import (
 
 func TestClassify(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name    string
 		err     error
@@ -31,6 +32,7 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			code, outcome := classify(c.err, c.cause)
 			if code != c.code || outcome != c.outcome {
 				t.Errorf("classify = %s, %s, want %s, %s", code, outcome, c.code, c.outcome)
@@ -41,6 +43,7 @@ func TestClassify(t *testing.T) {
 
 func TestFailDecidesBetweenRetryAndEnd(t *testing.T) {
 	t.Parallel()
+
 	policy := state.Backoff{Attempts: 3, Base: time.Second, Factor: 2, Cap: time.Minute}
 	for _, c := range []struct {
 		name     string
@@ -57,11 +60,20 @@ func TestFailDecidesBetweenRetryAndEnd(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			e := taskEnd{retry: policy, failures: c.failures}
 			e.Result = []byte("1")
 			e.fail(c.err, nil)
+
 			if e.Status != c.status || e.Delay != c.delay || e.Result != nil || e.Error == "" {
-				t.Errorf("fail = %s after %s with %q, want %s after %s", e.Status, e.Delay, e.Error, c.status, c.delay)
+				t.Errorf(
+					"fail = %s after %s with %q, want %s after %s",
+					e.Status,
+					e.Delay,
+					e.Error,
+					c.status,
+					c.delay,
+				)
 			}
 		})
 	}

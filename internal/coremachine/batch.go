@@ -14,8 +14,9 @@ import (
 // commitBytes bounds one group commit, besides its rows.
 const commitBytes = 4 << 20
 
-// batcher is group commit: what arrives while a flush is under way shares the next one. It flushes at once when idle and has
-// no timer. flush answers for every item of its batch, by place.
+// batcher is group commit: what arrives while a flush is under way shares the
+// next one. It flushes at once when idle and has no timer. flush answers for
+// every item of its batch, by place.
 type batcher[T, R any] struct {
 	in    chan batchItem[T, R]
 	limit batchLimit[T]
@@ -27,12 +28,15 @@ type batcher[T, R any] struct {
 
 // batchLimit bounds a flush, and with bytes also what waits for one.
 type batchLimit[T any] struct {
-	most  int         // rows of a flush: it takes items until it has so many
-	rows  func(T) int // of an item; nil: one
-	bytes func(T) int // of an item; nil: they do not count. A flush has at most commitBytes, or one larger item alone
+	most int         // rows of a flush: it takes items until it has so many
+	rows func(T) int // of an item; nil: one
+	// of an item; nil: they do not count. A flush has at most commitBytes, or
+	// one larger item alone
+	bytes func(T) int
 }
 
-// waitingBytes bounds what the queue holds: one flush is under way and the next one fills. Who brings more waits with it.
+// waitingBytes bounds what the queue holds: one flush is under way and the next
+// one fills. Who brings more waits with it.
 const waitingBytes = 2 * commitBytes
 
 type batchItem[T, R any] struct {
@@ -41,23 +45,36 @@ type batchItem[T, R any] struct {
 	done  func(R, error) // called once, by the flusher; must not block
 }
 
-// startBatcher runs n flushers until ctx ends; what is queued then is answered with ctx's error.
-func startBatcher[T, R any](ctx context.Context, n, most int, flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
+// startBatcher runs n flushers until ctx ends; what is queued then is answered
+// with ctx's error.
+func startBatcher[T, R any](
+	ctx context.Context,
+	n, most int,
+	flush func(context.Context, []T) ([]R, error),
+) *batcher[T, R] {
 	return startLimited(ctx, n, batchLimit[T]{most: most}, flush)
 }
 
-func startLimited[T, R any](ctx context.Context, n int, limit batchLimit[T], flush func(context.Context, []T) ([]R, error)) *batcher[T, R] {
+func startLimited[T, R any](
+	ctx context.Context,
+	n int,
+	limit batchLimit[T],
+	flush func(context.Context, []T) ([]R, error),
+) *batcher[T, R] {
 	b := &batcher[T, R]{in: make(chan batchItem[T, R], 4*limit.most), limit: limit, flush: flush, ctx: ctx}
 	if limit.bytes != nil {
 		b.room = semaphore.NewWeighted(int64(n) * waitingBytes)
 	}
+
 	for range n {
 		b.wg.Go(func() { b.run(ctx) })
 	}
+
 	return b
 }
 
-// add queues an item; done is called when it was flushed. It blocks while the queue is full, which bounds its memory.
+// add queues an item; done is called when it was flushed. It blocks while the
+// queue is full, which bounds its memory.
 func (b *batcher[T, R]) add(ctx context.Context, item T, done func(R, error)) {
 	next := batchItem[T, R]{item: item, done: done}
 	if b.limit.bytes != nil {
@@ -65,6 +82,7 @@ func (b *batcher[T, R]) add(ctx context.Context, item T, done func(R, error)) {
 		if b.room.Acquire(ctx, int64(next.bytes)) != nil {
 			var none R
 			done(none, context.Cause(ctx))
+
 			return
 		}
 	}
@@ -83,6 +101,7 @@ func (b *batcher[T, R]) add(ctx context.Context, item T, done func(R, error)) {
 // answer answers an item and frees its room.
 func (b *batcher[T, R]) answer(i batchItem[T, R], r R, err error) {
 	i.done(r, err)
+
 	if b.room != nil {
 		b.room.Release(int64(i.bytes))
 	}
@@ -90,9 +109,12 @@ func (b *batcher[T, R]) answer(i batchItem[T, R], r R, err error) {
 
 func (b *batcher[T, R]) run(ctx context.Context) {
 	batch := make([]batchItem[T, R], 0, b.limit.most)
+
 	var carried *batchItem[T, R] // it did not fit into the last batch
+
 	for {
 		clear(batch) // answered items are not kept alive
+
 		batch = batch[:0]
 		if carried != nil {
 			batch = append(batch, *carried)
@@ -105,6 +127,7 @@ func (b *batcher[T, R]) run(ctx context.Context) {
 				batch = append(batch, first)
 			}
 		}
+
 		batch, carried = b.fill(batch)
 
 		b.flushAll(ctx, batch)
@@ -120,6 +143,7 @@ func (b *batcher[T, R]) flushAll(ctx context.Context, batch []batchItem[T, R]) {
 	}
 
 	var results []R
+
 	err := catch("coremachine.flush", func() (err error) {
 		results, err = retry(ctx, func() ([]R, error) { return b.flush(ctx, items) })
 		return err
@@ -128,6 +152,7 @@ func (b *batcher[T, R]) flushAll(ctx context.Context, batch []batchItem[T, R]) {
 		half := len(batch) / 2
 		b.flushAll(ctx, batch[:half])
 		b.flushAll(ctx, batch[half:])
+
 		return
 	}
 
@@ -136,11 +161,13 @@ func (b *batcher[T, R]) flushAll(ctx context.Context, batch []batchItem[T, R]) {
 		if err == nil {
 			r = results[i]
 		}
+
 		b.answer(batch[i], r, err)
 	}
 }
 
-// fill adds to a batch what waits, as far as the limit allows. The item that it took and that does not fit is carried to the next batch.
+// fill adds to a batch what waits, as far as the limit allows. The item that it
+// took and that does not fit is carried to the next batch.
 func (b *batcher[T, R]) fill(batch []batchItem[T, R]) (filled []batchItem[T, R], carried *batchItem[T, R]) {
 	rows, bytes := b.rows(batch[0].item), batch[0].bytes
 	for rows < b.limit.most && bytes < commitBytes {
@@ -149,11 +176,13 @@ func (b *batcher[T, R]) fill(batch []batchItem[T, R]) (filled []batchItem[T, R],
 			if bytes+next.bytes > commitBytes {
 				return batch, &next
 			}
+
 			batch, rows, bytes = append(batch, next), rows+b.rows(next.item), bytes+next.bytes
 		default:
 			return batch, nil
 		}
 	}
+
 	return batch, nil
 }
 
@@ -161,6 +190,7 @@ func (b *batcher[T, R]) rows(item T) int {
 	if b.limit.rows == nil {
 		return 1
 	}
+
 	return b.limit.rows(item)
 }
 
@@ -176,17 +206,21 @@ func (b *batcher[T, R]) refuse(ctx context.Context) {
 	}
 }
 
-// retry repeats what failed as unavailable, with jittered backoff, until ctx ends: the row is held, so nobody else will.
+// retry repeats what failed as unavailable, with jittered backoff, until ctx
+// ends: the row is held, so nobody else will.
 func retry[R any](ctx context.Context, fn func() (R, error)) (R, error) {
 	wait := 10 * time.Millisecond
+
 	for {
 		r, err := fn()
 		if state.CodeOf(err) != state.CodeUnavailable {
 			return r, err
 		}
+
 		if !sleep(ctx, wait/2+rand.N(wait/2)) {
 			return r, context.Cause(ctx)
 		}
+
 		wait = min(2*wait, 2*time.Second)
 	}
 }
@@ -195,6 +229,7 @@ func retry[R any](ctx context.Context, fn func() (R, error)) (R, error) {
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
+
 	select {
 	case <-t.C:
 		return true

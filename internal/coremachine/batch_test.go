@@ -16,46 +16,61 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gathered runs a batcher whose first flush waits until more items have come, and returns the sizes of its flushes.
+// gathered runs a batcher whose first flush waits until more items have come,
+// and returns the sizes of its flushes.
 func TestWhatComesDuringAFlushSharesTheNext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		gate := make(chan struct{})
+
 		var sizes []int
+
 		b := startBatcher(ctx, 1, 10, func(_ context.Context, items []int) ([]int, error) {
 			sizes = append(sizes, len(items))
+
 			<-gate
+
 			return items, nil
 		})
-		var done sync.WaitGroup
-		var sum atomic.Int64
+
+		var (
+			done sync.WaitGroup
+			sum  atomic.Int64
+		)
+
 		add := func(n int) {
 			done.Add(1)
 			b.add(ctx, n, func(got int, err error) {
 				if err != nil {
 					t.Error(err)
 				}
+
 				sum.Add(int64(got))
 				done.Done()
 			})
 		}
 		add(1)
 		synctest.Wait() // the first is being flushed, alone and at once
+
 		for i := 2; i <= 25; i++ {
 			add(i)
 		}
+
 		close(gate)
 		done.Wait()
 		cancel()
 		b.wg.Wait()
+
 		if sum.Load() != 25*26/2 {
 			t.Errorf("the items answered sum up to %d, want %d", sum.Load(), 25*26/2)
 		}
+
 		want := []int{1, 10, 10, 4}
 		if len(sizes) != len(want) {
 			t.Fatalf("flushes of %v, want %v", sizes, want)
 		}
+
 		for i := range want {
 			if sizes[i] != want[i] {
 				t.Errorf("flushes of %v, want %v", sizes, want)
@@ -73,13 +88,17 @@ func TestAFlushIsRepeatedWhileTheStoreIsAway(t *testing.T) {
 			if tries++; tries < 4 {
 				return nil, state.Errorf(state.CodeUnavailable, "test", "away")
 			}
+
 			return items, nil
 		})
 		answer := make(chan error, 1)
+
 		b.add(ctx, 7, func(_ int, err error) { answer <- err })
+
 		if err := <-answer; err != nil || tries != 4 {
 			t.Errorf("answered %v after %d tries, want nil after 4", err, tries)
 		}
+
 		cancel()
 		b.wg.Wait()
 	})
@@ -93,10 +112,13 @@ func TestAFinalErrorAnswersTheWholeBatch(t *testing.T) {
 			return nil, state.Errorf(state.CodeInternal, "test", "broken")
 		})
 		answer := make(chan error, 1)
+
 		b.add(ctx, 7, func(_ int, err error) { answer <- err })
+
 		if err := <-answer; state.CodeOf(err) != state.CodeInternal {
 			t.Errorf("answered %v, want code internal", err)
 		}
+
 		cancel()
 		b.wg.Wait()
 	})
@@ -111,6 +133,7 @@ func TestItemsAreAnsweredWhenTheBatcherEnds(t *testing.T) {
 			<-ctx.Done()
 			return nil, state.Errorf(state.CodeUnavailable, "test", "away")
 		})
+
 		var answered sync.WaitGroup
 		for i := range 3 {
 			answered.Add(1)
@@ -118,9 +141,11 @@ func TestItemsAreAnsweredWhenTheBatcherEnds(t *testing.T) {
 				if !errors.Is(err, cause) {
 					t.Errorf("item %d was answered %v, want the cause", i, err)
 				}
+
 				answered.Done()
 			})
 		}
+
 		synctest.Wait()
 		cancel(cause)
 		answered.Wait()
@@ -136,23 +161,30 @@ func TestAPanicAnswersItsItemOnly(t *testing.T) {
 		hold := make(chan struct{})
 		b := startBatcher(ctx, 1, 20, func(_ context.Context, items []int) ([]int, error) {
 			<-hold
+
 			if slices.Contains(items, 7) {
 				panic("seven")
 			}
+
 			return items, nil
 		})
+
 		var mu sync.Mutex
+
 		answers := map[int]error{}
+
 		for i := range 16 {
 			b.add(ctx, i, func(got int, err error) {
 				mu.Lock()
 				defer mu.Unlock()
+
 				answers[i] = err
 				if err == nil && got != i {
 					t.Errorf("item %d has the answer of %d", i, got)
 				}
 			})
 		}
+
 		close(hold)
 		synctest.Wait()
 		cancel()
@@ -161,6 +193,7 @@ func TestAPanicAnswersItsItemOnly(t *testing.T) {
 		if len(answers) != 16 {
 			t.Errorf("%d items are answered, want 16", len(answers))
 		}
+
 		for i, err := range answers {
 			if isPanic(err) != (i == 7) {
 				t.Errorf("item %d was answered %v", i, err)

@@ -58,6 +58,7 @@ func shapeOf(job define.Job, name string) state.StageShape {
 	if number, ok := job.Find(name); ok {
 		return job.Shape(number)
 	}
+
 	return state.StageShape{}
 }
 
@@ -72,12 +73,13 @@ func sourceOf(h *state.Held, d declaration) *mismatch {
 	if diff := stored.OutputDifference(shapeOf(d.job, stored.Name)); diff != "" {
 		return changed(diff)
 	}
+
 	return nil
 }
 
 // storedParams reads the parameters that the job was submitted with, perhaps by
-// another build. If this build refuses them, the error is a *mismatch that names
-// the fields.
+// another build. If this build refuses them, the error is a *mismatch that
+// names the fields.
 func storedParams(job define.Job, stored []byte) (define.Params, error) {
 	params, err := job.ParseStored(stored)
 	if err == nil {
@@ -88,7 +90,8 @@ func storedParams(job define.Job, stored []byte) (define.Params, error) {
 }
 
 // Waits of a message that the running build cannot work on: another build may
-// be on its way. One that runs takes the message within seconds, see takeParked.
+// be on its way. One that runs takes the message within seconds, see
+// takeParked.
 const (
 	parkFirst = 5 * time.Second
 	parkCap   = time.Minute
@@ -107,8 +110,10 @@ func (m *Machine) park(s *session, h *holding, why *mismatch) error {
 		m.parked.note(workKey{h.JobID, h.MessageID})
 		delay := min(max(m.cfg.ParkFirst, parked/4), parkCap)
 		delay += rand.N(delay/4 + 1)
+
 		m.log.Warn("work waits for a build that declares it", keys.JobID, h.JobID, keys.Stage, h.StageName,
 			keys.TraceID, traceID(h.Traceparent), keys.Code, why.code, keys.Error, why.waits)
+
 		return m.must(s, func() (state.Moved, error) {
 			return m.store.Release(s.ctx, s.worker, h.Held, delay, state.CleanText(why.waits))
 		})
@@ -121,7 +126,11 @@ func (m *Machine) park(s *session, h *holding, why *mismatch) error {
 
 	f.Message = fmt.Sprintf("no running build knew %q for %s", why.waits, m.cfg.ParkLimit)
 	if h.Kind != state.KindTasks {
-		return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
+		return m.must(
+			s,
+			func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) },
+		)
 	}
+
 	return m.failAll(s, h, f)
 }

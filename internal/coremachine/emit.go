@@ -8,17 +8,20 @@ import (
 	"coremachine/internal/state"
 )
 
-// errAttemptOver is the cause when task code emits a part after its handler returned.
+// errAttemptOver is the cause when task code emits a part after its handler
+// returned.
 var errAttemptOver = errors.New("the attempt is over: nothing may be emitted after the handler returned")
 
 // partSum identifies the content of a part.
 type partSum = [sha256.Size]byte
 
-// emitter numbers the parts of one attempt without gaps, whatever calls Emit at the same time. It repeats a write that failed for now under
-// the same number, until the caller's context or the attempt ends.
+// emitter numbers the parts of one attempt without gaps, whatever calls Emit at
+// the same time. It repeats a write that failed for now under the same number,
+// until the caller's context or the attempt ends.
 //
-// A write that ends without an answer may have been committed. The emitter remembers its content: a later Emit of the same content is the
-// caller's own repeat and does not make a second part.
+// A write that ends without an answer may have been committed. The emitter
+// remembers its content: a later Emit of the same content is the caller's own
+// repeat and does not make a second part.
 type emitter struct {
 	store func(ctx context.Context, part int, data []byte) (state.PartFate, error)
 	ctx   context.Context // ends with the attempt
@@ -30,16 +33,26 @@ type emitter struct {
 	landed map[partSum]int      // parts that are stored though their Emit failed
 }
 
-func newEmitter(ctx context.Context, store func(context.Context, int, []byte) (state.PartFate, error)) *emitter {
-	e := &emitter{store: store, turn: make(chan struct{}, 1), unsure: map[partSum]struct{}{}, landed: map[partSum]int{}}
+func newEmitter(
+	ctx context.Context,
+	store func(context.Context, int, []byte) (state.PartFate, error),
+) *emitter {
+	e := &emitter{
+		store:  store,
+		turn:   make(chan struct{}, 1),
+		unsure: map[partSum]struct{}{},
+		landed: map[partSum]int{},
+	}
 	e.ctx, e.end = context.WithCancelCause(ctx)
 
 	return e
 }
 
-// close ends what is being emitted and refuses what comes later. It returns when no part is being written any more.
+// close ends what is being emitted and refuses what comes later. It returns
+// when no part is being written any more.
 func (e *emitter) close() {
 	e.end(errAttemptOver)
+
 	e.turn <- struct{}{} // kept
 }
 
@@ -53,6 +66,7 @@ func (e *emitter) emit(ctx context.Context, data []byte) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -60,6 +74,7 @@ func (e *emitter) emit(ctx context.Context, data []byte) error {
 	if e.repeats(data) {
 		return nil
 	}
+
 	for {
 		again, err := e.write(ctx, data)
 		if !again {
@@ -68,7 +83,8 @@ func (e *emitter) emit(ctx context.Context, data []byte) error {
 	}
 }
 
-// repeats reports whether data is the repeat of a part that is stored though its Emit failed.
+// repeats reports whether data is the repeat of a part that is stored though
+// its Emit failed.
 func (e *emitter) repeats(data []byte) bool {
 	if len(e.landed) == 0 {
 		return false
@@ -78,6 +94,7 @@ func (e *emitter) repeats(data []byte) bool {
 	if e.landed[sum] == 0 {
 		return false
 	}
+
 	if e.landed[sum]--; e.landed[sum] == 0 {
 		delete(e.landed, sum)
 	}
@@ -85,7 +102,8 @@ func (e *emitter) repeats(data []byte) bool {
 	return true
 }
 
-// write stores data under the next number. again is true where that number turned out to be used by an earlier write without an answer.
+// write stores data under the next number. again is true where that number
+// turned out to be used by an earlier write without an answer.
 func (e *emitter) write(ctx context.Context, data []byte) (again bool, err error) {
 	fate, err := retry(ctx, func() (state.PartFate, error) { return e.store(ctx, e.next, data) })
 	if err != nil {
@@ -97,6 +115,7 @@ func (e *emitter) write(ctx context.Context, data []byte) (again bool, err error
 	case fate.Stored:
 		e.next++
 		clear(e.unsure) // none of them can land any more: the number is used
+
 		return false, nil
 	case !fate.Held:
 		return false, errLeaseLost
@@ -106,6 +125,7 @@ func (e *emitter) write(ctx context.Context, data []byte) (again bool, err error
 		return false, state.Errorf(state.CodeInternal, "coremachine.Emit",
 			"part %d of this attempt is stored already, with another content", e.next)
 	}
+
 	e.landed[fate.Found]++
 	e.next++
 	clear(e.unsure)
@@ -113,7 +133,8 @@ func (e *emitter) write(ctx context.Context, data []byte) (again bool, err error
 	return true, nil
 }
 
-// joinContext returns a context that ends with either of two, with the cause of the one that ended first.
+// joinContext returns a context that ends with either of two, with the cause of
+// the one that ended first.
 func joinContext(ctx, other context.Context) (context.Context, context.CancelFunc) {
 	joined, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(other, func() { cancel(context.Cause(other)) })

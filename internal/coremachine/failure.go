@@ -6,8 +6,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// failureText returns what users read: all that the error says, with what the handler wrapped around it or joined to it, but without the
-// engine's operation names.
+// failureText returns what users read: all that the error says, with what the
+// handler wrapped around it or joined to it, but without the engine's operation
+// names.
 func failureText(err error) string {
 	text := err.Error()
 
@@ -31,8 +32,8 @@ func stackOf(err error) (stack string) {
 	return stack
 }
 
-// visitErrors calls visit for each state.Error in an error's tree. errors.As stops at the first, which may be one that an As method made
-// up.
+// visitErrors calls visit for each state.Error in an error's tree. errors.As
+// stops at the first, which may be one that an As method made up.
 func visitErrors(err error, visit func(*state.Error)) {
 	if e, ok := err.(*state.Error); ok && e != nil { //nolint:errorlint // each node of the tree is looked at
 		visit(e)

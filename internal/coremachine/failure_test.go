@@ -13,6 +13,7 @@ import (
 
 func TestFailureTextIsWhole(t *testing.T) {
 	t.Parallel()
+
 	reset := errors.New("connection reset")
 	for _, c := range []struct {
 		name string
@@ -51,6 +52,7 @@ func TestFailureTextIsWhole(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			if got := failureText(c.err); got != c.want {
 				t.Errorf("text = %q, want %q", got, c.want)
 			}
@@ -65,22 +67,28 @@ func (u *unreadable) Error() string { return u.text }
 
 func TestAnErrorThatPanicsIsAFailedAttempt(t *testing.T) {
 	t.Parallel()
+
 	var none *unreadable
+
 	e := taskEnd{retry: state.Backoff{Attempts: 3, Base: time.Second, Factor: 1, Cap: time.Second}}
 	e.fail(fmt.Errorf("tile 17: %w", none), nil)
 	e = taskEnd{retry: state.Backoff{Attempts: 3, Base: time.Second, Factor: 1, Cap: time.Second}}
 	e.fail(none, nil)
-	if e.Status != state.TaskQueued || e.Outcome != state.OutcomePanic || !strings.Contains(e.Error, "panicked") {
+
+	if e.Status != state.TaskQueued || e.Outcome != state.OutcomePanic ||
+		!strings.Contains(e.Error, "panicked") {
 		t.Errorf("the end is %+v", e.TaskEnd)
 	}
 }
 
 func TestAPanicsEndHoldsItsStackWithinBounds(t *testing.T) {
 	t.Parallel()
+
 	panicked := state.Errorf(state.CodePanic, "handlers.Run", "the handler panicked")
 	panicked.Stack = strings.Repeat("f\n\tx.go:1\n", state.MaxStack/10)
 	e := taskEnd{retry: state.Backoff{Attempts: 3}}
 	e.fail(fmt.Errorf("tile 17: %w", panicked), nil)
+
 	if e.Code != state.CodePanic || e.Stack != panicked.Stack || e.Error != "tile 17: the handler panicked" {
 		t.Errorf("the end is %s %q with a stack of %d bytes", e.Code, e.Error, len(e.Stack))
 	}

@@ -19,20 +19,30 @@ type releasing struct {
 	delay time.Duration
 }
 
-func (r *releasing) Release(_ context.Context, _ uuid.UUID, _ state.Held, delay time.Duration, _ string) (state.Moved, error) {
+func (r *releasing) Release(
+	_ context.Context,
+	_ uuid.UUID,
+	_ state.Held,
+	delay time.Duration,
+	_ string,
+) (state.Moved, error) {
 	r.delay = delay
 	return state.Moved{}, nil
 }
 
 func TestAMessageOfAStoppedJobIsReleasedWithoutAnAlarm(t *testing.T) {
 	t.Parallel()
+
 	for _, stopped := range []bool{true, false} {
 		var log bytes.Buffer
+
 		store := &releasing{delay: -1}
 		m := New(Config{Store: store, Log: slog.New(slog.NewTextHandler(&log, nil))})
 		s := &session{ctx: t.Context()}
+
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
+
 		if stopped {
 			cancel(errCancelled)
 		}
@@ -41,9 +51,11 @@ func TestAMessageOfAStoppedJobIsReleasedWithoutAnAlarm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if alarm := bytes.Contains(log.Bytes(), []byte("ERROR")); alarm == stopped {
 			t.Errorf("stopped: %t: the log is %s", stopped, &log)
 		}
+
 		if want := map[bool]time.Duration{true: 0, false: time.Second}[stopped]; store.delay != want {
 			t.Errorf("stopped: %t: released with a delay of %v, want %v", stopped, store.delay, want)
 		}

@@ -8,73 +8,113 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Handle does the work that a message names and returns when it is booked. nil asks the transport to acknowledge: the work is
-// done, or another process holds it, or it is of the past. An error asks for redelivery: its code is CodeUnavailable.
+// Handle does the work that a message names and returns when it is booked. nil
+// asks the transport to acknowledge: the work is done, or another process holds
+// it, or it is of the past. An error asks for redelivery: its code is
+// CodeUnavailable.
 //
-// When ctx ends first the work goes on in the process, held by its lease; the redelivery finds it and is acknowledged.
+// When ctx ends first the work goes on in the process, held by its lease; the
+// redelivery finds it and is acknowledged.
 func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 	s := m.session.Load()
 	if s == nil || s.intake.Err() != nil {
-		return state.Errorf(state.CodeUnavailable, "coremachine.Handle", "this process has no lease to work under")
+		return state.Errorf(
+			state.CodeUnavailable,
+			"coremachine.Handle",
+			"this process has no lease to work under",
+		)
 	}
+
 	if err := m.Failure(); err != nil {
 		return err
 	}
+
 	key := workKey{msg.JobID, msg.MessageID}
+
 	h, fresh := s.take(key)
 	if fresh {
 		m.work.Go(func() {
 			defer s.drop(key, h)
+
 			h.err = m.protect(s, h, func() error { return m.process(s, h, msg) })
 		})
 	} else if h.claimed.Load() {
-		if msg.Attempt >= h.Attempt { // sent after our claim was freed: this process has lost its lease and is about to notice
-			return state.Errorf(state.CodeUnavailable, "coremachine.Handle", "the message is held under a lease that has ended")
+		// sent after our claim was freed: this process has lost its lease and
+		// is about to notice
+		if msg.Attempt >= h.Attempt {
+			return state.Errorf(
+				state.CodeUnavailable,
+				"coremachine.Handle",
+				"the message is held under a lease that has ended",
+			)
 		}
+
 		return nil
 	}
+
 	select {
 	case <-h.done:
 		return h.err
 	case <-ctx.Done():
-		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the work is not over yet", context.Cause(ctx))
+		return state.Wrap(
+			state.CodeUnavailable,
+			"coremachine.Handle",
+			"the work is not over yet",
+			context.Cause(ctx),
+		)
 	}
 }
 
 func (m *Machine) process(s *session, h *holding, msg state.Message) error {
 	if msg.Kind == state.KindTasks { // what plans, stops and ends jobs never waits behind tasks
 		defer m.freeReserved(h)
+
 		if ok, err := m.reserve(s, h, msg); !ok {
 			return err
 		}
 	}
 
 	claimed := make(chan error, 1)
+
 	s.claims.add(h.ctx, msg, func(held *state.Held, err error) {
 		if held != nil {
 			h.Held, h.at = *held, time.Now()
 			h.claimed.Store(true)
 		}
+
 		claimed <- err
 	})
+
 	if err := <-claimed; err != nil {
-		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the message could not be claimed", err)
+		return state.Wrap(
+			state.CodeUnavailable,
+			"coremachine.Handle",
+			"the message could not be claimed",
+			err,
+		)
 	}
+
 	if !h.claimed.Load() {
 		return nil
 	}
+
 	return m.processHeld(s, h)
 }
 
 func (m *Machine) processHeld(s *session, h *holding) error {
 	if h.StageGen != h.Gen {
-		return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
+		return m.must(
+			s,
+			func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) },
+		)
 	}
+
 	err := m.doHeld(s, h)
 	if err != nil && s.ctx.Err() == nil && !isPanic(err) {
 		// Under a lease that lives on nobody else would ever free it.
 		return m.giveUp(s, h, err)
 	}
+
 	return err
 }
 
@@ -91,11 +131,13 @@ func (m *Machine) doHeld(s *session, h *holding) error {
 	case state.KindReopen:
 		return m.reopen(s, h)
 	}
+
 	return nil
 }
 
-// must repeats a transition until the database answers or the lease ends, and wakes whoever waits for what it moved. What
-// fails for good is logged, and its message is put back by process.
+// must repeats a transition until the database answers or the lease ends, and
+// wakes whoever waits for what it moved. What fails for good is logged, and its
+// message is put back by process.
 func (m *Machine) must(s *session, fn func() (state.Moved, error)) error {
 	return m.mustLocal(s, func(state.Here) (state.Moved, error) { return fn() })
 }
@@ -109,8 +151,10 @@ func (m *Machine) mustLocal(s *session, fn func(state.Here) (state.Moved, error)
 		if s.ctx.Err() == nil {
 			m.log.Error("a transition failed", keys.Error, err)
 		}
+
 		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the transition was not booked", err)
 	}
+
 	return nil
 }
 
@@ -119,13 +163,16 @@ func (m *Machine) flushClaims(ctx context.Context, s *session, msgs []state.Mess
 	if err != nil {
 		return nil, err
 	}
+
 	byKey := make(map[workKey]*state.Held, len(held))
 	for i := range held {
 		byKey[workKey{held[i].JobID, held[i].MessageID}] = &held[i]
 	}
+
 	answers := make([]*state.Held, len(msgs))
 	for i := range msgs {
 		answers[i] = byKey[workKey{msgs[i].JobID, msgs[i].MessageID}]
 	}
+
 	return answers, nil
 }

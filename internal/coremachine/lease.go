@@ -14,18 +14,18 @@ import (
 // usable is how long handlers may run after the start of the last renewal that
 // succeeded. The lease cannot end before the whole of Lease has passed: the
 // database counts from a later moment. What is kept back is the time in which a
-// handler that ignores its context is given up, and the granularity of clocks and
-// timers.
+// handler that ignores its context is given up, and the granularity of clocks
+// and timers.
 func (c *Config) usable() time.Duration {
 	return c.Lease - min(c.Grace/2+c.Lease/50, c.Lease/3)
 }
 
-// renewLimit bounds one renewal: two fit in between the time when the first is due
-// and the end of the handlers' contexts.
+// renewLimit bounds one renewal: two fit in between the time when the first is
+// due and the end of the handlers' contexts.
 func (c *Config) renewLimit() time.Duration { return max(c.usable()-c.Renew, c.Renew/2) / 2 }
 
-// keepLease gives the process a lease and renews it. When it is lost all work under
-// it ends, and the process starts again under another worker id.
+// keepLease gives the process a lease and renews it. When it is lost all work
+// under it ends, and the process starts again under another worker id.
 func (m *Machine) keepLease(ctx context.Context) {
 	for ctx.Err() == nil {
 		s, err := m.openSession(ctx)
@@ -34,21 +34,30 @@ func (m *Machine) keepLease(ctx context.Context) {
 				m.log.Error("no lease could be opened", keys.Error, err)
 				sleep(ctx, m.cfg.Renew)
 			}
+
 			continue
 		}
 
 		m.session.Store(s)
 		m.log.Info("lease opened", keys.Worker, s.worker)
 		m.loops.Go(func() { m.keepRunning(s.ctx, "coremachine.look", func() { m.look(s) }) })
+
 		if m.guard("coremachine.renew", func() { m.renew(s) }) {
 			s.lose()
 		}
+
 		if ctx.Err() != nil {
 			return // Stop ends the session
 		}
 
 		m.session.Store(nil)
-		m.log.Warn("lease lost: its work was given up", keys.Worker, s.worker, keys.Error, context.Cause(s.ctx))
+		m.log.Warn(
+			"lease lost: its work was given up",
+			keys.Worker,
+			s.worker,
+			keys.Error,
+			context.Cause(s.ctx),
+		)
 		s.wait()
 		m.loops.Go(func() { m.guard("coremachine.rejoin", func() { m.rejoin(ctx, s) }) })
 	}
@@ -57,10 +66,13 @@ func (m *Machine) keepLease(ctx context.Context) {
 // openSession opens a lease under a fresh worker id.
 func (m *Machine) openSession(ctx context.Context) (*session, error) {
 	worker := uuid.New()
+
 	begin, err := retry(ctx, func() (time.Time, error) {
 		begin := time.Now()
+
 		limit, cancel := context.WithTimeout(ctx, m.cfg.usable())
 		defer cancel()
+
 		return begin, m.store.OpenLease(limit, worker, m.cfg.Lease, m.cfg.Build, hostName(), os.Getpid())
 	})
 	if err != nil {
@@ -69,51 +81,74 @@ func (m *Machine) openSession(ctx context.Context) (*session, error) {
 
 	s := m.newSession(ctx, worker)
 	s.term.extend(begin.Add(m.cfg.usable()))
+
 	return s, nil
 }
 
-// renew renews the lease until the session ends, and ends it when the database says
-// that the lease has. A process whose completions do not land does not renew.
+// renew renews the lease until the session ends, and ends it when the database
+// says that the lease has. A process whose completions do not land does not
+// renew.
 func (m *Machine) renew(s *session) {
 	for wait := m.cfg.Renew; sleep(s.ctx, wait); {
 		begin := time.Now()
+
 		again := min(time.Second, m.cfg.Renew/2)
 		if since, stuck := s.landing.stuck(begin, m.cfg.Lease); stuck {
-			err := state.Errorf(state.CodeUnavailable, "coremachine.renew", "no completion has landed for %s", since)
-			m.log.Warn("the lease is not renewed: completions do not land", keys.Worker, s.worker, keys.Error, err)
+			err := state.Errorf(
+				state.CodeUnavailable,
+				"coremachine.renew",
+				"no completion has landed for %s",
+				since,
+			)
+			m.log.Warn(
+				"the lease is not renewed: completions do not land",
+				keys.Worker,
+				s.worker,
+				keys.Error,
+				err,
+			)
+
 			wait = again
+
 			continue
 		}
 
 		limit, cancel := context.WithTimeout(s.ctx, m.cfg.renewLimit())
 		alive, err := m.store.RenewLease(limit, s.worker, m.cfg.Lease)
+
 		cancel()
+
 		switch took := time.Since(begin); {
 		case err == nil && alive:
 			s.term.extend(begin.Add(m.cfg.usable()))
 			s.renewed.Store(true)
+
 			wait = max(0, m.cfg.Renew-took)
 		case err == nil:
 			s.lose()
 			return
 		default:
 			m.log.Warn("the lease could not be renewed", keys.Worker, s.worker, keys.Error, err)
+
 			wait = max(0, again-took)
 		}
 	}
 }
 
 // look watches for jobs that are being stopped, shares how long tasks take, and
-// after each renewal reports progress and releases what was forgotten. It is apart
-// from the renewal, which none of these may delay.
+// after each renewal reports progress and releases what was forgotten. It is
+// apart from the renewal, which none of these may delay.
 func (m *Machine) look(s *session) {
 	m.sharePace(s.ctx, true)
+
 	for sleep(s.ctx, min(time.Second, m.cfg.Renew/2)) {
 		if working := s.jobs(); len(working) > 0 {
 			m.cancelStopping(s.ctx, s, working)
 		}
+
 		renewed := s.renewed.Swap(false)
 		m.sharePace(s.ctx, renewed)
+
 		if renewed {
 			limit, cancel := context.WithTimeout(s.ctx, m.cfg.Renew)
 			m.reportProgress(limit, s)
@@ -124,33 +159,52 @@ func (m *Machine) look(s *session) {
 	}
 }
 
-// rejoin releases what a lease that was lost still holds, and takes back the losses
-// that others have counted for it: the process lives. One that stood still past the
-// end of its lease has no such excuse, since its own work may be why.
+// rejoin releases what a lease that was lost still holds, and takes back the
+// losses that others have counted for it: the process lives. One that stood
+// still past the end of its lease has no such excuse, since its own work may be
+// why.
 func (m *Machine) rejoin(ctx context.Context, s *session) {
 	if s.term.late() {
 		return
 	}
+
 	_, err := retry(ctx, func() (struct{}, error) {
 		limit, cancel := context.WithTimeout(ctx, m.cfg.Lease)
 		defer cancel()
+
 		excused, moved, err := m.store.Rejoin(limit, s.worker, s.lost)
 		m.wake(moved)
+
 		if err == nil && excused > 0 {
-			m.log.Info("losses of a lease that was lost were taken back", keys.Worker, s.worker, keys.Count, excused)
+			m.log.Info(
+				"losses of a lease that was lost were taken back",
+				keys.Worker,
+				s.worker,
+				keys.Count,
+				excused,
+			)
 		}
+
 		return struct{}{}, err
 	})
 	if err != nil && ctx.Err() == nil {
-		m.log.Error("losses of a lease that was lost were not taken back", keys.Worker, s.worker, keys.Error, err)
+		m.log.Error(
+			"losses of a lease that was lost were not taken back",
+			keys.Worker,
+			s.worker,
+			keys.Error,
+			err,
+		)
 	}
 }
 
-// releaseForgotten puts back what the database says this process holds and this process knows nothing of. Under a lease that lives on
-// nobody else would ever free it.
+// releaseForgotten puts back what the database says this process holds and this
+// process knows nothing of. Under a lease that lives on nobody else would ever
+// free it.
 func (m *Machine) releaseForgotten(ctx context.Context, s *session) {
 	n, moved, err := m.store.ReleaseForgotten(ctx, s.worker, s.messages(), m.cfg.Renew)
 	m.wake(moved)
+
 	if err == nil && n > 0 {
 		m.log.Warn("messages that this process held and knew nothing of were put back", keys.Count, n)
 	}
@@ -159,10 +213,12 @@ func (m *Machine) releaseForgotten(ctx context.Context, s *session) {
 func (m *Machine) cancelStopping(ctx context.Context, s *session, working []state.JobID) {
 	limit, cancel := context.WithTimeout(ctx, m.cfg.Renew)
 	defer cancel()
+
 	ids, err := m.store.StoppingJobs(limit, working)
 	if err != nil {
 		return // the renewal reports it
 	}
+
 	for _, id := range ids {
 		s.cancelJob(id)
 	}

@@ -12,7 +12,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// lineage is what the tasks of one bundle share of their view of earlier stages.
+// lineage is what the tasks of one bundle share of their view of earlier
+// stages.
 type lineage struct {
 	store   Store
 	s       *session
@@ -32,8 +33,9 @@ type lineage struct {
 	large bool         // a page was cut short by its bytes: pages begin where they are asked for
 }
 
-// Bounds of predecessors' results: how many one read brings into memory, besides its bytes, and the bytes that a bundle keeps of what it
-// read ahead. What many bundles ask for at once is one read.
+// Bounds of predecessors' results: how many one read brings into memory,
+// besides its bytes, and the bytes that a bundle keeps of what it read ahead.
+// What many bundles ask for at once is one read.
 const (
 	predecessorPage = 100
 	aheadBytes      = 8 << 20
@@ -49,16 +51,30 @@ type resultPage struct {
 func (p *resultPage) covers(index int) bool { return p.first <= index && index < p.Until }
 
 func (m *Machine) newLineage(s *session, h *holding, d declaration) *lineage {
-	l := &lineage{store: m.store, s: s, job: h.JobID, decl: d.job, shape: h.Shape, other: sourceOf(&h.Held, d), first: h.First, count: h.Count, earlier: map[string]bool{}}
+	l := &lineage{
+		store:   m.store,
+		s:       s,
+		job:     h.JobID,
+		decl:    d.job,
+		shape:   h.Shape,
+		other:   sourceOf(&h.Held, d),
+		first:   h.First,
+		count:   h.Count,
+		earlier: map[string]bool{},
+	}
 	if len(h.DependsOn) > 0 {
 		l.source = int(h.DependsOn[0])
 	}
+
 	stages := d.job.Stages()
+
 	var visit func(stage int)
+
 	visit = func(stage int) {
 		if l.earlier[stages[stage].Name] {
 			return
 		}
+
 		l.earlier[stages[stage].Name] = true
 		for _, d := range stages[stage].DependsOn {
 			visit(d)
@@ -67,6 +83,7 @@ func (m *Machine) newLineage(s *session, h *holding, d declaration) *lineage {
 	for _, earlier := range stages[d.number].DependsOn {
 		visit(earlier)
 	}
+
 	return l
 }
 
@@ -77,11 +94,19 @@ type taskLineage struct {
 	index int
 }
 
-// Predecessor reads the results that a page of the bundle follows once, for all of its tasks.
+// Predecessor reads the results that a page of the bundle follows once, for all
+// of its tasks.
 func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 	if t.shape != state.MatchPrevious {
-		return nil, handlers.Permanent(state.Errorf(state.CodePermanent, "coremachine.Predecessor", "only a task of a match_previous stage has a predecessor"))
+		return nil, handlers.Permanent(
+			state.Errorf(
+				state.CodePermanent,
+				"coremachine.Predecessor",
+				"only a task of a match_previous stage has a predecessor",
+			),
+		)
 	}
+
 	if t.other != nil {
 		return nil, t.notAsDeclared(t.other)
 	}
@@ -93,15 +118,22 @@ func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 
 	result, ok := page.Results[t.index]
 	if !ok {
-		return nil, state.Errorf(state.CodePredecessorFailed, "coremachine.Predecessor", "the task that this one follows has no result")
+		return nil, state.Errorf(
+			state.CodePredecessorFailed,
+			"coremachine.Predecessor",
+			"the task that this one follows has no result",
+		)
 	}
+
 	return result, nil
 }
 
-// page returns the page that covers an index. It is read where it is not there; one reader of the bundle reads at a time.
+// page returns the page that covers an index. It is read where it is not there;
+// one reader of the bundle reads at a time.
 func (l *lineage) page(ctx context.Context, index int) (resultPage, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	for i := range l.ahead {
 		if l.ahead[i].covers(index) {
 			return l.ahead[i], nil
@@ -112,21 +144,26 @@ func (l *lineage) page(ctx context.Context, index int) (resultPage, error) {
 	if l.large {
 		from = index
 	}
+
 	for {
 		page, err := l.readPage(ctx, from)
 		if err != nil {
 			return resultPage{}, err
 		}
+
 		l.keep(page)
+
 		if page.covers(index) {
 			return page, nil
 		}
+
 		l.large, from = true, index
 	}
 }
 
 func (l *lineage) readPage(ctx context.Context, from int) (resultPage, error) {
 	count := min(predecessorPage, l.first+l.count-from)
+
 	read, err := l.read(ctx, state.ResultRange{JobID: l.job, Stage: l.source, First: from, Count: count})
 	if err != nil {
 		return resultPage{}, err
@@ -140,13 +177,15 @@ func (l *lineage) readPage(ctx context.Context, from int) (resultPage, error) {
 	return page, nil
 }
 
-// keep adds a page that was read ahead and drops the oldest ones over the bound. A task that comes back to them reads again.
+// keep adds a page that was read ahead and drops the oldest ones over the
+// bound. A task that comes back to them reads again.
 func (l *lineage) keep(page resultPage) {
 	l.ahead, l.bytes = append(l.ahead, page), l.bytes+page.bytes
 	for len(l.ahead) > 1 && l.bytes > aheadBytes {
 		l.bytes -= l.ahead[0].bytes
 		l.ahead = slices.Delete(l.ahead, 0, 1)
 	}
+
 	if !page.Whole {
 		l.large = true
 	}
@@ -154,12 +193,18 @@ func (l *lineage) keep(page resultPage) {
 
 func (l *lineage) read(ctx context.Context, r state.ResultRange) (state.ResultPage, error) {
 	read := make(chan struct{})
-	var found state.ResultPage
-	var failed error
+
+	var (
+		found  state.ResultPage
+		failed error
+	)
+
 	l.s.before.add(ctx, r, func(page state.ResultPage, err error) {
 		found, failed = page, err
+
 		close(read)
 	})
+
 	select {
 	case <-read:
 		return found, failed
@@ -176,16 +221,23 @@ func (t taskLineage) Results(ctx context.Context, stage string) iter.Seq2[handle
 func (l *lineage) results(ctx context.Context, stage string) iter.Seq2[handlers.StoredResult, error] {
 	return func(yield func(handlers.StoredResult, error) bool) {
 		if l.earlier != nil && !l.earlier[stage] {
-			yield(handlers.StoredResult{}, handlers.Permanent(state.Errorf(state.CodePermanent, "coremachine.Results",
-				"stage %q is not one that this stage depends on", stage)))
+			yield(
+				handlers.StoredResult{},
+				handlers.Permanent(state.Errorf(state.CodePermanent, "coremachine.Results",
+					"stage %q is not one that this stage depends on", stage)),
+			)
+
 			return
 		}
+
 		declared := shapeOf(l.decl, stage)
+
 		declared.Name = stage
 		for p, err := range l.store.Results(ctx, l.job, declared) {
 			if state.CodeOf(err) == state.CodeDefinitionChanged {
 				err = l.notAsDeclared(changed(failureText(err)))
 			}
+
 			if !yield(handlers.StoredResult{Index: p.Index, Part: p.Part, Data: p.Data}, err) || err != nil {
 				return
 			}

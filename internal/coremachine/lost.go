@@ -9,7 +9,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Bounds of what one pass over lost work lists, and of what one transaction requeues.
+// Bounds of what one pass over lost work lists, and of what one transaction
+// requeues.
 const (
 	orphansMost = 5000 // messages
 	lostTasks   = 5000 // tasks; messages of other kinds count as one
@@ -21,20 +22,23 @@ func (m *Machine) freeLost(ctx context.Context) {
 	for sleep(ctx, every/2+rand.N(every)) {
 		freed, moved, err := m.requeueLost(ctx)
 		m.wake(moved)
+
 		if freed > 0 {
 			m.log.Warn("work of a lost process was requeued", keys.Count, freed)
 		}
+
 		if err != nil && ctx.Err() == nil {
 			m.log.Error("lost work was not requeued", keys.Error, err)
 		}
 	}
 }
 
-// requeueLost requeues all work of processes whose lease has ended, batch by batch.
-// A batch that fails does not keep the others from being requeued; the next pass
-// finds what is left of it.
+// requeueLost requeues all work of processes whose lease has ended, batch by
+// batch. A batch that fails does not keep the others from being requeued; the
+// next pass finds what is left of it.
 func (m *Machine) requeueLost(ctx context.Context) (freed int, moved state.Moved, err error) {
 	var problems []error
+
 	for ctx.Err() == nil {
 		orphans, err := m.store.Orphans(ctx, orphansMost)
 		if err != nil {
@@ -43,28 +47,34 @@ func (m *Machine) requeueLost(ctx context.Context) (freed int, moved state.Moved
 		}
 
 		passed := 0
+
 		for len(orphans) > 0 && ctx.Err() == nil {
 			batch, rest := nextBatch(orphans, lostTasks)
 			n, err := m.requeueBatch(ctx, batch)
 			passed += n
+
 			if err != nil {
 				problems = append(problems, err)
 			}
+
 			orphans = rest
 		}
+
 		freed += passed
 		if passed == 0 || len(problems) > 0 { // locked by others, or trouble: the next pass
 			break
 		}
 	}
+
 	return freed, moved, errors.Join(problems...)
 }
 
-// requeueBatch requeues orphans of one holder. A batch that reaches the time limit
-// of a statement is halved, down to a single task.
+// requeueBatch requeues orphans of one holder. A batch that reaches the time
+// limit of a statement is halved, down to a single task.
 func (m *Machine) requeueBatch(ctx context.Context, batch []state.Orphan) (freed int, err error) {
 	freed, moved, err := m.store.FreeLost(ctx, batch[0].Worker, batch)
 	m.wake(moved) // at once: others can run it while the rest is requeued
+
 	size := sizeOf(batch)
 	if err == nil || size == 1 || ctx.Err() != nil || !errors.Is(err, state.ErrStatementTimeout) {
 		return freed, err
@@ -72,21 +82,27 @@ func (m *Machine) requeueBatch(ctx context.Context, batch []state.Orphan) (freed
 
 	m.log.Warn("requeueing lost work reached the statement's time limit: the batch is halved",
 		keys.Count, size, keys.Worker, batch[0].Worker, keys.Error, err)
+
 	var problems []error
+
 	for half := (size + 1) / 2; len(batch) > 0; {
 		part, rest := nextBatch(batch, half)
 		n, err := m.requeueBatch(ctx, part)
 		freed += n
+
 		problems = append(problems, err)
 		batch = rest
 	}
+
 	return freed, errors.Join(problems...)
 }
 
-// nextBatch cuts off the first orphans of one holder and attempt that have at most most
-// tasks. A message with more tasks is a batch of its own, cut in ranges.
+// nextBatch cuts off the first orphans of one holder and attempt that have at
+// most most tasks. A message with more tasks is a batch of its own, cut in
+// ranges.
 func nextBatch(orphans []state.Orphan, most int) (batch, rest []state.Orphan) {
 	n, tasks := 0, 0
+
 	same := func(o *state.Orphan) bool {
 		return o.Worker == orphans[0].Worker && o.Attempt == orphans[0].Attempt
 	}
@@ -94,15 +110,18 @@ func nextBatch(orphans []state.Orphan, most int) (batch, rest []state.Orphan) {
 		tasks += orphanTasks(&orphans[n])
 		n++
 	}
+
 	if n > 0 {
 		return orphans[:n], orphans[n:]
 	}
 
 	head := orphans[0]
 	head.Count = most
+
 	rest = append([]state.Orphan{}, orphans...)
 	rest[0].First += most
 	rest[0].Count -= most
+
 	return []state.Orphan{head}, rest
 }
 
@@ -110,6 +129,7 @@ func orphanTasks(o *state.Orphan) int {
 	if o.Kind == state.KindTasks {
 		return o.Count
 	}
+
 	return 1
 }
 
@@ -117,5 +137,6 @@ func sizeOf(batch []state.Orphan) (tasks int) {
 	for i := range batch {
 		tasks += orphanTasks(&batch[i])
 	}
+
 	return tasks
 }

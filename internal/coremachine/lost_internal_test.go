@@ -25,12 +25,18 @@ func (s *orphanStore) Orphans(context.Context, int) ([]state.Orphan, error) {
 	return append([]state.Orphan{}, s.orphans...), nil
 }
 
-func (s *orphanStore) FreeLost(_ context.Context, _ uuid.UUID, batch []state.Orphan) (int, state.Moved, error) {
+func (s *orphanStore) FreeLost(
+	_ context.Context,
+	_ uuid.UUID,
+	batch []state.Orphan,
+) (int, state.Moved, error) {
 	size := sizeOf(batch)
+
 	s.sizes = append(s.sizes, size)
 	if size > s.limit {
 		return 0, state.Moved{}, state.Wrap(state.CodeUnavailable, "test", "slow", state.ErrStatementTimeout)
 	}
+
 	for _, part := range batch {
 		for i := range s.orphans {
 			if o := &s.orphans[i]; o.MessageID == part.MessageID && o.First == part.First {
@@ -39,19 +45,24 @@ func (s *orphanStore) FreeLost(_ context.Context, _ uuid.UUID, batch []state.Orp
 			}
 		}
 	}
+
 	left := s.orphans[:0]
 	for _, o := range s.orphans {
 		if o.Count > 0 {
 			left = append(left, o)
 		}
 	}
+
 	s.orphans = left
+
 	return size, state.Moved{}, nil
 }
 
 func TestLostWorkIsRequeuedInBatchesOfTasks(t *testing.T) {
 	t.Parallel()
+
 	one, other := uuid.New(), uuid.New()
+
 	message := func(worker uuid.UUID, id int64, count int) state.Orphan {
 		return state.Orphan{Worker: worker, MessageID: id, Kind: state.KindTasks, Count: count}
 	}
@@ -71,31 +82,46 @@ func TestLostWorkIsRequeuedInBatchesOfTasks(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			var log bytes.Buffer
+
 			store := &orphanStore{limit: tt.limit, orphans: tt.orphans}
 			if tt.limit == 0 {
 				store.limit = 1 << 30
 			}
+
 			want := sizeOf(tt.orphans)
 			m := New(Config{Store: store, Log: slog.New(slog.NewTextHandler(&log, nil))})
 
 			freed, _, err := m.requeueLost(t.Context())
 
 			largest := 0
+
 			for _, size := range store.sizes {
 				if size <= store.limit {
 					largest = max(largest, size)
 				}
+
 				if size > lostTasks {
 					t.Errorf("a transaction over %d tasks was tried", size)
 				}
 			}
+
 			if tt.limit < 0 {
 				want = 0
 			}
+
 			if freed != want || largest > tt.largest || (err != nil) != (tt.limit < 0) {
-				t.Errorf("requeued %d of %d, the largest batch had %d tasks, want at most %d; %v", freed, want, largest, tt.largest, err)
+				t.Errorf(
+					"requeued %d of %d, the largest batch had %d tasks, want at most %d; %v",
+					freed,
+					want,
+					largest,
+					tt.largest,
+					err,
+				)
 			}
+
 			if got := strings.Contains(log.String(), "halved"); got != tt.halved {
 				t.Errorf("the log says that a batch was halved: %t, want %t", got, tt.halved)
 			}

@@ -25,30 +25,39 @@ type Config struct {
 	Deps     handlers.Deps
 	Store    Store
 	Log      *slog.Logger
-	Wake     func(state.Queue) // called after a commit that wrote messages; must not block; nil: nobody is woken
-	// Collect notes on message rows what a transport of its own set aside, and returns how much; nil: the rows are the transport.
+	// called after a commit that wrote messages; must not block; nil: nobody is
+	// woken
+	Wake func(state.Queue)
+	// Collect notes on message rows what a transport of its own set aside, and
+	// returns how much; nil: the rows are the transport.
 	Collect func(context.Context) (int, error)
 
 	JobEnded func(state.JobID) // called after a commit that ended a job; must not block; nil: nobody is told
 	Observer Observer          // told of attempts; nil: nobody is told
 	Build    string            // shown with the worker
 
-	Retention   time.Duration // how long an ended job is kept; 0: for ever
-	MaxQueued   int           // open jobs from which new runs are refused as busy; 0: no limit
-	MaxRunning  int           // handlers in flight at once; 0: 256
-	SweepEvery  time.Duration // interval of the fleet's sweeps; 0: SweepEvery
-	Lease       time.Duration // 0: 15 s
-	Renew       time.Duration // 0: 5 s
-	Grace       time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
-	Budget      time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
-	ParkFirst   time.Duration // a message that this build cannot work on waits at least so long; 0: 5 s
-	ParkLimit   time.Duration // and fails after so long; 0: 1 h
-	Drain       time.Duration // Stop lets handlers run on for it; 0: 10 s
-	SlotWait    time.Duration // a message that this process was fed waits for a slot so long before it is deferred; 0: 2 min
-	SuspectWait time.Duration // for the process to be idle, before a task that lost two workers runs next to others; 0: 30 s
+	Retention  time.Duration // how long an ended job is kept; 0: for ever
+	MaxQueued  int           // open jobs from which new runs are refused as busy; 0: no limit
+	MaxRunning int           // handlers in flight at once; 0: 256
+	SweepEvery time.Duration // interval of the fleet's sweeps; 0: SweepEvery
+	Lease      time.Duration // 0: 15 s
+	Renew      time.Duration // 0: 5 s
+	Grace      time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
+	Budget     time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
+	ParkFirst  time.Duration // a message that this build cannot work on waits at least so long; 0: 5 s
+	ParkLimit  time.Duration // and fails after so long; 0: 1 h
+	Drain      time.Duration // Stop lets handlers run on for it; 0: 10 s
+	// a message that this process was fed waits for a slot so long before it is
+	// deferred; 0: 2 min
+	SlotWait time.Duration
+	// for the process to be idle, before a task that lost two workers runs next
+	// to others; 0: 30 s
+	SuspectWait time.Duration
 
-	Relayed         bool // messages reach this process over a transport of its own, which drops a message that it has seen before
-	MaxUnresponsive int  // handlers given up and not returned: with more the process fails; 0: 64
+	// messages reach this process over a transport of its own, which drops a
+	// message that it has seen before
+	Relayed         bool
+	MaxUnresponsive int // handlers given up and not returned: with more the process fails; 0: 64
 }
 
 func (c *Config) defaults() {
@@ -67,21 +76,26 @@ func (c *Config) defaults() {
 	set(&c.Drain, 10*time.Second)
 	set(&c.SlotWait, 2*time.Minute)
 	set(&c.SuspectWait, 30*time.Second)
+
 	if c.MaxUnresponsive == 0 {
 		c.MaxUnresponsive = 64
 	}
+
 	if c.MaxRunning == 0 {
 		c.MaxRunning = 256
 	}
+
 	if c.Wake == nil {
 		c.Wake = func(state.Queue) {}
 	}
+
 	if c.JobEnded == nil {
 		c.JobEnded = func(state.JobID) {}
 	}
 }
 
-// Machine is the engine of one process. Start gives it a lease; until it has one it claims nothing.
+// Machine is the engine of one process. Start gives it a lease; until it has
+// one it claims nothing.
 type Machine struct {
 	cfg   Config
 	store Store
@@ -113,68 +127,99 @@ var (
 )
 
 // errExited is how an attempt ends whose handler ended its goroutine.
-var errExited = errors.New("the handler called runtime.Goexit instead of returning (FailNow of a test does so)")
+var errExited = errors.New(
+	"the handler called runtime.Goexit instead of returning (FailNow of a test does so)",
+)
 
 // New makes a Machine that does nothing yet.
 func New(cfg Config) *Machine {
 	cfg.defaults()
-	m := &Machine{cfg: cfg, store: cfg.Store, log: cfg.Log, slots: newSlots(cfg.MaxRunning), failed: make(chan struct{})}
+	m := &Machine{
+		cfg:    cfg,
+		store:  cfg.Store,
+		log:    cfg.Log,
+		slots:  newSlots(cfg.MaxRunning),
+		failed: make(chan struct{}),
+	}
 	m.parked = newParked()
 	m.pool = newPool(m.guard)
+
 	return m
 }
 
-// Start opens a lease as soon as the database is there, and renews it until Stop. It does not wait.
+// Start opens a lease as soon as the database is there, and renews it until
+// Stop. It does not wait.
 func (m *Machine) Start(ctx context.Context) {
 	ctx, m.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	limit := batchLimit[state.Graph]{most: submitBatch, bytes: func(g state.Graph) int { return len(g.Params) }}
-	submits := startLimited(ctx, flushers, limit, func(ctx context.Context, batch []state.Graph) ([]submitAnswer, error) {
-		return m.flushSubmits(ctx, batch), nil
-	})
+	limit := batchLimit[state.Graph]{
+		most:  submitBatch,
+		bytes: func(g state.Graph) int { return len(g.Params) },
+	}
+	submits := startLimited(
+		ctx,
+		flushers,
+		limit,
+		func(ctx context.Context, batch []state.Graph) ([]submitAnswer, error) {
+			return m.flushSubmits(ctx, batch), nil
+		},
+	)
 	m.submits.Store(submits)
 	m.loops.Go(submits.wg.Wait)
 	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.keepLease", func() { m.keepLease(ctx) }) })
 	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.freeLost", func() { m.freeLost(ctx) }) })
 }
 
-// Stop lets running handlers end for the configured time, ends their contexts, and puts back what this process still holds.
-// The caller stops receiving first.
+// Stop lets running handlers end for the configured time, ends their contexts,
+// and puts back what this process still holds. The caller stops receiving
+// first.
 func (m *Machine) Stop(ctx context.Context) error {
 	if m.stop == nil {
 		return nil
 	}
+
 	if s := m.session.Load(); s != nil {
 		s.closeIntake()
 	}
+
 	drain, cancel := context.WithTimeout(ctx, m.cfg.Drain)
 	defer cancel()
+
 	m.wait(drain)
+
 	m.stop(errShutdown)
 	defer m.pool.close()
+
 	end, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
+
 	m.wait(end)
 	m.loops.Wait()
+
 	s := m.session.Swap(nil)
 	if s == nil {
 		return nil
 	}
+
 	s.term.stop()
 	s.end(errShutdown)
 	s.wait()
+
 	moved, err := m.store.ReleaseWorker(ctx, s.worker)
 	if err == nil {
 		m.wake(moved)
 	}
+
 	return err
 }
 
 func (m *Machine) wait(ctx context.Context) {
 	done := make(chan struct{})
+
 	go func() {
 		m.work.Wait()
 		close(done)
 	}()
+
 	select {
 	case <-done:
 	case <-ctx.Done():
@@ -187,25 +232,29 @@ func (m *Machine) Ready() bool {
 	return s != nil && s.ctx.Err() == nil
 }
 
-// Running is how many handlers run now, and Deaf how many did not return when their context ended and were given up.
+// Running is how many handlers run now, and Deaf how many did not return when
+// their context ended and were given up.
 func (m *Machine) Running() int { return int(m.running.Load()) }
 
 // Deaf is how many handlers were given up and have not returned yet.
 func (m *Machine) Deaf() int { return int(m.deaf.Load()) }
 
-// InFlight is how many messages this process works on, whether they were delivered
-// or taken from a commit of its own.
+// InFlight is how many messages this process works on, whether they were
+// delivered or taken from a commit of its own.
 func (m *Machine) InFlight() int {
 	s := m.session.Load()
 	if s == nil {
 		return 0
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	return len(s.holding)
 }
 
-// wake tells whoever waits on the queues, and for the jobs, that a commit moved.
+// wake tells whoever waits on the queues, and for the jobs, that a commit
+// moved.
 func (m *Machine) wake(moved state.Moved) {
 	m.guard("coremachine.wake", func() {
 		for i, due := range moved.Queues {
@@ -213,16 +262,19 @@ func (m *Machine) wake(moved state.Moved) {
 				m.cfg.Wake(state.Queue(i + 1))
 			}
 		}
+
 		for _, id := range moved.Jobs {
 			m.cfg.JobEnded(id)
 		}
 	})
 }
 
-// flushers is how many batches of ends are under way at once: one fills while the other waits for the disk.
+// flushers is how many batches of ends are under way at once: one fills while
+// the other waits for the disk.
 const flushers = 2
 
-// session is one lease: a worker id, what it holds, and the group commits made in its name.
+// session is one lease: a worker id, what it holds, and the group commits made
+// in its name.
 type session struct {
 	worker  uuid.UUID
 	ctx     context.Context
@@ -250,7 +302,8 @@ type workKey struct {
 	message int64
 }
 
-// holding is a message that this process works on, from before its claim to after its last completion.
+// holding is a message that this process works on, from before its claim to
+// after its last completion.
 type holding struct {
 	state.Held
 	ctx     context.Context
@@ -271,20 +324,46 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	s.term.end, s.term.slack = s.lose, m.cfg.Lease/10
 	s.intake, s.closeIntake = context.WithCancel(s.ctx)
-	s.claims = startBatcher(s.ctx, 1, 500, func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
-		return m.flushClaims(ctx, s, msgs)
-	})
+	s.claims = startBatcher(
+		s.ctx,
+		1,
+		500,
+		func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
+			return m.flushClaims(ctx, s, msgs)
+		},
+	)
 	count := func(r state.ResultRange) int { return r.Count }
-	s.before = startLimited(s.ctx, 1, batchLimit[state.ResultRange]{most: predecessorPage, rows: count}, m.store.Predecessors)
+
+	s.before = startLimited(
+		s.ctx,
+		1,
+		batchLimit[state.ResultRange]{most: predecessorPage, rows: count},
+		m.store.Predecessors,
+	)
 	for i := range s.ends {
-		limit := batchLimit[[]taskEnd]{most: 500, rows: func(ends []taskEnd) int { return len(ends) }, bytes: bytesOf}
-		s.ends[i] = startLimited(s.ctx, 1, limit, func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
-			s.landing.begin(i)
-			err := catch("coremachine.flushEnds", func() error { return m.flushEnds(ctx, s, slices.Concat(lists...)) })
-			s.landing.end(i, state.CodeOf(err) == state.CodeUnavailable)
-			return make([]struct{}, len(lists)), err
-		})
+		limit := batchLimit[[]taskEnd]{
+			most:  500,
+			rows:  func(ends []taskEnd) int { return len(ends) },
+			bytes: bytesOf,
+		}
+		s.ends[i] = startLimited(
+			s.ctx,
+			1,
+			limit,
+			func(ctx context.Context, lists [][]taskEnd) ([]struct{}, error) {
+				s.landing.begin(i)
+
+				err := catch(
+					"coremachine.flushEnds",
+					func() error { return m.flushEnds(ctx, s, slices.Concat(lists...)) },
+				)
+				s.landing.end(i, state.CodeOf(err) == state.CodeUnavailable)
+
+				return make([]struct{}, len(lists)), err
+			},
+		)
 	}
+
 	return s
 }
 
@@ -309,18 +388,21 @@ func (s *session) lose() {
 	})
 }
 
-// flusher is where a message's ends go: always the same, so that flushes do not wait for each other's rows. Those of a small job go the same
-// way all, since each flush locks its stage until what follows of it is committed.
+// flusher is where a message's ends go: always the same, so that flushes do not
+// wait for each other's rows. Those of a small job go the same way all, since
+// each flush locks its stage until what follows of it is committed.
 func (s *session) flusher(h *state.Held) *batcher[[]taskEnd, struct{}] {
 	if h.Total < manyTasks || h.Count < largeBundle {
 		return s.ends[int(h.JobID[0])%flushers]
 	}
+
 	return s.ends[h.MessageID%flushers]
 }
 
 func (s *session) wait() {
 	s.claims.wg.Wait()
 	s.before.wg.Wait()
+
 	for _, ends := range s.ends {
 		ends.wg.Wait()
 	}
@@ -330,12 +412,15 @@ func (s *session) wait() {
 func (s *session) take(key workKey) (h *holding, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if h, ok := s.holding[key]; ok {
 		return h, false
 	}
+
 	h = &holding{done: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancelCause(s.ctx)
 	s.holding[key] = h
+
 	return h, true
 }
 
@@ -351,6 +436,7 @@ func (s *session) drop(key workKey, h *holding) {
 func (s *session) cancelJob(id state.JobID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	for key, h := range s.holding {
 		if key.job == id && h.claimed.Load() && h.Kind != state.KindStop {
 			h.cancel(errCancelled)
@@ -362,10 +448,12 @@ func (s *session) cancelJob(id state.JobID) {
 func (s *session) jobs() []state.JobID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	seen := map[state.JobID]struct{}{}
 	for key := range s.holding {
 		seen[key.job] = struct{}{}
 	}
+
 	return slices.Collect(maps.Keys(seen))
 }
 
@@ -373,10 +461,12 @@ func (s *session) jobs() []state.JobID {
 func (s *session) messages() []state.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	all := make([]state.Message, 0, len(s.holding))
 	for key := range s.holding {
 		all = append(all, state.Message{JobID: key.job, MessageID: key.message})
 	}
+
 	return all
 }
 
@@ -385,5 +475,6 @@ func hostName() string {
 	if err != nil {
 		return "unknown"
 	}
+
 	return name
 }

@@ -9,9 +9,11 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// pace is how long a task of each type takes as a rule, when it runs beside the others of its message: a moving mean over the messages whose
-// tasks this process ran. It falls faster than it rises: on a busy machine most messages take longer than their tasks. Of types that it has
-// not run a process knows what others tell.
+// pace is how long a task of each type takes as a rule, when it runs beside the
+// others of its message: a moving mean over the messages whose tasks this
+// process ran. It falls faster than it rises: on a busy machine most messages
+// take longer than their tasks. Of types that it has not run a process knows
+// what others tell.
 type pace struct {
 	mu    sync.Mutex
 	means map[string]time.Duration
@@ -22,11 +24,14 @@ type pace struct {
 // ran tells that n tasks of a type, beside each other, were over after so long.
 func (p *pace) ran(taskType string, n int, took time.Duration) {
 	mean := max(1, took/time.Duration(n))
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if p.means == nil {
 		p.means = map[string]time.Duration{}
 	}
+
 	switch known, ok := p.means[taskType]; {
 	case !ok:
 	case mean < known:
@@ -34,6 +39,7 @@ func (p *pace) ran(taskType string, n int, took time.Duration) {
 	default:
 		mean = known + (mean-known)/16
 	}
+
 	p.means[taskType] = mean
 }
 
@@ -41,47 +47,58 @@ func (p *pace) ran(taskType string, n int, took time.Duration) {
 func (p *pace) of(taskType string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if mean, ok := p.means[taskType]; ok {
 		return mean
 	}
+
 	told, ok := p.told[taskType]
 	p.asked = p.asked || !ok
+
 	return told
 }
 
-// news is what others should be told: types of which they know nothing, or something that is wrong by half. more says that somebody asked for
-// what was not known.
+// news is what others should be told: types of which they know nothing, or
+// something that is wrong by half. more says that somebody asked for what was
+// not known.
 func (p *pace) news() (tell map[string]time.Duration, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	tell = maps.Clone(p.means)
 	maps.DeleteFunc(tell, func(name string, mean time.Duration) bool {
 		told := p.told[name]
 		return mean < 2*told && told < 2*mean
 	})
+
 	return tell, p.asked
 }
 
 func (p *pace) heard(told, said map[string]time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	maps.Copy(told, said)
 	p.told, p.asked = told, false
 }
 
-// sharePace tells other processes how long tasks take and hears it from them: where there is news or a question, or else when it is time. It is
-// a hint: what cannot be told now is told the next time.
+// sharePace tells other processes how long tasks take and hears it from them:
+// where there is news or a question, or else when it is time. It is a hint:
+// what cannot be told now is told the next time.
 func (m *Machine) sharePace(ctx context.Context, due bool) {
 	tell, asked := m.pace.news()
 	if len(tell) == 0 && !asked && !due {
 		return
 	}
+
 	limit, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
+
 	told, err := m.store.SharePaces(limit, tell)
 	if err != nil {
 		m.log.Debug("how long tasks take could not be shared", keys.Error, err)
 		return
 	}
+
 	m.pace.heard(told, tell)
 }

@@ -9,11 +9,12 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// errPanicked is why the handlers of a message end on which the engine panicked.
+// errPanicked is why the handlers of a message end on which the engine
+// panicked.
 var errPanicked = errors.New("the engine panicked on the message")
 
-// catch calls fn and turns a panic into an error with CodeEnginePanic that holds
-// the stack.
+// catch calls fn and turns a panic into an error with CodeEnginePanic that
+// holds the stack.
 func catch(op string, fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -30,7 +31,8 @@ func isPanic(err error) bool {
 	return errors.Is(err, &state.Error{Code: state.CodeEnginePanic})
 }
 
-// guard calls fn and logs a panic. It is for what may fail without harm to work.
+// guard calls fn and logs a panic. It is for what may fail without harm to
+// work.
 func (m *Machine) guard(op string, fn func()) (panicked bool) {
 	err := catch(op, func() error {
 		fn()
@@ -48,8 +50,8 @@ func (m *Machine) logPanic(err error, attrs ...any) {
 	m.log.Error("the engine panicked", attrs...)
 }
 
-// keepRunning runs a loop of the process until ctx ends, and starts it again if it
-// panics.
+// keepRunning runs a loop of the process until ctx ends, and starts it again if
+// it panics.
 func (m *Machine) keepRunning(ctx context.Context, op string, loop func()) {
 	for m.guard(op, loop) {
 		if !sleep(ctx, m.cfg.Renew) {
@@ -58,9 +60,9 @@ func (m *Machine) keepRunning(ctx context.Context, op string, loop func()) {
 	}
 }
 
-// protect does the work on a message. A panic of the engine ends the contexts of
-// its handlers, puts the message back and is counted on its row. If that fails
-// too, the process forgets the message, and a later renewal releases it.
+// protect does the work on a message. A panic of the engine ends the contexts
+// of its handlers, puts the message back and is counted on its row. If that
+// fails too, the process forgets the message, and a later renewal releases it.
 func (m *Machine) protect(s *session, h *holding, work func() error) error {
 	err := catch("coremachine.Handle", work)
 	if !isPanic(err) {
@@ -69,19 +71,36 @@ func (m *Machine) protect(s *session, h *holding, work func() error) error {
 
 	attrs := []any{keys.Worker, s.worker}
 	if h.claimed.Load() {
-		attrs = append(attrs, keys.JobID, h.JobID, keys.Stage, h.StageName, keys.TraceID, traceID(h.Traceparent))
+		attrs = append(
+			attrs,
+			keys.JobID,
+			h.JobID,
+			keys.Stage,
+			h.StageName,
+			keys.TraceID,
+			traceID(h.Traceparent),
+		)
 	}
+
 	m.logPanic(err, attrs...)
 
 	if !h.claimed.Load() {
-		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the message could not be claimed", err)
+		return state.Wrap(
+			state.CodeUnavailable,
+			"coremachine.Handle",
+			"the message could not be claimed",
+			err,
+		)
 	}
+
 	h.cancel(errPanicked)
+
 	return m.releasePanicked(s, h, err)
 }
 
 func (m *Machine) releasePanicked(s *session, h *holding, cause error) error {
 	f := state.Failure{Code: state.CodeEnginePanic, Message: failureText(cause), Stage: h.StageName}
+
 	err := catch("coremachine.Handle", func() error {
 		return m.must(s, func() (state.Moved, error) {
 			return m.store.ReleasePanicked(s.ctx, s.worker, h.Held, f)
@@ -89,7 +108,13 @@ func (m *Machine) releasePanicked(s *session, h *holding, cause error) error {
 	})
 	if isPanic(err) {
 		m.logPanic(err, keys.JobID, h.JobID)
-		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the message could not be put back", err)
+
+		return state.Wrap(
+			state.CodeUnavailable,
+			"coremachine.Handle",
+			"the message could not be put back",
+			err,
+		)
 	}
 
 	return err

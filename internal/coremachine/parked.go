@@ -15,10 +15,10 @@ const (
 	parkedRemember = 100_000 // messages that this process has parked itself
 )
 
-// parked is what a process knows of messages that wait for a build that declares
-// their work. A transport delivers such a message to any process, perhaps never
-// to one that can do it. So every process looks for the messages that it has not
-// parked itself, and tries each.
+// parked is what a process knows of messages that wait for a build that
+// declares their work. A transport delivers such a message to any process,
+// perhaps never to one that can do it. So every process looks for the messages
+// that it has not parked itself, and tries each.
 type parked struct {
 	mu    sync.Mutex
 	own   map[workKey]struct{} // this process has parked them: it cannot do their work
@@ -34,9 +34,11 @@ func newParked() *parked {
 func (p *parked) note(key workKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if len(p.own) >= parkedRemember {
 		clear(p.own)
 	}
+
 	p.own[key] = struct{}{}
 }
 
@@ -44,18 +46,21 @@ func (p *parked) note(key workKey) {
 func (p *parked) place() state.Message {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	return p.after
 }
 
-// others keeps the messages of a page that this process has not parked, and moves
-// the place where the next look begins.
+// others keeps the messages of a page that this process has not parked, and
+// moves the place where the next look begins.
 func (p *parked) others(page []state.Message) (others []state.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	p.after = state.Message{}
 	if len(page) == parkedPage {
 		p.after = page[len(page)-1]
 	}
+
 	for _, msg := range page {
 		if _, own := p.own[workKey{msg.JobID, msg.MessageID}]; !own {
 			others = append(others, msg)
@@ -78,8 +83,10 @@ func (m *Machine) takeParked(ctx context.Context, s *session) {
 		default:
 			return // the next look finds the rest
 		}
+
 		m.loops.Go(func() {
 			defer func() { <-m.parked.taken }()
+
 			if err := m.Handle(s.ctx, msg); err != nil && s.ctx.Err() == nil {
 				m.log.Debug("parked work could not be tried", keys.JobID, msg.JobID, keys.Error, err)
 			}

@@ -14,11 +14,13 @@ const (
 	planChunkBytes = 8 << 20
 )
 
-// plan writes the tasks of a stage. It may be cut off anywhere: planned is where the next claim resumes.
+// plan writes the tasks of a stage. It may be cut off anywhere: planned is
+// where the next claim resumes.
 func (m *Machine) plan(s *session, h *holding) error {
 	if h.Skip { // decided when the job was submitted
 		return m.must(s, func() (state.Moved, error) { return m.store.PlanSkip(s.ctx, s.worker, h.Held) })
 	}
+
 	d, err := m.declarationOf(&h.Held)
 	if err == nil {
 		err = m.planTasks(s, h, d)
@@ -29,20 +31,30 @@ func (m *Machine) plan(s *session, h *holding) error {
 	case mismatched:
 		return m.park(s, h, why)
 	case err == nil:
-		return m.mustLocal(s, func(here state.Here) (state.Moved, error) { return m.store.PlanEnd(s.ctx, here, h.Held) })
+		return m.mustLocal(
+			s,
+			func(here state.Here) (state.Moved, error) { return m.store.PlanEnd(s.ctx, here, h.Held) },
+		)
 	case errors.Is(err, errFenced):
 		return nil
 	case h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
-		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
-	case state.CodeOf(err) == state.CodeUnavailable, state.CodeOf(err) == state.CodeInternal: // storage's fault, not the planner's
+		return m.must(
+			s,
+			func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") },
+		)
+	case state.CodeOf(err) == state.CodeUnavailable,
+		state.CodeOf(err) == state.CodeInternal: // storage's fault, not the planner's
 		return m.giveUp(s, h, err)
 	}
+
 	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName,
 		keys.TraceID, traceID(h.Traceparent), keys.Error, err)
+
 	f := state.Failure{Code: state.CodePlanner, Message: failureText(err), Stage: h.StageName}
 	if code := state.CodeOf(err); code == state.CodeInputTooLarge {
 		f.Code = code
 	}
+
 	return m.must(s, func() (state.Moved, error) { return m.store.PlanFail(s.ctx, s.worker, h.Held, f) })
 }
 
@@ -53,21 +65,30 @@ func (m *Machine) planTasks(s *session, h *holding, d declaration) error {
 	if h.Shape == state.FanOut {
 		return m.planInputs(s, h, d)
 	}
+
 	total := h.Expected
 	if h.Shape == state.MatchPrevious {
 		total = h.SourceTotal
 	}
+
 	for h.Planned < total {
 		n := min(planChunk, total-h.Planned)
-		landed, err := retry(h.ctx, func() (bool, error) { return m.store.PlanPure(h.ctx, s.worker, h.Held, n) })
+
+		landed, err := retry(
+			h.ctx,
+			func() (bool, error) { return m.store.PlanPure(h.ctx, s.worker, h.Held, n) },
+		)
 		if err != nil {
 			return err
 		}
+
 		if !landed {
 			return errFenced
 		}
+
 		h.Planned += n
 	}
+
 	return nil
 }
 
@@ -76,45 +97,59 @@ func (m *Machine) planInputs(s *session, h *holding, d declaration) error {
 	if err != nil {
 		return err
 	}
+
 	params, err := storedParams(d.job, raw)
 	if err != nil {
 		return err
 	}
+
 	source := d.job.Shape(d.number).Dependencies[0] // of a fan_out
 	skip, chunk, size := h.Planned, [][]byte(nil), 0
 	flush := func() error {
-		landed, err := retry(h.ctx, func() (bool, error) { return m.store.PlanInputs(h.ctx, s.worker, h.Held, chunk) })
+		landed, err := retry(
+			h.ctx,
+			func() (bool, error) { return m.store.PlanInputs(h.ctx, s.worker, h.Held, chunk) },
+		)
 		if err == nil && !landed {
 			err = errFenced
 		}
+
 		h.Planned += len(chunk)
 		chunk, size = chunk[:0], 0
+
 		return err
 	}
+
 	for result, err := range m.newLineage(s, h, d).results(h.ctx, source) {
 		if err != nil {
 			return err
 		}
+
 		for input, err := range d.job.FanOut(params, d.number, result) {
 			if err != nil {
 				return fmt.Errorf("result %d of stage %s: %w", result.Index, source, err)
 			}
+
 			if skip > 0 { // written before a crash
 				skip--
 				continue
 			}
+
 			chunk, size = append(chunk, input), size+len(input)
 			if len(chunk) < planChunk && size < planChunkBytes {
 				continue
 			}
+
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
+
 	if len(chunk) == 0 {
 		return nil
 	}
+
 	return flush()
 }
 
@@ -122,26 +157,38 @@ func (m *Machine) planInputs(s *session, h *holding, d declaration) error {
 func (m *Machine) finish(s *session, h *holding) error {
 	result, err := m.jobResult(h)
 	if err == nil {
-		return m.must(s, func() (state.Moved, error) { return m.store.Finish(s.ctx, s.worker, h.Held, result) })
+		return m.must(
+			s,
+			func() (state.Moved, error) { return m.store.Finish(s.ctx, s.worker, h.Held, result) },
+		)
 	}
+
 	if h.ctx.Err() != nil && s.ctx.Err() == nil {
-		return m.must(s, func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") })
+		return m.must(
+			s,
+			func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") },
+		)
 	}
+
 	if why, ok := errors.AsType[*mismatch](err); ok {
 		return m.park(s, h, why)
 	}
+
 	if state.CodeOf(err) == state.CodeUnavailable {
 		return m.giveUp(s, h, err)
 	}
+
 	f := state.Failure{Code: state.CodeOf(err), Message: failureText(err)}
 	if f.Code != state.CodeResultTooLarge && f.Code != state.CodeInvalidResult {
 		f.Code = state.CodePlanner
 	}
+
 	return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
 }
 
-// jobResult computes the result; none if the job was submitted without a result function: all its stages had ended when it was stopped, and
-// it is retried. If the running build cannot, the error is a *mismatch.
+// jobResult computes the result; none if the job was submitted without a result
+// function: all its stages had ended when it was stopped, and it is retried. If
+// the running build cannot, the error is a *mismatch.
 func (m *Machine) jobResult(h *holding) ([]byte, error) {
 	job, ok := m.cfg.Jobs[h.JobType]
 	switch {
@@ -157,16 +204,19 @@ func (m *Machine) jobResult(h *holding) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	params, err := storedParams(job, raw)
 	if err != nil {
 		return nil, err
 	}
 
 	l := m.jobLineage(h.JobID, job)
+
 	result, err := job.Result(h.ctx, params, taskLineage{l, 0})
 	if why := l.changed.Load(); err != nil && why != nil {
 		return nil, why
 	}
+
 	return result, err
 }
 
@@ -176,12 +226,26 @@ func (m *Machine) failAll(s *session, h *holding, f state.Failure) error {
 	if err != nil {
 		return m.giveUp(s, h, err)
 	}
+
 	ends := make([]state.TaskEnd, len(tasks))
 	for i, t := range tasks {
 		ends[i] = state.TaskEnd{
-			JobID: h.JobID, MessageID: h.MessageID, Attempt: h.Attempt, Stage: h.Stage, Gen: h.Gen, Index: t.Index,
-			Status: state.TaskFailed, Outcome: state.OutcomePermanent, Code: f.Code, Error: f.Message, StartedAt: h.ClaimedAt,
+			JobID:     h.JobID,
+			MessageID: h.MessageID,
+			Attempt:   h.Attempt,
+			Stage:     h.Stage,
+			Gen:       h.Gen,
+			Index:     t.Index,
+			Status:    state.TaskFailed,
+			Outcome:   state.OutcomePermanent,
+			Code:      f.Code,
+			Error:     f.Message,
+			StartedAt: h.ClaimedAt,
 		}
 	}
-	return m.mustLocal(s, func(here state.Here) (state.Moved, error) { return m.store.Complete(s.ctx, here, ends) })
+
+	return m.mustLocal(
+		s,
+		func(here state.Here) (state.Moved, error) { return m.store.Complete(s.ctx, here, ends) },
+	)
 }

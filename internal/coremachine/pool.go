@@ -1,14 +1,16 @@
 package coremachine
 
-// pool keeps the goroutines of attempts that have returned for the next ones: a new goroutine pays anew for the growth of its stack,
-// which costs as much as a small task. There are as many as attempts ran at once.
+// pool keeps the goroutines of attempts that have returned for the next ones: a
+// new goroutine pays anew for the growth of its stack, which costs as much as a
+// small task. There are as many as attempts ran at once.
 type pool struct {
 	next chan func()
 	over chan struct{}
 	call func(op string, fn func()) (panicked bool)
 }
 
-// newPool makes a pool that runs each function by call, which lets no panic pass.
+// newPool makes a pool that runs each function by call, which lets no panic
+// pass.
 func newPool(call func(op string, fn func()) bool) pool {
 	return pool{next: make(chan func()), over: make(chan struct{}), call: call}
 }
@@ -25,6 +27,7 @@ func (p *pool) run(fn func()) {
 func (p *pool) work(fn func()) {
 	for {
 		p.call("coremachine.pool", fn)
+
 		select {
 		case fn = <-p.next:
 		case <-p.over:
@@ -33,5 +36,6 @@ func (p *pool) work(fn func()) {
 	}
 }
 
-// close lets the goroutines go that have nothing to do, and the others when they return.
+// close lets the goroutines go that have nothing to do, and the others when
+// they return.
 func (p *pool) close() { close(p.over) }

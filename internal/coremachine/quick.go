@@ -13,23 +13,31 @@ const (
 	quickAtLeast  = 16                    // tasks begun in a look, or they are not quick this time
 )
 
-// runQuick runs the tasks of a bundle of quick ones a few at a time, each goroutine one after the other in a slot that it keeps, and
-// returns how many it has started; those run on behind it. The caller has the first slot. A goroutine and a slot for each task
-// would cost more than the task. As soon as they go on slowly, since they are slower than they were, what is left is started as any
-// others are.
+// runQuick runs the tasks of a bundle of quick ones a few at a time, each
+// goroutine one after the other in a slot that it keeps, and returns how many
+// it has started; those run on behind it. The caller has the first slot. A
+// goroutine and a slot for each task would cost more than the task. As soon as
+// they go on slowly, since they are slower than they were, what is left is
+// started as any others are.
 func (b *bundle) runQuick(tasks []state.Covered) int {
 	var next atomic.Int64
+
 	runners := 1
 	for runners < min(quickRunners, len(tasks)) && b.m.slots.tryAcquire() {
 		runners++
 	}
+
 	over := make(chan struct{}, runners)
+
 	b.open.Add(len(tasks))
+
 	for range runners {
 		b.m.pool.run(func() { b.runNext(tasks, &next, over) })
 	}
+
 	look := time.NewTicker(quickPatience)
 	defer look.Stop()
+
 	for seen := int64(0); runners > 0; {
 		select {
 		case <-over:
@@ -37,21 +45,26 @@ func (b *bundle) runQuick(tasks []state.Covered) int {
 			continue
 		case <-look.C:
 		}
+
 		now := next.Load()
 		if now-seen < quickAtLeast {
 			break
 		}
+
 		seen = now
 	}
+
 	started := int(min(next.Swap(int64(len(tasks))), int64(len(tasks)))) // what comes now finds nothing
 	b.open.Add(started - len(tasks))
+
 	return started
 }
 
-// runNext runs tasks, one after the other, in a slot that it frees in the end. Where a handler ends the goroutine, another one continues in
-// the same slot.
+// runNext runs tasks, one after the other, in a slot that it frees in the end.
+// Where a handler ends the goroutine, another one continues in the same slot.
 func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64, over chan<- struct{}) {
 	slot, exited := true, true
+
 	defer func() {
 		switch {
 		case slot && exited:
@@ -60,16 +73,20 @@ func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64, over chan<- 
 		case slot:
 			b.m.slots.release()
 		}
+
 		over <- struct{}{}
 	}()
 
 	ended := func(keeps bool) { slot = keeps }
+
 	for slot && b.h.ctx.Err() == nil {
 		i := next.Add(1) - 1
 		if i >= int64(len(tasks)) {
 			break
 		}
+
 		b.attempt(tasks[i], ended)
 	}
+
 	exited = false
 }

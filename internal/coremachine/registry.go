@@ -32,18 +32,34 @@ func (m *Machine) Types() []JobType {
 	for _, name := range slices.Sorted(maps.Keys(m.cfg.Jobs)) {
 		job := m.cfg.Jobs[name]
 		specs := job.Stages()
-		t := JobType{Name: name, Description: job.Description(), Schema: job.Schema(), Stages: make([]StageType, len(specs))}
+
+		t := JobType{
+			Name:        name,
+			Description: job.Description(),
+			Schema:      job.Schema(),
+			Stages:      make([]StageType, len(specs)),
+		}
 		for i, spec := range specs {
-			s := StageType{Name: spec.Name, TaskType: spec.TaskType, Kind: spec.Kind, DependsOn: []string{}, Queue: state.QueueTasks.String()}
+			s := StageType{
+				Name:      spec.Name,
+				TaskType:  spec.TaskType,
+				Kind:      spec.Kind,
+				DependsOn: []string{},
+				Queue:     state.QueueTasks.String(),
+			}
 			for _, d := range spec.DependsOn {
 				s.DependsOn = append(s.DependsOn, specs[d].Name)
 			}
+
 			if h, ok := m.cfg.Handlers[spec.TaskType]; ok {
 				s.Queue, s.MaxAttempts = h.Queue().String(), h.Retry().Attempts
 			}
+
 			t.Stages[i] = s
 		}
+
 		types = append(types, t)
 	}
+
 	return types
 }

@@ -11,32 +11,40 @@ import (
 
 // Limits of waiting for a slot.
 const (
-	localSlotWait = time.Second      // of a message that other processes can receive as soon as it is deferred
-	lookEvery     = 5 * time.Second  // how often a waiting message is checked: another process may have its work
+	// of a message that other processes can receive as soon as it is deferred
+	localSlotWait = time.Second
+	// how often a waiting message is checked: another process may have its work
+	lookEvery     = 5 * time.Second
 	deferLeast    = time.Second      // before a deferred message is due again
 	deferMost     = 30 * time.Second // the same
 	suspectPoll   = time.Second      // how often a claimed suspect looks whether the one before it has ended
 	suspectLosses = 2                // lost workers that make a task a suspect
 )
 
-// Room limits what a process receives from a queue for itself: the function waits until a slot is free, and returns how many of most
-// messages can start; 0: ctx ended first. The queue of messages that plan, stop and end jobs has no limit (nil): they need no slot.
+// Room limits what a process receives from a queue for itself: the function
+// waits until a slot is free, and returns how many of most messages can start;
+// 0: ctx ended first. The queue of messages that plan, stop and end jobs has no
+// limit (nil): they need no slot.
 func (m *Machine) Room(q state.Queue) func(ctx context.Context, most int) int {
 	if q == state.QueueJobs {
 		return nil
 	}
+
 	return func(ctx context.Context, most int) int { return min(most, m.slots.awaitFree(ctx)) }
 }
 
 // Full reports whether no slot is free.
 func (m *Machine) Full() bool { return m.slots.fullFor() > 0 }
 
-// reserve gets the slot for the first task of a message, before the message is claimed: a message that waits for a slot has no holder,
-// and costs no attempt. If there is no slot for a while, reserve defers the message. The caller claims only if ok.
+// reserve gets the slot for the first task of a message, before the message is
+// claimed: a message that waits for a slot has no holder, and costs no attempt.
+// If there is no slot for a while, reserve defers the message. The caller
+// claims only if ok.
 func (m *Machine) reserve(s *session, h *holding, msg state.Message) (ok bool, err error) {
 	if msg.Losses >= suspectLosses {
 		return m.reserveSuspect(s, h, msg)
 	}
+
 	if m.slots.tryAcquire() {
 		h.slot = true
 		return true, nil
@@ -44,40 +52,54 @@ func (m *Machine) reserve(s *session, h *holding, msg state.Message) (ok bool, e
 
 	limit, cancel := context.WithTimeout(h.ctx, m.slotWait())
 	defer cancel()
+
 	return m.awaitSlot(limit, s, h, msg)
 }
 
-// slotWait is how long a message waits for a slot. A process that is fed by another (a Functions host, Service Bus) keeps the delivery:
-// each time that it gave one back would use up a delivery or another send.
+// slotWait is how long a message waits for a slot. A process that is fed by
+// another (a Functions host, Service Bus) keeps the delivery: each time that it
+// gave one back would use up a delivery or another send.
 func (m *Machine) slotWait() time.Duration {
 	if m.chain.Load() && !m.cfg.Relayed {
 		return localSlotWait
 	}
+
 	return m.cfg.SlotWait
 }
 
-// reserveSuspect gets the slot for a task that may be what kills processes. One such task at a time waits or runs in a process. It
-// starts when the process is idle or after SuspectWait, and then waits for one slot as every message does, behind those that came
-// before it: it blocks no other task.
+// reserveSuspect gets the slot for a task that may be what kills processes. One
+// such task at a time waits or runs in a process. It starts when the process is
+// idle or after SuspectWait, and then waits for one slot as every message does,
+// behind those that came before it: it blocks no other task.
 func (m *Machine) reserveSuspect(s *session, h *holding, msg state.Message) (ok bool, err error) {
 	if !m.suspect.CompareAndSwap(false, true) {
 		return false, m.deferMessage(s, msg)
 	}
+
 	h.suspect = true
 
 	limit, cancel := context.WithTimeout(h.ctx, m.cfg.SuspectWait)
 	defer cancel()
 	defer context.AfterFunc(s.intake, cancel)()
+
 	m.slots.awaitIdle(limit)
 
 	return m.awaitSlot(h.ctx, s, h, msg)
 }
 
-// awaitSlot waits for a slot until ctx or the intake of the session ends, or the message is no longer anybody's to claim.
-func (m *Machine) awaitSlot(ctx context.Context, s *session, h *holding, msg state.Message) (ok bool, err error) {
+// awaitSlot waits for a slot until ctx or the intake of the session ends, or
+// the message is no longer anybody's to claim.
+func (m *Machine) awaitSlot(
+	ctx context.Context,
+	s *session,
+	h *holding,
+	msg state.Message,
+) (ok bool, err error) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
+
 	p := m.slots.enqueue()
+
 	for {
 		select {
 		case <-p.granted:
@@ -85,6 +107,7 @@ func (m *Machine) awaitSlot(ctx context.Context, s *session, h *holding, msg sta
 			return true, nil
 		case <-look.C:
 			claimable := true
+
 			err := catch("coremachine.reserve", func() (err error) {
 				claimable, err = m.store.Claimable(h.ctx, msg)
 				return err
@@ -93,29 +116,53 @@ func (m *Machine) awaitSlot(ctx context.Context, s *session, h *holding, msg sta
 				m.slots.leave(p)
 				return false, nil
 			}
+
 			continue
 		case <-ctx.Done():
 		case <-s.intake.Done():
 		}
 
 		m.slots.leave(p)
+
 		if h.ctx.Err() != nil {
-			return false, state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the message waited for a slot", context.Cause(h.ctx))
+			return false, state.Wrap(
+				state.CodeUnavailable,
+				"coremachine.Handle",
+				"the message waited for a slot",
+				context.Cause(h.ctx),
+			)
 		}
+
 		return false, m.deferMessage(s, msg)
 	}
 }
 
-// deferMessage makes an unclaimed message due again later, and no counter of it changes. Over a transport of its own it is a new send:
-// duplicate detection would drop the same one.
+// deferMessage makes an unclaimed message due again later, and no counter of it
+// changes. Over a transport of its own it is a new send: duplicate detection
+// would drop the same one.
 func (m *Machine) deferMessage(s *session, msg state.Message) error {
 	delay := m.deferDelay(msg)
+
 	err := m.store.Defer(s.ctx, msg, delay, m.cfg.Relayed)
 	if err != nil {
-		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the message could not be deferred", err)
+		return state.Wrap(
+			state.CodeUnavailable,
+			"coremachine.Handle",
+			"the message could not be deferred",
+			err,
+		)
 	}
 
-	m.log.Debug("message deferred: no free slot", keys.JobID, msg.JobID, keys.Queue, msg.Queue.String(), "delay", delay.String())
+	m.log.Debug(
+		"message deferred: no free slot",
+		keys.JobID,
+		msg.JobID,
+		keys.Queue,
+		msg.Queue.String(),
+		"delay",
+		delay.String(),
+	)
+
 	return nil
 }
 
@@ -125,9 +172,11 @@ func (m *Machine) deferDelay(msg state.Message) time.Duration {
 	if msg.Losses < suspectLosses {
 		return deferLeast + rand.N(most-deferLeast)
 	}
+
 	if m.cfg.Relayed { // it was not kept for a while before: at most one send a minute
 		return m.cfg.SlotWait/2 + rand.N(deferMost)
 	}
+
 	return deferMost/2 + rand.N(deferMost/2)
 }
 
@@ -136,6 +185,7 @@ func (m *Machine) freeReserved(h *holding) {
 	if h.takeSlot() {
 		m.slots.release()
 	}
+
 	if h.suspect {
 		h.suspect = false
 		m.suspect.Store(false)
@@ -146,5 +196,6 @@ func (m *Machine) freeReserved(h *holding) {
 func (h *holding) takeSlot() bool {
 	had := h.slot
 	h.slot = false
+
 	return had
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// slots bounds how many handlers run at once. Waiting callers get slots in the order in which they came.
+// slots bounds how many handlers run at once. Waiting callers get slots in the
+// order in which they came.
 type slots struct {
 	max int
 
@@ -30,6 +31,7 @@ func newSlots(n int) *slots { return &slots{max: n} }
 func (s *slots) tryAcquire() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	return s.take()
 }
 
@@ -42,6 +44,7 @@ func (s *slots) take() bool {
 	if s.used == s.max {
 		s.fullSince = time.Now()
 	}
+
 	return true
 }
 
@@ -61,10 +64,12 @@ func (s *slots) acquire(ctx context.Context) bool {
 	}
 }
 
-// enqueue joins the waiting callers. The caller waits for granted, or calls leave.
+// enqueue joins the waiting callers. The caller waits for granted, or calls
+// leave.
 func (s *slots) enqueue() *place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	p := &place{granted: make(chan struct{})}
 	if s.take() {
 		close(p.granted)
@@ -72,6 +77,7 @@ func (s *slots) enqueue() *place {
 	}
 
 	p.element = s.waiting.PushBack(p)
+
 	return p
 }
 
@@ -79,6 +85,7 @@ func (s *slots) enqueue() *place {
 func (s *slots) leave(p *place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	select {
 	case <-p.granted:
 		s.free()
@@ -91,6 +98,7 @@ func (s *slots) leave(p *place) {
 func (s *slots) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.free()
 }
 
@@ -109,12 +117,14 @@ func (s *slots) free() {
 	}
 }
 
-// awaitFree waits until a slot is free, and returns how many are; 0: ctx ended first.
+// awaitFree waits until a slot is free, and returns how many are; 0: ctx ended
+// first.
 func (s *slots) awaitFree(ctx context.Context) (n int) {
 	s.await(ctx, func() bool {
 		n = s.max - s.used
 		return n > 0
 	})
+
 	return n
 }
 
@@ -131,9 +141,11 @@ func (s *slots) await(ctx context.Context, ok func() bool) {
 			s.mu.Unlock()
 			return
 		}
+
 		if s.released == nil {
 			s.released = make(chan struct{})
 		}
+
 		released := s.released
 		s.mu.Unlock()
 
@@ -149,8 +161,10 @@ func (s *slots) await(ctx context.Context, ok func() bool) {
 func (s *slots) fullFor() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if s.fullSince.IsZero() {
 		return 0
 	}
+
 	return time.Since(s.fullSince)
 }

@@ -9,44 +9,63 @@ import (
 // stopPoll is how often a stop looks whether handlers have returned.
 const stopPoll = 50 * time.Millisecond
 
-// stopTries is how often the end of a stop may be refused before it is left to whoever gets its message next.
+// stopTries is how often the end of a stop may be refused before it is left to
+// whoever gets its message next.
 const stopTries = 20
 
-// stopJob ends a job that was cancelled or is failing: queued work at once, running work when its handlers return, and after
-// the grace without them. It may be cut off anywhere; whoever claims the message next goes on.
+// stopJob ends a job that was cancelled or is failing: queued work at once,
+// running work when its handlers return, and after the grace without them. It
+// may be cut off anywhere; whoever claims the message next goes on.
 func (m *Machine) stopJob(s *session, h *holding) error {
 	s.cancelJob(h.JobID)
+
 	for refused := 0; refused < stopTries; {
-		n, err := retry(s.ctx, func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, false) })
+		n, err := retry(
+			s.ctx,
+			func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, false) },
+		)
 		if err != nil {
 			return m.giveUp(s, h, err)
 		}
+
 		if n > 0 {
 			continue
 		}
+
 		st, found, err := m.store.StopState(s.ctx, h.JobID)
 		switch {
 		case err != nil:
 			return m.giveUp(s, h, err)
 		case !found:
-			return m.must(s, func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) })
+			return m.must(
+				s,
+				func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) },
+			)
 		case st.Queued > 0 || st.Undispatched > 0: // somebody has it locked for a moment
 			if !sleep(s.ctx, stopPoll/10) {
 				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
 			}
+
 			continue
 		case st.Held > 0 && st.Since < m.cfg.Grace.Seconds():
 			if !sleep(s.ctx, stopPoll) {
 				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
 			}
+
 			continue
 		case st.Held > 0:
-			if _, err := retry(s.ctx, func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, true) }); err != nil {
+			if _, err := retry(
+				s.ctx,
+				func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, true) },
+			); err != nil {
 				return m.giveUp(s, h, err)
 			}
+
 			continue
 		}
+
 		ended := false
+
 		err = m.must(s, func() (moved state.Moved, err error) {
 			ended, moved, err = m.store.StopEnd(s.ctx, s.worker, h.Held)
 			return moved, err
@@ -54,10 +73,17 @@ func (m *Machine) stopJob(s *session, h *holding) error {
 		if err != nil || ended {
 			return err
 		}
+
 		refused++
+
 		if !sleep(s.ctx, stopPoll) {
 			return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
 		}
 	}
-	return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop could not be ended here: its message may be another's by now")
+
+	return state.Errorf(
+		state.CodeUnavailable,
+		"coremachine.stop",
+		"the stop could not be ended here: its message may be another's by now",
+	)
 }

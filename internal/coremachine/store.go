@@ -10,15 +10,30 @@ import (
 	"coremachine/internal/state"
 )
 
-// Store is the storage that the engine needs. internal/repo is it; tests put a fault-injecting one before it. Every method
-// that changes state is one transaction, and may be repeated blindly after a lost answer.
+// Store is the storage that the engine needs. internal/repo is it; tests put a
+// fault-injecting one before it. Every method that changes state is one
+// transaction, and may be repeated blindly after a lost answer.
 type Store interface {
-	Submit(ctx context.Context, batch []state.Graph, limit int, here state.Here) (outcomes []state.SubmitOutcome, moved state.Moved, err error)
-	Rerun(ctx context.Context, g state.Graph, from []state.JobStatus, limit int) (attempt int, landed bool, moved state.Moved, err error)
+	Submit(
+		ctx context.Context,
+		batch []state.Graph,
+		limit int,
+		here state.Here,
+	) (outcomes []state.SubmitOutcome, moved state.Moved, err error)
+	Rerun(
+		ctx context.Context,
+		g state.Graph,
+		from []state.JobStatus,
+		limit int,
+	) (attempt int, landed bool, moved state.Moved, err error)
 	Brief(ctx context.Context, id state.JobID) (state.JobBrief, error)
 	Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, moved state.Moved, err error)
 	ForceCancel(ctx context.Context, id state.JobID, by string) (ended bool, moved state.Moved, err error)
-	Retry(ctx context.Context, id state.JobID, by, traceparent string) (res state.Retried, landed bool, moved state.Moved, err error)
+	Retry(
+		ctx context.Context,
+		id state.JobID,
+		by, traceparent string,
+	) (res state.Retried, landed bool, moved state.Moved, err error)
 
 	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)
 	Parked(ctx context.Context, after state.Message, most int) ([]state.Message, error)
@@ -28,12 +43,23 @@ type Store interface {
 	Input(ctx context.Context, h state.Held, index int) ([]byte, error)
 	Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error)
 	Drop(ctx context.Context, worker uuid.UUID, h state.Held) error
-	Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error)
+	Release(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.Held,
+		delay time.Duration,
+		parkedFor string,
+	) (state.Moved, error)
 	ReleasePanicked(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
 	FailJob(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
 	HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error)
 
-	Reopen(ctx context.Context, worker uuid.UUID, h state.Held, first int) (next, planned int, landed bool, err error)
+	Reopen(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.Held,
+		first int,
+	) (next, planned int, landed bool, err error)
 	ReopenEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
 	PlanPure(ctx context.Context, worker uuid.UUID, h state.Held, count int) (landed bool, err error)
 	PlanInputs(ctx context.Context, worker uuid.UUID, h state.Held, inputs [][]byte) (landed bool, err error)
@@ -52,10 +78,23 @@ type Store interface {
 	SharePaces(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error)
 	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
 	StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error)
-	ReleaseForgotten(ctx context.Context, worker uuid.UUID, known []state.Message, age time.Duration) (n int, moved state.Moved, err error)
+	ReleaseForgotten(
+		ctx context.Context,
+		worker uuid.UUID,
+		known []state.Message,
+		age time.Duration,
+	) (n int, moved state.Moved, err error)
 	Orphans(ctx context.Context, most int) ([]state.Orphan, error)
-	FreeLost(ctx context.Context, worker uuid.UUID, orphans []state.Orphan) (freed int, moved state.Moved, err error)
-	Rejoin(ctx context.Context, worker uuid.UUID, lost []state.Held) (excused int, moved state.Moved, err error)
+	FreeLost(
+		ctx context.Context,
+		worker uuid.UUID,
+		orphans []state.Orphan,
+	) (freed int, moved state.Moved, err error)
+	Rejoin(
+		ctx context.Context,
+		worker uuid.UUID,
+		lost []state.Held,
+	) (excused int, moved state.Moved, err error)
 	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
 
 	SweepBegin(ctx context.Context) (id int64, err error)
@@ -77,5 +116,11 @@ type Store interface {
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
 	Predecessors(ctx context.Context, ranges []state.ResultRange) ([]state.ResultPage, error)
 	Results(ctx context.Context, id state.JobID, declared state.StageShape) iter.Seq2[state.StoredPart, error]
-	EmitPart(ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte) (state.PartFate, error)
+	EmitPart(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.Held,
+		index, part int,
+		data []byte,
+	) (state.PartFate, error)
 }

@@ -11,32 +11,46 @@ import (
 	"coremachine/internal/state"
 )
 
-// Submit starts a run of a job, or finds that it is there: the same type and parameters are the same job. A failed or
-// cancelled job runs again; a completed one only when Rerun asks for it. Nothing is written before every check has passed.
+// Submit starts a run of a job, or finds that it is there: the same type and
+// parameters are the same job. A failed or cancelled job runs again; a
+// completed one only when Rerun asks for it. Nothing is written before every
+// check has passed.
 //
-// Errors: CodeUnknownJobType, CodeMalformed, CodeInvalid with the fields at fault, CodeTooLarge, CodeConflict while the job is
-// being stopped, CodeBusy where as many jobs are open as the limit allows, CodeUnavailable, also while the job is being deleted.
+// Errors: CodeUnknownJobType, CodeMalformed, CodeInvalid with the fields at
+// fault, CodeTooLarge, CodeConflict while the job is being stopped, CodeBusy
+// where as many jobs are open as the limit allows, CodeUnavailable, also while
+// the job is being deleted.
 func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, error) {
 	job, ok := m.cfg.Jobs[req.Type]
 	if !ok {
-		return SubmitResult{}, state.Errorf(state.CodeUnknownJobType, "coremachine.Submit", "Unknown job type: %s. Available: [%s]",
-			req.Type, strings.Join(slices.Sorted(maps.Keys(m.cfg.Jobs)), ", "))
+		return SubmitResult{}, state.Errorf(
+			state.CodeUnknownJobType,
+			"coremachine.Submit",
+			"Unknown job type: %s. Available: [%s]",
+			req.Type,
+			strings.Join(slices.Sorted(maps.Keys(m.cfg.Jobs)), ", "),
+		)
 	}
+
 	params, err := job.ParseContext(ctx, req.Body)
 	if err != nil {
 		return SubmitResult{}, err
 	}
+
 	if err := job.Preflight(ctx, params, m.cfg.Deps); err != nil {
 		return SubmitResult{}, err
 	}
+
 	g, err := m.graph(req, job, params)
 	if err != nil {
 		return SubmitResult{}, err
 	}
+
 	res := SubmitResult{JobID: g.JobID, Status: state.JobQueued, Attempt: 1, Parameters: params.Canonical}
 	if req.DryRun {
 		return m.dryRun(ctx, g, params)
 	}
+
 	return m.submitOrFind(ctx, req, g, res)
 }
 
@@ -44,6 +58,7 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 // is there; without one it has none.
 func (m *Machine) dryRun(ctx context.Context, g state.Graph, params define.Params) (SubmitResult, error) {
 	res := SubmitResult{JobID: g.JobID, Parameters: params.Canonical, Plan: planned(g)}
+
 	brief, err := m.store.Brief(ctx, g.JobID)
 	switch {
 	case state.CodeOf(err) == state.CodeNotFound || err == nil && brief.Deleting:
@@ -53,6 +68,7 @@ func (m *Machine) dryRun(ctx context.Context, g state.Graph, params define.Param
 	}
 
 	res.Status, res.Attempt = brief.Status, brief.Attempt
+
 	return res, nil
 }
 
@@ -65,12 +81,18 @@ const (
 // submitOrFind makes the job or answers for the one that is there. Between two
 // looks another caller may have changed it, or deleted it: then it tries again,
 // while no transaction and no connection is held.
-func (m *Machine) submitOrFind(ctx context.Context, req SubmitRequest, g state.Graph, res SubmitResult) (SubmitResult, error) {
+func (m *Machine) submitOrFind(
+	ctx context.Context,
+	req SubmitRequest,
+	g state.Graph,
+	res SubmitResult,
+) (SubmitResult, error) {
 	for until := time.Now().Add(deletionWait); ; {
 		outcome, err := m.submit(ctx, g)
 		if err != nil {
 			return SubmitResult{}, err
 		}
+
 		switch outcome {
 		case state.SubmitCreated:
 			res.Created, res.Started = true, true
@@ -84,27 +106,49 @@ func (m *Machine) submitOrFind(ctx context.Context, req SubmitRequest, g state.G
 		if err != nil || settled {
 			return found, err
 		}
+
 		if time.Now().After(until) {
-			return SubmitResult{}, state.Errorf(state.CodeUnavailable, "coremachine.Submit", "the job is being deleted; submit it again in a moment")
+			return SubmitResult{}, state.Errorf(
+				state.CodeUnavailable,
+				"coremachine.Submit",
+				"the job is being deleted; submit it again in a moment",
+			)
 		}
+
 		if !sleep(ctx, deletionPoll) {
-			return SubmitResult{}, state.Wrap(state.CodeUnavailable, "coremachine.Submit", "the job is being deleted", context.Cause(ctx))
+			return SubmitResult{}, state.Wrap(
+				state.CodeUnavailable,
+				"coremachine.Submit",
+				"the job is being deleted",
+				context.Cause(ctx),
+			)
 		}
 	}
 }
 
 func (m *Machine) busy() error {
-	return state.Errorf(state.CodeBusy, "coremachine.Submit", "%d jobs are queued or running, which is the limit; try again later", m.cfg.MaxQueued)
+	return state.Errorf(
+		state.CodeBusy,
+		"coremachine.Submit",
+		"%d jobs are queued or running, which is the limit; try again later",
+		m.cfg.MaxQueued,
+	)
 }
 
 // resubmit answers for a job that is there, and starts it where it ended
 // without success. settled is false if the job is being deleted, is gone, or
 // changed meanwhile: a new submit finds out.
-func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph, res SubmitResult) (_ SubmitResult, settled bool, err error) {
+func (m *Machine) resubmit(
+	ctx context.Context,
+	req SubmitRequest,
+	g state.Graph,
+	res SubmitResult,
+) (_ SubmitResult, settled bool, err error) {
 	brief, err := m.store.Brief(ctx, g.JobID)
 	if state.CodeOf(err) == state.CodeNotFound || err == nil && brief.Deleting {
 		return SubmitResult{}, false, nil
 	}
+
 	if err != nil {
 		return SubmitResult{}, false, err
 	}
@@ -113,33 +157,55 @@ func (m *Machine) resubmit(ctx context.Context, req SubmitRequest, g state.Graph
 	if req.Rerun {
 		from = append(from, state.JobCompleted, state.JobCompletedWithErrors)
 	}
+
 	if slices.Contains(from, brief.Status) {
 		return m.rerun(ctx, g, from, res)
 	}
+
 	if brief.Stopping {
-		return SubmitResult{}, false, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is being stopped; submit it again when it has ended")
+		return SubmitResult{}, false, state.Errorf(
+			state.CodeConflict,
+			"coremachine.Submit",
+			"the job is being stopped; submit it again when it has ended",
+		)
 	}
+
 	if req.Rerun {
-		return SubmitResult{}, false, state.Errorf(state.CodeConflict, "coremachine.Submit", "the job is %s; it can be run again when it has ended", brief.Status)
+		return SubmitResult{}, false, state.Errorf(
+			state.CodeConflict,
+			"coremachine.Submit",
+			"the job is %s; it can be run again when it has ended",
+			brief.Status,
+		)
 	}
 
 	res.Status, res.Attempt = brief.Status, brief.Attempt
 	if brief.Recent {
 		return res, true, nil
 	}
+
 	landed, err := m.store.Touch(ctx, g.JobID)
+
 	return res, landed, err
 }
 
 // rerun starts a job that has ended from the beginning.
-func (m *Machine) rerun(ctx context.Context, g state.Graph, from []state.JobStatus, res SubmitResult) (_ SubmitResult, settled bool, err error) {
+func (m *Machine) rerun(
+	ctx context.Context,
+	g state.Graph,
+	from []state.JobStatus,
+	res SubmitResult,
+) (_ SubmitResult, settled bool, err error) {
 	attempt, landed, moved, err := m.store.Rerun(ctx, g, from, m.cfg.MaxQueued)
 	if err != nil {
 		return SubmitResult{}, false, err
 	}
+
 	if landed {
 		m.wake(moved)
+
 		res.Attempt, res.Started = attempt, true
+
 		return res, true, nil
 	}
 
@@ -148,64 +214,88 @@ func (m *Machine) rerun(ctx context.Context, g state.Graph, from []state.JobStat
 		if err == nil && full {
 			err = m.busy()
 		}
+
 		if err != nil {
 			return SubmitResult{}, false, err
 		}
 	}
+
 	return SubmitResult{}, false, nil // another caller was first
 }
 
-// graph is the job as rows: the stages as declared now, with all that parameters alone decide.
+// graph is the job as rows: the stages as declared now, with all that
+// parameters alone decide.
 func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params) (g state.Graph, err error) {
 	defer func() { // counts and skip conditions are user code
 		if p := recover(); p != nil {
 			err = state.Panicked(state.CodePlanner, "coremachine.Submit", "the job's declaration", p)
 		}
 	}()
+
 	g = state.Graph{
 		JobID: state.NewJobID(req.Type, params.Canonical), JobType: req.Type, Params: params.Canonical,
 		HasResult: job.HasResult(), Traceparent: req.Traceparent, By: req.By,
 	}
 	for i, spec := range job.Stages() {
 		s := state.GraphStage{
-			Name: spec.Name, TaskType: spec.TaskType, Kind: spec.Kind, Queue: state.QueueTasks, Skip: job.Skip(params, i),
-			Expected: job.Count(params, i), Window: spec.Window, Bundle: spec.Bundle, Tolerance: job.Tolerance(),
+			Name:     spec.Name,
+			TaskType: spec.TaskType,
+			Kind:     spec.Kind,
+			Queue:    state.QueueTasks,
+			Skip:     job.Skip(params, i),
+			Expected: job.Count(
+				params,
+				i,
+			),
+			Window:       spec.Window,
+			Bundle:       spec.Bundle,
+			Tolerance:    job.Tolerance(),
 			Dependencies: job.Shape(i).Dependencies,
 		}
 		if h, ok := m.cfg.Handlers[spec.TaskType]; ok {
 			s.Queue = h.Queue()
 		}
+
 		if s.Window == 0 {
 			s.Window = state.DefaultWindow
 		}
+
 		for _, d := range spec.DependsOn {
 			s.DependsOn = append(s.DependsOn, int16(d))
 		}
+
 		g.Stages = append(g.Stages, s)
 	}
+
 	if len(g.Stages) == 0 {
 		return g, state.Errorf(state.CodeInternal, "coremachine.Submit", "the job %s has no stages", req.Type)
 	}
+
 	return g, nil
 }
 
-// planned is what a dry run tells: the tasks of each stage where parameters alone decide.
+// planned is what a dry run tells: the tasks of each stage where parameters
+// alone decide.
 func planned(g state.Graph) []PlannedStage {
 	stages := make([]PlannedStage, len(g.Stages))
 	for i, s := range g.Stages {
 		stages[i] = PlannedStage{Name: s.Name, Skipped: s.Skip}
+
 		total := s.Expected
 		if s.Kind == state.MatchPrevious && len(s.DependsOn) == 1 {
 			if p := stages[s.DependsOn[0]]; p.Tasks != nil {
 				total = *p.Tasks
 			}
 		}
+
 		if s.Skip {
 			total = 0
 		}
+
 		if total >= 0 {
 			stages[i].Tasks = &total
 		}
 	}
+
 	return stages
 }

@@ -6,7 +6,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Submits that wait share a transaction, as completions do; one that has it alone does not wait.
+// Submits that wait share a transaction, as completions do; one that has it
+// alone does not wait.
 const (
 	submitBatch = 64
 	submitTasks = 1000 // of first stages: a job of more goes by itself
@@ -17,25 +18,35 @@ type submitAnswer struct {
 	err     error
 }
 
-// submit writes a job, in company where others are being written, and says what became of it.
+// submit writes a job, in company where others are being written, and says what
+// became of it.
 func (m *Machine) submit(ctx context.Context, g state.Graph) (state.SubmitOutcome, error) {
 	submits := m.submits.Load()
 	if submits == nil || firstTasks(&g) > submitTasks {
 		a := m.flushSubmits(ctx, []state.Graph{g})[0]
 		return a.outcome, a.err
 	}
+
 	answers := make(chan submitAnswer, 1)
+
 	submits.add(ctx, g, func(a submitAnswer, err error) {
 		if err != nil { // this process is going away
 			a.err = state.Wrap(state.CodeUnavailable, "coremachine.Submit", "the job was not made", err)
 		}
+
 		answers <- a
 	})
+
 	select {
 	case a := <-answers:
 		return a.outcome, a.err
 	case <-ctx.Done():
-		return 0, state.Wrap(state.CodeUnavailable, "coremachine.Submit", "whether the job was made is not known yet", context.Cause(ctx))
+		return 0, state.Wrap(
+			state.CodeUnavailable,
+			"coremachine.Submit",
+			"whether the job was made is not known yet",
+			context.Cause(ctx),
+		)
 	}
 }
 
@@ -45,18 +56,23 @@ func firstTasks(g *state.Graph) (n int) {
 			n += max(0, s.Expected)
 		}
 	}
+
 	return n
 }
 
-// flushSubmits writes jobs. Where the database refuses something of many, each is written by itself, so that no neighbour suffers.
+// flushSubmits writes jobs. Where the database refuses something of many, each
+// is written by itself, so that no neighbour suffers.
 func (m *Machine) flushSubmits(ctx context.Context, batch []state.Graph) []submitAnswer {
 	s := m.session.Load()
+
 	var outcomes []state.SubmitOutcome
+
 	err := m.withLocal(s, func(here state.Here) (moved state.Moved, err error) {
 		outcomes, moved, err = m.store.Submit(ctx, batch, m.cfg.MaxQueued, here)
 		return moved, err
 	})
 	answers := make([]submitAnswer, len(batch))
+
 	alone := err != nil && state.CodeOf(err) != state.CodeUnavailable && len(batch) > 1
 	for i := range batch {
 		switch {
@@ -68,5 +84,6 @@ func (m *Machine) flushSubmits(ctx context.Context, batch []state.Graph) []submi
 			answers[i].outcome = outcomes[i]
 		}
 	}
+
 	return answers
 }

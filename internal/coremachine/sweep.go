@@ -21,7 +21,8 @@ type SweepReport struct {
 // span of UTC.
 const SweepEvery = time.Minute
 
-// NextSweep returns when the sweep after one that began at the given time is due.
+// NextSweep returns when the sweep after one that began at the given time is
+// due.
 func NextSweep(begun time.Time) time.Time { return begun.UTC().Truncate(SweepEvery).Add(SweepEvery) }
 
 // purgeTime bounds how long one sweep deletes jobs, and supersededTime rows of
@@ -31,14 +32,17 @@ const (
 	supersededTime = 10 * time.Second
 )
 
-// Sweep finds whatever stalled and drives it on, in the order task, stage, job, outbox, retention, so that a later step sees what an
-// earlier one mended. It fails nothing that can be driven. Two at once are harmless; each leaves its row. A step that fails does not keep
-// the others from running; its error is on the row and is returned.
+// Sweep finds whatever stalled and drives it on, in the order task, stage, job,
+// outbox, retention, so that a later step sees what an earlier one mended. It
+// fails nothing that can be driven. Two at once are harmless; each leaves its
+// row. A step that fails does not keep the others from running; its error is on
+// the row and is returned.
 func (m *Machine) Sweep(ctx context.Context) (SweepReport, error) {
 	id, err := m.store.SweepBegin(ctx)
 	if err != nil {
 		return SweepReport{}, err
 	}
+
 	return m.sweep(ctx, id)
 }
 
@@ -52,48 +56,62 @@ func (m *Machine) SweepDue(ctx context.Context) (rep SweepReport, swept bool, er
 	}
 
 	rep, err = m.sweep(ctx, id)
+
 	return rep, true, err
 }
 
 func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 	begin := time.Now()
 	rep := SweepReport{SweepID: id}
+
 	var problems []error
+
 	count := func(into *int, step func(context.Context) (int, state.Moved, error)) {
-		var n int
-		var moved state.Moved
+		var (
+			n     int
+			moved state.Moved
+		)
+
 		err := catch("coremachine.Sweep", func() (err error) {
 			n, moved, err = step(ctx)
 			return err
 		})
+
 		m.wake(moved)
+
 		*into += n
+
 		if err != nil {
 			problems = append(problems, err)
 		}
 	}
 	count(&rep.Lost, m.requeueLost)
+
 	if m.cfg.Collect != nil {
 		count(&rep.Collected, func(ctx context.Context) (int, state.Moved, error) {
 			n, err := m.cfg.Collect(ctx)
 			return n, state.Moved{}, err
 		})
 	}
+
 	count(&rep.Dead, m.store.ReviveDead)
 	count(&rep.Repaired, m.repairIdle)
 	count(&rep.Resent, func(ctx context.Context) (int, state.Moved, error) {
 		return m.store.Resend(ctx, m.cfg.SweepEvery/2)
 	})
+
 	if m.cfg.Retention > 0 {
 		count(&rep.Expired, func(ctx context.Context) (int, state.Moved, error) {
 			n, err := m.store.PurgeOld(ctx, m.cfg.Retention, 1000)
 			return n, state.Moved{}, err
 		})
 	}
+
 	count(&rep.Purged, m.purge)
 	count(&rep.Superseded, m.purgeSuperseded)
 
 	err := errors.Join(problems...)
+
 	text := ""
 	if err != nil {
 		text = err.Error()
@@ -101,7 +119,9 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 			m.log.Error("a sweep met problems", keys.Error, err)
 		}
 	}
+
 	rep.Took = time.Since(begin)
+
 	return rep, errors.Join(err, m.store.SweepEnd(ctx, id, rep.SweepFound, text))
 }
 
@@ -110,45 +130,62 @@ func (m *Machine) repairIdle(ctx context.Context) (n int, moved state.Moved, err
 	if err != nil {
 		return 0, moved, err
 	}
+
 	var problems []error
+
 	for _, id := range ids {
 		one, err := m.store.Repair(ctx, id)
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
+
 		moved.Add(one)
+
 		n++
-		m.log.Warn("an open job had no message that could move it; it was given what its record calls for", keys.JobID, id)
+
+		m.log.Warn(
+			"an open job had no message that could move it; it was given what its record calls for",
+			keys.JobID,
+			id,
+		)
 	}
+
 	return n, moved, errors.Join(problems...)
 }
 
 // purge deletes jobs that are marked, batch by batch, for a while.
 func (m *Machine) purge(ctx context.Context) (n int, moved state.Moved, err error) {
 	end := time.Now().Add(purgeTime)
+
 	refs, err := m.store.PurgeNext(ctx, 100)
 	if err != nil {
 		return 0, moved, err
 	}
+
 	for _, ref := range refs {
 		for done := false; !done; {
 			if time.Now().After(end) {
 				return n, moved, nil
 			}
+
 			var rows int
 			if rows, done, err = m.store.Purge(ctx, ref); err != nil {
 				return n, moved, err
 			}
+
 			n += rows
 		}
 	}
+
 	return n, moved, nil
 }
 
-// purgeSuperseded deletes rows of past generations, batch by batch, for a while.
+// purgeSuperseded deletes rows of past generations, batch by batch, for a
+// while.
 func (m *Machine) purgeSuperseded(ctx context.Context) (n int, moved state.Moved, err error) {
 	end := time.Now().Add(supersededTime)
+
 	refs, err := m.store.Superseded(ctx, 100)
 	if err != nil {
 		return 0, moved, err
@@ -159,34 +196,44 @@ func (m *Machine) purgeSuperseded(ctx context.Context) (n int, moved state.Moved
 			if time.Now().After(end) {
 				return n, moved, nil
 			}
+
 			var rows int
 			if rows, done, err = m.store.PurgeSuperseded(ctx, ref); err != nil {
 				return n, moved, err
 			}
+
 			n += rows
 		}
 	}
+
 	return n, moved, nil
 }
 
-// Delete deletes a job that has ended, with all that it left. One that has not, or that is being deleted already, is an Error with
-// CodeConflict. If it is cut off after the mark, the sweep continues.
+// Delete deletes a job that has ended, with all that it left. One that has not,
+// or that is being deleted already, is an Error with CodeConflict. If it is cut
+// off after the mark, the sweep continues.
 func (m *Machine) Delete(ctx context.Context, id state.JobID) error {
 	brief, err := m.store.Brief(ctx, id)
 	if err != nil {
 		return err
 	}
+
 	if brief.Deleting {
 		return conflict("coremachine.Delete", "the job is being deleted already")
 	}
+
 	if !brief.Status.Ended() {
-		return conflict("coremachine.Delete", fmt.Sprintf("the job is %s; it can be deleted when it has ended", brief.Status))
+		return conflict(
+			"coremachine.Delete",
+			fmt.Sprintf("the job is %s; it can be deleted when it has ended", brief.Status),
+		)
 	}
 
 	incarnation, landed, err := m.store.PurgeMark(ctx, id)
 	if err != nil {
 		return err
 	}
+
 	if !landed {
 		return conflict("coremachine.Delete", "the job was started again, or deleted, by another request")
 	}

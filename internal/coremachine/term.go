@@ -6,8 +6,8 @@ import (
 )
 
 // term ends a session at its deadline. A timer does it, which waits for nothing
-// that the session does: no statement that hangs can keep handlers running under a
-// lease that has ended.
+// that the session does: no statement that hangs can keep handlers running
+// under a lease that has ended.
 type term struct {
 	end   func() // called once at the deadline, from a goroutine of the timer
 	slack time.Duration
@@ -23,24 +23,29 @@ type term struct {
 func (t *term) extend(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	if t.over {
 		return
 	}
+
 	t.deadline = deadline
 	if t.timer == nil {
 		t.timer = time.AfterFunc(time.Until(deadline), t.expire)
 		return
 	}
+
 	t.timer.Reset(time.Until(deadline))
 }
 
 func (t *term) expire() {
 	t.mu.Lock()
+
 	left := time.Until(t.deadline)
 	if t.over || left > 0 { // extended while the timer fired, which set it again
 		t.mu.Unlock()
 		return
 	}
+
 	t.over, t.wasLate = true, -left > t.slack
 	t.mu.Unlock()
 	t.end()
@@ -50,17 +55,19 @@ func (t *term) expire() {
 func (t *term) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	t.over = true
 	if t.timer != nil {
 		t.timer.Stop()
 	}
 }
 
-// late reports whether the process stood still at the deadline: a timer that fires
-// late was not run in time.
+// late reports whether the process stood still at the deadline: a timer that
+// fires late was not run in time.
 func (t *term) late() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	return t.wasLate
 }
 
@@ -74,18 +81,22 @@ type landing struct {
 func (l *landing) begin(flusher int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if l.since[flusher].IsZero() {
 		l.since[flusher] = time.Now()
 	}
 }
 
-// end records how a try of a batch ended; again says that the batch is tried again.
+// end records how a try of a batch ended; again says that the batch is tried
+// again.
 func (l *landing) end(flusher int, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if again {
 		return
 	}
+
 	l.since[flusher], l.landed = time.Time{}, time.Now()
 }
 
@@ -94,14 +105,18 @@ func (l *landing) end(flusher int, again bool) {
 func (l *landing) stuck(now time.Time, limit time.Duration) (since time.Duration, stuck bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	for _, began := range l.since {
 		if began.IsZero() {
 			continue
 		}
+
 		if began.Before(l.landed) {
 			began = l.landed
 		}
+
 		since = max(since, now.Sub(began))
 	}
+
 	return since, since > limit
 }

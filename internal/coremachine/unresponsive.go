@@ -5,8 +5,9 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// unresponsive counts a handler that was given up. Each one keeps its goroutine and what it holds, and its slot is free again: a process
-// with many of them only looks healthy.
+// unresponsive counts a handler that was given up. Each one keeps its goroutine
+// and what it holds, and its slot is free again: a process with many of them
+// only looks healthy.
 func (m *Machine) unresponsive() {
 	n := m.deaf.Add(1)
 	if n <= int64(m.cfg.MaxUnresponsive) {
@@ -20,15 +21,20 @@ func (m *Machine) unresponsive() {
 	})
 }
 
-// Failed is closed when this process can never work again: the caller stops it and exits with an error.
+// Failed is closed when this process can never work again: the caller stops it
+// and exits with an error.
 func (m *Machine) Failed() <-chan struct{} { return m.failed }
 
 // Failure says why Failed is closed; nil: it is not.
 func (m *Machine) Failure() error {
 	select {
 	case <-m.failed:
-		return state.Errorf(state.CodeUnavailable, "coremachine.Failure",
-			"more than %d handlers did not return when their contexts ended; the process ends", m.cfg.MaxUnresponsive)
+		return state.Errorf(
+			state.CodeUnavailable,
+			"coremachine.Failure",
+			"more than %d handlers did not return when their contexts ended; the process ends",
+			m.cfg.MaxUnresponsive,
+		)
 	default:
 		return nil
 	}

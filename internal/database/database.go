@@ -24,6 +24,7 @@ func sqlText(name string) string {
 	if err != nil {
 		panic("database: no statement " + name)
 	}
+
 	return string(b)
 }
 
@@ -51,8 +52,10 @@ type DB struct {
 // cannot be used.
 var (
 	ErrNoConnection = errors.New("all connections of this process are in use")
-	ErrSearchPath   = errors.New("a connection pooler takes neither search_path nor options from DATABASE_URL: set search_path for the role, with alter role ... set search_path")
-	ErrNoListen     = errors.New("a connection pooler does not pass on notifications")
+	ErrSearchPath   = errors.New(
+		"a connection pooler takes neither search_path nor options from DATABASE_URL: set search_path for the role, with alter role ... set search_path",
+	)
+	ErrNoListen = errors.New("a connection pooler does not pass on notifications")
 )
 
 // Open makes the pool and does not wait for the database: it connects when it
@@ -62,6 +65,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the address: %w", err)
 	}
+
 	cfg.MaxConns = cmp.Or(c.MaxConns, 8)
 	cfg.PingTimeout = pingTimeout
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
@@ -75,17 +79,21 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 				return err
 			}
 		}
+
 		return db.prepare(cc)
 	}
 	cfg.ConnConfig.DialFunc = dial(db.lost)
 	cfg.AfterConnect = db.recognise
 	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // alive does
 	cfg.PrepareConn = db.alive
+
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make the pool: %w", err)
 	}
+
 	db.pool = pool
+
 	return db, nil
 }
 
@@ -94,6 +102,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 func New(pool *pgxpool.Pool) *DB {
 	db := &DB{pool: pool}
 	db.pooler.Store(direct)
+
 	return db
 }
 
@@ -102,19 +111,22 @@ func setDefaults(params map[string]string) {
 	if params["application_name"] == "" { // one that the URL gives stays: it tells processes apart
 		params["application_name"] = "coremachine"
 	}
+
 	maps.Copy(params, map[string]string{
 		"lock_timeout":                        millis(LockTimeout),
 		"statement_timeout":                   millis(StatementTimeout),
 		"idle_in_transaction_session_timeout": millis(IdleTimeout),
 		"tcp_user_timeout":                    millis(userTimeout),
 		"timezone":                            "UTC",
-		// Every hot statement reaches its rows by key from a short list. On a table that was never analysed the planner
-		// would otherwise hash or scan it whole.
+		// Every hot statement reaches its rows by key from a short list. On a
+		// table that was never analysed the planner would otherwise hash or
+		// scan it whole.
 		"enable_seqscan":   "off",
 		"enable_hashjoin":  "off",
 		"enable_mergejoin": "off",
 		"jit":              "off",
-		// Planning these statements again costs more than running them, and no plan depends on the parameters.
+		// Planning these statements again costs more than running them, and no
+		// plan depends on the parameters.
 		"plan_cache_mode": "force_generic_plan",
 	})
 }
@@ -145,15 +157,19 @@ func (db *DB) alive(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	if w == nil || w.idle() < pingAfter {
 		return true, nil
 	}
+
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 	defer cancel()
+
 	err := conn.Ping(limit)
 	if err == nil {
 		return true, nil
 	}
+
 	if limit.Err() != nil {
 		db.lost()
 	}
+
 	return false, nil // the pool tries another connection
 }
 
@@ -162,13 +178,16 @@ func (db *DB) alive(ctx context.Context, conn *pgx.Conn) (bool, error) {
 func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	limit, cancel := context.WithTimeoutCause(ctx, acquireTimeout, ErrNoConnection)
 	defer cancel()
+
 	conn, err := db.pool.Acquire(limit)
 	if err != nil && db.learn(err) {
 		conn, err = db.pool.Acquire(limit)
 	}
+
 	if err != nil && ctx.Err() == nil && limit.Err() != nil {
 		return nil, errors.Join(context.Cause(limit), err)
 	}
+
 	return conn, err //nolint:wrapcheck // the caller's failure does
 }
 
@@ -185,7 +204,9 @@ func Patience(conn *pgx.Conn, statement time.Duration) (restore func()) {
 	if w == nil {
 		return func() {}
 	}
+
 	old := w.wait(statement + silence - StatementTimeout)
+
 	return func() { w.wait(old) }
 }
 

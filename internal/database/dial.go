@@ -26,8 +26,13 @@ const (
 // ones, and gives up bytes that the peer does not acknowledge.
 func dialer() *net.Dialer {
 	return &net.Dialer{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: userTimeout / 2, Interval: userTimeout / 4, Count: 2},
-		Control:         control,
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable:   true,
+			Idle:     userTimeout / 2,
+			Interval: userTimeout / 4,
+			Count:    2,
+		},
+		Control: control,
 	}
 }
 
@@ -35,11 +40,13 @@ func dialer() *net.Dialer {
 // when such a bound was reached.
 func dial(dead func()) func(context.Context, string, string) (net.Conn, error) {
 	d := dialer()
+
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, fmt.Errorf("dial: %w", err)
 		}
+
 		return &wire{Conn: c, dead: dead, silence: silence, heard: time.Now()}, nil
 	}
 }

@@ -14,9 +14,17 @@ func control(network, _ string, c syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil
 	}
+
 	var set error
+
 	err := c.Control(func(fd uintptr) {
-		set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(userTimeout.Milliseconds()))
+		set = syscall.SetsockoptInt(
+			int(fd),
+			syscall.IPPROTO_TCP,
+			tcpUserTimeout,
+			int(userTimeout.Milliseconds()),
+		)
 	})
+
 	return errors.Join(err, set)
 }

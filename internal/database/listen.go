@@ -23,18 +23,23 @@ func (db *DB) Listen(ctx context.Context, sql string, listening func(), hear fun
 	defer func() {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
+
 		_ = conn.Close(limit)
 	}()
 
 	if _, err := conn.Exec(ctx, sql); err != nil {
 		return err //nolint:wrapcheck // the caller logs it
 	}
+
 	listening()
+
 	for {
 		limit, cancel := context.WithTimeout(ctx, listenCheck)
 		n, err := conn.WaitForNotification(limit)
 		quiet := limit.Err() != nil && ctx.Err() == nil
+
 		cancel()
+
 		switch {
 		case err == nil:
 			hear(n.Payload)
@@ -56,6 +61,7 @@ func (db *DB) dedicated(ctx context.Context) (*pgx.Conn, error) {
 			return nil, err
 		}
 	}
+
 	if db.Pooled() {
 		return nil, ErrNoListen
 	}
@@ -66,18 +72,22 @@ func (db *DB) dedicated(ctx context.Context) (*pgx.Conn, error) {
 			return nil, err //nolint:wrapcheck // the caller logs it
 		}
 	}
+
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller logs it
 	}
+
 	return conn, nil
 }
 
 func ping(ctx context.Context, conn *pgx.Conn) error {
 	limit, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
+
 	if err := conn.Ping(limit); err != nil {
 		return errors.Join(ErrDead, err)
 	}
+
 	return nil
 }

@@ -20,7 +20,13 @@ const (
 
 // tracked are the startup parameters that PgBouncer takes from each client and
 // gives to whichever session serves it.
-var tracked = []string{"application_name", "client_encoding", "datestyle", "standard_conforming_strings", "timezone"}
+var tracked = []string{
+	"application_name",
+	"client_encoding",
+	"datestyle",
+	"standard_conforming_strings",
+	"timezone",
+}
 
 // refused do not belong to a transaction: search_path, since statements are
 // described outside of the transactions that could set it, and what concerns
@@ -41,12 +47,15 @@ var errPooler = errors.New("a connection pooler lies before the database")
 // not take from its clients.
 func localSettings(params map[string]string) pgx.StrictNamedArgs {
 	var names, values []string
+
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		if slices.Contains(tracked, strings.ToLower(name)) || slices.Contains(refused, name) {
 			continue
 		}
+
 		names, values = append(names, name), append(values, params[name])
 	}
+
 	return pgx.StrictNamedArgs{"names": names, "values": values}
 }
 
@@ -55,16 +64,24 @@ func (db *DB) prepare(cc *pgx.ConnConfig) error {
 	if cc.Port == poolerPort {
 		db.pooler.CompareAndSwap(unknown, pooled)
 	}
+
 	if !db.Pooled() {
 		return nil
 	}
+
 	if cc.RuntimeParams["search_path"] != "" || cc.RuntimeParams["options"] != "" {
 		return ErrSearchPath
 	}
-	maps.DeleteFunc(cc.RuntimeParams, func(name, _ string) bool { return !slices.Contains(tracked, strings.ToLower(name)) })
-	// Descriptions belong to the client's connection and hold in every session, unlike named statements. Each statement
-	// is parsed again where it runs, in the same round trip.
+
+	maps.DeleteFunc(
+		cc.RuntimeParams,
+		func(name, _ string) bool { return !slices.Contains(tracked, strings.ToLower(name)) },
+	)
+	// Descriptions belong to the client's connection and hold in every session,
+	// unlike named statements. Each statement is parsed again where it runs, in
+	// the same round trip.
 	cc.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+
 	return nil
 }
 
@@ -74,15 +91,19 @@ func (db *DB) recognise(ctx context.Context, conn *pgx.Conn) error {
 	if db.pooler.Load() != unknown {
 		return nil
 	}
+
 	var pid uint32
 	if err := conn.QueryRow(ctx, backendSQL, pgx.QueryExecModeExec).Scan(&pid); err != nil {
 		return err //nolint:wrapcheck // the caller's failure does
 	}
+
 	if pid == conn.PgConn().PID() {
 		db.pooler.CompareAndSwap(unknown, direct)
 		return nil
 	}
+
 	db.pooler.Store(pooled)
+
 	return errPooler
 }
 
@@ -92,11 +113,17 @@ func (db *DB) learn(err error) bool {
 	if errors.Is(err, errPooler) {
 		return true
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || !strings.Contains(pg.Message, unsupportedParameter) {
+
+	if pg, ok := errors.AsType[*pgconn.PgError](
+		err,
+	); !ok ||
+		!strings.Contains(pg.Message, unsupportedParameter) {
 		return false
 	}
-	// Others that connect at the same time find it too: for each the next try is another one.
+	// Others that connect at the same time find it too: for each the next try
+	// is another one.
 	db.pooler.Store(pooled)
+
 	return true
 }
 
@@ -109,6 +136,7 @@ func (db *DB) Settings() (sql string, args pgx.StrictNamedArgs) {
 	if !db.Pooled() {
 		return "", nil
 	}
+
 	return settingsSQL, db.settings
 }
 
@@ -116,17 +144,24 @@ func (db *DB) Settings() (sql string, args pgx.StrictNamedArgs) {
 // configuration.
 func BehindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(pg.Message, unsupportedParameter) {
+	if pg, ok := errors.AsType[*pgconn.PgError](
+		err,
+	); ok &&
+		strings.Contains(pg.Message, unsupportedParameter) {
 		return true, nil
 	}
+
 	if err != nil {
 		return false, err //nolint:wrapcheck // the caller's failure does
 	}
+
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
 	defer cancel()
 	defer func() { _ = conn.Close(limit) }()
 
 	var pid uint32
+
 	err = conn.QueryRow(limit, backendSQL, pgx.QueryExecModeExec).Scan(&pid)
+
 	return err == nil && pid != conn.PgConn().PID(), err //nolint:wrapcheck // the caller's failure does
 }

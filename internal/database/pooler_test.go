@@ -15,11 +15,14 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 func open(t *testing.T, address string) *database.DB {
 	t.Helper()
+
 	db, err := database.Open(t.Context(), database.Config{URL: address, MaxConns: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(db.Close)
+
 	return db
 }
 
@@ -30,26 +33,32 @@ const settings = `select current_setting('lock_timeout') || ' ' || current_setti
 // are sent, with and without a pooler.
 func TestEveryTransactionHasItsSettings(t *testing.T) {
 	t.Parallel()
+
 	through, direct := pgtest.Pooled(t)
 	for address, pooled := range map[string]bool{through: true, direct: false} {
 		db := open(t, address)
+
 		const want = "5s 10s force_generic_plan off UTC"
+
 		var got string
 		for range 5 {
 			if err := db.QueryRow(t.Context(), settings).Scan(&got); err != nil || got != want {
 				t.Errorf("pooled %t: a statement has %q, want %q; %v", pooled, got, want, err)
 			}
 		}
+
 		if db.Pooled() != pooled {
 			t.Errorf("pooled is %t, want %t", db.Pooled(), pooled)
 		}
 
 		var b pgx.Batch
 		b.Queue(settings)
+
 		results := db.SendBatch(t.Context(), &b)
 		if err := results.QueryRow().Scan(&got); err != nil || got != want {
 			t.Errorf("pooled %t: a batch has %q, want %q; %v", pooled, got, want, err)
 		}
+
 		if err := results.Close(); err != nil {
 			t.Error(err)
 		}
@@ -59,10 +68,12 @@ func TestEveryTransactionHasItsSettings(t *testing.T) {
 func TestSettingsDoNotOutliveTheirTransaction(t *testing.T) {
 	t.Parallel()
 	through, _ := pgtest.Pooled(t)
+
 	db := open(t, through)
 	if err := db.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	var got string
 	if err := db.Pool().QueryRow(t.Context(), `show lock_timeout`).Scan(&got); err != nil || got != "0" {
 		t.Errorf("a later client of the session has lock_timeout %s, want 0; %v", got, err)
@@ -71,10 +82,18 @@ func TestSettingsDoNotOutliveTheirTransaction(t *testing.T) {
 
 func TestAPoolerIsToldWhatItTakesOnly(t *testing.T) {
 	t.Parallel()
+
 	through, _ := pgtest.Pooled(t)
-	if err := open(t, through+"&search_path=public").Ping(t.Context()); !errors.Is(err, database.ErrSearchPath) {
+	if err := open(
+		t,
+		through+"&search_path=public",
+	).Ping(t.Context()); !errors.Is(
+		err,
+		database.ErrSearchPath,
+	) {
 		t.Errorf("search_path in the address: %v", err)
 	}
+
 	err := open(t, through).Listen(t.Context(), "listen x", func() {}, func(string) {})
 	if !errors.Is(err, database.ErrNoListen) {
 		t.Errorf("listening ended with %v", err)
@@ -88,13 +107,17 @@ func TestAFrozenListenerIsReplaced(t *testing.T) {
 	proxy, through := pgtest.NewProxy(t, pgtest.URL(t))
 	db := open(t, through)
 	listening, ended := make(chan struct{}), make(chan error, 1)
+
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+
 	go func() {
 		ended <- db.Listen(ctx, "listen x", func() { close(listening) }, func(string) {})
 	}()
+
 	<-listening
 	proxy.Freeze()
+
 	if err := <-ended; !errors.Is(err, database.ErrDead) {
 		t.Errorf("listening ended with %v, want a dead connection", err)
 	}
@@ -103,6 +126,7 @@ func TestAFrozenListenerIsReplaced(t *testing.T) {
 // TestAnExhaustedPoolRefuses waits for a connection that is never released.
 func TestAnExhaustedPoolRefuses(t *testing.T) {
 	t.Parallel()
+
 	db := open(t, pgtest.URL(t))
 	for range 4 {
 		conn, err := db.Acquire(t.Context())
@@ -111,6 +135,7 @@ func TestAnExhaustedPoolRefuses(t *testing.T) {
 		}
 		defer conn.Release()
 	}
+
 	if err := db.Ping(t.Context()); !errors.Is(err, database.ErrNoConnection) {
 		t.Errorf("a fifth user of four connections got %v", err)
 	}

@@ -16,7 +16,9 @@ func (db *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.Command
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
+
 	rows.Close()
+
 	return rows.CommandTag(), rows.Err()
 }
 
@@ -26,28 +28,35 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 	if err != nil {
 		return nil, err
 	}
+
 	if !db.Pooled() {
 		found, err := conn.Query(ctx, sql, args...)
 		if err != nil {
 			conn.Release()
 			return nil, err //nolint:wrapcheck // the caller's failure does
 		}
+
 		return &rows{Rows: found, conn: conn}, nil
 	}
 
 	var b pgx.Batch
 	b.Queue(sql, args...)
+
 	results, err := db.sendPooled(ctx, conn, &b)
 	if err != nil {
 		conn.Release()
 		return nil, err
 	}
+
 	found, err := results.Query()
 	if err != nil {
 		err = errors.Join(err, results.Close())
+
 		conn.Release()
+
 		return nil, err
 	}
+
 	return &rows{Rows: found, conn: conn, results: results}, nil
 }
 
@@ -64,14 +73,17 @@ func (db *DB) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	if err != nil {
 		return failed{err}
 	}
+
 	if !db.Pooled() {
 		return &batch{BatchResults: conn.SendBatch(ctx, b), conn: conn}
 	}
+
 	results, err := db.sendPooled(ctx, conn, b)
 	if err != nil {
 		conn.Release()
 		return failed{err}
 	}
+
 	return &batch{BatchResults: results, conn: conn}
 }
 
@@ -80,10 +92,12 @@ func (db *DB) sendPooled(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) 
 	var all pgx.Batch
 	all.Queue(settingsSQL, db.settings)
 	all.QueuedQueries = append(all.QueuedQueries, b.QueuedQueries...)
+
 	results := conn.SendBatch(ctx, &all)
 	if _, err := results.Exec(); err != nil {
 		return nil, errors.Join(err, results.Close())
 	}
+
 	return results, nil
 }
 
@@ -100,19 +114,24 @@ func (r *rows) Next() bool {
 	if r.Rows.Next() {
 		return true
 	}
+
 	r.Close()
+
 	return false
 }
 
 // Close can be called again.
 func (r *rows) Close() {
 	r.Rows.Close()
+
 	if r.conn == nil {
 		return
 	}
+
 	if r.results != nil {
 		r.err = r.results.Close()
 	}
+
 	r.conn.Release()
 	r.conn = nil
 }
@@ -122,6 +141,7 @@ func (r *rows) Err() error {
 	if err := r.Rows.Err(); err != nil {
 		return err //nolint:wrapcheck // the caller's failure does
 	}
+
 	return r.err
 }
 
@@ -136,16 +156,21 @@ func (r row) Scan(dest ...any) error {
 		return r.err
 	}
 	defer r.found.Close()
+
 	if !r.found.Next() {
 		if err := r.found.Err(); err != nil {
 			return err //nolint:wrapcheck // the caller's failure does
 		}
+
 		return pgx.ErrNoRows
 	}
+
 	if err := r.found.Scan(dest...); err != nil {
 		return fmt.Errorf("scan: %w", err)
 	}
+
 	r.found.Close()
+
 	return r.found.Err() //nolint:wrapcheck // the caller's failure does
 }
 
@@ -161,6 +186,7 @@ func (b *batch) Close() error {
 		b.conn.Release()
 		b.conn = nil
 	}
+
 	return err //nolint:wrapcheck // the caller's failure does
 }
 

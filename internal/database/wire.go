@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// ErrDead reports a peer that did not answer in time. It is not a timeout in the
-// sense of net.Error: pgx keeps a connection after a timeout, and this one is
-// of no more use.
+// ErrDead reports a peer that did not answer in time. It is not a timeout in
+// the sense of net.Error: pgx keeps a connection after a timeout, and this one
+// is of no more use.
 var ErrDead = errors.New("the connection is dead: the database did not answer in time")
 
 // wire is a connection whose reads and writes end when the peer has been
@@ -30,22 +30,26 @@ type wire struct {
 func (w *wire) SetDeadline(t time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	w.until = t
 	if t.IsZero() {
 		t = time.Now().Add(w.silence) // of what waits at this moment
 	}
+
 	return w.Conn.SetDeadline(t)
 }
 
 // Read waits for the peer until its silence becomes too long.
 func (w *wire) Read(b []byte) (int, error) {
 	w.limit(w.SetReadDeadline)
+
 	n, err := w.Conn.Read(b)
 	if n > 0 {
 		w.mu.Lock()
 		w.heard = time.Now()
 		w.mu.Unlock()
 	}
+
 	return n, w.cause(err)
 }
 
@@ -53,6 +57,7 @@ func (w *wire) Read(b []byte) (int, error) {
 func (w *wire) Write(b []byte) (int, error) {
 	w.limit(w.SetWriteDeadline)
 	n, err := w.Conn.Write(b)
+
 	return n, w.cause(err)
 }
 
@@ -61,10 +66,12 @@ func (w *wire) Write(b []byte) (int, error) {
 func (w *wire) limit(set func(time.Time) error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	t := time.Now().Add(w.silence)
 	if !w.until.IsZero() && w.until.Before(t) {
 		t = w.until
 	}
+
 	_ = set(t) // an error is that of the read or write that follows
 }
 
@@ -73,9 +80,11 @@ func (w *wire) cause(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
+
 	w.mu.Lock()
 	ours := w.until.IsZero() || time.Now().Before(w.until)
 	w.mu.Unlock()
+
 	if !ours {
 		return err
 	}
@@ -83,6 +92,7 @@ func (w *wire) cause(err error) error {
 	if w.dead != nil {
 		w.dead()
 	}
+
 	return ErrDead
 }
 
@@ -90,6 +100,7 @@ func (w *wire) cause(err error) error {
 func (w *wire) idle() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	return time.Since(w.heard)
 }
 
@@ -97,8 +108,10 @@ func (w *wire) idle() time.Duration {
 func (w *wire) wait(d time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	old := w.silence
 	w.silence = d
+
 	return old
 }
 

@@ -8,19 +8,21 @@ import (
 	"coremachine/internal/state"
 )
 
-// acknowledged is the whole envelope. The host completes nothing for less than a JSON object: not for 204, an empty body, null
-// or another media type.
+// acknowledged is the whole envelope. The host completes nothing for less than
+// a JSON object: not for 204, an empty body, null or another media type.
 const acknowledged = `{"Outputs":{},"Logs":[],"ReturnValue":null}`
 
 // acknowledge tells the host that the message is done with.
 func acknowledge(w http.ResponseWriter) { answer(w, http.StatusOK, acknowledged) }
 
-// handBack asks the host for another delivery; only the status counts, the body is for whoever reads along.
+// handBack asks the host for another delivery; only the status counts, the body
+// is for whoever reads along.
 func handBack(w http.ResponseWriter, code state.Code) {
 	status := http.StatusInternalServerError
 	if code == state.CodeUnavailable || code == state.CodeTimeout {
 		status = http.StatusServiceUnavailable
 	}
+
 	answer(w, status, `{"Outputs":{},"Logs":[`+strconv.Quote(string(code))+`],"ReturnValue":null}`)
 }
 

@@ -20,8 +20,9 @@ import (
 
 const root = "../.."
 
-// hostFile has every key of host.json that we use, each where the host looks for it: a key one level too deep is ignored
-// silently, and with it the lock renewal of every long task.
+// hostFile has every key of host.json that we use, each where the host looks
+// for it: a key one level too deep is ignored silently, and with it the lock
+// renewal of every long task.
 type hostFile struct {
 	Version         string `json:"version"`
 	FunctionTimeout string `json:"functionTimeout"`
@@ -57,12 +58,15 @@ type hostFile struct {
 // strict reads a file of the app and fails on any key that into does not have.
 func strict(t *testing.T, file string, into any) {
 	t.Helper()
+
 	raw, err := os.ReadFile(filepath.Join(root, file))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
+
 	if err := d.Decode(into); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
@@ -70,50 +74,71 @@ func strict(t *testing.T, file string, into any) {
 
 func span(t *testing.T, text string) time.Duration {
 	t.Helper()
+
 	at, err := time.Parse(time.TimeOnly, text)
 	if err != nil {
 		t.Fatalf("%q is no hh:mm:ss: %v", text, err)
 	}
+
 	return at.Sub(at.Truncate(24 * time.Hour))
 }
 
 func TestHostFileSaysWhatTheHandlerNeeds(t *testing.T) {
 	t.Parallel()
+
 	var got hostFile
 	strict(t, "host.json", &got)
+
 	if got.CustomHandler.Description.DefaultExecutablePath != "handler" {
 		t.Error(`the executable must be "handler" exactly: the publisher marks no other name executable`)
 	}
+
 	if !got.CustomHandler.EnableProxyingHTTPRequest || !got.CustomHandler.EnableForwardingHTTPRequest {
 		t.Error("both HTTP modes must be on: newer hosts proxy, older ones forward")
 	}
-	if got.Version != "2.0" || got.TelemetryMode != "OpenTelemetry" || got.ExtensionBundle.Version != "[4.*, 5.0.0)" ||
+
+	if got.Version != "2.0" || got.TelemetryMode != "OpenTelemetry" ||
+		got.ExtensionBundle.Version != "[4.*, 5.0.0)" ||
 		got.ExtensionBundle.ID != "Microsoft.Azure.Functions.ExtensionBundle" {
-		t.Errorf("got version %q, telemetry %q, bundle %+v", got.Version, got.TelemetryMode, got.ExtensionBundle)
+		t.Errorf(
+			"got version %q, telemetry %q, bundle %+v",
+			got.Version,
+			got.TelemetryMode,
+			got.ExtensionBundle,
+		)
 	}
+
 	if "/"+got.Extensions.HTTP.RoutePrefix != funchost.DefaultPrefix {
 		t.Errorf("got prefix %q, want that of the handler", got.Extensions.HTTP.RoutePrefix)
 	}
+
 	if !got.Extensions.ServiceBus.AutoCompleteMessages || got.Extensions.ServiceBus.MaxConcurrentCalls < 16 {
 		t.Errorf("got %+v: the host settles messages, and 16 calls is its least", got.Extensions.ServiceBus)
 	}
+
 	if span(t, got.CustomHandler.InitializationTimeout) < 10*time.Second {
 		t.Error("the host gives up on a cold start too soon")
 	}
 }
 
-// The longest task ends first, then the trigger answers, then the host loses patience, and only then the lock.
+// The longest task ends first, then the trigger answers, then the host loses
+// patience, and only then the lock.
 func TestTimeoutsAreNested(t *testing.T) {
 	t.Parallel()
+
 	var got hostFile
 	strict(t, "host.json", &got)
-	timeout, renewal := span(t, got.FunctionTimeout), span(t, got.Extensions.ServiceBus.MaxAutoLockRenewalDuration)
+	timeout := span(t, got.FunctionTimeout)
+
+	renewal := span(t, got.Extensions.ServiceBus.MaxAutoLockRenewalDuration)
 	if task := funchost.Deadline(timeout); task <= 5*time.Minute || task+30*time.Second > timeout {
 		t.Errorf("the longest task is %s and the function timeout %s: want 30 s between them", task, timeout)
 	}
+
 	if timeout > renewal {
 		t.Errorf("function timeout %s, lock renewal %s: a message would be delivered twice", timeout, renewal)
 	}
+
 	if funchost.DefaultHold >= time.Minute {
 		t.Error("a held answer must come before the queue's lock of 1 min ends")
 	}
@@ -147,46 +172,62 @@ func wantFile(f funchost.Function) functionFile {
 		in.AuthLevel, in.Methods, in.Route = string(f.Auth), f.Methods, f.Route
 		return functionFile{Bindings: []binding{in, {Type: "http", Direction: "out", Name: "res"}}}
 	case funchost.KindQueue:
-		in.QueueName, in.Connection, in.Cardinality, in.DataType = f.Queue.String(), funchost.ServiceBusConnection, "one", "binary"
+		in.QueueName = f.Queue.String()
+		in.Connection = funchost.ServiceBusConnection
+		in.Cardinality = "one"
+		in.DataType = "binary"
 	case funchost.KindTimer:
 		in.Schedule, in.UseMonitor = f.Schedule, true
 	}
+
 	return functionFile{Bindings: []binding{in}}
 }
 
 func TestFunctionFilesAreTheTable(t *testing.T) {
 	t.Parallel()
+
 	files, err := filepath.Glob(filepath.Join(root, "function.json", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if len(files) != len(funchost.Functions) {
 		t.Errorf("got %d files and %d functions in the table", len(files), len(funchost.Functions))
 	}
+
 	for _, f := range funchost.Functions {
 		var got functionFile
 		strict(t, filepath.Join("function.json", f.Name+".json"), &got)
+
 		if diff := cmp.Diff(wantFile(f), got); diff != "" {
 			t.Errorf("%s (-table +file):\n%s", f.Name, diff)
 		}
 	}
 }
 
-// Every queue has its function, no route is one that the host reserves or answers 503 for, and only shells are anonymous.
+// Every queue has its function, no route is one that the host reserves or
+// answers 503 for, and only shells are anonymous.
 func TestTableOfFunctions(t *testing.T) {
 	t.Parallel()
+
 	served := map[state.Queue]string{}
+
 	for _, f := range funchost.Functions {
 		if f.Kind == funchost.KindQueue {
 			served[f.Queue] = f.Name
 		}
-		if strings.HasPrefix(f.Route, "admin") || strings.HasPrefix(f.Route, "runtime") || strings.Contains(f.Route, ":") {
+
+		if strings.HasPrefix(f.Route, "admin") || strings.HasPrefix(f.Route, "runtime") ||
+			strings.Contains(f.Route, ":") {
 			t.Errorf("%s: the host does not serve the route %q", f.Name, f.Route)
 		}
-		if f.Auth == funchost.AuthAnonymous && !strings.HasPrefix(f.Route, "health/") && !strings.HasPrefix(f.Route, "ui/") {
+
+		if f.Auth == funchost.AuthAnonymous && !strings.HasPrefix(f.Route, "health/") &&
+			!strings.HasPrefix(f.Route, "ui/") {
 			t.Errorf("%s: the route %q is open to everybody", f.Name, f.Route)
 		}
 	}
+
 	for _, q := range state.Queues {
 		if served[q] == "" {
 			t.Errorf("no function serves the queue %s", q)
@@ -196,24 +237,30 @@ func TestTableOfFunctions(t *testing.T) {
 
 func TestLocalSettingsLeadNowhereButHere(t *testing.T) {
 	t.Parallel()
+
 	var got struct {
 		IsEncrypted bool
 		Values      map[string]string
 		Host        struct{ LocalHTTPPort int }
 	}
 	strict(t, "local.settings.json", &got)
-	if got.Values["FUNCTIONS_WORKER_RUNTIME"] != "custom" || got.Values["AzureWebJobsStorage"] != "UseDevelopmentStorage=true" {
+
+	if got.Values["FUNCTIONS_WORKER_RUNTIME"] != "custom" ||
+		got.Values["AzureWebJobsStorage"] != "UseDevelopmentStorage=true" {
 		t.Errorf("got %v", got.Values)
 	}
+
 	endpoint := regexp.MustCompile(`Endpoint=([^;]+)`)
 	for name, value := range got.Values {
 		if m := endpoint.FindStringSubmatch(value); m != nil {
 			value = m[1]
 		}
+
 		u, err := url.Parse(value)
 		if err != nil || u.Host == "" {
 			continue
 		}
+
 		if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
 			t.Errorf("%s leads to %s", name, u.Hostname())
 		}
@@ -222,20 +269,25 @@ func TestLocalSettingsLeadNowhereButHere(t *testing.T) {
 
 func TestFuncignoreKeepsTheAppAndNothingElse(t *testing.T) {
 	t.Parallel()
+
 	raw, err := os.ReadFile(filepath.Join(root, ".funcignore"))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	want := map[string]bool{"/*": true, "!/handler": true, "!/host.json": true}
 	for _, f := range funchost.Functions {
 		want["!/"+f.Name+"/"] = true
 	}
+
 	got := map[string]bool{}
+
 	for line := range strings.Lines(string(raw)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
 			got[line] = true
 		}
 	}
+
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf(".funcignore (-want +got):\n%s", diff)
 	}

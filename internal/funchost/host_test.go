@@ -12,7 +12,11 @@ import (
 
 func TestProbeIsAnsweredBeforeAnythingElse(t *testing.T) {
 	t.Parallel()
-	b := setup(t, funchost.Options{Work: funchost.Work{Ready: func() error { return errors.New("no database") }}}, nil)
+	b := setup(
+		t,
+		funchost.Options{Work: funchost.Work{Ready: func() error { return errors.New("no database") }}},
+		nil,
+	)
 	wantStatus(t, b.do(t, http.MethodGet, "/", ""), http.StatusOK)
 	wantStatus(t, b.do(t, http.MethodHead, "/", ""), http.StatusOK)
 	wantStatus(t, b.do(t, http.MethodPost, "/", ""), http.StatusNotFound)
@@ -20,6 +24,7 @@ func TestProbeIsAnsweredBeforeAnythingElse(t *testing.T) {
 
 func TestAPIBeforeStartUpHasEnded(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, funchost.Options{}, nil)
 	for path, want := range map[string]int{
 		"/api/livez": 200, "/api/health/livez": 200, "/api/readyz": 503, "/api/jobs": 503, "/api": 503, "/apis": 404, "/other": 404,
@@ -28,7 +33,9 @@ func TestAPIBeforeStartUpHasEnded(t *testing.T) {
 		if w.Code != want {
 			t.Errorf("%s: got %d, want %d", path, w.Code, want)
 		}
-		if w.Code == 503 && (w.Header().Get("Retry-After") == "" || w.Header().Get("Content-Type") != "application/problem+json") {
+
+		if w.Code == 503 &&
+			(w.Header().Get("Retry-After") == "" || w.Header().Get("Content-Type") != "application/problem+json") {
 			t.Errorf("%s: got headers %v, want Retry-After and a problem", path, w.Header())
 		}
 	}
@@ -36,26 +43,36 @@ func TestAPIBeforeStartUpHasEnded(t *testing.T) {
 
 func TestAPIGetsRequestsUntouched(t *testing.T) {
 	t.Parallel()
+
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
+
 		w.WriteHeader(http.StatusTeapot)
-		_, _ = w.Write([]byte(r.Method + " " + r.RequestURI + " " + string(body))) //nolint:gosec // the test reads it
+		_, _ = w.Write(
+			[]byte(r.Method + " " + r.RequestURI + " " + string(body)),
+		) //nolint:gosec // the test reads it
 	})
 	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
 	w := b.do(t, http.MethodPut, "/api/jobs/7%2F8?tag=a&tag=b", "{}")
 	wantStatus(t, w, http.StatusTeapot)
+
 	if got, want := w.Body.String(), "PUT /api/jobs/7%2F8?tag=a&tag=b {}"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// The platform asks the probes without a key, below the one route that is open to it.
+// The platform asks the probes without a key, below the one route that is open
+// to it.
 func TestProbesAnswerBelowHealthToo(t *testing.T) {
 	t.Parallel()
-	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) }) //nolint:gosec // the test reads it
+	// the test reads it
+	api := http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) },
+	) //nolint:gosec
+
 	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
 	for path, want := range map[string]string{
 		"/api/health": "/api/health", "/api/health/livez": "/api/livez", "/api/health/readyz": "/api/readyz", "/api/readyz": "/api/readyz",
@@ -67,26 +84,38 @@ func TestProbesAnswerBelowHealthToo(t *testing.T) {
 	}
 }
 
-// An outside caller can reach whatever lies below the prefix, and nothing below it is a trigger, whatever headers say.
+// An outside caller can reach whatever lies below the prefix, and nothing below
+// it is a trigger, whatever headers say.
 func TestTriggersCannotBeReachedFromOutside(t *testing.T) {
 	t.Parallel()
 	b := setup(t, funchost.Options{Work: funchost.Work{API: http.NotFoundHandler()}}, nil)
+
 	err := b.host.Install(funchost.Work{API: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("the API was asked")
 	})})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, path := range []string{
 		"/api/process_task", "/api/process_task/", "/api/sweep", "/api/../process_task", "/api/%2e%2e/process_task", "/api//process_task",
 		"/api/ui/..%2fjobs", `/api/ui/..\jobs`, "/api/ui/./jobs", "/api/health//../jobs",
 	} {
-		w := b.do(t, http.MethodPost, path, envelope(t, message(t, 1)), "X-Azure-Functions-InvocationId", "forged")
+		w := b.do(
+			t,
+			http.MethodPost,
+			path,
+			envelope(t, message(t, 1)),
+			"X-Azure-Functions-InvocationId",
+			"forged",
+		)
 		wantStatus(t, w, http.StatusNotFound)
 	}
+
 	for _, path := range []string{"/Process_Task", "/process_task/", "//process_task", "/submit_job", "/api2"} {
 		wantStatus(t, b.do(t, http.MethodPost, path, envelope(t, message(t, 1))), http.StatusNotFound)
 	}
+
 	if got := b.host.Stats().Calls; got != 0 {
 		t.Errorf("got %d trigger calls, want none", got)
 	}
@@ -96,11 +125,16 @@ func TestTriggersArePostedByTheHostOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t, funchost.Options{}, nil)
 	wantStatus(t, b.do(t, http.MethodGet, "/process_task", ""), http.StatusMethodNotAllowed)
-	wantStatus(t, b.do(t, http.MethodPost, "/process_task", "{}", "Origin", "https://example.org"), http.StatusNotFound)
+	wantStatus(
+		t,
+		b.do(t, http.MethodPost, "/process_task", "{}", "Origin", "https://example.org"),
+		http.StatusNotFound,
+	)
 }
 
 func TestNewRefusesAnEmptyPrefix(t *testing.T) {
 	t.Parallel()
+
 	for _, prefix := range []string{"/", "api", "/api/"} {
 		_, err := funchost.New(funchost.Options{Prefix: prefix})
 		if !errors.Is(err, &state.Error{Code: state.CodeInvalid}) {

@@ -13,9 +13,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// Limits of the server. There is no limit of an answer's time: a stream may last, and the host bounds each call. A body that the
-// host passes on may come as slowly as its client sends it. The host
-// keeps idle connections for 60 s, so ours must last longer, or it would now and then post into a closing one.
+// Limits of the server. There is no limit of an answer's time: a stream may
+// last, and the host bounds each call. A body that the host passes on may come
+// as slowly as its client sends it. The host keeps idle connections for 60 s,
+// so ours must last longer, or it would now and then post into a closing one.
 const (
 	readHeaderTimeout = 5 * time.Second
 	idleTimeout       = 3 * time.Minute
@@ -28,14 +29,20 @@ const (
 	closeTime  = 5 * time.Second // before their connections are closed
 )
 
-// Serve answers on l until ctx ends; then it stops accepting, gives calls under way 2 s to finish, ends their contexts, and
-// after 5 s closes what is left. It returns nil after such a stop. A listener that others than this machine can reach is
-// refused with CodeInvalid. Serve takes over l and may be called once.
+// Serve answers on l until ctx ends; then it stops accepting, gives calls under
+// way 2 s to finish, ends their contexts, and after 5 s closes what is left. It
+// returns nil after such a stop. A listener that others than this machine can
+// reach is refused with CodeInvalid. Serve takes over l and may be called once.
 func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 	defer h.cancel()
+
 	if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		return errors.Join(state.Errorf(state.CodeInvalid, "funchost.Serve", "%s can be reached from outside", a), l.Close())
+		return errors.Join(
+			state.Errorf(state.CodeInvalid, "funchost.Serve", "%s can be reached from outside", a),
+			l.Close(),
+		)
 	}
+
 	limited := httplimit.Limit(l, maxConnections, writeTimeout)
 	server := &http.Server{
 		Handler:           httplimit.Bodies(bodyTimeout, h),
@@ -46,8 +53,10 @@ func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return h.base },
 	}
+
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(limited) }()
+
 	select {
 	case err := <-failed:
 		return fmt.Errorf("funchost.Serve: %w", err)
@@ -55,13 +64,18 @@ func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 	}
 
 	h.stop()
+
 	finish := time.AfterFunc(finishTime, h.cancel)
 	defer finish.Stop()
+
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
+
 	if err := server.Shutdown(closing); err != nil {
 		_ = server.Close() // what is left is cut off, which is what the host does too
 	}
+
 	<-failed //nolint:errcheck // ErrServerClosed, since it was told to
+
 	return nil
 }

@@ -22,6 +22,7 @@ func environment(values map[string]string) func(string) string {
 
 func TestListenTakesThePortOfTheHost(t *testing.T) {
 	t.Parallel()
+
 	for name, values := range map[string]map[string]string{
 		"Newer":  {funchost.EnvPort: "4711", funchost.EnvPortLegacy: "4712"},
 		"Legacy": {funchost.EnvPortLegacy: "4711"},
@@ -32,6 +33,7 @@ func TestListenTakesThePortOfTheHost(t *testing.T) {
 			t.Errorf("%s: got %d, %v; want 4711", name, got, err)
 		}
 	}
+
 	for _, text := range []string{"0", "x", "70000", "-1"} {
 		_, err := funchost.Listen(t.Context(), environment(map[string]string{funchost.EnvPort: text}), 0)
 		if !errors.Is(err, &state.Error{Code: state.CodeInvalid}) {
@@ -43,19 +45,28 @@ func TestListenTakesThePortOfTheHost(t *testing.T) {
 // The host gives a new process the port of the one that it has just killed.
 func TestListenWaitsForThePortToComeFree(t *testing.T) {
 	t.Parallel()
+
 	old, err := funchost.Listen(t.Context(), environment(nil), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	addr, ok := old.Addr().(*net.TCPAddr)
 	if !ok || !addr.IP.IsLoopback() {
 		t.Errorf("got address %s, want loopback", addr)
 	}
+
 	time.AfterFunc(100*time.Millisecond, func() { _ = old.Close() }) // the test fails if it does not
-	l, err := funchost.Listen(t.Context(), environment(map[string]string{funchost.EnvPort: strconv.Itoa(addr.Port)}), 0)
+
+	l, err := funchost.Listen(
+		t.Context(),
+		environment(map[string]string{funchost.EnvPort: strconv.Itoa(addr.Port)}),
+		0,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
@@ -63,10 +74,12 @@ func TestListenWaitsForThePortToComeFree(t *testing.T) {
 
 func TestServeRefusesOutsideListeners(t *testing.T) {
 	t.Parallel()
+
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp4", "0.0.0.0:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	err = setup(t, funchost.Options{}, nil).host.Serve(t.Context(), l)
 	if !errors.Is(err, &state.Error{Code: state.CodeInvalid}) {
 		t.Errorf("got %v, want an error with code invalid", err)
@@ -76,38 +89,55 @@ func TestServeRefusesOutsideListeners(t *testing.T) {
 // In Azure the envelope comes chunked, under the Core Tools with a length.
 func TestServeTakesBothFramingsAndStops(t *testing.T) {
 	t.Parallel()
+
 	entered, released := make(chan struct{}), make(chan error, 1)
 	b := setup(t, funchost.Options{}, func(ctx context.Context, inv funchost.Invocation) error {
 		if inv.Message.MessageID < 9 {
 			return nil
 		}
+
 		close(entered)
 		<-ctx.Done()
+
 		released <- ctx.Err()
+
 		return ctx.Err()
 	})
+
 	l, err := funchost.Listen(t.Context(), environment(nil), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+
 	served := make(chan error, 1)
 	go func() { served <- b.host.Serve(ctx, l) }()
 
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
+
 	post := func(body io.Reader) (int, error) {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://%s/process_task", l.Addr()), body)
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			http.MethodPost,
+			fmt.Sprintf("http://%s/process_task", l.Addr()),
+			body,
+		)
 		if err != nil {
 			return 0, err
 		}
+
 		r.Header.Set("Content-Type", "application/json; charset=utf-8")
+
 		resp, err := client.Do(r)
 		if err != nil {
 			return 0, err
 		}
+
 		_, err = io.Copy(io.Discard, resp.Body)
+
 		return resp.StatusCode, errors.Join(err, resp.Body.Close())
 	}
 	for name, body := range map[string]io.Reader{
@@ -118,22 +148,29 @@ func TestServeTakesBothFramingsAndStops(t *testing.T) {
 			t.Errorf("%s: got %d, %v; want 200", name, got, err)
 		}
 	}
+
 	last := make(chan int, 1)
+
 	go func() {
 		got, err := post(strings.NewReader(envelope(t, message(t, 9))))
 		if err != nil {
 			t.Error(err)
 		}
+
 		last <- got
 	}()
+
 	<-entered
 	cancel()
+
 	if err := <-released; err == nil {
 		t.Error("the callee's context did not end")
 	}
+
 	if got := <-last; got < 500 {
 		t.Errorf("got %d for a call that the stop cut short, want a redelivery", got)
 	}
+
 	if err := <-served; err != nil {
 		t.Errorf("got %v from Serve, want nil", err)
 	}

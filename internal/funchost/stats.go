@@ -2,7 +2,8 @@ package funchost
 
 import "sync/atomic"
 
-// Stats are counts since the process started, but for Running and Holding, which are now.
+// Stats are counts since the process started, but for Running and Holding,
+// which are now.
 type Stats struct {
 	Calls     int64 // trigger requests
 	Failed    int64 // of them, handed back

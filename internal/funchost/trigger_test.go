@@ -19,24 +19,35 @@ import (
 
 func TestTriggerHandsOverTheMessage(t *testing.T) {
 	t.Parallel()
-	var got funchost.Invocation
-	var inContext bool
+
+	var (
+		got       funchost.Invocation
+		inContext bool
+	)
+
 	b := setup(t, funchost.Options{}, func(ctx context.Context, inv funchost.Invocation) error {
 		got = inv
+
 		var same funchost.Invocation
+
 		same, inContext = funchost.FromContext(ctx)
 		inContext = inContext && same.ID == inv.ID
+
 		return nil
 	})
 	m := message(t, 7)
 	wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", envelope(t, m),
 		"X-Azure-Functions-InvocationId", "3f4b", "Traceparent", "00-aa-bb-01"))
-	if got.Function != "process_task" || got.ID != "3f4b" || got.Traceparent != "00-aa-bb-01" || got.Deliveries != 3 {
+
+	if got.Function != "process_task" || got.ID != "3f4b" || got.Traceparent != "00-aa-bb-01" ||
+		got.Deliveries != 3 {
 		t.Errorf("got invocation %+v", got)
 	}
+
 	if got.Message.TransportID() != m.TransportID() || got.Message.MessageID != 7 {
 		t.Errorf("got message %+v, want %+v", got.Message, m)
 	}
+
 	if !inContext {
 		t.Error("the context does not carry the invocation")
 	}
@@ -44,22 +55,35 @@ func TestTriggerHandsOverTheMessage(t *testing.T) {
 
 func TestTriggerTakesABatchInOrder(t *testing.T) {
 	t.Parallel()
+
 	var got []int64
+
 	b := setup(t, funchost.Options{}, func(_ context.Context, inv funchost.Invocation) error {
 		got = append(got, inv.Message.MessageID)
 		return nil
 	})
-	wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1), message(t, 2), message(t, 3))))
+	wantAcknowledged(
+		t,
+		b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1), message(t, 2), message(t, 3))),
+	)
+
 	if diff := cmp.Diff([]int64{1, 2, 3}, got); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 }
 
-// What no redelivery can mend is acknowledged, or it would come back a hundred times in a second.
+// What no redelivery can mend is acknowledged, or it would come back a hundred
+// times in a second.
 func TestTriggerAcknowledgesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
+
 	calls := 0
-	b := setup(t, funchost.Options{}, func(context.Context, funchost.Invocation) error { calls++; return nil })
+
+	b := setup(
+		t,
+		funchost.Options{},
+		func(context.Context, funchost.Invocation) error { calls++; return nil },
+	)
 	for name, body := range map[string]string{
 		"NotJSON":      `<xml/>`,
 		"Empty":        ``,
@@ -71,10 +95,12 @@ func TestTriggerAcknowledgesWhatItCannotRead(t *testing.T) {
 	} {
 		before := b.host.Stats().Malformed
 		wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", body))
+
 		if got := b.host.Stats().Malformed - before; got != 1 {
 			t.Errorf("%s: got %d malformed messages counted, want 1", name, got)
 		}
 	}
+
 	if calls != 0 {
 		t.Errorf("got %d calls, want none", calls)
 	}
@@ -82,7 +108,9 @@ func TestTriggerAcknowledgesWhatItCannotRead(t *testing.T) {
 
 func TestTriggerRunsATickWhateverItSays(t *testing.T) {
 	t.Parallel()
+
 	var late []bool
+
 	b := setup(t, funchost.Options{}, func(_ context.Context, inv funchost.Invocation) error {
 		late = append(late, inv.PastDue)
 		return nil
@@ -90,6 +118,7 @@ func TestTriggerRunsATickWhateverItSays(t *testing.T) {
 	for _, body := range []string{`{"Data":{"timer":{"IsPastDue":true}}}`, `{"Data":{"timer":{"IsPastDue":false}}}`, ``} {
 		wantAcknowledged(t, b.do(t, http.MethodPost, "/sweep", body))
 	}
+
 	if diff := cmp.Diff([]bool{true, false, false}, late); diff != "" {
 		t.Errorf("ticks (-want +got):\n%s", diff)
 	}
@@ -97,6 +126,7 @@ func TestTriggerRunsATickWhateverItSays(t *testing.T) {
 
 func TestTriggerHandsBackErrorsAndPanics(t *testing.T) {
 	t.Parallel()
+
 	for name, trigger := range map[string]funchost.Trigger{
 		"Error": func(context.Context, funchost.Invocation) error { return errors.New("no luck") },
 		"Panic": func(context.Context, funchost.Invocation) error { panic("no luck") },
@@ -105,7 +135,12 @@ func TestTriggerHandsBackErrorsAndPanics(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := setup(t, funchost.Options{}, trigger)
-				wantStatus(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))), http.StatusInternalServerError)
+				wantStatus(
+					t,
+					b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
+					http.StatusInternalServerError,
+				)
+
 				if got := b.host.Stats(); got.Failed != 1 || (got.Panics == 1) != (name == "Panic") {
 					t.Errorf("got stats %+v", got)
 				}
@@ -122,9 +157,11 @@ func TestTriggerHoldsItsAnswerUntilItCanWork(t *testing.T) {
 			if calls++; calls < 6 {
 				return unavailable()
 			}
+
 			return nil
 		})
 		wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))))
+
 		if calls != 6 {
 			t.Errorf("got %d calls, want 6", calls)
 		}
@@ -134,9 +171,18 @@ func TestTriggerHoldsItsAnswerUntilItCanWork(t *testing.T) {
 func TestTriggerAsksForRedeliveryOnlyAfterTheHold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := setup(t, funchost.Options{}, func(context.Context, funchost.Invocation) error { return unavailable() })
+		b := setup(
+			t,
+			funchost.Options{},
+			func(context.Context, funchost.Invocation) error { return unavailable() },
+		)
+
 		took := elapsed(func() {
-			wantStatus(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))), http.StatusServiceUnavailable)
+			wantStatus(
+				t,
+				b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
+				http.StatusServiceUnavailable,
+			)
 		})
 		if took != funchost.DefaultHold {
 			t.Errorf("answered after %s, want %s", took, funchost.DefaultHold)
@@ -148,14 +194,19 @@ func TestTriggerHoldsUntilStartUpHasEnded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, funchost.Options{FunctionTimeout: 30 * time.Minute}, nil)
+
 		var ready atomic.Bool
+
 		time.AfterFunc(10*time.Second, func() {
 			err := b.host.Install(funchost.Work{
-				Triggers: map[string]funchost.Trigger{"process_task": func(context.Context, funchost.Invocation) error { return nil }},
+				Triggers: map[string]funchost.Trigger{
+					"process_task": func(context.Context, funchost.Invocation) error { return nil },
+				},
 				Ready: func() error {
 					if !ready.Load() {
 						return errors.New("the schema is older than the build")
 					}
+
 					return nil
 				},
 			})
@@ -164,6 +215,7 @@ func TestTriggerHoldsUntilStartUpHasEnded(t *testing.T) {
 			}
 		})
 		time.AfterFunc(20*time.Second, func() { ready.Store(true) })
+
 		took := elapsed(func() {
 			wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))))
 		})
@@ -177,39 +229,71 @@ func TestTriggerAnswersAtItsDeadlineWithoutItsCallee(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
+
 		var cause error
-		b := setup(t, funchost.Options{FunctionTimeout: 5 * time.Minute}, func(ctx context.Context, _ funchost.Invocation) error {
-			<-release
-			cause = ctx.Err()
-			return nil
-		})
+
+		b := setup(
+			t,
+			funchost.Options{FunctionTimeout: 5 * time.Minute},
+			func(ctx context.Context, _ funchost.Invocation) error {
+				<-release
+
+				cause = ctx.Err()
+
+				return nil
+			},
+		)
+
 		took := elapsed(func() {
-			wantStatus(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))), http.StatusServiceUnavailable)
+			wantStatus(
+				t,
+				b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
+				http.StatusServiceUnavailable,
+			)
 		})
 		if want := 5*time.Minute - funchost.AnswerMargin; took != want {
 			t.Errorf("answered after %s, want %s", took, want)
 		}
+
 		if got := b.host.Stats(); got.Abandoned != 1 || got.Running != 1 {
 			t.Errorf("got %+v, want one abandoned call, still running", got)
 		}
+
 		close(release)
 		synctest.Wait()
+
 		if cause == nil || b.host.Stats().Running != 0 {
-			t.Errorf("the callee's context ended with %v and %d run, want an end and none", cause, b.host.Stats().Running)
+			t.Errorf(
+				"the callee's context ended with %v and %d run, want an end and none",
+				cause,
+				b.host.Stats().Running,
+			)
 		}
 	})
 }
 
-// A host that hangs up has not undone the work: it goes on, and its outcome is found when the message comes again.
+// A host that hangs up has not undone the work: it goes on, and its outcome is
+// found when the message comes again.
 func TestTriggerOutlivesTheHostsRequest(t *testing.T) {
 	t.Parallel()
-	b := setup(t, funchost.Options{}, func(ctx context.Context, _ funchost.Invocation) error { return ctx.Err() })
+	b := setup(
+		t,
+		funchost.Options{},
+		func(ctx context.Context, _ funchost.Invocation) error { return ctx.Err() },
+	)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "/process_task", strings.NewReader(envelope(t, message(t, 1))))
+
+	r, err := http.NewRequestWithContext(
+		ctx,
+		http.MethodPost,
+		"/process_task",
+		strings.NewReader(envelope(t, message(t, 1))),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	w := httptest.NewRecorder()
 	b.host.ServeHTTP(w, r)
 	wantAcknowledged(t, w)
@@ -218,6 +302,7 @@ func TestTriggerOutlivesTheHostsRequest(t *testing.T) {
 func TestInstallRefusesWhatIsNoTrigger(t *testing.T) {
 	t.Parallel()
 	b := setup(t, funchost.Options{}, nil)
+
 	work := func(context.Context, funchost.Invocation) error { return nil }
 	for _, triggers := range []map[string]funchost.Trigger{{"submit_job": work}, {"drain": work}, {"sweep": nil}} {
 		err := b.host.Install(funchost.Work{Triggers: triggers})

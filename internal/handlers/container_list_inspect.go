@@ -11,8 +11,8 @@ type ContainerInspectInput struct {
 	Size int64  `json:"size"`
 }
 
-// ContainerInspectOutput is what a blob's first bytes say, or why they could not be read. The name is only there where the
-// summary may have to tell it.
+// ContainerInspectOutput is what a blob's first bytes say, or why they could
+// not be read. The name is only there where the summary may have to tell it.
 type ContainerInspectOutput struct {
 	Kind    string `json:"kind,omitzero"`
 	Differs bool   `json:"differs,omitzero"` // from what its extension promises
@@ -30,12 +30,14 @@ func containerInspect(ctx context.Context, t Task, in ContainerInspectInput) (Co
 	if in.Size == 0 {
 		return ContainerInspectOutput{Kind: KindEmpty}, nil
 	}
+
 	job, err := Params[struct {
 		Container string `json:"container"`
 	}](t)
 	if err != nil {
 		return ContainerInspectOutput{}, err
 	}
+
 	head, err := t.Deps.Blobs.Head(ctx, job.Container, in.Name, headBytes)
 	switch {
 	case errors.Is(err, ErrNoBlob):
@@ -45,9 +47,11 @@ func containerInspect(ctx context.Context, t Task, in ContainerInspectInput) (Co
 	case err != nil:
 		return ContainerInspectOutput{}, lasting(err)
 	}
+
 	out := ContainerInspectOutput{Kind: kindOf(head)}
 	if differs(extension(in.Name), out.Kind, head) {
 		out.Differs, out.Name = true, in.Name
 	}
+
 	return out, nil
 }

@@ -27,14 +27,31 @@ const (
 // type that is not listed here counts as its nearest listed parent, or as
 // unknown: some of the library's signatures are two bytes long.
 var kindNames = map[string]string{
-	"image/png": "png", "image/jpeg": "jpeg", "image/gif": "gif", "image/webp": "webp", "image/bmp": "bmp",
-	"image/tiff": "tiff", "application/pdf": "pdf",
-	"application/zip": "zip", "application/gzip": "gzip", "application/x-bzip2": "bzip2", "application/x-xz": "xz",
-	"application/zstd": "zstd", "application/x-7z-compressed": "7z", "application/x-tar": "tar",
-	"application/vnd.apache.parquet": "parquet", "application/vnd.sqlite3": "sqlite",
-	"video/mp4": "mp4", "video/quicktime": "mp4", "video/x-msvideo": "avi",
-	"audio/mpeg": "mp3", "application/ogg": "ogg", "audio/flac": "flac", "audio/wav": "wav",
-	"application/x-elf": "elf", "application/vnd.microsoft.portable-executable": "exe",
+	"image/png":                      "png",
+	"image/jpeg":                     "jpeg",
+	"image/gif":                      "gif",
+	"image/webp":                     "webp",
+	"image/bmp":                      "bmp",
+	"image/tiff":                     "tiff",
+	"application/pdf":                "pdf",
+	"application/zip":                "zip",
+	"application/gzip":               "gzip",
+	"application/x-bzip2":            "bzip2",
+	"application/x-xz":               "xz",
+	"application/zstd":               "zstd",
+	"application/x-7z-compressed":    "7z",
+	"application/x-tar":              "tar",
+	"application/vnd.apache.parquet": "parquet",
+	"application/vnd.sqlite3":        "sqlite",
+	"video/mp4":                      "mp4",
+	"video/quicktime":                "mp4",
+	"video/x-msvideo":                "avi",
+	"audio/mpeg":                     "mp3",
+	"application/ogg":                "ogg",
+	"audio/flac":                     "flac",
+	"audio/wav":                      "wav",
+	"application/x-elf":              "elf",
+	"application/vnd.microsoft.portable-executable": "exe",
 }
 
 // signature is a byte sequence at the start of all files of a kind.
@@ -87,6 +104,7 @@ func detect(head []byte) string {
 			return kind
 		}
 	}
+
 	return KindUnknown
 }
 
@@ -102,6 +120,7 @@ func textKind(text []byte, cut bool) string {
 	if bytes.HasPrefix(trimmed, []byte("<!doctype html")) || bytes.HasPrefix(trimmed, []byte("<html")) {
 		return "html"
 	}
+
 	if bytes.HasPrefix(trimmed, []byte("<")) {
 		return "xml"
 	}
@@ -109,6 +128,7 @@ func textKind(text []byte, cut bool) string {
 	if isJSON(bytes.TrimSpace(text), cut) {
 		return "json"
 	}
+
 	return KindText
 }
 
@@ -133,11 +153,12 @@ func isJSON(text []byte, cut bool) bool {
 }
 
 // isSignatureBinary reports whether the signature of a kind contains bytes that
-// are not ASCII, so that it proves the kind even in a file without binary bytes.
+// are not ASCII, so that it proves the kind even in a file without binary
+// bytes.
 func isSignatureBinary(kind string) bool { return kind == "jpeg" || kind == "zstd" }
 
-// shortestUnmarked is the length in bytes from which UTF-16 without a byte order
-// mark can be told from binary data.
+// shortestUnmarked is the length in bytes from which UTF-16 without a byte
+// order mark can be told from binary data.
 const shortestUnmarked = 8
 
 var utf8Mark = []byte("\xef\xbb\xbf")
@@ -159,12 +180,14 @@ func decodeText(head []byte) (text []byte, ok bool) {
 	if len(head) < shortestUnmarked {
 		return nil, false
 	}
+
 	for _, big := range []bool{false, true} {
 		text := decodeUTF16(head, big)
 		if isReadable(text) && isMostlyASCII(text) {
 			return text, true
 		}
 	}
+
 	return nil, false
 }
 
@@ -176,22 +199,26 @@ func decodeUTF16(b []byte, big bool) []byte {
 		if big {
 			first, second = second, first
 		}
+
 		units[i] = second<<8 | first
 	}
 
 	if n := len(units); n > 0 && units[n-1]&0xfc00 == 0xd800 {
 		units = units[:n-1]
 	}
+
 	return []byte(string(utf16.Decode(units)))
 }
 
 func isMostlyASCII(text []byte) bool {
 	ascii := 0
+
 	for _, b := range text {
 		if b < utf8.RuneSelf {
 			ascii++
 		}
 	}
+
 	return len(text) > 0 && ascii > len(text)/2
 }
 
@@ -207,8 +234,10 @@ func isReadable(b []byte) bool {
 		if r == utf8.RuneError && n == 1 {
 			return !utf8.FullRune(b)
 		}
+
 		b = b[n:]
 	}
+
 	return true
 }
 
@@ -216,6 +245,7 @@ func isReadable(b []byte) bool {
 // byte" in the WHATWG standard on MIME sniffing.
 func hasBinaryByte(b []byte) bool {
 	const escape = 0x1b // begins a change of the character set in ISO 2022
+
 	return bytes.ContainsFunc(b, func(r rune) bool {
 		return r < ' ' && !strings.ContainsRune("\t\n\r\f", r) && r != escape
 	})

@@ -56,7 +56,8 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// TestKindOf_HoldsOfACutHead gives kindOf the first headBytes bytes of long files.
+// TestKindOf_HoldsOfACutHead gives kindOf the first headBytes bytes of long
+// files.
 func TestKindOf_HoldsOfACutHead(t *testing.T) {
 	t.Parallel()
 
@@ -70,6 +71,7 @@ func TestKindOf_HoldsOfACutHead(t *testing.T) {
 			if cut > 0 && want == "json" {
 				continue // a shorter head is the whole file
 			}
+
 			if got := kindOf(head); got != want {
 				t.Errorf("cut at %d: got %s, want %s", len(head), got, want)
 			}
@@ -82,10 +84,12 @@ func FuzzKindOf(f *testing.F) {
 	for _, head := range soundFiles() {
 		f.Add(head)
 	}
+
 	f.Fuzz(func(t *testing.T, head []byte) {
 		if len(head) > headBytes {
 			head = head[:headBytes]
 		}
+
 		if kind := kindOf(head); kind == "" {
 			t.Errorf("%q has no kind", head)
 		}
@@ -95,17 +99,51 @@ func FuzzKindOf(f *testing.F) {
 // soundFiles returns heads of files that are what their names promise.
 func soundFiles() map[string][]byte {
 	files := map[string][]byte{
-		"latin1.csv": []byte("stra\xdfe;gr\xf6\xdfe\n"), "shift_jis.txt": []byte("\x83e\x83X\x83g\r\n\x82\xa0"),
-		"iso2022.txt": []byte("\x1b$B%F%9%H\x1b(B\n"), "gbk.csv": []byte("\xb2\xe2\xca\xd4,1\n"),
-		"waves.csv": []byte("station,WAVE_HEIGHT\n1,2\n"), "par.csv": []byte("PAR1,PAR2\n"), "ftyp.csv": []byte("id1,ftyp\n"),
-		"radio.txt": []byte("ID3 tags explained"), "orc.md": []byte("ORC and elf"), "bz.log": []byte("BZh9 was here"),
-		"gif.txt": []byte("GIF89a is a version"), "sqlite.md": []byte("SQLite format 3 explained"), "ogg.txt": []byte("OggS"),
-		"number.json": []byte("42\n"), "string.json": []byte(`"a"`), "null.json": []byte("null"), "true.json": []byte(" true "),
-		"long.json": append([]byte(`"`), bytes.Repeat([]byte("x"), headBytes-1)...),
-		"late.json": []byte(strings.Repeat(" ", 600) + `{"a":1}`), "lines.ndjson": []byte("{\"a\":1}\n{\"a\":2}\n"),
-		"classic.nc": []byte("CDF\x05\x00\x00"), "split.zip": []byte("PK\x07\x08PK\x03\x04"), "marked.zip": []byte("PK00PK\x03\x04"),
-		"page.htm": []byte("Just words"), "fragment.html": []byte("Hello <b>world</b>"), "old.mov": []byte("\x00\x00\x00\x08wide\x00"),
-		"empty.png": {}, "v7.tar": v7Tar(), "picture.svg": []byte("<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+		"latin1.csv": []byte(
+			"stra\xdfe;gr\xf6\xdfe\n",
+		),
+		"shift_jis.txt": []byte("\x83e\x83X\x83g\r\n\x82\xa0"),
+		"iso2022.txt":   []byte("\x1b$B%F%9%H\x1b(B\n"),
+		"gbk.csv":       []byte("\xb2\xe2\xca\xd4,1\n"),
+		"waves.csv": []byte(
+			"station,WAVE_HEIGHT\n1,2\n",
+		),
+		"par.csv":  []byte("PAR1,PAR2\n"),
+		"ftyp.csv": []byte("id1,ftyp\n"),
+		"radio.txt": []byte(
+			"ID3 tags explained",
+		),
+		"orc.md": []byte("ORC and elf"),
+		"bz.log": []byte("BZh9 was here"),
+		"gif.txt": []byte(
+			"GIF89a is a version",
+		),
+		"sqlite.md": []byte("SQLite format 3 explained"),
+		"ogg.txt":   []byte("OggS"),
+		"number.json": []byte(
+			"42\n",
+		),
+		"string.json": []byte(`"a"`),
+		"null.json":   []byte("null"),
+		"true.json":   []byte(" true "),
+		"long.json":   append([]byte(`"`), bytes.Repeat([]byte("x"), headBytes-1)...),
+		"late.json": []byte(
+			strings.Repeat(" ", 600) + `{"a":1}`,
+		),
+		"lines.ndjson": []byte("{\"a\":1}\n{\"a\":2}\n"),
+		"classic.nc": []byte(
+			"CDF\x05\x00\x00",
+		),
+		"split.zip":  []byte("PK\x07\x08PK\x03\x04"),
+		"marked.zip": []byte("PK00PK\x03\x04"),
+		"page.htm": []byte(
+			"Just words",
+		),
+		"fragment.html": []byte("Hello <b>world</b>"),
+		"old.mov":       []byte("\x00\x00\x00\x08wide\x00"),
+		"empty.png":     {},
+		"v7.tar":        v7Tar(),
+		"picture.svg":   []byte("<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
 	}
 	for name, order := range map[string]binary.ByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
 		files[name+".csv"] = encodeUTF16("\ufeffname,größe\n1,2\n", order)
@@ -113,35 +151,43 @@ func soundFiles() map[string][]byte {
 		files[name+".json"] = encodeUTF16("\ufeff{\"a\": \"ö\"}", order)
 		files[name+".xml"] = encodeUTF16("\ufeff<?xml version=\"1.0\"?><a/>", order)
 	}
+
 	return files
 }
 
 func encodeUTF16(text string, order binary.ByteOrder) []byte {
 	var out []byte
+
 	for _, unit := range utf16.Encode([]rune(text)) {
 		pair := make([]byte, 2)
 		order.PutUint16(pair, unit)
 		out = append(out, pair...)
 	}
+
 	return out
 }
 
 // v7Tar returns an archive of the first format, whose header has no signature.
 func v7Tar() []byte {
 	var out bytes.Buffer
+
 	w := tar.NewWriter(&out)
 	if err := w.WriteHeader(&tar.Header{Name: "a.txt", Mode: 0o600, Size: 1}); err != nil {
 		panic(err)
 	}
+
 	_, _ = w.Write([]byte("a"))
 	head := out.Bytes()[:512]
 
 	clear(head[257:]) // the signature and what follows
 	copy(head[148:156], "        ")
+
 	sum := 0
 	for _, b := range head {
 		sum += int(b)
 	}
+
 	copy(head[148:156], fmt.Sprintf("%06o\x00 ", sum))
+
 	return out.Bytes()
 }

@@ -13,22 +13,74 @@ var anyText = []string{KindText, "json", "xml", "html"}
 // promised maps an extension to the kinds that it stands for. An extension that
 // is not listed promises nothing.
 var promised = map[string][]string{
-	"png": {"png"}, "jpg": {"jpeg"}, "jpeg": {"jpeg"}, "gif": {"gif"}, "webp": {"webp"}, "bmp": {"bmp"},
-	"tif": {"tiff"}, "tiff": {"tiff"}, "pdf": {"pdf"},
-	"zip": {"zip"}, "jar": {"zip"}, "docx": {"zip"}, "xlsx": {"zip"}, "pptx": {"zip"}, "kmz": {"zip"}, "npz": {"zip"},
-	"gz": {"gzip"}, "tgz": {"gzip"}, "bz2": {"bzip2"}, "xz": {"xz"}, "zst": {"zstd"}, "7z": {"7z"}, "tar": {"tar"},
-	"parquet": {"parquet"}, "avro": {"avro"}, "orc": {"orc"}, "sqlite": {"sqlite"}, "gpkg": {"sqlite"},
-	"h5": {"hdf5"}, "hdf5": {"hdf5"}, "nc": {"netcdf", "hdf5"},
-	"mp4": {"mp4"}, "mov": {"mp4"}, "mp3": {"mp3"}, "ogg": {"ogg"}, "flac": {"flac"}, "wav": {"wav"}, "avi": {"avi"},
-	"exe": {"exe"}, "dll": {"exe"}, "so": {"elf"},
-	"json": {"json"}, "geojson": {"json"}, "ndjson": {"json"}, "xml": {"xml"}, "kml": {"xml"}, "svg": {"xml"},
-	"html": anyText, "htm": anyText, // a fragment needs no tag
-	"txt": anyText, "csv": anyText, "tsv": anyText, "md": anyText, "log": anyText, "yaml": anyText, "yml": anyText,
+	"png":  {"png"},
+	"jpg":  {"jpeg"},
+	"jpeg": {"jpeg"},
+	"gif":  {"gif"},
+	"webp": {"webp"},
+	"bmp":  {"bmp"},
+	"tif":  {"tiff"},
+	"tiff": {"tiff"},
+	"pdf":  {"pdf"},
+	"zip": {
+		"zip",
+	},
+	"jar":  {"zip"},
+	"docx": {"zip"},
+	"xlsx": {"zip"},
+	"pptx": {"zip"},
+	"kmz":  {"zip"},
+	"npz":  {"zip"},
+	"gz": {
+		"gzip",
+	},
+	"tgz":     {"gzip"},
+	"bz2":     {"bzip2"},
+	"xz":      {"xz"},
+	"zst":     {"zstd"},
+	"7z":      {"7z"},
+	"tar":     {"tar"},
+	"parquet": {"parquet"},
+	"avro":    {"avro"},
+	"orc":     {"orc"},
+	"sqlite":  {"sqlite"},
+	"gpkg":    {"sqlite"},
+	"h5":      {"hdf5"},
+	"hdf5":    {"hdf5"},
+	"nc":      {"netcdf", "hdf5"},
+	"mp4": {
+		"mp4",
+	},
+	"mov":     {"mp4"},
+	"mp3":     {"mp3"},
+	"ogg":     {"ogg"},
+	"flac":    {"flac"},
+	"wav":     {"wav"},
+	"avi":     {"avi"},
+	"exe":     {"exe"},
+	"dll":     {"exe"},
+	"so":      {"elf"},
+	"json":    {"json"},
+	"geojson": {"json"},
+	"ndjson":  {"json"},
+	"xml":     {"xml"},
+	"kml":     {"xml"},
+	"svg":     {"xml"},
+	"html":    anyText,
+	"htm":     anyText, // a fragment needs no tag
+	"txt":     anyText,
+	"csv":     anyText,
+	"tsv":     anyText,
+	"md":      anyText,
+	"log":     anyText,
+	"yaml":    anyText,
+	"yml":     anyText,
 }
 
-// differs reports whether a file is of another kind than its extension promises.
-// An empty file breaks no promise, and neither does an MP3 or a movie of an old
-// form, which can lack a signature, nor a JSON file that is one scalar.
+// differs reports whether a file is of another kind than its extension
+// promises. An empty file breaks no promise, and neither does an MP3 or a movie
+// of an old form, which can lack a signature, nor a JSON file that is one
+// scalar.
 func differs(ext, kind string, head []byte) bool {
 	kinds, known := promised[ext]
 	if !known || kind == KindEmpty || slices.Contains(kinds, kind) {
@@ -41,6 +93,7 @@ func differs(ext, kind string, head []byte) bool {
 	case kind == KindText && slices.Contains(kinds, "json"):
 		return !isJSONScalar(head)
 	}
+
 	return true
 }
 
@@ -56,6 +109,7 @@ func isJSONScalar(head []byte) bool {
 	if len(head) == headBytes && bytes.HasPrefix(text, []byte(`"`)) {
 		return true
 	}
+
 	return json.Valid(text)
 }
 
@@ -66,18 +120,22 @@ const longestExtension = 16
 // at most longestExtension letters and digits, else "".
 func extension(name string) string {
 	base := name[strings.LastIndexByte(name, '/')+1:]
+
 	dot := strings.LastIndexByte(base, '.')
 	if dot <= 0 || len(base)-dot-1 > longestExtension {
 		return ""
 	}
+
 	ext := strings.ToLower(base[dot+1:])
 	for _, c := range []byte(ext) {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
 			return ""
 		}
 	}
+
 	return ext
 }
 
-// folder returns a blob's name up to and including its last slash; "" at the top.
+// folder returns a blob's name up to and including its last slash; "" at the
+// top.
 func folder(name string) string { return name[:strings.LastIndexByte(name, '/')+1] }

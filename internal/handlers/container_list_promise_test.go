@@ -4,6 +4,7 @@ import "testing"
 
 func TestExtensionAndFolder(t *testing.T) {
 	t.Parallel()
+
 	for name, want := range map[string][2]string{
 		"a.TIF":                       {"tif", ""},
 		"x/y.z/a.tar.gz":              {"gz", "x/y.z/"},
@@ -41,7 +42,8 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
-// TestDiffers_SoundFiles holds the heads of files that are what their names say.
+// TestDiffers_SoundFiles holds the heads of files that are what their names
+// say.
 func TestDiffers_SoundFiles(t *testing.T) {
 	t.Parallel()
 
@@ -52,7 +54,8 @@ func TestDiffers_SoundFiles(t *testing.T) {
 	}
 }
 
-// TestDiffers_WrongFiles holds the heads of files that are not what their names say.
+// TestDiffers_WrongFiles holds the heads of files that are not what their names
+// say.
 func TestDiffers_WrongFiles(t *testing.T) {
 	t.Parallel()
 

@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// ContainerSummaryInput is empty: a summary is made of what the stages before it produced.
+// ContainerSummaryInput is empty: a summary is made of what the stages before
+// it produced.
 type ContainerSummaryInput struct{}
 
-// ContainerSummaryOutput sums up a listing. It has at most about 700 KB however many blobs there are and however long their
-// names: lists are cut, and what is left out is in a count.
+// ContainerSummaryOutput sums up a listing. It has at most about 700 KB however
+// many blobs there are and however long their names: lists are cut, and what is
+// left out is in a count.
 type ContainerSummaryOutput struct {
 	Container     string              `json:"container"`
 	Blobs         int                 `json:"blobs"`
@@ -64,6 +66,7 @@ const (
 
 func containerSummary(ctx context.Context, t Task, _ ContainerSummaryInput) (ContainerSummaryOutput, error) {
 	var out ContainerSummaryOutput
+
 	job, err := Params[struct {
 		Container string `json:"container"`
 		Inspect   bool   `json:"inspect"`
@@ -71,28 +74,37 @@ func containerSummary(ctx context.Context, t Task, _ ContainerSummaryInput) (Con
 	if err != nil {
 		return out, err
 	}
+
 	out.Container = job.Container
 	s := newTally()
+
 	for r, err := range stored(ctx, t, "list") {
 		if err != nil {
 			return out, err
 		}
+
 		if err := s.take(r, &out); err != nil {
 			return out, err
 		}
+
 		t.Progress(0, fmt.Sprintf("%d blobs summed up", s.blobs))
 	}
+
 	s.tell(&out)
+
 	if err := nameCopies(ctx, t, out.Duplicates.Groups); err != nil {
 		return out, err
 	}
+
 	if job.Inspect {
 		out.Inspected, err = inspected(ctx, t)
 	}
+
 	return out, err
 }
 
-// tally is what is kept of a listing while it streams by: its size does not depend on the number of blobs.
+// tally is what is kept of a listing while it streams by: its size does not
+// depend on the number of blobs.
 type tally struct {
 	blobs                   int
 	extensions              grouping
@@ -114,21 +126,27 @@ func newTally() *tally {
 // take adds one part of the listing, or its result, which comes last.
 func (s *tally) take(r StoredResult, out *ContainerSummaryOutput) error {
 	const op = "handlers.containerSummary"
+
 	if r.Part < 0 {
 		var list ContainerListOutput
 		if err := decodeStored(op, r.Data, &list); err != nil {
 			return err
 		}
+
 		out.Blobs, out.Bytes, out.Seen, out.Truncated = list.Blobs, list.Bytes, list.Seen, list.Truncated
+
 		return nil
 	}
+
 	var page BlobPage
 	if err := decodeStored(op, r.Data, &page); err != nil {
 		return err
 	}
+
 	for _, b := range page.Blobs {
 		s.add(b)
 	}
+
 	return nil
 }
 
@@ -145,63 +163,85 @@ func (s *tally) add(b Blob) {
 }
 
 func (s *tally) tell(out *ContainerSummaryOutput) {
-	out.ByExtension, out.ByContentType, out.ByFolder = s.extensions.tell(tellGroups), s.types.tell(tellGroups), s.folders.tell(tellFolders)
+	out.ByExtension = s.extensions.tell(tellGroups)
+	out.ByContentType = s.types.tell(tellGroups)
+	out.ByFolder = s.folders.tell(tellFolders)
 	out.Largest, out.Oldest, out.Newest = s.largest.tell(), s.oldest.tell(), s.newest.tell()
 	out.Duplicates = s.copies.tell()
 }
 
-// nameCopies reads the listing again for the names of the duplicates that are told: to remember the names of all, in case they
-// turn out to be some, would take the memory of the whole listing.
+// nameCopies reads the listing again for the names of the duplicates that are
+// told: to remember the names of all, in case they turn out to be some, would
+// take the memory of the whole listing.
 func nameCopies(ctx context.Context, t Task, groups []DuplicateGroup) error {
 	if len(groups) == 0 {
 		return nil
 	}
+
 	wanted := map[string]*DuplicateGroup{}
 	for i := range groups {
 		wanted[groups[i].MD5] = &groups[i]
 	}
+
 	missing := len(groups) * tellCopyNames
+
 	for page, err := range Parts[BlobPage](ctx, t, "list") {
 		if err != nil {
 			return err
 		}
+
 		for _, b := range page.Blobs {
 			g := wanted[base64.StdEncoding.EncodeToString(b.MD5)]
 			if g == nil || len(g.Names) == tellCopyNames {
 				continue
 			}
+
 			g.Names = append(g.Names, b.Name)
+
 			if missing--; missing == 0 {
 				return nil
 			}
 		}
 	}
+
 	return nil
 }
 
 func inspected(ctx context.Context, t Task) (*ContainerInspected, error) {
-	out := &ContainerInspected{ByKind: map[string]int{}, DifferNames: []NamedKind{}, Skipped: map[string]int{}, SkippedNames: []string{}}
+	out := &ContainerInspected{
+		ByKind:       map[string]int{},
+		DifferNames:  []NamedKind{},
+		Skipped:      map[string]int{},
+		SkippedNames: []string{},
+	}
+
 	for r, err := range Results[ContainerInspectOutput](ctx, t, "inspect") {
 		if err != nil {
 			return nil, err
 		}
+
 		if r.Skipped != "" {
 			out.Skipped[r.Skipped]++
 			if len(out.SkippedNames) < tellNames {
 				out.SkippedNames = append(out.SkippedNames, r.Name)
 			}
+
 			continue
 		}
+
 		out.Blobs++
+
 		out.ByKind[r.Kind]++
 		if !r.Differs {
 			continue
 		}
+
 		out.Differ++
 		if len(out.DifferNames) < tellNames {
 			out.DifferNames = append(out.DifferNames, NamedKind{r.Name, r.Kind})
 		}
 	}
+
 	return out, nil
 }
 
@@ -212,5 +252,6 @@ func cutText(s string, n int) string {
 			return strings.Clone(s[:i])
 		}
 	}
+
 	return s
 }

@@ -29,27 +29,32 @@ type grouping struct {
 	lossy  bool
 }
 
-// mostKeys is how many keys a grouping remembers before it gives up the rarer half.
+// mostKeys is how many keys a grouping remembers before it gives up the rarer
+// half.
 const mostKeys = 8192
 
 func (g *grouping) add(key string, size int64) {
 	if g.groups == nil {
 		g.groups = map[string]*Group{}
 	}
+
 	group := g.groups[key]
 	if group == nil {
 		if len(g.groups) >= mostKeys {
 			g.giveUp(mostKeys / 2)
 			g.lossy = true
 		}
+
 		group = &Group{Key: key}
 		g.groups[key] = group
 	}
+
 	group.Blobs++
 	group.Bytes += size
 }
 
-// giveUp keeps the most frequent keys; the rest goes into other, so that nothing is lost of the whole.
+// giveUp keeps the most frequent keys; the rest goes into other, so that
+// nothing is lost of the whole.
 func (g *grouping) giveUp(keep int) {
 	all := g.sorted()
 	for _, group := range all[min(keep, len(all)):] {
@@ -67,14 +72,17 @@ func (g *grouping) sorted() []*Group {
 
 func (g *grouping) tell(most int) Groups {
 	g.giveUp(most)
+
 	out := Groups{Groups: []Group{}, Other: g.other, Exact: !g.lossy}
 	for _, group := range g.sorted() {
 		out.Groups = append(out.Groups, *group)
 	}
+
 	return out
 }
 
-// ranking keeps the first tellNames blobs of an order; of equal ones those that came first.
+// ranking keeps the first tellNames blobs of an order; of equal ones those that
+// came first.
 type ranking struct {
 	before func(a, b BlobRef) bool
 	list   []BlobRef
@@ -84,19 +92,23 @@ func (r *ranking) add(b BlobRef) {
 	if len(r.list) == tellNames && !r.before(b, r.list[tellNames-1]) {
 		return
 	}
+
 	at := len(r.list)
 	for at > 0 && r.before(b, r.list[at-1]) {
 		at--
 	}
+
 	r.list = slices.Insert(r.list, at, b)
 	r.list = r.list[:min(len(r.list), tellNames)]
 }
 
 func (r *ranking) tell() []BlobRef { return append([]BlobRef{}, r.list...) }
 
-// Duplicates are contents that more than one blob has, by their MD5. Up to 131,072 different contents all is exact. Of more, a
-// sample is kept that their MD5 draws, so that every content has the same chance: SampledOneIn says how small it is, and
-// Contents, Copies and Bytes are then estimates, the sample's multiplied by it.
+// Duplicates are contents that more than one blob has, by their MD5. Up to
+// 131,072 different contents all is exact. Of more, a sample is kept that their
+// MD5 draws, so that every content has the same chance: SampledOneIn says how
+// small it is, and Contents, Copies and Bytes are then estimates, the sample's
+// multiplied by it.
 type Duplicates struct {
 	Contents     int              `json:"contents"` // that more than one blob has
 	Copies       int              `json:"copies"`   // blobs that could go
@@ -114,7 +126,8 @@ type DuplicateGroup struct {
 	Names []string `json:"names"`
 }
 
-// mostCopies bounds the different contents that are remembered, at about 50 bytes each.
+// mostCopies bounds the different contents that are remembered, at about 50
+// bytes each.
 const mostCopies = 1 << 17
 
 type digest [16]byte
@@ -137,14 +150,18 @@ func (c *copies) add(b Blob) {
 		c.without++
 		return
 	}
+
 	key := digest(b.MD5)
 	if !c.drawn(key) {
 		return
 	}
+
 	if c.seen == nil {
 		c.seen = map[digest]content{}
 	}
+
 	was := c.seen[key]
+
 	c.seen[key] = content{blobs: was.blobs + 1, size: b.Size}
 	for len(c.seen) > c.most {
 		c.level++
@@ -160,6 +177,7 @@ func (c *copies) tell() Duplicates {
 		if v.blobs < 2 {
 			continue
 		}
+
 		out.Contents += out.SampledOneIn
 		out.Copies += out.SampledOneIn * (v.blobs - 1)
 		out.Bytes += int64(out.SampledOneIn) * int64(v.blobs-1) * v.size
@@ -167,9 +185,15 @@ func (c *copies) tell() Duplicates {
 			MD5: base64.StdEncoding.EncodeToString(key[:]), Size: v.size, Blobs: v.blobs, Names: []string{},
 		})
 	}
+
 	slices.SortFunc(out.Groups, func(a, b DuplicateGroup) int {
-		return cmp.Or(cmp.Compare(int64(b.Blobs-1)*b.Size, int64(a.Blobs-1)*a.Size), cmp.Compare(b.Blobs, a.Blobs), cmp.Compare(a.MD5, b.MD5))
+		return cmp.Or(
+			cmp.Compare(int64(b.Blobs-1)*b.Size, int64(a.Blobs-1)*a.Size),
+			cmp.Compare(b.Blobs, a.Blobs),
+			cmp.Compare(a.MD5, b.MD5),
+		)
 	})
 	out.Groups = slices.Clone(out.Groups[:min(len(out.Groups), tellCopies)])
+
 	return out
 }

@@ -10,74 +10,101 @@ import (
 	"time"
 )
 
-// TestGrouping_ForgetsRareKeysAndLosesNothing has far more keys than are kept, and a few that come again and again.
+// TestGrouping_ForgetsRareKeysAndLosesNothing has far more keys than are kept,
+// and a few that come again and again.
 func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
 	t.Parallel()
+
 	var g grouping
+
 	const n = 200_000
+
 	var bytes int64
+
 	for i := range n {
 		key := fmt.Sprint("rare ", i)
 		if i%4 == 0 {
 			key = fmt.Sprint("often ", i%40)
 		}
+
 		g.add(key, int64(i))
 		bytes += int64(i)
+
 		if len(g.groups) > mostKeys {
 			t.Fatalf("%d keys are kept", len(g.groups))
 		}
 	}
+
 	out := g.tell(20)
+
 	sum := out.Other
 	for _, group := range out.Groups {
 		sum.Blobs, sum.Bytes = sum.Blobs+group.Blobs, sum.Bytes+group.Bytes
 	}
+
 	if sum.Blobs != n || sum.Bytes != bytes || out.Exact || len(out.Groups) != 20 {
 		t.Errorf("%d groups and others make up %+v, exact %t", len(out.Groups), sum, out.Exact)
 	}
+
 	for i, group := range out.Groups[:10] {
 		if group.Blobs != n/40 || group.Key[:5] != "often" {
 			t.Errorf("group %d is %+v", i, group)
 		}
 	}
+
 	var few grouping
 	few.add("", 1)
+
 	if out := few.tell(5); !out.Exact || len(out.Groups) != 1 || out.Other != (Group{}) {
 		t.Errorf("got %+v", out)
 	}
 }
 
-// TestCopies_OfTooManyContentsAreEstimated keeps one content in 2^n and is right within a few percent.
+// TestCopies_OfTooManyContentsAreEstimated keeps one content in 2^n and is
+// right within a few percent.
 func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
 	t.Parallel()
+
 	c := copies{most: 2000}
+
 	const contents = 50_000 // each second one twice, each tenth of these four times
+
 	copied, size := 0, int64(0)
+
 	for i := range contents {
 		var number [8]byte
 		binary.BigEndian.PutUint64(number[:], uint64(i))
 		sum := md5.Sum(number[:]) //nolint:gosec // as above
+
 		times := 1
 		if i%2 == 0 {
 			times = 2
 		}
+
 		if i%20 == 0 {
 			times = 4
 		}
+
 		for range times {
 			c.add(Blob{MD5: sum[:], Size: 100})
 		}
+
 		copied += times - 1
 		size += int64(times-1) * 100
+
 		if len(c.seen) > c.most {
 			t.Fatalf("%d contents are kept", len(c.seen))
 		}
 	}
+
 	c.add(Blob{})
+
 	out := c.tell()
-	if out.SampledOneIn != 32 || out.WithoutMD5 != 1 || len(out.Groups) != tellCopies || out.Groups[0].Blobs != 4 {
+	if out.SampledOneIn != 32 || out.WithoutMD5 != 1 || len(out.Groups) != tellCopies ||
+		out.Groups[0].Blobs != 4 {
 		t.Errorf("got one in %d, %d without, %d groups", out.SampledOneIn, out.WithoutMD5, len(out.Groups))
 	}
+
 	for what, pair := range map[string][2]float64{
 		"contents": {float64(out.Contents), contents / 2}, "copies": {float64(out.Copies), float64(copied)}, "bytes": {float64(out.Bytes), float64(size)},
 	} {
@@ -89,20 +116,25 @@ func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
 
 func TestRanking(t *testing.T) {
 	t.Parallel()
+
 	r := ranking{before: func(a, b BlobRef) bool { return a.Size > b.Size }}
 	for i := range 100 {
 		r.add(BlobRef{Name: strconv.Itoa(i), Size: int64(i * 37 % 100 / 2), Modified: time.Unix(0, 0)})
 	}
+
 	got := r.tell()
 	if len(got) != tellNames {
 		t.Fatalf("%d are kept", len(got))
 	}
+
 	for i, b := range got {
 		if b.Size != int64(49-i/2) {
 			t.Errorf("place %d has %+v", i, b)
 		}
 	}
-	if got[0].Name != "27" || got[1].Name != "54" { // 27*37%100 = 99, 54*37%100 = 98: the first of equals stays before
+
+	if got[0].Name != "27" ||
+		got[1].Name != "54" { // 27*37%100 = 99, 54*37%100 = 98: the first of equals stays before
 		t.Errorf("got %+v", got[:2])
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// shelf is storage in memory: pages as they are, an error after them, and the head or the error of each blob.
+// shelf is storage in memory: pages as they are, an error after them, and the
+// head or the error of each blob.
 type shelf struct {
 	pages [][]Blob
 	err   error
@@ -28,6 +29,7 @@ func (s shelf) Pages(context.Context, string, string, int) iter.Seq2[[]Blob, err
 				return
 			}
 		}
+
 		if s.err != nil {
 			yield(nil, s.err)
 		}
@@ -41,6 +43,7 @@ func (s shelf) Head(_ context.Context, _, name string, _ int) ([]byte, error) {
 	case error:
 		return nil, v
 	}
+
 	return nil, ErrNoBlob
 }
 
@@ -48,28 +51,42 @@ func (s shelf) Head(_ context.Context, _, name string, _ int) ([]byte, error) {
 func blobs(prefix string, n int) []Blob {
 	list := make([]Blob, n)
 	for i := range list {
-		list[i] = Blob{Name: fmt.Sprintf("%s%05d", prefix, i), Size: int64(i), Modified: time.Unix(int64(i), 0).UTC()}
+		list[i] = Blob{
+			Name:     fmt.Sprintf("%s%05d", prefix, i),
+			Size:     int64(i),
+			Modified: time.Unix(int64(i), 0).UTC(),
+		}
 	}
+
 	return list
 }
 
 // runList runs the handler and returns its parts.
-func runList(t *testing.T, s shelf, in ContainerListInput) (out ContainerListOutput, parts []BlobPage, err error) {
+func runList(
+	t *testing.T,
+	s shelf,
+	in ContainerListInput,
+) (out ContainerListOutput, parts []BlobPage, err error) {
 	t.Helper()
+
 	task := NewTask(TaskSpec{Deps: Deps{Blobs: s}, Emit: func(_ context.Context, part []byte) error {
 		var page BlobPage
 		if err := json.Unmarshal(part, &page); err != nil {
 			return err
 		}
+
 		parts = append(parts, page)
+
 		return nil
 	}})
 	out, err = containerList(t.Context(), task, in)
+
 	return out, parts, err
 }
 
 func TestContainerList_StopsAtTheLimit(t *testing.T) {
 	t.Parallel()
+
 	two := shelf{pages: [][]Blob{blobs("a", 10), blobs("b", 10)}}
 	for _, c := range []struct {
 		limit, blobs, seen int
@@ -81,33 +98,42 @@ func TestContainerList_StopsAtTheLimit(t *testing.T) {
 		if err != nil || out.Blobs != c.blobs || out.Seen != c.seen || out.Truncated != c.truncated {
 			t.Errorf("limit %d: %+v, %v", c.limit, out, err)
 		}
+
 		emitted := 0
 		for _, p := range parts {
 			emitted += len(p.Blobs)
 		}
+
 		if emitted != c.blobs {
 			t.Errorf("limit %d: %d blobs emitted, %d counted", c.limit, emitted, out.Blobs)
 		}
 	}
 }
 
-// TestContainerList_SplitsPages has names that make a page far larger than a part may be.
+// TestContainerList_SplitsPages has names that make a page far larger than a
+// part may be.
 func TestContainerList_SplitsPages(t *testing.T) {
 	t.Parallel()
+
 	page := blobs(strings.Repeat("\u0001", 1000), MaxPage)
+
 	out, parts, err := runList(t, shelf{pages: [][]Blob{page}}, ContainerListInput{Limit: 1_000_000})
 	if err != nil || out.Blobs != MaxPage || len(parts) < 30 {
 		t.Fatalf("%+v in %d parts, %v", out, len(parts), err)
 	}
+
 	next := 0
+
 	for _, p := range parts {
 		for _, b := range p.Blobs {
 			if b.Name != page[next].Name {
 				t.Fatalf("blob %d is %q", next, b.Name)
 			}
+
 			next++
 		}
 	}
+
 	if next != MaxPage {
 		t.Errorf("%d blobs in the parts", next)
 	}
@@ -115,15 +141,22 @@ func TestContainerList_SplitsPages(t *testing.T) {
 
 func TestContainerList_Errors(t *testing.T) {
 	t.Parallel()
+
 	for err, permanent := range map[error]bool{
 		ErrNoContainer: true, ErrStorageRefuses: true, ErrNoStorage: true,
 		ErrStorageBusy: false, ErrStorageAway: false, context.Canceled: false,
 	} {
 		wrapped := RetryAfter(7*time.Second, fmt.Errorf("%w (503)", err))
-		_, _, got := runList(t, shelf{pages: [][]Blob{blobs("a", 3)}, err: wrapped}, ContainerListInput{Limit: 100})
+
+		_, _, got := runList(
+			t,
+			shelf{pages: [][]Blob{blobs("a", 3)}, err: wrapped},
+			ContainerListInput{Limit: 100},
+		)
 		if !errors.Is(got, err) || IsPermanent(got) != permanent {
 			t.Errorf("%v: got %v, permanent %t", err, got, IsPermanent(got))
 		}
+
 		if wait, said := RetryDelay(got); !said || wait != 7*time.Second {
 			t.Errorf("%v: come again in %s, %t", err, wait, said)
 		}
@@ -132,10 +165,20 @@ func TestContainerList_Errors(t *testing.T) {
 
 func TestContainerInspect(t *testing.T) {
 	t.Parallel()
+
 	s := shelf{heads: map[string]any{
-		"a.png": "\x89PNG\r\n\x1a\nrest", "b.png": "GIF89a\x01\x00", "c": "GIF89a\x01\x00", "archived.zip": fmt.Errorf("%w (409 BlobArchived)", ErrBlobUnreadable),
-		"busy": RetryAfter(time.Second, ErrStorageBusy), "closed": ErrStorageRefuses, "container": ErrNoContainer,
+		"a.png":        "\x89PNG\r\n\x1a\nrest",
+		"b.png":        "GIF89a\x01\x00",
+		"c":            "GIF89a\x01\x00",
+		"archived.zip": fmt.Errorf("%w (409 BlobArchived)", ErrBlobUnreadable),
+		"busy": RetryAfter(
+			time.Second,
+			ErrStorageBusy,
+		),
+		"closed":    ErrStorageRefuses,
+		"container": ErrNoContainer,
 	}}
+
 	task := NewTask(TaskSpec{Deps: Deps{Blobs: s}, Params: []byte(`{"container":"c"}`)})
 	for name, want := range map[string]ContainerInspectOutput{
 		"a.png":        {Kind: "png"},
@@ -144,15 +187,32 @@ func TestContainerInspect(t *testing.T) {
 		"gone":         {Skipped: SkippedDeleted, Name: "gone"},
 		"archived.zip": {Skipped: SkippedUnreadable, Name: "archived.zip"},
 	} {
-		if got, err := containerInspect(t.Context(), task, ContainerInspectInput{Name: name, Size: 9}); err != nil || got != want {
+		if got, err := containerInspect(
+			t.Context(),
+			task,
+			ContainerInspectInput{Name: name, Size: 9},
+		); err != nil ||
+			got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, want)
 		}
 	}
-	if got, err := containerInspect(t.Context(), task, ContainerInspectInput{Name: "gone"}); err != nil || got.Kind != KindEmpty {
+
+	if got, err := containerInspect(
+		t.Context(),
+		task,
+		ContainerInspectInput{Name: "gone"},
+	); err != nil ||
+		got.Kind != KindEmpty {
 		t.Errorf("an empty one was asked for: %+v, %v", got, err)
 	}
+
 	for name, permanent := range map[string]bool{"busy": false, "closed": true, "container": true} {
-		if _, err := containerInspect(t.Context(), task, ContainerInspectInput{Name: name, Size: 9}); err == nil || IsPermanent(err) != permanent {
+		if _, err := containerInspect(
+			t.Context(),
+			task,
+			ContainerInspectInput{Name: name, Size: 9},
+		); err == nil ||
+			IsPermanent(err) != permanent {
 			t.Errorf("%s: %v, want permanent: %t", name, err, permanent)
 		}
 	}
@@ -160,58 +220,89 @@ func TestContainerInspect(t *testing.T) {
 
 func TestNoBlobsSaysWhatToSet(t *testing.T) {
 	t.Parallel()
+
 	_, err := NoBlobs{}.Head(t.Context(), "c", "b", 1)
 	if !errors.Is(err, ErrNoStorage) || !strings.Contains(err.Error(), "STORAGE__blobServiceUri") {
 		t.Errorf("got %v", err)
 	}
+
 	task := NewTask(TaskSpec{Deps: Deps{Blobs: NoBlobs{}}})
 	if _, err := containerList(t.Context(), task, ContainerListInput{Limit: 1}); !IsPermanent(err) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestContainerSummary_IsBounded has the longest names of the worst letters, and as many of each as are told.
+// TestContainerSummary_IsBounded has the longest names of the worst letters,
+// and as many of each as are told.
 func TestContainerSummary_IsBounded(t *testing.T) {
 	t.Parallel()
+
 	var l storedResults
+
 	add := func(part int, v any) {
 		b, err := Encode(v)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		l.all = append(l.all, StoredResult{Part: part, Data: b})
 	}
+
 	const n = 500
 	for i := range n {
 		worst := strings.Repeat("\u0001", 1000) + fmt.Sprintf("%05d", i)
 		add(i, BlobPage{Blobs: []Blob{
-			{Name: worst + "/" + strings.Repeat("\u0002", 10), ContentType: worst, Size: int64(i), MD5: fmt.Appendf(nil, "%016d", i), Modified: time.Unix(int64(i), 0)},
-			{Name: worst + "/x." + fmt.Sprintf("ext%d", i), ContentType: worst, Size: int64(i), MD5: fmt.Appendf(nil, "%016d", i), Modified: time.Unix(int64(i), 0)},
+			{
+				Name:        worst + "/" + strings.Repeat("\u0002", 10),
+				ContentType: worst,
+				Size:        int64(i),
+				MD5:         fmt.Appendf(nil, "%016d", i),
+				Modified:    time.Unix(int64(i), 0),
+			},
+			{
+				Name:        worst + "/x." + fmt.Sprintf("ext%d", i),
+				ContentType: worst,
+				Size:        int64(i),
+				MD5:         fmt.Appendf(nil, "%016d", i),
+				Modified:    time.Unix(int64(i), 0),
+			},
 		}})
 	}
+
 	add(-1, ContainerListOutput{Blobs: 2 * n})
+
 	task := NewTask(TaskSpec{Lineage: l, Params: []byte(`{"container":"c","inspect":false}`)})
+
 	out, err := containerSummary(t.Context(), task, ContainerSummaryInput{})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	out.Inspected = &ContainerInspected{}
+
 	for range tellNames {
 		name := strings.Repeat("\u0001", 1024)
 		out.Inspected.DifferNames = append(out.Inspected.DifferNames, NamedKind{name, "png"})
 		out.Inspected.SkippedNames = append(out.Inspected.SkippedNames, name)
 	}
+
 	b, err := Encode(out)
 	if err != nil {
 		t.Fatalf("it is over %d bytes: %v", state.MaxResult, err)
 	}
+
 	t.Logf("%d KB", len(b)>>10)
+
 	if g := out.ByFolder; len(g.Groups) != tellFolders || g.Other.Blobs != 2*(n-tellFolders) || !g.Exact {
 		t.Errorf("%d folders, others %+v, exact %t", len(g.Groups), g.Other, g.Exact)
 	}
-	if d := out.Duplicates; d.Copies != n || len(d.Groups) != tellCopies || len(d.Groups[0].Names) != tellCopyNames || d.Groups[0].Size != n-1 {
+
+	if d := out.Duplicates; d.Copies != n || len(d.Groups) != tellCopies ||
+		len(d.Groups[0].Names) != tellCopyNames ||
+		d.Groups[0].Size != n-1 {
 		t.Errorf("%d copies, %d groups", d.Copies, len(d.Groups))
 	}
+
 	if bytes.Contains(b, []byte("null")) {
 		t.Error("a list is null")
 	}

@@ -9,15 +9,18 @@ import (
 
 type permanentError struct{ err error }
 
-// Permanent marks an error that no retry can help: the task fails at once. Permanent(nil) is nil.
+// Permanent marks an error that no retry can help: the task fails at once.
+// Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
 	}
+
 	return &permanentError{err}
 }
 
-// IsPermanent tells whether an error, or one that it wraps, was marked with Permanent or has CodePermanent.
+// IsPermanent tells whether an error, or one that it wraps, was marked with
+// Permanent or has CodePermanent.
 func IsPermanent(err error) bool {
 	return errors.Is(err, &state.Error{Code: state.CodePermanent})
 }
@@ -37,6 +40,7 @@ func (e *permanentError) As(target any) bool {
 	if ok {
 		*t = &state.Error{Code: state.CodePermanent, Msg: e.err.Error()}
 	}
+
 	return ok
 }
 
@@ -45,21 +49,25 @@ type retryAfterError struct {
 	delay time.Duration
 }
 
-// RetryAfter says how long to wait before the next attempt, in place of what the retry policy says. It counts as a failed
-// attempt all the same. RetryAfter(d, nil) is nil; a negative d counts as 0.
+// RetryAfter says how long to wait before the next attempt, in place of what
+// the retry policy says. It counts as a failed attempt all the same.
+// RetryAfter(d, nil) is nil; a negative d counts as 0.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil
 	}
+
 	return &retryAfterError{err: err, delay: max(d, 0)}
 }
 
-// RetryDelay returns the wait that RetryAfter put on an error or on one that it wraps.
+// RetryDelay returns the wait that RetryAfter put on an error or on one that it
+// wraps.
 func RetryDelay(err error) (time.Duration, bool) {
 	var e *retryAfterError
 	if !errors.As(err, &e) {
 		return 0, false
 	}
+
 	return e.delay, true
 }
 

@@ -14,25 +14,44 @@ import (
 
 func TestFunc_Options(t *testing.T) {
 	t.Parallel()
+
 	plain := Func(greeting)
 	if got, want := plain.Retry(), state.DefaultBackoff; got != want {
 		t.Errorf("default retry: got %+v, want %+v", got, want)
 	}
+
 	if plain.Timeout() != DefaultTimeout || plain.Queue() != state.QueueTasks || plain.Part() != nil {
 		t.Errorf("defaults: got %s, %s, %v", plain.Timeout(), plain.Queue(), plain.Part())
 	}
+
 	if plain.In() != reflect.TypeFor[GreetingInput]() || plain.Out() != reflect.TypeFor[GreetingOutput]() {
 		t.Errorf("types: got %s and %s", plain.In(), plain.Out())
 	}
-	h := Func(greeting, Attempts(7), Base(time.Second), Factor(3), Cap(time.Minute), Jitter(0.5), Timeout(time.Hour), Long(),
-		Emits[doubled](), Needs("A"), Needs("B", "C"))
+
+	h := Func(
+		greeting,
+		Attempts(7),
+		Base(time.Second),
+		Factor(3),
+		Cap(time.Minute),
+		Jitter(0.5),
+		Timeout(time.Hour),
+		Long(),
+		Emits[doubled](),
+		Needs("A"),
+		Needs("B", "C"),
+	)
+
 	want := state.Backoff{Attempts: 7, Base: time.Second, Factor: 3, Cap: time.Minute, Jitter: 0.5}
 	if got := h.Retry(); got != want {
 		t.Errorf("retry: got %+v, want %+v", got, want)
 	}
-	if h.Timeout() != time.Hour || h.Queue() != state.QueueLongTasks || h.Part() != reflect.TypeFor[doubled]() {
+
+	if h.Timeout() != time.Hour || h.Queue() != state.QueueLongTasks ||
+		h.Part() != reflect.TypeFor[doubled]() {
 		t.Errorf("got %s, %s, %v", h.Timeout(), h.Queue(), h.Part())
 	}
+
 	if diff := cmp.Diff([]string{"A", "B", "C"}, h.Needs()); diff != "" {
 		t.Errorf("needs (-want +got):\n%s", diff)
 	}
@@ -40,8 +59,10 @@ func TestFunc_Options(t *testing.T) {
 
 func TestPermanent(t *testing.T) {
 	t.Parallel()
+
 	cause := errors.New("the file is gone")
 	wrapped := fmt.Errorf("reading: %w", Permanent(cause))
+
 	tests := []struct {
 		name string
 		err  error
@@ -61,12 +82,15 @@ func TestPermanent(t *testing.T) {
 			t.Errorf("%s: got %t, want %t", tt.name, got, tt.want)
 		}
 	}
+
 	if Permanent(nil) != nil {
 		t.Error("Permanent(nil) is an error")
 	}
+
 	if got := state.CodeOf(wrapped); got != state.CodePermanent {
 		t.Errorf("got code %q, want %q", got, state.CodePermanent)
 	}
+
 	if !errors.Is(wrapped, cause) || wrapped.Error() != "reading: the file is gone" {
 		t.Errorf("the cause is lost: %v", wrapped)
 	}
@@ -74,7 +98,9 @@ func TestPermanent(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
+
 	cause := errors.New("429")
+
 	tests := []struct {
 		name string
 		err  error
@@ -91,6 +117,7 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%s: got %s, %t, want %s, %t", tt.name, got, ok, tt.want, tt.ok)
 		}
 	}
+
 	if err := RetryAfter(1, cause); !errors.Is(err, cause) || err.Error() != "429" {
 		t.Errorf("the cause is lost: %v", err)
 	}

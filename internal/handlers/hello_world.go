@@ -40,13 +40,15 @@ type ReplyOutput struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// Many quick attempts, so that a job with a third of them failing still completes within seconds.
+// Many quick attempts, so that a job with a third of them failing still
+// completes within seconds.
 var selfTest = []Option{Attempts(12), Base(50 * time.Millisecond), Factor(2), Cap(2 * time.Second)}
 
 func greeting(_ context.Context, t Task, in GreetingInput) (GreetingOutput, error) {
 	if err := drawFailure(t, in.FailureRate); err != nil {
 		return GreetingOutput{}, err
 	}
+
 	return GreetingOutput{
 		Greeting:  fmt.Sprintf("%s from task %d!", in.Message, t.Index),
 		TaskIndex: t.Index,
@@ -58,10 +60,12 @@ func reply(ctx context.Context, t Task, in ReplyInput) (ReplyOutput, error) {
 	if err := drawFailure(t, in.FailureRate); err != nil {
 		return ReplyOutput{}, err
 	}
+
 	prev, err := Predecessor[GreetingOutput](ctx, t)
 	if err != nil {
 		return ReplyOutput{}, err
 	}
+
 	return ReplyOutput{
 		Reply:     "Replying to: " + prev.Greeting,
 		TaskIndex: t.Index,
@@ -75,16 +79,20 @@ func drawFailure(t Task, rate float64) error {
 	if draw(t) < rate {
 		return errDrawn
 	}
+
 	return nil
 }
 
-// draw is a number from [0, 1) that depends on nothing but which attempt this is, so that a run can be repeated exactly.
-// The generation is part of it: a job that is run again must not fail in the same places.
+// draw is a number from [0, 1) that depends on nothing but which attempt this
+// is, so that a run can be repeated exactly. The generation is part of it: a
+// job that is run again must not fail in the same places.
 func draw(t Task) float64 {
 	b := append(make([]byte, 0, 64), t.JobID[:]...)
 	for _, n := range []int{t.StageNumber, t.Gen, t.Index, t.Attempt} {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
+
 	sum := sha256.Sum256(b)
+
 	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 }

@@ -10,14 +10,19 @@ import (
 )
 
 func helloTask(index, attempt int) Task {
-	return NewTask(TaskSpec{JobID: state.NewJobID("hello_world", []byte("{}")), Index: index, Attempt: attempt, Gen: 1})
+	return NewTask(
+		TaskSpec{JobID: state.NewJobID("hello_world", []byte("{}")), Index: index, Attempt: attempt, Gen: 1},
+	)
 }
 
 func TestDraw_FailsTheShareThatIsAskedFor(t *testing.T) {
 	t.Parallel()
+
 	const tasks, attempts = 20_000, 5
+
 	for _, rate := range []float64{0, 0.05, 0.3, 0.9, 1} {
 		failed := 0
+
 		for i := range tasks {
 			for a := range attempts {
 				if drawFailure(helloTask(i, a+1), rate) != nil {
@@ -25,7 +30,8 @@ func TestDraw_FailsTheShareThatIsAskedFor(t *testing.T) {
 				}
 			}
 		}
-		// Four standard deviations: the draws are fixed, so that this either always holds or never.
+		// Four standard deviations: the draws are fixed, so that this either
+		// always holds or never.
 		share, slack := float64(failed)/(tasks*attempts), 4*math.Sqrt(rate*(1-rate)/(tasks*attempts))
 		if math.Abs(share-rate) > slack {
 			t.Errorf("rate %v: got %v, want within %v", rate, share, slack)
@@ -33,11 +39,14 @@ func TestDraw_FailsTheShareThatIsAskedFor(t *testing.T) {
 	}
 }
 
-// Failures of neighbouring attempts, tasks, stages and generations must say nothing of each other: otherwise a task that
-// failed once would go on failing, or a job that is run again would fail where it did before.
+// Failures of neighbouring attempts, tasks, stages and generations must say
+// nothing of each other: otherwise a task that failed once would go on failing,
+// or a job that is run again would fail where it did before.
 func TestDraw_IsIndependent(t *testing.T) {
 	t.Parallel()
+
 	const n, rate = 50_000, 0.3
+
 	neighbours := map[string]func(*Task){
 		"attempt":    func(t *Task) { t.Attempt++ },
 		"index":      func(t *Task) { t.Index++ },
@@ -51,10 +60,12 @@ func TestDraw_IsIndependent(t *testing.T) {
 			task := helloTask(i, 1)
 			other := task
 			change(&other)
+
 			if drawFailure(task, rate) != nil && drawFailure(other, rate) != nil {
 				both++
 			}
 		}
+
 		if share := float64(both) / n; math.Abs(share-rate*rate) > slack {
 			t.Errorf("%s: both fail in %v of the cases, want %v within %v", name, share, rate*rate, slack)
 		}
@@ -63,6 +74,7 @@ func TestDraw_IsIndependent(t *testing.T) {
 
 func TestDraw_IsTheSameEveryTime(t *testing.T) {
 	t.Parallel()
+
 	for i := range 100 {
 		if a, b := draw(helloTask(i, 1)), draw(helloTask(i, 1)); a != b || a < 0 || a >= 1 {
 			t.Errorf("got %v, then %v", a, b)
@@ -72,31 +84,51 @@ func TestDraw_IsTheSameEveryTime(t *testing.T) {
 
 func TestGreetingAndReply(t *testing.T) {
 	t.Parallel()
+
 	task := helloTask(4, 1)
-	b, err := All["hello_world_greeting"].Run(t.Context(), task, []byte(`{"message":"Hello","failure_rate":0}`))
+
+	b, err := All["hello_world_greeting"].Run(
+		t.Context(),
+		task,
+		[]byte(`{"message":"Hello","failure_rate":0}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var said GreetingOutput
 	if err := json.Unmarshal(b, &said); err != nil {
 		t.Fatal(err)
 	}
-	if said.Greeting != "Hello from task 4!" || said.TaskIndex != 4 || time.Since(said.Timestamp) > time.Minute {
+
+	if said.Greeting != "Hello from task 4!" || said.TaskIndex != 4 ||
+		time.Since(said.Timestamp) > time.Minute {
 		t.Errorf("got %+v", said)
 	}
+
 	task = NewTask(TaskSpec{Index: 4, Lineage: storedResults{all: []StoredResult{{Data: b}}}})
+
 	b, err = All["hello_world_reply"].Run(t.Context(), task, []byte(`{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var replied ReplyOutput
 	if err := json.Unmarshal(b, &replied); err != nil {
 		t.Fatal(err)
 	}
-	if replied.Reply != "Replying to: Hello from task 4!" || replied.TaskIndex != 4 || replied.Timestamp.IsZero() {
+
+	if replied.Reply != "Replying to: Hello from task 4!" || replied.TaskIndex != 4 ||
+		replied.Timestamp.IsZero() {
 		t.Errorf("got %+v", replied)
 	}
-	if _, err := All["hello_world_reply"].Run(t.Context(), task, []byte(`{"failure_rate":1}`)); err == nil || IsPermanent(err) {
+
+	if _, err := All["hello_world_reply"].Run(
+		t.Context(),
+		task,
+		[]byte(`{"failure_rate":1}`),
+	); err == nil ||
+		IsPermanent(err) {
 		t.Errorf("got %v, want an error that is worth a retry", err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// storedResults is a lineage that has the same results of every stage; the task follows the first of them.
+// storedResults is a lineage that has the same results of every stage; the task
+// follows the first of them.
 type storedResults struct {
 	all []StoredResult
 	err error // after all
@@ -20,6 +21,7 @@ func (s storedResults) Predecessor(context.Context) ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
+
 	return s.all[0].Data, nil
 }
 
@@ -30,6 +32,7 @@ func (s storedResults) Results(context.Context, string) iter.Seq2[StoredResult, 
 				return
 			}
 		}
+
 		if s.err != nil {
 			yield(StoredResult{}, s.err)
 		}

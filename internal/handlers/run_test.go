@@ -20,7 +20,8 @@ type doubled struct {
 	N int `json:"n"`
 }
 
-// answer is a handler that ignores its input and answers with whatever it is told to.
+// answer is a handler that ignores its input and answers with whatever it is
+// told to.
 func answer(fn func() (any, error)) Handler {
 	return Func(func(context.Context, Task, struct{}) (any, error) { return fn() })
 }
@@ -34,6 +35,7 @@ func (rude) MarshalJSON() ([]byte, error) { panic("while encoding") }
 
 func TestRun_Results(t *testing.T) {
 	t.Parallel()
+
 	tests := []struct {
 		name string
 		fn   func() (any, error)
@@ -41,36 +43,70 @@ func TestRun_Results(t *testing.T) {
 	}{
 		{"a struct", func() (any, error) { return doubled{2}, nil }, ""},
 		{"null", func() (any, error) { return nil, nil }, ""}, //nolint:nilnil // what is tested
-		{"as large as may be", func() (any, error) { return strings.Repeat("x", state.MaxResult-2), nil }, ""},
+		{
+			"as large as may be",
+			func() (any, error) { return strings.Repeat("x", state.MaxResult-2), nil },
+			"",
+		},
 		{"a backslash before u0000", func() (any, error) { return `a\u0000`, nil }, ""},
-		{"one byte more", func() (any, error) { return strings.Repeat("x", state.MaxResult-1), nil }, state.CodeResultTooLarge},
+		{
+			"one byte more",
+			func() (any, error) { return strings.Repeat("x", state.MaxResult-1), nil },
+			state.CodeResultTooLarge,
+		},
 		{"U+0000", func() (any, error) { return "a\x00b", nil }, state.CodeInvalidResult},
 		{"U+0000 after an escape", func() (any, error) { return "\\\x00", nil }, state.CodeInvalidResult},
-		{"U+0000 in a key", func() (any, error) { return map[string]int{"\x00": 1}, nil }, state.CodeInvalidResult},
-		{"U+0000 in raw JSON", func() (any, error) { return jsontext.Value(`"\u0000"`), nil }, state.CodeInvalidResult},
+		{
+			"U+0000 in a key",
+			func() (any, error) { return map[string]int{"\x00": 1}, nil },
+			state.CodeInvalidResult,
+		},
+		{
+			"U+0000 in raw JSON",
+			func() (any, error) { return jsontext.Value(`"\u0000"`), nil },
+			state.CodeInvalidResult,
+		},
 		{"no UTF-8", func() (any, error) { return "\xff", nil }, state.CodeInvalidResult},
-		{"half a surrogate pair", func() (any, error) { return jsontext.Value(`"\ud800"`), nil }, state.CodeInvalidResult},
+		{
+			"half a surrogate pair",
+			func() (any, error) { return jsontext.Value(`"\ud800"`), nil },
+			state.CodeInvalidResult,
+		},
 		{"NaN", func() (any, error) { return math.NaN(), nil }, state.CodeInvalidResult},
 		{"infinity", func() (any, error) { return math.Inf(1), nil }, state.CodeInvalidResult},
 		{"no JSON", func() (any, error) { return jsontext.Value(`{`), nil }, state.CodeInvalidResult},
 		{"two values", func() (any, error) { return jsontext.Value(`1 2`), nil }, state.CodeInvalidResult},
-		{"the same key twice", func() (any, error) { return jsontext.Value(`{"a":1,"a":2}`), nil }, state.CodeInvalidResult},
+		{
+			"the same key twice",
+			func() (any, error) { return jsontext.Value(`{"a":1,"a":2}`), nil },
+			state.CodeInvalidResult,
+		},
 		{"a channel", func() (any, error) { return make(chan int), nil }, state.CodeInvalidResult},
 		{"panic", func() (any, error) { panic("boom") }, state.CodePanic},
 		{"panic with an error", func() (any, error) { panic(errors.New("boom")) }, state.CodePanic},
-		{"panic with nil", func() (any, error) { panic(nil) }, state.CodePanic}, //nolint:govet // what is tested
+		{
+			"panic with nil",
+			func() (any, error) { panic(nil) },
+			state.CodePanic,
+		}, //nolint:govet // what is tested
 		{"nil dereference", func() (any, error) { return missing().N, nil }, state.CodePanic},
 		{"panic while encoding", func() (any, error) { return rude{}, nil }, state.CodePanic},
 		{"permanent", func() (any, error) { return nil, Permanent(errors.New("no")) }, state.CodePermanent},
-		{"an error and a result", func() (any, error) { return 1, state.Errorf(state.CodeBusy, "x", "y") }, state.CodeBusy},
+		{
+			"an error and a result",
+			func() (any, error) { return 1, state.Errorf(state.CodeBusy, "x", "y") },
+			state.CodeBusy,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			result, err := answer(tt.fn).Run(t.Context(), NewTask(TaskSpec{}), []byte("{}"))
 			if got := state.CodeOf(err); got != tt.want {
 				t.Errorf("got code %q of %v, want %q", got, err, tt.want)
 			}
+
 			if (result != nil) == (err != nil) {
 				t.Errorf("got result %.40q and error %v", result, err)
 			}
@@ -80,7 +116,11 @@ func TestRun_Results(t *testing.T) {
 
 func TestRun_Input(t *testing.T) {
 	t.Parallel()
-	double := Func(func(_ context.Context, _ Task, in doubled) (doubled, error) { return doubled{2 * in.N}, nil })
+
+	double := Func(
+		func(_ context.Context, _ Task, in doubled) (doubled, error) { return doubled{2 * in.N}, nil },
+	)
+
 	tests := []struct {
 		name, input, want string
 		code              state.Code
@@ -96,6 +136,7 @@ func TestRun_Input(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			got, err := double.Run(t.Context(), NewTask(TaskSpec{}), []byte(tt.input))
 			if string(got) != tt.want || state.CodeOf(err) != tt.code {
 				t.Errorf("got %s, %v, want %q and code %q", got, err, tt.want, tt.code)
@@ -106,8 +147,12 @@ func TestRun_Input(t *testing.T) {
 
 func TestRun_ReturnsTheHandlersOwnError(t *testing.T) {
 	t.Parallel()
+
 	own := errors.New("own")
-	_, err := answer(func() (any, error) { return nil, fmt.Errorf("wrapped: %w", own) }).Run(t.Context(), Task{}, nil)
+
+	_, err := answer(
+		func() (any, error) { return nil, fmt.Errorf("wrapped: %w", own) },
+	).Run(t.Context(), Task{}, nil)
 	if !errors.Is(err, own) || IsPermanent(err) {
 		t.Errorf("got %v", err)
 	}
@@ -115,17 +160,24 @@ func TestRun_ReturnsTheHandlersOwnError(t *testing.T) {
 
 func TestRun_LogsTheStackOfAPanicAndKeepsItOutOfTheError(t *testing.T) {
 	t.Parallel()
+
 	var log bytes.Buffer
+
 	task := NewTask(TaskSpec{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	_, err := answer(func() (any, error) { panic("boom") }).Run(t.Context(), task, nil)
-	text := regexp.MustCompile(`^handlers\.Run: the handler panicked at internal/handlers/run_test\.go:\d+: boom$`)
+
+	text := regexp.MustCompile(
+		`^handlers\.Run: the handler panicked at internal/handlers/run_test\.go:\d+: boom$`,
+	)
 	if got := err.Error(); !text.MatchString(got) {
 		t.Errorf("got %q, want the first own frame and nothing else of the stack", got)
 	}
+
 	var panicked *state.Error
 	if !errors.As(err, &panicked) || !strings.Contains(panicked.Stack, "handlers.TestRun_") {
 		t.Errorf("got %+v, want its stack", panicked)
 	}
+
 	if !strings.Contains(log.String(), "run_test.go") {
 		t.Errorf("got log %q, want the stack in it", log.String())
 	}
@@ -133,8 +185,14 @@ func TestRun_LogsTheStackOfAPanicAndKeepsItOutOfTheError(t *testing.T) {
 
 func TestRun_OfTheZeroHandlerIsRefused(t *testing.T) {
 	t.Parallel()
+
 	for _, h := range []Handler{{}, Func[struct{}, struct{}](nil)} {
-		if _, err := h.Run(t.Context(), Task{}, nil); state.CodeOf(err) != state.CodeUnknownTaskType || h.Runs() {
+		if _, err := h.Run(
+			t.Context(),
+			Task{},
+			nil,
+		); state.CodeOf(err) != state.CodeUnknownTaskType ||
+			h.Runs() {
 			t.Errorf("got %v, want code %q", err, state.CodeUnknownTaskType)
 		}
 	}

@@ -18,11 +18,13 @@ type Blob struct {
 	Modified    time.Time `json:"modified"`
 }
 
-// Blobs is blob storage as handlers and pre-flight checks see it. Errors are or wrap a StorageError, apart from those of a
-// context that ended; where storage said when to come again, RetryDelay knows.
+// Blobs is blob storage as handlers and pre-flight checks see it. Errors are or
+// wrap a StorageError, apart from those of a context that ended; where storage
+// said when to come again, RetryDelay knows.
 type Blobs interface {
-	// Pages streams the blobs of a container whose names begin with prefix, in the order of their names, at most size (up to
-	// MaxPage) at once. It ends after the first error. A page is the caller's to keep.
+	// Pages streams the blobs of a container whose names begin with prefix, in
+	// the order of their names, at most size (up to MaxPage) at once. It ends
+	// after the first error. A page is the caller's to keep.
 	Pages(ctx context.Context, container, prefix string, size int) iter.Seq2[[]Blob, error]
 	// Head returns the first n bytes of a blob, fewer where it is shorter.
 	Head(ctx context.Context, container, name string, n int) ([]byte, error)
@@ -45,7 +47,8 @@ const (
 // Error makes each fault an error that errors.Is finds.
 func (f StorageError) Error() string { return string(f) }
 
-// NoBlobs is the storage of a process that was told of none: whatever it is asked for, it answers ErrNoStorage.
+// NoBlobs is the storage of a process that was told of none: whatever it is
+// asked for, it answers ErrNoStorage.
 type NoBlobs struct{}
 
 // Pages yields ErrNoStorage.

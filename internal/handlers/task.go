@@ -12,8 +12,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Deps is what handlers and pre-flight checks may use of the outside world: interfaces declared in this package and filled
-// once at start-up.
+// Deps is what handlers and pre-flight checks may use of the outside world:
+// interfaces declared in this package and filled once at start-up.
 type Deps struct {
 	Blobs Blobs // NoBlobs where no storage is configured
 }
@@ -40,8 +40,8 @@ type Task struct {
 	part     reflect.Type
 }
 
-// TaskSpec is what a Task is made from. Lineage is nil for a stage that does not declare UsesLineage; Emit and Progress
-// may be nil, and so may Log.
+// TaskSpec is what a Task is made from. Lineage is nil for a stage that does
+// not declare UsesLineage; Emit and Progress may be nil, and so may Log.
 type TaskSpec struct {
 	JobID       state.JobID
 	JobType     string
@@ -64,11 +64,25 @@ type TaskSpec struct {
 // NewTask makes a Task.
 func NewTask(s TaskSpec) Task {
 	t := Task{
-		JobID: s.JobID, JobType: s.JobType, Stage: s.Stage, StageNumber: s.StageNumber, Gen: s.Gen, Index: s.Index,
-		Attempt: s.Attempt, Failures: s.Failures, Total: s.Total, Log: s.Log, Deps: s.Deps,
-		Key: s.Key, params: s.Params, lineage: s.Lineage, emit: s.Emit, progress: s.Progress,
+		JobID:       s.JobID,
+		JobType:     s.JobType,
+		Stage:       s.Stage,
+		StageNumber: s.StageNumber,
+		Gen:         s.Gen,
+		Index:       s.Index,
+		Attempt:     s.Attempt,
+		Failures:    s.Failures,
+		Total:       s.Total,
+		Log:         s.Log,
+		Deps:        s.Deps,
+		Key:         s.Key,
+		params:      s.Params,
+		lineage:     s.Lineage,
+		emit:        s.Emit,
+		progress:    s.Progress,
 	}
 	t.Log = t.logger()
+
 	return t
 }
 
@@ -76,43 +90,65 @@ func (t Task) logger() *slog.Logger {
 	if t.Log == nil {
 		return slog.New(slog.DiscardHandler)
 	}
+
 	return t.Log
 }
 
-// Emit stores one part of a long output, at most state.MaxResult bytes of JSON. Parts are read in the order in which they
-// were emitted, and only those of the attempt that completes are ever read. The errors are CodeInvalidResult,
-// CodeResultTooLarge, CodePermanent where the part is not of the type declared with Emits, and whatever storing it returns.
+// Emit stores one part of a long output, at most state.MaxResult bytes of JSON.
+// Parts are read in the order in which they were emitted, and only those of the
+// attempt that completes are ever read. The errors are CodeInvalidResult,
+// CodeResultTooLarge, CodePermanent where the part is not of the type declared
+// with Emits, and whatever storing it returns.
 func (t Task) Emit(ctx context.Context, part any) error {
 	const op = "handlers.Emit"
 	if t.part != nil && reflect.TypeOf(part) != t.part {
-		return state.Errorf(state.CodePermanent, op, "the handler emits %s, but declares Emits[%s]", reflect.TypeOf(part), t.part)
+		return state.Errorf(
+			state.CodePermanent,
+			op,
+			"the handler emits %s, but declares Emits[%s]",
+			reflect.TypeOf(part),
+			t.part,
+		)
 	}
+
 	if t.emit == nil {
 		return state.Errorf(state.CodePermanent, op, "this task cannot emit parts")
 	}
+
 	b, err := Encode(part)
 	if err != nil {
 		return err
 	}
+
 	return t.emit(ctx, b)
 }
 
-// Progress says how far the attempt is, from 0 to 1, with a note for people. It is a hint: it may be dropped.
+// Progress says how far the attempt is, from 0 to 1, with a note for people. It
+// is a hint: it may be dropped.
 func (t Task) Progress(fraction float64, note string) {
 	if t.progress == nil {
 		return
 	}
+
 	if math.IsNaN(fraction) {
 		fraction = 0
 	}
+
 	t.progress(min(max(fraction, 0), 1), state.CleanText(note))
 }
 
-// Params returns the job's parameters, defaults applied. The error is CodePermanent: they are no P.
+// Params returns the job's parameters, defaults applied. The error is
+// CodePermanent: they are no P.
 func Params[P any](t Task) (P, error) {
 	var p P
 	if err := json.Unmarshal(t.params, &p); err != nil {
-		return p, state.Wrap(state.CodePermanent, "handlers.Params", fmt.Sprintf("the job's parameters are no %T", p), err)
+		return p, state.Wrap(
+			state.CodePermanent,
+			"handlers.Params",
+			fmt.Sprintf("the job's parameters are no %T", p),
+			err,
+		)
 	}
+
 	return p, nil
 }

@@ -14,7 +14,9 @@ import (
 
 func TestEmit(t *testing.T) {
 	t.Parallel()
+
 	refused := errors.New("the attempt is over")
+
 	tests := []struct {
 		name string
 		part any
@@ -22,14 +24,29 @@ func TestEmit(t *testing.T) {
 		want state.Code
 	}{
 		{"stored", doubled{1}, func(context.Context, []byte) error { return nil }, ""},
-		{"refused by the engine", doubled{1}, func(context.Context, []byte) error { return refused }, state.CodeInternal},
+		{
+			"refused by the engine",
+			doubled{1},
+			func(context.Context, []byte) error { return refused },
+			state.CodeInternal,
+		},
 		{"nowhere to", doubled{1}, nil, state.CodePermanent},
-		{"another type than declared", 7, func(context.Context, []byte) error { return nil }, state.CodePermanent},
+		{
+			"another type than declared",
+			7,
+			func(context.Context, []byte) error { return nil },
+			state.CodePermanent,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := Func(func(ctx context.Context, task Task, _ struct{}) (int, error) { return 1, task.Emit(ctx, tt.part) }, Emits[doubled]())
+
+			h := Func(
+				func(ctx context.Context, task Task, _ struct{}) (int, error) { return 1, task.Emit(ctx, tt.part) },
+				Emits[doubled](),
+			)
+
 			_, err := h.Run(t.Context(), NewTask(TaskSpec{Emit: tt.emit}), nil)
 			if got := state.CodeOf(err); got != tt.want {
 				t.Errorf("got code %q of %v, want %q", got, err, tt.want)
@@ -40,7 +57,9 @@ func TestEmit(t *testing.T) {
 
 func TestEmit_ChecksParts(t *testing.T) {
 	t.Parallel()
+
 	var stored []string
+
 	task := NewTask(TaskSpec{Emit: func(_ context.Context, b []byte) error {
 		stored = append(stored, string(b))
 		return nil
@@ -55,6 +74,7 @@ func TestEmit_ChecksParts(t *testing.T) {
 			t.Errorf("%.10v: got code %q, want %q", part, got, want)
 		}
 	}
+
 	if diff := cmp.Diff([]string{`"fine"`}, stored); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
@@ -62,27 +82,40 @@ func TestEmit_ChecksParts(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	t.Parallel()
-	var fractions []float64
-	var notes []string
-	task := NewTask(TaskSpec{Progress: func(f float64, note string) { fractions, notes = append(fractions, f), append(notes, note) }})
+
+	var (
+		fractions []float64
+		notes     []string
+	)
+
+	task := NewTask(
+		TaskSpec{
+			Progress: func(f float64, note string) { fractions, notes = append(fractions, f), append(notes, note) },
+		},
+	)
 	for _, f := range []float64{-1, 0.5, 7, math.NaN(), math.Inf(1)} {
 		task.Progress(f, "a\x00b")
 	}
+
 	if diff := cmp.Diff([]float64{0, 0.5, 1, 0, 1}, fractions); diff != "" {
 		t.Errorf("fractions (-want +got):\n%s", diff)
 	}
+
 	if notes[0] != "a\uFFFDb" {
 		t.Errorf("got note %q", notes[0])
 	}
+
 	NewTask(TaskSpec{}).Progress(1, "nobody listens")
 }
 
 func TestParams(t *testing.T) {
 	t.Parallel()
+
 	got, err := Params[doubled](NewTask(TaskSpec{Params: []byte(`{"n":3,"other":true}`)}))
 	if err != nil || got.N != 3 {
 		t.Errorf("got %+v, %v", got, err)
 	}
+
 	if _, err := Params[doubled](NewTask(TaskSpec{Params: []byte(`{"n":"x"}`)})); !IsPermanent(err) {
 		t.Errorf("got %v, want a permanent error", err)
 	}
@@ -90,20 +123,27 @@ func TestParams(t *testing.T) {
 
 func TestPredecessor(t *testing.T) {
 	t.Parallel()
+
 	away := state.Errorf(state.CodeUnavailable, "x", "the database is away")
+
 	tests := []struct {
 		name    string
 		lineage Lineage
 		want    state.Code
 	}{
 		{"there", storedResults{all: []StoredResult{{Data: []byte(`{"n":4,"newer":1}`)}}}, ""},
-		{"of another type", storedResults{all: []StoredResult{{Data: []byte(`{"n":"x"}`)}}}, state.CodePermanent},
+		{
+			"of another type",
+			storedResults{all: []StoredResult{{Data: []byte(`{"n":"x"}`)}}},
+			state.CodePermanent,
+		},
 		{"cannot be read now", storedResults{err: away}, state.CodeUnavailable},
 		{"not declared", nil, state.CodePermanent},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			got, err := Predecessor[doubled](t.Context(), NewTask(TaskSpec{Lineage: tt.lineage}))
 			if code := state.CodeOf(err); code != tt.want || (err == nil && got.N != 4) {
 				t.Errorf("got %+v, %v, want code %q", got, err, tt.want)
@@ -114,6 +154,7 @@ func TestPredecessor(t *testing.T) {
 
 func TestResults(t *testing.T) {
 	t.Parallel()
+
 	away := state.Errorf(state.CodeUnavailable, "x", "the database is away")
 	stored := storedResults{all: []StoredResult{
 		{Part: 0, Data: []byte(`{"n":1}`)},
@@ -122,22 +163,29 @@ func TestResults(t *testing.T) {
 		{Index: 1, Part: -1, Data: []byte(`{"n":4}`)},
 	}}
 	broken := storedResults{all: []StoredResult{{Part: -1, Data: []byte(`{"n":3}`)}}, err: away}
-	mistyped := storedResults{all: []StoredResult{{Part: -1, Data: []byte(`[]`)}, {Part: -1, Data: []byte(`{"n":3}`)}}}
+	mistyped := storedResults{
+		all: []StoredResult{{Part: -1, Data: []byte(`[]`)}, {Part: -1, Data: []byte(`{"n":3}`)}},
+	}
 	read := func(l Lineage, parts bool) (got []int, code state.Code) {
 		task := NewTask(TaskSpec{Lineage: l})
+
 		results := Results[doubled](t.Context(), task, "a")
 		if parts {
 			results = Parts[doubled](t.Context(), task, "a")
 		}
+
 		for r, err := range results {
 			if err != nil {
 				code = state.CodeOf(err)
 				continue
 			}
+
 			got = append(got, r.N)
 		}
+
 		return got, code
 	}
+
 	tests := []struct {
 		name    string
 		lineage Lineage
@@ -158,10 +206,12 @@ func TestResults(t *testing.T) {
 			t.Errorf("%s: code %q, want %q; (-want +got):\n%s", tt.name, code, tt.code, diff)
 		}
 	}
+
 	for r, err := range Results[doubled](t.Context(), NewTask(TaskSpec{Lineage: stored}), "a") {
 		if err != nil || r.N != 3 {
 			t.Errorf("got %+v, %v", r, err)
 		}
+
 		break // a reader may stop early
 	}
 }

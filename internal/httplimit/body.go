@@ -16,12 +16,14 @@ func Bodies(within time.Duration, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+
 		control := http.NewResponseController(w)
 		if control.SetReadDeadline(time.Now().Add(within)) == nil {
 			// The server watches a connection whose body was read for its
 			// end, and would take the deadline for that.
 			r.Body = &body{ReadCloser: r.Body, whole: func() { _ = control.SetReadDeadline(time.Time{}) }}
 		}
+
 		next.ServeHTTP(w, r)
 	})
 }
@@ -39,6 +41,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.whole()
 		b.whole = nil
 	}
+
 	return n, err
 }
 

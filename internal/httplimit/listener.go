@@ -35,6 +35,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	case l.slots <- struct{}{}:
 	default:
 		l.endIdle()
+
 		select {
 		case l.slots <- struct{}{}:
 		case <-l.closed:
@@ -47,6 +48,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		<-l.slots
 		return nil, err
 	}
+
 	return &conn{Conn: c, writing: l.writing, release: func() { <-l.slots }}, nil
 }
 
@@ -66,6 +68,7 @@ func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 			break
 		}
 	}
+
 	if s == http.StateIdle {
 		l.idle = append(l.idle, c)
 	}
@@ -80,9 +83,11 @@ func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 func (l *Listener) endIdle() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if len(l.idle) == 0 {
 		return
 	}
+
 	_ = l.idle[0].Close() // what it says does not matter: it is over
 	l.idle = l.idle[1:]
 }
@@ -100,6 +105,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(c.writing)); err != nil {
 		return 0, err
 	}
+
 	return c.Conn.Write(p)
 }
 
@@ -108,6 +114,7 @@ func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
+
 	return nil
 }
 
@@ -115,5 +122,6 @@ func (c *conn) CloseWrite() error {
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(c.release)
+
 	return err
 }

@@ -23,16 +23,28 @@ type ContainerListParams struct {
 	Inspect      bool     `json:"inspect" default:"false" doc:"Read the first bytes of each blob, to see of which kind it is"`
 }
 
-// ContainerList lists a blob container, looks into each blob in a task of its own, and sums up.
+// ContainerList lists a blob container, looks into each blob in a task of its
+// own, and sums up.
 var ContainerList = define.Define(define.Definition[ContainerListParams]{
 	Description: "List a blob container, look into each blob, and sum up",
 	Stages: []define.Stage[ContainerListParams]{
 		{Name: "list", Tasks: define.Single(h.ContainerList, containerListInput)},
 		{
-			Name: "inspect", Tasks: define.FanOut(h.ContainerInspect, define.FromParts[h.BlobPage]("list"), containerInspectInputs),
+			Name: "inspect",
+			Tasks: define.FanOut(
+				h.ContainerInspect,
+				define.FromParts[h.BlobPage]("list"),
+				containerInspectInputs,
+			),
 			SkipIf: func(p ContainerListParams) bool { return !p.Inspect },
 		},
-		{Name: "summary", Tasks: define.FanIn(h.ContainerSummary, func(ContainerListParams) h.ContainerSummaryInput { return h.ContainerSummaryInput{} })},
+		{
+			Name: "summary",
+			Tasks: define.FanIn(
+				h.ContainerSummary,
+				func(ContainerListParams) h.ContainerSummaryInput { return h.ContainerSummaryInput{} },
+			),
+		},
 	},
 	Preflight: containerListPreflight,
 	Result:    containerListResult,
@@ -56,50 +68,71 @@ func containerInspectInputs(_ ContainerListParams, _ int, page h.BlobPage) iter.
 	}
 }
 
-// containerListPatience bounds the pre-flight check: somebody waits for its answer.
+// containerListPatience bounds the pre-flight check: somebody waits for its
+// answer.
 const containerListPatience = 10 * time.Second
 
-// containerListPreflight does for one blob what the job will do for all: list it, and with inspect read it.
+// containerListPreflight does for one blob what the job will do for all: list
+// it, and with inspect read it.
 func containerListPreflight(ctx context.Context, p ContainerListParams, deps h.Deps) error {
 	if p.MaxSizeBytes != nil && *p.MaxSizeBytes < p.MinSizeBytes {
-		return define.Field("max_size_bytes", fmt.Sprintf("%d is below min_size_bytes, which is %d", *p.MaxSizeBytes, p.MinSizeBytes))
+		return define.Field(
+			"max_size_bytes",
+			fmt.Sprintf("%d is below min_size_bytes, which is %d", *p.MaxSizeBytes, p.MinSizeBytes),
+		)
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, containerListPatience)
 	defer cancel()
+
 	for page, err := range deps.Blobs.Pages(ctx, p.Container, p.Prefix, 1) {
 		if err != nil {
 			return storageRefusal("listed", p.Container, err)
 		}
+
 		if len(page) == 0 {
 			continue
 		}
+
 		if b := page[0]; p.Inspect && b.Size > 0 {
 			if _, err := deps.Blobs.Head(ctx, p.Container, b.Name, 1); err != nil {
 				return storageRefusal("read", p.Container, err)
 			}
 		}
+
 		return nil
 	}
+
 	return nil
 }
 
-// storageRefusal blames the parameter for what only another container or another permission can mend. Anything else passes
-// with time.
+// storageRefusal blames the parameter for what only another container or
+// another permission can mend. Anything else passes with time.
 func storageRefusal(what, container string, err error) error {
 	switch {
 	case errors.Is(err, h.ErrNoContainer):
-		return define.Field("container", fmt.Sprintf("there is no container %q in the storage account", container))
+		return define.Field(
+			"container",
+			fmt.Sprintf("there is no container %q in the storage account", container),
+		)
 	case errors.Is(err, h.ErrStorageRefuses), errors.Is(err, h.ErrNoStorage):
 		return define.Field("container", fmt.Sprintf("%q cannot be %s: %v", container, what, err))
 	case errors.Is(err, h.ErrNoBlob), errors.Is(err, h.ErrBlobUnreadable): // of one blob, which the job skips
 		return nil
 	}
-	return state.Wrap(state.CodeUnavailable, "jobs.containerListPreflight", "the container could not be looked at now; try again later", err)
+
+	return state.Wrap(
+		state.CodeUnavailable,
+		"jobs.containerListPreflight",
+		"the container could not be looked at now; try again later",
+		err,
+	)
 }
 
 func containerListResult(ctx context.Context, _ ContainerListParams, r define.Results) (any, error) {
 	for summary, err := range define.Of[h.ContainerSummaryOutput](ctx, r, "summary") {
 		return summary, err
 	}
+
 	return nil, nil
 }

@@ -27,6 +27,7 @@ func (a account) Head(context.Context, string, string, int) ([]byte, error) { re
 
 func TestContainerList_Preflight(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name    string
 		storage h.Blobs
@@ -51,6 +52,7 @@ func TestContainerList_Preflight(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		err = ContainerList.Preflight(t.Context(), p, h.Deps{Blobs: c.storage})
 		if state.CodeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v, want code %q and %q", c.name, err, c.code, c.says)
@@ -60,6 +62,7 @@ func TestContainerList_Preflight(t *testing.T) {
 
 func TestContainerList_Parameters(t *testing.T) {
 	t.Parallel()
+
 	long := strings.Repeat("a", 63)
 	for body, ok := range map[string]bool{
 		`{}`:                                          false,
@@ -91,14 +94,17 @@ func TestContainerList_Parameters(t *testing.T) {
 			t.Errorf("%s: %v, want accepted: %t", body, err, ok)
 		}
 	}
+
 	p, err := ContainerList.Parse([]byte(`{"container":"abc"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	const want = `{"container":"abc","extensions":[],"inspect":false,"limit":10000,"max_size_bytes":null,"min_size_bytes":0,"prefix":""}`
 	if string(p.Canonical) != want {
 		t.Errorf("got  %s\nwant %s", p.Canonical, want)
 	}
+
 	if !ContainerList.Skip(p, 1) || ContainerList.Skip(p, 2) {
 		t.Error("without inspect only the inspection is skipped")
 	}

@@ -17,7 +17,8 @@ type HelloWorldParams struct {
 	FailureRate float64 `json:"failure_rate" default:"0" validate:"min=0,max=1" doc:"Share of attempts that fail, to try out retries"`
 }
 
-// HelloWorld greets n times and replies to each greeting. With failure_rate it is a self-test of retries and lineage.
+// HelloWorld greets n times and replies to each greeting. With failure_rate it
+// is a self-test of retries and lineage.
 var HelloWorld = define.Define(define.Definition[HelloWorldParams]{
 	Description: "Two stages of greetings and replies",
 	Stages: []define.Stage[HelloWorldParams]{
@@ -42,7 +43,8 @@ type HelloWorldResult struct {
 	Truncated bool               `json:"truncated,omitzero"` // there were more than a result has room for
 }
 
-// Each stage gets half of what a result may hold, less what surrounds the two lists.
+// Each stage gets half of what a result may hold, less what surrounds the two
+// lists.
 const helloWorldHalf = state.MaxResult/2 - 1024
 
 func helloWorldResult(ctx context.Context, _ HelloWorldParams, r define.Results) (any, error) {
@@ -50,28 +52,36 @@ func helloWorldResult(ctx context.Context, _ HelloWorldParams, r define.Results)
 	if err != nil {
 		return nil, err
 	}
+
 	replies, allReplies, err := collect(define.Of[h.ReplyOutput](ctx, r, "reply"), helloWorldHalf)
 	if err != nil {
 		return nil, err
 	}
+
 	return HelloWorldResult{Greetings: greetings, Replies: replies, Truncated: !all || !allReplies}, nil
 }
 
-// collect takes as many results as fit in a number of bytes of JSON, and says whether those were all.
+// collect takes as many results as fit in a number of bytes of JSON, and says
+// whether those were all.
 func collect[T any](results iter.Seq2[T, error], room int) (list []T, all bool, err error) {
 	list = []T{}
+
 	for v, err := range results {
 		if err != nil {
 			return nil, false, err
 		}
+
 		b, err := json.Marshal(v)
 		if err != nil {
 			return nil, false, err
 		}
+
 		if room -= len(b) + 1; room < 0 {
 			return list, false, nil
 		}
+
 		list = append(list, v)
 	}
+
 	return list, true, nil
 }

@@ -46,6 +46,7 @@ var codes = map[int]state.Code{
 // Write answers a request with a refusal.
 func Write(w http.ResponseWriter, r *http.Request, d Details) {
 	w, r = Identify(w, r)
+
 	d.Title, d.RequestID = http.StatusText(d.Status), RequestID(r.Context())
 	if d.Code == "" {
 		d.Code = state.CodeInternal
@@ -55,6 +56,7 @@ func Write(w http.ResponseWriter, r *http.Request, d Details) {
 	}
 
 	var b bytes.Buffer
+
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false) // no answer is taken for HTML
 	_ = encoder.Encode(d)        // of text and numbers, which always can be
@@ -63,11 +65,13 @@ func Write(w http.ResponseWriter, r *http.Request, d Details) {
 	for _, of := range []string{"ETag", "Location"} { // of the answer that there is not
 		h.Del(of)
 	}
+
 	h.Set("Content-Type", ContentType)
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(d.Status)
+
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b.Bytes()) // the caller may be gone
 	}
@@ -87,13 +91,17 @@ func Identify(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *htt
 	if RequestID(r.Context()) != "" {
 		return w, r
 	}
+
 	id := r.Header.Get(header)
 	if !plain(id) {
 		var random [12]byte
+
 		_, _ = rand.Read(random[:]) // it never fails
 		id = hex.EncodeToString(random[:])
 	}
+
 	w.Header().Set(header, id)
+
 	return w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 }
 
@@ -101,7 +109,9 @@ func Identify(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *htt
 // digits, dot, dash and underscore.
 func plain(s string) bool {
 	const maxBytes = 64
+
 	return s != "" && len(s) <= maxBytes && !strings.ContainsFunc(s, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_'
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' &&
+			c != '_'
 	})
 }

@@ -16,24 +16,32 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 	t.Parallel()
+
 	for status, code := range map[int]state.Code{
 		400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 409: "conflict",
 		413: "too_large", 429: "busy", 500: "internal", 503: "unavailable",
 	} {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		problem.Write(w, r, problem.Details{Status: status, Detail: "It is <so>."})
+
 		var got problem.Details
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
+
 		id := w.Header().Get("X-Request-Id")
+
 		want := problem.Details{
 			Title: http.StatusText(status), Status: status, Detail: "It is <so>.", Code: code, RequestID: id,
 		}
-		if w.Code != status || got.Title != want.Title || got.Code != want.Code || got.RequestID != id || id == "" || got.Detail != want.Detail {
+		if w.Code != status || got.Title != want.Title || got.Code != want.Code || got.RequestID != id ||
+			id == "" ||
+			got.Detail != want.Detail {
 			t.Errorf("%d: got %+v", status, got)
 		}
-		if w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("Cache-Control") != "no-store" {
+
+		if w.Header().Get("Content-Type") != "application/problem+json" ||
+			w.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%d: the headers are %v", status, w.Header())
 		}
 	}
@@ -41,14 +49,17 @@ func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 
 func TestAnIDIsGivenOnce(t *testing.T) {
 	t.Parallel()
+
 	for given, kept := range map[string]bool{"abc-1.2_X": true, "a b": false, "": false} {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("X-Request-Id", given)
 		_, r = problem.Identify(w, r)
+
 		id := problem.RequestID(r.Context())
 		if (id == given) != kept || id == "" || w.Header().Get("X-Request-Id") != id {
 			t.Errorf("%q became %q", given, id)
 		}
+
 		if _, again := problem.Identify(w, r); problem.RequestID(again.Context()) != id {
 			t.Errorf("%q was given another id", id)
 		}

@@ -6,7 +6,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// jobCache remembers the jobs that were asked for last. What it holds never changes, so an entry is never wrong.
+// jobCache remembers the jobs that were asked for last. What it holds never
+// changes, so an entry is never wrong.
 type jobCache struct {
 	mu        sync.Mutex
 	most      int                       // jobs in a generation
@@ -29,19 +30,24 @@ func newJobCache(most int) *jobCache {
 func (c *jobCache) get(id state.JobID) (cachedJob, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if j, ok := c.now[id]; ok {
 		return j, true
 	}
+
 	j, ok := c.past[id]
+
 	return j, ok
 }
 
 func (c *jobCache) put(id state.JobID, j cachedJob) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if len(c.now) >= c.most || c.bytes+len(j.params) > cacheBytes {
 		c.past, c.now, c.bytes = c.now, map[state.JobID]cachedJob{}, 0
 	}
+
 	c.bytes += len(j.params) - len(c.now[id].params)
 	c.now[id] = j
 }

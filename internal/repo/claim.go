@@ -15,22 +15,27 @@ import (
 
 func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
 
-// Claim takes the message rows that the messages name for a worker. What is missing from the answer cannot be claimed: its
-// work has ended, another worker holds it, or its job is being stopped.
+// Claim takes the message rows that the messages name for a worker. What is
+// missing from the answer cannot be claimed: its work has ended, another worker
+// holds it, or its job is being stopped.
 func (r *Repo) Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error) {
 	msgs = slices.SortedFunc(slices.Values(msgs), func(a, b state.Message) int {
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
+
 	var held []state.Held
+
 	jobs, ids := make([][]byte, len(msgs)), make([]int64, len(msgs))
 	for i := range msgs {
 		jobs[i], ids[i] = msgs[i].JobID[:], msgs[i].MessageID
 	}
+
 	args := namedArgs{"worker": worker, "job_ids": jobs, "message_ids": ids}
 	err := r.single(ctx, "repo.Claim", "claim", args, func(rows pgx.Rows) (err error) {
 		held, err = pgx.CollectRows(rows, scanHeld)
 		return err
 	})
+
 	return held, err
 }
 
@@ -41,32 +46,73 @@ func (r *Repo) Claimable(ctx context.Context, msg state.Message) (ok bool, err e
 		ok, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
 		return err
 	})
+
 	return ok, err
 }
 
-// Defer makes a message that no worker has claimed due again after delay. resend gives it a new id, for a transport that drops what it
-// has carried before.
+// Defer makes a message that no worker has claimed due again after delay.
+// resend gives it a new id, for a transport that drops what it has carried
+// before.
 func (r *Repo) Defer(ctx context.Context, msg state.Message, delay time.Duration, resend bool) error {
 	_, err := r.one(ctx, "repo.Defer", "defer", namedArgs{
-		"job_id": msg.JobID[:], "message_id": msg.MessageID, "send": msg.Send, "delay": delay.Seconds(), "resend": resend,
+		"job_id":     msg.JobID[:],
+		"message_id": msg.MessageID,
+		"send":       msg.Send,
+		"delay":      delay.Seconds(),
+		"resend":     resend,
 	})
+
 	return err
 }
 
 func scanHeld(row pgx.CollectableRow) (state.Held, error) {
-	var h state.Held
-	var job []byte
-	var parked *time.Time
-	var queue, kind int16
-	err := row.Scan(&job, &h.MessageID, &queue, &kind, &h.Stage, &h.Gen, &h.First, &h.Count, &h.TasksLeft, &h.Attempt,
-		&h.Losses, &h.ClaimedAt, &parked, &h.Traceparent, &h.Incarnation, &h.JobType, &h.HasResult, &h.StageName, &h.TaskType, &h.Shape,
-		&h.DependsOn, &h.Dependencies, &h.StageGen, &h.Planned, &h.Total, &h.Bundle, &h.Skip, &h.Expected,
-		&h.SourceTotal, &h.SourceType, &h.SourceKind)
+	var (
+		h           state.Held
+		job         []byte
+		parked      *time.Time
+		queue, kind int16
+	)
+
+	err := row.Scan(
+		&job,
+		&h.MessageID,
+		&queue,
+		&kind,
+		&h.Stage,
+		&h.Gen,
+		&h.First,
+		&h.Count,
+		&h.TasksLeft,
+		&h.Attempt,
+		&h.Losses,
+		&h.ClaimedAt,
+		&parked,
+		&h.Traceparent,
+		&h.Incarnation,
+		&h.JobType,
+		&h.HasResult,
+		&h.StageName,
+		&h.TaskType,
+		&h.Shape,
+		&h.DependsOn,
+		&h.Dependencies,
+		&h.StageGen,
+		&h.Planned,
+		&h.Total,
+		&h.Bundle,
+		&h.Skip,
+		&h.Expected,
+		&h.SourceTotal,
+		&h.SourceType,
+		&h.SourceKind,
+	)
 	copy(h.JobID[:], job)
+
 	h.Queue, h.Kind = state.Queue(queue), state.MessageKind(kind)
 	if parked != nil {
 		h.ParkedSince = *parked
 	}
+
 	return h, err
 }
 
@@ -75,14 +121,21 @@ func fence(worker uuid.UUID, h state.Held) namedArgs {
 	return namedArgs{"job_id": h.JobID[:], "message_id": h.MessageID, "worker": worker, "attempt": h.Attempt}
 }
 
-// Covered lists the tasks that a held message covers, in index order, with at most 8 MiB of inputs.
+// Covered lists the tasks that a held message covers, in index order, with at
+// most 8 MiB of inputs.
 func (r *Repo) Covered(ctx context.Context, h state.Held) ([]state.Covered, error) {
 	rows, err := r.pool.Query(ctx, statement("covered"), namedArgs{
-		"job_id": h.JobID[:], "stage": h.Stage, "gen": h.Gen, "first": h.First, "count": h.Count, "bytes": pageBytes,
+		"job_id": h.JobID[:],
+		"stage":  h.Stage,
+		"gen":    h.Gen,
+		"first":  h.First,
+		"count":  h.Count,
+		"bytes":  pageBytes,
 	})
 	if err != nil {
 		return nil, failure("repo.Covered", err)
 	}
+
 	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.Covered, error) {
 		var c state.Covered
 		return c, row.Scan(&c.Index, &c.Failures, &c.Losses, &c.Input, &c.Later)
@@ -90,6 +143,7 @@ func (r *Repo) Covered(ctx context.Context, h state.Held) ([]state.Covered, erro
 	if err != nil {
 		return nil, failure("repo.Covered", err)
 	}
+
 	return tasks, nil
 }
 
@@ -103,57 +157,88 @@ func (r *Repo) Input(ctx context.Context, h state.Held, index int) (input []byte
 	return input, nil
 }
 
-// Drop ends a held message with nothing else: its work was done before, or belongs to the past.
+// Drop ends a held message with nothing else: its work was done before, or
+// belongs to the past.
 func (r *Repo) Drop(ctx context.Context, worker uuid.UUID, h state.Held) error {
 	_, err := r.one(ctx, "repo.Drop", "drop_message", fence(worker, h))
 	return err
 }
 
-// Release puts a held message back, due after delay, with no attempt counted. parkedFor names a task type that this build
-// does not know, and is empty otherwise.
-func (r *Repo) Release(ctx context.Context, worker uuid.UUID, h state.Held, delay time.Duration, parkedFor string) (state.Moved, error) {
+// Release puts a held message back, due after delay, with no attempt counted.
+// parkedFor names a task type that this build does not know, and is empty
+// otherwise.
+func (r *Repo) Release(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	delay time.Duration,
+	parkedFor string,
+) (state.Moved, error) {
 	var moved state.Moved
+
 	args := fence(worker, h)
 	args["delay"], args["parked_for"] = delay.Seconds(), parkedFor
 	_, err := r.one(ctx, "repo.Release", "release", args)
+
 	moved.Queue(h.Queue)
+
 	return moved, err
 }
 
-// HandBack splits a held bundle before the task with index first: the rest (open tasks of it are counted by rest) goes on as
-// a message of its own.
-func (r *Repo) HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error) {
+// HandBack splits a held bundle before the task with index first: the rest
+// (open tasks of it are counted by rest) goes on as a message of its own.
+func (r *Repo) HandBack(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	first, rest int,
+) (state.Moved, error) {
 	var moved state.Moved
+
 	args := fence(worker, h)
 	args["first"], args["rest"] = first, rest
 	_, err := r.one(ctx, "repo.HandBack", "hand_back", args)
+
 	moved.Queue(h.Queue) // a repeat too: nobody was woken for the first
+
 	return moved, err
 }
 
-// ReleaseWorker puts back all that a worker still holds and removes it: the last act of a process that stops in good order.
+// ReleaseWorker puts back all that a worker still holds and removes it: the
+// last act of a process that stops in good order.
 func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.ReleaseWorker", func(t tx) error {
 		rows, err := t.query(ctx, "release_worker", namedArgs{"worker": worker})
 		if err != nil {
 			return err
 		}
+
 		queues, err := pgx.CollectRows(rows, pgx.RowTo[int16])
 		for _, q := range queues {
 			moved.Queue(state.Queue(q))
 		}
+
 		return err
 	})
+
 	return moved, err
 }
 
-// ReleaseForgotten puts back what a worker has held for longer than age and does not know of; known is what it works on.
-func (r *Repo) ReleaseForgotten(ctx context.Context, worker uuid.UUID, known []state.Message, age time.Duration) (n int, moved state.Moved, err error) {
+// ReleaseForgotten puts back what a worker has held for longer than age and
+// does not know of; known is what it works on.
+func (r *Repo) ReleaseForgotten(
+	ctx context.Context,
+	worker uuid.UUID,
+	known []state.Message,
+	age time.Duration,
+) (n int, moved state.Moved, err error) {
 	jobs, ids := make([][]byte, len(known)), make([]int64, len(known))
 	for i := range known {
 		jobs[i], ids[i] = known[i].JobID[:], known[i].MessageID
 	}
+
 	return r.queuesOf(ctx, "repo.ReleaseForgotten", "release_forgotten", namedArgs{
 		"worker": worker, "job_ids": jobs, "message_ids": ids, "age": age.Seconds(),
 	})

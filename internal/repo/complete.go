@@ -12,77 +12,121 @@ import (
 	"coremachine/internal/state"
 )
 
-// Complete books how many attempts ended and sets in motion what follows, in one transaction: counters, retries, the next
-// window, the next stage, the end of the job. What its fence refuses is left out and is no error; so is what began after its
-// job was told to stop. A batch that holds data which the database refuses fails whole with CodeInvalid; the caller halves it.
+// Complete books how many attempts ended and sets in motion what follows, in
+// one transaction: counters, retries, the next window, the next stage, the end
+// of the job. What its fence refuses is left out and is no error; so is what
+// began after its job was told to stop. A batch that holds data which the
+// database refuses fails whole with CodeInvalid; the caller halves it.
 func (r *Repo) Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error) {
 	var moved state.Moved
+
 	sorted := make([]*state.TaskEnd, len(ends))
 	for i := range ends {
 		sorted[i] = &ends[i]
 	}
+
 	slices.SortFunc(sorted, func(a, b *state.TaskEnd) int {
 		if a.MessageID == b.MessageID { // of one job: identities are not used twice
 			return cmp.Compare(a.Index, b.Index)
 		}
+
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
 	args := completeArgs(here.Worker, sorted)
 	err := r.inTx(ctx, "repo.Complete", func(t tx) error {
 		moved, t.here = state.Moved{}, here
+
 		progress, err := stageProgress(ctx, t, "complete", args)
 		if err != nil {
 			return err
 		}
+
 		if err := tellFailures(t, sorted, progress, &moved); err != nil {
 			return err
 		}
+
 		return advance(ctx, t, progress, &moved)
 	})
+
 	return moved, err
 }
 
-// completeArgs lists the messages once each, by place, and the ends with the places of their messages.
+// completeArgs lists the messages once each, by place, and the ends with the
+// places of their messages.
 func completeArgs(worker uuid.UUID, ends []*state.TaskEnd) namedArgs {
 	n := len(ends)
-	var heldJobs [][]byte
-	var heldMessages []int64
-	var heldAttempts []int32
+
+	var (
+		heldJobs     [][]byte
+		heldMessages []int64
+		heldAttempts []int32
+	)
+
 	places, jobs, stages, gens := make([]int32, n), make([][]byte, n), make([]int16, n), make([]int32, n)
 	indexes, results, started := make([]int32, n), make([][]byte, n), make([]time.Time, n)
-	var outcomes, codes, errs, stacks []*string
-	var finals []bool
-	var delays []float64
+
+	var (
+		outcomes, codes, errs, stacks []*string
+		finals                        []bool
+		delays                        []float64
+	)
+
 	for i := range ends {
 		e := ends[i]
-		if i == 0 || e.JobID != ends[i-1].JobID || e.MessageID != ends[i-1].MessageID || e.Attempt != ends[i-1].Attempt {
+		if i == 0 || e.JobID != ends[i-1].JobID || e.MessageID != ends[i-1].MessageID ||
+			e.Attempt != ends[i-1].Attempt {
 			heldJobs, heldMessages = append(heldJobs, e.JobID[:]), append(heldMessages, e.MessageID)
 			heldAttempts = append(heldAttempts, int32(e.Attempt))
 		}
-		places[i], jobs[i], stages[i], gens[i] = int32(len(heldJobs)), e.JobID[:], int16(e.Stage), int32(e.Gen)
+
+		places[i] = int32(len(heldJobs))
+		jobs[i] = e.JobID[:]
+		stages[i] = int16(e.Stage)
+		gens[i] = int32(e.Gen)
+
 		indexes[i], results[i], started[i] = int32(e.Index), e.Result, e.StartedAt
 		if e.Status == state.TaskCompleted {
 			continue
 		}
+
 		if outcomes == nil {
 			outcomes, codes, errs = make([]*string, n), make([]*string, n), make([]*string, n)
 			stacks, finals, delays = make([]*string, n), make([]bool, n), make([]float64, n)
 		}
+
 		outcome, code := string(e.Outcome), string(e.Code)
+
 		outcomes[i], codes[i], errs[i] = &outcome, &code, &e.Error
 		if e.Stack != "" {
 			stacks[i] = &e.Stack
 		}
+
 		finals[i], delays[i] = e.Status == state.TaskFailed, e.Delay.Seconds()
 	}
+
 	return namedArgs{
-		"worker": worker, "held_jobs": heldJobs, "held_messages": heldMessages, "held_attempts": heldAttempts,
-		"places": places, "job_ids": jobs, "stages": stages, "gens": gens, "indexes": indexes, "results": results, "started": started,
-		"outcomes": outcomes, "codes": codes, "errors": errs, "stacks": stacks, "finals": finals, "delays": delays,
+		"worker":        worker,
+		"held_jobs":     heldJobs,
+		"held_messages": heldMessages,
+		"held_attempts": heldAttempts,
+		"places":        places,
+		"job_ids":       jobs,
+		"stages":        stages,
+		"gens":          gens,
+		"indexes":       indexes,
+		"results":       results,
+		"started":       started,
+		"outcomes":      outcomes,
+		"codes":         codes,
+		"errors":        errs,
+		"stacks":        stacks,
+		"finals":        finals,
+		"delays":        delays,
 	}
 }
 
-// stageRow is a stage as it stands after tasks of it landed; its row is locked by this transaction.
+// stageRow is a stage as it stands after tasks of it landed; its row is locked
+// by this transaction.
 type stageRow struct {
 	job                          state.JobID
 	stage                        int
@@ -106,14 +150,33 @@ func stageProgress(ctx context.Context, t tx, name string, args namedArgs) ([]st
 	if err != nil {
 		return nil, err
 	}
+
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (stageRow, error) {
-		var s stageRow
-		var job []byte
-		var queue int16
-		err := row.Scan(&job, &s.stage, &s.name, &s.total, &s.dispatched, &s.completed, &s.failed, &s.cancelled, &s.window,
-			&s.bundle, &s.tolerance, &queue, &s.landed, &s.unsuccessful)
+		var (
+			s     stageRow
+			job   []byte
+			queue int16
+		)
+
+		err := row.Scan(
+			&job,
+			&s.stage,
+			&s.name,
+			&s.total,
+			&s.dispatched,
+			&s.completed,
+			&s.failed,
+			&s.cancelled,
+			&s.window,
+			&s.bundle,
+			&s.tolerance,
+			&queue,
+			&s.landed,
+			&s.unsuccessful,
+		)
 		copy(s.job[:], job)
 		s.queue = state.Queue(queue)
+
 		return s, err
 	})
 }

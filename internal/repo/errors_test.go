@@ -16,6 +16,7 @@ import (
 
 func TestErrorsAreSortedByWhatCanMendThem(t *testing.T) {
 	t.Parallel()
+
 	code := func(c string) error { return fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: c}) }
 	for _, c := range []struct {
 		name           string
@@ -43,6 +44,7 @@ func TestErrorsAreSortedByWhatCanMendThem(t *testing.T) {
 		if got := repo.Retryable(c.err); got != c.retryable {
 			t.Errorf("%s: retryable is %v", c.name, got)
 		}
+
 		if got := repo.BadData(c.err); got != c.bad {
 			t.Errorf("%s: bad data is %v", c.name, got)
 		}

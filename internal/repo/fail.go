@@ -19,16 +19,24 @@ const (
 
 // FailJob puts a held message back and its job on its way to failed, with the
 // error on the stage as well. The stop that follows ends the message.
-func (r *Repo) FailJob(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error) {
+func (r *Repo) FailJob(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	f state.Failure,
+) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.FailJob", func(t tx) error {
 		moved = state.Moved{}
 		args := fence(worker, h)
 		args["delay"], args["parked_for"] = 0.0, ""
+
 		n, err := t.exec(ctx, "release", args)
 		if err != nil || n == 0 {
 			return err
 		}
+
 		return failStage(ctx, t, &h, f, &moved)
 	})
 
@@ -39,28 +47,39 @@ func (r *Repo) FailJob(ctx context.Context, worker uuid.UUID, h state.Held, f st
 // after a wait that doubles with each panic, and counts the panic on the row.
 // At the state.MaxPanics-th the job fails with f; a job that is being stopped
 // is left to its stop.
-func (r *Repo) ReleasePanicked(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error) {
+func (r *Repo) ReleasePanicked(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	f state.Failure,
+) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.ReleasePanicked", func(t tx) error {
 		moved = state.Moved{}
 		args := fence(worker, h)
 		args["first"], args["cap"] = panicWait.Seconds(), panicWaitCap.Seconds()
+
 		rows, err := t.query(ctx, "release_panicked", args)
 		if err != nil {
 			return err
 		}
+
 		panics, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
 		if errors.Is(err, pgx.ErrNoRows) { // fenced out, or a repeat
 			return nil
 		}
+
 		if err != nil {
 			return err
 		}
 
 		moved.Queue(h.Queue)
+
 		if panics < state.MaxPanics {
 			return nil
 		}
+
 		return failStage(ctx, t, &h, f, &moved)
 	})
 
@@ -74,5 +93,6 @@ func failStage(ctx context.Context, t tx, h *state.Held, f state.Failure, moved 
 			return err
 		}
 	}
+
 	return failJob(ctx, t, h.JobID, f, moved)
 }

@@ -19,6 +19,7 @@ func failure(op string, err error) error {
 	if _, known := errors.AsType[*state.Error](err); known {
 		return err
 	}
+
 	if reason := unusable(err); reason != "" {
 		return state.Wrap(state.CodeUnavailable, op, reason, err)
 	}
@@ -32,6 +33,7 @@ func failure(op string, err error) error {
 	case Retryable(err):
 		return state.Wrap(state.CodeUnavailable, op, "the database cannot be used now", err)
 	}
+
 	return state.Wrap(state.CodeInternal, op, "a statement failed", err)
 }
 
@@ -54,6 +56,7 @@ func unusable(err error) string {
 	case errors.Is(err, database.ErrSearchPath):
 		return reasonPath
 	}
+
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return ""
@@ -69,10 +72,12 @@ func unusable(err error) string {
 	case "42501":
 		return reasonRights
 	}
+
 	return ""
 }
 
-// BadData tells whether a row's content made a statement fail: SQLSTATE class 22 or 23.
+// BadData tells whether a row's content made a statement fail: SQLSTATE class
+// 22 or 23.
 func BadData(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code[:2] == "22" || pg.Code[:2] == "23")
@@ -81,8 +86,9 @@ func BadData(err error) bool {
 // queryCancelled is an SQLSTATE: the statement timeout, or an operator.
 const queryCancelled = "57014"
 
-// timedOut reports whether the database answered that a statement reached its time
-// limit. A database that does not answer is another matter: less work would not help.
+// timedOut reports whether the database answered that a statement reached its
+// time limit. A database that does not answer is another matter: less work
+// would not help.
 func timedOut(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == queryCancelled
@@ -95,19 +101,28 @@ func planChanged(pg *pgconn.PgError) bool {
 	return pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan must not change result type")
 }
 
-// Retryable tells whether the same statement may succeed later: SQLSTATE classes 08, 25 (a transaction that idled, a server that has
-// become a standby), 40, 53, 55, 57, 58, an outdated plan, a lost or dead connection, or no answer in time.
+// Retryable tells whether the same statement may succeed later: SQLSTATE
+// classes 08, 25 (a transaction that idled, a server that has become a
+// standby), 40, 53, 55, 57, 58, an outdated plan, a lost or dead connection, or
+// no answer in time.
 func Retryable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {
 		case "08", "25", "40", "53", "55", "57", "58":
 			return true
 		}
+
 		return planChanged(pg)
 	}
-	var network net.Error
-	var connect *pgconn.ConnectError
+
+	var (
+		network net.Error
+		connect *pgconn.ConnectError
+	)
+
 	return errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || pgconn.Timeout(err) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, database.ErrDead) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, database.ErrDead) ||
+		errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded)
 }

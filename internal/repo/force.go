@@ -18,7 +18,11 @@ const (
 )
 
 // errForceLost means that another stop took over: its fence is gone.
-var errForceLost = state.Errorf(state.CodeConflict, "repo.ForceCancel", "another stop of the job is under way")
+var errForceLost = state.Errorf(
+	state.CodeConflict,
+	"repo.ForceCancel",
+	"another stop of the job is under way",
+)
 
 // force is one forced cancel: every statement is bound to its fence.
 type force struct {
@@ -33,38 +37,50 @@ type force struct {
 // counters and messages say. It deletes the messages, counts the tasks range
 // by range, writes the counters and ends the job. If the job is not open,
 // ended is false. If it is cut off, the sweep continues with an ordinary stop.
-func (r *Repo) ForceCancel(ctx context.Context, id state.JobID, by string) (ended bool, moved state.Moved, err error) {
+func (r *Repo) ForceCancel(
+	ctx context.Context,
+	id state.JobID,
+	by string,
+) (ended bool, moved state.Moved, err error) {
 	f := &force{repo: r, id: id}
+
 	begun, err := f.begin(ctx, by)
 	if err != nil || !begun {
 		return false, moved, err
 	}
+
 	if err := f.deleteMessages(ctx); err != nil {
 		return false, moved, err
 	}
+
 	counted, err := f.count(ctx)
 	if err != nil {
 		return false, moved, err
 	}
+
 	if err := f.end(ctx, counted, by); err != nil {
 		return false, moved, err
 	}
 
 	moved.Jobs = []state.JobID{id}
+
 	return true, moved, nil
 }
 
 func (f *force) begin(ctx context.Context, by string) (begun bool, err error) {
 	var message int64
+
 	args := namedArgs{"job_id": f.id[:], "by": by, "holder": forcedStop, "hold": forceHold}
 	err = f.repo.single(ctx, "repo.ForceCancel", "force_begin", args, func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&message}, func() error {
 			begun = true
 			return nil
 		})
+
 		return err
 	})
 	f.args = namedArgs{"job_id": f.id[:], "message_id": message, "holder": forcedStop}
+
 	return begun, err
 }
 
@@ -79,6 +95,7 @@ func (f *force) hold(ctx context.Context) error {
 	if err == nil && n == 0 {
 		return errForceLost
 	}
+
 	return err
 }
 
@@ -87,19 +104,26 @@ func (f *force) deleteMessages(ctx context.Context) error {
 		if err := f.hold(ctx); err != nil {
 			return err
 		}
-		var n int
-		var seen bool
+
+		var (
+			n    int
+			seen bool
+		)
+
 		err := f.repo.inTx(ctx, "repo.ForceCancel", func(t tx) error {
 			rows, err := t.query(ctx, "force_messages", f.with(namedArgs{"most": forceMessages}))
 			if err != nil {
 				return err
 			}
+
 			_, err = pgx.ForEachRow(rows, []any{&n, &seen}, func() error { return nil })
+
 			return err
 		})
 		if err != nil || !seen {
 			return err
 		}
+
 		f.messages += n
 	}
 }
@@ -119,9 +143,12 @@ func (f *force) count(ctx context.Context) ([]forcedStage, error) {
 	if err != nil {
 		return nil, failure("repo.ForceCancel", err)
 	}
+
 	stages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (forcedStage, error) {
 		var s forcedStage
+
 		err := row.Scan(&s.Stage, &s.Gen, &s.Kind, &s.Status, &s.Planned, &s.Extent)
+
 		return s, err
 	})
 	if err != nil {
@@ -135,6 +162,7 @@ func (f *force) count(ctx context.Context) ([]forcedStage, error) {
 			}
 		}
 	}
+
 	return stages, nil
 }
 
@@ -142,20 +170,33 @@ func (f *force) countRange(ctx context.Context, s *forcedStage, first int) error
 	if err := f.hold(ctx); err != nil {
 		return err
 	}
-	args := f.with(namedArgs{"stage": s.Stage, "gen": s.Gen, "first": first, "count": min(forceTasks, s.Extent-first)})
+
+	args := f.with(
+		namedArgs{"stage": s.Stage, "gen": s.Gen, "first": first, "count": min(forceTasks, s.Extent-first)},
+	)
+
 	var completed, failed, cancelled int
+
 	held := false
+
 	err := f.repo.inTx(ctx, "repo.ForceCancel", func(t tx) error {
 		rows, err := t.query(ctx, "force_tasks", args)
 		if err != nil {
 			return err
 		}
-		_, err = pgx.ForEachRow(rows, []any{&completed, &failed, &cancelled, &held}, func() error { return nil })
+
+		_, err = pgx.ForEachRow(
+			rows,
+			[]any{&completed, &failed, &cancelled, &held},
+			func() error { return nil },
+		)
+
 		return err
 	})
 	if err == nil && !held {
 		err = errForceLost
 	}
+
 	if err != nil {
 		return err
 	}
@@ -164,13 +205,17 @@ func (f *force) countRange(ctx context.Context, s *forcedStage, first int) error
 	s.failed += failed
 	s.cancelled += cancelled
 	f.tasks += completed + failed + cancelled
+
 	return nil
 }
 
 // end writes the counters and ends the job, in one transaction.
 func (f *force) end(ctx context.Context, stages []forcedStage, by string) error {
-	var numbers []int16
-	var planned, completed, failed, cancelled []int32
+	var (
+		numbers                               []int16
+		planned, completed, failed, cancelled []int32
+	)
+
 	for i := range stages {
 		s := &stages[i]
 		numbers, planned = append(numbers, int16(s.Stage)), append(planned, int32(s.Extent))
@@ -180,20 +225,28 @@ func (f *force) end(ctx context.Context, stages []forcedStage, by string) error 
 
 	return f.repo.inTx(ctx, "repo.ForceCancel", func(t tx) error {
 		rows, err := t.query(ctx, "force_counters", f.with(namedArgs{
-			"stages": numbers, "planned": planned, "completed": completed, "failed": failed, "cancelled": cancelled, "cut_off": cutOff,
+			"stages":    numbers,
+			"planned":   planned,
+			"completed": completed,
+			"failed":    failed,
+			"cancelled": cancelled,
+			"cut_off":   cutOff,
 		}))
 		if err != nil {
 			return err
 		}
+
 		if f.repaired, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int]); err != nil {
 			return err
 		}
+
 		n, err := t.exec(ctx, "force_end", f.with(namedArgs{
 			"by": by, "messages": f.messages, "tasks": f.tasks, "repaired": f.repaired,
 		}))
 		if err == nil && n == 0 {
 			return errForceLost
 		}
+
 		return err
 	})
 }

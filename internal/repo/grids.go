@@ -8,8 +8,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// gridPause is how old a grid of a running stage may be when it is handed out again: whoever watches, a process counts a stage at most
-// once in it. Counting takes no more than a fifth of the time.
+// gridPause is how old a grid of a running stage may be when it is handed out
+// again: whoever watches, a process counts a stage at most once in it. Counting
+// takes no more than a fifth of the time.
 const (
 	gridPause = time.Second
 	gridShare = 4
@@ -17,7 +18,8 @@ const (
 	gridMost  = 32              // grids that are remembered, and as many of the past
 )
 
-// grids remembers the grids that were asked for last. One of a stage that has ended is true until the stage has another end.
+// grids remembers the grids that were asked for last. One of a stage that has
+// ended is true until the stage has another end.
 type grids struct {
 	group     share.Group[grid]
 	mu        sync.Mutex
@@ -41,27 +43,34 @@ func (g grid) trueOf(s gridStage, now time.Time) bool {
 	if g.view.Gen != s.Gen || !g.finished.Equal(s.finished()) {
 		return false
 	}
+
 	return !g.finished.IsZero() || now.Sub(g.made) < max(gridPause, gridShare*g.took)
 }
 
 func (c *grids) get(k gridKey) (grid, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if g, ok := c.now[k]; ok {
 		return g, true
 	}
+
 	g, ok := c.past[k]
+
 	return g, ok
 }
 
 func (c *grids) put(k gridKey, g grid) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if _, there := c.now[k]; !there && len(c.now) >= gridMost {
 		c.past, c.now = c.now, nil
 	}
+
 	if c.now == nil {
 		c.now = make(map[gridKey]grid, gridMost)
 	}
+
 	c.now[k] = g
 }

@@ -9,12 +9,14 @@ import (
 
 func TestAGridIsTrueForASecondWhileItsStageRunsAndForEverOnceItEnded(t *testing.T) {
 	t.Parallel()
+
 	now := time.Now()
 	end, other := now.Add(-time.Hour), now.Add(-time.Minute)
 	running := grid{view: state.GridView{Gen: 2}, made: now, took: 10 * time.Millisecond}
 	slow := running
 	slow.took = 500 * time.Millisecond
 	ended := running
+
 	ended.finished = end
 	for _, c := range []struct {
 		name  string
@@ -41,13 +43,16 @@ func TestAGridIsTrueForASecondWhileItsStageRunsAndForEverOnceItEnded(t *testing.
 
 func TestOnlyTheLatestGridsAreRemembered(t *testing.T) {
 	t.Parallel()
+
 	var c grids
 	for i := range 3 * gridMost {
 		c.put(gridKey{stage: i}, grid{view: state.GridView{Cell: i}})
 	}
+
 	if g, ok := c.get(gridKey{stage: 3*gridMost - 1}); !ok || g.view.Cell != 3*gridMost-1 {
 		t.Errorf("the latest is %+v, %t", g, ok)
 	}
+
 	if _, ok := c.get(gridKey{stage: 0}); ok || len(c.now)+len(c.past) > 2*gridMost {
 		t.Errorf("%d grids are remembered", len(c.now)+len(c.past))
 	}

@@ -22,65 +22,111 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-// TestNoHotStatementReadsMoreThanItNeeds has the engine work on large tables that were never analysed, and looks at the plan of every
-// statement as it ran: none reads a large table whole, and none throws away more rows than it keeps.
+// TestNoHotStatementReadsMoreThanItNeeds has the engine work on large tables
+// that were never analysed, and looks at the plan of every statement as it ran:
+// none reads a large table whole, and none throws away more rows than it keeps.
 func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 	t.Parallel()
+
 	tests := []struct {
 		name string
 		fill func(t *testing.T, pool *pgxpool.Pool) []state.JobID // jobs that are under way
 	}{
 		{"OneStageOf100000", func(t *testing.T, pool *pgxpool.Pool) []state.JobID {
 			t.Helper()
+
 			return []state.JobID{
-				underWay(t, pool, "fanin", rows.Stage{Name: "work", TaskType: string(fixtures.Number), Planned: 100_000}),
-				underWay(t, pool, "million",
-					rows.Stage{Name: "work", TaskType: string(fixtures.Number), Status: state.StageCompleted, Planned: 100_000, Completed: 100_000},
-					rows.Stage{Name: "follow", TaskType: string(fixtures.Next), Kind: state.MatchPrevious, DependsOn: []int16{0}, Planned: 100_000}),
+				underWay(
+					t,
+					pool,
+					"fanin",
+					rows.Stage{Name: "work", TaskType: string(fixtures.Number), Planned: 100_000},
+				),
+				underWay(
+					t,
+					pool,
+					"million",
+					rows.Stage{
+						Name:      "work",
+						TaskType:  string(fixtures.Number),
+						Status:    state.StageCompleted,
+						Planned:   100_000,
+						Completed: 100_000,
+					},
+					rows.Stage{
+						Name:      "follow",
+						TaskType:  string(fixtures.Next),
+						Kind:      state.MatchPrevious,
+						DependsOn: []int16{0},
+						Planned:   100_000,
+					},
+				),
 			}
 		}},
 		{"TenThousandJobsOf100", func(t *testing.T, pool *pgxpool.Pool) []state.JobID {
 			t.Helper()
 			exec(t, pool, `insert into jobs (job_id, job_type, params, status, stages_left, finished_at)
 				select sha256(g::text::bytea), 'filled', '{}', 'completed', 0, now() from generate_series(1, 10000) g`)
-			exec(t, pool, `insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left, status, total, planned,
+			exec(
+				t,
+				pool,
+				`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left, status, total, planned,
 				dispatched, completed, finished_at)
-				select job_id, 0, 'work', 'fixture_number', 'dynamic', 2, '{}', 0, 'completed', 100, 100, 100, 100, now() from jobs where job_type = 'filled'`)
+				select job_id, 0, 'work', 'fixture_number', 'dynamic', 2, '{}', 0, 'completed', 100, 100, 100, 100, now() from jobs where job_type = 'filled'`,
+			)
 			exec(t, pool, `insert into tasks (job_id, stage, gen, index, status, attempt, result, finished_at)
 				select job_id, 0, 1, i, 'completed', 1, '{"value":1,"count":1}', now()
 				from jobs, generate_series(0, 99) i where job_type = 'filled'`)
+
 			return nil
 		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			seen := &plans{worst: map[string]string{}}
 			address, pool := neverAnalysed(t)
+
 			e := enginetest.Start(t, enginetest.Options{
-				Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), URL: address, Connect: seen.on, Conns: 2,
-				Dispatch: enginetest.Local, // what does not fit goes through the queue, so every statement is seen
+				Jobs:     fixtures.Jobs(),
+				Handlers: fixtures.Handlers(),
+				URL:      address,
+				Connect:  seen.on,
+				Conns:    2,
+				// what does not fit goes through the queue, so every statement
+				// is seen
+				Dispatch: enginetest.Local,
 			})
 			for round := range 3 { // each connection keeps the plans that it makes now, on empty tables
 				submitAll(t, e, 20, round)
 			}
+
 			wait := tt.fill(t, pool)
-			exec(t, pool, `insert into jobs (job_id, job_type, params, stages_left) select sha256(('queued ' || g)::bytea), 'wide', '{}', 1
-				from generate_series(1, 1000) g`)
+			exec(
+				t,
+				pool,
+				`insert into jobs (job_id, job_type, params, stages_left) select sha256(('queued ' || g)::bytea), 'wide', '{}', 1
+				from generate_series(1, 1000) g`,
+			)
 			submitAll(t, e, 1000, 9)
+
 			wait = append(wait, e.Submit("million", `{"n":10100,"seed":7}`), e.Submit("flaky", `{"n":100}`))
 			for i := range 30 {
 				wait = append(wait, e.Submit("hello", fmt.Sprintf(`{"n":10,"message":"%d"}`, i)))
 			}
+
 			stopped := e.Submit("wide", `{"n":5000}`)
 			if err := e.Process(0).Machine.Cancel(t.Context(), stopped, ""); err != nil {
 				t.Fatal(err)
 			}
+
 			for _, id := range append(wait, stopped) {
 				if job := e.Wait(id); !job.Status.Ended() {
 					t.Errorf("%s is %s", id, job.Status)
 				}
 			}
+
 			e.Process(0).Stop() // what is known by now is all
 			seen.report(t)
 		})
@@ -90,6 +136,7 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 // submitAll runs one of each of the engine's shapes.
 func submitAll(t *testing.T, e *enginetest.Engine, n, seed int) {
 	t.Helper()
+
 	var ids []state.JobID
 	for _, job := range []struct{ name, params string }{
 		{"hello", `{"n":%d,"message":"all %d"}`},
@@ -99,6 +146,7 @@ func submitAll(t *testing.T, e *enginetest.Engine, n, seed int) {
 	} {
 		ids = append(ids, e.Submit(job.name, fmt.Sprintf(job.params, n, seed)))
 	}
+
 	for _, id := range ids {
 		if job := e.Wait(id); !job.Status.Ended() {
 			t.Errorf("%s is %s", id, job.Status)
@@ -106,44 +154,72 @@ func submitAll(t *testing.T, e *enginetest.Engine, n, seed int) {
 	}
 }
 
-// underWay inserts a job of which the last of these stages is not done: its last 2000 tasks are in the queue. Stages behind it wait.
+// underWay inserts a job of which the last of these stages is not done: its
+// last 2000 tasks are in the queue. Stages behind it wait.
 func underWay(t *testing.T, pool *pgxpool.Pool, jobType string, stages ...rows.Stage) state.JobID {
 	t.Helper()
+
 	last := &stages[len(stages)-1]
 	last.Dispatched, last.Completed = last.Planned, last.Planned-2000
 	at := len(stages) - 1
-	stages = append(stages, rows.Stage{Name: "sum", TaskType: string(fixtures.Sum), Kind: state.FanIn, DependsOn: []int16{int16(at)}})
-	id := rows.Insert(t, pool, rows.Job{Type: jobType, Params: `{"n":100000,"seed":1}`, Status: state.JobRunning, Stages: stages})
+	stages = append(
+		stages,
+		rows.Stage{
+			Name:      "sum",
+			TaskType:  string(fixtures.Sum),
+			Kind:      state.FanIn,
+			DependsOn: []int16{int16(at)},
+		},
+	)
+	id := rows.Insert(
+		t,
+		pool,
+		rows.Job{Type: jobType, Params: `{"n":100000,"seed":1}`, Status: state.JobRunning, Stages: stages},
+	)
 	exec(t, pool, `update stages set bundle = 100`)
 	exec(t, pool, `update tasks set result = '{"value":1,"count":1}' where result is not null`)
+
 	for first := last.Completed; first < last.Planned; first += 100 {
-		rows.InsertMessage(t, pool, id, rows.Message{Kind: state.KindTasks, Stage: at, First: first, Count: 100})
+		rows.InsertMessage(
+			t,
+			pool,
+			id,
+			rows.Message{Kind: state.KindTasks, Stage: at, First: first, Count: 100},
+		)
 	}
+
 	return id
 }
 
 // neverAnalysed is a database of its own whose tables nobody looks after.
 func neverAnalysed(t *testing.T) (string, *pgxpool.Pool) {
 	t.Helper()
+
 	server := pgtest.Own(t)
 	if err := repo.Migrate(t.Context(), server.URL()); err != nil {
 		t.Fatal(err)
 	}
+
 	u, err := url.Parse(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	q := u.Query()
 	q.Set("synchronous_commit", "off") // nothing here outlives a crash
 	u.RawQuery = q.Encode()
+
 	pool, err := pgxpool.New(t.Context(), u.String())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(pool.Close)
+
 	for _, table := range []string{"jobs", "stages", "tasks", "messages", "attempts", "events", "result_parts"} {
 		exec(t, pool, "alter table "+table+" set (autovacuum_enabled = off)")
 	}
+
 	return u.String(), pool
 }
 
@@ -159,8 +235,13 @@ type plans struct {
 // on has a connection told the plan of each of its statements.
 func (p *plans) on(c *pgx.ConnConfig) {
 	maps.Copy(c.RuntimeParams, map[string]string{
-		"session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0", "auto_explain.log_analyze": "on",
-		"auto_explain.log_timing": "off", "auto_explain.log_format": "json", "auto_explain.log_level": "notice", "synchronous_commit": "off",
+		"session_preload_libraries":     "auto_explain",
+		"auto_explain.log_min_duration": "0",
+		"auto_explain.log_analyze":      "on",
+		"auto_explain.log_timing":       "off",
+		"auto_explain.log_format":       "json",
+		"auto_explain.log_level":        "notice",
+		"synchronous_commit":            "off",
 	})
 	c.OnNotice = p.notice
 }
@@ -186,15 +267,20 @@ func (p *plans) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 	if !found {
 		return
 	}
+
 	var q planned
+
 	err := json.Unmarshal([]byte(text), &q)
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	p.count++
 	if err != nil {
 		p.err = fmt.Errorf("%w: %s", err, text)
 		return
 	}
+
 	p.look(&q.Plan, nil, func(problem string) {
 		if key := strings.Join(strings.Fields(q.Text), " "); p.worst[key] == "" {
 			p.worst[key] = problem + "\n" + text
@@ -203,32 +289,43 @@ func (p *plans) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 }
 
 const (
-	slack   = 500    // rows that a statement may read in vain whatever it returns: of small tables, and of a page
+	// rows that a statement may read in vain whatever it returns: of small
+	// tables, and of a page
+	slack   = 500
 	inPlace = 20_000 // the same of its own lists, which is a millisecond
 )
 
 // look judges a node and all below it. join is the closest join above it.
 func (p *plans) look(n, join *node, wrong func(problem string)) {
-	large := slices.Contains([]string{"tasks", "attempts", "events", "result_parts", "jobs", "stages"}, n.Relation)
+	large := slices.Contains(
+		[]string{"tasks", "attempts", "events", "result_parts", "jobs", "stages"},
+		n.Relation,
+	)
 	if n.Type == "Seq Scan" && (large || n.Relation == "messages") {
 		wrong("it reads " + n.Relation + " whole")
 	}
+
 	kept, removed, most := n.Rows*n.Loops, (n.ByFilter+n.ByJoin+n.ByRecheck)*n.Loops, float64(slack)
 	if n.Relation == "" {
 		most = inPlace
 	}
+
 	if removed > kept+most {
 		wrong(fmt.Sprintf("a %s %s keeps %.0f rows and throws %.0f away", n.Type, n.Relation, kept, removed))
 	}
+
 	if large && n.Type != "ModifyTable" {
 		p.large++
+
 		if join != nil && kept > 2*join.Rows*join.Loops+slack {
 			wrong(fmt.Sprintf("%.0f rows of %s are joined to %.0f", kept, n.Relation, join.Rows*join.Loops))
 		}
 	}
+
 	if strings.HasSuffix(n.Type, "Join") || n.Type == "Nested Loop" {
 		join = n
 	}
+
 	for i := range n.Plans {
 		p.look(&n.Plans[i], join, wrong)
 	}
@@ -238,9 +335,11 @@ func (p *plans) report(t *testing.T) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	if p.err != nil || p.count < 1000 || p.large < 500 {
 		t.Errorf("saw %d plans with %d reads of large tables, %v", p.count, p.large, p.err)
 	}
+
 	for text, problem := range p.worst {
 		t.Errorf("%.100s…\n%s", text, problem)
 	}

@@ -11,57 +11,97 @@ import (
 )
 
 // OpenLease makes a worker's heartbeat row.
-func (r *Repo) OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error {
+func (r *Repo) OpenLease(
+	ctx context.Context,
+	worker uuid.UUID,
+	lease time.Duration,
+	build, host string,
+	pid int,
+) error {
 	_, err := r.one(ctx, "repo.OpenLease", "lease_open", namedArgs{
 		"worker": worker, "lease": lease.Seconds(), "build": build, "host": host, "pid": pid,
 	})
+
 	return err
 }
 
-// RenewLease keeps a worker alive for lease more; alive is false when its lease has ended, for good.
-func (r *Repo) RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error) {
-	n, err := r.one(ctx, "repo.RenewLease", "lease_renew", namedArgs{"worker": worker, "lease": lease.Seconds()})
+// RenewLease keeps a worker alive for lease more; alive is false when its lease
+// has ended, for good.
+func (r *Repo) RenewLease(
+	ctx context.Context,
+	worker uuid.UUID,
+	lease time.Duration,
+) (alive bool, err error) {
+	n, err := r.one(
+		ctx,
+		"repo.RenewLease",
+		"lease_renew",
+		namedArgs{"worker": worker, "lease": lease.Seconds()},
+	)
+
 	return n > 0, err
 }
 
-// SharePaces tells other processes how long tasks of these types take as a rule, and returns what was told of all types before.
-func (r *Repo) SharePaces(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error) {
+// SharePaces tells other processes how long tasks of these types take as a
+// rule, and returns what was told of all types before.
+func (r *Repo) SharePaces(
+	ctx context.Context,
+	tell map[string]time.Duration,
+) (told map[string]time.Duration, err error) {
 	types, nanos := make([]string, 0, len(tell)), make([]int64, 0, len(tell))
 	for name, took := range tell {
 		types, nanos = append(types, name), append(nanos, took.Nanoseconds())
 	}
+
 	told = map[string]time.Duration{}
-	err = r.single(ctx, "repo.SharePaces", "share_paces", namedArgs{"task_types": types, "nanos": nanos}, func(rows pgx.Rows) error {
-		var name string
-		var took int64
-		_, err := pgx.ForEachRow(rows, []any{&name, &took}, func() error {
-			told[name] = time.Duration(took)
-			return nil
-		})
-		return err
-	})
+	err = r.single(
+		ctx,
+		"repo.SharePaces",
+		"share_paces",
+		namedArgs{"task_types": types, "nanos": nanos},
+		func(rows pgx.Rows) error {
+			var (
+				name string
+				took int64
+			)
+
+			_, err := pgx.ForEachRow(rows, []any{&name, &took}, func() error {
+				told[name] = time.Duration(took)
+				return nil
+			})
+
+			return err
+		},
+	)
+
 	return told, err
 }
 
-// Progress stores what running handlers report, by message: JSON that maps an index to a fraction and a note.
+// Progress stores what running handlers report, by message: JSON that maps an
+// index to a fraction and a note.
 func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error {
 	n := len(reports)
 	jobs, ids, attempts, texts := make([][]byte, n), make([]int64, n), make([]int32, n), make([]string, n)
+
 	for i := range reports {
 		p := &reports[i]
 		jobs[i], ids[i], attempts[i], texts[i] = p.JobID[:], p.MessageID, int32(p.Attempt), string(p.JSON)
 	}
+
 	_, err := r.one(ctx, "repo.Progress", "progress", namedArgs{
 		"worker": worker, "job_ids": jobs, "message_ids": ids, "attempts": attempts, "progress": texts,
 	})
+
 	return err
 }
 
-// StoppingJobs lists which of these jobs were told to stop; those that have ended by it too.
+// StoppingJobs lists which of these jobs were told to stop; those that have
+// ended by it too.
 func (r *Repo) StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error) {
 	ids := make([][]byte, len(of))
 	for i := range of {
 		ids[i] = of[i][:]
 	}
+
 	return r.jobIDs(ctx, "repo.StoppingJobs", "stopping_jobs", namedArgs{"job_ids": ids})
 }

@@ -9,18 +9,23 @@ import (
 	"coremachine/internal/state"
 )
 
-// Job returns what never changes of a job: its type and its parameters as canonical JSON. It is cached.
+// Job returns what never changes of a job: its type and its parameters as
+// canonical JSON. It is cached.
 func (r *Repo) Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error) {
 	if j, ok := r.params.get(id); ok {
 		return j.jobType, j.params, nil
 	}
+
 	err = r.pool.QueryRow(ctx, statement("job_params"), namedArgs{"job_id": id[:]}).Scan(&jobType, &params)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil, state.Errorf(state.CodeNotFound, "repo.Job", "there is no job %s", id)
 	}
+
 	if err != nil {
 		return "", nil, failure("repo.Job", err)
 	}
+
 	r.params.put(id, cachedJob{jobType, params})
+
 	return jobType, params, nil
 }

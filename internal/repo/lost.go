@@ -13,8 +13,8 @@ import (
 
 const lostText = "the process that ran it went away, five times"
 
-// Orphans lists messages whose holder's lease has ended, at most most: by holder and
-// attempt, and of these in lock order.
+// Orphans lists messages whose holder's lease has ended, at most most: by
+// holder and attempt, and of these in lock order.
 func (r *Repo) Orphans(ctx context.Context, most int) ([]state.Orphan, error) {
 	rows, err := r.pool.Query(ctx, statement("orphans"), namedArgs{"most": most})
 	if err != nil {
@@ -22,33 +22,41 @@ func (r *Repo) Orphans(ctx context.Context, most int) ([]state.Orphan, error) {
 	}
 
 	orphans, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.Orphan, error) {
-		var o state.Orphan
-		var job []byte
-		var kind int16
+		var (
+			o    state.Orphan
+			job  []byte
+			kind int16
+		)
+
 		err := row.Scan(&o.Worker, &job, &o.MessageID, &kind, &o.Attempt, &o.First, &o.Count)
 		copy(o.JobID[:], job)
 		o.Kind = state.MessageKind(kind)
+
 		return o, err
 	})
 	if err != nil {
 		return nil, failure("repo.Orphans", err)
 	}
+
 	return orphans, nil
 }
 
-// FreeLost requeues orphans of one holder and attempt, in one transaction: of each the first
-// Count tasks from First on. Tasks lose a worker each. A plan or a result that has
-// lost too many workers fails its job. freed counts tasks, and messages of other
-// kinds. What is not the holder's any more is left alone and is not counted.
+// FreeLost requeues orphans of one holder and attempt, in one transaction: of
+// each the first Count tasks from First on. Tasks lose a worker each. A plan or
+// a result that has lost too many workers fails its job. freed counts tasks,
+// and messages of other kinds. What is not the holder's any more is left alone
+// and is not counted.
 func (r *Repo) FreeLost(
 	ctx context.Context, worker uuid.UUID, orphans []state.Orphan,
 ) (freed int, moved state.Moved, err error) {
 	var tasks, others []state.Orphan
+
 	for _, o := range orphans {
 		if o.Kind == state.KindTasks {
 			tasks = append(tasks, o)
 			continue
 		}
+
 		others = append(others, o)
 	}
 
@@ -59,28 +67,35 @@ func (r *Repo) FreeLost(
 			if err != nil {
 				return err
 			}
+
 			freed += n
 		}
+
 		if len(tasks) == 0 {
 			return nil
 		}
+
 		n, err := freeLostTasks(ctx, t, worker, tasks, &moved)
 		freed += n
+
 		return err
 	})
 	if err != nil {
 		return 0, state.Moved{}, err
 	}
+
 	return freed, moved, nil
 }
 
 // orphanArgs are the orphans as arrays by place.
 func orphanArgs(worker uuid.UUID, orphans []state.Orphan) namedArgs {
 	n := len(orphans)
+
 	jobs, ids := make([][]byte, n), make([]int64, n)
 	for i := range orphans {
 		jobs[i], ids[i] = orphans[i].JobID[:], orphans[i].MessageID
 	}
+
 	return namedArgs{"worker": worker, "job_ids": jobs, "message_ids": ids}
 }
 
@@ -88,10 +103,12 @@ func freeLostTasks(
 	ctx context.Context, t tx, worker uuid.UUID, orphans []state.Orphan, moved *state.Moved,
 ) (freed int, err error) {
 	args := orphanArgs(worker, orphans)
+
 	firsts, below := make([]int32, len(orphans)), make([]int32, len(orphans))
 	for i := range orphans {
 		firsts[i], below[i] = int32(orphans[i].First), int32(orphans[i].First+orphans[i].Count)
 	}
+
 	args["attempt"], args["firsts"], args["below"] = orphans[0].Attempt, firsts, below
 	args["max_losses"] = state.MaxLosses
 	args["lost_code"], args["lost_text"] = state.CodeWorkerLost, lostText
@@ -100,10 +117,12 @@ func freeLostTasks(
 	if err != nil {
 		return 0, err
 	}
+
 	for i := range progress {
 		moved.Queue(progress[i].queue)
 		freed += progress[i].landed
 	}
+
 	return freed, advance(ctx, t, progress, moved)
 }
 
@@ -115,17 +134,23 @@ func freeLostPlans(
 		return 0, err
 	}
 
-	var raw []byte
-	var id int64
-	var kind int16
-	var stage, losses int
-	var hopeless []state.JobID
+	var (
+		raw           []byte
+		id            int64
+		kind          int16
+		stage, losses int
+		hopeless      []state.JobID
+	)
+
 	_, err = pgx.ForEachRow(rows, []any{&raw, &id, &kind, &stage, &losses}, func() error {
 		freed++
+
 		moved.Queue(state.QueueJobs)
+
 		if losses >= state.MaxLosses && state.MessageKind(kind) != state.KindStop {
 			hopeless = append(hopeless, state.JobID(raw))
 		}
+
 		return nil
 	})
 	if err != nil {
@@ -138,16 +163,19 @@ func freeLostPlans(
 			return 0, err
 		}
 	}
+
 	return freed, nil
 }
 
-// excuseTasks is the maximum number of tasks that one transaction of Rejoin looks at.
+// excuseTasks is the maximum number of tasks that one transaction of Rejoin
+// looks at.
 const excuseTasks = 5000
 
-// Rejoin is for a process that lost its lease and lives. It releases what the worker
-// still holds with no loss counted, and takes back the losses that others counted
-// for it on what it held, which lost lists. excused is how many that were. It may
-// be repeated, and cut off anywhere: each transaction is guarded by itself.
+// Rejoin is for a process that lost its lease and lives. It releases what the
+// worker still holds with no loss counted, and takes back the losses that
+// others counted for it on what it held, which lost lists. excused is how many
+// that were. It may be repeated, and cut off anywhere: each transaction is
+// guarded by itself.
 func (r *Repo) Rejoin(
 	ctx context.Context, worker uuid.UUID, lost []state.Held,
 ) (excused int, moved state.Moved, err error) {
@@ -163,18 +191,22 @@ func (r *Repo) Rejoin(
 			n += tasks[batch].Count
 			batch++
 		}
+
 		count, err := r.one(ctx, "repo.Rejoin", "excuse_losses", rangeArgs(worker, tasks[:batch]))
 		if err != nil {
 			return excused, moved, err
 		}
+
 		excused += count
 		tasks = tasks[batch:]
 	}
+
 	if len(others) == 0 {
 		return excused, moved, nil
 	}
 
 	n, err := r.one(ctx, "repo.Rejoin", "excuse_plans", plainArgs(others))
+
 	return excused + n, moved, err
 }
 
@@ -186,6 +218,7 @@ func lostRanges(lost []state.Held) (tasks, others []state.Held) {
 			others = append(others, h)
 			continue
 		}
+
 		for h.Count > excuseTasks {
 			part := h
 			part.Count = excuseTasks
@@ -193,15 +226,22 @@ func lostRanges(lost []state.Held) (tasks, others []state.Held) {
 			h.First += excuseTasks
 			h.Count -= excuseTasks
 		}
+
 		tasks = append(tasks, h)
 	}
 
 	slices.SortFunc(tasks, func(a, b state.Held) int {
-		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Gen, b.Gen), cmp.Compare(a.First, b.First))
+		return cmp.Or(
+			a.JobID.Compare(b.JobID),
+			cmp.Compare(a.Stage, b.Stage),
+			cmp.Compare(a.Gen, b.Gen),
+			cmp.Compare(a.First, b.First),
+		)
 	})
 	slices.SortFunc(others, func(a, b state.Held) int {
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
+
 	return tasks, others
 }
 
@@ -209,22 +249,32 @@ func rangeArgs(worker uuid.UUID, tasks []state.Held) namedArgs {
 	n := len(tasks)
 	jobs, stages, gens := make([][]byte, n), make([]int16, n), make([]int32, n)
 	firsts, counts, attempts := make([]int32, n), make([]int32, n), make([]int32, n)
+
 	for i := range tasks {
 		h := &tasks[i]
 		jobs[i], stages[i], gens[i] = h.JobID[:], int16(h.Stage), int32(h.Gen)
 		firsts[i], counts[i], attempts[i] = int32(h.First), int32(h.Count), int32(h.Attempt)
 	}
+
 	return namedArgs{
-		"worker": worker, "job_ids": jobs, "stages": stages, "gens": gens, "firsts": firsts, "counts": counts, "attempts": attempts,
+		"worker":   worker,
+		"job_ids":  jobs,
+		"stages":   stages,
+		"gens":     gens,
+		"firsts":   firsts,
+		"counts":   counts,
+		"attempts": attempts,
 	}
 }
 
 func plainArgs(others []state.Held) namedArgs {
 	n := len(others)
 	jobs, ids, attempts, losses := make([][]byte, n), make([]int64, n), make([]int32, n), make([]int32, n)
+
 	for i := range others {
 		h := &others[i]
 		jobs[i], ids[i], attempts[i], losses[i] = h.JobID[:], h.MessageID, int32(h.Attempt), int32(h.Losses)
 	}
+
 	return namedArgs{"job_ids": jobs, "message_ids": ids, "attempts": attempts, "losses": losses}
 }

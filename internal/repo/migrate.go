@@ -31,33 +31,48 @@ func Migrations() fs.FS {
 	if err != nil {
 		panic(err) // the folder is compiled in
 	}
+
 	return sub
 }
 
-// Migrate brings the schema that url's search_path names up to this build. It may be called again, and by several processes at
-// once: an advisory lock of that schema lets one go first and the others find nothing to do. A migration that fails rolls
-// back and leaves the ones before it in place. An unreadable url is CodeInvalid, a database away CodeUnavailable.
+// Migrate brings the schema that url's search_path names up to this build. It
+// may be called again, and by several processes at once: an advisory lock of
+// that schema lets one go first and the others find nothing to do. A migration
+// that fails rolls back and leaves the ones before it in place. An unreadable
+// url is CodeInvalid, a database away CodeUnavailable.
 //
-// before is called ahead of each connection, to give it a password of the moment; at most one.
+// before is called ahead of each connection, to give it a password of the
+// moment; at most one.
 func Migrate(ctx context.Context, url string, before ...func(context.Context, *pgx.ConnConfig) error) error {
 	const op = "repo.Migrate"
+
 	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
-		return state.Errorf(state.CodeInvalid, op, "the database URL cannot be read: it is not a Postgres connection string")
+		return state.Errorf(
+			state.CodeInvalid,
+			op,
+			"the database URL cannot be read: it is not a Postgres connection string",
+		)
 	}
+
 	cfg.ConnectTimeout = connectTimeout
+
 	var options []stdlib.OptionOpenDB
 	for _, b := range before {
 		options = append(options, stdlib.OptionBeforeConnect(b))
 	}
+
 	if err := refusePooler(ctx, cfg, before); err != nil {
 		return failure(op, err)
 	}
+
 	db := stdlib.OpenDB(*cfg, options...)
 	defer func() { _ = db.Close() }()
+
 	if err := migrate(ctx, db); err != nil {
 		return failure(op, err)
 	}
+
 	return nil
 }
 
@@ -67,19 +82,28 @@ const connectTimeout = 10 * time.Second
 
 // refusePooler refuses a session that others share: the lock that keeps
 // migrations apart belongs to a session.
-func refusePooler(ctx context.Context, cfg *pgx.ConnConfig, before []func(context.Context, *pgx.ConnConfig) error) error {
+func refusePooler(
+	ctx context.Context,
+	cfg *pgx.ConnConfig,
+	before []func(context.Context, *pgx.ConnConfig) error,
+) error {
 	cfg = cfg.Copy()
 	for _, b := range before {
 		if err := b(ctx, cfg); err != nil {
 			return err
 		}
 	}
+
 	pooled, err := database.BehindPooler(ctx, cfg)
 	if err != nil || !pooled {
 		return err
 	}
-	return state.Errorf(state.CodeInvalid, "repo.Migrate",
-		"it leads to a connection pooler, and migrations need a session of their own: use the server's own port, as 5432 in place of 6432")
+
+	return state.Errorf(
+		state.CodeInvalid,
+		"repo.Migrate",
+		"it leads to a connection pooler, and migrations need a session of their own: use the server's own port, as 5432 in place of 6432",
+	)
 }
 
 // versionTable records the applied migrations. Its name is not goose's own,
@@ -91,18 +115,36 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err := db.QueryRowContext(ctx, sqlText("current_schema")).Scan(&schema); err != nil {
 		return err
 	}
+
 	if schema == "" {
-		return state.Errorf(state.CodeInvalid, "repo.Migrate", "the search_path of the database URL names no schema that exists")
+		return state.Errorf(
+			state.CodeInvalid,
+			"repo.Migrate",
+			"the search_path of the database URL names no schema that exists",
+		)
 	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockID(schema)), lock.WithLockTimeout(1, 300))
+
+	locker, err := lock.NewPostgresSessionLocker(
+		lock.WithLockID(lockID(schema)),
+		lock.WithLockTimeout(1, 300),
+	)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, Migrations(), goose.WithSessionLocker(locker), goose.WithTableName(versionTable))
+
+	provider, err := goose.NewProvider(
+		goose.DialectPostgres,
+		db,
+		Migrations(),
+		goose.WithSessionLocker(locker),
+		goose.WithTableName(versionTable),
+	)
 	if err != nil {
 		return err
 	}
+
 	_, err = provider.Up(ctx)
+
 	return err
 }
 
@@ -110,6 +152,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func lockID(schema string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("coremachine migrate " + schema))
+
 	return int64(h.Sum64() & math.MaxInt64)
 }
 
@@ -119,10 +162,12 @@ func LatestVersion() int64 {
 	if err != nil || len(names) == 0 {
 		return 0
 	}
+
 	var version int64
 	if _, err := fmt.Sscanf(strings.TrimLeft(names[len(names)-1], "0"), "%d_", &version); err != nil {
 		return 0
 	}
+
 	return version
 }
 
@@ -131,27 +176,34 @@ type rowReader interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// SchemaVersion is the newest migration applied to the schema, 0 where none was. It reads one small table.
+// SchemaVersion is the newest migration applied to the schema, 0 where none
+// was. It reads one small table.
 func SchemaVersion(ctx context.Context, db rowReader) (int64, error) {
 	var version int64
+
 	err := db.QueryRow(ctx, sqlText("schema_version")).Scan(&version)
+
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "42P01" { // no such table: never migrated
 		return 0, nil
 	}
+
 	if err != nil {
 		return 0, failure("repo.SchemaVersion", err)
 	}
+
 	return version, nil
 }
 
-// CheckSchema returns nil when the schema is as new as this build or newer (each migration works with the build before it), and
-// an Error with CodeUnavailable that names both versions when it is older.
+// CheckSchema returns nil when the schema is as new as this build or newer
+// (each migration works with the build before it), and an Error with
+// CodeUnavailable that names both versions when it is older.
 func CheckSchema(ctx context.Context, db rowReader) error {
 	have, err := SchemaVersion(ctx, db)
 	if err != nil {
 		return err
 	}
+
 	return Fits(have)
 }
 
@@ -161,5 +213,6 @@ func Fits(have int64) error {
 		return state.Errorf(state.CodeUnavailable, "repo.CheckSchema",
 			"the database schema is at version %d and this build needs %d: run `corectl migrate`", have, want)
 	}
+
 	return nil
 }

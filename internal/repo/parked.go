@@ -10,7 +10,11 @@ import (
 
 // Parked lists messages that wait for a build that declares their work, in key
 // order after the given one, whether they are due or not.
-func (r *Repo) Parked(ctx context.Context, after state.Message, most int) (parked []state.Message, err error) {
+func (r *Repo) Parked(
+	ctx context.Context,
+	after state.Message,
+	most int,
+) (parked []state.Message, err error) {
 	args := namedArgs{"job_id": after.JobID[:], "message_id": after.MessageID, "most": most}
 	err = r.single(ctx, "repo.Parked", "parked", args, func(rows pgx.Rows) (err error) {
 		parked, err = pgx.CollectRows(rows, scanMessage)
@@ -22,9 +26,23 @@ func (r *Repo) Parked(ctx context.Context, after state.Message, most int) (parke
 
 func scanMessage(row pgx.CollectableRow) (state.Message, error) {
 	m := state.Message{V: state.EnvelopeVersion}
+
 	var job []byte
-	err := row.Scan(&job, &m.MessageID, &m.Queue, &m.Kind, &m.Stage, &m.Gen, &m.First, &m.Count, &m.Attempt, &m.Send,
-		&m.Losses, &m.Traceparent)
+
+	err := row.Scan(
+		&job,
+		&m.MessageID,
+		&m.Queue,
+		&m.Kind,
+		&m.Stage,
+		&m.Gen,
+		&m.First,
+		&m.Count,
+		&m.Attempt,
+		&m.Send,
+		&m.Losses,
+		&m.Traceparent,
+	)
 	copy(m.JobID[:], job)
 
 	return m, err

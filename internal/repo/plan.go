@@ -8,98 +8,152 @@ import (
 	"coremachine/internal/state"
 )
 
-// PlanPure writes the next count tasks of a stage whose inputs are computed. h.Planned is where the last chunk ended; landed
-// is false where the fence or another's chunk stands in the way.
-func (r *Repo) PlanPure(ctx context.Context, worker uuid.UUID, h state.Held, count int) (landed bool, err error) {
+// PlanPure writes the next count tasks of a stage whose inputs are computed.
+// h.Planned is where the last chunk ended; landed is false where the fence or
+// another's chunk stands in the way.
+func (r *Repo) PlanPure(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	count int,
+) (landed bool, err error) {
 	args := planArgs(worker, h)
 	args["count"], args["follows"] = count, h.Shape == state.MatchPrevious
 	n, err := r.one(ctx, "repo.PlanPure", "plan_pure", args)
+
 	return n > 0, err
 }
 
 // PlanInputs writes the next tasks of a fan_out stage, one an input.
-func (r *Repo) PlanInputs(ctx context.Context, worker uuid.UUID, h state.Held, inputs [][]byte) (landed bool, err error) {
+func (r *Repo) PlanInputs(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	inputs [][]byte,
+) (landed bool, err error) {
 	args := planArgs(worker, h)
 	args["inputs"] = inputs
 	n, err := r.one(ctx, "repo.PlanInputs", "plan_inputs", args)
+
 	return n > 0, err
 }
 
 func planArgs(worker uuid.UUID, h state.Held) namedArgs {
 	args := fence(worker, h)
 	args["stage"], args["gen"], args["planned"] = h.Stage, h.Gen, h.Planned
+
 	return args
 }
 
-// PlanEnd gives the stage its total, dispatches its first window, and ends it at once where no task is left to run.
+// PlanEnd gives the stage its total, dispatches its first window, and ends it
+// at once where no task is left to run.
 func (r *Repo) PlanEnd(ctx context.Context, here state.Here, h state.Held) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.PlanEnd", func(t tx) error {
 		moved, t.here = state.Moved{}, here
 		args := fence(here.Worker, h)
-		args["stage"], args["gen"], args["bundle"] = h.Stage, h.Gen, t.bundleOf(h.Bundle, h.Planned, h.TaskType)
+		args["stage"], args["gen"], args["bundle"] = h.Stage, h.Gen, t.bundleOf(
+			h.Bundle,
+			h.Planned,
+			h.TaskType,
+		)
+
 		progress, err := stageProgress(ctx, t, "plan_end", args)
 		if err != nil {
 			return err
 		}
+
 		return advance(ctx, t, progress, &moved)
 	})
+
 	return moved, err
 }
 
 // PlanSkip ends a stage that was to be planned and is skipped.
 func (r *Repo) PlanSkip(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.PlanSkip", func(t tx) error {
 		moved = state.Moved{}
+
 		n, err := t.exec(ctx, "drop_message", fence(worker, h))
 		if err != nil || n == 0 {
 			return err
 		}
+
 		return endStages(ctx, t, []stageEnd{{h.JobID, h.Stage, state.StageSkipped}}, &moved)
 	})
+
 	return moved, err
 }
 
 // PlanFail ends a plan that cannot be made, and with it the job.
-func (r *Repo) PlanFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error) {
+func (r *Repo) PlanFail(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	f state.Failure,
+) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.PlanFail", func(t tx) error {
 		moved = state.Moved{}
+
 		n, err := t.exec(ctx, "drop_message", fence(worker, h))
 		if err != nil || n == 0 {
 			return err
 		}
+
 		if err := stageError(ctx, t, h.JobID, h.Stage, f); err != nil {
 			return err
 		}
+
 		return failJob(ctx, t, h.JobID, f, &moved)
 	})
+
 	return moved, err
 }
 
 // Finish ends a job with its result.
-func (r *Repo) Finish(ctx context.Context, worker uuid.UUID, h state.Held, result []byte) (state.Moved, error) {
+func (r *Repo) Finish(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	result []byte,
+) (state.Moved, error) {
 	var moved state.Moved
+
 	args := fence(worker, h)
 	args["result"] = result
+
 	n, err := r.one(ctx, "repo.Finish", "finish_job", args)
 	if n > 0 {
 		moved.Jobs = append(moved.Jobs, h.JobID)
 	}
+
 	return moved, err
 }
 
 // FinishFail ends a job whose result cannot be made.
-func (r *Repo) FinishFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error) {
+func (r *Repo) FinishFail(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	f state.Failure,
+) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.FinishFail", func(t tx) error {
 		moved = state.Moved{}
+
 		n, err := t.exec(ctx, "drop_message", fence(worker, h))
 		if err != nil || n == 0 {
 			return err
 		}
+
 		return failJob(ctx, t, h.JobID, f, &moved)
 	})
+
 	return moved, err
 }

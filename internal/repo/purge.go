@@ -20,6 +20,7 @@ func (r *Repo) PurgeMark(ctx context.Context, id state.JobID) (incarnation int64
 			landed = true
 			return nil
 		})
+
 		return err
 	}
 	err = r.single(ctx, "repo.PurgeMark", "purge_mark", namedArgs{"job_id": id[:]}, read)
@@ -38,16 +39,22 @@ func (r *Repo) PurgeNext(ctx context.Context, most int) ([]state.JobRef, error) 
 	if err != nil {
 		return nil, failure("repo.PurgeNext", err)
 	}
+
 	refs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.JobRef, error) {
-		var raw []byte
-		var ref state.JobRef
+		var (
+			raw []byte
+			ref state.JobRef
+		)
+
 		err := row.Scan(&raw, &ref.Incarnation)
 		copy(ref.JobID[:], raw)
+
 		return ref, err
 	})
 	if err != nil {
 		return nil, failure("repo.PurgeNext", err)
 	}
+
 	return refs, nil
 }
 
@@ -56,23 +63,33 @@ func (r *Repo) jobIDs(ctx context.Context, op, name string, args namedArgs) ([]s
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.JobID, error) {
 		var raw []byte
+
 		err := row.Scan(&raw)
 		if err != nil {
 			return state.JobID{}, err
 		}
+
 		return state.JobID(raw), nil
 	})
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	return ids, nil
 }
 
 // purgeTables are emptied in this order: without a message nobody can write
 // for the job any more.
-var purgeTables = []string{"purge_messages", "purge_tasks", "purge_result_parts", "purge_attempts", "purge_events"}
+var purgeTables = []string{
+	"purge_messages",
+	"purge_tasks",
+	"purge_result_parts",
+	"purge_attempts",
+	"purge_events",
+}
 
 // Purge deletes the next rows of a marked job, the job row last. Every
 // statement is bound to the mark of this incarnation: where the job was
@@ -80,6 +97,7 @@ var purgeTables = []string{"purge_messages", "purge_tasks", "purge_result_parts"
 // off anywhere and called again.
 func (r *Repo) Purge(ctx context.Context, ref state.JobRef) (rows int, done bool, err error) {
 	args := namedArgs{"job_id": ref.JobID[:], "incarnation": ref.Incarnation, "most": purgeBatch}
+
 	for _, name := range purgeTables {
 		err := r.inTx(ctx, "repo.Purge", func(t tx) (err error) {
 			rows, err = t.exec(ctx, name, args)
@@ -91,17 +109,21 @@ func (r *Repo) Purge(ctx context.Context, ref state.JobRef) (rows int, done bool
 	}
 
 	delete(args, "most")
+
 	err = r.inTx(ctx, "repo.Purge", func(t tx) error {
 		answer, err := t.query(ctx, "purge_job", args)
 		if err != nil {
 			return err
 		}
+
 		done, err = pgx.CollectExactlyOneRow(answer, pgx.RowTo[bool])
+
 		return err
 	})
 	if done && err == nil {
 		rows = 1
 	}
+
 	return rows, done, err
 }
 
@@ -118,5 +140,6 @@ func (r *Repo) Full(ctx context.Context, most int) (full bool, err error) {
 	if err != nil {
 		return false, failure("repo.Full", err)
 	}
+
 	return full, nil
 }

@@ -9,24 +9,39 @@ import (
 	"coremachine/internal/state"
 )
 
-// LastEvents reads the newest entries of a job's history, the newest first. Of an unknown job there are none.
+// LastEvents reads the newest entries of a job's history, the newest first. Of
+// an unknown job there are none.
 func (r *Repo) LastEvents(ctx context.Context, id state.JobID, most int) ([]state.EventView, error) {
 	const op = "repo.LastEvents"
 	if err := checkLimit(op, most); err != nil {
 		return nil, err
 	}
-	rows, err := r.pool.Query(ctx, statement("read_events_last"), namedArgs{"job_id": id[:], "most": most, "before": int64(math.MaxInt64)})
+
+	rows, err := r.pool.Query(
+		ctx,
+		statement("read_events_last"),
+		namedArgs{"job_id": id[:], "most": most, "before": int64(math.MaxInt64)},
+	)
 	if err != nil {
 		return nil, failure(op, err)
 	}
-	var e eventRow
-	var events []state.EventView
-	_, err = pgx.ForEachRow(rows, []any{&e.EventID, &e.At, &e.Kind, &e.Stage, &e.Index, &e.Detail, &e.Edge}, func() error {
-		events = append(events, e.view())
-		return nil
-	})
+
+	var (
+		e      eventRow
+		events []state.EventView
+	)
+
+	_, err = pgx.ForEachRow(
+		rows,
+		[]any{&e.EventID, &e.At, &e.Kind, &e.Stage, &e.Index, &e.Detail, &e.Edge},
+		func() error {
+			events = append(events, e.view())
+			return nil
+		},
+	)
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	return events, nil
 }

@@ -8,7 +8,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// What a job that is watched may cost: so many patterns of a stage, and so many attempts of each.
+// What a job that is watched may cost: so many patterns of a stage, and so many
+// attempts of each.
 const (
 	errorKinds = 50
 	errorScan  = 2000
@@ -17,30 +18,53 @@ const (
 // errorGroups reads what ended tasks of a job, the most frequent first.
 func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]state.ErrorGroup, error) {
 	failures, err := r.readFailures(ctx, op, namedArgs{
-		"job_id": id[:], "stage": "", "ended": true, "kinds": errorKinds, "most": errorScan, "groups": state.MaxErrorGroups, "shown": 1,
+		"job_id": id[:],
+		"stage":  "",
+		"ended":  true,
+		"kinds":  errorKinds,
+		"most":   errorScan,
+		"groups": state.MaxErrorGroups,
+		"shown":  1,
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	groups := make([]state.ErrorGroup, len(failures))
 	for i, f := range failures {
-		groups[i] = state.ErrorGroup{Stage: f.Stage, Fingerprint: f.Fingerprint, Message: f.Message, Index: f.Indexes[0], Count: f.Tasks}
+		groups[i] = state.ErrorGroup{
+			Stage:       f.Stage,
+			Fingerprint: f.Fingerprint,
+			Message:     f.Message,
+			Index:       f.Indexes[0],
+			Count:       f.Tasks,
+		}
 	}
+
 	return groups, nil
 }
 
-// ListFailures reads why attempts at a job's tasks failed, of its current generation: what ended most tasks first. stage is a name;
-// empty is every stage. An unknown job or stage is an Error with CodeNotFound.
+// ListFailures reads why attempts at a job's tasks failed, of its current
+// generation: what ended most tasks first. stage is a name; empty is every
+// stage. An unknown job or stage is an Error with CodeNotFound.
 func (r *Repo) ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error) {
 	const op = "repo.ListFailures"
+
 	failures, err := r.readFailures(ctx, op, namedArgs{
-		"job_id": id[:], "stage": stage, "ended": false, "kinds": state.MaxFailureGroups, "most": state.MaxDepth,
-		"groups": state.MaxFailureGroups, "shown": state.MaxFailureIndexes,
+		"job_id": id[:],
+		"stage":  stage,
+		"ended":  false,
+		"kinds":  state.MaxFailureGroups,
+		"most":   state.MaxDepth,
+		"groups": state.MaxFailureGroups,
+		"shown":  state.MaxFailureIndexes,
 	})
 	if err != nil || len(failures) > 0 {
 		return failures, err
 	}
+
 	_, err = r.listedStages(ctx, op, id, state.TaskFilter{Stage: stage})
+
 	return failures, err
 }
 
@@ -49,12 +73,15 @@ func (r *Repo) readFailures(ctx context.Context, op string, args namedArgs) ([]s
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	failures, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.FailureGroup])
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	for i := range failures {
 		failures[i].FirstSeen, failures[i].LastSeen = failures[i].FirstSeen.UTC(), failures[i].LastSeen.UTC()
 	}
+
 	return failures, nil
 }

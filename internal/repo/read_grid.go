@@ -14,9 +14,10 @@ import (
 // gridTries is how often a grid is begun whose stage is run again meanwhile.
 const gridTries = 3
 
-// ReadGrid reads the tasks of a stage as ranges of equal status. However many ask, a process counts a running stage about once a second
-// and one that has ended once. An unknown job or stage is an Error with CodeNotFound; where counting takes too long it is one with
-// CodeUnavailable.
+// ReadGrid reads the tasks of a stage as ranges of equal status. However many
+// ask, a process counts a running stage about once a second and one that has
+// ended once. An unknown job or stage is an Error with CodeNotFound; where
+// counting takes too long it is one with CodeUnavailable.
 func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error) {
 	const op = "repo.ReadGrid"
 	for range gridTries {
@@ -24,15 +25,18 @@ func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (stat
 		if err != nil {
 			return state.GridView{}, err
 		}
+
 		key := gridKey{id, s.Stage}
 		if known, ok := r.grids.get(key); ok && known.trueOf(s, time.Now()) {
 			return known.view, nil
 		}
+
 		made, err := r.countGrid(ctx, key, stage, s)
 		if err != nil || made.view.Ranges != nil {
 			return made.view, err
 		}
 	}
+
 	return state.GridView{}, state.Errorf(state.CodeUnavailable, op, "the stage %q is being run again", stage)
 }
 
@@ -47,6 +51,7 @@ func (s gridStage) finished() time.Time {
 	if s.FinishedAt == nil {
 		return time.Time{}
 	}
+
 	return *s.FinishedAt
 }
 
@@ -55,39 +60,50 @@ func (r *Repo) gridStage(ctx context.Context, op string, id state.JobID, stage s
 	if err != nil {
 		return gridStage{}, failure(op, err)
 	}
+
 	s, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[gridStage])
 	if errors.Is(err, pgx.ErrNoRows) {
 		_, err = r.listedStages(ctx, op, id, state.TaskFilter{Stage: stage})
 		if err == nil {
 			err = state.Errorf(state.CodeUnavailable, op, "the stage %q has just come", stage)
 		}
+
 		return gridStage{}, err
 	}
+
 	if err != nil {
 		return gridStage{}, failure(op, err)
 	}
+
 	return s, nil
 }
 
-// countGrid counts once for all who ask meanwhile; what it counts outlives the request that began it.
+// countGrid counts once for all who ask meanwhile; what it counts outlives the
+// request that began it.
 func (r *Repo) countGrid(ctx context.Context, key gridKey, name string, s gridStage) (grid, error) {
 	asked := fmt.Sprintf("%s/%d/%d/%d", key.job, key.stage, s.Gen, s.finished().UnixMicro())
+
 	g, err := r.grids.group.Do(ctx, asked, gridLimit, func(ctx context.Context) (grid, error) {
 		if known, ok := r.grids.get(key); ok && known.trueOf(s, time.Now()) {
 			return known, nil // counted between the look and the turn
 		}
+
 		begin := time.Now()
+
 		g, err := r.readGrid(ctx, key, name, s)
 		if err != nil || g.view.Ranges == nil {
 			return g, err
 		}
+
 		g.made, g.took = time.Now(), time.Since(begin)
 		r.grids.put(key, g)
+
 		return g, nil
 	})
 	if err != nil {
 		return grid{}, failure("repo.ReadGrid", err)
 	}
+
 	return g, nil
 }
 
@@ -103,56 +119,92 @@ type gridRow struct {
 	Cells      string
 }
 
-// readGrid counts. Of a stage that is in another generation by now the grid has nil ranges.
+// readGrid counts. Of a stage that is in another generation by now the grid has
+// nil ranges.
 func (r *Repo) readGrid(ctx context.Context, key gridKey, name string, s gridStage) (grid, error) {
 	const op = "repo.ReadGrid"
+
 	cell := state.GridCell(s.Planned)
+
 	rows, err := r.pool.Query(ctx, statement("read_grid"), namedArgs{
 		"job_id": key.job[:], "stage": key.stage, "gen": s.Gen, "cell": cell, "until": s.Planned,
 	})
 	if err != nil {
 		return grid{}, gridFailure(ctx, op, err)
 	}
+
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[gridRow])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return grid{}, nil
 	}
+
 	if err != nil {
 		return grid{}, gridFailure(ctx, op, err)
 	}
+
 	g := grid{view: state.GridView{
-		JobID: key.job, Stage: name, Gen: s.Gen, Status: row.Status, Cell: cell, At: row.At.UTC(), Final: row.FinishedAt != nil,
-		Tasks:  state.TaskCounts{Total: row.Planned, Running: row.Running, Completed: row.Completed, Failed: row.Failed, Cancelled: row.Cancelled},
+		JobID:  key.job,
+		Stage:  name,
+		Gen:    s.Gen,
+		Status: row.Status,
+		Cell:   cell,
+		At:     row.At.UTC(),
+		Final:  row.FinishedAt != nil,
+		Tasks: state.TaskCounts{
+			Total:     row.Planned,
+			Running:   row.Running,
+			Completed: row.Completed,
+			Failed:    row.Failed,
+			Cancelled: row.Cancelled,
+		},
 		Ranges: gridRanges(row.Cells, cell, s.Planned),
 	}}
 	g.view.Tasks.Settle()
 	g.finished = gridStage{FinishedAt: row.FinishedAt}.finished()
+
 	return g, nil
 }
 
 func gridFailure(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
-		return state.Wrap(state.CodeUnavailable, op, "the tasks of the stage could not be counted in time: ask again", err)
+		return state.Wrap(
+			state.CodeUnavailable,
+			op,
+			"the tasks of the stage could not be counted in time: ask again",
+			err,
+		)
 	}
+
 	return failure(op, err)
 }
 
 var gridLetters = map[byte]state.GridStatus{
-	'f': state.GridFailed, 'r': state.GridRetrying, 'u': state.GridRunning, 'x': state.GridCancelled, 'c': state.GridCompleted,
-	'p': state.GridPartly, 'q': state.GridQueued,
+	'f': state.GridFailed,
+	'r': state.GridRetrying,
+	'u': state.GridRunning,
+	'x': state.GridCancelled,
+	'c': state.GridCompleted,
+	'p': state.GridPartly,
+	'q': state.GridQueued,
 }
 
 // gridRanges joins neighbouring cells of equal letters.
 func gridRanges(cells string, cell, tasks int) []state.GridRange {
 	ranges := []state.GridRange{}
+
 	for i := 0; i < len(cells); {
 		end := i + 1
 		for end < len(cells) && cells[end] == cells[i] {
 			end++
 		}
+
 		first := i * cell
-		ranges = append(ranges, state.GridRange{First: first, Count: min(end*cell, tasks) - first, Status: gridLetters[cells[i]]})
+		ranges = append(
+			ranges,
+			state.GridRange{First: first, Count: min(end*cell, tasks) - first, Status: gridLetters[cells[i]]},
+		)
 		i = end
 	}
+
 	return ranges
 }

@@ -16,6 +16,7 @@ import (
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 	t.Helper()
+
 	if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
@@ -23,19 +24,24 @@ func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 
 func gridText(t *testing.T, r *repo.Repo, id state.JobID, stage string) (string, state.GridView) {
 	t.Helper()
+
 	g, err := r.ReadGrid(t.Context(), id, stage)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var b strings.Builder
+
 	next := 0
 	for _, x := range g.Ranges {
 		if x.First != next || x.Count < 1 {
 			t.Fatalf("ranges have a gap or an overlap: %+v", g.Ranges)
 		}
+
 		next += x.Count
 		fmt.Fprintf(&b, "%d %s, ", x.Count, x.Status)
 	}
+
 	return strings.TrimSuffix(b.String(), ", "), g
 }
 
@@ -46,7 +52,8 @@ func TestAGridTellsEachStatusByRanges(t *testing.T) {
 		{Name: "a", Planned: 20, Dispatched: 16, Completed: 4, Failed: 2, Cancelled: 1, Gen: 2},
 		{Name: "later", DependsOn: []int16{0}},
 	}})
-	// tasks 8 to 11 are one held bundle; 9 failed once and waits under a message of its own, 12 failed once and runs, 14 lost its worker
+	// tasks 8 to 11 are one held bundle; 9 failed once and waits under a
+	// message of its own, 12 failed once and runs, 14 lost its worker
 	exec(t, pool, `insert into tasks (job_id, stage, gen, index, failures, losses, attempt)
 select job_id, 0, 2, i, (i <> 14)::int, (i = 14)::int, 1 from jobs, unnest(array[9, 12, 14]) i`)
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 2, First: 8, Count: 4, Held: true})
@@ -54,16 +61,21 @@ select job_id, 0, 2, i, (i <> 14)::int, (i = 14)::int, 1 from jobs, unnest(array
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 2, First: 12, Held: true})
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 1, First: 0, Count: 20, Held: true}) // of the past
 	got, g := gridText(t, repo.New(pool), id, "a")
+
 	want := "4 completed, 2 failed, 1 cancelled, 1 queued, 1 running, 1 retrying, 3 running, 1 queued, 1 retrying, 5 queued"
 	if got != want {
 		t.Errorf("got  %s,\nwant %s", got, want)
 	}
-	if g.Cell != 1 || g.Final || g.Gen != 2 || g.Status != state.StageRunning || g.Tasks != (state.TaskCounts{Total: 20, Queued: 8, Running: 5, Completed: 4, Failed: 2, Cancelled: 1}) {
+
+	if g.Cell != 1 || g.Final || g.Gen != 2 || g.Status != state.StageRunning ||
+		g.Tasks != (state.TaskCounts{Total: 20, Queued: 8, Running: 5, Completed: 4, Failed: 2, Cancelled: 1}) {
 		t.Errorf("the grid is %+v", g)
 	}
+
 	if got, g := gridText(t, repo.New(pool), id, "later"); got != "" || g.Cell != 1 || g.Ranges == nil {
 		t.Errorf("a waiting stage is %q, %+v", got, g)
 	}
+
 	r := repo.New(pool)
 	for _, c := range []struct {
 		id    state.JobID
@@ -78,28 +90,47 @@ select job_id, 0, 2, i, (i <> 14)::int, (i = 14)::int, 1 from jobs, unnest(array
 func TestALargeGridShowsTheWorstOfEachCell(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
-	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 10_025, Dispatched: 10_025, Completed: 5_005}}})
+	id := rows.Insert(
+		t,
+		pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 10_025, Dispatched: 10_025, Completed: 5_005}},
+		},
+	)
 	exec(t, pool, `update tasks set status = 'failed', result = null, error = 'x' where index = 37;
 update stages set completed = completed - 1, failed = 1`)
 	rows.InsertMessage(t, pool, id, rows.Message{First: 5_010, Count: 20, Held: true})
 	rows.InsertMessage(t, pool, id, rows.Message{First: 10_024, Held: true})
 	got, g := gridText(t, repo.New(pool), id, "a")
+
 	want := "30 completed, 10 failed, 4960 completed, 10 partly_completed, 20 running, 4990 queued, 5 running"
 	if got != want || g.Cell != 10 {
 		t.Errorf("got  %s,\nwant %s, %d tasks a cell", got, want, g.Cell)
 	}
-	if state.GridCell(100_000) != 10 || state.GridCell(100_001) != 100 || state.GridCell(10_000) != 1 || state.GridCell(0) != 1 {
+
+	if state.GridCell(100_000) != 10 || state.GridCell(100_001) != 100 || state.GridCell(10_000) != 1 ||
+		state.GridCell(0) != 1 {
 		t.Error("cells are not the least power of ten")
 	}
 }
 
-// TestAGridIsCountedOnceForAllWhoWatch changes rows behind the back of the counters: who reads again soon sees the same grid.
+// TestAGridIsCountedOnceForAllWhoWatch changes rows behind the back of the
+// counters: who reads again soon sees the same grid.
 func TestAGridIsCountedOnceForAllWhoWatch(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	r := repo.New(pool)
-	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 6, Dispatched: 6, Completed: 2}}})
+	id := rows.Insert(
+		t,
+		pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 6, Dispatched: 6, Completed: 2}},
+		},
+	)
 	_, first := gridText(t, r, id, "a")
+
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -109,19 +140,29 @@ func TestAGridIsCountedOnceForAllWhoWatch(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 	exec(t, pool, `insert into tasks (job_id, stage, gen, index, status, result, attempt, finished_at)
 select job_id, 0, 1, i, 'completed', '1', 1, now() from jobs, generate_series(2, 5) i;
 update stages set completed = 6, status = 'completed', finished_at = now()`)
+
 	got, ended := gridText(t, r, id, "a") // an end is seen at once
 	if got != "6 completed" || !ended.Final {
 		t.Errorf("it ended as %s, %+v", got, ended)
 	}
+
 	exec(t, pool, `delete from tasks`)
+
 	if _, later := gridText(t, r, id, "a"); !later.At.Equal(ended.At) {
 		t.Error("an ended stage was counted again")
 	}
-	exec(t, pool, `update stages set gen = 2, completed = 0, planned = 0, total = null, dispatched = 0, status = 'running', finished_at = null`)
+
+	exec(
+		t,
+		pool,
+		`update stages set gen = 2, completed = 0, planned = 0, total = null, dispatched = 0, status = 'running', finished_at = null`,
+	)
+
 	if got, rerun := gridText(t, r, id, "a"); got != "" || rerun.Gen != 2 {
 		t.Errorf("run again it is %s, %+v", got, rerun)
 	}
@@ -131,9 +172,17 @@ func TestListTasksOfARange(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	r := repo.New(pool)
-	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 30, Dispatched: 30, Completed: 8, Failed: 8}}})
+	id := rows.Insert(
+		t,
+		pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 30, Dispatched: 30, Completed: 8, Failed: 8}},
+		},
+	)
 	rows.InsertMessage(t, pool, id, rows.Message{First: 16, Count: 10, Held: true})
 	rows.InsertMessage(t, pool, id, rows.Message{First: 26, Count: 4})
+
 	for _, c := range []struct {
 		status   state.TaskStatus
 		from, to int
@@ -149,7 +198,12 @@ func TestListTasksOfARange(t *testing.T) {
 		{"", 29, 99, "a/29 queued", 1},
 		{"", 30, 99, "", 0},
 	} {
-		got := allTasks(t, r, id, state.TaskFilter{Stage: "a", Status: c.status, From: c.from, Until: c.to + 1, Limit: 3})
+		got := allTasks(
+			t,
+			r,
+			id,
+			state.TaskFilter{Stage: "a", Status: c.status, From: c.from, Until: c.to + 1, Limit: 3},
+		)
 		if len(got) != c.count || len(got) > 0 && got[0] != c.first {
 			t.Errorf("%+v: got %q", c, got)
 		}

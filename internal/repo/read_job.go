@@ -11,29 +11,37 @@ import (
 	"coremachine/internal/state"
 )
 
-// ReadJob reads a job with its stages in one snapshot. Its work is bounded by the number of stages and of tasks that all workers
-// have in hand. An unknown job, or one that is being deleted, is an Error with CodeNotFound.
+// ReadJob reads a job with its stages in one snapshot. Its work is bounded by
+// the number of stages and of tasks that all workers have in hand. An unknown
+// job, or one that is being deleted, is an Error with CodeNotFound.
 func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (state.JobView, error) {
 	const op = "repo.ReadJob"
+
 	rows, err := r.pool.Query(ctx, statement("read_job"), namedArgs{"job_id": id[:]})
 	if err != nil {
 		return state.JobView{}, failure(op, err)
 	}
+
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[jobRow])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return state.JobView{}, noJob(op, id)
 	}
+
 	if err != nil {
 		return state.JobView{}, failure(op, err)
 	}
+
 	job, err := row.view()
 	if err != nil {
 		return state.JobView{}, state.Wrap(state.CodeInternal, op, "the job's row cannot be read", err)
 	}
+
 	if job.Tasks.Failed == 0 {
 		return job, nil
 	}
+
 	job.Errors, err = r.errorGroups(ctx, op, id)
+
 	return job, err
 }
 
@@ -73,39 +81,71 @@ func (row jobRow) view() (state.JobView, error) {
 	if err := json.Unmarshal(row.Stages, &stages); err != nil {
 		return state.JobView{}, err
 	}
+
 	job := state.JobView{
 		JobSummary: state.JobSummary{
-			JobID: state.JobID(row.JobID), JobType: row.JobType, Status: row.Status, Attempt: row.Attempt, Parameters: row.Params,
-			CreatedAt: row.CreatedAt.UTC(), LastSubmittedAt: row.LastSubmittedAt.UTC(), StartedAt: utc(row.StartedAt),
-			FinishedAt: utc(row.FinishedAt), CancelRequestedAt: utc(row.CancelRequestedAt), Error: row.Error,
+			JobID: state.JobID(
+				row.JobID,
+			),
+			JobType:           row.JobType,
+			Status:            row.Status,
+			Attempt:           row.Attempt,
+			Parameters:        row.Params,
+			CreatedAt:         row.CreatedAt.UTC(),
+			LastSubmittedAt:   row.LastSubmittedAt.UTC(),
+			StartedAt:         utc(row.StartedAt),
+			FinishedAt:        utc(row.FinishedAt),
+			CancelRequestedAt: utc(row.CancelRequestedAt),
+			Error:             row.Error,
 		},
-		TraceID: row.TraceID, Result: row.Result, Errors: []state.ErrorGroup{}, Stages: make([]state.StageView, len(stages)),
+		TraceID: row.TraceID,
+		Result:  row.Result,
+		Errors:  []state.ErrorGroup{},
+		Stages:  make([]state.StageView, len(stages)),
 	}
+
 	names := make(map[int]string, len(stages))
 	for _, s := range stages {
 		names[s.Stage] = s.Name
 	}
+
 	planned, counters := true, int64(0)
+
 	for i, s := range stages {
 		v := s.StageView
+
 		v.Queue, v.DependsOn = s.QueueNumber.String(), make([]string, len(s.DependsOnNumbers))
 		for d, n := range s.DependsOnNumbers {
 			v.DependsOn[d] = names[n]
 		}
-		counters += int64(v.Tasks.Total) + int64(s.Dispatched) + int64(v.Tasks.Completed) + int64(v.Tasks.Failed) + int64(v.Tasks.Cancelled)
+
+		counters += int64(
+			v.Tasks.Total,
+		) + int64(
+			s.Dispatched,
+		) + int64(
+			v.Tasks.Completed,
+		) + int64(
+			v.Tasks.Failed,
+		) + int64(
+			v.Tasks.Cancelled,
+		)
 		v.Tasks.Settle()
 		v.StartedAt, v.ProgressedAt, v.FinishedAt = utc(v.StartedAt), utc(v.ProgressedAt), utc(v.FinishedAt)
 		job.Tasks.Add(v.Tasks)
 		planned = planned && v.Planned
 		job.Stages[i] = v
 	}
+
 	job.Version = state.JobVersion(row.Version, counters)
 	job.Progress = progress(job, planned)
+
 	return job, nil
 }
 
 func progress(job state.JobView, planned bool) *float64 {
 	share := 1.0
+
 	switch {
 	case job.Status == state.JobCompleted || job.Status == state.JobCompletedWithErrors:
 	case !planned:
@@ -113,6 +153,7 @@ func progress(job state.JobView, planned bool) *float64 {
 	case job.Tasks.Total > 0:
 		share = float64(job.Tasks.Completed+job.Tasks.Failed+job.Tasks.Cancelled) / float64(job.Tasks.Total)
 	}
+
 	return &share
 }
 
@@ -120,25 +161,33 @@ func utc(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
+
 	u := t.UTC()
+
 	return &u
 }
 
 // versionChunk bounds the jobs of one statement.
 const versionChunk = 1000
 
-// ReadVersions reads what whoever waits for the jobs needs, in one statement for each thousand. A job that is gone is left out.
+// ReadVersions reads what whoever waits for the jobs needs, in one statement
+// for each thousand. A job that is gone is left out.
 func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error) {
 	seen := make(map[state.JobID]state.Seen, len(ids))
 	for len(ids) > 0 {
 		n := min(len(ids), versionChunk)
+
 		rows, err := r.pool.Query(ctx, statement("read_versions"), namedArgs{"job_ids": keys(ids[:n])})
 		if err != nil {
 			return nil, failure("repo.ReadVersions", err)
 		}
-		var id []byte
-		var status state.JobStatus
-		var edge, counters int64
+
+		var (
+			id             []byte
+			status         state.JobStatus
+			edge, counters int64
+		)
+
 		_, err = pgx.ForEachRow(rows, []any{&id, &status, &edge, &counters}, func() error {
 			seen[state.JobID(id)] = state.Seen{Status: status, Version: state.JobVersion(edge, counters)}
 			return nil
@@ -146,8 +195,10 @@ func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.J
 		if err != nil {
 			return nil, failure("repo.ReadVersions", err)
 		}
+
 		ids = ids[n:]
 	}
+
 	return seen, nil
 }
 
@@ -156,5 +207,6 @@ func keys(ids []state.JobID) [][]byte {
 	for i := range ids {
 		out[i] = ids[i][:]
 	}
+
 	return out
 }

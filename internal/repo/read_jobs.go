@@ -13,43 +13,59 @@ import (
 	"coremachine/internal/state"
 )
 
-// ListJobs reads a page of jobs, newest first. It reads a page's worth of one index, backwards for jobs before a place; with a type and a
-// status it may read all jobs of the type since Since. A bad id prefix or limit is an Error with CodeInvalid.
-func (r *Repo) ListJobs(ctx context.Context, f state.JobFilter) (state.Page[state.JobSummary, state.JobCursor], error) {
+// ListJobs reads a page of jobs, newest first. It reads a page's worth of one
+// index, backwards for jobs before a place; with a type and a status it may
+// read all jobs of the type since Since. A bad id prefix or limit is an Error
+// with CodeInvalid.
+func (r *Repo) ListJobs(
+	ctx context.Context,
+	f state.JobFilter,
+) (state.Page[state.JobSummary, state.JobCursor], error) {
 	const op = "repo.ListJobs"
+
 	var page state.Page[state.JobSummary, state.JobCursor]
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
+
 	name, args, err := jobIDsStatement(op, f)
 	if err != nil {
 		return page, err
 	}
+
 	rows, err := r.pool.Query(ctx, statement(name), args)
 	if err != nil {
 		return page, failure(op, err)
 	}
+
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[jobKey])
 	if err != nil {
 		return page, failure(op, err)
 	}
+
 	more := len(found) > f.Limit // one more than the page
+
 	found = found[:min(len(found), f.Limit)]
 	if f.Before != nil {
 		slices.Reverse(found)
 		more, page.Prev = len(found) > 0, f.Before // behind it stands at least the place itself
 	}
+
 	if len(found) > 0 {
 		page.Prev = found[0].cursor()
 	}
+
 	if more {
 		page.Next = found[len(found)-1].cursor()
 	}
+
 	ids := make([]state.JobID, len(found))
 	for i, k := range found {
 		ids[i] = state.JobID(k.JobID)
 	}
+
 	page.Items, err = r.summaries(ctx, ids)
+
 	return page, err
 }
 
@@ -66,6 +82,7 @@ func (k jobKey) cursor() *state.JobCursor {
 func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
 	args, list := namedArgs{"most": f.Limit + 1}, "read_job_ids"
 	args["since"], args["since_age"] = moment(f.Since)
+
 	args["until"], args["until_age"] = moment(f.Until)
 	switch {
 	case f.Before != nil:
@@ -75,19 +92,23 @@ func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
 	default:
 		args["after_at"], args["after_id"] = nil, nil
 	}
+
 	statuses := make([]string, 0, len(f.Statuses))
 	for _, s := range f.Statuses {
 		if !slices.Contains(statuses, string(s)) {
 			statuses = append(statuses, string(s))
 		}
 	}
+
 	switch {
 	case f.IDPrefix != "":
 		low, high, err := idRange(op, f.IDPrefix)
 		if err != nil {
 			return "", nil, err
 		}
+
 		args["low"], args["high"], args["statuses"], args["job_type"] = low, high, statuses, f.Type
+
 		return list + "_prefix", args, nil
 	case f.Type != "":
 		args["statuses"], args["job_type"] = statuses, f.Type
@@ -96,6 +117,7 @@ func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
 		args["statuses"] = statuses
 		return list + "_status", args, nil
 	}
+
 	return list, args, nil
 }
 
@@ -103,36 +125,48 @@ func moment(m state.Moment) (at, age any) {
 	if !m.At.IsZero() {
 		return m.At, nil
 	}
+
 	if m.Age != 0 {
 		return nil, m.Age.Seconds()
 	}
+
 	return nil, nil
 }
 
 // idRange is the first and the last id with a prefix.
 func idRange(op, prefix string) (low, high []byte, err error) {
 	const digits = 2 * len(state.JobID{})
+
 	bad := state.Invalid(op, "the id prefix is malformed", state.FieldError{
 		Field: "id", Message: "must be 4 to 64 lower-case hex digits",
 	})
-	if len(prefix) < state.MinIDPrefix || len(prefix) > digits || strings.Trim(prefix, "0123456789abcdef") != "" {
+	if len(prefix) < state.MinIDPrefix || len(prefix) > digits ||
+		strings.Trim(prefix, "0123456789abcdef") != "" {
 		return nil, nil, bad
 	}
+
 	low, err = hex.DecodeString(prefix + strings.Repeat("0", digits-len(prefix)))
 	if err != nil {
 		return nil, nil, bad
 	}
+
 	high, err = hex.DecodeString(prefix + strings.Repeat("f", digits-len(prefix)))
 	if err != nil {
 		return nil, nil, bad
 	}
+
 	return low, high, nil
 }
 
 func checkLimit(op string, limit int) error {
 	if limit < 1 || limit > state.MaxPage {
-		return state.Invalid(op, "the limit is out of range", state.FieldError{Field: "limit", Message: "must be between 1 and 500"})
+		return state.Invalid(
+			op,
+			"the limit is out of range",
+			state.FieldError{Field: "limit", Message: "must be between 1 and 500"},
+		)
 	}
+
 	return nil
 }
 
@@ -158,54 +192,90 @@ type summaryRow struct {
 	Running           int
 }
 
-// summaries reads jobs in the order of ids; one that went meanwhile is left out.
+// summaries reads jobs in the order of ids; one that went meanwhile is left
+// out.
 func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]state.JobSummary, error) {
 	if len(ids) == 0 {
 		return []state.JobSummary{}, nil
 	}
-	rows, err := r.pool.Query(ctx, statement("read_summaries"), namedArgs{"job_ids": keys(ids), "max_params": state.MaxListedParams})
+
+	rows, err := r.pool.Query(
+		ctx,
+		statement("read_summaries"),
+		namedArgs{"job_ids": keys(ids), "max_params": state.MaxListedParams},
+	)
 	if err != nil {
 		return nil, failure("repo.ListJobs", err)
 	}
+
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[summaryRow])
 	if err != nil {
 		return nil, failure("repo.ListJobs", err)
 	}
+
 	place := make(map[state.JobID]int, len(ids))
 	for i, id := range ids {
 		place[id] = i
 	}
-	slices.SortFunc(found, func(a, b summaryRow) int { return place[state.JobID(a.JobID)] - place[state.JobID(b.JobID)] })
+
+	slices.SortFunc(
+		found,
+		func(a, b summaryRow) int { return place[state.JobID(a.JobID)] - place[state.JobID(b.JobID)] },
+	)
+
 	items := make([]state.JobSummary, len(found))
 	for i, s := range found {
 		items[i] = state.JobSummary{
-			JobID: state.JobID(s.JobID), JobType: s.JobType, Status: s.Status, Attempt: s.Attempt, Version: state.JobVersion(s.Version, s.Counters),
-			Parameters: s.Params, CreatedAt: s.CreatedAt.UTC(), LastSubmittedAt: s.LastSubmittedAt.UTC(), StartedAt: utc(s.StartedAt),
-			FinishedAt: utc(s.FinishedAt), CancelRequestedAt: utc(s.CancelRequestedAt), Error: s.Error,
-			Tasks: state.TaskCounts{Total: s.Planned, Running: s.Running, Completed: s.Completed, Failed: s.Failed, Cancelled: s.Cancelled},
+			JobID: state.JobID(
+				s.JobID,
+			),
+			JobType:           s.JobType,
+			Status:            s.Status,
+			Attempt:           s.Attempt,
+			Version:           state.JobVersion(s.Version, s.Counters),
+			Parameters:        s.Params,
+			CreatedAt:         s.CreatedAt.UTC(),
+			LastSubmittedAt:   s.LastSubmittedAt.UTC(),
+			StartedAt:         utc(s.StartedAt),
+			FinishedAt:        utc(s.FinishedAt),
+			CancelRequestedAt: utc(s.CancelRequestedAt),
+			Error:             s.Error,
+			Tasks: state.TaskCounts{
+				Total:     s.Planned,
+				Running:   s.Running,
+				Completed: s.Completed,
+				Failed:    s.Failed,
+				Cancelled: s.Cancelled,
+			},
 		}
 		items[i].Tasks.Settle()
 	}
+
 	return items, nil
 }
 
-// JobCounts counts jobs by status, each up to state.MaxDepth, in the order of state.JobStatuses. Of the filter Type, Since and Until
-// count; with a type the newest state.MaxDepth jobs of it are counted.
+// JobCounts counts jobs by status, each up to state.MaxDepth, in the order of
+// state.JobStatuses. Of the filter Type, Since and Until count; with a type the
+// newest state.MaxDepth jobs of it are counted.
 func (r *Repo) JobCounts(ctx context.Context, f state.JobFilter) ([]state.JobCount, error) {
 	names := make([]string, len(state.JobStatuses))
 	for i, s := range state.JobStatuses {
 		names[i] = string(s)
 	}
+
 	args := namedArgs{"statuses": names, "most": state.MaxDepth, "job_type": f.Type}
 	args["since"], args["since_age"] = moment(f.Since)
 	args["until"], args["until_age"] = moment(f.Until)
+
 	rows, err := r.pool.Query(ctx, statement("read_job_counts"), args)
 	if err != nil {
 		return nil, failure("repo.JobCounts", err)
 	}
+
 	counts, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.JobCount])
 	if err != nil {
 		return nil, failure("repo.JobCounts", err)
 	}
+
 	return counts, nil
 }

@@ -8,37 +8,60 @@ import (
 	"coremachine/internal/state"
 )
 
-// relations is how the tasks of a stage of each kind are made from a stage that it depends on.
+// relations is how the tasks of a stage of each kind are made from a stage that
+// it depends on.
 var relations = map[state.Parallelism]state.Relation{
-	state.MatchPrevious: state.RelationFollows, state.FanOut: state.RelationPlanned, state.FanIn: state.RelationGathers,
-	state.Single: state.RelationAfter, state.Dynamic: state.RelationAfter,
+	state.MatchPrevious: state.RelationFollows,
+	state.FanOut:        state.RelationPlanned,
+	state.FanIn:         state.RelationGathers,
+	state.Single:        state.RelationAfter,
+	state.Dynamic:       state.RelationAfter,
 }
 
 // taskLineage reads where a task's input comes from and where its result goes.
-func (r *Repo) taskLineage(ctx context.Context, id state.JobID, stage, index int) (inputs, consumers []state.TaskLinks, err error) {
+func (r *Repo) taskLineage(
+	ctx context.Context,
+	id state.JobID,
+	stage, index int,
+) (inputs, consumers []state.TaskLinks, err error) {
 	rows, err := r.pool.Query(ctx, statement("read_lineage"), namedArgs{
 		"job_id": id[:], "stage": stage, "index": index, "most": state.MaxTaskLinks,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+
 	sides := [2][]state.TaskLinks{{}, {}}
-	var side int
-	var link state.TaskLinks
-	var kind state.Parallelism
-	var linked *int
-	var status state.TaskStatus
-	_, err = pgx.ForEachRow(rows, []any{&side, &link.Stage, &link.StageStatus, &kind, &link.Count, &linked, &status}, func() error {
-		last := len(sides[side]) - 1
-		if last < 0 || sides[side][last].Stage != link.Stage {
-			link.Relation, link.Tasks = relations[kind], []state.TaskLink{}
-			sides[side] = append(sides[side], link)
-			last++
-		}
-		if linked != nil {
-			sides[side][last].Tasks = append(sides[side][last].Tasks, state.TaskLink{Index: *linked, Status: status})
-		}
-		return nil
-	})
+
+	var (
+		side   int
+		link   state.TaskLinks
+		kind   state.Parallelism
+		linked *int
+		status state.TaskStatus
+	)
+
+	_, err = pgx.ForEachRow(
+		rows,
+		[]any{&side, &link.Stage, &link.StageStatus, &kind, &link.Count, &linked, &status},
+		func() error {
+			last := len(sides[side]) - 1
+			if last < 0 || sides[side][last].Stage != link.Stage {
+				link.Relation, link.Tasks = relations[kind], []state.TaskLink{}
+				sides[side] = append(sides[side], link)
+				last++
+			}
+
+			if linked != nil {
+				sides[side][last].Tasks = append(
+					sides[side][last].Tasks,
+					state.TaskLink{Index: *linked, Status: status},
+				)
+			}
+
+			return nil
+		},
+	)
+
 	return sides[0], sides[1], err
 }

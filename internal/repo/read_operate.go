@@ -10,60 +10,89 @@ import (
 	"coremachine/internal/state"
 )
 
-// eventScan is how many entries a page of events looks at; a page may be short and have a next.
+// eventScan is how many entries a page of events looks at; a page may be short
+// and have a next.
 const eventScan = 2000
 
-// ListEvents reads a page of a job's history, oldest first. An unknown job is an Error with CodeNotFound.
-func (r *Repo) ListEvents(ctx context.Context, id state.JobID, f state.EventFilter) (state.Page[state.EventView, int64], error) {
+// ListEvents reads a page of a job's history, oldest first. An unknown job is
+// an Error with CodeNotFound.
+func (r *Repo) ListEvents(
+	ctx context.Context,
+	id state.JobID,
+	f state.EventFilter,
+) (state.Page[state.EventView, int64], error) {
 	const op = "repo.ListEvents"
+
 	page := state.Page[state.EventView, int64]{Items: []state.EventView{}}
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
+
 	name := "read_events"
-	args := namedArgs{"job_id": id[:], "after": f.After, "stage": f.Stage, "scan": eventScan, "most": f.Limit + 1}
+
+	args := namedArgs{
+		"job_id": id[:],
+		"after":  f.After,
+		"stage":  f.Stage,
+		"scan":   eventScan,
+		"most":   f.Limit + 1,
+	}
 	if f.Kind != "" {
 		name, args["kind"] = "read_events_kind", f.Kind
 	}
+
 	rows, err := r.pool.Query(ctx, statement(name), args)
 	if err != nil {
 		return page, failure(op, err)
 	}
+
 	var e eventRow
-	_, err = pgx.ForEachRow(rows, []any{&e.EventID, &e.At, &e.Kind, &e.Stage, &e.Index, &e.Fingerprint, &e.Detail, &e.Edge}, func() error {
-		switch {
-		case e.EventID == nil:
-			page.Next = e.Edge
-		case len(page.Items) == f.Limit: // one more than the page
-			last := page.Items[f.Limit-1].EventID
-			page.Next = &last
-		default:
-			page.Items = append(page.Items, e.view())
-			page.Next = e.Edge
-		}
-		return nil
-	})
+
+	_, err = pgx.ForEachRow(
+		rows,
+		[]any{&e.EventID, &e.At, &e.Kind, &e.Stage, &e.Index, &e.Fingerprint, &e.Detail, &e.Edge},
+		func() error {
+			switch {
+			case e.EventID == nil:
+				page.Next = e.Edge
+			case len(page.Items) == f.Limit: // one more than the page
+				last := page.Items[f.Limit-1].EventID
+				page.Next = &last
+			default:
+				page.Items = append(page.Items, e.view())
+				page.Next = e.Edge
+			}
+
+			return nil
+		},
+	)
 	if err != nil {
 		return page, failure(op, err)
 	}
+
 	if len(page.Items) > 0 || f.After > 0 {
 		return page, nil
 	}
+
 	return page, r.mustExist(ctx, op, id)
 }
 
 func (r *Repo) mustExist(ctx context.Context, op string, id state.JobID) error {
 	var there bool
-	if err := r.pool.QueryRow(ctx, statement("read_job_exists"), namedArgs{"job_id": id[:]}).Scan(&there); err != nil {
+	if err := r.pool.QueryRow(ctx, statement("read_job_exists"), namedArgs{"job_id": id[:]}).
+		Scan(&there); err != nil {
 		return failure(op, err)
 	}
+
 	if !there {
 		return noJob(op, id)
 	}
+
 	return nil
 }
 
-// eventRow is a row of the statements that list events. EventID is nil on a row that carries nothing but the edge.
+// eventRow is a row of the statements that list events. EventID is nil on a row
+// that carries nothing but the edge.
 type eventRow struct {
 	EventID *int64
 	At      *time.Time
@@ -77,12 +106,20 @@ type eventRow struct {
 }
 
 func (e eventRow) view() state.EventView {
-	v := state.EventView{EventID: *e.EventID, At: e.At.UTC(), Kind: e.Kind, Stage: e.Stage, Detail: append(json.RawMessage(nil), e.Detail...)}
+	v := state.EventView{
+		EventID: *e.EventID,
+		At:      e.At.UTC(),
+		Kind:    e.Kind,
+		Stage:   e.Stage,
+		Detail:  append(json.RawMessage(nil), e.Detail...),
+	}
+
 	v.Fingerprint = e.Fingerprint
 	if e.Index != nil {
 		index := *e.Index
 		v.Index = &index
 	}
+
 	var told struct {
 		Message string `json:"message"`
 		Attempt int    `json:"attempt"`
@@ -90,6 +127,7 @@ func (e eventRow) view() state.EventView {
 	if json.Unmarshal(e.Detail, &told) == nil {
 		v.Message, v.Attempt = told.Message, told.Attempt
 	}
+
 	return v
 }
 
@@ -99,21 +137,36 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
 	for i, q := range state.Queues {
 		numbers[i] = int16(q)
 	}
-	rows, err := r.pool.Query(ctx, statement("read_queues"), namedArgs{"queues": numbers, "most": state.MaxDepth})
+
+	rows, err := r.pool.Query(
+		ctx,
+		statement("read_queues"),
+		namedArgs{"queues": numbers, "most": state.MaxDepth},
+	)
 	if err != nil {
 		return nil, failure("repo.ReadQueues", err)
 	}
-	var q state.Queue
-	var v state.QueueView
-	var views []state.QueueView
-	_, err = pgx.ForEachRow(rows, []any{&q, &v.Ready, &v.Scheduled, &v.Sent, &v.Held, &v.Dead, &v.OldestSeconds}, func() error {
-		v.Queue = q.String()
-		views = append(views, v)
-		return nil
-	})
+
+	var (
+		q     state.Queue
+		v     state.QueueView
+		views []state.QueueView
+	)
+
+	_, err = pgx.ForEachRow(
+		rows,
+		[]any{&q, &v.Ready, &v.Scheduled, &v.Sent, &v.Held, &v.Dead, &v.OldestSeconds},
+		func() error {
+			v.Queue = q.String()
+			views = append(views, v)
+
+			return nil
+		},
+	)
 	if err != nil {
 		return nil, failure("repo.ReadQueues", err)
 	}
+
 	return views, nil
 }
 
@@ -122,97 +175,148 @@ func (r *Repo) ReadFlow(ctx context.Context) (f state.Flow, err error) {
 	if err := r.pool.QueryRow(ctx, statement("read_flow"), namedArgs{}).Scan(&f.Made, &f.Gone); err != nil {
 		return f, failure("repo.ReadFlow", err)
 	}
+
 	return f, nil
 }
 
 // ListDead reads a page of what was set aside of a queue, oldest first.
-func (r *Repo) ListDead(ctx context.Context, q state.Queue, f state.DeadFilter) (state.Page[state.DeadView, int64], error) {
+func (r *Repo) ListDead(
+	ctx context.Context,
+	q state.Queue,
+	f state.DeadFilter,
+) (state.Page[state.DeadView, int64], error) {
 	const op = "repo.ListDead"
+
 	page := state.Page[state.DeadView, int64]{Items: []state.DeadView{}}
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
+
 	rows, err := r.pool.Query(ctx, statement("read_dead"), namedArgs{
 		"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "after": f.After, "most": f.Limit + 1,
 	})
 	if err != nil {
 		return page, failure(op, err)
 	}
-	var id []byte
-	var kind state.MessageKind
+
+	var (
+		id   []byte
+		kind state.MessageKind
+	)
+
 	d := state.DeadView{Queue: q.String()}
 	into := []any{
-		&d.MessageID, &id, &d.JobType, &kind, &d.Stage, &d.StageName, &d.First, &d.Count, &d.TasksLeft, &d.Deliveries, &d.Reason, &d.Since, &d.Wanted,
+		&d.MessageID,
+		&id,
+		&d.JobType,
+		&kind,
+		&d.Stage,
+		&d.StageName,
+		&d.First,
+		&d.Count,
+		&d.TasksLeft,
+		&d.Deliveries,
+		&d.Reason,
+		&d.Since,
+		&d.Wanted,
 	}
+
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		if len(page.Items) == f.Limit { // one more than the page
 			last := page.Items[f.Limit-1].MessageID
 			page.Next = &last
+
 			return nil
 		}
+
 		d.JobID, d.Kind, d.Since = state.JobID(id), kind.String(), d.Since.UTC()
 		page.Items = append(page.Items, d)
+
 		return nil
 	})
 	if err != nil {
 		return page, failure(op, err)
 	}
+
 	return page, nil
 }
 
-// ListSweeps reads a page of the passes over stalled work, newest first, before a sweep id; 0 is from the newest.
-func (r *Repo) ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error) {
+// ListSweeps reads a page of the passes over stalled work, newest first, before
+// a sweep id; 0 is from the newest.
+func (r *Repo) ListSweeps(
+	ctx context.Context,
+	before int64,
+	limit int,
+) (state.Page[state.SweepView, int64], error) {
 	const op = "repo.ListSweeps"
+
 	page := state.Page[state.SweepView, int64]{Items: []state.SweepView{}}
 	if err := checkLimit(op, limit); err != nil {
 		return page, err
 	}
+
 	rows, err := r.pool.Query(ctx, statement("read_sweeps"), namedArgs{"before": before, "most": limit + 1})
 	if err != nil {
 		return page, failure(op, err)
 	}
+
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.SweepView])
 	if err != nil {
 		return page, failure(op, err)
 	}
+
 	for i := range found {
 		found[i].StartedAt, found[i].EndedAt = found[i].StartedAt.UTC(), utc(found[i].EndedAt)
 	}
+
 	if len(found) > limit {
 		found = found[:limit]
 		page.Next = &found[limit-1].SweepID
 	}
+
 	page.Items = append(page.Items, found...)
+
 	return page, nil
 }
 
 // idList makes no list an empty one, which SQL can tell from null.
 func idList(ids []int64) []int64 { return append([]int64{}, ids...) }
 
-// DeadReasons reads why messages of a queue were set aside, the most frequent reason first. It looks at state.MaxDepth of them.
+// DeadReasons reads why messages of a queue were set aside, the most frequent
+// reason first. It looks at state.MaxDepth of them.
 func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error) {
 	const op = "repo.DeadReasons"
+
 	rows, err := r.pool.Query(ctx, statement("read_dead_reasons"),
 		namedArgs{"queue": q, "most": state.MaxDepth, "groups": state.MaxDeadReasons})
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	reasons, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.DeadReason])
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	for i := range reasons {
 		reasons[i].Oldest, reasons[i].Newest = reasons[i].Oldest.UTC(), reasons[i].Newest.UTC()
 	}
+
 	return reasons, nil
 }
 
-// CountDead counts what was set aside of a queue and is in the filter: messages whose work is still to be done, and others. It looks
-// at state.MaxDepth of them.
-func (r *Repo) CountDead(ctx context.Context, q state.Queue, f state.DeadFilter) (wanted, unwanted int, err error) {
+// CountDead counts what was set aside of a queue and is in the filter: messages
+// whose work is still to be done, and others. It looks at state.MaxDepth of
+// them.
+func (r *Repo) CountDead(
+	ctx context.Context,
+	q state.Queue,
+	f state.DeadFilter,
+) (wanted, unwanted int, err error) {
 	args := namedArgs{"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "most": state.MaxDepth}
 	if err := r.pool.QueryRow(ctx, statement("read_dead_count"), args).Scan(&wanted, &unwanted); err != nil {
 		return 0, 0, failure("repo.CountDead", err)
 	}
+
 	return wanted, unwanted, nil
 }

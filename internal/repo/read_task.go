@@ -11,39 +11,57 @@ import (
 	"coremachine/internal/state"
 )
 
-// ReadTask reads one task of the current generation with its unsuccessful attempts. An unknown job, stage or task is an Error
-// with CodeNotFound.
-func (r *Repo) ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error) {
+// ReadTask reads one task of the current generation with its unsuccessful
+// attempts. An unknown job, stage or task is an Error with CodeNotFound.
+func (r *Repo) ReadTask(
+	ctx context.Context,
+	id state.JobID,
+	stage string,
+	index int,
+) (state.TaskView, error) {
 	const op = "repo.ReadTask"
-	rows, err := r.pool.Query(ctx, statement("read_task"), namedArgs{"job_id": id[:], "stage": stage, "index": index})
+
+	rows, err := r.pool.Query(
+		ctx,
+		statement("read_task"),
+		namedArgs{"job_id": id[:], "stage": stage, "index": index},
+	)
 	if err != nil {
 		return state.TaskView{}, failure(op, err)
 	}
+
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[oneTaskRow])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return state.TaskView{}, r.whyNoTask(ctx, op, id, stage, index)
 	}
+
 	if err != nil {
 		return state.TaskView{}, failure(op, err)
 	}
+
 	rows, err = r.pool.Query(ctx, statement("read_attempts"), namedArgs{
 		"job_id": id[:], "stage": row.Stage, "gen": row.Gen, "index": index, "most": state.MaxAttempts,
 	})
 	if err != nil {
 		return state.TaskView{}, failure(op, err)
 	}
+
 	attempts, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.AttemptView])
 	if err != nil {
 		return state.TaskView{}, failure(op, err)
 	}
+
 	for i := range attempts {
 		attempts[i].StartedAt, attempts[i].EndedAt = utc(attempts[i].StartedAt), attempts[i].EndedAt.UTC()
 	}
+
 	v := row.view(id, index, attempts)
+
 	v.Inputs, v.Consumers, err = r.taskLineage(ctx, id, row.Stage, index)
 	if err != nil {
 		return state.TaskView{}, failure(op, err)
 	}
+
 	return v, nil
 }
 
@@ -51,7 +69,15 @@ func (r *Repo) whyNoTask(ctx context.Context, op string, id state.JobID, stage s
 	if _, err := r.listedStages(ctx, op, id, state.TaskFilter{Stage: stage}); err != nil {
 		return err
 	}
-	return state.Errorf(state.CodeNotFound, op, "the stage %q of the job %s has no task %d", stage, id.Short(), index)
+
+	return state.Errorf(
+		state.CodeNotFound,
+		op,
+		"the stage %q of the job %s has no task %d",
+		stage,
+		id.Short(),
+		index,
+	)
 }
 
 // oneTaskRow is a row of read_task.
@@ -82,16 +108,42 @@ type oneTaskRow struct {
 func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView) state.TaskView {
 	v := state.TaskView{
 		TaskSummary: state.TaskSummary{
-			JobID: id, Stage: t.Name, Index: index, Status: t.Status, Attempt: t.Attempt, Failures: t.Failures, Losses: t.Losses,
-			StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt),
+			JobID:      id,
+			Stage:      t.Name,
+			Index:      index,
+			Status:     t.Status,
+			Attempt:    t.Attempt,
+			Failures:   t.Failures,
+			Losses:     t.Losses,
+			StartedAt:  utc(t.StartedAt),
+			FinishedAt: utc(t.FinishedAt),
 		},
-		Name: state.TaskName(id, t.Stage, index), TaskType: t.TaskType, Kind: t.Kind, Gen: t.Gen,
-		Key: state.IdempotencyKey(id, t.Incarnation, t.Stage, t.Gen, index), Input: json.RawMessage(t.Input), Result: json.RawMessage(t.Result),
-		Parts: t.Parts, DueAt: utc(t.DueAt), Worker: t.Worker, Dead: t.Dead, Progress: t.Progress, Attempts: attempts, DependsOn: t.DependsOn,
+		Name:     state.TaskName(id, t.Stage, index),
+		TaskType: t.TaskType,
+		Kind:     t.Kind,
+		Gen:      t.Gen,
+		Key: state.IdempotencyKey(
+			id,
+			t.Incarnation,
+			t.Stage,
+			t.Gen,
+			index,
+		),
+		Input:     json.RawMessage(t.Input),
+		Result:    json.RawMessage(t.Result),
+		Parts:     t.Parts,
+		DueAt:     utc(t.DueAt),
+		Worker:    t.Worker,
+		Dead:      t.Dead,
+		Progress:  t.Progress,
+		Attempts:  attempts,
+		DependsOn: t.DependsOn,
 	}
+
 	v.Code, v.Error = taskError(t.Error)
 	if t.Kind == state.MatchPrevious && len(t.DependsOn) == 1 {
 		v.Follows = &state.TaskRef{Stage: t.DependsOn[0], Index: index}
 	}
+
 	return v
 }

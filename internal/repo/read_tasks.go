@@ -12,67 +12,93 @@ import (
 	"coremachine/internal/state"
 )
 
-// What a page of tasks may look at: so many rows of a range, or so many keys that are looked up one by one, in a statement; and so
-// many in all before it is handed out short.
+// What a page of tasks may look at: so many rows of a range, or so many keys
+// that are looked up one by one, in a statement; and so many in all before it
+// is handed out short.
 const (
 	rangeScan  = 5000
 	keyScan    = 1000
 	taskBudget = 20_000
 )
 
-// ListTasks reads a page of a job's tasks of its current generation, by stage and index. However few match, it looks at no more
-// than some 20,000 rows: a page may be short, or empty, and have a next. Failed tasks are found through their attempts, running
-// and waiting ones through their messages, and a stage whose counters say that none can match is passed over.
+// ListTasks reads a page of a job's tasks of its current generation, by stage
+// and index. However few match, it looks at no more than some 20,000 rows: a
+// page may be short, or empty, and have a next. Failed tasks are found through
+// their attempts, running and waiting ones through their messages, and a stage
+// whose counters say that none can match is passed over.
 //
-// An unknown job or stage is an Error with CodeNotFound, a bad limit one with CodeInvalid.
-func (r *Repo) ListTasks(ctx context.Context, id state.JobID, f state.TaskFilter) (state.Page[state.TaskSummary, state.TaskCursor], error) {
+// An unknown job or stage is an Error with CodeNotFound, a bad limit one with
+// CodeInvalid.
+func (r *Repo) ListTasks(
+	ctx context.Context,
+	id state.JobID,
+	f state.TaskFilter,
+) (state.Page[state.TaskSummary, state.TaskCursor], error) {
 	const op = "repo.ListTasks"
+
 	page := state.Page[state.TaskSummary, state.TaskCursor]{Items: []state.TaskSummary{}}
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
+
 	stages, err := r.listedStages(ctx, op, id, f)
 	if err != nil {
 		return page, err
 	}
+
 	if f.Error != 0 {
 		f.Status = state.TaskFailed
 	}
+
 	budget := taskBudget
+
 	for _, s := range stages {
 		after, last := f.From-1, s.Planned-1
 		if f.After != nil && f.After.Stage == s.Stage {
 			after = max(after, f.After.Index)
 		}
+
 		if f.Until > 0 {
 			last = min(last, f.Until-1)
 		}
+
 		for after < last && s.mayHave(f.Status) {
 			if budget <= 0 {
 				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
 				return page, nil
 			}
+
 			room := f.Limit - len(page.Items) // 0: it is only seen whether there is more
 			budget -= scanOf(s, f.Status, after)
+
 			found, edge, err := r.scanTasks(ctx, id, s, f, after, room+1)
 			if err != nil {
 				return page, failure(op, err)
 			}
-			if n := slices.IndexFunc(found, func(t state.TaskSummary) bool { return t.Index > last }); n >= 0 {
+
+			if n := slices.IndexFunc(
+				found,
+				func(t state.TaskSummary) bool { return t.Index > last },
+			); n >= 0 {
 				found, edge = found[:n], last
 			}
+
 			if len(found) > room {
 				page.Items = append(page.Items, found[:room]...)
 				if room > 0 {
 					after = found[room-1].Index
 				}
+
 				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
+
 				return page, nil
 			}
+
 			page.Items = append(page.Items, found...)
 			after = edge
 		}
 	}
+
 	return page, nil
 }
 
@@ -99,23 +125,34 @@ func (s taskStage) mayHave(status state.TaskStatus) bool {
 	case state.TaskQueued, state.TaskRunning:
 		return s.Planned > s.Completed+s.Failed+s.Cancelled
 	}
+
 	return true
 }
 
-// listedStages reads the stages that a list goes through, from the one where it goes on.
-func (r *Repo) listedStages(ctx context.Context, op string, id state.JobID, f state.TaskFilter) ([]taskStage, error) {
+// listedStages reads the stages that a list goes through, from the one where it
+// goes on.
+func (r *Repo) listedStages(
+	ctx context.Context,
+	op string,
+	id state.JobID,
+	f state.TaskFilter,
+) ([]taskStage, error) {
 	rows, err := r.pool.Query(ctx, statement("read_stages"), namedArgs{"job_id": id[:]})
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByName[taskStage])
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	if len(all) == 0 {
 		return nil, noJob(op, id)
 	}
+
 	var listed []taskStage
+
 	known := f.Stage == ""
 	for _, s := range all {
 		known = known || s.Name == f.Stage
@@ -123,26 +160,39 @@ func (r *Repo) listedStages(ctx context.Context, op string, id state.JobID, f st
 			listed = append(listed, s)
 		}
 	}
+
 	if !known {
 		return nil, state.Errorf(state.CodeNotFound, op, "the job %s has no stage %q", id.Short(), f.Stage)
 	}
+
 	return listed, nil
 }
 
-// scanOf is how much the next statement looks at. Queued tasks that were never dispatched have no message and are a range.
+// scanOf is how much the next statement looks at. Queued tasks that were never
+// dispatched have no message and are a range.
 func scanOf(s taskStage, status state.TaskStatus, after int) int {
-	if status == state.TaskFailed || status == state.TaskRunning || status == state.TaskQueued && after < s.Dispatched-1 {
+	if status == state.TaskFailed || status == state.TaskRunning ||
+		status == state.TaskQueued && after < s.Dispatched-1 {
 		return keyScan
 	}
+
 	return rangeScan
 }
 
-// scanTasks reads at most most matching tasks after an index, and how far it looked.
-func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, f state.TaskFilter, after, most int) (
+// scanTasks reads at most most matching tasks after an index, and how far it
+// looked.
+func (r *Repo) scanTasks(
+	ctx context.Context,
+	id state.JobID,
+	s taskStage,
+	f state.TaskFilter,
+	after, most int,
+) (
 	found []state.TaskSummary, edge int, err error,
 ) {
 	args := namedArgs{"job_id": id[:], "stage": s.Stage, "gen": s.Gen, "after": after, "most": most}
 	status := f.Status
+
 	name, end, scan := "read_tasks_range", s.Planned-1, scanOf(s, status, after)
 	switch {
 	case f.Error != 0:
@@ -158,41 +208,73 @@ func (r *Repo) scanTasks(ctx context.Context, id state.JobID, s taskStage, f sta
 		name, args["scan"], args["held"] = "read_tasks_open", scan, false
 		end = s.Dispatched - 1
 	}
+
 	rows, err := r.pool.Query(ctx, statement(name), args)
 	if err != nil {
 		return nil, 0, err
 	}
+
 	var t taskRow
+
 	edge = end
-	_, err = pgx.ForEachRow(rows, []any{&t.Index, &t.Status, &t.Attempt, &t.Failures, &t.Losses, &t.StartedAt, &t.FinishedAt, &t.Error, &t.Result, &t.Edge},
+	_, err = pgx.ForEachRow(
+		rows,
+		[]any{
+			&t.Index,
+			&t.Status,
+			&t.Attempt,
+			&t.Failures,
+			&t.Losses,
+			&t.StartedAt,
+			&t.FinishedAt,
+			&t.Error,
+			&t.Result,
+			&t.Edge,
+		},
 		func() error {
 			if t.Edge != nil {
 				edge = *t.Edge
 			}
+
 			if t.Index == nil {
 				return nil
 			}
+
 			task := state.TaskSummary{
-				JobID: id, Stage: s.Name, Index: *t.Index, Status: t.Status, Attempt: t.Attempt, Failures: t.Failures, Losses: t.Losses,
-				StartedAt: utc(t.StartedAt), FinishedAt: utc(t.FinishedAt), Result: t.Result,
+				JobID:      id,
+				Stage:      s.Name,
+				Index:      *t.Index,
+				Status:     t.Status,
+				Attempt:    t.Attempt,
+				Failures:   t.Failures,
+				Losses:     t.Losses,
+				StartedAt:  utc(t.StartedAt),
+				FinishedAt: utc(t.FinishedAt),
+				Result:     t.Result,
 			}
 			task.Code, task.Error = taskError(t.Error)
 			found = append(found, task)
+
 			return nil
-		})
+		},
+	)
+
 	return found, edge, err
 }
 
-// taskError reads a task's error, which is a state.Failure as JSON; any other text is its own message.
+// taskError reads a task's error, which is a state.Failure as JSON; any other
+// text is its own message.
 func taskError(text string) (state.Code, string) {
 	var f state.Failure
 	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &f) == nil && f.Message != "" {
 		return f.Code, f.Message
 	}
+
 	return "", text
 }
 
-// taskRow is a row of the statements that list tasks. Index is nil on a row that carries nothing but the edge.
+// taskRow is a row of the statements that list tasks. Index is nil on a row
+// that carries nothing but the edge.
 type taskRow struct {
 	Index      *int
 	Status     state.TaskStatus

@@ -9,44 +9,71 @@ import (
 	"coremachine/internal/state"
 )
 
-// ReadEnded reads what traces and metrics tell of jobs, all in one statement. A job that is gone is left out.
+// ReadEnded reads what traces and metrics tell of jobs, all in one statement. A
+// job that is gone is left out.
 func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]state.EndedJob, error) {
 	const op = "repo.ReadEnded"
+
 	rows, err := r.pool.Query(ctx, statement("read_ended"), namedArgs{"job_ids": keys(ids)})
 	if err != nil {
 		return nil, failure(op, err)
 	}
-	var id, stages []byte
-	var j state.EndedJob
-	var all []state.EndedJob
-	into := []any{&id, &j.JobType, &j.Status, &j.Attempt, &j.Traceparent, &j.CreatedAt, &j.StartedAt, &j.FinishedAt, &stages}
+
+	var (
+		id, stages []byte
+		j          state.EndedJob
+		all        []state.EndedJob
+	)
+
+	into := []any{
+		&id,
+		&j.JobType,
+		&j.Status,
+		&j.Attempt,
+		&j.Traceparent,
+		&j.CreatedAt,
+		&j.StartedAt,
+		&j.FinishedAt,
+		&stages,
+	}
+
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		j.JobID, j.Stages = state.JobID(id), nil
 		if err := json.Unmarshal(stages, &j.Stages); err != nil {
 			return err
 		}
+
 		all = append(all, j)
+
 		return nil
 	})
 	if err != nil {
 		return nil, failure(op, err)
 	}
+
 	return all, nil
 }
 
-// ReadLag reads how deep each queue is and how far behind. Every count ends at state.MaxDepth.
+// ReadLag reads how deep each queue is and how far behind. Every count ends at
+// state.MaxDepth.
 func (r *Repo) ReadLag(ctx context.Context) ([]state.QueueLag, error) {
 	views, err := r.ReadQueues(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := r.pool.Query(ctx, statement("read_sent_ages"), namedArgs{"most": state.MaxDepth})
 	if err != nil {
 		return nil, failure("repo.ReadLag", err)
 	}
+
 	sent := map[string]float64{}
-	var q state.Queue
-	var seconds float64
+
+	var (
+		q       state.Queue
+		seconds float64
+	)
+
 	_, err = pgx.ForEachRow(rows, []any{&q, &seconds}, func() error {
 		sent[q.String()] = seconds
 		return nil
@@ -54,6 +81,7 @@ func (r *Repo) ReadLag(ctx context.Context) ([]state.QueueLag, error) {
 	if err != nil {
 		return nil, failure("repo.ReadLag", err)
 	}
+
 	lags := make([]state.QueueLag, len(views))
 	for i, v := range views {
 		lags[i] = state.QueueLag{QueueView: v, WaitingSeconds: sent[v.Queue]}
@@ -62,5 +90,6 @@ func (r *Repo) ReadLag(ctx context.Context) ([]state.QueueLag, error) {
 			lags[i].WaitingSeconds = max(*v.OldestSeconds, sent[v.Queue])
 		}
 	}
+
 	return lags, nil
 }

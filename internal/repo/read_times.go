@@ -15,36 +15,49 @@ const (
 	timesStages = 40
 )
 
-// ReadTimes reads how long the completed tasks of a job's stages took, from a sample of each stage. Of an unknown job there are none.
+// ReadTimes reads how long the completed tasks of a job's stages took, from a
+// sample of each stage. Of an unknown job there are none.
 func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error) {
-	rows, err := r.pool.Query(ctx, statement("read_times"), pgx.StrictNamedArgs{"job_id": id[:], "sample": timesSample, "stages": timesStages})
+	rows, err := r.pool.Query(
+		ctx,
+		statement("read_times"),
+		pgx.StrictNamedArgs{"job_id": id[:], "sample": timesSample, "stages": timesStages},
+	)
 	if err != nil {
 		return nil, failure("repo.ReadTimes", err)
 	}
+
 	times, err := pgx.CollectRows(rows, pgx.RowToStructByPos[state.StageTimes])
 	if err != nil {
 		return nil, failure("repo.ReadTimes", err)
 	}
+
 	return times, nil
 }
 
-// ReadSlowest reads which tasks of a job took longest, at most state.MaxSlowest. It looks at every task, for two seconds at most: where
-// that is too short it is an Error with CodeUnavailable.
+// ReadSlowest reads which tasks of a job took longest, at most
+// state.MaxSlowest. It looks at every task, for two seconds at most: where that
+// is too short it is an Error with CodeUnavailable.
 func (r *Repo) ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error) {
 	const op = "repo.ReadSlowest"
+
 	limited, cancel := context.WithTimeout(ctx, gridLimit)
 	defer cancel()
+
 	rows, err := r.pool.Query(limited, statement("read_slowest"),
 		pgx.StrictNamedArgs{"job_id": id[:], "until": math.MaxInt32, "most": state.MaxSlowest})
 	if err != nil {
 		return nil, gridFailure(limited, op, err)
 	}
+
 	slowest, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.TaskSpan])
 	if err != nil {
 		return nil, gridFailure(limited, op, err)
 	}
+
 	for i := range slowest {
 		slowest[i].StartedAt, slowest[i].FinishedAt = slowest[i].StartedAt.UTC(), slowest[i].FinishedAt.UTC()
 	}
+
 	return slowest, nil
 }

@@ -23,20 +23,26 @@ func TestTimesComeFromASampleOfEachStage(t *testing.T) {
 update tasks set started_at = finished_at - make_interval(secs => case when stage = 0 then index else 2 end) where finished_at is not null`); err != nil {
 		t.Fatal(err)
 	}
+
 	times, err := r.ReadTimes(t.Context(), id)
 	if err != nil || len(times) != 2 {
 		t.Fatalf("got %+v, %v", times, err)
 	}
+
 	if got, want := times[0], (state.StageTimes{Stage: "few", P50: 49, P95: 94, Sample: 100}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := times[1]; got.Stage != "many" || got.P50 != 2 || got.P95 != 2 || got.Sample < 150 || got.Sample > 200 {
+
+	if got := times[1]; got.Stage != "many" || got.P50 != 2 || got.P95 != 2 || got.Sample < 150 ||
+		got.Sample > 200 {
 		t.Errorf("of the larger stage: %+v, want 2 s from 3/5 of 300", got)
 	}
+
 	slowest, err := r.ReadSlowest(t.Context(), id)
 	if err != nil || len(slowest) != state.MaxSlowest {
 		t.Fatalf("%d slowest, %v", len(slowest), err)
 	}
+
 	for i, s := range slowest {
 		if s.Stage != "few" || s.Index != 99-i || s.Status != state.TaskCompleted {
 			t.Errorf("place %d has %s/%d %s, want few/%d completed", i, s.Stage, s.Index, s.Status, 99-i)

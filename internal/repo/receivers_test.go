@@ -18,6 +18,7 @@ func TestUnreceived(t *testing.T) {
 	t.Parallel()
 
 	const after = 2 * time.Minute
+
 	insert := "insert into messages (job_id, queue, kind, due_at, sent_at) values ($1, $2, 2, now() - $3::interval, now() - $4::interval)"
 	receives := "insert into receivers (queue, received_at) values ($1, now() - $2::interval)"
 
@@ -69,14 +70,21 @@ func TestNoteReceivers(t *testing.T) {
 	r := repo.New(pool)
 	read := func() (at time.Time) {
 		t.Helper()
-		row := pool.QueryRow(t.Context(), "select received_at from receivers where queue = $1", state.QueueTasks)
+
+		row := pool.QueryRow(
+			t.Context(),
+			"select received_at from receivers where queue = $1",
+			state.QueueTasks,
+		)
 		if err := row.Scan(&at); err != nil {
 			t.Fatal(err)
 		}
+
 		return at
 	}
 	note := func(idle bool) {
 		t.Helper()
+
 		queues := []state.Queue{state.QueueTasks, state.QueueJobs}
 		if err := r.NoteReceivers(t.Context(), queues, []bool{idle, false}, time.Minute); err != nil {
 			t.Fatal(err)
@@ -84,22 +92,33 @@ func TestNoteReceivers(t *testing.T) {
 	}
 
 	note(false)
+
 	first := read()
+
 	note(false)
+
 	if second := read(); !second.Equal(first) {
 		t.Errorf("a young note was written again: %s, then %s", first, second)
 	}
 
 	exec(t, pool, "update receivers set received_at = now() - interval '2 minutes'")
 	note(false)
+
 	if third := read(); third.Before(first) {
 		t.Errorf("an old note was left: %s", third)
 	}
 
 	note(true)
+
 	var idle, other bool
-	row := pool.QueryRow(t.Context(), `select max(idle_at) filter (where queue = $1) > '-infinity', max(idle_at) filter (where queue = $2) > '-infinity'
-		from receivers`, state.QueueTasks, state.QueueJobs)
+
+	row := pool.QueryRow(
+		t.Context(),
+		`select max(idle_at) filter (where queue = $1) > '-infinity', max(idle_at) filter (where queue = $2) > '-infinity'
+		from receivers`,
+		state.QueueTasks,
+		state.QueueJobs,
+	)
 	if err := row.Scan(&idle, &other); err != nil || !idle || other {
 		t.Errorf("idle is noted for the queue %t, for another %t, %v", idle, other, err)
 	}
@@ -111,7 +130,9 @@ func TestSweepBeginDue(t *testing.T) {
 
 	pool := pgtest.Schema(t)
 	r := repo.New(pool)
+
 	const every = time.Hour // one boundary at most falls into the test
+
 	const processes = 16
 
 	begun := make(chan bool, processes)
@@ -121,20 +142,25 @@ func TestSweepBeginDue(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
+
 			begun <- ok
 		}()
 	}
+
 	count := 0
+
 	for range processes {
 		if <-begun {
 			count++
 		}
 	}
+
 	if count != 1 && count != 2 {
 		t.Errorf("%d of %d processes began the sweep, want one", count, processes)
 	}
 
 	exec(t, pool, "update sweeps set slot = slot - 1")
+
 	if id, ok, err := r.SweepBeginDue(t.Context(), every); err != nil || !ok || id == 0 {
 		t.Errorf("the sweep of the next interval: %d, %t, %v", id, ok, err)
 	}
@@ -165,9 +191,22 @@ func TestResend_WhereAReceiverWaitedInVain(t *testing.T) {
 
 			pool := pgtest.Schema(t)
 			id := rows.Insert(t, pool, rows.Job{})
-			exec(t, pool, "insert into messages (job_id, queue, kind, send, sent_at) values ($1, $2, 4, $3, now() - $4::interval)",
-				id[:], state.QueueJobs, c.send, c.sent)
-			exec(t, pool, "insert into receivers (queue, idle_at) values ($1, now() - $2::interval)", state.QueueJobs, c.idle)
+			exec(
+				t,
+				pool,
+				"insert into messages (job_id, queue, kind, send, sent_at) values ($1, $2, 4, $3, now() - $4::interval)",
+				id[:],
+				state.QueueJobs,
+				c.send,
+				c.sent,
+			)
+			exec(
+				t,
+				pool,
+				"insert into receivers (queue, idle_at) values ($1, now() - $2::interval)",
+				state.QueueJobs,
+				c.idle,
+			)
 
 			if got, _, err := repo.New(pool).Resend(t.Context(), idle); err != nil || got != c.want {
 				t.Errorf("sent again: %d, %v, want %d", got, err, c.want)

@@ -22,8 +22,9 @@ type Repo struct {
 	grids  grids
 }
 
-// Fault is the fault-injection seam: tests make it return an error, or kill the process, at a named point. The points are
-// the statement's name before it is sent, "commit" before a COMMIT is sent and "committed" after it was answered.
+// Fault is the fault-injection seam: tests make it return an error, or kill the
+// process, at a named point. The points are the statement's name before it is
+// sent, "commit" before a COMMIT is sent and "committed" after it was answered.
 type Fault func(point string) error
 
 // Config opens a Repo.
@@ -35,14 +36,24 @@ type Config struct {
 	Fault         Fault // nil outside of tests
 }
 
-// Open makes the pool and does not wait for the database: it connects when it is first used, and again whenever it must.
+// Open makes the pool and does not wait for the database: it connects when it
+// is first used, and again whenever it must.
 func Open(ctx context.Context, c Config) (*Repo, error) {
-	pool, err := database.Open(ctx, database.Config{URL: c.URL, MaxConns: c.MaxConns, BeforeConnect: c.BeforeConnect})
+	pool, err := database.Open(
+		ctx,
+		database.Config{URL: c.URL, MaxConns: c.MaxConns, BeforeConnect: c.BeforeConnect},
+	)
 	if err != nil {
-		return nil, state.Errorf(state.CodeInvalid, "repo.Open", "the database URL cannot be read: it is not a Postgres connection string")
+		return nil, state.Errorf(
+			state.CodeInvalid,
+			"repo.Open",
+			"the database URL cannot be read: it is not a Postgres connection string",
+		)
 	}
+
 	r := of(pool)
 	r.fault, r.chunk = c.Fault, cmp.Or(c.RetryChunk, r.chunk)
+
 	return r, nil
 }
 
@@ -56,7 +67,8 @@ func of(pool *database.DB) *Repo {
 	return &Repo{pool: pool, chunk: retryChunk, params: newJobCache(1024)}
 }
 
-// Pool is the connection pool, for statements that need no more settings than a session has.
+// Pool is the connection pool, for statements that need no more settings than a
+// session has.
 func (r *Repo) Pool() *pgxpool.Pool { return r.pool.Pool() }
 
 // Database is the same pool, for the transport that lives in the same database.
@@ -70,6 +82,7 @@ func (r *Repo) Ping(ctx context.Context) error {
 	if err := r.pool.Ping(ctx); err != nil {
 		return failure("repo.Ping", err)
 	}
+
 	return nil
 }
 
@@ -79,26 +92,33 @@ func (r *Repo) one(ctx context.Context, op, name string, args namedArgs) (int, e
 	err := r.single(ctx, op, name, args, func(rows pgx.Rows) error {
 		rows.Close()
 		n = int(rows.CommandTag().RowsAffected())
+
 		return rows.Err()
 	})
+
 	return n, err
 }
 
-// single runs a statement that is a transaction of its own and reads its rows; the fault seam sees it as any other.
+// single runs a statement that is a transaction of its own and reads its rows;
+// the fault seam sees it as any other.
 func (r *Repo) single(ctx context.Context, op, name string, args namedArgs, read func(pgx.Rows) error) error {
 	if err := errors.Join(r.at(name), r.at("commit")); err != nil {
 		return failure(op, err)
 	}
+
 	rows, err := r.pool.Query(ctx, statement(name), args)
 	if err != nil {
 		return failure(op, err)
 	}
+
 	if err := read(rows); err != nil {
 		return failure(op, err)
 	}
+
 	if err := r.at("committed"); err != nil {
 		return failure(op, err)
 	}
+
 	return nil
 }
 
@@ -109,7 +129,9 @@ func statement(name string) string {
 	if s, ok := known.(string); ok {
 		return s
 	}
+
 	s := sqlText(name)
 	statements.Store(name, s)
+
 	return s
 }

@@ -11,20 +11,23 @@ import (
 	"coremachine/internal/state"
 )
 
-// Bounds of a page of results, of parts or of inputs. A page ends after the row with which it reaches pageBytes, so that with the largest
-// row it holds at most 8 MiB.
+// Bounds of a page of results, of parts or of inputs. A page ends after the row
+// with which it reaches pageBytes, so that with the largest row it holds at
+// most 8 MiB.
 const (
 	pageBytes  = 8<<20 - state.MaxResult
 	resultSpan = 1000 // indexes
 	partsPage  = 1000 // parts
 )
 
-// Predecessors returns the results of each range, by index, at most 8 MiB in all. What did not fit is left out from the end of the batch:
-// a range whose page is not Whole holds its results below Until.
+// Predecessors returns the results of each range, by index, at most 8 MiB in
+// all. What did not fit is left out from the end of the batch: a range whose
+// page is not Whole holds its results below Until.
 func (r *Repo) Predecessors(ctx context.Context, ranges []state.ResultRange) ([]state.ResultPage, error) {
 	n := len(ranges)
 	jobs, stages, firsts, counts := make([][]byte, n), make([]int16, n), make([]int32, n), make([]int32, n)
 	pages := make([]state.ResultPage, n)
+
 	for i := range ranges {
 		k := &ranges[i]
 		jobs[i], stages[i], firsts[i], counts[i] = k.JobID[:], int16(k.Stage), int32(k.First), int32(k.Count)
@@ -37,12 +40,17 @@ func (r *Repo) Predecessors(ctx context.Context, ranges []state.ResultRange) ([]
 	if err != nil {
 		return nil, failure("repo.Predecessors", err)
 	}
-	var place, index, last, size int
-	var result []byte
+
+	var (
+		place, index, last, size int
+		result                   []byte
+	)
 	if _, err = pgx.ForEachRow(rows, []any{&place, &index, &result}, func() error {
 		page := &pages[place-1]
+
 		page.Results[index], page.Until = append([]byte(nil), result...), index+1
 		last, size = place, size+len(result)
+
 		return nil
 	}); err != nil {
 		return nil, failure("repo.Predecessors", err)
@@ -57,25 +65,44 @@ func (r *Repo) Predecessors(ctx context.Context, ranges []state.ResultRange) ([]
 	return pages, nil
 }
 
-// Results streams the completed results of a stage in index order, the parts of each before it. No connection is held
-// between pages, so a slow reader costs nothing. If the job has no such stage, or one whose results are other than those declared, it
-// yields CodeDefinitionChanged. A declaration that is only a name stands for the stage of that name, of any kind.
-func (r *Repo) Results(ctx context.Context, id state.JobID, declared state.StageShape) iter.Seq2[state.StoredPart, error] {
+// Results streams the completed results of a stage in index order, the parts of
+// each before it. No connection is held between pages, so a slow reader costs
+// nothing. If the job has no such stage, or one whose results are other than
+// those declared, it yields CodeDefinitionChanged. A declaration that is only a
+// name stands for the stage of that name, of any kind.
+func (r *Repo) Results(
+	ctx context.Context,
+	id state.JobID,
+	declared state.StageShape,
+) iter.Seq2[state.StoredPart, error] {
 	const op = "repo.Results"
+
 	stage := declared.Name
+
 	return func(yield func(state.StoredPart, error) bool) {
-		var number, gen, total int
-		var parts bool
+		var (
+			number, gen, total int
+			parts              bool
+		)
+
 		stored := state.StageShape{Name: stage}
+
 		err := r.pool.QueryRow(ctx, statement("stage_extent"), namedArgs{"job_id": id[:], "name": stage}).
 			Scan(&number, &gen, &stored.TaskType, &stored.Kind, &stored.Dependencies, &total, &parts)
 		if errors.Is(err, pgx.ErrNoRows) {
-			err = state.Errorf(state.CodeDefinitionChanged, op, "the job was submitted without a stage %q", stage)
+			err = state.Errorf(
+				state.CodeDefinitionChanged,
+				op,
+				"the job was submitted without a stage %q",
+				stage,
+			)
 		}
+
 		if err != nil {
 			yield(state.StoredPart{}, failure(op, err))
 			return
 		}
+
 		if diff := stored.OutputDifference(declared); diff != "" && declared.Kind != "" {
 			yield(state.StoredPart{}, state.Errorf(state.CodeDefinitionChanged, op, "%s", diff))
 			return
@@ -87,15 +114,19 @@ func (r *Repo) Results(ctx context.Context, id state.JobID, declared state.Stage
 				yield(state.StoredPart{}, err)
 				return
 			}
+
 			for i, row := range page {
 				page[i].Data = nil // the reader has it alone
+
 				if parts && !r.yieldParts(ctx, id, number, gen, row, yield) {
 					return
 				}
+
 				if !yield(state.StoredPart{Index: row.Index, Part: -1, Data: row.Data}, nil) {
 					return
 				}
 			}
+
 			from = next
 		}
 	}
@@ -107,14 +138,21 @@ type resultRow struct {
 	Data    []byte
 }
 
-// resultsPage reads the results from an index on, and returns where the next page begins.
-func (r *Repo) resultsPage(ctx context.Context, id state.JobID, stage string, from int) (page []resultRow, next int, err error) {
+// resultsPage reads the results from an index on, and returns where the next
+// page begins.
+func (r *Repo) resultsPage(
+	ctx context.Context,
+	id state.JobID,
+	stage string,
+	from int,
+) (page []resultRow, next int, err error) {
 	rows, err := r.pool.Query(ctx, statement("results_page"), namedArgs{
 		"job_id": id[:], "name": stage, "from": from, "span": resultSpan, "bytes": pageBytes,
 	})
 	if err != nil {
 		return nil, 0, failure("repo.Results", err)
 	}
+
 	page, err = pgx.CollectRows(rows, pgx.RowToStructByPos[resultRow])
 	if err != nil {
 		return nil, 0, failure("repo.Results", err)
@@ -124,6 +162,7 @@ func (r *Repo) resultsPage(ctx context.Context, id state.JobID, stage string, fr
 	for i := range page {
 		size += len(page[i].Data)
 	}
+
 	if size >= pageBytes {
 		return page, page[len(page)-1].Index + 1, nil
 	}
@@ -131,22 +170,31 @@ func (r *Repo) resultsPage(ctx context.Context, id state.JobID, stage string, fr
 	return page, from + resultSpan, nil
 }
 
-// yieldParts streams the parts of one result. Each page begins after the last part seen, whatever numbers are missing.
+// yieldParts streams the parts of one result. Each page begins after the last
+// part seen, whatever numbers are missing.
 func (r *Repo) yieldParts(
-	ctx context.Context, id state.JobID, stage, gen int, row resultRow, yield func(state.StoredPart, error) bool,
+	ctx context.Context,
+	id state.JobID,
+	stage, gen int,
+	row resultRow,
+	yield func(state.StoredPart, error) bool,
 ) bool {
 	for last := -1; ; {
 		page, more, err := r.partsPage(ctx, id, stage, gen, row, last)
 		if err != nil {
 			return yield(state.StoredPart{}, err) && false
 		}
+
 		for i, p := range page {
 			page[i].Data = nil // the reader has it alone
+
 			if !yield(p, nil) {
 				return false
 			}
+
 			last = p.Part
 		}
+
 		if !more {
 			return true
 		}
@@ -158,17 +206,26 @@ func (r *Repo) partsPage(
 	ctx context.Context, id state.JobID, stage, gen int, row resultRow, after int,
 ) (page []state.StoredPart, more bool, err error) {
 	rows, err := r.pool.Query(ctx, statement("parts_page"), namedArgs{
-		"job_id": id[:], "stage": stage, "gen": gen, "index": row.Index, "attempt": row.Attempt, "after": after,
-		"most": partsPage, "bytes": pageBytes,
+		"job_id":  id[:],
+		"stage":   stage,
+		"gen":     gen,
+		"index":   row.Index,
+		"attempt": row.Attempt,
+		"after":   after,
+		"most":    partsPage,
+		"bytes":   pageBytes,
 	})
 	if err != nil {
 		return nil, false, failure("repo.Results", err)
 	}
+
 	size := 0
+
 	page, err = pgx.CollectRows(rows, func(c pgx.CollectableRow) (state.StoredPart, error) {
 		p := state.StoredPart{Index: row.Index}
 		err := c.Scan(&p.Part, &p.Data)
 		size += len(p.Data)
+
 		return p, err
 	})
 	if err != nil {
@@ -179,20 +236,35 @@ func (r *Repo) partsPage(
 }
 
 // EmitPart stores one part of a running attempt's output.
-func (r *Repo) EmitPart(ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte) (state.PartFate, error) {
+func (r *Repo) EmitPart(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	index, part int,
+	data []byte,
+) (state.PartFate, error) {
 	const op = "repo.EmitPart"
+
 	args := fence(worker, h)
 	args["stage"], args["gen"], args["index"], args["part"], args["data"] = h.Stage, h.Gen, index, part, data
 
-	var fate state.PartFate
-	var found []byte
+	var (
+		fate  state.PartFate
+		found []byte
+	)
+
 	err := r.single(ctx, op, "emit_part", args, func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&fate.Held, &fate.Stored, &found}, func() error { return nil })
 		return err
 	})
 	if err == nil && fate.Held && !fate.Stored && found == nil {
-		err = state.Errorf(state.CodeUnavailable, op, "another write of the same part has just been committed")
+		err = state.Errorf(
+			state.CodeUnavailable,
+			op,
+			"another write of the same part has just been committed",
+		)
 	}
+
 	copy(fate.Found[:], found)
 
 	return fate, err

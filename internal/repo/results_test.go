@@ -37,11 +37,14 @@ insert into result_parts
 
 func openResults(t *testing.T) *repo.Repo {
 	t.Helper()
+
 	r, err := repo.Open(t.Context(), repo.Config{URL: pgtest.URL(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
+
 	if _, err := r.Pool().Exec(t.Context(), largeResults); err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +54,7 @@ func openResults(t *testing.T) *repo.Repo {
 
 func jobA(t *testing.T, r *repo.Repo) (id state.JobID) {
 	t.Helper()
+
 	var raw []byte
 	if err := r.Pool().QueryRow(t.Context(), `select job_id from jobs`).Scan(&raw); err != nil {
 		t.Fatal(err)
@@ -62,12 +66,16 @@ func jobA(t *testing.T, r *repo.Repo) (id state.JobID) {
 func TestResultsAndPartsAreStreamedOnceEachInOrder(t *testing.T) {
 	t.Parallel()
 	r := openResults(t)
+
 	var results []int
+
 	parts := map[int][]int{}
+
 	for p, err := range r.Results(t.Context(), jobA(t, r), state.StageShape{Name: "s"}) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if p.Part < 0 {
 			results = append(results, p.Index)
 		} else {
@@ -76,22 +84,33 @@ func TestResultsAndPartsAreStreamedOnceEachInOrder(t *testing.T) {
 	}
 
 	var want, gaps, large []int
+
 	for i := range 60 {
 		if i%7 != 6 {
 			want = append(want, i)
 		}
 	}
+
 	for p := 0; p < 10_000; p += 4 {
 		gaps = append(gaps, p)
 	}
+
 	for p := range 20 {
 		large = append(large, p)
 	}
+
 	if !slices.Equal(results, want) {
 		t.Errorf("the results are of %v", results)
 	}
+
 	if !slices.Equal(parts[1], gaps) || !slices.Equal(parts[2], large) || len(parts) != 2 {
-		t.Errorf("%d and %d parts were read, want %d and %d, each once and in order", len(parts[1]), len(parts[2]), len(gaps), len(large))
+		t.Errorf(
+			"%d and %d parts were read, want %d and %d, each once and in order",
+			len(parts[1]),
+			len(parts[2]),
+			len(gaps),
+			len(large),
+		)
 	}
 }
 
@@ -100,31 +119,45 @@ func TestPredecessorsArePagedByBytes(t *testing.T) {
 	r := openResults(t)
 	id := jobA(t, r)
 	got := map[int]int{}
+
 	reads := 0
 	for first := 0; first < 60; reads++ {
 		pages, err := r.Predecessors(t.Context(), []state.ResultRange{
-			{JobID: id, Stage: 0, First: first, Count: 1}, {JobID: id, Stage: 0, First: first, Count: 60 - first},
+			{
+				JobID: id,
+				Stage: 0,
+				First: first,
+				Count: 1,
+			},
+			{JobID: id, Stage: 0, First: first, Count: 60 - first},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		size := 0
+
 		for _, page := range pages {
 			for _, result := range page.Results {
 				size += len(result)
 			}
 		}
+
 		if size > pageLimit || pages[1].Until <= first || !pages[0].Whole {
 			t.Fatalf("a read from %d has %d bytes and ends at %d", first, size, pages[1].Until)
 		}
+
 		for index, result := range pages[1].Results {
 			if index < first || index >= pages[1].Until {
 				t.Errorf("the page from %d to %d has %d", first, pages[1].Until, index)
 			}
+
 			got[index] = len(result)
 		}
+
 		first = pages[1].Until
 	}
+
 	if reads < 3 || len(got) != 52 {
 		t.Errorf("%d results came in %d reads, want 52 in at least 3", len(got), reads)
 	}
@@ -135,6 +168,7 @@ func TestPagesOfResultsAreBoundedByBytes(t *testing.T) {
 	t.Parallel()
 	r := openResults(t)
 	id := jobA(t, r)
+
 	const row = 1 << 20
 	for name, args := range map[string]pgx.NamedArgs{
 		"results_page": {"job_id": id[:], "name": "s", "from": 0, "span": 1000, "bytes": pageLimit - row},
@@ -147,16 +181,20 @@ func TestPagesOfResultsAreBoundedByBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		rows, err := r.Pool().Query(t.Context(), string(sql), args)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		size := 0
+
 		for rows.Next() {
 			for _, v := range rows.RawValues() {
 				size += len(v)
 			}
 		}
+
 		if rows.Err() != nil || size < pageLimit-row || size > pageLimit+row/8 {
 			t.Errorf("%s: a page has %d bytes: %v", name, size, rows.Err())
 		}
@@ -167,23 +205,35 @@ func TestInputsOverAPageAreReadOneByOne(t *testing.T) {
 	t.Parallel()
 	r := openResults(t)
 	h := state.Held{JobID: jobA(t, r), Stage: 1, Gen: 1, First: 0, Count: 200}
+
 	tasks, err := r.Covered(t.Context(), h)
 	if err != nil || len(tasks) != 200 {
 		t.Fatalf("%d tasks are covered: %v", len(tasks), err)
 	}
+
 	later := 0
+
 	for _, task := range tasks {
 		if task.Later != (task.Input == nil) {
-			t.Fatalf("task %d: later is %t and the input has %d bytes", task.Index, task.Later, len(task.Input))
+			t.Fatalf(
+				"task %d: later is %t and the input has %d bytes",
+				task.Index,
+				task.Later,
+				len(task.Input),
+			)
 		}
+
 		if !task.Later {
 			continue
 		}
+
 		later++
+
 		if input, err := r.Input(t.Context(), h, task.Index); err != nil || len(input) != 65536 {
 			t.Fatalf("the input of task %d has %d bytes: %v", task.Index, len(input), err)
 		}
 	}
+
 	if later < 50 || later > 100 {
 		t.Errorf("%d of 200 inputs of 64 KiB were left out of a page of 8 MiB", later)
 	}

@@ -31,42 +31,60 @@ const (
 	restart             // it runs from the start under a new gen
 )
 
-// Retry runs again what did not complete: failed and cancelled tasks, and from the start every stage downstream of them. landed is
-// false where the job has not ended with work undone. What runs from now on is of the trace that is given; "" keeps the one there is.
+// Retry runs again what did not complete: failed and cancelled tasks, and from
+// the start every stage downstream of them. landed is false where the job has
+// not ended with work undone. What runs from now on is of the trace that is
+// given; "" keeps the one there is.
 func (r *Repo) Retry(
 	ctx context.Context, id state.JobID, by, traceparent string,
 ) (res state.Retried, landed bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Retry", func(t tx) error {
 		res, landed, moved = state.Retried{}, false, state.Moved{}
+
 		stages, err := lockStages(ctx, t, id)
 		if err != nil {
 			return err
 		}
+
 		if len(stages) == 0 { // the job is gone, or a rerun replaced them
 			return nil
 		}
+
 		left := decideRetry(stages)
-		rows, err := t.query(ctx, "retry_job", namedArgs{"job_id": id[:], "stages_left": left, "by": by, "traceparent": traceparent})
+
+		rows, err := t.query(
+			ctx,
+			"retry_job",
+			namedArgs{"job_id": id[:], "stages_left": left, "by": by, "traceparent": traceparent},
+		)
 		if err != nil {
 			return err
 		}
+
 		res.Attempt, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		} else if err != nil {
 			return err
 		}
+
 		landed = true
+
 		if left == 0 { // only its result failed
 			moved.Queue(state.QueueJobs)
+
 			_, err := t.exec(ctx, "retry_finish", namedArgs{"job_id": id[:]})
+
 			return err
 		}
+
 		if err := r.reopenTasks(ctx, t, id, stages, &res, &moved); err != nil {
 			return err
 		}
+
 		return restartStages(ctx, t, id, stages, &res, &moved)
 	})
+
 	return res, landed, moved, err
 }
 
@@ -75,17 +93,38 @@ func lockStages(ctx context.Context, t tx, id state.JobID) ([]retryStage, error)
 	if err != nil {
 		return nil, err
 	}
+
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (retryStage, error) {
 		s := retryStage{stageRow: stageRow{job: id}}
+
 		var queue int16
-		err := row.Scan(&s.stage, &s.gen, &s.kind, &s.dependsOn, &s.status, &s.total, &s.planned, &s.completed, &s.failed,
-			&s.cancelled, &s.broken, &s.window, &s.bundle, &s.tolerance, &queue, &s.name)
+
+		err := row.Scan(
+			&s.stage,
+			&s.gen,
+			&s.kind,
+			&s.dependsOn,
+			&s.status,
+			&s.total,
+			&s.planned,
+			&s.completed,
+			&s.failed,
+			&s.cancelled,
+			&s.broken,
+			&s.window,
+			&s.bundle,
+			&s.tolerance,
+			&queue,
+			&s.name,
+		)
 		s.queue = state.Queue(queue)
+
 		return s, err
 	})
 }
 
-// decideRetry gives each stage its fate, in topological order, and returns how many have to end again.
+// decideRetry gives each stage its fate, in topological order, and returns how
+// many have to end again.
 func decideRetry(stages []retryStage) (left int) {
 	for i := range stages {
 		s := &stages[i]
@@ -94,112 +133,170 @@ func decideRetry(stages []retryStage) (left int) {
 				s.again = restart
 			}
 		}
+
 		undone := s.failed+s.cancelled > 0
 		switch {
 		case s.again == restart:
-		case s.broken, s.status == state.StageWaiting, !undone && (s.status == state.StageCancelled || s.status == state.StageFailed):
+		case s.broken,
+			s.status == state.StageWaiting,
+			!undone && (s.status == state.StageCancelled || s.status == state.StageFailed):
 			s.again = restart
 		case undone:
 			s.again = reopen
 		}
+
 		if s.again != keep {
 			left++
 		}
 	}
+
 	return left
 }
 
-// reopenTasks opens what did not complete of each stage, or leaves it to a message where it is too much for one statement.
-func (r *Repo) reopenTasks(ctx context.Context, t tx, id state.JobID, stages []retryStage, res *state.Retried, moved *state.Moved) error {
+// reopenTasks opens what did not complete of each stage, or leaves it to a
+// message where it is too much for one statement.
+func (r *Repo) reopenTasks(
+	ctx context.Context,
+	t tx,
+	id state.JobID,
+	stages []retryStage,
+	res *state.Retried,
+	moved *state.Moved,
+) error {
 	var open []stageRow
+
 	for i := range stages {
 		s := &stages[i]
 		if s.again != reopen {
 			continue
 		}
+
 		args := namedArgs{"job_id": id[:], "stage": s.stage, "gen": s.gen}
 		if undone := s.failed + s.cancelled; undone > r.chunk {
 			res.Tasks += undone
+
 			moved.Queue(state.QueueJobs)
+
 			if _, err := t.exec(ctx, "retry_later", args); err != nil {
 				return err
 			}
+
 			continue
 		}
+
 		rows, err := t.query(ctx, "retry_tasks", args)
 		if err != nil {
 			return err
 		}
+
 		opened := 0
-		if _, err = pgx.ForEachRow(rows, []any{&s.dispatched, &opened}, func() error { return nil }); err != nil {
+		if _, err = pgx.ForEachRow(
+			rows,
+			[]any{&s.dispatched, &opened},
+			func() error { return nil },
+		); err != nil {
 			return err
 		}
+
 		res.Tasks += opened
 		s.failed, s.cancelled = 0, 0
 		open = append(open, s.stageRow)
 	}
+
 	return dispatch(ctx, t, open, moved)
 }
 
-func restartStages(ctx context.Context, t tx, id state.JobID, stages []retryStage, res *state.Retried, moved *state.Moved) error {
-	var numbers, depsLeft []int16
-	var ready []startable
+func restartStages(
+	ctx context.Context,
+	t tx,
+	id state.JobID,
+	stages []retryStage,
+	res *state.Retried,
+	moved *state.Moved,
+) error {
+	var (
+		numbers, depsLeft []int16
+		ready             []startable
+	)
+
 	for i := range stages {
 		s := &stages[i]
 		if s.again != restart {
 			continue
 		}
+
 		left := 0
+
 		for _, d := range s.dependsOn {
 			if stages[d].again != keep {
 				left++
 			}
 		}
+
 		numbers, depsLeft = append(numbers, int16(s.stage)), append(depsLeft, int16(left))
 		if left == 0 {
 			ready = append(ready, startable{job: id, stage: s.stage})
 		}
 	}
+
 	res.Stages = len(numbers)
 	if len(numbers) == 0 {
 		return nil
 	}
+
 	args := namedArgs{"job_id": id[:], "stages": numbers, "deps_left": depsLeft}
 	if _, err := t.exec(ctx, "retry_restart", args); err != nil {
 		return err
 	}
+
 	return planStages(t, ready, moved)
 }
 
-// Reopen opens the undone tasks of the next range of a stage for a retry, from index first on, which is h.First or where the last call
-// ended. It returns where the next range begins and how many tasks the stage has; landed is false where the fence stands in the way.
-func (r *Repo) Reopen(ctx context.Context, worker uuid.UUID, h state.Held, first int) (next, planned int, landed bool, err error) {
+// Reopen opens the undone tasks of the next range of a stage for a retry, from
+// index first on, which is h.First or where the last call ended. It returns
+// where the next range begins and how many tasks the stage has; landed is false
+// where the fence stands in the way.
+func (r *Repo) Reopen(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	first int,
+) (next, planned int, landed bool, err error) {
 	args := fence(worker, h)
 	args["stage"], args["gen"], args["first"], args["count"] = h.Stage, h.Gen, first, r.chunk
 	err = r.single(ctx, "repo.Reopen", "reopen_tasks", args, func(rows pgx.Rows) error {
 		var err error
+
 		planned, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+
 		landed = err == nil
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
+
 		return err
 	})
+
 	return first + r.chunk, planned, landed, err
 }
 
-// ReopenEnd gives a stage that was reopened its total, and dispatches its first window.
+// ReopenEnd gives a stage that was reopened its total, and dispatches its first
+// window.
 func (r *Repo) ReopenEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.ReopenEnd", func(t tx) error {
 		moved = state.Moved{}
 		args := fence(worker, h)
 		args["stage"], args["gen"] = h.Stage, h.Gen
+
 		progress, err := stageProgress(ctx, t, "reopen_end", args)
 		if err != nil {
 			return err
 		}
+
 		return advance(ctx, t, progress, &moved)
 	})
+
 	return moved, err
 }

@@ -13,41 +13,50 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// TestEveryStatementPrepares finds unknown columns, wrong types and misspelt functions without running anything.
+// TestEveryStatementPrepares finds unknown columns, wrong types and misspelt
+// functions without running anything.
 func TestEveryStatementPrepares(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
+
 	conn, err := pool.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Release()
+
 	files, err := filepath.Glob("queries/*.sql")
 	if err != nil || len(files) < 30 {
 		t.Fatalf("found %d statements, %v", len(files), err)
 	}
+
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if !strings.HasPrefix(string(text), "-- ") {
 			t.Errorf("%s does not begin with a comment that says why", f)
 		}
+
 		sql, _, err := pgx.NamedArgs{}.RewriteQuery(t.Context(), conn.Conn(), string(text), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if _, err := conn.Conn().Prepare(t.Context(), "", sql); err != nil {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
 }
 
-// TestTheDatabaseRefusesImpossibleRows tries to break each CHECK once. Each statement starts from legal rows.
+// TestTheDatabaseRefusesImpossibleRows tries to break each CHECK once. Each
+// statement starts from legal rows.
 func TestTheDatabaseRefusesImpossibleRows(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
+
 	legal := `
 insert into jobs (job_id, job_type, params, stages_left) values (sha256('a'), 'x', '{}', 1);
 insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left, status, total, planned, dispatched)
@@ -60,6 +69,7 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 	if _, err := pool.Exec(t.Context(), legal); err != nil {
 		t.Fatal(err)
 	}
+
 	for _, bad := range []string{
 		`update jobs set job_id = 'short'`,
 		`update jobs set attempt = 0`,

@@ -11,7 +11,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// stopBatch is how many message rows, and stopTasks how many tasks, one statement of a stop ends.
+// stopBatch is how many message rows, and stopTasks how many tasks, one
+// statement of a stop ends.
 const (
 	stopBatch = 500
 	stopTasks = 10_000
@@ -22,29 +23,41 @@ const cutOff = `{"code":"cancelled","message":"the stop came before its tasks we
 
 func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.Failure) error {
 	f.Message = state.CleanText(f.Message)
+
 	text, err := json.Marshal(f)
 	if err != nil {
 		return err
 	}
+
 	_, err = t.exec(ctx, "stage_error", namedArgs{"job_id": job[:], "stage": stage, "error": string(text)})
+
 	return err
 }
 
 // Cancel asks for a job to be stopped, and redrives the message of a stop that
 // is under way where it was set aside. An unknown job is an Error with
 // CodeNotFound.
-func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, moved state.Moved, err error) {
+func (r *Repo) Cancel(
+	ctx context.Context,
+	id state.JobID,
+	by string,
+) (c state.CancelState, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Cancel", func(t tx) error {
 		moved = state.Moved{}
-		var asked bool
-		var err error
+
+		var (
+			asked bool
+			err   error
+		)
 		if c, asked, err = cancelJob(ctx, t, id, by); err != nil {
 			return err
 		}
+
 		if asked {
 			moved.Queue(state.QueueJobs)
 			return nil
 		}
+
 		if !c.Stopping || c.Status.Ended() {
 			return nil
 		}
@@ -53,8 +66,10 @@ func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (c state.C
 		if n > 0 {
 			moved.Queue(state.QueueJobs)
 		}
+
 		return err
 	})
+
 	return c, moved, err
 }
 
@@ -62,82 +77,116 @@ func (r *Repo) Cancel(ctx context.Context, id state.JobID, by string) (c state.C
 // meanwhile: a new statement sees the new state.
 const staleReads = 3
 
-func cancelJob(ctx context.Context, t tx, id state.JobID, by string) (c state.CancelState, asked bool, err error) {
+func cancelJob(
+	ctx context.Context,
+	t tx,
+	id state.JobID,
+	by string,
+) (c state.CancelState, asked bool, err error) {
 	for range staleReads {
 		rows, err := t.query(ctx, "cancel_job", namedArgs{"job_id": id[:], "by": by})
 		if err != nil {
 			return c, false, err
 		}
+
 		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
 			return struct{}{}, row.Scan(&c.Status, &c.Stopping, &asked, &c.Deleting)
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return c, false, state.Errorf(state.CodeNotFound, "repo.Cancel", "there is no job %s", id)
 		}
+
 		c.Stopping = c.Stopping || asked
 		if err != nil || c.Stopping || c.Status.Ended() {
 			return c, asked, err
 		}
 	}
+
 	return c, asked, nil
 }
 
-// StopState tells how far a stop has come; found is false when the job has ended or was never stopped.
+// StopState tells how far a stop has come; found is false when the job has
+// ended or was never stopped.
 func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.Stopping, found bool, err error) {
 	err = r.pool.QueryRow(ctx, statement("stop_state"), namedArgs{"job_id": id[:]}).
 		Scan(&s.Since, &s.Held, &s.Queued, &s.Undispatched)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return s, false, nil
 	}
+
 	if err != nil {
 		return s, false, failure("repo.StopState", err)
 	}
+
 	return s, true, nil
 }
 
-// StopWork ends a batch of a stopping job's work: queued work, and held work too with includeHeld. n is how many message
-// rows, or stages with tasks that had none, it touched; 0 means that there is none left, or that the fence stands in the way.
-func (r *Repo) StopWork(ctx context.Context, worker uuid.UUID, h state.Held, includeHeld bool) (n int, err error) {
+// StopWork ends a batch of a stopping job's work: queued work, and held work
+// too with includeHeld. n is how many message rows, or stages with tasks that
+// had none, it touched; 0 means that there is none left, or that the fence
+// stands in the way.
+func (r *Repo) StopWork(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	includeHeld bool,
+) (n int, err error) {
 	err = r.inTx(ctx, "repo.StopWork", func(t tx) error {
 		args := fence(worker, h)
 		args["include_held"], args["most"] = includeHeld, stopBatch
+
 		rows, err := t.query(ctx, "stop_messages", args)
 		if err != nil {
 			return err
 		}
+
 		n, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
+
 		return err
 	})
 	if err != nil || n > 0 {
 		return n, err
 	}
+
 	args := fence(worker, h)
 	args["most"], args["cut_off"] = stopTasks, cutOff
+
 	return r.one(ctx, "repo.StopWork", "stop_tasks", args)
 }
 
-// StopEnd ends the stages and the job once no work of it is left: cancelled, or failed where its own failure stopped it.
-func (r *Repo) StopEnd(ctx context.Context, worker uuid.UUID, h state.Held) (ended bool, moved state.Moved, err error) {
+// StopEnd ends the stages and the job once no work of it is left: cancelled, or
+// failed where its own failure stopped it.
+func (r *Repo) StopEnd(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+) (ended bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.StopEnd", func(t tx) error {
 		ended, moved = false, state.Moved{}
 		args := fence(worker, h)
+
 		args["cut_off"] = cutOff
 		if _, err := t.exec(ctx, "stop_stages", args); err != nil {
 			return err
 		}
+
 		n, err := t.exec(ctx, "stop_job", fence(worker, h))
 		if err != nil {
 			return err
 		}
+
 		if n == 0 {
 			return errNotYet
 		}
+
 		ended, moved.Jobs = true, []state.JobID{h.JobID}
+
 		return nil
 	})
 	if errors.Is(err, errNotYet) {
 		return false, state.Moved{}, nil
 	}
+
 	return ended, moved, err
 }
 

@@ -24,32 +24,41 @@ func (r *Repo) Submit(
 	for i := range slices.Backward(batch) {
 		places[batch[i].JobID] = i
 	}
+
 	ids := slices.SortedFunc(maps.Keys(places), state.JobID.Compare)
 
 	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
 		outcomes, moved, t.here = make([]state.SubmitOutcome, len(batch)), state.Moved{}, here
+
 		name, args := "insert_jobs", jobArgs(batch, places, ids)
 		if limit > 0 {
 			name, args["limit"] = "insert_jobs_limited", limit
+
 			if err := t.later("lock_queued", nil, nil); err != nil {
 				return err
 			}
 		}
+
 		rows, err := t.query(ctx, name, args)
 		if err != nil {
 			return err
 		}
 
-		var fresh []state.Graph
-		var raw []byte
-		var made bool
+		var (
+			fresh []state.Graph
+			raw   []byte
+			made  bool
+		)
+
 		_, err = pgx.ForEachRow(rows, []any{&raw, &made}, func() error {
 			place := places[state.JobID(raw)]
 			if !made {
 				outcomes[place] = state.SubmitRefused
 				return nil
 			}
+
 			outcomes[place], fresh = state.SubmitCreated, append(fresh, batch[place])
+
 			return nil
 		})
 		if err != nil || len(fresh) == 0 {
@@ -58,41 +67,63 @@ func (r *Repo) Submit(
 
 		graphs, waking := t.graphArgs(fresh, 1)
 		moved = waking
+
 		return t.later("insert_graphs", graphs, taken(&moved))
 	})
+
 	return outcomes, moved, err
 }
 
 func jobArgs(batch []state.Graph, places map[state.JobID]int, ids []state.JobID) namedArgs {
-	var keys [][]byte
-	var types, params, traces []string
-	var stages []int16
-	var results []bool
+	var (
+		keys                  [][]byte
+		types, params, traces []string
+		stages                []int16
+		results               []bool
+	)
+
 	for _, id := range ids {
 		g := &batch[places[id]]
-		keys, types, params = append(keys, g.JobID[:]), append(types, g.JobType), append(params, string(g.Params))
-		stages, results, traces = append(stages, int16(len(g.Stages))), append(results, g.HasResult), append(traces, g.Traceparent)
+		keys = append(keys, g.JobID[:])
+		types = append(types, g.JobType)
+		params = append(params, string(g.Params))
+		stages = append(stages, int16(len(g.Stages)))
+		results = append(results, g.HasResult)
+		traces = append(traces, g.Traceparent)
 	}
+
 	return namedArgs{
-		"job_ids": keys, "job_types": types, "params": params, "stages_left": stages, "has_results": results, "traceparents": traces,
+		"job_ids":      keys,
+		"job_types":    types,
+		"params":       params,
+		"stages_left":  stages,
+		"has_results":  results,
+		"traceparents": traces,
 	}
 }
 
-// graphArgs are the arguments of insert_graphs, and which queues it will leave work in.
+// graphArgs are the arguments of insert_graphs, and which queues it will leave
+// work in.
 func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state.Moved) {
-	var jobs [][]byte
-	var bys, traces, names, types, kinds, depends, dependencies []string
-	var stages, queues []int16
-	var skips, plans []bool
-	var places, expected, windows, bundles, takes []int32
-	var tolerances []float64
-	var totals, chosen []*int32
+	var (
+		jobs                                                    [][]byte
+		bys, traces, names, types, kinds, depends, dependencies []string
+		stages, queues                                          []int16
+		skips, plans                                            []bool
+		places, expected, windows, bundles, takes               []int32
+		tolerances                                              []float64
+		totals, chosen                                          []*int32
+	)
+
 	for i := range batch {
 		g := &batch[i]
+
 		jobs, bys, traces = append(jobs, g.JobID[:]), append(bys, g.By), append(traces, g.Traceparent)
 		for number, s := range g.Stages {
 			places, stages = append(places, int32(i+1)), append(stages, int16(number))
-			names, types, kinds = append(names, s.Name), append(types, s.TaskType), append(kinds, string(s.Kind))
+			names = append(names, s.Name)
+			types = append(types, s.TaskType)
+			kinds = append(kinds, string(s.Kind))
 			queues, depends = append(queues, int16(s.Queue)), append(depends, arrayText(s.DependsOn))
 			dependencies = append(dependencies, namesText(s.Dependencies))
 			skips, expected = append(skips, s.Skip), append(expected, int32(s.Expected))
@@ -103,15 +134,35 @@ func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state
 			totals, chosen = append(totals, start.total), append(chosen, start.bundle)
 		}
 	}
+
 	return namedArgs{
-		"job_ids": jobs, "bys": bys, "traceparents": traces, "gen": gen, "worker": t.here.Worker,
-		"places": places, "stages": stages, "names": names, "task_types": types, "kinds": kinds, "queues": queues, "depends_on": depends, "dependencies": dependencies,
-		"skips": skips, "expected": expected, "windows": windows, "bundles": bundles, "tolerances": tolerances,
-		"start_totals": totals, "start_bundles": chosen, "to_plan": plans, "takes": takes,
+		"job_ids":       jobs,
+		"bys":           bys,
+		"traceparents":  traces,
+		"gen":           gen,
+		"worker":        t.here.Worker,
+		"places":        places,
+		"stages":        stages,
+		"names":         names,
+		"task_types":    types,
+		"kinds":         kinds,
+		"queues":        queues,
+		"depends_on":    depends,
+		"dependencies":  dependencies,
+		"skips":         skips,
+		"expected":      expected,
+		"windows":       windows,
+		"bundles":       bundles,
+		"tolerances":    tolerances,
+		"start_totals":  totals,
+		"start_bundles": chosen,
+		"to_plan":       plans,
+		"takes":         takes,
 	}, moved
 }
 
-// start is how a stage begins at submit: at once, by a plan message, or, as its zero value says, later.
+// start is how a stage begins at submit: at once, by a plan message, or, as its
+// zero value says, later.
 type start struct {
 	plan          bool
 	total, bundle *int32
@@ -122,28 +173,36 @@ func (t tx) startOf(s *state.GraphStage, moved *state.Moved) start {
 	if len(s.DependsOn) > 0 {
 		return start{}
 	}
+
 	moved.Started++
 	if s.Skip || !s.Kind.Pure() || s.Expected < 1 {
 		moved.Queue(state.QueueJobs)
 		return start{plan: true}
 	}
+
 	bundle := t.bundleOf(s.Bundle, s.Expected, s.TaskType)
+
 	take, all := t.take(s.Expected, bundle, s.TaskType)
 	if !all {
 		moved.Queue(s.Queue)
 	}
+
 	total, chosen := int32(s.Expected), int32(bundle)
+
 	return start{total: &total, bundle: &chosen, take: take}
 }
 
 func arrayText(v []int16) string {
 	b := []byte{'{'}
+
 	for i, n := range v {
 		if i > 0 {
 			b = append(b, ',')
 		}
+
 		b = appendInt(b, int(n))
 	}
+
 	return string(append(b, '}'))
 }
 
@@ -158,19 +217,27 @@ func (r *Repo) Rerun(
 ) (attempt int, landed bool, moved state.Moved, err error) {
 	err = r.inTx(ctx, "repo.Rerun", func(t tx) error {
 		attempt, landed, moved = 0, false, state.Moved{}
+
 		if limit > 0 {
 			if err := t.later("lock_queued", nil, nil); err != nil {
 				return err
 			}
 		}
+
 		rows, err := t.query(ctx, "rerun_job", namedArgs{
-			"job_id": g.JobID[:], "stages_left": len(g.Stages), "has_result": g.HasResult, "traceparent": g.Traceparent,
-			"from": from, "limit": limit,
+			"job_id":      g.JobID[:],
+			"stages_left": len(g.Stages),
+			"has_result":  g.HasResult,
+			"traceparent": g.Traceparent,
+			"from":        from,
+			"limit":       limit,
 		})
 		if err != nil {
 			return err
 		}
+
 		var gen int
+
 		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
 			return struct{}{}, row.Scan(&attempt, &gen)
 		})
@@ -179,11 +246,16 @@ func (r *Repo) Rerun(
 		} else if err != nil {
 			return err
 		}
+
 		landed = true
+
 		var graph namedArgs
+
 		graph, moved = t.graphArgs([]state.Graph{g}, gen+1)
+
 		return t.later("insert_graphs", graph, nil)
 	})
+
 	return attempt, landed, moved, err
 }
 
@@ -193,12 +265,15 @@ func (r *Repo) Brief(ctx context.Context, id state.JobID) (state.JobBrief, error
 	if err != nil {
 		return state.JobBrief{}, failure("repo.Brief", err)
 	}
+
 	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobBrief])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return b, state.Errorf(state.CodeNotFound, "repo.Brief", "there is no job %s", id)
 	}
+
 	if err != nil {
 		return b, failure("repo.Brief", err)
 	}
+
 	return b, nil
 }

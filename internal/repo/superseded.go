@@ -31,16 +31,22 @@ func (r *Repo) Superseded(ctx context.Context, most int) ([]state.StageRef, erro
 	if err != nil {
 		return nil, failure("repo.Superseded", err)
 	}
+
 	refs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.StageRef, error) {
-		var raw []byte
-		var ref state.StageRef
+		var (
+			raw []byte
+			ref state.StageRef
+		)
+
 		err := row.Scan(&raw, &ref.Stage, &ref.Gen)
 		copy(ref.JobID[:], raw)
+
 		return ref, err
 	})
 	if err != nil {
 		return nil, failure("repo.Superseded", err)
 	}
+
 	return refs, nil
 }
 
@@ -48,14 +54,22 @@ func (r *Repo) Superseded(ctx context.Context, most int) ([]state.StageRef, erro
 // done is true if none is left. It may be cut off anywhere and called again.
 func (r *Repo) PurgeSuperseded(ctx context.Context, ref state.StageRef) (rows int, done bool, err error) {
 	const op = "repo.PurgeSuperseded"
+
 	for _, table := range supersededTables {
 		args := namedArgs{"job_id": ref.JobID[:], "stage": ref.Stage, "gen": ref.Gen, "most": table.most}
+
 		n, err := r.one(ctx, op, table.name, args)
 		if err != nil || n > 0 {
 			return n, false, err
 		}
 	}
 
-	_, err = r.one(ctx, op, "superseded_end", namedArgs{"job_id": ref.JobID[:], "stage": ref.Stage, "gen": ref.Gen})
+	_, err = r.one(
+		ctx,
+		op,
+		"superseded_end",
+		namedArgs{"job_id": ref.JobID[:], "stage": ref.Stage, "gen": ref.Gen},
+	)
+
 	return 0, err == nil, err
 }

@@ -15,7 +15,8 @@ const (
 	sweepBatch   = 1000
 	sweepStall   = 5 * time.Minute // a stage that has not moved for so long may have lost a message
 	deadRedrives = 3               // times that a dead letter is redriven by itself
-	// forcedStop is the dead_reason of a stop message that a forced cancel holds.
+	// forcedStop is the dead_reason of a stop message that a forced cancel
+	// holds.
 	forcedStop = "a forced cancel is under way"
 
 	deadSendDelay = 30 * time.Second
@@ -26,29 +27,41 @@ func (r *Repo) SweepBegin(ctx context.Context) (id int64, err error) {
 	if err := r.pool.QueryRow(ctx, statement("sweep_begin")).Scan(&id); err != nil {
 		return 0, failure("repo.SweepBegin", err)
 	}
+
 	return id, nil
 }
 
-// SweepBeginDue starts the sweep of the current interval of database time. ok is
-// false where a process of the fleet has started it already.
+// SweepBeginDue starts the sweep of the current interval of database time. ok
+// is false where a process of the fleet has started it already.
 func (r *Repo) SweepBeginDue(ctx context.Context, every time.Duration) (id int64, ok bool, err error) {
-	err = r.single(ctx, "repo.SweepBeginDue", "sweep_begin_due", namedArgs{"every": every.Seconds()}, func(rows pgx.Rows) error {
-		ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		ok = len(ids) > 0
-		if ok {
-			id = ids[0]
-		}
-		return err
-	})
+	err = r.single(
+		ctx,
+		"repo.SweepBeginDue",
+		"sweep_begin_due",
+		namedArgs{"every": every.Seconds()},
+		func(rows pgx.Rows) error {
+			ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+
+			ok = len(ids) > 0
+			if ok {
+				id = ids[0]
+			}
+
+			return err
+		},
+	)
+
 	return id, ok, err
 }
 
-// SweepEnd records what a sweep found and did, and tidies the tables that only sweeps tidy.
+// SweepEnd records what a sweep found and did, and tidies the tables that only
+// sweeps tidy.
 func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error {
 	text, err := json.Marshal(found)
 	if err != nil {
 		return failure("repo.SweepEnd", err)
 	}
+
 	for name, args := range map[string]namedArgs{
 		"sweep_end":     {"sweep_id": id, "found": string(text), "error": state.CleanText(problem)},
 		"sweep_workers": {}, "sweep_sweeps": {},
@@ -57,6 +70,7 @@ func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, p
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -71,69 +85,98 @@ func (r *Repo) Resend(ctx context.Context, idle time.Duration) (int, state.Moved
 // ReviveDead redrives dead letters of work that is still wanted.
 func (r *Repo) ReviveDead(ctx context.Context) (int, state.Moved, error) {
 	return r.queuesOf(ctx, "repo.ReviveDead", "sweep_dead", namedArgs{
-		"most": sweepBatch, "holder": forcedStop, "most_redrives": deadRedrives, "delay": deadSendDelay.Seconds(),
+		"most":          sweepBatch,
+		"holder":        forcedStop,
+		"most_redrives": deadRedrives,
+		"delay":         deadSendDelay.Seconds(),
 	})
 }
 
-func (r *Repo) queuesOf(ctx context.Context, op, name string, args namedArgs) (n int, moved state.Moved, err error) {
+func (r *Repo) queuesOf(
+	ctx context.Context,
+	op, name string,
+	args namedArgs,
+) (n int, moved state.Moved, err error) {
 	err = r.single(ctx, op, name, args, func(rows pgx.Rows) error {
 		queues, err := pgx.CollectRows(rows, pgx.RowTo[int16])
 		for _, q := range queues {
 			moved.Queue(state.Queue(q))
 		}
+
 		n = len(queues)
+
 		return err
 	})
+
 	return n, moved, err
 }
 
-// IdleJobs lists open jobs that no message can move: their books do not balance.
+// IdleJobs lists open jobs that no message can move: their books do not
+// balance.
 func (r *Repo) IdleJobs(ctx context.Context) ([]state.JobID, error) {
 	return r.jobIDs(ctx, "repo.IdleJobs", "sweep_idle", namedArgs{"most": sweepBatch})
 }
 
-// Repair gives an idle job the messages that its record calls for, and books what its counters say: one transaction, from the job's
-// own rows. A job that is not idle any more is left alone.
+// Repair gives an idle job the messages that its record calls for, and books
+// what its counters say: one transaction, from the job's own rows. A job that
+// is not idle any more is left alone.
 func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) {
 	var moved state.Moved
+
 	err := r.inTx(ctx, "repo.Repair", func(t tx) error {
 		moved = state.Moved{}
+
 		stages, gens, err := idleStages(ctx, t, id)
 		if err != nil {
 			return err
 		}
+
 		idle, err := stillIdle(ctx, t, id)
 		if err != nil || !idle {
 			return err
 		}
+
 		if err := t.later("tell_repaired", namedArgs{"job_id": id[:]}, nil); err != nil {
 			return err
 		}
+
 		n, err := t.exec(ctx, "repair_job", namedArgs{"job_id": id[:]})
 		if err != nil || n > 0 {
 			moved.Queue(state.QueueJobs)
 			return err
 		}
+
 		if n, err = t.exec(ctx, "repair_plans", namedArgs{"job_id": id[:]}); err != nil {
 			return err
 		}
+
 		if n > 0 {
 			moved.Queue(state.QueueJobs)
 		}
+
 		for i := range stages {
 			s := &stages[i]
+
 			n, err := t.exec(ctx, "uncovered", namedArgs{
-				"job_id": id[:], "stage": s.stage, "gen": gens[i], "dispatched": s.dispatched, "queue": int16(s.queue), "most": sweepBatch,
+				"job_id":     id[:],
+				"stage":      s.stage,
+				"gen":        gens[i],
+				"dispatched": s.dispatched,
+				"queue":      int16(s.queue),
+				"most":       sweepBatch,
 			})
 			if err != nil {
 				return err
 			}
+
 			if n > 0 {
 				moved.Queue(s.queue)
 			}
 		}
+
 		return advance(ctx, t, stages, &moved)
 	})
+
 	return moved, err
 }
 
@@ -142,10 +185,12 @@ func stillIdle(ctx context.Context, t tx, id state.JobID) (idle bool, err error)
 	if err != nil || n == 0 {
 		return false, err
 	}
+
 	rows, err := t.query(ctx, "repair_idle", namedArgs{"job_id": id[:]})
 	if err != nil {
 		return false, err
 	}
+
 	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
 }
 
@@ -154,15 +199,36 @@ func idleStages(ctx context.Context, t tx, id state.JobID) (stages []stageRow, g
 	if err != nil {
 		return nil, nil, err
 	}
+
 	stages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (stageRow, error) {
 		s := stageRow{job: id}
-		var queue int16
-		var gen int
-		var job []byte
-		err := row.Scan(&job, &s.stage, &s.name, &s.total, &s.dispatched, &s.completed, &s.failed, &s.cancelled, &s.window,
-			&s.bundle, &s.tolerance, &queue, &s.landed, &gen)
+
+		var (
+			queue int16
+			gen   int
+			job   []byte
+		)
+
+		err := row.Scan(
+			&job,
+			&s.stage,
+			&s.name,
+			&s.total,
+			&s.dispatched,
+			&s.completed,
+			&s.failed,
+			&s.cancelled,
+			&s.window,
+			&s.bundle,
+			&s.tolerance,
+			&queue,
+			&s.landed,
+			&gen,
+		)
 		s.queue, gens = state.Queue(queue), append(gens, gen)
+
 		return s, err
 	})
+
 	return stages, gens, err
 }

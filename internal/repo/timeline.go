@@ -4,32 +4,46 @@ import (
 	"coremachine/internal/state"
 )
 
-// tellFailures puts the failed attempts of a batch that landed on the timelines of their jobs, and has the queues woken of those that will be
-// tried again.
+// tellFailures puts the failed attempts of a batch that landed on the timelines
+// of their jobs, and has the queues woken of those that will be tried again.
 func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, moved *state.Moved) error {
-	var jobs [][]byte
-	var stages []int16
-	var gens, attempts []int32
-	var indexes []int32
-	var finals []bool
-	var codes, errs []string
+	var (
+		jobs           [][]byte
+		stages         []int16
+		gens, attempts []int32
+		indexes        []int32
+		finals         []bool
+		codes, errs    []string
+	)
+
 	for i := range progress {
 		for _, n := range progress[i].unsuccessful {
 			e := ends[n-1]
 			if e.Status == state.TaskQueued {
 				moved.Queue(progress[i].queue)
 			}
-			jobs, stages, gens = append(jobs, e.JobID[:]), append(stages, int16(e.Stage)), append(gens, int32(e.Gen))
+
+			jobs = append(jobs, e.JobID[:])
+			stages = append(stages, int16(e.Stage))
+			gens = append(gens, int32(e.Gen))
 			indexes, attempts = append(indexes, int32(e.Index)), append(attempts, int32(e.Attempt))
 			finals, codes = append(finals, e.Status == state.TaskFailed), append(codes, string(e.Code))
 			errs = append(errs, e.Error)
 		}
 	}
+
 	if len(jobs) == 0 {
 		return nil
 	}
+
 	return t.later("tell_failures", namedArgs{
-		"job_ids": jobs, "stages": stages, "gens": gens, "indexes": indexes, "attempts": attempts, "finals": finals, "codes": codes,
-		"errors": errs,
+		"job_ids":  jobs,
+		"stages":   stages,
+		"gens":     gens,
+		"indexes":  indexes,
+		"attempts": attempts,
+		"finals":   finals,
+		"codes":    codes,
+		"errors":   errs,
 	}, nil)
 }

@@ -14,6 +14,7 @@ import (
 func TestTheDatabaseToleratesWhatTheEngineTolerates(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
+
 	rows, err := pool.Query(t.Context(), `
 select k.tolerance, n, tolerated_failures(k.tolerance, n)
 from (select p::float8 / 100 as tolerance from generate_series(0, 100) p
@@ -23,13 +24,19 @@ cross join generate_series(0, 1000) n`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var tolerance float64
-	var tasks, got, seen int
+
+	var (
+		tolerance        float64
+		tasks, got, seen int
+	)
+
 	_, err = pgx.ForEachRow(rows, []any{&tolerance, &tasks, &got}, func() error {
 		seen++
+
 		if want := state.Tolerated(tolerance, tasks); got != want {
 			t.Errorf("tolerated_failures(%v, %d) = %d, want %d", tolerance, tasks, got, want)
 		}
+
 		return nil
 	})
 	if err != nil || seen < 100_000 {

@@ -13,9 +13,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// tx is one transaction; its statements pass the fault seam. Every round trip costs as much as a small statement, so BEGIN travels with the
-// first statement, and what nobody waits for (later) with the next, or with COMMIT. The server skips whatever follows a statement that
-// failed, COMMIT too.
+// tx is one transaction; its statements pass the fault seam. Every round trip
+// costs as much as a small statement, so BEGIN travels with the first
+// statement, and what nobody waits for (later) with the next, or with COMMIT.
+// The server skips whatever follows a statement that failed, COMMIT too.
 type tx struct{ *txState }
 
 type txState struct {
@@ -25,7 +26,8 @@ type txState struct {
 	here    state.Here
 }
 
-// queued is a statement that has not been sent; read, where it is not nil, is given its rows.
+// queued is a statement that has not been sent; read, where it is not nil, is
+// given its rows.
 type queued struct {
 	sql  string
 	args namedArgs
@@ -36,15 +38,19 @@ func (r *Repo) at(point string) error {
 	if r.fault == nil {
 		return nil
 	}
+
 	return r.fault(point)
 }
 
-// later sends a statement with the next one, or with COMMIT; read is called before inTx returns.
+// later sends a statement with the next one, or with COMMIT; read is called
+// before inTx returns.
 func (t tx) later(name string, args namedArgs, read func(pgx.Rows) error) error {
 	if err := t.repo.at(name); err != nil {
 		return err
 	}
+
 	t.waiting = append(t.waiting, queued{statement(name), args, read})
+
 	return nil
 }
 
@@ -53,7 +59,9 @@ func (t tx) exec(ctx context.Context, name string, args namedArgs) (int, error) 
 	if err != nil {
 		return 0, err
 	}
+
 	rows.Close()
+
 	return int(rows.CommandTag().RowsAffected()), rows.Err()
 }
 
@@ -62,14 +70,17 @@ func (t tx) query(ctx context.Context, name string, args namedArgs) (pgx.Rows, e
 	if err := t.later(name, args, nil); err != nil {
 		return nil, err
 	}
+
 	results, err := t.send(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := results.Query()
 	if err != nil {
 		return nil, errors.Join(err, results.Close())
 	}
+
 	return lastRows{rows, results}, nil
 }
 
@@ -85,24 +96,30 @@ func (r lastRows) Close() {
 	_ = r.results.Close() // an error of the last statement is in Err already
 }
 
-// send sends what waits in one round trip and reads the answers of all but the last unread statements, which are the caller's.
+// send sends what waits in one round trip and reads the answers of all but the
+// last unread statements, which are the caller's.
 func (t tx) send(ctx context.Context, unread int) (pgx.BatchResults, error) {
 	var batch pgx.Batch
+
 	for _, q := range t.waiting {
 		if q.args == nil {
 			batch.Queue(q.sql)
 			continue
 		}
+
 		batch.Queue(q.sql, q.args)
 	}
+
 	sent := t.waiting
 	t.waiting = nil
+
 	results := t.conn.SendBatch(ctx, &batch)
 	for _, q := range sent[:len(sent)-unread] {
 		if err := answer(results, q); err != nil {
 			return nil, errors.Join(err, results.Close())
 		}
 	}
+
 	return results, nil
 }
 
@@ -111,10 +128,12 @@ func (t tx) sendAll(ctx context.Context) error {
 	if len(t.waiting) == 0 {
 		return nil
 	}
+
 	results, err := t.send(ctx, 0)
 	if err != nil {
 		return err
 	}
+
 	return results.Close()
 }
 
@@ -123,38 +142,48 @@ func answer(results pgx.BatchResults, q queued) error {
 	if err != nil {
 		return err
 	}
+
 	if q.read != nil {
 		return q.read(rows)
 	}
+
 	rows.Close()
+
 	return rows.Err()
 }
 
-// beforeCommit passes the fault seam with nothing but COMMIT left to send, so that a fault there meets all locks that the transaction takes.
+// beforeCommit passes the fault seam with nothing but COMMIT left to send, so
+// that a fault there meets all locks that the transaction takes.
 func (t tx) beforeCommit(ctx context.Context) error {
 	if t.repo.fault == nil {
 		return nil
 	}
+
 	if err := t.sendAll(ctx); err != nil {
 		return err
 	}
+
 	return t.repo.at("commit")
 }
 
-// committed reads the answer of COMMIT, which is no error where the server rolled back instead.
+// committed reads the answer of COMMIT, which is no error where the server
+// rolled back instead.
 func committed(rows pgx.Rows) error {
 	rows.Close()
+
 	if err := rows.Err(); err != nil {
 		return err
 	}
+
 	if tag := rows.CommandTag().String(); tag != "COMMIT" {
 		return pgx.ErrTxCommitRollback
 	}
+
 	return nil
 }
 
-// lostTries is how often a transaction runs that lost to another: nothing of it landed, so fn starts again. fn sets all that it returns
-// anew.
+// lostTries is how often a transaction runs that lost to another: nothing of it
+// landed, so fn starts again. fn sets all that it returns anew.
 const lostTries = 5
 
 // inTx runs fn in one transaction. An error of fn, or a panic, rolls back.
@@ -170,17 +199,20 @@ func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
 // uniqueViolation is an SQLSTATE.
 const uniqueViolation = "23505"
 
-// lostToAnother tells whether the server broke a transaction to let others go on, SQLSTATE class 40, or another wrote the row of a task,
-// or of its attempt, that was not there when a statement began: the next try sees it.
+// lostToAnother tells whether the server broke a transaction to let others go
+// on, SQLSTATE class 40, or another wrote the row of a task, or of its attempt,
+// that was not there when a statement began: the next try sees it.
 func lostToAnother(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || pg.Code != uniqueViolation {
 		return ok && strings.HasPrefix(pg.Code, "40")
 	}
+
 	return pg.ConstraintName == "tasks_pkey" || pg.ConstraintName == "attempts_pkey"
 }
 
-// rollbackLimit bounds a ROLLBACK; a connection that cannot do it is closed when it is released.
+// rollbackLimit bounds a ROLLBACK; a connection that cannot do it is closed
+// when it is released.
 const rollbackLimit = 5 * time.Second
 
 func (r *Repo) tryTx(ctx context.Context, op string, fn func(tx) error) error {
@@ -188,7 +220,9 @@ func (r *Repo) tryTx(ctx context.Context, op string, fn func(tx) error) error {
 	if err != nil {
 		return failure(op, err)
 	}
+
 	defer conn.Release()
+
 	t := tx{&txState{repo: r, conn: conn, waiting: []queued{{sql: "begin"}}}}
 	if sql, args := r.pool.Settings(); sql != "" {
 		t.waiting = append(t.waiting, queued{sql: sql, args: namedArgs(args)})
@@ -197,21 +231,27 @@ func (r *Repo) tryTx(ctx context.Context, op string, fn func(tx) error) error {
 		if conn.Conn().PgConn().TxStatus() != 'I' {
 			limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
 			defer cancel()
+
 			_, _ = conn.Exec(limit, "rollback")
 		}
 	}()
+
 	if err := fn(t); err != nil {
 		return failure(op, err)
 	}
+
 	if err := t.beforeCommit(ctx); err != nil {
 		return failure(op, err)
 	}
+
 	t.waiting = append(t.waiting, queued{sql: "commit", read: committed})
 	if err := t.sendAll(ctx); err != nil {
 		return failure(op, err)
 	}
+
 	if err := r.at("committed"); err != nil {
 		return failure(op, err)
 	}
+
 	return nil
 }

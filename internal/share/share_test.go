@@ -15,14 +15,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestAQuestionOutlivesWhoAskedFirst has the first of two callers go away while it is under way.
+// TestAQuestionOutlivesWhoAskedFirst has the first of two callers go away while
+// it is under way.
 func TestAQuestionOutlivesWhoAskedFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var g share.Group[int]
+
 		asked := 0
 		ask := func(ctx context.Context) (int, error) {
 			asked++
+
 			select {
 			case <-time.After(time.Second):
 				return 7, nil
@@ -31,6 +34,7 @@ func TestAQuestionOutlivesWhoAskedFirst(t *testing.T) {
 			}
 		}
 		first, leave := context.WithCancel(t.Context())
+
 		var both sync.WaitGroup
 		both.Go(func() {
 			if _, err := g.Do(first, "k", time.Minute, ask); !errors.Is(err, context.Canceled) {
@@ -46,10 +50,18 @@ func TestAQuestionOutlivesWhoAskedFirst(t *testing.T) {
 		synctest.Wait()
 		leave()
 		both.Wait()
+
 		if asked != 1 {
 			t.Errorf("asked %d times", asked)
 		}
-		if _, err := g.Do(t.Context(), "k", time.Millisecond, ask); !errors.Is(err, context.DeadlineExceeded) || asked != 2 {
+
+		if _, err := g.Do(
+			t.Context(),
+			"k",
+			time.Millisecond,
+			ask,
+		); !errors.Is(err, context.DeadlineExceeded) ||
+			asked != 2 {
 			t.Errorf("one that takes too long: %v, asked %d times", err, asked)
 		}
 	})

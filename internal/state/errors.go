@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Code says what went wrong in a word that survives wrapping, a database round trip and a log line. Only the edges turn a
-// code into something else: api into an HTTP status, funchost into an answer, corectl into an exit code.
+// Code says what went wrong in a word that survives wrapping, a database round
+// trip and a log line. Only the edges turn a code into something else: api into
+// an HTTP status, funchost into an answer, corectl into an exit code.
 type Code string
 
 // Codes of refused requests and failed operations.
@@ -27,7 +28,8 @@ const (
 	CodeMethodNotAllowed Code = "method_not_allowed" // the path takes other methods
 )
 
-// Codes of tasks, stages and jobs that ended badly; stored on the record that users read.
+// Codes of tasks, stages and jobs that ended badly; stored on the record that
+// users read.
 const (
 	CodeTaskError         Code = "task_error"         // the handler returned an error and its retries are spent
 	CodePermanent         Code = "permanent"          // the handler said that no retry can help
@@ -56,7 +58,8 @@ type FieldError struct {
 	Message string `json:"message"` // what it was and what would be right
 }
 
-// Error is an error with a code. Msg is for people and holds no secret, no SQL and no path; Err is the cause, for the log.
+// Error is an error with a code. Msg is for people and holds no secret, no SQL
+// and no path; Err is the cause, for the log.
 type Error struct {
 	Code   Code
 	Op     string // package.Function
@@ -72,30 +75,37 @@ func (e *Error) Error() string {
 	if e.Op != "" {
 		b.WriteString(e.Op + ": ")
 	}
+
 	b.WriteString(e.Msg)
+
 	for i, f := range e.Fields {
 		sep := "; "
 		if i == 0 {
 			sep = ": "
 		}
+
 		b.WriteString(sep + f.Field + ": " + f.Message)
 	}
+
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
+
 	return b.String()
 }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is compares by code, so that errors.Is(err, &Error{Code: CodeNotFound}) holds whatever the rest says.
+// Is compares by code, so that errors.Is(err, &Error{Code: CodeNotFound}) holds
+// whatever the rest says.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
 }
 
-// Errorf makes an Error whose message is formatted; a trailing %w-less cause goes in with Wrap.
+// Errorf makes an Error whose message is formatted; a trailing %w-less cause
+// goes in with Wrap.
 func Errorf(code Code, op, format string, args ...any) *Error {
 	return &Error{Code: code, Op: op, Msg: fmt.Sprintf(format, args...)}
 }
@@ -110,18 +120,22 @@ func Invalid(op, msg string, fields ...FieldError) *Error {
 	return &Error{Code: CodeInvalid, Op: op, Msg: msg, Fields: fields}
 }
 
-// CodeOf returns the code of the outermost Error in err's chain, CodeInternal where there is none, "" for nil.
+// CodeOf returns the code of the outermost Error in err's chain, CodeInternal
+// where there is none, "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
 	}
+
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
+
 	return CodeInternal
 }
 
-// Failure is an error as stored on a job, a stage or a task, and as users read it.
+// Failure is an error as stored on a job, a stage or a task, and as users read
+// it.
 type Failure struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
@@ -131,7 +145,8 @@ type Failure struct {
 // MaxErrorText bounds a stored error message, in bytes; the rest is cut.
 const MaxErrorText = 4096
 
-// CleanText makes any text storable: valid UTF-8, no U+0000, at most MaxErrorText bytes.
+// CleanText makes any text storable: valid UTF-8, no U+0000, at most
+// MaxErrorText bytes.
 func CleanText(s string) string { return clean(s, MaxErrorText) }
 
 // CleanStack does the same for the stack of a panic, at most MaxStack bytes.
@@ -139,6 +154,7 @@ func CleanStack(s string) string { return clean(s, MaxStack) }
 
 func clean(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
+
 	s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	if len(s) > limit {
 		s = strings.ToValidUTF8(s[:limit-len("…")], "") + "…"

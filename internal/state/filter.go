@@ -2,16 +2,19 @@ package state
 
 import "time"
 
-// MaxPage is the most items of a page; a filter's limit is between 1 and MaxPage.
+// MaxPage is the most items of a page; a filter's limit is between 1 and
+// MaxPage.
 const MaxPage = 500
 
-// Moment is a point in time, or an age by the database's clock. The zero value is neither.
+// Moment is a point in time, or an age by the database's clock. The zero value
+// is neither.
 type Moment struct {
 	At  time.Time
 	Age time.Duration
 }
 
-// JobFilter selects jobs. Zero fields do not filter. The order is created_at descending, then job_id.
+// JobFilter selects jobs. Zero fields do not filter. The order is created_at
+// descending, then job_id.
 type JobFilter struct {
 	Statuses []JobStatus
 	Type     string
@@ -43,7 +46,8 @@ type TaskFilter struct {
 	Limit  int
 }
 
-// TaskCursor is how far a list of tasks was read: in that stage up to that index.
+// TaskCursor is how far a list of tasks was read: in that stage up to that
+// index.
 type TaskCursor struct {
 	Stage int
 	Index int
@@ -57,7 +61,8 @@ type EventFilter struct {
 	Limit int
 }
 
-// DeadFilter selects messages that were set aside. Zero fields do not filter. The order is message id.
+// DeadFilter selects messages that were set aside. Zero fields do not filter.
+// The order is message id.
 type DeadFilter struct {
 	Reason string
 	IDs    []int64 // message ids, at most MaxPage
@@ -65,8 +70,10 @@ type DeadFilter struct {
 	Limit  int
 }
 
-// Page is one page of a list. Next is nil on the last page; a page may be short, or empty, and not be the last. Prev is for lists that are
-// read backwards too: what comes before this page, now or later; nil where nothing was found to stand before.
+// Page is one page of a list. Next is nil on the last page; a page may be
+// short, or empty, and not be the last. Prev is for lists that are read
+// backwards too: what comes before this page, now or later; nil where nothing
+// was found to stand before.
 type Page[T, C any] struct {
 	Items []T
 	Next  *C

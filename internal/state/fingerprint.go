@@ -5,8 +5,9 @@ import (
 	"strconv"
 )
 
-// Fingerprint is the same for all errors that differ only in ids and numbers; the database makes it. 0 is none. People and programs
-// see FingerprintLen hex digits.
+// Fingerprint is the same for all errors that differ only in ids and numbers;
+// the database makes it. 0 is none. People and programs see FingerprintLen hex
+// digits.
 type Fingerprint int64
 
 // FingerprintLen is the length of a fingerprint as text.
@@ -16,6 +17,7 @@ func (f Fingerprint) String() string {
 	if f == 0 {
 		return ""
 	}
+
 	return fmt.Sprintf("%016x", uint64(f))
 }
 
@@ -28,11 +30,14 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 		*f = 0
 		return nil
 	}
+
 	got, ok := ParseFingerprint(string(text))
 	if !ok {
 		return Errorf(CodeInvalid, "state.Fingerprint", "%q is no fingerprint", text)
 	}
+
 	*f = got
+
 	return nil
 }
 
@@ -40,5 +45,6 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 func ParseFingerprint(s string) (Fingerprint, bool) {
 	n, err := strconv.ParseUint(s, 16, 64)
 	f := Fingerprint(n)
+
 	return f, err == nil && f != 0 && f.String() == s
 }

@@ -7,35 +7,43 @@ import (
 	"fmt"
 )
 
-// JobID identifies a job by what it is: SHA-256 of `type || 0x00 || canonical JSON` of its validated parameters with
-// defaults applied. The same job submitted twice is the same id.
+// JobID identifies a job by what it is: SHA-256 of `type || 0x00 || canonical
+// JSON` of its validated parameters with defaults applied. The same job
+// submitted twice is the same id.
 type JobID [sha256.Size]byte
 
-// NewJobID hashes a job type and its parameters, which must be canonical JSON (RFC 8785).
+// NewJobID hashes a job type and its parameters, which must be canonical JSON
+// (RFC 8785).
 func NewJobID(jobType string, canonicalParams []byte) JobID {
 	h := sha256.New()
 	h.Write([]byte(jobType))
 	h.Write([]byte{0})
 	h.Write(canonicalParams)
+
 	var id JobID
 	h.Sum(id[:0])
+
 	return id
 }
 
-// ParseJobID accepts exactly 64 lower-case hex digits. Anything else is an Error with CodeInvalid that names the field job_id.
+// ParseJobID accepts exactly 64 lower-case hex digits. Anything else is an
+// Error with CodeInvalid that names the field job_id.
 func ParseJobID(s string) (JobID, error) {
 	var id JobID
 	if len(s) != 2*len(id) {
 		return id, badJobID(s)
 	}
+
 	for i := range len(s) {
 		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return id, badJobID(s)
 		}
 	}
+
 	if _, err := hex.Decode(id[:], []byte(s)); err != nil {
 		return id, badJobID(s)
 	}
+
 	return id, nil
 }
 
@@ -44,6 +52,7 @@ func badJobID(s string) error {
 	if len(s) > most {
 		s = s[:most] + "…"
 	}
+
 	return Invalid("state.ParseJobID", "the job id is malformed",
 		FieldError{Field: "job_id", Message: fmt.Sprintf("%q is not 64 lower-case hex digits", s)})
 }
@@ -64,10 +73,12 @@ func (id JobID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, id[
 func (id *JobID) UnmarshalText(b []byte) error {
 	parsed, err := ParseJobID(string(b))
 	*id = parsed
+
 	return err
 }
 
-// TaskName is the readable name of a task, `{job_id[:8]}-s{stage}-{index}`. It is for people and is never a key.
+// TaskName is the readable name of a task, `{job_id[:8]}-s{stage}-{index}`. It
+// is for people and is never a key.
 func TaskName(id JobID, stage, index int) string {
 	return fmt.Sprintf("%s-s%d-%d", id.Short(), stage, index)
 }

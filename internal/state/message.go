@@ -10,7 +10,8 @@ import (
 // Queue names one of the three queues. Its number is what message rows store.
 type Queue int16
 
-// The queues. Functions and queues agree by name: see the table in docs/architecture.md.
+// The queues. Functions and queues agree by name: see the table in
+// docs/architecture.md.
 const (
 	QueueJobs      Queue = 1 // plan, finish and stop messages
 	QueueTasks     Queue = 2
@@ -30,6 +31,7 @@ func (q Queue) String() string {
 	case QueueLongTasks:
 		return "long-tasks"
 	}
+
 	return fmt.Sprintf("queue-%d", int16(q))
 }
 
@@ -40,6 +42,7 @@ func ParseQueue(name string) (Queue, error) {
 			return q, nil
 		}
 	}
+
 	return 0, Errorf(CodeNotFound, "state.ParseQueue", "unknown queue: %s. Available: %v", name, Queues)
 }
 
@@ -55,7 +58,8 @@ const (
 	KindReopen MessageKind = 5 // open a stage's undone tasks again for a retry
 )
 
-// EnvelopeVersion is the v that this build writes. It reads any: unknown fields are kept.
+// EnvelopeVersion is the v that this build writes. It reads any: unknown fields
+// are kept.
 const EnvelopeVersion = 1
 
 // Limits of sizes, in bytes.
@@ -66,8 +70,9 @@ const (
 	MaxTransportID = 128      // a Service Bus message id, in characters
 )
 
-// Message is the small envelope that wakes the engine: ids only, never parameters or results. All that it says is a hint;
-// the row that it names decides.
+// Message is the small envelope that wakes the engine: ids only, never
+// parameters or results. All that it says is a hint; the row that it names
+// decides.
 type Message struct {
 	V           int         `json:"v"`
 	JobID       JobID       `json:"job_id"`
@@ -86,10 +91,12 @@ type Message struct {
 	extra map[string]json.RawMessage // fields of a newer build, kept for whoever understands them
 }
 
-// TransportID is the message id that duplicate detection compares: the relay's repeats keep it, a deliberate re-send changes it, and so
-// does another row for the same work, as a retry makes one. It has the form
-// `{job_id}/{stage}.{gen}/{first}+{count}/{message_id}/{attempt}/{send}`. What grows without a limit (gen, message_id, attempt,
-// send) is in base 36, so that the longest id has MaxTransportID characters.
+// TransportID is the message id that duplicate detection compares: the relay's
+// repeats keep it, a deliberate re-send changes it, and so does another row for
+// the same work, as a retry makes one. It has the form
+// `{job_id}/{stage}.{gen}/{first}+{count}/{message_id}/{attempt}/{send}`. What
+// grows without a limit (gen, message_id, attempt, send) is in base 36, so that
+// the longest id has MaxTransportID characters.
 func (m Message) TransportID() string {
 	base36 := func(n int) string { return strconv.FormatInt(int64(n), 36) }
 	row := strconv.FormatInt(m.MessageID, 36)
@@ -108,41 +115,64 @@ func EncodeMessage(m Message) ([]byte, error) {
 	if m.V == 0 {
 		m.V = EnvelopeVersion
 	}
+
 	type plain Message
+
 	known, err := json.Marshal(plain(m))
 	if err != nil || len(m.extra) == 0 {
 		return known, err
 	}
+
 	all := maps.Clone(m.extra)
 	if err := json.Unmarshal(known, &all); err != nil {
 		return nil, err
 	}
+
 	return json.Marshal(all)
 }
 
-// DecodeMessage reads an envelope of any version. What is not one is an Error with CodeMalformed: the caller records it and
-// acknowledges it, since no redelivery can mend it.
+// DecodeMessage reads an envelope of any version. What is not one is an Error
+// with CodeMalformed: the caller records it and acknowledges it, since no
+// redelivery can mend it.
 func DecodeMessage(b []byte) (Message, error) {
 	type plain Message
+
 	var m plain
 	if err := json.Unmarshal(b, &m); err != nil {
 		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "the message is not one of ours", err)
 	}
+
 	if m.V < 1 || m.MessageID < 1 || m.JobID == (JobID{}) || m.Kind < KindPlan || m.Kind > KindReopen {
 		return Message{}, Errorf(CodeMalformed, "state.DecodeMessage", "the message names no job or no work")
 	}
+
 	if err := json.Unmarshal(b, &m.extra); err != nil {
 		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "the message is not one of ours", err)
 	}
+
 	for _, known := range envelopeFields {
 		delete(m.extra, known)
 	}
+
 	if len(m.extra) == 0 {
 		m.extra = nil
 	}
+
 	return Message(m), nil
 }
 
 var envelopeFields = []string{
-	"v", "job_id", "message_id", "queue", "kind", "stage", "gen", "first", "count", "attempt", "send", "losses", "traceparent",
+	"v",
+	"job_id",
+	"message_id",
+	"queue",
+	"kind",
+	"stage",
+	"gen",
+	"first",
+	"count",
+	"attempt",
+	"send",
+	"losses",
+	"traceparent",
 }

@@ -17,12 +17,21 @@ func sample(t *rapid.T) state.Message {
 	var id state.JobID
 	copy(id[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "id"))
 	id[0] = 1
+
 	return state.Message{
-		V: state.EnvelopeVersion, JobID: id, MessageID: rapid.Int64Min(1).Draw(t, "message"),
-		Queue: state.QueueTasks, Kind: state.MessageKind(rapid.IntRange(1, 4).Draw(t, "kind")),
-		Stage: rapid.IntRange(0, 32767).Draw(t, "stage"), Gen: rapid.IntRange(1, 1<<31-1).Draw(t, "gen"),
-		First: rapid.IntRange(0, 1<<31-1).Draw(t, "first"), Count: rapid.IntRange(1, 100_000).Draw(t, "count"),
-		Attempt: rapid.IntRange(0, 1<<31-1).Draw(t, "attempt"), Send: rapid.IntRange(1, 1<<31-1).Draw(t, "send"),
+		V:         state.EnvelopeVersion,
+		JobID:     id,
+		MessageID: rapid.Int64Min(1).Draw(t, "message"),
+		Queue:     state.QueueTasks,
+		Kind:      state.MessageKind(rapid.IntRange(1, 4).Draw(t, "kind")),
+		Stage:     rapid.IntRange(0, 32767).Draw(t, "stage"),
+		Gen:       rapid.IntRange(1, 1<<31-1).Draw(t, "gen"),
+		First: rapid.IntRange(0, 1<<31-1).
+			Draw(t, "first"),
+		Count: rapid.IntRange(1, 100_000).Draw(t, "count"),
+		Attempt: rapid.IntRange(0, 1<<31-1).
+			Draw(t, "attempt"),
+		Send: rapid.IntRange(1, 1<<31-1).Draw(t, "send"),
 	}
 }
 
@@ -30,17 +39,21 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := sample(t)
+
 		b, err := state.EncodeMessage(want)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		got, err := state.DecodeMessage(b)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(state.Message{})); diff != "" {
 			t.Error(diff)
 		}
+
 		if id := got.TransportID(); len(id) > state.MaxTransportID {
 			t.Errorf("transport id has %d characters: %s", len(id), id)
 		}
@@ -49,23 +62,29 @@ func TestEnvelopeRoundTrip(t *testing.T) {
 
 func TestEnvelopeKeepsUnknownFields(t *testing.T) {
 	t.Parallel()
+
 	id := strings.Repeat("ab", 32)
 	in := `{"v":7,"job_id":"` + id + `","message_id":3,"queue":2,"kind":2,"stage":1,"gen":1,"first":0,"count":1,"attempt":0,"send":1,"tenant":{"a":[1]}}`
+
 	m, err := state.DecodeMessage([]byte(in))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	out, err := state.EncodeMessage(m)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(out, &fields); err != nil {
 		t.Fatal(err)
 	}
+
 	if got := string(fields["tenant"]); got != `{"a":[1]}` {
 		t.Errorf("tenant = %s, want it kept", got)
 	}
+
 	if got := string(fields["v"]); got != "7" {
 		t.Errorf("v = %s, want 7", got)
 	}
@@ -73,8 +92,14 @@ func TestEnvelopeKeepsUnknownFields(t *testing.T) {
 
 func TestDecodeMessageRefusesWhatIsNotOurs(t *testing.T) {
 	t.Parallel()
+
 	for _, in := range []string{"", "null", "{}", "[]", `{"v":1}`, "\x00", `{"v":1,"job_id":"zz","message_id":1,"kind":2}`} {
-		if _, err := state.DecodeMessage([]byte(in)); !errors.Is(err, &state.Error{Code: state.CodeMalformed}) {
+		if _, err := state.DecodeMessage(
+			[]byte(in),
+		); !errors.Is(
+			err,
+			&state.Error{Code: state.CodeMalformed},
+		) {
 			t.Errorf("DecodeMessage(%q) = %v, want code malformed", in, err)
 		}
 	}
@@ -87,14 +112,17 @@ func FuzzDecodeMessage(f *testing.F) {
 		if err != nil {
 			return
 		}
+
 		out, err := state.EncodeMessage(m)
 		if err != nil {
 			t.Fatalf("a decoded message cannot be encoded: %v", err)
 		}
+
 		again, err := state.DecodeMessage(out)
 		if err != nil {
 			t.Fatalf("an encoded message cannot be decoded: %v", err)
 		}
+
 		if again.TransportID() != m.TransportID() {
 			t.Errorf("the round trip changed %s to %s", m.TransportID(), again.TransportID())
 		}

@@ -47,6 +47,7 @@ type frame struct{ function, place string }
 // panicking lists the frames from the panic outwards.
 func panicking(pcs []uintptr) []frame {
 	var all []frame
+
 	start := 0
 
 	for frames := runtime.CallersFrames(pcs); ; {
@@ -54,7 +55,9 @@ func panicking(pcs []uintptr) []frame {
 		if f.Function == "runtime.gopanic" && start == 0 {
 			start = len(all) + 1
 		}
+
 		all = append(all, frame{f.Function, framePath(f.Function, f.File) + ":" + strconv.Itoa(f.Line)})
+
 		if !more {
 			break
 		}
@@ -74,6 +77,7 @@ func firstOwn(frames []frame) string {
 		if pkg == "main" || pkg == module || strings.HasPrefix(pkg, module+"/") {
 			return f.place
 		}
+
 		if other == "" && pkg != "runtime" {
 			other = f.place
 		}
@@ -91,6 +95,7 @@ func stackText(frames []frame) string {
 			b.WriteString("…\n")
 			break
 		}
+
 		b.WriteString(line)
 	}
 
@@ -101,10 +106,12 @@ func stackText(frames []frame) string {
 // name. The file's own path may be of the machine that built the program.
 func framePath(function, file string) string {
 	name := path.Base(strings.ReplaceAll(file, `\`, "/"))
+
 	pkg := packageOf(function)
 	if pkg == "main" {
 		pkg = build().main
 	}
+
 	if strings.HasSuffix(name, "_test.go") {
 		pkg = strings.TrimSuffix(pkg, "_test")
 	}
@@ -124,6 +131,7 @@ func packageOf(function string) string {
 	if slash := strings.LastIndexByte(function, '/'); slash >= 0 {
 		dir, last = function[:slash+1], function[slash+1:]
 	}
+
 	last, _, _ = strings.Cut(last, ".")
 	if plain, err := url.PathUnescape(last); err == nil {
 		last = plain

@@ -2,7 +2,8 @@ package state
 
 import "strings"
 
-// Runbook names an entry of docs/operations.md: what to do about something that a person is told of. A test holds the page to these.
+// Runbook names an entry of docs/operations.md: what to do about something that
+// a person is told of. A test holds the page to these.
 type Runbook string
 
 // Entries on alarms.
@@ -36,6 +37,7 @@ func (r Runbook) String() string {
 	if r == "" {
 		return ""
 	}
+
 	return "docs/operations.md#" + string(r)
 }
 
@@ -60,5 +62,6 @@ func RunbookOfDead(reason string) Runbook {
 	case DeadRefused:
 		return RunbookRefused
 	}
+
 	return RunbookOtherReason
 }

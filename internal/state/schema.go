@@ -12,5 +12,6 @@ func (t *SchemaTypes) UnmarshalJSON(text []byte) error {
 		*t = SchemaTypes{one}
 		return nil
 	}
+
 	return json.Unmarshal(text, (*[]string)(t))
 }

@@ -39,11 +39,27 @@ func (s StageShape) Difference(declared StageShape) string {
 func (s StageShape) OutputDifference(declared StageShape) string {
 	switch {
 	case declared.Name == "":
-		return fmt.Sprintf("stage %q was %s over %s, this build does not declare it", s.Name, s.Kind, s.dependencies())
+		return fmt.Sprintf(
+			"stage %q was %s over %s, this build does not declare it",
+			s.Name,
+			s.Kind,
+			s.dependencies(),
+		)
 	case s.Kind != declared.Kind:
-		return fmt.Sprintf("stage %q was %s over %s, this build declares %s", s.Name, s.Kind, s.dependencies(), declared.Kind)
+		return fmt.Sprintf(
+			"stage %q was %s over %s, this build declares %s",
+			s.Name,
+			s.Kind,
+			s.dependencies(),
+			declared.Kind,
+		)
 	case s.TaskType != declared.TaskType:
-		return fmt.Sprintf("stage %q ran tasks of type %s, this build declares %s", s.Name, s.TaskType, declared.TaskType)
+		return fmt.Sprintf(
+			"stage %q ran tasks of type %s, this build declares %s",
+			s.Name,
+			s.TaskType,
+			declared.TaskType,
+		)
 	}
 
 	return ""

@@ -8,10 +8,18 @@ import (
 
 func TestDifferenceOfStages(t *testing.T) {
 	t.Parallel()
-	stored := state.StageShape{Name: "copy", TaskType: "copier", Kind: state.FanOut, Dependencies: []string{"measure", "a", "b"}}
+
+	stored := state.StageShape{
+		Name:         "copy",
+		TaskType:     "copier",
+		Kind:         state.FanOut,
+		Dependencies: []string{"measure", "a", "b"},
+	}
+
 	with := func(change func(*state.StageShape)) state.StageShape {
 		s := stored
 		change(&s)
+
 		return s
 	}
 	for _, tt := range []struct {

@@ -14,7 +14,14 @@ const (
 )
 
 // JobStatuses lists every job status in the order in which people read them.
-var JobStatuses = []JobStatus{JobQueued, JobRunning, JobCompleted, JobCompletedWithErrors, JobFailed, JobCancelled}
+var JobStatuses = []JobStatus{
+	JobQueued,
+	JobRunning,
+	JobCompleted,
+	JobCompletedWithErrors,
+	JobFailed,
+	JobCancelled,
+}
 
 // Ended tells whether only a rerun or a retry can change the status.
 func (s JobStatus) Ended() bool {
@@ -24,6 +31,7 @@ func (s JobStatus) Ended() bool {
 	case JobQueued, JobRunning:
 		return false
 	}
+
 	return false
 }
 
@@ -41,7 +49,14 @@ const (
 )
 
 // StageStatuses lists every stage status.
-var StageStatuses = []StageStatus{StageWaiting, StageRunning, StageCompleted, StageFailed, StageSkipped, StageCancelled}
+var StageStatuses = []StageStatus{
+	StageWaiting,
+	StageRunning,
+	StageCompleted,
+	StageFailed,
+	StageSkipped,
+	StageCancelled,
+}
 
 // Ended tells whether only a rerun or a retry can change the status.
 func (s StageStatus) Ended() bool {
@@ -51,11 +66,13 @@ func (s StageStatus) Ended() bool {
 	case StageWaiting, StageRunning:
 		return false
 	}
+
 	return false
 }
 
-// TaskStatus is the state of one task. Running is not stored on the task: it is a queued task whose message row is held by a
-// worker, so that starting a task costs no write to it.
+// TaskStatus is the state of one task. Running is not stored on the task: it is
+// a queued task whose message row is held by a worker, so that starting a task
+// costs no write to it.
 type TaskStatus string
 
 // Task statuses.
@@ -78,6 +95,7 @@ func (s TaskStatus) Ended() bool {
 	case TaskQueued, TaskRunning:
 		return false
 	}
+
 	return false
 }
 
@@ -93,7 +111,8 @@ const (
 	FanIn         Parallelism = "fan_in"         // one task over all results of all its dependencies
 )
 
-// Pure tells whether the inputs are functions of parameters and index alone: computed at claim and never stored.
+// Pure tells whether the inputs are functions of parameters and index alone:
+// computed at claim and never stored.
 func (p Parallelism) Pure() bool { return p != FanOut }
 
 // Outcome is how an unsuccessful attempt ended.
@@ -105,7 +124,8 @@ const (
 	OutcomePermanent Outcome = "permanent"
 	OutcomeTimeout   Outcome = "timeout"
 	OutcomeLost      Outcome = "lost"
-	// OutcomeInterrupted is a lost attempt whose process came back: no loss is counted.
+	// OutcomeInterrupted is a lost attempt whose process came back: no loss is
+	// counted.
 	OutcomeInterrupted Outcome = "interrupted"
 	OutcomePanic       Outcome = "panic"
 	OutcomeTooLarge    Outcome = "too_large"

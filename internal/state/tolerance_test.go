@@ -11,6 +11,7 @@ import (
 // tolerance of four decimals.
 func TestToleratedIsExactForDecimals(t *testing.T) {
 	t.Parallel()
+
 	const steps = 10_000
 
 	for step := range steps + 1 {
@@ -25,6 +26,7 @@ func TestToleratedIsExactForDecimals(t *testing.T) {
 
 func TestToleratedOfLargeStagesAndOddShares(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		tolerance   float64
 		tasks, want int
@@ -58,10 +60,12 @@ func FuzzToleratedIsWithinOneTaskOfTheShare(f *testing.F) {
 		if !(tolerance >= 0 && tolerance <= 1) || tasks < 0 {
 			return
 		}
+
 		got := state.Tolerated(tolerance, int(tasks))
 		if share := tolerance * float64(tasks); float64(got) > share+1e-5 || float64(got) < share-1 {
 			t.Errorf("Tolerated(%v, %d) = %d of a share of %v", tolerance, tasks, got, share)
 		}
+
 		if got > int(tasks) {
 			t.Errorf("Tolerated(%v, %d) = %d", tolerance, tasks, got)
 		}
@@ -70,6 +74,7 @@ func FuzzToleratedIsWithinOneTaskOfTheShare(f *testing.F) {
 
 func TestTolerancePercentIsWhatWasWritten(t *testing.T) {
 	t.Parallel()
+
 	for tolerance, want := range map[float64]string{0.29: "29 %", 0.07: "7 %", 1: "100 %", 0.001: "0.1 %", 0.575: "57.5 %"} {
 		if got := state.TolerancePercent(tolerance); got != want {
 			t.Errorf("TolerancePercent(%v) = %q, want %q", tolerance, got, want)

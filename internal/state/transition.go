@@ -11,24 +11,28 @@ type Transition struct {
 	On       string // what makes it
 }
 
-// Machine is the status machine of one kind of record. The database refuses what its CHECKs can see of it; the tests log
-// every change of a status and compare it with this table.
+// Machine is the status machine of one kind of record. The database refuses
+// what its CHECKs can see of it; the tests log every change of a status and
+// compare it with this table.
 type Machine struct {
 	Record  string
 	Initial []string
 	Steps   []Transition
 }
 
-// Allows tells whether a status may follow another. A record that keeps its status always may.
+// Allows tells whether a status may follow another. A record that keeps its
+// status always may.
 func (m Machine) Allows(from, to string) bool {
 	if from == to {
 		return true
 	}
+
 	for _, s := range m.Steps {
 		if s.From == from && s.To == to {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -67,8 +71,9 @@ var (
 		{"cancelled", "running", "retry of cancelled tasks"},
 		{"cancelled", "waiting", "retry upstream"},
 	}}
-	// TaskMachine includes running, which is not stored on the task: a queued task is running while a worker holds the message
-	// row that covers it. So the database sees queued in its place.
+	// TaskMachine includes running, which is not stored on the task: a queued
+	// task is running while a worker holds the message row that covers it. So
+	// the database sees queued in its place.
 	TaskMachine = Machine{Record: "task", Initial: []string{"queued", "cancelled"}, Steps: []Transition{
 		{"queued", "running", "claim of its message"},
 		{"running", "queued", "attempt failed and will be retried, worker lost, or released"},
@@ -85,11 +90,14 @@ var (
 func (m Machine) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")
+
 	for _, s := range m.Initial {
 		fmt.Fprintf(&b, "    [*] --> %s\n", s)
 	}
+
 	for _, s := range m.Steps {
 		fmt.Fprintf(&b, "    %s --> %s: %s\n", s.From, s.To, s.On)
 	}
+
 	return b.String()
 }

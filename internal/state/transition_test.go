@@ -20,18 +20,24 @@ const machineDoc = "../../docs/state_machine.md"
 
 func TestDocIsRenderedFromTheTable(t *testing.T) {
 	t.Parallel()
+
 	want := renderDoc()
 	if *update {
 		if err := os.WriteFile(machineDoc, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	got, err := os.ReadFile(machineDoc)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if string(got) != want {
-		t.Errorf("%s differs from the table in internal/state: run go test ./internal/state -update", machineDoc)
+		t.Errorf(
+			"%s differs from the table in internal/state: run go test ./internal/state -update",
+			machineDoc,
+		)
 	}
 }
 
@@ -44,18 +50,26 @@ func renderDoc() string {
 		"A running task is stored as `queued`. It is running while a worker has claimed\n" +
 		"the message row that covers it, so that starting a task writes nothing to its\n" +
 		"row. `[*]` marks the initial statuses.\n")
+
 	for _, m := range []state.Machine{state.JobMachine, state.StageMachine, state.TaskMachine} {
-		b.WriteString("\n## " + strings.ToUpper(m.Record[:1]) + m.Record[1:] + "\n\n```mermaid\n" + m.Mermaid() + "```\n")
+		b.WriteString(
+			"\n## " + strings.ToUpper(
+				m.Record[:1],
+			) + m.Record[1:] + "\n\n```mermaid\n" + m.Mermaid() + "```\n",
+		)
 		b.WriteString("\n| from | to | event |\n|---|---|---|\n")
+
 		for _, s := range m.Steps {
 			b.WriteString("| " + s.From + " | " + s.To + " | " + s.On + " |\n")
 		}
 	}
+
 	return b.String()
 }
 
 func TestTableNamesOnlyStatusesAndReachesAll(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		machine state.Machine
 		known   []string
@@ -69,8 +83,10 @@ func TestTableNamesOnlyStatusesAndReachesAll(t *testing.T) {
 			if !slices.Contains(c.known, s.From) || !slices.Contains(c.known, s.To) {
 				t.Errorf("%s: step %s -> %s names an unknown status", c.machine.Record, s.From, s.To)
 			}
+
 			reached = append(reached, s.To)
 		}
+
 		for _, k := range c.known {
 			if !slices.Contains(reached, k) {
 				t.Errorf("%s: nothing leads to %s", c.machine.Record, k)
@@ -81,11 +97,13 @@ func TestTableNamesOnlyStatusesAndReachesAll(t *testing.T) {
 
 func TestEndedStatusesAreLeftOnlyByRerunAndRetry(t *testing.T) {
 	t.Parallel()
+
 	for _, s := range state.JobMachine.Steps {
 		if state.JobStatus(s.From).Ended() && s.To != string(state.JobQueued) {
 			t.Errorf("job: %s -> %s leaves an ended status", s.From, s.To)
 		}
 	}
+
 	if state.JobMachine.Allows("completed", "running") || !state.JobMachine.Allows("queued", "running") {
 		t.Error("Allows does not follow the table")
 	}
@@ -96,5 +114,6 @@ func texts[S ~string](in []S) []string {
 	for i, s := range in {
 		out[i] = string(s)
 	}
+
 	return out
 }

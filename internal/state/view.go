@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Views are what people and programs read: one JSON shape for the API, corectl and the dashboard. Times are UTC; a nil time has
-// not come yet.
+// Views are what people and programs read: one JSON shape for the API, corectl
+// and the dashboard. Times are UTC; a nil time has not come yet.
 
-// TaskCounts are tasks by status. Total is what is planned so far, and final once planning has ended.
+// TaskCounts are tasks by status. Total is what is planned so far, and final
+// once planning has ended.
 type TaskCounts struct {
 	Total     int `json:"total"`
 	Queued    int `json:"queued"`
@@ -19,7 +20,8 @@ type TaskCounts struct {
 	Cancelled int `json:"cancelled"`
 }
 
-// Settle fills in Queued, the rest of Total. Running is read from messages and may run ahead of the counters by an instant.
+// Settle fills in Queued, the rest of Total. Running is read from messages and
+// may run ahead of the counters by an instant.
 func (c *TaskCounts) Settle() {
 	open := max(0, c.Total-c.Completed-c.Failed-c.Cancelled)
 	c.Running = min(c.Running, open)
@@ -36,8 +38,9 @@ func (c *TaskCounts) Add(o TaskCounts) {
 	c.Cancelled += o.Cancelled
 }
 
-// JobVersion makes the opaque version of a job from the number of its last edge and the sum of its stages' counters: it changes
-// with every edge and with every task that ends, and not when a task starts.
+// JobVersion makes the opaque version of a job from the number of its last edge
+// and the sum of its stages' counters: it changes with every edge and with
+// every task that ends, and not when a task starts.
 func JobVersion(edge, counters int64) string { return fmt.Sprintf("%d.%d", edge, counters) }
 
 // JobSummary is a job as a list shows it.
@@ -57,7 +60,8 @@ type JobSummary struct {
 	Error             *Failure        `json:"error"`
 }
 
-// MaxListedParams is the size in bytes above which a list leaves a job's parameters out (null); the job itself shows them.
+// MaxListedParams is the size in bytes above which a list leaves a job's
+// parameters out (null); the job itself shows them.
 const MaxListedParams = 4096
 
 // JobView is a job with its stages, read in one snapshot.
@@ -73,8 +77,8 @@ type JobView struct {
 // MaxErrorGroups bounds the kinds of errors that a job shows.
 const MaxErrorGroups = 5
 
-// ErrorGroup is how often errors of one pattern ended a task. The count ends at 2000; of a stage with more than 50 patterns some are
-// left out.
+// ErrorGroup is how often errors of one pattern ended a task. The count ends at
+// 2000; of a stage with more than 50 patterns some are left out.
 type ErrorGroup struct {
 	Stage       string      `json:"stage"`
 	Fingerprint Fingerprint `json:"fingerprint"`
@@ -83,8 +87,9 @@ type ErrorGroup struct {
 	Count       int         `json:"count"`
 }
 
-// FailureGroup is what attempts failed of: errors that differ only in ids and numbers. Counts end at MaxDepth; of a stage with more
-// than MaxFailureGroups patterns some are left out.
+// FailureGroup is what attempts failed of: errors that differ only in ids and
+// numbers. Counts end at MaxDepth; of a stage with more than MaxFailureGroups
+// patterns some are left out.
 type FailureGroup struct {
 	Stage       string      `json:"stage"`
 	Fingerprint Fingerprint `json:"fingerprint"` // selects the tasks, see TaskFilter
@@ -97,7 +102,8 @@ type FailureGroup struct {
 	Indexes     []int       `json:"indexes"` // of the first tasks, at most MaxFailureIndexes
 }
 
-// MaxFailureGroups bounds the groups of failures that are read, MaxFailureIndexes the tasks that one names.
+// MaxFailureGroups bounds the groups of failures that are read,
+// MaxFailureIndexes the tasks that one names.
 const (
 	MaxFailureGroups  = 100
 	MaxFailureIndexes = 10
@@ -143,11 +149,13 @@ type TaskSummary struct {
 	Error      string     `json:"error"` // message of the last unsuccessful attempt; empty: none
 	Code       Code       `json:"code"`  // of that error
 
-	// Result is null in a list where it is over MaxListedResult bytes; the task itself shows it.
+	// Result is null in a list where it is over MaxListedResult bytes; the task
+	// itself shows it.
 	Result json.RawMessage `json:"result"`
 }
 
-// MaxListedResult is the size in bytes above which a list leaves a task's result out.
+// MaxListedResult is the size in bytes above which a list leaves a task's
+// result out.
 const MaxListedResult = 4096
 
 // TaskView is one task with its attempts and where its input came from.
@@ -218,7 +226,8 @@ type QueueView struct {
 	OldestSeconds *float64 `json:"oldest_seconds"` // age of the oldest ready message; null: none
 }
 
-// Flow is how many messages were made and how many went, since somebody began to count: only what it grows by means something.
+// Flow is how many messages were made and how many went, since somebody began
+// to count: only what it grows by means something.
 type Flow struct{ Made, Gone int64 }
 
 // MaxDepth is where the counts of a queue end: so many, or more.
@@ -242,7 +251,8 @@ type DeadView struct {
 	Wanted     bool      `json:"wanted"` // the work that it stands for is still to be done
 }
 
-// DeadReason is what was set aside of a queue for one reason, among the first MaxDepth messages of it.
+// DeadReason is what was set aside of a queue for one reason, among the first
+// MaxDepth messages of it.
 type DeadReason struct {
 	Reason   string    `json:"reason"`
 	Wanted   int       `json:"wanted"`   // the work that they stand for is still to be done
@@ -283,10 +293,12 @@ func (k MessageKind) String() string {
 	case KindReopen:
 		return "reopen"
 	}
+
 	return fmt.Sprintf("kind-%d", int16(k))
 }
 
-// EndedJob is what traces and metrics tell of a job that has ended, in one snapshot. It may run again by the time that it is read.
+// EndedJob is what traces and metrics tell of a job that has ended, in one
+// snapshot. It may run again by the time that it is read.
 type EndedJob struct {
 	JobID       JobID
 	JobType     string
@@ -299,29 +311,35 @@ type EndedJob struct {
 	Stages      []EndedStage
 }
 
-// Began is when this run of the job began: a repeated submit moves the time of the last one, so it is found by what the run did.
+// Began is when this run of the job began: a repeated submit moves the time of
+// the last one, so it is found by what the run did.
 func (j *EndedJob) Began() time.Time {
 	if j.Attempt == 1 {
 		return j.CreatedAt
 	}
+
 	first := *j.FinishedAt
 	if j.StartedAt != nil {
 		first = *j.StartedAt
 	}
+
 	for _, s := range j.Stages {
 		if j.Ran(s) && s.StartedAt != nil && s.StartedAt.Before(first) {
 			first = *s.StartedAt
 		}
 	}
+
 	return first
 }
 
-// Ran tells whether a stage ended in this run, and not in one that a retry went on from.
+// Ran tells whether a stage ended in this run, and not in one that a retry went
+// on from.
 func (j *EndedJob) Ran(s EndedStage) bool {
 	return s.FinishedAt != nil && (j.Attempt == 1 || j.StartedAt == nil || !s.FinishedAt.Before(*j.StartedAt))
 }
 
-// EndedStage is a stage of an EndedJob; its times are nil where it did not get so far.
+// EndedStage is a stage of an EndedJob; its times are nil where it did not get
+// so far.
 type EndedStage struct {
 	Stage      int         `json:"stage"`
 	Name       string      `json:"name"`

@@ -2,7 +2,8 @@ package state
 
 import "encoding/json"
 
-// EventDetail is what the details of events hold besides their columns; what an event does not hold is zero.
+// EventDetail is what the details of events hold besides their columns; what an
+// event does not hold is zero.
 type EventDetail struct {
 	By        string `json:"by"` // who asked
 	Status    string `json:"status"`
@@ -18,7 +19,8 @@ type EventDetail struct {
 	Message   string `json:"message"`
 }
 
-// Known reads the details that this build knows; what cannot be read is left out.
+// Known reads the details that this build knows; what cannot be read is left
+// out.
 func (e EventView) Known() (d EventDetail) {
 	_ = json.Unmarshal(e.Detail, &d)
 	return d

@@ -2,10 +2,12 @@ package state
 
 import "time"
 
-// MaxGridCells is the most cells of a grid: above it a cell stands for 10 tasks, 100, and so on.
+// MaxGridCells is the most cells of a grid: above it a cell stands for 10
+// tasks, 100, and so on.
 const MaxGridCells = 10_000
 
-// GridView is the tasks of a stage's current generation in the order of their indexes, run by run.
+// GridView is the tasks of a stage's current generation in the order of their
+// indexes, run by run.
 type GridView struct {
 	JobID  JobID       `json:"job_id"`
 	Stage  string      `json:"stage"`
@@ -28,8 +30,9 @@ type GridRange struct {
 // GridStatus is the worst of the tasks of a cell.
 type GridStatus string
 
-// The statuses of cells, the worst first. A retrying task is queued again after a failure or a loss; a cell is partly_completed when some
-// of its tasks are completed and the others queued.
+// The statuses of cells, the worst first. A retrying task is queued again after
+// a failure or a loss; a cell is partly_completed when some of its tasks are
+// completed and the others queued.
 const (
 	GridFailed    GridStatus = "failed"
 	GridRetrying  GridStatus = "retrying"
@@ -46,5 +49,6 @@ func GridCell(tasks int) int {
 	for tasks > cell*MaxGridCells {
 		cell *= 10
 	}
+
 	return cell
 }

@@ -3,7 +3,8 @@ package state
 // MaxTaskLinks bounds the tasks of one stage that a task's lineage names.
 const MaxTaskLinks = 20
 
-// TaskLinks is a stage on one side of a task: one that its input may come from, or one that its result may go to.
+// TaskLinks is a stage on one side of a task: one that its input may come from,
+// or one that its result may go to.
 type TaskLinks struct {
 	Stage       string      `json:"stage"`
 	StageStatus StageStatus `json:"stage_status"`
@@ -21,7 +22,8 @@ type TaskLink struct {
 // Relation is how tasks of a stage are made from a stage that it depends on.
 type Relation string
 
-// The relations of stages. Which result a planned task was made from is not recorded.
+// The relations of stages. Which result a planned task was made from is not
+// recorded.
 const (
 	RelationFollows Relation = "follows" // one by one, by index
 	RelationPlanned Relation = "planned" // each task is planned from one of the results

@@ -2,7 +2,8 @@ package state
 
 import "time"
 
-// StageTimes is how long the tasks of a stage took that completed, as far as a sample of them tells.
+// StageTimes is how long the tasks of a stage took that completed, as far as a
+// sample of them tells.
 type StageTimes struct {
 	Stage  string  `json:"stage"`
 	P50    float64 `json:"p50_seconds"`

@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Graph is a job as submitted: what the job row and its stage rows are made from.
+// Graph is a job as submitted: what the job row and its stage rows are made
+// from.
 type Graph struct {
 	JobID       JobID
 	JobType     string
@@ -17,7 +18,8 @@ type Graph struct {
 	Stages      []GraphStage
 }
 
-// GraphStage is one stage of a Graph. Its number is its place in Graph.Stages, a topological order.
+// GraphStage is one stage of a Graph. Its number is its place in Graph.Stages,
+// a topological order.
 type GraphStage struct {
 	Name         string
 	TaskType     string
@@ -42,18 +44,21 @@ const (
 	SubmitRefused                      // as many jobs as the limit allows are open
 )
 
-// DefaultWindow is the most tasks of a stage that are dispatched and not ended, so that a huge job starves no small one.
+// DefaultWindow is the most tasks of a stage that are dispatched and not ended,
+// so that a huge job starves no small one.
 const DefaultWindow = 10_000
 
 // MaxPanics is how many panics of the engine on one message fail its job, as
 // CodeEnginePanic.
 const MaxPanics = 5
 
-// MaxLosses is how many lost workers end a task: the fifth is final, as CodeWorkerLost.
+// MaxLosses is how many lost workers end a task: the fifth is final, as
+// CodeWorkerLost.
 const MaxLosses = 5
 
-// Held is a message row that this process has claimed, with what the engine needs of its stage. (JobID, MessageID, worker,
-// Attempt) is the fence: whoever fails to present it writes nothing.
+// Held is a message row that this process has claimed, with what the engine
+// needs of its stage. (JobID, MessageID, worker, Attempt) is the fence: whoever
+// fails to present it writes nothing.
 type Held struct {
 	JobID       JobID
 	MessageID   int64
@@ -95,8 +100,8 @@ func (h *Held) StageShape() StageShape {
 	return StageShape{Name: h.StageName, TaskType: h.TaskType, Kind: h.Shape, Dependencies: h.Dependencies}
 }
 
-// Orphan is a message whose holder's lease has ended: Count tasks from First on,
-// where it is of KindTasks.
+// Orphan is a message whose holder's lease has ended: Count tasks from First
+// on, where it is of KindTasks.
 type Orphan struct {
 	Worker    uuid.UUID // the holder
 	JobID     JobID
@@ -124,7 +129,8 @@ type ResultRange struct {
 	Count int
 }
 
-// ResultPage is what was read of a ResultRange: a task without a result below Until has none.
+// ResultPage is what was read of a ResultRange: a task without a result below
+// Until has none.
 type ResultPage struct {
 	Results map[int][]byte // by index
 	Until   int            // the first index that was not read
@@ -151,12 +157,15 @@ type TaskEnd struct {
 
 // PartFate is what became of an emitted part.
 type PartFate struct {
-	Held   bool     // the attempt still holds its message
-	Stored bool     // the part is stored under its number, by this write or by an earlier one with the same content
+	Held bool // the attempt still holds its message
+	// the part is stored under its number, by this write or by an earlier one
+	// with the same content
+	Stored bool
 	Found  [32]byte // SHA-256 of another content that is stored under the number
 }
 
-// Moved says what a transaction set in motion, for whoever wakes the queues after it.
+// Moved says what a transaction set in motion, for whoever wakes the queues
+// after it.
 type Moved struct {
 	Queues  [3]bool // by Queue-1: message rows were written that are due now
 	Landed  int     // tasks written
@@ -174,6 +183,7 @@ func (m *Moved) Add(o Moved) {
 	for i, b := range o.Queues {
 		m.Queues[i] = m.Queues[i] || b
 	}
+
 	m.Landed += o.Landed
 	m.Started += o.Started
 	m.Ended += o.Ended
@@ -244,7 +254,8 @@ type SweepFound struct {
 	Superseded int `json:"superseded"` // rows of past generations deleted
 }
 
-// ProgressReport is what the running handlers of one message report: JSON that maps a task's index to its TaskProgress.
+// ProgressReport is what the running handlers of one message report: JSON that
+// maps a task's index to its TaskProgress.
 type ProgressReport struct {
 	JobID     JobID
 	MessageID int64
@@ -258,17 +269,21 @@ type TaskProgress struct {
 	Note     string  `json:"note,omitempty"`
 }
 
-// Here tells a transaction of the process that runs it, so that what it starts may go on in the same process without a trip through a queue.
+// Here tells a transaction of the process that runs it, so that what it starts
+// may go on in the same process without a trip through a queue.
 type Here struct {
-	Worker  uuid.UUID                           // claims what is taken
-	Room    int                                 // tasks that it has room for now; 0: it takes nothing
-	Reserve func() bool                         // reserves the slot of a message that the transaction takes; nil where Room is 0
+	Worker uuid.UUID // claims what is taken
+	Room   int       // tasks that it has room for now; 0: it takes nothing
+	// reserves the slot of a message that the transaction takes; nil where Room
+	// is 0
+	Reserve func() bool
 	Took    func(taskType string) time.Duration // how long a task of a type takes as a rule; 0: not known
 }
 
 // quickTask is below what a task is over before its end could be booked.
 const quickTask = 200 * time.Microsecond
 
-// Quick tells whether tasks that take so long, as a rule, are quick: not worth a goroutine, a booking or a place of their own. 0 is not
-// known, and so not quick.
+// Quick tells whether tasks that take so long, as a rule, are quick: not worth
+// a goroutine, a booking or a place of their own. 0 is not known, and so not
+// quick.
 func Quick(took time.Duration) bool { return took > 0 && took < quickTask }

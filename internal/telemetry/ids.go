@@ -10,7 +10,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// ids makes random ids, but for a span whose context carries the id that it is to have.
+// ids makes random ids, but for a span whose context carries the id that it is
+// to have.
 type ids struct{}
 
 type wantedSpan struct{}
@@ -18,7 +19,9 @@ type wantedSpan struct{}
 // NewIDs makes a new trace's ids.
 func (ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 	var t trace.TraceID
+
 	_, _ = rand.Read(t[:]) // it never fails
+
 	return t, ids{}.NewSpanID(ctx, t)
 }
 
@@ -27,12 +30,16 @@ func (ids) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
 	if want, ok := ctx.Value(wantedSpan{}).(trace.SpanID); ok {
 		return want
 	}
+
 	var s trace.SpanID
+
 	_, _ = rand.Read(s[:]) // it never fails
+
 	return s
 }
 
-// derive is the id of a span that several processes know before any has told it.
+// derive is the id of a span that several processes know before any has told
+// it.
 func derive(traceparent, format string, args ...any) trace.SpanID {
 	sum := sha256.Sum256(fmt.Appendf([]byte(traceparent+" "), format, args...))
 	return trace.SpanID(sum[:8])
@@ -51,7 +58,12 @@ func parsed(traceparent string) trace.SpanContext {
 	if traceparent == "" {
 		return trace.SpanContext{}
 	}
-	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": traceparent})
+
+	ctx := propagation.TraceContext{}.Extract(
+		context.Background(),
+		propagation.MapCarrier{"traceparent": traceparent},
+	)
+
 	return trace.SpanContextFromContext(ctx)
 }
 
@@ -59,5 +71,6 @@ func parsed(traceparent string) trace.SpanContext {
 func written(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
+
 	return carrier["traceparent"]
 }

@@ -28,7 +28,8 @@ type instruments struct {
 	kinds        *sync.Map // attemptKind to *attemptOptions
 }
 
-// Bounds of durations, in seconds: of a task, and of a job and a stage, which take as long as their tasks are many.
+// Bounds of durations, in seconds: of a task, and of a job and a stage, which
+// take as long as their tasks are many.
 var (
 	taskBounds = metric.WithExplicitBucketBoundaries(.001, .005, .025, .1, .5, 1, 5, 15, 60, 300, 900, 1800)
 	jobBounds  = metric.WithExplicitBucketBoundaries(.05, .25, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
@@ -36,14 +37,17 @@ var (
 
 func newInstruments(m metric.Meter) (i instruments, err error) {
 	var all []error
+
 	count := func(name, about string) metric.Int64Counter {
 		c, err := m.Int64Counter(name, metric.WithDescription(about))
 		all = append(all, err)
+
 		return c
 	}
 	took := func(name, about string, bounds metric.HistogramOption) metric.Float64Histogram {
 		h, err := m.Float64Histogram(name, metric.WithDescription(about), metric.WithUnit("s"), bounds)
 		all = append(all, err)
+
 		return h
 	}
 	i = instruments{
@@ -59,6 +63,7 @@ func newInstruments(m metric.Meter) (i instruments, err error) {
 		sweepActions: count(keys.SweepActions, "What sweeps of this process found and mended"),
 		missed:       count(keys.Missed, "Ended jobs that could not be read in time to be counted"),
 	}
+
 	return i, errors.Join(all...)
 }
 
@@ -67,7 +72,15 @@ func (t *Telemetry) Submitted(jobType, outcome string) {
 	if t == nil {
 		return
 	}
-	t.submits.Add(context.Background(), 1, metric.WithAttributes(attribute.String(keys.JobType, jobType), attribute.String(keys.Outcome, outcome)))
+
+	t.submits.Add(
+		context.Background(),
+		1,
+		metric.WithAttributes(
+			attribute.String(keys.JobType, jobType),
+			attribute.String(keys.Outcome, outcome),
+		),
+	)
 }
 
 // attemptKind is what attempts are told apart by.
@@ -77,7 +90,8 @@ type attemptKind struct {
 	code     state.Code
 }
 
-// attemptOptions are the attributes of a kind, made once: an attempt is counted on the road of each task.
+// attemptOptions are the attributes of a kind, made once: an attempt is counted
+// on the road of each task.
 type attemptOptions struct {
 	add    []metric.AddOption
 	record []metric.RecordOption
@@ -89,10 +103,14 @@ func (i *instruments) attempted(kind attemptKind, took time.Duration) {
 		of := attribute.String(keys.TaskType, kind.taskType)
 		known, _ = i.kinds.LoadOrStore(kind, &attemptOptions{
 			add: []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
-				of, attribute.String(keys.Status, word(kind.status, kind.code)), attribute.String(keys.Code, string(kind.code))))},
+				of,
+				attribute.String(keys.Status, word(kind.status, kind.code)),
+				attribute.String(keys.Code, string(kind.code)),
+			))},
 			record: []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(of))},
 		})
 	}
+
 	options, ctx := known.(*attemptOptions), context.Background()
 	i.attempts.Add(ctx, 1, options.add...)
 	i.taskTook.Record(ctx, took.Seconds(), options.record...)
@@ -100,15 +118,26 @@ func (i *instruments) attempted(kind attemptKind, took time.Duration) {
 
 func (i *instruments) jobEnded(j state.EndedJob) {
 	ctx := context.Background()
-	about := metric.WithAttributeSet(attribute.NewSet(attribute.String(keys.JobType, j.JobType), attribute.String(keys.Status, string(j.Status))))
+	about := metric.WithAttributeSet(
+		attribute.NewSet(
+			attribute.String(keys.JobType, j.JobType),
+			attribute.String(keys.Status, string(j.Status)),
+		),
+	)
 	i.jobs.Add(ctx, 1, about)
 	i.jobTook.Record(ctx, j.FinishedAt.Sub(j.Began()).Seconds(), about)
+
 	for _, s := range j.Stages {
 		if s.StartedAt == nil || !j.Ran(s) {
 			continue
 		}
-		i.stageTook.Record(ctx, s.FinishedAt.Sub(*s.StartedAt).Seconds(), metric.WithAttributes(attribute.String(keys.JobType, j.JobType),
-			attribute.String(keys.Stage, s.Name), attribute.String(keys.Status, string(s.Status))))
+
+		i.stageTook.Record(
+			ctx,
+			s.FinishedAt.Sub(*s.StartedAt).Seconds(),
+			metric.WithAttributes(attribute.String(keys.JobType, j.JobType),
+				attribute.String(keys.Stage, s.Name), attribute.String(keys.Status, string(s.Status))),
+		)
 	}
 }
 
@@ -124,11 +153,14 @@ func (t *Telemetry) Swept(found state.SweepFound, err error) {
 	if t == nil {
 		return
 	}
+
 	ctx, outcome := context.Background(), "ok"
 	if err != nil {
 		outcome = "failed"
 	}
+
 	t.sweeps.Add(ctx, 1, metric.WithAttributes(attribute.String(keys.Outcome, outcome)))
+
 	for action, n := range map[string]int{
 		"lost": found.Lost, "dead": found.Dead, "resent": found.Resent, "repaired": found.Repaired, "expired": found.Expired, "purged": found.Purged, "superseded": found.Superseded,
 	} {

@@ -28,8 +28,9 @@ import (
 // scope names this module's instruments.
 const scope = "coremachine"
 
-// Options say where telemetry goes. What is not here, such as headers, time limits, samplers and intervals, the SDK reads from its standard
-// OTEL_* variables.
+// Options say where telemetry goes. What is not here, such as headers, time
+// limits, samplers and intervals, the SDK reads from its standard OTEL_*
+// variables.
 type Options struct {
 	Service  string // service.name, where OTEL_SERVICE_NAME does not say
 	Version  string // service.version
@@ -50,9 +51,11 @@ type Telemetry struct {
 	complained atomic.Int64 // when a failing exporter was last told of, in Unix seconds
 }
 
-// Open makes providers and exporters. It connects to nothing: an exporter that cannot reach its receiver says so in the log, now and then.
+// Open makes providers and exporters. It connects to nothing: an exporter that
+// cannot reach its receiver says so in the log, now and then.
 func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	t := &Telemetry{log: o.Log, registry: prometheus.NewRegistry()}
+
 	about, err := resource.New(ctx, resource.WithAttributes(
 		attribute.String("service.name", o.Service), attribute.String("service.version", o.Version),
 		attribute.String("service.instance.id", o.Instance),
@@ -60,60 +63,92 @@ func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, err
 	}
-	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	local, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo())
+
+	t.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+
+	local, err := otelprometheus.New(
+		otelprometheus.WithRegisterer(t.registry),
+		otelprometheus.WithoutScopeInfo(),
+	)
 	if err != nil {
 		return nil, err
 	}
+
 	opts := []metric.Option{metric.WithResource(about), metric.WithReader(local)}
+
 	if o.Metrics != "" {
 		e, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(o.Metrics))
 		if err != nil {
 			return nil, err
 		}
+
 		opts = append(opts, metric.WithReader(metric.NewPeriodicReader(e)))
 	}
+
 	t.metrics = metric.NewMeterProvider(opts...)
 	if t.instruments, err = newInstruments(t.metrics.Meter(scope)); err != nil {
 		return nil, err
 	}
+
 	if o.Traces == "" {
 		return t, nil
 	}
+
 	e, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Traces))
 	if err != nil {
 		return nil, err
 	}
-	t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(e), sdktrace.WithIDGenerator(ids{}))
+
+	t.traces = sdktrace.NewTracerProvider(
+		sdktrace.WithResource(about),
+		sdktrace.WithBatcher(e),
+		sdktrace.WithIDGenerator(ids{}),
+	)
 	t.tracer = t.traces.Tracer(scope)
+
 	return t, nil
 }
 
-// Global makes this process's telemetry that of libraries which look for the global one, and sends what goes wrong inside the SDK to the
-// log. For main programs only.
+// Global makes this process's telemetry that of libraries which look for the
+// global one, and sends what goes wrong inside the SDK to the log. For main
+// programs only.
 func (t *Telemetry) Global() {
 	if t == nil {
 		return
 	}
+
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.complain))
 	otel.SetMeterProvider(t.metrics)
+
 	if t.traces != nil {
 		otel.SetTracerProvider(t.traces)
 	}
 }
 
-// complain tells of what the SDK could not do, at most once a minute: an exporter without a receiver fails every few seconds.
+// complain tells of what the SDK could not do, at most once a minute: an
+// exporter without a receiver fails every few seconds.
 func (t *Telemetry) complain(err error) {
 	now, last := time.Now().Unix(), t.complained.Load()
 	if now-last < 60 || !t.complained.CompareAndSwap(last, now) {
 		return
 	}
-	t.log.Warn("telemetry was not delivered; work goes on", keys.Error, strings.ReplaceAll(err.Error(), "\n", "; "))
+
+	t.log.Warn(
+		"telemetry was not delivered; work goes on",
+		keys.Error,
+		strings.ReplaceAll(err.Error(), "\n", "; "),
+	)
 }
 
 // Handler serves the metrics as Prometheus text.
 func (t *Telemetry) Handler() http.Handler {
-	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
+	return promhttp.HandlerFor(
+		t.registry,
+		promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4},
+	)
 }
 
 // Close sends what is left, no longer than ctx allows.
@@ -121,9 +156,11 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
+
 	var err error
 	if t.traces != nil {
 		err = t.traces.Shutdown(ctx)
 	}
+
 	return errors.Join(err, t.metrics.Shutdown(ctx))
 }

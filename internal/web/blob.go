@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// blob is JSON to show: as it is stored, byte for byte, with line breaks where that is readable.
+// blob is JSON to show: as it is stored, byte for byte, with line breaks where
+// that is readable.
 type blob struct {
 	Text  string
 	Bytes int
@@ -23,11 +24,14 @@ func newBlob(raw json.RawMessage) blob {
 		b.Text = ""
 		return b
 	}
+
 	var out bytes.Buffer
 	if json.Indent(&out, raw, "", "  ") == nil { // numbers stay as they are written
 		b.Text = out.String()
 	}
+
 	b.Lines = strings.Count(b.Text, "\n") + 1
+
 	return b
 }
 

@@ -8,7 +8,8 @@ import (
 	"coremachine/internal/share"
 )
 
-// cache keeps what is costly to read for a while, and lets whoever asks at the same time share one reading.
+// cache keeps what is costly to read for a while, and lets whoever asks at the
+// same time share one reading.
 type cache[T any] struct {
 	mu      sync.Mutex
 	entries map[string]cached[T]
@@ -26,18 +27,26 @@ const (
 )
 
 // get returns the value of a key, read at most keep ago.
-func (c *cache[T]) get(ctx context.Context, key string, keep time.Duration, read func(context.Context) (T, error)) (T, error) {
+func (c *cache[T]) get(
+	ctx context.Context,
+	key string,
+	keep time.Duration,
+	read func(context.Context) (T, error),
+) (T, error) {
 	c.mu.Lock()
 	e, ok := c.entries[key]
 	c.mu.Unlock()
+
 	if ok && time.Now().Before(e.until) {
 		return e.value, nil
 	}
+
 	return c.group.Do(ctx, key, readLimit, func(ctx context.Context) (T, error) {
 		value, err := read(ctx)
 		if err == nil {
 			c.put(key, value, keep)
 		}
+
 		return value, err
 	})
 }
@@ -45,9 +54,11 @@ func (c *cache[T]) get(ctx context.Context, key string, keep time.Duration, read
 func (c *cache[T]) put(key string, value T, keep time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if c.entries == nil {
 		c.entries = map[string]cached[T]{}
 	}
+
 	if len(c.entries) >= mostCached {
 		now := time.Now()
 		for k, e := range c.entries {
@@ -56,5 +67,6 @@ func (c *cache[T]) put(key string, value T, keep time.Duration) {
 			}
 		}
 	}
+
 	c.entries[key] = cached[T]{value: value, until: time.Now().Add(keep)}
 }

@@ -17,6 +17,7 @@ var reference = sync.OnceValue(func() apidoc.Doc {
 	if err != nil {
 		panic(err) // it is part of the build
 	}
+
 	return doc
 })
 
@@ -27,30 +28,43 @@ type docsPage struct {
 	Keys bool   // a key is asked for
 }
 
-// docs answers the reference of the API. It holds no data, so it is served to everybody.
+// docs answers the reference of the API. It holds no data, so it is served to
+// everybody.
 func (s *Server) docs(w http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
+
 	p := docsPage{Doc: reference(), Root: root(r), Keys: !s.Inline}
 	if err := s.render.all.ExecuteTemplate(&b, "docs", p); err != nil {
 		panic(err) // its data are constants: a broken template is a broken build
 	}
-	s.write(w, r, http.StatusOK, s.render.layout(&input{page: &page{}, path: "docs"}, b.Bytes(), "API reference"))
+
+	s.write(
+		w,
+		r,
+		http.StatusOK,
+		s.render.layout(&input{page: &page{}, path: "docs"}, b.Bytes(), "API reference"),
+	)
 }
 
 var hosts = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9a-f:]+\](:[0-9]+)?$`)
 
-// root is the service's address. It stands in commands that people paste into a shell, so it is made of nothing but a host's letters.
+// root is the service's address. It stands in commands that people paste into a
+// shell, so it is made of nothing but a host's letters.
 func root(r *http.Request) string {
 	scheme, host := "http", r.Host
 	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
 		host = forwarded
 	}
-	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") || r.Header.Get("X-Arr-Ssl") != "" {
+
+	if r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") ||
+		r.Header.Get("X-Arr-Ssl") != "" {
 		scheme = "https"
 	}
+
 	if !hosts.MatchString(host) {
 		return "http://localhost:7071"
 	}
+
 	return scheme + "://" + host
 }
 
@@ -58,28 +72,35 @@ func root(r *http.Request) string {
 func (p docsPage) command(op apidoc.Operation) string {
 	var b strings.Builder
 	b.WriteString("curl ")
+
 	if op.IsStream {
 		b.WriteString("-N ")
 	}
+
 	if op.Method != http.MethodGet {
 		b.WriteString("-X " + op.Method + " ")
 	}
+
 	if p.Keys && !op.Open {
 		b.WriteString(`-H "x-functions-key: $KEY" `)
 	}
+
 	if op.SendsJSON {
 		b.WriteString(`-H 'Content-Type: application/json' -d '{}' `)
 	}
+
 	return b.String() + `"` + p.Root + op.Example + `"`
 }
 
 // Commands are the operations as shell commands, by their ids.
 func (p docsPage) Commands() map[string]string {
 	all := map[string]string{}
+
 	for _, g := range p.Groups {
 		for _, op := range g.Operations {
 			all[op.ID] = p.command(op)
 		}
 	}
+
 	return all
 }

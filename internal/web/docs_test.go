@@ -13,21 +13,28 @@ import (
 func TestTheReferenceShowsTheWholeDescription(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+
 	got := s.get("/docs")
-	if got.Status != http.StatusOK || !strings.HasPrefix(got.Header.Get("Content-Security-Policy"), "default-src 'none'") {
+	if got.Status != http.StatusOK ||
+		!strings.HasPrefix(got.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Fatalf("answered %d under %v", got.Status, got.Header)
 	}
+
 	if again := s.get("/ui/docs"); again.Body != got.Body {
 		t.Error("the two addresses answer different pages")
 	}
+
 	doc, err := apidoc.Read(api.OpenAPI())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	operations := 0
+
 	for _, g := range doc.Groups {
 		for _, op := range g.Operations {
 			operations++
+
 			for _, want := range []string{`id="op-` + op.ID + `"`, "<code>" + op.Path + "</code>", `href="#op-` + op.ID + `"`} {
 				if !strings.Contains(got.Body, want) {
 					t.Errorf("%s: the page lacks %s", op.ID, want)
@@ -35,14 +42,17 @@ func TestTheReferenceShowsTheWholeDescription(t *testing.T) {
 			}
 		}
 	}
+
 	if operations < 20 {
 		t.Errorf("there are %d operations", operations)
 	}
+
 	for _, link := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(got.Body, -1) {
 		if !strings.Contains(got.Body, `id="`+link[1]+`"`) {
 			t.Errorf("a link leads to #%s, which is not there", link[1])
 		}
 	}
+
 	for _, want := range []string{
 		`Page of <a href="#shape-JobSummary">`, "-d &#39;{}&#39; &#34;" + s.url + "/api/jobs/submit/$TYPE&#34;",
 		`-H &#34;x-functions-key: $KEY&#34; &#34;` + s.url + "/api/jobs/status/$JOB&#34;", "curl &#34;" + s.url + "/api/health&#34;",
@@ -56,14 +66,26 @@ func TestTheReferenceShowsTheWholeDescription(t *testing.T) {
 func TestCommandsToPasteHoldNothingOfAHostileHost(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
+
 	got := s.get("/docs", "X-Forwarded-Host", `x"; rm -rf ~; "`)
 	if strings.Contains(got.Body, "rm -rf") || !strings.Contains(got.Body, "http://localhost:7071/api/jobs") {
 		t.Error("a host with a command in it is shown")
 	}
+
 	if strings.Contains(got.Body, "x-functions-key: $KEY") {
 		t.Error("commands send a key that nobody asks for")
 	}
-	if got := s.get("/docs", "X-Forwarded-Host", "jobs.example:8443", "X-Forwarded-Proto", "https"); !strings.Contains(got.Body, "https://jobs.example:8443/api/jobs") {
+
+	if got := s.get(
+		"/docs",
+		"X-Forwarded-Host",
+		"jobs.example:8443",
+		"X-Forwarded-Proto",
+		"https",
+	); !strings.Contains(
+		got.Body,
+		"https://jobs.example:8443/api/jobs",
+	) {
 		t.Error("the address of a proxy is not shown")
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// eventsPage is the data of the template "job-history": the history of a job, the oldest first.
+// eventsPage is the data of the template "job-history": the history of a job,
+// the oldest first.
 type eventsPage struct {
 	Job    state.JobSummary
 	Rows   []eventRow
@@ -23,7 +24,16 @@ type eventsPage struct {
 
 // eventKinds are the entries that an engine writes, for the filter.
 var eventKinds = []string{
-	"created", "stage_started", "stage_ended", "task_failed", "cancel_requested", "cancel_forced", "retried", "rerun", "job_failing", "job_ended",
+	"created",
+	"stage_started",
+	"stage_ended",
+	"task_failed",
+	"cancel_requested",
+	"cancel_forced",
+	"retried",
+	"rerun",
+	"job_failing",
+	"job_ended",
 }
 
 func loadEvents(ctx context.Context, s *Server, in *input) (content, error) {
@@ -31,32 +41,43 @@ func loadEvents(ctx context.Context, s *Server, in *input) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
+
 	f, err := api.ReadEventFilter(in.raw)
 	if err != nil {
 		return content{}, err
 	}
+
 	job, err := s.Reader.ReadJob(ctx, id)
 	if err != nil {
 		return content{}, err
 	}
+
 	page, err := s.Reader.ListEvents(ctx, id, f)
 	if err != nil {
 		return content{}, err
 	}
+
 	p := eventsPage{
-		Job: job.JobSummary, Rows: eventRows(s, id, page.Items), Kinds: eventKinds, Kind: f.Kind, Stage: f.Stage,
-		Here: join(s.Prefix+"/ui", []any{"jobs", id, "events"}),
+		Job:   job.JobSummary,
+		Rows:  eventRows(s, id, page.Items),
+		Kinds: eventKinds,
+		Kind:  f.Kind,
+		Stage: f.Stage,
+		Here:  join(s.Prefix+"/ui", []any{"jobs", id, "events"}),
 	}
 	for _, stage := range job.Stages {
 		p.Stages = append(p.Stages, stage.Name)
 	}
+
 	filters := without(in.query, "cursor")
 	if page.Next != nil {
 		p.Next = p.Here + "?" + with(filters, "cursor", *api.EventCursor(page.Next)).Encode()
 		p.Rest = len(page.Items) < f.Limit
 	}
+
 	if f.After > 0 {
 		p.First = p.Here + "?" + filters.Encode()
 	}
+
 	return content{Title: "Events · " + job.JobType, Data: p}, nil
 }

@@ -15,10 +15,12 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// idle is the longest time between two readings of a page that somebody watches and that waits for something.
+// idle is the longest time between two readings of a page that somebody watches
+// and that waits for something.
 const idle = time.Second
 
-// feeds are the pages that somebody watches: one reader each, however many watch.
+// feeds are the pages that somebody watches: one reader each, however many
+// watch.
 type feeds struct {
 	mu      sync.Mutex
 	open    map[string]*feed
@@ -37,7 +39,8 @@ type feed struct {
 	changed chan struct{} // closed when now is another
 }
 
-// shot is one rendering. A part carries the revision that changed it, so that each viewer is sent what it has not got yet.
+// shot is one rendering. A part carries the revision that changed it, so that
+// each viewer is sent what it has not got yet.
 type shot struct {
 	rev     int // 0: nothing was read yet
 	id      string
@@ -65,20 +68,26 @@ func (s *Server) join(in *input) *feed {
 	fs := &s.feeds
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+
 	if fs.closed {
 		return nil
 	}
+
 	f := fs.open[in.key()]
 	if f == nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		f = &feed{key: in.key(), cancel: cancel, changed: make(chan struct{})}
+
 		if fs.open == nil {
 			fs.open = map[string]*feed{}
 		}
+
 		fs.open[f.key] = f
 		fs.readers.Go(func() { s.follow(ctx, f, in) })
 	}
+
 	f.viewers++
+
 	return f
 }
 
@@ -86,8 +95,10 @@ func (s *Server) leave(f *feed) {
 	fs := &s.feeds
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+
 	if f.viewers--; f.viewers == 0 {
 		f.cancel()
+
 		if fs.open[f.key] == f {
 			delete(fs.open, f.key)
 		}
@@ -96,6 +107,7 @@ func (s *Server) leave(f *feed) {
 
 func (fs *feeds) close() {
 	fs.mu.Lock()
+
 	fs.closed = true
 	for _, f := range fs.open {
 		f.cancel()
@@ -104,30 +116,45 @@ func (fs *feeds) close() {
 	fs.readers.Wait()
 }
 
-// follow reads and renders until nobody watches or nothing will change any more.
+// follow reads and renders until nobody watches or nothing will change any
+// more.
 func (s *Server) follow(ctx context.Context, f *feed, in *input) {
 	defer f.cancel()
+
 	for pause(ctx, 0) {
 		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 		c, err := s.load(limited, in)
+
 		cancel()
+
 		rest := in.page.pace
+
 		if err == nil {
 			err = s.publish(f, c)
 		}
+
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			f.fail(err)
-			s.Log.LogAttrs(ctx, slog.LevelWarn, "a page that is watched could not be read", slog.String("path", in.path), slog.Any(keys.Error, err))
+			s.Log.LogAttrs(
+				ctx,
+				slog.LevelWarn,
+				"a page that is watched could not be read",
+				slog.String("path", in.path),
+				slog.Any(keys.Error, err),
+			)
+
 			rest = max(rest, 2*time.Second)
 		case c.Ended:
 			return
 		}
+
 		if !pause(ctx, rest) {
 			return
 		}
+
 		if err == nil && c.wait != nil {
 			limited, cancel := context.WithTimeout(ctx, idle)
 			c.wait(limited)
@@ -141,11 +168,13 @@ func pause(ctx context.Context, d time.Duration) bool {
 	if d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
+
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 		}
 	}
+
 	return ctx.Err() == nil
 }
 
@@ -154,27 +183,35 @@ func (s *Server) publish(f *feed, c content) error {
 	f.mu.Lock()
 	before := f.now
 	f.mu.Unlock()
+
 	next := shot{rev: before.rev + 1, title: c.Title, titled: before.titled, ended: c.Ended}
 	if c.Title != before.title {
 		next.titled = next.rev
 	}
+
 	sum := fnv.New64a()
+
 	changed := before.rev == 0 || before.trouble != "" || c.Ended || c.Title != before.title
 	for _, p := range c.Parts {
 		html, err := s.render.part(p, c.Data)
 		if err != nil {
 			return err
 		}
+
 		one := rendered{id: p.ID, sig: p.Sig, html: html, rev: next.rev}
 		_, _ = sum.Write(html)
+
 		i := slices.IndexFunc(before.parts, func(b rendered) bool { return b.id == p.ID })
-		if i >= 0 && (one.sig != "" && before.parts[i].sig == one.sig || one.sig == "" && bytes.Equal(before.parts[i].html, html)) {
+		if i >= 0 &&
+			(one.sig != "" && before.parts[i].sig == one.sig || one.sig == "" && bytes.Equal(before.parts[i].html, html)) {
 			one.rev = before.parts[i].rev
 		} else {
 			changed = true
 		}
+
 		next.parts = append(next.parts, one)
 	}
+
 	for _, text := range c.Say {
 		if i := slices.IndexFunc(before.said, func(b saying) bool { return b.text == text }); i >= 0 {
 			next.said = append(next.said, before.said[i])
@@ -182,33 +219,40 @@ func (s *Server) publish(f *feed, c content) error {
 			next.said = append(next.said, saying{text, next.rev})
 		}
 	}
+
 	next.id = fmt.Sprintf("%s~%x", c.Version, sum.Sum64())
 	if changed {
 		f.set(next)
 	}
+
 	return nil
 }
 
 func (f *feed) set(next shot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	f.now = next
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
 
-// fail tells the viewers that what they see may be out of date, or that there is nothing to see.
+// fail tells the viewers that what they see may be out of date, or that there
+// is nothing to see.
 func (f *feed) fail(err error) {
 	text := "The service could not read this page."
 	if e, ok := errors.AsType[*state.Error](err); ok && statuses[e.Code] != 0 {
 		text = e.Msg
 	}
+
 	f.mu.Lock()
 	next := f.now
 	f.mu.Unlock()
+
 	if next.trouble == text {
 		return
 	}
+
 	next.trouble = text
 	f.set(next)
 }
@@ -217,5 +261,6 @@ func (f *feed) fail(err error) {
 func (f *feed) look() (shot, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+
 	return f.now, f.changed
 }

@@ -10,22 +10,47 @@ import (
 
 func TestASlowViewerGetsTheNewestOfEachPart(t *testing.T) {
 	t.Parallel()
+
 	sent := httptest.NewRecorder()
 	v := viewer{out: sse.Open(sent)}
 	add := func(now shot) (got string) {
 		sent.Body.Reset()
 		v.add(now)
+
 		if err := v.out.Flush(); err != nil {
 			t.Fatal(err)
 		}
+
 		return sent.Body.String()
 	}
-	add(shot{rev: 1, id: "1", parts: []rendered{{id: "a", html: []byte("a1"), rev: 1}, {id: "b", html: []byte("b1"), rev: 1}, {id: "c", html: []byte("c1"), rev: 1}}})
+	add(
+		shot{
+			rev: 1,
+			id:  "1",
+			parts: []rendered{
+				{id: "a", html: []byte("a1"), rev: 1},
+				{id: "b", html: []byte("b1"), rev: 1},
+				{id: "c", html: []byte("c1"), rev: 1},
+			},
+		},
+	)
 	// revisions 2 to 4 changed a twice and b once while the viewer was busy
-	got := add(shot{rev: 4, id: "4", parts: []rendered{{id: "a", html: []byte("a4"), rev: 4}, {id: "b", html: []byte("b2"), rev: 2}, {id: "c", html: []byte("c1"), rev: 1}}})
-	if !strings.Contains(got, "a4") || !strings.Contains(got, "b2") || strings.Contains(got, "c1") || strings.Count(got, "id: 4") != 1 {
+	got := add(
+		shot{
+			rev: 4,
+			id:  "4",
+			parts: []rendered{
+				{id: "a", html: []byte("a4"), rev: 4},
+				{id: "b", html: []byte("b2"), rev: 2},
+				{id: "c", html: []byte("c1"), rev: 1},
+			},
+		},
+	)
+	if !strings.Contains(got, "a4") || !strings.Contains(got, "b2") || strings.Contains(got, "c1") ||
+		strings.Count(got, "id: 4") != 1 {
 		t.Errorf("sent is %s", got)
 	}
+
 	if again := add(shot{rev: 4, id: "4"}); again != "" {
 		t.Errorf("what was sent is sent again: %s", again)
 	}

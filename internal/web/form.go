@@ -55,7 +55,8 @@ type parameterSchema struct {
 	Format      string            `json:"format"`
 }
 
-// formOf makes the fields of a form from the JSON Schema of a job's parameters, in the order of the schema.
+// formOf makes the fields of a form from the JSON Schema of a job's parameters,
+// in the order of the schema.
 func formOf(schema json.RawMessage) ([]formField, error) {
 	var object struct {
 		Properties map[string]parameterSchema `json:"properties"`
@@ -64,14 +65,25 @@ func formOf(schema json.RawMessage) ([]formField, error) {
 	if err := json.Unmarshal(schema, &object); err != nil {
 		return nil, fmt.Errorf("the schema cannot be read: %w", err)
 	}
+
 	names, err := inOrder(schema)
 	if err != nil {
 		return nil, err
 	}
+
 	fields := make([]formField, 0, len(names))
 	for i, name := range names {
-		fields = append(fields, fieldOf(name, fmt.Sprintf("p%d", i), object.Properties[name], slices.Contains(object.Required, name)))
+		fields = append(
+			fields,
+			fieldOf(
+				name,
+				fmt.Sprintf("p%d", i),
+				object.Properties[name],
+				slices.Contains(object.Required, name),
+			),
+		)
 	}
+
 	return fields, nil
 }
 
@@ -83,22 +95,28 @@ func inOrder(schema json.RawMessage) ([]string, error) {
 	if err := json.Unmarshal(schema, &members); err != nil || len(members.Properties) == 0 {
 		return nil, err
 	}
+
 	d := json.NewDecoder(bytes.NewReader(members.Properties))
 	if _, err := d.Token(); err != nil {
 		return nil, err
 	}
+
 	var names []string
+
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
+
 		var skipped json.RawMessage
 		if err := d.Decode(&skipped); err != nil {
 			return nil, err
 		}
+
 		names = append(names, fmt.Sprint(name))
 	}
+
 	return names, nil
 }
 
@@ -112,15 +130,27 @@ func fieldOf(name, id string, p parameterSchema, required bool) formField {
 			*bound = ""
 		}
 	}
+
 	f := formField{
-		Name: name, ID: id, Text: p.Description, Required: required, Default: string(p.Default), Pattern: p.Pattern,
-		MinLen: p.MinLength.String(), MaxLen: p.MaxLength.String(), Min: p.Minimum.String(), Max: p.Maximum.String(), Null: string(p.Default) == "null",
+		Name:     name,
+		ID:       id,
+		Text:     p.Description,
+		Required: required,
+		Default:  string(p.Default),
+		Pattern:  p.Pattern,
+		MinLen:   p.MinLength.String(),
+		MaxLen:   p.MaxLength.String(),
+		Min:      p.Minimum.String(),
+		Max:      p.Maximum.String(),
+		Null:     string(p.Default) == "null",
 	}
 	types := slices.DeleteFunc(slices.Clone(p.Type), func(t string) bool { return t == "null" })
+
 	f.Kind = "json"
 	if len(types) == 1 && types[0] != "array" && types[0] != "object" {
 		f.Kind = types[0]
 	}
+
 	switch {
 	case len(p.Enum) > 0 && f.Kind != "json":
 		f.Widget = "select"
@@ -132,14 +162,19 @@ func fieldOf(name, id string, p parameterSchema, required bool) formField {
 	case f.Kind == "boolean" && !f.Null:
 		f.Widget = "check"
 	case f.Kind == "boolean":
-		f.Widget, f.Options = "select", []option{{Value: "true", Text: "true"}, {Value: "false", Text: "false"}}
+		f.Widget, f.Options = "select", []option{
+			{Value: "true", Text: "true"},
+			{Value: "false", Text: "false"},
+		}
 	case f.Kind == "string":
 		f.Widget = "text"
 	default:
 		f.Widget = "json"
 	}
+
 	f.hint(p)
 	f.set(p.Default)
+
 	return f
 }
 
@@ -151,10 +186,13 @@ func (f *formField) hint(p parameterSchema) {
 			if v == "" {
 				return
 			}
+
 			args[i] = num(v)
 		}
+
 		f.Hints = append(f.Hints, fmt.Sprintf(format, args...))
 	}
+
 	switch {
 	case p.Minimum != "" && p.Maximum != "":
 		add("%s to %s", p.Minimum, p.Maximum)
@@ -162,18 +200,22 @@ func (f *formField) hint(p parameterSchema) {
 		add("at least %s", p.Minimum)
 		add("at most %s", p.Maximum)
 	}
+
 	add("above %s", p.Above)
 	add("below %s", p.Below)
 	add("%s characters or more", p.MinLength)
 	add("at most %s characters", p.MaxLength)
 	add("%s items or more", p.MinItems)
 	add("at most %s items", p.MaxItems)
+
 	if p.Format != "" {
 		f.Hints = append(f.Hints, "a "+p.Format)
 	}
+
 	if f.Widget == "json" {
 		f.Hints = append(f.Hints, "written as JSON")
 	}
+
 	switch {
 	case f.Null:
 		f.Hints = append(f.Hints, "empty: none")
@@ -188,6 +230,7 @@ func (f formField) Hint() string {
 	if f.Text != "" {
 		said = append([]string{f.Text}, said...)
 	}
+
 	return strings.Join(said, " · ")
 }
 
@@ -200,6 +243,7 @@ func (f *formField) set(v json.RawMessage) {
 			f.Value = shownValue(v)
 		}
 	}
+
 	for i := range f.Options {
 		f.Options[i].Chosen = f.Options[i].Value == string(v)
 	}
@@ -211,36 +255,48 @@ func shownValue(v json.RawMessage) string {
 	if json.Unmarshal(v, &s) == nil && string(v) != "null" {
 		return s
 	}
+
 	return string(v)
 }
 
-// prefill takes values from the address. A name that is no parameter is an Error with CodeInvalid.
+// prefill takes values from the address. A name that is no parameter is an
+// Error with CodeInvalid.
 func prefill(fields []formField, query url.Values, but ...string) error {
 	var bad []state.FieldError
+
 	for name, given := range query {
 		i := slices.IndexFunc(fields, func(f formField) bool { return f.Name == name })
 		if i < 0 {
 			if !slices.Contains(but, name) {
 				bad = append(bad, state.FieldError{Field: clip(name), Message: "is no parameter of this job"})
 			}
+
 			continue
 		}
+
 		f := &fields[i]
+
 		text := given[len(given)-1]
 		if f.Kind == "string" {
 			quoted, err := json.Marshal(text)
 			if err != nil {
 				continue
 			}
+
 			f.set(quoted)
+
 			continue
 		}
+
 		f.set(json.RawMessage(text))
 	}
+
 	if len(bad) == 0 {
 		return nil
 	}
+
 	slices.SortFunc(bad, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
+
 	return state.Invalid("web", "The address names a parameter that there is not.", bad...)
 }
 
@@ -250,6 +306,7 @@ func fillFrom(fields []formField, parameters json.RawMessage) {
 	if json.Unmarshal(parameters, &values) != nil {
 		return
 	}
+
 	for i := range fields {
 		if v, ok := values[fields[i].Name]; ok {
 			fields[i].set(v)

@@ -15,14 +15,37 @@ import (
 // funcs are what templates may call.
 func funcs(s *Server) template.FuncMap {
 	return template.FuncMap{
-		"badge": badge, "icon": icon, "word": word, "num": num, "took": took, "ago": ago, "since": since, "until": until, "exact": exact,
-		"short": func(id state.JobID) string { return id.Short() },
-		"text":  func(b json.RawMessage) string { return string(b) },
-		"blob":  newBlob, "first": first, "plural": plural, "between": between, "rate": rate, "roughly": roughly, "bytes": size, "rawOf": newRaw,
+		"badge":   badge,
+		"icon":    icon,
+		"word":    word,
+		"num":     num,
+		"took":    took,
+		"ago":     ago,
+		"since":   since,
+		"until":   until,
+		"exact":   exact,
+		"short":   func(id state.JobID) string { return id.Short() },
+		"text":    func(b json.RawMessage) string { return string(b) },
+		"blob":    newBlob,
+		"first":   first,
+		"plural":  plural,
+		"between": between,
+		"rate":    rate,
+		"roughly": roughly,
+		"bytes":   size,
+		"rawOf":   newRaw,
 		"plus":    func(a, b float64) float64 { return a + b },
 		"shape":   func(name string) template.HTML { return shapes[name] },
-		"exactly": exactly, "iconOf": iconOf, "plusInt": func(a, b int) int { return a + b }, "string": func(v any) string { return fmt.Sprint(v) },
-		"percent": percent, "seconds": func(s float64) string { return fmt.Sprintf("%.0f s", s) }, "count": capped, "look": lookOf, "half": func(v float64) float64 { return v / 2 }, "iconFor": func(status string) template.HTML { return icon(looks[status].shape) },
+		"exactly": exactly,
+		"iconOf":  iconOf,
+		"plusInt": func(a, b int) int { return a + b },
+		"string":  func(v any) string { return fmt.Sprint(v) },
+		"percent": percent,
+		"seconds": func(s float64) string { return fmt.Sprintf("%.0f s", s) },
+		"count":   capped,
+		"look":    lookOf,
+		"half":    func(v float64) float64 { return v / 2 },
+		"iconFor": func(status string) template.HTML { return icon(looks[status].shape) },
 		"ui":      func(segments ...any) string { return join(s.Prefix+"/ui", segments) },
 		"viewURL": func(segments ...any) string { return join(s.Prefix+"/view", segments) },
 		"api":     func(segments ...any) string { return join(s.Prefix, segments) },
@@ -33,13 +56,16 @@ func funcs(s *Server) template.FuncMap {
 func join(root string, segments []any) string {
 	var b strings.Builder
 	b.WriteString(root)
+
 	for _, one := range segments {
 		b.WriteString("/" + url.PathEscape(fmt.Sprint(one)))
 	}
+
 	return b.String()
 }
 
-// shapes are the drawings of the icons, 16 by 16. Each status has a shape of its own, so that colour is never all there is.
+// shapes are the drawings of the icons, 16 by 16. Each status has a shape of
+// its own, so that colour is never all there is.
 var shapes = map[string]template.HTML{
 	"queued":    `<circle cx="8" cy="8" r="5.5"/>`,
 	"running":   `<path d="M8 2.5a5.5 5.5 0 1 1-5.5 5.5"/>`,
@@ -54,7 +80,8 @@ var shapes = map[string]template.HTML{
 	"dead":      `<path d="M2.5 4h11v9h-11zM2.5 4l5.500 5L13.500 4"/>`,
 }
 
-// looks tells which shape and colour a status has, and its word where that is not the status itself.
+// looks tells which shape and colour a status has, and its word where that is
+// not the status itself.
 var looks = map[string]struct{ shape, class, word string }{
 	"queued":                {"queued", "queued", ""},
 	"waiting":               {"queued", "queued", ""},
@@ -80,7 +107,10 @@ func icon(name string) template.HTML {
 	if name == "running" {
 		class += " spin"
 	}
-	return `<svg class="` + template.HTML(class) + `" viewBox="0 0 16 16" aria-hidden="true">` + shapes[name] + `</svg>` //nolint:gosec // constants
+
+	return `<svg class="` + template.HTML(
+		class,
+	) + `" viewBox="0 0 16 16" aria-hidden="true">` + shapes[name] + `</svg>` //nolint:gosec // constants
 }
 
 // iconOf is the shape of a class of cells.
@@ -88,25 +118,41 @@ func iconOf(class string) string {
 	if class == "some" {
 		return "queued"
 	}
+
 	return class
 }
 
 // badge is a status with its shape and its word.
 func badge(status any) template.HTML {
 	name := fmt.Sprint(status)
+
 	look, ok := looks[name]
 	if !ok {
 		look.shape, look.class = "queued", "queued"
 	}
-	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // the word is escaped
-		template.HTML(template.HTMLEscapeString(word(name))) + `</span>` //nolint:gosec // it is escaped
+
+	return template.HTML(
+		`<span class="badge s-`+look.class+`">`,
+	) + icon(
+		look.shape,
+	) + //nolint:gosec // the word is escaped
+		template.HTML(
+			template.HTMLEscapeString(word(name)),
+		) + `</span>` //nolint:gosec // it is escaped
 }
 
 // lookOf is a badge with the look of a status and words of its own.
 func lookOf(status, words string) template.HTML {
 	look := looks[status]
-	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // the words are escaped
-		template.HTML(template.HTMLEscapeString(words)) + `</span>` //nolint:gosec // they are escaped
+
+	return template.HTML(
+		`<span class="badge s-`+look.class+`">`,
+	) + icon(
+		look.shape,
+	) + //nolint:gosec // the words are escaped
+		template.HTML(
+			template.HTMLEscapeString(words),
+		) + `</span>` //nolint:gosec // they are escaped
 }
 
 // word is a status as people read it.
@@ -115,19 +161,23 @@ func word(status any) string {
 	if w := looks[name].word; w != "" {
 		return w
 	}
+
 	return strings.ReplaceAll(name, "_", " ")
 }
 
 // num writes a whole number with its thousands apart.
 func num(v any) string {
 	s := fmt.Sprint(v)
+
 	sign := ""
 	if strings.HasPrefix(s, "-") {
 		sign, s = "-", s[1:]
 	}
+
 	for i := len(s) - 3; i > 0; i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
+
 	return sign + s
 }
 
@@ -135,6 +185,7 @@ func plural(n int, one, many string) string {
 	if n == 1 {
 		return one
 	}
+
 	return many
 }
 
@@ -144,10 +195,12 @@ func percent(share float64) string {
 	if share < 1 {
 		n = min(n, 99)
 	}
+
 	return strconv.Itoa(n) + " %"
 }
 
-// took writes a duration: 850 ms, 2.1 s, 4 m 07 s, 3 h 12 m, 2 d 5 h. app.js has the same for what ticks.
+// took writes a duration: 850 ms, 2.1 s, 4 m 07 s, 3 h 12 m, 2 d 5 h. app.js
+// has the same for what ticks.
 func took(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < time.Second:
@@ -159,6 +212,7 @@ func took(d time.Duration) string {
 	case d < 24*time.Hour:
 		return fmt.Sprintf("%d h %02d m", d/time.Hour, d%time.Hour/time.Minute)
 	}
+
 	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }
 
@@ -188,6 +242,7 @@ func ago(v any) template.HTML {
 		case d < 24*time.Hour:
 			return strconv.Itoa(int(d/time.Hour)) + " h ago"
 		}
+
 		return strconv.Itoa(int(d/(24*time.Hour))) + " d ago"
 	})
 }
@@ -203,6 +258,7 @@ func until(v any) template.HTML {
 		if d := time.Until(at); d > 0 {
 			return "in " + roughly(d)
 		}
+
 		return "now"
 	})
 }
@@ -210,6 +266,7 @@ func until(v any) template.HTML {
 // clock writes a time element; a nil time is a dash.
 func clock(v any, kind string, say func(time.Time) string) template.HTML {
 	var at time.Time
+
 	switch t := v.(type) {
 	case time.Time:
 		at = t
@@ -218,12 +275,22 @@ func clock(v any, kind string, say func(time.Time) string) template.HTML {
 			at = *t
 		}
 	}
+
 	if at.IsZero() {
 		return `<span class="none">–</span>`
 	}
+
 	at = at.UTC()
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s" data-t="%s">%s</time>`, //nolint:gosec // digits and constants
-		at.Format(time.RFC3339Nano), at.Format(stamp), kind, say(at)))
+
+	return template.HTML(
+		fmt.Sprintf(
+			`<time datetime="%s" title="%s" data-t="%s">%s</time>`, //nolint:gosec // digits and constants
+			at.Format(time.RFC3339Nano),
+			at.Format(stamp),
+			kind,
+			say(at),
+		),
+	)
 }
 
 // between is how long something took; an end without a start took no time.
@@ -231,6 +298,7 @@ func between(from, to *time.Time) string {
 	if from == nil || to == nil {
 		return "–"
 	}
+
 	return took(to.Sub(*from))
 }
 
@@ -239,9 +307,11 @@ func rate(v float64) string {
 	if v > 0 && v < 0.1 {
 		return "< 0.1"
 	}
+
 	if v > 0 && v < 10 {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
+
 	return num(int(v + 0.5))
 }
 
@@ -250,6 +320,7 @@ func roughly(d time.Duration) string {
 	if d < time.Minute {
 		return strconv.Itoa(int((d+time.Second-1)/time.Second)) + " s"
 	}
+
 	return took(d)
 }
 
@@ -261,6 +332,7 @@ func size(n int) string {
 	case n < 1<<20:
 		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
 	}
+
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
 
@@ -270,7 +342,9 @@ func first(n int, s string) string {
 		if n == 0 {
 			return s[:i] + "…"
 		}
+
 		n--
 	}
+
 	return s
 }

@@ -39,6 +39,7 @@ const margin = 4.0 // around the drawing, for borders
 // drawGraph draws the stages of a job.
 func drawGraph(stages []stageRow) graph {
 	place := map[string]int{}
+
 	deps := make([][]int, len(stages))
 	for i, s := range stages {
 		place[s.Name] = i
@@ -48,11 +49,14 @@ func drawGraph(stages []stageRow) graph {
 			}
 		}
 	}
+
 	if len(stages) == 0 {
 		return graph{Width: 2 * margin, Height: 2 * margin, Fit: true}
 	}
+
 	p := lay(deps)
 	left := func(v int) float64 { return margin + float64(p.vertices[v].column)*(nodeWidth+columnGap) }
+
 	g := graph{
 		Width:  2*margin + float64(len(p.columns))*(nodeWidth+columnGap) - columnGap,
 		Height: 2*margin + p.height,
@@ -61,37 +65,56 @@ func drawGraph(stages []stageRow) graph {
 	for i, s := range stages {
 		v := &p.vertices[i]
 		n := node{
-			X: left(i), Y: margin + v.y - nodeHeight/2, URL: s.URL, Name: s.Name, Note: s.note(), Kind: word(s.Kind),
-			Count: s.count(), Bar: stack(s.Tasks, nodeWidth-24),
+			X: left(
+				i,
+			),
+			Y:     margin + v.y - nodeHeight/2,
+			URL:   s.URL,
+			Name:  s.Name,
+			Note:  s.note(),
+			Kind:  word(s.Kind),
+			Count: s.count(),
+			Bar:   stack(s.Tasks, nodeWidth-24),
 		}
 		n.Class, n.Shape = s.look()
 		n.Cut = first(19-min(len(n.Note), 9), s.Name)
 		g.Nodes = append(g.Nodes, n)
 	}
+
 	for _, e := range p.edges {
-		g.Edges = append(g.Edges, edge{D: p.draw(e, left), Waiting: stages[e.path[len(e.path)-1]].Status == state.StageWaiting})
+		g.Edges = append(
+			g.Edges,
+			edge{D: p.draw(e, left), Waiting: stages[e.path[len(e.path)-1]].Status == state.StageWaiting},
+		)
 	}
+
 	return g
 }
 
-// draw leads an edge from column to column by curves, and straight through the lanes between.
+// draw leads an edge from column to column by curves, and straight through the
+// lanes between.
 func (p *plan) draw(e wire, left func(int) float64) string {
 	var d strings.Builder
+
 	at := e.path[0]
 	x, y := left(at)+nodeWidth, margin+p.vertices[at].y
 	fmt.Fprintf(&d, "M%.1f %.1f", x, y)
+
 	for i, v := range e.path[1:] {
 		nx, ny := left(v), margin+p.vertices[v].y
 		if i == len(e.path)-2 {
 			nx -= 7 // room for the arrow
 		}
+
 		half := (nx - x) / 2
 		fmt.Fprintf(&d, "C%.1f %.1f %.1f %.1f %.1f %.1f", x+half, y, nx-half, ny, nx, ny)
+
 		x, y = nx, ny
 		if i < len(e.path)-2 {
 			x += nodeWidth
 			fmt.Fprintf(&d, "H%.1f", x)
 		}
 	}
+
 	return d.String()
 }

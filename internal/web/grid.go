@@ -8,7 +8,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// gridPage is the data of the template "grid": the tasks of a stage as cells, row by row.
+// gridPage is the data of the template "grid": the tasks of a stage as cells,
+// row by row.
 type gridPage struct {
 	state.GridView
 	Cols, Rows  int
@@ -32,42 +33,61 @@ type legend struct {
 	Count            int
 }
 
-// gridColumns are how wide grids are, by the most cells: a small stage gets larger cells.
-var gridColumns = []struct{ most, columns, pixels int }{{10, 10, 24}, {100, 20, 24}, {1000, 50, 12}, {state.MaxGridCells, 100, 6}}
+// gridColumns are how wide grids are, by the most cells: a small stage gets
+// larger cells.
+var gridColumns = []struct{ most, columns, pixels int }{
+	{10, 10, 24},
+	{100, 20, 24},
+	{1000, 50, 12},
+	{state.MaxGridCells, 100, 6},
+}
 
 func loadGrid(ctx context.Context, s *Server, in *input) (content, error) {
 	id, err := state.ParseJobID(in.params["id"])
 	if err != nil {
 		return content{}, err
 	}
+
 	view, err := s.Reader.ReadGrid(ctx, id, in.params["stage"])
 	if err != nil {
 		return content{}, err
 	}
+
 	return content{Title: view.Stage, Data: s.grid(view)}, nil
 }
 
 func (s *Server) grid(v state.GridView) gridPage {
 	at := []any{"jobs", v.JobID, "stages", v.Stage}
 	list := join(s.Prefix+"/ui", at)
-	g := gridPage{GridView: v, URL: join(s.Prefix+"/view", append(at, "grid")), Task: list + "/tasks/", List: list + "?view=list", Every: 2000}
+
+	g := gridPage{
+		GridView: v,
+		URL:      join(s.Prefix+"/view", append(at, "grid")),
+		Task:     list + "/tasks/",
+		List:     list + "?view=list",
+		Every:    2000,
+	}
 	if v.Cell > 1 {
 		g.Every = 5000
 	}
+
 	g.Cells = (v.Tasks.Total + v.Cell - 1) / v.Cell
 	for _, c := range gridColumns {
 		if g.Cols, g.Width = c.columns, c.columns*c.pixels; g.Cells <= c.most {
 			break
 		}
 	}
+
 	g.Rows = (g.Cells + g.Cols - 1) / g.Cols
 	g.Paths = gridPaths(v, g.Cols)
 	g.Legend = gridLegend(v, g.List)
 	g.Label = gridLabel(v, g.Legend)
+
 	return g
 }
 
-// gridClasses are the statuses of cells in the order in which they are drawn and told, with their colours and words.
+// gridClasses are the statuses of cells in the order in which they are drawn
+// and told, with their colours and words.
 var gridClasses = []struct {
 	status state.GridStatus
 	class  string
@@ -83,7 +103,8 @@ var gridClasses = []struct {
 	{state.GridQueued, "queued", "queued", state.TaskQueued},
 }
 
-// gridPaths draws runs, not cells: whole rows of equal status are one rectangle.
+// gridPaths draws runs, not cells: whole rows of equal status are one
+// rectangle.
 func gridPaths(v state.GridView, columns int) []gridPath {
 	drawn := map[state.GridStatus]*strings.Builder{}
 	for _, r := range v.Ranges {
@@ -92,51 +113,69 @@ func gridPaths(v state.GridView, columns int) []gridPath {
 			d = &strings.Builder{}
 			drawn[r.Status] = d
 		}
+
 		from := r.First / v.Cell
+
 		to := from + (r.Count+v.Cell-1)/v.Cell
 		for from < to {
 			x, y := from%columns, from/columns
+
 			w, h := min(to-from, columns-x), 1
 			if x == 0 && to-from >= columns {
 				w, h = columns, (to-from)/columns
 			}
+
 			fmt.Fprintf(d, "M%d %dh%dv%dh-%dz", x, y, w, h, w)
 			from += w * h
 		}
 	}
+
 	var paths []gridPath
+
 	for _, c := range gridClasses {
 		if d := drawn[c.status]; d != nil {
 			paths = append(paths, gridPath{c.class, d.String()})
 		}
 	}
+
 	return paths
 }
 
-// gridLegend counts by the stage's counters; those that they do not tell apart are counted by cells, where a cell is one task.
+// gridLegend counts by the stage's counters; those that they do not tell apart
+// are counted by cells, where a cell is one task.
 func gridLegend(v state.GridView, list string) []legend {
 	cells := map[state.GridStatus]int{}
 	for _, r := range v.Ranges {
 		cells[r.Status] += r.Count
 	}
+
 	counts := map[state.GridStatus]int{
-		state.GridCompleted: v.Tasks.Completed, state.GridFailed: v.Tasks.Failed, state.GridCancelled: v.Tasks.Cancelled,
-		state.GridRunning: v.Tasks.Running, state.GridQueued: v.Tasks.Queued, state.GridRetrying: -1, state.GridPartly: -1,
+		state.GridCompleted: v.Tasks.Completed,
+		state.GridFailed:    v.Tasks.Failed,
+		state.GridCancelled: v.Tasks.Cancelled,
+		state.GridRunning:   v.Tasks.Running,
+		state.GridQueued:    v.Tasks.Queued,
+		state.GridRetrying:  -1,
+		state.GridPartly:    -1,
 	}
 	if v.Cell == 1 {
 		counts[state.GridRetrying] = cells[state.GridRetrying]
 		counts[state.GridQueued] = max(0, v.Tasks.Queued-cells[state.GridRetrying])
 	}
+
 	var all []legend
+
 	for _, c := range gridClasses {
 		if counts[c.status] > 0 || cells[c.status] > 0 {
 			l := legend{Class: c.class, Word: c.word, Count: counts[c.status]}
 			if c.filter != "" {
 				l.URL = list + "&status=" + string(c.filter)
 			}
+
 			all = append(all, l)
 		}
 	}
+
 	return all
 }
 
@@ -147,5 +186,6 @@ func gridLabel(v state.GridView, all []legend) string {
 			said = append(said, num(l.Count)+" "+l.Word)
 		}
 	}
+
 	return num(v.Tasks.Total) + " tasks of " + v.Stage + ": " + strings.Join(said, ", ")
 }

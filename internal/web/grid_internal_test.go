@@ -11,66 +11,88 @@ import (
 )
 
 var allGridStatuses = []state.GridStatus{
-	state.GridFailed, state.GridRetrying, state.GridRunning, state.GridCancelled, state.GridCompleted, state.GridPartly, state.GridQueued,
+	state.GridFailed,
+	state.GridRetrying,
+	state.GridRunning,
+	state.GridCancelled,
+	state.GridCompleted,
+	state.GridPartly,
+	state.GridQueued,
 }
 
-// drawnCells reads the cells back from the paths; a cell drawn twice is an error.
+// drawnCells reads the cells back from the paths; a cell drawn twice is an
+// error.
 func drawnCells(t *testing.T, paths []gridPath, columns int) map[int]string {
 	t.Helper()
+
 	run := regexp.MustCompile(`M(\d+) (\d+)h(\d+)v(\d+)h-(\d+)z`)
 	cells := map[int]string{}
+
 	for _, p := range paths {
 		rest := run.ReplaceAllString(p.D, "")
 		if rest != "" {
 			t.Fatalf("%q is left of a path", rest)
 		}
+
 		for _, m := range run.FindAllStringSubmatch(p.D, -1) {
 			var n [5]int
 			for i := range n {
 				n[i], _ = strconv.Atoi(m[i+1])
 			}
+
 			if n[2] != n[4] || n[0]+n[2] > columns {
 				t.Fatalf("%q is no run within %d columns", m[0], columns)
 			}
+
 			for y := n[1]; y < n[1]+n[3]; y++ {
 				for x := n[0]; x < n[0]+n[2]; x++ {
 					if _, twice := cells[y*columns+x]; twice {
 						t.Fatalf("cell %d is drawn twice", y*columns+x)
 					}
+
 					cells[y*columns+x] = p.Class
 				}
 			}
 		}
 	}
+
 	return cells
 }
 
 func TestRunsAreTheirCells(t *testing.T) {
 	t.Parallel()
+
 	classes := map[state.GridStatus]string{}
 	for _, c := range gridClasses {
 		classes[c.status] = c.class
 	}
+
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		cell := []int{1, 10, 100}[r.IntN(3)]
 		total := 1 + r.IntN(3000)*cell
 		v := state.GridView{Cell: cell, Tasks: state.TaskCounts{Total: total}}
 		want := map[int]string{}
+
 		for first := 0; first < total; {
 			count := min((1+r.IntN(1+r.IntN(400)))*cell, total-first)
 			status := allGridStatuses[r.IntN(len(allGridStatuses))]
+
 			v.Ranges = append(v.Ranges, state.GridRange{First: first, Count: count, Status: status})
 			for i := first; i < first+count; i += cell {
 				want[i/cell] = classes[status]
 			}
+
 			first += count
 		}
+
 		g := (&Server{}).grid(v)
+
 		got := drawnCells(t, g.Paths, g.Cols)
 		if len(got) != len(want) || len(got) != g.Cells {
 			t.Fatalf("seed %d: %d cells are drawn of %d", seed, len(got), len(want))
 		}
+
 		for i, class := range want {
 			if got[i] != class {
 				t.Fatalf("seed %d: cell %d is %s, want %s", seed, i, got[i], class)
@@ -81,7 +103,13 @@ func TestRunsAreTheirCells(t *testing.T) {
 
 func TestADoneStageIsOnePath(t *testing.T) {
 	t.Parallel()
-	v := state.GridView{Cell: 1, Tasks: state.TaskCounts{Total: 10_000, Completed: 10_000}, Ranges: []state.GridRange{{Count: 10_000, Status: state.GridCompleted}}}
+
+	v := state.GridView{
+		Cell:   1,
+		Tasks:  state.TaskCounts{Total: 10_000, Completed: 10_000},
+		Ranges: []state.GridRange{{Count: 10_000, Status: state.GridCompleted}},
+	}
+
 	g := (&Server{}).grid(v)
 	if got, want := fmt.Sprint(g.Paths), "[{completed M0 0h100v100h-100z}]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -90,11 +118,20 @@ func TestADoneStageIsOnePath(t *testing.T) {
 
 func TestTheLegendTellsRetryingFromQueued(t *testing.T) {
 	t.Parallel()
+
 	v := state.GridView{
-		Cell: 1, Tasks: state.TaskCounts{Total: 10, Queued: 4, Completed: 6},
-		Ranges: []state.GridRange{{Count: 6, Status: state.GridCompleted}, {First: 6, Count: 1, Status: state.GridRetrying}, {First: 7, Count: 3, Status: state.GridQueued}},
+		Cell:  1,
+		Tasks: state.TaskCounts{Total: 10, Queued: 4, Completed: 6},
+		Ranges: []state.GridRange{
+			{Count: 6, Status: state.GridCompleted},
+			{First: 6, Count: 1, Status: state.GridRetrying},
+			{First: 7, Count: 3, Status: state.GridQueued},
+		},
 	}
-	if got, want := gridLabel(v, gridLegend(v, "")), "10 tasks of : 6 completed, 1 retrying, 3 queued"; got != want {
+	if got, want := gridLabel(
+		v,
+		gridLegend(v, ""),
+	), "10 tasks of : 6 completed, 1 retrying, 3 queued"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

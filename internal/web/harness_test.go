@@ -32,26 +32,32 @@ func start(t *testing.T, options ...func(*web.Options)) *site {
 	pool := pgtest.Schema(t)
 	s := &site{t: t, pool: pool, repo: repo.New(pool)}
 	s.hub = api.NewHub(s.repo.ReadVersions, nil)
+
 	o := web.Options{
 		Reader: s.repo, Wait: s.hub.Wait, Version: "v1",
 		Types: func() []coremachine.JobType {
-			return []coremachine.JobType{{Name: "hello_world", Schema: []byte(`{"type":"object"}`), Stages: []coremachine.StageType{
-				{Name: "greeting", TaskType: "g", Kind: state.Dynamic, DependsOn: []string{}},
-			}}}
+			return []coremachine.JobType{
+				{Name: "hello_world", Schema: []byte(`{"type":"object"}`), Stages: []coremachine.StageType{
+					{Name: "greeting", TaskType: "g", Kind: state.Dynamic, DependsOn: []string{}},
+				}},
+			}
 		},
 	}
 	for _, option := range options {
 		option(&o)
 	}
+
 	server := web.New(o)
 	handler := api.New(api.Options{Mounts: server.Mounts(), Hub: s.hub})
 	h := httptest.NewServer(handler)
 	s.url = h.URL
+
 	t.Cleanup(func() {
 		server.Close()
 		s.hub.Close()
 		h.Close()
 	})
+
 	return s
 }
 
@@ -67,21 +73,27 @@ type page struct {
 
 func (s *site) get(path string, headers ...string) page {
 	s.t.Helper()
+
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+"/api"+path, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	defer func() { _ = resp.Body.Close() }()
+
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	return page{resp.StatusCode, resp.Header, string(b)}
 }

@@ -32,23 +32,34 @@ type fact struct{ Name, Value string }
 
 func loadHealth(ctx context.Context, s *Server, _ *input) (content, error) {
 	view := s.Health(ctx)
+
 	p := healthPage{HealthView: view, Advice: advice(view)}
 	for name, check := range view.Checks {
 		p.Rows = append(p.Rows, checkRow{
-			Name: name, CheckView: check, Took: time.Duration(check.TookMs) * time.Millisecond, Detail: detail(name, check.Detail),
+			Name:      name,
+			CheckView: check,
+			Took:      time.Duration(check.TookMs) * time.Millisecond,
+			Detail:    detail(name, check.Detail),
 		})
 	}
+
 	slices.SortFunc(p.Rows, func(a, b checkRow) int {
 		return cmp.Or(order(a.CheckView)-order(b.CheckView), strings.Compare(a.Name, b.Name))
 	})
+
 	for _, f := range []fact{{"Version", view.Version}, {"Commit", view.Commit}, {"Transport", view.Transport}, {"Schema", schemaVersion(view)}} {
 		if f.Value != "" {
 			p.Facts = append(p.Facts, f)
 		}
 	}
+
 	return content{
-		Title: "Health: " + word(view.Status), Data: p, Parts: []part{{ID: "health", Template: "health-live"}},
-		Say: []string{"Health is " + word(view.Status)},
+		Title: "Health: " + word(
+			view.Status,
+		),
+		Data:  p,
+		Parts: []part{{ID: "health", Template: "health-live"}},
+		Say:   []string{"Health is " + word(view.Status)},
 	}, nil
 }
 
@@ -60,6 +71,7 @@ func order(c api.CheckView) int {
 	case c.Optional:
 		return 1
 	}
+
 	return 0
 }
 
@@ -70,6 +82,7 @@ func advice(v api.HealthView) string {
 	case "degraded":
 		return "The process works; something that it can do without does not answer."
 	}
+
 	return "The process can do no work until this is mended."
 }
 
@@ -78,19 +91,24 @@ func detail(name string, v any) string {
 	if v == nil || name == "queues" {
 		return ""
 	}
+
 	b, err := json.Marshal(v)
 	if err != nil {
 		return ""
 	}
+
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(b, &fields) != nil {
 		return first(200, string(b))
 	}
+
 	var said []string
 	for name, value := range fields {
 		said = append(said, strings.ReplaceAll(name, "_", " ")+" "+strings.Trim(string(value), `"`))
 	}
+
 	slices.Sort(said)
+
 	return first(200, strings.Join(said, ", "))
 }
 
@@ -99,9 +117,11 @@ func schemaVersion(v api.HealthView) string {
 	if !ok {
 		return ""
 	}
+
 	b, err := json.Marshal(fields["schema_version"])
 	if err != nil || string(b) == "null" {
 		return ""
 	}
+
 	return string(b)
 }

@@ -10,7 +10,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// jobPage is the data of the template "job" and of its parts, all of one reading.
+// jobPage is the data of the template "job" and of its parts, all of one
+// reading.
 type jobPage struct {
 	state.JobView
 	Shown   string // its status in a word of looks
@@ -44,29 +45,42 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	if c, ok := asChoice(err); ok {
 		return c, nil
 	}
+
 	if err != nil {
 		return content{}, err
 	}
+
 	job, err := s.Reader.ReadJob(ctx, id)
 	if err != nil {
 		return content{}, err
 	}
+
 	events, err := s.Reader.LastEvents(ctx, id, lastEvents)
 	if err != nil {
 		return content{}, err
 	}
+
 	now := time.Now()
-	p := jobPage{JobView: job, Shown: shownStatus(job.JobSummary), Done: done(job.Tasks), Prefix: in.params["id"] != id.String()}
+	p := jobPage{
+		JobView: job,
+		Shown:   shownStatus(job.JobSummary),
+		Done:    done(job.Tasks),
+		Prefix:  in.params["id"] != id.String(),
+	}
+
 	p.Rows = s.stageRows(job, now)
 	if err := s.measure(ctx, job, p.Rows); err != nil {
 		return content{}, err
 	}
+
 	p.rate(s, now)
 	p.Graph, p.Time = drawGraph(p.Rows), drawTimeline(job, p.Rows, now)
+
 	p.Actions = actionsOf(job)
 	if p.Failed, err = s.failuresOf(ctx, job); err != nil {
 		return content{}, err
 	}
+
 	p.chooseGrid(s, in.query.Get("stage"))
 	p.Events = eventRows(s, id, events)
 	p.By = submitter(events)
@@ -88,9 +102,11 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 	c.wait = func(ctx context.Context) {
 		if s.Wait != nil {
-			_, _ = s.Wait(ctx, id, job.Version) // time is up, or there is something new: it is read either way
+			// time is up, or there is something new: it is read either way
+			_, _ = s.Wait(ctx, id, job.Version)
 		}
 	}
+
 	return c, nil
 }
 
@@ -99,43 +115,54 @@ func (p *jobPage) title() string {
 	if !p.Status.Ended() && p.Progress != nil {
 		return percent(*p.Progress) + " " + p.JobType
 	}
+
 	return word(p.Shown) + " " + p.JobType
 }
 
 // say is what a screen reader is told once it is true.
 func (p *jobPage) say() []string {
 	var said []string
+
 	for _, s := range p.Rows {
 		if s.Tasks.Failed > 0 {
 			said = append(said, "The first task of "+s.Name+" failed")
 		}
+
 		if s.Status.Ended() {
 			said = append(said, "Stage "+s.Name+" "+word(s.Status))
 		}
 	}
+
 	if p.Status.Ended() {
 		said = append(said, "The job "+word(p.Status))
 	}
+
 	return said
 }
 
-// rate says how fast tasks end, and how long the rest may take where all of it is known.
+// rate says how fast tasks end, and how long the rest may take where all of it
+// is known.
 func (p *jobPage) rate(s *Server, now time.Time) {
 	begun, end := p.StartedAt, now
 	if p.FinishedAt != nil {
 		end = *p.FinishedAt
 	}
+
 	if begun == nil {
 		return
 	}
+
 	p.Took = took(end.Sub(*begun))
+
 	rate, known := 0.0, false
 	if p.FinishedAt == nil {
 		rate, known = s.rates.see(p.JobID.String(), now, p.Done)
 	}
+
 	if !known && end.Sub(*begun) > 0 {
 		rate = float64(p.Done) / end.Sub(*begun).Seconds()
 	}
+
 	p.Rate = &rate
 	if p.FinishedAt == nil && p.Progress != nil && rate > 0 {
 		left := time.Duration(float64(p.Tasks.Total-p.Done) / rate * float64(time.Second))
@@ -143,14 +170,18 @@ func (p *jobPage) rate(s *Server, now time.Time) {
 	}
 }
 
-// chooseGrid shows the tasks of the stage asked for, else of the first with failures, else of the first that runs, else of the last.
+// chooseGrid shows the tasks of the stage asked for, else of the first with
+// failures, else of the first that runs, else of the last.
 func (p *jobPage) chooseGrid(s *Server, asked string) {
 	best := 0
+
 	for _, row := range p.Rows {
 		if row.Tasks.Total == 0 {
 			continue
 		}
+
 		rank := 1
+
 		switch {
 		case row.Name == asked:
 			rank = 4
@@ -159,11 +190,20 @@ func (p *jobPage) chooseGrid(s *Server, asked string) {
 		case row.Status == state.StageRunning:
 			rank = 2
 		}
+
 		if rank > best || rank == 1 && best == 1 {
 			best, p.Grid = rank, row.Name
 		}
-		p.Tabs = append(p.Tabs, gridTab{Name: row.Name, URL: join(s.Prefix+"/ui", []any{"jobs", p.JobID}) + "?stage=" + escapeQuery(row.Name)})
+
+		p.Tabs = append(
+			p.Tabs,
+			gridTab{
+				Name: row.Name,
+				URL:  join(s.Prefix+"/ui", []any{"jobs", p.JobID}) + "?stage=" + escapeQuery(row.Name),
+			},
+		)
 	}
+
 	for i := range p.Tabs {
 		p.Tabs[i].Current = p.Tabs[i].Name == p.Grid
 	}
@@ -183,6 +223,7 @@ func asChoice(err error) (content, bool) {
 	if !ok {
 		return content{}, false
 	}
+
 	return content{Title: "Which job?", Missing: true, Data: c, template: "choice"}, true
 }
 
@@ -194,19 +235,34 @@ func (s *Server) findJob(ctx context.Context, text string) (state.JobID, error) 
 	if len(text) == 2*len(state.JobID{}) {
 		return state.ParseJobID(text)
 	}
-	if len(text) < leastPrefix || len(text) > 2*len(state.JobID{}) || strings.Trim(text, "0123456789abcdef") != "" {
+
+	if len(text) < leastPrefix || len(text) > 2*len(state.JobID{}) ||
+		strings.Trim(text, "0123456789abcdef") != "" {
 		return state.JobID{}, state.Invalid("web", "This is no job id.", state.FieldError{
-			Field: clip(text), Message: fmt.Sprintf("an id has 64 digits, 0-9 and a-f; its first %d or more will do", leastPrefix),
+			Field: clip(
+				text,
+			),
+			Message: fmt.Sprintf(
+				"an id has 64 digits, 0-9 and a-f; its first %d or more will do",
+				leastPrefix,
+			),
 		})
 	}
+
 	page, err := s.Reader.ListJobs(ctx, state.JobFilter{IDPrefix: text, Limit: 20})
 	switch {
 	case err != nil:
 		return state.JobID{}, err
 	case len(page.Items) == 0:
-		return state.JobID{}, state.Errorf(state.CodeNotFound, "web", "No job has an id that begins with %s.", text)
+		return state.JobID{}, state.Errorf(
+			state.CodeNotFound,
+			"web",
+			"No job has an id that begins with %s.",
+			text,
+		)
 	case len(page.Items) > 1:
 		return state.JobID{}, &choice{Text: text, Found: page.Items}
 	}
+
 	return page.Items[0].JobID, nil
 }

@@ -20,6 +20,7 @@ type actions struct {
 
 func actionsOf(job state.JobView) actions {
 	stopping := job.CancelRequestedAt != nil || job.Error != nil // a job that fails is stopped too
+
 	a := actions{Cancelling: !job.Status.Ended() && stopping}
 	for _, s := range job.Stages {
 		if n := s.Tasks.Failed + s.Tasks.Cancelled; n > 0 {
@@ -27,6 +28,7 @@ func actionsOf(job state.JobView) actions {
 			a.In = append(a.In, s.Name)
 		}
 	}
+
 	switch {
 	case a.Cancelling:
 		a.Why = "It is being stopped. Run again and Retry: once it has ended."
@@ -37,6 +39,7 @@ func actionsOf(job state.JobView) actions {
 	default:
 		a.Rerun, a.Retry, a.Why = true, true, "It has ended: there is nothing to cancel."
 	}
+
 	return a
 }
 
@@ -56,9 +59,11 @@ type failureGroup struct {
 // mostGroups is how many kinds of failures the page of a job shows.
 const mostGroups = 5
 
-// failuresOf gathers what went wrong. The kinds of failures are read at most every two seconds for all who watch the job.
+// failuresOf gathers what went wrong. The kinds of failures are read at most
+// every two seconds for all who watch the job.
 func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, error) {
 	f := failures{Count: job.Tasks.Failed}
+
 	list := func(stage string) string {
 		return join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", stage}) + "?view=list&status=failed"
 	}
@@ -67,16 +72,20 @@ func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, e
 			f.Stages = append(f.Stages, stage.Name)
 		}
 	}
+
 	if len(f.Stages) > 0 {
 		f.URL = list(f.Stages[0])
 	}
+
 	if f.Count == 0 {
 		return f, nil
 	}
+
 	key, keep := job.JobID.String(), 2*time.Second
 	if job.Status.Ended() {
 		key, keep = key+job.Version, time.Hour
 	}
+
 	kinds, err := s.kinds.get(ctx, key, keep, func(ctx context.Context) ([]state.FailureGroup, error) {
 		return s.Reader.ListFailures(ctx, job.JobID, "")
 	})
@@ -85,6 +94,7 @@ func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, e
 			f.Groups = append(f.Groups, failureGroup{g, list(g.Stage) + "&error=" + g.Fingerprint.String()})
 		}
 	}
+
 	return f, err
 }
 
@@ -101,6 +111,7 @@ func eventRows(s *Server, id state.JobID, events []state.EventView) []eventRow {
 	rows := make([]eventRow, len(events))
 	for i, e := range events {
 		r := eventRow{At: e.At, Where: e.Stage}
+
 		r.Icon, r.Text = eventText(e)
 		switch {
 		case e.Stage != "" && e.Index != nil:
@@ -109,18 +120,23 @@ func eventRows(s *Server, id state.JobID, events []state.EventView) []eventRow {
 		case e.Stage != "":
 			r.URL = join(s.Prefix+"/ui", []any{"jobs", id, "stages", e.Stage})
 		}
+
 		rows[i] = r
 	}
+
 	return rows
 }
 
-// eventText says what an entry means; one of an unknown kind is shown by its name.
+// eventText says what an entry means; one of an unknown kind is shown by its
+// name.
 func eventText(e state.EventView) (shape, text string) {
 	d := e.Known()
+
 	by := ""
 	if d.By != "" {
 		by = " by " + d.By
 	}
+
 	switch e.Kind {
 	case "created":
 		return "queued", "submitted" + by
@@ -132,29 +148,40 @@ func eventText(e state.EventView) (shape, text string) {
 		return "cancelled", "cancel asked for" + by
 	case "stage_started":
 		if d.Total != nil {
-			return "running", fmt.Sprintf("started with %s %s", num(*d.Total), plural(*d.Total, "task", "tasks"))
+			return "running", fmt.Sprintf(
+				"started with %s %s",
+				num(*d.Total),
+				plural(*d.Total, "task", "tasks"),
+			)
 		}
+
 		return "running", "started"
 	case "stage_ended", "job_ended":
 		text = word(d.Status)
 		if d.Failed > 0 {
 			text += ", " + num(d.Failed) + " failed"
 		}
+
 		return looks[d.Status].shape, text
 	case "job_failing":
 		return "failed", "is being stopped: " + d.Message
 	}
+
 	text = strings.ReplaceAll(e.Kind, "_", " ")
+
 	shape = "queued"
 	if strings.Contains(e.Kind, "fail") {
 		shape = "failed"
 	}
+
 	if e.Attempt > 0 {
 		text += fmt.Sprintf(", attempt %d", e.Attempt)
 	}
+
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
+
 	return shape, text
 }
 
@@ -165,5 +192,6 @@ func submitter(events []state.EventView) string {
 			return e.Known().By
 		}
 	}
+
 	return ""
 }

@@ -19,14 +19,38 @@ const hostile = `<script>alert(1)</script>"'&` + "`${1}"
 func TestTheBlocksOfAJobHaveOneOrder(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	id := rows.Insert(t, s.pool, rows.Job{Type: "tile_index", Status: state.JobRunning, Params: `{"big":12345678901234567890}`, Stages: []rows.Stage{
-		{Name: "scan", Kind: state.Single, Status: state.StageCompleted, Planned: 1, Dispatched: 1, Completed: 1},
-		{Name: "measure", DependsOn: []int16{0}, Planned: 40, Dispatched: 40, Completed: 20, Failed: 3},
-		{Name: "summarise", DependsOn: []int16{1}},
-	}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{
+			Type:   "tile_index",
+			Status: state.JobRunning,
+			Params: `{"big":12345678901234567890}`,
+			Stages: []rows.Stage{
+				{
+					Name:       "scan",
+					Kind:       state.Single,
+					Status:     state.StageCompleted,
+					Planned:    1,
+					Dispatched: 1,
+					Completed:  1,
+				},
+				{
+					Name:       "measure",
+					DependsOn:  []int16{0},
+					Planned:    40,
+					Dispatched: 40,
+					Completed:  20,
+					Failed:     3,
+				},
+				{Name: "summarise", DependsOn: []int16{1}},
+			},
+		},
+	)
 	rows.InsertEvent(t, s.pool, id, "created", -1, -1, `{"by":"somebody"}`)
 	body := s.get("/view/jobs/" + id.String()).Body
 	at := -1
+
 	for _, block := range []string{
 		"<h1>tile_index</h1>", "3 tasks failed in measure", `<dl id="figures"`, `<svg class="dag"`, `<table id="stages"`, "Tasks of measure",
 		`<svg class="time"`, "12345678901234567890", "Not yet: the job has not ended.", "submitted by somebody",
@@ -35,8 +59,10 @@ func TestTheBlocksOfAJobHaveOneOrder(t *testing.T) {
 		if i < at {
 			t.Fatalf("%q is at %d, after the block before it at %d:\n%s", block, i, at, body)
 		}
+
 		at = i
 	}
+
 	for _, want := range []string{
 		">24 <small>of 41 planned so far</small>", ">23 / 40<", "not planned<", `<button type="button" commandfor="ask-retry" command="show-modal" disabled>`,
 		"Run again and Retry: once it has ended.",
@@ -50,9 +76,18 @@ func TestTheBlocksOfAJobHaveOneOrder(t *testing.T) {
 func TestNothingIsRedWhenNothingFailed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobCompleted, Stages: []rows.Stage{{Name: "a", Status: state.StageCompleted, Planned: 3, Completed: 3}}})
+
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{
+			Status: state.JobCompleted,
+			Stages: []rows.Stage{{Name: "a", Status: state.StageCompleted, Planned: 3, Completed: 3}},
+		},
+	)
 	for _, path := range []string{"/view", "/view/jobs/" + id.String(), "/view/jobs/" + id.String() + "/stages/a/grid"} {
-		if found := regexp.MustCompile(`(class="[^"]*\b(bad|s-failed|f-failed|b-failed|i-failed)\b|<section class="failed")[^>]*>`).FindString(s.get(path).Body); found != "" {
+		if found := regexp.MustCompile(`(class="[^"]*\b(bad|s-failed|f-failed|b-failed|i-failed)\b|<section class="failed")[^>]*>`).
+			FindString(s.get(path).Body); found != "" {
 			t.Errorf("%s holds %s", path, found)
 		}
 	}
@@ -64,19 +99,36 @@ func TestHostileTextStaysText(t *testing.T) {
 	name := "a" + hostile
 	failure := fmt.Sprintf(`{"code":"permanent","message":%q,"stage":%q}`, hostile, name)
 	id := rows.Insert(t, s.pool, rows.Job{
-		Type: "t" + hostile, Status: state.JobFailed, Params: fmt.Sprintf(`{"x":%q}`, hostile), Error: failure,
-		Stages: []rows.Stage{{Name: name, TaskType: hostile, Status: state.StageFailed, Planned: 3, Completed: 1, Failed: 2, Error: failure}},
+		Type:   "t" + hostile,
+		Status: state.JobFailed,
+		Params: fmt.Sprintf(`{"x":%q}`, hostile),
+		Error:  failure,
+		Stages: []rows.Stage{
+			{
+				Name:      name,
+				TaskType:  hostile,
+				Status:    state.StageFailed,
+				Planned:   3,
+				Completed: 1,
+				Failed:    2,
+				Error:     failure,
+			},
+		},
 	})
 	rows.InsertEvent(t, s.pool, id, hostile, 0, 1, fmt.Sprintf(`{"message":%q,"by":%q}`, hostile, hostile))
+
 	stage := "/view/jobs/" + id.String() + "/stages/a%3Cscript%3Ealert(1)%3C%2Fscript%3E%22%27&%60$%7B1%7D"
 	for _, path := range []string{"/view", "/view/jobs/" + id.String(), "/view/jobs/" + id.String() + "/events", stage, stage + "?view=list", stage + "/grid"} {
 		got := s.get(path)
 		if got.Status != http.StatusOK {
 			t.Errorf("%s answered %d:\n%s", path, got.Status, got.Body)
 		}
-		if strings.Contains(got.Body, "<script>") || strings.Contains(got.Body, `"'&`) || !strings.Contains(got.Body, "&lt;script&gt;") {
+
+		if strings.Contains(got.Body, "<script>") || strings.Contains(got.Body, `"'&`) ||
+			!strings.Contains(got.Body, "&lt;script&gt;") {
 			t.Errorf("%s holds hostile text as it is", path)
 		}
+
 		if strings.Contains(got.Body, "ZgotmplZ") {
 			t.Errorf("%s holds what the templates refuse", path)
 		}
@@ -86,21 +138,37 @@ func TestHostileTextStaysText(t *testing.T) {
 func TestAJobIsFoundByTheFirstDigitsOfItsID(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+
 	id := rows.Insert(t, s.pool, rows.Job{Type: "one", Stages: []rows.Stage{{Name: "a"}}})
-	if got := s.get("/view/jobs/" + id.String()[:10]); got.Status != http.StatusOK || !strings.Contains(got.Body, "<h1>one</h1>") {
+	if got := s.get(
+		"/view/jobs/" + id.String()[:10],
+	); got.Status != http.StatusOK ||
+		!strings.Contains(got.Body, "<h1>one</h1>") {
 		t.Errorf("a prefix answered %d", got.Status)
 	}
+
 	other := id
+
 	other[31] ^= 1
-	if _, err := s.pool.Exec(t.Context(), `insert into jobs (job_id, job_type, params, stages_left) values ($1, 'two', '{}', 1)`, other[:]); err != nil {
+	if _, err := s.pool.Exec(
+		t.Context(),
+		`insert into jobs (job_id, job_type, params, stages_left) values ($1, 'two', '{}', 1)`,
+		other[:],
+	); err != nil {
 		t.Fatal(err)
 	}
+
 	got := s.get("/view/jobs/" + id.String()[:10])
-	if got.Status != http.StatusNotFound || !strings.Contains(got.Body, "/jobs/"+id.String()) || !strings.Contains(got.Body, "/jobs/"+other.String()) {
+	if got.Status != http.StatusNotFound || !strings.Contains(got.Body, "/jobs/"+id.String()) ||
+		!strings.Contains(got.Body, "/jobs/"+other.String()) {
 		t.Errorf("an ambiguous prefix answered %d:\n%s", got.Status, got.Body)
 	}
+
 	for text, status := range map[string]int{"nope": http.StatusBadRequest, strings.Repeat("0", 64): http.StatusNotFound, "0000000000": http.StatusNotFound, "abc": http.StatusBadRequest} {
-		if got := s.get("/view/jobs/" + text); got.Status != status || !strings.Contains(got.Body, `class="panel problem"`) {
+		if got := s.get(
+			"/view/jobs/" + text,
+		); got.Status != status ||
+			!strings.Contains(got.Body, `class="panel problem"`) {
 			t.Errorf("%s answered %d, want %d", text, got.Status, status)
 		}
 	}
@@ -109,16 +177,26 @@ func TestAJobIsFoundByTheFirstDigitsOfItsID(t *testing.T) {
 func TestParametersAreHandedOutByteForByte(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+
 	const params = `{ "big": 12345678901234567890,  "f": 1.0 }`
+
 	id := rows.Insert(t, s.pool, rows.Job{Params: params, Stages: []rows.Stage{{Name: "a"}}})
+
 	got := s.get("/view/jobs/" + id.String() + "/parameters")
 	if got.Body != params || got.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%q as %s", got.Body, got.Header.Get("Content-Type"))
 	}
+
 	if got := s.get("/view/jobs/" + id.String() + "/result"); got.Status != http.StatusNotFound {
 		t.Errorf("a result that is not there answered %d", got.Status)
 	}
-	if got := s.get("/ui/jobs/" + id.String() + "/parameters"); strings.Contains(got.Body, "12345678901234567890") {
+
+	if got := s.get(
+		"/ui/jobs/" + id.String() + "/parameters",
+	); strings.Contains(
+		got.Body,
+		"12345678901234567890",
+	) {
 		t.Error("the open part of the dashboard hands out parameters")
 	}
 }
@@ -126,19 +204,36 @@ func TestParametersAreHandedOutByteForByte(t *testing.T) {
 func TestAHundredThousandTasksFitInASmallPage(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Params: `{"n":100000}`, Stages: []rows.Stage{
-		{Name: "a", Planned: 100_000, Dispatched: 100_000, Completed: 50_000, Failed: 500}, {Name: "b", DependsOn: []int16{0}},
-	}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{Status: state.JobRunning, Params: `{"n":100000}`, Stages: []rows.Stage{
+			{
+				Name:       "a",
+				Planned:    100_000,
+				Dispatched: 100_000,
+				Completed:  50_000,
+				Failed:     500,
+			},
+			{Name: "b", DependsOn: []int16{0}},
+		}},
+	)
+
 	var took []time.Duration
+
 	for range 20 {
 		begin := time.Now()
 		got := s.get("/ui/jobs/" + id.String())
+
 		took = append(took, time.Since(begin))
+
 		if got.Status != http.StatusOK || len(got.Body) > 60<<10 {
 			t.Fatalf("answered %d with %d bytes", got.Status, len(got.Body))
 		}
 	}
+
 	slices.Sort(took)
+
 	if half := took[len(took)/2]; half > 200*time.Millisecond {
 		t.Errorf("the page takes %s, want at most 200 ms", half)
 	}

@@ -27,11 +27,13 @@ func (v *vertex) height() float64 {
 	if v.stage < 0 {
 		return laneHeight
 	}
+
 	return nodeHeight
 }
 
-// plan is a drawing of a graph: columns from left to right, each from top to bottom. Long edges have lanes of their own, so that no edge
-// crosses a stage, and a curve lies between two columns only.
+// plan is a drawing of a graph: columns from left to right, each from top to
+// bottom. Long edges have lanes of their own, so that no edge crosses a stage,
+// and a curve lies between two columns only.
 type plan struct {
 	vertices []vertex
 	columns  [][]int
@@ -51,19 +53,24 @@ func lay(dependsOn [][]int) *plan {
 			p.vertices[i].column = max(p.vertices[i].column, p.vertices[d].column+1)
 		}
 	}
+
 	for i, deps := range dependsOn {
 		for _, d := range deps {
 			p.connect(d, i)
 		}
 	}
+
 	for i := range p.vertices {
 		for len(p.columns) <= p.vertices[i].column {
 			p.columns = append(p.columns, nil)
 		}
+
 		p.columns[p.vertices[i].column] = append(p.columns[p.vertices[i].column], i)
 	}
+
 	p.order()
 	p.place()
+
 	return p
 }
 
@@ -73,15 +80,18 @@ func (p *plan) connect(from, to int) {
 		p.vertices = append(p.vertices, vertex{stage: -1, column: column})
 		path = append(path, len(p.vertices)-1)
 	}
+
 	path = append(path, to)
 	for i := 1; i < len(path); i++ {
 		p.vertices[path[i-1]].after = append(p.vertices[path[i-1]].after, path[i])
 		p.vertices[path[i]].before = append(p.vertices[path[i]].before, path[i-1])
 	}
+
 	p.edges = append(p.edges, wire{path})
 }
 
-// order sorts columns by where their neighbours are, to and fro, and keeps the order with the fewest crossings.
+// order sorts columns by where their neighbours are, to and fro, and keeps the
+// order with the fewest crossings.
 func (p *plan) order() {
 	best, fewest := p.copyColumns(), p.crossings()
 	for sweep := 0; sweep < sweeps && fewest > 0; sweep++ {
@@ -91,20 +101,25 @@ func (p *plan) order() {
 			if sweep%2 == 1 {
 				column = len(p.columns) - 1 - step
 			}
+
 			weight := func(v int) float64 {
 				near := p.vertices[v].before
 				if sweep%2 == 1 {
 					near = p.vertices[v].after
 				}
+
 				if len(near) == 0 {
 					return float64(place[v])
 				}
+
 				sum := 0
 				for _, n := range near {
 					sum += place[n]
 				}
+
 				return float64(sum) / float64(len(near))
 			}
+
 			slices.SortStableFunc(p.columns[column], func(a, b int) int {
 				switch wa, wb := weight(a), weight(b); {
 				case wa < wb:
@@ -112,16 +127,20 @@ func (p *plan) order() {
 				case wa > wb:
 					return 1
 				}
+
 				return 0
 			})
+
 			for i, v := range p.columns[column] {
 				place[v] = i
 			}
 		}
+
 		if n := p.crossings(); n < fewest {
 			best, fewest = p.copyColumns(), n
 		}
 	}
+
 	p.columns = best
 }
 
@@ -130,6 +149,7 @@ func (p *plan) copyColumns() [][]int {
 	for i, c := range p.columns {
 		out[i] = slices.Clone(c)
 	}
+
 	return out
 }
 
@@ -140,6 +160,7 @@ func (p *plan) places() []int {
 			place[v] = i
 		}
 	}
+
 	return place
 }
 
@@ -148,9 +169,11 @@ func (p *plan) crossings() int {
 	place, n := p.places(), 0
 	for _, column := range p.columns {
 		var ends []int // right ends, by left end
+
 		for _, v := range column {
 			after := slices.Clone(p.vertices[v].after)
 			slices.SortFunc(after, func(a, b int) int { return place[a] - place[b] })
+
 			for _, a := range after {
 				for _, e := range ends {
 					if e > place[a] {
@@ -158,62 +181,76 @@ func (p *plan) crossings() int {
 					}
 				}
 			}
+
 			for _, a := range after {
 				ends = append(ends, place[a])
 			}
 		}
 	}
+
 	return n
 }
 
-// place gives each vertex its height, close to its neighbours', with room between any two.
+// place gives each vertex its height, close to its neighbours', with room
+// between any two.
 func (p *plan) place() {
 	for _, column := range p.columns {
 		p.stack(column, func(int) float64 { return 0 })
 	}
+
 	for round := range 8 {
 		for step := range p.columns {
 			column := p.columns[step]
 			if round%2 == 1 {
 				column = p.columns[len(p.columns)-1-step]
 			}
+
 			p.stack(column, func(v int) float64 {
 				near := p.vertices[v].before
 				if round%2 == 1 || len(near) == 0 {
 					near = p.vertices[v].after
 				}
+
 				if len(near) == 0 {
 					return p.vertices[v].y
 				}
+
 				sum := 0.0
 				for _, n := range near {
 					sum += p.vertices[n].y
 				}
+
 				return sum / float64(len(near))
 			})
 		}
 	}
+
 	top := 0.0
 	for i := range p.vertices {
 		top = min(top, p.vertices[i].y-p.vertices[i].height()/2)
 	}
+
 	for i := range p.vertices {
 		p.vertices[i].y -= top
 		p.height = max(p.height, p.vertices[i].y+p.vertices[i].height()/2)
 	}
 }
 
-// stack puts the vertices of a column as near as possible to where each would like to be, in their order and apart. y is the middle.
+// stack puts the vertices of a column as near as possible to where each would
+// like to be, in their order and apart. y is the middle.
 func (p *plan) stack(column []int, wish func(v int) float64) {
 	type block struct {
 		first, last int
 		sum         float64 // of the wishes, each less what stands above it in the block
 	}
+
 	offset := make([]float64, len(column)) // from the middle of the first of the column
 	for i := 1; i < len(column); i++ {
 		offset[i] = offset[i-1] + p.vertices[column[i-1]].height()/2 + rowGap + p.vertices[column[i]].height()/2
 	}
+
 	mean := func(b block) float64 { return b.sum / float64(b.last-b.first+1) }
+
 	var blocks []block
 	for i, v := range column {
 		blocks = append(blocks, block{i, i, wish(v) - offset[i]})
@@ -223,6 +260,7 @@ func (p *plan) stack(column []int, wish func(v int) float64) {
 			blocks = blocks[:n-1]
 		}
 	}
+
 	for _, b := range blocks {
 		for i := b.first; i <= b.last; i++ {
 			p.vertices[column[i]].y = mean(b) + offset[i]

@@ -16,14 +16,17 @@ func graphOf(r *rand.Rand, n int) [][]int {
 			}
 		}
 	}
+
 	return deps
 }
 
 func TestStagesNeverOverlap(t *testing.T) {
 	t.Parallel()
+
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		deps := graphOf(r, 1+r.IntN(60))
+
 		p := lay(deps)
 		for _, column := range p.columns {
 			for i := 1; i < len(column); i++ {
@@ -33,6 +36,7 @@ func TestStagesNeverOverlap(t *testing.T) {
 				}
 			}
 		}
+
 		for i := range p.vertices {
 			if v := &p.vertices[i]; v.y-v.height()/2 < -1e-6 || v.y+v.height()/2 > p.height+1e-6 {
 				t.Fatalf("seed %d: a place is outside of the drawing", seed)
@@ -43,22 +47,27 @@ func TestStagesNeverOverlap(t *testing.T) {
 
 func TestEdgesGoFromColumnToColumn(t *testing.T) {
 	t.Parallel()
+
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		deps := graphOf(r, 1+r.IntN(60))
 		p := lay(deps)
+
 		n := 0
 		for _, d := range deps {
 			n += len(d)
 		}
+
 		if len(p.edges) != n {
 			t.Fatalf("seed %d: %d edges of %d are drawn", seed, len(p.edges), n)
 		}
+
 		for _, e := range p.edges {
 			for i := 1; i < len(e.path); i++ {
 				if p.vertices[e.path[i]].column != p.vertices[e.path[i-1]].column+1 {
 					t.Fatalf("seed %d: an edge jumps over a column, and may cross what stands there", seed)
 				}
+
 				if inner := i < len(e.path)-1; inner != (p.vertices[e.path[i]].stage < 0) {
 					t.Fatalf("seed %d: an edge passes through a stage", seed)
 				}
@@ -69,7 +78,8 @@ func TestEdgesGoFromColumnToColumn(t *testing.T) {
 
 func TestTwoArmsDoNotCross(t *testing.T) {
 	t.Parallel()
-	// 0 splits into 1 and 2; 3 follows 2 and 4 follows 1: drawn in the order of numbers the arms would cross.
+	// 0 splits into 1 and 2; 3 follows 2 and 4 follows 1: drawn in the order of
+	// numbers the arms would cross.
 	if p := lay([][]int{{}, {0}, {0}, {2}, {1}}); p.crossings() != 0 {
 		t.Errorf("%d crossings, want 0", p.crossings())
 	}

@@ -10,14 +10,22 @@ import (
 	"coremachine/internal/state"
 )
 
-// live answers the stream of a page: at once all its live parts, then whatever changes. An unnamed message holds the new elements; named
-// ones are for app.js: build, title, announce, trouble, and done, after which nothing comes.
+// live answers the stream of a page: at once all its live parts, then whatever
+// changes. An unnamed message holds the new elements; named ones are for
+// app.js: build, title, announce, trouble, and done, after which nothing comes.
 func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 	if in.page.pace == 0 {
-		status, _, body := s.trouble(r.Context(), nil, state.Errorf(state.CodeNotFound, "web", "This page is not live."), r)
+		status, _, body := s.trouble(
+			r.Context(),
+			nil,
+			state.Errorf(state.CodeNotFound, "web", "This page is not live."),
+			r,
+		)
 		s.write(w, r, status, body)
+
 		return
 	}
+
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
@@ -25,19 +33,24 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 		s.full(w)
 		return
 	}
+
 	f := s.join(in)
 	if f == nil {
 		s.full(w)
 		return
 	}
 	defer s.leave(f)
+
 	w.Header().Set("Content-Security-Policy", policy)
 	out := sse.Open(w)
+
 	if r.Method == http.MethodHead {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(r.Context(), s.StreamLife)
 	defer cancel()
+
 	v := &viewer{out: out, seen: r.Header.Get("Last-Event-ID"), beat: s.Heartbeat}
 	v.out.Event("build", "", s.assets.hash)
 	_ = v.watch(ctx, f) // the browser went away, or the time is up: the next connection goes on
@@ -63,13 +76,17 @@ type viewer struct {
 func (v *viewer) watch(ctx context.Context, f *feed) error {
 	timer := time.NewTimer(v.beat)
 	defer timer.Stop()
+
 	for {
 		now, changed := f.look()
 		v.add(now)
+
 		if err := v.out.Flush(); err != nil || now.ended {
 			return err
 		}
+
 		timer.Reset(v.beat)
+
 		select {
 		case <-changed:
 		case <-timer.C:
@@ -86,10 +103,12 @@ func (v *viewer) add(now shot) {
 		v.out.Event("trouble", "", now.trouble) // empty: it is over
 		v.trouble = now.trouble
 	}
+
 	if now.trouble == "" && now.rev > v.sent {
 		v.news(now)
 		v.sent = now.rev
 	}
+
 	if now.ended {
 		v.out.Event("done", now.id, "")
 	}
@@ -104,13 +123,16 @@ func (v *viewer) news(now shot) {
 			parts.WriteString("</hx-partial>\n")
 		}
 	}
+
 	known := v.sent == 0 && v.seen != "" && v.seen == now.id
 	if now.titled > v.sent && !known {
 		v.out.Event("title", "", now.title)
 	}
+
 	if parts.Len() > 0 && !known {
 		v.out.Event("", now.id, strings.TrimSuffix(parts.String(), "\n"))
 	}
+
 	for _, s := range now.said {
 		if v.sent > 0 && s.rev > v.sent {
 			v.out.Event("announce", "", s.text)

@@ -17,32 +17,44 @@ import (
 // message is one server-sent event; a comment has the name ":".
 type message struct{ Name, ID, Data string }
 
-// watch opens a stream and hands out what comes, until the test ends or the stream does.
+// watch opens a stream and hands out what comes, until the test ends or the
+// stream does.
 func (s *site) watch(path string, headers ...string) (<-chan message, context.CancelFunc) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
+
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/api"+path, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // the reader below closes it, and is waited for
+	// the reader below closes it, and is waited for
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store, no-transform" {
+
+	if got := resp.Header.Get(
+		"Content-Type",
+	); got != "text/event-stream" ||
+		resp.Header.Get("Cache-Control") != "no-store, no-transform" {
 		s.t.Fatalf("answered %d, %v", resp.StatusCode, resp.Header)
 	}
+
 	out, done := make(chan message, 1000), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer close(out)
 		defer func() { _ = resp.Body.Close() }()
+
 		var m message
+
 		lines := bufio.NewScanner(resp.Body)
 		lines.Buffer(nil, 1<<20)
+
 		for lines.Scan() {
 			field, value, _ := strings.Cut(lines.Text(), ": ")
 			switch {
@@ -50,6 +62,7 @@ func (s *site) watch(path string, headers ...string) (<-chan message, context.Ca
 				if m != (message{}) {
 					out <- m
 				}
+
 				m = message{}
 			case strings.HasPrefix(lines.Text(), ":"):
 				m.Name = ":"
@@ -62,20 +75,25 @@ func (s *site) watch(path string, headers ...string) (<-chan message, context.Ca
 			}
 		}
 	}()
+
 	s.t.Cleanup(func() { cancel(); <-done })
+
 	return out, cancel
 }
 
 // until reads on to the first message that is wanted.
 func until(t *testing.T, in <-chan message, wanted func(message) bool) message {
 	t.Helper()
+
 	limit := time.After(20 * time.Second)
+
 	for {
 		select {
 		case m, ok := <-in:
 			if !ok {
 				t.Fatal("the stream ended before the message came")
 			}
+
 			if wanted(m) {
 				return m
 			}
@@ -93,6 +111,7 @@ func named(name string) func(message) bool { return func(m message) bool { retur
 
 func (s *site) exec(sql string) {
 	s.t.Helper()
+
 	if _, err := s.pool.Exec(s.t.Context(), sql); err != nil {
 		s.t.Fatal(err)
 	}
@@ -101,32 +120,49 @@ func (s *site) exec(sql string) {
 func TestAJobIsWatchedToItsEnd(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 10, Dispatched: 10, Completed: 3}}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 10, Dispatched: 10, Completed: 3}},
+		},
+	)
+
 	in, _ := s.watch("/view/jobs/" + id.String() + "/live")
 	if m := until(t, in, named("build")); len(m.Data) < 8 {
 		t.Errorf("the build is %q", m.Data)
 	}
+
 	whole := until(t, in, holds(`hx-target="#figures"`))
 	for _, part := range []string{"head", "failed", "figures", "graph", "stages", "timeline", "outcome", "events"} {
 		if !strings.Contains(whole.Data, `<hx-partial hx-target="#`+part+`" hx-swap="outerMorph">`) {
 			t.Errorf("the first message is without %s", part)
 		}
 	}
+
 	s.exec(`update stages set completed = 7, failed = 1`)
+
 	news := until(t, in, holds("1 failed"))
 	if strings.Contains(news.Data, `hx-target="#outcome"`) {
 		t.Error("a part is sent again that did not change")
 	}
+
 	if said := until(t, in, named("announce")); said.Data != "The first task of a failed\n" {
 		t.Errorf("announced is %q", said.Data)
 	}
+
 	s.exec(`update stages set completed = 9, status = 'completed', finished_at = now()`)
-	s.exec(`update jobs set status = 'completed_with_errors', finished_at = now(), stages_left = 0, version = version + 1`)
+	s.exec(
+		`update jobs set status = 'completed_with_errors', finished_at = now(), stages_left = 0, version = version + 1`,
+	)
 	until(t, in, holds("completed with errors"))
+
 	last := until(t, in, named("done"))
 	if last.ID == "" {
 		t.Error("the end has no id")
 	}
+
 	if m, more := <-in; more {
 		t.Errorf("after the end comes %+v", m)
 	}
@@ -139,7 +175,9 @@ func TestWhoComesBackToTheSamePageIsSentNothingTwice(t *testing.T) {
 	path := "/view/jobs/" + id.String() + "/live"
 	in, leave := s.watch(path)
 	first := until(t, in, holds("hx-partial"))
+
 	leave()
+
 	again, _ := s.watch(path, "Last-Event-ID", first.ID)
 	for beats := 0; beats < 3; {
 		switch m := <-again; m.Name {
@@ -149,6 +187,7 @@ func TestWhoComesBackToTheSamePageIsSentNothingTwice(t *testing.T) {
 			t.Fatalf("sent again is %.200s", m.Data)
 		}
 	}
+
 	other, _ := s.watch(path, "Last-Event-ID", "1.0~abc")
 	until(t, other, holds("hx-partial"))
 }
@@ -166,23 +205,39 @@ func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (state.Job
 
 func TestTenWhoWatchCostAsMuchAsOne(t *testing.T) {
 	t.Parallel()
+
 	var reader countingReader
+
 	s := start(t, func(o *web.Options) { reader.Reader, o.Reader = o.Reader, &reader })
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 1000, Dispatched: 1000}}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 1000, Dispatched: 1000}},
+		},
+	)
+
 	var all []<-chan message
+
 	for range 10 {
 		in, _ := s.watch("/view/jobs/" + id.String() + "/live")
 		until(t, in, holds("hx-partial"))
 		all = append(all, in)
 	}
+
 	reader.jobs.Store(0)
+
 	begin := time.Now()
+
 	for i := range 4 {
 		s.exec(`update stages set completed = completed + 1`)
+
 		for _, in := range all {
 			until(t, in, holds(">"+string(rune('1'+i))+" / 1,000<"))
 		}
 	}
+
 	if most := int64(time.Since(begin)/(500*time.Millisecond)) + 2; reader.jobs.Load() > most {
 		t.Errorf("the job was read %d times for ten viewers, want at most %d", reader.jobs.Load(), most)
 	}
@@ -194,14 +249,20 @@ func TestStreamsEndInTimeAndAreLimited(t *testing.T) {
 	rows.Insert(t, s.pool, rows.Job{Stages: []rows.Stage{{Name: "a"}}})
 	in, _ := s.watch("/view/live")
 	until(t, in, holds(`hx-target="#rows"`))
-	if got := s.get("/view/live"); got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+
+	if got := s.get(
+		"/view/live",
+	); got.Status != http.StatusServiceUnavailable ||
+		got.Header.Get("Retry-After") == "" {
 		t.Errorf("one stream too many was answered %d", got.Status)
 	}
+
 	for m := range in {
 		if m.Name == "done" {
 			t.Error("a stream whose time is up says that all is done")
 		}
 	}
+
 	in, _ = s.watch("/view/live")
 	until(t, in, holds(`hx-target="#rows"`))
 }
@@ -209,14 +270,25 @@ func TestStreamsEndInTimeAndAreLimited(t *testing.T) {
 func TestNewJobsComeAndRowsChange(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	id := rows.Insert(t, s.pool, rows.Job{Seed: "a", Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 10, Dispatched: 10, Completed: 3}}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{
+			Seed:   "a",
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 10, Dispatched: 10, Completed: 3}},
+		},
+	)
 	in, _ := s.watch("/view/live")
 	until(t, in, holds("3 / 10"))
 	s.exec(`update stages set completed = 4`)
+
 	row := until(t, in, holds("4 / 10"))
-	if strings.Contains(row.Data, `hx-target="#rows"`) || !strings.Contains(row.Data, `hx-target="#job-`+id.String()+`"`) {
+	if strings.Contains(row.Data, `hx-target="#rows"`) ||
+		!strings.Contains(row.Data, `hx-target="#job-`+id.String()+`"`) {
 		t.Errorf("for a row that changed came %.300s", row.Data)
 	}
+
 	second := rows.Insert(t, s.pool, rows.Job{Seed: "b", Stages: []rows.Stage{{Name: "a"}}})
 	until(t, in, func(m message) bool {
 		return holds(`hx-target="#rows"`)(m) && strings.Contains(m.Data, second.Short())
@@ -226,14 +298,24 @@ func TestNewJobsComeAndRowsChange(t *testing.T) {
 func TestAnOutageIsTold(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 10, Dispatched: 10, Completed: 3}}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 10, Dispatched: 10, Completed: 3}},
+		},
+	)
 	in, _ := s.watch("/view/jobs/" + id.String() + "/live")
 	until(t, in, holds("3 / 10"))
 	s.exec(`alter table stages rename to stages_gone`)
+
 	if m := until(t, in, named("trouble")); m.Data == "\n" {
 		t.Errorf("the trouble is %q", m.Data)
 	}
+
 	s.exec(`alter table stages_gone rename to stages`)
+
 	if m := until(t, in, named("trouble")); m.Data != "\n" {
 		t.Errorf("its end is told as %q", m.Data)
 	}

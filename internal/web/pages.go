@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// page is one page. Its body is the template of its name, in the file of its name.
+// page is one page. Its body is the template of its name, in the file of its
+// name.
 type page struct {
 	name   string
 	path   string   // below /ui and /view; a segment in braces is a parameter
@@ -19,32 +20,76 @@ type page struct {
 	free   bool // its load checks the query parameters
 	always bool // it is shown by a process that cannot work, too
 	load   func(ctx context.Context, s *Server, in *input) (content, error)
-	raw    func(ctx context.Context, s *Server, in *input) (json.RawMessage, error) // instead of load: JSON, below /view only
+	// instead of load: JSON, below /view only
+	raw func(ctx context.Context, s *Server, in *input) (json.RawMessage, error)
 }
 
-// pages are all there are. A literal segment stands before a parameter at the same place.
+// pages are all there are. A literal segment stands before a parameter at the
+// same place.
 var pages = []page{
-	{name: "jobs", path: "", nav: "jobs", query: []string{"status", "type", "since", "id", "cursor"}, pace: time.Second, load: loadJobs},
-	{name: "job-history", path: "jobs/{id}/events", nav: "jobs", query: []string{"kind", "stage", "cursor"}, load: loadEvents},
+	{
+		name:  "jobs",
+		path:  "",
+		nav:   "jobs",
+		query: []string{"status", "type", "since", "id", "cursor"},
+		pace:  time.Second,
+		load:  loadJobs,
+	},
+	{
+		name:  "job-history",
+		path:  "jobs/{id}/events",
+		nav:   "jobs",
+		query: []string{"kind", "stage", "cursor"},
+		load:  loadEvents,
+	},
 	{path: "jobs/{id}/parameters", raw: loadParameters},
 	{path: "jobs/{id}/result", raw: loadResult},
 	{
-		name: "stage", path: "jobs/{id}/stages/{stage}", nav: "jobs", query: []string{"view", "status", "error", "from", "to", "cursor"},
-		pace: time.Second, load: loadStage,
+		name:  "stage",
+		path:  "jobs/{id}/stages/{stage}",
+		nav:   "jobs",
+		query: []string{"view", "status", "error", "from", "to", "cursor"},
+		pace:  time.Second,
+		load:  loadStage,
 	},
 	{name: "grid", path: "jobs/{id}/stages/{stage}/grid", nav: "jobs", bare: true, load: loadGrid},
 	{name: "slow", path: "jobs/{id}/slow", nav: "jobs", bare: true, load: loadSlow},
-	{name: "job", path: "jobs/{id}", nav: "jobs", query: []string{"stage"}, pace: 500 * time.Millisecond, load: loadJob},
 	{
-		name: "task", path: "jobs/{id}/stages/{stage}/tasks/{index}", nav: "jobs", pace: 500 * time.Millisecond, load: loadTask,
+		name:  "job",
+		path:  "jobs/{id}",
+		nav:   "jobs",
+		query: []string{"stage"},
+		pace:  500 * time.Millisecond,
+		load:  loadJob,
+	},
+	{
+		name: "task",
+		path: "jobs/{id}/stages/{stage}/tasks/{index}",
+		nav:  "jobs",
+		pace: 500 * time.Millisecond,
+		load: loadTask,
 	},
 	{path: "jobs/{id}/stages/{stage}/tasks/{index}/input", raw: loadTaskInput},
 	{path: "jobs/{id}/stages/{stage}/tasks/{index}/result", raw: loadTaskResult},
 	{name: "types", path: "types", nav: "types", pace: 5 * time.Second, load: loadTypes},
 	{name: "type", path: "types/{type}", nav: "types", free: true, load: loadType},
 	{name: "queues", path: "queues", nav: "queues", pace: 2 * time.Second, load: loadQueues},
-	{name: "dead", path: "queues/{queue}/dead", nav: "queues", query: []string{"reason", "cursor"}, pace: 2 * time.Second, load: loadDead},
-	{name: "sweeps", path: "sweeps", nav: "sweeps", query: []string{"cursor"}, pace: 5 * time.Second, load: loadSweeps},
+	{
+		name:  "dead",
+		path:  "queues/{queue}/dead",
+		nav:   "queues",
+		query: []string{"reason", "cursor"},
+		pace:  2 * time.Second,
+		load:  loadDead,
+	},
+	{
+		name:  "sweeps",
+		path:  "sweeps",
+		nav:   "sweeps",
+		query: []string{"cursor"},
+		pace:  5 * time.Second,
+		load:  loadSweeps,
+	},
 	{name: "health", path: "health", nav: "health", pace: 5 * time.Second, load: loadHealth, always: true},
 }
 
@@ -62,7 +107,8 @@ type content struct {
 	wait     func(ctx context.Context) // until there may be something new; nil: the pace alone
 }
 
-// part is a live piece of a page: an element whose id is ID, rendered by the template Template (ID where it is empty).
+// part is a live piece of a page: an element whose id is ID, rendered by the
+// template Template (ID where it is empty).
 type part struct {
 	ID       string
 	Template string
@@ -90,6 +136,7 @@ func match(segments []string) (*page, map[string]string) {
 			return &pages[i], params
 		}
 	}
+
 	return nil, nil
 }
 
@@ -98,10 +145,13 @@ func (p *page) match(segments []string) (map[string]string, bool) {
 	if p.path != "" {
 		pattern = strings.Split(p.path, "/")
 	}
+
 	if len(pattern) != len(segments) {
 		return nil, false
 	}
+
 	params := map[string]string{}
+
 	for i, want := range pattern {
 		if name, ok := strings.CutPrefix(want, "{"); ok {
 			params[strings.TrimSuffix(name, "}")] = segments[i]
@@ -109,5 +159,6 @@ func (p *page) match(segments []string) (map[string]string, bool) {
 			return nil, false
 		}
 	}
+
 	return params, true
 }

@@ -38,17 +38,24 @@ func loadQueues(ctx context.Context, s *Server, _ *input) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
+
 	p := queuesPage{RecentView: queues.Recent}
 	for _, q := range queues.Items {
-		row := queueRow{QueueView: q, Means: queueMeans[q.Queue], Line: drawSpark(queues.Recent.Depths[q.Queue])}
+		row := queueRow{
+			QueueView: q,
+			Means:     queueMeans[q.Queue],
+			Line:      drawSpark(queues.Recent.Depths[q.Queue]),
+		}
 		if q.OldestSeconds != nil {
 			age := time.Duration(*q.OldestSeconds * float64(time.Second))
 			row.Oldest = &age
 		}
+
 		p.Dead += q.Dead
 		p.More = p.More || max(q.Ready, q.Scheduled, q.Sent, q.Held, q.Dead) >= state.MaxDepth
 		p.Rows = append(p.Rows, row)
 	}
+
 	return content{Title: "Queues", Data: p, Parts: []part{{ID: "queues", Template: "queues-live"}}}, nil
 }
 
@@ -95,47 +102,72 @@ func loadDead(ctx context.Context, s *Server, in *input) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
+
 	f, err := api.ReadDeadFilter(in.raw)
 	if err != nil {
 		return content{}, err
 	}
+
 	reasons, err := s.Reader.DeadReasons(ctx, queue)
 	if err != nil {
 		return content{}, err
 	}
+
 	page, err := s.Reader.ListDead(ctx, queue, f)
 	if err != nil {
 		return content{}, err
 	}
-	p := deadPage{Queue: queue.String(), Reason: f.Reason, Root: s.Prefix + "/ui/queues/" + queue.String() + "/dead", Broker: s.Transport == "servicebus"}
+
+	p := deadPage{
+		Queue:  queue.String(),
+		Reason: f.Reason,
+		Root:   s.Prefix + "/ui/queues/" + queue.String() + "/dead",
+		Broker: s.Transport == "servicebus",
+	}
 	for _, q := range state.Queues {
 		p.Queues = append(p.Queues, q.String())
 	}
+
 	for i, r := range reasons {
 		query := url.Values{"reason": {r.Reason}}.Encode()
 		row := reasonRow{
-			DeadReason: r, Count: r.Wanted + r.Unwanted, URL: p.Root + "?" + query, Current: r.Reason == f.Reason, Dialog: fmt.Sprintf("redrive-%d", i),
-			Redrive: s.Prefix + "/queues/" + p.Queue + "/redrive?" + query, Help: state.RunbookOfDead(r.Reason).String(),
+			DeadReason: r,
+			Count:      r.Wanted + r.Unwanted,
+			URL:        p.Root + "?" + query,
+			Current:    r.Reason == f.Reason,
+			Dialog:     fmt.Sprintf("redrive-%d", i),
+			Redrive:    s.Prefix + "/queues/" + p.Queue + "/redrive?" + query,
+			Help:       state.RunbookOfDead(r.Reason).String(),
 		}
 		row.Must = row.Count > typed
 		p.All += row.Count
 		p.Reasons = append(p.Reasons, row)
 	}
+
 	p.More = p.All >= state.MaxDepth
+
 	var order strings.Builder
+
 	for _, d := range page.Items {
 		p.Rows = append(p.Rows, deadRowOf(d))
 		fmt.Fprintf(&order, "%d ", d.MessageID)
 	}
+
 	p.Order = order.String()
 	if page.Next != nil {
 		p.Older = p.Root + "?" + with(in.query, "cursor", *api.DeadCursor(page.Next)).Encode()
 	}
-	c := content{Title: "Dead letters of " + p.Queue, Parts: []part{{ID: "reasons"}, {ID: "dead-rows", Sig: p.Order + "."}}}
+
+	c := content{
+		Title: "Dead letters of " + p.Queue,
+		Parts: []part{{ID: "reasons"}, {ID: "dead-rows", Sig: p.Order + "."}},
+	}
 	if f.After > 0 {
 		p.First, c.Parts = p.Root+"?"+without(in.query, "cursor").Encode(), nil
 	}
+
 	c.Data = p
+
 	return c, nil
 }
 
@@ -147,7 +179,14 @@ func deadRowOf(d state.DeadView) deadRow {
 	case d.Count == 1:
 		row.Tasks, row.Link = fmt.Sprintf("task %s", num(d.First)), d.StageName != ""
 	default:
-		row.Tasks, row.Link = fmt.Sprintf("tasks %s to %s, %s left", num(d.First), num(d.First+d.Count-1), num(d.TasksLeft)), d.StageName != ""
+		row.Tasks = fmt.Sprintf(
+			"tasks %s to %s, %s left",
+			num(d.First),
+			num(d.First+d.Count-1),
+			num(d.TasksLeft),
+		)
+		row.Link = d.StageName != ""
 	}
+
 	return row
 }

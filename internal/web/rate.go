@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// A rate is smoothed over some 10 s; of samples further apart than staleRate nothing can be said about now.
+// A rate is smoothed over some 10 s; of samples further apart than staleRate
+// nothing can be said about now.
 const (
 	smooth    = 10 * time.Second
 	leastGap  = 200 * time.Millisecond
@@ -21,7 +22,8 @@ type meter struct {
 	known bool
 }
 
-// see takes a sample and returns the rate per second; not ok: it is not known yet.
+// see takes a sample and returns the rate per second; not ok: it is not known
+// yet.
 func (m *meter) see(now time.Time, count int) (rate float64, ok bool) {
 	gap := now.Sub(m.at)
 	switch {
@@ -29,13 +31,16 @@ func (m *meter) see(now time.Time, count int) (rate float64, ok bool) {
 		*m = meter{at: now, count: count}
 	case gap >= leastGap:
 		latest := float64(count-m.count) / gap.Seconds()
+
 		weight := 1 - math.Exp(-gap.Seconds()/smooth.Seconds())
 		if !m.known {
 			weight = 1
 		}
+
 		m.rate += weight * (latest - m.rate)
 		m.at, m.count, m.known = now, count, true
 	}
+
 	return m.rate, m.known
 }
 
@@ -48,9 +53,11 @@ type meters struct {
 func (ms *meters) see(key string, now time.Time, count int) (rate float64, ok bool) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
+
 	if ms.all == nil {
 		ms.all = map[string]*meter{}
 	}
+
 	m := ms.all[key]
 	if m == nil {
 		for k, old := range ms.all {
@@ -58,8 +65,10 @@ func (ms *meters) see(key string, now time.Time, count int) (rate float64, ok bo
 				delete(ms.all, k)
 			}
 		}
+
 		m = &meter{}
 		ms.all[key] = m
 	}
+
 	return m.see(now, count)
 }

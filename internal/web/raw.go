@@ -18,6 +18,7 @@ func loadResult(ctx context.Context, s *Server, in *input) (json.RawMessage, err
 	if err == nil && job.Result == nil {
 		err = state.Errorf(state.CodeNotFound, "web", "The job has no result.")
 	}
+
 	return job.Result, err
 }
 
@@ -26,5 +27,6 @@ func (s *Server) rawJob(ctx context.Context, in *input) (state.JobView, error) {
 	if err != nil {
 		return state.JobView{}, err
 	}
+
 	return s.Reader.ReadJob(ctx, id)
 }

@@ -58,41 +58,61 @@ var nav = []navItem{
 	{"health", "health", "Health"},
 }
 
-// layout renders the page around the content; without a body the browser fetches it, with its key.
+// layout renders the page around the content; without a body the browser
+// fetches it, with its key.
 func (re *renderer) layout(in *input, body []byte, title string) []byte {
 	s := shell{
-		Title: title, Nav: in.page.nav, Items: nav, Hash: re.server.assets.hash, Version: re.server.Version, Prefix: re.server.Prefix,
-		Body: template.HTML(body), //nolint:gosec // it was rendered by these templates
+		Title:   title,
+		Nav:     in.page.nav,
+		Items:   nav,
+		Hash:    re.server.assets.hash,
+		Version: re.server.Version,
+		Prefix:  re.server.Prefix,
+		Body:    template.HTML(body), //nolint:gosec // it was rendered by these templates
 	}
 	if body == nil {
 		s.View = re.server.address("view", in, "")
 	}
+
 	var b bytes.Buffer
 	if err := re.all.ExecuteTemplate(&b, "layout", s); err != nil {
 		panic(err) // its data are constants: a broken template is a broken build
 	}
+
 	return b.Bytes()
 }
 
 // page renders the content of a page.
 func (re *renderer) page(w io.Writer, in *input, c content) error {
-	f := frame{In: in, Title: c.Title, Now: time.Now().UTC(), Data: c.Data, View: re.server.address("view", in, ""), Ended: c.Ended}
+	f := frame{
+		In:    in,
+		Title: c.Title,
+		Now:   time.Now().UTC(),
+		Data:  c.Data,
+		View:  re.server.address("view", in, ""),
+		Ended: c.Ended,
+	}
 	if in.page.pace > 0 && len(c.Parts) > 0 && !c.Ended && !c.Missing {
 		f.Live = re.server.address("view", in, "/live")
 	}
+
 	if err := re.all.ExecuteTemplate(w, "open", f); err != nil {
 		return err
 	}
+
 	name := in.page.name
 	if in.page.bare {
 		return re.all.ExecuteTemplate(w, name, c.Data)
 	}
+
 	if c.template != "" {
 		name = c.template
 	}
+
 	if err := re.all.ExecuteTemplate(w, name, c.Data); err != nil {
 		return err
 	}
+
 	return re.all.ExecuteTemplate(w, "close", f)
 }
 
@@ -102,13 +122,16 @@ func (re *renderer) part(p part, data any) ([]byte, error) {
 	if name == "" {
 		name = p.ID
 	}
+
 	if p.Data != nil {
 		data = p.Data
 	}
+
 	var b bytes.Buffer
 	if err := re.all.ExecuteTemplate(&b, name, data); err != nil {
 		return nil, fmt.Errorf("part %s: %w", p.ID, err)
 	}
+
 	return b.Bytes(), nil
 }
 
@@ -118,9 +141,11 @@ func (s *Server) address(root string, in *input, tail string) string {
 	if in.path != "" {
 		a += "/" + in.path
 	}
+
 	a += tail
 	if in.raw != "" {
 		a += "?" + in.raw
 	}
+
 	return a
 }

@@ -18,7 +18,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// policy lets a page load nothing but our own files, run nothing inline, and be framed by nobody.
+// policy lets a page load nothing but our own files, run nothing inline, and be
+// framed by nobody.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -32,21 +33,26 @@ func (s *Server) ui(w http.ResponseWriter, r *http.Request) {
 		s.assets.serve(w, r, segments[1], segments[2])
 		return
 	}
+
 	if ok && len(segments) == 1 && segments[0] == "docs" {
 		s.docs(w, r)
 		return
 	}
+
 	in, err := read(r, segments, ok)
 	if err == nil && in.page.load == nil {
 		err = state.Errorf(state.CodeNotFound, "web", "There is no such page.")
 	}
+
 	if err != nil {
 		in = &input{page: &page{}, path: strings.Join(segments, "/")}
 	}
+
 	if err == nil && !s.Inline {
 		s.write(w, r, http.StatusOK, s.render.layout(in, nil, ""))
 		return
 	}
+
 	status, title, body := s.body(r.Context(), in, err, r)
 	s.write(w, r, status, s.render.layout(in, body, title))
 }
@@ -54,60 +60,74 @@ func (s *Server) ui(w http.ResponseWriter, r *http.Request) {
 // view answers the content of a page, or its stream.
 func (s *Server) view(w http.ResponseWriter, r *http.Request) {
 	segments, ok := split(r, s.Prefix+"/view")
+
 	live := len(segments) > 0 && segments[len(segments)-1] == "live"
 	if live {
 		segments = segments[:len(segments)-1]
 	}
+
 	in, err := read(r, segments, ok)
 	if live && err == nil {
 		s.live(w, r, in)
 		return
 	}
+
 	if err == nil && in.page.raw != nil {
 		s.raw(w, r, in)
 		return
 	}
+
 	status, _, body := s.body(r.Context(), in, err, r)
 	s.write(w, r, status, body)
 }
 
-// raw answers JSON as it is stored. A browser that is led here shows it as text or keeps it, and runs nothing of it.
+// raw answers JSON as it is stored. A browser that is led here shows it as text
+// or keeps it, and runs nothing of it.
 func (s *Server) raw(w http.ResponseWriter, r *http.Request, in *input) {
 	var text json.RawMessage
+
 	err := s.cannot()
 	if err == nil {
 		text, err = in.page.raw(r.Context(), s, in)
 	}
+
 	if err != nil {
 		status, _, body := s.trouble(r.Context(), in, err, r)
 		s.write(w, r, status, body)
+
 		return
 	}
+
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(text)))
+
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(text) // the browser may be gone
 	}
 }
 
-// split returns the segments below a prefix, unescaped. It is not ok where an escape is broken.
+// split returns the segments below a prefix, unescaped. It is not ok where an
+// escape is broken.
 func split(r *http.Request, prefix string) ([]string, bool) {
 	rest := strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), prefix), "/")
 	if rest == "" {
 		return nil, true
 	}
+
 	segments := strings.Split(rest, "/")
 	for i, one := range segments {
 		text, err := url.PathUnescape(one)
 		if err != nil || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return segments, false
 		}
+
 		segments[i] = text
 	}
+
 	return segments, true
 }
 
@@ -117,46 +137,65 @@ func read(r *http.Request, segments []string, ok bool) (*input, error) {
 	if p == nil || !ok {
 		return nil, state.Errorf(state.CodeNotFound, "web", "There is no such page.")
 	}
+
 	escaped := make([]string, len(segments))
 	for i, one := range segments {
 		escaped[i] = url.PathEscape(one)
 	}
+
 	in := &input{page: p, params: params, path: strings.Join(escaped, "/"), root: root(r)}
+
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, state.Invalid("web", "The address is malformed.", state.FieldError{Field: "query", Message: "an escape is broken"})
+		return nil, state.Invalid(
+			"web",
+			"The address is malformed.",
+			state.FieldError{Field: "query", Message: "an escape is broken"},
+		)
 	}
+
 	for _, key := range hostKeys {
 		values.Del(key)
 	}
+
 	for name, given := range values {
-		given = slices.DeleteFunc(given, func(v string) bool { return v == "" }) // an empty field of a form is no filter
+		given = slices.DeleteFunc(
+			given,
+			func(v string) bool { return v == "" },
+		) // an empty field of a form is no filter
 		if values[name] = given; len(given) == 0 {
 			values.Del(name)
 		}
 	}
+
 	in.query, in.raw = values, values.Encode()
 	if p.free {
 		return in, nil
 	}
+
 	return in, unknown(values, p.query)
 }
 
 func unknown(values url.Values, known []string) error {
 	var bad []state.FieldError
+
 	for name := range values {
 		if !slices.Contains(known, name) {
 			said := "this page has no filters"
 			if len(known) > 0 {
 				said = "this page knows " + strings.Join(known, ", ")
 			}
+
 			bad = append(bad, state.FieldError{Field: clip(name), Message: "is no filter: " + said})
 		}
 	}
+
 	if len(bad) == 0 {
 		return nil
 	}
+
 	slices.SortFunc(bad, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
+
 	return state.Invalid("web", "The address names a filter that there is not.", bad...)
 }
 
@@ -165,15 +204,22 @@ func clip(s string) string {
 	if len(s) > most {
 		s = s[:most] + "…"
 	}
+
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // body renders the content of a page, or what is wrong.
-func (s *Server) body(ctx context.Context, in *input, err error, r *http.Request) (status int, title string, html []byte) {
+func (s *Server) body(
+	ctx context.Context,
+	in *input,
+	err error,
+	r *http.Request,
+) (status int, title string, html []byte) {
 	var c content
 	if err == nil {
 		c, err = s.load(ctx, in)
 	}
+
 	if err == nil {
 		var b bytes.Buffer
 		if err = s.render.page(&b, in, c); err == nil {
@@ -181,9 +227,11 @@ func (s *Server) body(ctx context.Context, in *input, err error, r *http.Request
 			if c.Missing {
 				status = http.StatusNotFound
 			}
+
 			return status, c.Title, b.Bytes()
 		}
 	}
+
 	return s.trouble(ctx, in, err, r)
 }
 
@@ -192,6 +240,7 @@ func (s *Server) load(ctx context.Context, in *input) (content, error) {
 	if err := s.cannot(); err != nil && !in.page.always {
 		return content{}, err
 	}
+
 	return in.page.load(ctx, s, in)
 }
 
@@ -200,13 +249,21 @@ func (s *Server) cannot() error {
 	if s.Reader != nil {
 		return nil
 	}
-	return state.Errorf(state.CodeUnavailable, "web", "This process cannot work: %s", strings.Join(s.Problems(), "; "))
+
+	return state.Errorf(
+		state.CodeUnavailable,
+		"web",
+		"This process cannot work: %s",
+		strings.Join(s.Problems(), "; "),
+	)
 }
 
 // statuses are what the browser is told; the page says it in words.
 var statuses = map[state.Code]int{
-	state.CodeInvalid: http.StatusBadRequest, state.CodeNotFound: http.StatusNotFound, state.CodeUnavailable: http.StatusServiceUnavailable,
-	state.CodeBusy: http.StatusTooManyRequests,
+	state.CodeInvalid:     http.StatusBadRequest,
+	state.CodeNotFound:    http.StatusNotFound,
+	state.CodeUnavailable: http.StatusServiceUnavailable,
+	state.CodeBusy:        http.StatusTooManyRequests,
 }
 
 // problem is the data of the template "problem".
@@ -217,16 +274,25 @@ type problem struct {
 	Retry         bool // the same request may well succeed in a moment
 }
 
-// trouble renders what is wrong, with a page or with a piece of one. A cause goes to the log and never to the page.
-func (s *Server) trouble(ctx context.Context, in *input, err error, r *http.Request) (status int, title string, html []byte) {
+// trouble renders what is wrong, with a page or with a piece of one. A cause
+// goes to the log and never to the page.
+func (s *Server) trouble(
+	ctx context.Context,
+	in *input,
+	err error,
+	r *http.Request,
+) (status int, title string, html []byte) {
 	p := problem{
-		Title: "The page could not be made", Detail: "The log of the service has the cause under the request id.",
+		Title:     "The page could not be made",
+		Detail:    "The log of the service has the cause under the request id.",
 		RequestID: api.RequestID(r.Context()),
 	}
+
 	status = http.StatusInternalServerError
 	if e, ok := errors.AsType[*state.Error](err); ok && statuses[e.Code] != 0 {
 		status, p.Detail, p.Fields = statuses[e.Code], e.Msg, e.Fields
 	}
+
 	switch status {
 	case http.StatusNotFound:
 		p.Title = "Not found"
@@ -235,18 +301,34 @@ func (s *Server) trouble(ctx context.Context, in *input, err error, r *http.Requ
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		p.Title, p.Retry = "The service cannot answer now", true
 	}
+
 	if status >= http.StatusInternalServerError && ctx.Err() == nil {
-		s.Log.LogAttrs(ctx, slog.LevelWarn, "a page could not be made", slog.String("path", r.URL.Path), slog.Any(keys.Error, err),
-			slog.String("request_id", p.RequestID))
+		s.Log.LogAttrs(
+			ctx,
+			slog.LevelWarn,
+			"a page could not be made",
+			slog.String("path", r.URL.Path),
+			slog.Any(keys.Error, err),
+			slog.String("request_id", p.RequestID),
+		)
 	}
+
 	var b bytes.Buffer
+
 	name := "problem"
 	if in != nil && in.page.bare {
 		name = "hitch"
 	}
+
 	if err := s.render.all.ExecuteTemplate(&b, name, p); err != nil {
-		s.Log.LogAttrs(ctx, slog.LevelError, "a page of a problem could not be made", slog.Any(keys.Error, err))
+		s.Log.LogAttrs(
+			ctx,
+			slog.LevelError,
+			"a page of a problem could not be made",
+			slog.Any(keys.Error, err),
+		)
 	}
+
 	return status, p.Title, b.Bytes()
 }
 
@@ -261,7 +343,10 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, html 
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(html)))
 	w.WriteHeader(status)
+
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(html) //nolint:gosec,nolintlint // the templates escaped it, which gosec sees now and then; the browser may be gone
+		// the templates escaped it, which gosec sees now and then; the browser
+		// may be gone
+		_, _ = w.Write(html) //nolint:gosec,nolintlint
 	}
 }

@@ -14,16 +14,23 @@ import (
 func TestTheLayoutHoldsNoData(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "secret", Planned: 3}}})
+
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "secret", Planned: 3}}},
+	)
 	for path, view := range map[string]string{"/ui": "/api/view", "/ui?status=running": "/api/view?status=running"} {
 		got := s.get(path)
 		if got.Status != http.StatusOK || strings.Contains(got.Body, id.Short()) {
 			t.Errorf("%s answered %d with data in it", path, got.Status)
 		}
+
 		if !strings.Contains(got.Body, `hx-get="`+view+`"`) {
 			t.Errorf("%s does not fetch %s:\n%s", path, view, got.Body)
 		}
 	}
+
 	if got := s.get("/view"); !strings.Contains(got.Body, id.Short()) {
 		t.Errorf("the content does not hold the job:\n%s", got.Body)
 	}
@@ -32,14 +39,26 @@ func TestTheLayoutHoldsNoData(t *testing.T) {
 func TestPagesMayRunAndLoadOnlyOurFiles(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
-	rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Planned: 3, Dispatched: 3, Failed: 1}}})
+	rows.Insert(
+		t,
+		s.pool,
+		rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Planned: 3, Dispatched: 3, Failed: 1}}},
+	)
+
 	inlined := regexp.MustCompile(`(?i)<[^>]*\s(style|on[a-z]+)=|<style|<script(>|\s+[^s])|hx-on|javascript:`)
 	elsewhere := regexp.MustCompile(`(src|href|action)="https?:`)
+
 	for _, path := range []string{"/ui", "/view", "/ui?status=nope", "/ui/nowhere", "/view/nowhere"} {
 		got := s.get(path)
-		if policy := got.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; style-src 'self'") {
+		if policy := got.Header.Get(
+			"Content-Security-Policy",
+		); !strings.HasPrefix(
+			policy,
+			"default-src 'none'; script-src 'self'; style-src 'self'",
+		) {
 			t.Errorf("%s has the policy %q", path, policy)
 		}
+
 		for _, bad := range []*regexp.Regexp{inlined, elsewhere} {
 			if found := bad.FindString(got.Body); found != "" {
 				t.Errorf("%s holds %q", path, found)
@@ -51,19 +70,25 @@ func TestPagesMayRunAndLoadOnlyOurFiles(t *testing.T) {
 func TestStaticFilesAreKeptForEver(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+
 	paths := regexp.MustCompile(`"/api(/ui/static/[^"]+)"`).FindAllStringSubmatch(s.get("/ui").Body, -1)
 	if len(paths) != 3 {
 		t.Fatalf("the layout names %v", paths)
 	}
+
 	for _, p := range paths {
 		got := s.get(p[1])
-		if got.Status != http.StatusOK || got.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || len(got.Body) < 100 {
+		if got.Status != http.StatusOK ||
+			got.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" ||
+			len(got.Body) < 100 {
 			t.Errorf("%s answered %d, %v", p[1], got.Status, got.Header)
 		}
 	}
+
 	if got := s.get("/ui/static/0000/ui.css"); got.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("a file of another build is kept: %v", got.Header)
 	}
+
 	if got := s.get("/ui/static/0000/passwd"); got.Status != http.StatusNotFound {
 		t.Errorf("an unknown file answered %d", got.Status)
 	}
@@ -71,6 +96,7 @@ func TestStaticFilesAreKeptForEver(t *testing.T) {
 
 func TestWrongAddressesSayWhatIsWrong(t *testing.T) {
 	t.Parallel()
+
 	s := start(t)
 	for path, want := range map[string]struct {
 		status int
@@ -93,8 +119,11 @@ func TestAProcessThatCannotWorkNeverLooksEmpty(t *testing.T) {
 	s := start(t, func(o *web.Options) {
 		o.Reader, o.Problems = nil, func() []string { return []string{"DATABASE_URL: is required"} }
 	})
+
 	got := s.get("/view")
-	if got.Status != http.StatusServiceUnavailable || !strings.Contains(got.Body, "DATABASE_URL: is required") || strings.Contains(got.Body, "No jobs yet") {
+	if got.Status != http.StatusServiceUnavailable ||
+		!strings.Contains(got.Body, "DATABASE_URL: is required") ||
+		strings.Contains(got.Body, "No jobs yet") {
 		t.Errorf("answered %d:\n%s", got.Status, got.Body)
 	}
 }

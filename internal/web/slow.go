@@ -8,8 +8,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// slowPage is the data of the template "slow": single tasks of a job as a timeline, fetched when it comes into view, since all tasks are
-// looked at for it.
+// slowPage is the data of the template "slow": single tasks of a job as a
+// timeline, fetched when it comes into view, since all tasks are looked at for
+// it.
 type slowPage struct {
 	Slowest, Failed timeline
 }
@@ -22,28 +23,51 @@ func loadSlow(ctx context.Context, s *Server, in *input) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	page, err := s.slow.get(ctx, id.String(), 5*time.Second, func(ctx context.Context) (slowPage, error) { return s.readSlow(ctx, id) })
+
+	page, err := s.slow.get(
+		ctx,
+		id.String(),
+		5*time.Second,
+		func(ctx context.Context) (slowPage, error) { return s.readSlow(ctx, id) },
+	)
+
 	return content{Title: "Slowest tasks", Data: page}, err
 }
 
 func (s *Server) readSlow(ctx context.Context, id state.JobID) (slowPage, error) {
 	var p slowPage
+
 	slowest, err := s.Reader.ReadSlowest(ctx, id)
 	if err != nil {
 		return p, err
 	}
+
 	p.Slowest = s.drawTasks(id, slowest)
+
 	failed, err := s.Reader.ListTasks(ctx, id, state.TaskFilter{Status: state.TaskFailed, Limit: mostFailed})
 	if err != nil {
 		return p, err
 	}
+
 	var spans []state.TaskSpan
+
 	for _, t := range failed.Items {
 		if t.StartedAt != nil && t.FinishedAt != nil {
-			spans = append(spans, state.TaskSpan{Stage: t.Stage, Index: t.Index, Status: t.Status, StartedAt: *t.StartedAt, FinishedAt: *t.FinishedAt})
+			spans = append(
+				spans,
+				state.TaskSpan{
+					Stage:      t.Stage,
+					Index:      t.Index,
+					Status:     t.Status,
+					StartedAt:  *t.StartedAt,
+					FinishedAt: *t.FinishedAt,
+				},
+			)
 		}
 	}
+
 	p.Failed = s.drawTasks(id, spans)
+
 	return p, nil
 }
 
@@ -51,9 +75,19 @@ func (s *Server) drawTasks(id state.JobID, spans []state.TaskSpan) timeline {
 	rows := make([]lane, len(spans))
 	for i, t := range spans {
 		rows[i] = lane{
-			name: fmt.Sprintf("%s %d", t.Stage, t.Index), url: join(s.Prefix+"/ui", []any{"jobs", id, "stages", t.Stage, "tasks", t.Index}),
-			class: looks[string(t.Status)].class, from: t.StartedAt, to: t.FinishedAt, wait: t.StartedAt, took: took(t.FinishedAt.Sub(t.StartedAt)),
+			name: fmt.Sprintf(
+				"%s %d",
+				t.Stage,
+				t.Index,
+			),
+			url:   join(s.Prefix+"/ui", []any{"jobs", id, "stages", t.Stage, "tasks", t.Index}),
+			class: looks[string(t.Status)].class,
+			from:  t.StartedAt,
+			to:    t.FinishedAt,
+			wait:  t.StartedAt,
+			took:  took(t.FinishedAt.Sub(t.StartedAt)),
 		}
 	}
+
 	return drawLanes(rows, time.Time{})
 }

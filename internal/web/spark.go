@@ -21,33 +21,44 @@ const (
 	sparkBottom = 22.0
 )
 
-// drawSpark leaves gaps where nothing is known. A line of zeros lies on the ground.
+// drawSpark leaves gaps where nothing is known. A line of zeros lies on the
+// ground.
 func drawSpark(points []*int) spark {
 	var s spark
+
 	for _, p := range points {
 		if p != nil {
 			s.Most, s.Now = max(s.Most, *p), *p
 		}
 	}
+
 	var d strings.Builder
+
 	pen := false
+
 	for i, p := range points {
 		if p == nil {
 			pen = false
 			continue
 		}
+
 		x := sparkRight - float64(len(points)-1-i)*(sparkRight-sparkLeft)/(sparkSteps-1)
+
 		y := sparkBottom
 		if s.Most > 0 {
 			y -= (sparkBottom - sparkTop) * float64(*p) / float64(s.Most)
 		}
+
 		if pen {
 			fmt.Fprintf(&d, "L%.1f %.1f", x, y)
 		} else {
 			fmt.Fprintf(&d, "M%.1f %.1fh0.1", x, y) // a point alone is seen, too
 		}
+
 		pen = true
 	}
+
 	s.D = d.String()
+
 	return s
 }

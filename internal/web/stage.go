@@ -12,7 +12,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// stagePage is the data of the template "stage": one stage of a job, its tasks as cells or as a list.
+// stagePage is the data of the template "stage": one stage of a job, its tasks
+// as cells or as a list.
 type stagePage struct {
 	Job    state.JobSummary
 	Shown  string
@@ -42,42 +43,77 @@ func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
+
 	job, err := s.Reader.ReadJob(ctx, id)
 	if err != nil {
 		return content{}, err
 	}
+
 	rows := s.stageRows(job, time.Now())
+
 	i := slices.IndexFunc(rows, func(r stageRow) bool { return r.Name == in.params["stage"] })
 	if i < 0 {
-		return content{}, state.Errorf(state.CodeNotFound, "web", "The job %s has no stage %q.", id.Short(), clip(in.params["stage"]))
+		return content{}, state.Errorf(
+			state.CodeNotFound,
+			"web",
+			"The job %s has no stage %q.",
+			id.Short(),
+			clip(in.params["stage"]),
+		)
 	}
+
 	at := []any{"jobs", id, "stages", rows[i].Name}
 	p := stagePage{
-		Job: job.JobSummary, Shown: shownStatus(job.JobSummary), Stage: rows[i], Grid: join(s.Prefix+"/view", append(at, "grid")),
+		Job:   job.JobSummary,
+		Shown: shownStatus(job.JobSummary),
+		Stage: rows[i],
+		Grid:  join(s.Prefix+"/view", append(at, "grid")),
 		Retry: job.Status.Ended() && rows[i].Tasks.Failed > 0,
 	}
+
 	view := in.query.Get("view")
 	if view != "" && view != "list" && view != "grid" {
-		return content{}, state.Invalid("web", "The address is wrong.", state.FieldError{Field: "view", Message: "is grid or list"})
+		return content{}, state.Invalid(
+			"web",
+			"The address is wrong.",
+			state.FieldError{Field: "view", Message: "is grid or list"},
+		)
 	}
-	p.List = view == "list" || view == "" && (in.query.Has("status") || in.query.Has("error") || in.query.Has("from") || in.query.Has("cursor"))
+
+	p.List = view == "list" ||
+		view == "" &&
+			(in.query.Has("status") || in.query.Has("error") || in.query.Has("from") || in.query.Has("cursor"))
 	here := join(s.Prefix+"/ui", at)
-	p.Views = []tab{{Text: "Cells", URL: here, Current: !p.List}, {Text: "List", URL: here + "?view=list", Current: p.List}}
+	p.Views = []tab{
+		{Text: "Cells", URL: here, Current: !p.List},
+		{Text: "List", URL: here + "?view=list", Current: p.List},
+	}
 	parts := []part{{ID: "stage-head"}}
+
 	if p.List {
 		if err := s.listStage(ctx, in, &p, here, id); err != nil {
 			return content{}, err
 		}
+
 		if !in.query.Has("cursor") {
 			parts = append(parts, part{ID: "stage-tasks"})
 		}
 	}
-	c := content{Title: rows[i].Name + " · " + job.JobType, Data: p, Version: job.Version, Ended: job.Status.Ended(), Parts: parts}
+
+	c := content{
+		Title:   rows[i].Name + " · " + job.JobType,
+		Data:    p,
+		Version: job.Version,
+		Ended:   job.Status.Ended(),
+		Parts:   parts,
+	}
 	c.wait = func(ctx context.Context) {
 		if s.Wait != nil {
-			_, _ = s.Wait(ctx, id, job.Version) // time is up, or there is something new: it is read either way
+			// time is up, or there is something new: it is read either way
+			_, _ = s.Wait(ctx, id, job.Version)
 		}
 	}
+
 	return c, nil
 }
 
@@ -85,42 +121,60 @@ func (s *Server) listStage(ctx context.Context, in *input, p *stagePage, here st
 	asked := without(in.query, "view")
 	asked.Set("stage", p.Stage.Name)
 	asked.Set("limit", "100")
+
 	f, err := api.ReadTaskFilter(asked.Encode())
 	if err != nil {
 		return err
 	}
+
 	page, err := s.Reader.ListTasks(ctx, id, f)
 	if err != nil {
 		return err
 	}
+
 	base := without(in.query, "cursor")
 	base.Set("view", "list")
 	p.From, p.To = base.Get("from"), base.Get("to")
+
 	for _, t := range page.Items {
-		row := taskRow{TaskSummary: t, URL: fmt.Sprintf("%s/tasks/%d", here, t.Index), Shown: string(t.Status)}
+		row := taskRow{
+			TaskSummary: t,
+			URL:         fmt.Sprintf("%s/tasks/%d", here, t.Index),
+			Shown:       string(t.Status),
+		}
 		if t.Status == state.TaskQueued && t.Failures+t.Losses > 0 {
 			row.Shown = "retrying"
 		}
+
 		p.Tasks = append(p.Tasks, row)
 	}
+
 	if page.Next != nil {
 		p.Next = here + "?" + with(base, "cursor", *api.TaskCursor(page.Next)).Encode()
 		p.Rest = len(page.Items) < f.Limit
 	}
+
 	if f.After != nil {
 		p.First = here + "?" + base.Encode()
 	}
+
 	if f.Error != 0 {
 		kinds, err := s.Reader.ListFailures(ctx, id, p.Stage.Name)
 		if err != nil {
 			return err
 		}
+
 		p.Kind = &state.FailureGroup{Pattern: "an error that no task has now"}
-		if i := slices.IndexFunc(kinds, func(k state.FailureGroup) bool { return k.Fingerprint == f.Error }); i >= 0 {
+		if i := slices.IndexFunc(
+			kinds,
+			func(k state.FailureGroup) bool { return k.Fingerprint == f.Error },
+		); i >= 0 {
 			p.Kind = &kinds[i]
 		}
 	}
+
 	p.Filter = stageFilters(p.Stage.Tasks, f.Status, here, base)
+
 	return nil
 }
 
@@ -138,29 +192,42 @@ func stageFilters(c state.TaskCounts, now state.TaskStatus, here string, base ur
 		{"Failed", state.TaskFailed, c.Failed},
 		{"Cancelled", state.TaskCancelled, c.Cancelled},
 	}
+
 	var tabs []tab
+
 	for _, one := range counts {
-		t := tab{Text: one.text, Count: num(one.n), Current: one.status == now, URL: here + "?" + without(base, "status", "error").Encode()}
+		t := tab{
+			Text:    one.text,
+			Count:   num(one.n),
+			Current: one.status == now,
+			URL:     here + "?" + without(base, "status", "error").Encode(),
+		}
 		if one.status != "" {
 			t.URL = here + "?" + with(without(base, "error"), "status", string(one.status)).Encode()
 		}
+
 		if base.Has("from") || base.Has("error") { // the counters are of the whole stage
 			t.Count = ""
 		}
+
 		if one.status == state.TaskFailed && one.n > 0 {
 			t.Class = "bad"
 		}
+
 		tabs = append(tabs, t)
 	}
+
 	return tabs
 }
 
 // RangeText says which tasks a list is limited to.
 func (p stagePage) RangeText() string {
 	from, _ := strconv.Atoi(p.From) // it was read before
+
 	to, err := strconv.Atoi(p.To)
 	if err != nil {
 		return "Tasks from " + num(from)
 	}
+
 	return "Tasks " + num(from) + " to " + num(to)
 }

@@ -26,39 +26,54 @@ type spread struct{ Half, Most time.Duration }
 func (s *Server) stageRows(job state.JobView, now time.Time) []stageRow {
 	rows := make([]stageRow, len(job.Stages))
 	for i, v := range job.Stages {
-		row := stageRow{StageView: v, Done: done(v.Tasks), Bar: stack(v.Tasks, 120), URL: join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", v.Name})}
+		row := stageRow{
+			StageView: v,
+			Done:      done(v.Tasks),
+			Bar:       stack(v.Tasks, 120),
+			URL:       join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", v.Name}),
+		}
+
 		end := now
 		if v.FinishedAt != nil {
 			end = *v.FinishedAt
 		}
+
 		if v.StartedAt != nil {
 			spent := end.Sub(*v.StartedAt)
+
 			row.Took = took(spent)
 			if v.Status == state.StageRunning {
 				rate, known := s.rates.see(fmt.Sprintf("%s/%d/%d", job.JobID, v.Stage, v.Gen), now, row.Done)
 				if !known && spent > 0 {
 					rate = float64(row.Done) / spent.Seconds()
 				}
+
 				row.Rate = &rate
 			}
 		}
+
 		rows[i] = row
 	}
+
 	return rows
 }
 
-// measure adds how long tasks take. While a job runs it is read every few seconds; a stage of which nothing is known has none.
+// measure adds how long tasks take. While a job runs it is read every few
+// seconds; a stage of which nothing is known has none.
 func (s *Server) measure(ctx context.Context, job state.JobView, rows []stageRow) error {
 	key, keep := job.JobID.String(), 5*time.Second
 	if job.Status.Ended() {
 		key, keep = key+job.Version, time.Hour
 	}
+
 	times, err := s.times.get(ctx, key, keep, func(ctx context.Context) (map[string]spread, error) {
 		list, err := s.Reader.ReadTimes(ctx, job.JobID)
+
 		all := map[string]spread{}
 		for _, t := range list {
 			all[t.Stage] = spread{Half: seconds(t.P50), Most: seconds(t.P95)}
 		}
+
 		return all, err
 	})
 	for i := range rows {
@@ -66,6 +81,7 @@ func (s *Server) measure(ctx context.Context, job state.JobView, rows []stageRow
 			rows[i].Times = &t
 		}
 	}
+
 	return err
 }
 
@@ -83,6 +99,7 @@ func (r stageRow) note() string {
 	case r.Status == state.StageCompleted:
 		return r.Took
 	}
+
 	return word(r.Status)
 }
 
@@ -94,6 +111,7 @@ func (r stageRow) count() string {
 	case r.Expected != nil:
 		return num(*r.Expected) + " expected"
 	}
+
 	return "not planned"
 }
 
@@ -106,6 +124,7 @@ func (r stageRow) look() (class, shape string) {
 	if r.Tasks.Failed > 0 {
 		status = "failed"
 	}
+
 	return looks[status].class, looks[status].shape
 }
 

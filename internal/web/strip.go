@@ -27,53 +27,70 @@ func (s *Server) readStrip(ctx context.Context) (strip, error) {
 	if err != nil {
 		return strip{}, err
 	}
+
 	var now strip
+
 	most := 0
+
 	for _, q := range queues.Items {
 		now.Queued += q.Ready + q.Scheduled + q.Sent
 		now.More = now.More || max(q.Ready, q.Scheduled, q.Sent) >= state.MaxDepth
+
 		now.Dead += q.Dead
 		if q.Dead > most {
 			most, now.Queue = q.Dead, q.Queue
 		}
+
 		if q.OldestSeconds != nil {
 			now.Oldest = max(now.Oldest, time.Duration(*q.OldestSeconds*float64(time.Second)))
 		}
 	}
+
 	count, err := s.endedTasks(ctx)
 	if err != nil {
 		return strip{}, err
 	}
+
 	if rate, ok := s.rates.see("all", time.Now(), count); ok {
 		now.Rate = &rate
 	}
+
 	return now, nil
 }
 
-// endedTasks counts on from reading to reading: by how much the newest and the running jobs grew. A job that was not seen before counts
-// where it is new, else its past would be taken for the present.
+// endedTasks counts on from reading to reading: by how much the newest and the
+// running jobs grew. A job that was not seen before counts where it is new,
+// else its past would be taken for the present.
 func (s *Server) endedTasks(ctx context.Context) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	seen := map[state.JobID]int{}
+
 	newest := s.newest
 	for _, f := range []state.JobFilter{{Limit: 50}, {Limit: 100, Statuses: []state.JobStatus{state.JobRunning}}} {
 		page, err := s.Reader.ListJobs(ctx, f)
 		if err != nil {
 			return 0, err
 		}
+
 		for _, job := range page.Items {
 			n := done(job.Tasks)
+
 			before, known := s.ended[job.JobID]
-			if _, twice := seen[job.JobID]; !twice && (known || job.CreatedAt.After(s.newest) && !s.newest.IsZero()) {
+			if _, twice := seen[job.JobID]; !twice &&
+				(known || job.CreatedAt.After(s.newest) && !s.newest.IsZero()) {
 				s.grown += max(0, n-before)
 			}
+
 			seen[job.JobID] = n
 			if job.CreatedAt.After(newest) {
 				newest = job.CreatedAt
 			}
 		}
 	}
+
 	s.ended, s.newest = seen, newest
+
 	return s.grown, nil
 }

@@ -14,10 +14,13 @@ var (
 	pixels = regexp.MustCompile(`(-?[0-9.]+)px`)
 )
 
-// How many sizes a page shows is measured in a browser; this keeps a fourth from being written for a state that no page was in there.
+// How many sizes a page shows is measured in a browser; this keeps a fourth
+// from being written for a state that no page was in there.
 func TestTextHasThreeSizes(t *testing.T) {
 	t.Parallel()
+
 	seen := map[string]bool{}
+
 	for _, found := range sized.FindAllStringSubmatch(styles(t), -1) {
 		if px := pixels.FindStringSubmatch(found[1]); px != nil {
 			seen[px[1]] = true
@@ -25,13 +28,17 @@ func TestTextHasThreeSizes(t *testing.T) {
 			t.Errorf("a size is neither in pixels nor inherited: %s", found[0])
 		}
 	}
+
 	delete(seen, "24") // of a drawing that is shown at half its size
+
 	for _, px := range []string{"12", "14", "20"} {
 		if !seen[px] {
 			t.Errorf("no text has %s pixels", px)
 		}
+
 		delete(seen, px)
 	}
+
 	if len(seen) > 0 {
 		t.Errorf("there are sizes besides 12, 14 and 20: %v", seen)
 	}
@@ -40,10 +47,12 @@ func TestTextHasThreeSizes(t *testing.T) {
 // A space of -1 lays the hairlines of two cells over each other.
 func TestSpacesAreMultiplesOfFour(t *testing.T) {
 	t.Parallel()
+
 	found := spaced.FindAllStringSubmatch(styles(t), -1)
 	if len(found) < 100 {
 		t.Fatalf("only %d spaces were found", len(found))
 	}
+
 	for _, f := range found {
 		for _, px := range pixels.FindAllStringSubmatch(f[2], -1) {
 			if n, err := strconv.ParseFloat(px[1], 64); err != nil || int(n*1000)%4000 != 0 && n != -1 {

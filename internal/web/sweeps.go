@@ -36,7 +36,8 @@ type sweepTable struct {
 // sweepColumn is one kind of finding.
 type sweepColumn struct{ Key, Name, Means string }
 
-// sweepColumns are the findings in the order of the page; the keys are those of state.SweepFound.
+// sweepColumns are the findings in the order of the page; the keys are those of
+// state.SweepFound.
 var sweepColumns = []sweepColumn{
 	{"lost", "Freed", "tasks and plans taken back from processes that went away"},
 	{"collected", "Collected", "messages that Service Bus had set aside"},
@@ -70,15 +71,22 @@ func loadSweeps(ctx context.Context, s *Server, in *input) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
+
 	all, err := s.keptSweeps(ctx)
 	if err != nil {
 		return content{}, err
 	}
-	p := sweepsPage{Seen: len(all), Busy: sweepTable{Columns: sweepColumns}, Latest: sweepTable{Columns: sweepColumns}}
+
+	p := sweepsPage{
+		Seen:   len(all),
+		Busy:   sweepTable{Columns: sweepColumns},
+		Latest: sweepTable{Columns: sweepColumns},
+	}
 	for _, row := range all {
 		if row.EndedAt != nil && p.Last == nil {
 			p.Last = &row
 		}
+
 		if !row.Quiet && row.EndedAt != nil {
 			if len(p.Busy.Rows) < busyShown {
 				p.Busy.Rows = append(p.Busy.Rows, row)
@@ -86,58 +94,73 @@ func loadSweeps(ctx context.Context, s *Server, in *input) (content, error) {
 				p.More++
 			}
 		}
+
 		p.Since = row.StartedAt
 	}
+
 	p.Late = p.Last == nil || time.Since(p.Last.StartedAt) > sweepLate
 	if len(all) > 0 {
 		p.Due = coremachine.NextSweep(all[0].StartedAt)
 	}
+
 	page, err := s.Reader.ListSweeps(ctx, before, 20)
 	if err != nil {
 		return content{}, err
 	}
+
 	for _, one := range page.Items {
 		p.Latest.Rows = append(p.Latest.Rows, sweepRowOf(one))
 	}
+
 	root := s.Prefix + "/ui/sweeps"
 	if page.Next != nil {
 		p.Older = root + "?" + url.Values{"cursor": {*api.SweepCursor(page.Next)}}.Encode()
 	}
+
 	c := content{Title: "Sweeps", Parts: []part{{ID: "sweeps", Template: "sweeps-live"}}}
 	if before > 0 {
 		p.Newest, c.Parts = root, nil
 	}
+
 	c.Data = p
+
 	return c, nil
 }
 
 // keptSweeps reads all sweeps that are kept, the newest first.
 func (s *Server) keptSweeps(ctx context.Context) ([]sweepRow, error) {
 	var all []sweepRow
+
 	before := int64(0)
 	for len(all) < sweepsKept {
 		page, err := s.Reader.ListSweeps(ctx, before, state.MaxPage)
 		if err != nil {
 			return nil, err
 		}
+
 		for _, one := range page.Items {
 			all = append(all, sweepRowOf(one))
 		}
+
 		if page.Next == nil {
 			break
 		}
+
 		before = *page.Next
 	}
+
 	return all, nil
 }
 
 func sweepRowOf(v state.SweepView) sweepRow {
 	found := map[string]int{}
 	_ = json.Unmarshal(v.Found, &found) // null while it runs
+
 	row := sweepRow{SweepView: v, Failed: v.Error != "", Quiet: v.Error == ""}
 	for _, c := range sweepColumns {
 		row.Counts = append(row.Counts, found[c.Key])
 		row.Quiet = row.Quiet && found[c.Key] == 0
 	}
+
 	return row
 }

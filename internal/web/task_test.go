@@ -15,52 +15,121 @@ func TestATaskShowsItsErrorFirstAndEveryAttempt(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{
-		{Name: "list", Kind: state.Single, Planned: 1, Dispatched: 1, Completed: 1, Status: state.StageCompleted},
-		{Name: "read/ä", Kind: state.FanOut, DependsOn: []int16{0}, Planned: 30, Dispatched: 30, Completed: 2, Failed: 1},
+		{
+			Name:       "list",
+			Kind:       state.Single,
+			Planned:    1,
+			Dispatched: 1,
+			Completed:  1,
+			Status:     state.StageCompleted,
+		},
+		{
+			Name:       "read/ä",
+			Kind:       state.FanOut,
+			DependsOn:  []int16{0},
+			Planned:    30,
+			Dispatched: 30,
+			Completed:  2,
+			Failed:     1,
+		},
 		{Name: "sum", Kind: state.FanIn, DependsOn: []int16{1}},
 	}})
-	text, err := json.Marshal(map[string]string{"code": "permanent", "message": nasty + "\ngoroutine 7 [running]"})
+
+	text, err := json.Marshal(
+		map[string]string{"code": "permanent", "message": nasty + "\ngoroutine 7 [running]"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.pool.Exec(t.Context(), `update tasks set error = $1, input = convert_to($2, 'utf8'), attempt = 2, failures = 2 where stage = 1 and index = 2`,
-		string(text), `{"big":12345678901234567890}`); err != nil {
+
+	if _, err := s.pool.Exec(
+		t.Context(),
+		`update tasks set error = $1, input = convert_to($2, 'utf8'), attempt = 2, failures = 2 where stage = 1 and index = 2`,
+		string(text),
+		`{"big":12345678901234567890}`,
+	); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.pool.Exec(t.Context(), `insert into attempts (job_id, stage, gen, index, attempt, outcome, error, stack, started_at)
+
+	if _, err := s.pool.Exec(
+		t.Context(),
+		`insert into attempts (job_id, stage, gen, index, attempt, outcome, error, stack, started_at)
 select job_id, 1, 1, 2, 2, 'timeout', 'late', null, now() - interval '2 seconds' from jobs union all
-select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9) || 'tiles/read.go:17', now() from jobs`); err != nil {
+select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9) || 'tiles/read.go:17', now() from jobs`,
+	); err != nil {
 		t.Fatal(err)
 	}
+
 	rows.InsertMessage(t, s.pool, id, rows.Message{Stage: 1, First: 3, Count: 4, Held: true, Attempt: 3})
-	if _, err := s.pool.Exec(t.Context(), `update messages set progress = '{"4":{"fraction":0.256,"note":"<b>one</b> of four"}}'`); err != nil {
+
+	if _, err := s.pool.Exec(
+		t.Context(),
+		`update messages set progress = '{"4":{"fraction":0.256,"note":"<b>one</b> of four"}}'`,
+	); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.pool.Exec(t.Context(), `update jobs set traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'`); err != nil {
+
+	if _, err := s.pool.Exec(
+		t.Context(),
+		`update jobs set traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'`,
+	); err != nil {
 		t.Fatal(err)
 	}
+
 	page := func(index int) string {
 		t.Helper()
+
 		got := s.get(fmt.Sprintf("/ui/jobs/%s/stages/read%%2F%%C3%%A4/tasks/%d", id, index))
 		if got.Status != http.StatusOK {
 			t.Fatalf("task %d answered %d: %s", index, got.Status, got.Body)
 		}
+
 		return got.Body
 	}
 	body := page(2)
-	has(t, body, "&lt;img src=x onerror=alert(1)&gt;", "goroutine 7 [running]", "(permanent)", "out of time", "<summary>Stack</summary>", "tiles/read.go:17", "12345678901234567890", "try 2",
-		`href="/api/ui/jobs/`+id.String()+`/stages/list/tasks/0"`, "was planned from one of these results", "gathers all results of this stage",
-		"Its tasks are not planned yet.", id.String()+"/1/1/1/2", "<code>4bf92f3577b34da6a3ce929d0e0e4736</code>", `/tasks/1" rel="prev"`, `/tasks/3" rel="next"`)
+	has(
+		t,
+		body,
+		"&lt;img src=x onerror=alert(1)&gt;",
+		"goroutine 7 [running]",
+		"(permanent)",
+		"out of time",
+		"<summary>Stack</summary>",
+		"tiles/read.go:17",
+		"12345678901234567890",
+		"try 2",
+		`href="/api/ui/jobs/`+id.String()+`/stages/list/tasks/0"`,
+		"was planned from one of these results",
+		"gathers all results of this stage",
+		"Its tasks are not planned yet.",
+		id.String()+"/1/1/1/2",
+		"<code>4bf92f3577b34da6a3ce929d0e0e4736</code>",
+		`/tasks/1" rel="prev"`,
+		`/tasks/3" rel="next"`,
+	)
+
 	if strings.Index(body, `id="h-error"`) > strings.Index(body, "<h2>Attempts</h2>") {
 		t.Error("the error does not stand before the attempts")
 	}
-	has(t, page(4), `<progress max="1" value="0.256"`, "25 %", "&lt;b&gt;one&lt;/b&gt; of four", "host 7", "runs for", "try 1")
+
+	has(
+		t,
+		page(4),
+		`<progress max="1" value="0.256"`,
+		"25 %",
+		"&lt;b&gt;one&lt;/b&gt; of four",
+		"host 7",
+		"runs for",
+		"try 1",
+	)
 	has(t, page(29), "not tried yet", "Not yet.")
+
 	for path, want := range map[string]int{"/tasks/30": 404, "/tasks/-1": 400, "/tasks/07": 400, "/tasks/x": 400, "/tasks/99999999999": 400} {
 		if got := s.get("/ui/jobs/" + id.String() + "/stages/list" + path); got.Status != want {
 			t.Errorf("%s answered %d, want %d", path, got.Status, want)
 		}
 	}
+
 	raw := s.get("/view/jobs/" + id.String() + "/stages/read%2F%C3%A4/tasks/2/input")
 	if raw.Body != `{"big":12345678901234567890}` {
 		t.Errorf("the input is handed out as %s", raw.Body)
@@ -70,7 +139,18 @@ select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9)
 func TestATaskWhoseMessageWasSetAsideSaysSo(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
-	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 3, Dispatched: 3}}})
+	id := rows.Insert(
+		t,
+		s.pool,
+		rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 3, Dispatched: 3}}},
+	)
 	rows.InsertMessage(t, s.pool, id, rows.Message{First: 1, Dead: nasty})
-	has(t, s.get("/ui/jobs/"+id.Short()+"/stages/a/tasks/1").Body, "</svg>set aside</span>", "Its message was set aside", "&lt;img src=x", "/api/ui/queues")
+	has(
+		t,
+		s.get("/ui/jobs/"+id.Short()+"/stages/a/tasks/1").Body,
+		"</svg>set aside</span>",
+		"Its message was set aside",
+		"&lt;img src=x",
+		"/api/ui/queues",
+	)
 }

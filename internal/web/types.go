@@ -29,6 +29,7 @@ func (c typeCard) Told() bool {
 			return false
 		}
 	}
+
 	return c.Graph.Fit
 }
 
@@ -38,17 +39,20 @@ func (c typeCard) Path() string {
 	if len(c.Stages) > most {
 		return num(len(c.Stages)) + " stages"
 	}
+
 	names := make([]string, len(c.Stages))
 	for i, s := range c.Stages {
 		names[i] = s.Name
 	}
+
 	return strings.Join(names, " · ")
 }
 
 // recent is one of the last runs.
 type recent struct{ Shown, URL, Title string }
 
-// recentRuns is how many runs a card tells of, and recentKept for how long they are not read anew.
+// recentRuns is how many runs a card tells of, and recentKept for how long they
+// are not read anew.
 const (
 	recentRuns = 20
 	recentKept = 4 * time.Second
@@ -56,13 +60,16 @@ const (
 
 func loadTypes(ctx context.Context, s *Server, _ *input) (content, error) {
 	p := typesPage{}
+
 	for _, t := range s.Types() {
 		card, err := s.card(ctx, t)
 		if err != nil {
 			return content{}, err
 		}
+
 		p.Cards = append(p.Cards, card)
 	}
+
 	return content{Title: "Job types", Data: p, Parts: []part{{ID: "cards"}}}, nil
 }
 
@@ -74,21 +81,30 @@ func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, err
 	if err != nil {
 		return typeCard{}, err
 	}
+
 	card := typeCard{JobType: t, URL: join(s.Prefix+"/ui", []any{"types", t.Name}), Graph: drawTypes(t)}
+
 	var took []time.Duration
+
 	for _, job := range slices.Backward(runs) {
 		shown := shownStatus(job)
+
 		card.Recent = append(card.Recent, recent{
-			Shown: shown, URL: join(s.Prefix+"/ui", []any{"jobs", job.JobID}), Title: job.JobID.Short() + " " + word(shown),
+			Shown: shown,
+			URL:   join(s.Prefix+"/ui", []any{"jobs", job.JobID}),
+			Title: job.JobID.Short() + " " + word(shown),
 		})
-		if job.StartedAt != nil && job.FinishedAt != nil && (job.Status == state.JobCompleted || job.Status == state.JobCompletedWithErrors) {
+		if job.StartedAt != nil && job.FinishedAt != nil &&
+			(job.Status == state.JobCompleted || job.Status == state.JobCompletedWithErrors) {
 			took = append(took, job.FinishedAt.Sub(*job.StartedAt))
 		}
 	}
+
 	if len(took) > 0 {
 		slices.Sort(took)
 		card.Half = &took[(len(took)-1)/2]
 	}
+
 	return card, nil
 }
 
@@ -96,12 +112,22 @@ func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, err
 func drawTypes(t coremachine.JobType) graph {
 	rows := make([]stageRow, len(t.Stages))
 	for i, st := range t.Stages {
-		rows[i] = stageRow{StageView: state.StageView{Stage: i, Name: st.Name, Kind: st.Kind, DependsOn: st.DependsOn, Status: state.StageWaiting}}
+		rows[i] = stageRow{
+			StageView: state.StageView{
+				Stage:     i,
+				Name:      st.Name,
+				Kind:      st.Kind,
+				DependsOn: st.DependsOn,
+				Status:    state.StageWaiting,
+			},
+		}
 	}
+
 	g := drawGraph(rows)
 	for i := range g.Nodes {
 		g.Nodes[i].Cut = first(13, g.Nodes[i].Name)
 	}
+
 	return g
 }
 
@@ -116,28 +142,40 @@ type typePage struct {
 
 func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 	all := s.Types()
+
 	i := slices.IndexFunc(all, func(t coremachine.JobType) bool { return t.Name == in.params["type"] })
 	if i < 0 {
-		return content{}, state.Errorf(state.CodeNotFound, "web", "There is no job type %q in this build.", clip(in.params["type"]))
+		return content{}, state.Errorf(
+			state.CodeNotFound,
+			"web",
+			"There is no job type %q in this build.",
+			clip(in.params["type"]),
+		)
 	}
+
 	card, err := s.card(ctx, all[i])
 	if err != nil {
 		return content{}, err
 	}
+
 	p := typePage{typeCard: card, Root: in.root + s.Prefix, Keys: !s.Inline}
 	if p.Fields, err = formOf(all[i].Schema); err != nil {
 		return content{}, state.Wrap(state.CodeInternal, "web", "the form could not be made", err)
 	}
+
 	own := slices.ContainsFunc(p.Fields, func(f formField) bool { return f.Name == "job" })
 	if text := in.query.Get("job"); text != "" && !own {
 		if err := s.fillFromJob(ctx, &p, text); err != nil {
 			return content{}, err
 		}
+
 		in.query.Del("job")
 	}
+
 	if err := prefill(p.Fields, in.query); err != nil {
 		return content{}, err
 	}
+
 	return content{Title: all[i].Name, Data: p}, nil
 }
 
@@ -145,19 +183,32 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 func (s *Server) fillFromJob(ctx context.Context, p *typePage, text string) error {
 	id, err := s.findJob(ctx, text)
 	if _, several := asChoice(err); several {
-		return state.Invalid("web", "The address is wrong.", state.FieldError{Field: "job", Message: "names several jobs"})
+		return state.Invalid(
+			"web",
+			"The address is wrong.",
+			state.FieldError{Field: "job", Message: "names several jobs"},
+		)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	job, err := s.Reader.ReadJob(ctx, id)
 	if err != nil {
 		return err
 	}
+
 	if job.JobType != p.Name {
-		return state.Invalid("web", "The address is wrong.", state.FieldError{Field: "job", Message: "is a job of the type " + job.JobType})
+		return state.Invalid(
+			"web",
+			"The address is wrong.",
+			state.FieldError{Field: "job", Message: "is a job of the type " + job.JobType},
+		)
 	}
+
 	fillFrom(p.Fields, job.Parameters)
 	p.From = &id
+
 	return nil
 }

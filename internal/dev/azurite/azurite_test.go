@@ -21,7 +21,8 @@ import (
 	"coremachine/internal/dev/azurite"
 )
 
-// holderEnv makes the test binary start a server, say where, and wait to be killed.
+// holderEnv makes the test binary start a server, say where, and wait to be
+// killed.
 const holderEnv = "AZURITE_HOLDER"
 
 // dir is where tests install.
@@ -32,45 +33,62 @@ func TestMain(m *testing.M) {
 		s, err := azurite.Start(context.Background(), azurite.Options{Dir: dir})
 		if err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
+
 			os.Exit(1)
 		}
-		_, _ = fmt.Fprintln(os.Stdout, "at", strings.TrimSuffix(strings.TrimPrefix(s.URL(), "http://"), "/local"))
+
+		_, _ = fmt.Fprintln(
+			os.Stdout,
+			"at",
+			strings.TrimSuffix(strings.TrimPrefix(s.URL(), "http://"), "/local"),
+		)
 		_, _ = io.Copy(io.Discard, os.Stdin) // for ever
+
 		os.Exit(0)
 	}
+
 	goleak.VerifyTestMain(m)
 }
 
 func TestServersAreApartAndStop(t *testing.T) {
 	t.Parallel()
+
 	one, two := start(t), start(t)
 	if one.URL() == two.URL() || one.Connection() == two.Connection() {
 		t.Errorf("two servers at %s and %s", one.URL(), two.URL())
 	}
+
 	_, first := one.Account()
 	if _, second := two.Account(); first == second || len(first) < 64 {
 		t.Error("two servers have the same key, or a short one")
 	}
+
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
 	ask := func(s *azurite.Server) (int, error) {
 		resp, err := client.Get(s.URL() + "/none/blob") //nolint:noctx // bounded by the client
 		if err != nil {
 			return 0, err
 		}
+
 		return resp.StatusCode, resp.Body.Close()
 	}
 	if status, err := ask(one); err != nil || status < 400 {
 		t.Errorf("it lets everybody in: %d, %v", status, err)
 	}
+
 	if err := one.Stop(); err != nil {
 		t.Error(err)
 	}
+
 	if status, err := ask(one); err == nil {
 		t.Errorf("it still answers: %d", status)
 	}
+
 	if alive(one.PID()) {
 		t.Error("it still runs")
 	}
+
 	if _, err := ask(two); err != nil {
 		t.Errorf("the other does not answer: %v", err)
 	}
@@ -78,49 +96,65 @@ func TestServersAreApartAndStop(t *testing.T) {
 
 func start(t *testing.T) *azurite.Server {
 	t.Helper()
+
 	s, err := azurite.Start(t.Context(), azurite.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return s
 }
 
 func TestAServerEndsWithWhoeverStartedIt(t *testing.T) {
 	t.Parallel()
+
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	holder := exec.CommandContext(t.Context(), self)
+
 	holder.Env = append(os.Environ(), holderEnv+"=1")
+
 	in, err := holder.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = in.Close() }()
+
 	out, err := holder.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := holder.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	line, err := bufio.NewReader(out).ReadString('\n')
+
 	address, found := strings.CutPrefix(strings.TrimSpace(line), "at ")
 	if err != nil || !found || !listens(t, address) {
 		t.Fatalf("it says %q, %v", line, err)
 	}
+
 	if err := holder.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
+
 	_ = holder.Wait() // it was killed
+
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+
 	for limit := time.Now().Add(20 * time.Second); listens(t, address); <-tick.C {
 		if time.Now().After(limit) {
 			t.Fatal("the server outlives its starter by 20 s")
@@ -130,10 +164,12 @@ func TestAServerEndsWithWhoeverStartedIt(t *testing.T) {
 
 func listens(t *testing.T, address string) bool {
 	t.Helper()
+
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		return false
 	}
+
 	return c.Close() == nil
 }
 

@@ -33,7 +33,8 @@ var kinds = []kind{
 	{"text", "csv", "text/csv", "id,name\n"},
 }
 
-// folders are where names go wrong: what a shell, a URL, a template or a path would take for its own.
+// folders are where names go wrong: what a shell, a URL, a template or a path
+// would take for its own.
 var folders = []string{
 	"images/2026/01/",
 	"with spaces/and more/",
@@ -55,7 +56,8 @@ const (
 	everyLong = 500
 )
 
-// Items are the first n blobs of the sample, in the order in which they are made.
+// Items are the first n blobs of the sample, in the order in which they are
+// made.
 func Items(n int) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		for i := range n {
@@ -69,34 +71,46 @@ func Items(n int) iter.Seq[Item] {
 func item(i int) Item {
 	k := kinds[i%len(kinds)]
 	it := Item{
-		ContentType: k.contentType, folder: folders[i/len(kinds)%len(folders)], extension: k.extension, kind: k.name, copyOf: -1,
+		ContentType: k.contentType,
+		folder:      folders[i/len(kinds)%len(folders)],
+		extension:   k.extension,
+		kind:        k.name,
+		copyOf:      -1,
 	}
+
 	base := fmt.Sprintf("%05d", i)
 	if i%everyLong == everyLong-1 {
 		fill := longest - len([]rune(it.folder)) - len(base) - 1 - len(it.extension)
 		base += strings.Repeat("ö", fill)
 	}
+
 	it.Name = it.folder + base + "." + it.extension
+
 	it.Content = content(i)
 	if i%everyCopy == everyCopy-1 && (i-len(kinds))%everyLie != everyLie-1 {
 		it.copyOf = i - len(kinds) // of the same kind
 		it.Content = content(it.copyOf)
 	}
+
 	if i%everyLie == everyLie-1 {
 		other := kinds[(i+1)%len(kinds)]
 		it.kind, it.lies, it.copyOf = other.name, true, -1
 		it.Content = content(i + 1<<20 + 1) // of that kind, and of no other item
 	}
+
 	return it
 }
 
 // content is of the kind of its number, and no two are the same.
 func content(i int) []byte {
 	k := kinds[i%len(kinds)]
+
 	text := fmt.Sprintf("%s%d", k.head, i)
 	if k.name == "json" {
 		text += "}"
 	}
+
 	size := 64 + i*37%4000
+
 	return []byte(text + strings.Repeat("\n", max(0, size-len(text))))
 }

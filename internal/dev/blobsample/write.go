@@ -42,40 +42,61 @@ const parallel = 32
 // Write makes the container where it is missing and writes the first n items.
 func Write(ctx context.Context, connection, name string, n int) (Written, error) {
 	w := Written{
-		ByExtension: map[string]Count{}, ByContentType: map[string]Count{}, ByFolder: map[string]Count{}, ByKind: map[string]int{},
+		ByExtension:   map[string]Count{},
+		ByContentType: map[string]Count{},
+		ByFolder:      map[string]Count{},
+		ByKind:        map[string]int{},
 	}
+
 	transport := &http.Transport{MaxIdleConnsPerHost: parallel}
 	defer transport.CloseIdleConnections()
-	client, err := azblob.NewClientFromConnectionString(connection, &azblob.ClientOptions{ClientOptions: policy.ClientOptions{
-		Transport: &http.Client{Transport: transport, Timeout: time.Minute},
-	}})
+
+	client, err := azblob.NewClientFromConnectionString(
+		connection,
+		&azblob.ClientOptions{ClientOptions: policy.ClientOptions{
+			Transport: &http.Client{Transport: transport, Timeout: time.Minute},
+		}},
+	)
 	if err != nil {
 		return w, errors.New("blobsample: it is no connection string of a storage account")
 	}
-	if _, err := client.CreateContainer(ctx, name, nil); err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
+
+	if _, err := client.CreateContainer(
+		ctx,
+		name,
+		nil,
+	); err != nil &&
+		!bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
 		return w, fmt.Errorf("blobsample: %w", err)
 	}
+
 	into := client.ServiceClient().NewContainerClient(name)
 	writers, writing := errgroup.WithContext(ctx)
 	writers.SetLimit(parallel)
+
 	for it := range Items(n) {
 		if writing.Err() != nil {
 			break
 		}
+
 		w.add(it)
 		writers.Go(func() error { return write(writing, into, it) })
 	}
+
 	if err := writers.Wait(); err != nil {
 		return w, fmt.Errorf("blobsample: %w", err)
 	}
+
 	return w, ctx.Err()
 }
 
 func write(ctx context.Context, into *container.Client, it Item) error {
 	sum := md5.Sum(it.Content) //nolint:gosec // as above
-	_, err := into.NewBlockBlobClient(it.Name).Upload(ctx, streaming.NopCloser(bytes.NewReader(it.Content)), &blockblob.UploadOptions{
-		HTTPHeaders: &blob.HTTPHeaders{BlobContentType: &it.ContentType, BlobContentMD5: sum[:]},
-	})
+	_, err := into.NewBlockBlobClient(it.Name).
+		Upload(ctx, streaming.NopCloser(bytes.NewReader(it.Content)), &blockblob.UploadOptions{
+			HTTPHeaders: &blob.HTTPHeaders{BlobContentType: &it.ContentType, BlobContentMD5: sum[:]},
+		})
+
 	return err
 }
 
@@ -85,10 +106,12 @@ func (w *Written) add(it Item) {
 	w.ByExtension[it.extension] = w.ByExtension[it.extension].plus(size)
 	w.ByContentType[it.ContentType] = w.ByContentType[it.ContentType].plus(size)
 	w.ByFolder[it.folder] = w.ByFolder[it.folder].plus(size)
+
 	w.ByKind[it.kind]++
 	if it.lies {
 		w.Lies++
 	}
+
 	if it.copyOf >= 0 {
 		w.Copies = w.Copies.plus(size)
 	}

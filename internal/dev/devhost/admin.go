@@ -8,7 +8,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// admin serves what the host itself serves, under the master key where keys are asked for.
+// admin serves what the host itself serves, under the master key where keys are
+// asked for.
 //
 //	POST /admin/functions/{name}  {"input":"..."}  202 without waiting
 //	GET  /admin/host/status                        {"state":"Running"}
@@ -18,6 +19,7 @@ func (s *session) admin(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
+
 	name, isFunction := strings.CutPrefix(r.URL.Path, "/admin/functions/")
 	switch {
 	case isFunction && r.Method == http.MethodPost && !sameOrigin(r):
@@ -41,24 +43,36 @@ func sameOrigin(r *http.Request) bool {
 	return origin == "" || origin == "http://"+r.Host
 }
 
-// trigger starts a queue or timer function by hand. Its message has a body and defaults only; nothing settles it.
+// trigger starts a queue or timer function by hand. Its message has a body and
+// defaults only; nothing settles it.
 func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 	var in struct{ Input string }
+
 	body, err := readAll(r)
 	if err != nil || json.Unmarshal(body, &in) != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+
 	f := s.function(name)
 	if f == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
+
 	buffer := getBuffer()
+
 	switch f.Trigger.Type {
 	case typeQueue:
 		at, id := now(), newID()
-		msg := busMessage{body: []byte(in.Input), deliveries: 1, messageID: &id, enqueued: at, expires: at.Add(lifetime), manual: true}
+		msg := busMessage{
+			body:       []byte(in.Input),
+			deliveries: 1,
+			messageID:  &id,
+			enqueued:   at,
+			expires:    at.Add(lifetime),
+			manual:     true,
+		}
 		writeOne(buffer, f.Trigger.Name, f.Trigger.DataType == "binary", &msg, s.stamp(f))
 	case typeTimer:
 		schedule, err := parseSchedule(f.Trigger.Schedule)
@@ -66,26 +80,31 @@ func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
 		}
+
 		at := now()
 		writeTimer(buffer, f.Trigger.Name, monitored(f), at, schedule.next(at), false, s.stamp(f))
 	default:
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+
 	if !s.calls.enter() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	go func() {
 		defer s.calls.leave()
+
 		a, err := s.post(s.ctx, f, newID(), buffer)
 		if err == nil {
 			err = s.sendOutputs(s.ctx, f, a)
 		}
+
 		if err != nil {
 			s.host.log.Warn("a manual invocation failed", keys.Function, name, keys.Error, err)
 		}
 	}()
+
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -95,5 +114,6 @@ func (s *session) function(name string) *Function {
 			return &s.host.app.Functions[i]
 		}
 	}
+
 	return nil
 }

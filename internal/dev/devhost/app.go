@@ -40,7 +40,8 @@ type Function struct {
 	raw     bool      // one httpTrigger in, one http out, nothing else: may be proxied or forwarded
 }
 
-// Binding is one binding of a function.json; fields that its type does not have are empty.
+// Binding is one binding of a function.json; fields that its type does not have
+// are empty.
 type Binding struct {
 	Type         string   `json:"type"`
 	Direction    string   `json:"direction"`
@@ -85,34 +86,42 @@ type hostFile struct {
 	} `json:"extensions"`
 }
 
-// ReadApp reads an app root as the host does: host.json, local.settings.json and {function}/function.json. A source tree that
-// was not built yet has function.json/{function}.json instead, which is read when there is no directory of the first kind.
-// getenv resolves %NAME%; local settings answer where it does not.
+// ReadApp reads an app root as the host does: host.json, local.settings.json
+// and {function}/function.json. A source tree that was not built yet has
+// function.json/{function}.json instead, which is read when there is no
+// directory of the first kind. getenv resolves %NAME%; local settings answer
+// where it does not.
 func ReadApp(root string, getenv func(string) string) (*App, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, fmt.Errorf("devhost.ReadApp: %w", err)
 	}
+
 	var f hostFile
 	if err := readJSON(filepath.Join(root, "host.json"), &f); err != nil {
 		return nil, err
 	}
+
 	a := &App{Root: root}
 	if a.Settings, err = readSettings(root); err != nil {
 		return nil, err
 	}
+
 	expand := expander(func(name string) string {
 		if v := getenv(name); v != "" {
 			return v
 		}
+
 		return a.Settings[name]
 	})
 	if err := a.fill(&f, expand); err != nil {
 		return nil, err
 	}
+
 	if a.Functions, err = readFunctions(root, expand); err != nil {
 		return nil, err
 	}
+
 	return a, nil
 }
 
@@ -120,15 +129,19 @@ func (a *App) fill(f *hostFile, expand func(string) string) error {
 	if f.CustomHandler == nil || f.CustomHandler.Description == nil {
 		return errors.New("devhost.ReadApp: host.json has no customHandler.description")
 	}
+
 	d := f.CustomHandler.Description
+
 	path := expand(d.DefaultExecutablePath)
 	if path == "" {
 		return errors.New("devhost.ReadApp: customHandler.description.defaultExecutablePath is empty")
 	}
+
 	a.Executable = path
 	if inRoot := filepath.Join(a.Root, d.WorkerDirectory, path); !filepath.IsAbs(path) && exists(inRoot) {
 		a.Executable = inRoot
 	}
+
 	for i, list := range [][]string{d.Arguments, {d.DefaultWorkerPath}, d.WorkerArguments} {
 		for _, arg := range list {
 			arg = expand(arg)
@@ -141,26 +154,35 @@ func (a *App) fill(f *hostFile, expand func(string) string) error {
 			}
 		}
 	}
+
 	a.Directory = d.WorkingDirectory
 	if !filepath.IsAbs(a.Directory) {
 		a.Directory = filepath.Join(a.Root, a.Directory)
 	}
-	a.Proxy, a.Forward = f.CustomHandler.EnableProxyingHTTPRequest, f.CustomHandler.EnableForwardingHTTPRequest
+
+	a.Proxy = f.CustomHandler.EnableProxyingHTTPRequest
+	a.Forward = f.CustomHandler.EnableForwardingHTTPRequest
+
 	a.Prefix, a.Calls, a.BatchSize = "api", f.Extensions.ServiceBus.MaxConcurrentCalls, f.Extensions.ServiceBus.MaxMessageBatchSize
 	if p := f.Extensions.HTTP.RoutePrefix; p != nil {
 		a.Prefix = strings.Trim(*p, "/")
 	}
+
 	if a.Calls == 0 {
 		a.Calls = 16 * runtime.NumCPU()
 	}
+
 	if a.BatchSize == 0 {
 		a.BatchSize = 1000
 	}
+
 	port, err := f.CustomHandler.Port.Int64()
 	if f.CustomHandler.Port != "" && err != nil {
 		return fmt.Errorf("devhost.ReadApp: customHandler.port: %w", err)
 	}
+
 	a.Port = int(port)
+
 	return a.spans(f)
 }
 
@@ -178,13 +200,17 @@ func (a *App) spans(f *hostFile) error {
 		if s.text == "" {
 			continue
 		}
+
 		span, err := ParseTimeSpan(s.text)
 		if err != nil {
 			return fmt.Errorf("devhost.ReadApp: host.json: %s: %w", s.key, err)
 		}
+
 		*s.to = span
 	}
+
 	a.Timeout = max(a.Timeout, 0) // "-1" is unlimited
+
 	return nil
 }
 
@@ -193,14 +219,19 @@ func readFunctions(root string, expand func(string) string) ([]Function, error) 
 	if err != nil {
 		return nil, fmt.Errorf("devhost.ReadApp: %w", err)
 	}
+
 	name := func(file string) string { return filepath.Base(filepath.Dir(file)) }
+
 	if len(files) == 0 {
 		if files, err = filepath.Glob(filepath.Join(root, "function.json", "*.json")); err != nil {
 			return nil, fmt.Errorf("devhost.ReadApp: %w", err)
 		}
+
 		name = func(file string) string { return strings.TrimSuffix(filepath.Base(file), ".json") }
 	}
+
 	var all []Function
+
 	for _, file := range files {
 		var content struct {
 			Bindings []Binding `json:"bindings"`
@@ -208,42 +239,53 @@ func readFunctions(root string, expand func(string) string) ([]Function, error) 
 		if err := readJSON(file, &content); err != nil {
 			return nil, err
 		}
+
 		f, err := newFunction(name(file), content.Bindings, expand)
 		if err != nil {
 			return nil, err
 		}
+
 		all = append(all, f)
 	}
+
 	return all, nil
 }
 
 func newFunction(name string, bindings []Binding, expand func(string) string) (Function, error) {
 	f := Function{Name: name}
 	inputs := 0
+
 	for _, b := range bindings {
 		b.QueueName, b.Schedule = expand(b.QueueName), expand(b.Schedule)
 		if b.Direction == "out" {
 			f.Outputs = append(f.Outputs, b)
 			continue
 		}
+
 		inputs++
+
 		if strings.HasSuffix(strings.ToLower(b.Type), "trigger") {
 			f.Trigger = b
 		}
 	}
+
 	if f.Trigger.Type == "" {
 		return f, fmt.Errorf("devhost.ReadApp: the function %s has no trigger", name)
 	}
+
 	f.raw = inputs == 1 && f.Trigger.Type == typeHTTP && len(f.Outputs) == 1 && f.Outputs[0].Type == "http"
+
 	return f, nil
 }
 
 func readSettings(root string) (map[string]string, error) {
 	var f struct{ Values map[string]string }
+
 	err := readJSON(filepath.Join(root, "local.settings.json"), &f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+
 	return f.Values, err
 }
 
@@ -252,9 +294,11 @@ func readJSON(file string, into any) error {
 	if err != nil {
 		return fmt.Errorf("devhost.ReadApp: %w", err)
 	}
+
 	if err := json.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("devhost.ReadApp: %s: %w", file, err)
 	}
+
 	return nil
 }
 
@@ -267,6 +311,7 @@ func expander(lookup func(string) string) func(string) string {
 			if v := lookup(strings.Trim(m, "%")); v != "" {
 				return v
 			}
+
 			return m
 		})
 	}

@@ -11,16 +11,21 @@ import (
 // The product's own files, as they lie in the source tree.
 func TestReadAppOfTheProduct(t *testing.T) {
 	t.Parallel()
+
 	app, err := devhost.ReadApp("../../..", func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if len(app.Functions) != len(funchost.Functions) {
 		t.Errorf("got %d functions, want %d", len(app.Functions), len(funchost.Functions))
 	}
-	if !app.Proxy || app.Prefix != "api" || app.Timeout <= 0 || app.Renewal < app.Timeout || app.InitTimeout < 10*time.Second {
+
+	if !app.Proxy || app.Prefix != "api" || app.Timeout <= 0 || app.Renewal < app.Timeout ||
+		app.InitTimeout < 10*time.Second {
 		t.Errorf("got %+v", app)
 	}
+
 	for _, f := range app.Functions {
 		want, ok := funchost.Lookup(f.Name)
 		if !ok || f.Trigger.Type != string(want.Kind) || f.Trigger.Name != want.Binding {
@@ -34,19 +39,27 @@ func TestReadAppResolvesSettings(t *testing.T) {
 	root := writeApp(t, testApp{
 		host: `{"customHandler":{"description":{"defaultExecutablePath":"%TOOL%","arguments":["-a %A%","%UNKNOWN%"],"defaultWorkerPath":"one file","workingDirectory":"sub"},
 			"port":"7301"},"functionTimeout":"-1","extensions":{"http":{"routePrefix":""}}}`,
-		functions: map[string]string{"f": `{"bindings":[{"type":"serviceBusTrigger","direction":"in","name":"m","queueName":"%QUEUE%"}]}`},
-		settings:  `{"Values":{"TOOL":"tool","QUEUE":"from settings","A":"from settings"}}`,
+		functions: map[string]string{
+			"f": `{"bindings":[{"type":"serviceBusTrigger","direction":"in","name":"m","queueName":"%QUEUE%"}]}`,
+		},
+		settings: `{"Values":{"TOOL":"tool","QUEUE":"from settings","A":"from settings"}}`,
 	})
+
 	app, err := devhost.ReadApp(root, func(name string) string {
 		return map[string]string{"A": "from environment"}[name]
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	want := []string{"-a", "from", "environment", "one file"}
-	if len(app.Arguments) != len(want) || app.Arguments[3] != want[3] || app.Executable != "tool" || app.Port != 7301 || app.Prefix != "" || app.Timeout != 0 {
+	if len(app.Arguments) != len(want) || app.Arguments[3] != want[3] || app.Executable != "tool" ||
+		app.Port != 7301 ||
+		app.Prefix != "" ||
+		app.Timeout != 0 {
 		t.Errorf("got %+v", app)
 	}
+
 	if got := app.Functions[0].Trigger.QueueName; got != "from settings" {
 		t.Errorf("got queue %q", got)
 	}

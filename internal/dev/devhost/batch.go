@@ -8,14 +8,17 @@ import (
 	"time"
 )
 
-// writeMany builds the envelope of a batch. Its data is a JSON string that holds an array: of text, of base64, or, without a
-// data type, of the parsed bodies, which fails the batch when one of them is not JSON.
+// writeMany builds the envelope of a batch. Its data is a JSON string that
+// holds an array: of text, of base64, or, without a data type, of the parsed
+// bodies, which fails the batch when one of them is not JSON.
 func writeMany(buffer *bytes.Buffer, binding, dataType string, batch []busMessage, by stamp) error {
 	values := []byte{'['}
+
 	for i := range batch {
 		if i > 0 {
 			values = append(values, ',')
 		}
+
 		switch dataType {
 		case "binary":
 			values = appendString(values, base64.StdEncoding.EncodeToString(batch[i].body))
@@ -25,26 +28,32 @@ func writeMany(buffer *bytes.Buffer, binding, dataType string, batch []busMessag
 			if !json.Valid(batch[i].body) {
 				return fmt.Errorf("message %d of the batch is not JSON, and the binding has no dataType", i)
 			}
+
 			values = append(values, batch[i].body...)
 		}
 	}
+
 	to := append(buffer.AvailableBuffer(), `{"Data":{`...)
 	to = appendString(to, binding)
 	to = append(to, ':')
 	to = appendString(to, append(values, ']'))
+
 	m := metadata{to: append(to, `},"Metadata":{`...)}
 	for _, name := range []string{"MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions"} {
 		m.raw(name, "{}")
 	}
+
 	m.client(by)
 	m.arrays(batch)
 	m.sys(by)
 	buffer.Write(append(m.to, '}', '}'))
+
 	return nil
 }
 
-// arrays appends the metadata of a batch: names end in Array, each value is a string that holds an array, nulls are kept, and
-// times keep their fractions, unlike those of a single message.
+// arrays appends the metadata of a batch: names end in Array, each value is a
+// string that holds an array, nulls are kept, and times keep their fractions,
+// unlike those of a single message.
 func (m *metadata) arrays(batch []busMessage) {
 	m.array("DeliveryCountArray", batch, func(b *busMessage) any { return b.deliveries })
 	m.array("DeadLetterSourceArray", batch, func(b *busMessage) any { return orNull(b.deadLetterSource) })
@@ -66,15 +75,21 @@ func (m *metadata) arrays(batch []busMessage) {
 	m.array("SessionIdArray", batch, func(b *busMessage) any { return orNull(b.sessionID) })
 	m.array("ReplyToSessionIdArray", batch, func(b *busMessage) any { return orNull(b.replyToSessionID) })
 	m.array("PartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) })
-	m.array("TransactionPartitionKeyArray", batch, func(b *busMessage) any { return orNull(b.partitionKey) }) // the host's mistake
+	m.array(
+		"TransactionPartitionKeyArray",
+		batch,
+		func(b *busMessage) any { return orNull(b.partitionKey) },
+	) // the host's mistake
 }
 
 func (m *metadata) array(name string, batch []busMessage, value func(*busMessage) any) {
 	values := []byte{'['}
+
 	for i := range batch {
 		if i > 0 {
 			values = append(values, ',')
 		}
+
 		switch v := value(&batch[i]).(type) {
 		case string:
 			values = appendString(values, v)
@@ -84,6 +99,7 @@ func (m *metadata) array(name string, batch []busMessage, value func(*busMessage
 			values = fmt.Append(values, v)
 		}
 	}
+
 	if m.key(name) {
 		m.to = appendString(m.to, append(values, ']'))
 	}
@@ -93,6 +109,7 @@ func orNull(s *string) any {
 	if s == nil {
 		return json.RawMessage("null")
 	}
+
 	return *s
 }
 
@@ -100,6 +117,7 @@ func object(s string) any {
 	if s == "" {
 		return json.RawMessage("{}")
 	}
+
 	return json.RawMessage(s)
 }
 

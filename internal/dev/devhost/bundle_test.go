@@ -48,25 +48,39 @@ func testFunctions() map[string]string {
 
 func setup(t *testing.T, app testApp, o devhost.Options) testBundle {
 	t.Helper()
+
 	b := prepare(t, app, &o)
 	if err := b.host.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		b.client.CloseIdleConnections()
+
 		if err := b.host.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return b
 }
 
 func prepare(t *testing.T, app testApp, o *devhost.Options) testBundle {
 	t.Helper()
 	b := testBundle{
-		t: t, client: &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		seen: make(chan seen, 1000), events: make(chan devhost.Event, 1000), lines: make(chan string, 1000), letGo: make(chan struct{}, 1),
-		queue: newMemQueue(time.Minute),
+		t: t,
+		client: &http.Client{
+			Transport:     &http.Transport{},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		seen: make(
+			chan seen,
+			1000,
+		),
+		events: make(chan devhost.Event, 1000),
+		lines:  make(chan string, 1000),
+		letGo:  make(chan struct{}, 1),
+		queue:  newMemQueue(time.Minute),
 	}
 	recorder := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("wait") != "" {
@@ -74,31 +88,39 @@ func prepare(t *testing.T, app testApp, o *devhost.Options) testBundle {
 			case <-b.letGo:
 			case <-r.Context().Done():
 			}
+
 			return
 		}
+
 		var s seen
 		if json.NewDecoder(r.Body).Decode(&s) == nil {
 			b.seen <- s
 		}
 	}))
 	t.Cleanup(recorder.Close)
+
 	if app.mode == "" {
 		app.mode = "serve"
 	}
+
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	o.Root, o.Addr, o.Executable = writeApp(t, app), "127.0.0.1:0", executable
 	o.Env = append(o.Env, "DEVHOST_TEST_HANDLER="+app.mode, "RECORDER="+recorder.URL)
 	o.OnEvent = func(e devhost.Event) { b.events <- e }
+
 	o.Console = func(_ string, level slog.Level, line string) { b.lines <- level.String() + " " + line }
 	if o.Receivers == nil {
 		o.Receivers = map[string]queue.Receiver{"tasks": b.queue}
 	}
+
 	if b.host, err = devhost.New(*o); err != nil {
 		t.Fatal(err)
 	}
+
 	return b
 }
 
@@ -110,31 +132,40 @@ func writeApp(tb testing.TB, app testApp) string {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			tb.Fatal(err)
 		}
+
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			tb.Fatal(err)
 		}
 	}
+
 	if app.host == "" {
 		app.host = testHost
 	}
+
 	if app.functions == nil {
 		app.functions = testFunctions()
 	}
+
 	write("host.json", app.host)
+
 	for name, content := range app.functions {
 		write(filepath.Join(name, "function.json"), content)
 	}
+
 	if app.settings != "" {
 		write("local.settings.json", app.settings)
 	}
+
 	return root
 }
 
 // next waits for a value, or fails the test.
 func next[T any](t *testing.T, from <-chan T, what string) T {
 	t.Helper()
+
 	timeout := time.NewTimer(20 * time.Second)
 	defer timeout.Stop()
+
 	select {
 	case v := <-from:
 		return v
@@ -147,6 +178,7 @@ func next[T any](t *testing.T, from <-chan T, what string) T {
 // event waits for an event of a kind and drops the others.
 func (b testBundle) event(kind devhost.EventKind) devhost.Event {
 	b.t.Helper()
+
 	for {
 		if e := next(b.t, b.events, string(kind)); e.Kind == kind {
 			return e
@@ -167,30 +199,37 @@ func (b testBundle) do(method, path, body string, header ...string) answer {
 
 func (b testBundle) send(method, path string, body io.Reader, header ...string) answer {
 	b.t.Helper()
+
 	r, err := http.NewRequestWithContext(b.t.Context(), method, "http://"+b.host.Addr()+path, body)
 	if err != nil {
 		b.t.Fatal(err)
 	}
+
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
+
 	resp, err := b.client.Do(r)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end below
+
 	got, err := io.ReadAll(resp.Body)
 	if err != nil {
 		b.t.Fatal(err)
 	}
+
 	return answer{resp.StatusCode, resp.Header, string(got)}
 }
 
 // echo is what the handler saw of an HTTP request.
 func (b testBundle) echo(a answer) (s seen) {
 	b.t.Helper()
+
 	if err := json.Unmarshal([]byte(a.body), &s); err != nil {
 		b.t.Fatalf("status %d, body %q: %v", a.status, a.body, err)
 	}
+
 	return s
 }

@@ -13,21 +13,27 @@ const (
 	toolingPrefix   = "azfuncjsonlog:"
 )
 
-// ConsoleLevel is the level that the host gives a line of the handler: stdout is information, stderr is an error unless it
-// speaks of a warning. The second result is the line as logged, the third false for a line that is not logged at all.
+// ConsoleLevel is the level that the host gives a line of the handler: stdout
+// is information, stderr is an error unless it speaks of a warning. The second
+// result is the line as logged, the third false for a line that is not logged
+// at all.
 func ConsoleLevel(stream, line string) (slog.Level, string, bool) {
 	if strings.HasPrefix(line, toolingPrefix) {
 		return 0, "", false
 	}
+
 	if rest, ok := strings.CutPrefix(line, systemLogPrefix); ok {
 		return slog.LevelDebug, rest, true
 	}
+
 	if stream == "stdout" {
 		return slog.LevelInfo, line, true
 	}
+
 	if strings.Contains(strings.ToLower(line), "warn") {
 		return slog.LevelWarn, line, true
 	}
+
 	return slog.LevelError, line, true
 }
 
@@ -37,11 +43,21 @@ func (h *Host) console(stream, line string) {
 	if !ok {
 		return
 	}
+
 	if h.options.Console != nil {
 		h.options.Console(stream, level, text)
 		return
 	}
-	h.log.Log(context.Background(), level, "the handler wrote", "line", text, "category", "Host.Function.Console")
+
+	h.log.Log(
+		context.Background(),
+		level,
+		"the handler wrote",
+		"line",
+		text,
+		"category",
+		"Host.Function.Console",
+	)
 }
 
 // tail keeps the last three lines.
@@ -53,6 +69,7 @@ type tail struct {
 func (t *tail) add(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	t.lines = append(t.lines, line)
 	if len(t.lines) > 3 {
 		t.lines = t.lines[1:]
@@ -62,5 +79,6 @@ func (t *tail) add(line string) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	return strings.Join(t.lines, "; ")
 }

@@ -36,35 +36,51 @@ type Options struct {
 	Root string // app root: host.json and the functions. Required
 	Addr string // where clients connect; "" means 127.0.0.1:7071, port 0 any free one
 
-	Receivers map[string]queue.Receiver // by queue name; a queue function without one is not started. The caller closes them
-	Send      SendFunc                  // takes what output bindings send; nil fails the invocation that has some
+	// by queue name; a queue function without one is not started. The caller
+	// closes them
+	Receivers map[string]queue.Receiver
+	// takes what output bindings send; nil fails the invocation that has some
+	Send SendFunc
 
-	Keys       []string // function keys, any of which opens every function, as x-functions-key or ?code=; none: no key is asked for
-	Env        []string // NAME=value for the handler, over our own environment, which is over local.settings.json
-	Executable string   // instead of the one that host.json names
+	// function keys, any of which opens every function, as x-functions-key or
+	// ?code=; none: no key is asked for
+	Keys []string
+	// NAME=value for the handler, over our own environment, which is over
+	// local.settings.json
+	Env        []string
+	Executable string // instead of the one that host.json names
 
 	Log     *slog.Logger                                       // nil discards
 	Console func(stream string, level slog.Level, line string) // gets the handler's lines instead of Log
-	OnEvent func(Event)                                        // is told of events, from several goroutines; must return soon
+	// is told of events, from several goroutines; must return soon
+	OnEvent func(Event)
 
 	Platform       bool          // start a host that stopped again, as the platform does, after PlatformDelay
 	PlatformDelay  time.Duration // 0: 1 s
 	IgnoreExitZero bool          // hosts before 2026 do not notice a handler that exits with 0
 	TermFirst      time.Duration // SIGTERM this long before SIGKILL, as containers have it; 0: SIGKILL only
-	Chunked        bool          // post envelopes chunked, as in Azure, instead of with a length, as under the Core Tools
-	Calls          int           // calls at once of each queue function, instead of host.json's
-	Timeout        time.Duration // functionTimeout, instead of host.json's
-	AbandonDelay   time.Duration // before a failed message is given back, as the way to the bus and back takes; 0: 20 ms, negative: none
-	EdgeTimeout    time.Duration // until an HTTP answer begins, and between its parts; 0: DefaultEdgeTimeout
-	BodyLimit      int64         // bytes; 0: DefaultBodyLimit
-	Faults         Faults
+	// post envelopes chunked, as in Azure, instead of with a length, as under
+	// the Core Tools
+	Chunked bool
+	Calls   int           // calls at once of each queue function, instead of host.json's
+	Timeout time.Duration // functionTimeout, instead of host.json's
+	// before a failed message is given back, as the way to the bus and back
+	// takes; 0: 20 ms, negative: none
+	AbandonDelay time.Duration
+	EdgeTimeout  time.Duration // until an HTTP answer begins, and between its parts; 0: DefaultEdgeTimeout
+	BodyLimit    int64         // bytes; 0: DefaultBodyLimit
+	Faults       Faults
 }
 
 // Faults are what goes wrong on demand. The zero value is none.
 type Faults struct {
-	Duplicate func(function string, d queue.Delivery) bool // true: a message that was worked on is posted once more before it is settled
-	Shuffle   bool                                         // messages received together are posted in random order
-	Send      func(function string, index int) error       // an error for the index-th message of an invocation's outputs
+	// true: a message that was worked on is posted once more before it is
+	// settled
+	Duplicate func(function string, d queue.Delivery) bool
+	// messages received together are posted in random order
+	Shuffle bool
+	// an error for the index-th message of an invocation's outputs
+	Send func(function string, index int) error
 }
 
 // Host stands in for the Functions host. Make it with New.
@@ -85,46 +101,57 @@ type Host struct {
 	err      error // why the host stopped for good, once done is closed
 }
 
-// New reads the app. It fails on what the real host fails on: no executable, a route that it reserves or cannot serve.
+// New reads the app. It fails on what the real host fails on: no executable, a
+// route that it reserves or cannot serve.
 func New(o Options) (*Host, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:7071"
 	}
+
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+
 	o.PlatformDelay = cmp.Or(o.PlatformDelay, time.Second)
 	o.AbandonDelay = cmp.Or(o.AbandonDelay, 20*time.Millisecond)
 	o.EdgeTimeout = cmp.Or(o.EdgeTimeout, DefaultEdgeTimeout)
 	o.BodyLimit = cmp.Or(o.BodyLimit, DefaultBodyLimit)
 	own := environment(o.Env)
+
 	app, err := ReadApp(o.Root, func(name string) string { return own[name] })
 	if err != nil {
 		return nil, err
 	}
+
 	app.Timeout, app.Calls = cmp.Or(o.Timeout, app.Timeout), cmp.Or(o.Calls, app.Calls)
 	h := &Host{options: o, app: app, log: o.Log, done: make(chan struct{})}
 	h.app.Functions = slices.DeleteFunc(h.app.Functions, func(f Function) bool { return h.disabled(f.Name) })
 	h.routes, err = newRoutes(app)
+
 	return h, err
 }
 
-// Start listens, starts the handler and everything that calls it, and returns; calls are held until the handler is ready.
+// Start listens, starts the handler and everything that calls it, and returns;
+// calls are held until the handler is ready.
 func (h *Host) Start(ctx context.Context) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", h.options.Addr)
 	if err != nil {
 		return fmt.Errorf("devhost.Start: %w", err)
 	}
+
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+
 	first, err := newSession(ctx, h)
 	if err != nil {
 		cancel()
 		return errors.Join(fmt.Errorf("devhost.Start: %w", err), l.Close())
 	}
+
 	h.listener, h.cancel = l, cancel
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		h.local = a.IP.IsLoopback()
 	}
+
 	h.server = &http.Server{
 		Handler:           http.HandlerFunc(h.edge),
 		ReadHeaderTimeout: 30 * time.Second,
@@ -137,48 +164,60 @@ func (h *Host) Start(ctx context.Context) error {
 		}
 	}()
 	go h.run(ctx, first)
+
 	return nil
 }
 
 // run replaces sessions that stopped, where there is a platform that does so.
 func (h *Host) run(ctx context.Context, s *session) {
 	defer close(h.done)
+
 	for {
 		h.session.Store(s)
 		s.start()
 		err := s.wait()
+
 		if ctx.Err() != nil {
 			return
 		}
+
 		h.err = err
 		h.log.Error("the host stopped", keys.Error, err)
 		h.tell(Event{Kind: EventHostStopped, Err: err})
+
 		if !h.options.Platform || !sleep(ctx, h.options.PlatformDelay) {
 			return
 		}
+
 		next, err := newSession(ctx, h)
 		if err != nil {
 			h.err = err
 			return
 		}
+
 		s, h.err = next, nil
 	}
 }
 
-// Stop stops what calls the handler, kills it, and stops listening; calls under way fail, and their messages are abandoned.
+// Stop stops what calls the handler, kills it, and stops listening; calls under
+// way fail, and their messages are abandoned.
 func (h *Host) Stop() error {
 	if h.cancel == nil {
 		return nil
 	}
+
 	h.cancel()
 	<-h.done
+
 	return h.server.Close()
 }
 
-// Done is closed when the host has stopped, by Stop or by its own rules; Err says why.
+// Done is closed when the host has stopped, by Stop or by its own rules; Err
+// says why.
 func (h *Host) Done() <-chan struct{} { return h.done }
 
-// Err is why the host stopped by itself: nil before Done is closed, and after Stop.
+// Err is why the host stopped by itself: nil before Done is closed, and after
+// Stop.
 func (h *Host) Err() error {
 	select {
 	case <-h.done:
@@ -201,16 +240,19 @@ func (h *Host) HandlerPID() int {
 			return p.pid
 		}
 	}
+
 	return 0
 }
 
-// Kill sends the handler SIGKILL, as a test of what a crash does. The host sees an exit and acts by its rules.
+// Kill sends the handler SIGKILL, as a test of what a crash does. The host sees
+// an exit and acts by its rules.
 func (h *Host) Kill() error {
 	if s := h.session.Load(); s != nil {
 		if p := s.worker.state.Load().proc; p != nil {
 			return p.kill()
 		}
 	}
+
 	return errors.New("devhost.Kill: there is no handler process")
 }
 
@@ -222,6 +264,7 @@ func (h *Host) Ready(ctx context.Context) error {
 				return err
 			}
 		}
+
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -237,20 +280,24 @@ func (h *Host) executable() string { return cmp.Or(h.options.Executable, h.app.E
 // environment is ours with more on top.
 func environment(more []string) map[string]string {
 	all := map[string]string{}
-	for _, pair := range append(os.Environ(), more...) { //nolint:forbidigo // the child inherits it, whatever it is
+	// the child inherits it, whatever it is
+	for _, pair := range append(os.Environ(), more...) { //nolint:forbidigo
 		if name, value, ok := strings.Cut(pair, "="); ok {
 			all[name] = value
 		}
 	}
+
 	return all
 }
 
-// environment is what a handler process sees: local settings below our own environment, below Options.Env, below the host's.
+// environment is what a handler process sees: local settings below our own
+// environment, below Options.Env, below the host's.
 func (h *Host) environment(port int, id string) []string {
 	all := maps.Clone(h.app.Settings)
 	if all == nil {
 		all = map[string]string{}
 	}
+
 	maps.Copy(all, environment(h.options.Env))
 	maps.Copy(all, map[string]string{
 		funchost.EnvPort:                    strconv.Itoa(port),
@@ -263,10 +310,12 @@ func (h *Host) environment(port int, id string) []string {
 		"WEBSITE_HOSTNAME":                  h.Addr(),
 		"COREMACHINE_LOCAL_HOST":            "true",
 	})
+
 	pairs := make([]string, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		pairs = append(pairs, name+"="+all[name])
 	}
+
 	return pairs
 }
 
@@ -274,5 +323,6 @@ func (h *Host) environment(port int, id string) []string {
 func (h *Host) disabled(function string) bool {
 	name := "AzureWebJobs." + function + ".Disabled"
 	value := environment(h.options.Env)[name]
+
 	return strings.EqualFold(cmp.Or(value, h.app.Settings[name]), "true")
 }

@@ -16,7 +16,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// edge is what a client meets: the platform's limits, then the host's keys and routes.
+// edge is what a client meets: the platform's limits, then the host's keys and
+// routes.
 func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 	if h.local && !loopback(r.Host) {
 		// A page of another site reaches this address under a name of its
@@ -24,45 +25,59 @@ func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This host answers to loopback names only, such as localhost.", http.StatusForbidden)
 		return
 	}
+
 	if r.ContentLength > h.options.BodyLimit {
 		http.Error(w, "", http.StatusRequestEntityTooLarge)
 		return
 	}
+
 	body := &clientBody{ReadCloser: http.MaxBytesReader(w, r.Body, h.options.BodyLimit)}
 	if r.Body != http.NoBody {
 		r.Body = body
 	}
-	if normal := path.Clean(r.URL.Path); normal != strings.TrimSuffix(r.URL.Path, "/") && strings.Contains(r.URL.Path, "/.") {
+
+	if normal := path.Clean(
+		r.URL.Path,
+	); normal != strings.TrimSuffix(r.URL.Path, "/") &&
+		strings.Contains(r.URL.Path, "/.") {
 		r.URL.Path, r.URL.RawPath = normal, "" // as the real server resolves dot segments before it routes
 	}
+
 	s := h.session.Load()
 	if s == nil || s.ctx.Err() != nil {
 		http.Error(w, "Function host is not running.", http.StatusServiceUnavailable)
 		return
 	}
+
 	switch {
 	case r.URL.Path == "/":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("Your Functions 4.0 app is up and running\n")) // the client may be gone
+
 		return
 	case strings.HasPrefix(r.URL.Path, "/admin/"):
 		s.admin(w, r)
 		return
 	}
+
 	f, params := h.find(r.Method, r.URL)
 	if f == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
+
 	if !strings.EqualFold(f.Trigger.AuthLevel, "anonymous") && !h.authorized(r) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
+
 	if !s.calls.enter() {
 		http.Error(w, "Function host is not running.", http.StatusServiceUnavailable)
 		return
 	}
+
 	defer s.calls.leave()
+
 	h.counters.requests.Add(1)
 	s.serve(w, r, f, params, body)
 }
@@ -73,8 +88,10 @@ func loopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
+
 	name = strings.ToLower(strings.Trim(name, "[]"))
 	ip := net.ParseIP(name)
+
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
@@ -87,10 +104,12 @@ type clientBody struct {
 // Read reads on.
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, http.ErrBodyReadAfterClose) && !tooLarge {
 		b.broken.Store(true)
 	}
+
 	return n, err
 }
 
@@ -103,26 +122,38 @@ func (h *Host) authorized(r *http.Request) bool {
 	if len(h.options.Keys) == 0 {
 		return true
 	}
+
 	given := r.Header.Get("X-Functions-Key")
 	if given == "" {
 		given = r.URL.Query().Get("code")
 	}
+
 	for _, key := range h.options.Keys {
 		if subtle.ConstantTimeCompare([]byte(key), []byte(given)) == 1 {
 			return true
 		}
 	}
+
 	return false
 }
 
 var errEdgeTimeout = errors.New("the platform's front end waits no longer")
 
-// serve runs one HTTP invocation in the mode that applies, within the edge's and the function's time.
-func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, params map[string]string, body *clientBody) {
+// serve runs one HTTP invocation in the mode that applies, within the edge's
+// and the function's time.
+func (s *session) serve(
+	w http.ResponseWriter,
+	r *http.Request,
+	f *Function,
+	params map[string]string,
+	body *clientBody,
+) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(s.ctx, func() { cancel(errStopped) })() // ends with the session too
+
 	e := &edgeWriter{ResponseWriter: w, patience: s.host.options.EdgeTimeout}
+
 	e.timer = time.AfterFunc(e.patience, func() { cancel(errEdgeTimeout) })
 	defer e.timer.Stop()
 
@@ -130,8 +161,10 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, par
 	if err == nil {
 		limited, stop := s.limit(ctx)
 		defer stop()
+
 		r = r.WithContext(limited)
 		id := newID()
+
 		switch {
 		case f.raw && s.host.app.Proxy:
 			err = s.proxy(e, r, id)
@@ -140,28 +173,37 @@ func (s *session) serve(w http.ResponseWriter, r *http.Request, f *Function, par
 		default:
 			err = s.serveEnvelope(e, r, f, params, id)
 		}
+
 		if err != nil && errors.Is(context.Cause(limited), errFunctionTimeout) {
 			err = s.failure(limited, p, f, err)
 		}
 	}
+
 	if err == nil {
 		return
 	}
+
 	if body.broken.Load() && !e.begun() {
 		http.Error(e, "The request body is malformed, or ended too early.", http.StatusBadRequest)
 		return
 	}
+
 	if r.Context().Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // the client left
 		s.host.log.Debug("an HTTP client left", keys.Function, f.Name)
+
 		if !e.begun() {
 			http.Error(e, "The client closed the request.", statusClientClosed)
 		}
+
 		return
 	}
+
 	s.host.log.Warn("an HTTP invocation failed", keys.Function, f.Name, keys.Error, err)
+
 	if e.begun() {
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole
 	}
+
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -189,6 +231,7 @@ type edgeWriter struct {
 func (e *edgeWriter) begun() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	return e.wrote
 }
 
@@ -204,6 +247,7 @@ func (e *edgeWriter) WriteHeader(status int) {
 	if status >= http.StatusOK {
 		e.touch()
 	}
+
 	e.ResponseWriter.WriteHeader(status)
 }
 

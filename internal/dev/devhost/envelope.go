@@ -18,7 +18,8 @@ const lifetime = 14 * 24 * time.Hour
 // defaultNamespace is what Client says of a queue that is not on Service Bus.
 const defaultNamespace = "localhost"
 
-// busMessage is a message with what Service Bus knows of it. What is nil is absent from the metadata; an empty text is not.
+// busMessage is a message with what Service Bus knows of it. What is nil is
+// absent from the metadata; an empty text is not.
 type busMessage struct {
 	body             []byte
 	deliveries       int
@@ -52,9 +53,17 @@ type stamp struct {
 
 func fromDelivery(d queue.Delivery) busMessage {
 	token, kind := newID(), "application/json"
+
 	return busMessage{
-		body: d.Body, deliveries: d.Deliveries, lockToken: &token, expires: d.EnqueuedAt.Add(lifetime), enqueued: d.EnqueuedAt,
-		messageID: &d.MessageID, contentType: &kind, sequence: d.Message.MessageID, correlationID: given(d.CorrelationID),
+		body:          d.Body,
+		deliveries:    d.Deliveries,
+		lockToken:     &token,
+		expires:       d.EnqueuedAt.Add(lifetime),
+		enqueued:      d.EnqueuedAt,
+		messageID:     &d.MessageID,
+		contentType:   &kind,
+		sequence:      d.Message.MessageID,
+		correlationID: given(d.CorrelationID),
 	}
 }
 
@@ -63,10 +72,12 @@ func given(s string) *string {
 	if s == "" {
 		return nil
 	}
+
 	return &s
 }
 
-// metadata appends the members of the Metadata object. Properties that were injected take the place of the host's own.
+// metadata appends the members of the Metadata object. Properties that were
+// injected take the place of the host's own.
 type metadata struct {
 	to       []byte
 	injected map[string]property // by lower-case name
@@ -82,18 +93,23 @@ func (m *metadata) key(name string) bool {
 	if m.to[len(m.to)-1] != '{' {
 		m.to = append(m.to, ',')
 	}
+
 	m.to = append(m.to, '"')
 	m.to = append(m.to, name...)
+
 	m.to = append(m.to, '"', ':')
 	if len(m.injected) == 0 {
 		return true
 	}
+
 	lower := strings.ToLower(name)
 	if p, ok := m.injected[lower]; ok {
 		m.to = append(m.to, p.value...)
 		delete(m.injected, lower)
+
 		return false
 	}
+
 	return true
 }
 
@@ -115,13 +131,16 @@ func (m *metadata) time(name string, t time.Time, zone string) {
 	}
 }
 
-// writeOne builds the envelope of one message. With binary the body is base64, exact and inert. Otherwise it is text, wrapped
-// twice, and when that text is a JSON object its properties are spread over the metadata, whatever they are called.
+// writeOne builds the envelope of one message. With binary the body is base64,
+// exact and inert. Otherwise it is text, wrapped twice, and when that text is a
+// JSON object its properties are spread over the metadata, whatever they are
+// called.
 func writeOne(buffer *bytes.Buffer, binding string, binary bool, msg *busMessage, by stamp) {
 	to := append(buffer.AvailableBuffer(), `{"Data":{`...)
 	to = appendString(to, binding)
 	to = append(to, ':')
 	m := metadata{}
+
 	if binary {
 		to = append(to, '"')
 		to = base64.StdEncoding.AppendEncode(to, msg.body)
@@ -131,19 +150,25 @@ func writeOne(buffer *bytes.Buffer, binding string, binary bool, msg *busMessage
 		to = appendTwice(to, text)
 		m.injected = injected(text)
 	}
+
 	m.to = append(to, `},"Metadata":{`...)
+
 	if !msg.manual {
 		for _, name := range []string{"MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions"} {
 			m.raw(name, "{}")
 		}
+
 		m.client(by)
 	}
+
 	m.message(msg)
+
 	for _, p := range remaining(m.injected) {
 		if m.key(p.name) { // always: nothing is left to take its place
 			m.to = append(m.to, p.value...)
 		}
 	}
+
 	m.sys(by)
 	buffer.Write(append(m.to, '}', '}'))
 }
@@ -152,6 +177,7 @@ func (m *metadata) message(msg *busMessage) {
 	if m.key("DeliveryCount") {
 		m.to = appendNumber(m.to, int64(msg.deliveries))
 	}
+
 	m.text("DeadLetterSource", msg.deadLetterSource)
 	m.text("LockToken", msg.lockToken)
 	m.time("ExpiresAtUtc", msg.expires, "")
@@ -161,17 +187,21 @@ func (m *metadata) message(msg *busMessage) {
 	m.text("MessageId", msg.messageID)
 	m.text("ContentType", msg.contentType)
 	m.text("ReplyTo", msg.replyTo)
+
 	if m.key("SequenceNumber") {
 		m.to = appendNumber(m.to, msg.sequence)
 	}
+
 	m.text("To", msg.to)
 	m.text("Subject", msg.subject)
 	m.text("Label", msg.subject)
 	m.text("CorrelationId", msg.correlationID)
+
 	properties := msg.properties
 	if properties == "" {
 		properties = "{}"
 	}
+
 	m.raw("ApplicationProperties", properties)
 	m.raw("UserProperties", properties)
 	m.text("SessionId", msg.sessionID)
@@ -184,6 +214,7 @@ func (m *metadata) client(by stamp) {
 	if !m.key("Client") {
 		return
 	}
+
 	m.to = append(m.to, `{"FullyQualifiedNamespace":`...)
 	m.to = appendString(m.to, by.namespace)
 	m.to = append(m.to, `,"IsClosed":false,"TransportType":0,"Identifier":`...)
@@ -195,6 +226,7 @@ func (m *metadata) sys(by stamp) {
 	if !m.key("sys") {
 		return
 	}
+
 	m.to = append(m.to, `{"MethodName":`...)
 	m.to = appendString(m.to, by.function)
 	m.to = append(m.to, `,"UtcNow":`...)
@@ -204,26 +236,31 @@ func (m *metadata) sys(by stamp) {
 	m.to = append(m.to, '"', '}')
 }
 
-// injected spreads the top-level properties of a JSON object: not arrays, not null; anything but an object becomes text.
+// injected spreads the top-level properties of a JSON object: not arrays, not
+// null; anything but an object becomes text.
 func injected(text string) map[string]property {
 	trimmed := strings.TrimSpace(text)
 	if !strings.HasPrefix(trimmed, "{") || !strings.HasSuffix(trimmed, "}") {
 		return nil
 	}
+
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(trimmed), &members) != nil {
 		return nil // the host swallows this too
 	}
+
 	all := make(map[string]property, len(members))
 	for name, value := range members {
 		if p, ok := stringified(value); ok {
 			all[strings.ToLower(name)] = property{name: name, value: p}
 		}
 	}
+
 	return all
 }
 
-// stringified is a JSON value as the host passes it in metadata once it has made text of it.
+// stringified is a JSON value as the host passes it in metadata once it has
+// made text of it.
 func stringified(value json.RawMessage) ([]byte, bool) {
 	switch value[0] {
 	case '[', 'n':
@@ -239,8 +276,10 @@ func stringified(value json.RawMessage) ([]byte, bool) {
 		if json.Unmarshal(value, &s) != nil {
 			return nil, false
 		}
+
 		return appendTwice(nil, dateText(s)), true
 	}
+
 	return appendTwice(nil, value), true
 }
 
@@ -248,9 +287,12 @@ func remaining(left map[string]property) []property {
 	all := make([]property, 0, len(left))
 	for key, p := range left {
 		all = append(all, p)
+
 		delete(left, key)
 	}
+
 	sort.Slice(all, func(i, j int) bool { return all[i].name < all[j].name })
+
 	return all
 }
 
@@ -259,5 +301,6 @@ func lossyText(body []byte) string {
 	if utf8.Valid(body) {
 		return string(body)
 	}
+
 	return strings.ToValidUTF8(string(body), "\uFFFD")
 }

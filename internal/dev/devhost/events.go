@@ -52,15 +52,36 @@ type counters struct {
 // Stats returns the counts.
 func (h *Host) Stats() Stats {
 	c := &h.counters
+
 	return Stats{
-		Requests: c.requests.Load(), Posts: c.posts.Load(), Succeeded: c.succeeded.Load(), Failed: c.failed.Load(),
-		Completed: c.completed.Load(), Abandoned: c.abandoned.Load(), Renewed: c.renewed.Load(), Ticks: c.ticks.Load(),
-		Starts: c.starts.Load(), Pings: c.pings.Load(), Unsettled: c.unsettled.Load(), Duplicates: c.duplicates.Load(),
+		Requests:   c.requests.Load(),
+		Posts:      c.posts.Load(),
+		Succeeded:  c.succeeded.Load(),
+		Failed:     c.failed.Load(),
+		Completed:  c.completed.Load(),
+		Abandoned:  c.abandoned.Load(),
+		Renewed:    c.renewed.Load(),
+		Ticks:      c.ticks.Load(),
+		Starts:     c.starts.Load(),
+		Pings:      c.pings.Load(),
+		Unsettled:  c.unsettled.Load(),
+		Duplicates: c.duplicates.Load(),
 	}
 }
 
 func (h *Host) tell(e Event) {
-	h.log.Debug("host event", "event", string(e.Kind), "pid", e.PID, "code", e.Code, keys.Function, e.Function)
+	h.log.Debug(
+		"host event",
+		"event",
+		string(e.Kind),
+		"pid",
+		e.PID,
+		"code",
+		e.Code,
+		keys.Function,
+		e.Function,
+	)
+
 	if h.options.OnEvent != nil {
 		h.options.OnEvent(e)
 	}

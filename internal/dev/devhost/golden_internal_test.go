@@ -24,49 +24,70 @@ const body17 = `{"job":"b-17","tries":0,"opts":{"dry":true}}`
 
 func goldenMessage(t *testing.T) busMessage {
 	t.Helper()
+
 	return busMessage{
-		body: []byte(body17), deliveries: 1, lockToken: new("8d2c6b1e-0f57-4c83-9b0a-7f6a3f0e9d11"),
-		expires: at(t, "2026-03-15T10:20:30.9Z"), enqueued: at(t, "2026-03-01T10:20:30.123Z"),
-		messageID: new("m-0001"), contentType: new("application/json"), sequence: 42, subject: new("batch"), correlationID: new("run-9"),
-		properties: `{"attempt":1,"tenant":"acme"}`,
+		body:       []byte(body17),
+		deliveries: 1,
+		lockToken:  new("8d2c6b1e-0f57-4c83-9b0a-7f6a3f0e9d11"),
+		expires:    at(t, "2026-03-15T10:20:30.9Z"),
+		enqueued:   at(t, "2026-03-01T10:20:30.123Z"),
+		messageID: new(
+			"m-0001",
+		),
+		contentType:   new("application/json"),
+		sequence:      42,
+		subject:       new("batch"),
+		correlationID: new("run-9"),
+		properties:    `{"attempt":1,"tenant":"acme"}`,
 	}
 }
 
 func goldenStamp(t *testing.T) stamp {
 	t.Helper()
+
 	return stamp{
-		function: "Drain", at: at(t, "2026-03-01T10:20:31.1234567Z"), random: "5f0f2b0c-6c0b-4a51-8f9e-0a3a0d1c2b3e",
-		namespace: "demo-ns.servicebus.windows.net", client: "demo-ns.servicebus.windows.net-3b1d",
+		function:  "Drain",
+		at:        at(t, "2026-03-01T10:20:31.1234567Z"),
+		random:    "5f0f2b0c-6c0b-4a51-8f9e-0a3a0d1c2b3e",
+		namespace: "demo-ns.servicebus.windows.net",
+		client:    "demo-ns.servicebus.windows.net-3b1d",
 	}
 }
 
 func at(t *testing.T, text string) time.Time {
 	t.Helper()
+
 	v, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return v
 }
 
 func golden(t *testing.T, dir, file string) string {
 	t.Helper()
+
 	raw, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return strings.TrimSpace(string(raw))
 }
 
 func TestGoldenOne(t *testing.T) {
 	t.Parallel()
+
 	for file, binary := range map[string]bool{"one_string.json": false, "one_binary.json": true} {
 		msg, got := goldenMessage(t), new(bytes.Buffer)
 		writeOne(got, "msg", binary, &msg, goldenStamp(t))
-		// The golden file spreads properties in the order of the body, ours by name; order is not part of the contract.
+		// The golden file spreads properties in the order of the body, ours by
+		// name; order is not part of the contract.
 		if diff := cmp.Diff(decoded(t, golden(t, shared, file)), decoded(t, got.String())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", file, diff)
 		}
+
 		if binary && got.String() != golden(t, shared, file) {
 			t.Errorf("%s: got\n%s", file, got)
 		}
@@ -76,46 +97,80 @@ func TestGoldenOne(t *testing.T) {
 func TestGoldenMany(t *testing.T) {
 	t.Parallel()
 	second := busMessage{
-		body: []byte(`{"job":"b-18"}`), deliveries: 1, lockToken: new("c1a4f7d0-2f6b-4c1e-8a55-1e2d3c4b5a69"), sequence: 43, messageID: new("m-0002"),
-		enqueued: at(t, "2026-03-01T10:20:30.456Z"),
+		body: []byte(
+			`{"job":"b-18"}`,
+		),
+		deliveries: 1,
+		lockToken:  new("c1a4f7d0-2f6b-4c1e-8a55-1e2d3c4b5a69"),
+		sequence:   43,
+		messageID:  new("m-0002"),
+		enqueued:   at(t, "2026-03-01T10:20:30.456Z"),
 	}
 	first := goldenMessage(t)
 	first.properties = `{"attempt":1}`
+
 	for file, dataType := range map[string]string{"many_string.json": "string", "many_binary.json": "binary", "many_absent.json": ""} {
 		got := new(bytes.Buffer)
 		if err := writeMany(got, "msgs", dataType, []busMessage{first, second}, goldenStamp(t)); err != nil {
 			t.Fatal(err)
 		}
+
 		want, have := decoded(t, golden(t, shared, file)), decoded(t, got.String())
 		if diff := cmp.Diff(want["Data"], have["Data"]); diff != "" {
 			t.Errorf("%s: data (-want +got):\n%s", file, diff)
 		}
+
 		for name, value := range want["Metadata"] { // the golden files hold a part of it
 			if diff := cmp.Diff(value, have["Metadata"][name]); diff != "" {
 				t.Errorf("%s: %s (-want +got):\n%s", file, name, diff)
 			}
 		}
 	}
-	if err := writeMany(new(bytes.Buffer), "msgs", "", []busMessage{{body: []byte("plain")}}, goldenStamp(t)); err == nil {
+
+	if err := writeMany(
+		new(bytes.Buffer),
+		"msgs",
+		"",
+		[]busMessage{{body: []byte("plain")}},
+		goldenStamp(t),
+	); err == nil {
 		t.Error("got no error for a body that is not JSON in a batch without dataType")
 	}
 }
 
 func TestGoldenTimer(t *testing.T) {
 	t.Parallel()
-	by := stamp{function: "Tick", at: at(t, "2026-03-01T10:20:00.01Z"), random: "0f1b9f7e-0c51-4a35-9f0a-6f2d0c9a7b11"}
+	by := stamp{
+		function: "Tick",
+		at:       at(t, "2026-03-01T10:20:00.01Z"),
+		random:   "0f1b9f7e-0c51-4a35-9f0a-6f2d0c9a7b11",
+	}
 	got := new(bytes.Buffer)
-	writeTimer(got, "tick", true, at(t, "2026-03-01T10:19:00.0021Z"), at(t, "2026-03-01T10:20:00Z"), false, by)
+	writeTimer(
+		got,
+		"tick",
+		true,
+		at(t, "2026-03-01T10:19:00.0021Z"),
+		at(t, "2026-03-01T10:20:00Z"),
+		false,
+		by,
+	)
+
 	if want := golden(t, shared, "timer.json"); got.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+
 	got.Reset()
 	writeTimer(got, "tick", true, time.Time{}, by.at, true, by)
-	if !strings.Contains(got.String(), `"Last":"0001-01-01T00:00:00+00:00"`) || !strings.Contains(got.String(), `"IsPastDue":true`) {
+
+	if !strings.Contains(got.String(), `"Last":"0001-01-01T00:00:00+00:00"`) ||
+		!strings.Contains(got.String(), `"IsPastDue":true`) {
 		t.Errorf("got %s, want the year 1 before the first run", got)
 	}
+
 	got.Reset()
 	writeTimer(got, "tick", false, by.at, by.at, false, by)
+
 	if !strings.Contains(got.String(), `"ScheduleStatus":null`) {
 		t.Errorf("got %s, want no status without a monitor", got)
 	}
@@ -123,26 +178,42 @@ func TestGoldenTimer(t *testing.T) {
 
 func TestGoldenHTTP(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/jobs/7?tag=a&tag=b", strings.NewReader(`{"n":1}`))
+	r := httptest.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		"/api/jobs/7?tag=a&tag=b",
+		strings.NewReader(`{"n":1}`),
+	)
 	r.Host = "localhost:7071"
 	r.Header.Set("Content-Type", "application/json")
-	by := stamp{function: "Api", at: at(t, "2026-03-01T10:20:31Z"), random: "6b0e3a52-2f0a-4f1e-8f3b-3f6f5d1f7c20"}
+
+	by := stamp{
+		function: "Api",
+		at:       at(t, "2026-03-01T10:20:31Z"),
+		random:   "6b0e3a52-2f0a-4f1e-8f3b-3f6f5d1f7c20",
+	}
+
 	got := new(bytes.Buffer)
 	if err := writeHTTP(got, r, "req", map[string]string{"id": "7"}, by); err != nil {
 		t.Fatal(err)
 	}
+
 	if want := golden(t, "testdata", "http.json"); got.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
-// A body can overwrite what the host says of its message, in any case of letters, unless it is passed as bytes.
+// A body can overwrite what the host says of its message, in any case of
+// letters, unless it is passed as bytes.
 func TestBodiesSpoofMetadataUnlessBinary(t *testing.T) {
 	t.Parallel()
 	msg := goldenMessage(t)
-	msg.body = []byte(` {"messageid":"forged","DELIVERYCOUNT":99,"flag":true,"none":null,"list":[1],"SYS":{"a":1}} `)
+	msg.body = []byte(
+		` {"messageid":"forged","DELIVERYCOUNT":99,"flag":true,"none":null,"list":[1],"SYS":{"a":1}} `,
+	)
 	got := new(bytes.Buffer)
 	writeOne(got, "msg", false, &msg, goldenStamp(t))
+
 	meta := decoded(t, got.String())["Metadata"]
 	for name, want := range map[string]any{
 		"MessageId": `"forged"`, "DeliveryCount": `"99"`, "flag": `"True"`, "none": nil, "list": nil, "messageid": nil,
@@ -151,26 +222,33 @@ func TestBodiesSpoofMetadataUnlessBinary(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+
 	got.Reset()
 	writeOne(got, "msg", true, &msg, goldenStamp(t))
-	if meta := decoded(t, got.String())["Metadata"]; meta["MessageId"] != `"m-0001"` || meta["DeliveryCount"] != "1" {
+
+	if meta := decoded(t, got.String())["Metadata"]; meta["MessageId"] != `"m-0001"` ||
+		meta["DeliveryCount"] != "1" {
 		t.Errorf("got %v, want the host's own", meta)
 	}
 }
 
-// Whatever we write, the handler's decoder reads, and the JSON is what encoding/json takes for the same text.
+// Whatever we write, the handler's decoder reads, and the JSON is what
+// encoding/json takes for the same text.
 func TestEnvelopesAreRead(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
+
 		body, err := json.Marshal(map[string]string{"text": text})
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		msg := busMessage{body: body, messageID: &text, deliveries: 3, subject: &text}
 		binary := rapid.Bool().Draw(t, "binary")
 		got := new(bytes.Buffer)
 		writeOne(got, "message", binary, &msg, stamp{function: text, random: "r"})
+
 		e, err := funchost.ParseEnvelope(got.Bytes(), "message")
 		if err != nil || len(e.Bodies) != 1 || !bytes.Equal(e.Bodies[0], body) || e.Deliveries != 3 {
 			t.Fatalf("got %q, %v; want %q\n%s", e.Bodies, err, body, got)
@@ -180,10 +258,12 @@ func TestEnvelopesAreRead(t *testing.T) {
 
 func decoded(t *testing.T, text string) map[string]map[string]any {
 	t.Helper()
+
 	var v map[string]map[string]any
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
+
 	return v
 }
 
@@ -196,6 +276,7 @@ func TestMetadataKeepsEmptyTextsAndLeavesOutNulls(t *testing.T) {
 	writeOne(got, "msg", true, &msg, goldenStamp(t))
 	text := got.String()
 	before := -1
+
 	for _, want := range []string{
 		`"DeadLetterSource":"\"dead\""`, `"To":"\"q\""`, `"CorrelationId":"\"run-9\""`, `"ApplicationProperties":{`, `"UserProperties":{`,
 		`"SessionId":"\"\""`, `"ReplyToSessionId":"\"s-2\""`, `"PartitionKey":"\"p\""`, `"TransactionPartitionKey":"\"t\""`,
@@ -204,8 +285,10 @@ func TestMetadataKeepsEmptyTextsAndLeavesOutNulls(t *testing.T) {
 		if at <= before {
 			t.Errorf("%s stands at %d, after what stands at %d: %s", want, at, before, text)
 		}
+
 		before = at
 	}
+
 	for _, name := range []string{"Subject", "Label", "ReplyTo"} {
 		if strings.Contains(text, `"`+name+`":`) {
 			t.Errorf("%s, which is null, is written: %s", name, text)

@@ -37,29 +37,39 @@ type order struct {
 	ID     int
 }
 
-// handlerMain is the child process. What triggers it is posted to RECORDER; HTTP requests are answered with what was seen.
+// handlerMain is the child process. What triggers it is posted to RECORDER;
+// HTTP requests are answered with what was seen.
 func handlerMain(mode string) int {
 	switch mode {
 	case "exit":
 		code, _ := strconv.Atoi(os.Getenv("EXIT_CODE")) //nolint:forbidigo // the child is told so
+
 		fmt.Fprintln(os.Stderr, "one\ntwo\nthree\nfour")
+
 		return code
 	case "silent": // never listens
 		wait := make(chan os.Signal, 1)
 		signal.Notify(wait, syscall.SIGTERM)
 		<-wait
+
 		_, _ = fmt.Fprintln(os.Stdout, "terminated politely")
+
 		return 0
 	}
+
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
+
 	l, err := funchost.Listen(ctx, os.Getenv, 0) //nolint:forbidigo // as the host tells it
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	_, _ = fmt.Fprintln(os.Stdout, "listening")
+
 	var h http.Handler = http.HandlerFunc(serveTest)
+
 	if mode == "funchost" {
 		host, err := funchost.New(funchost.Options{Work: funchost.Work{Triggers: map[string]funchost.Trigger{
 			"process_task": func(_ context.Context, inv funchost.Invocation) error {
@@ -71,10 +81,13 @@ func handlerMain(mode string) int {
 		if err != nil {
 			return 1
 		}
+
 		h = host
 	}
+
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	_ = server.Serve(l)
+
 	return 1
 }
 
@@ -82,21 +95,32 @@ func serveTest(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/" {
 		return
 	}
+
 	body, _ := io.ReadAll(r.Body)
 	s := seen{
-		Method: r.Method, URI: r.RequestURI, Header: r.Header, Body: string(body), Chunked: len(r.TransferEncoding) > 0, PID: os.Getpid(),
+		Method:  r.Method,
+		URI:     r.RequestURI,
+		Header:  r.Header,
+		Body:    string(body),
+		Chunked: len(r.TransferEncoding) > 0,
+		PID:     os.Getpid(),
 	}
 	s.Header.Set("Host", r.Host)
+
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		serveTestAPI(w, r, s)
 		return
 	}
+
 	report(s)
+
 	e, err := funchost.ParseEnvelope(body, "")
+
 	var o order
 	if err == nil && len(e.Bodies) > 0 {
 		_ = json.Unmarshal(e.Bodies[0], &o)
 	}
+
 	obey(w, r, o)
 }
 
@@ -123,15 +147,19 @@ func obey(w http.ResponseWriter, r *http.Request, o order) {
 	case "status":
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(o.Status)
+
 		return
 	}
+
 	contentType := "application/json"
 	if o.Type != "" {
 		contentType = o.Type
 	}
+
 	if o.Do != "body" {
 		o.Body = `{"Outputs":{},"Logs":[],"ReturnValue":null}`
 	}
+
 	w.Header().Set("Content-Type", contentType)
 	_, _ = io.WriteString(w, o.Body)
 }
@@ -143,6 +171,7 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 		for i := range 3 {
 			_, _ = fmt.Fprintf(w, "part %d\n", i)
 			_ = c.Flush()
+
 			if i == 0 {
 				<-waitFor(r.Context(), "stream")
 			}
@@ -163,16 +192,24 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 	}
 }
 
-// waitFor is closed once the recorder lets go: the test has seen the first part.
+// waitFor is closed once the recorder lets go: the test has seen the first
+// part.
 func waitFor(ctx context.Context, what string) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, recorder()+"?wait="+url.QueryEscape(what), nil)
+
+		req, _ := http.NewRequestWithContext(
+			ctx,
+			http.MethodGet,
+			recorder()+"?wait="+url.QueryEscape(what),
+			nil,
+		)
 		if resp, err := http.DefaultClient.Do(req); err == nil {
 			_ = resp.Body.Close()
 		}
 	}()
+
 	return done
 }
 
@@ -184,8 +221,14 @@ func report(s seen) {
 	if to == "" {
 		return
 	}
+
 	b, _ := json.Marshal(s)
-	resp, err := http.Post(to, "application/json", bytes.NewReader(b)) //nolint:noctx,gosec // to the test, with which the child ends
+
+	resp, err := http.Post(
+		to,
+		"application/json",
+		bytes.NewReader(b),
+	) //nolint:noctx,gosec // to the test, with which the child ends
 	if err == nil {
 		_ = resp.Body.Close()
 	}

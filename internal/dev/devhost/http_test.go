@@ -20,11 +20,27 @@ const (
 func TestProxyTouchesNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
-	s := b.echo(b.do(http.MethodPut, "/api/jobs/7%2F8?tag=a&tag=b&x=%2c;", `{"n":1}`,
-		"User-Agent", "curl/8.5.0", "Content-Encoding", "x", "X-Forwarded-For", "192.0.2.1", "X-Azure-Functions-InvocationId", "forged", "Cookie", "a=b"))
-	if s.Method != http.MethodPut || s.URI != "/api/jobs/7%2F8?tag=a&tag=b&x=%2c;" || s.Body != `{"n":1}` || s.Chunked {
+
+	s := b.echo(b.do(
+		http.MethodPut,
+		"/api/jobs/7%2F8?tag=a&tag=b&x=%2c;",
+		`{"n":1}`,
+		"User-Agent",
+		"curl/8.5.0",
+		"Content-Encoding",
+		"x",
+		"X-Forwarded-For",
+		"192.0.2.1",
+		"X-Azure-Functions-InvocationId",
+		"forged",
+		"Cookie",
+		"a=b",
+	))
+	if s.Method != http.MethodPut || s.URI != "/api/jobs/7%2F8?tag=a&tag=b&x=%2c;" || s.Body != `{"n":1}` ||
+		s.Chunked {
 		t.Errorf("got %s %s %s", s.Method, s.URI, s.Body)
 	}
+
 	for name, want := range map[string]string{
 		"User-Agent": "curl/8.5.0", "Content-Encoding": "x", "X-Forwarded-For": "192.0.2.1", "Cookie": "a=b",
 		"Host": b.host.Addr(), "X-Azure-Functions-Hostversion": devhost.Version,
@@ -33,17 +49,30 @@ func TestProxyTouchesNothing(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
+
 	id := s.Header.Values("X-Azure-Functions-Invocationid")
 	if len(id) != 1 || len(id[0]) != 36 || s.Header.Get("X-Ms-Invocation-Id") != id[0] {
-		t.Errorf("got invocation ids %q and %q, want one of the host's", id, s.Header.Get("X-Ms-Invocation-Id"))
+		t.Errorf(
+			"got invocation ids %q and %q, want one of the host's",
+			id,
+			s.Header.Get("X-Ms-Invocation-Id"),
+		)
 	}
+
 	chunked := b.echo(b.send(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader("body"))))
 	if !chunked.Chunked || chunked.Body != "body" {
 		t.Errorf("got chunked %v, body %q", chunked.Chunked, chunked.Body)
 	}
-	if got := b.do(http.MethodGet, "/api/redirect", ""); got.status != http.StatusFound || got.header.Get("Location") != "/api/elsewhere" {
+
+	if got := b.do(
+		http.MethodGet,
+		"/api/redirect",
+		"",
+	); got.status != http.StatusFound ||
+		got.header.Get("Location") != "/api/elsewhere" {
 		t.Errorf("got %d, want the redirect itself", got.status)
 	}
+
 	if got := b.do(http.MethodGet, "/api/fail", ""); got.status != http.StatusInternalServerError {
 		t.Errorf("got %d, want the handler's 500", got.status)
 	}
@@ -52,20 +81,29 @@ func TestProxyTouchesNothing(t *testing.T) {
 func TestProxyStreams(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.host.Addr()+"/api/stream", nil)
+
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodGet,
+		"http://"+b.host.Addr()+"/api/stream",
+		nil,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	resp, err := b.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // read to its end
+
 	lines := bufio.NewScanner(resp.Body)
 	for i, want := range []string{"part 0", "part 1", "part 2"} {
 		if !lines.Scan() || lines.Text() != want {
 			t.Fatalf("got %q, %v; want %q", lines.Text(), lines.Err(), want)
 		}
+
 		if i == 0 {
 			b.letGo <- struct{}{} // the first part came while the handler waits
 		}
@@ -76,39 +114,53 @@ func TestProxyTellsTheHandlerThatItsClientLeft(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
+
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.host.Addr()+"/api/hang", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+
 		if resp, err := b.client.Do(r); err == nil {
 			_ = resp.Body.Close()
 		}
 	}()
+
 	next(t, b.seen, "request")
 	cancel()
+
 	if got := next(t, b.seen, "departure"); got.URI != "left" {
 		t.Errorf("got %+v", got)
 	}
+
 	<-done
 }
 
 func TestEdgeWaitsNoLongerThanItsTimeout(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, testApp{}, devhost.Options{EdgeTimeout: 300 * time.Millisecond, BodyLimit: 100})
 	if err := b.host.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	if got := b.do(http.MethodGet, "/api/hang", ""); got.status != http.StatusGatewayTimeout {
 		t.Errorf("got %d, want 504", got.status)
 	}
+
 	long := strings.Repeat("x", 101)
 	if got := b.do(http.MethodPost, "/api/x", long); got.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("got %d for a long body, want 413", got.status)
 	}
-	if got := b.send(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader(long))); got.status != http.StatusRequestEntityTooLarge {
+
+	if got := b.send(
+		http.MethodPost,
+		"/api/x",
+		io.MultiReader(strings.NewReader(long)),
+	); got.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("got %d for a long chunked body, want 413", got.status)
 	}
 }
@@ -116,11 +168,15 @@ func TestEdgeWaitsNoLongerThanItsTimeout(t *testing.T) {
 func TestForwardHasTheDefectsOfItsMode(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{host: forwardHost}, devhost.Options{})
-	s := b.echo(b.do(http.MethodPost, "/api/jobs/7?tag=a&tag=b", `{"n":1}`, "Content-Type", "application/json",
-		"User-Agent", "curl/8.5.0", "Content-Encoding", "x", "X-Azure-Functions-InvocationId", "forged"))
+
+	s := b.echo(
+		b.do(http.MethodPost, "/api/jobs/7?tag=a&tag=b", `{"n":1}`, "Content-Type", "application/json",
+			"User-Agent", "curl/8.5.0", "Content-Encoding", "x", "X-Azure-Functions-InvocationId", "forged"),
+	)
 	if s.Method != http.MethodPost || s.URI != "/api/jobs/7?tag=a%2Cb" || s.Body != `{"n":1}` {
 		t.Errorf("got %s %s %s", s.Method, s.URI, s.Body)
 	}
+
 	for name, want := range map[string]string{
 		"User-Agent": "curl/8.5.0 Azure-Functions-Host/" + devhost.Version, "Content-Encoding": "", "Content-Type": "application/json",
 		"Host": b.host.Addr(),
@@ -129,16 +185,23 @@ func TestForwardHasTheDefectsOfItsMode(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
+
 	if got := s.Header.Values("X-Azure-Functions-Invocationid"); len(got) != 2 || got[0] != "forged" {
 		t.Errorf("got invocation ids %q, want the forged one first", got)
 	}
-	if got := b.send(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader("body"))); got.status != http.StatusInternalServerError {
+
+	if got := b.send(
+		http.MethodPost,
+		"/api/x",
+		io.MultiReader(strings.NewReader("body")),
+	); got.status != http.StatusInternalServerError {
 		t.Errorf("got %d for a chunked body, want 500", got.status)
 	}
 }
 
 func TestKeysAreAskedForOnlyWhereToldTo(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, testApp{}, devhost.Options{Keys: []string{"secret"}})
 	for _, c := range []struct {
 		path, header string
@@ -159,13 +222,16 @@ func TestKeysAreAskedForOnlyWhereToldTo(t *testing.T) {
 		if got.status != c.want {
 			t.Errorf("%s with key %q: got %d, want %d", c.path, c.header, got.status, c.want)
 		}
+
 		if got.status == 401 && got.body != "" {
 			t.Errorf("%s: got body %q, want none", c.path, got.body)
 		}
 	}
+
 	if got := b.do(http.MethodPost, "/api/open/a", ""); got.status != 401 {
 		t.Errorf("got %d for another method, want 401 from the catch-all", got.status)
 	}
+
 	if got := b.do(http.MethodPost, "/process_task", "{}", "X-Functions-Key", "secret"); got.status != 404 {
 		t.Errorf("got %d for a trigger path, want 404", got.status)
 	}
@@ -174,12 +240,15 @@ func TestKeysAreAskedForOnlyWhereToldTo(t *testing.T) {
 func TestEnvelopeModeAnswersByOutputs(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{host: envelopeHost}, devhost.Options{})
+
 	got := b.do(http.MethodPost, "/api/jobs/7?tag=a&tag=b", `{"n":1}`, "Content-Type", "application/json")
 	if got.status != http.StatusOK || got.body != "" {
 		t.Errorf("got %d %q, want an empty 200", got.status, got.body)
 	}
+
 	s := next(t, b.seen, "call")
-	if s.URI != "/api" || !strings.Contains(s.Body, `"Query":{"tag":"a,b"}`) || !strings.Contains(s.Body, `"Body":"{\"n\":1}"`) {
+	if s.URI != "/api" || !strings.Contains(s.Body, `"Query":{"tag":"a,b"}`) ||
+		!strings.Contains(s.Body, `"Body":"{\"n\":1}"`) {
 		t.Errorf("got %s %s", s.URI, s.Body)
 	}
 }

@@ -14,6 +14,7 @@ func now() time.Time { return time.Now() }
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
+
 	select {
 	case <-ctx.Done():
 		return false
@@ -33,13 +34,16 @@ func appendID(to []byte) []byte {
 	putRandom(b[:])
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
+
 	for i, cut := range []int{0, 4, 6, 8, 10} {
 		end := []int{4, 6, 8, 10, 16}[i]
 		if i > 0 {
 			to = append(to, '-')
 		}
+
 		to = hex.AppendEncode(to, b[cut:end])
 	}
+
 	return to
 }
 
@@ -55,13 +59,16 @@ func putRandom(b []byte) {
 	}
 }
 
-// newTraceparent makes a W3C trace context that is not sampled, as the host sends without a listener.
+// newTraceparent makes a W3C trace context that is not sampled, as the host
+// sends without a listener.
 func newTraceparent() string {
 	var ids [24]byte
 	putRandom(ids[:])
+
 	to := append(make([]byte, 0, 55), "00-"...)
 	to = hex.AppendEncode(to, ids[:16])
 	to = append(to, '-')
 	to = hex.AppendEncode(to, ids[16:])
+
 	return string(append(to, "-00"...))
 }

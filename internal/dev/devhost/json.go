@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// The host writes JSON with Newtonsoft's rules, which differ from encoding/json's: <, > and & stay, as does every character
-// beyond ASCII but U+0085, U+2028 and U+2029. The functions here append to a buffer, since envelopes are made thousands of
-// times a second.
+// The host writes JSON with Newtonsoft's rules, which differ from
+// encoding/json's: <, > and & stay, as does every character beyond ASCII but
+// U+0085, U+2028 and U+2029. The functions here append to a buffer, since
+// envelopes are made thousands of times a second.
 
 const hexDigits = "0123456789abcdef"
 
@@ -16,10 +17,12 @@ const hexDigits = "0123456789abcdef"
 func appendString[S ~string | ~[]byte](to []byte, s S) []byte {
 	to = append(to, '"')
 	to = appendEscaped(to, s)
+
 	return append(to, '"')
 }
 
-// appendTwice appends a JSON string that holds a JSON string: how the host passes text.
+// appendTwice appends a JSON string that holds a JSON string: how the host
+// passes text.
 func appendTwice[S ~string | ~[]byte](to []byte, s S) []byte {
 	var space [256]byte
 	return appendString(to, appendString(space[:0], s))
@@ -27,6 +30,7 @@ func appendTwice[S ~string | ~[]byte](to []byte, s S) []byte {
 
 func appendEscaped[S ~string | ~[]byte](to []byte, s S) []byte {
 	start := 0
+
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
@@ -34,24 +38,38 @@ func appendEscaped[S ~string | ~[]byte](to []byte, s S) []byte {
 				i++
 				continue
 			}
+
 			to = append(to, s[start:i]...)
 			to = appendControl(to, c)
 			i++
 			start = i
+
 			continue
 		}
+
 		r, size := decodeRune(s[i:])
 		if r == 0x85 || r == 0x2028 || r == 0x2029 || (r == utf8.RuneError && size == 1) {
 			to = append(to, s[start:i]...)
 			if size == 1 {
 				to = append(to, "\uFFFD"...)
 			} else {
-				to = append(to, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+				to = append(
+					to,
+					'\\',
+					'u',
+					hexDigits[r>>12],
+					hexDigits[r>>8&15],
+					hexDigits[r>>4&15],
+					hexDigits[r&15],
+				)
 			}
+
 			start = i + size
 		}
+
 		i += size
 	}
+
 	return append(to, s[start:]...)
 }
 
@@ -59,6 +77,7 @@ func decodeRune[S ~string | ~[]byte](s S) (rune, int) {
 	if len(s) > utf8.UTFMax {
 		s = s[:utf8.UTFMax]
 	}
+
 	return utf8.DecodeRuneInString(string(s))
 }
 
@@ -77,6 +96,7 @@ func appendControl(to []byte, c byte) []byte {
 	case '\t':
 		return append(to, '\\', 't')
 	}
+
 	return append(to, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
@@ -90,6 +110,7 @@ func appendTime(to []byte, t time.Time, layout, zone string) []byte {
 	to = append(to, '"')
 	to = t.UTC().AppendFormat(to, layout)
 	to = append(to, zone...)
+
 	return append(to, '"')
 }
 
@@ -97,5 +118,6 @@ func appendTime(to []byte, t time.Time, layout, zone string) []byte {
 func appendNumber(to []byte, n int64) []byte {
 	to = append(to, '"')
 	to = strconv.AppendInt(to, n, 10)
+
 	return append(to, '"')
 }

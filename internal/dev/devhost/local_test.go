@@ -15,43 +15,57 @@ import (
 // after it.
 func raw(t *testing.T, b testBundle, request string, half bool) (status int, body string) {
 	t.Helper()
+
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.host.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close() //nolint:errcheck // the test has what it wants
+
 	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
+
 	if tcp, ok := c.(*net.TCPConn); ok && half {
 		if err := tcp.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	_ = res.Body.Close()
+
 	return res.StatusCode, string(text)
 }
 
 func TestNamesThatAreNotLoopbackAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
+
 	for host, refused := range map[string]bool{
 		"127.0.0.1": false, "127.0.0.1:7071": false, "localhost:7071": false, "LOCALHOST": false, "[::1]:7071": false, "app.localhost": false,
 		"rebind.example": true, "rebind.example:7071": true, "127.0.0.1.example": true, "192.0.2.1": true, "localhost.example": true, "": true,
 	} {
 		for _, path := range []string{"/", "/api/jobs", "/admin/host/status"} {
-			status, _ := raw(t, b, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n", false)
+			status, _ := raw(
+				t,
+				b,
+				"GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n",
+				false,
+			)
 			if (status == http.StatusForbidden) != refused {
 				t.Errorf("%s under the name %q: got %d, want refused: %t", path, host, status, refused)
 			}
@@ -61,6 +75,7 @@ func TestNamesThatAreNotLoopbackAreRefused(t *testing.T) {
 
 func TestPagesOfOtherOriginsStartNoFunction(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, testApp{}, devhost.Options{})
 	for origin, want := range map[string]int{
 		"": http.StatusAccepted, "http://" + b.host.Addr(): http.StatusAccepted,
@@ -70,7 +85,12 @@ func TestPagesOfOtherOriginsStartNoFunction(t *testing.T) {
 		if origin != "" {
 			headers = append(headers, "Origin", origin)
 		}
-		if got := b.do(http.MethodPost, "/admin/functions/process_task", `{"input":"{}"}`, headers...); got.status != want {
+
+		if got := b.do(
+			http.MethodPost,
+			"/admin/functions/process_task",
+			`{"input":"{}"}`,
+			headers...); got.status != want {
 			t.Errorf("from %q: got %d, want %d", origin, got.status, want)
 		}
 	}
@@ -79,6 +99,7 @@ func TestPagesOfOtherOriginsStartNoFunction(t *testing.T) {
 func TestAHalfClosedRequestIsAnsweredWithABody(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
+
 	status, body := raw(t, b, "GET /api/hang HTTP/1.1\r\nHost: localhost\r\n\r\n", true)
 	if status == http.StatusOK || body == "" {
 		t.Errorf("got %d with %q", status, body)
@@ -87,9 +108,15 @@ func TestAHalfClosedRequestIsAnsweredWithABody(t *testing.T) {
 
 func TestABadChunkIsTheClientsFault(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, testApp{}, devhost.Options{})
 	for _, chunk := range []string{"zz\r\nx\r\n", "5\r\nabcdefgh\r\n0\r\n\r\n"} {
-		status, _ := raw(t, b, "POST /api/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"+chunk, false)
+		status, _ := raw(
+			t,
+			b,
+			"POST /api/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"+chunk,
+			false,
+		)
 		if status != http.StatusBadRequest {
 			t.Errorf("%q: got %d, want 400", chunk, status)
 		}
@@ -98,9 +125,11 @@ func TestABadChunkIsTheClientsFault(t *testing.T) {
 
 func TestARedirectIsFollowedOnlyWhereRequestsAreNotForwarded(t *testing.T) {
 	t.Parallel()
+
 	for host, want := range map[string]string{forwardHost: "abandon", envelopeHost: "complete"} {
 		b := setup(t, testApp{host: host}, devhost.Options{})
 		b.queue.put(order{Do: "redirect", Body: "/api/x"})
+
 		if got := next(t, b.queue.settled, "settlement"); got.how != want {
 			t.Errorf("%s: got %s, want %s", host, got.how, want)
 		}

@@ -30,7 +30,12 @@ type settlement struct {
 }
 
 func newMemQueue(lock time.Duration) *memQueue {
-	return &memQueue{lock: lock, settled: make(chan settlement, 10_000), locked: map[int64]time.Time{}, wake: make(chan struct{}, 1)}
+	return &memQueue{
+		lock:    lock,
+		settled: make(chan settlement, 10_000),
+		locked:  map[int64]time.Time{},
+		wake:    make(chan struct{}, 1),
+	}
 }
 
 func (q *memQueue) put(orders ...order) {
@@ -39,6 +44,7 @@ func (q *memQueue) put(orders ...order) {
 		if err != nil {
 			panic(err)
 		}
+
 		q.putBody(b)
 	}
 }
@@ -47,7 +53,11 @@ func (q *memQueue) putBody(body []byte) {
 	q.mu.Lock()
 	q.last++
 	q.ready = append(q.ready, queue.Delivery{
-		Body: body, Message: state.Message{MessageID: q.last}, MessageID: fmt.Sprintf("m-%d", q.last), CorrelationID: "job", EnqueuedAt: time.Now(),
+		Body:          body,
+		Message:       state.Message{MessageID: q.last},
+		MessageID:     fmt.Sprintf("m-%d", q.last),
+		CorrelationID: "job",
+		EnqueuedAt:    time.Now(),
 	})
 	q.mu.Unlock()
 	q.signal()
@@ -66,15 +76,18 @@ func (q *memQueue) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 		n := min(most, len(q.ready))
 		batch := append([]queue.Delivery(nil), q.ready[:n]...)
 		q.ready = q.ready[n:]
+
 		for i := range batch {
 			batch[i].Deliveries++
 			batch[i].LockedUntil = time.Now().Add(q.lock)
 			q.locked[batch[i].Message.MessageID] = batch[i].LockedUntil
 		}
 		q.mu.Unlock()
+
 		if n > 0 {
 			return batch, nil
 		}
+
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -86,18 +99,22 @@ func (q *memQueue) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 func (q *memQueue) settle(how string, d queue.Delivery) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+
 	until, ok := q.locked[d.Message.MessageID]
 	if !ok || time.Now().After(until) {
 		return queue.ErrLockLost
 	}
+
 	select {
 	case q.settled <- settlement{how, d}:
 	default:
 		q.slow++
 	}
+
 	if how != "renew" {
 		delete(q.locked, d.Message.MessageID)
 	}
+
 	return nil
 }
 
@@ -110,12 +127,14 @@ func (q *memQueue) Abandon(_ context.Context, d queue.Delivery) error {
 	if err := q.settle("abandon", d); err != nil {
 		return err
 	}
+
 	if d.Deliveries < 3 {
 		q.mu.Lock()
 		q.ready = append(q.ready, d)
 		q.mu.Unlock()
 		q.signal()
 	}
+
 	return nil
 }
 
@@ -123,9 +142,12 @@ func (q *memQueue) Renew(_ context.Context, d queue.Delivery) (time.Time, error)
 	if err := q.settle("renew", d); err != nil {
 		return time.Time{}, err
 	}
+
 	q.mu.Lock()
 	defer q.mu.Unlock()
+
 	q.locked[d.Message.MessageID] = time.Now().Add(q.lock)
+
 	return q.locked[d.Message.MessageID], nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 func TestOutputMessagesHaveTheHostsTraps(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		value, dataType string
 		want            []string
@@ -33,6 +34,7 @@ func TestOutputMessagesHaveTheHostsTraps(t *testing.T) {
 		for _, b := range devhost.OutputMessages([]byte(c.value), c.dataType) {
 			got = append(got, string(b))
 		}
+
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -41,40 +43,64 @@ func TestOutputMessagesHaveTheHostsTraps(t *testing.T) {
 
 func TestOutputsAreSentOneByOne(t *testing.T) {
 	t.Parallel()
+
 	functions := testFunctions()
-	functions["process_task"] = strings.Replace(functions["process_task"], `]}`, `,{"type":"serviceBus","direction":"out","name":"out","queueName":"more"}]}`, 1)
-	var mu sync.Mutex
-	var sent []string
+	functions["process_task"] = strings.Replace(
+		functions["process_task"],
+		`]}`,
+		`,{"type":"serviceBus","direction":"out","name":"out","queueName":"more"}]}`,
+		1,
+	)
+
+	var (
+		mu   sync.Mutex
+		sent []string
+	)
+
 	failing := false
 	b := setup(t, testApp{functions: functions}, devhost.Options{
 		Send: func(_ context.Context, function string, binding devhost.Binding, body []byte) error {
 			mu.Lock()
 			defer mu.Unlock()
+
 			sent = append(sent, function+" "+binding.QueueName+" "+string(body))
+
 			return nil
 		},
 		Faults: devhost.Faults{Send: func(_ string, index int) error {
 			mu.Lock()
 			defer mu.Unlock()
+
 			if failing && index == 1 {
 				return errors.New("the bus is away")
 			}
+
 			return nil
 		}},
 	})
-	b.queue.put(order{Do: "body", Body: `{"outputs":{"OUT":["a b","c d"],"undeclared":["x"]},"Logs":["queued 2"],"ReturnValue":null}`})
+	b.queue.put(
+		order{
+			Do:   "body",
+			Body: `{"outputs":{"OUT":["a b","c d"],"undeclared":["x"]},"Logs":["queued 2"],"ReturnValue":null}`,
+		},
+	)
+
 	if got := next(t, b.queue.settled, "settlement"); got.how != "complete" {
 		t.Errorf("got %s, want complete", got.how)
 	}
+
 	mu.Lock()
 	failing = true
 	mu.Unlock()
 	b.queue.put(order{Do: "body", Body: `{"ReturnValue":{"out":["e f","g h"]}}`})
+
 	if got := next(t, b.queue.settled, "settlement"); got.how != "abandon" {
 		t.Errorf("got %s, want abandon", got.how)
 	}
+
 	mu.Lock()
 	defer mu.Unlock()
+
 	want := []string{"process_task more a b", "process_task more c d", "process_task more e f"}
 	if diff := cmp.Diff(want, sent[:3]); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)

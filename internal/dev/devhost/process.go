@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// lingering is how long output is awaited from a child that has ended, or from what it left behind.
+// lingering is how long output is awaited from a child that has ended, or from
+// what it left behind.
 const lingering = time.Second
 
 // process is one start of the handler.
@@ -43,25 +44,36 @@ func startProcess(c command, id string) (*process, error) {
 	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
 
 	started := make(chan error, 1)
+
 	go func() {
-		// The kernel kills the child when the thread that started it ends, so that thread must live as long.
+		// The kernel kills the child when the thread that started it ends, so
+		// that thread must live as long.
 		runtime.LockOSThread()
+
 		defer runtime.UnlockOSThread()
+
 		err := p.cmd.Start()
 		started <- err
+
 		if err != nil {
 			return
 		}
+
 		_ = p.cmd.Wait() // the state tells more than the error
+
 		stdout.flush()
 		stderr.flush()
+
 		p.code = exitCode(p.cmd.ProcessState)
 		close(p.done)
 	}()
+
 	if err := <-started; err != nil {
 		return nil, err
 	}
+
 	p.pid = p.cmd.Process.Pid
+
 	return p, nil
 }
 
@@ -69,6 +81,7 @@ func exitCode(s *os.ProcessState) int {
 	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
 		return 128 + int(w.Signal())
 	}
+
 	return s.ExitCode()
 }
 
@@ -78,6 +91,7 @@ func (p *process) kill() error {
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
+
 	return err
 }
 
@@ -87,7 +101,8 @@ func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) } // o
 // maxLine is where an endless line is cut.
 const maxLine = 64 << 10
 
-// lineWriter calls line for each line written to it. One goroutine writes to it.
+// lineWriter calls line for each line written to it. One goroutine writes to
+// it.
 type lineWriter struct {
 	line func(string)
 	rest []byte
@@ -100,14 +115,18 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 		if i < 0 {
 			break
 		}
+
 		w.rest = append(w.rest, b[:i]...)
 		w.flush()
+
 		b = b[i+1:]
 	}
+
 	w.rest = append(w.rest, b...)
 	if len(w.rest) > maxLine {
 		w.flush()
 	}
+
 	return n, nil
 }
 
@@ -115,6 +134,7 @@ func (w *lineWriter) flush() {
 	if len(w.rest) == 0 {
 		return
 	}
+
 	w.line(string(bytes.TrimSuffix(w.rest, []byte{'\r'})))
 	w.rest = w.rest[:0]
 }

@@ -25,23 +25,29 @@ const (
 	dialMaxPause = 250 * time.Millisecond
 )
 
-// dialPatiently tries to connect to a handler that is just being started, ten times.
+// dialPatiently tries to connect to a handler that is just being started, ten
+// times.
 func dialPatiently(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
+
 	pause := dialPause
+
 	for try := 1; ; try++ {
 		c, err := d.DialContext(ctx, network, address)
 		if err == nil || try == dialTries || !errors.Is(err, syscall.ECONNREFUSED) || !sleep(ctx, pause) {
 			return c, err
 		}
+
 		pause = min(2*pause, dialMaxPause)
 	}
 }
 
-// proxy streams a request to the handler and its answer back, both as they come, touching nothing but three headers. A client
-// that leaves takes the handler's connection with it.
+// proxy streams a request to the handler and its answer back, both as they
+// come, touching nothing but three headers. A client that leaves takes the
+// handler's connection with it.
 func (s *session) proxy(w http.ResponseWriter, r *http.Request, id string) error {
 	var failed error
+
 	p := httputil.ReverseProxy{
 		Transport:     s.patient,
 		FlushInterval: -1,
@@ -51,20 +57,24 @@ func (s *session) proxy(w http.ResponseWriter, r *http.Request, id string) error
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.Out.URL.Scheme, pr.Out.URL.Host = "http", "127.0.0.1:"+portText(s)
 			pr.Out.URL.RawQuery = pr.In.URL.RawQuery
+
 			pr.Out.Host = pr.In.Host
 			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 				if values, ok := pr.In.Header[name]; ok {
 					pr.Out.Header[name] = values
 				}
 			}
+
 			pr.Out.Header.Set("X-Azure-Functions-HostVersion", Version)
 			pr.Out.Header.Set("X-Azure-Functions-InvocationId", id)
 			pr.Out.Header.Set("X-Ms-Invocation-Id", id)
+
 			if pr.In.Header.Get("Traceparent") == "" {
 				pr.Out.Header.Set("Traceparent", newTraceparent())
 			}
 		},
 	}
+
 	func() {
 		defer func() { // it gives up that way in the middle of an answer
 			switch given := recover(); given {
@@ -75,23 +85,33 @@ func (s *session) proxy(w http.ResponseWriter, r *http.Request, id string) error
 				panic(given)
 			}
 		}()
+
 		p.ServeHTTP(w, r)
 	}()
+
 	if failed == nil {
 		return nil
 	}
+
 	if cause := context.Cause(r.Context()); cause != nil {
 		return fmt.Errorf("%w: %w", cause, failed)
 	}
+
 	return fmt.Errorf("%w: %w", errBadGateway, failed)
 }
 
-// forward is the older mode: the whole answer is buffered, duplicate query keys are merged, content headers other than type and
-// length are lost, and a chunked request fails.
+// forward is the older mode: the whole answer is buffered, duplicate query keys
+// are merged, content headers other than type and length are lost, and a
+// chunked request fails.
 func (s *session) forward(w http.ResponseWriter, r *http.Request, id string) error {
 	out := &http.Request{
 		Method: r.Method,
-		URL:    &url.URL{Scheme: "http", Host: "127.0.0.1:" + portText(s), Path: r.URL.Path, RawQuery: mergedQuery(r.URL.RawQuery)},
+		URL: &url.URL{
+			Scheme:   "http",
+			Host:     "127.0.0.1:" + portText(s),
+			Path:     r.URL.Path,
+			RawQuery: mergedQuery(r.URL.RawQuery),
+		},
 		Host:   r.Host,
 		Header: r.Header.Clone(),
 	}
@@ -101,33 +121,44 @@ func (s *session) forward(w http.ResponseWriter, r *http.Request, id string) err
 	} {
 		out.Header.Del(name)
 	}
+
 	if len(r.TransferEncoding) > 0 {
-		return errors.New("'Transfer-Encoding: chunked' header can not be used when content object is not specified")
+		return errors.New(
+			"'Transfer-Encoding: chunked' header can not be used when content object is not specified",
+		)
 	}
+
 	if r.ContentLength > 0 {
 		out.Body, out.ContentLength = r.Body, r.ContentLength
 	}
+
 	out.Header.Add("X-Azure-Functions-HostVersion", Version)
 	out.Header.Add("X-Azure-Functions-InvocationId", id)
+
 	agent := "Azure-Functions-Host/" + Version
 	if given := r.Header.Get("User-Agent"); given != "" {
 		agent = given + " " + agent
 	}
+
 	out.Header.Set("User-Agent", agent)
 
 	resp, err := s.worker.transport.RoundTrip(out.WithContext(r.Context()))
 	if err != nil {
 		return err
 	}
+
 	body := getBuffer()
 	defer buffers.Put(body)
+
 	_, err = body.ReadFrom(resp.Body)
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return err
 	}
+
 	maps.Copy(w.Header(), resp.Header)
 	w.WriteHeader(resp.StatusCode)
 	_, err = w.Write(body.Bytes())
+
 	return err
 }
 
@@ -141,6 +172,7 @@ func (bytesPool) Get() []byte {
 	if b, ok := copyBuffers.Get().(*[32 << 10]byte); ok {
 		return b[:]
 	}
+
 	return make([]byte, 32<<10)
 }
 

@@ -11,7 +11,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// pump posts the messages of one queue to its function and settles them by the answers.
+// pump posts the messages of one queue to its function and settles them by the
+// answers.
 type pump struct {
 	session  *session
 	function *Function
@@ -36,66 +37,94 @@ const renewalPoll = 100 * time.Millisecond
 
 func newPump(s *session, f *Function, r queue.Receiver) *pump {
 	return &pump{
-		session: s, function: f, receiver: r, held: map[*inHand]struct{}{},
-		many: f.Trigger.Cardinality == "many", binary: f.Trigger.DataType == "binary", slots: make(chan struct{}, s.host.app.Calls),
+		session:  s,
+		function: f,
+		receiver: r,
+		held:     map[*inHand]struct{}{},
+		many:     f.Trigger.Cardinality == "many",
+		binary:   f.Trigger.DataType == "binary",
+		slots:    make(chan struct{}, s.host.app.Calls),
 	}
 }
 
-// run receives until the session ends and returns when every message in hand is settled.
+// run receives until the session ends and returns when every message in hand is
+// settled.
 func (p *pump) run() {
 	ctx := p.session.ctx
+
 	var open sync.WaitGroup
 	defer open.Wait()
+
 	if !p.many {
 		open.Go(func() { p.renew(ctx) })
 	}
+
 	for {
 		free := p.take(ctx)
 		if free == 0 {
 			return
 		}
+
 		batch, err := p.receiver.Receive(ctx, free)
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
 				return
 			}
-			p.session.host.log.Error("a queue could not be received from", keys.Queue, p.function.Trigger.QueueName, keys.Error, err)
+
+			p.session.host.log.Error(
+				"a queue could not be received from",
+				keys.Queue,
+				p.function.Trigger.QueueName,
+				keys.Error,
+				err,
+			)
 			p.give(free)
+
 			if !sleep(ctx, time.Second) {
 				return
 			}
+
 			continue
 		}
+
 		if p.many { // one batch at a time, all settled together, without renewal
 			p.batch(ctx, batch)
 			continue
 		}
+
 		p.give(free - len(batch))
+
 		if p.session.host.options.Faults.Shuffle {
 			rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
 		}
+
 		for _, d := range batch {
 			open.Go(func() {
 				defer p.give(1)
+
 				p.one(ctx, d)
 			})
 		}
 	}
 }
 
-// take waits for a free call and returns how many are free; 0 when ctx ended. With batches it is how many one may hold.
+// take waits for a free call and returns how many are free; 0 when ctx ended.
+// With batches it is how many one may hold.
 func (p *pump) take(ctx context.Context) int {
 	if ctx.Err() != nil {
 		return 0
 	}
+
 	if p.many {
 		return p.session.host.app.BatchSize
 	}
+
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		return 0
 	}
+
 	for n := 1; ; n++ {
 		select {
 		case p.slots <- struct{}{}:
@@ -109,25 +138,36 @@ func (p *pump) give(n int) {
 	if p.many {
 		return
 	}
+
 	for range n {
 		<-p.slots
 	}
 }
 
-// one posts a message, as often as the faults want, and settles it by the last answer.
+// one posts a message, as often as the faults want, and settles it by the last
+// answer.
 func (p *pump) one(ctx context.Context, d queue.Delivery) {
 	at := now()
-	h := &inHand{delivery: d, until: d.LockedUntil, half: d.LockedUntil.Sub(at) / 2, last: at.Add(p.session.host.app.Renewal)}
+
+	h := &inHand{
+		delivery: d,
+		until:    d.LockedUntil,
+		half:     d.LockedUntil.Sub(at) / 2,
+		last:     at.Add(p.session.host.app.Renewal),
+	}
 	if p.session.host.app.Renewal < 0 {
 		h.last = at.AddDate(1, 0, 0)
 	}
+
 	p.mu.Lock()
 	p.held[h] = struct{}{}
 	p.mu.Unlock()
 
 	err := p.post(ctx, d)
-	if twice := p.session.host.options.Faults.Duplicate; err == nil && twice != nil && twice(p.function.Name, d) {
+	if twice := p.session.host.options.Faults.Duplicate; err == nil && twice != nil &&
+		twice(p.function.Name, d) {
 		p.session.host.counters.duplicates.Add(1)
+
 		again := d
 		again.Deliveries++
 		err = p.post(ctx, again)
@@ -143,10 +183,12 @@ func (p *pump) post(ctx context.Context, d queue.Delivery) error {
 	msg, id := fromDelivery(d), newID()
 	buffer := getBuffer()
 	writeOne(buffer, p.function.Trigger.Name, p.binary, &msg, p.session.stamp(p.function))
+
 	a, err := p.session.post(ctx, p.function, id, buffer)
 	if err != nil {
 		return err
 	}
+
 	return p.session.sendOutputs(ctx, p.function, a)
 }
 
@@ -155,55 +197,77 @@ func (p *pump) batch(ctx context.Context, batch []queue.Delivery) {
 	for i, d := range batch {
 		messages[i] = fromDelivery(d)
 	}
+
 	buffer := getBuffer()
-	err := writeMany(buffer, p.function.Trigger.Name, p.function.Trigger.DataType, messages, p.session.stamp(p.function))
+
+	err := writeMany(
+		buffer,
+		p.function.Trigger.Name,
+		p.function.Trigger.DataType,
+		messages,
+		p.session.stamp(p.function),
+	)
 	if err == nil {
 		var a answered
 		if a, err = p.session.post(ctx, p.function, newID(), buffer); err == nil {
 			err = p.session.sendOutputs(ctx, p.function, a)
 		}
 	}
+
 	for _, d := range batch {
 		p.settle(ctx, d, err)
 	}
 }
 
-// settle completes what was answered well and abandons everything else at once: the host has no delay of its own.
+// settle completes what was answered well and abandons everything else at once:
+// the host has no delay of its own.
 func (p *pump) settle(ctx context.Context, d queue.Delivery, failed error) {
 	if delay := p.session.host.options.AbandonDelay; failed != nil && delay > 0 {
 		sleep(ctx, delay)
 	}
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
+
 	c := &p.session.host.counters
+
 	var err error
+
 	if failed == nil {
 		c.completed.Add(1)
+
 		err = p.receiver.Complete(ctx, d)
 	} else {
 		c.abandoned.Add(1)
+
 		err = p.receiver.Abandon(ctx, d)
 	}
+
 	if err == nil {
 		return
 	}
+
 	c.unsettled.Add(1)
-	if !errors.Is(err, queue.ErrLockLost) { // with the lock lost the message comes again, which is all that can happen
+	// with the lock lost the message comes again, which is all that can happen
+	if !errors.Is(err, queue.ErrLockLost) {
 		p.session.host.log.Warn("a message was not settled", "message_id", d.MessageID, keys.Error, err)
 	}
 }
 
-// renew keeps the locks of what is in hand, each until maxAutoLockRenewalDuration after it came.
+// renew keeps the locks of what is in hand, each until
+// maxAutoLockRenewalDuration after it came.
 func (p *pump) renew(ctx context.Context) {
 	for sleep(ctx, renewalPoll) {
 		for _, h := range p.due() {
 			limit, cancel := context.WithTimeout(ctx, settleLimit)
 			until, err := p.receiver.Renew(limit, h.delivery)
+
 			cancel()
 			p.mu.Lock()
 			switch {
 			case err == nil:
 				p.session.host.counters.renewed.Add(1)
+
 				h.until = until
 			case errors.Is(err, queue.ErrLockLost):
 				h.last = time.Time{}
@@ -217,17 +281,26 @@ func (p *pump) renew(ctx context.Context) {
 
 func (p *pump) due() (all []*inHand) {
 	at := now()
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	for h := range p.held {
 		if at.Before(h.last) && h.until.Sub(at) < h.half {
 			all = append(all, h)
 		}
 	}
+
 	return all
 }
 
 // stamp is what the host adds to an invocation of f now.
 func (s *session) stamp(f *Function) stamp {
-	return stamp{function: f.Name, at: now(), random: newID(), namespace: defaultNamespace, client: defaultNamespace + "-1"}
+	return stamp{
+		function:  f.Name,
+		at:        now(),
+		random:    newID(),
+		namespace: defaultNamespace,
+		client:    defaultNamespace + "-1",
+	}
 }

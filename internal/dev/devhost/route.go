@@ -21,33 +21,55 @@ type segment struct {
 	rest     bool // {*name}: all that is left, nothing included
 }
 
-// newRoutes orders the HTTP functions as ASP.NET does: literals before parameters before catch-alls, segment by segment.
+// newRoutes orders the HTTP functions as ASP.NET does: literals before
+// parameters before catch-alls, segment by segment.
 func newRoutes(a *App) ([]route, error) {
 	var all []route
+
 	for i := range a.Functions {
 		f := &a.Functions[i]
 		if f.Trigger.Type != typeHTTP {
 			continue
 		}
+
 		text := f.Name
 		if f.Trigger.Route != nil {
 			text = *f.Trigger.Route
 		}
+
 		r := route{function: f, methods: f.Trigger.Methods}
+
 		full := strings.Trim(a.Prefix+"/"+strings.Trim(text, "/"), "/")
 		if first, _, _ := strings.Cut(strings.Trim(text, "/"), "/"); first == "admin" || first == "runtime" {
-			return nil, fmt.Errorf("devhost.New: the function %s is in error: the route %q is reserved", f.Name, text)
+			return nil, fmt.Errorf(
+				"devhost.New: the function %s is in error: the route %q is reserved",
+				f.Name,
+				text,
+			)
 		}
+
 		for part := range strings.SplitSeq(full, "/") {
 			s, err := parseSegment(part)
 			if err != nil {
-				return nil, fmt.Errorf("devhost.New: the function %s is in error: route %q: %w", f.Name, text, err)
+				return nil, fmt.Errorf(
+					"devhost.New: the function %s is in error: route %q: %w",
+					f.Name,
+					text,
+					err,
+				)
 			}
+
 			r.segments = append(r.segments, s)
 		}
+
 		all = append(all, r)
 	}
-	slices.SortStableFunc(all, func(a, b route) int { return strings.Compare(a.precedence(), b.precedence()) })
+
+	slices.SortStableFunc(
+		all,
+		func(a, b route) int { return strings.Compare(a.precedence(), b.precedence()) },
+	)
+
 	return all, nil
 }
 
@@ -57,21 +79,26 @@ func parseSegment(text string) (segment, error) {
 		if strings.ContainsAny(text, "{}") {
 			return segment{}, fmt.Errorf("this host knows no segment such as %q", text)
 		}
+
 		return segment{text: text}, nil
 	}
+
 	inner, closed := strings.CutSuffix(inner, "}")
 	if !closed || strings.ContainsAny(inner, "{}:=") {
 		return segment{}, fmt.Errorf("%q: constraints and defaults make some hosts answer 503", text)
 	}
+
 	s := segment{param: true}
 	inner, s.rest = strings.CutPrefix(inner, "*")
 	inner, s.optional = strings.CutSuffix(inner, "?")
 	s.text = inner
+
 	return s, nil
 }
 
 func (r route) precedence() string {
 	var b strings.Builder
+
 	for _, s := range r.segments {
 		switch {
 		case s.rest:
@@ -82,18 +109,21 @@ func (r route) precedence() string {
 			b.WriteByte('1')
 		}
 	}
+
 	return b.String()
 }
 
 // match returns the route parameters of a path. Literals match in any case.
 func (r route) match(parts []string) (map[string]string, bool) {
 	params := map[string]string{}
+
 	for i, s := range r.segments {
 		switch {
 		case s.rest:
 			if i < len(parts) {
 				params[s.text] = strings.Join(parts[i:], "/")
 			}
+
 			return params, true
 		case i >= len(parts):
 			if !s.optional {
@@ -103,24 +133,31 @@ func (r route) match(parts []string) (map[string]string, bool) {
 			if parts[i] == "" {
 				return nil, false
 			}
+
 			params[s.text] = parts[i]
 		case !strings.EqualFold(s.text, parts[i]):
 			return nil, false
 		}
 	}
+
 	return params, len(parts) <= len(r.segments)
 }
 
-// find returns the function of a request. A path that only matches with another method goes on to the next route.
+// find returns the function of a request. A path that only matches with another
+// method goes on to the next route.
 func (h *Host) find(method string, u *url.URL) (*Function, map[string]string) {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+
 	for _, r := range h.routes {
-		if len(r.methods) > 0 && !slices.ContainsFunc(r.methods, func(m string) bool { return strings.EqualFold(m, method) }) {
+		if len(r.methods) > 0 &&
+			!slices.ContainsFunc(r.methods, func(m string) bool { return strings.EqualFold(m, method) }) {
 			continue
 		}
+
 		if params, ok := r.match(parts); ok {
 			return r.function, params
 		}
 	}
+
 	return nil, nil
 }

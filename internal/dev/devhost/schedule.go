@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// schedule tells when a timer fires next, strictly after a time. All times are UTC.
+// schedule tells when a timer fires next, strictly after a time. All times are
+// UTC.
 type schedule interface {
 	next(after time.Time) time.Time
 }
 
-// parseSchedule reads {second} {minute} {hour} {day} {month} {day of week}, each *, a number, a range, a list or a step, or a
-// TimeSpan between ticks.
+// parseSchedule reads {second} {minute} {hour} {day} {month} {day of week},
+// each *, a number, a range, a list or a step, or a TimeSpan between ticks.
 func parseSchedule(text string) (schedule, error) {
 	fields := strings.Fields(text)
 	if len(fields) == 1 {
@@ -22,11 +23,14 @@ func parseSchedule(text string) (schedule, error) {
 		if err == nil && every <= 0 {
 			err = fmt.Errorf("%q does not lie ahead", text)
 		}
+
 		return interval(every), err
 	}
+
 	if len(fields) != 6 {
 		return nil, fmt.Errorf("the schedule %q has %d fields, want 6", text, len(fields))
 	}
+
 	var c cron
 	for i, f := range []struct {
 		to       *uint64
@@ -36,13 +40,17 @@ func parseSchedule(text string) (schedule, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the schedule %q: field %d: %w", text, i+1, err)
 		}
+
 		*f.to = set
 	}
+
 	c.weekday |= c.weekday >> 7 // 7 is Sunday too
+
 	c.anyDay, c.anyWeekday = fields[3] == "*", fields[5] == "*"
 	if c.next(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
 		return nil, fmt.Errorf("the schedule %q never comes", text)
 	}
+
 	return c, nil
 }
 
@@ -50,18 +58,22 @@ func parseSchedule(text string) (schedule, error) {
 func parseField(text string, low, top int) (set uint64, err error) {
 	for part := range strings.SplitSeq(text, ",") {
 		span, stepText, stepped := strings.Cut(part, "/")
+
 		step := 1
 		if stepped {
 			if step, err = strconv.Atoi(stepText); err != nil || step < 1 {
 				return 0, fmt.Errorf("%q is no step", part)
 			}
 		}
+
 		from, to := low, top
+
 		if span != "*" {
 			first, last, isRange := strings.Cut(span, "-")
 			if from, err = strconv.Atoi(first); err != nil {
 				return 0, fmt.Errorf("%q is no number", first)
 			}
+
 			if isRange {
 				if to, err = strconv.Atoi(last); err != nil {
 					return 0, fmt.Errorf("%q is no number", last)
@@ -70,13 +82,16 @@ func parseField(text string, low, top int) (set uint64, err error) {
 				to = from
 			}
 		}
+
 		if from < low || to > top || from > to {
 			return 0, fmt.Errorf("%q is not within %d to %d", part, low, top)
 		}
+
 		for v := from; v <= to; v += step {
 			set |= 1 << v
 		}
 	}
+
 	return set, nil
 }
 
@@ -110,17 +125,21 @@ func (c cron) next(after time.Time) time.Time {
 				t = t.Truncate(time.Minute).Add(time.Minute)
 				continue
 			}
+
 			return t.Add(time.Duration(bits.TrailingZeros64(later)) * time.Second)
 		}
 	}
+
 	return time.Time{}
 }
 
-// onDay: both day fields must match, but when both are restricted one is enough.
+// onDay: both day fields must match, but when both are restricted one is
+// enough.
 func (c cron) onDay(t time.Time) bool {
 	day, weekday := c.day&(1<<t.Day()) != 0, c.weekday&(1<<t.Weekday()) != 0
 	if c.anyDay || c.anyWeekday {
 		return day && weekday
 	}
+
 	return day || weekday
 }

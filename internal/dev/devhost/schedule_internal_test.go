@@ -7,7 +7,9 @@ import (
 
 func TestScheduleNext(t *testing.T) {
 	t.Parallel()
+
 	const after = "2026-02-28T23:59:30.5Z" // a Saturday
+
 	for text, want := range map[string]string{
 		"0 * * * * *":       "2026-03-01T00:00:00Z",
 		"*/15 * * * * *":    "2026-02-28T23:59:45Z",
@@ -24,10 +26,12 @@ func TestScheduleNext(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
+
 		if got := s.next(at(t, after)).Format(time.RFC3339Nano); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
+
 	for _, text := range []string{"", "* * * * *", "60 * * * * *", "0 0 0 31 2 *", "a * * * * *", "*/0 * * * * *", "-00:01:00", "5-1 * * * * *"} {
 		if _, err := parseSchedule(text); err == nil {
 			t.Errorf("%q: got no error", text)
@@ -37,6 +41,7 @@ func TestScheduleNext(t *testing.T) {
 
 func TestParseTimeSpan(t *testing.T) {
 	t.Parallel()
+
 	for text, want := range map[string]time.Duration{
 		"00:30:00": 30 * time.Minute, "1.02:03:04.5": 26*time.Hour + 3*time.Minute + 4500*time.Millisecond,
 		"00:00:00.0010000": time.Millisecond, "-00:00:00.0010000": -time.Millisecond, "-1": -24 * time.Hour, "2": 48 * time.Hour, "10:20": 10*time.Hour + 20*time.Minute,
@@ -45,6 +50,7 @@ func TestParseTimeSpan(t *testing.T) {
 			t.Errorf("%s: got %s, %v; want %s", text, got, err, want)
 		}
 	}
+
 	for _, text := range []string{"", "x", "1:2:3:4", "00:xx:00"} {
 		if _, err := ParseTimeSpan(text); err == nil {
 			t.Errorf("%q: got no error", text)
@@ -55,12 +61,16 @@ func TestParseTimeSpan(t *testing.T) {
 // A tick that was missed while the host was stopped is due at once, and late.
 func TestTimerStatusKnowsWhatItMissed(t *testing.T) {
 	t.Parallel()
+
 	var status timerStatus
+
 	start := at(t, "2026-03-01T10:00:00Z")
 	if status.missed(start) {
 		t.Error("a new timer missed nothing")
 	}
+
 	status.plan(start.Add(time.Minute))
+
 	if status.missed(start.Add(time.Minute)) || !status.missed(start.Add(2*time.Minute)) {
 		t.Error("a tick is missed once it is late")
 	}

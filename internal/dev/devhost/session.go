@@ -37,31 +37,46 @@ func newSession(ctx context.Context, h *Host) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{host: h, worker: w, ended: make(chan struct{}), client: &http.Client{Transport: w.transport}, patient: newTransport()}
+
+	s := &session{
+		host:    h,
+		worker:  w,
+		ended:   make(chan struct{}),
+		client:  &http.Client{Transport: w.transport},
+		patient: newTransport(),
+	}
 	s.patient.DialContext = dialPatiently
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
+
 	return s, nil
 }
 
-// start runs the session until its context ends. Without functions the handler is not started at all.
+// start runs the session until its context ends. Without functions the handler
+// is not started at all.
 func (s *session) start() {
 	if len(s.host.app.Functions) == 0 {
 		s.host.log.Warn("no functions were found: the handler is not started")
+
 		s.worker.set(stopped, nil, errors.New("the app has no functions"))
 		go func() { <-s.ctx.Done(); close(s.ended) }()
+
 		return
 	}
 	go func() {
 		defer close(s.ended)
+
 		var background sync.WaitGroup
 		background.Go(s.pingAtTimes)
+
 		for i := range s.host.app.Functions {
 			s.listen(&background, &s.host.app.Functions[i])
 		}
+
 		if err := s.worker.run(s.ctx); err != nil {
 			s.worker.set(stopped, nil, err)
 			s.cancel(err)
 		}
+
 		background.Wait()
 		s.calls.close()
 		s.worker.transport.CloseIdleConnections()
@@ -75,9 +90,17 @@ func (s *session) listen(background *sync.WaitGroup, f *Function) {
 	case typeQueue:
 		r := s.host.options.Receivers[f.Trigger.QueueName]
 		if r == nil {
-			s.host.log.Warn("nothing listens to a queue: no receiver was given", keys.Function, f.Name, keys.Queue, f.Trigger.QueueName)
+			s.host.log.Warn(
+				"nothing listens to a queue: no receiver was given",
+				keys.Function,
+				f.Name,
+				keys.Queue,
+				f.Trigger.QueueName,
+			)
+
 			return
 		}
+
 		background.Go(newPump(s, f, r).run)
 	case typeTimer:
 		schedule, err := parseSchedule(f.Trigger.Schedule)
@@ -85,37 +108,51 @@ func (s *session) listen(background *sync.WaitGroup, f *Function) {
 			s.host.log.Error("the function is in error", keys.Function, f.Name, keys.Error, err)
 			return
 		}
+
 		background.Go(func() { s.runTimer(f, schedule) })
 	case typeHTTP:
 	default:
-		s.host.log.Error("the function is in error: this host has no such trigger", keys.Function, f.Name, "type", f.Trigger.Type)
+		s.host.log.Error(
+			"the function is in error: this host has no such trigger",
+			keys.Function,
+			f.Name,
+			"type",
+			f.Trigger.Type,
+		)
 	}
 }
 
 // wait returns why the session ended, nil when it was told to.
 func (s *session) wait() error {
 	<-s.ended
+
 	if err := context.Cause(s.ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
+
 	return nil
 }
 
 // stopFor ends the session as the host's StopApplication does.
 func (s *session) stopFor(err error) { s.cancel(err) }
 
-// hold waits for a process that can take a call. When none comes in four times the init timeout, the host stops.
+// hold waits for a process that can take a call. When none comes in four times
+// the init timeout, the host stops.
 func (s *session) hold(ctx context.Context) (*process, error) {
 	if st := s.worker.state.Load(); st.phase == ready {
 		return st.proc, nil
 	}
+
 	limit := 4 * s.host.app.InitTimeout
+
 	held, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+
 	p, err := s.worker.await(held)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		s.stopFor(fmt.Errorf("initialization timed out after %s and host is shutting down", limit))
 	}
+
 	return p, err
 }
 
@@ -126,7 +163,9 @@ func (s *session) pingAtTimes() {
 		if s.worker.state.Load().phase != ready {
 			continue
 		}
+
 		s.host.counters.pings.Add(1)
+
 		if err := s.worker.ping(s.ctx); err != nil && s.ctx.Err() == nil {
 			s.host.log.Warn("the handler did not answer GET /", keys.Error, err)
 		}
@@ -146,10 +185,13 @@ type gate struct {
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+
 	if g.closed {
 		return false
 	}
+
 	g.inside.Add(1)
+
 	return true
 }
 

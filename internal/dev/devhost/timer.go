@@ -21,23 +21,29 @@ type timerStatus struct {
 // monitored: short intervals, and timers that say so, keep no status.
 func monitored(f *Function) bool { return f.Trigger.UseMonitor == nil || *f.Trigger.UseMonitor }
 
-// runTimer fires a function by its schedule: never two at once, the next tick counted from the end of the one before. Ticks
-// missed while the host was stopped become one at start-up that is past due; failures are not repeated.
+// runTimer fires a function by its schedule: never two at once, the next tick
+// counted from the end of the one before. Ticks missed while the host was
+// stopped become one at start-up that is past due; failures are not repeated.
 func (s *session) runTimer(f *Function, when schedule) {
 	kept, _ := s.host.ticks.LoadOrStore(f.Name, &timerStatus{})
+
 	status, ok := kept.(*timerStatus)
 	if !ok {
 		return
 	}
+
 	if f.Trigger.RunOnStartup || status.missed(now()) {
 		s.tick(s.ctx, f, status, when, status.missed(now()))
 	}
+
 	for {
 		at := now()
+
 		next := status.plan(when.next(at))
 		if !sleep(s.ctx, next.Sub(at)) {
 			return
 		}
+
 		s.tick(s.ctx, f, status, when, now().Sub(next) > lateness)
 	}
 }
@@ -45,40 +51,57 @@ func (s *session) runTimer(f *Function, when schedule) {
 func (t *timerStatus) missed(at time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	return !t.next.IsZero() && at.Sub(t.next) > lateness
 }
 
 func (t *timerStatus) plan(next time.Time) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+
 	t.next = next
+
 	return next
 }
 
 // tick invokes a timer function and waits for it.
 func (s *session) tick(ctx context.Context, f *Function, status *timerStatus, when schedule, late bool) {
 	s.host.counters.ticks.Add(1)
+
 	at := now()
 	buffer := getBuffer()
+
 	status.mu.Lock()
 	writeTimer(buffer, f.Trigger.Name, monitored(f), status.last, when.next(at), late, s.stamp(f))
 	status.mu.Unlock()
+
 	a, err := s.post(ctx, f, newID(), buffer)
 	if err == nil {
 		err = s.sendOutputs(ctx, f, a)
 	}
+
 	if err != nil {
 		s.host.log.Warn("a tick failed and is not repeated", keys.Function, f.Name, keys.Error, err)
 	}
+
 	status.mu.Lock()
 	status.last = at
 	status.mu.Unlock()
 }
 
-// writeTimer builds the envelope of a tick. Before the first recorded run, last is the year 1.
-func writeTimer(buffer *bytes.Buffer, binding string, monitor bool, last, next time.Time, late bool, by stamp) {
+// writeTimer builds the envelope of a tick. Before the first recorded run, last
+// is the year 1.
+func writeTimer(
+	buffer *bytes.Buffer,
+	binding string,
+	monitor bool,
+	last, next time.Time,
+	late bool,
+	by stamp,
+) {
 	to := append(buffer.AvailableBuffer(), `{"Data":{`...)
 	to = appendString(to, binding)
+
 	to = append(to, `:{"Schedule":{"AdjustForDST":true},"ScheduleStatus":`...)
 	if monitor {
 		to = append(to, `{"Last":`...)
@@ -91,12 +114,14 @@ func writeTimer(buffer *bytes.Buffer, binding string, monitor bool, last, next t
 	} else {
 		to = append(to, `null`...)
 	}
+
 	to = append(to, `,"IsPastDue":`...)
 	if late {
 		to = append(to, `true}`...)
 	} else {
 		to = append(to, `false}`...)
 	}
+
 	m := metadata{to: append(to, `},"Metadata":{`...)}
 	m.sys(by)
 	buffer.Write(append(m.to, '}', '}'))

@@ -56,13 +56,24 @@ type worker struct {
 
 // newWorker reserves the port, which every process of this worker gets.
 func newWorker(h *Host) (*worker, error) {
-	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(h.app.Port))) //nolint:noctx // binds and returns
+	l, err := net.Listen(
+		"tcp4",
+		net.JoinHostPort("127.0.0.1", strconv.Itoa(h.app.Port)),
+	) //nolint:noctx // binds and returns
 	if err != nil {
 		return nil, fmt.Errorf("unable to bind to port %d: %w", h.app.Port, err)
 	}
+
 	port := portOf(l)
-	w := &worker{host: h, port: port, portText: strconv.Itoa(port), transport: newTransport(), restart: make(chan *process, 1)}
+	w := &worker{
+		host:      h,
+		port:      port,
+		portText:  strconv.Itoa(port),
+		transport: newTransport(),
+		restart:   make(chan *process, 1),
+	}
 	w.state.Store(&workerState{changed: make(chan struct{})})
+
 	return w, l.Close()
 }
 
@@ -70,10 +81,12 @@ func portOf(l net.Listener) int {
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		return a.Port
 	}
+
 	return 0
 }
 
-// newTransport dials the handler. Idle connections end before the handler's own limit, as .NET's do.
+// newTransport dials the handler. Idle connections end before the handler's own
+// limit, as .NET's do.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		MaxIdleConnsPerHost: 1024,
@@ -89,7 +102,8 @@ func (w *worker) set(p phase, proc *process, err error) {
 	close(old.changed)
 }
 
-// await holds a call until the process is ready. It returns the process, or errStopped, or ctx's error.
+// await holds a call until the process is ready. It returns the process, or
+// errStopped, or ctx's error.
 func (w *worker) await(ctx context.Context) (*process, error) {
 	for {
 		s := w.state.Load()
@@ -100,6 +114,7 @@ func (w *worker) await(ctx context.Context) (*process, error) {
 			return nil, errors.Join(errStopped, s.err)
 		case starting:
 		}
+
 		select {
 		case <-s.changed:
 		case <-ctx.Done():
@@ -108,24 +123,32 @@ func (w *worker) await(ctx context.Context) (*process, error) {
 	}
 }
 
-// run starts and restarts the process until ctx ends (nil) or the rules say stop (why). The process is killed in either case.
+// run starts and restarts the process until ctx ends (nil) or the rules say
+// stop (why). The process is killed in either case.
 func (w *worker) run(ctx context.Context) error {
 	defer w.transport.CloseIdleConnections()
+
 	for ctx.Err() == nil {
 		p, err := w.start()
 		if err == nil {
 			err = w.watch(ctx, p)
 		}
+
 		w.transport.CloseIdleConnections()
+
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
+
 		w.host.log.Error("the handler failed", keys.Error, err)
+
 		if w.fault() {
 			return fmt.Errorf("exceeded http worker restart retry count: %w", err)
 		}
 	}
+
 	w.set(stopped, nil, context.Canceled)
+
 	return nil
 }
 
@@ -135,36 +158,49 @@ func (w *worker) fault() bool {
 	if at.Sub(w.lastFault) > faultsForget {
 		w.faults = 0
 	}
+
 	w.lastFault = at
 	w.faults++
+
 	return w.faults >= faultsToStop
 }
 
 func (w *worker) start() (*process, error) {
 	h := w.host
 	id := newID()
+
 	p, err := startProcess(command{
-		path: h.executable(), dir: h.app.Directory, args: h.app.Arguments, env: h.environment(w.port, id), line: h.console,
+		path: h.executable(),
+		dir:  h.app.Directory,
+		args: h.app.Arguments,
+		env:  h.environment(w.port, id),
+		line: h.console,
 	}, id)
 	if err != nil {
 		return nil, fmt.Errorf("the handler cannot be started: %w", err)
 	}
+
 	h.counters.starts.Add(1)
 	h.tell(Event{Kind: EventStarted, PID: p.pid})
 	w.set(starting, p, nil)
+
 	return p, nil
 }
 
-// watch follows a process to its end. Nil means start the next one, an error is a fault.
+// watch follows a process to its end. Nil means start the next one, an error is
+// a fault.
 func (w *worker) watch(ctx context.Context, p *process) error {
 	polling, stop := context.WithTimeout(ctx, w.host.app.InitTimeout)
 	defer stop()
+
 	answered := make(chan struct{})
 	go w.poll(polling, answered)
+
 	defer func() { stop(); <-answered }()
 
 	patience := polling.Done()
 	isReady := answered
+
 	for {
 		select {
 		case <-ctx.Done():
@@ -175,18 +211,23 @@ func (w *worker) watch(ctx context.Context, p *process) error {
 			return w.judge(ctx, p)
 		case <-isReady:
 			isReady = nil
+
 			if polling.Err() != nil {
 				continue
 			}
+
 			patience = nil
+
 			w.host.tell(Event{Kind: EventReady, PID: p.pid})
 			w.set(ready, p, nil)
 		case <-patience:
 			if ctx.Err() != nil {
 				continue
 			}
+
 			w.host.tell(Event{Kind: EventInitTimeout, PID: p.pid})
 			w.end(p)
+
 			return errors.New("initializing the handler timed out")
 		case doomed := <-w.restart:
 			if doomed == p {
@@ -206,28 +247,35 @@ func (w *worker) judge(ctx context.Context, p *process) error {
 		if !w.host.options.IgnoreExitZero {
 			return nil
 		}
+
 		w.host.log.Error("the handler exited with 0, which this host does not notice: every call will fail")
 		w.set(dead, p, nil)
 		<-ctx.Done()
+
 		return nil
 	}
+
 	return fmt.Errorf("the handler exited with code %d: %s", p.code, p.lastErrs)
 }
 
 func (w *worker) end(p *process) {
 	if grace := w.host.options.TermFirst; grace > 0 {
 		p.terminate()
+
 		t := time.NewTimer(grace)
 		defer t.Stop()
+
 		select {
 		case <-p.done:
 		case <-t.C:
 		}
 	}
+
 	if err := p.kill(); err != nil {
 		w.host.log.Error("the handler cannot be killed", keys.Error, err)
 		return
 	}
+
 	<-p.done
 	w.exited(p)
 }
@@ -237,7 +285,8 @@ func (w *worker) exited(p *process) {
 	w.host.tell(Event{Kind: EventExited, PID: p.pid, Code: p.code})
 }
 
-// askRestart has a process killed and started again, once however many calls ask.
+// askRestart has a process killed and started again, once however many calls
+// ask.
 func (w *worker) askRestart(p *process) {
 	if p != nil && p.doomed.CompareAndSwap(false, true) {
 		select {
@@ -247,16 +296,20 @@ func (w *worker) askRestart(p *process) {
 	}
 }
 
-// poll asks GET / until there is any answer, and closes answered then or when ctx ends.
+// poll asks GET / until there is any answer, and closes answered then or when
+// ctx ends.
 func (w *worker) poll(ctx context.Context, answered chan<- struct{}) {
 	defer close(answered)
+
 	tick := time.NewTicker(readinessPoll)
 	defer tick.Stop()
+
 	for {
 		err := w.ping(ctx)
 		if ctx.Err() != nil || !errors.Is(err, syscall.ECONNREFUSED) {
 			return
 		}
+
 		select {
 		case <-ctx.Done():
 			return
@@ -271,9 +324,11 @@ func (w *worker) ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	resp, err := w.transport.RoundTrip(r)
 	if err != nil {
 		return err
 	}
+
 	return resp.Body.Close()
 }

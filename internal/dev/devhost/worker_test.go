@@ -13,27 +13,40 @@ import (
 
 func TestHandlerIsStartedAsTheHostDoes(t *testing.T) {
 	t.Parallel()
-	b := setup(t, testApp{settings: `{"Values":{"FUNCTIONS_WORKER_RUNTIME":"custom","A":"settings","B":"settings"}}`},
-		devhost.Options{Env: []string{"B=options"}})
+	b := setup(
+		t,
+		testApp{settings: `{"Values":{"FUNCTIONS_WORKER_RUNTIME":"custom","A":"settings","B":"settings"}}`},
+		devhost.Options{Env: []string{"B=options"}},
+	)
+
 	var env []string
 	if err := json.Unmarshal([]byte(b.do(http.MethodGet, "/api/env", "").body), &env); err != nil {
 		t.Fatal(err)
 	}
+
 	values := map[string]string{}
+
 	for _, pair := range env {
 		name, value, _ := strings.Cut(pair, "=")
 		values[name] = value
 	}
-	if values["A"] != "settings" || values["B"] != "options" || values["FUNCTIONS_WORKER_RUNTIME"] != "custom" {
+
+	if values["A"] != "settings" || values["B"] != "options" ||
+		values["FUNCTIONS_WORKER_RUNTIME"] != "custom" {
 		t.Errorf("got A=%q B=%q runtime %q", values["A"], values["B"], values["FUNCTIONS_WORKER_RUNTIME"])
 	}
+
 	if values["FUNCTIONS_CUSTOMHANDLER_PORT"] == "" || values["FUNCTIONS_CUSTOMHANDLER_PORT"] != values["FUNCTIONS_HTTPWORKER_PORT"] ||
-		len(values["FUNCTIONS_CUSTOMHANDLER_WORKER_ID"]) != 36 || values["FUNCTIONS_APP_ROOT_PATH"] == "" || values["PATH"] == "" {
+		len(values["FUNCTIONS_CUSTOMHANDLER_WORKER_ID"]) != 36 ||
+		values["FUNCTIONS_APP_ROOT_PATH"] == "" ||
+		values["PATH"] == "" {
 		t.Errorf("got environment %v", env)
 	}
+
 	if got := next(t, b.lines, "line"); got != "INFO listening" {
 		t.Errorf("got console %q", got)
 	}
+
 	if b.host.HandlerPID() == 0 {
 		t.Error("got no process id")
 	}
@@ -43,36 +56,51 @@ func TestConsoleLevels(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 	b.queue.put(order{Do: "print"})
+
 	var got []string
 	for range 5 {
 		got = append(got, next(t, b.lines, "line"))
 	}
+
 	slices.Sort(got)
-	want := []string{"DEBUG  system", "ERROR to stderr", "INFO listening", "INFO to stdout", "WARN a Warning to stderr"}
+
+	want := []string{
+		"DEBUG  system",
+		"ERROR to stderr",
+		"INFO listening",
+		"INFO to stdout",
+		"WARN a Warning to stderr",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// A killed handler is replaced on the same port; its calls fail and their messages come again.
+// A killed handler is replaced on the same port; its calls fail and their
+// messages come again.
 func TestKilledHandlerIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 	first := b.event(devhost.EventReady)
 	b.queue.put(order{Do: "sleep"})
 	next(t, b.seen, "call")
+
 	if err := b.host.Kill(); err != nil {
 		t.Fatal(err)
 	}
+
 	if e := b.event(devhost.EventExited); e.PID != first.PID || e.Code != 137 {
 		t.Errorf("got %+v, want the first process killed", e)
 	}
+
 	if got := next(t, b.queue.settled, "settlement"); got.how != "abandon" {
 		t.Errorf("got %s, want abandon", got.how)
 	}
+
 	if second := b.event(devhost.EventReady); second.PID == first.PID {
 		t.Error("the handler was not replaced")
 	}
+
 	if got := next(t, b.seen, "second call"); got.PID == first.PID {
 		t.Error("the first process was called again")
 	}
@@ -80,20 +108,25 @@ func TestKilledHandlerIsReplaced(t *testing.T) {
 
 func TestThreeFaultsStopTheHost(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, testApp{mode: "exit"}, devhost.Options{Env: []string{"EXIT_CODE=7"}})
 	for range 3 {
 		if e := b.event(devhost.EventExited); e.Code != 7 {
 			t.Errorf("got exit code %d, want 7", e.Code)
 		}
 	}
+
 	e := b.event(devhost.EventHostStopped)
 	if e.Err == nil || !strings.Contains(e.Err.Error(), "two; three; four") {
 		t.Errorf("got %v, want the last three lines of stderr", e.Err)
 	}
+
 	next(t, b.host.Done(), "end")
+
 	if b.host.Err() == nil {
 		t.Error("got no error from a stopped host")
 	}
+
 	if got := b.do(http.MethodGet, "/api/x", ""); got.status != http.StatusServiceUnavailable {
 		t.Errorf("got %d from a stopped host, want 503", got.status)
 	}
@@ -101,7 +134,12 @@ func TestThreeFaultsStopTheHost(t *testing.T) {
 
 func TestPlatformStartsAStoppedHostAgain(t *testing.T) {
 	t.Parallel()
-	b := setup(t, testApp{mode: "exit"}, devhost.Options{Env: []string{"EXIT_CODE=1"}, Platform: true, PlatformDelay: time.Millisecond})
+
+	b := setup(
+		t,
+		testApp{mode: "exit"},
+		devhost.Options{Env: []string{"EXIT_CODE=1"}, Platform: true, PlatformDelay: time.Millisecond},
+	)
 	for range 2 {
 		b.event(devhost.EventHostStopped)
 	}
@@ -109,6 +147,7 @@ func TestPlatformStartsAStoppedHostAgain(t *testing.T) {
 
 func TestExitCodesThatAreNoFault(t *testing.T) {
 	t.Parallel()
+
 	for _, code := range []string{"0", "200"} {
 		b := setup(t, testApp{mode: "exit"}, devhost.Options{Env: []string{"EXIT_CODE=" + code}})
 		for range 5 {
@@ -124,14 +163,17 @@ func TestExitZeroOnAnOldHost(t *testing.T) {
 	b.event(devhost.EventReady)
 	b.queue.put(order{Do: "exit"})
 	b.event(devhost.EventExited)
+
 	for range 3 {
 		if got := next(t, b.queue.settled, "settlement"); got.how != "abandon" {
 			t.Errorf("got %s, want abandon", got.how)
 		}
 	}
+
 	if got := b.host.Stats().Starts; got != 1 {
 		t.Errorf("got %d starts, want 1", got)
 	}
+
 	if got := b.do(http.MethodGet, "/api/x", ""); got.status != http.StatusBadGateway {
 		t.Errorf("got %d, want 502 once the proxy has tried to connect ten times", got.status)
 	}
@@ -139,17 +181,22 @@ func TestExitZeroOnAnOldHost(t *testing.T) {
 
 func TestInitTimeoutIsAFault(t *testing.T) {
 	t.Parallel()
+
 	host := strings.Replace(testHost, `"enable`, `"initializationTimeout":"00:00:00.1","enable`, 1)
+
 	b := setup(t, testApp{host: host, mode: "silent"}, devhost.Options{})
 	for range 3 {
 		b.event(devhost.EventInitTimeout)
 	}
+
 	b.event(devhost.EventHostStopped)
 }
 
 func TestTermComesFirstWhereAsked(t *testing.T) {
 	t.Parallel()
+
 	host := strings.Replace(testHost, `"enable`, `"initializationTimeout":"00:00:01","enable`, 1)
+
 	b := setup(t, testApp{host: host, mode: "silent"}, devhost.Options{TermFirst: 10 * time.Second})
 	if got := next(t, b.lines, "line"); got != "INFO terminated politely" {
 		t.Errorf("got %q", got)
@@ -158,8 +205,11 @@ func TestTermComesFirstWhereAsked(t *testing.T) {
 
 func TestHostRefusesWhatTheRealOneRefuses(t *testing.T) {
 	t.Parallel()
+
 	http := func(route string) map[string]string {
-		return map[string]string{"f": `{"bindings":[{"type":"httpTrigger","direction":"in","name":"req","route":"` + route + `"}]}`}
+		return map[string]string{
+			"f": `{"bindings":[{"type":"httpTrigger","direction":"in","name":"req","route":"` + route + `"}]}`,
+		}
 	}
 	for name, app := range map[string]testApp{
 		"NoHandler":     {host: `{"version":"2.0"}`},
@@ -173,6 +223,7 @@ func TestHostRefusesWhatTheRealOneRefuses(t *testing.T) {
 			t.Errorf("%s: got no error", name)
 		}
 	}
+
 	if _, err := devhost.New(devhost.Options{Root: t.TempDir()}); err == nil {
 		t.Error("an empty root: got no error")
 	}
@@ -180,10 +231,12 @@ func TestHostRefusesWhatTheRealOneRefuses(t *testing.T) {
 
 func TestWithoutFunctionsNothingIsStarted(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, testApp{functions: map[string]string{}}, devhost.Options{})
 	if got := b.do(http.MethodGet, "/api/x", ""); got.status != http.StatusNotFound {
 		t.Errorf("got %d, want 404", got.status)
 	}
+
 	if got := b.host.Stats().Starts; got != 0 {
 		t.Errorf("got %d starts, want none", got)
 	}
@@ -191,6 +244,7 @@ func TestWithoutFunctionsNothingIsStarted(t *testing.T) {
 
 func TestDisabledFunctionsDoNotExist(t *testing.T) {
 	t.Parallel()
+
 	b := setup(t, testApp{settings: `{"Values":{"AzureWebJobs.api.Disabled":"true"}}`}, devhost.Options{})
 	if got := b.do(http.MethodGet, "/api/x", ""); got.status != http.StatusNotFound {
 		t.Errorf("got %d, want 404", got.status)

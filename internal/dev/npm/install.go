@@ -23,7 +23,8 @@ type Options struct {
 	Log    *slog.Logger // nil: slog.Default
 }
 
-// installWithin bounds an install: npm tries for long where there is no network.
+// installWithin bounds an install: npm tries for long where there is no
+// network.
 const installWithin = 10 * time.Minute
 
 // Install returns the folder of an install of just this recipe, and makes it
@@ -32,10 +33,12 @@ func Install(ctx context.Context, o Options) (string, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+
 	name, err := digest(o.Recipe)
 	if err != nil {
 		return "", err
 	}
+
 	home := filepath.Join(o.Dir, name)
 	if _, err := os.Stat(home); err == nil {
 		return home, needNode(ctx, o)
@@ -44,21 +47,26 @@ func Install(ctx context.Context, o Options) (string, error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // programs, for whoever runs them
 		return "", fmt.Errorf("npm: %w", err)
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, installWithin)
 	defer cancel()
+
 	unlock, err := lock(ctx, filepath.Join(o.Dir, "lock"))
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
+
 	if err := needNode(ctx, o); err != nil {
 		return "", err
 	}
+
 	if _, err := os.Stat(home); err == nil { // made while we waited
 		return home, nil
 	}
 
 	o.Log.WarnContext(ctx, "packages are not installed yet: installing them with npm", "folder", home)
+
 	return home, fetch(ctx, o, home)
 }
 
@@ -69,31 +77,48 @@ func fetch(ctx context.Context, o Options, home string) error {
 		return fmt.Errorf("npm: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(part) }() // it is gone where all went well
+
 	if err = os.CopyFS(part, o.Recipe); err == nil {
 		err = os.Chmod(part, 0o755) //nolint:gosec // as above
 	}
+
 	if err != nil {
 		return fmt.Errorf("npm: %w", err)
 	}
 	// None of the install scripts is needed, and none of them runs.
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
+	cmd := exec.CommandContext(
+		ctx,
+		"npm",
+		"ci",
+		"--omit=dev",
+		"--ignore-scripts",
+		"--no-audit",
+		"--no-fund",
+		"--no-update-notifier",
+	)
+
 	cmd.Dir = part
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm: npm ci: %w\n%s", err, last(out))
 	}
+
 	if err := os.Rename(part, home); err != nil {
 		return fmt.Errorf("npm: %w", err)
 	}
+
 	return nil
 }
 
-// digest names an install by its recipe, so that another recipe is another install.
+// digest names an install by its recipe, so that another recipe is another
+// install.
 func digest(recipe fs.FS) (string, error) {
 	sum := sha256.New()
+
 	err := fs.WalkDir(recipe, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
+
 		text, err := fs.ReadFile(recipe, path)
 		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text) // a hash takes all
 
@@ -102,38 +127,50 @@ func digest(recipe fs.FS) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("npm: %w", err)
 	}
+
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
-// needNode installs node and npm as root on Debian and Ubuntu; elsewhere they must be there.
+// needNode installs node and npm as root on Debian and Ubuntu; elsewhere they
+// must be there.
 func needNode(ctx context.Context, o Options) error {
 	if have("node") && have("npm") {
 		return nil
 	}
+
 	if os.Geteuid() != 0 || !have("apt-get") {
 		return errors.New("npm: node and npm are needed: install Node.js 18 or later")
 	}
+
 	o.Log.WarnContext(ctx, "Node.js is not installed: installing the distribution's packages with apt-get")
+
 	for _, args := range [][]string{{"update"}, {"install", "--no-install-recommends", "nodejs", "npm"}} {
 		if err := apt(ctx, args); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
 // apt runs apt-get, and again while another holds its lists.
 func apt(ctx context.Context, args []string) error {
 	for {
-		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-y", "-o", "DPkg::Lock::Timeout=120"}, args...)...)
+		cmd := exec.CommandContext(
+			ctx,
+			"apt-get",
+			append([]string{"-q", "-y", "-o", "DPkg::Lock::Timeout=120"}, args...)...)
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
+
 		out, err := cmd.CombinedOutput()
 		if err == nil {
 			return nil
 		}
+
 		if !strings.Contains(string(out), "Could not get lock") {
 			return fmt.Errorf("npm: apt-get %v: %w\n%s", args, err, last(out))
 		}
+
 		if err := pause(ctx, time.Second); err != nil {
 			return err
 		}
@@ -150,10 +187,12 @@ func last(out []byte) []byte { return out[max(0, len(out)-2000):] }
 
 // lock waits for a lock that dies with the process.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // other accounts take turns too
+	// other accounts take turns too
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec
 	if err != nil {
 		return nil, fmt.Errorf("npm: %w", err)
 	}
+
 	for {
 		switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
 		case err == nil:
@@ -162,6 +201,7 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		default:
 			return nil, errors.Join(fmt.Errorf("npm: lock %s: %w", path, err), file.Close())
 		}
+
 		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
@@ -172,6 +212,7 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 		return nil

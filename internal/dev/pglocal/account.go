@@ -21,73 +21,93 @@ type account struct {
 	gid  int
 }
 
-// serverAccount is the present user, or under root the first that exists of postgres and nobody: Postgres refuses root.
+// serverAccount is the present user, or under root the first that exists of
+// postgres and nobody: Postgres refuses root.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{name: strconv.Itoa(os.Geteuid()), uid: os.Geteuid(), gid: os.Getegid()}, nil
 	}
+
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
 		}
+
 		uid, err := strconv.ParseUint(u.Uid, 10, 32)
 		if err != nil || uid == 0 {
 			continue
 		}
+
 		gid, err := strconv.ParseUint(u.Gid, 10, 32)
 		if err != nil {
 			continue
 		}
+
 		return account{
 			name: name, uid: int(uid), gid: int(gid),
 			cred: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
 		}, nil
 	}
-	return account{}, errors.New("pglocal: Postgres does not run as root, and there is neither a postgres nor a nobody account to run it as")
+
+	return account{}, errors.New(
+		"pglocal: Postgres does not run as root, and there is neither a postgres nor a nobody account to run it as",
+	)
 }
 
-// command runs a program as the account, away from the caller's folder (which the account may not be allowed to enter) and
-// with an environment that holds none of the caller's PG* variables.
+// command runs a program as the account, away from the caller's folder (which
+// the account may not be allowed to enter) and with an environment that holds
+// none of the caller's PG* variables.
 func (a account) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: a.cred}
+
 	return cmd
 }
 
-// canEnter tells whether the account can reach a folder through all the folders above it.
+// canEnter tells whether the account can reach a folder through all the folders
+// above it.
 func (a account) canEnter(ctx context.Context, dir string) bool {
 	return a.command(ctx, "/bin/sh", "-c", `cd -- "$1"`, "sh", dir).Run() == nil
 }
 
-// own makes a folder that belongs to the account and that nobody else enters. A folder of somebody else's is refused: it may
-// have been laid out to be found there.
+// own makes a folder that belongs to the account and that nobody else enters. A
+// folder of somebody else's is refused: it may have been laid out to be found
+// there.
 func (a account) own(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // the account passes through it
+	// the account passes through it
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	if !info.IsDir() {
 		return fmt.Errorf("pglocal: %s is not a folder", dir)
 	}
+
 	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != a.uid {
 		if int(st.Uid) != os.Geteuid() {
 			return fmt.Errorf("pglocal: %s belongs to user %d, not to %s", dir, st.Uid, a.name)
 		}
+
 		if err := os.Chown(dir, a.uid, a.gid); err != nil {
 			return fmt.Errorf("pglocal: %w", err)
 		}
 	}
+
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs its x bit
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	return nil
 }

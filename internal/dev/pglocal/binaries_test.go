@@ -12,6 +12,7 @@ func TestProbe(t *testing.T) {
 
 	t.Run("RefusesAFolderWithoutTheServer", func(t *testing.T) {
 		t.Parallel()
+
 		if _, err := probe(t.Context(), t.TempDir()); err == nil {
 			t.Error("an empty folder was accepted")
 		}
@@ -20,12 +21,19 @@ func TestProbe(t *testing.T) {
 	t.Run("RefusesAnOldServer", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
+
 		for _, program := range []string{"initdb", "pg_ctl", "postgres"} {
 			script := "#!/bin/sh\necho 'postgres (PostgreSQL) 9.6.24'\n"
-			if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil { //nolint:gosec // a program
+			// a program
+			if err := os.WriteFile(
+				filepath.Join(dir, program),
+				[]byte(script),
+				0o755,
+			); err != nil { //nolint:gosec
 				t.Fatal(err)
 			}
 		}
+
 		_, err := probe(t.Context(), dir)
 		if err == nil || !strings.Contains(err.Error(), "oldest that will do") {
 			t.Errorf("got %v, want a refusal of the version", err)
@@ -35,6 +43,7 @@ func TestProbe(t *testing.T) {
 
 func TestSocketDirStaysAddressable(t *testing.T) {
 	t.Parallel()
+
 	for _, home := range []string{"/srv/pg", "/srv/" + strings.Repeat("long", 40)} {
 		if dir := socketDir(home); len(dir+"/"+socketName) > 103 {
 			t.Errorf("socketDir(%q): got %d bytes", home, len(dir))

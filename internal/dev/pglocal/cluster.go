@@ -15,10 +15,12 @@ import (
 	"time"
 )
 
-// socketName is what Postgres calls its socket; the port is only a part of the name, since no network address is used.
+// socketName is what Postgres calls its socket; the port is only a part of the
+// name, since no network address is used.
 const socketName = ".s.PGSQL.5432"
 
-// cluster is one data folder and the programs that work on it. It takes no locks: Server does.
+// cluster is one data folder and the programs that work on it. It takes no
+// locks: Server does.
 type cluster struct {
 	acct     account
 	bins     binaries
@@ -36,84 +38,110 @@ func (c *cluster) running(ctx context.Context) (postmaster, bool, error) {
 	if err != nil || !found {
 		return postmaster{}, false, err
 	}
+
 	return p, p.runs(ctx, c.data), nil
 }
 
-// start makes the data folder where there is none and returns when the server accepts connections. It must not be running.
+// start makes the data folder where there is none and returns when the server
+// accepts connections. It must not be running.
 func (c *cluster) start(ctx context.Context) error {
 	if err := c.dropUnclean(); err != nil {
 		return err
 	}
+
 	if err := c.initialise(ctx); err != nil {
 		return err
 	}
+
 	if err := c.acct.own(c.socket); err != nil {
 		return err
 	}
+
 	if err := clearStale(c.data, c.socket); err != nil {
 		return err
 	}
+
 	if err := c.configure(); err != nil {
 		return err
 	}
+
 	if err := os.Rename(c.logFile(), c.logFile()+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	var err error
+
 	for range 20 { // backends of a killed server may hold its shared memory for a moment longer
-		out, startErr := c.acct.command(ctx, c.bins.path("pg_ctl"), "-D", c.data, "-l", c.logFile(), "-w", "-t", "60", "start").CombinedOutput()
+		out, startErr := c.acct.command(ctx, c.bins.path("pg_ctl"), "-D", c.data, "-l", c.logFile(), "-w", "-t", "60", "start").
+			CombinedOutput()
 		if startErr == nil {
 			return nil
 		}
+
 		text, _ := os.ReadFile(c.logFile())
+
 		err = fmt.Errorf("pglocal: pg_ctl start: %w\n%s\n%s", startErr, tail(out), tail(text))
 		if !strings.Contains(string(text), "shared memory block") || pause(ctx, 250*time.Millisecond) != nil {
 			break
 		}
 	}
+
 	return err
 }
 
-// dropUnclean throws away the data of a cluster without fsync that was not stopped: nothing says that it is whole.
+// dropUnclean throws away the data of a cluster without fsync that was not
+// stopped: nothing says that it is whole.
 func (c *cluster) dropUnclean() error {
 	if c.durable {
 		return nil
 	}
+
 	if _, err := os.Stat(filepath.Join(c.data, "postmaster.pid")); err != nil {
 		return nil //nolint:nilerr // no such file: it was stopped
 	}
+
 	c.log.Info("the last run did not stop its Postgres: its data is made anew", "folder", c.data)
+
 	if err := os.RemoveAll(c.data); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	return nil
 }
 
-// initialise runs initdb beside the data folder and renames the result, so that a folder under that name is whole.
+// initialise runs initdb beside the data folder and renames the result, so that
+// a folder under that name is whole.
 func (c *cluster) initialise(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(c.data, "PG_VERSION")); err == nil {
 		return nil
 	}
+
 	fresh := c.data + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.RemoveAll(c.data)); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	args := []string{"-D", fresh, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C"}
 	if !c.durable || c.fleeting {
 		args = append(args, "--no-sync")
 	}
+
 	if out, err := c.acct.command(ctx, c.bins.path("initdb"), args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("pglocal: initdb as %s: %w\n%s", c.acct.name, err, tail(out))
 	}
+
 	main := filepath.Join(fresh, "postgresql.conf")
+
 	file, err := os.OpenFile(main, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	_, writeErr := file.WriteString("include '" + settingsFile + "'\n")
 	if err := errors.Join(writeErr, file.Close(), os.Rename(fresh, c.data)); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	return nil
 }
 
@@ -133,83 +161,121 @@ func (c *cluster) configure() error {
 		"lc_messages":             "C",
 	}
 	if !c.durable {
-		maps.Copy(settings, map[string]string{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"})
+		maps.Copy(
+			settings,
+			map[string]string{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+		)
 	}
+
 	maps.Copy(settings, c.settings)
+
 	var b strings.Builder
+
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		value := strings.NewReplacer("'", "''", `\`, `\\`).Replace(settings[name])
 		fmt.Fprintf(&b, "%s = '%s'\n", name, value)
 	}
+
 	path := filepath.Join(c.data, settingsFile)
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	if err := os.Chown(path, c.acct.uid, c.acct.gid); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	return nil
 }
 
-// stop ends the server; mode is pg_ctl's: fast disconnects everybody, immediate is a crash. One that does not run is fine.
+// stop ends the server; mode is pg_ctl's: fast disconnects everybody, immediate
+// is a crash. One that does not run is fine.
 func (c *cluster) stop(ctx context.Context, mode string) error {
 	_, up, err := c.running(ctx)
 	if err != nil || !up {
 		return err
 	}
-	out, err := c.acct.command(ctx, c.bins.path("pg_ctl"), "-D", c.data, "-m", mode, "-w", "-t", "60", "stop").CombinedOutput()
+
+	out, err := c.acct.command(ctx, c.bins.path("pg_ctl"), "-D", c.data, "-m", mode, "-w", "-t", "60", "stop").
+		CombinedOutput()
 	if err == nil {
 		return nil
 	}
+
 	if _, up, _ := c.running(ctx); !up { // it went by itself meanwhile
 		return nil
 	}
+
 	return fmt.Errorf("pglocal: pg_ctl stop: %w\n%s", err, tail(out))
 }
 
-// awaitReady waits for a server that somebody else started to accept connections.
+// awaitReady waits for a server that somebody else started to accept
+// connections.
 func (c *cluster) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+
 	for {
 		p, up, err := c.running(ctx)
 		if err != nil {
 			return err
 		}
+
 		if !up {
 			return errors.New("pglocal: the server ended while it was starting: see " + c.logFile())
 		}
+
 		if p.ready {
 			return nil
 		}
+
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return fmt.Errorf("pglocal: waiting for the server to accept connections: %w", err)
 		}
 	}
 }
 
-// guard leaves a process behind that waits until no user holds the lock and then stops the server: the net under a user that
-// was killed. It needs flock(1), which every Linux has; elsewhere a killed user leaves the server to the next one.
+// guard leaves a process behind that waits until no user holds the lock and
+// then stops the server: the net under a user that was killed. It needs
+// flock(1), which every Linux has; elsewhere a killed user leaves the server to
+// the next one.
 func (c *cluster) guard(ctx context.Context, usersLock string) error {
-	// It asks for the name behind the pid, as runs does: pg_ctl alone would interrupt whoever has that pid by now.
+	// It asks for the name behind the pid, as runs does: pg_ctl alone would
+	// interrupt whoever has that pid by now.
 	const script = `if [ -n "$4" ]; then trap 'rm -rf "$4"' EXIT; fi
 read -r pid <"$3/postmaster.pid" || exit 0
 tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$3" || exit 0
 "$2" -D "$3" -m fast -w stop`
+
 	const background = `flock --exclusive "$1" /bin/sh -c "$0" sh "$@" &` // the shell ends at once: nobody has to wait for the guard
+
 	remove := ""
 	if c.fleeting {
 		remove = c.home
 	}
-	cmd := c.acct.command(ctx, "/bin/sh", "-c", background, script, usersLock, c.bins.path("pg_ctl"), c.data, remove)
+
+	cmd := c.acct.command(
+		ctx,
+		"/bin/sh",
+		"-c",
+		background,
+		script,
+		usersLock,
+		c.bins.path("pg_ctl"),
+		c.data,
+		remove,
+	)
 	cmd.SysProcAttr.Setsid = true
+
 	if _, err := exec.LookPath("flock"); err != nil {
 		c.log.DebugContext(ctx, "no guard: a killed user would leave Postgres running", "reason", err)
 		return nil
 	}
+
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("pglocal: the guard does not start: %w", err)
 	}
+
 	return nil
 }
 

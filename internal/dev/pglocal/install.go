@@ -16,23 +16,36 @@ func aptUsable() bool {
 	if os.Geteuid() != 0 {
 		return false
 	}
+
 	_, err := exec.LookPath("apt-get")
+
 	return err == nil
 }
 
-// clusterDropIn keeps the distribution from making and starting a cluster of its own: the package is wanted for its
-// programs, not for a service that outlives the run.
+// clusterDropIn keeps the distribution from making and starting a cluster of
+// its own: the package is wanted for its programs, not for a service that
+// outlives the run.
 const clusterDropIn = "/etc/postgresql-common/createcluster.d/50-coremachine.conf"
 
 // aptInstall installs the distribution's server. It takes about half a minute.
 func aptInstall(ctx context.Context, log *slog.Logger) error {
-	log.InfoContext(ctx, "no Postgres is installed: installing the distribution's postgresql package with apt-get")
-	if err := os.MkdirAll(filepath.Dir(clusterDropIn), 0o755); err != nil { //nolint:gosec // a folder of /etc that every user reads
+	log.InfoContext(
+		ctx,
+		"no Postgres is installed: installing the distribution's postgresql package with apt-get",
+	)
+	// a folder of /etc that every user reads
+	if err := os.MkdirAll(filepath.Dir(clusterDropIn), 0o755); err != nil { //nolint:gosec
 		return fmt.Errorf("pglocal: %w", err)
 	}
-	if err := os.WriteFile(clusterDropIn, []byte("create_main_cluster = false\n"), 0o644); err != nil { //nolint:gosec // configuration that every user reads
+
+	if err := os.WriteFile(
+		clusterDropIn,
+		[]byte("create_main_cluster = false\n"),
+		0o644,
+	); err != nil { //nolint:gosec // configuration that every user reads
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	return aptGet(ctx, "postgresql")
 }
 
@@ -43,25 +56,32 @@ func aptGet(ctx context.Context, packages ...string) error {
 		append(install, packages...),
 	} {
 		cmd := exec.CommandContext(ctx, "apt-get", args...)
+
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("pglocal: apt-get %v: %w\n%s", args, err, tail(out))
 		}
 	}
+
 	return nil
 }
 
-// embedded downloads a build of Postgres below cache and returns the folder of its programs. The library has no call that
-// only downloads, so its own start is tried and stopped; under root that start fails after the programs are in place.
+// embedded downloads a build of Postgres below cache and returns the folder of
+// its programs. The library has no call that only downloads, so its own start
+// is tried and stopped; under root that start fails after the programs are in
+// place.
 func embedded(ctx context.Context, log *slog.Logger, acct account, cache string) (string, error) {
 	if err := acct.own(cache); err != nil {
 		return "", err
 	}
+
 	home := filepath.Join(cache, "embedded")
+
 	bin := filepath.Join(home, "bin")
 	if _, err := probe(ctx, bin); err == nil {
 		return bin, nil
 	}
+
 	log.InfoContext(ctx, "no Postgres is installed: downloading one", "folder", home)
 	config := embeddedpostgres.DefaultConfig().
 		CachePath(filepath.Join(cache, "download")).
@@ -70,18 +90,22 @@ func embedded(ctx context.Context, log *slog.Logger, acct account, cache string)
 		DataPath(filepath.Join(cache, "runtime", "data")).
 		Logger(io.Discard)
 	db := embeddedpostgres.NewDatabase(config)
+
 	startErr := db.Start()
 	if startErr == nil {
 		if err := db.Stop(); err != nil {
 			return "", err
 		}
 	}
+
 	if _, err := probe(ctx, bin); err != nil {
 		if startErr != nil {
 			return "", startErr
 		}
+
 		return "", err
 	}
+
 	return bin, os.RemoveAll(filepath.Join(cache, "runtime"))
 }
 
@@ -91,5 +115,6 @@ func tail(out []byte) []byte {
 	if len(out) > most {
 		return out[len(out)-most:]
 	}
+
 	return out
 }

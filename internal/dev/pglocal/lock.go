@@ -8,25 +8,30 @@ import (
 	"time"
 )
 
-// fileLock is an flock that dies with the process. Go opens files close-on-exec, so no child keeps it alive.
+// fileLock is an flock that dies with the process. Go opens files
+// close-on-exec, so no child keeps it alive.
 type fileLock struct{ file *os.File }
 
 // openLock opens a lock file without locking it.
 func openLock(path string) (*fileLock, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // the guard, another account, opens it too
+	// the guard, another account, opens it too
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec
 	if err != nil {
 		return nil, fmt.Errorf("pglocal: %w", err)
 	}
+
 	return &fileLock{file: file}, nil
 }
 
-// lock waits until the lock is had or ctx ends. A lock that is held changes its kind, not atomically.
+// lock waits until the lock is had or ctx ends. A lock that is held changes its
+// kind, not atomically.
 func (l *fileLock) lock(ctx context.Context, exclusive bool) error {
 	for {
 		got, err := l.try(exclusive)
 		if got || err != nil {
 			return err
 		}
+
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			return fmt.Errorf("pglocal: waiting for %s: %w", l.file.Name(), err)
 		}
@@ -39,6 +44,7 @@ func (l *fileLock) try(exclusive bool) (bool, error) {
 	if exclusive {
 		how = syscall.LOCK_EX
 	}
+
 	for {
 		err := syscall.Flock(int(l.file.Fd()), how|syscall.LOCK_NB)
 		switch err {
@@ -60,6 +66,7 @@ func (l *fileLock) close() { _ = l.file.Close() }
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 		return nil

@@ -45,22 +45,27 @@ func StartPooler(ctx context.Context, o PoolerOptions) (*Pooler, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+
 	program, err := findPooler(ctx, o.Log)
 	if err != nil {
 		return nil, err
 	}
+
 	acct, err := serverAccount() // PgBouncer refuses root as Postgres does
 	if err != nil {
 		return nil, err
 	}
+
 	home, err := os.MkdirTemp("", "coremachine-pgbouncer-")
 	if err != nil {
 		return nil, fmt.Errorf("pglocal: %w", err)
 	}
+
 	p := &Pooler{home: home}
 	if err := p.start(ctx, acct, program, o); err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}
+
 	return p, nil
 }
 
@@ -73,28 +78,38 @@ func findPooler(ctx context.Context, log *slog.Logger) (string, error) {
 		if path, err := exec.LookPath("pgbouncer"); err == nil {
 			return path, true
 		}
+
 		for _, path := range poolerPlaces {
 			if _, err := os.Stat(path); err == nil {
 				return path, true
 			}
 		}
+
 		return "", false
 	}
+
 	path, ok := find()
 	if ok {
 		return path, nil
 	}
+
 	if !aptUsable() {
 		return "", errors.New("pglocal: PgBouncer is not installed: install the package pgbouncer")
 	}
 
-	log.InfoContext(ctx, "no PgBouncer is installed: installing the distribution's pgbouncer package with apt-get")
+	log.InfoContext(
+		ctx,
+		"no PgBouncer is installed: installing the distribution's pgbouncer package with apt-get",
+	)
+
 	if err := aptGet(ctx, "pgbouncer"); err != nil {
 		return "", err
 	}
+
 	if path, ok = find(); !ok {
 		return "", errors.New("pglocal: the package pgbouncer brought no program of that name")
 	}
+
 	return path, nil
 }
 
@@ -103,29 +118,46 @@ func (p *Pooler) start(ctx context.Context, acct account, program string, o Pool
 	if err != nil {
 		return fmt.Errorf("pglocal: the address of the server: %w", err)
 	}
+
 	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
+
 	file := filepath.Join(p.home, "pgbouncer.ini")
-	if err := os.WriteFile(file, []byte(poolerConfig(p.home, server, port, o, keepsStatements(ctx, program))), 0o600); err != nil {
+	if err := os.WriteFile(
+		file,
+		[]byte(poolerConfig(p.home, server, port, o, keepsStatements(ctx, program))),
+		0o600,
+	); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	if err := errors.Join(acct.own(p.home), os.Chown(file, acct.uid, acct.gid)); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 
 	const untilOrphaned = `"$1" "$2" & pid=$!; read -r _; kill -INT "$pid"; wait "$pid"`
+
 	p.cmd = acct.command(context.WithoutCancel(ctx), "/bin/sh", "-c", untilOrphaned, "sh", program, file)
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	u := url.URL{Scheme: "postgres", User: url.User(o.User), Host: address, Path: "/" + server.Database, RawQuery: "sslmode=disable"}
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.User(o.User),
+		Host:     address,
+		Path:     "/" + server.Database,
+		RawQuery: "sslmode=disable",
+	}
 	p.url = u.String()
+
 	return p.await(ctx, address)
 }
 
@@ -148,6 +180,7 @@ func poolerConfig(home string, server *pgx.ConnConfig, port int, o PoolerOptions
 	if keeps {
 		lines = append(lines, "max_prepared_statements = 0")
 	}
+
 	return strings.Join(lines, "\n") + "\n"
 }
 
@@ -155,12 +188,15 @@ func poolerConfig(home string, server *pgx.ConnConfig, port int, o PoolerOptions
 // which it must then be told not to: version 1.21 or newer.
 func keepsStatements(ctx context.Context, program string) bool {
 	out, err := exec.CommandContext(ctx, program, "--version").Output()
+
 	found := regexp.MustCompile(`(?i)pgbouncer (\d+)\.(\d+)`).FindSubmatch(out)
 	if err != nil || found == nil {
 		return false
 	}
+
 	major, _ := strconv.Atoi(string(found[1])) // digits
 	minor, _ := strconv.Atoi(string(found[2]))
+
 	return major > 1 || minor >= 21
 }
 
@@ -170,6 +206,7 @@ func freePort(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("pglocal: %w", err)
 	}
 	defer func() { _ = l.Close() }()
+
 	return l.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // of a TCP listener
 }
 
@@ -177,11 +214,13 @@ func freePort(ctx context.Context) (int, error) {
 func (p *Pooler) await(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+
 	for {
 		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {
 			return c.Close()
 		}
+
 		if pause(ctx, 20*time.Millisecond) != nil {
 			return fmt.Errorf("pglocal: PgBouncer does not accept connections: %w\n%s", err, p.log())
 		}
@@ -200,6 +239,7 @@ func (p *Pooler) Stop() error {
 			err = nil // a signal ended it
 		}
 	}
+
 	return errors.Join(err, os.RemoveAll(p.home))
 }
 
@@ -210,10 +250,12 @@ func (p *Pooler) log() string {
 		return ""
 	}
 	defer func() { _ = file.Close() }()
+
 	var last []string
 	for s := bufio.NewScanner(file); s.Scan(); {
 		last = append(last, s.Text())
 		last = last[max(0, len(last)-10):]
 	}
+
 	return strings.Join(last, "\n")
 }

@@ -20,62 +20,82 @@ type postmaster struct {
 	ready bool // it accepts connections
 }
 
-// readPostmaster reads postmaster.pid. found is false where there is none or where it is not yet, or no longer, whole.
+// readPostmaster reads postmaster.pid. found is false where there is none or
+// where it is not yet, or no longer, whole.
 func readPostmaster(data string) (p postmaster, found bool, err error) {
 	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return postmaster{}, false, nil
 	}
+
 	if err != nil {
 		return postmaster{}, false, fmt.Errorf("pglocal: %w", err)
 	}
+
 	lines := strings.Split(string(text), "\n")
+
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
 	if err != nil || pid <= 0 {
 		return postmaster{}, false, nil //nolint:nilerr // a torn file is no file
 	}
+
 	const statusLine = 7
+
 	ready := len(lines) > statusLine && strings.TrimSpace(lines[statusLine]) == "ready"
+
 	return postmaster{pid: pid, ready: ready}, true, nil
 }
 
-// runs tells whether the process is a Postgres on that very data folder: a pid alone may have passed to another program, and
-// a process that has died and was not yet waited for still answers to signals.
+// runs tells whether the process is a Postgres on that very data folder: a pid
+// alone may have passed to another program, and a process that has died and was
+// not yet waited for still answers to signals.
 func (p postmaster) runs(ctx context.Context, data string) bool {
 	if err := syscall.Kill(p.pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
 		return false
 	}
+
 	if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid)); err == nil {
 		return slices.Contains(strings.Split(string(line), "\x00"), data)
 	}
+
 	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "command=", "-p", strconv.Itoa(p.pid)).Output()
+
 	return err == nil && strings.Contains(string(out), data)
 }
 
-// clearStale keeps a leftover postmaster.pid from stopping the next start. Postgres itself sees through a pid that no longer
-// exists, and not through one that another program has got. The file is kept all the same, with a pid that nobody can have:
-// by its other lines Postgres checks that no orphaned backend still uses the data.
+// clearStale keeps a leftover postmaster.pid from stopping the next start.
+// Postgres itself sees through a pid that no longer exists, and not through one
+// that another program has got. The file is kept all the same, with a pid that
+// nobody can have: by its other lines Postgres checks that no orphaned backend
+// still uses the data.
 func clearStale(data, socketDir string) error {
 	path := filepath.Join(data, "postmaster.pid")
+
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	if err == nil {
 		const nobodysPID = "2147483647"
+
 		_, rest, _ := strings.Cut(string(text), "\n")
+
 		file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
 		if err != nil {
 			return fmt.Errorf("pglocal: %w", err)
 		}
+
 		_, writeErr := file.WriteString(nobodysPID + "\n" + rest)
 		if err := errors.Join(writeErr, file.Close()); err != nil {
 			return fmt.Errorf("pglocal: %w", err)
 		}
 	}
+
 	err = os.Remove(filepath.Join(socketDir, socketName+".lock"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("pglocal: %w", err)
 	}
+
 	return nil
 }

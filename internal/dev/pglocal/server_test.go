@@ -24,13 +24,17 @@ func TestServer(t *testing.T) {
 		dir := newDir(t)
 		first := start(t, Options{Dir: dir, Durable: true})
 		query(t, first, "create table kept as select 42 as answer")
+
 		if !first.Started() {
 			t.Error("Started: got false for the first user")
 		}
+
 		stop(t, first)
+
 		if pid := first.PID(); pid != 0 {
 			t.Errorf("pid after Stop: got %d, want 0", pid)
 		}
+
 		second := start(t, Options{Dir: dir, Durable: true})
 		if got := query(t, second, "select answer from kept"); got != "42" {
 			t.Errorf("answer: got %s, want 42", got)
@@ -40,13 +44,16 @@ func TestServer(t *testing.T) {
 	t.Run("RunsAsSomebodyElseThanRoot", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{})
+
 		info, err := os.Stat(s.cluster.data)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if owner := info.Sys().(*syscall.Stat_t).Uid; owner == 0 {
 			t.Error("the data folder belongs to root")
 		}
+
 		if got := query(t, s, "show listen_addresses"); got != "" {
 			t.Errorf("listen_addresses: got %q, want none", got)
 		}
@@ -56,6 +63,7 @@ func TestServer(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{})
 		stop(t, s)
+
 		if _, err := os.Stat(s.cluster.home); !os.IsNotExist(err) {
 			t.Errorf("the folder is still there: %v", err)
 		}
@@ -64,13 +72,16 @@ func TestServer(t *testing.T) {
 	t.Run("StopsWithTheLastUser", func(t *testing.T) {
 		t.Parallel()
 		dir := newDir(t)
+
 		first, second := start(t, Options{Dir: dir}), start(t, Options{Dir: dir})
 		if second.Started() {
 			t.Error("Started: got true for the second user")
 		}
+
 		stop(t, first)
 		query(t, second, "select 1")
 		stop(t, second)
+
 		if pid := second.PID(); pid != 0 {
 			t.Errorf("pid after the last Stop: got %d, want 0", pid)
 		}
@@ -84,9 +95,15 @@ func TestServer(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = conn.Exec(ctx, "create table if not exists prepared as select 42 as answer from pg_sleep(0.1)")
+
+			_, err = conn.Exec(
+				ctx,
+				"create table if not exists prepared as select 42 as answer from pg_sleep(0.1)",
+			)
+
 			return errors.Join(err, conn.Close(ctx))
 		}
+
 		var users sync.WaitGroup
 		for range 4 {
 			users.Go(func() {
@@ -96,29 +113,41 @@ func TestServer(t *testing.T) {
 					return
 				}
 				defer stop(t, s)
+
 				conn, err := pgx.Connect(t.Context(), s.URL())
 				if err != nil {
 					t.Error(err)
 					return
 				}
+
 				defer func() { _ = conn.Close(context.Background()) }()
+
 				if _, err := conn.Exec(t.Context(), "select answer from prepared"); err != nil {
 					t.Error(err)
 				}
 			})
 		}
+
 		users.Wait()
 	})
 
 	t.Run("FollowsSettings", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, Options{Settings: map[string]string{"application_name": `it's a \ test`, "max_connections": "17"}})
+
+		s := start(
+			t,
+			Options{
+				Settings: map[string]string{"application_name": `it's a \ test`, "max_connections": "17"},
+			},
+		)
 		if got, want := query(t, s, "show application_name"), `it's a \ test`; got != want {
 			t.Errorf("application_name: got %q, want %q", got, want)
 		}
+
 		if got := query(t, s, "show max_connections"); got != "17" {
 			t.Errorf("max_connections: got %s, want 17", got)
 		}
+
 		if got := query(t, s, "show fsync"); got != "off" {
 			t.Errorf("fsync: got %s, want off", got)
 		}
@@ -130,9 +159,11 @@ func TestServer(t *testing.T) {
 		s := start(t, Options{Dir: closed + "/pg"})
 		query(t, s, "select 1")
 		stop(t, s)
+
 		if err := os.RemoveAll(s.cluster.home); err != nil {
 			t.Error(err)
 		}
+
 		if s.cluster.acct.cred != nil && strings.HasPrefix(s.cluster.home, closed) {
 			t.Errorf("home: got %s, want one that %s can enter", s.cluster.home, s.cluster.acct.name)
 		}
@@ -146,12 +177,15 @@ func TestServerAfterACrash(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{Durable: true})
 		query(t, s, "create table kept as select 42 as answer")
+
 		if err := s.Kill(); err != nil {
 			t.Fatal(err)
 		}
+
 		if err := s.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+
 		if got := query(t, s, "select answer from kept"); got != "42" {
 			t.Errorf("answer: got %s, want 42", got)
 		}
@@ -161,13 +195,17 @@ func TestServerAfterACrash(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{Durable: true})
 		query(t, s, "create table kept as select 42 as answer")
+
 		if err := syscall.Kill(s.PID(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
+
 		until(t, func() bool { return s.PID() == 0 })
+
 		if err := s.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+
 		if got := query(t, s, "select answer from kept"); got != "42" {
 			t.Errorf("answer: got %s, want 42", got)
 		}
@@ -180,15 +218,23 @@ func TestServerAfterACrash(t *testing.T) {
 			s := start(t, Options{Dir: dir, Durable: true})
 			query(t, s, "create table kept as select 42 as answer")
 			stop(t, s)
-			leftover := fmt.Sprintf("%d\n%s\n1700000000\n5432\n%s\n\n  5432001         0\nready   \n", pid, s.cluster.data, s.cluster.socket)
+
+			leftover := fmt.Sprintf(
+				"%d\n%s\n1700000000\n5432\n%s\n\n  5432001         0\nready   \n",
+				pid,
+				s.cluster.data,
+				s.cluster.socket,
+			)
 			for _, path := range []string{s.cluster.data + "/postmaster.pid", s.cluster.socket + "/" + socketName + ".lock"} {
 				if err := os.WriteFile(path, []byte(leftover), 0o600); err != nil {
 					t.Fatal(err)
 				}
+
 				if err := os.Chown(path, s.cluster.acct.uid, s.cluster.acct.gid); err != nil {
 					t.Fatal(err)
 				}
 			}
+
 			again := start(t, Options{Dir: dir, Durable: true})
 			if got := query(t, again, "select answer from kept"); got != "42" {
 				t.Errorf("answer: got %s, want 42", got)
@@ -201,11 +247,14 @@ func TestServerAfterACrash(t *testing.T) {
 		dir := newDir(t)
 		s := start(t, Options{Dir: dir})
 		query(t, s, "create table doubtful as select 42 as answer")
+
 		if err := syscall.Kill(s.PID(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
+
 		until(t, func() bool { return s.PID() == 0 })
 		stop(t, s)
+
 		again := start(t, Options{Dir: dir})
 		if got := query(t, again, "select to_regclass('doubtful') is null"); got != "true" {
 			t.Error("data of an unclean end without fsync was kept")
@@ -214,13 +263,16 @@ func TestServerAfterACrash(t *testing.T) {
 
 	t.Run("GuardStopsTheServerOfAKilledUser", func(t *testing.T) {
 		t.Parallel()
+
 		if _, err := exec.LookPath("flock"); err != nil {
 			t.Log("there is no flock(1) here, hence no guard: nothing to test")
 			return
 		}
+
 		dir := newDir(t)
 		server, data := killedUser(t, dir)
 		until(t, func() bool { return !server.runs(context.Background(), data) })
+
 		s := start(t, Options{Dir: dir})
 		if !s.Started() {
 			t.Error("the killed user's server still ran")
@@ -228,27 +280,35 @@ func TestServerAfterACrash(t *testing.T) {
 	})
 }
 
-// killedUser runs another process that starts the cluster, kills it, and returns the server that it left and its data folder.
+// killedUser runs another process that starts the cluster, kills it, and
+// returns the server that it left and its data folder.
 func killedUser(t *testing.T, dir string) (left postmaster, data string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
+
 	cmd.Env = append(os.Environ(), userEnv+"="+dir)
 	cmd.Stderr = os.Stderr
+
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	line, readErr := bufio.NewReader(out).ReadString('\n')
 	if _, err := fmt.Sscanf(line, "pid %d data %s", &left.pid, &data); err != nil {
 		t.Errorf("the other process said %q (%v)", line, readErr)
 	}
+
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
+
 	_ = cmd.Wait() // killed
+
 	return left, data
 }
 
@@ -258,35 +318,48 @@ func useUntilKilled(dir string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+
 	_, _ = fmt.Fprintln(os.Stdout, "pid", s.PID(), "data", s.cluster.data)
+
 	select {}
 }
 
 func newDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pglocal-test-") //nolint:usetesting // t.TempDir is closed to the server's account
+
+	dir, err := os.MkdirTemp(
+		"",
+		"pglocal-test-",
+	) //nolint:usetesting // t.TempDir is closed to the server's account
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's account passes through it
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+
 	return dir + "/pg"
 }
 
 func start(t *testing.T, opts Options) *Server {
 	t.Helper()
+
 	s, err := Start(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { stop(t, s) })
+
 	return s
 }
 
 func stop(t *testing.T, s *Server) {
 	t.Helper()
+
 	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
@@ -294,34 +367,44 @@ func stop(t *testing.T, s *Server) {
 
 func query(t *testing.T, s *Server, sql string) string {
 	t.Helper()
+
 	conn, err := pgx.Connect(t.Context(), s.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = conn.Close(context.Background()) }()
+
 	rows, err := conn.Query(t.Context(), sql)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
+
 	answer := ""
+
 	for rows.Next() {
 		values, err := rows.Values()
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		answer = fmt.Sprint(values[0])
 	}
+
 	if err := rows.Err(); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
+
 	return answer
 }
 
 func until(t *testing.T, done func() bool) {
 	t.Helper()
+
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+
 	for !done() {
 		if err := pause(ctx, 10*time.Millisecond); err != nil {
 			t.Fatal("it did not come about within 30 s")

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Options are the settings of every queue, as a namespace would have them; the zero value is what docs/deploy.md asks for.
+// Options are the settings of every queue, as a namespace would have them; the
+// zero value is what docs/deploy.md asks for.
 type Options struct {
 	Queues        []string      // their names; others do not exist
 	Lock          time.Duration // how long a delivery is locked; 0: 1 min
@@ -21,11 +22,13 @@ type Options struct {
 	DeadLetterExpired bool          // what expires is set aside, and not deleted
 }
 
-// Faults are what goes wrong on demand. Each hook may be nil; it is asked under the broker's lock, so it may not call the broker.
+// Faults are what goes wrong on demand. Each hook may be nil; it is asked under
+// the broker's lock, so it may not call the broker.
 type Faults struct {
-	Token   func(audience string) bool     // true refuses the token: 401
-	Send    func(queue string) SendFault   // what becomes of an arriving transfer
-	Refuse  func(queue, id string) bool    // true refuses a message, and with it its whole transfer, permanently
+	Token func(audience string) bool   // true refuses the token: 401
+	Send  func(queue string) SendFault // what becomes of an arriving transfer
+	// true refuses a message, and with it its whole transfer, permanently
+	Refuse  func(queue, id string) bool
 	Receive func(queue string) bool        // true drops the connection instead of delivering
 	Order   func(queue string, n int) int  // which of n ready messages goes next; nil: the oldest
 	Settle  func(queue string) SettleFault // what becomes of a settlement
@@ -84,17 +87,21 @@ func New(o Options) *Broker {
 	if o.MaxDeliveries == 0 {
 		o.MaxDeliveries = 100
 	}
+
 	if o.Duplicates == 0 {
 		o.Duplicates = 10 * time.Minute
 	}
+
 	if o.MaxMessage == 0 {
 		o.MaxMessage = 256 << 10
 	}
+
 	b := &Broker{opts: o, entities: map[string]*entity{}, conns: map[*conn]struct{}{}}
 	for _, name := range o.Queues {
 		dead := newEntity(b, name+deadSuffix, nil)
 		b.entities[name], b.entities[dead.name] = newEntity(b, name, dead), dead
 	}
+
 	return b
 }
 
@@ -110,15 +117,18 @@ func (b *Broker) SetFaults(f Faults) {
 func (b *Broker) faultsNow() Faults {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return b.faults
 }
 
-// Listen serves on a TCP address, such as 127.0.0.1:0, and returns the address in use.
+// Listen serves on a TCP address, such as 127.0.0.1:0, and returns the address
+// in use.
 func (b *Broker) Listen(address string) (string, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return "", fmt.Errorf("sbfake.Listen: %w", err)
 	}
+
 	b.mu.Lock()
 	b.listener = append(b.listener, l)
 	b.mu.Unlock()
@@ -128,13 +138,16 @@ func (b *Broker) Listen(address string) (string, error) {
 			if err != nil {
 				return
 			}
+
 			b.work.Go(func() { b.ServeConn(c) })
 		}
 	})
+
 	return l.Addr().String(), nil
 }
 
-// ConnectionString is what a client connects with, in clear text, to an address of Listen.
+// ConnectionString is what a client connects with, in clear text, to an address
+// of Listen.
 func ConnectionString(address string) string {
 	return "Endpoint=sb://" + address + ";SharedAccessKeyName=test;SharedAccessKey=dGVzdA==;UseDevelopmentEmulator=true"
 }
@@ -142,7 +155,9 @@ func ConnectionString(address string) string {
 // Pipe returns a connection to the broker without a port: the client's end.
 func (b *Broker) Pipe() net.Conn {
 	client, server := net.Pipe()
+
 	b.work.Go(func() { b.ServeConn(server) })
+
 	return client
 }
 
@@ -152,9 +167,12 @@ func (b *Broker) ServeConn(c net.Conn) {
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
+
 		_ = c.Close()
+
 		return
 	}
+
 	b.conns[k] = struct{}{}
 	b.mu.Unlock()
 	k.serve()
@@ -167,6 +185,7 @@ func (b *Broker) ServeConn(c net.Conn) {
 func (b *Broker) DropConnections() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	for k := range b.conns {
 		_ = k.net.Close()
 	}
@@ -175,10 +194,12 @@ func (b *Broker) DropConnections() {
 // Close ends all connections and listeners, and waits for what served them.
 func (b *Broker) Close() {
 	b.mu.Lock()
+
 	b.closed = true
 	for _, l := range b.listener {
 		_ = l.Close()
 	}
+
 	for _, e := range b.entities {
 		e.stop()
 	}
@@ -194,14 +215,22 @@ type Depth struct{ Ready, Locked, Scheduled, Deferred, Dead int }
 func (b *Broker) Depth(queue string) Depth {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	e := b.entities[queue]
 	if e == nil {
 		return Depth{}
 	}
-	d := Depth{Ready: len(e.ready), Locked: len(e.locked), Scheduled: len(e.later) - len(e.locked), Deferred: len(e.deferred)}
+
+	d := Depth{
+		Ready:     len(e.ready),
+		Locked:    len(e.locked),
+		Scheduled: len(e.later) - len(e.locked),
+		Deferred:  len(e.deferred),
+	}
 	if e.dead != nil {
 		d.Dead = len(e.dead.ready) + len(e.dead.later)
 	}
+
 	return d
 }
 
@@ -209,22 +238,28 @@ func (b *Broker) Depth(queue string) Depth {
 func (b *Broker) Log() []Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	return append([]Entry(nil), b.log...)
 }
 
-// DropLocks makes every locked message of a queue ready again, as a failover does, and returns how many.
+// DropLocks makes every locked message of a queue ready again, as a failover
+// does, and returns how many.
 func (b *Broker) DropLocks(queue string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	e := b.entities[queue]
 	if e == nil {
 		return 0
 	}
+
 	n := len(e.locked)
 	for _, m := range e.locked {
 		e.unlock(m, true)
 	}
+
 	e.pump()
+
 	return n
 }
 
@@ -232,11 +267,13 @@ func (b *Broker) DropLocks(queue string) int {
 // management node. The .NET client begins addresses with a slash.
 func (b *Broker) find(address string) (e *entity, management bool) {
 	address = strings.TrimPrefix(address, "/")
+
 	name, management := strings.CutSuffix(address, "/$management")
 	for known, e := range b.entities {
 		if strings.EqualFold(known, name) {
 			return e, management
 		}
 	}
+
 	return nil, management
 }

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// The AMQP 1.0 type system, as far as performatives need it (OASIS AMQP 1.0, part 1). A list is []any, a map is pairs, and a
-// described value keeps its numeric descriptor.
+// The AMQP 1.0 type system, as far as performatives need it (OASIS AMQP 1.0,
+// part 1). A list is []any, a map is pairs, and a described value keeps its
+// numeric descriptor.
 type (
 	symbol    string
 	symbols   []symbol // an array; what is read of any array is []any
@@ -28,8 +29,10 @@ func (d *decoder) take(n int) ([]byte, error) {
 	if n < 0 || n > len(d.b) {
 		return nil, errShort
 	}
+
 	p := d.b[:n]
 	d.b = d.b[n:]
+
 	return p, nil
 }
 
@@ -38,10 +41,12 @@ func (d *decoder) uint(n int) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	var v uint64
 	for _, c := range p {
 		v = v<<8 | uint64(c)
 	}
+
 	return v, nil
 }
 
@@ -50,15 +55,19 @@ func (d *decoder) value() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if code == 0 {
 		what, err := d.value()
 		if err != nil {
 			return nil, err
 		}
+
 		number, _ := what.(uint64) // a symbolic descriptor is none that we know
 		v, err := d.value()
+
 		return described{number, v}, err
 	}
+
 	return d.plain(byte(code))
 }
 
@@ -75,6 +84,7 @@ func (d *decoder) plain(code byte) (any, error) {
 	case 0x45:
 		return []any{}, nil
 	}
+
 	switch code >> 4 {
 	case 0x5, 0x6, 0x7, 0x8, 0x9:
 		return d.fixed(code)
@@ -85,6 +95,7 @@ func (d *decoder) plain(code byte) (any, error) {
 	case 0xe, 0xf:
 		return d.array(code)
 	}
+
 	return nil, fmt.Errorf("sbfake: unknown constructor %#x", code)
 }
 
@@ -93,6 +104,7 @@ func (d *decoder) fixed(code byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	switch code {
 	case 0x50:
 		return uint8(v), nil
@@ -123,6 +135,7 @@ func (d *decoder) fixed(code byte) (any, error) {
 	case 0x83:
 		return time.UnixMilli(int64(v)).UTC(), nil
 	}
+
 	return v, nil // a char, a decimal or a uuid: performatives hold none that matters
 }
 
@@ -131,75 +144,94 @@ func (d *decoder) variable(code byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	p, err := d.take(int(size))
 	if err != nil {
 		return nil, err
 	}
+
 	switch code & 0xf {
 	case 0:
 		return append([]byte(nil), p...), nil
 	case 1:
 		return string(p), nil
 	}
+
 	return symbol(p), nil
 }
 
 func (d *decoder) compound(code byte) (any, error) {
 	width := map[byte]int{0xc: 1, 0xd: 4}[code>>4]
+
 	size, err := d.uint(width)
 	if err != nil {
 		return nil, err
 	}
+
 	body, err := d.take(int(size))
 	if err != nil {
 		return nil, err
 	}
+
 	in := decoder{body}
+
 	count, err := in.uint(width)
 	if err != nil || count > uint64(len(body)) {
 		return nil, errShort
 	}
+
 	items := make([]any, 0, count)
 	for range count {
 		v, err := in.value()
 		if err != nil {
 			return nil, err
 		}
+
 		items = append(items, v)
 	}
+
 	if code&0xf == 1 {
 		return pairs(items), nil
 	}
+
 	return items, nil
 }
 
 func (d *decoder) array(code byte) (any, error) {
 	width := map[byte]int{0xe: 1, 0xf: 4}[code>>4]
+
 	size, err := d.uint(width)
 	if err != nil {
 		return nil, err
 	}
+
 	body, err := d.take(int(size))
 	if err != nil {
 		return nil, err
 	}
+
 	in := decoder{body}
+
 	count, err := in.uint(width)
 	if err != nil {
 		return nil, err
 	}
+
 	element, err := in.uint(1)
 	if err != nil || count > uint64(len(body)) {
 		return nil, errShort
 	}
+
 	items := make([]any, 0, count)
 	for range count {
 		v, err := in.plain(byte(element))
 		if err != nil {
 			return nil, err
 		}
+
 		items = append(items, v)
 	}
+
 	return items, nil
 }
 
@@ -212,6 +244,7 @@ func encode(b []byte, v any) []byte {
 		if v {
 			return append(b, 0x41)
 		}
+
 		return append(b, 0x42)
 	case uint8:
 		return append(b, 0x50, v)
@@ -223,6 +256,7 @@ func encode(b []byte, v any) []byte {
 		if v < 256 { // the client reads a descriptor in no other form
 			return append(b, 0x53, byte(v))
 		}
+
 		return binary.BigEndian.AppendUint64(append(b, 0x80), v)
 	case string:
 		b = binary.BigEndian.AppendUint32(append(b, 0xb1), uint32(len(v)))
@@ -242,6 +276,7 @@ func encode(b []byte, v any) []byte {
 	case pairs:
 		return encodeCompound(b, 0xd1, v)
 	}
+
 	panic(fmt.Sprintf("sbfake: a %T is never sent", v))
 }
 
@@ -250,11 +285,13 @@ func encodeSymbols(b []byte, list symbols) []byte {
 	b = append(b, 0xf0)
 	at := len(b)
 	b = binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 0), uint32(len(list)))
+
 	b = append(b, 0xb3)
 	for _, v := range list {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 		b = append(b, v...)
 	}
+
 	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 
 	return b
@@ -263,23 +300,29 @@ func encodeSymbols(b []byte, list symbols) []byte {
 func encodeCompound(b []byte, code byte, items []any) []byte {
 	b = append(b, code)
 	at := len(b)
+
 	b = binary.BigEndian.AppendUint32(append(b, 0, 0, 0, 0), uint32(len(items)))
 	for _, v := range items {
 		b = encode(b, v)
 	}
+
 	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+
 	return b
 }
 
-// field reads the i-th field of a performative, zero where it is absent or of another type.
+// field reads the i-th field of a performative, zero where it is absent or of
+// another type.
 func field[T any](list []any, i int) T {
 	var zero T
 	if i >= len(list) {
 		return zero
 	}
+
 	v, ok := list[i].(T)
 	if !ok {
 		return zero
 	}
+
 	return v
 }

@@ -10,8 +10,18 @@ import (
 )
 
 var samples = []any{
-	nil, true, false, uint8(7), uint16(700), uint32(70_000), uint64(7), uint64(7_000_000_000), "text", symbol("com.microsoft:x"),
-	[]byte("binary"), strings.Repeat("x", 300),
+	nil,
+	true,
+	false,
+	uint8(7),
+	uint16(700),
+	uint32(70_000),
+	uint64(7),
+	uint64(7_000_000_000),
+	"text",
+	symbol("com.microsoft:x"),
+	[]byte("binary"),
+	strings.Repeat("x", 300),
 	[]any{},
 	[]any{uint32(1), nil, []any{"deep"}},
 	pairs{symbol("key"), "value"},
@@ -20,16 +30,20 @@ var samples = []any{
 
 func TestCodecReadsWhatItWrites(t *testing.T) {
 	t.Parallel()
+
 	for _, want := range samples {
 		d := decoder{encode(nil, want)}
+
 		got, err := d.value()
 		if err != nil {
 			t.Errorf("%v: %v", want, err)
 			continue
 		}
+
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(described{})); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
+
 		if len(d.b) > 0 {
 			t.Errorf("%v: %d bytes are left", want, len(d.b))
 		}
@@ -39,6 +53,7 @@ func TestCodecReadsWhatItWrites(t *testing.T) {
 // Forms that clients may choose and this side never writes.
 func TestCodecReadsShortForms(t *testing.T) {
 	t.Parallel()
+
 	for _, test := range []struct {
 		raw  []byte
 		want any
@@ -59,10 +74,12 @@ func TestCodecReadsShortForms(t *testing.T) {
 		{[]byte{0x00, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x10, 0x40}, described{codeOpen, nil}},
 	} {
 		d := decoder{test.raw}
+
 		got, err := d.value()
 		if err != nil {
 			t.Errorf("% x: %v", test.raw, err)
 		}
+
 		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(described{})); diff != "" {
 			t.Errorf("% x: -want +got:\n%s", test.raw, diff)
 		}
@@ -71,6 +88,7 @@ func TestCodecReadsShortForms(t *testing.T) {
 
 func TestFramesOfImpossibleSizes(t *testing.T) {
 	t.Parallel()
+
 	for name, head := range map[string][]byte{
 		"too small":             {0, 0, 0, 7, 2, 0, 0, 0},
 		"too large":             {0, 2, 0, 0, 2, 0, 0, 0},
@@ -85,22 +103,28 @@ func TestFramesOfImpossibleSizes(t *testing.T) {
 	}
 }
 
-// FuzzValue decodes anything without a panic; what it reads and this side can write comes back the same.
+// FuzzValue decodes anything without a panic; what it reads and this side can
+// write comes back the same.
 func FuzzValue(f *testing.F) {
 	for _, v := range samples {
 		f.Add(encode(nil, v))
 	}
+
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		d := decoder{raw}
+
 		v, err := d.value()
 		if err != nil || !writable(v) {
 			return
 		}
+
 		again := decoder{encode(nil, v)}
+
 		got, err := again.value()
 		if err != nil {
 			t.Fatalf("%#v cannot be read again: %v", v, err)
 		}
+
 		if diff := cmp.Diff(v, got, cmp.AllowUnexported(described{})); diff != "" {
 			t.Error(diff)
 		}
@@ -118,6 +142,7 @@ func writable(v any) bool {
 	case pairs:
 		return writableAll(v)
 	}
+
 	return false
 }
 
@@ -127,19 +152,27 @@ func writableAll(list []any) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
-// FuzzFrame reads anything without a panic and takes no more than the frame's size.
+// FuzzFrame reads anything without a panic and takes no more than the frame's
+// size.
 func FuzzFrame(f *testing.F) {
 	f.Add(appendFrame(frameAMQP, frame{}))
-	f.Add(appendFrame(frameAMQP, frame{channel: 3, code: codeTransfer, fields: []any{uint32(1)}, payload: []byte("payload")}))
+	f.Add(
+		appendFrame(
+			frameAMQP,
+			frame{channel: 3, code: codeTransfer, fields: []any{uint32(1)}, payload: []byte("payload")},
+		),
+	)
 	f.Add(appendFrame(frameSASL, frame{code: codeMechanisms, fields: []any{symbol("ANONYMOUS")}}))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r := bytes.NewReader(raw)
 		if _, err := readFrame(r); err != nil {
 			return
 		}
+
 		if taken, size := len(raw)-r.Len(), int(binary.BigEndian.Uint32(raw)); taken != size {
 			t.Errorf("took %d bytes of a frame of %d", taken, size)
 		}

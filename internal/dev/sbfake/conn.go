@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// conn is one client's connection. Frames to it are queued and written by a goroutine of their own, so that whoever holds the
-// broker's lock never waits for a client.
+// conn is one client's connection. Frames to it are queued and written by a
+// goroutine of their own, so that whoever holds the broker's lock never waits
+// for a client.
 type conn struct {
 	b   *Broker
 	net net.Conn
@@ -29,6 +30,7 @@ type conn struct {
 func newConn(b *Broker, c net.Conn) *conn {
 	k := &conn{b: b, net: c, sessions: map[uint16]*session{}}
 	k.more = sync.NewCond(&k.mu)
+
 	return k
 }
 
@@ -46,9 +48,12 @@ func (k *conn) send(channel uint16, code uint64, payload []byte, fields ...any) 
 func (k *conn) serve() {
 	var writer sync.WaitGroup
 	writer.Go(k.writeLoop)
+
 	beat := time.NewTicker(15 * time.Second)
 	stop := make(chan struct{})
+
 	writer.Go(func() { k.beat(beat.C, stop) })
+
 	_ = k.readLoop() // whatever ended it, the client reconnects
 	k.b.mu.Lock()
 	k.leave()
@@ -60,10 +65,12 @@ func (k *conn) serve() {
 	k.mu.Unlock()
 	k.more.Signal()
 	writer.Wait()
+
 	_ = k.net.Close()
 }
 
-// beat sends an empty frame now and then: the client closes a connection that is silent for a minute.
+// beat sends an empty frame now and then: the client closes a connection that
+// is silent for a minute.
 func (k *conn) beat(tick <-chan time.Time, stop <-chan struct{}) {
 	for {
 		select {
@@ -81,27 +88,32 @@ func (k *conn) writeLoop() {
 		for len(k.out) == 0 && !k.done {
 			k.more.Wait()
 		}
+
 		batch := k.out
 		k.out = nil
 		done := k.done
 		k.mu.Unlock()
+
 		if len(batch) > 0 {
 			if _, err := k.net.Write(bytes.Join(batch, nil)); err != nil {
 				_ = k.net.Close()
 			}
 		}
+
 		if done && len(batch) == 0 {
 			return
 		}
 	}
 }
 
-// leave takes the client's links off their queues; its locks live on until they end.
+// leave takes the client's links off their queues; its locks live on until they
+// end.
 func (k *conn) leave() {
 	k.gone = true
 	for _, s := range k.sessions {
 		s.leave()
 	}
+
 	k.sessions = map[uint16]*session{}
 }
 
@@ -119,16 +131,21 @@ func (k *conn) readLoop() error {
 		if _, err := io.ReadFull(k.net, head[:]); err != nil {
 			return err
 		}
+
 		if string(head[:4]) != "AMQP" {
 			return errors.New("sbfake: not AMQP")
 		}
+
 		k.write(head[:])
+
 		if head[4] == 3 {
 			if err := k.sasl(); err != nil {
 				return err
 			}
+
 			continue
 		}
+
 		return k.frames()
 	}
 }
@@ -139,6 +156,7 @@ var mechanisms = symbols{"MSSBCBS", "ANONYMOUS"}
 
 func (k *conn) sasl() error {
 	k.write(appendFrame(frameSASL, frame{code: codeMechanisms, fields: []any{mechanisms}}))
+
 	init, err := readFrame(k.net)
 	if err != nil {
 		return err
@@ -148,6 +166,7 @@ func (k *conn) sasl() error {
 		k.write(appendFrame(frameSASL, frame{code: codeOutcome, fields: []any{saslRefused}}))
 		return errors.New("sbfake: a mechanism that was not offered")
 	}
+
 	k.write(appendFrame(frameSASL, frame{code: codeOutcome, fields: []any{saslOK}}))
 
 	return nil
@@ -159,6 +178,7 @@ func (k *conn) frames() error {
 		if err != nil {
 			return err
 		}
+
 		switch f.code {
 		case 0:
 		case codeOpen:
@@ -178,15 +198,28 @@ func (k *conn) onSession(f frame) error {
 	faults := k.b.faultsNow()
 	k.b.mu.Lock()
 	defer k.b.mu.Unlock()
+
 	if f.code == codeBegin {
 		k.sessions[f.channel] = newSession(k, f)
-		k.send(f.channel, codeBegin, nil, f.channel, uint32(0), uint32(maxWindow), uint32(maxWindow), uint32(1<<16))
+		k.send(
+			f.channel,
+			codeBegin,
+			nil,
+			f.channel,
+			uint32(0),
+			uint32(maxWindow),
+			uint32(maxWindow),
+			uint32(1<<16),
+		)
+
 		return nil
 	}
+
 	s := k.sessions[f.channel]
 	if s == nil {
 		return errors.New("sbfake: a frame for a session that was not begun")
 	}
+
 	switch f.code {
 	case codeEnd:
 		s.leave()
@@ -203,5 +236,6 @@ func (k *conn) onSession(f frame) error {
 	case codeDetach:
 		s.detach(f.fields)
 	}
+
 	return nil
 }

@@ -17,18 +17,23 @@ type raw struct {
 
 func dial(t *testing.T) raw {
 	t.Helper()
+
 	b := New(Options{Queues: []string{"q"}})
 	t.Cleanup(b.Close)
 	c := b.Pipe()
+
 	t.Cleanup(func() { _ = c.Close() }) // the broker may have closed it
+
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
+
 	return raw{t, c}
 }
 
 func (r raw) write(b []byte) {
 	r.t.Helper()
+
 	if _, err := r.conn.Write(b); err != nil {
 		r.t.Fatal(err)
 	}
@@ -42,8 +47,10 @@ func (r raw) send(kind byte, code uint64, fields ...any) {
 // header exchanges the protocol headers.
 func (r raw) header(protocol byte) {
 	r.t.Helper()
+
 	want := []byte{'A', 'M', 'Q', 'P', protocol, 1, 0, 0}
 	r.write(want)
+
 	got := make([]byte, 8)
 	if _, err := io.ReadFull(r.conn, got); err != nil || string(got) != string(want) {
 		r.t.Fatalf("got the header % x, %v", got, err)
@@ -53,11 +60,13 @@ func (r raw) header(protocol byte) {
 // read returns the next frame of a code, and fails at any other.
 func (r raw) read(code uint64) frame {
 	r.t.Helper()
+
 	for {
 		f, err := readFrame(r.conn)
 		if err != nil {
 			r.t.Fatal(err)
 		}
+
 		switch f.code {
 		case code:
 			return f
@@ -74,10 +83,12 @@ const codeInit = 0x41
 func (r raw) sasl(mechanism symbol) uint8 {
 	r.t.Helper()
 	r.header(3)
+
 	offered := r.read(codeMechanisms)
 	if diff := cmp.Diff([]any{[]any{symbol("MSSBCBS"), symbol("ANONYMOUS")}}, offered.fields); diff != "" {
 		r.t.Fatalf("the mechanisms are not an array of both: -want +got:\n%s", diff)
 	}
+
 	r.send(frameSASL, codeInit, mechanism)
 
 	return field[uint8](r.read(codeOutcome).fields, 0)
@@ -85,12 +96,14 @@ func (r raw) sasl(mechanism symbol) uint8 {
 
 func TestDotNetClientAuthenticates(t *testing.T) {
 	t.Parallel()
+
 	for _, test := range []struct {
 		mechanism symbol
 		want      uint8
 	}{{"MSSBCBS", saslOK}, {"ANONYMOUS", saslOK}, {"PLAIN", saslRefused}} {
 		t.Run(string(test.mechanism), func(t *testing.T) {
 			t.Parallel()
+
 			if got := dial(t).sasl(test.mechanism); got != test.want {
 				t.Errorf("got the outcome %d, want %d", got, test.want)
 			}
@@ -101,19 +114,23 @@ func TestDotNetClientAuthenticates(t *testing.T) {
 // attach opens a link to an address: we send on it where receives is false.
 func (r raw) attach(handle uint32, receives bool, address string) {
 	r.t.Helper()
+
 	source, target := described{0x28, []any{address}}, described{0x29, []any{"client"}}
 	if !receives {
 		source, target = described{0x28, []any{"client"}}, described{0x29, []any{address}}
 	}
+
 	r.send(frameAMQP, codeAttach, "link", handle, receives, nil, nil, source, target, nil, nil, uint32(0))
 }
 
 func TestDotNetClientOpensLinksWithALeadingSlash(t *testing.T) {
 	t.Parallel()
+
 	r := dial(t)
 	if r.sasl("MSSBCBS") != saslOK {
 		t.Fatal("it may not come in")
 	}
+
 	r.header(0)
 	r.send(frameAMQP, codeOpen, "client", "test", uint32(maxFrame))
 	r.read(codeOpen)
@@ -123,13 +140,16 @@ func TestDotNetClientOpensLinksWithALeadingSlash(t *testing.T) {
 	for i, address := range []string{"/q", "/q/$management", "/q/$DeadLetterQueue"} {
 		handle := uint32(2 * i)
 		r.attach(handle, false, address)
+
 		target, _ := field[described](r.read(codeAttach).fields, 6).value.([]any)
 		if got := field[string](target, 0); got != address {
 			t.Errorf("%s: the answer names %q", address, got)
 		}
+
 		if got := field[uint32](r.read(codeFlow).fields, 6); got == 0 {
 			t.Errorf("%s: no credit", address)
 		}
+
 		r.attach(handle+1, true, address)
 		r.read(codeAttach)
 	}
@@ -137,6 +157,7 @@ func TestDotNetClientOpensLinksWithALeadingSlash(t *testing.T) {
 	r.attach(9, false, "/missing")
 	r.read(codeAttach)
 	problem, _ := field[described](r.read(codeDetach).fields, 2).value.([]any)
+
 	want := []any{symbol("amqp:not-found"), "The messaging entity 'missing' could not be found."}
 	if diff := cmp.Diff(want, problem); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -11,7 +11,8 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// entity is a queue, or the dead-letter part of one. All of it is guarded by the broker's lock.
+// entity is a queue, or the dead-letter part of one. All of it is guarded by
+// the broker's lock.
 type entity struct {
 	b        *Broker
 	name     string
@@ -46,7 +47,14 @@ type item struct {
 }
 
 func newEntity(b *Broker, name string, dead *entity) *entity {
-	return &entity{b: b, name: name, dead: dead, locked: map[[16]byte]*item{}, deferred: map[int64]*item{}, seen: newIDs()}
+	return &entity{
+		b:        b,
+		name:     name,
+		dead:     dead,
+		locked:   map[[16]byte]*item{},
+		deferred: map[int64]*item{},
+		seen:     newIDs(),
+	}
 }
 
 func (e *entity) stop() {
@@ -59,22 +67,29 @@ func (e *entity) stop() {
 func (e *entity) enqueue(m *amqp.Message) *item {
 	now := time.Now()
 	e.b.sequence++
+
 	it := &item{message: m, id: messageID(m), enqueued: now, sequence: e.b.sequence}
 	if it.id == "" {
 		it.given = rand.Text()
 	}
+
 	duplicate := e.b.opts.Duplicates > 0 && it.id != "" && !e.seen.add(it.id, now, e.b.opts.Duplicates)
+
 	e.b.log = append(e.b.log, Entry{Queue: e.name, MessageID: it.id, Duplicate: duplicate})
 	if duplicate {
 		return it
 	}
+
 	if at, ok := m.Annotations["x-opt-scheduled-enqueue-time"].(time.Time); ok && at.After(now) {
 		it.until = at
 		heap.Push(&e.later, it)
+
 		return it
 	}
+
 	e.live(it)
 	e.makeReady(it)
+
 	return it
 }
 
@@ -92,29 +107,34 @@ func (e *entity) ttl(m *amqp.Message) time.Duration {
 	if m.Header != nil {
 		own = m.Header.TTL
 	}
+
 	if own == 0 || limit > 0 && limit < own {
 		return limit
 	}
+
 	return own
 }
 
-// makeReady puts a message into its place, which after a failed delivery is near the front.
+// makeReady puts a message into its place, which after a failed delivery is
+// near the front.
 func (e *entity) makeReady(it *item) {
 	if !it.expires.IsZero() {
 		heap.Push(&e.mortal, it)
 	}
+
 	if n := len(e.ready); n == 0 || e.ready[n-1].sequence < it.sequence {
 		e.ready = append(e.ready, it)
 		return
 	}
+
 	at, _ := slices.BinarySearchFunc(e.ready, it, bySequence)
 	e.ready = slices.Insert(e.ready, at, it)
 }
 
 func bySequence(a, b *item) int { return cmp.Compare(a.sequence, b.sequence) }
 
-// pump delivers what is due to links that have credit, and sees to it that it is called again when a lock ends or a message
-// becomes due.
+// pump delivers what is due to links that have credit, and sees to it that it
+// is called again when a lock ends or a message becomes due.
 func (e *entity) pump() {
 	now := time.Now()
 	for len(e.later) > 0 && !e.later[0].until.After(now) {
@@ -123,23 +143,30 @@ func (e *entity) pump() {
 			e.unlock(it, true)
 			continue
 		}
+
 		heap.Pop(&e.later)
+
 		it.enqueued = it.until
 		e.live(it)
 		e.makeReady(it)
 	}
+
 	e.expire(now)
+
 	for len(e.ready) > 0 {
 		l := e.free()
 		if l == nil {
 			break
 		}
+
 		if e.b.faults.Receive != nil && e.b.faults.Receive(e.name) {
 			l.conn.drop()
 			continue
 		}
+
 		e.deliver(l, e.next(), now)
 	}
+
 	e.arm(now)
 }
 
@@ -151,6 +178,7 @@ func (e *entity) free() *link {
 			return l
 		}
 	}
+
 	return nil
 }
 
@@ -160,6 +188,7 @@ func (e *entity) next() *item {
 	if e.b.faults.Order != nil {
 		at = e.b.faults.Order(e.name, len(e.ready)) % len(e.ready)
 	}
+
 	return e.pick(at)
 }
 
@@ -169,11 +198,14 @@ func (e *entity) pick(at int) *item {
 	if !it.expires.IsZero() {
 		heap.Remove(&e.mortal, it.turn)
 	}
+
 	if at == 0 {
 		e.ready[0] = nil
 		e.ready = e.ready[1:]
+
 		return it
 	}
+
 	e.ready = slices.Delete(e.ready, at, at+1)
 
 	return it
@@ -184,6 +216,7 @@ func (e *entity) pick(at int) *item {
 func (e *entity) expire(now time.Time) {
 	for len(e.mortal) > 0 && !e.mortal[0].expires.After(now) {
 		at, _ := slices.BinarySearchFunc(e.ready, e.mortal[0], bySequence)
+
 		it := e.pick(at)
 		if e.b.opts.DeadLetterExpired {
 			e.moveToDead(it, "TTLExpiredException", "The message expired and was dead lettered.")
@@ -195,6 +228,7 @@ func (e *entity) deliver(l *link, it *item, now time.Time) {
 	if !l.settled { // else: receive and delete
 		e.hold(it, now)
 	}
+
 	l.send(it, l.settled)
 }
 
@@ -203,6 +237,7 @@ func (e *entity) hold(it *item, now time.Time) {
 	if _, err := rand.Read(it.lock[:]); err != nil {
 		panic(err) // it never fails
 	}
+
 	it.until = now.Add(e.b.opts.Lock)
 	e.locked[it.lock] = it
 	heap.Push(&e.later, it)
@@ -214,20 +249,25 @@ func (e *entity) done(it *item) {
 	heap.Remove(&e.later, it.place)
 }
 
-// unlock makes a locked message ready again; failed raises its delivery count, and sets it aside when that is the last.
+// unlock makes a locked message ready again; failed raises its delivery count,
+// and sets it aside when that is the last.
 func (e *entity) unlock(it *item, failed bool) {
 	if failed {
 		it.count++
 	}
+
 	if e.dead != nil && int(it.count) >= e.b.opts.MaxDeliveries {
 		e.bury(it, "MaxDeliveryCountExceeded", "the message was delivered too often")
 		return
 	}
+
 	e.done(it)
+
 	if it.postponed {
 		e.deferred[it.sequence] = it
 		return
 	}
+
 	e.makeReady(it)
 }
 
@@ -238,12 +278,14 @@ func (e *entity) postpone(it *item) {
 	e.deferred[it.sequence] = it
 }
 
-// bury moves a locked message to the dead-letter queue, which it does not leave by the same way.
+// bury moves a locked message to the dead-letter queue, which it does not leave
+// by the same way.
 func (e *entity) bury(it *item, reason, text string) {
 	if e.dead == nil {
 		e.unlock(it, true)
 		return
 	}
+
 	e.done(it)
 	e.moveToDead(it, reason, text)
 }
@@ -277,9 +319,11 @@ func (e *entity) nextChange() (next time.Time) {
 	if len(e.later) > 0 {
 		next = e.later[0].until
 	}
+
 	if len(e.mortal) > 0 && (next.IsZero() || e.mortal[0].expires.Before(next)) {
 		next = e.mortal[0].expires
 	}
+
 	return next
 }
 
@@ -289,15 +333,19 @@ func (e *entity) arm(now time.Time) {
 	if next.IsZero() || e.b.closed || next.Equal(e.armed) {
 		return
 	}
+
 	e.armed = next
+
 	wait := e.armed.Sub(now) + time.Millisecond
 	if e.timer != nil {
 		e.timer.Reset(wait)
 		return
 	}
+
 	e.timer = time.AfterFunc(wait, func() {
 		e.b.mu.Lock()
 		defer e.b.mu.Unlock()
+
 		e.armed = time.Time{}
 		if !e.b.closed {
 			e.pump()

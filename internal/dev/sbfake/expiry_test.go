@@ -12,10 +12,15 @@ import (
 func TestExpiredMessagesAreDeleted(t *testing.T) {
 	t.Parallel()
 	b, c := connect(t, sbfake.Options{TTL: 100 * time.Millisecond})
+
 	hour := time.Hour
-	if err := sender(t, c).SendMessage(t.Context(), &sb.Message{Body: []byte("x"), TimeToLive: &hour}, nil); err != nil {
+	if err := sender(
+		t,
+		c,
+	).SendMessage(t.Context(), &sb.Message{Body: []byte("x"), TimeToLive: &hour}, nil); err != nil {
 		t.Fatal(err)
 	}
+
 	await(t, b, sbfake.Depth{})
 }
 
@@ -23,34 +28,47 @@ func TestExpiredMessagesAreDeleted(t *testing.T) {
 func TestALockedMessageExpiresWhenItIsReleased(t *testing.T) {
 	t.Parallel()
 	b, c := connect(t, sbfake.Options{DeadLetterExpired: true})
+
 	ttl := 5 * time.Second
-	if err := sender(t, c).SendMessage(t.Context(), &sb.Message{Body: []byte("x"), TimeToLive: &ttl}, nil); err != nil {
+	if err := sender(
+		t,
+		c,
+	).SendMessage(t.Context(), &sb.Message{Body: []byte("x"), TimeToLive: &ttl}, nil); err != nil {
 		t.Fatal(err)
 	}
+
 	r := receiver(t, c, nil)
+
 	m := receive(t, r, 1)[0]
 	if m.ExpiresAt == nil || !m.ExpiresAt.Equal(m.EnqueuedTime.Add(ttl)) {
 		t.Errorf("it expires at %v, was sent at %v", m.ExpiresAt, m.EnqueuedTime)
 	}
+
 	select {
 	case <-time.After(time.Until(*m.ExpiresAt) + 100*time.Millisecond):
 	case <-t.Context().Done():
 	}
+
 	if d := b.Depth("q"); d != (sbfake.Depth{Locked: 1}) {
 		t.Errorf("got %+v, want 1 locked", d)
 	}
+
 	if err := r.AbandonMessage(t.Context(), m, nil); err != nil {
 		t.Fatal(err)
 	}
+
 	await(t, b, sbfake.Depth{Dead: 1})
 }
 
 // await waits until a queue holds so much.
 func await(t *testing.T, b *sbfake.Broker, want sbfake.Depth) {
 	t.Helper()
+
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+
 	limit := time.After(time.Minute)
+
 	for b.Depth("q") != want {
 		select {
 		case <-tick.C:
@@ -64,18 +82,27 @@ func await(t *testing.T, b *sbfake.Broker, want sbfake.Depth) {
 // them by their lock token.
 func TestDeferredMessages(t *testing.T) {
 	t.Parallel()
+
 	b, c := connect(t, sbfake.Options{})
 	if err := sender(t, c).SendMessage(t.Context(), &sb.Message{Body: []byte("x")}, nil); err != nil {
 		t.Fatal(err)
 	}
+
 	r := receiver(t, c, nil)
+
 	m := receive(t, r, 1)[0]
 	if m.MessageID == "" {
 		t.Error("the service gives an id to a message that has none")
 	}
-	if err := r.DeferMessage(t.Context(), m, &sb.DeferMessageOptions{PropertiesToModify: map[string]any{"why": "busy"}}); err != nil {
+
+	if err := r.DeferMessage(
+		t.Context(),
+		m,
+		&sb.DeferMessageOptions{PropertiesToModify: map[string]any{"why": "busy"}},
+	); err != nil {
 		t.Fatal(err)
 	}
+
 	if d := b.Depth("q"); d != (sbfake.Depth{Deferred: 1}) {
 		t.Errorf("got %+v, want 1 deferred", d)
 	}
@@ -84,12 +111,16 @@ func TestDeferredMessages(t *testing.T) {
 	if err != nil || len(deferred) != 1 {
 		t.Fatalf("got %d, %v", len(deferred), err)
 	}
-	if got := deferred[0]; got.State != sb.MessageStateDeferred || got.ApplicationProperties["why"] != "busy" {
+
+	if got := deferred[0]; got.State != sb.MessageStateDeferred ||
+		got.ApplicationProperties["why"] != "busy" {
 		t.Errorf("got %+v", got)
 	}
+
 	if err := r.DeadLetterMessage(t.Context(), deferred[0], nil); err != nil {
 		t.Fatal(err)
 	}
+
 	if d := b.Depth("q"); d != (sbfake.Depth{Dead: 1}) {
 		t.Errorf("got %+v, want 1 dead", d)
 	}

@@ -39,7 +39,8 @@ const (
 	frameSASL = 1
 )
 
-// frame is one frame: a performative with its fields, and for a transfer the payload behind it. code 0 is an empty frame.
+// frame is one frame: a performative with its fields, and for a transfer the
+// payload behind it. code 0 is an empty frame.
 type frame struct {
 	channel uint16
 	code    uint64
@@ -52,29 +53,37 @@ func readFrame(r io.Reader) (frame, error) {
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return frame{}, err
 	}
+
 	size, offset := binary.BigEndian.Uint32(head[:]), 4*int(head[4])
 	if size < 8 || size > maxFrame || offset < 8 || offset > int(size) {
 		return frame{}, errors.New("sbfake: a frame of an impossible size")
 	}
+
 	body := make([]byte, size-8)
 	if _, err := io.ReadFull(r, body); err != nil {
 		return frame{}, err
 	}
+
 	f := frame{channel: binary.BigEndian.Uint16(head[6:])}
+
 	d := decoder{body[offset-8:]}
 	if len(d.b) == 0 {
 		return f, nil
 	}
+
 	v, err := d.value()
 	if err != nil {
 		return f, err
 	}
+
 	p, ok := v.(described)
 	if !ok {
 		return f, errors.New("sbfake: a frame without a performative")
 	}
+
 	f.code, f.payload = p.code, d.b
 	f.fields, _ = p.value.([]any)
+
 	return f, nil
 }
 
@@ -82,11 +91,14 @@ func appendFrame(kind byte, f frame) []byte {
 	b := make([]byte, 8, 256+len(f.payload))
 	b[4], b[5] = 2, kind
 	binary.BigEndian.PutUint16(b[6:], f.channel)
+
 	if f.code != 0 {
 		b = encode(b, described{f.code, f.fields})
 		b = append(b, f.payload...)
 	}
+
 	binary.BigEndian.PutUint32(b, uint32(len(b)))
+
 	return b
 }
 

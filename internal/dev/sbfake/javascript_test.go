@@ -18,26 +18,50 @@ import (
 // scenarios are those of testdata/javascript/scenarios.js, each with a queue of
 // its name, but for the one whose queue must not exist.
 var scenarios = []string{
-	"complete", "batch", "subscribe", "abandon", "defer", "dead_letter", "expire", "schedule", "lost_lock", "missing", "duplicates",
+	"complete",
+	"batch",
+	"subscribe",
+	"abandon",
+	"defer",
+	"dead_letter",
+	"expire",
+	"schedule",
+	"lost_lock",
+	"missing",
+	"duplicates",
 }
 
 // Microsoft's JavaScript client shares no line with the Go client, and finds
 // here what it finds in the service.
 func TestJavaScriptClient(t *testing.T) {
 	t.Parallel()
+
 	if _, err := exec.LookPath("npm"); err != nil && os.Getenv("CI") != "true" {
-		t.Logf("not tested, since npm is missing. Install Node.js 18 or later, then: go test ./internal/dev/sbfake -run %s", t.Name())
+		t.Logf(
+			"not tested, since npm is missing. Install Node.js 18 or later, then: go test ./internal/dev/sbfake -run %s",
+			t.Name(),
+		)
+
 		return
 	}
 
 	limit, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
+
 	home, err := npm.Install(limit, npm.Options{
-		Dir: filepath.Join("..", "..", "..", ".local", "servicebus-javascript"), Recipe: os.DirFS(filepath.Join("testdata", "javascript", "npm")),
+		Dir: filepath.Join(
+			"..",
+			"..",
+			"..",
+			".local",
+			"servicebus-javascript",
+		),
+		Recipe: os.DirFS(filepath.Join("testdata", "javascript", "npm")),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	modules, err := filepath.Abs(filepath.Join(home, "node_modules"))
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +70,7 @@ func TestJavaScriptClient(t *testing.T) {
 	for name, problem := range runScenarios(limit, t, modules) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			if problem != "" {
 				t.Error(problem)
 			}
@@ -56,7 +81,9 @@ func TestJavaScriptClient(t *testing.T) {
 // runScenarios returns what was wrong with each, "" where it was well.
 func runScenarios(ctx context.Context, t *testing.T, modules string) map[string]string {
 	t.Helper()
+
 	var queues []string
+
 	problems := map[string]string{}
 	for _, name := range scenarios {
 		problems[name] = "it did not run"
@@ -64,8 +91,10 @@ func runScenarios(ctx context.Context, t *testing.T, modules string) map[string]
 			queues = append(queues, name)
 		}
 	}
+
 	b := sbfake.New(sbfake.Options{Queues: queues, DeadLetterExpired: true})
 	defer b.Close()
+
 	address, err := b.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -74,10 +103,15 @@ func runScenarios(ctx context.Context, t *testing.T, modules string) map[string]
 	// A client that waits for what never comes ends before the test does.
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
+
 	cmd := exec.CommandContext(ctx, "node", filepath.Join("testdata", "javascript", "scenarios.js"))
+
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules, "CONNECTION="+sbfake.ConnectionString(address))
+
 	var errors bytes.Buffer
+
 	cmd.Stderr = &errors
+
 	out, err := cmd.Output()
 	if err != nil {
 		t.Errorf("node: %v\n%s", err, errors.Bytes())
@@ -89,10 +123,13 @@ func runScenarios(ctx context.Context, t *testing.T, modules string) map[string]
 			t.Errorf("%s: %v", lines.Bytes(), err)
 			continue
 		}
+
 		if _, known := problems[line.Name]; !known {
 			t.Errorf("the scenario %s is not in the list", line.Name)
 		}
+
 		problems[line.Name] = line.Problem
 	}
+
 	return problems
 }

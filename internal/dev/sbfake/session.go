@@ -27,7 +27,8 @@ type delivery struct {
 	lock [16]byte // the item has another when it was delivered again
 }
 
-// link is one AMQP link. From the client's sender it takes transfers; to the client's receiver it sends them.
+// link is one AMQP link. From the client's sender it takes transfers; to the
+// client's receiver it sends them.
 type link struct {
 	conn       *conn
 	session    *session
@@ -51,6 +52,7 @@ type link struct {
 func newSession(k *conn, f frame) *session {
 	s := &session{conn: k, channel: f.channel, links: map[uint32]*link{}, unsettle: map[uint32]delivery{}}
 	s.limit = field[uint32](f.fields, 2)
+
 	return s
 }
 
@@ -72,38 +74,65 @@ func (l *link) leave() {
 	}
 }
 
-// attach answers a link's attach: it echoes what the client asked for, and refuses an address that does not exist.
+// attach answers a link's attach: it echoes what the client asked for, and
+// refuses an address that does not exist.
 func (s *session) attach(f []any) {
 	source, _ := field[described](f, 5).value.([]any)
 	target, _ := field[described](f, 6).value.([]any)
-	l := &link{conn: s.conn, session: s, name: field[string](f, 0), handle: field[uint32](f, 1), sends: field[bool](f, 2)}
+	l := &link{
+		conn:    s.conn,
+		session: s,
+		name:    field[string](f, 0),
+		handle:  field[uint32](f, 1),
+		sends:   field[bool](f, 2),
+	}
 	l.settled = field[uint8](f, 3) == 1
+
 	l.address, l.reply = field[string](target, 0), field[string](target, 0)
 	if l.sends {
 		l.address = field[string](source, 0)
 	}
+
 	l.address = strings.TrimPrefix(l.address, "/")
 	e, management := s.conn.b.find(l.address)
+
 	l.control = management || l.address == "$cbs"
 	if l.control && l.address != "$cbs" && e == nil || !l.control && e == nil {
 		s.send(codeAttach, nil, l.name, l.handle, !l.sends, field[uint8](f, 3), field[uint8](f, 4), nil, nil)
 		s.send(codeDetach, nil, l.handle, true, amqpError("amqp:not-found", missing(l.address)))
+
 		return
 	}
+
 	l.entity = e
 	s.links[l.handle] = l
-	answer := []any{l.name, l.handle, !l.sends, field[uint8](f, 3), field[uint8](f, 4), wire(at(f, 5)), wire(at(f, 6)), nil, nil}
+
+	answer := []any{
+		l.name,
+		l.handle,
+		!l.sends,
+		field[uint8](f, 3),
+		field[uint8](f, 4),
+		wire(at(f, 5)),
+		wire(at(f, 6)),
+		nil,
+		nil,
+	}
 	if l.sends {
 		answer = append(answer, uint32(0), uint64(s.conn.b.opts.MaxMessage))
 	} else {
 		answer = append(answer, nil, uint64(s.conn.b.opts.MaxMessage))
 	}
+
 	s.send(codeAttach, nil, answer...)
+
 	if !l.sends {
 		l.credit = creditStep
 		s.grant(l)
+
 		return
 	}
+
 	if !l.control {
 		e.links = append(e.links, l)
 	}
@@ -119,16 +148,20 @@ func at(f []any, i int) any {
 	if i < len(f) {
 		return f[i]
 	}
+
 	return nil
 }
 
-// wire drops what encode does not carry: of a source or target only the address is echoed.
+// wire drops what encode does not carry: of a source or target only the address
+// is echoed.
 func wire(v any) any {
 	d, ok := v.(described)
 	if !ok {
 		return nil
 	}
+
 	list, _ := d.value.([]any)
+
 	return described{d.code, []any{field[string](list, 0)}}
 }
 
@@ -136,12 +169,23 @@ const creditStep = 1000
 
 // grant tells the client how much more it may send.
 func (s *session) grant(l *link) {
-	s.send(codeFlow, nil, uint32(0), uint32(maxWindow), s.nextOut, uint32(maxWindow), l.handle, l.count, l.credit)
+	s.send(
+		codeFlow,
+		nil,
+		uint32(0),
+		uint32(maxWindow),
+		s.nextOut,
+		uint32(maxWindow),
+		l.handle,
+		l.count,
+		l.credit,
+	)
 }
 
 // flow takes the client's window, and for a link the credit that it grants us.
 func (s *session) flow(f []any) {
 	s.limit = field[uint32](f, 0) + field[uint32](f, 1)
+
 	l := s.links[field[uint32](f, 4)]
 	if len(f) > 4 && f[4] != nil && l != nil && l.sends {
 		l.credit = field[uint32](f, 5) + field[uint32](f, 6) - l.count
@@ -149,6 +193,7 @@ func (s *session) flow(f []any) {
 			l.drain()
 		}
 	}
+
 	s.pump()
 }
 
@@ -156,9 +201,22 @@ func (l *link) drain() {
 	if l.entity != nil && !l.control {
 		l.entity.pump()
 	}
+
 	l.count += l.credit
 	l.credit = 0
-	l.session.send(codeFlow, nil, uint32(0), uint32(maxWindow), l.session.nextOut, uint32(maxWindow), l.handle, l.count, uint32(0), nil, true)
+	l.session.send(
+		codeFlow,
+		nil,
+		uint32(0),
+		uint32(maxWindow),
+		l.session.nextOut,
+		uint32(maxWindow),
+		l.handle,
+		l.count,
+		uint32(0),
+		nil,
+		true,
+	)
 }
 
 // pump sends what waited for window or credit.
@@ -169,6 +227,7 @@ func (s *session) pump() {
 			l.waiting = l.waiting[1:]
 			l.sendMessage(m, nil, true)
 		}
+
 		if !l.control && l.sends && l.entity != nil {
 			l.entity.pump()
 		}
@@ -181,6 +240,7 @@ func (l *link) send(it *item, settled bool) {
 	if err != nil {
 		return // it was decoded from what a client encoded
 	}
+
 	id := l.transfer(raw, it.lock[:], settled)
 	if !settled {
 		l.session.unsettle[id] = delivery{l, it, it.lock}
@@ -192,25 +252,31 @@ func (l *link) sendMessage(m *amqp.Message, tag []byte, settled bool) {
 	if err != nil {
 		return
 	}
+
 	if tag == nil {
 		tag = []byte(time.Now().Format(time.RFC3339Nano))[:16]
 	}
+
 	l.transfer(raw, tag, settled)
 }
 
 // transfer sends one message in as many frames as it takes.
 func (l *link) transfer(raw, tag []byte, settled bool) (id uint32) {
 	const most = maxFrame - 512
+
 	s := l.session
 	id = s.nextOut
+
 	for first := true; first || len(raw) > 0; first = false {
 		part := raw[:min(len(raw), most)]
 		raw = raw[len(part):]
 		s.send(codeTransfer, part, l.handle, id, tag, uint32(0), settled, len(raw) > 0)
 		s.nextOut++
 	}
+
 	l.count++
 	l.credit--
+
 	return id
 }
 

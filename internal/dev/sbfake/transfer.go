@@ -15,30 +15,41 @@ func (s *session) transfer(f frame, faults Faults) error {
 	if l == nil {
 		return nil // it was detached by force
 	}
+
 	if l.partial == nil { // later frames of a delivery do not repeat what it is
-		l.id, l.format, l.presettled = field[uint32](f.fields, 1), field[uint32](f.fields, 3), field[bool](f.fields, 4)
+		l.id = field[uint32](f.fields, 1)
+		l.format = field[uint32](f.fields, 3)
+		l.presettled = field[bool](f.fields, 4)
 	}
+
 	l.partial = append(l.partial, f.payload...)
 	if field[bool](f.fields, 5) {
 		return nil
 	}
+
 	raw := l.partial
 	l.partial = nil
+
 	l.count++
 	if l.credit--; l.credit < creditStep/2 {
 		l.credit = creditStep
 		s.grant(l)
 	}
+
 	id, settled := l.id, l.presettled
 	if l.control {
 		s.settle(id, settled, described{codeAccepted, []any{}})
+
 		var m amqp.Message
 		if err := m.UnmarshalBinary(raw); err != nil {
 			return err
 		}
+
 		l.request(&m, faults)
+
 		return nil
 	}
+
 	return s.store(l, id, settled, l.format, raw, faults)
 }
 
@@ -57,26 +68,58 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 	if faults.Send != nil {
 		fault = faults.Send(l.entity.name)
 	}
+
 	switch fault {
 	case SendBusy:
-		s.refuse(id, settled, "com.microsoft:server-busy", "The request was terminated because the entity is being throttled. Error code: 50009. Please wait 2 seconds and try again.")
+		s.refuse(
+			id,
+			settled,
+			"com.microsoft:server-busy",
+			"The request was terminated because the entity is being throttled. Error code: 50009. Please wait 2 seconds and try again.",
+		)
+
 		return nil
 	case SendQuota:
-		s.refuse(id, settled, "amqp:resource-limit-exceeded", "The maximum entity size has been reached or exceeded.")
+		s.refuse(
+			id,
+			settled,
+			"amqp:resource-limit-exceeded",
+			"The maximum entity size has been reached or exceeded.",
+		)
+
 		return nil
 	case SendDetach:
 		l.leave()
 		delete(s.links, l.handle)
-		s.send(codeDetach, nil, l.handle, true, amqpError("amqp:link:detach-forced", "The link was detached by force."))
+		s.send(
+			codeDetach,
+			nil,
+			l.handle,
+			true,
+			amqpError("amqp:link:detach-forced", "The link was detached by force."),
+		)
+
 		return nil
 	case SendLoseBatch:
 		return errDrop
 	case SendOK, SendLoseAck:
 	}
+
 	if len(raw) > s.conn.b.opts.MaxMessage {
-		s.refuse(id, settled, "amqp:link:message-size-exceeded", fmt.Sprintf("The received message (size %d) exceeds the limit (%d).", len(raw), s.conn.b.opts.MaxMessage))
+		s.refuse(
+			id,
+			settled,
+			"amqp:link:message-size-exceeded",
+			fmt.Sprintf(
+				"The received message (size %d) exceeds the limit (%d).",
+				len(raw),
+				s.conn.b.opts.MaxMessage,
+			),
+		)
+
 		return nil
 	}
+
 	messages, err := split(format, raw)
 	if err != nil {
 		return err
@@ -96,8 +139,10 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 	if fault == SendLoseAck {
 		return errDrop
 	}
+
 	s.settle(id, settled, described{codeAccepted, []any{}})
 	l.entity.pump()
+
 	return nil
 }
 
@@ -106,6 +151,7 @@ func messageID(m *amqp.Message) string {
 	if m.Properties == nil {
 		return ""
 	}
+
 	id, _ := m.Properties.MessageID.(string) // the clients of Service Bus write text only
 
 	return id
@@ -116,9 +162,11 @@ func split(format uint32, raw []byte) ([]*amqp.Message, error) {
 	if err := envelope.UnmarshalBinary(raw); err != nil {
 		return nil, err
 	}
+
 	if format != batchFormat {
 		return []*amqp.Message{&envelope}, nil
 	}
+
 	messages := make([]*amqp.Message, len(envelope.Data))
 	for i, part := range envelope.Data {
 		messages[i] = &amqp.Message{}
@@ -126,6 +174,7 @@ func split(format uint32, raw []byte) ([]*amqp.Message, error) {
 			return nil, err
 		}
 	}
+
 	return messages, nil
 }
 
@@ -134,50 +183,76 @@ func (s *session) disposition(f []any, faults Faults) error {
 	if !field[bool](f, 0) { // of the sending end: nothing waits for it
 		return nil
 	}
+
 	first := field[uint32](f, 1)
+
 	last := first
 	if len(f) > 2 && f[2] != nil {
 		last = field[uint32](f, 2)
 	}
+
 	outcome := field[described](f, 4)
 	settled := field[bool](f, 3)
+
 	for id := first; ; id++ {
 		if d, ok := s.unsettle[id]; ok {
 			delete(s.unsettle, id)
+
 			if err := s.settleDelivery(d, id, settled, outcome, faults); err != nil {
 				return err
 			}
 		}
+
 		if id == last {
 			return nil
 		}
 	}
 }
 
-func (s *session) settleDelivery(d delivery, id uint32, settled bool, outcome described, faults Faults) error {
+func (s *session) settleDelivery(
+	d delivery,
+	id uint32,
+	settled bool,
+	outcome described,
+	faults Faults,
+) error {
 	e := d.link.entity
+
 	fault := SettleOK
 	if faults.Settle != nil {
 		fault = faults.Settle(e.name)
 	}
+
 	answer := described{outcome.code, []any{}}
+
 	switch {
 	case e.locked[d.lock] != d.item || d.item.lock != d.lock:
-		answer = described{codeRejected, []any{amqpError("com.microsoft:message-lock-lost", "The lock supplied is invalid.")}}
+		answer = described{
+			codeRejected,
+			[]any{amqpError("com.microsoft:message-lock-lost", "The lock supplied is invalid.")},
+		}
 	case fault == SettleLoseLock:
 		e.unlock(d.item, true)
-		answer = described{codeRejected, []any{amqpError("com.microsoft:message-lock-lost", "The lock supplied is invalid.")}}
+
+		answer = described{
+			codeRejected,
+			[]any{amqpError("com.microsoft:message-lock-lost", "The lock supplied is invalid.")},
+		}
 	default:
 		list, _ := outcome.value.([]any)
 		e.settle(d.item, outcome.code, list)
 	}
+
 	if fault == SettleLoseAck {
 		return errDrop
 	}
+
 	if !settled {
 		s.send(codeDisposition, nil, false, id, id, true, answer)
 	}
+
 	e.pump()
+
 	return nil
 }
 
@@ -190,10 +265,12 @@ func (e *entity) settle(it *item, code uint64, list []any) {
 		e.unlock(it, false)
 	case codeModified:
 		it.modify(texts(field[pairs](list, 2)))
+
 		if field[bool](list, 1) { // undeliverable here
 			e.postpone(it)
 			return
 		}
+
 		e.unlock(it, true)
 	case codeRejected:
 		fields, _ := field[described](list, 0).value.([]any)
@@ -208,12 +285,15 @@ func (e *entity) settle(it *item, code uint64, list []any) {
 // texts makes a map of pairs whose keys are text or symbols.
 func texts(p pairs) map[string]any {
 	out := map[string]any{}
+
 	for i := 0; i+1 < len(p); i += 2 {
 		value := p[i+1]
 		if s, ok := value.(symbol); ok {
 			value = string(s)
 		}
+
 		out[fmt.Sprint(p[i])] = value
 	}
+
 	return out
 }

@@ -2,7 +2,8 @@ package sbfake
 
 import "time"
 
-// waits is a heap of what a moment is waited for, the soonest first; see container/heap.
+// waits is a heap of what a moment is waited for, the soonest first; see
+// container/heap.
 type waits []*item
 
 // Len is part of heap.Interface.
@@ -23,6 +24,7 @@ func (w *waits) Push(x any) {
 	if !ok {
 		panic("sbfake: only items wait")
 	}
+
 	it.place = len(*w)
 	*w = append(*w, it)
 }
@@ -33,6 +35,7 @@ func (w *waits) Pop() any {
 	it := (*w)[last]
 	(*w)[last] = nil
 	*w = (*w)[:last]
+
 	return it
 }
 
@@ -57,6 +60,7 @@ func (x *expiries) Push(v any) {
 	if !ok {
 		panic("sbfake: only items expire")
 	}
+
 	it.turn = len(*x)
 	*x = append(*x, it)
 }
@@ -67,6 +71,7 @@ func (x *expiries) Pop() any {
 	it := (*x)[last]
 	(*x)[last] = nil
 	*x = (*x)[:last]
+
 	return it
 }
 
@@ -89,10 +94,13 @@ func (s *ids) add(id string, now time.Time, window time.Duration) bool {
 		delete(s.known, s.order[0].id)
 		s.order = s.order[1:]
 	}
+
 	if _, ok := s.known[id]; ok {
 		return false
 	}
+
 	s.known[id] = struct{}{}
 	s.order = append(s.order, remembered{id, now.Add(window)})
+
 	return true
 }

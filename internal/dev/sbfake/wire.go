@@ -23,18 +23,22 @@ func (e *entity) wire(it *item) ([]byte, error) {
 	if m.Properties != nil {
 		properties = *m.Properties
 	}
+
 	if properties.MessageID == nil {
 		properties.MessageID = it.given
 	}
+
 	if !it.expires.IsZero() {
 		properties.CreationTime, properties.AbsoluteExpiryTime = &it.enqueued, &it.expires
 	}
+
 	m.Properties = &properties
 
 	a := amqp.Annotations{}
 	maps.Copy(a, it.message.Annotations)
 	a["x-opt-sequence-number"] = it.sequence
 	a["x-opt-enqueued-time"] = it.enqueued
+
 	a["x-opt-message-state"] = e.state(it)
 	if e.locked[it.lock] == it {
 		a["x-opt-locked-until"] = it.until
@@ -42,12 +46,15 @@ func (e *entity) wire(it *item) ([]byte, error) {
 			m.DeliveryAnnotations = amqp.Annotations{"x-opt-lock-token": swap(it.lock)}
 		}
 	}
+
 	if e.dead == nil {
 		a["x-opt-deadletter-source"] = e.name[:len(e.name)-len(deadSuffix)]
 	}
+
 	m.Annotations = a
 
 	raw, err := m.MarshalBinary()
+
 	return append(header(it), raw...), err
 }
 
@@ -58,6 +65,7 @@ func header(it *item) []byte {
 	if h := it.message.Header; h != nil && h.TTL > 0 {
 		ttl = uint32(h.TTL.Milliseconds())
 	}
+
 	return encode(nil, described{codeHeader, []any{true, nil, ttl, nil, it.count}})
 }
 
@@ -68,11 +76,29 @@ func (e *entity) state(it *item) int32 {
 	case e.locked[it.lock] != it && it.until.After(time.Now()):
 		return stateScheduled
 	}
+
 	return stateActive
 }
 
 // swap turns the bytes of a lock from the order of a delivery tag to that of a
 // UUID, and back: the first three groups of a GUID have theirs in reverse.
 func swap(u [16]byte) amqp.UUID {
-	return amqp.UUID{u[3], u[2], u[1], u[0], u[5], u[4], u[7], u[6], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]}
+	return amqp.UUID{
+		u[3],
+		u[2],
+		u[1],
+		u[0],
+		u[5],
+		u[4],
+		u[7],
+		u[6],
+		u[8],
+		u[9],
+		u[10],
+		u[11],
+		u[12],
+		u[13],
+		u[14],
+		u[15],
+	}
 }

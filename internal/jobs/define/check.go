@@ -12,15 +12,23 @@ import (
 	"coremachine/internal/state"
 )
 
-// AnswerMargin is what must remain of the host's functionTimeout after the longest attempt, so that its end can be
-// recorded before the host kills the process.
+// AnswerMargin is what must remain of the host's functionTimeout after the
+// longest attempt, so that its end can be recorded before the host kills the
+// process.
 const AnswerMargin = 30 * time.Second
 
-// Check compares the registries of jobs and handlers with each other, with what start-up provided and with the host's
-// functionTimeout (0: none). It returns every problem, in a stable order; none means that they are consistent.
-func Check(jobs map[string]Job, tasks map[string]handlers.Handler, deps handlers.Deps, functionTimeout time.Duration) []string {
+// Check compares the registries of jobs and handlers with each other, with what
+// start-up provided and with the host's functionTimeout (0: none). It returns
+// every problem, in a stable order; none means that they are consistent.
+func Check(
+	jobs map[string]Job,
+	tasks map[string]handlers.Handler,
+	deps handlers.Deps,
+	functionTimeout time.Duration,
+) []string {
 	bad := []string{}
 	used := map[string]bool{}
+
 	for _, name := range slices.Sorted(maps.Keys(jobs)) {
 		problem := func(format string, args ...any) {
 			bad = append(bad, "job "+name+": "+fmt.Sprintf(format, args...))
@@ -28,17 +36,21 @@ func Check(jobs map[string]Job, tasks map[string]handlers.Handler, deps handlers
 		if !snakeCase.MatchString(name) {
 			problem("its name must be snake_case, at most 63 characters")
 		}
+
 		j := jobs[name]
 		if j.job == nil {
 			problem("it was not made by define.Define")
 			continue
 		}
+
 		for _, p := range j.problems {
 			problem("%s", p)
 		}
+
 		for _, p := range missing(deps, j.needs) {
 			problem("%s", p)
 		}
+
 		for i := range j.stages {
 			used[j.stages[i].spec.TaskType] = true
 			for _, p := range j.checkStage(i, tasks) {
@@ -46,14 +58,17 @@ func Check(jobs map[string]Job, tasks map[string]handlers.Handler, deps handlers
 			}
 		}
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(tasks)) {
 		if !used[name] {
 			bad = append(bad, "handler "+name+": no job uses it")
 		}
+
 		for _, p := range checkHandler(name, tasks[name], deps, functionTimeout) {
 			bad = append(bad, "handler "+name+": "+p)
 		}
 	}
+
 	return bad
 }
 
@@ -62,56 +77,105 @@ func (j Job) checkStage(i int, tasks map[string]handlers.Handler) []string {
 	if s.spec.Kind == "" {
 		return nil
 	}
+
 	h, ok := tasks[s.spec.TaskType]
 	if !ok {
 		return []string{fmt.Sprintf("unknown task type %q", s.spec.TaskType)}
 	}
+
 	var bad []string
 	if h.In() != s.in {
-		bad = append(bad, fmt.Sprintf("task type %s takes %v by its name, but its handler takes %v", s.spec.TaskType, s.in, h.In()))
+		bad = append(
+			bad,
+			fmt.Sprintf(
+				"task type %s takes %v by its name, but its handler takes %v",
+				s.spec.TaskType,
+				s.in,
+				h.In(),
+			),
+		)
 	}
+
 	if h.Out() != s.out {
-		bad = append(bad, fmt.Sprintf("task type %s returns %v by its name, but its handler returns %v", s.spec.TaskType, s.out, h.Out()))
+		bad = append(
+			bad,
+			fmt.Sprintf(
+				"task type %s returns %v by its name, but its handler returns %v",
+				s.spec.TaskType,
+				s.out,
+				h.Out(),
+			),
+		)
 	}
+
 	if s.spec.Kind != state.FanOut || !s.source.parts || s.spec.Source < 0 {
 		return bad
 	}
+
 	source := j.stages[s.spec.Source].spec
 	if part := tasks[source.TaskType].Part(); part != s.source.typ {
-		bad = append(bad, fmt.Sprintf("is planned from parts of type %v, but the handler of %s declares to emit %v", s.source.typ, source.TaskType, part))
+		bad = append(
+			bad,
+			fmt.Sprintf(
+				"is planned from parts of type %v, but the handler of %s declares to emit %v",
+				s.source.typ,
+				source.TaskType,
+				part,
+			),
+		)
 	}
+
 	return bad
 }
 
-func checkHandler(name string, h handlers.Handler, deps handlers.Deps, functionTimeout time.Duration) []string {
+func checkHandler(
+	name string,
+	h handlers.Handler,
+	deps handlers.Deps,
+	functionTimeout time.Duration,
+) []string {
 	var bad []string
+
 	problem := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
 
 	if !snakeCase.MatchString(name) {
 		problem("its name must be snake_case, at most 63 characters")
 	}
+
 	if !h.Runs() {
 		problem("there is no function behind it")
 	}
+
 	r := h.Retry()
 	if r.Attempts < 1 {
 		problem("attempts %d is below 1", r.Attempts)
 	}
+
 	if !(r.Factor >= 1) {
 		problem("factor %v is below 1", r.Factor)
 	}
+
 	if !(r.Jitter >= 0 && r.Jitter <= 1) {
 		problem("jitter %v is not between 0 and 1", r.Jitter)
 	}
+
 	if r.Base < 0 || r.Cap < r.Base {
 		problem("waits must have 0 <= base <= cap: base %s, cap %s", r.Base, r.Cap)
 	}
+
 	if h.Timeout() <= 0 {
 		problem("timeout %s is not above 0", h.Timeout())
 	}
+
 	if functionTimeout > 0 && h.Timeout()+AnswerMargin > functionTimeout {
-		problem("timeout %s and a margin of %s exceed the functionTimeout of %s", h.Timeout(), AnswerMargin, functionTimeout)
+		problem(
+			"timeout %s and a margin of %s exceed the functionTimeout of %s",
+			h.Timeout(),
+			AnswerMargin,
+			functionTimeout,
+		)
 	}
+
 	return append(bad, missing(deps, h.Needs())...)
 }
 
@@ -125,35 +189,51 @@ func missing(deps any, fields []string) (bad []string) {
 			bad = append(bad, fmt.Sprintf("needs Deps.%s, which is nil", name))
 		}
 	}
+
 	return bad
 }
 
-// defaultProblems tries the rules on what the parameters are when nothing is given: faulty rules, defaults that fail
-// their own validation, and parameters whose zero value does.
+// defaultProblems tries the rules on what the parameters are when nothing is
+// given: faulty rules, defaults that fail their own validation, and parameters
+// whose zero value does.
 func defaultProblems(s *shape) (bad []string) {
 	defer func() {
 		if v := recover(); v != nil {
 			bad = append(bad, fmt.Sprintf("the rules of its parameters are faulty: %v", v))
 		}
 	}()
+
 	v := reflect.New(s.typ)
+
 	found, err := decodeInto(context.Background(), s, []byte("{}"), v.Elem(), refuseUnknown)
 	if err == nil {
 		err = validateInto(context.Background(), &found, s, v, false)
 	}
+
 	if err != nil {
 		return []string{"its defaults are too large: " + err.Error()}
 	}
+
 	for _, p := range found.list {
 		f := s.fieldAt(p.at)
 		switch {
 		case f != nil && f.def != nil:
-			bad = append(bad, fmt.Sprintf("parameter %s: its default is invalid: %s", fieldName(p.at), p.message))
+			bad = append(
+				bad,
+				fmt.Sprintf("parameter %s: its default is invalid: %s", fieldName(p.at), p.message),
+			)
 		case f != nil && f.required():
 		default:
-			bad = append(bad, fmt.Sprintf("parameter %s: its zero value is invalid, so it needs a default or the rule required: %s",
-				fieldName(p.at), p.message))
+			bad = append(
+				bad,
+				fmt.Sprintf(
+					"parameter %s: its zero value is invalid, so it needs a default or the rule required: %s",
+					fieldName(p.at),
+					p.message,
+				),
+			)
 		}
 	}
+
 	return bad
 }

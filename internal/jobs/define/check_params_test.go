@@ -25,6 +25,7 @@ func counts[P any]() define.Stage[P] {
 
 func TestCheck_Parameters(t *testing.T) {
 	t.Parallel()
+
 	tests := []struct {
 		got  []string
 		want string
@@ -118,6 +119,7 @@ func TestCheck_Parameters(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.want, func(t *testing.T) {
 			t.Parallel()
+
 			if !strings.Contains(strings.Join(tt.got, "\n"), tt.want) {
 				t.Errorf("no problem contains %q: got\n%s", tt.want, strings.Join(tt.got, "\n"))
 			}
@@ -127,6 +129,7 @@ func TestCheck_Parameters(t *testing.T) {
 
 func TestCheck_AcceptsParameters(t *testing.T) {
 	t.Parallel()
+
 	for name, got := range map[string][]string{
 		"required needs no default": problemsOf[struct {
 			S string `json:"s" validate:"required,min=3"`

@@ -25,7 +25,13 @@ func handle[In, Out any](_ handlers.TaskType[In, Out], opts ...handlers.Option) 
 
 func allHandlers() map[string]handlers.Handler {
 	return map[string]handlers.Handler{
-		"list": handle(list, handlers.Emits[item]()), "work": handle(work), "gather": handle(gather), "another": handle(another),
+		"list": handle(
+			list,
+			handlers.Emits[item](),
+		),
+		"work":    handle(work),
+		"gather":  handle(gather),
+		"another": handle(another),
 	}
 }
 
@@ -37,26 +43,77 @@ func everyKind() define.Job {
 	return declare(
 		define.Stage[counted]{Name: "list", Tasks: define.Single(list, noInput)},
 		define.Stage[counted]{Name: "dynamic", Tasks: dynamic(), DependsOn: define.None},
-		define.Stage[counted]{Name: "follow", Tasks: define.MatchPrevious(another, itemOf), UsesLineage: true},
-		define.Stage[counted]{Name: "each_result", Tasks: define.FanOut(work, define.From("list", list), names)},
-		define.Stage[counted]{Name: "each_part", Tasks: define.FanOut(work, define.FromParts[item]("list"), same)},
-		define.Stage[counted]{Name: "collect", Tasks: define.FanIn(gather, noInput), DependsOn: []string{"each_part", "each_result", "follow"}},
+		define.Stage[counted]{
+			Name:        "follow",
+			Tasks:       define.MatchPrevious(another, itemOf),
+			UsesLineage: true,
+		},
+		define.Stage[counted]{
+			Name:  "each_result",
+			Tasks: define.FanOut(work, define.From("list", list), names),
+		},
+		define.Stage[counted]{
+			Name:  "each_part",
+			Tasks: define.FanOut(work, define.FromParts[item]("list"), same),
+		},
+		define.Stage[counted]{
+			Name:      "collect",
+			Tasks:     define.FanIn(gather, noInput),
+			DependsOn: []string{"each_part", "each_result", "follow"},
+		},
 	)
 }
 
 func TestCheck_AcceptsEveryKind(t *testing.T) {
 	t.Parallel()
-	got := define.Check(map[string]define.Job{"every_kind": everyKind()}, allHandlers(), handlers.Deps{}, 10*time.Minute)
+
+	got := define.Check(
+		map[string]define.Job{"every_kind": everyKind()},
+		allHandlers(),
+		handlers.Deps{},
+		10*time.Minute,
+	)
 	if diff := cmp.Diff([]string{}, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}
+
 	want := []define.StageSpec{
 		{Name: "list", TaskType: "list", Kind: "single", DependsOn: []int{}, Source: -1, Window: 10_000},
 		{Name: "dynamic", TaskType: "work", Kind: "dynamic", DependsOn: []int{}, Source: -1, Window: 10_000},
-		{Name: "follow", TaskType: "another", Kind: "match_previous", DependsOn: []int{1}, Source: 1, Window: 10_000, UsesLineage: true},
-		{Name: "each_result", TaskType: "work", Kind: "fan_out", DependsOn: []int{0}, Source: 0, Window: 10_000},
-		{Name: "each_part", TaskType: "work", Kind: "fan_out", DependsOn: []int{0}, Source: 0, Window: 10_000},
-		{Name: "collect", TaskType: "gather", Kind: "fan_in", DependsOn: []int{2, 3, 4}, Source: -1, Window: 10_000, UsesLineage: true},
+		{
+			Name:        "follow",
+			TaskType:    "another",
+			Kind:        "match_previous",
+			DependsOn:   []int{1},
+			Source:      1,
+			Window:      10_000,
+			UsesLineage: true,
+		},
+		{
+			Name:      "each_result",
+			TaskType:  "work",
+			Kind:      "fan_out",
+			DependsOn: []int{0},
+			Source:    0,
+			Window:    10_000,
+		},
+		{
+			Name:      "each_part",
+			TaskType:  "work",
+			Kind:      "fan_out",
+			DependsOn: []int{0},
+			Source:    0,
+			Window:    10_000,
+		},
+		{
+			Name:        "collect",
+			TaskType:    "gather",
+			Kind:        "fan_in",
+			DependsOn:   []int{2, 3, 4},
+			Source:      -1,
+			Window:      10_000,
+			UsesLineage: true,
+		},
 	}
 	if diff := cmp.Diff(want, everyKind().Stages()); diff != "" {
 		t.Errorf("stages (-want +got):\n%s", diff)
@@ -65,11 +122,14 @@ func TestCheck_AcceptsEveryKind(t *testing.T) {
 
 func TestCheck_Stages(t *testing.T) {
 	t.Parallel()
+
 	one := define.Stage[counted]{Name: "first", Tasks: single()}
+
 	many := make([]define.Stage[counted], 32768)
 	for i := range many {
 		many[i] = one
 	}
+
 	tests := []struct {
 		name   string
 		stages []define.Stage[counted]
@@ -77,56 +137,149 @@ func TestCheck_Stages(t *testing.T) {
 	}{
 		{"none", nil, []string{"it has no stage"}},
 		{"too many", many, []string{"it has 32768 stages: at most 32767"}},
-		{"same name", []define.Stage[counted]{one, one}, []string{`stages 0 and 1 have the same name "first"`}},
-		{"bad name", []define.Stage[counted]{{Name: "First Stage", Tasks: single()}}, []string{"must be snake_case"}},
+		{
+			"same name",
+			[]define.Stage[counted]{one, one},
+			[]string{`stages 0 and 1 have the same name "first"`},
+		},
+		{
+			"bad name",
+			[]define.Stage[counted]{{Name: "First Stage", Tasks: single()}},
+			[]string{"must be snake_case"},
+		},
 		{"no tasks", []define.Stage[counted]{{Name: "a"}}, []string{"stage a: has no tasks"}},
-		{"nil planner", []define.Stage[counted]{{Name: "a", Tasks: define.Single[counted](gather, nil)}}, []string{"stage a: its planner is nil"}},
-		{"unknown dependency", []define.Stage[counted]{one, {Name: "b", Tasks: single(), DependsOn: []string{"x"}}}, []string{`stage b: depends on "x", which is no stage of this job`}},
-		{"twice the same dependency", []define.Stage[counted]{one, {Name: "b", Tasks: single(), DependsOn: []string{"first", "first"}}}, []string{`depends on "first" twice`}},
+		{
+			"nil planner",
+			[]define.Stage[counted]{{Name: "a", Tasks: define.Single[counted](gather, nil)}},
+			[]string{"stage a: its planner is nil"},
+		},
+		{
+			"unknown dependency",
+			[]define.Stage[counted]{one, {Name: "b", Tasks: single(), DependsOn: []string{"x"}}},
+			[]string{`stage b: depends on "x", which is no stage of this job`},
+		},
+		{
+			"twice the same dependency",
+			[]define.Stage[counted]{one, {Name: "b", Tasks: single(), DependsOn: []string{"first", "first"}}},
+			[]string{`depends on "first" twice`},
+		},
 		{
 			"later dependency",
-			[]define.Stage[counted]{{Name: "a", Tasks: single(), DependsOn: []string{"b"}}, {Name: "b", Tasks: single(), DependsOn: define.None}},
+			[]define.Stage[counted]{
+				{Name: "a", Tasks: single(), DependsOn: []string{"b"}},
+				{Name: "b", Tasks: single(), DependsOn: define.None},
+			},
 			[]string{`stage a: depends on "b", which is not an earlier stage`},
 		},
 		{
 			"cycle",
-			[]define.Stage[counted]{{Name: "a", Tasks: single(), DependsOn: []string{"c"}}, {Name: "b", Tasks: single()}, {Name: "c", Tasks: single()}},
+			[]define.Stage[counted]{
+				{Name: "a", Tasks: single(), DependsOn: []string{"c"}},
+				{Name: "b", Tasks: single()},
+				{Name: "c", Tasks: single()},
+			},
 			[]string{"in a cycle: a -> c -> b -> a"},
 		},
-		{"itself", []define.Stage[counted]{{Name: "a", Tasks: single(), DependsOn: []string{"a"}}}, []string{"in a cycle: a -> a"}},
-		{"no such parameter", []define.Stage[counted]{{Name: "a", Tasks: define.Dynamic(work, "m", itemOf)}}, []string{`its count parameter "m" is none; known: n`}},
-		{"follows nothing", []define.Stage[counted]{{Name: "a", Tasks: define.MatchPrevious(work, itemOf)}}, []string{"match_previous follows one stage: it depends on 0"}},
+		{
+			"itself",
+			[]define.Stage[counted]{{Name: "a", Tasks: single(), DependsOn: []string{"a"}}},
+			[]string{"in a cycle: a -> a"},
+		},
+		{
+			"no such parameter",
+			[]define.Stage[counted]{{Name: "a", Tasks: define.Dynamic(work, "m", itemOf)}},
+			[]string{`its count parameter "m" is none; known: n`},
+		},
+		{
+			"follows nothing",
+			[]define.Stage[counted]{{Name: "a", Tasks: define.MatchPrevious(work, itemOf)}},
+			[]string{"match_previous follows one stage: it depends on 0"},
+		},
 		{
 			"follows two",
-			[]define.Stage[counted]{one, {Name: "b", Tasks: dynamic()}, {Name: "c", Tasks: define.MatchPrevious(work, itemOf), DependsOn: []string{"first", "b"}}},
+			[]define.Stage[counted]{
+				one,
+				{Name: "b", Tasks: dynamic()},
+				{Name: "c", Tasks: define.MatchPrevious(work, itemOf), DependsOn: []string{"first", "b"}},
+			},
 			[]string{"match_previous follows one stage: it depends on 2"},
 		},
-		{"collects nothing", []define.Stage[counted]{{Name: "a", Tasks: define.FanIn(gather, noInput)}}, []string{"fan_in collects from"}},
-		{"planned from elsewhere", []define.Stage[counted]{one, {Name: "b", Tasks: define.FanOut(work, define.From("x", list), names)}}, []string{`is planned from "x", which is not among`}},
+		{
+			"collects nothing",
+			[]define.Stage[counted]{{Name: "a", Tasks: define.FanIn(gather, noInput)}},
+			[]string{"fan_in collects from"},
+		},
+		{
+			"planned from elsewhere",
+			[]define.Stage[counted]{
+				one,
+				{Name: "b", Tasks: define.FanOut(work, define.From("x", list), names)},
+			},
+			[]string{`is planned from "x", which is not among`},
+		},
 		{
 			"planned from another type",
-			[]define.Stage[counted]{{Name: "a", Tasks: dynamic()}, {Name: "b", Tasks: define.FanOut(work, define.From("a", list), names)}},
-			[]string{"is planned from results of list (define_test.listing), but stage a runs work (define_test.item)"},
+			[]define.Stage[counted]{
+				{Name: "a", Tasks: dynamic()},
+				{Name: "b", Tasks: define.FanOut(work, define.From("a", list), names)},
+			},
+			[]string{
+				"is planned from results of list (define_test.listing), but stage a runs work (define_test.item)",
+			},
 		},
 		{
 			"planned from other parts",
-			[]define.Stage[counted]{{Name: "a", Tasks: dynamic()}, {Name: "b", Tasks: define.FanOut(work, define.FromParts[listing]("a"), names)}},
-			[]string{"is planned from parts of type define_test.listing, but the handler of work declares to emit <nil>"},
+			[]define.Stage[counted]{
+				{Name: "a", Tasks: dynamic()},
+				{Name: "b", Tasks: define.FanOut(work, define.FromParts[listing]("a"), names)},
+			},
+			[]string{
+				"is planned from parts of type define_test.listing, but the handler of work declares to emit <nil>",
+			},
 		},
-		{"unknown task type", []define.Stage[counted]{{Name: "a", Tasks: define.Single(handlers.TaskType[none, none]("nope"), noInput)}}, []string{`stage a: unknown task type "nope"`}},
+		{
+			"unknown task type",
+			[]define.Stage[counted]{
+				{Name: "a", Tasks: define.Single(handlers.TaskType[none, none]("nope"), noInput)},
+			},
+			[]string{`stage a: unknown task type "nope"`},
+		},
 		{
 			"other input and result",
-			[]define.Stage[counted]{{Name: "a", Tasks: define.Single(handlers.TaskType[none, none]("work"), noInput)}},
-			[]string{"takes define_test.none by its name, but its handler takes define_test.item", "returns define_test.none by its name"},
+			[]define.Stage[counted]{
+				{Name: "a", Tasks: define.Single(handlers.TaskType[none, none]("work"), noInput)},
+			},
+			[]string{
+				"takes define_test.none by its name, but its handler takes define_test.item",
+				"returns define_test.none by its name",
+			},
 		},
-		{"reads nothing", []define.Stage[counted]{{Name: "a", Tasks: single(), UsesLineage: true}}, []string{"reads earlier results but depends on no stage"}},
-		{"window and bundle", []define.Stage[counted]{{Name: "a", Tasks: single(), Window: -1, Bundle: -2}}, []string{"window -1 is below 1", "bundle -2 is not between"}},
-		{"bundle over window", []define.Stage[counted]{{Name: "a", Tasks: single(), Window: 5, Bundle: 6}}, []string{"bundle 6 is not between 0 and the window 5"}},
+		{
+			"reads nothing",
+			[]define.Stage[counted]{{Name: "a", Tasks: single(), UsesLineage: true}},
+			[]string{"reads earlier results but depends on no stage"},
+		},
+		{
+			"window and bundle",
+			[]define.Stage[counted]{{Name: "a", Tasks: single(), Window: -1, Bundle: -2}},
+			[]string{"window -1 is below 1", "bundle -2 is not between"},
+		},
+		{
+			"bundle over window",
+			[]define.Stage[counted]{{Name: "a", Tasks: single(), Window: 5, Bundle: 6}},
+			[]string{"bundle 6 is not between 0 and the window 5"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := define.Check(map[string]define.Job{"job": declare(tt.stages...)}, allHandlers(), handlers.Deps{}, 0)
+
+			got := define.Check(
+				map[string]define.Job{"job": declare(tt.stages...)},
+				allHandlers(),
+				handlers.Deps{},
+				0,
+			)
 			for _, want := range tt.want {
 				if !strings.Contains(strings.Join(got, "\n"), want) {
 					t.Errorf("no problem contains %q: got\n%s", want, strings.Join(got, "\n"))
@@ -138,7 +291,9 @@ func TestCheck_Stages(t *testing.T) {
 
 func TestCheck_Handlers(t *testing.T) {
 	t.Parallel()
+
 	work := func(opts ...handlers.Option) handlers.Handler { return handle(work, opts...) }
+
 	tests := []struct {
 		name    string
 		handler handlers.Handler
@@ -153,15 +308,26 @@ func TestCheck_Handlers(t *testing.T) {
 		{"work", work(handlers.Jitter(2)), "jitter 2 is not between 0 and 1"},
 		{"work", work(handlers.Base(time.Second), handlers.Cap(time.Millisecond)), "0 <= base <= cap"},
 		{"work", work(handlers.Timeout(0)), "timeout 0s is not above 0"},
-		{"work", work(handlers.Timeout(9*time.Minute + 31*time.Second)), "exceed the functionTimeout of 10m0s"},
+		{
+			"work",
+			work(handlers.Timeout(9*time.Minute + 31*time.Second)),
+			"exceed the functionTimeout of 10m0s",
+		},
 		{"work", work(handlers.Needs("Blobs")), "needs Deps.Blobs, which is nil"},
 		{"work", work(handlers.Needs("Moon")), "needs Deps.Moon, which does not exist"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.want, func(t *testing.T) {
 			t.Parallel()
+
 			job := declare(define.Stage[counted]{Name: "a", Tasks: dynamic()})
-			got := define.Check(map[string]define.Job{"job": job}, map[string]handlers.Handler{tt.name: tt.handler}, handlers.Deps{}, 10*time.Minute)
+
+			got := define.Check(
+				map[string]define.Job{"job": job},
+				map[string]handlers.Handler{tt.name: tt.handler},
+				handlers.Deps{},
+				10*time.Minute,
+			)
 			if !strings.Contains(strings.Join(got, "\n"), tt.want) {
 				t.Errorf("no problem contains %q: got\n%s", tt.want, strings.Join(got, "\n"))
 			}
@@ -171,11 +337,23 @@ func TestCheck_Handlers(t *testing.T) {
 
 func TestCheck_ListsEverythingAtOnceInAStableOrder(t *testing.T) {
 	t.Parallel()
+
 	jobs := map[string]define.Job{
-		"b":     define.Define(define.Definition[counted]{Tolerance: 1.5, Needs: []string{"Blobs"}, Stages: []define.Stage[counted]{{Name: "x", Tasks: dynamic()}}}),
-		"a":     {},
-		"C":     declare(define.Stage[counted]{Name: "x", Tasks: single()}),
-		"a_nan": define.Define(define.Definition[counted]{Tolerance: math.NaN(), Stages: []define.Stage[counted]{{Name: "x", Tasks: single()}}}),
+		"b": define.Define(
+			define.Definition[counted]{
+				Tolerance: 1.5,
+				Needs:     []string{"Blobs"},
+				Stages:    []define.Stage[counted]{{Name: "x", Tasks: dynamic()}},
+			},
+		),
+		"a": {},
+		"C": declare(define.Stage[counted]{Name: "x", Tasks: single()}),
+		"a_nan": define.Define(
+			define.Definition[counted]{
+				Tolerance: math.NaN(),
+				Stages:    []define.Stage[counted]{{Name: "x", Tasks: single()}},
+			},
+		),
 	}
 	want := []string{
 		"job C: its name must be snake_case, at most 63 characters",
@@ -187,6 +365,7 @@ func TestCheck_ListsEverythingAtOnceInAStableOrder(t *testing.T) {
 		"job b: needs Deps.Blobs, which is nil",
 		"handler another: no job uses it",
 	}
+
 	all := map[string]handlers.Handler{"work": handle(work), "another": handle(another)}
 	for range 5 {
 		got := define.Check(jobs, all, handlers.Deps{}, 0)

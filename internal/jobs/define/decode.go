@@ -41,6 +41,7 @@ func decodeInto(
 	in := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true))
 	d := &decoder{ctx: ctx, in: in, unknown: unknown}
 	d.value(s, nil, v)
+
 	return d.errs, d.err
 }
 
@@ -49,6 +50,7 @@ func (d *decoder) bad(format string, args ...any) {
 		d.errs.full = true
 		return
 	}
+
 	d.errs.add(d.at, fmt.Sprintf(format, args...))
 }
 
@@ -77,6 +79,7 @@ func (d *decoder) mistyped(s *shape) {
 		d.bad("null is not allowed: want %s", s)
 		return
 	}
+
 	d.bad("%s is not %s", excerptOf(raw), s)
 }
 
@@ -87,16 +90,20 @@ func excerptOf(raw jsontext.Value) string {
 
 func (d *decoder) value(s *shape, f *field, v reflect.Value) {
 	d.count()
+
 	got := d.in.PeekKind()
 	if s.kind == kindPointer {
 		if got == jsontext.KindNull {
 			_ = d.in.SkipValue()
 			return
 		}
+
 		v.Set(reflect.New(s.typ.Elem()))
 		d.value(s.elem, f, v.Elem())
+
 		return
 	}
+
 	isBool := got == jsontext.KindTrue || got == jsontext.KindFalse
 	if (s.kind == kindBool) != isBool || (!isBool && got != s.jsonKind()) {
 		d.mistyped(s)
@@ -126,8 +133,10 @@ func (d *decoder) value(s *shape, f *field, v reflect.Value) {
 		if err := json.Unmarshal(raw, v.Addr().Interface()); err != nil {
 			v.SetZero()
 			d.bad("%s is not %s", excerptOf(raw), s)
+
 			return
 		}
+
 		if text, err := jsontext.AppendUnquote(nil, raw); err == nil {
 			d.storable(string(text))
 		}
@@ -138,6 +147,7 @@ func (d *decoder) value(s *shape, f *field, v reflect.Value) {
 // key counts a key of a dict and refuses what cannot be one.
 func (d *decoder) key(name string) {
 	d.storable(name)
+
 	if d.keys++; d.keys > maxKeys && d.err == nil {
 		d.err = tooMany(maxKeys, "keys of maps")
 	}
@@ -156,6 +166,7 @@ func (d *decoder) matches(f *field, s string) {
 	if f == nil || f.pattern == nil || (f.maxSize >= 0 && len(s) > 4*f.maxSize) {
 		return
 	}
+
 	if !f.pattern.MatchString(s) {
 		d.bad("%s does not match the pattern %s", quote(s), f.pattern)
 	}
@@ -163,7 +174,9 @@ func (d *decoder) matches(f *field, s string) {
 
 func (d *decoder) object(s *shape, v reflect.Value) {
 	seen := make([]bool, len(s.fields))
+
 	var unknown map[string]bool
+
 	for name := range d.members() {
 		i := s.fieldIndex(name)
 		switch {
@@ -176,7 +189,9 @@ func (d *decoder) object(s *shape, v reflect.Value) {
 			if unknown == nil {
 				unknown = map[string]bool{}
 			}
+
 			unknown[name] = true
+
 			d.bad("unknown; known: %s", s.known())
 			_ = d.in.SkipValue()
 		default:
@@ -185,10 +200,12 @@ func (d *decoder) object(s *shape, v reflect.Value) {
 			d.value(f.shape, f, v.FieldByIndex(f.index))
 		}
 	}
+
 	for i, f := range s.fields {
 		if d.stopped() {
 			return
 		}
+
 		if !seen[i] {
 			d.push(memberStep(f.name))
 			d.absent(f, v.FieldByIndex(f.index))
@@ -207,11 +224,14 @@ func (d *decoder) members() iter.Seq[string] {
 			name := tok.String()
 			d.push(memberStep(name))
 			again := yield(name)
+
 			d.pop()
+
 			if !again {
 				return
 			}
 		}
+
 		if !d.stopped() {
 			_, _ = d.in.ReadToken()
 		}
@@ -223,8 +243,10 @@ func (d *decoder) dict(s *shape, f *field, v reflect.Value) {
 	key := reflect.New(s.typ.Key()).Elem()
 	elem := reflect.New(s.typ.Elem()).Elem()
 	over := 0
+
 	for name := range d.members() {
 		key.SetString(name)
+
 		switch {
 		case v.MapIndex(key).IsValid():
 			d.bad("given more than once")
@@ -239,28 +261,35 @@ func (d *decoder) dict(s *shape, f *field, v reflect.Value) {
 			v.SetMapIndex(key, elem)
 		}
 	}
+
 	d.oversized(f, v.Len(), over)
 }
 
 func (d *decoder) list(s *shape, f *field, v reflect.Value) {
 	v.Set(reflect.MakeSlice(s.typ, 0, 0))
+
 	_, _ = d.in.ReadToken()
 	over := 0
+
 	for n := 0; !d.stopped() && d.more(); n++ {
 		if f.full(n) {
 			_ = d.in.SkipValue()
 			over++
+
 			continue
 		}
+
 		v.Grow(1)
 		v.SetLen(n + 1)
 		d.push(itemStep(n))
 		d.value(s.elem, nil, v.Index(n))
 		d.pop()
 	}
+
 	if !d.stopped() {
 		_, _ = d.in.ReadToken()
 	}
+
 	d.oversized(f, v.Len(), over)
 }
 
@@ -282,10 +311,12 @@ func (d *decoder) more() bool {
 // absent gives a field what it is when its key is not there.
 func (d *decoder) absent(f *field, v reflect.Value) {
 	d.count()
+
 	if f.def != nil {
 		d.fillDefault(f, v)
 		return
 	}
+
 	if f.required() {
 		d.bad("missing: want %s", f.shape)
 		return
@@ -293,7 +324,8 @@ func (d *decoder) absent(f *field, v reflect.Value) {
 
 	switch f.shape.kind {
 	case kindList:
-		v.Set(reflect.MakeSlice(f.shape.typ, 0, 0)) // as it will be read back: nil and empty are the same JSON
+		// as it will be read back: nil and empty are the same JSON
+		v.Set(reflect.MakeSlice(f.shape.typ, 0, 0))
 	case kindDict:
 		v.Set(reflect.MakeMap(f.shape.typ))
 	case kindString:
@@ -314,6 +346,7 @@ func (d *decoder) fillDefault(f *field, v reflect.Value) {
 		v.Set(f.fixed)
 		return
 	}
+
 	if err := scan(d.ctx, f.def); err != nil {
 		d.bad("the default is no JSON")
 		return
@@ -336,6 +369,7 @@ func (s *shape) String() string {
 		if s.typ == timeType {
 			return "a time as of RFC 3339"
 		}
+
 		return "a string that holds a " + s.typ.String()
 	case kindBool:
 		return "true or false"
@@ -350,10 +384,12 @@ func (s *shape) String() string {
 	case kindDict, kindObject:
 		return "an object"
 	}
+
 	return s.typ.String()
 }
 
-// jsonKind is how the type looks in JSON; booleans, of which there are two, apart.
+// jsonKind is how the type looks in JSON; booleans, of which there are two,
+// apart.
 func (s *shape) jsonKind() jsontext.Kind {
 	switch s.kind {
 	case kindString, kindText:
@@ -366,6 +402,7 @@ func (s *shape) jsonKind() jsontext.Kind {
 		return jsontext.KindBeginObject
 	case kindBool, kindPointer:
 	}
+
 	return jsontext.KindInvalid
 }
 

@@ -9,8 +9,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// FuzzParse holds that no body makes Parse panic, that every refusal has a code of refusals, and that canonical JSON is a
-// fixed point: what was stored reads back as what was submitted.
+// FuzzParse holds that no body makes Parse panic, that every refusal has a code
+// of refusals, and that canonical JSON is a fixed point: what was stored reads
+// back as what was submitted.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `[]`, `{"n":1}`, `{"container":"c","filter":{"sizes":[1,2]},"labels":{"a":"b"}}`, `{"rate":1e-7}`, `{"rate":0.1}`,
@@ -21,7 +22,9 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+
 	plain, nested := plainJob(), nestedJob()
+
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, j := range []define.Job{plain, nested} {
 			p, err := j.Parse(body)
@@ -29,11 +32,14 @@ func FuzzParse(f *testing.F) {
 				if c := state.CodeOf(err); c != state.CodeMalformed && c != state.CodeInvalid {
 					t.Fatalf("code %q: %v", c, err)
 				}
+
 				if !utf8.ValidString(err.Error()) {
 					t.Fatalf("the error is no UTF-8: %q", err)
 				}
+
 				continue
 			}
+
 			again, err := j.Parse(p.Canonical)
 			if err != nil || !bytes.Equal(p.Canonical, again.Canonical) {
 				t.Fatalf("no fixed point: %s, then %s, %v", p.Canonical, again.Canonical, err)

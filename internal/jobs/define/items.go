@@ -33,10 +33,12 @@ func (c *itemChecker) object(s *shape, v reflect.Value) {
 		if c.stopped() {
 			return
 		}
+
 		_, items, dives := cutDive(f.rules)
 		if !dives && f.shape.base().kind != kindObject {
 			continue
 		}
+
 		c.at = append(c.at, memberStep(f.name))
 		c.value(f.shape, items, v.FieldByIndex(f.index))
 		c.at = c.at[:len(c.at)-1]
@@ -49,8 +51,10 @@ func (c *itemChecker) value(s *shape, tag string, v reflect.Value) {
 		if v.IsNil() {
 			return
 		}
+
 		s, v = s.elem, v.Elem()
 	}
+
 	switch s.kind {
 	case kindObject:
 		c.object(s, v)
@@ -60,6 +64,7 @@ func (c *itemChecker) value(s *shape, tag string, v reflect.Value) {
 		}
 	case kindDict:
 		keys, values := keyRules(tag)
+
 		for entries := v.MapRange(); !c.stopped() && entries.Next(); {
 			at := memberStep(entries.Key().String())
 			c.check(keys, entries.Key(), at)
@@ -71,12 +76,14 @@ func (c *itemChecker) value(s *shape, tag string, v reflect.Value) {
 
 func (c *itemChecker) item(s *shape, tag string, v reflect.Value, at step) {
 	own, items, dives := cutDive(tag)
+
 	isObject := s.base().kind == kindObject
 	if dives || isObject {
 		c.at = append(c.at, at)
 		c.value(s, items, v)
 		c.at = c.at[:len(c.at)-1]
 	}
+
 	if !isObject {
 		c.check(own, v, at)
 		return
@@ -86,8 +93,10 @@ func (c *itemChecker) item(s *shape, tag string, v reflect.Value, at step) {
 		if v.IsNil() {
 			return
 		}
+
 		s, v = s.elem, v.Elem()
 	}
+
 	if c.goesOn() {
 		c.note(s, rules.StructCtx(c.ctx, v.Interface()), at)
 	}
@@ -98,6 +107,7 @@ func (c *itemChecker) check(tag string, v reflect.Value, at step) {
 	if tag == "" || !c.goesOn() {
 		return
 	}
+
 	c.note(nil, rules.VarCtx(c.ctx, v.Interface(), tag), at)
 }
 
@@ -107,12 +117,15 @@ func (c *itemChecker) note(s *shape, err error, at step) {
 	if !ok {
 		return
 	}
+
 	for _, e := range refused {
 		path := slices.Concat(c.at, []step{at})
 		if s != nil {
 			path = append(path, pathInJSON(s, e.StructNamespace())...)
 		}
+
 		c.errs.add(path, complaint(e))
+
 		if c.errs.full {
 			return
 		}
@@ -124,6 +137,7 @@ func (c *itemChecker) goesOn() bool {
 	if c.n++; c.n%checkEvery == 0 && c.ctx.Err() != nil {
 		c.err = leftBy(c.ctx)
 	}
+
 	return !c.stopped()
 }
 
@@ -132,13 +146,17 @@ func cutDive(tag string) (own, items string, dives bool) {
 	if tag == "dive" {
 		return "", "", true
 	}
+
 	if items, ok := strings.CutPrefix(tag, "dive,"); ok {
 		return "", items, true
 	}
+
 	if own, items, ok := strings.Cut(tag, ",dive,"); ok {
 		return own, items, true
 	}
+
 	own, dives = strings.CutSuffix(tag, ",dive")
+
 	return own, "", dives
 }
 
@@ -149,6 +167,8 @@ func keyRules(tag string) (keys, values string) {
 	if !ok {
 		return "", tag
 	}
+
 	keys, values, _ = strings.Cut(rest, "endkeys")
+
 	return strings.TrimSuffix(keys, ","), strings.TrimPrefix(values, ",")
 }

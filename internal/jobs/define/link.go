@@ -12,50 +12,64 @@ import (
 // maxStages is what a stage number has room for.
 const maxStages = math.MaxInt16
 
-// link resolves the names that stages use for each other and for parameters, and lists what cannot be.
+// link resolves the names that stages use for each other and for parameters,
+// and lists what cannot be.
 func (j *job) link() []string {
 	var bad []string
+
 	problem := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
 
 	if len(j.stages) == 0 {
 		problem("it has no stage")
 	}
+
 	if len(j.stages) > maxStages {
 		problem("it has %d stages: at most %d", len(j.stages), maxStages)
 		return bad
 	}
+
 	if !(j.tolerance >= 0 && j.tolerance <= 1) {
 		problem("tolerance %v is not between 0 and 1", j.tolerance)
 	}
+
 	numbers := map[string]int{}
+
 	for i := range j.stages {
 		name := j.stages[i].spec.Name
 		if !snakeCase.MatchString(name) {
 			problem("stage %d has the name %q: it must be snake_case, at most 63 characters", i, name)
 		}
+
 		if first, ok := numbers[name]; ok {
 			problem("stages %d and %d have the same name %q", first, i, name)
 			continue
 		}
+
 		numbers[name] = i
 	}
+
 	for i := range j.stages {
 		for _, p := range j.linkStage(i, numbers) {
 			problem("stage %s: %s", j.stages[i].spec.Name, p)
 		}
 	}
+
 	if path := j.cycle(numbers); path != nil {
 		problem("stages depend on each other in a cycle: %s", strings.Join(path, " -> "))
 	}
+
 	return bad
 }
 
 func (j *job) linkStage(i int, numbers map[string]int) []string {
 	s := &j.stages[i]
+
 	var bad []string
+
 	problem := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
 
 	s.spec.DependsOn = []int{}
+
 	for _, name := range j.declared(i) {
 		n, ok := numbers[name]
 		switch {
@@ -69,23 +83,30 @@ func (j *job) linkStage(i int, numbers map[string]int) []string {
 			s.spec.DependsOn = append(s.spec.DependsOn, n)
 		}
 	}
+
 	slices.Sort(s.spec.DependsOn)
+
 	if s.spec.Window < 1 {
 		problem("window %d is below 1", s.spec.Window)
 	}
+
 	if s.spec.Bundle < 0 || (s.spec.Bundle > s.spec.Window && s.spec.Window > 0) {
 		problem("bundle %d is not between 0 and the window %d", s.spec.Bundle, s.spec.Window)
 	}
+
 	if s.spec.UsesLineage && len(j.declared(i)) == 0 {
 		problem("reads earlier results but depends on no stage")
 	}
+
 	if s.spec.Kind == "" {
 		problem("has no tasks")
 		return bad
 	}
+
 	if s.input == nil && s.fanOut == nil {
 		problem("its planner is nil")
 	}
+
 	return append(bad, j.linkKind(i, numbers)...)
 }
 
@@ -100,6 +121,7 @@ func (j *job) declared(i int) []string {
 	case i > 0:
 		return []string{j.stages[i-1].spec.Name}
 	}
+
 	return nil
 }
 
@@ -110,8 +132,11 @@ func (j *job) linkKind(i int, numbers map[string]int) []string {
 		return j.linkCount(s)
 	case state.MatchPrevious:
 		if len(s.spec.DependsOn) != 1 {
-			return []string{fmt.Sprintf("match_previous follows one stage: it depends on %d", len(s.spec.DependsOn))}
+			return []string{
+				fmt.Sprintf("match_previous follows one stage: it depends on %d", len(s.spec.DependsOn)),
+			}
 		}
+
 		s.spec.Source = s.spec.DependsOn[0]
 	case state.FanIn:
 		if len(s.spec.DependsOn) == 0 {
@@ -121,23 +146,33 @@ func (j *job) linkKind(i int, numbers map[string]int) []string {
 		return j.linkSource(s, numbers)
 	case state.Single:
 	}
+
 	return nil
 }
 
 func (j *job) linkSource(s *stage, numbers map[string]int) []string {
 	n, ok := numbers[s.source.stage]
 	if !ok || !slices.Contains(s.spec.DependsOn, n) {
-		return []string{fmt.Sprintf("is planned from %q, which is not among the stages that it depends on", s.source.stage)}
+		return []string{
+			fmt.Sprintf(
+				"is planned from %q, which is not among the stages that it depends on",
+				s.source.stage,
+			),
+		}
 	}
+
 	s.spec.Source = n
+
 	source := &j.stages[n]
 	if s.source.parts {
 		return nil // the handler knows the type of its parts: see Check
 	}
+
 	if source.spec.TaskType != s.source.taskType || source.out != s.source.typ {
 		return []string{fmt.Sprintf("is planned from results of %s (%s), but stage %s runs %s (%s)",
 			s.source.taskType, s.source.typ, source.spec.Name, source.spec.TaskType, source.out)}
 	}
+
 	return nil
 }
 
@@ -145,31 +180,52 @@ func (j *job) linkCount(s *stage) []string {
 	if j.shape == nil {
 		return nil
 	}
+
 	f := j.shape.field(s.count)
 	if f == nil {
-		return []string{fmt.Sprintf("its count parameter %q is none; known: %s", s.count, strings.Join(j.shape.names(), ", "))}
+		return []string{
+			fmt.Sprintf(
+				"its count parameter %q is none; known: %s",
+				s.count,
+				strings.Join(j.shape.names(), ", "),
+			),
+		}
 	}
+
 	if f.shape.kind != kindInt && f.shape.kind != kindUint {
 		return []string{fmt.Sprintf("its count parameter %q is no integer but %s", s.count, f.shape)}
 	}
+
 	s.countAt = f.index
+
 	low, high := f.limits()
 	if low < 0 || high > MaxTasks {
-		return []string{fmt.Sprintf("its count parameter %q must have validate tags that keep it between 0 and %d", s.count, MaxTasks)}
+		return []string{
+			fmt.Sprintf(
+				"its count parameter %q must have validate tags that keep it between 0 and %d",
+				s.count,
+				MaxTasks,
+			),
+		}
 	}
+
 	return nil
 }
 
-// limits are the least and the greatest value that type and rules let an integer have.
+// limits are the least and the greatest value that type and rules let an
+// integer have.
 func (f *field) limits() (low, high float64) {
 	l, h := f.shape.bounds()
 	low, high = float64(l), float64(h)
+
 	for rule := range strings.SplitSeq(f.rules, ",") {
 		var n float64
+
 		name, param, _ := strings.Cut(rule, "=")
 		if _, err := fmt.Sscan(param, &n); err != nil {
 			continue
 		}
+
 		switch name {
 		case "min", "gte", "gt":
 			low = max(low, n)
@@ -177,25 +233,36 @@ func (f *field) limits() (low, high float64) {
 			high = min(high, n)
 		}
 	}
+
 	return low, high
 }
 
-// cycle finds stages that depend on each other, by name and in order; nil where there are none.
+// cycle finds stages that depend on each other, by name and in order; nil where
+// there are none.
 func (j *job) cycle(numbers map[string]int) []string {
 	const open, done = 1, 2
+
 	marks := make([]int, len(j.stages))
-	var path []string
-	var visit func(i int) []string
+
+	var (
+		path  []string
+		visit func(i int) []string
+	)
+
 	visit = func(i int) []string {
 		name := j.stages[i].spec.Name
 		if marks[i] == open {
 			return append(slices.Clone(path[slices.Index(path, name):]), name)
 		}
+
 		if marks[i] == done {
 			return nil
 		}
+
 		marks[i] = open
+
 		path = append(path, name)
+
 		for _, dep := range j.declared(i) {
 			if n, ok := numbers[dep]; ok {
 				if found := visit(n); found != nil {
@@ -203,8 +270,10 @@ func (j *job) cycle(numbers map[string]int) []string {
 				}
 			}
 		}
+
 		path = path[:len(path)-1]
 		marks[i] = done
+
 		return nil
 	}
 	for i := range j.stages {
@@ -212,5 +281,6 @@ func (j *job) cycle(numbers map[string]int) []string {
 			return found
 		}
 	}
+
 	return nil
 }

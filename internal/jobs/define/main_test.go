@@ -59,25 +59,31 @@ func declare(stages ...define.Stage[counted]) define.Job {
 
 func parse(t *testing.T, j define.Job, body string) define.Params {
 	t.Helper()
+
 	p, err := j.Parse([]byte(body))
 	if err != nil {
 		t.Fatalf("Parse(%s): %v", body, err)
 	}
+
 	return p
 }
 
 // fieldsOf are the fields at fault and what is said of them.
 func fieldsOf(t *testing.T, err error) map[string]string {
 	t.Helper()
+
 	if got := state.CodeOf(err); got != state.CodeInvalid {
 		t.Fatalf("got code %q of %v, want %q", got, err, state.CodeInvalid)
 	}
+
 	var e *state.Error
 	errors.As(err, &e)
+
 	fields := map[string]string{}
 	for _, f := range e.Fields {
 		fields[f.Field] = f.Message
 	}
+
 	return fields
 }
 

@@ -37,9 +37,11 @@ func nestedJob() define.Job { return define.Define(define.Definition[nested]{}) 
 
 func TestParse_NestedCanonical(t *testing.T) {
 	t.Parallel()
+
 	tests := []struct{ name, body, want string }{
 		{
-			"defaults reach into structs that are absent", `{"container":"c"}`,
+			"defaults reach into structs that are absent",
+			`{"container":"c"}`,
 			`{"also":[],"container":"c","filter":{"depth":null,"prefix":"in/","sizes":[]},"host":"","inner":null,"labels":{},` +
 				`"note":"","since":"2026-01-02T03:04:05Z","weights":[1,0.5]}`,
 		},
@@ -53,10 +55,12 @@ func TestParse_NestedCanonical(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			p := parse(t, nestedJob(), tt.body)
 			if diff := cmp.Diff(tt.want, string(p.Canonical)); diff != "" {
 				t.Errorf("canonical (-want +got):\n%s", diff)
 			}
+
 			if again := parse(t, nestedJob(), tt.want); string(again.Canonical) != tt.want {
 				t.Errorf("parsed again: got %s", again.Canonical)
 			}
@@ -66,13 +70,19 @@ func TestParse_NestedCanonical(t *testing.T) {
 
 func TestParse_NestedInvalid(t *testing.T) {
 	t.Parallel()
+
 	const known = "unknown; known: depth, prefix, sizes"
+
 	tests := []struct {
 		name, body string
 		want       map[string]string
 	}{
 		{"missing", `{}`, map[string]string{"container": "missing: want a string"}},
-		{"there but empty", `{"container":""}`, map[string]string{"container": `"" is the zero value: a value is required`}},
+		{
+			"there but empty",
+			`{"container":""}`,
+			map[string]string{"container": `"" is the zero value: a value is required`},
+		},
 		{
 			"every level at once",
 			`{"container":"c","note":"long","filter":{"prefix":"","sizes":[0,"x",3],"a/b~c":1,"depth":1e39},"also":[{"sizes":[]},{"prefix":7}],"labels":{"k.[0]":"long","l":null}}`,
@@ -88,16 +98,41 @@ func TestParse_NestedInvalid(t *testing.T) {
 				"labels.l":        "null is not allowed: want a string",
 			},
 		},
-		{"an item of a list", `{"container":"c","filter":{"sizes":[0]}}`, map[string]string{"filter.sizes[0]": "0 is not above 0"}},
-		{"behind a pointer", `{"container":"c","inner":{"prefix":""}}`, map[string]string{"inner.prefix": "has 0 characters, below the minimum of 1"}},
-		{"a key of a map, twice", `{"container":"c","labels":{"a":"1","a":"2"}}`, map[string]string{"labels.a": "given more than once"}},
-		{"a time", `{"container":"c","since":"yesterday"}`, map[string]string{"since": `"yesterday" is not a time as of RFC 3339`}},
-		{"text of its own", `{"container":"c","host":"x"}`, map[string]string{"host": `"x" is not a string that holds a netip.Addr`}},
-		{"null for a struct", `{"container":"c","filter":null}`, map[string]string{"filter": "null is not allowed: want an object"}},
+		{
+			"an item of a list",
+			`{"container":"c","filter":{"sizes":[0]}}`,
+			map[string]string{"filter.sizes[0]": "0 is not above 0"},
+		},
+		{
+			"behind a pointer",
+			`{"container":"c","inner":{"prefix":""}}`,
+			map[string]string{"inner.prefix": "has 0 characters, below the minimum of 1"},
+		},
+		{
+			"a key of a map, twice",
+			`{"container":"c","labels":{"a":"1","a":"2"}}`,
+			map[string]string{"labels.a": "given more than once"},
+		},
+		{
+			"a time",
+			`{"container":"c","since":"yesterday"}`,
+			map[string]string{"since": `"yesterday" is not a time as of RFC 3339`},
+		},
+		{
+			"text of its own",
+			`{"container":"c","host":"x"}`,
+			map[string]string{"host": `"x" is not a string that holds a netip.Addr`},
+		},
+		{
+			"null for a struct",
+			`{"container":"c","filter":null}`,
+			map[string]string{"filter": "null is not allowed: want an object"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+
 			_, err := nestedJob().Parse([]byte(tt.body))
 			if diff := cmp.Diff(tt.want, fieldsOf(t, err)); diff != "" {
 				t.Errorf("fields at fault (-want +got):\n%s", diff)
@@ -108,12 +143,15 @@ func TestParse_NestedInvalid(t *testing.T) {
 
 func TestParse_ReportsABoundedNumberOfFields(t *testing.T) {
 	t.Parallel()
+
 	body := `{"container":"c","weights":[` + strings.Repeat(`"x",`, 2000) + `1]}`
 	_, err := nestedJob().Parse([]byte(body))
+
 	fields := fieldsOf(t, err)
 	if got, want := len(fields), 501; got != want {
 		t.Errorf("got %d fields, want %d", got, want)
 	}
+
 	if got, want := fields[""], "there are more problems: checking stopped after 500"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxExact is the largest integer that every JSON reader carries exactly: canonical JSON (RFC 8785) is made of doubles.
+// maxExact is the largest integer that every JSON reader carries exactly:
+// canonical JSON (RFC 8785) is made of doubles.
 const maxExact = 1<<53 - 1
 
 func (d *decoder) number(s *shape, raw jsontext.Value, v reflect.Value) {
@@ -19,14 +20,18 @@ func (d *decoder) number(s *shape, raw jsontext.Value, v reflect.Value) {
 			d.bad("%s is beyond the range of a %d-bit floating-point number", excerptOf(raw), s.typ.Bits())
 			return
 		}
+
 		if n == 0 {
 			n = 0 // minus zero is spelt 0 in canonical JSON
 		}
+
 		v.SetFloat(n)
+
 		return
 	}
 
 	n, whole, exact := integer(string(raw))
+
 	low, high := s.bounds()
 	switch {
 	case !whole:
@@ -49,23 +54,28 @@ func integer(raw string) (n int64, whole, exact bool) {
 	mantissa, negative := strings.CutPrefix(mantissa, "-")
 	intPart, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimLeft(intPart+fraction, "0")
+
 	kept := strings.TrimRight(digits, "0")
 	if kept == "" {
 		return 0, true, true
 	}
 
 	shift := 0
+
 	if hasExponent {
 		var err error
 		if shift, err = strconv.Atoi(exponent); err != nil { // longer than any text
 			return 0, !strings.HasPrefix(exponent, "-"), false
 		}
 	}
+
 	const far = 1 << 40 // no text is so long, and sums of it do not overflow
+
 	zeros := max(-far, min(shift, far)) - len(fraction) + len(digits) - len(kept)
 	if zeros < 0 {
 		return 0, false, false
 	}
+
 	const maxDigits = 16 // of maxExact
 	if len(kept)+zeros > maxDigits {
 		return 0, true, false
@@ -75,6 +85,7 @@ func integer(raw string) (n int64, whole, exact bool) {
 	if negative {
 		n = -n
 	}
+
 	return n, true, n <= maxExact && n >= -maxExact
 }
 
@@ -83,6 +94,7 @@ func cutExponent(raw string) (mantissa, exponent string, ok bool) {
 	if i < 0 {
 		return raw, "", false
 	}
+
 	return raw[:i], raw[i+1:], true
 }
 
@@ -95,8 +107,10 @@ func (s *shape) bounds() (low, high int64) {
 			high = math.MaxInt64 >> (64 - bits)
 		}
 	}
+
 	if s.kind == kindUint {
 		return 0, min(high, maxExact)
 	}
+
 	return max(-maxExact, -high-1), min(high, maxExact)
 }

@@ -16,42 +16,57 @@ func (j Job) Parse(body []byte) (Params, error) {
 	return j.ParseContext(context.Background(), body)
 }
 
-// ParseContext decodes and validates parameters. The body is one JSON object in UTF-8 without a byte order mark, with
-// exact-case keys, none unknown and none twice, no U+0000, null only where the parameter is a pointer, nested at most
-// 32 deep, with at most 100,000 values; an empty body is {}. Parsing Params.Canonical gives the same Params again.
+// ParseContext decodes and validates parameters. The body is one JSON object in
+// UTF-8 without a byte order mark, with exact-case keys, none unknown and none
+// twice, no U+0000, null only where the parameter is a pointer, nested at most
+// 32 deep, with at most 100,000 values; an empty body is {}. Parsing
+// Params.Canonical gives the same Params again.
 //
-// It stops at the first limit that it reaches, of problems too, and when ctx ends.
+// It stops at the first limit that it reaches, of problems too, and when ctx
+// ends.
 //
-// The errors are CodeMalformed (with the byte offset in its message), CodeInvalid (naming the fields at fault, with what
-// they were and what would be right), CodeTooLarge, CodePlanner where a skip condition panics, and CodeUnavailable when
-// ctx has ended.
+// The errors are CodeMalformed (with the byte offset in its message),
+// CodeInvalid (naming the fields at fault, with what they were and what would
+// be right), CodeTooLarge, CodePlanner where a skip condition panics, and
+// CodeUnavailable when ctx has ended.
 func (j Job) ParseContext(ctx context.Context, body []byte) (p Params, err error) {
 	const op = "define.Parse"
 	if j.shape == nil {
 		return Params{}, state.Errorf(state.CodeInternal, op, "the job's parameters are no struct")
 	}
+
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")
 	}
+
 	if err := scanObject(ctx, body); err != nil {
 		return Params{}, err
 	}
+
 	defer guardInternal(op, &err)
 
 	v, bad, err := j.decode(ctx, body, refuseUnknown)
 	if err != nil {
 		return Params{}, err
 	}
+
 	if len(bad.list) > 0 {
 		return Params{}, state.Invalid(op, "the parameters are invalid", bad.fields()...)
 	}
 
 	canonical, err := canonicalJSON(v.Interface())
 	if err != nil {
-		return Params{}, state.Wrap(state.CodeInternal, op, "the parameters do not become canonical JSON", err)
+		return Params{}, state.Wrap(
+			state.CodeInternal,
+			op,
+			"the parameters do not become canonical JSON",
+			err,
+		)
 	}
+
 	p = Params{Canonical: canonical, value: v.Elem().Interface()}
 	p.counts, p.skips, err = j.evaluate(v.Elem(), p.value)
+
 	return p, err
 }
 
@@ -60,6 +75,7 @@ func (j Job) decode(
 	ctx context.Context, text []byte, unknown unknownMembers,
 ) (v reflect.Value, bad problems, err error) {
 	v = reflect.New(j.params)
+
 	bad, err = decodeInto(ctx, j.shape, text, v.Elem(), unknown)
 	if err == nil && !bad.full {
 		err = validateInto(ctx, &bad, j.shape, v, len(text) > longBody)
@@ -73,12 +89,15 @@ func canonicalJSON(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	text := jsontext.Value(b)
 	err = text.Canonicalize()
+
 	return text, err
 }
 
-// evaluate computes what depends on the parameters alone, once and with a guard around user code.
+// evaluate computes what depends on the parameters alone, once and with a guard
+// around user code.
 func (j Job) evaluate(v reflect.Value, p any) (counts []int, skips []bool, err error) {
 	counts, skips = make([]int, len(j.stages)), make([]bool, len(j.stages))
 	for i := range j.stages {
@@ -93,13 +112,16 @@ func (j Job) evaluate(v reflect.Value, p any) (counts []int, skips []bool, err e
 		default:
 			counts[i] = -1
 		}
+
 		if s.skip == nil {
 			continue
 		}
+
 		if skips[i], err = skipped(s, p); err != nil {
 			return nil, nil, err
 		}
 	}
+
 	return counts, skips, nil
 }
 
@@ -108,7 +130,8 @@ func skipped(s *stage, p any) (skip bool, err error) {
 	return s.skip(p), nil
 }
 
-// guardInternal catches what a parameter type's own methods or a faulty rule may do.
+// guardInternal catches what a parameter type's own methods or a faulty rule
+// may do.
 func guardInternal(op string, err *error) {
 	if v := recover(); v != nil {
 		*err = state.Errorf(state.CodeInternal, op, "validating the parameters panicked: %v", v)

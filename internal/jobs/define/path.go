@@ -18,8 +18,8 @@ type step struct {
 func memberStep(name string) step { return step{name: name, index: -1} }
 func itemStep(index int) step     { return step{index: index} }
 
-// maxNameShown bounds how much of a member's name an error repeats, in bytes:
-// a name may be as long as the body, and may be repeated for every item below it.
+// maxNameShown bounds how much of a member's name an error repeats, in bytes: a
+// name may be as long as the body, and may be repeated for every item below it.
 const maxNameShown = 100
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
@@ -28,6 +28,7 @@ var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 // name, filter.prefix, also[1].prefix, labels["a key"].
 func fieldName(at []step) string {
 	var b strings.Builder
+
 	for i, s := range at {
 		name := shownName(s.name)
 		switch {
@@ -49,5 +50,6 @@ func shownName(name string) string {
 	if len(name) <= maxNameShown {
 		return name
 	}
+
 	return strings.ToValidUTF8(name[:maxNameShown], "") + "…"
 }

@@ -30,6 +30,7 @@ func (p *problems) add(at []step, message string) {
 		p.full = true
 		return
 	}
+
 	if p.known == nil {
 		p.known = map[string]bool{}
 	}
@@ -43,6 +44,7 @@ func (p *problems) join(at []step, below problems) {
 	for _, b := range below.list {
 		p.add(slices.Concat(at, b.at), b.message)
 	}
+
 	p.full = p.full || below.full
 }
 
@@ -51,11 +53,13 @@ func (p *problems) covers(at []step) bool {
 	if len(p.known) == 0 {
 		return false
 	}
+
 	for n := range at {
 		if p.known[fieldName(at[:n+1])] {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -65,12 +69,17 @@ func (p *problems) fields() []state.FieldError {
 	for i, o := range p.list {
 		fields[i] = state.FieldError{Field: fieldName(o.at), Message: o.message}
 	}
-	slices.SortStableFunc(fields, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
+
+	slices.SortStableFunc(
+		fields,
+		func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) },
+	)
 
 	if p.full {
 		more := fmt.Sprintf("there are more problems: checking stopped after %d", maxReported)
 		fields = append(fields, state.FieldError{Message: more})
 	}
+
 	return fields
 }
 
@@ -80,10 +89,12 @@ func excerpt(s string) string {
 	if len(s) > 8*maxRunes { // the rest cannot be shown, so it is not read
 		s = s[:8*maxRunes]
 	}
+
 	s = state.CleanText(s)
 	if runes := []rune(s); len(runes) > maxRunes {
 		return string(runes[:maxRunes]) + "…"
 	}
+
 	return s
 }
 
@@ -92,5 +103,6 @@ func quote(s string) string {
 	if len(s) > maxBytes {
 		s = s[:maxBytes]
 	}
+
 	return excerpt(strconv.Quote(s))
 }

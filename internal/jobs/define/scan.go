@@ -29,13 +29,16 @@ func scanObject(ctx context.Context, body []byte) error {
 	if bytes.HasPrefix(body, byteOrderMark) {
 		return malformed(0, "the text begins with a byte order mark (U+FEFF): send UTF-8 without one")
 	}
+
 	if err := scan(ctx, body); err != nil {
 		return err
 	}
+
 	if jsontext.Value(body).Kind() != jsontext.KindBeginObject {
 		offset := len(body) - len(bytes.TrimLeft(body, " \t\r\n"))
 		return malformed(int64(offset), "the parameters must be one JSON object")
 	}
+
 	return nil
 }
 
@@ -47,6 +50,7 @@ func scan(ctx context.Context, text []byte) error {
 		if err != nil {
 			return malformedBy(err, d)
 		}
+
 		if d.StackDepth() > maxDepth {
 			return malformed(d.InputOffset()-1, "nested deeper than %d", maxDepth)
 		}
@@ -54,9 +58,11 @@ func scan(ctx context.Context, text []byte) error {
 		if isValue(d, tok.Kind()) {
 			values++
 		}
+
 		if values > maxValues {
 			return tooMany(maxValues, "values")
 		}
+
 		if values%checkEvery == 0 && ctx.Err() != nil {
 			return leftBy(ctx)
 		}
@@ -70,6 +76,7 @@ func scan(ctx context.Context, text []byte) error {
 	if rest := bytes.TrimLeft(text[end:], " \t\r\n"); len(rest) > 0 {
 		return malformed(int64(len(text)-len(rest)), "there is more after the end of the JSON value")
 	}
+
 	return nil
 }
 
@@ -79,16 +86,24 @@ func isValue(d *jsontext.Decoder, kind jsontext.Kind) bool {
 	if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
 		return false
 	}
+
 	if kind != jsontext.KindString {
 		return true
 	}
 
 	in, n := d.StackIndex(d.StackDepth())
+
 	return in != jsontext.KindBeginObject || n%2 == 0
 }
 
 func tooMany(limit int, what string) error {
-	return state.Errorf(state.CodeTooLarge, "define.Parse", "The parameters hold more than %d %s.", limit, what)
+	return state.Errorf(
+		state.CodeTooLarge,
+		"define.Parse",
+		"The parameters hold more than %d %s.",
+		limit,
+		what,
+	)
 }
 
 // leftBy says that the caller does not wait for the outcome any longer.
@@ -104,6 +119,7 @@ func malformedBy(err error, d *jsontext.Decoder) error {
 	case ok:
 		return malformed(syntax.ByteOffset, "%v", syntax.Err)
 	}
+
 	return malformed(d.InputOffset(), "the text ends too early")
 }
 

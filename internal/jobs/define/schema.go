@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// members is a JSON object in the order in which it was built, so that forms show parameters as they were declared.
+// members is a JSON object in the order in which it was built, so that forms
+// show parameters as they were declared.
 type members []member
 
 type member struct {
@@ -16,7 +17,8 @@ type member struct {
 	value any
 }
 
-// set gives a name its value, in place of the one that it has: two rules may speak of the same bound, such as required and min.
+// set gives a name its value, in place of the one that it has: two rules may
+// speak of the same bound, such as required and min.
 func (m *members) set(name string, value any) {
 	for i := range *m {
 		if (*m)[i].name == name {
@@ -24,6 +26,7 @@ func (m *members) set(name string, value any) {
 			return
 		}
 	}
+
 	*m = append(*m, member{name, value})
 }
 
@@ -33,6 +36,7 @@ func (m *members) get(name string) (any, bool) {
 			return one.value, true
 		}
 	}
+
 	return nil, false
 }
 
@@ -41,27 +45,33 @@ func (m members) MarshalJSONTo(e *jsontext.Encoder) error {
 	if err := e.WriteToken(jsontext.BeginObject); err != nil {
 		return err
 	}
+
 	for _, o := range m {
 		if err := e.WriteToken(jsontext.String(o.name)); err != nil {
 			return err
 		}
+
 		if err := json.MarshalEncode(e, o.value); err != nil {
 			return err
 		}
 	}
+
 	return e.WriteToken(jsontext.EndObject)
 }
 
-// schemaOf renders the JSON Schema that a shape's tags amount to; nil where they are not JSON, which Check reports.
+// schemaOf renders the JSON Schema that a shape's tags amount to; nil where
+// they are not JSON, which Check reports.
 func schemaOf(s *shape, description string) []byte {
 	m := members{{"$schema", "https://json-schema.org/draft/2020-12/schema"}}
 	if description != "" {
 		m.set("description", description)
 	}
+
 	b, err := json.Marshal(append(m, objectSchema(s)...), json.Deterministic(true))
 	if err != nil {
 		return nil
 	}
+
 	return b
 }
 
@@ -69,15 +79,19 @@ func objectSchema(s *shape) members {
 	properties, required := members{}, []string{}
 	for _, f := range s.fields {
 		properties.set(f.name, fieldSchema(f))
+
 		if f.mustBeGiven() {
 			required = append(required, f.name)
 		}
 	}
+
 	m := members{{"type", "object"}, {"properties", properties}}
 	if len(required) > 0 {
 		m.set("required", required)
 	}
+
 	m.set("additionalProperties", false)
+
 	return m
 }
 
@@ -86,6 +100,7 @@ func (f *field) mustBeGiven() bool {
 	if f.def != nil || f.shape.kind != kindObject {
 		return f.def == nil && f.required()
 	}
+
 	return f.required() || slices.ContainsFunc(f.shape.fields, (*field).mustBeGiven)
 }
 
@@ -94,19 +109,23 @@ func fieldSchema(f *field) members {
 	if f.doc != "" {
 		m.set("description", f.doc)
 	}
+
 	m = append(m, typeSchema(f.shape, f.rules)...)
 	if f.pattern != nil {
 		if rule, ok := m.get("pattern"); ok {
 			m.set("allOf", []members{{{"pattern", rule}}})
 		}
+
 		m.set("pattern", f.pattern.String())
 	}
+
 	switch {
 	case f.def != nil:
 		m.set("default", f.def)
 	case !f.required() && f.shape.kind != kindObject && f.shape.kind != kindText:
 		m.set("default", zero(f.shape))
 	}
+
 	return m
 }
 
@@ -120,5 +139,6 @@ func zero(s *shape) any {
 		return members{}
 	case kindString, kindBool, kindInt, kindUint, kindFloat, kindText, kindObject:
 	}
+
 	return reflect.Zero(s.typ).Interface()
 }

@@ -19,12 +19,15 @@ type literal = json.Number
 
 func decodeSchema(t *testing.T, text []byte) map[string]any {
 	t.Helper()
+
 	d := json.NewDecoder(strings.NewReader(string(text)))
 	d.UseNumber()
+
 	var v map[string]any
 	if err := d.Decode(&v); err != nil {
 		t.Fatal(err)
 	}
+
 	return v
 }
 
@@ -36,6 +39,7 @@ func encode(v any) string {
 	if err != nil {
 		panic(err)
 	}
+
 	return string(b)
 }
 
@@ -47,15 +51,18 @@ func why(schema map[string]any, v any) string {
 			return keyword + ": " + said
 		}
 	}
+
 	return ""
 }
 
-func refusal(schema map[string]any, keyword string, rule, v any) string { //nolint:gocyclo // one case for each keyword
+// one case for each keyword
+func refusal(schema map[string]any, keyword string, rule, v any) string { //nolint:gocyclo
 	holds := true
 	text, isText := v.(string)
 	list, isList := v.([]any)
 	members, isObject := v.(map[string]any)
 	n := numberOf(v)
+
 	switch keyword {
 	case "$schema", "description", "default":
 	case "format": // date-time is the only one here
@@ -88,7 +95,8 @@ func refusal(schema map[string]any, keyword string, rule, v any) string { //noli
 		holds = !isList || len(list) <= intOf(rule)
 	case "uniqueItems":
 		for i := range list {
-			holds = holds && !slices.ContainsFunc(list[:i], func(one any) bool { return sameJSON(one, list[i]) })
+			holds = holds &&
+				!slices.ContainsFunc(list[:i], func(one any) bool { return sameJSON(one, list[i]) })
 		}
 	case "items":
 		for _, one := range list {
@@ -122,9 +130,11 @@ func refusal(schema map[string]any, keyword string, rule, v any) string { //noli
 	default:
 		panic("the test does not know the keyword " + keyword)
 	}
+
 	if holds {
 		return ""
 	}
+
 	return fmt.Sprintf("%v of %v", rule, v)
 }
 
@@ -134,13 +144,16 @@ func refusedMember(schema, members map[string]any) string {
 		if !known {
 			of = schema["additionalProperties"]
 		}
+
 		if of == false {
 			return name + " is unknown"
 		}
+
 		if said := why(mapOf(of), value); said != "" {
 			return name + ": " + said
 		}
 	}
+
 	return ""
 }
 
@@ -148,10 +161,12 @@ func typesOf(rule any) []string {
 	if one, ok := rule.(string); ok {
 		return []string{one}
 	}
+
 	var all []string
 	for _, one := range listOf(rule) {
 		all = append(all, fmt.Sprint(one))
 	}
+
 	return all
 }
 
@@ -170,6 +185,7 @@ func isOf(name string, v any) bool {
 	case map[string]any:
 		return name == "object"
 	}
+
 	return false
 }
 
@@ -178,10 +194,12 @@ func numberOf(v any) *big.Rat {
 	if !ok {
 		return nil
 	}
+
 	r, ok := new(big.Rat).SetString(n.String())
 	if !ok {
 		panic("no number: " + n.String())
 	}
+
 	return r
 }
 
@@ -194,5 +212,6 @@ func sameJSON(a, b any) bool {
 	if x, y := numberOf(a), numberOf(b); x != nil && y != nil {
 		return x.Cmp(y) == 0
 	}
+
 	return reflect.DeepEqual(a, b)
 }

@@ -14,11 +14,13 @@ func typeSchema(s *shape, tag string) members {
 	own, items, _ := cutDive(tag)
 	base := s.base()
 	m := members{}
+
 	switch base.kind {
 	case kindString:
 		m.set("type", "string")
 	case kindText:
 		m.set("type", "string")
+
 		if base.typ == timeType {
 			m.set("format", "date-time")
 		}
@@ -32,6 +34,7 @@ func typeSchema(s *shape, tag string) members {
 		m = members{{"type", "array"}, {"items", typeSchema(base.elem, items)}}
 	case kindDict:
 		keys, values := keyRules(items)
+
 		m = members{{"type", "object"}, {"additionalProperties", typeSchema(base.elem, values)}}
 		if names := ruleSchema(&shape{kind: kindString}, keys); len(names) > 0 {
 			m.set("propertyNames", names)
@@ -40,6 +43,7 @@ func typeSchema(s *shape, tag string) members {
 		m = objectSchema(base)
 	case kindPointer:
 	}
+
 	if s.kind == kindPointer && nullable(own) {
 		m[0].value = []any{m[0].value, "null"}
 	}
@@ -85,8 +89,10 @@ func ruleSchema(s *shape, tag string) members {
 	ownBounds := boundsOf(base)
 	ruled, zeroPasses := ownBounds, true
 	m := members{}
+
 	for rule := range strings.SplitSeq(tag, ",") {
 		name, param, _ := strings.Cut(rule, "=")
+
 		o, hasFormat := formats[name]
 		switch {
 		case hasFormat && (name != "unique" || base.kind == kindList):
@@ -94,6 +100,7 @@ func ruleSchema(s *shape, tag string) members {
 			zeroPasses = zeroPasses && name == "unique"
 		case name == "oneof":
 			m.set("enum", enum(s, words(param), nullable(tag)))
+
 			zeroPasses = false
 		case name == "required" && s.kind != kindPointer:
 			ruled.require(base, &m)
@@ -106,11 +113,14 @@ func ruleSchema(s *shape, tag string) members {
 	if !emptyPasses || (zeroPasses && ruled.holdsZero()) || base.kind == kindList || base.kind == kindDict {
 		return slices.Concat(ruled.members(base), m)
 	}
+
 	if list, ok := m.get("enum"); ok && len(m) == 1 && ruled == ownBounds {
 		m.set("enum", withZero(base, list))
 		return slices.Concat(ownBounds.members(base), m)
 	}
+
 	either := []members{{{"const", zero(base)}}, slices.Concat(ruled.members(base), m)}
+
 	return append(ownBounds.members(base), member{"anyOf", either})
 }
 
@@ -121,13 +131,16 @@ func withZero(s *shape, list any) []any {
 		if slices.Contains(values, any("")) {
 			return values
 		}
+
 		return append([]any{""}, values...)
 	}
+
 	for _, v := range values {
 		if raw, ok := v.(jsontext.Value); ok && string(raw) == "0" {
 			return values
 		}
 	}
+
 	return append([]any{jsontext.Value("0")}, values...)
 }
 
@@ -141,6 +154,7 @@ type bounds struct {
 
 func boundsOf(s *shape) bounds {
 	b := bounds{low: math.Inf(-1), high: math.Inf(1), above: math.Inf(-1), below: math.Inf(1)}
+
 	switch s.kind {
 	case kindInt, kindUint:
 		low, high := s.bounds()
@@ -153,6 +167,7 @@ func boundsOf(s *shape) bounds {
 		b.sized, b.low = true, 0
 	case kindText, kindBool, kindPointer, kindObject:
 	}
+
 	return b
 }
 
@@ -160,10 +175,12 @@ func boundsOf(s *shape) bounds {
 func (b *bounds) narrow(s *shape, name, param string) {
 	n, err := strconv.ParseFloat(param, 64)
 	_, sized := sizeNames[s.kind]
+
 	isNumber := s.kind == kindInt || s.kind == kindUint || s.kind == kindFloat
 	if err != nil || (!sized && !isNumber) {
 		return
 	}
+
 	switch name {
 	case "min", "gte":
 		b.low = max(b.low, n)
@@ -178,12 +195,14 @@ func (b *bounds) narrow(s *shape, name, param string) {
 			b.low = max(b.low, n+1)
 			return
 		}
+
 		b.above = max(b.above, n)
 	case "lt":
 		if sized {
 			b.high = min(b.high, n-1)
 			return
 		}
+
 		b.below = min(b.below, n)
 	}
 }
@@ -209,25 +228,32 @@ func (b *bounds) holdsZero() bool {
 // members are the bounds as keywords.
 func (b *bounds) members(s *shape) members {
 	m := members{}
+
 	names, sized := sizeNames[s.kind]
 	if !sized {
 		names = [2]string{"minimum", "maximum"}
 	}
+
 	if !math.IsInf(b.low, 0) && b.low > b.above && !(sized && b.low == 0) {
 		m.set(names[0], number(b.low))
 	}
+
 	if !math.IsInf(b.high, 0) && b.high < b.below {
 		m.set(names[1], number(b.high))
 	}
+
 	if !math.IsInf(b.above, 0) && b.above >= b.low {
 		m.set("exclusiveMinimum", number(b.above))
 	}
+
 	if !math.IsInf(b.below, 0) && b.below <= b.high {
 		m.set("exclusiveMaximum", number(b.below))
 	}
+
 	if b.nonzero && b.low <= 0 && b.high >= 0 {
 		m.set("not", members{{"const", number(0)}})
 	}
+
 	return m
 }
 
@@ -237,11 +263,13 @@ func number(n float64) jsontext.Value {
 	if n == math.Trunc(n) && math.Abs(n) <= maxExact {
 		format = 'f'
 	}
+
 	return jsontext.Value(strconv.FormatFloat(n, format, -1, 64))
 }
 
 func enum(s *shape, values []string, withNull bool) []any {
 	var list []any
+
 	for _, v := range values {
 		if s.base().kind == kindString {
 			list = append(list, v)
@@ -249,8 +277,10 @@ func enum(s *shape, values []string, withNull bool) []any {
 			list = append(list, jsontext.Value(v))
 		}
 	}
+
 	if s.kind == kindPointer && withNull {
 		list = append(list, nil)
 	}
+
 	return list
 }

@@ -13,6 +13,7 @@ import (
 
 func TestSchema(t *testing.T) {
 	t.Parallel()
+
 	const want = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",
@@ -30,10 +31,12 @@ func TestSchema(t *testing.T) {
   },
   "additionalProperties": false
 }`
+
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, []byte(want)); err != nil {
 		t.Fatal(err)
 	}
+
 	if diff := cmp.Diff(compact.String(), string(plainJob().Schema())); diff != "" {
 		t.Errorf("schema (-want +got):\n%s", diff)
 	}
@@ -41,11 +44,13 @@ func TestSchema(t *testing.T) {
 
 func TestSchema_Nested(t *testing.T) {
 	t.Parallel()
-	const filter = `{"type":"object","properties":{
+
+	const (
+		filter = `{"type":"object","properties":{
 		"prefix":{"type":"string","minLength":1,"default":"in/"},
 		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},"maxItems":2,"default":[]},
 		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,"default":null}},"additionalProperties":false}`
-	const want = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
+		want = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
 		"note":{"type":"string","maxLength":3,"default":""},
 		"container":{"type":"string","minLength":1},
 		"filter":` + filter + `,
@@ -59,10 +64,13 @@ func TestSchema_Nested(t *testing.T) {
 		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},"maxItems":2,"default":[]},
 		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,"default":null}},"additionalProperties":false,"default":null}},
 		"required":["container"],"additionalProperties":false}`
+	)
+
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, []byte(want)); err != nil {
 		t.Fatal(err)
 	}
+
 	if diff := cmp.Diff(compact.String(), string(nestedJob().Schema())); diff != "" {
 		t.Errorf("schema (-want +got):\n%s", diff)
 	}
@@ -74,7 +82,9 @@ type boundTwice struct {
 
 func TestABoundThatTwoRulesSpeakOfIsTheLaterOnes(t *testing.T) {
 	t.Parallel()
+
 	job := define.Define(define.Definition[boundTwice]{Description: "Bound twice"})
+
 	want := `"name":{"type":"string","minLength":3,"maxLength":63}`
 	if got := string(job.Schema()); !strings.Contains(got, want) {
 		t.Errorf("the schema is %q, want %s in it", got, want)

@@ -60,27 +60,33 @@ type verdictInner struct {
 // and wrong, and compares the verdict of the schema with that of Parse.
 func TestTheSchemaAndParseAgree(t *testing.T) {
 	t.Parallel()
+
 	job := define.Define(define.Definition[everyRule]{})
 	schema := decodeSchema(t, job.Schema())
 	accepted, refused := 0, 0
+
 	rapid.Check(t, func(t *rapid.T) {
 		wrong := rapid.SampledFrom([]int{0, 0, 1, 4}).Draw(t, "wrong")
 		v := object(t, schema, &wrong)
 		body := encode(v)
 		want := why(schema, v)
+
 		_, err := job.Parse([]byte(body))
 		if code := state.CodeOf(err); err != nil && code != state.CodeInvalid {
 			t.Fatalf("%s: %v", body, err)
 		}
+
 		if (want == "") != (err == nil) {
 			t.Fatalf("%s: the schema says %q, and Parse %v", body, want, err)
 		}
+
 		if err == nil {
 			accepted++
 		} else {
 			refused++
 		}
 	})
+
 	if accepted == 0 || refused == 0 {
 		t.Errorf("%d were accepted and %d refused: the test compares too little", accepted, refused)
 	}
@@ -89,16 +95,19 @@ func TestTheSchemaAndParseAgree(t *testing.T) {
 // TestDefaultsPassTheirOwnSchema holds for all registered kinds of parameters.
 func TestDefaultsPassTheirOwnSchema(t *testing.T) {
 	t.Parallel()
+
 	for _, job := range []define.Job{
 		define.Define(define.Definition[everyRule]{}), plainJob(), nestedJob(),
 	} {
 		schema := decodeSchema(t, job.Schema())
 		for name, property := range mapOf(schema["properties"]) {
 			p := mapOf(property)
+
 			def, ok := p["default"]
 			if !ok {
 				continue
 			}
+
 			if said := why(p, def); said != "" {
 				t.Errorf("%s: its default %v is not valid: %s", name, def, said)
 			}
@@ -111,20 +120,36 @@ func TestDefaultsPassTheirOwnSchema(t *testing.T) {
 func generate(t *rapid.T, schema map[string]any, wrong *int) any {
 	if *wrong > 0 && rapid.IntRange(0, 5).Draw(t, "break") == 0 {
 		*wrong--
+
 		return rapid.SampledFrom([]any{
-			nil, true, "", "x", "red", literal("0"), literal("-1"), literal("1.5"), literal("3.0"), literal("99"),
+			nil,
+			true,
+			"",
+			"x",
+			"red",
+			literal("0"),
+			literal("-1"),
+			literal("1.5"),
+			literal("3.0"),
+			literal("99"),
 			[]any{},
 			map[string]any{},
-			literal("1e2"), literal("1e300"), literal("9007199254740992"), "abcdefgh",
+			literal("1e2"),
+			literal("1e300"),
+			literal("9007199254740992"),
+			"abcdefgh",
 			[]any{literal("1"), literal("1.0")},
 		}).Draw(t, "any")
 	}
+
 	if values := listOf(schema["enum"]); len(values) > 0 {
 		return rapid.SampledFrom(values).Draw(t, "enum")
 	}
+
 	if def, ok := schema["default"]; ok && rapid.IntRange(0, 4).Draw(t, "default") == 0 {
 		return def
 	}
+
 	switch rapid.SampledFrom(typesOf(schema["type"])).Draw(t, "type") {
 	case "boolean":
 		return *wrong == 0 || rapid.Bool().Draw(t, "bool")
@@ -135,28 +160,36 @@ func generate(t *rapid.T, schema map[string]any, wrong *int) any {
 	case "array":
 		n := sizeNear(t, schema, "minItems", "maxItems", *wrong > 0)
 		all := []any{}
+
 		for range n {
 			one := generate(t, mapOf(schema["items"]), wrong)
-			if *wrong == 0 && schema["uniqueItems"] == true && slices.ContainsFunc(all, func(other any) bool { return sameJSON(other, one) }) {
+			if *wrong == 0 && schema["uniqueItems"] == true &&
+				slices.ContainsFunc(all, func(other any) bool { return sameJSON(other, one) }) {
 				continue
 			}
+
 			all = append(all, one)
 		}
+
 		return all
 	case "object":
 		return object(t, schema, wrong)
 	}
+
 	return nil
 }
 
 func object(t *rapid.T, schema map[string]any, wrong *int) map[string]any {
 	all := map[string]any{}
+
 	if of := mapOf(schema["additionalProperties"]); of != nil {
 		for range sizeNear(t, schema, "minProperties", "maxProperties", *wrong > 0) {
 			all[textNear(t, mapOf(schema["propertyNames"]), *wrong > 0)] = generate(t, of, wrong)
 		}
+
 		return all
 	}
+
 	properties := mapOf(schema["properties"])
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		required := slices.Contains(listOf(schema["required"]), any(name))
@@ -164,9 +197,11 @@ func object(t *rapid.T, schema map[string]any, wrong *int) map[string]any {
 			all[name] = generate(t, mapOf(properties[name]), wrong)
 		}
 	}
+
 	if *wrong > 0 && rapid.IntRange(0, 9).Draw(t, "unknown") == 0 {
 		all["unknown"] = nil
 	}
+
 	return all
 }
 
@@ -175,15 +210,19 @@ func edges(schema map[string]any, keywords ...string) []any {
 	if schema == nil {
 		return nil
 	}
+
 	var all []any
+
 	for _, k := range keywords {
 		if v, ok := schema[k]; ok {
 			all = append(all, v)
 		}
 	}
+
 	for _, one := range slices.Concat(listOf(schema["anyOf"]), listOf(schema["allOf"]), []any{schema["not"]}) {
 		all = append(all, edges(mapOf(one), keywords...)...)
 	}
+
 	return all
 }
 
@@ -193,21 +232,26 @@ func numberNear(t *rapid.T, schema map[string]any, wild bool) literal {
 	n, _ := rapid.SampledFrom(around).Draw(t, "near").(literal)
 	r := numberOf(n)
 	step := rapid.SampledFrom([]string{"-1", "0", "1", "0.5"}).Draw(t, "step")
+
 	by, _ := new(big.Rat).SetString(step)
 	if f, _ := r.Float64(); math.Abs(f) < 1e16 {
 		r = r.Add(r, by)
 	}
+
 	text := r.FloatString(1)
 	if f, _ := r.Float64(); math.Abs(f) > 1e16 {
 		text = n.String()
 	}
+
 	out := literal(text)
 	if strings.HasSuffix(text, ".0") && rapid.Bool().Draw(t, "spelling") {
 		out = literal(strings.TrimSuffix(text, ".0"))
 	}
+
 	if !wild && why(schema, out) != "" {
 		return rightNumber(schema)
 	}
+
 	return out
 }
 
@@ -217,6 +261,7 @@ func rightNumber(schema map[string]any) literal {
 			return literal(text)
 		}
 	}
+
 	panic(fmt.Sprint("no number is right for ", schema))
 }
 
@@ -224,10 +269,12 @@ func textNear(t *rapid.T, schema map[string]any, wild bool) string {
 	if schema["format"] == "date-time" {
 		return "2026-01-02T03:04:05Z"
 	}
+
 	texts := []string{"", "a", "b1", "ab", "äö", "abc", "abcd"}
 	if !wild {
 		texts = slices.DeleteFunc(texts, func(s string) bool { return why(schema, s) != "" })
 	}
+
 	return rapid.SampledFrom(texts).Draw(t, "text")
 }
 
@@ -236,11 +283,14 @@ func sizeNear(t *rapid.T, schema map[string]any, low, high string, wild bool) in
 	if v, ok := schema[low]; ok {
 		least = intOf(v)
 	}
+
 	if v, ok := schema[high]; ok {
 		most = intOf(v)
 	}
+
 	if wild {
 		least, most = max(0, least-1), most+1
 	}
+
 	return rapid.IntRange(least, most).Draw(t, "size")
 }

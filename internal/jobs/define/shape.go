@@ -31,7 +31,8 @@ const (
 	kindObject
 )
 
-// shape is a parameter type, compiled once: decoding, validation paths and the JSON Schema all follow it.
+// shape is a parameter type, compiled once: decoding, validation paths and the
+// JSON Schema all follow it.
 type shape struct {
 	typ    reflect.Type
 	kind   kind
@@ -63,6 +64,7 @@ func (s *shape) field(name string) *field {
 	if i := s.fieldIndex(name); i >= 0 {
 		return s.fields[i]
 	}
+
 	return nil
 }
 
@@ -71,18 +73,23 @@ func (s *shape) fieldIndex(name string) int {
 	return slices.IndexFunc(s.fields, func(f *field) bool { return f.name == name })
 }
 
-// fieldAt is the field at a path, or the last above it that is no struct; nil where there is none.
+// fieldAt is the field at a path, or the last above it that is no struct; nil
+// where there is none.
 func (s *shape) fieldAt(at []step) *field {
 	var f *field
+
 	for _, one := range at {
 		if s.kind != kindObject {
 			return f
 		}
+
 		if f = s.field(one.name); f == nil {
 			return nil
 		}
+
 		s = f.shape.base()
 	}
+
 	return f
 }
 
@@ -91,25 +98,35 @@ func (s *shape) names() []string {
 	for _, f := range s.fields {
 		names = append(names, f.name)
 	}
+
 	slices.Sort(names)
+
 	return names
 }
 
 var (
-	snakeCase   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
-	timeType    = reflect.TypeFor[time.Time]()
-	durType     = reflect.TypeFor[time.Duration]()
-	marshalers  = []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.MarshalerTo](), reflect.TypeFor[stdjson.Unmarshaler](), reflect.TypeFor[json.UnmarshalerFrom]()}
+	snakeCase  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	timeType   = reflect.TypeFor[time.Time]()
+	durType    = reflect.TypeFor[time.Duration]()
+	marshalers = []reflect.Type{
+		reflect.TypeFor[json.Marshaler](),
+		reflect.TypeFor[json.MarshalerTo](),
+		reflect.TypeFor[stdjson.Unmarshaler](),
+		reflect.TypeFor[json.UnmarshalerFrom](),
+	}
 	textMarshal = reflect.TypeFor[encoding.TextMarshaler]()
 	textDecode  = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// shapeOf compiles a parameter type. The shape is nil where the type is no struct; other problems leave out what is at fault.
+// shapeOf compiles a parameter type. The shape is nil where the type is no
+// struct; other problems leave out what is at fault.
 func shapeOf(t reflect.Type) (*shape, []string) {
 	if t.Kind() != reflect.Struct || t == timeType {
 		return nil, []string{fmt.Sprintf("the parameters are %s: they must be a struct", t)}
 	}
+
 	c := &compiler{}
+
 	return c.object(t, ""), c.problems
 }
 
@@ -122,6 +139,7 @@ func (c *compiler) problem(at, format string, args ...any) {
 	if at != "" {
 		format = "parameter " + at + ": " + format
 	}
+
 	c.problems = append(c.problems, fmt.Sprintf(format, args...))
 }
 
@@ -140,6 +158,7 @@ func (c *compiler) compile(t reflect.Type, at string) *shape {
 	case t.Kind() != reflect.Pointer && implements(textMarshal) && implements(textDecode):
 		return &shape{typ: t, kind: kindText}
 	}
+
 	s := &shape{typ: t}
 	switch t.Kind() {
 	case reflect.String:
@@ -157,6 +176,7 @@ func (c *compiler) compile(t reflect.Type, at string) *shape {
 			c.problem(at, "%s is a pointer to a pointer", t)
 			return nil
 		}
+
 		s.kind = kindPointer
 		s.elem = c.compile(t.Elem(), at)
 	case reflect.Slice:
@@ -164,6 +184,7 @@ func (c *compiler) compile(t reflect.Type, at string) *shape {
 			c.problem(at, "%s: use a string", t)
 			return nil
 		}
+
 		s.kind = kindList
 		s.elem = c.compile(t.Elem(), at)
 	case reflect.Map:
@@ -171,6 +192,7 @@ func (c *compiler) compile(t reflect.Type, at string) *shape {
 			c.problem(at, "%s: the keys of a map must be of type string", t)
 			return nil
 		}
+
 		s.kind = kindDict
 		s.elem = c.compile(t.Elem(), at)
 	case reflect.Struct:
@@ -179,9 +201,11 @@ func (c *compiler) compile(t reflect.Type, at string) *shape {
 		c.problem(at, "%s is no type that parameters can have", t)
 		return nil
 	}
+
 	if s.kind >= kindPointer && s.elem == nil {
 		return nil
 	}
+
 	return s
 }
 
@@ -190,28 +214,34 @@ func (c *compiler) object(t reflect.Type, at string) *shape {
 		c.problem(at, "%s contains itself", t)
 		return nil
 	}
+
 	c.open = append(c.open, t)
 	s := &shape{typ: t, kind: kindObject}
 	c.addFields(s, t, nil, at)
 	c.open = c.open[:len(c.open)-1]
+
 	return s
 }
 
 func (c *compiler) addFields(s *shape, t reflect.Type, path []int, at string) {
 	for sf := range t.Fields() {
 		index := append(slices.Clone(path), sf.Index...)
+
 		tag := sf.Tag.Get("json")
 		if tag == "-" {
 			continue
 		}
+
 		if sf.Anonymous && tag == "" && sf.Type.Kind() == reflect.Struct {
 			c.addFields(s, sf.Type, index, at)
 			continue
 		}
+
 		if sf.Anonymous || !sf.IsExported() {
 			c.problem(at, "field %s must be exported and named, or an embedded struct", sf.Name)
 			continue
 		}
+
 		if f := c.field(sf, index, tag, at); f == nil {
 			continue
 		} else if s.field(f.name) != nil {
@@ -224,10 +254,18 @@ func (c *compiler) addFields(s *shape, t reflect.Type, path []int, at string) {
 
 func (c *compiler) field(sf reflect.StructField, index []int, tag, at string) *field {
 	if !snakeCase.MatchString(tag) {
-		c.problem(at, "field %s has the json tag %q: it must be a snake_case name and nothing else", sf.Name, tag)
+		c.problem(
+			at,
+			"field %s has the json tag %q: it must be a snake_case name and nothing else",
+			sf.Name,
+			tag,
+		)
+
 		return nil
 	}
+
 	at = join(at, tag)
+
 	f := &field{
 		name: tag, index: index, rules: sf.Tag.Get("validate"), doc: sf.Tag.Get("doc"),
 		shape: c.compile(sf.Type, at), maxSize: maxSizeOf(sf.Tag.Get("validate")),
@@ -235,9 +273,11 @@ func (c *compiler) field(sf reflect.StructField, index []int, tag, at string) *f
 	if f.shape == nil {
 		return nil
 	}
+
 	if deepObject(f.shape) && !strings.Contains(f.rules, "dive") {
 		c.problem(at, "the rules of its items are only applied where its own rules include dive")
 	}
+
 	if pattern, ok := sf.Tag.Lookup("pattern"); ok {
 		re, err := regexp.Compile(pattern)
 		if err != nil || f.shape.base().kind != kindString {
@@ -246,10 +286,12 @@ func (c *compiler) field(sf reflect.StructField, index []int, tag, at string) *f
 			f.pattern = re
 		}
 	}
+
 	if def, ok := sf.Tag.Lookup("default"); ok {
 		f.def = defaultJSON(f.shape, def)
 		f.fixed = fixedDefault(f)
 	}
+
 	return f
 }
 
@@ -262,6 +304,7 @@ func fixedDefault(f *field) reflect.Value {
 		if strings.TrimSpace(string(f.def)) == "[]" {
 			return reflect.MakeSlice(f.shape.typ, 0, 0)
 		}
+
 		return reflect.Value{}
 	case kindText, kindPointer, kindDict, kindObject:
 		return reflect.Value{}
@@ -270,9 +313,11 @@ func fixedDefault(f *field) reflect.Value {
 	v := reflect.New(f.shape.typ).Elem()
 	d := &decoder{ctx: context.Background()}
 	d.fillDefault(f, v)
+
 	if d.stopped() || len(d.errs.list) > 0 {
 		return reflect.Value{}
 	}
+
 	return v
 }
 
@@ -281,12 +326,15 @@ func fixedDefault(f *field) reflect.Value {
 func maxSizeOf(rules string) int {
 	own, _, _ := strings.Cut(rules, ",dive")
 	size := -1
+
 	for rule := range strings.SplitSeq(own, ",") {
 		name, param, _ := strings.Cut(rule, "=")
+
 		n, err := strconv.Atoi(param)
 		if err != nil {
 			continue
 		}
+
 		switch name {
 		case "max", "lte", "len":
 		case "lt":
@@ -294,10 +342,12 @@ func maxSizeOf(rules string) int {
 		default:
 			continue
 		}
+
 		if n >= 0 && (size < 0 || n < size) {
 			size = n
 		}
 	}
+
 	return size
 }
 
@@ -306,6 +356,7 @@ func (s *shape) base() *shape {
 	if s.kind == kindPointer {
 		return s.elem
 	}
+
 	return s
 }
 
@@ -321,8 +372,10 @@ func defaultJSON(s *shape, def string) jsontext.Value {
 		if err != nil {
 			return jsontext.Value(strconv.Quote(def)) // refused when it is decoded
 		}
+
 		return b
 	}
+
 	return jsontext.Value(def)
 }
 
@@ -330,5 +383,6 @@ func join(at, name string) string {
 	if at == "" {
 		return name
 	}
+
 	return at + "." + name
 }

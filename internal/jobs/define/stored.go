@@ -26,6 +26,7 @@ func (j Job) Shape(number int) state.StageShape {
 	if spec.Kind == state.FanOut && spec.Source >= 0 {
 		shape.Dependencies = append(shape.Dependencies, j.stages[spec.Source].spec.Name)
 	}
+
 	for _, d := range spec.DependsOn {
 		if name := j.stages[d].spec.Name; !slices.Contains(shape.Dependencies, name) {
 			shape.Dependencies = append(shape.Dependencies, name)
@@ -45,23 +46,31 @@ func (j Job) ParseStored(stored []byte) (p Params, err error) {
 	if j.shape == nil {
 		return Params{}, state.Errorf(state.CodeInternal, op, "the job's parameters are not a struct")
 	}
+
 	ctx := context.Background() // what was stored is within the limits
 	if err := scanObject(ctx, stored); err != nil {
 		return Params{}, err
 	}
+
 	defer guardInternal(op, &err)
 
 	v, bad, err := j.decode(ctx, stored, ignoreUnknown)
 	if err != nil {
 		return Params{}, err
 	}
+
 	if len(bad.list) > 0 {
 		return Params{}, state.Invalid(op, "this build refuses the stored parameters", bad.fields()...)
 	}
 
 	canonical, err := canonicalJSON(v.Interface())
 	if err != nil {
-		return Params{}, state.Wrap(state.CodeInternal, op, "the parameters do not become canonical JSON", err)
+		return Params{}, state.Wrap(
+			state.CodeInternal,
+			op,
+			"the parameters do not become canonical JSON",
+			err,
+		)
 	}
 
 	return Params{Canonical: canonical, value: v.Elem().Interface()}, nil

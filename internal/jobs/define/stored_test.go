@@ -28,12 +28,14 @@ type storedRequired struct {
 
 func TestParseStored(t *testing.T) {
 	t.Parallel()
+
 	job := define.Define(define.Definition[storedParams]{})
 
 	p, err := job.ParseStored([]byte(`{"gone":[1,{"x":null}],"inner":{"a":2,"b":3},"n":4}`))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if diff := cmp.Diff(`{"inner":{"a":2},"n":4,"unit":"metre"}`, string(p.Canonical)); diff != "" {
 		t.Error(diff)
 	}
@@ -45,6 +47,7 @@ func TestParseStored(t *testing.T) {
 
 func TestParseStoredNamesWhatItRefuses(t *testing.T) {
 	t.Parallel()
+
 	for _, tt := range []struct {
 		job    define.Job
 		stored string
@@ -55,6 +58,7 @@ func TestParseStoredNamesWhatItRefuses(t *testing.T) {
 		{define.Define(define.Definition[storedParams]{}), `{"n":"four"}`, "n"},
 	} {
 		_, err := tt.job.ParseStored([]byte(tt.stored))
+
 		known, ok := errors.AsType[*state.Error](err)
 		if !ok || len(known.Fields) != 1 || known.Fields[0].Field != tt.field {
 			t.Errorf("ParseStored(%s) = %v, want an error on the field %s", tt.stored, err, tt.field)
@@ -66,10 +70,17 @@ func TestParseStoredNamesWhatItRefuses(t *testing.T) {
 // when the job was submitted.
 func TestParseStoredAsksNoSkipCondition(t *testing.T) {
 	t.Parallel()
-	job := define.Define(define.Definition[storedParams]{Stages: []define.Stage[storedParams]{{
-		Name: "one", SkipIf: func(storedParams) bool { panic("asked") },
-		Tasks: define.Single(handlers.TaskType[storedInner, storedInner]("one"), func(storedParams) storedInner { return storedInner{} }),
-	}}})
+
+	job := define.Define(define.Definition[storedParams]{Stages: []define.Stage[storedParams]{
+		{
+			Name:   "one",
+			SkipIf: func(storedParams) bool { panic("asked") },
+			Tasks: define.Single(
+				handlers.TaskType[storedInner, storedInner]("one"),
+				func(storedParams) storedInner { return storedInner{} },
+			),
+		},
+	}})
 	if _, err := job.ParseStored([]byte(`{"n":4}`)); err != nil {
 		t.Error(err)
 	}

@@ -21,15 +21,19 @@ func TestConformance(t *testing.T) {
 	queuetest.Exercise(t, func(t *testing.T, s queuetest.Settings) queuetest.Bus {
 		t.Helper()
 		pool := pgtest.Schema(t)
-		q := open(t, pool, pgqueue.Options{Lock: s.Lock, MaxDeliveries: s.MaxDeliveries, Poll: time.Hour}) // only a signal or a due time wakes
+		// only a signal or a due time wakes
+		q := open(t, pool, pgqueue.Options{Lock: s.Lock, MaxDeliveries: s.MaxDeliveries, Poll: time.Hour})
+
 		return queuetest.Bus{
 			Settings: s, Dead: q, LostIsDone: true,
 			Receiver: func(*testing.T) queue.Receiver { return q.Receiver(queuetest.Queue) },
 			Put: func(t *testing.T, msgs []state.Message) {
 				t.Helper()
+
 				for _, m := range msgs {
 					put(t, pool, m, -time.Second)
 				}
+
 				q.Wake(queuetest.Queue)
 			},
 			PutLater: func(t *testing.T, m state.Message, wait time.Duration) {
@@ -43,13 +47,20 @@ func TestConformance(t *testing.T) {
 
 func open(t *testing.T, pool *pgxpool.Pool, o pgqueue.Options) *pgqueue.Queue {
 	t.Helper()
+
 	q := pgqueue.New(pool, o)
 	t.Cleanup(q.Close)
+
 	return q
 }
 
 // put inserts the row of a message.
 func put(t *testing.T, pool *pgxpool.Pool, m state.Message, due time.Duration) {
 	t.Helper()
-	rows.InsertMessage(t, pool, m.JobID, rows.Message{Queue: m.Queue, Kind: m.Kind, First: m.First, Count: m.Count, Due: due})
+	rows.InsertMessage(
+		t,
+		pool,
+		m.JobID,
+		rows.Message{Queue: m.Queue, Kind: m.Kind, First: m.First, Count: m.Count, Due: due},
+	)
 }

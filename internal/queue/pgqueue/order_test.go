@@ -20,42 +20,57 @@ type sender func() error
 
 func (s sender) Send(context.Context, state.Queue, []state.Message) error { return s() }
 
-// TestRelayLocksInKeyOrder relays two rows, of which the later one by key is due first, and has a claim of both lock the earlier one before
-// the relay writes: the relay must wait for it without holding the other.
+// TestRelayLocksInKeyOrder relays two rows, of which the later one by key is
+// due first, and has a claim of both lock the earlier one before the relay
+// writes: the relay must wait for it without holding the other.
 func TestRelayLocksInKeyOrder(t *testing.T) {
 	t.Parallel()
+
 	for name, answer := range map[string]error{"Sent": nil, "NotSent": errors.New("the transport is away")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool := pgtest.Schema(t)
 			q := open(t, pool, pgqueue.Options{MaxDeliveries: relayOptions.MaxDeliveries, Lock: time.Hour})
 			rows.InsertMessage(t, pool, jobID, rows.Message{First: 0, Due: -time.Second})
+
 			rows.InsertMessage(t, pool, jobID, rows.Message{First: 1, Due: -time.Minute})
+
 			claim, err := pool.Begin(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = claim.Rollback(context.WithoutCancel(t.Context())) }() // a no-op after Commit
+
 			lock := func(first int) {
-				if _, err := claim.Exec(t.Context(), `select from messages where first = $1 for no key update nowait`, first); err != nil {
+				if _, err := claim.Exec(
+					t.Context(),
+					`select from messages where first = $1 for no key update nowait`,
+					first,
+				); err != nil {
 					t.Errorf("the row of task %d: %v", first, err)
 				}
 			}
+
 			var once sync.Once
+
 			locked := make(chan struct{})
 			ctx, cancel := context.WithCancel(t.Context())
+
 			var running sync.WaitGroup
+
 			running.Go(func() {
 				q.Relay(ctx, state.QueueTasks, sender(func() error {
 					once.Do(func() {
 						lock(0)
 						close(locked)
 					})
+
 					return answer
 				}))
 			})
 			defer running.Wait()
 			defer cancel()
+
 			<-locked
 			awaitLockWait(t, claim)
 			lock(1)
@@ -66,16 +81,21 @@ func TestRelayLocksInKeyOrder(t *testing.T) {
 // awaitLockWait returns when a statement waits for a row that tx has locked.
 func awaitLockWait(t *testing.T, tx pgx.Tx) {
 	t.Helper()
+
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+
 	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); <-tick.C {
 		var n int
-		if err := tx.QueryRow(t.Context(), `select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))`).Scan(&n); err != nil {
+		if err := tx.QueryRow(t.Context(), `select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))`).
+			Scan(&n); err != nil {
 			t.Fatal(err)
 		}
+
 		if n > 0 {
 			return
 		}
 	}
+
 	t.Fatal("nothing waits for the locked row")
 }

@@ -23,6 +23,7 @@ func sqlText(name string) string {
 	if err != nil {
 		panic("pgqueue: no statement " + name)
 	}
+
 	return string(b)
 }
 
@@ -39,7 +40,8 @@ var (
 	markDeadSQL   = sqlText("mark_dead")
 )
 
-// Hot are the statements that each message needs, for a pool that has them planned beforehand: NULL for every parameter finds nothing.
+// Hot are the statements that each message needs, for a pool that has them
+// planned beforehand: NULL for every parameter finds nothing.
 func Hot() []string { return []string{receiveSQL, nextDueSQL, completeSQL} }
 
 // Options change a Queue's limits; the zero value is the production setting.
@@ -50,7 +52,8 @@ type Options struct {
 	Log           *slog.Logger  // nil: none
 }
 
-// Queue is the transport over one database schema. Close ends its listener and its receivers.
+// Queue is the transport over one database schema. Close ends its listener and
+// its receivers.
 type Queue struct {
 	pool   *database.DB
 	opts   Options
@@ -69,7 +72,8 @@ type Queue struct {
 	acks      acks
 }
 
-// New makes a Queue over the pool of another. It does not wait for the database.
+// New makes a Queue over the pool of another. It does not wait for the
+// database.
 func New(pool *pgxpool.Pool, o Options) *Queue { return Over(database.New(pool), o) }
 
 // Over makes a Queue over a database, which may lie behind a pooler.
@@ -80,28 +84,35 @@ func Over(pool *database.DB, o Options) *Queue {
 	if o.MaxDeliveries == 0 {
 		o.MaxDeliveries = 100
 	}
+
 	if o.Poll == 0 {
 		o.Poll = time.Second
 	}
+
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+
 	q := &Queue{pool: pool, opts: o, log: o.Log, teller: rand.Text(), waiting: map[*receiver]struct{}{}}
+
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	for i := range q.notify {
 		q.notify[i] = make(chan struct{}, 1)
 		q.loops.Go(func() { q.tell(state.Queue(i + 1)) })
 	}
+
 	return q
 }
 
-// Close ends the listener and every receiver's Receive. Deliveries in hand can still be settled.
+// Close ends the listener and every receiver's Receive. Deliveries in hand can
+// still be settled.
 func (q *Queue) Close() {
 	q.cancel()
 	q.loops.Wait()
 }
 
-// Receiver takes deliveries from one queue. The first one starts the listener: a process that only sends needs none.
+// Receiver takes deliveries from one queue. The first one starts the listener:
+// a process that only sends needs none.
 func (q *Queue) Receiver(name state.Queue) queue.Receiver {
 	q.listening.Do(func() { q.loops.Go(q.listen) })
 	r := &receiver{q: q, queue: name, wake: make(chan struct{}, 1)}
@@ -109,13 +120,16 @@ func (q *Queue) Receiver(name state.Queue) queue.Receiver {
 	q.mu.Lock()
 	q.waiting[r] = struct{}{}
 	q.mu.Unlock()
+
 	return r
 }
 
-// Wake tells receivers, of this process at once and of others by NOTIFY, that a commit left something due in a queue. Call it
-// after the commit; it does not block.
+// Wake tells receivers, of this process at once and of others by NOTIFY, that a
+// commit left something due in a queue. Call it after the commit; it does not
+// block.
 func (q *Queue) Wake(name state.Queue) {
 	q.wakeLocal(name)
+
 	select {
 	case q.notify[name-1] <- struct{}{}:
 	default: // a NOTIFY is on its way and will be sent after this
@@ -132,6 +146,7 @@ func (q *Queue) hear(name state.Queue) {
 func (q *Queue) each(name state.Queue, do func(*receiver)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+
 	for r := range q.waiting {
 		if r.queue == name {
 			do(r)

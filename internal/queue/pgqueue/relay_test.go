@@ -19,7 +19,8 @@ import (
 
 var jobID = state.NewJobID("test", []byte("x"))
 
-// sink is another transport: it keeps what it is sent, and fails as often as it is told.
+// sink is another transport: it keeps what it is sent, and fails as often as it
+// is told.
 type sink struct {
 	mu    sync.Mutex
 	fails int
@@ -31,27 +32,34 @@ type sink struct {
 func (s *sink) Send(_ context.Context, _ state.Queue, msgs []state.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.calls++
 	if s.fails > 0 {
 		s.fails--
 		return errors.New("the transport is away")
 	}
+
 	s.sent = append(s.sent, msgs...)
 	if s.after != nil {
 		s.after()
 	}
+
 	return nil
 }
 
 // relay runs a relay until done says so, or a minute is over.
 func relay(t *testing.T, q *pgqueue.Queue, to queue.Sender, done func() bool) {
 	t.Helper()
+
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+
 	var running sync.WaitGroup
 	running.Go(func() { q.Relay(ctx, state.QueueTasks, to) })
+
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+
 	for !done() {
 		select {
 		case <-tick.C:
@@ -60,20 +68,24 @@ func relay(t *testing.T, q *pgqueue.Queue, to queue.Sender, done func() bool) {
 			return
 		}
 	}
+
 	cancel()
 	running.Wait()
 }
 
 func count(t *testing.T, pool *pgxpool.Pool, where string) (n int) {
 	t.Helper()
+
 	if err := pool.QueryRow(t.Context(), "select count(*) from messages where "+where).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
+
 	return n
 }
 
 func insert(t *testing.T, pool *pgxpool.Pool, n int) {
 	t.Helper()
+
 	for i := range n {
 		rows.InsertMessage(t, pool, jobID, rows.Message{First: i, Due: -time.Second})
 	}
@@ -91,18 +103,23 @@ func TestRelayHandsOnWhatIsDue(t *testing.T) {
 	rows.InsertMessage(t, pool, jobID, rows.Message{First: 5001, Dead: "odd"})
 	rows.InsertMessage(t, pool, jobID, rows.Message{First: 5002, Held: true})
 	rows.InsertMessage(t, pool, jobID, rows.Message{First: 5003, Queue: state.QueueLongTasks})
+
 	to := &sink{}
 	relay(t, q, to, func() bool { return count(t, pool, "sent_at is not null") >= 1200 })
+
 	seen := map[int]bool{}
 	for _, m := range to.sent {
 		if seen[m.First] || m.First >= 1200 {
 			t.Errorf("sent %+v", m)
 		}
+
 		seen[m.First] = true
 	}
+
 	if len(seen) != 1200 || to.calls > 4 {
 		t.Errorf("sent %d messages in %d calls", len(seen), to.calls)
 	}
+
 	if n := count(t, pool, "sent_at is not null and locked_until is null"); n != 1200 {
 		t.Errorf("%d rows are marked, want 1200", n)
 	}
@@ -113,17 +130,21 @@ func TestRelayTriesUntilTheTransportIsBack(t *testing.T) {
 	pool := pgtest.Schema(t)
 	q := open(t, pool, relayOptions)
 	insert(t, pool, 10)
+
 	to := &sink{fails: 3}
 	relay(t, q, to, func() bool { return count(t, pool, "sent_at is not null") == 10 })
+
 	if len(to.sent) != 10 || to.calls != 4 {
 		t.Errorf("sent %d messages in %d calls, want 10 in 4", len(to.sent), to.calls)
 	}
+
 	if n := count(t, pool, "deliveries = 1 and dead_reason is null"); n != 10 {
 		t.Errorf("%d rows count one delivery, want 10: what was not sent does not count", n)
 	}
 }
 
-// A relay that ends between sending and marking leaves rows under their lock: they are sent again, under the same ids.
+// A relay that ends between sending and marking leaves rows under their lock:
+// they are sent again, under the same ids.
 func TestRelayThatCrashesSendsAgainUnderTheSameID(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
@@ -133,35 +154,56 @@ func TestRelayThatCrashesSendsAgainUnderTheSameID(t *testing.T) {
 	short := relayOptions
 	short.Lock = 500 * time.Millisecond
 	open(t, pool, short).Relay(ctx, state.QueueTasks, first)
+
 	if n := count(t, pool, "sent_at is not null"); n != 0 {
 		t.Fatalf("%d rows are marked, want none", n)
 	}
+
 	second := &sink{}
-	relay(t, open(t, pool, relayOptions), second, func() bool { return count(t, pool, "sent_at is not null") == 10 })
+	relay(
+		t,
+		open(t, pool, relayOptions),
+		second,
+		func() bool { return count(t, pool, "sent_at is not null") == 10 },
+	)
+
 	ids := map[string]int{}
 	for _, m := range append(first.sent, second.sent...) {
 		ids[m.TransportID()]++
 	}
+
 	if len(ids) != 10 || len(second.sent) != 10 {
 		t.Errorf("got %d ids, %d messages of the second relay, want 10 of each", len(ids), len(second.sent))
 	}
 }
 
-// What the engine did meanwhile wins: a row that it claimed, or ended, is not marked.
+// What the engine did meanwhile wins: a row that it claimed, or ended, is not
+// marked.
 func TestRelayLeavesClaimedRowsAlone(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	insert(t, pool, 2)
+
 	claimed := make(chan error, 1)
 	to := &sink{after: func() {
-		_, err := pool.Exec(context.Background(), `update messages set worker_id = gen_random_uuid(), claimed_at = now(), attempt = 1,
-			locked_until = null where first = 0`)
+		_, err := pool.Exec(
+			context.Background(),
+			`update messages set worker_id = gen_random_uuid(), claimed_at = now(), attempt = 1,
+			locked_until = null where first = 0`,
+		)
 		claimed <- err
 	}}
-	relay(t, open(t, pool, relayOptions), to, func() bool { return count(t, pool, "first = 1 and sent_at is not null") == 1 })
+	relay(
+		t,
+		open(t, pool, relayOptions),
+		to,
+		func() bool { return count(t, pool, "first = 1 and sent_at is not null") == 1 },
+	)
+
 	if err := <-claimed; err != nil {
 		t.Fatal(err)
 	}
+
 	if n := count(t, pool, "first = 0 and sent_at is null and worker_id is not null"); n != 1 {
 		t.Error("the claimed row was marked")
 	}

@@ -13,17 +13,25 @@ import (
 	"coremachine/internal/state"
 )
 
-// classify gives an error of the client its code and a sentence that says what to mend. The client returns its own type for some and a
-// raw AMQP error for others, so both the type and the condition are looked at.
+// classify gives an error of the client its code and a sentence that says what
+// to mend. The client returns its own type for some and a raw AMQP error for
+// others, so both the type and the condition are looked at.
 func (c *Client) classify(op string, q state.Queue, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
+
 	where := fmt.Sprintf("queue %s of %s", q, c.namespace)
+
 	switch condition := refusal(err); condition {
 	case "":
 	case amqp.ErrCondMessageSizeExceeded:
-		return state.Wrap(state.CodeTooLarge, op, "a batch is larger than "+where+" takes", refused(condition, err))
+		return state.Wrap(
+			state.CodeTooLarge,
+			op,
+			"a batch is larger than "+where+" takes",
+			refused(condition, err),
+		)
 	default:
 		return state.Wrap(state.CodeInvalid, op, where+" refuses a message", refused(condition, err))
 	}
@@ -31,28 +39,61 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 	if known, ok := errors.AsType[*sb.Error](err); ok {
 		switch known.Code {
 		case sb.CodeUnauthorizedAccess:
-			return state.Wrap(state.CodeUnavailable, op, "the identity may not use "+where+": grant it "+role(op), err)
+			return state.Wrap(
+				state.CodeUnavailable,
+				op,
+				"the identity may not use "+where+": grant it "+role(op),
+				err,
+			)
 		case sb.CodeNotFound:
-			return state.Wrap(state.CodeUnavailable, op, "there is no "+where+": create it, with duplicate detection on", err)
+			return state.Wrap(
+				state.CodeUnavailable,
+				op,
+				"there is no "+where+": create it, with duplicate detection on",
+				err,
+			)
 		case sb.CodeConnectionLost, sb.CodeTimeout, sb.CodeLockLost, sb.CodeClosed:
 			return state.Wrap(state.CodeUnavailable, op, "the connection to "+where+" was lost", err)
 		}
 	}
+
 	if errors.Is(err, sb.ErrMessageTooLarge) {
-		return state.Wrap(state.CodeTooLarge, op, "a message is larger than "+where+" takes", refused(amqp.ErrCondMessageSizeExceeded, err))
+		return state.Wrap(
+			state.CodeTooLarge,
+			op,
+			"a message is larger than "+where+" takes",
+			refused(amqp.ErrCondMessageSizeExceeded, err),
+		)
 	}
+
 	if raw, ok := errors.AsType[*amqp.Error](err); ok {
 		switch raw.Condition {
 		case "com.microsoft:server-busy":
 			return state.Wrap(state.CodeBusy, op, where+" is throttled; its messages stay in their rows", err)
 		case amqp.ErrCondResourceLimitExceeded:
-			return state.Wrap(state.CodeBusy, op, where+" is full; its messages stay in their rows. Receive from it, or raise its size", err)
+			return state.Wrap(
+				state.CodeBusy,
+				op,
+				where+" is full; its messages stay in their rows. Receive from it, or raise its size",
+				err,
+			)
 		case amqp.ErrCondUnauthorizedAccess:
-			return state.Wrap(state.CodeUnavailable, op, "the identity may not use "+where+": grant it "+role(op), err)
+			return state.Wrap(
+				state.CodeUnavailable,
+				op,
+				"the identity may not use "+where+": grant it "+role(op),
+				err,
+			)
 		case amqp.ErrCondNotFound:
-			return state.Wrap(state.CodeUnavailable, op, "there is no "+where+": create it, with duplicate detection on", err)
+			return state.Wrap(
+				state.CodeUnavailable,
+				op,
+				"there is no "+where+": create it, with duplicate detection on",
+				err,
+			)
 		}
 	}
+
 	return state.Wrap(state.CodeUnavailable, op, where+" cannot be used now", err)
 }
 
@@ -71,11 +112,13 @@ func refusal(err error) amqp.ErrCond {
 		if raw, ok := errors.AsType[*amqp.Error](err); ok && raw.Condition == condition {
 			return condition
 		}
+
 		known, ok := errors.AsType[*sb.Error](err)
 		if ok && strings.Contains(known.Error(), "{Condition: "+string(condition)+",") {
 			return condition
 		}
 	}
+
 	return ""
 }
 
@@ -92,5 +135,6 @@ func role(op string) string {
 	case "servicebus.Send", "servicebus.Warm":
 		return "Azure Service Bus Data Sender"
 	}
+
 	return "Azure Service Bus Data Receiver"
 }

@@ -13,7 +13,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Options make a Client. Either Connection, or Namespace with Credential, is required.
+// Options make a Client. Either Connection, or Namespace with Credential, is
+// required.
 type Options struct {
 	Connection string // a connection string, for local use
 	Namespace  string // as in name.servicebus.windows.net
@@ -24,11 +25,13 @@ type Options struct {
 	MaxRetries    int32         // 0: 3
 	Log           *slog.Logger  // nil: none
 
-	// Dial replaces the network, for tests of the production constructor: what it returns speaks AMQP.
+	// Dial replaces the network, for tests of the production constructor: what
+	// it returns speaks AMQP.
 	Dial func(ctx context.Context) (net.Conn, error)
 }
 
-// Client is one process's connection to a namespace. It is safe for concurrent use.
+// Client is one process's connection to a namespace. It is safe for concurrent
+// use.
 type Client struct {
 	namespace string
 	client    *sb.Client
@@ -43,63 +46,90 @@ func New(o Options) (*Client, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	opts := &sb.ClientOptions{RetryOptions: sb.RetryOptions{RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 5 * time.Second, MaxRetries: 3}}
+
+	opts := &sb.ClientOptions{
+		RetryOptions: sb.RetryOptions{
+			RetryDelay:    200 * time.Millisecond,
+			MaxRetryDelay: 5 * time.Second,
+			MaxRetries:    3,
+		},
+	}
 	if o.RetryDelay > 0 {
 		opts.RetryOptions.RetryDelay = o.RetryDelay
 	}
+
 	if o.MaxRetryDelay > 0 {
 		opts.RetryOptions.MaxRetryDelay = o.MaxRetryDelay
 	}
+
 	if o.MaxRetries > 0 {
 		opts.RetryOptions.MaxRetries = o.MaxRetries
 	}
+
 	if o.Dial != nil {
 		opts.NewWebSocketConn = func(ctx context.Context, _ sb.NewWebSocketConnArgs) (net.Conn, error) { return o.Dial(ctx) }
 	}
+
 	c := &Client{namespace: o.Namespace, log: o.Log, senders: map[state.Queue]*sb.Sender{}}
+
 	var unusable error
+
 	if o.Connection != "" {
 		host, err := endpoint(o.Connection)
 		if err != nil {
 			return nil, err
 		}
+
 		c.namespace = host
 		c.client, unusable = sb.NewClientFromConnectionString(o.Connection, opts)
 	} else {
 		c.client, unusable = sb.NewClient(o.Namespace, o.Credential, opts)
 	}
+
 	if unusable != nil {
-		return nil, state.Errorf(state.CodeInvalid, "servicebus.New", "the Service Bus settings cannot be used") // the cause may repeat a key
+		return nil, state.Errorf(
+			state.CodeInvalid,
+			"servicebus.New",
+			"the Service Bus settings cannot be used",
+		) // the cause may repeat a key
 	}
+
 	return c, nil
 }
 
-// Warm opens the links of every queue and sends nothing: a health check that finds a wrong namespace, queue or role before a
-// message is at stake. The error names all three.
+// Warm opens the links of every queue and sends nothing: a health check that
+// finds a wrong namespace, queue or role before a message is at stake. The
+// error names all three.
 func (c *Client) Warm(ctx context.Context) error {
 	for _, q := range state.Queues {
 		s, err := c.sender(q)
 		if err != nil {
 			return err
 		}
+
 		if _, err := s.NewMessageBatch(ctx, nil); err != nil {
 			return c.classify("servicebus.Warm", q, err)
 		}
 	}
+
 	return nil
 }
 
 func (c *Client) sender(q state.Queue) (*sb.Sender, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if s := c.senders[q]; s != nil {
 		return s, nil
 	}
+
 	s, err := c.client.NewSender(q.String(), nil)
 	if err != nil {
 		return nil, c.classify("servicebus.Send", q, err)
 	}
+
 	c.senders[q] = s
+
 	return s, nil
 }
 

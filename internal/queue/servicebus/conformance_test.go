@@ -16,14 +16,20 @@ import (
 	"coremachine/internal/test/queuetest"
 )
 
-// TestConformance runs over the stand-in, and over a real namespace too where SERVICEBUS_TEST_CONNECTION holds a connection string
-// to one whose queue "tasks" nobody else uses: duplicate detection on, a lock of 1 min, at most 10 deliveries.
+// TestConformance runs over the stand-in, and over a real namespace too where
+// SERVICEBUS_TEST_CONNECTION holds a connection string to one whose queue
+// "tasks" nobody else uses: duplicate detection on, a lock of 1 min, at most 10
+// deliveries.
 func TestConformance(t *testing.T) {
 	t.Parallel()
+
 	transports := map[string]func(*testing.T, queuetest.Settings) queuetest.Bus{"stand-in": standIn}
-	if connection := os.Getenv("SERVICEBUS_TEST_CONNECTION"); connection != "" { //nolint:forbidigo // it asks for a further run, and nothing else
+	if connection := os.Getenv(
+		"SERVICEBUS_TEST_CONNECTION",
+	); connection != "" { //nolint:forbidigo // it asks for a further run, and nothing else
 		transports["namespace"] = namespace(connection)
 	}
+
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,29 +41,37 @@ func TestConformance(t *testing.T) {
 func standIn(t *testing.T, s queuetest.Settings) queuetest.Bus {
 	t.Helper()
 	_, connection := broker(t, sbfake.Options{Lock: s.Lock, MaxDeliveries: s.MaxDeliveries})
+
 	return bus(t, s, connection)
 }
 
 // namespace lets one test at a time have the queue, empty.
 func namespace(connection string) func(*testing.T, queuetest.Settings) queuetest.Bus {
 	var turn sync.Mutex
+
 	return func(t *testing.T, _ queuetest.Settings) queuetest.Bus {
 		t.Helper()
 		turn.Lock()
 		t.Cleanup(turn.Unlock)
+
 		b := bus(t, queuetest.Settings{Lock: time.Minute, MaxDeliveries: 10}, connection)
 		if _, err := b.Dead.Redrive(t.Context(), queuetest.Queue, "", 1_000_000); err != nil {
 			t.Fatal(err)
 		}
+
 		r := b.Receiver(t)
 		defer func() { _ = r.Close() }()
+
 		for {
 			limit, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			all, err := r.Receive(limit, 100)
+
 			cancel()
+
 			if err != nil {
 				return b
 			}
+
 			for _, d := range all {
 				if err := r.Complete(t.Context(), d); err != nil {
 					t.Fatal(err)
@@ -70,27 +84,33 @@ func namespace(connection string) func(*testing.T, queuetest.Settings) queuetest
 func bus(t *testing.T, s queuetest.Settings, connection string) queuetest.Bus {
 	t.Helper()
 	c := client(t, servicebus.Options{Connection: connection})
+
 	raw, err := sb.NewClientFromConnectionString(connection, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := raw.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return queuetest.Bus{
 		Settings: s, Dead: c, Duplicates: true,
 		Receiver: func(t *testing.T) queue.Receiver {
 			t.Helper()
+
 			r, err := c.Receiver(queuetest.Queue)
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			return r
 		},
 		Put: func(t *testing.T, msgs []state.Message) {
 			t.Helper()
+
 			if err := c.Send(t.Context(), queuetest.Queue, msgs); err != nil {
 				t.Fatal(err)
 			}
@@ -104,16 +124,23 @@ func bus(t *testing.T, s queuetest.Settings, connection string) queuetest.Bus {
 
 func schedule(t *testing.T, raw *sb.Client, m state.Message, at time.Time) {
 	t.Helper()
+
 	s, err := raw.NewSender(m.Queue.String(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	body, err := state.EncodeMessage(m)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	id := m.TransportID()
-	if err := s.SendMessage(t.Context(), &sb.Message{Body: body, MessageID: &id, ScheduledEnqueueTime: &at}, nil); err != nil {
+	if err := s.SendMessage(
+		t.Context(),
+		&sb.Message{Body: body, MessageID: &id, ScheduledEnqueueTime: &at},
+		nil,
+	); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,28 +9,44 @@ import (
 	"coremachine/internal/state"
 )
 
-// endpoint returns the host, with its port where there is one, that a connection string names. It refuses the switch that turns
-// TLS off for any host but this machine: the key would travel in clear text. The string is read as the client reads it. No error repeats a part of the string.
+// endpoint returns the host, with its port where there is one, that a
+// connection string names. It refuses the switch that turns TLS off for any
+// host but this machine: the key would travel in clear text. The string is read
+// as the client reads it. No error repeats a part of the string.
 func endpoint(connection string) (string, error) {
-	var host string
-	var clearText bool
+	var (
+		host      string
+		clearText bool
+	)
+
 	for part := range strings.SplitSeq(connection, ";") {
 		name, value, _ := strings.Cut(part, "=")
 		switch strings.ToLower(name) {
 		case "endpoint":
 			u, err := url.Parse(value)
 			if err != nil || u.Hostname() == "" {
-				return "", state.Errorf(state.CodeInvalid, "servicebus.New", "the Endpoint of the connection string is no address of the form sb://name")
+				return "", state.Errorf(
+					state.CodeInvalid,
+					"servicebus.New",
+					"the Endpoint of the connection string is no address of the form sb://name",
+				)
 			}
+
 			host = u.Host
 		case "usedevelopmentemulator":
 			on, err := strconv.ParseBool(value)
 			clearText = clearText || err == nil && on
 		}
 	}
+
 	if clearText && !loopback(host) {
-		return "", state.Errorf(state.CodeInvalid, "servicebus.New", "UseDevelopmentEmulator sends the key in clear text and is allowed for loopback addresses only")
+		return "", state.Errorf(
+			state.CodeInvalid,
+			"servicebus.New",
+			"UseDevelopmentEmulator sends the key in clear text and is allowed for loopback addresses only",
+		)
 	}
+
 	return host, nil
 }
 
@@ -39,6 +55,8 @@ func loopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
+
 	ip := net.ParseIP(strings.Trim(name, "[]"))
+
 	return strings.EqualFold(name, "localhost") || ip != nil && ip.IsLoopback()
 }

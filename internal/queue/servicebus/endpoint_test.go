@@ -12,6 +12,7 @@ const key = ";SharedAccessKeyName=k;SharedAccessKey=dG9wc2VjcmV0"
 
 func TestClearTextIsForThisMachineOnly(t *testing.T) {
 	t.Parallel()
+
 	for _, test := range []struct {
 		connection string
 		refused    bool
@@ -37,10 +38,14 @@ func TestClearTextIsForThisMachineOnly(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if refused := err != nil; refused != test.refused || refused && state.CodeOf(err) != state.CodeInvalid {
+
+		if refused := err != nil; refused != test.refused ||
+			refused && state.CodeOf(err) != state.CodeInvalid {
 			t.Errorf("%q: got %v, want refused: %t", test.connection, err, test.refused)
 		}
-		if err != nil && (strings.Contains(err.Error(), "dG9wc2VjcmV0") || strings.Contains(err.Error(), "example.com")) {
+
+		if err != nil &&
+			(strings.Contains(err.Error(), "dG9wc2VjcmV0") || strings.Contains(err.Error(), "example.com")) {
 			t.Errorf("the error repeats what it was given: %v", err)
 		}
 	}

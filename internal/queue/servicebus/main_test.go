@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(renewer)) }
 
-// renewer is what azservicebus leaves behind now and then, waiting to refresh a token, when a connection is cut as links open.
+// renewer is what azservicebus leaves behind now and then, waiting to refresh a
+// token, when a connection is cut as links open.
 const renewer = "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/internal.(*Namespace).startNegotiateClaimRenewer.func3"
 
 func queueNames() []string {
@@ -23,54 +24,68 @@ func queueNames() []string {
 	for i, q := range state.Queues {
 		names[i] = q.String()
 	}
+
 	return names
 }
 
 // broker starts a stand-in that ends with the test, after its clients.
 func broker(t *testing.T, o sbfake.Options) (*sbfake.Broker, string) {
 	t.Helper()
+
 	if o.Queues == nil {
 		o.Queues = queueNames()
 	}
+
 	b := sbfake.New(o)
 	t.Cleanup(b.Close)
+
 	address, err := b.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return b, sbfake.ConnectionString(address)
 }
 
 func client(t *testing.T, o servicebus.Options) *servicebus.Client {
 	t.Helper()
+
 	if o.RetryDelay == 0 {
 		o.RetryDelay, o.MaxRetryDelay = 5*time.Millisecond, 20*time.Millisecond
 	}
+
 	c, err := servicebus.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
+
 		_ = c.Close(limit) // of a connection that the test dropped it says so
 	})
+
 	return c
 }
 
 func open(t *testing.T, o sbfake.Options) (*sbfake.Broker, *servicebus.Client) {
 	t.Helper()
 	b, connection := broker(t, o)
+
 	return b, client(t, servicebus.Options{Connection: connection})
 }
 
 func receiver(t *testing.T, c *servicebus.Client) queue.Receiver {
 	t.Helper()
+
 	r, err := c.Receiver(state.QueueTasks)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { _ = r.Close() })
+
 	return r
 }
 
@@ -78,25 +93,37 @@ func messages(n int) []state.Message {
 	out := make([]state.Message, n)
 	for i := range out {
 		out[i] = state.Message{
-			V: state.EnvelopeVersion, JobID: state.NewJobID("test", []byte("x")), MessageID: int64(i + 1), Queue: state.QueueTasks,
-			Kind: state.KindTasks, Gen: 1, First: i, Count: 1, Send: 1,
+			V:         state.EnvelopeVersion,
+			JobID:     state.NewJobID("test", []byte("x")),
+			MessageID: int64(i + 1),
+			Queue:     state.QueueTasks,
+			Kind:      state.KindTasks,
+			Gen:       1,
+			First:     i,
+			Count:     1,
+			Send:      1,
 		}
 	}
+
 	return out
 }
 
 // take receives n deliveries.
 func take(t *testing.T, r queue.Receiver, n int) []queue.Delivery {
 	t.Helper()
+
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+
 	var all []queue.Delivery
 	for len(all) < n {
 		batch, err := r.Receive(ctx, n-len(all))
 		if err != nil {
 			t.Fatalf("received %d of %d: %v", len(all), n, err)
 		}
+
 		all = append(all, batch...)
 	}
+
 	return all
 }

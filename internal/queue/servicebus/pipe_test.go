@@ -22,15 +22,20 @@ func (i identity) GetToken(_ context.Context, o policy.TokenRequestOptions) (azc
 	case i.scopes <- o.Scopes[0]:
 	default:
 	}
+
 	return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
-// TestIdentity goes the way of production: a namespace and a credential, no key; the network is a pipe.
+// TestIdentity goes the way of production: a namespace and a credential, no
+// key; the network is a pipe.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
+
 	b := sbfake.New(sbfake.Options{Queues: queueNames()})
 	t.Cleanup(b.Close)
+
 	id := identity{make(chan string, 1)}
+
 	c := client(t, servicebus.Options{
 		Namespace: "name.servicebus.windows.net", Credential: id,
 		Dial: func(context.Context) (net.Conn, error) { return b.Pipe(), nil },
@@ -38,16 +43,20 @@ func TestIdentity(t *testing.T) {
 	if err := c.Warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	send(t, c, 500)
+
 	r := receiver(t, c)
 	for _, d := range take(t, r, 500) {
 		if err := r.Complete(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	if d := b.Depth(state.QueueTasks.String()); d != (sbfake.Depth{}) {
 		t.Errorf("left: %+v", d)
 	}
+
 	if got, want := <-id.scopes, "https://servicebus.azure.net//.default"; got != want {
 		t.Errorf("asked for a token of %s, want %s", got, want)
 	}

@@ -18,6 +18,7 @@ import (
 
 func send(t *testing.T, c queue.Sender, n int) {
 	t.Helper()
+
 	if err := c.Send(t.Context(), state.QueueTasks, messages(n)); err != nil {
 		t.Fatal(err)
 	}
@@ -28,25 +29,31 @@ func TestLocksDropped(t *testing.T) {
 	b, c := open(t, sbfake.Options{})
 	r := receiver(t, c)
 	send(t, c, 1)
+
 	old := take(t, r, 1)[0]
 	if n := b.DropLocks("tasks"); n != 1 {
 		t.Fatalf("dropped %d locks, want 1", n)
 	}
+
 	if err := r.Complete(t.Context(), old); !errors.Is(err, queue.ErrLockLost) {
 		t.Errorf("got %v, want ErrLockLost", err)
 	}
+
 	again := take(t, r, 1)[0]
 	if err := r.Complete(t.Context(), again); err != nil {
 		t.Error(err)
 	}
+
 	if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
 		t.Errorf("left: %+v", d)
 	}
 }
 
-// A delivery outlives the connection that it came by: it is settled by its lock token over another, in the time that Serve allows.
+// A delivery outlives the connection that it came by: it is settled by its lock
+// token over another, in the time that Serve allows.
 func TestSettleAfterTheConnectionWasLost(t *testing.T) {
 	t.Parallel()
+
 	for name, settle := range map[string]func(context.Context, queue.Receiver, queue.Delivery) error{
 		"complete": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error { return r.Complete(ctx, d) },
 		"dead letter": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error {
@@ -64,12 +71,16 @@ func TestSettleAfterTheConnectionWasLost(t *testing.T) {
 			r := receiver(t, c)
 			send(t, c, 1)
 			d := take(t, r, 1)[0]
+
 			b.DropConnections()
+
 			limit, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
+
 			if err := settle(limit, r, d); err != nil {
 				t.Fatal(err)
 			}
+
 			want := map[string]sbfake.Depth{"complete": {}, "dead letter": {Dead: 1}, "abandon": {Ready: 1}, "renew": {Locked: 1}}[name]
 			if got := b.Depth("tasks"); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
@@ -84,11 +95,14 @@ func TestSettleAfterConnectionAndLockWereLost(t *testing.T) {
 	r := receiver(t, c)
 	send(t, c, 1)
 	d := take(t, r, 1)[0]
+
 	b.DropConnections()
 	b.DropLocks("tasks")
+
 	if err := r.Complete(t.Context(), d); !errors.Is(err, queue.ErrLockLost) {
 		t.Errorf("got %v, want ErrLockLost", err)
 	}
+
 	if got := b.Depth("tasks"); got.Ready != 1 {
 		t.Errorf("got %+v, want 1 ready", got)
 	}
@@ -96,6 +110,7 @@ func TestSettleAfterConnectionAndLockWereLost(t *testing.T) {
 
 func TestSettleFaults(t *testing.T) {
 	t.Parallel()
+
 	for _, test := range []struct {
 		name  string
 		fault sbfake.SettleFault
@@ -111,10 +126,13 @@ func TestSettleFaults(t *testing.T) {
 			r := receiver(t, c)
 			send(t, c, 1)
 			d := take(t, r, 1)[0]
+
 			b.SetFaults(sbfake.Faults{Settle: func(string) sbfake.SettleFault { return test.fault }})
+
 			if err := r.Complete(t.Context(), d); !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
+
 			if got := b.Depth("tasks"); got != test.left {
 				t.Errorf("left %+v, want %+v", got, test.left)
 			}
@@ -126,10 +144,14 @@ func TestSettleFaults(t *testing.T) {
 func TestReceiveOutlastsDrops(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{Lock: time.Second})
+
 	var calls atomic.Int64
+
 	b.SetFaults(sbfake.Faults{Receive: func(string) bool { return calls.Add(1)%20 == 0 }})
+
 	r := receiver(t, c)
 	send(t, c, 60)
+
 	got := map[string]bool{}
 	for len(got) < 60 {
 		for _, d := range take(t, r, 1) {
@@ -138,6 +160,7 @@ func TestReceiveOutlastsDrops(t *testing.T) {
 			}
 		}
 	}
+
 	if calls.Load() < 60 {
 		t.Errorf("the hook was asked %d times", calls.Load())
 	}
@@ -149,18 +172,22 @@ func TestReceiveOutOfOrder(t *testing.T) {
 	b, c := open(t, sbfake.Options{})
 	b.SetFaults(sbfake.Faults{Order: func(_ string, n int) int { return n - 1 }})
 	send(t, c, 10)
+
 	if d := take(t, receiver(t, c), 1)[0]; d.Message.First != 9 {
 		t.Errorf("got message %d, want the newest", d.Message.First)
 	}
 }
 
-// What a role is missing for, the error says; Receive itself only logs it and tries on.
+// What a role is missing for, the error says; Receive itself only logs it and
+// tries on.
 func TestRefusedReceiverNamesItsRole(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{})
 	b.SetFaults(sbfake.Faults{Token: func(string) bool { return true }})
+
 	_, err := c.Peek(t.Context(), state.QueueTasks, 1)
-	if err == nil || !strings.Contains(err.Error(), "Azure Service Bus Data Receiver") || state.CodeOf(err) != state.CodeUnavailable {
+	if err == nil || !strings.Contains(err.Error(), "Azure Service Bus Data Receiver") ||
+		state.CodeOf(err) != state.CodeUnavailable {
 		t.Errorf("got %v", err)
 	}
 }
@@ -169,17 +196,28 @@ func TestRefusedReceiverNamesItsRole(t *testing.T) {
 func TestReceiveTellsOfAnOutageOnce(t *testing.T) {
 	t.Parallel()
 	b, connection := broker(t, sbfake.Options{})
+
 	var told bytes.Buffer // of one goroutine
+
 	c := client(t, servicebus.Options{Connection: connection, Log: slog.New(slog.NewTextHandler(&told, nil))})
 	send(t, c, 1)
+
 	var asked atomic.Int64
+
 	b.DropConnections()
-	b.SetFaults(sbfake.Faults{Token: func(audience string) bool { return strings.HasSuffix(audience, "/tasks") && asked.Add(1) <= 3 }})
+	b.SetFaults(
+		sbfake.Faults{
+			Token: func(audience string) bool { return strings.HasSuffix(audience, "/tasks") && asked.Add(1) <= 3 },
+		},
+	)
+
 	r := receiver(t, c)
 	if err := r.Complete(t.Context(), take(t, r, 1)[0]); err != nil {
 		t.Error(err)
 	}
-	if log := told.String(); strings.Count(log, "trying on") != 1 || strings.Count(log, "again") != 1 || asked.Load() < 3 {
+
+	if log := told.String(); strings.Count(log, "trying on") != 1 || strings.Count(log, "again") != 1 ||
+		asked.Load() < 3 {
 		t.Errorf("asked %d times, told:\n%s", asked.Load(), log)
 	}
 }

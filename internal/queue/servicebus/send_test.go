@@ -17,17 +17,22 @@ import (
 func TestSendFillsBatches(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{MaxMessage: 64 << 10})
+
 	var transfers atomic.Int64
+
 	b.SetFaults(sbfake.Faults{Send: func(string) sbfake.SendFault {
 		transfers.Add(1)
 		return sbfake.SendOK
 	}})
+
 	if err := c.Send(t.Context(), state.QueueTasks, messages(500)); err != nil {
 		t.Fatal(err)
 	}
+
 	if d := b.Depth("tasks"); d.Ready != 500 {
 		t.Errorf("got %+v, want 500 ready", d)
 	}
+
 	if n := transfers.Load(); n < 3 || n > 8 { // about 350 bytes a message
 		t.Errorf("sent %d batches for 500 messages of 64 KiB a batch", n)
 	}
@@ -37,12 +42,15 @@ func TestSendFillsBatches(t *testing.T) {
 func TestSendHoldsToTheServicesCount(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{MaxMessage: 8 << 20})
+
 	var transfers atomic.Int64
+
 	b.SetFaults(sbfake.Faults{Send: func(string) sbfake.SendFault {
 		transfers.Add(1)
 		return sbfake.SendOK
 	}})
 	send(t, c, 10_000)
+
 	if d := b.Depth("tasks"); d.Ready != 10_000 || transfers.Load() != 3 {
 		t.Errorf("got %+v from %d batches, want 10,000 from 3 of at most 4,500", d, transfers.Load())
 	}
@@ -50,25 +58,30 @@ func TestSendHoldsToTheServicesCount(t *testing.T) {
 
 func TestSendOfNothing(t *testing.T) {
 	t.Parallel()
+
 	_, c := open(t, sbfake.Options{})
 	if err := c.Send(t.Context(), state.QueueTasks, nil); err != nil {
 		t.Error(err)
 	}
 }
 
-// always makes a hook that answers the same until n calls were made, for good where n is 0.
+// always makes a hook that answers the same until n calls were made, for good
+// where n is 0.
 func always(fault sbfake.SendFault, n int64) sbfake.Faults {
 	var calls atomic.Int64
+
 	return sbfake.Faults{Send: func(string) sbfake.SendFault {
 		if k := calls.Add(1); n > 0 && k > n {
 			return sbfake.SendOK
 		}
+
 		return fault
 	}}
 }
 
 func TestSendSaysWhatToMend(t *testing.T) {
 	t.Parallel()
+
 	for _, test := range []struct {
 		name   string
 		opts   sbfake.Options
@@ -86,21 +99,26 @@ func TestSendSaysWhatToMend(t *testing.T) {
 			t.Parallel()
 			b, c := open(t, test.opts)
 			b.SetFaults(test.faults)
+
 			limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
+
 			err := c.Send(limit, state.QueueTasks, messages(3))
 			if got := state.CodeOf(err); got != test.code {
 				t.Fatalf("got %s, want %s: %v", got, test.code, err)
 			}
+
 			var told *state.Error
 			if !errors.As(err, &told) {
 				t.Fatal(err)
 			}
+
 			for _, part := range test.want {
 				if !strings.Contains(told.Msg, part) {
 					t.Errorf("%q does not say %q", told.Msg, part)
 				}
 			}
+
 			if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
 				t.Errorf("stored: %+v", d)
 			}
@@ -112,6 +130,7 @@ func TestSendSaysWhatToMend(t *testing.T) {
 // failed for a cause that passes.
 func TestSendTellsRefusalsFromFailures(t *testing.T) {
 	t.Parallel()
+
 	refuse := sbfake.Faults{Refuse: func(_, id string) bool { return id == messages(3)[1].TransportID() }}
 	for _, test := range []struct {
 		name   string
@@ -129,8 +148,10 @@ func TestSendTellsRefusalsFromFailures(t *testing.T) {
 			t.Parallel()
 			b, c := open(t, test.opts)
 			b.SetFaults(test.faults)
+
 			limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
+
 			err := c.Send(limit, state.QueueTasks, messages(3))
 			if got := state.CodeOf(err); got != test.code {
 				t.Errorf("got %s, want %s: %v", got, test.code, err)
@@ -140,6 +161,7 @@ func TestSendTellsRefusalsFromFailures(t *testing.T) {
 			if refused, ok := errors.AsType[*queue.RefusedError](err); ok {
 				reason = refused.Reason
 			}
+
 			if reason != test.want {
 				t.Errorf("got the reason %q, want %q: %v", reason, test.want, err)
 			}
@@ -150,14 +172,17 @@ func TestSendTellsRefusalsFromFailures(t *testing.T) {
 func TestWarmFindsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	_, c := open(t, sbfake.Options{Queues: []string{"jobs", "tasks"}})
+
 	err := c.Warm(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "long-tasks") {
 		t.Errorf("got %v, want an error that names the queue", err)
 	}
+
 	b, c := open(t, sbfake.Options{})
 	if err := c.Warm(t.Context()); err != nil {
 		t.Error(err)
 	}
+
 	if log := b.Log(); len(log) > 0 {
 		t.Errorf("it sent %+v", log)
 	}
@@ -165,6 +190,7 @@ func TestWarmFindsWhatIsMissing(t *testing.T) {
 
 func TestSendOutlastsFaults(t *testing.T) {
 	t.Parallel()
+
 	for _, test := range []struct {
 		name       string
 		fault      sbfake.SendFault
@@ -179,15 +205,19 @@ func TestSendOutlastsFaults(t *testing.T) {
 			t.Parallel()
 			b, c := open(t, sbfake.Options{})
 			b.SetFaults(always(test.fault, 1))
+
 			if err := c.Send(t.Context(), state.QueueTasks, messages(100)); err != nil {
 				t.Fatal(err)
 			}
+
 			dropped := 0
+
 			for _, e := range b.Log() {
 				if e.Duplicate {
 					dropped++
 				}
 			}
+
 			if d := b.Depth("tasks"); d.Ready != 100 || dropped != test.duplicates {
 				t.Errorf("got %+v and %d dropped, want 100 ready and %d dropped", d, dropped, test.duplicates)
 			}
@@ -195,14 +225,17 @@ func TestSendOutlastsFaults(t *testing.T) {
 	}
 }
 
-// Without duplicate detection a lost answer doubles what was sent: this is why docs/deploy.md asks for it.
+// Without duplicate detection a lost answer doubles what was sent: this is why
+// docs/deploy.md asks for it.
 func TestLostAnswerWithoutDuplicateDetection(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{Duplicates: -1})
 	b.SetFaults(always(sbfake.SendLoseAck, 1))
+
 	if err := c.Send(t.Context(), state.QueueTasks, messages(100)); err != nil {
 		t.Fatal(err)
 	}
+
 	if d := b.Depth("tasks"); d.Ready != 200 {
 		t.Errorf("got %+v, want 200 ready", d)
 	}
@@ -210,7 +243,10 @@ func TestLostAnswerWithoutDuplicateDetection(t *testing.T) {
 
 func TestNewHidesTheKey(t *testing.T) {
 	t.Parallel()
-	_, err := servicebus.New(servicebus.Options{Connection: "Endpoint=;SharedAccessKeyName=k;SharedAccessKey=topsecret"})
+
+	_, err := servicebus.New(
+		servicebus.Options{Connection: "Endpoint=;SharedAccessKeyName=k;SharedAccessKey=topsecret"},
+	)
 	if err == nil || strings.Contains(err.Error(), "topsecret") {
 		t.Errorf("got %v", err)
 	}

@@ -1,8 +1,9 @@
-// Package keys names the fields of logs, the attributes of spans and metrics, spans and metrics, each once. Anyone may import it; it
-// imports nothing.
+// Package keys names the fields of logs, the attributes of spans and metrics,
+// spans and metrics, each once. Anyone may import it; it imports nothing.
 package keys
 
-// Fields of log records, and attributes of spans and metrics: the same thing has the same name in all of them.
+// Fields of log records, and attributes of spans and metrics: the same thing
+// has the same name in all of them.
 const (
 	Action   = "action" // what a sweep did
 	Attempt  = "attempt"
@@ -28,8 +29,8 @@ const (
 	Worker   = "worker_id"
 )
 
-// Spans, each followed by the name of what it is about. A trace is one run of a job: submit, below it the job, its stages, and the
-// attempts of their tasks.
+// Spans, each followed by the name of what it is about. A trace is one run of a
+// job: submit, below it the job, its stages, and the attempts of their tasks.
 const (
 	SpanSubmit = "submit"
 	SpanRetry  = "retry" // in place of submit, of a run that goes on
@@ -38,7 +39,8 @@ const (
 	SpanTask   = "task"
 )
 
-// Metrics. Prometheus text writes them with underscores, the unit, and _total after counters.
+// Metrics. Prometheus text writes them with underscores, the unit, and _total
+// after counters.
 const (
 	Submits          = "coremachine.submits"          // by job_type and outcome
 	JobsOpen         = "coremachine.jobs.open"        // by status

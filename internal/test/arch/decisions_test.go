@@ -30,10 +30,22 @@ func TestDecisionsHaveNumberDateAndStatus(t *testing.T) {
 		if want := fmt.Sprintf("%04d-", i+1); !strings.HasPrefix(name, want) || m[1] != fmt.Sprint(i+1) {
 			t.Errorf("%s: number %s, want %d", r.path, m[1], i+1)
 		}
-		if row := fmt.Sprintf("| [%s](%s) | %s | %s | %s |", m[1], name, m[2], m[3], m[4]); !strings.Contains(index, row) {
+
+		if row := fmt.Sprintf(
+			"| [%s](%s) | %s | %s | %s |",
+			m[1],
+			name,
+			m[2],
+			m[3],
+			m[4],
+		); !strings.Contains(
+			index,
+			row,
+		) {
 			t.Errorf("docs/adr/README.md: missing row %q", row)
 		}
 	}
+
 	if len(records) < 8 {
 		t.Errorf("found %d records", len(records))
 	}

@@ -53,5 +53,6 @@ func recorded(modules map[string]bool, path string) (string, bool) {
 			return module, true
 		}
 	}
+
 	return "", false
 }

@@ -15,34 +15,50 @@ const (
 
 func TestFilesStayReadable(t *testing.T) {
 	t.Parallel()
+
 	written := func(path string) bool {
-		return slices.Contains([]string{".go", ".sql", ".html", ".js", ".css", ".sh", ".tmpl", ".yaml"}, filepath.Ext(path))
+		return slices.Contains(
+			[]string{".go", ".sql", ".html", ".js", ".css", ".sh", ".tmpl", ".yaml"},
+			filepath.Ext(path),
+		)
 	}
 	for _, f := range texts(t, written) {
 		lines := strings.Count(f.content, "\n")
 		if lines > mostLines {
 			t.Errorf("%s: %d lines, want at most %d: split it by what it is about", f.path, lines, mostLines)
 		}
+
 		if f.path == "cmd/handler/main.go" && lines > mostLinesHandler {
 			t.Errorf("%s: %d lines, want at most %d", f.path, lines, mostLinesHandler)
 		}
 	}
 }
 
-// elsewhere are names that tie the repository to one machine or one network. They are put together from pieces, or this file
-// would be the first to name them.
+// elsewhere are names that tie the repository to one machine or one network.
+// They are put together from pieces, or this file would be the first to name
+// them.
 var elsewhere = regexp.MustCompile(strings.Join([]string{
-	`proxy\.golang` + `\.org`, `registry\.npm` + `js`, `deb\.debian` + `\.org`, `py` + `pi\.org`, `repo1\.mav` + `en`,
-	`(^|[^.\w/])/ro` + `ot/`, `(^|[^.\w/])/ho` + `me/\w`, `(^|[^.\w/])/Us` + `ers/\w`, `(^|[^.\w/])/wo` + `rk/`,
+	`proxy\.golang` + `\.org`,
+	`registry\.npm` + `js`,
+	`deb\.debian` + `\.org`,
+	`py` + `pi\.org`,
+	`repo1\.mav` + `en`,
+	`(^|[^.\w/])/ro` + `ot/`,
+	`(^|[^.\w/])/ho` + `me/\w`,
+	`(^|[^.\w/])/Us` + `ers/\w`,
+	`(^|[^.\w/])/wo` + `rk/`,
 }, "|"))
 
 func TestNothingNamesAMachineOrARegistry(t *testing.T) {
 	t.Parallel()
+
 	built := []string{"handler", "go.sum"}
+
 	for _, f := range texts(t, func(path string) bool { return !slices.Contains(built, path) }) {
 		if strings.ContainsRune(f.content, 0) {
 			continue // an image or the like
 		}
+
 		for n, line := range strings.Split(f.content, "\n") {
 			if found := elsewhere.FindString(line); found != "" {
 				t.Errorf("%s:%d: %q", f.path, n+1, found)

@@ -11,30 +11,36 @@ import (
 
 func TestImportsFollowTheTable(t *testing.T) {
 	t.Parallel()
+
 	seen := map[string]bool{}
 	for _, s := range sources(t) {
 		seen[s.pkg] = true
+
 		i := slices.IndexFunc(table, func(r row) bool { return r.pkg == s.pkg })
 		if i < 0 {
 			t.Errorf("%s: package %s is not in the table of imports", s.path, s.pkg)
 			continue
 		}
+
 		for _, spec := range s.file.Imports {
 			path, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
 				t.Errorf("%s: %v", s.path, err)
 				continue
 			}
+
 			below, ours := strings.CutPrefix(path, "coremachine/")
 			if below = strings.TrimPrefix(below, "internal/"); ours && !allowed(table[i], s, below) {
 				t.Errorf("%s: package %s may not import %s", s.path, s.pkg, below)
 			}
 		}
 	}
+
 	for _, r := range table {
 		if !seen[r.pkg] {
 			t.Errorf("the table of imports has a row for %s, which is not there", r.pkg)
 		}
+
 		for _, other := range slices.Concat(r.may, r.tests) {
 			if other != anything && !seen[other] && !strings.HasPrefix(other, "third_party/") {
 				t.Errorf("the row of %s names %s, which is not there", r.pkg, other)
@@ -47,18 +53,25 @@ func allowed(r row, s source, imported string) bool {
 	if imported == "telemetry/keys" || slices.Contains(r.may, anything) || slices.Contains(r.may, imported) {
 		return true
 	}
-	return s.test && (imported == s.pkg || slices.Contains(r.tests, imported) || slices.Contains(testHelpers, imported))
+
+	return s.test &&
+		(imported == s.pkg || slices.Contains(r.tests, imported) || slices.Contains(testHelpers, imported))
 }
 
 func TestModuleReplacesNothing(t *testing.T) {
 	t.Parallel()
+
 	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for line := range strings.Lines(string(mod)) {
 		if strings.HasPrefix(strings.TrimSpace(line), "replace") {
-			t.Errorf("go.mod: %q: whoever builds from here must get what the versions say", strings.TrimSpace(line))
+			t.Errorf(
+				"go.mod: %q: whoever builds from here must get what the versions say",
+				strings.TrimSpace(line),
+			)
 		}
 	}
 }

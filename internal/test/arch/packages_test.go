@@ -8,26 +8,31 @@ import (
 
 func TestPackagesSayWhatTheyAre(t *testing.T) {
 	t.Parallel()
+
 	type about struct {
 		comments, files int
 		inDoc           bool
 		text            string
 	}
+
 	packages := map[string]*about{}
 	for _, s := range sources(t) {
 		if packages[s.pkg] == nil {
 			packages[s.pkg] = &about{}
 		}
+
 		p := packages[s.pkg]
 		if !s.test {
 			p.files++
 		}
+
 		if s.file.Doc != nil && !strings.HasSuffix(s.file.Name.Name, "_test") {
 			p.comments++
 			p.text += s.file.Doc.Text()
 			p.inDoc = strings.HasSuffix(s.path, "/doc.go")
 		}
 	}
+
 	for name, p := range packages {
 		command := strings.HasPrefix(name, "cmd/") && !strings.Contains(name, "/internal/")
 		switch {
@@ -43,6 +48,7 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 
 func TestPackagesWithTestsLookForLeaks(t *testing.T) {
 	t.Parallel()
+
 	withTests, looking := map[string]bool{}, map[string]bool{}
 	for _, s := range sources(t) {
 		withTests[s.pkg] = withTests[s.pkg] || s.test
@@ -52,6 +58,7 @@ func TestPackagesWithTestsLookForLeaks(t *testing.T) {
 			}
 		}
 	}
+
 	for name, tests := range withTests {
 		if tests && !looking[name] {
 			t.Errorf("%s: no TestMain: call goleak.VerifyTestMain or pgtest.Main", name)
@@ -61,25 +68,39 @@ func TestPackagesWithTestsLookForLeaks(t *testing.T) {
 
 func TestNobodySleepsSkipsOrRegisters(t *testing.T) {
 	t.Parallel()
+
 	for _, s := range sources(t) {
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.FuncDecl:
 				if n.Recv == nil && n.Name.Name == "init" {
-					t.Errorf("%s: func init: what exists stands in a literal, and what is set up is set up by app", s.path)
+					t.Errorf(
+						"%s: func init: what exists stands in a literal, and what is set up is set up by app",
+						s.path,
+					)
 				}
 			case *ast.SelectorExpr:
 				on, ok := n.X.(*ast.Ident)
 				if !ok {
 					return true
 				}
+
 				switch call := on.Name + "." + n.Sel.Name; call {
 				case "time.Sleep":
 					t.Errorf("%s: %s: wait for what is awaited", s.path, call)
-				case "t.Skip", "t.Skipf", "t.SkipNow", "b.Skip", "b.Skipf", "b.SkipNow", "tb.Skip", "tb.Skipf", "tb.SkipNow":
+				case "t.Skip",
+					"t.Skipf",
+					"t.SkipNow",
+					"b.Skip",
+					"b.Skipf",
+					"b.SkipNow",
+					"tb.Skip",
+					"tb.Skipf",
+					"tb.SkipNow":
 					t.Errorf("%s: %s: a test that cannot run here fails, or does not exist", s.path, call)
 				}
 			}
+
 			return true
 		})
 	}

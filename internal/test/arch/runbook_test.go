@@ -17,35 +17,44 @@ const runbook = "docs/operations.md"
 // document is a page of docs/.
 func document(t *testing.T, path string) string {
 	t.Helper()
+
 	found := texts(t, func(p string) bool { return p == filepath.FromSlash(path) })
 	if len(found) != 1 {
 		t.Fatalf("there are %d files %s", len(found), path)
 	}
+
 	return found[0].content
 }
 
-// TestEveryEntryOfTheRunbookHasItsFiveHeadings and an anchor of its own, before it, that links can rely on.
+// TestEveryEntryOfTheRunbookHasItsFiveHeadings and an anchor of its own, before
+// it, that links can rely on.
 func TestEveryEntryOfTheRunbookHasItsFiveHeadings(t *testing.T) {
 	t.Parallel()
+
 	seen := map[string]bool{}
+
 	parts := regexp.MustCompile(`(?m)^### `).Split(document(t, runbook), -1)
 	for i, entry := range parts[1:] {
 		title, body, _ := strings.Cut(entry, "\n")
+
 		anchor := regexp.MustCompile(`<a id="([a-z-]+)"></a>\n$`).FindStringSubmatch(parts[i])
 		if anchor == nil || seen[anchor[1]] {
 			t.Errorf("%s has no anchor of its own before it", title)
 		} else {
 			seen[anchor[1]] = true
 		}
+
 		for _, heading := range []string{"- **Symptom:**", "- **Cause:**", "- **Check:**", "- **Fix:**", "- **If it recurs:**"} {
 			_, rest, found := strings.Cut(body, "\n"+heading+" ")
 			if !found {
 				t.Errorf("%s has no %s, or not in its place", title, heading)
 				continue
 			}
+
 			body = "\n" + rest
 		}
 	}
+
 	if len(parts) < 20 {
 		t.Errorf("the runbook has %d entries", len(parts)-1)
 	}
@@ -55,6 +64,7 @@ func TestEveryEntryOfTheRunbookHasItsFiveHeadings(t *testing.T) {
 func TestTheRunbookHasWhatIsLinked(t *testing.T) {
 	t.Parallel()
 	page := document(t, runbook)
+
 	link := regexp.MustCompile(`operations\.md#([a-z-]+)`)
 	for _, file := range texts(t, func(path string) bool { return strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".md") }) {
 		for _, m := range link.FindAllStringSubmatch(file.content, -1) {
@@ -63,6 +73,7 @@ func TestTheRunbookHasWhatIsLinked(t *testing.T) {
 			}
 		}
 	}
+
 	for _, m := range regexp.MustCompile(`\]\(#([a-z-]+)\)`).FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(page, `<a id="`+m[1]+`"></a>`) {
 			t.Errorf("the runbook links to its own #%s, which it does not have", m[1])
@@ -70,15 +81,20 @@ func TestTheRunbookHasWhatIsLinked(t *testing.T) {
 	}
 }
 
-// TestTheRunbookHasEveryAlarmAndReason compares what programs name with the entries of the page, both ways.
+// TestTheRunbookHasEveryAlarmAndReason compares what programs name with the
+// entries of the page, both ways.
 func TestTheRunbookHasEveryAlarmAndReason(t *testing.T) {
 	t.Parallel()
+
 	sections := map[string]string{}
+
 	for _, part := range regexp.MustCompile(`(?m)^## `).Split(document(t, runbook), -1) {
 		title, body, _ := strings.Cut(part, "\n")
 		sections[title] = body
 	}
+
 	named, reasons := map[string]bool{}, 0
+
 	for name, value := range constants(t, "internal/state/runbook.go") {
 		switch {
 		case strings.HasPrefix(name, "Runbook"):
@@ -86,23 +102,29 @@ func TestTheRunbookHasEveryAlarmAndReason(t *testing.T) {
 		case strings.HasPrefix(name, "Dead"):
 			reasons++
 			anchor := strings.TrimPrefix(state.RunbookOfDead(value).String(), runbook+"#")
+
 			entry := `<a id="` + anchor + "\"></a>\n### " + value + "\n"
-			if state.RunbookOfDead(value) == state.RunbookOtherReason || !strings.Contains(sections["Reasons of dead letters"], entry) {
+			if state.RunbookOfDead(value) == state.RunbookOtherReason ||
+				!strings.Contains(sections["Reasons of dead letters"], entry) {
 				t.Errorf("the runbook has no entry of its own on the reason %s", value)
 			}
 		}
 	}
+
 	for _, title := range []string{"Alarms", "Reasons of dead letters"} {
 		for _, m := range regexp.MustCompile(`<a id="([a-z-]+)"></a>\n### `).FindAllStringSubmatch(sections[title], -1) {
 			if !named[m[1]] {
 				t.Errorf("no program can name #%s: internal/state/runbook.go has no constant of it", m[1])
 			}
+
 			delete(named, m[1])
 		}
 	}
+
 	for anchor := range named {
 		t.Errorf("the runbook has no alarm and no reason #%s", anchor)
 	}
+
 	if reasons < 3 {
 		t.Errorf("found %d reasons", reasons)
 	}
@@ -111,17 +133,23 @@ func TestTheRunbookHasEveryAlarmAndReason(t *testing.T) {
 // TestEveryCheckOfHealthNamesItsEntry looks at the checks as the app declares them: one that is well does not show its entry.
 func TestEveryCheckOfHealthNamesItsEntry(t *testing.T) {
 	t.Parallel()
+
 	checks := 0
+
 	for _, s := range sources(t) {
-		if filepath.Dir(s.path) != filepath.FromSlash("internal/app") || strings.HasSuffix(s.path, "_test.go") {
+		if filepath.Dir(s.path) != filepath.FromSlash("internal/app") ||
+			strings.HasSuffix(s.path, "_test.go") {
 			continue
 		}
+
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			literal, ok := n.(*ast.CompositeLit)
 			if !ok {
 				return true
 			}
+
 			keys := map[string]bool{}
+
 			for _, e := range literal.Elts {
 				if pair, ok := e.(*ast.KeyValueExpr); ok {
 					if key, ok := pair.Key.(*ast.Ident); ok {
@@ -129,15 +157,19 @@ func TestEveryCheckOfHealthNamesItsEntry(t *testing.T) {
 					}
 				}
 			}
+
 			if keys["Name"] && keys["Run"] {
 				checks++
+
 				if !keys["Runbook"] {
 					t.Errorf("%s: a check of health has no Runbook", s.path)
 				}
 			}
+
 			return true
 		})
 	}
+
 	if checks < 5 {
 		t.Errorf("found %d checks", checks)
 	}
@@ -147,17 +179,22 @@ func TestEveryCheckOfHealthNamesItsEntry(t *testing.T) {
 func TestTheRunbookHasEveryErrorOfATask(t *testing.T) {
 	t.Parallel()
 	page := document(t, runbook)
+
 	begin, codes := false, 0
 	for name, value := range constants(t, "internal/state/errors.go") {
 		begin = true
+
 		if !strings.HasPrefix(name, "Code") || !ofATask(name) {
 			continue
 		}
+
 		codes++
+
 		if !strings.Contains(page, value) {
 			t.Errorf("the runbook does not name %s", value)
 		}
 	}
+
 	if !begin || codes < 12 {
 		t.Errorf("found %d codes", codes)
 	}
@@ -166,10 +203,21 @@ func TestTheRunbookHasEveryErrorOfATask(t *testing.T) {
 // ofATask tells whether a code stands on a record, and does not only refuse a request.
 func ofATask(name string) bool {
 	switch strings.TrimPrefix(name, "Code") {
-	case "Invalid", "Malformed", "TooLarge", "UnknownJobType", "NotFound", "Conflict", "Busy", "Unavailable", "Internal",
-		"Unauthorized", "Forbidden", "MethodNotAllowed":
+	case "Invalid",
+		"Malformed",
+		"TooLarge",
+		"UnknownJobType",
+		"NotFound",
+		"Conflict",
+		"Busy",
+		"Unavailable",
+		"Internal",
+		"Unauthorized",
+		"Forbidden",
+		"MethodNotAllowed":
 		return false
 	}
+
 	return true
 }
 
@@ -178,21 +226,26 @@ func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	telemetry, page := document(t, "docs/telemetry.md"), document(t, runbook)
 	known := map[string]bool{}
+
 	for _, value := range constants(t, "internal/telemetry/keys/keys.go") {
 		if !strings.HasPrefix(value, "coremachine.") {
 			continue
 		}
+
 		if !strings.Contains(telemetry, "`"+value+"`") {
 			t.Errorf("docs/telemetry.md does not name %s", value)
 		}
+
 		known[strings.ReplaceAll(value, ".", "_")] = true
 	}
+
 	for _, name := range regexp.MustCompile(`coremachine_[a-z_]+`).FindAllString(page, -1) {
 		plain := strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_seconds")
 		if !known[plain] {
 			t.Errorf("the runbook speaks of %s, which is not counted", name)
 		}
 	}
+
 	if len(known) < 15 {
 		t.Errorf("found %d metrics", len(known))
 	}
@@ -201,26 +254,32 @@ func TestMetricsAreDocumented(t *testing.T) {
 // constants are the string constants of a file by name.
 func constants(t *testing.T, path string) map[string]string {
 	t.Helper()
+
 	all := map[string]string{}
+
 	for _, s := range sources(t) {
 		if s.path != filepath.FromSlash(path) {
 			continue
 		}
+
 		for _, d := range s.file.Decls {
 			g, ok := d.(*ast.GenDecl)
 			if !ok || g.Tok != token.CONST {
 				continue
 			}
+
 			for _, spec := range g.Specs {
 				v, ok := spec.(*ast.ValueSpec)
 				if !ok || len(v.Values) != 1 {
 					continue
 				}
+
 				if literal, ok := v.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
 					all[v.Names[0].Name], _ = strconv.Unquote(literal.Value) // it was parsed
 				}
 			}
 		}
 	}
+
 	return all
 }

@@ -19,7 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // root is the module's folder as seen from this package's.
 const root = "../../.."
 
-// notOurs are folders below root that hold no hand-written source of this module.
+// notOurs are folders below root that hold no hand-written source of this
+// module.
 var notOurs = []string{".git", ".local", "bin", "third_party", "node_modules"}
 
 // text is one file of the repository.
@@ -28,34 +29,44 @@ type text struct {
 	content string
 }
 
-// texts reads the hand-written files for which want says yes, built ones excepted.
+// texts reads the hand-written files for which want says yes, built ones
+// excepted.
 func texts(t *testing.T, want func(path string) bool) []text {
 	t.Helper()
+
 	var all []text
+
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
+
 		path, err = filepath.Rel(root, path)
 		if err != nil {
 			return err
 		}
+
 		if entry.IsDir() {
 			if slices.Contains(notOurs, path) || slices.Contains(notOurs, entry.Name()) {
 				return filepath.SkipDir
 			}
+
 			return nil
 		}
+
 		if !entry.Type().IsRegular() || !want(path) {
 			return nil
 		}
+
 		content, err := os.ReadFile(filepath.Join(root, path))
 		all = append(all, text{path: path, content: string(content)})
+
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return all
 }
 
@@ -70,19 +81,32 @@ type source struct {
 // sources parses every Go file of the module.
 func sources(t *testing.T) []source {
 	t.Helper()
+
 	var all []source
+
 	isGo := func(path string) bool { return strings.HasSuffix(path, ".go") && !strings.HasPrefix(path, "bench/") }
 	for _, f := range texts(t, isGo) {
-		file, err := parser.ParseFile(token.NewFileSet(), f.path, f.content, parser.ParseComments|parser.SkipObjectResolution)
+		file, err := parser.ParseFile(
+			token.NewFileSet(),
+			f.path,
+			f.content,
+			parser.ParseComments|parser.SkipObjectResolution,
+		)
 		if err != nil {
 			t.Errorf("%s: %v", f.path, err)
 			continue
 		}
+
 		pkg := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(f.path)), "internal/")
-		all = append(all, source{path: f.path, pkg: pkg, test: strings.HasSuffix(f.path, "_test.go"), file: file})
+		all = append(
+			all,
+			source{path: f.path, pkg: pkg, test: strings.HasSuffix(f.path, "_test.go"), file: file},
+		)
 	}
+
 	if len(all) == 0 {
 		t.Fatal("no Go file found")
 	}
+
 	return all
 }

@@ -3,15 +3,17 @@ package arch
 // anything marks a row that may import every package of the module.
 const anything = "anything"
 
-// row is what one package may import from the module, by path below internal/ (or cmd/...).
+// row is what one package may import from the module, by path below internal/
+// (or cmd/...).
 type row struct {
 	pkg   string
 	may   []string // production files
 	tests []string // test files besides: see testHelpers too
 }
 
-// table is the one list of who may import whom. A package that is not in it fails, and so does a row without a package.
-// telemetry/keys, the names of log fields, is open to all and is in no row.
+// table is the one list of who may import whom. A package that is not in it
+// fails, and so does a row without a package. telemetry/keys, the names of log
+// fields, is open to all and is in no row.
 var table = []row{
 	{pkg: "state"},
 	{pkg: "config"},
@@ -35,23 +37,65 @@ var table = []row{
 	{pkg: "queue/pgqueue", may: []string{"database", "queue", "state"}},
 	{pkg: "queue/servicebus", may: []string{"queue", "state"}},
 	{pkg: "dev/sbfake", tests: []string{"dev/npm"}},
-	{pkg: "blobstore", may: []string{"handlers", "state"}, tests: []string{"dev/blobsample", "test/blobtest"}},
+	{
+		pkg:   "blobstore",
+		may:   []string{"handlers", "state"},
+		tests: []string{"dev/blobsample", "test/blobtest"},
+	},
 	{pkg: "coremachine", may: []string{"state", "jobs", "jobs/define", "handlers"}},
 	{pkg: "funchost", may: []string{"httplimit", "problem", "state"}},
 	{pkg: "api", may: []string{"state", "coremachine", "problem", "share", "sse"}, tests: []string{"repo"}},
-	{pkg: "web", may: []string{"state", "coremachine", "api", "share", "sse", "web/apidoc", "third_party/htmx"}, tests: []string{"repo"}},
+	{
+		pkg:   "web",
+		may:   []string{"state", "coremachine", "api", "share", "sse", "web/apidoc", "third_party/htmx"},
+		tests: []string{"repo"},
+	},
 	{pkg: "web/apidoc"},
 	{pkg: "dev/devhost", may: []string{"funchost", "queue", "state"}},
-	{pkg: "appzip", may: []string{"funchost"}, tests: []string{"dev/devhost", "queue", "queue/pgqueue", "repo"}},
+	{
+		pkg:   "appzip",
+		may:   []string{"funchost"},
+		tests: []string{"dev/devhost", "queue", "queue/pgqueue", "repo"},
+	},
 	{pkg: "app", may: []string{anything}},
 	{pkg: "cmd/handler", may: []string{"app", "config", "handlers", "heap", "jobs", "telemetry"}},
 	{
-		pkg:   "cmd/corectl",
-		may:   []string{"app", "appzip", "bench", "config", "handlers", "heap", "jobs", "dev/pglocal", "queue/servicebus", "repo", "state", "telemetry", "cmd/corectl/internal/client", "cmd/corectl/internal/local", "cmd/corectl/internal/show"},
+		pkg: "cmd/corectl",
+		may: []string{
+			"app",
+			"appzip",
+			"bench",
+			"config",
+			"handlers",
+			"heap",
+			"jobs",
+			"dev/pglocal",
+			"queue/servicebus",
+			"repo",
+			"state",
+			"telemetry",
+			"cmd/corectl/internal/client",
+			"cmd/corectl/internal/local",
+			"cmd/corectl/internal/show",
+		},
 		tests: []string{"api", "dev/blobsample", "test/blobtest", "coremachine", "jobs/define"},
 	},
 	{pkg: "cmd/corectl/internal/client", may: []string{"state"}},
-	{pkg: "cmd/corectl/internal/local", may: []string{"dev/azurite", "dev/blobsample", "dev/devhost", "dev/pglocal", "queue", "queue/pgqueue", "dev/sbfake", "queue/servicebus", "repo", "state"}},
+	{
+		pkg: "cmd/corectl/internal/local",
+		may: []string{
+			"dev/azurite",
+			"dev/blobsample",
+			"dev/devhost",
+			"dev/pglocal",
+			"queue",
+			"queue/pgqueue",
+			"dev/sbfake",
+			"queue/servicebus",
+			"repo",
+			"state",
+		},
+	},
 	{pkg: "cmd/corectl/internal/show", may: []string{"state", "cmd/corectl/internal/client"}},
 
 	// For tests and benchmarks only.
@@ -61,11 +105,37 @@ var table = []row{
 	{pkg: "test/pgtest/rows", may: []string{"state"}},
 	{pkg: "test/mutants", may: []string{"dev/pglocal"}},
 	{pkg: "test/queuetest", may: []string{"queue", "state"}},
-	{pkg: "test/enginetest", may: []string{"coremachine", "handlers", "jobs", "jobs/define", "test/pgtest", "queue", "queue/pgqueue", "repo", "state"}},
+	{
+		pkg: "test/enginetest",
+		may: []string{
+			"coremachine",
+			"handlers",
+			"jobs",
+			"jobs/define",
+			"test/pgtest",
+			"queue",
+			"queue/pgqueue",
+			"repo",
+			"state",
+		},
+	},
 	{pkg: "test/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
 	{
 		pkg: "bench",
-		may: []string{"coremachine", "dev/devhost", "test/fixtures", "funchost", "handlers", "jobs/define", "queue", "queue/pgqueue", "dev/sbfake", "queue/servicebus", "repo", "state"},
+		may: []string{
+			"coremachine",
+			"dev/devhost",
+			"test/fixtures",
+			"funchost",
+			"handlers",
+			"jobs/define",
+			"queue",
+			"queue/pgqueue",
+			"dev/sbfake",
+			"queue/servicebus",
+			"repo",
+			"state",
+		},
 	},
 	{pkg: "test/e2e", may: []string{anything}},
 	{pkg: "test/model", may: []string{anything}},
@@ -76,5 +146,15 @@ var table = []row{
 	{pkg: "test/arch"},
 }
 
-// testHelpers may be imported by every test file, and by no production file that its row does not allow.
-var testHelpers = []string{"test/pgtest", "test/pgtest/rows", "test/repotest", "test/enginetest", "test/fixtures", "test/queuetest", "dev/sbfake", "state"}
+// testHelpers may be imported by every test file, and by no production file
+// that its row does not allow.
+var testHelpers = []string{
+	"test/pgtest",
+	"test/pgtest/rows",
+	"test/repotest",
+	"test/enginetest",
+	"test/fixtures",
+	"test/queuetest",
+	"dev/sbfake",
+	"state",
+}

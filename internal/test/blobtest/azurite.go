@@ -14,37 +14,46 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-// Azurite starts a server that stops with the test. It costs about a second, and half a minute where it has to be installed.
+// Azurite starts a server that stops with the test. It costs about a second,
+// and half a minute where it has to be installed.
 func Azurite(t testing.TB) *azurite.Server {
 	t.Helper()
+
 	root, err := repotest.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	limit, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
+
 	s, err := azurite.Start(limit, azurite.Options{Dir: filepath.Join(root, ".local", "azurite")})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return s
 }
 
 // Client is a client that may do everything with an account.
 func Client(t testing.TB, connection string) *azblob.Client {
 	t.Helper()
+
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
+
 	client, err := azblob.NewClientFromConnectionString(connection, &azblob.ClientOptions{
 		ClientOptions: policy.ClientOptions{Transport: &http.Client{Transport: transport}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return client
 }

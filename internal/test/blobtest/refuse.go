@@ -19,14 +19,17 @@ type Refusal struct {
 	RetryAfter string // "": none
 }
 
-// Refusing is the connection string of an account like that of s, behind a server that answers in its place whenever refuse
-// says how; nil lets a request pass.
+// Refusing is the connection string of an account like that of s, behind a
+// server that answers in its place whenever refuse says how; nil lets a request
+// pass.
 func Refusing(t testing.TB, s *azurite.Server, refuse func(*http.Request) *Refusal) (connection string) {
 	t.Helper()
+
 	behind, err := url.Parse(s.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	transport := &http.Transport{}
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
@@ -39,13 +42,17 @@ func Refusing(t testing.TB, s *azurite.Server, refuse func(*http.Request) *Refus
 			no.answer(w)
 			return
 		}
+
 		proxy.ServeHTTP(w, r)
 	}))
+
 	t.Cleanup(func() {
 		front.Close()
 		transport.CloseIdleConnections()
 	})
+
 	account, key := s.Account()
+
 	return connectionString(account, key, front.URL+"/"+account)
 }
 
@@ -53,11 +60,16 @@ func (no *Refusal) answer(w http.ResponseWriter) {
 	if no.RetryAfter != "" {
 		w.Header().Set("Retry-After", no.RetryAfter)
 	}
+
 	w.Header().Set("X-Ms-Error-Code", no.Code)
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(no.Status)
-	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>%s</Code><Message>%s</Message></Error>",
-		no.Code, strings.ToLower(no.Code)) // the caller may be gone
+	_, _ = fmt.Fprintf(
+		w,
+		"<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>%s</Code><Message>%s</Message></Error>",
+		no.Code,
+		strings.ToLower(no.Code),
+	) // the caller may be gone
 }
 
 func connectionString(account, key, address string) string {

@@ -18,6 +18,7 @@ func cancelJob(t *testing.T, w *world) {
 	b.shows("#toasts", "Cancelling")
 	b.shows("#head .badge", "cancelled")
 	b.shows("#live-state", "Final")
+
 	if !b.marked() {
 		t.Error("the page was loaded again")
 	}
@@ -37,6 +38,7 @@ func retryJob(t *testing.T, w *world) {
 	b.click("#retry-yes")
 	b.shows("#head .facts", "attempt 2")
 	b.shows("#head .badge", "completed with errors")
+
 	if !b.marked() {
 		t.Error("the page was loaded again")
 	}
@@ -46,27 +48,38 @@ func filterAndPage(t *testing.T, w *world) {
 	for i := range 60 {
 		w.submit(t, "zero", fmt.Sprintf(`{"seed":%d}`, i))
 	}
+
 	b := w.open(t)
 	b.visit("")
-	b.eval(`(() => { const s = document.querySelector("[name=type]"); s.value = "zero"; s.dispatchEvent(new Event("change", { bubbles: true })); })()`, nil)
+	b.eval(
+		`(() => { const s = document.querySelector("[name=type]"); s.value = "zero"; s.dispatchEvent(new Event("change", { bubbles: true })); })()`,
+		nil,
+	)
 	b.until("location.search.includes('type=zero')")
 	b.until("document.querySelectorAll('#rows tr').length === 50")
+
 	var first string
 	b.eval("document.querySelector('#rows tr').id", &first)
 	b.click("nav.pages a[rel=next]")
 	b.until("location.search.includes('cursor=')")
-	b.until("document.querySelectorAll('#rows tr').length >= 10 && [...document.querySelectorAll('#rows .what a')].every((a) => a.innerText === 'zero')")
+	b.until(
+		"document.querySelectorAll('#rows tr').length >= 10 && [...document.querySelectorAll('#rows .what a')].every((a) => a.innerText === 'zero')",
+	)
+
 	var again bool
 	if b.eval(fmt.Sprintf("document.getElementById(%q) !== null", first), &again); again {
 		t.Error("the second page begins with the first")
 	}
+
 	b.click("nav.pages a[rel=prev]")
 	b.until(fmt.Sprintf("!location.search.includes('cursor=') && document.getElementById(%q)", first))
 	b.click("nav.pages a[rel=next]")
 	b.until("location.search.includes('cursor=')")
+
 	for i := range 3 {
 		w.submit(t, "zero", fmt.Sprintf(`{"seed":%d}`, 60+i))
 	}
+
 	b.shows("#news", "3 new jobs")
 	b.click("#news a")
 	b.until("!location.search.includes('cursor=') && document.querySelectorAll('#rows tr').length === 50")
@@ -87,12 +100,20 @@ func redrive(t *testing.T, w *world) {
 	id := w.submit(t, "hello_world", `{"n":950,"message":"held redrive"}`)
 	b := w.open(t)
 	b.visit("/jobs/" + id.String())
-	b.until("Number(document.querySelector('#figures dd').innerText.split(' ')[0].replace(/\\D/g, '')) >= 900")
+	b.until(
+		"Number(document.querySelector('#figures dd').innerText.split(' ')[0].replace(/\\D/g, '')) >= 900",
+	)
 	w.release(t, "redrive")
 	b.shows("#head .badge", "completed")
-	if _, err := w.pool.Exec(t.Context(), `insert into messages (job_id, queue, kind, first, dead_reason) values ($1, 2, 2, 7, 'MaxDeliveryCountExceeded')`, id[:]); err != nil {
+
+	if _, err := w.pool.Exec(
+		t.Context(),
+		`insert into messages (job_id, queue, kind, first, dead_reason) values ($1, 2, 2, 7, 'MaxDeliveryCountExceeded')`,
+		id[:],
+	); err != nil {
 		t.Fatal(err)
 	}
+
 	b.visit("/queues/tasks/dead")
 	b.shows("#reasons", "MaxDeliveryCountExceeded")
 	b.click("#reasons td.act button")

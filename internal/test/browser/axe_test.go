@@ -11,19 +11,24 @@ import (
 	"coremachine/third_party/axe"
 )
 
-// barriers has axe-core look at every page, in both themes and as wide as a phone. It runs by the debugger's hand: the policy of the
-// pages would not let a script of theirs in.
+// barriers has axe-core look at every page, in both themes and as wide as a
+// phone. It runs by the debugger's hand: the policy of the pages would not let
+// a script of theirs in.
 func barriers(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.failedJob(t, b, "barriers")
+
 	b.mute = aboutMissing
 	for _, look := range []string{"light", "dark", "phone"} {
 		b.scheme(strings.Replace(look, "phone", "light", 1))
+
 		if look == "phone" {
 			b.size(390, 844)
 		}
+
 		for _, page := range pagesOf(job) {
 			b.visit(page)
+
 			for _, found := range b.axe() {
 				t.Errorf("%s of %q: %s", look, page, found)
 			}
@@ -34,27 +39,40 @@ func barriers(t *testing.T, w *world) {
 // axe lists what is serious or critical.
 func (b *tab) axe() (found []string) {
 	b.t.Helper()
+
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
+
 	b.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 		_, err := chromedp.Evaluate[chromedp.Void](axe.Script)(ctx, target)
 		return chromedp.Void{}, err
 	})
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`axe.run({ resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations
+
+	text, err := chromedp.Run(
+		ctx,
+		chromedp.Evaluate[string](
+			`axe.run({ resultTypes: ["violations"] }).then((r) => JSON.stringify(r.violations
 		.filter((v) => ["serious", "critical"].includes(v.impact))
-		.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 200) + " " + n.failureSummary))))`, chromedp.EvalAwaitPromise))
+		.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 200) + " " + n.failureSummary))))`,
+			chromedp.EvalAwaitPromise,
+		),
+	)
 	if err != nil {
 		b.t.Fatal(err)
 	}
+
 	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		b.t.Fatal(err)
 	}
+
 	return found
 }
 
-// breaches sees that the two guards notice: a style that the policy refuses, and a button without a name.
+// breaches sees that the two guards notice: a style that the policy refuses,
+// and a button without a name.
 func breaches(t *testing.T, w *world) {
 	told := false
+
 	t.Cleanup(func() { // after the console was read
 		if !told {
 			t.Error("the console does not tell of a breach of the Content-Security-Policy")
@@ -64,10 +82,15 @@ func breaches(t *testing.T, w *world) {
 	b.mute = func(message string) bool {
 		breach := strings.Contains(message, "Content Security Policy")
 		told = told || breach
+
 		return breach
 	}
 	b.visit("/types")
-	b.eval(`document.querySelector("#page").insertAdjacentHTML("beforeend", "<button style='color: red'></button>")`, nil)
+	b.eval(
+		`document.querySelector("#page").insertAdjacentHTML("beforeend", "<button style='color: red'></button>")`,
+		nil,
+	)
+
 	if found := b.axe(); len(found) != 1 || !strings.Contains(found[0], "button-name") {
 		t.Errorf("of a button without a name axe says %q", found)
 	}

@@ -13,9 +13,11 @@ func TestADashboardThatDemandsAKey(t *testing.T) {
 	b.mute = func(message string) bool { return strings.Contains(message, "status of 401") } // the browser tells of the refusals
 	b.begin("/jobs/" + id.String())
 	b.until("document.querySelector('#key').open")
+
 	if text := b.text("#main"); strings.Contains(text, "hello_world") {
 		t.Errorf("without a key the page shows %s", text)
 	}
+
 	b.enter("#key-field", "wrong")
 	b.click("#key-form button[type=submit]")
 	b.until("document.querySelector('#key').open && !document.querySelector('#key-wrong').hidden")
@@ -26,14 +28,21 @@ func TestADashboardThatDemandsAKey(t *testing.T) {
 	b.mark()
 	w.release(t, "keys")
 	b.shows("#head .badge", "completed")
+
 	if !b.marked() {
 		t.Error("the page was loaded again")
 	}
+
 	var kept []string
-	b.eval("[sessionStorage.getItem('key'), JSON.stringify(localStorage), document.cookie, location.href]", &kept)
+	b.eval(
+		"[sessionStorage.getItem('key'), JSON.stringify(localStorage), document.cookie, location.href]",
+		&kept,
+	)
+
 	if kept[0] != "sesame" || strings.Contains(strings.Join(kept[1:], " "), "sesame") {
 		t.Errorf("the key is kept as %q", kept)
 	}
+
 	b.visit("") // nobody is asked again
 	b.shows("#rows", "hello_world")
 }

@@ -9,12 +9,25 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pagesOf are all pages, of a tile_index job where they are a job's. The last is of a job that there is not.
+// pagesOf are all pages, of a tile_index job where they are a job's. The last
+// is of a job that there is not.
 func pagesOf(job string) []string {
 	return []string{
-		"", "?status=failed", "/types", "/types/hello_world", "/queues", "/queues/tasks/dead", "/sweeps", "/health", "/docs",
-		"/jobs/" + job, "/jobs/" + job + "/events", "/jobs/" + job + "/stages/measure", "/jobs/" + job + "/stages/measure?view=list",
-		"/jobs/" + job + "/stages/measure/tasks/57", missing,
+		"",
+		"?status=failed",
+		"/types",
+		"/types/hello_world",
+		"/queues",
+		"/queues/tasks/dead",
+		"/sweeps",
+		"/health",
+		"/docs",
+		"/jobs/" + job,
+		"/jobs/" + job + "/events",
+		"/jobs/" + job + "/stages/measure",
+		"/jobs/" + job + "/stages/measure?view=list",
+		"/jobs/" + job + "/stages/measure/tasks/57",
+		missing,
 	}
 }
 
@@ -29,27 +42,33 @@ func (w *world) failedJob(t *testing.T, b *tab, source string) string {
 	job := w.submit(t, "tile_index", fmt.Sprintf(`{"n":300,"broken":true,"source":%q}`, source)).String()
 	b.visit("/jobs/" + job)
 	b.shows("#live-state", "Final")
+
 	return job
 }
 
-// cells waits for the drawing of tasks, which is loaded when it is seen; on a page without one it does nothing.
+// cells waits for the drawing of tasks, which is loaded when it is seen; on a
+// page without one it does nothing.
 func (b *tab) cells() {
 	b.t.Helper()
 	b.eval("document.querySelector('#grid-box')?.scrollIntoView()", nil)
 	b.until("!document.querySelector('#grid-box') || document.querySelector('#grid-box svg')")
 }
 
-// textSizes sees that no page has text of more than three sizes, what fields hold and what drawings say included. A drawing counts by the
-// size that it has where it need not shrink.
+// textSizes sees that no page has text of more than three sizes, what fields
+// hold and what drawings say included. A drawing counts by the size that it has
+// where it need not shrink.
 func textSizes(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.failedJob(t, b, "sizes")
+
 	b.mute = aboutMissing
 	for _, width := range []int64{1280, 390} {
 		b.size(width, 900)
+
 		for _, page := range pagesOf(job) {
 			b.visit(page)
 			b.cells()
+
 			var sizes map[string]string
 			b.eval(`(() => {
 				const sizes = {};
@@ -69,6 +88,7 @@ func textSizes(t *testing.T, w *world) {
 				}
 				return sizes;
 			})()`, &sizes)
+
 			if len(sizes) > 3 || len(sizes) < 2 {
 				t.Errorf("%q, %d pixels wide, has text of %d sizes: %v", page, width, len(sizes), sizes)
 			}
@@ -76,26 +96,37 @@ func textSizes(t *testing.T, w *world) {
 	}
 }
 
-// targets sees that a thumb finds everything on a phone: what can be pressed, in dialogs too, is 44 pixels high and wide and holds its
-// words, and no page scrolls sideways. As WCAG 2.5.8 has it, a link in a sentence is exempt, and so is what something else on the page
-// does as well: a time, which the button "Exact times" shows, and a bar of the timeline, which leads where the table of stages does.
+// targets sees that a thumb finds everything on a phone: what can be pressed,
+// in dialogs too, is 44 pixels high and wide and holds its words, and no page
+// scrolls sideways. As WCAG 2.5.8 has it, a link in a sentence is exempt, and
+// so is what something else on the page does as well: a time, which the button
+// "Exact times" shows, and a bar of the timeline, which leads where the table
+// of stages does.
 func targets(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.failedJob(t, b, "targets")
 	b.mute = aboutMissing
 	b.size(390, 844)
+
 	for i, reason := range []string{"MaxDeliveryCountExceeded", "worker_lost"} {
 		const set = `insert into messages (job_id, queue, kind, first, dead_reason) values (decode($1, 'hex'), 3, 2, $2, $3)`
 		if _, err := w.pool.Exec(t.Context(), set, job, i, reason); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pages := append(pagesOf(job), "/queues/long-tasks/dead", "/queues/long-tasks/dead?reason=worker_lost", "/jobs/"+job+"/stages/measure?view=list&from=10&to=99")
+
+	pages := append(
+		pagesOf(job),
+		"/queues/long-tasks/dead",
+		"/queues/long-tasks/dead?reason=worker_lost",
+		"/jobs/"+job+"/stages/measure?view=list&from=10&to=99",
+	)
 	for _, page := range pages {
 		b.visit(page)
 		b.cells()
 		b.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })", nil)
 		b.until("!document.querySelector('.slow .slot') || document.querySelector('.slow .slot h3')")
+
 		var small []string
 		b.eval(`(() => {
 			const area = (el) => {
@@ -117,9 +148,11 @@ func targets(t *testing.T, w *world) {
 			}
 			return small;
 		})()`, &small)
+
 		for _, target := range small[:min(len(small), 5)] {
 			t.Errorf("%q has a target that is too small, or does not hold its words: %s", page, target)
 		}
+
 		var over int
 		if b.eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
 			t.Errorf("%q is %d pixels wider than a phone", page, over)
@@ -127,17 +160,25 @@ func targets(t *testing.T, w *world) {
 	}
 }
 
-// greyPrint sees that paper without colour tells whether a job failed: in words and numbers, and by cells of another grey. What can only be
-// pressed is left out.
+// greyPrint sees that paper without colour tells whether a job failed: in words
+// and numbers, and by cells of another grey. What can only be pressed is left
+// out.
 func greyPrint(t *testing.T, w *world) {
 	b := w.open(t)
+
 	job := w.failedJob(t, b, "print")
 	for _, page := range []string{"/jobs/" + job, "/jobs/" + job + "/stages/measure"} {
 		b.visit(page)
 		b.cells()
-		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+
+		if _, err := chromedp.Call(
+			b.ctx,
+			emulation.SetEmulatedMedia,
+			emulation.SetEmulatedMediaParams{Media: "print"},
+		); err != nil {
 			t.Fatal(err)
 		}
+
 		var shown struct {
 			Text    string
 			Figure  string
@@ -156,17 +197,21 @@ func greyPrint(t *testing.T, w *world) {
 				greys: [grey("#cells .f-failed"), grey("#cells .f-completed")],
 			};
 		})()`, &shown)
+
 		for _, want := range []string{"completed", "2 failed"} {
 			if !strings.Contains(strings.Join(strings.Fields(shown.Text), " "), want) {
 				t.Errorf("the print of %s does not say %q:\n%s", page, want, shown.Text)
 			}
 		}
+
 		if strings.Join(strings.Fields(shown.Figure), " ") != "Failed 2" {
 			t.Errorf("the print of %s says %q of those that failed", page, shown.Figure)
 		}
+
 		if len(shown.Pressed) > 0 {
 			t.Errorf("on the print of %s stands what can only be pressed: %q", page, shown.Pressed)
 		}
+
 		if contrast := (shown.Greys[1] + 0.05) / (shown.Greys[0] + 0.05); contrast < 2 {
 			t.Errorf("cells that failed and cells that completed have greys of contrast %.1f", contrast)
 		}

@@ -9,9 +9,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var picturesDir = flag.String("browser.pictures", "", "folder that the documents' pictures are written to; empty: they are taken and thrown away")
+var picturesDir = flag.String(
+	"browser.pictures",
+	"",
+	"folder that the documents' pictures are written to; empty: they are taken and thrown away",
+)
 
-// pictures takes those of the documents: a job with failures and one that runs. A page must be no wider than its window.
+// pictures takes those of the documents: a job with failures and one that runs.
+// A page must be no wider than its window.
 func pictures(t *testing.T, w *world) {
 	w.submit(t, "hello_world", `{"n":12}`)
 	w.submit(t, "tile_index", `{"n":2330,"source":"imagery/2025"}`)
@@ -20,11 +25,13 @@ func pictures(t *testing.T, w *world) {
 	b.visit("/jobs/" + failed)
 	b.shows("#live-state", "Final")
 	w.submit(t, "tile_index", `{"n":5000,"broken":true,"held":"pictures","source":"imagery/2024"}`)
+
 	for _, look := range []string{"light", "dark", "phone"} {
 		theme, width, height := look, int64(1280), int64(1500)
 		if look == "phone" {
 			theme, width, height = "light", 390, 1500
 		}
+
 		b.scheme(theme)
 		b.size(width, height)
 		b.visit("/jobs/" + failed)
@@ -36,23 +43,28 @@ func pictures(t *testing.T, w *world) {
 		b.until("document.querySelectorAll('#rows tr').length > 3")
 		b.size(width, min(height, 900))
 		b.picture("jobs-" + look)
+
 		var over int
 		if b.eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
 			t.Errorf("%s: the page is %d pixels wider than its window", look, over)
 		}
 	}
+
 	w.release(t, "pictures")
 }
 
 func (b *tab) picture(name string) {
 	b.t.Helper()
+
 	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Fatal(err)
 	}
+
 	if *picturesDir == "" {
 		return
 	}
+
 	if err := os.WriteFile(filepath.Join(*picturesDir, name+".png"), png, 0o600); err != nil {
 		b.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import "testing"
 
 func TestAnOpenDashboard(t *testing.T) {
 	t.Parallel()
+
 	w := start(t)
 	for name, test := range map[string]func(*testing.T, *world){
 		"AFormStartsAJobThatIsWatchedToItsEnd": submitAndWatch,
@@ -34,16 +35,22 @@ func submitAndWatch(t *testing.T, w *world) {
 	b.shows("h1", "hello_world")
 	b.enter("#submit [name=n]", "1000")
 	b.enter("#submit [name=message]", "held door")
-	if got, want := b.text("#line-corectl"), "corectl submit hello_world n=1000 'message=held door'"; got != want {
+
+	if got, want := b.text(
+		"#line-corectl",
+	), "corectl submit hello_world n=1000 'message=held door'"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+
 	b.click("#submit button[type=submit]")
 	b.shows("#submit-answer", "Submitted.")
 	b.click("#submit-answer a")
 	b.shows("h1", "hello_world")
 	b.mark()
 	b.shows("#live-state", "Live")
-	b.until("Number(document.querySelector('#figures dd').innerText.split(' ')[0].replace(/\\D/g, '')) >= 900")
+	b.until(
+		"Number(document.querySelector('#figures dd').innerText.split(' ')[0].replace(/\\D/g, '')) >= 900",
+	)
 	b.shows("#head .badge", "running")
 
 	w.release(t, "door")
@@ -51,6 +58,7 @@ func submitAndWatch(t *testing.T, w *world) {
 	b.shows("#figures", "2,000 of 2,000")
 	b.shows("#live-state", "Final")
 	b.shows("#outcome", "KiB")
+
 	if !b.marked() {
 		t.Error("the page was loaded again")
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page may take to show what is waited for, on a busy machine.
+// patience is how long a page may take to show what is waited for, on a busy
+// machine.
 const patience = 60 * time.Second
 
 // tab is one window with a storage of its own.
@@ -26,25 +27,32 @@ type tab struct {
 	mute func(message string) bool
 }
 
-// open opens a window of the test's own. When the test ends, its console must be empty.
+// open opens a window of the test's own. When the test ends, its console must
+// be empty.
 func (w *world) open(t testing.TB) *tab {
 	t.Helper()
+
 	ctx, cancel := chromedp.NewContext(w.browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
+
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
+
 	b := &tab{t: t, ctx: ctx, root: w.host.URL() + "/ui", mute: func(string) bool { return false }}
 	messages := chromedp.Console(ctx)
 	b.more = func() (said []string) {
 		end := "the end of what was said"
 		b.eval(fmt.Sprintf("console.debug(%q)", end), nil)
+
 		for m, err := range messages {
 			if err != nil || m.Text == end {
 				return said
 			}
+
 			said = append(said, fmt.Sprintf("%s %s (%s:%d)", m, m.Source, m.URL, m.Line))
 		}
+
 		return said
 	}
 	b.size(1280, 900)
@@ -55,6 +63,7 @@ func (w *world) open(t testing.TB) *tab {
 			}
 		}
 	})
+
 	return b
 }
 
@@ -66,8 +75,12 @@ func (b *tab) size(width, height int64) {
 // scheme makes the system's theme "light" or "dark".
 func (b *tab) scheme(name string) {
 	b.t.Helper()
+
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: name},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
+		},
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -76,24 +89,31 @@ func (b *tab) scheme(name string) {
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
+
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
+
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.t.Fatalf("%v\nthe page: %s", err, b.text("body"))
 	}
 }
 
-// visit opens a page of the dashboard, by its path below /ui, and waits for its content.
+// visit opens a page of the dashboard, by its path below /ui, and waits for its
+// content.
 func (b *tab) visit(path string) {
 	b.t.Helper()
+
 	for {
 		b.begin(path)
 		b.until("document.querySelector('#page')")
+
 		var status int
 		b.eval("performance.getEntriesByType('navigation')[0].responseStatus", &status)
+
 		if status != http.StatusServiceUnavailable || b.busy == 5 {
 			return
 		}
+
 		b.busy++
 	}
 }
@@ -101,14 +121,22 @@ func (b *tab) visit(path string) {
 // begin opens a page.
 func (b *tab) begin(path string) {
 	b.t.Helper()
+
 	for try := 1; ; try++ {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		err := chromedp.Do(ctx, chromedp.Navigate(b.root+path))
+
 		cancel()
+
 		if err == nil {
 			break
 		}
-		if try == 3 || !strings.Contains(err.Error(), "context") { // a window that is busy loses its script context now and then
+
+		if try == 3 ||
+			!strings.Contains(
+				err.Error(),
+				"context",
+			) { // a window that is busy loses its script context now and then
 			b.t.Fatal(err)
 		}
 	}
@@ -117,34 +145,45 @@ func (b *tab) begin(path string) {
 // eval gives an expression's value, as JSON has it, to v; nil: nobody.
 func (b *tab) eval(expression string, v any) {
 	b.t.Helper()
+
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
+
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("JSON.stringify(("+expression+") ?? null)"))
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
+
 	if v == nil {
 		return
 	}
+
 	if err := json.Unmarshal([]byte(text), v); err != nil {
 		b.t.Fatalf("%s: %v: %s", expression, err, text)
 	}
 }
 
-// until waits for an expression to be true of the page, whatever page that is by then.
+// until waits for an expression to be true of the page, whatever page that is
+// by then.
 func (b *tab) until(expression string) {
 	b.t.Helper()
+
 	end := time.NewTimer(patience)
 	defer end.Stop()
+
 	tick := time.NewTicker(30 * time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+
 		cancel()
+
 		if err == nil && ok {
 			return
 		}
+
 		select {
 		case <-tick.C:
 		case <-end.C:
@@ -157,6 +196,7 @@ func (b *tab) until(expression string) {
 func (b *tab) text(selector string) (text string) {
 	b.t.Helper()
 	b.eval(fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector), &text)
+
 	return text
 }
 
@@ -183,7 +223,9 @@ func (b *tab) mark() { b.t.Helper(); b.eval("window.marked = true", nil) }
 
 func (b *tab) marked() bool {
 	var is bool
+
 	b.t.Helper()
 	b.eval("window.marked === true", &is)
+
 	return is
 }

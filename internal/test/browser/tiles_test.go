@@ -42,10 +42,25 @@ var tileIndex = define.Define(define.Definition[tileParams]{
 	Description: "Reads and draws every tile of a source, and joins them to an index",
 	Tolerance:   1,
 	Stages: []define.Stage[tileParams]{
-		{Name: "scan", Tasks: define.Single(scanTiles, func(p tileParams) tileIn { return tileIn{Tile: p.N} })},
+		{
+			Name:  "scan",
+			Tasks: define.Single(scanTiles, func(p tileParams) tileIn { return tileIn{Tile: p.N} }),
+		},
 		{Name: "measure", Tasks: define.FanOut(readTile, define.From("scan", scanTiles), planTiles)},
-		{Name: "thumbnails", Tasks: define.Dynamic(drawTile, "n", func(_ tileParams, i int) tileIn { return tileIn{Tile: i} }), DependsOn: []string{"scan"}},
-		{Name: "summarise", Tasks: define.FanIn(joinTiles, func(p tileParams) tileIn { return tileIn{Tile: p.N} }), DependsOn: []string{"measure", "thumbnails"}},
+		{
+			Name: "thumbnails",
+			Tasks: define.Dynamic(
+				drawTile,
+				"n",
+				func(_ tileParams, i int) tileIn { return tileIn{Tile: i} },
+			),
+			DependsOn: []string{"scan"},
+		},
+		{
+			Name:      "summarise",
+			Tasks:     define.FanIn(joinTiles, func(p tileParams) tileIn { return tileIn{Tile: p.N} }),
+			DependsOn: []string{"measure", "thumbnails"},
+		},
 	},
 	Result: func(_ context.Context, p tileParams, _ define.Results) (any, error) { return tileOut{p.N}, nil },
 })
@@ -57,6 +72,7 @@ func planTiles(p tileParams, _ int, _ tileOut) iter.Seq[tileIn] {
 			if i >= p.N-50 {
 				in.Held = p.Held
 			}
+
 			if !yield(in) {
 				return
 			}
@@ -68,29 +84,42 @@ func planTiles(p tileParams, _ int, _ tileOut) iter.Seq[tileIn] {
 func tile(ctx context.Context, t handlers.Task, in tileIn) (tileOut, error) {
 	wait := time.NewTimer(time.Duration(2+t.Index%9) * time.Millisecond)
 	defer wait.Stop()
+
 	select {
 	case <-ctx.Done():
 		return tileOut{}, ctx.Err()
 	case <-wait.C:
 	}
+
 	if in.Held != "" {
 		if err := pass(ctx, in.Held); err != nil {
 			return tileOut{}, err
 		}
 	}
+
 	if in.Broken && in.Tile%2 == 0 {
 		return tileOut{}, errors.New("read tile: connection reset by peer")
 	}
+
 	if in.Broken {
-		return tileOut{}, handlers.Permanent(fmt.Errorf("checksum mismatch: want 9e107d9d, have %08x", in.Tile))
+		return tileOut{}, handlers.Permanent(
+			fmt.Errorf("checksum mismatch: want 9e107d9d, have %08x", in.Tile),
+		)
 	}
+
 	return tileOut{1}, nil
 }
 
 func tileHandlers() map[string]handlers.Handler {
 	all := map[string]handlers.Handler{}
 	for _, name := range []handlers.TaskType[tileIn, tileOut]{scanTiles, readTile, drawTile, joinTiles} {
-		all[string(name)] = handlers.Func(tile, handlers.Attempts(3), handlers.Base(10*time.Millisecond), handlers.Cap(50*time.Millisecond))
+		all[string(name)] = handlers.Func(
+			tile,
+			handlers.Attempts(3),
+			handlers.Base(10*time.Millisecond),
+			handlers.Cap(50*time.Millisecond),
+		)
 	}
+
 	return all
 }

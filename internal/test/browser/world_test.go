@@ -26,7 +26,8 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-// handlerEnv makes the test binary the handler that devhost spawns, with this package's jobs in its maps.
+// handlerEnv makes the test binary the handler that devhost spawns, with this
+// package's jobs in its maps.
 const handlerEnv = "BROWSER_HANDLER"
 
 func TestMain(m *testing.M) {
@@ -35,9 +36,11 @@ func TestMain(m *testing.M) {
 		cfg, err := config.Load(config.FromEnvironment())
 		log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
 		code := app.Main(ctx, cfg, err, app.Options{Jobs: testJobs, Handlers: testHandlers, Log: log})
+
 		stop()
 		os.Exit(code)
 	}
+
 	pgtest.Main(m)
 }
 
@@ -55,71 +58,100 @@ func start(t testing.TB, keys ...string) *world {
 	t.Helper()
 	w := &world{browser: startBrowser(t), gates: t.TempDir()}
 	url := pgtest.URL(t)
+
 	r, err := repo.Open(context.Background(), repo.Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
 	w.pool = r.Pool()
 	q := pgqueue.New(w.pool, pgqueue.Options{})
 	t.Cleanup(q.Close)
+
 	receivers := map[string]queue.Receiver{}
 	for _, name := range state.Queues {
 		receivers[name.String()] = q.Receiver(name)
 	}
+
 	w.machine = coremachine.New(coremachine.Config{
 		Jobs: testJobs, Handlers: testHandlers, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler),
 	})
+
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	env := []string{handlerEnv + "=1", gatesEnv + "=" + w.gates, "DATABASE_URL=" + url, "LOG_LEVEL=warn"}
 	if len(keys) == 0 {
 		env = append(env, "OPEN_DASHBOARD=true")
 	}
+
 	w.host, err = devhost.New(devhost.Options{
-		Root: repotest.AppFolder(t), Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Keys: keys, Env: env,
-		TermFirst: 3 * time.Second, Console: func(stream string, _ slog.Level, line string) { t.Log(stream, line) },
+		Root: repotest.AppFolder(
+			t,
+		),
+		Addr:       "127.0.0.1:0",
+		Receivers:  receivers,
+		Executable: self,
+		Keys:       keys,
+		Env:        env,
+		TermFirst:  3 * time.Second,
+		Console:    func(stream string, _ slog.Level, line string) { t.Log(stream, line) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := w.host.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := w.host.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
 	w.awaitReady(t)
+
 	return w
 }
 
 // awaitReady asks until the service says that it is there for all.
 func (w *world) awaitReady(t testing.TB) {
 	t.Helper()
+
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 	tick := time.NewTicker(30 * time.Millisecond)
 	defer tick.Stop()
+
 	for end := time.Now().Add(patience); time.Now().Before(end); <-tick.C {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.host.URL()+"/health/readyz", nil)
+		req, err := http.NewRequestWithContext(
+			t.Context(),
+			http.MethodGet,
+			w.host.URL()+"/health/readyz",
+			nil,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if resp, err := client.Do(req); err == nil {
 			if _ = resp.Body.Close(); resp.StatusCode == http.StatusOK {
 				return
 			}
 		}
 	}
+
 	t.Fatal("the service is not ready")
 }
 
 // release lets held tasks go on.
 func (w *world) release(t testing.TB, gate string) {
 	t.Helper()
+
 	if err := os.WriteFile(filepath.Join(w.gates, gate), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -127,9 +159,11 @@ func (w *world) release(t testing.TB, gate string) {
 
 func (w *world) submit(t testing.TB, jobType, params string) state.JobID {
 	t.Helper()
+
 	res, err := w.machine.Submit(t.Context(), coremachine.SubmitRequest{Type: jobType, Body: []byte(params)})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return res.JobID
 }

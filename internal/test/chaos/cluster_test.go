@@ -47,7 +47,8 @@ type cluster struct {
 	complaints map[string]int // errors in the server's log
 }
 
-// seat is the place of one process. Who ends a process has another sit down there.
+// seat is the place of one process. Who ends a process has another sit down
+// there.
 type seat struct {
 	role    string
 	number  int        // among those of its role
@@ -68,46 +69,78 @@ const brokerLock = 10 * time.Second // of a delivery: what a killed receiver had
 
 func startCluster(t *testing.T, transport string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, server: pgtest.Own(t), complaints: map[string]int{}, startLog: filepath.Join(t.TempDir(), "starts")}
+	c := &cluster{
+		t:          t,
+		server:     pgtest.Own(t),
+		complaints: map[string]int{},
+		startLog:   filepath.Join(t.TempDir(), "starts"),
+	}
+
 	url := c.server.URL()
 	if err := repo.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	c.env = append(os.Environ(), "DATABASE_URL="+url, "TRANSPORT="+transport, "LOG_LEVEL=error", "DATABASE_CONNECTIONS=4", appEnv+"="+repotest.AppFolder(t), fixtures.LogEnv+"="+c.startLog)
+
+	c.env = append(
+		os.Environ(),
+		"DATABASE_URL="+url,
+		"TRANSPORT="+transport,
+		"LOG_LEVEL=error",
+		"DATABASE_CONNECTIONS=4",
+		appEnv+"="+repotest.AppFolder(t),
+		fixtures.LogEnv+"="+c.startLog,
+	)
 	if transport == "servicebus" {
 		c.startBroker()
 	}
+
 	r, err := repo.Open(context.Background(), repo.Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
 	q := pgqueue.New(r.Pool(), pgqueue.Options{})
 	t.Cleanup(q.Close)
+
 	c.pool = r.Pool()
 	if err := enginetest.LogStatuses(t.Context(), c.pool); err != nil {
 		t.Fatal(err)
 	}
+
 	machine := func(build string) *coremachine.Machine {
 		j, h := registries(build)
-		return coremachine.New(coremachine.Config{Jobs: j, Handlers: h, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler)})
+
+		return coremachine.New(
+			coremachine.Config{
+				Jobs:     j,
+				Handlers: h,
+				Store:    r,
+				Wake:     q.Wake,
+				Log:      slog.New(slog.DiscardHandler),
+			},
+		)
 	}
+
 	c.machine, c.next = machine(buildOld), machine(buildNew)
 	for role, n := range map[string]int{roleHost: 3, roleWorker: 4, roleRelay: 2} {
 		if role == roleRelay && c.broker == nil {
 			continue
 		}
+
 		for number := range n {
 			s := &seat{role: role, number: number}
 			s.p = c.spawn(s)
 			c.seats = append(c.seats, s)
 		}
 	}
+
 	t.Cleanup(func() {
 		for _, s := range c.seats {
 			s.p.kill()
 		}
 	})
+
 	return c
 }
 
@@ -116,34 +149,49 @@ func (c *cluster) startBroker() {
 	for _, name := range state.Queues {
 		o.Queues = append(o.Queues, name.String())
 	}
+
 	c.broker = sbfake.New(o)
 	c.t.Cleanup(c.broker.Close)
+
 	address, err := c.broker.Listen("127.0.0.1:0")
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	c.env = append(c.env, "SERVICEBUS="+sbfake.ConnectionString(address))
 }
 
 // spawn starts the next process of a seat.
 func (c *cluster) spawn(s *seat) *child {
 	c.t.Helper()
+
 	role := s.role
-	p := &child{role: role, cmd: exec.CommandContext(context.WithoutCancel(c.t.Context()), os.Args[0]), over: make(chan struct{})}
-	p.cmd.Env = slices.Concat(c.env, []string{roleEnv + "=" + role, buildEnv + "=" + s.nextBuild()}) // several seats are filled at once
+	p := &child{
+		role: role,
+		cmd:  exec.CommandContext(context.WithoutCancel(c.t.Context()), os.Args[0]),
+		over: make(chan struct{}),
+	}
+	p.cmd.Env = slices.Concat(
+		c.env,
+		[]string{roleEnv + "=" + role, buildEnv + "=" + s.nextBuild()},
+	) // several seats are filled at once
 	p.cmd.Stderr = os.Stderr
+
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	if _, err := p.cmd.StdinPipe(); err != nil { // it ends with this process
 		c.t.Fatal(err)
 	}
+
 	if err := p.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
 	go func() {
 		defer close(p.over)
+
 		for s := bufio.NewScanner(out); s.Scan(); {
 			var pid int64
 			if _, err := fmt.Sscanf(s.Text(), "handler %d", &pid); err == nil {
@@ -151,6 +199,7 @@ func (c *cluster) spawn(s *seat) *child {
 			}
 		}
 	}()
+
 	return p
 }
 
@@ -159,6 +208,7 @@ func (p *child) works() int {
 	if p.role == roleHost {
 		return int(p.handler.Load())
 	}
+
 	return p.cmd.Process.Pid
 }
 

@@ -18,18 +18,22 @@ type damage struct {
 func (d *damage) add(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+
 	if d.n == nil {
 		d.n = map[string]int{}
 	}
+
 	d.n[name]++
 }
 
 func (d *damage) of(names ...string) (sum int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+
 	for _, name := range names {
 		sum += d.n[name]
 	}
+
 	return sum
 }
 
@@ -55,15 +59,19 @@ func rest(d time.Duration, until time.Time) bool {
 	return time.Now().Before(until)
 }
 
-// breakThings breaks at several places at once, each in an order of its own that the seed decides, and returns when everything is mended.
+// breakThings breaks at several places at once, each in an order of its own
+// that the seed decides, and returns when everything is mended.
 func (c *cluster) breakThings(seed uint64, until time.Time, short bool) {
 	var all sync.WaitGroup
+
 	for i, one := range []func(*rand.Rand, time.Time){c.killProcesses, c.crashPostgres, c.cutConnections, c.stopWorkers} {
 		if i == 3 && short {
 			continue
 		}
+
 		all.Go(func() { one(rand.New(rand.NewPCG(seed, uint64(i+2))), until) })
 	}
+
 	all.Wait()
 }
 
@@ -75,9 +83,11 @@ func (c *cluster) crashPostgres(r *rand.Rand, until time.Time) {
 			c.t.Error(err)
 			return
 		}
+
 		c.hurt.add(hurtCrash)
 		c.readServerLog()
 		pause(between(r, 0, 1500*time.Millisecond))
+
 		if err := c.server.Restart(context.WithoutCancel(c.t.Context())); err != nil {
 			c.t.Error(err)
 			return
@@ -95,9 +105,14 @@ func (c *cluster) cutConnections(r *rand.Rand, until time.Time) {
 func (c *cluster) cut(which int) {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
 	defer cancel()
+
 	switch {
 	case which == 0:
-		if _, err := c.pool.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where application_name like $1`, appName+"%"); err == nil {
+		if _, err := c.pool.Exec(
+			ctx,
+			`select pg_terminate_backend(pid) from pg_stat_activity where application_name like $1`,
+			appName+"%",
+		); err == nil {
 			c.hurt.add(hurtCut)
 		}
 	case which == 1 && c.broker != nil:
@@ -110,20 +125,25 @@ func (c *cluster) cut(which int) {
 	}
 }
 
-// stopWorkers stops one worker after another for longer than its lease and lets it go on.
+// stopWorkers stops one worker after another for longer than its lease and lets
+// it go on.
 func (c *cluster) stopWorkers(r *rand.Rand, until time.Time) {
 	for {
 		d := between(r, 16*time.Second, 20*time.Second)
 		if time.Now().Add(d).After(until) {
 			return
 		}
+
 		s := c.sit(r, roleWorker)
 		if s == nil {
 			pause(100 * time.Millisecond)
 			continue
 		}
+
 		_ = s.p.cmd.Process.Signal(syscall.SIGSTOP)
+
 		pause(d)
+
 		_ = s.p.cmd.Process.Signal(syscall.SIGCONT)
 		s.taken.Unlock()
 		c.hurt.add(hurtStop)
@@ -131,7 +151,8 @@ func (c *cluster) stopWorkers(r *rand.Rand, until time.Time) {
 	}
 }
 
-// sit takes a seat of a role that nobody else breaks, at random, where there are pids one of theirs; nil: there is none.
+// sit takes a seat of a role that nobody else breaks, at random, where there
+// are pids one of theirs; nil: there is none.
 func (c *cluster) sit(r *rand.Rand, role string, pids ...int) *seat {
 	for _, i := range r.Perm(len(c.seats)) {
 		s := c.seats[i]
@@ -143,5 +164,6 @@ func (c *cluster) sit(r *rand.Rand, role string, pids ...int) *seat {
 		}
 		s.taken.Unlock()
 	}
+
 	return nil
 }

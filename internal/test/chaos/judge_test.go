@@ -27,7 +27,8 @@ type verdict struct {
 	settled  time.Duration
 }
 
-// settleWithin is how long after the last fault every job must have ended. Locks of the transport end after a minute.
+// settleWithin is how long after the last fault every job must have ended.
+// Locks of the transport end after a minute.
 const settleWithin = 4 * time.Minute
 
 // settle waits until no job is open.
@@ -35,12 +36,16 @@ func (c *cluster) settle() (took time.Duration) {
 	begin := time.Now()
 	for time.Since(begin) < settleWithin {
 		var open int
-		err := c.pool.QueryRow(context.Background(), `select count(*) from jobs where finished_at is null`).Scan(&open)
+
+		err := c.pool.QueryRow(context.Background(), `select count(*) from jobs where finished_at is null`).
+			Scan(&open)
 		if err == nil && open == 0 {
 			break
 		}
+
 		pause(200 * time.Millisecond)
 	}
+
 	return time.Since(begin)
 }
 
@@ -51,6 +56,7 @@ func (c *cluster) judge(l *load) (v verdict, err error) {
 			return v, err
 		}
 	}
+
 	for _, look := range []func() ([]string, error){
 		func() ([]string, error) { return enginetest.Unbalanced(ctx, c.pool) },
 		func() ([]string, error) { return enginetest.Illegal(ctx, c.pool) },
@@ -59,25 +65,33 @@ func (c *cluster) judge(l *load) (v verdict, err error) {
 		if err != nil {
 			return v, err
 		}
+
 		v.books = append(v.books, found...)
 	}
+
 	tokens, starts, err := c.judgeTokens(ctx)
 	if err != nil {
 		return v, err
 	}
+
 	v.wrong, v.starts = append(v.wrong, tokens...), starts
 	err = c.pool.QueryRow(ctx, `
 		select (select count(*) from tasks), count(*), count(*) filter (where exists (
 			select from tasks t where (t.job_id, t.stage, t.gen, t.index) = (a.job_id, a.stage, a.gen, a.index) and t.attempt > a.attempt))
 		from attempts a where outcome = 'lost'`).Scan(&v.tasks, &v.attempts, &v.again)
+
 	return v, err
 }
 
 func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, v *verdict) error {
-	var status state.JobStatus
-	var worn bool
+	var (
+		status state.JobStatus
+		worn   bool
+	)
+
 	err := c.pool.QueryRow(ctx, `select status, coalesce(error->>'code' = 'worker_lost', false)
 		or exists (select from tasks t where t.job_id = j.job_id and t.status = 'failed' and t.losses >= $2) from jobs j where job_id = $1`, id[:], state.MaxLosses).Scan(&status, &worn)
+
 	name := fmt.Sprintf("%s %s %s", id.Short(), want.jobType, want.body)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
@@ -95,27 +109,38 @@ func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, 
 		if status != state.JobFailed && status != state.JobCompletedWithErrors {
 			v.wrong = append(v.wrong, fmt.Sprintf("%s is %s with a task that failed for good", name, status))
 		}
+
 		return nil
 	}
+
 	end := want.status
 	if end == "" {
 		end = state.JobCompleted
 	}
+
 	if status != end {
 		v.wrong = append(v.wrong, fmt.Sprintf("%s is %s, and must be %s", name, status, end))
 		return nil
 	}
+
 	if want.stage == "" {
 		return nil
 	}
+
 	var result []byte
 	if err := c.pool.QueryRow(ctx, `select t.result from tasks t join stages s using (job_id, stage, gen) where job_id = $1 and s.name = $2`,
-		id[:], want.stage).Scan(&result); err != nil {
+		id[:], want.stage).
+		Scan(&result); err != nil {
 		return err
 	}
+
 	var got fixtures.NumberOut
 	if err := json.Unmarshal(result, &got); err != nil || got != want.want {
-		v.wrong = append(v.wrong, fmt.Sprintf("%s has the result %s, and must have %+v", name, result, want.want))
+		v.wrong = append(
+			v.wrong,
+			fmt.Sprintf("%s has the result %s, and must have %+v", name, result, want.want),
+		)
 	}
+
 	return nil
 }

@@ -45,12 +45,14 @@ func TestMain(m *testing.M) {
 		pgtest.Main(m)
 		return
 	}
+
 	cfg, err := config.Load(config.FromEnvironment())
 	cfg.DatabaseURL += config.Secret(fmt.Sprintf("&application_name=%s%d", appName, os.Getpid()))
 	os.Exit(role(cfg, err, telemetry.NewLogger(os.Stderr, cfg.LogLevel, cfg.LogFormat)))
 }
 
-// appName goes before the process id in the name of a process's connections, so that the database says whose each is.
+// appName goes before the process id in the name of a process's connections, so
+// that the database says whose each is.
 const appName = "chaos-"
 
 func options(log *slog.Logger) app.Options {
@@ -58,22 +60,28 @@ func options(log *slog.Logger) app.Options {
 	return app.Options{Jobs: j, Handlers: h, Log: log, Fault: lingerWhenTold()}
 }
 
-// lingering is how long a process that was told to linger stays where it is, for whoever wants to kill it there.
+// lingering is how long a process that was told to linger stays where it is,
+// for whoever wants to kill it there.
 const lingering = 250 * time.Millisecond
 
-// lingerWhenTold makes a fault that, from a SIGUSR1 on, waits before a third of all statements and before every COMMIT.
+// lingerWhenTold makes a fault that, from a SIGUSR1 on, waits before a third of
+// all statements and before every COMMIT.
 func lingerWhenTold() repo.Fault {
 	var told atomic.Bool
+
 	signals := make(chan os.Signal, 1)
+
 	signal.Notify(signals, syscall.SIGUSR1)
 	go func() {
 		<-signals
 		told.Store(true)
 	}()
+
 	return func(point string) error {
 		if told.Load() && point != "committed" && (point == "commit" || rand.IntN(3) == 0) {
 			pause(lingering)
 		}
+
 		return nil
 	}
 }
@@ -81,6 +89,7 @@ func lingerWhenTold() repo.Fault {
 func handlerMain(cfg config.Config, configErr error, log *slog.Logger) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+
 	return app.Main(ctx, cfg, configErr, options(log))
 }
 
@@ -94,32 +103,47 @@ func fail(err error) int {
 
 func workerMain(cfg config.Config, configErr error, log *slog.Logger) int {
 	ctx := context.Background()
+
 	a, err := app.New(cfg, configErr, options(log))
 	if err != nil {
 		return fail(err)
 	}
+
 	if err := a.Start(ctx); err != nil {
 		return fail(err)
 	}
+
 	a.Work(ctx)
 	untilOrphaned()
+
 	return 0
 }
 
 func hostMain(cfg config.Config, _ error, log *slog.Logger) int {
 	ctx := context.Background()
+
 	receivers, err := hostReceivers(ctx, cfg)
 	if err != nil {
 		return fail(err)
 	}
+
 	self, err := os.Executable()
 	if err != nil {
 		return fail(err)
 	}
+
 	h, err := devhost.New(devhost.Options{
-		Root: os.Getenv(appEnv), Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Platform: true, PlatformDelay: 100 * time.Millisecond,
-		Env: []string{roleEnv + "=" + roleHandler}, Log: log,
-		Console: func(_ string, _ slog.Level, line string) { fmt.Fprintln(os.Stderr, line) },
+		Root: os.Getenv(
+			appEnv,
+		),
+		Addr:          "127.0.0.1:0",
+		Receivers:     receivers,
+		Executable:    self,
+		Platform:      true,
+		PlatformDelay: 100 * time.Millisecond,
+		Env:           []string{roleEnv + "=" + roleHandler},
+		Log:           log,
+		Console:       func(_ string, _ slog.Level, line string) { fmt.Fprintln(os.Stderr, line) },
 		OnEvent: func(e devhost.Event) {
 			if e.Kind == devhost.EventStarted {
 				_, _ = fmt.Fprintln(os.Stdout, "handler", e.PID) // to nobody, when the test is gone
@@ -129,53 +153,68 @@ func hostMain(cfg config.Config, _ error, log *slog.Logger) int {
 	if err != nil {
 		return fail(err)
 	}
+
 	if err := h.Start(ctx); err != nil {
 		return fail(err)
 	}
+
 	untilOrphaned()
+
 	return 0
 }
 
 func hostReceivers(ctx context.Context, cfg config.Config) (map[string]queue.Receiver, error) {
 	receivers := map[string]queue.Receiver{}
+
 	if cfg.Transport == config.TransportServiceBus {
 		bus, err := servicebus.New(servicebus.Options{Connection: string(cfg.ServiceBus)})
 		if err != nil {
 			return nil, err
 		}
+
 		for _, name := range state.Queues {
 			if receivers[name.String()], err = bus.Receiver(name); err != nil {
 				return nil, err
 			}
 		}
+
 		return receivers, nil
 	}
+
 	r, err := repo.Open(ctx, repo.Config{URL: string(cfg.DatabaseURL)})
 	if err != nil {
 		return nil, err
 	}
+
 	q := pgqueue.New(r.Pool(), pgqueue.Options{})
 	for _, name := range state.Queues {
 		receivers[name.String()] = q.Receiver(name)
 	}
+
 	return receivers, nil
 }
 
-// relayMain hands rows to Service Bus and does nothing else: beside it every handler and worker has a relay of its own.
+// relayMain hands rows to Service Bus and does nothing else: beside it every
+// handler and worker has a relay of its own.
 func relayMain(cfg config.Config, _ error, log *slog.Logger) int {
 	ctx := context.Background()
+
 	r, err := repo.Open(ctx, repo.Config{URL: string(cfg.DatabaseURL)})
 	if err != nil {
 		return fail(err)
 	}
+
 	bus, err := servicebus.New(servicebus.Options{Connection: string(cfg.ServiceBus), Log: log})
 	if err != nil {
 		return fail(err)
 	}
+
 	q := pgqueue.New(r.Pool(), pgqueue.Options{Log: log, MaxDeliveries: math.MaxInt32})
 	for _, name := range state.Queues {
 		go q.Relay(ctx, name, bus)
 	}
+
 	untilOrphaned()
+
 	return 0
 }

@@ -11,13 +11,15 @@ import (
 	"coremachine/internal/test/fixtures"
 )
 
-// start is one line of what the handlers wrote down: an attempt of a task of the job gate.
+// start is one line of what the handlers wrote down: an attempt of a task of
+// the job gate.
 type start struct {
 	job, stage     string
 	index, attempt int
 }
 
-// recorded is a task of the job gate that completed, with what its predecessor recorded.
+// recorded is a task of the job gate that completed, with what its predecessor
+// recorded.
 type recorded struct {
 	start
 	gen      int
@@ -25,29 +27,42 @@ type recorded struct {
 	previous fixtures.GateOut // of the second stage
 }
 
-// judgeTokens compares what is recorded with what the handlers wrote down when they started: each token on record is that of the
-// attempt that is said to have made it, each quotation is of what is on record, and no attempt started twice.
+// judgeTokens compares what is recorded with what the handlers wrote down when
+// they started: each token on record is that of the attempt that is said to
+// have made it, each quotation is of what is on record, and no attempt started
+// twice.
 func (c *cluster) judgeTokens(ctx context.Context) (wrong []string, starts int, err error) {
 	tokens, times, err := readStarts(c.startLog)
 	if err != nil {
 		return nil, 0, err
 	}
+
 	all, err := c.recordedTokens(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
+
 	for _, r := range all {
 		name := fmt.Sprintf("%s %s %d", r.job[:12], r.stage, r.index)
 		if made, ok := tokens[r.out.Token]; !ok || made != r.start {
-			wrong = append(wrong, fmt.Sprintf("%s: attempt %d is on record with the token of %+v", name, r.attempt, made))
+			wrong = append(
+				wrong,
+				fmt.Sprintf("%s: attempt %d is on record with the token of %+v", name, r.attempt, made),
+			)
 		}
+
 		if r.stage == "second" && (r.out.Quoted == "" || r.out.Quoted != r.previous.Token) {
-			wrong = append(wrong, fmt.Sprintf("%s quotes %q, on record is %q", name, r.out.Quoted, r.previous.Token))
+			wrong = append(
+				wrong,
+				fmt.Sprintf("%s quotes %q, on record is %q", name, r.out.Quoted, r.previous.Token),
+			)
 		}
+
 		if n := times[r.start]; r.gen == 1 && n > 1 { // the lines do not tell generations apart
 			wrong = append(wrong, fmt.Sprintf("%s: attempt %d started %d times", name, r.attempt, n))
 		}
 	}
+
 	return wrong, len(tokens), nil
 }
 
@@ -56,16 +71,22 @@ func readStarts(path string) (byToken map[string]start, times map[start]int, err
 	if err != nil && !os.IsNotExist(err) {
 		return nil, nil, err
 	}
+
 	byToken, times = map[string]start{}, map[start]int{}
+
 	for line := range strings.Lines(string(text)) {
-		var s start
-		var token string
+		var (
+			s     start
+			token string
+		)
 		if _, err := fmt.Sscan(line, &s.job, &s.stage, &s.index, &s.attempt, &token); err != nil {
 			return nil, nil, fmt.Errorf("the line %q: %w", line, err)
 		}
+
 		byToken[token] = s
 		times[s]++
 	}
+
 	return byToken, times, nil
 }
 
@@ -80,20 +101,27 @@ func (c *cluster) recordedTokens(ctx context.Context) (all []recorded, err error
 		return nil, err
 	}
 	defer rows.Close()
+
 	for rows.Next() {
-		var r recorded
-		var id, out, previous []byte
+		var (
+			r                 recorded
+			id, out, previous []byte
+		)
 		if err := rows.Scan(&id, &r.stage, &r.gen, &r.index, &r.attempt, &out, &previous); err != nil {
 			return nil, err
 		}
+
 		r.job = state.JobID(id).String()
 		if err := json.Unmarshal(out, &r.out); err != nil {
 			return nil, err
 		}
+
 		if err := json.Unmarshal(previous, &r.previous); err != nil {
 			return nil, err
 		}
+
 		all = append(all, r)
 	}
+
 	return all, rows.Err()
 }

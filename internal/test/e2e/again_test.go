@@ -21,22 +21,27 @@ func (o *outside) call(_ context.Context, t handlers.Task, in workIn) (workOut, 
 	if o.down.Load() && t.Index%4 == 1 {
 		return workOut{}, errors.New("the service is down")
 	}
+
 	return workOut(in), nil
 }
 
 func retryJob(t *testing.T, e *enginetest.Engine, id state.JobID) state.Retried {
 	t.Helper()
+
 	res, err := e.Process(0).Machine.Retry(t.Context(), id, "test", "")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return res
 }
 
-// TestRetryRunsWhatFailedAndWhatCameOfIt retries a job that carried on over failures: what completed is not run again, and every
-// stage downstream of a failure runs from the start.
+// TestRetryRunsWhatFailedAndWhatCameOfIt retries a job that carried on over
+// failures: what completed is not run again, and every stage downstream of a
+// failure runs from the start.
 func TestRetryRunsWhatFailedAndWhatCameOfIt(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestRetryRunsWhatFailedAndWhatCameOfIt) {
 		return
 	}
@@ -46,51 +51,92 @@ func TestRetryRunsWhatFailedAndWhatCameOfIt(t *testing.T) {
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"carries_on": tolerant(
 			define.Stage[params]{Name: "apart", Tasks: single()},
-			define.Stage[params]{Name: "first", Tasks: dynamic(), DependsOn: define.None, Bundle: 8, Window: 16},
+			define.Stage[params]{
+				Name:      "first",
+				Tasks:     dynamic(),
+				DependsOn: define.None,
+				Bundle:    8,
+				Window:    16,
+			},
 			define.Stage[params]{Name: "second", Tasks: follow(), Bundle: 4},
 			define.Stage[params]{Name: "sum", Tasks: gather(), DependsOn: []string{"apart", "second"}},
 		)},
-		Handlers: handlersOf(service.call, handlers.Attempts(2), handlers.Base(time.Millisecond)), Processes: 2,
+		Handlers: handlersOf(
+			service.call,
+			handlers.Attempts(2),
+			handlers.Base(time.Millisecond),
+		),
+		Processes: 2,
 	})
+
 	for round := range 3 { // the retry of a rerun finds higher gens and attempts
 		if round > 0 {
 			service.down.Store(true)
 			rerun(t, e, "carries_on", `{"n":40}`)
 		}
+
 		id := e.Submit("carries_on", `{"n":40}`)
 		job := e.Wait(id).MustBe(t, state.JobCompletedWithErrors)
 		job.Stage(t, "first").MustHave(t, 30, 10)
+
 		if s := job.Stage(t, "second").MustHave(t, 30, 0); s.Cancelled != 10 {
 			t.Fatalf("second: %+v", s)
 		}
+
 		gen := job.Stage(t, "first").Gen
 		retryJob(t, e, id) // in vain: the service is still down
 		e.Wait(id).MustBe(t, state.JobCompletedWithErrors).Stage(t, "first").MustHave(t, 30, 10)
 		service.down.Store(false)
+
 		if res := retryJob(t, e, id); res.Tasks != 10 || res.Stages != 2 {
 			t.Errorf("the retry opened %d tasks and %d stages, want 10 and 2", res.Tasks, res.Stages)
 		}
+
 		job = e.Wait(id).MustBe(t, state.JobCompleted)
 		job.Stage(t, "first").MustHave(t, 40, 0)
 		job.Stage(t, "second").MustHave(t, 40, 0)
-		if first, second := job.Stage(t, "first").Gen, job.Stage(t, "second").Gen; first != gen || second != gen+2 {
+
+		if first, second := job.Stage(
+			t,
+			"first",
+		).Gen, job.Stage(
+			t,
+			"second",
+		).Gen; first != gen ||
+			second != gen+2 {
 			t.Errorf("gens are %d and %d, want %d and %d", first, second, gen, gen+2)
 		}
-		mustCount(t, e, 30, `select count(*) from tasks where job_id = $1 and stage = 1 and gen = $2 and attempt = 1`, id[:], gen)
+
+		mustCount(
+			t,
+			e,
+			30,
+			`select count(*) from tasks where job_id = $1 and stage = 1 and gen = $2 and attempt = 1`,
+			id[:],
+			gen,
+		)
 	}
 }
 
 func rerun(t *testing.T, e *enginetest.Engine, jobType, body string) {
 	t.Helper()
-	res, err := e.Process(0).Machine.Submit(t.Context(), coremachine.SubmitRequest{Type: jobType, Body: []byte(body), Rerun: true})
+
+	res, err := e.Process(
+		0,
+	).Machine.Submit(
+		t.Context(),
+		coremachine.SubmitRequest{Type: jobType, Body: []byte(body), Rerun: true},
+	)
 	if err != nil || !res.Started {
 		t.Fatalf("rerun: %+v, %v", res, err)
 	}
 }
 
-// TestRetryOfAJobThatFailedFast finds stages that never started and tasks that were never dispatched.
+// TestRetryOfAJobThatFailedFast finds stages that never started and tasks that
+// were never dispatched.
 func TestRetryOfAJobThatFailedFast(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestRetryOfAJobThatFailedFast) {
 		return
 	}
@@ -105,18 +151,40 @@ func TestRetryOfAJobThatFailedFast(t *testing.T) {
 		Handlers: handlersOf(service.call, handlers.Attempts(1)), Processes: 2,
 	})
 	id := e.Submit("fails_fast", `{"n":200}`)
+
 	job := e.Wait(id).MustBe(t, state.JobFailed)
-	if s := job.Stage(t, "first"); s.Status != state.StageFailed || s.Completed+s.Failed+s.Cancelled != 200 || s.Failed == 0 || s.Cancelled == 0 {
+	if s := job.Stage(
+		t,
+		"first",
+	); s.Status != state.StageFailed || s.Completed+s.Failed+s.Cancelled != 200 || s.Failed == 0 ||
+		s.Cancelled == 0 {
 		t.Errorf("first: %+v", s)
 	}
+
 	if s := job.Stage(t, "second"); s.Status != state.StageCancelled {
 		t.Errorf("second: %+v", s)
 	}
+
 	service.down.Store(false)
 	retryJob(t, e, id)
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "first").MustHave(t, 200, 0)
-	mustCount(t, e, 1, `select count(*) from stages where stage = 1 and status = 'completed' and total = (199 * 200) / 2`)
-	if _, err := e.Process(0).Machine.Retry(t.Context(), id, "test", ""); state.CodeOf(err) != state.CodeConflict {
+	mustCount(
+		t,
+		e,
+		1,
+		`select count(*) from stages where stage = 1 and status = 'completed' and total = (199 * 200) / 2`,
+	)
+
+	if _, err := e.Process(
+		0,
+	).Machine.Retry(
+		t.Context(),
+		id,
+		"test",
+		"",
+	); state.CodeOf(
+		err,
+	) != state.CodeConflict {
 		t.Errorf("retrying a job that completed: %v", err)
 	}
 }
@@ -124,6 +192,7 @@ func TestRetryOfAJobThatFailedFast(t *testing.T) {
 // TestRetryOfAJobWhoseLastStageEndedUnderACancel has nothing left to run.
 func TestRetryOfAJobWhoseLastStageEndedUnderACancel(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestRetryOfAJobWhoseLastStageEndedUnderACancel) {
 		return
 	}
@@ -133,31 +202,40 @@ func TestRetryOfAJobWhoseLastStageEndedUnderACancel(t *testing.T) {
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: single()})},
 		Handlers: handlersOf(func(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 			started <- t.JobID
+
 			<-goOn // deaf to the cancel, and done in time
+
 			return workOut(in), nil
 		}),
 	})
 	id := e.Submit("one", `{}`)
+
 	<-started
+
 	if err := e.Process(0).Machine.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	close(goOn)
 	e.Wait(id).MustBe(t, state.JobCancelled).Stage(t, "only").MustHave(t, 1, 0)
 	retryJob(t, e, id)
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }
 
-// TestASlowBundleHandsItsRestBack books what was done before the rest is handed back: then no task but the rest is left.
+// TestASlowBundleHandsItsRestBack books what was done before the rest is handed
+// back: then no task but the rest is left.
 func TestASlowBundleHandsItsRestBack(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestASlowBundleHandsItsRestBack) {
 		return
 	}
 
 	store := &slowHandBack{}
 	e := start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 10})},
+		Jobs: map[string]define.Job{
+			"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 10}),
+		},
 		Handlers: handlersOf(func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 			return workOut(in), nil
 		}),
@@ -169,8 +247,10 @@ func TestASlowBundleHandsItsRestBack(t *testing.T) {
 	store.e = e
 	id := e.Submit("slow", `{"n":10}`)
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "only").MustHave(t, 10, 0)
+
 	if store.calls.Load() == 0 {
 		t.Error("nothing was handed back")
 	}
+
 	mustCount(t, e, 10, `select count(*) from status_log where record = 'task' and now = 'completed'`)
 }

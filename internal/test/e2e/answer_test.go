@@ -16,29 +16,43 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// lost is what a broken connection looks like to the engine: nobody can tell whether the server did what it was asked.
+// lost is what a broken connection looks like to the engine: nobody can tell
+// whether the server did what it was asked.
 var lost = state.Errorf(state.CodeUnavailable, "test", "the connection broke")
 
 // errDefect is what no retry is promised to mend.
 var errDefect = errors.New("a statement that cannot work")
 
-// often makes a share of the visits to a point, or to any point where name is empty, fail.
+// often makes a share of the visits to a point, or to any point where name is
+// empty, fail.
 func often(share float64, name string, failing error) func(string) error {
 	return func(point string) error {
 		if (name == "" || point == name) && rand.Float64() < share {
 			return failing
 		}
+
 		return nil
 	}
 }
 
-// manyShapes is a job with every way to plan a stage: at once, in chunks by a message, from results, over failures.
+// manyShapes is a job with every way to plan a stage: at once, in chunks by a
+// message, from results, over failures.
 func manyShapes() define.Job {
 	return tolerant(
 		define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 8, Window: 40},
 		define.Stage[params]{Name: "second", Tasks: follow(), Bundle: 3, Window: 30},
-		define.Stage[params]{Name: "skipped", Tasks: single(), DependsOn: define.None, SkipIf: func(params) bool { return true }},
-		define.Stage[params]{Name: "spread", Tasks: spread("first"), DependsOn: []string{"first", "skipped"}, Bundle: 16},
+		define.Stage[params]{
+			Name:      "skipped",
+			Tasks:     single(),
+			DependsOn: define.None,
+			SkipIf:    func(params) bool { return true },
+		},
+		define.Stage[params]{
+			Name:      "spread",
+			Tasks:     spread("first"),
+			DependsOn: []string{"first", "skipped"},
+			Bundle:    16,
+		},
 		define.Stage[params]{Name: "sum", Tasks: gather(), DependsOn: []string{"second", "spread"}},
 	)
 }
@@ -51,13 +65,16 @@ func moody(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 	case t.Index%5 == 3 && t.Failures == 0:
 		return workOut{}, errors.New("once")
 	}
+
 	return workOut{Value: in.Value % 4}, nil
 }
 
-// TestLostAnswersLoseAndDoubleNothing breaks connections after the server has committed, and before it was asked at all, again
-// and again at every statement of the engine.
+// TestLostAnswersLoseAndDoubleNothing breaks connections after the server has
+// committed, and before it was asked at all, again and again at every statement
+// of the engine.
 func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestLostAnswersLoseAndDoubleNothing) {
 		return
 	}
@@ -76,14 +93,21 @@ func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := start(t, enginetest.Options{
-				Jobs: map[string]define.Job{"shapes": manyShapes()}, Handlers: handlersOf(moody, handlers.Base(time.Millisecond)),
-				Processes: 2, Fault: fault, Config: func(c *coremachine.Config) { c.Renew = 500 * time.Millisecond },
+				Jobs: map[string]define.Job{
+					"shapes": manyShapes(),
+				},
+				Handlers:  handlersOf(moody, handlers.Base(time.Millisecond)),
+				Processes: 2,
+				Fault:     fault,
+				Config:    func(c *coremachine.Config) { c.Renew = 500 * time.Millisecond },
 			})
+
 			for seed := range 2 {
 				body := fmt.Sprintf(`{"n":100,"seed":%d}`, seed)
 				id := submitUntil(t, e, coremachine.SubmitRequest{Type: "shapes", Body: []byte(body)})
 				job := e.Wait(id).MustBe(t, state.JobCompletedWithErrors)
 				job.Stage(t, "first").MustHave(t, 80, 20)
+
 				if s := job.Stage(t, "second").MustHave(t, 80, 0); s.Cancelled != 20 {
 					t.Errorf("second: %+v", s)
 				}
@@ -91,6 +115,7 @@ func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
 				job.Stage(t, "spread").MustHave(t, 120, 0)
 				job.Stage(t, "sum").MustHave(t, 1, 0)
 			}
+
 			mustCount(t, e, 2*(100+100+120+1), `select count(*) from tasks`)
 			mustCount(t, e, 2*20, `select count(*) from attempts where final`)
 			mustCount(t, e, 2, `select count(*) from events where kind = 'job_ended'`)
@@ -101,11 +126,13 @@ func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
 // submitUntil submits as a client does: again, when no answer came.
 func submitUntil(t *testing.T, e *enginetest.Engine, req coremachine.SubmitRequest) state.JobID {
 	t.Helper()
+
 	for {
 		res, err := e.Process(0).Machine.Submit(t.Context(), req)
 		if err == nil {
 			return res.JobID
 		}
+
 		if !strings.Contains(err.Error(), lost.Msg) && !errors.Is(err, errDefect) {
 			t.Fatal(err)
 		}

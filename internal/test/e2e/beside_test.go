@@ -8,83 +8,125 @@ import (
 	"coremachine/internal/state"
 )
 
-// beside returns storage that runs other before its first COMMIT and commits when other waits for a row that it has locked, and a
-// function that returns what other did.
+// beside returns storage that runs other before its first COMMIT and commits
+// when other waits for a row that it has locked, and a function that returns
+// what other did.
 func (h *byHand) beside(other func() error) (first *repo.Repo, over func() error) {
 	h.t.Helper()
+
 	done := make(chan error, 1)
 	met := false
-	first, err := repo.Open(h.t.Context(), repo.Config{URL: h.url, MaxConns: 1, Fault: func(point string) error {
-		if point != "commit" || met {
+
+	first, err := repo.Open(
+		h.t.Context(),
+		repo.Config{URL: h.url, MaxConns: 1, Fault: func(point string) error {
+			if point != "commit" || met {
+				return nil
+			}
+
+			met = true
+
+			go func() { done <- other() }()
+
+			until(h.t, "the other transaction waits", func() bool {
+				var n int
+
+				err := h.Pool().
+					QueryRow(h.t.Context(), `select count(*) from pg_locks w join pg_locks r using (pid)
+				where not w.granted and r.granted and r.relation in ('messages'::regclass, 'stages'::regclass, 'jobs'::regclass)`).
+					Scan(&n)
+
+				return err == nil && n > 0
+			})
+
 			return nil
-		}
-		met = true
-		go func() { done <- other() }()
-		until(h.t, "the other transaction waits", func() bool {
-			var n int
-			err := h.Pool().QueryRow(h.t.Context(), `select count(*) from pg_locks w join pg_locks r using (pid)
-				where not w.granted and r.granted and r.relation in ('messages'::regclass, 'stages'::regclass, 'jobs'::regclass)`).Scan(&n)
-			return err == nil && n > 0
-		})
-		return nil
-	}})
+		}},
+	)
 	if err != nil {
 		h.t.Fatal(err)
 	}
+
 	h.t.Cleanup(first.Close)
+
 	return first, func() error { return <-done }
 }
 
-// TestAStopWaitsForTheNextWindow lets a stop look for tasks without a message while a completion gives some of them one.
+// TestAStopWaitsForTheNextWindow lets a stop look for tasks without a message
+// while a completion gives some of them one.
 func TestAStopWaitsForTheNextWindow(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":6}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})
+
 	held := h.claim(h.a, state.KindTasks, 2)
 	if _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	stop := h.claim(h.b, state.KindStop, 1)[0]
+
 	first, over := h.beside(func() error {
 		_, err := h.StopWork(t.Context(), h.b, stop, false)
 		return err
 	})
-	if moved, err := first.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[0], held[0].First)}); err != nil || moved.Landed != 1 {
+	if moved, err := first.Complete(
+		t.Context(),
+		state.Here{Worker: h.a},
+		[]state.TaskEnd{end(held[0], held[0].First)},
+	); err != nil ||
+		moved.Landed != 1 {
 		t.Fatalf("%d ends landed; %v", moved.Landed, err)
 	}
+
 	if err := over(); err != nil {
 		t.Fatal(err)
 	}
+
 	h.count(1, `select count(*) from messages where kind = 2 and worker_id is null and first = 2`)
 	h.count(3, `select cancelled from stages`)
 }
 
-// TestARepeatBesideItsFirstLandsOnce repeats a batch while its first try still commits: the repeat began before the rows of the tasks were
-// to be seen.
+// TestARepeatBesideItsFirstLandsOnce repeats a batch while its first try still
+// commits: the repeat began before the rows of the tasks were to be seen.
 func TestARepeatBesideItsFirstLandsOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	held := h.claim(h.a, state.KindTasks, 1)[0]
 	ends := []state.TaskEnd{end(held, 0), end(held, 1), retried(end(held, 2))}
+
 	var again state.Moved
+
 	first, over := h.beside(func() (err error) {
 		again, err = h.Complete(t.Context(), state.Here{Worker: h.a}, ends)
 		return err
 	})
-	if moved, err := first.Complete(t.Context(), state.Here{Worker: h.a}, ends); err != nil || moved.Landed != 3 {
+	if moved, err := first.Complete(
+		t.Context(),
+		state.Here{Worker: h.a},
+		ends,
+	); err != nil ||
+		moved.Landed != 3 {
 		t.Fatalf("%d ends landed, want 3; %v", moved.Landed, err)
 	}
+
 	if err := over(); err != nil || again.Landed != 0 {
 		t.Errorf("%d ends landed again; %v", again.Landed, err)
 	}
+
 	h.count(3, `select count(*) from tasks`)
 	h.count(1, `select tasks_left from messages where worker_id is not null`)
 	h.count(1, `select count(*) from attempts`)
 }
 
-// TestTheSecondOfTwoArmsGoesOn ends two arms in transactions of which neither sees what the other has written.
+// TestTheSecondOfTwoArmsGoesOn ends two arms in transactions of which neither
+// sees what the other has written.
 func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
 	t.Parallel()
-	arms := []define.Stage[params]{{Name: "left", Tasks: single()}, {Name: "right", Tasks: single(), DependsOn: define.None}}
+
+	arms := []define.Stage[params]{
+		{Name: "left", Tasks: single()},
+		{Name: "right", Tasks: single(), DependsOn: define.None},
+	}
+
 	join := define.Stage[params]{Name: "join", Tasks: gather(), DependsOn: []string{"left", "right"}}
 	for name, c := range map[string]struct {
 		stages []define.Stage[params]
@@ -97,26 +139,39 @@ func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
 			t.Parallel()
 			h := doByHand(t, `{}`, c.stages...)
 			held := h.claim(h.a, state.KindTasks, 2)
+
 			first, over := h.beside(func() error {
 				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[1], 0)})
 				return err
 			})
-			if _, err := first.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[0], 0)}); err != nil {
+			if _, err := first.Complete(
+				t.Context(),
+				state.Here{Worker: h.a},
+				[]state.TaskEnd{end(held[0], 0)},
+			); err != nil {
 				t.Fatal(err)
 			}
+
 			if err := over(); err != nil {
 				t.Fatal(err)
 			}
+
 			h.count(1, c.want)
 		})
 	}
 }
 
-// TestFailuresBesideAreKnown ends two arms at once: whoever is second, and ends the job or starts what follows, knows of the first's failed
-// task, which the job tolerates.
+// TestFailuresBesideAreKnown ends two arms at once: whoever is second, and ends
+// the job or starts what follows, knows of the first's failed task, which the
+// job tolerates.
 func TestFailuresBesideAreKnown(t *testing.T) {
 	t.Parallel()
-	arms := []define.Stage[params]{{Name: "left", Tasks: dynamic(), Bundle: 2}, {Name: "right", Tasks: single(), DependsOn: define.None}}
+
+	arms := []define.Stage[params]{
+		{Name: "left", Tasks: dynamic(), Bundle: 2},
+		{Name: "right", Tasks: single(), DependsOn: define.None},
+	}
+
 	next := define.Stage[params]{Name: "next", Tasks: follow(), DependsOn: []string{"left", "right"}}
 	for name, c := range map[string]struct {
 		stages []define.Stage[params]
@@ -134,13 +189,24 @@ func TestFailuresBesideAreKnown(t *testing.T) {
 				return err
 			})
 			failed := end(held[0], 1)
-			failed.Status, failed.Result, failed.Outcome, failed.Code, failed.Error = state.TaskFailed, nil, state.OutcomePermanent, state.CodePermanent, "for good"
-			if _, err := first.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[0], 0), failed}); err != nil {
+			failed.Status = state.TaskFailed
+			failed.Result = nil
+			failed.Outcome = state.OutcomePermanent
+			failed.Code = state.CodePermanent
+
+			failed.Error = "for good"
+			if _, err := first.Complete(
+				t.Context(),
+				state.Here{Worker: h.a},
+				[]state.TaskEnd{end(held[0], 0), failed},
+			); err != nil {
 				t.Fatal(err)
 			}
+
 			if err := over(); err != nil {
 				t.Fatal(err)
 			}
+
 			h.count(1, c.want)
 		})
 	}

@@ -53,7 +53,8 @@ const (
 	builtOther handlers.TaskType[builtIn, workOut] = "built_other"
 )
 
-// buildStages is the job of the old build, by name so that a test can change it.
+// buildStages is the job of the old build, by name so that a test can change
+// it.
 func buildStages[P any]() []define.Stage[P] {
 	return []define.Stage[P]{
 		{Name: "list", Tasks: define.Dynamic(built, "n", each[P]("list"))},
@@ -83,6 +84,7 @@ func buildOf[P any](stages []define.Stage[P]) map[string]define.Job {
 			for out, err := range define.Of[workOut](ctx, r, "total") {
 				return out, err
 			}
+
 			return nil, nil
 		},
 	})}
@@ -112,29 +114,38 @@ func (h *heldStage) handlers(jobs map[string]define.Job) map[string]handlers.Han
 	reads := "copy"
 	run := func(ctx context.Context, t handlers.Task, in builtIn) (workOut, error) {
 		if in.For != t.Stage {
-			return workOut{}, handlers.Permanent(fmt.Errorf("stage %s was given an input of %q", t.Stage, in.For))
+			return workOut{}, handlers.Permanent(
+				fmt.Errorf("stage %s was given an input of %q", t.Stage, in.For),
+			)
 		}
+
 		if t.Stage == h.stage {
 			h.once.Do(func() { close(h.met) })
+
 			select {
 			case <-h.open:
 			case <-ctx.Done():
 				return workOut{}, ctx.Err()
 			}
 		}
+
 		return compute(ctx, t, in, reads)
 	}
 	all := map[string]handlers.Handler{}
+
 	for _, s := range jobs["moving"].Stages() {
 		if s.Kind == state.FanOut {
 			reads = s.Name
 		}
+
 		all[s.TaskType] = handlers.Func(run)
 	}
+
 	return all
 }
 
-// compute is what a task of a stage does; reads is the stage that total adds up.
+// compute is what a task of a stage does; reads is the stage that total adds
+// up.
 func compute(ctx context.Context, t handlers.Task, in builtIn, reads string) (out workOut, err error) {
 	switch t.Stage {
 	case "check":
@@ -145,17 +156,20 @@ func compute(ctx context.Context, t handlers.Task, in builtIn, reads string) (ou
 			if err != nil {
 				return out, err
 			}
+
 			out.Value += r.Value
 		}
+
 		return out, nil
 	}
+
 	return workOut{Value: in.Add}, nil
 }
 
 const builtTotal = 15 // 0 + 1 + ... + 5
 
-// buildCase is a deployment that changes a job while the old build holds a stage
-// of it.
+// buildCase is a deployment that changes a job while the old build holds a
+// stage of it.
 type buildCase struct {
 	name    string
 	hold    string                // the stage that runs when the new build starts
@@ -165,10 +179,12 @@ type buildCase struct {
 
 func buildCases() []buildCase {
 	type stages = []define.Stage[builtParams]
+
 	on := func(names ...string) []string { return names }
 	single := func(name string) define.Tasks[builtParams] {
 		return define.Single(built, func(builtParams) builtIn { return builtIn{For: name} })
 	}
+
 	return []buildCase{
 		{"the same", "list", change(func(s stages) stages { return s }), ""},
 		{"stage inserted in front", "list", change(func(s stages) stages {
@@ -185,7 +201,14 @@ func buildCases() []buildCase {
 		{"stage inserted in the middle", "list", change(func(s stages) stages {
 			s[2].DependsOn = on("between")
 			s[2].Tasks = define.MatchPrevious(built, each[builtParams]("check"))
-			return stages{s[0], s[1], {Name: "between", Tasks: define.MatchPrevious(built, each[builtParams]("between"))}, s[2], s[3]}
+
+			return stages{
+				s[0],
+				s[1],
+				{Name: "between", Tasks: define.MatchPrevious(built, each[builtParams]("between"))},
+				s[2],
+				s[3],
+			}
 		}), `stage "check" depended on copy, this build declares between`},
 		{
 			"stage removed", "list", change(func(s stages) stages { return stages{s[0], s[1], s[3]} }),
@@ -211,11 +234,21 @@ func buildCases() []buildCase {
 			return s
 		}), `stage "check" ran tasks of type built, this build declares built_other`},
 		{"task type of the stage before changed", "check", change(func(s stages) stages {
-			s[1].Tasks = define.FanOut(builtOther, define.From("list", built), func(builtParams, int, workOut) iter.Seq[builtIn] { return nil })
+			s[1].Tasks = define.FanOut(
+				builtOther,
+				define.From("list", built),
+				func(builtParams, int, workOut) iter.Seq[builtIn] { return nil },
+			)
+
 			return s
 		}), `stage "copy" ran tasks of type built, this build declares built_other`},
 		{"task type of an earlier stage changed", "total", change(func(s stages) stages {
-			s[1].Tasks = define.FanOut(builtOther, define.From("list", built), func(builtParams, int, workOut) iter.Seq[builtIn] { return nil })
+			s[1].Tasks = define.FanOut(
+				builtOther,
+				define.From("list", built),
+				func(builtParams, int, workOut) iter.Seq[builtIn] { return nil },
+			)
+
 			return s
 		}), `stage "copy" ran tasks of type built, this build declares built_other`},
 		{"dependency changed", "list", change(func(s stages) stages {
@@ -228,9 +261,14 @@ func buildCases() []buildCase {
 			`this build refuses the stored parameters: region: missing: want a string`,
 		},
 		{"parameter removed", "list", buildOf(buildStages[builtParamsN]()), ""},
-		{"result function removed", "list", map[string]define.Job{"moving": define.Define(define.Definition[builtParams]{
-			Description: "A job that a deployment changes", Stages: buildStages[builtParams](),
-		})}, "the job had a result function, this build declares none"},
+		{
+			"result function removed",
+			"list",
+			map[string]define.Job{"moving": define.Define(define.Definition[builtParams]{
+				Description: "A job that a deployment changes", Stages: buildStages[builtParams](),
+			})},
+			"the job had a result function, this build declares none",
+		},
 	}
 }
 
@@ -239,6 +277,7 @@ func buildCases() []buildCase {
 // back, and a retry completes it.
 func TestADeploymentReplacesABuildInMidJob(t *testing.T) {
 	t.Parallel()
+
 	for i, tt := range buildCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -246,6 +285,7 @@ func TestADeploymentReplacesABuildInMidJob(t *testing.T) {
 			b.start(t, tt.next, 300*time.Millisecond)
 			b.old.Process(0).StopReceiving()
 			b.stopOld(t)
+
 			job := b.last.Wait(b.id)
 			if tt.differs == "" {
 				b.mustBeRight(t, job)
@@ -253,25 +293,31 @@ func TestADeploymentReplacesABuildInMidJob(t *testing.T) {
 			}
 
 			job.MustBe(t, state.JobFailed)
-			if job.Error.Code != state.CodeDefinitionChanged || !strings.Contains(job.Error.Message, tt.differs) {
+
+			if job.Error.Code != state.CodeDefinitionChanged ||
+				!strings.Contains(job.Error.Message, tt.differs) {
 				t.Fatalf("the job failed with %+v, want %q", job.Error, tt.differs)
 			}
+
 			b.mustNotCount(t)
 
 			b.last.Process(0).Stop()
 			b.start(t, buildOf(buildStages[builtParams]()), time.Hour)
+
 			if _, err := b.last.Process(0).Machine.Retry(t.Context(), b.id, "test", ""); err != nil {
 				t.Fatal(err)
 			}
+
 			b.mustBeRight(t, b.last.Wait(b.id))
 		})
 	}
 }
 
-// TestOldAndNewBuildsWorkSideBySide keeps the old build: what the new one cannot
-// do waits for it, uncounted.
+// TestOldAndNewBuildsWorkSideBySide keeps the old build: what the new one
+// cannot do waits for it, uncounted.
 func TestOldAndNewBuildsWorkSideBySide(t *testing.T) {
 	t.Parallel()
+
 	for i, tt := range buildCases() {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -285,28 +331,37 @@ func TestOldAndNewBuildsWorkSideBySide(t *testing.T) {
 	}
 }
 
-// TestParkedWorkFindsItsBuild has one process that can do the work and three that
-// cannot, and no delivery of what was parked within the time of the test.
+// TestParkedWorkFindsItsBuild has one process that can do the work and three
+// that cannot, and no delivery of what was parked within the time of the test.
 func TestParkedWorkFindsItsBuild(t *testing.T) {
 	t.Parallel()
 	h, url := newHold(""), pgtest.URL(t)
 	of := func(jobs map[string]define.Job, processes int) enginetest.Options {
 		return enginetest.Options{
-			URL: url, Jobs: jobs, Handlers: h.handlers(jobs), Dispatch: enginetest.Queue, Processes: processes, Conns: 2,
-			Config: func(c *coremachine.Config) { c.ParkFirst, c.Renew = time.Hour, 200*time.Millisecond },
+			URL:       url,
+			Jobs:      jobs,
+			Handlers:  h.handlers(jobs),
+			Dispatch:  enginetest.Queue,
+			Processes: processes,
+			Conns:     2,
+			Config:    func(c *coremachine.Config) { c.ParkFirst, c.Renew = time.Hour, 200*time.Millisecond },
 		}
 	}
 	enginetest.Start(t, of(buildOf(buildStages[builtRequired]()), 3))
+
 	old := enginetest.Start(t, of(buildOf(buildStages[builtParams]()), 1))
 	for seed := range 5 {
 		old.Submit("moving", fmt.Sprintf(`{"seed":%d}`, seed))
 	}
+
 	until(t, "all jobs have completed", func() bool {
 		return query(t, old, `select count(*) from jobs where status = 'completed'`) == 5
 	})
+
 	if n := query(t, old, `select count(*) from messages`); n != 0 {
 		t.Errorf("%d messages are left", n)
 	}
+
 	mustCount(t, old, 0, `select count(*) from attempts`)
 }
 
@@ -325,16 +380,19 @@ type builds struct {
 // newBuilds starts the old build, and its job up to the stage that is held.
 func newBuilds(t *testing.T, tt buildCase, dispatch enginetest.Dispatch) *builds {
 	t.Helper()
+
 	b := &builds{dispatch: dispatch, hold: newHold(tt.hold)}
 	t.Cleanup(b.hold.release)
 	b.old = enginetest.Start(t, b.options(pgtest.URL(t), buildOf(buildStages[builtParams]()), time.Hour))
 	b.old.Audit()
+
 	b.id = b.old.Submit("moving", `{}`)
 	select {
 	case <-b.hold.met:
 	case <-time.After(time.Minute):
 		t.Fatalf("stage %s did not begin: %+v", tt.hold, b.old.Read(b.id))
 	}
+
 	return b
 }
 
@@ -363,10 +421,13 @@ func (b *builds) stopOld(t *testing.T) {
 // mustNotCount checks that waiting for the other build used up no attempt.
 func (b *builds) mustNotCount(t *testing.T) {
 	t.Helper()
-	rows, err := b.last.Pool().Query(t.Context(), `select outcome || ': ' || error from attempts where outcome not in ('cancelled', 'lost')`)
+
+	rows, err := b.last.Pool().
+		Query(t.Context(), `select outcome || ': ' || error from attempts where outcome not in ('cancelled', 'lost')`)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(found) > 0 {
 		t.Errorf("attempts were counted: %q; %v", found, err)
@@ -376,9 +437,11 @@ func (b *builds) mustNotCount(t *testing.T) {
 func (b *builds) mustBeRight(t *testing.T, job enginetest.Job) {
 	t.Helper()
 	job.MustBe(t, state.JobCompleted)
+
 	var out workOut
 	if err := json.Unmarshal(job.Result, &out); err != nil || out.Value != builtTotal {
 		t.Errorf("the result is %s, want %d; %v", job.Result, builtTotal, err)
 	}
+
 	b.last.MustBalance()
 }

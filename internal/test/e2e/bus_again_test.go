@@ -9,25 +9,37 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestARetryTravelsThoughItsWorkWasSentBefore stops a job twice and retries it twice, all well within the time in which the bus drops what
-// it takes for copies: the stop, and tasks that were sent and never ran.
+// TestARetryTravelsThoughItsWorkWasSentBefore stops a job twice and retries it
+// twice, all well within the time in which the bus drops what it takes for
+// copies: the stop, and tasks that were sent and never ran.
 func TestARetryTravelsThoughItsWorkWasSentBefore(t *testing.T) {
 	t.Parallel()
 	h, b := startOnBus(t, pgtest.URL(t), sbfake.Options{})
+
 	id := h.submit(t, "small_bundles", `{"n":3000}`)
 	for range 2 {
 		if err := h.machine.Cancel(t.Context(), id, "test"); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, time.Minute, "the job is cancelled", func() bool { return h.status(t, id) == state.JobCancelled })
+
+		waitFor(
+			t,
+			time.Minute,
+			"the job is cancelled",
+			func() bool { return h.status(t, id) == state.JobCancelled },
+		)
+
 		if _, err := h.machine.Retry(t.Context(), id, "test", ""); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	waitFor(t, time.Minute, "the job ends", func() bool { return h.status(t, id).Ended() })
+
 	if got := h.status(t, id); got != state.JobCompleted {
 		t.Fatalf("the job is %s", got)
 	}
+
 	mustBeTheSum(t, h, id, 3000)
 	mustLeaveNothing(t, h, b)
 }

@@ -13,7 +13,8 @@ import (
 	"coremachine/internal/repo"
 )
 
-// faults is what a stand-in does wrong, and how often it did. Each n-th call of a kind goes wrong, so that the work goes on between.
+// faults is what a stand-in does wrong, and how often it did. Each n-th call of
+// a kind goes wrong, so that the work goes on between.
 type faults struct {
 	sends, settles                                                atomic.Int64
 	busy, lostAcks, lostBatches, detached, lostSettles, lostLocks atomic.Int64
@@ -48,6 +49,7 @@ func (f *faults) send(string) sbfake.SendFault {
 		f.detached.Add(1)
 		return sbfake.SendDetach
 	}
+
 	return sbfake.SendOK
 }
 
@@ -56,12 +58,14 @@ func (f *faults) settle(string) sbfake.SettleFault {
 	if n%80 == 40 && n < 80*drops {
 		f.drop <- struct{}{}
 	}
+
 	if n%50 == 25 {
 		select {
 		case f.free <- struct{}{}:
 		default:
 		}
 	}
+
 	switch {
 	case n%211 == 100:
 		f.lostSettles.Add(1)
@@ -70,6 +74,7 @@ func (f *faults) settle(string) sbfake.SettleFault {
 		f.lostLocks.Add(1)
 		return sbfake.SettleLoseLock
 	}
+
 	return sbfake.SettleOK
 }
 
@@ -78,6 +83,7 @@ func (f *faults) order(_ string, n int) int {
 	if at > 0 {
 		f.outOfOrder.Add(1)
 	}
+
 	return at
 }
 
@@ -97,17 +103,30 @@ func (f *faults) carryOut(b *sbfake.Broker, ended <-chan struct{}) {
 }
 
 func (f *faults) String() string {
-	return fmt.Sprintf("faults: connections cut %d times; of %d sends %d busy, %d stored without an answer, %d lost, %d detached; "+
-		"of %d settlements %d without an answer, %d with the lock lost; %d deliveries made again while in hand; %d out of order",
-		f.dropped.Load(), f.sends.Load(), f.busy.Load(), f.lostAcks.Load(), f.lostBatches.Load(), f.detached.Load(),
-		f.settles.Load(), f.lostSettles.Load(), f.lostLocks.Load(), f.freed.Load(), f.outOfOrder.Load())
+	return fmt.Sprintf(
+		"faults: connections cut %d times; of %d sends %d busy, %d stored without an answer, %d lost, %d detached; "+
+			"of %d settlements %d without an answer, %d with the lock lost; %d deliveries made again while in hand; %d out of order",
+		f.dropped.Load(),
+		f.sends.Load(),
+		f.busy.Load(),
+		f.lostAcks.Load(),
+		f.lostBatches.Load(),
+		f.detached.Load(),
+		f.settles.Load(),
+		f.lostSettles.Load(),
+		f.lostLocks.Load(),
+		f.freed.Load(),
+		f.outOfOrder.Load(),
+	)
 }
 
 func (f *faults) mustHaveHappened(t *testing.T) {
 	t.Helper()
+
 	if got := f.dropped.Load(); got != drops {
 		t.Errorf("the connections were cut %d times, want %d", got, drops)
 	}
+
 	for what, n := range map[string]*atomic.Int64{
 		"busy": &f.busy, "lost acks": &f.lostAcks, "lost batches": &f.lostBatches, "detached": &f.detached,
 		"lost locks": &f.lostLocks, "lost settlements": &f.lostSettles,
@@ -129,6 +148,7 @@ type countdown struct {
 func newCountdown(n int64) *countdown {
 	c := &countdown{done: make(chan struct{})}
 	c.left.Store(n)
+
 	return c
 }
 
@@ -140,8 +160,10 @@ func (c *countdown) step() {
 
 func (c *countdown) wait(t *testing.T) {
 	t.Helper()
+
 	limit, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
+
 	select {
 	case <-c.done:
 	case <-limit.Done():
@@ -151,8 +173,10 @@ func (c *countdown) wait(t *testing.T) {
 
 func migrated(t *testing.T, url string) string {
 	t.Helper()
+
 	if err := repo.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
+
 	return url
 }

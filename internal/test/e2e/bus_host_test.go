@@ -30,8 +30,9 @@ const busHandler = "bus"
 var (
 	busJobs     = together(jobs.All, map[string]define.Job{"small_bundles": smallBundles, "soak": soakJob})
 	busHandlers = together(handlers.All, map[string]handlers.Handler{
-		string(fixtures.Number): fixtures.Handlers()[string(fixtures.Number)], string(fixtures.Sum): fixtures.Handlers()[string(fixtures.Sum)],
-		string(soakWork): handlers.Func(runSoak, handlers.Timeout(10*time.Minute)),
+		string(fixtures.Number): fixtures.Handlers()[string(fixtures.Number)],
+		string(fixtures.Sum):    fixtures.Handlers()[string(fixtures.Sum)],
+		string(soakWork):        handlers.Func(runSoak, handlers.Timeout(10*time.Minute)),
 	})
 )
 
@@ -40,6 +41,7 @@ func together[V any](all ...map[string]V) map[string]V {
 	for _, m := range all {
 		maps.Copy(out, m)
 	}
+
 	return out
 }
 
@@ -47,31 +49,53 @@ func together[V any](all ...map[string]V) map[string]V {
 var smallBundles = define.Define(define.Definition[fixtures.WideParams]{
 	Description: "Numbers in bundles of ten, and their sum",
 	Stages: []define.Stage[fixtures.WideParams]{
-		{Name: "work", Bundle: 10, Tasks: define.Dynamic(fixtures.Number, "n", func(_ fixtures.WideParams, i int) fixtures.NumberIn {
-			return fixtures.NumberIn{Value: i}
-		})},
-		{Name: "sum", Tasks: define.FanIn(fixtures.Sum, func(fixtures.WideParams) fixtures.SumIn { return fixtures.SumIn{Stages: []string{"work"}} })},
+		{
+			Name:   "work",
+			Bundle: 10,
+			Tasks: define.Dynamic(fixtures.Number, "n", func(_ fixtures.WideParams, i int) fixtures.NumberIn {
+				return fixtures.NumberIn{Value: i}
+			}),
+		},
+		{
+			Name: "sum",
+			Tasks: define.FanIn(
+				fixtures.Sum,
+				func(fixtures.WideParams) fixtures.SumIn { return fixtures.SumIn{Stages: []string{"work"}} },
+			),
+		},
 	},
 })
 
-// startOnBus runs the test binary under devhost, over a stand-in of Service Bus and the database of url.
-func startOnBus(t *testing.T, url string, o sbfake.Options, settings ...func(*devhost.Options)) (*hosted, *sbfake.Broker) {
+// startOnBus runs the test binary under devhost, over a stand-in of Service Bus
+// and the database of url.
+func startOnBus(
+	t *testing.T,
+	url string,
+	o sbfake.Options,
+	settings ...func(*devhost.Options),
+) (*hosted, *sbfake.Broker) {
 	t.Helper()
+
 	for _, name := range state.Queues {
 		o.Queues = append(o.Queues, name.String())
 	}
+
 	broker := sbfake.New(o)
 	t.Cleanup(broker.Close)
+
 	address, err := broker.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	connection := sbfake.ConnectionString(address)
 	h := &hosted{url: url}
+
 	r, err := repo.Open(context.Background(), repo.Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
 	h.pool = r.Pool()
 	q := pgqueue.New(h.pool, pgqueue.Options{}) // tells the handler's relay
@@ -79,58 +103,89 @@ func startOnBus(t *testing.T, url string, o sbfake.Options, settings ...func(*de
 	h.machine = coremachine.New(coremachine.Config{
 		Jobs: busJobs, Handlers: busHandlers, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler),
 	})
+
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	options := devhost.Options{
-		Root: repotest.AppFolder(t), Addr: "127.0.0.1:0", Receivers: busReceivers(t, connection), Executable: self, Platform: true,
+		Root: repotest.AppFolder(
+			t,
+		),
+		Addr:       "127.0.0.1:0",
+		Receivers:  busReceivers(t, connection),
+		Executable: self,
+		Platform:   true,
 		Env: []string{
-			handlerEnv + "=" + busHandler, "DATABASE_URL=" + url, "LOG_LEVEL=error", "TRANSPORT=servicebus", "SERVICEBUS=" + connection,
+			handlerEnv + "=" + busHandler,
+			"DATABASE_URL=" + url,
+			"LOG_LEVEL=error",
+			"TRANSPORT=servicebus",
+			"SERVICEBUS=" + connection,
 		},
 		Console: func(stream string, _ slog.Level, line string) { t.Log(stream, line) },
 	}
 	for _, set := range settings {
 		set(&options)
 	}
+
 	if h.host, err = devhost.New(options); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := h.host.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := h.host.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return h, broker
 }
 
 func busReceivers(t *testing.T, connection string) map[string]queue.Receiver {
 	t.Helper()
-	c, err := servicebus.New(servicebus.Options{Connection: connection, RetryDelay: 20 * time.Millisecond, MaxRetryDelay: 200 * time.Millisecond})
+
+	c, err := servicebus.New(
+		servicebus.Options{
+			Connection:    connection,
+			RetryDelay:    20 * time.Millisecond,
+			MaxRetryDelay: 200 * time.Millisecond,
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
+
 		_ = c.Close(limit) // of a connection that the test dropped it says so
 	})
+
 	receivers := map[string]queue.Receiver{}
+
 	for _, name := range state.Queues {
 		r, err := c.Receiver(name)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		receivers[name.String()] = r
+
 		t.Cleanup(func() { _ = r.Close() })
 	}
+
 	return receivers
 }
 
-// mustLeaveNothing checks that every queue and the table of messages come to be empty.
+// mustLeaveNothing checks that every queue and the table of messages come to be
+// empty.
 func mustLeaveNothing(t *testing.T, h *hosted, b *sbfake.Broker) {
 	t.Helper()
 	waitFor(t, time.Minute, "the queues are empty", func() bool {
@@ -139,28 +194,35 @@ func mustLeaveNothing(t *testing.T, h *hosted, b *sbfake.Broker) {
 				return false
 			}
 		}
+
 		return true
 	})
+
 	if n := h.number(t, `select count(*) from messages`); n != 0 {
 		t.Errorf("%d rows are left in messages", n)
 	}
 }
 
-// sends tells from the broker's log how many messages were sent, and for how many bundles, plans and finishes.
+// sends tells from the broker's log how many messages were sent, and for how
+// many bundles, plans and finishes.
 func sends(b *sbfake.Broker) (sent, rows int) {
 	known := map[string]bool{}
+
 	log := b.Log()
 	for _, e := range log {
 		parts := strings.Split(e.MessageID, "/") // .../attempt/send
 		known[strings.Join(parts[:len(parts)-2], "/")] = true
 	}
+
 	return len(log), len(known)
 }
 
 func (h *hosted) number(t *testing.T, sql string, args ...any) (n int) {
 	t.Helper()
+
 	if err := h.pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
+
 	return n
 }

@@ -18,28 +18,37 @@ import (
 
 func shortGrace(c *coremachine.Config) { c.Grace, c.Renew = 400*time.Millisecond, time.Second }
 
-// TestCancelGivesUpADeafHandler cancels a job mid-way: of what runs, most obeys its context and one handler does not.
+// TestCancelGivesUpADeafHandler cancels a job mid-way: of what runs, most obeys
+// its context and one handler does not.
 func TestCancelGivesUpADeafHandler(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestCancelGivesUpADeafHandler) {
 		return
 	}
 
 	var running sync.WaitGroup
 	running.Add(20)
+
 	letGo := make(chan struct{})
+
 	release := sync.OnceFunc(func() { close(letGo) })
 	defer release()
+
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Index >= 20 {
 			return workOut(in), nil
 		}
+
 		running.Done()
+
 		if t.Index == 7 {
 			<-letGo
 			return workOut{poison}, nil
 		}
+
 		<-ctx.Done()
+
 		return workOut{}, ctx.Err()
 	}
 	e := start(t, enginetest.Options{
@@ -51,34 +60,47 @@ func TestCancelGivesUpADeafHandler(t *testing.T) {
 	})
 	m := e.Process(0).Machine
 	id := e.Submit("long", `{"n":500}`)
+
 	running.Wait()
+
 	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
 		t.Errorf("cancelling again: %v", err)
 	}
+
 	for _, again := range []bool{false, true} {
-		_, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "long", Body: []byte(`{"n":500}`), Rerun: again})
+		_, err := m.Submit(
+			t.Context(),
+			coremachine.SubmitRequest{Type: "long", Body: []byte(`{"n":500}`), Rerun: again},
+		)
 		if state.CodeOf(err) != state.CodeConflict {
 			t.Errorf("submitting while it is being stopped (rerun %v): %v", again, err)
 		}
 	}
+
 	begin := time.Now()
+
 	job := e.Wait(id).MustBe(t, state.JobCancelled)
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("the stop took %s", took)
 	}
+
 	if s := job.Stage(t, "many"); s.Status != state.StageCancelled || s.Cancelled != 500 {
 		t.Errorf("many: %+v", s)
 	}
+
 	if m.Deaf() != 1 {
 		t.Errorf("%d handlers are deaf, want 1", m.Deaf())
 	}
+
 	release()
 	until(t, "the deaf handler is back", func() bool { return m.Deaf() == 0 })
 	mustCount(t, e, 500, `select count(*) from tasks where status = 'cancelled' and result is null`)
 	mustCount(t, e, 1, `select count(*) from events where kind = 'job_ended'`)
+
 	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
 		t.Errorf("cancelling what is cancelled: %v", err)
 	}
@@ -95,15 +117,18 @@ func (s *countingStore) StopState(ctx context.Context, id state.JobID) (state.St
 	return s.Store.StopState(ctx, id)
 }
 
-// TestCancelGivesUpADeafPlanner cancels a job while a planner holds a stage of which some tasks are planned.
+// TestCancelGivesUpADeafPlanner cancels a job while a planner holds a stage of
+// which some tasks are planned.
 func TestCancelGivesUpADeafPlanner(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestCancelGivesUpADeafPlanner) {
 		return
 	}
 
 	planning, letGo := make(chan struct{}), make(chan struct{})
 	defer close(letGo)
+
 	plan := func(_ params, _ int, _ workOut) iter.Seq[workIn] {
 		return func(yield func(workIn) bool) {
 			for i := range 10_001 { // one chunk is written before it hangs
@@ -111,6 +136,7 @@ func TestCancelGivesUpADeafPlanner(t *testing.T) {
 					return
 				}
 			}
+
 			close(planning)
 			<-letGo
 		}
@@ -125,45 +151,61 @@ func TestCancelGivesUpADeafPlanner(t *testing.T) {
 		Config:   func(c *coremachine.Config) { shortGrace(c); store.Store, c.Store = c.Store, store },
 	})
 	id := e.Submit("hangs", `{}`)
+
 	<-planning
+
 	if err := e.Process(0).Machine.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if s := e.Wait(id).MustBe(t, state.JobCancelled).Stage(t, "many"); s.Status != state.StageCancelled || s.Planned != 10_000 || s.Cancelled != 10_000 {
+
+	if s := e.Wait(id).
+		MustBe(t, state.JobCancelled).
+		Stage(t, "many"); s.Status != state.StageCancelled || s.Planned != 10_000 ||
+		s.Cancelled != 10_000 {
 		t.Errorf("many: %+v", s)
 	}
+
 	if n := store.looks.Load(); n > 100 {
 		t.Errorf("the stop looked %d times", n)
 	}
+
 	mustCount(t, e, 10_001, `select count(*) from tasks`)
 }
 
-// TestFailFastStopsWhatRuns fails a job by one task of many: what is queued is cancelled, what runs is told, and the job's error names
-// the stage.
+// TestFailFastStopsWhatRuns fails a job by one task of many: what is queued is
+// cancelled, what runs is told, and the job's error names the stage.
 func TestFailFastStopsWhatRuns(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestFailFastStopsWhatRuns) {
 		return
 	}
 
-	var told atomic.Int64
-	var running sync.WaitGroup
+	var (
+		told    atomic.Int64
+		running sync.WaitGroup
+	)
 	running.Add(9)
+
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Stage == "first" {
 			return workOut(in), nil
 		}
+
 		if t.Index == 9 {
 			running.Wait()
 			return workOut{}, handlers.Permanent(errors.New("no retry can help"))
 		}
+
 		if t.Index > 9 {
 			<-ctx.Done()
 			return workOut{}, ctx.Err()
 		}
+
 		running.Done()
 		<-ctx.Done()
 		told.Add(1)
+
 		return workOut{}, ctx.Err()
 	}
 	e := start(t, enginetest.Options{
@@ -174,17 +216,22 @@ func TestFailFastStopsWhatRuns(t *testing.T) {
 		)},
 		Handlers: handlersOf(fn), Config: shortGrace, Processes: 2,
 	})
+
 	job := e.Run("strict", `{"n":300}`).MustBe(t, state.JobFailed)
 	if job.Error == nil || job.Error.Code != state.CodeTasksFailed || job.Error.Stage != "many" {
 		t.Errorf("the job's error is %+v", job.Error)
 	}
+
 	job.Stage(t, "first").MustHave(t, 1, 0)
+
 	if s := job.Stage(t, "many").MustHave(t, 0, 1); s.Status != state.StageFailed || s.Cancelled != 299 {
 		t.Errorf("many: %+v", s)
 	}
+
 	if s := job.Stage(t, "next"); s.Status != state.StageCancelled {
 		t.Errorf("next: %+v", s)
 	}
-	// Handlers of another process are told by its next look, which may come after the job has ended over their heads.
+	// Handlers of another process are told by its next look, which may come
+	// after the job has ended over their heads.
 	until(t, "every handler was told", func() bool { return told.Load() == 9 })
 }

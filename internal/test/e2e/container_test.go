@@ -23,23 +23,38 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// onStorage starts an engine whose jobs read the account of a connection string.
+// onStorage starts an engine whose jobs read the account of a connection
+// string.
 func onStorage(t *testing.T, connection string) *enginetest.Engine {
 	t.Helper()
+
 	store, err := blobstore.Open(blobstore.Options{Connection: connection})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(store.Close)
-	return enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Deps: handlers.Deps{Blobs: store}, Processes: 2, Dispatch: modeOf(t)})
+
+	return enginetest.Start(
+		t,
+		enginetest.Options{
+			Jobs:      jobs.All,
+			Handlers:  handlers.All,
+			Deps:      handlers.Deps{Blobs: store},
+			Processes: 2,
+			Dispatch:  modeOf(t),
+		},
+	)
 }
 
 func summaryOf(t *testing.T, job enginetest.Job) handlers.ContainerSummaryOutput {
 	t.Helper()
+
 	var s handlers.ContainerSummaryOutput
 	if err := json.Unmarshal(job.Result, &s); err != nil {
 		t.Fatalf("%v: %s", err, job.Result)
 	}
+
 	return s
 }
 
@@ -49,26 +64,40 @@ func counted(g handlers.Groups) map[string]blobsample.Count {
 	for _, group := range g.Groups {
 		counts[group.Key] = blobsample.Count{Blobs: group.Blobs, Bytes: group.Bytes}
 	}
+
 	return counts
 }
 
-// TestContainerListSaysWhatWasWritten lists blobs whose names hold all that names may hold, the longest of 1,024 characters.
+// TestContainerListSaysWhatWasWritten lists blobs whose names hold all that
+// names may hold, the longest of 1,024 characters.
 func TestContainerListSaysWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
+
 	const n = 2000
+
 	wrote, err := blobsample.Write(t.Context(), server.Connection(), "sample", n)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	e := onStorage(t, server.Connection())
 	job := e.Run("container_list", `{"container":"sample","inspect":true}`).MustBe(t, state.JobCompleted)
 	job.Stage(t, "list").MustHave(t, 1, 0)
 	job.Stage(t, "inspect").MustHave(t, n, 0)
+
 	s := summaryOf(t, job)
 	if s.Blobs != n || s.Seen != n || s.Truncated || s.Bytes != wrote.Total.Bytes {
-		t.Errorf("listed %d blobs of %d with %d bytes, truncated %t, want %+v", s.Blobs, s.Seen, s.Bytes, s.Truncated, wrote.Total)
+		t.Errorf(
+			"listed %d blobs of %d with %d bytes, truncated %t, want %+v",
+			s.Blobs,
+			s.Seen,
+			s.Bytes,
+			s.Truncated,
+			wrote.Total,
+		)
 	}
+
 	for name, pair := range map[string]struct {
 		got  handlers.Groups
 		want map[string]blobsample.Count
@@ -77,20 +106,51 @@ func TestContainerListSaysWhatWasWritten(t *testing.T) {
 		"content type": {s.ByContentType, wrote.ByContentType},
 		"folder":       {s.ByFolder, wrote.ByFolder},
 	} {
-		if diff := cmp.Diff(pair.want, counted(pair.got)); diff != "" || !pair.got.Exact || pair.got.Other.Blobs != 0 {
-			t.Errorf("by %s, exact %t, other %+v (-wrote +got):\n%s", name, pair.got.Exact, pair.got.Other, diff)
+		if diff := cmp.Diff(
+			pair.want,
+			counted(pair.got),
+		); diff != "" || !pair.got.Exact ||
+			pair.got.Other.Blobs != 0 {
+			t.Errorf(
+				"by %s, exact %t, other %+v (-wrote +got):\n%s",
+				name,
+				pair.got.Exact,
+				pair.got.Other,
+				diff,
+			)
 		}
 	}
-	if diff := cmp.Diff(wrote.ByKind, s.Inspected.ByKind); diff != "" || s.Inspected.Blobs != n || len(s.Inspected.Skipped) > 0 {
-		t.Errorf("by kind, %d inspected, skipped %v (-wrote +got):\n%s", s.Inspected.Blobs, s.Inspected.Skipped, diff)
+
+	if diff := cmp.Diff(
+		wrote.ByKind,
+		s.Inspected.ByKind,
+	); diff != "" || s.Inspected.Blobs != n ||
+		len(s.Inspected.Skipped) > 0 {
+		t.Errorf(
+			"by kind, %d inspected, skipped %v (-wrote +got):\n%s",
+			s.Inspected.Blobs,
+			s.Inspected.Skipped,
+			diff,
+		)
 	}
+
 	if s.Inspected.Differ != wrote.Lies || wrote.Lies == 0 || len(s.Inspected.DifferNames) != 10 {
-		t.Errorf("%d differ from their extension, named %v, want %d", s.Inspected.Differ, s.Inspected.DifferNames, wrote.Lies)
+		t.Errorf(
+			"%d differ from their extension, named %v, want %d",
+			s.Inspected.Differ,
+			s.Inspected.DifferNames,
+			wrote.Lies,
+		)
 	}
+
 	d := s.Duplicates
-	if d.Copies != wrote.Copies.Blobs || d.Bytes != wrote.Copies.Bytes || d.Contents != d.Copies || d.SampledOneIn != 1 || d.WithoutMD5 != 0 || d.Copies == 0 {
+	if d.Copies != wrote.Copies.Blobs || d.Bytes != wrote.Copies.Bytes || d.Contents != d.Copies ||
+		d.SampledOneIn != 1 ||
+		d.WithoutMD5 != 0 ||
+		d.Copies == 0 {
 		t.Errorf("duplicates are %+v, want %+v", d, wrote.Copies)
 	}
+
 	checkNamed(t, s, n)
 	e.MustBalance()
 }
@@ -98,25 +158,35 @@ func TestContainerListSaysWhatWasWritten(t *testing.T) {
 // checkNamed holds the blobs that a summary names to the sample.
 func checkNamed(t *testing.T, s handlers.ContainerSummaryOutput, n int) {
 	t.Helper()
+
 	items := slices.Collect(blobsample.Items(n))
-	bySize := slices.SortedFunc(slices.Values(items), func(a, b blobsample.Item) int { return len(b.Content) - len(a.Content) })
+	bySize := slices.SortedFunc(
+		slices.Values(items),
+		func(a, b blobsample.Item) int { return len(b.Content) - len(a.Content) },
+	)
+
 	content := map[string]string{}
 	for _, it := range items {
 		content[it.Name] = string(it.Content)
 	}
+
 	for i, b := range s.Largest {
 		if b.Size != int64(len(bySize[i].Content)) || len(content[b.Name]) != int(b.Size) {
 			t.Errorf("the %d. largest is %+v, want %d bytes", i+1, b, len(bySize[i].Content))
 		}
 	}
+
 	if len(s.Largest) != 10 || len(s.Oldest) != 10 || len(s.Newest) != 10 {
 		t.Errorf("%d largest, %d oldest, %d newest", len(s.Largest), len(s.Oldest), len(s.Newest))
 	}
+
 	if !s.Oldest[0].Modified.Before(s.Newest[0].Modified) {
 		t.Errorf("the oldest is of %s, the newest of %s", s.Oldest[0].Modified, s.Newest[0].Modified)
 	}
+
 	for _, g := range s.Duplicates.Groups {
-		if len(g.Names) != 2 || g.Names[0] == g.Names[1] || content[g.Names[0]] != content[g.Names[1]] || int64(len(content[g.Names[0]])) != g.Size {
+		if len(g.Names) != 2 || g.Names[0] == g.Names[1] || content[g.Names[0]] != content[g.Names[1]] ||
+			int64(len(content[g.Names[0]])) != g.Size {
 			t.Errorf("duplicates %+v differ", g)
 		}
 	}
@@ -125,11 +195,14 @@ func checkNamed(t *testing.T, s handlers.ContainerSummaryOutput, n int) {
 func TestContainerListFilters(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
+
 	const n = 160
 	if _, err := blobsample.Write(t.Context(), server.Connection(), "sample", n); err != nil {
 		t.Fatal(err)
 	}
+
 	e := onStorage(t, server.Connection())
+
 	for params, keep := range map[string]func(it blobsample.Item) bool{
 		`"extensions":[".PNG","csv"]`: func(it blobsample.Item) bool {
 			return strings.HasSuffix(it.Name, ".png") || strings.HasSuffix(it.Name, ".csv")
@@ -143,44 +216,70 @@ func TestContainerListFilters(t *testing.T) {
 		`"prefix":"nothing begins so","min_size_bytes":1`: func(blobsample.Item) bool { return false },
 	} {
 		var want blobsample.Count
+
 		for it := range blobsample.Items(n) {
 			if keep(it) {
 				want.Blobs, want.Bytes = want.Blobs+1, want.Bytes+int64(len(it.Content))
 			}
 		}
-		s := summaryOf(t, e.Run("container_list", `{"container":"sample",`+params+`}`).MustBe(t, state.JobCompleted))
+
+		s := summaryOf(
+			t,
+			e.Run("container_list", `{"container":"sample",`+params+`}`).MustBe(t, state.JobCompleted),
+		)
 		if s.Blobs != want.Blobs || s.Bytes != want.Bytes || s.Truncated || s.Inspected != nil {
 			t.Errorf("%s: %d blobs, %d bytes, want %+v", params, s.Blobs, s.Bytes, want)
 		}
 	}
+
 	for limit, truncated := range map[string]bool{"159": true, "160": false, "161": false, "1": true} {
-		job := e.Run("container_list", `{"container":"sample","inspect":true,"limit":`+limit+`}`).MustBe(t, state.JobCompleted)
+		job := e.Run("container_list", `{"container":"sample","inspect":true,"limit":`+limit+`}`).
+			MustBe(t, state.JobCompleted)
+
 		s := summaryOf(t, job)
 		if s.Truncated != truncated || s.Blobs != s.Inspected.Blobs || (limit == "1") != (s.Blobs == 1) {
-			t.Errorf("limit %s: %d blobs, truncated %t, %d inspected", limit, s.Blobs, s.Truncated, s.Inspected.Blobs)
+			t.Errorf(
+				"limit %s: %d blobs, truncated %t, %d inspected",
+				limit,
+				s.Blobs,
+				s.Truncated,
+				s.Inspected.Blobs,
+			)
 		}
 	}
+
 	e.MustBalance()
 }
 
 // TestContainerListIsRefusedBeforeAnythingIsStored is the pre-flight check.
 func TestContainerListIsRefusedBeforeAnythingIsStored(t *testing.T) {
 	t.Parallel()
+
 	server := blobtest.Azurite(t)
 	if _, err := blobsample.Write(t.Context(), server.Connection(), "sample", 3); err != nil {
 		t.Fatal(err)
 	}
+
 	var no atomic.Pointer[blobtest.Refusal]
+
 	e := onStorage(t, blobtest.Refusing(t, server, func(r *http.Request) *blobtest.Refusal {
 		if strings.Contains(r.URL.Path, "/sample/") || r.URL.Query().Get("prefix") != "blobs only" {
 			return no.Load()
 		}
+
 		return nil
 	}))
 	submit := func(params string) error {
-		_, err := e.Process(0).Machine.Submit(t.Context(), coremachine.SubmitRequest{Type: "container_list", Body: []byte(params)})
+		_, err := e.Process(
+			0,
+		).Machine.Submit(
+			t.Context(),
+			coremachine.SubmitRequest{Type: "container_list", Body: []byte(params)},
+		)
+
 		return err
 	}
+
 	forbidden := &blobtest.Refusal{Status: 403, Code: "AuthorizationPermissionMismatch"}
 	for _, c := range []struct {
 		name, params string
@@ -196,20 +295,29 @@ func TestContainerListIsRefusedBeforeAnythingIsStored(t *testing.T) {
 	} {
 		no.Store(c.no)
 		err := submit(c.params)
+
 		var refused *state.Error
-		if state.CodeOf(err) != c.code || !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Field != c.field {
+		if state.CodeOf(err) != c.code || !errors.As(err, &refused) || len(refused.Fields) != 1 ||
+			refused.Fields[0].Field != c.field {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
+
 		if got := refused.Fields[0].Message; c.says != "" && got != c.says {
 			t.Errorf("%s: it says %q, want %q", c.name, got, c.says)
 		}
 	}
+
 	var rows int
-	if err := e.Pool().QueryRow(t.Context(), `select count(*) from jobs`).Scan(&rows); err != nil || rows != 0 {
+	if err := e.Pool().
+		QueryRow(t.Context(), `select count(*) from jobs`).
+		Scan(&rows); err != nil ||
+		rows != 0 {
 		t.Errorf("%d rows were written, %v", rows, err)
 	}
+
 	no.Store(nil)
+
 	if err := submit(`{"container":"sample"}`); err != nil {
 		t.Error(err)
 	}
@@ -217,45 +325,56 @@ func TestContainerListIsRefusedBeforeAnythingIsStored(t *testing.T) {
 
 func TestContainerListOfAnEmptyContainer(t *testing.T) {
 	t.Parallel()
+
 	server := blobtest.Azurite(t)
 	if _, err := blobsample.Write(t.Context(), server.Connection(), "empty", 0); err != nil {
 		t.Fatal(err)
 	}
+
 	e := onStorage(t, server.Connection())
 	for _, params := range []string{`{"container":"empty"}`, `{"container":"empty","inspect":true}`} {
 		s := summaryOf(t, e.Run("container_list", params).MustBe(t, state.JobCompleted))
-		if s.Blobs != 0 || s.Bytes != 0 || s.Truncated || len(s.Largest) != 0 || s.Largest == nil || s.ByFolder.Groups == nil {
+		if s.Blobs != 0 || s.Bytes != 0 || s.Truncated || len(s.Largest) != 0 || s.Largest == nil ||
+			s.ByFolder.Groups == nil {
 			t.Errorf("%s: %+v", params, s)
 		}
 	}
 }
 
-// TestContainerListSkipsWhatIsGoneAndComesAgainWhereStorageIsBusy deletes a blob between its listing and its inspection,
-// archives one, and throttles the first try of every third.
+// TestContainerListSkipsWhatIsGoneAndComesAgainWhereStorageIsBusy deletes a
+// blob between its listing and its inspection, archives one, and throttles the
+// first try of every third.
 func TestContainerListSkipsWhatIsGoneAndComesAgainWhereStorageIsBusy(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
+
 	const n = 60
 	if _, err := blobsample.Write(t.Context(), server.Connection(), "sample", n); err != nil {
 		t.Fatal(err)
 	}
+
 	client := blobtest.Client(t, server.Connection())
 	items := slices.Collect(blobsample.Items(n))
 	gone, archived := items[7].Name, items[8].Name
+
 	var mu sync.Mutex
+
 	tries := map[string]int{}
 	connection := blobtest.Refusing(t, server, func(r *http.Request) *blobtest.Refusal {
 		name, isBlob := strings.CutPrefix(r.URL.Path, "/local/sample/")
 		if !isBlob || r.Header.Get("X-Ms-Range") == "bytes=0-0" { // a listing, or the pre-flight check
 			return nil
 		}
+
 		mu.Lock()
 		tries[name]++
 		try, first := tries[name], len(tries) == 1
 		mu.Unlock()
+
 		if first || name == gone {
 			_, _ = client.DeleteBlob(t.Context(), "sample", gone, nil) // once is enough
 		}
+
 		i := slices.IndexFunc(items, func(it blobsample.Item) bool { return it.Name == name })
 		switch {
 		case name == archived:
@@ -265,23 +384,43 @@ func TestContainerListSkipsWhatIsGoneAndComesAgainWhereStorageIsBusy(t *testing.
 		case try == 1 && i%6 == 3:
 			return &blobtest.Refusal{Status: 429, Code: "TooManyRequests", RetryAfter: "0"}
 		}
+
 		return nil
 	})
 	e := onStorage(t, connection)
 	job := e.Run("container_list", `{"container":"sample","inspect":true}`).MustBe(t, state.JobCompleted)
 	job.Stage(t, "inspect").MustHave(t, n, 0)
 	s := summaryOf(t, job)
+
 	want := map[string]int{"deleted": 1, "unreadable": 1}
 	if diff := cmp.Diff(want, s.Inspected.Skipped); diff != "" || s.Inspected.Blobs != n-2 || s.Blobs != n {
 		t.Errorf("%d of %d inspected, skipped (-want +got):\n%s", s.Inspected.Blobs, s.Blobs, diff)
 	}
-	if names := slices.Sorted(slices.Values(s.Inspected.SkippedNames)); !slices.Equal(names, slices.Sorted(slices.Values([]string{gone, archived}))) {
+
+	if names := slices.Sorted(
+		slices.Values(s.Inspected.SkippedNames),
+	); !slices.Equal(
+		names,
+		slices.Sorted(slices.Values([]string{gone, archived})),
+	) {
 		t.Errorf("skipped %q, want %q and %q", names, gone, archived)
 	}
+
 	var again, final int
-	err := e.Pool().QueryRow(t.Context(), `select count(*) filter (where not final), count(*) filter (where final) from attempts where outcome = 'error'`).Scan(&again, &final)
+
+	err := e.Pool().
+		QueryRow(t.Context(), `select count(*) filter (where not final), count(*) filter (where final) from attempts where outcome = 'error'`).
+		Scan(&again, &final)
 	if err != nil || again != n/3 || final != 0 {
-		t.Errorf("%d tries were repeated and %d given up, %v, want %d and none; tries of blobs: %v", again, final, err, n/3, slices.Sorted(maps.Values(tries)))
+		t.Errorf(
+			"%d tries were repeated and %d given up, %v, want %d and none; tries of blobs: %v",
+			again,
+			final,
+			err,
+			n/3,
+			slices.Sorted(maps.Values(tries)),
+		)
 	}
+
 	e.MustBalance()
 }

@@ -10,31 +10,36 @@ import (
 )
 
 // cable is what connects a process with the database. When it is cut nothing
-// passes and nothing is closed, as when a network drops packets: a read waits, a
-// write seems to succeed, a dial waits for its deadline.
+// passes and nothing is closed, as when a network drops packets: a read waits,
+// a write seems to succeed, a dial waits for its deadline.
 type cable struct {
 	mu    sync.Mutex
 	cut   bool
 	conns []*cutConn
 }
 
-// set cuts the cable, or repairs it: then the connections that were cut are reset.
+// set cuts the cable, or repairs it: then the connections that were cut are
+// reset.
 func (c *cable) set(cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.cut = cut
 	if cut {
 		return
 	}
+
 	for _, conn := range c.conns {
 		_ = conn.Close() // it may have been closed
 	}
+
 	c.conns = nil
 }
 
 func (c *cable) isCut() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	return c.cut
 }
 
@@ -46,20 +51,23 @@ func (c *cable) connect(cc *pgx.ConnConfig) {
 			<-ctx.Done()
 			return nil, errors.Join(errors.New("the cable is cut"), ctx.Err())
 		}
+
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
+
 		cut := &cutConn{Conn: conn, cable: c}
 		c.mu.Lock()
 		c.conns = append(c.conns, cut)
 		c.mu.Unlock()
+
 		return cut, nil
 	}
 }
 
-// cutConn is one connection. What is lost while the cable is cut stays lost, so the
-// connection is of no use afterwards.
+// cutConn is one connection. What is lost while the cable is cut stays lost, so
+// the connection is of no use afterwards.
 type cutConn struct {
 	net.Conn
 	cable *cable
@@ -71,7 +79,9 @@ type cutConn struct {
 func (c *cutConn) dead() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	c.broken = c.broken || c.cable.isCut()
+
 	return c.broken
 }
 
@@ -88,5 +98,6 @@ func (c *cutConn) Write(b []byte) (int, error) {
 	if c.dead() {
 		return len(b), nil
 	}
+
 	return c.Conn.Write(b)
 }

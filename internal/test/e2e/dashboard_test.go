@@ -19,45 +19,70 @@ import (
 	"coremachine/internal/web"
 )
 
-// TestTheJobPageIsSmallAndQuickWhileItsJobRuns loads the page of a job of 100,000 tasks again and again while they run and ten others
-// watch it. Half of the loads are bound, since the job itself, as fast as it can, and the tests beside it may have the processors for
-// longer than a load takes; a page whose cost grows with the tasks has no fast half.
+// TestTheJobPageIsSmallAndQuickWhileItsJobRuns loads the page of a job of
+// 100,000 tasks again and again while they run and ten others watch it. Half of
+// the loads are bound, since the job itself, as fast as it can, and the tests
+// beside it may have the processors for longer than a load takes; a page whose
+// cost grows with the tasks has no fast half.
 func TestTheJobPageIsSmallAndQuickWhileItsJobRuns(t *testing.T) {
 	t.Parallel()
-	e := enginetest.Start(t, enginetest.Options{Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Dispatch: modeOf(t)})
+	e := enginetest.Start(
+		t,
+		enginetest.Options{Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Dispatch: modeOf(t)},
+	)
 	p := e.Process(0)
 	hub := api.NewHub(p.Repo.ReadVersions, nil)
 	pages := web.New(web.Options{Reader: p.Repo, Types: p.Machine.Types, Wait: hub.Wait, Inline: true})
-	server := httptest.NewServer(api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Hub: hub, Mounts: pages.Mounts()}))
+	server := httptest.NewServer(
+		api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Hub: hub, Mounts: pages.Mounts()}),
+	)
+
 	t.Cleanup(func() {
 		pages.Close()
 		hub.Close()
 		server.Close()
 	})
+
 	id := e.Submit("wide", `{"n":100000}`)
 	base := server.URL + "/api/%/jobs/" + id.String()
 
 	ctx, leave := context.WithCancel(t.Context())
-	var watching sync.WaitGroup
-	var news [10]int
+
+	var (
+		watching sync.WaitGroup
+		news     [10]int
+	)
 	for i := range news {
 		watching.Go(func() { news[i] = messages(ctx, strings.Replace(base, "%", "view", 1)+"/live") })
 	}
+
 	var took []time.Duration
+
 	most := 0
+
 	for range 50 {
 		begin := time.Now()
 		most = max(most, len(fetch(t, strings.Replace(base, "%", "ui", 1))))
+
 		took = append(took, time.Since(begin))
 	}
+
 	slices.Sort(took)
-	t.Logf("50 loads with ten viewers: half within %s, 95 of 100 within %s; the page has at most %d bytes", took[25], took[47], most)
+	t.Logf(
+		"50 loads with ten viewers: half within %s, 95 of 100 within %s; the page has at most %d bytes",
+		took[25],
+		took[47],
+		most,
+	)
+
 	if took[25] > time.Second || most > 60<<10 {
 		t.Errorf("half within %s with %d bytes, want at most 1 s and 60 KiB", took[25], most)
 	}
+
 	e.Wait(id).MustBe(t, state.JobCompleted)
 	watching.Wait() // each stream ends with the job
 	leave()
+
 	for i, n := range news {
 		if n < 2 {
 			t.Errorf("viewer %d got %d messages", i, n)
@@ -67,19 +92,24 @@ func TestTheJobPageIsSmallAndQuickWhileItsJobRuns(t *testing.T) {
 
 func fetch(t *testing.T, url string) []byte {
 	t.Helper()
+
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = resp.Body.Close() }()
+
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s answered %d: %v", url, resp.StatusCode, err)
 	}
+
 	return body
 }
 
@@ -90,23 +120,30 @@ func messages(ctx context.Context, url string) (n int) {
 		if err != nil {
 			return n
 		}
+
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			return n
 		}
+
 		done := false
 		lines := bufio.NewScanner(resp.Body)
 		lines.Buffer(nil, 1<<20)
+
 		for lines.Scan() {
 			if strings.HasPrefix(lines.Text(), "id: ") {
 				n++
 			}
+
 			done = done || lines.Text() == "event: done"
 		}
+
 		_ = resp.Body.Close() // it was read to its end
+
 		if done {
 			return n
 		}
 	}
+
 	return n
 }

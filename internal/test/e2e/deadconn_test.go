@@ -23,6 +23,7 @@ const backAfterSilence = 20 * time.Second
 // With two workers the second one connects directly.
 func TestWorkContinuesPastDeadConnections(t *testing.T) {
 	t.Parallel()
+
 	for _, workers := range []int{1, 2} {
 		t.Run(fmt.Sprintf("Workers%d", workers), func(t *testing.T) {
 			t.Parallel()
@@ -33,26 +34,35 @@ func TestWorkContinuesPastDeadConnections(t *testing.T) {
 
 func losesItsConnections(t *testing.T, workers int) {
 	t.Helper()
+
 	const tasks, rounds = 24, 3
-	var mu sync.Mutex
-	var begun, release chan struct{}
+
+	var (
+		mu             sync.Mutex
+		begun, release chan struct{}
+	)
+
 	open := func() {
 		mu.Lock()
 		defer mu.Unlock()
+
 		begun, release = make(chan struct{}, 100*tasks), make(chan struct{})
 	}
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 		mu.Lock()
 		begun, release := begun, release
 		mu.Unlock()
+
 		if task.Stage == "many" {
 			begun <- struct{}{}
+
 			select {
 			case <-release:
 			case <-ctx.Done():
 				return workOut{}, ctx.Err()
 			}
 		}
+
 		return workOut(in), nil
 	}
 	o := enginetest.Options{
@@ -64,16 +74,29 @@ func losesItsConnections(t *testing.T, workers int) {
 	}
 	direct := pgtest.URL(t)
 	proxy, through := pgtest.NewProxy(t, direct)
+
 	open()
-	judge := start(t, enginetest.Options{Jobs: o.Jobs, Handlers: o.Handlers, URL: direct, InFlight: 6, Dispatch: enginetest.Queue})
+
+	judge := start(
+		t,
+		enginetest.Options{
+			Jobs:     o.Jobs,
+			Handlers: o.Handlers,
+			URL:      direct,
+			InFlight: 6,
+			Dispatch: enginetest.Queue,
+		},
+	)
 	if workers == 1 {
 		judge.Process(0).StopReceiving()
 	}
+
 	o.URL = through
 	enginetest.Start(t, o)
 
 	for round := range rounds {
 		open()
+
 		id := judge.Submit("dead", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, round))
 		for range tasks {
 			select {
@@ -82,14 +105,28 @@ func losesItsConnections(t *testing.T, workers int) {
 				t.Fatal("the tasks do not begin")
 			}
 		}
+
 		close(release)
 		proxy.Freeze()
+
 		begin := time.Now()
+
 		judge.Wait(id).MustBe(t, state.JobCompleted)
+
 		took := time.Since(begin)
 		if took > backAfterSilence {
-			t.Errorf("round %d: the job ended %s after the connections died, want at most %s", round, took, backAfterSilence)
+			t.Errorf(
+				"round %d: the job ended %s after the connections died, want at most %s",
+				round,
+				took,
+				backAfterSilence,
+			)
 		}
-		t.Logf("round %d: the job ended %s after the connections died", round, took.Round(10*time.Millisecond))
+
+		t.Logf(
+			"round %d: the job ended %s after the connections died",
+			round,
+			took.Round(10*time.Millisecond),
+		)
 	}
 }

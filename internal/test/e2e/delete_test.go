@@ -22,19 +22,25 @@ select (select count(*) from jobs where job_id = $1) + (select count(*) from sta
      + (select count(*) from result_parts where job_id = $1) + (select count(*) from messages where job_id = $1)
      + (select count(*) from events where job_id = $1)`
 
-// startFailing starts an engine with a job "tiles" whose last task always fails.
+// startFailing starts an engine with a job "tiles" whose last task always
+// fails.
 func startFailing(t *testing.T) *enginetest.Engine {
 	t.Helper()
+
 	service := &outside{}
 	service.down.Store(true)
+
 	return start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"tiles": jobOf(define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 2})},
+		Jobs: map[string]define.Job{
+			"tiles": jobOf(define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 2}),
+		},
 		Handlers: handlersOf(service.call, handlers.Attempts(1)),
 	})
 }
 
 func wantCode(t *testing.T, what string, err error, want state.Code) {
 	t.Helper()
+
 	if got := state.CodeOf(err); err == nil || got != want {
 		t.Errorf("%s: %v, want the code %s", what, err, want)
 	}
@@ -43,6 +49,7 @@ func wantCode(t *testing.T, what string, err error, want state.Code) {
 // TestAMarkedJobRunsNoMore asks everything of a job whose deletion was begun.
 func TestAMarkedJobRunsNoMore(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAMarkedJobRunsNoMore) {
 		return
 	}
@@ -51,6 +58,7 @@ func TestAMarkedJobRunsNoMore(t *testing.T) {
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
 	p, ctx := e.Process(0), t.Context()
+
 	incarnation, landed, err := p.Repo.PurgeMark(ctx, id)
 	if err != nil || !landed {
 		t.Fatalf("the mark: %v, %v", landed, err)
@@ -60,22 +68,37 @@ func TestAMarkedJobRunsNoMore(t *testing.T) {
 	wantCode(t, "retry", err, state.CodeConflict)
 	wantCode(t, "cancel", p.Machine.Cancel(ctx, id, "test"), state.CodeConflict)
 	wantCode(t, "delete", p.Machine.Delete(ctx, id), state.CodeConflict)
+
 	begin := time.Now()
-	_, err = p.Machine.Submit(ctx, coremachine.SubmitRequest{Type: "tiles", Body: []byte(`{"n":4}`), Rerun: true})
+	_, err = p.Machine.Submit(
+		ctx,
+		coremachine.SubmitRequest{Type: "tiles", Body: []byte(`{"n":4}`), Rerun: true},
+	)
 	wantCode(t, "rerun", err, state.CodeUnavailable)
+
 	if took := time.Since(begin); took < 2*time.Second {
 		t.Errorf("the submit gave up after %s, want it to wait 2s for the deletion", took)
 	}
+
 	if landed, err := p.Repo.Touch(ctx, id); landed || err != nil {
 		t.Errorf("touch: %v, %v, want that it does not land", landed, err)
 	}
-	mustCount(t, e, 1, `select count(*) from jobs where job_id = $1 and status = 'failed' and purge_started_at is not null`, id[:])
+
+	mustCount(
+		t,
+		e,
+		1,
+		`select count(*) from jobs where job_id = $1 and status = 'failed' and purge_started_at is not null`,
+		id[:],
+	)
 
 	// The sweep finishes what the caller of the mark did not.
 	if _, err := p.Machine.Sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
+
 	mustCount(t, e, 0, rowsOf, id[:])
+
 	if done := purgeAll(t, e, state.JobRef{JobID: id, Incarnation: incarnation}); done != 0 {
 		t.Errorf("a second purge deleted %d rows", done)
 	}
@@ -84,14 +107,17 @@ func TestAMarkedJobRunsNoMore(t *testing.T) {
 // purgeAll purges to the end and counts the rows but the job's own.
 func purgeAll(t *testing.T, e *enginetest.Engine, ref state.JobRef) (rows int) {
 	t.Helper()
+
 	for {
 		n, done, err := e.Process(0).Repo.Purge(t.Context(), ref)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if done {
 			return rows
 		}
+
 		rows += n
 	}
 }
@@ -100,6 +126,7 @@ func purgeAll(t *testing.T, e *enginetest.Engine, ref state.JobRef) (rows int) {
 // and the end of its deletion.
 func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestASubmitThatMeetsADeletionMakesTheJobAgain) {
 		return
 	}
@@ -108,15 +135,22 @@ func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
 	p := e.Process(0)
+
 	incarnation, _, err := p.Repo.PurgeMark(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var res coremachine.SubmitResult
-	var submit sync.WaitGroup
+
+	var (
+		res    coremachine.SubmitResult
+		submit sync.WaitGroup
+	)
 
 	submit.Go(func() {
-		res, err = p.Machine.Submit(t.Context(), coremachine.SubmitRequest{Type: "tiles", Body: []byte(`{"n":4}`)})
+		res, err = p.Machine.Submit(
+			t.Context(),
+			coremachine.SubmitRequest{Type: "tiles", Body: []byte(`{"n":4}`)},
+		)
 	})
 	purgeAll(t, e, state.JobRef{JobID: id, Incarnation: incarnation})
 	submit.Wait()
@@ -124,6 +158,7 @@ func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
 	if err != nil || !res.Created || res.Attempt != 1 {
 		t.Errorf("the submit: %+v, %v, want a new job", res, err)
 	}
+
 	e.Wait(id).MustBe(t, state.JobFailed)
 }
 
@@ -131,6 +166,7 @@ func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
 // whose mark is of another incarnation.
 func TestAPurgeWithoutItsMarkDeletesNothing(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAPurgeWithoutItsMarkDeletesNothing) {
 		return
 	}
@@ -139,31 +175,41 @@ func TestAPurgeWithoutItsMarkDeletesNothing(t *testing.T) {
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
 	p := e.Process(0)
-	old := state.JobRef{JobID: id, Incarnation: int64(query(t, e, `select incarnation from jobs where job_id = $1`, id[:]))}
+	old := state.JobRef{
+		JobID:       id,
+		Incarnation: int64(query(t, e, `select incarnation from jobs where job_id = $1`, id[:])),
+	}
 
 	before := query(t, e, rowsOf, id[:])
 	if n, done, err := p.Repo.Purge(t.Context(), old); n != 0 || done || err != nil {
 		t.Errorf("a purge without a mark: %d rows, %v, %v", n, done, err)
 	}
+
 	mustCount(t, e, before, rowsOf, id[:])
 
 	if err := p.Machine.Delete(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
+
 	mustCount(t, e, 0, rowsOf, id[:])
 	e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
+
 	before = query(t, e, rowsOf, id[:])
 	if _, landed, err := p.Repo.PurgeMark(t.Context(), id); !landed || err != nil {
 		t.Fatalf("the mark: %v, %v", landed, err)
 	}
+
 	if n := purgeAll(t, e, old); n != 0 {
 		t.Errorf("the purge of a past incarnation deleted %d rows", n)
 	}
+
 	mustCount(t, e, before, rowsOf, id[:])
+
 	if _, err := p.Machine.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	mustCount(t, e, 0, rowsOf, id[:])
 }
 
@@ -171,17 +217,22 @@ func TestAPurgeWithoutItsMarkDeletesNothing(t *testing.T) {
 // job run at the same time, many times.
 func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestDeleteAndRetryNeverBothSucceed) {
 		return
 	}
 
 	e := startFailing(t)
+
 	p := e.Process(0)
 	for range 20 {
 		id := e.Submit("tiles", `{"n":4}`)
 		e.Wait(id).MustBe(t, state.JobFailed)
-		var deleted, retried error
-		var both sync.WaitGroup
+
+		var (
+			deleted, retried error
+			both             sync.WaitGroup
+		)
 
 		both.Go(func() { deleted = p.Machine.Delete(t.Context(), id) })
 		both.Go(func() { _, retried = p.Machine.Retry(t.Context(), id, "test", "") })
@@ -190,6 +241,7 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 		if (deleted == nil) == (retried == nil) {
 			t.Fatalf("delete: %v, retry: %v; want exactly one to succeed", deleted, retried)
 		}
+
 		if retried == nil {
 			e.Wait(id).MustBe(t, state.JobFailed)
 		}
@@ -200,13 +252,17 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 // the look of a delete and its mark.
 func TestADeleteWhoseMarkComesTooLateIsRefused(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestADeleteWhoseMarkComesTooLateIsRefused) {
 		return
 	}
 
 	var before atomic.Pointer[func()]
+
 	e := start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"tiles": jobOf(define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 2})},
+		Jobs: map[string]define.Job{
+			"tiles": jobOf(define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 2}),
+		},
 		Handlers: handlersOf(func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
 			return workOut(in), handlers.Permanent(fmt.Errorf("task %d is broken", task.Index))
 		}),
@@ -214,16 +270,23 @@ func TestADeleteWhoseMarkComesTooLateIsRefused(t *testing.T) {
 			if point != "purge_mark" {
 				return nil
 			}
+
 			if retry := before.Swap(nil); retry != nil {
 				(*retry)()
 			}
+
 			return nil
 		},
 	})
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
-	exec(t, e, `create function hold() returns trigger language plpgsql as $$ begin new.due_at = 'infinity'; return new; end $$`)
+	exec(
+		t,
+		e,
+		`create function hold() returns trigger language plpgsql as $$ begin new.due_at = 'infinity'; return new; end $$`,
+	)
 	exec(t, e, `create trigger hold before insert on messages for each row execute function hold()`)
+
 	retry := func() {
 		if _, err := e.Process(0).Machine.Retry(t.Context(), id, "test", ""); err != nil {
 			t.Errorf("retry: %v", err)

@@ -28,6 +28,7 @@ func (s lossyParts) EmitPart(
 	if rand.IntN(3) == 0 {
 		lost = state.Errorf(state.CodeInternal, "test", "the answer is lost for good")
 	}
+
 	switch rand.IntN(6) {
 	case 0:
 		return state.PartFate{}, lost
@@ -35,6 +36,7 @@ func (s lossyParts) EmitPart(
 		if _, err := s.Store.EmitPart(ctx, worker, h, index, part, data); err != nil {
 			return state.PartFate{}, err
 		}
+
 		return state.PartFate{}, lost
 	}
 
@@ -51,10 +53,13 @@ const (
 // over a store that loses writes and answers, and plans a task from each.
 func TestConcurrentEmitsPlanOneTaskAPart(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestConcurrentEmitsPlanOneTaskAPart) {
 		return
 	}
+
 	const goroutines, each, runs = 8, 25, 5
+
 	emit := func(ctx context.Context, task handlers.Task, _ workIn) (workOut, error) {
 		var all sync.WaitGroup
 		for g := range goroutines {
@@ -66,19 +71,33 @@ func TestConcurrentEmitsPlanOneTaskAPart(t *testing.T) {
 				}
 			})
 		}
+
 		all.Wait()
+
 		return workOut{}, ctx.Err()
 	}
 	onePart := func(_ params, _ int, part workOut) iter.Seq[workIn] {
 		return func(yield func(workIn) bool) { yield(workIn(part)) }
 	}
+
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"emits": jobOf(
-			define.Stage[params]{Name: "emit", Tasks: define.Single(emitting, func(params) workIn { return workIn{} })},
-			define.Stage[params]{Name: "each", Tasks: define.FanOut(emitted, define.FromParts[workOut]("emit"), onePart)},
+			define.Stage[params]{
+				Name:  "emit",
+				Tasks: define.Single(emitting, func(params) workIn { return workIn{} }),
+			},
+			define.Stage[params]{
+				Name:  "each",
+				Tasks: define.FanOut(emitted, define.FromParts[workOut]("emit"), onePart),
+			},
 		)},
 		Handlers: map[string]handlers.Handler{
-			string(emitting): handlers.Func(emit, handlers.Emits[workOut](), handlers.Attempts(1)), string(emitted): handlers.Func(echo),
+			string(emitting): handlers.Func(
+				emit,
+				handlers.Emits[workOut](),
+				handlers.Attempts(1),
+			),
+			string(emitted): handlers.Func(echo),
 		},
 		Config:   func(c *coremachine.Config) { c.Store = lossyParts{c.Store} },
 		Dispatch: modeOf(t),
@@ -87,6 +106,7 @@ func TestConcurrentEmitsPlanOneTaskAPart(t *testing.T) {
 		job := e.Run("emits", `{"seed":`+string(rune('0'+seed))+`}`).MustBe(t, state.JobCompleted)
 		job.Stage(t, "each").MustHave(t, goroutines*each, 0)
 	}
+
 	mustCount(t, e, runs*goroutines*each, `select count(*) from result_parts`)
 	mustCount(t, e, runs*goroutines*each, `select count(distinct (job_id, data)) from result_parts`)
 	mustCount(t, e, goroutines*each-1, `select max(part) from result_parts`)

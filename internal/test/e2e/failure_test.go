@@ -21,27 +21,45 @@ import (
 // several one after the other.
 func TestAHandlerThatExitsItsGoroutineFailsItsAttempt(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAHandlerThatExitsItsGoroutineFailsItsAttempt) {
 		return
 	}
+
 	const tasks = 64
+
 	fn := func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
 		if in.Value%8 == 3 && task.Failures == 0 {
 			runtime.Goexit()
 		}
+
 		return workOut(in), nil
 	}
 	many := define.Dynamic(work, "n", func(p params, i int) workIn { return workIn{p.Seed + i} })
+
 	e := start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
-		Handlers: handlersOf(fn, handlers.Timeout(20*time.Second), handlers.Base(time.Millisecond)), Dispatch: modeOf(t),
+		Jobs: map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
+		Handlers: handlersOf(
+			fn,
+			handlers.Timeout(20*time.Second),
+			handlers.Base(time.Millisecond),
+		),
+		Dispatch: modeOf(t),
 	})
 	for seed := range 4 { // the later ones are known to be quick
-		job := e.Run("exits", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, seed*tasks)).MustBe(t, state.JobCompleted)
+		job := e.Run("exits", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, seed*tasks)).
+			MustBe(t, state.JobCompleted)
 		job.Stage(t, "many").MustHave(t, tasks, 0)
 	}
-	mustCount(t, e, 4*tasks/8, `select count(*) from attempts where outcome = 'error' and error like '%runtime.Goexit%'`)
+
+	mustCount(
+		t,
+		e,
+		4*tasks/8,
+		`select count(*) from attempts where outcome = 'error' and error like '%runtime.Goexit%'`,
+	)
 	mustCount(t, e, 4*tasks/8, `select count(*) from attempts`)
+
 	if n := e.Process(0).Machine.Running(); n != 0 {
 		t.Errorf("%d handlers run after all jobs have ended", n)
 	}
@@ -50,6 +68,7 @@ func TestAHandlerThatExitsItsGoroutineFailsItsAttempt(t *testing.T) {
 // TestAFailureSaysAllThatTheHandlerSaid reads what failed attempts stored.
 func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 	t.Parallel()
+
 	fails := []error{
 		fmt.Errorf("reading tile 17: %w", handlers.Permanent(errors.New("it is truncated"))),
 		errors.Join(errors.New("left half"), handlers.Permanent(errors.New("right half"))),
@@ -59,12 +78,17 @@ func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 		if in.Value < len(fails) {
 			return workOut{}, fails[in.Value]
 		}
+
 		none := make([]int, 0, in.Value)
+
 		return workOut{Value: none[in.Value]}, nil
 	}
 	e := start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"fails": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()})},
-		Handlers: handlersOf(fn, handlers.Attempts(1)), Dispatch: modeOf(t),
+		Jobs: map[string]define.Job{
+			"fails": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()}),
+		},
+		Handlers: handlersOf(fn, handlers.Attempts(1)),
+		Dispatch: modeOf(t),
 	})
 	job := e.Run("fails", `{"n":5}`).MustBe(t, state.JobCompletedWithErrors)
 
@@ -79,16 +103,26 @@ func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
 		if err != nil || len(task.Attempts) != 1 {
 			t.Fatalf("task %d has %d attempts: %v", index, len(task.Attempts), err)
 		}
+
 		if !regexp.MustCompile(want).MatchString(task.Error) || task.Attempts[0].Error != task.Error {
-			t.Errorf("task %d says %q and its attempt %q, want %q", index, task.Error, task.Attempts[0].Error, want)
+			t.Errorf(
+				"task %d says %q and its attempt %q, want %q",
+				index,
+				task.Error,
+				task.Attempts[0].Error,
+				want,
+			)
 		}
+
 		stack := task.Attempts[0].Stack
 		if (task.Code == state.CodePanic) != strings.Contains(stack, "internal/test/e2e/failure_test.go:") {
 			t.Errorf("task %d, %s, has the stack %q", index, task.Code, stack)
 		}
+
 		if strings.Contains(stack, "\t/") {
 			t.Errorf("task %d: the stack names a path of this machine: %s", index, stack)
 		}
 	}
+
 	mustCount(t, e, 4, `select count(distinct fingerprint) from attempts`) // both panics are of one kind
 }

@@ -16,7 +16,8 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// byHand is one job whose messages a test claims and books itself, in the place of two processes, a and b.
+// byHand is one job whose messages a test claims and books itself, in the place
+// of two processes, a and b.
 type byHand struct {
 	*repo.Repo
 	t    *testing.T
@@ -29,44 +30,61 @@ type byHand struct {
 func doByHand(t *testing.T, body string, stages ...define.Stage[params]) *byHand {
 	t.Helper()
 	url := pgtest.URL(t)
+
 	r, err := repo.Open(t.Context(), repo.Config{URL: url, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
 	h := &byHand{Repo: r, url: url, t: t, a: uuid.New(), b: uuid.New()}
-	h.m = coremachine.New(coremachine.Config{Jobs: map[string]define.Job{"job": tolerant(stages...)}, Handlers: handlersOf(echo), Store: r})
+	h.m = coremachine.New(
+		coremachine.Config{
+			Jobs:     map[string]define.Job{"job": tolerant(stages...)},
+			Handlers: handlersOf(echo),
+			Store:    r,
+		},
+	)
+
 	res, err := h.m.Submit(t.Context(), coremachine.SubmitRequest{Type: "job", Body: []byte(body)})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	h.id = res.JobID
 	for _, worker := range []uuid.UUID{h.a, h.b} {
 		h.lease(worker, time.Minute)
 	}
+
 	t.Cleanup(func() {
 		found, err := enginetest.Unbalanced(context.WithoutCancel(t.Context()), r.Pool())
 		if err != nil || len(found) > 0 {
 			t.Errorf("the books do not balance: %q, %v", found, err)
 		}
 	})
+
 	return h
 }
 
 func (h *byHand) lease(worker uuid.UUID, d time.Duration) {
 	h.t.Helper()
+
 	if err := h.OpenLease(h.t.Context(), worker, d, "test", "test", 1); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
-// claim claims all messages of a kind and fails the test when it gets another number of them.
+// claim claims all messages of a kind and fails the test when it gets another
+// number of them.
 func (h *byHand) claim(worker uuid.UUID, kind state.MessageKind, want int) []state.Held {
 	h.t.Helper()
-	rows, err := h.Pool().Query(h.t.Context(), `select message_id from messages where job_id = $1 and kind = $2`, h.id[:], int16(kind))
+
+	rows, err := h.Pool().
+		Query(h.t.Context(), `select message_id from messages where job_id = $1 and kind = $2`, h.id[:], int16(kind))
 	if err != nil {
 		h.t.Fatal(err)
 	}
+
 	msgs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m state.Message, err error) {
 		m.JobID = h.id
 		return m, row.Scan(&m.MessageID)
@@ -74,10 +92,12 @@ func (h *byHand) claim(worker uuid.UUID, kind state.MessageKind, want int) []sta
 	if err != nil {
 		h.t.Fatal(err)
 	}
+
 	held, err := h.Claim(h.t.Context(), worker, msgs)
 	if err != nil || len(held) != want {
 		h.t.Fatalf("%d of %d messages were claimed, want %d; %v", len(held), len(msgs), want, err)
 	}
+
 	return held
 }
 
@@ -88,15 +108,23 @@ func end(h state.Held, index int) state.TaskEnd {
 	}
 }
 
-// retried is the end as that of an attempt which failed and is followed by another.
+// retried is the end as that of an attempt which failed and is followed by
+// another.
 func retried(e state.TaskEnd) state.TaskEnd {
-	e.Status, e.Result, e.Outcome, e.Code, e.Error, e.Delay = state.TaskQueued, nil, state.OutcomeError, state.CodeTaskError, "once", time.Hour
+	e.Status = state.TaskQueued
+	e.Result = nil
+	e.Outcome = state.OutcomeError
+	e.Code = state.CodeTaskError
+	e.Error = "once"
+	e.Delay = time.Hour
+
 	return e
 }
 
 // book books ends and fails the test when another number of them lands.
 func (h *byHand) book(worker uuid.UUID, want int, ends ...state.TaskEnd) {
 	h.t.Helper()
+
 	moved, err := h.Complete(h.t.Context(), state.Here{Worker: worker}, ends)
 	if err != nil || moved.Landed != want {
 		h.t.Errorf("%d ends landed, want %d; %v", moved.Landed, want, err)
@@ -105,6 +133,7 @@ func (h *byHand) book(worker uuid.UUID, want int, ends ...state.TaskEnd) {
 
 func (h *byHand) count(want int, sql string) {
 	h.t.Helper()
+
 	var got int
 	if err := h.Pool().QueryRow(h.t.Context(), sql).Scan(&got); err != nil || got != want {
 		h.t.Errorf("%s: %d, want %d; %v", sql, got, want, err)
@@ -113,6 +142,7 @@ func (h *byHand) count(want int, sql string) {
 
 func (h *byHand) release(worker uuid.UUID, held state.Held) {
 	h.t.Helper()
+
 	if _, err := h.Release(h.t.Context(), worker, held, 0, ""); err != nil {
 		h.t.Fatal(err)
 	}
@@ -128,17 +158,20 @@ func TestOnlyTheHolderBooks(t *testing.T) {
 	h.book(h.b, 0, end(first, 0))
 	h.release(h.a, first)
 	h.book(h.a, 0, end(first, 0))
+
 	second := h.claim(h.a, state.KindTasks, 1)[0]
 	if second.Attempt != first.Attempt+1 {
 		t.Errorf("the second claim is attempt %d, want %d", second.Attempt, first.Attempt+1)
 	}
+
 	h.book(h.a, 0, end(first, 0)) // the worker holds it again, under another attempt
 	h.book(h.a, 1, end(second, 0))
 	h.book(h.a, 3, end(second, 0), end(second, 1), end(second, 2), end(second, 3))
 	h.count(1, `select count(*) from jobs where status = 'completed'`)
 }
 
-// TestARepeatOfAnEndLandsOnce repeats a batch whose answer was lost, while the rest of its bundle is still held.
+// TestARepeatOfAnEndLandsOnce repeats a batch whose answer was lost, while the
+// rest of its bundle is still held.
 func TestARepeatOfAnEndLandsOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
@@ -152,37 +185,46 @@ func TestARepeatOfAnEndLandsOnce(t *testing.T) {
 	h.count(2, `select tasks_left from messages where worker_id is not null`)
 }
 
-// TestAStopKeepsOutWhatBeginsAfterIt lets land what began before the stop, and nothing else.
+// TestAStopKeepsOutWhatBeginsAfterIt lets land what began before the stop, and
+// nothing else.
 func TestAStopKeepsOutWhatBeginsAfterIt(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2})
 	held := h.claim(h.a, state.KindTasks, 2)
 	h.release(h.a, held[1])
+
 	if _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	claimed := h.claim(h.b, state.KindStop, 1)
 	h.claim(h.b, state.KindTasks, 0)
+
 	late := end(held[0], held[0].First)
 	late.StartedAt = late.StartedAt.Add(time.Hour)
 	h.book(h.a, 0, late)
 	h.book(h.a, 1, end(held[0], held[0].First))
+
 	for _, includeHeld := range []bool{false, true} {
 		if n, err := h.StopWork(t.Context(), h.b, claimed[0], includeHeld); err != nil || n != 1 {
 			t.Errorf("stopping work (held too: %t) touched %d, want 1; %v", includeHeld, n, err)
 		}
 	}
+
 	ended, _, err := h.StopEnd(t.Context(), h.a, claimed[0])
 	if err != nil || ended {
 		t.Errorf("another worker ended the stop: %t, %v", ended, err)
 	}
+
 	if ended, _, err = h.StopEnd(t.Context(), h.b, claimed[0]); err != nil || !ended {
 		t.Errorf("the stop did not end: %t, %v", ended, err)
 	}
+
 	h.count(3, `select cancelled from stages`)
 }
 
-// TestALeaseDecidesWhatIsLost frees nothing of a worker that is alive, and all that one holds whose lease has ended.
+// TestALeaseDecidesWhatIsLost frees nothing of a worker that is alive, and all
+// that one holds whose lease has ended.
 func TestALeaseDecidesWhatIsLost(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle, define.Stage[params]{Name: "planned", Tasks: spread("only")})
@@ -191,30 +233,44 @@ func TestALeaseDecidesWhatIsLost(t *testing.T) {
 		return freeLost(t, h.Repo)
 	}
 	held := h.claim(h.a, state.KindTasks, 1)[0]
+
 	if n := freed(); n != 0 {
 		t.Fatalf("%d tasks of a living worker were freed", n)
 	}
+
 	h.release(h.a, held)
 	h.lease(short, 100*time.Millisecond)
 	held = h.claim(short, state.KindTasks, 1)[0]
+
 	until(t, "the tasks of the dead worker are freed", func() bool { return freed() == 4 })
 	h.count(4, `select count(*) from tasks where losses = 1 and attempt = 2`)
 	h.count(4, `select count(*) from attempts where outcome = 'lost' and not final`)
 	h.book(short, 0, end(held, 0))
+
 	for _, one := range h.claim(h.a, state.KindTasks, 4) { // the bundle was broken up
 		h.book(h.a, 1, end(one, one.First))
 	}
+
 	held = h.claim(short, state.KindPlan, 1)[0]
+
 	until(t, "the plan of the dead worker is freed", func() bool { return freed() == 1 })
+
 	if landed, err := h.PlanInputs(t.Context(), short, held, [][]byte{[]byte(`{}`)}); err != nil || landed {
 		t.Errorf("a dead worker planned: %t, %v", landed, err)
 	}
 }
 
-// TestAPlanIsWrittenOnce repeats chunks whose answers were lost, and lets another worker try.
+// TestAPlanIsWrittenOnce repeats chunks whose answers were lost, and lets
+// another worker try.
 func TestAPlanIsWrittenOnce(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":0}`, define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 5}, define.Stage[params]{Name: "spread", Tasks: spread("many")})
+	h := doByHand(
+		t,
+		`{"n":0}`,
+		define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 5},
+		define.Stage[params]{Name: "spread", Tasks: spread("many")},
+	)
+
 	held := h.claim(h.a, state.KindPlan, 1)[0]
 	for _, worker := range []uuid.UUID{h.a, h.a, h.b} {
 		landed, err := h.PlanPure(t.Context(), worker, held, 5)
@@ -222,61 +278,87 @@ func TestAPlanIsWrittenOnce(t *testing.T) {
 			t.Errorf("planned by the holder %t: landed %t, %v", worker == h.a, landed, err)
 		}
 	}
+
 	h.count(5, `select planned from stages where stage = 0`)
 	h.count(0, `select count(*) from tasks`) // one without a row is queued
+
 	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.b}, held); err != nil {
 		t.Error(err)
 	}
+
 	h.count(1, `select count(*) from messages where kind = 1`)
+
 	for range 2 {
 		if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, held); err != nil {
 			t.Error(err)
 		}
 	}
+
 	h.count(1, `select count(*) from messages`)
 	only := h.claim(h.a, state.KindTasks, 1)[0]
+
 	ends := make([]state.TaskEnd, only.Count)
 	for i := range ends {
 		ends[i] = end(only, i)
 	}
+
 	h.book(h.a, 5, ends...)
+
 	held = h.claim(h.a, state.KindPlan, 1)[0]
 	for range 2 {
-		if landed, err := h.PlanInputs(t.Context(), h.a, held, [][]byte{[]byte(`1`), []byte(`2`)}); err != nil || !landed {
+		if landed, err := h.PlanInputs(
+			t.Context(),
+			h.a,
+			held,
+			[][]byte{[]byte(`1`), []byte(`2`)},
+		); err != nil ||
+			!landed {
 			t.Errorf("the chunk: landed %t, %v", landed, err)
 		}
 	}
+
 	h.count(2, `select count(*) from tasks where stage = 1`)
 }
 
-// TestAWindowHoldsWhereTasksNeverHadAMessage follows a stage of which some tasks failed: what follows those counts as ended and was never
-// in flight.
+// TestAWindowHoldsWhereTasksNeverHadAMessage follows a stage of which some
+// tasks failed: what follows those counts as ended and was never in flight.
 func TestAWindowHoldsWhereTasksNeverHadAMessage(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":10}`, define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 10},
 		define.Stage[params]{Name: "next", Tasks: follow(), Bundle: 1, Window: 2})
 	held := h.claim(h.a, state.KindTasks, 1)[0]
+
 	ends := make([]state.TaskEnd, 10)
 	for i := range ends {
 		ends[i] = end(held, i)
 		if i >= 4 {
-			ends[i].Status, ends[i].Result, ends[i].Outcome, ends[i].Code, ends[i].Error = state.TaskFailed, nil, state.OutcomePermanent, state.CodePermanent, "for good"
+			ends[i].Status = state.TaskFailed
+			ends[i].Result = nil
+			ends[i].Outcome = state.OutcomePermanent
+			ends[i].Code = state.CodePermanent
+			ends[i].Error = "for good"
 		}
 	}
+
 	h.book(h.a, 10, ends...)
+
 	plan := h.claim(h.a, state.KindPlan, 1)[0]
 	if landed, err := h.PlanPure(t.Context(), h.a, plan, 10); err != nil || !landed {
 		t.Fatalf("planned: %t, %v", landed, err)
 	}
+
 	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, plan); err != nil {
 		t.Fatal(err)
 	}
+
 	first := h.claim(h.a, state.KindTasks, 2)
 	h.book(h.a, 1, end(first[0], first[0].First))
 	h.count(2, `select count(*) from messages`)
 	h.book(h.a, 1, end(first[1], first[1].First))
+
 	for _, one := range h.claim(h.a, state.KindTasks, 2) {
 		h.book(h.a, 1, end(one, one.First))
 	}
+
 	h.count(1, `select count(*) from jobs where status = 'completed_with_errors'`)
 }

@@ -15,6 +15,7 @@ import (
 // another, forces its cancel and runs it again.
 func TestAForcedCancelEndsAJobFromAnyState(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAForcedCancelEndsAJobFromAnyState) {
 		return
 	}
@@ -42,11 +43,13 @@ func TestAForcedCancelEndsAJobFromAnyState(t *testing.T) {
 
 func force(t *testing.T, corrupt string) {
 	t.Helper()
+
 	gate := make(chan struct{})
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 		if task.Index < 4 {
 			return workOut(in), nil
 		}
+
 		select {
 		case <-gate:
 			return workOut(in), nil
@@ -63,6 +66,7 @@ func force(t *testing.T, corrupt string) {
 	})
 	m := e.Process(0).Machine
 	id := e.Submit("held", `{"n":8}`)
+
 	until(t, "four tasks have completed", func() bool {
 		return query(t, e, `select completed from stages where job_id = $1 and stage = 0`, id[:]) == 4
 	})
@@ -77,9 +81,11 @@ func force(t *testing.T, corrupt string) {
 	mustCount(t, e, 1, `select count(*) from events where kind = 'cancel_forced'`)
 	e.MustBalance()
 	close(gate)
+
 	if _, err := m.Retry(t.Context(), id, "test", ""); err != nil {
 		t.Fatal(err)
 	}
+
 	job := e.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "first").MustHave(t, job.Stage(t, "first").Total, 0)
 	e.MustBalance()
@@ -89,6 +95,7 @@ func force(t *testing.T, corrupt string) {
 // the stop was set aside more often than any other message is redriven.
 func TestACancelRevivesADeadStop(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestACancelRevivesADeadStop) {
 		return
 	}
@@ -102,26 +109,38 @@ func TestACancelRevivesADeadStop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			hold := make(chan struct{})
+
 			t.Cleanup(func() { close(hold) })
+
 			fn := func(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {
 				select {
 				case <-hold:
 				case <-ctx.Done():
 				}
+
 				return workOut(in), ctx.Err()
 			}
 			e := start(t, enginetest.Options{
-				Jobs:     map[string]define.Job{"held": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1})},
+				Jobs: map[string]define.Job{
+					"held": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1}),
+				},
 				Handlers: handlersOf(fn),
 			})
 			id := e.Submit("held", `{"n":4}`)
 			exec(t, e, `create function kill() returns trigger language plpgsql as $$
 				begin new.dead_reason = 'x'; new.redrives = 1000; return new; end $$`)
-			exec(t, e, `create trigger kill before insert on messages for each row when (new.kind = 4) execute function kill()`)
+			exec(
+				t,
+				e,
+				`create trigger kill before insert on messages for each row when (new.kind = 4) execute function kill()`,
+			)
+
 			if err := e.Process(0).Machine.Cancel(t.Context(), id, "test"); err != nil {
 				t.Fatal(err)
 			}
+
 			mustCount(t, e, 1, `select count(*) from messages where kind = 4 and dead_reason is not null`)
 
 			if err := revive(e.Process(0).Machine, id); err != nil {
@@ -136,9 +155,11 @@ func TestACancelRevivesADeadStop(t *testing.T) {
 	}
 }
 
-// TestAForcedCancelLeavesWhatHasEnded forces the cancel of jobs that are not open.
+// TestAForcedCancelLeavesWhatHasEnded forces the cancel of jobs that are not
+// open.
 func TestAForcedCancelLeavesWhatHasEnded(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAForcedCancelLeavesWhatHasEnded) {
 		return
 	}
@@ -149,9 +170,11 @@ func TestAForcedCancelLeavesWhatHasEnded(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobFailed)
 	wantCode(t, "of a failed job", m.ForceCancel(t.Context(), id, "test"), state.CodeConflict)
 	e.Read(id).MustBe(t, state.JobFailed)
+
 	if _, _, err := e.Process(0).Repo.PurgeMark(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
+
 	wantCode(t, "of a job that is being deleted", m.ForceCancel(t.Context(), id, "test"), state.CodeConflict)
 	wantCode(t, "of no job", m.ForceCancel(t.Context(), state.JobID{1}, "test"), state.CodeNotFound)
 	mustCount(t, e, 0, `select count(*) from messages`)

@@ -23,11 +23,11 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestSettingsUnderAForeignHost starts the handler as a Functions host does that
-// is not ours: with the port in its environment, and with triggers for Service
-// Bus only. Each combination of settings that docs/development.md lists either
-// runs a job or is not ready and says why, in the log and in the answer of the
-// probe.
+// TestSettingsUnderAForeignHost starts the handler as a Functions host does
+// that is not ours: with the port in its environment, and with triggers for
+// Service Bus only. Each combination of settings that docs/development.md lists
+// either runs a job or is not ready and says why, in the log and in the answer
+// of the probe.
 func TestSettingsUnderAForeignHost(t *testing.T) {
 	t.Parallel()
 
@@ -59,6 +59,7 @@ func TestSettingsUnderAForeignHost(t *testing.T) {
 				h.mustRunHelloWorld(t)
 				return
 			}
+
 			h.mustRefuse(t, c.reason)
 		})
 	}
@@ -78,20 +79,32 @@ func startForeignHost(t *testing.T, bus bool, env []string) *foreignHost {
 	port := freePort(t)
 	h := &foreignHost{base: "http://127.0.0.1:" + strconv.Itoa(port)}
 	cmd := osexec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), handlerEnv+"="+busHandler, "DATABASE_URL="+pgtest.URL(t),
-		"FUNCTIONS_CUSTOMHANDLER_PORT="+strconv.Itoa(port), "FUNCTIONS_WORKER_RUNTIME=custom", "DRAIN_TIMEOUT=1s")
+	cmd.Env = append(
+		os.Environ(),
+		handlerEnv+"="+busHandler,
+		"DATABASE_URL="+pgtest.URL(t),
+		"FUNCTIONS_CUSTOMHANDLER_PORT="+strconv.Itoa(
+			port,
+		),
+		"FUNCTIONS_WORKER_RUNTIME=custom",
+		"DRAIN_TIMEOUT=1s",
+	)
 
 	var receivers map[string]queue.Receiver
+
 	if bus {
 		connection := startBroker(t)
 		cmd.Env = append(cmd.Env, "SERVICEBUS="+connection)
 		receivers = busReceivers(t, connection)
 	}
+
 	cmd.Env = append(cmd.Env, env...)
+
 	cmd.Stdout, cmd.Stderr = h, h
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed
@@ -101,9 +114,11 @@ func startForeignHost(t *testing.T, bus bool, env []string) *foreignHost {
 		code, _ := h.ask(t, http.MethodGet, "/", "")
 		return code != 0
 	})
+
 	for name, r := range receivers {
 		h.trigger(t, name, r)
 	}
+
 	return h
 }
 
@@ -111,12 +126,14 @@ func startForeignHost(t *testing.T, bus bool, env []string) *foreignHost {
 func (h *foreignHost) Write(b []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	return h.log.Write(b)
 }
 
 func (h *foreignHost) logged() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	return h.log.String()
 }
 
@@ -127,12 +144,16 @@ func (h *foreignHost) ask(t *testing.T, method, path, body string) (code int, an
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, ""
 	}
+
 	defer func() { _ = res.Body.Close() }()
+
 	text, _ := io.ReadAll(res.Body)
+
 	return res.StatusCode, string(text)
 }
 
@@ -145,6 +166,7 @@ func (h *foreignHost) trigger(t *testing.T, name string, r queue.Receiver) {
 		state.QueueLongTasks.String(): "process_long_task",
 	}[name]
 	ctx, cancel := context.WithCancel(t.Context())
+
 	var over sync.WaitGroup
 	over.Go(func() {
 		for ctx.Err() == nil {
@@ -152,8 +174,12 @@ func (h *foreignHost) trigger(t *testing.T, name string, r queue.Receiver) {
 			if err != nil {
 				return
 			}
+
 			for _, d := range batch {
-				envelope := fmt.Sprintf(`{"Data":{"message":%q},"Metadata":{}}`, base64.StdEncoding.EncodeToString(d.Body))
+				envelope := fmt.Sprintf(
+					`{"Data":{"message":%q},"Metadata":{}}`,
+					base64.StdEncoding.EncodeToString(d.Body),
+				)
 				if code, _ := h.ask(t, http.MethodPost, "/"+function, envelope); code == http.StatusOK {
 					_ = r.Complete(ctx, d)
 				} else {
@@ -181,6 +207,7 @@ func (h *foreignHost) mustRunHelloWorld(t *testing.T) {
 		return code == http.StatusOK
 	})
 	code, answer := h.ask(t, http.MethodPost, "/api/jobs/submit/hello_world", `{"n":3}`)
+
 	var submitted struct {
 		JobID string `json:"job_id"`
 	}
@@ -198,21 +225,32 @@ func (h *foreignHost) mustRefuse(t *testing.T, reason string) {
 	t.Helper()
 
 	var answer string
+
 	waitFor(t, time.Minute, "the probe names the reason", func() bool {
 		var code int
+
 		code, answer = h.ask(t, http.MethodGet, "/api/health/readyz", "")
 		if code == http.StatusOK {
 			t.Fatalf("the handler is ready, want it to refuse: %s", reason)
 		}
+
 		return code == http.StatusServiceUnavailable && strings.Contains(answer, reason)
 	})
+
 	if !strings.Contains(h.logged(), reason) {
 		t.Errorf("the log does not say %q:\n%s", reason, h.logged())
 	}
+
 	if _, health := h.ask(t, http.MethodGet, "/api/health", ""); !strings.Contains(health, reason) {
 		t.Errorf("health does not say %q: %s", reason, health)
 	}
-	if code, _ := h.ask(t, http.MethodPost, "/api/jobs/submit/hello_world", `{}`); code != http.StatusServiceUnavailable {
+
+	if code, _ := h.ask(
+		t,
+		http.MethodPost,
+		"/api/jobs/submit/hello_world",
+		`{}`,
+	); code != http.StatusServiceUnavailable {
 		t.Errorf("a submit is answered %d, want 503", code)
 	}
 }
@@ -222,10 +260,12 @@ func startBroker(t *testing.T) (connection string) {
 
 	broker := sbfake.New(sbfake.Options{Queues: []string{"jobs", "tasks", "long-tasks"}})
 	t.Cleanup(broker.Close)
+
 	address, err := broker.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return sbfake.ConnectionString(address)
 }
 
@@ -237,5 +277,6 @@ func freePort(t *testing.T) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
+
 	return l.Addr().(*net.TCPAddr).Port
 }

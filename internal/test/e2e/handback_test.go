@@ -16,7 +16,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// slowHandBack hands back when everything that ran before has been booked, and loses the answer of each first try.
+// slowHandBack hands back when everything that ran before has been booked, and
+// loses the answer of each first try.
 type slowHandBack struct {
 	coremachine.Store
 	t     *testing.T
@@ -24,48 +25,75 @@ type slowHandBack struct {
 	calls atomic.Int64
 }
 
-func (s *slowHandBack) HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error) {
+func (s *slowHandBack) HandBack(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	first, rest int,
+) (state.Moved, error) {
 	again := s.calls.Add(1)%2 == 0
 	if !again {
 		until(s.t, "only the rest is left", func() bool {
-			left := query(s.t, s.e, `select coalesce((select tasks_left from messages where job_id = $1 and message_id = $2), -1)`, h.JobID[:], h.MessageID)
-			return left == rest || left < 0 // a slow machine may have cost the process its lease, and the row its life
+			left := query(
+				s.t,
+				s.e,
+				`select coalesce((select tasks_left from messages where job_id = $1 and message_id = $2), -1)`,
+				h.JobID[:],
+				h.MessageID,
+			)
+			// a slow machine may have cost the process its lease, and the row
+			// its life
+			return left == rest || left < 0
 		})
 	}
+
 	moved, err := s.Store.HandBack(ctx, worker, h, first, rest)
 	if !again && err == nil {
 		err = lost
 	}
+
 	return moved, err
 }
 
-// TestABundleThatTurnsSlowKeepsWhatItRuns has tasks known as quick turn slow, where there is one place to run: the bundle gives back its
-// rest, and not what runs.
+// TestABundleThatTurnsSlowKeepsWhatItRuns has tasks known as quick turn slow,
+// where there is one place to run: the bundle gives back its rest, and not what
+// runs.
 func TestABundleThatTurnsSlowKeepsWhatItRuns(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestABundleThatTurnsSlowKeepsWhatItRuns) {
 		return
 	}
 
 	const n = 40
-	var slow atomic.Bool
-	var runs [n]atomic.Int64
+
+	var (
+		slow atomic.Bool
+		runs [n]atomic.Int64
+	)
+
 	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 		if slow.Load() && runs[in.Value].Add(1) == 1 && in.Value == 0 {
 			<-time.After(2500 * time.Millisecond) // longer than a bundle waits for a place
 		}
+
 		return workOut(in), nil
 	}
+
 	e := start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"job": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: n})},
+		Jobs: map[string]define.Job{
+			"job": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: n}),
+		},
 		Handlers: handlersOf(fn),
 		Config:   func(c *coremachine.Config) { c.MaxRunning = 1 },
 	})
 	for seed := range 6 {
 		e.Run("job", fmt.Sprintf(`{"n":%d,"seed":%d}`, n, 1+seed)) // their pace is known then
 	}
+
 	slow.Store(true)
 	e.Run("job", fmt.Sprintf(`{"n":%d,"seed":9}`, n)).MustBe(t, state.JobCompleted)
+
 	for i := range runs {
 		if got := runs[i].Load(); got != 1 {
 			t.Errorf("task %d ran %d times, want once", i, got)

@@ -21,13 +21,16 @@ type keyLog struct {
 func (l *keyLog) call(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	l.keys = append(l.keys, t.Key)
+
 	return workOut(in), nil
 }
 
 func (l *keyLog) all() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return slices.Sorted(slices.Values(l.keys))
 }
 
@@ -35,6 +38,7 @@ func (l *keyLog) all() []string {
 // it again: generations and attempts start over, the idempotency keys do not.
 func TestKeysNeverRepeatAfterDeleteAndSubmit(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestKeysNeverRepeatAfterDeleteAndSubmit) {
 		return
 	}
@@ -52,19 +56,23 @@ func TestKeysNeverRepeatAfterDeleteAndSubmit(t *testing.T) {
 		)},
 		Handlers: handlersOf(log.call),
 	})
+
 	const runs, tasks = 3, 11 // of each run: 5 of first, 5 of second, 1 of sum
 
 	var id state.JobID
 	for range runs {
 		id = e.Submit("again", `{"n":5}`)
 		e.Wait(id).MustBe(t, state.JobCompleted)
+
 		view, err := e.Process(0).Repo.ReadTask(t.Context(), id, "second", 4)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		if !slices.Contains(log.all(), view.Key) {
 			t.Errorf("the task shows the key %q, which no handler was given", view.Key)
 		}
+
 		if err := e.Process(0).Machine.Delete(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
@@ -73,5 +81,6 @@ func TestKeysNeverRepeatAfterDeleteAndSubmit(t *testing.T) {
 	if got := len(slices.Compact(log.all())); got != runs*tasks {
 		t.Errorf("%d runs of %d tasks were given %d different keys", runs, tasks, got)
 	}
+
 	e.MustBalance()
 }

@@ -26,7 +26,8 @@ const (
 	onPastAStopped    = 15 * time.Second
 )
 
-// bench is a schema with a job of the child worker in it, and what submits and sweeps there without a lease of its own.
+// bench is a schema with a job of the child worker in it, and what submits and
+// sweeps there without a lease of its own.
 type bench struct {
 	t    *testing.T
 	url  string
@@ -38,41 +39,54 @@ type bench struct {
 func benchOf(t *testing.T, body string) *bench {
 	t.Helper()
 	b := &bench{t: t, url: pgtest.URL(t)}
+
 	r, err := repo.Open(t.Context(), repo.Config{URL: b.url})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
+
 	b.pool = r.Pool()
 	if err := enginetest.LogStatuses(t.Context(), b.pool); err != nil {
 		t.Fatal(err)
 	}
+
 	b.m = coremachine.New(coremachine.Config{Jobs: pidJob(), Handlers: handlersOf(pid), Store: r})
+
 	res, err := b.m.Submit(t.Context(), coremachine.SubmitRequest{Type: "pids", Body: []byte(body)})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	b.id = res.JobID
+
 	return b
 }
 
 func (b *bench) count(sql string) (n int) {
 	b.t.Helper()
+
 	if err := b.pool.QueryRow(b.t.Context(), sql).Scan(&n); err != nil {
 		b.t.Fatalf("%s: %v", sql, err)
 	}
+
 	return n
 }
 
-// TestLostWorkIsBackInTime kills a worker that holds tasks, and takes the time until its work is free again.
+// TestLostWorkIsBackInTime kills a worker that holds tasks, and takes the time
+// until its work is free again.
 func TestLostWorkIsBackInTime(t *testing.T) {
 	t.Parallel()
+
 	const held = `select count(*) from messages where worker_id is not null`
+
 	lose := func(t *testing.T) (*bench, func()) {
 		t.Helper()
 		b := benchOf(t, `{"n":4}`)
 		child, _ := worker(t, b.url, childLease+"=real", childHolds+"=1")
 		until(t, "the worker holds all tasks", func() bool { return b.count(held) == 4 })
+
 		return b, func() {
 			if err := child.Kill(); err != nil {
 				t.Fatal(err)
@@ -84,7 +98,9 @@ func TestLostWorkIsBackInTime(t *testing.T) {
 		if took > limit {
 			b.t.Errorf("its work was back after %s, and must be within %s", took, limit)
 		}
+
 		b.t.Logf("its work was back after %s; the limit is %s", took.Round(10*time.Millisecond), limit)
+
 		if n := b.count(`select count(*) from attempts where outcome = 'lost' and not final`); n != 4 {
 			b.t.Errorf("%d attempts are on record as lost, want 4", n)
 		}
@@ -93,49 +109,74 @@ func TestLostWorkIsBackInTime(t *testing.T) {
 	t.Run("WhileAnotherLives", func(t *testing.T) {
 		t.Parallel()
 		b, kill := lose(t)
-		e := enginetest.Start(t, enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), URL: b.url, Dispatch: modeOf(t)})
+		e := enginetest.Start(
+			t,
+			enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), URL: b.url, Dispatch: modeOf(t)},
+		)
 		until(t, "the other lives", func() bool { return e.Process(0).Machine.Ready() })
 		kill()
+
 		begin := time.Now()
-		waitFor(t, time.Minute, "its work is back", func() bool { return b.count(`select count(*) from attempts`) == 4 })
+
+		waitFor(
+			t,
+			time.Minute,
+			"its work is back",
+			func() bool { return b.count(`select count(*) from attempts`) == 4 },
+		)
 		check(b, begin, backWhileOneLives)
 		e.Wait(b.id).MustBe(t, state.JobCompleted)
 		e.MustBalance()
 	})
 
-	// Nobody is there but the host's timer, which starts a sweep each minute. One just before the lease ends finds nothing.
+	// Nobody is there but the host's timer, which starts a sweep each minute.
+	// One just before the lease ends finds nothing.
 	t.Run("WhenNoneLives", func(t *testing.T) {
 		t.Parallel()
+
 		timer, err := os.ReadFile("../../../function.json/sweep.json")
 		if err != nil || !strings.Contains(string(timer), `"schedule": "0 * * * * *"`) {
 			t.Fatalf("the sweep is not run each minute: %s, %v", timer, err)
 		}
+
 		b, kill := lose(t)
 		kill()
+
 		begin := time.Now()
+
 		waitFor(t, time.Minute, "its lease is about to end", func() bool {
-			return b.count(`select count(*) from workers where lease_until < now() + interval '1 second'`) == 1
+			return b.count(
+				`select count(*) from workers where lease_until < now() + interval '1 second'`,
+			) == 1
 		})
+
 		next := time.NewTimer(time.Minute)
 		defer next.Stop()
+
 		if rep, err := b.m.Sweep(t.Context()); err != nil || rep.Lost != 0 {
 			t.Errorf("a sweep before the lease's end freed %d, %v", rep.Lost, err)
 		}
+
 		<-next.C
+
 		if rep, err := b.m.Sweep(t.Context()); err != nil || rep.Lost != 4 {
 			t.Errorf("the next sweep freed %d, want 4; %v", rep.Lost, err)
 		}
+
 		if n := b.count(held); n != 0 {
 			t.Errorf("%d messages are still held", n)
 		}
+
 		check(b, begin, backWhenNoneDoes)
 	})
 }
 
-// TestOthersMoveOnPastAStoppedProcess stops a process before the COMMIT of a completion, with the locks that all others need, and lets it
-// go on when they have done its work.
+// TestOthersMoveOnPastAStoppedProcess stops a process before the COMMIT of a
+// completion, with the locks that all others need, and lets it go on when they
+// have done its work.
 func TestOthersMoveOnPastAStoppedProcess(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestOthersMoveOnPastAStoppedProcess) {
 		return
 	}
@@ -146,35 +187,55 @@ func TestOthersMoveOnPastAStoppedProcess(t *testing.T) {
 		return pid(ctx, task, in)
 	}
 	child, lines := worker(t, b.url, childLease+"=real", childPoint+"=commit")
-	e := enginetest.Start(t, enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(slow), URL: b.url, InFlight: 4})
+	e := enginetest.Start(
+		t,
+		enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(slow), URL: b.url, InFlight: 4},
+	)
 	await(t, lines, "stopping")
+
 	begin := time.Now()
+
 	const completed = `select completed from stages`
+
 	before := b.count(completed)
+
 	waitFor(t, time.Minute, "others move again", func() bool { return b.count(completed) > before })
+
 	took := time.Since(begin)
 	if took > onPastAStopped {
 		t.Errorf("others moved again after %s, and must within %s", took, onPastAStopped)
 	}
+
 	if took < time.Second {
 		t.Errorf("others moved again after %s: the process was not stopped in their way", took)
 	}
+
 	t.Logf("others moved again after %s; the limit is %s", took.Round(10*time.Millisecond), onPastAStopped)
 	e.Wait(b.id).MustBe(t, state.JobCompleted)
+
 	if err := child.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
+
 	await(t, lines, "alive again")
+
 	landed := 0
 	if err := b.pool.QueryRow(t.Context(), `select count(*) from tasks where convert_from(result, 'UTF8')::json->>'value' <> $1::text`,
-		strconv.Itoa(os.Getpid())).Scan(&landed); err != nil || landed != 0 {
+		strconv.Itoa(os.Getpid())).
+		Scan(&landed); err != nil ||
+		landed != 0 {
 		t.Errorf("%d results are not of this process; %v", landed, err)
 	}
+
 	if n := b.count(`select count(*) from attempts where outcome = 'lost'`); n == 0 || n > 4 {
 		t.Errorf("%d attempts were lost with it, want 1 to 4", n)
 	}
-	if n := b.count(`select count(*) from status_log where record = 'task' and now = 'completed'`); n != 1000 {
+
+	if n := b.count(
+		`select count(*) from status_log where record = 'task' and now = 'completed'`,
+	); n != 1000 {
 		t.Errorf("tasks completed %d times, want 1000", n)
 	}
+
 	e.MustBalance()
 }

@@ -26,6 +26,7 @@ type recorder struct {
 func (r *recorder) note(t handlers.Task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	r.ran = append(r.ran, fmt.Sprintf("%s/%d", t.Stage, t.Index))
 }
 
@@ -33,94 +34,138 @@ func (r *recorder) note(t handlers.Task) {
 func (r *recorder) taken() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	ran := slices.Sorted(slices.Values(r.ran))
 	r.ran = nil
+
 	return ran
 }
 
-// TestRetryRunsThreeOfAHundredAndTheirFanIn counts what a retry calls: those that failed and the one that sums up, and no other.
+// TestRetryRunsThreeOfAHundredAndTheirFanIn counts what a retry calls: those
+// that failed and the one that sums up, and no other.
 func TestRetryRunsThreeOfAHundredAndTheirFanIn(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestRetryRunsThreeOfAHundredAndTheirFanIn) {
 		return
 	}
 
 	var down atomic.Bool
 	down.Store(true)
+
 	var ran recorder
+
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 		ran.note(task)
+
 		if task.Stage == "count" {
 			n := 0
+
 			for _, err := range handlers.Results[workOut](ctx, task, "many") {
 				if err != nil {
 					return workOut{}, err
 				}
+
 				n++
 			}
+
 			return workOut{n}, nil
 		}
+
 		if down.Load() && task.Index%33 == 17 {
 			return workOut{}, handlers.Permanent(errors.New("the service is down"))
 		}
+
 		return workOut(in), nil
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"hundred": tolerant(
-			define.Stage[params]{Name: "many", Tasks: dynamic()}, define.Stage[params]{Name: "count", Tasks: gather()},
+			define.Stage[params]{
+				Name:  "many",
+				Tasks: dynamic(),
+			},
+			define.Stage[params]{Name: "count", Tasks: gather()},
 		)},
 		Handlers: handlersOf(fn), Processes: 2,
 	})
 	id := e.Submit("hundred", `{"n":100}`)
 	e.Wait(id).MustBe(t, state.JobCompletedWithErrors).Stage(t, "many").MustHave(t, 97, 3)
+
 	if got := string(e.Results(id, "count")[0]); got != `{"value":97}` {
 		t.Errorf("counted before the retry: %s", got)
 	}
+
 	if n := len(ran.taken()); n != 101 {
 		t.Errorf("%d attempts before the retry, want 101", n)
 	}
+
 	down.Store(false)
+
 	if res := retryJob(t, e, id); res.Tasks != 3 || res.Stages != 1 || res.Attempt != 2 {
 		t.Errorf("the retry opened %+v", res)
 	}
+
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "many").MustHave(t, 100, 0)
+
 	if got := string(e.Results(id, "count")[0]); got != `{"value":100}` {
 		t.Errorf("counted after the retry: %s", got)
 	}
-	if got, want := ran.taken(), []string{"count/0", "many/17", "many/50", "many/83"}; !slices.Equal(got, want) {
+
+	if got, want := ran.taken(), []string{
+		"count/0",
+		"many/17",
+		"many/50",
+		"many/83",
+	}; !slices.Equal(
+		got,
+		want,
+	) {
 		t.Errorf("the retry ran %v, want %v", got, want)
 	}
+
 	failures, err := e.Process(0).Repo.ListFailures(t.Context(), id, "many")
 	if err != nil || len(failures) != 1 || failures[0].Tasks != 0 || failures[0].Attempts != 3 {
 		t.Errorf("failures after the retry are %+v, %v", failures, err)
 	}
 }
 
-// TestALargeRetryIsOpenedRangeByRange breaks off the opening of a stage's tasks in the middle, by a lost process and by a cancel.
+// TestALargeRetryIsOpenedRangeByRange breaks off the opening of a stage's tasks
+// in the middle, by a lost process and by a cancel.
 func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestALargeRetryIsOpenedRangeByRange) {
 		return
 	}
 
 	service := &outside{}
 	service.down.Store(true)
+
 	var left atomic.Int64 // ranges until the next is not answered
 	left.Store(1 << 40)
+
 	halted := make(chan struct{}, 16)
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"large": tolerant(
-			define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 5, Window: 20}, define.Stage[params]{Name: "sum", Tasks: gather()},
+			define.Stage[params]{
+				Name:   "many",
+				Tasks:  dynamic(),
+				Bundle: 5,
+				Window: 20,
+			},
+			define.Stage[params]{Name: "sum", Tasks: gather()},
 		)},
 		Handlers: handlersOf(service.call, handlers.Attempts(1)), Processes: 2, Chunk: 7, Config: shortGrace,
 		Fault: func(point string) error {
 			if point != "reopen_tasks" || left.Add(-1) >= 0 {
 				return nil
 			}
+
 			select {
 			case halted <- struct{}{}:
 			default:
 			}
+
 			return lost // as often as it is asked: nobody gets on
 		},
 	})
@@ -129,25 +174,36 @@ func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
 	service.down.Store(false)
 
 	left.Store(5)
+
 	if res := retryJob(t, e, id); res.Tasks != 50 || res.Stages != 1 {
 		t.Errorf("the retry opens %+v", res)
 	}
+
 	<-halted
 	e.MustBalance()
 	mustCount(t, e, 9, `select count(*) from tasks where stage = 0 and status = 'queued'`) // of the first 35
-	mustCount(t, e, 41, `select failed from stages where stage = 0 and reopening and total is null and dispatched = 0`)
+	mustCount(
+		t,
+		e,
+		41,
+		`select failed from stages where stage = 0 and reopening and total is null and dispatched = 0`,
+	)
+
 	if err := e.Process(0).Machine.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	s := e.Wait(id).MustBe(t, state.JobCancelled).Stage(t, "many")
 	if s.Completed != 150 || s.Failed != 41 || s.Cancelled != 9 || s.Status != state.StageCancelled {
 		t.Errorf("many after the cancel: %+v", s)
 	}
 
 	left.Store(3)
+
 	if res := retryJob(t, e, id); res.Tasks != 50 || res.Stages != 1 {
 		t.Errorf("the second retry opens %+v", res)
 	}
+
 	<-halted
 	exec(t, e, `update workers set lease_until = '-infinity'`) // their holders do not know it yet
 	until(t, "the message is free", func() bool {
@@ -160,9 +216,11 @@ func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
 	mustCount(t, e, 0, `select count(*) from attempts where final`)
 }
 
-// TestAnIdleReopeningGoesOn takes away the message that opens tasks, and leaves it to the sweep.
+// TestAnIdleReopeningGoesOn takes away the message that opens tasks, and leaves
+// it to the sweep.
 func TestAnIdleReopeningGoesOn(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAnIdleReopeningGoesOn) {
 		return
 	}
@@ -170,30 +228,44 @@ func TestAnIdleReopeningGoesOn(t *testing.T) {
 	service := &outside{}
 	service.down.Store(true)
 	e := start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"large": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()})},
-		Handlers: handlersOf(service.call, handlers.Attempts(1)), Chunk: 3,
+		Jobs: map[string]define.Job{
+			"large": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()}),
+		},
+		Handlers: handlersOf(service.call, handlers.Attempts(1)),
+		Chunk:    3,
 	})
 	id := e.Submit("large", `{"n":40}`)
 	e.Wait(id).MustBe(t, state.JobCompletedWithErrors)
 	service.down.Store(false)
 	exec(t, e, `create function forget() returns trigger language plpgsql as $$ begin return null; end $$`)
-	exec(t, e, `create trigger forget before insert on messages for each row when (new.kind = 5) execute function forget()`)
+	exec(
+		t,
+		e,
+		`create trigger forget before insert on messages for each row when (new.kind = 5) execute function forget()`,
+	)
 	retryJob(t, e, id)
 	exec(t, e, `drop trigger forget on messages`)
+
 	if rep := sweep(t, e); rep.Repaired != 1 {
 		t.Errorf("the sweep: %+v", rep)
 	}
+
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "many").MustHave(t, 40, 0)
 }
 
-// TestCancelOfAHundredThousandTasks cancels a large job in the middle, with a handler among its tasks that hears nothing. It measures,
-// and so has the package for itself.
+// TestCancelOfAHundredThousandTasks cancels a large job in the middle, with a
+// handler among its tasks that hears nothing. It measures, and so has the
+// package for itself.
 func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // it measures
 	const n = 100_000
+
 	var done, asked atomic.Int64
+
 	middle, letGo := make(chan struct{}), make(chan struct{})
+
 	release := sync.OnceFunc(func() { close(letGo) })
 	defer release()
+
 	fn := func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
 		switch {
 		case task.Index == 777 && asked.Add(1) == 1:
@@ -202,38 +274,61 @@ func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // 
 		case done.Add(1) == 15_000:
 			close(middle)
 		}
+
 		return workOut(in), nil
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"huge": jobOf(
-			define.Stage[params]{Name: "many", Tasks: dynamic()}, define.Stage[params]{Name: "next", Tasks: follow()},
+			define.Stage[params]{
+				Name:  "many",
+				Tasks: dynamic(),
+			},
+			define.Stage[params]{Name: "next", Tasks: follow()},
 		)},
 		Handlers: handlersOf(fn), Processes: 2, Dispatch: modeOf(t),
 	})
 	m := e.Process(0).Machine
 	body := fmt.Sprintf(`{"n":%d}`, n)
 	id := e.Submit("huge", body)
+
 	<-middle
+
 	begin := time.Now()
+
 	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
 		t.Fatal(err)
 	}
+
 	var committed time.Time // a completion that began between the request and its commit knows nothing of it
 	if err := e.Pool().QueryRow(t.Context(), `select clock_timestamp()`).Scan(&committed); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "huge", Body: []byte(body)}); state.CodeOf(err) != state.CodeConflict {
+
+	if _, err := m.Submit(
+		t.Context(),
+		coremachine.SubmitRequest{Type: "huge", Body: []byte(body)},
+	); state.CodeOf(
+		err,
+	) != state.CodeConflict {
 		t.Errorf("submitting while it is being stopped: %v", err)
 	}
+
 	job := e.Wait(id).MustBe(t, state.JobCancelled)
 	took := time.Since(begin)
 	t.Logf("cancelled in %s", took)
+
 	if took > 20*time.Second { // 10 s where nobody else is at work: the deaf handler has 5 s of them
 		t.Errorf("the stop took %s", took)
 	}
-	if s := job.Stage(t, "many"); s.Completed+s.Cancelled != n || s.Completed < 10_000 || s.Cancelled < 10_000 || s.Failed != 0 {
+
+	if s := job.Stage(
+		t,
+		"many",
+	); s.Completed+s.Cancelled != n || s.Completed < 10_000 || s.Cancelled < 10_000 ||
+		s.Failed != 0 {
 		t.Errorf("many: %+v", s)
 	}
+
 	mustCount(t, e, 0, `select count(*) from tasks where started_at > $1`, committed)
 	mustCount(t, e, 0, `select count(*) from attempts where started_at > $1`, committed)
 	mustCount(t, e, 1, `select count(*) from tasks where index = 777 and status = 'cancelled'`)
@@ -242,14 +337,26 @@ func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // 
 	if err != nil || !res.Started || res.Attempt != 2 {
 		t.Fatalf("submitting it again: %+v, %v", res, err)
 	}
+
 	release() // the old attempt answers into the new run
 	until(t, "the deaf handler is back", func() bool { return m.Deaf()+e.Process(1).Machine.Deaf() == 0 })
 	until(t, "its task is over", func() bool {
-		return query(t, e, `select count(*) from tasks t join stages s using (job_id, stage, gen) where stage = 0 and index = 777 and t.status = 'completed'`) == 1
+		return query(
+			t,
+			e,
+			`select count(*) from tasks t join stages s using (job_id, stage, gen) where stage = 0 and index = 777 and t.status = 'completed'`,
+		) == 1
 	})
-	mustCount(t, e, 0, `select count(*) from tasks where status = 'completed' and stage = 0 and convert_from(result, 'utf8') <> '{"value":' || index || '}'`)
+	mustCount(
+		t,
+		e,
+		0,
+		`select count(*) from tasks where status = 'completed' and stage = 0 and convert_from(result, 'utf8') <> '{"value":' || index || '}'`,
+	)
+
 	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
 		t.Fatal(err)
 	}
+
 	e.Wait(id).MustBe(t, state.JobCancelled)
 }

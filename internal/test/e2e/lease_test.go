@@ -20,28 +20,42 @@ type leaselessStore struct {
 	refusing atomic.Bool
 }
 
-func (s *leaselessStore) OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error {
+func (s *leaselessStore) OpenLease(
+	ctx context.Context,
+	worker uuid.UUID,
+	lease time.Duration,
+	build, host string,
+	pid int,
+) error {
 	if s.refusing.Load() {
 		return lost
 	}
+
 	return s.Store.OpenLease(ctx, worker, lease, build, host, pid)
 }
 
-// TestMessagesOutlastAProcessWithoutALease delivers work to a process that cannot take it yet: it must not be set aside as dead.
+// TestMessagesOutlastAProcessWithoutALease delivers work to a process that
+// cannot take it yet: it must not be set aside as dead.
 func TestMessagesOutlastAProcessWithoutALease(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestMessagesOutlastAProcessWithoutALease) {
 		return
 	}
 
 	store := &leaselessStore{}
 	store.refusing.Store(true)
+
 	e := start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})}, Handlers: handlersOf(echo),
-		Config:  func(c *coremachine.Config) { store.Store, c.Store = c.Store, store },
-		NoLease: true,
+		Jobs: map[string]define.Job{
+			"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()}),
+		},
+		Handlers: handlersOf(echo),
+		Config:   func(c *coremachine.Config) { store.Store, c.Store = c.Store, store },
+		NoLease:  true,
 	})
 	id := e.Submit("one", `{"n":3}`)
+
 	until(t, "its messages were delivered some times", func() bool {
 		return query(t, e, `select min(deliveries) from messages where job_id = $1`, id[:]) > 3
 	})

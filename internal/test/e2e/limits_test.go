@@ -18,6 +18,7 @@ import (
 // TestTheShareOfFailuresThatAJobTolerates lets 5 of 100 tasks fail, and then 6.
 func TestTheShareOfFailuresThatAJobTolerates(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestTheShareOfFailuresThatAJobTolerates) {
 		return
 	}
@@ -26,35 +27,49 @@ func TestTheShareOfFailuresThatAJobTolerates(t *testing.T) {
 		if p, err := handlers.Params[params](task); err != nil || task.Index < p.Seed {
 			return workOut{}, handlers.Permanent(errors.New("broken"))
 		}
+
 		return workOut(in), nil
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"bears": define.Define(define.Definition[params]{
-			Description: "a test", Tolerance: 0.05, Stages: []define.Stage[params]{{Name: "many", Tasks: dynamic()}},
+			Description: "a test",
+			Tolerance:   0.05,
+			Stages:      []define.Stage[params]{{Name: "many", Tasks: dynamic()}},
 		})},
 		Handlers: handlersOf(fn),
 	})
-	e.Run("bears", `{"n":100,"seed":5}`).MustBe(t, state.JobCompletedWithErrors).Stage(t, "many").MustHave(t, 95, 5)
-	if job := e.Run("bears", `{"n":100,"seed":6}`).MustBe(t, state.JobFailed); job.Error.Code != state.CodeTasksFailed || job.Stage(t, "many").Status != state.StageFailed {
+	e.Run("bears", `{"n":100,"seed":5}`).
+		MustBe(t, state.JobCompletedWithErrors).
+		Stage(t, "many").
+		MustHave(t, 95, 5)
+
+	if job := e.Run("bears", `{"n":100,"seed":6}`).
+		MustBe(t, state.JobFailed); job.Error.Code != state.CodeTasksFailed ||
+		job.Stage(t, "many").Status != state.StageFailed {
 		t.Errorf("over its share the job is %+v", job)
 	}
 }
 
-// TestASuspectInABundleHoldsUpNoOther has one task of a bundle lose two workers unknown to its message. It ends only when all others have
-// ended, those of its own bundle among them.
+// TestASuspectInABundleHoldsUpNoOther has one task of a bundle lose two workers
+// unknown to its message. It ends only when all others have ended, those of its
+// own bundle among them.
 func TestASuspectInABundleHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestASuspectInABundleHoldsUpNoOther) {
 		return
 	}
 
 	const n = 40
+
 	var others, runs atomic.Int64
+
 	all := make(chan struct{})
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 		switch {
 		case task.Stage == "each" && task.Index == 5:
 			runs.Add(1)
+
 			select {
 			case <-all:
 			case <-ctx.Done():
@@ -62,25 +77,44 @@ func TestASuspectInABundleHoldsUpNoOther(t *testing.T) {
 		case task.Stage == "each" && others.Add(1) == n-1:
 			close(all)
 		}
+
 		return workOut(in), ctx.Err()
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"worn": jobOf(
-			define.Stage[params]{Name: "one", Tasks: single()}, define.Stage[params]{Name: "each", Tasks: spread("one"), Bundle: 4},
+			define.Stage[params]{
+				Name:  "one",
+				Tasks: single(),
+			},
+			define.Stage[params]{Name: "each", Tasks: spread("one"), Bundle: 4},
 		)},
 		Handlers: handlersOf(fn), Config: func(c *coremachine.Config) { c.MaxRunning = 8 },
 	})
-	exec(t, e, `create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`)
-	exec(t, e, `create trigger worn before insert on tasks for each row when (new.stage = 1 and new.index = 5) execute function worn()`)
-	e.Run("worn", fmt.Sprintf(`{"seed":%d}`, n)).MustBe(t, state.JobCompleted).Stage(t, "each").MustHave(t, n, 0)
+	exec(
+		t,
+		e,
+		`create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`,
+	)
+	exec(
+		t,
+		e,
+		`create trigger worn before insert on tasks for each row when (new.stage = 1 and new.index = 5) execute function worn()`,
+	)
+	e.Run("worn", fmt.Sprintf(`{"seed":%d}`, n)).
+		MustBe(t, state.JobCompleted).
+		Stage(t, "each").
+		MustHave(t, n, 0)
+
 	if runs.Load() != 1 {
 		t.Errorf("the suspect ran %d times, want once", runs.Load())
 	}
 }
 
-// TestTheFifthLossIsFinal ends the lease of a process that runs a task which has lost four before, with two sweeps at once.
+// TestTheFifthLossIsFinal ends the lease of a process that runs a task which
+// has lost four before, with two sweeps at once.
 func TestTheFifthLossIsFinal(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestTheFifthLossIsFinal) {
 		return
 	}
@@ -88,14 +122,26 @@ func TestTheFifthLossIsFinal(t *testing.T) {
 	started, goOn := make(chan struct{}, 1), make(chan struct{})
 	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 		started <- struct{}{}
+
 		<-goOn
+
 		return workOut(in), nil
 	}
-	e := start(t, enginetest.Options{Jobs: map[string]define.Job{"worn": jobOf(define.Stage[params]{Name: "one", Tasks: single()})}, Handlers: handlersOf(fn)})
+	e := start(
+		t,
+		enginetest.Options{
+			Jobs: map[string]define.Job{
+				"worn": jobOf(define.Stage[params]{Name: "one", Tasks: single()}),
+			},
+			Handlers: handlersOf(fn),
+		},
+	)
 	id := e.Submit("worn", `{}`)
+
 	<-started
 	exec(t, e, `insert into tasks (job_id, stage, gen, index, losses) select job_id, 0, 1, 0, 4 from jobs`)
 	exec(t, e, `update workers set lease_until = '-infinity'`)
+
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
@@ -104,15 +150,36 @@ func TestTheFifthLossIsFinal(t *testing.T) {
 			}
 		})
 	}
+
 	both.Wait()
 	job := e.Wait(id).MustBe(t, state.JobFailed)
+
 	close(goOn)
 	job.Stage(t, "one").MustHave(t, 0, 1)
-	mustCount(t, e, 1, `select count(*) from tasks where status = 'failed' and losses = 5 and error::json->>'code' = $1`, string(state.CodeWorkerLost))
+	mustCount(
+		t,
+		e,
+		1,
+		`select count(*) from tasks where status = 'failed' and losses = 5 and error::json->>'code' = $1`,
+		string(state.CodeWorkerLost),
+	)
 	mustCount(t, e, 1, `select count(*) from attempts where outcome = 'lost' and final`)
-	mustCount(t, e, 1, `select count(*) from events where kind = 'work_lost' and (detail->>'failed')::int = 1`)
+	mustCount(
+		t,
+		e,
+		1,
+		`select count(*) from events where kind = 'work_lost' and (detail->>'failed')::int = 1`,
+	)
 	mustCount(t, e, 2, `select count(*) from sweeps where ended_at is not null and found is not null`)
-	if rows, err := e.Process(0).Repo.ListFailures(t.Context(), id, ""); err != nil || len(rows) != 1 || rows[0].Tasks != 1 {
+
+	if rows, err := e.Process(
+		0,
+	).Repo.ListFailures(
+		t.Context(),
+		id,
+		"",
+	); err != nil || len(rows) != 1 ||
+		rows[0].Tasks != 1 {
 		t.Errorf("the failures are %s, %v", fmt.Sprint(rows), err)
 	}
 }

@@ -24,24 +24,30 @@ func shortLease(c *coremachine.Config) {
 	c.Lease, c.Renew, c.Grace = 1500*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
 }
 
-// TestWorkOfALostProcessIsDoneByAnother cuts a process off from the database while it runs tasks, and lets it come back when others
-// have done them.
+// TestWorkOfALostProcessIsDoneByAnother cuts a process off from the database
+// while it runs tasks, and lets it come back when others have done them.
 func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestWorkOfALostProcessIsDoneByAnother) {
 		return
 	}
 
-	var cut atomic.Bool
-	var begun sync.WaitGroup
+	var (
+		cut   atomic.Bool
+		begun sync.WaitGroup
+	)
+
 	const n = 48
 	begun.Add(n)
+
 	goOn := make(chan struct{})
 	fn := func(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Stage == "many" && t.Attempt == 1 && t.Total == n {
 			begun.Done()
 			<-goOn
 		}
+
 		return workOut{1000*t.Attempt + in.Value}, nil
 	}
 	e := start(t, enginetest.Options{
@@ -55,36 +61,49 @@ func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
 				if process == 1 && cut.Load() {
 					return lost
 				}
+
 				return nil
 			}
 		},
 	})
 	id := e.Submit("lost", fmt.Sprintf(`{"n":%d}`, n))
+
 	begun.Wait()
 	cut.Store(true)
 	e.Process(1).StopReceiving()
 	close(goOn)
+
 	job := e.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "many").MustHave(t, n, 0)
 	job.Stage(t, "next").MustHave(t, n, 0)
+
 	again := query(t, e, `select count(*) from attempts where outcome = 'lost' and attempt = 1 and not final`)
 	if again == 0 || again >= n {
 		t.Errorf("%d of %d tasks were lost", again, n)
 	}
-	mustCount(t, e, again, `select count(*) from tasks where stage = 0 and attempt = 2 and losses = 1 and failures = 0
-		and convert_from(result, 'UTF8')::json->>'value' like '2%'`)
+
+	mustCount(
+		t,
+		e,
+		again,
+		`select count(*) from tasks where stage = 0 and attempt = 2 and losses = 1 and failures = 0
+		and convert_from(result, 'UTF8')::json->>'value' like '2%'`,
+	)
 	mustCount(t, e, n, `select count(*) from tasks where stage = 1 and attempt = 1`)
 	cut.Store(false)
 	until(t, "the process is back under another lease", func() bool {
-		return e.Process(1).Machine.Ready() && query(t, e, `select count(*) from workers where lease_until > now()`) == 2
+		return e.Process(1).Machine.Ready() &&
+			query(t, e, `select count(*) from workers where lease_until > now()`) == 2
 	})
 	e.Run("lost", `{"n":3,"seed":1}`).MustBe(t, state.JobCompleted)
 }
 
-// TestAStoppedProcessWritesNothingWhenItGoesOn stops a process inside a completion, before it has sent a statement and before COMMIT, until
-// another has done its work.
+// TestAStoppedProcessWritesNothingWhenItGoesOn stops a process inside a
+// completion, before it has sent a statement and before COMMIT, until another
+// has done its work.
 func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAStoppedProcessWritesNothingWhenItGoesOn) {
 		return
 	}
@@ -93,31 +112,48 @@ func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
 			url := pgtest.URL(t)
+
 			r, err := repo.Open(t.Context(), repo.Config{URL: url})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer r.Close()
-			submitter := coremachine.New(coremachine.Config{Jobs: pidJob(), Handlers: handlersOf(pid), Store: r})
+
+			submitter := coremachine.New(
+				coremachine.Config{Jobs: pidJob(), Handlers: handlersOf(pid), Store: r},
+			)
 			if err := enginetest.LogStatuses(t.Context(), r.Pool()); err != nil {
 				t.Fatal(err)
 			}
+
 			submitted, err := submitter.Submit(t.Context(), coremachine.SubmitRequest{Type: "pid"})
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			child, lines := worker(t, url, childPoint+"="+point)
 			await(t, lines, "stopping")
-			e := enginetest.Start(t, enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), Config: shortLease, URL: url})
+			e := enginetest.Start(
+				t,
+				enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), Config: shortLease, URL: url},
+			)
+
 			job := e.Wait(submitted.JobID).MustBe(t, state.JobCompleted)
 			if err := child.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
+
 			await(t, lines, "alive again")
+
 			var out workOut
-			if err := json.Unmarshal(e.Results(job.ID, "only")[0], &out); err != nil || out.Value != os.Getpid() {
+			if err := json.Unmarshal(
+				e.Results(job.ID, "only")[0],
+				&out,
+			); err != nil ||
+				out.Value != os.Getpid() {
 				t.Errorf("the result is %d, want that of this process, %d; %v", out.Value, os.Getpid(), err)
 			}
+
 			mustCount(t, e, 1, `select count(*) from tasks where attempt = 2 and losses = 1`)
 			mustCount(t, e, 1, `select count(*) from status_log where record = 'task' and now = 'completed'`)
 			mustCount(t, e, 1, `select count(*) from attempts where outcome = 'lost'`)

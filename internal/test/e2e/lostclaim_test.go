@@ -11,7 +11,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// holdLeases makes connections named slow wait, as they look at a lease, for as long as somebody holds the schema's lock.
+// holdLeases makes connections named slow wait, as they look at a lease, for as
+// long as somebody holds the schema's lock.
 const holdLeases = `
 alter table workers rename to leases;
 create function hold_on() returns boolean language plpgsql cost 0.0001 as $$ -- cheap: asked before the lease's end
@@ -23,10 +24,12 @@ begin
 end $$;
 create view workers as select * from leases where hold_on();`
 
-// TestALivingClaimIsNotLost has a process whose lease has ended put its message back, and another claim it, while a third has already
-// found it lost and not yet locked it.
+// TestALivingClaimIsNotLost has a process whose lease has ended put its message
+// back, and another claim it, while a third has already found it lost and not
+// yet locked it.
 func TestALivingClaimIsNotLost(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		body string
 		kind state.MessageKind
@@ -37,86 +40,119 @@ func TestALivingClaimIsNotLost(t *testing.T) {
 			short := uuid.New()
 			h.lease(short, 50*time.Millisecond)
 			held := h.claim(short, c.kind, 1)[0]
-			until(t, "its lease has ended", func() bool { return h.one(`select count(*) from workers where lease_until > now()`) == 2 })
+
+			until(
+				t,
+				"its lease has ended",
+				func() bool { return h.one(`select count(*) from workers where lease_until > now()`) == 2 },
+			)
 
 			freed := h.lost()
 			h.release(short, held)
 			again := h.claim(h.b, c.kind, 1)[0]
+
 			if n := freed(); n != 0 {
 				t.Errorf("%d were freed of a process that lives", n)
 			}
+
 			if c.kind == state.KindPlan {
 				if landed, err := h.PlanPure(t.Context(), h.b, again, 5); err != nil || !landed {
 					t.Errorf("its holder planned: %t, %v", landed, err)
 				}
+
 				return
 			}
+
 			h.book(h.b, 4, end(again, 0), end(again, 1), end(again, 2), end(again, 3))
 			h.count(0, `select count(*) from attempts`)
 		})
 	}
 }
 
-// lost has a third process look for what is lost, and returns when that has found it and not yet locked it; freed lets it go on.
+// lost has a third process look for what is lost, and returns when that has
+// found it and not yet locked it; freed lets it go on.
 func (h *byHand) lost() (freed func() int) {
 	h.t.Helper()
 	ctx := h.t.Context()
+
 	orphans, err := h.Orphans(ctx, 10)
 	if err != nil || len(orphans) != 1 {
 		h.t.Fatalf("%d orphans were found, want 1; %v", len(orphans), err)
 	}
+
 	if _, err := h.Pool().Exec(ctx, holdLeases); err != nil {
 		h.t.Fatal(err)
 	}
+
 	slow, err := repo.Open(ctx, repo.Config{URL: h.url + "&application_name=slow"})
 	if err != nil {
 		h.t.Fatal(err)
 	}
+
 	h.t.Cleanup(slow.Close)
+
 	lock, err := h.Pool().Begin(ctx)
 	if err != nil {
 		h.t.Fatal(err)
 	}
+
 	h.t.Cleanup(func() { _ = lock.Rollback(context.WithoutCancel(ctx)) }) // a no-op after Commit
+
 	if _, err := lock.Exec(ctx, `select pg_advisory_xact_lock(hashtext(current_schema()))`); err != nil {
 		h.t.Fatal(err)
 	}
+
 	over := make(chan int, 1)
+
 	go func() {
 		n, _, err := slow.FreeLost(ctx, orphans[0].Worker, orphans)
 		if err != nil {
 			h.t.Error(err)
 		}
+
 		over <- n
 	}()
+
 	until(h.t, "the third waits", func() bool {
 		return h.one(`select count(*) from pg_locks where locktype = 'advisory' and not granted
 			and objid = (hashtext(current_schema())::bigint & 4294967295)::oid`) == 1
 	})
+
 	return func() int {
 		if err := lock.Commit(ctx); err != nil {
 			h.t.Fatal(err)
 		}
+
 		return <-over
 	}
 }
 
-// TestALateEndIsNotLost has a process whose lease has ended book a task while another has already found its bundle lost and not yet
-// locked it: three tasks of four are lost.
+// TestALateEndIsNotLost has a process whose lease has ended book a task while
+// another has already found its bundle lost and not yet locked it: three tasks
+// of four are lost.
 func TestALateEndIsNotLost(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	short := uuid.New()
 	h.lease(short, 50*time.Millisecond)
 	held := h.claim(short, state.KindTasks, 1)[0]
-	until(t, "its lease has ended", func() bool { return h.one(`select count(*) from workers where lease_until > now()`) == 2 })
+
+	until(
+		t,
+		"its lease has ended",
+		func() bool { return h.one(`select count(*) from workers where lease_until > now()`) == 2 },
+	)
+
 	freed := h.lost()
 	h.book(short, 1, end(held, 2))
+
 	if n := freed(); n != 3 {
 		t.Errorf("%d tasks were freed, want 3", n)
 	}
+
 	h.count(3, `select count(*) from attempts where outcome = 'lost'`)
 	h.count(1, `select count(*) from tasks where status = 'completed' and losses = 0`)
+
 	for _, one := range h.claim(h.b, state.KindTasks, 3) {
 		h.book(h.b, 1, end(one, one.First))
 	}
@@ -124,57 +160,79 @@ func TestALateEndIsNotLost(t *testing.T) {
 
 func (h *byHand) one(sql string) (n int) {
 	h.t.Helper()
+
 	if err := h.Pool().QueryRow(h.t.Context(), sql).Scan(&n); err != nil {
 		h.t.Fatal(err)
 	}
+
 	return n
 }
 
-// TestARenewalUnderWayKeepsItsWork has a process look for lost work when a lease
-// has ended by what is committed, but a renewal of it is about to be.
+// TestARenewalUnderWayKeepsItsWork has a process look for lost work when a
+// lease has ended by what is committed, but a renewal of it is about to be.
 func TestARenewalUnderWayKeepsItsWork(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	worker := uuid.New()
+
 	other, err := repo.Open(t.Context(), repo.Config{URL: h.url})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(other.Close)
 	h.lease(worker, 200*time.Millisecond)
 	h.claim(worker, state.KindTasks, 1)
+
 	renewal, err := h.Pool().Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = renewal.Rollback(context.WithoutCancel(t.Context())) }() // a no-op after Commit
-	if _, err := renewal.Exec(t.Context(), `update workers set lease_until = now() + interval '1 hour' where worker_id = $1`, worker); err != nil {
+
+	if _, err := renewal.Exec(
+		t.Context(),
+		`update workers set lease_until = now() + interval '1 hour' where worker_id = $1`,
+		worker,
+	); err != nil {
 		t.Fatal(err)
 	}
 
 	var orphans []state.Orphan
+
 	until(t, "its lease has ended", func() bool {
 		orphans, err = h.Orphans(t.Context(), 10)
 		return err != nil || len(orphans) == 1
 	})
+
 	freed := make(chan int, 1)
+
 	go func() {
 		n, _, err := other.FreeLost(t.Context(), worker, orphans)
 		if err != nil {
 			t.Error(err)
 		}
+
 		freed <- n
 	}()
+
 	waits := func() bool {
-		return h.one(`select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%holder as materialized%'
-			and query like '%below%' and datname = current_database()`) > 0
+		return h.one(
+			`select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%holder as materialized%'
+			and query like '%below%' and datname = current_database()`,
+		) > 0
 	}
+
 	until(t, "it waits for the renewal", func() bool { return len(freed) > 0 || waits() })
+
 	if err := renewal.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	if n := <-freed; n != 0 {
 		t.Errorf("%d tasks of a process that lives were requeued", n)
 	}
+
 	h.count(0, `select count(*) from attempts`)
 }

@@ -35,22 +35,32 @@ const childMemory = "COREMACHINE_TEST_MEMORY"
 // time, and one task read all their results, in a process of its own.
 func TestLargeResultsTakeLittleMemory(t *testing.T) {
 	t.Parallel()
-	child := osexec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemoryProcess$", "-test.v", "-test.timeout=4m")
+	child := osexec.CommandContext(
+		t.Context(),
+		os.Args[0],
+		"-test.run=^TestMemoryProcess$",
+		"-test.v",
+		"-test.timeout=4m",
+	)
 	child.Env = append(os.Environ(), childMemory+"="+pgtest.URL(t))
+
 	out, err := child.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 
 	_, report, _ := strings.Cut(string(out), "peaks: ")
+
 	var completing, gathering int
 	if _, err := fmt.Sscanf(report, "%d %d", &completing, &gathering); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+
 	if completing > mostCompleting || gathering > mostGathering {
 		t.Errorf("the process took %d MB to complete and %d MB to read, want at most %d and %d",
 			completing, gathering, mostCompleting, mostGathering)
 	}
+
 	t.Logf("the process took %d MB to complete and %d MB to read", completing, gathering)
 }
 
@@ -65,52 +75,76 @@ func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a pr
 		large  handlers.TaskType[workIn, jsontext.Value] = "large"
 		reader handlers.TaskType[workIn, workOut]        = "reader"
 	)
+
 	value := jsontext.Value(`"` + strings.Repeat("x", 1_000_000) + `"`)
+
 	var running atomic.Int64
+
 	full := make(chan struct{})
+
 	var completing, gathering peak
+
 	produce := func(ctx context.Context, _ handlers.Task, _ workIn) (jsontext.Value, error) {
 		if running.Add(1) == largeTasks {
 			close(full)
 		}
+
 		select {
 		case <-full:
 		case <-time.After(20 * time.Second): // so many did not run at once
 		case <-ctx.Done():
 		}
+
 		return value, ctx.Err()
 	}
 	read := func(ctx context.Context, task handlers.Task, _ workIn) (workOut, error) {
 		completing.stop()
 		debug.FreeOSMemory()
+
 		gathering.start()
 		defer gathering.stop()
 
 		n := 0
+
 		for result, err := range handlers.Results[jsontext.Value](ctx, task, "many") {
 			if err != nil {
 				return workOut{}, err
 			}
+
 			n += len(result) / len(value)
 		}
+
 		return workOut{n}, nil
 	}
 	e := enginetest.Start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"large": jobOf(
-			define.Stage[params]{Name: "many", Tasks: define.Dynamic(large, "n", func(_ params, i int) workIn { return workIn{i} })},
 			define.Stage[params]{
-				Name: "read", Tasks: define.FanIn(reader, func(params) workIn { return workIn{} }), UsesLineage: true,
+				Name:  "many",
+				Tasks: define.Dynamic(large, "n", func(_ params, i int) workIn { return workIn{i} }),
+			},
+			define.Stage[params]{
+				Name:        "read",
+				Tasks:       define.FanIn(reader, func(params) workIn { return workIn{} }),
+				UsesLineage: true,
 			},
 		)},
-		Handlers: map[string]handlers.Handler{string(large): handlers.Func(produce), string(reader): handlers.Func(read)},
-		InFlight: largeTasks, URL: url, Dispatch: enginetest.Local,
-		Config: func(c *coremachine.Config) { c.MaxRunning = largeTasks },
+		Handlers: map[string]handlers.Handler{
+			string(large):  handlers.Func(produce),
+			string(reader): handlers.Func(read),
+		},
+		InFlight: largeTasks,
+		URL:      url,
+		Dispatch: enginetest.Local,
+		Config:   func(c *coremachine.Config) { c.MaxRunning = largeTasks },
 	})
+
 	completing.start()
+
 	job := e.Run("large", fmt.Sprintf(`{"n":%d}`, largeTasks)).MustBe(t, state.JobCompleted)
 	if got := string(e.Results(job.ID, "read")[0]); got != fmt.Sprintf(`{"value":%d}`, largeTasks) {
 		t.Errorf("the reader says %s", got)
 	}
+
 	_, _ = fmt.Fprintf(os.Stdout, "peaks: %d %d\n", completing.most>>20, gathering.most>>20)
 }
 
@@ -126,11 +160,17 @@ func (p *peak) start() {
 	p.end, p.over = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(p.over)
+
 		tick := time.NewTicker(2 * time.Millisecond)
 		defer tick.Stop()
-		sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+
+		sample := []metrics.Sample{
+			{Name: "/memory/classes/total:bytes"},
+			{Name: "/memory/classes/heap/released:bytes"},
+		}
 		for {
 			metrics.Read(sample)
+
 			p.most = max(p.most, sample[0].Value.Uint64()-sample[1].Value.Uint64())
 			select {
 			case <-tick.C:

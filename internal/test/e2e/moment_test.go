@@ -20,64 +20,94 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// overWindow counts stages that have more in flight than their window has room for; a bundle larger than the window goes out whole.
+// overWindow counts stages that have more in flight than their window has room
+// for; a bundle larger than the window goes out whole.
 const overWindow = `select count(*) from stages where dispatched - completed - failed - cancelled > greatest(task_window, bundle)`
 
-// TestTheBooksBalanceAfterEveryCommit reads all books in the moment after each transaction of the engine, while others go on.
+// TestTheBooksBalanceAfterEveryCommit reads all books in the moment after each
+// transaction of the engine, while others go on.
 func TestTheBooksBalanceAfterEveryCommit(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestTheBooksBalanceAfterEveryCommit) {
 		return
 	}
 
 	url := pgtest.URL(t)
+
 	pool, err := pgxpool.New(context.Background(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(pool.Close)
-	var looks atomic.Int64
-	var once sync.Once
+
+	var (
+		looks atomic.Int64
+		once  sync.Once
+	)
+
 	look := func(point string) error {
 		if point != "committed" {
 			return nil
 		}
+
 		looks.Add(1)
+
 		found, err := enginetest.Unbalanced(context.Background(), pool)
+
 		var over int
+
 		err = errors.Join(err, pool.QueryRow(context.Background(), overWindow).Scan(&over))
 		if err != nil || len(found) > 0 || over > 0 {
-			once.Do(func() { t.Errorf("after a commit: %q; %d stages exceed their window; %v", found, over, err) })
+			once.Do(
+				func() { t.Errorf("after a commit: %q; %d stages exceed their window; %v", found, over, err) },
+			)
 		}
+
 		return nil
 	}
+
 	e := start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"shapes": manyShapes()}, Handlers: handlersOf(moody, handlers.Base(time.Millisecond)),
-		Processes: 2, URL: url, Fault: look,
+		Jobs: map[string]define.Job{
+			"shapes": manyShapes(),
+		},
+		Handlers:  handlersOf(moody, handlers.Base(time.Millisecond)),
+		Processes: 2,
+		URL:       url,
+		Fault:     look,
 	})
 	for seed := range 2 {
 		e.Run("shapes", fmt.Sprintf(`{"n":100,"seed":%d}`, seed)).MustBe(t, state.JobCompletedWithErrors)
 	}
+
 	rerun(t, e, "shapes", `{"n":100,"seed":0}`)
+
 	id := e.Submit("shapes", `{"n":100,"seed":0}`)
 	if err := e.Process(0).Machine.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	e.Wait(id)
+
 	if n := looks.Load(); n < 50 {
 		t.Errorf("looked %d times only", n)
 	}
 }
 
-// TestAPlanGoesOnWhereItStopped breaks off a plan between two chunks; whoever goes on writes neither what is there nor less.
+// TestAPlanGoesOnWhereItStopped breaks off a plan between two chunks; whoever
+// goes on writes neither what is there nor less.
 func TestAPlanGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAPlanGoesOnWhereItStopped) {
 		return
 	}
 
 	const n = 25_000
+
 	var chunks atomic.Int64
+
 	plan := func(_ params, _ int, _ workOut) iter.Seq[workIn] {
 		return func(yield func(workIn) bool) {
 			for i := range n {
@@ -97,12 +127,14 @@ func TestAPlanGoesOnWhereItStopped(t *testing.T) {
 			if point == "plan_inputs" && chunks.Add(1) == 2 {
 				return errDefect
 			}
+
 			return nil
 		},
 	})
 	job := e.Run("chunks", `{}`).MustBe(t, state.JobCompleted)
 	job.Stage(t, "many").MustHave(t, n, 0)
 	results := e.Results(job.ID, "many")
+
 	for i := range n {
 		var out workOut
 		if err := json.Unmarshal(results[i], &out); err != nil || out.Value != i {
@@ -111,14 +143,17 @@ func TestAPlanGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
-// TestMessagesOfThePastRunNothing leaves a message of an earlier generation behind, as no transaction of the engine does.
+// TestMessagesOfThePastRunNothing leaves a message of an earlier generation
+// behind, as no transaction of the engine does.
 func TestMessagesOfThePastRunNothing(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestMessagesOfThePastRunNothing) {
 		return
 	}
 
 	var past atomic.Int64
+
 	goOn := make(chan struct{})
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: single()})},
@@ -127,10 +162,12 @@ func TestMessagesOfThePastRunNothing(t *testing.T) {
 				past.Add(1)
 				return workOut(in), nil
 			}
+
 			select {
 			case <-goOn:
 			case <-ctx.Done():
 			}
+
 			return workOut(in), nil
 		}),
 	})
@@ -138,10 +175,16 @@ func TestMessagesOfThePastRunNothing(t *testing.T) {
 	rerun(t, e, "one", `{}`)
 	exec(t, e, `insert into messages (job_id, queue, kind, stage, gen) select job_id, 2, 2, 0, 1 from jobs`)
 	e.Process(0).Queue.Wake(state.QueueTasks)
-	until(t, "the old message is gone", func() bool { return query(t, e, `select count(*) from messages where gen = 1`) == 0 })
+	until(
+		t,
+		"the old message is gone",
+		func() bool { return query(t, e, `select count(*) from messages where gen = 1`) == 0 },
+	)
+
 	if n := past.Load(); n != 1 {
 		t.Errorf("the handler ran %d times for the first run, want 1", n)
 	}
+
 	close(goOn)
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }

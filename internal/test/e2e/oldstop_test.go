@@ -12,40 +12,57 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestAnOldStopEndsNothing lets a worker go on with a stop whose message another holds by now: the job may have been retried since.
+// TestAnOldStopEndsNothing lets a worker go on with a stop whose message
+// another holds by now: the job may have been retried since.
 func TestAnOldStopEndsNothing(t *testing.T) {
 	t.Parallel()
 	r := repo.New(pgtest.Schema(t))
-	jobs := map[string]define.Job{"windows": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})}
+	jobs := map[string]define.Job{
+		"windows": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2}),
+	}
 	m := coremachine.New(coremachine.Config{Jobs: jobs, Handlers: handlersOf(echo), Store: r})
-	submitted, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "windows", Body: []byte(`{"n":5}`)})
+
+	submitted, err := m.Submit(
+		t.Context(),
+		coremachine.SubmitRequest{Type: "windows", Body: []byte(`{"n":5}`)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := m.Cancel(t.Context(), submitted.JobID, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	msg := state.Message{JobID: submitted.JobID}
-	if err := r.Pool().QueryRow(t.Context(), `select message_id from messages where kind = 4`).Scan(&msg.MessageID); err != nil {
+	if err := r.Pool().
+		QueryRow(t.Context(), `select message_id from messages where kind = 4`).
+		Scan(&msg.MessageID); err != nil {
 		t.Fatal(err)
 	}
+
 	old, other := uuid.New(), uuid.New()
+
 	was := claimOne(t, r, old, msg)
 	if _, err := r.Release(t.Context(), old, was, 0, ""); err != nil {
 		t.Fatal(err)
 	}
+
 	held := claimOne(t, r, other, msg)
 	if n, err := r.StopWork(t.Context(), old, was, true); err != nil || n != 0 {
 		t.Errorf("an old stop ended %d rows, %v", n, err)
 	}
+
 	if ended, _, err := r.StopEnd(t.Context(), old, was); err != nil || ended {
 		t.Errorf("an old stop ended the job, %v", err)
 	}
+
 	for _, want := range []int{2, 1, 0} { // two messages, then the stage's tasks that had none, then nothing
 		if n, err := r.StopWork(t.Context(), other, held, false); err != nil || n != want {
 			t.Errorf("the stop ended %d rows, want %d; %v", n, want, err)
 		}
 	}
+
 	if ended, _, err := r.StopEnd(t.Context(), other, held); err != nil || !ended {
 		t.Errorf("the stop did not end the job, %v", err)
 	}
@@ -53,9 +70,11 @@ func TestAnOldStopEndsNothing(t *testing.T) {
 
 func claimOne(t *testing.T, r *repo.Repo, worker uuid.UUID, msg state.Message) state.Held {
 	t.Helper()
+
 	held, err := r.Claim(t.Context(), worker, []state.Message{msg})
 	if err != nil || len(held) != 1 {
 		t.Fatalf("claimed %d messages, %v", len(held), err)
 	}
+
 	return held[0]
 }

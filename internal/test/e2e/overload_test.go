@@ -28,13 +28,16 @@ func (g turnstile) pass(ctx context.Context, _ handlers.Task, in workIn) (workOu
 	}
 }
 
-// TestOverloadCostsNothingButTime has tasks block in a process with two slots, many times longer than a bundle waits for a slot, while
-// other messages are due all the time.
+// TestOverloadCostsNothingButTime has tasks block in a process with two slots,
+// many times longer than a bundle waits for a slot, while other messages are
+// due all the time.
 func TestOverloadCostsNothingButTime(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestOverloadCostsNothingButTime) {
 		return
 	}
+
 	for _, bundle := range []int{1, 4} {
 		t.Run(fmt.Sprint("bundle ", bundle), func(t *testing.T) {
 			t.Parallel()
@@ -45,10 +48,14 @@ func TestOverloadCostsNothingButTime(t *testing.T) {
 
 func overload(t *testing.T, bundle int) {
 	t.Helper()
+
 	const n, slots = 40, 2
+
 	gate := turnstile{make(chan struct{})}
 	e := start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: bundle})},
+		Jobs: map[string]define.Job{
+			"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: bundle}),
+		},
 		Handlers: handlersOf(gate.pass),
 		Config:   func(c *coremachine.Config) { c.MaxRunning, c.Budget = slots, time.Millisecond },
 	})
@@ -56,13 +63,18 @@ func overload(t *testing.T, bundle int) {
 	id := e.Submit("slow", fmt.Sprintf(`{"n":%d}`, n))
 
 	const ranNothing = `select count(*) from messages where worker_id is null and (attempt > 0 or send > 1 or dead_reason is not null)`
+
 	for left := n; left > 0; left-- {
 		until(t, "the process is busy", func() bool { return m.Running() == min(slots, left) })
+
 		if left%8 == 0 {
 			<-time.After(300 * time.Millisecond) // for messages that find no slot to come and go
 		}
+
 		mustCount(t, e, 0, ranNothing)
+
 		gate.admit <- struct{}{}
+
 		until(t, "the attempt has ended", func() bool {
 			return query(t, e, `select completed from stages where job_id = $1`, id[:]) == n-left+1
 		})
@@ -73,39 +85,53 @@ func overload(t *testing.T, bundle int) {
 	mustCount(t, e, 0, `select count(*) from events where kind in ('redriven', 'resent', 'repaired')`)
 }
 
-// TestAStopNeedsNoSlot cancels a job whose tasks hold every slot and more wait, in a process that is full of another job's tasks.
+// TestAStopNeedsNoSlot cancels a job whose tasks hold every slot and more wait,
+// in a process that is full of another job's tasks.
 func TestAStopNeedsNoSlot(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestAStopNeedsNoSlot) {
 		return
 	}
+
 	gate := turnstile{make(chan struct{})}
 	e := start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1})},
-		Handlers: handlersOf(gate.pass), Config: func(c *coremachine.Config) { c.MaxRunning = 2 },
+		Jobs: map[string]define.Job{
+			"slow": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1}),
+		},
+		Handlers: handlersOf(gate.pass),
+		Config:   func(c *coremachine.Config) { c.MaxRunning = 2 },
 	})
 	m := e.Process(0).Machine
 	running := e.Submit("slow", `{"n":2}`)
+
 	until(t, "the process is full", func() bool { return m.Running() == 2 })
+
 	waiting := e.Submit("slow", `{"n":10}`)
 
 	if err := m.Cancel(t.Context(), waiting, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	e.Wait(waiting).MustBe(t, state.JobCancelled)
 
 	if err := m.Cancel(t.Context(), running, "test"); err != nil {
 		t.Fatal(err)
 	}
+
 	e.Wait(running).MustBe(t, state.JobCancelled)
 }
 
-// TestASuspectBlocksNoOtherTask has tasks that lost two workers run for as long as the test wants, one of them at a time, while quick
-// jobs come and go in the same process.
+// TestASuspectBlocksNoOtherTask has tasks that lost two workers run for as long
+// as the test wants, one of them at a time, while quick jobs come and go in the
+// same process.
 func TestASuspectBlocksNoOtherTask(t *testing.T) {
 	t.Parallel()
+
 	const suspects = 5
+
 	var running, most atomic.Int64
+
 	gate, blocker := turnstile{make(chan struct{})}, turnstile{make(chan struct{})}
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
 		switch task.JobType {
@@ -114,11 +140,14 @@ func TestASuspectBlocksNoOtherTask(t *testing.T) {
 		case "busy":
 			return blocker.pass(ctx, task, in)
 		}
+
 		n := running.Add(1)
 		defer running.Add(-1)
+
 		if n > most.Load() {
 			most.Store(n)
 		}
+
 		return gate.pass(ctx, task, in)
 	}
 	e := start(t, enginetest.Options{
@@ -132,12 +161,19 @@ func TestASuspectBlocksNoOtherTask(t *testing.T) {
 		},
 		Dispatch: enginetest.Queue, // work that was lost comes through the queue
 	})
-	exec(t, e, `create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`)
+	exec(
+		t,
+		e,
+		`create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`,
+	)
 	exec(t, e, `create trigger worn before insert on messages for each row
 		when (new.kind = 2 and new.count = 1) execute function worn()`)
 	busy := e.Submit("busy", `{"n":2}`) // the process is not idle until the end
+
 	until(t, "others run", func() bool { return e.Process(0).Machine.Running() == 2 })
+
 	worn := e.Submit("worn", fmt.Sprintf(`{"n":%d}`, suspects))
+
 	until(t, "a suspect runs", func() bool { return running.Load() == 1 })
 
 	for seed := range 20 {
@@ -146,36 +182,60 @@ func TestASuspectBlocksNoOtherTask(t *testing.T) {
 
 	for range suspects {
 		exec(t, e, `update messages set due_at = now() where worker_id is null`) // the others were deferred
+
 		gate.admit <- struct{}{}
 	}
+
 	e.Wait(worn).MustBe(t, state.JobCompleted)
+
 	blocker.admit <- struct{}{}
+
 	blocker.admit <- struct{}{}
+
 	e.Wait(busy).MustBe(t, state.JobCompleted)
+
 	if got := most.Load(); got != 1 {
 		t.Errorf("%d suspects ran at once, want 1", got)
 	}
 }
 
-// TestAMessageWithoutASlotIsDeferredUnclaimed delivers a message to a full process, as a Functions host does: the process waits for a slot,
-// claims nothing, and makes the message due again later. Only a transport that would drop it as a duplicate sees another send.
+// TestAMessageWithoutASlotIsDeferredUnclaimed delivers a message to a full
+// process, as a Functions host does: the process waits for a slot, claims
+// nothing, and makes the message due again later. Only a transport that would
+// drop it as a duplicate sees another send.
 func TestAMessageWithoutASlotIsDeferredUnclaimed(t *testing.T) {
 	t.Parallel()
+
 	for name, relayed := range map[string]bool{"postgres": false, "relayed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			gate := turnstile{make(chan struct{})}
 			e := start(t, enginetest.Options{
-				Jobs:     map[string]define.Job{"slow": jobOf(define.Stage[params]{Name: "only", Tasks: single()})},
-				Handlers: handlersOf(gate.pass), Dispatch: enginetest.Queue,
-				Config: func(c *coremachine.Config) { c.MaxRunning, c.SlotWait, c.Relayed = 1, 10*time.Millisecond, relayed },
+				Jobs: map[string]define.Job{
+					"slow": jobOf(define.Stage[params]{Name: "only", Tasks: single()}),
+				},
+				Handlers: handlersOf(gate.pass),
+				Dispatch: enginetest.Queue,
+				Config:   func(c *coremachine.Config) { c.MaxRunning, c.SlotWait, c.Relayed = 1, 10*time.Millisecond, relayed },
 			})
 			m := e.Process(0).Machine
 			first := e.Submit("slow", `{"seed":1}`)
+
 			until(t, "the process is full", func() bool { return m.Running() == 1 })
+
 			second := e.Submit("slow", `{"seed":2}`)
 
-			msg := state.Message{V: state.EnvelopeVersion, JobID: second, Queue: state.QueueTasks, Kind: state.KindTasks, Count: 1, Send: 1, Gen: 1}
+			msg := state.Message{
+				V:     state.EnvelopeVersion,
+				JobID: second,
+				Queue: state.QueueTasks,
+				Kind:  state.KindTasks,
+				Count: 1,
+				Send:  1,
+				Gen:   1,
+			}
+
 			msg.MessageID = int64(query(t, e, `select message_id from messages where job_id = $1`, second[:]))
 			if err := m.Handle(t.Context(), msg); err != nil {
 				t.Errorf("a full process answers %v, want an acknowledgement", err)
@@ -185,13 +245,24 @@ func TestAMessageWithoutASlotIsDeferredUnclaimed(t *testing.T) {
 			if relayed {
 				sends = 2
 			}
-			mustCount(t, e, 1, `select count(*) from messages where job_id = $1 and worker_id is null and attempt = 0 and redrives = 0
-				and deliveries = 0 and sent_at is null and send = $2 and due_at > now() and due_at < now() + interval '31 seconds'`, second[:], sends)
+
+			mustCount(
+				t,
+				e,
+				1,
+				`select count(*) from messages where job_id = $1 and worker_id is null and attempt = 0 and redrives = 0
+				and deliveries = 0 and sent_at is null and send = $2 and due_at > now() and due_at < now() + interval '31 seconds'`,
+				second[:],
+				sends,
+			)
 
 			gate.admit <- struct{}{}
+
 			e.Wait(first).MustBe(t, state.JobCompleted)
 			exec(t, e, `update messages set due_at = now()`)
+
 			gate.admit <- struct{}{}
+
 			e.Wait(second).MustBe(t, state.JobCompleted)
 		})
 	}

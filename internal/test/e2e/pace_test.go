@@ -11,28 +11,45 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestWhoRunsNoTasksKnowsHowLongTheyTake submits through an engine that receives nothing, as a process that serves the API alone: at first
-// each task has a message of its own, and when others have told how quick tasks are they share one.
+// TestWhoRunsNoTasksKnowsHowLongTheyTake submits through an engine that
+// receives nothing, as a process that serves the API alone: at first each task
+// has a message of its own, and when others have told how quick tasks are they
+// share one.
 func TestWhoRunsNoTasksKnowsHowLongTheyTake(t *testing.T) {
 	t.Parallel()
+
 	jobs := map[string]define.Job{"many": jobOf(define.Stage[params]{Name: "all", Tasks: dynamic()})}
-	e := start(t, enginetest.Options{Jobs: jobs, Handlers: handlersOf(echo), Processes: 2, Dispatch: enginetest.Queue})
+	e := start(
+		t,
+		enginetest.Options{Jobs: jobs, Handlers: handlersOf(echo), Processes: 2, Dispatch: enginetest.Queue},
+	)
 	e.Process(1).StopReceiving()
+
 	submit := func(seed int) (bundle int) {
 		t.Helper()
-		res, err := e.Process(1).Machine.Submit(t.Context(), coremachine.SubmitRequest{Type: "many", Body: fmt.Appendf(nil, `{"n":60,"seed":%d}`, seed)})
+
+		res, err := e.Process(
+			1,
+		).Machine.Submit(
+			t.Context(),
+			coremachine.SubmitRequest{Type: "many", Body: fmt.Appendf(nil, `{"n":60,"seed":%d}`, seed)},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return query(t, e, `select bundle from stages where job_id = $1`, res.JobID[:])
 	}
 	if bundle := submit(0); bundle != 1 {
 		t.Fatalf("%d tasks a message of a type that nobody has run", bundle)
 	}
+
 	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+
 	for seed := 1; submit(seed) < 15; seed++ { // a quarter of the stage
 		select {
 		case <-tick.C:
@@ -40,5 +57,6 @@ func TestWhoRunsNoTasksKnowsHowLongTheyTake(t *testing.T) {
 			t.Fatal("it learns nothing of how long tasks take")
 		}
 	}
+
 	mustCount(t, e, 1, `select count(*) from paces where task_type = 'work'`)
 }

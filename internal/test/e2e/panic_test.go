@@ -22,65 +22,90 @@ import (
 // process lives, the message comes again, and the job ends as it must.
 func TestTheEngineOutlivesItsPanics(t *testing.T) {
 	t.Parallel()
+
 	for _, point := range []string{
 		"claim", "complete", "plan_inputs", "plan_end", "finish_job", "commit", "committed", "release_panicked", "lease_renew",
 		"end_stages", "start_stages",
 	} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
-			var armed atomic.Bool
-			var panics atomic.Int64
+
+			var (
+				armed  atomic.Bool
+				panics atomic.Int64
+			)
+
 			fault := func(at string) error {
-				also := point == "release_panicked" && at == "complete" && panics.Load() == 0 // so that it is used
+				also := point == "release_panicked" && at == "complete" &&
+					panics.Load() == 0 // so that it is used
 				if armed.Load() && (at == point || also) && panics.Add(1) <= 2 {
 					panic("injected at " + at)
 				}
+
 				return nil
 			}
 			jobs, h := buildOf(buildStages[builtParams]()), newHold("")
 			e := start(t, enginetest.Options{
-				Jobs: jobs, Handlers: h.handlers(jobs), Fault: fault, Dispatch: enginetest.Queue,
-				Config: func(c *coremachine.Config) { c.Renew, c.Lease = 200*time.Millisecond, 3*time.Second },
+				Jobs:     jobs,
+				Handlers: h.handlers(jobs),
+				Fault:    fault,
+				Dispatch: enginetest.Queue,
+				Config:   func(c *coremachine.Config) { c.Renew, c.Lease = 200*time.Millisecond, 3*time.Second },
 			})
 			id := e.Submit("moving", `{}`)
+
 			armed.Store(true)
+
 			job := e.Wait(id).MustBe(t, state.JobCompleted)
 			if got := string(job.Result); got != `{"value":15}` {
 				t.Errorf("the result is %s", got)
 			}
+
 			until(t, "it has panicked", func() bool { return panics.Load() >= 2 })
 		})
 	}
 }
 
-// TestAStopOutlivesPanics panics in the work of a cancel, more often than fails a
-// job.
+// TestAStopOutlivesPanics panics in the work of a cancel, more often than fails
+// a job.
 func TestAStopOutlivesPanics(t *testing.T) {
 	t.Parallel()
+
 	for _, point := range []string{"stop_messages", "stop_stages"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
+
 			var panics atomic.Int64
+
 			jobs, h := buildOf(buildStages[builtParams]()), newHold("list")
 			e := start(t, enginetest.Options{
-				Jobs: jobs, Handlers: h.handlers(jobs), Dispatch: enginetest.Queue, Fault: func(at string) error {
+				Jobs:     jobs,
+				Handlers: h.handlers(jobs),
+				Dispatch: enginetest.Queue,
+				Fault: func(at string) error {
 					if at == point && panics.Add(1) <= 6 { // a stop is never given up
 						panic("injected")
 					}
+
 					return nil
 				},
 			})
 			id := e.Submit("moving", `{}`)
+
 			<-h.met
+
 			if err := e.Process(0).Machine.Cancel(t.Context(), id, "test"); err != nil {
 				t.Fatal(err)
 			}
+
 			until(t, "the stop is due at once", func() bool {
 				exec(t, e, `update messages set due_at = now() where due_at > now()`)
 				e.Process(0).Queue.Wake(state.QueueJobs)
+
 				return e.Read(id).Status.Ended()
 			})
 			e.Read(id).MustBe(t, state.JobCancelled)
+
 			if n := panics.Load(); n <= 6 {
 				t.Errorf("it panicked %d times, want 6 and one that did not", n)
 			}
@@ -103,10 +128,15 @@ func (p *panicking) on(method string, id state.JobID) {
 	}
 }
 
-func (p *panicking) Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error) {
+func (p *panicking) Complete(
+	ctx context.Context,
+	here state.Here,
+	ends []state.TaskEnd,
+) (state.Moved, error) {
 	for i := range ends {
 		p.on("Complete", ends[i].JobID)
 	}
+
 	return p.Repo.Complete(ctx, here, ends)
 }
 
@@ -120,20 +150,29 @@ func (p *panicking) PlanEnd(ctx context.Context, here state.Here, h state.Held) 
 	return p.Repo.PlanEnd(ctx, here, h)
 }
 
-func (p *panicking) Finish(ctx context.Context, worker uuid.UUID, h state.Held, result []byte) (state.Moved, error) {
+func (p *panicking) Finish(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.Held,
+	result []byte,
+) (state.Moved, error) {
 	p.on("Finish", h.JobID)
 	return p.Repo.Finish(ctx, worker, h, result)
 }
 
-// TestFivePanicsOnAMessageFailItsJob panics on one of two jobs: it fails, with the
-// stack in the log, and the other one completes in the same batches.
+// TestFivePanicsOnAMessageFailItsJob panics on one of two jobs: it fails, with
+// the stack in the log, and the other one completes in the same batches.
 func TestFivePanicsOnAMessageFailItsJob(t *testing.T) {
 	t.Parallel()
+
 	for _, method := range []string{"Complete", "Job", "PlanEnd", "Finish"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
+
 			store := &panicking{method: method}
+
 			var log lockedBuffer
+
 			jobs, h := buildOf(buildStages[builtParams]()), newHold("")
 			e := start(t, enginetest.Options{
 				Jobs: jobs, Handlers: h.handlers(jobs), Dispatch: enginetest.Queue,
@@ -143,37 +182,53 @@ func TestFivePanicsOnAMessageFailItsJob(t *testing.T) {
 					if !ok {
 						t.Fatalf("the store is a %T", c.Store)
 					}
+
 					store.Repo, c.Store = r, store
 				},
 			})
 			bad := state.NewJobID("moving", []byte(`{"n":3,"seed":1}`))
 			store.job.Store(&bad)
+
 			if id := e.Submit("moving", `{"seed":1}`); id != bad {
 				t.Fatalf("the job is %s", id)
 			}
+
 			e.Run("moving", `{"seed":2}`).MustBe(t, state.JobCompleted)
+
 			most := 0
+
 			until(t, "the job has failed", func() bool {
-				_ = e.Pool().QueryRow(t.Context(), `select greatest($1, max(panics)) from messages`, most).Scan(&most)
+				_ = e.Pool().
+					QueryRow(t.Context(), `select greatest($1, max(panics)) from messages`, most).
+					Scan(&most)
 				exec(t, e, `update messages set due_at = now() where due_at > now()`)
+
 				for _, q := range state.Queues {
 					e.Process(0).Queue.Wake(q)
 				}
+
 				return e.Read(bad).Status.Ended()
 			})
+
 			job := e.Read(bad).MustBe(t, state.JobFailed)
-			if job.Error.Code != state.CodeEnginePanic || !strings.Contains(job.Error.Message, "injected in "+method) {
+			if job.Error.Code != state.CodeEnginePanic ||
+				!strings.Contains(job.Error.Message, "injected in "+method) {
 				t.Errorf("the job failed with %+v", job.Error)
 			}
-			if got := log.String(); !strings.Contains(got, "the engine panicked") || !strings.Contains(got, "panic_test.go") {
+
+			if got := log.String(); !strings.Contains(got, "the engine panicked") ||
+				!strings.Contains(got, "panic_test.go") {
 				t.Errorf("the stack is not in the log: %s", got)
 			}
+
 			if n := store.calls.Load(); n < state.MaxPanics {
 				t.Errorf("it panicked %d times, want at least %d", n, state.MaxPanics)
 			}
+
 			if most >= state.MaxPanics+1 || !e.Process(0).Machine.Ready() {
 				t.Errorf("a message counts %d panics", most)
 			}
+
 			mustCount(t, e, 0, `select count(*) from attempts where outcome <> 'cancelled'`)
 		})
 	}
@@ -182,6 +237,7 @@ func TestFivePanicsOnAMessageFailItsJob(t *testing.T) {
 // TestPanicsOfObserversDoNoHarm panics in all that the engine only notifies.
 func TestPanicsOfObserversDoNoHarm(t *testing.T) {
 	t.Parallel()
+
 	jobs, h := buildOf(buildStages[builtParams]()), newHold("")
 	e := start(t, enginetest.Options{
 		Jobs: jobs, Handlers: h.handlers(jobs), Dispatch: enginetest.Local,
@@ -200,7 +256,15 @@ func (panickingObserver) Began(context.Context, *state.Held, int, time.Time) con
 	panic("injected")
 }
 
-func (panickingObserver) Ended(context.Context, *state.Held, int, time.Time, time.Time, state.TaskStatus, state.Code) {
+func (panickingObserver) Ended(
+	context.Context,
+	*state.Held,
+	int,
+	time.Time,
+	time.Time,
+	state.TaskStatus,
+	state.Code,
+) {
 	panic("injected")
 }
 
@@ -213,11 +277,13 @@ type lockedBuffer struct {
 func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.b.Write(p)
 }
 
 func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	return l.b.String()
 }

@@ -11,34 +11,51 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestATypeThatNoBuildKnowsWaitsAndThenFails runs a build that lacks a handler: its tasks are put back uncounted, and after an hour
-// (moved back on the row) they fail for what they are.
+// TestATypeThatNoBuildKnowsWaitsAndThenFails runs a build that lacks a handler:
+// its tasks are put back uncounted, and after an hour (moved back on the row)
+// they fail for what they are.
 func TestATypeThatNoBuildKnowsWaitsAndThenFails(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestATypeThatNoBuildKnowsWaitsAndThenFails) {
 		return
 	}
 
-	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Config: func(c *coremachine.Config) {
-		c.Handlers = maps.Clone(c.Handlers)
-		delete(c.Handlers, "hello_world_greeting")
-	}})
+	e := enginetest.Start(
+		t,
+		enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Config: func(c *coremachine.Config) {
+			c.Handlers = maps.Clone(c.Handlers)
+			delete(c.Handlers, "hello_world_greeting")
+		}},
+	)
 	id := e.Submit("hello_world", `{"n":1}`)
 	parked := func() bool {
 		var n int
-		err := e.Pool().QueryRow(t.Context(), `select count(*) from messages where parked_for = 'hello_world_greeting' and worker_id is null
-			and due_at between now() + interval '1 second' and now() + interval '8 seconds'`).Scan(&n)
+
+		err := e.Pool().
+			QueryRow(t.Context(), `select count(*) from messages where parked_for = 'hello_world_greeting' and worker_id is null
+			and due_at between now() + interval '1 second' and now() + interval '8 seconds'`).
+			Scan(&n)
+
 		return err == nil && n == 1
 	}
 	until(t, "the message is put back for some seconds", parked)
 	exec(t, e, `update messages set parked_since = now() - interval '2 hours', due_at = now()`)
 	e.Wait(id).MustBe(t, state.JobFailed)
+
 	var code string
-	if err := e.Pool().QueryRow(t.Context(), `select error::json->>'code' from tasks where job_id = $1`, id[:]).Scan(&code); err != nil || code != string(state.CodeUnknownTaskType) {
+	if err := e.Pool().
+		QueryRow(t.Context(), `select error::json->>'code' from tasks where job_id = $1`, id[:]).
+		Scan(&code); err != nil ||
+		code != string(state.CodeUnknownTaskType) {
 		t.Errorf("the task failed with %s, %v", code, err)
 	}
+
 	var tries int
-	if err := e.Pool().QueryRow(t.Context(), `select count(*) from attempts`).Scan(&tries); err != nil || tries != 1 {
+	if err := e.Pool().
+		QueryRow(t.Context(), `select count(*) from attempts`).
+		Scan(&tries); err != nil ||
+		tries != 1 {
 		t.Errorf("%d attempts are on record, want the one that failed; %v", tries, err)
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// pluggedStore holds completions back until unplugged, and remembers how many ends came in each call.
+// pluggedStore holds completions back until unplugged, and remembers how many
+// ends came in each call.
 type pluggedStore struct {
 	coremachine.Store
 	plug chan struct{}
@@ -25,15 +26,21 @@ type pluggedStore struct {
 	calls []int
 }
 
-func (s *pluggedStore) Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error) {
+func (s *pluggedStore) Complete(
+	ctx context.Context,
+	here state.Here,
+	ends []state.TaskEnd,
+) (state.Moved, error) {
 	<-s.plug
 	s.mu.Lock()
 	s.calls = append(s.calls, len(ends))
 	s.mu.Unlock()
+
 	return s.Store.Complete(ctx, here, ends)
 }
 
-// poison is data that passes every check of the engine, and that the database is told to refuse.
+// poison is data that passes every check of the engine, and that the database
+// is told to refuse.
 const poison = 666_666
 
 const refusePoison = `
@@ -44,25 +51,33 @@ end $$;
 create trigger refuse before insert on tasks for each row
   when (new.result is not null and convert_from(new.result, 'UTF8') like '%666666%') execute function refuse();`
 
-// TestOnePoisonedResultHarmsNoNeighbour books 500 results in one transaction, of which the database refuses one.
+// TestOnePoisonedResultHarmsNoNeighbour books 500 results in one transaction,
+// of which the database refuses one.
 func TestOnePoisonedResultHarmsNoNeighbour(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestOnePoisonedResultHarmsNoNeighbour) {
 		return
 	}
 
 	const n, bad = 500, 123
+
 	var returned atomic.Int64
+
 	store := &pluggedStore{plug: make(chan struct{})}
 	fn := func(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 		returned.Add(1)
+
 		if t.Index == bad && t.Failures == 0 {
 			return workOut{poison}, nil
 		}
+
 		return workOut(in), nil
 	}
 	e := start(t, enginetest.Options{
-		Jobs:     map[string]define.Job{"poisoned": jobOf(define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 25})},
+		Jobs: map[string]define.Job{
+			"poisoned": jobOf(define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 25}),
+		},
 		Handlers: handlersOf(fn, handlers.Base(time.Millisecond)),
 		Config: func(c *coremachine.Config) {
 			c.MaxRunning = 2 * n
@@ -71,20 +86,45 @@ func TestOnePoisonedResultHarmsNoNeighbour(t *testing.T) {
 	})
 	exec(t, e, refusePoison)
 	id := e.Submit("poisoned", `{"n":500}`)
+
 	until(t, "every handler has returned", func() bool { return returned.Load() == n })
 	close(store.plug) // all that came behind the first few is one batch now
+
 	job := e.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "many").MustHave(t, n, 0)
 	mustCount(t, e, 1, `select count(*) from attempts`)
-	mustCount(t, e, 1, `select count(*) from attempts where index = $1 and outcome = 'invalid' and not final and error like 'the database refused%'`, bad)
-	mustCount(t, e, n-1, `select count(*) from tasks where status = 'completed' and attempt = 1 and failures = 0`)
-	mustCount(t, e, 1, `select count(*) from tasks where index = $1 and status = 'completed' and attempt = 2 and failures = 1`, bad)
+	mustCount(
+		t,
+		e,
+		1,
+		`select count(*) from attempts where index = $1 and outcome = 'invalid' and not final and error like 'the database refused%'`,
+		bad,
+	)
+	mustCount(
+		t,
+		e,
+		n-1,
+		`select count(*) from tasks where status = 'completed' and attempt = 1 and failures = 0`,
+	)
+	mustCount(
+		t,
+		e,
+		1,
+		`select count(*) from tasks where index = $1 and status = 'completed' and attempt = 2 and failures = 1`,
+		bad,
+	)
+
 	largest := 0
 	for _, ends := range store.calls {
 		largest = max(largest, ends)
 	}
+
 	if largest < 200 || len(store.calls) > 40 {
-		t.Errorf("the largest of %d batches had %d results: the poison had too few neighbours", len(store.calls), largest)
+		t.Errorf(
+			"the largest of %d batches had %d results: the poison had too few neighbours",
+			len(store.calls),
+			largest,
+		)
 	}
 }
 
@@ -96,9 +136,11 @@ type freeOut struct {
 
 const loose handlers.TaskType[workIn, freeOut] = "loose"
 
-// TestResultsThatCannotBeStored are failed attempts of their own tasks and of no others.
+// TestResultsThatCannotBeStored are failed attempts of their own tasks and of
+// no others.
 func TestResultsThatCannotBeStored(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestResultsThatCannotBeStored) {
 		return
 	}
@@ -117,20 +159,33 @@ func TestResultsThatCannotBeStored(t *testing.T) {
 		case t.Index == 11:
 			panic("a handler's defect")
 		}
+
 		return freeOut{Text: `a \u0000 that is only text`}, nil
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"loose": jobOf(define.Stage[params]{
-			Name: "many", Bundle: 16, Tasks: define.Dynamic(loose, "n", func(_ params, i int) workIn { return workIn{i} }),
+			Name:   "many",
+			Bundle: 16,
+			Tasks:  define.Dynamic(loose, "n", func(_ params, i int) workIn { return workIn{i} }),
 		})},
-		Handlers: map[string]handlers.Handler{string(loose): handlers.Func(fn, handlers.Base(time.Millisecond))},
+		Handlers: map[string]handlers.Handler{
+			string(loose): handlers.Func(fn, handlers.Base(time.Millisecond)),
+		},
 	})
 	job := e.Run("loose", `{"n":64}`).MustBe(t, state.JobCompleted)
 	job.Stage(t, "many").MustHave(t, 64, 0)
 	mustCount(t, e, 5, `select count(*) from attempts where not final and attempt = 1`)
+
 	for index, outcome := range map[int]state.Outcome{
 		3: state.OutcomeInvalid, 5: state.OutcomeInvalid, 7: state.OutcomeInvalid, 9: state.OutcomeTooLarge, 11: state.OutcomePanic,
 	} {
-		mustCount(t, e, 1, `select count(*) from attempts where index = $1 and outcome = $2`, index, string(outcome))
+		mustCount(
+			t,
+			e,
+			1,
+			`select count(*) from attempts where index = $1 and outcome = $2`,
+			index,
+			string(outcome),
+		)
 	}
 }

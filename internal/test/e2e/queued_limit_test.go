@@ -18,11 +18,13 @@ import (
 // time to two processes that allow few.
 func TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce) {
 		return
 	}
 
 	const limit, submits = 3, 60
+
 	gate := make(chan struct{})
 	held := func(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {
 		select {
@@ -39,12 +41,23 @@ func TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce(t *testing.T) {
 	})
 	submit := func(process, seed int, rerun bool) (coremachine.SubmitResult, error) {
 		body := []byte(fmt.Sprintf(`{"seed":%d}`, seed))
-		return e.Process(process).Machine.Submit(t.Context(), coremachine.SubmitRequest{Type: "held", Body: body, Rerun: rerun})
+
+		return e.Process(
+			process,
+		).Machine.Submit(
+			t.Context(),
+			coremachine.SubmitRequest{Type: "held", Body: body, Rerun: rerun},
+		)
 	}
+
 	var accepted, refused atomic.Int64
+
 	first := -1
-	var once sync.Once
-	var all sync.WaitGroup
+
+	var (
+		once sync.Once
+		all  sync.WaitGroup
+	)
 
 	for i := range submits {
 		all.Go(func() {
@@ -56,27 +69,41 @@ func TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce(t *testing.T) {
 					t.Errorf("submit: %v", err)
 					return
 				}
+
 				accepted.Add(1)
 				once.Do(func() { first = i })
 			}
 		})
 	}
+
 	all.Wait()
 
 	if accepted.Load() != limit || refused.Load() != submits-limit {
-		t.Errorf("%d submits were accepted and %d refused, want %d and %d", accepted.Load(), refused.Load(), limit, submits-limit)
+		t.Errorf(
+			"%d submits were accepted and %d refused, want %d and %d",
+			accepted.Load(),
+			refused.Load(),
+			limit,
+			submits-limit,
+		)
 	}
+
 	mustCount(t, e, limit, `select count(*) from jobs where finished_at is null`)
+
 	if res, err := submit(1, first, false); err != nil || res.Created {
 		t.Errorf("a submit of a job that is under way: %+v, %v", res, err)
 	}
+
 	mustCount(t, e, limit, `select count(*) from jobs`)
 
 	close(gate)
+
 	id := state.NewJobID("held", []byte(fmt.Sprintf(`{"n":1,"seed":%d,"skip":false}`, first)))
 	e.Wait(id).MustBe(t, state.JobCompleted)
+
 	if res, err := submit(0, first, true); err != nil || !res.Started {
 		t.Errorf("a rerun below the limit: %+v, %v", res, err)
 	}
+
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }

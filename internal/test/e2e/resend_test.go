@@ -13,28 +13,37 @@ import (
 // transportIDs are the ids under which the messages of the job travel now.
 func (h *byHand) transportIDs() (ids []string) {
 	h.t.Helper()
-	rows, err := h.Pool().Query(h.t.Context(), `select message_id, kind, stage, gen, first, count, attempt, send from messages
+
+	rows, err := h.Pool().
+		Query(h.t.Context(), `select message_id, kind, stage, gen, first, count, attempt, send from messages
 		where job_id = $1 order by message_id`, h.id[:])
 	if err != nil {
 		h.t.Fatal(err)
 	}
+
 	ids, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
 		m := state.Message{JobID: h.id}
 		err := row.Scan(&m.MessageID, &m.Kind, &m.Stage, &m.Gen, &m.First, &m.Count, &m.Attempt, &m.Send)
+
 		return m.TransportID(), err
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
+
 	return ids
 }
 
-// TestWhatIsSentAgainHasANewTransportID sends a message again for each reason that there is: a transport that detects duplicates would drop
-// one that came under an id that it has had.
+// TestWhatIsSentAgainHasANewTransportID sends a message again for each reason
+// that there is: a transport that detects duplicates would drop one that came
+// under an id that it has had.
 func TestWhatIsSentAgainHasANewTransportID(t *testing.T) {
 	t.Parallel()
-	const asSent = `update messages set sent_at = now() - interval '1 hour'`
-	const asDead = `update messages set sent_at = now(), dead_reason = 'MaxDeliveryCountExceeded'`
+
+	const (
+		asSent = `update messages set sent_at = now() - interval '1 hour'`
+		asDead = `update messages set sent_at = now(), dead_reason = 'MaxDeliveryCountExceeded'`
+	)
 
 	for name, again := range map[string]func(*testing.T, *byHand) error{
 		"TheSweepResends": func(t *testing.T, h *byHand) error {
@@ -42,43 +51,53 @@ func TestWhatIsSentAgainHasANewTransportID(t *testing.T) {
 			h.exec(asSent)
 			h.exec(`update stages set progressed_at = now() - interval '1 hour'`)
 			_, _, err := h.Resend(t.Context(), time.Minute)
+
 			return err
 		},
 		"TheSweepRedrives": func(t *testing.T, h *byHand) error {
 			t.Helper()
 			h.exec(asDead)
 			_, _, err := h.ReviveDead(t.Context())
+
 			return err
 		},
 		"APersonRedrives": func(t *testing.T, h *byHand) error {
 			t.Helper()
 			h.exec(asDead)
+
 			q := pgqueue.New(h.Pool(), pgqueue.Options{})
 			defer q.Close()
+
 			_, err := q.Redrive(t.Context(), state.QueueTasks, "", 10)
+
 			return err
 		},
 		"ItsWorkerStops": func(t *testing.T, h *byHand) error {
 			t.Helper()
 			h.claim(h.a, state.KindTasks, 1)
 			_, err := h.ReleaseWorker(t.Context(), h.a)
+
 			return err
 		},
 		"ItsWorkerForgets": func(t *testing.T, h *byHand) error {
 			t.Helper()
 			h.claim(h.a, state.KindTasks, 1)
 			_, _, err := h.ReleaseForgotten(t.Context(), h.a, nil, 0)
+
 			return err
 		},
 		"ItsWorkerIsLost": func(t *testing.T, h *byHand) error {
 			t.Helper()
 			h.claim(h.a, state.KindTasks, 1)
 			h.exec(`update workers set lease_until = now() - interval '1 hour'`)
+
 			orphans, err := h.Orphans(t.Context(), 10)
 			if err != nil {
 				return err
 			}
+
 			_, _, err = h.FreeLost(t.Context(), h.a, orphans)
+
 			return err
 		},
 	} {
@@ -95,13 +114,18 @@ func TestWhatIsSentAgainHasANewTransportID(t *testing.T) {
 			if len(before) != 1 || len(after) != 1 || after[0] == before[0] {
 				t.Errorf("the message travelled as %q, and travels again as %q", before, after)
 			}
-			h.count(1, `select count(*) from messages where sent_at is null and worker_id is null and dead_reason is null`)
+
+			h.count(
+				1,
+				`select count(*) from messages where sent_at is null and worker_id is null and dead_reason is null`,
+			)
 		})
 	}
 }
 
 func (h *byHand) exec(sql string) {
 	h.t.Helper()
+
 	if _, err := h.Pool().Exec(h.t.Context(), sql); err != nil {
 		h.t.Fatalf("%s: %v", sql, err)
 	}

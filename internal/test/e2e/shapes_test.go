@@ -21,17 +21,21 @@ func values(ctx context.Context, t handlers.Task, stages ...string) (sum int, er
 			if err != nil {
 				return 0, err
 			}
+
 			sum += out.Value
 		}
 	}
+
 	return sum, nil
 }
 
 func skipped(p params) bool { return p.Skip }
 
-// TestStagesWithoutTasks runs jobs whose stages are skipped, or have no tasks, and what comes after them.
+// TestStagesWithoutTasks runs jobs whose stages are skipped, or have no tasks,
+// and what comes after them.
 func TestStagesWithoutTasks(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestStagesWithoutTasks) {
 		return
 	}
@@ -41,6 +45,7 @@ func TestStagesWithoutTasks(t *testing.T) {
 			sum, err := values(ctx, t, "list", "spread")
 			return workOut{sum}, err
 		}
+
 		return workOut(in), nil
 	}
 	stages := []define.Stage[params]{
@@ -49,10 +54,14 @@ func TestStagesWithoutTasks(t *testing.T) {
 		{Name: "after", Tasks: follow()},
 		{Name: "sum", Tasks: gather(), DependsOn: []string{"list", "spread"}},
 	}
+
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{
-			"chain":    jobOf(stages...),
-			"no_tasks": jobOf(define.Stage[params]{Name: "none", Tasks: dynamic()}, define.Stage[params]{Name: "skipped", Tasks: gather(), SkipIf: skipped}),
+			"chain": jobOf(stages...),
+			"no_tasks": jobOf(
+				define.Stage[params]{Name: "none", Tasks: dynamic()},
+				define.Stage[params]{Name: "skipped", Tasks: gather(), SkipIf: skipped},
+			),
 		},
 		Handlers: handlersOf(fn), Processes: 2,
 	})
@@ -70,15 +79,23 @@ func TestStagesWithoutTasks(t *testing.T) {
 		if s := job.Stage(t, "list"); s.Status != c.list {
 			t.Errorf("%s: list is %s, want %s", c.body, s.Status, c.list)
 		}
-		if s := job.Stage(t, "after"); s.Status != state.StageCompleted || s.Total != job.Stage(t, "spread").Total {
+
+		if s := job.Stage(
+			t,
+			"after",
+		); s.Status != state.StageCompleted ||
+			s.Total != job.Stage(t, "spread").Total {
 			t.Errorf("%s: what follows spread is %+v", c.body, s)
 		}
+
 		var out workOut
 		if err := json.Unmarshal(e.Results(job.ID, "sum")[0], &out); err != nil || out.Value != c.sum {
 			t.Errorf("%s: the sum is %d, want %d; %v", c.body, out.Value, c.sum, err)
 		}
+
 		mustCount(t, e, c.tasks, `select count(*) from tasks where job_id = $1`, job.ID[:])
 	}
+
 	for _, body := range []string{`{"n":0,"skip":true}`, `{"n":0}`} {
 		job := e.Run("no_tasks", body).MustBe(t, state.JobCompleted)
 		if got := job.Stage(t, "none").Status; got != state.StageCompleted {
@@ -90,6 +107,7 @@ func TestStagesWithoutTasks(t *testing.T) {
 // TestOnlySkippedStagesEndAJobAtOnce has no stage that runs at all.
 func TestOnlySkippedStagesEndAJobAtOnce(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestOnlySkippedStagesEndAJobAtOnce) {
 		return
 	}
@@ -102,6 +120,7 @@ func TestOnlySkippedStagesEndAJobAtOnce(t *testing.T) {
 		)},
 		Handlers: handlersOf(echo),
 	})
+
 	job := e.Run("nothing", `{"skip":true}`).MustBe(t, state.JobCompleted)
 	for _, s := range job.Stages {
 		if s.Status != state.StageSkipped || s.Total != 0 {
@@ -110,10 +129,13 @@ func TestOnlySkippedStagesEndAJobAtOnce(t *testing.T) {
 	}
 }
 
-// TestFollowersOfFailedTasksAreCancelled carries on over failures: what followed a failed task is recorded as cancelled, the rest keeps
-// its predecessor's index, and a fan_out is planned from the results that there are.
+// TestFollowersOfFailedTasksAreCancelled carries on over failures: what
+// followed a failed task is recorded as cancelled, the rest keeps its
+// predecessor's index, and a fan_out is planned from the results that there
+// are.
 func TestFollowersOfFailedTasksAreCancelled(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestFollowersOfFailedTasksAreCancelled) {
 		return
 	}
@@ -131,6 +153,7 @@ func TestFollowersOfFailedTasksAreCancelled(t *testing.T) {
 			sum, err := values(ctx, t, "third", "spread")
 			return workOut{sum}, err
 		}
+
 		return workOut(in), nil
 	}
 	e := start(t, enginetest.Options{
@@ -145,14 +168,28 @@ func TestFollowersOfFailedTasksAreCancelled(t *testing.T) {
 	})
 	job := e.Run("on", `{"n":10}`).MustBe(t, state.JobCompletedWithErrors)
 	job.Stage(t, "first").MustHave(t, 7, 3)
+
 	if s := job.Stage(t, "second").MustHave(t, 6, 1); s.Cancelled != 3 || s.Status != state.StageCompleted {
 		t.Errorf("second: %+v", s)
 	}
+
 	if s := job.Stage(t, "third").MustHave(t, 6, 0); s.Cancelled != 4 || s.Total != 10 {
 		t.Errorf("third: %+v", s)
 	}
-	mustCount(t, e, 3, `select count(*) from tasks where stage = 1 and status = 'cancelled' and index % 3 = 1 and error::json->>'code' = 'predecessor_failed'`)
-	mustCount(t, e, 4, `select count(*) from tasks where stage = 2 and status = 'cancelled' and (index % 3 = 1 or index = 6) and error::json->>'code' = 'predecessor_failed'`)
+
+	mustCount(
+		t,
+		e,
+		3,
+		`select count(*) from tasks where stage = 1 and status = 'cancelled' and index % 3 = 1 and error::json->>'code' = 'predecessor_failed'`,
+	)
+	mustCount(
+		t,
+		e,
+		4,
+		`select count(*) from tasks where stage = 2 and status = 'cancelled' and (index % 3 = 1 or index = 6) and error::json->>'code' = 'predecessor_failed'`,
+	)
+
 	third, sum := e.Results(job.ID, "third"), 0
 	for _, i := range []int{0, 2, 3, 5, 8, 9} {
 		sum += 20 + i
@@ -160,9 +197,11 @@ func TestFollowersOfFailedTasksAreCancelled(t *testing.T) {
 			t.Errorf("task %d of third: %s, want %s", i, got, want)
 		}
 	}
+
 	for _, planned := range []int{0, 2, 3, 5, 6, 8, 9} { // each plans 0..planned-1
 		sum += planned * (planned - 1) / 2
 	}
+
 	if got, want := string(e.Results(job.ID, "sum")[0]), fmt.Sprintf(`{"value":%d}`, sum); got != want {
 		t.Errorf("the sum is %s, want %s", got, want)
 	}

@@ -26,8 +26,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// Flags of the soak. Without -soak it takes a few seconds with small numbers; with it, 1,000 tasks of 3 minutes run under the default
-// settings for the time given.
+// Flags of the soak. Without -soak it takes a few seconds with small numbers;
+// with it, 1,000 tasks of 3 minutes run under the default settings for the time
+// given.
 var (
 	soakTime  = flag.Duration("soak", 0, "how long TestSoakUnderOverload runs, as in 10m; 0: a few seconds")
 	soakTasks = flag.Int("soak.tasks", 1000, "tasks of the soak")
@@ -79,6 +80,7 @@ func newSoak() soak {
 	if *soakTime > 0 {
 		s = soak{tasks: *soakTasks, task: *soakTask, running: 256, limit: *soakTime}
 	}
+
 	return s
 }
 
@@ -86,8 +88,9 @@ func (s soak) params() string {
 	return fmt.Sprintf(`{"n":%d,"millis":%d}`, s.tasks, s.task.Milliseconds())
 }
 
-// TestSoakUnderOverload runs many more slow tasks than a process has slots for. It reports dead letters, rows whose attempt was raised
-// although nothing ran, how many slots were busy, and messages sent.
+// TestSoakUnderOverload runs many more slow tasks than a process has slots for.
+// It reports dead letters, rows whose attempt was raised although nothing ran,
+// how many slots were busy, and messages sent.
 func TestSoakUnderOverload(t *testing.T) {
 	t.Parallel()
 	t.Run("postgres", soakOverPostgres)
@@ -99,20 +102,29 @@ func soakOverPostgres(t *testing.T) {
 	s, url := newSoak(), pgtest.URL(t)
 	environ := map[string]string{"DATABASE_URL": url}
 	maps.Copy(environ, s.env)
+
 	cfg, err := config.Load(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(cfg, nil, app.Options{Jobs: busJobs, Handlers: busHandlers, Log: slog.New(slog.DiscardHandler)})
+
+	a, err := app.New(
+		cfg,
+		nil,
+		app.Options{Jobs: busJobs, Handlers: busHandlers, Log: slog.New(slog.DiscardHandler)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
+
 		_ = a.Stop(limit) // tasks that still run when the soak ends are cut off
 	})
 	a.Work(t.Context())
@@ -121,10 +133,14 @@ func soakOverPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(pool.Close)
 	h := &hosted{url: url, pool: pool}
+
 	waitFor(t, time.Minute, "the process is ready", func() bool { return a.Ready() == nil })
-	res, err := a.Machine().Submit(t.Context(), coremachine.SubmitRequest{Type: "soak", Body: []byte(s.params())})
+
+	res, err := a.Machine().
+		Submit(t.Context(), coremachine.SubmitRequest{Type: "soak", Body: []byte(s.params())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +150,7 @@ func soakOverPostgres(t *testing.T) {
 
 func soakOverServiceBus(t *testing.T) {
 	t.Parallel()
+
 	s := newSoak()
 	h, broker := startOnBus(t, pgtest.URL(t), sbfake.Options{MaxDeliveries: 10}, func(o *devhost.Options) {
 		for name, value := range s.env {
@@ -148,10 +165,18 @@ func soakOverServiceBus(t *testing.T) {
 	minutes := time.Since(begin).Minutes()
 	sent, rows := sends(broker)
 	rate := float64(sent) / float64(rows) / max(1, minutes)
-	t.Logf("%d messages were sent for %d rows in %.1f minutes: %.2f a row and minute", sent, rows, minutes, rate)
+	t.Logf(
+		"%d messages were sent for %d rows in %.1f minutes: %.2f a row and minute",
+		sent,
+		rows,
+		minutes,
+		rate,
+	)
+
 	if rate > 1.1 {
 		t.Errorf("%.2f messages were sent a row and minute, want at most 1.1", rate)
 	}
+
 	for _, q := range state.Queues {
 		if depth := broker.Depth(q.String()); depth.Dead > 0 {
 			t.Errorf("the queue %s holds %d dead letters", q, depth.Dead)
@@ -161,53 +186,69 @@ func soakOverServiceBus(t *testing.T) {
 
 var runningCount = regexp.MustCompile(`"running":\s*(\d+)`)
 
-// runningUnder reads from the health of the hosted process how many handlers run in it; -1: it did not answer.
+// runningUnder reads from the health of the hosted process how many handlers
+// run in it; -1: it did not answer.
 func runningUnder(t *testing.T, h *hosted) int {
 	t.Helper()
+
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.host.URL()+"/health", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return -1
 	}
+
 	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
+
 	found := runningCount.FindSubmatch(body)
 	if err != nil || found == nil {
 		return -1
 	}
+
 	n, _ := strconv.Atoi(string(found[1]))
+
 	return n
 }
 
 // watch looks at the job until it ends or the time is over.
 func (s soak) watch(t *testing.T, h *hosted, id state.JobID, running func() int) {
 	t.Helper()
+
 	const (
 		dead       = `select count(*) from messages where dead_reason is not null`
 		ranNothing = `select count(*) from messages where worker_id is null and attempt > 0`
 		again      = `select count(*) from tasks where attempt > 1 or failures > 0 or losses > 0`
 		driven     = `select count(*) from events where kind in ('redriven', 'repaired', 'work_lost')`
 	)
+
 	every := min(s.task/5, 5*time.Second)
+
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+
 	samples, busy, most := 0, 0, 0
+
 	for end := time.Now().Add(s.limit); time.Now().Before(end) && !h.status(t, id).Ended(); <-tick.C {
 		for _, sql := range []string{dead, ranNothing, again, driven} {
 			if n := h.number(t, sql); n != 0 {
 				t.Errorf("%s: %d, want 0", sql, n)
 			}
 		}
+
 		open := s.tasks - h.number(t, `select completed from stages where job_id = $1`, id[:])
 		n := running()
+
 		most = max(most, n)
 		if n < 0 || most < s.running || open < 2*s.running {
 			continue // starting, or ending
 		}
+
 		samples++
+
 		if n == s.running {
 			busy++
 		}
@@ -216,12 +257,15 @@ func (s soak) watch(t *testing.T, h *hosted, id state.JobID, running func() int)
 	completed := h.number(t, `select completed from stages where job_id = $1`, id[:])
 	t.Logf("%d of %d tasks completed; %d of %d slots busy at the most, all of them in %d of %d looks",
 		completed, s.tasks, most, s.running, busy, samples)
+
 	if most != s.running {
 		t.Errorf("at most %d handlers ran at once, want %d", most, s.running)
 	}
+
 	if samples > 0 && 2*busy < samples {
 		t.Errorf("all slots were busy in %d of %d looks", busy, samples)
 	}
+
 	if *soakTime == 0 {
 		if got := h.status(t, id); got != state.JobCompleted {
 			t.Errorf("the job is %s", got)

@@ -13,20 +13,26 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestArmsThatEndTogether runs jobs whose two arms end in the same moment, mostly in two processes: the two that decide
-// whether the last stage starts, or whether the job has ended, each hold a counter that the other is about to lower.
+// TestArmsThatEndTogether runs jobs whose two arms end in the same moment,
+// mostly in two processes: the two that decide whether the last stage starts,
+// or whether the job has ended, each hold a counter that the other is about to
+// lower.
 func TestArmsThatEndTogether(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestArmsThatEndTogether) {
 		return
 	}
 
 	const each = 500 // in each mode
+
 	var arms meeting
+
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Stage == "left" || t.Stage == "right" {
 			arms.wait(ctx, t.JobID, 2)
 		}
+
 		return workOut(in), nil
 	}
 	fork := []define.Stage[params]{
@@ -39,24 +45,35 @@ func TestArmsThatEndTogether(t *testing.T) {
 		Jobs:     map[string]define.Job{"two_sinks": jobOf(fork...), "diamond": jobOf(append(fork, join)...)},
 		Handlers: handlersOf(fn), Processes: 4,
 	})
+
 	ids := submitMany(t, e, each, 1, "diamond", "two_sinks")
 	for _, id := range ids {
 		e.Wait(id).MustBe(t, state.JobCompleted)
 	}
+
 	if t.Logf("%d of %d pairs of arms ended together", arms.met, 2*each); arms.met < each/5 {
 		t.Errorf("too few pairs ended together: %d", arms.met)
 	}
-	mustCount(t, e, each*(4+3), `select count(*) from tasks where status = 'completed' and attempt = 1 and gen = 1`)
+
+	mustCount(
+		t,
+		e,
+		each*(4+3),
+		`select count(*) from tasks where status = 'completed' and attempt = 1 and gen = 1`,
+	)
 	mustCount(t, e, each*(4+3), `select count(*) from tasks`)
 	mustCount(t, e, each*(4+3), `select count(*) from events where kind = 'stage_started'`)
 	mustCount(t, e, 2*each, `select count(*) from events where kind = 'job_ended'`)
 	mustCount(t, e, 0, `select count(*) from attempts`)
 }
 
-// submitMany submits so many jobs of each type with parameter n, by all processes at once.
+// submitMany submits so many jobs of each type with parameter n, by all
+// processes at once.
 func submitMany(t *testing.T, e *enginetest.Engine, jobs, n int, types ...string) []state.JobID {
 	t.Helper()
+
 	ids := make([]state.JobID, jobs*len(types))
+
 	var wg sync.WaitGroup
 	for p := range e.Processes() {
 		wg.Go(func() {
@@ -67,10 +84,13 @@ func submitMany(t *testing.T, e *enginetest.Engine, jobs, n int, types ...string
 				if err != nil {
 					t.Error(err)
 				}
+
 				ids[i] = res.JobID
 			}
 		})
 	}
+
 	wg.Wait()
+
 	return ids
 }

@@ -13,7 +13,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// work is the one task type of the jobs in these tests: what it does is the test's own function.
+// work is the one task type of the jobs in these tests: what it does is the
+// test's own function.
 const work handlers.TaskType[workIn, workOut] = "work"
 
 type workIn struct {
@@ -79,7 +80,8 @@ func tolerant(stages ...define.Stage[params]) define.Job {
 	return define.Define(define.Definition[params]{Description: "a test", Stages: stages, Tolerance: 1})
 }
 
-// start starts engines over a schema that logs its statuses, and judges the books when the test ends.
+// start starts engines over a schema that logs its statuses, and judges the
+// books when the test ends.
 func start(t *testing.T, o enginetest.Options) *enginetest.Engine {
 	t.Helper()
 	e := enginetest.Start(t, o)
@@ -89,27 +91,32 @@ func start(t *testing.T, o enginetest.Options) *enginetest.Engine {
 			e.MustBalance()
 		}
 	})
+
 	return e
 }
 
 // query reads one number.
 func query(t *testing.T, e *enginetest.Engine, sql string, args ...any) (n int) {
 	t.Helper()
+
 	if err := e.Pool().QueryRow(context.Background(), sql, args...).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
+
 	return n
 }
 
 // mustCount fails the test when a query counts otherwise.
 func mustCount(t *testing.T, e *enginetest.Engine, want int, sql string, args ...any) {
 	t.Helper()
+
 	if got := query(t, e, sql, args...); got != want {
 		t.Errorf("%s: %d, want %d", sql, got, want)
 	}
 }
 
-// meeting lets callers of one key go on together once so many have come, or when they have waited long enough.
+// meeting lets callers of one key go on together once so many have come, or
+// when they have waited long enough.
 type meeting struct {
 	mu   sync.Mutex
 	open map[state.JobID]*party
@@ -128,13 +135,16 @@ func (m *meeting) wait(ctx context.Context, id state.JobID, n int) {
 	if m.open == nil {
 		m.open = map[state.JobID]*party{}
 	}
+
 	p, ok := m.open[id]
 	if !ok {
 		p = &party{all: make(chan struct{}), left: make(chan struct{})}
 		m.open[id] = p
 	}
+
 	if p.came++; p.came == n {
 		close(p.all)
+
 		select {
 		case <-p.left: // somebody has gone on alone
 		default:
@@ -142,8 +152,10 @@ func (m *meeting) wait(ctx context.Context, id state.JobID, n int) {
 		}
 	}
 	m.mu.Unlock()
+
 	limit, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // its partner may find no free place
 	defer cancel()
+
 	select {
 	case <-p.all:
 	case <-limit.Done():

@@ -29,7 +29,8 @@ const (
 	childMode  = "E2E_WORKER_DISPATCH" // its mode of dispatch
 )
 
-// pidJob is a job whose tasks answer who ran them: one of them, or n, each with a message of its own.
+// pidJob is a job whose tasks answer who ran them: one of them, or n, each with
+// a message of its own.
 func pidJob() map[string]define.Job {
 	return map[string]define.Job{
 		"pid":  jobOf(define.Stage[params]{Name: "only", Tasks: single()}),
@@ -42,22 +43,29 @@ func pid(ctx context.Context, _ handlers.Task, _ workIn) (workOut, error) {
 		<-ctx.Done()
 		return workOut{}, ctx.Err()
 	}
+
 	return workOut{os.Getpid()}, nil
 }
 
-// TestWorkerProcess is the body of a worker that another test starts; by itself it does nothing.
+// TestWorkerProcess is the body of a worker that another test starts; by itself
+// it does nothing.
 func TestWorkerProcess(t *testing.T) {
 	t.Parallel()
+
 	url, point := os.Getenv(childURL), os.Getenv(childPoint)
 	if url == "" {
 		return
 	}
+
 	var once sync.Once
+
 	leases := 0
+
 	lease := shortLease
 	if os.Getenv(childLease) == "real" {
 		lease = nil
 	}
+
 	enginetest.Start(t, enginetest.Options{
 		Jobs: pidJob(), Handlers: handlersOf(pid), Config: lease, URL: url, InFlight: 4,
 		Dispatch: enginetest.Dispatch(os.Getenv(childMode)),
@@ -67,6 +75,7 @@ func TestWorkerProcess(t *testing.T) {
 				once.Do(func() {
 					_, _ = fmt.Fprintln(os.Stdout, "stopping")
 					_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+
 					<-time.After(50 * time.Millisecond) // the signal may meet another thread first
 				})
 			case at == "lease_open":
@@ -74,63 +83,85 @@ func TestWorkerProcess(t *testing.T) {
 					_, _ = fmt.Fprintln(os.Stdout, "alive again")
 				}
 			}
+
 			return nil
 		},
 	})
+
 	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or its parent is
 }
 
-// completes tells whether the caller is at a completion: other transactions, as that which looks for lost work, hold no lock of the stage.
+// completes tells whether the caller is at a completion: other transactions, as
+// that which looks for lost work, hold no lock of the stage.
 func completes() bool { return strings.Contains(string(debug.Stack()), "repo.(*Repo).Complete") }
 
-// modeOf is the mode of dispatch of a test: that of Azure where one mode is enough.
+// modeOf is the mode of dispatch of a test: that of Azure where one mode is
+// enough.
 func modeOf(t *testing.T) enginetest.Dispatch {
 	t.Helper()
 	return cmp.Or(enginetest.DispatchOf(t), enginetest.Queue)
 }
 
-// worker starts this test's binary as a worker and returns what it prints. It is killed with the test.
+// worker starts this test's binary as a worker and returns what it prints. It
+// is killed with the test.
 func worker(t *testing.T, url string, settings ...string) (*os.Process, <-chan string) {
 	t.Helper()
-	cmd := osexec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0], "-test.run=^TestWorkerProcess$", "-test.timeout=2m")
+	cmd := osexec.CommandContext(
+		context.WithoutCancel(t.Context()),
+		os.Args[0],
+		"-test.run=^TestWorkerProcess$",
+		"-test.timeout=2m",
+	)
 	cmd.Env = append(append(os.Environ(), childURL+"="+url, childMode+"="+string(modeOf(t))), settings...)
 	cmd.Stderr = os.Stderr
+
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	lines, read := make(chan string, 100), make(chan struct{})
 	go func() {
 		defer close(read)
 		defer close(lines)
+
 		for s := bufio.NewScanner(out); s.Scan(); {
 			lines <- s.Text()
 		}
 	}()
+
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
+
 		<-read
+
 		_ = cmd.Wait() // it was killed
 	})
+
 	return cmd.Process, lines
 }
 
 func await(t *testing.T, lines <-chan string, want string) {
 	t.Helper()
+
 	limit := time.NewTimer(40 * time.Second)
 	defer limit.Stop()
+
 	for {
 		select {
 		case line, ok := <-lines:
 			if strings.Contains(line, want) {
 				return
 			}
+
 			if !ok {
 				t.Fatalf("the worker ended before it said %q", want)
 			}

@@ -17,31 +17,43 @@ import (
 //go:embed statuslog.sql
 var statusLog string
 
-// LogStatuses makes the schema log every change of a status from now on; Illegal judges the log.
+// LogStatuses makes the schema log every change of a status from now on;
+// Illegal judges the log.
 func LogStatuses(ctx context.Context, pool *pgxpool.Pool) error {
 	_, err := pool.Exec(ctx, statusLog)
 	return err
 }
 
-// Illegal lists what the status log shows that can never happen: a transition that is not in the table, a stage that started twice
-// or before what it depends on had ended, a task that completed twice, a job or a task that changed the same way twice under one attempt. It needs LogStatuses.
+// Illegal lists what the status log shows that can never happen: a transition
+// that is not in the table, a stage that started twice or before what it
+// depends on had ended, a task that completed twice, a job or a task that
+// changed the same way twice under one attempt. It needs LogStatuses.
 func Illegal(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
-	rows, err := pool.Query(ctx, `select record, coalesce(was, ''), now, count(*) from status_log group by 1, 2, 3 order by 1, 2, 3`)
+	rows, err := pool.Query(
+		ctx,
+		`select record, coalesce(was, ''), now, count(*) from status_log group by 1, 2, 3 order by 1, 2, 3`,
+	)
 	if err != nil {
 		return nil, err
 	}
-	var found []string
-	var record, was, now string
-	var n int
+
+	var (
+		found            []string
+		record, was, now string
+		n                int
+	)
 	if _, err := pgx.ForEachRow(rows, []any{&record, &was, &now, &n}, func() error {
 		if !allowed(record, was, now) {
 			found = append(found, fmt.Sprintf("a %s went from %q to %q: %d", record, was, now, n))
 		}
+
 		return nil
 	}); err != nil {
 		return nil, err
 	}
+
 	more, err := count(ctx, pool, impossible)
+
 	return append(found, more...), err
 }
 
@@ -50,41 +62,54 @@ func allowed(record, was, now string) bool {
 	if was == "" && slices.Contains(m.Initial, now) {
 		return true
 	}
+
 	if was == "" && record == "task" { // one without a row is queued
 		was = "queued"
 	}
-	// The task's running state is not stored: the log shows what it was before and becomes after.
+	// The task's running state is not stored: the log shows what it was before
+	// and becomes after.
 	return m.Allows(was, now) || record == "task" && was == "queued" && m.Allows("running", now)
 }
 
-// Unbalanced lists which of the books of the schema do not balance: none, after every commit of the engine.
+// Unbalanced lists which of the books of the schema do not balance: none, after
+// every commit of the engine.
 func Unbalanced(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return count(ctx, pool, balance)
 }
 
-// count runs checks, each a query that counts offenders, in one round trip and lists those that found some.
+// count runs checks, each a query that counts offenders, in one round trip and
+// lists those that found some.
 func count(ctx context.Context, pool *pgxpool.Pool, checks map[string]string) ([]string, error) {
 	names := slices.Sorted(maps.Keys(checks))
+
 	parts := make([]string, len(names))
 	for i, name := range names {
 		parts[i] = fmt.Sprintf("select %d, (%s)", i, checks[name])
 	}
+
 	rows, err := pool.Query(ctx, strings.Join(parts, " union all "))
 	if err != nil {
 		return nil, err
 	}
-	var found []string
-	var i, n int
+
+	var (
+		found []string
+		i, n  int
+	)
+
 	_, err = pgx.ForEachRow(rows, []any{&i, &n}, func() error {
 		if n > 0 {
 			found = append(found, fmt.Sprintf("%s: %d", names[i], n))
 		}
+
 		return nil
 	})
+
 	return found, err
 }
 
-// A task that has no row is queued, so what is open is counted by what is not: no check makes a row for each task of a large stage.
+// A task that has no row is queued, so what is open is counted by what is not:
+// no check makes a row for each task of a large stage.
 var balance = map[string]string{
 	"messages of jobs that have ended": `select count(*) from messages m join jobs j using (job_id) where j.finished_at is not null`,
 	"open jobs without any message": `

@@ -9,15 +9,17 @@ import (
 // Dispatch is how a process gets the work that its own commits start.
 type Dispatch string
 
-// The two modes. A process that receives for itself dispatches locally: part of what a commit starts continues in it without a trip
-// through the queue. A process that a Functions host feeds never does.
+// The two modes. A process that receives for itself dispatches locally: part of
+// what a commit starts continues in it without a trip through the queue. A
+// process that a Functions host feeds never does.
 const (
 	Local Dispatch = "local_dispatch"
 	Queue Dispatch = "queue_only"
 )
 
-// InBothModes runs a test again as two subtests, one for each mode of Dispatch, and then returns true. Inside these subtests it returns
-// false. A test calls it first, with itself:
+// InBothModes runs a test again as two subtests, one for each mode of Dispatch,
+// and then returns true. Inside these subtests it returns false. A test calls
+// it first, with itself:
 //
 //	func TestX(t *testing.T) {
 //		t.Parallel()
@@ -28,23 +30,29 @@ const (
 // Every engine that a subtest starts then has the subtest's mode.
 func InBothModes(t *testing.T, test func(*testing.T)) (forked bool) {
 	t.Helper()
+
 	if DispatchOf(t) != "" {
 		return false
 	}
+
 	for _, mode := range []Dispatch{Local, Queue} {
 		t.Run(string(mode), test)
 	}
+
 	return true
 }
 
-// DispatchOf returns the mode of the subtest of InBothModes that t belongs to, or "" where there is none.
+// DispatchOf returns the mode of the subtest of InBothModes that t belongs to,
+// or "" where there is none.
 func DispatchOf(t testing.TB) Dispatch {
 	t.Helper()
+
 	parts := strings.Split(t.Name(), "/")
 	for _, mode := range []Dispatch{Local, Queue} {
 		if slices.Contains(parts, string(mode)) {
 			return mode
 		}
 	}
+
 	return ""
 }

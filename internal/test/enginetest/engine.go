@@ -64,38 +64,50 @@ type Process struct {
 	once    sync.Once
 }
 
-// waitLimit is how long a job may take before the test gives it up: long enough for a slow machine under the race detector.
+// waitLimit is how long a job may take before the test gives it up: long enough
+// for a slow machine under the race detector.
 const waitLimit = 3 * time.Minute
 
-// Start checks the registries as a process does, and starts. Everything stops with the test.
+// Start checks the registries as a process does, and starts. Everything stops
+// with the test.
 func Start(t testing.TB, o Options) *Engine {
 	t.Helper()
+
 	if o.Deps.Blobs == nil {
 		o.Deps.Blobs = handlers.NoBlobs{}
 	}
+
 	if problems := define.Check(o.Jobs, o.Handlers, o.Deps, 0); len(problems) > 0 {
 		t.Fatalf("the registries are inconsistent: %q", problems)
 	}
+
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+
 	if o.URL == "" {
 		o.URL = fresh(t, o.Pooled)
 	}
+
 	o.Dispatch = cmp.Or(o.Dispatch, DispatchOf(t), Queue)
+
 	e := &Engine{t: t, url: o.URL, ended: map[state.JobID]chan struct{}{}}
 	for i := range max(1, o.Processes) {
 		if o.FaultOf != nil {
 			o.Fault = o.FaultOf(i)
 		}
+
 		e.procs = append(e.procs, e.start(o))
 	}
+
 	for _, p := range e.procs {
 		if !o.NoLease {
 			e.waitForLease(p)
 		}
+
 		e.serve(p, cmp.Or(o.InFlight, 32), o.Log)
 	}
+
 	return e
 }
 
@@ -104,15 +116,19 @@ const PoolerEnv = "TEST_POOLER"
 
 func fresh(t testing.TB, pooled bool) string {
 	t.Helper()
+
 	if !pooled && os.Getenv(PoolerEnv) == "" {
 		return pgtest.URL(t)
 	}
+
 	through, _ := pgtest.Pooled(t)
+
 	return through
 }
 
 func (e *Engine) start(o Options) *Process {
 	e.t.Helper()
+
 	rc := repo.Config{URL: e.url, MaxConns: cmp.Or(o.Conns, 4), RetryChunk: o.Chunk, Fault: o.Fault}
 	if o.Connect != nil {
 		rc.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
@@ -120,32 +136,49 @@ func (e *Engine) start(o Options) *Process {
 			return nil
 		}
 	}
+
 	r, err := repo.Open(context.Background(), rc)
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	_ = r.Ping(e.t.Context()) // the raw pool knows then whether a pooler is there; a database that is away is the test's own business
+	// the raw pool knows then whether a pooler is there; a database that is
+	// away is the test's own business
+	_ = r.Ping(e.t.Context())
 	p := &Process{Repo: r, stop: func() {}, Queue: pgqueue.Over(r.Database(), pgqueue.Options{Log: o.Log})}
+
 	cfg := coremachine.Config{
-		Jobs: o.Jobs, Handlers: o.Handlers, Deps: o.Deps, Store: r, Log: o.Log, Wake: p.Queue.Wake, JobEnded: e.jobEnded, Build: "test",
+		Jobs:     o.Jobs,
+		Handlers: o.Handlers,
+		Deps:     o.Deps,
+		Store:    r,
+		Log:      o.Log,
+		Wake:     p.Queue.Wake,
+		JobEnded: e.jobEnded,
+		Build:    "test",
 	}
 	if o.Config != nil {
 		o.Config(&cfg)
 	}
+
 	p.Machine = coremachine.New(cfg)
 	if o.Dispatch == Local {
 		p.Machine.Chain()
 	}
+
 	p.Machine.Start(context.Background())
 	e.t.Cleanup(p.Stop)
+
 	return p
 }
 
-// waitForLease returns when a process may claim work: Handle refuses every message until then.
+// waitForLease returns when a process may claim work: Handle refuses every
+// message until then.
 func (e *Engine) waitForLease(p *Process) {
 	e.t.Helper()
+
 	limit := time.NewTimer(waitLimit)
 	defer limit.Stop()
+
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
 
@@ -161,6 +194,7 @@ func (e *Engine) waitForLease(p *Process) {
 // serve receives from every queue until the process stops.
 func (e *Engine) serve(p *Process, inFlight int, log *slog.Logger) {
 	ctx, cancel := context.WithCancel(context.Background())
+
 	p.stop = cancel
 	for _, name := range state.Queues {
 		recv := p.Queue.Receiver(name)
@@ -175,8 +209,10 @@ func (p *Process) StopReceiving() { p.stop() }
 func (p *Process) Stop() {
 	p.once.Do(func() {
 		p.stop()
+
 		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
+
 		_ = p.Machine.Stop(limit) // a database that a test has taken away cannot be told
 		p.serving.Wait()
 		p.Queue.Close()
@@ -199,6 +235,7 @@ func (e *Engine) URL() string { return e.url }
 func (e *Engine) jobEnded(id state.JobID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	if c, ok := e.ended[id]; ok {
 		close(c)
 		delete(e.ended, id)
@@ -208,10 +245,15 @@ func (e *Engine) jobEnded(id state.JobID) {
 // Submit submits a job with parameters as JSON, by the first process.
 func (e *Engine) Submit(jobType, params string) state.JobID {
 	e.t.Helper()
-	res, err := e.procs[0].Machine.Submit(e.t.Context(), coremachine.SubmitRequest{Type: jobType, Body: []byte(params)})
+
+	res, err := e.procs[0].Machine.Submit(
+		e.t.Context(),
+		coremachine.SubmitRequest{Type: jobType, Body: []byte(params)},
+	)
 	if err != nil {
 		e.t.Fatalf("submit %s %s: %v", jobType, params, err)
 	}
+
 	return res.JobID
 }
 
@@ -224,19 +266,24 @@ func (e *Engine) Run(jobType, params string) Job {
 // Wait waits until a job has ended and reads it.
 func (e *Engine) Wait(id state.JobID) Job {
 	e.t.Helper()
+
 	limit, cancel := context.WithTimeout(e.t.Context(), waitLimit)
 	defer cancel()
+
 	for {
 		e.mu.Lock()
+
 		c, ok := e.ended[id]
 		if !ok {
 			c = make(chan struct{})
 			e.ended[id] = c
 		}
 		e.mu.Unlock()
+
 		if j := e.Read(id); j.Status.Ended() {
 			return j
 		}
+
 		again := time.NewTimer(time.Second) // ended by a process that is no longer there to tell
 		select {
 		case <-c:
@@ -244,6 +291,7 @@ func (e *Engine) Wait(id state.JobID) Job {
 		case <-limit.Done():
 			e.t.Fatalf("job %s has not ended within %s: %+v", id.Short(), waitLimit, e.Read(id))
 		}
+
 		again.Stop()
 	}
 }

@@ -28,40 +28,53 @@ func (w *world) check() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	if len(found) > 0 {
 		w.t.Fatalf("the books do not balance: %q", found)
 	}
-	rows, err := w.pool.Query(context.Background(), `select job_id, status, attempt, cancel_requested_at is not null, purge_started_at is not null,
-		error, result from jobs`)
+
+	rows, err := w.pool.Query(
+		context.Background(),
+		`select job_id, status, attempt, cancel_requested_at is not null, purge_started_at is not null,
+		error, result from jobs`,
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s stored, err error) {
 		var id []byte
+
 		err = row.Scan(&id, &s.status, &s.attempt, &s.stopping, &s.marked, &s.failure, &s.result)
 		copy(s.id[:], id)
+
 		return s, err
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	there := map[state.JobID]bool{}
 	for _, s := range all {
 		there[s.id] = true
 		w.compare(s)
 	}
+
 	w.compareGone(there)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	if w.broken != "" {
 		w.t.Fatal(w.broken)
 	}
 }
 
-// compare holds a job against what the reference knows of it, and judges it when it has ended.
+// compare holds a job against what the reference knows of it, and judges it
+// when it has ended.
 func (w *world) compare(s stored) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	j, known := w.jobs[s.id]
 	switch {
 	case !known:
@@ -74,37 +87,51 @@ func (w *world) compare(s stored) {
 		w.t.Fatalf("job %s is being deleted, and no request asked for it", s.id.Short())
 	case s.attempt == j.attempt+1 && j.mayStart:
 		j.mayGo = j.mayGo && s.marked
-		j.attempt, j.status, j.healed, j.cancelled, j.stopped = s.attempt, state.JobQueued, j.willHeal, false, false
+		j.attempt = s.attempt
+		j.status = state.JobQueued
+		j.healed = j.willHeal
+		j.cancelled = false
+		j.stopped = false
 	case s.attempt != j.attempt:
 		w.t.Fatalf("job %s is at attempt %d, and the reference at %d", s.id.Short(), s.attempt, j.attempt)
 	}
+
 	j.mayStart, j.marked = false, s.marked
 	if s.stopping && !j.cancelled && s.failure == nil {
 		w.t.Fatalf("job %s is being stopped, and nobody asked for it", s.id.Short())
 	}
+
 	if j.status.Ended() && s.status != j.status {
 		w.t.Fatalf("job %s ended %s and has become %s", s.id.Short(), j.status, s.status)
 	}
+
 	if s.status.Ended() && !j.status.Ended() {
 		w.judge(s, j)
 	}
+
 	j.status = s.status
 }
 
-// compareGone finds jobs that are not there any more, and rows of theirs that are.
+// compareGone finds jobs that are not there any more, and rows of theirs that
+// are.
 func (w *world) compareGone(there map[state.JobID]bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	for id, j := range w.jobs {
 		if there[id] || j.attempt == 0 {
 			continue
 		}
+
 		if !j.mayGo {
 			w.t.Fatalf("job %s is gone, and no request asked for it", id.Short())
 		}
+
 		j.attempt, j.status = 0, state.JobQueued
 		j.mayGo, j.marked, j.mayStart, j.cancelled, j.stopped = false, false, false, false, false
+
 		var left int
+
 		err := w.pool.QueryRow(context.Background(), `select (select count(*) from stages where job_id = $1)
 			+ (select count(*) from tasks where job_id = $1) + (select count(*) from attempts where job_id = $1)
 			+ (select count(*) from messages where job_id = $1) + (select count(*) from events where job_id = $1)
@@ -121,23 +148,36 @@ func (w *world) judge(s stored, j *job) {
 		if !j.cancelled {
 			w.t.Fatalf("job %s was cancelled by nobody", s.id.Short())
 		}
+
 		return
 	}
+
 	if w.lostTooOften(s) { // five crashes end a task, whatever its fate
 		return
 	}
+
 	if s.status != v.status {
-		w.t.Fatalf("job %s (%+v) ended %s (%+v), and the reference %s", s.id.Short(), j.params, s.status, s.failure, v.status)
+		w.t.Fatalf(
+			"job %s (%+v) ended %s (%+v), and the reference %s",
+			s.id.Short(),
+			j.params,
+			s.status,
+			s.failure,
+			v.status,
+		)
 	}
+
 	if s.status == state.JobFailed {
 		return
 	}
+
 	if j.spec.result {
 		var out output
 		if err := json.Unmarshal(s.result, &out); err != nil || out.Value != v.result {
 			w.t.Fatalf("job %s has the result %s, and the reference %d", s.id.Short(), s.result, v.result)
 		}
 	}
+
 	for i := range v.stages {
 		status, tasks := w.stage(s.id, i)
 		if status != v.stages[i].status || !slices.Equal(tasks, v.stages[i].tasks) {
@@ -149,34 +189,50 @@ func (w *world) judge(s stored, j *job) {
 
 func (w *world) lostTooOften(s stored) bool {
 	var n int
-	err := w.pool.QueryRow(context.Background(), `select count(*) from tasks where job_id = $1 and losses >= $2`, s.id[:], state.MaxLosses).Scan(&n)
+
+	err := w.pool.QueryRow(context.Background(), `select count(*) from tasks where job_id = $1 and losses >= $2`, s.id[:], state.MaxLosses).
+		Scan(&n)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	return n > 0 || s.failure != nil && s.failure.Code == state.CodeWorkerLost
 }
 
 func (w *world) stage(id state.JobID, stage int) (status state.StageStatus, tasks []taskVerdict) {
 	ctx := context.Background()
-	if err := w.pool.QueryRow(ctx, `select status from stages where job_id = $1 and stage = $2`, id[:], stage).Scan(&status); err != nil {
+	if err := w.pool.QueryRow(ctx, `select status from stages where job_id = $1 and stage = $2`, id[:], stage).
+		Scan(&status); err != nil {
 		w.t.Fatal(err)
 	}
-	rows, err := w.pool.Query(ctx, `select t.status, coalesce(convert_from(t.result, 'UTF8'), '{}') from tasks t join stages s using (job_id, stage, gen)
-		where job_id = $1 and stage = $2 order by index`, id[:], stage)
+
+	rows, err := w.pool.Query(
+		ctx,
+		`select t.status, coalesce(convert_from(t.result, 'UTF8'), '{}') from tasks t join stages s using (job_id, stage, gen)
+		where job_id = $1 and stage = $2 order by index`,
+		id[:],
+		stage,
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var text string
-	var task taskVerdict
+
+	var (
+		text string
+		task taskVerdict
+	)
 	if _, err := pgx.ForEachRow(rows, []any{&task.status, &text}, func() error {
 		var out output
 		if err := json.Unmarshal([]byte(text), &out); err != nil {
 			return err
 		}
+
 		tasks = append(tasks, taskVerdict{task.status, out.Value})
+
 		return nil
 	}); err != nil {
 		w.t.Fatal(err)
 	}
+
 	return status, tasks
 }

@@ -32,15 +32,19 @@ const (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+
 	for name, value := range map[string]int{"rapid.checks": (*sequences + lanes - 1) / lanes, "rapid.steps": steps} {
 		if !isSet(name) {
 			setFlag(name, strconv.Itoa(value))
 		}
 	}
+
 	setFlag("rapid.nofailfile", "true") // a seed is enough to see it again
+
 	if *seed == 0 {
 		*seed = rand.Int64N(1_000_000_000) + 1
 	}
+
 	pgtest.Main(m)
 }
 
@@ -49,7 +53,8 @@ func isSet(name string) (set bool) {
 	return set
 }
 
-// setFlag sets a flag of rapid, which then still does not count as set by the command line.
+// setFlag sets a flag of rapid, which then still does not count as set by the
+// command line.
 func setFlag(name, value string) {
 	if err := flag.Lookup(name).Value.Set(value); err != nil {
 		panic(err)
@@ -59,16 +64,21 @@ func setFlag(name, value string) {
 // seeding guards the flag from which rapid reads its seed when a check begins.
 var seeding sync.Mutex
 
-// checkLane is rapid.Check with a seed of the lane's own, unless the command line names the one to see again.
+// checkLane is rapid.Check with a seed of the lane's own, unless the command
+// line names the one to see again.
 func checkLane(t *testing.T, lane int, property func(*rapid.T)) {
 	t.Helper()
+
 	if isSet("rapid.seed") {
 		rapid.Check(t, property)
 		return
 	}
+
 	seeding.Lock()
+
 	started := sync.OnceFunc(seeding.Unlock)
 	defer started()
+
 	setFlag("rapid.seed", strconv.FormatInt(*seed+int64(lane)*laneSeed, 10))
 	rapid.Check(t, func(rt *rapid.T) {
 		started()
@@ -78,15 +88,25 @@ func checkLane(t *testing.T, lane int, property func(*rapid.T)) {
 
 func TestTheEngineKeepsToItsReference(t *testing.T) {
 	t.Parallel()
+
 	begin := time.Now()
+
 	var done atomic.Int64
+
 	t.Logf("%d sequences of about %d steps, -model.seed=%d", *sequences, steps, *seed)
 	t.Cleanup(func() {
-		t.Logf("%d sequences in %s: %.1f a second", done.Load(), time.Since(begin).Round(time.Second), float64(done.Load())/time.Since(begin).Seconds())
+		t.Logf(
+			"%d sequences in %s: %.1f a second",
+			done.Load(),
+			time.Since(begin).Round(time.Second),
+			float64(done.Load())/time.Since(begin).Seconds(),
+		)
+
 		if !t.Failed() && !isSet("rapid.checks") && done.Load() < int64(*sequences) {
 			t.Errorf("only %d of %d sequences were run: raise -timeout", done.Load(), *sequences)
 		}
 	})
+
 	for i := range lanes {
 		t.Run(fmt.Sprintf("lane %d", i), func(t *testing.T) {
 			t.Parallel()
@@ -94,12 +114,17 @@ func TestTheEngineKeepsToItsReference(t *testing.T) {
 			checkLane(t, i, func(rt *rapid.T) {
 				w := newWorld(rt, b)
 				defer w.stop()
+
 				w.step(w.submit)(rt) // a world without jobs has no steps
 				rt.Repeat(map[string]func(*rapid.T){
-					"submit":  w.step(w.submit),
-					"cancel":  w.step(w.cancel),
-					"retry":   w.step(w.retry),
-					"deliver": w.step(w.deliver), "deliver_more": w.step(w.deliver), "deliver_much": w.step(w.deliver),
+					"submit": w.step(w.submit),
+					"cancel": w.step(w.cancel),
+					"retry":  w.step(w.retry),
+					"deliver": w.step(
+						w.deliver,
+					),
+					"deliver_more":  w.step(w.deliver),
+					"deliver_much":  w.step(w.deliver),
 					"deliver_again": w.step(w.deliverAgain),
 					"deliver_all":   w.step(w.deliverAll),
 					"hang":          w.step(w.hang),
@@ -125,21 +150,30 @@ func TestTheEngineKeepsToItsReference(t *testing.T) {
 func (w *world) step(do func()) func(*rapid.T) {
 	return func(*rapid.T) {
 		do()
+
 		for _, p := range w.procs {
 			w.settle(p)
 		}
+
 		w.replaceTheDead()
 	}
 }
 
 func (w *world) drawProcess() int { return rapid.IntRange(0, len(w.procs)-1).Draw(w.t, "process") }
 
-// request makes a call as a client: it may fail in any way, and then nobody knows whether it did anything.
+// request makes a call as a client: it may fail in any way, and then nobody
+// knows whether it did anything.
 func (w *world) request(do func(context.Context, *coremachine.Machine) error) {
 	p := w.procs[w.drawProcess()]
+
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := do(ctx, p.m); err != nil && state.CodeOf(err) != state.CodeUnavailable && state.CodeOf(err) != state.CodeConflict {
+
+	if err := do(
+		ctx,
+		p.m,
+	); err != nil && state.CodeOf(err) != state.CodeUnavailable &&
+		state.CodeOf(err) != state.CodeConflict {
 		w.t.Fatal(err)
 	}
 }
@@ -147,21 +181,32 @@ func (w *world) request(do func(context.Context, *coremachine.Machine) error) {
 func (w *world) submit() {
 	n := rapid.IntRange(0, len(w.specs)-1).Draw(w.t, "type")
 	p := params{
-		N: rapid.IntRange(0, 5).Draw(w.t, "n"), Seed: rapid.IntRange(0, 2).Draw(w.t, "seed"), Skip: rapid.IntRange(0, 3).Draw(w.t, "skip") == 0,
+		N: rapid.IntRange(0, 5).
+			Draw(w.t, "n"),
+		Seed: rapid.IntRange(0, 2).Draw(w.t, "seed"),
+		Skip: rapid.IntRange(0, 3).Draw(w.t, "skip") == 0,
 	}
 	req := coremachine.SubmitRequest{
-		Type: typeName(n), Rerun: rapid.Bool().Draw(w.t, "rerun"), Body: fmt.Appendf(nil, `{"n":%d,"seed":%d,"skip":%v}`, p.N, p.Seed, p.Skip),
+		Type: typeName(
+			n,
+		),
+		Rerun: rapid.Bool().Draw(w.t, "rerun"),
+		Body:  fmt.Appendf(nil, `{"n":%d,"seed":%d,"skip":%v}`, p.N, p.Seed, p.Skip),
 	}
 	heal := rapid.Bool().Draw(w.t, "heal")
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
 		dry := req
 		dry.DryRun = true
+
 		res, err := m.Submit(ctx, dry)
 		if err != nil {
 			return err
 		}
+
 		w.expectStart(res.JobID, &job{spec: w.specs[n], params: p, status: state.JobQueued, attempt: 0}, heal)
+
 		_, err = m.Submit(ctx, req)
+
 		return err
 	})
 }
@@ -170,9 +215,11 @@ func (w *world) submit() {
 func (w *world) expectStart(id state.JobID, fresh *job, heal bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	if _, ok := w.jobs[id]; !ok {
 		w.jobs[id] = fresh
 	}
+
 	w.jobs[id].mayStart, w.jobs[id].willHeal = true, heal
 	w.banned = state.JobID{} // what the request starts is not what was told to stop
 }
@@ -183,17 +230,22 @@ func (w *world) drawJob() (id state.JobID, ok bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	var ids []state.JobID
+
 	for rows.Next() {
 		var raw []byte
 		if err := rows.Scan(&raw); err != nil {
 			w.t.Fatal(err)
 		}
+
 		ids = append(ids, state.JobID(raw))
 	}
+
 	if len(ids) == 0 {
 		return id, false
 	}
+
 	return rapid.SampledFrom(ids).Draw(w.t, "job"), true
 }
 
@@ -202,14 +254,18 @@ func (w *world) cancel() {
 	if !ok || rapid.Bool().Draw(w.t, "changed mind") { // or too few jobs come to another end
 		return
 	}
+
 	w.mu.Lock()
 	w.jobs[id].cancelled = true
 	w.mu.Unlock()
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
 		err := m.Cancel(ctx, id, "test")
+
 		w.mu.Lock()
 		defer w.mu.Unlock()
+
 		w.jobs[id].stopped = w.jobs[id].stopped || err == nil
+
 		return err
 	})
 }
@@ -219,8 +275,10 @@ func (w *world) retry() {
 	if !ok {
 		return
 	}
+
 	heal := rapid.Bool().Draw(w.t, "heal")
-	// A retry keeps what completed: what was healed once stays so, or the reference would have to remember tasks.
+	// A retry keeps what completed: what was healed once stays so, or the
+	// reference would have to remember tasks.
 	w.expectStart(id, nil, heal || w.isHealed(context.Background(), id))
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
 		_, err := m.Retry(ctx, id, "test", "")

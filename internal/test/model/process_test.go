@@ -34,6 +34,7 @@ func (s *slot) fault(point string) error {
 	if p := s.now.Load(); p != nil {
 		return p.fault(point)
 	}
+
 	return nil
 }
 
@@ -62,9 +63,11 @@ func (p *process) fault(string) error {
 	if p.fuse.Add(-1) == 0 && !p.dead.Swap(true) {
 		close(p.died)
 	}
+
 	if p.dead.Load() || p.flake.Add(-1) == 0 {
 		return lost
 	}
+
 	return nil
 }
 
@@ -77,7 +80,8 @@ type habits struct {
 
 func (w *world) drawHabits() habits {
 	return habits{
-		budget:     rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Nanosecond}).Draw(w.t, "budget"),
+		budget: rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Nanosecond}).
+			Draw(w.t, "budget"),
 		maxRunning: rapid.SampledFrom([]int{4, 1, 2}).Draw(w.t, "max running"),
 		local:      rapid.Bool().Draw(w.t, "local dispatch"),
 	}
@@ -86,27 +90,48 @@ func (w *world) drawHabits() habits {
 // born starts a process in a slot and waits until it has its lease.
 func (w *world) born(s *slot, own habits) *process {
 	w.births++
-	p := &process{name: fmt.Sprintf("life %d", w.births), died: make(chan struct{}), entered: make(chan struct{}, 1)}
+	p := &process{
+		name:    fmt.Sprintf("life %d", w.births),
+		died:    make(chan struct{}),
+		entered: make(chan struct{}, 1),
+	}
 	p.fuse.Store(never)
 	p.flake.Store(never)
+
 	jobs := map[string]define.Job{}
 	for i, spec := range w.specs {
 		jobs[typeName(i)] = spec.define()
 	}
+
 	p.m = coremachine.New(coremachine.Config{
-		Jobs: jobs, Handlers: map[string]handlers.Handler{
-			string(work):  handlers.Func(w.handler(p), handlers.Attempts(tries), handlers.Base(0)),
-			string(emits): handlers.Func(w.handler(p), handlers.Attempts(tries), handlers.Base(0), handlers.Emits[output]()),
+		Jobs: jobs,
+		Handlers: map[string]handlers.Handler{
+			string(work): handlers.Func(w.handler(p), handlers.Attempts(tries), handlers.Base(0)),
+			string(emits): handlers.Func(
+				w.handler(p),
+				handlers.Attempts(tries),
+				handlers.Base(0),
+				handlers.Emits[output](),
+			),
 		},
-		Store: s.repo, Log: slog.New(slog.DiscardHandler), Build: p.name,
-		MaxRunning: own.maxRunning, Lease: 2 * time.Hour, Renew: time.Hour, Grace: 10 * time.Millisecond, Budget: own.budget, Drain: time.Millisecond,
+		Store:      s.repo,
+		Log:        slog.New(slog.DiscardHandler),
+		Build:      p.name,
+		MaxRunning: own.maxRunning,
+		Lease:      2 * time.Hour,
+		Renew:      time.Hour,
+		Grace:      10 * time.Millisecond,
+		Budget:     own.budget,
+		Drain:      time.Millisecond,
 	})
 	if own.local {
 		p.m.Chain()
 	}
+
 	s.now.Store(p)
 	p.m.Start(context.Background())
 	w.until("a process has its lease", p.m.Ready)
+
 	return p
 }
 
@@ -114,55 +139,74 @@ func (w *world) handler(p *process) func(context.Context, handlers.Task, input) 
 	return func(ctx context.Context, t handlers.Task, in input) (output, error) {
 		w.mu.Lock()
 		if w.banned == t.JobID {
-			w.broken = fmt.Sprintf("task %d of %s of job %s was started by a claim after its job was told to stop", t.Index, t.Stage, t.JobID.Short())
+			w.broken = fmt.Sprintf(
+				"task %d of %s of job %s was started by a claim after its job was told to stop",
+				t.Index,
+				t.Stage,
+				t.JobID.Short(),
+			)
 		}
 		w.mu.Unlock()
+
 		if g := p.hang.Load(); g != nil {
 			select {
 			case p.entered <- struct{}{}:
 			default:
 			}
+
 			stop := ctx.Done()
 			if g.deaf {
 				stop = nil
 			}
+
 			select {
 			case <-g.open:
 			case <-stop:
 				return output{}, ctx.Err()
 			}
 		}
+
 		return w.specs[typeNumber(t.JobType)].run(ctx, t, in, w.isHealed(ctx, t.JobID))
 	}
 }
 
-// letGo opens the gate and waits until the handlers behind it are through, or the process has died of it.
+// letGo opens the gate and waits until the handlers behind it are through, or
+// the process has died of it.
 func (p *process) letGo(w *world) {
 	if g := p.hang.Swap(nil); g != nil {
 		close(g.open)
 	}
+
 	through := make(chan struct{})
+
 	go func() {
 		p.calls.Wait()
 		close(through)
 	}()
+
 	select {
 	case <-through:
 	case <-p.died:
 	case <-time.After(patience):
 		w.t.Fatalf("%s does not come to an end\n%s", p.name, stacks())
 	}
+
 	w.settle(p)
 }
 
-// settle waits for what a living process took from its own commits, unless its handlers hang.
+// settle waits for what a living process took from its own commits, unless its
+// handlers hang.
 func (w *world) settle(p *process) {
 	if p.hang.Load() == nil {
-		w.until(p.name+" has done what it took", func() bool { return p.m.InFlight() == 0 || p.dead.Load() || p.hang.Load() != nil })
+		w.until(
+			p.name+" has done what it took",
+			func() bool { return p.m.InFlight() == 0 || p.dead.Load() || p.hang.Load() != nil },
+		)
 	}
 }
 
-// bury ends a process: a dead one is gone for the database at once, a living one puts back what it holds.
+// bury ends a process: a dead one is gone for the database at once, a living
+// one puts back what it holds.
 func (p *process) bury(w *world) {
 	if p.dead.Load() {
 		if g := p.hang.Swap(nil); g != nil {
@@ -171,33 +215,43 @@ func (p *process) bury(w *world) {
 	} else {
 		p.letGo(w)
 	}
+
 	limit, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+
 	_ = p.m.Stop(limit) // a dead one cannot tell the database
 	p.calls.Wait()
+
 	select {
 	case <-p.entered:
 	default:
 	}
 }
 
-// handle delivers a message to a process and returns when it was answered, hangs in a handler, or has killed the process.
+// handle delivers a message to a process and returns when it was answered,
+// hangs in a handler, or has killed the process.
 func (w *world) handle(p *process, m state.Message) {
 	w.mu.Lock()
+
 	w.banned = state.JobID{}
 	if j, ok := w.jobs[m.JobID]; ok && j.stopped {
 		w.banned = m.JobID
 	}
 	w.mu.Unlock()
+
 	done := make(chan struct{})
+
 	p.calls.Go(func() {
 		defer close(done)
+
 		_ = p.m.Handle(context.Background(), m) // whatever it answers: the transport's part is the test's
 	})
+
 	limit := patience
 	if p.hang.Load() != nil {
 		limit = 50 * time.Millisecond // a task that lost workers before waits until it may run alone
 	}
+
 	select {
 	case <-done:
 	case <-p.entered:
@@ -226,7 +280,9 @@ func (w *world) until(what string, ok func() bool) {
 func stacks() string {
 	all := make([]byte, 8<<20)
 	all = all[:runtime.Stack(all, true)]
+
 	var of []string
+
 	for one := range strings.SplitSeq(string(all), "\n\n") {
 		if strings.Contains(one, "coremachine.") {
 			of = append(of, one)

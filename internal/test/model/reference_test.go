@@ -27,29 +27,38 @@ func (spec jobSpec) judge(p params, healed bool) verdict {
 		if s.skippable && p.Skip {
 			st.status = state.StageSkipped
 			v.stages = append(v.stages, st)
+
 			continue
 		}
+
 		failed := 0
+
 		for index, in := range spec.inputs(p, i, v.stages) {
 			task := spec.judgeTask(p, i, index, in, healed, v.stages)
 			if task.status == state.TaskFailed {
 				failed++
 			}
+
 			st.tasks = append(st.tasks, task)
 		}
+
 		if failed > 0 && v.status == state.JobCompleted {
 			v.status = state.JobCompletedWithErrors
 		}
+
 		if float64(failed) > spec.tolerance*float64(len(st.tasks)) {
 			v.status = state.JobFailed // whatever comes after it
 		}
+
 		v.stages = append(v.stages, st)
 	}
+
 	for _, t := range v.stages[len(v.stages)-1].tasks {
 		if t.status == state.TaskCompleted {
 			v.result += t.value
 		}
 	}
+
 	return v
 }
 
@@ -66,6 +75,7 @@ func (spec jobSpec) inputs(p params, stage int, before []stageVerdict) []int {
 		if s.kind == state.MatchPrevious {
 			n = len(before[s.source].tasks)
 		}
+
 		inputs := make([]int, n)
 		for i := range inputs {
 			inputs[i] = i
@@ -73,28 +83,39 @@ func (spec jobSpec) inputs(p params, stage int, before []stageVerdict) []int {
 				inputs[i] = first(p, i)
 			}
 		}
+
 		return inputs
 	case state.FanOut:
 		var inputs []int
+
 		for _, t := range before[s.source].tasks {
 			if t.status == state.TaskCompleted {
 				inputs = append(inputs, planned(t.value)...)
 			}
 		}
+
 		return inputs
 	}
+
 	return nil
 }
 
-func (spec jobSpec) judgeTask(p params, stage, index, in int, healed bool, before []stageVerdict) taskVerdict {
+func (spec jobSpec) judgeTask(
+	p params,
+	stage, index, in int,
+	healed bool,
+	before []stageVerdict,
+) taskVerdict {
 	s := spec.stages[stage]
 	value := in + 1
+
 	switch s.kind {
 	case state.MatchPrevious:
 		prev := before[s.source].tasks[index]
 		if prev.status != state.TaskCompleted {
 			return taskVerdict{status: state.TaskCancelled}
 		}
+
 		value += prev.value
 	case state.FanIn:
 		for _, d := range s.deps {
@@ -106,8 +127,10 @@ func (spec jobSpec) judgeTask(p params, stage, index, in int, healed bool, befor
 		}
 	case state.Single, state.Dynamic, state.FanOut:
 	}
+
 	if failures, never := spec.fate(p, stage, index); !healed && (never || failures >= tries) {
 		return taskVerdict{status: state.TaskFailed}
 	}
+
 	return taskVerdict{state.TaskCompleted, value}
 }

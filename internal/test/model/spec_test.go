@@ -15,7 +15,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// The two task types: what emits gives its followers' inputs as parts, one by one.
+// The two task types: what emits gives its followers' inputs as parts, one by
+// one.
 const (
 	work  handlers.TaskType[input, output] = "work"
 	emits handlers.TaskType[input, output] = "emits"
@@ -35,7 +36,8 @@ type params struct {
 	Skip bool `json:"skip" default:"false"`
 }
 
-// jobSpec is a random job: what its definition and its reference are both made from.
+// jobSpec is a random job: what its definition and its reference are both made
+// from.
 type jobSpec struct {
 	stages    []stageSpec
 	tolerance float64
@@ -71,17 +73,28 @@ func drawSpec(t *rapid.T) jobSpec {
 				s.deps = append(s.deps, d)
 			}
 		}
+
 		kinds := []state.Parallelism{state.Single, state.Dynamic, state.Dynamic}
 		if len(s.deps) > 0 {
-			kinds = append(kinds, state.FanIn, state.FanOut, state.FanOut, state.MatchPrevious, state.MatchPrevious)
+			kinds = append(
+				kinds,
+				state.FanIn,
+				state.FanOut,
+				state.FanOut,
+				state.MatchPrevious,
+				state.MatchPrevious,
+			)
 			s.source = rapid.SampledFrom(s.deps).Draw(t, "source")
 		}
+
 		s.kind = rapid.SampledFrom(kinds).Draw(t, "kind")
 		if s.kind == state.MatchPrevious {
 			s.deps = []int{s.source}
 		}
+
 		spec.stages = append(spec.stages, s)
 	}
+
 	return spec
 }
 
@@ -89,13 +102,20 @@ func drawSpec(t *rapid.T) jobSpec {
 func (spec jobSpec) define() define.Job {
 	d := define.Definition[params]{Description: "drawn", Tolerance: spec.tolerance}
 	for i, s := range spec.stages {
-		st := define.Stage[params]{Name: stageName(i), DependsOn: define.None, Window: s.window, Bundle: s.bundle}
+		st := define.Stage[params]{
+			Name:      stageName(i),
+			DependsOn: define.None,
+			Window:    s.window,
+			Bundle:    s.bundle,
+		}
 		for _, dep := range s.deps {
 			st.DependsOn = append(st.DependsOn, stageName(dep))
 		}
+
 		if s.skippable {
 			st.SkipIf = func(p params) bool { return p.Skip }
 		}
+
 		run := s.taskType()
 		switch s.kind {
 		case state.Single:
@@ -109,21 +129,27 @@ func (spec jobSpec) define() define.Job {
 		case state.FanOut:
 			st.Tasks = spec.fanOut(s)
 		}
+
 		d.Stages = append(d.Stages, st)
 	}
+
 	if spec.result {
 		last := stageName(len(spec.stages) - 1)
 		d.Result = func(ctx context.Context, _ params, r define.Results) (any, error) {
 			sum := 0
+
 			for out, err := range define.Of[output](ctx, r, last) {
 				if err != nil {
 					return nil, err
 				}
+
 				sum += out.Value
 			}
+
 			return output{sum}, nil
 		}
 	}
+
 	return define.Define(d)
 }
 
@@ -131,29 +157,41 @@ func (s stageSpec) taskType() handlers.TaskType[input, output] {
 	if s.emits {
 		return emits
 	}
+
 	return work
 }
 
-// fanOut plans a task for each part where the source emits; else it makes the same inputs from each result.
+// fanOut plans a task for each part where the source emits; else it makes the
+// same inputs from each result.
 func (spec jobSpec) fanOut(s stageSpec) define.Tasks[params] {
 	from := stageName(s.source)
 	if spec.stages[s.source].emits {
-		return define.FanOut(s.taskType(), define.FromParts[output](from), func(_ params, _ int, part output) iter.Seq[input] {
-			return func(yield func(input) bool) { yield(input(part)) }
-		})
+		return define.FanOut(
+			s.taskType(),
+			define.FromParts[output](from),
+			func(_ params, _ int, part output) iter.Seq[input] {
+				return func(yield func(input) bool) { yield(input(part)) }
+			},
+		)
 	}
-	return define.FanOut(s.taskType(), define.From(from, work), func(_ params, _ int, r output) iter.Seq[input] {
-		return func(yield func(input) bool) {
-			for _, v := range planned(r.Value) {
-				if !yield(input{v}) {
-					return
+
+	return define.FanOut(
+		s.taskType(),
+		define.From(from, work),
+		func(_ params, _ int, r output) iter.Seq[input] {
+			return func(yield func(input) bool) {
+				for _, v := range planned(r.Value) {
+					if !yield(input{v}) {
+						return
+					}
 				}
 			}
-		}
-	})
+		},
+	)
 }
 
-// first is the input of a task of its own, and planned are the inputs that a result plans.
+// first is the input of a task of its own, and planned are the inputs that a
+// result plans.
 func first(p params, i int) int { return 7*p.Seed + i }
 
 func planned(value int) []int {
@@ -161,12 +199,15 @@ func planned(value int) []int {
 	for k := range inputs {
 		inputs[k] = 2*value + k
 	}
+
 	return inputs
 }
 
-// fate says how a task fares by itself: after how many failures it completes, or that it never does.
+// fate says how a task fares by itself: after how many failures it completes,
+// or that it never does.
 func (spec jobSpec) fate(p params, stage, index int) (failures int, never bool) {
 	h := fnv.New32a()
+
 	_, _ = fmt.Fprintf(h, "%d %d %d", p.Seed, stage, index)
 	switch n := int(h.Sum32() >> 7 % 16); {
 	case n < spec.bad:
@@ -174,6 +215,7 @@ func (spec jobSpec) fate(p params, stage, index int) (failures int, never bool) 
 	case n >= 13:
 		return n - 12, false // one to three: the third is one too many
 	}
+
 	return 0, false
 }
 
@@ -186,6 +228,7 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 	if err != nil {
 		return output{}, err
 	}
+
 	s := spec.stages[t.StageNumber]
 	if failures, never := spec.fate(p, t.StageNumber, t.Index); !healed && (never || t.Failures < failures) {
 		if s.emits { // parts of an attempt that fails are never seen
@@ -193,21 +236,26 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 				return output{}, err
 			}
 		}
+
 		switch {
 		case never && t.Index%2 == 0:
 			return output{}, handlers.Permanent(errors.New("never"))
 		case t.Index%3 == 0:
 			panic("now and then")
 		}
+
 		return output{}, errors.New("not yet")
 	}
+
 	out := output{in.Value + 1}
+
 	switch s.kind {
 	case state.MatchPrevious:
 		prev, err := handlers.Predecessor[output](ctx, t)
 		if err != nil {
 			return output{}, err
 		}
+
 		out.Value += prev.Value
 	case state.FanIn:
 		for _, d := range s.deps {
@@ -215,26 +263,31 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 				if err != nil {
 					return output{}, err
 				}
+
 				out.Value += r.Value
 			}
 		}
 	case state.Single, state.Dynamic, state.FanOut:
 	}
+
 	if s.emits {
 		if err := emit(ctx, t, planned(out.Value)...); err != nil {
 			return output{}, err
 		}
 	}
+
 	return out, nil
 }
 
-// emit repeats each part until it is stored, as a handler does that wants no try of its task spent on a broken connection.
+// emit repeats each part until it is stored, as a handler does that wants no
+// try of its task spent on a broken connection.
 func emit(ctx context.Context, t handlers.Task, values ...int) error {
 	for _, v := range values {
 		for err := t.Emit(ctx, output{v}); err != nil; err = t.Emit(ctx, output{v}) {
 			if state.CodeOf(err) != state.CodeUnavailable {
 				return err
 			}
+
 			select {
 			case <-time.After(time.Millisecond):
 			case <-ctx.Done():
@@ -242,5 +295,6 @@ func emit(ctx context.Context, t handlers.Task, values ...int) error {
 			}
 		}
 	}
+
 	return nil
 }

@@ -9,12 +9,14 @@ import (
 	"coremachine/internal/state"
 )
 
-// deliver hands one of the messages that wait, whichever, to one of the processes.
+// deliver hands one of the messages that wait, whichever, to one of the
+// processes.
 func (w *world) deliver() {
 	waiting := w.messages()
 	if len(waiting) == 0 {
 		return
 	}
+
 	m := waiting[rapid.IntRange(0, len(waiting)-1).Draw(w.t, "message")]
 	w.seen = append(w.seen, m)
 	w.handle(w.procs[w.drawProcess()], m)
@@ -24,15 +26,18 @@ func (w *world) deliver() {
 func (w *world) deliverAll() {
 	waiting := w.messages()
 	backwards := rapid.Bool().Draw(w.t, "backwards")
+
 	for i := range waiting {
 		m := waiting[i]
 		if backwards {
 			m = waiting[len(waiting)-1-i]
 		}
+
 		p := w.procs[w.drawProcess()]
 		if p.dead.Load() {
 			return
 		}
+
 		w.handle(p, m)
 	}
 }
@@ -54,14 +59,20 @@ func (w *world) letGo() { w.procs[w.drawProcess()].letGo(w) }
 
 func (w *world) sweep() { w.sweepBy(w.procs[w.drawProcess()]) }
 
-// setAside makes a dead letter of one of the messages that wait, as a transport does after many deliveries.
+// setAside makes a dead letter of one of the messages that wait, as a transport
+// does after many deliveries.
 func (w *world) setAside() {
 	waiting := w.messages()
 	if len(waiting) == 0 {
 		return
 	}
+
 	m := rapid.SampledFrom(waiting).Draw(w.t, "message")
-	w.exec(`update messages set dead_reason = 'MaxDeliveryCountExceeded' where job_id = $1 and message_id = $2`, m.JobID[:], m.MessageID)
+	w.exec(
+		`update messages set dead_reason = 'MaxDeliveryCountExceeded' where job_id = $1 and message_id = $2`,
+		m.JobID[:],
+		m.MessageID,
+	)
 }
 
 // redrive makes all dead letters due again, as a person does.
@@ -73,20 +84,24 @@ func (w *world) redrive() {
 	}
 }
 
-// delete deletes a job. Where the request is cut off, a later sweep ends what it began.
+// delete deletes a job. Where the request is cut off, a later sweep ends what
+// it began.
 func (w *world) delete() {
 	id, ok := w.drawJob()
 	if !ok {
 		return
 	}
+
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
-		// Work that a process took locally can end the job at any moment, so the
-		// status log decides, and not what the last check saw.
+		// Work that a process took locally can end the job at any moment, so
+		// the status log decides, and not what the last check saw.
 		defer w.notePurge(id)
+
 		err := m.Delete(ctx, id)
 		if err == nil && !w.hasEnded(id) {
 			w.t.Fatalf("job %s was deleted while it was open", id.Short())
 		}
+
 		return err
 	})
 }
@@ -96,13 +111,15 @@ func (w *world) notePurge(id state.JobID) {
 	ended := w.hasEnded(id)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	w.jobs[id].mayGo = w.jobs[id].mayGo || ended
 }
 
-// hasEnded reports whether the last status of a job, also of one that was deleted,
-// is one that jobs end with.
+// hasEnded reports whether the last status of a job, also of one that was
+// deleted, is one that jobs end with.
 func (w *world) hasEnded(id state.JobID) bool {
 	var last state.JobStatus
+
 	err := w.pool.QueryRow(context.Background(), `select now from status_log
 		where record = 'job' and job_id = $1 order by id desc limit 1`, id[:]).Scan(&last)
 	if err != nil {
@@ -112,25 +129,30 @@ func (w *world) hasEnded(id state.JobID) bool {
 	return last.Ended()
 }
 
-// endLease ends the lease of a process that died, or of one that lives: then it goes on without knowing.
+// endLease ends the lease of a process that died, or of one that lives: then it
+// goes on without knowing.
 func (w *world) endLease() {
 	if rapid.Bool().Draw(w.t, "of the living") {
 		w.exec(`update workers set lease_until = '-infinity' where build = $1`, w.procs[w.drawProcess()].name)
 		return
 	}
+
 	living := make([]string, len(w.procs))
 	for i, p := range w.procs {
 		living[i] = p.name
 	}
+
 	w.exec(`update workers set lease_until = '-infinity' where build <> all ($1)`, living)
 }
 
-// dieSoon kills a process at one of its next statements, before it, at its COMMIT, or before the answer is heard.
+// dieSoon kills a process at one of its next statements, before it, at its
+// COMMIT, or before the answer is heard.
 func (w *world) dieSoon() {
 	w.procs[w.drawProcess()].fuse.Store(int64(rapid.IntRange(1, 15).Draw(w.t, "points")))
 }
 
-// breakOnce loses one of a process's next statements or answers; the process lives on.
+// breakOnce loses one of a process's next statements or answers; the process
+// lives on.
 func (w *world) breakOnce() {
 	w.procs[w.drawProcess()].flake.Store(int64(rapid.IntRange(1, 10).Draw(w.t, "points")))
 }

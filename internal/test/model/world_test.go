@@ -58,24 +58,29 @@ func typeNumber(name string) int {
 	if err != nil {
 		panic(err)
 	}
+
 	return n
 }
 
 // isHealed reports whether tasks of a job's run succeed whatever they are. The
-// database decides which run it is where a request may have started one that the
-// reference has not seen yet: work of the run before may still be under way.
+// database decides which run it is where a request may have started one that
+// the reference has not seen yet: work of the run before may still be under
+// way.
 func (w *world) isHealed(ctx context.Context, id state.JobID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	j, ok := w.jobs[id]
 	if !ok {
 		return false
 	}
+
 	if !j.mayStart || j.willHeal == j.healed {
 		return j.healed
 	}
 
 	var attempt int
+
 	err := w.pool.QueryRow(ctx, `select attempt from jobs where job_id = $1`, id[:]).Scan(&attempt)
 	if err != nil || attempt == j.attempt {
 		return j.healed
@@ -95,40 +100,55 @@ func newBase(t *testing.T) *base {
 	t.Helper()
 	url := pgtest.URL(t)
 	b := &base{}
+
 	for range 2 {
 		s := &slot{}
-		r, err := repo.Open(context.Background(), repo.Config{URL: url, MaxConns: 3, RetryChunk: 2, Fault: s.fault})
+
+		r, err := repo.Open(
+			context.Background(),
+			repo.Config{URL: url, MaxConns: 3, RetryChunk: 2, Fault: s.fault},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		t.Cleanup(r.Close)
 		s.repo = r
 		b.slots = append(b.slots, s)
 	}
+
 	r, err := repo.Open(context.Background(), repo.Config{URL: url, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
 	b.pool = r.Pool()
 	b.queue = pgqueue.New(b.pool, pgqueue.Options{})
 	t.Cleanup(b.queue.Close)
+
 	if err := enginetest.LogStatuses(context.Background(), b.pool); err != nil {
 		t.Fatal(err)
 	}
+
 	return b
 }
 
 func newWorld(t *rapid.T, b *base) *world {
 	w := &world{t: t, pool: b.pool, queue: b.queue, slots: b.slots, jobs: map[state.JobID]*job{}}
-	w.exec(`delete from messages; delete from tasks; delete from stages; delete from jobs; delete from attempts; delete from events;
-		delete from workers; delete from sweeps; delete from result_parts; delete from status_log`)
+	w.exec(
+		`delete from messages; delete from tasks; delete from stages; delete from jobs; delete from attempts; delete from events;
+		delete from workers; delete from sweeps; delete from result_parts; delete from status_log`,
+	)
+
 	for range rapid.IntRange(1, 2).Draw(t, "types") {
 		w.specs = append(w.specs, drawSpec(t))
 	}
+
 	for _, s := range w.slots {
 		w.procs = append(w.procs, w.born(s, w.drawHabits()))
 	}
+
 	return w
 }
 
@@ -140,25 +160,45 @@ func (w *world) exec(sql string, args ...any) {
 
 // messages lists what a transport could deliver now.
 func (w *world) messages() []state.Message {
-	rows, err := w.pool.Query(context.Background(), `select job_id, message_id, queue, kind, stage, gen, first, count, attempt, send
-		from messages where worker_id is null and dead_reason is null order by job_id, message_id`)
+	rows, err := w.pool.Query(
+		context.Background(),
+		`select job_id, message_id, queue, kind, stage, gen, first, count, attempt, send
+		from messages where worker_id is null and dead_reason is null order by job_id, message_id`,
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.Message, error) {
 		m := state.Message{V: state.EnvelopeVersion}
+
 		var id []byte
-		err := row.Scan(&id, &m.MessageID, &m.Queue, &m.Kind, &m.Stage, &m.Gen, &m.First, &m.Count, &m.Attempt, &m.Send)
+
+		err := row.Scan(
+			&id,
+			&m.MessageID,
+			&m.Queue,
+			&m.Kind,
+			&m.Stage,
+			&m.Gen,
+			&m.First,
+			&m.Count,
+			&m.Attempt,
+			&m.Send,
+		)
 		copy(m.JobID[:], id)
+
 		return m, err
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	return all
 }
 
-// replaceTheDead gives every process that died in the last step a successor. Its lease ends when a step says so.
+// replaceTheDead gives every process that died in the last step a successor.
+// Its lease ends when a step says so.
 func (w *world) replaceTheDead() {
 	for i, p := range w.procs {
 		if p.dead.Load() {

@@ -32,17 +32,24 @@ type mutant struct {
 func main() {
 	only := flag.String("only", "", "run the patches whose names contain this")
 	check := flag.Bool("check", false, "apply and build each patch, and run no tests")
+
 	flag.Parse()
+
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+
 	work := run
 	if *check {
 		work = checkAll
 	}
+
 	bad, err := work(ctx, *only)
+
 	stop()
+
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 	}
+
 	if err != nil || bad > 0 {
 		os.Exit(1)
 	}
@@ -51,9 +58,11 @@ func main() {
 // run returns how many mutants were not killed as they should.
 func run(ctx context.Context, only string) (bad int, err error) {
 	all, err := read(only)
+
 	if err != nil {
 		return 0, err
 	}
+
 	dir, remove, err := workCopy(ctx)
 	if err != nil {
 		return 0, err
@@ -65,29 +74,38 @@ func run(ctx context.Context, only string) (bad int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
+
 	l := lab{dir: dir, url: server.URL()}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+
 	red, err := l.control(ctx, all)
 	if err != nil {
 		return 0, err
 	}
+
 	for _, m := range all {
 		begin := time.Now()
+
 		verdict := l.try(ctx, m)
 		if ctx.Err() != nil {
 			return bad, ctx.Err()
 		}
+
 		if slices.Contains(red, m.test) {
 			verdict = "RED WITHOUT IT"
 		}
+
 		if verdict != "killed" {
 			bad++
 		}
+
 		line := fmt.Sprintf("%s\t%s\t%s\t%.1f s", m.name, m.test, verdict, time.Since(begin).Seconds())
 		fmt.Fprintln(os.Stderr, strings.ReplaceAll(line, "\t", "  "))
 		_, _ = fmt.Fprintln(table, line) // a tabwriter keeps it until it is flushed
 	}
+
 	_, _ = fmt.Fprintf(table, "\n%d mutants, %d not killed\n", len(all), bad)
+
 	return bad, table.Flush()
 }
 
@@ -97,10 +115,12 @@ func workCopy(ctx context.Context) (dir string, remove func() error, err error) 
 	if err != nil {
 		return "", nil, err
 	}
+
 	remove = func() error { return os.RemoveAll(dir) }
 	if err := copyTree(ctx, dir); err != nil {
 		return "", nil, errors.Join(err, remove())
 	}
+
 	return dir, remove, nil
 }
 
@@ -110,81 +130,114 @@ func read(only string) ([]mutant, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var all []mutant
+
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
+
 		lines := strings.SplitN(string(text), "\n", 3)
 		drops, saysWhat := strings.CutPrefix(lines[0], "# drops: ")
 		red, saysWho := strings.CutPrefix(lines[min(1, len(lines)-1)], "# red: ")
+
 		pkg, test, named := strings.Cut(red, " ")
 		if !saysWhat || !saysWho || !named {
-			return nil, fmt.Errorf("%s does not say in its first two lines what it drops and which test turns red", path)
+			return nil, fmt.Errorf(
+				"%s does not say in its first two lines what it drops and which test turns red",
+				path,
+			)
 		}
+
 		path, err = filepath.Abs(path)
+
 		m := mutant{strings.TrimSuffix(filepath.Base(path), ".patch"), path, drops, pkg, test}
 		if strings.Contains(m.name, only) {
 			all = append(all, m)
 		}
+
 		if err != nil {
 			return nil, err
 		}
 	}
+
 	if len(all) == 0 {
 		return nil, fmt.Errorf("no patch in %s matches: run it from the root of the repository", folder)
 	}
+
 	return all, nil
 }
 
 // copyTree copies what git knows or would add, as it stands.
 func copyTree(ctx context.Context, dir string) error {
-	list, err := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	list, err := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").
+		Output()
 	if err != nil {
 		return fmt.Errorf("git ls-files: %w", err)
 	}
+
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
 		text, err := os.ReadFile(name)
 		if errors.Is(err, os.ErrNotExist) { // deleted, and not yet committed
 			continue
 		}
+
 		if err != nil {
 			return err
 		}
+
 		to := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, text, 0o600)); err != nil {
+		if err := errors.Join(
+			os.MkdirAll(filepath.Dir(to), 0o700),
+			os.WriteFile(to, text, 0o600),
+		); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
 // lab is the copy in which mutants live one after another.
 type lab struct{ dir, url string }
 
-// control runs every named test without a mutant and returns those that do not pass.
+// control runs every named test without a mutant and returns those that do not
+// pass.
 func (l lab) control(ctx context.Context, all []mutant) (reds []string, err error) {
 	begin := time.Now()
+
 	var asked []string
 	for _, m := range all {
 		if slices.Contains(asked, m.pkg+m.test) {
 			continue
 		}
+
 		asked = append(asked, m.pkg+m.test)
 		if err := l.build(ctx, m); err != nil {
 			return nil, err
 		}
+
 		red, out := l.test(ctx, m)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+
 		if red || !strings.Contains(out, "--- PASS: "+m.test) {
 			fmt.Fprintf(os.Stderr, "%s does not pass without a mutant:\n%s\n", m.test, out)
 			reds = append(reds, m.test)
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%d tests without a mutant: %d red, %.1f s\n", len(asked), len(reds), time.Since(begin).Seconds())
+
+	fmt.Fprintf(
+		os.Stderr,
+		"%d tests without a mutant: %d red, %.1f s\n",
+		len(asked),
+		len(reds),
+		time.Since(begin).Seconds(),
+	)
+
 	return reds, nil
 }
 
@@ -199,10 +252,12 @@ func (l lab) try(ctx context.Context, m mutant) (verdict string) {
 			verdict = "CANNOT BE TAKEN BACK: " + err.Error()
 		}
 	}()
+
 	if err := l.build(ctx, m); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return "DOES NOT BUILD"
 	}
+
 	red, out := l.test(ctx, m)
 	switch {
 	case red && (strings.Contains(out, "--- FAIL: ") || strings.Contains(out, "panic: ")):
@@ -211,6 +266,7 @@ func (l lab) try(ctx context.Context, m mutant) (verdict string) {
 		fmt.Fprintln(os.Stderr, out)
 		return "BROKE THE RUN"
 	}
+
 	return "SURVIVED"
 }
 
@@ -220,10 +276,19 @@ func (l lab) build(ctx context.Context, m mutant) error {
 
 func (l lab) test(ctx context.Context, m mutant) (red bool, out string) {
 	run := "^" + strings.ReplaceAll(m.test, "/", "$/^") + "$"
-	cmd := exec.CommandContext(ctx, filepath.Join(l.dir, "mutant.test"), "-test.v", "-test.run", run, "-test.timeout", testLimit)
+	cmd := exec.CommandContext(
+		ctx,
+		filepath.Join(l.dir, "mutant.test"),
+		"-test.v",
+		"-test.run",
+		run,
+		"-test.timeout",
+		testLimit,
+	)
 	cmd.Dir = filepath.Join(l.dir, m.pkg)
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+l.url)
 	text, err := cmd.CombinedOutput()
+
 	return err != nil, string(text)
 }
 
@@ -232,9 +297,11 @@ func (l lab) do(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(l.dir))
+
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(out))
 	}
+
 	return nil
 }

@@ -11,10 +11,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestEveryPatchAppliesAndNamesATest is what of `make mutants` is cheap: a change of the code that a patch stands on shows at once, and not
-// when all mutants are run.
+// TestEveryPatchAppliesAndNamesATest is what of `make mutants` is cheap: a
+// change of the code that a patch stands on shows at once, and not when all
+// mutants are run.
 func TestEveryPatchAppliesAndNamesATest(t *testing.T) {
 	t.Chdir("../../..")
+
 	all, err := read("")
 	if err != nil {
 		t.Fatal(err)
@@ -25,13 +27,19 @@ func TestEveryPatchAppliesAndNamesATest(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s does not apply: %v\n%s", m.name, err, out)
 		}
+
 		test, _, _ := strings.Cut(m.test, "/")
+
 		files, err := filepath.Glob(filepath.Join(m.pkg, "*_test.go"))
 		if err != nil || len(files) == 0 {
 			t.Errorf("%s names the package %s, which has no tests; %v", m.name, m.pkg, err)
 			continue
 		}
-		grep := exec.CommandContext(t.Context(), "grep", append([]string{"-q", "^func " + test + "("}, files...)...)
+
+		grep := exec.CommandContext(
+			t.Context(),
+			"grep",
+			append([]string{"-q", "^func " + test + "("}, files...)...)
 		if err := grep.Run(); err != nil {
 			t.Errorf("%s names the test %s, which is not in %s", m.name, test, m.pkg)
 		}

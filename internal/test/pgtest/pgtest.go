@@ -23,76 +23,95 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-// Main is the body of a package's TestMain: it runs the tests, fails them when goroutines are left, and lets go of the server.
+// Main is the body of a package's TestMain: it runs the tests, fails them when
+// goroutines are left, and lets go of the server.
 func Main(m *testing.M, options ...goleak.Option) {
 	goleak.VerifyTestMain(m, append(options, goleak.Cleanup(func(code int) {
 		if err := release(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
+
 			code = max(code, 1)
 		}
+
 		os.Exit(code)
 	}))...)
 }
 
-// Schema returns a pool of at most 8 connections, with the settings of the real one, on a fresh, migrated schema. Both go when
-// the test ends. It costs about 40 ms.
+// Schema returns a pool of at most 8 connections, with the settings of the real
+// one, on a fresh, migrated schema. Both go when the test ends. It costs about
+// 40 ms.
 func Schema(t testing.TB) *pgxpool.Pool {
 	t.Helper()
+
 	r, err := repo.Open(context.Background(), repo.Config{URL: URL(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(r.Close)
+
 	return r.Pool()
 }
 
-// URL returns the address of a fresh, migrated schema, for processes and for tests that open their own pools. The schema goes
-// when the test ends.
+// URL returns the address of a fresh, migrated schema, for processes and for
+// tests that open their own pools. The schema goes when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
+
 	address := Empty(t)
 	if err := repo.Migrate(t.Context(), address); err != nil {
 		t.Fatal(err)
 	}
+
 	return address
 }
 
 // Empty is URL without the migration.
 func Empty(t testing.TB) string {
 	t.Helper()
+
 	base, err := server()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	name := schemaName(t.Name())
+
 	ident := pgx.Identifier{name}.Sanitize()
 	if err := admin(base, "create schema "+ident); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := admin(base, "drop schema "+ident+" cascade"); err != nil {
 			t.Error(err)
 		}
 	})
+
 	address, err := withSearchPath(base, name)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return address
 }
 
-// Own starts a server for this test alone, with fsync on and nothing in it: for tests that crash it. It costs 1 to 2 s.
+// Own starts a server for this test alone, with fsync on and nothing in it: for
+// tests that crash it. It costs 1 to 2 s.
 func Own(t testing.TB) *pglocal.Server {
 	t.Helper()
+
 	s, err := pglocal.Start(t.Context(), pglocal.Options{Durable: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return s
 }
 
@@ -101,8 +120,9 @@ const schemaPrefix = "test_"
 
 var schemas atomic.Int64
 
-// schemaName is unique in the run and tells whose it is: test_<pid>_<count>_<test>, at most 40 of Postgres's 63 bytes, so that
-// names derived from it fit too.
+// schemaName is unique in the run and tells whose it is:
+// test_<pid>_<count>_<test>, at most 40 of Postgres's 63 bytes, so that names
+// derived from it fit too.
 func schemaName(test string) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
@@ -111,10 +131,14 @@ func schemaName(test string) string {
 		case r >= 'A' && r <= 'Z':
 			return r + 'a' - 'A'
 		}
+
 		return '_'
 	}, strings.TrimPrefix(test, "Test"))
+
 	const most = 40
+
 	name := fmt.Sprintf("%s%d_%d_%s", schemaPrefix, os.Getpid(), schemas.Add(1), clean)
+
 	return name[:min(len(name), most)]
 }
 
@@ -123,26 +147,32 @@ func withSearchPath(base, schema string) (string, error) {
 	if err != nil || u.Scheme == "" {
 		return "", errors.New("pgtest: DATABASE_URL must be a URL, not a list of keywords")
 	}
+
 	query := u.Query()
 	query.Set("search_path", schema)
 	u.RawQuery = query.Encode()
+
 	return u.String(), nil
 }
 
-// adminWithin bounds one statement of the harness. Dropping waits for sessions that a test left open.
+// adminWithin bounds one statement of the harness. Dropping waits for sessions
+// that a test left open.
 const adminWithin = 30 * time.Second
 
 func admin(base, statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), adminWithin)
 	defer cancel()
+
 	conn, err := pgx.Connect(ctx, base)
 	if err != nil {
 		return fmt.Errorf("pgtest: %w", err)
 	}
+
 	_, err = conn.Exec(ctx, statement)
 	if err := errors.Join(err, conn.Close(ctx)); err != nil {
 		return fmt.Errorf("pgtest: %s: %w", statement, err)
 	}
+
 	return nil
 }
 
@@ -153,20 +183,25 @@ var (
 	started bool
 )
 
-// server returns the address of the run's server, which the first call finds or starts.
+// server returns the address of the run's server, which the first call finds or
+// starts.
 func server() (string, error) {
 	if address := os.Getenv("DATABASE_URL"); address != "" {
 		return address, nil
 	}
+
 	mu.Lock()
 	defer mu.Unlock()
+
 	if !started {
 		started = true
 		joined, failed = join()
 	}
+
 	if failed != nil {
 		return "", failed
 	}
+
 	return joined.URL(), nil
 }
 
@@ -175,8 +210,10 @@ func join() (*pglocal.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // it may have to install the server
+	// it may have to install the server
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
+
 	return pglocal.Start(ctx, pglocal.Options{
 		Dir:     filepath.Join(root, ".local", "pgtest"),
 		Prepare: dropLeftovers,
@@ -187,9 +224,11 @@ func join() (*pglocal.Server, error) {
 func release() error {
 	mu.Lock()
 	defer mu.Unlock()
+
 	if joined == nil {
 		return nil
 	}
+
 	return joined.Stop()
 }
 
@@ -200,18 +239,26 @@ func dropLeftovers(ctx context.Context, base string) error {
 		return fmt.Errorf("pgtest: %w", err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, "select nspname from pg_namespace where starts_with(nspname, $1)", schemaPrefix)
+
+	rows, err := conn.Query(
+		ctx,
+		"select nspname from pg_namespace where starts_with(nspname, $1)",
+		schemaPrefix,
+	)
 	if err != nil {
 		return fmt.Errorf("pgtest: %w", err)
 	}
+
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("pgtest: %w", err)
 	}
+
 	for _, name := range names {
 		if _, err := conn.Exec(ctx, "drop schema "+pgx.Identifier{name}.Sanitize()+" cascade"); err != nil {
 			return fmt.Errorf("pgtest: %w", err)
 		}
 	}
+
 	return nil
 }

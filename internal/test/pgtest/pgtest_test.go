@@ -16,13 +16,16 @@ func TestSchema(t *testing.T) {
 
 	t.Run("IsMigratedAndItsOwn", func(t *testing.T) {
 		t.Parallel()
+
 		a, b := pgtest.Schema(t), pgtest.Schema(t)
 		if err := repo.CheckSchema(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
+
 		if got, want := tables(t, a), tables(t, b); got != want || got == 0 {
 			t.Errorf("tables: got %d and %d, want the same", got, want)
 		}
+
 		if got, want := schemaOf(t, a), schemaOf(t, b); got == want {
 			t.Errorf("two tests share the schema %s", got)
 		}
@@ -30,11 +33,13 @@ func TestSchema(t *testing.T) {
 
 	t.Run("EmptyIsOlderThanTheBuild", func(t *testing.T) {
 		t.Parallel()
+
 		pool, err := pgxpool.New(t.Context(), pgtest.Empty(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer pool.Close()
+
 		if err := repo.CheckSchema(t.Context(), pool); err == nil {
 			t.Error("an empty schema passed the check")
 		}
@@ -43,20 +48,26 @@ func TestSchema(t *testing.T) {
 
 func tables(t *testing.T, pool *pgxpool.Pool) int {
 	t.Helper()
+
 	var n int
-	err := pool.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = current_schema()").Scan(&n)
+
+	err := pool.QueryRow(t.Context(), "select count(*) from pg_tables where schemaname = current_schema()").
+		Scan(&n)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return n
 }
 
 func schemaOf(t *testing.T, pool *pgxpool.Pool) string {
 	t.Helper()
+
 	var name string
 	if err := pool.QueryRow(t.Context(), "select current_schema()").Scan(&name); err != nil {
 		t.Fatal(err)
 	}
+
 	return name
 }
 

@@ -23,6 +23,7 @@ func Role(t testing.TB, address string) string {
 	t.Helper()
 	schema := schemaOf(t, address)
 	role := schema + "_role"
+
 	ident, within := pgx.Identifier{role}.Sanitize(), pgx.Identifier{schema}.Sanitize()
 	for _, statement := range []string{
 		"create role " + ident + " login",
@@ -35,6 +36,7 @@ func Role(t testing.TB, address string) string {
 			t.Fatal(err)
 		}
 	}
+
 	t.Cleanup(func() {
 		for _, statement := range []string{"drop owned by " + ident + " cascade", "drop role " + ident} {
 			if err := admin(address, statement); err != nil {
@@ -42,6 +44,7 @@ func Role(t testing.TB, address string) string {
 			}
 		}
 	})
+
 	return role
 }
 
@@ -50,12 +53,18 @@ func Role(t testing.TB, address string) string {
 func Pooled(t testing.TB) (through, direct string) {
 	t.Helper()
 	direct = URL(t)
+
 	role := Role(t, direct)
-	if err := admin(direct, "alter role "+pgx.Identifier{role}.Sanitize()+" superuser"); err != nil { // tests change tables too
+	if err := admin(
+		direct,
+		"alter role "+pgx.Identifier{role}.Sanitize()+" superuser",
+	); err != nil { // tests change tables too
 		t.Fatal(err)
 	}
+
 	limit, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it may have to be installed
 	defer cancel()
+
 	p, err := pglocal.StartPooler(limit, pglocal.PoolerOptions{
 		URL: direct, User: role, Sessions: poolerSessions,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -63,19 +72,23 @@ func Pooled(t testing.TB) (through, direct string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return p.URL(), direct
 }
 
 func schemaOf(t testing.TB, address string) string {
 	t.Helper()
+
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return u.Query().Get("search_path")
 }

@@ -33,6 +33,7 @@ type Proxy struct {
 // with the address that leads through it. It ends with the test.
 func NewProxy(t testing.TB, address string) (*Proxy, string) {
 	t.Helper()
+
 	cfg, err := pgx.ParseConfig(address)
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +43,7 @@ func NewProxy(t testing.TB, address string) (*Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	p := &Proxy{listener: l, now: new(atomic.Bool), open: map[net.Conn]struct{}{}}
 	p.network, p.address = pgconn.NetworkAddress(cfg.Host, cfg.Port)
 	p.loops.Go(p.accept)
@@ -51,6 +53,7 @@ func NewProxy(t testing.TB, address string) (*Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return p, through
 }
 
@@ -60,10 +63,12 @@ func throughTCP(address, at string) (string, error) {
 	if err != nil {
 		return "", errors.New("pgtest: the address of the server is not a URL")
 	}
+
 	query := u.Query()
 	query.Del("host")
 	query.Del("port")
 	u.Host, u.RawQuery = at, query.Encode()
+
 	return u.String(), nil
 }
 
@@ -72,6 +77,7 @@ func throughTCP(address, at string) (string, error) {
 func (p *Proxy) Freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	p.now.Store(true)
 	p.now = new(atomic.Bool)
 }
@@ -82,6 +88,7 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
+
 		p.loops.Go(func() { p.serve(client) })
 	}
 }
@@ -92,6 +99,7 @@ func (p *Proxy) serve(client net.Conn) {
 		_ = client.Close()
 		return
 	}
+
 	frozen, ok := p.keep(client, server)
 	if !ok {
 		return
@@ -101,12 +109,15 @@ func (p *Proxy) serve(client net.Conn) {
 	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
 		both.Go(func() {
 			forward(way[1], way[0], frozen)
+
 			if frozen.Load() {
 				return // the other end must not learn of it
 			}
+
 			_, _ = way[0].Close(), way[1].Close()
 		})
 	}
+
 	both.Wait()
 	p.drop(client, server)
 }
@@ -122,6 +133,7 @@ func forward(to io.Writer, from io.Reader, frozen *atomic.Bool) {
 				return
 			}
 		}
+
 		if err != nil {
 			return
 		}
@@ -131,18 +143,21 @@ func forward(to io.Writer, from io.Reader, frozen *atomic.Bool) {
 func (p *Proxy) keep(conns ...net.Conn) (frozen *atomic.Bool, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	for _, c := range conns {
 		p.open[c] = struct{}{}
 		if p.closed {
 			_ = c.Close()
 		}
 	}
+
 	return p.now, !p.closed
 }
 
 func (p *Proxy) drop(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	for _, c := range conns {
 		delete(p.open, c)
 		_ = c.Close()
@@ -152,6 +167,7 @@ func (p *Proxy) drop(conns ...net.Conn) {
 func (p *Proxy) close() {
 	p.mu.Lock()
 	p.closed = true
+
 	_ = p.listener.Close()
 	for c := range p.open {
 		_ = c.Close()

@@ -16,13 +16,15 @@ import (
 // Queue is the one that the tests use.
 const Queue = state.QueueTasks
 
-// Settings are what a test asks of a transport. One whose settings are fixed says in its Bus what it has instead.
+// Settings are what a test asks of a transport. One whose settings are fixed
+// says in its Bus what it has instead.
 type Settings struct {
 	Lock          time.Duration
 	MaxDeliveries int
 }
 
-// Bus is a transport under test, with nothing in it. All but what is marked is required.
+// Bus is a transport under test, with nothing in it. All but what is marked is
+// required.
 type Bus struct {
 	Settings
 	Receiver func(t *testing.T) queue.Receiver // the caller closes it
@@ -62,6 +64,7 @@ func Exercise(t *testing.T, open func(t *testing.T, s Settings) Bus) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+
 			s := test.Settings
 			if s.Lock == 0 {
 				s.Lock = time.Minute
@@ -69,6 +72,7 @@ func Exercise(t *testing.T, open func(t *testing.T, s Settings) Bus) {
 			if s.MaxDeliveries == 0 {
 				s.MaxDeliveries = 10
 			}
+
 			test.run(t, open(t, s))
 		})
 	}
@@ -77,13 +81,22 @@ func Exercise(t *testing.T, open func(t *testing.T, s Settings) Bus) {
 // messages makes n task messages of a job that the test's name stands for.
 func messages(t *testing.T, n int) []state.Message {
 	t.Helper()
+
 	out := make([]state.Message, n)
 	for i := range out {
 		out[i] = state.Message{
-			V: state.EnvelopeVersion, JobID: JobID(t), MessageID: int64(i + 1), Queue: Queue, Kind: state.KindTasks,
-			Gen: 1, First: i, Count: 1, Send: 1,
+			V:         state.EnvelopeVersion,
+			JobID:     JobID(t),
+			MessageID: int64(i + 1),
+			Queue:     Queue,
+			Kind:      state.KindTasks,
+			Gen:       1,
+			First:     i,
+			Count:     1,
+			Send:      1,
 		}
 	}
+
 	return out
 }
 
@@ -99,6 +112,7 @@ func bounded(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
+
 	return ctx
 }
 
@@ -111,6 +125,7 @@ func receiver(t *testing.T, b Bus) queue.Receiver {
 			t.Error(err)
 		}
 	})
+
 	return r
 }
 
@@ -118,26 +133,33 @@ func receiver(t *testing.T, b Bus) queue.Receiver {
 func take(t *testing.T, r queue.Receiver, n int) []queue.Delivery {
 	t.Helper()
 	ctx := bounded(t)
+
 	var all []queue.Delivery
 	for len(all) < n {
 		batch, err := r.Receive(ctx, n-len(all))
 		if err != nil {
 			t.Fatalf("received %d of %d: %v", len(all), n, err)
 		}
+
 		if len(batch) == 0 || len(all)+len(batch) > n {
 			t.Fatalf("Receive returned %d deliveries, want 1 to %d", len(batch), n-len(all))
 		}
+
 		all = append(all, batch...)
 	}
+
 	slices.SortFunc(all, func(a, b queue.Delivery) int { return a.Message.First - b.Message.First })
+
 	return all
 }
 
 // nothing checks that no delivery comes for a while.
 func nothing(t *testing.T, r queue.Receiver, while time.Duration) {
 	t.Helper()
+
 	ctx, cancel := context.WithTimeout(t.Context(), while)
 	defer cancel()
+
 	if got, err := r.Receive(ctx, 10); len(got) > 0 || err == nil {
 		t.Errorf("received %+v, want nothing", got)
 	}
@@ -145,6 +167,7 @@ func nothing(t *testing.T, r queue.Receiver, while time.Duration) {
 
 func complete(t *testing.T, r queue.Receiver, all ...queue.Delivery) {
 	t.Helper()
+
 	for _, d := range all {
 		if err := r.Complete(bounded(t), d); err != nil {
 			t.Fatal(err)
@@ -155,22 +178,33 @@ func complete(t *testing.T, r queue.Receiver, all ...queue.Delivery) {
 // peek lists the dead, with their first tasks and reasons.
 func peek(t *testing.T, b Bus) []queue.Dead {
 	t.Helper()
+
 	dead, err := b.Dead.Peek(bounded(t), Queue, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	slices.SortFunc(dead, func(a, b queue.Dead) int { return a.Message.First - b.Message.First })
+
 	return dead
 }
 
-// sameMessages compares all but the row's number, which a transport over rows gives itself.
+// sameMessages compares all but the row's number, which a transport over rows
+// gives itself.
 func sameMessages(t *testing.T, got []queue.Delivery, want []state.Message) {
 	t.Helper()
+
 	carried := make([]state.Message, len(got))
 	for i, d := range got {
 		carried[i] = d.Message
 	}
-	if diff := cmp.Diff(want, carried, cmpopts.IgnoreUnexported(state.Message{}), cmpopts.IgnoreFields(state.Message{}, "MessageID")); diff != "" {
+
+	if diff := cmp.Diff(
+		want,
+		carried,
+		cmpopts.IgnoreUnexported(state.Message{}),
+		cmpopts.IgnoreFields(state.Message{}, "MessageID"),
+	); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -178,9 +212,12 @@ func sameMessages(t *testing.T, got []queue.Delivery, want []state.Message) {
 // eventually looks until ok, again and again.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
+
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+
 	end := bounded(t)
+
 	for !ok() {
 		select {
 		case <-tick.C:

@@ -19,20 +19,27 @@ func oneMessage(t *testing.T, b Bus) {
 	b.Put(t, sent)
 	got := take(t, r, 1)
 	sameMessages(t, got, sent)
+
 	d := got[0]
-	if d.Deliveries != 1 || d.MessageID != sent[0].TransportID() || d.CorrelationID != sent[0].JobID.String() || d.EnqueuedAt.IsZero() {
+	if d.Deliveries != 1 || d.MessageID != sent[0].TransportID() ||
+		d.CorrelationID != sent[0].JobID.String() ||
+		d.EnqueuedAt.IsZero() {
 		t.Errorf("got %+v", d)
 	}
+
 	if left := time.Until(d.LockedUntil); left < b.Lock/2 || left > b.Lock+time.Second {
 		t.Errorf("the lock ends in %s, want about %s", left, b.Lock)
 	}
+
 	body, err := state.DecodeMessage(d.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if diff := cmp.Diff(d.Message, body, cmpopts.IgnoreUnexported(state.Message{})); diff != "" {
 		t.Errorf("the body says otherwise: %s", diff)
 	}
+
 	complete(t, r, got...)
 	nothing(t, r, 200*time.Millisecond)
 }
@@ -46,26 +53,35 @@ func batch(t *testing.T, b Bus) {
 	nothing(t, r, 200*time.Millisecond)
 }
 
-// compete has two receivers take what there is; no delivery may be in two hands.
+// compete has two receivers take what there is; no delivery may be in two
+// hands.
 func compete(t *testing.T, b Bus) {
 	const n = 200
+
 	ctx, cancel := context.WithCancel(bounded(t))
 	defer cancel()
+
 	var mu sync.Mutex
+
 	times := map[int]int{}
+
 	var open sync.WaitGroup
+
 	for range 2 {
 		r := receiver(t, b)
+
 		open.Go(func() {
 			for {
 				got, err := r.Receive(ctx, 7)
 				if err != nil {
 					return
 				}
+
 				for _, d := range got {
 					if err := r.Complete(context.WithoutCancel(ctx), d); err != nil {
 						t.Error(err)
 					}
+
 					mu.Lock()
 					if times[d.Message.First]++; len(times) == n {
 						cancel()
@@ -75,11 +91,14 @@ func compete(t *testing.T, b Bus) {
 			}
 		})
 	}
+
 	b.Put(t, messages(t, n))
 	open.Wait()
+
 	if len(times) != n {
 		t.Errorf("%d messages were received, want %d", len(times), n)
 	}
+
 	for first, k := range times {
 		if k != 1 {
 			t.Errorf("message %d was delivered %d times", first, k)
@@ -92,14 +111,18 @@ func woken(t *testing.T, b Bus) {
 	r := receiver(t, b)
 	for _, m := range messages(t, 10) {
 		came := make(chan error, 1)
+
 		go func() {
 			got, err := r.Receive(bounded(t), 1)
 			if err == nil {
 				err = r.Complete(t.Context(), got[0])
 			}
+
 			came <- err
 		}()
+
 		b.Put(t, []state.Message{m})
+
 		if err := <-came; err != nil {
 			t.Fatal(err)
 		}
@@ -110,21 +133,27 @@ func closed(t *testing.T, b Bus) {
 	r := b.Receiver(t)
 	b.Put(t, messages(t, 1))
 	complete(t, r, take(t, r, 1)...) // its link is open from here on
+
 	came := make(chan error, 1)
+
 	ctx := bounded(t)
 	go func() {
 		_, err := r.Receive(ctx, 1)
 		came <- err
 	}()
+
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
+
 	if err := <-came; !errors.Is(err, queue.ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}
+
 	if _, err := r.Receive(ctx, 1); !errors.Is(err, queue.ErrClosed) {
 		t.Errorf("a later call: got %v, want ErrClosed", err)
 	}
+
 	if err := r.Close(); err != nil {
 		t.Errorf("a second Close: %v", err)
 	}
@@ -133,11 +162,14 @@ func closed(t *testing.T, b Bus) {
 // ended has Receive end with its context and the receiver go on.
 func ended(t *testing.T, b Bus) {
 	r := receiver(t, b)
+
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
+
 	if _, err := r.Receive(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the context's error", err)
 	}
+
 	b.Put(t, messages(t, 1))
 	complete(t, r, take(t, r, 1)...)
 }
@@ -146,14 +178,17 @@ func later(t *testing.T, b Bus) {
 	r := receiver(t, b)
 	sent, wait := messages(t, 2), 1500*time.Millisecond
 	begin := time.Now()
+
 	b.PutLater(t, sent[0], wait)
 	b.Put(t, sent[1:])
 	complete(t, r, take(t, r, 1)...)
 	got := take(t, r, 1)
 	sameMessages(t, got, sent[:1])
+
 	if waited := time.Since(begin); waited < wait-100*time.Millisecond {
 		t.Errorf("delivered after %s, due after %s", waited, wait)
 	}
+
 	complete(t, r, got...)
 }
 
@@ -161,12 +196,14 @@ func duplicates(t *testing.T, b Bus) {
 	if !b.Duplicates {
 		return // rows have keys: there is nothing to detect
 	}
+
 	r, sent := receiver(t, b), messages(t, 3)
 	b.Put(t, sent)
 	b.Put(t, sent)
 	complete(t, r, take(t, r, len(sent))...)
 	b.Put(t, sent[:1])
 	nothing(t, r, time.Second)
+
 	sent[0].Send++
 	b.Put(t, sent[:1])
 	got := take(t, r, 1)

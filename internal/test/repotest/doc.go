@@ -1,4 +1,5 @@
-// Package repotest is for tests that need the source tree: where it is, and the Functions app in it as a host reads it.
+// Package repotest is for tests that need the source tree: where it is, and the
+// Functions app in it as a host reads it.
 //
 // It owns nothing: what it writes lies in the test's own folder.
 //

@@ -18,47 +18,59 @@ func Root() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("repotest: %w", err)
 	}
+
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			return dir, nil
 		}
+
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return "", errors.New("repotest: no go.mod above the working folder")
 		}
+
 		dir = parent
 	}
 }
 
-// AppFolder is the Functions app as make build lays it out, without the executable, in a folder that goes with the test.
+// AppFolder is the Functions app as make build lays it out, without the
+// executable, in a folder that goes with the test.
 func AppFolder(t testing.TB) string {
 	t.Helper()
+
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	app := t.TempDir()
 	copyFile(t, filepath.Join(root, "host.json"), filepath.Join(app, "host.json"))
+
 	sources, err := filepath.Glob(filepath.Join(root, "function.json", "*.json"))
 	if err != nil || len(sources) != functions {
 		t.Fatalf("found %d functions, want %d; %v", len(sources), functions, err)
 	}
+
 	for _, source := range sources {
 		folder := filepath.Join(app, strings.TrimSuffix(filepath.Base(source), ".json"))
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
+
 		copyFile(t, source, filepath.Join(folder, "function.json"))
 	}
+
 	return app
 }
 
 func copyFile(t testing.TB, from, to string) {
 	t.Helper()
+
 	b, err := os.ReadFile(from)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := os.WriteFile(to, b, 0o600); err != nil {
 		t.Fatal(err)
 	}

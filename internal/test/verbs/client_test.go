@@ -23,7 +23,16 @@ var verbs = []struct {
 	name   string
 	weight int
 }{
-	{"submit", 30}, {"rerun", 15}, {"retry", 20}, {"cancel", 15}, {"delete", 20}, {"redrive", 4}, {"sweep", 1},
+	{
+		"submit",
+		30,
+	},
+	{"rerun", 15},
+	{"retry", 20},
+	{"cancel", 15},
+	{"delete", 20},
+	{"redrive", 4},
+	{"sweep", 1},
 }
 
 func (c *client) verb() string {
@@ -31,12 +40,14 @@ func (c *client) verb() string {
 	for _, v := range verbs {
 		total += v.weight
 	}
+
 	n := c.r.IntN(total)
 	for _, v := range verbs {
 		if n -= v.weight; n < 0 && (v.name != "sweep" || c.world.sweeps) {
 			return v.name
 		}
 	}
+
 	return "submit"
 }
 
@@ -49,6 +60,7 @@ type target struct {
 func newTarget(i int) target {
 	kind := []string{"chain", "fan"}[i%2]
 	canonical := fmt.Sprintf(`{"n":20,"seed":%d}`, i)
+
 	return target{jobType: kind, body: canonical, id: state.NewJobID(kind, []byte(canonical))}
 }
 
@@ -56,8 +68,12 @@ func newTarget(i int) target {
 func (c *client) step() {
 	t := c.world.targets[c.r.IntN(jobs)]
 	verb, id := c.verb(), t.id.String()
-	var code int
-	var body []byte
+
+	var (
+		code int
+		body []byte
+	)
+
 	switch verb {
 	case "submit":
 		code, body = c.world.call(http.MethodPost, c.base+"/jobs/submit/"+t.jobType, t.body)
@@ -75,6 +91,7 @@ func (c *client) step() {
 	case "sweep":
 		code, body = c.world.call(http.MethodPost, c.base+"/sweeps", "")
 	}
+
 	c.world.note(verb, t.id, code, body)
 }
 
@@ -85,14 +102,18 @@ func (w *world) call(method, url, body string) (code int, answer []byte) {
 		w.t.Error(err)
 		return 0, nil
 	}
+
 	resp, err := w.http.Do(req)
 	if err != nil {
 		return 0, nil
 	}
+
 	defer func() { _ = resp.Body.Close() }()
+
 	if answer, err = io.ReadAll(resp.Body); err != nil {
 		return 0, nil
 	}
+
 	return resp.StatusCode, answer
 }
 
@@ -106,9 +127,11 @@ type tally struct {
 func (w *world) note(verb string, id state.JobID, code int, body []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	w.answers[answer{verb, code}]++
 	t := w.tallies[id]
 	unknown := code == 0 || code >= http.StatusInternalServerError
+
 	switch verb {
 	case "submit", "rerun", "retry":
 		if code == http.StatusAccepted {
@@ -123,15 +146,20 @@ func (w *world) note(verb string, id state.JobID, code int, body []byte) {
 			t.maybeDeleted++
 		}
 	}
+
 	if unknown && code != http.StatusServiceUnavailable {
 		w.problems = append(w.problems, fmt.Sprintf("%s of %s answered %d: %s", verb, id.Short(), code, body))
 	}
+
 	if code == http.StatusAccepted && verb != "cancel" {
 		var ref struct {
 			Attempt int `json:"attempt"`
 		}
 		if err := json.Unmarshal(body, &ref); err != nil || ref.Attempt < 1 {
-			w.problems = append(w.problems, fmt.Sprintf("%s of %s answered %d without an attempt: %s", verb, id.Short(), code, body))
+			w.problems = append(
+				w.problems,
+				fmt.Sprintf("%s of %s answered %d without an attempt: %s", verb, id.Short(), code, body),
+			)
 		}
 	}
 }

@@ -28,15 +28,22 @@ type params struct {
 	N    int `json:"n"    default:"20" validate:"min=1,max=1000"`
 }
 
-var handler = handlers.Func(runStep, handlers.Attempts(2), handlers.Base(time.Millisecond), handlers.Cap(5*time.Millisecond))
+var handler = handlers.Func(
+	runStep,
+	handlers.Attempts(2),
+	handlers.Base(time.Millisecond),
+	handlers.Cap(5*time.Millisecond),
+)
 
 // chances makes an attempt's fate depend on its task and on the run.
 var chances = maphash.MakeSeed()
 
 func runStep(ctx context.Context, t handlers.Task, in stepIn) (stepOut, error) {
 	chance := maphash.String(chances, fmt.Sprintf("%s/%d", t.Key, t.Attempt)) % 1000
+
 	timer := time.NewTimer(time.Duration(chance%20) * time.Millisecond)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
@@ -49,6 +56,7 @@ func runStep(ctx context.Context, t handlers.Task, in stepIn) (stepOut, error) {
 	case chance < 60:
 		return stepOut{}, fmt.Errorf("task %d failed once", in.Value)
 	}
+
 	return stepOut(in), nil
 }
 
@@ -60,7 +68,11 @@ var chain = define.Define(define.Definition[params]{
 	Stages: []define.Stage[params]{
 		{Name: "first", Tasks: define.Dynamic(step, "n", input), Bundle: 4},
 		{Name: "second", Tasks: define.MatchPrevious(step, input), UsesLineage: true},
-		{Name: "last", Tasks: define.FanIn(step, func(p params) stepIn { return stepIn{p.Seed} }), UsesLineage: true},
+		{
+			Name:        "last",
+			Tasks:       define.FanIn(step, func(p params) stepIn { return stepIn{p.Seed} }),
+			UsesLineage: true,
+		},
 	},
 })
 
@@ -70,8 +82,18 @@ var fan = define.Define(define.Definition[params]{
 	Tolerance:   0.5,
 	Stages: []define.Stage[params]{
 		{Name: "size", Tasks: define.Single(step, func(p params) stepIn { return stepIn{p.N} })},
-		{Name: "beside", Tasks: define.Dynamic(step, "n", input), DependsOn: define.None, Window: 8, Bundle: 2},
-		{Name: "tiles", Tasks: define.FanOut(step, define.From("size", step), tiles), DependsOn: []string{"size"}},
+		{
+			Name:      "beside",
+			Tasks:     define.Dynamic(step, "n", input),
+			DependsOn: define.None,
+			Window:    8,
+			Bundle:    2,
+		},
+		{
+			Name:      "tiles",
+			Tasks:     define.FanOut(step, define.From("size", step), tiles),
+			DependsOn: []string{"size"},
+		},
 	},
 	Result: func(_ context.Context, p params, _ define.Results) (any, error) { return p.Seed, nil },
 })

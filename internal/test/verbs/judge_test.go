@@ -18,7 +18,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// world is the engine, an API over each of its processes, and what they answered.
+// world is the engine, an API over each of its processes, and what they
+// answered.
 type world struct {
 	t       *testing.T
 	e       *enginetest.Engine
@@ -55,47 +56,63 @@ func newWorld(t *testing.T, e *enginetest.Engine) *world {
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
 	}
 	t.Cleanup(w.http.CloseIdleConnections)
+
 	for i := range jobs {
 		w.targets = append(w.targets, newTarget(i))
 		w.tallies[w.targets[i].id] = &tally{}
 	}
 
 	e.Audit()
+
 	if _, err := e.Pool().Exec(t.Context(), deletions); err != nil {
 		t.Fatal(err)
 	}
+
 	for i := range e.Processes() {
 		p := e.Process(i)
 		hub := api.NewHub(p.Repo.ReadVersions, nil)
-		server := httptest.NewServer(api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Dead: p.Queue, Hub: hub}))
+		server := httptest.NewServer(
+			api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Dead: p.Queue, Hub: hub}),
+		)
+
 		t.Cleanup(func() {
 			hub.Close()
 			server.Close()
 		})
+
 		w.bases = append(w.bases, server.URL+"/api")
 	}
+
 	return w
 }
 
 // settle redrives and sweeps until every job has ended, as operators would.
 func (w *world) settle() time.Duration {
 	begin := time.Now()
+
 	limit, cancel := context.WithTimeout(w.t.Context(), settleLimit)
 	defer cancel()
+
 	for round := 0; ; round++ {
 		for _, q := range state.Queues {
 			w.call(http.MethodPost, w.bases[0]+"/queues/"+q.String()+"/redrive", "")
 		}
-		if w.count(`select count(*) from jobs where finished_at is null or purge_started_at is not null`) == 0 {
+
+		if w.count(
+			`select count(*) from jobs where finished_at is null or purge_started_at is not null`,
+		) == 0 {
 			break
 		}
+
 		if round > 0 && round%25 == 0 {
 			w.call(http.MethodPost, w.bases[0]+"/sweeps", "")
 		}
+
 		if !pause(limit, 200*time.Millisecond) {
 			break
 		}
 	}
+
 	return time.Since(begin)
 }
 
@@ -103,6 +120,7 @@ func (w *world) count(sql string, args ...any) (n int) {
 	if err := w.e.Pool().QueryRow(w.t.Context(), sql, args...).Scan(&n); err != nil {
 		w.t.Fatalf("%s: %v", sql, err)
 	}
+
 	return n
 }
 
@@ -110,13 +128,16 @@ func (w *world) count(sql string, args ...any) (n int) {
 func (w *world) judge() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	found := w.problems
 	if n := w.count(`select count(*) from jobs where finished_at is null`); n > 0 {
 		found = append(found, fmt.Sprintf("%d jobs are stuck", n))
 	}
+
 	if n := w.count(`select count(*) from jobs where purge_started_at is not null`); n > 0 {
 		found = append(found, fmt.Sprintf("%d jobs are half deleted", n))
 	}
+
 	for _, look := range []func() ([]string, error){
 		func() ([]string, error) { return enginetest.Unbalanced(w.t.Context(), w.e.Pool()) },
 		func() ([]string, error) { return enginetest.Illegal(w.t.Context(), w.e.Pool()) },
@@ -125,11 +146,14 @@ func (w *world) judge() []string {
 		if err != nil {
 			w.t.Fatal(err)
 		}
+
 		found = append(found, more...)
 	}
+
 	for _, t := range w.targets {
 		found = append(found, w.judgeAnswers(t.id)...)
 	}
+
 	return append(found, w.judgeRemains()...)
 }
 
@@ -137,16 +161,33 @@ func (w *world) judge() []string {
 // database logged: every answer of success stands for a change of its own.
 func (w *world) judgeAnswers(id state.JobID) (found []string) {
 	a := w.tallies[id]
-	runs := w.count(`select count(*) from status_log where record = 'job' and job_id = $1 and now = 'queued'`, id[:])
+
+	runs := w.count(
+		`select count(*) from status_log where record = 'job' and job_id = $1 and now = 'queued'`,
+		id[:],
+	)
 	if runs < a.started || runs > a.started+a.maybeStarted {
-		found = append(found, fmt.Sprintf("job %s: %d answers said that a run started, and %d may have; %d runs did",
-			id.Short(), a.started, a.maybeStarted, runs))
+		found = append(
+			found,
+			fmt.Sprintf("job %s: %d answers said that a run started, and %d may have; %d runs did",
+				id.Short(), a.started, a.maybeStarted, runs),
+		)
 	}
+
 	gone := w.count(`select count(*) from deletion_log where job_id = $1`, id[:])
 	if gone < a.deleted || gone > a.deleted+a.maybeDeleted {
-		found = append(found, fmt.Sprintf("job %s: %d answers said that it was deleted, and %d may have; its row was deleted %d times",
-			id.Short(), a.deleted, a.maybeDeleted, gone))
+		found = append(
+			found,
+			fmt.Sprintf(
+				"job %s: %d answers said that it was deleted, and %d may have; its row was deleted %d times",
+				id.Short(),
+				a.deleted,
+				a.maybeDeleted,
+				gone,
+			),
+		)
 	}
+
 	return found
 }
 
@@ -155,25 +196,39 @@ func (w *world) judgeAnswers(id state.JobID) (found []string) {
 func (w *world) judgeRemains() (found []string) {
 	for _, t := range w.targets {
 		there := w.count(`select count(*) from jobs where job_id = $1`, t.id[:])
+
 		code, body := w.call(http.MethodDelete, w.bases[0]+"/jobs/"+t.id.String(), "")
 		if want := []int{http.StatusNotFound, http.StatusNoContent}[there]; code != want {
-			found = append(found, fmt.Sprintf("the last delete of job %s answered %d, not %d: %s", t.id.Short(), code, want, body))
+			found = append(
+				found,
+				fmt.Sprintf(
+					"the last delete of job %s answered %d, not %d: %s",
+					t.id.Short(),
+					code,
+					want,
+					body,
+				),
+			)
 		}
 	}
+
 	for _, table := range []string{"jobs", "stages", "tasks", "attempts", "result_parts", "messages", "events"} {
 		if n := w.count(`select count(*) from ` + table); n > 0 {
 			found = append(found, fmt.Sprintf("%d rows of %s survived the deletion of their jobs", n, table))
 		}
 	}
+
 	return found
 }
 
 func (w *world) requests() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	for _, times := range w.answers {
 		n += times
 	}
+
 	return n
 }
 
@@ -181,12 +236,15 @@ func (w *world) requests() (n int) {
 func (w *world) table() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	keys := slices.SortedFunc(maps.Keys(w.answers), func(a, b answer) int {
 		return cmp.Or(strings.Compare(a.verb, b.verb), cmp.Compare(a.code, b.code))
 	})
+
 	var b strings.Builder
 	for _, k := range keys {
 		fmt.Fprintf(&b, "  %-8s %3d  %6d\n", k.verb, k.code, w.answers[k])
 	}
+
 	return b.String()
 }

@@ -37,6 +37,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // no two answers may contradict each other.
 func TestVerbsAtRandom(t *testing.T) {
 	t.Parallel()
+
 	if enginetest.InBothModes(t, TestVerbsAtRandom) {
 		return
 	}
@@ -45,15 +46,22 @@ func TestVerbsAtRandom(t *testing.T) {
 	if s == 0 {
 		s = uint64(time.Now().UnixNano()) % 1_000_000
 	}
+
 	length := time.Duration(*minutes * float64(time.Minute))
 	if length == 0 {
 		length = shortRun
 	}
+
 	t.Logf("seed %d, %s; repeat with -verbs.seed %d", s, length, s)
 
 	e := enginetest.Start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"chain": chain, "fan": fan}, Handlers: map[string]handlers.Handler{string(step): handler},
-		Processes: 2, Conns: 8,
+		Jobs: map[string]define.Job{
+			"chain": chain,
+			"fan":   fan,
+		},
+		Handlers:  map[string]handlers.Handler{string(step): handler},
+		Processes: 2,
+		Conns:     8,
 	})
 	w := newWorld(t, e)
 	w.sweeps = *minutes > 0 // a sweep delays what it redrives
@@ -61,6 +69,7 @@ func TestVerbsAtRandom(t *testing.T) {
 	took := w.settle()
 
 	t.Logf("%d requests; settled in %s; answers:\n%s", w.requests(), took.Round(time.Millisecond), w.table())
+
 	for _, problem := range w.judge() {
 		t.Error(problem)
 	}
@@ -70,15 +79,19 @@ func TestVerbsAtRandom(t *testing.T) {
 func (w *world) drive(seed uint64, until time.Time) {
 	ctx, cancel := context.WithDeadline(w.t.Context(), until)
 	defer cancel()
+
 	var group sync.WaitGroup
+
 	for i := range clients {
 		c := &client{world: w, r: rand.New(rand.NewPCG(seed, uint64(i))), base: w.bases[i%len(w.bases)]}
+
 		group.Go(func() {
 			for ctx.Err() == nil {
 				c.step()
 			}
 		})
 	}
+
 	group.Go(func() { w.breakMessages(ctx, rand.New(rand.NewPCG(seed, clients))) })
 	group.Wait()
 }
@@ -101,6 +114,7 @@ func (w *world) breakMessages(ctx context.Context, r *rand.Rand) {
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 		return true

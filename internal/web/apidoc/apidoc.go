@@ -49,7 +49,8 @@ type Answer struct {
 
 // like tells whether answers differ in their status alone.
 func (a Answer) like(b Answer) bool {
-	return a.Text == b.Text && a.Media == b.Media && a.Type.String() == b.Type.String() && slices.Equal(names(a.Headers), names(b.Headers))
+	return a.Text == b.Text && a.Media == b.Media && a.Type.String() == b.Type.String() &&
+		slices.Equal(names(a.Headers), names(b.Headers))
 }
 
 func names(fields []Field) []string {
@@ -57,6 +58,7 @@ func names(fields []Field) []string {
 	for i, f := range fields {
 		all[i] = f.Name
 	}
+
 	return all
 }
 
@@ -89,6 +91,7 @@ func (t Type) String() string {
 	for _, w := range t.Words {
 		b.WriteString(w.Text)
 	}
+
 	return b.String()
 }
 
@@ -101,19 +104,24 @@ func Read(text []byte) (doc Doc, err error) {
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return Doc{}, fmt.Errorf("the description is no YAML: %w", err)
 	}
+
 	if len(root.Content) != 1 {
 		return Doc{}, fmt.Errorf("the description holds %d documents", len(root.Content))
 	}
+
 	defer func() {
 		if p := recover(); p != nil {
 			bad, ok := p.(broken)
 			if !ok {
 				panic(p)
 			}
+
 			doc, err = Doc{}, bad
 		}
 	}()
+
 	r := reader{root: node{root.Content[0]}}
+
 	return r.doc(), nil
 }
 
@@ -126,72 +134,105 @@ type reader struct{ root node }
 
 func (r reader) doc() Doc {
 	info := r.root.at("info")
+
 	d := Doc{Title: info.text("title"), Version: info.text("version"), Text: prose(info.text("description"))}
 	for _, s := range r.root.at("servers").items() {
 		d.Base = s.text("url")
 	}
+
 	for _, tag := range r.root.at("tags").items() {
 		d.Groups = append(d.Groups, Group{Name: tag.text("name"), Text: tag.text("description")})
 	}
+
 	for path, item := range r.root.at("paths").pairs() {
 		for _, method := range methods {
 			if op := item.at(method); op.Node != nil {
 				one := r.operation(d.Base, path, method, op)
+
 				i := slices.IndexFunc(d.Groups, func(g Group) bool { return g.Name == op.at("tags").first() })
 				if i < 0 {
 					panic(broken(fmt.Sprintf("%s %s has no tag that is described", method, path)))
 				}
+
 				d.Groups[i].Operations = append(d.Groups[i].Operations, one)
 			}
 		}
 	}
+
 	for name, schema := range r.root.at("components").at("schemas").pairs() {
 		d.Shapes = append(d.Shapes, r.shape(name, schema))
 	}
+
 	return d
 }
 
 func (r reader) operation(base, path, method string, n node) Operation {
 	op := Operation{
-		ID: n.text("operationId"), Method: strings.ToUpper(method), Path: base + path, Summary: n.text("summary"),
-		Text: prose(n.text("description")), Example: base + path, base: len(base),
+		ID: n.text(
+			"operationId",
+		),
+		Method:  strings.ToUpper(method),
+		Path:    base + path,
+		Summary: n.text("summary"),
+		Text:    prose(n.text("description")),
+		Example: base + path,
+		base:    len(base),
 	}
 	if security := n.at("security"); security.Node != nil {
 		op.Open = len(security.items()) == 0
 	}
+
 	for _, p := range n.at("parameters").items() {
 		p = r.resolve(p)
 		schema := r.resolve(p.at("schema"))
+
 		op.Parameters = append(op.Parameters, Field{
-			Name: p.text("name"), In: p.text("in"), Text: p.text("description"), Required: p.text("required") == "true", Type: r.typeOf(p.at("schema")),
+			Name: p.text(
+				"name",
+			),
+			In:       p.text("in"),
+			Text:     p.text("description"),
+			Required: p.text("required") == "true",
+			Type:     r.typeOf(p.at("schema")),
 		})
 		if p.text("in") == "path" {
-			op.Example = strings.ReplaceAll(op.Example, "{"+p.text("name")+"}", example(p.text("name"), schema))
+			op.Example = strings.ReplaceAll(
+				op.Example,
+				"{"+p.text("name")+"}",
+				example(p.text("name"), schema),
+			)
 		}
 	}
+
 	if body := n.at("requestBody"); body.Node != nil {
 		for _, media := range body.at("content").pairs() {
 			t := r.typeOf(media.at("schema"))
 			op.Body, op.BodyText, op.SendsJSON = &t, body.text("description"), true
 		}
 	}
+
 	for status, answer := range n.at("responses").pairs() {
 		answer = r.resolve(answer)
+
 		a := Answer{Status: status, Text: answer.text("description")}
 		for media, content := range answer.at("content").pairs() {
 			a.Media, a.Type = media, r.typeOf(content.at("schema"))
 			op.IsStream = op.IsStream || media == "text/event-stream"
 		}
+
 		for name, header := range answer.at("headers").pairs() {
 			header = r.resolve(header)
 			a.Headers = append(a.Headers, Field{Name: name, Text: header.text("description")})
 		}
+
 		if n := len(op.Answers); n > 0 && op.Answers[n-1].like(a) {
 			op.Answers[n-1].Status += ", " + a.Status
 			continue
 		}
+
 		op.Answers = append(op.Answers, a)
 	}
+
 	return op
 }
 
@@ -205,6 +246,7 @@ func example(name string, schema node) string {
 	case strings.Contains(schema.text("pattern"), "{64}"):
 		return "$JOB"
 	}
+
 	return strings.ToUpper("$" + strings.TrimPrefix(name, "job_"))
 }
 

@@ -54,27 +54,37 @@ components:
 
 func TestADescriptionBecomesWhatAPageShows(t *testing.T) {
 	t.Parallel()
+
 	doc, err := apidoc.Read([]byte(small))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if doc.Title != "T" || doc.Text != "two lines" || doc.Groups[0].Name != "b" || doc.Groups[1].Text != "first" {
+
+	if doc.Title != "T" || doc.Text != "two lines" || doc.Groups[0].Name != "b" ||
+		doc.Groups[1].Text != "first" {
 		t.Errorf("the description is %+v", doc)
 	}
-	if get := doc.Groups[0].Operations[0]; !get.Open || get.Method != http.MethodGet || get.Path != "/api/things/{thing_id}/{kind}" {
+
+	if get := doc.Groups[0].Operations[0]; !get.Open || get.Method != http.MethodGet ||
+		get.Path != "/api/things/{thing_id}/{kind}" {
 		t.Errorf("get is %+v", get)
 	}
+
 	op := doc.Groups[1].Operations[0]
-	if op.ID != "make" || op.Open || !op.SendsJSON || op.BodyText != "A body" || op.Example != "/api/things/$JOB/y" {
+	if op.ID != "make" || op.Open || !op.SendsJSON || op.BodyText != "A body" ||
+		op.Example != "/api/things/$JOB/y" {
 		t.Errorf("make is %+v", op)
 	}
+
 	said := []string{}
 	for _, p := range op.Parameters {
 		said = append(said, p.In+" "+p.Name+": "+p.Type.String())
 	}
+
 	for _, a := range op.Answers {
 		said = append(said, a.Status+" "+a.Media+" "+a.Type.String())
 	}
+
 	want := []string{
 		"path thing_id: ID", "path kind: x | y | z", "query n: integer, from 1, to 9, usually 3",
 		"200 application/json Page of Thing", "204  ", "400, 404  ",
@@ -82,15 +92,22 @@ func TestADescriptionBecomesWhatAPageShows(t *testing.T) {
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Error(diff)
 	}
+
 	said = said[:0]
+
 	for _, s := range doc.Shapes {
 		for _, f := range s.Fields {
 			said = append(said, s.Name+"."+f.Name+": "+f.Type.String())
 		}
 	}
+
 	want = []string{
-		"Page.items: list of any value", "Thing.id: ID", "Thing.parts: list of object or null", "Thing.parts[].w: number",
-		"Thing.counts: object of integer", "More.extra: string",
+		"Page.items: list of any value",
+		"Thing.id: ID",
+		"Thing.parts: list of object or null",
+		"Thing.parts[].w: number",
+		"Thing.counts: object of integer",
+		"More.extra: string",
 	}
 	if diff := cmp.Diff(want, said); diff != "" {
 		t.Error(diff)
@@ -99,6 +116,7 @@ func TestADescriptionBecomesWhatAPageShows(t *testing.T) {
 
 func TestWhatCannotBeShownIsNotPassedOver(t *testing.T) {
 	t.Parallel()
+
 	for name, change := range map[string][2]string{
 		"nothing is at #/components/schemas/Nope": {`{$ref: "#/components/schemas/Thing"}}`, `{$ref: "#/components/schemas/Nope"}}`},
 		"the keyword oneOf is not shown":          {"{type: number, description: Weight}", "{oneOf: []}"},

@@ -18,6 +18,7 @@ func (n node) at(name string) node {
 			return value
 		}
 	}
+
 	return node{}
 }
 
@@ -25,6 +26,7 @@ func (n node) text(name string) string {
 	if v := n.at(name); v.Node != nil {
 		return v.Value
 	}
+
 	return ""
 }
 
@@ -32,6 +34,7 @@ func (n node) first() string {
 	for _, item := range n.items() {
 		return item.Value
 	}
+
 	return ""
 }
 
@@ -39,10 +42,12 @@ func (n node) items() []node {
 	if n.Node == nil || n.Kind != yaml.SequenceNode {
 		return nil
 	}
+
 	all := make([]node, len(n.Content))
 	for i, c := range n.Content {
 		all[i] = node{c}
 	}
+
 	return all
 }
 
@@ -52,6 +57,7 @@ func (n node) pairs() iter.Seq2[string, node] {
 		if !n.keyed() {
 			return
 		}
+
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if !yield(n.Content[i].Value, node{n.Content[i+1]}) {
 				return
@@ -66,20 +72,42 @@ func (r reader) resolve(n node) node {
 	if ref == "" {
 		return n
 	}
+
 	to := r.root
 	for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
 		to = to.at(part)
 	}
+
 	if to.Node == nil {
 		panic(broken("nothing is at " + ref))
 	}
+
 	return to
 }
 
-// known are the keywords of a schema that are shown, or that say nothing to a reader.
+// known are the keywords of a schema that are shown, or that say nothing to a
+// reader.
 var known = []string{
-	"$ref", "additionalProperties", "allOf", "default", "description", "enum", "example", "format", "items", "maxItems", "maxLength",
-	"maximum", "minItems", "minLength", "minimum", "nullable", "pattern", "properties", "required", "type",
+	"$ref",
+	"additionalProperties",
+	"allOf",
+	"default",
+	"description",
+	"enum",
+	"example",
+	"format",
+	"items",
+	"maxItems",
+	"maxLength",
+	"maximum",
+	"minItems",
+	"minLength",
+	"minimum",
+	"nullable",
+	"pattern",
+	"properties",
+	"required",
+	"type",
 }
 
 func check(n node) {
@@ -97,17 +125,21 @@ func (t Type) then(more ...Word) Type { return Type{append(slices.Clone(t.Words)
 // typeOf says what a schema allows.
 func (r reader) typeOf(n node) Type {
 	check(n)
+
 	if ref := n.text("$ref"); ref != "" {
 		r.resolve(n)
 		return Type{[]Word{{Text: ref[strings.LastIndex(ref, "/")+1:], Shape: true}}}
 	}
+
 	if all := n.at("allOf").items(); len(all) > 0 {
 		return r.allOf(all)
 	}
+
 	t := r.plain(n)
 	if n.text("nullable") == "true" {
 		t = t.then(Word{Text: " or null"})
 	}
+
 	return t.then(Word{Text: limits(n)})
 }
 
@@ -118,6 +150,7 @@ func (r reader) plain(n node) Type {
 		for _, one := range n.at("enum").items() {
 			words = append(words, one.Value)
 		}
+
 		return say("%s", strings.Join(words, " | "))
 	case kind == "array":
 		return Type{append([]Word{{Text: "list of "}}, r.typeOf(n.at("items")).Words...)}
@@ -138,22 +171,27 @@ func (r reader) allOf(all []node) Type {
 	t := r.typeOf(all[0])
 	for _, more := range all[1:] {
 		check(more)
+
 		if items := more.at("properties").at("items").at("items"); items.Node != nil && t.String() == "Page" {
 			t = t.then(Word{Text: " of "}).then(r.typeOf(items).Words...)
 			continue
 		}
+
 		var names []string
 		for name := range more.at("properties").pairs() {
 			names = append(names, name)
 		}
+
 		t = t.then(Word{Text: " with " + strings.Join(names, ", ")})
 	}
+
 	return t
 }
 
 // limits says what the type alone does not.
 func limits(n node) string {
 	var said []string
+
 	add := func(format, key string) {
 		if v := n.text(key); v != "" {
 			said = append(said, fmt.Sprintf(format, v))
@@ -169,43 +207,59 @@ func limits(n node) string {
 	add("at most %s", "maxItems")
 	add("usually %s", "default")
 	add("such as %s", "example")
+
 	if len(said) == 0 {
 		return ""
 	}
+
 	return ", " + strings.Join(said, ", ")
 }
 
 func (r reader) shape(name string, n node) Shape {
 	check(n)
 	s := Shape{Name: name, Text: n.text("description"), Type: r.typeOf(n)}
+
 	parts := []node{n}
 	if all := n.at("allOf").items(); len(all) > 0 {
 		parts = all[1:]
 		s.Type = r.typeOf(all[0])
 	}
+
 	for _, part := range parts {
 		s.Fields = append(s.Fields, r.fields("", part)...)
 	}
+
 	return s
 }
 
-// fields lists the fields of an object; those of objects inside it, that have no name of their own, follow by their path.
+// fields lists the fields of an object; those of objects inside it, that have
+// no name of their own, follow by their path.
 func (r reader) fields(prefix string, n node) []Field {
 	var required []string
 	for _, one := range n.at("required").items() {
 		required = append(required, one.Value)
 	}
+
 	var all []Field
+
 	for name, schema := range n.at("properties").pairs() {
-		f := Field{Name: prefix + name, Text: schema.text("description"), Required: slices.Contains(required, name), Type: r.typeOf(schema)}
+		f := Field{
+			Name:     prefix + name,
+			Text:     schema.text("description"),
+			Required: slices.Contains(required, name),
+			Type:     r.typeOf(schema),
+		}
 		all = append(all, f)
+
 		inside, path := schema, f.Name+"."
 		if schema.text("type") == "array" {
 			inside, path = schema.at("items"), f.Name+"[]."
 		} else if more := schema.at("additionalProperties"); more.keyed() {
 			inside, path = more, f.Name+".*."
 		}
+
 		all = append(all, r.fields(path, inside)...)
 	}
+
 	return all
 }

@@ -19,7 +19,8 @@ import (
 // Default is where `make dev` listens.
 const Default = "http://127.0.0.1:7071/api"
 
-// maxAnswer bounds an answer, in bytes: a page of the largest records is well below it.
+// maxAnswer bounds an answer, in bytes: a page of the largest records is well
+// below it.
 const maxAnswer = 64 << 20
 
 // Client calls one API. Make it with New; the zero value is not usable.
@@ -29,13 +30,15 @@ type Client struct {
 	http *http.Client
 }
 
-// New makes a client of the API at base, which may be given with or without /api at its end and without http://. key is
-// sent as x-functions-key unless it is empty.
+// New makes a client of the API at base, which may be given with or without
+// /api at its end and without http://. key is sent as x-functions-key unless it
+// is empty.
 func New(base, key string) (*Client, error) {
 	address, err := Address(base)
 	if err != nil {
 		return nil, err
 	}
+
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
@@ -45,23 +48,33 @@ func New(base, key string) (*Client, error) {
 		IdleConnTimeout:       30 * time.Second,
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: address, key: key, http: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
+
+	return &Client{
+		base: address,
+		key:  key,
+		http: &http.Client{Transport: transport, CheckRedirect: stay},
+	}, nil
 }
 
-// Address completes an address as people type it: scheme, no slash at the end, /api.
+// Address completes an address as people type it: scheme, no slash at the end,
+// /api.
 func Address(base string) (string, error) {
 	text := strings.TrimSpace(base)
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
 	}
+
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" ||
+		u.User != nil {
 		return "", fmt.Errorf("%q is not the address of an API, such as %s", base, Default)
 	}
+
 	u.Path = strings.TrimRight(u.Path, "/")
 	if !strings.HasSuffix(u.Path, "/api") {
 		u.Path += "/api"
 	}
+
 	return u.String(), nil
 }
 
@@ -97,37 +110,48 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
+
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return Answer{}, err
 	}
+
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	req.Header.Set("User-Agent", "corectl")
+
 	if method != http.MethodGet {
 		req.Header.Set("Content-Type", "application/json")
 	}
+
 	if c.key != "" {
 		req.Header.Set("X-Functions-Key", c.key)
 	}
+
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return Answer{}, c.unreachable(ctx, err)
 	}
+
 	defer func() { _ = resp.Body.Close() }()
+
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return Answer{}, c.unreachable(ctx, err)
 	}
+
 	if len(text) > maxAnswer {
 		return Answer{}, fmt.Errorf("%s answered more than %d MiB", c.base, maxAnswer>>20)
 	}
+
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if resp.StatusCode >= 300 {
 		return Answer{}, refusal(c.base, resp, kind, text)
 	}
+
 	if !json.Valid(text) && len(text) > 0 {
 		return Answer{}, &StrangerError{URL: c.base, Status: resp.StatusCode, Kind: kind}
 	}
+
 	return Answer{Status: resp.StatusCode, Body: text}, nil
 }
 
@@ -139,10 +163,16 @@ func refusal(base string, resp *http.Response, kind string, text []byte) error {
 			return e
 		}
 	}
+
 	switch resp.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusUnauthorized,
+		http.StatusForbidden,
+		http.StatusBadGateway,
+		http.StatusServiceUnavailable,
+		http.StatusGatewayTimeout:
 		return e // the host answers these itself, before the API is asked
 	}
+
 	return &StrangerError{URL: base, Status: resp.StatusCode, Kind: kind}
 }
 
@@ -150,12 +180,15 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+
 	return &UnreachableError{URL: c.base, Reason: reason(err), Err: err}
 }
 
 func reason(err error) string {
-	var dns *net.DNSError
-	var timeout net.Error
+	var (
+		dns     *net.DNSError
+		timeout net.Error
+	)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
@@ -166,8 +199,10 @@ func reason(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return "the connection broke"
 	}
+
 	if op, ok := errors.AsType[*url.Error](err); ok {
 		return op.Err.Error()
 	}
+
 	return err.Error()
 }

@@ -14,23 +14,33 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func serve(t *testing.T, key string, handler http.HandlerFunc) *Client {
 	t.Helper()
+
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
+
 	c, err := New(server.URL, key)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(c.Close)
+
 	return c
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
+
 	asked := false
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
 	t.Cleanup(other.Close)
-	c := serve(t, "secret", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
+	c := serve(
+		t,
+		"secret",
+		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) },
+	)
 	_, err := c.Get(t.Context(), "/jobs", nil)
+
 	var stranger *StrangerError
 	if !errors.As(err, &stranger) || asked {
 		t.Errorf("got %v, asked %v", err, asked)
@@ -43,20 +53,29 @@ func TestProblemsKeepTheirWords(t *testing.T) {
 		w.Header().Set("Content-Type", "application/problem+json; charset=utf-8")
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusTooManyRequests)
-		_, _ = w.Write([]byte(`{"title":"Too Many Requests","status":200,"detail":"wait","request_id":"r","errors":[{"field":"a","message":"b"}]}`))
+		_, _ = w.Write(
+			[]byte(
+				`{"title":"Too Many Requests","status":200,"detail":"wait","request_id":"r","errors":[{"field":"a","message":"b"}]}`,
+			),
+		)
 	})
 	_, err := c.Post(t.Context(), "/jobs/submit/x", url.Values{"rerun": {"true"}}, nil)
+
 	var refused *Error
 	if !errors.As(err, &refused) {
 		t.Fatalf("got %v", err)
 	}
-	if refused.Status != 429 || refused.RetryAfter != "7" || refused.Error() != "wait" || len(refused.Fields) != 1 || refused.RequestID != "r" {
+
+	if refused.Status != 429 || refused.RetryAfter != "7" || refused.Error() != "wait" ||
+		len(refused.Fields) != 1 ||
+		refused.RequestID != "r" {
 		t.Errorf("got %+v", refused)
 	}
 }
 
 func TestAnswersThatAreNotTheAPIsAreStrangers(t *testing.T) {
 	t.Parallel()
+
 	for name, handler := range map[string]http.HandlerFunc{
 		"html":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
 		"html_404": http.NotFound,
@@ -75,6 +94,7 @@ func TestABrokenAnswerIsUnreachable(t *testing.T) {
 	t.Parallel()
 	c := serve(t, "", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	_, err := c.Get(t.Context(), "/jobs", nil)
+
 	var gone *UnreachableError
 	if !errors.As(err, &gone) || gone.Reason != "the connection broke" {
 		t.Errorf("got %v", err)

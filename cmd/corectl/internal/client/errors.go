@@ -6,7 +6,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Error is an answer that refuses: the problem+json body, or the bare status where the Functions host answered first.
+// Error is an answer that refuses: the problem+json body, or the bare status
+// where the Functions host answered first.
 type Error struct {
 	URL        string             `json:"-"`
 	Status     int                `json:"-"`
@@ -27,6 +28,7 @@ func (e *Error) Error() string {
 	case e.Title != "":
 		return e.Title
 	}
+
 	return fmt.Sprintf("%s answered %d", e.URL, e.Status)
 }
 
@@ -58,5 +60,6 @@ func (e *StrangerError) Error() string {
 	if kind == "" {
 		kind = "no content type"
 	}
+
 	return fmt.Sprintf("%s answered, but not as this API does (%d, %s)", e.URL, e.Status, kind)
 }

@@ -19,30 +19,38 @@ func Folder(root string) (string, error) {
 	return home, os.MkdirAll(home, 0o755) //nolint:gosec // a build's output, for whoever runs it
 }
 
-// buildApp makes home an app root: host.json, a folder for each function, and the handler. Every file is put in place whole and
-// nothing that is wanted is ever missing, since another system may be reading the same folder.
+// buildApp makes home an app root: host.json, a folder for each function, and
+// the handler. Every file is put in place whole and nothing that is wanted is
+// ever missing, since another system may be reading the same folder.
 func buildApp(ctx context.Context, root, home string) error {
 	if err := copyFile(filepath.Join(root, "host.json"), filepath.Join(home, "host.json")); err != nil {
 		return err
 	}
+
 	sources, err := filepath.Glob(filepath.Join(root, "function.json", "*.json"))
 	if err != nil {
 		return err
 	}
+
 	wanted := map[string]bool{}
+
 	for _, source := range sources {
 		folder := filepath.Join(home, strings.TrimSuffix(filepath.Base(source), ".json"))
+
 		wanted[folder] = true
 		if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as above
 			return err
 		}
+
 		if err := copyFile(source, filepath.Join(folder, "function.json")); err != nil {
 			return err
 		}
 	}
+
 	if err := removeFunctions(home, wanted); err != nil {
 		return err
 	}
+
 	return buildHandler(ctx, root, home)
 }
 
@@ -52,6 +60,7 @@ func removeFunctions(home string, wanted map[string]bool) error {
 	if err != nil {
 		return err
 	}
+
 	for _, path := range old {
 		if folder := filepath.Dir(path); !wanted[folder] {
 			if err := os.RemoveAll(folder); err != nil {
@@ -59,6 +68,7 @@ func removeFunctions(home string, wanted map[string]bool) error {
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -68,20 +78,26 @@ func buildHandler(ctx context.Context, root, home string) error {
 		return err
 	}
 	defer func() { _ = os.Remove(part.Name()) }() // it is gone where all went well
+
 	if err := part.Close(); err != nil {
 		return err
 	}
+
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", part.Name(), "./cmd/handler")
+
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+
 		return fmt.Errorf("the handler does not build: %w\n%s", err, bytes.TrimSpace(out))
 	}
+
 	if err := os.Chmod(part.Name(), 0o755); err != nil { //nolint:gosec // as above
 		return err
 	}
+
 	return os.Rename(part.Name(), filepath.Join(home, "handler"))
 }
 
@@ -90,43 +106,55 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
+
 	if old, err := os.ReadFile(to); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
+
 	part, err := os.CreateTemp(filepath.Dir(to), ".part-*")
 	if err != nil {
 		return err
 	}
+
 	_, err = part.Write(text)
+
 	err = errors.Join(err, part.Chmod(0o644), part.Close())
 	if err == nil {
 		err = os.Rename(part.Name(), to)
 	}
+
 	if err != nil {
 		_ = os.Remove(part.Name())
 	}
+
 	return err
 }
 
-// readyWithin bounds the wait for a handler that answers but is not ready: its database is there, so seconds should do.
+// readyWithin bounds the wait for a handler that answers but is not ready: its
+// database is there, so seconds should do.
 const readyWithin = 45 * time.Second
 
 // awaitReady asks the way a platform's probe does.
 func (s *System) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
+
 	if err := s.host.Ready(ctx); err != nil {
 		return fmt.Errorf("the handler does not start: %w", err)
 	}
+
 	client := &http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
+
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		reason := probe(ctx, client, s.URL()+"/health/readyz")
 		if reason == nil {
 			return nil
 		}
+
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the handler is not ready: %w", reason)
@@ -142,17 +170,22 @@ func probe(ctx context.Context, client *http.Client, address string) error {
 	if err != nil {
 		return err
 	}
+
 	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
+
 	var body bytes.Buffer
+
 	_, err = body.ReadFrom(http.MaxBytesReader(nil, resp.Body, 64<<10))
 	if closing := resp.Body.Close(); err != nil || closing != nil {
 		return fmt.Errorf("its answer broke off: %w", err)
 	}
+
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("it answers %d: %s", resp.StatusCode, bytes.TrimSpace(body.Bytes()))
 	}
+
 	return nil
 }

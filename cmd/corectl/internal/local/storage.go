@@ -24,15 +24,27 @@ func (s *System) startStorage(ctx context.Context, o Options, log *slog.Logger) 
 	if o.Sample == 0 {
 		return nil
 	}
+
 	o.Progress("starting Azurite; the first time it is installed")
-	server, err := azurite.Start(ctx, azurite.Options{Dir: filepath.Join(o.Root, ".local", "azurite"), Log: log})
+
+	server, err := azurite.Start(
+		ctx,
+		azurite.Options{Dir: filepath.Join(o.Root, ".local", "azurite"), Log: log},
+	)
 	if err != nil {
 		return fmt.Errorf("no storage can be started: %w", err)
 	}
+
 	s.storage.server = server
-	if s.storage.wrote, err = blobsample.Write(ctx, server.Connection(), SampleContainer, o.Sample); err != nil {
+	if s.storage.wrote, err = blobsample.Write(
+		ctx,
+		server.Connection(),
+		SampleContainer,
+		o.Sample,
+	); err != nil {
 		return fmt.Errorf("the sample container cannot be written: %w", err)
 	}
+
 	return nil
 }
 
@@ -41,6 +53,7 @@ func (s storage) env() []string {
 	if s.server == nil {
 		return nil
 	}
+
 	return []string{"STORAGE=" + s.server.Connection(), "STORAGE__blobServiceUri="}
 }
 
@@ -48,15 +61,17 @@ func (s storage) stop() error {
 	if s.server == nil {
 		return nil
 	}
+
 	return s.server.Stop()
 }
 
-// Storage is the connection string of the account that Start started, its key included, and what its container holds; "" where
-// it started none.
+// Storage is the connection string of the account that Start started, its key
+// included, and what its container holds; "" where it started none.
 func (s *System) Storage() (connection string, wrote blobsample.Written) {
 	if s.storage.server == nil {
 		return "", wrote
 	}
+
 	return s.storage.server.Connection(), s.storage.wrote
 }
 
@@ -65,5 +80,6 @@ func (s *System) StoragePID() int {
 	if s.storage.server == nil {
 		return 0
 	}
+
 	return s.storage.server.PID()
 }

@@ -21,18 +21,22 @@ import (
 
 // Options say what to run.
 type Options struct {
-	Root        string            // the source tree
-	App         string            // a folder that holds an app, ready to run; empty: it is built from Root
-	DatabaseURL string            // a Postgres that is there; empty: one of our own, its data in .local/postgres
-	ServiceBus  bool              // carry messages over Service Bus instead of Postgres
-	Connection  string            // of Service Bus; empty: a stand-in in this process's memory
-	Sample      int               // blobs of a sample container in a storage account of our own; 0: no such account
-	Port        int               // where clients connect; 0: any free one
-	AnyPort     bool              // any free one where Port is taken
-	Keys        []string          // function keys that the host demands; none: it asks for no key
-	Env         map[string]string // for the handler, over this process's own
-	Output      io.Writer         // gets what the handler and the host say
-	Progress    func(text string) // is told what takes long; nil: nobody
+	Root string // the source tree
+	App  string // a folder that holds an app, ready to run; empty: it is built from Root
+	// a Postgres that is there; empty: one of our own, its data in
+	// .local/postgres
+	DatabaseURL string
+	ServiceBus  bool   // carry messages over Service Bus instead of Postgres
+	Connection  string // of Service Bus; empty: a stand-in in this process's memory
+	// blobs of a sample container in a storage account of our own; 0: no such
+	// account
+	Sample   int
+	Port     int               // where clients connect; 0: any free one
+	AnyPort  bool              // any free one where Port is taken
+	Keys     []string          // function keys that the host demands; none: it asks for no key
+	Env      map[string]string // for the handler, over this process's own
+	Output   io.Writer         // gets what the handler and the host say
+	Progress func(text string) // is told what takes long; nil: nobody
 }
 
 // System is everything, running. Stop it once.
@@ -51,21 +55,26 @@ type System struct {
 // grace is how long the handler may put its work back when it is told to stop.
 const grace = 3 * time.Second
 
-// Start returns when the API answers that it is ready, or with the reason why it never will; nothing is left running then.
+// Start returns when the API answers that it is ready, or with the reason why
+// it never will; nothing is left running then.
 func Start(ctx context.Context, o Options) (*System, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
+
 	s := &System{database: o.DatabaseURL}
+
 	s.stop = sync.OnceValue(s.leave)
 	if err := s.start(ctx, o); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
+
 	return s, nil
 }
 
 func (s *System) start(ctx context.Context, o Options) error {
 	log := slog.New(slog.NewTextHandler(o.Output, nil))
+
 	home := o.App
 	if home == "" {
 		var err error
@@ -73,6 +82,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+
 	parts, partsCtx := errgroup.WithContext(ctx)
 	parts.Go(func() error { return s.startPostgres(partsCtx, o, log) })
 	parts.Go(func() error { return s.startStorage(partsCtx, o, log) })
@@ -80,49 +90,66 @@ func (s *System) start(ctx context.Context, o Options) error {
 		if o.App != "" {
 			return nil
 		}
+
 		o.Progress("building the handler")
+
 		return buildApp(partsCtx, o.Root, home)
 	})
+
 	err := parts.Wait()
 	if err != nil {
 		return err
 	}
+
 	if err := repo.Migrate(ctx, s.database); err != nil {
 		return fmt.Errorf("the schema cannot be brought up to date: %w", err)
 	}
+
 	if s.repo, err = repo.Open(ctx, repo.Config{URL: s.database, MaxConns: 8}); err != nil {
 		return err
 	}
+
 	carrier := overPostgres
 	if o.ServiceBus {
-		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) { // what it closes later must not end with the start
+		// what it closes later must not end with the start
+		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) {
 			return overServiceBus(o.Connection, log)
 		}
 	}
+
 	if s.transport, err = carrier(s.repo, log); err != nil {
 		return err
 	}
-	env := append([]string{"DATABASE_URL=" + s.database, "FUNCTIONS_WORKER_RUNTIME=custom"}, s.transport.env...)
+
+	env := append(
+		[]string{"DATABASE_URL=" + s.database, "FUNCTIONS_WORKER_RUNTIME=custom"},
+		s.transport.env...)
+
 	env = append(env, s.storage.env()...)
 	if len(o.Keys) == 0 {
 		env = append(env, "OPEN_DASHBOARD=true")
 	}
+
 	for name, value := range o.Env {
 		env = append(env, name+"="+value)
 	}
+
 	host := devhost.Options{
 		Root: home, Addr: address(o.Port), Receivers: s.transport.receivers, Keys: o.Keys, Env: env,
 		Log: log, Console: printer(o.Output), Platform: true, TermFirst: grace,
 	}
 	o.Progress("starting the host")
+
 	err = s.startHost(ctx, host)
 	if errors.Is(err, syscall.EADDRINUSE) && o.AnyPort {
 		host.Addr = address(0)
 		err = s.startHost(ctx, host)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	return s.awaitReady(ctx)
 }
 
@@ -133,10 +160,13 @@ func (s *System) startHost(ctx context.Context, o devhost.Options) error {
 	if err != nil {
 		return err
 	}
+
 	if err := host.Start(ctx); err != nil {
 		return err
 	}
+
 	s.host = host
+
 	return nil
 }
 
@@ -144,22 +174,32 @@ func (s *System) startPostgres(ctx context.Context, o Options, log *slog.Logger)
 	if s.database != "" {
 		return nil
 	}
+
 	o.Progress("starting Postgres")
-	server, err := pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(o.Root, ".local", "postgres"), Durable: true, Log: log})
+
+	server, err := pglocal.Start(
+		ctx,
+		pglocal.Options{Dir: filepath.Join(o.Root, ".local", "postgres"), Durable: true, Log: log},
+	)
 	if err != nil {
 		return fmt.Errorf("no Postgres can be started: %w", err)
 	}
+
 	s.postgres, s.database = server, server.URL()
 	s.pid = server.PID() // it reads one small file
+
 	return nil
 }
 
-// printer writes the handler's lines as they are; a failing write is nobody's concern.
+// printer writes the handler's lines as they are; a failing write is nobody's
+// concern.
 func printer(w io.Writer) func(string, slog.Level, string) {
 	var mu sync.Mutex
+
 	return func(_ string, _ slog.Level, line string) {
 		mu.Lock()
 		defer mu.Unlock()
+
 		_, _ = io.WriteString(w, line+"\n")
 	}
 }
@@ -170,7 +210,8 @@ func (s *System) URL() string { return s.host.URL() }
 // Database is the connection string of the Postgres in use.
 func (s *System) Database() string { return s.database }
 
-// PIDs are the process ids of Postgres (0 where it was there before), of this process, which is the host, and of the handler.
+// PIDs are the process ids of Postgres (0 where it was there before), of this
+// process, which is the host, and of the handler.
 func (s *System) PIDs() (postgres, host, handler int) {
 	return s.pid, os.Getpid(), s.host.HandlerPID()
 }
@@ -181,7 +222,8 @@ func (s *System) Done() <-chan struct{} { return s.host.Done() }
 // Err is why the host stopped by itself.
 func (s *System) Err() error { return s.host.Err() }
 
-// Stop stops the handler, the host and the Postgres that Start started. Further calls return what the first did.
+// Stop stops the handler, the host and the Postgres that Start started. Further
+// calls return what the first did.
 func (s *System) Stop() error { return s.stop() }
 
 func (s *System) leave() error {
@@ -189,14 +231,18 @@ func (s *System) leave() error {
 	if s.host != nil {
 		err = s.host.Stop()
 	}
+
 	if s.transport.close != nil {
 		s.transport.close()
 	}
+
 	if s.repo != nil {
 		s.repo.Close()
 	}
+
 	if s.postgres != nil {
 		err = errors.Join(err, s.postgres.Stop())
 	}
+
 	return errors.Join(err, s.storage.stop())
 }

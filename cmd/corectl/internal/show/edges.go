@@ -9,14 +9,17 @@ import (
 	"coremachine/internal/state"
 )
 
-// Edges are the plain lines of what changed between two answers about one job: one a line, stamped, in the order in which
-// it happened as far as the answers tell. before is nil for the first answer.
+// Edges are the plain lines of what changed between two answers about one job:
+// one a line, stamped, in the order in which it happened as far as the answers
+// tell. before is nil for the first answer.
 func Edges(before *state.JobView, after state.JobView, now time.Time) []string {
 	var lines []string
+
 	add := func(at time.Time, format string, args ...any) {
 		lines = append(lines, Stamp(after.JobID, at)+fmt.Sprintf(format, args...))
 	}
 	was := map[int]state.StageStatus{}
+
 	var status state.JobStatus
 	if before != nil {
 		status = before.Status
@@ -24,26 +27,40 @@ func Edges(before *state.JobView, after state.JobView, now time.Time) []string {
 			was[stage.Stage] = stage.Status
 		}
 	}
+
 	if after.Status != status && !after.Status.Ended() {
 		add(now, "job %s", after.Status)
 	}
+
 	for _, stage := range after.Stages {
 		switch {
 		case stage.Status == was[stage.Stage] || stage.Status == state.StageWaiting:
 		case !stage.Status.Ended():
 			add(timeOr(stage.StartedAt, now), "stage=%s %s", clean(stage.Name), stage.Status)
 		default:
-			add(timeOr(stage.FinishedAt, now), "stage=%s %s tasks=%d failed=%d took=%s",
-				clean(stage.Name), stage.Status, stage.Tasks.Total, stage.Tasks.Failed, seconds(stage.StartedAt, stage.FinishedAt))
+			add(
+				timeOr(stage.FinishedAt, now),
+				"stage=%s %s tasks=%d failed=%d took=%s",
+				clean(
+					stage.Name,
+				),
+				stage.Status,
+				stage.Tasks.Total,
+				stage.Tasks.Failed,
+				seconds(stage.StartedAt, stage.FinishedAt),
+			)
 		}
 	}
+
 	if after.Status != status && after.Status.Ended() {
 		add(timeOr(after.FinishedAt, now), "job %s tasks=%d failed=%d took=%s",
 			after.Status, after.Tasks.Total, after.Tasks.Failed, seconds(after.StartedAt, after.FinishedAt))
+
 		if after.Error != nil {
 			lines[len(lines)-1] += " " + strconv.Quote(Style{}.failure(after.Error))
 		}
 	}
+
 	return lines
 }
 
@@ -54,6 +71,7 @@ func Pulse(job state.JobView, stage state.StageView, rate float64, now time.Time
 	if text := Rate(rate); text != "" {
 		line += " rate=" + text
 	}
+
 	return line
 }
 
@@ -71,10 +89,12 @@ func Stamp(id state.JobID, at time.Time) string {
 // Clock is a plain line with nothing but the time of day as its stamp.
 func Clock(line string) string {
 	at, rest, _ := strings.Cut(line, " ")
+
 	t, err := time.Parse(time.RFC3339, at)
 	if err != nil {
 		return line
 	}
+
 	return t.Format(time.TimeOnly) + " " + rest
 }
 
@@ -82,6 +102,7 @@ func plainTotal(stage state.StageView) string {
 	if stage.Planned {
 		return strconv.Itoa(stage.Tasks.Total)
 	}
+
 	return "?"
 }
 
@@ -89,6 +110,7 @@ func seconds(from, to *time.Time) string {
 	if from == nil || to == nil {
 		return "0s"
 	}
+
 	return fmt.Sprintf("%.1fs", to.Sub(*from).Seconds())
 }
 
@@ -96,5 +118,6 @@ func timeOr(t *time.Time, other time.Time) time.Time {
 	if t == nil {
 		return other
 	}
+
 	return *t
 }

@@ -15,21 +15,35 @@ func (s Style) Event(e state.EventView) string {
 	return s.Paint(ink, s.Cut(e.At.Local().Format("15:04:05")+" "+s.Plain(text), s.Width))
 }
 
-// EventTabbed is the same for another program: id, time, kind, stage, index, attempt, message, detail as JSON.
+// EventTabbed is the same for another program: id, time, kind, stage, index,
+// attempt, message, detail as JSON.
 func EventTabbed(e state.EventView) string {
 	index, attempt := "", ""
 	if e.Index != nil {
 		index = strconv.Itoa(*e.Index)
 	}
+
 	if e.Attempt > 0 {
 		attempt = strconv.Itoa(e.Attempt)
 	}
+
 	return strings.Join([]string{
-		strconv.FormatInt(e.EventID, 10), stamp(&e.At), clean(e.Kind), clean(e.Stage), index, attempt, clean(e.Message), clean(string(e.Detail)),
+		strconv.FormatInt(
+			e.EventID,
+			10,
+		),
+		stamp(&e.At),
+		clean(e.Kind),
+		clean(e.Stage),
+		index,
+		attempt,
+		clean(e.Message),
+		clean(string(e.Detail)),
 	}, "\t")
 }
 
-// eventText words the kinds that this build knows; another one is told by its name.
+// eventText words the kinds that this build knows; another one is told by its
+// name.
 func eventText(e state.EventView) (string, Ink) {
 	d := e.Known()
 	switch e.Kind {
@@ -42,8 +56,13 @@ func eventText(e state.EventView) (string, Ink) {
 	case "cancel_requested":
 		return "cancel asked for" + by(d), Plain
 	case "cancel_forced":
-		return fmt.Sprintf("cancel forced%s: %s deleted, %s counted, counters of %s repaired", by(d), Things(d.Messages, "message"),
-			Things(d.Tasks, "task"), Things(d.Repaired, "stage")), Plain
+		return fmt.Sprintf(
+			"cancel forced%s: %s deleted, %s counted, counters of %s repaired",
+			by(d),
+			Things(d.Messages, "message"),
+			Things(d.Tasks, "task"),
+			Things(d.Repaired, "stage"),
+		), Plain
 	case "job_failing":
 		return "job is failing" + after(": ", e.Message), Red
 	case "job_ended":
@@ -53,14 +72,30 @@ func eventText(e state.EventView) (string, Ink) {
 		if d.Total != nil {
 			text += ", " + Things(*d.Total, "task")
 		}
+
 		return text, Plain
 	case "stage_ended":
-		return stageEnd(e.Stage, d), stageInk(state.StageView{Status: state.StageStatus(d.Status), Tasks: state.TaskCounts{Failed: d.Failed}})
+		return stageEnd(
+				e.Stage,
+				d,
+			), stageInk(
+				state.StageView{
+					Status: state.StageStatus(d.Status),
+					Tasks:  state.TaskCounts{Failed: d.Failed},
+				},
+			)
 	case "work_lost":
-		text := "stage " + e.Stage + ": " + Things(d.Tasks, "task") + " lost with process " + cmp.Or(d.Worker, "unknown")
+		text := "stage " + e.Stage + ": " + Things(
+			d.Tasks,
+			"task",
+		) + " lost with process " + cmp.Or(
+			d.Worker,
+			"unknown",
+		)
 		if d.Failed > 0 {
 			text += fmt.Sprintf(", for %s the last time", Count(d.Failed))
 		}
+
 		return text, Red
 	case "resent":
 		return "sweep sent " + Things(d.Messages, "message") + " again", Plain
@@ -71,6 +106,7 @@ func eventText(e state.EventView) (string, Ink) {
 	case "task_failed":
 		return taskFailed(e, d), Red
 	}
+
 	return joinNonEmpty(" ", strings.ReplaceAll(e.Kind, "_", " "), e.Stage, e.Message), Plain
 }
 
@@ -80,6 +116,7 @@ func after(sep, text string) string {
 	if text == "" {
 		return ""
 	}
+
 	return sep + text
 }
 
@@ -88,12 +125,15 @@ func stageEnd(name string, d state.EventDetail) string {
 	if d.Total != nil {
 		text += fmt.Sprintf(" %s/%s", Count(d.Completed), Count(*d.Total))
 	}
+
 	if d.Failed > 0 {
 		text += fmt.Sprintf(", %s failed", Count(d.Failed))
 	}
+
 	if d.Cancelled > 0 {
 		text += fmt.Sprintf(", %s cancelled", Count(d.Cancelled))
 	}
+
 	return text
 }
 
@@ -102,14 +142,24 @@ func taskFailed(e state.EventView, d state.EventDetail) string {
 	if e.Index != nil {
 		index = *e.Index
 	}
+
 	next := "will be tried again"
 	if d.Final {
 		next = "was the last"
 	}
-	return fmt.Sprintf("task %s/%d attempt %d failed, %s%s", e.Stage, index, e.Attempt, next, after(": ", e.Message))
+
+	return fmt.Sprintf(
+		"task %s/%d attempt %d failed, %s%s",
+		e.Stage,
+		index,
+		e.Attempt,
+		next,
+		after(": ", e.Message),
+	)
 }
 
-// Errors are the kinds of errors that ended tasks, most frequent first, as the API grouped them.
+// Errors are the kinds of errors that ended tasks, most frequent first, as the
+// API grouped them.
 func (s Style) Errors(groups []state.ErrorGroup) []string {
 	lines := make([]string, len(groups))
 	for i, g := range groups {
@@ -117,7 +167,9 @@ func (s Style) Errors(groups []state.ErrorGroup) []string {
 		if i > 0 {
 			head = strings.Repeat(" ", len(head))
 		}
+
 		lines[i] = s.Cut(head+s.Own(Count(g.Count)+" × ")+s.Plain(g.Message), s.Width)
 	}
+
 	return lines
 }

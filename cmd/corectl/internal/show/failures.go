@@ -7,13 +7,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// ShortError is how people name an error: the first 8 digits of its fingerprint.
+// ShortError is how people name an error: the first 8 digits of its
+// fingerprint.
 func ShortError(f state.Fingerprint) string {
 	text := f.String()
 	return text[:min(len(text), 8)]
 }
 
-// Failures are the patterns of errors for people, each with the first of its tasks.
+// Failures are the patterns of errors for people, each with the first of its
+// tasks.
 func (s Style) Failures(groups []state.FailureGroup) []string {
 	columns := []Column{
 		{Head: "ERROR"},
@@ -23,6 +25,7 @@ func (s Style) Failures(groups []state.FailureGroup) []string {
 		{Head: "INDEXES", Cut: 10, Drop: 1},
 		{Head: "PATTERN", Cut: 16},
 	}
+
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
 		rows[i] = []string{
@@ -30,10 +33,12 @@ func (s Style) Failures(groups []state.FailureGroup) []string {
 			s.Own(indexes(g, 3, ", ")), s.Plain(g.Pattern),
 		}
 	}
+
 	return s.Table(columns, rows, func(r, c int) Ink {
 		if c == 2 && groups[r].Tasks > 0 {
 			return Red
 		}
+
 		return Plain
 	})
 }
@@ -43,34 +48,48 @@ func upTo(n int) string {
 	if n >= state.MaxDepth {
 		return Count(n) + "+"
 	}
+
 	return Count(n)
 }
 
 // indexes names the first few tasks of a group.
 func indexes(g state.FailureGroup, most int, sep string) string {
 	var b strings.Builder
+
 	for i, index := range g.Indexes {
 		if i == most {
 			b.WriteString(sep + "…")
 			break
 		}
+
 		if i > 0 {
 			b.WriteString(sep)
 		}
+
 		b.WriteString(strconv.Itoa(index))
 	}
+
 	return b.String()
 }
 
-// FailuresTabbed is the same for another program: fingerprint, stage, tasks, attempts, first seen, last seen, indexes with commas
-// between, pattern, message.
+// FailuresTabbed is the same for another program: fingerprint, stage, tasks,
+// attempts, first seen, last seen, indexes with commas between, pattern,
+// message.
 func FailuresTabbed(groups []state.FailureGroup) []string {
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
 		rows[i] = []string{
-			g.Fingerprint.String(), clean(g.Stage), strconv.Itoa(g.Tasks), strconv.Itoa(g.Attempts), stamp(&g.FirstSeen), stamp(&g.LastSeen),
-			indexes(g, len(g.Indexes), ","), clean(g.Pattern), clean(g.Message),
+			g.Fingerprint.String(),
+			clean(g.Stage),
+			strconv.Itoa(g.Tasks),
+			strconv.Itoa(g.Attempts),
+			stamp(&g.FirstSeen),
+			stamp(&g.LastSeen),
+			indexes(g, len(g.Indexes), ","),
+			clean(g.Pattern),
+			clean(g.Message),
 		}
 	}
+
 	return Tabbed(rows)
 }

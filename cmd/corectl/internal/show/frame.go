@@ -19,20 +19,25 @@ const (
 	widestName = 24
 )
 
-// Frame draws one line a stage, none wider than the style allows. now is the reader's clock, for what still runs.
+// Frame draws one line a stage, none wider than the style allows. now is the
+// reader's clock, for what still runs.
 func (s Style) Frame(job state.JobView, rates Rates, now time.Time) []string {
 	shown, folded := fold(job.Stages)
+
 	rows := make([]stageRow, len(shown))
 	for i, stage := range shown {
 		rows[i] = s.stageRow(stage, rates[stage.Stage], now)
 	}
-	// Wide things are given up one by one: columns of the bar, the bar, the rate, the count; the name and the status stay.
+	// Wide things are given up one by one: columns of the bar, the bar, the
+	// rate, the count; the name and the status stay.
 	for layout := (layout{bar: widestBar, notes: true, counts: true}); ; layout = layout.smaller() {
 		lines := s.rows(rows, layout)
-		if layout.least() || s.Width < 1 || slices.IndexFunc(lines, func(l string) bool { return Width(l) > s.Width }) < 0 {
+		if layout.least() || s.Width < 1 ||
+			slices.IndexFunc(lines, func(l string) bool { return Width(l) > s.Width }) < 0 {
 			if folded != "" {
 				lines = append(lines, s.Cut(s.Own("  "+folded), s.Width))
 			}
+
 			return lines
 		}
 	}
@@ -59,6 +64,7 @@ func (l layout) smaller() layout {
 	default:
 		l.counts = false
 	}
+
 	return l
 }
 
@@ -71,15 +77,24 @@ type stageRow struct {
 
 func (s Style) stageRow(stage state.StageView, rate float64, now time.Time) stageRow {
 	row := stageRow{
-		name: s.Cut(s.Plain(stage.Name), widestName), status: string(stage.Status), ink: stageInk(stage),
-		ended: Ended(stage.Tasks), of: stage.Tasks.Total, done: Count(Ended(stage.Tasks)), total: stageTotal(stage),
+		name:   s.Cut(s.Plain(stage.Name), widestName),
+		status: string(stage.Status),
+		ink:    stageInk(stage),
+		ended: Ended(
+			stage.Tasks,
+		),
+		of:    stage.Tasks.Total,
+		done:  Count(Ended(stage.Tasks)),
+		total: stageTotal(stage),
 	}
 	if stage.Tasks.Failed > 0 {
 		row.failed = Count(stage.Tasks.Failed) + " failed"
 	}
+
 	if stage.Status == state.StageCompleted && stage.Tasks.Total == 0 {
 		row.ended, row.of = 1, 1 // nothing to do is done
 	}
+
 	switch {
 	case stage.Status.Ended():
 		if stage.StartedAt != nil && stage.FinishedAt != nil {
@@ -91,6 +106,7 @@ func (s Style) stageRow(stage state.StageView, rate float64, now time.Time) stag
 			row.note = Elapsed(now.Sub(*stage.StartedAt))
 		}
 	}
+
 	return row
 }
 
@@ -100,68 +116,86 @@ func (s Style) rows(rows []stageRow, l layout) []string {
 		name, done, total = max(name, Width(r.name)), max(done, len(r.done)), max(total, len(r.total))
 		status, note = max(status, len(r.status)), max(note, len(r.note))
 	}
+
 	if s.Width > 0 {
 		name = min(name, max(4, s.Width-2-2-status))
 	}
+
 	lines := make([]string, len(rows))
 	for i, r := range rows {
 		parts := []string{padRight(s.Cut(r.name, name), name)}
 		if l.bar > 0 {
 			parts = append(parts, s.Bar(r.ended, r.of, l.bar, r.ink))
 		}
+
 		if l.counts {
 			parts = append(parts, padLeft(r.done, done)+"/"+padRight(r.total, total))
 		}
+
 		switch {
 		case l.short && r.failed != "":
 			parts = append(parts, s.Paint(Red, r.failed))
 		default:
 			parts = append(parts, padRight(s.Paint(r.ink, r.status), status))
 		}
+
 		if l.notes && note > 0 {
 			parts = append(parts, padRight(r.note, note))
 		}
+
 		if !l.short && r.failed != "" {
 			parts = append(parts, s.Paint(Red, r.failed))
 		}
+
 		lines[i] = strings.TrimRight("  "+strings.Join(parts, "  "), " ")
 	}
+
 	return lines
 }
 
-// fold keeps the stages that say most, in their order: those that run or failed, then the next to start, then the last to end.
+// fold keeps the stages that say most, in their order: those that run or
+// failed, then the next to start, then the last to end.
 func fold(stages []state.StageView) (shown []state.StageView, folded string) {
 	if len(stages) <= mostStages {
 		return stages, ""
 	}
+
 	order := make([]int, len(stages))
 	for i := range order {
 		order[i] = i
 	}
+
 	slices.SortStableFunc(order, func(a, b int) int {
 		if d := interest(stages[a]) - interest(stages[b]); d != 0 {
 			return d
 		}
+
 		if stages[a].Status.Ended() {
 			return b - a
 		}
+
 		return a - b
 	})
 	keep := order[:mostStages-1]
 	rest := map[state.StageStatus]int{}
+
 	for i, stage := range stages {
 		if slices.Contains(keep, i) {
 			shown = append(shown, stage)
 			continue
 		}
+
 		rest[stage.Status]++
 	}
+
 	var parts []string
+
 	for _, status := range state.StageStatuses {
 		if rest[status] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", rest[status], status))
 		}
 	}
+
 	return shown, fmt.Sprintf("… %d more stages: %s", len(stages)-len(shown), strings.Join(parts, ", "))
 }
 
@@ -174,6 +208,7 @@ func interest(stage state.StageView) int {
 	case stage.Status == state.StageWaiting:
 		return 2
 	}
+
 	return 3
 }
 
@@ -183,6 +218,7 @@ func stageInk(stage state.StageView) Ink {
 		if stage.Tasks.Failed > 0 {
 			return Yellow
 		}
+
 		return Green
 	case state.StageRunning:
 		return Blue
@@ -191,10 +227,12 @@ func stageInk(stage state.StageView) Ink {
 	case state.StageWaiting, state.StageSkipped, state.StageCancelled:
 		return Dim
 	}
+
 	return Plain
 }
 
-// stageTotal is the number of tasks, "?" while nobody knows it, "12+" while it is being planned.
+// stageTotal is the number of tasks, "?" while nobody knows it, "12+" while it
+// is being planned.
 func stageTotal(stage state.StageView) string {
 	switch {
 	case stage.Planned:
@@ -202,6 +240,7 @@ func stageTotal(stage state.StageView) string {
 	case stage.Tasks.Total > 0:
 		return Count(stage.Tasks.Total) + "+"
 	}
+
 	return "?"
 }
 
@@ -210,6 +249,7 @@ func left(stage state.StageView, rate float64) string {
 	if rate < 0.05 || !stage.Planned || open < 1 {
 		return ""
 	}
+
 	return "~" + Elapsed(time.Duration(float64(open)/rate*float64(time.Second))+time.Second)
 }
 

@@ -18,20 +18,25 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// golden compares lines with testdata/<name>.golden. Escapes are written as ^[ so that the files can be read.
+// golden compares lines with testdata/<name>.golden. Escapes are written as ^[
+// so that the files can be read.
 func golden(t *testing.T, name string, lines []string) {
 	t.Helper()
+
 	got := strings.ReplaceAll(strings.Join(lines, "\n")+"\n", "\x1b", "^[")
+
 	path := filepath.Join("testdata", name+".golden")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
@@ -44,29 +49,75 @@ func before(d time.Duration) *time.Time {
 	return &t
 }
 
-// tileIndex is a job in mid-run: one stage done, two running, one with failures, one waiting.
+// tileIndex is a job in mid-run: one stage done, two running, one with
+// failures, one waiting.
 func tileIndex() state.JobView {
 	return state.JobView{
 		JobSummary: state.JobSummary{
-			JobID: state.JobID{0x3f, 0x9a, 0x1c, 0x2e, 0x39}, JobType: "tile_index",
-			Status: state.JobRunning, Attempt: 1, Parameters: []byte(`{"n":10000}`), CreatedAt: *before(22 * time.Second),
-			StartedAt: before(21 * time.Second),
-			Tasks:     state.TaskCounts{Total: 20002, Queued: 2815, Running: 260, Completed: 16885, Failed: 43},
+			JobID:      state.JobID{0x3f, 0x9a, 0x1c, 0x2e, 0x39},
+			JobType:    "tile_index",
+			Status:     state.JobRunning,
+			Attempt:    1,
+			Parameters: []byte(`{"n":10000}`),
+			CreatedAt:  *before(22 * time.Second),
+			StartedAt:  before(21 * time.Second),
+			Tasks: state.TaskCounts{
+				Total:     20002,
+				Queued:    2815,
+				Running:   260,
+				Completed: 16885,
+				Failed:    43,
+			},
 		},
 		Stages: []state.StageView{
 			{
-				Name: "scan", Kind: state.Single, Status: state.StageCompleted, Planned: true,
-				Tasks: state.TaskCounts{Total: 1, Completed: 1}, StartedAt: before(21 * time.Second), FinishedAt: before(18900 * time.Millisecond),
+				Name:    "scan",
+				Kind:    state.Single,
+				Status:  state.StageCompleted,
+				Planned: true,
+				Tasks: state.TaskCounts{
+					Total:     1,
+					Completed: 1,
+				},
+				StartedAt:  before(21 * time.Second),
+				FinishedAt: before(18900 * time.Millisecond),
 			},
 			{
-				Stage: 1, Name: "measure", Kind: state.FanOut, Status: state.StageRunning, Planned: true,
-				Tasks: state.TaskCounts{Total: 10000, Queued: 2617, Running: 260, Completed: 7080, Failed: 43}, StartedAt: before(19 * time.Second),
+				Stage:   1,
+				Name:    "measure",
+				Kind:    state.FanOut,
+				Status:  state.StageRunning,
+				Planned: true,
+				Tasks: state.TaskCounts{
+					Total:     10000,
+					Queued:    2617,
+					Running:   260,
+					Completed: 7080,
+					Failed:    43,
+				},
+				StartedAt: before(19 * time.Second),
 			},
 			{
-				Stage: 2, Name: "thumbnails", Kind: state.FanOut, Status: state.StageRunning, Planned: true,
-				Tasks: state.TaskCounts{Total: 10000, Queued: 196, Completed: 9804}, StartedAt: before(19 * time.Second),
+				Stage:   2,
+				Name:    "thumbnails",
+				Kind:    state.FanOut,
+				Status:  state.StageRunning,
+				Planned: true,
+				Tasks: state.TaskCounts{
+					Total:     10000,
+					Queued:    196,
+					Completed: 9804,
+				},
+				StartedAt: before(19 * time.Second),
 			},
-			{Stage: 3, Name: "summarise", Kind: state.FanIn, Status: state.StageWaiting, Planned: true, Tasks: state.TaskCounts{Total: 1}},
+			{
+				Stage:   3,
+				Name:    "summarise",
+				Kind:    state.FanIn,
+				Status:  state.StageWaiting,
+				Planned: true,
+				Tasks:   state.TaskCounts{Total: 1},
+			},
 		},
 		Errors: []state.ErrorGroup{
 			{Stage: "measure", Message: "read tile: connection reset by peer", Count: 37},
@@ -81,15 +132,18 @@ var rates = Rates{1: 412, 2: 398}
 func ended() state.JobView {
 	job := tileIndex()
 	job.Status, job.FinishedAt = state.JobCompletedWithErrors, before(-5400*time.Millisecond)
+
 	job.Tasks = state.TaskCounts{Total: 20002, Completed: 19959, Failed: 43}
 	for i := range job.Stages {
 		job.Stages[i].Status = state.StageCompleted
 		if job.Stages[i].FinishedAt == nil {
 			job.Stages[i].FinishedAt = before(-5400 * time.Millisecond)
 		}
+
 		if job.Stages[i].StartedAt == nil {
 			job.Stages[i].StartedAt = before(-5000 * time.Millisecond)
 		}
 	}
+
 	return job
 }

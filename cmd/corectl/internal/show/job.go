@@ -14,7 +14,8 @@ import (
 // Short is how people name a job: the first 8 digits of its id.
 func Short(id state.JobID) string { return id.Short() }
 
-// Handle is the shortest id that commands take, for the commands that hints suggest.
+// Handle is the shortest id that commands take, for the commands that hints
+// suggest.
 func Handle(id state.JobID) string { return id.String()[:state.MinIDPrefix] }
 
 // Ended is how many tasks will not change any more.
@@ -25,9 +26,11 @@ func JobTook(job state.JobSummary, now time.Time) time.Duration {
 	if job.StartedAt == nil {
 		return 0
 	}
+
 	if job.FinishedAt != nil {
 		return job.FinishedAt.Sub(*job.StartedAt)
 	}
+
 	return now.Sub(*job.StartedAt)
 }
 
@@ -38,31 +41,39 @@ func jobTook(job state.JobSummary, now time.Time) string {
 	case job.FinishedAt != nil:
 		return Took(JobTook(job, now))
 	}
+
 	return Elapsed(JobTook(job, now))
 }
 
-// End is the line under the last frame: what the job came to, and the command that says more.
+// End is the line under the last frame: what the job came to, and the command
+// that says more.
 func (s Style) End(job state.JobView, now time.Time) []string {
 	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, Took(JobTook(job.JobSummary, now)))
+
 	count := Things(job.Tasks.Total, "task")
 	if job.Tasks.Failed > 0 {
 		count += fmt.Sprintf(", %s failed", Count(job.Tasks.Failed))
 	}
+
 	if job.Tasks.Cancelled > 0 {
 		count += fmt.Sprintf(", %s cancelled", Count(job.Tasks.Cancelled))
 	}
+
 	parts := []string{what, count}
 	if job.Tasks.Failed > 0 {
 		parts = append(parts, fmt.Sprintf("corectl tasks %s --failed", Handle(job.JobID)))
 	}
+
 	lines := s.wrap(parts, jobInk(job.Status))
 	if job.Error != nil {
 		lines = append(lines, s.Paint(Red, s.Cut("  "+s.failure(job.Error), s.Width)))
 	}
+
 	return lines
 }
 
-// wrap joins the parts with dots and goes to the next line where the next part would not fit.
+// wrap joins the parts with dots and goes to the next line where the next part
+// would not fit.
 func (s Style) wrap(parts []string, first Ink) []string {
 	lines := []string{s.Paint(first, s.Cut(parts[0], s.Width))}
 	for _, part := range parts[1:] {
@@ -71,8 +82,10 @@ func (s Style) wrap(parts []string, first Ink) []string {
 			lines[last] += s.Dot() + part
 			continue
 		}
+
 		lines = append(lines, "  "+s.Cut(part, s.Width-2))
 	}
+
 	return lines
 }
 
@@ -81,6 +94,7 @@ func (s Style) failure(f *state.Failure) string {
 	if f.Stage != "" && !strings.HasPrefix(text, f.Stage) {
 		text = s.Plain(f.Stage) + ": " + text
 	}
+
 	return text
 }
 
@@ -89,6 +103,7 @@ func (s Style) mark(status state.JobStatus) string {
 	if s.ASCII {
 		marks = [4]string{"ok", "!", "x", "-"}
 	}
+
 	switch status {
 	case state.JobCompleted:
 		return marks[0]
@@ -99,6 +114,7 @@ func (s Style) mark(status state.JobStatus) string {
 	case state.JobCancelled, state.JobQueued, state.JobRunning:
 		return marks[3]
 	}
+
 	return marks[3]
 }
 
@@ -115,17 +131,25 @@ func jobInk(status state.JobStatus) Ink {
 	case state.JobQueued, state.JobCancelled:
 		return Dim
 	}
+
 	return Plain
 }
 
 // Status is a job and its stages at one moment.
 func (s Style) Status(job state.JobView, now time.Time) []string {
 	head := []string{
-		s.Paint(Bold, s.Plain(job.JobType)) + " " + Short(job.JobID), s.Paint(jobInk(job.Status), string(job.Status)),
+		s.Paint(
+			Bold,
+			s.Plain(job.JobType),
+		) + " " + Short(
+			job.JobID,
+		),
+		s.Paint(jobInk(job.Status), string(job.Status)),
 	}
 	if job.StartedAt != nil {
 		head = append(head, jobTook(job.JobSummary, now))
 	}
+
 	head = append(head, fmt.Sprintf("attempt %d", job.Attempt), s.Plain(string(job.Parameters)))
 	lines := []string{s.fitLine(head)}
 	columns := []Column{
@@ -136,6 +160,7 @@ func (s Style) Status(job state.JobView, now time.Time) []string {
 		{Head: "RATE", Right: true, Drop: 3},
 		{Head: "TOOK", Drop: 2},
 	}
+
 	rows := make([][]string, len(job.Stages))
 	for i, stage := range job.Stages {
 		rows[i] = []string{
@@ -143,6 +168,7 @@ func (s Style) Status(job state.JobView, now time.Time) []string {
 			Count(stage.Tasks.Failed), stageRate(stage, now), stageTook(stage, now),
 		}
 	}
+
 	lines = append(lines, s.Table(columns, rows, func(r, c int) Ink {
 		switch {
 		case c == 1:
@@ -150,14 +176,17 @@ func (s Style) Status(job state.JobView, now time.Time) []string {
 		case c == 3 && job.Stages[r].Tasks.Failed > 0:
 			return Red
 		}
+
 		return Plain
 	})...)
 	if job.Error != nil {
 		lines = append(lines, s.Paint(Red, s.Cut("ERROR  "+s.failure(job.Error), s.Width)))
 	}
+
 	if result := resultOf(job); result != "" {
 		lines = append(lines, s.Cut("RESULT  "+s.Plain(result), s.Width))
 	}
+
 	return lines
 }
 
@@ -167,10 +196,12 @@ func resultOf(job state.JobView) string {
 	if len(job.Result) == 0 || json.Compact(&line, job.Result) != nil || line.String() == "null" {
 		return ""
 	}
+
 	return line.String()
 }
 
-// fitLine joins parts two spaces apart, as many as there is room for, and lets the last one go short.
+// fitLine joins parts two spaces apart, as many as there is room for, and lets
+// the last one go short.
 func (s Style) fitLine(parts []string) string {
 	line := parts[0]
 	for i, part := range parts[1:] {
@@ -184,6 +215,7 @@ func (s Style) fitLine(parts []string) string {
 			return line
 		}
 	}
+
 	return line
 }
 
@@ -191,14 +223,17 @@ func stageRate(stage state.StageView, now time.Time) string {
 	if stage.StartedAt == nil || stage.Tasks.Total < 2 {
 		return "" // one task has no rate
 	}
+
 	end := now
 	if stage.FinishedAt != nil {
 		end = *stage.FinishedAt
 	}
+
 	seconds := end.Sub(*stage.StartedAt).Seconds()
 	if seconds < 0.001 {
 		return ""
 	}
+
 	return Rate(float64(stage.Tasks.Completed+stage.Tasks.Failed) / seconds)
 }
 
@@ -209,10 +244,12 @@ func stageTook(stage state.StageView, now time.Time) string {
 	case stage.FinishedAt != nil:
 		return Took(stage.FinishedAt.Sub(*stage.StartedAt))
 	}
+
 	return Elapsed(now.Sub(*stage.StartedAt))
 }
 
-// StatusTabbed is the same for another program: the word job, stage or result first on each line.
+// StatusTabbed is the same for another program: the word job, stage or result
+// first on each line.
 func StatusTabbed(job state.JobView) []string {
 	rows := [][]string{{
 		"job", job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(job.Attempt),
@@ -220,13 +257,22 @@ func StatusTabbed(job state.JobView) []string {
 	}}
 	for _, stage := range job.Stages {
 		rows = append(rows, []string{
-			"stage", clean(stage.Name), string(stage.Status), string(stage.Kind),
-			strconv.Itoa(Ended(stage.Tasks)), strconv.Itoa(stage.Tasks.Total), strconv.Itoa(stage.Tasks.Failed),
+			"stage",
+			clean(stage.Name),
+			string(stage.Status),
+			string(stage.Kind),
+			strconv.Itoa(
+				Ended(stage.Tasks),
+			),
+			strconv.Itoa(stage.Tasks.Total),
+			strconv.Itoa(stage.Tasks.Failed),
 		})
 	}
+
 	if result := resultOf(job); result != "" {
 		rows = append(rows, []string{"result", clean(result)})
 	}
+
 	return Tabbed(rows)
 }
 

@@ -20,17 +20,29 @@ func (s Style) Jobs(jobs []state.JobSummary, now time.Time) []string {
 		{Head: "STARTED", Drop: 3},
 		{Head: "TOOK", Drop: 4},
 	}
+
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
 		started := "-"
 		if job.StartedAt != nil {
 			started = Ago(now, *job.StartedAt)
 		}
+
 		rows[i] = []string{
-			Short(job.JobID), s.Plain(job.JobType), string(job.Status),
-			Count(Ended(job.Tasks)) + "/" + Count(job.Tasks.Total), Count(job.Tasks.Failed), started, jobTook(job, now),
+			Short(job.JobID),
+			s.Plain(job.JobType),
+			string(job.Status),
+			Count(
+				Ended(job.Tasks),
+			) + "/" + Count(
+				job.Tasks.Total,
+			),
+			Count(job.Tasks.Failed),
+			started,
+			jobTook(job, now),
 		}
 	}
+
 	return s.Table(columns, rows, func(r, c int) Ink {
 		switch {
 		case c == 2:
@@ -38,23 +50,36 @@ func (s Style) Jobs(jobs []state.JobSummary, now time.Time) []string {
 		case c == 4 && jobs[r].Tasks.Failed > 0:
 			return Red
 		}
+
 		return Plain
 	})
 }
 
-// JobsTabbed is the same for another program: id, type, status, ended, total, failed, created, started, finished.
+// JobsTabbed is the same for another program: id, type, status, ended, total,
+// failed, created, started, finished.
 func JobsTabbed(jobs []state.JobSummary) []string {
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
 		rows[i] = []string{
-			job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(Ended(job.Tasks)), strconv.Itoa(job.Tasks.Total),
-			strconv.Itoa(job.Tasks.Failed), stamp(&job.CreatedAt), stamp(job.StartedAt), stamp(job.FinishedAt),
+			job.JobID.String(),
+			clean(job.JobType),
+			string(job.Status),
+			strconv.Itoa(Ended(job.Tasks)),
+			strconv.Itoa(job.Tasks.Total),
+			strconv.Itoa(
+				job.Tasks.Failed,
+			),
+			stamp(&job.CreatedAt),
+			stamp(job.StartedAt),
+			stamp(job.FinishedAt),
 		}
 	}
+
 	return Tabbed(rows)
 }
 
-// Tasks is a list of tasks for people. most is how often a task of a stage is tried, where that is known.
+// Tasks is a list of tasks for people. most is how often a task of a stage is
+// tried, where that is known.
 func (s Style) Tasks(tasks []state.TaskSummary, most map[string]int, now time.Time) []string {
 	columns := []Column{
 		{Head: "STAGE", Cut: 10},
@@ -64,21 +89,32 @@ func (s Style) Tasks(tasks []state.TaskSummary, most map[string]int, now time.Ti
 		{Head: "TOOK", Drop: 3},
 		{Head: "ERROR", Cut: 16, Drop: 1},
 	}
+
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
-			s.Plain(task.Stage), strconv.Itoa(task.Index), string(task.Status), tries(task, most), taskTook(task, now), s.Plain(task.Error),
+			s.Plain(
+				task.Stage,
+			),
+			strconv.Itoa(task.Index),
+			string(task.Status),
+			tries(task, most),
+			taskTook(task, now),
+			s.Plain(task.Error),
 		}
 	}
+
 	return s.Table(columns, rows, func(r, c int) Ink {
 		if c == 2 {
 			return taskInk(tasks[r].Status)
 		}
+
 		return Plain
 	})
 }
 
-// TasksTabbed is the same for another program: stage, index, status, attempt, started, finished, error.
+// TasksTabbed is the same for another program: stage, index, status, attempt,
+// started, finished, error.
 func TasksTabbed(tasks []state.TaskSummary) []string {
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
@@ -87,6 +123,7 @@ func TasksTabbed(tasks []state.TaskSummary) []string {
 			stamp(task.StartedAt), stamp(task.FinishedAt), clean(task.Error),
 		}
 	}
+
 	return Tabbed(rows)
 }
 
@@ -96,9 +133,11 @@ func tries(task state.TaskSummary, most map[string]int) string {
 	if task.Status == state.TaskFailed {
 		n = task.Failures
 	}
+
 	if most[task.Stage] > 0 {
 		return fmt.Sprintf("%d/%d", n, most[task.Stage])
 	}
+
 	return strconv.Itoa(n)
 }
 
@@ -111,6 +150,7 @@ func taskTook(task state.TaskSummary, now time.Time) string {
 	case task.Status == state.TaskRunning:
 		return Elapsed(now.Sub(*task.StartedAt))
 	}
+
 	return ""
 }
 
@@ -125,6 +165,7 @@ func taskInk(status state.TaskStatus) Ink {
 	case state.TaskQueued, state.TaskCancelled:
 		return Dim
 	}
+
 	return Plain
 }
 
@@ -132,15 +173,18 @@ func stamp(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return ""
 	}
+
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // Plan is what a dry run of a submit would start.
 func (s Style) Plan(jobType string, would client.Submission) []string {
 	total, open := 0, false
+
 	rows := make([][]string, len(would.Plan))
 	for i, stage := range would.Plan {
 		count := "?"
+
 		switch {
 		case stage.Skipped:
 			count = "skipped"
@@ -150,14 +194,26 @@ func (s Style) Plan(jobType string, would client.Submission) []string {
 		default:
 			open = true
 		}
+
 		rows[i] = []string{s.Plain(stage.Name), count}
 	}
+
 	count := Things(total, "task")
 	if open {
 		count = "at least " + count
 	}
+
 	head := s.fitLine([]string{
-		fmt.Sprintf("%s %s would run %s", s.Plain(jobType), Short(would.JobID), count), s.Plain(string(would.Parameters)),
+		fmt.Sprintf(
+			"%s %s would run %s",
+			s.Plain(jobType),
+			Short(would.JobID),
+			count,
+		),
+		s.Plain(string(would.Parameters)),
 	})
-	return append([]string{head}, s.Table([]Column{{Head: "STAGE", Cut: 12}, {Head: "TASKS", Right: true}}, rows, nil)...)
+
+	return append(
+		[]string{head},
+		s.Table([]Column{{Head: "STAGE", Cut: 12}, {Head: "TASKS", Right: true}}, rows, nil)...)
 }

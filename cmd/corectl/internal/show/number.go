@@ -10,17 +10,22 @@ import (
 // Count writes n with a comma at each thousand.
 func Count(n int) string {
 	digits := strconv.Itoa(n)
+
 	sign := ""
 	if n < 0 {
 		sign, digits = "-", digits[1:]
 	}
+
 	var b strings.Builder
+
 	for i, d := range digits {
 		if i > 0 && (len(digits)-i)%3 == 0 {
 			b.WriteByte(',')
 		}
+
 		b.WriteRune(d)
 	}
+
 	return sign + b.String()
 }
 
@@ -29,10 +34,12 @@ func Things(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+
 	return Count(n) + " " + noun + "s"
 }
 
-// Took writes how long something took: "41 ms", "0.9 s", "26.4 s", "4 m 07 s", "3 h 12 m", "2 d 3 h".
+// Took writes how long something took: "41 ms", "0.9 s", "26.4 s", "4 m 07 s",
+// "3 h 12 m", "2 d 3 h".
 func Took(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -42,14 +49,17 @@ func Took(d time.Duration) string {
 	case d < 59950*time.Millisecond:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
+
 	return long(d.Round(time.Second))
 }
 
-// Elapsed writes the time that something has run so far, in whole units, so that it does not flicker.
+// Elapsed writes the time that something has run so far, in whole units, so
+// that it does not flicker.
 func Elapsed(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%d s", int(max(d, 0).Seconds()))
 	}
+
 	return long(d.Truncate(time.Second))
 }
 
@@ -61,10 +71,12 @@ func long(d time.Duration) string {
 	case d < 24*time.Hour:
 		return fmt.Sprintf("%d h %02d m", seconds/3600, seconds/60%60)
 	}
+
 	return fmt.Sprintf("%d d %d h", seconds/86400, seconds/3600%24)
 }
 
-// Ago writes how long ago t was, in one unit; a date once that is more than a week.
+// Ago writes how long ago t was, in one unit; a date once that is more than a
+// week.
 func Ago(now, t time.Time) string {
 	d := now.Sub(t)
 	switch {
@@ -81,6 +93,7 @@ func Ago(now, t time.Time) string {
 	case d < 7*24*time.Hour:
 		return fmt.Sprintf("%d d ago", int(d.Hours()/24))
 	}
+
 	return t.UTC().Format(time.DateOnly)
 }
 
@@ -92,5 +105,6 @@ func Rate(perSecond float64) string {
 	case perSecond < 10:
 		return fmt.Sprintf("%.1f/s", perSecond)
 	}
+
 	return Count(int(perSecond+0.5)) + "/s"
 }

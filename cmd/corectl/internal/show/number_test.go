@@ -7,6 +7,7 @@ import (
 
 func TestNumbers(t *testing.T) {
 	t.Parallel()
+
 	for got, want := range map[string]string{
 		Count(0): "0", Count(999): "999", Count(1000): "1,000", Count(-1234567): "-1,234,567",
 		Took(41 * time.Millisecond): "41 ms", Took(900 * time.Millisecond): "0.9 s", Took(26400 * time.Millisecond): "26.4 s",
@@ -27,6 +28,7 @@ func TestNumbers(t *testing.T) {
 
 func TestBarTellsTheTruthAtBothEnds(t *testing.T) {
 	t.Parallel()
+
 	s, ascii := Style{}, Style{ASCII: true}
 	for got, want := range map[string]string{
 		s.Bar(0, 10, 4, Plain):           "░░░░",
@@ -48,6 +50,7 @@ func TestBarTellsTheTruthAtBothEnds(t *testing.T) {
 
 func TestCutCountsColumns(t *testing.T) {
 	t.Parallel()
+
 	s := Style{}
 	for got, want := range map[string]string{
 		s.Cut("abcdef", 6): "abcdef", s.Cut("abcdef", 5): "abcd…", s.Cut("世界世界", 5): "世界…", s.Cut("世界世界", 4): "世…",

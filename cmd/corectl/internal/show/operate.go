@@ -18,19 +18,24 @@ func (s Style) Sweep(sweep state.SweepView) []string {
 	if sweep.EndedAt != nil {
 		head += " in " + Took(sweep.EndedAt.Sub(sweep.StartedAt))
 	}
+
 	var found map[string]json.Number
 	if json.Unmarshal(sweep.Found, &found) != nil {
 		return []string{head + ": " + s.Plain(string(sweep.Found))}
 	}
+
 	var parts []string
+
 	for _, what := range slices.Sorted(maps.Keys(found)) {
 		if n, err := found[what].Int64(); err == nil && n > 0 {
 			parts = append(parts, s.found(what, int(n)))
 		}
 	}
+
 	if len(parts) == 0 {
 		parts = []string{"nothing was stalled"}
 	}
+
 	return []string{head + ": " + strings.Join(parts, ", ")}
 }
 
@@ -42,11 +47,12 @@ func (s Style) found(what string, n int) string {
 	if !known {
 		return Count(n) + " " + s.Plain(strings.ReplaceAll(what, "_", " "))
 	}
+
 	return Things(n, words[0]) + " " + words[1]
 }
 
-// DeadGroup is how many messages of a queue died of one reason. Without a reason it is how many there are besides: only their count is
-// known.
+// DeadGroup is how many messages of a queue died of one reason. Without a
+// reason it is how many there are besides: only their count is known.
 type DeadGroup struct {
 	Queue, Reason string
 	Count, Wanted int       // Wanted: whose work is still to be done
@@ -63,30 +69,55 @@ func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 		{Head: "REASON", Cut: 22},
 		{Head: "SEE", Drop: 2},
 	}
+
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
-		rows[i] = []string{s.Plain(g.Queue), Count(g.Count), Count(g.Wanted), Ago(now, g.Oldest), s.Plain(g.Reason), state.RunbookOfDead(g.Reason).String()}
+		rows[i] = []string{
+			s.Plain(g.Queue),
+			Count(g.Count),
+			Count(g.Wanted),
+			Ago(now, g.Oldest),
+			s.Plain(g.Reason),
+			state.RunbookOfDead(g.Reason).String(),
+		}
 		if g.Reason == "" {
-			rows[i] = []string{s.Plain(g.Queue), Count(g.Count), "?", "?", "and more", state.RunbookDeadLetters.String()}
+			rows[i] = []string{
+				s.Plain(g.Queue),
+				Count(g.Count),
+				"?",
+				"?",
+				"and more",
+				state.RunbookDeadLetters.String(),
+			}
 		}
 	}
+
 	return s.Table(columns, rows, func(_, c int) Ink {
 		if c == 1 {
 			return Red
 		}
+
 		return Plain
 	})
 }
 
-// DeadGroupsTabbed is the same for another program: queue, dead, wanted, oldest, reason.
+// DeadGroupsTabbed is the same for another program: queue, dead, wanted,
+// oldest, reason.
 func DeadGroupsTabbed(groups []DeadGroup) []string {
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
-		rows[i] = []string{clean(g.Queue), strconv.Itoa(g.Count), strconv.Itoa(g.Wanted), stamp(&g.Oldest), clean(g.Reason)}
+		rows[i] = []string{
+			clean(g.Queue),
+			strconv.Itoa(g.Count),
+			strconv.Itoa(g.Wanted),
+			stamp(&g.Oldest),
+			clean(g.Reason),
+		}
 		if g.Reason == "" {
 			rows[i][2] = ""
 		}
 	}
+
 	return Tabbed(rows)
 }
 
@@ -101,6 +132,7 @@ func (s Style) Dead(dead []state.DeadView, now time.Time) []string {
 		{Head: "SINCE", Drop: 1},
 		{Head: "REASON", Cut: 12},
 	}
+
 	rows := make([][]string, len(dead))
 	for i, d := range dead {
 		rows[i] = []string{
@@ -108,18 +140,30 @@ func (s Style) Dead(dead []state.DeadView, now time.Time) []string {
 			strconv.Itoa(d.Deliveries), Ago(now, d.Since), s.Plain(d.Reason),
 		}
 	}
+
 	return s.Table(columns, rows, nil)
 }
 
-// DeadTabbed is the same for another program: message, job, stage, first, count, deliveries, since, reason.
+// DeadTabbed is the same for another program: message, job, stage, first,
+// count, deliveries, since, reason.
 func DeadTabbed(dead []state.DeadView) []string {
 	rows := make([][]string, len(dead))
 	for i, d := range dead {
 		rows[i] = []string{
-			strconv.FormatInt(d.MessageID, 10), d.JobID.String(), strconv.Itoa(d.Stage), strconv.Itoa(d.First), strconv.Itoa(d.Count),
-			strconv.Itoa(d.Deliveries), stamp(&d.Since), clean(d.Reason),
+			strconv.FormatInt(
+				d.MessageID,
+				10,
+			),
+			d.JobID.String(),
+			strconv.Itoa(d.Stage),
+			strconv.Itoa(d.First),
+			strconv.Itoa(d.Count),
+			strconv.Itoa(d.Deliveries),
+			stamp(&d.Since),
+			clean(d.Reason),
 		}
 	}
+
 	return Tabbed(rows)
 }
 
@@ -127,5 +171,6 @@ func taskRange(d state.DeadView) string {
 	if d.Count == 1 {
 		return strconv.Itoa(d.First)
 	}
+
 	return fmt.Sprintf("%d-%d", d.First, d.First+d.Count-1)
 }

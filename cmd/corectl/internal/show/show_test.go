@@ -11,11 +11,19 @@ import (
 )
 
 var styles = map[string]Style{
-	"wide": {Width: 120}, "80": {Width: 80}, "40": {Width: 40}, "24": {Width: 24}, "colour": {Width: 80, Color: true}, "ascii": {Width: 80, ASCII: true},
+	"wide": {
+		Width: 120,
+	},
+	"80":     {Width: 80},
+	"40":     {Width: 40},
+	"24":     {Width: 24},
+	"colour": {Width: 80, Color: true},
+	"ascii":  {Width: 80, ASCII: true},
 }
 
 func TestPicturesInEveryWidth(t *testing.T) {
 	t.Parallel()
+
 	pictures := map[string]func(Style) []string{
 		"frame":    func(s Style) []string { return s.Frame(tileIndex(), rates, now) },
 		"end":      func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
@@ -31,15 +39,19 @@ func TestPicturesInEveryWidth(t *testing.T) {
 		for name, style := range styles {
 			t.Run(picture+"_"+name, func(t *testing.T) {
 				t.Parallel()
+
 				lines := draw(style)
 				golden(t, picture+"_"+name, lines)
+
 				for _, line := range lines {
 					if Width(line) > style.Width && name != "24" {
 						t.Errorf("a line of %d columns in %d: %q", Width(line), style.Width, line)
 					}
+
 					if !style.Color && strings.Contains(line, "\x1b") {
 						t.Errorf("an escape without colour: %q", line)
 					}
+
 					if style.ASCII && len(line) != utf8.RuneCountInString(line) {
 						t.Errorf("not ASCII: %q", line)
 					}
@@ -52,6 +64,7 @@ func TestPicturesInEveryWidth(t *testing.T) {
 func completed() state.JobView {
 	job := ended()
 	job.Result = []byte("{\n \"tiles\": 10000,\n \"note\": \"a\u2028b, 世界\"}")
+
 	return job
 }
 
@@ -60,24 +73,47 @@ func failed() state.JobView {
 	job.Status, job.FinishedAt = state.JobFailed, &now
 	job.Error = &state.Failure{Code: state.CodeTasksFailed, Message: "43 tasks failed", Stage: "measure"}
 	job.Tasks.Cancelled = 2815
+
 	return job
 }
 
 func jobs() []state.JobSummary {
 	done := state.JobSummary{
-		JobID: state.JobID{0xb0, 0x1d, 0x77, 0xaa}, JobType: "hello_world", Status: state.JobCompleted, CreatedAt: *before(2 * time.Minute),
-		StartedAt: before(2 * time.Minute), FinishedAt: before(2*time.Minute - 900*time.Millisecond),
-		Tasks: state.TaskCounts{Total: 2000, Completed: 2000},
+		JobID: state.JobID{
+			0xb0,
+			0x1d,
+			0x77,
+			0xaa,
+		},
+		JobType:    "hello_world",
+		Status:     state.JobCompleted,
+		CreatedAt:  *before(2 * time.Minute),
+		StartedAt:  before(2 * time.Minute),
+		FinishedAt: before(2*time.Minute - 900*time.Millisecond),
+		Tasks:      state.TaskCounts{Total: 2000, Completed: 2000},
 	}
-	waiting := state.JobSummary{JobID: state.JobID{0xc0, 0xff, 0xee}, JobType: "container_list_with_a_long_name", Status: state.JobQueued}
+	waiting := state.JobSummary{
+		JobID:   state.JobID{0xc0, 0xff, 0xee},
+		JobType: "container_list_with_a_long_name",
+		Status:  state.JobQueued,
+	}
+
 	return []state.JobSummary{tileIndex().JobSummary, done, ended().JobSummary, waiting}
 }
 
 func tasks() []state.TaskSummary {
 	return []state.TaskSummary{
 		{
-			Stage: "measure", Index: 1006, Status: state.TaskFailed, Attempt: 5, Failures: 5,
-			StartedAt: before(2 * time.Second), FinishedAt: before(800 * time.Millisecond), Error: "read tile: connection reset by peer",
+			Stage:    "measure",
+			Index:    1006,
+			Status:   state.TaskFailed,
+			Attempt:  5,
+			Failures: 5,
+			StartedAt: before(
+				2 * time.Second,
+			),
+			FinishedAt: before(800 * time.Millisecond),
+			Error:      "read tile: connection reset by peer",
 		},
 		{
 			Stage: "measure", Index: 4182, Status: state.TaskFailed, Attempt: 5, Failures: 5,
@@ -91,14 +127,25 @@ func tasks() []state.TaskSummary {
 func failures() []state.FailureGroup {
 	return []state.FailureGroup{
 		{
-			Stage: "measure", Fingerprint: 0x1c22e0f3a55b41d7, Pattern: "read tile: connection reset by peer",
-			Message: "read tile: connection reset by peer", Tasks: 37, Attempts: 185,
-			FirstSeen: *before(time.Minute), LastSeen: *before(3 * time.Second), Indexes: []int{1006, 1007, 2044, 9001},
+			Stage:       "measure",
+			Fingerprint: 0x1c22e0f3a55b41d7,
+			Pattern:     "read tile: connection reset by peer",
+			Message:     "read tile: connection reset by peer",
+			Tasks:       37,
+			Attempts:    185,
+			FirstSeen:   *before(time.Minute),
+			LastSeen:    *before(3 * time.Second),
+			Indexes:     []int{1006, 1007, 2044, 9001},
 		},
 		{
-			Stage: "measure", Fingerprint: -2, Pattern: "checksum mismatch:\n\twant #, have \x1b[31m#, 世界",
-			Message: "checksum mismatch:\n\twant 9e107d9d, have \x1b[31m00000000, 世界", Attempts: state.MaxDepth,
-			FirstSeen: *before(time.Minute), LastSeen: *before(2 * time.Minute), Indexes: []int{4182},
+			Stage:       "measure",
+			Fingerprint: -2,
+			Pattern:     "checksum mismatch:\n\twant #, have \x1b[31m#, 世界",
+			Message:     "checksum mismatch:\n\twant 9e107d9d, have \x1b[31m00000000, 世界",
+			Attempts:    state.MaxDepth,
+			FirstSeen:   *before(time.Minute),
+			LastSeen:    *before(2 * time.Minute),
+			Indexes:     []int{4182},
 		},
 	}
 }
@@ -107,28 +154,41 @@ func failures() []state.FailureGroup {
 func many() state.JobView {
 	job := tileIndex()
 	job.Stages = nil
+
 	for i := range 30 {
 		status := state.StageCompleted
+
 		switch {
 		case i == 11 || i == 12:
 			status = state.StageRunning
 		case i > 12:
 			status = state.StageWaiting
 		}
-		stage := state.StageView{Stage: i, Name: fmt.Sprintf("stage_%d", i), Status: status, Planned: true, Tasks: state.TaskCounts{Total: 10}}
+
+		stage := state.StageView{
+			Stage:   i,
+			Name:    fmt.Sprintf("stage_%d", i),
+			Status:  status,
+			Planned: true,
+			Tasks:   state.TaskCounts{Total: 10},
+		}
 		if i < 11 {
 			stage.Tasks.Completed = 10
 		}
+
 		if i == 2 {
 			stage.Tasks = state.TaskCounts{Total: 10, Completed: 9, Failed: 1}
 		}
+
 		job.Stages = append(job.Stages, stage)
 	}
+
 	return job
 }
 
 func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
 	t.Parallel()
+
 	job := tileIndex()
 	job.JobType = "a\x1b[2Jb"
 	job.Stages[1].Name = "x\r\ny"
@@ -145,6 +205,7 @@ func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
 	lines = append(lines, StatusTabbed(job)...)
 	lines = append(lines, FailuresTabbed(failures())...)
 	lines = append(lines, s.Failures(failures())...)
+
 	lines = append(lines, s.Event(state.EventView{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
 	for _, line := range lines {
 		if strings.ContainsAny(line, "\x1b\x07\r\n\u202e") {
@@ -164,11 +225,16 @@ func TestPipesGetTabsAndFullValues(t *testing.T) {
 
 func TestEdges(t *testing.T) {
 	t.Parallel()
+
 	queued := tileIndex()
+
 	queued.Status, queued.StartedAt = state.JobQueued, nil
 	for i := range queued.Stages {
-		queued.Stages[i].Status, queued.Stages[i].StartedAt, queued.Stages[i].FinishedAt = state.StageWaiting, nil, nil
+		queued.Stages[i].Status = state.StageWaiting
+		queued.Stages[i].StartedAt = nil
+		queued.Stages[i].FinishedAt = nil
 	}
+
 	running, end := tileIndex(), failed()
 	lines := Edges(nil, queued, now)
 	lines = append(lines, Edges(&queued, running, now)...)
@@ -180,6 +246,7 @@ func TestEdges(t *testing.T) {
 
 func TestEventsInWords(t *testing.T) {
 	t.Parallel()
+
 	index := 1006
 	event := func(kind, stage, detail string) state.EventView {
 		return state.EventView{EventID: 7, At: now, Kind: kind, Stage: stage, Detail: []byte(detail)}
@@ -188,7 +255,9 @@ func TestEventsInWords(t *testing.T) {
 	failure.Index, failure.Attempt, failure.Message = &index, 1, "read tile: connection reset by peer"
 	final := failure
 	final.Attempt, final.Detail = 5, []byte(`{"final": true}`)
+
 	var lines, tabbed []string
+
 	for _, e := range []state.EventView{
 		event("created", "", `{"by": "ada"}`), event("stage_started", "scan", `{"total": 1}`), event("stage_started", "list", ""), failure, final,
 		event("stage_ended", "scan", `{"status": "completed", "total": 1, "completed": 1}`),
@@ -199,21 +268,54 @@ func TestEventsInWords(t *testing.T) {
 		text, _ := eventText(e)
 		lines, tabbed = append(lines, text), append(tabbed, EventTabbed(e))
 	}
+
 	golden(t, "events", append(lines, tabbed...))
 }
 
 func TestOperations(t *testing.T) {
 	t.Parallel()
+
 	groups := []DeadGroup{
-		{Queue: "tasks", Reason: "MaxDeliveryCountExceeded", Count: 12, Wanted: 7, Oldest: *before(3 * time.Hour)},
+		{
+			Queue:  "tasks",
+			Reason: "MaxDeliveryCountExceeded",
+			Count:  12,
+			Wanted: 7,
+			Oldest: *before(3 * time.Hour),
+		},
 		{Queue: "tasks", Count: 1000},
 	}
 	dead := []state.DeadView{
-		{MessageID: 4, JobID: tileIndex().JobID, StageName: "measure", Stage: 1, First: 7, Count: 1, Deliveries: 101, Reason: "MaxDeliveryCountExceeded", Since: *before(time.Hour)},
-		{MessageID: 12345, JobID: tileIndex().JobID, StageName: "measure", Stage: 1, First: 100, Count: 50, Reason: "a reason\x1b", Since: *before(time.Minute)},
+		{
+			MessageID:  4,
+			JobID:      tileIndex().JobID,
+			StageName:  "measure",
+			Stage:      1,
+			First:      7,
+			Count:      1,
+			Deliveries: 101,
+			Reason:     "MaxDeliveryCountExceeded",
+			Since:      *before(time.Hour),
+		},
+		{
+			MessageID: 12345,
+			JobID:     tileIndex().JobID,
+			StageName: "measure",
+			Stage:     1,
+			First:     100,
+			Count:     50,
+			Reason:    "a reason\x1b",
+			Since:     *before(time.Minute),
+		},
 	}
 	sweeps := []state.SweepView{
-		{StartedAt: now, EndedAt: before(-41 * time.Millisecond), Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0, "dead": 1, "expired": 3, "new_thing": 4}`)},
+		{
+			StartedAt: now,
+			EndedAt:   before(-41 * time.Millisecond),
+			Found: []byte(
+				`{"lost": 2, "resent": 1, "repaired": 0, "dead": 1, "expired": 3, "new_thing": 4}`,
+			),
+		},
 		{StartedAt: now, EndedAt: before(-time.Second), Found: []byte(`{"lost": 0}`)},
 		{StartedAt: now, Found: []byte(`null`)},
 	}
@@ -221,9 +323,11 @@ func TestOperations(t *testing.T) {
 	lines = append(lines, DeadGroupsTabbed(groups)...)
 	lines = append(lines, Style{Width: 100}.Dead(dead, now)...)
 	lines = append(lines, Style{Width: 40}.Dead(dead, now)...)
+
 	lines = append(lines, DeadTabbed(dead)...)
 	for _, sweep := range sweeps {
 		lines = append(lines, Style{}.Sweep(sweep)...)
 	}
+
 	golden(t, "operate", lines)
 }

@@ -12,8 +12,9 @@ type Column struct {
 	Cut   int  // may be shortened to so many columns instead; 0: never
 }
 
-// Table draws rows under their heads, two spaces apart. Where it is wider than the style allows, columns are shortened or
-// left out; a column with neither mark keeps every character, ids above all.
+// Table draws rows under their heads, two spaces apart. Where it is wider than
+// the style allows, columns are shortened or left out; a column with neither
+// mark keeps every character, ids above all.
 func (s Style) Table(columns []Column, rows [][]string, inks func(row, column int) Ink) []string {
 	widths := make([]int, len(columns))
 	for c, column := range columns {
@@ -22,30 +23,37 @@ func (s Style) Table(columns []Column, rows [][]string, inks func(row, column in
 			widths[c] = max(widths[c], Width(row[c]))
 		}
 	}
+
 	shown := s.fit(columns, widths)
 	lines := make([]string, 0, len(rows)+1)
+
 	heads := make([]string, len(columns))
 	for c, column := range columns {
 		heads[c] = column.Head
 	}
+
 	lines = append(lines, s.line(columns, widths, shown, heads, func(int) Ink { return Dim }))
 	for r, row := range rows {
 		lines = append(lines, s.line(columns, widths, shown, row, func(c int) Ink {
 			if inks == nil {
 				return Plain
 			}
+
 			return inks(r, c)
 		}))
 	}
+
 	return lines
 }
 
-// fit chooses columns, and lowers widths where a column may be shortened, until the line holds.
+// fit chooses columns, and lowers widths where a column may be shortened, until
+// the line holds.
 func (s Style) fit(columns []Column, widths []int) []bool {
 	shown := make([]bool, len(columns))
 	for c := range shown {
 		shown[c] = true
 	}
+
 	for s.Width > 0 {
 		over := total(widths, shown) - s.Width
 		for c, column := range columns {
@@ -53,17 +61,21 @@ func (s Style) fit(columns []Column, widths []int) []bool {
 				over -= max(0, widths[c]-column.Cut)
 			}
 		}
+
 		drop := -1
 		for c, column := range columns {
 			if shown[c] && column.Drop > 0 && (drop < 0 || column.Drop > columns[drop].Drop) {
 				drop = c
 			}
 		}
+
 		if over <= 0 || drop < 0 {
 			break
 		}
+
 		shown[drop] = false
 	}
+
 	over := total(widths, shown) - s.Width
 	for c, column := range columns {
 		if s.Width > 0 && shown[c] && column.Cut > 0 && over > 0 {
@@ -72,33 +84,41 @@ func (s Style) fit(columns []Column, widths []int) []bool {
 			over -= give
 		}
 	}
+
 	return shown
 }
 
 func total(widths []int, shown []bool) int {
 	sum := -2
+
 	for c, w := range widths {
 		if shown[c] {
 			sum += w + 2
 		}
 	}
+
 	return sum
 }
 
 func (s Style) line(columns []Column, widths []int, shown []bool, cells []string, ink func(int) Ink) string {
 	var b strings.Builder
+
 	last := len(columns) - 1
 	for last > 0 && !shown[last] {
 		last--
 	}
+
 	for c, column := range columns {
 		if !shown[c] {
 			continue
 		}
+
 		if b.Len() > 0 {
 			b.WriteString("  ")
 		}
+
 		text := s.Cut(cells[c], widths[c])
+
 		painted := s.Paint(ink(c), text)
 		switch {
 		case column.Right:
@@ -109,14 +129,17 @@ func (s Style) line(columns []Column, widths []int, shown []bool, cells []string
 			b.WriteString(padRight(painted, widths[c]))
 		}
 	}
+
 	return strings.TrimRight(b.String(), " ")
 }
 
-// Tabbed writes rows for another program to read: one a line, full values, a tab between them, no head.
+// Tabbed writes rows for another program to read: one a line, full values, a
+// tab between them, no head.
 func Tabbed(rows [][]string) []string {
 	lines := make([]string, len(rows))
 	for i, row := range rows {
 		lines[i] = strings.Join(row, "\t")
 	}
+
 	return lines
 }

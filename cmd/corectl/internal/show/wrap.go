@@ -2,23 +2,29 @@ package show
 
 import "strings"
 
-// Wrap breaks a sentence into lines of at most so many columns, at spaces only and not inside backquotes: an id, an address and a command
-// stay whole, however long. Columns below 1 leave it as it is.
+// Wrap breaks a sentence into lines of at most so many columns, at spaces only
+// and not inside backquotes: an id, an address and a command stay whole,
+// however long. Columns below 1 leave it as it is.
 func Wrap(text string, columns int) []string {
 	if columns < 1 || Width(text) <= columns {
 		return []string{text}
 	}
+
 	var lines []string
+
 	line, whole := "", ""
 	for word := range strings.SplitSeq(text, " ") {
 		if whole != "" {
 			word = whole + " " + word
 		}
+
 		if strings.Count(word, "`")%2 == 1 { // a command has begun and not ended
 			whole = word
 			continue
 		}
+
 		whole = ""
+
 		switch {
 		case line == "":
 			line = word
@@ -28,29 +34,37 @@ func Wrap(text string, columns int) []string {
 			lines, line = append(lines, strings.TrimRight(line, " ")), word
 		}
 	}
+
 	if whole != "" {
 		line = strings.TrimPrefix(line+" "+whole, " ")
 	}
+
 	return append(lines, line)
 }
 
-// Hang wraps a text behind a head: the lines after the first begin below the first one's text.
+// Hang wraps a text behind a head: the lines after the first begin below the
+// first one's text.
 func Hang(head, text string, columns int) []string {
 	indent := Width(head)
+
 	lines := Wrap(text, max(columns-indent, 0))
 	if columns > 0 && columns-indent < 16 { // too narrow to hang
 		lines = Wrap(text, columns-2)
 		for i := range lines {
 			lines[i] = "  " + lines[i]
 		}
+
 		return append([]string{strings.TrimRight(head, " ")}, lines...)
 	}
+
 	for i := range lines {
 		if i == 0 {
 			lines[i] = head + lines[i]
 			continue
 		}
+
 		lines[i] = strings.Repeat(" ", indent) + lines[i]
 	}
+
 	return lines
 }

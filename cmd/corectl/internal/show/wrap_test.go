@@ -8,6 +8,7 @@ import (
 
 func TestWrapKeepsWordsAndCommandsWhole(t *testing.T) {
 	t.Parallel()
+
 	const text = "No job 3f9a1c2e at http://127.0.0.1:7071/api. See `corectl jobs --since 24h`, or `unfinished business"
 	for columns, want := range map[int][]string{
 		0:  {text},
@@ -22,6 +23,7 @@ func TestWrapKeepsWordsAndCommandsWhole(t *testing.T) {
 
 func TestHangPutsLinesBelowTheFirst(t *testing.T) {
 	t.Parallel()
+
 	for columns, want := range map[int][]string{
 		0:  {"ok    storage: no account is configured"},
 		32: {"ok    storage: no account is", "               configured"},

@@ -13,7 +13,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Job is a job to insert. The zero value is a queued hello_world without stages.
+// Job is a job to insert. The zero value is a queued hello_world without
+// stages.
 type Job struct {
 	Seed     string // the id is its hash with the type
 	Type     string
@@ -27,7 +28,8 @@ type Job struct {
 	Stages   []Stage
 }
 
-// Stage is a stage to insert, with its tasks: the first Completed of them completed, then Failed, then Cancelled, the rest queued.
+// Stage is a stage to insert, with its tasks: the first Completed of them
+// completed, then Failed, then Cancelled, the rest queued.
 type Stage struct {
 	Name       string
 	TaskType   string
@@ -48,27 +50,41 @@ type Stage struct {
 // Insert inserts a job with its stages and tasks and returns its id.
 func Insert(tb testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
 	tb.Helper()
+
 	j.Type, j.Params = cmp.Or(j.Type, "hello_world"), cmp.Or(j.Params, "{}")
 	j.Status, j.Version = cmp.Or(j.Status, state.JobQueued), cmp.Or(j.Version, 1)
 	id := state.NewJobID(j.Type, []byte(cmp.Or(j.Seed, tb.Name())))
 	left := 0
+
 	for _, s := range j.Stages {
 		if !s.status().Ended() {
 			left++
 		}
 	}
+
 	exec(tb, pool, `
 insert into jobs (job_id, job_type, params, status, stages_left, version, created_at, started_at, finished_at, cancel_requested_at, result, error)
 values (@id, @type, @params, @status::text::job_status, @left, @version, now() - @age::interval,
         case when @status::text <> 'queued' then now() - @age::interval end, case when @ended then now() end,
         case when @stopping or @status::text = 'cancelled' then now() end, nullif(@result, '')::text::bytea, nullif(@error, '')::json)`,
 		pgx.StrictNamedArgs{
-			"id": id[:], "type": j.Type, "params": j.Params, "status": string(j.Status), "left": left, "version": j.Version, "age": j.Age,
-			"ended": j.Status.Ended(), "stopping": j.Stopping, "result": j.Result, "error": j.Error,
+			"id":       id[:],
+			"type":     j.Type,
+			"params":   j.Params,
+			"status":   string(j.Status),
+			"left":     left,
+			"version":  j.Version,
+			"age":      j.Age,
+			"ended":    j.Status.Ended(),
+			"stopping": j.Stopping,
+			"result":   j.Result,
+			"error":    j.Error,
 		})
+
 	for i, s := range j.Stages {
 		s.insert(tb, pool, id, i)
 	}
+
 	return id
 }
 
@@ -76,31 +92,55 @@ func (s Stage) status() state.StageStatus {
 	if s.Status != "" {
 		return s.Status
 	}
+
 	if s.Planned == 0 && !s.Planning {
 		return state.StageWaiting
 	}
+
 	return state.StageRunning
 }
 
 func (s Stage) insert(tb testing.TB, pool *pgxpool.Pool, id state.JobID, number int) {
 	tb.Helper()
+
 	status := s.status()
+
 	deps := 0
 	if status == state.StageWaiting {
 		deps = len(s.DependsOn)
 	}
+
 	if s.DependsOn == nil {
 		s.DependsOn = []int16{}
 	}
+
 	var total *int
 	if status != state.StageWaiting && !s.Planning {
 		total = &s.Planned
 	}
+
 	args := pgx.StrictNamedArgs{
-		"id": id[:], "stage": number, "gen": max(s.Gen, 1), "name": s.Name, "type": cmp.Or(s.TaskType, s.Name), "kind": string(cmp.Or(s.Kind, state.Dynamic)),
-		"queue": cmp.Or(s.Queue, state.QueueTasks), "depends_on": s.DependsOn, "deps": deps, "status": string(status), "total": total,
-		"planned": s.Planned, "dispatched": s.Dispatched, "completed": s.Completed, "failed": s.Failed, "cancelled": s.Cancelled,
-		"ended": status.Ended(), "error": s.Error,
+		"id":    id[:],
+		"stage": number,
+		"gen":   max(s.Gen, 1),
+		"name":  s.Name,
+		"type":  cmp.Or(s.TaskType, s.Name),
+		"kind":  string(cmp.Or(s.Kind, state.Dynamic)),
+		"queue": cmp.Or(
+			s.Queue,
+			state.QueueTasks,
+		),
+		"depends_on": s.DependsOn,
+		"deps":       deps,
+		"status":     string(status),
+		"total":      total,
+		"planned":    s.Planned,
+		"dispatched": s.Dispatched,
+		"completed":  s.Completed,
+		"failed":     s.Failed,
+		"cancelled":  s.Cancelled,
+		"ended":      status.Ended(),
+		"error":      s.Error,
 	}
 	exec(tb, pool, `
 insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies, deps_left, status, total, planned, dispatched, completed,
@@ -109,9 +149,11 @@ values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on,
         array(select d.name from stages d where d.job_id = @id and d.stage = any (@depends_on) order by d.stage), @deps, @status::text::stage_status, @total, @planned, @dispatched,
         @completed, @failed, @cancelled, case when @status::text <> 'waiting' then now() end, case when @ended then now() end,
         nullif(@error, '')::json)`, args)
+
 	for _, spare := range []string{"name", "type", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error"} {
 		delete(args, spare)
 	}
+
 	exec(tb, pool, `
 insert into tasks (job_id, stage, gen, index, status, attempt, failures, result, error, started_at, finished_at)
 select @id, @stage, @gen, i, k.status::task_status, case when k.status in ('completed', 'failed') then 1 else 0 end,
@@ -132,7 +174,8 @@ select @id, @stage, @gen, i, 1, 'permanent', true, 'task ' || i || ' failed'
 from generate_series(@completed::int, @completed::int + @failed::int - 1) i`, args)
 }
 
-// Message is a message row to insert. The zero value is ready in the queue of tasks and covers task 0 of stage 0.
+// Message is a message row to insert. The zero value is ready in the queue of
+// tasks and covers task 0 of stage 0.
 type Message struct {
 	Queue   state.Queue
 	Kind    state.MessageKind
@@ -150,27 +193,54 @@ type Message struct {
 // InsertMessage inserts a message row of a job.
 func InsertMessage(tb testing.TB, pool *pgxpool.Pool, id state.JobID, m Message) {
 	tb.Helper()
+
 	var worker any
+
 	if m.Held {
 		m.Attempt = max(m.Attempt, 1)
 		w := uuid.New()
 		worker = w
-		exec(tb, pool, `insert into workers (worker_id, lease_until, build, host, pid) values (@id, now() + interval '1 hour', 'test', 'host', 7)`,
-			pgx.StrictNamedArgs{"id": w})
+		exec(
+			tb,
+			pool,
+			`insert into workers (worker_id, lease_until, build, host, pid) values (@id, now() + interval '1 hour', 'test', 'host', 7)`,
+			pgx.StrictNamedArgs{"id": w},
+		)
 	}
+
 	exec(tb, pool, `
 insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, due_at, worker_id, claimed_at, sent_at, dead_reason)
 values (@id, @queue, @kind, @stage, @gen, @first, @count, @count, @attempt, now() + @due::interval, @worker::uuid,
         case when @worker::uuid is not null then now() end, case when @sent then now() end, nullif(@dead, ''))`,
 		pgx.StrictNamedArgs{
-			"id": id[:], "queue": cmp.Or(m.Queue, state.QueueTasks), "kind": cmp.Or(m.Kind, state.KindTasks), "stage": m.Stage,
-			"gen": max(m.Gen, 1), "first": m.First, "count": max(m.Count, 1), "attempt": m.Attempt, "due": m.Due, "worker": worker,
-			"sent": m.Sent, "dead": m.Dead,
+			"id":    id[:],
+			"queue": cmp.Or(m.Queue, state.QueueTasks),
+			"kind":  cmp.Or(m.Kind, state.KindTasks),
+			"stage": m.Stage,
+			"gen": max(
+				m.Gen,
+				1,
+			),
+			"first":   m.First,
+			"count":   max(m.Count, 1),
+			"attempt": m.Attempt,
+			"due":     m.Due,
+			"worker":  worker,
+			"sent":    m.Sent,
+			"dead":    m.Dead,
 		})
 }
 
-// InsertEvent inserts an entry of a job's history; index below 0 is of no task, stage below 0 of the job itself.
-func InsertEvent(tb testing.TB, pool *pgxpool.Pool, id state.JobID, kind string, stage, index int, detail string) {
+// InsertEvent inserts an entry of a job's history; index below 0 is of no task,
+// stage below 0 of the job itself.
+func InsertEvent(
+	tb testing.TB,
+	pool *pgxpool.Pool,
+	id state.JobID,
+	kind string,
+	stage, index int,
+	detail string,
+) {
 	tb.Helper()
 	exec(tb, pool, `
 insert into events (job_id, kind, stage, index, detail)
@@ -180,6 +250,7 @@ values (@id, @kind, nullif(@stage::int, -1), nullif(@index::int, -1), nullif(@de
 
 func exec(tb testing.TB, pool *pgxpool.Pool, sql string, args pgx.StrictNamedArgs) {
 	tb.Helper()
+
 	if _, err := pool.Exec(context.Background(), sql, args); err != nil {
 		tb.Fatal(err)
 	}
