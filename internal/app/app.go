@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +24,6 @@ import (
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry"
-	"coremachine/internal/telemetry/keys"
 	"coremachine/internal/web"
 )
 
@@ -207,17 +204,6 @@ func (a *App) Start(ctx context.Context) error {
 	return a.host.Install(a.work())
 }
 
-// serveProblems logs each problem that keeps the process from work, and serves
-// the probes and health, which report them.
-func (a *App) serveProblems(more ...string) error {
-	a.problems = append(a.problems, more...)
-	for _, p := range a.problems {
-		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
-	}
-
-	return a.host.Install(a.work())
-}
-
 // slotWait is how long a message that was pushed to this process waits for a
 // slot: long, since to push it again costs a send, and well within the time
 // that the host allows a call.
@@ -228,81 +214,6 @@ func slotWait(functionTimeout time.Duration) time.Duration {
 	}
 
 	return min(most, funchost.Deadline(functionTimeout)/2)
-}
-
-// watchSchema looks until the schema is as new as this build; it never becomes
-// older.
-func (a *App) watchSchema(ctx context.Context) {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-
-	said := ""
-
-	for {
-		limit, cancel := context.WithTimeout(ctx, 2*time.Second)
-		err := repo.CheckSchema(limit, a.repo.Database())
-
-		cancel()
-
-		if err == nil {
-			a.schema.Store(true)
-			return
-		}
-
-		if known, ok := errors.AsType[*state.Error](err); ok {
-			a.schemaFault.Store(&known.Msg)
-		}
-
-		if text := err.Error(); text != said && ctx.Err() == nil {
-			a.log.Warn("not ready yet", keys.Error, err)
-
-			said = text
-		}
-
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// warm has connections made ready before work comes. It is no matter where that
-// fails: they become so with the work.
-func (a *App) warm(ctx context.Context) {
-	limit, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-
-	if err := a.repo.Warm(limit, pgqueue.Hot()); err != nil {
-		a.log.Debug("connections were not made ready", keys.Error, err)
-	}
-}
-
-// Ready is nil when the process can work; otherwise its error says why not, all
-// reasons in it.
-func (a *App) Ready() error {
-	if len(a.problems) > 0 {
-		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", strings.Join(a.problems, "; "))
-	}
-
-	if a.machine == nil || !a.schema.Load() {
-		reason := "the database has not answered yet"
-		if fault := a.schemaFault.Load(); fault != nil {
-			reason = *fault
-		}
-
-		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", reason)
-	}
-
-	if err := a.machine.Failure(); err != nil {
-		return err
-	}
-
-	if !a.machine.Ready() {
-		return state.Errorf(state.CodeUnavailable, "app.Ready", "this process has no lease yet")
-	}
-
-	return nil
 }
 
 // Addr is where the process listens, nil when it does not.
@@ -316,16 +227,6 @@ func (a *App) Addr() net.Addr {
 
 // Done answers when serving has ended of itself.
 func (a *App) Done() <-chan error { return a.served }
-
-// Failed is closed when the process can never work again and has to be stopped
-// and to exit with an error, which Ready returns. Call it after Start.
-func (a *App) Failed() <-chan struct{} {
-	if a.machine == nil {
-		return nil
-	}
-
-	return a.machine.Failed()
-}
 
 // Machine is the engine, for processes that feed it themselves; nil before
 // Start.
@@ -412,46 +313,4 @@ func (a *App) triggers() map[string]funchost.Trigger {
 			return err
 		},
 	}
-}
-
-// commit is what the build was made from; empty where that is not known.
-func commit() string {
-	info, _ := debug.ReadBuildInfo()
-	if info == nil {
-		return ""
-	}
-
-	revision, changed := "", ""
-
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = " and changes"
-		}
-	}
-
-	if revision == "" {
-		return ""
-	}
-
-	return revision + changed
-}
-
-// Version is the build, as health and worker rows show it.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-
-	version := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			version = s.Value[:12]
-		}
-	}
-
-	return version
 }

@@ -1,7 +1,6 @@
 package pglocal
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -278,136 +276,4 @@ func TestServerAfterACrash(t *testing.T) {
 			t.Error("the killed user's server still ran")
 		}
 	})
-}
-
-// killedUser runs another process that starts the cluster, kills it, and
-// returns the server that it left and its data folder.
-func killedUser(t *testing.T, dir string) (left postmaster, data string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-
-	cmd.Env = append(os.Environ(), userEnv+"="+dir)
-	cmd.Stderr = os.Stderr
-
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-
-	line, readErr := bufio.NewReader(out).ReadString('\n')
-	if _, err := fmt.Sscanf(line, "pid %d data %s", &left.pid, &data); err != nil {
-		t.Errorf("the other process said %q (%v)", line, readErr)
-	}
-
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-
-	_ = cmd.Wait() // killed
-
-	return left, data
-}
-
-func useUntilKilled(dir string) {
-	s, err := Start(context.Background(), Options{Dir: dir})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-
-	_, _ = fmt.Fprintln(os.Stdout, "pid", s.PID(), "data", s.cluster.data)
-
-	select {}
-}
-
-func newDir(t *testing.T) string {
-	t.Helper()
-
-	dir, err := os.MkdirTemp(
-		"",
-		"pglocal-test-",
-	) //nolint:usetesting // t.TempDir is closed to the server's account
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's account passes through it
-		t.Fatal(err)
-	}
-
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-
-	return dir + "/pg"
-}
-
-func start(t *testing.T, opts Options) *Server {
-	t.Helper()
-
-	s, err := Start(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	t.Cleanup(func() { stop(t, s) })
-
-	return s
-}
-
-func stop(t *testing.T, s *Server) {
-	t.Helper()
-
-	if err := s.Stop(); err != nil {
-		t.Error(err)
-	}
-}
-
-func query(t *testing.T, s *Server, sql string) string {
-	t.Helper()
-
-	conn, err := pgx.Connect(t.Context(), s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	defer func() { _ = conn.Close(context.Background()) }()
-
-	rows, err := conn.Query(t.Context(), sql)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-
-	answer := ""
-
-	for rows.Next() {
-		values, err := rows.Values()
-		if err != nil {
-			t.Fatal(err)
-		}
-
-		answer = fmt.Sprint(values[0])
-	}
-
-	if err := rows.Err(); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-
-	return answer
-}
-
-func until(t *testing.T, done func() bool) {
-	t.Helper()
-
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-
-	for !done() {
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			t.Fatal("it did not come about within 30 s")
-		}
-	}
 }

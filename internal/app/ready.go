@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"coremachine/internal/queue/pgqueue"
+	"coremachine/internal/repo"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// serveProblems logs each problem that keeps the process from work, and serves
+// the probes and health, which report them.
+func (a *App) serveProblems(more ...string) error {
+	a.problems = append(a.problems, more...)
+	for _, p := range a.problems {
+		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
+	}
+
+	return a.host.Install(a.work())
+}
+
+// watchSchema looks until the schema is as new as this build; it never becomes
+// older.
+func (a *App) watchSchema(ctx context.Context) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+
+	said := ""
+
+	for {
+		limit, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err := repo.CheckSchema(limit, a.repo.Database())
+
+		cancel()
+
+		if err == nil {
+			a.schema.Store(true)
+			return
+		}
+
+		if known, ok := errors.AsType[*state.Error](err); ok {
+			a.schemaFault.Store(&known.Msg)
+		}
+
+		if text := err.Error(); text != said && ctx.Err() == nil {
+			a.log.Warn("not ready yet", keys.Error, err)
+
+			said = text
+		}
+
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// warm has connections made ready before work comes. It is no matter where that
+// fails: they become so with the work.
+func (a *App) warm(ctx context.Context) {
+	limit, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+
+	if err := a.repo.Warm(limit, pgqueue.Hot()); err != nil {
+		a.log.Debug("connections were not made ready", keys.Error, err)
+	}
+}
+
+// Ready is nil when the process can work; otherwise its error says why not, all
+// reasons in it.
+func (a *App) Ready() error {
+	if len(a.problems) > 0 {
+		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", strings.Join(a.problems, "; "))
+	}
+
+	if a.machine == nil || !a.schema.Load() {
+		reason := "the database has not answered yet"
+		if fault := a.schemaFault.Load(); fault != nil {
+			reason = *fault
+		}
+
+		return state.Errorf(state.CodeUnavailable, "app.Ready", "%s", reason)
+	}
+
+	if err := a.machine.Failure(); err != nil {
+		return err
+	}
+
+	if !a.machine.Ready() {
+		return state.Errorf(state.CodeUnavailable, "app.Ready", "this process has no lease yet")
+	}
+
+	return nil
+}
+
+// Failed is closed when the process can never work again and has to be stopped
+// and to exit with an error, which Ready returns. Call it after Start.
+func (a *App) Failed() <-chan struct{} {
+	if a.machine == nil {
+		return nil
+	}
+
+	return a.machine.Failed()
+}

@@ -1,0 +1,110 @@
+package define
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// absent gives a field what it is when its key is not there.
+func (d *decoder) absent(f *field, v reflect.Value) {
+	d.count()
+
+	if f.def != nil {
+		d.fillDefault(f, v)
+		return
+	}
+
+	if f.required() {
+		d.bad("missing: want %s", f.shape)
+		return
+	}
+
+	switch f.shape.kind {
+	case kindList:
+		// as it will be read back: nil and empty are the same JSON
+		v.Set(reflect.MakeSlice(f.shape.typ, 0, 0))
+	case kindDict:
+		v.Set(reflect.MakeMap(f.shape.typ))
+	case kindString:
+		d.matches(f, "")
+	case kindObject:
+		for _, inner := range f.shape.fields {
+			d.push(memberStep(inner.name))
+			d.absent(inner, v.FieldByIndex(inner.index))
+			d.pop()
+		}
+	case kindText, kindBool, kindInt, kindUint, kindFloat, kindPointer:
+	}
+}
+
+// fillDefault decodes a default in the place of what is absent.
+func (d *decoder) fillDefault(f *field, v reflect.Value) {
+	if f.fixed.IsValid() {
+		v.Set(f.fixed)
+		return
+	}
+
+	if err := scan(d.ctx, f.def); err != nil {
+		d.bad("the default is no JSON")
+		return
+	}
+
+	inner := &decoder{
+		ctx: d.ctx, values: d.values, at: d.at, errs: d.errs,
+		in: jsontext.NewDecoder(bytes.NewBuffer(f.def), jsontext.AllowDuplicateNames(true)),
+	}
+	inner.value(f.shape, f, v)
+	d.values, d.errs, d.err = inner.values, inner.errs, inner.err
+}
+
+// String names the type as users know it.
+func (s *shape) String() string {
+	switch s.kind {
+	case kindString:
+		return "a string"
+	case kindText:
+		if s.typ == timeType {
+			return "a time as of RFC 3339"
+		}
+
+		return "a string that holds a " + s.typ.String()
+	case kindBool:
+		return "true or false"
+	case kindInt, kindUint:
+		return "an integer"
+	case kindFloat:
+		return "a number"
+	case kindPointer:
+		return s.elem.String() + " or null"
+	case kindList:
+		return "an array"
+	case kindDict, kindObject:
+		return "an object"
+	}
+
+	return s.typ.String()
+}
+
+// jsonKind is how the type looks in JSON; booleans, of which there are two,
+// apart.
+func (s *shape) jsonKind() jsontext.Kind {
+	switch s.kind {
+	case kindString, kindText:
+		return jsontext.KindString
+	case kindInt, kindUint, kindFloat:
+		return jsontext.KindNumber
+	case kindList:
+		return jsontext.KindBeginArray
+	case kindDict, kindObject:
+		return jsontext.KindBeginObject
+	case kindBool, kindPointer:
+	}
+
+	return jsontext.KindInvalid
+}
+
+// known lists the names of an object's fields for a message.
+func (s *shape) known() string { return strings.Join(s.names(), ", ") }
