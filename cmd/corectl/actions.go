@@ -16,9 +16,9 @@ import (
 
 // actFlags are those of every command that changes a job.
 type actFlags struct {
-	ID     string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
-	Yes    bool   `short:"y" help:"Do not ask."`
-	DryRun bool   `help:"Say what it would do; do nothing."`
+	ID     string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
+	Yes    bool   `short:"y" help:"Skip the confirmation."`
+	DryRun bool   `help:"Print what would happen, and change nothing."`
 }
 
 // start finds the job.
@@ -35,7 +35,7 @@ func (f actFlags) start(ctx context.Context, a *app) (state.JobView, error) {
 
 type cancelCmd struct {
 	actFlags
-	Force bool `help:"End the job from its rows, whatever state it is in: for a job that no ordinary cancel ends."`
+	Force bool `help:"End the job from any state, based on its rows. Use this if an ordinary cancel does not end it."`
 }
 
 // cancelPatience is how long a cancel waits for the job's end: running tasks
@@ -53,7 +53,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	if job.Status.Ended() {
 		return exitf(
 			exitOther,
-			"%s has ended already: %s. See `corectl status %s`.",
+			"%s has already ended: %s. See `corectl status %s`.",
 			title,
 			job.Status,
 			show.Handle(job.JobID),
@@ -66,7 +66,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	verb, query := "cancel", url.Values(nil)
 	if c.Force {
 		verb, query = "force the cancel of", url.Values{"force": {"true"}}
-		numbers += " Handlers are not waited for, and a retry runs the stages that had not ended from the start."
+		numbers += " It does not wait for handlers. A retry runs the stages that had not ended from the start."
 	}
 
 	if c.DryRun {
@@ -102,7 +102,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	a.hint(
-		"%s. %s told to stop; %s kept.",
+		"%s. %s cancelled; %s kept.",
 		end.Status,
 		were(job.Tasks.Running, "running task"),
 		results(end.Tasks.Completed),
@@ -187,7 +187,7 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	case job.Status == state.JobCompleted:
 		return exitf(
 			exitOther,
-			"%s is completed: nothing to retry. To run all of it again: `corectl submit %s --rerun`.",
+			"%s is completed: nothing to retry. To run the whole job again: `corectl submit %s --rerun`.",
 			title,
 			job.JobType,
 		)

@@ -140,7 +140,7 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 
 	if !a.asked() {
 		return usagef(
-			"%s There is no terminal to ask on. Add --yes, or --dry-run to see what it would do.",
+			"%s No terminal is available for the confirmation. Add --yes, or --dry-run to print what would happen.",
 			question,
 		)
 	}
@@ -167,7 +167,7 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 			return nil
 		}
 
-		return exitf(exitOther, "Nothing was done.")
+		return exitf(exitOther, "Nothing was changed.")
 	}
 }
 

@@ -19,9 +19,9 @@ import (
 
 // benchCmd is what measures.
 type benchCmd struct {
-	Run     benchRunCmd     `cmd:"" default:"withargs" help:"Measure workloads. The word run may be left out."`
-	Big     benchBigCmd     `cmd:"" help:"Measure what takes minutes: very large jobs, aged databases, retention."`
-	Exec    benchExecCmd    `cmd:"" help:"Run a program with DATABASE_URL set to the Postgres of the benchmarks."`
+	Run     benchRunCmd     `cmd:"" default:"withargs" help:"Measure workloads. The word run is optional."`
+	Big     benchBigCmd     `cmd:"" help:"Measure long workloads: very large jobs, aged databases, retention."`
+	Exec    benchExecCmd    `cmd:"" help:"Run a program with DATABASE_URL set to the benchmark Postgres."`
 	Worker  benchWorkerCmd  `cmd:"" hidden:""`
 	Handler benchHandlerCmd `cmd:"" hidden:""`
 	Echo    benchEchoCmd    `cmd:"" hidden:""`
@@ -33,12 +33,12 @@ const hostCalls = 4000
 // benchRunCmd measures the engine beside the floor, on a durable Postgres.
 type benchRunCmd struct {
 	Workloads []string `arg:"" optional:"" help:"hello, unbundled, wide, deep, fanin, latency, submit. Default: all."`
-	N         []int    `default:"1000" help:"Tasks of a stage; several with commas between."`
-	Jobs      []int    `default:"1" help:"Jobs at once; several with commas between."`
-	Runs      int      `default:"5" help:"Runs of each, interleaved with the floor's; the median counts."`
-	Mode      string   `enum:"engine,worker,functions" default:"engine" help:"engine (in this process), worker (plain worker processes), functions (a handler under a host, over TCP)."`
-	Processes []int    `default:"1" help:"Workers, or hosts with a handler each; several with commas between."`
-	Transport string   `enum:"postgres,servicebus" default:"postgres" help:"What carries messages: postgres, or servicebus, by a stand-in in memory."`
+	N         []int    `default:"1000" help:"Tasks per stage. Separate several values by commas."`
+	Jobs      []int    `default:"1" help:"Concurrent jobs. Separate several values by commas."`
+	Runs      int      `default:"5" help:"Runs of each workload, interleaved with runs of the floor. The result is the median."`
+	Mode      string   `enum:"engine,worker,functions" default:"engine" help:"engine (in this process), worker (plain worker processes) or functions (a handler under a host, over TCP)."`
+	Processes []int    `default:"1" help:"Worker processes, or hosts with one handler each. Separate several values by commas."`
+	Transport string   `enum:"postgres,servicebus" default:"postgres" help:"Message transport: postgres, or servicebus with an in-memory stand-in."`
 }
 
 // Run starts a Postgres of its own, with fsync on, unless DATABASE_URL names

@@ -11,13 +11,13 @@ import (
 
 // benchBigCmd measures what takes minutes.
 type benchBigCmd struct {
-	What      string `arg:"" enum:"million,aged,retention" help:"million (a job of 2 N tasks and one over all results, small jobs beside it), aged (finished tasks beforehand, against none), retention (work while finished tasks are deleted)."`
-	N         int    `default:"0" help:"Tasks of a stage. Default: 1000000 for million, else 10000."`
-	Finished  int    `default:"0" help:"Finished tasks beforehand. Default: 10000000 for aged, 1000000 for retention."`
-	Runs      int    `default:"5" help:"Runs; the median counts."`
-	Mode      string `enum:"engine,worker,functions" default:"engine" help:"As for bench run."`
-	Processes int    `default:"1" help:"As for bench run."`
-	Transport string `enum:"postgres,servicebus" default:"postgres" help:"As for bench run."`
+	What      string `arg:"" enum:"million,aged,retention" help:"million (a job of 2 N tasks, one task over all results, and small jobs at the same time), aged (with and without finished tasks in the database) or retention (while finished tasks are deleted)."`
+	N         int    `default:"0" help:"Tasks per stage. 0: 1000000 for million, otherwise 10000."`
+	Finished  int    `default:"0" help:"Finished tasks in the database. 0: 10000000 for aged, 1000000 for retention."`
+	Runs      int    `default:"5" help:"Runs. The result is the median."`
+	Mode      string `enum:"engine,worker,functions" default:"engine" help:"See bench run."`
+	Processes int    `default:"1" help:"See bench run."`
+	Transport string `enum:"postgres,servicebus" default:"postgres" help:"See bench run."`
 }
 
 // Run starts a Postgres as bench run does.
@@ -94,17 +94,17 @@ func millionLines(r bench.MillionResult) []string {
 	lines := []string{
 		fmt.Sprintf("%d tasks in %.1f s, %s mode, %d processes", r.Tasks, r.Ms/1000, r.Mode, r.Processes),
 		fmt.Sprintf("tasks/s                %.0f", r.PerSec),
-		fmt.Sprintf("of 10,000 a stage      %.0f, ratio %.2f", r.SmallPerSec, r.Ratio),
-		"total known after      " + strings.Join(totals, ", "),
+		fmt.Sprintf("10,000 per stage       %.0f, ratio %.2f", r.SmallPerSec, r.Ratio),
+		"time until total      " + strings.Join(totals, ", "),
 		fmt.Sprintf("status, list p95       %.1f ms, %.1f ms", r.StatusMs, r.ListMs),
-		fmt.Sprintf("WAL a task             %.0f bytes", r.WALBytes),
+		fmt.Sprintf("WAL per task           %.0f bytes", r.WALBytes),
 		"peak memory, MB        " + peakText(r.PeakBytes),
 	}
 	if len(r.BesideMs) == 3 {
 		lines = append(
 			lines,
 			fmt.Sprintf(
-				"%d jobs of n=10 beside  p50 %.0f ms, p95 %.0f ms, most %.0f ms",
+				"%d concurrent n=10 jobs p50 %.0f ms, p95 %.0f ms, max %.0f ms",
 				r.Beside,
 				r.BesideMs[0],
 				r.BesideMs[1],

@@ -19,7 +19,10 @@ import (
 func decode[T any](answer client.Answer) (T, error) {
 	var v T
 	if err := json.Unmarshal(answer.Body, &v); err != nil {
-		return v, fmt.Errorf("the API's answer is not what this corectl knows: %w", err)
+		return v, fmt.Errorf(
+			"unexpected API response: this corectl may be older or newer than the server: %w",
+			err,
+		)
 	}
 
 	return v, nil

@@ -207,10 +207,10 @@ func TestIDsCanBeShort(t *testing.T) {
 		code int
 		err  string
 	}{
-		{"@last", 4, "no job was submitted"},
+		{"@last", 4, "no job has been submitted"},
 		{"3F9A", 0, ""},
-		{"3f", 64, "no job id"},
-		{"3f9a", 64, "the beginning of more than one id:\n  " + idA},
+		{"3f", 64, "invalid job id"},
+		{"3f9a", 64, "matches more than one id:\n  " + idA},
 		{"beef", 4, "No job at"},
 	} {
 		got := fake.run(outside{state: state1}, "status", c.id)
@@ -281,15 +281,15 @@ func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
 		err    string
 		writes int
 	}{
-		{"cancel", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA}, 0, "Cancel hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. [y/N] cancelling… cancelled. 1 running task was told to stop; 4 results are kept.\n", 1},
+		{"cancel", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA}, 0, "Cancel hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. [y/N] cancelling… cancelled. 1 running task was cancelled; 4 results are kept.\n", 1},
 		{
 			"force", cancel(),
 			outside{tty: true, in: "y\n", env: plain},
 			[]string{"cancel", idA, "--force"},
 			0,
-			"Force the cancel of hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. Handlers are not waited for", 1,
+			"Force the cancel of hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. It does not wait for handlers", 1,
 		},
-		{"no", cancel(), outside{tty: true, in: "\n", env: plain}, []string{"cancel", idA}, 1, "Nothing was done.", 0},
+		{"no", cancel(), outside{tty: true, in: "\n", env: plain}, []string{"cancel", idA}, 1, "Nothing was changed.", 0},
 		{"dry", cancel(), outside{}, []string{"cancel", idA, "--dry-run"}, 0, "Would cancel hello_world 3f9a1c2e. 2 tasks have not started, 1 is running.\n", 0},
 		{"retry", full(t), outside{tty: true, in: "\n", env: plain}, []string{"retry", idA}, 0, "Run 1 failed task again (reply)? [Y/n] attempt 2 of 3f9a1c2e: 1 task queued · corectl status 3f9a --watch\n", 1},
 		{"delete", full(t), outside{}, []string{"delete", idA, "--yes"}, 0, "deleted hello_world 3f9a1c2e.\n", 1},

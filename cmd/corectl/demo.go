@@ -21,10 +21,10 @@ import (
 
 type demoCmd struct {
 	Job    string   `arg:"" optional:"" default:"hello_world" help:"Job type."`
-	N      int      `short:"n" placeholder:"N" help:"Short for the parameter n=N; of container_list: how many blobs to fill the sample with."`
-	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"A parameter."`
-	Keep   bool     `help:"Leave everything running, and say where."`
-	DryRun bool     `help:"Start everything and check the parameters; run nothing."`
+	N      int      `short:"n" placeholder:"N" help:"Set the parameter n=N. For container_list: the number of sample blobs."`
+	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"Set a parameter."`
+	Keep   bool     `help:"Keep everything running, and print the address."`
+	DryRun bool     `help:"Start everything and check the parameters, but run no job."`
 	localFlags
 	watchFlags
 }
@@ -153,7 +153,7 @@ func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
 	if errors.As(watched, &exit) && (exit.code == exitInterrupted || exit.code == exitTimeout) {
 		return nil, exitf(
 			exit.code,
-			"Stopped. The job goes on with the next `corectl demo` or `corectl dev`.",
+			"Stopped. The job continues with the next `corectl demo` or `corectl dev`.",
 		)
 	}
 
@@ -255,7 +255,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 
 		select {
 		case err := <-ended:
-			return running{}, exitf(exitOther, "It did not start: %v\n%s", err, tailOf(log))
+			return running{}, exitf(exitOther, "Startup failed: %v\n%s", err, tailOf(log))
 		case <-limit.Done():
 			_ = cmd.Process.Signal(os.Interrupt)
 			return running{}, errors.Join(limit.Err(), <-ended)

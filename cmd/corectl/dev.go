@@ -22,14 +22,14 @@ const knownPort = 7071
 
 // localFlags are those of every command that runs everything on this machine.
 type localFlags struct {
-	Transport string `enum:"postgres,servicebus" default:"postgres" help:"What carries messages: postgres, or servicebus, by SERVICEBUS or else a stand-in in memory."`
-	Storage   bool   `help:"Start an Azurite, with a container named sample, in place of the storage account that STORAGE names."`
+	Transport string `enum:"postgres,servicebus" default:"postgres" help:"Message transport: postgres, or servicebus. The latter uses SERVICEBUS if set, otherwise an in-memory stand-in."`
+	Storage   bool   `help:"Start Azurite with a container named sample, and use it instead of the account in STORAGE."`
 	Sample    int    `hidden:"" default:"2000" help:"Blobs of the sample."`
 }
 
 type devCmd struct {
-	Port int  `default:"7071" help:"Where clients connect; 0 for any free port."`
-	Keys bool `help:"Demand a function key, as Azure does; one is made and printed."`
+	Port int  `default:"7071" help:"Port of the API. 0: any free port."`
+	Keys bool `help:"Require a function key, as Azure does. A key is created and printed."`
 	localFlags
 	AnyPort bool   `hidden:"" help:"Any free port where that one is taken."`
 	Report  string `hidden:"" help:"File to write addresses and process ids to, once ready."`
@@ -169,7 +169,7 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 
 	o.ServiceBus, o.Connection = flags.Transport == config.TransportServiceBus, a.getenv("SERVICEBUS")
 	if o.ServiceBus && o.Connection == "" {
-		a.hint("SERVICEBUS is not set: a stand-in of Service Bus in memory carries the messages.")
+		a.hint("SERVICEBUS is not set: using an in-memory stand-in for Service Bus.")
 	}
 
 	o.Root, o.DatabaseURL = root, a.getenv("DATABASE_URL")
@@ -187,7 +187,7 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, exitf(
 			exitOther,
-			"Port %d is taken. Does `corectl dev` run already? Else: --port 0.",
+			"Port %d is in use. Stop the other `corectl dev`, or use --port 0.",
 			o.Port,
 		)
 	case err != nil:

@@ -16,7 +16,7 @@ import (
 
 type dlqCmd struct {
 	List    dlqListCmd    `cmd:"" help:"Count dead letters by queue and reason, or list those of one queue."`
-	Redrive dlqRedriveCmd `cmd:"" help:"Send dead letters again; drop those that nobody wants any more."`
+	Redrive dlqRedriveCmd `cmd:"" help:"Send dead letters again, and drop those that are no longer needed."`
 }
 
 type dlqListCmd struct {
@@ -172,9 +172,9 @@ func (a *app) deadGroups(ctx context.Context, q state.QueueView) ([]show.DeadGro
 
 type dlqRedriveCmd struct {
 	Queue  string `arg:"" help:"Queue: jobs, tasks or long-tasks."`
-	Reason string `placeholder:"REASON" help:"Only those that died of this."`
-	Yes    bool   `short:"y" help:"Do not ask."`
-	DryRun bool   `help:"Count what would go back and what would be dropped."`
+	Reason string `placeholder:"REASON" help:"Only dead letters with this reason."`
+	Yes    bool   `short:"y" help:"Skip the confirmation."`
+	DryRun bool   `help:"Count the messages that would be sent and dropped."`
 }
 
 // Run counts first, asks, then sends.
@@ -201,7 +201,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	text := fmt.Sprintf(
-		"%s would go back to %s (%s still want them, %s already finished and will be dropped).",
+		"%s would be sent to %s again (still needed by %s; %s already finished and will be dropped).",
 		show.Things(
 			would.Redriven+would.Dropped,
 			"message",
@@ -226,7 +226,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 		)
 	}
 
-	if err := a.confirm(ctx, c.Yes, false, text+" Go on?"); err != nil {
+	if err := a.confirm(ctx, c.Yes, false, text+" Continue?"); err != nil {
 		return err
 	}
 

@@ -215,7 +215,7 @@ func checkTree() []finding {
 	root, err := projectRoot()
 	if err != nil {
 		return []finding{
-			{"tree", warn, "not in the source tree: host.json and the toolchain are not checked", ""},
+			{"tree", warn, "not in the source tree: host.json and the Go toolchain were not checked", ""},
 		}
 	}
 
@@ -228,7 +228,7 @@ func checkGo() finding {
 		return finding{
 			"go",
 			bad,
-			"the go command is not in PATH; dev and demo build with it",
+			"the go command is not in PATH; dev and demo need it to build",
 			"see https://go.dev/dl",
 		}
 	}
@@ -255,7 +255,7 @@ func checkHost(root string) finding {
 		return finding{
 			"functions",
 			warn,
-			"host.json: enableProxyingHttpRequest is off: live pages will poll",
+			"host.json: enableProxyingHttpRequest is off, so live pages will poll",
 			"",
 		}
 	}

@@ -90,7 +90,7 @@ func checkPostgres(ctx context.Context, cfg config.Config) []finding {
 			finding{
 				"pooler",
 				fine,
-				"a connection pooler lies before Postgres: idle workers poll, and migrations need the server's own port",
+				"DATABASE_URL leads to a connection pooler: idle workers poll, and migrations need the port of the server itself",
 				"",
 			},
 		)
@@ -117,15 +117,15 @@ func checkSchema(have int64, detail string) finding {
 		return finding{
 			"postgres",
 			bad,
-			fmt.Sprintf("%s; this build needs %d", detail, want),
+			fmt.Sprintf("%s; this build needs version %d", detail, want),
 			"corectl migrate",
 		}
 	case have > want:
 		return finding{
 			"postgres",
 			warn,
-			fmt.Sprintf("%s; this build is made for %d", detail, want),
-			"deploy the build that the schema was migrated for",
+			fmt.Sprintf("%s; this build supports version %d", detail, want),
+			"deploy the build that matches the schema",
 		}
 	}
 
@@ -165,7 +165,7 @@ func checkCitus(ctx context.Context, r *repo.Repo) []finding {
 // takes, its listener included.
 func checkConnections(have, each int) finding {
 	detail := fmt.Sprintf(
-		"the server gives %d, an instance takes up to %d: room for %s",
+		"the server allows %d connections, an instance uses up to %d: enough for %s",
 		have,
 		each,
 		show.Things(have/each, "instance"),
@@ -232,7 +232,7 @@ func (a *app) checkAPI(ctx context.Context) finding {
 	text, _ := explain(err)
 
 	if a.getenv("CORECTL_URL") == "" && a.api.Base() == client.Default {
-		return finding{"api", warn, fmt.Sprintf("nothing answers at %s", a.api.Base()), "corectl dev"}
+		return finding{"api", warn, fmt.Sprintf("no answer from %s", a.api.Base()), "corectl dev"}
 	}
 
 	return finding{"api", bad, text, ""}

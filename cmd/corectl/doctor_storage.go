@@ -37,8 +37,8 @@ func checkStorage(ctx context.Context, cfg config.Config) finding {
 		return finding{
 			"storage",
 			fine,
-			"no account is configured: jobs over blobs are refused",
-			"for these, set STORAGE or STORAGE__blobServiceUri",
+			"no account is configured: jobs over blobs are rejected",
+			"to run such jobs, set STORAGE or STORAGE__blobServiceUri",
 		}
 	}
 	defer store.Close()
@@ -53,7 +53,7 @@ func checkStorage(ctx context.Context, cfg config.Config) finding {
 		return finding{
 			"storage",
 			warn,
-			"it answers and does not list its containers: enough only where single containers are shared",
+			"the account answers but does not list its containers, which is sufficient only for jobs over single containers",
 			storageRights(identity),
 		}
 	}
@@ -61,7 +61,7 @@ func checkStorage(ctx context.Context, cfg config.Config) finding {
 	return finding{
 		"storage",
 		fine,
-		fmt.Sprintf("its containers can be listed, %.0f ms", float64(time.Since(begin).Microseconds())/1000),
+		fmt.Sprintf("containers can be listed, %.0f ms", float64(time.Since(begin).Microseconds())/1000),
 		"",
 	}
 }
@@ -73,10 +73,10 @@ func storageAdvice(err error, identity bool) string {
 	case errors.Is(err, handlers.ErrStorageBusy):
 		return "try again in a minute"
 	case identity:
-		return "check STORAGE__blobServiceUri, the sign-in, and that the account's network rules admit this machine"
+		return "check STORAGE__blobServiceUri, the sign-in, and whether the network rules of the account allow this machine"
 	}
 
-	return "check the account's name or endpoint in STORAGE, and that its network rules admit this machine"
+	return "check the account name or endpoint in STORAGE, and whether its network rules allow this machine"
 }
 
 // storageRights is what gives a process the right to read.
@@ -85,5 +85,5 @@ func storageRights(identity bool) string {
 		return `az role assignment create --role "Storage Blob Data Reader" …`
 	}
 
-	return "put a valid key or signature, with the rights to read and list, into STORAGE"
+	return "set STORAGE to a valid key or signature with the rights to read and list"
 }

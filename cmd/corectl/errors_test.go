@@ -29,26 +29,26 @@ func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
 		"Argument":     {[]string{"new", "job"}, "<name>", "expected", "`corectl help new job`"},
 		"Type":         {[]string{"submit", "helo_world"}, `"helo_world"`, "No job type", "Did you mean hello_world? Types: hello_world"},
 		"StrangeType":  {[]string{"types", "nope"}, `"nope"`, "No job type", "Types: hello_world"},
-		"NewerType":    {[]string{"types", "container_list"}, `"container_list"`, "the service was built before it", "Start that anew, or deploy. Types: hello_world"},
+		"NewerType":    {[]string{"types", "container_list"}, `"container_list"`, "the running service is older", "restart or deploy it. Types: hello_world"},
 		"Parameter":    {[]string{"submit", "hello_world", "n"}, `"n"`, "is not name=value", "`corectl types`"},
-		"ID":           {[]string{"status", "zz"}, `"zz"`, "is no job id", "its 64 hex digits, the first 4 or more of them, or @last"},
+		"ID":           {[]string{"status", "zz"}, `"zz"`, "invalid job id", "its 64 hex digits, at least the first 4, or @last"},
 		"UnknownID":    {[]string{"status", idB}, "3f77aa01", "No job", "`corectl jobs`"},
 		"NoLast":       {[]string{"status", "@last"}, "@last", "no job", "`corectl jobs`"},
 		"Stage":        {[]string{"tasks", idA, "--stage", "replay"}, `"replay"`, "has no stage", "Did you mean reply? Stages: greeting, reply"},
 		"Status":       {[]string{"jobs", "--status", "fialed"}, `"fialed"`, "unknown status", `did you mean "failed"? Statuses: queued, `},
-		"Since":        {[]string{"jobs", "--since", "yesterday"}, `"yesterday"`, "is no duration", "such as 30m, 24h or 7d"},
+		"Since":        {[]string{"jobs", "--since", "yesterday"}, `"yesterday"`, "invalid duration", "for example 30m, 24h or 7d"},
 		"TaskStatus":   {[]string{"tasks", idA, "--status", "fialed"}, `"fialed"`, "unknown status", `did you mean "failed"? Statuses: queued, `},
 		"Queue":        {[]string{"dlq", "redrive", "taks"}, `"taks"`, "No queue", "Did you mean tasks? Queues: jobs, tasks, long-tasks"},
-		"Ended":        {[]string{"cancel", idA, "--yes"}, "hello_world 3f9a1c2e", "has ended already: completed", "`corectl status 3f9a`"},
+		"Ended":        {[]string{"cancel", idA, "--yes"}, "hello_world 3f9a1c2e", "has already ended: completed", "`corectl status 3f9a`"},
 		"NoRetry":      {[]string{"retry", idA, "--yes"}, "hello_world 3f9a1c2e", "nothing to retry", "`corectl submit hello_world --rerun`"},
-		"NoTerminal":   {[]string{"delete", idA}, "hello_world 3f9a1c2e", "no terminal to ask on", "--yes, or --dry-run"},
+		"NoTerminal":   {[]string{"delete", idA}, "hello_world 3f9a1c2e", "No terminal is available", "--yes, or --dry-run"},
 		"Format":       {[]string{"jobs", "-o", "yaml"}, `"yaml"`, "unknown output format", "Formats: table, json, jsonl, name"},
 		"FormatTypo":   {[]string{"jobs", "-o", "jsn"}, `"jsn"`, "unknown output format", `did you mean "json"? Formats: `},
 		"Shell":        {[]string{"completion", "ksh"}, `"ksh"`, "unknown shell", "Shells: bash, fish, powershell, zsh"},
-		"Topic":        {[]string{"help", "exit-kodes"}, `"exit-kodes"`, "no help on", `did you mean "exit-codes"?`},
+		"Topic":        {[]string{"help", "exit-kodes"}, `"exit-kodes"`, "no help for", `did you mean "exit-codes"?`},
 		"Workload":     {[]string{"bench", "helo"}, `"helo"`, "unknown workload", `did you mean "hello"? Workloads: `},
 		"KeyFile":      {[]string{"jobs", "--key-file", "/nonexistent/key"}, "/nonexistent/key", "cannot read the key file", "no such file"},
-		"OtherService": {[]string{"events", idA}, "/api", "not", "Is CORECTL_URL right?"},
+		"OtherService": {[]string{"events", idA}, "/api", "not", "Check CORECTL_URL."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +161,7 @@ func TestAnInterruptAnswersWithin100Milliseconds(t *testing.T) {
 		}}, "status", idA, "--watch")
 		best = min(best, time.Since(at))
 
-		if got.code != exitInterrupted || !strings.Contains(got.err, "goes on") {
+		if got.code != exitInterrupted || !strings.Contains(got.err, "continues") {
 			t.Errorf("got %+v", got)
 		}
 	}
@@ -189,7 +189,7 @@ func TestOpenPrintsThePageOfAJob(t *testing.T) {
 		"open",
 		idA,
 	); got.code != exitOther ||
-		!strings.Contains(got.err, "No browser could be opened: no browser here") {
+		!strings.Contains(got.err, "Cannot open a browser: no browser here") {
 		t.Errorf("got %+v", got)
 	}
 

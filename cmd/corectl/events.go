@@ -11,10 +11,10 @@ import (
 )
 
 type eventsCmd struct {
-	ID     string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
-	Follow bool   `short:"f" help:"Go on until the job has ended."`
-	Limit  int    `default:"0" placeholder:"N" help:"At most so many; 0 for all."`
-	Cursor string `help:"Go on where an earlier list ended."`
+	ID     string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
+	Follow bool   `short:"f" help:"Follow the events until the job ends."`
+	Limit  int    `default:"0" placeholder:"N" help:"Maximum number of items. 0: all."`
+	Cursor string `help:"Continue an earlier list."`
 }
 
 // Run prints events, oldest first, each as soon as it is read.
@@ -43,7 +43,7 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	if a.format == "json" {
-		return usagef("a stream is no single JSON object: use -o jsonl with --follow.")
+		return usagef("--follow produces a stream: use -o jsonl instead of -o json.")
 	}
 
 	return a.followEvents(ctx, id, path, query)

@@ -62,12 +62,12 @@ func explain(err error) (text string, code int) {
 		return "", exitInterrupted
 	case errors.As(err, &gone):
 		return fmt.Sprintf(
-			"Cannot reach %s (%s). Is it running? Start it with `make dev`, or set CORECTL_URL.",
+			"Cannot reach %s (%s). Start the service with `make dev`, or set CORECTL_URL.",
 			gone.URL,
 			gone.Reason,
 		), exitUnreachable
 	case errors.As(err, &stranger):
-		return sentence(stranger.Error()) + ". Is CORECTL_URL right?", exitOther
+		return sentence(stranger.Error()) + ". Check CORECTL_URL.", exitOther
 	case errors.As(err, &refused):
 		return explainRefusal(refused)
 	}
@@ -79,7 +79,7 @@ func explainRefusal(e *client.Error) (text string, code int) {
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Sprintf(
-			"Not allowed by %s (%d). Give a function key: CORECTL_KEY, or --key-file FILE.",
+			"%s rejected the request (%d). Set a valid function key with CORECTL_KEY or --key-file FILE.",
 			e.URL,
 			e.Status,
 		), exitNotAllowed
@@ -129,9 +129,9 @@ func fieldList(fields []state.FieldError) string {
 
 // wrongParameters is the refusal of a submit that names parameters.
 func wrongParameters(fields []state.FieldError) error {
-	verb := " parameters are wrong:"
+	verb := " invalid parameters:"
 	if len(fields) == 1 {
-		verb = " parameter is wrong:"
+		verb = " invalid parameter:"
 	}
 
 	return exitf(exitUsage, "%s%s%s", show.Count(len(fields)), verb, fieldList(fields))
@@ -156,7 +156,11 @@ func ended(status state.JobStatus, allowErrors bool) error {
 		return exitf(exitOther, "corectl: the job has not ended: %s", status)
 	}
 
-	return exitf(exitOther, "corectl: this corectl does not know the status %q", status)
+	return exitf(
+		exitOther,
+		"corectl: unknown job status %q: this corectl may be older than the server",
+		status,
+	)
 }
 
 func sentence(text string) string {

@@ -44,7 +44,7 @@ func TestExitCodes(t *testing.T) {
 				"300ms",
 			),
 			6,
-			"Stopped watching after 300ms. hello_world 3f9a1c2e goes on",
+			"Stopped watching after 300ms. hello_world 3f9a1c2e continues",
 		},
 		"no_such_job": {func(*api) {}, []string{"status", idA}, 4, "No job 3f9a1c2e"},
 		"no_such_type": {
@@ -84,7 +84,7 @@ func TestExitCodes(t *testing.T) {
 			func(a *api) { a.on("GET /jobs", problem(403, "forbidden", "no")) },
 			[]string{"jobs"},
 			7,
-			"Not allowed",
+			"rejected the request",
 		},
 		"not_ready": {
 			func(a *api) { a.on("GET /jobs", problem(503, state.CodeUnavailable, "the database is away")) },
@@ -98,14 +98,14 @@ func TestExitCodes(t *testing.T) {
 					on("POST /jobs/submit/hello_world", problem(
 						400,
 						state.CodeInvalid,
-						"2 parameters are wrong",
+						"2 invalid parameters",
 						state.FieldError{Field: "n", Message: "0 is below the minimum 1"},
 						state.FieldError{Field: "colour", Message: "unknown; known: message, n"},
 					))
 			},
 			[]string{"submit", "hello_world", "n=0", "colour=red"},
 			64,
-			"2 parameters are wrong:\n  n: 0 is below the minimum 1\n  colour: unknown; known: message, n\n",
+			"2 invalid parameters:\n  n: 0 is below the minimum 1\n  colour: unknown; known: message, n\n",
 		},
 		"unknown_command": {
 			func(*api) {},
@@ -126,7 +126,7 @@ func TestExitCodes(t *testing.T) {
 			`unknown output format "jsn", did you mean "json"?`,
 		},
 		"no_argument": {func(*api) {}, []string{"status"}, 64, "corectl help status"},
-		"bad_id":      {func(*api) {}, []string{"status", "xyz"}, 64, `"xyz" is no job id`},
+		"bad_id":      {func(*api) {}, []string{"status", "xyz"}, 64, `invalid job id "xyz"`},
 		"bad_parameter": {
 			func(a *api) { a.fresh() },
 			[]string{"submit", "hello_world", "n"},
@@ -167,7 +167,7 @@ func TestExitCodes(t *testing.T) {
 				)
 			},
 			[]string{"jobs"},
-			1, "Is CORECTL_URL right?",
+			1, "Check CORECTL_URL.",
 		},
 	}
 	for name, c := range cases {
@@ -199,7 +199,7 @@ func TestUnreachableIsExit8InTheWordsOfTheManual(t *testing.T) {
 	closed.Close()
 	got := fake.run(outside{url: closed.URL}, "jobs")
 
-	want := "Cannot reach " + closed.URL + "/api (connection refused). Is it running? Start it with `make dev`, or set CORECTL_URL.\n"
+	want := "Cannot reach " + closed.URL + "/api (connection refused). Start the service with `make dev`, or set CORECTL_URL.\n"
 	if got.code != exitUnreachable || got.err != want || got.out != "" {
 		t.Errorf("got %+v, want exit 8 and %q", got, want)
 	}
@@ -224,7 +224,7 @@ func TestInterruptLeavesTheJobRunningAndSaysSo(t *testing.T) {
 	if got.code != exitInterrupted ||
 		!strings.Contains(
 			got.err,
-			"Stopped watching. hello_world 3f9a1c2e goes on: `corectl status 3f9a --watch`",
+			"Stopped watching. hello_world 3f9a1c2e continues: `corectl status 3f9a --watch`",
 		) {
 		t.Errorf("got %+v", got)
 	}

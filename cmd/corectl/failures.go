@@ -13,8 +13,8 @@ import (
 )
 
 type failuresCmd struct {
-	ID    string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
-	Stage string `placeholder:"STAGE" help:"Only this stage."`
+	ID    string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
+	Stage string `placeholder:"STAGE" help:"Only tasks of this stage."`
 }
 
 // Run lists why attempts failed, errors of one pattern counted together.
@@ -61,10 +61,10 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 	case len(groups) == 0:
 		a.hint("No attempt has failed.")
 	case ended < 0:
-		a.hint("No task ended of these: each was tried again.")
+		a.hint("No task failed with these errors: each attempt was retried.")
 	default:
 		a.hint(
-			"the tasks of one: corectl tasks %s --error %s",
+			"tasks of one error: corectl tasks %s --error %s",
 			show.Handle(id),
 			show.ShortError(groups[ended].Fingerprint),
 		)
@@ -89,7 +89,7 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 	if len(prefix) < state.MinIDPrefix || len(prefix) > state.FingerprintLen ||
 		strings.Trim(prefix, "0123456789abcdef") != "" {
 		return 0, usagef(
-			"%q is no error's fingerprint: give its %d hex digits, or the first %d or more of them. See `corectl failures %s`.",
+			"invalid fingerprint %q: use its %d hex digits, or at least the first %d. See `corectl failures %s`.",
 			given,
 			state.FingerprintLen,
 			state.MinIDPrefix,
@@ -121,7 +121,7 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 	case 0:
 		return 0, exitf(
 			exitNotFound,
-			"No error of %s has a fingerprint that begins with %s. See `corectl failures %s`.",
+			"No error of %s has a fingerprint that starts with %s. See `corectl failures %s`.",
 			show.Short(id),
 			prefix,
 			show.Handle(id),
@@ -135,5 +135,5 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 		func(g state.FailureGroup) string { return fmt.Sprintf("\n  %s  %s", g.Fingerprint, g.Pattern) },
 	)
 
-	return 0, usagef("%s is the beginning of more than one fingerprint:%s", given, strings.Join(lines, ""))
+	return 0, usagef("%s matches more than one fingerprint:%s", given, strings.Join(lines, ""))
 }

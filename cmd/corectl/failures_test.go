@@ -16,7 +16,7 @@ func TestFailuresLeadToTheirTasks(t *testing.T) {
 	got := fake.run(outside{tty: true, env: plain}, "failures", idA)
 
 	want := "ERROR     STAGE  TASKS  TRIES  INDEXES  PATTERN\n1c22e0f3  reply      1      5  1        no voice\n"
-	if got.out != want || got.err != "the tasks of one: corectl tasks 3f9a --error 1c22e0f3\n" ||
+	if got.out != want || got.err != "tasks of one error: corectl tasks 3f9a --error 1c22e0f3\n" ||
 		got.code != exitOK {
 		t.Errorf("got %+v, want %q", got, want)
 	}
@@ -61,11 +61,11 @@ func TestErrorsCanBeShort(t *testing.T) {
 		err  string
 	}{
 		{"1c22e", exitOK, "No task matches."},
-		{"1c22", exitUsage, "1c22 is the beginning of more than one fingerprint:\n  1c22e0f3a55b41d7  no voice\n  1c2200000000aaaa  no  ear\n"},
-		{"beef", exitNotFound, "No error of 3f9a1c2e has a fingerprint that begins with beef. See `corectl failures 3f9a`."},
+		{"1c22", exitUsage, "1c22 matches more than one fingerprint:\n  1c22e0f3a55b41d7  no voice\n  1c2200000000aaaa  no  ear\n"},
+		{"beef", exitNotFound, "No error of 3f9a1c2e has a fingerprint that starts with beef. See `corectl failures 3f9a`."},
 		{"00000000deadbeef", exitOK, "No task matches."},
-		{"1c2", exitUsage, `"1c2" is no error's fingerprint: give its 16 hex digits`},
-		{"no voice", exitUsage, `"no voice" is no error's fingerprint`},
+		{"1c2", exitUsage, `invalid fingerprint "1c2": use its 16 hex digits`},
+		{"no voice", exitUsage, `invalid fingerprint "no voice"`},
 	} {
 		got := fake.run(outside{}, "tasks", idA, "--error", c.id)
 		if got.code != c.code || !strings.Contains(got.err, c.err) {
@@ -100,7 +100,7 @@ func TestErrorsCanBeShort(t *testing.T) {
 		outside{},
 		"failures",
 		idA,
-	); got.err != "No task ended of these: each was tried again.\n" {
+	); got.err != "No task failed with these errors: each attempt was retried.\n" {
 		t.Errorf("got %+v", got)
 	}
 }

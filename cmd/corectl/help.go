@@ -45,7 +45,7 @@ func (c *helpCmd) Run(_ context.Context, a *app) error {
 			}
 
 			return usagef(
-				"there is no help on %q%s",
+				"no help for %q%s",
 				strings.Join(c.Topic, " "),
 				first(meant(word, names), ". See `corectl help`."),
 			)
@@ -133,8 +133,8 @@ func printOverview(w io.Writer, model *kong.Application) {
 		}
 	}
 
-	b.WriteString("\nFlags of all: --url, --key-file, -o json|jsonl|table|name, --color, --ascii.\n")
-	b.WriteString("`corectl help COMMAND` tells more; topics: exit-codes, output, environment.\n")
+	b.WriteString("\nGlobal flags: --url, --key-file, -o json|jsonl|table|name, --color, --ascii.\n")
+	b.WriteString("More: `corectl help COMMAND`. Topics: exit-codes, output, environment.\n")
 	_, _ = io.WriteString(w, b.String())
 }
 

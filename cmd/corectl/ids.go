@@ -26,7 +26,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 
 		return state.JobID{}, exitf(
 			exitNotFound,
-			"@last: no job was submitted from here to %s yet. See `corectl jobs`.",
+			"@last: no job has been submitted from this machine to %s. See `corectl jobs`.",
 			a.api.Base(),
 		)
 	}
@@ -35,7 +35,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 	if len(prefix) < state.MinIDPrefix || len(prefix) > fullID ||
 		strings.Trim(prefix, "0123456789abcdef") != "" {
 		return state.JobID{}, usagef(
-			"%q is no job id: give its 64 hex digits, the first %d or more of them, or @last.",
+			"invalid job id %q: use its 64 hex digits, at least the first %d, or @last.",
 			given,
 			state.MinIDPrefix,
 		)
@@ -54,7 +54,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 	case 0:
 		return state.JobID{}, exitf(
 			exitNotFound,
-			"No job at %s has an id that begins with %s. See `corectl jobs`.",
+			"No job at %s has an id that starts with %s. See `corectl jobs`.",
 			a.api.Base(),
 			prefix,
 		)
@@ -67,7 +67,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 		b.WriteString("\n  " + job.JobID.String() + "  " + job.JobType)
 	}
 
-	return state.JobID{}, usagef("%s is the beginning of more than one id:%s", given, b.String())
+	return state.JobID{}, usagef("%s matches more than one id:%s", given, b.String())
 }
 
 // missing is the error for a job that is not there.

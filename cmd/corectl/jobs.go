@@ -13,13 +13,13 @@ import (
 
 // pageFlags choose how much of a list is shown.
 type pageFlags struct {
-	Limit  int    `default:"50" placeholder:"N" help:"At most so many; 0 for all."`
-	Cursor string `help:"Go on where an earlier list ended."`
+	Limit  int    `default:"50" placeholder:"N" help:"Maximum number of items. 0: all."`
+	Cursor string `help:"Continue an earlier list."`
 }
 
 func (p pageFlags) query() (url.Values, error) {
 	if p.Limit < 0 {
-		return nil, usagef("--limit %d is below 0.", p.Limit)
+		return nil, usagef("--limit %d is negative.", p.Limit)
 	}
 
 	query := url.Values{}
@@ -31,9 +31,9 @@ func (p pageFlags) query() (url.Values, error) {
 }
 
 type jobsCmd struct {
-	Status []string `placeholder:"STATUS" help:"Only these: queued, running, completed, completed_with_errors, failed, cancelled."`
-	Type   string   `placeholder:"TYPE" help:"Only this job type."`
-	Since  string   `placeholder:"DURATION" help:"Only those submitted within so long, such as 30m, 24h or 7d."`
+	Status []string `placeholder:"STATUS" help:"Only jobs with these statuses: queued, running, completed, completed_with_errors, failed, cancelled."`
+	Type   string   `placeholder:"TYPE" help:"Only jobs of this type."`
+	Since  string   `placeholder:"DURATION" help:"Only jobs submitted within this period, for example 30m, 24h or 7d."`
 	pageFlags
 }
 
@@ -124,7 +124,7 @@ func parseAge(text string) (time.Duration, error) {
 
 	if err != nil || age <= 0 || age > 100*365*24*time.Hour {
 		return 0, usagef(
-			"--since %q is no duration: give one such as 30m, 24h or 7d. See `corectl help jobs`.",
+			"invalid duration --since %q: use for example 30m, 24h or 7d. See `corectl help jobs`.",
 			text,
 		)
 	}

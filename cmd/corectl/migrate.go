@@ -11,7 +11,7 @@ import (
 )
 
 type migrateCmd struct {
-	DryRun bool `help:"Say what would be done; change nothing."`
+	DryRun bool `help:"Print what would be done, and change nothing."`
 }
 
 // Run changes the schema that DATABASE_URL names. It needs no API, and each
@@ -20,7 +20,7 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 	url := a.getenv("DATABASE_URL")
 	if url == "" {
 		return usagef(
-			"DATABASE_URL is not set: migrate talks to Postgres itself, not to the API. Set it to the connection string of the database.",
+			"DATABASE_URL is not set. migrate connects to Postgres, not to the API: set it to the connection string of the database.",
 		)
 	}
 
@@ -51,7 +51,7 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 		case now != was:
 			a.hint("schema %d, was %d.", now, was)
 		case was < latest:
-			a.hint("Would bring the schema from %d to %d.", was, latest)
+			a.hint("Would migrate the schema from version %d to %d.", was, latest)
 		default:
 			a.hint("schema %d: nothing to do.", now)
 		}
@@ -73,7 +73,7 @@ func schemaVersion(ctx context.Context, url string) (int64, error) {
 func migrateError(err error) error {
 	var known *state.Error
 	if errors.As(err, &known) && known.Code == state.CodeUnavailable {
-		return exitf(exitUnreachable, "The database cannot be reached: %s.", rootCause(err))
+		return exitf(exitUnreachable, "Cannot reach the database: %s.", rootCause(err))
 	}
 
 	if errors.As(err, &known) && known.Code == state.CodeInvalid {

@@ -23,13 +23,13 @@ import (
 )
 
 type newCmd struct {
-	Job newJobCmd `cmd:"" help:"Write a job, its handlers and their tests, and register them."`
+	Job newJobCmd `cmd:"" help:"Create a job, its handlers and their tests, and register them."`
 }
 
 type newJobCmd struct {
-	Name   string   `arg:"" help:"Name of the job type, in snake case."`
-	Stages []string `default:"work" placeholder:"A,B,C" help:"Names of its stages, in order."`
-	DryRun bool     `help:"Say what would be written; write nothing."`
+	Name   string   `arg:"" help:"Name of the job type, in snake_case."`
+	Stages []string `default:"work" placeholder:"A,B,C" help:"Names of the stages, in order."`
+	DryRun bool     `help:"Print what would be written, and write nothing."`
 }
 
 //go:embed templates
@@ -102,7 +102,7 @@ func (c *newJobCmd) Run(_ context.Context, a *app) error {
 			fmt.Sprintf("edited   internal/jobs/all.go +1  internal/handlers/all.go +%d", len(job.Stages)),
 			"next     go test ./internal/jobs ./internal/handlers",
 			fmt.Sprintf(
-				"then     start what serves it anew (make dev), and: corectl submit %s --watch",
+				"then     restart the service (make dev) and run: corectl submit %s --watch",
 				job.Name,
 			),
 		})
@@ -114,7 +114,7 @@ func describeJob(name string, stages []string) (newJob, error) {
 		forOneSystem(name+".go") ||
 		name == "all" ||
 		name == "doc" {
-		return newJob{}, usagef("%q is no name for a job: use snake case, such as tile_index.", name)
+		return newJob{}, usagef("invalid job name %q: use snake_case, for example tile_index.", name)
 	}
 
 	job := newJob{
@@ -128,7 +128,7 @@ func describeJob(name string, stages []string) (newJob, error) {
 	for i, stage := range stages {
 		if !snakeCase.MatchString(stage) || len(stage) > 60 || seen[stage] {
 			return job, usagef(
-				"%q is no name for a stage, or is given twice: use snake case, such as scan,measure,summarise.",
+				"invalid or repeated stage name %q: use snake_case, for example scan,measure,summarise.",
 				stage,
 			)
 		}
@@ -170,7 +170,7 @@ func (j newJob) files(root string) (created, edited map[string][]byte, err error
 		if _, err := os.Stat(filepath.Join(root, path)); !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, exitf(
 				exitOther,
-				"%s exists already. Choose another name, or take that job away first.",
+				"%s already exists. Choose another name, or delete that job first.",
 				path,
 			)
 		}
@@ -262,7 +262,7 @@ func projectRoot() (string, error) {
 		if above == dir {
 			return "", exitf(
 				exitOther,
-				"This needs the source tree: run it in the folder that holds coremachine's go.mod, or below it.",
+				"Run this command inside the source tree of coremachine, at or below the folder with its go.mod.",
 			)
 		}
 

@@ -30,7 +30,7 @@ func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
 
 	all := literalOf(file, "All")
 	if all == nil {
-		return nil, errors.New("there is no map literal All in it")
+		return nil, errors.New("the file has no map literal All")
 	}
 
 	for _, element := range all.Elts {
@@ -39,7 +39,7 @@ func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
 				entries,
 				func(e mapEntry) bool { return e.key == keyOf(source, files, pair) },
 			) {
-			return nil, fmt.Errorf("%s is in it already", keyOf(source, files, pair))
+			return nil, fmt.Errorf("the map already contains %s", keyOf(source, files, pair))
 		}
 	}
 

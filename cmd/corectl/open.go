@@ -8,8 +8,8 @@ import (
 )
 
 type openCmd struct {
-	ID    string `arg:"" optional:"" help:"Job id, its first 4 digits or more, or @last; without one, the list of jobs."`
-	Print bool   `help:"Print the address only."`
+	ID    string `arg:"" optional:"" help:"Job id, at least its first 4 digits, or @last. Without it, the list of jobs."`
+	Print bool   `help:"Only print the address."`
 }
 
 // Run prints the page's address, and opens it where somebody can look at it.
@@ -40,7 +40,7 @@ func (c *openCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	if err := a.open(address); err != nil {
-		return exitf(exitOther, "No browser could be opened: %v", err)
+		return exitf(exitOther, "Cannot open a browser: %v", err)
 	}
 
 	return nil

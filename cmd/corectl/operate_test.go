@@ -26,8 +26,8 @@ func TestMigrateTellsWhatItDid(t *testing.T) {
 	}{
 		{"no_url", outside{}, nil, exitUsage, "DATABASE_URL is not set"},
 		{"bad_url", with("postgres://h:port/x"), nil, exitUsage, "not a Postgres connection string"},
-		{"away", with("postgres://u@127.0.0.1:1/x?sslmode=disable"), nil, exitUnreachable, "The database cannot be reached"},
-		{"dry", empty, []string{"--dry-run"}, exitOK, "Would bring the schema from 0 to "},
+		{"away", with("postgres://u@127.0.0.1:1/x?sslmode=disable"), nil, exitUnreachable, "Cannot reach the database"},
+		{"dry", empty, []string{"--dry-run"}, exitOK, "Would migrate the schema from version 0 to "},
 		{"first", empty, nil, exitOK, "was 0."},
 		{"again", empty, nil, exitOK, "nothing to do"},
 	} {
@@ -125,9 +125,9 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ storage, outcome, detail, advice string }{
 		"none":          {"", fine, "no account is configured", "set STORAGE or STORAGE__blobServiceUri"},
-		"fine":          {server.Connection(), fine, "its containers can be listed", ""},
+		"fine":          {server.Connection(), fine, "containers can be listed", ""},
 		"narrow":        {refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers", "the rights to read and list"},
-		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage refuses it (403", "put a valid key"},
+		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage refuses it (403", "a valid key or signature"},
 		"away":          {"BlobEndpoint=http://127.0.0.1:1/x;SharedAccessSignature=sig=" + secret, bad, "connection refused", "network rules"},
 		"no connection": {secret, bad, "STORAGE: it is no connection string", "docs/configuration.md"},
 	} {

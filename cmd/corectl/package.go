@@ -13,7 +13,7 @@ import (
 
 // packageCmd makes the zip that func azure functionapp publish would upload.
 type packageCmd struct {
-	Out string `placeholder:"FILE" default:"app.zip" help:"Where to write the package."`
+	Out string `placeholder:"FILE" default:"app.zip" help:"Path of the package."`
 }
 
 // Run builds the static Linux executable from the checkout that it is called
@@ -42,7 +42,7 @@ func (c *packageCmd) Run(ctx context.Context, a *app) (err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return exitf(
 			exitOther,
-			"The handler could not be built; run this in the root of the repository. %s",
+			"The handler does not build. Run this command in the root of the repository. %s",
 			out,
 		)
 	}

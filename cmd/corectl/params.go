@@ -45,7 +45,7 @@ func parameters(words []string, s schema) ([]byte, error) {
 		}
 
 		if seen[name] {
-			return nil, usagef("%s is given twice.", name)
+			return nil, usagef("%s occurs twice.", name)
 		}
 
 		seen[name] = true
@@ -119,7 +119,7 @@ func jsonFile(path string, in io.Reader) ([]byte, error) {
 	}
 
 	if len(text) > state.MaxBody {
-		return nil, usagef("the parameters are larger than %d KiB.", state.MaxBody>>10)
+		return nil, usagef("the parameters exceed %d KiB.", state.MaxBody>>10)
 	}
 
 	return text, nil

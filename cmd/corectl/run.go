@@ -18,26 +18,26 @@ import (
 type grammar struct {
 	globals
 
-	Demo       demoCmd       `cmd:"" group:"start" help:"Start everything, run one job, print its result."`
-	Dev        devCmd        `cmd:"" group:"start" help:"Start everything on this machine and stay."`
-	New        newCmd        `cmd:"" group:"start" help:"Write the files of a new job."`
-	Submit     submitCmd     `cmd:"" group:"jobs" help:"Start a job, or find the one that has these parameters."`
+	Demo       demoCmd       `cmd:"" group:"start" help:"Start everything, run one job and print its result."`
+	Dev        devCmd        `cmd:"" group:"start" help:"Start everything on this machine and keep it running."`
+	New        newCmd        `cmd:"" group:"start" help:"Create the files of a new job."`
+	Submit     submitCmd     `cmd:"" group:"jobs" help:"Start a job, or find the job with these parameters."`
 	Status     statusCmd     `cmd:"" group:"jobs" help:"Show one job, or watch it."`
 	Jobs       jobsCmd       `cmd:"" group:"jobs" help:"List jobs, newest first."`
 	Tasks      tasksCmd      `cmd:"" group:"jobs" help:"List a job's tasks."`
-	Failures   failuresCmd   `cmd:"" group:"jobs" help:"Show why tasks failed, like errors counted together."`
-	Events     eventsCmd     `cmd:"" group:"jobs" help:"Show what happened to a job."`
-	Cancel     cancelCmd     `cmd:"" group:"jobs" help:"Stop a job."`
-	Retry      retryCmd      `cmd:"" group:"jobs" help:"Run a job's failed tasks again."`
+	Failures   failuresCmd   `cmd:"" group:"jobs" help:"Show task failures grouped by error."`
+	Events     eventsCmd     `cmd:"" group:"jobs" help:"Show the history of a job."`
+	Cancel     cancelCmd     `cmd:"" group:"jobs" help:"Cancel a job."`
+	Retry      retryCmd      `cmd:"" group:"jobs" help:"Retry the failed tasks of a job."`
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
-	Bench      benchCmd      `cmd:"" group:"operate" help:"Measure the engine beside what Postgres can do."`
-	Package    packageCmd    `cmd:"" group:"operate" help:"Make the package that is deployed to Azure."`
+	Bench      benchCmd      `cmd:"" group:"operate" help:"Measure the engine and compare it with Postgres itself."`
+	Package    packageCmd    `cmd:"" group:"operate" help:"Create the package that is deployed to Azure."`
 	Worker     workerCmd     `cmd:"" group:"operate" help:"Run the engine as a plain process."`
-	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Find stalled work and drive it on."`
-	Dlq        dlqCmd        `cmd:"" group:"operate" help:"Look at dead letters, and send them again."`
-	Migrate    migrateCmd    `cmd:"" group:"operate" help:"Bring the database schema up to date."`
+	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Restart stalled work."`
+	Dlq        dlqCmd        `cmd:"" group:"operate" help:"List dead letters, and send them again."`
+	Migrate    migrateCmd    `cmd:"" group:"operate" help:"Update the database schema."`
 	Doctor     doctorCmd     `cmd:"" group:"operate" help:"Check configuration, database and API."`
 	Completion completionCmd `cmd:"" group:"more" help:"Print the completion script of a shell."`
 	Help       helpCmd       `cmd:"" group:"more" help:"Explain a command or a topic."`
@@ -47,10 +47,10 @@ type grammar struct {
 // globals are the flags that every command takes.
 type globals struct {
 	URL     string `name:"url" placeholder:"URL" help:"Address of the API, with or without /api (CORECTL_URL)."`
-	KeyFile string `placeholder:"FILE" help:"File that holds the function key (or CORECTL_KEY)."`
+	KeyFile string `placeholder:"FILE" help:"File with the function key (or CORECTL_KEY)."`
 	Output  string `short:"o" placeholder:"FORMAT" help:"table, json, jsonl or name (CORECTL_OUTPUT)."`
-	Color   string `enum:"auto,always,never" default:"auto" help:"auto, always or never; auto obeys NO_COLOR."`
-	ASCII   bool   `name:"ascii" help:"Draw with US-ASCII only."`
+	Color   string `enum:"auto,always,never" default:"auto" help:"auto, always or never. auto respects NO_COLOR."`
+	ASCII   bool   `name:"ascii" help:"Use US-ASCII characters only."`
 }
 
 func newParser(g *grammar, con *console) (*kong.Kong, error) {

@@ -8,8 +8,8 @@ import (
 )
 
 type statusCmd struct {
-	ID    string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
-	Watch bool   `short:"w" help:"Follow the job; exit by how it ends."`
+	ID    string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
+	Watch bool   `short:"w" help:"Follow the job. The exit code is its outcome."`
 	watchFlags
 }
 

@@ -18,13 +18,13 @@ import (
 
 type submitCmd struct {
 	Type   string   `arg:"" help:"Job type: see corectl types."`
-	Params []string `arg:"" optional:"" name:"name=value" help:"Parameters; those left out have their defaults."`
-	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"A parameter, for names that look like flags."`
-	JSON   string   `name:"json" placeholder:"FILE" help:"Take the parameters from a JSON file; - is standard input."`
-	Rerun  bool     `help:"Run it again if it is completed."`
-	DryRun bool     `help:"Check the parameters and count the tasks; start nothing."`
+	Params []string `arg:"" optional:"" name:"name=value" help:"Parameters. Missing parameters have their defaults."`
+	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"Set a parameter whose name looks like a flag."`
+	JSON   string   `name:"json" placeholder:"FILE" help:"Read the parameters from a JSON file, or from standard input if FILE is -."`
+	Rerun  bool     `help:"Run the job again if it is completed."`
+	DryRun bool     `help:"Check the parameters and count the tasks, but start nothing."`
 	watchFlags
-	Watch bool `help:"Follow the job; exit by how it ends."`
+	Watch bool `help:"Follow the job. The exit code is its outcome."`
 }
 
 // Run submits. Standard output gets the id, unless both outputs are one
@@ -97,7 +97,7 @@ func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
 	words := append(c.Params, c.P...)
 	if c.JSON != "" {
 		if len(words) > 0 {
-			return nil, usagef("give the parameters either as name=value or with --json.")
+			return nil, usagef("use either name=value parameters or --json, not both.")
 		}
 
 		return jsonFile(c.JSON, a.in)
@@ -119,7 +119,11 @@ func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
 
 		var s schema
 		if err := json.Unmarshal(t.Schema, &s); err != nil {
-			return nil, fmt.Errorf("the schema of %s is not what this corectl knows: %w", c.Type, err)
+			return nil, fmt.Errorf(
+				"unexpected schema of %s: this corectl may be older or newer than the server: %w",
+				c.Type,
+				err,
+			)
 		}
 
 		return parameters(words, s)
@@ -151,7 +155,7 @@ func (a *app) refusedSubmit(ctx context.Context, jobType string, err error) erro
 func unknownType(name string, known []string) error {
 	text := fmt.Sprintf("No job type %q.", name)
 	if slices.Contains(compiledTypes(), name) {
-		text += " This corectl knows it: the service was built before it. Start that anew, or deploy."
+		text += " This corectl knows it, but the running service is older: restart or deploy it."
 	} else if c := closest(name, known); c != "" {
 		text += " Did you mean " + c + "?"
 	}

@@ -24,7 +24,7 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 
 		var found map[string]int
 		if json.Unmarshal(sweep.Found, &found) == nil && found["lost"]+found["resent"]+found["repaired"] > 0 {
-			a.hint("what that means: %s", state.RunbookSweep)
+			a.hint("runbook: %s", state.RunbookSweep)
 		}
 
 		return a.lines(a.outStyle().Sweep(sweep))

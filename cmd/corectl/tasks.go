@@ -12,11 +12,11 @@ import (
 )
 
 type tasksCmd struct {
-	ID     string `arg:"" help:"Job id, its first 4 digits or more, or @last."`
-	Stage  string `placeholder:"STAGE" help:"Only this stage."`
-	Status string `placeholder:"STATUS" help:"Only this status: queued, running, completed, failed, cancelled."`
+	ID     string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
+	Stage  string `placeholder:"STAGE" help:"Only tasks of this stage."`
+	Status string `placeholder:"STATUS" help:"Only tasks with this status: queued, running, completed, failed, cancelled."`
 	Failed bool   `help:"Short for --status failed."`
-	Error  string `placeholder:"FINGERPRINT" help:"Only failed tasks that ended with this error: its fingerprint, as failures shows it, or the beginning of it."`
+	Error  string `placeholder:"FINGERPRINT" help:"Only failed tasks with this error: its fingerprint as shown by failures, or the first digits of it."`
 	pageFlags
 }
 

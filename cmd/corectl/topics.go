@@ -52,36 +52,36 @@ var topics = map[string]string{
 	"exit-codes": `
 Exit codes
 
-    0  completed, or the command did what it was asked
-    1  failed for another reason; also: a question was answered no
+    0  completed, or the command succeeded
+    1  failed for another reason, or a confirmation was denied
     2  the watched job failed
     3  the watched job was cancelled
     4  not found: job, job type, stage, queue
     5  the watched job is completed_with_errors (--allow-errors makes it 0)
-    6  --timeout passed; the job goes on
+    6  --timeout passed; the job continues
     7  not allowed: the function key is missing or wrong
-    8  the API cannot be reached, or says that it is not ready
-   64  usage: command line or parameters are wrong
-  130  interrupted; a job that was watched goes on
+    8  the API cannot be reached or is not ready
+   64  usage: invalid command line or parameters
+  130  interrupted; a watched job continues
 
-Only --watch and demo exit by how a job ends. Without it, submit and
-status exit 0 once the API has answered.
+Only --watch and demo exit with the outcome of a job. Without --watch,
+submit and status exit with 0 once the API has answered.
 `,
 	"output": `
 Output
 
-Results go to standard output; progress, hints and questions go to
-standard error. So  id=$(corectl submit hello_world)  holds the id alone.
+Results go to standard output. Progress, hints and questions go to
+standard error, so that  id=$(corectl submit hello_world)  is the id.
 
-  -o table   for people. In a pipe: tab-separated, full values, no head.
-             May change at any time: do not parse what a terminal shows.
-  -o json    the API's own body: one object, or {items, next_cursor}.
-             Fields are only ever added.
-  -o jsonl   lists and streams: one object a line.
-  -o name    ids, one a line.
+  -o table   for people. In a pipe: tab-separated, full values, no header.
+             It may change at any time, so do not parse it.
+  -o json    the body of the API: one object, or {items, next_cursor}.
+             New versions only add fields.
+  -o jsonl   lists and streams: one object per line.
+  -o name    ids, one per line.
 
-On a terminal a watched job is drawn as bars, one line a stage. Elsewhere
-each change is one line: time, job, what changed.
+On a terminal a watched job is drawn as bars, one line per stage. Otherwise
+each change is one line: time, job, change.
 `,
 	"environment": `
 Environment
@@ -89,11 +89,12 @@ Environment
   CORECTL_URL     address of the API, with or without /api
                   (default http://127.0.0.1:7071/api)
   CORECTL_KEY     function key, sent as x-functions-key. There is no flag
-                  for it: command lines are public. See --key-file.
+                  for it, because command lines are public. See
+                  --key-file.
   CORECTL_OUTPUT  table, json, jsonl or name
-  NO_COLOR        not empty: no colours
+  NO_COLOR        if not empty, no colours
   TERM=dumb       no colours, no redrawing
-  XDG_STATE_HOME  where the ids of recent jobs are kept, for @last
+  XDG_STATE_HOME  folder for the ids of recent jobs, for @last
   DATABASE_URL    for migrate, dev and demo
 `,
 }

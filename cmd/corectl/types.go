@@ -13,7 +13,7 @@ import (
 )
 
 type typesCmd struct {
-	Type string `arg:"" optional:"" help:"Show the parameters of this one."`
+	Type string `arg:"" optional:"" help:"Show the parameters of this job type."`
 }
 
 // Run lists the registry, or explains one type.
@@ -80,7 +80,11 @@ func (c *typesCmd) one(ctx context.Context, a *app) error {
 func (a *app) describe(t client.JobType) error {
 	var s schema
 	if err := json.Unmarshal(t.Schema, &s); err != nil {
-		return fmt.Errorf("the schema of %s is not what this corectl knows: %w", t.JobType, err)
+		return fmt.Errorf(
+			"unexpected schema of %s: this corectl may be older or newer than the server: %w",
+			t.JobType,
+			err,
+		)
 	}
 
 	style := a.outStyle()

@@ -12,8 +12,8 @@ import (
 )
 
 type watchFlags struct {
-	Timeout     time.Duration `placeholder:"DURATION" help:"Stop watching after so long (exit 6); the job goes on."`
-	AllowErrors bool          `help:"When watching: completed_with_errors is as good as completed (exit 0)."`
+	Timeout     time.Duration `placeholder:"DURATION" help:"Stop watching after this time (exit code 6). The job continues."`
+	AllowErrors bool          `help:"When watching: exit with 0 if the job is completed_with_errors."`
 }
 
 const (
@@ -38,7 +38,7 @@ func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error
 	case errors.Is(err, errPatience):
 		return exitf(
 			exitTimeout,
-			"Stopped watching after %s. %s goes on: `corectl status %s --watch`.",
+			"Stopped watching after %s. %s continues: `corectl status %s --watch`.",
 			flags.Timeout,
 			name(job, id),
 			show.Handle(id),
@@ -46,7 +46,7 @@ func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error
 	case errors.Is(err, context.Canceled):
 		return exitf(
 			exitInterrupted,
-			"Stopped watching. %s goes on: `corectl status %s --watch`, or stop it: `corectl cancel %s`.",
+			"Stopped watching. %s continues: `corectl status %s --watch`. To cancel it: `corectl cancel %s`.",
 			name(job, id),
 			show.Handle(id),
 			show.Handle(id),
@@ -58,7 +58,7 @@ func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error
 	return ended(job.Status, flags.AllowErrors)
 }
 
-var errPatience = errors.New("the watch's own time is up")
+var errPatience = errors.New("the watch timed out")
 
 func name(job state.JobView, id state.JobID) string {
 	if job.JobType == "" {

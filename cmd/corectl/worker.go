@@ -51,7 +51,7 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	if address, err := worker.ServeAPI(ctx); err != nil {
 		return errors.Join(err, worker.Stop(ctx))
 	} else if address != nil {
-		log.Info("the HTTP API is served", "address", address.String())
+		log.Info("HTTP API started", "address", address.String())
 	}
 
 	worker.Work(ctx)
@@ -64,7 +64,7 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 		failure = exitf(exitOther, "%v", worker.Ready())
 	}
 
-	log.Info("stopping: handlers may run on for a while", "drain", drain.String())
+	log.Info("stopping; waiting for handlers", "drain", drain.String())
 
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain+5*time.Second)
 	defer cancel()

@@ -145,7 +145,7 @@ func eventText(e state.EventView) (shape, text string) {
 	case "retried":
 		return "retrying", "retried" + by
 	case "cancel_requested":
-		return "cancelled", "cancel asked for" + by
+		return "cancelled", "cancel requested" + by
 	case "stage_started":
 		if d.Total != nil {
 			return "running", fmt.Sprintf(

@@ -67,7 +67,7 @@ func Address(base string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" ||
 		u.User != nil {
-		return "", fmt.Errorf("%q is not the address of an API, such as %s", base, Default)
+		return "", fmt.Errorf("invalid API address %q: use for example %s", base, Default)
 	}
 
 	u.Path = strings.TrimRight(u.Path, "/")
@@ -140,7 +140,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 
 	if len(text) > maxAnswer {
-		return Answer{}, fmt.Errorf("%s answered more than %d MiB", c.base, maxAnswer>>20)
+		return Answer{}, fmt.Errorf("the answer of %s exceeds %d MiB", c.base, maxAnswer>>20)
 	}
 
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
@@ -195,9 +195,9 @@ func reason(err error) string {
 	case errors.As(err, &dns):
 		return "no such host: " + dns.Name
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
+		return "timeout"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return "the connection broke"
+		return "the connection was interrupted"
 	}
 
 	if op, ok := errors.AsType[*url.Error](err); ok {

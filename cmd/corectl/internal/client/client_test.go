@@ -96,7 +96,7 @@ func TestABrokenAnswerIsUnreachable(t *testing.T) {
 	_, err := c.Get(t.Context(), "/jobs", nil)
 
 	var gone *UnreachableError
-	if !errors.As(err, &gone) || gone.Reason != "the connection broke" {
+	if !errors.As(err, &gone) || gone.Reason != "the connection was interrupted" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -61,5 +61,5 @@ func (e *StrangerError) Error() string {
 		kind = "no content type"
 	}
 
-	return fmt.Sprintf("%s answered, but not as this API does (%d, %s)", e.URL, e.Status, kind)
+	return fmt.Sprintf("%s did not answer like this API (%d, %s)", e.URL, e.Status, kind)
 }

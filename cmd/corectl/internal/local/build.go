@@ -180,11 +180,11 @@ func probe(ctx context.Context, client *http.Client, address string) error {
 
 	_, err = body.ReadFrom(http.MaxBytesReader(nil, resp.Body, 64<<10))
 	if closing := resp.Body.Close(); err != nil || closing != nil {
-		return fmt.Errorf("its answer broke off: %w", err)
+		return fmt.Errorf("the answer was interrupted: %w", err)
 	}
 
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %d: %s", resp.StatusCode, bytes.TrimSpace(body.Bytes()))
+		return fmt.Errorf("the answer is %d: %s", resp.StatusCode, bytes.TrimSpace(body.Bytes()))
 	}
 
 	return nil

@@ -25,14 +25,14 @@ func (s *System) startStorage(ctx context.Context, o Options, log *slog.Logger) 
 		return nil
 	}
 
-	o.Progress("starting Azurite; the first time it is installed")
+	o.Progress("starting Azurite (installed on first use)")
 
 	server, err := azurite.Start(
 		ctx,
 		azurite.Options{Dir: filepath.Join(o.Root, ".local", "azurite"), Log: log},
 	)
 	if err != nil {
-		return fmt.Errorf("no storage can be started: %w", err)
+		return fmt.Errorf("cannot start storage: %w", err)
 	}
 
 	s.storage.server = server
@@ -42,7 +42,7 @@ func (s *System) startStorage(ctx context.Context, o Options, log *slog.Logger) 
 		SampleContainer,
 		o.Sample,
 	); err != nil {
-		return fmt.Errorf("the sample container cannot be written: %w", err)
+		return fmt.Errorf("cannot fill the sample container: %w", err)
 	}
 
 	return nil

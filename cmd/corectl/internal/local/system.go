@@ -102,7 +102,7 @@ func (s *System) start(ctx context.Context, o Options) error {
 	}
 
 	if err := repo.Migrate(ctx, s.database); err != nil {
-		return fmt.Errorf("the schema cannot be brought up to date: %w", err)
+		return fmt.Errorf("cannot update the schema: %w", err)
 	}
 
 	if s.repo, err = repo.Open(ctx, repo.Config{URL: s.database, MaxConns: 8}); err != nil {
@@ -182,7 +182,7 @@ func (s *System) startPostgres(ctx context.Context, o Options, log *slog.Logger)
 		pglocal.Options{Dir: filepath.Join(o.Root, ".local", "postgres"), Durable: true, Log: log},
 	)
 	if err != nil {
-		return fmt.Errorf("no Postgres can be started: %w", err)
+		return fmt.Errorf("cannot start Postgres: %w", err)
 	}
 
 	s.postgres, s.database = server, server.URL()

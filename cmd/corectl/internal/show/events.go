@@ -52,9 +52,9 @@ func eventText(e state.EventView) (string, Ink) {
 	case "rerun":
 		return "job run again" + by(d), Plain
 	case "retried":
-		return "failed tasks run again" + by(d), Plain
+		return "failed tasks retried" + by(d), Plain
 	case "cancel_requested":
-		return "cancel asked for" + by(d), Plain
+		return "cancel requested" + by(d), Plain
 	case "cancel_forced":
 		return fmt.Sprintf(
 			"cancel forced%s: %s deleted, %s counted, counters of %s repaired",
@@ -93,7 +93,7 @@ func eventText(e state.EventView) (string, Ink) {
 			"unknown",
 		)
 		if d.Failed > 0 {
-			text += fmt.Sprintf(", for %s the last time", Count(d.Failed))
+			text += fmt.Sprintf(", for %s it last attempt attempt", Count(d.Failed))
 		}
 
 		return text, Red
@@ -102,7 +102,7 @@ func eventText(e state.EventView) (string, Ink) {
 	case "redriven":
 		return "sweep redrove " + Things(d.Messages, "dead letter"), Plain
 	case "repaired":
-		return "sweep gave the job the messages that it had lost", Plain
+		return "sweep recreated missing messages of the job", Plain
 	case "task_failed":
 		return taskFailed(e, d), Red
 	}
@@ -143,9 +143,9 @@ func taskFailed(e state.EventView, d state.EventDetail) string {
 		index = *e.Index
 	}
 
-	next := "will be tried again"
+	next := "will be retried"
 	if d.Final {
-		next = "was the last"
+		next = "last attempt"
 	}
 
 	return fmt.Sprintf(

@@ -33,7 +33,7 @@ func (s Style) Sweep(sweep state.SweepView) []string {
 	}
 
 	if len(parts) == 0 {
-		parts = []string{"nothing was stalled"}
+		parts = []string{"no stalled work"}
 	}
 
 	return []string{head + ": " + strings.Join(parts, ", ")}
