@@ -6,11 +6,11 @@ import (
 	"os/signal"
 	"syscall"
 
-	"coremachine/internal/heap"
+	process "coremachine/internal/app"
 )
 
 func main() {
-	heap.Pace()
+	process.TuneGC()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], systemConsole())

@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"coremachine/internal/appzip"
+	"coremachine/cmd/corectl/internal/appzip"
 )
 
 // packageCmd makes the zip that func azure functionapp publish would upload.

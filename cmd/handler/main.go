@@ -11,13 +11,12 @@ import (
 	"coremachine/internal/app"
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
-	"coremachine/internal/heap"
 	"coremachine/internal/jobs"
 	"coremachine/internal/telemetry"
 )
 
 func main() {
-	heap.Pace()
+	app.TuneGC()
 	// Azure sends no signal and kills; containers and shells do send one.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	cfg, err := config.Load(config.FromEnvironment())

@@ -11,6 +11,6 @@
 // and retry are decided by the engine. Reorder: a version is opaque and
 // compared for equality only.
 //
-// It may import internal/state, internal/coremachine, internal/share,
-// internal/sse and internal/telemetry/keys.
+// It may import internal/state, internal/coremachine, internal/httpserver,
+// internal/singleflight and internal/telemetry/keys.
 package api

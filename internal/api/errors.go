@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"coremachine/internal/problem"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -35,10 +35,10 @@ const (
 const internalDetail = "The service could not answer this request. Its log has the cause under the request id."
 
 // Problem is the body of every refusal (RFC 9457).
-type Problem = problem.Details
+type Problem = httpserver.Problem
 
 // RequestID is the id of a request that the API has passed on.
-func RequestID(ctx context.Context) string { return problem.RequestID(ctx) }
+func RequestID(ctx context.Context) string { return httpserver.RequestID(ctx) }
 
 // fail answers with the problem that an error is. A cause is logged and never
 // answered.
@@ -84,5 +84,5 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", retryBusy)
 	}
 
-	problem.Write(w, r, p)
+	httpserver.WriteProblem(w, r, p)
 }

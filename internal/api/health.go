@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"coremachine/internal/share"
+	"coremachine/internal/singleflight"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -37,7 +37,7 @@ type Check struct {
 	// state.Error's own message is.
 	Run func(ctx context.Context) (detail any, err error)
 
-	runs share.Group[CheckView] // all who look at once share one
+	runs singleflight.Group[CheckView] // all who look at once share one
 
 	mu    sync.Mutex
 	last  string // its status

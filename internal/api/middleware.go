@@ -11,19 +11,19 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
-	"coremachine/internal/problem"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
 
 func requestAttr(r *http.Request) slog.Attr {
-	return slog.String("request_id", problem.RequestID(r.Context()))
+	return slog.String("request_id", httpserver.RequestID(r.Context()))
 }
 
 // identify gives the request an id.
 func identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(problem.Identify(w, r)) },
+		func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(httpserver.Identify(w, r)) },
 	)
 }
 
@@ -69,7 +69,7 @@ func (a *API) rescue(w middleware.WrapResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it well
 	}
 
-	problem.Write(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
+	httpserver.WriteProblem(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
 }
 
 // guard sets the headers that every answer has, and refuses what is too large
@@ -82,7 +82,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 
 		if err := cross.Check(r); err != nil {
-			problem.Write(
+			httpserver.WriteProblem(
 				w,
 				r,
 				Problem{Status: http.StatusForbidden, Detail: "Cross-origin writes are not allowed."},
@@ -138,7 +138,7 @@ func (a *API) wrongMethod(router chi.Routes) http.HandlerFunc {
 
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		problem.Write(w, r, Problem{
+		httpserver.WriteProblem(w, r, Problem{
 			Status: http.StatusMethodNotAllowed,
 			Detail: "The path takes " + strings.Join(allowed, ", ") + ".",
 		})

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"coremachine/internal/problem"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/telemetry/keys"
 )
 
@@ -44,7 +44,7 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any
 			slog.Any(keys.Error, err),
 			requestAttr(r),
 		)
-		problem.Write(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
+		httpserver.WriteProblem(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
 
 		return
 	}

@@ -4,13 +4,15 @@ import (
 	"context"
 	"time"
 
-	"coremachine/internal/share"
+	"coremachine/internal/singleflight"
 	"coremachine/internal/state"
 )
 
 // sharedReads lets requests that the same reading of versions woke share one
 // reading of the job.
-type sharedReads struct{ group share.Group[state.JobView] }
+type sharedReads struct {
+	group singleflight.Group[state.JobView]
+}
 
 // sharedLimit bounds a reading that outlives the request which began it.
 const sharedLimit = 10 * time.Second

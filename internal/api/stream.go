@@ -10,8 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/internal/problem"
-	"coremachine/internal/sse"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 )
 
@@ -40,7 +39,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-a.streams }()
 	default:
 		w.Header().Set("Retry-After", retryBusy)
-		problem.Write(w, r, Problem{
+		httpserver.WriteProblem(w, r, Problem{
 			Status: http.StatusServiceUnavailable, Code: state.CodeUnavailable,
 			Detail: "This process has as many streams open as it may: ask for the status with wait instead.",
 		})
@@ -54,7 +53,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	out := sse.Open(w)
+	out := httpserver.OpenStream(w)
 
 	if r.Method == http.MethodHead {
 		return
@@ -71,7 +70,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 // eventStream is one open stream.
 type eventStream struct {
 	api  *API
-	out  *sse.Stream
+	out  *httpserver.Stream
 	last state.JobView
 }
 

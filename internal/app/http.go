@@ -12,8 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/internal/httplimit"
-	"coremachine/internal/problem"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/telemetry/keys"
 )
 
@@ -42,9 +41,9 @@ func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 		return nil, fmt.Errorf("HTTP_ADDRESS: %w", err)
 	}
 
-	limited := httplimit.Limit(l, maxConnections, writeTimeout)
+	limited := httpserver.Limit(l, maxConnections, writeTimeout)
 	s := &http.Server{
-		Handler:           withKeys(a.cfg.Keys(), httplimit.Bodies(bodyTimeout, a.http)),
+		Handler:           withKeys(a.cfg.Keys(), httpserver.LimitBodies(bodyTimeout, a.http)),
 		ConnState:         limited.ConnState,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -100,8 +99,8 @@ func withKeys(known []string, next http.Handler) http.Handler {
 			return
 		}
 
-		httplimit.Dismiss(w) // nothing is read from a stranger
-		problem.Write(w, r, problem.Details{
+		httpserver.Dismiss(w) // nothing is read from a stranger
+		httpserver.WriteProblem(w, r, httpserver.Problem{
 			Status: http.StatusUnauthorized, Detail: "Send an API key as the header x-functions-key.",
 		})
 	})

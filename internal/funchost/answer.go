@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"coremachine/internal/problem"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 )
 
@@ -35,5 +35,5 @@ func answer(w http.ResponseWriter, status int, body string) {
 
 // refuse answers as the API does where no API answers.
 func refuse(w http.ResponseWriter, r *http.Request, status int, detail string) {
-	problem.Write(w, r, problem.Details{Status: status, Detail: detail})
+	httpserver.WriteProblem(w, r, httpserver.Problem{Status: status, Detail: detail})
 }

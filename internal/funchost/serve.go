@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"coremachine/internal/httplimit"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 )
 
@@ -43,9 +43,9 @@ func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 		)
 	}
 
-	limited := httplimit.Limit(l, maxConnections, writeTimeout)
+	limited := httpserver.Limit(l, maxConnections, writeTimeout)
 	server := &http.Server{
-		Handler:           httplimit.Bodies(bodyTimeout, h),
+		Handler:           httpserver.LimitBodies(bodyTimeout, h),
 		ConnState:         limited.ConnState,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,

@@ -13,5 +13,6 @@
 // held under an attempt is the fence; whoever presents an older attempt, or
 // none, writes nothing.
 //
-// It may import internal/database, internal/share and internal/state only.
+// It may import internal/database, internal/singleflight and internal/state
+// only.
 package repo

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"coremachine/internal/share"
+	"coremachine/internal/singleflight"
 	"coremachine/internal/state"
 )
 
@@ -21,7 +21,7 @@ const (
 // grids remembers the grids that were asked for last. One of a stage that has
 // ended is true until the stage has another end.
 type grids struct {
-	group     share.Group[grid]
+	group     singleflight.Group[grid]
 	mu        sync.Mutex
 	now, past map[gridKey]grid
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"coremachine/internal/share"
+	"coremachine/internal/singleflight"
 )
 
 // cache keeps what is costly to read for a while, and lets whoever asks at the
@@ -13,7 +13,7 @@ import (
 type cache[T any] struct {
 	mu      sync.Mutex
 	entries map[string]cached[T]
-	group   share.Group[T]
+	group   singleflight.Group[T]
 }
 
 type cached[T any] struct {

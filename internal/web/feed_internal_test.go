@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"coremachine/internal/sse"
+	"coremachine/internal/httpserver"
 )
 
 func TestASlowViewerGetsTheNewestOfEachPart(t *testing.T) {
 	t.Parallel()
 
 	sent := httptest.NewRecorder()
-	v := viewer{out: sse.Open(sent)}
+	v := viewer{out: httpserver.OpenStream(sent)}
 	add := func(now shot) (got string) {
 		sent.Body.Reset()
 		v.add(now)

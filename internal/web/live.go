@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/internal/sse"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 )
 
@@ -42,7 +42,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 	defer s.leave(f)
 
 	w.Header().Set("Content-Security-Policy", policy)
-	out := sse.Open(w)
+	out := httpserver.OpenStream(w)
 
 	if r.Method == http.MethodHead {
 		return
@@ -66,7 +66,7 @@ func (s *Server) full(w http.ResponseWriter) {
 
 // viewer is one open stream.
 type viewer struct {
-	out     *sse.Stream
+	out     *httpserver.Stream
 	seen    string // id of the last message of the connection before this one
 	sent    int    // revision up to which this viewer has everything
 	trouble string // that this viewer was told of last

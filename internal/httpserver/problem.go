@@ -1,4 +1,4 @@
-package problem
+package httpserver
 
 import (
 	"bytes"
@@ -13,15 +13,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// ContentType is the media type of problem details.
-const ContentType = "application/problem+json"
+// ProblemType is the media type of problem details.
+const ProblemType = "application/problem+json"
 
 // header carries the id of a request, and of its answer.
 const header = "X-Request-Id"
 
-// Details is the body of a refusal. Write fills in Title and RequestID, and
-// Code where it is empty.
-type Details struct {
+// Problem is the body of a refusal. WriteProblem fills in Title and RequestID,
+// and Code where it is empty.
+type Problem struct {
 	Title     string             `json:"title"` // the standard reason phrase of the status
 	Status    int                `json:"status"`
 	Detail    string             `json:"detail"`
@@ -43,8 +43,8 @@ var codes = map[int]state.Code{
 	http.StatusServiceUnavailable:    state.CodeUnavailable,
 }
 
-// Write answers a request with a refusal.
-func Write(w http.ResponseWriter, r *http.Request, d Details) {
+// WriteProblem answers a request with a refusal.
+func WriteProblem(w http.ResponseWriter, r *http.Request, d Problem) {
 	w, r = Identify(w, r)
 
 	d.Title, d.RequestID = http.StatusText(d.Status), RequestID(r.Context())
@@ -66,7 +66,7 @@ func Write(w http.ResponseWriter, r *http.Request, d Details) {
 		h.Del(of)
 	}
 
-	h.Set("Content-Type", ContentType)
+	h.Set("Content-Type", ProblemType)
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")

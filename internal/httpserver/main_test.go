@@ -1,4 +1,4 @@
-package heap
+package httpserver_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package httplimit
+package httpserver
 
 import (
 	"errors"
@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Bodies gives each request's body a time within which it must have arrived;
-// after it, reading the body fails. The time of an answer is not bounded, so
-// that streams last.
-func Bodies(within time.Duration, next http.Handler) http.Handler {
+// LimitBodies gives each request's body a time within which it must have
+// arrived; after it, reading the body fails. The time of an answer is not
+// bounded, so that streams last.
+func LimitBodies(within time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)

@@ -1,21 +1,17 @@
-package sse_test
+package httpserver_test
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"coremachine/internal/sse"
+	"coremachine/internal/httpserver"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestWhatIsSentCannotBreakOutOfItsMessage(t *testing.T) {
 	t.Parallel()
 
-	got := sent(t, func(s *sse.Stream) { s.Event("title", "", "one\r\n\r\nevent: done\ndata: x") })
+	got := sent(t, func(s *httpserver.Stream) { s.Event("title", "", "one\r\n\r\nevent: done\ndata: x") })
 	if want := "event: title\ndata: one\ndata: \ndata: event: done\ndata: data: x\n\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -24,7 +20,7 @@ func TestWhatIsSentCannotBreakOutOfItsMessage(t *testing.T) {
 func TestTheFormOfEventsAndBeats(t *testing.T) {
 	t.Parallel()
 
-	got := sent(t, func(s *sse.Stream) {
+	got := sent(t, func(s *httpserver.Stream) {
 		s.Event("job", "7", `{"n":1}`)
 		s.Event("", "8", "plain")
 		s.Beat()
@@ -35,12 +31,12 @@ func TestTheFormOfEventsAndBeats(t *testing.T) {
 }
 
 // sent is what a stream sends after its opening.
-func sent(t *testing.T, add func(*sse.Stream)) string {
+func sent(t *testing.T, add func(*httpserver.Stream)) string {
 	t.Helper()
 
 	w := httptest.NewRecorder()
 
-	s := sse.Open(w)
+	s := httpserver.OpenStream(w)
 	if err := s.Flush(); err != nil {
 		t.Fatal(err)
 	}

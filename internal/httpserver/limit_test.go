@@ -1,4 +1,4 @@
-package httplimit_test
+package httpserver_test
 
 import (
 	"bufio"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/httplimit"
+	"coremachine/internal/httpserver"
 )
 
 // serve serves over a limited listener and returns its address.
@@ -22,7 +22,7 @@ func serve(t *testing.T, connections int, writing time.Duration, h http.Handler)
 		t.Fatal(err)
 	}
 
-	l := httplimit.Limit(plain, connections, writing)
+	l := httpserver.Limit(plain, connections, writing)
 	s := &http.Server{Handler: h, ConnState: l.ConnState, ReadHeaderTimeout: time.Minute}
 
 	done := make(chan error, 1)
@@ -109,7 +109,7 @@ func ok(w http.ResponseWriter, r *http.Request) {
 
 func TestABodyThatDoesNotArriveEnds(t *testing.T) {
 	t.Parallel()
-	address := serve(t, 10, time.Minute, httplimit.Bodies(100*time.Millisecond, http.HandlerFunc(ok)))
+	address := serve(t, 10, time.Minute, httpserver.LimitBodies(100*time.Millisecond, http.HandlerFunc(ok)))
 
 	c := dial(t, address, post(10, "x"))
 	if status := c.answer(); status != http.StatusBadRequest {
@@ -128,7 +128,7 @@ func TestABodyThatArrivesLeavesTimeForTheAnswer(t *testing.T) {
 		t,
 		10,
 		time.Minute,
-		httplimit.Bodies(within, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpserver.LimitBodies(within, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ok(w, r)
 
 			select {
@@ -150,7 +150,7 @@ func TestABodyThatArrivesLeavesTimeForTheAnswer(t *testing.T) {
 func TestADismissedBodyIsAnsweredAtOnceAndEnds(t *testing.T) {
 	t.Parallel()
 	address := serve(t, 10, time.Minute, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		httplimit.Dismiss(w)
+		httpserver.Dismiss(w)
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 

@@ -1,4 +1,4 @@
-package share_test
+package singleflight_test
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"coremachine/internal/share"
+	"coremachine/internal/singleflight"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestAQuestionOutlivesWhoAskedFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var g share.Group[int]
+		var g singleflight.Group[int]
 
 		asked := 0
 		ask := func(ctx context.Context) (int, error) {

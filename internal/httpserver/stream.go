@@ -1,4 +1,4 @@
-package sse
+package httpserver
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ type Stream struct {
 	out     bytes.Buffer
 }
 
-// Open answers 200 with the headers of a stream; a client that loses it comes
-// again after a second.
-func Open(w http.ResponseWriter) *Stream {
+// OpenStream answers 200 with the headers of a stream; a client that loses it
+// comes again after a second.
+func OpenStream(w http.ResponseWriter) *Stream {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store, no-transform")

@@ -1,4 +1,4 @@
-package problem_test
+package httpserver_test
 
 import (
 	"encoding/json"
@@ -6,13 +6,9 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"coremachine/internal/problem"
+	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 	t.Parallel()
@@ -22,16 +18,16 @@ func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 		413: "too_large", 429: "busy", 500: "internal", 503: "unavailable",
 	} {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-		problem.Write(w, r, problem.Details{Status: status, Detail: "It is <so>."})
+		httpserver.WriteProblem(w, r, httpserver.Problem{Status: status, Detail: "It is <so>."})
 
-		var got problem.Details
+		var got httpserver.Problem
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
 
 		id := w.Header().Get("X-Request-Id")
 
-		want := problem.Details{
+		want := httpserver.Problem{
 			Title: http.StatusText(status), Status: status, Detail: "It is <so>.", Code: code, RequestID: id,
 		}
 		if w.Code != status || got.Title != want.Title || got.Code != want.Code || got.RequestID != id ||
@@ -53,14 +49,14 @@ func TestAnIDIsGivenOnce(t *testing.T) {
 	for given, kept := range map[string]bool{"abc-1.2_X": true, "a b": false, "": false} {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("X-Request-Id", given)
-		_, r = problem.Identify(w, r)
+		_, r = httpserver.Identify(w, r)
 
-		id := problem.RequestID(r.Context())
+		id := httpserver.RequestID(r.Context())
 		if (id == given) != kept || id == "" || w.Header().Get("X-Request-Id") != id {
 			t.Errorf("%q became %q", given, id)
 		}
 
-		if _, again := problem.Identify(w, r); problem.RequestID(again.Context()) != id {
+		if _, again := httpserver.Identify(w, r); httpserver.RequestID(again.Context()) != id {
 			t.Errorf("%q was given another id", id)
 		}
 	}

@@ -47,7 +47,7 @@ func buildExecutable(tb testing.TB) string {
 		"-s -w",
 		"-o",
 		executable,
-		"../../cmd/handler",
+		"../../../../cmd/handler",
 	)
 
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/appzip"
+	"coremachine/cmd/corectl/internal/appzip"
 	"coremachine/internal/dev/devhost"
 	"coremachine/internal/funchost"
 	"coremachine/internal/queue"
@@ -50,7 +50,7 @@ func build(t *testing.T) string {
 		t.Fatal(err)
 	}
 
-	if err := appzip.Write(w, "../..", executable); err != nil {
+	if err := appzip.Write(w, "../../../..", executable); err != nil {
 		t.Fatal(err)
 	}
 
