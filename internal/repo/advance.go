@@ -3,7 +3,6 @@ package repo
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -26,16 +25,17 @@ func advance(ctx context.Context, t tx, progress []stageRow, moved *state.Moved)
 		s := &progress[i]
 
 		moved.Landed += s.landed
-		switch {
-		case s.failing():
-			f := state.Failure{Code: state.CodeTasksFailed, Stage: s.name, Message: tooMany(s)}
+		switch s.Next() {
+		case state.StepFail:
+			f := state.Failure{Code: state.CodeTasksFailed, Stage: s.name, Message: s.FailureText(s.name)}
 			if err := failJob(ctx, t, s.job, f, moved); err != nil {
 				return err
 			}
-		case s.over() == s.total:
+		case state.StepEnd:
 			ended = append(ended, stageEnd{job: s.job, stage: s.stage, status: state.StageCompleted})
-		case s.dispatched < s.total:
+		case state.StepDispatch:
 			more = append(more, *s)
+		case state.StepWait:
 		}
 	}
 
@@ -44,21 +44,6 @@ func advance(ctx context.Context, t tx, progress []stageRow, moved *state.Moved)
 	}
 
 	return endStages(ctx, t, ended, moved)
-}
-
-func tooMany(s *stageRow) string {
-	if s.tolerance == 0 {
-		return fmt.Sprintf("a task of stage %s failed, and the job tolerates none", s.name)
-	}
-
-	return fmt.Sprintf(
-		"%d of %d tasks of stage %s failed; the job tolerates %d (%s)",
-		s.failed,
-		s.total,
-		s.name,
-		state.Tolerated(s.tolerance, s.total),
-		state.TolerancePercent(s.tolerance),
-	)
 }
 
 func failJob(ctx context.Context, t tx, job state.JobID, f state.Failure, moved *state.Moved) error {
@@ -91,7 +76,7 @@ func dispatch(ctx context.Context, t tx, stages []stageRow, moved *state.Moved) 
 		for i := range stages {
 			s := &stages[i]
 
-			n := s.room()
+			n := s.Room()
 			if n <= 0 {
 				continue
 			}
@@ -120,22 +105,6 @@ func dispatch(ctx context.Context, t tx, stages []stageRow, moved *state.Moved) 
 	return nil
 }
 
-// room is how many indexes the window has room for: whole bundles, or all that
-// is left.
-func (s *stageRow) room() int {
-	free, left := s.window-max(0, s.dispatched-s.over()), s.total-s.dispatched
-	if free >= left {
-		return left
-	}
-
-	bundle := max(1, s.bundle)
-	if free == s.window { // nothing is in flight: a bundle larger than the window goes out whole
-		return min(left, max(bundle, free/bundle*bundle))
-	}
-
-	return free / bundle * bundle
-}
-
 // emptyRanges keeps the stages whose dispatched range held no task to run and
 // which have more.
 func emptyRanges(rows pgx.Rows, stages []stageRow) ([]stageRow, error) {
@@ -148,8 +117,8 @@ func emptyRanges(rows pgx.Rows, stages []stageRow) ([]stageRow, error) {
 
 	_, err := pgx.ForEachRow(rows, []any{&raw, &number, &dispatched, &sent}, func() error {
 		for _, s := range stages {
-			if s.job == state.JobID(raw) && s.stage == number && !sent && dispatched < s.total {
-				s.dispatched = dispatched
+			if s.job == state.JobID(raw) && s.stage == number && !sent && dispatched < s.Total {
+				s.Dispatched = dispatched
 				again = append(again, s)
 			}
 		}
@@ -168,31 +137,14 @@ type stageEnd struct {
 
 // startable is a stage whose last dependency has just ended.
 type startable struct {
-	job         state.JobID
-	stage       int
-	ended       bool
-	kind        state.Parallelism
-	skip        bool
-	expected    int
-	queue       state.Queue
-	taskType    string
-	bundle      int
-	sourceTotal int
-	sourceClean bool
-}
+	state.StageStart
 
-// total is how many tasks the stage will have, -1 where only its plan can tell.
-func (s *startable) total() int {
-	switch s.kind {
-	case state.FanOut:
-		return -1
-	case state.MatchPrevious:
-		return s.sourceTotal
-	case state.Single, state.FanIn, state.Dynamic:
-		return s.expected
-	}
-
-	return -1
+	job      state.JobID
+	stage    int
+	ended    bool
+	queue    state.Queue
+	taskType string
+	bundle   int
 }
 
 // endStages ends stages, starts what waited for them, ends at once what starts
@@ -211,22 +163,23 @@ func endStages(ctx context.Context, t tx, ended []stageEnd, moved *state.Moved) 
 		var start, plan []startable
 
 		for _, s := range next {
-			switch total := s.total(); {
-			case s.ended:
+			if s.ended {
 				over[s.job]++
-				moved.Ended++
-			case s.skip:
+				continue
+			}
+
+			switch s.Next() {
+			case state.StartSkip:
 				ended = append(ended, stageEnd{s.job, s.stage, state.StageSkipped})
-			case total == 0:
+			case state.StartEmpty:
 				ended = append(ended, stageEnd{s.job, s.stage, state.StageCompleted})
-			case total < 0 || s.kind == state.MatchPrevious && !s.sourceClean:
+			case state.StartPlan:
 				plan = append(plan, s)
-			default:
+			case state.StartDispatch:
 				start = append(start, s)
 			}
 		}
 
-		moved.Started += len(start) + len(plan)
 		if err := startStages(t, start, moved); err != nil {
 			return err
 		}
@@ -272,14 +225,14 @@ func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, 
 			&job,
 			&s.stage,
 			&s.ended,
-			&s.kind,
-			&s.skip,
-			&s.expected,
+			&s.Kind,
+			&s.Skip,
+			&s.Expected,
 			&queue,
 			&s.taskType,
 			&s.bundle,
-			&s.sourceTotal,
-			&s.sourceClean,
+			&s.SourceTotal,
+			&s.SourceClean,
 		)
 		copy(s.job[:], job)
 		s.queue = state.Queue(queue)
@@ -302,9 +255,9 @@ func startStages(t tx, start []startable, moved *state.Moved) error {
 
 	for i := range start {
 		s := &start[i]
-		jobs[i], stages[i], totals[i] = s.job[:], int16(s.stage), int32(s.total())
-		bundle := t.bundleOf(s.bundle, s.total(), s.taskType)
-		take, all := t.take(s.total(), bundle, s.taskType)
+		jobs[i], stages[i], totals[i] = s.job[:], int16(s.stage), int32(s.Total())
+		bundle := state.BundleSize(s.bundle, s.Total(), t.took(s.taskType))
+		take, all := t.take(s.Total(), bundle, s.taskType)
 		bundles[i], takes[i] = int32(bundle), int32(take)
 
 		if !all {

@@ -128,22 +128,15 @@ func completeArgs(worker uuid.UUID, ends []*state.TaskEnd) namedArgs {
 // stageRow is a stage as it stands after tasks of it landed; its row is locked
 // by this transaction.
 type stageRow struct {
-	job                          state.JobID
-	stage                        int
-	name                         string
-	total, dispatched            int
-	completed, failed, cancelled int
-	window, bundle               int
-	tolerance                    float64
-	queue                        state.Queue
-	landed                       int
-	unsuccessful                 []int64 // places, from 1, of the ends that landed and were no success
+	state.StageProgress
+
+	job          state.JobID
+	stage        int
+	name         string
+	queue        state.Queue
+	landed       int
+	unsuccessful []int64 // places, from 1, of the ends that landed and did not succeed
 }
-
-func (s *stageRow) over() int { return s.completed + s.failed + s.cancelled }
-
-// failing tells whether more tasks failed than the job tolerates.
-func (s *stageRow) failing() bool { return s.failed > state.Tolerated(s.tolerance, s.total) }
 
 func stageProgress(ctx context.Context, t tx, name string, args namedArgs) ([]stageRow, error) {
 	rows, err := t.query(ctx, name, args)
@@ -162,14 +155,14 @@ func stageProgress(ctx context.Context, t tx, name string, args namedArgs) ([]st
 			&job,
 			&s.stage,
 			&s.name,
-			&s.total,
-			&s.dispatched,
-			&s.completed,
-			&s.failed,
-			&s.cancelled,
-			&s.window,
-			&s.bundle,
-			&s.tolerance,
+			&s.Total,
+			&s.Dispatched,
+			&s.Completed,
+			&s.Failed,
+			&s.Cancelled,
+			&s.Window,
+			&s.Bundle,
+			&s.Tolerance,
 			&queue,
 			&s.landed,
 			&s.unsuccessful,

@@ -53,11 +53,8 @@ func (r *Repo) PlanEnd(ctx context.Context, here state.Here, h state.Held) (stat
 	err := r.inTx(ctx, "repo.PlanEnd", func(t tx) error {
 		moved, t.here = state.Moved{}, here
 		args := fence(here.Worker, h)
-		args["stage"], args["gen"], args["bundle"] = h.Stage, h.Gen, t.bundleOf(
-			h.Bundle,
-			h.Planned,
-			h.TaskType,
-		)
+		args["stage"], args["gen"] = h.Stage, h.Gen
+		args["bundle"] = state.BundleSize(h.Bundle, h.Planned, t.took(h.TaskType))
 
 		progress, err := stageProgress(ctx, t, "plan_end", args)
 		if err != nil {

@@ -105,15 +105,15 @@ func lockStages(ctx context.Context, t tx, id state.JobID) ([]retryStage, error)
 			&s.kind,
 			&s.dependsOn,
 			&s.status,
-			&s.total,
+			&s.Total,
 			&s.planned,
-			&s.completed,
-			&s.failed,
-			&s.cancelled,
+			&s.Completed,
+			&s.Failed,
+			&s.Cancelled,
 			&s.broken,
-			&s.window,
-			&s.bundle,
-			&s.tolerance,
+			&s.Window,
+			&s.Bundle,
+			&s.Tolerance,
 			&queue,
 			&s.name,
 		)
@@ -134,7 +134,7 @@ func decideRetry(stages []retryStage) (left int) {
 			}
 		}
 
-		undone := s.failed+s.cancelled > 0
+		undone := s.Failed+s.Cancelled > 0
 		switch {
 		case s.again == restart:
 		case s.broken,
@@ -172,7 +172,7 @@ func (r *Repo) reopenTasks(
 		}
 
 		args := namedArgs{"job_id": id[:], "stage": s.stage, "gen": s.gen}
-		if undone := s.failed + s.cancelled; undone > r.chunk {
+		if undone := s.Failed + s.Cancelled; undone > r.chunk {
 			res.Tasks += undone
 
 			moved.Queue(state.QueueJobs)
@@ -192,14 +192,14 @@ func (r *Repo) reopenTasks(
 		opened := 0
 		if _, err = pgx.ForEachRow(
 			rows,
-			[]any{&s.dispatched, &opened},
+			[]any{&s.Dispatched, &opened},
 			func() error { return nil },
 		); err != nil {
 			return err
 		}
 
 		res.Tasks += opened
-		s.failed, s.cancelled = 0, 0
+		s.Failed, s.Cancelled = 0, 0
 		open = append(open, s.stageRow)
 	}
 

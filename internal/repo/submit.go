@@ -174,13 +174,12 @@ func (t tx) startOf(s *state.GraphStage, moved *state.Moved) start {
 		return start{}
 	}
 
-	moved.Started++
 	if s.Skip || !s.Kind.Pure() || s.Expected < 1 {
 		moved.Queue(state.QueueJobs)
 		return start{plan: true}
 	}
 
-	bundle := t.bundleOf(s.Bundle, s.Expected, s.TaskType)
+	bundle := state.BundleSize(s.Bundle, s.Expected, t.took(s.TaskType))
 
 	take, all := t.take(s.Expected, bundle, s.TaskType)
 	if !all {

@@ -167,12 +167,10 @@ type PartFate struct {
 // Moved says what a transaction set in motion, for whoever wakes the queues
 // after it.
 type Moved struct {
-	Queues  [3]bool // by Queue-1: message rows were written that are due now
-	Landed  int     // tasks written
-	Started int     // stages started
-	Ended   int     // stages ended
-	Jobs    []JobID // jobs ended
-	Taken   []Held  // messages that were written and claimed at once, for the process that asked
+	Queues [3]bool // by Queue-1: message rows were written that are due now
+	Landed int     // tasks written
+	Jobs   []JobID // jobs ended
+	Taken  []Held  // messages that were written and claimed at once, for the process that asked
 }
 
 // Queue marks a queue as holding new work.
@@ -185,8 +183,6 @@ func (m *Moved) Add(o Moved) {
 	}
 
 	m.Landed += o.Landed
-	m.Started += o.Started
-	m.Ended += o.Ended
 	m.Jobs = append(m.Jobs, o.Jobs...)
 }
 
