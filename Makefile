@@ -33,11 +33,11 @@ test: ## Run all tests with the race detector; they bring the Postgres, the Azur
 
 .PHONY: screenshots
 screenshots: ## Take the pictures in docs/img again
-	$(GO) test ./internal/test/browser -run TestAnOpenDashboard/Pictures -count=1 -browser.pictures $(CURDIR)/docs/img
+	$(GO) test ./internal/test/browser -run TestDashboardWithoutKey/Pictures -count=1 -browser.pictures $(CURDIR)/docs/img
 
 .PHONY: model
 model: ## Drive random jobs through the engine and compare with a reference: SEQUENCES=10000 SEED=n
-	@$(GO) test ./internal/test/model -v -run TestTheEngineKeepsToItsReference -count=1 -parallel 6 -timeout 60m -model.sequences $(or $(SEQUENCES),1000) $(if $(SEED),-model.seed $(SEED))
+	@$(GO) test ./internal/test/model -v -run TestEngineMatchesReferenceModel -count=1 -parallel 6 -timeout 60m -model.sequences $(or $(SEQUENCES),1000) $(if $(SEED),-model.seed $(SEED))
 
 .PHONY: mutants
 mutants: ## Drop one protection of the engine at a time and see that a test notices: ONLY=name for some, CHECK=1 to apply and build only

@@ -10,9 +10,9 @@ import (
 
 var goTest = regexp.MustCompile(`go test(?: -\w+)* (\./[\w./]+) -run (\S+?)[\s` + "`" + `]`)
 
-// TestDocCommandsRunATest finds each "go test PACKAGE -run PATTERN" in the
+// TestDocCommandsRunTests finds each "go test PACKAGE -run PATTERN" in the
 // documentation and the Makefile, and checks that a test matches.
-func TestDocCommandsRunATest(t *testing.T) {
+func TestDocCommandsRunTests(t *testing.T) {
 	t.Parallel()
 
 	names := map[string][]string{}

@@ -49,7 +49,7 @@ var elsewhere = regexp.MustCompile(strings.Join([]string{
 	`(^|[^.\w/])/wo` + `rk/`,
 }, "|"))
 
-func TestNothingNamesAMachineOrARegistry(t *testing.T) {
+func TestFilesDoNotNameMachinesOrRegistries(t *testing.T) {
 	t.Parallel()
 
 	built := []string{"handler", "go.sum"}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestPackagesSayWhatTheyAre(t *testing.T) {
+func TestPackagesHaveDocComments(t *testing.T) {
 	t.Parallel()
 
 	type about struct {
@@ -46,7 +46,7 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-func TestPackagesWithTestsLookForLeaks(t *testing.T) {
+func TestPackagesCheckForLeakedGoroutines(t *testing.T) {
 	t.Parallel()
 
 	withTests, looking := map[string]bool{}, map[string]bool{}
@@ -66,7 +66,7 @@ func TestPackagesWithTestsLookForLeaks(t *testing.T) {
 	}
 }
 
-func TestNobodySleepsSkipsOrRegisters(t *testing.T) {
+func TestSleepSkipAndInitAreNotUsed(t *testing.T) {
 	t.Parallel()
 
 	for _, s := range sources(t) {

@@ -11,9 +11,9 @@ import (
 
 var testName = regexp.MustCompile("`(Test[A-Za-z0-9_]+)`")
 
-// TestDocReliabilityNamesTestsThatExist compares docs/reliability.md with the
+// TestDocReliabilityNamesExistingTests compares docs/reliability.md with the
 // tests in the tree.
-func TestDocReliabilityNamesTestsThatExist(t *testing.T) {
+func TestDocReliabilityNamesExistingTests(t *testing.T) {
 	t.Parallel()
 
 	doc, err := os.ReadFile("../../../docs/reliability.md")

@@ -26,9 +26,9 @@ func document(t *testing.T, path string) string {
 	return found[0].content
 }
 
-// TestEveryEntryOfTheRunbookHasItsFiveHeadings and an anchor of its own, before
+// TestRunbookEntriesHaveFiveHeadings and an anchor of its own, before
 // it, that links can rely on.
-func TestEveryEntryOfTheRunbookHasItsFiveHeadings(t *testing.T) {
+func TestRunbookEntriesHaveFiveHeadings(t *testing.T) {
 	t.Parallel()
 
 	seen := map[string]bool{}
@@ -60,8 +60,8 @@ func TestEveryEntryOfTheRunbookHasItsFiveHeadings(t *testing.T) {
 	}
 }
 
-// TestTheRunbookHasWhatIsLinked finds the anchors that programs and pages name.
-func TestTheRunbookHasWhatIsLinked(t *testing.T) {
+// TestRunbookHasLinkedEntries finds the anchors that programs and pages name.
+func TestRunbookHasLinkedEntries(t *testing.T) {
 	t.Parallel()
 	page := document(t, runbook)
 
@@ -81,9 +81,9 @@ func TestTheRunbookHasWhatIsLinked(t *testing.T) {
 	}
 }
 
-// TestTheRunbookHasEveryAlarmAndReason compares what programs name with the
+// TestRunbookHasEveryAlertAndReason compares what programs name with the
 // entries of the page, both ways.
-func TestTheRunbookHasEveryAlarmAndReason(t *testing.T) {
+func TestRunbookHasEveryAlertAndReason(t *testing.T) {
 	t.Parallel()
 
 	sections := map[string]string{}
@@ -130,8 +130,8 @@ func TestTheRunbookHasEveryAlarmAndReason(t *testing.T) {
 	}
 }
 
-// TestEveryCheckOfHealthNamesItsEntry looks at the checks as the app declares them: one that is well does not show its entry.
-func TestEveryCheckOfHealthNamesItsEntry(t *testing.T) {
+// TestHealthChecksLinkToRunbook looks at the checks as the app declares them: one that is well does not show its entry.
+func TestHealthChecksLinkToRunbook(t *testing.T) {
 	t.Parallel()
 
 	checks := 0
@@ -175,8 +175,8 @@ func TestEveryCheckOfHealthNamesItsEntry(t *testing.T) {
 	}
 }
 
-// TestTheRunbookHasEveryErrorOfATask finds the codes that records of tasks and jobs end with.
-func TestTheRunbookHasEveryErrorOfATask(t *testing.T) {
+// TestRunbookHasEveryTaskError finds the codes that records of tasks and jobs end with.
+func TestRunbookHasEveryTaskError(t *testing.T) {
 	t.Parallel()
 	page := document(t, runbook)
 

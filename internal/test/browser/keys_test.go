@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestADashboardThatDemandsAKey(t *testing.T) {
+func TestDashboardWithKey(t *testing.T) {
 	t.Parallel()
 	w := start(t, "sesame")
 	id := w.submit(t, "hello_world", `{"n":950,"message":"held keys"}`)

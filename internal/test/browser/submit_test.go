@@ -2,7 +2,7 @@ package browser
 
 import "testing"
 
-func TestAnOpenDashboard(t *testing.T) {
+func TestDashboardWithoutKey(t *testing.T) {
 	t.Parallel()
 
 	w := start(t)

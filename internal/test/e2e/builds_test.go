@@ -52,10 +52,10 @@ const (
 
 const builtTotal = 15 // 0 + 1 + ... + 5
 
-// TestADeploymentReplacesABuildInMidJob stops the old build when the new one
+// TestDeploymentReplacesBuildDuringJob stops the old build when the new one
 // runs. The job ends as it must, or says what differs; then the old build is
 // back, and a retry completes it.
-func TestADeploymentReplacesABuildInMidJob(t *testing.T) {
+func TestDeploymentReplacesBuildDuringJob(t *testing.T) {
 	t.Parallel()
 
 	for i, tt := range buildCases() {
@@ -93,9 +93,9 @@ func TestADeploymentReplacesABuildInMidJob(t *testing.T) {
 	}
 }
 
-// TestOldAndNewBuildsWorkSideBySide keeps the old build: what the new one
+// TestOldAndNewBuildsRunConcurrently keeps the old build: what the new one
 // cannot do waits for it, uncounted.
-func TestOldAndNewBuildsWorkSideBySide(t *testing.T) {
+func TestOldAndNewBuildsRunConcurrently(t *testing.T) {
 	t.Parallel()
 
 	for i, tt := range buildCases() {
@@ -111,9 +111,9 @@ func TestOldAndNewBuildsWorkSideBySide(t *testing.T) {
 	}
 }
 
-// TestParkedWorkFindsItsBuild has one process that can do the work and three
+// TestParkedWorkReachesItsBuild has one process that can do the work and three
 // that cannot, and no delivery of what was parked within the time of the test.
-func TestParkedWorkFindsItsBuild(t *testing.T) {
+func TestParkedWorkReachesItsBuild(t *testing.T) {
 	t.Parallel()
 	h, url := newHold(""), pgtest.URL(t)
 	of := func(jobs map[string]define.Job, processes int) enginetest.Options {

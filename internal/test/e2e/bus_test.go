@@ -38,9 +38,9 @@ func TestHelloWorldOverServiceBus(t *testing.T) {
 	}
 }
 
-// TestServiceBusAtItsWorst injects every fault there is while 10,000 tasks run;
+// TestServiceBusWithAllFaults injects every fault there is while 10,000 tasks run;
 // each result is still recorded once.
-func TestServiceBusAtItsWorst(t *testing.T) {
+func TestServiceBusWithAllFaults(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 
@@ -101,10 +101,10 @@ func mustBeTheSum(t *testing.T, h *hosted, id state.JobID, n int) {
 	}
 }
 
-// TestADatabaseOutageUsesUpNoDeliveries crashes Postgres for a minute in the
+// TestDatabaseOutageDoesNotUseUpDeliveries crashes Postgres for a minute in the
 // middle of 10,000 tasks. Failed messages are given back at once and may be
 // delivered ten times, as in a namespace with its default limit.
-func TestADatabaseOutageUsesUpNoDeliveries(t *testing.T) {
+func TestDatabaseOutageDoesNotUseUpDeliveries(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Own(t)
 	h, b := startOnBus(

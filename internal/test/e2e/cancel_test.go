@@ -18,12 +18,12 @@ import (
 
 func shortGrace(c *coremachine.Config) { c.Grace, c.Renew = 400*time.Millisecond, time.Second }
 
-// TestCancelGivesUpADeafHandler cancels a job mid-way: of what runs, most obeys
+// TestCancelAbandonsUnresponsiveHandler cancels a job mid-way: of what runs, most obeys
 // its context and one handler does not.
-func TestCancelGivesUpADeafHandler(t *testing.T) {
+func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestCancelGivesUpADeafHandler) {
+	if enginetest.InBothModes(t, TestCancelAbandonsUnresponsiveHandler) {
 		return
 	}
 
@@ -117,12 +117,12 @@ func (s *countingStore) StopState(ctx context.Context, id state.JobID) (state.St
 	return s.Store.StopState(ctx, id)
 }
 
-// TestCancelGivesUpADeafPlanner cancels a job while a planner holds a stage of
+// TestCancelAbandonsUnresponsivePlanner cancels a job while a planner holds a stage of
 // which some tasks are planned.
-func TestCancelGivesUpADeafPlanner(t *testing.T) {
+func TestCancelAbandonsUnresponsivePlanner(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestCancelGivesUpADeafPlanner) {
+	if enginetest.InBothModes(t, TestCancelAbandonsUnresponsivePlanner) {
 		return
 	}
 
@@ -172,12 +172,12 @@ func TestCancelGivesUpADeafPlanner(t *testing.T) {
 	mustCount(t, e, 10_001, `select count(*) from tasks`)
 }
 
-// TestFailFastStopsWhatRuns fails a job by one task of many: what is queued is
+// TestFailFastCancelsRunningTasks fails a job by one task of many: what is queued is
 // cancelled, what runs is told, and the job's error names the stage.
-func TestFailFastStopsWhatRuns(t *testing.T) {
+func TestFailFastCancelsRunningTasks(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestFailFastStopsWhatRuns) {
+	if enginetest.InBothModes(t, TestFailFastCancelsRunningTasks) {
 		return
 	}
 

@@ -29,10 +29,10 @@ import (
 // mostMemory is what a process may take, whatever a job's size.
 const mostMemory = 200 << 20
 
-// TestAHundredThousandBlobsAreListedInLittleMemory runs the programs
+// TestListing100000BlobsIsBoundedInMemory runs the programs
 // themselves, as they are delivered: a test binary with the race detector in it
 // takes many times the memory.
-func TestAHundredThousandBlobsAreListedInLittleMemory(t *testing.T) {
+func TestListing100000BlobsIsBoundedInMemory(t *testing.T) {
 	t.Parallel()
 
 	const n = 100_000

@@ -18,8 +18,8 @@ import (
 	"coremachine/internal/test/blobtest"
 )
 
-// TestContainerListIsRefusedBeforeAnythingIsStored is the pre-flight check.
-func TestContainerListIsRefusedBeforeAnythingIsStored(t *testing.T) {
+// TestContainerListIsRejectedBeforeAnythingIsStored is the pre-flight check.
+func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 	t.Parallel()
 
 	server := blobtest.Azurite(t)
@@ -108,10 +108,10 @@ func TestContainerListOfAnEmptyContainer(t *testing.T) {
 	}
 }
 
-// TestContainerListSkipsWhatIsGoneAndComesAgainWhereStorageIsBusy deletes a
+// TestContainerListSkipsMissingBlobsAndRetriesThrottling deletes a
 // blob between its listing and its inspection, archives one, and throttles the
 // first try of every third.
-func TestContainerListSkipsWhatIsGoneAndComesAgainWhereStorageIsBusy(t *testing.T) {
+func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
 

@@ -62,9 +62,9 @@ func counted(g handlers.Groups) map[string]blobsample.Count {
 	return counts
 }
 
-// TestContainerListSaysWhatWasWritten lists blobs whose names hold all that
+// TestContainerListMatchesStoredBlobs lists blobs whose names hold all that
 // names may hold, the longest of 1,024 characters.
-func TestContainerListSaysWhatWasWritten(t *testing.T) {
+func TestContainerListMatchesStoredBlobs(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
 

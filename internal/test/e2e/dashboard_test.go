@@ -19,12 +19,12 @@ import (
 	"coremachine/internal/web"
 )
 
-// TestTheJobPageIsSmallAndQuickWhileItsJobRuns loads the page of a job of
+// TestJobPageIsSmallAndFastDuringJob loads the page of a job of
 // 100,000 tasks again and again while they run and ten others watch it. Half of
 // the loads are bound, since the job itself, as fast as it can, and the tests
 // beside it may have the processors for longer than a load takes; a page whose
 // cost grows with the tasks has no fast half.
-func TestTheJobPageIsSmallAndQuickWhileItsJobRuns(t *testing.T) {
+func TestJobPageIsSmallAndFastDuringJob(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(
 		t,

@@ -46,11 +46,11 @@ func wantCode(t *testing.T, what string, err error, want state.Code) {
 	}
 }
 
-// TestAMarkedJobRunsNoMore asks everything of a job whose deletion was begun.
-func TestAMarkedJobRunsNoMore(t *testing.T) {
+// TestJobMarkedForDeletionDoesNotRun asks everything of a job whose deletion was begun.
+func TestJobMarkedForDeletionDoesNotRun(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAMarkedJobRunsNoMore) {
+	if enginetest.InBothModes(t, TestJobMarkedForDeletionDoesNotRun) {
 		return
 	}
 
@@ -122,12 +122,12 @@ func purgeAll(t *testing.T, e *enginetest.Engine, ref state.JobRef) (rows int) {
 	}
 }
 
-// TestASubmitThatMeetsADeletionMakesTheJobAgain submits a job between the mark
+// TestSubmitDuringDeletionRecreatesJob submits a job between the mark
 // and the end of its deletion.
-func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
+func TestSubmitDuringDeletionRecreatesJob(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestASubmitThatMeetsADeletionMakesTheJobAgain) {
+	if enginetest.InBothModes(t, TestSubmitDuringDeletionRecreatesJob) {
 		return
 	}
 
@@ -162,12 +162,12 @@ func TestASubmitThatMeetsADeletionMakesTheJobAgain(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobFailed)
 }
 
-// TestAPurgeWithoutItsMarkDeletesNothing purges jobs that are not marked, or
+// TestPurgeWithoutMarkDeletesNothing purges jobs that are not marked, or
 // whose mark is of another incarnation.
-func TestAPurgeWithoutItsMarkDeletesNothing(t *testing.T) {
+func TestPurgeWithoutMarkDeletesNothing(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAPurgeWithoutItsMarkDeletesNothing) {
+	if enginetest.InBothModes(t, TestPurgeWithoutMarkDeletesNothing) {
 		return
 	}
 
@@ -248,12 +248,12 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 	}
 }
 
-// TestADeleteWhoseMarkComesTooLateIsRefused lets a retry start the job between
+// TestDeleteIsRejectedIfRetryStartedFirst lets a retry start the job between
 // the look of a delete and its mark.
-func TestADeleteWhoseMarkComesTooLateIsRefused(t *testing.T) {
+func TestDeleteIsRejectedIfRetryStartedFirst(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestADeleteWhoseMarkComesTooLateIsRefused) {
+	if enginetest.InBothModes(t, TestDeleteIsRejectedIfRetryStartedFirst) {
 		return
 	}
 

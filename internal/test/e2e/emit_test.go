@@ -49,12 +49,12 @@ const (
 	emitted  handlers.TaskType[workIn, workOut] = "emitted"
 )
 
-// TestConcurrentEmitsPlanOneTaskAPart emits 200 parts from eight goroutines,
+// TestConcurrentEmitsPlanOneTaskPerPart emits 200 parts from eight goroutines,
 // over a store that loses writes and answers, and plans a task from each.
-func TestConcurrentEmitsPlanOneTaskAPart(t *testing.T) {
+func TestConcurrentEmitsPlanOneTaskPerPart(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestConcurrentEmitsPlanOneTaskAPart) {
+	if enginetest.InBothModes(t, TestConcurrentEmitsPlanOneTaskPerPart) {
 		return
 	}
 

@@ -16,13 +16,13 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestAHandlerThatExitsItsGoroutineFailsItsAttempt covers both ways in which
+// TestHandlerGoexitFailsItsAttempt covers both ways in which
 // tasks run: each in its own goroutine, and, once they are known to be quick,
 // several one after the other.
-func TestAHandlerThatExitsItsGoroutineFailsItsAttempt(t *testing.T) {
+func TestHandlerGoexitFailsItsAttempt(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAHandlerThatExitsItsGoroutineFailsItsAttempt) {
+	if enginetest.InBothModes(t, TestHandlerGoexitFailsItsAttempt) {
 		return
 	}
 
@@ -65,8 +65,8 @@ func TestAHandlerThatExitsItsGoroutineFailsItsAttempt(t *testing.T) {
 	}
 }
 
-// TestAFailureSaysAllThatTheHandlerSaid reads what failed attempts stored.
-func TestAFailureSaysAllThatTheHandlerSaid(t *testing.T) {
+// TestFailureKeepsFullHandlerError reads what failed attempts stored.
+func TestFailureKeepsFullHandlerError(t *testing.T) {
 	t.Parallel()
 
 	fails := []error{

@@ -150,7 +150,7 @@ func (h *byHand) release(worker uuid.UUID, held state.Held) {
 
 var fourInABundle = define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 4}
 
-func TestOnlyTheHolderBooks(t *testing.T) {
+func TestOnlyClaimingAttemptCompletes(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	first := h.claim(h.a, state.KindTasks, 1)[0]
@@ -170,9 +170,9 @@ func TestOnlyTheHolderBooks(t *testing.T) {
 	h.count(1, `select count(*) from jobs where status = 'completed'`)
 }
 
-// TestARepeatOfAnEndLandsOnce repeats a batch whose answer was lost, while the
+// TestRepeatedCompletionLandsOnce repeats a batch whose answer was lost, while the
 // rest of its bundle is still held.
-func TestARepeatOfAnEndLandsOnce(t *testing.T) {
+func TestRepeatedCompletionLandsOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	held := h.claim(h.a, state.KindTasks, 1)[0]
@@ -185,9 +185,9 @@ func TestARepeatOfAnEndLandsOnce(t *testing.T) {
 	h.count(2, `select tasks_left from messages where worker_id is not null`)
 }
 
-// TestAStopKeepsOutWhatBeginsAfterIt lets land what began before the stop, and
+// TestCancelRejectsAttemptsStartedAfterIt lets land what began before the stop, and
 // nothing else.
-func TestAStopKeepsOutWhatBeginsAfterIt(t *testing.T) {
+func TestCancelRejectsAttemptsStartedAfterIt(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2})
 	held := h.claim(h.a, state.KindTasks, 2)
@@ -223,9 +223,9 @@ func TestAStopKeepsOutWhatBeginsAfterIt(t *testing.T) {
 	h.count(3, `select cancelled from stages`)
 }
 
-// TestALeaseDecidesWhatIsLost frees nothing of a worker that is alive, and all
+// TestReclaimRequiresExpiredLease frees nothing of a worker that is alive, and all
 // that one holds whose lease has ended.
-func TestALeaseDecidesWhatIsLost(t *testing.T) {
+func TestReclaimRequiresExpiredLease(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle, define.Stage[params]{Name: "planned", Tasks: spread("only")})
 	short := uuid.New()
@@ -260,9 +260,9 @@ func TestALeaseDecidesWhatIsLost(t *testing.T) {
 	}
 }
 
-// TestAPlanIsWrittenOnce repeats chunks whose answers were lost, and lets
+// TestPlanIsWrittenOnce repeats chunks whose answers were lost, and lets
 // another worker try.
-func TestAPlanIsWrittenOnce(t *testing.T) {
+func TestPlanIsWrittenOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(
 		t,
@@ -320,9 +320,9 @@ func TestAPlanIsWrittenOnce(t *testing.T) {
 	h.count(2, `select count(*) from tasks where stage = 1`)
 }
 
-// TestAWindowHoldsWhereTasksNeverHadAMessage follows a stage of which some
+// TestWindowHoldsIfTasksNeverHadMessage follows a stage of which some
 // tasks failed: what follows those counts as ended and was never in flight.
-func TestAWindowHoldsWhereTasksNeverHadAMessage(t *testing.T) {
+func TestWindowHoldsIfTasksNeverHadMessage(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":10}`, define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 10},
 		define.Stage[params]{Name: "next", Tasks: follow(), Bundle: 1, Window: 2})

@@ -11,12 +11,12 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestAForcedCancelEndsAJobFromAnyState corrupts a running job in one way or
+// TestForcedCancelEndsJobFromAnyState corrupts a running job in one way or
 // another, forces its cancel and runs it again.
-func TestAForcedCancelEndsAJobFromAnyState(t *testing.T) {
+func TestForcedCancelEndsJobFromAnyState(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAForcedCancelEndsAJobFromAnyState) {
+	if enginetest.InBothModes(t, TestForcedCancelEndsJobFromAnyState) {
 		return
 	}
 
@@ -91,12 +91,12 @@ func force(t *testing.T, corrupt string) {
 	e.MustBalance()
 }
 
-// TestACancelRevivesADeadStop cancels again, and sweeps, after the message of
+// TestCancelRedrivesDeadStopMessage cancels again, and sweeps, after the message of
 // the stop was set aside more often than any other message is redriven.
-func TestACancelRevivesADeadStop(t *testing.T) {
+func TestCancelRedrivesDeadStopMessage(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestACancelRevivesADeadStop) {
+	if enginetest.InBothModes(t, TestCancelRedrivesDeadStopMessage) {
 		return
 	}
 
@@ -155,12 +155,12 @@ func TestACancelRevivesADeadStop(t *testing.T) {
 	}
 }
 
-// TestAForcedCancelLeavesWhatHasEnded forces the cancel of jobs that are not
+// TestForcedCancelRejectsJobsThatAreNotOpen forces the cancel of jobs that are not
 // open.
-func TestAForcedCancelLeavesWhatHasEnded(t *testing.T) {
+func TestForcedCancelRejectsJobsThatAreNotOpen(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAForcedCancelLeavesWhatHasEnded) {
+	if enginetest.InBothModes(t, TestForcedCancelRejectsJobsThatAreNotOpen) {
 		return
 	}
 

@@ -23,12 +23,12 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestSettingsUnderAForeignHost starts the handler as a Functions host does
+// TestSettingsUnderForeignHost starts the handler as a Functions host does
 // that is not ours: with the port in its environment, and with triggers for
 // Service Bus only. Each combination of settings that docs/development.md lists
 // either runs a job or is not ready and says why, in the log and in the answer
 // of the probe.
-func TestSettingsUnderAForeignHost(t *testing.T) {
+func TestSettingsUnderForeignHost(t *testing.T) {
 	t.Parallel()
 
 	const azure = "WEBSITE_INSTANCE_ID=instance"

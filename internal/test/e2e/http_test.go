@@ -88,10 +88,10 @@ type items[T any] struct {
 	Items []T `json:"items"`
 }
 
-func TestAJobsLifeOverHTTP(t *testing.T) {
+func TestJobLifecycleOverHTTP(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAJobsLifeOverHTTP) {
+	if enginetest.InBothModes(t, TestJobLifecycleOverHTTP) {
 		return
 	}
 
@@ -195,10 +195,10 @@ func TestAJobsLifeOverHTTP(t *testing.T) {
 	e.MustBalance()
 }
 
-func TestFailuresAreShownAndMendedOverHTTP(t *testing.T) {
+func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestFailuresAreShownAndMendedOverHTTP) {
+	if enginetest.InBothModes(t, TestShowAndRetryFailuresOverHTTP) {
 		return
 	}
 
@@ -312,10 +312,10 @@ func TestFailuresAreShownAndMendedOverHTTP(t *testing.T) {
 	}
 }
 
-func TestARunningJobIsWatchedAndCancelledOverHTTP(t *testing.T) {
+func TestWatchAndCancelRunningJobOverHTTP(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestARunningJobIsWatchedAndCancelledOverHTTP) {
+	if enginetest.InBothModes(t, TestWatchAndCancelRunningJobOverHTTP) {
 		return
 	}
 

@@ -34,16 +34,16 @@ func (l *keyLog) all() []string {
 	return slices.Sorted(slices.Values(l.keys))
 }
 
-// TestKeysNeverRepeatAfterDeleteAndSubmit runs a job, deletes it and submits
+// TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit runs a job, deletes it and submits
 // it again: generations and attempts start over, the idempotency keys do not.
-func TestKeysNeverRepeatAfterDeleteAndSubmit(t *testing.T) {
+func TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestKeysNeverRepeatAfterDeleteAndSubmit) {
+	if enginetest.InBothModes(t, TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit) {
 		return
 	}
 
-	if enginetest.InBothModes(t, TestKeysNeverRepeatAfterDeleteAndSubmit) {
+	if enginetest.InBothModes(t, TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit) {
 		return
 	}
 

@@ -122,7 +122,7 @@ func started(t *testing.T, file string) (lines [][4]string) {
 	return lines
 }
 
-func TestAttemptsOfAKilledHandlerRunAgain(t *testing.T) {
+func TestAttemptsOfKilledHandlerRunAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	log, gate := filepath.Join(dir, "log"), filepath.Join(dir, "open")

@@ -41,12 +41,12 @@ func (r *recorder) taken() []string {
 	return ran
 }
 
-// TestRetryRunsThreeOfAHundredAndTheirFanIn counts what a retry calls: those
+// TestRetryRunsOnlyFailedTasksAndTheirFanIn counts what a retry calls: those
 // that failed and the one that sums up, and no other.
-func TestRetryRunsThreeOfAHundredAndTheirFanIn(t *testing.T) {
+func TestRetryRunsOnlyFailedTasksAndTheirFanIn(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestRetryRunsThreeOfAHundredAndTheirFanIn) {
+	if enginetest.InBothModes(t, TestRetryRunsOnlyFailedTasksAndTheirFanIn) {
 		return
 	}
 
@@ -129,12 +129,12 @@ func TestRetryRunsThreeOfAHundredAndTheirFanIn(t *testing.T) {
 	}
 }
 
-// TestALargeRetryIsOpenedRangeByRange breaks off the opening of a stage's tasks
+// TestLargeRetryExpandsInRanges breaks off the opening of a stage's tasks
 // in the middle, by a lost process and by a cancel.
-func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
+func TestLargeRetryExpandsInRanges(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestALargeRetryIsOpenedRangeByRange) {
+	if enginetest.InBothModes(t, TestLargeRetryExpandsInRanges) {
 		return
 	}
 
@@ -216,12 +216,12 @@ func TestALargeRetryIsOpenedRangeByRange(t *testing.T) {
 	mustCount(t, e, 0, `select count(*) from attempts where final`)
 }
 
-// TestAnIdleReopeningGoesOn takes away the message that opens tasks, and leaves
+// TestSweepResumesStalledRetryExpansion takes away the message that opens tasks, and leaves
 // it to the sweep.
-func TestAnIdleReopeningGoesOn(t *testing.T) {
+func TestSweepResumesStalledRetryExpansion(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAnIdleReopeningGoesOn) {
+	if enginetest.InBothModes(t, TestSweepResumesStalledRetryExpansion) {
 		return
 	}
 
@@ -253,10 +253,10 @@ func TestAnIdleReopeningGoesOn(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "many").MustHave(t, 40, 0)
 }
 
-// TestCancelOfAHundredThousandTasks cancels a large job in the middle, with a
+// TestCancel100000Tasks cancels a large job in the middle, with a
 // handler among its tasks that hears nothing. It measures, and so has the
 // package for itself.
-func TestCancelOfAHundredThousandTasks(t *testing.T) { //nolint:paralleltest // it measures
+func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 	const n = 100_000
 
 	var done, asked atomic.Int64

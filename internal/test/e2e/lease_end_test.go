@@ -78,10 +78,10 @@ func (s *brokenStore) Complete(
 	return s.Store.Complete(ctx, here, ends)
 }
 
-// TestHandlersEndBeforeTheirLease breaks the renewal in every way and compares
+// TestHandlerContextsEndBeforeLease breaks the renewal in every way and compares
 // the moment when a handler's context ends with the lease, both by the
 // database's clock.
-func TestHandlersEndBeforeTheirLease(t *testing.T) {
+func TestHandlerContextsEndBeforeLease(t *testing.T) {
 	t.Parallel()
 
 	for _, tt := range []struct {
@@ -165,9 +165,9 @@ func TestHandlersEndBeforeTheirLease(t *testing.T) {
 	}
 }
 
-// TestALookThatHangsCostsNoLease has what watches for stopped jobs hang for
+// TestHangingCancelCheckDoesNotEndLease has what watches for stopped jobs hang for
 // some lengths of a lease, while renewals work.
-func TestALookThatHangsCostsNoLease(t *testing.T) {
+func TestHangingCancelCheckDoesNotEndLease(t *testing.T) {
 	t.Parallel()
 
 	again := make(chan struct{})
@@ -211,9 +211,9 @@ func TestALookThatHangsCostsNoLease(t *testing.T) {
 	mustCount(t, e, 0, `select count(*) from attempts`)
 }
 
-// TestAProcessThatCannotCompleteKeepsNoLease has the completions of a process
+// TestProcessThatCannotCompleteLosesLease has the completions of a process
 // fail, or hang, while its renewals work: another does its work.
-func TestAProcessThatCannotCompleteKeepsNoLease(t *testing.T) {
+func TestProcessThatCannotCompleteLosesLease(t *testing.T) {
 	t.Parallel()
 
 	for _, hang := range []bool{false, true} {
@@ -265,10 +265,10 @@ func TestAProcessThatCannotCompleteKeepsNoLease(t *testing.T) {
 	}
 }
 
-// TestAHandlerEndsBeforeAnotherProcessBegins cuts one of two processes off from
+// TestHandlerContextEndsBeforeAnotherProcessStartsTask cuts one of two processes off from
 // the database, in a way that nobody notices, and compares when its handler's
 // context ended with when the other process began the same task.
-func TestAHandlerEndsBeforeAnotherProcessBegins(t *testing.T) {
+func TestHandlerContextEndsBeforeAnotherProcessStartsTask(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	link := &cable{}
@@ -320,9 +320,9 @@ func TestAHandlerEndsBeforeAnotherProcessBegins(t *testing.T) {
 	link.set(false)
 }
 
-// TestOutagesEndNoHealthyTask takes the database away from all processes, more
+// TestOutagesDoNotFailHealthyTasks takes the database away from all processes, more
 // often than a task may lose workers, for longer than a lease.
-func TestOutagesEndNoHealthyTask(t *testing.T) {
+func TestOutagesDoNotFailHealthyTasks(t *testing.T) {
 	t.Parallel()
 
 	var out atomic.Bool

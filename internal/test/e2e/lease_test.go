@@ -34,12 +34,12 @@ func (s *leaselessStore) OpenLease(
 	return s.Store.OpenLease(ctx, worker, lease, build, host, pid)
 }
 
-// TestMessagesOutlastAProcessWithoutALease delivers work to a process that
+// TestMessagesSurviveProcessWithoutLease delivers work to a process that
 // cannot take it yet: it must not be set aside as dead.
-func TestMessagesOutlastAProcessWithoutALease(t *testing.T) {
+func TestMessagesSurviveProcessWithoutLease(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestMessagesOutlastAProcessWithoutALease) {
+	if enginetest.InBothModes(t, TestMessagesSurviveProcessWithoutLease) {
 		return
 	}
 

@@ -15,11 +15,11 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestTheShareOfFailuresThatAJobTolerates lets 5 of 100 tasks fail, and then 6.
-func TestTheShareOfFailuresThatAJobTolerates(t *testing.T) {
+// TestJobToleratesItsShareOfFailures lets 5 of 100 tasks fail, and then 6.
+func TestJobToleratesItsShareOfFailures(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestTheShareOfFailuresThatAJobTolerates) {
+	if enginetest.InBothModes(t, TestJobToleratesItsShareOfFailures) {
 		return
 	}
 
@@ -50,13 +50,13 @@ func TestTheShareOfFailuresThatAJobTolerates(t *testing.T) {
 	}
 }
 
-// TestASuspectInABundleHoldsUpNoOther has one task of a bundle lose two workers
+// TestSuspectTaskInBundleDoesNotDelayOthers has one task of a bundle lose two workers
 // unknown to its message. It ends only when all others have ended, those of its
 // own bundle among them.
-func TestASuspectInABundleHoldsUpNoOther(t *testing.T) {
+func TestSuspectTaskInBundleDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestASuspectInABundleHoldsUpNoOther) {
+	if enginetest.InBothModes(t, TestSuspectTaskInBundleDoesNotDelayOthers) {
 		return
 	}
 
@@ -110,12 +110,12 @@ func TestASuspectInABundleHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// TestTheFifthLossIsFinal ends the lease of a process that runs a task which
+// TestFifthLossIsFinal ends the lease of a process that runs a task which
 // has lost four before, with two sweeps at once.
-func TestTheFifthLossIsFinal(t *testing.T) {
+func TestFifthLossIsFinal(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestTheFifthLossIsFinal) {
+	if enginetest.InBothModes(t, TestFifthLossIsFinal) {
 		return
 	}
 

@@ -31,9 +31,9 @@ const (
 
 const childMemory = "COREMACHINE_TEST_MEMORY"
 
-// TestLargeResultsTakeLittleMemory has 128 tasks return 1 MB each at the same
+// TestLargeResultsAreBoundedInMemory has 128 tasks return 1 MB each at the same
 // time, and one task read all their results, in a process of its own.
-func TestLargeResultsTakeLittleMemory(t *testing.T) {
+func TestLargeResultsAreBoundedInMemory(t *testing.T) {
 	t.Parallel()
 	child := osexec.CommandContext(
 		t.Context(),

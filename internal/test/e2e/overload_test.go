@@ -28,13 +28,13 @@ func (g turnstile) pass(ctx context.Context, _ handlers.Task, in workIn) (workOu
 	}
 }
 
-// TestOverloadCostsNothingButTime has tasks block in a process with two slots,
+// TestOverloadUsesUpNoAttempts has tasks block in a process with two slots,
 // many times longer than a bundle waits for a slot, while other messages are
 // due all the time.
-func TestOverloadCostsNothingButTime(t *testing.T) {
+func TestOverloadUsesUpNoAttempts(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestOverloadCostsNothingButTime) {
+	if enginetest.InBothModes(t, TestOverloadUsesUpNoAttempts) {
 		return
 	}
 
@@ -85,12 +85,12 @@ func overload(t *testing.T, bundle int) {
 	mustCount(t, e, 0, `select count(*) from events where kind in ('redriven', 'resent', 'repaired')`)
 }
 
-// TestAStopNeedsNoSlot cancels a job whose tasks hold every slot and more wait,
+// TestCancelDoesNotNeedSlot cancels a job whose tasks hold every slot and more wait,
 // in a process that is full of another job's tasks.
-func TestAStopNeedsNoSlot(t *testing.T) {
+func TestCancelDoesNotNeedSlot(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAStopNeedsNoSlot) {
+	if enginetest.InBothModes(t, TestCancelDoesNotNeedSlot) {
 		return
 	}
 
@@ -122,10 +122,10 @@ func TestAStopNeedsNoSlot(t *testing.T) {
 	e.Wait(running).MustBe(t, state.JobCancelled)
 }
 
-// TestASuspectBlocksNoOtherTask has tasks that lost two workers run for as long
+// TestSuspectTaskDoesNotBlockOthers has tasks that lost two workers run for as long
 // as the test wants, one of them at a time, while quick jobs come and go in the
 // same process.
-func TestASuspectBlocksNoOtherTask(t *testing.T) {
+func TestSuspectTaskDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 
 	const suspects = 5
@@ -199,11 +199,11 @@ func TestASuspectBlocksNoOtherTask(t *testing.T) {
 	}
 }
 
-// TestAMessageWithoutASlotIsDeferredUnclaimed delivers a message to a full
+// TestMessageWithoutFreeSlotIsDeferredUnclaimed delivers a message to a full
 // process, as a Functions host does: the process waits for a slot, claims
 // nothing, and makes the message due again later. Only a transport that would
 // drop it as a duplicate sees another send.
-func TestAMessageWithoutASlotIsDeferredUnclaimed(t *testing.T) {
+func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 	t.Parallel()
 
 	for name, relayed := range map[string]bool{"postgres": false, "relayed": true} {

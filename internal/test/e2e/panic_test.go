@@ -18,9 +18,9 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestTheEngineOutlivesItsPanics panics twice at each statement in turn. The
+// TestEngineSurvivesPanics panics twice at each statement in turn. The
 // process lives, the message comes again, and the job ends as it must.
-func TestTheEngineOutlivesItsPanics(t *testing.T) {
+func TestEngineSurvivesPanics(t *testing.T) {
 	t.Parallel()
 
 	for _, point := range []string{
@@ -66,9 +66,9 @@ func TestTheEngineOutlivesItsPanics(t *testing.T) {
 	}
 }
 
-// TestAStopOutlivesPanics panics in the work of a cancel, more often than fails
+// TestCancelSurvivesPanics panics in the work of a cancel, more often than fails
 // a job.
-func TestAStopOutlivesPanics(t *testing.T) {
+func TestCancelSurvivesPanics(t *testing.T) {
 	t.Parallel()
 
 	for _, point := range []string{"stop_messages", "stop_stages"} {
@@ -160,9 +160,9 @@ func (p *panicking) Finish(
 	return p.Repo.Finish(ctx, worker, h, result)
 }
 
-// TestFivePanicsOnAMessageFailItsJob panics on one of two jobs: it fails, with
+// TestFivePanicsOnOneMessageFailItsJob panics on one of two jobs: it fails, with
 // the stack in the log, and the other one completes in the same batches.
-func TestFivePanicsOnAMessageFailItsJob(t *testing.T) {
+func TestFivePanicsOnOneMessageFailItsJob(t *testing.T) {
 	t.Parallel()
 
 	for _, method := range []string{"Complete", "Job", "PlanEnd", "Finish"} {
@@ -234,8 +234,8 @@ func TestFivePanicsOnAMessageFailItsJob(t *testing.T) {
 	}
 }
 
-// TestPanicsOfObserversDoNoHarm panics in all that the engine only notifies.
-func TestPanicsOfObserversDoNoHarm(t *testing.T) {
+// TestObserverPanicsAreContained panics in all that the engine only notifies.
+func TestObserverPanicsAreContained(t *testing.T) {
 	t.Parallel()
 
 	jobs, h := buildOf(buildStages[builtParams]()), newHold("")

@@ -11,13 +11,13 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestATypeThatNoBuildKnowsWaitsAndThenFails runs a build that lacks a handler:
+// TestUnknownTaskTypeWaitsThenFails runs a build that lacks a handler:
 // its tasks are put back uncounted, and after an hour (moved back on the row)
 // they fail for what they are.
-func TestATypeThatNoBuildKnowsWaitsAndThenFails(t *testing.T) {
+func TestUnknownTaskTypeWaitsThenFails(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestATypeThatNoBuildKnowsWaitsAndThenFails) {
+	if enginetest.InBothModes(t, TestUnknownTaskTypeWaitsThenFails) {
 		return
 	}
 

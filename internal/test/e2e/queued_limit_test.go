@@ -14,12 +14,12 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce submits many jobs at the same
+// TestOpenJobLimitHoldsForConcurrentSubmits submits many jobs at the same
 // time to two processes that allow few.
-func TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce(t *testing.T) {
+func TestOpenJobLimitHoldsForConcurrentSubmits(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestTheLimitOfOpenJobsHoldsAgainstManyAtOnce) {
+	if enginetest.InBothModes(t, TestOpenJobLimitHoldsForConcurrentSubmits) {
 		return
 	}
 

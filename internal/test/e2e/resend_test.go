@@ -34,10 +34,10 @@ func (h *byHand) transportIDs() (ids []string) {
 	return ids
 }
 
-// TestWhatIsSentAgainHasANewTransportID sends a message again for each reason
+// TestResentMessageHasNewTransportID sends a message again for each reason
 // that there is: a transport that detects duplicates would drop one that came
 // under an id that it has had.
-func TestWhatIsSentAgainHasANewTransportID(t *testing.T) {
+func TestResentMessageHasNewTransportID(t *testing.T) {
 	t.Parallel()
 
 	const (

@@ -104,11 +104,11 @@ func TestStagesWithoutTasks(t *testing.T) {
 	}
 }
 
-// TestOnlySkippedStagesEndAJobAtOnce has no stage that runs at all.
-func TestOnlySkippedStagesEndAJobAtOnce(t *testing.T) {
+// TestJobOfSkippedStagesEndsImmediately has no stage that runs at all.
+func TestJobOfSkippedStagesEndsImmediately(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestOnlySkippedStagesEndAJobAtOnce) {
+	if enginetest.InBothModes(t, TestJobOfSkippedStagesEndsImmediately) {
 		return
 	}
 
@@ -129,14 +129,14 @@ func TestOnlySkippedStagesEndAJobAtOnce(t *testing.T) {
 	}
 }
 
-// TestFollowersOfFailedTasksAreCancelled carries on over failures: what
+// TestSuccessorsOfFailedTasksAreCancelled carries on over failures: what
 // followed a failed task is recorded as cancelled, the rest keeps its
 // predecessor's index, and a fan_out is planned from the results that there
 // are.
-func TestFollowersOfFailedTasksAreCancelled(t *testing.T) {
+func TestSuccessorsOfFailedTasksAreCancelled(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestFollowersOfFailedTasksAreCancelled) {
+	if enginetest.InBothModes(t, TestSuccessorsOfFailedTasksAreCancelled) {
 		return
 	}
 

@@ -10,13 +10,13 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestTheSweepDeletesSupersededGenerations reruns a job and retries it, and
+// TestSweepDeletesSupersededGenerations reruns a job and retries it, and
 // sweeps: only the rows of the current generations are left, and all that is
 // read of the job stays.
-func TestTheSweepDeletesSupersededGenerations(t *testing.T) {
+func TestSweepDeletesSupersededGenerations(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestTheSweepDeletesSupersededGenerations) {
+	if enginetest.InBothModes(t, TestSweepDeletesSupersededGenerations) {
 		return
 	}
 

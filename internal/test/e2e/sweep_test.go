@@ -31,12 +31,12 @@ func sweep(t *testing.T, e *enginetest.Engine) coremachine.SweepReport {
 	return rep
 }
 
-// TestSweepGivesALostJobItsMessagesAgain takes the message rows of jobs away:
+// TestSweepRecreatesMissingMessages takes the message rows of jobs away:
 // first of a stage that runs, then of a finished one.
-func TestSweepGivesALostJobItsMessagesAgain(t *testing.T) {
+func TestSweepRecreatesMissingMessages(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestSweepGivesALostJobItsMessagesAgain) {
+	if enginetest.InBothModes(t, TestSweepRecreatesMissingMessages) {
 		return
 	}
 
@@ -83,9 +83,9 @@ func TestSweepGivesALostJobItsMessagesAgain(t *testing.T) {
 	}
 }
 
-// TestSweepSendsAgainWhatStandsStill acknowledges a message behind the engine's
+// TestSweepResendsStalledMessages acknowledges a message behind the engine's
 // back, as a transport that lost it would.
-func TestSweepSendsAgainWhatStandsStill(t *testing.T) {
+func TestSweepResendsStalledMessages(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(
 		t,
@@ -113,7 +113,7 @@ func TestSweepSendsAgainWhatStandsStill(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }
 
-func TestSweepRedrivesDeadLettersOfWantedWork(t *testing.T) {
+func TestSweepRedrivesDeadLettersOfOpenJobs(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(
 		t,
@@ -149,7 +149,7 @@ func TestSweepRedrivesDeadLettersOfWantedWork(t *testing.T) {
 
 // A message that was sent often for other reasons is redriven as any other; the
 // limit counts redrives alone.
-func TestSweepCountsRedrivesAndNotSends(t *testing.T) {
+func TestSweepLimitCountsRedrivesNotSends(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(
 		t,
@@ -189,10 +189,10 @@ func TestSweepCountsRedrivesAndNotSends(t *testing.T) {
 	}
 }
 
-func TestRetentionDeletesOldJobsAndKeepsThoseAskedFor(t *testing.T) {
+func TestRetentionDeletesOldJobsAndKeepsRequestedOnes(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestRetentionDeletesOldJobsAndKeepsThoseAskedFor) {
+	if enginetest.InBothModes(t, TestRetentionDeletesOldJobsAndKeepsRequestedOnes) {
 		return
 	}
 

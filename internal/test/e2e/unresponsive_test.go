@@ -17,10 +17,10 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestTooManyUnresponsiveHandlersEndTheProcess has handlers ignore their
+// TestTooManyUnresponsiveHandlersStopProcess has handlers ignore their
 // contexts: up to the limit the process stays ready, with one more it says why
 // it is not, and asks to be stopped.
-func TestTooManyUnresponsiveHandlersEndTheProcess(t *testing.T) {
+func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 	t.Parallel()
 
 	const limit = 2

@@ -86,7 +86,7 @@ func checkLane(t *testing.T, lane int, property func(*rapid.T)) {
 	})
 }
 
-func TestTheEngineKeepsToItsReference(t *testing.T) {
+func TestEngineMatchesReferenceModel(t *testing.T) {
 	t.Parallel()
 
 	begin := time.Now()

@@ -11,10 +11,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestEveryPatchAppliesAndNamesATest is what of `make mutants` is cheap: a
+// TestPatchesApplyAndNameTests is what of `make mutants` is cheap: a
 // change of the code that a patch stands on shows at once, and not when all
 // mutants are run.
-func TestEveryPatchAppliesAndNamesATest(t *testing.T) {
+func TestPatchesApplyAndNameTests(t *testing.T) {
 	t.Chdir("../../..")
 
 	all, err := read("")

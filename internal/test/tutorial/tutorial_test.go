@@ -26,9 +26,9 @@ const root = "../../.."
 // one it takes about a minute.
 const patience = 10 * time.Minute
 
-// TestTheTutorialIsTrue follows the page from its first line to its last, in
+// TestTutorialWorks follows the page from its first line to its last, in
 // one shell.
-func TestTheTutorialIsTrue(t *testing.T) {
+func TestTutorialWorks(t *testing.T) {
 	t.Parallel()
 
 	page, err := os.ReadFile(root + "/docs/tutorial.md")

@@ -32,13 +32,13 @@ const settleLimit = 2 * time.Minute
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// TestVerbsAtRandom calls all verbs of the API at random from many clients on
+// TestRandomVerbs calls all verbs of the API at random from many clients on
 // few jobs. Afterwards no job may be stuck, the accounting must balance, and
 // no two answers may contradict each other.
-func TestVerbsAtRandom(t *testing.T) {
+func TestRandomVerbs(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestVerbsAtRandom) {
+	if enginetest.InBothModes(t, TestRandomVerbs) {
 		return
 	}
 

@@ -36,13 +36,13 @@ func retryJob(t *testing.T, e *enginetest.Engine, id state.JobID) state.Retried 
 	return res
 }
 
-// TestRetryRunsWhatFailedAndWhatCameOfIt retries a job that carried on over
+// TestRetryRunsFailedTasksAndDownstreamStages retries a job that carried on over
 // failures: what completed is not run again, and every stage downstream of a
 // failure runs from the start.
-func TestRetryRunsWhatFailedAndWhatCameOfIt(t *testing.T) {
+func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestRetryRunsWhatFailedAndWhatCameOfIt) {
+	if enginetest.InBothModes(t, TestRetryRunsFailedTasksAndDownstreamStages) {
 		return
 	}
 
@@ -132,12 +132,12 @@ func rerun(t *testing.T, e *enginetest.Engine, jobType, body string) {
 	}
 }
 
-// TestRetryOfAJobThatFailedFast finds stages that never started and tasks that
+// TestRetryAfterFailFast finds stages that never started and tasks that
 // were never dispatched.
-func TestRetryOfAJobThatFailedFast(t *testing.T) {
+func TestRetryAfterFailFast(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestRetryOfAJobThatFailedFast) {
+	if enginetest.InBothModes(t, TestRetryAfterFailFast) {
 		return
 	}
 
@@ -189,11 +189,11 @@ func TestRetryOfAJobThatFailedFast(t *testing.T) {
 	}
 }
 
-// TestRetryOfAJobWhoseLastStageEndedUnderACancel has nothing left to run.
-func TestRetryOfAJobWhoseLastStageEndedUnderACancel(t *testing.T) {
+// TestRetryAfterCancelDuringLastStage has nothing left to run.
+func TestRetryAfterCancelDuringLastStage(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestRetryOfAJobWhoseLastStageEndedUnderACancel) {
+	if enginetest.InBothModes(t, TestRetryAfterCancelDuringLastStage) {
 		return
 	}
 
@@ -222,12 +222,12 @@ func TestRetryOfAJobWhoseLastStageEndedUnderACancel(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }
 
-// TestASlowBundleHandsItsRestBack books what was done before the rest is handed
+// TestSlowBundleSplitsOffItsRest books what was done before the rest is handed
 // back: then no task but the rest is left.
-func TestASlowBundleHandsItsRestBack(t *testing.T) {
+func TestSlowBundleSplitsOffItsRest(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestASlowBundleHandsItsRestBack) {
+	if enginetest.InBothModes(t, TestSlowBundleSplitsOffItsRest) {
 		return
 	}
 

@@ -69,13 +69,13 @@ func moody(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 	return workOut{Value: in.Value % 4}, nil
 }
 
-// TestLostAnswersLoseAndDoubleNothing breaks connections after the server has
+// TestLostAnswersNeitherLoseNorDuplicateWork breaks connections after the server has
 // committed, and before it was asked at all, again and again at every statement
 // of the engine.
-func TestLostAnswersLoseAndDoubleNothing(t *testing.T) {
+func TestLostAnswersNeitherLoseNorDuplicateWork(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestLostAnswersLoseAndDoubleNothing) {
+	if enginetest.InBothModes(t, TestLostAnswersNeitherLoseNorDuplicateWork) {
 		return
 	}
 

@@ -74,9 +74,9 @@ func (b *bench) count(sql string) (n int) {
 	return n
 }
 
-// TestLostWorkIsBackInTime kills a worker that holds tasks, and takes the time
+// TestOrphanedWorkIsRequeuedInTime kills a worker that holds tasks, and takes the time
 // until its work is free again.
-func TestLostWorkIsBackInTime(t *testing.T) {
+func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 	t.Parallel()
 
 	const held = `select count(*) from messages where worker_id is not null`
@@ -171,13 +171,13 @@ func TestLostWorkIsBackInTime(t *testing.T) {
 	})
 }
 
-// TestOthersMoveOnPastAStoppedProcess stops a process before the COMMIT of a
+// TestOthersContinuePastSuspendedProcess stops a process before the COMMIT of a
 // completion, with the locks that all others need, and lets it go on when they
 // have done its work.
-func TestOthersMoveOnPastAStoppedProcess(t *testing.T) {
+func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestOthersMoveOnPastAStoppedProcess) {
+	if enginetest.InBothModes(t, TestOthersContinuePastSuspendedProcess) {
 		return
 	}
 

@@ -10,10 +10,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// TestAProcessThatComesBackLosesNothing has a process lose its lease, its work
+// TestReturningProcessTakesBackItsLosses has a process lose its lease, its work
 // requeued or not, and come back: no loss of it stays counted, however often it
 // says so.
-func TestAProcessThatComesBackLosesNothing(t *testing.T) {
+func TestReturningProcessTakesBackItsLosses(t *testing.T) {
 	t.Parallel()
 
 	rejoin := func(h *byHand, worker uuid.UUID, want int, lost ...state.Held) {

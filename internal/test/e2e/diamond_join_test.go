@@ -13,14 +13,14 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestArmsThatEndTogether runs jobs whose two arms end in the same moment,
+// TestDiamondBranchesEndTogether runs jobs whose two arms end in the same moment,
 // mostly in two processes: the two that decide whether the last stage starts,
 // or whether the job has ended, each hold a counter that the other is about to
 // lower.
-func TestArmsThatEndTogether(t *testing.T) {
+func TestDiamondBranchesEndTogether(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestArmsThatEndTogether) {
+	if enginetest.InBothModes(t, TestDiamondBranchesEndTogether) {
 		return
 	}
 

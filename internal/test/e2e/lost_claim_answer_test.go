@@ -24,10 +24,10 @@ begin
 end $$;
 create view workers as select * from leases where hold_on();`
 
-// TestALivingClaimIsNotLost has a process whose lease has ended put its message
+// TestReclaimSkipsMessageClaimedAgain has a process whose lease has ended put its message
 // back, and another claim it, while a third has already found it lost and not
 // yet locked it.
-func TestALivingClaimIsNotLost(t *testing.T) {
+func TestReclaimSkipsMessageClaimedAgain(t *testing.T) {
 	t.Parallel()
 
 	for name, c := range map[string]struct {
@@ -127,10 +127,10 @@ func (h *byHand) lost() (freed func() int) {
 	}
 }
 
-// TestALateEndIsNotLost has a process whose lease has ended book a task while
+// TestLateCompletionIsNotReclaimed has a process whose lease has ended book a task while
 // another has already found its bundle lost and not yet locked it: three tasks
 // of four are lost.
-func TestALateEndIsNotLost(t *testing.T) {
+func TestLateCompletionIsNotReclaimed(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	short := uuid.New()
@@ -168,9 +168,9 @@ func (h *byHand) one(sql string) (n int) {
 	return n
 }
 
-// TestARenewalUnderWayKeepsItsWork has a process look for lost work when a
+// TestConcurrentRenewalPreventsReclaim has a process look for lost work when a
 // lease has ended by what is committed, but a renewal of it is about to be.
-func TestARenewalUnderWayKeepsItsWork(t *testing.T) {
+func TestConcurrentRenewalPreventsReclaim(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	worker := uuid.New()

@@ -24,12 +24,12 @@ func shortLease(c *coremachine.Config) {
 	c.Lease, c.Renew, c.Grace = 1500*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
 }
 
-// TestWorkOfALostProcessIsDoneByAnother cuts a process off from the database
+// TestAnotherProcessTakesOverOrphanedWork cuts a process off from the database
 // while it runs tasks, and lets it come back when others have done them.
-func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
+func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestWorkOfALostProcessIsDoneByAnother) {
+	if enginetest.InBothModes(t, TestAnotherProcessTakesOverOrphanedWork) {
 		return
 	}
 
@@ -98,13 +98,13 @@ func TestWorkOfALostProcessIsDoneByAnother(t *testing.T) {
 	e.Run("lost", `{"n":3,"seed":1}`).MustBe(t, state.JobCompleted)
 }
 
-// TestAStoppedProcessWritesNothingWhenItGoesOn stops a process inside a
+// TestSuspendedProcessWritesNothingAfterItResumes stops a process inside a
 // completion, before it has sent a statement and before COMMIT, until another
 // has done its work.
-func TestAStoppedProcessWritesNothingWhenItGoesOn(t *testing.T) {
+func TestSuspendedProcessWritesNothingAfterItResumes(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAStoppedProcessWritesNothingWhenItGoesOn) {
+	if enginetest.InBothModes(t, TestSuspendedProcessWritesNothingAfterItResumes) {
 		return
 	}
 

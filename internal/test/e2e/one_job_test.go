@@ -51,10 +51,10 @@ func TestHelloWorldRepliesQuoteTheirOwnGreeting(t *testing.T) {
 	e.MustBalance()
 }
 
-func TestFailureRateIsRetriedToTheEnd(t *testing.T) {
+func TestRandomFailuresAreRetriedUntilComplete(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestFailureRateIsRetriedToTheEnd) {
+	if enginetest.InBothModes(t, TestRandomFailuresAreRetriedUntilComplete) {
 		return
 	}
 
@@ -153,7 +153,7 @@ func TestSubmitIsIdempotent(t *testing.T) {
 	e.MustBalance()
 }
 
-func TestSubmitRefusesWhatItCannotRun(t *testing.T) {
+func TestSubmitRejectsInvalidRequests(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All, Dispatch: modeOf(t)})
 

@@ -11,11 +11,11 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestWhoRunsNoTasksKnowsHowLongTheyTake submits through an engine that
+// TestDurationsReachProcessesThatRunNoTasks submits through an engine that
 // receives nothing, as a process that serves the API alone: at first each task
 // has a message of its own, and when others have told how quick tasks are they
 // share one.
-func TestWhoRunsNoTasksKnowsHowLongTheyTake(t *testing.T) {
+func TestDurationsReachProcessesThatRunNoTasks(t *testing.T) {
 	t.Parallel()
 
 	jobs := map[string]define.Job{"many": jobOf(define.Stage[params]{Name: "all", Tasks: dynamic()})}

@@ -51,12 +51,12 @@ end $$;
 create trigger refuse before insert on tasks for each row
   when (new.result is not null and convert_from(new.result, 'UTF8') like '%666666%') execute function refuse();`
 
-// TestOnePoisonedResultHarmsNoNeighbour books 500 results in one transaction,
+// TestPoisonedResultFailsOnlyItsTask books 500 results in one transaction,
 // of which the database refuses one.
-func TestOnePoisonedResultHarmsNoNeighbour(t *testing.T) {
+func TestPoisonedResultFailsOnlyItsTask(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestOnePoisonedResultHarmsNoNeighbour) {
+	if enginetest.InBothModes(t, TestPoisonedResultFailsOnlyItsTask) {
 		return
 	}
 
@@ -136,12 +136,12 @@ type freeOut struct {
 
 const loose handlers.TaskType[workIn, freeOut] = "loose"
 
-// TestResultsThatCannotBeStored are failed attempts of their own tasks and of
+// TestUnstorableResultsFailOnlyTheirAttempts are failed attempts of their own tasks and of
 // no others.
-func TestResultsThatCannotBeStored(t *testing.T) {
+func TestUnstorableResultsFailOnlyTheirAttempts(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestResultsThatCannotBeStored) {
+	if enginetest.InBothModes(t, TestUnstorableResultsFailOnlyTheirAttempts) {
 		return
 	}
 

@@ -24,12 +24,12 @@ import (
 // for; a bundle larger than the window goes out whole.
 const overWindow = `select count(*) from stages where dispatched - completed - failed - cancelled > greatest(task_window, bundle)`
 
-// TestTheBooksBalanceAfterEveryCommit reads all books in the moment after each
+// TestInvariantsHoldAfterEveryCommit reads all books in the moment after each
 // transaction of the engine, while others go on.
-func TestTheBooksBalanceAfterEveryCommit(t *testing.T) {
+func TestInvariantsHoldAfterEveryCommit(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestTheBooksBalanceAfterEveryCommit) {
+	if enginetest.InBothModes(t, TestInvariantsHoldAfterEveryCommit) {
 		return
 	}
 
@@ -95,12 +95,12 @@ func TestTheBooksBalanceAfterEveryCommit(t *testing.T) {
 	}
 }
 
-// TestAPlanGoesOnWhereItStopped breaks off a plan between two chunks; whoever
+// TestInterruptedPlanResumes breaks off a plan between two chunks; whoever
 // goes on writes neither what is there nor less.
-func TestAPlanGoesOnWhereItStopped(t *testing.T) {
+func TestInterruptedPlanResumes(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestAPlanGoesOnWhereItStopped) {
+	if enginetest.InBothModes(t, TestInterruptedPlanResumes) {
 		return
 	}
 
@@ -143,12 +143,12 @@ func TestAPlanGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
-// TestMessagesOfThePastRunNothing leaves a message of an earlier generation
+// TestMessagesOfEarlierGenerationsRunNothing leaves a message of an earlier generation
 // behind, as no transaction of the engine does.
-func TestMessagesOfThePastRunNothing(t *testing.T) {
+func TestMessagesOfEarlierGenerationsRunNothing(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestMessagesOfThePastRunNothing) {
+	if enginetest.InBothModes(t, TestMessagesOfEarlierGenerationsRunNothing) {
 		return
 	}
 

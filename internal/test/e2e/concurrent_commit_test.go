@@ -51,9 +51,9 @@ func (h *byHand) beside(other func() error) (first *repo.Repo, over func() error
 	return first, func() error { return <-done }
 }
 
-// TestAStopWaitsForTheNextWindow lets a stop look for tasks without a message
+// TestCancelWaitsForConcurrentDispatch lets a stop look for tasks without a message
 // while a completion gives some of them one.
-func TestAStopWaitsForTheNextWindow(t *testing.T) {
+func TestCancelWaitsForConcurrentDispatch(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":6}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})
 
@@ -85,9 +85,9 @@ func TestAStopWaitsForTheNextWindow(t *testing.T) {
 	h.count(3, `select cancelled from stages`)
 }
 
-// TestARepeatBesideItsFirstLandsOnce repeats a batch while its first try still
+// TestConcurrentRepeatOfBatchLandsOnce repeats a batch while its first try still
 // commits: the repeat began before the rows of the tasks were to be seen.
-func TestARepeatBesideItsFirstLandsOnce(t *testing.T) {
+func TestConcurrentRepeatOfBatchLandsOnce(t *testing.T) {
 	t.Parallel()
 	h := doByHand(t, `{"n":4}`, fourInABundle)
 	held := h.claim(h.a, state.KindTasks, 1)[0]
@@ -117,9 +117,9 @@ func TestARepeatBesideItsFirstLandsOnce(t *testing.T) {
 	h.count(1, `select count(*) from attempts`)
 }
 
-// TestTheSecondOfTwoArmsGoesOn ends two arms in transactions of which neither
+// TestSecondBranchToCommitContinuesJob ends two arms in transactions of which neither
 // sees what the other has written.
-func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
+func TestSecondBranchToCommitContinuesJob(t *testing.T) {
 	t.Parallel()
 
 	arms := []define.Stage[params]{
@@ -132,8 +132,8 @@ func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
 		stages []define.Stage[params]
 		want   string
 	}{
-		"ToAStage": {append(arms, join), `select count(*) from messages where stage = 2 and kind = 2`},
-		"ToTheEnd": {arms, `select count(*) from jobs where status = 'completed'`},
+		"StartsStage": {append(arms, join), `select count(*) from messages where stage = 2 and kind = 2`},
+		"EndsJob": {arms, `select count(*) from jobs where status = 'completed'`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,10 +161,10 @@ func TestTheSecondOfTwoArmsGoesOn(t *testing.T) {
 	}
 }
 
-// TestFailuresBesideAreKnown ends two arms at once: whoever is second, and ends
+// TestConcurrentFailuresAreCounted ends two arms at once: whoever is second, and ends
 // the job or starts what follows, knows of the first's failed task, which the
 // job tolerates.
-func TestFailuresBesideAreKnown(t *testing.T) {
+func TestConcurrentFailuresAreCounted(t *testing.T) {
 	t.Parallel()
 
 	arms := []define.Stage[params]{
@@ -177,8 +177,8 @@ func TestFailuresBesideAreKnown(t *testing.T) {
 		stages []define.Stage[params]
 		want   string
 	}{
-		"ByTheJob":      {arms, `select count(*) from jobs where status = 'completed_with_errors'`},
-		"ByWhatFollows": {append(arms, next), `select count(*) from messages where stage = 2 and kind = 1`}, // planned, since some follow nothing
+		"AtJobEnd":      {arms, `select count(*) from jobs where status = 'completed_with_errors'`},
+		"AtNextStage": {append(arms, next), `select count(*) from messages where stage = 2 and kind = 1`}, // planned, since some follow nothing
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

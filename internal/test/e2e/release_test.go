@@ -55,13 +55,13 @@ func (s *slowHandBack) HandBack(
 	return moved, err
 }
 
-// TestABundleThatTurnsSlowKeepsWhatItRuns has tasks known as quick turn slow,
+// TestSlowBundleReleasesOnlyQueuedTasks has tasks known as quick turn slow,
 // where there is one place to run: the bundle gives back its rest, and not what
 // runs.
-func TestABundleThatTurnsSlowKeepsWhatItRuns(t *testing.T) {
+func TestSlowBundleReleasesOnlyQueuedTasks(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestABundleThatTurnsSlowKeepsWhatItRuns) {
+	if enginetest.InBothModes(t, TestSlowBundleReleasesOnlyQueuedTasks) {
 		return
 	}
 

@@ -12,9 +12,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestAnOldStopEndsNothing lets a worker go on with a stop whose message
+// TestStaleStopEndsNothing lets a worker go on with a stop whose message
 // another holds by now: the job may have been retried since.
-func TestAnOldStopEndsNothing(t *testing.T) {
+func TestStaleStopEndsNothing(t *testing.T) {
 	t.Parallel()
 	r := repo.New(pgtest.Schema(t))
 	jobs := map[string]define.Job{

@@ -11,13 +11,13 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestACrowdEndsOneStageOnce ends a stage of 10,000 tasks from 64 callers over
+// TestConcurrentCallersEndStageOnce ends a stage of 10,000 tasks from 64 callers over
 // four processes' pools, twice: with a message for every 10 tasks, and from
 // messages that each are delivered to two callers at once.
-func TestACrowdEndsOneStageOnce(t *testing.T) {
+func TestConcurrentCallersEndStageOnce(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestACrowdEndsOneStageOnce) {
+	if enginetest.InBothModes(t, TestConcurrentCallersEndStageOnce) {
 		return
 	}
 

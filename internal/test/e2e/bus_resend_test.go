@@ -9,10 +9,10 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestARetryTravelsThoughItsWorkWasSentBefore stops a job twice and retries it
+// TestRetryIsNotDroppedAsDuplicate stops a job twice and retries it
 // twice, all well within the time in which the bus drops what it takes for
 // copies: the stop, and tasks that were sent and never ran.
-func TestARetryTravelsThoughItsWorkWasSentBefore(t *testing.T) {
+func TestRetryIsNotDroppedAsDuplicate(t *testing.T) {
 	t.Parallel()
 	h, b := startOnBus(t, pgtest.URL(t), sbfake.Options{})
 
