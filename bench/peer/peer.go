@@ -41,9 +41,9 @@ type Variant struct {
 type Report struct {
 	Version  string  `json:"version"`
 	Settings string  `json:"settings"`
-	Ms       float64 `json:"ms"`               // of all jobs
-	Singles  int     `json:"singles"`          // jobs one after the other
-	P50Ms    float64 `json:"p50_ms,omitempty"` // of a single job
+	Ms       float64 `json:"ms"`               // for all jobs
+	Singles  int     `json:"singles"`          // jobs that ran one at a time
+	P50Ms    float64 `json:"p50_ms,omitempty"` // median of a single job
 }
 
 const (

@@ -41,7 +41,7 @@ type running struct {
 	API         string `json:"api"`
 	Database    string `json:"database"`
 	Storage     string `json:"storage,omitempty"` // connection string
-	PostgresPID int    `json:"postgres_pid"`      // 0: it was there before
+	PostgresPID int    `json:"postgres_pid"`      // 0 if it was already running
 	HostPID     int    `json:"host_pid"`
 	HandlerPID  int    `json:"handler_pid"`
 	AzuritePID  int    `json:"azurite_pid,omitempty"`

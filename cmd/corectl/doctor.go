@@ -26,7 +26,7 @@ type finding struct {
 	Check   string `json:"check"`
 	Outcome string `json:"outcome"` // ok, warn or FAIL
 	Detail  string `json:"detail"`
-	Advice  string `json:"advice,omitempty"` // a command or setting that mends it
+	Advice  string `json:"advice,omitempty"` // a command or setting that fixes it
 }
 
 // entries are where the manual tells more of a check that is not as it should

@@ -65,8 +65,8 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
 // retried is the answer to a retry.
 type retried struct {
 	ref
-	Tasks  int `json:"tasks"`  // failed and cancelled ones that run again
-	Stages int `json:"stages"` // that run from the start
+	Tasks  int `json:"tasks"`  // failed and cancelled tasks that run again
+	Stages int `json:"stages"` // stages that run from the start
 }
 
 func (a *API) retry(w http.ResponseWriter, r *http.Request) {

@@ -49,10 +49,10 @@ type CheckView struct {
 	Status   string    `json:"status"` // ok, failed or timeout
 	Optional bool      `json:"optional"`
 	TookMs   int64     `json:"took_ms"`
-	Since    time.Time `json:"since"` // when this process first saw the status that it has had from then on
+	Since    time.Time `json:"since"` // when this process first saw the current status
 	Detail   any       `json:"detail,omitempty"`
 	Message  string    `json:"message,omitempty"`
-	Runbook  string    `json:"runbook,omitempty"` // where the manual tells what to do; empty: it is ok
+	Runbook  string    `json:"runbook,omitempty"` // runbook entry; empty if the status is ok
 }
 
 // HealthView is the answer of /health.

@@ -21,12 +21,12 @@ import (
 type submission struct {
 	JobID      state.JobID                `json:"job_id"`
 	JobType    string                     `json:"job_type"`
-	Status     state.JobStatus            `json:"status,omitempty"`  // left out of a dry run of a job that is not there
-	Attempt    int                        `json:"attempt,omitempty"` // likewise
+	Status     state.JobStatus            `json:"status,omitempty"`  // omitted in a dry run of a job that does not exist
+	Attempt    int                        `json:"attempt,omitempty"` // as for Status
 	Created    bool                       `json:"created"`
-	StatusURL  string                     `json:"status_url,omitempty"` // likewise
+	StatusURL  string                     `json:"status_url,omitempty"` // as for Status
 	Parameters json.RawMessage            `json:"parameters"`
-	Plan       []coremachine.PlannedStage `json:"plan,omitempty"` // of a dry run
+	Plan       []coremachine.PlannedStage `json:"plan,omitempty"` // set in a dry run
 }
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request) {

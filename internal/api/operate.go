@@ -63,7 +63,7 @@ func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
 // sweepList is a page of sweeps and when the timer makes the next.
 type sweepList struct {
 	list[state.SweepView]
-	NextDue *time.Time `json:"next_due"` // null: there was none yet
+	NextDue *time.Time `json:"next_due"` // null before the first sweep
 }
 
 // sweep makes one pass now and answers with its record.
@@ -145,8 +145,8 @@ func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
 
 // redriven counts what became of dead letters, or would.
 type redriven struct {
-	Redriven int `json:"redriven"` // sent again: their work is still to be done
-	Dropped  int `json:"dropped"`  // sent again and dropped by the engine: nobody wants them any more
+	Redriven int `json:"redriven"` // redriven, because their work has not ended
+	Dropped  int `json:"dropped"`  // redriven and dropped, because their work has ended
 }
 
 func (a *API) redrive(w http.ResponseWriter, r *http.Request) {

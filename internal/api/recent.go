@@ -48,12 +48,12 @@ type QueuesView struct {
 
 // RecentView is what this process saw of the queues lately.
 type RecentView struct {
-	Since   time.Time         `json:"since"`        // of the first depth
-	Step    int               `json:"step_seconds"` // between depths
-	Depths  map[string][]*int `json:"depths"`       // by queue, the latest last: messages that wait, travel or run; null: nobody looked
-	Seconds float64           `json:"seconds"`      // in which messages came and went; 0: not known yet
-	In      int64             `json:"messages_in"`  // made meanwhile, of all queues
-	Out     int64             `json:"messages_out"` // finished or dropped meanwhile
+	Since   time.Time         `json:"since"`        // time of the first depth
+	Step    int               `json:"step_seconds"` // seconds between two depths
+	Depths  map[string][]*int `json:"depths"`       // unfinished messages by queue, the latest last; null if there was no reading
+	Seconds float64           `json:"seconds"`      // period of messages_in and messages_out; 0 if not known yet
+	In      int64             `json:"messages_in"`  // messages created in the period, all queues
+	Out     int64             `json:"messages_out"` // messages finished or dropped in the period
 }
 
 // NewQueues remembers nothing yet.

@@ -14,13 +14,13 @@ import (
 // list is one page as answered.
 type list[T any] struct {
 	Items      []T     `json:"items"`
-	NextCursor *string `json:"next_cursor"` // null: the last page
+	NextCursor *string `json:"next_cursor"` // null on the last page
 }
 
 // backList is a page of a list that can be read backwards too.
 type backList[T any] struct {
 	list[T]
-	PrevCursor *string `json:"prev_cursor"` // null: nothing was found to stand before
+	PrevCursor *string `json:"prev_cursor"` // null if no item precedes the page
 }
 
 func (a *API) ok(w http.ResponseWriter, r *http.Request, body any) {

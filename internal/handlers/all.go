@@ -1,7 +1,7 @@
 package handlers
 
-// All is every task type that exists: if it is in the map, it exists; if it is
-// not, it does not.
+// All maps each task type to its handler. A task type exists if, and only if,
+// it is in All.
 var All = map[string]Handler{
 	string(Greeting): Func(greeting, selfTest...),
 	string(Reply):    Func(reply, selfTest...),

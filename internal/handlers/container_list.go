@@ -17,31 +17,31 @@ const (
 	ContainerSummary TaskType[ContainerSummaryInput, ContainerSummaryOutput] = "container_list_summary"
 )
 
-// A listing is one task, a minute for each 200,000 blobs; so is the summary.
-// What storage refuses for load passes, so single blobs are tried for some
-// minutes.
+// A listing and a summary are one task each, which needs about a minute for
+// each 200,000 blobs. Storage refuses requests under load for a while, so the
+// tasks for single blobs retry for some minutes.
 var (
 	listingPolicy = []Option{Long(), Timeout(9 * time.Minute), Needs("Blobs"), Emits[BlobPage]()}
 	inspectPolicy = []Option{Attempts(8), Timeout(time.Minute), Needs("Blobs")}
 	summaryPolicy = []Option{Long(), Timeout(9 * time.Minute)}
 )
 
-// ContainerListInput says which blobs of a container to list.
+// ContainerListInput selects the blobs of a container to list.
 type ContainerListInput struct {
 	Container    string   `json:"container"`
 	Prefix       string   `json:"prefix"`
-	Extensions   []string `json:"extensions"` // any of them, with or without the dot; none: all
+	Extensions   []string `json:"extensions"` // any of these, with or without the dot; empty means all
 	MinSizeBytes int64    `json:"min_size_bytes"`
-	MaxSizeBytes *int64   `json:"max_size_bytes"` // nil: any
+	MaxSizeBytes *int64   `json:"max_size_bytes"` // nil means no limit
 	Limit        int      `json:"limit"`
 }
 
-// ContainerListOutput is what a listing found; the blobs are in its parts.
+// ContainerListOutput counts what a listing found. The blobs are in its parts.
 type ContainerListOutput struct {
 	Blobs     int   `json:"blobs"` // as listed
 	Bytes     int64 `json:"bytes"`
 	Seen      int   `json:"seen"`      // by prefix, before extension and size
-	Truncated bool  `json:"truncated"` // it stopped at the limit, and the container did not end there
+	Truncated bool  `json:"truncated"` // the listing stopped at the limit before the end
 }
 
 // BlobPage is one part of a listing.
@@ -58,7 +58,7 @@ func containerList(ctx context.Context, t Task, in ContainerListInput) (Containe
 			return out, lasting(err)
 		}
 
-		if out.Blobs == in.Limit { // what is on this page and on those behind it is not listed
+		if out.Blobs == in.Limit { // the rest of this page and later pages are not listed
 			out.Truncated = true
 			break
 		}
@@ -98,7 +98,7 @@ func containerList(ctx context.Context, t Task, in ContainerListInput) (Containe
 	return out, nil
 }
 
-// emitBlobs emits blobs as one part, or as several where their names are too
+// emitBlobs emits blobs as one part, or as several parts if their names are too
 // long for one.
 func emitBlobs(ctx context.Context, t Task, blobs []Blob) error {
 	if len(blobs) == 0 {
@@ -115,8 +115,8 @@ func emitBlobs(ctx context.Context, t Task, blobs []Blob) error {
 	return err
 }
 
-// matcher tells whether a blob is to be listed. Extensions are the ends of
-// names in either case, as in "tif" or "tar.gz".
+// matcher returns a function that reports whether a blob is listed. Extensions
+// match the ends of names without regard to case, such as "tif" or "tar.gz".
 func (in ContainerListInput) matcher() func(Blob) bool {
 	ends := make([]string, len(in.Extensions))
 	for i, e := range in.Extensions {
@@ -143,8 +143,8 @@ func (in ContainerListInput) matcher() func(Blob) bool {
 	}
 }
 
-// lasting marks what no retry can help against: a container that is gone or
-// closed does not come back within minutes.
+// lasting marks errors that no retry can fix. A container that was deleted or
+// closed does not return within minutes.
 func lasting(err error) error {
 	for _, f := range []StorageError{ErrNoContainer, ErrStorageRefuses, ErrNoStorage} {
 		if errors.Is(err, f) {

@@ -5,25 +5,25 @@ import (
 	"errors"
 )
 
-// ContainerInspectInput is one blob to look into.
+// ContainerInspectInput names the blob to inspect.
 type ContainerInspectInput struct {
 	Name string `json:"name"`
 	Size int64  `json:"size"`
 }
 
-// ContainerInspectOutput is what a blob's first bytes say, or why they could
-// not be read. The name is only there where the summary may have to tell it.
+// ContainerInspectOutput reports what a blob's first bytes show, or why they
+// could not be read. Name is set only if the summary may have to show it.
 type ContainerInspectOutput struct {
 	Kind    string `json:"kind,omitzero"`
-	Differs bool   `json:"differs,omitzero"` // from what its extension promises
+	Differs bool   `json:"differs,omitzero"` // the kind is not what the extension promises
 	Skipped string `json:"skipped,omitzero"` // deleted or unreadable
 	Name    string `json:"name,omitzero"`
 }
 
-// Why a blob was skipped.
+// Reasons why a blob was skipped.
 const (
-	SkippedDeleted    = "deleted"    // after it was listed
-	SkippedUnreadable = "unreadable" // archived, or encrypted with its owner's key
+	SkippedDeleted    = "deleted"    // deleted after it was listed
+	SkippedUnreadable = "unreadable" // archived, or encrypted with a customer-provided key
 )
 
 func containerInspect(ctx context.Context, t Task, in ContainerInspectInput) (ContainerInspectOutput, error) {

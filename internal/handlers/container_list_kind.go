@@ -12,8 +12,8 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 )
 
-// headBytes is how much of a blob is read to find its kind: as much as the
-// library looks at. A shorter head is the whole blob.
+// headBytes is the number of bytes of a blob that are read to find its kind.
+// The library reads as many. A shorter head is the whole blob.
 const headBytes = 3072
 
 // Kinds of files without a signature.
@@ -25,7 +25,7 @@ const (
 
 // kindNames maps the library's media types to the names that a result shows. A
 // type that is not listed here counts as its nearest listed parent, or as
-// unknown: some of the library's signatures are two bytes long.
+// unknown, because some of the library's signatures are only two bytes long.
 var kindNames = map[string]string{
 	"image/png":                      "png",
 	"image/jpeg":                     "jpeg",
@@ -59,11 +59,11 @@ type signature struct {
 	kind, text string
 }
 
-// moreSignatures are those that the library does not have.
+// moreSignatures are the signatures that the library does not have.
 var moreSignatures = []signature{
 	{"tiff", "II+\x00"}, // BigTIFF
 	{"tiff", "MM\x00+"},
-	{"zip", "PK00PK\x03\x04"}, // the first part of an archive in several parts
+	{"zip", "PK00PK\x03\x04"}, // first part of a split archive
 	{"avro", "Obj\x01"},
 	{"orc", "ORC"},
 	{"hdf5", "\x89HDF\r\n\x1a\n"},
@@ -90,13 +90,13 @@ func kindOf(head []byte) string {
 
 	kind := detect(head)
 	if !hasBinaryByte(head) && !isSignatureBinary(kind) {
-		return KindText // in an 8-bit or multi-byte encoding
+		return KindText // an 8-bit or multi-byte encoding
 	}
 
 	return kind
 }
 
-// detect returns the kind that the library finds, by its nearest known parent.
+// detect returns the nearest known parent of the kind that the library finds.
 func detect(head []byte) string {
 	for m := mimetype.Detect(head); m != nil; m = m.Parent() {
 		media, _, _ := strings.Cut(m.String(), ";")
@@ -108,9 +108,9 @@ func detect(head []byte) string {
 	return KindUnknown
 }
 
-// textKind distinguishes what can be read. A signature of printable characters
-// proves nothing here: a list of stations may begin with "PAR1". Only the start
-// of a PDF file is unlikely enough.
+// textKind distinguishes the kinds of readable text. A signature of printable
+// characters proves nothing here, because a list of stations can begin with
+// "PAR1". Only the start of a PDF file is unlikely enough to be a coincidence.
 func textKind(text []byte, cut bool) string {
 	if bytes.HasPrefix(text, []byte("%PDF-")) {
 		return "pdf"
@@ -132,8 +132,8 @@ func textKind(text []byte, cut bool) string {
 	return KindText
 }
 
-// isJSON reports whether a text is one or more JSON objects or arrays, or
-// begins so where it was cut off.
+// isJSON reports whether a text is one or more JSON objects or arrays, or, if
+// it was cut off, begins like one.
 func isJSON(text []byte, cut bool) bool {
 	if !bytes.HasPrefix(text, []byte("{")) && !bytes.HasPrefix(text, []byte("[")) {
 		return false
@@ -153,19 +153,19 @@ func isJSON(text []byte, cut bool) bool {
 }
 
 // isSignatureBinary reports whether the signature of a kind contains bytes that
-// are not ASCII, so that it proves the kind even in a file without binary
+// are not ASCII. Such a signature proves the kind even in a file without binary
 // bytes.
 func isSignatureBinary(kind string) bool { return kind == "jpeg" || kind == "zstd" }
 
-// shortestUnmarked is the length in bytes from which UTF-16 without a byte
-// order mark can be told from binary data.
+// shortestUnmarked is the minimum length in bytes at which UTF-16 without a
+// byte order mark can be distinguished from binary data.
 const shortestUnmarked = 8
 
 var utf8Mark = []byte("\xef\xbb\xbf")
 
 // decodeText returns a text in UTF-8 without its byte order mark. It reads
-// UTF-8, and UTF-16 with a byte order mark or, without one, of mostly ASCII
-// characters. The last character may be incomplete.
+// UTF-8, UTF-16 with a byte order mark, and UTF-16 of mostly ASCII characters
+// without one. The last character may be incomplete.
 func decodeText(head []byte) (text []byte, ok bool) {
 	if text := bytes.TrimPrefix(head, utf8Mark); isReadable(text) {
 		return text, true
@@ -191,7 +191,8 @@ func decodeText(head []byte) (text []byte, ok bool) {
 	return nil, false
 }
 
-// decodeUTF16 returns b in UTF-8, without a surrogate that the end cut in half.
+// decodeUTF16 returns b in UTF-8, without a surrogate that the end cuts in
+// half.
 func decodeUTF16(b []byte, big bool) []byte {
 	units := make([]uint16, len(b)/2)
 	for i := range units {
@@ -222,7 +223,7 @@ func isMostlyASCII(text []byte) bool {
 	return len(text) > 0 && ascii > len(text)/2
 }
 
-// isReadable reports whether b is UTF-8 without control characters; the last
+// isReadable reports whether b is UTF-8 without control characters. The last
 // character may be incomplete.
 func isReadable(b []byte) bool {
 	if hasBinaryByte(b) {
@@ -241,10 +242,10 @@ func isReadable(b []byte) bool {
 	return true
 }
 
-// hasBinaryByte reports whether b has a byte that no text has: see "binary data
-// byte" in the WHATWG standard on MIME sniffing.
+// hasBinaryByte reports whether b has a byte that does not occur in text: see
+// "binary data byte" in the WHATWG standard on MIME sniffing.
 func hasBinaryByte(b []byte) bool {
-	const escape = 0x1b // begins a change of the character set in ISO 2022
+	const escape = 0x1b // starts a change of the character set in ISO 2022
 
 	return bytes.ContainsFunc(b, func(r rune) bool {
 		return r < ' ' && !strings.ContainsRune("\t\n\r\f", r) && r != escape

@@ -56,8 +56,8 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// TestKindOf_HoldsOfACutHead gives kindOf the first headBytes bytes of long
-// files.
+// TestKindOf_HoldsOfACutHead passes the first headBytes bytes of long files to
+// kindOf.
 func TestKindOf_HoldsOfACutHead(t *testing.T) {
 	t.Parallel()
 
@@ -96,7 +96,7 @@ func FuzzKindOf(f *testing.F) {
 	})
 }
 
-// soundFiles returns heads of files that are what their names promise.
+// soundFiles returns the heads of files whose content matches their name.
 func soundFiles() map[string][]byte {
 	files := map[string][]byte{
 		"latin1.csv": []byte(

@@ -10,8 +10,8 @@ import (
 // anyText lists the kinds that a text file may appear to be.
 var anyText = []string{KindText, "json", "xml", "html"}
 
-// promised maps an extension to the kinds that it stands for. An extension that
-// is not listed promises nothing.
+// promised maps an extension to the kinds that it stands for. A file with an
+// extension that is not listed may be of any kind.
 var promised = map[string][]string{
 	"png":  {"png"},
 	"jpg":  {"jpeg"},
@@ -78,9 +78,8 @@ var promised = map[string][]string{
 }
 
 // differs reports whether a file is of another kind than its extension
-// promises. An empty file breaks no promise, and neither does an MP3 or a movie
-// of an old form, which can lack a signature, nor a JSON file that is one
-// scalar.
+// promises. An empty file never differs. Neither does an MP3 or an old movie
+// format, which can lack a signature, nor a JSON file that is one scalar.
 func differs(ext, kind string, head []byte) bool {
 	kinds, known := promised[ext]
 	if !known || kind == KindEmpty || slices.Contains(kinds, kind) {
@@ -98,7 +97,7 @@ func differs(ext, kind string, head []byte) bool {
 }
 
 // isJSONScalar reports whether a text is one string, number, true, false or
-// null. A string longer than the head is one as far as it was read.
+// null. A string that is longer than the head counts as a scalar.
 func isJSONScalar(head []byte) bool {
 	text, ok := decodeText(head)
 	if !ok {
@@ -113,11 +112,12 @@ func isJSONScalar(head []byte) bool {
 	return json.Valid(text)
 }
 
-// longestExtension bounds what counts as an extension, in bytes.
+// longestExtension is the maximum length of an extension in bytes.
 const longestExtension = 16
 
-// extension returns what follows the last dot of a blob's name, in lower case:
-// at most longestExtension letters and digits, else "".
+// extension returns the part of a blob's name after the last dot, in lower
+// case. If that part is longer than longestExtension, or has characters other
+// than letters and digits, extension returns "".
 func extension(name string) string {
 	base := name[strings.LastIndexByte(name, '/')+1:]
 
@@ -136,6 +136,6 @@ func extension(name string) string {
 	return ext
 }
 
-// folder returns a blob's name up to and including its last slash; "" at the
-// top.
+// folder returns a blob's name up to and including its last slash, or "" if it
+// has none.
 func folder(name string) string { return name[:strings.LastIndexByte(name, '/')+1] }

@@ -42,8 +42,8 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
-// TestDiffers_SoundFiles holds the heads of files that are what their names
-// say.
+// TestDiffers_SoundFiles uses the heads of files whose content matches their
+// name.
 func TestDiffers_SoundFiles(t *testing.T) {
 	t.Parallel()
 
@@ -54,8 +54,8 @@ func TestDiffers_SoundFiles(t *testing.T) {
 	}
 }
 
-// TestDiffers_WrongFiles holds the heads of files that are not what their names
-// say.
+// TestDiffers_WrongFiles uses the heads of files whose content does not match
+// their name.
 func TestDiffers_WrongFiles(t *testing.T) {
 	t.Parallel()
 

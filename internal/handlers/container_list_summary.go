@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// ContainerSummaryInput is empty: a summary is made of what the stages before
-// it produced.
+// ContainerSummaryInput is empty, because the summary reads the results of
+// earlier stages.
 type ContainerSummaryInput struct{}
 
-// ContainerSummaryOutput sums up a listing. It has at most about 700 KB however
-// many blobs there are and however long their names: lists are cut, and what is
-// left out is in a count.
+// ContainerSummaryOutput summarizes a listing. It is at most about 700 KB,
+// regardless of the number of blobs and the length of their names: lists are
+// truncated, and counts include what the lists omit.
 type ContainerSummaryOutput struct {
 	Container     string              `json:"container"`
 	Blobs         int                 `json:"blobs"`
@@ -28,7 +28,7 @@ type ContainerSummaryOutput struct {
 	Oldest        []BlobRef           `json:"oldest"`
 	Newest        []BlobRef           `json:"newest"`
 	Duplicates    Duplicates          `json:"duplicates"`
-	Inspected     *ContainerInspected `json:"inspected"` // null where the blobs were only listed
+	Inspected     *ContainerInspected `json:"inspected"` // null if the blobs were only listed
 }
 
 // BlobRef is a blob that a summary names.
@@ -38,9 +38,9 @@ type BlobRef struct {
 	Modified time.Time `json:"modified"`
 }
 
-// ContainerInspected is what the blobs' first bytes said.
+// ContainerInspected counts what the blobs' first bytes show.
 type ContainerInspected struct {
-	Blobs        int            `json:"blobs"` // those that were skipped not counted
+	Blobs        int            `json:"blobs"` // without those that were skipped
 	ByKind       map[string]int `json:"by_kind"`
 	Differ       int            `json:"differ"` // blobs whose kind is not what their extension promises
 	DifferNames  []NamedKind    `json:"differ_names"`
@@ -48,20 +48,20 @@ type ContainerInspected struct {
 	SkippedNames []string       `json:"skipped_names"`
 }
 
-// NamedKind is a blob with what it turned out to be.
+// NamedKind is a blob with the kind that its content has.
 type NamedKind struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"`
 }
 
-// How much of each list is told.
+// Limits of the lists in a summary.
 const (
-	tellNames      = 10
-	tellFolders    = 50
-	tellGroups     = 100
-	tellCopies     = 10
-	tellCopyNames  = 2
-	longestTypeKey = 128 // characters of a content type, which anybody can write
+	shownNames     = 10
+	shownFolders   = 50
+	shownGroups    = 100
+	shownCopies    = 10
+	shownCopyNames = 2
+	longestTypeKey = 128 // characters of a content type, which any client can set
 )
 
 func containerSummary(ctx context.Context, t Task, _ ContainerSummaryInput) (ContainerSummaryOutput, error) {
@@ -83,14 +83,14 @@ func containerSummary(ctx context.Context, t Task, _ ContainerSummaryInput) (Con
 			return out, err
 		}
 
-		if err := s.take(r, &out); err != nil {
+		if err := s.addPart(r, &out); err != nil {
 			return out, err
 		}
 
 		t.Progress(0, fmt.Sprintf("%d blobs summed up", s.blobs))
 	}
 
-	s.tell(&out)
+	s.summary(&out)
 
 	if err := nameCopies(ctx, t, out.Duplicates.Groups); err != nil {
 		return out, err
@@ -103,8 +103,8 @@ func containerSummary(ctx context.Context, t Task, _ ContainerSummaryInput) (Con
 	return out, err
 }
 
-// tally is what is kept of a listing while it streams by: its size does not
-// depend on the number of blobs.
+// tally accumulates a listing while it streams. Its size does not depend on the
+// number of blobs.
 type tally struct {
 	blobs                   int
 	extensions              grouping
@@ -119,12 +119,13 @@ func newTally() *tally {
 		largest: ranking{before: func(a, b BlobRef) bool { return a.Size > b.Size }},
 		oldest:  ranking{before: func(a, b BlobRef) bool { return a.Modified.Before(b.Modified) }},
 		newest:  ranking{before: func(a, b BlobRef) bool { return a.Modified.After(b.Modified) }},
-		copies:  copies{most: mostCopies},
+		copies:  copies{max: maxContents},
 	}
 }
 
-// take adds one part of the listing, or its result, which comes last.
-func (s *tally) take(r StoredResult, out *ContainerSummaryOutput) error {
+// addPart adds one part of the listing, or the result of the listing, which comes
+// last.
+func (s *tally) addPart(r StoredResult, out *ContainerSummaryOutput) error {
 	const op = "handlers.containerSummary"
 
 	if r.Part < 0 {
@@ -162,17 +163,17 @@ func (s *tally) add(b Blob) {
 	s.copies.add(b)
 }
 
-func (s *tally) tell(out *ContainerSummaryOutput) {
-	out.ByExtension = s.extensions.tell(tellGroups)
-	out.ByContentType = s.types.tell(tellGroups)
-	out.ByFolder = s.folders.tell(tellFolders)
-	out.Largest, out.Oldest, out.Newest = s.largest.tell(), s.oldest.tell(), s.newest.tell()
-	out.Duplicates = s.copies.tell()
+func (s *tally) summary(out *ContainerSummaryOutput) {
+	out.ByExtension = s.extensions.summary(shownGroups)
+	out.ByContentType = s.types.summary(shownGroups)
+	out.ByFolder = s.folders.summary(shownFolders)
+	out.Largest, out.Oldest, out.Newest = s.largest.summary(), s.oldest.summary(), s.newest.summary()
+	out.Duplicates = s.copies.summary()
 }
 
-// nameCopies reads the listing again for the names of the duplicates that are
-// told: to remember the names of all, in case they turn out to be some, would
-// take the memory of the whole listing.
+// nameCopies reads the listing again for the names of the duplicates that the
+// summary shows. To keep all names during the first pass would need memory for
+// the whole listing.
 func nameCopies(ctx context.Context, t Task, groups []DuplicateGroup) error {
 	if len(groups) == 0 {
 		return nil
@@ -183,7 +184,7 @@ func nameCopies(ctx context.Context, t Task, groups []DuplicateGroup) error {
 		wanted[groups[i].MD5] = &groups[i]
 	}
 
-	missing := len(groups) * tellCopyNames
+	missing := len(groups) * shownCopyNames
 
 	for page, err := range Parts[BlobPage](ctx, t, "list") {
 		if err != nil {
@@ -192,7 +193,7 @@ func nameCopies(ctx context.Context, t Task, groups []DuplicateGroup) error {
 
 		for _, b := range page.Blobs {
 			g := wanted[base64.StdEncoding.EncodeToString(b.MD5)]
-			if g == nil || len(g.Names) == tellCopyNames {
+			if g == nil || len(g.Names) == shownCopyNames {
 				continue
 			}
 
@@ -222,7 +223,7 @@ func inspected(ctx context.Context, t Task) (*ContainerInspected, error) {
 
 		if r.Skipped != "" {
 			out.Skipped[r.Skipped]++
-			if len(out.SkippedNames) < tellNames {
+			if len(out.SkippedNames) < shownNames {
 				out.SkippedNames = append(out.SkippedNames, r.Name)
 			}
 
@@ -237,7 +238,7 @@ func inspected(ctx context.Context, t Task) (*ContainerInspected, error) {
 		}
 
 		out.Differ++
-		if len(out.DifferNames) < tellNames {
+		if len(out.DifferNames) < shownNames {
 			out.DifferNames = append(out.DifferNames, NamedKind{r.Name, r.Kind})
 		}
 	}
@@ -245,7 +246,7 @@ func inspected(ctx context.Context, t Task) (*ContainerInspected, error) {
 	return out, nil
 }
 
-// cutText keeps the first n characters.
+// cutText returns the first n characters of s.
 func cutText(s string, n int) string {
 	for i := range s {
 		if n--; n < 0 {

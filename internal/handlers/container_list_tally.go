@@ -8,30 +8,30 @@ import (
 	"slices"
 )
 
-// Groups are counts by a key, the largest first.
+// Groups holds counts by key, the largest first.
 type Groups struct {
 	Groups []Group `json:"groups"`
-	Other  Group   `json:"other"` // all that is in no group told, under no key: groups and other make up the whole
-	Exact  bool    `json:"exact"` // false: there were so many keys that rare ones were given up on the way; what is told of a key is then its least
+	Other  Group   `json:"other"` // everything outside the listed groups
+	Exact  bool    `json:"exact"` // false if rare keys were dropped; counts are then minimums
 }
 
-// Group is the blobs that have a key in common.
+// Group counts the blobs that have a key in common.
 type Group struct {
-	Key   string `json:"key,omitzero"` // absent: "", as in no extension
+	Key   string `json:"key,omitzero"` // absent if empty, as for a blob without extension
 	Blobs int    `json:"blobs"`
 	Bytes int64  `json:"bytes"`
 }
 
-// grouping counts by key in bounded memory. The zero value is ready.
+// grouping counts by key in bounded memory. The zero value is ready to use.
 type grouping struct {
 	groups map[string]*Group
 	other  Group
 	lossy  bool
 }
 
-// mostKeys is how many keys a grouping remembers before it gives up the rarer
-// half.
-const mostKeys = 8192
+// maxGroupKeys is the number of keys that a grouping remembers before it drops
+// the rarer half.
+const maxGroupKeys = 8192
 
 func (g *grouping) add(key string, size int64) {
 	if g.groups == nil {
@@ -40,8 +40,8 @@ func (g *grouping) add(key string, size int64) {
 
 	group := g.groups[key]
 	if group == nil {
-		if len(g.groups) >= mostKeys {
-			g.giveUp(mostKeys / 2)
+		if len(g.groups) >= maxGroupKeys {
+			g.shrink(maxGroupKeys / 2)
 			g.lossy = true
 		}
 
@@ -53,9 +53,9 @@ func (g *grouping) add(key string, size int64) {
 	group.Bytes += size
 }
 
-// giveUp keeps the most frequent keys; the rest goes into other, so that
-// nothing is lost of the whole.
-func (g *grouping) giveUp(keep int) {
+// shrink keeps the most frequent keys and adds the counts of the others to
+// other, so that the totals stay exact.
+func (g *grouping) shrink(keep int) {
 	all := g.sorted()
 	for _, group := range all[min(keep, len(all)):] {
 		g.other.Blobs += group.Blobs
@@ -70,8 +70,8 @@ func (g *grouping) sorted() []*Group {
 	})
 }
 
-func (g *grouping) tell(most int) Groups {
-	g.giveUp(most)
+func (g *grouping) summary(limit int) Groups {
+	g.shrink(limit)
 
 	out := Groups{Groups: []Group{}, Other: g.other, Exact: !g.lossy}
 	for _, group := range g.sorted() {
@@ -81,15 +81,15 @@ func (g *grouping) tell(most int) Groups {
 	return out
 }
 
-// ranking keeps the first tellNames blobs of an order; of equal ones those that
-// came first.
+// ranking keeps the first shownNames blobs of an order. Of equal blobs, it
+// keeps those that were added first.
 type ranking struct {
 	before func(a, b BlobRef) bool
 	list   []BlobRef
 }
 
 func (r *ranking) add(b BlobRef) {
-	if len(r.list) == tellNames && !r.before(b, r.list[tellNames-1]) {
+	if len(r.list) == shownNames && !r.before(b, r.list[shownNames-1]) {
 		return
 	}
 
@@ -99,43 +99,45 @@ func (r *ranking) add(b BlobRef) {
 	}
 
 	r.list = slices.Insert(r.list, at, b)
-	r.list = r.list[:min(len(r.list), tellNames)]
+	r.list = r.list[:min(len(r.list), shownNames)]
 }
 
-func (r *ranking) tell() []BlobRef { return append([]BlobRef{}, r.list...) }
+func (r *ranking) summary() []BlobRef { return append([]BlobRef{}, r.list...) }
 
-// Duplicates are contents that more than one blob has, by their MD5. Up to
-// 131,072 different contents all is exact. Of more, a sample is kept that their
-// MD5 draws, so that every content has the same chance: SampledOneIn says how
-// small it is, and Contents, Copies and Bytes are then estimates, the sample's
-// multiplied by it.
+// Duplicates describes contents that more than one blob has, by their MD5. With
+// up to 131,072 different contents, all numbers are exact. With more, copies
+// keeps a sample chosen by the MD5, so that every content has the same chance.
+// SampledOneIn then gives the size of the sample, and Contents, Copies and
+// Bytes are estimates scaled up from it.
 type Duplicates struct {
-	Contents     int              `json:"contents"` // that more than one blob has
-	Copies       int              `json:"copies"`   // blobs that could go
-	Bytes        int64            `json:"bytes"`    // that those take
-	Groups       []DuplicateGroup `json:"groups"`   // those that waste most
+	Contents     int              `json:"contents"` // contents of more than one blob
+	Copies       int              `json:"copies"`   // redundant blobs
+	Bytes        int64            `json:"bytes"`    // bytes of the redundant blobs
+	Groups       []DuplicateGroup `json:"groups"`   // the groups with the most redundant bytes
 	WithoutMD5   int              `json:"without_md5"`
-	SampledOneIn int              `json:"sampled_one_in"` // 1: all
+	SampledOneIn int              `json:"sampled_one_in"` // 1 if all contents are counted
 }
 
 // DuplicateGroup is one content with some of the blobs that have it.
 type DuplicateGroup struct {
-	MD5   string   `json:"md5"` // base64, as storage tells it
+	MD5   string   `json:"md5"` // base64, as storage reports it
 	Size  int64    `json:"size"`
 	Blobs int      `json:"blobs"`
 	Names []string `json:"names"`
 }
 
-// mostCopies bounds the different contents that are remembered, at about 50
-// bytes each.
-const mostCopies = 1 << 17
+// maxContents limits the different contents that are remembered. Each needs
+// about 50 bytes.
+const maxContents = 1 << 17
 
 type digest [16]byte
 
 // copies counts blobs by content in bounded memory.
 type copies struct {
-	most    int
-	level   int // of a digest's first bits so many must be 0 for it to be counted
+	max int
+	// level is the number of leading bits of a digest that must be 0 for the
+	// content to be counted.
+	level   int
 	seen    map[digest]content
 	without int
 }
@@ -163,7 +165,7 @@ func (c *copies) add(b Blob) {
 	was := c.seen[key]
 
 	c.seen[key] = content{blobs: was.blobs + 1, size: b.Size}
-	for len(c.seen) > c.most {
+	for len(c.seen) > c.max {
 		c.level++
 		maps.DeleteFunc(c.seen, func(key digest, _ content) bool { return !c.drawn(key) })
 	}
@@ -171,7 +173,7 @@ func (c *copies) add(b Blob) {
 
 func (c *copies) drawn(key digest) bool { return binary.BigEndian.Uint64(key[:])>>(64-c.level) == 0 }
 
-func (c *copies) tell() Duplicates {
+func (c *copies) summary() Duplicates {
 	out := Duplicates{WithoutMD5: c.without, SampledOneIn: 1 << c.level, Groups: []DuplicateGroup{}}
 	for key, v := range c.seen {
 		if v.blobs < 2 {
@@ -193,7 +195,7 @@ func (c *copies) tell() Duplicates {
 			cmp.Compare(a.MD5, b.MD5),
 		)
 	})
-	out.Groups = slices.Clone(out.Groups[:min(len(out.Groups), tellCopies)])
+	out.Groups = slices.Clone(out.Groups[:min(len(out.Groups), shownCopies)])
 
 	return out
 }

@@ -1,7 +1,7 @@
 package handlers
 
 import (
-	"crypto/md5" //nolint:gosec // what storage keeps of a content, no protection
+	"crypto/md5" //nolint:gosec // a content hash of storage, not a protection
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestGrouping_ForgetsRareKeysAndLosesNothing has far more keys than are kept,
-// and a few that come again and again.
+// TestGrouping_ForgetsRareKeysAndLosesNothing adds far more keys than a
+// grouping keeps, and a few keys that are repeated often.
 func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
 	t.Parallel()
 
@@ -30,12 +30,12 @@ func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
 		g.add(key, int64(i))
 		bytes += int64(i)
 
-		if len(g.groups) > mostKeys {
+		if len(g.groups) > maxGroupKeys {
 			t.Fatalf("%d keys are kept", len(g.groups))
 		}
 	}
 
-	out := g.tell(20)
+	out := g.summary(20)
 
 	sum := out.Other
 	for _, group := range out.Groups {
@@ -55,19 +55,19 @@ func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
 	var few grouping
 	few.add("", 1)
 
-	if out := few.tell(5); !out.Exact || len(out.Groups) != 1 || out.Other != (Group{}) {
+	if out := few.summary(5); !out.Exact || len(out.Groups) != 1 || out.Other != (Group{}) {
 		t.Errorf("got %+v", out)
 	}
 }
 
-// TestCopies_OfTooManyContentsAreEstimated keeps one content in 2^n and is
-// right within a few percent.
+// TestCopies_OfTooManyContentsAreEstimated keeps one content in 2^n and expects
+// the estimate to be right within a few percent.
 func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
 	t.Parallel()
 
-	c := copies{most: 2000}
+	c := copies{max: 2000}
 
-	const contents = 50_000 // each second one twice, each tenth of these four times
+	const contents = 50_000 // every second content twice, every tenth of these four times
 
 	copied, size := 0, int64(0)
 
@@ -92,15 +92,15 @@ func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
 		copied += times - 1
 		size += int64(times-1) * 100
 
-		if len(c.seen) > c.most {
+		if len(c.seen) > c.max {
 			t.Fatalf("%d contents are kept", len(c.seen))
 		}
 	}
 
 	c.add(Blob{})
 
-	out := c.tell()
-	if out.SampledOneIn != 32 || out.WithoutMD5 != 1 || len(out.Groups) != tellCopies ||
+	out := c.summary()
+	if out.SampledOneIn != 32 || out.WithoutMD5 != 1 || len(out.Groups) != shownCopies ||
 		out.Groups[0].Blobs != 4 {
 		t.Errorf("got one in %d, %d without, %d groups", out.SampledOneIn, out.WithoutMD5, len(out.Groups))
 	}
@@ -122,8 +122,8 @@ func TestRanking(t *testing.T) {
 		r.add(BlobRef{Name: strconv.Itoa(i), Size: int64(i * 37 % 100 / 2), Modified: time.Unix(0, 0)})
 	}
 
-	got := r.tell()
-	if len(got) != tellNames {
+	got := r.summary()
+	if len(got) != shownNames {
 		t.Fatalf("%d are kept", len(got))
 	}
 
@@ -134,7 +134,7 @@ func TestRanking(t *testing.T) {
 	}
 
 	if got[0].Name != "27" ||
-		got[1].Name != "54" { // 27*37%100 = 99, 54*37%100 = 98: the first of equals stays before
+		got[1].Name != "54" { // 27*37%100 = 99, 54*37%100 = 98: the first of equals keeps its place
 		t.Errorf("got %+v", got[:2])
 	}
 }

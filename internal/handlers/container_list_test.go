@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// shelf is storage in memory: pages as they are, an error after them, and the
+// shelf is storage in memory. It serves pages, an error after them, and the
 // head or the error of each blob.
 type shelf struct {
 	pages [][]Blob
@@ -47,7 +47,7 @@ func (s shelf) Head(_ context.Context, _, name string, _ int) ([]byte, error) {
 	return nil, ErrNoBlob
 }
 
-// blobs makes n blobs of names with a prefix.
+// blobs returns n blobs whose names have a prefix.
 func blobs(prefix string, n int) []Blob {
 	list := make([]Blob, n)
 	for i := range list {
@@ -110,8 +110,8 @@ func TestContainerList_StopsAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestContainerList_SplitsPages has names that make a page far larger than a
-// part may be.
+// TestContainerList_SplitsPages uses names that make a page far larger than the
+// maximum size of a part.
 func TestContainerList_SplitsPages(t *testing.T) {
 	t.Parallel()
 
@@ -232,8 +232,8 @@ func TestNoBlobsSaysWhatToSet(t *testing.T) {
 	}
 }
 
-// TestContainerSummary_IsBounded has the longest names of the worst letters,
-// and as many of each as are told.
+// TestContainerSummary_IsBounded uses the longest names of the characters that
+// need the most bytes, and fills every list of the summary.
 func TestContainerSummary_IsBounded(t *testing.T) {
 	t.Parallel()
 
@@ -280,7 +280,7 @@ func TestContainerSummary_IsBounded(t *testing.T) {
 
 	out.Inspected = &ContainerInspected{}
 
-	for range tellNames {
+	for range shownNames {
 		name := strings.Repeat("\u0001", 1024)
 		out.Inspected.DifferNames = append(out.Inspected.DifferNames, NamedKind{name, "png"})
 		out.Inspected.SkippedNames = append(out.Inspected.SkippedNames, name)
@@ -293,12 +293,12 @@ func TestContainerSummary_IsBounded(t *testing.T) {
 
 	t.Logf("%d KB", len(b)>>10)
 
-	if g := out.ByFolder; len(g.Groups) != tellFolders || g.Other.Blobs != 2*(n-tellFolders) || !g.Exact {
+	if g := out.ByFolder; len(g.Groups) != shownFolders || g.Other.Blobs != 2*(n-shownFolders) || !g.Exact {
 		t.Errorf("%d folders, others %+v, exact %t", len(g.Groups), g.Other, g.Exact)
 	}
 
-	if d := out.Duplicates; d.Copies != n || len(d.Groups) != tellCopies ||
-		len(d.Groups[0].Names) != tellCopyNames ||
+	if d := out.Duplicates; d.Copies != n || len(d.Groups) != shownCopies ||
+		len(d.Groups[0].Names) != shownCopyNames ||
 		d.Groups[0].Size != n-1 {
 		t.Errorf("%d copies, %d groups", d.Copies, len(d.Groups))
 	}

@@ -9,7 +9,7 @@ import (
 
 type permanentError struct{ err error }
 
-// Permanent marks an error that no retry can help: the task fails at once.
+// Permanent marks an error that no retry can fix. The task fails immediately.
 // Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
@@ -19,8 +19,8 @@ func Permanent(err error) error {
 	return &permanentError{err}
 }
 
-// IsPermanent tells whether an error, or one that it wraps, was marked with
-// Permanent or has CodePermanent.
+// IsPermanent reports whether an error, or an error that it wraps, was marked
+// with Permanent or has CodePermanent.
 func IsPermanent(err error) bool {
 	return errors.Is(err, &state.Error{Code: state.CodePermanent})
 }
@@ -28,13 +28,13 @@ func IsPermanent(err error) bool {
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-// Is lets errors.Is see the mark as the code that it stands for.
+// Is makes errors.Is match the code that the mark stands for.
 func (e *permanentError) Is(target error) bool {
 	t, ok := target.(*state.Error)
 	return ok && t.Code == state.CodePermanent
 }
 
-// As does the same for errors.As.
+// As makes errors.As match the code that the mark stands for.
 func (e *permanentError) As(target any) bool {
 	t, ok := target.(**state.Error)
 	if ok {
@@ -49,9 +49,9 @@ type retryAfterError struct {
 	delay time.Duration
 }
 
-// RetryAfter says how long to wait before the next attempt, in place of what
-// the retry policy says. It counts as a failed attempt all the same.
-// RetryAfter(d, nil) is nil; a negative d counts as 0.
+// RetryAfter sets the wait before the next attempt and overrides the retry
+// policy. The attempt still counts as failed. RetryAfter(d, nil) is nil. A
+// negative d counts as 0.
 func RetryAfter(d time.Duration, err error) error {
 	if err == nil {
 		return nil
@@ -60,8 +60,8 @@ func RetryAfter(d time.Duration, err error) error {
 	return &retryAfterError{err: err, delay: max(d, 0)}
 }
 
-// RetryDelay returns the wait that RetryAfter put on an error or on one that it
-// wraps.
+// RetryDelay returns the wait that RetryAfter set on an error or on an error
+// that it wraps.
 func RetryDelay(err error) (time.Duration, bool) {
 	var e *retryAfterError
 	if !errors.As(err, &e) {

@@ -9,20 +9,19 @@ import (
 )
 
 // TaskType is the name of a task type, with the types of its input and its
-// result. Two names are never the same task type.
+// result. Each name stands for exactly one task type.
 type TaskType[In, Out any] string
 
-// DefaultTimeout is how long one attempt may take unless Timeout says
-// otherwise.
+// DefaultTimeout is the time limit of one attempt unless Timeout sets another.
 const DefaultTimeout = 5 * time.Minute
 
-// Handler runs the tasks of one task type. The zero value runs nothing; make
-// one with Func.
+// Handler runs the tasks of one task type. The zero value cannot run tasks. Use
+// Func to create a Handler.
 type Handler struct {
 	run     func(ctx context.Context, t Task, input []byte) ([]byte, error)
 	in      reflect.Type
 	out     reflect.Type
-	part    reflect.Type // nil: it declares no parts
+	part    reflect.Type // type of the emitted parts; nil if Emits was not used
 	retry   state.Backoff
 	timeout time.Duration
 	queue   state.Queue
@@ -32,8 +31,8 @@ type Handler struct {
 // Option changes how a handler is run.
 type Option func(*Handler)
 
-// Func makes a handler of a function. In and Out are encoded as JSON: fields
-// carry json tags in snake_case. Unless options say otherwise it has
+// Func creates a handler from a function. In and Out are encoded as JSON, so
+// their fields carry json tags in snake_case. Without options, the handler has
 // state.DefaultBackoff, DefaultTimeout and the queue "tasks".
 func Func[In, Out any](fn func(context.Context, Task, In) (Out, error), opts ...Option) Handler {
 	h := Handler{
@@ -54,29 +53,29 @@ func Func[In, Out any](fn func(context.Context, Task, In) (Out, error), opts ...
 	return h
 }
 
-// Attempts is how often a task is tried in all, the first time included; at
-// least 1.
+// Attempts sets the maximum number of attempts of a task, including the first.
+// The minimum is 1.
 func Attempts(n int) Option { return func(h *Handler) { h.retry.Attempts = n } }
 
-// Base is the wait before the second attempt.
+// Base sets the wait before the second attempt.
 func Base(d time.Duration) Option { return func(h *Handler) { h.retry.Base = d } }
 
-// Factor multiplies the wait after each further attempt; at least 1.
+// Factor multiplies the wait after each further attempt. The minimum is 1.
 func Factor(f float64) Option { return func(h *Handler) { h.retry.Factor = f } }
 
-// Cap is the longest wait between two attempts.
+// Cap sets the maximum wait between two attempts.
 func Cap(d time.Duration) Option { return func(h *Handler) { h.retry.Cap = d } }
 
-// Jitter is the share of each wait that is drawn at random, from 0 (none) to 1
-// (all of it).
+// Jitter sets the share of each wait that is random, from 0 (none) to 1 (all of
+// it).
 func Jitter(share float64) Option { return func(h *Handler) { h.retry.Jitter = share } }
 
-// Timeout is how long one attempt may take; then its context ends, and it
-// counts as failed.
+// Timeout sets the time limit of one attempt. When it expires, the context of
+// the attempt ends and the attempt counts as failed.
 func Timeout(d time.Duration) Option { return func(h *Handler) { h.timeout = d } }
 
-// Long puts the tasks on the queue "long-tasks", so that they hold up no short
-// ones.
+// Long sends the tasks to the queue "long-tasks", so that they do not delay
+// short tasks.
 func Long() Option { return func(h *Handler) { h.queue = state.QueueLongTasks } }
 
 // Emits declares the type of the parts that the handler passes to Task.Emit.
@@ -84,32 +83,32 @@ func Long() Option { return func(h *Handler) { h.queue = state.QueueLongTasks } 
 // compares the two.
 func Emits[Part any]() Option { return func(h *Handler) { h.part = reflect.TypeFor[Part]() } }
 
-// Needs names fields of Deps that the handler cannot work without. Where one is
-// nil at start-up the process does not become ready.
+// Needs names the fields of Deps that the handler requires. If one of them is
+// nil at start-up, the process does not become ready.
 func Needs(fields ...string) Option {
 	return func(h *Handler) { h.needs = append(h.needs, fields...) }
 }
 
-// Retry is the retry policy.
+// Retry returns the retry policy.
 func (h Handler) Retry() state.Backoff { return h.retry }
 
-// Timeout is how long one attempt may take.
+// Timeout returns the time limit of one attempt.
 func (h Handler) Timeout() time.Duration { return h.timeout }
 
-// Queue is where the tasks are sent.
+// Queue returns the queue that carries the tasks.
 func (h Handler) Queue() state.Queue { return h.queue }
 
-// In is the type of the input; nil for the zero value.
+// In returns the type of the input, or nil for the zero value.
 func (h Handler) In() reflect.Type { return h.in }
 
-// Out is the type of the result; nil for the zero value.
+// Out returns the type of the result, or nil for the zero value.
 func (h Handler) Out() reflect.Type { return h.out }
 
-// Part is the type declared with Emits, or nil.
+// Part returns the type declared with Emits, or nil.
 func (h Handler) Part() reflect.Type { return h.part }
 
-// Needs lists the fields of Deps that it cannot work without.
+// Needs returns the fields of Deps that the handler requires.
 func (h Handler) Needs() []string { return h.needs }
 
-// Runs tells whether there is a function behind the handler.
+// Runs reports whether the handler has a function.
 func (h Handler) Runs() bool { return h.run != nil }

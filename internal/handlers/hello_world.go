@@ -15,20 +15,20 @@ const (
 	Reply    TaskType[ReplyInput, ReplyOutput]       = "hello_world_reply"
 )
 
-// GreetingInput is what to say.
+// GreetingInput is the text to say.
 type GreetingInput struct {
 	Message     string  `json:"message"`
 	FailureRate float64 `json:"failure_rate"` // share of attempts that fail, from 0 to 1
 }
 
-// GreetingOutput is what was said.
+// GreetingOutput is the text that was said.
 type GreetingOutput struct {
 	Greeting  string    `json:"greeting"`
 	TaskIndex int       `json:"task_index"`
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// ReplyInput says how often replying fails.
+// ReplyInput sets how often a reply fails.
 type ReplyInput struct {
 	FailureRate float64 `json:"failure_rate"` // share of attempts that fail, from 0 to 1
 }
@@ -40,8 +40,8 @@ type ReplyOutput struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// Many quick attempts, so that a job with a third of them failing still
-// completes within seconds.
+// selfTest allows many short attempts, so that a job in which a third of the
+// attempts fail still completes within seconds.
 var selfTest = []Option{Attempts(12), Base(50 * time.Millisecond), Factor(2), Cap(2 * time.Second)}
 
 func greeting(_ context.Context, t Task, in GreetingInput) (GreetingOutput, error) {
@@ -83,9 +83,9 @@ func drawFailure(t Task, rate float64) error {
 	return nil
 }
 
-// draw is a number from [0, 1) that depends on nothing but which attempt this
-// is, so that a run can be repeated exactly. The generation is part of it: a
-// job that is run again must not fail in the same places.
+// draw returns a number in [0, 1) that depends only on the attempt, so that a
+// run can be repeated exactly. It depends on the generation as well, because a
+// job that runs again must not fail in the same places.
 func draw(t Task) float64 {
 	b := append(make([]byte, 0, 64), t.JobID[:]...)
 	for _, n := range []int{t.StageNumber, t.Gen, t.Index, t.Attempt} {

@@ -30,8 +30,8 @@ func TestDraw_FailsTheShareThatIsAskedFor(t *testing.T) {
 				}
 			}
 		}
-		// Four standard deviations: the draws are fixed, so that this either
-		// always holds or never.
+		// The limit is four standard deviations. The draws are fixed, so the
+		// check either always passes or never.
 		share, slack := float64(failed)/(tasks*attempts), 4*math.Sqrt(rate*(1-rate)/(tasks*attempts))
 		if math.Abs(share-rate) > slack {
 			t.Errorf("rate %v: got %v, want within %v", rate, share, slack)
@@ -39,9 +39,9 @@ func TestDraw_FailsTheShareThatIsAskedFor(t *testing.T) {
 	}
 }
 
-// Failures of neighbouring attempts, tasks, stages and generations must say
-// nothing of each other: otherwise a task that failed once would go on failing,
-// or a job that is run again would fail where it did before.
+// Failures of adjacent attempts, tasks, stages and generations must be
+// independent. Otherwise, a task that failed once would keep failing, or a job
+// that runs again would fail in the same places.
 func TestDraw_IsIndependent(t *testing.T) {
 	t.Parallel()
 

@@ -10,27 +10,28 @@ import (
 	"coremachine/internal/state"
 )
 
-// Lineage is a task's view of what earlier stages produced; the engine
-// implements it. A read that fails is the engine's error and worth a retry.
+// Lineage is a task's view of the results of earlier stages. The engine
+// implements it. A failed read is an error of the engine, and a retry can help.
 type Lineage interface {
-	// Predecessor returns the result of the task that this one follows, as
-	// JSON.
+	// Predecessor returns, as JSON, the result of the task that this one
+	// follows.
 	Predecessor(ctx context.Context) ([]byte, error)
 	// Results streams the completed results of an earlier stage in index order,
-	// the parts of each task among them. A skipped or empty stage has none.
+	// including the parts of each task. A skipped or empty stage has none.
 	Results(ctx context.Context, stage string) iter.Seq2[StoredResult, error]
 }
 
-// StoredResult is a result, or one part of it, as it was stored.
+// StoredResult is a stored result, or one part of it.
 type StoredResult struct {
-	Index int    // of the task that produced it
-	Part  int    // number of the part from 0; -1: the result itself
+	Index int    // index of the task that produced it
+	Part  int    // number of the part from 0, or -1 for the result itself
 	Data  []byte // JSON
 }
 
-// Predecessor returns the result of the task that this one follows. Apart from
-// errors of reading it, the error is CodePermanent: the stage does not declare
-// UsesLineage, follows no task, or the stored result is no Out.
+// Predecessor returns the result of the task that this one follows. If the
+// stage does not declare UsesLineage, the task follows no other task, or the
+// stored result is not a valid Out, the error has CodePermanent. Other errors
+// are those of reading the result.
 func Predecessor[Out any](ctx context.Context, t Task) (Out, error) {
 	var out Out
 	if t.lineage == nil {
@@ -47,16 +48,16 @@ func Predecessor[Out any](ctx context.Context, t Task) (Out, error) {
 	return out, err
 }
 
-// Results streams the results of an earlier stage in index order: one at a time
-// is in memory. It ends after the first error; errors are as those of
-// Predecessor.
+// Results streams the results of an earlier stage in index order. It holds one
+// result at a time in memory and ends after the first error. The errors are
+// those of Predecessor.
 func Results[Out any](ctx context.Context, t Task, stage string) iter.Seq2[Out, error] {
 	return Decode[Out](stored(ctx, t, stage), func(r StoredResult) bool { return r.Part < 0 })
 }
 
 // Parts streams the parts that the tasks of an earlier stage emitted, in index
-// order and within a task in the order in which it emitted them. It ends after
-// the first error; errors are as those of Predecessor.
+// order and, within a task, in the order in which the task emitted them. It
+// ends after the first error. The errors are those of Predecessor.
 func Parts[P any](ctx context.Context, t Task, stage string) iter.Seq2[P, error] {
 	return Decode[P](stored(ctx, t, stage), func(r StoredResult) bool { return r.Part >= 0 })
 }
@@ -69,8 +70,9 @@ func stored(ctx context.Context, t Task, stage string) iter.Seq2[StoredResult, e
 	return t.lineage.Results(ctx, stage)
 }
 
-// Decode turns the stored results that keep admits into values. It ends after
-// the first error; that of a result which is no T has CodePermanent.
+// Decode converts the stored results that keep admits into values. It ends
+// after the first error. If a result is not a valid T, the error has
+// CodePermanent.
 func Decode[T any](results iter.Seq2[StoredResult, error], keep func(StoredResult) bool) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for r, err := range results {
@@ -91,8 +93,8 @@ func Decode[T any](results iter.Seq2[StoredResult, error], keep func(StoredResul
 	}
 }
 
-// Fields that the reader does not know are let pass: what was stored may be of
-// a newer build.
+// decodeStored ignores fields that T does not have, because a newer build may
+// have stored the result.
 func decodeStored[T any](op string, b []byte, into *T) error {
 	if err := json.Unmarshal(b, into); err != nil {
 		return state.Wrap(state.CodePermanent, op, fmt.Sprintf("the stored result is no %T", *into), err)

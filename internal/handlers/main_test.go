@@ -10,11 +10,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// storedResults is a lineage that has the same results of every stage; the task
-// follows the first of them.
+// storedResults is a lineage that returns the same results for every stage. The
+// task follows the first of them.
 type storedResults struct {
 	all []StoredResult
-	err error // after all
+	err error // returned after all results
 }
 
 func (s storedResults) Predecessor(context.Context) ([]byte, error) {

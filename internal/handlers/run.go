@@ -10,15 +10,16 @@ import (
 	"coremachine/internal/state"
 )
 
-// Run decodes the input, calls the function and encodes its result, which is
-// JSON, valid UTF-8, free of U+0000 and at most state.MaxResult bytes. It
-// returns when the function does, however late: deadlines are the caller's.
+// Run decodes the input, calls the function and encodes its result. The result
+// is JSON, valid UTF-8, free of U+0000 and at most state.MaxResult bytes. Run
+// returns when the function returns, however late. The caller enforces
+// deadlines.
 //
-// Errors with a code of their own are CodePermanent (the input does not fit the
-// input type, or the handler said so), CodePanic, CodeInvalidResult and
-// CodeResultTooLarge. Any other is what the handler returned. A handler that
-// calls runtime.Goexit, as FailNow of a test does, ends the caller's goroutine:
-// Run does not return then.
+// Run returns CodePermanent if the input does not fit the input type or the
+// handler returned a permanent error, and CodePanic, CodeInvalidResult and
+// CodeResultTooLarge. Any other error is the error that the handler returned.
+// If a handler calls runtime.Goexit, as FailNow of a test does, the caller's
+// goroutine ends and Run does not return.
 func (h Handler) Run(ctx context.Context, t Task, input []byte) ([]byte, error) {
 	if h.run == nil {
 		return nil, state.Errorf(
@@ -39,8 +40,8 @@ func runner[In, Out any](
 	const op = "handlers.Run"
 
 	return func(ctx context.Context, t Task, input []byte) (result []byte, err error) {
-		// Encoding is covered too: a result's own MarshalJSON is the handler's
-		// code.
+		// The recover also covers encoding, because a result's MarshalJSON is
+		// the handler's code.
 		defer func() {
 			if v := recover(); v != nil {
 				panicked := state.Panicked(state.CodePanic, op, "the handler", v)
@@ -55,8 +56,8 @@ func runner[In, Out any](
 		if len(input) == 0 {
 			input = []byte("{}")
 		}
-		// Unknown fields are let pass: an input may have been planned by a
-		// newer build.
+		// Unknown fields are ignored, because a newer build may have planned
+		// the input.
 		if err := json.Unmarshal(input, &in); err != nil {
 			return nil, state.Wrap(state.CodePermanent, op, fmt.Sprintf("the input is no %T", in), err)
 		}
@@ -70,10 +71,9 @@ func runner[In, Out any](
 	}
 }
 
-// Encode makes JSON of a value that can be stored: valid UTF-8, no U+0000, no
-// NaN, at most state.MaxResult bytes. The errors are CodeInvalidResult and
-// CodeResultTooLarge. It does not recover from a panic in the value's own
-// marshalling.
+// Encode returns v as JSON that can be stored: valid UTF-8, without U+0000 or
+// NaN, and at most state.MaxResult bytes. The errors are CodeInvalidResult and
+// CodeResultTooLarge. Encode does not recover from a panic in MarshalJSON.
 func Encode(v any) ([]byte, error) {
 	const op = "handlers.Encode"
 
@@ -103,15 +103,15 @@ func Encode(v any) ([]byte, error) {
 	return b, nil
 }
 
-// hasNUL tells whether valid JSON holds the character U+0000, which JSON can
-// only spell as an escape.
+// hasNUL reports whether valid JSON contains the character U+0000, which JSON
+// can only write as an escape.
 func hasNUL(b []byte) bool {
 	for i := 0; i < len(b); i++ {
 		if b[i] != '\\' {
 			continue
 		}
 
-		i++ // whatever is escaped is not itself the start of an escape
+		i++ // an escaped character does not start another escape
 		if i+4 < len(b) && b[i] == 'u' && string(b[i+1:i+5]) == "0000" {
 			return true
 		}

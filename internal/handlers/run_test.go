@@ -20,13 +20,13 @@ type doubled struct {
 	N int `json:"n"`
 }
 
-// answer is a handler that ignores its input and answers with whatever it is
-// told to.
+// answer returns a handler that ignores its input and returns the results of
+// fn.
 func answer(fn func() (any, error)) Handler {
 	return Func(func(context.Context, Task, struct{}) (any, error) { return fn() })
 }
 
-// missing is nil in a way that is only seen when it runs.
+// missing returns a nil pointer whose type hides that it is nil.
 func missing() *doubled { return nil }
 
 type rude struct{}
@@ -39,10 +39,10 @@ func TestRun_Results(t *testing.T) {
 	tests := []struct {
 		name string
 		fn   func() (any, error)
-		want state.Code // "": a result
+		want state.Code // "" if a result is expected
 	}{
 		{"a struct", func() (any, error) { return doubled{2}, nil }, ""},
-		{"null", func() (any, error) { return nil, nil }, ""}, //nolint:nilnil // what is tested
+		{"null", func() (any, error) { return nil, nil }, ""}, //nolint:nilnil // nil is what is tested
 		{
 			"as large as may be",
 			func() (any, error) { return strings.Repeat("x", state.MaxResult-2), nil },
@@ -88,7 +88,7 @@ func TestRun_Results(t *testing.T) {
 			"panic with nil",
 			func() (any, error) { panic(nil) },
 			state.CodePanic,
-		}, //nolint:govet // what is tested
+		}, //nolint:govet // nil is what is tested
 		{"nil dereference", func() (any, error) { return missing().N, nil }, state.CodePanic},
 		{"panic while encoding", func() (any, error) { return rude{}, nil }, state.CodePanic},
 		{"permanent", func() (any, error) { return nil, Permanent(errors.New("no")) }, state.CodePermanent},

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// MaxPage is the most blobs of one page of a listing.
+// MaxPage is the maximum number of blobs on one page of a listing.
 const MaxPage = 5000
 
 // Blob is one blob of a listing.
@@ -14,41 +14,43 @@ type Blob struct {
 	Name        string    `json:"name"`
 	Size        int64     `json:"size"` // bytes
 	ContentType string    `json:"content_type,omitzero"`
-	MD5         []byte    `json:"md5,omitempty"` // of its content, 16 bytes; storage does not know it of every blob
+	MD5         []byte    `json:"md5,omitempty"` // 16 bytes; not set for every blob
 	Modified    time.Time `json:"modified"`
 }
 
 // Blobs is blob storage as handlers and pre-flight checks see it. Errors are or
-// wrap a StorageError, apart from those of a context that ended; where storage
-// said when to come again, RetryDelay knows.
+// wrap a StorageError, except errors of a context that ended. If storage asked
+// the client to wait, RetryDelay returns the wait.
 type Blobs interface {
 	// Pages streams the blobs of a container whose names begin with prefix, in
-	// the order of their names, at most size (up to MaxPage) at once. It ends
-	// after the first error. A page is the caller's to keep.
+	// the order of their names. A page has at most size blobs, up to MaxPage.
+	// The stream ends after the first error. The caller owns the pages.
 	Pages(ctx context.Context, container, prefix string, size int) iter.Seq2[[]Blob, error]
-	// Head returns the first n bytes of a blob, fewer where it is shorter.
+	// Head returns the first n bytes of a blob, or fewer if the blob is
+	// shorter.
 	Head(ctx context.Context, container, name string, n int) ([]byte, error)
 }
 
-// StorageError is why storage did not do what was asked of it.
+// StorageError is the reason why storage did not serve a request.
 type StorageError string
 
-// Faults of storage.
+// Errors of storage.
 const (
 	ErrNoContainer    StorageError = "there is no such container"
 	ErrNoBlob         StorageError = "there is no such blob"
 	ErrStorageRefuses StorageError = "storage refuses it"
-	ErrBlobUnreadable StorageError = "the blob cannot be read as it is" // archived, or encrypted with its owner's key
+	// archived, or encrypted with a customer-provided key
+	ErrBlobUnreadable StorageError = "the blob cannot be read as it is"
 	ErrStorageBusy    StorageError = "storage has too much to do"
 	ErrStorageAway    StorageError = "storage cannot be reached"
 	ErrNoStorage      StorageError = "no storage account is configured: set STORAGE or STORAGE__blobServiceUri"
 )
 
-// Error makes each fault an error that errors.Is finds.
+// Error implements the error interface, so that errors.Is finds each reason.
 func (f StorageError) Error() string { return string(f) }
 
-// NoBlobs is the storage of a process that was told of none: whatever it is
-// asked for, it answers ErrNoStorage.
+// NoBlobs is the storage of a process without configured storage. Every call
+// returns ErrNoStorage.
 type NoBlobs struct{}
 
 // Pages yields ErrNoStorage.

@@ -12,26 +12,28 @@ import (
 	"coremachine/internal/state"
 )
 
-// Deps is what handlers and pre-flight checks may use of the outside world:
-// interfaces declared in this package and filled once at start-up.
+// Deps holds the external services that handlers and pre-flight checks may use.
+// The interfaces are declared in this package and filled once at start-up.
 type Deps struct {
-	Blobs Blobs // NoBlobs where no storage is configured
+	Blobs Blobs // NoBlobs if no storage is configured
 }
 
 // Task is one attempt of one task, as its handler sees it.
 type Task struct {
 	JobID       state.JobID
 	JobType     string
-	Stage       string // name
+	Stage       string // name of the stage
 	StageNumber int    // from 0
-	Gen         int    // of the stage: raised when the stage runs again from the start
+	Gen         int    // generation of the stage: increases when the stage runs again from the start
 	Index       int    // from 0
-	Attempt     int    // from 1: claims of this task, lost ones included
+	Attempt     int    // from 1: claims of this task, including those whose worker was lost
 	Failures    int    // attempts that failed before this one
-	Total       int    // tasks of the stage
-	Key         string // for effects elsewhere: the same for every attempt of this task in this generation
-	Log         *slog.Logger
-	Deps        Deps
+	Total       int    // number of tasks of the stage
+	// Key is an idempotency key for effects elsewhere. It is the same for every
+	// attempt of this task in this generation.
+	Key  string
+	Log  *slog.Logger
+	Deps Deps
 
 	params   []byte
 	lineage  Lineage
@@ -40,8 +42,8 @@ type Task struct {
 	part     reflect.Type
 }
 
-// TaskSpec is what a Task is made from. Lineage is nil for a stage that does
-// not declare UsesLineage; Emit and Progress may be nil, and so may Log.
+// TaskSpec holds what NewTask needs. Lineage is nil for a stage that does not
+// declare UsesLineage. Emit, Progress and Log may be nil.
 type TaskSpec struct {
 	JobID       state.JobID
 	JobType     string
@@ -55,13 +57,13 @@ type TaskSpec struct {
 	Key         string
 	Log         *slog.Logger
 	Deps        Deps
-	Params      []byte // canonical JSON of the job's parameters
+	Params      []byte // the job's parameters as canonical JSON
 	Lineage     Lineage
 	Emit        func(ctx context.Context, part []byte) error
 	Progress    func(fraction float64, note string)
 }
 
-// NewTask makes a Task.
+// NewTask returns a Task for a spec.
 func NewTask(s TaskSpec) Task {
 	t := Task{
 		JobID:       s.JobID,
@@ -95,10 +97,10 @@ func (t Task) logger() *slog.Logger {
 }
 
 // Emit stores one part of a long output, at most state.MaxResult bytes of JSON.
-// Parts are read in the order in which they were emitted, and only those of the
-// attempt that completes are ever read. The errors are CodeInvalidResult,
-// CodeResultTooLarge, CodePermanent where the part is not of the type declared
-// with Emits, and whatever storing it returns.
+// Readers see parts in the order in which they were emitted, and only the parts
+// of the attempt that completes. The errors are CodeInvalidResult,
+// CodeResultTooLarge, CodePermanent if the part is not of the type declared
+// with Emits, and the errors of storing it.
 func (t Task) Emit(ctx context.Context, part any) error {
 	const op = "handlers.Emit"
 	if t.part != nil && reflect.TypeOf(part) != t.part {
@@ -123,8 +125,8 @@ func (t Task) Emit(ctx context.Context, part any) error {
 	return t.emit(ctx, b)
 }
 
-// Progress says how far the attempt is, from 0 to 1, with a note for people. It
-// is a hint: it may be dropped.
+// Progress reports how far the attempt is, from 0 to 1, with a note for people.
+// It is a hint and may be dropped.
 func (t Task) Progress(fraction float64, note string) {
 	if t.progress == nil {
 		return
@@ -137,8 +139,8 @@ func (t Task) Progress(fraction float64, note string) {
 	t.progress(min(max(fraction, 0), 1), state.CleanText(note))
 }
 
-// Params returns the job's parameters, defaults applied. The error is
-// CodePermanent: they are no P.
+// Params returns the job's parameters with defaults applied. If they are not a
+// valid P, the error has CodePermanent.
 func Params[P any](t Task) (P, error) {
 	var p P
 	if err := json.Unmarshal(t.params, &p); err != nil {

@@ -2,8 +2,8 @@ package jobs
 
 import "coremachine/internal/jobs/define"
 
-// All is every job that exists: if it is in the map, it exists; if it is not,
-// it does not.
+// All maps each job name to its definition. A job exists if, and only if, it is
+// in All.
 var All = map[string]define.Job{
 	"container_list": ContainerList,
 	"hello_world":    HelloWorld,

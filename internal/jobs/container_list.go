@@ -23,8 +23,8 @@ type ContainerListParams struct {
 	Inspect      bool     `json:"inspect" default:"false" doc:"Read the first bytes of each blob, to see of which kind it is"`
 }
 
-// ContainerList lists a blob container, looks into each blob in a task of its
-// own, and sums up.
+// ContainerList lists a blob container, inspects each blob in a task of its
+// own, and summarizes the result.
 var ContainerList = define.Define(define.Definition[ContainerListParams]{
 	Description: "List a blob container, look into each blob, and sum up",
 	Stages: []define.Stage[ContainerListParams]{
@@ -68,12 +68,12 @@ func containerInspectInputs(_ ContainerListParams, _ int, page h.BlobPage) iter.
 	}
 }
 
-// containerListPatience bounds the pre-flight check: somebody waits for its
-// answer.
+// containerListPatience limits the pre-flight check, because a client waits for
+// its answer.
 const containerListPatience = 10 * time.Second
 
-// containerListPreflight does for one blob what the job will do for all: list
-// it, and with inspect read it.
+// containerListPreflight does for one blob what the job does for all: it lists
+// the blob and, with inspect, reads it.
 func containerListPreflight(ctx context.Context, p ContainerListParams, deps h.Deps) error {
 	if p.MaxSizeBytes != nil && *p.MaxSizeBytes < p.MinSizeBytes {
 		return define.Field(
@@ -106,8 +106,8 @@ func containerListPreflight(ctx context.Context, p ContainerListParams, deps h.D
 	return nil
 }
 
-// storageRefusal blames the parameter for what only another container or
-// another permission can mend. Anything else passes with time.
+// storageRefusal returns a field error if only another container or another
+// permission can fix the problem. Any other error is transient.
 func storageRefusal(what, container string, err error) error {
 	switch {
 	case errors.Is(err, h.ErrNoContainer):
@@ -117,7 +117,8 @@ func storageRefusal(what, container string, err error) error {
 		)
 	case errors.Is(err, h.ErrStorageRefuses), errors.Is(err, h.ErrNoStorage):
 		return define.Field("container", fmt.Sprintf("%q cannot be %s: %v", container, what, err))
-	case errors.Is(err, h.ErrNoBlob), errors.Is(err, h.ErrBlobUnreadable): // of one blob, which the job skips
+	case errors.Is(err, h.ErrNoBlob), errors.Is(err, h.ErrBlobUnreadable):
+		// The job skips this blob.
 		return nil
 	}
 

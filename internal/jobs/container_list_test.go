@@ -12,12 +12,12 @@ import (
 	"coremachine/internal/state"
 )
 
-// account is storage with one blob, or an error in its place.
+// account is storage with one blob, or with an error in its place.
 type account struct{ list, read error }
 
 func (a account) Pages(context.Context, string, string, int) iter.Seq2[[]h.Blob, error] {
 	return func(yield func([]h.Blob, error) bool) {
-		if yield(nil, nil) { // storage may answer with an empty page and go on
+		if yield(nil, nil) { // storage may return an empty page before the last one
 			yield([]h.Blob{{Name: "a", Size: 1}}, a.list)
 		}
 	}
@@ -32,7 +32,7 @@ func TestContainerList_Preflight(t *testing.T) {
 		name    string
 		storage h.Blobs
 		inspect bool
-		code    state.Code // "": accepted
+		code    state.Code // "" if the parameters are accepted
 		says    string
 	}{
 		{"fine", account{}, true, "", ""},

@@ -1,6 +1,6 @@
 // Package jobs owns the definitions of jobs, one file each, and the map All of
-// those that exist. A definition is pure data and pure functions: what follows
-// from it is the same however often, and on whichever process, it is computed.
+// those that exist. A definition is pure data and pure functions: repeated
+// evaluation, on any process, has the same result.
 //
 // It may import only internal/state, internal/handlers and
 // internal/jobs/define.

@@ -17,8 +17,8 @@ type HelloWorldParams struct {
 	FailureRate float64 `json:"failure_rate" default:"0" validate:"min=0,max=1" doc:"Share of attempts that fail, to try out retries"`
 }
 
-// HelloWorld greets n times and replies to each greeting. With failure_rate it
-// is a self-test of retries and lineage.
+// HelloWorld greets n times and replies to each greeting. With failure_rate, it
+// tests retries and lineage.
 var HelloWorld = define.Define(define.Definition[HelloWorldParams]{
 	Description: "Two stages of greetings and replies",
 	Stages: []define.Stage[HelloWorldParams]{
@@ -40,11 +40,11 @@ func replyInput(p HelloWorldParams, _ int) h.ReplyInput {
 type HelloWorldResult struct {
 	Greetings []h.GreetingOutput `json:"greetings"`
 	Replies   []h.ReplyOutput    `json:"replies"`
-	Truncated bool               `json:"truncated,omitzero"` // there were more than a result has room for
+	Truncated bool               `json:"truncated,omitzero"` // the result has no room for all
 }
 
-// Each stage gets half of what a result may hold, less what surrounds the two
-// lists.
+// helloWorldHalf is what each stage gets: half of the maximum result, less the
+// JSON around the two lists.
 const helloWorldHalf = state.MaxResult/2 - 1024
 
 func helloWorldResult(ctx context.Context, _ HelloWorldParams, r define.Results) (any, error) {
@@ -61,8 +61,8 @@ func helloWorldResult(ctx context.Context, _ HelloWorldParams, r define.Results)
 	return HelloWorldResult{Greetings: greetings, Replies: replies, Truncated: !all || !allReplies}, nil
 }
 
-// collect takes as many results as fit in a number of bytes of JSON, and says
-// whether those were all.
+// collect appends results until they need more than room bytes of JSON. It
+// reports whether those were all.
 func collect[T any](results iter.Seq2[T, error], room int) (list []T, all bool, err error) {
 	list = []T{}
 

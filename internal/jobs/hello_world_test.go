@@ -14,11 +14,11 @@ import (
 )
 
 // pairs is the lineage of a job that has ended: n greetings of a message and n
-// replies, made as they are read.
+// replies, created as they are read.
 type pairs struct {
 	n       int
 	message string
-	err     error // after the last
+	err     error // returned after the last
 }
 
 func (pairs) Predecessor(context.Context) ([]byte, error) { return nil, nil }
@@ -88,7 +88,7 @@ func TestHelloWorld_ResultOfNothing(t *testing.T) {
 }
 
 // The largest job that the parameters allow has far more results than fit in
-// one: it must still complete.
+// one result. It must still complete.
 func TestHelloWorld_ResultIsBounded(t *testing.T) {
 	t.Parallel()
 

@@ -12,14 +12,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// AnswerMargin is what must remain of the host's functionTimeout after the
-// longest attempt, so that its end can be recorded before the host kills the
-// process.
+// AnswerMargin is the time that must remain of the host's functionTimeout after
+// the longest attempt, so that the end of the attempt can be recorded before
+// the host kills the process.
 const AnswerMargin = 30 * time.Second
 
 // Check compares the registries of jobs and handlers with each other, with what
-// start-up provided and with the host's functionTimeout (0: none). It returns
-// every problem, in a stable order; none means that they are consistent.
+// start-up provided, and with the host's functionTimeout (0 if it has none). It
+// returns all problems in a stable order. No problems means that the registries
+// are consistent.
 func Check(
 	jobs map[string]Job,
 	tasks map[string]handlers.Handler,
@@ -179,7 +180,7 @@ func checkHandler(
 	return append(bad, missing(deps, h.Needs())...)
 }
 
-// missing lists the fields of deps that are needed and nil.
+// missing returns the names of the fields of deps that are required but nil.
 func missing(deps any, fields []string) (bad []string) {
 	for _, name := range fields {
 		f := reflect.ValueOf(deps).FieldByName(name)
@@ -193,9 +194,9 @@ func missing(deps any, fields []string) (bad []string) {
 	return bad
 }
 
-// defaultProblems tries the rules on what the parameters are when nothing is
-// given: faulty rules, defaults that fail their own validation, and parameters
-// whose zero value does.
+// defaultProblems validates the parameters that result from an empty body. It
+// reports faulty rules, defaults that fail their own validation, and parameters
+// whose zero value fails.
 func defaultProblems(s *shape) (bad []string) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -133,7 +133,7 @@ func TestCheck_Stages(t *testing.T) {
 	tests := []struct {
 		name   string
 		stages []define.Stage[counted]
-		want   []string // each in one of the problems
+		want   []string // each must occur in one of the problems
 	}{
 		{"none", nil, []string{"it has no stage"}},
 		{"too many", many, []string{"it has 32768 stages: at most 32767"}},

@@ -13,11 +13,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// What reading one body may cost, at most. The race detector takes several
-// times as long.
+// Maximum cost of reading one body. The race detector takes several times as
+// long.
 const (
 	costCPU    = 200 * time.Millisecond
-	costMemory = 50 << 20 // allocated in all, so more than is held at once
+	costMemory = 50 << 20 // all allocations, which is more than is live at one time
 )
 
 type costly struct {
@@ -31,13 +31,13 @@ type costly struct {
 	Choice  string            `json:"choice" default:"a" validate:"oneof=a b"`
 }
 
-// upTo repeats a text up to the greatest size of a body.
+// upTo repeats a text up to the maximum size of a body.
 func upTo(before, text, after string) string {
 	room := state.MaxBody - len(before) - len(after)
 	return before + strings.Repeat(text, room/len(text)) + after
 }
 
-// numbered is n members whose names are numbers.
+// numbered returns n members whose names are numbers.
 func numbered(n int, prefix, value string) string {
 	b := make([]byte, 0, n*(len(prefix)+len(value)+10))
 	for i := range n {
@@ -49,8 +49,8 @@ func numbered(n int, prefix, value string) string {
 	return string(b[:len(b)-1])
 }
 
-// TestParse_CostsLittle is not parallel, and no test runs next to it: it
-// counts what this thread and this process use.
+// TestParse_CostsLittle is not parallel, and no test runs at the same time,
+// because it measures what this thread and this process use.
 func TestParse_CostsLittle(t *testing.T) { //nolint:paralleltest // see above
 	job := define.Define(define.Definition[costly]{})
 
@@ -129,7 +129,8 @@ func costlyBodies(long string) map[string]string {
 	}
 }
 
-// costOf is the CPU time of this thread and the bytes that a call allocates.
+// costOf returns the CPU time of this thread and the bytes that a call
+// allocates.
 func costOf(do func()) (time.Duration, uint64) {
 	runtime.LockOSThread()
 

@@ -12,20 +12,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decoder fills a value by its shape and notes the fields at fault, until a
-// limit is reached: then stopped is true, and nothing more is read.
+// decoder fills a value by its shape and notes the invalid fields. When it
+// reaches a limit, stopped is true and nothing more is read.
 type decoder struct {
 	ctx     context.Context
-	in      *jsontext.Decoder // of text that scan has passed: its errors cannot happen
+	in      *jsontext.Decoder // its text has passed scan, so its errors cannot happen
 	unknown unknownMembers
-	at      []step // of the value that is being decoded
+	at      []step // path of the value that is being decoded
 	errs    problems
-	values  int   // decoded and filled in
-	keys    int   // of dicts
-	err     error // why decoding ended early, where the problems do not say it
+	values  int   // number of values decoded and filled in
+	keys    int   // number of keys of dicts
+	err     error // why decoding ended early, if the problems do not say it
 }
 
-// unknownMembers says what becomes of object members that a type does not have.
+// unknownMembers says how to handle object members that a type does not have.
 type unknownMembers bool
 
 const (
@@ -33,8 +33,8 @@ const (
 	ignoreUnknown unknownMembers = true
 )
 
-// decodeInto decodes JSON that scan has passed, applying defaults. The error
-// is CodeTooLarge or CodeUnavailable; after it the value is not complete.
+// decodeInto decodes JSON that scan has passed and applies defaults. The error
+// is CodeTooLarge or CodeUnavailable. After an error, the value is incomplete.
 func decodeInto(
 	ctx context.Context, s *shape, text []byte, v reflect.Value, unknown unknownMembers,
 ) (problems, error) {
@@ -57,7 +57,7 @@ func (d *decoder) bad(format string, args ...any) {
 // stopped reports whether a limit was reached.
 func (d *decoder) stopped() bool { return d.errs.full || d.err != nil }
 
-// count counts a value that takes memory, and checks the limits now and then.
+// count counts a value that needs memory and checks the limits periodically.
 func (d *decoder) count() {
 	d.values++
 	switch {
@@ -72,7 +72,7 @@ func (d *decoder) count() {
 func (d *decoder) push(s step) { d.at = append(d.at, s) }
 func (d *decoder) pop()        { d.at = d.at[:len(d.at)-1] }
 
-// mistyped consumes the value that is at hand.
+// mistyped consumes the current value and reports that its type is wrong.
 func (d *decoder) mistyped(s *shape) {
 	raw, _ := d.in.ReadValue()
 	if raw.Kind() == jsontext.KindNull {
@@ -83,7 +83,7 @@ func (d *decoder) mistyped(s *shape) {
 	d.bad("%s is not %s", excerptOf(raw), s)
 }
 
-// excerptOf is excerpt without a copy of what it leaves out.
+// excerptOf is like excerpt but does not copy the part that it omits.
 func excerptOf(raw jsontext.Value) string {
 	return excerpt(string(raw[:min(len(raw), 1000)]))
 }
@@ -144,7 +144,7 @@ func (d *decoder) value(s *shape, f *field, v reflect.Value) {
 	}
 }
 
-// key counts a key of a dict and refuses what cannot be one.
+// key counts a key of a dict and rejects invalid keys.
 func (d *decoder) key(name string) {
 	d.storable(name)
 
@@ -153,15 +153,16 @@ func (d *decoder) key(name string) {
 	}
 }
 
-// storable refuses text that the database cannot hold.
+// storable rejects text that the database cannot store.
 func (d *decoder) storable(s string) {
 	if strings.IndexByte(s, 0) >= 0 {
 		d.bad("holds U+0000, which cannot be stored")
 	}
 }
 
-// matches checks a string's pattern, except where the string is longer than
-// its rules allow: they refuse it, and the pattern's time grows with it.
+// matches checks a string's pattern. It skips strings that exceed their maximum
+// length: the rules reject them anyway, and the cost of the pattern grows with
+// the length.
 func (d *decoder) matches(f *field, s string) {
 	if f == nil || f.pattern == nil || (f.maxSize >= 0 && len(s) > 4*f.maxSize) {
 		return
@@ -214,8 +215,8 @@ func (d *decoder) object(s *shape, v reflect.Value) {
 	}
 }
 
-// members reads an object, with the path at each member in turn. The body of
-// the loop must consume the member's value.
+// members reads an object and yields each member, with the path set to it. The
+// body of the loop must consume the member's value.
 func (d *decoder) members() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		_, _ = d.in.ReadToken()
@@ -293,16 +294,16 @@ func (d *decoder) list(s *shape, f *field, v reflect.Value) {
 	d.oversized(f, v.Len(), over)
 }
 
-// oversized notes that a list or dict has more items than its rules allow.
-// The items over the maximum were counted and not decoded.
+// oversized reports that a list or dict has more items than its rules allow.
+// The items over the maximum were counted but not decoded.
 func (d *decoder) oversized(f *field, kept, over int) {
 	if over > 0 {
 		d.bad("has %d items, above the maximum of %d", kept+over, f.maxSize)
 	}
 }
 
-// more reports whether an array goes on. Text that could not be read would
-// otherwise never end.
+// more reports whether an array continues. It is false for unreadable text,
+// which would otherwise make the loop endless.
 func (d *decoder) more() bool {
 	k := d.in.PeekKind()
 	return k != jsontext.KindEndArray && k != jsontext.KindInvalid

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// absent gives a field what it is when its key is not there.
+// absent sets a field whose key is missing.
 func (d *decoder) absent(f *field, v reflect.Value) {
 	d.count()
 
@@ -24,7 +24,8 @@ func (d *decoder) absent(f *field, v reflect.Value) {
 
 	switch f.shape.kind {
 	case kindList:
-		// as it will be read back: nil and empty are the same JSON
+		// Set an empty value, because stored parameters are read back: nil and
+		// empty are the same JSON.
 		v.Set(reflect.MakeSlice(f.shape.typ, 0, 0))
 	case kindDict:
 		v.Set(reflect.MakeMap(f.shape.typ))
@@ -40,7 +41,7 @@ func (d *decoder) absent(f *field, v reflect.Value) {
 	}
 }
 
-// fillDefault decodes a default in the place of what is absent.
+// fillDefault decodes the default of a missing value.
 func (d *decoder) fillDefault(f *field, v reflect.Value) {
 	if f.fixed.IsValid() {
 		v.Set(f.fixed)
@@ -60,7 +61,7 @@ func (d *decoder) fillDefault(f *field, v reflect.Value) {
 	d.values, d.errs, d.err = inner.values, inner.errs, inner.err
 }
 
-// String names the type as users know it.
+// String returns the name of the type as users know it.
 func (s *shape) String() string {
 	switch s.kind {
 	case kindString:
@@ -88,8 +89,8 @@ func (s *shape) String() string {
 	return s.typ.String()
 }
 
-// jsonKind is how the type looks in JSON; booleans, of which there are two,
-// apart.
+// jsonKind returns the kind of the type in JSON. Booleans, which have two kinds
+// in JSON, are handled separately.
 func (s *shape) jsonKind() jsontext.Kind {
 	switch s.kind {
 	case kindString, kindText:

@@ -9,46 +9,52 @@ import (
 )
 
 // Definition declares a job whose parameters are the struct P. Fields of P
-// carry the tags json (a snake_case name), default (a string as it is, anything
-// else as JSON), validate (validator/v10), pattern (a regular expression, on
-// strings) and doc (a line for people).
+// carry the tags json (a snake_case name), default (a plain string, or JSON for
+// other types), validate (validator/v10), pattern (a regular expression, on
+// strings) and doc (one line for people).
 //
 // P may hold strings, booleans, numbers, time.Time, other types that marshal as
-// text, structs, slices and maps of these, and pointers where null is a value.
-// A parameter that is absent and has no default is the zero value of its type;
-// one with the rule required must be there and must not be zero.
+// text, structs, slices and maps of these, and pointers if null is a value. A
+// parameter that is absent and has no default gets the zero value of its type.
+// A parameter with the rule required must be present and must not be zero.
 type Definition[P any] struct {
 	Description string
 	Stages      []Stage[P] // in topological order
-	// share of a stage's tasks that may fail: 0 (default) fails fast, 1 carries
-	// on whatever happens
+	// Tolerance is the share of a stage's tasks that may fail. With 0 (the
+	// default), the job fails on the first failed task. With 1, the job
+	// continues regardless of failures.
 	Tolerance float64
 
-	// Preflight refuses parameters that only the outside world shows to be
-	// wrong; nil: none. It runs before the job is stored. Use Field to name the
-	// parameter at fault.
+	// Preflight rejects parameters that only a look at external services shows
+	// to be wrong. It may be nil. It runs before the job is stored. Use Field
+	// to name the invalid parameter.
 	Preflight func(ctx context.Context, p P, deps handlers.Deps) error
 
-	// Result makes the job's result, at most state.MaxResult bytes of JSON,
-	// once all stages have ended; nil: none.
+	// Result returns the job's result, at most state.MaxResult bytes of JSON,
+	// after all stages have ended. It may be nil.
 	Result func(ctx context.Context, p P, r Results) (any, error)
 
-	Needs []string // fields of handlers.Deps that Preflight cannot work without
+	Needs []string // fields of handlers.Deps that Preflight requires
 }
 
 // Stage declares one stage.
 type Stage[P any] struct {
 	Name  string
-	Tasks Tasks[P] // made by Single, Dynamic, MatchPrevious, FanOut or FanIn
+	Tasks Tasks[P] // created by Single, Dynamic, MatchPrevious, FanOut or FanIn
 
-	// DependsOn names the earlier stages that must have ended. nil: the source
-	// of a FanOut, else the stage before. None: it waits for nothing.
+	// DependsOn names the earlier stages that must have ended. If it is nil,
+	// the stage depends on the source of a FanOut, or else on the stage before
+	// it. With None, the stage waits for nothing.
 	DependsOn []string
 
-	SkipIf      func(P) bool // pure; nil: never
-	UsesLineage bool         // its tasks read what earlier stages produced; a FanIn always may
-	Window      int          // most tasks dispatched and not ended; 0: state.DefaultWindow
-	Bundle      int          // tasks that one message carries; 0: the engine chooses
+	SkipIf func(P) bool // pure function; nil means that the stage always runs
+	// UsesLineage allows the tasks to read the results of earlier stages. A
+	// FanIn may always read them.
+	UsesLineage bool
+	// Window is the maximum number of dispatched tasks that have not ended. 0
+	// means state.DefaultWindow.
+	Window int
+	Bundle int // number of tasks that one message carries; 0 means that the engine chooses
 }
 
 // Source is an earlier stage whose results, or emitted parts, are of type T.
@@ -58,14 +64,14 @@ type Source[T any] struct {
 	parts    bool
 }
 
-// From is the results of an earlier stage; the start-up check compares the task
-// type with the stage's own.
+// From refers to the results of an earlier stage. The start-up check compares
+// the task type with that of the stage.
 func From[In, Out any](stage string, t handlers.TaskType[In, Out]) Source[Out] {
 	return Source[Out]{stage: stage, taskType: string(t)}
 }
 
-// FromParts is the parts that the tasks of an earlier stage emit. Their handler
-// declares Emits[Part].
+// FromParts refers to the parts that the tasks of an earlier stage emit. Their
+// handler declares Emits[Part].
 func FromParts[Part any](stage string) Source[Part] {
 	return Source[Part]{stage: stage, parts: true}
 }
@@ -73,13 +79,13 @@ func FromParts[Part any](stage string) Source[Part] {
 // None is the DependsOn of a stage that waits for nothing.
 var None = []string{}
 
-// Results is what the stages of a job produced, as its result function sees it;
-// read it with Of and PartsOf.
+// Results gives a job's result function access to the results of its stages.
+// Read them with Of and PartsOf.
 type Results struct{ lineage handlers.Lineage }
 
-// Of streams the results of a stage in index order, one at a time in memory,
-// and ends after the first error. Pass errors on as they are: the engine tells
-// by them whether to try again.
+// Of streams the results of a stage in index order. It holds one result at a
+// time in memory and ends after the first error. Return errors unchanged,
+// because the engine decides by them whether to retry.
 func Of[Out any](ctx context.Context, r Results, stage string) iter.Seq2[Out, error] {
 	return handlers.Decode[Out](
 		r.lineage.Results(ctx, stage),
@@ -87,8 +93,8 @@ func Of[Out any](ctx context.Context, r Results, stage string) iter.Seq2[Out, er
 	)
 }
 
-// PartsOf streams the parts that the tasks of a stage emitted, as Of streams
-// results.
+// PartsOf streams the parts that the tasks of a stage emitted, in the same way
+// as Of streams results.
 func PartsOf[Part any](ctx context.Context, r Results, stage string) iter.Seq2[Part, error] {
 	return handlers.Decode[Part](
 		r.lineage.Results(ctx, stage),
@@ -96,8 +102,8 @@ func PartsOf[Part any](ctx context.Context, r Results, stage string) iter.Seq2[P
 	)
 }
 
-// Define compiles a definition. It never fails: what is wrong with the
-// definition is listed by Check.
+// Define compiles a definition. It never fails: Check lists what is wrong with
+// the definition.
 func Define[P any](d Definition[P]) Job {
 	j := &job{
 		description: d.Description,

@@ -27,8 +27,8 @@ func planned(plan planner) define.Job {
 
 var twoNames = []byte(`{"names":["a","b"]}`)
 
-// plan collects what one result plans, and the code of the error that it ends
-// with.
+// plan returns the inputs that one result plans, and the code of the error at
+// the end.
 func plan(t *testing.T, j define.Job, stage int, r handlers.StoredResult) (inputs []string, code state.Code) {
 	t.Helper()
 
@@ -100,7 +100,7 @@ func TestFanOut_EndsWithOneError(t *testing.T) {
 		name   string
 		plan   planner
 		data   string
-		before int // inputs that come first
+		before int // number of inputs before the error
 		want   state.Code
 	}{
 		{

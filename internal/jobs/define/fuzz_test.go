@@ -9,9 +9,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// FuzzParse holds that no body makes Parse panic, that every refusal has a code
-// of refusals, and that canonical JSON is a fixed point: what was stored reads
-// back as what was submitted.
+// FuzzParse checks that no body makes Parse panic, that every rejection has an
+// expected code, and that canonical JSON is a fixed point: stored parameters
+// read back as what was submitted.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `[]`, `{"n":1}`, `{"container":"c","filter":{"sizes":[1,2]},"labels":{"a":"b"}}`, `{"rate":1e-7}`, `{"rate":0.1}`,

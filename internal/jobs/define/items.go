@@ -10,14 +10,14 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// longBody is from where on a body is checked item by item first, in bytes. A
-// shorter one cannot break so many rules that it matters.
+// longBody is the size in bytes from which a body is checked item by item
+// first. A shorter body cannot break enough rules to matter.
 const longBody = 8 << 10
 
-// itemChecker looks whether the items of long lists and dicts break their
-// rules often enough to end the checking. The validator library goes through
-// all items and collects an error for each, however many there are, so it is
-// only asked where the items have passed here.
+// itemChecker checks whether the items of long lists and dicts break their
+// rules often enough to end the checking. The validator library visits all
+// items and collects an error for each, without a limit, so it is only called
+// if the items have passed here.
 type itemChecker struct {
 	ctx  context.Context
 	at   []step
@@ -45,7 +45,7 @@ func (c *itemChecker) object(s *shape, v reflect.Value) {
 	}
 }
 
-// value goes through what holds items; tag has the rules of the items.
+// value visits the items of a list or dict. tag has the rules of the items.
 func (c *itemChecker) value(s *shape, tag string, v reflect.Value) {
 	if s.kind == kindPointer {
 		if v.IsNil() {
@@ -102,7 +102,7 @@ func (c *itemChecker) item(s *shape, tag string, v reflect.Value, at step) {
 	}
 }
 
-// check asks for one value by its rules.
+// check validates one value by its rules.
 func (c *itemChecker) check(tag string, v reflect.Value, at step) {
 	if tag == "" || !c.goesOn() {
 		return
@@ -111,7 +111,7 @@ func (c *itemChecker) check(tag string, v reflect.Value, at step) {
 	c.note(nil, rules.VarCtx(c.ctx, v.Interface(), tag), at)
 }
 
-// note keeps what was found. It is only reported when there is too much of it.
+// note keeps a violation. Violations are only reported if there are too many.
 func (c *itemChecker) note(s *shape, err error, at step) {
 	refused, ok := errors.AsType[validator.ValidationErrors](err)
 	if !ok {
@@ -141,7 +141,8 @@ func (c *itemChecker) goesOn() bool {
 	return !c.stopped()
 }
 
-// cutDive splits rules at the first dive: those of the value, and of its items.
+// cutDive splits rules at the first dive: into the rules of the value and the
+// rules of its items.
 func cutDive(tag string) (own, items string, dives bool) {
 	if tag == "dive" {
 		return "", "", true
@@ -160,8 +161,8 @@ func cutDive(tag string) (own, items string, dives bool) {
 	return own, "", dives
 }
 
-// keyRules splits the rules of a dict's items: those of the keys, and of the
-// values.
+// keyRules splits the rules of a dict's items into those of the keys and those
+// of the values.
 func keyRules(tag string) (keys, values string) {
 	rest, ok := strings.CutPrefix(tag, "keys,")
 	if !ok {

@@ -11,18 +11,18 @@ import (
 	"coremachine/internal/state"
 )
 
-// MaxTasks is the most tasks of one stage.
+// MaxTasks is the maximum number of tasks of one stage.
 const MaxTasks = 1<<31 - 1
 
-// Job is a compiled definition. It is immutable and safe for use by many
-// goroutines; the zero value is refused by Check.
+// Job is a compiled definition. It is immutable and safe for concurrent use.
+// Check rejects the zero value.
 type Job struct{ *job }
 
 type job struct {
 	description string
 	tolerance   float64
 	params      reflect.Type
-	shape       *shape // nil: P is no usable struct, which problems says
+	shape       *shape // nil if P is not a usable struct; problems then says why
 	schema      []byte
 	stages      []stage
 	preflight   func(context.Context, any, handlers.Deps) error
@@ -31,36 +31,38 @@ type job struct {
 	problems    []string
 }
 
-// Params is one set of validated parameters, made by Job.Parse and only meant
-// for the Job that made it.
+// Params is one set of validated parameters. Job.Parse creates it, and it is
+// only valid for the Job that created it.
 type Params struct {
-	Canonical []byte // JSON as of RFC 8785, defaults applied
+	Canonical []byte // JSON as defined by RFC 8785, with defaults applied
 
-	value  any // P
+	value  any // a P
 	counts []int
 	skips  []bool
 }
 
-// StageSpec is one stage as the engine sees it. Its number is its place in
-// Job.Stages, a topological order.
+// StageSpec is one stage as the engine sees it. Its number is its position in
+// Job.Stages, which is in topological order.
 type StageSpec struct {
-	Name        string
-	TaskType    string
-	Kind        state.Parallelism
-	DependsOn   []int // numbers of earlier stages, ascending
-	Source      int   // fan_out: the stage whose results plan it; match_previous: its dependency; else -1
-	Window      int   // most tasks dispatched and not ended
-	Bundle      int   // tasks that one message carries; 0: the engine chooses
+	Name      string
+	TaskType  string
+	Kind      state.Parallelism
+	DependsOn []int // numbers of earlier stages, ascending
+	// Source is the stage whose results plan a fan_out stage, or the dependency
+	// of a match_previous stage, or -1.
+	Source      int
+	Window      int // maximum number of dispatched tasks that have not ended
+	Bundle      int // number of tasks that one message carries; 0 means that the engine chooses
 	UsesLineage bool
 }
 
-// Description says what the job does, for people.
+// Description returns a text for people that says what the job does.
 func (j Job) Description() string { return j.description }
 
-// Schema is the JSON Schema (2020-12) of the parameters.
+// Schema returns the JSON Schema (2020-12) of the parameters.
 func (j Job) Schema() json.RawMessage { return j.schema }
 
-// Stages lists the stages in the order of their numbers. The caller must not
+// Stages returns the stages in the order of their numbers. The caller must not
 // change them.
 func (j Job) Stages() []StageSpec {
 	specs := make([]StageSpec, len(j.stages))
@@ -71,22 +73,23 @@ func (j Job) Stages() []StageSpec {
 	return specs
 }
 
-// Tolerance is the share of a stage's tasks that may fail without failing the
-// job, from 0 to 1.
+// Tolerance returns the share of a stage's tasks that may fail without failing
+// the job, from 0 to 1.
 func (j Job) Tolerance() float64 { return j.tolerance }
 
-// Count is how many tasks a stage has, where the parameters alone tell: the
-// count of a dynamic stage, 1 of a single or fan_in stage, else -1. It does not
-// ask whether the stage is skipped.
+// Count returns the number of tasks of a stage if the parameters alone
+// determine it: the count of a dynamic stage, or 1 for a single or fan_in
+// stage. Otherwise it returns -1. Count does not check whether the stage is
+// skipped.
 func (j Job) Count(p Params, stage int) int { return p.counts[stage] }
 
-// Skip tells whether a stage is skipped.
+// Skip reports whether a stage is skipped.
 func (j Job) Skip(p Params, stage int) bool { return p.skips[stage] }
 
-// Preflight runs the job's own check of its parameters against the outside
-// world; nil where there is none. A refusal is CodeInvalid; a check that could
-// not be made for want of time is CodeUnavailable; errors with a code pass as
-// they are.
+// Preflight runs the job's own check of its parameters against external
+// services. It returns nil if the job has none. A rejection has CodeInvalid. If
+// ctx ends before the check is done, the error has CodeUnavailable. Errors that
+// have a code are returned unchanged.
 func (j Job) Preflight(ctx context.Context, p Params, deps handlers.Deps) (err error) {
 	const op = "define.Preflight"
 
@@ -107,16 +110,16 @@ func (j Job) Preflight(ctx context.Context, p Params, deps handlers.Deps) (err e
 	return state.Wrap(state.CodeInvalid, op, "the pre-flight check refused the parameters", err)
 }
 
-// Field is how a pre-flight check refuses a parameter: what it was and what
-// would be right.
+// Field returns the error with which a pre-flight check rejects a parameter.
+// The message says what the value was and what would be accepted.
 func Field(param, message string) error {
 	return state.Invalid("define.Preflight", "the pre-flight check refused the parameters",
 		state.FieldError{Field: param, Message: message})
 }
 
-// Input is the input of one task of a stage whose inputs follow from parameters
-// and index (any kind but fan_out), at most state.MaxInput bytes of JSON. The
-// errors are CodePlanner and CodeInputTooLarge.
+// Input returns the input of one task, at most state.MaxInput bytes of JSON. It
+// is for stages whose inputs follow from parameters and index, which is any
+// kind except fan_out. The errors are CodePlanner and CodeInputTooLarge.
 func (j Job) Input(p Params, stage, index int) (b []byte, err error) {
 	const op = "define.Input"
 
@@ -135,8 +138,8 @@ func (j Job) Input(p Params, stage, index int) (b []byte, err error) {
 }
 
 // FanOut streams the inputs that one result (or part) of its source plans for a
-// fan_out stage; what the stage is not planned from yields nothing. It ends
-// after the first error; errors are as those of Input.
+// fan_out stage. If the stage is not planned from r, it yields nothing. It ends
+// after the first error. The errors are those of Input.
 func (j Job) FanOut(p Params, stage int, r handlers.StoredResult) iter.Seq2[[]byte, error] {
 	const op = "define.FanOut"
 
@@ -158,8 +161,8 @@ func (j Job) FanOut(p Params, stage int, r handlers.StoredResult) iter.Seq2[[]by
 	}
 }
 
-// planInputs turns a panic of the planner into an error, and lets one of the
-// consumer pass.
+// planInputs converts a panic of the planner into an error. It does not
+// intercept a panic of the consumer.
 func planInputs(s *stage, p any, r handlers.StoredResult, yield func([]byte, error) bool) (err error) {
 	const op = "define.FanOut"
 
@@ -197,12 +200,12 @@ func planInputs(s *stage, p any, r handlers.StoredResult, yield func([]byte, err
 	return nil
 }
 
-// HasResult tells whether the job has a result function.
+// HasResult reports whether the job has a result function.
 func (j Job) HasResult() bool { return j.result != nil }
 
-// Result is the job's result, at most state.MaxResult bytes of JSON. The errors
-// are CodePlanner (the function failed or panicked, or its result is not JSON),
-// CodeResultTooLarge, and what reading the stages' results returned.
+// Result returns the job's result, at most state.MaxResult bytes of JSON. The
+// errors are CodePlanner (the function failed or panicked, or its result is not
+// JSON), CodeResultTooLarge, and the errors of reading the stages' results.
 func (j Job) Result(ctx context.Context, p Params, l handlers.Lineage) (b []byte, err error) {
 	const op = "define.Result"
 	if j.result == nil {
@@ -251,7 +254,7 @@ func hasCode(err error) bool {
 	return errors.As(err, &e)
 }
 
-// guard is deferred around user code: its panic becomes an error with
+// guard is deferred around user code. It converts a panic into an error with
 // CodePlanner.
 func guard(op, what string, err *error) {
 	if v := recover(); v != nil {

@@ -19,7 +19,7 @@ type anything struct {
 
 const loose handlers.TaskType[anything, anything] = "loose"
 
-// taking is a job of one single task with the given input.
+// taking returns a job of one single task with the given input.
 func taking(input func() any) define.Job {
 	return declare(
 		define.Stage[counted]{
@@ -29,7 +29,7 @@ func taking(input func() any) define.Job {
 	)
 }
 
-// missing is nil in a way that is only seen when it runs.
+// missing returns a nil pointer whose type hides that it is nil.
 func missing() *item { return nil }
 
 func TestInput(t *testing.T) {
@@ -210,7 +210,7 @@ func TestResult(t *testing.T) {
 			"null",
 			func(context.Context, counted, define.Results) (any, error) { return nil, nil },
 			"",
-		}, //nolint:nilnil // what is tested
+		}, //nolint:nilnil // nil is what is tested
 		{
 			"fails",
 			func(context.Context, counted, define.Results) (any, error) { return nil, errors.New("x") },

@@ -9,11 +9,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// maxStages is what a stage number has room for.
+// maxStages is the largest value that a stage number can hold.
 const maxStages = math.MaxInt16
 
-// link resolves the names that stages use for each other and for parameters,
-// and lists what cannot be.
+// link resolves the names by which stages refer to each other and to
+// parameters, and returns the problems.
 func (j *job) link() []string {
 	var bad []string
 
@@ -110,7 +110,7 @@ func (j *job) linkStage(i int, numbers map[string]int) []string {
 	return append(bad, j.linkKind(i, numbers)...)
 }
 
-// declared is what a stage depends on, the default filled in.
+// declared returns the dependencies of a stage, with the default filled in.
 func (j *job) declared(i int) []string {
 	s := &j.stages[i]
 	switch {
@@ -165,7 +165,7 @@ func (j *job) linkSource(s *stage, numbers map[string]int) []string {
 
 	source := &j.stages[n]
 	if s.source.parts {
-		return nil // the handler knows the type of its parts: see Check
+		return nil // Check compares the type with the parts of the handler
 	}
 
 	if source.spec.TaskType != s.source.taskType || source.out != s.source.typ {
@@ -212,8 +212,8 @@ func (j *job) linkCount(s *stage) []string {
 	return nil
 }
 
-// limits are the least and the greatest value that type and rules let an
-// integer have.
+// limits returns the minimum and the maximum that type and rules allow for an
+// integer.
 func (f *field) limits() (low, high float64) {
 	l, h := f.shape.bounds()
 	low, high = float64(l), float64(h)
@@ -237,8 +237,8 @@ func (f *field) limits() (low, high float64) {
 	return low, high
 }
 
-// cycle finds stages that depend on each other, by name and in order; nil where
-// there are none.
+// cycle returns the names of stages that depend on each other, in order, or nil
+// if there are none.
 func (j *job) cycle(numbers map[string]int) []string {
 	const open, done = 1, 2
 

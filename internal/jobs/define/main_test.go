@@ -52,7 +52,7 @@ func names(_ counted, _ int, l listing) iter.Seq[item] {
 	}
 }
 
-// declare is a job of one parameter, n, and some stages.
+// declare returns a job with one parameter, n, and some stages.
 func declare(stages ...define.Stage[counted]) define.Job {
 	return define.Define(define.Definition[counted]{Description: "a test", Stages: stages})
 }
@@ -68,7 +68,7 @@ func parse(t *testing.T, j define.Job, body string) define.Params {
 	return p
 }
 
-// fieldsOf are the fields at fault and what is said of them.
+// fieldsOf returns the invalid fields with their messages.
 func fieldsOf(t *testing.T, err error) map[string]string {
 	t.Helper()
 
@@ -87,7 +87,7 @@ func fieldsOf(t *testing.T, err error) map[string]string {
 	return fields
 }
 
-// storedResults is a lineage that has results of any stage.
+// storedResults is a lineage that has the same results for every stage.
 type storedResults []handlers.StoredResult
 
 func (s storedResults) Predecessor(context.Context) ([]byte, error) { return s[0].Data, nil }

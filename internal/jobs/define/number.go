@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxExact is the largest integer that every JSON reader carries exactly:
-// canonical JSON (RFC 8785) is made of doubles.
+// maxExact is the largest integer that every JSON reader represents exactly,
+// because numbers in canonical JSON (RFC 8785) are doubles.
 const maxExact = 1<<53 - 1
 
 func (d *decoder) number(s *shape, raw jsontext.Value, v reflect.Value) {
@@ -22,7 +22,7 @@ func (d *decoder) number(s *shape, raw jsontext.Value, v reflect.Value) {
 		}
 
 		if n == 0 {
-			n = 0 // minus zero is spelt 0 in canonical JSON
+			n = 0 // canonical JSON writes minus zero as 0
 		}
 
 		v.SetFloat(n)
@@ -47,8 +47,8 @@ func (d *decoder) number(s *shape, raw jsontext.Value, v reflect.Value) {
 	}
 }
 
-// integer reads a JSON number without a fraction, in any spelling: 30, 30.0,
-// 3e1 and 300e-1 are the same. It is exact where it is at most maxExact.
+// integer reads a JSON number without a fraction, in any notation: 30, 30.0,
+// 3e1 and 300e-1 are the same. The value is exact up to maxExact.
 func integer(raw string) (n int64, whole, exact bool) {
 	mantissa, exponent, hasExponent := cutExponent(raw)
 	mantissa, negative := strings.CutPrefix(mantissa, "-")
@@ -64,24 +64,24 @@ func integer(raw string) (n int64, whole, exact bool) {
 
 	if hasExponent {
 		var err error
-		if shift, err = strconv.Atoi(exponent); err != nil { // longer than any text
+		if shift, err = strconv.Atoi(exponent); err != nil { // the exponent is larger than any text is long
 			return 0, !strings.HasPrefix(exponent, "-"), false
 		}
 	}
 
-	const far = 1 << 40 // no text is so long, and sums of it do not overflow
+	const far = 1 << 40 // no text is this long, and sums of it do not overflow
 
 	zeros := max(-far, min(shift, far)) - len(fraction) + len(digits) - len(kept)
 	if zeros < 0 {
 		return 0, false, false
 	}
 
-	const maxDigits = 16 // of maxExact
+	const maxDigits = 16 // number of digits of maxExact
 	if len(kept)+zeros > maxDigits {
 		return 0, true, false
 	}
 
-	n, _ = strconv.ParseInt(kept+strings.Repeat("0", zeros), 10, 64) // at most 16 digits
+	n, _ = strconv.ParseInt(kept+strings.Repeat("0", zeros), 10, 64) // at most 16 digits, so it cannot fail
 	if negative {
 		n = -n
 	}
@@ -98,7 +98,7 @@ func cutExponent(raw string) (mantissa, exponent string, ok bool) {
 	return raw[:i], raw[i+1:], true
 }
 
-// bounds are the integers that a type holds and JSON carries.
+// bounds returns the range of integers that the type holds and JSON represents.
 func (s *shape) bounds() (low, high int64) {
 	high = maxExact
 	if bits := s.typ.Bits(); bits < 64 {

@@ -11,24 +11,25 @@ import (
 	"coremachine/internal/state"
 )
 
-// Parse is ParseContext for a caller that waits however long it takes.
+// Parse is ParseContext without a deadline.
 func (j Job) Parse(body []byte) (Params, error) {
 	return j.ParseContext(context.Background(), body)
 }
 
 // ParseContext decodes and validates parameters. The body is one JSON object in
-// UTF-8 without a byte order mark, with exact-case keys, none unknown and none
-// twice, no U+0000, null only where the parameter is a pointer, nested at most
-// 32 deep, with at most 100,000 values; an empty body is {}. Parsing
-// Params.Canonical gives the same Params again.
+// UTF-8 without a byte order mark. Keys are case-sensitive; unknown and
+// duplicate keys are rejected, and so is U+0000. null is allowed only if the
+// parameter is a pointer. Values are nested at most 32 deep, and there are at
+// most 100,000 of them. An empty body counts as {}. Parsing Params.Canonical
+// returns the same Params again.
 //
-// It stops at the first limit that it reaches, of problems too, and when ctx
-// ends.
+// It stops when it reaches the first limit, including the limit on problems,
+// and when ctx ends.
 //
 // The errors are CodeMalformed (with the byte offset in its message),
-// CodeInvalid (naming the fields at fault, with what they were and what would
-// be right), CodeTooLarge, CodePlanner where a skip condition panics, and
-// CodeUnavailable when ctx has ended.
+// CodeInvalid (naming the invalid fields, with their values and what would be
+// accepted), CodeTooLarge, CodePlanner if a skip condition panics, and
+// CodeUnavailable if ctx has ended.
 func (j Job) ParseContext(ctx context.Context, body []byte) (p Params, err error) {
 	const op = "define.Parse"
 	if j.shape == nil {
@@ -70,7 +71,7 @@ func (j Job) ParseContext(ctx context.Context, body []byte) (p Params, err error
 	return p, err
 }
 
-// decode makes a P of JSON and lists what is wrong with it.
+// decode decodes JSON into a P and lists what is wrong with it.
 func (j Job) decode(
 	ctx context.Context, text []byte, unknown unknownMembers,
 ) (v reflect.Value, bad problems, err error) {
@@ -96,7 +97,7 @@ func canonicalJSON(v any) ([]byte, error) {
 	return text, err
 }
 
-// evaluate computes what depends on the parameters alone, once and with a guard
+// evaluate computes what depends on the parameters alone, once, with a guard
 // around user code.
 func (j Job) evaluate(v reflect.Value, p any) (counts []int, skips []bool, err error) {
 	counts, skips = make([]int, len(j.stages)), make([]bool, len(j.stages))
@@ -130,8 +131,8 @@ func skipped(s *stage, p any) (skip bool, err error) {
 	return s.skip(p), nil
 }
 
-// guardInternal catches what a parameter type's own methods or a faulty rule
-// may do.
+// guardInternal recovers from panics in methods of a parameter type or in a
+// faulty rule.
 func guardInternal(op string, err *error) {
 	if v := recover(); v != nil {
 		*err = state.Errorf(state.CodeInternal, op, "validating the parameters panicked: %v", v)

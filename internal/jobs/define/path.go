@@ -12,20 +12,20 @@ import (
 // object, or an item of an array.
 type step struct {
 	name  string
-	index int // of an item; -1 for a member
+	index int // index of an item, or -1 for a member
 }
 
 func memberStep(name string) step { return step{name: name, index: -1} }
 func itemStep(index int) step     { return step{index: index} }
 
-// maxNameShown bounds how much of a member's name an error repeats, in bytes: a
-// name may be as long as the body, and may be repeated for every item below it.
+// maxNameShown limits, in bytes, how much of a member's name an error shows. A
+// name can be as long as the body, and can be repeated for every item below it.
 const maxNameShown = 100
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
-// fieldName is a path as errors write it, the one notation of all of them:
-// name, filter.prefix, also[1].prefix, labels["a key"].
+// fieldName renders a path in the notation that all errors use: name,
+// filter.prefix, also[1].prefix, labels["a key"].
 func fieldName(at []step) string {
 	var b strings.Builder
 

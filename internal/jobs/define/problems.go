@@ -9,7 +9,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// maxReported is how many problems end the checking of parameters.
+// maxReported is the number of problems at which checking of parameters ends.
 const maxReported = 500
 
 type problem struct {
@@ -17,12 +17,12 @@ type problem struct {
 	message string
 }
 
-// problems collects what is wrong with parameters, in the order in which it
-// was found, until it is full.
+// problems collects what is wrong with parameters, in the order in which it was
+// found, until it is full.
 type problems struct {
 	list  []problem
-	known map[string]bool // names of what is in the list
-	full  bool            // another problem was found that is not in the list
+	known map[string]bool // names of the fields in the list
+	full  bool            // a further problem was found that is not in the list
 }
 
 func (p *problems) add(at []step, message string) {
@@ -83,7 +83,7 @@ func (p *problems) fields() []state.FieldError {
 	return fields
 }
 
-// excerpt is text for a message, shortened where it is long.
+// excerpt returns text for a message, shortened if it is long.
 func excerpt(s string) string {
 	const maxRunes = 60
 	if len(s) > 8*maxRunes { // the rest cannot be shown, so it is not read

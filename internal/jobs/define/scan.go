@@ -12,15 +12,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// Limits of a request's parameters, next to its size. Reading stops at the
-// first limit that it reaches.
+// Limits of a request's parameters, in addition to its size. Reading stops at
+// the first limit that it reaches.
 const (
-	maxDepth  = 32      // of objects and arrays within each other
-	maxValues = 100_000 // values, names not counted, and defaults within lists
-	maxKeys   = 20_000  // of maps, in all
+	maxDepth  = 32      // nesting of objects and arrays
+	maxValues = 100_000 // values without names, including defaults within lists
+	maxKeys   = 20_000  // keys of all maps together
 )
 
-// checkEvery is after how many values reading looks whether the caller waits.
+// checkEvery is the number of values between two checks whether ctx has ended.
 const checkEvery = 1024
 
 var byteOrderMark = []byte("\ufeff")
@@ -80,8 +80,8 @@ func scan(ctx context.Context, text []byte) error {
 	return nil
 }
 
-// isValue reports whether the token that was read last begins a value: it is
-// not the name of a member, and not the end of an object or array.
+// isValue reports whether the last token begins a value: it is not the name of
+// a member and not the end of an object or array.
 func isValue(d *jsontext.Decoder, kind jsontext.Kind) bool {
 	if kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
 		return false
@@ -106,7 +106,7 @@ func tooMany(limit int, what string) error {
 	)
 }
 
-// leftBy says that the caller does not wait for the outcome any longer.
+// leftBy returns the error for a caller whose context has ended.
 func leftBy(ctx context.Context) error {
 	return state.Wrap(state.CodeUnavailable, "define.Parse", "The caller left.", context.Cause(ctx))
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// members is a JSON object in the order in which it was built, so that forms
-// show parameters as they were declared.
+// members is a JSON object that keeps the order in which it was built, so that
+// forms show parameters in the order of their declaration.
 type members []member
 
 type member struct {
@@ -17,8 +17,8 @@ type member struct {
 	value any
 }
 
-// set gives a name its value, in place of the one that it has: two rules may
-// speak of the same bound, such as required and min.
+// set sets the value of a name and replaces an existing one, because two rules,
+// such as required and min, may define the same bound.
 func (m *members) set(name string, value any) {
 	for i := range *m {
 		if (*m)[i].name == name {
@@ -40,7 +40,7 @@ func (m *members) get(name string) (any, bool) {
 	return nil, false
 }
 
-// MarshalJSONTo keeps the order.
+// MarshalJSONTo writes the members in order.
 func (m members) MarshalJSONTo(e *jsontext.Encoder) error {
 	if err := e.WriteToken(jsontext.BeginObject); err != nil {
 		return err
@@ -59,8 +59,8 @@ func (m members) MarshalJSONTo(e *jsontext.Encoder) error {
 	return e.WriteToken(jsontext.EndObject)
 }
 
-// schemaOf renders the JSON Schema that a shape's tags amount to; nil where
-// they are not JSON, which Check reports.
+// schemaOf renders the JSON Schema of a shape's tags. It returns nil if they
+// are not JSON, which Check reports.
 func schemaOf(s *shape, description string) []byte {
 	m := members{{"$schema", "https://json-schema.org/draft/2020-12/schema"}}
 	if description != "" {
@@ -95,7 +95,7 @@ func objectSchema(s *shape) members {
 	return m
 }
 
-// mustBeGiven reports whether parameters without the field are refused.
+// mustBeGiven reports whether parameters without the field are rejected.
 func (f *field) mustBeGiven() bool {
 	if f.def != nil || f.shape.kind != kindObject {
 		return f.def == nil && f.required()

@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// literal is a number as it is spelt.
+// literal is a number in its original notation.
 type literal = json.Number
 
 func decodeSchema(t *testing.T, text []byte) map[string]any {
@@ -43,8 +43,8 @@ func encode(v any) string {
 	return string(b)
 }
 
-// why is the reason for which a schema refuses a value; empty: it does not.
-// A keyword that it does not know is a panic, so that none is overlooked.
+// why returns the reason why a schema rejects a value, or "" if it does not. An
+// unknown keyword is a panic, so that none is overlooked.
 func why(schema map[string]any, v any) string {
 	for _, keyword := range slices.Sorted(maps.Keys(schema)) {
 		if said := refusal(schema, keyword, schema[keyword], v); said != "" {
@@ -55,7 +55,7 @@ func why(schema map[string]any, v any) string {
 	return ""
 }
 
-// one case for each keyword
+// The switch has one case for each keyword.
 func refusal(schema map[string]any, keyword string, rule, v any) string { //nolint:gocyclo
 	holds := true
 	text, isText := v.(string)
@@ -65,7 +65,7 @@ func refusal(schema map[string]any, keyword string, rule, v any) string { //noli
 
 	switch keyword {
 	case "$schema", "description", "default":
-	case "format": // date-time is the only one here
+	case "format": // date-time is the only format that is used
 		_, err := time.Parse(time.RFC3339, text)
 		holds = !isText || err == nil
 	case "type":

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// typeSchema is the schema of a type and its rules.
+// typeSchema returns the schema of a type and its rules.
 func typeSchema(s *shape, tag string) members {
 	own, items, _ := cutDive(tag)
 	base := s.base()
@@ -51,7 +51,7 @@ func typeSchema(s *shape, tag string) members {
 	return append(m, ruleSchema(s, own)...)
 }
 
-// nullable reports whether the rules of a pointer let it be null.
+// nullable reports whether the rules of a pointer allow null.
 func nullable(tag string) bool {
 	return tag == "" || slices.ContainsFunc(strings.Split(tag, ","), omits)
 }
@@ -59,7 +59,7 @@ func nullable(tag string) bool {
 // omits reports whether a rule ends the checking of an empty value.
 func omits(rule string) bool { return rule == "omitempty" || rule == "omitnil" }
 
-// formats are the rules that JSON Schema has a format or a pattern for.
+// formats maps rules to the JSON Schema format or pattern for them.
 var formats = map[string]member{
 	"email":       {"format", "email"},
 	"uri":         {"format", "uri"},
@@ -74,16 +74,16 @@ var formats = map[string]member{
 	"unique":      {"uniqueItems", true},
 }
 
-// sizeNames are the keywords for the size of a value, by what it is.
+// sizeNames maps kinds to the keywords for their size.
 var sizeNames = map[kind][2]string{
 	kindString: {"minLength", "maxLength"},
 	kindList:   {"minItems", "maxItems"},
 	kindDict:   {"minProperties", "maxProperties"},
 }
 
-// ruleSchema is what of a validate tag and of the type's own bounds JSON
-// Schema can say. The rest, such as rules about two parameters, is only known
-// to Parse.
+// ruleSchema returns the rules of a validate tag, and the type's own bounds, as
+// far as JSON Schema can express them. Other rules, such as rules about two
+// parameters, are only checked by Parse.
 func ruleSchema(s *shape, tag string) members {
 	base := s.base()
 	ownBounds := boundsOf(base)
@@ -124,7 +124,7 @@ func ruleSchema(s *shape, tag string) members {
 	return append(ownBounds.members(base), member{"anyOf", either})
 }
 
-// withZero is an enum with the zero value of its type.
+// withZero returns an enum that includes the zero value of its type.
 func withZero(s *shape, list any) []any {
 	values, _ := list.([]any)
 	if s.kind == kindString {
@@ -144,7 +144,7 @@ func withZero(s *shape, list any) []any {
 	return append([]any{jsontext.Value("0")}, values...)
 }
 
-// bounds of a number, or of a size. They are whole but for floats.
+// bounds limits a number or a size. They are whole except for floats.
 type bounds struct {
 	low, high       float64
 	above, below    float64 // exclusive
@@ -171,7 +171,7 @@ func boundsOf(s *shape) bounds {
 	return b
 }
 
-// narrow applies a rule that bounds a value or its size.
+// narrow applies a rule that limits a value or its size.
 func (b *bounds) narrow(s *shape, name, param string) {
 	n, err := strconv.ParseFloat(param, 64)
 	_, sized := sizeNames[s.kind]
@@ -225,7 +225,7 @@ func (b *bounds) holdsZero() bool {
 	return b.low <= 0 && b.high >= 0 && b.above < 0 && b.below > 0 && !b.nonzero
 }
 
-// members are the bounds as keywords.
+// members returns the bounds as keywords.
 func (b *bounds) members(s *shape) members {
 	m := members{}
 
@@ -257,7 +257,7 @@ func (b *bounds) members(s *shape) members {
 	return m
 }
 
-// number spells a bound; the largest integers without an exponent.
+// number writes a bound. The largest integers are written without an exponent.
 func number(n float64) jsontext.Value {
 	format := byte('g')
 	if n == math.Trunc(n) && math.Abs(n) <= maxExact {

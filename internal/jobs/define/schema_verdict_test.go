@@ -16,8 +16,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// everyRule has each rule that the schema speaks of, on each type that it is
-// for.
+// everyRule has each rule that the schema expresses, on each type that the rule
+// is for.
 type everyRule struct {
 	Plain     int               `json:"plain"`
 	Bounded   int               `json:"bounded" default:"3" validate:"gt=1,lte=5"`
@@ -56,8 +56,8 @@ type verdictInner struct {
 	N    int    `json:"n" default:"1" validate:"min=1"`
 }
 
-// TestTheSchemaAndParseAgree makes parameters that the schema is about, right
-// and wrong, and compares the verdict of the schema with that of Parse.
+// TestTheSchemaAndParseAgree generates valid and invalid parameters, and
+// compares the verdict of the schema with that of Parse.
 func TestTheSchemaAndParseAgree(t *testing.T) {
 	t.Parallel()
 
@@ -92,7 +92,7 @@ func TestTheSchemaAndParseAgree(t *testing.T) {
 	}
 }
 
-// TestDefaultsPassTheirOwnSchema holds for all registered kinds of parameters.
+// TestDefaultsPassTheirOwnSchema covers the parameters of all registered jobs.
 func TestDefaultsPassTheirOwnSchema(t *testing.T) {
 	t.Parallel()
 
@@ -115,8 +115,8 @@ func TestDefaultsPassTheirOwnSchema(t *testing.T) {
 	}
 }
 
-// generate makes a value that a schema is about: while wrong is above 0, some
-// parts of it are likely not to be right.
+// generate returns a value for a schema. While wrong is above 0, some parts of
+// the value are likely to be invalid.
 func generate(t *rapid.T, schema map[string]any, wrong *int) any {
 	if *wrong > 0 && rapid.IntRange(0, 5).Draw(t, "break") == 0 {
 		*wrong--
@@ -205,7 +205,7 @@ func object(t *rapid.T, schema map[string]any, wrong *int) map[string]any {
 	return all
 }
 
-// edges are the bounds of a schema, also of those that it combines.
+// edges returns the bounds of a schema, including those of combined schemas.
 func edges(schema map[string]any, keywords ...string) []any {
 	if schema == nil {
 		return nil

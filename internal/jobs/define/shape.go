@@ -20,7 +20,7 @@ type kind int
 
 const (
 	kindString kind = iota
-	kindText        // marshals as a JSON string by itself
+	kindText        // marshals itself as a JSON string
 	kindBool
 	kindInt
 	kindUint
@@ -31,13 +31,13 @@ const (
 	kindObject
 )
 
-// shape is a parameter type, compiled once: decoding, validation paths and the
-// JSON Schema all follow it.
+// shape is a parameter type, compiled once. Decoding, validation paths and the
+// JSON Schema all use it.
 type shape struct {
 	typ    reflect.Type
 	kind   kind
-	elem   *shape   // of a pointer, list or dict
-	fields []*field // of an object, in the order of declaration
+	elem   *shape   // element of a pointer, list or dict
+	fields []*field // fields of an object, in the order of declaration
 }
 
 type field struct {
@@ -45,9 +45,9 @@ type field struct {
 	index   []int // path from the object, through embedded structs
 	shape   *shape
 	rules   string         // validate tag
-	def     jsontext.Value // default, as JSON; nil: none
-	fixed   reflect.Value  // the default, where values of the type can share it
-	maxSize int            // greatest length that the rules allow a string, list or dict; -1: any
+	def     jsontext.Value // default as JSON, or nil
+	fixed   reflect.Value  // the default, if values of the type can share it
+	maxSize int            // maximum length of a string, list or dict by its rules, or -1
 	pattern *regexp.Regexp
 	doc     string
 }
@@ -68,13 +68,13 @@ func (s *shape) field(name string) *field {
 	return nil
 }
 
-// fieldIndex is the place of a field in fields; -1: there is none.
+// fieldIndex returns the index of a field in fields, or -1.
 func (s *shape) fieldIndex(name string) int {
 	return slices.IndexFunc(s.fields, func(f *field) bool { return f.name == name })
 }
 
-// fieldAt is the field at a path, or the last above it that is no struct; nil
-// where there is none.
+// fieldAt returns the field at a path, or the last field above it that is not a
+// struct. It returns nil if there is none.
 func (s *shape) fieldAt(at []step) *field {
 	var f *field
 
@@ -118,8 +118,8 @@ var (
 	textDecode  = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// shapeOf compiles a parameter type. The shape is nil where the type is no
-// struct; other problems leave out what is at fault.
+// shapeOf compiles a parameter type. If the type is not a struct, the shape is
+// nil. On other problems, the shape omits the invalid fields.
 func shapeOf(t reflect.Type) (*shape, []string) {
 	if t.Kind() != reflect.Struct || t == timeType {
 		return nil, []string{fmt.Sprintf("the parameters are %s: they must be a struct", t)}
@@ -295,8 +295,8 @@ func (c *compiler) field(sf reflect.StructField, index []int, tag, at string) *f
 	return f
 }
 
-// fixedDefault is a default decoded once: an invalid value where it is not
-// right, and where each holder needs a copy of its own.
+// fixedDefault decodes a default once. It returns an invalid value if the
+// default is invalid or if each holder needs a copy of its own.
 func fixedDefault(f *field) reflect.Value {
 	switch f.shape.kind {
 	case kindString, kindBool, kindInt, kindUint, kindFloat:
@@ -321,8 +321,8 @@ func fixedDefault(f *field) reflect.Value {
 	return v
 }
 
-// maxSizeOf is the greatest length of a string, list or dict by its rules; -1
-// where they do not bound it.
+// maxSizeOf returns the maximum length of a string, list or dict by its rules,
+// or -1 if they set none.
 func maxSizeOf(rules string) int {
 	own, _, _ := strings.Cut(rules, ",dive")
 	size := -1
@@ -351,7 +351,7 @@ func maxSizeOf(rules string) int {
 	return size
 }
 
-// base looks through a pointer.
+// base returns the shape behind a pointer.
 func (s *shape) base() *shape {
 	if s.kind == kindPointer {
 		return s.elem
@@ -360,7 +360,7 @@ func (s *shape) base() *shape {
 	return s
 }
 
-// deepObject tells whether a list or dict holds structs.
+// deepObject reports whether a list or dict holds structs.
 func deepObject(s *shape) bool {
 	s = s.base()
 	return (s.kind == kindList || s.kind == kindDict) && s.elem.base().kind == kindObject
@@ -370,7 +370,7 @@ func defaultJSON(s *shape, def string) jsontext.Value {
 	if k := s.base().kind; k == kindString || k == kindText {
 		b, err := jsontext.AppendQuote(nil, def)
 		if err != nil {
-			return jsontext.Value(strconv.Quote(def)) // refused when it is decoded
+			return jsontext.Value(strconv.Quote(def)) // decoding rejects it
 		}
 
 		return b

@@ -14,8 +14,8 @@ func (j Job) Find(name string) (number int, ok bool) {
 	return number, number >= 0
 }
 
-// Shape is what a stored stage is matched with to find out whether this
-// declaration is the one that it was made from.
+// Shape returns what a stored stage is compared with to decide whether it was
+// made from this declaration.
 func (j Job) Shape(number int) state.StageShape {
 	spec := &j.stages[number].spec
 	shape := state.StageShape{
@@ -36,18 +36,18 @@ func (j Job) Shape(number int) state.StageShape {
 	return shape
 }
 
-// ParseStored decodes parameters that an earlier or a later build has accepted
-// and stored. It ignores parameters that this build does not declare, applies
-// the defaults of those that were not stored, and refuses what this build's
-// rules refuse, with the errors of Parse. Counts and skip conditions are not
-// evaluated: they were decided when the job was submitted.
+// ParseStored decodes parameters that another build has accepted and stored. It
+// ignores parameters that this build does not declare, applies the defaults of
+// those that were not stored, and rejects what this build's rules reject, with
+// the errors of Parse. It does not evaluate counts and skip conditions, which
+// were decided when the job was submitted.
 func (j Job) ParseStored(stored []byte) (p Params, err error) {
 	const op = "define.ParseStored"
 	if j.shape == nil {
 		return Params{}, state.Errorf(state.CodeInternal, op, "the job's parameters are not a struct")
 	}
 
-	ctx := context.Background() // what was stored is within the limits
+	ctx := context.Background() // stored parameters are within the limits
 	if err := scanObject(ctx, stored); err != nil {
 		return Params{}, err
 	}

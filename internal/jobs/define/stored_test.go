@@ -66,8 +66,8 @@ func TestParseStoredNamesWhatItRefuses(t *testing.T) {
 	}
 }
 
-// TestParseStoredAsksNoSkipCondition has a condition that panics: it was asked
-// when the job was submitted.
+// TestParseStoredAsksNoSkipCondition has a condition that panics. The condition
+// was evaluated when the job was submitted.
 func TestParseStoredAsksNoSkipCondition(t *testing.T) {
 	t.Parallel()
 

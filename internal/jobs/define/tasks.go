@@ -11,13 +11,14 @@ import (
 	"coremachine/internal/state"
 )
 
-// Tasks says how many tasks a stage has and what each is given. Planners are
-// pure: they are called again after a crash, and must then say the same.
+// Tasks says how many tasks a stage has and which input each of them gets.
+// Planners are pure: they are called again after a crash, and must then return
+// the same.
 type Tasks[P any] struct {
 	kind     state.Parallelism
 	taskType string
 	in, out  reflect.Type
-	count    string // dynamic: the parameter
+	count    string // the parameter of a dynamic stage
 	source   sourceRef
 	input    func(P, int) any
 	fanOut   func(P, handlers.StoredResult) iter.Seq2[any, error]
@@ -34,13 +35,13 @@ func tasksOf[P, In, Out any](kind state.Parallelism, t handlers.TaskType[In, Out
 	return Tasks[P]{kind: kind, taskType: string(t), in: reflect.TypeFor[In](), out: reflect.TypeFor[Out]()}
 }
 
-// Single is one task.
+// Single plans one task.
 func Single[P, In, Out any](t handlers.TaskType[In, Out], input func(P) In) Tasks[P] {
 	return one(state.Single, t, input)
 }
 
-// FanIn is one task over all results of all dependencies, which it reads with
-// handlers.Results.
+// FanIn plans one task over all results of all dependencies. The task reads
+// them with handlers.Results.
 func FanIn[P, In, Out any](t handlers.TaskType[In, Out], input func(P) In) Tasks[P] {
 	return one(state.FanIn, t, input)
 }
@@ -54,8 +55,8 @@ func one[P, In, Out any](kind state.Parallelism, t handlers.TaskType[In, Out], i
 	return tasks
 }
 
-// Dynamic is as many tasks as the integer parameter count says. The parameter
-// is bounded by validate tags, at most to MaxTasks.
+// Dynamic plans as many tasks as the integer parameter count says. Validate
+// tags limit the parameter to at most MaxTasks.
 func Dynamic[P, In, Out any](
 	t handlers.TaskType[In, Out],
 	count string,
@@ -67,9 +68,9 @@ func Dynamic[P, In, Out any](
 	return tasks
 }
 
-// MatchPrevious is one task for each task of the one stage that it depends on:
-// task i follows task i, whose result it reads with handlers.Predecessor where
-// the stage declares UsesLineage.
+// MatchPrevious plans one task for each task of the single stage that it
+// depends on. Task i follows task i. If the stage declares UsesLineage, task i
+// reads that result with handlers.Predecessor.
 func MatchPrevious[P, In, Out any](t handlers.TaskType[In, Out], input func(p P, index int) In) Tasks[P] {
 	return each(state.MatchPrevious, t, input)
 }
@@ -87,9 +88,9 @@ func each[P, In, Out any](
 	return tasks
 }
 
-// FanOut is whatever plan yields for each result (or part) of the source: one
-// call a result, with the index of the task that produced it. Nothing is held
-// in memory but the one result.
+// FanOut plans the tasks that plan yields for each result (or part) of the
+// source. It calls plan once per result, with the index of the task that
+// produced it. Only that result is held in memory.
 func FanOut[P, In, Out, S any](
 	t handlers.TaskType[In, Out],
 	from Source[S],
@@ -135,8 +136,8 @@ func FanOut[P, In, Out, S any](
 	return tasks
 }
 
-// Fields that the reader does not know are let pass: what was stored may be of
-// a newer build.
+// decodeStored ignores fields that T does not have, because a newer build may
+// have stored the result.
 func decodeStored[T any](b []byte) (T, error) {
 	var v T
 	if err := json.Unmarshal(b, &v); err != nil {
@@ -154,7 +155,7 @@ func decodeStored[T any](b []byte) (T, error) {
 // stage is a Stage without its type parameter.
 type stage struct {
 	spec      StageSpec
-	dependsOn []string // as declared
+	dependsOn []string // as declared, without the default
 	in, out   reflect.Type
 	count     string
 	countAt   []int // index path of the count parameter
@@ -193,8 +194,8 @@ func (s Stage[P]) erase() stage {
 	return e
 }
 
-// paramsAs is the one way back from erased parameters. Those of another job are
-// a defect of the caller.
+// paramsAs converts erased parameters back to P. Parameters of another job are
+// a bug in the caller.
 func paramsAs[P any](v any) P {
 	p, ok := v.(P)
 	if !ok {

@@ -15,10 +15,10 @@ import (
 
 var rules = validator.New(validator.WithRequiredStructEnabled())
 
-// validateInto applies the validate tags to a decoded value (a pointer to it)
-// and notes what they refuse, except where decoding has found something
-// already. A long value is checked item by item first. The error is
-// CodeUnavailable: ctx has ended.
+// validateInto applies the validate tags to a decoded value, to which v points,
+// and notes the violations. It skips fields for which decoding has already
+// found a problem. A long value is checked item by item first. If ctx has
+// ended, the error has CodeUnavailable.
 func validateInto(ctx context.Context, bad *problems, s *shape, v reflect.Value, long bool) error {
 	items := itemChecker{ctx: ctx}
 	if long {
@@ -53,7 +53,7 @@ func validateInto(ctx context.Context, bad *problems, s *shape, v reflect.Value,
 	return nil
 }
 
-// pathInJSON follows a path of Go names, `Params.Filter.Tags[0]`, through the
+// pathInJSON converts a path of Go names, `Params.Filter.Tags[0]`, by the
 // shape.
 func pathInJSON(s *shape, namespace string) []step {
 	var at []step
@@ -107,8 +107,8 @@ func pathInJSON(s *shape, namespace string) []step {
 	return at
 }
 
-// cutKey cuts an index or a map key, which may hold any character, off the
-// front.
+// cutKey cuts an index or a map key off the front. A key may contain any
+// character.
 func cutKey(s string) (key, after string, ok bool) {
 	if !strings.HasPrefix(s, "[") {
 		return "", "", false
@@ -123,7 +123,7 @@ func cutKey(s string) (key, after string, ok bool) {
 	return s[1:], "", true
 }
 
-// complaint says what a value was and what would be right.
+// complaint returns what a value was and what would be accepted.
 func complaint(e validator.FieldError) string {
 	v := reflect.ValueOf(e.Value())
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -202,7 +202,7 @@ func show(v reflect.Value) string {
 	return excerpt(string(b))
 }
 
-// words splits the values of oneof: at spaces, except within single quotes.
+// words splits the values of oneof at spaces, except within single quotes.
 func words(s string) []string {
 	var list []string
 

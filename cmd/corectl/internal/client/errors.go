@@ -17,7 +17,7 @@ type Error struct {
 	RequestID  string             `json:"request_id"`
 	Code       state.Code         `json:"code"`
 	Fields     []state.FieldError `json:"errors"`
-	Body       []byte             `json:"-"` // as it came; of a health report that says no, the report
+	Body       []byte             `json:"-"` // raw body, or the report of a failed health check
 }
 
 // Error is what the API said, in its own words.

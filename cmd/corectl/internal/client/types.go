@@ -17,14 +17,14 @@ type Submission struct {
 	Attempt    int             `json:"attempt"`
 	Created    bool            `json:"created"`
 	Parameters json.RawMessage `json:"parameters"`
-	Plan       []PlannedStage  `json:"plan"` // of a dry run: what would be planned
+	Plan       []PlannedStage  `json:"plan"` // planned stages of a dry run
 }
 
 // PlannedStage is what a dry run tells of a stage.
 type PlannedStage struct {
 	Name    string `json:"name"`
 	Skipped bool   `json:"skipped"`
-	Tasks   *int   `json:"tasks"` // nil: only its dependencies will tell
+	Tasks   *int   `json:"tasks"` // nil if it depends on the results of dependencies
 }
 
 // JobType is a registered job.
@@ -39,7 +39,7 @@ type JobType struct {
 type TypeStage struct {
 	Name        string            `json:"name"`
 	Kind        state.Parallelism `json:"kind"`
-	MaxAttempts int               `json:"max_attempts"` // tries of a task, the first included
+	MaxAttempts int               `json:"max_attempts"` // attempts of a task, including the first
 }
 
 // Health is the report on a process.
@@ -50,15 +50,15 @@ type Health struct {
 	Checks   map[string]struct {
 		Status  string `json:"status"` // ok, failed or timeout
 		Message string `json:"message"`
-		Runbook string `json:"runbook"` // where the manual tells what to do; empty where it is ok
+		Runbook string `json:"runbook"` // runbook entry; empty if the status is ok
 	} `json:"checks"`
 }
 
 // Retried is the answer to a retry.
 type Retried struct {
 	Attempt int `json:"attempt"`
-	Tasks   int `json:"tasks"`  // failed and cancelled ones that run again
-	Stages  int `json:"stages"` // that run from the start
+	Tasks   int `json:"tasks"`  // failed and cancelled tasks that run again
+	Stages  int `json:"stages"` // stages that run from the start
 }
 
 // Redrive counts what became of dead letters, or would.
@@ -70,5 +70,5 @@ type Redrive struct {
 // Page is one page of a list.
 type Page[T any] struct {
 	Items      []T    `json:"items"`
-	NextCursor string `json:"next_cursor"` // empty: the last page
+	NextCursor string `json:"next_cursor"` // empty on the last page
 }

@@ -160,9 +160,9 @@ func TestNothingIsLeftWhereItCannotStart(t *testing.T) {
 	}
 
 	for want, o := range map[string]Options{
-		"address already in use": {Root: absolute, DatabaseURL: pgtest.URL(t), Port: number(port)},
-		"undefined: nonsense":    {Root: broken, DatabaseURL: pgtest.URL(t)},
-		"cannot update the schema":      {Root: absolute, DatabaseURL: "postgres://u@127.0.0.1:1/x?sslmode=disable"},
+		"address already in use":   {Root: absolute, DatabaseURL: pgtest.URL(t), Port: number(port)},
+		"undefined: nonsense":      {Root: broken, DatabaseURL: pgtest.URL(t)},
+		"cannot update the schema": {Root: absolute, DatabaseURL: "postgres://u@127.0.0.1:1/x?sslmode=disable"},
 	} {
 		o.Output = io.Discard
 
