@@ -9,17 +9,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cable is what connects a process with the database. When it is cut nothing
-// passes and nothing is closed, as when a network drops packets: a read waits,
-// a write seems to succeed, a dial waits for its deadline.
+// cable is the connection between a process and the database. While it is cut,
+// nothing passes and nothing is closed, as if a network dropped all packets: a
+// read waits, a write seems to succeed, and a dial waits for its deadline.
 type cable struct {
 	mu    sync.Mutex
 	cut   bool
 	conns []*cutConn
 }
 
-// set cuts the cable, or repairs it: then the connections that were cut are
-// reset.
+// set cuts or repairs the cable. A repair resets the connections that were cut.
 func (c *cable) set(cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,7 +42,7 @@ func (c *cable) isCut() bool {
 	return c.cut
 }
 
-// connect puts the cable into a process's connections.
+// connect adds the cable to the connections of a process.
 func (c *cable) connect(cc *pgx.ConnConfig) {
 	dial := cc.DialFunc
 	cc.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -66,8 +65,8 @@ func (c *cable) connect(cc *pgx.ConnConfig) {
 	}
 }
 
-// cutConn is one connection. What is lost while the cable is cut stays lost, so
-// the connection is of no use afterwards.
+// cutConn is one connection. Bytes that were lost during a cut stay lost, so
+// the connection cannot be used afterwards.
 type cutConn struct {
 	net.Conn
 	cable *cable

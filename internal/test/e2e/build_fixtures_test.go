@@ -11,8 +11,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// buildStages is the job of the old build, by name so that a test can change
-// it.
+// buildStages returns the stages of the old build. Every call returns new ones,
+// so that a test can change them.
 func buildStages[P any]() []define.Stage[P] {
 	return []define.Stage[P]{
 		{Name: "list", Tasks: define.Dynamic(built, "n", each[P]("list"))},
@@ -48,12 +48,12 @@ func buildOf[P any](stages []define.Stage[P]) map[string]define.Job {
 	})}
 }
 
-// change returns the new build's job: the old one with one thing changed.
+// change returns the job of the new build: the old job with one change.
 func change(fn func(stages []define.Stage[builtParams]) []define.Stage[builtParams]) map[string]define.Job {
 	return buildOf(fn(buildStages[builtParams]()))
 }
 
-// heldStage keeps the attempts of a stage waiting until it is opened.
+// heldStage keeps the attempts of a stage waiting until the test opens it.
 type heldStage struct {
 	stage  string
 	open   chan struct{}
@@ -73,7 +73,7 @@ func (h *heldStage) handlers(jobs map[string]define.Job) map[string]handlers.Han
 	run := func(ctx context.Context, t handlers.Task, in builtIn) (workOut, error) {
 		if in.For != t.Stage {
 			return workOut{}, handlers.Permanent(
-				fmt.Errorf("stage %s was given an input of %q", t.Stage, in.For),
+				fmt.Errorf("stage %s received an input for %q", t.Stage, in.For),
 			)
 		}
 
@@ -102,8 +102,8 @@ func (h *heldStage) handlers(jobs map[string]define.Job) map[string]handlers.Han
 	return all
 }
 
-// compute is what a task of a stage does; reads is the stage that total adds
-// up.
+// compute does the work of a task. The stage total adds up the results of the
+// stage reads.
 func compute(ctx context.Context, t handlers.Task, in builtIn, reads string) (out workOut, err error) {
 	switch t.Stage {
 	case "check":
@@ -130,7 +130,7 @@ type buildCase struct {
 	name    string
 	hold    string                // the stage that runs when the new build starts
 	next    map[string]define.Job // the new build
-	differs string                // how the job fails where no old build is left; "": it completes
+	differs string                // the job's error if no old build is left; "": it completes
 }
 
 func buildCases() []buildCase {
@@ -147,7 +147,7 @@ func buildCases() []buildCase {
 			s[0].DependsOn = define.None
 			return append(stages{{Name: "before", Tasks: single("before")}}, s...)
 		}), ""},
-		{"stage inserted in front, tasks under way", "check", change(func(s stages) stages {
+		{"stage inserted in front, tasks in flight", "check", change(func(s stages) stages {
 			s[0].DependsOn = define.None
 			return append(stages{{Name: "before", Tasks: single("before")}}, s...)
 		}), ""},
@@ -181,7 +181,7 @@ func buildCases() []buildCase {
 			s[1].Tasks = define.Dynamic(built, "n", each[builtParams]("copy"))
 			return s
 		}), `stage "copy" was fan_out over list, this build declares dynamic`},
-		{"kind changed, tasks under way", "copy", change(func(s stages) stages {
+		{"kind changed, tasks in flight", "copy", change(func(s stages) stages {
 			s[1].Tasks = define.Dynamic(built, "n", each[builtParams]("copy"))
 			return s
 		}), `stage "copy" was fan_out over list, this build declares dynamic`},

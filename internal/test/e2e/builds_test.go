@@ -19,8 +19,8 @@ import (
 )
 
 // The job of these tests is list -> copy -> check -> total, with a result. Each
-// input names the stage that it was made for, and each handler refuses one that
-// was made for another.
+// input names the stage that it was made for. A handler rejects an input that
+// was made for another stage.
 type (
 	builtIn struct {
 		For string `json:"for"`
@@ -52,9 +52,10 @@ const (
 
 const builtTotal = 15 // 0 + 1 + ... + 5
 
-// TestDeploymentReplacesBuildDuringJob stops the old build when the new one
-// runs. The job ends as it must, or says what differs; then the old build is
-// back, and a retry completes it.
+// TestDeploymentReplacesBuildDuringJob stops the old build after the new one
+// has started. The job completes or fails with an error that names the
+// difference. In that case the old build starts again, and a retry completes
+// the job.
 func TestDeploymentReplacesBuildDuringJob(t *testing.T) {
 	t.Parallel()
 
@@ -93,8 +94,8 @@ func TestDeploymentReplacesBuildDuringJob(t *testing.T) {
 	}
 }
 
-// TestOldAndNewBuildsRunConcurrently keeps the old build: what the new one
-// cannot do waits for it, uncounted.
+// TestOldAndNewBuildsRunConcurrently keeps the old build running. Work that the
+// new build cannot do waits for the old one without using up attempts.
 func TestOldAndNewBuildsRunConcurrently(t *testing.T) {
 	t.Parallel()
 
@@ -112,7 +113,8 @@ func TestOldAndNewBuildsRunConcurrently(t *testing.T) {
 }
 
 // TestParkedWorkReachesItsBuild has one process that can do the work and three
-// that cannot, and no delivery of what was parked within the time of the test.
+// that cannot. No parked message is delivered again by time alone within the
+// test.
 func TestParkedWorkReachesItsBuild(t *testing.T) {
 	t.Parallel()
 	h, url := newHold(""), pgtest.URL(t)
@@ -145,11 +147,11 @@ func TestParkedWorkReachesItsBuild(t *testing.T) {
 	mustCount(t, old, 0, `select count(*) from attempts`)
 }
 
-// dispatches take turns: each case runs in one where the build is replaced, and
-// in the other where both stay.
+// dispatches alternates the modes of dispatch: each case runs in one mode where
+// the build is replaced, and in the other where both builds stay.
 var dispatches = []enginetest.Dispatch{enginetest.Queue, enginetest.Local}
 
-// builds is one job over a schema that builds share.
+// builds is one job in a schema that several builds share.
 type builds struct {
 	dispatch  enginetest.Dispatch
 	hold      *heldStage
@@ -157,7 +159,7 @@ type builds struct {
 	id        state.JobID
 }
 
-// newBuilds starts the old build, and its job up to the stage that is held.
+// newBuilds starts the old build and runs its job up to the stage that is held.
 func newBuilds(t *testing.T, tt buildCase, dispatch enginetest.Dispatch) *builds {
 	t.Helper()
 
@@ -170,7 +172,7 @@ func newBuilds(t *testing.T, tt buildCase, dispatch enginetest.Dispatch) *builds
 	select {
 	case <-b.hold.met:
 	case <-time.After(time.Minute):
-		t.Fatalf("stage %s did not begin: %+v", tt.hold, b.old.Read(b.id))
+		t.Fatalf("stage %s did not start: %+v", tt.hold, b.old.Read(b.id))
 	}
 
 	return b
@@ -191,7 +193,7 @@ func (b *builds) start(t *testing.T, jobs map[string]define.Job, limit time.Dura
 	b.last = enginetest.Start(t, b.options(b.old.URL(), jobs, limit))
 }
 
-// stopOld ends the old build in the middle of the stage that is held.
+// stopOld stops the old build in the middle of the stage that is held.
 func (b *builds) stopOld(t *testing.T) {
 	t.Helper()
 	b.old.Process(0).Stop()

@@ -13,17 +13,17 @@ import (
 	"coremachine/internal/repo"
 )
 
-// faults is what a stand-in does wrong, and how often it did. Each n-th call of
-// a kind goes wrong, so that the work goes on between.
+// faults configures the faults of the Service Bus stand-in and counts them.
+// Every n-th call of a kind fails, so the calls in between make progress.
 type faults struct {
 	sends, settles                                                atomic.Int64
 	busy, lostAcks, lostBatches, detached, lostSettles, lostLocks atomic.Int64
-	dropped, freed, outOfOrder                                    atomic.Int64
+	dropped, repeated, outOfOrder                                 atomic.Int64
 
 	drop, free chan struct{}
 }
 
-// drops is how often the connections are cut.
+// drops is how many times the connections are cut.
 const drops = 10
 
 func newFaults() *faults {
@@ -87,7 +87,8 @@ func (f *faults) order(_ string, n int) int {
 	return at
 }
 
-// carryOut does what hooks may not: they are asked under the broker's lock.
+// carryOut performs the faults that hooks must not perform, since hooks run
+// under the broker's lock.
 func (f *faults) carryOut(b *sbfake.Broker, ended <-chan struct{}) {
 	for {
 		select {
@@ -97,7 +98,7 @@ func (f *faults) carryOut(b *sbfake.Broker, ended <-chan struct{}) {
 			b.DropConnections()
 			f.dropped.Add(1)
 		case <-f.free:
-			f.freed.Add(int64(b.DropLocks("tasks")))
+			f.repeated.Add(int64(b.DropLocks("tasks")))
 		}
 	}
 }
@@ -105,7 +106,7 @@ func (f *faults) carryOut(b *sbfake.Broker, ended <-chan struct{}) {
 func (f *faults) String() string {
 	return fmt.Sprintf(
 		"faults: connections cut %d times; of %d sends %d busy, %d stored without an answer, %d lost, %d detached; "+
-			"of %d settlements %d without an answer, %d with the lock lost; %d deliveries made again while in hand; %d out of order",
+			"of %d settlements %d without an answer, %d with the lock lost; %d deliveries repeated while in flight; %d out of order",
 		f.dropped.Load(),
 		f.sends.Load(),
 		f.busy.Load(),
@@ -115,7 +116,7 @@ func (f *faults) String() string {
 		f.settles.Load(),
 		f.lostSettles.Load(),
 		f.lostLocks.Load(),
-		f.freed.Load(),
+		f.repeated.Load(),
 		f.outOfOrder.Load(),
 	)
 }
@@ -130,7 +131,7 @@ func (f *faults) mustHaveHappened(t *testing.T) {
 	for what, n := range map[string]*atomic.Int64{
 		"busy": &f.busy, "lost acks": &f.lostAcks, "lost batches": &f.lostBatches, "detached": &f.detached,
 		"lost locks": &f.lostLocks, "lost settlements": &f.lostSettles,
-		"deliveries made again": &f.freed, "out of order": &f.outOfOrder,
+		"repeated deliveries": &f.repeated, "out of order": &f.outOfOrder,
 	} {
 		if n.Load() == 0 {
 			t.Errorf("the fault never happened: %s", what)
@@ -138,7 +139,7 @@ func (f *faults) mustHaveHappened(t *testing.T) {
 	}
 }
 
-// countdown is waited for until it was stepped so often.
+// countdown makes a test wait until n steps were made.
 type countdown struct {
 	left atomic.Int64
 	once sync.Once
@@ -167,7 +168,7 @@ func (c *countdown) wait(t *testing.T) {
 	select {
 	case <-c.done:
 	case <-limit.Done():
-		t.Fatal("gave up waiting for the countdown")
+		t.Fatal("timed out waiting for the countdown")
 	}
 }
 

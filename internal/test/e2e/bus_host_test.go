@@ -28,15 +28,15 @@ import (
 const busHandler = "bus"
 
 var (
-	busJobs     = together(jobs.All, map[string]define.Job{"small_bundles": smallBundles, "soak": soakJob})
-	busHandlers = together(handlers.All, map[string]handlers.Handler{
+	busJobs     = merge(jobs.All, map[string]define.Job{"small_bundles": smallBundles, "soak": soakJob})
+	busHandlers = merge(handlers.All, map[string]handlers.Handler{
 		string(fixtures.Number): fixtures.Handlers()[string(fixtures.Number)],
 		string(fixtures.Sum):    fixtures.Handlers()[string(fixtures.Sum)],
 		string(soakWork):        handlers.Func(runSoak, handlers.Timeout(10*time.Minute)),
 	})
 )
 
-func together[V any](all ...map[string]V) map[string]V {
+func merge[V any](all ...map[string]V) map[string]V {
 	out := map[string]V{}
 	for _, m := range all {
 		maps.Copy(out, m)
@@ -45,7 +45,7 @@ func together[V any](all ...map[string]V) map[string]V {
 	return out
 }
 
-// smallBundles is n numbers and their sum, in many messages.
+// smallBundles computes n numbers and their sum, in many messages.
 var smallBundles = define.Define(define.Definition[fixtures.WideParams]{
 	Description: "Numbers in bundles of ten, and their sum",
 	Stages: []define.Stage[fixtures.WideParams]{
@@ -66,8 +66,8 @@ var smallBundles = define.Define(define.Definition[fixtures.WideParams]{
 	},
 })
 
-// startOnBus runs the test binary under devhost, over a stand-in of Service Bus
-// and the database of url.
+// startOnBus runs the test binary under devhost, with a Service Bus stand-in
+// and the database at url.
 func startOnBus(
 	t *testing.T,
 	url string,
@@ -98,7 +98,7 @@ func startOnBus(
 
 	t.Cleanup(r.Close)
 	h.pool = r.Pool()
-	q := pgqueue.New(h.pool, pgqueue.Options{}) // tells the handler's relay
+	q := pgqueue.New(h.pool, pgqueue.Options{}) // notifies the handler's relay
 	t.Cleanup(q.Close)
 	h.machine = coremachine.New(coremachine.Config{
 		Jobs: busJobs, Handlers: busHandlers, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler),
@@ -165,7 +165,7 @@ func busReceivers(t *testing.T, connection string) map[string]queue.Receiver {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
 
-		_ = c.Close(limit) // of a connection that the test dropped it says so
+		_ = c.Close(limit) // returns an error if the test dropped the connection
 	})
 
 	receivers := map[string]queue.Receiver{}
@@ -184,8 +184,7 @@ func busReceivers(t *testing.T, connection string) map[string]queue.Receiver {
 	return receivers
 }
 
-// mustLeaveNothing checks that every queue and the table of messages come to be
-// empty.
+// mustLeaveNothing checks that every queue and the messages table become empty.
 func mustLeaveNothing(t *testing.T, h *hosted, b *sbfake.Broker) {
 	t.Helper()
 	waitFor(t, time.Minute, "the queues are empty", func() bool {
@@ -203,8 +202,8 @@ func mustLeaveNothing(t *testing.T, h *hosted, b *sbfake.Broker) {
 	}
 }
 
-// sends tells from the broker's log how many messages were sent, and for how
-// many bundles, plans and finishes.
+// sends counts the messages in the broker's log, and the rows that they
+// carried: bundles, plans and finishes.
 func sends(b *sbfake.Broker) (sent, rows int) {
 	known := map[string]bool{}
 

@@ -9,9 +9,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestRetryIsNotDroppedAsDuplicate stops a job twice and retries it
-// twice, all well within the time in which the bus drops what it takes for
-// copies: the stop, and tasks that were sent and never ran.
+// TestRetryIsNotDroppedAsDuplicate stops a job twice and retries it twice, all
+// within the duplicate detection window of the bus. The bus must not drop the
+// second stop, nor tasks that were sent before and never ran.
 func TestRetryIsNotDroppedAsDuplicate(t *testing.T) {
 	t.Parallel()
 	h, b := startOnBus(t, pgtest.URL(t), sbfake.Options{})

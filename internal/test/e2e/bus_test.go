@@ -38,8 +38,8 @@ func TestHelloWorldOverServiceBus(t *testing.T) {
 	}
 }
 
-// TestServiceBusWithAllFaults injects every fault there is while 10,000 tasks run;
-// each result is still recorded once.
+// TestServiceBusWithAllFaults injects every kind of fault while 10,000 tasks
+// run. Each result must still be recorded once.
 func TestServiceBusWithAllFaults(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -82,8 +82,8 @@ func TestServiceBusWithAllFaults(t *testing.T) {
 	}
 }
 
-// mustBeTheSum checks the results of small_bundles: each task's own, and the
-// sum over them.
+// mustBeTheSum checks the results of small_bundles: the result of each task,
+// and the sum over them.
 func mustBeTheSum(t *testing.T, h *hosted, id state.JobID, n int) {
 	t.Helper()
 
@@ -102,8 +102,8 @@ func mustBeTheSum(t *testing.T, h *hosted, id state.JobID, n int) {
 }
 
 // TestDatabaseOutageDoesNotUseUpDeliveries crashes Postgres for a minute in the
-// middle of 10,000 tasks. Failed messages are given back at once and may be
-// delivered ten times, as in a namespace with its default limit.
+// middle of 10,000 tasks. Failed messages are abandoned immediately and may be
+// delivered ten times, as in a namespace with the default limit.
 func TestDatabaseOutageDoesNotUseUpDeliveries(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Own(t)
@@ -133,7 +133,7 @@ func TestDatabaseOutageDoesNotUseUpDeliveries(t *testing.T) {
 
 	before := h.host.Stats().Abandoned
 
-	<-time.After(time.Minute) // the length of the outage is what is tested
+	<-time.After(time.Minute) // the test is about an outage of this length
 
 	during := h.host.Stats().Abandoned - before
 
@@ -158,7 +158,7 @@ func TestDatabaseOutageDoesNotUseUpDeliveries(t *testing.T) {
 	}
 
 	if n := h.number(t, `select count(*) from attempts where job_id = $1 and final`, id[:]); n != 0 {
-		t.Errorf("%d attempts failed for good", n)
+		t.Errorf("%d attempts failed permanently", n)
 	}
 
 	mustBeTheSum(t, h, id, 10_000)

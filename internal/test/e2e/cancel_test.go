@@ -18,8 +18,8 @@ import (
 
 func shortGrace(c *coremachine.Config) { c.Grace, c.Renew = 400*time.Millisecond, time.Second }
 
-// TestCancelAbandonsUnresponsiveHandler cancels a job mid-way: of what runs, most obeys
-// its context and one handler does not.
+// TestCancelAbandonsUnresponsiveHandler cancels a job that is half done. All
+// running handlers but one obey their context.
 func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 	t.Parallel()
 
@@ -30,9 +30,9 @@ func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 	var running sync.WaitGroup
 	running.Add(20)
 
-	letGo := make(chan struct{})
+	unblock := make(chan struct{})
 
-	release := sync.OnceFunc(func() { close(letGo) })
+	release := sync.OnceFunc(func() { close(unblock) })
 	defer release()
 
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
@@ -43,7 +43,7 @@ func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 		running.Done()
 
 		if t.Index == 7 {
-			<-letGo
+			<-unblock
 			return workOut{poison}, nil
 		}
 
@@ -63,11 +63,11 @@ func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 
 	running.Wait()
 
-	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
+	if err := m.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
 
-	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
+	if err := m.Cancel(t.Context(), id, "test"); err != nil {
 		t.Errorf("cancelling again: %v", err)
 	}
 
@@ -93,32 +93,32 @@ func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 	}
 
 	if m.Deaf() != 1 {
-		t.Errorf("%d handlers are deaf, want 1", m.Deaf())
+		t.Errorf("%d handlers are unresponsive, want 1", m.Deaf())
 	}
 
 	release()
-	until(t, "the deaf handler is back", func() bool { return m.Deaf() == 0 })
+	until(t, "the unresponsive handler has returned", func() bool { return m.Deaf() == 0 })
 	mustCount(t, e, 500, `select count(*) from tasks where status = 'cancelled' and result is null`)
 	mustCount(t, e, 1, `select count(*) from events where kind = 'job_ended'`)
 
-	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
-		t.Errorf("cancelling what is cancelled: %v", err)
+	if err := m.Cancel(t.Context(), id, "test"); err != nil {
+		t.Errorf("cancelling a cancelled job: %v", err)
 	}
 }
 
-// countingStore counts how often a stop looks.
+// countingStore counts how often a stop reads its progress.
 type countingStore struct {
 	coremachine.Store
-	looks atomic.Int64
+	reads atomic.Int64
 }
 
 func (s *countingStore) StopState(ctx context.Context, id state.JobID) (state.Stopping, bool, error) {
-	s.looks.Add(1)
+	s.reads.Add(1)
 	return s.Store.StopState(ctx, id)
 }
 
-// TestCancelAbandonsUnresponsivePlanner cancels a job while a planner holds a stage of
-// which some tasks are planned.
+// TestCancelAbandonsUnresponsivePlanner cancels a job while a planner hangs in
+// a stage of which some tasks are planned.
 func TestCancelAbandonsUnresponsivePlanner(t *testing.T) {
 	t.Parallel()
 
@@ -126,19 +126,19 @@ func TestCancelAbandonsUnresponsivePlanner(t *testing.T) {
 		return
 	}
 
-	planning, letGo := make(chan struct{}), make(chan struct{})
-	defer close(letGo)
+	planning, unblock := make(chan struct{}), make(chan struct{})
+	defer close(unblock)
 
 	plan := func(_ params, _ int, _ workOut) iter.Seq[workIn] {
 		return func(yield func(workIn) bool) {
-			for i := range 10_001 { // one chunk is written before it hangs
+			for i := range 10_001 { // it writes one chunk before it hangs
 				if !yield(workIn{i}) {
 					return
 				}
 			}
 
 			close(planning)
-			<-letGo
+			<-unblock
 		}
 	}
 	store := &countingStore{}
@@ -165,15 +165,16 @@ func TestCancelAbandonsUnresponsivePlanner(t *testing.T) {
 		t.Errorf("many: %+v", s)
 	}
 
-	if n := store.looks.Load(); n > 100 {
-		t.Errorf("the stop looked %d times", n)
+	if n := store.reads.Load(); n > 100 {
+		t.Errorf("the stop read its progress %d times", n)
 	}
 
 	mustCount(t, e, 10_001, `select count(*) from tasks`)
 }
 
-// TestFailFastCancelsRunningTasks fails a job by one task of many: what is queued is
-// cancelled, what runs is told, and the job's error names the stage.
+// TestFailFastCancelsRunningTasks fails a job by one of many tasks. Queued
+// tasks are cancelled, the contexts of running tasks end, and the error of the
+// job names the stage.
 func TestFailFastCancelsRunningTasks(t *testing.T) {
 	t.Parallel()
 
@@ -182,8 +183,8 @@ func TestFailFastCancelsRunningTasks(t *testing.T) {
 	}
 
 	var (
-		told    atomic.Int64
-		running sync.WaitGroup
+		notified atomic.Int64
+		running  sync.WaitGroup
 	)
 	running.Add(9)
 
@@ -204,7 +205,7 @@ func TestFailFastCancelsRunningTasks(t *testing.T) {
 
 		running.Done()
 		<-ctx.Done()
-		told.Add(1)
+		notified.Add(1)
 
 		return workOut{}, ctx.Err()
 	}
@@ -212,7 +213,7 @@ func TestFailFastCancelsRunningTasks(t *testing.T) {
 		Jobs: map[string]define.Job{"strict": jobOf(
 			define.Stage[params]{Name: "first", Tasks: single()},
 			define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 1, Window: 30},
-			define.Stage[params]{Name: "next", Tasks: gather()},
+			define.Stage[params]{Name: "next", Tasks: fanIn()},
 		)},
 		Handlers: handlersOf(fn), Config: shortGrace, Processes: 2,
 	})
@@ -231,7 +232,7 @@ func TestFailFastCancelsRunningTasks(t *testing.T) {
 	if s := job.Stage(t, "next"); s.Status != state.StageCancelled {
 		t.Errorf("next: %+v", s)
 	}
-	// Handlers of another process are told by its next look, which may come
-	// after the job has ended over their heads.
-	until(t, "every handler was told", func() bool { return told.Load() == 9 })
+	// Handlers of another process learn of the failure at its next check, which
+	// can come after the job has ended.
+	until(t, "every handler's context has ended", func() bool { return notified.Load() == 9 })
 }

@@ -8,10 +8,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// beside returns storage that runs other before its first COMMIT and commits
-// when other waits for a row that it has locked, and a function that returns
-// what other did.
-func (h *byHand) beside(other func() error) (first *repo.Repo, over func() error) {
+// interleave opens storage that runs other immediately before its first COMMIT,
+// and commits once other waits for a row that it has locked. The function that
+// it also returns waits for other and returns its error.
+func (h *manualJob) interleave(other func() error) (first *repo.Repo, wait func() error) {
 	h.t.Helper()
 
 	done := make(chan error, 1)
@@ -51,33 +51,33 @@ func (h *byHand) beside(other func() error) (first *repo.Repo, over func() error
 	return first, func() error { return <-done }
 }
 
-// TestCancelWaitsForConcurrentDispatch lets a stop look for tasks without a message
-// while a completion gives some of them one.
+// TestCancelWaitsForConcurrentDispatch has a stop look for tasks without a
+// message while a completion creates messages for some of them.
 func TestCancelWaitsForConcurrentDispatch(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":6}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})
+	h := newManualJob(t, `{"n":6}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1, Window: 2})
 
-	held := h.claim(h.a, state.KindTasks, 2)
+	claimed := h.claim(h.a, state.KindTasks, 2)
 	if _, _, err := h.Cancel(t.Context(), h.id, "test"); err != nil {
 		t.Fatal(err)
 	}
 
 	stop := h.claim(h.b, state.KindStop, 1)[0]
 
-	first, over := h.beside(func() error {
+	first, wait := h.interleave(func() error {
 		_, err := h.StopWork(t.Context(), h.b, stop, false)
 		return err
 	})
 	if moved, err := first.Complete(
 		t.Context(),
 		state.Here{Worker: h.a},
-		[]state.TaskEnd{end(held[0], held[0].First)},
+		[]state.TaskEnd{end(claimed[0], claimed[0].First)},
 	); err != nil ||
 		moved.Landed != 1 {
 		t.Fatalf("%d ends landed; %v", moved.Landed, err)
 	}
 
-	if err := over(); err != nil {
+	if err := wait(); err != nil {
 		t.Fatal(err)
 	}
 
@@ -85,17 +85,17 @@ func TestCancelWaitsForConcurrentDispatch(t *testing.T) {
 	h.count(3, `select cancelled from stages`)
 }
 
-// TestConcurrentRepeatOfBatchLandsOnce repeats a batch while its first try still
-// commits: the repeat began before the rows of the tasks were to be seen.
+// TestConcurrentRepeatOfBatchLandsOnce repeats a batch while its first try is
+// committing. The repeat begins before it can see the rows of the tasks.
 func TestConcurrentRepeatOfBatchLandsOnce(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":4}`, fourInABundle)
-	held := h.claim(h.a, state.KindTasks, 1)[0]
-	ends := []state.TaskEnd{end(held, 0), end(held, 1), retried(end(held, 2))}
+	h := newManualJob(t, `{"n":4}`, fourInABundle)
+	claimed := h.claim(h.a, state.KindTasks, 1)[0]
+	ends := []state.TaskEnd{end(claimed, 0), end(claimed, 1), retried(end(claimed, 2))}
 
 	var again state.Moved
 
-	first, over := h.beside(func() (err error) {
+	first, wait := h.interleave(func() (err error) {
 		again, err = h.Complete(t.Context(), state.Here{Worker: h.a}, ends)
 		return err
 	})
@@ -108,8 +108,8 @@ func TestConcurrentRepeatOfBatchLandsOnce(t *testing.T) {
 		t.Fatalf("%d ends landed, want 3; %v", moved.Landed, err)
 	}
 
-	if err := over(); err != nil || again.Landed != 0 {
-		t.Errorf("%d ends landed again; %v", again.Landed, err)
+	if err := wait(); err != nil || again.Landed != 0 {
+		t.Errorf("%d ends landed in the repeat; %v", again.Landed, err)
 	}
 
 	h.count(3, `select count(*) from tasks`)
@@ -117,8 +117,8 @@ func TestConcurrentRepeatOfBatchLandsOnce(t *testing.T) {
 	h.count(1, `select count(*) from attempts`)
 }
 
-// TestSecondBranchToCommitContinuesJob ends two arms in transactions of which neither
-// sees what the other has written.
+// TestSecondBranchToCommitContinuesJob ends two branches in transactions that
+// do not see each other's writes.
 func TestSecondBranchToCommitContinuesJob(t *testing.T) {
 	t.Parallel()
 
@@ -127,32 +127,32 @@ func TestSecondBranchToCommitContinuesJob(t *testing.T) {
 		{Name: "right", Tasks: single(), DependsOn: define.None},
 	}
 
-	join := define.Stage[params]{Name: "join", Tasks: gather(), DependsOn: []string{"left", "right"}}
+	join := define.Stage[params]{Name: "join", Tasks: fanIn(), DependsOn: []string{"left", "right"}}
 	for name, c := range map[string]struct {
 		stages []define.Stage[params]
 		want   string
 	}{
 		"StartsStage": {append(arms, join), `select count(*) from messages where stage = 2 and kind = 2`},
-		"EndsJob": {arms, `select count(*) from jobs where status = 'completed'`},
+		"EndsJob":     {arms, `select count(*) from jobs where status = 'completed'`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := doByHand(t, `{}`, c.stages...)
-			held := h.claim(h.a, state.KindTasks, 2)
+			h := newManualJob(t, `{}`, c.stages...)
+			claimed := h.claim(h.a, state.KindTasks, 2)
 
-			first, over := h.beside(func() error {
-				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[1], 0)})
+			first, wait := h.interleave(func() error {
+				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(claimed[1], 0)})
 				return err
 			})
 			if _, err := first.Complete(
 				t.Context(),
 				state.Here{Worker: h.a},
-				[]state.TaskEnd{end(held[0], 0)},
+				[]state.TaskEnd{end(claimed[0], 0)},
 			); err != nil {
 				t.Fatal(err)
 			}
 
-			if err := over(); err != nil {
+			if err := wait(); err != nil {
 				t.Fatal(err)
 			}
 
@@ -161,9 +161,9 @@ func TestSecondBranchToCommitContinuesJob(t *testing.T) {
 	}
 }
 
-// TestConcurrentFailuresAreCounted ends two arms at once: whoever is second, and ends
-// the job or starts what follows, knows of the first's failed task, which the
-// job tolerates.
+// TestConcurrentFailuresAreCounted ends two branches concurrently. The job
+// tolerates a failed task of the first branch. The transaction of the second
+// branch ends the job or starts the next stage, and must see that failure.
 func TestConcurrentFailuresAreCounted(t *testing.T) {
 	t.Parallel()
 
@@ -177,33 +177,33 @@ func TestConcurrentFailuresAreCounted(t *testing.T) {
 		stages []define.Stage[params]
 		want   string
 	}{
-		"AtJobEnd":      {arms, `select count(*) from jobs where status = 'completed_with_errors'`},
+		"AtJobEnd":    {arms, `select count(*) from jobs where status = 'completed_with_errors'`},
 		"AtNextStage": {append(arms, next), `select count(*) from messages where stage = 2 and kind = 1`}, // planned, since some follow nothing
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := doByHand(t, `{"n":2}`, c.stages...)
-			held := h.claim(h.a, state.KindTasks, 2)
-			first, over := h.beside(func() error {
-				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(held[1], 0)})
+			h := newManualJob(t, `{"n":2}`, c.stages...)
+			claimed := h.claim(h.a, state.KindTasks, 2)
+			first, wait := h.interleave(func() error {
+				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(claimed[1], 0)})
 				return err
 			})
-			failed := end(held[0], 1)
+			failed := end(claimed[0], 1)
 			failed.Status = state.TaskFailed
 			failed.Result = nil
 			failed.Outcome = state.OutcomePermanent
 			failed.Code = state.CodePermanent
 
-			failed.Error = "for good"
+			failed.Error = "permanent"
 			if _, err := first.Complete(
 				t.Context(),
 				state.Here{Worker: h.a},
-				[]state.TaskEnd{end(held[0], 0), failed},
+				[]state.TaskEnd{end(claimed[0], 0), failed},
 			); err != nil {
 				t.Fatal(err)
 			}
 
-			if err := over(); err != nil {
+			if err := wait(); err != nil {
 				t.Fatal(err)
 			}
 

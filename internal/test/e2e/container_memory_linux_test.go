@@ -26,12 +26,12 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// mostMemory is what a process may take, whatever a job's size.
-const mostMemory = 200 << 20
+// maxMemory is the limit of a process, independent of the size of the job.
+const maxMemory = 200 << 20
 
-// TestListing100000BlobsIsBoundedInMemory runs the programs
-// themselves, as they are delivered: a test binary with the race detector in it
-// takes many times the memory.
+// TestListing100000BlobsIsBoundedInMemory runs the programs as they are
+// delivered. A test binary with the race detector would need many times the
+// memory.
 func TestListing100000BlobsIsBoundedInMemory(t *testing.T) {
 	t.Parallel()
 
@@ -91,15 +91,15 @@ func TestListing100000BlobsIsBoundedInMemory(t *testing.T) {
 
 	for name, pid := range map[string]int{"host": r.HostPID, "handler": r.HandlerPID} {
 		peak, err := peakMemory(pid)
-		if err != nil || peak > mostMemory {
-			t.Errorf("the %s took %d MB, %v, want at most %d", name, peak>>20, err, mostMemory>>20)
+		if err != nil || peak > maxMemory {
+			t.Errorf("the %s took %d MB, %v, want at most %d", name, peak>>20, err, maxMemory>>20)
 		}
 
 		t.Logf("the %s took %d MB", name, peak>>20)
 	}
 }
 
-// devReport is what `corectl dev` says of itself.
+// devReport is the report that `corectl dev` writes about itself.
 type devReport struct {
 	API        string `json:"api"`
 	HostPID    int    `json:"host_pid"`
@@ -119,10 +119,10 @@ func startDev(t *testing.T, env ...string) devReport {
 		t.Fatalf("%v: %s", err, out)
 	}
 
-	var said bytes.Buffer
+	var output bytes.Buffer
 
 	dev := process.CommandContext(t.Context(), program, "dev", "--port", "0", "--report", report)
-	dev.Dir, dev.Stdout, dev.Stderr = "../../..", &said, &said
+	dev.Dir, dev.Stdout, dev.Stderr = "../../..", &output, &output
 
 	dev.Env = append(os.Environ(), env...)
 	dev.Cancel = func() error { return dev.Process.Signal(syscall.SIGTERM) }
@@ -145,7 +145,7 @@ func startDev(t *testing.T, env ...string) devReport {
 		<-ended
 
 		if t.Failed() {
-			t.Log(said.String())
+			t.Log(output.String())
 		}
 	})
 
@@ -169,9 +169,9 @@ func startDev(t *testing.T, env ...string) devReport {
 		select {
 		case <-tick.C:
 		case <-ended:
-			t.Fatalf("it ended: %s", said.String())
+			t.Fatalf("corectl dev ended: %s", output.String())
 		case <-limit.C:
-			t.Fatal("it does not start")
+			t.Fatal("corectl dev did not start")
 		}
 	}
 }
@@ -190,8 +190,8 @@ func one(t *testing.T, url string) *pgx.Conn {
 	return c
 }
 
-// refusedOver submits container_list over HTTP, which must answer 400 and say
-// why.
+// refusedOver submits container_list over HTTP, and expects status 400 and the
+// reason why.
 func refusedOver(t *testing.T, api, params, why string) {
 	t.Helper()
 
@@ -268,7 +268,8 @@ func runOver(t *testing.T, api, params string, into any) {
 
 var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// peakMemory is the most memory that a process ever had, by Linux's books.
+// peakMemory returns the peak resident memory of a process, as Linux reports
+// it.
 func peakMemory(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"coremachine/internal/test/blobtest"
 )
 
-// TestContainerListIsRejectedBeforeAnythingIsStored is the pre-flight check.
+// The pre-flight check of container_list rejects these submits.
 func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 	t.Parallel()
 
@@ -27,11 +27,11 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	var no atomic.Pointer[blobtest.Refusal]
+	var refusal atomic.Pointer[blobtest.Refusal]
 
 	e := onStorage(t, blobtest.Refusing(t, server, func(r *http.Request) *blobtest.Refusal {
 		if strings.Contains(r.URL.Path, "/sample/") || r.URL.Query().Get("prefix") != "blobs only" {
-			return no.Load()
+			return refusal.Load()
 		}
 
 		return nil
@@ -49,10 +49,10 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 
 	forbidden := &blobtest.Refusal{Status: 403, Code: "AuthorizationPermissionMismatch"}
 	for _, c := range []struct {
-		name, params string
-		no           *blobtest.Refusal
-		code         state.Code
-		field, says  string
+		name, params   string
+		refusal        *blobtest.Refusal
+		code           state.Code
+		field, message string
 	}{
 		{"missing", `{"container":"missing"}`, nil, state.CodeInvalid, "container", `there is no container "missing" in the storage account`},
 		{"forbidden", `{"container":"sample"}`, forbidden, state.CodeInvalid, "container", `"sample" cannot be listed: storage refuses it (403 AuthorizationPermissionMismatch)`},
@@ -60,7 +60,7 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 		{"sizes", `{"container":"sample","min_size_bytes":2,"max_size_bytes":1}`, nil, state.CodeInvalid, "max_size_bytes", "1 is below min_size_bytes, which is 2"},
 		{"refused", `{"container":"sample"}`, &blobtest.Refusal{Status: 400, Code: "InvalidUri"}, state.CodeInvalid, "container", `"sample" cannot be listed: storage refuses it (400 InvalidUri)`},
 	} {
-		no.Store(c.no)
+		refusal.Store(c.refusal)
 		err := submit(c.params)
 
 		var refused *state.Error
@@ -70,8 +70,8 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 			continue
 		}
 
-		if got := refused.Fields[0].Message; c.says != "" && got != c.says {
-			t.Errorf("%s: it says %q, want %q", c.name, got, c.says)
+		if got := refused.Fields[0].Message; c.message != "" && got != c.message {
+			t.Errorf("%s: got the message %q, want %q", c.name, got, c.message)
 		}
 	}
 
@@ -83,7 +83,7 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 		t.Errorf("%d rows were written, %v", rows, err)
 	}
 
-	no.Store(nil)
+	refusal.Store(nil)
 
 	if err := submit(`{"container":"sample"}`); err != nil {
 		t.Error(err)
@@ -108,9 +108,9 @@ func TestContainerListOfAnEmptyContainer(t *testing.T) {
 	}
 }
 
-// TestContainerListSkipsMissingBlobsAndRetriesThrottling deletes a
-// blob between its listing and its inspection, archives one, and throttles the
-// first try of every third.
+// TestContainerListSkipsMissingBlobsAndRetriesThrottling deletes one blob
+// between its listing and its inspection, archives another, and throttles the
+// first try of every third blob.
 func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
@@ -180,7 +180,7 @@ func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 		Scan(&again, &final)
 	if err != nil || again != n/3 || final != 0 {
 		t.Errorf(
-			"%d tries were repeated and %d given up, %v, want %d and none; tries of blobs: %v",
+			"%d requests were repeated and %d abandoned, %v, want %d and 0; tries of blobs: %v",
 			again,
 			final,
 			err,

@@ -17,8 +17,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// onStorage starts an engine whose jobs read the account of a connection
-// string.
+// onStorage starts an engine whose jobs read the storage account of a
+// connection string.
 func onStorage(t *testing.T, connection string) *enginetest.Engine {
 	t.Helper()
 
@@ -52,7 +52,7 @@ func summaryOf(t *testing.T, job enginetest.Job) handlers.ContainerSummaryOutput
 	return s
 }
 
-// counted are groups as the sample counts them.
+// counted converts groups to the form in which the sample counts them.
 func counted(g handlers.Groups) map[string]blobsample.Count {
 	counts := map[string]blobsample.Count{}
 	for _, group := range g.Groups {
@@ -62,8 +62,8 @@ func counted(g handlers.Groups) map[string]blobsample.Count {
 	return counts
 }
 
-// TestContainerListMatchesStoredBlobs lists blobs whose names hold all that
-// names may hold, the longest of 1,024 characters.
+// TestContainerListMatchesStoredBlobs lists blobs whose names contain every
+// allowed kind of character, the longest with 1,024 characters.
 func TestContainerListMatchesStoredBlobs(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
@@ -149,7 +149,7 @@ func TestContainerListMatchesStoredBlobs(t *testing.T) {
 	e.MustBalance()
 }
 
-// checkNamed holds the blobs that a summary names to the sample.
+// checkNamed compares the blobs that a summary names with the sample.
 func checkNamed(t *testing.T, s handlers.ContainerSummaryOutput, n int) {
 	t.Helper()
 

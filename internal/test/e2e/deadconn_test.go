@@ -14,13 +14,13 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// backAfterSilence is the longest that work may stand still after a network
-// device has lost the connections of a process.
+// backAfterSilence is the maximum time that work may stand still after a
+// network device has lost the connections of a process.
 const backAfterSilence = 20 * time.Second
 
-// TestWorkContinuesPastDeadConnections has a proxy between the workers and
-// Postgres lose all connections without closing them, in the middle of a job.
-// With two workers the second one connects directly.
+// TestWorkContinuesPastDeadConnections puts a proxy between the workers and
+// Postgres. In the middle of a job, the proxy loses all connections without
+// closing them. If there are two workers, the second one connects directly.
 func TestWorkContinuesPastDeadConnections(t *testing.T) {
 	t.Parallel()
 
@@ -102,7 +102,7 @@ func losesItsConnections(t *testing.T, workers int) {
 			select {
 			case <-begun:
 			case <-time.After(time.Minute):
-				t.Fatal("the tasks do not begin")
+				t.Fatal("the tasks do not start")
 			}
 		}
 

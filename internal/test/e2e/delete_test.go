@@ -27,7 +27,7 @@ select (select count(*) from jobs where job_id = $1) + (select count(*) from sta
 func startFailing(t *testing.T) *enginetest.Engine {
 	t.Helper()
 
-	service := &outside{}
+	service := &externalService{}
 	service.down.Store(true)
 
 	return start(t, enginetest.Options{
@@ -46,7 +46,8 @@ func wantCode(t *testing.T, what string, err error, want state.Code) {
 	}
 }
 
-// TestJobMarkedForDeletionDoesNotRun asks everything of a job whose deletion was begun.
+// TestJobMarkedForDeletionDoesNotRun tries every operation on a job whose
+// deletion has begun.
 func TestJobMarkedForDeletionDoesNotRun(t *testing.T) {
 	t.Parallel()
 
@@ -77,11 +78,11 @@ func TestJobMarkedForDeletionDoesNotRun(t *testing.T) {
 	wantCode(t, "rerun", err, state.CodeUnavailable)
 
 	if took := time.Since(begin); took < 2*time.Second {
-		t.Errorf("the submit gave up after %s, want it to wait 2s for the deletion", took)
+		t.Errorf("the submit returned after %s, want it to wait 2s for the deletion", took)
 	}
 
 	if landed, err := p.Repo.Touch(ctx, id); landed || err != nil {
-		t.Errorf("touch: %v, %v, want that it does not land", landed, err)
+		t.Errorf("touch: %v, %v, want it not to land", landed, err)
 	}
 
 	mustCount(
@@ -92,7 +93,8 @@ func TestJobMarkedForDeletionDoesNotRun(t *testing.T) {
 		id[:],
 	)
 
-	// The sweep finishes what the caller of the mark did not.
+	// The sweep finishes the deletion that the caller of the mark did not
+	// finish.
 	if _, err := p.Machine.Sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,7 @@ func TestJobMarkedForDeletionDoesNotRun(t *testing.T) {
 	}
 }
 
-// purgeAll purges to the end and counts the rows but the job's own.
+// purgeAll purges to the end and counts the deleted rows, without the job row.
 func purgeAll(t *testing.T, e *enginetest.Engine, ref state.JobRef) (rows int) {
 	t.Helper()
 
@@ -122,8 +124,8 @@ func purgeAll(t *testing.T, e *enginetest.Engine, ref state.JobRef) (rows int) {
 	}
 }
 
-// TestSubmitDuringDeletionRecreatesJob submits a job between the mark
-// and the end of its deletion.
+// TestSubmitDuringDeletionRecreatesJob submits a job between its mark and the
+// end of its deletion.
 func TestSubmitDuringDeletionRecreatesJob(t *testing.T) {
 	t.Parallel()
 
@@ -162,8 +164,8 @@ func TestSubmitDuringDeletionRecreatesJob(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobFailed)
 }
 
-// TestPurgeWithoutMarkDeletesNothing purges jobs that are not marked, or
-// whose mark is of another incarnation.
+// TestPurgeWithoutMarkDeletesNothing purges jobs that are not marked, or that
+// carry the mark of another incarnation.
 func TestPurgeWithoutMarkDeletesNothing(t *testing.T) {
 	t.Parallel()
 
@@ -213,8 +215,8 @@ func TestPurgeWithoutMarkDeletesNothing(t *testing.T) {
 	mustCount(t, e, 0, rowsOf, id[:])
 }
 
-// TestDeleteAndRetryNeverBothSucceed lets a delete and a retry of one failed
-// job run at the same time, many times.
+// TestDeleteAndRetryNeverBothSucceed runs a delete and a retry of one failed
+// job concurrently, many times.
 func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 	t.Parallel()
 
@@ -248,8 +250,8 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 	}
 }
 
-// TestDeleteIsRejectedIfRetryStartedFirst lets a retry start the job between
-// the look of a delete and its mark.
+// TestDeleteIsRejectedIfRetryStartedFirst has a retry start the job after the
+// delete has read its status and before the delete sets its mark.
 func TestDeleteIsRejectedIfRetryStartedFirst(t *testing.T) {
 	t.Parallel()
 

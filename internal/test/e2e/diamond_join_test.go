@@ -13,10 +13,10 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestDiamondBranchesEndTogether runs jobs whose two arms end in the same moment,
-// mostly in two processes: the two that decide whether the last stage starts,
-// or whether the job has ended, each hold a counter that the other is about to
-// lower.
+// TestDiamondBranchesEndTogether runs jobs whose two branches end at the same
+// time, usually in two processes. The two transactions decide whether the last
+// stage starts, or whether the job has ended. Each holds a counter that the
+// other one is about to decrement.
 func TestDiamondBranchesEndTogether(t *testing.T) {
 	t.Parallel()
 
@@ -26,11 +26,11 @@ func TestDiamondBranchesEndTogether(t *testing.T) {
 
 	const each = 500 // in each mode
 
-	var arms meeting
+	var branches meeting
 
 	fn := func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Stage == "left" || t.Stage == "right" {
-			arms.wait(ctx, t.JobID, 2)
+			branches.wait(ctx, t.JobID, 2)
 		}
 
 		return workOut(in), nil
@@ -40,7 +40,7 @@ func TestDiamondBranchesEndTogether(t *testing.T) {
 		{Name: "left", Tasks: single()},
 		{Name: "right", Tasks: single(), DependsOn: []string{"root"}},
 	}
-	join := define.Stage[params]{Name: "join", Tasks: gather(), DependsOn: []string{"left", "right"}}
+	join := define.Stage[params]{Name: "join", Tasks: fanIn(), DependsOn: []string{"left", "right"}}
 	e := start(t, enginetest.Options{
 		Jobs:     map[string]define.Job{"two_sinks": jobOf(fork...), "diamond": jobOf(append(fork, join)...)},
 		Handlers: handlersOf(fn), Processes: 4,
@@ -51,8 +51,8 @@ func TestDiamondBranchesEndTogether(t *testing.T) {
 		e.Wait(id).MustBe(t, state.JobCompleted)
 	}
 
-	if t.Logf("%d of %d pairs of arms ended together", arms.met, 2*each); arms.met < each/5 {
-		t.Errorf("too few pairs ended together: %d", arms.met)
+	if t.Logf("%d of %d pairs of branches ended together", branches.met, 2*each); branches.met < each/5 {
+		t.Errorf("too few pairs ended together: %d", branches.met)
 	}
 
 	mustCount(
@@ -67,8 +67,8 @@ func TestDiamondBranchesEndTogether(t *testing.T) {
 	mustCount(t, e, 0, `select count(*) from attempts`)
 }
 
-// submitMany submits so many jobs of each type with parameter n, by all
-// processes at once.
+// submitMany submits the given number of jobs of each type with parameter n,
+// from all processes concurrently.
 func submitMany(t *testing.T, e *enginetest.Engine, jobs, n int, types ...string) []state.JobID {
 	t.Helper()
 

@@ -1,9 +1,11 @@
 // Package e2e runs jobs through the whole program, from an HTTP request to the
-// row that users read: on real Postgres schemas, on the real queue, with
-// processes that are killed, cut off, duplicated and overtaken. It holds tests
-// only; e2e/fixtures holds the jobs that they run.
+// rows that users read. It uses real Postgres schemas and the real queue, with
+// processes that are killed, disconnected, duplicated and overtaken. It
+// contains only tests. The jobs that they run are in this package and in
+// test/fixtures.
 //
-// It owns nothing and guarantees nothing: it checks what the others promise.
+// It owns nothing and guarantees nothing. It checks the guarantees of the other
+// packages.
 //
 // It may import everything, and nothing imports it.
 package e2e

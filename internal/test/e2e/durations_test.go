@@ -12,9 +12,9 @@ import (
 )
 
 // TestDurationsReachProcessesThatRunNoTasks submits through an engine that
-// receives nothing, as a process that serves the API alone: at first each task
-// has a message of its own, and when others have told how quick tasks are they
-// share one.
+// receives nothing, like a process that only serves the API. At first each task
+// gets a message of its own. After another process has shared that the tasks
+// are short, they share one message.
 func TestDurationsReachProcessesThatRunNoTasks(t *testing.T) {
 	t.Parallel()
 
@@ -41,7 +41,7 @@ func TestDurationsReachProcessesThatRunNoTasks(t *testing.T) {
 		return query(t, e, `select bundle from stages where job_id = $1`, res.JobID[:])
 	}
 	if bundle := submit(0); bundle != 1 {
-		t.Fatalf("%d tasks a message of a type that nobody has run", bundle)
+		t.Fatalf("%d tasks per message of a type that never ran", bundle)
 	}
 
 	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -54,7 +54,7 @@ func TestDurationsReachProcessesThatRunNoTasks(t *testing.T) {
 		select {
 		case <-tick.C:
 		case <-limit.Done():
-			t.Fatal("it learns nothing of how long tasks take")
+			t.Fatal("the submitting process did not learn the durations of tasks")
 		}
 	}
 

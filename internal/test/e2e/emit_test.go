@@ -16,9 +16,9 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// lossyParts loses writes of parts before they reach the store, and answers
-// after they were committed. Some losses are for the engine to repeat, others
-// for the handler.
+// lossyParts loses some writes of parts before they reach the store, and some
+// answers after the commit. The engine repeats after some of these losses, and
+// the handler after the others.
 type lossyParts struct{ coremachine.Store }
 
 func (s lossyParts) EmitPart(
@@ -26,7 +26,7 @@ func (s lossyParts) EmitPart(
 ) (state.PartFate, error) {
 	lost := state.Errorf(state.CodeUnavailable, "test", "the answer is lost")
 	if rand.IntN(3) == 0 {
-		lost = state.Errorf(state.CodeInternal, "test", "the answer is lost for good")
+		lost = state.Errorf(state.CodeInternal, "test", "the answer is lost permanently")
 	}
 
 	switch rand.IntN(6) {
@@ -43,14 +43,16 @@ func (s lossyParts) EmitPart(
 	return s.Store.EmitPart(ctx, worker, h, index, part, data)
 }
 
-// emitting emits parts from many goroutines, emitted reads them.
+// Tasks of type emitting emit parts from many goroutines. Tasks of type emitted
+// read them.
 const (
 	emitting handlers.TaskType[workIn, workOut] = "emitting"
 	emitted  handlers.TaskType[workIn, workOut] = "emitted"
 )
 
 // TestConcurrentEmitsPlanOneTaskPerPart emits 200 parts from eight goroutines,
-// over a store that loses writes and answers, and plans a task from each.
+// through a store that loses writes and answers, and plans a task from each
+// part.
 func TestConcurrentEmitsPlanOneTaskPerPart(t *testing.T) {
 	t.Parallel()
 

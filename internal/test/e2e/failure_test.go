@@ -16,9 +16,9 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestHandlerGoexitFailsItsAttempt covers both ways in which
-// tasks run: each in its own goroutine, and, once they are known to be quick,
-// several one after the other.
+// TestHandlerGoexitFailsItsAttempt covers both ways of running tasks: each in
+// its own goroutine and, once the engine knows that they are short, several in
+// one goroutine after each other.
 func TestHandlerGoexitFailsItsAttempt(t *testing.T) {
 	t.Parallel()
 
@@ -46,7 +46,7 @@ func TestHandlerGoexitFailsItsAttempt(t *testing.T) {
 		),
 		Dispatch: modeOf(t),
 	})
-	for seed := range 4 { // the later ones are known to be quick
+	for seed := range 4 { // from the second job on, the engine knows that the tasks are short
 		job := e.Run("exits", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, seed*tasks)).
 			MustBe(t, state.JobCompleted)
 		job.Stage(t, "many").MustHave(t, tasks, 0)
@@ -106,7 +106,7 @@ func TestFailureKeepsFullHandlerError(t *testing.T) {
 
 		if !regexp.MustCompile(want).MatchString(task.Error) || task.Attempts[0].Error != task.Error {
 			t.Errorf(
-				"task %d says %q and its attempt %q, want %q",
+				"task %d has the error %q and its attempt %q, want %q",
 				index,
 				task.Error,
 				task.Attempts[0].Error,

@@ -16,9 +16,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// byHand is one job whose messages a test claims and books itself, in the place
-// of two processes, a and b.
-type byHand struct {
+// manualJob is one job whose messages a test claims and completes itself, in
+// place of two processes a and b.
+type manualJob struct {
 	*repo.Repo
 	t    *testing.T
 	url  string
@@ -27,7 +27,7 @@ type byHand struct {
 	a, b uuid.UUID
 }
 
-func doByHand(t *testing.T, body string, stages ...define.Stage[params]) *byHand {
+func newManualJob(t *testing.T, body string, stages ...define.Stage[params]) *manualJob {
 	t.Helper()
 	url := pgtest.URL(t)
 
@@ -37,7 +37,7 @@ func doByHand(t *testing.T, body string, stages ...define.Stage[params]) *byHand
 	}
 
 	t.Cleanup(r.Close)
-	h := &byHand{Repo: r, url: url, t: t, a: uuid.New(), b: uuid.New()}
+	h := &manualJob{Repo: r, url: url, t: t, a: uuid.New(), b: uuid.New()}
 	h.m = coremachine.New(
 		coremachine.Config{
 			Jobs:     map[string]define.Job{"job": tolerant(stages...)},
@@ -59,14 +59,14 @@ func doByHand(t *testing.T, body string, stages ...define.Stage[params]) *byHand
 	t.Cleanup(func() {
 		found, err := enginetest.Unbalanced(context.WithoutCancel(t.Context()), r.Pool())
 		if err != nil || len(found) > 0 {
-			t.Errorf("the books do not balance: %q, %v", found, err)
+			t.Errorf("invariants are violated: %q, %v", found, err)
 		}
 	})
 
 	return h
 }
 
-func (h *byHand) lease(worker uuid.UUID, d time.Duration) {
+func (h *manualJob) lease(worker uuid.UUID, d time.Duration) {
 	h.t.Helper()
 
 	if err := h.OpenLease(h.t.Context(), worker, d, "test", "test", 1); err != nil {
@@ -74,9 +74,9 @@ func (h *byHand) lease(worker uuid.UUID, d time.Duration) {
 	}
 }
 
-// claim claims all messages of a kind and fails the test when it gets another
-// number of them.
-func (h *byHand) claim(worker uuid.UUID, kind state.MessageKind, want int) []state.Held {
+// claim claims all messages of a kind. It fails the test if their number is not
+// want.
+func (h *manualJob) claim(worker uuid.UUID, kind state.MessageKind, want int) []state.Held {
 	h.t.Helper()
 
 	rows, err := h.Pool().
@@ -93,12 +93,12 @@ func (h *byHand) claim(worker uuid.UUID, kind state.MessageKind, want int) []sta
 		h.t.Fatal(err)
 	}
 
-	held, err := h.Claim(h.t.Context(), worker, msgs)
-	if err != nil || len(held) != want {
-		h.t.Fatalf("%d of %d messages were claimed, want %d; %v", len(held), len(msgs), want, err)
+	claimed, err := h.Claim(h.t.Context(), worker, msgs)
+	if err != nil || len(claimed) != want {
+		h.t.Fatalf("%d of %d messages were claimed, want %d; %v", len(claimed), len(msgs), want, err)
 	}
 
-	return held
+	return claimed
 }
 
 func end(h state.Held, index int) state.TaskEnd {
@@ -108,8 +108,8 @@ func end(h state.Held, index int) state.TaskEnd {
 	}
 }
 
-// retried is the end as that of an attempt which failed and is followed by
-// another.
+// retried turns the end of a task into that of a failed attempt that is
+// followed by another attempt.
 func retried(e state.TaskEnd) state.TaskEnd {
 	e.Status = state.TaskQueued
 	e.Result = nil
@@ -121,8 +121,9 @@ func retried(e state.TaskEnd) state.TaskEnd {
 	return e
 }
 
-// book books ends and fails the test when another number of them lands.
-func (h *byHand) book(worker uuid.UUID, want int, ends ...state.TaskEnd) {
+// complete records ends. It fails the test if the number that lands is not
+// want.
+func (h *manualJob) complete(worker uuid.UUID, want int, ends ...state.TaskEnd) {
 	h.t.Helper()
 
 	moved, err := h.Complete(h.t.Context(), state.Here{Worker: worker}, ends)
@@ -131,7 +132,7 @@ func (h *byHand) book(worker uuid.UUID, want int, ends ...state.TaskEnd) {
 	}
 }
 
-func (h *byHand) count(want int, sql string) {
+func (h *manualJob) count(want int, sql string) {
 	h.t.Helper()
 
 	var got int
@@ -140,10 +141,10 @@ func (h *byHand) count(want int, sql string) {
 	}
 }
 
-func (h *byHand) release(worker uuid.UUID, held state.Held) {
+func (h *manualJob) release(worker uuid.UUID, claimed state.Held) {
 	h.t.Helper()
 
-	if _, err := h.Release(h.t.Context(), worker, held, 0, ""); err != nil {
+	if _, err := h.Release(h.t.Context(), worker, claimed, 0, ""); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -152,44 +153,44 @@ var fourInABundle = define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle:
 
 func TestOnlyClaimingAttemptCompletes(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":4}`, fourInABundle)
+	h := newManualJob(t, `{"n":4}`, fourInABundle)
 	first := h.claim(h.a, state.KindTasks, 1)[0]
 	h.claim(h.b, state.KindTasks, 0)
-	h.book(h.b, 0, end(first, 0))
+	h.complete(h.b, 0, end(first, 0))
 	h.release(h.a, first)
-	h.book(h.a, 0, end(first, 0))
+	h.complete(h.a, 0, end(first, 0))
 
 	second := h.claim(h.a, state.KindTasks, 1)[0]
 	if second.Attempt != first.Attempt+1 {
 		t.Errorf("the second claim is attempt %d, want %d", second.Attempt, first.Attempt+1)
 	}
 
-	h.book(h.a, 0, end(first, 0)) // the worker holds it again, under another attempt
-	h.book(h.a, 1, end(second, 0))
-	h.book(h.a, 3, end(second, 0), end(second, 1), end(second, 2), end(second, 3))
+	h.complete(h.a, 0, end(first, 0)) // the worker has claimed it again, under another attempt
+	h.complete(h.a, 1, end(second, 0))
+	h.complete(h.a, 3, end(second, 0), end(second, 1), end(second, 2), end(second, 3))
 	h.count(1, `select count(*) from jobs where status = 'completed'`)
 }
 
-// TestRepeatedCompletionLandsOnce repeats a batch whose answer was lost, while the
-// rest of its bundle is still held.
+// TestRepeatedCompletionLandsOnce repeats a batch whose answer was lost, while
+// the rest of its bundle is still claimed.
 func TestRepeatedCompletionLandsOnce(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":4}`, fourInABundle)
-	held := h.claim(h.a, state.KindTasks, 1)[0]
-	again := retried(end(held, 1))
-	h.book(h.a, 2, end(held, 0), again)
-	h.book(h.a, 0, end(held, 0), again)
+	h := newManualJob(t, `{"n":4}`, fourInABundle)
+	claimed := h.claim(h.a, state.KindTasks, 1)[0]
+	again := retried(end(claimed, 1))
+	h.complete(h.a, 2, end(claimed, 0), again)
+	h.complete(h.a, 0, end(claimed, 0), again)
 	h.count(1, `select count(*) from tasks where failures = 1 and attempt = 1`)
 	h.count(1, `select count(*) from attempts`)
 	h.count(2, `select count(*) from messages`)
 	h.count(2, `select tasks_left from messages where worker_id is not null`)
 }
 
-// TestCancelRejectsAttemptsStartedAfterIt lets land what began before the stop, and
-// nothing else.
+// TestCancelRejectsAttemptsStartedAfterIt accepts the ends of attempts that
+// began before the stop, and no others.
 func TestCancelRejectsAttemptsStartedAfterIt(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":4}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2})
+	h := newManualJob(t, `{"n":4}`, define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2})
 	held := h.claim(h.a, state.KindTasks, 2)
 	h.release(h.a, held[1])
 
@@ -202,12 +203,12 @@ func TestCancelRejectsAttemptsStartedAfterIt(t *testing.T) {
 
 	late := end(held[0], held[0].First)
 	late.StartedAt = late.StartedAt.Add(time.Hour)
-	h.book(h.a, 0, late)
-	h.book(h.a, 1, end(held[0], held[0].First))
+	h.complete(h.a, 0, late)
+	h.complete(h.a, 1, end(held[0], held[0].First))
 
 	for _, includeHeld := range []bool{false, true} {
 		if n, err := h.StopWork(t.Context(), h.b, claimed[0], includeHeld); err != nil || n != 1 {
-			t.Errorf("stopping work (held too: %t) touched %d, want 1; %v", includeHeld, n, err)
+			t.Errorf("stopping work (claimed too: %t) changed %d rows, want 1; %v", includeHeld, n, err)
 		}
 	}
 
@@ -223,73 +224,73 @@ func TestCancelRejectsAttemptsStartedAfterIt(t *testing.T) {
 	h.count(3, `select cancelled from stages`)
 }
 
-// TestReclaimRequiresExpiredLease frees nothing of a worker that is alive, and all
-// that one holds whose lease has ended.
+// TestReclaimRequiresExpiredLease reclaims nothing from a worker that is alive,
+// and everything from a worker whose lease has expired.
 func TestReclaimRequiresExpiredLease(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":4}`, fourInABundle, define.Stage[params]{Name: "planned", Tasks: spread("only")})
+	h := newManualJob(t, `{"n":4}`, fourInABundle, define.Stage[params]{Name: "planned", Tasks: spread("only")})
 	short := uuid.New()
-	freed := func() int {
-		return freeLost(t, h.Repo)
+	reclaim := func() int {
+		return reclaimAll(t, h.Repo)
 	}
-	held := h.claim(h.a, state.KindTasks, 1)[0]
+	claimed := h.claim(h.a, state.KindTasks, 1)[0]
 
-	if n := freed(); n != 0 {
-		t.Fatalf("%d tasks of a living worker were freed", n)
+	if n := reclaim(); n != 0 {
+		t.Fatalf("%d tasks of a living worker were reclaimed", n)
 	}
 
-	h.release(h.a, held)
+	h.release(h.a, claimed)
 	h.lease(short, 100*time.Millisecond)
-	held = h.claim(short, state.KindTasks, 1)[0]
+	claimed = h.claim(short, state.KindTasks, 1)[0]
 
-	until(t, "the tasks of the dead worker are freed", func() bool { return freed() == 4 })
+	until(t, "the tasks of the dead worker are reclaimed", func() bool { return reclaim() == 4 })
 	h.count(4, `select count(*) from tasks where losses = 1 and attempt = 2`)
 	h.count(4, `select count(*) from attempts where outcome = 'lost' and not final`)
-	h.book(short, 0, end(held, 0))
+	h.complete(short, 0, end(claimed, 0))
 
-	for _, one := range h.claim(h.a, state.KindTasks, 4) { // the bundle was broken up
-		h.book(h.a, 1, end(one, one.First))
+	for _, one := range h.claim(h.a, state.KindTasks, 4) { // the bundle was split
+		h.complete(h.a, 1, end(one, one.First))
 	}
 
-	held = h.claim(short, state.KindPlan, 1)[0]
+	claimed = h.claim(short, state.KindPlan, 1)[0]
 
-	until(t, "the plan of the dead worker is freed", func() bool { return freed() == 1 })
+	until(t, "the plan of the dead worker is reclaimed", func() bool { return reclaim() == 1 })
 
-	if landed, err := h.PlanInputs(t.Context(), short, held, [][]byte{[]byte(`{}`)}); err != nil || landed {
+	if landed, err := h.PlanInputs(t.Context(), short, claimed, [][]byte{[]byte(`{}`)}); err != nil || landed {
 		t.Errorf("a dead worker planned: %t, %v", landed, err)
 	}
 }
 
-// TestPlanIsWrittenOnce repeats chunks whose answers were lost, and lets
-// another worker try.
+// TestPlanIsWrittenOnce repeats chunks whose answers were lost, and has another
+// worker try to write them.
 func TestPlanIsWrittenOnce(t *testing.T) {
 	t.Parallel()
-	h := doByHand(
+	h := newManualJob(
 		t,
 		`{"n":0}`,
 		define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 5},
 		define.Stage[params]{Name: "spread", Tasks: spread("many")},
 	)
 
-	held := h.claim(h.a, state.KindPlan, 1)[0]
+	claimed := h.claim(h.a, state.KindPlan, 1)[0]
 	for _, worker := range []uuid.UUID{h.a, h.a, h.b} {
-		landed, err := h.PlanPure(t.Context(), worker, held, 5)
+		landed, err := h.PlanPure(t.Context(), worker, claimed, 5)
 		if err != nil || landed != (worker == h.a) {
-			t.Errorf("planned by the holder %t: landed %t, %v", worker == h.a, landed, err)
+			t.Errorf("planned by the claiming worker %t: landed %t, %v", worker == h.a, landed, err)
 		}
 	}
 
 	h.count(5, `select planned from stages where stage = 0`)
 	h.count(0, `select count(*) from tasks`) // one without a row is queued
 
-	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.b}, held); err != nil {
+	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.b}, claimed); err != nil {
 		t.Error(err)
 	}
 
 	h.count(1, `select count(*) from messages where kind = 1`)
 
 	for range 2 {
-		if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, held); err != nil {
+		if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, claimed); err != nil {
 			t.Error(err)
 		}
 	}
@@ -302,14 +303,14 @@ func TestPlanIsWrittenOnce(t *testing.T) {
 		ends[i] = end(only, i)
 	}
 
-	h.book(h.a, 5, ends...)
+	h.complete(h.a, 5, ends...)
 
-	held = h.claim(h.a, state.KindPlan, 1)[0]
+	claimed = h.claim(h.a, state.KindPlan, 1)[0]
 	for range 2 {
 		if landed, err := h.PlanInputs(
 			t.Context(),
 			h.a,
-			held,
+			claimed,
 			[][]byte{[]byte(`1`), []byte(`2`)},
 		); err != nil ||
 			!landed {
@@ -320,27 +321,27 @@ func TestPlanIsWrittenOnce(t *testing.T) {
 	h.count(2, `select count(*) from tasks where stage = 1`)
 }
 
-// TestWindowHoldsIfTasksNeverHadMessage follows a stage of which some
-// tasks failed: what follows those counts as ended and was never in flight.
+// TestWindowHoldsIfTasksNeverHadMessage follows a stage with failed tasks. The
+// successors of failed tasks count as ended although they were never in flight.
 func TestWindowHoldsIfTasksNeverHadMessage(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":10}`, define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 10},
+	h := newManualJob(t, `{"n":10}`, define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 10},
 		define.Stage[params]{Name: "next", Tasks: follow(), Bundle: 1, Window: 2})
-	held := h.claim(h.a, state.KindTasks, 1)[0]
+	claimed := h.claim(h.a, state.KindTasks, 1)[0]
 
 	ends := make([]state.TaskEnd, 10)
 	for i := range ends {
-		ends[i] = end(held, i)
+		ends[i] = end(claimed, i)
 		if i >= 4 {
 			ends[i].Status = state.TaskFailed
 			ends[i].Result = nil
 			ends[i].Outcome = state.OutcomePermanent
 			ends[i].Code = state.CodePermanent
-			ends[i].Error = "for good"
+			ends[i].Error = "permanent"
 		}
 	}
 
-	h.book(h.a, 10, ends...)
+	h.complete(h.a, 10, ends...)
 
 	plan := h.claim(h.a, state.KindPlan, 1)[0]
 	if landed, err := h.PlanPure(t.Context(), h.a, plan, 10); err != nil || !landed {
@@ -352,12 +353,12 @@ func TestWindowHoldsIfTasksNeverHadMessage(t *testing.T) {
 	}
 
 	first := h.claim(h.a, state.KindTasks, 2)
-	h.book(h.a, 1, end(first[0], first[0].First))
+	h.complete(h.a, 1, end(first[0], first[0].First))
 	h.count(2, `select count(*) from messages`)
-	h.book(h.a, 1, end(first[1], first[1].First))
+	h.complete(h.a, 1, end(first[1], first[1].First))
 
 	for _, one := range h.claim(h.a, state.KindTasks, 2) {
-		h.book(h.a, 1, end(one, one.First))
+		h.complete(h.a, 1, end(one, one.First))
 	}
 
 	h.count(1, `select count(*) from jobs where status = 'completed_with_errors'`)

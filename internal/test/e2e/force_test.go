@@ -11,8 +11,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestForcedCancelEndsJobFromAnyState corrupts a running job in one way or
-// another, forces its cancel and runs it again.
+// TestForcedCancelEndsJobFromAnyState corrupts a running job in one of several
+// ways, forces its cancel and runs it again.
 func TestForcedCancelEndsJobFromAnyState(t *testing.T) {
 	t.Parallel()
 
@@ -91,8 +91,8 @@ func force(t *testing.T, corrupt string) {
 	e.MustBalance()
 }
 
-// TestCancelRedrivesDeadStopMessage cancels again, and sweeps, after the message of
-// the stop was set aside more often than any other message is redriven.
+// TestCancelRedrivesDeadStopMessage cancels again, and sweeps, after the stop
+// message was dead-lettered more often than the limit of redrives.
 func TestCancelRedrivesDeadStopMessage(t *testing.T) {
 	t.Parallel()
 
@@ -148,15 +148,15 @@ func TestCancelRedrivesDeadStopMessage(t *testing.T) {
 			}
 
 			mustCount(t, e, 0, `select count(*) from messages where kind = 4 and dead_reason is not null`)
-			exec(t, e, `update messages set due_at = now() where kind = 4`) // the sweep lets it wait a while
+			exec(t, e, `update messages set due_at = now() where kind = 4`) // otherwise the sweep waits
 			e.Process(0).Queue.Wake(state.QueueJobs)
 			e.Wait(id).MustBe(t, state.JobCancelled)
 		})
 	}
 }
 
-// TestForcedCancelRejectsJobsThatAreNotOpen forces the cancel of jobs that are not
-// open.
+// TestForcedCancelRejectsJobsThatAreNotOpen forces the cancel of jobs that are
+// not open.
 func TestForcedCancelRejectsJobsThatAreNotOpen(t *testing.T) {
 	t.Parallel()
 
@@ -168,14 +168,14 @@ func TestForcedCancelRejectsJobsThatAreNotOpen(t *testing.T) {
 	m := e.Process(0).Machine
 	id := e.Submit("tiles", `{"n":4}`)
 	e.Wait(id).MustBe(t, state.JobFailed)
-	wantCode(t, "of a failed job", m.ForceCancel(t.Context(), id, "test"), state.CodeConflict)
+	wantCode(t, "cancel of a failed job", m.ForceCancel(t.Context(), id, "test"), state.CodeConflict)
 	e.Read(id).MustBe(t, state.JobFailed)
 
 	if _, _, err := e.Process(0).Repo.PurgeMark(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 
-	wantCode(t, "of a job that is being deleted", m.ForceCancel(t.Context(), id, "test"), state.CodeConflict)
-	wantCode(t, "of no job", m.ForceCancel(t.Context(), state.JobID{1}, "test"), state.CodeNotFound)
+	wantCode(t, "cancel of a job that is being deleted", m.ForceCancel(t.Context(), id, "test"), state.CodeConflict)
+	wantCode(t, "cancel of a job that does not exist", m.ForceCancel(t.Context(), state.JobID{1}, "test"), state.CodeNotFound)
 	mustCount(t, e, 0, `select count(*) from messages`)
 }

@@ -23,11 +23,11 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestSettingsUnderForeignHost starts the handler as a Functions host does
-// that is not ours: with the port in its environment, and with triggers for
-// Service Bus only. Each combination of settings that docs/development.md lists
-// either runs a job or is not ready and says why, in the log and in the answer
-// of the probe.
+// TestSettingsUnderForeignHost starts the handler as another Functions host
+// would: with the port in its environment, and with triggers for Service Bus
+// only. Each combination of settings that docs/development.md lists either runs
+// a job, or is not ready and gives the reason in the log and in the response of
+// the probe.
 func TestSettingsUnderForeignHost(t *testing.T) {
 	t.Parallel()
 
@@ -65,7 +65,7 @@ func TestSettingsUnderForeignHost(t *testing.T) {
 	}
 }
 
-// foreignHost is the least of a Functions host, by its contract alone.
+// foreignHost is a minimal Functions host, written from its contract alone.
 type foreignHost struct {
 	base string // of the handler
 
@@ -110,7 +110,7 @@ func startForeignHost(t *testing.T, bus bool, env []string) *foreignHost {
 		_ = cmd.Wait() // it was killed
 	})
 
-	waitFor(t, time.Minute, "the handler answers", func() bool {
+	waitFor(t, time.Minute, "the handler responds", func() bool {
 		code, _ := h.ask(t, http.MethodGet, "/", "")
 		return code != 0
 	})
@@ -122,7 +122,7 @@ func startForeignHost(t *testing.T, bus bool, env []string) *foreignHost {
 	return h
 }
 
-// Write keeps what the handler logs.
+// Write collects what the handler logs.
 func (h *foreignHost) Write(b []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -231,18 +231,18 @@ func (h *foreignHost) mustRefuse(t *testing.T, reason string) {
 
 		code, answer = h.ask(t, http.MethodGet, "/api/health/readyz", "")
 		if code == http.StatusOK {
-			t.Fatalf("the handler is ready, want it to refuse: %s", reason)
+			t.Fatalf("the handler is ready, want it to report: %s", reason)
 		}
 
 		return code == http.StatusServiceUnavailable && strings.Contains(answer, reason)
 	})
 
 	if !strings.Contains(h.logged(), reason) {
-		t.Errorf("the log does not say %q:\n%s", reason, h.logged())
+		t.Errorf("the log does not contain %q:\n%s", reason, h.logged())
 	}
 
 	if _, health := h.ask(t, http.MethodGet, "/api/health", ""); !strings.Contains(health, reason) {
-		t.Errorf("health does not say %q: %s", reason, health)
+		t.Errorf("health does not contain %q: %s", reason, health)
 	}
 
 	if code, _ := h.ask(
@@ -251,7 +251,7 @@ func (h *foreignHost) mustRefuse(t *testing.T, reason string) {
 		"/api/jobs/submit/hello_world",
 		`{}`,
 	); code != http.StatusServiceUnavailable {
-		t.Errorf("a submit is answered %d, want 503", code)
+		t.Errorf("a submit got status %d, want 503", code)
 	}
 }
 

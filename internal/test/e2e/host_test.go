@@ -25,8 +25,8 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-// handlerEnv makes the test binary the handler that devhost spawns, with the
-// gate jobs in its maps.
+// handlerEnv makes the test binary act as the handler that devhost spawns, with
+// the gate jobs in its maps.
 const handlerEnv = "E2E_HANDLER"
 
 func TestMain(m *testing.M) {
@@ -49,17 +49,17 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m, goleak.IgnoreTopFunction(renewer))
 }
 
-// renewer is what azservicebus leaves behind now and then, waiting to refresh a
-// token, when a connection is cut as links open.
+// renewer is a goroutine that azservicebus occasionally leaves behind when a
+// connection is cut while links open. It waits to refresh a token.
 const renewer = "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/internal.(*Namespace).startNegotiateClaimRenewer.func3"
 
-// hosted is the whole of it: a database schema, the local host, and the handler
-// process that it spawns.
+// hosted is a whole deployment: a database schema, the local host, and the
+// handler process that it spawns.
 type hosted struct {
 	url     string
 	pool    *pgxpool.Pool
 	host    *devhost.Host
-	machine *coremachine.Machine // submits; it holds no lease and claims nothing
+	machine *coremachine.Machine // submits jobs; it has no lease and claims nothing
 }
 
 // startHosted runs the test binary under devhost.
@@ -143,7 +143,7 @@ func (h *hosted) status(t *testing.T, id state.JobID) state.JobStatus {
 	return status
 }
 
-// waitFor looks until ok, and no longer than limit.
+// waitFor polls until ok returns true, for at most limit.
 func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 
@@ -157,7 +157,7 @@ func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-end.C:
-			t.Fatalf("gave up after %s waiting until %s", limit, what)
+			t.Fatalf("timed out after %s waiting until %s", limit, what)
 		}
 	}
 }

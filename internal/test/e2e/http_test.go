@@ -26,7 +26,8 @@ import (
 )
 
 // overHTTP serves the API over the first process of an engine. The function
-// calls it: the answer's status, and its body in v.
+// that it returns calls the API. It returns the status and decodes the body
+// into v.
 func overHTTP(t *testing.T, e *enginetest.Engine) func(method, path, body string, v any) int {
 	t.Helper()
 
@@ -332,8 +333,8 @@ func TestWatchAndCancelRunningJobOverHTTP(t *testing.T) {
 		return workOut(in), nil
 	}
 	job := jobOf(define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 1})
-	// There is room for all: nothing promises that task 0, which alone ends, is
-	// among the first two that start.
+	// All tasks have a slot. The order of starts is not guaranteed, so task 0,
+	// the only one that ends, need not be among the first two that start.
 	e := start(
 		t,
 		enginetest.Options{Jobs: map[string]define.Job{"slow": job}, Handlers: handlersOf(fn), InFlight: 20},

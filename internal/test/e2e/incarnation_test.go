@@ -34,8 +34,9 @@ func (l *keyLog) all() []string {
 	return slices.Sorted(slices.Values(l.keys))
 }
 
-// TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit runs a job, deletes it and submits
-// it again: generations and attempts start over, the idempotency keys do not.
+// TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit runs a job, deletes it and
+// submits it again. Generations and attempts start over, but the idempotency
+// keys are different.
 func TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit(t *testing.T) {
 	t.Parallel()
 
@@ -52,7 +53,7 @@ func TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit(t *testing.T) {
 		Jobs: map[string]define.Job{"again": jobOf(
 			define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 3},
 			define.Stage[params]{Name: "second", Tasks: follow()},
-			define.Stage[params]{Name: "sum", Tasks: gather()},
+			define.Stage[params]{Name: "sum", Tasks: fanIn()},
 		)},
 		Handlers: handlersOf(log.call),
 	})
@@ -70,7 +71,7 @@ func TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit(t *testing.T) {
 		}
 
 		if !slices.Contains(log.all(), view.Key) {
-			t.Errorf("the task shows the key %q, which no handler was given", view.Key)
+			t.Errorf("the task shows the key %q, which no handler received", view.Key)
 		}
 
 		if err := e.Process(0).Machine.Delete(t.Context(), id); err != nil {

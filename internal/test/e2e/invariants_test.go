@@ -20,12 +20,12 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// overWindow counts stages that have more in flight than their window has room
-// for; a bundle larger than the window goes out whole.
+// overWindow counts stages that have more tasks in flight than their window
+// allows. A bundle larger than the window is dispatched whole.
 const overWindow = `select count(*) from stages where dispatched - completed - failed - cancelled > greatest(task_window, bundle)`
 
-// TestInvariantsHoldAfterEveryCommit reads all books in the moment after each
-// transaction of the engine, while others go on.
+// TestInvariantsHoldAfterEveryCommit checks all invariants after each
+// transaction of the engine, while other transactions continue.
 func TestInvariantsHoldAfterEveryCommit(t *testing.T) {
 	t.Parallel()
 
@@ -43,16 +43,16 @@ func TestInvariantsHoldAfterEveryCommit(t *testing.T) {
 	t.Cleanup(pool.Close)
 
 	var (
-		looks atomic.Int64
-		once  sync.Once
+		checks atomic.Int64
+		once   sync.Once
 	)
 
-	look := func(point string) error {
+	check := func(point string) error {
 		if point != "committed" {
 			return nil
 		}
 
-		looks.Add(1)
+		checks.Add(1)
 
 		found, err := enginetest.Unbalanced(context.Background(), pool)
 
@@ -75,7 +75,7 @@ func TestInvariantsHoldAfterEveryCommit(t *testing.T) {
 		Handlers:  handlersOf(moody, handlers.Base(time.Millisecond)),
 		Processes: 2,
 		URL:       url,
-		Fault:     look,
+		Fault:     check,
 	})
 	for seed := range 2 {
 		e.Run("shapes", fmt.Sprintf(`{"n":100,"seed":%d}`, seed)).MustBe(t, state.JobCompletedWithErrors)
@@ -90,13 +90,13 @@ func TestInvariantsHoldAfterEveryCommit(t *testing.T) {
 
 	e.Wait(id)
 
-	if n := looks.Load(); n < 50 {
-		t.Errorf("looked %d times only", n)
+	if n := checks.Load(); n < 50 {
+		t.Errorf("checked only %d times", n)
 	}
 }
 
-// TestInterruptedPlanResumes breaks off a plan between two chunks; whoever
-// goes on writes neither what is there nor less.
+// TestInterruptedPlanResumes interrupts a plan between two chunks. The process
+// that resumes it writes exactly the missing tasks.
 func TestInterruptedPlanResumes(t *testing.T) {
 	t.Parallel()
 
@@ -143,8 +143,8 @@ func TestInterruptedPlanResumes(t *testing.T) {
 	}
 }
 
-// TestMessagesOfEarlierGenerationsRunNothing leaves a message of an earlier generation
-// behind, as no transaction of the engine does.
+// TestMessagesOfEarlierGenerationsRunNothing leaves a message of an earlier
+// generation behind, which no transaction of the engine does.
 func TestMessagesOfEarlierGenerationsRunNothing(t *testing.T) {
 	t.Parallel()
 
@@ -152,19 +152,19 @@ func TestMessagesOfEarlierGenerationsRunNothing(t *testing.T) {
 		return
 	}
 
-	var past atomic.Int64
+	var earlier atomic.Int64
 
-	goOn := make(chan struct{})
+	resume := make(chan struct{})
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: single()})},
 		Handlers: handlersOf(func(ctx context.Context, t handlers.Task, in workIn) (workOut, error) {
 			if t.Gen == 1 {
-				past.Add(1)
+				earlier.Add(1)
 				return workOut(in), nil
 			}
 
 			select {
-			case <-goOn:
+			case <-resume:
 			case <-ctx.Done():
 			}
 
@@ -181,10 +181,10 @@ func TestMessagesOfEarlierGenerationsRunNothing(t *testing.T) {
 		func() bool { return query(t, e, `select count(*) from messages where gen = 1`) == 0 },
 	)
 
-	if n := past.Load(); n != 1 {
+	if n := earlier.Load(); n != 1 {
 		t.Errorf("the handler ran %d times for the first run, want 1", n)
 	}
 
-	close(goOn)
+	close(resume)
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }

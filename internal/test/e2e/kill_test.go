@@ -17,9 +17,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// The gate jobs: a first stage whose handlers write down that they started,
-// wait until a file exists, and make a random token; a second whose tasks quote
-// the token of their predecessor.
+// The gate jobs have two stages. The handlers of the first one log that they
+// started, wait until a file exists, and return a random token. The tasks of
+// the second one quote the token of their predecessor.
 type gateParams struct {
 	N int `json:"n" default:"1" validate:"min=1,max=100000"`
 }
@@ -74,7 +74,7 @@ func hold(ctx context.Context, t handlers.Task, _ struct{}) (gateToken, error) {
 		t.Index,
 		t.Attempt,
 		token.Token,
-	) // one write, so lines stay whole
+	) // one write, so that lines are not interleaved
 	if err := f.Close(); err != nil {
 		return token, err
 	}
@@ -103,7 +103,7 @@ func quote(ctx context.Context, t handlers.Task, _ struct{}) (gateToken, error) 
 	return handlers.Predecessor[gateToken](ctx, t)
 }
 
-// started reads what the handlers wrote down: lines of pid, index, attempt,
+// started reads the log of the handlers: lines of pid, index, attempt and
 // token.
 func started(t *testing.T, file string) (lines [][4]string) {
 	t.Helper()
@@ -163,7 +163,7 @@ func TestAttemptsOfKilledHandlerRunAgain(t *testing.T) {
 }
 
 // mustQuoteStoredTokens checks that every successor quotes the stored token,
-// and that each stored one was started once by a handler.
+// and that a handler logged each stored token once.
 func mustQuoteStoredTokens(t *testing.T, h *hosted, id state.JobID, log string, n int) {
 	t.Helper()
 

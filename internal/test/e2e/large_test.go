@@ -17,7 +17,7 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// recorder keeps which tasks ran, as "stage/index".
+// recorder records which tasks ran, as "stage/index".
 type recorder struct {
 	mu  sync.Mutex
 	ran []string
@@ -30,8 +30,8 @@ func (r *recorder) note(t handlers.Task) {
 	r.ran = append(r.ran, fmt.Sprintf("%s/%d", t.Stage, t.Index))
 }
 
-// taken returns what ran since it was last asked, sorted.
-func (r *recorder) taken() []string {
+// drain returns the sorted tasks that ran since the last call.
+func (r *recorder) drain() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
@@ -41,8 +41,8 @@ func (r *recorder) taken() []string {
 	return ran
 }
 
-// TestRetryRunsOnlyFailedTasksAndTheirFanIn counts what a retry calls: those
-// that failed and the one that sums up, and no other.
+// TestRetryRunsOnlyFailedTasksAndTheirFanIn checks that a retry runs the failed
+// tasks and the task that adds up the results, and no others.
 func TestRetryRunsOnlyFailedTasksAndTheirFanIn(t *testing.T) {
 	t.Parallel()
 
@@ -84,7 +84,7 @@ func TestRetryRunsOnlyFailedTasksAndTheirFanIn(t *testing.T) {
 				Name:  "many",
 				Tasks: dynamic(),
 			},
-			define.Stage[params]{Name: "count", Tasks: gather()},
+			define.Stage[params]{Name: "count", Tasks: fanIn()},
 		)},
 		Handlers: handlersOf(fn), Processes: 2,
 	})
@@ -95,7 +95,7 @@ func TestRetryRunsOnlyFailedTasksAndTheirFanIn(t *testing.T) {
 		t.Errorf("counted before the retry: %s", got)
 	}
 
-	if n := len(ran.taken()); n != 101 {
+	if n := len(ran.drain()); n != 101 {
 		t.Errorf("%d attempts before the retry, want 101", n)
 	}
 
@@ -111,7 +111,7 @@ func TestRetryRunsOnlyFailedTasksAndTheirFanIn(t *testing.T) {
 		t.Errorf("counted after the retry: %s", got)
 	}
 
-	if got, want := ran.taken(), []string{
+	if got, want := ran.drain(), []string{
 		"count/0",
 		"many/17",
 		"many/50",
@@ -129,8 +129,8 @@ func TestRetryRunsOnlyFailedTasksAndTheirFanIn(t *testing.T) {
 	}
 }
 
-// TestLargeRetryExpandsInRanges breaks off the opening of a stage's tasks
-// in the middle, by a lost process and by a cancel.
+// TestLargeRetryExpandsInRanges interrupts the expansion of a retried stage,
+// once by a lost process and once by a cancel.
 func TestLargeRetryExpandsInRanges(t *testing.T) {
 	t.Parallel()
 
@@ -138,11 +138,11 @@ func TestLargeRetryExpandsInRanges(t *testing.T) {
 		return
 	}
 
-	service := &outside{}
+	service := &externalService{}
 	service.down.Store(true)
 
-	var left atomic.Int64 // ranges until the next is not answered
-	left.Store(1 << 40)
+	var remaining atomic.Int64 // ranges until the next answer is lost
+	remaining.Store(1 << 40)
 
 	halted := make(chan struct{}, 16)
 	e := start(t, enginetest.Options{
@@ -153,11 +153,11 @@ func TestLargeRetryExpandsInRanges(t *testing.T) {
 				Bundle: 5,
 				Window: 20,
 			},
-			define.Stage[params]{Name: "sum", Tasks: gather()},
+			define.Stage[params]{Name: "sum", Tasks: fanIn()},
 		)},
 		Handlers: handlersOf(service.call, handlers.Attempts(1)), Processes: 2, Chunk: 7, Config: shortGrace,
 		Fault: func(point string) error {
-			if point != "reopen_tasks" || left.Add(-1) >= 0 {
+			if point != "reopen_tasks" || remaining.Add(-1) >= 0 {
 				return nil
 			}
 
@@ -166,14 +166,14 @@ func TestLargeRetryExpandsInRanges(t *testing.T) {
 			default:
 			}
 
-			return lost // as often as it is asked: nobody gets on
+			return errConnectionLost // always, so that no process can continue
 		},
 	})
 	id := e.Submit("large", `{"n":200}`)
 	e.Wait(id).MustBe(t, state.JobCompletedWithErrors).Stage(t, "many").MustHave(t, 150, 50)
 	service.down.Store(false)
 
-	left.Store(5)
+	remaining.Store(5)
 
 	if res := retryJob(t, e, id); res.Tasks != 50 || res.Stages != 1 {
 		t.Errorf("the retry opens %+v", res)
@@ -198,7 +198,7 @@ func TestLargeRetryExpandsInRanges(t *testing.T) {
 		t.Errorf("many after the cancel: %+v", s)
 	}
 
-	left.Store(3)
+	remaining.Store(3)
 
 	if res := retryJob(t, e, id); res.Tasks != 50 || res.Stages != 1 {
 		t.Errorf("the second retry opens %+v", res)
@@ -206,18 +206,18 @@ func TestLargeRetryExpandsInRanges(t *testing.T) {
 
 	<-halted
 	exec(t, e, `update workers set lease_until = '-infinity'`) // their holders do not know it yet
-	until(t, "the message is free", func() bool {
-		freeLost(t, e.Process(0).Repo)
+	until(t, "the message is released", func() bool {
+		reclaimAll(t, e.Process(0).Repo)
 		return query(t, e, `select count(*) from messages where kind = 5 and losses > 0`) == 1
 	})
-	left.Store(1 << 40)
+	remaining.Store(1 << 40)
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "many").MustHave(t, 200, 0)
 	mustCount(t, e, 50, `select count(*) from tasks where stage = 0 and attempt > 1`)
 	mustCount(t, e, 0, `select count(*) from attempts where final`)
 }
 
-// TestSweepResumesStalledRetryExpansion takes away the message that opens tasks, and leaves
-// it to the sweep.
+// TestSweepResumesStalledRetryExpansion deletes the message that expands a
+// retry. The sweep must create it again.
 func TestSweepResumesStalledRetryExpansion(t *testing.T) {
 	t.Parallel()
 
@@ -225,7 +225,7 @@ func TestSweepResumesStalledRetryExpansion(t *testing.T) {
 		return
 	}
 
-	service := &outside{}
+	service := &externalService{}
 	service.down.Store(true)
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{
@@ -253,9 +253,9 @@ func TestSweepResumesStalledRetryExpansion(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "many").MustHave(t, 40, 0)
 }
 
-// TestCancel100000Tasks cancels a large job in the middle, with a
-// handler among its tasks that hears nothing. It measures, and so has the
-// package for itself.
+// TestCancel100000Tasks cancels a large job in the middle, with a handler that
+// ignores its context. It measures time, so it does not run in parallel with
+// other tests.
 func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 	const n = 100_000
 
@@ -295,11 +295,11 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 
 	begin := time.Now()
 
-	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
+	if err := m.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
 
-	var committed time.Time // a completion that began between the request and its commit knows nothing of it
+	var committed time.Time // a completion that began between the request and its commit does not see it
 	if err := e.Pool().QueryRow(t.Context(), `select clock_timestamp()`).Scan(&committed); err != nil {
 		t.Fatal(err)
 	}
@@ -317,7 +317,7 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 	took := time.Since(begin)
 	t.Logf("cancelled in %s", took)
 
-	if took > 20*time.Second { // 10 s where nobody else is at work: the deaf handler has 5 s of them
+	if took > 20*time.Second { // 10 s on an idle machine, 5 s of them for the unresponsive handler
 		t.Errorf("the stop took %s", took)
 	}
 
@@ -338,9 +338,9 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 		t.Fatalf("submitting it again: %+v, %v", res, err)
 	}
 
-	release() // the old attempt answers into the new run
-	until(t, "the deaf handler is back", func() bool { return m.Deaf()+e.Process(1).Machine.Deaf() == 0 })
-	until(t, "its task is over", func() bool {
+	release() // the old attempt returns during the new run
+	until(t, "the unresponsive handler has returned", func() bool { return m.Deaf()+e.Process(1).Machine.Deaf() == 0 })
+	until(t, "its task has ended", func() bool {
 		return query(
 			t,
 			e,
@@ -354,7 +354,7 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 		`select count(*) from tasks where status = 'completed' and stage = 0 and convert_from(result, 'utf8') <> '{"value":' || index || '}'`,
 	)
 
-	if err := m.Cancel(t.Context(), id, "somebody"); err != nil {
+	if err := m.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
 	}
 

@@ -19,14 +19,14 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// brokenStore fails or hangs where a test asks for it. A call that hangs does
-// not look at its context.
+// brokenStore fails or hangs in the calls that a test selects. A call that
+// hangs ignores its context.
 type brokenStore struct {
 	coremachine.Store
 	broken   atomic.Bool
-	renewals func() error // nil: they work
-	looks    func()       // nil: they work
-	writes   func() error // of completions; nil: they work
+	renewals func() error // nil: renewals succeed
+	checks   func()       // nil: cancel checks succeed
+	writes   func() error // nil: completions succeed
 	renewed  atomic.Int64
 }
 
@@ -46,8 +46,8 @@ func (s *brokenStore) RenewLease(ctx context.Context, worker uuid.UUID, lease ti
 }
 
 func (s *brokenStore) StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error) {
-	if s.broken.Load() && s.looks != nil {
-		s.looks()
+	if s.broken.Load() && s.checks != nil {
+		s.checks()
 	}
 
 	return s.Store.StoppingJobs(ctx, of)
@@ -55,13 +55,13 @@ func (s *brokenStore) StoppingJobs(ctx context.Context, of []state.JobID) ([]sta
 
 func (s *brokenStore) SharePaces(
 	ctx context.Context,
-	tell map[string]time.Duration,
+	publish map[string]time.Duration,
 ) (map[string]time.Duration, error) {
-	if s.broken.Load() && s.looks != nil {
-		s.looks()
+	if s.broken.Load() && s.checks != nil {
+		s.checks()
 	}
 
-	return s.Store.SharePaces(ctx, tell)
+	return s.Store.SharePaces(ctx, publish)
 }
 
 func (s *brokenStore) Complete(
@@ -78,19 +78,18 @@ func (s *brokenStore) Complete(
 	return s.Store.Complete(ctx, here, ends)
 }
 
-// TestHandlerContextsEndBeforeLease breaks the renewal in every way and compares
-// the moment when a handler's context ends with the lease, both by the
-// database's clock.
+// TestHandlerContextsEndBeforeLease breaks the renewal in several ways. By the
+// database's clock, the context of a handler must end before the lease does.
 func TestHandlerContextsEndBeforeLease(t *testing.T) {
 	t.Parallel()
 
 	for _, tt := range []struct {
-		name            string
-		renewals, looks bool // whether they hang
+		name             string
+		renewals, checks bool // whether they hang
 	}{
 		{"RenewalsFail", false, false},
 		{"RenewalsHang", true, false},
-		{"LooksHangRenewalsFail", false, true},
+		{"ChecksHangRenewalsFail", false, true},
 		{"AllHang", true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,16 +108,16 @@ func TestHandlerContextsEndBeforeLease(t *testing.T) {
 			again := make(chan struct{})
 			hang := func() { <-again }
 
-			store.renewals = func() error { return lost }
+			store.renewals = func() error { return errConnectionLost }
 			if tt.renewals {
 				store.renewals = func() error {
 					hang()
-					return lost
+					return errConnectionLost
 				}
 			}
 
-			if tt.looks {
-				store.looks = hang
+			if tt.checks {
+				store.checks = hang
 			}
 
 			fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
@@ -154,7 +153,7 @@ func TestHandlerContextsEndBeforeLease(t *testing.T) {
 				},
 			})
 			id := e.Submit("one", `{"n":1}`)
-			// Nobody else opens a lease before the handler has looked at this
+			// No other process opens a lease before the handler has read this
 			// one.
 			if d := <-left; d <= 0 {
 				t.Errorf("the handler's context ended %s after its lease", -d)
@@ -165,19 +164,19 @@ func TestHandlerContextsEndBeforeLease(t *testing.T) {
 	}
 }
 
-// TestHangingCancelCheckDoesNotEndLease has what watches for stopped jobs hang for
-// some lengths of a lease, while renewals work.
+// TestHangingCancelCheckDoesNotEndLease makes the check for cancelled jobs hang
+// for several lease durations, while renewals work.
 func TestHangingCancelCheckDoesNotEndLease(t *testing.T) {
 	t.Parallel()
 
 	again := make(chan struct{})
-	store := &brokenStore{looks: func() { <-again }}
-	goOn := make(chan struct{})
+	store := &brokenStore{checks: func() { <-again }}
+	resume := make(chan struct{})
 	fn := func(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {
 		store.broken.Store(true)
 
 		select {
-		case <-goOn:
+		case <-resume:
 			return workOut(in), nil
 		case <-ctx.Done():
 			return workOut{}, context.Cause(ctx)
@@ -201,18 +200,18 @@ func TestHangingCancelCheckDoesNotEndLease(t *testing.T) {
 
 	until(
 		t,
-		"the lease was renewed for more than two of its lengths",
+		"the lease was renewed for more than twice its duration",
 		func() bool { return store.renewed.Load() > from+14 },
 	)
 	close(again)
-	close(goOn)
+	close(resume)
 	e.Wait(id).MustBe(t, state.JobCompleted)
 	mustCount(t, e, 1, `select count(*) from tasks where attempt = 1`)
 	mustCount(t, e, 0, `select count(*) from attempts`)
 }
 
-// TestProcessThatCannotCompleteLosesLease has the completions of a process
-// fail, or hang, while its renewals work: another does its work.
+// TestProcessThatCannotCompleteLosesLease makes the completions of a process
+// fail or hang while its renewals work. Another process must do its work.
 func TestProcessThatCannotCompleteLosesLease(t *testing.T) {
 	t.Parallel()
 
@@ -226,7 +225,7 @@ func TestProcessThatCannotCompleteLosesLease(t *testing.T) {
 					<-again
 				}
 
-				return lost
+				return errConnectionLost
 			}}
 			store.broken.Store(true)
 
@@ -245,7 +244,7 @@ func TestProcessThatCannotCompleteLosesLease(t *testing.T) {
 			})
 			id := e.Submit("one", `{"n":3}`)
 
-			until(t, "the process holds its tasks", func() bool {
+			until(t, "the process has claimed its tasks", func() bool {
 				return query(t, e, `select count(*) from messages where worker_id is not null`) > 0
 			})
 			e.Process(0).StopReceiving()
@@ -265,9 +264,9 @@ func TestProcessThatCannotCompleteLosesLease(t *testing.T) {
 	}
 }
 
-// TestHandlerContextEndsBeforeAnotherProcessStartsTask cuts one of two processes off from
-// the database, in a way that nobody notices, and compares when its handler's
-// context ended with when the other process began the same task.
+// TestHandlerContextEndsBeforeAnotherProcessStartsTask disconnects one of two
+// processes from the database without closing its connections. The context of
+// its handler must end before the other process starts the same task.
 func TestHandlerContextEndsBeforeAnotherProcessStartsTask(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -275,7 +274,7 @@ func TestHandlerContextEndsBeforeAnotherProcessStartsTask(t *testing.T) {
 	held, ended, began := make(chan struct{}), make(chan time.Time, 1), make(chan time.Time, 1)
 	jobs := map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic()})}
 	lease := func(c *coremachine.Config) {
-		// as in production, five times as fast
+		// the ratios of production, five times faster
 		c.Lease, c.Renew, c.Grace = 3*time.Second, time.Second, time.Second
 	}
 	cutOff := enginetest.Start(t, enginetest.Options{
@@ -304,7 +303,7 @@ func TestHandlerContextEndsBeforeAnotherProcessStartsTask(t *testing.T) {
 			return workOut(in), nil
 		}),
 	})
-	until(t, "the other process lives", func() bool { return e.Process(0).Machine.Ready() })
+	until(t, "the other process is ready", func() bool { return e.Process(0).Machine.Ready() })
 	link.set(true)
 
 	before, after := <-ended, <-began
@@ -320,8 +319,9 @@ func TestHandlerContextEndsBeforeAnotherProcessStartsTask(t *testing.T) {
 	link.set(false)
 }
 
-// TestOutagesDoNotFailHealthyTasks takes the database away from all processes, more
-// often than a task may lose workers, for longer than a lease.
+// TestOutagesDoNotFailHealthyTasks disconnects all processes from the database,
+// each time for longer than a lease, and more often than the limit of losses of
+// a task.
 func TestOutagesDoNotFailHealthyTasks(t *testing.T) {
 	t.Parallel()
 
@@ -347,7 +347,7 @@ func TestOutagesDoNotFailHealthyTasks(t *testing.T) {
 		Processes: 2,
 		Fault: func(string) error {
 			if out.Load() {
-				return lost
+				return errConnectionLost
 			}
 
 			return nil
@@ -356,7 +356,7 @@ func TestOutagesDoNotFailHealthyTasks(t *testing.T) {
 	id := e.Submit("one", `{"n":1}`)
 
 	for range state.MaxLosses + 1 {
-		until(t, "the database is away", out.Load)
+		until(t, "the database is unavailable", out.Load)
 		until(t, "all leases have ended", func() bool {
 			return query(t, e, `select count(*) from workers where lease_until > now()`) == 0 &&
 				!e.Process(0).Machine.Ready() && !e.Process(1).Machine.Ready()

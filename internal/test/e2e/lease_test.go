@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// leaselessStore opens no lease for a while.
+// leaselessStore fails to open a lease for a while.
 type leaselessStore struct {
 	coremachine.Store
 	refusing atomic.Bool
@@ -28,14 +28,14 @@ func (s *leaselessStore) OpenLease(
 	pid int,
 ) error {
 	if s.refusing.Load() {
-		return lost
+		return errConnectionLost
 	}
 
 	return s.Store.OpenLease(ctx, worker, lease, build, host, pid)
 }
 
-// TestMessagesSurviveProcessWithoutLease delivers work to a process that
-// cannot take it yet: it must not be set aside as dead.
+// TestMessagesSurviveProcessWithoutLease delivers work to a process that cannot
+// claim it yet. The messages must not become dead letters.
 func TestMessagesSurviveProcessWithoutLease(t *testing.T) {
 	t.Parallel()
 
@@ -56,7 +56,7 @@ func TestMessagesSurviveProcessWithoutLease(t *testing.T) {
 	})
 	id := e.Submit("one", `{"n":3}`)
 
-	until(t, "its messages were delivered some times", func() bool {
+	until(t, "its messages were delivered several times", func() bool {
 		return query(t, e, `select min(deliveries) from messages where job_id = $1`, id[:]) > 3
 	})
 	time.AfterFunc(time.Second, func() { store.refusing.Store(false) })

@@ -15,7 +15,7 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestJobToleratesItsShareOfFailures lets 5 of 100 tasks fail, and then 6.
+// TestJobToleratesItsShareOfFailures fails 5 of 100 tasks, and then 6.
 func TestJobToleratesItsShareOfFailures(t *testing.T) {
 	t.Parallel()
 
@@ -46,13 +46,13 @@ func TestJobToleratesItsShareOfFailures(t *testing.T) {
 	if job := e.Run("bears", `{"n":100,"seed":6}`).
 		MustBe(t, state.JobFailed); job.Error.Code != state.CodeTasksFailed ||
 		job.Stage(t, "many").Status != state.StageFailed {
-		t.Errorf("over its share the job is %+v", job)
+		t.Errorf("above its share the job is %+v", job)
 	}
 }
 
-// TestSuspectTaskInBundleDoesNotDelayOthers has one task of a bundle lose two workers
-// unknown to its message. It ends only when all others have ended, those of its
-// own bundle among them.
+// TestSuspectTaskInBundleDoesNotDelayOthers has a bundle with a task that has
+// lost two workers, which its message does not show. The task runs only after
+// all other tasks have ended, including those of its own bundle.
 func TestSuspectTaskInBundleDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 
@@ -81,7 +81,7 @@ func TestSuspectTaskInBundleDoesNotDelayOthers(t *testing.T) {
 		return workOut(in), ctx.Err()
 	}
 	e := start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"worn": jobOf(
+		Jobs: map[string]define.Job{"suspects": jobOf(
 			define.Stage[params]{
 				Name:  "one",
 				Tasks: single(),
@@ -93,14 +93,14 @@ func TestSuspectTaskInBundleDoesNotDelayOthers(t *testing.T) {
 	exec(
 		t,
 		e,
-		`create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`,
+		`create function add_losses() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`,
 	)
 	exec(
 		t,
 		e,
-		`create trigger worn before insert on tasks for each row when (new.stage = 1 and new.index = 5) execute function worn()`,
+		`create trigger add_losses before insert on tasks for each row when (new.stage = 1 and new.index = 5) execute function add_losses()`,
 	)
-	e.Run("worn", fmt.Sprintf(`{"seed":%d}`, n)).
+	e.Run("suspects", fmt.Sprintf(`{"seed":%d}`, n)).
 		MustBe(t, state.JobCompleted).
 		Stage(t, "each").
 		MustHave(t, n, 0)
@@ -110,8 +110,8 @@ func TestSuspectTaskInBundleDoesNotDelayOthers(t *testing.T) {
 	}
 }
 
-// TestFifthLossIsFinal ends the lease of a process that runs a task which
-// has lost four before, with two sweeps at once.
+// TestFifthLossIsFinal expires the lease of a process whose task has already
+// lost four workers, and runs two sweeps concurrently.
 func TestFifthLossIsFinal(t *testing.T) {
 	t.Parallel()
 
@@ -119,11 +119,11 @@ func TestFifthLossIsFinal(t *testing.T) {
 		return
 	}
 
-	started, goOn := make(chan struct{}, 1), make(chan struct{})
+	started, resume := make(chan struct{}, 1), make(chan struct{})
 	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 		started <- struct{}{}
 
-		<-goOn
+		<-resume
 
 		return workOut(in), nil
 	}
@@ -131,12 +131,12 @@ func TestFifthLossIsFinal(t *testing.T) {
 		t,
 		enginetest.Options{
 			Jobs: map[string]define.Job{
-				"worn": jobOf(define.Stage[params]{Name: "one", Tasks: single()}),
+				"suspects": jobOf(define.Stage[params]{Name: "one", Tasks: single()}),
 			},
 			Handlers: handlersOf(fn),
 		},
 	)
-	id := e.Submit("worn", `{}`)
+	id := e.Submit("suspects", `{}`)
 
 	<-started
 	exec(t, e, `insert into tasks (job_id, stage, gen, index, losses) select job_id, 0, 1, 0, 4 from jobs`)
@@ -154,7 +154,7 @@ func TestFifthLossIsFinal(t *testing.T) {
 	both.Wait()
 	job := e.Wait(id).MustBe(t, state.JobFailed)
 
-	close(goOn)
+	close(resume)
 	job.Stage(t, "one").MustHave(t, 0, 1)
 	mustCount(
 		t,

@@ -11,8 +11,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// holdLeases makes connections named slow wait, as they look at a lease, for as
-// long as somebody holds the schema's lock.
+// holdLeases makes connections named slow wait, when they read a lease, for as
+// long as the test holds the schema's lock.
 const holdLeases = `
 alter table workers rename to leases;
 create function hold_on() returns boolean language plpgsql cost 0.0001 as $$ -- cheap: asked before the lease's end
@@ -24,9 +24,9 @@ begin
 end $$;
 create view workers as select * from leases where hold_on();`
 
-// TestReclaimSkipsMessageClaimedAgain has a process whose lease has ended put its message
-// back, and another claim it, while a third has already found it lost and not
-// yet locked it.
+// TestReclaimSkipsMessageClaimedAgain has a process with an expired lease
+// release its message, and another process claim it. A third process has found
+// the message orphaned before that, and has not locked it yet.
 func TestReclaimSkipsMessageClaimedAgain(t *testing.T) {
 	t.Parallel()
 
@@ -36,42 +36,43 @@ func TestReclaimSkipsMessageClaimedAgain(t *testing.T) {
 	}{"tasks": {`{"n":4}`, state.KindTasks}, "plan": {`{"n":0}`, state.KindPlan}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := doByHand(t, c.body, fourInABundle)
+			h := newManualJob(t, c.body, fourInABundle)
 			short := uuid.New()
 			h.lease(short, 50*time.Millisecond)
-			held := h.claim(short, c.kind, 1)[0]
+			claimed := h.claim(short, c.kind, 1)[0]
 
 			until(
 				t,
-				"its lease has ended",
+				"its lease has expired",
 				func() bool { return h.one(`select count(*) from workers where lease_until > now()`) == 2 },
 			)
 
-			freed := h.lost()
-			h.release(short, held)
+			reclaimed := h.startReclaim()
+			h.release(short, claimed)
 			again := h.claim(h.b, c.kind, 1)[0]
 
-			if n := freed(); n != 0 {
-				t.Errorf("%d were freed of a process that lives", n)
+			if n := reclaimed(); n != 0 {
+				t.Errorf("%d messages of a living process were reclaimed", n)
 			}
 
 			if c.kind == state.KindPlan {
 				if landed, err := h.PlanPure(t.Context(), h.b, again, 5); err != nil || !landed {
-					t.Errorf("its holder planned: %t, %v", landed, err)
+					t.Errorf("the claiming process planned: %t, %v", landed, err)
 				}
 
 				return
 			}
 
-			h.book(h.b, 4, end(again, 0), end(again, 1), end(again, 2), end(again, 3))
+			h.complete(h.b, 4, end(again, 0), end(again, 1), end(again, 2), end(again, 3))
 			h.count(0, `select count(*) from attempts`)
 		})
 	}
 }
 
-// lost has a third process look for what is lost, and returns when that has
-// found it and not yet locked it; freed lets it go on.
-func (h *byHand) lost() (freed func() int) {
+// startReclaim has a third process look for orphaned messages. It returns after
+// that process has found them and before it locks them. The returned function
+// unblocks the process and returns how many it reclaimed.
+func (h *manualJob) startReclaim() (reclaimed func() int) {
 	h.t.Helper()
 	ctx := h.t.Context()
 
@@ -127,38 +128,38 @@ func (h *byHand) lost() (freed func() int) {
 	}
 }
 
-// TestLateCompletionIsNotReclaimed has a process whose lease has ended book a task while
-// another has already found its bundle lost and not yet locked it: three tasks
-// of four are lost.
+// TestLateCompletionIsNotReclaimed has a process with an expired lease complete
+// one task of a bundle of four. Another process has found the bundle orphaned
+// before that, and has not locked it yet. It must reclaim only three tasks.
 func TestLateCompletionIsNotReclaimed(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":4}`, fourInABundle)
+	h := newManualJob(t, `{"n":4}`, fourInABundle)
 	short := uuid.New()
 	h.lease(short, 50*time.Millisecond)
-	held := h.claim(short, state.KindTasks, 1)[0]
+	claimed := h.claim(short, state.KindTasks, 1)[0]
 
 	until(
 		t,
-		"its lease has ended",
+		"its lease has expired",
 		func() bool { return h.one(`select count(*) from workers where lease_until > now()`) == 2 },
 	)
 
-	freed := h.lost()
-	h.book(short, 1, end(held, 2))
+	reclaimed := h.startReclaim()
+	h.complete(short, 1, end(claimed, 2))
 
-	if n := freed(); n != 3 {
-		t.Errorf("%d tasks were freed, want 3", n)
+	if n := reclaimed(); n != 3 {
+		t.Errorf("%d tasks were reclaimed, want 3", n)
 	}
 
 	h.count(3, `select count(*) from attempts where outcome = 'lost'`)
 	h.count(1, `select count(*) from tasks where status = 'completed' and losses = 0`)
 
 	for _, one := range h.claim(h.b, state.KindTasks, 3) {
-		h.book(h.b, 1, end(one, one.First))
+		h.complete(h.b, 1, end(one, one.First))
 	}
 }
 
-func (h *byHand) one(sql string) (n int) {
+func (h *manualJob) one(sql string) (n int) {
 	h.t.Helper()
 
 	if err := h.Pool().QueryRow(h.t.Context(), sql).Scan(&n); err != nil {
@@ -168,11 +169,12 @@ func (h *byHand) one(sql string) (n int) {
 	return n
 }
 
-// TestConcurrentRenewalPreventsReclaim has a process look for lost work when a
-// lease has ended by what is committed, but a renewal of it is about to be.
+// TestConcurrentRenewalPreventsReclaim has a process look for orphaned work
+// when a committed lease has expired, but a transaction that renews it is about
+// to commit.
 func TestConcurrentRenewalPreventsReclaim(t *testing.T) {
 	t.Parallel()
-	h := doByHand(t, `{"n":4}`, fourInABundle)
+	h := newManualJob(t, `{"n":4}`, fourInABundle)
 	worker := uuid.New()
 
 	other, err := repo.Open(t.Context(), repo.Config{URL: h.url})
@@ -201,12 +203,12 @@ func TestConcurrentRenewalPreventsReclaim(t *testing.T) {
 
 	var orphans []state.Orphan
 
-	until(t, "its lease has ended", func() bool {
+	until(t, "its lease has expired", func() bool {
 		orphans, err = h.Orphans(t.Context(), 10)
 		return err != nil || len(orphans) == 1
 	})
 
-	freed := make(chan int, 1)
+	reclaimed := make(chan int, 1)
 
 	go func() {
 		n, _, err := other.FreeLost(t.Context(), worker, orphans)
@@ -214,7 +216,7 @@ func TestConcurrentRenewalPreventsReclaim(t *testing.T) {
 			t.Error(err)
 		}
 
-		freed <- n
+		reclaimed <- n
 	}()
 
 	waits := func() bool {
@@ -224,14 +226,14 @@ func TestConcurrentRenewalPreventsReclaim(t *testing.T) {
 		) > 0
 	}
 
-	until(t, "it waits for the renewal", func() bool { return len(freed) > 0 || waits() })
+	until(t, "the reclaim waits for the renewal", func() bool { return len(reclaimed) > 0 || waits() })
 
 	if err := renewal.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 
-	if n := <-freed; n != 0 {
-		t.Errorf("%d tasks of a process that lives were requeued", n)
+	if n := <-reclaimed; n != 0 {
+		t.Errorf("%d tasks of a living process were requeued", n)
 	}
 
 	h.count(0, `select count(*) from attempts`)

@@ -16,15 +16,15 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// lost is what a broken connection looks like to the engine: nobody can tell
-// whether the server did what it was asked.
-var lost = state.Errorf(state.CodeUnavailable, "test", "the connection broke")
+// errConnectionLost is the error of a broken connection. The engine cannot know
+// whether the server executed the statement.
+var errConnectionLost = state.Errorf(state.CodeUnavailable, "test", "the connection broke")
 
-// errDefect is what no retry is promised to mend.
+// errDefect is an error that retries are not expected to fix.
 var errDefect = errors.New("a statement that cannot work")
 
-// often makes a share of the visits to a point, or to any point where name is
-// empty, fail.
+// often makes a share of the calls at the named fault point fail, or of the
+// calls at any point if name is empty.
 func often(share float64, name string, failing error) func(string) error {
 	return func(point string) error {
 		if (name == "" || point == name) && rand.Float64() < share {
@@ -35,8 +35,8 @@ func often(share float64, name string, failing error) func(string) error {
 	}
 }
 
-// manyShapes is a job with every way to plan a stage: at once, in chunks by a
-// message, from results, over failures.
+// manyShapes is a job with every way to plan a stage: immediately, in chunks by
+// a message, from results, and after failures.
 func manyShapes() define.Job {
 	return tolerant(
 		define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 8, Window: 40},
@@ -53,15 +53,15 @@ func manyShapes() define.Job {
 			DependsOn: []string{"first", "skipped"},
 			Bundle:    16,
 		},
-		define.Stage[params]{Name: "sum", Tasks: gather(), DependsOn: []string{"second", "spread"}},
+		define.Stage[params]{Name: "sum", Tasks: fanIn(), DependsOn: []string{"second", "spread"}},
 	)
 }
 
-// moody fails one task in five for good and one in five once.
+// moody fails one task in five permanently, and one in five once.
 func moody(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 	switch {
 	case t.Stage == "first" && t.Index%5 == 2:
-		return workOut{}, handlers.Permanent(errors.New("for good"))
+		return workOut{}, handlers.Permanent(errors.New("permanent"))
 	case t.Index%5 == 3 && t.Failures == 0:
 		return workOut{}, errors.New("once")
 	}
@@ -69,9 +69,9 @@ func moody(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 	return workOut{Value: in.Value % 4}, nil
 }
 
-// TestLostAnswersNeitherLoseNorDuplicateWork breaks connections after the server has
-// committed, and before it was asked at all, again and again at every statement
-// of the engine.
+// TestLostAnswersNeitherLoseNorDuplicateWork breaks connections after the
+// server has committed, and before it received the statement, repeatedly and at
+// every statement of the engine.
 func TestLostAnswersNeitherLoseNorDuplicateWork(t *testing.T) {
 	t.Parallel()
 
@@ -80,15 +80,15 @@ func TestLostAnswersNeitherLoseNorDuplicateWork(t *testing.T) {
 	}
 
 	for name, fault := range map[string]func(string) error{
-		"AfterCommit":   often(0.3, "committed", lost),
-		"BeforeCommit":  often(0.3, "commit", lost),
-		"AnyStatement":  often(0.1, "", lost),
-		"LostAtEnd":     often(0.5, "complete", lost),
-		"WhileAdvanced": often(0.5, "end_stages", lost),
-		"WhilePlanning": often(0.5, "plan_end", lost),
-		"DefectAtEnd":   often(0.1, "complete", errDefect),
-		"DefectInPlan":  often(0.3, "plan_pure", errDefect),
-		"DefectThere":   often(0.02, "", errDefect),
+		"AfterCommit":      often(0.3, "committed", errConnectionLost),
+		"BeforeCommit":     often(0.3, "commit", errConnectionLost),
+		"AnyStatement":     often(0.1, "", errConnectionLost),
+		"AtComplete":       often(0.5, "complete", errConnectionLost),
+		"AtEndStages":      often(0.5, "end_stages", errConnectionLost),
+		"AtPlanEnd":        often(0.5, "plan_end", errConnectionLost),
+		"DefectAtComplete": often(0.1, "complete", errDefect),
+		"DefectInPlan":     often(0.3, "plan_pure", errDefect),
+		"DefectAnywhere":   often(0.02, "", errDefect),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,7 +123,8 @@ func TestLostAnswersNeitherLoseNorDuplicateWork(t *testing.T) {
 	}
 }
 
-// submitUntil submits as a client does: again, when no answer came.
+// submitUntil submits like a client: it repeats the request until a response
+// arrives.
 func submitUntil(t *testing.T, e *enginetest.Engine, req coremachine.SubmitRequest) state.JobID {
 	t.Helper()
 
@@ -133,7 +134,7 @@ func submitUntil(t *testing.T, e *enginetest.Engine, req coremachine.SubmitReque
 			return res.JobID
 		}
 
-		if !strings.Contains(err.Error(), lost.Msg) && !errors.Is(err, errDefect) {
+		if !strings.Contains(err.Error(), errConnectionLost.Msg) && !errors.Is(err, errDefect) {
 			t.Fatal(err)
 		}
 	}

@@ -14,12 +14,13 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-// massLossLimit is generous: a machine with nothing else to do needs a tenth.
+// massLossLimit is generous: an idle machine needs a tenth of it.
 const massLossLimit = time.Minute
 
 // TestMassLossIsRequeuedWithinSeconds orphans 1,000 messages that cover 100,000
-// tasks of one job, and measures until the last task can be claimed again.
-func TestMassLossIsRequeuedWithinSeconds(t *testing.T) { //nolint:paralleltest // it measures
+// tasks of one job, and measures the time until the last task can be claimed
+// again.
+func TestMassLossIsRequeuedWithinSeconds(t *testing.T) { //nolint:paralleltest // it measures time
 	r, err := repo.Open(t.Context(), repo.Config{URL: pgtest.URL(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -82,22 +83,22 @@ select $1, 2, 2, i * $3, $3, $3, 1, $4, now() from generate_series(0, $2::int / 
 	t.Logf("100,000 tasks were requeued after %s", took.Round(10*time.Millisecond))
 
 	if took > massLossLimit {
-		t.Errorf("100,000 tasks were requeued after %s, the limit is %s", took, massLossLimit)
+		t.Errorf("100,000 tasks were requeued after %s, want at most %s", took, massLossLimit)
 	}
 
 	count(n, `select sum(tasks_left) from messages where worker_id is null and losses = 1 and attempt = 1`)
 	count(n, `select count(distinct first + i) from messages, generate_series(0, count - 1) i`)
 	count(n, `select count(*) from attempts where outcome = 'lost' and not final`)
 	count(n, `select count(*) from tasks where status = 'queued' and losses = 1 and attempt = 1`)
-	// A transaction leaves one event for each stage: none freed more than
-	// 5,000.
+	// A transaction adds one event for each stage, so none requeued more than
+	// 5,000 tasks.
 	count(0, `select count(*) from events where kind = 'work_lost' and (detail->>'tasks')::int > 5000`)
 	count(n, `select sum((detail->>'tasks')::int) from events where kind = 'work_lost'`)
 }
 
-// freeLost requeues all orphans as they are listed now and returns how many
-// tasks, and messages of other kinds, that were.
-func freeLost(t *testing.T, r *repo.Repo) (freed int) {
+// reclaimAll requeues all messages that are orphaned now. It returns the number
+// of requeued tasks and of messages of other kinds.
+func reclaimAll(t *testing.T, r *repo.Repo) (reclaimed int) {
 	t.Helper()
 
 	orphans, err := r.Orphans(t.Context(), 1000)
@@ -112,8 +113,8 @@ func freeLost(t *testing.T, r *repo.Repo) (freed int) {
 			t.Error(err)
 		}
 
-		freed += n
+		reclaimed += n
 	}
 
-	return freed
+	return reclaimed
 }

@@ -22,17 +22,17 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// What a process takes at the most, in MB, for tasks with results of 1 MB.
+// The memory limits of a process, in MB, for tasks with results of 1 MB.
 const (
-	largeTasks     = 128
-	mostCompleting = 500 // the results themselves are 128 MB, and the collector lets them double
-	mostGathering  = 200
+	largeTasks    = 128
+	maxCompleting = 500 // the results are 128 MB, and the garbage collector allows twice that
+	maxReading    = 200
 )
 
 const childMemory = "COREMACHINE_TEST_MEMORY"
 
 // TestLargeResultsAreBoundedInMemory has 128 tasks return 1 MB each at the same
-// time, and one task read all their results, in a process of its own.
+// time, and one task read all their results, in a separate process.
 func TestLargeResultsAreBoundedInMemory(t *testing.T) {
 	t.Parallel()
 	child := osexec.CommandContext(
@@ -51,21 +51,21 @@ func TestLargeResultsAreBoundedInMemory(t *testing.T) {
 
 	_, report, _ := strings.Cut(string(out), "peaks: ")
 
-	var completing, gathering int
-	if _, err := fmt.Sscanf(report, "%d %d", &completing, &gathering); err != nil {
+	var completing, reading int
+	if _, err := fmt.Sscanf(report, "%d %d", &completing, &reading); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 
-	if completing > mostCompleting || gathering > mostGathering {
+	if completing > maxCompleting || reading > maxReading {
 		t.Errorf("the process took %d MB to complete and %d MB to read, want at most %d and %d",
-			completing, gathering, mostCompleting, mostGathering)
+			completing, reading, maxCompleting, maxReading)
 	}
 
-	t.Logf("the process took %d MB to complete and %d MB to read", completing, gathering)
+	t.Logf("the process took %d MB to complete and %d MB to read", completing, reading)
 }
 
-// TestMemoryProcess is that process.
-func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a process of its own
+// TestMemoryProcess is the body of that process.
+func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // it is the body of a separate process
 	url := os.Getenv(childMemory)
 	if url == "" {
 		return
@@ -82,7 +82,7 @@ func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a pr
 
 	full := make(chan struct{})
 
-	var completing, gathering peak
+	var completing, reading peak
 
 	produce := func(ctx context.Context, _ handlers.Task, _ workIn) (jsontext.Value, error) {
 		if running.Add(1) == largeTasks {
@@ -91,7 +91,7 @@ func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a pr
 
 		select {
 		case <-full:
-		case <-time.After(20 * time.Second): // so many did not run at once
+		case <-time.After(20 * time.Second): // fewer tasks run concurrently
 		case <-ctx.Done():
 		}
 
@@ -101,8 +101,8 @@ func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a pr
 		completing.stop()
 		debug.FreeOSMemory()
 
-		gathering.start()
-		defer gathering.stop()
+		reading.start()
+		defer reading.stop()
 
 		n := 0
 
@@ -142,18 +142,18 @@ func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // the body of a pr
 
 	job := e.Run("large", fmt.Sprintf(`{"n":%d}`, largeTasks)).MustBe(t, state.JobCompleted)
 	if got := string(e.Results(job.ID, "read")[0]); got != fmt.Sprintf(`{"value":%d}`, largeTasks) {
-		t.Errorf("the reader says %s", got)
+		t.Errorf("the reader returned %s", got)
 	}
 
-	_, _ = fmt.Fprintf(os.Stdout, "peaks: %d %d\n", completing.most>>20, gathering.most>>20)
+	_, _ = fmt.Fprintf(os.Stdout, "peaks: %d %d\n", completing.bytes>>20, reading.bytes>>20)
 }
 
-// peak samples the memory that the Go runtime has from the system. The race
-// detector's own memory is not part of it.
+// peak samples the memory that the Go runtime obtained from the system. It does
+// not include the memory of the race detector.
 type peak struct {
-	most uint64
-	end  chan struct{}
-	over chan struct{}
+	bytes uint64
+	end   chan struct{}
+	over  chan struct{}
 }
 
 func (p *peak) start() {
@@ -171,7 +171,7 @@ func (p *peak) start() {
 		for {
 			metrics.Read(sample)
 
-			p.most = max(p.most, sample[0].Value.Uint64()-sample[1].Value.Uint64())
+			p.bytes = max(p.bytes, sample[0].Value.Uint64()-sample[1].Value.Uint64())
 			select {
 			case <-tick.C:
 			case <-p.end:

@@ -24,8 +24,9 @@ func shortLease(c *coremachine.Config) {
 	c.Lease, c.Renew, c.Grace = 1500*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
 }
 
-// TestAnotherProcessTakesOverOrphanedWork cuts a process off from the database
-// while it runs tasks, and lets it come back when others have done them.
+// TestAnotherProcessTakesOverOrphanedWork disconnects a process from the
+// database while it runs tasks. It reconnects the process after another one has
+// completed them.
 func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 	t.Parallel()
 
@@ -41,11 +42,11 @@ func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 	const n = 48
 	begun.Add(n)
 
-	goOn := make(chan struct{})
+	resume := make(chan struct{})
 	fn := func(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 		if t.Stage == "many" && t.Attempt == 1 && t.Total == n {
 			begun.Done()
-			<-goOn
+			<-resume
 		}
 
 		return workOut{1000*t.Attempt + in.Value}, nil
@@ -59,7 +60,7 @@ func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 		FaultOf: func(process int) repo.Fault {
 			return func(string) error {
 				if process == 1 && cut.Load() {
-					return lost
+					return errConnectionLost
 				}
 
 				return nil
@@ -71,7 +72,7 @@ func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 	begun.Wait()
 	cut.Store(true)
 	e.Process(1).StopReceiving()
-	close(goOn)
+	close(resume)
 
 	job := e.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "many").MustHave(t, n, 0)
@@ -91,16 +92,16 @@ func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 	)
 	mustCount(t, e, n, `select count(*) from tasks where stage = 1 and attempt = 1`)
 	cut.Store(false)
-	until(t, "the process is back under another lease", func() bool {
+	until(t, "the process has a new lease", func() bool {
 		return e.Process(1).Machine.Ready() &&
 			query(t, e, `select count(*) from workers where lease_until > now()`) == 2
 	})
 	e.Run("lost", `{"n":3,"seed":1}`).MustBe(t, state.JobCompleted)
 }
 
-// TestSuspendedProcessWritesNothingAfterItResumes stops a process inside a
-// completion, before it has sent a statement and before COMMIT, until another
-// has done its work.
+// TestSuspendedProcessWritesNothingAfterItResumes suspends a process inside a
+// completion, before its first statement or before its COMMIT, until another
+// process has completed the task.
 func TestSuspendedProcessWritesNothingAfterItResumes(t *testing.T) {
 	t.Parallel()
 
@@ -143,7 +144,7 @@ func TestSuspendedProcessWritesNothingAfterItResumes(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			await(t, lines, "alive again")
+			await(t, lines, "resumed")
 
 			var out workOut
 			if err := json.Unmarshal(
@@ -151,7 +152,7 @@ func TestSuspendedProcessWritesNothingAfterItResumes(t *testing.T) {
 				&out,
 			); err != nil ||
 				out.Value != os.Getpid() {
-				t.Errorf("the result is %d, want that of this process, %d; %v", out.Value, os.Getpid(), err)
+				t.Errorf("the result is %d, want the one of this process, %d; %v", out.Value, os.Getpid(), err)
 			}
 
 			mustCount(t, e, 1, `select count(*) from tasks where attempt = 2 and losses = 1`)

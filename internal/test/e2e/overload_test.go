@@ -16,7 +16,7 @@ import (
 
 // turnstile blocks handlers until the test admits them, one at a time.
 type turnstile struct {
-	admit chan struct{} // a handler takes one element and ends
+	admit chan struct{} // each element lets one handler return
 }
 
 func (g turnstile) pass(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {
@@ -30,7 +30,7 @@ func (g turnstile) pass(ctx context.Context, _ handlers.Task, in workIn) (workOu
 
 // TestOverloadUsesUpNoAttempts has tasks block in a process with two slots,
 // many times longer than a bundle waits for a slot, while other messages are
-// due all the time.
+// always due.
 func TestOverloadUsesUpNoAttempts(t *testing.T) {
 	t.Parallel()
 
@@ -68,7 +68,7 @@ func overload(t *testing.T, bundle int) {
 		until(t, "the process is busy", func() bool { return m.Running() == min(slots, left) })
 
 		if left%8 == 0 {
-			<-time.After(300 * time.Millisecond) // for messages that find no slot to come and go
+			<-time.After(300 * time.Millisecond) // messages without a free slot come and are deferred
 		}
 
 		mustCount(t, e, 0, ranNothing)
@@ -85,8 +85,8 @@ func overload(t *testing.T, bundle int) {
 	mustCount(t, e, 0, `select count(*) from events where kind in ('redriven', 'resent', 'repaired')`)
 }
 
-// TestCancelDoesNotNeedSlot cancels a job whose tasks hold every slot and more wait,
-// in a process that is full of another job's tasks.
+// TestCancelDoesNotNeedSlot cancels a job whose tasks occupy every slot, and a
+// job whose tasks wait because the process is full of another job's tasks.
 func TestCancelDoesNotNeedSlot(t *testing.T) {
 	t.Parallel()
 
@@ -122,15 +122,15 @@ func TestCancelDoesNotNeedSlot(t *testing.T) {
 	e.Wait(running).MustBe(t, state.JobCancelled)
 }
 
-// TestSuspectTaskDoesNotBlockOthers has tasks that lost two workers run for as long
-// as the test wants, one of them at a time, while quick jobs come and go in the
-// same process.
+// TestSuspectTaskDoesNotBlockOthers has tasks that lost two workers run one at
+// a time, for as long as the test wants, while short jobs run in the same
+// process.
 func TestSuspectTaskDoesNotBlockOthers(t *testing.T) {
 	t.Parallel()
 
 	const suspects = 5
 
-	var running, most atomic.Int64
+	var running, peak atomic.Int64
 
 	gate, blocker := turnstile{make(chan struct{})}, turnstile{make(chan struct{})}
 	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
@@ -144,35 +144,35 @@ func TestSuspectTaskDoesNotBlockOthers(t *testing.T) {
 		n := running.Add(1)
 		defer running.Add(-1)
 
-		if n > most.Load() {
-			most.Store(n)
+		if n > peak.Load() {
+			peak.Store(n)
 		}
 
 		return gate.pass(ctx, task, in)
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{
-			"worn":  jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1}),
-			"busy":  jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2}),
-			"quick": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 8}),
+			"suspects": jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 1}),
+			"busy":     jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 2}),
+			"quick":    jobOf(define.Stage[params]{Name: "only", Tasks: dynamic(), Bundle: 8}),
 		},
 		Handlers: handlersOf(fn), Config: func(c *coremachine.Config) {
 			c.MaxRunning, c.SuspectWait = 4, 10*time.Millisecond
 		},
-		Dispatch: enginetest.Queue, // work that was lost comes through the queue
+		Dispatch: enginetest.Queue, // requeued work comes through the queue
 	})
 	exec(
 		t,
 		e,
-		`create function worn() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`,
+		`create function add_losses() returns trigger language plpgsql as $$ begin new.losses = 2; return new; end $$`,
 	)
-	exec(t, e, `create trigger worn before insert on messages for each row
-		when (new.kind = 2 and new.count = 1) execute function worn()`)
-	busy := e.Submit("busy", `{"n":2}`) // the process is not idle until the end
+	exec(t, e, `create trigger add_losses before insert on messages for each row
+		when (new.kind = 2 and new.count = 1) execute function add_losses()`)
+	busy := e.Submit("busy", `{"n":2}`) // keeps the process busy until the end
 
 	until(t, "others run", func() bool { return e.Process(0).Machine.Running() == 2 })
 
-	worn := e.Submit("worn", fmt.Sprintf(`{"n":%d}`, suspects))
+	suspected := e.Submit("suspects", fmt.Sprintf(`{"n":%d}`, suspects))
 
 	until(t, "a suspect runs", func() bool { return running.Load() == 1 })
 
@@ -186,7 +186,7 @@ func TestSuspectTaskDoesNotBlockOthers(t *testing.T) {
 		gate.admit <- struct{}{}
 	}
 
-	e.Wait(worn).MustBe(t, state.JobCompleted)
+	e.Wait(suspected).MustBe(t, state.JobCompleted)
 
 	blocker.admit <- struct{}{}
 
@@ -194,15 +194,15 @@ func TestSuspectTaskDoesNotBlockOthers(t *testing.T) {
 
 	e.Wait(busy).MustBe(t, state.JobCompleted)
 
-	if got := most.Load(); got != 1 {
-		t.Errorf("%d suspects ran at once, want 1", got)
+	if got := peak.Load(); got != 1 {
+		t.Errorf("%d suspects ran concurrently, want 1", got)
 	}
 }
 
 // TestMessageWithoutFreeSlotIsDeferredUnclaimed delivers a message to a full
-// process, as a Functions host does: the process waits for a slot, claims
-// nothing, and makes the message due again later. Only a transport that would
-// drop it as a duplicate sees another send.
+// process, as a Functions host does. The process waits for a slot, does not
+// claim the message, and makes it due again later. The send number increases
+// only for a transport that would drop the next delivery as a duplicate.
 func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 	t.Parallel()
 
@@ -238,7 +238,7 @@ func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 
 			msg.MessageID = int64(query(t, e, `select message_id from messages where job_id = $1`, second[:]))
 			if err := m.Handle(t.Context(), msg); err != nil {
-				t.Errorf("a full process answers %v, want an acknowledgement", err)
+				t.Errorf("a full process returned %v, want an acknowledgement", err)
 			}
 
 			sends := 1

@@ -18,8 +18,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestEngineSurvivesPanics panics twice at each statement in turn. The
-// process lives, the message comes again, and the job ends as it must.
+// TestEngineSurvivesPanics panics twice at each statement in turn. The process
+// continues, the message is delivered again, and the job ends correctly.
 func TestEngineSurvivesPanics(t *testing.T) {
 	t.Parallel()
 
@@ -37,7 +37,7 @@ func TestEngineSurvivesPanics(t *testing.T) {
 
 			fault := func(at string) error {
 				also := point == "release_panicked" && at == "complete" &&
-					panics.Load() == 0 // so that it is used
+					panics.Load() == 0 // makes the engine call release_panicked
 				if armed.Load() && (at == point || also) && panics.Add(1) <= 2 {
 					panic("injected at " + at)
 				}
@@ -66,8 +66,8 @@ func TestEngineSurvivesPanics(t *testing.T) {
 	}
 }
 
-// TestCancelSurvivesPanics panics in the work of a cancel, more often than fails
-// a job.
+// TestCancelSurvivesPanics panics in the work of a cancel, more often than the
+// limit of panics that fails a job.
 func TestCancelSurvivesPanics(t *testing.T) {
 	t.Parallel()
 
@@ -83,7 +83,7 @@ func TestCancelSurvivesPanics(t *testing.T) {
 				Handlers: h.handlers(jobs),
 				Dispatch: enginetest.Queue,
 				Fault: func(at string) error {
-					if at == point && panics.Add(1) <= 6 { // a stop is never given up
+					if at == point && panics.Add(1) <= 6 { // a stop is never dead-lettered
 						panic("injected")
 					}
 
@@ -98,7 +98,7 @@ func TestCancelSurvivesPanics(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			until(t, "the stop is due at once", func() bool {
+			until(t, "the stop is due immediately", func() bool {
 				exec(t, e, `update messages set due_at = now() where due_at > now()`)
 				e.Process(0).Queue.Wake(state.QueueJobs)
 
@@ -107,7 +107,7 @@ func TestCancelSurvivesPanics(t *testing.T) {
 			e.Read(id).MustBe(t, state.JobCancelled)
 
 			if n := panics.Load(); n <= 6 {
-				t.Errorf("it panicked %d times, want 6 and one that did not", n)
+				t.Errorf("the point was reached %d times, want 6 panics and one success", n)
 			}
 		})
 	}
@@ -160,8 +160,9 @@ func (p *panicking) Finish(
 	return p.Repo.Finish(ctx, worker, h, result)
 }
 
-// TestFivePanicsOnOneMessageFailItsJob panics on one of two jobs: it fails, with
-// the stack in the log, and the other one completes in the same batches.
+// TestFivePanicsOnOneMessageFailItsJob panics on one of two jobs. That job
+// fails with the stack in the log, and the other one completes in the same
+// batches.
 func TestFivePanicsOnOneMessageFailItsJob(t *testing.T) {
 	t.Parallel()
 
@@ -195,12 +196,12 @@ func TestFivePanicsOnOneMessageFailItsJob(t *testing.T) {
 
 			e.Run("moving", `{"seed":2}`).MustBe(t, state.JobCompleted)
 
-			most := 0
+			maxPanics := 0
 
 			until(t, "the job has failed", func() bool {
 				_ = e.Pool().
-					QueryRow(t.Context(), `select greatest($1, max(panics)) from messages`, most).
-					Scan(&most)
+					QueryRow(t.Context(), `select greatest($1, max(panics)) from messages`, maxPanics).
+					Scan(&maxPanics)
 				exec(t, e, `update messages set due_at = now() where due_at > now()`)
 
 				for _, q := range state.Queues {
@@ -218,15 +219,15 @@ func TestFivePanicsOnOneMessageFailItsJob(t *testing.T) {
 
 			if got := log.String(); !strings.Contains(got, "the engine panicked") ||
 				!strings.Contains(got, "panic_test.go") {
-				t.Errorf("the stack is not in the log: %s", got)
+				t.Errorf("the log does not contain the stack: %s", got)
 			}
 
 			if n := store.calls.Load(); n < state.MaxPanics {
 				t.Errorf("it panicked %d times, want at least %d", n, state.MaxPanics)
 			}
 
-			if most >= state.MaxPanics+1 || !e.Process(0).Machine.Ready() {
-				t.Errorf("a message counts %d panics", most)
+			if maxPanics >= state.MaxPanics+1 || !e.Process(0).Machine.Ready() {
+				t.Errorf("a message has %d panics", maxPanics)
 			}
 
 			mustCount(t, e, 0, `select count(*) from attempts where outcome <> 'cancelled'`)
@@ -234,7 +235,7 @@ func TestFivePanicsOnOneMessageFailItsJob(t *testing.T) {
 	}
 }
 
-// TestObserverPanicsAreContained panics in all that the engine only notifies.
+// TestObserverPanicsAreContained panics in all calls that only notify.
 func TestObserverPanicsAreContained(t *testing.T) {
 	t.Parallel()
 

@@ -11,9 +11,10 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestUnknownTaskTypeWaitsThenFails runs a build that lacks a handler:
-// its tasks are put back uncounted, and after an hour (moved back on the row)
-// they fail for what they are.
+// TestUnknownTaskTypeWaitsThenFails runs a build without a handler. Its tasks
+// are requeued without using up attempts. After an hour, which the test
+// simulates by changing the row, they fail with an error that names the task
+// type.
 func TestUnknownTaskTypeWaitsThenFails(t *testing.T) {
 	t.Parallel()
 
@@ -39,7 +40,7 @@ func TestUnknownTaskTypeWaitsThenFails(t *testing.T) {
 
 		return err == nil && n == 1
 	}
-	until(t, "the message is put back for some seconds", parked)
+	until(t, "the message is requeued with a delay of some seconds", parked)
 	exec(t, e, `update messages set parked_since = now() - interval '2 hours', due_at = now()`)
 	e.Wait(id).MustBe(t, state.JobFailed)
 
@@ -56,6 +57,6 @@ func TestUnknownTaskTypeWaitsThenFails(t *testing.T) {
 		QueryRow(t.Context(), `select count(*) from attempts`).
 		Scan(&tries); err != nil ||
 		tries != 1 {
-		t.Errorf("%d attempts are on record, want the one that failed; %v", tries, err)
+		t.Errorf("%d attempts are recorded, want only the one that failed; %v", tries, err)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// pluggedStore holds completions back until unplugged, and remembers how many
-// ends came in each call.
+// pluggedStore blocks completions until it is unplugged, and records how many
+// ends each call contained.
 type pluggedStore struct {
 	coremachine.Store
 	plug chan struct{}
@@ -39,8 +39,8 @@ func (s *pluggedStore) Complete(
 	return s.Store.Complete(ctx, here, ends)
 }
 
-// poison is data that passes every check of the engine, and that the database
-// is told to refuse.
+// poison is data that passes every check of the engine and that a trigger in
+// the database rejects.
 const poison = 666_666
 
 const refusePoison = `
@@ -51,8 +51,8 @@ end $$;
 create trigger refuse before insert on tasks for each row
   when (new.result is not null and convert_from(new.result, 'UTF8') like '%666666%') execute function refuse();`
 
-// TestPoisonedResultFailsOnlyItsTask books 500 results in one transaction,
-// of which the database refuses one.
+// TestPoisonedResultFailsOnlyItsTask completes 500 tasks in one transaction.
+// The database rejects one of the results.
 func TestPoisonedResultFailsOnlyItsTask(t *testing.T) {
 	t.Parallel()
 
@@ -88,7 +88,7 @@ func TestPoisonedResultFailsOnlyItsTask(t *testing.T) {
 	id := e.Submit("poisoned", `{"n":500}`)
 
 	until(t, "every handler has returned", func() bool { return returned.Load() == n })
-	close(store.plug) // all that came behind the first few is one batch now
+	close(store.plug) // all ends after the first few are one batch now
 
 	job := e.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "many").MustHave(t, n, 0)
@@ -121,7 +121,7 @@ func TestPoisonedResultFailsOnlyItsTask(t *testing.T) {
 
 	if largest < 200 || len(store.calls) > 40 {
 		t.Errorf(
-			"the largest of %d batches had %d results: the poison had too few neighbours",
+			"the largest of %d batches had %d results: the poisoned result shared its batch with too few others",
 			len(store.calls),
 			largest,
 		)
@@ -136,8 +136,8 @@ type freeOut struct {
 
 const loose handlers.TaskType[workIn, freeOut] = "loose"
 
-// TestUnstorableResultsFailOnlyTheirAttempts are failed attempts of their own tasks and of
-// no others.
+// TestUnstorableResultsFailOnlyTheirAttempts checks that a result that cannot
+// be stored fails the attempt of its own task only.
 func TestUnstorableResultsFailOnlyTheirAttempts(t *testing.T) {
 	t.Parallel()
 
@@ -157,10 +157,10 @@ func TestUnstorableResultsFailOnlyTheirAttempts(t *testing.T) {
 		case t.Index == 9:
 			return freeOut{Text: strings.Repeat("x", state.MaxResult)}, nil
 		case t.Index == 11:
-			panic("a handler's defect")
+			panic("a defect of the handler")
 		}
 
-		return freeOut{Text: `a \u0000 that is only text`}, nil
+		return freeOut{Text: `an escaped \u0000 in a text`}, nil
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"loose": jobOf(define.Stage[params]{

@@ -14,8 +14,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestOpenJobLimitHoldsForConcurrentSubmits submits many jobs at the same
-// time to two processes that allow few.
+// TestOpenJobLimitHoldsForConcurrentSubmits submits many jobs concurrently to
+// two processes with a low limit.
 func TestOpenJobLimitHoldsForConcurrentSubmits(t *testing.T) {
 	t.Parallel()
 
@@ -80,7 +80,7 @@ func TestOpenJobLimitHoldsForConcurrentSubmits(t *testing.T) {
 
 	if accepted.Load() != limit || refused.Load() != submits-limit {
 		t.Errorf(
-			"%d submits were accepted and %d refused, want %d and %d",
+			"%d submits were accepted and %d rejected, want %d and %d",
 			accepted.Load(),
 			refused.Load(),
 			limit,
@@ -91,7 +91,7 @@ func TestOpenJobLimitHoldsForConcurrentSubmits(t *testing.T) {
 	mustCount(t, e, limit, `select count(*) from jobs where finished_at is null`)
 
 	if res, err := submit(1, first, false); err != nil || res.Created {
-		t.Errorf("a submit of a job that is under way: %+v, %v", res, err)
+		t.Errorf("a submit of an open job: %+v, %v", res, err)
 	}
 
 	mustCount(t, e, limit, `select count(*) from jobs`)

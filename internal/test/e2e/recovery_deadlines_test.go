@@ -19,15 +19,15 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// What the page on reliability promises of leases as they are in production.
+// The limits that docs/reliability.md promises for the leases of production.
 const (
-	backWhileOneLives = 20 * time.Second
-	backWhenNoneDoes  = 80 * time.Second
-	onPastAStopped    = 15 * time.Second
+	limitOneAlive  = 20 * time.Second
+	limitNoneAlive = 80 * time.Second
+	limitSuspended = 15 * time.Second
 )
 
-// bench is a schema with a job of the child worker in it, and what submits and
-// sweeps there without a lease of its own.
+// bench is a schema with a job of the child worker, and an engine that submits
+// and sweeps there without a lease of its own.
 type bench struct {
 	t    *testing.T
 	url  string
@@ -74,8 +74,8 @@ func (b *bench) count(sql string) (n int) {
 	return n
 }
 
-// TestOrphanedWorkIsRequeuedInTime kills a worker that holds tasks, and takes the time
-// until its work is free again.
+// TestOrphanedWorkIsRequeuedInTime kills a worker that has claimed tasks, and
+// measures the time until its work can be claimed again.
 func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 	t.Parallel()
 
@@ -85,7 +85,7 @@ func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 		t.Helper()
 		b := benchOf(t, `{"n":4}`)
 		child, _ := worker(t, b.url, childLease+"=real", childHolds+"=1")
-		until(t, "the worker holds all tasks", func() bool { return b.count(held) == 4 })
+		until(t, "the worker has claimed all tasks", func() bool { return b.count(held) == 4 })
 
 		return b, func() {
 			if err := child.Kill(); err != nil {
@@ -96,24 +96,24 @@ func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 	check := func(b *bench, begin time.Time, limit time.Duration) {
 		took := time.Since(begin)
 		if took > limit {
-			b.t.Errorf("its work was back after %s, and must be within %s", took, limit)
+			b.t.Errorf("its work was requeued after %s, want at most %s", took, limit)
 		}
 
-		b.t.Logf("its work was back after %s; the limit is %s", took.Round(10*time.Millisecond), limit)
+		b.t.Logf("its work was requeued after %s; the limit is %s", took.Round(10*time.Millisecond), limit)
 
 		if n := b.count(`select count(*) from attempts where outcome = 'lost' and not final`); n != 4 {
-			b.t.Errorf("%d attempts are on record as lost, want 4", n)
+			b.t.Errorf("%d attempts are recorded as lost, want 4", n)
 		}
 	}
 
-	t.Run("WhileAnotherLives", func(t *testing.T) {
+	t.Run("AnotherProcessIsAlive", func(t *testing.T) {
 		t.Parallel()
 		b, kill := lose(t)
 		e := enginetest.Start(
 			t,
 			enginetest.Options{Jobs: pidJob(), Handlers: handlersOf(pid), URL: b.url, Dispatch: modeOf(t)},
 		)
-		until(t, "the other lives", func() bool { return e.Process(0).Machine.Ready() })
+		until(t, "the other process is ready", func() bool { return e.Process(0).Machine.Ready() })
 		kill()
 
 		begin := time.Now()
@@ -121,22 +121,22 @@ func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 		waitFor(
 			t,
 			time.Minute,
-			"its work is back",
+			"its work is requeued",
 			func() bool { return b.count(`select count(*) from attempts`) == 4 },
 		)
-		check(b, begin, backWhileOneLives)
+		check(b, begin, limitOneAlive)
 		e.Wait(b.id).MustBe(t, state.JobCompleted)
 		e.MustBalance()
 	})
 
-	// Nobody is there but the host's timer, which starts a sweep each minute.
-	// One just before the lease ends finds nothing.
-	t.Run("WhenNoneLives", func(t *testing.T) {
+	// Only the timer of the host starts sweeps, once a minute. The sweep just
+	// before the lease expires finds nothing.
+	t.Run("NoProcessIsAlive", func(t *testing.T) {
 		t.Parallel()
 
 		timer, err := os.ReadFile("../../../function.json/sweep.json")
 		if err != nil || !strings.Contains(string(timer), `"schedule": "0 * * * * *"`) {
-			t.Fatalf("the sweep is not run each minute: %s, %v", timer, err)
+			t.Fatalf("the schedule of the sweep is not once a minute: %s, %v", timer, err)
 		}
 
 		b, kill := lose(t)
@@ -144,7 +144,7 @@ func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 
 		begin := time.Now()
 
-		waitFor(t, time.Minute, "its lease is about to end", func() bool {
+		waitFor(t, time.Minute, "its lease is about to expire", func() bool {
 			return b.count(
 				`select count(*) from workers where lease_until < now() + interval '1 second'`,
 			) == 1
@@ -154,26 +154,26 @@ func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 		defer next.Stop()
 
 		if rep, err := b.m.Sweep(t.Context()); err != nil || rep.Lost != 0 {
-			t.Errorf("a sweep before the lease's end freed %d, %v", rep.Lost, err)
+			t.Errorf("a sweep before the lease expired requeued %d, %v", rep.Lost, err)
 		}
 
 		<-next.C
 
 		if rep, err := b.m.Sweep(t.Context()); err != nil || rep.Lost != 4 {
-			t.Errorf("the next sweep freed %d, want 4; %v", rep.Lost, err)
+			t.Errorf("the next sweep requeued %d, want 4; %v", rep.Lost, err)
 		}
 
 		if n := b.count(held); n != 0 {
-			t.Errorf("%d messages are still held", n)
+			t.Errorf("%d messages are still claimed", n)
 		}
 
-		check(b, begin, backWhenNoneDoes)
+		check(b, begin, limitNoneAlive)
 	})
 }
 
-// TestOthersContinuePastSuspendedProcess stops a process before the COMMIT of a
-// completion, with the locks that all others need, and lets it go on when they
-// have done its work.
+// TestOthersContinuePastSuspendedProcess suspends a process before the COMMIT
+// of a completion, while it holds locks that all other processes need. It
+// resumes the process after the others have done its work.
 func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 	t.Parallel()
 
@@ -199,25 +199,25 @@ func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 
 	before := b.count(completed)
 
-	waitFor(t, time.Minute, "others move again", func() bool { return b.count(completed) > before })
+	waitFor(t, time.Minute, "other processes complete tasks again", func() bool { return b.count(completed) > before })
 
 	took := time.Since(begin)
-	if took > onPastAStopped {
-		t.Errorf("others moved again after %s, and must within %s", took, onPastAStopped)
+	if took > limitSuspended {
+		t.Errorf("other processes completed tasks again after %s, want at most %s", took, limitSuspended)
 	}
 
 	if took < time.Second {
-		t.Errorf("others moved again after %s: the process was not stopped in their way", took)
+		t.Errorf("other processes completed tasks after %s: the suspended process did not block them", took)
 	}
 
-	t.Logf("others moved again after %s; the limit is %s", took.Round(10*time.Millisecond), onPastAStopped)
+	t.Logf("other processes completed tasks again after %s; the limit is %s", took.Round(10*time.Millisecond), limitSuspended)
 	e.Wait(b.id).MustBe(t, state.JobCompleted)
 
 	if err := child.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 
-	await(t, lines, "alive again")
+	await(t, lines, "resumed")
 
 	landed := 0
 	if err := b.pool.QueryRow(t.Context(), `select count(*) from tasks where convert_from(result, 'UTF8')::json->>'value' <> $1::text`,
@@ -228,7 +228,7 @@ func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 	}
 
 	if n := b.count(`select count(*) from attempts where outcome = 'lost'`); n == 0 || n > 4 {
-		t.Errorf("%d attempts were lost with it, want 1 to 4", n)
+		t.Errorf("%d attempts were lost with the process, want 1 to 4", n)
 	}
 
 	if n := b.count(

@@ -16,8 +16,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// slowHandBack hands back when everything that ran before has been booked, and
-// loses the answer of each first try.
+// slowHandBack waits until all tasks that ran before are recorded, and then
+// splits off the rest. It loses the answer of every other call.
 type slowHandBack struct {
 	coremachine.Store
 	t     *testing.T
@@ -33,7 +33,7 @@ func (s *slowHandBack) HandBack(
 ) (state.Moved, error) {
 	again := s.calls.Add(1)%2 == 0
 	if !again {
-		until(s.t, "only the rest is left", func() bool {
+		until(s.t, "only the rest remains", func() bool {
 			left := query(
 				s.t,
 				s.e,
@@ -41,23 +41,23 @@ func (s *slowHandBack) HandBack(
 				h.JobID[:],
 				h.MessageID,
 			)
-			// a slow machine may have cost the process its lease, and the row
-			// its life
+			// On a slow machine the process can lose its lease, and with it the
+			// row.
 			return left == rest || left < 0
 		})
 	}
 
 	moved, err := s.Store.HandBack(ctx, worker, h, first, rest)
 	if !again && err == nil {
-		err = lost
+		err = errConnectionLost
 	}
 
 	return moved, err
 }
 
-// TestSlowBundleReleasesOnlyQueuedTasks has tasks known as quick turn slow,
-// where there is one place to run: the bundle gives back its rest, and not what
-// runs.
+// TestSlowBundleReleasesOnlyQueuedTasks has tasks that are known as short
+// become slow, in a process with one slot. The bundle must release its queued
+// tasks but not the running one.
 func TestSlowBundleReleasesOnlyQueuedTasks(t *testing.T) {
 	t.Parallel()
 
@@ -74,7 +74,7 @@ func TestSlowBundleReleasesOnlyQueuedTasks(t *testing.T) {
 
 	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
 		if slow.Load() && runs[in.Value].Add(1) == 1 && in.Value == 0 {
-			<-time.After(2500 * time.Millisecond) // longer than a bundle waits for a place
+			<-time.After(2500 * time.Millisecond) // longer than a bundle waits for a slot
 		}
 
 		return workOut(in), nil
@@ -88,7 +88,7 @@ func TestSlowBundleReleasesOnlyQueuedTasks(t *testing.T) {
 		Config:   func(c *coremachine.Config) { c.MaxRunning = 1 },
 	})
 	for seed := range 6 {
-		e.Run("job", fmt.Sprintf(`{"n":%d,"seed":%d}`, n, 1+seed)) // their pace is known then
+		e.Run("job", fmt.Sprintf(`{"n":%d,"seed":%d}`, n, 1+seed)) // afterwards their duration is known
 	}
 
 	slow.Store(true)

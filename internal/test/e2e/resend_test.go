@@ -10,8 +10,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// transportIDs are the ids under which the messages of the job travel now.
-func (h *byHand) transportIDs() (ids []string) {
+// transportIDs returns the current transport IDs of the messages of the job.
+func (h *manualJob) transportIDs() (ids []string) {
 	h.t.Helper()
 
 	rows, err := h.Pool().
@@ -34,9 +34,9 @@ func (h *byHand) transportIDs() (ids []string) {
 	return ids
 }
 
-// TestResentMessageHasNewTransportID sends a message again for each reason
-// that there is: a transport that detects duplicates would drop one that came
-// under an id that it has had.
+// TestResentMessageHasNewTransportID sends a message again for each possible
+// reason. A transport with duplicate detection would drop a message whose ID it
+// has seen before.
 func TestResentMessageHasNewTransportID(t *testing.T) {
 	t.Parallel()
 
@@ -45,8 +45,8 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 		asDead = `update messages set sent_at = now(), dead_reason = 'MaxDeliveryCountExceeded'`
 	)
 
-	for name, again := range map[string]func(*testing.T, *byHand) error{
-		"TheSweepResends": func(t *testing.T, h *byHand) error {
+	for name, again := range map[string]func(*testing.T, *manualJob) error{
+		"SweepResends": func(t *testing.T, h *manualJob) error {
 			t.Helper()
 			h.exec(asSent)
 			h.exec(`update stages set progressed_at = now() - interval '1 hour'`)
@@ -54,14 +54,14 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 
 			return err
 		},
-		"TheSweepRedrives": func(t *testing.T, h *byHand) error {
+		"SweepRedrives": func(t *testing.T, h *manualJob) error {
 			t.Helper()
 			h.exec(asDead)
 			_, _, err := h.ReviveDead(t.Context())
 
 			return err
 		},
-		"APersonRedrives": func(t *testing.T, h *byHand) error {
+		"OperatorRedrives": func(t *testing.T, h *manualJob) error {
 			t.Helper()
 			h.exec(asDead)
 
@@ -72,21 +72,21 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 
 			return err
 		},
-		"ItsWorkerStops": func(t *testing.T, h *byHand) error {
+		"WorkerStops": func(t *testing.T, h *manualJob) error {
 			t.Helper()
 			h.claim(h.a, state.KindTasks, 1)
 			_, err := h.ReleaseWorker(t.Context(), h.a)
 
 			return err
 		},
-		"ItsWorkerForgets": func(t *testing.T, h *byHand) error {
+		"WorkerForgets": func(t *testing.T, h *manualJob) error {
 			t.Helper()
 			h.claim(h.a, state.KindTasks, 1)
 			_, _, err := h.ReleaseForgotten(t.Context(), h.a, nil, 0)
 
 			return err
 		},
-		"ItsWorkerIsLost": func(t *testing.T, h *byHand) error {
+		"WorkerIsLost": func(t *testing.T, h *manualJob) error {
 			t.Helper()
 			h.claim(h.a, state.KindTasks, 1)
 			h.exec(`update workers set lease_until = now() - interval '1 hour'`)
@@ -103,7 +103,7 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := doByHand(t, `{"n":1}`, fourInABundle)
+			h := newManualJob(t, `{"n":1}`, fourInABundle)
 			before := h.transportIDs()
 
 			if err := again(t, h); err != nil {
@@ -112,7 +112,7 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 
 			after := h.transportIDs()
 			if len(before) != 1 || len(after) != 1 || after[0] == before[0] {
-				t.Errorf("the message travelled as %q, and travels again as %q", before, after)
+				t.Errorf("the message was sent as %q, and is sent again as %q", before, after)
 			}
 
 			h.count(
@@ -123,7 +123,7 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 	}
 }
 
-func (h *byHand) exec(sql string) {
+func (h *manualJob) exec(sql string) {
 	h.t.Helper()
 
 	if _, err := h.Pool().Exec(h.t.Context(), sql); err != nil {

@@ -14,12 +14,12 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// outside is a service that handlers depend on, which is down for a while.
-type outside struct{ down atomic.Bool }
+// externalService is a service that handlers depend on. It is unavailable for a while.
+type externalService struct{ down atomic.Bool }
 
-func (o *outside) call(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
+func (o *externalService) call(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 	if o.down.Load() && t.Index%4 == 1 {
-		return workOut{}, errors.New("the service is down")
+		return workOut{}, errors.New("the service is unavailable")
 	}
 
 	return workOut(in), nil
@@ -36,8 +36,8 @@ func retryJob(t *testing.T, e *enginetest.Engine, id state.JobID) state.Retried 
 	return res
 }
 
-// TestRetryRunsFailedTasksAndDownstreamStages retries a job that carried on over
-// failures: what completed is not run again, and every stage downstream of a
+// TestRetryRunsFailedTasksAndDownstreamStages retries a job that tolerated
+// failures. Completed tasks do not run again, and every stage downstream of a
 // failure runs from the start.
 func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 	t.Parallel()
@@ -46,7 +46,7 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 		return
 	}
 
-	service := &outside{}
+	service := &externalService{}
 	service.down.Store(true)
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"carries_on": tolerant(
@@ -59,7 +59,7 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 				Window:    16,
 			},
 			define.Stage[params]{Name: "second", Tasks: follow(), Bundle: 4},
-			define.Stage[params]{Name: "sum", Tasks: gather(), DependsOn: []string{"apart", "second"}},
+			define.Stage[params]{Name: "sum", Tasks: fanIn(), DependsOn: []string{"apart", "second"}},
 		)},
 		Handlers: handlersOf(
 			service.call,
@@ -69,7 +69,7 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 		Processes: 2,
 	})
 
-	for round := range 3 { // the retry of a rerun finds higher gens and attempts
+	for round := range 3 { // after a rerun, a retry starts from higher generations and attempts
 		if round > 0 {
 			service.down.Store(true)
 			rerun(t, e, "carries_on", `{"n":40}`)
@@ -84,12 +84,12 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 		}
 
 		gen := job.Stage(t, "first").Gen
-		retryJob(t, e, id) // in vain: the service is still down
+		retryJob(t, e, id) // fails: the service is still unavailable
 		e.Wait(id).MustBe(t, state.JobCompletedWithErrors).Stage(t, "first").MustHave(t, 30, 10)
 		service.down.Store(false)
 
 		if res := retryJob(t, e, id); res.Tasks != 10 || res.Stages != 2 {
-			t.Errorf("the retry opened %d tasks and %d stages, want 10 and 2", res.Tasks, res.Stages)
+			t.Errorf("the retry reset %d tasks and %d stages, want 10 and 2", res.Tasks, res.Stages)
 		}
 
 		job = e.Wait(id).MustBe(t, state.JobCompleted)
@@ -104,7 +104,7 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 			"second",
 		).Gen; first != gen ||
 			second != gen+2 {
-			t.Errorf("gens are %d and %d, want %d and %d", first, second, gen, gen+2)
+			t.Errorf("the generations are %d and %d, want %d and %d", first, second, gen, gen+2)
 		}
 
 		mustCount(
@@ -132,8 +132,8 @@ func rerun(t *testing.T, e *enginetest.Engine, jobType, body string) {
 	}
 }
 
-// TestRetryAfterFailFast finds stages that never started and tasks that
-// were never dispatched.
+// TestRetryAfterFailFast retries a job with stages that never started and tasks
+// that were never dispatched.
 func TestRetryAfterFailFast(t *testing.T) {
 	t.Parallel()
 
@@ -141,7 +141,7 @@ func TestRetryAfterFailFast(t *testing.T) {
 		return
 	}
 
-	service := &outside{}
+	service := &externalService{}
 	service.down.Store(true)
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"fails_fast": jobOf(
@@ -189,7 +189,8 @@ func TestRetryAfterFailFast(t *testing.T) {
 	}
 }
 
-// TestRetryAfterCancelDuringLastStage has nothing left to run.
+// TestRetryAfterCancelDuringLastStage retries a cancelled job that has nothing
+// left to run.
 func TestRetryAfterCancelDuringLastStage(t *testing.T) {
 	t.Parallel()
 
@@ -197,13 +198,13 @@ func TestRetryAfterCancelDuringLastStage(t *testing.T) {
 		return
 	}
 
-	started, goOn := make(chan state.JobID), make(chan struct{})
+	started, resume := make(chan state.JobID), make(chan struct{})
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"one": jobOf(define.Stage[params]{Name: "only", Tasks: single()})},
 		Handlers: handlersOf(func(_ context.Context, t handlers.Task, in workIn) (workOut, error) {
 			started <- t.JobID
 
-			<-goOn // deaf to the cancel, and done in time
+			<-resume // ignores the cancel and returns in time
 
 			return workOut(in), nil
 		}),
@@ -216,14 +217,14 @@ func TestRetryAfterCancelDuringLastStage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	close(goOn)
+	close(resume)
 	e.Wait(id).MustBe(t, state.JobCancelled).Stage(t, "only").MustHave(t, 1, 0)
 	retryJob(t, e, id)
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }
 
-// TestSlowBundleSplitsOffItsRest books what was done before the rest is handed
-// back: then no task but the rest is left.
+// TestSlowBundleSplitsOffItsRest records the completed tasks of a bundle before
+// it splits off the rest, so that only the rest is requeued.
 func TestSlowBundleSplitsOffItsRest(t *testing.T) {
 	t.Parallel()
 
@@ -249,7 +250,7 @@ func TestSlowBundleSplitsOffItsRest(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "only").MustHave(t, 10, 0)
 
 	if store.calls.Load() == 0 {
-		t.Error("nothing was handed back")
+		t.Error("the bundle was not split")
 	}
 
 	mustCount(t, e, 10, `select count(*) from status_log where record = 'task' and now = 'completed'`)

@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// values sums up what a handler sees of earlier stages.
+// values adds up the results of earlier stages as a handler reads them.
 func values(ctx context.Context, t handlers.Task, stages ...string) (sum int, err error) {
 	for _, stage := range stages {
 		for out, err := range handlers.Results[workOut](ctx, t, stage) {
@@ -31,8 +31,8 @@ func values(ctx context.Context, t handlers.Task, stages ...string) (sum int, er
 
 func skipped(p params) bool { return p.Skip }
 
-// TestStagesWithoutTasks runs jobs whose stages are skipped, or have no tasks,
-// and what comes after them.
+// TestStagesWithoutTasks runs jobs with stages that are skipped or have no
+// tasks, and checks the stages after them.
 func TestStagesWithoutTasks(t *testing.T) {
 	t.Parallel()
 
@@ -52,7 +52,7 @@ func TestStagesWithoutTasks(t *testing.T) {
 		{Name: "list", Tasks: dynamic(), SkipIf: skipped},
 		{Name: "spread", Tasks: spread("list")},
 		{Name: "after", Tasks: follow()},
-		{Name: "sum", Tasks: gather(), DependsOn: []string{"list", "spread"}},
+		{Name: "sum", Tasks: fanIn(), DependsOn: []string{"list", "spread"}},
 	}
 
 	e := start(t, enginetest.Options{
@@ -60,7 +60,7 @@ func TestStagesWithoutTasks(t *testing.T) {
 			"chain": jobOf(stages...),
 			"no_tasks": jobOf(
 				define.Stage[params]{Name: "none", Tasks: dynamic()},
-				define.Stage[params]{Name: "skipped", Tasks: gather(), SkipIf: skipped},
+				define.Stage[params]{Name: "skipped", Tasks: fanIn(), SkipIf: skipped},
 			),
 		},
 		Handlers: handlersOf(fn), Processes: 2,
@@ -85,7 +85,7 @@ func TestStagesWithoutTasks(t *testing.T) {
 			"after",
 		); s.Status != state.StageCompleted ||
 			s.Total != job.Stage(t, "spread").Total {
-			t.Errorf("%s: what follows spread is %+v", c.body, s)
+			t.Errorf("%s: the successor of spread is %+v", c.body, s)
 		}
 
 		var out workOut
@@ -104,7 +104,8 @@ func TestStagesWithoutTasks(t *testing.T) {
 	}
 }
 
-// TestJobOfSkippedStagesEndsImmediately has no stage that runs at all.
+// TestJobOfSkippedStagesEndsImmediately runs a job in which every stage is
+// skipped.
 func TestJobOfSkippedStagesEndsImmediately(t *testing.T) {
 	t.Parallel()
 
@@ -116,7 +117,7 @@ func TestJobOfSkippedStagesEndsImmediately(t *testing.T) {
 		Jobs: map[string]define.Job{"nothing": jobOf(
 			define.Stage[params]{Name: "a", Tasks: single(), SkipIf: skipped},
 			define.Stage[params]{Name: "b", Tasks: follow(), SkipIf: skipped},
-			define.Stage[params]{Name: "c", Tasks: gather(), SkipIf: skipped, DependsOn: []string{"a", "b"}},
+			define.Stage[params]{Name: "c", Tasks: fanIn(), SkipIf: skipped, DependsOn: []string{"a", "b"}},
 		)},
 		Handlers: handlersOf(echo),
 	})
@@ -129,10 +130,10 @@ func TestJobOfSkippedStagesEndsImmediately(t *testing.T) {
 	}
 }
 
-// TestSuccessorsOfFailedTasksAreCancelled carries on over failures: what
-// followed a failed task is recorded as cancelled, the rest keeps its
-// predecessor's index, and a fan_out is planned from the results that there
-// are.
+// TestSuccessorsOfFailedTasksAreCancelled runs a job that tolerates failures.
+// The successors of failed tasks are recorded as cancelled, the others keep the
+// index of their predecessor, and a fan_out is planned from the results that
+// exist.
 func TestSuccessorsOfFailedTasksAreCancelled(t *testing.T) {
 	t.Parallel()
 
@@ -145,7 +146,7 @@ func TestSuccessorsOfFailedTasksAreCancelled(t *testing.T) {
 		case t.Stage == "first" && t.Index%3 == 1:
 			return workOut{}, handlers.Permanent(errors.New("every third task fails"))
 		case t.Stage == "second" && t.Index == 6:
-			return workOut{}, errors.New("fails until its tries are spent")
+			return workOut{}, errors.New("fails until its attempts are used up")
 		case t.Stage == "second" || t.Stage == "third":
 			prev, err := handlers.Predecessor[workOut](ctx, t)
 			return workOut{10 + prev.Value}, err
@@ -162,7 +163,7 @@ func TestSuccessorsOfFailedTasksAreCancelled(t *testing.T) {
 			define.Stage[params]{Name: "second", Tasks: follow(), Bundle: 2},
 			define.Stage[params]{Name: "third", Tasks: follow(), Window: 3, Bundle: 1},
 			define.Stage[params]{Name: "spread", Tasks: spread("first"), DependsOn: []string{"first"}},
-			define.Stage[params]{Name: "sum", Tasks: gather(), DependsOn: []string{"third", "spread"}},
+			define.Stage[params]{Name: "sum", Tasks: fanIn(), DependsOn: []string{"third", "spread"}},
 		)},
 		Handlers: handlersOf(fn, handlers.Attempts(2), handlers.Base(time.Millisecond)), Processes: 2,
 	})

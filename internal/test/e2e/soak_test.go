@@ -26,9 +26,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// Flags of the soak. Without -soak it takes a few seconds with small numbers;
-// with it, 1,000 tasks of 3 minutes run under the default settings for the time
-// given.
+// Flags of the soak test. Without -soak it takes a few seconds with small
+// numbers. With -soak, 1,000 tasks of 3 minutes run under the default settings
+// for the given time.
 var (
 	soakTime  = flag.Duration("soak", 0, "how long TestSoakUnderOverload runs, as in 10m; 0: a few seconds")
 	soakTasks = flag.Int("soak.tasks", 1000, "tasks of the soak")
@@ -63,7 +63,7 @@ func runSoak(ctx context.Context, _ handlers.Task, in soakIn) (workOut, error) {
 	}
 }
 
-// soak is what one run of TestSoakUnderOverload is made of.
+// soak holds the settings of one run of TestSoakUnderOverload.
 type soak struct {
 	tasks   int
 	task    time.Duration
@@ -88,9 +88,9 @@ func (s soak) params() string {
 	return fmt.Sprintf(`{"n":%d,"millis":%d}`, s.tasks, s.task.Milliseconds())
 }
 
-// TestSoakUnderOverload runs many more slow tasks than a process has slots for.
-// It reports dead letters, rows whose attempt was raised although nothing ran,
-// how many slots were busy, and messages sent.
+// TestSoakUnderOverload runs many more slow tasks than a process has slots. It
+// reports dead letters, rows whose attempt increased although nothing ran, how
+// many slots were busy, and how many messages were sent.
 func TestSoakUnderOverload(t *testing.T) {
 	t.Parallel()
 	t.Run("postgres", soakOverPostgres)
@@ -125,7 +125,7 @@ func soakOverPostgres(t *testing.T) {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 
-		_ = a.Stop(limit) // tasks that still run when the soak ends are cut off
+		_ = a.Stop(limit) // tasks that still run when the test ends are cancelled
 	})
 	a.Work(t.Context())
 
@@ -166,7 +166,7 @@ func soakOverServiceBus(t *testing.T) {
 	sent, rows := sends(broker)
 	rate := float64(sent) / float64(rows) / max(1, minutes)
 	t.Logf(
-		"%d messages were sent for %d rows in %.1f minutes: %.2f a row and minute",
+		"%d messages were sent for %d rows in %.1f minutes: %.2f per row and minute",
 		sent,
 		rows,
 		minutes,
@@ -174,7 +174,7 @@ func soakOverServiceBus(t *testing.T) {
 	)
 
 	if rate > 1.1 {
-		t.Errorf("%.2f messages were sent a row and minute, want at most 1.1", rate)
+		t.Errorf("%.2f messages were sent per row and minute, want at most 1.1", rate)
 	}
 
 	for _, q := range state.Queues {
@@ -186,8 +186,8 @@ func soakOverServiceBus(t *testing.T) {
 
 var runningCount = regexp.MustCompile(`"running":\s*(\d+)`)
 
-// runningUnder reads from the health of the hosted process how many handlers
-// run in it; -1: it did not answer.
+// runningUnder reads the number of running handlers from the health of the
+// hosted process. It returns -1 if the process did not respond.
 func runningUnder(t *testing.T, h *hosted) int {
 	t.Helper()
 
@@ -214,7 +214,7 @@ func runningUnder(t *testing.T, h *hosted) int {
 	return n
 }
 
-// watch looks at the job until it ends or the time is over.
+// watch samples the job until it ends or the time is up.
 func (s soak) watch(t *testing.T, h *hosted, id state.JobID, running func() int) {
 	t.Helper()
 
@@ -230,7 +230,7 @@ func (s soak) watch(t *testing.T, h *hosted, id state.JobID, running func() int)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 
-	samples, busy, most := 0, 0, 0
+	samples, busy, peak := 0, 0, 0
 
 	for end := time.Now().Add(s.limit); time.Now().Before(end) && !h.status(t, id).Ended(); <-tick.C {
 		for _, sql := range []string{dead, ranNothing, again, driven} {
@@ -242,8 +242,8 @@ func (s soak) watch(t *testing.T, h *hosted, id state.JobID, running func() int)
 		open := s.tasks - h.number(t, `select completed from stages where job_id = $1`, id[:])
 		n := running()
 
-		most = max(most, n)
-		if n < 0 || most < s.running || open < 2*s.running {
+		peak = max(peak, n)
+		if n < 0 || peak < s.running || open < 2*s.running {
 			continue // starting, or ending
 		}
 
@@ -255,15 +255,15 @@ func (s soak) watch(t *testing.T, h *hosted, id state.JobID, running func() int)
 	}
 
 	completed := h.number(t, `select completed from stages where job_id = $1`, id[:])
-	t.Logf("%d of %d tasks completed; %d of %d slots busy at the most, all of them in %d of %d looks",
-		completed, s.tasks, most, s.running, busy, samples)
+	t.Logf("%d of %d tasks completed; %d of %d slots busy at most, all of them in %d of %d samples",
+		completed, s.tasks, peak, s.running, busy, samples)
 
-	if most != s.running {
-		t.Errorf("at most %d handlers ran at once, want %d", most, s.running)
+	if peak != s.running {
+		t.Errorf("at most %d handlers ran concurrently, want %d", peak, s.running)
 	}
 
 	if samples > 0 && 2*busy < samples {
-		t.Errorf("all slots were busy in %d of %d looks", busy, samples)
+		t.Errorf("all slots were busy in %d of %d samples", busy, samples)
 	}
 
 	if *soakTime == 0 {

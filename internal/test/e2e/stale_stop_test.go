@@ -12,8 +12,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestStaleStopEndsNothing lets a worker go on with a stop whose message
-// another holds by now: the job may have been retried since.
+// TestStaleStopEndsNothing has a worker continue with a stop message that
+// another worker has claimed since then. The job may have been retried in
+// between.
 func TestStaleStopEndsNothing(t *testing.T) {
 	t.Parallel()
 	r := repo.New(pgtest.Schema(t))
@@ -48,22 +49,22 @@ func TestStaleStopEndsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	held := claimOne(t, r, other, msg)
+	claimed := claimOne(t, r, other, msg)
 	if n, err := r.StopWork(t.Context(), old, was, true); err != nil || n != 0 {
-		t.Errorf("an old stop ended %d rows, %v", n, err)
+		t.Errorf("a stale stop ended %d rows, %v", n, err)
 	}
 
 	if ended, _, err := r.StopEnd(t.Context(), old, was); err != nil || ended {
-		t.Errorf("an old stop ended the job, %v", err)
+		t.Errorf("a stale stop ended the job, %v", err)
 	}
 
-	for _, want := range []int{2, 1, 0} { // two messages, then the stage's tasks that had none, then nothing
-		if n, err := r.StopWork(t.Context(), other, held, false); err != nil || n != want {
+	for _, want := range []int{2, 1, 0} { // two messages, then the tasks without a message, then nothing
+		if n, err := r.StopWork(t.Context(), other, claimed, false); err != nil || n != want {
 			t.Errorf("the stop ended %d rows, want %d; %v", n, want, err)
 		}
 	}
 
-	if ended, _, err := r.StopEnd(t.Context(), other, held); err != nil || !ended {
+	if ended, _, err := r.StopEnd(t.Context(), other, claimed); err != nil || !ended {
 		t.Errorf("the stop did not end the job, %v", err)
 	}
 }
@@ -71,10 +72,10 @@ func TestStaleStopEndsNothing(t *testing.T) {
 func claimOne(t *testing.T, r *repo.Repo, worker uuid.UUID, msg state.Message) state.Held {
 	t.Helper()
 
-	held, err := r.Claim(t.Context(), worker, []state.Message{msg})
-	if err != nil || len(held) != 1 {
-		t.Fatalf("claimed %d messages, %v", len(held), err)
+	claimed, err := r.Claim(t.Context(), worker, []state.Message{msg})
+	if err != nil || len(claimed) != 1 {
+		t.Fatalf("claimed %d messages, %v", len(claimed), err)
 	}
 
-	return held[0]
+	return claimed[0]
 }

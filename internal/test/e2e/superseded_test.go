@@ -10,9 +10,9 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// TestSweepDeletesSupersededGenerations reruns a job and retries it, and
-// sweeps: only the rows of the current generations are left, and all that is
-// read of the job stays.
+// TestSweepDeletesSupersededGenerations reruns and retries a job, and sweeps.
+// Only the rows of the current generations remain, and all read models of the
+// job stay the same.
 func TestSweepDeletesSupersededGenerations(t *testing.T) {
 	t.Parallel()
 
@@ -20,7 +20,7 @@ func TestSweepDeletesSupersededGenerations(t *testing.T) {
 		return
 	}
 
-	service := &outside{}
+	service := &externalService{}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"again": tolerant(
 			define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 8},
@@ -39,7 +39,7 @@ func TestSweepDeletesSupersededGenerations(t *testing.T) {
 	service.down.Store(true)
 	rerun(t, e, "again", `{"n":40}`)
 	e.Wait(id).MustBe(t, state.JobCompletedWithErrors)
-	retryJob(t, e, id) // in vain; second starts over
+	retryJob(t, e, id) // fails; the stage second starts over
 	e.Wait(id).MustBe(t, state.JobCompletedWithErrors)
 
 	task, err := e.Process(0).Repo.ReadTask(t.Context(), id, "first", 1)
@@ -90,7 +90,7 @@ func TestSweepDeletesSupersededGenerations(t *testing.T) {
 	}
 
 	if got := len(e.Results(id, "second")); got != results || got != 30 {
-		t.Errorf("%d results are left of %d, want 30", got, results)
+		t.Errorf("%d results of %d remain, want 30", got, results)
 	}
 
 	if rep := sweep(t, e); rep.Superseded != 0 {

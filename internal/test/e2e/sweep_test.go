@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// exec changes rows behind the engine's back.
+// exec changes rows without the engine.
 func exec(t *testing.T, e *enginetest.Engine, sql string, args ...any) {
 	t.Helper()
 
@@ -31,8 +31,8 @@ func sweep(t *testing.T, e *enginetest.Engine) coremachine.SweepReport {
 	return rep
 }
 
-// TestSweepRecreatesMissingMessages takes the message rows of jobs away:
-// first of a stage that runs, then of a finished one.
+// TestSweepRecreatesMissingMessages deletes the message rows of jobs: first
+// those of a running stage, then that of a job whose stages have ended.
 func TestSweepRecreatesMissingMessages(t *testing.T) {
 	t.Parallel()
 
@@ -52,7 +52,7 @@ func TestSweepRecreatesMissingMessages(t *testing.T) {
 		)
 		id := e.Submit("hello_world", `{"n":20,"message":"`+when+`"}`)
 
-		until(t, "no message is left", func() bool {
+		until(t, "the job has no messages", func() bool {
 			var n int
 
 			err := e.Pool().
@@ -79,12 +79,12 @@ func TestSweepRecreatesMissingMessages(t *testing.T) {
 		QueryRow(t.Context(), `select found->>'repaired' from sweeps where ended_at is not null order by sweep_id limit 1`).
 		Scan(&found)
 	if err != nil || found != "1" {
-		t.Errorf("the sweep's row says %q repaired, %v", found, err)
+		t.Errorf("the row of the sweep has %q repaired, %v", found, err)
 	}
 }
 
-// TestSweepResendsStalledMessages acknowledges a message behind the engine's
-// back, as a transport that lost it would.
+// TestSweepResendsStalledMessages acknowledges a message without the engine,
+// like a transport that lost it.
 func TestSweepResendsStalledMessages(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(
@@ -106,7 +106,7 @@ func TestSweepResendsStalledMessages(t *testing.T) {
 	exec(t, e, `drop trigger lose on messages`)
 
 	if rep := sweep(t, e); rep.Resent == 0 {
-		t.Error("nothing was sent again")
+		t.Error("no message was sent again")
 	}
 
 	mustCount(t, e, 1, `select count(*) from events where kind = 'resent' and (detail->>'messages')::int > 0`)
@@ -147,8 +147,8 @@ func TestSweepRedrivesDeadLettersOfOpenJobs(t *testing.T) {
 	e.Wait(id).MustBe(t, state.JobCompleted)
 }
 
-// A message that was sent often for other reasons is redriven as any other; the
-// limit counts redrives alone.
+// TestSweepLimitCountsRedrivesNotSends redrives a message that was sent often
+// for other reasons. The limit must count redrives only.
 func TestSweepLimitCountsRedrivesNotSends(t *testing.T) {
 	t.Parallel()
 	e := enginetest.Start(
@@ -167,7 +167,7 @@ func TestSweepLimitCountsRedrivesNotSends(t *testing.T) {
 	for n := 1; n <= 4; n++ {
 		want := 1
 		if n > 3 {
-			want = 0 // it waits for a person
+			want = 0 // it waits for an operator
 		}
 
 		if rep := sweep(t, e); rep.Dead != want {
@@ -179,13 +179,13 @@ func TestSweepLimitCountsRedrivesNotSends(t *testing.T) {
 
 	redriven, err := e.Process(0).Queue.Redrive(t.Context(), state.QueueTasks, "x", 10)
 	if err != nil || redriven != 1 {
-		t.Fatalf("a person redrove %d, %v, want 1", redriven, err)
+		t.Fatalf("an operator redrove %d, %v, want 1", redriven, err)
 	}
 
 	exec(t, e, `update messages set dead_reason = 'x'`)
 
 	if rep := sweep(t, e); rep.Dead != 1 {
-		t.Errorf("after a person's redrive a sweep redrove %d, want 1", rep.Dead)
+		t.Errorf("after the redrive of an operator, a sweep redrove %d, want 1", rep.Dead)
 	}
 }
 
@@ -205,10 +205,10 @@ func TestRetentionDeletesOldJobsAndKeepsRequestedOnes(t *testing.T) {
 		},
 	)
 	old := e.Submit("hello_world", `{"n":1}`)
-	asked := e.Submit("hello_world", `{"n":2}`)
+	requested := e.Submit("hello_world", `{"n":2}`)
 
 	fresh := e.Submit("hello_world", `{"n":3}`)
-	for _, id := range []state.JobID{old, asked, fresh} {
+	for _, id := range []state.JobID{old, requested, fresh} {
 		e.Wait(id).MustBe(t, state.JobCompleted)
 	}
 
@@ -218,7 +218,7 @@ func TestRetentionDeletesOldJobsAndKeepsRequestedOnes(t *testing.T) {
 		`update jobs set finished_at = now() - interval '2 hours', last_submitted_at = now() - interval '2 hours' where job_id <> $1`,
 		fresh[:],
 	)
-	e.Submit("hello_world", `{"n":2}`) // found there: it is wanted
+	e.Submit("hello_world", `{"n":2}`) // an existing job that is requested again
 
 	if rep := sweep(t, e); rep.Expired != 1 || rep.Purged < 3 {
 		t.Errorf("the sweep: %+v, want 1 expired and its rows purged", rep)
@@ -286,7 +286,7 @@ func TestDeleteAndQueueLimit(t *testing.T) {
 	}
 }
 
-// until looks every few milliseconds whether something has come about.
+// until polls every few milliseconds until ok returns true.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 
@@ -300,7 +300,7 @@ func until(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			t.Fatalf("gave up waiting until %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // TestTooManyUnresponsiveHandlersStopProcess has handlers ignore their
-// contexts: up to the limit the process stays ready, with one more it says why
-// it is not, and asks to be stopped.
+// contexts. Up to the limit the process stays ready. With one more it becomes
+// unready with the reason, and requests to be stopped.
 func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 	t.Parallel()
 
@@ -27,7 +27,7 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 
 	release := make(chan struct{})
 	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
-		<-release // whatever its context says
+		<-release // it ignores its context
 		return workOut(in), nil
 	}
 
@@ -64,7 +64,7 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
 
-		_ = a.Stop(limit) // its handlers were given up
+		_ = a.Stop(limit) // its handlers were abandoned
 	})
 
 	address, err := a.ServeAPI(t.Context())
@@ -85,7 +85,7 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 	}
 
 	submit(`{"n":2}`)
-	waitFor(t, time.Minute, "two handlers were given up", func() bool { return a.Machine().Deaf() >= limit })
+	waitFor(t, time.Minute, "two handlers are unresponsive", func() bool { return a.Machine().Deaf() >= limit })
 
 	if a.Machine().Deaf() == limit && a.Ready() != nil {
 		t.Errorf("with %d unresponsive handlers the process is not ready: %v", limit, a.Ready())
@@ -96,7 +96,7 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 	select {
 	case <-a.Failed():
 	case <-time.After(time.Minute):
-		t.Fatal("the process goes on with more unresponsive handlers than the limit")
+		t.Fatal("the process continues with more unresponsive handlers than the limit")
 	}
 
 	r, err := http.NewRequestWithContext(
@@ -120,16 +120,16 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 	if err := json.NewDecoder(res.Body).
 		Decode(&body); err != nil ||
 		res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("readyz answers %d, %v", res.StatusCode, err)
+		t.Errorf("readyz returned %d, %v", res.StatusCode, err)
 	}
 
-	if said := strings.Join(
+	if reason := strings.Join(
 		body.Problems,
 		" ",
 	); !strings.Contains(
-		said,
+		reason,
 		"more than 2 handlers did not return",
 	) {
-		t.Errorf("readyz gives the reason %q", said)
+		t.Errorf("readyz returned the reason %q", reason)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// work is the one task type of the jobs in these tests: what it does is the
-// test's own function.
+// work is the only task type of the jobs in these tests. Each test supplies its
+// own function.
 const work handlers.TaskType[workIn, workOut] = "work"
 
 type workIn struct {
@@ -25,7 +25,7 @@ type workOut struct {
 	Value int `json:"value"`
 }
 
-// params are what every job in these tests takes.
+// params are the parameters of every job in these tests.
 type params struct {
 	N    int  `json:"n"    default:"1" validate:"min=0,max=1000000"`
 	Seed int  `json:"seed" default:"0"`
@@ -54,11 +54,11 @@ func follow() define.Tasks[params] {
 	return define.MatchPrevious(work, func(_ params, i int) workIn { return workIn{i} })
 }
 
-func gather() define.Tasks[params] {
+func fanIn() define.Tasks[params] {
 	return define.FanIn(work, func(p params) workIn { return workIn{p.Seed} })
 }
 
-// spread plans as many tasks from a result as its value says.
+// spread plans as many tasks from a result as its value.
 func spread(from string) define.Tasks[params] {
 	return define.FanOut(work, define.From(from, work), func(_ params, _ int, out workOut) iter.Seq[workIn] {
 		return func(yield func(workIn) bool) {
@@ -75,13 +75,13 @@ func jobOf(stages ...define.Stage[params]) define.Job {
 	return define.Define(define.Definition[params]{Description: "a test", Stages: stages})
 }
 
-// tolerant is a job that carries on whatever fails.
+// tolerant returns a job that tolerates all failures.
 func tolerant(stages ...define.Stage[params]) define.Job {
 	return define.Define(define.Definition[params]{Description: "a test", Stages: stages, Tolerance: 1})
 }
 
-// start starts engines over a schema that logs its statuses, and judges the
-// books when the test ends.
+// start starts engines in a schema that logs status changes, and checks the
+// invariants when the test ends.
 func start(t *testing.T, o enginetest.Options) *enginetest.Engine {
 	t.Helper()
 	e := enginetest.Start(t, o)
@@ -95,7 +95,7 @@ func start(t *testing.T, o enginetest.Options) *enginetest.Engine {
 	return e
 }
 
-// query reads one number.
+// query returns one number.
 func query(t *testing.T, e *enginetest.Engine, sql string, args ...any) (n int) {
 	t.Helper()
 
@@ -106,7 +106,7 @@ func query(t *testing.T, e *enginetest.Engine, sql string, args ...any) (n int) 
 	return n
 }
 
-// mustCount fails the test when a query counts otherwise.
+// mustCount fails the test if a query does not return want.
 func mustCount(t *testing.T, e *enginetest.Engine, want int, sql string, args ...any) {
 	t.Helper()
 
@@ -115,8 +115,8 @@ func mustCount(t *testing.T, e *enginetest.Engine, want int, sql string, args ..
 	}
 }
 
-// meeting lets callers of one key go on together once so many have come, or
-// when they have waited long enough.
+// meeting makes the callers of one key wait for each other, until n callers
+// have arrived or the wait has timed out.
 type meeting struct {
 	mu   sync.Mutex
 	open map[state.JobID]*party
@@ -125,8 +125,8 @@ type meeting struct {
 
 type party struct {
 	came int
-	all  chan struct{} // closed when all have come
-	left chan struct{} // closed when one has not waited for that
+	all  chan struct{} // closed when all have arrived
+	left chan struct{} // closed when one has timed out
 	once sync.Once
 }
 
@@ -146,14 +146,14 @@ func (m *meeting) wait(ctx context.Context, id state.JobID, n int) {
 		close(p.all)
 
 		select {
-		case <-p.left: // somebody has gone on alone
+		case <-p.left: // one of them has continued alone
 		default:
 			m.met++
 		}
 	}
 	m.mu.Unlock()
 
-	limit, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // its partner may find no free place
+	limit, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // the other task may not get a slot
 	defer cancel()
 
 	select {

@@ -20,17 +20,17 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// Settings of a worker that is a process of its own.
+// Settings of a worker that runs in a separate process.
 const (
-	childURL   = "E2E_WORKER_URL"      // its database
-	childPoint = "E2E_WORKER_STOPS_AT" // the statement at which it stops itself; none: it does not
-	childLease = "E2E_WORKER_LEASE"    // "real": its lease is as long as in production
-	childHolds = "E2E_WORKER_HOLDS"    // "1": its tasks end with their context only
-	childMode  = "E2E_WORKER_DISPATCH" // its mode of dispatch
+	childURL   = "E2E_WORKER_URL"      // the address of the database
+	childPoint = "E2E_WORKER_STOPS_AT" // the statement at which it suspends itself; unset: none
+	childLease = "E2E_WORKER_LEASE"    // "real": the lease is as long as in production
+	childHolds = "E2E_WORKER_HOLDS"    // "1": tasks return only when their context ends
+	childMode  = "E2E_WORKER_DISPATCH" // the mode of dispatch
 )
 
-// pidJob is a job whose tasks answer who ran them: one of them, or n, each with
-// a message of its own.
+// pidJob returns jobs whose tasks return the process ID of their worker: pid
+// has one task, and pids has n tasks with a message each.
 func pidJob() map[string]define.Job {
 	return map[string]define.Job{
 		"pid":  jobOf(define.Stage[params]{Name: "only", Tasks: single()}),
@@ -47,8 +47,8 @@ func pid(ctx context.Context, _ handlers.Task, _ workIn) (workOut, error) {
 	return workOut{os.Getpid()}, nil
 }
 
-// TestWorkerProcess is the body of a worker that another test starts; by itself
-// it does nothing.
+// TestWorkerProcess is the body of a worker that another test starts. Without
+// its settings it does nothing.
 func TestWorkerProcess(t *testing.T) {
 	t.Parallel()
 
@@ -76,11 +76,11 @@ func TestWorkerProcess(t *testing.T) {
 					_, _ = fmt.Fprintln(os.Stdout, "stopping")
 					_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 
-					<-time.After(50 * time.Millisecond) // the signal may meet another thread first
+					<-time.After(50 * time.Millisecond) // another thread may receive the signal first
 				})
 			case at == "lease_open":
 				if leases++; leases == 2 {
-					_, _ = fmt.Fprintln(os.Stdout, "alive again")
+					_, _ = fmt.Fprintln(os.Stdout, "resumed")
 				}
 			}
 
@@ -88,22 +88,22 @@ func TestWorkerProcess(t *testing.T) {
 		},
 	})
 
-	_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed, or its parent is
+	_, _ = io.Copy(io.Discard, os.Stdin) // until this process or its parent is killed
 }
 
-// completes tells whether the caller is at a completion: other transactions, as
-// that which looks for lost work, hold no lock of the stage.
+// completes reports whether the caller is inside a completion. Other
+// transactions, such as the reclaim of orphaned work, do not lock the stage.
 func completes() bool { return strings.Contains(string(debug.Stack()), "repo.(*Repo).Complete") }
 
-// modeOf is the mode of dispatch of a test: that of Azure where one mode is
-// enough.
+// modeOf returns the mode of dispatch of a test. It defaults to the mode of
+// Azure for tests that run in one mode.
 func modeOf(t *testing.T) enginetest.Dispatch {
 	t.Helper()
 	return cmp.Or(enginetest.DispatchOf(t), enginetest.Queue)
 }
 
-// worker starts this test's binary as a worker and returns what it prints. It
-// is killed with the test.
+// worker starts this test binary as a worker and returns the lines that it
+// prints. The worker is killed when the test ends.
 func worker(t *testing.T, url string, settings ...string) (*os.Process, <-chan string) {
 	t.Helper()
 	cmd := osexec.CommandContext(
@@ -163,10 +163,10 @@ func await(t *testing.T, lines <-chan string, want string) {
 			}
 
 			if !ok {
-				t.Fatalf("the worker ended before it said %q", want)
+				t.Fatalf("the worker ended before it printed %q", want)
 			}
 		case <-limit.C:
-			t.Fatalf("the worker did not say %q", want)
+			t.Fatalf("the worker did not print %q", want)
 		}
 	}
 }
