@@ -9,8 +9,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// mostRecent bounds the file of recent jobs.
-const mostRecent = 50
+// maxRecent bounds the file of recent jobs.
+const maxRecent = 50
 
 // recentJob is one job that this user submitted or named.
 type recentJob struct {
@@ -50,7 +50,7 @@ func remember(dir string, job recentJob) {
 		recentJobs(dir),
 		func(j recentJob) bool { return j.JobID == job.JobID && j.API == job.API },
 	)
-	jobs = append([]recentJob{job}, jobs[:min(len(jobs), mostRecent-1)]...)
+	jobs = append([]recentJob{job}, jobs[:min(len(jobs), maxRecent-1)]...)
 
 	text, err := json.MarshalIndent(jobs, "", " ")
 	if err != nil || os.MkdirAll(dir, 0o700) != nil {

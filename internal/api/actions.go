@@ -7,7 +7,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// ref names a job and where it is.
+// ref names a job and its URL.
 type ref struct {
 	JobID     state.JobID     `json:"job_id"`
 	Status    state.JobStatus `json:"status"`

@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// Engine changes records. coremachine.Machine is it.
+// Engine changes records. coremachine.Machine implements it.
 type Engine interface {
 	Submit(ctx context.Context, req coremachine.SubmitRequest) (coremachine.SubmitResult, error)
 	Cancel(ctx context.Context, id state.JobID, by string) error
@@ -23,8 +23,8 @@ type Engine interface {
 	Types() []coremachine.JobType
 }
 
-// Reader reads records, each call within bounds whatever the size of a job.
-// repo.Repo is it.
+// Reader reads records. Each call is bounded regardless of the size of a job.
+// repo.Repo implements it.
 type Reader interface {
 	ReadJob(ctx context.Context, id state.JobID) (state.JobView, error)
 	ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error)
@@ -56,40 +56,41 @@ type Reader interface {
 	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)
 }
 
-// DeadLetters sends what was set aside again; each transport is one.
+// DeadLetters redrives dead letters. Each transport implements it.
 type DeadLetters interface {
-	// Redrive sends at most most dead messages of a queue again, those with the
-	// reason where it is not empty, and returns how many.
-	Redrive(ctx context.Context, q state.Queue, reason string, most int) (int, error)
+	// Redrive sends up to limit dead messages of a queue again, and returns
+	// their number. If reason is not empty, it selects messages with that
+	// reason.
+	Redrive(ctx context.Context, q state.Queue, reason string, limit int) (int, error)
 	// RedriveOnly sends those of the named messages of a queue again whose rows
-	// say that they are dead, and returns how many.
+	// have the status dead, and returns their number.
 	RedriveOnly(ctx context.Context, q state.Queue, ids []int64) (int, error)
 }
 
-// Options make an API. With Engine, Reader or Hub nil the process has no
-// engine: health, livez, readyz, openapi.yaml and Mounts answer, and everything
-// else is 503.
+// Options configure an API. If Engine, Reader or Hub is nil, the process has no
+// engine: only health, livez, readyz, openapi.yaml and Mounts work, and all
+// other routes return 503.
 type Options struct {
 	Engine Engine
 	Reader Reader
-	Dead   DeadLetters // nil: redrive is 503
+	Dead   DeadLetters // nil means that redrive returns 503
 	Hub    *Hub
-	Queues *Queues // nil: of Reader
+	Queues *Queues // nil means a new Queues over Reader
 	Health Health
-	Prefix string // before every route; "" is /api
-	// other handlers below the prefix, such as /ui: GET and HEAD of it and of
-	// all below
+	Prefix string // path before every route; "" means /api
+	// Mounts are other handlers below the prefix, such as /ui. They serve GET
+	// and HEAD of their path and of all paths below it.
 	Mounts  map[string]http.Handler
-	Streams int          // most event streams at once; 0 is 100
-	Log     *slog.Logger // nil discards
+	Streams int          // maximum number of concurrent event streams; 0 means 100
+	Log     *slog.Logger // nil discards the log
 
-	// after which a stream is ended, below the 230 s of the Azure front end; 0
-	// is 200 s
+	// StreamLife is the duration after which a stream is ended. It must be
+	// below the 230 s of the Azure front end. 0 means 200 s.
 	StreamLife time.Duration
-	Heartbeat  time.Duration // between comments on an idle stream; 0 is 15 s
+	Heartbeat  time.Duration // interval between comments on an idle stream; 0 means 15 s
 }
 
-// API is the handler. Make it with New.
+// API is the HTTP handler. Use New to create one.
 type API struct {
 	Options
 	routes  chi.Router
@@ -97,7 +98,7 @@ type API struct {
 	shared  sharedReads
 }
 
-// New makes the handler. It starts nothing.
+// New returns an API. It starts no goroutines.
 func New(o Options) *API {
 	if o.Prefix == "" {
 		o.Prefix = "/api"
@@ -129,8 +130,8 @@ func New(o Options) *API {
 	return a
 }
 
-// ServeHTTP answers one request below the prefix.
+// ServeHTTP answers a request below the prefix.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }
 
-// Routes are the routes, for whoever compares them with a description.
+// Routes returns the routes, so that tests can compare them with a description.
 func (a *API) Routes() chi.Routes { return a.routes }

@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/api"
 )
 
-// described lists the operations of openapi.yaml as METHOD path.
+// described returns the operations of openapi.yaml as METHOD path.
 func described(t *testing.T) []string {
 	t.Helper()
 

@@ -10,9 +10,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// A cursor is opaque to callers: the letter of its list, a version, and where
-// the page ended, in base64url. It names a place and no filter, so that it
-// stays true when rows come and go.
+// A cursor is opaque to clients: the letter of its list, a version, and the
+// position at which the page ended, in base64url. It contains a position and no
+// filter, so that it stays valid when rows are added or deleted.
 
 func seal(list string, fields ...any) *string {
 	text := []byte(list + "1")
@@ -25,7 +25,7 @@ func seal(list string, fields ...any) *string {
 	return &sealed
 }
 
-// open returns the fields of a cursor of the list, n of them.
+// open returns the n fields of a cursor of the list.
 func open(list, cursor string, n int) ([]string, bool) {
 	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
 	if err != nil {
@@ -40,10 +40,10 @@ func open(list, cursor string, n int) ([]string, bool) {
 	return fields[1:], true
 }
 
-// whole reads a number in its one spelling.
-func whole(s string, least, most int64) (int64, bool) {
+// whole parses a number in its canonical notation.
+func whole(s string, low, high int64) (int64, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && n >= least && n <= most && strconv.FormatInt(n, 10) == s
+	return n, err == nil && n >= low && n <= high && strconv.FormatInt(n, 10) == s
 }
 
 // endOfTime is the first microsecond of the year 10000.
@@ -57,8 +57,8 @@ func sealJob(c *state.JobCursor) *string {
 	return seal("j", c.CreatedAt.UnixMicro(), c.JobID)
 }
 
-// sealNewer is the cursor of what stands before a job. It has a letter of its
-// own, so that one parameter takes both.
+// sealNewer returns the cursor of the jobs that precede a job. It has a letter
+// of its own, so that one parameter accepts both directions.
 func sealNewer(c *state.JobCursor) *string {
 	if c == nil {
 		return nil
@@ -67,8 +67,8 @@ func sealNewer(c *state.JobCursor) *string {
 	return seal("n", c.CreatedAt.UnixMicro(), c.JobID)
 }
 
-// jobPlace is where a page of jobs ends or begins; at most one of them is
-// there.
+// jobPlace is the position at which a page of jobs ends or begins. At most one
+// field is set.
 type jobPlace struct{ after, before *state.JobCursor }
 
 func openJob(cursor string) (jobPlace, bool) {
@@ -135,7 +135,7 @@ func openNumber(list, cursor string) (int64, bool) {
 	return whole(fields[0], 0, 1<<63-1)
 }
 
-// cursor reads the parameter cursor with the list's own reader.
+// cursor reads the parameter cursor with the reader of the list.
 func cursor[C any](q *query, read func(string) (C, bool)) (c C) {
 	v := q.text("cursor")
 	if v == "" {

@@ -1,15 +1,16 @@
-// Package api is the HTTP API: routes, strict decoding, one error shape, one
-// table from error codes to HTTP statuses, and the description of it all,
-// openapi.yaml, against which its tests check every request and answer.
+// Package api is the HTTP API: routes, strict decoding, one format for errors,
+// one table from error codes to HTTP statuses, and the description
+// openapi.yaml. Its tests check every request and answer against the
+// description.
 //
-// It owns no state but who waits for which job (Hub). Reads go through Reader,
-// which repo satisfies; whatever changes a record goes through Engine. What it
-// answers is a view of internal/state, never a row.
+// The only state that it owns is which requests wait for which jobs (Hub).
+// Reads go through Reader, which repo implements. Changes of records go through
+// Engine. Answers are views of internal/state, never rows.
 //
-// Crash: nothing is lost with the process; a client that waited asks again.
-// Duplicate: a submit that is repeated finds its job and answers 200, cancel
-// and retry are decided by the engine. Reorder: a version is opaque and
-// compared for equality only.
+// On a crash, nothing is lost, and waiting clients repeat their request. A
+// duplicate submit finds the existing job and answers 200. The engine decides
+// about duplicate cancels and retries. Reordering has no effect, because
+// versions are opaque and are compared for equality only.
 //
 // It may import internal/state, internal/coremachine, internal/httpserver,
 // internal/singleflight and internal/telemetry/keys.

@@ -11,8 +11,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// statuses is the one table from error codes to HTTP statuses. A code that is
-// not in it is a defect: 500 and a generic text.
+// statuses is the only table from error codes to HTTP statuses. A code that is
+// missing from it is a bug, which returns 500 and a generic text.
 var statuses = map[state.Code]int{
 	state.CodeInvalid:        http.StatusBadRequest,
 	state.CodeMalformed:      http.StatusBadRequest,
@@ -24,24 +24,24 @@ var statuses = map[state.Code]int{
 	state.CodeUnavailable:    http.StatusServiceUnavailable,
 }
 
-// Retry-After of answers that are worth another try, in seconds.
+// Values of Retry-After in seconds, for errors that a retry can fix.
 const (
 	retryBusy        = "5"
 	retryUnavailable = "1"
 )
 
-// internalDetail is all that a caller learns of a defect; the log has the cause
-// under the request id.
+// internalDetail is the generic detail of an internal error. The log has the
+// cause under the request ID.
 const internalDetail = "The service could not answer this request. Its log has the cause under the request id."
 
-// Problem is the body of every refusal (RFC 9457).
+// Problem is the body of every error response (RFC 9457).
 type Problem = httpserver.Problem
 
-// RequestID is the id of a request that the API has passed on.
+// RequestID returns the request ID that the API has put into the context.
 func RequestID(ctx context.Context) string { return httpserver.RequestID(ctx) }
 
-// fail answers with the problem that an error is. A cause is logged and never
-// answered.
+// fail writes the problem that corresponds to an error. Causes are logged and
+// never sent to the client.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*state.Error](err)
 	switch {
@@ -55,7 +55,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 	p := Problem{Status: status, Detail: e.Msg, Code: e.Code, Errors: e.Fields}
 	switch {
-	case !known && errors.Is(err, context.Canceled) && r.Context().Err() != nil: // the caller went away
+	case !known && errors.Is(err, context.Canceled) && r.Context().Err() != nil: // the client disconnected
 		p = Problem{Status: http.StatusServiceUnavailable, Detail: "The caller went away."}
 	case !known:
 		p = Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal}
@@ -69,7 +69,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		)
 	case status == http.StatusServiceUnavailable:
 		if r.Context().Err() != nil {
-			break // the caller went away
+			break // the client disconnected
 		}
 
 		a.Log.LogAttrs(

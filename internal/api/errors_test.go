@@ -16,7 +16,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// refusing is an engine whose every submit fails.
+// refusing returns an engine whose submit always fails.
 func refusing(err error) fakeEngine {
 	return fakeEngine{submit: func(coremachine.SubmitRequest) (coremachine.SubmitResult, error) {
 		return coremachine.SubmitResult{}, err

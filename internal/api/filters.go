@@ -6,11 +6,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// The dashboard takes the parameters of the lists as the lists do, so that an
-// address of one is an address of the other.
+// The dashboard accepts the same query parameters as the lists of the API, so
+// that the query of one works for the other.
 
-// ReadJobFilter reads the query parameters of the list of jobs. What is wrong
-// with them is an Error with CodeInvalid.
+// ReadJobFilter reads the query parameters of the list of jobs. For invalid
+// parameters, it returns an Error with CodeInvalid.
 func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
 	q := parseQuery(rawQuery, "status", "type", "since", "until", "id", "limit", "cursor")
 	f := state.JobFilter{
@@ -36,8 +36,8 @@ func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
 	return f, q.err()
 }
 
-// ReadTaskFilter reads the query parameters of the list of a job's tasks. What
-// is wrong with them is an Error with CodeInvalid.
+// ReadTaskFilter reads the query parameters of the list of a job's tasks. For
+// invalid parameters, it returns an Error with CodeInvalid.
 func ReadTaskFilter(rawQuery string) (state.TaskFilter, error) {
 	q := parseQuery(rawQuery, "stage", "status", "error", "from", "to", "limit", "cursor")
 	f := state.TaskFilter{
@@ -61,8 +61,8 @@ func ReadTaskFilter(rawQuery string) (state.TaskFilter, error) {
 	return f, q.err()
 }
 
-// ReadEventFilter reads the query parameters of a job's history. What is wrong
-// with them is an Error with CodeInvalid.
+// ReadEventFilter reads the query parameters of a job's history. For invalid
+// parameters, it returns an Error with CodeInvalid.
 func ReadEventFilter(rawQuery string) (state.EventFilter, error) {
 	q := parseQuery(rawQuery, "kind", "stage", "after", "limit", "cursor")
 	f := state.EventFilter{Kind: q.text("kind"), Stage: q.text("stage"), Limit: q.limit()}
@@ -71,8 +71,8 @@ func ReadEventFilter(rawQuery string) (state.EventFilter, error) {
 	return f, q.err()
 }
 
-// ReadSweepFilter reads the query parameters of the list of sweeps: before
-// which one it begins, and how many it holds.
+// ReadSweepFilter reads the query parameters of the list of sweeps: the sweep
+// before which the page begins, and the size of the page.
 func ReadSweepFilter(rawQuery string) (before int64, limit int, err error) {
 	q := parseQuery(rawQuery, "limit", "cursor")
 	before, limit = cursor(q, numbered("s")), q.limit()
@@ -80,8 +80,8 @@ func ReadSweepFilter(rawQuery string) (before int64, limit int, err error) {
 	return before, limit, q.err()
 }
 
-// ReadDeadFilter reads the query parameters of the list of dead letters. What
-// is wrong with them is an Error with CodeInvalid.
+// ReadDeadFilter reads the query parameters of the list of dead letters. For
+// invalid parameters, it returns an Error with CodeInvalid.
 func ReadDeadFilter(rawQuery string) (state.DeadFilter, error) {
 	q := parseQuery(rawQuery, "reason", "limit", "cursor")
 	f := state.DeadFilter{Reason: q.text("reason"), After: cursor(q, numbered("d")), Limit: q.limit()}
@@ -89,10 +89,10 @@ func ReadDeadFilter(rawQuery string) (state.DeadFilter, error) {
 	return f, q.err()
 }
 
-// Cursors of the lists, for links to the next page; nil: there is none.
+// Cursors for links to the next page. They are nil if there is none.
 var (
 	JobCursor   = sealJob
-	NewerCursor = sealNewer // of jobs: for the page before
+	NewerCursor = sealNewer // for the previous page of jobs
 	TaskCursor  = sealTask
 	EventCursor = func(id *int64) *string { return sealNumber("e", id) }
 	SweepCursor = func(id *int64) *string { return sealNumber("s", id) }

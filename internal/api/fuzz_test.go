@@ -10,7 +10,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// FuzzCursors: what is no cursor is refused, and what is one has one spelling.
+// FuzzCursors checks that invalid cursors are rejected, and that a valid cursor
+// has exactly one notation.
 func FuzzCursors(f *testing.F) {
 	n := int64(7)
 	for _, c := range []*string{
@@ -43,8 +44,8 @@ func FuzzCursors(f *testing.F) {
 	})
 }
 
-// FuzzQueries: a query is read without a panic; what passes is within bounds
-// and clean, and every fault names its parameter.
+// FuzzQueries checks that reading a query does not panic, that accepted values
+// are clean and within bounds, and that every error names its parameter.
 func FuzzQueries(f *testing.F) {
 	for _, raw := range []string{
 		"", "status=failed,running&status=queued", "since=24h&until=2026-01-01T00:00:00Z", "since=7d&limit=500", "wait=20s&since=1.2", "id=0abc&x=%00",

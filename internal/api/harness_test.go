@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// contract is openapi.yaml, as a router of requests.
+// contract is a router of the operations of openapi.yaml.
 var contract = sync.OnceValues(func() (routers.Router, error) {
 	text := func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 		b, err := io.ReadAll(body)
@@ -52,7 +52,7 @@ func description() (*openapi3.T, error) {
 	return doc, doc.Validate(context.Background())
 }
 
-// server is a running API over a schema of its own.
+// server is a running API over a database schema of its own.
 type server struct {
 	t    *testing.T
 	url  string
@@ -62,7 +62,7 @@ type server struct {
 	log  *syncBuffer
 }
 
-// start serves with a fake engine; options change what is served.
+// start runs a server with a fake engine. options change the configuration.
 func start(t *testing.T, engine api.Engine, options ...func(*api.Options)) *server {
 	t.Helper()
 	pool := pgtest.Schema(t)
@@ -86,7 +86,7 @@ func start(t *testing.T, engine api.Engine, options ...func(*api.Options)) *serv
 	return s
 }
 
-// answer is what came back.
+// answer is a response.
 type answer struct {
 	t      *testing.T
 	Status int
@@ -94,8 +94,8 @@ type answer struct {
 	Body   []byte
 }
 
-// call is one request; path begins after /api. Request and answer are held to
-// the contract.
+// call sends one request. path begins after /api. call checks the request and
+// the answer against the contract.
 func (s *server) call(method, path string, body any, headers ...string) answer {
 	s.t.Helper()
 
@@ -146,8 +146,8 @@ func (s *server) do(req *http.Request, text []byte) answer {
 	return got
 }
 
-// hold checks an exchange against the contract. A request that the contract
-// refuses must have been refused.
+// hold checks an exchange against the contract. If the contract does not allow
+// the request, the server must have rejected it.
 func (s *server) hold(req *http.Request, body []byte, got answer) {
 	s.t.Helper()
 
@@ -202,7 +202,7 @@ func (s *server) hold(req *http.Request, body []byte, got answer) {
 	}
 }
 
-// get is a GET that must succeed and decodes into T.
+// get sends a GET that must succeed and decodes the answer into a T.
 func get[T any](s *server, path string) T {
 	s.t.Helper()
 
@@ -232,7 +232,7 @@ func (a answer) into(v any) answer {
 	return a
 }
 
-// problem decodes a refusal, and checks what all have in common.
+// problem decodes an error response and checks the common fields.
 func (a answer) problem(status int) api.Problem {
 	a.t.Helper()
 
@@ -255,8 +255,8 @@ type page[T any] struct {
 	PrevCursor *string `json:"prev_cursor"`
 }
 
-// fakeEngine answers as told: the engine's own behaviour is tested with the
-// engine.
+// fakeEngine returns preset answers. The tests of the engine cover the
+// behaviour of the real one.
 type fakeEngine struct {
 	api.Engine
 	submit func(coremachine.SubmitRequest) (coremachine.SubmitResult, error)
@@ -302,7 +302,7 @@ func (fakeEngine) Types() []coremachine.JobType {
 	}}
 }
 
-// syncBuffer is a log that tests read.
+// syncBuffer is a log that tests can read.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder
@@ -322,5 +322,5 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
-// unknownID is the id of no job.
+// unknownID is an id that no job has.
 var unknownID = strings.Repeat("0", 64)

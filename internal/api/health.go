@@ -13,38 +13,38 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Health is what a process tells of itself. Nothing in it writes.
+// Health reports the state of a process. It only reads.
 type Health struct {
-	Version string    // of the build
-	Commit  string    // that it was built from; empty: not known
-	Started time.Time // when the process began
-	// Transport carries messages; empty: the process came to none.
+	Version string    // version of the build
+	Commit  string    // commit of the build; empty if not known
+	Started time.Time // start time of the process
+	// Transport carries messages. It is empty if the start failed before it.
 	Transport string
 	Handlers  []string // registered task types
-	// why the process can do no work, all reasons; none: it can. nil: it can.
-	// Must be quick
+	// Ready returns all reasons why the process cannot work. No reasons means
+	// that it can work, and so does a nil function. It must return quickly.
 	Ready  func() []string
 	Checks []Check
-	Within time.Duration // what a check may take; 0 is 2 s
+	Within time.Duration // time limit of all checks; 0 means 2 s
 }
 
-// Check is one thing to look at.
+// Check is one check of the process's health.
 type Check struct {
 	Name     string
-	Optional bool // its failure degrades and does not make unavailable
+	Optional bool // a failure means "degraded" and not "unavailable"
 	Runbook  state.Runbook
-	// Run looks. What it returns is answered as it is; of an error only a
-	// state.Error's own message is.
+	// Run performs the check. Its detail becomes part of the answer. Of an
+	// error, only the message of a state.Error does.
 	Run func(ctx context.Context) (detail any, err error)
 
-	runs singleflight.Group[CheckView] // all who look at once share one
+	runs singleflight.Group[CheckView] // concurrent requests share one run
 
 	mu    sync.Mutex
-	last  string // its status
+	last  string // status of the last run
 	since time.Time
 }
 
-// CheckView is one check as answered.
+// CheckView is the answer for one check.
 type CheckView struct {
 	Status   string    `json:"status"` // ok, failed or timeout
 	Optional bool      `json:"optional"`
@@ -82,7 +82,7 @@ func (h *Health) problems() []string {
 	return problems
 }
 
-// livez answers while the process lives, whatever has become of the database.
+// livez answers while the process is alive, regardless of the database.
 func (a *API) livez(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, readyBody{Status: "ok", Problems: []string{}})
 }
@@ -117,8 +117,9 @@ func (a *API) health(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r, http.StatusServiceUnavailable, body)
 }
 
-// Look runs all checks and says what the process can do. Who looks while a
-// check runs waits for that run: no check runs twice at once.
+// Look runs all checks and reports what the process can do. If a check is
+// already running, Look waits for that run, so that a check never runs twice at
+// the same time.
 func (h *Health) Look(ctx context.Context, jobs []string, log *slog.Logger) HealthView {
 	view := HealthView{
 		Status:    "ok",
@@ -150,8 +151,8 @@ func (h *Health) Look(ctx context.Context, jobs []string, log *slog.Logger) Heal
 	return view
 }
 
-// check runs all checks at once and answers within their time, whatever they
-// do.
+// check runs all checks concurrently and returns within their time limit, even
+// if a check does not return.
 func (h *Health) check(ctx context.Context, log *slog.Logger) map[string]CheckView {
 	within := h.Within
 	if within == 0 {
@@ -178,7 +179,7 @@ func (h *Health) check(ctx context.Context, log *slog.Logger) map[string]CheckVi
 	return byName
 }
 
-// noted adds since when the check has had its status.
+// noted adds the time since which the check has had its status.
 func (c *Check) noted(v CheckView) CheckView {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -195,8 +196,8 @@ func (c *Check) noted(v CheckView) CheckView {
 	return v
 }
 
-// look gives up at the deadline even where the check does not; one that still
-// hangs is not begun again.
+// look returns at the deadline even if the check does not. A check that still
+// hangs is not started again.
 func (c *Check) look(ctx context.Context, within time.Duration, log *slog.Logger) CheckView {
 	begin := time.Now()
 
@@ -207,7 +208,7 @@ func (c *Check) look(ctx context.Context, within time.Duration, log *slog.Logger
 		detail, err := c.Run(ctx)
 		return c.outcome(ctx, log, detail, err), nil
 	})
-	if err != nil { // ctx ended
+	if err != nil { // ctx ended first
 		res = CheckView{Status: "timeout", Message: "no answer in time"}
 	}
 

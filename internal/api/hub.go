@@ -11,21 +11,21 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// How often the versions that somebody waits for are read: fast while jobs move
-// or a waiter is new, slower when nothing does, and never for more than a fifth
-// of the time.
+// Intervals at which the versions of awaited jobs are read: short while jobs
+// change or a waiter is new, longer otherwise. Reading never takes more than a
+// fifth of the time.
 const (
 	pollFast  = 20 * time.Millisecond
 	pollSlow  = 500 * time.Millisecond
-	pollShare = 4 // a pause is at least so many times the length of the reading before it
+	pollShare = 4 // minimum pause as a multiple of the duration of the reading before it
 	pollLimit = 5 * time.Second
 )
 
 var errHubClosed = errors.New("the process is stopping")
 
-// Hub lets any number of requests of a process wait for jobs at the cost of
-// one: while anybody waits, one goroutine reads the versions of all jobs waited
-// for in one statement. Nobody waiting costs nothing, and a waiter holds no
+// Hub allows any number of requests of a process to wait for jobs at the cost
+// of one. While requests wait, one goroutine reads the versions of all awaited
+// jobs in one statement. Without waiters, it costs nothing. A waiter holds no
 // connection.
 type Hub struct {
 	read func(context.Context, []state.JobID) (map[state.JobID]state.Seen, error)
@@ -33,7 +33,7 @@ type Hub struct {
 
 	mu      sync.Mutex
 	waiting map[state.JobID]map[*waiter]struct{}
-	last    map[state.JobID]state.Seen // of jobs waited for, to see them move
+	last    map[state.JobID]state.Seen // versions of the awaited jobs, to detect changes
 	polling bool
 	closed  bool
 	nudged  chan struct{}
@@ -41,13 +41,13 @@ type Hub struct {
 	polls   sync.WaitGroup
 }
 
-// waiter is one request.
+// waiter is one waiting request.
 type waiter struct {
-	since string // wake at any other version; empty: when the job has ended
+	since string // wake at any other version; empty means wake when the job has ended
 	woken chan state.Seen
 }
 
-// NewHub makes a hub over a reader of versions.
+// NewHub returns a hub that reads versions with read.
 func NewHub(
 	read func(context.Context, []state.JobID) (map[state.JobID]state.Seen, error),
 	log *slog.Logger,
@@ -66,9 +66,9 @@ func NewHub(
 	}
 }
 
-// Wait returns when the job's version is not since, or, where since is empty,
-// when the job has ended; with the zero Seen when it is gone. Otherwise it
-// returns ctx's error, or an error when the hub is closed.
+// Wait returns when the job's version differs from since. If since is empty, it
+// returns when the job has ended. If the job was deleted, Wait returns a zero
+// state.Seen. If ctx ends or the hub is closed first, it returns an error.
 func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (state.Seen, error) {
 	w := &waiter{since: since, woken: make(chan state.Seen, 1)}
 	if !h.join(id, w) {
@@ -86,8 +86,8 @@ func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (state.See
 	}
 }
 
-// Nudge says that a job has moved in this process, so that whoever waits for it
-// need not wait for the next reading.
+// Nudge reports that a job has changed in this process, so that its waiters
+// need not wait for the next scheduled reading.
 func (h *Hub) Nudge(id state.JobID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,7 +104,7 @@ func (h *Hub) nudge() {
 	}
 }
 
-// Close sends everybody away and waits for the last reading to end.
+// Close ends all waits with an error and waits for the last reading to end.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	if !h.closed {
@@ -150,17 +150,17 @@ func (h *Hub) leave(id state.JobID, w *waiter) {
 	}
 
 	if len(h.waiting) == 0 {
-		h.nudge() // the reading of nothing ends the goroutine
+		h.nudge() // a reading without jobs ends the goroutine
 	}
 }
 
-// poll reads until nobody waits.
+// poll reads versions until there are no waiters.
 func (h *Hub) poll() {
 	every := pollFast
 
 	for {
 		select {
-		case <-h.nudged: // the reading that follows is what it asks for
+		case <-h.nudged: // the reading that follows answers this nudge
 		default:
 		}
 
@@ -190,7 +190,7 @@ func (h *Hub) poll() {
 	}
 }
 
-// pause waits, or until wake or Close; it tells whether it was woken.
+// pause waits for d, wake or Close. It reports whether wake ended the wait.
 func (h *Hub) pause(d time.Duration, wake <-chan struct{}) (woken bool) {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
@@ -214,7 +214,7 @@ func (h *Hub) isClosed() bool {
 	return h.closed
 }
 
-// ids lists the jobs waited for; with none the goroutine counts as ended.
+// ids lists the awaited jobs. If there are none, the goroutine counts as ended.
 func (h *Hub) ids() []state.JobID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -229,9 +229,9 @@ func (h *Hub) ids() []state.JobID {
 	return ids
 }
 
-// look reads the jobs once, wakes whom it concerns, and tells whether any job
-// moved. A reading that fails wakes nobody: the requests find out by themselves
-// when their time is up.
+// look reads the jobs once, wakes the waiters concerned, and reports whether
+// any job changed. If the reading fails, no waiter is woken, because requests
+// return when their own time limit expires.
 func (h *Hub) look(ids []state.JobID) (moved bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), pollLimit)
 	defer cancel()
@@ -257,7 +257,7 @@ func (h *Hub) look(ids []state.JobID) (moved bool) {
 			continue
 		}
 
-		now := seen[id] // zero: the job is gone
+		now := seen[id] // zero if the job was deleted
 		if before, known := h.last[id]; known && before != now {
 			moved = true
 		}
@@ -267,7 +267,7 @@ func (h *Hub) look(ids []state.JobID) (moved bool) {
 			if now.Version == "" || now.Status.Ended() || w.since != "" && w.since != now.Version {
 				select {
 				case w.woken <- now:
-				default: // woken already
+				default: // already woken
 				}
 			}
 		}

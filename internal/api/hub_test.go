@@ -13,14 +13,14 @@ import (
 	"coremachine/internal/state"
 )
 
-// versions is a table of jobs that a hub reads.
+// versions is a table of job versions that a hub reads.
 type versions struct {
-	mu    sync.Mutex
-	jobs  map[state.JobID]state.Seen
-	took  time.Duration
-	fail  error
-	reads atomic.Int64
-	most  int // ids of one reading
+	mu      sync.Mutex
+	jobs    map[state.JobID]state.Seen
+	took    time.Duration
+	fail    error
+	reads   atomic.Int64
+	largest int // maximum number of ids in one reading
 }
 
 func newVersions(ids ...state.JobID) *versions {
@@ -46,7 +46,7 @@ func (v *versions) read(ctx context.Context, ids []state.JobID) (map[state.JobID
 	v.mu.Lock()
 	defer v.mu.Unlock()
 
-	v.most = max(v.most, len(ids))
+	v.largest = max(v.largest, len(ids))
 	seen := map[state.JobID]state.Seen{}
 
 	for _, id := range ids {
@@ -110,7 +110,7 @@ func TestHubPollsFastThenSlowAndNotAtAll(t *testing.T) {
 	})
 }
 
-// pass lets a bubble's time pass.
+// pass advances the time of a synctest bubble.
 func pass(d time.Duration) { <-time.After(d) }
 
 func TestHubWakesWhomItConcerns(t *testing.T) {
@@ -171,8 +171,8 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 			t.Errorf("the end: %+v after a nudge at %s", got, at)
 		}
 
-		if v.most < 2 {
-			t.Errorf("a reading has %d jobs, want all that are waited for", v.most)
+		if v.largest < 2 {
+			t.Errorf("a reading has %d jobs, want all that are waited for", v.largest)
 		}
 
 		h.Close()

@@ -92,7 +92,7 @@ func body(r *http.Request) ([]byte, error) {
 
 func (a *API) statusURL(id state.JobID) string { return a.Prefix + "/jobs/status/" + id.String() }
 
-// param is a path parameter, decoded.
+// param returns a decoded path parameter.
 func param(r *http.Request, name string) string {
 	raw := chi.URLParam(r, name)
 	if r.URL.RawPath == "" {
@@ -106,7 +106,8 @@ func param(r *http.Request, name string) string {
 	return raw
 }
 
-// segment is a path parameter that is text, held to what query parameters are.
+// segment reads a path parameter that is text, by the rules of query
+// parameters.
 func segment(q *query, r *http.Request, name string) string {
 	text := param(r, name)
 	if !storable(text) {
@@ -128,8 +129,8 @@ func queueOf(r *http.Request) (state.Queue, error) {
 	return state.ParseQueue(name)
 }
 
-// jobID reads the path parameter of that name. Anything but 64 lower-case hex
-// digits is an Error with CodeInvalid.
+// jobID reads the path parameter with that name. If the value is not 64
+// lower-case hex digits, it returns an Error with CodeInvalid.
 func jobID(r *http.Request) (state.JobID, error) { return state.ParseJobID(param(r, "job_id")) }
 
 var traceparents = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
@@ -142,14 +143,14 @@ func traceparent(r *http.Request) string {
 	return ""
 }
 
-// by is who asks, as the platform's sign-in says. It is for the timeline and
-// decides nothing.
+// by returns the user that the platform has authenticated. It is recorded in
+// the timeline and grants no permission.
 func by(r *http.Request) string {
 	name := state.CleanText(r.Header.Get("X-Ms-Client-Principal-Name"))
 	return strings.ToValidUTF8(name[:min(len(name), 100)], "")
 }
 
-// links are where to go on from a job.
+// links are the URLs of a job and its lists.
 type links struct {
 	Self   string `json:"self"`
 	Tasks  string `json:"tasks"`
@@ -159,7 +160,7 @@ type links struct {
 	Retry  string `json:"retry"`
 }
 
-// jobBody is a job as answered.
+// jobBody is the answer for a job.
 type jobBody struct {
 	state.JobView
 	Links links `json:"links"`
@@ -201,7 +202,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	// Weak: what runs at the moment changes without the version.
+	// The tag is weak, because the running tasks change without the version.
 	tag := `W/"` + job.Version + `"`
 	w.Header().Set("ETag", tag)
 	w.Header().Set("Cache-Control", "no-cache")
@@ -214,8 +215,8 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, a.jobBody(job))
 }
 
-// jobLater reads the job once it has ended, or changed since, or the time is
-// up.
+// jobLater reads the job when it has ended, when it has changed since the given
+// version, or when the time limit expires.
 func (a *API) jobLater(
 	ctx context.Context,
 	id state.JobID,
@@ -226,7 +227,7 @@ func (a *API) jobLater(
 	defer cancel()
 
 	seen, err := a.Hub.Wait(limited, id, since)
-	if err != nil { // the time is up, the process stops, or the caller went away
+	if err != nil { // the time limit expired, the process stops, or the client disconnected
 		return a.Reader.ReadJob(ctx, id)
 	}
 
@@ -245,8 +246,8 @@ func matches(header, tag string) bool {
 	return false
 }
 
-// merge makes one error of several that name fields, so that all are named at
-// once. One that names none stands for all.
+// merge combines errors that name fields into one error that names all of them.
+// If one of the errors names no field, merge returns that error alone.
 func merge(err error) error {
 	all := leaves(err)
 	if len(all) == 1 {
@@ -267,7 +268,7 @@ func merge(err error) error {
 	return state.Invalid("api", "The request is wrong.", fields...)
 }
 
-// leaves are the errors that were joined.
+// leaves returns the errors that were joined.
 func leaves(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {

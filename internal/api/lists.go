@@ -41,7 +41,7 @@ func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
 	)
 }
 
-// jobCounts counts jobs by status, for the tabs above a list of them.
+// jobCounts counts jobs by status, for the tabs above a list of jobs.
 func (a *API) jobCounts(w http.ResponseWriter, r *http.Request) {
 	q := readQuery(r, "type", "since", "until")
 
@@ -78,7 +78,7 @@ func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, list[state.TaskSummary]{Items: page.Items, NextCursor: sealTask(page.Next)})
 }
 
-// maxIndex is the greatest index that a task can have.
+// maxIndex is the maximum index of a task.
 const maxIndex = 1<<31 - 1
 
 func (a *API) task(w http.ResponseWriter, r *http.Request) {
@@ -105,8 +105,8 @@ func (a *API) task(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, task)
 }
 
-// grid answers a stage's tasks as ranges. The tag holds when they were counted:
-// who asks more often than that is told so.
+// grid answers a stage's tasks as ranges. The entity tag contains the time of
+// the count, so that frequent requests get 304.
 func (a *API) grid(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	q := readQuery(r)
@@ -135,7 +135,7 @@ func (a *API) grid(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, grid)
 }
 
-// failures answers why attempts failed, errors of one pattern counted together.
+// failures answers why attempts failed, grouped by error.
 func (a *API) failures(w http.ResponseWriter, r *http.Request) {
 	id, err := jobID(r)
 	q := readQuery(r, "stage")

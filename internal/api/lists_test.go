@@ -16,7 +16,7 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-// pages follows next_cursor to the end.
+// pages follows next_cursor to the last page.
 func pages[T any](s *server, path string) []T {
 	s.t.Helper()
 

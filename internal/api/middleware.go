@@ -20,27 +20,27 @@ func requestAttr(r *http.Request) slog.Attr {
 	return slog.String("request_id", httpserver.RequestID(r.Context()))
 }
 
-// identify gives the request an id.
+// identify assigns an ID to the request.
 func identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(httpserver.Identify(w, r)) },
 	)
 }
 
-// observe logs each request once, and turns a panic into a 500.
+// observe logs each request once and converts a panic into a 500.
 func (a *API) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		defer a.told(ww, r, begin)
+		defer a.logRequest(ww, r, begin)
 		defer a.rescue(ww, r)
 
 		next.ServeHTTP(ww, r)
 	})
 }
 
-func (a *API) told(w middleware.WrapResponseWriter, r *http.Request, begin time.Time) {
+func (a *API) logRequest(w middleware.WrapResponseWriter, r *http.Request, begin time.Time) {
 	a.Log.LogAttrs(r.Context(), slog.LevelDebug, "request", requestAttr(r), slog.String("method", r.Method),
 		slog.String("path", r.URL.Path), slog.Int("status", w.Status()), slog.Int("bytes", w.BytesWritten()),
 		slog.Duration("took", time.Since(begin)))
@@ -52,7 +52,7 @@ func (a *API) rescue(w middleware.WrapResponseWriter, r *http.Request) {
 		return
 	}
 
-	if p == http.ErrAbortHandler { //nolint:errorlint // a panic value is compared as net/http does
+	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic value in the same way
 		panic(p)
 	}
 
@@ -66,14 +66,14 @@ func (a *API) rescue(w middleware.WrapResponseWriter, r *http.Request) {
 	)
 
 	if w.Status() != 0 {
-		panic(http.ErrAbortHandler) // half an answer is out: break the connection rather than end it well
+		panic(http.ErrAbortHandler) // the answer is incomplete, so the connection must not end normally
 	}
 
 	httpserver.WriteProblem(w, r, Problem{Status: http.StatusInternalServerError, Detail: internalDetail})
 }
 
-// guard sets the headers that every answer has, and refuses what is too large
-// or a write from another site.
+// guard sets the headers that every answer has. It rejects bodies that are too
+// large and cross-origin writes.
 func (a *API) guard(next http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
 
@@ -109,7 +109,7 @@ func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 	a.fail(w, r, state.Errorf(state.CodeNotFound, "api", "There is nothing at this path."))
 }
 
-// methods are those that any route takes.
+// methods are the methods that at least one route accepts.
 var methods = []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPost}
 
 func (a *API) wrongMethod(router chi.Routes) http.HandlerFunc {

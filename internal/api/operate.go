@@ -10,7 +10,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// sweepTrouble stands for the errors of a sweep, which may quote the database.
+// sweepTrouble replaces the errors of a sweep, which may quote the database.
 const sweepTrouble = "some steps failed; the log has the causes"
 
 func sweepBody(s state.SweepView) state.SweepView {
@@ -60,13 +60,13 @@ func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, body)
 }
 
-// sweepList is a page of sweeps and when the timer makes the next.
+// sweepList is a page of sweeps with the time of the next scheduled sweep.
 type sweepList struct {
 	list[state.SweepView]
 	NextDue *time.Time `json:"next_due"` // null before the first sweep
 }
 
-// sweep makes one pass now and answers with its record.
+// sweep runs a sweep now and answers with its record.
 func (a *API) sweep(w http.ResponseWriter, r *http.Request) {
 	if err := readQuery(r).err(); err != nil {
 		a.fail(w, r, err)
@@ -143,7 +143,7 @@ func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, list[state.DeadReason]{Items: reasons})
 }
 
-// redriven counts what became of dead letters, or would.
+// redriven counts redriven and dropped dead letters, also in a dry run.
 type redriven struct {
 	Redriven int `json:"redriven"` // redriven, because their work has not ended
 	Dropped  int `json:"dropped"`  // redriven and dropped, because their work has ended
@@ -194,7 +194,7 @@ func (a *API) resend(ctx context.Context, q state.Queue, f state.DeadFilter) (in
 	if len(f.IDs) > 0 {
 		return a.Dead.RedriveOnly(ctx, q, f.IDs)
 	}
-	// Asked for also where no row says dead: a transport of its own may hold
-	// messages whose rows say sent.
+	// Call the transport even if no row has the status dead: a broker may hold
+	// dead messages whose rows have the status sent.
 	return a.Dead.Redrive(ctx, q, f.Reason, state.MaxDepth)
 }

@@ -73,15 +73,15 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 	s.call(http.MethodPost, "/sweeps?dry_run=true", nil).problem(400)
 }
 
-// deadLetters is a transport that redrives as told.
-type deadLetters func(q state.Queue, reason string, most int) (int, error)
+// deadLetters is a transport that calls a function to redrive.
+type deadLetters func(q state.Queue, reason string, limit int) (int, error)
 
 func (d deadLetters) RedriveOnly(_ context.Context, q state.Queue, ids []int64) (int, error) {
 	return d(q, fmt.Sprint("only", len(ids)), len(ids))
 }
 
-func (d deadLetters) Redrive(_ context.Context, q state.Queue, reason string, most int) (int, error) {
-	return d(q, reason, most)
+func (d deadLetters) Redrive(_ context.Context, q state.Queue, reason string, limit int) (int, error) {
+	return d(q, reason, limit)
 }
 
 func TestQueuesAndTheirDeadLetters(t *testing.T) {
@@ -90,8 +90,8 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 	var asked []string
 
 	s := start(t, fakeEngine{}, func(o *api.Options) {
-		o.Dead = deadLetters(func(q state.Queue, reason string, most int) (int, error) {
-			asked = append(asked, fmt.Sprint(q, reason, most))
+		o.Dead = deadLetters(func(q state.Queue, reason string, limit int) (int, error) {
+			asked = append(asked, fmt.Sprint(q, reason, limit))
 			return 3, nil
 		})
 	})
@@ -207,7 +207,7 @@ func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 					begun.Add(1)
 					<-hang
 
-					return nil, nil //nolint:nilnil // it hangs
+					return nil, nil //nolint:nilnil // the check hangs
 				}},
 			},
 		}
@@ -272,8 +272,8 @@ func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 	s.call(http.MethodGet, "/livez", nil).must(200)
 }
 
-// TestWhoLooksAtOnceSharesALook has a second request come while the first one's
-// check runs, and then many, one after another.
+// TestWhoLooksAtOnceSharesALook sends a second request while the check of the
+// first one runs, and then many requests one after another.
 func TestWhoLooksAtOnceSharesALook(t *testing.T) {
 	t.Parallel()
 

@@ -13,21 +13,20 @@ import (
 	"coremachine/internal/state"
 )
 
-// hostKeys are query parameters that the Functions host reads and hands on: a
+// hostKeys are query parameters that the Functions host reads and passes on: a
 // function key and its name.
 var hostKeys = []string{"code", "clientId"}
 
-// maxText bounds the value of a query parameter, in bytes.
+// maxText limits the value of a query parameter, in bytes.
 const maxText = 512
 
-// query reads query parameters strictly and gathers all that is wrong with
-// them.
+// query reads query parameters strictly and collects all errors.
 type query struct {
 	values url.Values
 	bad    []state.FieldError
 }
 
-// readQuery refuses what is not in known.
+// readQuery rejects parameters that are not in known.
 func readQuery(r *http.Request, known ...string) *query { return parseQuery(r.URL.RawQuery, known...) }
 
 func parseQuery(raw string, known ...string) *query {
@@ -75,7 +74,7 @@ func parseQuery(raw string, known ...string) *query {
 	return q
 }
 
-// storable reports whether a text can be looked for in the database.
+// storable reports whether the database can compare with a text.
 func storable(s string) bool {
 	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
@@ -92,7 +91,7 @@ func (q *query) wrong(field, format string, args ...any) {
 	q.bad = append(q.bad, state.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-// err names every parameter at fault; nil: none.
+// err returns an error that names every invalid parameter, or nil.
 func (q *query) err() error {
 	if len(q.bad) == 0 {
 		return nil
@@ -101,7 +100,7 @@ func (q *query) err() error {
 	return state.Invalid("api", "Parameters of the address are wrong.", q.bad...)
 }
 
-// text reads a parameter that may be given once.
+// text reads a parameter that may occur once.
 func (q *query) text(name string) string {
 	values := q.values[name]
 	if len(values) == 0 {
@@ -165,8 +164,8 @@ func (q *query) number(name string) int64 {
 	return n
 }
 
-// numbers reads ids that are numbers: repeated, or separated by commas, at most
-// a page of them.
+// numbers reads numeric ids, either repeated or separated by commas, up to the
+// maximum size of a page.
 func (q *query) numbers(name string) []int64 {
 	var got []int64
 
@@ -189,10 +188,10 @@ func (q *query) numbers(name string) []int64 {
 	return got
 }
 
-// indexes reads a range of a stage's tasks, both ends in it; until is one more
-// than its end, 0 where there is none.
+// indexes reads a range of a stage's tasks that includes both ends. until is
+// the end plus one, or 0 if there is no end.
 func (q *query) indexes(stage string) (from, until int) {
-	const most = 1<<31 - 2
+	const maxEnd = 1<<31 - 2
 
 	first, last := q.number("from"), q.number("to")
 	for name, n := range map[string]int64{"from": first, "to": last} {
@@ -200,8 +199,8 @@ func (q *query) indexes(stage string) (from, until int) {
 		case !q.values.Has(name):
 		case stage == "":
 			q.wrong(name, "needs stage: indexes are those of one stage")
-		case n > most:
-			q.wrong(name, "is over %d", most)
+		case n > maxEnd:
+			q.wrong(name, "is over %d", maxEnd)
 		}
 	}
 
@@ -216,7 +215,7 @@ func (q *query) indexes(stage string) (from, until int) {
 	return int(first), int(last) + 1
 }
 
-// fingerprint reads what tells errors of one pattern from others.
+// fingerprint reads the fingerprint of an error pattern.
 func (q *query) fingerprint(name string) state.Fingerprint {
 	v := q.text(name)
 	if v == "" {
@@ -231,7 +230,7 @@ func (q *query) fingerprint(name string) state.Fingerprint {
 	return f
 }
 
-// parseAge reads a duration such as 20s, 24h or 7d.
+// parseAge parses a duration such as 20s, 24h or 7d.
 func parseAge(v string) (time.Duration, bool) {
 	if days, ok := strings.CutSuffix(v, "d"); ok {
 		n, ok := whole(days, 1, 36_500)
@@ -262,7 +261,7 @@ func (q *query) moment(name string) state.Moment {
 	return state.Moment{At: at}
 }
 
-// wait reads how long to wait, at most a minute.
+// wait reads how long to wait, up to a minute.
 func (q *query) wait() time.Duration {
 	v := q.text("wait")
 	if v == "" {
@@ -278,7 +277,7 @@ func (q *query) wait() time.Duration {
 	return d
 }
 
-// version reads a job's version, as it was answered.
+// version reads a job's version in the form in which it was returned.
 func (q *query) version(name string) string {
 	v := q.text(name)
 
@@ -295,7 +294,7 @@ func digits(s string) bool {
 	return s != "" && len(s) <= 20 && strings.Trim(s, "0123456789") == ""
 }
 
-// oneOf reads words of a closed set: repeated, or separated by commas.
+// oneOf reads words of a closed set, either repeated or separated by commas.
 func oneOf[T ~string](q *query, name string, known []T) []T {
 	var got []T
 

@@ -9,29 +9,29 @@ import (
 	"coremachine/internal/state"
 )
 
-// What is remembered of the queues: one depth a step, for a while, and how many
-// messages came and went within a window.
+// Limits of the history of the queues: one depth per step for a period, and the
+// messages created and ended within a window.
 const (
 	depthStep  = 10 * time.Second
 	depthSteps = 60
 	flowWindow = 60 * time.Second
 )
 
-// QueueReader reads queues. repo.Repo is it.
+// QueueReader reads queues. repo.Repo implements it.
 type QueueReader interface {
 	ReadQueues(ctx context.Context) ([]state.QueueView, error)
 	ReadFlow(ctx context.Context) (state.Flow, error)
 }
 
-// Queues reads the queues and remembers what it read. It runs no clock of its
-// own: what nobody looked at is missing, and another process remembers what was
-// looked at there.
+// Queues reads the queues and remembers what it read. It has no timer: if there
+// was no request in a step, the step is missing. Each process remembers only
+// its own readings.
 type Queues struct {
 	reader QueueReader
 	now    func() time.Time
 
 	mu      sync.Mutex
-	samples []sample // the oldest first, one a step
+	samples []sample // the oldest first, one per step
 }
 
 type sample struct {
@@ -40,13 +40,13 @@ type sample struct {
 	depths map[string]int
 }
 
-// QueuesView is the list of queues and what is remembered of them.
+// QueuesView is the list of queues with their recent history.
 type QueuesView struct {
 	list[state.QueueView]
 	Recent RecentView `json:"recent"`
 }
 
-// RecentView is what this process saw of the queues lately.
+// RecentView is the recent history of the queues in this process.
 type RecentView struct {
 	Since   time.Time         `json:"since"`        // time of the first depth
 	Step    int               `json:"step_seconds"` // seconds between two depths
@@ -56,7 +56,7 @@ type RecentView struct {
 	Out     int64             `json:"messages_out"` // messages finished or dropped in the period
 }
 
-// NewQueues remembers nothing yet.
+// NewQueues returns a Queues without history.
 func NewQueues(r QueueReader) *Queues { return &Queues{reader: r, now: time.Now} }
 
 // Read reads the queues.
@@ -84,13 +84,13 @@ func (q *Queues) Read(ctx context.Context) (QueuesView, error) {
 	return QueuesView{list[state.QueueView]{Items: views}, q.recent(one)}, nil
 }
 
-// keep puts a sample in the place of its step, and forgets the oldest.
+// keep stores a sample for its step and deletes the oldest ones.
 func (q *Queues) keep(one sample) {
 	step := one.at.Truncate(depthStep)
 
 	if n := len(q.samples); n > 0 {
 		last := q.samples[n-1]
-		if one.flow.Made < last.flow.Made || one.flow.Gone < last.flow.Gone { // statistics began anew
+		if one.flow.Made < last.flow.Made || one.flow.Gone < last.flow.Gone { // the statistics were reset
 			for i := range q.samples {
 				q.samples[i].flow = one.flow
 			}

@@ -9,8 +9,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// fakeQueues answers as told: what is tested is what is remembered, and by a
-// clock of the test's.
+// fakeQueues returns preset readings. The tests control the clock.
 type fakeQueues struct {
 	depth int
 	flow  state.Flow
@@ -21,7 +20,7 @@ func (f *fakeQueues) ReadQueues(context.Context) ([]state.QueueView, error) {
 }
 func (f *fakeQueues) ReadFlow(context.Context) (state.Flow, error) { return f.flow, nil }
 
-// memory is a Queues at a time of the test's, as what it saw lately.
+// memory reads queues at a time that the test sets, and returns the history.
 type memory struct {
 	*Queues
 	t    *testing.T
@@ -52,7 +51,7 @@ func (m *memory) look(after time.Duration, depth int, made, gone int64) RecentVi
 	return v.Recent
 }
 
-// line writes depths; -1: nobody looked.
+// line returns the depths, with -1 for steps without a reading.
 func line(v RecentView) []int {
 	var all []int
 
@@ -77,7 +76,7 @@ func TestQueuesAreRememberedStepByStep(t *testing.T) {
 		t.Errorf("after the first look: %+v", v)
 	}
 
-	m.look(2*time.Second, 8, 1010, 905) // within the same step: the later one counts
+	m.look(2*time.Second, 8, 1010, 905) // same step: the later sample counts
 
 	v = m.look(25*time.Second, 2, 1100, 1000)
 	if !slices.Equal(line(v), []int{8, -1, -1, 2}) || v.Seconds != 25 || v.In != 90 || v.Out != 95 {

@@ -17,7 +17,7 @@ type list[T any] struct {
 	NextCursor *string `json:"next_cursor"` // null on the last page
 }
 
-// backList is a page of a list that can be read backwards too.
+// backList is a page of a list that can also be read backwards.
 type backList[T any] struct {
 	list[T]
 	PrevCursor *string `json:"prev_cursor"` // null if no item precedes the page
@@ -27,9 +27,9 @@ func (a *API) ok(w http.ResponseWriter, r *http.Request, body any) {
 	a.write(w, r, http.StatusOK, body)
 }
 
-// write encodes before it writes, so that a value which cannot be encoded is a
-// 500 and not half an answer. Text goes through as it is: nothing is escaped
-// for HTML, since no answer is ever taken for HTML.
+// write encodes before it writes. A value that cannot be encoded therefore
+// results in a 500 and not in an incomplete answer. Text is not escaped for
+// HTML, because no client interprets the answers as HTML.
 func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	var b bytes.Buffer
 
@@ -54,6 +54,6 @@ func (a *API) write(w http.ResponseWriter, r *http.Request, status int, body any
 	w.WriteHeader(status)
 
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(b.Bytes()) // the caller may be gone
+		_, _ = w.Write(b.Bytes()) // the client may have disconnected
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// The description in two files, one document when one follows the other.
+// The description consists of two files, which form one document when
+// concatenated.
 var (
 	//go:embed openapi.yaml
 	paths []byte
@@ -21,10 +22,10 @@ var (
 	description = slices.Concat(paths, components)
 )
 
-// OpenAPI is the description of the API, OpenAPI 3.0 in YAML.
+// OpenAPI returns the description of the API, OpenAPI 3.0 in YAML.
 func OpenAPI() []byte { return description }
 
-// route is one line of the table of routes.
+// route is one row of the table of routes.
 type route struct {
 	method, path string
 	handler      http.HandlerFunc
@@ -81,7 +82,7 @@ func (a *API) router() chi.Router {
 	return r
 }
 
-// working refuses what needs an engine where there is none.
+// working rejects requests that need an engine if there is none.
 func (a *API) working(next http.HandlerFunc) http.HandlerFunc {
 	if a.Engine != nil && a.Reader != nil && a.Hub != nil {
 		return next
@@ -104,5 +105,5 @@ func (a *API) openapi(w http.ResponseWriter, r *http.Request) {
 
 	w.Header().Set("Content-Type", "application/yaml")
 	w.Header().Set("Cache-Control", "no-cache")
-	_, _ = w.Write(description) // the caller may be gone
+	_, _ = w.Write(description) // the client may have disconnected
 }

@@ -8,18 +8,19 @@ import (
 	"coremachine/internal/state"
 )
 
-// sharedReads lets requests that the same reading of versions woke share one
-// reading of the job.
+// sharedReads allows requests that the same reading of versions woke to share
+// one reading of the job.
 type sharedReads struct {
 	group singleflight.Group[state.JobView]
 }
 
-// sharedLimit bounds a reading that outlives the request which began it.
+// sharedLimit is the time limit of a reading. A reading can outlive the request
+// that started it.
 const sharedLimit = 10 * time.Second
 
-// job reads a job at a version or younger. Only whoever has seen the version
-// may ask: the reading may have begun before the request, but never before the
-// version was there.
+// job reads a job at a version or a newer one. Only callers that have seen the
+// version may call it: the reading may have started before the request, but not
+// before the version existed.
 func (s *sharedReads) job(
 	ctx context.Context,
 	r Reader,

@@ -26,7 +26,7 @@ func running() rows.Job {
 	}}
 }
 
-// finish ends a job of running.
+// finish ends a running job.
 const finish = `update stages set status = 'cancelled', finished_at = now();
 update jobs set status = 'cancelled', cancel_requested_at = now(), finished_at = now(), version = version + 1`
 
@@ -71,11 +71,11 @@ func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
 	path := "/jobs/status/" + id.String()
 	now := get[jobAnswer](s, path)
 
-	// nothing happens: the time is up
+	// nothing changes until the time limit
 	if got := get[jobAnswer](s, path+"?wait=30ms&since="+now.Version); got.Version != now.Version {
 		t.Errorf("the version is %s", got.Version)
 	}
-	// it is another version already
+	// the version is already a different one
 	if got := get[jobAnswer](s, path+"?wait=60s&since=0.0"); got.Version != now.Version {
 		t.Errorf("the version is %s", got.Version)
 	}
@@ -94,7 +94,7 @@ func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
 	if changed.Version == now.Version || !ended.Status.Ended() {
 		t.Errorf("since answered %s, wait %s", changed.Version, ended.Status)
 	}
-	// it has ended: nobody waits
+	// the job has ended, so the request does not wait
 	begin := time.Now()
 
 	get[jobAnswer](s, path+"?wait=60s")
@@ -125,11 +125,11 @@ func TestAJobThatIsDeletedWhileWaitedForIsMissing(t *testing.T) {
 	(<-got).problem(http.StatusNotFound)
 }
 
-// countingReader counts readings and lets none of several versions pass unseen.
+// countingReader counts readings.
 type countingReader struct {
 	api.Reader
 	jobs, versions atomic.Int64
-	ids            atomic.Int64 // of the last reading
+	ids            atomic.Int64 // number of ids in the last reading
 }
 
 func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (state.JobView, error) {
@@ -172,7 +172,7 @@ func TestAllWaitersOfAProcessShareOneQuery(t *testing.T) {
 		})
 	}
 
-	for counts.jobs.Load() < waiters || counts.ids.Load() < 3 { // all wait, or are about to
+	for counts.jobs.Load() < waiters || counts.ids.Load() < 3 { // all requests wait, or are about to
 		if err := t.Context().Err(); err != nil {
 			t.Fatal(err)
 		}

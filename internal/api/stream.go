@@ -14,8 +14,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// streamPace is the shortest time between two readings for one stream.
-const streamPace = 250 * time.Millisecond
+// streamInterval is the minimum interval between two readings for one stream.
+const streamInterval = 250 * time.Millisecond
 
 // jobEvent is the data of a job event: the job without its stages and result.
 type jobEvent struct {
@@ -23,11 +23,11 @@ type jobEvent struct {
 	Progress *float64 `json:"progress"`
 }
 
-// stream is the job as server-sent events: a snapshot, then a stage event for
-// each stage that changed, a failure event for each kind of error that is new
-// or more frequent, a job event after them, and done when the job has ended.
-// The id of an event is the job's version; whoever comes again gets a snapshot,
-// so nothing is missed for good.
+// stream sends the job as server-sent events: a snapshot, then a stage event
+// for each stage that changed, a failure event for each kind of error that is
+// new or more frequent, a job event after them, and done when the job has
+// ended. The id of an event is the job's version. A client that reconnects gets
+// a snapshot, so it never misses a change permanently.
 func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 	id, ok := a.target(w, r)
 	if !ok {
@@ -64,7 +64,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), a.StreamLife)
 	defer cancel()
 
-	_ = s.run(ctx) // the caller went away, or the time is up: the next connection goes on
+	_ = s.run(ctx) // the client disconnected or the time limit expired; the next connection continues
 }
 
 // eventStream is one open stream.
@@ -97,14 +97,14 @@ func (s *eventStream) run(ctx context.Context) error {
 	}
 }
 
-// next waits for a younger version of the job, with a comment on the line now
-// and then, and reads it.
+// next waits for a newer version of the job and reads it. While it waits, it
+// sends comments at intervals.
 func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
-	pace := time.NewTimer(streamPace)
-	defer pace.Stop()
+	timer := time.NewTimer(streamInterval)
+	defer timer.Stop()
 
 	select {
-	case <-pace.C:
+	case <-timer.C:
 	case <-ctx.Done():
 		return state.JobView{}, ctx.Err()
 	}
@@ -132,16 +132,16 @@ func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
 	}
 }
 
-// compare adds the events that lead from the last reading to this one.
+// compare adds the events for the differences between the last reading and now.
 func (s *eventStream) compare(now state.JobView) {
 	before := map[string]state.StageView{}
 	for _, stage := range s.last.Stages {
 		before[stage.Name] = stage
 	}
 
-	told := map[string]int{}
+	reported := map[string]int{}
 	for _, g := range s.last.Errors {
-		told[g.Stage+"\x00"+g.Message] = g.Count
+		reported[g.Stage+"\x00"+g.Message] = g.Count
 	}
 
 	s.last = now
@@ -152,7 +152,7 @@ func (s *eventStream) compare(now state.JobView) {
 	}
 
 	for _, g := range now.Errors {
-		if told[g.Stage+"\x00"+g.Message] < g.Count {
+		if reported[g.Stage+"\x00"+g.Message] < g.Count {
 			s.add("failure", g)
 		}
 	}
@@ -163,7 +163,7 @@ func (s *eventStream) compare(now state.JobView) {
 func (s *eventStream) add(event string, data any) {
 	var text bytes.Buffer
 
-	enc := json.NewEncoder(&text) // compact: no line break but the last
+	enc := json.NewEncoder(&text) // compact: the only line break is the last byte
 	enc.SetEscapeHTML(false)
 
 	if err := enc.Encode(data); err != nil {

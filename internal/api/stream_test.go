@@ -14,11 +14,11 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-// sse is one event of a stream; a comment has no name.
+// sse is one event of a stream. A comment has no name.
 type sse struct{ name, id, data string }
 
-// open opens a stream; what comes is sent on the channel, which is closed at
-// the end.
+// open opens a stream and sends its events on the channel, which is closed at
+// the end of the stream.
 func (s *server) open(ctx context.Context, id state.JobID) <-chan sse {
 	s.t.Helper()
 
@@ -71,7 +71,7 @@ func (s *server) open(ctx context.Context, id state.JobID) <-chan sse {
 	return events
 }
 
-// until reads up to an event and returns all that came.
+// until reads up to an event with the name and returns all events so far.
 func until(t *testing.T, events <-chan sse, name string) []sse {
 	t.Helper()
 
@@ -143,11 +143,11 @@ insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error)
 	if e, more := <-events; more {
 		t.Errorf("after the end came %+v", e)
 	}
-	// of a job that has ended: a snapshot and the end
+	// a job that has ended sends a snapshot and the end
 	if all := until(t, s.open(t.Context(), id), "done"); len(all) != 2 {
 		t.Errorf("events were %+v", all)
 	}
-	// held to the contract
+	// check the answer against the contract
 	s.call(http.MethodGet, "/jobs/"+id.String()+"/stream", nil).must(200)
 	s.call(http.MethodHead, "/jobs/"+id.String()+"/stream", nil).must(200)
 }
@@ -168,9 +168,10 @@ func TestStreamsBeatEndAndAreCounted(t *testing.T) {
 
 	until(t, events, "") // a heartbeat
 
-	for range events { // its life ends
+	for range events { // the time limit of the stream ends it
 	}
-	// its place is free again, and a caller that goes away frees it too
+	// The slot of the stream is free again. A client that disconnects frees it
+	// too.
 	ctx, cancel := context.WithCancel(t.Context())
 	until(t, s.open(ctx, id), "snapshot")
 	cancel()

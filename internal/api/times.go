@@ -7,7 +7,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// times answers how long tasks take, stage by stage, from a sample of each.
+// times answers how long tasks take in each stage, from a sample.
 func (a *API) times(w http.ResponseWriter, r *http.Request) {
 	ofJob(a, w, r, a.Reader.ReadTimes)
 }
@@ -17,7 +17,7 @@ func (a *API) slowest(w http.ResponseWriter, r *http.Request) {
 	ofJob(a, w, r, a.Reader.ReadSlowest)
 }
 
-// ofJob answers a whole list of a job that is there.
+// ofJob answers a complete list of a job that exists.
 func ofJob[T any](
 	a *API,
 	w http.ResponseWriter,
@@ -32,7 +32,7 @@ func ofJob[T any](
 	items, err := read(r.Context(), id)
 	if err == nil && len(items) == 0 {
 		items = []T{}
-		_, err = a.Reader.ReadJob(r.Context(), id) // an unknown job has none either
+		_, err = a.Reader.ReadJob(r.Context(), id) // an unknown job also has an empty list
 	}
 
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 //go:embed static/*
 var static embed.FS
 
-// assets are the static files of a build. Their address holds a hash of all of
-// them, so that they may be kept for ever.
+// assets are the static files of a build. Their URL contains a hash of all of
+// them, so that browsers may cache them permanently.
 type assets struct {
 	hash  string
 	files map[string]asset
@@ -30,8 +30,8 @@ type asset struct {
 	content []byte
 }
 
-// bundles are the files as served: the named ones first, then all others of the
-// kind by name.
+// bundles are the files as they are served: the named files first, then all
+// others of the kind by name.
 var bundles = []struct {
 	name, kind, all string
 	first, but      []string
@@ -95,8 +95,8 @@ func newAssets() *assets {
 	return a
 }
 
-// serve answers a static file. One of another build is answered as it is now,
-// and not kept.
+// serve answers a static file. A file of another build is answered with the
+// current content, and may not be cached.
 func (a *assets) serve(w http.ResponseWriter, r *http.Request, hash, name string) {
 	f, ok := a.files[name]
 	if !ok {
@@ -116,6 +116,6 @@ func (a *assets) serve(w http.ResponseWriter, r *http.Request, hash, name string
 	h.Set("Content-Length", strconv.Itoa(len(f.content)))
 
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(f.content) // the browser may be gone
+		_, _ = w.Write(f.content) // the browser may have disconnected
 	}
 }

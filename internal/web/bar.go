@@ -2,19 +2,19 @@ package web
 
 import "coremachine/internal/state"
 
-// slice is one piece of a stacked bar.
+// slice is one segment of a stacked bar.
 type slice struct {
 	Class string
 	X, W  float64
 }
 
-// leastSlice keeps 43 of 10,000 visible.
-const leastSlice = 2.0
+// minSlice keeps 43 of 10,000 visible.
+const minSlice = 2.0
 
-// stack divides a bar by what became of tasks. Every piece that is not empty is
-// at least leastSlice wide, at the cost of the widest. Failures stand before
-// what runs, next to what they spoil; the rest of the bar is what has not
-// begun.
+// stack divides a bar by the statuses of tasks. Every segment that is not empty
+// is at least minSlice wide, at the expense of the widest. Failures come
+// before running tasks. The rest of the bar stands for tasks that have not
+// started.
 func stack(c state.TaskCounts, width float64) []slice {
 	counts := []struct {
 		class string
@@ -39,7 +39,7 @@ func stack(c state.TaskCounts, width float64) []slice {
 			continue
 		}
 
-		w := max(width*float64(one.n)/float64(total), leastSlice)
+		w := max(width*float64(one.n)/float64(total), minSlice)
 		pieces = append(pieces, slice{Class: one.class, W: w})
 
 		sum += w
@@ -59,5 +59,5 @@ func stack(c state.TaskCounts, width float64) []slice {
 	return pieces
 }
 
-// done is how many tasks have ended, however.
+// done returns the number of tasks that have ended, with any outcome.
 func done(c state.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }

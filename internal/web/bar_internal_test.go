@@ -24,7 +24,7 @@ func TestBarsShowWhateverIsThere(t *testing.T) {
 
 		x, seen := 0.0, map[string]bool{}
 		for _, s := range stack(c, 188) {
-			if math.Abs(s.X-x) > 1e-6 || s.W < leastSlice-1e-6 {
+			if math.Abs(s.X-x) > 1e-6 || s.W < minSlice-1e-6 {
 				t.Fatalf("seed %d: %+v has the piece %+v at %f", seed, c, s, x)
 			}
 

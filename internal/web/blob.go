@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// blob is JSON to show: as it is stored, byte for byte, with line breaks where
-// that is readable.
+// blob is JSON to show: byte for byte as stored, or with line breaks if that is
+// easier to read.
 type blob struct {
 	Text  string
 	Bytes int
@@ -15,18 +15,18 @@ type blob struct {
 	Lines int
 }
 
-// mostShown is the size above which JSON is not shown.
-const mostShown = 16 << 10
+// maxShown is the size in bytes above which JSON is not shown.
+const maxShown = 16 << 10
 
 func newBlob(raw json.RawMessage) blob {
-	b := blob{Text: string(raw), Bytes: len(raw), Large: len(raw) > mostShown}
+	b := blob{Text: string(raw), Bytes: len(raw), Large: len(raw) > maxShown}
 	if b.Large {
 		b.Text = ""
 		return b
 	}
 
 	var out bytes.Buffer
-	if json.Indent(&out, raw, "", "  ") == nil { // numbers stay as they are written
+	if json.Indent(&out, raw, "", "  ") == nil { // keeps numbers in their original notation
 		b.Text = out.String()
 	}
 
@@ -35,7 +35,7 @@ func newBlob(raw json.RawMessage) blob {
 	return b
 }
 
-// raw is JSON with where to get it whole.
+// raw is JSON with the URL of the complete document.
 type raw struct {
 	Blob      blob
 	URL, Name string

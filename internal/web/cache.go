@@ -8,8 +8,8 @@ import (
 	"coremachine/internal/singleflight"
 )
 
-// cache keeps what is costly to read for a while, and lets whoever asks at the
-// same time share one reading.
+// cache keeps values that are expensive to read for a while. Concurrent readers
+// share one reading.
 type cache[T any] struct {
 	mu      sync.Mutex
 	entries map[string]cached[T]
@@ -22,11 +22,11 @@ type cached[T any] struct {
 }
 
 const (
-	mostCached = 256
-	readLimit  = 5 * time.Second // of a reading, which outlives the request that began it
+	maxCached = 256
+	readLimit = 5 * time.Second // time limit of a reading, which can outlive the request that started it
 )
 
-// get returns the value of a key, read at most keep ago.
+// get returns the value of a key. The value was read at most keep ago.
 func (c *cache[T]) get(
 	ctx context.Context,
 	key string,
@@ -59,10 +59,11 @@ func (c *cache[T]) put(key string, value T, keep time.Duration) {
 		c.entries = map[string]cached[T]{}
 	}
 
-	if len(c.entries) >= mostCached {
+	if len(c.entries) >= maxCached {
 		now := time.Now()
 		for k, e := range c.entries {
-			if now.After(e.until) || len(c.entries) >= mostCached { // any, rather than none
+			// If none has expired, remove arbitrary entries.
+			if now.After(e.until) || len(c.entries) >= maxCached {
 				delete(c.entries, k)
 			}
 		}

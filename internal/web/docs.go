@@ -11,11 +11,11 @@ import (
 	"coremachine/internal/web/apidoc"
 )
 
-// reference is the description of the API, read when somebody first asks.
+// reference is the description of the API. It is parsed on the first request.
 var reference = sync.OnceValue(func() apidoc.Doc {
 	doc, err := apidoc.Read(api.OpenAPI())
 	if err != nil {
-		panic(err) // it is part of the build
+		panic(err) // the description is part of the build
 	}
 
 	return doc
@@ -24,18 +24,18 @@ var reference = sync.OnceValue(func() apidoc.Doc {
 // docsPage is the data of the template "docs".
 type docsPage struct {
 	apidoc.Doc
-	Root string // where the service is, as the browser sees it
-	Keys bool   // a key is asked for
+	Root string // URL of the service, as the browser sees it
+	Keys bool   // requests need a key
 }
 
-// docs answers the reference of the API. It holds no data, so it is served to
-// everybody.
+// docs answers the reference of the API. It contains no data, so it needs no
+// key.
 func (s *Server) docs(w http.ResponseWriter, r *http.Request) {
 	var b bytes.Buffer
 
 	p := docsPage{Doc: reference(), Root: root(r), Keys: !s.Inline}
 	if err := s.render.all.ExecuteTemplate(&b, "docs", p); err != nil {
-		panic(err) // its data are constants: a broken template is a broken build
+		panic(err) // its data is constant, so an error is a bug in the template
 	}
 
 	s.write(
@@ -48,8 +48,8 @@ func (s *Server) docs(w http.ResponseWriter, r *http.Request) {
 
 var hosts = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9a-f:]+\](:[0-9]+)?$`)
 
-// root is the service's address. It stands in commands that people paste into a
-// shell, so it is made of nothing but a host's letters.
+// root returns the URL of the service. It is part of commands that people paste
+// into a shell, so it contains only characters that are valid in a host.
 func root(r *http.Request) string {
 	scheme, host := "http", r.Host
 	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
@@ -68,7 +68,7 @@ func root(r *http.Request) string {
 	return scheme + "://" + host
 }
 
-// command is the operation as a shell command.
+// command returns the operation as a shell command.
 func (p docsPage) command(op apidoc.Operation) string {
 	var b strings.Builder
 	b.WriteString("curl ")
@@ -92,7 +92,7 @@ func (p docsPage) command(op apidoc.Operation) string {
 	return b.String() + `"` + p.Root + op.Example + `"`
 }
 
-// Commands are the operations as shell commands, by their ids.
+// Commands returns the operations as shell commands, by their ids.
 func (p docsPage) Commands() map[string]string {
 	all := map[string]string{}
 

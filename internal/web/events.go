@@ -8,7 +8,7 @@ import (
 )
 
 // eventsPage is the data of the template "job-history": the history of a job,
-// the oldest first.
+// oldest first.
 type eventsPage struct {
 	Job    state.JobSummary
 	Rows   []eventRow
@@ -18,11 +18,11 @@ type eventsPage struct {
 	Stage  string
 	Next   string
 	First  string
-	Rest   bool // the page is short, and there is more
+	Rest   bool // the page is short, but there are more events
 	Here   string
 }
 
-// eventKinds are the entries that an engine writes, for the filter.
+// eventKinds are the kinds of events that the engine writes, for the filter.
 var eventKinds = []string{
 	"created",
 	"stage_started",

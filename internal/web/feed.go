@@ -15,12 +15,11 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// idle is the longest time between two readings of a page that somebody watches
-// and that waits for something.
+// idle is the maximum time between two readings of a page that has viewers and
+// waits for a change.
 const idle = time.Second
 
-// feeds are the pages that somebody watches: one reader each, however many
-// watch.
+// feeds holds one reader for each page that has viewers.
 type feeds struct {
 	mu      sync.Mutex
 	open    map[string]*feed
@@ -28,7 +27,7 @@ type feeds struct {
 	readers sync.WaitGroup
 }
 
-// feed is what all viewers of one page get.
+// feed is the content that all viewers of one page share.
 type feed struct {
 	key    string
 	cancel context.CancelFunc
@@ -36,13 +35,13 @@ type feed struct {
 	mu      sync.Mutex
 	viewers int // guarded by feeds.mu
 	now     shot
-	changed chan struct{} // closed when now is another
+	changed chan struct{} // closed when now is replaced
 }
 
-// shot is one rendering. A part carries the revision that changed it, so that
-// each viewer is sent what it has not got yet.
+// shot is one rendering. Each part has the revision that changed it, so that
+// each viewer is sent only the parts that it does not have yet.
 type shot struct {
-	rev     int // 0: nothing was read yet
+	rev     int // 0 before the first reading
 	id      string
 	title   string
 	titled  int
@@ -63,7 +62,7 @@ type saying struct {
 	rev  int
 }
 
-// join makes the caller a viewer; nil: the process stops.
+// join adds a viewer. It returns nil if the process is stopping.
 func (s *Server) join(in *input) *feed {
 	fs := &s.feeds
 	fs.mu.Lock()
@@ -116,8 +115,8 @@ func (fs *feeds) close() {
 	fs.readers.Wait()
 }
 
-// follow reads and renders until nobody watches or nothing will change any
-// more.
+// follow reads and renders until there are no viewers, or until the content can
+// no longer change.
 func (s *Server) follow(ctx context.Context, f *feed, in *input) {
 	defer f.cancel()
 
@@ -163,7 +162,7 @@ func (s *Server) follow(ctx context.Context, f *feed, in *input) {
 	}
 }
 
-// pause waits; false: ctx ended.
+// pause waits for d. It returns false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -178,7 +177,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// publish renders all parts, and wakes the viewers where something changed.
+// publish renders all parts and, if something changed, wakes the viewers.
 func (s *Server) publish(f *feed, c content) error {
 	f.mu.Lock()
 	before := f.now
@@ -237,8 +236,8 @@ func (f *feed) set(next shot) {
 	f.changed = make(chan struct{})
 }
 
-// fail tells the viewers that what they see may be out of date, or that there
-// is nothing to see.
+// fail reports to the viewers that their content may be outdated, or that there
+// is none.
 func (f *feed) fail(err error) {
 	text := "The service could not read this page."
 	if e, ok := errors.AsType[*state.Error](err); ok && statuses[e.Code] != 0 {
@@ -257,7 +256,8 @@ func (f *feed) fail(err error) {
 	f.set(next)
 }
 
-// look returns the newest shot and what is closed when there is a newer one.
+// look returns the newest shot, and a channel that is closed when there is a
+// newer one.
 func (f *feed) look() (shot, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -34,7 +34,7 @@ func TestASlowViewerGetsTheNewestOfEachPart(t *testing.T) {
 			},
 		},
 	)
-	// revisions 2 to 4 changed a twice and b once while the viewer was busy
+	// Revisions 2 to 4 changed a twice and b once while the viewer was busy.
 	got := add(
 		shot{
 			rev: 4,

@@ -12,18 +12,18 @@ import (
 	"coremachine/internal/state"
 )
 
-// formField is one parameter of a job as a form asks for it.
+// formField is the input field for one parameter of a job.
 type formField struct {
 	Name     string
-	ID       string // of its element
+	ID       string // id of its element
 	Widget   string // number, text, select, check or json
-	Kind     string // of the value: integer, number, string, boolean or json
+	Kind     string // type of the value: integer, number, string, boolean or json
 	Hints    []string
-	Text     string // what it means
-	Value    string // to begin with: the default, or what the address says
-	Default  string // as JSON; empty: there is none
+	Text     string // description
+	Value    string // initial value: the default, or a value from the URL
+	Default  string // default as JSON; empty if there is none
 	Required bool
-	Null     bool // leaving it empty is null, which is its default
+	Null     bool // an empty field means null, which is the default
 	Options  []option
 	Min, Max string
 	Step     string
@@ -33,11 +33,12 @@ type formField struct {
 }
 
 type option struct {
-	Value, Text string // the value is JSON
+	Value, Text string // Value is JSON
 	Chosen      bool
 }
 
-// parameterSchema is what a form knows of the JSON Schema of one parameter.
+// parameterSchema holds the keywords that a form uses of the JSON Schema of one
+// parameter.
 type parameterSchema struct {
 	Type        state.SchemaTypes `json:"type"`
 	Description string            `json:"description"`
@@ -55,8 +56,8 @@ type parameterSchema struct {
 	Format      string            `json:"format"`
 }
 
-// formOf makes the fields of a form from the JSON Schema of a job's parameters,
-// in the order of the schema.
+// formOf returns the fields of a form for the JSON Schema of a job's
+// parameters, in the order of the schema.
 func formOf(schema json.RawMessage) ([]formField, error) {
 	var object struct {
 		Properties map[string]parameterSchema `json:"properties"`
@@ -87,7 +88,7 @@ func formOf(schema json.RawMessage) ([]formField, error) {
 	return fields, nil
 }
 
-// inOrder lists the properties of a schema as they stand.
+// inOrder returns the names of the properties of a schema in their order.
 func inOrder(schema json.RawMessage) ([]string, error) {
 	var members struct {
 		Properties json.RawMessage `json:"properties"`
@@ -120,8 +121,8 @@ func inOrder(schema json.RawMessage) ([]string, error) {
 	return names, nil
 }
 
-// boundless are the bounds of an integer that has none of its own: those up
-// to which JSON carries it exactly.
+// boundless are the bounds of an integer without bounds of its own: the range
+// that JSON represents exactly.
 var boundless = []json.Number{"-9007199254740991", "9007199254740991"}
 
 func fieldOf(name, id string, p parameterSchema, required bool) formField {
@@ -178,7 +179,7 @@ func fieldOf(name, id string, p parameterSchema, required bool) formField {
 	return f
 }
 
-// hint says what the default and the bounds are.
+// hint sets the texts about the default and the bounds.
 func (f *formField) hint(p parameterSchema) {
 	add := func(format string, values ...json.Number) {
 		args := make([]any, len(values))
@@ -224,7 +225,7 @@ func (f *formField) hint(p parameterSchema) {
 	}
 }
 
-// Hint is the line below the field.
+// Hint returns the line below the field.
 func (f formField) Hint() string {
 	said := slices.Clone(f.Hints)
 	if f.Text != "" {
@@ -234,7 +235,7 @@ func (f formField) Hint() string {
 	return strings.Join(said, " · ")
 }
 
-// set gives the field a value, as JSON.
+// set sets the value of the field from JSON.
 func (f *formField) set(v json.RawMessage) {
 	f.Value = ""
 	if len(v) > 0 && string(v) != "null" {
@@ -249,7 +250,7 @@ func (f *formField) set(v json.RawMessage) {
 	}
 }
 
-// shownValue is a value without the quotes of a string.
+// shownValue returns a value without the quotes of a string.
 func shownValue(v json.RawMessage) string {
 	var s string
 	if json.Unmarshal(v, &s) == nil && string(v) != "null" {
@@ -259,8 +260,8 @@ func shownValue(v json.RawMessage) string {
 	return string(v)
 }
 
-// prefill takes values from the address. A name that is no parameter is an
-// Error with CodeInvalid.
+// prefill sets values from the query of the URL. If a name is not a parameter,
+// it returns an Error with CodeInvalid.
 func prefill(fields []formField, query url.Values, but ...string) error {
 	var bad []state.FieldError
 
@@ -300,7 +301,7 @@ func prefill(fields []formField, query url.Values, but ...string) error {
 	return state.Invalid("web", "The address names a parameter that there is not.", bad...)
 }
 
-// fillFrom takes values from the parameters of a job.
+// fillFrom sets values from the parameters of a job.
 func fillFrom(fields []formField, parameters json.RawMessage) {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(parameters, &values) != nil {

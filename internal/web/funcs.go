@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// funcs are what templates may call.
+// funcs returns the functions that templates may call.
 func funcs(s *Server) template.FuncMap {
 	return template.FuncMap{
 		"badge":   badge,
@@ -52,7 +52,7 @@ func funcs(s *Server) template.FuncMap {
 	}
 }
 
-// join makes an address of segments, each escaped.
+// join returns a URL of escaped segments.
 func join(root string, segments []any) string {
 	var b strings.Builder
 	b.WriteString(root)
@@ -65,7 +65,7 @@ func join(root string, segments []any) string {
 }
 
 // shapes are the drawings of the icons, 16 by 16. Each status has a shape of
-// its own, so that colour is never all there is.
+// its own, so that colour is never the only difference.
 var shapes = map[string]template.HTML{
 	"queued":    `<circle cx="8" cy="8" r="5.5"/>`,
 	"running":   `<path d="M8 2.5a5.5 5.5 0 1 1-5.5 5.5"/>`,
@@ -80,8 +80,8 @@ var shapes = map[string]template.HTML{
 	"dead":      `<path d="M2.5 4h11v9h-11zM2.5 4l5.500 5L13.500 4"/>`,
 }
 
-// looks tells which shape and colour a status has, and its word where that is
-// not the status itself.
+// looks maps a status to its shape, its colour class, and a word if the word
+// differs from the status.
 var looks = map[string]struct{ shape, class, word string }{
 	"queued":                {"queued", "queued", ""},
 	"waiting":               {"queued", "queued", ""},
@@ -101,7 +101,7 @@ var looks = map[string]struct{ shape, class, word string }{
 	"unavailable":           {"failed", "failed", ""},
 }
 
-// icon draws a shape that stands beside a word.
+// icon returns the drawing of a shape.
 func icon(name string) template.HTML {
 	class := "icon"
 	if name == "running" {
@@ -113,7 +113,7 @@ func icon(name string) template.HTML {
 	) + `" viewBox="0 0 16 16" aria-hidden="true">` + shapes[name] + `</svg>` //nolint:gosec // constants
 }
 
-// iconOf is the shape of a class of cells.
+// iconOf returns the shape for a class of cells.
 func iconOf(class string) string {
 	if class == "some" {
 		return "queued"
@@ -122,7 +122,7 @@ func iconOf(class string) string {
 	return class
 }
 
-// badge is a status with its shape and its word.
+// badge returns a status with its shape and its word.
 func badge(status any) template.HTML {
 	name := fmt.Sprint(status)
 
@@ -141,7 +141,7 @@ func badge(status any) template.HTML {
 		) + `</span>` //nolint:gosec // it is escaped
 }
 
-// lookOf is a badge with the look of a status and words of its own.
+// lookOf returns a badge with the look of a status and other words.
 func lookOf(status, words string) template.HTML {
 	look := looks[status]
 
@@ -155,7 +155,7 @@ func lookOf(status, words string) template.HTML {
 		) + `</span>` //nolint:gosec // they are escaped
 }
 
-// word is a status as people read it.
+// word returns a status as people read it.
 func word(status any) string {
 	name := fmt.Sprint(status)
 	if w := looks[name].word; w != "" {
@@ -165,7 +165,7 @@ func word(status any) string {
 	return strings.ReplaceAll(name, "_", " ")
 }
 
-// num writes a whole number with its thousands apart.
+// num formats an integer with separated thousands.
 func num(v any) string {
 	s := fmt.Sprint(v)
 
@@ -189,7 +189,7 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// percent is a share of 0 to 1; it says 100 only when all is done.
+// percent formats a share from 0 to 1. It returns 100 only if all is done.
 func percent(share float64) string {
 	n := int(share * 100)
 	if share < 1 {
@@ -199,8 +199,8 @@ func percent(share float64) string {
 	return strconv.Itoa(n) + " %"
 }
 
-// took writes a duration: 850 ms, 2.1 s, 4 m 07 s, 3 h 12 m, 2 d 5 h. app.js
-// has the same for what ticks.
+// took formats a duration: 850 ms, 2.1 s, 4 m 07 s, 3 h 12 m, 2 d 5 h. app.js
+// contains the same for values that tick.
 func took(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < time.Second:
@@ -218,17 +218,17 @@ func took(d time.Duration) string {
 
 const stamp = "2006-01-02 15:04:05 UTC"
 
-// exact is a time as a machine and a log would write it.
+// exact formats a time as a log would.
 func exact(v any) template.HTML {
 	return clock(v, "exact", func(at time.Time) string { return at.Format(stamp) })
 }
 
-// exactly is the time of day of an entry; its day is a tap away.
+// exactly formats the time of day of an entry. A tap shows the day.
 func exactly(v any) template.HTML {
 	return clock(v, "exact", func(at time.Time) string { return at.Format("15:04:05.000") })
 }
 
-// ago is a time as people say it; over a week ago it is the day.
+// ago formats a time relative to now. After a week, it shows the day.
 func ago(v any) template.HTML {
 	return clock(v, "ago", func(at time.Time) string {
 		d := time.Since(at)
@@ -247,12 +247,12 @@ func ago(v any) template.HTML {
 	})
 }
 
-// since is how long something has been going on; it ticks in the browser.
+// since formats the time since an event. It ticks in the browser.
 func since(v any) template.HTML {
 	return clock(v, "since", func(at time.Time) string { return took(time.Since(at).Truncate(time.Second)) })
 }
 
-// until is how long something is ahead; it ticks in the browser.
+// until formats the time until an event. It ticks in the browser.
 func until(v any) template.HTML {
 	return clock(v, "until", func(at time.Time) string {
 		if d := time.Until(at); d > 0 {
@@ -263,7 +263,7 @@ func until(v any) template.HTML {
 	})
 }
 
-// clock writes a time element; a nil time is a dash.
+// clock returns a time element. A nil time becomes a dash.
 func clock(v any, kind string, say func(time.Time) string) template.HTML {
 	var at time.Time
 
@@ -293,7 +293,8 @@ func clock(v any, kind string, say func(time.Time) string) template.HTML {
 	)
 }
 
-// between is how long something took; an end without a start took no time.
+// between formats the time between two events. If there is an end but no start,
+// it is zero.
 func between(from, to *time.Time) string {
 	if from == nil || to == nil {
 		return "–"
@@ -302,7 +303,7 @@ func between(from, to *time.Time) string {
 	return took(to.Sub(*from))
 }
 
-// rate is a number per second, with a digit behind the point where it is small.
+// rate formats a number per second, with one decimal place if it is small.
 func rate(v float64) string {
 	if v > 0 && v < 0.1 {
 		return "< 0.1"
@@ -315,7 +316,7 @@ func rate(v float64) string {
 	return num(int(v + 0.5))
 }
 
-// roughly is a time that is a guess: without tenths.
+// roughly formats an estimated duration, without tenths.
 func roughly(d time.Duration) string {
 	if d < time.Minute {
 		return strconv.Itoa(int((d+time.Second-1)/time.Second)) + " s"
@@ -324,7 +325,7 @@ func roughly(d time.Duration) string {
 	return took(d)
 }
 
-// size is a number of bytes.
+// size formats a number of bytes.
 func size(n int) string {
 	switch {
 	case n < 1<<10:
@@ -336,7 +337,7 @@ func size(n int) string {
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
 
-// first cuts a text after some characters.
+// first cuts a text after n characters.
 func first(n int, s string) string {
 	for i := range s {
 		if n == 0 {

@@ -10,31 +10,31 @@ import (
 // graph is a drawing of stages, for the template "graph".
 type graph struct {
 	Width, Height float64
-	Fit           bool // it may shrink to the width of the page; else it scrolls
+	Fit           bool // the drawing may shrink to the width of the page; otherwise it scrolls
 	Nodes         []node
 	Edges         []edge
 }
 
-// node is a stage in it; X and Y are its upper left corner.
+// node is a stage in a graph. X and Y are its upper left corner.
 type node struct {
 	X, Y  float64
 	URL   string
 	Name  string
-	Cut   string // the name, as long as there is room
+	Cut   string // the name, cut to the width of the node
 	Note  string
 	Kind  string
 	Count string
-	Class string // the worst that happened in it
+	Class string // class of the worst outcome in it
 	Shape string
 	Bar   []slice
 }
 
 type edge struct {
 	D       string
-	Waiting bool // the stage that it leads to has not begun
+	Waiting bool // the stage at the end of the edge has not started
 }
 
-const margin = 4.0 // around the drawing, for borders
+const margin = 4.0 // space around the drawing, for borders
 
 // drawGraph draws the stages of a job.
 func drawGraph(stages []stageRow) graph {
@@ -91,8 +91,8 @@ func drawGraph(stages []stageRow) graph {
 	return g
 }
 
-// draw leads an edge from column to column by curves, and straight through the
-// lanes between.
+// draw returns the path of an edge: curves from column to column, and straight
+// lines through the lanes between them.
 func (p *plan) draw(e wire, left func(int) float64) string {
 	var d strings.Builder
 
@@ -103,7 +103,7 @@ func (p *plan) draw(e wire, left func(int) float64) string {
 	for i, v := range e.path[1:] {
 		nx, ny := left(v), margin+p.vertices[v].y
 		if i == len(e.path)-2 {
-			nx -= 7 // room for the arrow
+			nx -= 7 // space for the arrow
 		}
 
 		half := (nx - x) / 2

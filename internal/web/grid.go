@@ -13,28 +13,29 @@ import (
 type gridPage struct {
 	state.GridView
 	Cols, Rows  int
-	Width       int // in pixels, where there is room
+	Width       int // in pixels, if there is enough space
 	Paths       []gridPath
 	Legend      []legend
-	Label       string // all there is to see, in words
-	URL         string // of this
-	Task        string // of a task, less its index
-	List        string // of the list of the stage
-	Every       int    // milliseconds between two readings while it changes
+	Label       string // text alternative for the drawing
+	URL         string // URL of this content
+	Task        string // URL of a task, without its index
+	List        string // URL of the stage's task list
+	Every       int    // milliseconds between two readings while the grid changes
 	Cells, Some int
 }
 
-// gridPath draws all cells of a status.
+// gridPath draws all cells of one status.
 type gridPath struct{ Class, D string }
 
-// legend is a status with how many tasks have it; a count below 0 is not known.
+// legend is a status with its number of tasks. A number below 0 means that it
+// is not known.
 type legend struct {
 	Class, Word, URL string
 	Count            int
 }
 
-// gridColumns are how wide grids are, by the most cells: a small stage gets
-// larger cells.
+// gridColumns maps the number of cells to the width of the grid: a small stage
+// gets larger cells.
 var gridColumns = []struct{ most, columns, pixels int }{
 	{10, 10, 24},
 	{100, 20, 24},
@@ -86,8 +87,8 @@ func (s *Server) grid(v state.GridView) gridPage {
 	return g
 }
 
-// gridClasses are the statuses of cells in the order in which they are drawn
-// and told, with their colours and words.
+// gridClasses are the statuses of cells with their colours and words, in the
+// order in which the page draws and lists them.
 var gridClasses = []struct {
 	status state.GridStatus
 	class  string
@@ -103,7 +104,7 @@ var gridClasses = []struct {
 	{state.GridQueued, "queued", "queued", state.TaskQueued},
 }
 
-// gridPaths draws runs, not cells: whole rows of equal status are one
+// gridPaths draws runs of cells: whole rows with the same status become one
 // rectangle.
 func gridPaths(v state.GridView, columns int) []gridPath {
 	drawn := map[state.GridStatus]*strings.Builder{}
@@ -141,8 +142,8 @@ func gridPaths(v state.GridView, columns int) []gridPath {
 	return paths
 }
 
-// gridLegend counts by the stage's counters; those that they do not tell apart
-// are counted by cells, where a cell is one task.
+// gridLegend counts tasks by the stage's counters. For statuses that the
+// counters do not distinguish, it counts cells if each cell is one task.
 func gridLegend(v state.GridView, list string) []legend {
 	cells := map[state.GridStatus]int{}
 	for _, r := range v.Ranges {

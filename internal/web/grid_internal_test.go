@@ -20,8 +20,8 @@ var allGridStatuses = []state.GridStatus{
 	state.GridQueued,
 }
 
-// drawnCells reads the cells back from the paths; a cell drawn twice is an
-// error.
+// drawnCells reads the cells back from the paths. A cell that is drawn twice is
+// an error.
 func drawnCells(t *testing.T, paths []gridPath, columns int) map[int]string {
 	t.Helper()
 

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// site is a running dashboard over a schema of its own.
+// site is a running dashboard over a database schema of its own.
 type site struct {
 	t    *testing.T
 	url  string
@@ -61,7 +61,7 @@ func start(t *testing.T, options ...func(*web.Options)) *site {
 	return s
 }
 
-// inline serves pages with their data.
+// inline serves pages that contain their data.
 func inline(o *web.Options) { o.Inline = true }
 
 // page is an answer.

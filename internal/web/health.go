@@ -27,7 +27,7 @@ type checkRow struct {
 	Detail string
 }
 
-// fact is a name with a value.
+// fact is a named value.
 type fact struct{ Name, Value string }
 
 func loadHealth(ctx context.Context, s *Server, _ *input) (content, error) {
@@ -63,7 +63,8 @@ func loadHealth(ctx context.Context, s *Server, _ *input) (content, error) {
 	}, nil
 }
 
-// order puts what fails first, and among that what is needed most.
+// order sorts failures first and, among them, required checks before optional
+// ones.
 func order(c api.CheckView) int {
 	switch {
 	case c.Status == "ok":
@@ -86,7 +87,8 @@ func advice(v api.HealthView) string {
 	return "The process can do no work until this is mended."
 }
 
-// detail writes what a check tells in a line; queues have a page of their own.
+// detail formats the detail of a check in one line. Queues have a page of their
+// own.
 func detail(name string, v any) string {
 	if v == nil || name == "queues" {
 		return ""

@@ -10,13 +10,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// jobPage is the data of the template "job" and of its parts, all of one
+// jobPage is the data of the template "job" and of its parts, all from one
 // reading.
 type jobPage struct {
 	state.JobView
-	Shown   string // its status in a word of looks
-	Done    int
-	Rate    *float64 // tasks a second: now while it runs, on the whole once it has ended; nil: not known
+	Shown string // its status as a key of looks
+	Done  int
+	// Rate is in tasks per second: the current rate while the job runs, the
+	// overall rate when it has ended, or nil if not known.
+	Rate    *float64
 	Left    *time.Duration
 	Took    string
 	Rows    []stageRow
@@ -24,20 +26,20 @@ type jobPage struct {
 	Actions actions
 	Failed  failures
 	Time    timeline
-	Grid    string // the stage whose tasks are shown first; empty: there are none
+	Grid    string // stage whose tasks are shown first; empty if there are none
 	Tabs    []gridTab
 	Events  []eventRow
 	By      string
-	Prefix  bool // the address named the job by the first digits of its id
+	Prefix  bool // the URL contains only the first digits of the job id
 }
 
-// gridTab chooses the stage whose tasks are shown.
+// gridTab selects the stage whose tasks are shown.
 type gridTab struct {
 	Name, URL string
 	Current   bool
 }
 
-// lastEvents is how many entries of the history the page of a job shows.
+// lastEvents is the number of events that the page of a job shows.
 const lastEvents = 20
 
 func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
@@ -102,7 +104,7 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 	c.wait = func(ctx context.Context) {
 		if s.Wait != nil {
-			// time is up, or there is something new: it is read either way
+			// Read the job again whether the wait timed out or the job changed.
 			_, _ = s.Wait(ctx, id, job.Version)
 		}
 	}
@@ -110,7 +112,7 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	return c, nil
 }
 
-// title begins with how far the job is.
+// title returns the page title, which begins with the progress of the job.
 func (p *jobPage) title() string {
 	if !p.Status.Ended() && p.Progress != nil {
 		return percent(*p.Progress) + " " + p.JobType
@@ -119,7 +121,7 @@ func (p *jobPage) title() string {
 	return word(p.Shown) + " " + p.JobType
 }
 
-// say is what a screen reader is told once it is true.
+// say returns what a screen reader announces as soon as it is true.
 func (p *jobPage) say() []string {
 	var said []string
 
@@ -140,8 +142,8 @@ func (p *jobPage) say() []string {
 	return said
 }
 
-// rate says how fast tasks end, and how long the rest may take where all of it
-// is known.
+// rate sets the rate at which tasks end, and an estimate of the remaining time
+// if the remaining work is known.
 func (p *jobPage) rate(s *Server, now time.Time) {
 	begun, end := p.StartedAt, now
 	if p.FinishedAt != nil {
@@ -170,8 +172,8 @@ func (p *jobPage) rate(s *Server, now time.Time) {
 	}
 }
 
-// chooseGrid shows the tasks of the stage asked for, else of the first with
-// failures, else of the first that runs, else of the last.
+// chooseGrid selects the stage whose tasks are shown: the requested stage, or
+// the first with failures, or the first that runs, or the last.
 func (p *jobPage) chooseGrid(s *Server, asked string) {
 	best := 0
 
@@ -209,7 +211,7 @@ func (p *jobPage) chooseGrid(s *Server, asked string) {
 	}
 }
 
-// choice is an id that names several jobs.
+// choice is an id prefix that several jobs have.
 type choice struct {
 	Text  string
 	Found []state.JobSummary
@@ -217,7 +219,7 @@ type choice struct {
 
 func (c *choice) Error() string { return "the id is ambiguous" }
 
-// asChoice is the page that lets one choose.
+// asChoice returns the page on which a user selects one of several jobs.
 func asChoice(err error) (content, bool) {
 	c, ok := errors.AsType[*choice](err)
 	if !ok {
@@ -227,16 +229,16 @@ func asChoice(err error) (content, bool) {
 	return content{Title: "Which job?", Missing: true, Data: c, template: "choice"}, true
 }
 
-// leastPrefix is how many digits of an id name a job in an address.
-const leastPrefix = 8
+// minPrefix is the minimum number of digits of an id prefix in a URL.
+const minPrefix = 8
 
-// findJob finds a job by its id or by the first digits of it.
+// findJob finds a job by its id or by a prefix of it.
 func (s *Server) findJob(ctx context.Context, text string) (state.JobID, error) {
 	if len(text) == 2*len(state.JobID{}) {
 		return state.ParseJobID(text)
 	}
 
-	if len(text) < leastPrefix || len(text) > 2*len(state.JobID{}) ||
+	if len(text) < minPrefix || len(text) > 2*len(state.JobID{}) ||
 		strings.Trim(text, "0123456789abcdef") != "" {
 		return state.JobID{}, state.Invalid("web", "This is no job id.", state.FieldError{
 			Field: clip(
@@ -244,7 +246,7 @@ func (s *Server) findJob(ctx context.Context, text string) (state.JobID, error) 
 			),
 			Message: fmt.Sprintf(
 				"an id has 64 digits, 0-9 and a-f; its first %d or more will do",
-				leastPrefix,
+				minPrefix,
 			),
 		})
 	}

@@ -9,17 +9,18 @@ import (
 	"coremachine/internal/state"
 )
 
-// actions are what may be done to a job now, and why not where it may not.
+// actions are the operations that are allowed on a job now, and the reason why
+// others are not.
 type actions struct {
 	Cancel, Retry, Rerun bool
 	Cancelling           bool
-	Retriable            int      // tasks that a retry runs again
+	Retriable            int      // number of tasks that a retry runs again
 	In                   []string // names of their stages
-	Why                  string   // why what is disabled is
+	Why                  string   // why the disabled actions are not available
 }
 
 func actionsOf(job state.JobView) actions {
-	stopping := job.CancelRequestedAt != nil || job.Error != nil // a job that fails is stopped too
+	stopping := job.CancelRequestedAt != nil || job.Error != nil // a failing job is stopping as well
 
 	a := actions{Cancelling: !job.Status.Ended() && stopping}
 	for _, s := range job.Stages {
@@ -43,12 +44,12 @@ func actionsOf(job state.JobView) actions {
 	return a
 }
 
-// failures are what went wrong in a job.
+// failures describes what failed in a job.
 type failures struct {
 	Count  int
 	Stages []string
 	Groups []failureGroup
-	URL    string // of the failed tasks, of the first stage that has some
+	URL    string // URL of the failed tasks of the first stage that has some
 }
 
 type failureGroup struct {
@@ -56,11 +57,11 @@ type failureGroup struct {
 	URL string
 }
 
-// mostGroups is how many kinds of failures the page of a job shows.
-const mostGroups = 5
+// maxGroups is the maximum number of error groups on the page of a job.
+const maxGroups = 5
 
-// failuresOf gathers what went wrong. The kinds of failures are read at most
-// every two seconds for all who watch the job.
+// failuresOf collects what failed. It reads the error groups at most every two
+// seconds for all viewers of the job.
 func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, error) {
 	f := failures{Count: job.Tasks.Failed}
 
@@ -90,7 +91,7 @@ func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, e
 		return s.Reader.ListFailures(ctx, job.JobID, "")
 	})
 	for _, g := range kinds {
-		if g.Tasks > 0 && len(f.Groups) < mostGroups {
+		if g.Tasks > 0 && len(f.Groups) < maxGroups {
 			f.Groups = append(f.Groups, failureGroup{g, list(g.Stage) + "&error=" + g.Fingerprint.String()})
 		}
 	}
@@ -98,12 +99,12 @@ func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, e
 	return f, err
 }
 
-// eventRow is an entry of the history in words.
+// eventRow is a history event in words.
 type eventRow struct {
 	At    time.Time
 	Icon  string
 	Text  string
-	URL   string // of the task or stage that it is about
+	URL   string // URL of the task or stage of the event
 	Where string
 }
 
@@ -127,7 +128,7 @@ func eventRows(s *Server, id state.JobID, events []state.EventView) []eventRow {
 	return rows
 }
 
-// eventText says what an entry means; one of an unknown kind is shown by its
+// eventText describes an event. An event of an unknown kind is shown by its
 // name.
 func eventText(e state.EventView) (shape, text string) {
 	d := e.Known()
@@ -185,7 +186,7 @@ func eventText(e state.EventView) (shape, text string) {
 	return shape, text
 }
 
-// submitter is who submitted the job, where the newest entries say so.
+// submitter returns who submitted the job, if the newest events contain it.
 func submitter(events []state.EventView) string {
 	for _, e := range events {
 		if e.Kind == "created" || e.Kind == "rerun" {

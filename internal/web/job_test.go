@@ -13,7 +13,7 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-// hostile is text that must arrive as text.
+// hostile is text that pages must escape.
 const hostile = `<script>alert(1)</script>"'&` + "`${1}"
 
 func TestTheBlocksOfAJobHaveOneOrder(t *testing.T) {

@@ -17,24 +17,24 @@ type jobsPage struct {
 	Tabs    []tab
 	Strip   strip
 	Rows    []jobRow
-	Order   string // of the rows, to see one come or go
+	Order   string // ids of the rows, to detect that rows were added or removed
 	Types   []string
 	Type    string
 	Since   string
 	ID      string
-	Status  string // as in the address
-	Older   string // address of the next page
-	Newer   string // address of the page before, on others than the first
-	Newest  string // address of the first page, where Newer is another one
-	First   string // address of the first page
-	Seen    string // cursor of what is new since the list was read; empty: there was no job
-	None    bool   // there is no job at all
-	Filter  string // the filters in words, where they hide everything
-	Clear   string // address without filters
-	Try     string // a job type to begin with
+	Status  string // as in the URL
+	Older   string // URL of the next page
+	Newer   string // URL of the previous page; empty on the first page
+	Newest  string // URL of the first page, if it differs from Newer
+	First   string // URL of the first page
+	Seen    string // cursor for jobs that are newer than the list; empty if there was no job
+	None    bool   // no jobs exist
+	Filter  string // the filters in words, if they match no job
+	Clear   string // URL without filters
+	Try     string // a job type to try first
 	Ages    []age
-	Filters bool   // there are some
-	Query   string // of the list of the API with the same filters
+	Filters bool   // at least one filter is set
+	Query   string // query for the API's list with the same filters
 }
 
 // tab is a status to filter by.
@@ -46,12 +46,12 @@ type tab struct {
 // jobRow is a job as the list shows it.
 type jobRow struct {
 	state.JobSummary
-	Shown string // its status in a word of looks
+	Shown string // its status as a key of looks
 	Bar   []slice
 	Done  int
 }
 
-// tabs in the order of the page. An empty status is all.
+// jobTabs are the tabs in the order of the page. An empty status means all.
 var jobTabs = []struct {
 	text   string
 	status state.JobStatus
@@ -65,7 +65,7 @@ var jobTabs = []struct {
 	{"Cancelled", state.JobCancelled},
 }
 
-// age is a choice of the filter by age.
+// age is an option of the filter by age.
 type age struct{ Value, Text string }
 
 var ages = []age{{"", "Any time"}, {"1h", "Last hour"}, {"24h", "Last 24 hours"}, {"168h", "Last 7 days"}}
@@ -108,7 +108,7 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 
 	if f.Type != "" && !slices.Contains(p.Types, f.Type) {
-		p.Types = append(p.Types, f.Type) // of jobs of an older build
+		p.Types = append(p.Types, f.Type) // a type of jobs from an older build
 	}
 
 	if len(p.Types) > 0 {
@@ -162,9 +162,9 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	return content{Title: "Jobs", Data: p, Parts: parts}, nil
 }
 
-// pageBefore fills in where the page before is: the first page, unless more
-// than a page of jobs stands before begin. It returns what the whole list
-// begins with.
+// pageBefore sets the URL of the previous page. It is the first page unless
+// more than one page of jobs precedes begin. pageBefore returns the cursor of
+// the first job of the whole list.
 func (s *Server) pageBefore(
 	ctx context.Context,
 	f state.JobFilter,
@@ -195,7 +195,8 @@ func (s *Server) pageBefore(
 	return page.Prev, err
 }
 
-// shownStatus is the status of a job with what is known of where it goes.
+// shownStatus returns the status of a job, including the direction in which it
+// is about to change.
 func shownStatus(job state.JobSummary) string {
 	switch {
 	case job.Status.Ended():
@@ -217,8 +218,8 @@ func (s *Server) listed(filters url.Values) string {
 	return s.Prefix + "/ui?" + filters.Encode()
 }
 
-// jobTabs shows counts where they count what the list shows: nothing counts by
-// id.
+// jobTabs sets the counts if they count what the list shows. There are no
+// counts for a filter by id.
 func (s *Server) jobTabs(in *input, f state.JobFilter, counts map[state.JobStatus]int) []tab {
 	rest := without(in.query, "cursor", "status")
 
@@ -250,7 +251,7 @@ func (s *Server) jobTabs(in *input, f state.JobFilter, counts map[state.JobStatu
 	return tabs
 }
 
-// capped writes a count that ends at state.MaxDepth.
+// capped formats a count that is limited to state.MaxDepth.
 func capped(n int) string {
 	if n >= state.MaxDepth {
 		return num(state.MaxDepth) + "+"
@@ -279,7 +280,7 @@ func without(v url.Values, names ...string) url.Values {
 	return out
 }
 
-// inWords says what is filtered by.
+// inWords describes the active filters.
 func inWords(filters url.Values) string {
 	var said []string
 
@@ -292,7 +293,7 @@ func inWords(filters url.Values) string {
 	return strings.Join(said, ", ")
 }
 
-// jobCounts counts what the list would show without a status.
+// jobCounts counts the jobs of the list for each status.
 func (s *Server) jobCounts(ctx context.Context, f state.JobFilter) (map[state.JobStatus]int, error) {
 	f = state.JobFilter{Type: f.Type, Since: f.Since, Until: f.Until}
 

@@ -119,8 +119,8 @@ func TestJobsArePagedByKey(t *testing.T) {
 		t.Errorf("%d of 120 jobs were listed", len(seen))
 	}
 
-	// Back from the third page, over the second, to the first, which has an
-	// address without a cursor and follows what happens.
+	// Go back from the third page, over the second, to the first, which has a
+	// URL without a cursor and is live.
 	newer := regexp.MustCompile(`href="/api/ui\??([^"]*)" rel="prev">Newer<`)
 	begin := regexp.MustCompile(`data-seen="([^"]+)"`)
 

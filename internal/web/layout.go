@@ -4,22 +4,22 @@ import (
 	"slices"
 )
 
-// Sizes of the drawing of stages.
+// Sizes in the drawing of stages.
 const (
 	nodeWidth  = 212.0
 	nodeHeight = 76.0
 	columnGap  = 56.0
 	rowGap     = 14.0
-	laneHeight = 20.0 // of a long edge that passes a column
+	laneHeight = 20.0 // height of a long edge that passes a column
 	sweeps     = 12
 )
 
-// vertex is a place in a column: a stage, or where a long edge passes.
+// vertex is an item in a column: a stage, or the passage of a long edge.
 type vertex struct {
-	stage  int // -1: it is no stage
+	stage  int // -1 if it is not a stage
 	column int
 	before []int // neighbours in the column to the left
-	after  []int // and to the right
+	after  []int // neighbours in the column to the right
 	y      float64
 }
 
@@ -31,9 +31,9 @@ func (v *vertex) height() float64 {
 	return nodeHeight
 }
 
-// plan is a drawing of a graph: columns from left to right, each from top to
-// bottom. Long edges have lanes of their own, so that no edge crosses a stage,
-// and a curve lies between two columns only.
+// plan is the layout of a graph: columns from left to right, each ordered from
+// top to bottom. Long edges have lanes of their own, so that no edge crosses a
+// stage, and each curve lies between two columns.
 type plan struct {
 	vertices []vertex
 	columns  [][]int
@@ -41,10 +41,11 @@ type plan struct {
 	height   float64
 }
 
-// wire is an edge through its lanes: vertices from the first to the last.
+// wire is an edge with its lanes: vertices from the first to the last.
 type wire struct{ path []int }
 
-// lay places stages. dependsOn has the stages before each, all of lower number.
+// lay places stages. dependsOn lists the dependencies of each stage, which all
+// have lower numbers.
 func lay(dependsOn [][]int) *plan {
 	p := &plan{vertices: make([]vertex, len(dependsOn))}
 	for i, deps := range dependsOn {
@@ -90,8 +91,8 @@ func (p *plan) connect(from, to int) {
 	p.edges = append(p.edges, wire{path})
 }
 
-// order sorts columns by where their neighbours are, to and fro, and keeps the
-// order with the fewest crossings.
+// order sorts columns by the positions of their neighbours, in both directions,
+// and keeps the order with the fewest crossings.
 func (p *plan) order() {
 	best, fewest := p.copyColumns(), p.crossings()
 	for sweep := 0; sweep < sweeps && fewest > 0; sweep++ {
@@ -164,11 +165,11 @@ func (p *plan) places() []int {
 	return place
 }
 
-// crossings counts pairs of segments that cross between two columns.
+// crossings counts the pairs of segments that cross between two columns.
 func (p *plan) crossings() int {
 	place, n := p.places(), 0
 	for _, column := range p.columns {
-		var ends []int // right ends, by left end
+		var ends []int // right ends, in the order of the left ends
 
 		for _, v := range column {
 			after := slices.Clone(p.vertices[v].after)
@@ -191,8 +192,8 @@ func (p *plan) crossings() int {
 	return n
 }
 
-// place gives each vertex its height, close to its neighbours', with room
-// between any two.
+// place sets the height of each vertex close to its neighbours, with a minimum
+// distance between vertices.
 func (p *plan) place() {
 	for _, column := range p.columns {
 		p.stack(column, func(int) float64 { return 0 })
@@ -236,15 +237,16 @@ func (p *plan) place() {
 	}
 }
 
-// stack puts the vertices of a column as near as possible to where each would
-// like to be, in their order and apart. y is the middle.
+// stack places the vertices of a column as close as possible to the positions
+// that wish returns, in their order and with the minimum distance. y is the
+// middle.
 func (p *plan) stack(column []int, wish func(v int) float64) {
 	type block struct {
 		first, last int
-		sum         float64 // of the wishes, each less what stands above it in the block
+		sum         float64 // sum of the wishes, each less the height of what is above it in the block
 	}
 
-	offset := make([]float64, len(column)) // from the middle of the first of the column
+	offset := make([]float64, len(column)) // distance from the middle of the first vertex of the column
 	for i := 1; i < len(column); i++ {
 		offset[i] = offset[i-1] + p.vertices[column[i-1]].height()/2 + rowGap + p.vertices[column[i]].height()/2
 	}

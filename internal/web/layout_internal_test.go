@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// graphOf makes stages each of which depends on some before it.
+// graphOf returns random stages, each of which depends on some earlier stages.
 func graphOf(r *rand.Rand, n int) [][]int {
 	deps := make([][]int, n)
 	for i := 1; i < n; i++ {
@@ -78,8 +78,8 @@ func TestEdgesGoFromColumnToColumn(t *testing.T) {
 
 func TestTwoArmsDoNotCross(t *testing.T) {
 	t.Parallel()
-	// 0 splits into 1 and 2; 3 follows 2 and 4 follows 1: drawn in the order of
-	// numbers the arms would cross.
+	// 0 splits into 1 and 2, 3 follows 2, and 4 follows 1. If the arms were
+	// drawn in the order of their numbers, they would cross.
 	if p := lay([][]int{{}, {0}, {0}, {2}, {1}}); p.crossings() != 0 {
 		t.Errorf("%d crossings, want 0", p.crossings())
 	}

@@ -10,9 +10,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// live answers the stream of a page: at once all its live parts, then whatever
-// changes. An unnamed message holds the new elements; named ones are for
-// app.js: build, title, announce, trouble, and done, after which nothing comes.
+// live answers the stream of a page: first all of its live parts, then each
+// change. An unnamed message contains the new elements. Named messages are for
+// app.js: build, title, announce, trouble, and done, which is the last one.
 func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 	if in.page.pace == 0 {
 		status, _, body := s.trouble(
@@ -53,23 +53,25 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 
 	v := &viewer{out: out, seen: r.Header.Get("Last-Event-ID"), beat: s.Heartbeat}
 	v.out.Event("build", "", s.assets.hash)
-	_ = v.watch(ctx, f) // the browser went away, or the time is up: the next connection goes on
+	_ = v.watch(ctx, f) // the browser disconnected or the time limit expired; the next connection continues
 }
 
-// full refuses a stream; the browser asks for the page now and then instead.
+// full rejects a stream. The browser then polls the page.
 func (s *Server) full(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "5")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write([]byte("This process has as many streams open as it may.\n")) // the browser may be gone
+
+	// The browser may have disconnected, so the error is ignored.
+	_, _ = w.Write([]byte("This process has as many streams open as it may.\n"))
 }
 
 // viewer is one open stream.
 type viewer struct {
 	out     *httpserver.Stream
-	seen    string // id of the last message of the connection before this one
-	sent    int    // revision up to which this viewer has everything
-	trouble string // that this viewer was told of last
+	seen    string // id of the last message of the previous connection
+	sent    int    // revision up to which this viewer has all parts
+	trouble string // trouble that was last sent to this viewer
 	beat    time.Duration
 }
 
@@ -97,10 +99,10 @@ func (v *viewer) watch(ctx context.Context, f *feed) error {
 	}
 }
 
-// add appends what the viewer has not got of a shot.
+// add appends the parts of a shot that the viewer does not have yet.
 func (v *viewer) add(now shot) {
 	if now.trouble != v.trouble {
-		v.out.Event("trouble", "", now.trouble) // empty: it is over
+		v.out.Event("trouble", "", now.trouble) // empty means that the trouble has ended
 		v.trouble = now.trouble
 	}
 

@@ -14,11 +14,11 @@ import (
 	"coremachine/internal/web"
 )
 
-// message is one server-sent event; a comment has the name ":".
+// message is one server-sent event. A comment has the name ":".
 type message struct{ Name, ID, Data string }
 
-// watch opens a stream and hands out what comes, until the test ends or the
-// stream does.
+// watch opens a stream and sends its messages on the channel until the test or
+// the stream ends.
 func (s *site) watch(path string, headers ...string) (<-chan message, context.CancelFunc) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
@@ -31,7 +31,7 @@ func (s *site) watch(path string, headers ...string) (<-chan message, context.Ca
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	// the reader below closes it, and is waited for
+	// The reader below closes the body, and the test waits for it.
 	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose
 	if err != nil {
 		s.t.Fatal(err)
@@ -81,7 +81,7 @@ func (s *site) watch(path string, headers ...string) (<-chan message, context.Ca
 	return out, cancel
 }
 
-// until reads on to the first message that is wanted.
+// until reads up to the first wanted message.
 func until(t *testing.T, in <-chan message, wanted func(message) bool) message {
 	t.Helper()
 

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// page is one page. Its body is the template of its name, in the file of its
-// name.
+// page is one page. Its body is the template with its name, in the file with
+// its name.
 type page struct {
 	name   string
 	path   string   // below /ui and /view; a segment in braces is a parameter
-	nav    string   // the item of the navigation that it belongs to
-	query  []string // parameters that it takes
+	nav    string   // navigation item that is highlighted
+	query  []string // query parameters that the page accepts
 	pace   time.Duration
-	bare   bool // its content is a piece of another page
-	free   bool // its load checks the query parameters
-	always bool // it is shown by a process that cannot work, too
+	bare   bool // the content is a fragment of another page
+	free   bool // load checks the query parameters itself
+	always bool // shown even if the process cannot work
 	load   func(ctx context.Context, s *Server, in *input) (content, error)
-	// instead of load: JSON, below /view only
+	// raw replaces load for JSON, which is served below /view only.
 	raw func(ctx context.Context, s *Server, in *input) (json.RawMessage, error)
 }
 
-// pages are all there are. A literal segment stands before a parameter at the
-// same place.
+// pages lists all pages. A literal segment comes before a parameter at the same
+// position.
 var pages = []page{
 	{
 		name:  "jobs",
@@ -96,40 +96,42 @@ var pages = []page{
 // content is what a page shows at one moment.
 type content struct {
 	Title   string
-	Data    any      // of the body and of each part without data of its own
-	Parts   []part   // live, in the order in which they are sent
-	Version string   // of what was read, opaque; it begins the id of the stream's messages
-	Ended   bool     // nothing will change any more
-	Say     []string // what a screen reader is told when it is new: short sentences that stay true
-	Missing bool     // what was asked for is not there: the page says so, with 404
+	Data    any      // data of the body and of each part without data of its own
+	Parts   []part   // live parts, in the order in which they are sent
+	Version string   // opaque version of the data; it begins the ids of the stream's messages
+	Ended   bool     // the content can no longer change
+	Say     []string // announcements for screen readers when they are new: short sentences that stay true
+	Missing bool     // the requested record does not exist: the page says so and has status 404
 
-	template string                    // of the body, where it is not the page's own
-	wait     func(ctx context.Context) // until there may be something new; nil: the pace alone
+	template string // template of the body, if it is not the page's own
+	// wait returns when there may be a change. nil means that only the pace of
+	// the page applies.
+	wait func(ctx context.Context)
 }
 
-// part is a live piece of a page: an element whose id is ID, rendered by the
-// template Template (ID where it is empty).
+// part is a live part of a page: an element with the id ID, rendered by
+// Template, or by the template ID if Template is empty.
 type part struct {
 	ID       string
 	Template string
 	Data     any
-	Sig      string // where not empty, the part is sent when Sig changes, not when its rendering does
+	Sig      string // if not empty, the part is sent when Sig changes and not when its rendering changes
 }
 
 // input is a request for a page.
 type input struct {
 	page   *page
-	params map[string]string // of the path
+	params map[string]string // parameters of the path
 	query  url.Values
 	path   string // below /ui, escaped
-	root   string // where the service is, as the browser sees it
-	raw    string // the query as it came, without the host's own parameters
+	root   string // URL of the service, as the browser sees it
+	raw    string // the original query, without the parameters of the Functions host
 }
 
-// key names the content: viewers of the same key share one reading.
+// key identifies the content. Viewers with the same key share one reading.
 func (in *input) key() string { return in.path + "?" + in.query.Encode() }
 
-// match finds the page of a path, split at slashes and unescaped.
+// match finds the page for a path that was split at slashes and unescaped.
 func match(segments []string) (*page, map[string]string) {
 	for i := range pages {
 		if params, ok := pages[i].match(segments); ok {

@@ -16,7 +16,7 @@ type queuesPage struct {
 	api.RecentView
 	Rows []queueRow
 	Dead int
-	More bool // a count ended at its limit
+	More bool // a count was capped at its limit
 }
 
 type queueRow struct {
@@ -26,7 +26,7 @@ type queueRow struct {
 	Line   spark
 }
 
-// queueMeans says what travels where.
+// queueMeans describes what each queue carries.
 var queueMeans = map[string]string{
 	"jobs":       "plans, ends and stops of stages and jobs",
 	"tasks":      "tasks, one or a range of them each",
@@ -63,38 +63,39 @@ func loadQueues(ctx context.Context, s *Server, _ *input) (content, error) {
 type deadPage struct {
 	Queue   string
 	Queues  []string
-	Reason  string // that is filtered by
+	Reason  string // reason to filter by
 	Reasons []reasonRow
-	All     int // that were set aside, whatever the reason
+	All     int // dead messages with any reason
 	More    bool
 	Rows    []deadRow
 	Order   string
 	Older   string
 	First   string
-	Broker  bool // the transport may hold dead messages that no row tells of
+	Broker  bool // the broker may hold dead messages without a dead row
 	Root    string
 }
 
-// reasonRow is why messages were set aside.
+// reasonRow is a reason why messages are dead letters.
 type reasonRow struct {
 	state.DeadReason
 	Count   int
 	URL     string
-	Redrive string // what the button posts to
-	Dialog  string // id
-	Must    bool   // the number has to be typed
-	Help    string // where the runbook has it
+	Redrive string // URL to which the button posts
+	Dialog  string // id of the dialog
+	Must    bool   // the user must type the number
+	Help    string // runbook entry
 	Current bool
 }
 
-// deadRow is a message that was set aside.
+// deadRow is a dead letter.
 type deadRow struct {
 	state.DeadView
-	Tasks string // which
-	Link  bool   // to the first of them
+	Tasks string // the tasks of the message
+	Link  bool   // link to the first task
 }
 
-// typed is from how many messages on a redrive asks for their number.
+// typed is the number of messages from which a redrive asks the user to type
+// their number.
 const typed = 100
 
 func loadDead(ctx context.Context, s *Server, in *input) (content, error) {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// A rate is smoothed over some 10 s; of samples further apart than staleRate
-// nothing can be said about now.
+// A rate is smoothed over about 10 s. Samples further apart than staleRate say
+// nothing about the current rate.
 const (
 	smooth    = 10 * time.Second
-	leastGap  = 200 * time.Millisecond
+	minGap    = 200 * time.Millisecond
 	staleRate = 30 * time.Second
 )
 
-// meter makes a rate of a count that grows, from when it was seen.
+// meter computes the rate of a growing count from samples.
 type meter struct {
 	at    time.Time
 	count int
@@ -22,14 +22,14 @@ type meter struct {
 	known bool
 }
 
-// see takes a sample and returns the rate per second; not ok: it is not known
-// yet.
+// see adds a sample and returns the rate per second. If the rate is not known
+// yet, ok is false.
 func (m *meter) see(now time.Time, count int) (rate float64, ok bool) {
 	gap := now.Sub(m.at)
 	switch {
 	case m.at.IsZero() || gap > staleRate || count < m.count:
 		*m = meter{at: now, count: count}
-	case gap >= leastGap:
+	case gap >= minGap:
 		latest := float64(count-m.count) / gap.Seconds()
 
 		weight := 1 - math.Exp(-gap.Seconds()/smooth.Seconds())
@@ -44,7 +44,7 @@ func (m *meter) see(now time.Time, count int) (rate float64, ok bool) {
 	return m.rate, m.known
 }
 
-// meters are meters by name, forgotten when nobody looks any more.
+// meters holds meters by name and deletes those that are no longer used.
 type meters struct {
 	mu  sync.Mutex
 	all map[string]*meter

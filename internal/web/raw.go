@@ -7,7 +7,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// loadParameters and loadResult answer JSON as it is stored, byte for byte.
+// loadParameters and loadResult return JSON byte for byte as it is stored.
 func loadParameters(ctx context.Context, s *Server, in *input) (json.RawMessage, error) {
 	job, err := s.rawJob(ctx, in)
 	return job.Parameters, err

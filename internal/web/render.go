@@ -23,12 +23,12 @@ func newRenderer(s *Server) *renderer {
 	return &renderer{server: s, all: all}
 }
 
-// frame is what every template of a page gets.
+// frame is the data that every template of a page gets.
 type frame struct {
 	In    *input
 	Title string
-	View  string // address of this content
-	Live  string // address of the page's stream; empty: it is not live
+	View  string // URL of this content
+	Live  string // URL of the page's stream; empty if the page is not live
 	Now   time.Time
 	Ended bool
 	Data  any
@@ -38,7 +38,7 @@ type frame struct {
 type shell struct {
 	Title    string
 	Nav      string
-	View     string // address of the content, where the browser is to fetch it
+	View     string // URL of the content, if the browser must fetch it
 	Body     template.HTML
 	Hash     string
 	Version  string
@@ -49,7 +49,7 @@ type shell struct {
 
 type navItem struct{ Name, Path, Text string }
 
-// nav is the navigation.
+// nav lists the items of the navigation.
 var nav = []navItem{
 	{"jobs", "", "Jobs"},
 	{"types", "types", "Job types"},
@@ -58,8 +58,8 @@ var nav = []navItem{
 	{"health", "health", "Health"},
 }
 
-// layout renders the page around the content; without a body the browser
-// fetches it, with its key.
+// layout renders the page around the content. Without a body, the browser
+// fetches the content with its key.
 func (re *renderer) layout(in *input, body []byte, title string) []byte {
 	s := shell{
 		Title:   title,
@@ -68,7 +68,7 @@ func (re *renderer) layout(in *input, body []byte, title string) []byte {
 		Hash:    re.server.assets.hash,
 		Version: re.server.Version,
 		Prefix:  re.server.Prefix,
-		Body:    template.HTML(body), //nolint:gosec // it was rendered by these templates
+		Body:    template.HTML(body), //nolint:gosec // these templates rendered and escaped it
 	}
 	if body == nil {
 		s.View = re.server.address("view", in, "")
@@ -76,7 +76,7 @@ func (re *renderer) layout(in *input, body []byte, title string) []byte {
 
 	var b bytes.Buffer
 	if err := re.all.ExecuteTemplate(&b, "layout", s); err != nil {
-		panic(err) // its data are constants: a broken template is a broken build
+		panic(err) // its data is constant, so an error is a bug in the template
 	}
 
 	return b.Bytes()
@@ -135,7 +135,7 @@ func (re *renderer) part(p part, data any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// address is where a page is: below /ui or /view, with its query.
+// address returns the URL of a page below /ui or /view, with its query.
 func (s *Server) address(root string, in *input, tail string) string {
 	a := s.Prefix + "/" + root
 	if in.path != "" {

@@ -18,12 +18,12 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// policy lets a page load nothing but our own files, run nothing inline, and be
-// framed by nobody.
+// policy allows a page to load only our own files, forbids inline scripts, and
+// forbids framing.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// hostKeys are query parameters that the Functions host reads and hands on.
+// hostKeys are query parameters that the Functions host reads and passes on.
 var hostKeys = []string{"code", "clientId"}
 
 // ui answers the layout of a page, or a static file.
@@ -81,8 +81,8 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) {
 	s.write(w, r, status, body)
 }
 
-// raw answers JSON as it is stored. A browser that is led here shows it as text
-// or keeps it, and runs nothing of it.
+// raw answers JSON as it is stored. A browser that opens it shows it as text or
+// saves it, but does not execute it.
 func (s *Server) raw(w http.ResponseWriter, r *http.Request, in *input) {
 	var text json.RawMessage
 
@@ -106,12 +106,12 @@ func (s *Server) raw(w http.ResponseWriter, r *http.Request, in *input) {
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(text) // the browser may be gone
+		_, _ = w.Write(text) // the browser may have disconnected
 	}
 }
 
-// split returns the segments below a prefix, unescaped. It is not ok where an
-// escape is broken.
+// split returns the unescaped segments below a prefix. If an escape is invalid,
+// ok is false.
 func split(r *http.Request, prefix string) ([]string, bool) {
 	rest := strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), prefix), "/")
 	if rest == "" {
@@ -162,7 +162,7 @@ func read(r *http.Request, segments []string, ok bool) (*input, error) {
 		given = slices.DeleteFunc(
 			given,
 			func(v string) bool { return v == "" },
-		) // an empty field of a form is no filter
+		) // an empty form field is not a filter
 		if values[name] = given; len(given) == 0 {
 			values.Del(name)
 		}
@@ -208,7 +208,7 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// body renders the content of a page, or what is wrong.
+// body renders the content of a page, or the problem that prevents it.
 func (s *Server) body(
 	ctx context.Context,
 	in *input,
@@ -244,7 +244,7 @@ func (s *Server) load(ctx context.Context, in *input) (content, error) {
 	return in.page.load(ctx, s, in)
 }
 
-// cannot is why there is nothing to read from.
+// cannot returns the reason why there is no data source.
 func (s *Server) cannot() error {
 	if s.Reader != nil {
 		return nil
@@ -258,7 +258,8 @@ func (s *Server) cannot() error {
 	)
 }
 
-// statuses are what the browser is told; the page says it in words.
+// statuses are the HTTP statuses of error codes. The page describes the error
+// in words.
 var statuses = map[state.Code]int{
 	state.CodeInvalid:     http.StatusBadRequest,
 	state.CodeNotFound:    http.StatusNotFound,
@@ -271,11 +272,11 @@ type problem struct {
 	Title, Detail string
 	Fields        []state.FieldError
 	RequestID     string
-	Retry         bool // the same request may well succeed in a moment
+	Retry         bool // the same request may succeed in a moment
 }
 
-// trouble renders what is wrong, with a page or with a piece of one. A cause
-// goes to the log and never to the page.
+// trouble renders an error as a page or as a fragment of one. The cause is
+// logged and never shown on the page.
 func (s *Server) trouble(
 	ctx context.Context,
 	in *input,
@@ -332,7 +333,7 @@ func (s *Server) trouble(
 	return status, p.Title, b.Bytes()
 }
 
-// write answers HTML.
+// write answers with HTML.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, html []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -345,8 +346,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, html 
 	w.WriteHeader(status)
 
 	if r.Method != http.MethodHead {
-		// the templates escaped it, which gosec sees now and then; the browser
-		// may be gone
+		// The templates have escaped the HTML, which gosec does not always
+		// detect. The browser may have disconnected.
 		_, _ = w.Write(html) //nolint:gosec,nolintlint
 	}
 }

@@ -9,14 +9,14 @@ import (
 )
 
 // slowPage is the data of the template "slow": single tasks of a job as a
-// timeline, fetched when it comes into view, since all tasks are looked at for
-// it.
+// timeline. The browser fetches it when it becomes visible, because it needs a
+// read of all tasks.
 type slowPage struct {
 	Slowest, Failed timeline
 }
 
-// mostFailed is how many failed tasks are drawn.
-const mostFailed = 20
+// maxFailed is the maximum number of failed tasks that are drawn.
+const maxFailed = 20
 
 func loadSlow(ctx context.Context, s *Server, in *input) (content, error) {
 	id, err := state.ParseJobID(in.params["id"])
@@ -44,7 +44,7 @@ func (s *Server) readSlow(ctx context.Context, id state.JobID) (slowPage, error)
 
 	p.Slowest = s.drawTasks(id, slowest)
 
-	failed, err := s.Reader.ListTasks(ctx, id, state.TaskFilter{Status: state.TaskFailed, Limit: mostFailed})
+	failed, err := s.Reader.ListTasks(ctx, id, state.TaskFilter{Status: state.TaskFailed, Limit: maxFailed})
 	if err != nil {
 		return p, err
 	}

@@ -7,12 +7,13 @@ import (
 
 // spark is a line of numbers over time, for the template "spark".
 type spark struct {
-	D    string // its path, the latest at the right
+	D    string // path data, the latest value on the right
 	Most int
 	Now  int
 }
 
-// Sizes of the drawing, 120 by 24: the line has room for its width.
+// Sizes of the drawing, which is 120 by 24. The margin leaves space for the
+// width of the line.
 const (
 	sparkSteps  = 60
 	sparkLeft   = 2.0
@@ -21,8 +22,8 @@ const (
 	sparkBottom = 22.0
 )
 
-// drawSpark leaves gaps where nothing is known. A line of zeros lies on the
-// ground.
+// drawSpark leaves gaps where values are unknown. A line of zeros is at the
+// bottom.
 func drawSpark(points []*int) spark {
 	var s spark
 
@@ -52,7 +53,7 @@ func drawSpark(points []*int) spark {
 		if pen {
 			fmt.Fprintf(&d, "L%.1f %.1f", x, y)
 		} else {
-			fmt.Fprintf(&d, "M%.1f %.1fh0.1", x, y) // a point alone is seen, too
+			fmt.Fprintf(&d, "M%.1f %.1fh0.1", x, y) // makes a single point visible
 		}
 
 		pen = true

@@ -12,8 +12,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// stagePage is the data of the template "stage": one stage of a job, its tasks
-// as cells or as a list.
+// stagePage is the data of the template "stage": one stage of a job, with its
+// tasks as cells or as a list.
 type stagePage struct {
 	Job    state.JobSummary
 	Shown  string
@@ -22,20 +22,20 @@ type stagePage struct {
 	Views  []tab
 	Filter []tab
 	Tasks  []taskRow
-	From   string // of the range that is shown; empty: all
+	From   string // start of the selected range; empty means all tasks
 	To     string
-	Next   string              // address of the next page
-	First  string              // address of the first page, on others
-	Rest   bool                // the page is short, and there is more: the list stopped looking
-	Grid   string              // address of the cells
-	Kind   *state.FailureGroup // of the failures that are listed; nil: no kind was asked for
+	Next   string              // URL of the next page
+	First  string              // URL of the first page, on all other pages
+	Rest   bool                // the page is short because the list stopped searching, but there is more
+	Grid   string              // URL of the cells
+	Kind   *state.FailureGroup // error group whose failures are listed; nil if none was selected
 	Retry  bool
 }
 
 type taskRow struct {
 	state.TaskSummary
 	URL   string
-	Shown string // its status in a word of looks
+	Shown string // its status as a key of looks
 }
 
 func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
@@ -109,7 +109,8 @@ func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 	c.wait = func(ctx context.Context) {
 		if s.Wait != nil {
-			// time is up, or there is something new: it is read either way
+			// Read the stage again whether the wait timed out or the job
+			// changed.
 			_, _ = s.Wait(ctx, id, job.Version)
 		}
 	}
@@ -178,7 +179,7 @@ func (s *Server) listStage(ctx context.Context, in *input, p *stagePage, here st
 	return nil
 }
 
-// stageFilters are the statuses to list by, with the stage's counters.
+// stageFilters are the statuses to filter by, with the stage's counters.
 func stageFilters(c state.TaskCounts, now state.TaskStatus, here string, base url.Values) []tab {
 	counts := []struct {
 		text   string
@@ -206,7 +207,7 @@ func stageFilters(c state.TaskCounts, now state.TaskStatus, here string, base ur
 			t.URL = here + "?" + with(without(base, "error"), "status", string(one.status)).Encode()
 		}
 
-		if base.Has("from") || base.Has("error") { // the counters are of the whole stage
+		if base.Has("from") || base.Has("error") { // the counters cover the whole stage
 			t.Count = ""
 		}
 
@@ -220,9 +221,9 @@ func stageFilters(c state.TaskCounts, now state.TaskStatus, here string, base ur
 	return tabs
 }
 
-// RangeText says which tasks a list is limited to.
+// RangeText describes the range of tasks to which a list is limited.
 func (p stagePage) RangeText() string {
-	from, _ := strconv.Atoi(p.From) // it was read before
+	from, _ := strconv.Atoi(p.From) // already validated
 
 	to, err := strconv.Atoi(p.To)
 	if err != nil {

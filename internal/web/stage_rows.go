@@ -14,13 +14,13 @@ type stageRow struct {
 	state.StageView
 	URL   string
 	Done  int
-	Rate  *float64 // tasks a second; nil: it does not run, or nothing is known
-	Took  string   // how long it ran, or has been running
+	Rate  *float64 // tasks per second; nil if the stage does not run or the rate is not known
+	Took  string   // how long the stage ran, or has been running
 	Bar   []slice
-	Times *spread // nil: not measured
+	Times *spread // nil if not measured
 }
 
-// spread is how long tasks take.
+// spread describes how long tasks take.
 type spread struct{ Half, Most time.Duration }
 
 func (s *Server) stageRows(job state.JobView, now time.Time) []stageRow {
@@ -58,8 +58,8 @@ func (s *Server) stageRows(job state.JobView, now time.Time) []stageRow {
 	return rows
 }
 
-// measure adds how long tasks take. While a job runs it is read every few
-// seconds; a stage of which nothing is known has none.
+// measure adds how long tasks take. While a job runs, the times are read every
+// few seconds. A stage without data has none.
 func (s *Server) measure(ctx context.Context, job state.JobView, rows []stageRow) error {
 	key, keep := job.JobID.String(), 5*time.Second
 	if job.Status.Ended() {
@@ -87,7 +87,7 @@ func (s *Server) measure(ctx context.Context, job state.JobView, rows []stageRow
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// note is the state of a stage in a few words.
+// note describes the state of a stage in a few words.
 func (r stageRow) note() string {
 	switch {
 	case r.Tasks.Failed > 0:
@@ -103,7 +103,7 @@ func (r stageRow) note() string {
 	return word(r.Status)
 }
 
-// count is how many tasks have ended of how many, as far as that is known.
+// count returns how many of the tasks have ended, as far as that is known.
 func (r stageRow) count() string {
 	switch {
 	case r.Planned || r.Tasks.Total > 0:
@@ -115,10 +115,10 @@ func (r stageRow) count() string {
 	return "not planned"
 }
 
-// Count is count, for templates.
+// Count makes count available to templates.
 func (r stageRow) Count() string { return r.count() }
 
-// look is the class and the shape of the worst that happened in a stage.
+// look returns the class and the shape of the worst outcome in a stage.
 func (r stageRow) look() (class, shape string) {
 	status := string(r.Status)
 	if r.Tasks.Failed > 0 {

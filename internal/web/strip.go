@@ -7,17 +7,17 @@ import (
 	"coremachine/internal/state"
 )
 
-// strip is how the whole system does at the moment.
+// strip summarizes the current state of the whole system.
 type strip struct {
-	Rate   *float64 // tasks a second; nil: not known yet
+	Rate   *float64 // tasks per second; nil if not known yet
 	Queued int
-	More   bool // at least so many are queued
+	More   bool // the number of queued messages is a minimum
 	Oldest time.Duration
 	Dead   int
-	Queue  string // with the most dead letters
+	Queue  string // queue with the most dead letters
 }
 
-// strip is read at most once a second, for all viewers.
+// strip reads the summary at most once a second for all viewers.
 func (s *Server) strip(ctx context.Context) (strip, error) {
 	return s.strips.get(ctx, "", 900*time.Millisecond, s.readStrip)
 }
@@ -58,9 +58,10 @@ func (s *Server) readStrip(ctx context.Context) (strip, error) {
 	return now, nil
 }
 
-// endedTasks counts on from reading to reading: by how much the newest and the
-// running jobs grew. A job that was not seen before counts where it is new,
-// else its past would be taken for the present.
+// endedTasks returns a counter that grows from reading to reading by the tasks
+// of the newest and of the running jobs that have ended. A job that was not
+// seen before counts only if it is new. Otherwise its past tasks would count as
+// current ones.
 func (s *Server) endedTasks(ctx context.Context) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,8 +14,8 @@ var (
 	pixels = regexp.MustCompile(`(-?[0-9.]+)px`)
 )
 
-// How many sizes a page shows is measured in a browser; this keeps a fourth
-// from being written for a state that no page was in there.
+// A browser test measures how many sizes a page shows. This test prevents a
+// fourth size for a state that no page had in the browser test.
 func TestTextHasThreeSizes(t *testing.T) {
 	t.Parallel()
 
@@ -29,7 +29,7 @@ func TestTextHasThreeSizes(t *testing.T) {
 		}
 	}
 
-	delete(seen, "24") // of a drawing that is shown at half its size
+	delete(seen, "24") // size in a drawing that is shown at half its size
 
 	for _, px := range []string{"12", "14", "20"} {
 		if !seen[px] {
@@ -44,7 +44,7 @@ func TestTextHasThreeSizes(t *testing.T) {
 	}
 }
 
-// A space of -1 lays the hairlines of two cells over each other.
+// A margin of -1 makes the borders of adjacent cells overlap.
 func TestSpacesAreMultiplesOfFour(t *testing.T) {
 	t.Parallel()
 
@@ -62,7 +62,7 @@ func TestSpacesAreMultiplesOfFour(t *testing.T) {
 	}
 }
 
-// styles is what pages are served, without remarks.
+// styles returns the CSS that pages are served, without comments.
 func styles(t *testing.T) string {
 	t.Helper()
 	return remark.ReplaceAllString(string(newAssets().files["ui.css"].content), "")

@@ -13,19 +13,19 @@ import (
 
 // sweepsPage is the data of the template "sweeps".
 type sweepsPage struct {
-	Last   *sweepRow  // the newest that has ended
-	Due    time.Time  // when the timer makes the next; zero: there was none yet
+	Last   *sweepRow  // the newest sweep that has ended
+	Due    time.Time  // time of the next scheduled sweep; zero before the first
 	Late   bool       // the timer does not seem to run
-	Busy   sweepTable // those that found something or failed, the newest first
-	More   int        // of them that are not shown
-	Seen   int        // sweeps that were looked through
-	Since  time.Time  // the oldest of them
+	Busy   sweepTable // sweeps that found something or failed, newest first
+	More   int        // number of busy sweeps that are not shown
+	Seen   int        // number of sweeps that were read
+	Since  time.Time  // start of the oldest of them
 	Latest sweepTable
 	Older  string
 	Newest string
 }
 
-// BusyCount is how many found something or failed.
+// BusyCount returns the number of sweeps that found something or failed.
 func (p sweepsPage) BusyCount() int { return len(p.Busy.Rows) + p.More }
 
 type sweepTable struct {
@@ -36,7 +36,7 @@ type sweepTable struct {
 // sweepColumn is one kind of finding.
 type sweepColumn struct{ Key, Name, Means string }
 
-// sweepColumns are the findings in the order of the page; the keys are those of
+// sweepColumns are the findings in the order of the page. The keys are those of
 // state.SweepFound.
 var sweepColumns = []sweepColumn{
 	{"lost", "Freed", "tasks and plans taken back from processes that went away"},
@@ -49,15 +49,15 @@ var sweepColumns = []sweepColumn{
 	{"superseded", "Superseded", "rows of past generations deleted"},
 }
 
-// sweepRow is one pass.
+// sweepRow is one sweep.
 type sweepRow struct {
 	state.SweepView
-	Counts []int // by sweepColumns
-	Quiet  bool  // it found nothing and nothing failed
+	Counts []int // in the order of sweepColumns
+	Quiet  bool  // the sweep found nothing and did not fail
 	Failed bool
 }
 
-// Took is how long it ran.
+// Took returns how long the sweep ran.
 func (r sweepRow) Took() string { return between(&r.StartedAt, r.EndedAt) }
 
 const (
@@ -127,7 +127,7 @@ func loadSweeps(ctx context.Context, s *Server, in *input) (content, error) {
 	return c, nil
 }
 
-// keptSweeps reads all sweeps that are kept, the newest first.
+// keptSweeps reads all stored sweeps, newest first.
 func (s *Server) keptSweeps(ctx context.Context) ([]sweepRow, error) {
 	var all []sweepRow
 
@@ -154,7 +154,7 @@ func (s *Server) keptSweeps(ctx context.Context) ([]sweepRow, error) {
 
 func sweepRowOf(v state.SweepView) sweepRow {
 	found := map[string]int{}
-	_ = json.Unmarshal(v.Found, &found) // null while it runs
+	_ = json.Unmarshal(v.Found, &found) // null while the sweep runs
 
 	row := sweepRow{SweepView: v, Failed: v.Error != "", Quiet: v.Error == ""}
 	for _, c := range sweepColumns {

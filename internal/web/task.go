@@ -10,34 +10,34 @@ import (
 	"coremachine/internal/state"
 )
 
-// taskPage is the data of the template "task": one task, what went wrong with
-// it first.
+// taskPage is the data of the template "task": one task, beginning with what
+// failed.
 type taskPage struct {
 	state.TaskView
 	Job     state.JobSummary
 	TraceID string
-	Shown   string // its status in a word of looks
-	Most    int    // tries that it has; 0: this build does not know its type
-	// the one that runs or comes next, or the last; what users count is
-	// failures, never fence numbers
+	Shown   string // its status as a key of looks
+	Most    int    // maximum number of tries; 0 if this build does not know the task type
+	// Try is the current or next try, or the last one. Users count failures and
+	// not fence numbers.
 	Try      int
 	Took     string
-	Retry    *time.Time // when it is tried again
-	Summary  string     // the first line of what ended it, or of the last attempt
-	Rest     string     // the other lines
+	Retry    *time.Time // time of the next try
+	Summary  string     // first line of the final error, or of the error of the last attempt
+	Rest     string     // remaining lines of the error
 	Tries    []tryRow
-	Repeated string // why it may have run more than once
+	Repeated string // why the task may have run more than once
 	From, To []linkRow
-	URL      string // of this page
-	Before   string // address of the task before, in index order
+	URL      string // URL of this page
+	Before   string // URL of the previous task in index order
 	After    string
-	Computed bool // the input is made from the job's parameters
+	Computed bool // the input is computed from the job's parameters
 }
 
-// tryRow is an attempt, whether it ended well, badly, or not yet.
+// tryRow is an attempt that completed, failed, or has not ended.
 type tryRow struct {
 	Number  int
-	Outcome string // a word of looks, or an outcome
+	Outcome string // a key of looks, or an outcome
 	Look    string
 	Final   bool
 	Started *time.Time
@@ -45,19 +45,19 @@ type tryRow struct {
 	Running bool
 	Worker  string
 	Error   string
-	Stack   string // of a panic
+	Stack   string // stack of a panic
 }
 
-// linkRow is a stage on one side of the task.
+// linkRow is a stage before or after the task.
 type linkRow struct {
 	state.TaskLinks
 	Says string
 	More int
-	URL  string // of the stage
-	Root string // of its tasks
+	URL  string // URL of the stage
+	Root string // URL of the stage's tasks
 }
 
-// outcomes are the words and looks of how an attempt ended.
+// outcomes maps the outcome of an attempt to its word and look.
 var outcomes = map[state.Outcome]struct{ word, look string }{
 	"error": {
 		"failed",
@@ -116,7 +116,8 @@ func loadTask(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 	c.wait = func(ctx context.Context) {
 		if s.Wait != nil {
-			// time is up, or there is something new: it is read either way
+			// Read the task again whether the wait timed out or the job
+			// changed.
 			_, _ = s.Wait(ctx, id, job.Version)
 		}
 	}
@@ -124,7 +125,7 @@ func loadTask(ctx context.Context, s *Server, in *input) (content, error) {
 	return c, nil
 }
 
-// taskIndex reads an index as it stands in an address.
+// taskIndex parses an index from a URL.
 func taskIndex(text string) (int, error) {
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 0 || strconv.FormatInt(n, 10) != text {
@@ -144,7 +145,7 @@ func (s *Server) taskPage(job state.JobView, task state.TaskView) taskPage {
 		Job:      job.JobSummary,
 		TraceID:  job.TraceID,
 		Shown:    taskShown(task),
-		Most:     s.mostTries(job.JobType, task.Stage),
+		Most:     s.maxTries(job.JobType, task.Stage),
 		Try:      tryOf(task),
 		Took: between(
 			task.StartedAt,
@@ -184,7 +185,8 @@ func (s *Server) taskPage(job state.JobView, task state.TaskView) taskPage {
 	return p
 }
 
-// taskShown is the status of a task with what is known of where it goes.
+// taskShown returns the status of a task, including the direction in which it
+// is about to change.
 func taskShown(t state.TaskView) string {
 	switch {
 	case t.Dead != "":
@@ -196,9 +198,9 @@ func taskShown(t state.TaskView) string {
 	return string(t.Status)
 }
 
-// tryOf is which try of a task runs or comes next, or was the last. Workers
-// that were lost and messages that were sent again raise its attempt, not its
-// try.
+// tryOf returns the number of the try that runs, comes next, or was the last.
+// Lost workers and messages that were sent again increase the attempt of a
+// task, but not its try.
 func tryOf(t state.TaskView) int {
 	if t.Status == state.TaskFailed {
 		return max(1, t.Failures)
@@ -207,7 +209,7 @@ func tryOf(t state.TaskView) int {
 	return t.Failures + 1
 }
 
-func (s *Server) mostTries(jobType, stage string) int {
+func (s *Server) maxTries(jobType, stage string) int {
 	for _, t := range s.Types() {
 		if t.Name != jobType {
 			continue
@@ -223,8 +225,8 @@ func (s *Server) mostTries(jobType, stage string) int {
 	return 0
 }
 
-// tries are all attempts, the newest first: the record has the unsuccessful
-// ones, and the task itself the one that runs or completed.
+// tries returns all attempts, newest first. The record contains the
+// unsuccessful ones. The task itself contains the one that runs or completed.
 func tries(t state.TaskView) []tryRow {
 	var rows []tryRow
 
@@ -255,7 +257,7 @@ func tries(t state.TaskView) []tryRow {
 		)
 	case state.TaskQueued,
 		state.TaskFailed,
-		state.TaskCancelled: // its last attempt is on record, if there was one
+		state.TaskCancelled: // if there was a last attempt, the record contains it
 	}
 
 	for _, a := range t.Attempts {
@@ -280,7 +282,7 @@ func tries(t state.TaskView) []tryRow {
 	return rows
 }
 
-// messageOf is the message of an error that is stored with its code.
+// messageOf returns the message of an error that is stored with its code.
 func messageOf(text string) string {
 	var f state.Failure
 	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &f) == nil && f.Message != "" {
@@ -290,7 +292,8 @@ func messageOf(text string) string {
 	return text
 }
 
-// repeated says why side effects of the task may have happened more than once.
+// repeated returns why side effects of the task may have happened more than
+// once.
 func repeated(t state.TaskView) string {
 	lost := plural(t.Losses, "its worker was lost once", "its worker was lost "+num(t.Losses)+" times")
 	switch {
@@ -314,7 +317,7 @@ func (s *Server) linkRow(id state.JobID, l state.TaskLinks, says map[state.Relat
 	}
 }
 
-// What each relation means, seen from the task on this page.
+// Descriptions of each relation from the point of view of the task.
 var (
 	inputSays = map[state.Relation]string{
 		state.RelationFollows: "continues this task",
@@ -330,7 +333,7 @@ var (
 	}
 )
 
-// loadTaskInput and loadTaskResult answer JSON as it is stored, byte for byte.
+// loadTaskInput and loadTaskResult return JSON byte for byte as it is stored.
 func loadTaskInput(ctx context.Context, s *Server, in *input) (json.RawMessage, error) {
 	task, err := s.rawTask(ctx, in)
 	if err == nil && task.Input == nil {

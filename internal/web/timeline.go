@@ -14,12 +14,12 @@ type timeline struct {
 	Height float64
 	Bars   []span
 	Ticks  []tick
-	Now    float64 // where now is; 0: the job has ended
+	Now    float64 // position of the current time; 0 if the job has ended
 	Gaps   []float64
-	Waits  bool // some waited
+	Waits  bool // at least one stage waited
 }
 
-// span is a stage in it.
+// span is a stage in a timeline.
 type span struct {
 	Y              float64
 	Name, Cut, URL string
@@ -36,36 +36,36 @@ type tick struct {
 	Text string
 }
 
-// Sizes of the drawing; its width is 1000.
+// Sizes of the drawing, which has a width of 1000.
 const (
 	spanHeight  = 28.0
 	spanLeft    = 168.0
 	spanRight   = 900.0
 	axisHeight  = 24.0
-	idleShare   = 0.3 // of the whole: a longer pause in which nothing ran is cut
+	idleShare   = 0.3 // share of the whole from which an idle period is cut
 	cutWidth    = 24.0
-	leastSpan   = 2.0
+	minSpan     = 2.0
 	wantedTicks = 6
 )
 
-// scale maps times to places; cut pauses take cutWidth.
+// scale maps times to positions. A cut period takes cutWidth.
 type scale struct {
 	from, to time.Time
 	cuts     []period
-	perUnit  float64 // places a nanosecond
+	perUnit  float64 // positions per nanosecond
 }
 
 type period struct{ from, to time.Time }
 
-// lane is what a line of a timeline shows.
+// lane is the content of one line of a timeline.
 type lane struct {
 	name, url, class string
 	wait, from, to   time.Time
-	end              *time.Time // nil: it goes on
+	end              *time.Time // nil if it has not ended
 	took             string
 }
 
-// drawTimeline draws the stages that have begun.
+// drawTimeline draws the stages that have started.
 func drawTimeline(job state.JobView, rows []stageRow, now time.Time) timeline {
 	ends := map[string]time.Time{}
 
@@ -84,7 +84,7 @@ func drawTimeline(job state.JobView, rows []stageRow, now time.Time) timeline {
 			from:  *r.StartedAt,
 			to:    now,
 			end:   r.FinishedAt,
-			took:  word(r.Status), // how long is told where it ticks
+			took:  word(r.Status), // the duration is shown where it ticks
 		}
 		if r.FinishedAt != nil {
 			l.to = *r.FinishedAt
@@ -112,7 +112,7 @@ func drawTimeline(job state.JobView, rows []stageRow, now time.Time) timeline {
 	return drawLanes(lanes, now)
 }
 
-// drawLanes draws lanes over one axis; a zero now is not marked.
+// drawLanes draws lanes over one axis. If now is zero, it is not marked.
 func drawLanes(lanes []lane, now time.Time) timeline {
 	if len(lanes) == 0 {
 		return timeline{}
@@ -137,7 +137,7 @@ func drawLanes(lanes []lane, now time.Time) timeline {
 			Cut:   first(21, l.name),
 			URL:   l.url,
 			X:     x,
-			W:     max(sc.at(l.to)-x, leastSpan),
+			W:     max(sc.at(l.to)-x, minSpan),
 			WaitX: wx,
 			WaitW: x - wx,
 			Class: l.class,
@@ -216,7 +216,8 @@ func (sc scale) at(t time.Time) float64 {
 	return min(max(x+float64(t.Sub(from))*sc.perUnit, spanLeft), spanRight)
 }
 
-// ticks stand at round times since the beginning: 1, 2 or 5 of a unit apart.
+// ticks returns ticks at round times since the start, at intervals of 1, 2 or 5
+// of a unit.
 func (sc scale) ticks() []tick {
 	step := roundStep(time.Duration((spanRight - spanLeft) / sc.perUnit / wantedTicks))
 
@@ -232,7 +233,7 @@ func (sc scale) ticks() []tick {
 
 		inCut := slices.IndexFunc(sc.cuts, func(c period) bool { return t.After(c.from) && t.Before(c.to) })
 		if inCut >= 0 {
-			d = sc.cuts[inCut].to.Sub(sc.from).Truncate(step) // go on behind it
+			d = sc.cuts[inCut].to.Sub(sc.from).Truncate(step) // continue after the cut
 			continue
 		}
 
@@ -261,7 +262,7 @@ func roundStep(d time.Duration) time.Duration {
 	return d.Truncate(24*time.Hour) + 24*time.Hour
 }
 
-// short is a round time with its unit.
+// short formats a round duration with its unit.
 func short(d time.Duration) string {
 	switch {
 	case d == 0:

@@ -13,16 +13,16 @@ import (
 // typesPage is the data of the template "types".
 type typesPage struct{ Cards []typeCard }
 
-// typeCard is a job type with how its last runs ended.
+// typeCard is a job type with the outcomes of its last runs.
 type typeCard struct {
 	coremachine.JobType
 	URL    string
 	Graph  graph
 	Recent []recent
-	Half   *time.Duration // how long a completed run usually takes: the median
+	Half   *time.Duration // median duration of a completed run
 }
 
-// Told tells whether the drawing names every stage whole.
+// Told reports whether the drawing shows the full name of every stage.
 func (c typeCard) Told() bool {
 	for _, n := range c.Graph.Nodes {
 		if n.Cut != n.Name {
@@ -33,7 +33,7 @@ func (c typeCard) Told() bool {
 	return c.Graph.Fit
 }
 
-// Path names the stages, where they are few.
+// Path returns the names of the stages if there are only a few.
 func (c typeCard) Path() string {
 	const most = 8
 	if len(c.Stages) > most {
@@ -51,8 +51,8 @@ func (c typeCard) Path() string {
 // recent is one of the last runs.
 type recent struct{ Shown, URL, Title string }
 
-// recentRuns is how many runs a card tells of, and recentKept for how long they
-// are not read anew.
+// recentRuns is the number of runs on a card. recentKept is how long they are
+// cached.
 const (
 	recentRuns = 20
 	recentKept = 4 * time.Second
@@ -135,9 +135,9 @@ func drawTypes(t coremachine.JobType) graph {
 type typePage struct {
 	typeCard
 	Fields []formField
-	From   *state.JobID // whose parameters the form begins with
-	Root   string       // of the API, as the browser sees it
-	Keys   bool         // a key is asked for
+	From   *state.JobID // job whose parameters fill the form
+	Root   string       // URL of the API, as the browser sees it
+	Keys   bool         // requests need a key
 }
 
 func loadType(ctx context.Context, s *Server, in *input) (content, error) {
@@ -179,7 +179,7 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 	return content{Title: all[i].Name, Data: p}, nil
 }
 
-// fillFromJob begins the form with the parameters of a job of the same type.
+// fillFromJob fills the form with the parameters of a job of the same type.
 func (s *Server) fillFromJob(ctx context.Context, p *typePage, text string) error {
 	id, err := s.findJob(ctx, text)
 	if _, several := asChoice(err); several {

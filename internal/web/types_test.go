@@ -11,10 +11,10 @@ import (
 	"coremachine/internal/web"
 )
 
-// nasty is markup that a page must show and not be.
+// nasty is markup that pages must escape.
 const nasty = `<img src=x onerror=alert(1)>"'`
 
-// typed serves a job type with a parameter of each kind.
+// typed serves a job type with one parameter of each kind.
 func typed(o *web.Options) {
 	inline(o)
 	o.Types = func() []coremachine.JobType {

@@ -12,8 +12,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Reader reads records, each call within bounds whatever the size of a job.
-// repo.Repo is it.
+// Reader reads records. Each call is bounded regardless of the size of a job.
+// repo.Repo implements it.
 type Reader interface {
 	ReadJob(ctx context.Context, id state.JobID) (state.JobView, error)
 	ListJobs(ctx context.Context, f state.JobFilter) (state.Page[state.JobSummary, state.JobCursor], error)
@@ -44,34 +44,36 @@ type Reader interface {
 	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)
 }
 
-// Options make a Server.
+// Options configure a Server.
 type Options struct {
-	Reader Reader      // nil: the process cannot work, and every page says why
-	Queues *api.Queues // nil: of Reader
+	Reader Reader      // nil means that the process cannot work, and every page says why
+	Queues *api.Queues // nil means a new Queues over Reader
 	Types  func() []coremachine.JobType
-	// until the job's version is another one
+	// Wait waits until the version of the job differs from since.
 	Wait func(ctx context.Context, id state.JobID, since string) (state.Seen, error)
-	// nil: what a process that cannot work says
+	// Health returns the state of the process. nil means the state of a process
+	// that cannot work.
 	Health func(ctx context.Context) api.HealthView
-	// why the process can do no work
+	// Problems returns the reasons why the process cannot work.
 	Problems func() []string
-	Version  string // of the build
-	// that carries messages
+	Version  string // version of the build
+	// Transport is the transport that carries messages.
 	Transport string
-	// of the API; "" is /api
+	// Prefix is the path of the API; "" means /api.
 	Prefix string
-	// pages arrive with their data: only where nobody asks for keys
+	// Inline makes pages contain their data. Use it only if no keys are
+	// required.
 	Inline bool
-	Log    *slog.Logger // nil discards
+	Log    *slog.Logger // nil discards the log
 
-	Streams int // most streams at once; 0 is 100
-	// after which a stream is ended, below the 230 s of the Azure front end; 0
-	// is 200 s
+	Streams int // maximum number of concurrent event streams; 0 means 100
+	// StreamLife is the duration after which a stream is ended. It must be
+	// below the 230 s of the Azure front end. 0 means 200 s.
 	StreamLife time.Duration
-	Heartbeat  time.Duration // between comments on an idle stream; 0 is 15 s
+	Heartbeat  time.Duration // interval between comments on an idle stream; 0 means 15 s
 }
 
-// Server answers /ui and /view. Make it with New.
+// Server answers /ui and /view. Use New to create one.
 type Server struct {
 	Options
 	render  *renderer
@@ -88,13 +90,13 @@ type Server struct {
 	rates  meters
 
 	mu     sync.Mutex
-	ended  map[state.JobID]int // tasks that had ended of the jobs seen last
-	grown  int                 // and how many more since this process looks
-	newest time.Time           // when the newest job seen was made
+	ended  map[state.JobID]int // number of ended tasks of the jobs in the last reading
+	grown  int                 // growth of that number since the process started to read
+	newest time.Time           // creation time of the newest job in the last reading
 }
 
-// New makes the server. It starts nothing: readers for streams run while
-// somebody watches.
+// New returns a server. It starts no goroutines: the readers of streams run
+// while there are viewers.
 func New(o Options) *Server {
 	if o.Prefix == "" {
 		o.Prefix = "/api"
@@ -139,7 +141,7 @@ func New(o Options) *Server {
 // Close ends all streams and waits for their readers.
 func (s *Server) Close() { s.feeds.close() }
 
-// Mounts are the handlers by their path below the prefix, for
+// Mounts returns the handlers by their path below the prefix, for
 // api.Options.Mounts.
 func (s *Server) Mounts() map[string]http.Handler {
 	return map[string]http.Handler{

@@ -8,15 +8,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Doc is a description of an API.
+// Doc is the description of an API.
 type Doc struct {
 	Title, Version, Text string
-	Base                 string // path before every operation's
+	Base                 string // path before the path of every operation
 	Groups               []Group
 	Shapes               []Shape
 }
 
-// Group is operations that belong together.
+// Group holds operations that belong together.
 type Group struct {
 	Name, Text string
 	Operations []Operation
@@ -24,30 +24,30 @@ type Group struct {
 
 // Operation is a method of a path.
 type Operation struct {
-	ID, Method, Path    string // the path as the caller writes it, with the base
+	ID, Method, Path    string // the path as a client writes it, including the base
 	Summary, Text       string
-	Open                bool // it asks for no key
+	Open                bool // the operation needs no key
 	Parameters          []Field
 	Body                *Type
 	BodyText            string
 	Answers             []Answer
-	Example             string // a path with values that are well-formed
+	Example             string // the path with valid example values
 	SendsJSON, IsStream bool
 	base                int // length of the base in Path
 }
 
-// Short is the path below the base.
+// Short returns the path below the base.
 func (o Operation) Short() string { return o.Path[o.base:] }
 
-// Answer is what an operation may answer.
+// Answer is one possible answer of an operation.
 type Answer struct {
-	Status, Text string // statuses that mean the same stand together
-	Media        string // empty: no body
+	Status, Text string // statuses with the same answer are combined
+	Media        string // empty if there is no body
 	Type         Type
 	Headers      []Field
 }
 
-// like tells whether answers differ in their status alone.
+// like reports whether two answers differ only in their status.
 func (a Answer) like(b Answer) bool {
 	return a.Text == b.Text && a.Media == b.Media && a.Type.String() == b.Type.String() &&
 		slices.Equal(names(a.Headers), names(b.Headers))
@@ -65,18 +65,19 @@ func names(fields []Field) []string {
 // Shape is a named schema.
 type Shape struct {
 	Name, Text string
-	Type       Type // of what has no fields
+	Type       Type // type of a shape without fields
 	Fields     []Field
 }
 
-// Field is a parameter, or a field of an object by its path in it.
+// Field is a parameter, or a field of an object, named by its path in the
+// object.
 type Field struct {
 	Name, In, Text string
 	Required       bool
 	Type           Type
 }
 
-// Type is what a value may be, in words around the names of shapes.
+// Type describes the possible values, in words and the names of shapes.
 type Type struct{ Words []Word }
 
 // Word is a text, or the name of a shape.
@@ -85,7 +86,7 @@ type Word struct {
 	Shape bool
 }
 
-// String is the type as text.
+// String returns the type as text.
 func (t Type) String() string {
 	var b strings.Builder
 	for _, w := range t.Words {
@@ -95,10 +96,10 @@ func (t Type) String() string {
 	return b.String()
 }
 
-// methods in the order in which operations of one path stand.
+// methods is the order of the operations of one path.
 var methods = []string{"get", "post", "put", "patch", "delete"}
 
-// Read reads a description.
+// Read parses a description.
 func Read(text []byte) (doc Doc, err error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
@@ -125,7 +126,7 @@ func Read(text []byte) (doc Doc, err error) {
 	return r.doc(), nil
 }
 
-// broken is what is wrong with a description. It ends the reading.
+// broken is an error in a description. As a panic, it ends the reading.
 type broken string
 
 func (b broken) Error() string { return string(b) }
@@ -236,7 +237,7 @@ func (r reader) operation(base, path, method string, n node) Operation {
 	return op
 }
 
-// example is a value for a parameter of a path that the API would read.
+// example returns a value for a path parameter that the API accepts.
 func example(name string, schema node) string {
 	switch {
 	case schema.at("enum").Node != nil:
@@ -250,5 +251,5 @@ func example(name string, schema node) string {
 	return strings.ToUpper("$" + strings.TrimPrefix(name, "job_"))
 }
 
-// prose joins the lines of a text that was broken to fit the file.
+// prose joins the lines of a wrapped text.
 func prose(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,12 +1,13 @@
-// Package apidoc reads an OpenAPI 3.0 description into what a page about it
-// shows: operations by group with their parameters, answers and a command to
-// try, and the shapes with their fields, all in the order of the description.
+// Package apidoc reads an OpenAPI 3.0 description into the data of a page about
+// it: operations by group with their parameters, answers and an example
+// command, and the shapes with their fields, all in the order of the
+// description.
 //
-// It owns nothing and knows no HTTP and no HTML. It reads the parts of OpenAPI
-// that our description uses; a reference that leads nowhere, or a keyword that
-// would be passed over in silence, is an error.
+// It owns no state and does not depend on HTTP or HTML. It reads the parts of
+// OpenAPI that our description uses. A dangling reference is an error, and so
+// is a keyword that the page would otherwise omit silently.
 //
-// Crash, duplicate, reorder: the result depends on the text alone.
+// Crash, duplicate, reorder: the result depends only on the text.
 //
-// It may import nothing of the module.
+// It may not import other packages of the module.
 package apidoc

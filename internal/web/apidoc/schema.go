@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// node is a place in the description; the zero value is nothing there.
+// node is a node of the description. The zero value is a missing node.
 type node struct{ *yaml.Node }
 
 func (n node) at(name string) node {
@@ -51,7 +51,7 @@ func (n node) items() []node {
 	return all
 }
 
-// pairs are the keys of a mapping with their values, in order.
+// pairs returns the keys of a mapping with their values, in order.
 func (n node) pairs() iter.Seq2[string, node] {
 	return func(yield func(string, node) bool) {
 		if !n.keyed() {
@@ -85,8 +85,8 @@ func (r reader) resolve(n node) node {
 	return to
 }
 
-// known are the keywords of a schema that are shown, or that say nothing to a
-// reader.
+// known lists the keywords of a schema that the page shows, or that are of no
+// interest to a reader.
 var known = []string{
 	"$ref",
 	"additionalProperties",
@@ -122,7 +122,7 @@ func say(format string, args ...any) Type { return Type{[]Word{{Text: fmt.Sprint
 
 func (t Type) then(more ...Word) Type { return Type{append(slices.Clone(t.Words), more...)} }
 
-// typeOf says what a schema allows.
+// typeOf describes what a schema allows.
 func (r reader) typeOf(n node) Type {
 	check(n)
 
@@ -163,10 +163,10 @@ func (r reader) plain(n node) Type {
 	}
 }
 
-// keyed tells whether it is a mapping.
+// keyed reports whether the node is a mapping.
 func (n node) keyed() bool { return n.Node != nil && n.Kind == yaml.MappingNode }
 
-// allOf is a page of something, or a shape with more fields.
+// allOf describes a page of items, or a shape with additional fields.
 func (r reader) allOf(all []node) Type {
 	t := r.typeOf(all[0])
 	for _, more := range all[1:] {
@@ -188,7 +188,7 @@ func (r reader) allOf(all []node) Type {
 	return t
 }
 
-// limits says what the type alone does not.
+// limits describes restrictions beyond the type.
 func limits(n node) string {
 	var said []string
 
@@ -232,8 +232,8 @@ func (r reader) shape(name string, n node) Shape {
 	return s
 }
 
-// fields lists the fields of an object; those of objects inside it, that have
-// no name of their own, follow by their path.
+// fields lists the fields of an object. The fields of nested objects without a
+// name follow by their path.
 func (r reader) fields(prefix string, n node) []Field {
 	var required []string
 	for _, one := range n.at("required").items() {

@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-const mostBytes = 25 << 20
+const maxBytes = 25 << 20
 
 // TestThePackageRunsFromAnEmptyFolder builds the package as make package does,
 // looks into it, and runs what came out of it.
@@ -61,8 +61,8 @@ func build(t *testing.T) string {
 
 	t.Logf("the package has %.1f MB", float64(size)/(1<<20))
 
-	if size > mostBytes {
-		t.Errorf("the package has %d bytes, over %d", size, mostBytes)
+	if size > maxBytes {
+		t.Errorf("the package has %d bytes, over %d", size, maxBytes)
 	}
 
 	return file

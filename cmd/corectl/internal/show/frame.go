@@ -13,9 +13,9 @@ import (
 type Rates map[int]float64
 
 const (
-	mostStages = 12 // lines of a frame; what is over is folded into one
+	maxStages  = 12 // lines of a frame; what is over is folded into one
 	widestBar  = 20
-	leastBar   = 6
+	minBar     = 6
 	widestName = 24
 )
 
@@ -53,7 +53,7 @@ func (l layout) least() bool { return l.short && !l.counts }
 
 func (l layout) smaller() layout {
 	switch {
-	case l.bar > leastBar:
+	case l.bar > minBar:
 		l.bar--
 	case l.bar > 0:
 		l.bar = 0
@@ -156,7 +156,7 @@ func (s Style) rows(rows []stageRow, l layout) []string {
 // fold keeps the stages that say most, in their order: those that run or
 // failed, then the next to start, then the last to end.
 func fold(stages []state.StageView) (shown []state.StageView, folded string) {
-	if len(stages) <= mostStages {
+	if len(stages) <= maxStages {
 		return stages, ""
 	}
 
@@ -176,7 +176,7 @@ func fold(stages []state.StageView) (shown []state.StageView, folded string) {
 
 		return a - b
 	})
-	keep := order[:mostStages-1]
+	keep := order[:maxStages-1]
 	rest := map[state.StageStatus]int{}
 
 	for i, stage := range stages {
