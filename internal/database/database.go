@@ -33,10 +33,12 @@ var (
 	backendSQL  = sqlText("backend")
 )
 
-// Config opens a DB.
+// Config configures Open.
 type Config struct {
-	URL           string // a Postgres connection string
-	MaxConns      int32  // 0: 8
+	// URL is a Postgres connection string.
+	URL string
+	// MaxConns limits the size of the pool. Zero means 8.
+	MaxConns      int32
 	BeforeConnect func(context.Context, *pgx.ConnConfig) error
 }
 
@@ -44,22 +46,22 @@ type Config struct {
 type DB struct {
 	pool *pgxpool.Pool
 
-	pooler   atomic.Int32 // a kind
+	pooler   atomic.Int32 // unknown, direct or pooled
 	settings pgx.StrictNamedArgs
 }
 
-// Errors of a caller that waits for a connection, and of an address that
-// cannot be used.
+// Errors of Acquire, Open and Listen.
 var (
 	ErrNoConnection = errors.New("all connections of this process are in use")
 	ErrSearchPath   = errors.New(
-		"a connection pooler takes neither search_path nor options from DATABASE_URL: set search_path for the role, with alter role ... set search_path",
+		"a connection pooler takes neither search_path nor options from DATABASE_URL: " +
+			"set search_path for the role, with alter role ... set search_path",
 	)
 	ErrNoListen = errors.New("a connection pooler does not pass on notifications")
 )
 
-// Open makes the pool and does not wait for the database: it connects when it
-// is first used, and again whenever it must.
+// Open creates the pool without connecting. The pool connects on first use and
+// reconnects when necessary.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
@@ -82,9 +84,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 
 		return db.prepare(cc)
 	}
-	cfg.ConnConfig.DialFunc = dial(db.lost)
-	cfg.AfterConnect = db.recognise
-	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // alive does
+	cfg.ConnConfig.DialFunc = dial(db.closeIdle)
+	cfg.AfterConnect = db.detectPooler
+	// The pool does not ping: PrepareConn does.
+	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	cfg.PrepareConn = db.alive
 
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
@@ -97,8 +100,8 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	return db, nil
 }
 
-// New wraps a pool that the caller made and closes. Its sessions have their
-// settings, and its connections are dialled as its configuration says.
+// New wraps a pool that the caller created and closes. It neither adds session
+// settings nor bounds the reads and writes of the pool's connections.
 func New(pool *pgxpool.Pool) *DB {
 	db := &DB{pool: pool}
 	db.pooler.Store(direct)
@@ -106,9 +109,10 @@ func New(pool *pgxpool.Pool) *DB {
 	return db
 }
 
-// setDefaults adds what each session is to have.
+// setDefaults adds the settings of every session.
 func setDefaults(params map[string]string) {
-	if params["application_name"] == "" { // one that the URL gives stays: it tells processes apart
+	// A name in the URL is kept: it distinguishes processes.
+	if params["application_name"] == "" {
 		params["application_name"] = "coremachine"
 	}
 
@@ -119,8 +123,8 @@ func setDefaults(params map[string]string) {
 		"tcp_user_timeout":                    millis(userTimeout),
 		"timezone":                            "UTC",
 		// Every hot statement reaches its rows by key from a short list. On a
-		// table that was never analysed the planner would otherwise hash or
-		// scan it whole.
+		// table that was never analyzed, the planner would hash or scan the
+		// whole table.
 		"enable_seqscan":   "off",
 		"enable_hashjoin":  "off",
 		"enable_mergejoin": "off",
@@ -133,25 +137,27 @@ func setDefaults(params map[string]string) {
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// Pool is the pool itself, for statements that need no settings.
+// Pool returns the underlying pool, for statements that need no settings.
 func (db *DB) Pool() *pgxpool.Pool { return db.pool }
 
 // Close closes the pool.
 func (db *DB) Close() { db.pool.Close() }
 
-// lost closes all idle connections: one was found dead, and the others went
-// the same way. Those in use end by the same limit.
-func (db *DB) lost() {
+// closeIdle closes all idle connections. It runs when a connection was found
+// dead: the idle ones probably failed for the same reason. Connections in use
+// end by their own answer timeout.
+func (db *DB) closeIdle() {
 	if db.pool != nil {
 		db.pool.Reset()
 	}
 }
 
-// pingAfter is how long a connection may have been silent and is still trusted.
+// pingAfter is how long a connection can be silent before it is pinged.
 const pingAfter = time.Second
 
-// alive reports whether a connection can be used. The caller's cancellation
-// does not end its check, since that would end the connection too.
+// alive reports whether a connection is usable. Cancelling the caller's context
+// does not interrupt the ping, because an interrupted ping closes the
+// connection.
 func (db *DB) alive(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	w := wireOf(conn.PgConn().Conn())
 	if w == nil || w.idle() < pingAfter {
@@ -167,20 +173,21 @@ func (db *DB) alive(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	}
 
 	if limit.Err() != nil {
-		db.lost()
+		db.closeIdle()
 	}
 
 	return false, nil // the pool tries another connection
 }
 
-// Acquire takes a connection for a transaction, within a bounded time. Release
-// it. Behind a pooler, begin the transaction with the statement of Settings.
+// Acquire returns a connection for a transaction, or ErrNoConnection if the
+// wait takes too long. The caller must release it. Behind a pooler, the caller
+// must begin the transaction with the statement that Settings returns.
 func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	limit, cancel := context.WithTimeoutCause(ctx, acquireTimeout, ErrNoConnection)
 	defer cancel()
 
 	conn, err := db.pool.Acquire(limit)
-	if err != nil && db.learn(err) {
+	if err != nil && db.recordPooler(err) {
 		conn, err = db.pool.Acquire(limit)
 	}
 
@@ -191,21 +198,22 @@ func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, err //nolint:wrapcheck // the caller's failure does
 }
 
-// Ping answers when the database does.
+// Ping returns nil if the database answers.
 func (db *DB) Ping(ctx context.Context) error {
 	_, err := db.Exec(ctx, "select 1")
 	return err
 }
 
-// Patience changes how long an answer on a connection may take, for a
-// statement that the database gives more time. Call what it returns afterwards.
+// Patience changes how long the database may take to answer on a connection.
+// Use it for a statement with a longer statement timeout, and call restore
+// afterwards.
 func Patience(conn *pgx.Conn, statement time.Duration) (restore func()) {
 	w := wireOf(conn.PgConn().Conn())
 	if w == nil {
 		return func() {}
 	}
 
-	old := w.wait(statement + silence - StatementTimeout)
+	old := w.wait(statement + answerTimeout - StatementTimeout)
 
 	return func() { w.wait(old) }
 }

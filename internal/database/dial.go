@@ -7,23 +7,25 @@ import (
 	"time"
 )
 
-// Limits of a connection. The database ends a statement first; the client
-// gives up soon after it, since an answer that is then not there will not come.
+// Limits of a connection. The database ends a slow statement first. The client
+// waits slightly longer, because after that an answer will not arrive.
 const (
 	LockTimeout      = 5 * time.Second
 	StatementTimeout = 10 * time.Second
-	IdleTimeout      = 10 * time.Second // of a transaction between two statements
+	// IdleTimeout limits the time between two statements of a transaction.
+	IdleTimeout = 10 * time.Second
 
-	silence     = StatementTimeout + 2*time.Second
-	userTimeout = 10 * time.Second // unacknowledged bytes end a connection
+	answerTimeout = StatementTimeout + 2*time.Second
+	// userTimeout limits how long sent bytes stay unacknowledged.
+	userTimeout = 10 * time.Second
 
 	connectTimeout = 5 * time.Second
 	pingTimeout    = 3 * time.Second
 	acquireTimeout = 10 * time.Second
 )
 
-// dialer opens TCP connections whose death the kernel notices: it probes idle
-// ones, and gives up bytes that the peer does not acknowledge.
+// dialer opens TCP connections whose failure the kernel detects: it probes idle
+// connections, and ends a connection whose peer does not acknowledge bytes.
 func dialer() *net.Dialer {
 	return &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{
@@ -36,8 +38,8 @@ func dialer() *net.Dialer {
 	}
 }
 
-// Dial opens a connection. Its reads and writes are bounded; dead is called
-// when such a bound was reached.
+// dial returns a dial function for connections with bounded reads and writes. A
+// connection calls dead when it exceeds such a bound.
 func dial(dead func()) func(context.Context, string, string) (net.Conn, error) {
 	d := dialer()
 
@@ -47,6 +49,6 @@ func dial(dead func()) func(context.Context, string, string) (net.Conn, error) {
 			return nil, fmt.Errorf("dial: %w", err)
 		}
 
-		return &wire{Conn: c, dead: dead, silence: silence, heard: time.Now()}, nil
+		return &wire{Conn: c, dead: dead, answerTimeout: answerTimeout, lastRead: time.Now()}, nil
 	}
 }

@@ -6,10 +6,11 @@ import (
 	"syscall"
 )
 
-// tcpUserTimeout is TCP_USER_TIMEOUT of tcp(7), which package syscall lacks.
+// tcpUserTimeout is TCP_USER_TIMEOUT of tcp(7). Package syscall does not define
+// it.
 const tcpUserTimeout = 0x12
 
-// control bounds how long bytes may stay unacknowledged.
+// control limits how long sent bytes can stay unacknowledged.
 func control(network, _ string, c syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestUnacknowledgedBytesEndAConnection(t *testing.T) {
+func TestDialSetsKernelTimeouts(t *testing.T) {
 	t.Parallel()
 	w, _ := pair(t, time.Minute, nil)
 

@@ -4,6 +4,6 @@ package database
 
 import "syscall"
 
-// control does nothing: only Linux bounds unacknowledged bytes per connection.
-// Keep-alive and the limits on silence hold everywhere.
+// control does nothing, because only Linux limits unacknowledged bytes per
+// connection. Keep-alive and the answer timeout apply on every system.
 func control(string, string, syscall.RawConn) error { return nil }

@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// listenCheck is how long a listener hears nothing before it asks whether its
-// connection is still alive: no other traffic would show its death.
+// listenCheck is how long a listener waits for a notification before it pings
+// its connection. Without other traffic, only a ping detects a dead connection.
 const listenCheck = 5 * time.Second
 
-// Listen subscribes a connection of its own with a statement, calls listening,
-// and then hear for each notification until the connection ends or is found
-// dead. Behind a pooler it returns ErrNoListen.
+// Listen runs a LISTEN statement on a dedicated connection and calls listening.
+// Then it calls hear for each notification until the connection ends or is
+// found dead. Behind a pooler it returns ErrNoListen.
 func (db *DB) Listen(ctx context.Context, sql string, listening func(), hear func(payload string)) error {
 	conn, err := db.dedicated(ctx)
 	if err != nil {
@@ -53,8 +53,8 @@ func (db *DB) Listen(ctx context.Context, sql string, listening func(), hear fun
 	}
 }
 
-// dedicated opens a connection outside of the pool, when it is known that no
-// pooler lies between.
+// dedicated opens a connection outside of the pool, or returns ErrNoListen if
+// there is a pooler between.
 func (db *DB) dedicated(ctx context.Context) (*pgx.Conn, error) {
 	if db.pooler.Load() == unknown {
 		if err := db.Ping(ctx); err != nil {

@@ -11,16 +11,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// What lies between this process and Postgres.
+// Kinds of connections to Postgres.
 const (
 	unknown int32 = iota
-	direct        // at most a network
-	pooled        // a pooler that shares sessions between its clients
+	direct        // without a pooler
+	pooled        // through a pooler that shares sessions between its clients
 )
 
-// tracked are the startup parameters that PgBouncer takes from each client and
-// gives to whichever session serves it.
-var tracked = []string{
+// trackedParameters are the startup parameters that PgBouncer accepts from each
+// client and applies to the session that serves it.
+var trackedParameters = []string{
 	"application_name",
 	"client_encoding",
 	"datestyle",
@@ -28,28 +28,31 @@ var tracked = []string{
 	"timezone",
 }
 
-// refused do not belong to a transaction: search_path, since statements are
-// described outside of the transactions that could set it, and what concerns
-// the server's TCP connection, whose peer is the pooler.
-var refused = []string{"search_path", "options", "tcp_user_timeout"}
+// excludedParameters cannot be set per transaction. Statements are described
+// outside of the transaction that would set search_path, and tcp_user_timeout
+// concerns the server's TCP connection, whose peer is the pooler.
+var excludedParameters = []string{"search_path", "options", "tcp_user_timeout"}
 
-// poolerPort is where Azure's own PgBouncer, and by default any, listens.
+// poolerPort is the default port of PgBouncer, also of the one built into
+// Azure.
 const poolerPort = 6432
 
-// unsupportedParameter is how a pooler refuses what it cannot keep for a
-// client. It is a protocol violation, and so is told by its text.
+// unsupportedParameter is part of the error of a pooler that rejects a startup
+// parameter. Its code is that of any protocol violation, so only the text
+// identifies it.
 const unsupportedParameter = "unsupported startup parameter"
 
-// errPooler ends a connection that was made as if there were no pooler.
+// errPooler ends a connection that was opened as a direct one, but goes through
+// a pooler.
 var errPooler = errors.New("a connection pooler lies before the database")
 
-// localSettings are the arguments that give a transaction what a pooler does
-// not take from its clients.
+// localSettings returns the arguments that set, for one transaction, the
+// parameters that a pooler does not accept from its clients.
 func localSettings(params map[string]string) pgx.StrictNamedArgs {
 	var names, values []string
 
 	for _, name := range slices.Sorted(maps.Keys(params)) {
-		if slices.Contains(tracked, strings.ToLower(name)) || slices.Contains(refused, name) {
+		if slices.Contains(trackedParameters, strings.ToLower(name)) || slices.Contains(excludedParameters, name) {
 			continue
 		}
 
@@ -59,7 +62,8 @@ func localSettings(params map[string]string) pgx.StrictNamedArgs {
 	return pgx.StrictNamedArgs{"names": names, "values": values}
 }
 
-// prepare fits a connection that is about to be made to what was learned.
+// prepare adapts the configuration of the next connection to a pooler, if one
+// was detected.
 func (db *DB) prepare(cc *pgx.ConnConfig) error {
 	if cc.Port == poolerPort {
 		db.pooler.CompareAndSwap(unknown, pooled)
@@ -75,19 +79,20 @@ func (db *DB) prepare(cc *pgx.ConnConfig) error {
 
 	maps.DeleteFunc(
 		cc.RuntimeParams,
-		func(name, _ string) bool { return !slices.Contains(tracked, strings.ToLower(name)) },
+		func(name, _ string) bool { return !slices.Contains(trackedParameters, strings.ToLower(name)) },
 	)
-	// Descriptions belong to the client's connection and hold in every session,
-	// unlike named statements. Each statement is parsed again where it runs, in
-	// the same round trip.
+	// Descriptions belong to the client's connection and are valid in every
+	// session. Named statements are not. The session parses each statement
+	// again, in the same round trip.
 	cc.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 
 	return nil
 }
 
-// recognise finds a pooler that accepted the startup parameters and dropped
-// them: the number that it gave this client is not that of a server process.
-func (db *DB) recognise(ctx context.Context, conn *pgx.Conn) error {
+// detectPooler detects a pooler that accepted the startup parameters and
+// dropped them. Such a pooler gives its client a process ID that differs from
+// that of the server process.
+func (db *DB) detectPooler(ctx context.Context, conn *pgx.Conn) error {
 	if db.pooler.Load() != unknown {
 		return nil
 	}
@@ -107,31 +112,30 @@ func (db *DB) recognise(ctx context.Context, conn *pgx.Conn) error {
 	return errPooler
 }
 
-// learn reports whether a connection failed because of a pooler, so that the
-// next one, made for a pooler, can succeed.
-func (db *DB) learn(err error) bool {
+// recordPooler reports whether a connection failed because of a pooler, and
+// records it, so that the next connection can succeed.
+func (db *DB) recordPooler(err error) bool {
 	if errors.Is(err, errPooler) {
 		return true
 	}
 
-	if pg, ok := errors.AsType[*pgconn.PgError](
-		err,
-	); !ok ||
-		!strings.Contains(pg.Message, unsupportedParameter) {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || !strings.Contains(pg.Message, unsupportedParameter) {
 		return false
 	}
-	// Others that connect at the same time find it too: for each the next try
-	// is another one.
+
+	// Concurrent callers can detect the pooler too. Each of them tries once
+	// more.
 	db.pooler.Store(pooled)
 
 	return true
 }
 
-// Pooled reports whether a pooler lies before the database, as far as known.
+// Pooled reports whether a pooler was detected.
 func (db *DB) Pooled() bool { return db.pooler.Load() == pooled }
 
-// Settings returns the statement that must follow a begin, with its arguments;
-// "" where sessions have their settings.
+// Settings returns the statement that must follow a BEGIN, with its arguments.
+// It returns "" if the settings belong to the session.
 func (db *DB) Settings() (sql string, args pgx.StrictNamedArgs) {
 	if !db.Pooled() {
 		return "", nil
@@ -140,14 +144,11 @@ func (db *DB) Settings() (sql string, args pgx.StrictNamedArgs) {
 	return settingsSQL, db.settings
 }
 
-// BehindPooler reports whether a pooler lies before the database of a
-// configuration.
+// BehindPooler connects and reports whether the connection goes through a
+// pooler.
 func BehindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if pg, ok := errors.AsType[*pgconn.PgError](
-		err,
-	); ok &&
-		strings.Contains(pg.Message, unsupportedParameter) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(pg.Message, unsupportedParameter) {
 		return true, nil
 	}
 

@@ -26,11 +26,11 @@ func open(t *testing.T, address string) *database.DB {
 	return db
 }
 
-const settings = `select current_setting('lock_timeout') || ' ' || current_setting('statement_timeout') || ' ' ||
-	current_setting('plan_cache_mode') || ' ' || current_setting('enable_seqscan') || ' ' || current_setting('timezone')`
+const settings = `select concat_ws(' ', current_setting('lock_timeout'), current_setting('statement_timeout'),
+	current_setting('plan_cache_mode'), current_setting('enable_seqscan'), current_setting('timezone'))`
 
-// TestEveryTransactionHasItsSettings reads them in each way in which statements
-// are sent, with and without a pooler.
+// TestEveryTransactionHasItsSettings reads the settings through each method
+// that sends statements, with and without a pooler.
 func TestEveryTransactionHasItsSettings(t *testing.T) {
 	t.Parallel()
 
@@ -80,29 +80,24 @@ func TestSettingsDoNotOutliveTheirTransaction(t *testing.T) {
 	}
 }
 
-func TestAPoolerIsToldWhatItTakesOnly(t *testing.T) {
+func TestPoolerReportsUnsupportedFeatures(t *testing.T) {
 	t.Parallel()
 
 	through, _ := pgtest.Pooled(t)
-	if err := open(
-		t,
-		through+"&search_path=public",
-	).Ping(t.Context()); !errors.Is(
-		err,
-		database.ErrSearchPath,
-	) {
-		t.Errorf("search_path in the address: %v", err)
+	err := open(t, through+"&search_path=public").Ping(t.Context())
+	if !errors.Is(err, database.ErrSearchPath) {
+		t.Errorf("search_path in the URL: got %v, want ErrSearchPath", err)
 	}
 
-	err := open(t, through).Listen(t.Context(), "listen x", func() {}, func(string) {})
+	err = open(t, through).Listen(t.Context(), "listen x", func() {}, func(string) {})
 	if !errors.Is(err, database.ErrNoListen) {
-		t.Errorf("listening ended with %v", err)
+		t.Errorf("Listen returned %v, want ErrNoListen", err)
 	}
 }
 
-// TestAFrozenListenerIsReplaced has the connection of a listener die without
-// being closed, while nothing is sent on it.
-func TestAFrozenListenerIsReplaced(t *testing.T) {
+// TestListenEndsWhenConnectionFreezes makes the connection of a listener fail
+// without being closed while it is idle.
+func TestListenEndsWhenConnectionFreezes(t *testing.T) {
 	t.Parallel()
 	proxy, through := pgtest.NewProxy(t, pgtest.URL(t))
 	db := open(t, through)
@@ -119,12 +114,13 @@ func TestAFrozenListenerIsReplaced(t *testing.T) {
 	proxy.Freeze()
 
 	if err := <-ended; !errors.Is(err, database.ErrDead) {
-		t.Errorf("listening ended with %v, want a dead connection", err)
+		t.Errorf("Listen returned %v, want ErrDead", err)
 	}
 }
 
-// TestAnExhaustedPoolRefuses waits for a connection that is never released.
-func TestAnExhaustedPoolRefuses(t *testing.T) {
+// TestExhaustedPoolReturnsErrNoConnection waits for a connection that is never
+// released.
+func TestExhaustedPoolReturnsErrNoConnection(t *testing.T) {
 	t.Parallel()
 
 	db := open(t, pgtest.URL(t))
@@ -137,6 +133,6 @@ func TestAnExhaustedPoolRefuses(t *testing.T) {
 	}
 
 	if err := db.Ping(t.Context()); !errors.Is(err, database.ErrNoConnection) {
-		t.Errorf("a fifth user of four connections got %v", err)
+		t.Errorf("the fifth caller for four connections got %v, want ErrNoConnection", err)
 	}
 }

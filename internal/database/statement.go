@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Exec runs a statement that is a transaction of its own.
+// Exec runs a statement in a transaction of its own.
 func (db *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
@@ -22,7 +22,8 @@ func (db *DB) Exec(ctx context.Context, sql string, args ...any) (pgconn.Command
 	return rows.CommandTag(), rows.Err()
 }
 
-// Query runs a statement that is a transaction of its own. Close the rows.
+// Query runs a statement in a transaction of its own. The caller must close the
+// rows.
 func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	conn, err := db.Acquire(ctx)
 	if err != nil {
@@ -60,18 +61,19 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 	return &rows{Rows: found, conn: conn, results: results}, nil
 }
 
-// QueryRow runs a statement of which one row is read.
+// QueryRow runs a statement in a transaction of its own and returns its first
+// row.
 func (db *DB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	found, err := db.Query(ctx, sql, args...)
 	return row{found, err}
 }
 
-// SendBatch runs statements in one round trip and one transaction. Close the
-// results.
+// SendBatch runs statements in one round trip and one transaction. The caller
+// must close the results.
 func (db *DB) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	conn, err := db.Acquire(ctx)
 	if err != nil {
-		return failed{err}
+		return failedBatch{err}
 	}
 
 	if !db.Pooled() {
@@ -81,13 +83,13 @@ func (db *DB) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	results, err := db.sendPooled(ctx, conn, b)
 	if err != nil {
 		conn.Release()
-		return failed{err}
+		return failedBatch{err}
 	}
 
 	return &batch{BatchResults: results, conn: conn}
 }
 
-// sendPooled sends statements after the settings of their transaction.
+// sendPooled sends the settings of the transaction and then the statements.
 func (db *DB) sendPooled(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) (pgx.BatchResults, error) {
 	var all pgx.Batch
 	all.Queue(settingsSQL, db.settings)
@@ -101,12 +103,13 @@ func (db *DB) sendPooled(ctx context.Context, conn *pgxpool.Conn, b *pgx.Batch) 
 	return results, nil
 }
 
-// rows give their connection back when they are closed or read to the end.
+// rows release their connection when they are closed or read to the end.
 type rows struct {
 	pgx.Rows
-	results pgx.BatchResults // nil: the statement was sent alone
-	conn    *pgxpool.Conn    // nil: it was given back
-	err     error            // of the end of the transaction
+	results pgx.BatchResults // nil if the statement was sent without a batch
+	conn    *pgxpool.Conn    // nil after the release
+	// err is the error from the end of the transaction.
+	err error
 }
 
 // Next releases the connection after the last row.
@@ -120,7 +123,7 @@ func (r *rows) Next() bool {
 	return false
 }
 
-// Close can be called again.
+// Close releases the connection. It can be called repeatedly.
 func (r *rows) Close() {
 	r.Rows.Close()
 
@@ -136,7 +139,7 @@ func (r *rows) Close() {
 	r.conn = nil
 }
 
-// Err is the first error of the statement and of its transaction.
+// Err returns the first error of the statement and of its transaction.
 func (r *rows) Err() error {
 	if err := r.Rows.Err(); err != nil {
 		return err //nolint:wrapcheck // the caller's failure does
@@ -150,7 +153,7 @@ type row struct {
 	err   error
 }
 
-// Scan reads the row and gives the connection back.
+// Scan reads the row and releases the connection.
 func (r row) Scan(dest ...any) error {
 	if r.err != nil {
 		return r.err
@@ -176,10 +179,10 @@ func (r row) Scan(dest ...any) error {
 
 type batch struct {
 	pgx.BatchResults
-	conn *pgxpool.Conn // nil: it was given back
+	conn *pgxpool.Conn // nil after the release
 }
 
-// Close can be called again.
+// Close releases the connection. It can be called repeatedly.
 func (b *batch) Close() error {
 	err := b.BatchResults.Close()
 	if b.conn != nil {
@@ -190,20 +193,20 @@ func (b *batch) Close() error {
 	return err //nolint:wrapcheck // the caller's failure does
 }
 
-// failed is a batch that could not be sent.
-type failed struct{ err error }
+// failedBatch is a batch that could not be sent.
+type failedBatch struct{ err error }
 
-// Exec returns why.
-func (f failed) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, f.err }
+// Exec returns the error of the send.
+func (f failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, f.err }
 
-// Query returns why.
-func (f failed) Query() (pgx.Rows, error) { return nil, f.err }
+// Query returns the error of the send.
+func (f failedBatch) Query() (pgx.Rows, error) { return nil, f.err }
 
-// QueryRow returns a row that says why.
-func (f failed) QueryRow() pgx.Row { return row{err: f.err} }
+// QueryRow returns a row with the error of the send.
+func (f failedBatch) QueryRow() pgx.Row { return row{err: f.err} }
 
-// Close returns why.
-func (f failed) Close() error { return f.err }
+// Close returns the error of the send.
+func (f failedBatch) Close() error { return f.err }
 
-// Tx returns nil: there is none.
-func (f failed) Tx() pgx.Tx { return nil }
+// Tx returns nil, because there is no transaction.
+func (f failedBatch) Tx() pgx.Tx { return nil }

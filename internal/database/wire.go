@@ -8,45 +8,49 @@ import (
 	"time"
 )
 
-// ErrDead reports a peer that did not answer in time. It is not a timeout in
-// the sense of net.Error: pgx keeps a connection after a timeout, and this one
-// is of no more use.
+// ErrDead means that a peer did not answer in time. It does not implement
+// net.Error, because pgx keeps a connection after a timeout and this connection
+// is not usable any more.
 var ErrDead = errors.New("the connection is dead: the database did not answer in time")
 
-// wire is a connection whose reads and writes end when the peer has been
-// silent for too long. TCP does not notice every dead peer: a device between
-// may acknowledge bytes that it never delivers.
+// wire is a connection whose reads and writes fail when the peer has been
+// silent for too long. TCP does not detect every dead peer: a device between
+// can acknowledge bytes that it never delivers.
 type wire struct {
 	net.Conn
-	dead func() // called once a peer was silent; nil: no one is told
+	// dead is called when the peer has been silent for too long. It can be nil.
+	dead func()
 
-	mu      sync.Mutex
-	silence time.Duration // how long an answer may take
-	until   time.Time     // a deadline that the owner set; zero: none
-	heard   time.Time     // when the peer last sent something
+	mu sync.Mutex
+	// answerTimeout limits how long the peer can be silent.
+	answerTimeout time.Duration
+	// deadline is the deadline that the owner set. Zero means none.
+	deadline time.Time
+	// lastRead is when the peer last sent something.
+	lastRead time.Time
 }
 
-// SetDeadline sets the owner's deadline, next to the limit on silence.
+// SetDeadline sets the owner's deadline, in addition to the answer timeout.
 func (w *wire) SetDeadline(t time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	w.until = t
+	w.deadline = t
 	if t.IsZero() {
-		t = time.Now().Add(w.silence) // of what waits at this moment
+		t = time.Now().Add(w.answerTimeout) // for a call that waits now
 	}
 
 	return w.Conn.SetDeadline(t)
 }
 
-// Read waits for the peer until its silence becomes too long.
+// Read waits for the peer until the answer timeout.
 func (w *wire) Read(b []byte) (int, error) {
 	w.limit(w.SetReadDeadline)
 
 	n, err := w.Conn.Read(b)
 	if n > 0 {
 		w.mu.Lock()
-		w.heard = time.Now()
+		w.lastRead = time.Now()
 		w.mu.Unlock()
 	}
 
@@ -61,28 +65,29 @@ func (w *wire) Write(b []byte) (int, error) {
 	return n, w.cause(err)
 }
 
-// limit sets a deadline for the next wait. The owner's own, if it comes first,
-// is in force already.
+// limit sets the deadline of the next read or write: the owner's or the answer
+// timeout, whichever comes first.
 func (w *wire) limit(set func(time.Time) error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	t := time.Now().Add(w.silence)
-	if !w.until.IsZero() && w.until.Before(t) {
-		t = w.until
+	t := time.Now().Add(w.answerTimeout)
+	if !w.deadline.IsZero() && w.deadline.Before(t) {
+		t = w.deadline
 	}
 
-	_ = set(t) // an error is that of the read or write that follows
+	_ = set(t) // the read or write that follows returns the error
 }
 
-// cause is ErrDead where the owner's deadline is not what ended a wait.
+// cause replaces the error of an exceeded deadline with ErrDead, unless the
+// deadline is the owner's.
 func (w *wire) cause(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 
 	w.mu.Lock()
-	ours := w.until.IsZero() || time.Now().Before(w.until)
+	ours := w.deadline.IsZero() || time.Now().Before(w.deadline)
 	w.mu.Unlock()
 
 	if !ours {
@@ -96,26 +101,27 @@ func (w *wire) cause(err error) error {
 	return ErrDead
 }
 
-// idle is how long ago the peer sent something.
+// idle returns the time since the peer last sent something.
 func (w *wire) idle() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	return time.Since(w.heard)
+	return time.Since(w.lastRead)
 }
 
-// wait changes how long an answer may take and returns the former limit.
+// wait changes the answer timeout and returns the former one.
 func (w *wire) wait(d time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	old := w.silence
-	w.silence = d
+	old := w.answerTimeout
+	w.answerTimeout = d
 
 	return old
 }
 
-// wireOf finds the wire below a connection and its TLS; nil: it has none.
+// wireOf returns the wire below a connection and its TLS, or nil if there is
+// none.
 func wireOf(c net.Conn) *wire {
 	for {
 		switch at := c.(type) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// pair is a wire over TCP and its peer, which sends nothing by itself.
-func pair(t *testing.T, silence time.Duration, dead func()) (*wire, net.Conn) {
+// pair returns a wire over TCP and its peer. The peer sends nothing by itself.
+func pair(t *testing.T, answerTimeout time.Duration, dead func()) (*wire, net.Conn) {
 	t.Helper()
 
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -33,36 +33,36 @@ func pair(t *testing.T, silence time.Duration, dead func()) (*wire, net.Conn) {
 	t.Cleanup(func() { _, _ = c.Close(), peer.Close() })
 
 	w := wireOf(c)
-	w.wait(silence)
+	w.wait(answerTimeout)
 
 	return w, peer
 }
 
-func TestASilentPeerEndsARead(t *testing.T) {
+func TestReadEndsWhenPeerIsSilent(t *testing.T) {
 	t.Parallel()
 
-	told := 0
-	w, _ := pair(t, 20*time.Millisecond, func() { told++ })
+	deadCalls := 0
+	w, _ := pair(t, 20*time.Millisecond, func() { deadCalls++ })
 	_, err := w.Read(make([]byte, 1))
 
 	var network net.Error
-	if !errors.Is(err, ErrDead) || errors.As(err, &network) || told != 1 {
+	if !errors.Is(err, ErrDead) || errors.As(err, &network) || deadCalls != 1 {
 		t.Errorf(
-			"the read ended with %v, reported %d times; want a dead connection that is no timeout, reported once",
+			"Read returned %v and called dead %d times, want ErrDead, not a net.Error, and one call",
 			err,
-			told,
+			deadCalls,
 		)
 	}
 }
 
-func TestAPeerThatDoesNotReadEndsAWrite(t *testing.T) {
+func TestWriteEndsWhenPeerDoesNotRead(t *testing.T) {
 	t.Parallel()
 
 	w, _ := pair(t, 50*time.Millisecond, nil)
 	for {
 		if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 			if !errors.Is(err, ErrDead) {
-				t.Errorf("the write ended with %v", err)
+				t.Errorf("Write returned %v, want ErrDead", err)
 			}
 
 			return
@@ -70,9 +70,9 @@ func TestAPeerThatDoesNotReadEndsAWrite(t *testing.T) {
 	}
 }
 
-func TestTheOwnersDeadlineIsItsOwn(t *testing.T) {
+func TestOwnersDeadlineIsNotErrDead(t *testing.T) {
 	t.Parallel()
-	w, peer := pair(t, time.Hour, func() { t.Error("the peer counts as dead") })
+	w, peer := pair(t, time.Hour, func() { t.Error("dead was called") })
 
 	ended := make(chan error, 1)
 	go func() {
@@ -80,12 +80,12 @@ func TestTheOwnersDeadlineIsItsOwn(t *testing.T) {
 		ended <- err
 	}()
 
-	if err := w.SetDeadline(time.Now().Add(-time.Second)); err != nil { // as pgx does when a context ends
+	if err := w.SetDeadline(time.Now().Add(-time.Second)); err != nil { // like pgx when a context ends
 		t.Fatal(err)
 	}
 
 	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the read ended with %v, want the owner's deadline", err)
+		t.Errorf("Read returned %v, want the owner's deadline", err)
 	}
 
 	if err := w.SetDeadline(time.Time{}); err != nil {
@@ -97,29 +97,29 @@ func TestTheOwnersDeadlineIsItsOwn(t *testing.T) {
 	}
 
 	if _, err := w.Read(make([]byte, 1)); err != nil {
-		t.Errorf("a read after it: %v", err)
+		t.Errorf("Read after clearing the deadline: %v", err)
 	}
 }
 
-func TestPatienceIsForOneStatement(t *testing.T) {
+func TestWaitReturnsFormerLimit(t *testing.T) {
 	t.Parallel()
 
 	w, _ := pair(t, time.Minute, nil)
 	if old := w.wait(time.Hour); old != time.Minute {
-		t.Errorf("the former limit is %s", old)
+		t.Errorf("the first limit is %s, want 1m", old)
 	}
 
 	if old := w.wait(time.Minute); old != time.Hour {
-		t.Errorf("the changed limit is %s", old)
+		t.Errorf("the changed limit is %s, want 1h", old)
 	}
 }
 
-func TestDialingOutlastsNoContext(t *testing.T) {
+func TestDialEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
 	if _, err := dial(nil)(ctx, "tcp", "127.0.0.1:1"); !errors.Is(err, context.Canceled) {
-		t.Errorf("dialled: %v", err)
+		t.Errorf("dial returned %v, want context.Canceled", err)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// LimitBodies gives each request's body a time within which it must have
-// arrived; after it, reading the body fails. The time of an answer is not
-// bounded, so that streams last.
+// LimitBodies limits how long the body of a request can take to arrive. After
+// that, reading the body fails. The time of a response is not limited, because
+// streams stay open.
 func LimitBodies(within time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
@@ -19,39 +19,41 @@ func LimitBodies(within time.Duration, next http.Handler) http.Handler {
 
 		control := http.NewResponseController(w)
 		if control.SetReadDeadline(time.Now().Add(within)) == nil {
-			// The server watches a connection whose body was read for its
-			// end, and would take the deadline for that.
-			r.Body = &body{ReadCloser: r.Body, whole: func() { _ = control.SetReadDeadline(time.Time{}) }}
+			// After the body, the server reads on to detect a closed
+			// connection. It would take an expired deadline for one.
+			r.Body = &body{ReadCloser: r.Body, onEOF: func() { _ = control.SetReadDeadline(time.Time{}) }}
 		}
 
 		next.ServeHTTP(w, r)
 	})
 }
 
-// body calls whole when all of it was read.
+// body calls onEOF once, after the last byte.
 type body struct {
 	io.ReadCloser
-	whole func()
+	onEOF func()
 }
 
-// Read reads on and notices the end.
+// Read reads the body and detects its end.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) && b.whole != nil {
-		b.whole()
-		b.whole = nil
+	if errors.Is(err, io.EOF) && b.onEOF != nil {
+		b.onEOF()
+		b.onEOF = nil
 	}
 
 	return n, err
 }
 
-// lastWords is how long a connection is read from after its last answer, so
-// that a client which is still sending gets to read it.
-const lastWords = time.Second
+// drainTimeout is how long the server reads from a connection after its last
+// response. It gives a client that is still sending time to read the response.
+const drainTimeout = time.Second
 
-// Dismiss says, before an answer is written, that the request's body will not
-// be read: the answer goes out at once, and the connection ends after it.
+// Dismiss must be called before a response is written. The server then does not
+// read the body of the request: it sends the response immediately and closes
+// the connection.
 func Dismiss(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lastWords)) // a test's recorder has none
+	// A test recorder does not support deadlines.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTimeout))
 }

@@ -37,7 +37,7 @@ func serve(t *testing.T, connections int, writing time.Duration, h http.Handler)
 	return plain.Addr().String()
 }
 
-// client is a connection of its own, closed with the test.
+// client is a connection that is closed when the test ends.
 type client struct {
 	net.Conn
 	t *testing.T
@@ -65,8 +65,8 @@ func dial(t *testing.T, address, request string) *client {
 	return &client{Conn: c, t: t, r: bufio.NewReader(c)}
 }
 
-// answer reads one answer to its end.
-func (c *client) answer() (status int) {
+// response reads a response to its end and returns its status.
+func (c *client) response() (status int) {
 	c.t.Helper()
 
 	res, err := http.ReadResponse(c.r, nil)
@@ -83,12 +83,12 @@ func (c *client) answer() (status int) {
 	return res.StatusCode
 }
 
-// ended waits for the connection's end.
-func (c *client) ended() {
+// expectClosed waits until the server closes the connection.
+func (c *client) expectClosed() {
 	c.t.Helper()
 
 	if _, err := c.r.ReadByte(); err == nil {
-		c.t.Fatal("there is more to read")
+		c.t.Fatal("the server sent more than one response")
 	} else if timeout, ok := err.(net.Error); ok && timeout.Timeout() { //nolint:errorlint // as net returns it
 		c.t.Fatal("the connection is still open")
 	}
@@ -107,19 +107,19 @@ func ok(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestABodyThatDoesNotArriveEnds(t *testing.T) {
+func TestLimitBodiesEndsSlowBody(t *testing.T) {
 	t.Parallel()
 	address := serve(t, 10, time.Minute, httpserver.LimitBodies(100*time.Millisecond, http.HandlerFunc(ok)))
 
 	c := dial(t, address, post(10, "x"))
-	if status := c.answer(); status != http.StatusBadRequest {
-		t.Errorf("answered %d", status)
+	if status := c.response(); status != http.StatusBadRequest {
+		t.Errorf("got status %d", status)
 	}
 
-	c.ended()
+	c.expectClosed()
 }
 
-func TestABodyThatArrivesLeavesTimeForTheAnswer(t *testing.T) {
+func TestLimitBodiesDoesNotLimitResponse(t *testing.T) {
 	t.Parallel()
 
 	const within = 50 * time.Millisecond
@@ -141,13 +141,13 @@ func TestABodyThatArrivesLeavesTimeForTheAnswer(t *testing.T) {
 
 	c := dial(t, address, post(1, "x")+post(1, "y"))
 	for range 2 {
-		if status := c.answer(); status != http.StatusOK {
-			t.Errorf("answered %d", status)
+		if status := c.response(); status != http.StatusOK {
+			t.Errorf("got status %d", status)
 		}
 	}
 }
 
-func TestADismissedBodyIsAnsweredAtOnceAndEnds(t *testing.T) {
+func TestDismissRespondsWithoutReadingBody(t *testing.T) {
 	t.Parallel()
 	address := serve(t, 10, time.Minute, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		httpserver.Dismiss(w)
@@ -155,14 +155,14 @@ func TestADismissedBodyIsAnsweredAtOnceAndEnds(t *testing.T) {
 	}))
 
 	c := dial(t, address, post(1000, "x"))
-	if status := c.answer(); status != http.StatusUnauthorized {
-		t.Errorf("answered %d", status)
+	if status := c.response(); status != http.StatusUnauthorized {
+		t.Errorf("got status %d", status)
 	}
 
-	c.ended()
+	c.expectClosed()
 }
 
-func TestConnectionsOverTheLimitWait(t *testing.T) {
+func TestConnectionsOverLimitWait(t *testing.T) {
 	t.Parallel()
 
 	entered, release := make(chan struct{}), make(chan struct{})
@@ -178,11 +178,12 @@ func TestConnectionsOverTheLimitWait(t *testing.T) {
 
 	select {
 	case <-entered:
-		t.Error("a third connection is served")
+		t.Error("a third connection was served, want at most 2")
 	case <-time.After(50 * time.Millisecond):
 	}
 
-	release <- struct{}{} // its connection becomes idle and makes room
+	// The connection becomes idle, which makes room for another one.
+	release <- struct{}{}
 
 	<-entered
 
@@ -190,36 +191,36 @@ func TestConnectionsOverTheLimitWait(t *testing.T) {
 
 	release <- struct{}{}
 
-	answered := 0
+	responses := 0
 
 	for _, c := range clients {
-		if status := c.answer(); status == http.StatusOK {
-			answered++
+		if status := c.response(); status == http.StatusOK {
+			responses++
 		}
 	}
 
-	if answered != 3 {
-		t.Errorf("%d of 3 were answered", answered)
+	if responses != 3 {
+		t.Errorf("%d of 3 requests got 200", responses)
 	}
 }
 
-func TestIdleConnectionsMakeRoom(t *testing.T) {
+func TestListenerClosesIdleConnectionsWhenFull(t *testing.T) {
 	t.Parallel()
 	address := serve(t, 2, time.Minute, http.HandlerFunc(ok))
 	first, second := dial(t, address, get), dial(t, address, get)
-	first.answer()
-	second.answer()
+	first.response()
+	second.response()
 
 	for range 5 {
-		if status := dial(t, address, get).answer(); status != http.StatusOK {
-			t.Errorf("answered %d", status)
+		if status := dial(t, address, get).response(); status != http.StatusOK {
+			t.Errorf("got status %d", status)
 		}
 	}
 
-	first.ended()
+	first.expectClosed()
 }
 
-func TestAClientThatDoesNotReadIsNotKept(t *testing.T) {
+func TestWriteEndsWhenClientDoesNotRead(t *testing.T) {
 	t.Parallel()
 
 	failed := make(chan error, 1)
@@ -240,6 +241,6 @@ func TestAClientThatDoesNotReadIsNotKept(t *testing.T) {
 	dial(t, address, get)
 
 	if err := <-failed; err == nil {
-		t.Error("writing went on")
+		t.Error("Write returned no error")
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Listener hands out at most a number of connections at once. Where they are
-// all in use it ends the connection that has been idle for longest, and else
-// waits: what is not accepted waits in the backlog of the system.
+// Listener limits the number of open connections. If all slots are in use,
+// Accept closes the connection that has been idle for longest. If no connection
+// is idle, it waits, and new connections wait in the backlog of the operating
+// system.
 type Listener struct {
 	net.Listener
 	writing time.Duration
@@ -17,19 +18,20 @@ type Listener struct {
 	closed  chan struct{}
 	once    sync.Once
 
-	mu   sync.Mutex
-	idle []net.Conn // the longest first
+	mu sync.Mutex
+	// idle starts with the connection that has been idle for longest.
+	idle []net.Conn
 }
 
-// Limit bounds the connections of a listener, and the time of each write to
-// one of them: a client that does not read its answers is not kept.
+// Limit limits the number of connections of a listener and the time of each
+// write. A client that does not read its responses is disconnected.
 func Limit(l net.Listener, connections int, writing time.Duration) *Listener {
 	return &Listener{
 		Listener: l, writing: writing, slots: make(chan struct{}, connections), closed: make(chan struct{}),
 	}
 }
 
-// Accept waits for a slot, then for a connection.
+// Accept waits for a slot and then for a connection.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case l.slots <- struct{}{}:
@@ -52,14 +54,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return &conn{Conn: c, writing: l.writing, release: func() { <-l.slots }}, nil
 }
 
-// Close ends waiting too.
+// Close closes the listener and ends a waiting Accept.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
 }
 
-// ConnState is the server's hook of that name: it says which connections are
-// idle.
+// ConnState is a hook for http.Server. It tracks which connections are idle.
 func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 	l.mu.Lock()
 	for i, one := range l.idle {
@@ -79,7 +80,8 @@ func (l *Listener) ConnState(c net.Conn, s http.ConnState) {
 	}
 }
 
-// endIdle ends the connection that has been idle for longest, if any is.
+// endIdle closes the connection that has been idle for longest, if there is
+// one.
 func (l *Listener) endIdle() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,11 +90,11 @@ func (l *Listener) endIdle() {
 		return
 	}
 
-	_ = l.idle[0].Close() // what it says does not matter: it is over
+	_ = l.idle[0].Close()
 	l.idle = l.idle[1:]
 }
 
-// conn gives back its slot when it is closed.
+// conn releases its slot when it is closed.
 type conn struct {
 	net.Conn
 	writing time.Duration
@@ -100,7 +102,7 @@ type conn struct {
 	release func()
 }
 
-// Write must end within the listener's time.
+// Write fails if it takes longer than the listener allows.
 func (c *conn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(c.writing)); err != nil {
 		return 0, err
@@ -109,7 +111,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// CloseWrite lets the server end an answer while the client still sends.
+// CloseWrite allows the server to end a response while the client still sends.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -118,7 +120,7 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// Close closes the connection once.
+// Close closes the connection and releases the slot once.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(c.release)

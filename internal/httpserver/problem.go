@@ -16,13 +16,14 @@ import (
 // ProblemType is the media type of problem details.
 const ProblemType = "application/problem+json"
 
-// header carries the id of a request, and of its answer.
-const header = "X-Request-Id"
+// requestIDHeader carries the ID of a request, in the request and the response.
+const requestIDHeader = "X-Request-Id"
 
-// Problem is the body of a refusal. WriteProblem fills in Title and RequestID,
-// and Code where it is empty.
+// Problem is the body of an error response. WriteProblem fills in Title and
+// RequestID, and Code if it is empty.
 type Problem struct {
-	Title     string             `json:"title"` // the standard reason phrase of the status
+	// Title is the standard reason phrase of the status.
+	Title     string             `json:"title"`
 	Status    int                `json:"status"`
 	Detail    string             `json:"detail"`
 	Code      state.Code         `json:"code"`
@@ -30,7 +31,7 @@ type Problem struct {
 	Errors    []state.FieldError `json:"errors,omitempty"`
 }
 
-// codes are the codes of refusals that no error of the program stands behind.
+// codes are the codes of error responses that no state.Error caused.
 var codes = map[int]state.Code{
 	http.StatusBadRequest:            state.CodeInvalid,
 	http.StatusUnauthorized:          state.CodeUnauthorized,
@@ -43,7 +44,7 @@ var codes = map[int]state.Code{
 	http.StatusServiceUnavailable:    state.CodeUnavailable,
 }
 
-// WriteProblem answers a request with a refusal.
+// WriteProblem writes an error response.
 func WriteProblem(w http.ResponseWriter, r *http.Request, d Problem) {
 	w, r = Identify(w, r)
 
@@ -58,11 +59,11 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, d Problem) {
 	var b bytes.Buffer
 
 	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false) // no answer is taken for HTML
-	_ = encoder.Encode(d)        // of text and numbers, which always can be
+	encoder.SetEscapeHTML(false) // browsers do not interpret the response as HTML
+	_ = encoder.Encode(d)        // text and numbers can always be encoded
 
 	h := w.Header()
-	for _, of := range []string{"ETag", "Location"} { // of the answer that there is not
+	for _, of := range []string{"ETag", "Location"} { // set for the response that was not written
 		h.Del(of)
 	}
 
@@ -73,40 +74,41 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, d Problem) {
 	w.WriteHeader(d.Status)
 
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(b.Bytes()) // the caller may be gone
+		_, _ = w.Write(b.Bytes()) // the client may have disconnected
 	}
 }
 
 type requestIDKey struct{}
 
-// RequestID is the id that Identify gave to a request; empty: none.
+// RequestID returns the ID that Identify assigned, or "" if there is none.
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
 
-// Identify gives a request and its answer an id: the one that it has, the
-// caller's, where it is short and plain, else a new one.
+// Identify assigns an ID to a request and its response. It keeps an ID that was
+// assigned before, uses the client's if it is short and plain, and generates
+// one otherwise.
 func Identify(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request) {
 	if RequestID(r.Context()) != "" {
 		return w, r
 	}
 
-	id := r.Header.Get(header)
+	id := r.Header.Get(requestIDHeader)
 	if !plain(id) {
 		var random [12]byte
 
-		_, _ = rand.Read(random[:]) // it never fails
+		_, _ = rand.Read(random[:]) // never fails
 		id = hex.EncodeToString(random[:])
 	}
 
-	w.Header().Set(header, id)
+	w.Header().Set(requestIDHeader, id)
 
 	return w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
 }
 
-// plain reports whether a text is short, not empty, and made of letters,
-// digits, dot, dash and underscore.
+// plain reports whether a text has 1 to 64 letters, digits, dots, dashes and
+// underscores.
 func plain(s string) bool {
 	const maxBytes = 64
 

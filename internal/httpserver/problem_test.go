@@ -10,15 +10,15 @@ import (
 	"coremachine/internal/state"
 )
 
-func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
+func TestWriteProblemFillsInTitleCodeAndRequestID(t *testing.T) {
 	t.Parallel()
 
 	for status, code := range map[int]state.Code{
-		400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 409: "conflict",
-		413: "too_large", 429: "busy", 500: "internal", 503: "unavailable",
+		400: "invalid", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+		409: "conflict", 413: "too_large", 429: "busy", 500: "internal", 503: "unavailable",
 	} {
 		w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-		httpserver.WriteProblem(w, r, httpserver.Problem{Status: status, Detail: "It is <so>."})
+		httpserver.WriteProblem(w, r, httpserver.Problem{Status: status, Detail: "The job <a> is running."})
 
 		var got httpserver.Problem
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
@@ -28,11 +28,10 @@ func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 		id := w.Header().Get("X-Request-Id")
 
 		want := httpserver.Problem{
-			Title: http.StatusText(status), Status: status, Detail: "It is <so>.", Code: code, RequestID: id,
+			Title: http.StatusText(status), Status: status, Detail: "The job <a> is running.", Code: code, RequestID: id,
 		}
-		if w.Code != status || got.Title != want.Title || got.Code != want.Code || got.RequestID != id ||
-			id == "" ||
-			got.Detail != want.Detail {
+		if w.Code != status || id == "" || got.Title != want.Title || got.Detail != want.Detail ||
+			got.Code != want.Code || got.RequestID != id {
 			t.Errorf("%d: got %+v", status, got)
 		}
 
@@ -43,7 +42,7 @@ func TestEveryRefusalHasAStandardTitleACodeAndAnID(t *testing.T) {
 	}
 }
 
-func TestAnIDIsGivenOnce(t *testing.T) {
+func TestIdentifyAssignsIDOnce(t *testing.T) {
 	t.Parallel()
 
 	for given, kept := range map[string]bool{"abc-1.2_X": true, "a b": false, "": false} {
@@ -57,7 +56,7 @@ func TestAnIDIsGivenOnce(t *testing.T) {
 		}
 
 		if _, again := httpserver.Identify(w, r); httpserver.RequestID(again.Context()) != id {
-			t.Errorf("%q was given another id", id)
+			t.Errorf("Identify replaced the ID %q", id)
 		}
 	}
 }

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// writeLimit is how long one write to a stream may take.
+// writeLimit limits the time of one write to a stream.
 const writeLimit = 10 * time.Second
 
-// Stream is one open stream. Events and beats are kept until Flush. It is not
-// safe for concurrent use.
+// Stream is an open stream of server-sent events. It buffers events and beats
+// until Flush. It is not safe for concurrent use.
 type Stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	out     bytes.Buffer
 }
 
-// OpenStream answers 200 with the headers of a stream; a client that loses it
-// comes again after a second.
+// OpenStream sends status 200 and the headers of a stream. A client that loses
+// the connection reconnects after a second.
 func OpenStream(w http.ResponseWriter) *Stream {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -32,8 +32,8 @@ func OpenStream(w http.ResponseWriter) *Stream {
 	return s
 }
 
-// Event adds an event; without a name it is a plain message, and without an id
-// the last one stays. Line breaks of data are kept.
+// Event adds an event. Without a name it is a message event, and without an ID
+// the client keeps the last one. Line breaks in data are kept.
 func (s *Stream) Event(name, id, data string) {
 	if name != "" {
 		s.out.WriteString("event: " + name + "\n")
@@ -51,12 +51,12 @@ func (s *Stream) Event(name, id, data string) {
 	s.out.WriteString("\n")
 }
 
-// Beat adds a comment, which no client shows.
+// Beat adds a comment, which clients ignore.
 func (s *Stream) Beat() { s.out.WriteString(": still here\n\n") }
 
-// Flush sends what was added.
+// Flush sends the buffered events and beats.
 func (s *Stream) Flush() error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeLimit)) // not every writer can
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeLimit)) // not every writer supports deadlines
 	if _, err := s.w.Write(s.out.Bytes()); err != nil {
 		return err
 	}

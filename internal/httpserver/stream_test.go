@@ -8,7 +8,7 @@ import (
 	"coremachine/internal/httpserver"
 )
 
-func TestWhatIsSentCannotBreakOutOfItsMessage(t *testing.T) {
+func TestEventDataCannotStartAnotherEvent(t *testing.T) {
 	t.Parallel()
 
 	got := sent(t, func(s *httpserver.Stream) { s.Event("title", "", "one\r\n\r\nevent: done\ndata: x") })
@@ -17,7 +17,7 @@ func TestWhatIsSentCannotBreakOutOfItsMessage(t *testing.T) {
 	}
 }
 
-func TestTheFormOfEventsAndBeats(t *testing.T) {
+func TestStreamFormat(t *testing.T) {
 	t.Parallel()
 
 	got := sent(t, func(s *httpserver.Stream) {
@@ -30,7 +30,7 @@ func TestTheFormOfEventsAndBeats(t *testing.T) {
 	}
 }
 
-// sent is what a stream sends after its opening.
+// sent returns what a stream sends after its opening.
 func sent(t *testing.T, add func(*httpserver.Stream)) string {
 	t.Helper()
 
@@ -42,10 +42,10 @@ func sent(t *testing.T, add func(*httpserver.Stream)) string {
 	}
 
 	h := w.Header()
-	if w.Code != http.StatusOK || h.Get("Content-Type") != "text/event-stream" || h.Get("Cache-Control") != "no-store, no-transform" ||
-		h.Get("X-Accel-Buffering") != "no" ||
+	if w.Code != http.StatusOK || h.Get("Content-Type") != "text/event-stream" ||
+		h.Get("Cache-Control") != "no-store, no-transform" || h.Get("X-Accel-Buffering") != "no" ||
 		w.Body.String() != "retry: 1000\n\n" {
-		t.Errorf("it opens with %d, %v and %q", w.Code, h, w.Body)
+		t.Errorf("the stream opens with status %d, headers %v and body %q", w.Code, h, w.Body)
 	}
 
 	w.Body.Reset()

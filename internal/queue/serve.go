@@ -12,16 +12,17 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Room waits until there is room for a message, and returns for how many of
-// most there is; 0: ctx ended first.
-type Room func(ctx context.Context, most int) int
+// Room waits until there is capacity for at least one message, and returns for
+// how many of the wanted ones. It returns 0 if ctx ends first.
+type Room func(ctx context.Context, wanted int) int
 
-// Serve hands a receiver's messages to handle, at most inFlight at once, until
-// ctx ends; then it waits for those in hand. It asks only for what it can take,
-// and what room says there is room for (nil: always). A delivery is completed
-// when handle returns nil and abandoned otherwise, after a pause that grows
-// with its deliveries: a process that can do nothing for a while would use all
-// of them up in a moment. While handle runs, the lock is renewed.
+// Serve receives messages and calls handle for each, at most inFlight at a
+// time, until ctx ends. Then it waits for the calls in progress. It never
+// receives more messages than it has free slots, and room for if room is not
+// nil. Serve renews the lock while handle runs, and completes the delivery if
+// handle returns nil. Otherwise it abandons the delivery after a pause that
+// grows with the delivery count. Without the pause, a process that cannot work
+// for a while would use up the permitted deliveries of every message.
 func Serve(
 	ctx context.Context,
 	r Receiver,
@@ -42,7 +43,7 @@ func Serve(
 			return
 		}
 
-		free := 1 + takeMore(slots)
+		free := 1 + acquireFree(slots)
 		if room != nil {
 			n := room(ctx, free)
 			for range free - n {
@@ -66,7 +67,7 @@ func Serve(
 				return
 			}
 
-			log.Error("a queue could not be received from", keys.Error, err)
+			log.Error("queue receive failed", keys.Error, err)
 			wait(ctx, time.Second)
 
 			continue
@@ -82,7 +83,7 @@ func Serve(
 	}
 }
 
-func takeMore(slots chan struct{}) (n int) {
+func acquireFree(slots chan struct{}) (n int) {
 	for {
 		select {
 		case slots <- struct{}{}:
@@ -93,11 +94,11 @@ func takeMore(slots chan struct{}) (n int) {
 	}
 }
 
-// settleLimit bounds every settle call: a lock that cannot be settled ends by
-// itself.
+// settleLimit limits the time of a settle call. If the call fails, the lock
+// expires.
 const settleLimit = 5 * time.Second
 
-// Pauses before a message is given back.
+// Pauses before a message is abandoned.
 const (
 	firstPause = 10 * time.Millisecond
 	longPause  = 5 * time.Second
@@ -131,16 +132,16 @@ func serveOne(
 	if err == nil {
 		err = r.Complete(limit, d)
 	} else {
-		log.Warn("a message was given back", keys.JobID, d.Message.JobID, keys.Error, err)
+		log.Warn("message requeued", keys.JobID, d.Message.JobID, keys.Error, err)
 		err = r.Abandon(limit, d)
 	}
 
 	if err != nil && !isLockLost(err) {
-		log.Warn("a delivery was not settled; it comes again", keys.JobID, d.Message.JobID, keys.Error, err)
+		log.Warn("delivery not settled, it is delivered again", keys.JobID, d.Message.JobID, keys.Error, err)
 	}
 }
 
-// keepLock renews at half of the lock's time.
+// keepLock renews the lock when half of its time has passed.
 func keepLock(ctx context.Context, r Receiver, d Delivery) {
 	until := d.LockedUntil
 	for wait(ctx, max(time.Until(until)/2, time.Second)) {

@@ -7,30 +7,30 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Group is questions by key. The zero value is ready.
+// Group deduplicates calls by key. The zero value is ready to use.
 type Group[T any] struct{ group singleflight.Group }
 
-// Do asks, or waits for the answer to who asked first. The question may take
-// limit, whichever caller goes away meanwhile. An error is ask's own, or ctx's
-// where that ends first.
+// Do runs call, or waits for the result if a call for the key is in progress. A
+// call can take up to limit, even if the caller that started it leaves. If ctx
+// ends first, Do returns its error.
 func (g *Group[T]) Do(
 	ctx context.Context,
 	key string,
 	limit time.Duration,
-	ask func(context.Context) (T, error),
+	call func(context.Context) (T, error),
 ) (T, error) {
 	result := g.group.DoChan(key, func() (any, error) {
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 
-		return ask(limited)
+		return call(limited)
 	})
 	select {
 	case got := <-result:
 		value, _ := got.Val.(T)
 		return value, got.Err
 	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
+		var zero T
+		return zero, ctx.Err()
 	}
 }

@@ -15,16 +15,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestAQuestionOutlivesWhoAskedFirst has the first of two callers go away while
-// it is under way.
-func TestAQuestionOutlivesWhoAskedFirst(t *testing.T) {
+// TestCallOutlivesItsFirstCaller cancels the first of two callers while the
+// call is in progress.
+func TestCallOutlivesItsFirstCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var g singleflight.Group[int]
 
-		asked := 0
-		ask := func(ctx context.Context) (int, error) {
-			asked++
+		calls := 0
+		call := func(ctx context.Context) (int, error) {
+			calls++
 
 			select {
 			case <-time.After(time.Second):
@@ -37,32 +37,27 @@ func TestAQuestionOutlivesWhoAskedFirst(t *testing.T) {
 
 		var both sync.WaitGroup
 		both.Go(func() {
-			if _, err := g.Do(first, "k", time.Minute, ask); !errors.Is(err, context.Canceled) {
-				t.Errorf("who went away got %v", err)
+			if _, err := g.Do(first, "k", time.Minute, call); !errors.Is(err, context.Canceled) {
+				t.Errorf("the canceled caller got %v", err)
 			}
 		})
 		synctest.Wait()
 		both.Go(func() {
-			if got, err := g.Do(t.Context(), "k", time.Minute, ask); got != 7 || err != nil {
-				t.Errorf("got %d, %v", got, err)
+			if got, err := g.Do(t.Context(), "k", time.Minute, call); got != 7 || err != nil {
+				t.Errorf("the second caller got %d, %v, want 7", got, err)
 			}
 		})
 		synctest.Wait()
 		leave()
 		both.Wait()
 
-		if asked != 1 {
-			t.Errorf("asked %d times", asked)
+		if calls != 1 {
+			t.Errorf("the function ran %d times, want once", calls)
 		}
 
-		if _, err := g.Do(
-			t.Context(),
-			"k",
-			time.Millisecond,
-			ask,
-		); !errors.Is(err, context.DeadlineExceeded) ||
-			asked != 2 {
-			t.Errorf("one that takes too long: %v, asked %d times", err, asked)
+		_, err := g.Do(t.Context(), "k", time.Millisecond, call)
+		if !errors.Is(err, context.DeadlineExceeded) || calls != 2 {
+			t.Errorf("over the limit: got %v after %d calls, want DeadlineExceeded after 2", err, calls)
 		}
 	})
 }

@@ -1,2 +1,3 @@
--- The process that serves this session. A pooler gives its clients other numbers.
+-- Returns the ID of the process that serves this session. A pooler reports a
+-- different ID to its clients.
 select pg_backend_pid()

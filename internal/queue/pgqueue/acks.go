@@ -14,16 +14,19 @@ import (
 )
 
 const (
-	acksMost  = 500             // in a statement
-	acksLimit = 5 * time.Second // a statement may take
+	maxAcks     = 500             // rows of one statement
+	acksTimeout = 5 * time.Second // of one statement
 )
 
-// acks are acknowledgements that share statements: most find that the engine
-// has ended their row, and each alone would cost a round trip to learn it.
+// acks combines acknowledgements into one statement. Usually the engine has
+// already deleted the row, and finding that out for each row separately would
+// cost a round trip.
 type acks struct {
 	mu      sync.Mutex
 	waiting []ack
-	busy    bool // somebody is at it and takes what waits next
+	// running is true while flushAcks runs. It also completes what arrives
+	// meanwhile.
+	running bool
 }
 
 type ack struct {
@@ -31,17 +34,17 @@ type ack struct {
 	done     chan error
 }
 
-// Complete acknowledges. The engine has usually ended the row by then, or holds
-// it; neither is an error.
+// Complete acknowledges a delivery. It is not an error if the engine has
+// already deleted or claimed the row.
 func (r *receiver) Complete(ctx context.Context, d queue.Delivery) error {
 	a := ack{d, make(chan error, 1)}
 	q := &r.q.acks
 	q.mu.Lock()
 
 	q.waiting = append(q.waiting, a)
-	if !q.busy {
-		q.busy = true
-		go r.q.acknowledge()
+	if !q.running {
+		q.running = true
+		go r.q.flushAcks()
 	}
 	q.mu.Unlock()
 
@@ -53,31 +56,32 @@ func (r *receiver) Complete(ctx context.Context, d queue.Delivery) error {
 	}
 }
 
-// acknowledge answers what waits until nothing does.
-func (q *Queue) acknowledge() {
+// flushAcks completes waiting acknowledgements until there are none.
+func (q *Queue) flushAcks() {
 	for {
 		q.acks.mu.Lock()
-		n := min(acksMost, len(q.acks.waiting))
+		n := min(maxAcks, len(q.acks.waiting))
 		batch := q.acks.waiting[:n:n]
 
 		q.acks.waiting = q.acks.waiting[n:]
 		if n == 0 {
-			q.acks.busy, q.acks.waiting = false, nil
+			q.acks.running, q.acks.waiting = false, nil
 			q.acks.mu.Unlock()
 
 			return
 		}
 		q.acks.mu.Unlock()
 
-		err := q.completeAll(batch)
+		err := q.completeBatch(batch)
 		for _, a := range batch {
 			a.done <- err
 		}
 	}
 }
 
-// completeAll names the rows in key order, in which they are locked.
-func (q *Queue) completeAll(batch []ack) error {
+// completeBatch passes the rows in key order, in which the statement locks
+// them.
+func (q *Queue) completeBatch(batch []ack) error {
 	slices.SortFunc(batch, func(a, b ack) int {
 		x, y := &a.delivery.Message, &b.delivery.Message
 		return cmp.Or(bytes.Compare(x.JobID[:], y.JobID[:]), cmp.Compare(x.MessageID, y.MessageID))
@@ -96,7 +100,7 @@ func (q *Queue) completeAll(batch []ack) error {
 		deliveries[i] = int32(d.Deliveries)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), acksLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), acksTimeout)
 	defer cancel()
 
 	_, err := q.pool.Exec(ctx, completeSQL, pgx.StrictNamedArgs{

@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 	queuetest.Exercise(t, func(t *testing.T, s queuetest.Settings) queuetest.Bus {
 		t.Helper()
 		pool := pgtest.Schema(t)
-		// only a signal or a due time wakes
+		// Only a notification or a due time wakes a receiver.
 		q := open(t, pool, pgqueue.Options{Lock: s.Lock, MaxDeliveries: s.MaxDeliveries, Poll: time.Hour})
 
 		return queuetest.Bus{

@@ -13,9 +13,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// Peek lists dead messages, oldest first.
-func (q *Queue) Peek(ctx context.Context, name state.Queue, most int) ([]queue.Dead, error) {
-	rows, err := q.pool.Query(ctx, peekDeadSQL, pgx.StrictNamedArgs{"queue": name, "most": most})
+// Peek returns dead letters, oldest first.
+func (q *Queue) Peek(ctx context.Context, name state.Queue, maxMessages int) ([]queue.Dead, error) {
+	rows, err := q.pool.Query(ctx, peekDeadSQL, pgx.StrictNamedArgs{"queue": name, "max_messages": maxMessages})
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -55,25 +55,25 @@ func (q *Queue) Peek(ctx context.Context, name state.Queue, most int) ([]queue.D
 	return dead, nil
 }
 
-// Redrive makes dead messages due again.
-func (q *Queue) Redrive(ctx context.Context, name state.Queue, reason string, most int) (int, error) {
+// Redrive makes dead letters due again.
+func (q *Queue) Redrive(ctx context.Context, name state.Queue, reason string, maxMessages int) (int, error) {
 	return q.redrive(
 		ctx,
 		name,
 		redriveSQL,
-		pgx.StrictNamedArgs{"queue": name, "reason": reason, "most": most},
+		pgx.StrictNamedArgs{"queue": name, "reason": reason, "max_messages": maxMessages},
 	)
 }
 
-// RedriveOnly makes those of the named messages due again that are dead, and
+// RedriveOnly makes the dead letters with the given message IDs due again, and
 // returns how many.
 func (q *Queue) RedriveOnly(ctx context.Context, name state.Queue, ids []int64) (int, error) {
 	return q.redrive(ctx, name, redriveOnly, pgx.StrictNamedArgs{"queue": name, "ids": ids})
 }
 
-// MarkDead notes on rows that a transport which they were handed to set their
-// messages aside, and returns of how many. Messages whose work is over, or goes
-// on, are passed over.
+// MarkDead records on rows that the transport dead-lettered their messages, and
+// returns the number of changed rows. It skips messages that were completed or
+// claimed, or sent again.
 func (q *Queue) MarkDead(ctx context.Context, dead []queue.Dead) (int, error) {
 	dead = slices.SortedFunc(slices.Values(dead), func(a, b queue.Dead) int {
 		return cmp.Or(
@@ -94,8 +94,8 @@ func (q *Queue) MarkDead(ctx context.Context, dead []queue.Dead) (int, error) {
 		jobs = append(jobs, d.Message.JobID[:])
 		ids = append(ids, d.Message.MessageID)
 		reasons = append(reasons, cmp.Or(d.Reason, state.DeadNoReason))
-		sends, attempts = append(sends, small(d.Message.Send)), append(attempts, small(d.Message.Attempt))
-		deliveries = append(deliveries, small(d.Deliveries))
+		sends, attempts = append(sends, clampInt32(d.Message.Send)), append(attempts, clampInt32(d.Message.Attempt))
+		deliveries = append(deliveries, clampInt32(d.Deliveries))
 	}
 
 	tag, err := q.pool.Exec(ctx, markDeadSQL, pgx.StrictNamedArgs{
@@ -113,8 +113,9 @@ func (q *Queue) MarkDead(ctx context.Context, dead []queue.Dead) (int, error) {
 	return int(tag.RowsAffected()), nil
 }
 
-// small makes a number that a stranger wrote one that a column takes.
-func small(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
+// clampInt32 limits a number that another program wrote to the range of its
+// column.
+func clampInt32(n int) int32 { return int32(min(max(n, 0), math.MaxInt32)) }
 
 func (q *Queue) redrive(
 	ctx context.Context,

@@ -1,18 +1,19 @@
-// Package pgqueue reads the message table as a queue: the transport of a
-// laptop, and of containers without Azure.
+// Package pgqueue is a transport over the message table in Postgres, for
+// laptops and for containers without Azure.
 //
-// A row that is due is delivered under a peek-lock: receiving sets due_at and
-// locked_until to the lock's end, so that a locked row is simply due later. The
-// delivery's token is the row's send and delivery count. Once the engine has
-// claimed the row its lock no longer matters: the process lease covers it, and
-// completing the delivery of a row that is gone is no error.
+// A due row is delivered under a lock: receiving sets due_at and locked_until
+// to the end of the lock, so a locked row is a row that is due later. The
+// delivery's token is the row's send and delivery count. When the engine has
+// claimed the row, its lock does not matter any more, because the process lease
+// covers it. Completing the delivery of a row that was deleted is not an error.
 //
-// Crash: a lock that nobody renews ends and the row is due again. Duplicate: a
-// row whose lock ended in a slow process is delivered to another; the engine's
-// claim lets one of them have it. Reorder: rows come by due time, and no order
-// is promised. An idle receiver sleeps: it is woken by NOTIFY, by a commit of
-// its own process, by the next due time, and once a second. Of many that are
-// told, those that found nothing of late wait up to 64 ms before they look.
+// Crash: a lock that is not renewed expires and the row is due again.
+// Duplicate: a row whose lock expired in a slow process is delivered to another
+// process; the engine's claim allows only one of them to have it. Reorder: rows
+// are delivered by due time, and the order is not guaranteed. An idle receiver
+// sleeps until a NOTIFY, a commit of its own process or the next due time, and
+// at most for one second. If many processes are notified, those that recently
+// found nothing wait up to 64 ms before they query again.
 //
-// It may import internal/queue and internal/state.
+// It may import internal/database, internal/queue and internal/state.
 package pgqueue

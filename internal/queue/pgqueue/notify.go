@@ -14,8 +14,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// notifyEvery debounces NOTIFY, which serialises commits: one in so long a
-// queue, the first at once.
+// notifyEvery is the minimum time between two NOTIFY of a queue. NOTIFY
+// serializes commits.
 const notifyEvery = 5 * time.Millisecond
 
 var (
@@ -23,9 +23,9 @@ var (
 	notifySQL = sqlText("notify")
 )
 
-// tell sends NOTIFY for a queue, never in a transaction that does anything
-// else. One that fails is made up for by polling.
-func (q *Queue) tell(name state.Queue) {
+// notifyLoop sends NOTIFY for a queue, never in a transaction that does
+// anything else. If one fails, receivers find the row by polling.
+func (q *Queue) notifyLoop(name state.Queue) {
 	for {
 		select {
 		case <-q.ctx.Done():
@@ -34,35 +34,35 @@ func (q *Queue) tell(name state.Queue) {
 		}
 
 		limit, cancel := context.WithTimeout(q.ctx, time.Second)
-		_, _ = q.pool.Exec(limit, notifySQL, pgx.StrictNamedArgs{"queue": name, "teller": q.teller})
+		_, _ = q.pool.Exec(limit, notifySQL, pgx.StrictNamedArgs{"queue": name, "sender": q.senderID})
 
 		cancel()
 		sleep(q.ctx, notifyEvery)
 	}
 }
 
-// listen wakes receivers on what other processes tell, over a connection of its
-// own, which it opens again whenever it is lost. It logs that listening was cut
-// off, and that it goes on, not each try between.
+// listen wakes receivers when another process notifies. It uses a dedicated
+// connection and reconnects when that is lost. It logs the first failure and
+// the recovery, not each attempt.
 func (q *Queue) listen() {
-	wait, away := 100*time.Millisecond, false
+	wait, disconnected := 100*time.Millisecond, false
 
 	for q.ctx.Err() == nil {
 		begin := time.Now()
 
 		err := q.listenOnce(func() {
-			if away {
-				q.log.Info("listening goes on")
+			if disconnected {
+				q.log.Info("listening for notifications again")
 			}
 
-			away = false
+			disconnected = false
 		})
 		if q.ctx.Err() != nil {
 			return
 		}
 
 		if errors.Is(err, database.ErrNoListen) {
-			q.log.Info("no listening behind a connection pooler; polling instead")
+			q.log.Info("polling only: a connection pooler does not pass on notifications")
 			return
 		}
 
@@ -70,11 +70,11 @@ func (q *Queue) listen() {
 			wait = 100 * time.Millisecond
 		}
 
-		if !away {
-			q.log.Warn("listening was cut off; polling goes on", keys.Error, err)
+		if !disconnected {
+			q.log.Warn("listening for notifications failed, polling continues", keys.Error, err)
 		}
 
-		away = true
+		disconnected = true
 
 		sleep(q.ctx, wait/2+rand.N(wait/2))
 		wait = min(2*wait, 10*time.Second)
@@ -85,16 +85,17 @@ func (q *Queue) listenOnce(listening func()) error {
 	return q.pool.Listen(q.ctx, listenSQL, func() {
 		listening()
 
-		for _, name := range state.Queues { // what was told while nobody listened
+		// Other processes may have notified while this one was disconnected.
+		for _, name := range state.Queues {
 			q.wakeLocal(name)
 		}
 	}, func(payload string) {
 		var (
-			name   state.Queue
-			teller string
+			name     state.Queue
+			senderID string
 		)
-		if _, err := fmt.Sscan(payload, &name, &teller); err == nil && teller != q.teller {
-			q.hear(name)
+		if _, err := fmt.Sscan(payload, &name, &senderID); err == nil && senderID != q.senderID {
+			q.onNotify(name)
 		}
 	})
 }

@@ -40,29 +40,36 @@ var (
 	markDeadSQL   = sqlText("mark_dead")
 )
 
-// Hot are the statements that each message needs, for a pool that has them
-// planned beforehand: NULL for every parameter finds nothing.
+// Hot returns the statements that each message needs, so that a pool can plan
+// them in advance. With NULL for every parameter they find nothing.
 func Hot() []string { return []string{receiveSQL, nextDueSQL, completeSQL} }
 
-// Options change a Queue's limits; the zero value is the production setting.
+// Options configures a Queue. The zero value is the production setting.
 type Options struct {
-	Lock          time.Duration // how long a delivery is locked; 0: 1 min
-	MaxDeliveries int           // one more sets the message aside; 0: 100
-	Poll          time.Duration // how long an idle receiver sleeps at most; 0: 1 s
-	Log           *slog.Logger  // nil: none
+	// Lock is how long a delivery stays locked. Zero means 1 min.
+	Lock time.Duration
+	// MaxDeliveries limits the deliveries of a message. After them it is
+	// dead-lettered. Zero means 100.
+	MaxDeliveries int
+	// Poll limits how long an idle receiver sleeps. Zero means 1 s.
+	Poll time.Duration
+	// Log can be nil.
+	Log *slog.Logger
 }
 
 // Queue is the transport over one database schema. Close ends its listener and
 // its receivers.
 type Queue struct {
-	pool   *database.DB
-	opts   Options
-	log    *slog.Logger
-	teller string // of what this queue's process has told
+	pool *database.DB
+	opts Options
+	log  *slog.Logger
+	// senderID identifies the notifications of this Queue.
+	senderID string
 
-	mu      sync.Mutex
-	waiting map[*receiver]struct{}
-	notify  [3]chan struct{} // by queue-1: a commit waits to be told to other processes
+	mu        sync.Mutex
+	receivers map[*receiver]struct{}
+	// notify holds, for each queue minus 1, whether a NOTIFY is due.
+	notify [3]chan struct{}
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -72,11 +79,10 @@ type Queue struct {
 	acks      acks
 }
 
-// New makes a Queue over the pool of another. It does not wait for the
-// database.
+// New creates a Queue on a pool of the caller. It does not connect.
 func New(pool *pgxpool.Pool, o Options) *Queue { return Over(database.New(pool), o) }
 
-// Over makes a Queue over a database, which may lie behind a pooler.
+// Over creates a Queue on a database, possibly behind a pooler.
 func Over(pool *database.DB, o Options) *Queue {
 	if o.Lock == 0 {
 		o.Lock = time.Minute
@@ -93,61 +99,61 @@ func Over(pool *database.DB, o Options) *Queue {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 
-	q := &Queue{pool: pool, opts: o, log: o.Log, teller: rand.Text(), waiting: map[*receiver]struct{}{}}
+	q := &Queue{pool: pool, opts: o, log: o.Log, senderID: rand.Text(), receivers: map[*receiver]struct{}{}}
 
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	for i := range q.notify {
 		q.notify[i] = make(chan struct{}, 1)
-		q.loops.Go(func() { q.tell(state.Queue(i + 1)) })
+		q.loops.Go(func() { q.notifyLoop(state.Queue(i + 1)) })
 	}
 
 	return q
 }
 
-// Close ends the listener and every receiver's Receive. Deliveries in hand can
-// still be settled.
+// Close ends the listener and every Receive. Deliveries in flight can still be
+// settled.
 func (q *Queue) Close() {
 	q.cancel()
 	q.loops.Wait()
 }
 
-// Receiver takes deliveries from one queue. The first one starts the listener:
-// a process that only sends needs none.
+// Receiver returns a receiver of one queue. The first call starts the listener,
+// because a process that only sends does not need it.
 func (q *Queue) Receiver(name state.Queue) queue.Receiver {
 	q.listening.Do(func() { q.loops.Go(q.listen) })
 	r := &receiver{q: q, queue: name, wake: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancel(q.ctx)
 	q.mu.Lock()
-	q.waiting[r] = struct{}{}
+	q.receivers[r] = struct{}{}
 	q.mu.Unlock()
 
 	return r
 }
 
-// Wake tells receivers, of this process at once and of others by NOTIFY, that a
-// commit left something due in a queue. Call it after the commit; it does not
-// block.
+// Wake wakes the receivers of a queue: those of this process immediately and
+// those of others by NOTIFY. Call it after a commit that left a due row. It
+// does not block.
 func (q *Queue) Wake(name state.Queue) {
 	q.wakeLocal(name)
 
 	select {
 	case q.notify[name-1] <- struct{}{}:
-	default: // a NOTIFY is on its way and will be sent after this
+	default:
 	}
 }
 
-func (q *Queue) wakeLocal(name state.Queue) { q.each(name, (*receiver).rouse) }
+func (q *Queue) wakeLocal(name state.Queue) { q.eachReceiver(name, (*receiver).wakeUp) }
 
-// hear wakes receivers of this process because another has told of something.
-func (q *Queue) hear(name state.Queue) {
-	q.each(name, func(r *receiver) { r.lazy.hear(r.rouse) })
+// onNotify wakes receivers of this process after the NOTIFY of another process.
+func (q *Queue) onNotify(name state.Queue) {
+	q.eachReceiver(name, func(r *receiver) { r.damping.onNotify(r.wakeUp) })
 }
 
-func (q *Queue) each(name state.Queue, do func(*receiver)) {
+func (q *Queue) eachReceiver(name state.Queue, do func(*receiver)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 
-	for r := range q.waiting {
+	for r := range q.receivers {
 		if r.queue == name {
 			do(r)
 		}

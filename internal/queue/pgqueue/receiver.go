@@ -20,41 +20,42 @@ type receiver struct {
 	wake   chan struct{}
 	ctx    context.Context
 	cancel context.CancelFunc
-	away   bool // the database did not answer last time
-	lazy   lazy
+	// failing is true if the last query failed.
+	failing bool
+	damping damping
 }
 
-func (r *receiver) rouse() {
+func (r *receiver) wakeUp() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 }
 
-// Close ends Receive. Deliveries in hand can still be settled.
+// Close ends Receive. Deliveries in flight can still be settled.
 func (r *receiver) Close() error {
 	r.cancel()
 	r.q.mu.Lock()
-	delete(r.q.waiting, r)
+	delete(r.q.receivers, r)
 	r.q.mu.Unlock()
 
 	return nil
 }
 
-// Receive waits for due rows. While the database is away it goes on trying.
-func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, error) {
+// Receive waits for due rows. If the database is unavailable, it retries.
+func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delivery, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
 
-	backoff, passed := 50*time.Millisecond, time.Duration(0)
+	backoff, lockedWait := 50*time.Millisecond, time.Duration(0)
 
 	for {
-		told := r.lazy.told.Swap(false)
+		notified := r.damping.notified.Swap(false)
 
-		batch, due, err := r.take(ctx, most)
+		batch, due, err := r.receiveDue(ctx, maxMessages)
 		if len(batch) > 0 {
-			r.lazy.found()
+			r.damping.found()
 			return batch, nil
 		}
 
@@ -65,10 +66,10 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 		var pause time.Duration
 
 		if err == nil {
-			r.lazy.missed(told)
+			r.damping.missed(notified)
 
 			backoff = 50 * time.Millisecond
-			pause = r.untilDue(due, &passed)
+			pause = r.untilDue(due, &lockedWait)
 		} else {
 			pause = backoff/2 + rand.N(backoff/2)
 			backoff = min(2*backoff, 5*time.Second)
@@ -90,20 +91,19 @@ func (r *receiver) ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// report logs when the database goes away and when it is back, not at each try
-// between.
+// report logs the first failure and the recovery, not each attempt.
 func (r *receiver) report(err error) {
 	switch {
-	case err != nil && !r.away:
-		r.q.log.Warn("the queue cannot be read; trying on", keys.Queue, r.queue.String(), keys.Error, err)
-	case err == nil && r.away:
-		r.q.log.Info("the queue can be read again", keys.Queue, r.queue.String())
+	case err != nil && !r.failing:
+		r.q.log.Warn("queue receive failed, retrying", keys.Queue, r.queue.String(), keys.Error, err)
+	case err == nil && r.failing:
+		r.q.log.Info("queue receive recovered", keys.Queue, r.queue.String())
 	}
 
-	r.away = err != nil
+	r.failing = err != nil
 }
 
-// pause sleeps until woken; false when ctx ended.
+// pause sleeps until the receiver is woken. It returns false if ctx ended.
 func (r *receiver) pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -118,41 +118,43 @@ func (r *receiver) pause(ctx context.Context, d time.Duration) bool {
 	return true
 }
 
-// passedFirst is how soon a row is looked for that another's transaction held:
-// with many processes most rows are, for a moment, and then they are gone.
-const passedFirst = 100 * time.Millisecond
+// minLockedWait is the first pause after a due row was locked by another
+// transaction. With many processes most due rows are locked for a moment and
+// then claimed.
+const minLockedWait = 100 * time.Millisecond
 
-// untilDue is how long to sleep: until the next row is due, and no longer than
-// the poll. A row that is due and was passed by is in somebody's transaction,
-// whose end is told of as a rule: each time in a row it is looked for after
-// twice the time, passed.
-func (r *receiver) untilDue(due time.Duration, passed *time.Duration) time.Duration {
+// untilDue returns how long to sleep: until the next row is due, and at most
+// the poll interval. If a row is already due, another transaction has locked it
+// and usually notifies when it ends. Therefore the pause doubles each time in a
+// row.
+func (r *receiver) untilDue(due time.Duration, lockedWait *time.Duration) time.Duration {
 	if due > 0 {
-		*passed = 0
+		*lockedWait = 0
 		return min(max(due, time.Millisecond), r.q.opts.Poll)
 	}
 
-	*passed = min(max(2**passed, passedFirst), r.q.opts.Poll)
+	*lockedWait = min(max(2**lockedWait, minLockedWait), r.q.opts.Poll)
 
-	return *passed
+	return *lockedWait
 }
 
-// take receives rows and reads when the next is due, in one round trip.
-func (r *receiver) take(
+// receiveDue receives rows and reads the due time of the next one, in one round
+// trip.
+func (r *receiver) receiveDue(
 	ctx context.Context,
-	most int,
+	maxMessages int,
 ) (batch []queue.Delivery, due time.Duration, err error) {
 	begin := time.Now()
 
-	var looks pgx.Batch
-	looks.Queue(receiveSQL, pgx.StrictNamedArgs{
+	var statements pgx.Batch
+	statements.Queue(receiveSQL, pgx.StrictNamedArgs{
 		"queue":          r.queue,
-		"most":           most,
+		"max_messages":   maxMessages,
 		"lock":           r.q.opts.Lock.Seconds(),
 		"max_deliveries": r.q.opts.MaxDeliveries,
 	})
-	looks.Queue(nextDueSQL, pgx.StrictNamedArgs{"queue": r.queue})
-	results := r.q.pool.SendBatch(ctx, &looks)
+	statements.Queue(nextDueSQL, pgx.StrictNamedArgs{"queue": r.queue})
+	results := r.q.pool.SendBatch(ctx, &statements)
 
 	batch, err = r.deliveries(results, begin)
 	if err != nil {
@@ -169,7 +171,7 @@ func (r *receiver) take(
 	}
 
 	if err = errors.Join(err, results.Close()); err != nil {
-		return nil, 0, err // it was not committed: the rows are anybody's
+		return nil, 0, err // not committed: other receivers can receive the rows
 	}
 
 	return batch, due, nil
@@ -218,7 +220,7 @@ func (r *receiver) deliveries(results pgx.BatchResults, begin time.Time) ([]queu
 
 		if dead {
 			r.q.log.Error(
-				"a message was delivered too often and set aside",
+				"message dead-lettered after too many deliveries",
 				keys.JobID,
 				m.JobID,
 				keys.Queue,
@@ -227,8 +229,9 @@ func (r *receiver) deliveries(results pgx.BatchResults, begin time.Time) ([]queu
 
 			return struct{}{}, nil
 		}
-		// The database's clock is not ours: the lock is measured from when it
-		// was asked for, and so never longer than it is.
+		// The clock of the database can differ. Therefore the lock counts from
+		// the time before the request, so that it never ends later here than in
+		// the database.
 		d.LockedUntil = begin.Add(r.q.opts.Lock)
 		m.V = state.EnvelopeVersion
 		d.MessageID, d.CorrelationID, d.Token = m.TransportID(), m.JobID.String(), d.Deliveries
@@ -241,9 +244,9 @@ func (r *receiver) deliveries(results pgx.BatchResults, begin time.Time) ([]queu
 	return batch, err
 }
 
-// settle runs a statement where the row is still under the lock of this
-// delivery: a deliberate send counts deliveries anew, so that both numbers
-// together tell one lock from all others.
+// settle runs a statement if this delivery still holds the lock of the row.
+// Only the send number and the delivery count together identify a lock, because
+// a deliberate send resets the delivery count.
 func (r *receiver) settle(
 	ctx context.Context,
 	sql string,
@@ -262,7 +265,7 @@ func (r *receiver) settle(
 	return tag.RowsAffected() > 0, err
 }
 
-// Abandon makes the row due at once.
+// Abandon makes the row due immediately.
 func (r *receiver) Abandon(ctx context.Context, d queue.Delivery) error {
 	ok, err := r.settle(ctx, abandonSQL, d, nil)
 	if err != nil {
@@ -278,7 +281,7 @@ func (r *receiver) Abandon(ctx context.Context, d queue.Delivery) error {
 	return nil
 }
 
-// Renew moves the end of the lock.
+// Renew extends the lock.
 func (r *receiver) Renew(ctx context.Context, d queue.Delivery) (time.Time, error) {
 	begin := time.Now()
 
@@ -294,7 +297,7 @@ func (r *receiver) Renew(ctx context.Context, d queue.Delivery) (time.Time, erro
 	return begin.Add(r.q.opts.Lock), nil
 }
 
-// DeadLetter sets the row aside.
+// DeadLetter marks the row as dead.
 func (r *receiver) DeadLetter(ctx context.Context, d queue.Delivery, reason string) error {
 	ok, err := r.settle(ctx, deadLetterSQL, d, pgx.StrictNamedArgs{"reason": state.CleanText(reason)})
 	if err == nil && !ok {

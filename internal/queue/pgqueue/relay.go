@@ -13,21 +13,22 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// relayBatch is how many rows are taken, sent and marked at once.
+// relayBatch is the maximum number of rows that are received, sent and marked
+// together.
 const relayBatch = 500
 
 var relayedSQL = sqlText("relayed")
 
-// Relay hands the due rows of a queue to another transport until ctx ends: rows
-// are taken under a lock and the transaction commits, then they are sent, then
-// marked. A crash between sends them again under the same id, so that duplicate
-// detection drops the copy; an error leaves them in their rows, where they are
-// due again when their lock ends. Only a row whose message the other transport
-// refuses permanently is set aside, with the reason: make the Queue with a
-// MaxDeliveries that is never reached.
+// Relay sends the due messages of a queue over another transport until ctx
+// ends. It receives rows under a lock, commits, sends them, and then marks
+// them. After a crash in between, they are sent again under the same IDs, so
+// that duplicate detection drops the copies. After an error they stay in their
+// rows and are due again when their lock expires. Only a message that the other
+// transport rejects permanently is dead-lettered, with the reason. The Queue
+// must have a MaxDeliveries that is never reached.
 func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 	r := q.Receiver(name)
-	defer func() { _ = r.Close() }() // it only stops receiving
+	defer func() { _ = r.Close() }()
 
 	wait := 100 * time.Millisecond
 
@@ -43,7 +44,7 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 
 		if err := q.relay(ctx, name, to, batch); err != nil {
 			q.log.Warn(
-				"messages were not handed on; they stay in their rows",
+				"messages not sent, they stay in their rows",
 				keys.Queue,
 				name.String(),
 				keys.Count,
@@ -61,9 +62,9 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 	}
 }
 
-// relay sends a batch and marks its rows. If the transport refuses it
-// permanently, the halves are sent in its place, down to the one message that
-// is refused. An error gives back what was not sent.
+// relay sends a batch and marks its rows. If the transport rejects the batch
+// permanently, relay bisects it to isolate the rejected messages. After any
+// other error it releases the rows that were not sent.
 func (q *Queue) relay(ctx context.Context, name state.Queue, to queue.Sender, batch []queue.Delivery) error {
 	messages := make([]state.Message, len(batch))
 	for i := range batch {
@@ -78,25 +79,25 @@ func (q *Queue) relay(ctx context.Context, name state.Queue, to queue.Sender, ba
 
 	refused, ok := errors.AsType[*queue.RefusedError](err)
 	if !ok {
-		return errors.Join(err, q.giveBack(ctx, batch))
+		return errors.Join(err, q.release(ctx, batch))
 	}
 
 	if len(batch) == 1 {
-		return q.setAside(ctx, name, batch[0], refused.Reason, err)
+		return q.deadLetter(ctx, name, batch[0], refused.Reason, err)
 	}
 
 	first, second := batch[:len(batch)/2], batch[len(batch)/2:]
 	if err := q.relay(ctx, name, to, first); err != nil {
-		return errors.Join(err, q.giveBack(ctx, second))
+		return errors.Join(err, q.release(ctx, second))
 	}
 
 	return q.relay(ctx, name, to, second)
 }
 
-// setAside records on a row why its message was refused. A row that the engine
-// has claimed, or ended, in the meantime is left alone: it was delivered
-// already.
-func (q *Queue) setAside(
+// deadLetter records on a row why its message was rejected. It does not change
+// a row that the engine has claimed or deleted, because such a row was
+// delivered before.
+func (q *Queue) deadLetter(
 	ctx context.Context,
 	name state.Queue,
 	d queue.Delivery,
@@ -104,7 +105,7 @@ func (q *Queue) setAside(
 	cause error,
 ) error {
 	q.log.Error(
-		"message refused by the broker and set aside",
+		"message rejected by the broker and dead-lettered",
 		keys.Queue,
 		name.String(),
 		keys.JobID,
@@ -123,7 +124,8 @@ func (q *Queue) setAside(
 	return err
 }
 
-// keysOf are the arguments that name the rows of a batch under their locks.
+// keysOf returns the arguments that identify the rows of a batch and their
+// locks.
 func keysOf(batch []queue.Delivery) pgx.StrictNamedArgs {
 	jobs, ids, deliveries := make([][]byte, len(batch)), make([]int64, len(batch)), make([]int32, len(batch))
 	for i := range batch {
@@ -136,9 +138,9 @@ func keysOf(batch []queue.Delivery) pgx.StrictNamedArgs {
 
 var unsentSQL = sqlText("unsent")
 
-// giveBack makes rows that were not sent due again at once, in place of when
-// their lock ends.
-func (q *Queue) giveBack(ctx context.Context, batch []queue.Delivery) error {
+// release makes rows that were not sent due again immediately, instead of at
+// the end of their lock.
+func (q *Queue) release(ctx context.Context, batch []queue.Delivery) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 

@@ -19,24 +19,24 @@ import (
 
 var jobID = state.NewJobID("test", []byte("x"))
 
-// sink is another transport: it keeps what it is sent, and fails as often as it
-// is told.
-type sink struct {
-	mu    sync.Mutex
-	fails int
-	after func() // runs once a batch is stored
-	sent  []state.Message
-	calls int
+// recordingSender is a transport that keeps the messages. Its first calls fail,
+// as many as failures says.
+type recordingSender struct {
+	mu       sync.Mutex
+	failures int
+	after    func() // runs after a batch is stored
+	sent     []state.Message
+	calls    int
 }
 
-func (s *sink) Send(_ context.Context, _ state.Queue, msgs []state.Message) error {
+func (s *recordingSender) Send(_ context.Context, _ state.Queue, msgs []state.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	s.calls++
-	if s.fails > 0 {
-		s.fails--
-		return errors.New("the transport is away")
+	if s.failures > 0 {
+		s.failures--
+		return errors.New("the transport is unavailable")
 	}
 
 	s.sent = append(s.sent, msgs...)
@@ -47,7 +47,7 @@ func (s *sink) Send(_ context.Context, _ state.Queue, msgs []state.Message) erro
 	return nil
 }
 
-// relay runs a relay until done says so, or a minute is over.
+// relay runs a relay until done returns true, or for at most a minute.
 func relay(t *testing.T, q *pgqueue.Queue, to queue.Sender, done func() bool) {
 	t.Helper()
 
@@ -64,7 +64,7 @@ func relay(t *testing.T, q *pgqueue.Queue, to queue.Sender, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Error("gave up waiting for the relay")
+			t.Error("the relay did not finish within a minute")
 			return
 		}
 	}
@@ -91,10 +91,10 @@ func insert(t *testing.T, pool *pgxpool.Pool, n int) {
 	}
 }
 
-// relayOptions are those of a process whose messages go over Service Bus.
+// relayOptions are the options of a process that sends over Service Bus.
 var relayOptions = pgqueue.Options{MaxDeliveries: math.MaxInt32}
 
-func TestRelayHandsOnWhatIsDue(t *testing.T) {
+func TestRelaySendsDueMessages(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	q := open(t, pool, relayOptions)
@@ -104,20 +104,20 @@ func TestRelayHandsOnWhatIsDue(t *testing.T) {
 	rows.InsertMessage(t, pool, jobID, rows.Message{First: 5002, Held: true})
 	rows.InsertMessage(t, pool, jobID, rows.Message{First: 5003, Queue: state.QueueLongTasks})
 
-	to := &sink{}
+	to := &recordingSender{}
 	relay(t, q, to, func() bool { return count(t, pool, "sent_at is not null") >= 1200 })
 
 	seen := map[int]bool{}
 	for _, m := range to.sent {
 		if seen[m.First] || m.First >= 1200 {
-			t.Errorf("sent %+v", m)
+			t.Errorf("sent %+v twice, or before it was due", m)
 		}
 
 		seen[m.First] = true
 	}
 
 	if len(seen) != 1200 || to.calls > 4 {
-		t.Errorf("sent %d messages in %d calls", len(seen), to.calls)
+		t.Errorf("sent %d messages in %d calls, want 1200 in at most 4", len(seen), to.calls)
 	}
 
 	if n := count(t, pool, "sent_at is not null and locked_until is null"); n != 1200 {
@@ -125,13 +125,13 @@ func TestRelayHandsOnWhatIsDue(t *testing.T) {
 	}
 }
 
-func TestRelayTriesUntilTheTransportIsBack(t *testing.T) {
+func TestRelayRetriesUntilTransportRecovers(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	q := open(t, pool, relayOptions)
 	insert(t, pool, 10)
 
-	to := &sink{fails: 3}
+	to := &recordingSender{failures: 3}
 	relay(t, q, to, func() bool { return count(t, pool, "sent_at is not null") == 10 })
 
 	if len(to.sent) != 10 || to.calls != 4 {
@@ -139,18 +139,18 @@ func TestRelayTriesUntilTheTransportIsBack(t *testing.T) {
 	}
 
 	if n := count(t, pool, "deliveries = 1 and dead_reason is null"); n != 10 {
-		t.Errorf("%d rows count one delivery, want 10: what was not sent does not count", n)
+		t.Errorf("%d rows count one delivery, want 10", n)
 	}
 }
 
-// A relay that ends between sending and marking leaves rows under their lock:
-// they are sent again, under the same ids.
-func TestRelayThatCrashesSendsAgainUnderTheSameID(t *testing.T) {
+// A relay that ends between sending and marking leaves the rows locked. The
+// next relay must send them again under the same IDs.
+func TestRelayResendsUnderSameIDAfterCrash(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	insert(t, pool, 10)
 	ctx, crash := context.WithCancel(t.Context())
-	first := &sink{after: crash}
+	first := &recordingSender{after: crash}
 	short := relayOptions
 	short.Lock = 500 * time.Millisecond
 	open(t, pool, short).Relay(ctx, state.QueueTasks, first)
@@ -159,7 +159,7 @@ func TestRelayThatCrashesSendsAgainUnderTheSameID(t *testing.T) {
 		t.Fatalf("%d rows are marked, want none", n)
 	}
 
-	second := &sink{}
+	second := &recordingSender{}
 	relay(
 		t,
 		open(t, pool, relayOptions),
@@ -173,19 +173,18 @@ func TestRelayThatCrashesSendsAgainUnderTheSameID(t *testing.T) {
 	}
 
 	if len(ids) != 10 || len(second.sent) != 10 {
-		t.Errorf("got %d ids, %d messages of the second relay, want 10 of each", len(ids), len(second.sent))
+		t.Errorf("got %d IDs and %d messages of the second relay, want 10 of each", len(ids), len(second.sent))
 	}
 }
 
-// What the engine did meanwhile wins: a row that it claimed, or ended, is not
-// marked.
-func TestRelayLeavesClaimedRowsAlone(t *testing.T) {
+// A row that the engine claimed while the relay sent it must not be marked.
+func TestRelayDoesNotMarkClaimedRows(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	insert(t, pool, 2)
 
 	claimed := make(chan error, 1)
-	to := &sink{after: func() {
+	to := &recordingSender{after: func() {
 		_, err := pool.Exec(
 			context.Background(),
 			`update messages set worker_id = gen_random_uuid(), claimed_at = now(), attempt = 1,

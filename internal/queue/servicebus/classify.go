@@ -13,9 +13,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// classify gives an error of the client its code and a sentence that says what
-// to mend. The client returns its own type for some and a raw AMQP error for
-// others, so both the type and the condition are looked at.
+// classify adds a code to an error of the client, and a message that says what
+// to fix. The client returns its own type for some errors and a raw AMQP error
+// for others, so classify checks the type and the condition.
 func (c *Client) classify(op string, q state.Queue, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
@@ -23,17 +23,17 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 
 	where := fmt.Sprintf("queue %s of %s", q, c.namespace)
 
-	switch condition := refusal(err); condition {
+	switch condition := rejection(err); condition {
 	case "":
 	case amqp.ErrCondMessageSizeExceeded:
 		return state.Wrap(
 			state.CodeTooLarge,
 			op,
 			"a batch is larger than "+where+" takes",
-			refused(condition, err),
+			rejected(condition, err),
 		)
 	default:
-		return state.Wrap(state.CodeInvalid, op, where+" refuses a message", refused(condition, err))
+		return state.Wrap(state.CodeInvalid, op, where+" refuses a message", rejected(condition, err))
 	}
 
 	if known, ok := errors.AsType[*sb.Error](err); ok {
@@ -62,7 +62,7 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 			state.CodeTooLarge,
 			op,
 			"a message is larger than "+where+" takes",
-			refused(amqp.ErrCondMessageSizeExceeded, err),
+			rejected(amqp.ErrCondMessageSizeExceeded, err),
 		)
 	}
 
@@ -97,18 +97,18 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 	return state.Wrap(state.CodeUnavailable, op, where+" cannot be used now", err)
 }
 
-// refusals are the conditions that concern a message and not its queue.
-var refusals = []amqp.ErrCond{
+// rejections are the conditions that concern a message and not its queue.
+var rejections = []amqp.ErrCond{
 	amqp.ErrCondMessageSizeExceeded, amqp.ErrCondDecodeError, amqp.ErrCondInvalidField,
 	"com.microsoft:argument-error", "com.microsoft:argument-out-of-range",
 }
 
-// refusal returns the condition by which the broker refuses a message
-// permanently, "" of any other error. The client reports conditions that it
-// does not know as a lost connection, without the cause in the chain: only the
-// text has it.
-func refusal(err error) amqp.ErrCond {
-	for _, condition := range refusals {
+// rejection returns the condition with which the broker rejects a message
+// permanently, or "" for any other error. The client reports unknown conditions
+// as a lost connection without wrapping the cause, so only the text contains
+// it.
+func rejection(err error) amqp.ErrCond {
+	for _, condition := range rejections {
 		if raw, ok := errors.AsType[*amqp.Error](err); ok && raw.Condition == condition {
 			return condition
 		}
@@ -122,14 +122,15 @@ func refusal(err error) amqp.ErrCond {
 	return ""
 }
 
-// refused marks an error that concerns a message and not its queue: repeating
-// does not help. A queue that takes no message at all, as with the wrong
-// settings, is not marked: its messages wait in their rows.
-func refused(condition amqp.ErrCond, err error) error {
+// rejected marks an error that concerns a message and not its queue, so that
+// repeating does not help. If a queue accepts no messages at all, for example
+// because of wrong settings, the error is not marked: the messages wait in
+// their rows.
+func rejected(condition amqp.ErrCond, err error) error {
 	return &queue.RefusedError{Reason: string(condition), Err: err}
 }
 
-// role is what an operation needs, least first.
+// role returns the least role that an operation needs.
 func role(op string) string {
 	switch op {
 	case "servicebus.Send", "servicebus.Warm":

@@ -13,25 +13,29 @@ import (
 	"coremachine/internal/state"
 )
 
-// Options make a Client. Either Connection, or Namespace with Credential, is
-// required.
+// Options configures a Client. Either Connection, or Namespace with Credential,
+// is required.
 type Options struct {
 	Connection string // a connection string, for local use
-	Namespace  string // as in name.servicebus.windows.net
+	Namespace  string // for example name.servicebus.windows.net
 	Credential azcore.TokenCredential
 
-	RetryDelay    time.Duration // before the client's first retry; 0: 200 ms
-	MaxRetryDelay time.Duration // 0: 5 s
-	MaxRetries    int32         // 0: 3
-	Log           *slog.Logger  // nil: none
+	// RetryDelay is the delay of the client's first retry. Zero means 200 ms.
+	RetryDelay time.Duration
+	// MaxRetryDelay limits the delay. Zero means 5 s.
+	MaxRetryDelay time.Duration
+	// MaxRetries limits the retries. Zero means 3.
+	MaxRetries int32
+	// Log can be nil.
+	Log *slog.Logger
 
-	// Dial replaces the network, for tests of the production constructor: what
-	// it returns speaks AMQP.
+	// Dial replaces the network, so that tests can use the production
+	// constructor. It returns a connection that speaks AMQP.
 	Dial func(ctx context.Context) (net.Conn, error)
 }
 
-// Client is one process's connection to a namespace. It is safe for concurrent
-// use.
+// Client is the connection of a process to a namespace. It is safe for
+// concurrent use.
 type Client struct {
 	namespace string
 	client    *sb.Client
@@ -41,7 +45,7 @@ type Client struct {
 	senders map[state.Queue]*sb.Sender
 }
 
-// New makes a client and opens nothing; Warm does.
+// New creates a client without connecting. Warm connects.
 func New(o Options) (*Client, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -67,7 +71,9 @@ func New(o Options) (*Client, error) {
 	}
 
 	if o.Dial != nil {
-		opts.NewWebSocketConn = func(ctx context.Context, _ sb.NewWebSocketConnArgs) (net.Conn, error) { return o.Dial(ctx) }
+		opts.NewWebSocketConn = func(ctx context.Context, _ sb.NewWebSocketConnArgs) (net.Conn, error) {
+			return o.Dial(ctx)
+		}
 	}
 
 	c := &Client{namespace: o.Namespace, log: o.Log, senders: map[state.Queue]*sb.Sender{}}
@@ -91,15 +97,15 @@ func New(o Options) (*Client, error) {
 			state.CodeInvalid,
 			"servicebus.New",
 			"the Service Bus settings cannot be used",
-		) // the cause may repeat a key
+		) // the cause may contain a key
 	}
 
 	return c, nil
 }
 
-// Warm opens the links of every queue and sends nothing: a health check that
-// finds a wrong namespace, queue or role before a message is at stake. The
-// error names all three.
+// Warm opens the links of every queue and sends nothing. As a health check it
+// detects a wrong namespace, queue or role before the first message. The error
+// names all three.
 func (c *Client) Warm(ctx context.Context) error {
 	for _, q := range state.Queues {
 		s, err := c.sender(q)

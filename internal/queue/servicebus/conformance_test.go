@@ -16,10 +16,10 @@ import (
 	"coremachine/internal/test/queuetest"
 )
 
-// TestConformance runs over the stand-in, and over a real namespace too where
-// SERVICEBUS_TEST_CONNECTION holds a connection string to one whose queue
-// "tasks" nobody else uses: duplicate detection on, a lock of 1 min, at most 10
-// deliveries.
+// TestConformance uses the fake broker. If SERVICEBUS_TEST_CONNECTION is set to
+// a connection string, it also uses that real namespace. Its queue "tasks" must
+// not be used otherwise, and must have duplicate detection, a lock of 1 min and
+// at most 10 deliveries.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 
@@ -45,7 +45,7 @@ func standIn(t *testing.T, s queuetest.Settings) queuetest.Bus {
 	return bus(t, s, connection)
 }
 
-// namespace lets one test at a time have the queue, empty.
+// namespace gives one test at a time the empty queue.
 func namespace(connection string) func(*testing.T, queuetest.Settings) queuetest.Bus {
 	var turn sync.Mutex
 

@@ -11,8 +11,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// deadWait is how long a redrive waits for the next dead message before it
-// takes the rest to be none.
+// deadWait is how long to wait for the next dead letter before the queue is
+// considered empty.
 const deadWait = 2 * time.Second
 
 func (c *Client) dead(q state.Queue) (*sb.Receiver, error) {
@@ -24,20 +24,20 @@ func (c *Client) dead(q state.Queue) (*sb.Receiver, error) {
 	return r, nil
 }
 
-func shut(ctx context.Context, r *sb.Receiver) {
+func closeReceiver(ctx context.Context, r *sb.Receiver) {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
 
-	_ = r.Close(limit) // the link goes with the connection at the latest
+	_ = r.Close(limit) // the link ends with the connection at the latest
 }
 
-// receiveDead takes the next dead messages; none where there are none for a
+// receiveDead returns the next dead letters, or none if none arrive for a
 // while.
-func receiveDead(ctx context.Context, r *sb.Receiver, most int) ([]*sb.ReceivedMessage, error) {
+func receiveDead(ctx context.Context, r *sb.Receiver, maxMessages int) ([]*sb.ReceivedMessage, error) {
 	limit, cancel := context.WithTimeout(ctx, deadWait)
 	defer cancel()
 
-	batch, err := r.ReceiveMessages(limit, min(100, most), nil)
+	batch, err := r.ReceiveMessages(limit, min(100, maxMessages), nil)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return nil, nil
 	}
@@ -45,16 +45,16 @@ func receiveDead(ctx context.Context, r *sb.Receiver, most int) ([]*sb.ReceivedM
 	return batch, err
 }
 
-// Peek lists dead messages of a queue and changes nothing. It needs the right
-// to receive, and none to manage.
-func (c *Client) Peek(ctx context.Context, q state.Queue, most int) ([]queue.Dead, error) {
+// Peek returns dead letters of a queue and changes nothing. It needs permission
+// to receive, but not to manage.
+func (c *Client) Peek(ctx context.Context, q state.Queue, maxMessages int) ([]queue.Dead, error) {
 	r, err := c.dead(q)
 	if err != nil {
 		return nil, err
 	}
-	defer shut(ctx, r)
+	defer closeReceiver(ctx, r)
 
-	messages, err := r.PeekMessages(ctx, most, nil)
+	messages, err := r.PeekMessages(ctx, maxMessages, nil)
 	if err != nil {
 		return nil, c.classify("servicebus.Peek", q, err)
 	}
@@ -67,12 +67,17 @@ func (c *Client) Peek(ctx context.Context, q state.Queue, most int) ([]queue.Dea
 	return out, nil
 }
 
-// Redrive sends dead messages again under a raised send number, which duplicate
-// detection lets pass, and only then takes them out of the dead-letter queue. A
-// crash between leaves a duplicate, which the engine's rows see through. Those
-// with another reason are held until the end, so that they do not come up again
-// and again.
-func (c *Client) Redrive(ctx context.Context, q state.Queue, reason string, most int) (n int, err error) {
+// Redrive sends dead letters again with a higher send number, so that duplicate
+// detection accepts them. Then it removes them from the dead-letter queue. A
+// crash in between leaves a duplicate, which the engine's rows detect. Dead
+// letters with another reason stay locked until the end, so that they are not
+// received again and again.
+func (c *Client) Redrive(
+	ctx context.Context,
+	q state.Queue,
+	reason string,
+	maxMessages int,
+) (n int, err error) {
 	r, err := c.dead(q)
 	if err != nil {
 		return 0, err
@@ -81,12 +86,12 @@ func (c *Client) Redrive(ctx context.Context, q state.Queue, reason string, most
 	var others []*sb.ReceivedMessage
 
 	defer func() {
-		shut(ctx, r)
-		c.giveBack(ctx, q, others)
+		closeReceiver(ctx, r)
+		c.abandonAll(ctx, q, others)
 	}()
 
-	for n < most {
-		batch, err := receiveDead(ctx, r, most-n)
+	for n < maxMessages {
+		batch, err := receiveDead(ctx, r, maxMessages-n)
 		if err != nil {
 			return n, c.classify("servicebus.Redrive", q, err)
 		}
@@ -118,14 +123,14 @@ func (c *Client) Redrive(ctx context.Context, q state.Queue, reason string, most
 	return n, nil
 }
 
-// Collect hands the dead messages of a queue to keep, at most most of them, and
-// takes out of the dead-letter queue what keep has noted. A crash between
-// leaves them there: keep meets them again. It returns how many it took out;
-// what is not ours stays.
+// Collect passes at most maxMessages dead letters of a queue to keep, and
+// removes those that keep recorded from the dead-letter queue. After a crash in
+// between, they stay there and keep receives them again. Collect returns the
+// number of removed messages. Messages of other programs stay.
 func (c *Client) Collect(
 	ctx context.Context,
 	q state.Queue,
-	most int,
+	maxMessages int,
 	keep func(context.Context, []queue.Dead) error,
 ) (n int, err error) {
 	r, err := c.dead(q)
@@ -136,17 +141,18 @@ func (c *Client) Collect(
 	var others []*sb.ReceivedMessage
 
 	defer func() {
-		shut(ctx, r)
-		c.giveBack(ctx, q, others)
+		closeReceiver(ctx, r)
+		c.abandonAll(ctx, q, others)
 	}()
 
-	waiting, err := r.PeekMessages(ctx, 1, nil) // to receive nothing takes a while
+	// Receiving from an empty queue takes a while.
+	peeked, err := r.PeekMessages(ctx, 1, nil)
 	if err != nil {
 		return 0, c.classify("servicebus.Collect", q, err)
 	}
 
-	for len(waiting) > 0 && n < most {
-		batch, err := receiveDead(ctx, r, most-n)
+	for len(peeked) > 0 && n < maxMessages {
+		batch, err := receiveDead(ctx, r, maxMessages-n)
 		if err != nil {
 			return n, c.classify("servicebus.Collect", q, err)
 		}
@@ -205,17 +211,17 @@ func deadOf(id string, body []byte, deliveries uint32, reason *string, enqueued 
 		d.DeadSince = *enqueued
 	}
 
-	if msg, err := state.DecodeMessage(body); err == nil { // else it is not one of ours
+	if msg, err := state.DecodeMessage(body); err == nil { // otherwise it is a message of another program
 		d.Message = msg
 	}
 
 	return d
 }
 
-// giveBack lets go of dead messages by their lock tokens, over a link that asks
-// for none: else the client would be given them again and hold them as it
-// closes.
-func (c *Client) giveBack(ctx context.Context, q state.Queue, others []*sb.ReceivedMessage) {
+// abandonAll releases dead letters by their lock tokens. It uses another link,
+// which receives nothing. On the same link the client would receive them again
+// and keep them locked when it closes.
+func (c *Client) abandonAll(ctx context.Context, q state.Queue, others []*sb.ReceivedMessage) {
 	if len(others) == 0 {
 		return
 	}
@@ -224,14 +230,14 @@ func (c *Client) giveBack(ctx context.Context, q state.Queue, others []*sb.Recei
 	if err != nil {
 		return
 	}
-	defer shut(ctx, r)
+	defer closeReceiver(ctx, r)
 
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 	defer cancel()
 
 	for _, m := range others {
 		if err := r.AbandonMessage(limit, &sb.ReceivedMessage{LockToken: m.LockToken}, nil); err != nil {
-			return // their locks end
+			return // their locks expire
 		}
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// endpoint returns the host, with its port where there is one, that a
-// connection string names. It refuses the switch that turns TLS off for any
-// host but this machine: the key would travel in clear text. The string is read
-// as the client reads it. No error repeats a part of the string.
+// endpoint returns the host, and the port if there is one, of a connection
+// string. It parses the string in the same way as the client. It rejects the
+// option that disables TLS unless the host is this machine, because the key
+// would be sent in clear text. Errors do not contain any part of the string.
 func endpoint(connection string) (string, error) {
 	var (
 		host      string

@@ -10,12 +10,12 @@ import (
 
 const key = ";SharedAccessKeyName=k;SharedAccessKey=dG9wc2VjcmV0"
 
-func TestClearTextIsForThisMachineOnly(t *testing.T) {
+func TestClearTextOnlyToLoopback(t *testing.T) {
 	t.Parallel()
 
 	for _, test := range []struct {
 		connection string
-		refused    bool
+		rejected   bool
 	}{
 		{"Endpoint=sb://127.0.0.1:5672" + key + ";UseDevelopmentEmulator=true", false},
 		{"Endpoint=sb://localhost" + key + ";UseDevelopmentEmulator=true", false},
@@ -39,14 +39,14 @@ func TestClearTextIsForThisMachineOnly(t *testing.T) {
 			}
 		}
 
-		if refused := err != nil; refused != test.refused ||
-			refused && state.CodeOf(err) != state.CodeInvalid {
-			t.Errorf("%q: got %v, want refused: %t", test.connection, err, test.refused)
+		if rejected := err != nil; rejected != test.rejected ||
+			rejected && state.CodeOf(err) != state.CodeInvalid {
+			t.Errorf("%q: got %v, want rejected: %t", test.connection, err, test.rejected)
 		}
 
 		if err != nil &&
 			(strings.Contains(err.Error(), "dG9wc2VjcmV0") || strings.Contains(err.Error(), "example.com")) {
-			t.Errorf("the error repeats what it was given: %v", err)
+			t.Errorf("the error contains a part of the connection string: %v", err)
 		}
 	}
 }

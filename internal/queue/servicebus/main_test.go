@@ -15,9 +15,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(renewer)) }
 
-// renewer is what azservicebus leaves behind now and then, waiting to refresh a
-// token, when a connection is cut as links open.
-const renewer = "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/internal.(*Namespace).startNegotiateClaimRenewer.func3"
+// renewer is a goroutine that azservicebus sometimes leaks: it waits to refresh
+// a token after a connection was lost while links opened.
+const renewer = "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/internal." +
+	"(*Namespace).startNegotiateClaimRenewer.func3"
 
 func queueNames() []string {
 	names := make([]string, len(state.Queues))
@@ -28,7 +29,7 @@ func queueNames() []string {
 	return names
 }
 
-// broker starts a stand-in that ends with the test, after its clients.
+// broker starts a fake broker. It closes when the test ends, after its clients.
 func broker(t *testing.T, o sbfake.Options) (*sbfake.Broker, string) {
 	t.Helper()
 
@@ -63,7 +64,7 @@ func client(t *testing.T, o servicebus.Options) *servicebus.Client {
 		limit, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
 
-		_ = c.Close(limit) // of a connection that the test dropped it says so
+		_ = c.Close(limit) // fails if the test dropped the connection
 	})
 
 	return c
@@ -108,8 +109,8 @@ func messages(n int) []state.Message {
 	return out
 }
 
-// take receives n deliveries.
-func take(t *testing.T, r queue.Receiver, n int) []queue.Delivery {
+// receiveN receives n deliveries.
+func receiveN(t *testing.T, r queue.Receiver, n int) []queue.Delivery {
 	t.Helper()
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -14,15 +14,14 @@ import (
 )
 
 // Limits of settling. After a lost connection the client's own retries, which
-// no option changes, would hold a call for three quarters of a minute. The
-// first try is cut short so that a caller who allows 5 s has time left for the
-// second.
+// cannot be configured, would block a call for 45 seconds. The first attempt is
+// short, so that a caller with a limit of 5 s has time left for the second one.
 const (
-	firstTry    = 2 * time.Second
-	settleLimit = 4 * time.Second
+	firstSettleLimit = 2 * time.Second
+	settleLimit      = 4 * time.Second
 )
 
-// receiver takes deliveries from one queue with peek-lock.
+// receiver receives deliveries from one queue with peek-lock.
 type receiver struct {
 	c     *Client
 	queue state.Queue
@@ -30,10 +29,12 @@ type receiver struct {
 	ctx   context.Context
 	close context.CancelFunc
 	once  sync.Once
-	away  string // what was wrong at the last try
+	// failure describes the failure of the last attempt. It is empty after a
+	// success.
+	failure string
 }
 
-// Receiver takes deliveries from a queue, for processes without the Functions
+// Receiver returns a receiver of a queue, for processes without the Functions
 // host.
 func (c *Client) Receiver(q state.Queue) (queue.Receiver, error) {
 	r, err := c.client.NewReceiverForQueue(q.String(), nil)
@@ -46,9 +47,9 @@ func (c *Client) Receiver(q state.Queue) (queue.Receiver, error) {
 	return &receiver{c: c, queue: q, sb: r, ctx: ctx, close: cancel}, nil
 }
 
-// Receive asks for no more than the caller can take: what arrives while nobody
-// asks would be given back in a loop.
-func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, error) {
+// Receive requests at most as many messages as the caller can handle. The
+// client would release other messages, and receive them again, in a loop.
+func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delivery, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
@@ -56,7 +57,7 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 	wait := 100 * time.Millisecond
 
 	for {
-		batch, err := r.sb.ReceiveMessages(ctx, most, nil)
+		batch, err := r.sb.ReceiveMessages(ctx, maxMessages, nil)
 		if len(batch) > 0 {
 			r.report(nil)
 			return r.deliveries(batch), nil
@@ -75,29 +76,31 @@ func (r *receiver) Receive(ctx context.Context, most int) ([]queue.Delivery, err
 	}
 }
 
-// report logs when receiving begins to fail, when it fails for another reason,
-// and when it works again; not at each try between.
+// report logs a failure if it differs from the previous attempt's, and the
+// recovery.
 func (r *receiver) report(err error) {
-	var now string
-	if told, ok := errors.AsType[*state.Error](err); ok {
-		now = told.Msg // the cause's text differs at each try
+	var current string
+	if known, ok := errors.AsType[*state.Error](err); ok {
+		// The text of the cause differs between attempts.
+		// The text of the cause differs between attempts.
+		current = known.Msg
 	}
 
 	switch {
-	case now == r.away:
+	case current == r.failure:
 	case err != nil:
 		r.c.log.Warn(
-			"the queue cannot be received from; trying on",
+			"queue receive failed, retrying",
 			keys.Queue,
 			r.queue.String(),
 			keys.Error,
 			err,
 		)
 	default:
-		r.c.log.Info("the queue can be received from again", keys.Queue, r.queue.String())
+		r.c.log.Info("queue receive recovered", keys.Queue, r.queue.String())
 	}
 
-	r.away = now
+	r.failure = current
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -128,7 +131,7 @@ func (r *receiver) deliveries(batch []*sb.ReceivedMessage) []queue.Delivery {
 
 		msg, err := state.DecodeMessage(m.Body)
 		if err != nil {
-			r.c.log.Error("a message is not one of ours", keys.Queue, r.queue.String(), keys.Error, err)
+			r.c.log.Error("message has an unknown format", keys.Queue, r.queue.String(), keys.Error, err)
 		}
 
 		d.Message = msg
@@ -138,8 +141,7 @@ func (r *receiver) deliveries(batch []*sb.ReceivedMessage) []queue.Delivery {
 	return out
 }
 
-// received is the message that a delivery carries, which none but Receive can
-// have put there.
+// received returns the message of a delivery. Only Receive sets it.
 func received(d queue.Delivery) (*sb.ReceivedMessage, error) {
 	m, ok := d.Token.(*sb.ReceivedMessage)
 	if !ok {
@@ -154,9 +156,9 @@ func received(d queue.Delivery) (*sb.ReceivedMessage, error) {
 	return m, nil
 }
 
-// settle tries a settlement once, within its limit; where the connection was
-// lost it renews the lock, which opens the links again, and settles by lock
-// token. What still fails comes again when its lock ends.
+// settle tries to settle a delivery within its limit. If the connection was
+// lost, it renews the lock, which opens the links again, and settles by lock
+// token. If that fails, the message is delivered again when its lock expires.
 func (r *receiver) settle(
 	ctx context.Context,
 	d queue.Delivery,
@@ -167,7 +169,7 @@ func (r *receiver) settle(
 		return err
 	}
 
-	limit, cancel := context.WithTimeout(ctx, firstTry)
+	limit, cancel := context.WithTimeout(ctx, firstSettleLimit)
 	err = do(limit, m)
 
 	cancel()
@@ -199,7 +201,7 @@ func lockLost(err error) bool {
 	return errors.As(err, &known) && known.Code == sb.CodeLockLost
 }
 
-// Complete ends a delivery for good.
+// Complete removes the message permanently.
 func (r *receiver) Complete(ctx context.Context, d queue.Delivery) error {
 	return r.settle(
 		ctx,
@@ -208,7 +210,7 @@ func (r *receiver) Complete(ctx context.Context, d queue.Delivery) error {
 	)
 }
 
-// Abandon gives a delivery back.
+// Abandon releases the lock of a delivery.
 func (r *receiver) Abandon(ctx context.Context, d queue.Delivery) error {
 	return r.settle(
 		ctx,
@@ -217,7 +219,7 @@ func (r *receiver) Abandon(ctx context.Context, d queue.Delivery) error {
 	)
 }
 
-// DeadLetter sets a message aside.
+// DeadLetter moves the message to the dead-letter queue.
 func (r *receiver) DeadLetter(ctx context.Context, d queue.Delivery, reason string) error {
 	o := &sb.DeadLetterOptions{Reason: &reason}
 
@@ -228,7 +230,7 @@ func (r *receiver) DeadLetter(ctx context.Context, d queue.Delivery, reason stri
 	)
 }
 
-// Renew keeps the lock.
+// Renew extends the lock.
 func (r *receiver) Renew(ctx context.Context, d queue.Delivery) (time.Time, error) {
 	m, err := received(d)
 	if err != nil {

@@ -24,13 +24,13 @@ func send(t *testing.T, c queue.Sender, n int) {
 	}
 }
 
-func TestLocksDropped(t *testing.T) {
+func TestCompleteAfterLockWasLost(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{})
 	r := receiver(t, c)
 	send(t, c, 1)
 
-	old := take(t, r, 1)[0]
+	old := receiveN(t, r, 1)[0]
 	if n := b.DropLocks("tasks"); n != 1 {
 		t.Fatalf("dropped %d locks, want 1", n)
 	}
@@ -39,27 +39,31 @@ func TestLocksDropped(t *testing.T) {
 		t.Errorf("got %v, want ErrLockLost", err)
 	}
 
-	again := take(t, r, 1)[0]
+	again := receiveN(t, r, 1)[0]
 	if err := r.Complete(t.Context(), again); err != nil {
 		t.Error(err)
 	}
 
 	if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 }
 
-// A delivery outlives the connection that it came by: it is settled by its lock
-// token over another, in the time that Serve allows.
-func TestSettleAfterTheConnectionWasLost(t *testing.T) {
+// A delivery outlives its connection: another connection settles it by lock
+// token, within the time that Serve allows.
+func TestSettleAfterConnectionWasLost(t *testing.T) {
 	t.Parallel()
 
 	for name, settle := range map[string]func(context.Context, queue.Receiver, queue.Delivery) error{
-		"complete": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error { return r.Complete(ctx, d) },
+		"complete": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error {
+			return r.Complete(ctx, d)
+		},
 		"dead letter": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error {
 			return r.DeadLetter(ctx, d, "odd")
 		},
-		"abandon": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error { return r.Abandon(ctx, d) },
+		"abandon": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error {
+			return r.Abandon(ctx, d)
+		},
 		"renew": func(ctx context.Context, r queue.Receiver, d queue.Delivery) error {
 			_, err := r.Renew(ctx, d)
 			return err
@@ -70,7 +74,7 @@ func TestSettleAfterTheConnectionWasLost(t *testing.T) {
 			b, c := open(t, sbfake.Options{})
 			r := receiver(t, c)
 			send(t, c, 1)
-			d := take(t, r, 1)[0]
+			d := receiveN(t, r, 1)[0]
 
 			b.DropConnections()
 
@@ -81,7 +85,12 @@ func TestSettleAfterTheConnectionWasLost(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			want := map[string]sbfake.Depth{"complete": {}, "dead letter": {Dead: 1}, "abandon": {Ready: 1}, "renew": {Locked: 1}}[name]
+			want := map[string]sbfake.Depth{
+				"complete":    {},
+				"dead letter": {Dead: 1},
+				"abandon":     {Ready: 1},
+				"renew":       {Locked: 1},
+			}[name]
 			if got := b.Depth("tasks"); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
@@ -94,7 +103,7 @@ func TestSettleAfterConnectionAndLockWereLost(t *testing.T) {
 	b, c := open(t, sbfake.Options{})
 	r := receiver(t, c)
 	send(t, c, 1)
-	d := take(t, r, 1)[0]
+	d := receiveN(t, r, 1)[0]
 
 	b.DropConnections()
 	b.DropLocks("tasks")
@@ -118,14 +127,15 @@ func TestSettleFaults(t *testing.T) {
 		left  sbfake.Depth
 	}{
 		{"lock lost", sbfake.SettleLoseLock, queue.ErrLockLost, sbfake.Depth{Ready: 1}},
-		{"answer lost", sbfake.SettleLoseAck, queue.ErrLockLost, sbfake.Depth{}}, // done, and the second try finds no lock
+		// The first call takes effect, so the second finds no lock.
+		{"answer lost", sbfake.SettleLoseAck, queue.ErrLockLost, sbfake.Depth{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b, c := open(t, sbfake.Options{})
 			r := receiver(t, c)
 			send(t, c, 1)
-			d := take(t, r, 1)[0]
+			d := receiveN(t, r, 1)[0]
 
 			b.SetFaults(sbfake.Faults{Settle: func(string) sbfake.SettleFault { return test.fault }})
 
@@ -134,14 +144,14 @@ func TestSettleFaults(t *testing.T) {
 			}
 
 			if got := b.Depth("tasks"); got != test.left {
-				t.Errorf("left %+v, want %+v", got, test.left)
+				t.Errorf("got depth %+v, want %+v", got, test.left)
 			}
 		})
 	}
 }
 
-// Receive outlasts connections that drop as messages are to be delivered.
-func TestReceiveOutlastsDrops(t *testing.T) {
+// Connections drop while messages are being delivered.
+func TestReceiveAfterDroppedConnections(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{Lock: time.Second})
 
@@ -154,7 +164,7 @@ func TestReceiveOutlastsDrops(t *testing.T) {
 
 	got := map[string]bool{}
 	for len(got) < 60 {
-		for _, d := range take(t, r, 1) {
+		for _, d := range receiveN(t, r, 1) {
 			if err := r.Complete(t.Context(), d); err == nil || errors.Is(err, queue.ErrLockLost) {
 				got[d.MessageID] = true
 			}
@@ -162,25 +172,24 @@ func TestReceiveOutlastsDrops(t *testing.T) {
 	}
 
 	if calls.Load() < 60 {
-		t.Errorf("the hook was asked %d times", calls.Load())
+		t.Errorf("the hook ran %d times, want at least 60", calls.Load())
 	}
 }
 
-// Order has the newest message go first.
+// The fake broker delivers the newest message first.
 func TestReceiveOutOfOrder(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{})
 	b.SetFaults(sbfake.Faults{Order: func(_ string, n int) int { return n - 1 }})
 	send(t, c, 10)
 
-	if d := take(t, receiver(t, c), 1)[0]; d.Message.First != 9 {
+	if d := receiveN(t, receiver(t, c), 1)[0]; d.Message.First != 9 {
 		t.Errorf("got message %d, want the newest", d.Message.First)
 	}
 }
 
-// What a role is missing for, the error says; Receive itself only logs it and
-// tries on.
-func TestRefusedReceiverNamesItsRole(t *testing.T) {
+// The error names the missing role. Receive only logs it and retries.
+func TestUnauthorizedErrorNamesRole(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{})
 	b.SetFaults(sbfake.Faults{Token: func(string) bool { return true }})
@@ -188,36 +197,36 @@ func TestRefusedReceiverNamesItsRole(t *testing.T) {
 	_, err := c.Peek(t.Context(), state.QueueTasks, 1)
 	if err == nil || !strings.Contains(err.Error(), "Azure Service Bus Data Receiver") ||
 		state.CodeOf(err) != state.CodeUnavailable {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error that names the role", err)
 	}
 }
 
-// An outage is told of once, and so is its end.
-func TestReceiveTellsOfAnOutageOnce(t *testing.T) {
+// An outage is logged once, and so is the recovery.
+func TestReceiveLogsOutageOnce(t *testing.T) {
 	t.Parallel()
 	b, connection := broker(t, sbfake.Options{})
 
-	var told bytes.Buffer // of one goroutine
+	var logged bytes.Buffer // used by one goroutine
 
-	c := client(t, servicebus.Options{Connection: connection, Log: slog.New(slog.NewTextHandler(&told, nil))})
+	c := client(t, servicebus.Options{Connection: connection, Log: slog.New(slog.NewTextHandler(&logged, nil))})
 	send(t, c, 1)
 
-	var asked atomic.Int64
+	var tokens atomic.Int64
 
 	b.DropConnections()
 	b.SetFaults(
 		sbfake.Faults{
-			Token: func(audience string) bool { return strings.HasSuffix(audience, "/tasks") && asked.Add(1) <= 3 },
+			Token: func(audience string) bool { return strings.HasSuffix(audience, "/tasks") && tokens.Add(1) <= 3 },
 		},
 	)
 
 	r := receiver(t, c)
-	if err := r.Complete(t.Context(), take(t, r, 1)[0]); err != nil {
+	if err := r.Complete(t.Context(), receiveN(t, r, 1)[0]); err != nil {
 		t.Error(err)
 	}
 
-	if log := told.String(); strings.Count(log, "trying on") != 1 || strings.Count(log, "again") != 1 ||
-		asked.Load() < 3 {
-		t.Errorf("asked %d times, told:\n%s", asked.Load(), log)
+	log, n := logged.String(), tokens.Load()
+	if strings.Count(log, "retrying") != 1 || strings.Count(log, "recovered") != 1 || n < 3 {
+		t.Errorf("requested %d tokens, want at least 3, and one failure and one recovery logged:\n%s", n, log)
 	}
 }

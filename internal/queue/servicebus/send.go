@@ -9,12 +9,13 @@ import (
 	"coremachine/internal/state"
 )
 
-// batchMost is how many messages a batch may hold: the service's own limit,
-// which its client does not check.
-const batchMost = 4500
+// maxBatch limits the messages of a batch. The service has this limit, but its
+// client does not check it.
+const maxBatch = 4500
 
-// Send stores messages in a queue, in as few batches as their size allows. An
-// error leaves open which were stored: repeat all under their ids.
+// Send stores messages in a queue, in as few batches as their size permits.
+// After an error, an unknown part of them is stored; repeat all of them with
+// the same IDs.
 func (c *Client) Send(ctx context.Context, q state.Queue, msgs []state.Message) error {
 	s, err := c.sender(q)
 	if err != nil {
@@ -33,15 +34,15 @@ func (c *Client) Send(ctx context.Context, q state.Queue, msgs []state.Message) 
 	return nil
 }
 
-// sendBatch sends as many of the messages as fit into one batch and returns how
-// many.
+// sendBatch sends as many of the messages as fit into one batch and returns
+// their number.
 func (c *Client) sendBatch(ctx context.Context, s *sb.Sender, msgs []state.Message) (n int, err error) {
 	batch, err := s.NewMessageBatch(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
 
-	for n < len(msgs) && n < batchMost {
+	for n < len(msgs) && n < maxBatch {
 		m, err := encode(msgs[n])
 		if err != nil {
 			return 0, err
@@ -59,8 +60,8 @@ func (c *Client) sendBatch(ctx context.Context, s *sb.Sender, msgs []state.Messa
 	return n, s.SendMessageBatch(ctx, batch, nil)
 }
 
-// encode makes the message as it travels. Its id is what duplicate detection
-// compares.
+// encode returns the message for the client. Duplicate detection compares its
+// ID.
 func encode(m state.Message) (*sb.Message, error) {
 	body, err := state.EncodeMessage(m)
 	if err != nil {

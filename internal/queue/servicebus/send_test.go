@@ -33,13 +33,13 @@ func TestSendFillsBatches(t *testing.T) {
 		t.Errorf("got %+v, want 500 ready", d)
 	}
 
-	if n := transfers.Load(); n < 3 || n > 8 { // about 350 bytes a message
-		t.Errorf("sent %d batches for 500 messages of 64 KiB a batch", n)
+	if n := transfers.Load(); n < 3 || n > 8 { // about 350 bytes per message
+		t.Errorf("sent 500 messages in %d batches of 64 KiB, want 3 to 8", n)
 	}
 }
 
-// TestSendHoldsToTheServicesCount has batches whose size would allow more.
-func TestSendHoldsToTheServicesCount(t *testing.T) {
+// TestSendLimitsMessagesPerBatch uses batches whose size would permit more.
+func TestSendLimitsMessagesPerBatch(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{MaxMessage: 8 << 20})
 
@@ -56,7 +56,7 @@ func TestSendHoldsToTheServicesCount(t *testing.T) {
 	}
 }
 
-func TestSendOfNothing(t *testing.T) {
+func TestSendWithoutMessages(t *testing.T) {
 	t.Parallel()
 
 	_, c := open(t, sbfake.Options{})
@@ -65,9 +65,9 @@ func TestSendOfNothing(t *testing.T) {
 	}
 }
 
-// always makes a hook that answers the same until n calls were made, for good
-// where n is 0.
-func always(fault sbfake.SendFault, n int64) sbfake.Faults {
+// faultTimes returns a hook that injects the fault in the first n calls, or in
+// all calls if n is 0.
+func faultTimes(fault sbfake.SendFault, n int64) sbfake.Faults {
 	var calls atomic.Int64
 
 	return sbfake.Faults{Send: func(string) sbfake.SendFault {
@@ -79,7 +79,7 @@ func always(fault sbfake.SendFault, n int64) sbfake.Faults {
 	}}
 }
 
-func TestSendSaysWhatToMend(t *testing.T) {
+func TestSendErrorSaysWhatToFix(t *testing.T) {
 	t.Parallel()
 
 	for _, test := range []struct {
@@ -89,11 +89,36 @@ func TestSendSaysWhatToMend(t *testing.T) {
 		code   state.Code
 		want   []string
 	}{
-		{"no queue", sbfake.Options{Queues: []string{"jobs"}}, sbfake.Faults{}, state.CodeUnavailable, []string{"queue tasks of 127.0.0.1:", "create it", "duplicate detection"}},
-		{"refused", sbfake.Options{}, sbfake.Faults{Token: func(string) bool { return true }}, state.CodeUnavailable, []string{"queue tasks", "Azure Service Bus Data Sender"}},
-		{"busy", sbfake.Options{}, always(sbfake.SendBusy, 0), state.CodeBusy, []string{"queue tasks", "throttled"}},
-		{"full", sbfake.Options{}, always(sbfake.SendQuota, 0), state.CodeBusy, []string{"queue tasks", "full"}},
-		{"too large", sbfake.Options{MaxMessage: 100}, sbfake.Faults{}, state.CodeTooLarge, []string{"queue tasks", "larger"}},
+		{
+			name: "no queue",
+			opts: sbfake.Options{Queues: []string{"jobs"}},
+			code: state.CodeUnavailable,
+			want: []string{"queue tasks of 127.0.0.1:", "create it", "duplicate detection"},
+		},
+		{
+			name:   "refused",
+			faults: sbfake.Faults{Token: func(string) bool { return true }},
+			code:   state.CodeUnavailable,
+			want:   []string{"queue tasks", "Azure Service Bus Data Sender"},
+		},
+		{
+			name:   "busy",
+			faults: faultTimes(sbfake.SendBusy, 0),
+			code:   state.CodeBusy,
+			want:   []string{"queue tasks", "throttled"},
+		},
+		{
+			name:   "full",
+			faults: faultTimes(sbfake.SendQuota, 0),
+			code:   state.CodeBusy,
+			want:   []string{"queue tasks", "full"},
+		},
+		{
+			name: "too large",
+			opts: sbfake.Options{MaxMessage: 100},
+			code: state.CodeTooLarge,
+			want: []string{"queue tasks", "larger"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -108,27 +133,27 @@ func TestSendSaysWhatToMend(t *testing.T) {
 				t.Fatalf("got %s, want %s: %v", got, test.code, err)
 			}
 
-			var told *state.Error
-			if !errors.As(err, &told) {
+			var known *state.Error
+			if !errors.As(err, &known) {
 				t.Fatal(err)
 			}
 
 			for _, part := range test.want {
-				if !strings.Contains(told.Msg, part) {
-					t.Errorf("%q does not say %q", told.Msg, part)
+				if !strings.Contains(known.Msg, part) {
+					t.Errorf("%q does not contain %q", known.Msg, part)
 				}
 			}
 
 			if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
-				t.Errorf("stored: %+v", d)
+				t.Errorf("got depth %+v, want an empty queue", d)
 			}
 		})
 	}
 }
 
-// The relay halves a batch that is refused permanently, and repeats one that
-// failed for a cause that passes.
-func TestSendTellsRefusalsFromFailures(t *testing.T) {
+// The relay bisects a batch that is rejected permanently, and retries one that
+// failed for a temporary cause.
+func TestSendDistinguishesRejectionsFromFailures(t *testing.T) {
 	t.Parallel()
 
 	refuse := sbfake.Faults{Refuse: func(_, id string) bool { return id == messages(3)[1].TransportID() }}
@@ -137,12 +162,30 @@ func TestSendTellsRefusalsFromFailures(t *testing.T) {
 		opts   sbfake.Options
 		faults sbfake.Faults
 		code   state.Code
-		want   string // "": not a refusal
+		want   string // empty if the message is not rejected
 	}{
-		{"one is too large", sbfake.Options{MaxMessage: 100}, sbfake.Faults{}, state.CodeTooLarge, "amqp:link:message-size-exceeded"},
-		{"one is not valid", sbfake.Options{}, refuse, state.CodeInvalid, "com.microsoft:argument-error"},
-		{"full", sbfake.Options{}, always(sbfake.SendQuota, 0), state.CodeBusy, ""},
-		{"no queue", sbfake.Options{Queues: []string{"jobs"}}, sbfake.Faults{}, state.CodeUnavailable, ""},
+		{
+			name: "one is too large",
+			opts: sbfake.Options{MaxMessage: 100},
+			code: state.CodeTooLarge,
+			want: "amqp:link:message-size-exceeded",
+		},
+		{
+			name:   "one is not valid",
+			faults: refuse,
+			code:   state.CodeInvalid,
+			want:   "com.microsoft:argument-error",
+		},
+		{
+			name:   "full",
+			faults: faultTimes(sbfake.SendQuota, 0),
+			code:   state.CodeBusy,
+		},
+		{
+			name: "no queue",
+			opts: sbfake.Options{Queues: []string{"jobs"}},
+			code: state.CodeUnavailable,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -158,18 +201,18 @@ func TestSendTellsRefusalsFromFailures(t *testing.T) {
 			}
 
 			reason := ""
-			if refused, ok := errors.AsType[*queue.RefusedError](err); ok {
-				reason = refused.Reason
+			if rejected, ok := errors.AsType[*queue.RefusedError](err); ok {
+				reason = rejected.Reason
 			}
 
 			if reason != test.want {
-				t.Errorf("got the reason %q, want %q: %v", reason, test.want, err)
+				t.Errorf("got reason %q, want %q: %v", reason, test.want, err)
 			}
 		})
 	}
 }
 
-func TestWarmFindsWhatIsMissing(t *testing.T) {
+func TestWarmReportsMissingQueue(t *testing.T) {
 	t.Parallel()
 	_, c := open(t, sbfake.Options{Queues: []string{"jobs", "tasks"}})
 
@@ -184,11 +227,11 @@ func TestWarmFindsWhatIsMissing(t *testing.T) {
 	}
 
 	if log := b.Log(); len(log) > 0 {
-		t.Errorf("it sent %+v", log)
+		t.Errorf("Warm sent %+v", log)
 	}
 }
 
-func TestSendOutlastsFaults(t *testing.T) {
+func TestSendRetriesAfterFaults(t *testing.T) {
 	t.Parallel()
 
 	for _, test := range []struct {
@@ -204,7 +247,7 @@ func TestSendOutlastsFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			b, c := open(t, sbfake.Options{})
-			b.SetFaults(always(test.fault, 1))
+			b.SetFaults(faultTimes(test.fault, 1))
 
 			if err := c.Send(t.Context(), state.QueueTasks, messages(100)); err != nil {
 				t.Fatal(err)
@@ -225,12 +268,12 @@ func TestSendOutlastsFaults(t *testing.T) {
 	}
 }
 
-// Without duplicate detection a lost answer doubles what was sent: this is why
-// docs/deploy.md asks for it.
+// Without duplicate detection, a lost answer causes duplicates. This is why
+// docs/deploy.md requires it.
 func TestLostAnswerWithoutDuplicateDetection(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{Duplicates: -1})
-	b.SetFaults(always(sbfake.SendLoseAck, 1))
+	b.SetFaults(faultTimes(sbfake.SendLoseAck, 1))
 
 	if err := c.Send(t.Context(), state.QueueTasks, messages(100)); err != nil {
 		t.Fatal(err)
@@ -248,6 +291,6 @@ func TestNewHidesTheKey(t *testing.T) {
 		servicebus.Options{Connection: "Endpoint=;SharedAccessKeyName=k;SharedAccessKey=topsecret"},
 	)
 	if err == nil || strings.Contains(err.Error(), "topsecret") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error without the key", err)
 	}
 }

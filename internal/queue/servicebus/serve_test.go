@@ -14,8 +14,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// serving makes a queue with n messages and a receiver of it.
-func serving(t *testing.T, lock time.Duration, n int) (*sbfake.Broker, queue.Receiver) {
+// newServeTest returns a queue with n messages and a receiver of it.
+func newServeTest(t *testing.T, lock time.Duration, n int) (*sbfake.Broker, queue.Receiver) {
 	t.Helper()
 	b, c := open(t, sbfake.Options{Lock: lock})
 	send(t, c, n)
@@ -23,23 +23,23 @@ func serving(t *testing.T, lock time.Duration, n int) (*sbfake.Broker, queue.Rec
 	return b, receiver(t, c)
 }
 
-func TestServeHandlesEachMessageAndNoMoreAtOnce(t *testing.T) {
+func TestServeHandlesEachMessageWithinLimit(t *testing.T) {
 	t.Parallel()
 
-	const n, most = 200, 8
+	const n, limit = 200, 8
 
-	b, r := serving(t, time.Minute, n)
+	b, r := newServeTest(t, time.Minute, n)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
-	var inHand, worst, done atomic.Int64
+	var inFlight, maxInFlight, done atomic.Int64
 
-	queue.Serve(ctx, r, most, nil, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
-		if k := inHand.Add(1); k > worst.Load() {
-			worst.Store(k)
+	queue.Serve(ctx, r, limit, nil, slog.New(slog.DiscardHandler), func(context.Context, state.Message) error {
+		if k := inFlight.Add(1); k > maxInFlight.Load() {
+			maxInFlight.Store(k)
 		}
-		defer inHand.Add(-1)
+		defer inFlight.Add(-1)
 
 		if done.Add(1) == n {
 			cancel()
@@ -48,18 +48,18 @@ func TestServeHandlesEachMessageAndNoMoreAtOnce(t *testing.T) {
 		return nil
 	})
 
-	if done.Load() != n || worst.Load() > most {
-		t.Errorf("handled %d messages, %d at once", done.Load(), worst.Load())
+	if done.Load() != n || maxInFlight.Load() > limit {
+		t.Errorf("handled %d messages, %d concurrently, want 200, at most 8", done.Load(), maxInFlight.Load())
 	}
 
 	if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 }
 
-func TestServeGivesFailuresBack(t *testing.T) {
+func TestServeRequeuesFailures(t *testing.T) {
 	t.Parallel()
-	b, r := serving(t, time.Minute, 5)
+	b, r := newServeTest(t, time.Minute, 5)
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -97,15 +97,15 @@ func TestServeGivesFailuresBack(t *testing.T) {
 	}
 
 	if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 }
 
-// A handler that outlasts the lock keeps it, and one that is under way when
-// serving ends is waited for.
-func TestServeKeepsLocksAndWaits(t *testing.T) {
+// A handler that takes longer than the lock keeps it, and Serve waits for a
+// handler that runs when ctx ends.
+func TestServeRenewsLocksAndWaitsForHandlers(t *testing.T) {
 	t.Parallel()
-	b, r := serving(t, 3*time.Second, 1)
+	b, r := newServeTest(t, 3*time.Second, 1)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -125,13 +125,13 @@ func TestServeKeepsLocksAndWaits(t *testing.T) {
 	}
 
 	if d := b.Depth("tasks"); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 }
 
-func TestServeEndsWithItsReceiver(t *testing.T) {
+func TestServeEndsWhenReceiverCloses(t *testing.T) {
 	t.Parallel()
-	_, r := serving(t, time.Minute, 1)
+	_, r := newServeTest(t, time.Minute, 1)
 	queue.Serve(
 		t.Context(),
 		r,

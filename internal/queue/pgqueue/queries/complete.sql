@@ -1,5 +1,6 @@
--- Acknowledges deliveries whose rows the engine did not end: they count as sent, and the sweep sends them again if their stages stand still.
--- Rows are locked in the order given, which is key order.
+-- Acknowledges deliveries whose rows the engine did not delete. They count as
+-- sent, and the sweep sends them again if their stages make no progress. The
+-- rows are locked in the given order, which is key order.
 with held as materialized (
   select k.job_id, k.message_id
   from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::int[], @deliveries::int[])

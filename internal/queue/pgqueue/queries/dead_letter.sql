@@ -1,3 +1,3 @@
--- Sets a delivered message aside.
+-- Dead-letters a delivered message.
 update messages set dead_reason = @reason, locked_until = null
 where job_id = @job_id and message_id = @message_id and send = @send and deliveries = @deliveries and locked_until is not null and worker_id is null

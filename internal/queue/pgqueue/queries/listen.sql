@@ -1,2 +1,3 @@
--- Subscribes a connection to what is told of its schema's queues. In a block, since LISTEN itself takes no expression.
+-- Subscribes a connection to the notifications of its schema. It is a block
+-- because LISTEN does not accept an expression.
 do $$ begin execute format('listen %I', 'coremachine_' || current_schema()); end $$

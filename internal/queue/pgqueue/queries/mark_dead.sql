@@ -1,6 +1,7 @@
--- Notes on message rows that a transport of its own set their messages aside. A row that is held, or was claimed or
--- sent again since, is left alone: its work goes on. One whose sending was not noted yet is no different: it was sent. Rows are locked in
--- key order.
+-- Records on rows that the transport dead-lettered their messages. It skips a
+-- row that is claimed, or was claimed or sent again since then, because its
+-- work continues. It also marks a row that is not yet recorded as sent. The
+-- rows are locked in key order.
 with k as materialized (
   select * from unnest(@job_ids::bytea[], @message_ids::bigint[], @sends::int[], @attempts::int[], @deliveries::int[], @reasons::text[])
     as k (job_id, message_id, send, attempt, deliveries, reason)

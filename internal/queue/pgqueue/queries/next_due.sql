@@ -1,4 +1,5 @@
--- Seconds until the next row of a queue is due; no row: nothing waits.
+-- Returns the seconds until the next row of a queue is due, or no row if none
+-- is waiting.
 select extract(epoch from due_at - clock_timestamp())::float8
 from messages
 where queue = @queue and worker_id is null and sent_at is null and dead_reason is null

@@ -1,3 +1,5 @@
--- Tells other processes that something is due in a queue, and who tells, who knows it. It takes a lock that serialises commits: never in
--- a transaction that does anything else.
-select pg_notify('coremachine_' || current_schema(), @queue::int || ' ' || @teller::text)
+-- Notifies other processes that a row of a queue is due. The sender's ID allows
+-- the sender to ignore its own notification. NOTIFY takes a lock that
+-- serializes commits, so never run this in a transaction that does anything
+-- else.
+select pg_notify('coremachine_' || current_schema(), @queue::int || ' ' || @sender::text)

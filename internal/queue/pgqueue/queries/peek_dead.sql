@@ -1,6 +1,6 @@
--- What was set aside, oldest first.
+-- Returns dead letters, oldest first.
 select job_id, message_id, queue, kind, stage, gen, first, count, attempt, send, deliveries, coalesce(traceparent, '') as traceparent, dead_reason
 from messages
 where queue = @queue and dead_reason is not null
 order by queue, message_id
-limit @most
+limit @max_messages

@@ -1,11 +1,13 @@
--- Delivers what is due, locks it, and sets aside what was delivered too often. The rows are locked in due order and skipped where
--- another receiver has them. now() and not clock_timestamp(): only the first can be an index condition.
+-- Receives due rows, locks them, and dead-letters those with too many
+-- deliveries. It locks rows in due order and skips rows that another receiver
+-- has locked. It uses now() because clock_timestamp() cannot be an index
+-- condition.
 with due as materialized (
   select job_id, message_id
   from messages
   where queue = @queue and due_at <= now() and worker_id is null and sent_at is null and dead_reason is null
   order by queue, due_at, message_id
-  limit @most
+  limit @max_messages
   for update skip locked
 )
 update messages m

@@ -1,9 +1,10 @@
--- Sends dead messages again: a new send, counted from the first delivery.
+-- Sends dead letters again: raises their send number and resets their delivery
+-- count.
 with d as materialized (
   select job_id, message_id from messages
   where queue = @queue and dead_reason is not null and (@reason = '' or dead_reason = @reason)
   order by queue, message_id
-  limit @most
+  limit @max_messages
   for update skip locked
 )
 update messages m

@@ -1,4 +1,5 @@
--- Sends those of the named messages again that are dead: a new send, counted from the first delivery.
+-- Sends the dead letters with the given message IDs again: raises their send
+-- number and resets their delivery count.
 with d as materialized (
   select m.job_id, m.message_id from messages m
   where m.queue = @queue and m.dead_reason is not null and m.message_id = any (@ids::bigint[])

@@ -1,6 +1,7 @@
--- Marks rows as handed to the transport, where they still wait under the lock that they were taken with. A row that the engine
--- has claimed, or ended, in the meantime is left alone: it was delivered already. The rows were taken as they were due and are locked in
--- key order, as claims lock them.
+-- Marks rows as sent if the lock of their delivery still exists. It skips a row
+-- that the engine has claimed or deleted in the meantime, because such a row
+-- was delivered. The rows were received in due order and are locked in key
+-- order, like those of a claim.
 with l as materialized (
   select m.job_id, m.message_id
   from unnest(@job_ids::bytea[], @message_ids::bigint[], @deliveries::int[]) as k (job_id, message_id, deliveries)

@@ -1,4 +1,5 @@
--- Gives rows back that the transport did not take: due now, and counted as if they had not been taken. Locked in key order, as in relayed.
+-- Releases rows that the transport did not accept: they are due immediately and
+-- the delivery is not counted. The rows are locked in key order, as in relayed.
 with l as materialized (
   select m.job_id, m.message_id
   from unnest(@job_ids::bytea[], @message_ids::bigint[], @deliveries::int[]) as k (job_id, message_id, deliveries)

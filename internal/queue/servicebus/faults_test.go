@@ -14,21 +14,22 @@ import (
 	"coremachine/internal/state"
 )
 
-// storm makes the broker's faults: of transfers and settlements in shares,
-// connections in numbers.
-type storm struct {
-	random *rand.Rand // hooks are asked one at a time
+// faultPlan decides the faults of the broker: some of the transfers and
+// settlements, and a number of connections.
+type faultPlan struct {
+	random *rand.Rand // not locked, because hooks do not run concurrently
 	sends  int
-	drops  int // connections still to drop on delivery, one of 400 or so
+	drops  int // connections still to drop, at about one of 400 deliveries
 }
 
-func (s *storm) faults() sbfake.Faults {
+func (s *faultPlan) faults() sbfake.Faults {
 	return sbfake.Faults{
 		Send: func(string) sbfake.SendFault {
 			s.sends++
 
 			return map[int]sbfake.SendFault{
-				3: sbfake.SendBusy, 8: sbfake.SendLoseAck, 13: sbfake.SendDetach, 18: sbfake.SendLoseBatch, 23: sbfake.SendLoseAck, 28: sbfake.SendBusy,
+				3: sbfake.SendBusy, 8: sbfake.SendLoseAck, 13: sbfake.SendDetach,
+				18: sbfake.SendLoseBatch, 23: sbfake.SendLoseAck, 28: sbfake.SendBusy,
 			}[s.sends]
 		},
 		Receive: func(string) bool {
@@ -54,17 +55,18 @@ func (s *storm) faults() sbfake.Faults {
 	}
 }
 
-// TestNothingIsLostInAStorm sends and receives 10,000 messages while
-// connections drop, answers are lost, the service is busy, and messages come
-// again and out of order. Each is seen, and stored once.
-func TestNothingIsLostInAStorm(t *testing.T) {
+// TestNoMessageIsLostUnderFaults sends and receives 10,000 messages while
+// connections drop, answers are lost, the service is busy, and messages are
+// delivered repeatedly and out of order. Each message must be received, and
+// stored once.
+func TestNoMessageIsLostUnderFaults(t *testing.T) {
 	t.Parallel()
 
 	const n, batch = 10_000, 250
 
 	b, c := open(t, sbfake.Options{Lock: 2 * time.Second, MaxDeliveries: 1000})
-	weather := &storm{random: rand.New(rand.NewPCG(1, 2)), drops: 5} // the same in each run
-	b.SetFaults(weather.faults())
+	plan := &faultPlan{random: rand.New(rand.NewPCG(1, 2)), drops: 5} // the same sequence in each run
+	b.SetFaults(plan.faults())
 
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -76,7 +78,7 @@ func TestNothingIsLostInAStorm(t *testing.T) {
 		sending.Go(func() {
 			for at := from; at < from+n/4; at += batch {
 				err := errors.New("not sent")
-				for err != nil && ctx.Err() == nil { // as the relay does: again, under the same ids
+				for err != nil && ctx.Err() == nil { // like the relay, with the same IDs
 					err = c.Send(ctx, state.QueueTasks, all[at:at+batch])
 				}
 			}
@@ -90,7 +92,7 @@ func TestNothingIsLostInAStorm(t *testing.T) {
 	b.SetFaults(sbfake.Faults{})
 
 	if len(seen) != n {
-		t.Errorf("%d messages were seen, want %d", len(seen), n)
+		t.Errorf("received %d messages, want %d", len(seen), n)
 	}
 
 	stored, dropped := map[string]int{}, 0
@@ -115,22 +117,22 @@ func TestNothingIsLostInAStorm(t *testing.T) {
 		again += times - 1
 	}
 
-	t.Logf("%d copies dropped, %d deliveries came again, %d drops left", dropped, again, weather.drops)
+	t.Logf("%d copies dropped, %d redeliveries, %d drops left", dropped, again, plan.drops)
 
-	if len(stored) != n || dropped == 0 || again == 0 || weather.drops > 0 {
+	if len(stored) != n || dropped == 0 || again == 0 || plan.drops > 0 {
 		t.Errorf(
-			"stored %d, dropped %d copies, %d deliveries came again, %d drops left: the storm was none",
+			"stored %d, dropped %d copies, %d redeliveries, %d drops left: want all messages and each fault",
 			len(stored),
 			dropped,
 			again,
-			weather.drops,
+			plan.drops,
 		)
 	}
 }
 
-// receiveAll has four receivers settle what comes until n messages were seen
-// and none is left, and counts how often each came. An error of Complete tells
-// nothing: it may be done, or come again.
+// receiveAll runs four receivers until n messages were received and none is
+// left, and counts how often each was received. It ignores errors of Complete,
+// because the message is either completed or delivered again.
 func receiveAll(
 	ctx context.Context,
 	t *testing.T,
@@ -146,7 +148,7 @@ func receiveAll(
 	var mu sync.Mutex
 
 	seen := map[string]int{}
-	take := func(r queue.Receiver, d queue.Delivery) {
+	complete := func(r queue.Receiver, d queue.Delivery) {
 		_ = r.Complete(context.WithoutCancel(ctx), d)
 
 		mu.Lock()
@@ -177,7 +179,7 @@ func receiveAll(
 
 				var open sync.WaitGroup
 				for _, d := range got {
-					open.Go(func() { take(r, d) })
+					open.Go(func() { complete(r, d) })
 				}
 
 				open.Wait()

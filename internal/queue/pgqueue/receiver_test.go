@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,8 +18,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// own makes a pool over the schema of another.
-func own(t *testing.T, pool *pgxpool.Pool, change func(*pgxpool.Config)) *pgxpool.Pool {
+// newPool opens a pool with a changed configuration on the schema of another
+// pool.
+func newPool(t *testing.T, pool *pgxpool.Pool, change func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 
 	cfg := pool.Config()
@@ -40,7 +39,7 @@ func own(t *testing.T, pool *pgxpool.Pool, change func(*pgxpool.Config)) *pgxpoo
 // counter counts statements.
 type counter struct{ n atomic.Int64 }
 
-// TraceQueryStart is part of pgx.QueryTracer.
+// TraceQueryStart implements pgx.QueryTracer.
 func (c *counter) TraceQueryStart(
 	ctx context.Context,
 	_ *pgx.Conn,
@@ -50,23 +49,23 @@ func (c *counter) TraceQueryStart(
 	return ctx
 }
 
-// TraceQueryEnd is part of pgx.QueryTracer.
+// TraceQueryEnd implements pgx.QueryTracer.
 func (*counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// TraceBatchStart is part of pgx.BatchTracer.
+// TraceBatchStart implements pgx.BatchTracer.
 func (*counter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
 	return ctx
 }
 
-// TraceBatchQuery is part of pgx.BatchTracer.
+// TraceBatchQuery implements pgx.BatchTracer.
 func (c *counter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) { c.n.Add(1) }
 
-// TraceBatchEnd is part of pgx.BatchTracer.
+// TraceBatchEnd implements pgx.BatchTracer.
 func (*counter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
-// TestARowInATransactionIsNotPolledForHard holds a due row, as a transaction
-// that hangs would.
-func TestARowInATransactionIsNotPolledForHard(t *testing.T) {
+// TestReceiveBacksOffFromLockedRow keeps a due row locked, like a transaction
+// that hangs.
+func TestReceiveBacksOffFromLockedRow(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	insert(t, pool, 1)
@@ -75,7 +74,7 @@ func TestARowInATransactionIsNotPolledForHard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// of a transaction that ended it does nothing
+	// Rollback has no effect on a transaction that has ended.
 	defer func() { _ = holder.Rollback(context.WithoutCancel(t.Context())) }()
 
 	if _, err := holder.Exec(t.Context(), "select from messages for update"); err != nil {
@@ -84,7 +83,7 @@ func TestARowInATransactionIsNotPolledForHard(t *testing.T) {
 
 	var statements counter
 
-	traced := own(t, pool, func(c *pgxpool.Config) { c.ConnConfig.Tracer = &statements })
+	traced := newPool(t, pool, func(c *pgxpool.Config) { c.ConnConfig.Tracer = &statements })
 	q := open(t, traced, pgqueue.Options{Poll: time.Hour})
 	r := q.Receiver(state.QueueTasks)
 
@@ -96,11 +95,11 @@ func TestARowInATransactionIsNotPolledForHard(t *testing.T) {
 	}
 
 	if n := statements.n.Load(); n > 20 {
-		t.Errorf("%d statements in a second", n)
+		t.Errorf("%d statements in a second, want at most 20", n)
 	}
 
-	came := make(chan error, 1)
-	go func() { came <- receiveOne(t, r) }()
+	received := make(chan error, 1)
+	go func() { received <- receiveOne(t, r) }()
 
 	if err := holder.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
@@ -108,14 +107,14 @@ func TestARowInATransactionIsNotPolledForHard(t *testing.T) {
 
 	q.Wake(state.QueueTasks)
 
-	if err := <-came; err != nil {
+	if err := <-received; err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestADeliveryOfAnEarlierSend counts the same as one of a later send, and
-// settles nothing of it.
-func TestADeliveryOfAnEarlierSend(t *testing.T) {
+// TestDeliveryOfEarlierSendCannotSettle uses a delivery with the same delivery
+// count as that of a later send.
+func TestDeliveryOfEarlierSendCannotSettle(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	q := open(t, pool, pgqueue.Options{})
@@ -138,17 +137,17 @@ func TestADeliveryOfAnEarlierSend(t *testing.T) {
 	id := old[0].Message.MessageID
 	for name, ids := range map[state.Queue][]int64{state.QueueJobs: {id}, state.QueueTasks: {id + 1}} {
 		if n, err := q.RedriveOnly(ctx, name, ids); err != nil || n != 0 {
-			t.Fatalf("sent %d others again, %v", n, err)
+			t.Fatalf("redrove %d other messages, %v", n, err)
 		}
 	}
 
 	if n, err := q.RedriveOnly(ctx, state.QueueTasks, []int64{id, id + 1}); err != nil || n != 1 {
-		t.Fatalf("sent %d again, %v", n, err)
+		t.Fatalf("redrove %d messages, want 1: %v", n, err)
 	}
 
 	again, err := r.Receive(ctx, 1)
 	if err != nil || again[0].Deliveries != old[0].Deliveries || again[0].Message.Send != 2 {
-		t.Fatalf("got %+v, %v", again, err)
+		t.Fatalf("got %+v, want send 2: %v", again, err)
 	}
 
 	if err := r.Complete(ctx, old[0]); err != nil {
@@ -168,7 +167,7 @@ func TestADeliveryOfAnEarlierSend(t *testing.T) {
 	}
 
 	if n := count(t, pool, "locked_until > now() and sent_at is null and dead_reason is null"); n != 1 {
-		t.Error("the later delivery was touched")
+		t.Error("the row of the later delivery changed")
 	}
 
 	if err := r.Complete(ctx, again[0]); err != nil {
@@ -176,66 +175,9 @@ func TestADeliveryOfAnEarlierSend(t *testing.T) {
 	}
 }
 
-// TestEveryStatementPrepares finds unknown columns and wrong types. A DO block
-// cannot be prepared; listening runs it.
-func TestEveryStatementPrepares(t *testing.T) {
-	t.Parallel()
-
-	conn, err := pgtest.Schema(t).Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-
-	files, err := filepath.Glob("queries/*.sql")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("found %d statements, %v", len(files), err)
-	}
-
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-
-		if filepath.Base(f) == "listen.sql" {
-			continue
-		}
-
-		sql, _, err := pgx.NamedArgs{}.RewriteQuery(t.Context(), conn.Conn(), string(text), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-
-		if _, err := conn.Conn().
-			Prepare(t.Context(), "", sql); err != nil ||
-			!strings.HasPrefix(string(text), "-- ") {
-			t.Errorf("%s: %v, or no comment that says why", f, err)
-		}
-	}
-}
-
-// TestHotStatementsFindNothingWithoutParameters runs them as whoever makes
-// connections ready does.
-func TestHotStatementsFindNothingWithoutParameters(t *testing.T) {
-	t.Parallel()
-	pool := pgtest.Schema(t)
-	insert(t, pool, 1)
-
-	for _, sql := range pgqueue.Hot() {
-		if tag, err := pool.Exec(t.Context(), sql, pgx.NamedArgs{}); err != nil || tag.RowsAffected() != 0 {
-			t.Errorf("%v, %v: %s", tag, err, sql)
-		}
-	}
-
-	if n := count(t, pool, "locked_until is null and sent_at is null and deliveries = 0"); n != 1 {
-		t.Error("the row was touched")
-	}
-}
-
-// TestALookThatDoesNotCommitDeliversNothing has the server refuse the commit of
-// each receive, after it has told of the rows.
-func TestALookThatDoesNotCommitDeliversNothing(t *testing.T) {
+// TestReceiveThatDoesNotCommitDeliversNothing makes the server reject the
+// commit of each receive after it has returned rows.
+func TestReceiveThatDoesNotCommitDeliversNothing(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)
 	insert(t, pool, 1)
@@ -243,7 +185,8 @@ func TestALookThatDoesNotCommitDeliversNothing(t *testing.T) {
 	if _, err := pool.Exec(
 		t.Context(),
 		`create function refuse() returns trigger language plpgsql as $$ begin raise 'refused'; end $$;
-		create constraint trigger refuse after update on messages deferrable initially deferred for each row execute function refuse()`,
+		create constraint trigger refuse after update on messages deferrable initially deferred
+			for each row execute function refuse()`,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -269,19 +212,19 @@ func TestALookThatDoesNotCommitDeliversNothing(t *testing.T) {
 	}
 }
 
-// TestAnEmptyQueueIsNoOutage has a receiver look at an empty queue many times,
-// as often as its poll says, and reads the log.
-func TestAnEmptyQueueIsNoOutage(t *testing.T) {
+// TestEmptyQueueIsNotReportedAsFailure polls an empty queue many times and
+// reads the log.
+func TestEmptyQueueIsNotReportedAsFailure(t *testing.T) {
 	t.Parallel()
 
-	const looks, poll = 100, 10 * time.Millisecond
+	const polls, poll = 100, 10 * time.Millisecond
 
 	var (
 		log        strings.Builder
 		statements counter
 	)
 
-	traced := own(t, pgtest.Schema(t), func(c *pgxpool.Config) { c.ConnConfig.Tracer = &statements })
+	traced := newPool(t, pgtest.Schema(t), func(c *pgxpool.Config) { c.ConnConfig.Tracer = &statements })
 	r := open(
 		t,
 		traced,
@@ -302,13 +245,71 @@ func TestAnEmptyQueueIsNoOutage(t *testing.T) {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 
-	for statements.n.Load() < 2*looks && ctx.Err() == nil {
+	for statements.n.Load() < 2*polls && ctx.Err() == nil {
 		<-tick.C
 	}
 
 	cancel()
 
-	if err := <-idle; !errors.Is(err, context.Canceled) || strings.Contains(log.String(), "cannot be read") {
-		t.Errorf("%d statements in %s, %v: %s", statements.n.Load(), time.Since(begin), err, log.String())
+	err := <-idle
+	if !errors.Is(err, context.Canceled) || strings.Contains(log.String(), "queue receive failed") {
+		n, elapsed := statements.n.Load(), time.Since(begin)
+		t.Errorf("got %d statements in %s, error %v, log: %s", n, elapsed, err, log.String())
+	}
+}
+
+// TestClaimedRowsAreNeitherDeliveredNorSettled claims one row and deletes
+// another after their delivery. The engine's change must stay.
+func TestClaimedRowsAreNeitherDeliveredNorSettled(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := open(t, pool, pgqueue.Options{}).Receiver(state.QueueTasks)
+	insert(t, pool, 2)
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
+	got, err := r.Receive(ctx, 2)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("got %v, %v, want 2 deliveries", got, err)
+	}
+
+	if _, err := pool.Exec(
+		ctx,
+		`update messages set worker_id = gen_random_uuid(), claimed_at = now(), attempt = 1,
+			locked_until = null, due_at = now()
+		where message_id = $1`,
+		got[0].Message.MessageID,
+	); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := pool.Exec(
+		ctx,
+		`delete from messages where message_id = $1`,
+		got[1].Message.MessageID,
+	); err != nil {
+		t.Fatal(err)
+	}
+
+	for i, d := range got {
+		if err := r.Complete(ctx, d); err != nil {
+			t.Errorf("Complete of delivery %d: %v", i, err)
+		}
+
+		if err := r.Abandon(ctx, d); err == nil {
+			t.Errorf("Abandon of delivery %d returned no error", i)
+		}
+	}
+
+	if n := count(t, pool, "worker_id is not null and sent_at is null"); n != 1 {
+		t.Error("the claimed row changed")
+	}
+
+	short, end := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer end()
+
+	if again, err := r.Receive(short, 1); err == nil {
+		t.Errorf("got %+v, want no delivery", again)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// identity is a credential whose tokens the stand-in takes.
+// identity is a credential with tokens that the fake broker accepts.
 type identity struct{ scopes chan string }
 
 func (i identity) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
@@ -26,9 +26,9 @@ func (i identity) GetToken(_ context.Context, o policy.TokenRequestOptions) (azc
 	return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
-// TestIdentity goes the way of production: a namespace and a credential, no
-// key; the network is a pipe.
-func TestIdentity(t *testing.T) {
+// TestSendAndReceiveWithCredential connects as in production, with a namespace
+// and a credential and without a key. A pipe replaces the network.
+func TestSendAndReceiveWithCredential(t *testing.T) {
 	t.Parallel()
 
 	b := sbfake.New(sbfake.Options{Queues: queueNames()})
@@ -47,17 +47,17 @@ func TestIdentity(t *testing.T) {
 	send(t, c, 500)
 
 	r := receiver(t, c)
-	for _, d := range take(t, r, 500) {
+	for _, d := range receiveN(t, r, 500) {
 		if err := r.Complete(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
 	}
 
 	if d := b.Depth(state.QueueTasks.String()); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 
 	if got, want := <-id.scopes, "https://servicebus.azure.net//.default"; got != want {
-		t.Errorf("asked for a token of %s, want %s", got, want)
+		t.Errorf("requested a token for %s, want %s", got, want)
 	}
 }

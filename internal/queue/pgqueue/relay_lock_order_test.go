@@ -15,18 +15,21 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-// sender is another transport that does one thing each time.
-type sender func() error
+// senderFunc is a transport that calls a function for each batch.
+type senderFunc func() error
 
-func (s sender) Send(context.Context, state.Queue, []state.Message) error { return s() }
+func (s senderFunc) Send(context.Context, state.Queue, []state.Message) error { return s() }
 
-// TestRelayLocksInKeyOrder relays two rows, of which the later one by key is
-// due first, and has a claim of both lock the earlier one before the relay
-// writes: the relay must wait for it without holding the other.
+// TestRelayLocksInKeyOrder relays two rows. The second one by key is due first.
+// While the relay sends, a claim locks the first row by key. The relay must
+// wait for that lock before it locks the other row.
 func TestRelayLocksInKeyOrder(t *testing.T) {
 	t.Parallel()
 
-	for name, answer := range map[string]error{"Sent": nil, "NotSent": errors.New("the transport is away")} {
+	for name, answer := range map[string]error{
+		"Sent":    nil,
+		"NotSent": errors.New("the transport is unavailable"),
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool := pgtest.Schema(t)
@@ -39,7 +42,7 @@ func TestRelayLocksInKeyOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = claim.Rollback(context.WithoutCancel(t.Context())) }() // a no-op after Commit
+			defer func() { _ = claim.Rollback(context.WithoutCancel(t.Context())) }() // no effect after Commit
 
 			lock := func(first int) {
 				if _, err := claim.Exec(
@@ -47,7 +50,7 @@ func TestRelayLocksInKeyOrder(t *testing.T) {
 					`select from messages where first = $1 for no key update nowait`,
 					first,
 				); err != nil {
-					t.Errorf("the row of task %d: %v", first, err)
+					t.Errorf("lock the row of task %d: %v", first, err)
 				}
 			}
 
@@ -59,7 +62,7 @@ func TestRelayLocksInKeyOrder(t *testing.T) {
 			var running sync.WaitGroup
 
 			running.Go(func() {
-				q.Relay(ctx, state.QueueTasks, sender(func() error {
+				q.Relay(ctx, state.QueueTasks, senderFunc(func() error {
 					once.Do(func() {
 						lock(0)
 						close(locked)
@@ -85,10 +88,11 @@ func awaitLockWait(t *testing.T, tx pgx.Tx) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 
+	const waiting = `select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))`
+
 	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); <-tick.C {
 		var n int
-		if err := tx.QueryRow(t.Context(), `select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))`).
-			Scan(&n); err != nil {
+		if err := tx.QueryRow(t.Context(), waiting).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 
@@ -97,5 +101,5 @@ func awaitLockWait(t *testing.T, tx pgx.Tx) {
 		}
 	}
 
-	t.Fatal("nothing waits for the locked row")
+	t.Fatal("no statement waited for the locked row")
 }
