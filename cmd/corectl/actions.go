@@ -12,6 +12,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // actFlags are those of every command that changes a job.
@@ -22,10 +23,10 @@ type actFlags struct {
 }
 
 // start finds the job.
-func (f actFlags) start(ctx context.Context, a *app) (state.JobView, error) {
+func (f actFlags) start(ctx context.Context, a *app) (view.JobView, error) {
 	id, err := a.jobID(ctx, f.ID)
 	if err != nil {
-		return state.JobView{}, err
+		return view.JobView{}, err
 	}
 
 	job, _, err := a.job(ctx, id)
@@ -144,11 +145,11 @@ func results(n int) string {
 }
 
 // untilEnd reads until the job has ended or the time is up.
-func (a *app) untilEnd(ctx context.Context, id state.JobID, most time.Duration) (state.JobView, error) {
+func (a *app) untilEnd(ctx context.Context, id state.JobID, most time.Duration) (view.JobView, error) {
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 
-	var last state.JobView
+	var last view.JobView
 	for {
 		job, _, err := a.jobChange(limited, id, last.Version)
 		if err == nil {
@@ -228,7 +229,7 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-func failedStages(job state.JobView) string {
+func failedStages(job view.JobView) string {
 	var names []string
 
 	for _, stage := range job.Stages {

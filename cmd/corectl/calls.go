@@ -12,6 +12,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // decode reads an answer's body. A body of another shape means that the API is
@@ -46,13 +47,13 @@ func list[T any](
 }
 
 // job reads a job's status.
-func (a *app) job(ctx context.Context, id state.JobID) (state.JobView, client.Answer, error) {
+func (a *app) job(ctx context.Context, id state.JobID) (view.JobView, client.Answer, error) {
 	answer, err := a.api.Get(ctx, "/jobs/status/"+id.String(), nil)
 	if err != nil {
-		return state.JobView{}, answer, a.orMissing(err, id)
+		return view.JobView{}, answer, a.orMissing(err, id)
 	}
 
-	job, err := decode[state.JobView](answer)
+	job, err := decode[view.JobView](answer)
 
 	return job, answer, err
 }
@@ -63,7 +64,7 @@ func (a *app) jobChange(
 	ctx context.Context,
 	id state.JobID,
 	version string,
-) (state.JobView, client.Answer, error) {
+) (view.JobView, client.Answer, error) {
 	if version == "" {
 		return a.job(ctx, id)
 	}
@@ -74,10 +75,10 @@ func (a *app) jobChange(
 		url.Values{"wait": {"20s"}, "since": {version}},
 	)
 	if err != nil {
-		return state.JobView{}, answer, a.orMissing(err, id)
+		return view.JobView{}, answer, a.orMissing(err, id)
 	}
 
-	job, err := decode[state.JobView](answer)
+	job, err := decode[view.JobView](answer)
 
 	return job, answer, err
 }

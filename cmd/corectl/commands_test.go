@@ -13,6 +13,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 const noVoice state.Fingerprint = 0x1c22e0f3a55b41d7
@@ -26,7 +27,7 @@ func full(t *testing.T) *api {
 	return newAPI(t).fresh().
 		on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("GET /jobs", answer(200, page("next1", run3(state.JobCompletedWithErrors).JobSummary))).
-		on("GET /jobs/"+idA+"/tasks", answer(200, page("next2", state.TaskSummary{
+		on("GET /jobs/"+idA+"/tasks", answer(200, page("next2", view.TaskSummary{
 			JobID: mustID(
 				idA,
 			),
@@ -38,8 +39,8 @@ func full(t *testing.T) *api {
 			FinishedAt: ago(1e9),
 			Error:      "no voice",
 		}))).
-		on("GET /jobs/"+idA+"/events", answer(200, page("", state.EventView{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
-		on("GET /jobs/"+idA+"/failures", answer(200, page("", state.FailureGroup{
+		on("GET /jobs/"+idA+"/events", answer(200, page("", view.EventView{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
+		on("GET /jobs/"+idA+"/failures", answer(200, page("", view.FailureGroup{
 			Stage:       "reply",
 			Fingerprint: noVoice,
 			Pattern:     "no voice",
@@ -52,10 +53,10 @@ func full(t *testing.T) *api {
 		}))).
 		on("POST /jobs/retry/"+idA, answer(202, client.Retried{Attempt: 2, Tasks: 1})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
-		on("POST /sweeps", answer(200, state.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`)})).
-		on("GET /queues", answer(200, page("", state.QueueView{Queue: "tasks", Dead: 12}))).
-		on("GET /queues/tasks/dead", answer(200, page("", state.DeadView{MessageID: 4, JobID: mustID(idA), Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded", Since: testNow}))).
-		on("GET /queues/tasks/dead/reasons", answer(200, page("", state.DeadReason{Reason: state.DeadMaxDelivery, Wanted: 7, Unwanted: 4, Oldest: testNow}))).
+		on("POST /sweeps", answer(200, view.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`)})).
+		on("GET /queues", answer(200, page("", view.QueueView{Queue: "tasks", Dead: 12}))).
+		on("GET /queues/tasks/dead", answer(200, page("", view.DeadView{MessageID: 4, JobID: mustID(idA), Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded", Since: testNow}))).
+		on("GET /queues/tasks/dead/reasons", answer(200, page("", view.DeadReason{Reason: state.DeadMaxDelivery, Wanted: 7, Unwanted: 4, Oldest: testNow}))).
 		on("POST /queues/tasks/redrive", answer(200, client.Redrive{Redriven: 7, Dropped: 5}))
 }
 
@@ -201,7 +202,7 @@ func TestIDsCanBeShort(t *testing.T) {
 		t,
 	).fresh().
 		on("GET /jobs/status/"+idA, answer(200, a)).
-		on("GET /jobs", answer(200, page("", a.JobSummary)), answer(200, page("", a.JobSummary, b.JobSummary)), answer(200, page[state.JobSummary]("")))
+		on("GET /jobs", answer(200, page("", a.JobSummary)), answer(200, page("", a.JobSummary, b.JobSummary)), answer(200, page[view.JobSummary]("")))
 	for _, c := range []struct {
 		id   string
 		code int
@@ -240,7 +241,7 @@ func TestTheKeyTravelsInItsHeaderOnly(t *testing.T) {
 
 	fake.on("GET /jobs", func(w http.ResponseWriter, r *http.Request) {
 		keys = append(keys, r.Header.Get("X-Functions-Key"))
-		answer(200, page[state.JobSummary](""))(w, r)
+		answer(200, page[view.JobSummary](""))(w, r)
 	})
 
 	env := outside{env: map[string]string{"CORECTL_KEY": "from-env"}}
@@ -324,7 +325,7 @@ func TestListsTellWhatTheyLeaveOut(t *testing.T) {
 	fake := newAPI(
 		t,
 	).on("GET /jobs/status/"+idA, answer(200, job)).
-		on("GET /jobs/"+idA+"/tasks", answer(200, page("eyJpIjo0MTgyfQ", state.TaskSummary{Stage: "reply"}, state.TaskSummary{Stage: "reply", Index: 1})))
+		on("GET /jobs/"+idA+"/tasks", answer(200, page("eyJpIjo0MTgyfQ", view.TaskSummary{Stage: "reply"}, view.TaskSummary{Stage: "reply", Index: 1})))
 
 	got := fake.run(outside{}, "tasks", idA, "--failed", "--limit", "2")
 	if want := "41 more: --limit 0 for all, or --cursor eyJpIjo0MTgyfQ\n"; got.err != want {
@@ -333,10 +334,10 @@ func TestListsTellWhatTheyLeaveOut(t *testing.T) {
 
 	all := newAPI(
 		t,
-	).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", state.TaskSummary{Stage: "reply"})), answer(200, page("", state.TaskSummary{Stage: "reply", Index: 1})))
+	).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", view.TaskSummary{Stage: "reply"})), answer(200, page("", view.TaskSummary{Stage: "reply", Index: 1})))
 	got = all.run(outside{}, "tasks", idA, "--limit", "0", "-o", "json")
 
-	var whole client.Page[state.TaskSummary]
+	var whole client.Page[view.TaskSummary]
 	if err := json.Unmarshal(
 		[]byte(got.out),
 		&whole,

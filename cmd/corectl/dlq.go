@@ -12,6 +12,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type dlqCmd struct {
@@ -64,10 +65,10 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	seen := map[string]bool{}
-	all := printer[state.DeadView]{
+	all := printer[view.DeadView]{
 		app:  a,
-		name: func(d state.DeadView) string { return strconv.FormatInt(d.MessageID, 10) },
-		table: func(dead []state.DeadView) []string {
+		name: func(d view.DeadView) string { return strconv.FormatInt(d.MessageID, 10) },
+		table: func(dead []view.DeadView) []string {
 			for _, d := range dead {
 				seen[d.Reason] = true
 			}
@@ -82,7 +83,7 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	next, err := all.print(ctx, "/queues/"+c.Queue+"/dead", query, c.Limit)
 
 	for _, reason := range slices.Sorted(maps.Keys(seen)) {
-		a.hint("%s: %s", a.style.Plain(reason), state.RunbookOfDead(reason))
+		a.hint("%s: %s", a.style.Plain(reason), view.RunbookOfDead(reason))
 	}
 
 	switch {
@@ -105,12 +106,12 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 		return err
 	}
 
-	all := printer[state.QueueView]{app: a, name: func(q state.QueueView) string { return q.Queue }}
+	all := printer[view.QueueView]{app: a, name: func(q view.QueueView) string { return q.Queue }}
 	if a.format != "table" {
 		return all.whole(answer)
 	}
 
-	page, err := decode[client.Page[state.QueueView]](answer)
+	page, err := decode[client.Page[view.QueueView]](answer)
 	if err != nil {
 		return err
 	}
@@ -144,15 +145,15 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 
 // deadGroups counts a queue's dead letters by reason. What lies beyond what the
 // API counts by reason is counted without one.
-func (a *app) deadGroups(ctx context.Context, q state.QueueView) ([]show.DeadGroup, error) {
-	page, _, err := list[state.DeadReason](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead/reasons", nil)
+func (a *app) deadGroups(ctx context.Context, q view.QueueView) ([]show.DeadGroup, error) {
+	page, _, err := list[view.DeadReason](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead/reasons", nil)
 	if err != nil {
 		return nil, err
 	}
 
 	rest := q.Dead
 
-	groups := each(page.Items, func(r state.DeadReason) show.DeadGroup {
+	groups := each(page.Items, func(r view.DeadReason) show.DeadGroup {
 		rest -= r.Wanted + r.Unwanted
 
 		return show.DeadGroup{

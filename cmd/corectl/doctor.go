@@ -16,7 +16,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type doctorCmd struct{}
@@ -31,16 +31,16 @@ type finding struct {
 
 // entries are where the manual tells more of a check that is not as it should
 // be.
-var entries = map[string]state.Runbook{
-	"config":      state.RunbookNotReady,
-	"registry":    state.RunbookNotReady,
-	"postgres":    state.RunbookNotReady,
-	"connections": state.RunbookPool,
-	"citus":       state.RunbookNotReady,
-	"pooler":      state.RunbookPooler,
-	"servicebus":  state.RunbookOutboxAge,
-	"storage":     state.RunbookStorage,
-	"api":         state.RunbookNotReady,
+var entries = map[string]view.Runbook{
+	"config":      view.RunbookNotReady,
+	"registry":    view.RunbookNotReady,
+	"postgres":    view.RunbookNotReady,
+	"connections": view.RunbookPool,
+	"citus":       view.RunbookNotReady,
+	"pooler":      view.RunbookPooler,
+	"servicebus":  view.RunbookOutboxAge,
+	"storage":     view.RunbookStorage,
+	"api":         view.RunbookNotReady,
 }
 
 // toldFinding is a finding as it is printed.
@@ -52,7 +52,7 @@ type toldFinding struct {
 func (f finding) told() toldFinding {
 	switch {
 	case f.Outcome == fine:
-	case f.Outcome == warn && entries[f.Check] == state.RunbookNotReady: // it can work, or says itself what is wrong with it
+	case f.Outcome == warn && entries[f.Check] == view.RunbookNotReady: // it can work, or says itself what is wrong with it
 	default:
 		return toldFinding{f, entries[f.Check].String()}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // TestErrorsNameTheThingTheReasonAndTheNextCommand has what each error has to
@@ -92,17 +93,17 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 	const most = 120
 
 	job := run3(state.JobCompletedWithErrors)
-	job.Tasks = state.TaskCounts{Total: 10_000, Completed: 5_000, Failed: 5_000}
-	job.Stages[1].Tasks = state.TaskCounts{Total: 10_000, Completed: 5_000, Failed: 5_000}
+	job.Tasks = view.TaskCounts{Total: 10_000, Completed: 5_000, Failed: 5_000}
+	job.Stages[1].Tasks = view.TaskCounts{Total: 10_000, Completed: 5_000, Failed: 5_000}
 	tasks := func(w http.ResponseWriter, r *http.Request) {
 		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 		if err != nil {
 			t.Error("a list was asked for without a limit")
 		}
 
-		items := make([]state.TaskSummary, limit)
+		items := make([]view.TaskSummary, limit)
 		for i := range items {
-			items[i] = state.TaskSummary{Stage: "reply", Index: i, Status: state.TaskFailed}
+			items[i] = view.TaskSummary{Stage: "reply", Index: i, Status: state.TaskFailed}
 		}
 
 		answer(200, page("more", items...))(w, r)

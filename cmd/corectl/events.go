@@ -8,6 +8,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type eventsCmd struct {
@@ -32,7 +33,7 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 	path := "/jobs/" + id.String() + "/events"
 
 	if !c.Follow {
-		all := printer[state.EventView]{app: a, name: eventName, table: a.eventLines}
+		all := printer[view.EventView]{app: a, name: eventName, table: a.eventLines}
 
 		next, err := all.print(ctx, path, query, c.Limit)
 		if err == nil && next != "" {
@@ -53,7 +54,7 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 // on after the last event. The reading after the job's end is the last: its
 // events were written in the transaction that ended it.
 func (a *app) followEvents(ctx context.Context, id state.JobID, path string, query url.Values) error {
-	stream := printer[state.EventView]{app: a, name: eventName}
+	stream := printer[view.EventView]{app: a, name: eventName}
 
 	version := ""
 	for {
@@ -68,7 +69,7 @@ func (a *app) followEvents(ctx context.Context, id state.JobID, path string, que
 			path,
 			query,
 			0,
-			func(page client.Page[state.EventView], answer client.Answer) error {
+			func(page client.Page[view.EventView], answer client.Answer) error {
 				if page.NextCursor == "" && len(page.Items) > 0 {
 					query.Set("after", eventName(page.Items[len(page.Items)-1]))
 				}
@@ -97,8 +98,8 @@ func (a *app) followEvents(ctx context.Context, id state.JobID, path string, que
 	}
 }
 
-func (a *app) eventLines(events []state.EventView) []string {
-	return each(events, func(e state.EventView) string {
+func (a *app) eventLines(events []view.EventView) []string {
+	return each(events, func(e view.EventView) string {
 		if a.outTTY {
 			return a.outStyle().Event(e)
 		}
@@ -107,4 +108,4 @@ func (a *app) eventLines(events []state.EventView) []string {
 	})
 }
 
-func eventName(e state.EventView) string { return strconv.FormatInt(e.EventID, 10) }
+func eventName(e view.EventView) string { return strconv.FormatInt(e.EventID, 10) }

@@ -10,6 +10,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Exit codes. Scripts rely on them: a code is never given another meaning.
@@ -90,7 +91,7 @@ func explainRefusal(e *client.Error) (text string, code int) {
 	case http.StatusTooManyRequests:
 		return then(
 			withRetry(e, "Too much work is queued: "+e.Error()),
-			"See "+state.RunbookBusy.String()+".",
+			"See "+view.RunbookBusy.String()+".",
 		), exitOther
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return then(

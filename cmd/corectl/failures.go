@@ -10,6 +10,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type failuresCmd struct {
@@ -40,13 +41,13 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	if a.format == "name" { // stages may share an error
-		names := each(groups, func(g state.FailureGroup) string { return g.Fingerprint.String() })
+		names := each(groups, func(g view.FailureGroup) string { return g.Fingerprint.String() })
 		slices.Sort(names)
 
 		return a.lines(slices.Compact(names))
 	}
 
-	all := printer[state.FailureGroup]{app: a, table: func(groups []state.FailureGroup) []string {
+	all := printer[view.FailureGroup]{app: a, table: func(groups []view.FailureGroup) []string {
 		if a.outTTY {
 			return a.outStyle().Failures(groups)
 		}
@@ -57,7 +58,7 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	switch ended := slices.IndexFunc(groups, func(g state.FailureGroup) bool { return g.Tasks > 0 }); {
+	switch ended := slices.IndexFunc(groups, func(g view.FailureGroup) bool { return g.Tasks > 0 }); {
 	case len(groups) == 0:
 		a.hint("No attempt has failed.")
 	case ended < 0:
@@ -77,8 +78,8 @@ func (a *app) failures(
 	ctx context.Context,
 	id state.JobID,
 	query url.Values,
-) ([]state.FailureGroup, client.Answer, error) {
-	page, answer, err := list[state.FailureGroup](ctx, a, "/jobs/"+id.String()+"/failures", query)
+) ([]view.FailureGroup, client.Answer, error) {
+	page, answer, err := list[view.FailureGroup](ctx, a, "/jobs/"+id.String()+"/failures", query)
 	return page.Items, answer, a.orMissing(err, id)
 }
 
@@ -86,13 +87,13 @@ func (a *app) failures(
 // of one that the job has.
 func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (state.Fingerprint, error) {
 	prefix := strings.ToLower(given)
-	if len(prefix) < state.MinIDPrefix || len(prefix) > state.FingerprintLen ||
+	if len(prefix) < view.MinIDPrefix || len(prefix) > state.FingerprintLen ||
 		strings.Trim(prefix, "0123456789abcdef") != "" {
 		return 0, usagef(
 			"invalid fingerprint %q: use its %d hex digits, or at least the first %d. See `corectl failures %s`.",
 			given,
 			state.FingerprintLen,
-			state.MinIDPrefix,
+			view.MinIDPrefix,
 			show.Handle(id),
 		)
 	}
@@ -106,11 +107,11 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 		return 0, err
 	}
 
-	var found []state.FailureGroup
+	var found []view.FailureGroup
 	for _, g := range groups {
 		known := slices.ContainsFunc(
 			found,
-			func(f state.FailureGroup) bool { return f.Fingerprint == g.Fingerprint },
+			func(f view.FailureGroup) bool { return f.Fingerprint == g.Fingerprint },
 		)
 		if strings.HasPrefix(g.Fingerprint.String(), prefix) && !known {
 			found = append(found, g)
@@ -132,7 +133,7 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 
 	lines := each(
 		found,
-		func(g state.FailureGroup) string { return fmt.Sprintf("\n  %s  %s", g.Fingerprint, g.Pattern) },
+		func(g view.FailureGroup) string { return fmt.Sprintf("\n  %s  %s", g.Fingerprint, g.Pattern) },
 	)
 
 	return 0, usagef("%s matches more than one fingerprint:%s", given, strings.Join(lines, ""))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 func TestFailuresLeadToTheirTasks(t *testing.T) {
@@ -37,13 +38,13 @@ func TestFailuresLeadToTheirTasks(t *testing.T) {
 func TestErrorsCanBeShort(t *testing.T) {
 	t.Parallel()
 
-	group := func(f state.Fingerprint, stage, pattern string, tasks int) state.FailureGroup {
-		return state.FailureGroup{Stage: stage, Fingerprint: f, Pattern: pattern, Tasks: tasks, Attempts: 1}
+	group := func(f state.Fingerprint, stage, pattern string, tasks int) view.FailureGroup {
+		return view.FailureGroup{Stage: stage, Fingerprint: f, Pattern: pattern, Tasks: tasks, Attempts: 1}
 	}
 
 	fake := newAPI(
 		t,
-	).on("GET /jobs/"+idA+"/tasks", answer(200, page[state.TaskSummary](""))).
+	).on("GET /jobs/"+idA+"/tasks", answer(200, page[view.TaskSummary](""))).
 		on("GET /jobs/"+idA+"/failures", answer(200, page(
 			"",
 			group(

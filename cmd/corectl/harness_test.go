@@ -17,6 +17,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
+	"coremachine/internal/view"
 )
 
 // TestMain is also the program itself, in the roles in which it starts itself.
@@ -237,9 +238,9 @@ func (r *recorder) String() string {
 }
 
 // run3 is a job of hello_world, n = 3, in some status.
-func run3(status state.JobStatus) state.JobView {
-	job := state.JobView{
-		JobSummary: state.JobSummary{
+func run3(status state.JobStatus) view.JobView {
+	job := view.JobView{
+		JobSummary: view.JobSummary{
 			JobID: mustID(
 				idA,
 			),
@@ -250,15 +251,15 @@ func run3(status state.JobStatus) state.JobView {
 			Parameters: []byte(`{"n":3}`),
 			CreatedAt:  *ago(5 * time.Second),
 			StartedAt:  ago(4 * time.Second),
-			Tasks:      state.TaskCounts{Total: 6, Completed: 3, Running: 1, Queued: 2},
+			Tasks:      view.TaskCounts{Total: 6, Completed: 3, Running: 1, Queued: 2},
 		},
-		Stages: []state.StageView{
+		Stages: []view.StageView{
 			{
 				Name:    "greeting",
 				Kind:    state.Dynamic,
 				Status:  state.StageCompleted,
 				Planned: true,
-				Tasks: state.TaskCounts{
+				Tasks: view.TaskCounts{
 					Total:     3,
 					Completed: 3,
 				},
@@ -267,7 +268,7 @@ func run3(status state.JobStatus) state.JobView {
 			},
 			{
 				Stage: 1, Name: "reply", Kind: state.MatchPrevious, Status: state.StageRunning, Planned: true,
-				Tasks: state.TaskCounts{Total: 3, Running: 1, Queued: 2}, StartedAt: ago(3 * time.Second),
+				Tasks: view.TaskCounts{Total: 3, Running: 1, Queued: 2}, StartedAt: ago(3 * time.Second),
 			},
 		},
 	}
@@ -278,17 +279,17 @@ func run3(status state.JobStatus) state.JobView {
 	job.FinishedAt = ago(0)
 	job.Stages[1].FinishedAt = ago(0)
 	job.Stages[1].Status = state.StageCompleted
-	job.Stages[1].Tasks = state.TaskCounts{Total: 3, Completed: 3}
-	job.Tasks = state.TaskCounts{Total: 6, Completed: 6}
+	job.Stages[1].Tasks = view.TaskCounts{Total: 3, Completed: 3}
+	job.Tasks = view.TaskCounts{Total: 6, Completed: 6}
 
 	switch status {
 	case state.JobCompletedWithErrors:
 		job.Tasks.Completed, job.Tasks.Failed = 5, 1
-		job.Stages[1].Tasks = state.TaskCounts{Total: 3, Completed: 2, Failed: 1}
+		job.Stages[1].Tasks = view.TaskCounts{Total: 3, Completed: 2, Failed: 1}
 	case state.JobFailed:
 		job.Tasks.Completed, job.Tasks.Failed = 5, 1
 		job.Stages[1].Status = state.StageFailed
-		job.Stages[1].Tasks = state.TaskCounts{Total: 3, Completed: 2, Failed: 1}
+		job.Stages[1].Tasks = view.TaskCounts{Total: 3, Completed: 2, Failed: 1}
 		job.Error = &state.Failure{Code: state.CodeTasksFailed, Message: "1 task failed", Stage: "reply"}
 	case state.JobCancelled:
 		job.Tasks.Completed, job.Tasks.Cancelled = 4, 2

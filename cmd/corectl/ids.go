@@ -9,6 +9,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // fullID is the length of an id, in hex digits.
@@ -32,12 +33,12 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 	}
 
 	prefix := strings.ToLower(given)
-	if len(prefix) < state.MinIDPrefix || len(prefix) > fullID ||
+	if len(prefix) < view.MinIDPrefix || len(prefix) > fullID ||
 		strings.Trim(prefix, "0123456789abcdef") != "" {
 		return state.JobID{}, usagef(
 			"invalid job id %q: use its 64 hex digits, at least the first %d, or @last.",
 			given,
-			state.MinIDPrefix,
+			view.MinIDPrefix,
 		)
 	}
 
@@ -45,7 +46,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 		return state.ParseJobID(prefix)
 	}
 
-	page, _, err := list[state.JobSummary](ctx, a, "/jobs", url.Values{"id": {prefix}, "limit": {"5"}})
+	page, _, err := list[view.JobSummary](ctx, a, "/jobs", url.Values{"id": {prefix}, "limit": {"5"}})
 	if err != nil {
 		return state.JobID{}, err
 	}

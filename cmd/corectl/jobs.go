@@ -9,6 +9,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // pageFlags choose how much of a list is shown.
@@ -48,10 +49,10 @@ func (c *jobsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	all := printer[state.JobSummary]{
+	all := printer[view.JobSummary]{
 		app:  a,
-		name: func(job state.JobSummary) string { return job.JobID.String() },
-		table: func(jobs []state.JobSummary) []string {
+		name: func(job view.JobSummary) string { return job.JobID.String() },
+		table: func(jobs []view.JobSummary) []string {
 			if a.outTTY {
 				return a.outStyle().Jobs(jobs, a.now())
 			}

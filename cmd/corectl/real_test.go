@@ -18,6 +18,7 @@ import (
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
+	"coremachine/internal/view"
 )
 
 // stuck is a job that tests can end as they like: task 0 fails for good, task 1
@@ -170,7 +171,7 @@ func TestTheResultComesThroughUntouched(t *testing.T) {
 	o := patient(t)
 	got := server.run(o, "submit", "hello_world", "n=2", "--watch", "-o", "json")
 
-	var job state.JobView
+	var job view.JobView
 	if err := json.Unmarshal([]byte(got.out), &job); err != nil || job.Status != state.JobCompleted {
 		t.Fatalf("got %+v, %v", got, err)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/show"
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // screen is where a watch shows what it reads.
@@ -35,7 +35,7 @@ type meter struct {
 	at     time.Time
 }
 
-func (m *meter) read(job state.JobView, now time.Time) {
+func (m *meter) read(job view.JobView, now time.Time) {
 	seconds := now.Sub(m.at).Seconds()
 	if !m.at.IsZero() && seconds < 0.5 {
 		return
@@ -62,7 +62,7 @@ func (m *meter) read(job state.JobView, now time.Time) {
 type frames struct {
 	*app
 	meter *meter
-	job   *state.JobView
+	job   *view.JobView
 	drawn int // lines of the frame on the terminal
 }
 
@@ -118,7 +118,7 @@ func (f *frames) draw(lines []string) {
 type edges struct {
 	*app
 	meter  *meter
-	job    *state.JobView
+	job    *view.JobView
 	failed map[string]bool // stages whose first failure was told
 }
 
@@ -145,7 +145,7 @@ func (e *edges) show(ctx context.Context, r seen) error {
 }
 
 // tell prints a stage's first failure before the line of its end.
-func (e *edges) tell(ctx context.Context, job state.JobView) {
+func (e *edges) tell(ctx context.Context, job view.JobView) {
 	lines := show.Edges(e.job, job, e.now())
 	for _, stage := range job.Stages {
 		if stage.Tasks.Failed == 0 || e.failed[stage.Name] {

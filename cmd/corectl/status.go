@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"coremachine/cmd/corectl/internal/show"
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type statusCmd struct {
@@ -32,7 +32,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	return a.one(answer.Body, job.JobID.String(), func() error { return a.status(job) })
 }
 
-func (a *app) status(job state.JobView) error {
+func (a *app) status(job view.JobView) error {
 	if !a.outTTY {
 		return a.lines(show.StatusTabbed(job))
 	}

@@ -14,6 +14,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type submitCmd struct {
@@ -190,7 +191,7 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 }
 
 // existing tells what stands in the way of a new run, and what to do about it.
-func existing(job state.JobView, now time.Time) string {
+func existing(job view.JobView, now time.Time) string {
 	head := fmt.Sprintf("%s %s already exists: ", job.JobType, show.Short(job.JobID))
 	if !job.Status.Ended() {
 		head += string(job.Status)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type sweepCmd struct{}
@@ -17,14 +17,14 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	return a.one(answer.Body, "", func() error {
-		sweep, err := decode[state.SweepView](answer)
+		sweep, err := decode[view.SweepView](answer)
 		if err != nil {
 			return err
 		}
 
 		var found map[string]int
 		if json.Unmarshal(sweep.Found, &found) == nil && found["lost"]+found["resent"]+found["repaired"] > 0 {
-			a.hint("runbook: %s", state.RunbookSweep)
+			a.hint("runbook: %s", view.RunbookSweep)
 		}
 
 		return a.lines(a.outStyle().Sweep(sweep))

@@ -9,6 +9,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type tasksCmd struct {
@@ -36,10 +37,10 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	all := printer[state.TaskSummary]{
+	all := printer[view.TaskSummary]{
 		app:  a,
-		name: func(task state.TaskSummary) string { return fmt.Sprintf("%s/%d", task.Stage, task.Index) },
-		table: func(tasks []state.TaskSummary) []string {
+		name: func(task view.TaskSummary) string { return fmt.Sprintf("%s/%d", task.Stage, task.Index) },
+		table: func(tasks []view.TaskSummary) []string {
 			if a.outTTY {
 				return a.outStyle().Tasks(tasks, a.budgets(ctx, id), a.now())
 			}
@@ -156,7 +157,7 @@ func (c *tasksCmd) more(ctx context.Context, a *app, id state.JobID, given int) 
 	return show.Count(sum-given) + " more"
 }
 
-func byStatus(counts state.TaskCounts, status string) int {
+func byStatus(counts view.TaskCounts, status string) int {
 	switch status {
 	case "queued":
 		return counts.Queued
@@ -180,7 +181,7 @@ func (a *app) knownStage(ctx context.Context, id state.JobID, stage string) erro
 		return err
 	}
 
-	names := each(job.Stages, func(s state.StageView) string { return s.Name })
+	names := each(job.Stages, func(s view.StageView) string { return s.Name })
 	if slices.Contains(names, stage) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 func TestTheLastFrameStays(t *testing.T) {
@@ -123,8 +124,8 @@ func TestPlainLinesNameTheFirstFailureBeforeTheEndOfItsStage(t *testing.T) {
 func TestEventsCanBeFollowed(t *testing.T) {
 	t.Parallel()
 
-	first := state.EventView{EventID: 1, At: testNow, Kind: "job_started"}
-	second := state.EventView{EventID: 2, At: testNow, Kind: "job_completed"}
+	first := view.EventView{EventID: 1, At: testNow, Kind: "job_started"}
+	second := view.EventView{EventID: 2, At: testNow, Kind: "job_completed"}
 	fake := newAPI(
 		t,
 	).on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCompleted))).

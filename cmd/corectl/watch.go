@@ -9,6 +9,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type watchFlags struct {
@@ -25,7 +26,7 @@ const (
 
 // seen is one reading of a watched job.
 type seen struct {
-	job state.JobView
+	job view.JobView
 	raw []byte
 	err error
 }
@@ -60,7 +61,7 @@ func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error
 
 var errPatience = errors.New("the watch timed out")
 
-func name(job state.JobView, id state.JobID) string {
+func name(job view.JobView, id state.JobID) string {
 	if job.JobType == "" {
 		return show.Short(id)
 	}
@@ -70,7 +71,7 @@ func name(job state.JobView, id state.JobID) string {
 
 // follow shows the job until it ends. It returns the last reading, also with an
 // error.
-func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration) (state.JobView, error) {
+func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration) (view.JobView, error) {
 	readings, stop := a.readings(ctx, id)
 	defer stop()
 
@@ -88,7 +89,7 @@ func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration)
 	tick := time.NewTicker(screen.every())
 	defer tick.Stop()
 
-	var last state.JobView
+	var last view.JobView
 
 	for {
 		select {
@@ -154,12 +155,12 @@ func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()
 }
 
 // firstFailure finds the task to name when a stage has its first failure.
-func (a *app) firstFailure(ctx context.Context, id state.JobID, stage string) (state.TaskSummary, bool) {
+func (a *app) firstFailure(ctx context.Context, id state.JobID, stage string) (view.TaskSummary, bool) {
 	query := url.Values{"status": {"failed"}, "stage": {stage}, "limit": {"1"}}
 
-	page, _, err := list[state.TaskSummary](ctx, a, fmt.Sprintf("/jobs/%s/tasks", id), query)
+	page, _, err := list[view.TaskSummary](ctx, a, fmt.Sprintf("/jobs/%s/tasks", id), query)
 	if err != nil || len(page.Items) == 0 {
-		return state.TaskSummary{}, false
+		return view.TaskSummary{}, false
 	}
 
 	return page.Items[0], true

@@ -10,6 +10,7 @@ import (
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Engine changes records. coremachine.Machine implements it.
@@ -26,34 +27,34 @@ type Engine interface {
 // Reader reads records. Each call is bounded regardless of the size of a job.
 // repo.Repo implements it.
 type Reader interface {
-	ReadJob(ctx context.Context, id state.JobID) (state.JobView, error)
-	ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error)
-	ListJobs(ctx context.Context, f state.JobFilter) (state.Page[state.JobSummary, state.JobCursor], error)
-	JobCounts(ctx context.Context, f state.JobFilter) ([]state.JobCount, error)
+	ReadJob(ctx context.Context, id state.JobID) (view.JobView, error)
+	ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]view.Seen, error)
+	ListJobs(ctx context.Context, f view.JobFilter) (view.Page[view.JobSummary, view.JobCursor], error)
+	JobCounts(ctx context.Context, f view.JobFilter) ([]view.JobCount, error)
 	ListTasks(
 		ctx context.Context,
 		id state.JobID,
-		f state.TaskFilter,
-	) (state.Page[state.TaskSummary, state.TaskCursor], error)
-	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error)
-	ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error)
-	ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error)
-	ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error)
-	ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error)
+		f view.TaskFilter,
+	) (view.Page[view.TaskSummary, view.TaskCursor], error)
+	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (view.TaskView, error)
+	ReadGrid(ctx context.Context, id state.JobID, stage string) (view.GridView, error)
+	ListFailures(ctx context.Context, id state.JobID, stage string) ([]view.FailureGroup, error)
+	ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes, error)
+	ReadSlowest(ctx context.Context, id state.JobID) ([]view.TaskSpan, error)
 	ListEvents(
 		ctx context.Context,
 		id state.JobID,
-		f state.EventFilter,
-	) (state.Page[state.EventView, int64], error)
+		f view.EventFilter,
+	) (view.Page[view.EventView, int64], error)
 	QueueReader
 	ListDead(
 		ctx context.Context,
 		q state.Queue,
-		f state.DeadFilter,
-	) (state.Page[state.DeadView, int64], error)
-	DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error)
-	CountDead(ctx context.Context, q state.Queue, f state.DeadFilter) (wanted, unwanted int, err error)
-	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)
+		f view.DeadFilter,
+	) (view.Page[view.DeadView, int64], error)
+	DeadReasons(ctx context.Context, q state.Queue) ([]view.DeadReason, error)
+	CountDead(ctx context.Context, q state.Queue, f view.DeadFilter) (wanted, unwanted int, err error)
+	ListSweeps(ctx context.Context, before int64, limit int) (view.Page[view.SweepView, int64], error)
 }
 
 // DeadLetters redrives dead letters. Each transport implements it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // A cursor is opaque to clients: the letter of its list, a version, and the
@@ -49,7 +50,7 @@ func whole(s string, low, high int64) (int64, bool) {
 // endOfTime is the first microsecond of the year 10000.
 const endOfTime = 253_402_300_800_000_000
 
-func sealJob(c *state.JobCursor) *string {
+func sealJob(c *view.JobCursor) *string {
 	if c == nil {
 		return nil
 	}
@@ -59,7 +60,7 @@ func sealJob(c *state.JobCursor) *string {
 
 // sealNewer returns the cursor of the jobs that precede a job. It has a letter
 // of its own, so that one parameter accepts both directions.
-func sealNewer(c *state.JobCursor) *string {
+func sealNewer(c *view.JobCursor) *string {
 	if c == nil {
 		return nil
 	}
@@ -69,7 +70,7 @@ func sealNewer(c *state.JobCursor) *string {
 
 // jobPlace is the position at which a page of jobs ends or begins. At most one
 // field is set.
-type jobPlace struct{ after, before *state.JobCursor }
+type jobPlace struct{ after, before *view.JobCursor }
 
 func openJob(cursor string) (jobPlace, bool) {
 	fields, ok := open("j", cursor, 2)
@@ -90,7 +91,7 @@ func openJob(cursor string) (jobPlace, bool) {
 		return jobPlace{}, false
 	}
 
-	c := &state.JobCursor{CreatedAt: time.UnixMicro(at).UTC(), JobID: id}
+	c := &view.JobCursor{CreatedAt: time.UnixMicro(at).UTC(), JobID: id}
 	if newer {
 		return jobPlace{before: c}, true
 	}
@@ -98,7 +99,7 @@ func openJob(cursor string) (jobPlace, bool) {
 	return jobPlace{after: c}, true
 }
 
-func sealTask(c *state.TaskCursor) *string {
+func sealTask(c *view.TaskCursor) *string {
 	if c == nil {
 		return nil
 	}
@@ -106,7 +107,7 @@ func sealTask(c *state.TaskCursor) *string {
 	return seal("t", c.Stage, c.Index)
 }
 
-func openTask(cursor string) (*state.TaskCursor, bool) {
+func openTask(cursor string) (*view.TaskCursor, bool) {
 	fields, ok := open("t", cursor, 2)
 	if !ok {
 		return nil, false
@@ -115,7 +116,7 @@ func openTask(cursor string) (*state.TaskCursor, bool) {
 	stage, ok1 := whole(fields[0], 0, 1<<15-1)
 	index, ok2 := whole(fields[1], -1, 1<<31-1)
 
-	return &state.TaskCursor{Stage: int(stage), Index: int(index)}, ok1 && ok2
+	return &view.TaskCursor{Stage: int(stage), Index: int(index)}, ok1 && ok2
 }
 
 func sealNumber(list string, n *int64) *string {

@@ -12,6 +12,6 @@
 // about duplicate cancels and retries. Reordering has no effect, because
 // versions are opaque and are compared for equality only.
 //
-// It may import internal/state, internal/coremachine, internal/httpserver,
-// internal/singleflight and internal/telemetry/keys.
+// It may import internal/state, internal/view, internal/coremachine,
+// internal/httpserver, internal/singleflight and internal/telemetry/keys.
 package api

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // The dashboard accepts the same query parameters as the lists of the API, so
@@ -11,9 +12,9 @@ import (
 
 // ReadJobFilter reads the query parameters of the list of jobs. For invalid
 // parameters, it returns an Error with CodeInvalid.
-func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
+func ReadJobFilter(rawQuery string) (view.JobFilter, error) {
 	q := parseQuery(rawQuery, "status", "type", "since", "until", "id", "limit", "cursor")
-	f := state.JobFilter{
+	f := view.JobFilter{
 		Statuses: oneOf(
 			q,
 			"status",
@@ -29,7 +30,7 @@ func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
 
 	f.After, f.Before = at.after, at.before
 	if p := f.IDPrefix; p != "" &&
-		(len(p) < state.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
+		(len(p) < view.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
 		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", clip(p))
 	}
 
@@ -38,9 +39,9 @@ func ReadJobFilter(rawQuery string) (state.JobFilter, error) {
 
 // ReadTaskFilter reads the query parameters of the list of a job's tasks. For
 // invalid parameters, it returns an Error with CodeInvalid.
-func ReadTaskFilter(rawQuery string) (state.TaskFilter, error) {
+func ReadTaskFilter(rawQuery string) (view.TaskFilter, error) {
 	q := parseQuery(rawQuery, "stage", "status", "error", "from", "to", "limit", "cursor")
-	f := state.TaskFilter{
+	f := view.TaskFilter{
 		Stage: q.text("stage"),
 		Error: q.fingerprint("error"),
 		After: cursor(q, openTask),
@@ -63,9 +64,9 @@ func ReadTaskFilter(rawQuery string) (state.TaskFilter, error) {
 
 // ReadEventFilter reads the query parameters of a job's history. For invalid
 // parameters, it returns an Error with CodeInvalid.
-func ReadEventFilter(rawQuery string) (state.EventFilter, error) {
+func ReadEventFilter(rawQuery string) (view.EventFilter, error) {
 	q := parseQuery(rawQuery, "kind", "stage", "after", "limit", "cursor")
-	f := state.EventFilter{Kind: q.text("kind"), Stage: q.text("stage"), Limit: q.limit()}
+	f := view.EventFilter{Kind: q.text("kind"), Stage: q.text("stage"), Limit: q.limit()}
 	f.After = max(q.number("after"), cursor(q, numbered("e")))
 
 	return f, q.err()
@@ -82,9 +83,9 @@ func ReadSweepFilter(rawQuery string) (before int64, limit int, err error) {
 
 // ReadDeadFilter reads the query parameters of the list of dead letters. For
 // invalid parameters, it returns an Error with CodeInvalid.
-func ReadDeadFilter(rawQuery string) (state.DeadFilter, error) {
+func ReadDeadFilter(rawQuery string) (view.DeadFilter, error) {
 	q := parseQuery(rawQuery, "reason", "limit", "cursor")
-	f := state.DeadFilter{Reason: q.text("reason"), After: cursor(q, numbered("d")), Limit: q.limit()}
+	f := view.DeadFilter{Reason: q.text("reason"), After: cursor(q, numbered("d")), Limit: q.limit()}
 
 	return f, q.err()
 }

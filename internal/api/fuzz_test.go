@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // FuzzCursors checks that invalid cursors are rejected, and that a valid cursor
@@ -15,7 +16,7 @@ import (
 func FuzzCursors(f *testing.F) {
 	n := int64(7)
 	for _, c := range []*string{
-		sealJob(&state.JobCursor{CreatedAt: time.UnixMicro(1_700_000_000_123_456)}), sealNewer(&state.JobCursor{}), sealTask(&state.TaskCursor{Stage: 3, Index: -1}), sealNumber("e", &n),
+		sealJob(&view.JobCursor{CreatedAt: time.UnixMicro(1_700_000_000_123_456)}), sealNewer(&view.JobCursor{}), sealTask(&view.TaskCursor{Stage: 3, Index: -1}), sealNumber("e", &n),
 	} {
 		f.Add(*c)
 	}
@@ -99,13 +100,13 @@ func FuzzQueries(f *testing.F) {
 			}
 		}
 
-		for _, m := range []state.Moment{since, until} {
+		for _, m := range []view.Moment{since, until} {
 			if m.Age < 0 || m.Age > 36_500*24*time.Hour || !m.At.IsZero() && m.Age != 0 {
 				t.Errorf("%q: moment %+v", raw, m)
 			}
 		}
 
-		if limit < 1 || limit > state.MaxPage || wait < 0 || wait > time.Minute || after < 0 || len(kind) > maxText || strings.ContainsRune(kind, 0) ||
+		if limit < 1 || limit > view.MaxPage || wait < 0 || wait > time.Minute || after < 0 || len(kind) > maxText || strings.ContainsRune(kind, 0) ||
 			len(version) > 41 ||
 			len(statuses) > len(raw) ||
 			c.after != nil && (c.before != nil || c.after.CreatedAt.UnixMicro() < 0) {

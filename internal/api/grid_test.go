@@ -10,6 +10,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {
@@ -28,11 +29,11 @@ func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {
 	}})
 	path := "/jobs/" + id.String() + "/stages/greet%20all%2F%C3%A4/grid"
 
-	var g state.GridView
+	var g view.GridView
 
 	got := s.call(http.MethodGet, path, nil).must(200).into(&g)
 
-	want := []state.GridRange{
+	want := []view.GridRange{
 		{First: 0, Count: 3, Status: "completed"},
 		{First: 3, Count: 1, Status: "failed"},
 		{First: 4, Count: 2, Status: "cancelled"},
@@ -71,7 +72,7 @@ func TestJobsAreCountedByStatus(t *testing.T) {
 
 	for query, want := range map[string][]int{"": {1, 2, 0, 0, 0, 0}, "?since=24h": {0, 2, 0, 0, 0, 0}, "?type=a": {1, 1, 0, 0, 0, 0}, "?until=24h&type=b": {0, 0, 0, 0, 0, 0}} {
 		var got []int
-		for i, c := range get[page[state.JobCount]](s, "/jobs/counts"+query).Items {
+		for i, c := range get[page[view.JobCount]](s, "/jobs/counts"+query).Items {
 			got = append(got, c.Count)
 			if c.Status != state.JobStatuses[i] {
 				t.Errorf("%q: %s stands at %d", query, c.Status, i)
@@ -106,7 +107,7 @@ func TestTasksOfARangeAreListed(t *testing.T) {
 
 	for query, want := range map[string][]int{"stage=a&from=3&to=5&limit=2": {3, 4, 5}, "stage=a&from=0&to=0": {0}, "stage=a&from=8": {8}, "stage=a&to=1": {0, 1}} {
 		var got []int
-		for _, task := range pages[state.TaskSummary](s, base+query) {
+		for _, task := range pages[view.TaskSummary](s, base+query) {
 			got = append(got, task.Index)
 		}
 

@@ -11,6 +11,7 @@ import (
 	"coremachine/internal/singleflight"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // Health reports the state of a process. It only reads.
@@ -32,7 +33,7 @@ type Health struct {
 type Check struct {
 	Name     string
 	Optional bool // a failure means "degraded" and not "unavailable"
-	Runbook  state.Runbook
+	Runbook  view.Runbook
 	// Run performs the check. Its detail becomes part of the answer. Of an
 	// error, only the message of a state.Error does.
 	Run func(ctx context.Context) (detail any, err error)

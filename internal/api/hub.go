@@ -9,6 +9,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // Intervals at which the versions of awaited jobs are read: short while jobs
@@ -28,12 +29,12 @@ var errHubClosed = errors.New("the process is stopping")
 // jobs in one statement. Without waiters, it costs nothing. A waiter holds no
 // connection.
 type Hub struct {
-	read func(context.Context, []state.JobID) (map[state.JobID]state.Seen, error)
+	read func(context.Context, []state.JobID) (map[state.JobID]view.Seen, error)
 	log  *slog.Logger
 
 	mu      sync.Mutex
 	waiting map[state.JobID]map[*waiter]struct{}
-	last    map[state.JobID]state.Seen // versions of the awaited jobs, to detect changes
+	last    map[state.JobID]view.Seen // versions of the awaited jobs, to detect changes
 	polling bool
 	closed  bool
 	nudged  chan struct{}
@@ -44,12 +45,12 @@ type Hub struct {
 // waiter is one waiting request.
 type waiter struct {
 	since string // wake at any other version; empty means wake when the job has ended
-	woken chan state.Seen
+	woken chan view.Seen
 }
 
 // NewHub returns a hub that reads versions with read.
 func NewHub(
-	read func(context.Context, []state.JobID) (map[state.JobID]state.Seen, error),
+	read func(context.Context, []state.JobID) (map[state.JobID]view.Seen, error),
 	log *slog.Logger,
 ) *Hub {
 	if log == nil {
@@ -60,7 +61,7 @@ func NewHub(
 		read:    read,
 		log:     log,
 		waiting: map[state.JobID]map[*waiter]struct{}{},
-		last:    map[state.JobID]state.Seen{},
+		last:    map[state.JobID]view.Seen{},
 		nudged:  make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 	}
@@ -68,11 +69,11 @@ func NewHub(
 
 // Wait returns when the job's version differs from since. If since is empty, it
 // returns when the job has ended. If the job was deleted, Wait returns a zero
-// state.Seen. If ctx ends or the hub is closed first, it returns an error.
-func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (state.Seen, error) {
-	w := &waiter{since: since, woken: make(chan state.Seen, 1)}
+// view.Seen. If ctx ends or the hub is closed first, it returns an error.
+func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (view.Seen, error) {
+	w := &waiter{since: since, woken: make(chan view.Seen, 1)}
 	if !h.join(id, w) {
-		return state.Seen{}, errHubClosed
+		return view.Seen{}, errHubClosed
 	}
 	defer h.leave(id, w)
 
@@ -80,9 +81,9 @@ func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (state.See
 	case seen := <-w.woken:
 		return seen, nil
 	case <-ctx.Done():
-		return state.Seen{}, ctx.Err()
+		return view.Seen{}, ctx.Err()
 	case <-h.stop:
-		return state.Seen{}, errHubClosed
+		return view.Seen{}, errHubClosed
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // versions is a table of job versions that a hub reads.
 type versions struct {
 	mu      sync.Mutex
-	jobs    map[state.JobID]state.Seen
+	jobs    map[state.JobID]view.Seen
 	took    time.Duration
 	fail    error
 	reads   atomic.Int64
@@ -24,15 +25,15 @@ type versions struct {
 }
 
 func newVersions(ids ...state.JobID) *versions {
-	v := &versions{jobs: map[state.JobID]state.Seen{}}
+	v := &versions{jobs: map[state.JobID]view.Seen{}}
 	for _, id := range ids {
-		v.jobs[id] = state.Seen{Status: state.JobRunning, Version: "1.0"}
+		v.jobs[id] = view.Seen{Status: state.JobRunning, Version: "1.0"}
 	}
 
 	return v
 }
 
-func (v *versions) read(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error) {
+func (v *versions) read(ctx context.Context, ids []state.JobID) (map[state.JobID]view.Seen, error) {
 	v.reads.Add(1)
 
 	if v.took > 0 {
@@ -47,7 +48,7 @@ func (v *versions) read(ctx context.Context, ids []state.JobID) (map[state.JobID
 	defer v.mu.Unlock()
 
 	v.largest = max(v.largest, len(ids))
-	seen := map[state.JobID]state.Seen{}
+	seen := map[state.JobID]view.Seen{}
 
 	for _, id := range ids {
 		if s, ok := v.jobs[id]; ok {
@@ -62,7 +63,7 @@ func (v *versions) set(id state.JobID, status state.JobStatus, version string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 
-	v.jobs[id] = state.Seen{Status: status, Version: version}
+	v.jobs[id] = view.Seen{Status: status, Version: version}
 }
 
 func TestHubPollsFastThenSlowAndNotAtAll(t *testing.T) {
@@ -123,7 +124,7 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 		defer h.Close()
 
 		type woken struct {
-			seen state.Seen
+			seen view.Seen
 			err  error
 			at   time.Duration
 		}
@@ -141,7 +142,7 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 		}
 
 		changes, end, other, missing := wait(a, "1.0"), wait(a, ""), wait(b, "1.0"), wait(gone, "")
-		if got := <-missing; got.err != nil || got.seen != (state.Seen{}) {
+		if got := <-missing; got.err != nil || got.seen != (view.Seen{}) {
 			t.Errorf("the missing job: %+v", got)
 		}
 
@@ -197,7 +198,7 @@ func TestHubBearsASlowOrFailingDatabase(t *testing.T) {
 		h := api.NewHub(v.read, nil)
 		defer h.Close()
 
-		done := make(chan state.Seen, 1)
+		done := make(chan view.Seen, 1)
 
 		go func() { seen, _ := h.Wait(t.Context(), id, "1.0"); done <- seen }()
 

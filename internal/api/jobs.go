@@ -15,6 +15,7 @@ import (
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // submission is the answer to a submit.
@@ -162,11 +163,11 @@ type links struct {
 
 // jobBody is the answer for a job.
 type jobBody struct {
-	state.JobView
+	view.JobView
 	Links links `json:"links"`
 }
 
-func (a *API) jobBody(job state.JobView) jobBody {
+func (a *API) jobBody(job view.JobView) jobBody {
 	base, id := a.Prefix+"/jobs/", job.JobID.String()
 
 	return jobBody{JobView: job, Links: links{
@@ -222,7 +223,7 @@ func (a *API) jobLater(
 	id state.JobID,
 	since string,
 	wait time.Duration,
-) (state.JobView, error) {
+) (view.JobView, error) {
 	limited, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"coremachine/internal/coremachine"
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 func (a *API) types(w http.ResponseWriter, r *http.Request) {
@@ -34,8 +34,8 @@ func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
 	a.ok(
 		w,
 		r,
-		backList[state.JobSummary]{
-			list[state.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)},
+		backList[view.JobSummary]{
+			list[view.JobSummary]{Items: page.Items, NextCursor: sealJob(page.Next)},
 			sealNewer(page.Prev),
 		},
 	)
@@ -45,7 +45,7 @@ func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
 func (a *API) jobCounts(w http.ResponseWriter, r *http.Request) {
 	q := readQuery(r, "type", "since", "until")
 
-	f := state.JobFilter{Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until")}
+	f := view.JobFilter{Type: q.text("type"), Since: q.moment("since"), Until: q.moment("until")}
 	if err := q.err(); err != nil {
 		a.fail(w, r, err)
 		return
@@ -57,7 +57,7 @@ func (a *API) jobCounts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.ok(w, r, list[state.JobCount]{Items: counts})
+	a.ok(w, r, list[view.JobCount]{Items: counts})
 }
 
 func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +75,7 @@ func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.ok(w, r, list[state.TaskSummary]{Items: page.Items, NextCursor: sealTask(page.Next)})
+	a.ok(w, r, list[view.TaskSummary]{Items: page.Items, NextCursor: sealTask(page.Next)})
 }
 
 // maxIndex is the maximum index of a task.
@@ -152,7 +152,7 @@ func (a *API) failures(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.ok(w, r, list[state.FailureGroup]{Items: groups})
+	a.ok(w, r, list[view.FailureGroup]{Items: groups})
 }
 
 func (a *API) events(w http.ResponseWriter, r *http.Request) {
@@ -170,5 +170,5 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.ok(w, r, list[state.EventView]{Items: page.Items, NextCursor: sealNumber("e", page.Next)})
+	a.ok(w, r, list[view.EventView]{Items: page.Items, NextCursor: sealNumber("e", page.Next)})
 }

@@ -14,6 +14,7 @@ import (
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 // pages follows next_cursor to the last page.
@@ -72,7 +73,7 @@ func TestJobsAreListedPageByPage(t *testing.T) {
 		"&until=2100-01-01T00:00:00%2B01:00":   ids,
 	} {
 		var got []string
-		for _, j := range pages[state.JobSummary](s, "/jobs?limit=2"+query) {
+		for _, j := range pages[view.JobSummary](s, "/jobs?limit=2"+query) {
 			got = append(got, j.JobID.String())
 		}
 
@@ -94,8 +95,8 @@ func TestJobsAreReadBackwardsAndTellWhatIsNew(t *testing.T) {
 		ids = append(ids, insert(strconv.Itoa(i), time.Duration(i+1)*time.Hour))
 	}
 
-	read := func(cursor *string) (page[state.JobSummary], []string) {
-		p := get[page[state.JobSummary]](s, "/jobs?limit=2&cursor="+*cursor)
+	read := func(cursor *string) (page[view.JobSummary], []string) {
+		p := get[page[view.JobSummary]](s, "/jobs?limit=2&cursor="+*cursor)
 
 		got := []string{}
 		for _, j := range p.Items {
@@ -104,7 +105,7 @@ func TestJobsAreReadBackwardsAndTellWhatIsNew(t *testing.T) {
 
 		return p, got
 	}
-	first := get[page[state.JobSummary]](s, "/jobs?limit=2")
+	first := get[page[view.JobSummary]](s, "/jobs?limit=2")
 	second, _ := read(first.NextCursor)
 
 	third, got := read(second.NextCursor)
@@ -138,7 +139,7 @@ func TestFiltersAreNamedWhereTheyAreWrong(t *testing.T) {
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 3}}}).
 		String()
 
-	foreign := *get[page[state.TaskSummary]](s, "/jobs/"+id+"/tasks?limit=1").NextCursor
+	foreign := *get[page[view.TaskSummary]](s, "/jobs/"+id+"/tasks?limit=1").NextCursor
 	for path, fields := range map[string]string{
 		"/jobs?state=running":                          "state",
 		"/jobs?status=done":                            "status",
@@ -211,32 +212,32 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 	rows.InsertMessage(t, s.pool, id, rows.Message{First: 5, Count: 5, Held: true})
 
 	for query, want := range map[string]int{"": 10, "&status=failed": 2, "&status=running": 5, "&status=queued": 0, "&stage=reply": 0, "&stage=greeting": 10} {
-		if got := pages[state.TaskSummary](s, base+"/tasks?limit=3"+query); len(got) != want {
+		if got := pages[view.TaskSummary](s, base+"/tasks?limit=3"+query); len(got) != want {
 			t.Errorf("%s: %d tasks, want %d", query, len(got), want)
 		}
 	}
 
 	s.call(http.MethodGet, base+"/tasks?stage=nope", nil).problem(404)
 
-	task := get[state.TaskView](s, base+"/tasks/greeting/4")
+	task := get[view.TaskView](s, base+"/tasks/greeting/4")
 	if task.Status != state.TaskFailed || len(task.Attempts) != 1 || task.Error != "task 4 failed" {
 		t.Errorf("the task is %+v", task)
 	}
 
-	get[state.TaskView](s, base+"/tasks/greeting/0")
-	get[state.TaskView](s, base+"/tasks/greeting/7")
+	get[view.TaskView](s, base+"/tasks/greeting/0")
+	get[view.TaskView](s, base+"/tasks/greeting/7")
 
 	for _, path := range []string{"/tasks/greeting/10", "/tasks/nope/0"} {
 		s.call(http.MethodGet, base+path, nil).problem(404)
 	}
 
-	failures := get[page[state.FailureGroup]](s, base+"/failures?stage=greeting").Items
+	failures := get[page[view.FailureGroup]](s, base+"/failures?stage=greeting").Items
 	if len(failures) != 1 || failures[0].Tasks != 2 || failures[0].Pattern != "task # failed" ||
 		!slices.Equal(failures[0].Indexes, []int{3, 4}) {
 		t.Fatalf("failures are %+v", failures)
 	}
 
-	if got := pages[state.TaskSummary](
+	if got := pages[view.TaskSummary](
 		s,
 		base+"/tasks?limit=1&error="+failures[0].Fingerprint.String(),
 	); len(got) != 2 ||
@@ -244,7 +245,7 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 		t.Errorf("tasks that failed so are %+v", got)
 	}
 
-	if got := pages[state.FailureGroup](s, base+"/failures?stage=reply"); len(got) != 0 {
+	if got := pages[view.FailureGroup](s, base+"/failures?stage=reply"); len(got) != 0 {
 		t.Errorf("failures of a stage that waits are %+v", got)
 	}
 
@@ -265,16 +266,16 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 
 	rows.InsertEvent(t, s.pool, id, "job_failing", -1, -1, "")
 
-	all := pages[state.EventView](s, base+"/events?limit=2")
+	all := pages[view.EventView](s, base+"/events?limit=2")
 	if len(all) != 5 || all[0].Message != "no" || all[4].Stage != "" || all[4].Index != nil {
 		t.Errorf("events are %+v", all)
 	}
 
-	if got := pages[state.EventView](s, base+"/events?kind=task_failed&stage=greeting"); len(got) != 2 {
+	if got := pages[view.EventView](s, base+"/events?kind=task_failed&stage=greeting"); len(got) != 2 {
 		t.Errorf("%d failures", len(got))
 	}
 
-	if got := pages[state.EventView](
+	if got := pages[view.EventView](
 		s,
 		fmt.Sprintf("%s/events?limit=1&after=%d", base, all[2].EventID),
 	); len(

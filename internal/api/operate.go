@@ -8,12 +8,13 @@ import (
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // sweepTrouble replaces the errors of a sweep, which may quote the database.
 const sweepTrouble = "some steps failed; the log has the causes"
 
-func sweepBody(s state.SweepView) state.SweepView {
+func sweepBody(s view.SweepView) view.SweepView {
 	if s.Error != "" {
 		s.Error = sweepTrouble
 	}
@@ -46,7 +47,7 @@ func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
 		newest = first.Items
 	}
 
-	body := sweepList{list: list[state.SweepView]{Items: page.Items, NextCursor: sealNumber("s", page.Next)}}
+	body := sweepList{list: list[view.SweepView]{Items: page.Items, NextCursor: sealNumber("s", page.Next)}}
 
 	if len(newest) > 0 {
 		due := coremachine.NextSweep(newest[0].StartedAt)
@@ -62,7 +63,7 @@ func (a *API) sweeps(w http.ResponseWriter, r *http.Request) {
 
 // sweepList is a page of sweeps with the time of the next scheduled sweep.
 type sweepList struct {
-	list[state.SweepView]
+	list[view.SweepView]
 	NextDue *time.Time `json:"next_due"` // null before the first sweep
 }
 
@@ -124,7 +125,7 @@ func (a *API) dead(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.ok(w, r, list[state.DeadView]{Items: page.Items, NextCursor: sealNumber("d", page.Next)})
+	a.ok(w, r, list[view.DeadView]{Items: page.Items, NextCursor: sealNumber("d", page.Next)})
 }
 
 func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
@@ -140,7 +141,7 @@ func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.ok(w, r, list[state.DeadReason]{Items: reasons})
+	a.ok(w, r, list[view.DeadReason]{Items: reasons})
 }
 
 // redriven counts redriven and dropped dead letters, also in a dry run.
@@ -152,7 +153,7 @@ type redriven struct {
 func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	queue, err := queueOf(r)
 	q := readQuery(r, "reason", "message_id", "dry_run")
-	f := state.DeadFilter{Reason: q.text("reason"), IDs: q.numbers("message_id")}
+	f := view.DeadFilter{Reason: q.text("reason"), IDs: q.numbers("message_id")}
 
 	dryRun := q.boolean("dry_run")
 	if f.Reason != "" && len(f.IDs) > 0 {
@@ -190,11 +191,11 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, redriven{Redriven: sent - dropped, Dropped: dropped})
 }
 
-func (a *API) resend(ctx context.Context, q state.Queue, f state.DeadFilter) (int, error) {
+func (a *API) resend(ctx context.Context, q state.Queue, f view.DeadFilter) (int, error) {
 	if len(f.IDs) > 0 {
 		return a.Dead.RedriveOnly(ctx, q, f.IDs)
 	}
 	// Call the transport even if no row has the status dead: a broker may hold
 	// dead messages whose rows have the status sent.
-	return a.Dead.Redrive(ctx, q, f.Reason, state.MaxDepth)
+	return a.Dead.Redrive(ctx, q, f.Reason, view.MaxDepth)
 }

@@ -17,6 +17,7 @@ import (
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestSweepsAreMadeAndListed(t *testing.T) {
@@ -37,7 +38,7 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 	}})
 
 	for range 3 {
-		var one state.SweepView
+		var one view.SweepView
 
 		got := s.call(http.MethodPost, "/sweeps", nil).must(200).into(&one)
 		if string(one.Found) != `{"lost":2,"dead":0}` || one.Error == "" ||
@@ -46,7 +47,7 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 		}
 	}
 
-	for _, query := range []string{"?limit=2", "?limit=1&cursor=" + *get[page[state.SweepView]](s, "/sweeps?limit=1").NextCursor} {
+	for _, query := range []string{"?limit=2", "?limit=1&cursor=" + *get[page[view.SweepView]](s, "/sweeps?limit=1").NextCursor} {
 		got := get[struct {
 			NextDue *time.Time `json:"next_due"`
 		}](s, "/sweeps"+query)
@@ -56,7 +57,7 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 		}
 	}
 
-	if all := pages[state.SweepView](
+	if all := pages[view.SweepView](
 		s,
 		"/sweeps?limit=2",
 	); len(all) != 3 ||
@@ -101,15 +102,15 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 		rows.InsertMessage(t, s.pool, id, rows.Message{First: 5 + i, Dead: "because", Gen: 1 + i/2})
 	}
 
-	queues := get[page[state.QueueView]](s, "/queues").Items
+	queues := get[page[view.QueueView]](s, "/queues").Items
 	if diff := cmp.Diff(
-		[]state.QueueView{{Queue: "jobs"}, {Queue: "tasks", Dead: 3}, {Queue: "long-tasks"}},
+		[]view.QueueView{{Queue: "jobs"}, {Queue: "tasks", Dead: 3}, {Queue: "long-tasks"}},
 		queues,
 	); diff != "" {
 		t.Error(diff)
 	}
 
-	dead := pages[state.DeadView](s, "/queues/tasks/dead?limit=2")
+	dead := pages[view.DeadView](s, "/queues/tasks/dead?limit=2")
 	if len(dead) != 3 || !dead[0].Wanted || dead[2].Wanted || dead[0].Reason != "because" {
 		t.Errorf("dead are %+v", dead)
 	}
@@ -147,11 +148,11 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 		t.Errorf("a redrive of two is %+v, asked %q", got, asked)
 	}
 
-	if got := pages[state.DeadView](s, "/queues/tasks/dead?reason=other&limit=1"); len(got) != 0 {
+	if got := pages[view.DeadView](s, "/queues/tasks/dead?reason=other&limit=1"); len(got) != 0 {
 		t.Errorf("of another reason: %+v", got)
 	}
 
-	reasons := get[page[state.DeadReason]](s, "/queues/tasks/dead/reasons").Items
+	reasons := get[page[view.DeadReason]](s, "/queues/tasks/dead/reasons").Items
 	if len(reasons) != 1 || reasons[0].Reason != "because" || reasons[0].Wanted != 2 ||
 		reasons[0].Unwanted != 1 {
 		t.Errorf("reasons are %+v", reasons)

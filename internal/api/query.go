@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // hostKeys are query parameters that the Functions host reads and passes on: a
@@ -140,9 +141,9 @@ func (q *query) limit() int {
 		return usual
 	}
 
-	n, ok := whole(v, 1, state.MaxPage)
+	n, ok := whole(v, 1, view.MaxPage)
 	if !ok {
-		q.wrong("limit", "%q is not a number from 1 to %d", clip(v), state.MaxPage)
+		q.wrong("limit", "%q is not a number from 1 to %d", clip(v), view.MaxPage)
 		return usual
 	}
 
@@ -181,8 +182,8 @@ func (q *query) numbers(name string) []int64 {
 		}
 	}
 
-	if len(got) > state.MaxPage {
-		q.wrong(name, "names %d, more than %d", len(got), state.MaxPage)
+	if len(got) > view.MaxPage {
+		q.wrong(name, "names %d, more than %d", len(got), view.MaxPage)
 	}
 
 	return got
@@ -243,14 +244,14 @@ func parseAge(v string) (time.Duration, bool) {
 }
 
 // moment reads a point in time or an age.
-func (q *query) moment(name string) state.Moment {
+func (q *query) moment(name string) view.Moment {
 	v := q.text(name)
 	if v == "" {
-		return state.Moment{}
+		return view.Moment{}
 	}
 
 	if age, ok := parseAge(v); ok {
-		return state.Moment{Age: age}
+		return view.Moment{Age: age}
 	}
 
 	at, err := time.Parse(time.RFC3339, v)
@@ -258,7 +259,7 @@ func (q *query) moment(name string) state.Moment {
 		q.wrong(name, "%q is neither a time like 2026-01-31T12:00:00Z nor an age like 24h or 7d", clip(v))
 	}
 
-	return state.Moment{At: at}
+	return view.Moment{At: at}
 }
 
 // wait reads how long to wait, up to a minute.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Limits of the history of the queues: one depth per step for a period, and the
@@ -19,8 +19,8 @@ const (
 
 // QueueReader reads queues. repo.Repo implements it.
 type QueueReader interface {
-	ReadQueues(ctx context.Context) ([]state.QueueView, error)
-	ReadFlow(ctx context.Context) (state.Flow, error)
+	ReadQueues(ctx context.Context) ([]view.QueueView, error)
+	ReadFlow(ctx context.Context) (view.Flow, error)
 }
 
 // Queues reads the queues and remembers what it read. It has no timer: if there
@@ -36,13 +36,13 @@ type Queues struct {
 
 type sample struct {
 	at     time.Time
-	flow   state.Flow
+	flow   view.Flow
 	depths map[string]int
 }
 
 // QueuesView is the list of queues with their recent history.
 type QueuesView struct {
-	list[state.QueueView]
+	list[view.QueueView]
 	Recent RecentView `json:"recent"`
 }
 
@@ -81,7 +81,7 @@ func (q *Queues) Read(ctx context.Context) (QueuesView, error) {
 
 	q.keep(one)
 
-	return QueuesView{list[state.QueueView]{Items: views}, q.recent(one)}, nil
+	return QueuesView{list[view.QueueView]{Items: views}, q.recent(one)}, nil
 }
 
 // keep stores a sample for its step and deletes the oldest ones.

@@ -6,19 +6,19 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // fakeQueues returns preset readings. The tests control the clock.
 type fakeQueues struct {
 	depth int
-	flow  state.Flow
+	flow  view.Flow
 }
 
-func (f *fakeQueues) ReadQueues(context.Context) ([]state.QueueView, error) {
-	return []state.QueueView{{Queue: "tasks", Ready: f.depth, Dead: 7}}, nil
+func (f *fakeQueues) ReadQueues(context.Context) ([]view.QueueView, error) {
+	return []view.QueueView{{Queue: "tasks", Ready: f.depth, Dead: 7}}, nil
 }
-func (f *fakeQueues) ReadFlow(context.Context) (state.Flow, error) { return f.flow, nil }
+func (f *fakeQueues) ReadFlow(context.Context) (view.Flow, error) { return f.flow, nil }
 
 // memory reads queues at a time that the test sets, and returns the history.
 type memory struct {
@@ -41,7 +41,7 @@ func newMemory(t *testing.T) *memory {
 func (m *memory) look(after time.Duration, depth int, made, gone int64) RecentView {
 	m.t.Helper()
 	m.at = m.at.Add(after)
-	m.fake.depth, m.fake.flow = depth, state.Flow{Made: made, Gone: gone}
+	m.fake.depth, m.fake.flow = depth, view.Flow{Made: made, Gone: gone}
 
 	v, err := m.Read(m.t.Context())
 	if err != nil {

@@ -6,12 +6,13 @@ import (
 
 	"coremachine/internal/singleflight"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // sharedReads allows requests that the same reading of versions woke to share
 // one reading of the job.
 type sharedReads struct {
-	group singleflight.Group[state.JobView]
+	group singleflight.Group[view.JobView]
 }
 
 // sharedLimit is the time limit of a reading. A reading can outlive the request
@@ -26,12 +27,12 @@ func (s *sharedReads) job(
 	r Reader,
 	id state.JobID,
 	version string,
-) (state.JobView, error) {
+) (view.JobView, error) {
 	return s.group.Do(
 		ctx,
 		id.String()+"@"+version,
 		sharedLimit,
-		func(ctx context.Context) (state.JobView, error) {
+		func(ctx context.Context) (view.JobView, error) {
 			return r.ReadJob(ctx, id)
 		},
 	)

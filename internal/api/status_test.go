@@ -12,10 +12,11 @@ import (
 	"coremachine/internal/api"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 type jobAnswer struct {
-	state.JobView
+	view.JobView
 	Links map[string]string `json:"links"`
 }
 
@@ -40,7 +41,7 @@ func TestStatusIsTheJobWithItsVersion(t *testing.T) {
 	var job jobAnswer
 
 	got := s.call(http.MethodGet, path, nil).must(http.StatusOK).into(&job)
-	if job.Tasks != (state.TaskCounts{Total: 10, Running: 5, Completed: 3, Failed: 2}) ||
+	if job.Tasks != (view.TaskCounts{Total: 10, Running: 5, Completed: 3, Failed: 2}) ||
 		len(job.Stages) != 2 ||
 		len(job.Errors) != 1 {
 		t.Errorf("the job is %s", got.Body)
@@ -132,7 +133,7 @@ type countingReader struct {
 	ids            atomic.Int64 // number of ids in the last reading
 }
 
-func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (state.JobView, error) {
+func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (view.JobView, error) {
 	c.jobs.Add(1)
 	return c.Reader.ReadJob(ctx, id)
 }
@@ -140,7 +141,7 @@ func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (state.Job
 func (c *countingReader) ReadVersions(
 	ctx context.Context,
 	ids []state.JobID,
-) (map[state.JobID]state.Seen, error) {
+) (map[state.JobID]view.Seen, error) {
 	c.versions.Add(1)
 	c.ids.Store(int64(len(ids)))
 

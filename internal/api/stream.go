@@ -12,6 +12,7 @@ import (
 
 	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // streamInterval is the minimum interval between two readings for one stream.
@@ -19,7 +20,7 @@ const streamInterval = 250 * time.Millisecond
 
 // jobEvent is the data of a job event: the job without its stages and result.
 type jobEvent struct {
-	state.JobSummary
+	view.JobSummary
 	Progress *float64 `json:"progress"`
 }
 
@@ -71,7 +72,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 type eventStream struct {
 	api  *API
 	out  *httpserver.Stream
-	last state.JobView
+	last view.JobView
 }
 
 func (s *eventStream) run(ctx context.Context) error {
@@ -99,14 +100,14 @@ func (s *eventStream) run(ctx context.Context) error {
 
 // next waits for a newer version of the job and reads it. While it waits, it
 // sends comments at intervals.
-func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
+func (s *eventStream) next(ctx context.Context) (view.JobView, error) {
 	timer := time.NewTimer(streamInterval)
 	defer timer.Stop()
 
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-		return state.JobView{}, ctx.Err()
+		return view.JobView{}, ctx.Err()
 	}
 
 	for {
@@ -119,22 +120,22 @@ func (s *eventStream) next(ctx context.Context) (state.JobView, error) {
 		case err == nil:
 			return s.api.shared.job(ctx, s.api.Reader, s.last.JobID, seen.Version)
 		case ctx.Err() != nil:
-			return state.JobView{}, ctx.Err()
+			return view.JobView{}, ctx.Err()
 		case errors.Is(err, context.DeadlineExceeded):
 			s.out.Beat()
 
 			if err := s.out.Flush(); err != nil {
-				return state.JobView{}, err
+				return view.JobView{}, err
 			}
 		default:
-			return state.JobView{}, err
+			return view.JobView{}, err
 		}
 	}
 }
 
 // compare adds the events for the differences between the last reading and now.
-func (s *eventStream) compare(now state.JobView) {
-	before := map[string]state.StageView{}
+func (s *eventStream) compare(now view.JobView) {
+	before := map[string]view.StageView{}
 	for _, stage := range s.last.Stages {
 		before[stage.Name] = stage
 	}

@@ -6,6 +6,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestTimesAndSlowestTasksOfAJob(t *testing.T) {
@@ -23,19 +24,19 @@ func TestTimesAndSlowestTasksOfAJob(t *testing.T) {
 		},
 	)
 
-	times := get[page[state.StageTimes]](s, "/jobs/"+id.String()+"/times").Items
+	times := get[page[view.StageTimes]](s, "/jobs/"+id.String()+"/times").Items
 	if len(times) != 1 || times[0].Stage != "a" || times[0].Sample != 4 {
 		t.Errorf("times are %+v", times)
 	}
 
-	slowest := get[page[state.TaskSpan]](s, "/jobs/"+id.String()+"/slowest").Items
+	slowest := get[page[view.TaskSpan]](s, "/jobs/"+id.String()+"/slowest").Items
 	if len(slowest) != 4 || slowest[0].Stage != "a" || slowest[0].FinishedAt.IsZero() {
 		t.Errorf("the slowest are %+v", slowest)
 	}
 
 	none := rows.Insert(t, s.pool, rows.Job{Seed: "none", Stages: []rows.Stage{{Name: "a"}}})
 	for _, path := range []string{"/times", "/slowest"} {
-		if got := get[page[state.TaskSpan]](
+		if got := get[page[view.TaskSpan]](
 			s,
 			"/jobs/"+none.String()+path,
 		).Items; got == nil ||

@@ -14,6 +14,7 @@ import (
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 	"coremachine/internal/web"
 )
 
@@ -55,7 +56,7 @@ func (a *App) health() api.Health {
 	h.Transport = a.cfg.Transport
 
 	h.Checks = []api.Check{
-		{Name: "database", Runbook: state.RunbookNotReady, Run: func(ctx context.Context) (any, error) {
+		{Name: "database", Runbook: view.RunbookNotReady, Run: func(ctx context.Context) (any, error) {
 			version, err := repo.SchemaVersion(ctx, a.repo.Database())
 			if err == nil {
 				err = repo.Fits(version)
@@ -70,10 +71,10 @@ func (a *App) health() api.Health {
 		{
 			Name:     "queues",
 			Optional: true,
-			Runbook:  state.RunbookReading,
+			Runbook:  view.RunbookReading,
 			Run:      func(ctx context.Context) (any, error) { return a.repo.ReadQueues(ctx) },
 		},
-		{Name: "receivers", Runbook: state.RunbookNoReceiver, Run: func(context.Context) (any, error) {
+		{Name: "receivers", Runbook: view.RunbookNoReceiver, Run: func(context.Context) (any, error) {
 			if missing := a.unreceived(); len(missing) > 0 {
 				return nil, state.Errorf(
 					state.CodeUnavailable,
@@ -88,7 +89,7 @@ func (a *App) health() api.Health {
 		{
 			Name:     "worker",
 			Optional: true,
-			Runbook:  state.RunbookNotReady,
+			Runbook:  view.RunbookNotReady,
 			Run: func(context.Context) (any, error) {
 				if !a.machine.Ready() {
 					return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")
@@ -104,7 +105,7 @@ func (a *App) health() api.Health {
 			api.Check{
 				Name:     "servicebus",
 				Optional: true,
-				Runbook:  state.RunbookOutboxAge,
+				Runbook:  view.RunbookOutboxAge,
 				Run: func(ctx context.Context) (any, error) {
 					return nil, a.bus.Warm(ctx)
 				},

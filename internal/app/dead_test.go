@@ -16,6 +16,7 @@ import (
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
+	"coremachine/internal/view"
 )
 
 // post sends a request and reads its answer.
@@ -148,7 +149,7 @@ func TestDeadLettersOfServiceBusAreShownAndRedriven(t *testing.T) {
 	}
 
 	var page struct {
-		Items []state.DeadView `json:"items"`
+		Items []view.DeadView `json:"items"`
 	}
 	if _, body := get(
 		t,

@@ -11,6 +11,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // OpenStorage makes the configured storage account; nil: none is configured. It
@@ -74,7 +75,7 @@ func (a *App) storageCheck() api.Check {
 	return api.Check{
 		Name:     "storage",
 		Optional: true,
-		Runbook:  state.RunbookStorage,
+		Runbook:  view.RunbookStorage,
 		Run: func(ctx context.Context) (any, error) { // never twice at once
 			if a.blobs == nil {
 				return map[string]bool{"configured": false}, nil

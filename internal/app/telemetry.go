@@ -12,6 +12,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // Bounds of what waits to be told of jobs that have ended: how many, and how
@@ -88,9 +89,9 @@ func (a *App) reading() telemetry.Process {
 }
 
 // openJobs counts the jobs that have not ended.
-func (a *App) openJobs(ctx context.Context) ([]state.JobCount, error) {
-	counts, err := a.repo.JobCounts(ctx, state.JobFilter{})
-	return slices.DeleteFunc(counts, func(c state.JobCount) bool { return c.Status.Ended() }), err
+func (a *App) openJobs(ctx context.Context) ([]view.JobCount, error) {
+	counts, err := a.repo.JobCounts(ctx, view.JobFilter{})
+	return slices.DeleteFunc(counts, func(c view.JobCount) bool { return c.Status.Ended() }), err
 }
 
 // tellEnded tells of jobs that have ended, all of a second in one reading,

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 //go:embed queries/stage_totals.sql
@@ -194,11 +195,11 @@ func (r *MillionResult) reads(ctx context.Context, s system, id state.JobID) err
 		status = append(status, time.Since(begin))
 		begin = time.Now()
 
-		if _, err := db.repo.ListJobs(ctx, state.JobFilter{Limit: 50}); err != nil {
+		if _, err := db.repo.ListJobs(ctx, view.JobFilter{Limit: 50}); err != nil {
 			return err
 		}
 
-		if _, err := db.repo.JobCounts(ctx, state.JobFilter{}); err != nil {
+		if _, err := db.repo.JobCounts(ctx, view.JobFilter{}); err != nil {
 			return err
 		}
 

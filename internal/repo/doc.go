@@ -13,6 +13,6 @@
 // held under an attempt is the fence; whoever presents an older attempt, or
 // none, writes nothing.
 //
-// It may import internal/database, internal/singleflight and internal/state
-// only.
+// It may import internal/database, internal/singleflight, internal/state and
+// internal/view only.
 package repo

@@ -6,6 +6,7 @@ import (
 
 	"coremachine/internal/singleflight"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // gridPause is how old a grid of a running stage may be when it is handed out
@@ -32,7 +33,7 @@ type gridKey struct {
 }
 
 type grid struct {
-	view     state.GridView
+	view     view.GridView
 	finished time.Time // zero: it had not ended
 	made     time.Time
 	took     time.Duration

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 func TestAGridIsTrueForASecondWhileItsStageRunsAndForEverOnceItEnded(t *testing.T) {
@@ -12,7 +12,7 @@ func TestAGridIsTrueForASecondWhileItsStageRunsAndForEverOnceItEnded(t *testing.
 
 	now := time.Now()
 	end, other := now.Add(-time.Hour), now.Add(-time.Minute)
-	running := grid{view: state.GridView{Gen: 2}, made: now, took: 10 * time.Millisecond}
+	running := grid{view: view.GridView{Gen: 2}, made: now, took: 10 * time.Millisecond}
 	slow := running
 	slow.took = 500 * time.Millisecond
 	ended := running
@@ -46,7 +46,7 @@ func TestOnlyTheLatestGridsAreRemembered(t *testing.T) {
 
 	var c grids
 	for i := range 3 * gridMost {
-		c.put(gridKey{stage: i}, grid{view: state.GridView{Cell: i}})
+		c.put(gridKey{stage: i}, grid{view: view.GridView{Cell: i}})
 	}
 
 	if g, ok := c.get(gridKey{stage: 3*gridMost - 1}); !ok || g.view.Cell != 3*gridMost-1 {

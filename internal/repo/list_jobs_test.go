@@ -11,6 +11,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
@@ -49,20 +50,20 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	filters := map[string]state.JobFilter{
+	filters := map[string]view.JobFilter{
 		"":            {},
 		"running":     {Statuses: []state.JobStatus{"running", "running"}},
 		"a":           {Type: "a"},
 		"b/cancelled": {Type: "b", Statuses: []state.JobStatus{"cancelled"}},
 		"since": {
-			Until: state.Moment{Age: 4*time.Hour + 59*time.Minute},
-			Since: state.Moment{Age: 1000 * time.Hour},
+			Until: view.Moment{Age: 4*time.Hour + 59*time.Minute},
+			Since: view.Moment{Age: 1000 * time.Hour},
 		},
 	}
 
 	for prefix := range byFilter {
 		if len(prefix) == 4 && strings.Trim(prefix, "0123456789abcdef") == "" {
-			filters[prefix] = state.JobFilter{IDPrefix: prefix}
+			filters[prefix] = view.JobFilter{IDPrefix: prefix}
 			break
 		}
 	}
@@ -125,7 +126,7 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 			t.Errorf("%q: back are %v, want %v", name, back, want)
 		}
 
-		all, err := r.ListJobs(t.Context(), state.JobFilter{Limit: 100})
+		all, err := r.ListJobs(t.Context(), view.JobFilter{Limit: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,26 +156,26 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 		}
 	}
 
-	for _, f := range []state.JobFilter{{Limit: 0}, {Limit: 501}, {Limit: 1, IDPrefix: "abc"}, {Limit: 1, IDPrefix: "ABCD"}} {
+	for _, f := range []view.JobFilter{{Limit: 0}, {Limit: 501}, {Limit: 1, IDPrefix: "abc"}, {Limit: 1, IDPrefix: "ABCD"}} {
 		if _, err := r.ListJobs(t.Context(), f); state.CodeOf(err) != state.CodeInvalid {
 			t.Errorf("%+v: %v", f, err)
 		}
 	}
 
-	counts, err := r.JobCounts(t.Context(), state.JobFilter{})
-	if err != nil || counts[0] != (state.JobCount{Status: "queued", Count: 10}) || counts[2].Count != 0 ||
+	counts, err := r.JobCounts(t.Context(), view.JobFilter{})
+	if err != nil || counts[0] != (view.JobCount{Status: "queued", Count: 10}) || counts[2].Count != 0 ||
 		len(counts) != 6 {
 		t.Errorf("counts are %v, %v", counts, err)
 	}
 
-	for _, f := range []state.JobFilter{
+	for _, f := range []view.JobFilter{
 		{Type: "hello_world"},
-		{Since: state.Moment{Age: 24 * time.Hour}},
-		{Until: state.Moment{Age: 24 * time.Hour}},
+		{Since: view.Moment{Age: 24 * time.Hour}},
+		{Until: view.Moment{Age: 24 * time.Hour}},
 		{Type: "nope"},
-		{Type: "hello_world", Since: state.Moment{Age: 24 * time.Hour}},
+		{Type: "hello_world", Since: view.Moment{Age: 24 * time.Hour}},
 	} {
-		f.Limit = state.MaxPage
+		f.Limit = view.MaxPage
 
 		page, err := r.ListJobs(t.Context(), f)
 		if err != nil {
@@ -205,17 +206,17 @@ func TestAListLeavesLargeParametersOut(t *testing.T) {
 	id := rows.Insert(
 		t,
 		pool,
-		rows.Job{Params: `{"text":"` + strings.Repeat("x", state.MaxListedParams) + `"}`},
+		rows.Job{Params: `{"text":"` + strings.Repeat("x", view.MaxListedParams) + `"}`},
 	)
 	r := repo.New(pool)
 
-	list, err := r.ListJobs(t.Context(), state.JobFilter{Limit: 1})
+	list, err := r.ListJobs(t.Context(), view.JobFilter{Limit: 1})
 	if err != nil || list.Items[0].Parameters != nil {
 		t.Errorf("the list holds %d bytes, %v", len(list.Items[0].Parameters), err)
 	}
 
 	job, err := r.ReadJob(t.Context(), id)
-	if err != nil || len(job.Parameters) <= state.MaxListedParams {
+	if err != nil || len(job.Parameters) <= view.MaxListedParams {
 		t.Errorf("the job holds %d bytes, %v", len(job.Parameters), err)
 	}
 }

@@ -7,11 +7,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // LastEvents reads the newest entries of a job's history, the newest first. Of
 // an unknown job there are none.
-func (r *Repo) LastEvents(ctx context.Context, id state.JobID, most int) ([]state.EventView, error) {
+func (r *Repo) LastEvents(ctx context.Context, id state.JobID, most int) ([]view.EventView, error) {
 	const op = "repo.LastEvents"
 	if err := checkLimit(op, most); err != nil {
 		return nil, err
@@ -28,7 +29,7 @@ func (r *Repo) LastEvents(ctx context.Context, id state.JobID, most int) ([]stat
 
 	var (
 		e      eventRow
-		events []state.EventView
+		events []view.EventView
 	)
 
 	_, err = pgx.ForEachRow(

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // What a job that is watched may cost: so many patterns of a stage, and so many
@@ -16,23 +17,23 @@ const (
 )
 
 // errorGroups reads what ended tasks of a job, the most frequent first.
-func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]state.ErrorGroup, error) {
+func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]view.ErrorGroup, error) {
 	failures, err := r.readFailures(ctx, op, namedArgs{
 		"job_id": id[:],
 		"stage":  "",
 		"ended":  true,
 		"kinds":  errorKinds,
 		"most":   errorScan,
-		"groups": state.MaxErrorGroups,
+		"groups": view.MaxErrorGroups,
 		"shown":  1,
 	})
 	if err != nil {
 		return nil, err
 	}
 
-	groups := make([]state.ErrorGroup, len(failures))
+	groups := make([]view.ErrorGroup, len(failures))
 	for i, f := range failures {
-		groups[i] = state.ErrorGroup{
+		groups[i] = view.ErrorGroup{
 			Stage:       f.Stage,
 			Fingerprint: f.Fingerprint,
 			Message:     f.Message,
@@ -47,34 +48,34 @@ func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]st
 // ListFailures reads why attempts at a job's tasks failed, of its current
 // generation: what ended most tasks first. stage is a name; empty is every
 // stage. An unknown job or stage is an Error with CodeNotFound.
-func (r *Repo) ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error) {
+func (r *Repo) ListFailures(ctx context.Context, id state.JobID, stage string) ([]view.FailureGroup, error) {
 	const op = "repo.ListFailures"
 
 	failures, err := r.readFailures(ctx, op, namedArgs{
 		"job_id": id[:],
 		"stage":  stage,
 		"ended":  false,
-		"kinds":  state.MaxFailureGroups,
-		"most":   state.MaxDepth,
-		"groups": state.MaxFailureGroups,
-		"shown":  state.MaxFailureIndexes,
+		"kinds":  view.MaxFailureGroups,
+		"most":   view.MaxDepth,
+		"groups": view.MaxFailureGroups,
+		"shown":  view.MaxFailureIndexes,
 	})
 	if err != nil || len(failures) > 0 {
 		return failures, err
 	}
 
-	_, err = r.listedStages(ctx, op, id, state.TaskFilter{Stage: stage})
+	_, err = r.listedStages(ctx, op, id, view.TaskFilter{Stage: stage})
 
 	return failures, err
 }
 
-func (r *Repo) readFailures(ctx context.Context, op string, args namedArgs) ([]state.FailureGroup, error) {
+func (r *Repo) readFailures(ctx context.Context, op string, args namedArgs) ([]view.FailureGroup, error) {
 	rows, err := r.pool.Query(ctx, statement("read_failures"), args)
 	if err != nil {
 		return nil, failure(op, err)
 	}
 
-	failures, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.FailureGroup])
+	failures, err := pgx.CollectRows(rows, pgx.RowToStructByName[view.FailureGroup])
 	if err != nil {
 		return nil, failure(op, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestErrorsThatDifferOnlyInIdsHaveOnePattern(t *testing.T) {
@@ -71,7 +72,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	want := []state.FailureGroup{
+	want := []view.FailureGroup{
 		{
 			Stage:    "read",
 			Pattern:  "read tile #: timeout",
@@ -92,7 +93,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 	if diff := cmp.Diff(
 		want,
 		got,
-		cmpopts.IgnoreFields(state.FailureGroup{}, "Fingerprint", "FirstSeen", "LastSeen"),
+		cmpopts.IgnoreFields(view.FailureGroup{}, "Fingerprint", "FirstSeen", "LastSeen"),
 	); diff != "" {
 		t.Fatal(diff)
 	}
@@ -122,7 +123,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 				t,
 				r,
 				id,
-				state.TaskFilter{Error: got[i].Fingerprint, Limit: limit},
+				view.TaskFilter{Error: got[i].Fingerprint, Limit: limit},
 			); !slices.Equal(
 				all,
 				names,
@@ -136,7 +137,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 		t,
 		r,
 		id,
-		state.TaskFilter{Error: got[1].Fingerprint, Stage: "read", From: 9, Until: 11, Limit: 5},
+		view.TaskFilter{Error: got[1].Fingerprint, Stage: "read", From: 9, Until: 11, Limit: 5},
 	); !slices.Equal(
 		all,
 		[]string{"read/9 failed", "read/10 failed"},
@@ -146,7 +147,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 
 	job, err := r.ReadJob(t.Context(), id)
 
-	wantErrors := []state.ErrorGroup{
+	wantErrors := []view.ErrorGroup{
 		{Stage: "read", Fingerprint: got[0].Fingerprint, Message: "read tile 0: timeout", Count: 8},
 		{
 			Stage:       "read",
@@ -191,11 +192,11 @@ func TestFailuresOfManyPatternsAndTasksAreBounded(t *testing.T) {
 		all[g.Pattern] = g.Tasks
 	}
 
-	if len(got) != state.MaxFailureGroups {
-		t.Errorf("%d groups, want %d", len(got), state.MaxFailureGroups)
+	if len(got) != view.MaxFailureGroups {
+		t.Errorf("%d groups, want %d", len(got), view.MaxFailureGroups)
 	}
 
-	if n, ok := all["task # failed"]; ok && n != state.MaxDepth {
-		t.Errorf("%d tasks of the pattern with most of them, want %d", n, state.MaxDepth)
+	if n, ok := all["task # failed"]; ok && n != view.MaxDepth {
+		t.Errorf("%d tasks of the pattern with most of them, want %d", n, view.MaxDepth)
 	}
 }

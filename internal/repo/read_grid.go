@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // gridTries is how often a grid is begun whose stage is run again meanwhile.
@@ -18,12 +19,12 @@ const gridTries = 3
 // ask, a process counts a running stage about once a second and one that has
 // ended once. An unknown job or stage is an Error with CodeNotFound; where
 // counting takes too long it is one with CodeUnavailable.
-func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error) {
+func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (view.GridView, error) {
 	const op = "repo.ReadGrid"
 	for range gridTries {
 		s, err := r.gridStage(ctx, op, id, stage)
 		if err != nil {
-			return state.GridView{}, err
+			return view.GridView{}, err
 		}
 
 		key := gridKey{id, s.Stage}
@@ -37,7 +38,7 @@ func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (stat
 		}
 	}
 
-	return state.GridView{}, state.Errorf(state.CodeUnavailable, op, "the stage %q is being run again", stage)
+	return view.GridView{}, state.Errorf(state.CodeUnavailable, op, "the stage %q is being run again", stage)
 }
 
 type gridStage struct {
@@ -63,7 +64,7 @@ func (r *Repo) gridStage(ctx context.Context, op string, id state.JobID, stage s
 
 	s, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[gridStage])
 	if errors.Is(err, pgx.ErrNoRows) {
-		_, err = r.listedStages(ctx, op, id, state.TaskFilter{Stage: stage})
+		_, err = r.listedStages(ctx, op, id, view.TaskFilter{Stage: stage})
 		if err == nil {
 			err = state.Errorf(state.CodeUnavailable, op, "the stage %q has just come", stage)
 		}
@@ -124,7 +125,7 @@ type gridRow struct {
 func (r *Repo) readGrid(ctx context.Context, key gridKey, name string, s gridStage) (grid, error) {
 	const op = "repo.ReadGrid"
 
-	cell := state.GridCell(s.Planned)
+	cell := view.GridCell(s.Planned)
 
 	rows, err := r.pool.Query(ctx, statement("read_grid"), namedArgs{
 		"job_id": key.job[:], "stage": key.stage, "gen": s.Gen, "cell": cell, "until": s.Planned,
@@ -142,7 +143,7 @@ func (r *Repo) readGrid(ctx context.Context, key gridKey, name string, s gridSta
 		return grid{}, gridFailure(ctx, op, err)
 	}
 
-	g := grid{view: state.GridView{
+	g := grid{view: view.GridView{
 		JobID:  key.job,
 		Stage:  name,
 		Gen:    s.Gen,
@@ -150,7 +151,7 @@ func (r *Repo) readGrid(ctx context.Context, key gridKey, name string, s gridSta
 		Cell:   cell,
 		At:     row.At.UTC(),
 		Final:  row.FinishedAt != nil,
-		Tasks: state.TaskCounts{
+		Tasks: view.TaskCounts{
 			Total:     row.Planned,
 			Running:   row.Running,
 			Completed: row.Completed,
@@ -178,19 +179,19 @@ func gridFailure(ctx context.Context, op string, err error) error {
 	return failure(op, err)
 }
 
-var gridLetters = map[byte]state.GridStatus{
-	'f': state.GridFailed,
-	'r': state.GridRetrying,
-	'u': state.GridRunning,
-	'x': state.GridCancelled,
-	'c': state.GridCompleted,
-	'p': state.GridPartly,
-	'q': state.GridQueued,
+var gridLetters = map[byte]view.GridStatus{
+	'f': view.GridFailed,
+	'r': view.GridRetrying,
+	'u': view.GridRunning,
+	'x': view.GridCancelled,
+	'c': view.GridCompleted,
+	'p': view.GridPartly,
+	'q': view.GridQueued,
 }
 
 // gridRanges joins neighbouring cells of equal letters.
-func gridRanges(cells string, cell, tasks int) []state.GridRange {
-	ranges := []state.GridRange{}
+func gridRanges(cells string, cell, tasks int) []view.GridRange {
+	ranges := []view.GridRange{}
 
 	for i := 0; i < len(cells); {
 		end := i + 1
@@ -201,7 +202,7 @@ func gridRanges(cells string, cell, tasks int) []state.GridRange {
 		first := i * cell
 		ranges = append(
 			ranges,
-			state.GridRange{First: first, Count: min(end*cell, tasks) - first, Status: gridLetters[cells[i]]},
+			view.GridRange{First: first, Count: min(end*cell, tasks) - first, Status: gridLetters[cells[i]]},
 		)
 		i = end
 	}

@@ -12,6 +12,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
@@ -22,7 +23,7 @@ func exec(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) {
 	}
 }
 
-func gridText(t *testing.T, r *repo.Repo, id state.JobID, stage string) (string, state.GridView) {
+func gridText(t *testing.T, r *repo.Repo, id state.JobID, stage string) (string, view.GridView) {
 	t.Helper()
 
 	g, err := r.ReadGrid(t.Context(), id, stage)
@@ -68,7 +69,7 @@ select job_id, 0, 2, i, (i <> 14)::int, (i = 14)::int, 1 from jobs, unnest(array
 	}
 
 	if g.Cell != 1 || g.Final || g.Gen != 2 || g.Status != state.StageRunning ||
-		g.Tasks != (state.TaskCounts{Total: 20, Queued: 8, Running: 5, Completed: 4, Failed: 2, Cancelled: 1}) {
+		g.Tasks != (view.TaskCounts{Total: 20, Queued: 8, Running: 5, Completed: 4, Failed: 2, Cancelled: 1}) {
 		t.Errorf("the grid is %+v", g)
 	}
 
@@ -109,8 +110,8 @@ update stages set completed = completed - 1, failed = 1`)
 		t.Errorf("got  %s,\nwant %s, %d tasks a cell", got, want, g.Cell)
 	}
 
-	if state.GridCell(100_000) != 10 || state.GridCell(100_001) != 100 || state.GridCell(10_000) != 1 ||
-		state.GridCell(0) != 1 {
+	if view.GridCell(100_000) != 10 || view.GridCell(100_001) != 100 || view.GridCell(10_000) != 1 ||
+		view.GridCell(0) != 1 {
 		t.Error("cells are not the least power of ten")
 	}
 }
@@ -202,7 +203,7 @@ func TestListTasksOfARange(t *testing.T) {
 			t,
 			r,
 			id,
-			state.TaskFilter{Stage: "a", Status: c.status, From: c.from, Until: c.to + 1, Limit: 3},
+			view.TaskFilter{Stage: "a", Status: c.status, From: c.from, Until: c.to + 1, Limit: 3},
 		)
 		if len(got) != c.count || len(got) > 0 && got[0] != c.first {
 			t.Errorf("%+v: got %q", c, got)

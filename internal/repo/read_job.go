@@ -9,31 +9,32 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // ReadJob reads a job with its stages in one snapshot. Its work is bounded by
 // the number of stages and of tasks that all workers have in hand. An unknown
 // job, or one that is being deleted, is an Error with CodeNotFound.
-func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (state.JobView, error) {
+func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (view.JobView, error) {
 	const op = "repo.ReadJob"
 
 	rows, err := r.pool.Query(ctx, statement("read_job"), namedArgs{"job_id": id[:]})
 	if err != nil {
-		return state.JobView{}, failure(op, err)
+		return view.JobView{}, failure(op, err)
 	}
 
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[jobRow])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return state.JobView{}, noJob(op, id)
+		return view.JobView{}, noJob(op, id)
 	}
 
 	if err != nil {
-		return state.JobView{}, failure(op, err)
+		return view.JobView{}, failure(op, err)
 	}
 
 	job, err := row.view()
 	if err != nil {
-		return state.JobView{}, state.Wrap(state.CodeInternal, op, "the job's row cannot be read", err)
+		return view.JobView{}, state.Wrap(state.CodeInternal, op, "the job's row cannot be read", err)
 	}
 
 	if job.Tasks.Failed == 0 {
@@ -70,20 +71,20 @@ type jobRow struct {
 
 // jobStageRow is an element of jobRow.Stages: a view, and what it is made from.
 type jobStageRow struct {
-	state.StageView
+	view.StageView
 	QueueNumber      state.Queue `json:"queue_number"`
 	DependsOnNumbers []int       `json:"depends_on_numbers"`
 	Dispatched       int         `json:"dispatched"`
 }
 
-func (row jobRow) view() (state.JobView, error) {
+func (row jobRow) view() (view.JobView, error) {
 	var stages []jobStageRow
 	if err := json.Unmarshal(row.Stages, &stages); err != nil {
-		return state.JobView{}, err
+		return view.JobView{}, err
 	}
 
-	job := state.JobView{
-		JobSummary: state.JobSummary{
+	job := view.JobView{
+		JobSummary: view.JobSummary{
 			JobID: state.JobID(
 				row.JobID,
 			),
@@ -100,8 +101,8 @@ func (row jobRow) view() (state.JobView, error) {
 		},
 		TraceID: row.TraceID,
 		Result:  row.Result,
-		Errors:  []state.ErrorGroup{},
-		Stages:  make([]state.StageView, len(stages)),
+		Errors:  []view.ErrorGroup{},
+		Stages:  make([]view.StageView, len(stages)),
 	}
 
 	names := make(map[int]string, len(stages))
@@ -137,13 +138,13 @@ func (row jobRow) view() (state.JobView, error) {
 		job.Stages[i] = v
 	}
 
-	job.Version = state.JobVersion(row.Version, counters)
+	job.Version = view.JobVersion(row.Version, counters)
 	job.Progress = progress(job, planned)
 
 	return job, nil
 }
 
-func progress(job state.JobView, planned bool) *float64 {
+func progress(job view.JobView, planned bool) *float64 {
 	share := 1.0
 
 	switch {
@@ -172,8 +173,8 @@ const versionChunk = 1000
 
 // ReadVersions reads what whoever waits for the jobs needs, in one statement
 // for each thousand. A job that is gone is left out.
-func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]state.Seen, error) {
-	seen := make(map[state.JobID]state.Seen, len(ids))
+func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]view.Seen, error) {
+	seen := make(map[state.JobID]view.Seen, len(ids))
 	for len(ids) > 0 {
 		n := min(len(ids), versionChunk)
 
@@ -189,7 +190,7 @@ func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.J
 		)
 
 		_, err = pgx.ForEachRow(rows, []any{&id, &status, &edge, &counters}, func() error {
-			seen[state.JobID(id)] = state.Seen{Status: status, Version: state.JobVersion(edge, counters)}
+			seen[state.JobID(id)] = view.Seen{Status: status, Version: view.JobVersion(edge, counters)}
 			return nil
 		})
 		if err != nil {

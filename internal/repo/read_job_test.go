@@ -13,6 +13,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 // twoStages is a running job: of ten tasks three are done, two failed, two run
@@ -52,7 +53,7 @@ func TestReadJobCountsWhatRunsFromHeldMessages(t *testing.T) {
 		t.Errorf("its trace is %q", job.TraceID)
 	}
 
-	want := state.TaskCounts{Total: 10, Queued: 3, Running: 2, Completed: 3, Failed: 2}
+	want := view.TaskCounts{Total: 10, Queued: 3, Running: 2, Completed: 3, Failed: 2}
 	if diff := cmp.Diff(want, job.Stages[0].Tasks); diff != "" {
 		t.Errorf("greeting: %s", diff)
 	}
@@ -74,11 +75,11 @@ func TestReadJobCountsWhatRunsFromHeldMessages(t *testing.T) {
 		t.Errorf("the job is %+v", job)
 	}
 
-	wantErrors := []state.ErrorGroup{{Stage: "greeting", Message: "task 3 failed", Index: 3, Count: 2}}
+	wantErrors := []view.ErrorGroup{{Stage: "greeting", Message: "task 3 failed", Index: 3, Count: 2}}
 	if diff := cmp.Diff(
 		wantErrors,
 		job.Errors,
-		cmpopts.IgnoreFields(state.ErrorGroup{}, "Fingerprint"),
+		cmpopts.IgnoreFields(view.ErrorGroup{}, "Fingerprint"),
 	); diff != "" {
 		t.Errorf("errors: %s", diff)
 	}
@@ -154,7 +155,7 @@ func TestVersionsAgreeWithTheJobAndMoveWithIt(t *testing.T) {
 			t.Errorf("the job says %s, its version %s", job.Version, seen[id].Version)
 		}
 
-		list, err := r.ListJobs(t.Context(), state.JobFilter{Limit: 1})
+		list, err := r.ListJobs(t.Context(), view.JobFilter{Limit: 1})
 		if err != nil || list.Items[0].Version != job.Version {
 			t.Errorf("the list says %+v, %v", list, err)
 		}
@@ -208,7 +209,7 @@ func TestAJobThatStopsBecauseItFailedWasNotCancelled(t *testing.T) {
 		}
 	}
 
-	page, err := r.ListJobs(t.Context(), state.JobFilter{Limit: 10})
+	page, err := r.ListJobs(t.Context(), view.JobFilter{Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // ListJobs reads a page of jobs, newest first. It reads a page's worth of one
@@ -19,11 +20,11 @@ import (
 // with CodeInvalid.
 func (r *Repo) ListJobs(
 	ctx context.Context,
-	f state.JobFilter,
-) (state.Page[state.JobSummary, state.JobCursor], error) {
+	f view.JobFilter,
+) (view.Page[view.JobSummary, view.JobCursor], error) {
 	const op = "repo.ListJobs"
 
-	var page state.Page[state.JobSummary, state.JobCursor]
+	var page view.Page[view.JobSummary, view.JobCursor]
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
@@ -74,12 +75,12 @@ type jobKey struct {
 	CreatedAt time.Time
 }
 
-func (k jobKey) cursor() *state.JobCursor {
-	return &state.JobCursor{CreatedAt: k.CreatedAt.UTC(), JobID: state.JobID(k.JobID)}
+func (k jobKey) cursor() *view.JobCursor {
+	return &view.JobCursor{CreatedAt: k.CreatedAt.UTC(), JobID: state.JobID(k.JobID)}
 }
 
 // jobIDsStatement chooses the statement whose index fits the filter best.
-func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
+func jobIDsStatement(op string, f view.JobFilter) (string, namedArgs, error) {
 	args, list := namedArgs{"most": f.Limit + 1}, "read_job_ids"
 	args["since"], args["since_age"] = moment(f.Since)
 
@@ -121,7 +122,7 @@ func jobIDsStatement(op string, f state.JobFilter) (string, namedArgs, error) {
 	return list, args, nil
 }
 
-func moment(m state.Moment) (at, age any) {
+func moment(m view.Moment) (at, age any) {
 	if !m.At.IsZero() {
 		return m.At, nil
 	}
@@ -140,7 +141,7 @@ func idRange(op, prefix string) (low, high []byte, err error) {
 	bad := state.Invalid(op, "the id prefix is malformed", state.FieldError{
 		Field: "id", Message: "must be 4 to 64 lower-case hex digits",
 	})
-	if len(prefix) < state.MinIDPrefix || len(prefix) > digits ||
+	if len(prefix) < view.MinIDPrefix || len(prefix) > digits ||
 		strings.Trim(prefix, "0123456789abcdef") != "" {
 		return nil, nil, bad
 	}
@@ -159,7 +160,7 @@ func idRange(op, prefix string) (low, high []byte, err error) {
 }
 
 func checkLimit(op string, limit int) error {
-	if limit < 1 || limit > state.MaxPage {
+	if limit < 1 || limit > view.MaxPage {
 		return state.Invalid(
 			op,
 			"the limit is out of range",
@@ -194,15 +195,15 @@ type summaryRow struct {
 
 // summaries reads jobs in the order of ids; one that went meanwhile is left
 // out.
-func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]state.JobSummary, error) {
+func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]view.JobSummary, error) {
 	if len(ids) == 0 {
-		return []state.JobSummary{}, nil
+		return []view.JobSummary{}, nil
 	}
 
 	rows, err := r.pool.Query(
 		ctx,
 		statement("read_summaries"),
-		namedArgs{"job_ids": keys(ids), "max_params": state.MaxListedParams},
+		namedArgs{"job_ids": keys(ids), "max_params": view.MaxListedParams},
 	)
 	if err != nil {
 		return nil, failure("repo.ListJobs", err)
@@ -223,16 +224,16 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]state.JobSum
 		func(a, b summaryRow) int { return place[state.JobID(a.JobID)] - place[state.JobID(b.JobID)] },
 	)
 
-	items := make([]state.JobSummary, len(found))
+	items := make([]view.JobSummary, len(found))
 	for i, s := range found {
-		items[i] = state.JobSummary{
+		items[i] = view.JobSummary{
 			JobID: state.JobID(
 				s.JobID,
 			),
 			JobType:           s.JobType,
 			Status:            s.Status,
 			Attempt:           s.Attempt,
-			Version:           state.JobVersion(s.Version, s.Counters),
+			Version:           view.JobVersion(s.Version, s.Counters),
 			Parameters:        s.Params,
 			CreatedAt:         s.CreatedAt.UTC(),
 			LastSubmittedAt:   s.LastSubmittedAt.UTC(),
@@ -240,7 +241,7 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]state.JobSum
 			FinishedAt:        utc(s.FinishedAt),
 			CancelRequestedAt: utc(s.CancelRequestedAt),
 			Error:             s.Error,
-			Tasks: state.TaskCounts{
+			Tasks: view.TaskCounts{
 				Total:     s.Planned,
 				Running:   s.Running,
 				Completed: s.Completed,
@@ -254,16 +255,16 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]state.JobSum
 	return items, nil
 }
 
-// JobCounts counts jobs by status, each up to state.MaxDepth, in the order of
+// JobCounts counts jobs by status, each up to view.MaxDepth, in the order of
 // state.JobStatuses. Of the filter Type, Since and Until count; with a type the
-// newest state.MaxDepth jobs of it are counted.
-func (r *Repo) JobCounts(ctx context.Context, f state.JobFilter) ([]state.JobCount, error) {
+// newest view.MaxDepth jobs of it are counted.
+func (r *Repo) JobCounts(ctx context.Context, f view.JobFilter) ([]view.JobCount, error) {
 	names := make([]string, len(state.JobStatuses))
 	for i, s := range state.JobStatuses {
 		names[i] = string(s)
 	}
 
-	args := namedArgs{"statuses": names, "most": state.MaxDepth, "job_type": f.Type}
+	args := namedArgs{"statuses": names, "most": view.MaxDepth, "job_type": f.Type}
 	args["since"], args["since_age"] = moment(f.Since)
 	args["until"], args["until_age"] = moment(f.Until)
 
@@ -272,7 +273,7 @@ func (r *Repo) JobCounts(ctx context.Context, f state.JobFilter) ([]state.JobCou
 		return nil, failure("repo.JobCounts", err)
 	}
 
-	counts, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.JobCount])
+	counts, err := pgx.CollectRows(rows, pgx.RowToStructByName[view.JobCount])
 	if err != nil {
 		return nil, failure("repo.JobCounts", err)
 	}

@@ -6,16 +6,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // relations is how the tasks of a stage of each kind are made from a stage that
 // it depends on.
-var relations = map[state.Parallelism]state.Relation{
-	state.MatchPrevious: state.RelationFollows,
-	state.FanOut:        state.RelationPlanned,
-	state.FanIn:         state.RelationGathers,
-	state.Single:        state.RelationAfter,
-	state.Dynamic:       state.RelationAfter,
+var relations = map[state.Parallelism]view.Relation{
+	state.MatchPrevious: view.RelationFollows,
+	state.FanOut:        view.RelationPlanned,
+	state.FanIn:         view.RelationGathers,
+	state.Single:        view.RelationAfter,
+	state.Dynamic:       view.RelationAfter,
 }
 
 // taskLineage reads where a task's input comes from and where its result goes.
@@ -23,19 +24,19 @@ func (r *Repo) taskLineage(
 	ctx context.Context,
 	id state.JobID,
 	stage, index int,
-) (inputs, consumers []state.TaskLinks, err error) {
+) (inputs, consumers []view.TaskLinks, err error) {
 	rows, err := r.pool.Query(ctx, statement("read_lineage"), namedArgs{
-		"job_id": id[:], "stage": stage, "index": index, "most": state.MaxTaskLinks,
+		"job_id": id[:], "stage": stage, "index": index, "most": view.MaxTaskLinks,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 
-	sides := [2][]state.TaskLinks{{}, {}}
+	sides := [2][]view.TaskLinks{{}, {}}
 
 	var (
 		side   int
-		link   state.TaskLinks
+		link   view.TaskLinks
 		kind   state.Parallelism
 		linked *int
 		status state.TaskStatus
@@ -47,7 +48,7 @@ func (r *Repo) taskLineage(
 		func() error {
 			last := len(sides[side]) - 1
 			if last < 0 || sides[side][last].Stage != link.Stage {
-				link.Relation, link.Tasks = relations[kind], []state.TaskLink{}
+				link.Relation, link.Tasks = relations[kind], []view.TaskLink{}
 				sides[side] = append(sides[side], link)
 				last++
 			}
@@ -55,7 +56,7 @@ func (r *Repo) taskLineage(
 			if linked != nil {
 				sides[side][last].Tasks = append(
 					sides[side][last].Tasks,
-					state.TaskLink{Index: *linked, Status: status},
+					view.TaskLink{Index: *linked, Status: status},
 				)
 			}
 

@@ -9,6 +9,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestATaskKnowsWhereItsInputComesFromAndItsResultGoes(t *testing.T) {
@@ -44,7 +45,7 @@ func TestATaskKnowsWhereItsInputComesFromAndItsResultGoes(t *testing.T) {
 	)
 	exec(t, pool, `update messages set progress = '{"5":{"fraction":0.25,"note":"a quarter"}}'`)
 
-	read := func(stage string, index int) state.TaskView {
+	read := func(stage string, index int) view.TaskView {
 		t.Helper()
 
 		v, err := r.ReadTask(t.Context(), id, stage, index)
@@ -60,46 +61,46 @@ func TestATaskKnowsWhereItsInputComesFromAndItsResultGoes(t *testing.T) {
 		t.Errorf("its progress is %+v", v.Progress)
 	}
 
-	if diff := cmp.Diff([]state.TaskLinks{
+	if diff := cmp.Diff([]view.TaskLinks{
 		{
 			Stage:       "list",
 			StageStatus: "completed",
 			Relation:    "planned",
 			Count:       1,
-			Tasks:       []state.TaskLink{{Index: 0, Status: "completed"}},
+			Tasks:       []view.TaskLink{{Index: 0, Status: "completed"}},
 		},
 	}, v.Inputs); diff != "" {
 		t.Error(diff)
 	}
 
-	if diff := cmp.Diff([]state.TaskLinks{
+	if diff := cmp.Diff([]view.TaskLinks{
 		{
 			Stage:       "check",
 			StageStatus: "running",
 			Relation:    "follows",
 			Count:       1,
-			Tasks:       []state.TaskLink{{Index: 5, Status: "queued"}},
+			Tasks:       []view.TaskLink{{Index: 5, Status: "queued"}},
 		},
-		{Stage: "sum", StageStatus: "waiting", Relation: "gathers", Tasks: []state.TaskLink{}},
+		{Stage: "sum", StageStatus: "waiting", Relation: "gathers", Tasks: []view.TaskLink{}},
 	}, v.Consumers); diff != "" {
 		t.Error(diff)
 	}
 
 	v = read("check", 5)
-	if diff := cmp.Diff([]state.TaskLinks{
+	if diff := cmp.Diff([]view.TaskLinks{
 		{
 			Stage:       "read",
 			StageStatus: "running",
 			Relation:    "follows",
 			Count:       1,
-			Tasks:       []state.TaskLink{{Index: 5, Status: "running"}},
+			Tasks:       []view.TaskLink{{Index: 5, Status: "running"}},
 		},
 	}, v.Inputs); diff != "" || v.Progress != nil {
 		t.Error(diff, v.Progress)
 	}
 
 	v = read("list", 0)
-	if got := v.Consumers; len(got) != 1 || got[0].Count != 30 || len(got[0].Tasks) != state.MaxTaskLinks ||
+	if got := v.Consumers; len(got) != 1 || got[0].Count != 30 || len(got[0].Tasks) != view.MaxTaskLinks ||
 		got[0].Tasks[6].Status != "running" ||
 		got[0].Relation != "planned" {
 		t.Errorf("list has consumers %+v", got)

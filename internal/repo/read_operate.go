@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // eventScan is how many entries a page of events looks at; a page may be short
@@ -19,11 +20,11 @@ const eventScan = 2000
 func (r *Repo) ListEvents(
 	ctx context.Context,
 	id state.JobID,
-	f state.EventFilter,
-) (state.Page[state.EventView, int64], error) {
+	f view.EventFilter,
+) (view.Page[view.EventView, int64], error) {
 	const op = "repo.ListEvents"
 
-	page := state.Page[state.EventView, int64]{Items: []state.EventView{}}
+	page := view.Page[view.EventView, int64]{Items: []view.EventView{}}
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
@@ -105,8 +106,8 @@ type eventRow struct {
 	Fingerprint state.Fingerprint
 }
 
-func (e eventRow) view() state.EventView {
-	v := state.EventView{
+func (e eventRow) view() view.EventView {
+	v := view.EventView{
 		EventID: *e.EventID,
 		At:      e.At.UTC(),
 		Kind:    e.Kind,
@@ -131,8 +132,8 @@ func (e eventRow) view() state.EventView {
 	return v
 }
 
-// ReadQueues reads how deep each queue is. Every count ends at state.MaxDepth.
-func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
+// ReadQueues reads how deep each queue is. Every count ends at view.MaxDepth.
+func (r *Repo) ReadQueues(ctx context.Context) ([]view.QueueView, error) {
 	numbers := make([]int16, len(state.Queues))
 	for i, q := range state.Queues {
 		numbers[i] = int16(q)
@@ -141,7 +142,7 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
 	rows, err := r.pool.Query(
 		ctx,
 		statement("read_queues"),
-		namedArgs{"queues": numbers, "most": state.MaxDepth},
+		namedArgs{"queues": numbers, "most": view.MaxDepth},
 	)
 	if err != nil {
 		return nil, failure("repo.ReadQueues", err)
@@ -149,8 +150,8 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
 
 	var (
 		q     state.Queue
-		v     state.QueueView
-		views []state.QueueView
+		v     view.QueueView
+		views []view.QueueView
 	)
 
 	_, err = pgx.ForEachRow(
@@ -171,7 +172,7 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]state.QueueView, error) {
 }
 
 // ReadFlow counts the messages that came and went.
-func (r *Repo) ReadFlow(ctx context.Context) (f state.Flow, err error) {
+func (r *Repo) ReadFlow(ctx context.Context) (f view.Flow, err error) {
 	if err := r.pool.QueryRow(ctx, statement("read_flow"), namedArgs{}).Scan(&f.Made, &f.Gone); err != nil {
 		return f, failure("repo.ReadFlow", err)
 	}
@@ -183,11 +184,11 @@ func (r *Repo) ReadFlow(ctx context.Context) (f state.Flow, err error) {
 func (r *Repo) ListDead(
 	ctx context.Context,
 	q state.Queue,
-	f state.DeadFilter,
-) (state.Page[state.DeadView, int64], error) {
+	f view.DeadFilter,
+) (view.Page[view.DeadView, int64], error) {
 	const op = "repo.ListDead"
 
-	page := state.Page[state.DeadView, int64]{Items: []state.DeadView{}}
+	page := view.Page[view.DeadView, int64]{Items: []view.DeadView{}}
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
@@ -204,7 +205,7 @@ func (r *Repo) ListDead(
 		kind state.MessageKind
 	)
 
-	d := state.DeadView{Queue: q.String()}
+	d := view.DeadView{Queue: q.String()}
 	into := []any{
 		&d.MessageID,
 		&id,
@@ -247,10 +248,10 @@ func (r *Repo) ListSweeps(
 	ctx context.Context,
 	before int64,
 	limit int,
-) (state.Page[state.SweepView, int64], error) {
+) (view.Page[view.SweepView, int64], error) {
 	const op = "repo.ListSweeps"
 
-	page := state.Page[state.SweepView, int64]{Items: []state.SweepView{}}
+	page := view.Page[view.SweepView, int64]{Items: []view.SweepView{}}
 	if err := checkLimit(op, limit); err != nil {
 		return page, err
 	}
@@ -260,7 +261,7 @@ func (r *Repo) ListSweeps(
 		return page, failure(op, err)
 	}
 
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.SweepView])
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[view.SweepView])
 	if err != nil {
 		return page, failure(op, err)
 	}
@@ -283,17 +284,17 @@ func (r *Repo) ListSweeps(
 func idList(ids []int64) []int64 { return append([]int64{}, ids...) }
 
 // DeadReasons reads why messages of a queue were set aside, the most frequent
-// reason first. It looks at state.MaxDepth of them.
-func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error) {
+// reason first. It looks at view.MaxDepth of them.
+func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]view.DeadReason, error) {
 	const op = "repo.DeadReasons"
 
 	rows, err := r.pool.Query(ctx, statement("read_dead_reasons"),
-		namedArgs{"queue": q, "most": state.MaxDepth, "groups": state.MaxDeadReasons})
+		namedArgs{"queue": q, "most": view.MaxDepth, "groups": view.MaxDeadReasons})
 	if err != nil {
 		return nil, failure(op, err)
 	}
 
-	reasons, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.DeadReason])
+	reasons, err := pgx.CollectRows(rows, pgx.RowToStructByName[view.DeadReason])
 	if err != nil {
 		return nil, failure(op, err)
 	}
@@ -306,14 +307,14 @@ func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReas
 }
 
 // CountDead counts what was set aside of a queue and is in the filter: messages
-// whose work is still to be done, and others. It looks at state.MaxDepth of
+// whose work is still to be done, and others. It looks at view.MaxDepth of
 // them.
 func (r *Repo) CountDead(
 	ctx context.Context,
 	q state.Queue,
-	f state.DeadFilter,
+	f view.DeadFilter,
 ) (wanted, unwanted int, err error) {
-	args := namedArgs{"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "most": state.MaxDepth}
+	args := namedArgs{"queue": q, "reason": f.Reason, "ids": idList(f.IDs), "most": view.MaxDepth}
 	if err := r.pool.QueryRow(ctx, statement("read_dead_count"), args).Scan(&wanted, &unwanted); err != nil {
 		return 0, 0, failure("repo.CountDead", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestListEventsPagesForwardUnderEveryFilter(t *testing.T) {
@@ -37,7 +38,7 @@ func TestListEventsPagesForwardUnderEveryFilter(t *testing.T) {
 		)
 	}
 
-	read := func(f state.EventFilter) (got []int) {
+	read := func(f view.EventFilter) (got []int) {
 		t.Helper()
 
 		f.Limit = 2
@@ -68,14 +69,14 @@ func TestListEventsPagesForwardUnderEveryFilter(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		f    state.EventFilter
+		f    view.EventFilter
 		want []int
 	}{
-		{state.EventFilter{}, []int{-1, 0, 1, 2, 3, 4, 5, 6}},
-		{state.EventFilter{Kind: "task_failed"}, []int{0, 2, 4, 6}},
-		{state.EventFilter{Stage: "b"}, []int{4, 5, 6}},
-		{state.EventFilter{Stage: "b", Kind: "stage_started"}, []int{5}},
-		{state.EventFilter{Kind: "nope"}, nil},
+		{view.EventFilter{}, []int{-1, 0, 1, 2, 3, 4, 5, 6}},
+		{view.EventFilter{Kind: "task_failed"}, []int{0, 2, 4, 6}},
+		{view.EventFilter{Stage: "b"}, []int{4, 5, 6}},
+		{view.EventFilter{Stage: "b", Kind: "stage_started"}, []int{5}},
+		{view.EventFilter{Kind: "nope"}, nil},
 	} {
 		if got := read(c.f); !slices.Equal(got, c.want) {
 			t.Errorf("%+v: got %v, want %v", c.f, got, c.want)
@@ -85,7 +86,7 @@ func TestListEventsPagesForwardUnderEveryFilter(t *testing.T) {
 	if _, err := r.ListEvents(
 		t.Context(),
 		state.JobID{1},
-		state.EventFilter{Limit: 1},
+		view.EventFilter{Limit: 1},
 	); state.CodeOf(
 		err,
 	) != state.CodeNotFound {
@@ -112,7 +113,7 @@ func TestListEventsStopsLooking(t *testing.T) {
 
 	rows.InsertEvent(t, pool, id, "x", 1, 3, "")
 
-	f, pages, found := state.EventFilter{Stage: "b", Limit: 10}, 0, 0
+	f, pages, found := view.EventFilter{Stage: "b", Limit: 10}, 0, 0
 	for {
 		page, err := r.ListEvents(t.Context(), id, f)
 		if err != nil {
@@ -168,7 +169,7 @@ func TestQueuesAreCountedByWhatTheirMessagesAre(t *testing.T) {
 	}
 
 	queues[1].OldestSeconds = nil
-	if diff := cmp.Diff([]state.QueueView{
+	if diff := cmp.Diff([]view.QueueView{
 		{
 			Queue: "jobs",
 			Dead:  1,
@@ -179,7 +180,7 @@ func TestQueuesAreCountedByWhatTheirMessagesAre(t *testing.T) {
 		t.Error(diff)
 	}
 
-	page, err := r.ListDead(t.Context(), state.QueueTasks, state.DeadFilter{Limit: 1})
+	page, err := r.ListDead(t.Context(), state.QueueTasks, view.DeadFilter{Limit: 1})
 	if err != nil || page.Next == nil {
 		t.Fatalf("got %+v, %v", page, err)
 	}
@@ -191,22 +192,22 @@ func TestQueuesAreCountedByWhatTheirMessagesAre(t *testing.T) {
 		t.Errorf("the first is %+v", first)
 	}
 
-	page, err = r.ListDead(t.Context(), state.QueueTasks, state.DeadFilter{After: *page.Next, Limit: 1})
+	page, err = r.ListDead(t.Context(), state.QueueTasks, view.DeadFilter{After: *page.Next, Limit: 1})
 	if err != nil || page.Next != nil || page.Items[0].Wanted || page.Items[0].Reason != "another" {
 		t.Errorf("the second is %+v, %v", page, err)
 	}
 
-	page, err = r.ListDead(t.Context(), state.QueueJobs, state.DeadFilter{Limit: 500})
+	page, err = r.ListDead(t.Context(), state.QueueJobs, view.DeadFilter{Limit: 500})
 	if err != nil || len(page.Items) != 1 || page.Items[0].Kind != "stop" || !page.Items[0].Wanted {
 		t.Errorf("of jobs: %+v, %v", page, err)
 	}
 
-	wanted, unwanted, err := r.CountDead(t.Context(), state.QueueTasks, state.DeadFilter{})
+	wanted, unwanted, err := r.CountDead(t.Context(), state.QueueTasks, view.DeadFilter{})
 	if err != nil || wanted != 1 || unwanted != 1 {
 		t.Errorf("%d wanted, %d not, %v", wanted, unwanted, err)
 	}
 
-	for _, f := range []state.DeadFilter{{Reason: "because"}, {IDs: []int64{first.MessageID, 1 << 40}}} {
+	for _, f := range []view.DeadFilter{{Reason: "because"}, {IDs: []int64{first.MessageID, 1 << 40}}} {
 		wanted, unwanted, err = r.CountDead(t.Context(), state.QueueTasks, f)
 		if err != nil || wanted != 1 || unwanted != 0 {
 			t.Errorf("%+v: %d wanted, %d not, %v", f, wanted, unwanted, err)
@@ -234,7 +235,7 @@ func TestQueuesAreCountedByWhatTheirMessagesAre(t *testing.T) {
 	}
 
 	if diff := cmp.Diff(
-		[]state.DeadReason{{Reason: "another", Unwanted: 1}, {Reason: "because", Wanted: 1}},
+		[]view.DeadReason{{Reason: "another", Unwanted: 1}, {Reason: "because", Wanted: 1}},
 		reasons,
 	); diff != "" {
 		t.Error(diff)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // ReadTask reads one task of the current generation with its unsuccessful
@@ -18,7 +19,7 @@ func (r *Repo) ReadTask(
 	id state.JobID,
 	stage string,
 	index int,
-) (state.TaskView, error) {
+) (view.TaskView, error) {
 	const op = "repo.ReadTask"
 
 	rows, err := r.pool.Query(
@@ -27,28 +28,28 @@ func (r *Repo) ReadTask(
 		namedArgs{"job_id": id[:], "stage": stage, "index": index},
 	)
 	if err != nil {
-		return state.TaskView{}, failure(op, err)
+		return view.TaskView{}, failure(op, err)
 	}
 
 	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[oneTaskRow])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return state.TaskView{}, r.whyNoTask(ctx, op, id, stage, index)
+		return view.TaskView{}, r.whyNoTask(ctx, op, id, stage, index)
 	}
 
 	if err != nil {
-		return state.TaskView{}, failure(op, err)
+		return view.TaskView{}, failure(op, err)
 	}
 
 	rows, err = r.pool.Query(ctx, statement("read_attempts"), namedArgs{
-		"job_id": id[:], "stage": row.Stage, "gen": row.Gen, "index": index, "most": state.MaxAttempts,
+		"job_id": id[:], "stage": row.Stage, "gen": row.Gen, "index": index, "most": view.MaxAttempts,
 	})
 	if err != nil {
-		return state.TaskView{}, failure(op, err)
+		return view.TaskView{}, failure(op, err)
 	}
 
-	attempts, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.AttemptView])
+	attempts, err := pgx.CollectRows(rows, pgx.RowToStructByName[view.AttemptView])
 	if err != nil {
-		return state.TaskView{}, failure(op, err)
+		return view.TaskView{}, failure(op, err)
 	}
 
 	for i := range attempts {
@@ -59,14 +60,14 @@ func (r *Repo) ReadTask(
 
 	v.Inputs, v.Consumers, err = r.taskLineage(ctx, id, row.Stage, index)
 	if err != nil {
-		return state.TaskView{}, failure(op, err)
+		return view.TaskView{}, failure(op, err)
 	}
 
 	return v, nil
 }
 
 func (r *Repo) whyNoTask(ctx context.Context, op string, id state.JobID, stage string, index int) error {
-	if _, err := r.listedStages(ctx, op, id, state.TaskFilter{Stage: stage}); err != nil {
+	if _, err := r.listedStages(ctx, op, id, view.TaskFilter{Stage: stage}); err != nil {
 		return err
 	}
 
@@ -105,9 +106,9 @@ type oneTaskRow struct {
 	Progress    *state.TaskProgress
 }
 
-func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView) state.TaskView {
-	v := state.TaskView{
-		TaskSummary: state.TaskSummary{
+func (t oneTaskRow) view(id state.JobID, index int, attempts []view.AttemptView) view.TaskView {
+	v := view.TaskView{
+		TaskSummary: view.TaskSummary{
 			JobID:      id,
 			Stage:      t.Name,
 			Index:      index,
@@ -142,7 +143,7 @@ func (t oneTaskRow) view(id state.JobID, index int, attempts []state.AttemptView
 
 	v.Code, v.Error = taskError(t.Error)
 	if t.Kind == state.MatchPrevious && len(t.DependsOn) == 1 {
-		v.Follows = &state.TaskRef{Stage: t.DependsOn[0], Index: index}
+		v.Follows = &view.TaskRef{Stage: t.DependsOn[0], Index: index}
 	}
 
 	return v

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // What a page of tasks may look at: so many rows of a range, or so many keys
@@ -32,11 +33,11 @@ const (
 func (r *Repo) ListTasks(
 	ctx context.Context,
 	id state.JobID,
-	f state.TaskFilter,
-) (state.Page[state.TaskSummary, state.TaskCursor], error) {
+	f view.TaskFilter,
+) (view.Page[view.TaskSummary, view.TaskCursor], error) {
 	const op = "repo.ListTasks"
 
-	page := state.Page[state.TaskSummary, state.TaskCursor]{Items: []state.TaskSummary{}}
+	page := view.Page[view.TaskSummary, view.TaskCursor]{Items: []view.TaskSummary{}}
 	if err := checkLimit(op, f.Limit); err != nil {
 		return page, err
 	}
@@ -64,7 +65,7 @@ func (r *Repo) ListTasks(
 
 		for after < last && s.mayHave(f.Status) {
 			if budget <= 0 {
-				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
+				page.Next = &view.TaskCursor{Stage: s.Stage, Index: after}
 				return page, nil
 			}
 
@@ -78,7 +79,7 @@ func (r *Repo) ListTasks(
 
 			if n := slices.IndexFunc(
 				found,
-				func(t state.TaskSummary) bool { return t.Index > last },
+				func(t view.TaskSummary) bool { return t.Index > last },
 			); n >= 0 {
 				found, edge = found[:n], last
 			}
@@ -89,7 +90,7 @@ func (r *Repo) ListTasks(
 					after = found[room-1].Index
 				}
 
-				page.Next = &state.TaskCursor{Stage: s.Stage, Index: after}
+				page.Next = &view.TaskCursor{Stage: s.Stage, Index: after}
 
 				return page, nil
 			}
@@ -135,7 +136,7 @@ func (r *Repo) listedStages(
 	ctx context.Context,
 	op string,
 	id state.JobID,
-	f state.TaskFilter,
+	f view.TaskFilter,
 ) ([]taskStage, error) {
 	rows, err := r.pool.Query(ctx, statement("read_stages"), namedArgs{"job_id": id[:]})
 	if err != nil {
@@ -185,10 +186,10 @@ func (r *Repo) scanTasks(
 	ctx context.Context,
 	id state.JobID,
 	s taskStage,
-	f state.TaskFilter,
+	f view.TaskFilter,
 	after, most int,
 ) (
-	found []state.TaskSummary, edge int, err error,
+	found []view.TaskSummary, edge int, err error,
 ) {
 	args := namedArgs{"job_id": id[:], "stage": s.Stage, "gen": s.Gen, "after": after, "most": most}
 	status := f.Status
@@ -199,7 +200,7 @@ func (r *Repo) scanTasks(
 		name, args["scan"], args["fingerprint"] = "read_tasks_error", scan, f.Error
 	case scan == rangeScan:
 		end = min(end, after+scan)
-		args["until"], args["status"], args["result_most"] = end, string(status), state.MaxListedResult
+		args["until"], args["status"], args["result_most"] = end, string(status), view.MaxListedResult
 	case status == state.TaskFailed:
 		name, args["scan"] = "read_tasks_failed", scan
 	case status == state.TaskRunning:
@@ -240,7 +241,7 @@ func (r *Repo) scanTasks(
 				return nil
 			}
 
-			task := state.TaskSummary{
+			task := view.TaskSummary{
 				JobID:      id,
 				Stage:      s.Name,
 				Index:      *t.Index,

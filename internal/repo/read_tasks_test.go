@@ -11,10 +11,11 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 // allTasks pages through a list, limit at a time, and names what it holds.
-func allTasks(t *testing.T, r *repo.Repo, id state.JobID, f state.TaskFilter) []string {
+func allTasks(t *testing.T, r *repo.Repo, id state.JobID, f view.TaskFilter) []string {
 	t.Helper()
 
 	var got []string
@@ -94,7 +95,7 @@ func TestListTasksFindsEachStatusWhereItIs(t *testing.T) {
 			}
 
 			for _, limit := range []int{1, 2, 3, 500} {
-				f := state.TaskFilter{Stage: stage, Status: status, Limit: limit}
+				f := view.TaskFilter{Stage: stage, Status: status, Limit: limit}
 				if got := allTasks(t, r, id, f); !slices.Equal(got, want) {
 					t.Errorf("%+v: got %v, want %v", f, got, want)
 				}
@@ -102,12 +103,12 @@ func TestListTasksFindsEachStatusWhereItIs(t *testing.T) {
 		}
 	}
 
-	page, err := r.ListTasks(t.Context(), id, state.TaskFilter{Status: state.TaskRunning, Limit: 1})
+	page, err := r.ListTasks(t.Context(), id, view.TaskFilter{Status: state.TaskRunning, Limit: 1})
 	if err != nil || page.Items[0].Attempt != 4 || page.Items[0].StartedAt == nil {
 		t.Errorf("a running task is %+v, %v", page.Items, err)
 	}
 
-	for f, code := range map[state.TaskFilter]state.Code{
+	for f, code := range map[view.TaskFilter]state.Code{
 		{Stage: "nope", Limit: 1}: state.CodeNotFound, {Limit: 0}: state.CodeInvalid, {Limit: 501}: state.CodeInvalid,
 	} {
 		if _, err := r.ListTasks(t.Context(), id, f); state.CodeOf(err) != code {
@@ -118,7 +119,7 @@ func TestListTasksFindsEachStatusWhereItIs(t *testing.T) {
 	if _, err := r.ListTasks(
 		t.Context(),
 		state.JobID{1},
-		state.TaskFilter{Limit: 1},
+		view.TaskFilter{Limit: 1},
 	); state.CodeOf(
 		err,
 	) != state.CodeNotFound {
@@ -144,7 +145,7 @@ update stages set cancelled = 1`); err != nil {
 		t.Fatal(err)
 	}
 
-	f, pages := state.TaskFilter{Status: state.TaskCancelled, Limit: 10}, 0
+	f, pages := view.TaskFilter{Status: state.TaskCancelled, Limit: 10}, 0
 
 	var found []int
 
@@ -190,7 +191,7 @@ update stages set status = 'running', total = 2, planned = 2, deps_left = 0 wher
 		t.Fatal(err)
 	}
 
-	read := func(stage string, index int) state.TaskView {
+	read := func(stage string, index int) view.TaskView {
 		t.Helper()
 
 		v, err := r.ReadTask(t.Context(), id, stage, index)
@@ -228,7 +229,7 @@ update stages set status = 'running', total = 2, planned = 2, deps_left = 0 wher
 
 	if v := read("b", 1); v.Status != state.TaskQueued || v.Input != nil || v.DueAt != nil {
 		t.Errorf("b/1 is %+v", v)
-	} else if diff := cmp.Diff(&state.TaskRef{Stage: "a", Index: 1}, v.Follows); diff != "" {
+	} else if diff := cmp.Diff(&view.TaskRef{Stage: "a", Index: 1}, v.Follows); diff != "" {
 		t.Error(diff)
 	}
 

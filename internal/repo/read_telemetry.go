@@ -7,11 +7,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // ReadEnded reads what traces and metrics tell of jobs, all in one statement. A
 // job that is gone is left out.
-func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]state.EndedJob, error) {
+func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]view.EndedJob, error) {
 	const op = "repo.ReadEnded"
 
 	rows, err := r.pool.Query(ctx, statement("read_ended"), namedArgs{"job_ids": keys(ids)})
@@ -21,8 +22,8 @@ func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]state.EndedJ
 
 	var (
 		id, stages []byte
-		j          state.EndedJob
-		all        []state.EndedJob
+		j          view.EndedJob
+		all        []view.EndedJob
 	)
 
 	into := []any{
@@ -55,14 +56,14 @@ func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]state.EndedJ
 }
 
 // ReadLag reads how deep each queue is and how far behind. Every count ends at
-// state.MaxDepth.
-func (r *Repo) ReadLag(ctx context.Context) ([]state.QueueLag, error) {
+// view.MaxDepth.
+func (r *Repo) ReadLag(ctx context.Context) ([]view.QueueLag, error) {
 	views, err := r.ReadQueues(ctx)
 	if err != nil {
 		return nil, err
 	}
 
-	rows, err := r.pool.Query(ctx, statement("read_sent_ages"), namedArgs{"most": state.MaxDepth})
+	rows, err := r.pool.Query(ctx, statement("read_sent_ages"), namedArgs{"most": view.MaxDepth})
 	if err != nil {
 		return nil, failure("repo.ReadLag", err)
 	}
@@ -82,9 +83,9 @@ func (r *Repo) ReadLag(ctx context.Context) ([]state.QueueLag, error) {
 		return nil, failure("repo.ReadLag", err)
 	}
 
-	lags := make([]state.QueueLag, len(views))
+	lags := make([]view.QueueLag, len(views))
 	for i, v := range views {
-		lags[i] = state.QueueLag{QueueView: v, WaitingSeconds: sent[v.Queue]}
+		lags[i] = view.QueueLag{QueueView: v, WaitingSeconds: sent[v.Queue]}
 		if v.OldestSeconds != nil {
 			lags[i].UnsentSeconds = *v.OldestSeconds
 			lags[i].WaitingSeconds = max(*v.OldestSeconds, sent[v.Queue])

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // What is looked at to tell how long tasks take.
@@ -17,7 +18,7 @@ const (
 
 // ReadTimes reads how long the completed tasks of a job's stages took, from a
 // sample of each stage. Of an unknown job there are none.
-func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error) {
+func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes, error) {
 	rows, err := r.pool.Query(
 		ctx,
 		statement("read_times"),
@@ -27,7 +28,7 @@ func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTime
 		return nil, failure("repo.ReadTimes", err)
 	}
 
-	times, err := pgx.CollectRows(rows, pgx.RowToStructByPos[state.StageTimes])
+	times, err := pgx.CollectRows(rows, pgx.RowToStructByPos[view.StageTimes])
 	if err != nil {
 		return nil, failure("repo.ReadTimes", err)
 	}
@@ -36,21 +37,21 @@ func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTime
 }
 
 // ReadSlowest reads which tasks of a job took longest, at most
-// state.MaxSlowest. It looks at every task, for two seconds at most: where that
+// view.MaxSlowest. It looks at every task, for two seconds at most: where that
 // is too short it is an Error with CodeUnavailable.
-func (r *Repo) ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error) {
+func (r *Repo) ReadSlowest(ctx context.Context, id state.JobID) ([]view.TaskSpan, error) {
 	const op = "repo.ReadSlowest"
 
 	limited, cancel := context.WithTimeout(ctx, gridLimit)
 	defer cancel()
 
 	rows, err := r.pool.Query(limited, statement("read_slowest"),
-		pgx.StrictNamedArgs{"job_id": id[:], "until": math.MaxInt32, "most": state.MaxSlowest})
+		pgx.StrictNamedArgs{"job_id": id[:], "until": math.MaxInt32, "most": view.MaxSlowest})
 	if err != nil {
 		return nil, gridFailure(limited, op, err)
 	}
 
-	slowest, err := pgx.CollectRows(rows, pgx.RowToStructByName[state.TaskSpan])
+	slowest, err := pgx.CollectRows(rows, pgx.RowToStructByName[view.TaskSpan])
 	if err != nil {
 		return nil, gridFailure(limited, op, err)
 	}

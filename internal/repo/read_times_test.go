@@ -7,6 +7,7 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 )
 
 func TestTimesComeFromASampleOfEachStage(t *testing.T) {
@@ -29,7 +30,7 @@ update tasks set started_at = finished_at - make_interval(secs => case when stag
 		t.Fatalf("got %+v, %v", times, err)
 	}
 
-	if got, want := times[0], (state.StageTimes{Stage: "few", P50: 49, P95: 94, Sample: 100}); got != want {
+	if got, want := times[0], (view.StageTimes{Stage: "few", P50: 49, P95: 94, Sample: 100}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 
@@ -39,7 +40,7 @@ update tasks set started_at = finished_at - make_interval(secs => case when stag
 	}
 
 	slowest, err := r.ReadSlowest(t.Context(), id)
-	if err != nil || len(slowest) != state.MaxSlowest {
+	if err != nil || len(slowest) != view.MaxSlowest {
 		t.Fatalf("%d slowest, %v", len(slowest), err)
 	}
 

@@ -12,6 +12,7 @@ import (
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
+	"coremachine/internal/view"
 )
 
 // TestADatabaseThatCannotBeUsedSaysWhatToDo asks databases in each state that
@@ -53,7 +54,7 @@ func TestADatabaseThatCannotBeUsedSaysWhatToDo(t *testing.T) {
 			}
 			defer r.Close()
 
-			_, err = r.ListJobs(t.Context(), state.JobFilter{Limit: 10})
+			_, err = r.ListJobs(t.Context(), view.JobFilter{Limit: 10})
 
 			known, ok := errors.AsType[*state.Error](err)
 			if !ok || known.Code != state.CodeUnavailable || !strings.Contains(known.Msg, c.want) {

@@ -176,3 +176,21 @@ var envelopeFields = []string{
 	"losses",
 	"traceparent",
 }
+
+// String is the kind as people read it.
+func (k MessageKind) String() string {
+	switch k {
+	case KindPlan:
+		return "plan"
+	case KindTasks:
+		return "tasks"
+	case KindFinish:
+		return "finish"
+	case KindStop:
+		return "stop"
+	case KindReopen:
+		return "reopen"
+	}
+
+	return fmt.Sprintf("kind-%d", int16(k))
+}

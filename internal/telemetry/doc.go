@@ -12,5 +12,6 @@
 // be exported before their parents, in any order. An exporter that fails or is
 // slow drops what it cannot hold: work is never held up.
 //
-// It may import internal/state and internal/telemetry/keys only.
+// It may import internal/state, internal/view and
+// internal/telemetry/keys only.
 package telemetry

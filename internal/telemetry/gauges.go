@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // Process is the state of this process that a reading of the metrics shows.
@@ -18,9 +18,9 @@ type Process struct {
 	Used, Idle, Most int // connections of the pool
 	Waits            int64
 	Waited           time.Duration
-	Queues           func(context.Context) ([]state.QueueLag, error) // reads the database
+	Queues           func(context.Context) ([]view.QueueLag, error) // reads the database
 	// reads the database: the open ones
-	Jobs                     func(context.Context) ([]state.JobCount, error)
+	Jobs                     func(context.Context) ([]view.JobCount, error)
 	QueuesEvery, QueuesLimit time.Duration // 0: 5 s, 2 s
 }
 
@@ -116,12 +116,12 @@ func (t *Telemetry) Watch(read func() Process) error {
 type lagCache struct {
 	mu     sync.Mutex
 	at     time.Time
-	queues []state.QueueLag
-	jobs   []state.JobCount
+	queues []view.QueueLag
+	jobs   []view.JobCount
 	ok     bool
 }
 
-func (c *lagCache) read(ctx context.Context, p Process) ([]state.QueueLag, []state.JobCount, bool) {
+func (c *lagCache) read(ctx context.Context, p Process) ([]view.QueueLag, []view.JobCount, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -143,7 +143,7 @@ func (c *lagCache) read(ctx context.Context, p Process) ([]state.QueueLag, []sta
 
 	queues, err := p.Queues(ctx)
 
-	var jobs []state.JobCount
+	var jobs []view.JobCount
 	if err == nil {
 		jobs, err = p.Jobs(ctx)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // instruments are what is counted where it happens.
@@ -116,7 +117,7 @@ func (i *instruments) attempted(kind attemptKind, took time.Duration) {
 	i.taskTook.Record(ctx, took.Seconds(), options.record...)
 }
 
-func (i *instruments) jobEnded(j state.EndedJob) {
+func (i *instruments) jobEnded(j view.EndedJob) {
 	ctx := context.Background()
 	about := metric.WithAttributeSet(
 		attribute.NewSet(

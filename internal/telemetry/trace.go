@@ -10,6 +10,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // Run begins the span of a submit or a retry, and returns the trace context to
@@ -119,7 +120,7 @@ func word(status state.TaskStatus, code state.Code) string {
 
 // JobEnded counts a job that has ended and tells the spans of the job and of
 // its stages.
-func (t *Telemetry) JobEnded(j state.EndedJob) {
+func (t *Telemetry) JobEnded(j view.EndedJob) {
 	if t == nil || !j.Status.Ended() || j.FinishedAt == nil {
 		return // it runs again by now
 	}

@@ -9,6 +9,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry"
+	"coremachine/internal/view"
 )
 
 // untraced is what a process without a receiver has.
@@ -98,12 +99,12 @@ func TestARunIsFoundByWhatItDid(t *testing.T) {
 
 	at := func(s int) *time.Time { v := time.Unix(int64(1000+s), 0); return &v }
 
-	job := state.EndedJob{
+	job := view.EndedJob{
 		Attempt:    2,
 		CreatedAt:  *at(0),
 		StartedAt:  at(52),
 		FinishedAt: at(60),
-		Stages: []state.EndedStage{
+		Stages: []view.EndedStage{
 			{Stage: 0, StartedAt: at(1), FinishedAt: at(10)},
 			{Stage: 1, StartedAt: at(50), FinishedAt: at(60)},
 			{Stage: 2},

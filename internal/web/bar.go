@@ -1,6 +1,6 @@
 package web
 
-import "coremachine/internal/state"
+import "coremachine/internal/view"
 
 // slice is one segment of a stacked bar.
 type slice struct {
@@ -15,7 +15,7 @@ const minSlice = 2.0
 // is at least minSlice wide, at the expense of the widest. Failures come
 // before running tasks. The rest of the bar stands for tasks that have not
 // started.
-func stack(c state.TaskCounts, width float64) []slice {
+func stack(c view.TaskCounts, width float64) []slice {
 	counts := []struct {
 		class string
 		n     int
@@ -60,4 +60,4 @@ func stack(c state.TaskCounts, width float64) []slice {
 }
 
 // done returns the number of tasks that have ended, with any outcome.
-func done(c state.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }
+func done(c view.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 func TestBarsShowWhateverIsThere(t *testing.T) {
@@ -14,7 +14,7 @@ func TestBarsShowWhateverIsThere(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		some := func() int { return r.IntN(2) * r.IntN(1+r.IntN(1_000_000)) }
-		c := state.TaskCounts{
+		c := view.TaskCounts{
 			Queued:    some(),
 			Running:   some(),
 			Completed: some(),
@@ -32,7 +32,7 @@ func TestBarsShowWhateverIsThere(t *testing.T) {
 			seen[s.Class] = true
 		}
 
-		if c != (state.TaskCounts{}) && math.Abs(x-188) > 1e-6 {
+		if c != (view.TaskCounts{}) && math.Abs(x-188) > 1e-6 {
 			t.Fatalf("seed %d: %+v fills %f of 188", seed, c, x)
 		}
 

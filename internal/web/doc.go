@@ -36,7 +36,7 @@
 // twice. Reorder: a viewer gets the newest rendering of each part, and never an
 // older one after it.
 //
-// It may import only state, coremachine, singleflight, httpserver, web/apidoc,
+// It may import only state, view, coremachine, singleflight, httpserver, web/apidoc,
 // api (for the parameters and cursors of lists), third_party/htmx and
 // telemetry/keys.
 package web

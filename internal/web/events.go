@@ -5,12 +5,13 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // eventsPage is the data of the template "job-history": the history of a job,
 // oldest first.
 type eventsPage struct {
-	Job    state.JobSummary
+	Job    view.JobSummary
 	Rows   []eventRow
 	Kinds  []string
 	Kind   string

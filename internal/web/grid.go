@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // gridPage is the data of the template "grid": the tasks of a stage as cells,
 // row by row.
 type gridPage struct {
-	state.GridView
+	view.GridView
 	Cols, Rows  int
 	Width       int // in pixels, if there is enough space
 	Paths       []gridPath
@@ -40,7 +41,7 @@ var gridColumns = []struct{ most, columns, pixels int }{
 	{10, 10, 24},
 	{100, 20, 24},
 	{1000, 50, 12},
-	{state.MaxGridCells, 100, 6},
+	{view.MaxGridCells, 100, 6},
 }
 
 func loadGrid(ctx context.Context, s *Server, in *input) (content, error) {
@@ -57,7 +58,7 @@ func loadGrid(ctx context.Context, s *Server, in *input) (content, error) {
 	return content{Title: view.Stage, Data: s.grid(view)}, nil
 }
 
-func (s *Server) grid(v state.GridView) gridPage {
+func (s *Server) grid(v view.GridView) gridPage {
 	at := []any{"jobs", v.JobID, "stages", v.Stage}
 	list := join(s.Prefix+"/ui", at)
 
@@ -90,24 +91,24 @@ func (s *Server) grid(v state.GridView) gridPage {
 // gridClasses are the statuses of cells with their colours and words, in the
 // order in which the page draws and lists them.
 var gridClasses = []struct {
-	status state.GridStatus
+	status view.GridStatus
 	class  string
 	word   string
 	filter state.TaskStatus
 }{
-	{state.GridCompleted, "completed", "completed", state.TaskCompleted},
-	{state.GridPartly, "some", "some completed", ""},
-	{state.GridFailed, "failed", "failed", state.TaskFailed},
-	{state.GridRetrying, "retrying", "retrying", ""},
-	{state.GridRunning, "running", "running", state.TaskRunning},
-	{state.GridCancelled, "cancelled", "cancelled", state.TaskCancelled},
-	{state.GridQueued, "queued", "queued", state.TaskQueued},
+	{view.GridCompleted, "completed", "completed", state.TaskCompleted},
+	{view.GridPartly, "some", "some completed", ""},
+	{view.GridFailed, "failed", "failed", state.TaskFailed},
+	{view.GridRetrying, "retrying", "retrying", ""},
+	{view.GridRunning, "running", "running", state.TaskRunning},
+	{view.GridCancelled, "cancelled", "cancelled", state.TaskCancelled},
+	{view.GridQueued, "queued", "queued", state.TaskQueued},
 }
 
 // gridPaths draws runs of cells: whole rows with the same status become one
 // rectangle.
-func gridPaths(v state.GridView, columns int) []gridPath {
-	drawn := map[state.GridStatus]*strings.Builder{}
+func gridPaths(v view.GridView, columns int) []gridPath {
+	drawn := map[view.GridStatus]*strings.Builder{}
 	for _, r := range v.Ranges {
 		d := drawn[r.Status]
 		if d == nil {
@@ -144,24 +145,24 @@ func gridPaths(v state.GridView, columns int) []gridPath {
 
 // gridLegend counts tasks by the stage's counters. For statuses that the
 // counters do not distinguish, it counts cells if each cell is one task.
-func gridLegend(v state.GridView, list string) []legend {
-	cells := map[state.GridStatus]int{}
+func gridLegend(v view.GridView, list string) []legend {
+	cells := map[view.GridStatus]int{}
 	for _, r := range v.Ranges {
 		cells[r.Status] += r.Count
 	}
 
-	counts := map[state.GridStatus]int{
-		state.GridCompleted: v.Tasks.Completed,
-		state.GridFailed:    v.Tasks.Failed,
-		state.GridCancelled: v.Tasks.Cancelled,
-		state.GridRunning:   v.Tasks.Running,
-		state.GridQueued:    v.Tasks.Queued,
-		state.GridRetrying:  -1,
-		state.GridPartly:    -1,
+	counts := map[view.GridStatus]int{
+		view.GridCompleted: v.Tasks.Completed,
+		view.GridFailed:    v.Tasks.Failed,
+		view.GridCancelled: v.Tasks.Cancelled,
+		view.GridRunning:   v.Tasks.Running,
+		view.GridQueued:    v.Tasks.Queued,
+		view.GridRetrying:  -1,
+		view.GridPartly:    -1,
 	}
 	if v.Cell == 1 {
-		counts[state.GridRetrying] = cells[state.GridRetrying]
-		counts[state.GridQueued] = max(0, v.Tasks.Queued-cells[state.GridRetrying])
+		counts[view.GridRetrying] = cells[view.GridRetrying]
+		counts[view.GridQueued] = max(0, v.Tasks.Queued-cells[view.GridRetrying])
 	}
 
 	var all []legend
@@ -180,7 +181,7 @@ func gridLegend(v state.GridView, list string) []legend {
 	return all
 }
 
-func gridLabel(v state.GridView, all []legend) string {
+func gridLabel(v view.GridView, all []legend) string {
 	said := make([]string, 0, len(all))
 	for _, l := range all {
 		if l.Count >= 0 {

@@ -7,17 +7,17 @@ import (
 	"strconv"
 	"testing"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
-var allGridStatuses = []state.GridStatus{
-	state.GridFailed,
-	state.GridRetrying,
-	state.GridRunning,
-	state.GridCancelled,
-	state.GridCompleted,
-	state.GridPartly,
-	state.GridQueued,
+var allGridStatuses = []view.GridStatus{
+	view.GridFailed,
+	view.GridRetrying,
+	view.GridRunning,
+	view.GridCancelled,
+	view.GridCompleted,
+	view.GridPartly,
+	view.GridQueued,
 }
 
 // drawnCells reads the cells back from the paths. A cell that is drawn twice is
@@ -62,7 +62,7 @@ func drawnCells(t *testing.T, paths []gridPath, columns int) map[int]string {
 func TestRunsAreTheirCells(t *testing.T) {
 	t.Parallel()
 
-	classes := map[state.GridStatus]string{}
+	classes := map[view.GridStatus]string{}
 	for _, c := range gridClasses {
 		classes[c.status] = c.class
 	}
@@ -71,14 +71,14 @@ func TestRunsAreTheirCells(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		cell := []int{1, 10, 100}[r.IntN(3)]
 		total := 1 + r.IntN(3000)*cell
-		v := state.GridView{Cell: cell, Tasks: state.TaskCounts{Total: total}}
+		v := view.GridView{Cell: cell, Tasks: view.TaskCounts{Total: total}}
 		want := map[int]string{}
 
 		for first := 0; first < total; {
 			count := min((1+r.IntN(1+r.IntN(400)))*cell, total-first)
 			status := allGridStatuses[r.IntN(len(allGridStatuses))]
 
-			v.Ranges = append(v.Ranges, state.GridRange{First: first, Count: count, Status: status})
+			v.Ranges = append(v.Ranges, view.GridRange{First: first, Count: count, Status: status})
 			for i := first; i < first+count; i += cell {
 				want[i/cell] = classes[status]
 			}
@@ -104,10 +104,10 @@ func TestRunsAreTheirCells(t *testing.T) {
 func TestADoneStageIsOnePath(t *testing.T) {
 	t.Parallel()
 
-	v := state.GridView{
+	v := view.GridView{
 		Cell:   1,
-		Tasks:  state.TaskCounts{Total: 10_000, Completed: 10_000},
-		Ranges: []state.GridRange{{Count: 10_000, Status: state.GridCompleted}},
+		Tasks:  view.TaskCounts{Total: 10_000, Completed: 10_000},
+		Ranges: []view.GridRange{{Count: 10_000, Status: view.GridCompleted}},
 	}
 
 	g := (&Server{}).grid(v)
@@ -119,13 +119,13 @@ func TestADoneStageIsOnePath(t *testing.T) {
 func TestTheLegendTellsRetryingFromQueued(t *testing.T) {
 	t.Parallel()
 
-	v := state.GridView{
+	v := view.GridView{
 		Cell:  1,
-		Tasks: state.TaskCounts{Total: 10, Queued: 4, Completed: 6},
-		Ranges: []state.GridRange{
-			{Count: 6, Status: state.GridCompleted},
-			{First: 6, Count: 1, Status: state.GridRetrying},
-			{First: 7, Count: 3, Status: state.GridQueued},
+		Tasks: view.TaskCounts{Total: 10, Queued: 4, Completed: 6},
+		Ranges: []view.GridRange{
+			{Count: 6, Status: view.GridCompleted},
+			{First: 6, Count: 1, Status: view.GridRetrying},
+			{First: 7, Count: 3, Status: view.GridQueued},
 		},
 	}
 	if got, want := gridLabel(

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // jobPage is the data of the template "job" and of its parts, all from one
 // reading.
 type jobPage struct {
-	state.JobView
+	view.JobView
 	Shown string // its status as a key of looks
 	Done  int
 	// Rate is in tasks per second: the current rate while the job runs, the
@@ -214,7 +215,7 @@ func (p *jobPage) chooseGrid(s *Server, asked string) {
 // choice is an id prefix that several jobs have.
 type choice struct {
 	Text  string
-	Found []state.JobSummary
+	Found []view.JobSummary
 }
 
 func (c *choice) Error() string { return "the id is ambiguous" }
@@ -251,7 +252,7 @@ func (s *Server) findJob(ctx context.Context, text string) (state.JobID, error) 
 		})
 	}
 
-	page, err := s.Reader.ListJobs(ctx, state.JobFilter{IDPrefix: text, Limit: 20})
+	page, err := s.Reader.ListJobs(ctx, view.JobFilter{IDPrefix: text, Limit: 20})
 	switch {
 	case err != nil:
 		return state.JobID{}, err

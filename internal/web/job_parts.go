@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // actions are the operations that are allowed on a job now, and the reason why
@@ -19,7 +20,7 @@ type actions struct {
 	Why                  string   // why the disabled actions are not available
 }
 
-func actionsOf(job state.JobView) actions {
+func actionsOf(job view.JobView) actions {
 	stopping := job.CancelRequestedAt != nil || job.Error != nil // a failing job is stopping as well
 
 	a := actions{Cancelling: !job.Status.Ended() && stopping}
@@ -53,7 +54,7 @@ type failures struct {
 }
 
 type failureGroup struct {
-	state.FailureGroup
+	view.FailureGroup
 	URL string
 }
 
@@ -62,7 +63,7 @@ const maxGroups = 5
 
 // failuresOf collects what failed. It reads the error groups at most every two
 // seconds for all viewers of the job.
-func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, error) {
+func (s *Server) failuresOf(ctx context.Context, job view.JobView) (failures, error) {
 	f := failures{Count: job.Tasks.Failed}
 
 	list := func(stage string) string {
@@ -87,7 +88,7 @@ func (s *Server) failuresOf(ctx context.Context, job state.JobView) (failures, e
 		key, keep = key+job.Version, time.Hour
 	}
 
-	kinds, err := s.kinds.get(ctx, key, keep, func(ctx context.Context) ([]state.FailureGroup, error) {
+	kinds, err := s.kinds.get(ctx, key, keep, func(ctx context.Context) ([]view.FailureGroup, error) {
 		return s.Reader.ListFailures(ctx, job.JobID, "")
 	})
 	for _, g := range kinds {
@@ -108,7 +109,7 @@ type eventRow struct {
 	Where string
 }
 
-func eventRows(s *Server, id state.JobID, events []state.EventView) []eventRow {
+func eventRows(s *Server, id state.JobID, events []view.EventView) []eventRow {
 	rows := make([]eventRow, len(events))
 	for i, e := range events {
 		r := eventRow{At: e.At, Where: e.Stage}
@@ -130,7 +131,7 @@ func eventRows(s *Server, id state.JobID, events []state.EventView) []eventRow {
 
 // eventText describes an event. An event of an unknown kind is shown by its
 // name.
-func eventText(e state.EventView) (shape, text string) {
+func eventText(e view.EventView) (shape, text string) {
 	d := e.Known()
 
 	by := ""
@@ -187,7 +188,7 @@ func eventText(e state.EventView) (shape, text string) {
 }
 
 // submitter returns who submitted the job, if the newest events contain it.
-func submitter(events []state.EventView) string {
+func submitter(events []view.EventView) string {
 	for _, e := range events {
 		if e.Kind == "created" || e.Kind == "rerun" {
 			return e.Known().By

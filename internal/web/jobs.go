@@ -10,6 +10,7 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // jobsPage is the data of the template "jobs".
@@ -45,7 +46,7 @@ type tab struct {
 
 // jobRow is a job as the list shows it.
 type jobRow struct {
-	state.JobSummary
+	view.JobSummary
 	Shown string // its status as a key of looks
 	Bar   []slice
 	Done  int
@@ -167,11 +168,11 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 // the first job of the whole list.
 func (s *Server) pageBefore(
 	ctx context.Context,
-	f state.JobFilter,
-	begin *state.JobCursor,
+	f view.JobFilter,
+	begin *view.JobCursor,
 	filters url.Values,
 	p *jobsPage,
-) (*state.JobCursor, error) {
+) (*view.JobCursor, error) {
 	p.Newer = p.First
 
 	if begin != nil {
@@ -197,7 +198,7 @@ func (s *Server) pageBefore(
 
 // shownStatus returns the status of a job, including the direction in which it
 // is about to change.
-func shownStatus(job state.JobSummary) string {
+func shownStatus(job view.JobSummary) string {
 	switch {
 	case job.Status.Ended():
 		return string(job.Status)
@@ -220,7 +221,7 @@ func (s *Server) listed(filters url.Values) string {
 
 // jobTabs sets the counts if they count what the list shows. There are no
 // counts for a filter by id.
-func (s *Server) jobTabs(in *input, f state.JobFilter, counts map[state.JobStatus]int) []tab {
+func (s *Server) jobTabs(in *input, f view.JobFilter, counts map[state.JobStatus]int) []tab {
 	rest := without(in.query, "cursor", "status")
 
 	all := 0
@@ -251,10 +252,10 @@ func (s *Server) jobTabs(in *input, f state.JobFilter, counts map[state.JobStatu
 	return tabs
 }
 
-// capped formats a count that is limited to state.MaxDepth.
+// capped formats a count that is limited to view.MaxDepth.
 func capped(n int) string {
-	if n >= state.MaxDepth {
-		return num(state.MaxDepth) + "+"
+	if n >= view.MaxDepth {
+		return num(view.MaxDepth) + "+"
 	}
 
 	return num(n)
@@ -294,8 +295,8 @@ func inWords(filters url.Values) string {
 }
 
 // jobCounts counts the jobs of the list for each status.
-func (s *Server) jobCounts(ctx context.Context, f state.JobFilter) (map[state.JobStatus]int, error) {
-	f = state.JobFilter{Type: f.Type, Since: f.Since, Until: f.Until}
+func (s *Server) jobCounts(ctx context.Context, f view.JobFilter) (map[state.JobStatus]int, error) {
+	f = view.JobFilter{Type: f.Type, Since: f.Since, Until: f.Until}
 
 	return s.counts.get(
 		ctx,

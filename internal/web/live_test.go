@@ -11,6 +11,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
 	"coremachine/internal/web"
 )
 
@@ -198,7 +199,7 @@ type countingReader struct {
 	jobs atomic.Int64
 }
 
-func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (state.JobView, error) {
+func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (view.JobView, error) {
 	c.jobs.Add(1)
 	return c.Reader.ReadJob(ctx, id)
 }

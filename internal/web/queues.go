@@ -9,6 +9,7 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // queuesPage is the data of the template "queues".
@@ -20,7 +21,7 @@ type queuesPage struct {
 }
 
 type queueRow struct {
-	state.QueueView
+	view.QueueView
 	Oldest *time.Duration
 	Means  string
 	Line   spark
@@ -52,7 +53,7 @@ func loadQueues(ctx context.Context, s *Server, _ *input) (content, error) {
 		}
 
 		p.Dead += q.Dead
-		p.More = p.More || max(q.Ready, q.Scheduled, q.Sent, q.Held, q.Dead) >= state.MaxDepth
+		p.More = p.More || max(q.Ready, q.Scheduled, q.Sent, q.Held, q.Dead) >= view.MaxDepth
 		p.Rows = append(p.Rows, row)
 	}
 
@@ -77,7 +78,7 @@ type deadPage struct {
 
 // reasonRow is a reason why messages are dead letters.
 type reasonRow struct {
-	state.DeadReason
+	view.DeadReason
 	Count   int
 	URL     string
 	Redrive string // URL to which the button posts
@@ -89,7 +90,7 @@ type reasonRow struct {
 
 // deadRow is a dead letter.
 type deadRow struct {
-	state.DeadView
+	view.DeadView
 	Tasks string // the tasks of the message
 	Link  bool   // link to the first task
 }
@@ -138,14 +139,14 @@ func loadDead(ctx context.Context, s *Server, in *input) (content, error) {
 			Current:    r.Reason == f.Reason,
 			Dialog:     fmt.Sprintf("redrive-%d", i),
 			Redrive:    s.Prefix + "/queues/" + p.Queue + "/redrive?" + query,
-			Help:       state.RunbookOfDead(r.Reason).String(),
+			Help:       view.RunbookOfDead(r.Reason).String(),
 		}
 		row.Must = row.Count > typed
 		p.All += row.Count
 		p.Reasons = append(p.Reasons, row)
 	}
 
-	p.More = p.All >= state.MaxDepth
+	p.More = p.All >= view.MaxDepth
 
 	var order strings.Builder
 
@@ -172,7 +173,7 @@ func loadDead(ctx context.Context, s *Server, in *input) (content, error) {
 	return c, nil
 }
 
-func deadRowOf(d state.DeadView) deadRow {
+func deadRowOf(d view.DeadView) deadRow {
 	row := deadRow{DeadView: d}
 	switch {
 	case d.Kind != state.KindTasks.String():

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // loadParameters and loadResult return JSON byte for byte as it is stored.
@@ -22,10 +23,10 @@ func loadResult(ctx context.Context, s *Server, in *input) (json.RawMessage, err
 	return job.Result, err
 }
 
-func (s *Server) rawJob(ctx context.Context, in *input) (state.JobView, error) {
+func (s *Server) rawJob(ctx context.Context, in *input) (view.JobView, error) {
 	id, err := state.ParseJobID(in.params["id"])
 	if err != nil {
-		return state.JobView{}, err
+		return view.JobView{}, err
 	}
 
 	return s.Reader.ReadJob(ctx, id)

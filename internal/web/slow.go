@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // slowPage is the data of the template "slow": single tasks of a job as a
@@ -44,18 +45,18 @@ func (s *Server) readSlow(ctx context.Context, id state.JobID) (slowPage, error)
 
 	p.Slowest = s.drawTasks(id, slowest)
 
-	failed, err := s.Reader.ListTasks(ctx, id, state.TaskFilter{Status: state.TaskFailed, Limit: maxFailed})
+	failed, err := s.Reader.ListTasks(ctx, id, view.TaskFilter{Status: state.TaskFailed, Limit: maxFailed})
 	if err != nil {
 		return p, err
 	}
 
-	var spans []state.TaskSpan
+	var spans []view.TaskSpan
 
 	for _, t := range failed.Items {
 		if t.StartedAt != nil && t.FinishedAt != nil {
 			spans = append(
 				spans,
-				state.TaskSpan{
+				view.TaskSpan{
 					Stage:      t.Stage,
 					Index:      t.Index,
 					Status:     t.Status,
@@ -71,7 +72,7 @@ func (s *Server) readSlow(ctx context.Context, id state.JobID) (slowPage, error)
 	return p, nil
 }
 
-func (s *Server) drawTasks(id state.JobID, spans []state.TaskSpan) timeline {
+func (s *Server) drawTasks(id state.JobID, spans []view.TaskSpan) timeline {
 	rows := make([]lane, len(spans))
 	for i, t := range spans {
 		rows[i] = lane{

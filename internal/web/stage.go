@@ -10,12 +10,13 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // stagePage is the data of the template "stage": one stage of a job, with its
 // tasks as cells or as a list.
 type stagePage struct {
-	Job    state.JobSummary
+	Job    view.JobSummary
 	Shown  string
 	Stage  stageRow
 	List   bool
@@ -24,16 +25,16 @@ type stagePage struct {
 	Tasks  []taskRow
 	From   string // start of the selected range; empty means all tasks
 	To     string
-	Next   string              // URL of the next page
-	First  string              // URL of the first page, on all other pages
-	Rest   bool                // the page is short because the list stopped searching, but there is more
-	Grid   string              // URL of the cells
-	Kind   *state.FailureGroup // error group whose failures are listed; nil if none was selected
+	Next   string             // URL of the next page
+	First  string             // URL of the first page, on all other pages
+	Rest   bool               // the page is short because the list stopped searching, but there is more
+	Grid   string             // URL of the cells
+	Kind   *view.FailureGroup // error group whose failures are listed; nil if none was selected
 	Retry  bool
 }
 
 type taskRow struct {
-	state.TaskSummary
+	view.TaskSummary
 	URL   string
 	Shown string // its status as a key of looks
 }
@@ -165,10 +166,10 @@ func (s *Server) listStage(ctx context.Context, in *input, p *stagePage, here st
 			return err
 		}
 
-		p.Kind = &state.FailureGroup{Pattern: "an error that no task has now"}
+		p.Kind = &view.FailureGroup{Pattern: "an error that no task has now"}
 		if i := slices.IndexFunc(
 			kinds,
-			func(k state.FailureGroup) bool { return k.Fingerprint == f.Error },
+			func(k view.FailureGroup) bool { return k.Fingerprint == f.Error },
 		); i >= 0 {
 			p.Kind = &kinds[i]
 		}
@@ -180,7 +181,7 @@ func (s *Server) listStage(ctx context.Context, in *input, p *stagePage, here st
 }
 
 // stageFilters are the statuses to filter by, with the stage's counters.
-func stageFilters(c state.TaskCounts, now state.TaskStatus, here string, base url.Values) []tab {
+func stageFilters(c view.TaskCounts, now state.TaskStatus, here string, base url.Values) []tab {
 	counts := []struct {
 		text   string
 		status state.TaskStatus

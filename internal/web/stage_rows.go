@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // stageRow is a stage as the graph and the table show it.
 type stageRow struct {
-	state.StageView
+	view.StageView
 	URL   string
 	Done  int
 	Rate  *float64 // tasks per second; nil if the stage does not run or the rate is not known
@@ -23,7 +24,7 @@ type stageRow struct {
 // spread describes how long tasks take.
 type spread struct{ Half, Most time.Duration }
 
-func (s *Server) stageRows(job state.JobView, now time.Time) []stageRow {
+func (s *Server) stageRows(job view.JobView, now time.Time) []stageRow {
 	rows := make([]stageRow, len(job.Stages))
 	for i, v := range job.Stages {
 		row := stageRow{
@@ -60,7 +61,7 @@ func (s *Server) stageRows(job state.JobView, now time.Time) []stageRow {
 
 // measure adds how long tasks take. While a job runs, the times are read every
 // few seconds. A stage without data has none.
-func (s *Server) measure(ctx context.Context, job state.JobView, rows []stageRow) error {
+func (s *Server) measure(ctx context.Context, job view.JobView, rows []stageRow) error {
 	key, keep := job.JobID.String(), 5*time.Second
 	if job.Status.Ended() {
 		key, keep = key+job.Version, time.Hour

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // strip summarizes the current state of the whole system.
@@ -34,7 +35,7 @@ func (s *Server) readStrip(ctx context.Context) (strip, error) {
 
 	for _, q := range queues.Items {
 		now.Queued += q.Ready + q.Scheduled + q.Sent
-		now.More = now.More || max(q.Ready, q.Scheduled, q.Sent) >= state.MaxDepth
+		now.More = now.More || max(q.Ready, q.Scheduled, q.Sent) >= view.MaxDepth
 
 		now.Dead += q.Dead
 		if q.Dead > most {
@@ -69,7 +70,7 @@ func (s *Server) endedTasks(ctx context.Context) (int, error) {
 	seen := map[state.JobID]int{}
 
 	newest := s.newest
-	for _, f := range []state.JobFilter{{Limit: 50}, {Limit: 100, Statuses: []state.JobStatus{state.JobRunning}}} {
+	for _, f := range []view.JobFilter{{Limit: 50}, {Limit: 100, Statuses: []state.JobStatus{state.JobRunning}}} {
 		page, err := s.Reader.ListJobs(ctx, f)
 		if err != nil {
 			return 0, err

@@ -8,7 +8,7 @@ import (
 
 	"coremachine/internal/api"
 	"coremachine/internal/coremachine"
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // sweepsPage is the data of the template "sweeps".
@@ -51,7 +51,7 @@ var sweepColumns = []sweepColumn{
 
 // sweepRow is one sweep.
 type sweepRow struct {
-	state.SweepView
+	view.SweepView
 	Counts []int // in the order of sweepColumns
 	Quiet  bool  // the sweep found nothing and did not fail
 	Failed bool
@@ -133,7 +133,7 @@ func (s *Server) keptSweeps(ctx context.Context) ([]sweepRow, error) {
 
 	before := int64(0)
 	for len(all) < sweepsKept {
-		page, err := s.Reader.ListSweeps(ctx, before, state.MaxPage)
+		page, err := s.Reader.ListSweeps(ctx, before, view.MaxPage)
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +152,7 @@ func (s *Server) keptSweeps(ctx context.Context) ([]sweepRow, error) {
 	return all, nil
 }
 
-func sweepRowOf(v state.SweepView) sweepRow {
+func sweepRowOf(v view.SweepView) sweepRow {
 	found := map[string]int{}
 	_ = json.Unmarshal(v.Found, &found) // null while the sweep runs
 

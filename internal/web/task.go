@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // taskPage is the data of the template "task": one task, beginning with what
 // failed.
 type taskPage struct {
-	state.TaskView
-	Job     state.JobSummary
+	view.TaskView
+	Job     view.JobSummary
 	TraceID string
 	Shown   string // its status as a key of looks
 	Most    int    // maximum number of tries; 0 if this build does not know the task type
@@ -50,7 +51,7 @@ type tryRow struct {
 
 // linkRow is a stage before or after the task.
 type linkRow struct {
-	state.TaskLinks
+	view.TaskLinks
 	Says string
 	More int
 	URL  string // URL of the stage
@@ -139,7 +140,7 @@ func taskIndex(text string) (int, error) {
 	return int(n), nil
 }
 
-func (s *Server) taskPage(job state.JobView, task state.TaskView) taskPage {
+func (s *Server) taskPage(job view.JobView, task view.TaskView) taskPage {
 	p := taskPage{
 		TaskView: task,
 		Job:      job.JobSummary,
@@ -187,7 +188,7 @@ func (s *Server) taskPage(job state.JobView, task state.TaskView) taskPage {
 
 // taskShown returns the status of a task, including the direction in which it
 // is about to change.
-func taskShown(t state.TaskView) string {
+func taskShown(t view.TaskView) string {
 	switch {
 	case t.Dead != "":
 		return "dead"
@@ -201,7 +202,7 @@ func taskShown(t state.TaskView) string {
 // tryOf returns the number of the try that runs, comes next, or was the last.
 // Lost workers and messages that were sent again increase the attempt of a
 // task, but not its try.
-func tryOf(t state.TaskView) int {
+func tryOf(t view.TaskView) int {
 	if t.Status == state.TaskFailed {
 		return max(1, t.Failures)
 	}
@@ -227,7 +228,7 @@ func (s *Server) maxTries(jobType, stage string) int {
 
 // tries returns all attempts, newest first. The record contains the
 // unsuccessful ones. The task itself contains the one that runs or completed.
-func tries(t state.TaskView) []tryRow {
+func tries(t view.TaskView) []tryRow {
 	var rows []tryRow
 
 	switch t.Status {
@@ -294,7 +295,7 @@ func messageOf(text string) string {
 
 // repeated returns why side effects of the task may have happened more than
 // once.
-func repeated(t state.TaskView) string {
+func repeated(t view.TaskView) string {
 	lost := plural(t.Losses, "its worker was lost once", "its worker was lost "+num(t.Losses)+" times")
 	switch {
 	case t.Losses > 0 && t.Failures > 0:
@@ -308,7 +309,7 @@ func repeated(t state.TaskView) string {
 	return ""
 }
 
-func (s *Server) linkRow(id state.JobID, l state.TaskLinks, says map[state.Relation]string) linkRow {
+func (s *Server) linkRow(id state.JobID, l view.TaskLinks, says map[view.Relation]string) linkRow {
 	stage := []any{"jobs", id, "stages", l.Stage}
 
 	return linkRow{
@@ -319,17 +320,17 @@ func (s *Server) linkRow(id state.JobID, l state.TaskLinks, says map[state.Relat
 
 // Descriptions of each relation from the point of view of the task.
 var (
-	inputSays = map[state.Relation]string{
-		state.RelationFollows: "continues this task",
-		state.RelationPlanned: "was planned from one of these results",
-		state.RelationGathers: "reads all these results",
-		state.RelationAfter:   "waited for these, and may read their results",
+	inputSays = map[view.Relation]string{
+		view.RelationFollows: "continues this task",
+		view.RelationPlanned: "was planned from one of these results",
+		view.RelationGathers: "reads all these results",
+		view.RelationAfter:   "waited for these, and may read their results",
 	}
-	consumerSays = map[state.Relation]string{
-		state.RelationFollows: "is continued by",
-		state.RelationPlanned: "tasks planned from the results of this stage",
-		state.RelationGathers: "gathers all results of this stage",
-		state.RelationAfter:   "waits for this stage, and may read its results",
+	consumerSays = map[view.Relation]string{
+		view.RelationFollows: "is continued by",
+		view.RelationPlanned: "tasks planned from the results of this stage",
+		view.RelationGathers: "gathers all results of this stage",
+		view.RelationAfter:   "waits for this stage, and may read its results",
 	}
 )
 
@@ -352,15 +353,15 @@ func loadTaskResult(ctx context.Context, s *Server, in *input) (json.RawMessage,
 	return task.Result, err
 }
 
-func (s *Server) rawTask(ctx context.Context, in *input) (state.TaskView, error) {
+func (s *Server) rawTask(ctx context.Context, in *input) (view.TaskView, error) {
 	id, err := state.ParseJobID(in.params["id"])
 	if err != nil {
-		return state.TaskView{}, err
+		return view.TaskView{}, err
 	}
 
 	index, err := taskIndex(in.params["index"])
 	if err != nil {
-		return state.TaskView{}, err
+		return view.TaskView{}, err
 	}
 
 	return s.Reader.ReadTask(ctx, id, in.params["stage"], index)

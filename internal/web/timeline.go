@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // timeline is a drawing of when stages waited and ran, for the template
@@ -66,7 +66,7 @@ type lane struct {
 }
 
 // drawTimeline draws the stages that have started.
-func drawTimeline(job state.JobView, rows []stageRow, now time.Time) timeline {
+func drawTimeline(job view.JobView, rows []stageRow, now time.Time) timeline {
 	ends := map[string]time.Time{}
 
 	var lanes []lane

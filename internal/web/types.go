@@ -8,6 +8,7 @@ import (
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // typesPage is the data of the template "types".
@@ -74,8 +75,8 @@ func loadTypes(ctx context.Context, s *Server, _ *input) (content, error) {
 }
 
 func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, error) {
-	runs, err := s.runs.get(ctx, t.Name, recentKept, func(ctx context.Context) ([]state.JobSummary, error) {
-		page, err := s.Reader.ListJobs(ctx, state.JobFilter{Type: t.Name, Limit: recentRuns})
+	runs, err := s.runs.get(ctx, t.Name, recentKept, func(ctx context.Context) ([]view.JobSummary, error) {
+		page, err := s.Reader.ListJobs(ctx, view.JobFilter{Type: t.Name, Limit: recentRuns})
 		return page.Items, err
 	})
 	if err != nil {
@@ -113,7 +114,7 @@ func drawTypes(t coremachine.JobType) graph {
 	rows := make([]stageRow, len(t.Stages))
 	for i, st := range t.Stages {
 		rows[i] = stageRow{
-			StageView: state.StageView{
+			StageView: view.StageView{
 				Stage:     i,
 				Name:      st.Name,
 				Kind:      st.Kind,

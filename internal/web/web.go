@@ -10,38 +10,39 @@ import (
 	"coremachine/internal/api"
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Reader reads records. Each call is bounded regardless of the size of a job.
 // repo.Repo implements it.
 type Reader interface {
-	ReadJob(ctx context.Context, id state.JobID) (state.JobView, error)
-	ListJobs(ctx context.Context, f state.JobFilter) (state.Page[state.JobSummary, state.JobCursor], error)
-	JobCounts(ctx context.Context, f state.JobFilter) ([]state.JobCount, error)
+	ReadJob(ctx context.Context, id state.JobID) (view.JobView, error)
+	ListJobs(ctx context.Context, f view.JobFilter) (view.Page[view.JobSummary, view.JobCursor], error)
+	JobCounts(ctx context.Context, f view.JobFilter) ([]view.JobCount, error)
 	ListTasks(
 		ctx context.Context,
 		id state.JobID,
-		f state.TaskFilter,
-	) (state.Page[state.TaskSummary, state.TaskCursor], error)
-	ReadGrid(ctx context.Context, id state.JobID, stage string) (state.GridView, error)
-	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (state.TaskView, error)
+		f view.TaskFilter,
+	) (view.Page[view.TaskSummary, view.TaskCursor], error)
+	ReadGrid(ctx context.Context, id state.JobID, stage string) (view.GridView, error)
+	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (view.TaskView, error)
 	ListEvents(
 		ctx context.Context,
 		id state.JobID,
-		f state.EventFilter,
-	) (state.Page[state.EventView, int64], error)
-	LastEvents(ctx context.Context, id state.JobID, most int) ([]state.EventView, error)
-	ReadTimes(ctx context.Context, id state.JobID) ([]state.StageTimes, error)
-	ReadSlowest(ctx context.Context, id state.JobID) ([]state.TaskSpan, error)
-	ListFailures(ctx context.Context, id state.JobID, stage string) ([]state.FailureGroup, error)
+		f view.EventFilter,
+	) (view.Page[view.EventView, int64], error)
+	LastEvents(ctx context.Context, id state.JobID, most int) ([]view.EventView, error)
+	ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes, error)
+	ReadSlowest(ctx context.Context, id state.JobID) ([]view.TaskSpan, error)
+	ListFailures(ctx context.Context, id state.JobID, stage string) ([]view.FailureGroup, error)
 	api.QueueReader
 	ListDead(
 		ctx context.Context,
 		q state.Queue,
-		f state.DeadFilter,
-	) (state.Page[state.DeadView, int64], error)
-	DeadReasons(ctx context.Context, q state.Queue) ([]state.DeadReason, error)
-	ListSweeps(ctx context.Context, before int64, limit int) (state.Page[state.SweepView, int64], error)
+		f view.DeadFilter,
+	) (view.Page[view.DeadView, int64], error)
+	DeadReasons(ctx context.Context, q state.Queue) ([]view.DeadReason, error)
+	ListSweeps(ctx context.Context, before int64, limit int) (view.Page[view.SweepView, int64], error)
 }
 
 // Options configure a Server.
@@ -50,7 +51,7 @@ type Options struct {
 	Queues *api.Queues // nil means a new Queues over Reader
 	Types  func() []coremachine.JobType
 	// Wait waits until the version of the job differs from since.
-	Wait func(ctx context.Context, id state.JobID, since string) (state.Seen, error)
+	Wait func(ctx context.Context, id state.JobID, since string) (view.Seen, error)
 	// Health returns the state of the process. nil means the state of a process
 	// that cannot work.
 	Health func(ctx context.Context) api.HealthView
@@ -83,10 +84,10 @@ type Server struct {
 
 	counts cache[map[state.JobStatus]int]
 	strips cache[strip]
-	runs   cache[[]state.JobSummary]
+	runs   cache[[]view.JobSummary]
 	slow   cache[slowPage]
 	times  cache[map[string]spread]
-	kinds  cache[[]state.FailureGroup]
+	kinds  cache[[]view.FailureGroup]
 	rates  meters
 
 	mu     sync.Mutex

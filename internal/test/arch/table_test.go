@@ -16,8 +16,9 @@ type row struct {
 // fields, is open to all and is in no row.
 var table = []row{
 	{pkg: "state"},
+	{pkg: "view", may: []string{"state"}},
 	{pkg: "config"},
-	{pkg: "telemetry", may: []string{"state"}},
+	{pkg: "telemetry", may: []string{"state", "view"}},
 	{pkg: "telemetry/keys"},
 	{pkg: "singleflight"},
 	{pkg: "httpserver", may: []string{"state"}},
@@ -29,7 +30,7 @@ var table = []row{
 	{pkg: "jobs/define", may: []string{"state", "handlers"}},
 	{pkg: "jobs", may: []string{"state", "handlers", "jobs/define"}},
 	{pkg: "database"},
-	{pkg: "repo", may: []string{"database", "singleflight", "state"}},
+	{pkg: "repo", may: []string{"database", "singleflight", "state", "view"}},
 	{pkg: "queue", may: []string{"state"}, tests: []string{"queue/servicebus"}},
 	{pkg: "queue/pgqueue", may: []string{"database", "queue", "state"}},
 	{pkg: "queue/servicebus", may: []string{"queue", "state"}},
@@ -43,13 +44,14 @@ var table = []row{
 	{pkg: "funchost", may: []string{"httpserver", "state"}},
 	{
 		pkg:   "api",
-		may:   []string{"state", "coremachine", "httpserver", "singleflight"},
+		may:   []string{"state", "view", "coremachine", "httpserver", "singleflight"},
 		tests: []string{"repo"},
 	},
 	{
 		pkg: "web",
 		may: []string{
 			"state",
+			"view",
 			"coremachine",
 			"api",
 			"singleflight",
@@ -82,6 +84,7 @@ var table = []row{
 			"repo",
 			"state",
 			"telemetry",
+			"view",
 			"cmd/corectl/internal/client",
 			"cmd/corectl/internal/local",
 			"cmd/corectl/internal/show",
@@ -104,7 +107,7 @@ var table = []row{
 			"state",
 		},
 	},
-	{pkg: "cmd/corectl/internal/show", may: []string{"state", "cmd/corectl/internal/client"}},
+	{pkg: "cmd/corectl/internal/show", may: []string{"state", "view", "cmd/corectl/internal/client"}},
 
 	// For tests and benchmarks only.
 	{pkg: "test/blobtest", may: []string{"dev/azurite", "test/repotest"}},
@@ -143,6 +146,7 @@ var table = []row{
 			"queue/servicebus",
 			"repo",
 			"state",
+			"view",
 		},
 	},
 	{pkg: "test/e2e", may: []string{anything}},
@@ -165,4 +169,5 @@ var testHelpers = []string{
 	"test/queuetest",
 	"dev/sbfake",
 	"state",
+	"view",
 }

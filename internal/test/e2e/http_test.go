@@ -23,6 +23,7 @@ import (
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
+	"coremachine/internal/view"
 )
 
 // overHTTP serves the API over the first process of an engine. The function
@@ -120,7 +121,7 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 		t.Errorf("submit: %d %+v", code, sub)
 	}
 
-	var job state.JobView
+	var job view.JobView
 
 	id := sub.JobID.String()
 	if code := call(
@@ -133,7 +134,7 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 		t.Fatalf("wait: %d %+v", code, job)
 	}
 
-	if job.Tasks != (state.TaskCounts{Total: 10, Completed: 10}) || *job.Progress != 1 ||
+	if job.Tasks != (view.TaskCounts{Total: 10, Completed: 10}) || *job.Progress != 1 ||
 		len(job.Result) == 0 ||
 		job.Stages[1].DependsOn[0] != "greeting" {
 		t.Errorf("the job is %+v", job)
@@ -149,7 +150,7 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 		t.Errorf("submit again: %d %+v", code, sub)
 	}
 
-	var task state.TaskView
+	var task view.TaskView
 	if code := call(
 		"GET",
 		"/jobs/"+id+"/tasks/reply/3",
@@ -160,9 +161,9 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 		t.Errorf("a task: %d %+v", code, task)
 	}
 
-	var events items[state.EventView]
+	var events items[view.EventView]
 	if code := call("GET", "/jobs/"+id+"/events", "", &events); code != 200 || len(events.Items) < 5 ||
-		!slices.ContainsFunc(events.Items, func(e state.EventView) bool { return e.Kind == "created" }) {
+		!slices.ContainsFunc(events.Items, func(e view.EventView) bool { return e.Kind == "created" }) {
 		t.Errorf("events: %d %+v", code, events)
 	}
 
@@ -223,21 +224,21 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 	call("POST", "/jobs/submit/tiles", `{"n":12}`, &sub)
 	id := sub.JobID.String()
 
-	var got state.JobView
+	var got view.JobView
 	if call("GET", "/jobs/status/"+id+"?wait=60s", "", &got); got.Status != state.JobCompletedWithErrors {
 		t.Fatalf("the job is %+v", got)
 	}
 
-	want := []state.ErrorGroup{{Stage: "first", Message: "tile 1 is broken", Index: 1, Count: 3}}
+	want := []view.ErrorGroup{{Stage: "first", Message: "tile 1 is broken", Index: 1, Count: 3}}
 	if diff := cmp.Diff(
 		want,
 		got.Errors,
-		cmpopts.IgnoreFields(state.ErrorGroup{}, "Fingerprint"),
+		cmpopts.IgnoreFields(view.ErrorGroup{}, "Fingerprint"),
 	); diff != "" {
 		t.Error(diff)
 	}
 
-	var failed items[state.TaskSummary]
+	var failed items[view.TaskSummary]
 	if call(
 		"GET",
 		"/jobs/"+id+"/tasks?status=failed",
@@ -249,7 +250,7 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 		t.Errorf("failed tasks are %+v", failed)
 	}
 
-	var task state.TaskView
+	var task view.TaskView
 	if call(
 		"GET",
 		"/jobs/"+id+"/tasks/first/5",
@@ -260,7 +261,7 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 		t.Errorf("a failed task is %+v", task)
 	}
 
-	var events items[state.EventView]
+	var events items[view.EventView]
 	if call(
 		"GET",
 		"/jobs/"+id+"/events?kind=task_failed&stage=first",
@@ -296,7 +297,7 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 		t.Errorf("the job is %+v", got)
 	}
 
-	var sweep state.SweepView
+	var sweep view.SweepView
 	if code := call("POST", "/sweeps", "", &sweep); code != 200 || sweep.EndedAt == nil || sweep.Error != "" {
 		t.Errorf("a sweep: %d %+v", code, sweep)
 	}
@@ -346,7 +347,7 @@ func TestWatchAndCancelRunningJobOverHTTP(t *testing.T) {
 	call("POST", "/jobs/submit/slow", `{"n":20}`, &sub)
 	id := sub.JobID.String()
 
-	var got state.JobView
+	var got view.JobView
 	for version := "0.0"; got.Tasks.Completed < 1 || got.Tasks.Running < 1; version = got.Version {
 		call("GET", "/jobs/status/"+id+"?wait=1s&since="+version, "", &got)
 
@@ -355,7 +356,7 @@ func TestWatchAndCancelRunningJobOverHTTP(t *testing.T) {
 		}
 	}
 
-	var running, queued items[state.TaskSummary]
+	var running, queued items[view.TaskSummary]
 	call("GET", "/jobs/"+id+"/tasks?status=running", "", &running)
 	call("GET", "/jobs/"+id+"/tasks?status=queued", "", &queued)
 
@@ -386,7 +387,7 @@ func TestWatchAndCancelRunningJobOverHTTP(t *testing.T) {
 		t.Errorf("the job is %+v", got)
 	}
 
-	var list items[state.JobSummary]
+	var list items[view.JobSummary]
 	if call(
 		"GET",
 		"/jobs?status=cancelled&type=slow&since=1h",

@@ -6,8 +6,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Answers that are records have their shape in internal/state: state.JobView,
-// state.TaskSummary and the rest.
+// Answers that are records have their shape in internal/view: view.JobView,
+// view.TaskSummary and the rest.
 
 // Submission is the answer to a submit.
 type Submission struct {

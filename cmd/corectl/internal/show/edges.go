@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Edges are the plain lines of what changed between two answers about one job:
 // one a line, stamped, in the order in which it happened as far as the answers
 // tell. before is nil for the first answer.
-func Edges(before *state.JobView, after state.JobView, now time.Time) []string {
+func Edges(before *view.JobView, after view.JobView, now time.Time) []string {
 	var lines []string
 
 	add := func(at time.Time, format string, args ...any) {
@@ -65,7 +66,7 @@ func Edges(before *state.JobView, after state.JobView, now time.Time) []string {
 }
 
 // Pulse is the line of a stage that has nothing new to tell but still runs.
-func Pulse(job state.JobView, stage state.StageView, rate float64, now time.Time) string {
+func Pulse(job view.JobView, stage view.StageView, rate float64, now time.Time) string {
 	line := Stamp(job.JobID, now) + fmt.Sprintf("stage=%s running done=%d total=%s failed=%d",
 		clean(stage.Name), Ended(stage.Tasks), plainTotal(stage), stage.Tasks.Failed)
 	if text := Rate(rate); text != "" {
@@ -76,7 +77,7 @@ func Pulse(job state.JobView, stage state.StageView, rate float64, now time.Time
 }
 
 // FirstFailure is the line of a stage's first failed task.
-func FirstFailure(job state.JobView, task state.TaskSummary, now time.Time) string {
+func FirstFailure(job view.JobView, task view.TaskSummary, now time.Time) string {
 	return Stamp(job.JobID, timeOr(task.FinishedAt, now)) + fmt.Sprintf("stage=%s first failure task=%d %s",
 		clean(task.Stage), task.Index, strconv.Quote(clean(task.Error)))
 }
@@ -98,7 +99,7 @@ func Clock(line string) string {
 	return t.Format(time.TimeOnly) + " " + rest
 }
 
-func plainTotal(stage state.StageView) string {
+func plainTotal(stage view.StageView) string {
 	if stage.Planned {
 		return strconv.Itoa(stage.Tasks.Total)
 	}

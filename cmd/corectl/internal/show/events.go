@@ -7,17 +7,18 @@ import (
 	"strings"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Event is one line of a job's history for people.
-func (s Style) Event(e state.EventView) string {
+func (s Style) Event(e view.EventView) string {
 	text, ink := eventText(e)
 	return s.Paint(ink, s.Cut(e.At.Local().Format("15:04:05")+" "+s.Plain(text), s.Width))
 }
 
 // EventTabbed is the same for another program: id, time, kind, stage, index,
 // attempt, message, detail as JSON.
-func EventTabbed(e state.EventView) string {
+func EventTabbed(e view.EventView) string {
 	index, attempt := "", ""
 	if e.Index != nil {
 		index = strconv.Itoa(*e.Index)
@@ -44,7 +45,7 @@ func EventTabbed(e state.EventView) string {
 
 // eventText words the kinds that this build knows; another one is told by its
 // name.
-func eventText(e state.EventView) (string, Ink) {
+func eventText(e view.EventView) (string, Ink) {
 	d := e.Known()
 	switch e.Kind {
 	case "created":
@@ -79,9 +80,9 @@ func eventText(e state.EventView) (string, Ink) {
 				e.Stage,
 				d,
 			), stageInk(
-				state.StageView{
+				view.StageView{
 					Status: state.StageStatus(d.Status),
-					Tasks:  state.TaskCounts{Failed: d.Failed},
+					Tasks:  view.TaskCounts{Failed: d.Failed},
 				},
 			)
 	case "work_lost":
@@ -110,7 +111,7 @@ func eventText(e state.EventView) (string, Ink) {
 	return joinNonEmpty(" ", strings.ReplaceAll(e.Kind, "_", " "), e.Stage, e.Message), Plain
 }
 
-func by(d state.EventDetail) string { return after(" by ", d.By) }
+func by(d view.EventDetail) string { return after(" by ", d.By) }
 
 func after(sep, text string) string {
 	if text == "" {
@@ -120,7 +121,7 @@ func after(sep, text string) string {
 	return sep + text
 }
 
-func stageEnd(name string, d state.EventDetail) string {
+func stageEnd(name string, d view.EventDetail) string {
 	text := "stage " + name + " " + d.Status
 	if d.Total != nil {
 		text += fmt.Sprintf(" %s/%s", Count(d.Completed), Count(*d.Total))
@@ -137,7 +138,7 @@ func stageEnd(name string, d state.EventDetail) string {
 	return text
 }
 
-func taskFailed(e state.EventView, d state.EventDetail) string {
+func taskFailed(e view.EventView, d view.EventDetail) string {
 	index := 0
 	if e.Index != nil {
 		index = *e.Index
@@ -160,7 +161,7 @@ func taskFailed(e state.EventView, d state.EventDetail) string {
 
 // Errors are the kinds of errors that ended tasks, most frequent first, as the
 // API grouped them.
-func (s Style) Errors(groups []state.ErrorGroup) []string {
+func (s Style) Errors(groups []view.ErrorGroup) []string {
 	lines := make([]string, len(groups))
 	for i, g := range groups {
 		head := "ERRORS      "

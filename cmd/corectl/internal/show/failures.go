@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // ShortError is how people name an error: the first 8 digits of its
@@ -16,7 +17,7 @@ func ShortError(f state.Fingerprint) string {
 
 // Failures are the patterns of errors for people, each with the first of its
 // tasks.
-func (s Style) Failures(groups []state.FailureGroup) []string {
+func (s Style) Failures(groups []view.FailureGroup) []string {
 	columns := []Column{
 		{Head: "ERROR"},
 		{Head: "STAGE", Cut: 8, Drop: 2},
@@ -45,7 +46,7 @@ func (s Style) Failures(groups []state.FailureGroup) []string {
 
 // upTo marks a count that ended before all were counted.
 func upTo(n int) string {
-	if n >= state.MaxDepth {
+	if n >= view.MaxDepth {
 		return Count(n) + "+"
 	}
 
@@ -53,7 +54,7 @@ func upTo(n int) string {
 }
 
 // indexes names the first few tasks of a group.
-func indexes(g state.FailureGroup, most int, sep string) string {
+func indexes(g view.FailureGroup, most int, sep string) string {
 	var b strings.Builder
 
 	for i, index := range g.Indexes {
@@ -75,7 +76,7 @@ func indexes(g state.FailureGroup, most int, sep string) string {
 // FailuresTabbed is the same for another program: fingerprint, stage, tasks,
 // attempts, first seen, last seen, indexes with commas between, pattern,
 // message.
-func FailuresTabbed(groups []state.FailureGroup) []string {
+func FailuresTabbed(groups []view.FailureGroup) []string {
 	rows := make([][]string, len(groups))
 	for i, g := range groups {
 		rows[i] = []string{

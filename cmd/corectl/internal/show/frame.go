@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Rates are tasks per second by stage number, as measured between answers.
@@ -21,7 +22,7 @@ const (
 
 // Frame draws one line a stage, none wider than the style allows. now is the
 // reader's clock, for what still runs.
-func (s Style) Frame(job state.JobView, rates Rates, now time.Time) []string {
+func (s Style) Frame(job view.JobView, rates Rates, now time.Time) []string {
 	shown, folded := fold(job.Stages)
 
 	rows := make([]stageRow, len(shown))
@@ -75,7 +76,7 @@ type stageRow struct {
 	note, failed              string
 }
 
-func (s Style) stageRow(stage state.StageView, rate float64, now time.Time) stageRow {
+func (s Style) stageRow(stage view.StageView, rate float64, now time.Time) stageRow {
 	row := stageRow{
 		name:   s.Cut(s.Plain(stage.Name), widestName),
 		status: string(stage.Status),
@@ -155,7 +156,7 @@ func (s Style) rows(rows []stageRow, l layout) []string {
 
 // fold keeps the stages that say most, in their order: those that run or
 // failed, then the next to start, then the last to end.
-func fold(stages []state.StageView) (shown []state.StageView, folded string) {
+func fold(stages []view.StageView) (shown []view.StageView, folded string) {
 	if len(stages) <= maxStages {
 		return stages, ""
 	}
@@ -199,7 +200,7 @@ func fold(stages []state.StageView) (shown []state.StageView, folded string) {
 	return shown, fmt.Sprintf("… %d more stages: %s", len(stages)-len(shown), strings.Join(parts, ", "))
 }
 
-func interest(stage state.StageView) int {
+func interest(stage view.StageView) int {
 	switch {
 	case stage.Status == state.StageRunning:
 		return 0
@@ -212,7 +213,7 @@ func interest(stage state.StageView) int {
 	return 3
 }
 
-func stageInk(stage state.StageView) Ink {
+func stageInk(stage view.StageView) Ink {
 	switch stage.Status {
 	case state.StageCompleted:
 		if stage.Tasks.Failed > 0 {
@@ -233,7 +234,7 @@ func stageInk(stage state.StageView) Ink {
 
 // stageTotal is the number of tasks, "?" while nobody knows it, "12+" while it
 // is being planned.
-func stageTotal(stage state.StageView) string {
+func stageTotal(stage view.StageView) string {
 	switch {
 	case stage.Planned:
 		return Count(stage.Tasks.Total)
@@ -244,7 +245,7 @@ func stageTotal(stage state.StageView) string {
 	return "?"
 }
 
-func left(stage state.StageView, rate float64) string {
+func left(stage view.StageView, rate float64) string {
 	open := stage.Tasks.Total - Ended(stage.Tasks)
 	if rate < 0.05 || !stage.Planned || open < 1 {
 		return ""

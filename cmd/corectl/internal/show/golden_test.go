@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -51,9 +52,9 @@ func before(d time.Duration) *time.Time {
 
 // tileIndex is a job in mid-run: one stage done, two running, one with
 // failures, one waiting.
-func tileIndex() state.JobView {
-	return state.JobView{
-		JobSummary: state.JobSummary{
+func tileIndex() view.JobView {
+	return view.JobView{
+		JobSummary: view.JobSummary{
 			JobID:      state.JobID{0x3f, 0x9a, 0x1c, 0x2e, 0x39},
 			JobType:    "tile_index",
 			Status:     state.JobRunning,
@@ -61,7 +62,7 @@ func tileIndex() state.JobView {
 			Parameters: []byte(`{"n":10000}`),
 			CreatedAt:  *before(22 * time.Second),
 			StartedAt:  before(21 * time.Second),
-			Tasks: state.TaskCounts{
+			Tasks: view.TaskCounts{
 				Total:     20002,
 				Queued:    2815,
 				Running:   260,
@@ -69,13 +70,13 @@ func tileIndex() state.JobView {
 				Failed:    43,
 			},
 		},
-		Stages: []state.StageView{
+		Stages: []view.StageView{
 			{
 				Name:    "scan",
 				Kind:    state.Single,
 				Status:  state.StageCompleted,
 				Planned: true,
-				Tasks: state.TaskCounts{
+				Tasks: view.TaskCounts{
 					Total:     1,
 					Completed: 1,
 				},
@@ -88,7 +89,7 @@ func tileIndex() state.JobView {
 				Kind:    state.FanOut,
 				Status:  state.StageRunning,
 				Planned: true,
-				Tasks: state.TaskCounts{
+				Tasks: view.TaskCounts{
 					Total:     10000,
 					Queued:    2617,
 					Running:   260,
@@ -103,7 +104,7 @@ func tileIndex() state.JobView {
 				Kind:    state.FanOut,
 				Status:  state.StageRunning,
 				Planned: true,
-				Tasks: state.TaskCounts{
+				Tasks: view.TaskCounts{
 					Total:     10000,
 					Queued:    196,
 					Completed: 9804,
@@ -116,10 +117,10 @@ func tileIndex() state.JobView {
 				Kind:    state.FanIn,
 				Status:  state.StageWaiting,
 				Planned: true,
-				Tasks:   state.TaskCounts{Total: 1},
+				Tasks:   view.TaskCounts{Total: 1},
 			},
 		},
-		Errors: []state.ErrorGroup{
+		Errors: []view.ErrorGroup{
 			{Stage: "measure", Message: "read tile: connection reset by peer", Count: 37},
 			{Stage: "measure", Message: "checksum mismatch: want #, have #", Count: 6},
 		},
@@ -129,11 +130,11 @@ func tileIndex() state.JobView {
 var rates = Rates{1: 412, 2: 398}
 
 // ended is the same job at its end.
-func ended() state.JobView {
+func ended() view.JobView {
 	job := tileIndex()
 	job.Status, job.FinishedAt = state.JobCompletedWithErrors, before(-5400*time.Millisecond)
 
-	job.Tasks = state.TaskCounts{Total: 20002, Completed: 19959, Failed: 43}
+	job.Tasks = view.TaskCounts{Total: 20002, Completed: 19959, Failed: 43}
 	for i := range job.Stages {
 		job.Stages[i].Status = state.StageCompleted
 		if job.Stages[i].FinishedAt == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Short is how people name a job: the first 8 digits of its id.
@@ -16,13 +17,13 @@ func Short(id state.JobID) string { return id.Short() }
 
 // Handle is the shortest id that commands take, for the commands that hints
 // suggest.
-func Handle(id state.JobID) string { return id.String()[:state.MinIDPrefix] }
+func Handle(id state.JobID) string { return id.String()[:view.MinIDPrefix] }
 
 // Ended is how many tasks will not change any more.
-func Ended(c state.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }
+func Ended(c view.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }
 
 // JobTook is how long a job ran, or has run; 0 before it starts.
-func JobTook(job state.JobSummary, now time.Time) time.Duration {
+func JobTook(job view.JobSummary, now time.Time) time.Duration {
 	if job.StartedAt == nil {
 		return 0
 	}
@@ -34,7 +35,7 @@ func JobTook(job state.JobSummary, now time.Time) time.Duration {
 	return now.Sub(*job.StartedAt)
 }
 
-func jobTook(job state.JobSummary, now time.Time) string {
+func jobTook(job view.JobSummary, now time.Time) string {
 	switch {
 	case job.StartedAt == nil:
 		return "-"
@@ -47,7 +48,7 @@ func jobTook(job state.JobSummary, now time.Time) string {
 
 // End is the line under the last frame: what the job came to, and the command
 // that says more.
-func (s Style) End(job state.JobView, now time.Time) []string {
+func (s Style) End(job view.JobView, now time.Time) []string {
 	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, Took(JobTook(job.JobSummary, now)))
 
 	count := Things(job.Tasks.Total, "task")
@@ -136,7 +137,7 @@ func jobInk(status state.JobStatus) Ink {
 }
 
 // Status is a job and its stages at one moment.
-func (s Style) Status(job state.JobView, now time.Time) []string {
+func (s Style) Status(job view.JobView, now time.Time) []string {
 	head := []string{
 		s.Paint(
 			Bold,
@@ -191,7 +192,7 @@ func (s Style) Status(job state.JobView, now time.Time) []string {
 }
 
 // resultOf is a job's result as JSON on one line; "" where there is none.
-func resultOf(job state.JobView) string {
+func resultOf(job view.JobView) string {
 	var line bytes.Buffer
 	if len(job.Result) == 0 || json.Compact(&line, job.Result) != nil || line.String() == "null" {
 		return ""
@@ -219,7 +220,7 @@ func (s Style) fitLine(parts []string) string {
 	return line
 }
 
-func stageRate(stage state.StageView, now time.Time) string {
+func stageRate(stage view.StageView, now time.Time) string {
 	if stage.StartedAt == nil || stage.Tasks.Total < 2 {
 		return "" // one task has no rate
 	}
@@ -237,7 +238,7 @@ func stageRate(stage state.StageView, now time.Time) string {
 	return Rate(float64(stage.Tasks.Completed+stage.Tasks.Failed) / seconds)
 }
 
-func stageTook(stage state.StageView, now time.Time) string {
+func stageTook(stage view.StageView, now time.Time) string {
 	switch {
 	case stage.StartedAt == nil:
 		return ""
@@ -250,7 +251,7 @@ func stageTook(stage state.StageView, now time.Time) string {
 
 // StatusTabbed is the same for another program: the word job, stage or result
 // first on each line.
-func StatusTabbed(job state.JobView) []string {
+func StatusTabbed(job view.JobView) []string {
 	rows := [][]string{{
 		"job", job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(job.Attempt),
 		strconv.Itoa(Ended(job.Tasks)), strconv.Itoa(job.Tasks.Total), strconv.Itoa(job.Tasks.Failed),

@@ -7,10 +7,11 @@ import (
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Jobs is a list of jobs for people.
-func (s Style) Jobs(jobs []state.JobSummary, now time.Time) []string {
+func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 	columns := []Column{
 		{Head: "ID"},
 		{Head: "TYPE", Cut: 7},
@@ -57,7 +58,7 @@ func (s Style) Jobs(jobs []state.JobSummary, now time.Time) []string {
 
 // JobsTabbed is the same for another program: id, type, status, ended, total,
 // failed, created, started, finished.
-func JobsTabbed(jobs []state.JobSummary) []string {
+func JobsTabbed(jobs []view.JobSummary) []string {
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
 		rows[i] = []string{
@@ -80,7 +81,7 @@ func JobsTabbed(jobs []state.JobSummary) []string {
 
 // Tasks is a list of tasks for people. most is how often a task of a stage is
 // tried, where that is known.
-func (s Style) Tasks(tasks []state.TaskSummary, most map[string]int, now time.Time) []string {
+func (s Style) Tasks(tasks []view.TaskSummary, most map[string]int, now time.Time) []string {
 	columns := []Column{
 		{Head: "STAGE", Cut: 10},
 		{Head: "INDEX", Right: true},
@@ -115,7 +116,7 @@ func (s Style) Tasks(tasks []state.TaskSummary, most map[string]int, now time.Ti
 
 // TasksTabbed is the same for another program: stage, index, status, attempt,
 // started, finished, error.
-func TasksTabbed(tasks []state.TaskSummary) []string {
+func TasksTabbed(tasks []view.TaskSummary) []string {
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
@@ -128,7 +129,7 @@ func TasksTabbed(tasks []state.TaskSummary) []string {
 }
 
 // tries counts failed ones against the budget: a lost worker costs none.
-func tries(task state.TaskSummary, most map[string]int) string {
+func tries(task view.TaskSummary, most map[string]int) string {
 	n := task.Attempt
 	if task.Status == state.TaskFailed {
 		n = task.Failures
@@ -141,7 +142,7 @@ func tries(task state.TaskSummary, most map[string]int) string {
 	return strconv.Itoa(n)
 }
 
-func taskTook(task state.TaskSummary, now time.Time) string {
+func taskTook(task view.TaskSummary, now time.Time) string {
 	switch {
 	case task.StartedAt == nil:
 		return ""

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Sweep is one line on what a pass over stalled work found.
-func (s Style) Sweep(sweep state.SweepView) []string {
+func (s Style) Sweep(sweep view.SweepView) []string {
 	head := "swept"
 	if sweep.EndedAt != nil {
 		head += " in " + Took(sweep.EndedAt.Sub(sweep.StartedAt))
@@ -78,7 +78,7 @@ func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 			Count(g.Wanted),
 			Ago(now, g.Oldest),
 			s.Plain(g.Reason),
-			state.RunbookOfDead(g.Reason).String(),
+			view.RunbookOfDead(g.Reason).String(),
 		}
 		if g.Reason == "" {
 			rows[i] = []string{
@@ -87,7 +87,7 @@ func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 				"?",
 				"?",
 				"and more",
-				state.RunbookDeadLetters.String(),
+				view.RunbookDeadLetters.String(),
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func DeadGroupsTabbed(groups []DeadGroup) []string {
 }
 
 // Dead are the dead letters of a queue.
-func (s Style) Dead(dead []state.DeadView, now time.Time) []string {
+func (s Style) Dead(dead []view.DeadView, now time.Time) []string {
 	columns := []Column{
 		{Head: "MESSAGE", Right: true},
 		{Head: "JOB"},
@@ -146,7 +146,7 @@ func (s Style) Dead(dead []state.DeadView, now time.Time) []string {
 
 // DeadTabbed is the same for another program: message, job, stage, first,
 // count, deliveries, since, reason.
-func DeadTabbed(dead []state.DeadView) []string {
+func DeadTabbed(dead []view.DeadView) []string {
 	rows := make([][]string, len(dead))
 	for i, d := range dead {
 		rows[i] = []string{
@@ -167,7 +167,7 @@ func DeadTabbed(dead []state.DeadView) []string {
 	return Tabbed(rows)
 }
 
-func taskRange(d state.DeadView) string {
+func taskRange(d view.DeadView) string {
 	if d.Count == 1 {
 		return strconv.Itoa(d.First)
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 var styles = map[string]Style{
@@ -61,14 +62,14 @@ func TestPicturesInEveryWidth(t *testing.T) {
 	}
 }
 
-func completed() state.JobView {
+func completed() view.JobView {
 	job := ended()
 	job.Result = []byte("{\n \"tiles\": 10000,\n \"note\": \"a\u2028b, 世界\"}")
 
 	return job
 }
 
-func failed() state.JobView {
+func failed() view.JobView {
 	job := tileIndex()
 	job.Status, job.FinishedAt = state.JobFailed, &now
 	job.Error = &state.Failure{Code: state.CodeTasksFailed, Message: "43 tasks failed", Stage: "measure"}
@@ -77,8 +78,8 @@ func failed() state.JobView {
 	return job
 }
 
-func jobs() []state.JobSummary {
-	done := state.JobSummary{
+func jobs() []view.JobSummary {
+	done := view.JobSummary{
 		JobID: state.JobID{
 			0xb0,
 			0x1d,
@@ -90,19 +91,19 @@ func jobs() []state.JobSummary {
 		CreatedAt:  *before(2 * time.Minute),
 		StartedAt:  before(2 * time.Minute),
 		FinishedAt: before(2*time.Minute - 900*time.Millisecond),
-		Tasks:      state.TaskCounts{Total: 2000, Completed: 2000},
+		Tasks:      view.TaskCounts{Total: 2000, Completed: 2000},
 	}
-	waiting := state.JobSummary{
+	waiting := view.JobSummary{
 		JobID:   state.JobID{0xc0, 0xff, 0xee},
 		JobType: "container_list_with_a_long_name",
 		Status:  state.JobQueued,
 	}
 
-	return []state.JobSummary{tileIndex().JobSummary, done, ended().JobSummary, waiting}
+	return []view.JobSummary{tileIndex().JobSummary, done, ended().JobSummary, waiting}
 }
 
-func tasks() []state.TaskSummary {
-	return []state.TaskSummary{
+func tasks() []view.TaskSummary {
+	return []view.TaskSummary{
 		{
 			Stage:    "measure",
 			Index:    1006,
@@ -124,8 +125,8 @@ func tasks() []state.TaskSummary {
 	}
 }
 
-func failures() []state.FailureGroup {
-	return []state.FailureGroup{
+func failures() []view.FailureGroup {
+	return []view.FailureGroup{
 		{
 			Stage:       "measure",
 			Fingerprint: 0x1c22e0f3a55b41d7,
@@ -142,7 +143,7 @@ func failures() []state.FailureGroup {
 			Fingerprint: -2,
 			Pattern:     "checksum mismatch:\n\twant #, have \x1b[31m#, 世界",
 			Message:     "checksum mismatch:\n\twant 9e107d9d, have \x1b[31m00000000, 世界",
-			Attempts:    state.MaxDepth,
+			Attempts:    view.MaxDepth,
 			FirstSeen:   *before(time.Minute),
 			LastSeen:    *before(2 * time.Minute),
 			Indexes:     []int{4182},
@@ -151,7 +152,7 @@ func failures() []state.FailureGroup {
 }
 
 // many has more stages than a frame has lines.
-func many() state.JobView {
+func many() view.JobView {
 	job := tileIndex()
 	job.Stages = nil
 
@@ -165,19 +166,19 @@ func many() state.JobView {
 			status = state.StageWaiting
 		}
 
-		stage := state.StageView{
+		stage := view.StageView{
 			Stage:   i,
 			Name:    fmt.Sprintf("stage_%d", i),
 			Status:  status,
 			Planned: true,
-			Tasks:   state.TaskCounts{Total: 10},
+			Tasks:   view.TaskCounts{Total: 10},
 		}
 		if i < 11 {
 			stage.Tasks.Completed = 10
 		}
 
 		if i == 2 {
-			stage.Tasks = state.TaskCounts{Total: 10, Completed: 9, Failed: 1}
+			stage.Tasks = view.TaskCounts{Total: 10, Completed: 9, Failed: 1}
 		}
 
 		job.Stages = append(job.Stages, stage)
@@ -194,19 +195,19 @@ func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
 	job.Stages[1].Name = "x\r\ny"
 	job.Error = &state.Failure{Message: "\x07\x1b]0;title\x07", Stage: "\x1b"}
 	job.Status, job.FinishedAt = state.JobFailed, &now
-	task := state.TaskSummary{Stage: "\x1bs", Error: "one\ntwo\ttab\u202e"}
+	task := view.TaskSummary{Stage: "\x1bs", Error: "one\ntwo\ttab\u202e"}
 	s := Style{Width: 200}
 	lines := append(s.Frame(job, nil, now), s.Status(job, now)...)
 	lines = append(lines, s.End(job, now)...)
 	lines = append(lines, Edges(nil, job, now)...)
 	lines = append(lines, FirstFailure(job, task, now), Pulse(job, job.Stages[1], 3, now))
-	lines = append(lines, TasksTabbed([]state.TaskSummary{task})...)
-	lines = append(lines, s.Tasks([]state.TaskSummary{task}, nil, now)...)
+	lines = append(lines, TasksTabbed([]view.TaskSummary{task})...)
+	lines = append(lines, s.Tasks([]view.TaskSummary{task}, nil, now)...)
 	lines = append(lines, StatusTabbed(job)...)
 	lines = append(lines, FailuresTabbed(failures())...)
 	lines = append(lines, s.Failures(failures())...)
 
-	lines = append(lines, s.Event(state.EventView{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
+	lines = append(lines, s.Event(view.EventView{At: now, Kind: "task_failed\x1b", Message: "\x1b[0m"}))
 	for _, line := range lines {
 		if strings.ContainsAny(line, "\x1b\x07\r\n\u202e") {
 			t.Errorf("%q", line)
@@ -248,8 +249,8 @@ func TestEventsInWords(t *testing.T) {
 	t.Parallel()
 
 	index := 1006
-	event := func(kind, stage, detail string) state.EventView {
-		return state.EventView{EventID: 7, At: now, Kind: kind, Stage: stage, Detail: []byte(detail)}
+	event := func(kind, stage, detail string) view.EventView {
+		return view.EventView{EventID: 7, At: now, Kind: kind, Stage: stage, Detail: []byte(detail)}
 	}
 	failure := event("task_failed", "measure", `{"final": false}`)
 	failure.Index, failure.Attempt, failure.Message = &index, 1, "read tile: connection reset by peer"
@@ -258,7 +259,7 @@ func TestEventsInWords(t *testing.T) {
 
 	var lines, tabbed []string
 
-	for _, e := range []state.EventView{
+	for _, e := range []view.EventView{
 		event("created", "", `{"by": "ada"}`), event("stage_started", "scan", `{"total": 1}`), event("stage_started", "list", ""), failure, final,
 		event("stage_ended", "scan", `{"status": "completed", "total": 1, "completed": 1}`),
 		event("stage_ended", "measure", `{"status": "failed", "total": 10000, "completed": 9900, "failed": 43, "cancelled": 57}`),
@@ -285,7 +286,7 @@ func TestOperations(t *testing.T) {
 		},
 		{Queue: "tasks", Count: 1000},
 	}
-	dead := []state.DeadView{
+	dead := []view.DeadView{
 		{
 			MessageID:  4,
 			JobID:      tileIndex().JobID,
@@ -308,7 +309,7 @@ func TestOperations(t *testing.T) {
 			Since:     *before(time.Minute),
 		},
 	}
-	sweeps := []state.SweepView{
+	sweeps := []view.SweepView{
 		{
 			StartedAt: now,
 			EndedAt:   before(-41 * time.Millisecond),

@@ -1,6 +1,10 @@
-package state
+package view
 
-import "time"
+import (
+	"time"
+
+	"coremachine/internal/state"
+)
 
 // MaxPage is the most items of a page; a filter's limit is between 1 and
 // MaxPage.
@@ -16,7 +20,7 @@ type Moment struct {
 // JobFilter selects jobs. Zero fields do not filter. The order is created_at
 // descending, then job_id.
 type JobFilter struct {
-	Statuses []JobStatus
+	Statuses []state.JobStatus
 	Type     string
 	Since    Moment     // created then or later
 	Until    Moment     // created then or earlier
@@ -32,16 +36,16 @@ const MinIDPrefix = 4
 // JobCursor is the last job of a page, or its first.
 type JobCursor struct {
 	CreatedAt time.Time // microseconds count
-	JobID     JobID
+	JobID     state.JobID
 }
 
 // TaskFilter selects tasks of a job. The order is stage, then index.
 type TaskFilter struct {
-	Stage  string      // name; empty: every stage
-	Status TaskStatus  // empty: every status
-	From   int         // first index
-	Until  int         // indexes below it; 0: all
-	Error  Fingerprint // that ended as failed with such an error; 0: every task
+	Stage  string            // name; empty: every stage
+	Status state.TaskStatus  // empty: every status
+	From   int               // first index
+	Until  int               // indexes below it; 0: all
+	Error  state.Fingerprint // that ended as failed with such an error; 0: every task
 	After  *TaskCursor
 	Limit  int
 }

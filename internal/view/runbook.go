@@ -1,6 +1,10 @@
-package state
+package view
 
-import "strings"
+import (
+	"strings"
+
+	"coremachine/internal/state"
+)
 
 // Runbook names an entry of docs/operations.md: what to do about something that
 // a person is told of. A test holds the page to these.
@@ -41,25 +45,17 @@ func (r Runbook) String() string {
 	return "docs/operations.md#" + string(r)
 }
 
-// Reasons of dead letters that are known. A broker may have others.
-const (
-	DeadMaxDelivery = "MaxDeliveryCountExceeded" // delivered too often
-	DeadTTLExpired  = "TTLExpiredException"      // waited longer than the broker's queue lets it
-	DeadNoReason    = "DeadLettered"             // the broker gave none
-	DeadRefused     = "RefusedByBroker"          // a broker does not take it; the broker's own reason follows
-)
-
 // RunbookOfDead is the entry on a reason of dead letters.
 func RunbookOfDead(reason string) Runbook {
 	own, _, _ := strings.Cut(reason, ": ")
 	switch own {
-	case DeadMaxDelivery:
+	case state.DeadMaxDelivery:
 		return RunbookMaxDelivery
-	case DeadTTLExpired:
+	case state.DeadTTLExpired:
 		return RunbookTTLExpired
-	case DeadNoReason:
+	case state.DeadNoReason:
 		return RunbookNoReason
-	case DeadRefused:
+	case state.DeadRefused:
 		return RunbookRefused
 	}
 

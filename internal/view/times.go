@@ -1,6 +1,10 @@
-package state
+package view
 
-import "time"
+import (
+	"time"
+
+	"coremachine/internal/state"
+)
 
 // StageTimes is how long the tasks of a stage took that completed, as far as a
 // sample of them tells.
@@ -13,11 +17,11 @@ type StageTimes struct {
 
 // TaskSpan is when a task ran that has ended.
 type TaskSpan struct {
-	Stage      string     `json:"stage"`
-	Index      int        `json:"index"`
-	Status     TaskStatus `json:"status"`
-	StartedAt  time.Time  `json:"started_at"`
-	FinishedAt time.Time  `json:"finished_at"`
+	Stage      string           `json:"stage"`
+	Index      int              `json:"index"`
+	Status     state.TaskStatus `json:"status"`
+	StartedAt  time.Time        `json:"started_at"`
+	FinishedAt time.Time        `json:"finished_at"`
 }
 
 // MaxSlowest bounds the slowest tasks that are told of a job.

@@ -1,13 +1,12 @@
-package state
+package view
 
 import (
 	"encoding/json"
 	"fmt"
 	"time"
-)
 
-// Views are what people and programs read: one JSON shape for the API, corectl
-// and the dashboard. Times are UTC; a nil time has not come yet.
+	"coremachine/internal/state"
+)
 
 // TaskCounts are tasks by status. Total is what is planned so far, and final
 // once planning has ended.
@@ -45,9 +44,9 @@ func JobVersion(edge, counters int64) string { return fmt.Sprintf("%d.%d", edge,
 
 // JobSummary is a job as a list shows it.
 type JobSummary struct {
-	JobID             JobID           `json:"job_id"`
+	JobID             state.JobID     `json:"job_id"`
 	JobType           string          `json:"job_type"`
-	Status            JobStatus       `json:"status"`
+	Status            state.JobStatus `json:"status"`
 	Attempt           int             `json:"attempt"` // runs of the job, this one included
 	Version           string          `json:"version"` // opaque, see JobVersion
 	Parameters        json.RawMessage `json:"parameters"`
@@ -57,7 +56,7 @@ type JobSummary struct {
 	FinishedAt        *time.Time      `json:"finished_at"`
 	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // nil where the job stops because it failed
 	Tasks             TaskCounts      `json:"tasks"`               // of all stages
-	Error             *Failure        `json:"error"`
+	Error             *state.Failure  `json:"error"`
 }
 
 // MaxListedParams is the size in bytes above which a list leaves a job's
@@ -80,26 +79,26 @@ const MaxErrorGroups = 5
 // ErrorGroup is how often errors of one pattern ended a task. The count ends at
 // 2000; of a stage with more than 50 patterns some are left out.
 type ErrorGroup struct {
-	Stage       string      `json:"stage"`
-	Fingerprint Fingerprint `json:"fingerprint"`
-	Message     string      `json:"message"` // of the first of them
-	Index       int         `json:"index"`   // of the first of them
-	Count       int         `json:"count"`
+	Stage       string            `json:"stage"`
+	Fingerprint state.Fingerprint `json:"fingerprint"`
+	Message     string            `json:"message"` // of the first of them
+	Index       int               `json:"index"`   // of the first of them
+	Count       int               `json:"count"`
 }
 
 // FailureGroup is what attempts failed of: errors that differ only in ids and
 // numbers. Counts end at MaxDepth; of a stage with more than MaxFailureGroups
 // patterns some are left out.
 type FailureGroup struct {
-	Stage       string      `json:"stage"`
-	Fingerprint Fingerprint `json:"fingerprint"` // selects the tasks, see TaskFilter
-	Pattern     string      `json:"pattern"`     // the errors with # for what differs
-	Message     string      `json:"message"`     // of one of them, whole
-	Tasks       int         `json:"tasks"`       // that ended as failed with it
-	Attempts    int         `json:"attempts"`    // that failed with it, of tasks that went on too
-	FirstSeen   time.Time   `json:"first_seen"`
-	LastSeen    time.Time   `json:"last_seen"`
-	Indexes     []int       `json:"indexes"` // of the first tasks, at most MaxFailureIndexes
+	Stage       string            `json:"stage"`
+	Fingerprint state.Fingerprint `json:"fingerprint"` // selects the tasks, see TaskFilter
+	Pattern     string            `json:"pattern"`     // the errors with # for what differs
+	Message     string            `json:"message"`     // of one of them, whole
+	Tasks       int               `json:"tasks"`       // that ended as failed with it
+	Attempts    int               `json:"attempts"`    // that failed with it, of tasks that went on too
+	FirstSeen   time.Time         `json:"first_seen"`
+	LastSeen    time.Time         `json:"last_seen"`
+	Indexes     []int             `json:"indexes"` // of the first tasks, at most MaxFailureIndexes
 }
 
 // MaxFailureGroups bounds the groups of failures that are read,
@@ -111,43 +110,43 @@ const (
 
 // StageView is a stage of a job.
 type StageView struct {
-	Stage        int         `json:"stage"`
-	Name         string      `json:"name"`
-	TaskType     string      `json:"task_type"`
-	Kind         Parallelism `json:"kind"`
-	Queue        string      `json:"queue"`
-	DependsOn    []string    `json:"depends_on"` // names
-	Status       StageStatus `json:"status"`
-	Gen          int         `json:"gen"`
-	Planned      bool        `json:"planned"`  // tasks.total is final
-	Expected     *int        `json:"expected"` // tasks, where the parameters alone tell
-	Tolerance    float64     `json:"tolerance"`
-	Tasks        TaskCounts  `json:"tasks"`
-	StartedAt    *time.Time  `json:"started_at"`
-	ProgressedAt *time.Time  `json:"progressed_at"`
-	FinishedAt   *time.Time  `json:"finished_at"`
-	Error        *Failure    `json:"error"`
+	Stage        int               `json:"stage"`
+	Name         string            `json:"name"`
+	TaskType     string            `json:"task_type"`
+	Kind         state.Parallelism `json:"kind"`
+	Queue        string            `json:"queue"`
+	DependsOn    []string          `json:"depends_on"` // names
+	Status       state.StageStatus `json:"status"`
+	Gen          int               `json:"gen"`
+	Planned      bool              `json:"planned"`  // tasks.total is final
+	Expected     *int              `json:"expected"` // tasks, where the parameters alone tell
+	Tolerance    float64           `json:"tolerance"`
+	Tasks        TaskCounts        `json:"tasks"`
+	StartedAt    *time.Time        `json:"started_at"`
+	ProgressedAt *time.Time        `json:"progressed_at"`
+	FinishedAt   *time.Time        `json:"finished_at"`
+	Error        *state.Failure    `json:"error"`
 }
 
 // Seen is the little of a job that whoever waits for it needs.
 type Seen struct {
-	Status  JobStatus
+	Status  state.JobStatus
 	Version string
 }
 
 // TaskSummary is a task as a list shows it.
 type TaskSummary struct {
-	JobID      JobID      `json:"job_id"`
-	Stage      string     `json:"stage"`
-	Index      int        `json:"index"`
-	Status     TaskStatus `json:"status"`
-	Attempt    int        `json:"attempt"`  // the one that runs, else the last that ended; 0: none yet
-	Failures   int        `json:"failures"` // of the retry budget
-	Losses     int        `json:"losses"`   // workers lost on it
-	StartedAt  *time.Time `json:"started_at"`
-	FinishedAt *time.Time `json:"finished_at"`
-	Error      string     `json:"error"` // message of the last unsuccessful attempt; empty: none
-	Code       Code       `json:"code"`  // of that error
+	JobID      state.JobID      `json:"job_id"`
+	Stage      string           `json:"stage"`
+	Index      int              `json:"index"`
+	Status     state.TaskStatus `json:"status"`
+	Attempt    int              `json:"attempt"`  // the one that runs, else the last that ended; 0: none yet
+	Failures   int              `json:"failures"` // of the retry budget
+	Losses     int              `json:"losses"`   // workers lost on it
+	StartedAt  *time.Time       `json:"started_at"`
+	FinishedAt *time.Time       `json:"finished_at"`
+	Error      string           `json:"error"` // message of the last unsuccessful attempt; empty: none
+	Code       state.Code       `json:"code"`  // of that error
 
 	// Result is null in a list where it is over MaxListedResult bytes; the task
 	// itself shows it.
@@ -161,23 +160,23 @@ const MaxListedResult = 4096
 // TaskView is one task with its attempts and where its input came from.
 type TaskView struct {
 	TaskSummary
-	Name      string          `json:"name"` // for people, see TaskName
-	TaskType  string          `json:"task_type"`
-	Kind      Parallelism     `json:"kind"`
-	Gen       int             `json:"gen"`
-	Key       string          `json:"idempotency_key"`
-	Input     json.RawMessage `json:"input"` // null where it is computed from the parameters
-	Result    json.RawMessage `json:"result"`
-	Parts     int             `json:"parts"`    // what it emitted besides its result
-	DueAt     *time.Time      `json:"due_at"`   // when a queued task that was dispatched is to be tried
-	Worker    string          `json:"worker"`   // host and process that run it; empty: none
-	Progress  *TaskProgress   `json:"progress"` // what the running attempt last reported, some seconds late; nil: nothing
-	Dead      string          `json:"dead"`     // why its message was set aside; empty: it was not
-	Attempts  []AttemptView   `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
-	DependsOn []string        `json:"depends_on"`
-	Follows   *TaskRef        `json:"follows"`   // the task whose result it continues
-	Inputs    []TaskLinks     `json:"inputs"`    // stages that its input may come from
-	Consumers []TaskLinks     `json:"consumers"` // stages that its result may go to
+	Name      string              `json:"name"` // for people, see TaskName
+	TaskType  string              `json:"task_type"`
+	Kind      state.Parallelism   `json:"kind"`
+	Gen       int                 `json:"gen"`
+	Key       string              `json:"idempotency_key"`
+	Input     json.RawMessage     `json:"input"` // null where it is computed from the parameters
+	Result    json.RawMessage     `json:"result"`
+	Parts     int                 `json:"parts"`    // what it emitted besides its result
+	DueAt     *time.Time          `json:"due_at"`   // when a queued task that was dispatched is to be tried
+	Worker    string              `json:"worker"`   // host and process that run it; empty: none
+	Progress  *state.TaskProgress `json:"progress"` // what the running attempt last reported, some seconds late; nil: nothing
+	Dead      string              `json:"dead"`     // why its message was set aside; empty: it was not
+	Attempts  []AttemptView       `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
+	DependsOn []string            `json:"depends_on"`
+	Follows   *TaskRef            `json:"follows"`   // the task whose result it continues
+	Inputs    []TaskLinks         `json:"inputs"`    // stages that its input may come from
+	Consumers []TaskLinks         `json:"consumers"` // stages that its result may go to
 }
 
 // MaxAttempts bounds the attempts that a task shows.
@@ -191,14 +190,14 @@ type TaskRef struct {
 
 // AttemptView is an unsuccessful attempt.
 type AttemptView struct {
-	Attempt   int        `json:"attempt"`
-	Outcome   Outcome    `json:"outcome"`
-	Final     bool       `json:"final"` // it ended the task
-	Error     string     `json:"error"`
-	Stack     string     `json:"stack"`  // of a panic, the innermost frame first; empty: none
-	Worker    string     `json:"worker"` // host and process that ran it; empty: not known any more
-	StartedAt *time.Time `json:"started_at"`
-	EndedAt   time.Time  `json:"ended_at"`
+	Attempt   int           `json:"attempt"`
+	Outcome   state.Outcome `json:"outcome"`
+	Final     bool          `json:"final"` // it ended the task
+	Error     string        `json:"error"`
+	Stack     string        `json:"stack"`  // of a panic, the innermost frame first; empty: none
+	Worker    string        `json:"worker"` // host and process that ran it; empty: not known any more
+	StartedAt *time.Time    `json:"started_at"`
+	EndedAt   time.Time     `json:"ended_at"`
 }
 
 // EventView is one entry of a job's history.
@@ -212,7 +211,7 @@ type EventView struct {
 	Message string          `json:"message"`
 	Detail  json.RawMessage `json:"detail"`
 
-	Fingerprint Fingerprint `json:"fingerprint"` // of a failure; empty: none
+	Fingerprint state.Fingerprint `json:"fingerprint"` // of a failure; empty: none
 }
 
 // QueueView is how deep a queue is. Counts end at MaxDepth.
@@ -235,20 +234,20 @@ const MaxDepth = 10_000
 
 // DeadView is a message that nobody will be sent again.
 type DeadView struct {
-	MessageID  int64     `json:"message_id"`
-	JobID      JobID     `json:"job_id"`
-	JobType    string    `json:"job_type"`
-	Queue      string    `json:"queue"`
-	Kind       string    `json:"kind"` // plan, tasks, finish, stop or reopen
-	Stage      int       `json:"stage"`
-	StageName  string    `json:"stage_name"`
-	First      int       `json:"first"`
-	Count      int       `json:"count"`
-	TasksLeft  int       `json:"tasks_left"`
-	Deliveries int       `json:"deliveries"`
-	Reason     string    `json:"reason"`
-	Since      time.Time `json:"since"`  // when its last delivery was due to end
-	Wanted     bool      `json:"wanted"` // the work that it stands for is still to be done
+	MessageID  int64       `json:"message_id"`
+	JobID      state.JobID `json:"job_id"`
+	JobType    string      `json:"job_type"`
+	Queue      string      `json:"queue"`
+	Kind       string      `json:"kind"` // plan, tasks, finish, stop or reopen
+	Stage      int         `json:"stage"`
+	StageName  string      `json:"stage_name"`
+	First      int         `json:"first"`
+	Count      int         `json:"count"`
+	TasksLeft  int         `json:"tasks_left"`
+	Deliveries int         `json:"deliveries"`
+	Reason     string      `json:"reason"`
+	Since      time.Time   `json:"since"`  // when its last delivery was due to end
+	Wanted     bool        `json:"wanted"` // the work that it stands for is still to be done
 }
 
 // DeadReason is what was set aside of a queue for one reason, among the first
@@ -275,34 +274,16 @@ type SweepView struct {
 
 // JobCount is how many jobs have a status, ending at MaxDepth.
 type JobCount struct {
-	Status JobStatus `json:"status"`
-	Count  int       `json:"count"`
-}
-
-// String is the kind as people read it.
-func (k MessageKind) String() string {
-	switch k {
-	case KindPlan:
-		return "plan"
-	case KindTasks:
-		return "tasks"
-	case KindFinish:
-		return "finish"
-	case KindStop:
-		return "stop"
-	case KindReopen:
-		return "reopen"
-	}
-
-	return fmt.Sprintf("kind-%d", int16(k))
+	Status state.JobStatus `json:"status"`
+	Count  int             `json:"count"`
 }
 
 // EndedJob is what traces and metrics tell of a job that has ended, in one
 // snapshot. It may run again by the time that it is read.
 type EndedJob struct {
-	JobID       JobID
+	JobID       state.JobID
 	JobType     string
-	Status      JobStatus
+	Status      state.JobStatus
 	Attempt     int
 	Traceparent string
 	CreatedAt   time.Time
@@ -341,14 +322,14 @@ func (j *EndedJob) Ran(s EndedStage) bool {
 // EndedStage is a stage of an EndedJob; its times are nil where it did not get
 // so far.
 type EndedStage struct {
-	Stage      int         `json:"stage"`
-	Name       string      `json:"name"`
-	TaskType   string      `json:"task_type"`
-	Gen        int         `json:"gen"`
-	Status     StageStatus `json:"status"`
-	Tasks      int         `json:"tasks"`
-	StartedAt  *time.Time  `json:"started_at"`
-	FinishedAt *time.Time  `json:"finished_at"`
+	Stage      int               `json:"stage"`
+	Name       string            `json:"name"`
+	TaskType   string            `json:"task_type"`
+	Gen        int               `json:"gen"`
+	Status     state.StageStatus `json:"status"`
+	Tasks      int               `json:"tasks"`
+	StartedAt  *time.Time        `json:"started_at"`
+	FinishedAt *time.Time        `json:"finished_at"`
 }
 
 // QueueLag is a queue with how far its transport and its workers are behind.

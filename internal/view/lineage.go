@@ -1,4 +1,6 @@
-package state
+package view
+
+import "coremachine/internal/state"
 
 // MaxTaskLinks bounds the tasks of one stage that a task's lineage names.
 const MaxTaskLinks = 20
@@ -6,17 +8,17 @@ const MaxTaskLinks = 20
 // TaskLinks is a stage on one side of a task: one that its input may come from,
 // or one that its result may go to.
 type TaskLinks struct {
-	Stage       string      `json:"stage"`
-	StageStatus StageStatus `json:"stage_status"`
-	Relation    Relation    `json:"relation"`
-	Count       int         `json:"count"` // tasks concerned, as far as they are planned
-	Tasks       []TaskLink  `json:"tasks"` // the first of them, at most MaxTaskLinks
+	Stage       string            `json:"stage"`
+	StageStatus state.StageStatus `json:"stage_status"`
+	Relation    Relation          `json:"relation"`
+	Count       int               `json:"count"` // tasks concerned, as far as they are planned
+	Tasks       []TaskLink        `json:"tasks"` // the first of them, at most MaxTaskLinks
 }
 
 // TaskLink is a task of a stage that is named beside it.
 type TaskLink struct {
-	Index  int        `json:"index"`
-	Status TaskStatus `json:"status"`
+	Index  int              `json:"index"`
+	Status state.TaskStatus `json:"status"`
 }
 
 // Relation is how tasks of a stage are made from a stage that it depends on.

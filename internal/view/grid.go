@@ -1,6 +1,10 @@
-package state
+package view
 
-import "time"
+import (
+	"time"
+
+	"coremachine/internal/state"
+)
 
 // MaxGridCells is the most cells of a grid: above it a cell stands for 10
 // tasks, 100, and so on.
@@ -9,15 +13,15 @@ const MaxGridCells = 10_000
 // GridView is the tasks of a stage's current generation in the order of their
 // indexes, run by run.
 type GridView struct {
-	JobID  JobID       `json:"job_id"`
-	Stage  string      `json:"stage"`
-	Gen    int         `json:"gen"`
-	Status StageStatus `json:"status"`
-	Tasks  TaskCounts  `json:"tasks"`
-	Cell   int         `json:"tasks_per_cell"` // a power of ten; every range but the last is a multiple of it
-	Ranges []GridRange `json:"ranges"`         // neighbours differ in status
-	At     time.Time   `json:"at"`             // when it was counted
-	Final  bool        `json:"final"`          // the stage has ended: it changes no more, unless the job runs again
+	JobID  state.JobID       `json:"job_id"`
+	Stage  string            `json:"stage"`
+	Gen    int               `json:"gen"`
+	Status state.StageStatus `json:"status"`
+	Tasks  TaskCounts        `json:"tasks"`
+	Cell   int               `json:"tasks_per_cell"` // a power of ten; every range but the last is a multiple of it
+	Ranges []GridRange       `json:"ranges"`         // neighbours differ in status
+	At     time.Time         `json:"at"`             // when it was counted
+	Final  bool              `json:"final"`          // the stage has ended: it changes no more, unless the job runs again
 }
 
 // GridRange is tasks of equal status, or cells of equal worst status.
