@@ -10,8 +10,8 @@ import (
 
 var decisionFile = regexp.MustCompile(`^docs/adr/(\d{4})-[a-z0-9-]+\.md$`)
 
-// TestDecisionsHaveNumberDateAndStatus checks the head of each record and its
-// row in the list of records.
+// TestDecisionsHaveNumberDateAndStatus checks the head of each decision record
+// and its row in the index.
 func TestDecisionsHaveNumberDateAndStatus(t *testing.T) {
 	t.Parallel()
 

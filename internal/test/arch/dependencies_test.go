@@ -9,8 +9,8 @@ import (
 
 const dependencies = "docs/adr/dependencies.md"
 
-// TestDependenciesHaveARow compares the table of dependencies with the
-// imports: the first cell of a row is the path of a module.
+// TestDependenciesHaveARow compares the table of dependencies with the imports.
+// The first cell of a row is the path of a module.
 func TestDependenciesHaveARow(t *testing.T) {
 	t.Parallel()
 
@@ -32,7 +32,7 @@ func TestDependenciesHaveARow(t *testing.T) {
 				continue
 			}
 
-			if module, found := recorded(used, path); found {
+			if module, found := moduleOf(used, path); found {
 				used[module] = true
 			} else {
 				t.Errorf("%s: %s has no row for %s", s.path, dependencies, path)
@@ -47,7 +47,7 @@ func TestDependenciesHaveARow(t *testing.T) {
 	}
 }
 
-func recorded(modules map[string]bool, path string) (string, bool) {
+func moduleOf(modules map[string]bool, path string) (string, bool) {
 	for module := range modules {
 		if path == module || strings.HasPrefix(path, module+"/") {
 			return module, true

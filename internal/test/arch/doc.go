@@ -1,10 +1,11 @@
-// Package arch holds the rules of the code base that no compiler checks, as
-// tests: who may import whom, what every package says of itself, how long a
-// file may be, and what appears nowhere.
+// Package arch checks the rules of the code base that the compiler does not
+// check: the allowed imports, the package comments, the length of files, and
+// text that must not appear anywhere.
 //
-// It owns the table of imports (table_test.go), from which the one in AGENTS.md
-// is written. It reads the source in this very process: a test that asked the
-// go command would stay green from the test cache after somebody broke a rule.
+// It owns the table of imports (table_test.go). The table in AGENTS.md is
+// generated from it. The tests parse the source in this process. If they called
+// the go command instead, the test cache could report a pass after a rule was
+// broken.
 //
 // It may import nothing from internal/.
 package arch

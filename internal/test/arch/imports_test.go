@@ -38,12 +38,12 @@ func TestImportsFollowTheTable(t *testing.T) {
 
 	for _, r := range table {
 		if !seen[r.pkg] {
-			t.Errorf("the table of imports has a row for %s, which is not there", r.pkg)
+			t.Errorf("the table of imports has a row for %s, which does not exist", r.pkg)
 		}
 
 		for _, other := range slices.Concat(r.may, r.tests) {
 			if other != anything && !seen[other] && !strings.HasPrefix(other, "third_party/") {
-				t.Errorf("the row of %s names %s, which is not there", r.pkg, other)
+				t.Errorf("the row of %s names %s, which does not exist", r.pkg, other)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func TestModuleReplacesNothing(t *testing.T) {
 	for line := range strings.Lines(string(mod)) {
 		if strings.HasPrefix(strings.TrimSpace(line), "replace") {
 			t.Errorf(
-				"go.mod: %q: whoever builds from here must get what the versions say",
+				"go.mod: %q: remove the replace directive: builds must use the listed versions",
 				strings.TrimSpace(line),
 			)
 		}

@@ -75,7 +75,7 @@ func TestSleepSkipAndInitAreNotUsed(t *testing.T) {
 			case *ast.FuncDecl:
 				if n.Recv == nil && n.Name.Name == "init" {
 					t.Errorf(
-						"%s: func init: what exists stands in a literal, and what is set up is set up by app",
+						"%s: func init is not allowed: use a literal, or set it up in app",
 						s.path,
 					)
 				}
@@ -87,7 +87,7 @@ func TestSleepSkipAndInitAreNotUsed(t *testing.T) {
 
 				switch call := on.Name + "." + n.Sel.Name; call {
 				case "time.Sleep":
-					t.Errorf("%s: %s: wait for what is awaited", s.path, call)
+					t.Errorf("%s: %s is not allowed: wait for a signal", s.path, call)
 				case "t.Skip",
 					"t.Skipf",
 					"t.SkipNow",
@@ -97,7 +97,7 @@ func TestSleepSkipAndInitAreNotUsed(t *testing.T) {
 					"tb.Skip",
 					"tb.Skipf",
 					"tb.SkipNow":
-					t.Errorf("%s: %s: a test that cannot run here fails, or does not exist", s.path, call)
+					t.Errorf("%s: %s is not allowed: a test that cannot run must fail", s.path, call)
 				}
 			}
 

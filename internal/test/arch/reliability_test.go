@@ -41,7 +41,7 @@ func TestDocReliabilityNamesExistingTests(t *testing.T) {
 
 	named := testName.FindAllStringSubmatch(string(doc), -1)
 	if len(named) < 30 {
-		t.Errorf("the page names %d tests", len(named))
+		t.Errorf("the page names only %d tests", len(named))
 	}
 
 	for _, m := range named {

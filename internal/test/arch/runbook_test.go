@@ -15,20 +15,20 @@ import (
 
 const runbook = "docs/operations.md"
 
-// document is a page of docs/.
+// document returns the text of a page of docs/.
 func document(t *testing.T, path string) string {
 	t.Helper()
 
 	found := texts(t, func(p string) bool { return p == filepath.FromSlash(path) })
 	if len(found) != 1 {
-		t.Fatalf("there are %d files %s", len(found), path)
+		t.Fatalf("found %d files %s, want one", len(found), path)
 	}
 
 	return found[0].content
 }
 
-// TestRunbookEntriesHaveFiveHeadings and an anchor of its own, before
-// it, that links can rely on.
+// TestRunbookEntriesHaveFiveHeadings also checks that each entry is preceded by
+// its own anchor, which links can rely on.
 func TestRunbookEntriesHaveFiveHeadings(t *testing.T) {
 	t.Parallel()
 
@@ -40,7 +40,7 @@ func TestRunbookEntriesHaveFiveHeadings(t *testing.T) {
 
 		anchor := regexp.MustCompile(`<a id="([a-z-]+)"></a>\n$`).FindStringSubmatch(parts[i])
 		if anchor == nil || seen[anchor[1]] {
-			t.Errorf("%s has no anchor of its own before it", title)
+			t.Errorf("%s is not preceded by its own anchor", title)
 		} else {
 			seen[anchor[1]] = true
 		}
@@ -48,7 +48,7 @@ func TestRunbookEntriesHaveFiveHeadings(t *testing.T) {
 		for _, heading := range []string{"- **Symptom:**", "- **Cause:**", "- **Check:**", "- **Fix:**", "- **If it recurs:**"} {
 			_, rest, found := strings.Cut(body, "\n"+heading+" ")
 			if !found {
-				t.Errorf("%s has no %s, or not in its place", title, heading)
+				t.Errorf("%s has no %s, or has it in the wrong place", title, heading)
 				continue
 			}
 
@@ -61,7 +61,8 @@ func TestRunbookEntriesHaveFiveHeadings(t *testing.T) {
 	}
 }
 
-// TestRunbookHasLinkedEntries finds the anchors that programs and pages name.
+// TestRunbookHasLinkedEntries checks that the anchors in programs and pages
+// exist.
 func TestRunbookHasLinkedEntries(t *testing.T) {
 	t.Parallel()
 	page := document(t, runbook)
@@ -70,20 +71,20 @@ func TestRunbookHasLinkedEntries(t *testing.T) {
 	for _, file := range texts(t, func(path string) bool { return strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".md") }) {
 		for _, m := range link.FindAllStringSubmatch(file.content, -1) {
 			if !strings.Contains(page, `<a id="`+m[1]+`"></a>`) {
-				t.Errorf("%s links to #%s, which the runbook does not have", file.path, m[1])
+				t.Errorf("%s links to #%s, which is not in the runbook", file.path, m[1])
 			}
 		}
 	}
 
 	for _, m := range regexp.MustCompile(`\]\(#([a-z-]+)\)`).FindAllStringSubmatch(page, -1) {
 		if !strings.Contains(page, `<a id="`+m[1]+`"></a>`) {
-			t.Errorf("the runbook links to its own #%s, which it does not have", m[1])
+			t.Errorf("the runbook links to its own #%s, which does not exist", m[1])
 		}
 	}
 }
 
-// TestRunbookHasEveryAlertAndReason compares what programs name with the
-// entries of the page, both ways.
+// TestRunbookHasEveryAlertAndReason compares the constants of the program with
+// the entries of the runbook, in both directions.
 func TestRunbookHasEveryAlertAndReason(t *testing.T) {
 	t.Parallel()
 
@@ -110,7 +111,7 @@ func TestRunbookHasEveryAlertAndReason(t *testing.T) {
 			entry := `<a id="` + anchor + "\"></a>\n### " + value + "\n"
 			if view.RunbookOfDead(value) == view.RunbookOtherReason ||
 				!strings.Contains(sections["Reasons of dead letters"], entry) {
-				t.Errorf("the runbook has no entry of its own on the reason %s", value)
+				t.Errorf("the runbook has no entry for the reason %s", value)
 			}
 		}
 	}
@@ -118,7 +119,7 @@ func TestRunbookHasEveryAlertAndReason(t *testing.T) {
 	for _, title := range []string{"Alarms", "Reasons of dead letters"} {
 		for _, m := range regexp.MustCompile(`<a id="([a-z-]+)"></a>\n### `).FindAllStringSubmatch(sections[title], -1) {
 			if !named[m[1]] {
-				t.Errorf("no program can name #%s: internal/view/runbook.go has no constant of it", m[1])
+				t.Errorf("internal/view/runbook.go has no constant for #%s", m[1])
 			}
 
 			delete(named, m[1])
@@ -126,15 +127,16 @@ func TestRunbookHasEveryAlertAndReason(t *testing.T) {
 	}
 
 	for anchor := range named {
-		t.Errorf("the runbook has no alarm and no reason #%s", anchor)
+		t.Errorf("the runbook has no alarm or reason #%s", anchor)
 	}
 
 	if reasons < 3 {
-		t.Errorf("found %d reasons", reasons)
+		t.Errorf("found only %d reasons", reasons)
 	}
 }
 
-// TestHealthChecksLinkToRunbook looks at the checks as the app declares them: one that is well does not show its entry.
+// TestHealthChecksLinkToRunbook reads the health checks from the source of app,
+// because a passing check does not show its entry.
 func TestHealthChecksLinkToRunbook(t *testing.T) {
 	t.Parallel()
 
@@ -166,7 +168,7 @@ func TestHealthChecksLinkToRunbook(t *testing.T) {
 				checks++
 
 				if !keys["Runbook"] {
-					t.Errorf("%s: a check of health has no Runbook", s.path)
+					t.Errorf("%s: a health check has no Runbook", s.path)
 				}
 			}
 
@@ -175,11 +177,12 @@ func TestHealthChecksLinkToRunbook(t *testing.T) {
 	}
 
 	if checks < 5 {
-		t.Errorf("found %d checks", checks)
+		t.Errorf("found only %d checks", checks)
 	}
 }
 
-// TestRunbookHasEveryTaskError finds the codes that records of tasks and jobs end with.
+// TestRunbookHasEveryTaskError checks the error codes with which tasks and jobs
+// end.
 func TestRunbookHasEveryTaskError(t *testing.T) {
 	t.Parallel()
 	page := document(t, runbook)
@@ -188,24 +191,25 @@ func TestRunbookHasEveryTaskError(t *testing.T) {
 	for name, value := range constants(t, "internal/state/errors.go") {
 		begin = true
 
-		if !strings.HasPrefix(name, "Code") || !ofATask(name) {
+		if !strings.HasPrefix(name, "Code") || !isTaskError(name) {
 			continue
 		}
 
 		codes++
 
 		if !strings.Contains(page, value) {
-			t.Errorf("the runbook does not name %s", value)
+			t.Errorf("the runbook does not mention %s", value)
 		}
 	}
 
 	if !begin || codes < 12 {
-		t.Errorf("found %d codes", codes)
+		t.Errorf("found only %d codes", codes)
 	}
 }
 
-// ofATask tells whether a code stands on a record, and does not only refuse a request.
-func ofATask(name string) bool {
+// isTaskError reports whether a code is stored with a task or a job. The others
+// only reject a request.
+func isTaskError(name string) bool {
 	switch strings.TrimPrefix(name, "Code") {
 	case "Invalid",
 		"Malformed",
@@ -225,7 +229,8 @@ func ofATask(name string) bool {
 	return true
 }
 
-// TestMetricsAreDocumented holds docs/telemetry.md to the names, and the conditions of alarms to what there is.
+// TestMetricsAreDocumented compares docs/telemetry.md and the conditions of
+// alarms with the metrics that exist.
 func TestMetricsAreDocumented(t *testing.T) {
 	t.Parallel()
 	telemetry, page := document(t, "docs/telemetry.md"), document(t, runbook)
@@ -237,7 +242,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 
 		if !strings.Contains(telemetry, "`"+value+"`") {
-			t.Errorf("docs/telemetry.md does not name %s", value)
+			t.Errorf("docs/telemetry.md does not mention %s", value)
 		}
 
 		known[strings.ReplaceAll(value, ".", "_")] = true
@@ -246,16 +251,16 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, name := range regexp.MustCompile(`coremachine_[a-z_]+`).FindAllString(page, -1) {
 		plain := strings.TrimSuffix(strings.TrimSuffix(name, "_total"), "_seconds")
 		if !known[plain] {
-			t.Errorf("the runbook speaks of %s, which is not counted", name)
+			t.Errorf("the runbook mentions %s, which is not a metric", name)
 		}
 	}
 
 	if len(known) < 15 {
-		t.Errorf("found %d metrics", len(known))
+		t.Errorf("found only %d metrics", len(known))
 	}
 }
 
-// constants are the string constants of a file by name.
+// constants returns the string constants of a file by name.
 func constants(t *testing.T, path string) map[string]string {
 	t.Helper()
 
@@ -279,7 +284,7 @@ func constants(t *testing.T, path string) map[string]string {
 				}
 
 				if literal, ok := v.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
-					all[v.Names[0].Name], _ = strconv.Unquote(literal.Value) // it was parsed
+					all[v.Names[0].Name], _ = strconv.Unquote(literal.Value) // the parser accepted it
 				}
 			}
 		}

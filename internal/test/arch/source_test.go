@@ -16,11 +16,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// root is the module's folder as seen from this package's.
+// root is the path from this package to the module.
 const root = "../../.."
 
-// notOurs are folders below root that hold no hand-written source of this
-// module.
+// notOurs are folders below root without hand-written source of this module.
 var notOurs = []string{".git", ".local", "bin", "third_party", "node_modules"}
 
 // text is one file of the repository.
@@ -29,8 +28,8 @@ type text struct {
 	content string
 }
 
-// texts reads the hand-written files for which want says yes, built ones
-// excepted.
+// texts reads the hand-written files that want accepts. It omits generated
+// files.
 func texts(t *testing.T, want func(path string) bool) []text {
 	t.Helper()
 

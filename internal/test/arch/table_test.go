@@ -3,17 +3,17 @@ package arch
 // anything marks a row that may import every package of the module.
 const anything = "anything"
 
-// row is what one package may import from the module, by path below internal/
-// (or cmd/...).
+// row lists the packages of the module that one package may import. Paths are
+// below internal/, or begin with cmd/.
 type row struct {
 	pkg   string
-	may   []string // production files
-	tests []string // test files besides: see testHelpers too
+	may   []string // imports of production files
+	tests []string // further imports of test files, in addition to testHelpers
 }
 
-// table is the one list of who may import whom. A package that is not in it
-// fails, and so does a row without a package. telemetry/keys, the names of log
-// fields, is open to all and is in no row.
+// table is the list of allowed imports. A package without a row fails the test,
+// and so does a row without a package. Every package may import telemetry/keys,
+// the names of log fields, so it is in no row.
 var table = []row{
 	{pkg: "state"},
 	{pkg: "view", may: []string{"state"}},
@@ -158,8 +158,8 @@ var table = []row{
 	{pkg: "test/arch"},
 }
 
-// testHelpers may be imported by every test file, and by no production file
-// that its row does not allow.
+// testHelpers may be imported by every test file. A production file may import
+// one only if its row allows it.
 var testHelpers = []string{
 	"test/pgtest",
 	"test/pgtest/rows",

@@ -14,8 +14,8 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-// Azurite starts a server that stops with the test. It costs about a second,
-// and half a minute where it has to be installed.
+// Azurite starts a server that stops with the test. This takes about a second,
+// or half a minute if the server has to be installed first.
 func Azurite(t testing.TB) *azurite.Server {
 	t.Helper()
 
@@ -41,7 +41,7 @@ func Azurite(t testing.TB) *azurite.Server {
 	return s
 }
 
-// Client is a client that may do everything with an account.
+// Client returns a client with full access to an account.
 func Client(t testing.TB, connection string) *azblob.Client {
 	t.Helper()
 

@@ -2,7 +2,7 @@ package blobtest
 
 import (
 	"bufio"
-	"crypto/md5" //nolint:gosec // what storage keeps of a content, no protection
+	"crypto/md5" //nolint:gosec // the checksum that storage returns, not a protection
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// Listing is the connection string of an account with one container, named
-// listing, of n blobs that exist only as its answers to List Blobs say: for
-// lengths that would take long to write. Everything else it answers with 404.
+// Listing returns the connection string of an account with one container named
+// listing, which has n blobs. The blobs exist only in its responses to List
+// Blobs, so long listings need no time to write. All other requests get status
+// 404.
 func Listing(t testing.TB, n int) (connection string) {
 	t.Helper()
 
@@ -43,14 +44,14 @@ func Listing(t testing.TB, n int) (connection string) {
 	}))
 	t.Cleanup(front.Close)
 
-	key := base64.StdEncoding.EncodeToString([]byte("the key of nobody's account"))
+	key := base64.StdEncoding.EncodeToString([]byte("the key of an account that does not exist"))
 
 	return connectionString(account, key, front.URL+"/"+account)
 }
 
-// ListedSize and ListedExtensions say what a listing's blobs are like: the i-th
-// has ListedSize(i) bytes and the extension ListedExtensions[i % 4]; every
-// tenth has the content of the one before it.
+// ListedSize and ListedExtensions describe the blobs of a listing. The i-th
+// blob has ListedSize(i) bytes and the extension ListedExtensions[i % 4]. Every
+// tenth blob has the content of the one before it.
 func ListedSize(i int) int64 { return int64(1000 + i%5000) }
 
 // ListedExtensions are the extensions of a listing, in turn.
@@ -98,5 +99,5 @@ func writePage(w http.ResponseWriter, from, to, n int) {
 	}
 
 	_, _ = fmt.Fprint(out, `</NextMarker></EnumerationResults>`)
-	_ = out.Flush() // the caller may be gone
+	_ = out.Flush() // the client may have disconnected
 }

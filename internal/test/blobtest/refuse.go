@@ -12,16 +12,16 @@ import (
 	"coremachine/internal/dev/azurite"
 )
 
-// Refusal is an answer in storage's place.
+// Refusal is a response that replaces the response of storage.
 type Refusal struct {
 	Status     int
-	Code       string // as in ServerBusy
-	RetryAfter string // "": none
+	Code       string // for example ServerBusy
+	RetryAfter string // "": no such header
 }
 
-// Refusing is the connection string of an account like that of s, behind a
-// server that answers in its place whenever refuse says how; nil lets a request
-// pass.
+// Refusing returns the connection string of an account like that of s, behind a
+// proxy that responds itself if refuse returns a Refusal. If refuse returns
+// nil, the request passes.
 func Refusing(t testing.TB, s *azurite.Server, refuse func(*http.Request) *Refusal) (connection string) {
 	t.Helper()
 
@@ -33,13 +33,13 @@ func Refusing(t testing.TB, s *azurite.Server, refuse func(*http.Request) *Refus
 	transport := &http.Transport{}
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
-		Rewrite: func(r *httputil.ProxyRequest) { // the path is kept as it is spelled: it is signed
+		Rewrite: func(r *httputil.ProxyRequest) { // the path is signed, so its spelling must not change
 			r.Out.URL.Scheme, r.Out.URL.Host = behind.Scheme, behind.Host
 		},
 	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if no := refuse(r); no != nil {
-			no.answer(w)
+		if refusal := refuse(r); refusal != nil {
+			refusal.answer(w)
 			return
 		}
 
@@ -56,20 +56,20 @@ func Refusing(t testing.TB, s *azurite.Server, refuse func(*http.Request) *Refus
 	return connectionString(account, key, front.URL+"/"+account)
 }
 
-func (no *Refusal) answer(w http.ResponseWriter) {
-	if no.RetryAfter != "" {
-		w.Header().Set("Retry-After", no.RetryAfter)
+func (refusal *Refusal) answer(w http.ResponseWriter) {
+	if refusal.RetryAfter != "" {
+		w.Header().Set("Retry-After", refusal.RetryAfter)
 	}
 
-	w.Header().Set("X-Ms-Error-Code", no.Code)
+	w.Header().Set("X-Ms-Error-Code", refusal.Code)
 	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(no.Status)
+	w.WriteHeader(refusal.Status)
 	_, _ = fmt.Fprintf(
 		w,
 		"<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>%s</Code><Message>%s</Message></Error>",
-		no.Code,
-		strings.ToLower(no.Code),
-	) // the caller may be gone
+		refusal.Code,
+		strings.ToLower(refusal.Code),
+	) // the client may have disconnected
 }
 
 func connectionString(account, key, address string) string {

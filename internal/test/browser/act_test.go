@@ -20,7 +20,7 @@ func cancelJob(t *testing.T, w *world) {
 	b.shows("#live-state", "Final")
 
 	if !b.marked() {
-		t.Error("the page was loaded again")
+		t.Error("the page was reloaded")
 	}
 }
 
@@ -40,7 +40,7 @@ func retryJob(t *testing.T, w *world) {
 	b.shows("#head .badge", "completed with errors")
 
 	if !b.marked() {
-		t.Error("the page was loaded again")
+		t.Error("the page was reloaded")
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 	"coremachine/third_party/axe"
 )
 
-// barriers has axe-core look at every page, in both themes and as wide as a
-// phone. It runs by the debugger's hand: the policy of the pages would not let
-// a script of theirs in.
+// barriers runs axe-core on every page, in both themes and at the width of a
+// phone. The debugger injects it, because the policy of the pages would block
+// an added script.
 func barriers(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.failedJob(t, b, "barriers")
@@ -36,7 +36,7 @@ func barriers(t *testing.T, w *world) {
 	}
 }
 
-// axe lists what is serious or critical.
+// axe lists serious and critical findings.
 func (b *tab) axe() (found []string) {
 	b.t.Helper()
 
@@ -68,14 +68,14 @@ func (b *tab) axe() (found []string) {
 	return found
 }
 
-// breaches sees that the two guards notice: a style that the policy refuses,
+// breaches checks that the two guards notice a style that the policy blocks,
 // and a button without a name.
 func breaches(t *testing.T, w *world) {
 	told := false
 
-	t.Cleanup(func() { // after the console was read
+	t.Cleanup(func() { // runs after the console was read
 		if !told {
-			t.Error("the console does not tell of a breach of the Content-Security-Policy")
+			t.Error("the console does not report the violation of the Content-Security-Policy")
 		}
 	})
 	b := w.open(t)
@@ -92,6 +92,6 @@ func breaches(t *testing.T, w *world) {
 	)
 
 	if found := b.axe(); len(found) != 1 || !strings.Contains(found[0], "button-name") {
-		t.Errorf("of a button without a name axe says %q", found)
+		t.Errorf("axe reported %q for a button without a name", found)
 	}
 }

@@ -14,11 +14,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// installWithin bounds an install, which waits for its turn where another holds
-// the package lists.
+// installWithin limits an installation, which waits if another process holds
+// the lock of the package manager.
 const installWithin = 8 * time.Minute
 
-// program is the browser of this machine, once it is there.
+// program returns the browser of this machine, and installs one if it is
+// missing.
 var program = sync.OnceValues(func() (string, error) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -48,7 +49,8 @@ var program = sync.OnceValues(func() (string, error) {
 	return exec.LookPath("chromium")
 })
 
-// startBrowser starts one for the test. Its profile is new and goes with it.
+// startBrowser starts a browser for the test. Its profile is new and is deleted
+// with it.
 func startBrowser(t testing.TB) context.Context {
 	t.Helper()
 
@@ -63,13 +65,13 @@ func startBrowser(t testing.TB) context.Context {
 		chromedp.UserDataDir(t.TempDir()),
 	)
 	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // it refuses root with one
+		options = append(options, chromedp.NoSandbox) // Chromium does not start as root with a sandbox
 	}
 
 	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
 
 	ctx, cancel := chromedp.NewContext(allocator)
-	if err := chromedp.Do(ctx); err != nil { // without a time limit: it would be the browser's own
+	if err := chromedp.Do(ctx); err != nil { // no timeout: it would end the browser as well
 		t.Fatal(err)
 	}
 

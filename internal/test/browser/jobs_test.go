@@ -17,11 +17,11 @@ import (
 	"coremachine/internal/test/fixtures"
 )
 
-// gatesEnv names the folder of the files that held tasks wait for.
+// gatesEnv names the environment variable for the folder of the gate files.
 const gatesEnv = "BROWSER_GATES"
 
-// testJobs are those of the product and of the fixtures, and one that looks
-// like work.
+// testJobs are the jobs of the product and of the fixtures, and one that
+// resembles real work.
 var testJobs = func() map[string]define.Job {
 	all := fixtures.Jobs()
 	maps.Copy(all, jobs.All)
@@ -30,9 +30,9 @@ var testJobs = func() map[string]define.Job {
 	return all
 }()
 
-// testHandlers are those of the product's and the fixtures' that testJobs need:
-// a checkout may have a tile_index of its own, which is not among them.
-// Greetings can be held, so that hello_world is seen on its way.
+// testHandlers are the handlers that testJobs need. A checkout may have a
+// tile_index of its own, which is left out. Greetings can be held, so that a
+// test can see hello_world while it runs.
 var testHandlers = func() map[string]handlers.Handler {
 	all := fixtures.Handlers()
 	maps.Copy(all, handlers.All)
@@ -51,8 +51,8 @@ var testHandlers = func() map[string]handlers.Handler {
 	return all
 }()
 
-// greeting says what the product's does. From index 900 on, a message "held
-// NAME" waits until a file NAME is there.
+// greeting returns the same as the product's handler. If the message is "held
+// NAME", tasks from index 900 on wait until a file NAME exists.
 func greeting(
 	ctx context.Context,
 	t handlers.Task,
@@ -69,7 +69,7 @@ func greeting(
 	}, err
 }
 
-// pass waits for a file of the test's.
+// pass waits for a gate file of the test.
 func pass(ctx context.Context, gate string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -10,7 +10,7 @@ func TestDashboardWithKey(t *testing.T) {
 	w := start(t, "sesame")
 	id := w.submit(t, "hello_world", `{"n":950,"message":"held keys"}`)
 	b := w.open(t)
-	b.mute = func(message string) bool { return strings.Contains(message, "status of 401") } // the browser tells of the refusals
+	b.mute = func(message string) bool { return strings.Contains(message, "status of 401") } // the browser logs the rejected requests
 	b.begin("/jobs/" + id.String())
 	b.until("document.querySelector('#key').open")
 
@@ -30,7 +30,7 @@ func TestDashboardWithKey(t *testing.T) {
 	b.shows("#head .badge", "completed")
 
 	if !b.marked() {
-		t.Error("the page was loaded again")
+		t.Error("the page was reloaded")
 	}
 
 	var kept []string
@@ -43,6 +43,6 @@ func TestDashboardWithKey(t *testing.T) {
 		t.Errorf("the key is kept as %q", kept)
 	}
 
-	b.visit("") // nobody is asked again
+	b.visit("") // the key is still known
 	b.shows("#rows", "hello_world")
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// pagesOf are all pages, of a tile_index job where they are a job's. The last
-// is of a job that there is not.
+// pagesOf lists all pages, those of a job for the given job. The last one is of
+// a job that does not exist.
 func pagesOf(job string) []string {
 	return []string{
 		"",
@@ -33,10 +33,11 @@ func pagesOf(job string) []string {
 
 const missing = "/jobs/ffffffff"
 
-// aboutMissing is what the console says of that job.
+// aboutMissing reports whether a console message is about that missing job.
 func aboutMissing(message string) bool { return strings.Contains(message, missing) }
 
-// failedJob has failures in one of its arms, and has ended.
+// failedJob submits a job with failures in one of its branches, and waits for
+// its end.
 func (w *world) failedJob(t *testing.T, b *tab, source string) string {
 	t.Helper()
 	job := w.submit(t, "tile_index", fmt.Sprintf(`{"n":300,"broken":true,"source":%q}`, source)).String()
@@ -46,17 +47,16 @@ func (w *world) failedJob(t *testing.T, b *tab, source string) string {
 	return job
 }
 
-// cells waits for the drawing of tasks, which is loaded when it is seen; on a
-// page without one it does nothing.
+// cells waits for the drawing of tasks, which is loaded when it becomes
+// visible. On a page without one it does nothing.
 func (b *tab) cells() {
 	b.t.Helper()
 	b.eval("document.querySelector('#grid-box')?.scrollIntoView()", nil)
 	b.until("!document.querySelector('#grid-box') || document.querySelector('#grid-box svg')")
 }
 
-// textSizes sees that no page has text of more than three sizes, what fields
-// hold and what drawings say included. A drawing counts by the size that it has
-// where it need not shrink.
+// textSizes checks that no page has text in more than three sizes, including
+// form fields and drawings. A drawing counts with its size at full width.
 func textSizes(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.failedJob(t, b, "sizes")
@@ -96,12 +96,12 @@ func textSizes(t *testing.T, w *world) {
 	}
 }
 
-// targets sees that a thumb finds everything on a phone: what can be pressed,
-// in dialogs too, is 44 pixels high and wide and holds its words, and no page
-// scrolls sideways. As WCAG 2.5.8 has it, a link in a sentence is exempt, and
-// so is what something else on the page does as well: a time, which the button
-// "Exact times" shows, and a bar of the timeline, which leads where the table
-// of stages does.
+// targets checks that a page can be used with a thumb on a phone: each control,
+// in dialogs too, is at least 44 pixels high and wide and contains its text,
+// and no page scrolls sideways. As in WCAG 2.5.8, a link in a sentence is
+// exempt. So is a control with an equivalent on the same page: a time, which
+// the button "Exact times" shows, and a bar of the timeline, which leads to the
+// same page as the table of stages.
 func targets(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.failedJob(t, b, "targets")
@@ -150,7 +150,7 @@ func targets(t *testing.T, w *world) {
 		})()`, &small)
 
 		for _, target := range small[:min(len(small), 5)] {
-			t.Errorf("%q has a target that is too small, or does not hold its words: %s", page, target)
+			t.Errorf("%q has a target that is too small, or does not contain its text: %s", page, target)
 		}
 
 		var over int
@@ -160,9 +160,8 @@ func targets(t *testing.T, w *world) {
 	}
 }
 
-// greyPrint sees that paper without colour tells whether a job failed: in words
-// and numbers, and by cells of another grey. What can only be pressed is left
-// out.
+// greyPrint checks that a print without colour shows whether a job failed, in
+// words and numbers and in the greys of the cells. Controls are not printed.
 func greyPrint(t *testing.T, w *world) {
 	b := w.open(t)
 
@@ -183,7 +182,7 @@ func greyPrint(t *testing.T, w *world) {
 			Text    string
 			Figure  string
 			Pressed []string
-			Greys   []float64 // how light cells are that failed, and that completed
+			Greys   []float64 // lightness of failed and of completed cells
 		}
 		b.eval(`(() => {
 			const seen = (el) => el.checkVisibility({ visibilityProperty: true });
@@ -200,16 +199,16 @@ func greyPrint(t *testing.T, w *world) {
 
 		for _, want := range []string{"completed", "2 failed"} {
 			if !strings.Contains(strings.Join(strings.Fields(shown.Text), " "), want) {
-				t.Errorf("the print of %s does not say %q:\n%s", page, want, shown.Text)
+				t.Errorf("the print of %s does not contain %q:\n%s", page, want, shown.Text)
 			}
 		}
 
 		if strings.Join(strings.Fields(shown.Figure), " ") != "Failed 2" {
-			t.Errorf("the print of %s says %q of those that failed", page, shown.Figure)
+			t.Errorf("the print of %s says %q for failed tasks", page, shown.Figure)
 		}
 
 		if len(shown.Pressed) > 0 {
-			t.Errorf("on the print of %s stands what can only be pressed: %q", page, shown.Pressed)
+			t.Errorf("the print of %s contains controls: %q", page, shown.Pressed)
 		}
 
 		if contrast := (shown.Greys[1] + 0.05) / (shown.Greys[0] + 0.05); contrast < 2 {

@@ -12,11 +12,11 @@ import (
 var picturesDir = flag.String(
 	"browser.pictures",
 	"",
-	"folder that the documents' pictures are written to; empty: they are taken and thrown away",
+	"folder for the pictures of the documents; empty: they are discarded",
 )
 
-// pictures takes those of the documents: a job with failures and one that runs.
-// A page must be no wider than its window.
+// pictures takes the pictures of the documents: a job with failures and a
+// running one. A page must not be wider than its window.
 func pictures(t *testing.T, w *world) {
 	w.submit(t, "hello_world", `{"n":12}`)
 	w.submit(t, "tile_index", `{"n":2330,"source":"imagery/2025"}`)
@@ -35,7 +35,7 @@ func pictures(t *testing.T, w *world) {
 		b.scheme(theme)
 		b.size(width, height)
 		b.visit("/jobs/" + failed)
-		b.eval("document.querySelector('#grid-box').scrollIntoView()", nil) // it loads what is seen
+		b.eval("document.querySelector('#grid-box').scrollIntoView()", nil) // it loads when it becomes visible
 		b.until("document.querySelector('#grid-box svg')")
 		b.eval("scrollTo(0, 0)", nil)
 		b.picture("job-" + look)

@@ -7,17 +7,17 @@ func TestDashboardWithoutKey(t *testing.T) {
 
 	w := start(t)
 	for name, test := range map[string]func(*testing.T, *world){
-		"AFormStartsAJobThatIsWatchedToItsEnd": submitAndWatch,
-		"ARunningJobIsCancelled":               cancelJob,
-		"FailedTasksAreRetried":                retryJob,
-		"JobsAreFilteredAndPaged":              filterAndPage,
-		"DeadLettersAreRedriven":               redrive,
-		"NothingBarsTheWay":                    barriers,
-		"TextHasThreeSizes":                    textSizes,
-		"AGreyPrintTellsWhetherItFailed":       greyPrint,
-		"AThumbFindsEverything":                targets,
-		"TheGuardsNoticeBreaches":              breaches,
-		"Pictures":                             pictures,
+		"FormSubmitsJobAndShowsItsEnd": submitAndWatch,
+		"CancelRunningJob":             cancelJob,
+		"RetryFailedTasks":             retryJob,
+		"FilterAndPageJobs":            filterAndPage,
+		"RedriveDeadLetters":           redrive,
+		"PagesAreAccessible":           barriers,
+		"TextHasThreeSizes":            textSizes,
+		"GreyPrintShowsFailures":       greyPrint,
+		"TouchTargetsAreLargeEnough":   targets,
+		"GuardsDetectViolations":       breaches,
+		"Pictures":                     pictures,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,6 +60,6 @@ func submitAndWatch(t *testing.T, w *world) {
 	b.shows("#outcome", "KiB")
 
 	if !b.marked() {
-		t.Error("the page was loaded again")
+		t.Error("the page was reloaded")
 	}
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page may take to show what is waited for, on a busy
-// machine.
+// patience is the maximum time until a page shows the expected content, on a
+// busy machine.
 const patience = 60 * time.Second
 
-// tab is one window with a storage of its own.
+// tab is one window with its own storage.
 type tab struct {
 	t    testing.TB
 	ctx  context.Context
-	root string          // the dashboard's address
-	busy int             // pages that the server was too busy for, and was asked for again
-	more func() []string // messages of the console that came since
+	root string          // the address of the dashboard
+	busy int             // pages requested again because the server was busy
+	more func() []string // console messages since the last call
 	mute func(message string) bool
 }
 
-// open opens a window of the test's own. When the test ends, its console must
-// be empty.
+// open opens a window for the test. When the test ends, its console must be
+// empty.
 func (w *world) open(t testing.TB) *tab {
 	t.Helper()
 
@@ -41,25 +41,25 @@ func (w *world) open(t testing.TB) *tab {
 
 	b := &tab{t: t, ctx: ctx, root: w.host.URL() + "/ui", mute: func(string) bool { return false }}
 	messages := chromedp.Console(ctx)
-	b.more = func() (said []string) {
-		end := "the end of what was said"
+	b.more = func() (lines []string) {
+		end := "end of the console"
 		b.eval(fmt.Sprintf("console.debug(%q)", end), nil)
 
 		for m, err := range messages {
 			if err != nil || m.Text == end {
-				return said
+				return lines
 			}
 
-			said = append(said, fmt.Sprintf("%s %s (%s:%d)", m, m.Source, m.URL, m.Line))
+			lines = append(lines, fmt.Sprintf("%s %s (%s:%d)", m, m.Source, m.URL, m.Line))
 		}
 
-		return said
+		return lines
 	}
 	b.size(1280, 900)
 	t.Cleanup(func() {
 		for _, m := range b.more() {
 			if busy := b.busy > 0 && strings.Contains(m, "status of 503"); !busy && !b.mute(m) {
-				t.Errorf("the console says %s", m)
+				t.Errorf("the console contains %s", m)
 			}
 		}
 	})
@@ -72,7 +72,7 @@ func (b *tab) size(width, height int64) {
 	b.do(chromedp.EmulateViewport(width, height))
 }
 
-// scheme makes the system's theme "light" or "dark".
+// scheme sets the system's theme to "light" or "dark".
 func (b *tab) scheme(name string) {
 	b.t.Helper()
 
@@ -98,7 +98,7 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// visit opens a page of the dashboard, by its path below /ui, and waits for its
+// visit opens a page of the dashboard by its path below /ui, and waits for its
 // content.
 func (b *tab) visit(path string) {
 	b.t.Helper()
@@ -136,13 +136,13 @@ func (b *tab) begin(path string) {
 			!strings.Contains(
 				err.Error(),
 				"context",
-			) { // a window that is busy loses its script context now and then
+			) { // a busy window occasionally loses its script context
 			b.t.Fatal(err)
 		}
 	}
 }
 
-// eval gives an expression's value, as JSON has it, to v; nil: nobody.
+// eval decodes the value of an expression into v, as JSON. A nil v discards it.
 func (b *tab) eval(expression string, v any) {
 	b.t.Helper()
 
@@ -163,8 +163,8 @@ func (b *tab) eval(expression string, v any) {
 	}
 }
 
-// until waits for an expression to be true of the page, whatever page that is
-// by then.
+// until waits for an expression to become true on the page, including after a
+// navigation.
 func (b *tab) until(expression string) {
 	b.t.Helper()
 
@@ -187,12 +187,12 @@ func (b *tab) until(expression string) {
 		select {
 		case <-tick.C:
 		case <-end.C:
-			b.t.Fatalf("gave up waiting for %s (%v) on\n%s", expression, err, b.text("body"))
+			b.t.Fatalf("timed out waiting for %s (%v) on\n%s", expression, err, b.text("body"))
 		}
 	}
 }
 
-// text is what an element shows; "" where there is none.
+// text returns the visible text of an element, or "" if it does not exist.
 func (b *tab) text(selector string) (text string) {
 	b.t.Helper()
 	b.eval(fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector), &text)
@@ -200,25 +200,25 @@ func (b *tab) text(selector string) (text string) {
 	return text
 }
 
-// shows waits for an element to show a text.
+// shows waits for an element to contain a text.
 func (b *tab) shows(selector, text string) {
 	b.t.Helper()
 	b.until(fmt.Sprintf("document.querySelector(%q)?.innerText.includes(%q)", selector, text))
 }
 
-// click clicks what is seen at an element's place, as a mouse does.
+// click clicks at the position of an element, as a mouse does.
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	b.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
-// enter replaces what a field holds, key by key.
+// enter replaces the content of a field, key by key.
 func (b *tab) enter(selector, text string) {
 	b.t.Helper()
 	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// mark and marked tell whether the page was loaded again in between.
+// mark and marked report whether the page was reloaded in between.
 func (b *tab) mark() { b.t.Helper(); b.eval("window.marked = true", nil) }
 
 func (b *tab) marked() bool {

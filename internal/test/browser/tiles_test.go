@@ -17,7 +17,7 @@ const (
 	readTile   handlers.TaskType[tileIn, tileOut] = "tile_read"
 	drawTile   handlers.TaskType[tileIn, tileOut] = "tile_draw"
 	joinTiles  handlers.TaskType[tileIn, tileOut] = "tile_join"
-	brokenTile                                    = 233 // every so many tiles one cannot be read
+	brokenTile                                    = 233 // every n-th tile cannot be read
 )
 
 type tileIn struct {
@@ -34,10 +34,10 @@ type tileParams struct {
 	N      int    `json:"n" default:"1000" validate:"min=0,max=200000" doc:"How many tiles"`
 	Source string `json:"source" default:"imagery/2026" doc:"Where the tiles are"`
 	Broken bool   `json:"broken" default:"false" doc:"Some tiles cannot be read"`
-	Held   string `json:"held" default:"" doc:"File that the last third of the tiles waits for"`
+	Held   string `json:"held" default:"" doc:"Gate file that the last third of the tiles waits for"`
 }
 
-// tileIndex looks like work: two arms that meet, of which one may fail.
+// tileIndex resembles real work: two branches that join, one of which may fail.
 var tileIndex = define.Define(define.Definition[tileParams]{
 	Description: "Reads and draws every tile of a source, and joins them to an index",
 	Tolerance:   1,
@@ -80,7 +80,7 @@ func planTiles(p tileParams, _ int, _ tileOut) iter.Seq[tileIn] {
 	}
 }
 
-// tile takes a moment, as work does.
+// tile takes some time, as real work does.
 func tile(ctx context.Context, t handlers.Task, in tileIn) (tileOut, error) {
 	wait := time.NewTimer(time.Duration(2+t.Index%9) * time.Millisecond)
 	defer wait.Stop()

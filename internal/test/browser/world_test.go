@@ -26,8 +26,8 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-// handlerEnv makes the test binary the handler that devhost spawns, with this
-// package's jobs in its maps.
+// handlerEnv makes the test binary act as the handler that devhost spawns, with
+// this package's jobs in its maps.
 const handlerEnv = "BROWSER_HANDLER"
 
 func TestMain(m *testing.M) {
@@ -44,16 +44,17 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// world is a whole system and a browser to look at it with.
+// world is a whole deployment, and a browser that uses it.
 type world struct {
-	browser context.Context //nolint:containedctx // chromedp's handle of a browser is one
+	browser context.Context //nolint:containedctx // chromedp represents a browser by a context
 	host    *devhost.Host
 	pool    *pgxpool.Pool
-	machine *coremachine.Machine // submits; it holds no lease and claims nothing
-	gates   string               // folder of the files that held tasks wait for
+	machine *coremachine.Machine // submits jobs; it has no lease and claims nothing
+	gates   string               // folder of the gate files
 }
 
-// start brings up a system that demands one of the keys; none: it is open.
+// start starts a deployment that requires one of the keys. Without keys, access
+// is open.
 func start(t testing.TB, keys ...string) *world {
 	t.Helper()
 	w := &world{browser: startBrowser(t), gates: t.TempDir()}
@@ -118,7 +119,7 @@ func start(t testing.TB, keys ...string) *world {
 	return w
 }
 
-// awaitReady asks until the service says that it is there for all.
+// awaitReady polls until the service is ready.
 func (w *world) awaitReady(t testing.TB) {
 	t.Helper()
 
@@ -148,7 +149,7 @@ func (w *world) awaitReady(t testing.TB) {
 	t.Fatal("the service is not ready")
 }
 
-// release lets held tasks go on.
+// release opens a gate, so that the tasks that wait for it continue.
 func (w *world) release(t testing.TB, gate string) {
 	t.Helper()
 

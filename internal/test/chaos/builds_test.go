@@ -12,9 +12,9 @@ import (
 	"coremachine/internal/test/fixtures"
 )
 
-// Builds that the processes of a cluster are made of. They declare the job
-// moving otherwise, and each process that starts in place of a killed one is of
-// the other build than the one before it: running jobs meet both all the time.
+// The builds of the processes of a cluster. They declare the job moving
+// differently. The process that replaces a killed one is of the other build, so
+// running jobs continually meet both builds.
 const (
 	buildEnv = "CHAOS_BUILD"
 
@@ -24,7 +24,7 @@ const (
 
 var buildNames = []string{buildOld, buildNew}
 
-// registries are what a build declares.
+// registries returns the jobs and handlers of a build.
 func registries(build string) (map[string]define.Job, map[string]handlers.Handler) {
 	j, h := fixtures.Jobs(), fixtures.Handlers()
 	maps.Copy(j, jobs.All)
@@ -35,15 +35,14 @@ func registries(build string) (map[string]define.Job, map[string]handlers.Handle
 	return j, h
 }
 
-// ownRegistries are those of the build that this process is told to be.
+// ownRegistries returns the registries of this process's build.
 func ownRegistries() (map[string]define.Job, map[string]handlers.Handler) {
 	return registries(os.Getenv(buildEnv))
 }
 
-// moving is list -> each -> follow -> sum. The new build inserts a stage in
-// front, so that all numbers differ, and one between each and follow: what the
-// old build has submitted can only be followed by processes of the old build,
-// and the other way round.
+// moving is list -> each -> follow -> sum. The new build inserts a stage at the
+// start, so that all stage numbers differ, and one between each and follow.
+// Jobs that one build submitted can only continue in processes of that build.
 func moving(build string) define.Job {
 	type stage = define.Stage[fixtures.FanOutParams]
 
@@ -75,13 +74,13 @@ func moving(build string) define.Job {
 
 	return define.Define(
 		define.Definition[fixtures.FanOutParams]{
-			Description: "A job that builds declare otherwise",
+			Description: "A job that the builds declare differently",
 			Stages:      stages,
 		},
 	)
 }
 
-// each plans the k numbers from k times a result on.
+// each plans k numbers from a result, starting at k times its value.
 func each(p fixtures.FanOutParams, _ int, r fixtures.NumberOut) iter.Seq[fixtures.NumberIn] {
 	return func(yield func(fixtures.NumberIn) bool) {
 		for i := range p.K {
@@ -92,7 +91,7 @@ func each(p fixtures.FanOutParams, _ int, r fixtures.NumberOut) iter.Seq[fixture
 	}
 }
 
-// movingBy is the job as a build submits it.
+// movingBy returns the job as a build submits it.
 func movingBy(build string) func(i int) expected {
 	return func(i int) expected {
 		seed := 2 * i
@@ -107,9 +106,9 @@ func movingBy(build string) func(i int) expected {
 	}
 }
 
-// nextBuild is the build of the process that sits down next. The first two
-// workers keep theirs, so that both builds are always there.
-func (s *seat) nextBuild() string {
+// nextBuild returns the build of the next process of a slot. The first two
+// workers keep their build, so that both builds are always present.
+func (s *slot) nextBuild() string {
 	build := buildNames[(s.number+s.started)%len(buildNames)]
 	if s.role == roleWorker && s.number < len(buildNames) {
 		build = buildNames[s.number]

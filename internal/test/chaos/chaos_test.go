@@ -15,12 +15,12 @@ var (
 	minutes = flag.Float64(
 		"chaos.minutes",
 		0,
-		"how long things are broken, over each transport; 0: some seconds",
+		"how long faults are injected, over each transport; 0: some seconds",
 	)
 	seed = flag.Uint64("chaos.seed", 0, "the seed of a run; 0: a new one")
 )
 
-// shortRun is enough for each fault once.
+// shortRun is long enough for each kind of fault to happen once.
 const shortRun = 14 * time.Second
 
 func TestChaos(t *testing.T) {
@@ -57,46 +57,46 @@ func run(t *testing.T, transport string) {
 		submitting sync.WaitGroup
 	)
 	submitting.Go(func() { l.run(c, rand.New(rand.NewPCG(s, 1)), until) })
-	c.breakThings(s, until, short)
+	c.injectFaults(s, until, short)
 	submitting.Wait()
 
 	settled := c.settle()
 	c.readServerLog()
 
-	v, err := c.judge(&l)
+	v, err := c.check(&l)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	v.settled = settled
-	v.books = append(v.books, c.refused()...)
+	v.broken = append(v.broken, c.rejected()...)
 	t.Log("\n" + c.report(transport, s, length, &l, v))
 
-	for _, problems := range [][]string{v.lost, v.wrong, v.books} {
+	for _, problems := range [][]string{v.lost, v.wrong, v.broken} {
 		for _, p := range problems {
 			t.Error(p)
 		}
 	}
 
 	if len(l.jobs) == 0 || v.tasks == 0 {
-		t.Errorf("%d jobs with %d tasks: nothing was tried", len(l.jobs), v.tasks)
+		t.Errorf("%d jobs with %d tasks: no work was done", len(l.jobs), v.tasks)
 	}
 
-	c.mustHaveHurt(length, &l, v)
+	c.mustHaveDamage(length, &l, v)
 }
 
-// mustHaveHurt fails a run that broke too little to say anything: five minutes
-// have their full measure, shorter ones half their share.
-func (c *cluster) mustHaveHurt(length time.Duration, l *load, v verdict) {
-	for _, floor := range []struct {
+// mustHaveDamage fails a run with too few faults. The minimum counts are for
+// five minutes. A shorter run needs half of its share.
+func (c *cluster) mustHaveDamage(length time.Duration, l *load, v verdict) {
+	for _, minimum := range []struct {
 		what string
 		got  int
 		want float64 // in five minutes
 	}{
-		{"kills", c.hurt.kills(), 200},
-		{"kills of processes with running tasks", c.hurt.of(hurtTasks), 100},
-		{"kills inside a transaction", c.hurt.of(hurtTx), 20},
-		{hurtCrash, c.hurt.of(hurtCrash), 10},
+		{"kills", c.damage.kills(), 200},
+		{"kills of processes with running tasks", c.damage.of(killedWithTasks), 100},
+		{"kills inside a transaction", c.damage.of(killedInTx), 20},
+		{faultCrash, c.damage.of(faultCrash), 10},
 		{"attempts lost and run again", v.again, 100},
 		{"jobs", len(l.jobs), 50},
 	} {
@@ -105,14 +105,14 @@ func (c *cluster) mustHaveHurt(length time.Duration, l *load, v verdict) {
 			share /= 2
 		}
 
-		if want := int(floor.want * share); floor.got < want {
-			c.t.Errorf("%s: %d, and at least %d make a run", floor.what, floor.got, want)
+		if want := int(minimum.want * share); minimum.got < want {
+			c.t.Errorf("%s: got %d, want at least %d", minimum.what, minimum.got, want)
 		}
 	}
 }
 
 func (c *cluster) report(transport string, s uint64, length time.Duration, l *load, v verdict) string {
-	d := &c.hurt
+	d := &c.damage
 
 	var out strings.Builder
 
@@ -125,24 +125,24 @@ func (c *cluster) report(transport string, s uint64, length time.Duration, l *lo
 		line("  "+role, d.of(killed(role)))
 	}
 
-	for _, name := range []string{hurtTasks, hurtTx, hurtAway, hurtCrash, hurtCut, hurtBus, hurtStop, hurtSweep} {
+	for _, name := range []string{killedWithTasks, killedInTx, killedInOutage, faultCrash, faultCut, faultBusCut, faultSuspend, sweepRun} {
 		line(name, d.of(name))
 	}
 
 	line("jobs acknowledged", len(l.jobs))
-	line("submits without an answer", l.asks)
+	line("submits without a response", l.unacknowledged)
 	line("tasks", v.tasks)
-	line("starts that handlers wrote down", v.starts)
-	line("attempts that went with their process", v.attempts)
+	line("attempts logged by handlers", v.starts)
+	line("attempts lost with their process", v.attempts)
 	line("  of these run again", v.again)
-	line("jobs with a task that lost five processes", v.spared)
-	line("deadlocks that Postgres broke", c.deadlocks())
+	line("jobs with a task that reached the limit of losses", v.spared)
+	line("deadlocks resolved by Postgres", c.deadlocks())
 	line("settled after", v.settled.Round(100*time.Millisecond))
 	line("work lost", len(v.lost))
-	line("work done wrong", len(v.wrong))
-	line("books that do not balance", len(v.books))
+	line("work with a wrong outcome", len(v.wrong))
+	line("invariant violations", len(v.broken))
 
-	_ = w.Flush() // to memory
+	_ = w.Flush() // writes to memory
 
 	return out.String()
 }

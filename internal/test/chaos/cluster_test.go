@@ -35,25 +35,25 @@ type cluster struct {
 	broker *sbfake.Broker // nil: messages travel over Postgres
 	env    []string
 
-	startLog string // what the handlers of the job gate write down
+	startLog string // log of the handlers of the job gate
 
 	pool    *pgxpool.Pool
-	machine *coremachine.Machine // submits, cancels, sweeps; it holds no lease and claims nothing
-	next    *coremachine.Machine // the same, of the new build
+	machine *coremachine.Machine // submits, cancels and sweeps; it has no lease and claims nothing
+	next    *coremachine.Machine // the same for the new build
 
-	seats []*seat
-	hurt  damage
+	slots  []*slot
+	damage damage
 
-	complaints map[string]int // errors in the server's log
+	serverErrors map[string]int // errors in the server's log
 }
 
-// seat is the place of one process. Who ends a process has another sit down
-// there.
-type seat struct {
+// slot is the place of one process. The code that ends a process starts the
+// next one in its slot.
+type slot struct {
 	role    string
-	number  int        // among those of its role
-	started int        // processes that have sat here
-	taken   sync.Mutex // held by who breaks the process, until the next one sits here
+	number  int        // index within its role
+	started int        // processes started in this slot
+	taken   sync.Mutex // locked from a fault until the process runs again
 	p       *child
 }
 
@@ -61,19 +61,19 @@ type seat struct {
 type child struct {
 	role    string
 	cmd     *exec.Cmd
-	handler atomic.Int64  // of a host: the process id of its handler
+	handler atomic.Int64  // the process ID of a host's handler
 	over    chan struct{} // closed when its output has ended
 }
 
-const brokerLock = 10 * time.Second // of a delivery: what a killed receiver had in hand comes again after it
+const brokerLock = 10 * time.Second // lock duration: messages of a killed receiver are delivered again after it
 
 func startCluster(t *testing.T, transport string) *cluster {
 	t.Helper()
 	c := &cluster{
-		t:          t,
-		server:     pgtest.Own(t),
-		complaints: map[string]int{},
-		startLog:   filepath.Join(t.TempDir(), "starts"),
+		t:            t,
+		server:       pgtest.Own(t),
+		serverErrors: map[string]int{},
+		startLog:     filepath.Join(t.TempDir(), "starts"),
 	}
 
 	url := c.server.URL()
@@ -129,14 +129,14 @@ func startCluster(t *testing.T, transport string) *cluster {
 		}
 
 		for number := range n {
-			s := &seat{role: role, number: number}
+			s := &slot{role: role, number: number}
 			s.p = c.spawn(s)
-			c.seats = append(c.seats, s)
+			c.slots = append(c.slots, s)
 		}
 	}
 
 	t.Cleanup(func() {
-		for _, s := range c.seats {
+		for _, s := range c.slots {
 			s.p.kill()
 		}
 	})
@@ -161,8 +161,8 @@ func (c *cluster) startBroker() {
 	c.env = append(c.env, "SERVICEBUS="+sbfake.ConnectionString(address))
 }
 
-// spawn starts the next process of a seat.
-func (c *cluster) spawn(s *seat) *child {
+// spawn starts the next process of a slot.
+func (c *cluster) spawn(s *slot) *child {
 	c.t.Helper()
 
 	role := s.role
@@ -174,7 +174,7 @@ func (c *cluster) spawn(s *seat) *child {
 	p.cmd.Env = slices.Concat(
 		c.env,
 		[]string{roleEnv + "=" + role, buildEnv + "=" + s.nextBuild()},
-	) // several seats are filled at once
+	) // several slots are filled concurrently
 	p.cmd.Stderr = os.Stderr
 
 	out, err := p.cmd.StdoutPipe()
@@ -182,7 +182,7 @@ func (c *cluster) spawn(s *seat) *child {
 		c.t.Fatal(err)
 	}
 
-	if _, err := p.cmd.StdinPipe(); err != nil { // it ends with this process
+	if _, err := p.cmd.StdinPipe(); err != nil { // the child ends when this pipe closes
 		c.t.Fatal(err)
 	}
 
@@ -203,8 +203,9 @@ func (c *cluster) spawn(s *seat) *child {
 	return p
 }
 
-// works is the process id of what works on messages: of a host, its handler.
-func (p *child) works() int {
+// workerPID returns the process ID that works on messages. For a host, that is
+// its handler.
+func (p *child) workerPID() int {
 	if p.role == roleHost {
 		return int(p.handler.Load())
 	}
@@ -212,9 +213,9 @@ func (p *child) works() int {
 	return p.cmd.Process.Pid
 }
 
-// kill ends a process by SIGKILL; what it spawned goes with it.
+// kill ends a process by SIGKILL. Processes that it spawned end with it.
 func (p *child) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.over
-	_ = p.cmd.Wait() // says that it was killed
+	_ = p.cmd.Wait() // returns an error because it was killed
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// damage counts what was broken, by name.
+// damage counts faults by name.
 type damage struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -37,34 +37,35 @@ func (d *damage) of(names ...string) (sum int) {
 	return sum
 }
 
-// Names of what is counted.
+// Names of faults.
 const (
-	hurtCrash = "Postgres crashed"
-	hurtCut   = "connections to Postgres cut"
-	hurtBus   = "connections to Service Bus cut"
-	hurtStop  = "worker stopped over its lease"
-	hurtSweep = "sweep run"
+	faultCrash   = "Postgres crashed"
+	faultCut     = "connections to Postgres cut"
+	faultBusCut  = "connections to Service Bus cut"
+	faultSuspend = "worker suspended for longer than its lease"
+	sweepRun     = "sweep run"
 )
 
 func pause(d time.Duration) { <-time.After(d) }
 
-// between draws a time.
+// between returns a random duration.
 func between(r *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(r.Int64N(int64(to-from)))
 }
 
-// rest waits for d, no longer than until, and tells whether there is time left.
+// rest waits for d, but not longer than until, and reports whether there is
+// time left.
 func rest(d time.Duration, until time.Time) bool {
 	pause(min(d, time.Until(until)))
 	return time.Now().Before(until)
 }
 
-// breakThings breaks at several places at once, each in an order of its own
-// that the seed decides, and returns when everything is mended.
-func (c *cluster) breakThings(seed uint64, until time.Time, short bool) {
+// injectFaults injects several kinds of faults concurrently, each in an order
+// that the seed determines. It returns after all of them are repaired.
+func (c *cluster) injectFaults(seed uint64, until time.Time, short bool) {
 	var all sync.WaitGroup
 
-	for i, one := range []func(*rand.Rand, time.Time){c.killProcesses, c.crashPostgres, c.cutConnections, c.stopWorkers} {
+	for i, one := range []func(*rand.Rand, time.Time){c.killProcesses, c.crashPostgres, c.cutConnections, c.suspendWorkers} {
 		if i == 3 && short {
 			continue
 		}
@@ -75,16 +76,16 @@ func (c *cluster) breakThings(seed uint64, until time.Time, short bool) {
 	all.Wait()
 }
 
-// crashPostgres ends the server as a crash does, and brings it back soon.
+// crashPostgres kills the server and restarts it soon.
 func (c *cluster) crashPostgres(r *rand.Rand, until time.Time) {
-	next := between(r, 3*time.Second, 9*time.Second) // a short run is to have one
+	next := between(r, 3*time.Second, 9*time.Second) // a short run needs one crash
 	for ; rest(next, until); next = between(r, 8*time.Second, 18*time.Second) {
 		if err := c.server.Kill(); err != nil {
 			c.t.Error(err)
 			return
 		}
 
-		c.hurt.add(hurtCrash)
+		c.damage.add(faultCrash)
 		c.readServerLog()
 		pause(between(r, 0, 1500*time.Millisecond))
 
@@ -95,7 +96,8 @@ func (c *cluster) crashPostgres(r *rand.Rand, until time.Time) {
 	}
 }
 
-// cutConnections cuts them at either end, and between cuts runs sweeps.
+// cutConnections cuts connections to Postgres or to the broker, and runs sweeps
+// in between.
 func (c *cluster) cutConnections(r *rand.Rand, until time.Time) {
 	for rest(between(r, time.Second, 5*time.Second), until) {
 		c.cut(r.IntN(3))
@@ -113,28 +115,28 @@ func (c *cluster) cut(which int) {
 			`select pg_terminate_backend(pid) from pg_stat_activity where application_name like $1`,
 			appName+"%",
 		); err == nil {
-			c.hurt.add(hurtCut)
+			c.damage.add(faultCut)
 		}
 	case which == 1 && c.broker != nil:
 		c.broker.DropConnections()
-		c.hurt.add(hurtBus)
+		c.damage.add(faultBusCut)
 	default:
 		if _, err := c.machine.Sweep(ctx); err == nil {
-			c.hurt.add(hurtSweep)
+			c.damage.add(sweepRun)
 		}
 	}
 }
 
-// stopWorkers stops one worker after another for longer than its lease and lets
-// it go on.
-func (c *cluster) stopWorkers(r *rand.Rand, until time.Time) {
+// suspendWorkers suspends one worker after another for longer than its lease,
+// and resumes it.
+func (c *cluster) suspendWorkers(r *rand.Rand, until time.Time) {
 	for {
 		d := between(r, 16*time.Second, 20*time.Second)
 		if time.Now().Add(d).After(until) {
 			return
 		}
 
-		s := c.sit(r, roleWorker)
+		s := c.lockSlot(r, roleWorker)
 		if s == nil {
 			pause(100 * time.Millisecond)
 			continue
@@ -146,20 +148,20 @@ func (c *cluster) stopWorkers(r *rand.Rand, until time.Time) {
 
 		_ = s.p.cmd.Process.Signal(syscall.SIGCONT)
 		s.taken.Unlock()
-		c.hurt.add(hurtStop)
+		c.damage.add(faultSuspend)
 		pause(between(r, 2*time.Second, 8*time.Second))
 	}
 }
 
-// sit takes a seat of a role that nobody else breaks, at random, where there
-// are pids one of theirs; nil: there is none.
-func (c *cluster) sit(r *rand.Rand, role string, pids ...int) *seat {
-	for _, i := range r.Perm(len(c.seats)) {
-		s := c.seats[i]
+// lockSlot locks a random slot of a role that no other fault uses. If pids are
+// given, the slot must run one of them. It returns nil if there is none.
+func (c *cluster) lockSlot(r *rand.Rand, role string, pids ...int) *slot {
+	for _, i := range r.Perm(len(c.slots)) {
+		s := c.slots[i]
 		if s.role != role || !s.taken.TryLock() {
 			continue
 		}
-		if len(pids) == 0 || slices.Contains(pids, s.p.works()) {
+		if len(pids) == 0 || slices.Contains(pids, s.p.workerPID()) {
 			return s
 		}
 		s.taken.Unlock()

@@ -11,18 +11,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Names of what is counted of kills. The database says whether a process had
+// Names of faults of killed processes. The database shows whether a process had
 // tasks, or a transaction that had written.
 const (
-	hurtTasks = "  of these with running tasks"
-	hurtTx    = "  of these inside a transaction"
-	hurtAway  = "  of these while Postgres was away"
+	killedWithTasks = "  of these with running tasks"
+	killedInTx      = "  of these inside a transaction"
+	killedInOutage  = "  of these while Postgres was unavailable"
 )
 
-// roles in the order in which they are killed.
+// roles in the order in which their processes are killed.
 var roles = []string{roleHandler, roleWorker, roleHost, roleRelay}
 
-// kills is how many processes were killed.
+// kills returns the number of killed processes.
 func (d *damage) kills() (sum int) {
 	for _, role := range roles {
 		sum += d.of(killed(role))
@@ -31,24 +31,24 @@ func (d *damage) kills() (sum int) {
 	return sum
 }
 
-// killed is the name under which the kills of a role are counted.
+// killed returns the name under which the kills of a role are counted.
 func killed(role string) string { return role + " killed" }
 
 const (
-	patience   = time.Second // to wait for a process that does what it is to be killed at
+	patience   = time.Second // maximum wait for a process in the right situation
 	eachLook   = 15 * time.Millisecond
-	everyNthTx = 4 // kill is to meet a transaction
+	everyNthTx = 4 // every n-th kill must hit a transaction
 )
 
-// killEvery leaves time to start the next process and have it claim work, while
-// the last one's waits for its lease to end.
+// killEvery leaves time for the next process to start and claim work, while the
+// work of the last one waits for its lease to expire.
 const killEvery = 1200 * time.Millisecond
 
-// killProcesses kills handler, worker, host and relay in turn, whatever else
-// goes on.
+// killProcesses kills handlers, workers, hosts and relays in turn, concurrently
+// with all other faults.
 func (c *cluster) killProcesses(r *rand.Rand, until time.Time) {
-	var mending sync.WaitGroup
-	defer mending.Wait()
+	var restarts sync.WaitGroup
+	defer restarts.Wait()
 
 	roles := roles
 	if c.broker == nil {
@@ -61,17 +61,17 @@ func (c *cluster) killProcesses(r *rand.Rand, until time.Time) {
 	for turn := 0; time.Now().Before(until); turn++ {
 		role := roles[turn%len(roles)]
 
-		mend := between(r, 0, 500*time.Millisecond)
+		delay := between(r, 0, 500*time.Millisecond)
 		if s := c.strike(r, role, (turn/len(roles))%everyNthTx == 0); s != nil {
-			mending.Go(func() {
+			restarts.Go(func() {
 				defer s.taken.Unlock()
 
 				if role == roleHandler {
-					return // its host starts the next
+					return // its host starts the next one
 				}
 
-				s.p.kill() // it is dead: this waits for its output
-				pause(mend)
+				s.p.kill() // the process is dead: this waits for its output
+				pause(delay)
 
 				s.p = c.spawn(s)
 			})
@@ -81,33 +81,33 @@ func (c *cluster) killProcesses(r *rand.Rand, until time.Time) {
 	}
 }
 
-// strike kills a process of a role while it has tasks, and where asked for in
-// the middle of a transaction; one that is not seen at that for a while is
-// killed whatever it does. The process that is returned is dead and its seat
-// taken; nil: there was none.
-func (c *cluster) strike(r *rand.Rand, role string, inTx bool) *seat {
-	sits := role
+// strike kills a process of a role while it has tasks and, if inTx is set, in
+// the middle of a transaction. If no process gets there in time, strike kills
+// any process of the role. It returns the locked slot of the dead process, or
+// nil if there was none.
+func (c *cluster) strike(r *rand.Rand, role string, inTx bool) *slot {
+	inRole := role
 	if role == roleHandler {
-		sits = roleHost
+		inRole = roleHost
 	}
 
 	var (
-		s *seat
+		s *slot
 		d doing
 	)
 	if role != roleRelay {
-		s, d = c.catch(r, sits, inTx)
+		s, d = c.catch(r, inRole, inTx)
 	}
 
 	if s == nil {
-		if s = c.sit(r, sits); s == nil {
+		if s = c.lockSlot(r, inRole); s == nil {
 			return nil
 		}
 
-		d = c.look(s.p.works())
+		d = c.look(s.p.workerPID())
 	}
 
-	pid := s.p.works()
+	pid := s.p.workerPID()
 	if role == roleHandler {
 		if pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
 			s.taken.Unlock()
@@ -116,23 +116,23 @@ func (c *cluster) strike(r *rand.Rand, role string, inTx bool) *seat {
 
 		s.p.handler.CompareAndSwap(int64(pid), 0)
 	} else {
-		_ = s.p.cmd.Process.Kill() // a handler goes with its host
+		_ = s.p.cmd.Process.Kill() // a handler ends with its host
 	}
 
-	c.hurt.add(killed(role))
+	c.damage.add(killed(role))
 
-	for name, is := range map[string]bool{hurtTasks: d.tasks, hurtTx: d.tx, hurtAway: d.away} {
+	for name, is := range map[string]bool{killedWithTasks: d.tasks, killedInTx: d.tx, killedInOutage: d.away} {
 		if is {
-			c.hurt.add(name)
+			c.damage.add(name)
 		}
 	}
 
 	return s
 }
 
-// catch stops a process in the midst of its work and returns what it is at;
-// nil: none was met in time.
-func (c *cluster) catch(r *rand.Rand, sits string, inTx bool) (*seat, doing) {
+// catch suspends a process in the middle of its work and returns what it was
+// doing. It returns nil if it found none in time.
+func (c *cluster) catch(r *rand.Rand, inRole string, inTx bool) (*slot, doing) {
 	for limit := time.Now().Add(patience); time.Now().Before(limit); pause(eachLook) {
 		busy, err := c.busy()
 		if err != nil {
@@ -143,13 +143,13 @@ func (c *cluster) catch(r *rand.Rand, sits string, inTx bool) (*seat, doing) {
 			continue
 		}
 
-		s := c.sit(r, sits, busy...)
+		s := c.lockSlot(r, inRole, busy...)
 		if s == nil {
 			continue
 		}
 
-		pid := s.p.works()
-		if pid == 0 { // its handler has gone by itself; 0 would signal ourselves
+		pid := s.p.workerPID()
+		if pid == 0 { // its handler has exited; 0 would signal this process
 			s.taken.Unlock()
 			continue
 		}
@@ -159,7 +159,7 @@ func (c *cluster) catch(r *rand.Rand, sits string, inTx bool) (*seat, doing) {
 		}
 
 		for {
-			_ = syscall.Kill(pid, syscall.SIGSTOP) // so that it still is what the database says
+			_ = syscall.Kill(pid, syscall.SIGSTOP) // so that it cannot proceed past the state that the database shows
 
 			d := c.look(pid)
 			if d.tx || d.away || d.tasks && !inTx || inTx && time.Now().After(limit) {
@@ -180,11 +180,11 @@ func (c *cluster) catch(r *rand.Rand, sits string, inTx bool) (*seat, doing) {
 	return nil, doing{}
 }
 
-// doing is what the database knows of a process.
+// doing is what the database shows about a process.
 type doing struct {
-	tasks bool // it has tasks
-	tx    bool // it has a transaction that has written and not ended
-	away  bool // the database did not answer
+	tasks bool // it has claimed tasks
+	tx    bool // it has an open transaction that has written
+	away  bool // the database did not respond
 }
 
 func (c *cluster) look(pid int) (d doing) {
@@ -200,7 +200,7 @@ func (c *cluster) look(pid int) (d doing) {
 	return d
 }
 
-// busy lists the processes that have tasks.
+// busy lists the processes that have claimed tasks.
 func (c *cluster) busy() ([]int, error) {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Second)
 	defer cancel()

@@ -12,7 +12,8 @@ import (
 	"coremachine/internal/test/fixtures"
 )
 
-// kinds of jobs with how each must end; i makes each run's parameters its own.
+// kinds are the kinds of jobs, with their expected outcomes. The index i makes
+// the parameters of each run unique.
 var kinds = []func(i int) expected{
 	func(i int) expected {
 		return expected{
@@ -83,8 +84,8 @@ var kinds = []func(i int) expected{
 	movingBy(buildNew),
 }
 
-// asleep has tasks that run for up to a second and cost nothing: what a killed
-// process is to have had.
+// asleep has tasks that run for up to a second and use no CPU, so that killed
+// processes have tasks in flight.
 func asleep(k int) func(i int) expected {
 	return func(i int) expected {
 		return expected{
@@ -96,21 +97,21 @@ func asleep(k int) func(i int) expected {
 
 func sumOf(n int) fixtures.NumberOut { return fixtures.NumberOut{Value: n * (n - 1) / 2, Count: n} }
 
-// expected is a job that was acknowledged, and how it must end.
+// expected is an acknowledged job and its expected outcome.
 type expected struct {
 	jobType, body string
-	build         string          // that submits it; "": the old one
+	build         string          // the build that submits it; "": the old one
 	status        state.JobStatus // "": completed
-	stage         string          // whose only task has this result; "": none is looked at
+	stage         string          // the stage whose only task has this result; "": the result is not checked
 	want          fixtures.NumberOut
-	cancelled     bool // a cancel was asked for: it may end cancelled
+	cancelled     bool // a cancel was requested: it may end cancelled
 }
 
-// load is what was submitted.
+// load records the submitted jobs.
 type load struct {
-	mu   sync.Mutex
-	jobs map[state.JobID]*expected
-	asks int // submits that were not acknowledged
+	mu             sync.Mutex
+	jobs           map[state.JobID]*expected
+	unacknowledged int // submits that were not acknowledged
 }
 
 // run submits jobs, and cancels and retries some, until the time is up.
@@ -118,7 +119,7 @@ func (l *load) run(c *cluster, r *rand.Rand, until time.Time) {
 	l.jobs = map[state.JobID]*expected{}
 
 	for i := 0; time.Now().Before(until); i++ {
-		for c.open() > mostOpen && time.Now().Before(until) {
+		for c.open() > maxOpen && time.Now().Before(until) {
 			pause(100 * time.Millisecond)
 		}
 
@@ -131,7 +132,7 @@ func (l *load) run(c *cluster, r *rand.Rand, until time.Time) {
 
 		if id, ok := l.any(r); ok && r.IntN(8) == 0 {
 			limit, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
-			_, _ = c.machine.Retry(limit, id, "chaos", "") // most have nothing to retry
+			_, _ = c.machine.Retry(limit, id, "chaos", "") // usually there is nothing to retry
 
 			cancel()
 		}
@@ -140,11 +141,11 @@ func (l *load) run(c *cluster, r *rand.Rand, until time.Time) {
 	}
 }
 
-// mostOpen bounds the jobs that are open at once, so that all end soon when the
-// time is up.
-const mostOpen = 60
+// maxOpen limits the number of open jobs, so that all of them end soon after
+// the time is up.
+const maxOpen = 60
 
-// open is how many jobs have not ended; 0 when the database does not say.
+// open returns the number of open jobs, or 0 if the database does not respond.
 func (c *cluster) open() (n int) {
 	limit, cancel := context.WithTimeout(c.t.Context(), time.Second)
 	defer cancel()
@@ -169,14 +170,15 @@ func (l *load) submit(c *cluster, want expected) {
 	defer l.mu.Unlock()
 
 	if err != nil {
-		l.asks++
+		l.unacknowledged++
 		return
 	}
 
 	l.jobs[res.JobID] = &want
 }
 
-// cancel notes the wish before it is made: the answer may be lost.
+// cancel records the request before it sends it, because the response can be
+// lost.
 func (l *load) cancel(c *cluster, id state.JobID) {
 	l.mu.Lock()
 	l.jobs[id].cancelled = true

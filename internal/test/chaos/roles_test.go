@@ -26,10 +26,10 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// Roles that the test's binary plays when it is started by itself.
+// The roles that the test binary plays when the test starts it as a process.
 const (
 	roleEnv = "CHAOS_ROLE"
-	appEnv  = "CHAOS_APP" // the host's folder
+	appEnv  = "CHAOS_APP" // the folder of the host
 
 	roleHandler = "handler"
 	roleWorker  = "worker"
@@ -51,34 +51,34 @@ func TestMain(m *testing.M) {
 	os.Exit(role(cfg, err, telemetry.NewLogger(os.Stderr, cfg.LogLevel, cfg.LogFormat)))
 }
 
-// appName goes before the process id in the name of a process's connections, so
-// that the database says whose each is.
+// appName precedes the process ID in the application name of connections, so
+// that the database shows which process each belongs to.
 const appName = "chaos-"
 
 func options(log *slog.Logger) app.Options {
 	j, h := ownRegistries()
-	return app.Options{Jobs: j, Handlers: h, Log: log, Fault: lingerWhenTold()}
+	return app.Options{Jobs: j, Handlers: h, Log: log, Fault: lingerOnSignal()}
 }
 
-// lingering is how long a process that was told to linger stays where it is,
-// for whoever wants to kill it there.
+// lingering is how long a process waits at each point after it was asked to
+// linger, so that it can be killed there.
 const lingering = 250 * time.Millisecond
 
-// lingerWhenTold makes a fault that, from a SIGUSR1 on, waits before a third of
+// lingerOnSignal returns a fault that, after a SIGUSR1, waits before a third of
 // all statements and before every COMMIT.
-func lingerWhenTold() repo.Fault {
-	var told atomic.Bool
+func lingerOnSignal() repo.Fault {
+	var requested atomic.Bool
 
 	signals := make(chan os.Signal, 1)
 
 	signal.Notify(signals, syscall.SIGUSR1)
 	go func() {
 		<-signals
-		told.Store(true)
+		requested.Store(true)
 	}()
 
 	return func(point string) error {
-		if told.Load() && point != "committed" && (point == "commit" || rand.IntN(3) == 0) {
+		if requested.Load() && point != "committed" && (point == "commit" || rand.IntN(3) == 0) {
 			pause(lingering)
 		}
 
@@ -93,7 +93,7 @@ func handlerMain(cfg config.Config, configErr error, log *slog.Logger) int {
 	return app.Main(ctx, cfg, configErr, options(log))
 }
 
-// untilOrphaned returns when the test that started this process is gone.
+// untilOrphaned returns when the test that started this process has exited.
 func untilOrphaned() { _, _ = io.Copy(io.Discard, os.Stdin) }
 
 func fail(err error) int {
@@ -146,7 +146,7 @@ func hostMain(cfg config.Config, _ error, log *slog.Logger) int {
 		Console:       func(_ string, _ slog.Level, line string) { fmt.Fprintln(os.Stderr, line) },
 		OnEvent: func(e devhost.Event) {
 			if e.Kind == devhost.EventStarted {
-				_, _ = fmt.Fprintln(os.Stdout, "handler", e.PID) // to nobody, when the test is gone
+				_, _ = fmt.Fprintln(os.Stdout, "handler", e.PID) // fails if the test has exited
 			}
 		},
 	})
@@ -194,8 +194,8 @@ func hostReceivers(ctx context.Context, cfg config.Config) (map[string]queue.Rec
 	return receivers, nil
 }
 
-// relayMain hands rows to Service Bus and does nothing else: beside it every
-// handler and worker has a relay of its own.
+// relayMain relays rows to Service Bus and does nothing else. Every handler and
+// worker has a relay of its own as well.
 func relayMain(cfg config.Config, _ error, log *slog.Logger) int {
 	ctx := context.Background()
 

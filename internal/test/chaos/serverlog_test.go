@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// readServerLog counts the errors in the server's log, by text. A restart
-// begins the log anew, so it is read before each.
+// readServerLog counts the errors in the server's log by their text. It runs
+// before each restart, because a restart truncates the log.
 func (c *cluster) readServerLog() {
 	text, err := os.ReadFile(c.server.LogFile())
 	if err != nil {
@@ -15,22 +15,22 @@ func (c *cluster) readServerLog() {
 	}
 
 	for line := range strings.Lines(string(text)) {
-		if _, said, found := strings.Cut(line, " ERROR:  "); found {
-			c.complaints[strings.TrimSpace(said)]++
+		if _, message, found := strings.Cut(line, " ERROR:  "); found {
+			c.serverErrors[strings.TrimSpace(message)]++
 		}
 	}
 }
 
-// deadlocks is how many the server broke; each is retried, and costs its
-// victims a second.
-func (c *cluster) deadlocks() int { return c.complaints["deadlock detected"] }
+// deadlocks returns the number of deadlocks that the server resolved. Each
+// transaction that was cancelled lost a second and was retried.
+func (c *cluster) deadlocks() int { return c.serverErrors["deadlock detected"] }
 
-// refused lists what the database's constraints kept out: nothing, while the
-// engine is right.
-func (c *cluster) refused() (all []string) {
-	for said := range c.complaints {
-		if strings.Contains(said, "violates") {
-			all = append(all, "the database had to refuse a row: "+said)
+// rejected lists the rows that the constraints of the database rejected. A
+// correct engine causes none.
+func (c *cluster) rejected() (all []string) {
+	for message := range c.serverErrors {
+		if strings.Contains(message, "violates") {
+			all = append(all, "the database rejected a row: "+message)
 		}
 	}
 

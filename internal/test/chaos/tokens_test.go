@@ -11,27 +11,26 @@ import (
 	"coremachine/internal/test/fixtures"
 )
 
-// start is one line of what the handlers wrote down: an attempt of a task of
-// the job gate.
+// start is one line in the log of the handlers: an attempt of a task of the job
+// gate.
 type start struct {
 	job, stage     string
 	index, attempt int
 }
 
-// recorded is a task of the job gate that completed, with what its predecessor
-// recorded.
+// recorded is a completed task of the job gate, with the result of its
+// predecessor.
 type recorded struct {
 	start
 	gen      int
 	out      fixtures.GateOut
-	previous fixtures.GateOut // of the second stage
+	previous fixtures.GateOut // for tasks of the second stage
 }
 
-// judgeTokens compares what is recorded with what the handlers wrote down when
-// they started: each token on record is that of the attempt that is said to
-// have made it, each quotation is of what is on record, and no attempt started
-// twice.
-func (c *cluster) judgeTokens(ctx context.Context) (wrong []string, starts int, err error) {
+// checkTokens compares the recorded results with the log of the handlers. Each
+// recorded token must belong to the recorded attempt, each quotation must match
+// the recorded token, and no attempt may have started twice.
+func (c *cluster) checkTokens(ctx context.Context) (wrong []string, starts int, err error) {
 	tokens, times, err := readStarts(c.startLog)
 	if err != nil {
 		return nil, 0, err
@@ -47,18 +46,18 @@ func (c *cluster) judgeTokens(ctx context.Context) (wrong []string, starts int, 
 		if made, ok := tokens[r.out.Token]; !ok || made != r.start {
 			wrong = append(
 				wrong,
-				fmt.Sprintf("%s: attempt %d is on record with the token of %+v", name, r.attempt, made),
+				fmt.Sprintf("%s: attempt %d is recorded with the token of %+v", name, r.attempt, made),
 			)
 		}
 
 		if r.stage == "second" && (r.out.Quoted == "" || r.out.Quoted != r.previous.Token) {
 			wrong = append(
 				wrong,
-				fmt.Sprintf("%s quotes %q, on record is %q", name, r.out.Quoted, r.previous.Token),
+				fmt.Sprintf("%s quotes %q, want the recorded %q", name, r.out.Quoted, r.previous.Token),
 			)
 		}
 
-		if n := times[r.start]; r.gen == 1 && n > 1 { // the lines do not tell generations apart
+		if n := times[r.start]; r.gen == 1 && n > 1 { // the lines do not contain the generation
 			wrong = append(wrong, fmt.Sprintf("%s: attempt %d started %d times", name, r.attempt, n))
 		}
 	}

@@ -14,21 +14,21 @@ import (
 	"coremachine/internal/test/fixtures"
 )
 
-// verdict is what the database says when everything is over.
+// verdict holds what the database shows at the end of a run.
 type verdict struct {
-	lost     []string // acknowledged and gone, or never ended
-	wrong    []string // ended otherwise than it must
-	books    []string // what does not balance, and what cannot have happened
-	spared   int      // jobs with a task that lost five processes: they fail
+	lost     []string // acknowledged jobs that are gone or have not ended
+	wrong    []string // jobs with an unexpected outcome
+	broken   []string // invariant violations and forbidden transitions
+	spared   int      // jobs that may fail, as a task reached the limit of losses
 	tasks    int
-	attempts int // that were lost with their process
-	again    int // of these, that were followed by another
-	starts   int // that handlers wrote down
+	attempts int // lost with their process
+	again    int // lost attempts that were followed by another
+	starts   int // logged by handlers
 	settled  time.Duration
 }
 
-// settleWithin is how long after the last fault every job must have ended.
-// Locks of the transport end after a minute.
+// settleWithin is the time after the last fault within which every job must
+// end. Locks of the transport expire after a minute.
 const settleWithin = 4 * time.Minute
 
 // settle waits until no job is open.
@@ -49,27 +49,27 @@ func (c *cluster) settle() (took time.Duration) {
 	return time.Since(begin)
 }
 
-func (c *cluster) judge(l *load) (v verdict, err error) {
+func (c *cluster) check(l *load) (v verdict, err error) {
 	ctx := context.Background()
 	for id, want := range l.jobs {
-		if err := c.judgeJob(ctx, id, want, &v); err != nil {
+		if err := c.checkJob(ctx, id, want, &v); err != nil {
 			return v, err
 		}
 	}
 
-	for _, look := range []func() ([]string, error){
+	for _, check := range []func() ([]string, error){
 		func() ([]string, error) { return enginetest.Unbalanced(ctx, c.pool) },
 		func() ([]string, error) { return enginetest.Illegal(ctx, c.pool) },
 	} {
-		found, err := look()
+		found, err := check()
 		if err != nil {
 			return v, err
 		}
 
-		v.books = append(v.books, found...)
+		v.broken = append(v.broken, found...)
 	}
 
-	tokens, starts, err := c.judgeTokens(ctx)
+	tokens, starts, err := c.checkTokens(ctx)
 	if err != nil {
 		return v, err
 	}
@@ -83,19 +83,19 @@ func (c *cluster) judge(l *load) (v verdict, err error) {
 	return v, err
 }
 
-func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, v *verdict) error {
+func (c *cluster) checkJob(ctx context.Context, id state.JobID, want *expected, v *verdict) error {
 	var (
-		status state.JobStatus
-		worn   bool
+		status    state.JobStatus
+		lossLimit bool
 	)
 
 	err := c.pool.QueryRow(ctx, `select status, coalesce(error->>'code' = 'worker_lost', false)
-		or exists (select from tasks t where t.job_id = j.job_id and t.status = 'failed' and t.losses >= $2) from jobs j where job_id = $1`, id[:], state.MaxLosses).Scan(&status, &worn)
+		or exists (select from tasks t where t.job_id = j.job_id and t.status = 'failed' and t.losses >= $2) from jobs j where job_id = $1`, id[:], state.MaxLosses).Scan(&status, &lossLimit)
 
 	name := fmt.Sprintf("%s %s %s", id.Short(), want.jobType, want.body)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		v.lost = append(v.lost, name+" is not there")
+		v.lost = append(v.lost, name+" does not exist")
 		return nil
 	case err != nil:
 		return err
@@ -104,10 +104,10 @@ func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, 
 		return nil
 	case status == state.JobCancelled && want.cancelled:
 		return nil
-	case worn:
+	case lossLimit:
 		v.spared++
 		if status != state.JobFailed && status != state.JobCompletedWithErrors {
-			v.wrong = append(v.wrong, fmt.Sprintf("%s is %s with a task that failed for good", name, status))
+			v.wrong = append(v.wrong, fmt.Sprintf("%s is %s with a task that failed permanently", name, status))
 		}
 
 		return nil
@@ -119,7 +119,7 @@ func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, 
 	}
 
 	if status != end {
-		v.wrong = append(v.wrong, fmt.Sprintf("%s is %s, and must be %s", name, status, end))
+		v.wrong = append(v.wrong, fmt.Sprintf("%s is %s, want %s", name, status, end))
 		return nil
 	}
 
@@ -138,7 +138,7 @@ func (c *cluster) judgeJob(ctx context.Context, id state.JobID, want *expected, 
 	if err := json.Unmarshal(result, &got); err != nil || got != want.want {
 		v.wrong = append(
 			v.wrong,
-			fmt.Sprintf("%s has the result %s, and must have %+v", name, result, want.want),
+			fmt.Sprintf("%s has the result %s, want %+v", name, result, want.want),
 		)
 	}
 
