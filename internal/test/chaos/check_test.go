@@ -58,8 +58,8 @@ func (c *cluster) check(l *load) (v verdict, err error) {
 	}
 
 	for _, check := range []func() ([]string, error){
-		func() ([]string, error) { return enginetest.Unbalanced(ctx, c.pool) },
-		func() ([]string, error) { return enginetest.Illegal(ctx, c.pool) },
+		func() ([]string, error) { return enginetest.InvariantViolations(ctx, c.pool) },
+		func() ([]string, error) { return enginetest.IllegalTransitions(ctx, c.pool) },
 	} {
 		found, err := check()
 		if err != nil {

@@ -104,7 +104,7 @@ func startCluster(t *testing.T, transport string) *cluster {
 	t.Cleanup(q.Close)
 
 	c.pool = r.Pool()
-	if err := enginetest.LogStatuses(t.Context(), c.pool); err != nil {
+	if err := enginetest.LogStatusChanges(t.Context(), c.pool); err != nil {
 		t.Fatal(err)
 	}
 

@@ -225,5 +225,5 @@ func (b *builds) mustBeRight(t *testing.T, job enginetest.Job) {
 		t.Errorf("the result is %s, want %d; %v", job.Result, builtTotal, err)
 	}
 
-	b.last.MustBalance()
+	b.last.MustSatisfyInvariants()
 }

@@ -45,7 +45,7 @@ func TestServiceBusWithAllFaults(t *testing.T) {
 	url := pgtest.URL(t)
 
 	h, b := startOnBus(t, url, sbfake.Options{Lock: 5 * time.Second})
-	if err := enginetest.LogStatuses(t.Context(), h.pool); err != nil {
+	if err := enginetest.LogStatusChanges(t.Context(), h.pool); err != nil {
 		t.Fatal(err)
 	}
 
@@ -72,7 +72,7 @@ func TestServiceBusWithAllFaults(t *testing.T) {
 	mustBeTheSum(t, h, id, n)
 	mustLeaveNothing(t, h, b)
 
-	illegal, err := enginetest.Illegal(t.Context(), h.pool)
+	illegal, err := enginetest.IllegalTransitions(t.Context(), h.pool)
 	if err != nil {
 		t.Fatal(err)
 	}

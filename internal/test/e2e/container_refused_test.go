@@ -189,5 +189,5 @@ func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 		)
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }

@@ -146,7 +146,7 @@ func TestContainerListMatchesStoredBlobs(t *testing.T) {
 	}
 
 	checkNamed(t, s, n)
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }
 
 // checkNamed compares the blobs that a summary names with the sample.
@@ -242,5 +242,5 @@ func TestContainerListFilters(t *testing.T) {
 		}
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }

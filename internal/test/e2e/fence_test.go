@@ -57,7 +57,7 @@ func newManualJob(t *testing.T, body string, stages ...define.Stage[params]) *ma
 	}
 
 	t.Cleanup(func() {
-		found, err := enginetest.Unbalanced(context.WithoutCancel(t.Context()), r.Pool())
+		found, err := enginetest.InvariantViolations(context.WithoutCancel(t.Context()), r.Pool())
 		if err != nil || len(found) > 0 {
 			t.Errorf("invariants are violated: %q, %v", found, err)
 		}

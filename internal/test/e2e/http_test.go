@@ -194,7 +194,7 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 		t.Errorf("a deleted job: %d", code)
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }
 
 func TestShowAndRetryFailuresOverHTTP(t *testing.T) {

@@ -83,5 +83,5 @@ func TestIdempotencyKeysDoNotRepeatAfterDeleteAndSubmit(t *testing.T) {
 		t.Errorf("%d runs of %d tasks were given %d different keys", runs, tasks, got)
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }

@@ -54,7 +54,7 @@ func TestInvariantsHoldAfterEveryCommit(t *testing.T) {
 
 		checks.Add(1)
 
-		found, err := enginetest.Unbalanced(context.Background(), pool)
+		found, err := enginetest.InvariantViolations(context.Background(), pool)
 
 		var over int
 

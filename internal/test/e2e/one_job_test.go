@@ -48,7 +48,7 @@ func TestHelloWorldRepliesQuoteTheirOwnGreeting(t *testing.T) {
 		t.Errorf("the result holds %d greetings and %d replies", len(result.Greetings), len(result.Replies))
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }
 
 func TestRandomFailuresAreRetriedUntilComplete(t *testing.T) {
@@ -80,7 +80,7 @@ func TestRandomFailuresAreRetriedUntilComplete(t *testing.T) {
 		t.Errorf("the job's error is %+v", job.Error)
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }
 
 func TestSubmitIsIdempotent(t *testing.T) {
@@ -150,7 +150,7 @@ func TestSubmitIsIdempotent(t *testing.T) {
 		t.Errorf("a rerun left gen %d", s.Gen)
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }
 
 func TestSubmitRejectsInvalidRequests(t *testing.T) {

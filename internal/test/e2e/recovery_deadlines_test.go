@@ -48,7 +48,7 @@ func benchOf(t *testing.T, body string) *bench {
 	t.Cleanup(r.Close)
 
 	b.pool = r.Pool()
-	if err := enginetest.LogStatuses(t.Context(), b.pool); err != nil {
+	if err := enginetest.LogStatusChanges(t.Context(), b.pool); err != nil {
 		t.Fatal(err)
 	}
 
@@ -126,7 +126,7 @@ func TestOrphanedWorkIsRequeuedInTime(t *testing.T) {
 		)
 		check(b, begin, limitOneAlive)
 		e.Wait(b.id).MustBe(t, state.JobCompleted)
-		e.MustBalance()
+		e.MustSatisfyInvariants()
 	})
 
 	// Only the timer of the host starts sweeps, once a minute. The sweep just
@@ -237,5 +237,5 @@ func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 		t.Errorf("tasks completed %d times, want 1000", n)
 	}
 
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 }

@@ -71,7 +71,7 @@ func TestSweepRecreatesMissingMessages(t *testing.T) {
 	}
 
 	mustCount(t, e, 2, `select count(*) from events where kind = 'repaired'`)
-	e.MustBalance()
+	e.MustSatisfyInvariants()
 
 	var found string
 

@@ -88,7 +88,7 @@ func start(t *testing.T, o enginetest.Options) *enginetest.Engine {
 	e.Audit()
 	t.Cleanup(func() {
 		if !t.Failed() {
-			e.MustBalance()
+			e.MustSatisfyInvariants()
 		}
 	})
 

@@ -17,18 +17,19 @@ import (
 //go:embed statuslog.sql
 var statusLog string
 
-// LogStatuses makes the schema log every change of a status from now on;
-// Illegal judges the log.
-func LogStatuses(ctx context.Context, pool *pgxpool.Pool) error {
+// LogStatusChanges makes the schema log every change of a status from now on.
+// IllegalTransitions checks the log.
+func LogStatusChanges(ctx context.Context, pool *pgxpool.Pool) error {
 	_, err := pool.Exec(ctx, statusLog)
 	return err
 }
 
-// Illegal lists what the status log shows that can never happen: a transition
-// that is not in the table, a stage that started twice or before what it
-// depends on had ended, a task that completed twice, a job or a task that
-// changed the same way twice under one attempt. It needs LogStatuses.
-func Illegal(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
+// IllegalTransitions returns what the status log contains and must never
+// contain: a transition that is not in the table, a stage that started twice or
+// before its dependencies had ended, a task that completed twice, and a job or
+// a task that changed the same way twice under one attempt. It requires
+// LogStatusChanges.
+func IllegalTransitions(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	rows, err := pool.Query(
 		ctx,
 		`select record, coalesce(was, ''), now, count(*) from status_log group by 1, 2, 3 order by 1, 2, 3`,
@@ -63,22 +64,22 @@ func allowed(record, was, now string) bool {
 		return true
 	}
 
-	if was == "" && record == "task" { // one without a row is queued
+	if was == "" && record == "task" { // a task without a row is queued
 		was = "queued"
 	}
-	// The task's running state is not stored: the log shows what it was before
-	// and becomes after.
+	// The running state of a task is not stored, so the log shows the states
+	// before and after it.
 	return m.Allows(was, now) || record == "task" && was == "queued" && m.Allows("running", now)
 }
 
-// Unbalanced lists which of the books of the schema do not balance: none, after
-// every commit of the engine.
-func Unbalanced(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
-	return count(ctx, pool, balance)
+// InvariantViolations returns the invariants that the schema violates. After
+// every commit of the engine there must be none.
+func InvariantViolations(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
+	return count(ctx, pool, invariants)
 }
 
-// count runs checks, each a query that counts offenders, in one round trip and
-// lists those that found some.
+// count runs checks in one round trip and returns those that found something.
+// Each check is a query that counts violations.
 func count(ctx context.Context, pool *pgxpool.Pool, checks map[string]string) ([]string, error) {
 	names := slices.Sorted(maps.Keys(checks))
 
@@ -108,9 +109,10 @@ func count(ctx context.Context, pool *pgxpool.Pool, checks map[string]string) ([
 	return found, err
 }
 
-// A task that has no row is queued, so what is open is counted by what is not:
-// no check makes a row for each task of a large stage.
-var balance = map[string]string{
+// invariants are queries that count violations. A task without a row is queued,
+// so the queries count open tasks as the difference to the tasks that have
+// ended. No check creates a row for each task of a large stage.
+var invariants = map[string]string{
 	"messages of jobs that have ended": `select count(*) from messages m join jobs j using (job_id) where j.finished_at is not null`,
 	"open jobs without any message": `
 		select count(*) from jobs j where j.finished_at is null and not exists (select from messages m where m.job_id = j.job_id)`,
@@ -120,7 +122,7 @@ var balance = map[string]string{
 			       count(*) filter (where t.status = 'cancelled') as cancelled
 			from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen) t
 		where (s.completed, s.failed, s.cancelled) is distinct from (t.completed, t.failed, t.cancelled)`,
-	"tasks that nobody planned": `select count(*) from tasks t join stages s using (job_id, stage, gen) where t.index >= s.planned`,
+	"tasks that were not planned": `select count(*) from tasks t join stages s using (job_id, stage, gen) where t.index >= s.planned`,
 	"tasks of a fan_out without a row, which holds their input": `
 		select count(*) from stages s join jobs j on j.job_id = s.job_id and j.purge_started_at is null
 		where s.kind = 'fan_out' and s.planned <> (
@@ -141,10 +143,10 @@ var balance = map[string]string{
 				rows between unbounded preceding and 1 preceding) as reach
 			from messages m where m.kind = 2 and m.count > 1) m
 		where m.first < m.reach`,
-	"tasks with two messages of their own": `
+	"tasks with two single-task messages": `
 		select count(*) from (select from messages m where m.kind = 2 and m.count = 1
 			group by m.job_id, m.stage, m.gen, m.first having count(*) > 1) m`,
-	"messages whose task a bundle covers too": `
+	"messages whose task is also covered by a bundle": `
 		select count(*) from messages m where m.kind = 2 and m.count = 1 and exists (
 			select from messages b where b.job_id = m.job_id and b.stage = m.stage and b.gen = m.gen and b.kind = 2 and b.count > 1
 			  and m.first >= b.first and m.first < b.first + b.count) and not exists (
@@ -169,21 +171,21 @@ var balance = map[string]string{
 			select count(*) from stages d where d.job_id = s.job_id and d.stage = any (s.depends_on) and d.finished_at is null)`,
 }
 
-// impossible is what the status log must never show.
+// impossible are queries that count what the status log must never contain.
 var impossible = map[string]string{
-	"stages that started twice under one gen": `
+	"stages that started twice in one generation": `
 		select count(*) from (select from status_log where record = 'stage' and now = 'running' and coalesce(was, 'waiting') = 'waiting'
 			group by job_id, incarnation, stage, gen having count(*) > 1) l`,
-	"tasks that completed twice under one gen": `
+	"tasks that completed twice in one generation": `
 		select count(*) from (select from status_log where record = 'task' and now = 'completed'
 			group by job_id, incarnation, stage, gen, index having count(*) > 1) l`,
-	"tasks that ended the same way twice under one gen and attempt": `
+	"tasks that ended the same way twice in one attempt": `
 		select count(*) from (select from status_log where record = 'task' and now in ('completed', 'failed')
 			group by job_id, incarnation, stage, gen, index, attempt, now having count(*) > 1) l`,
 	"jobs that changed the same way twice under one attempt": `
 		select count(*) from (select from status_log where record = 'job'
 			group by job_id, incarnation, attempt, was, now having count(*) > 1) l`,
-	"stages that started before what they depend on had ended": `
+	"stages that started before their dependencies had ended": `
 		select count(*) from status_log l join stages s using (job_id, stage) cross join unnest(s.depends_on) as d
 		where l.record = 'stage' and l.now = 'running' and coalesce(l.was, 'waiting') = 'waiting' and (
 			select p.now from status_log p where p.record = 'stage' and p.job_id = l.job_id

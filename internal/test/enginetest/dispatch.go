@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// Dispatch is how a process gets the work that its own commits start.
+// Dispatch selects how a process gets the work that its own commits start.
 type Dispatch string
 
-// The two modes. A process that receives for itself dispatches locally: part of
-// what a commit starts continues in it without a trip through the queue. A
-// process that a Functions host feeds never does.
+// The two modes. A process that receives messages itself dispatches locally:
+// part of the work that a commit starts continues in the same process without
+// the queue. A process that a Functions host feeds never dispatches locally.
 const (
 	Local Dispatch = "local_dispatch"
 	Queue Dispatch = "queue_only"
@@ -27,7 +27,7 @@ const (
 //			return
 //		}
 //
-// Every engine that a subtest starts then has the subtest's mode.
+// Every engine that a subtest starts then has the mode of the subtest.
 func InBothModes(t *testing.T, test func(*testing.T)) (forked bool) {
 	t.Helper()
 
@@ -42,8 +42,8 @@ func InBothModes(t *testing.T, test func(*testing.T)) (forked bool) {
 	return true
 }
 
-// DispatchOf returns the mode of the subtest of InBothModes that t belongs to,
-// or "" where there is none.
+// DispatchOf returns the mode of the InBothModes subtest that t belongs to, or
+// "" if there is none.
 func DispatchOf(t testing.TB) Dispatch {
 	t.Helper()
 

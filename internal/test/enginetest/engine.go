@@ -22,33 +22,33 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// Options say what to run and how. Jobs and Handlers are required.
+// Options configures what to run. Jobs and Handlers are required.
 type Options struct {
 	Jobs      map[string]define.Job
 	Handlers  map[string]handlers.Handler
 	Deps      handlers.Deps
-	Processes int      // pools, engines and receivers; 0: 1
-	InFlight  int      // messages of a queue in hand at once in each; 0: 32
-	Conns     int32    // connections in each pool; 0: 4
-	Dispatch  Dispatch // "": that of the subtest of InBothModes, else Queue, as in Azure
-	NoLease   bool     // Start does not wait for the leases: a fault of the test keeps them from being opened
+	Processes int      // number of pools, engines and receivers; 0: 1
+	InFlight  int      // maximum messages of a queue in flight per process; 0: 32
+	Conns     int32    // connections per pool; 0: 4
+	Dispatch  Dispatch // "": the mode of the InBothModes subtest, or Queue, as in Azure
+	NoLease   bool     // Start does not wait for the leases, since the test prevents them
 	Config    func(*coremachine.Config)
-	Chunk     int // most tasks that one statement of a retry opens; 0: as in production
+	Chunk     int // maximum tasks per statement of a retry expansion; 0: as in production
 	Fault     repo.Fault
-	FaultOf   func(process int) repo.Fault // in place of Fault
-	URL       string                       // of a schema that is there; "": a fresh one
-	Pooled    bool                         // a fresh schema is reached through PgBouncer
-	Connect   func(*pgx.ConnConfig)        // changes the engine's connections before they are made; nil: none
+	FaultOf   func(process int) repo.Fault // replaces Fault
+	URL       string                       // an existing schema; "": a fresh one
+	Pooled    bool                         // connect to a fresh schema through PgBouncer
+	Connect   func(*pgx.ConnConfig)        // modifies the configuration of the engine's connections; nil: none
 	Log       *slog.Logger                 // nil: none
 }
 
-// Engine is one or more processes' worth of engine over one schema.
+// Engine simulates one or more processes over one schema.
 type Engine struct {
 	t     testing.TB
 	url   string
 	procs []*Process
 
-	audited bool // the schema logs its statuses
+	audited bool // the schema logs status changes
 
 	mu    sync.Mutex
 	ended map[state.JobID]chan struct{}
@@ -64,12 +64,12 @@ type Process struct {
 	once    sync.Once
 }
 
-// waitLimit is how long a job may take before the test gives it up: long enough
-// for a slow machine under the race detector.
+// waitLimit is the maximum time of a job, long enough for a slow machine under
+// the race detector.
 const waitLimit = 3 * time.Minute
 
-// Start checks the registries as a process does, and starts. Everything stops
-// with the test.
+// Start checks the registries like a process does, and starts the engine.
+// Everything stops with the test.
 func Start(t testing.TB, o Options) *Engine {
 	t.Helper()
 
@@ -111,7 +111,8 @@ func Start(t testing.TB, o Options) *Engine {
 	return e
 }
 
-// PoolerEnv has every engine with a fresh schema reach it through PgBouncer.
+// PoolerEnv names the environment variable that makes every engine with a fresh
+// schema connect through PgBouncer.
 const PoolerEnv = "TEST_POOLER"
 
 func fresh(t testing.TB, pooled bool) string {
@@ -141,8 +142,8 @@ func (e *Engine) start(o Options) *Process {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	// the raw pool knows then whether a pooler is there; a database that is
-	// away is the test's own business
+	// The pool detects here whether a pooler is present. A test may have made
+	// the database unavailable, so the error is ignored.
 	_ = r.Ping(e.t.Context())
 	p := &Process{Repo: r, stop: func() {}, Queue: pgqueue.Over(r.Database(), pgqueue.Options{Log: o.Log})}
 
@@ -171,8 +172,8 @@ func (e *Engine) start(o Options) *Process {
 	return p
 }
 
-// waitForLease returns when a process may claim work: Handle refuses every
-// message until then.
+// waitForLease returns when a process may claim work. Until then Handle rejects
+// every message.
 func (e *Engine) waitForLease(p *Process) {
 	e.t.Helper()
 
@@ -202,10 +203,11 @@ func (e *Engine) serve(p *Process, inFlight int, log *slog.Logger) {
 	}
 }
 
-// StopReceiving takes no more messages; those in hand go on.
+// StopReceiving stops receiving messages. Messages in flight continue.
 func (p *Process) StopReceiving() { p.stop() }
 
-// Stop stops the process in good order: it puts back what it holds.
+// Stop shuts down the process gracefully. It releases the messages that it has
+// claimed.
 func (p *Process) Stop() {
 	p.once.Do(func() {
 		p.stop()
@@ -213,7 +215,7 @@ func (p *Process) Stop() {
 		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 
-		_ = p.Machine.Stop(limit) // a database that a test has taken away cannot be told
+		_ = p.Machine.Stop(limit) // fails if a test has made the database unavailable
 		p.serving.Wait()
 		p.Queue.Close()
 		p.Repo.Close()
@@ -223,13 +225,13 @@ func (p *Process) Stop() {
 // Process returns the i-th process.
 func (e *Engine) Process(i int) *Process { return e.procs[i] }
 
-// Processes is how many there are.
+// Processes returns the number of processes.
 func (e *Engine) Processes() int { return len(e.procs) }
 
-// Pool reads the schema of the first process.
+// Pool returns the pool of the first process, for reading the schema.
 func (e *Engine) Pool() *pgxpool.Pool { return e.procs[0].Repo.Pool() }
 
-// URL is the address of the schema.
+// URL returns the address of the schema.
 func (e *Engine) URL() string { return e.url }
 
 func (e *Engine) jobEnded(id state.JobID) {
@@ -242,7 +244,7 @@ func (e *Engine) jobEnded(id state.JobID) {
 	}
 }
 
-// Submit submits a job with parameters as JSON, by the first process.
+// Submit submits a job through the first process. The parameters are JSON.
 func (e *Engine) Submit(jobType, params string) state.JobID {
 	e.t.Helper()
 
@@ -284,7 +286,7 @@ func (e *Engine) Wait(id state.JobID) Job {
 			return j
 		}
 
-		again := time.NewTimer(time.Second) // ended by a process that is no longer there to tell
+		again := time.NewTimer(time.Second) // the process that ended the job may be gone
 		select {
 		case <-c:
 		case <-again.C:

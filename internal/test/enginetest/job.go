@@ -10,7 +10,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// Job is a run as it stands.
+// Job is the current state of a job.
 type Job struct {
 	ID      state.JobID
 	Status  state.JobStatus
@@ -20,7 +20,7 @@ type Job struct {
 	Stages  []Stage
 }
 
-// Stage is a stage as it stands.
+// Stage is the current state of a stage.
 type Stage struct {
 	Number                                                   int
 	Name                                                     string
@@ -56,7 +56,7 @@ func (e *Engine) Read(id state.JobID) Job {
 	return j
 }
 
-// MustBe fails the test when the job has another status.
+// MustBe fails the test if the job has another status.
 func (j Job) MustBe(t testing.TB, want state.JobStatus) Job {
 	t.Helper()
 
@@ -82,8 +82,8 @@ func (j Job) Stage(t testing.TB, name string) Stage {
 	return Stage{}
 }
 
-// MustHave fails the test when the stage has not ended with so many completed
-// and failed tasks.
+// MustHave fails the test if the stage has not ended with the given numbers of
+// completed and failed tasks.
 func (s Stage) MustHave(t testing.TB, completed, failed int) Stage {
 	t.Helper()
 
@@ -103,7 +103,7 @@ func (s Stage) MustHave(t testing.TB, completed, failed int) Stage {
 	return s
 }
 
-// Results returns the results of a stage by index; a task that did not complete
+// Results returns the results of a stage by index. A task that did not complete
 // has none.
 func (e *Engine) Results(id state.JobID, stage string) map[int]json.RawMessage {
 	e.t.Helper()
@@ -123,31 +123,31 @@ func (e *Engine) Results(id state.JobID, stage string) map[int]json.RawMessage {
 	return out
 }
 
-// Audit makes the schema log every change of a status; MustBalance then judges
-// the log too.
+// Audit makes the schema log every status change. MustSatisfyInvariants then
+// checks the log as well.
 func (e *Engine) Audit() {
 	e.t.Helper()
 
-	if err := LogStatuses(context.Background(), e.Pool()); err != nil {
+	if err := LogStatusChanges(context.Background(), e.Pool()); err != nil {
 		e.t.Fatal(err)
 	}
 
 	e.audited = true
 }
 
-// MustBalance checks the books of every job in the schema: each task that has
-// not ended is covered by exactly one message, the counters are what the rows
-// say, and nothing is left of jobs that have ended.
-func (e *Engine) MustBalance() {
+// MustSatisfyInvariants checks every job in the schema: exactly one message
+// covers each task that has not ended, the counters match the rows, and nothing
+// remains of jobs that have ended.
+func (e *Engine) MustSatisfyInvariants() {
 	e.t.Helper()
 
-	found, err := Unbalanced(context.Background(), e.Pool())
+	found, err := InvariantViolations(context.Background(), e.Pool())
 	if err != nil {
 		e.t.Fatal(err)
 	}
 
 	if e.audited {
-		more, err := Illegal(context.Background(), e.Pool())
+		more, err := IllegalTransitions(context.Background(), e.Pool())
 		if err != nil {
 			e.t.Fatal(err)
 		}
@@ -156,6 +156,6 @@ func (e *Engine) MustBalance() {
 	}
 
 	for _, what := range found {
-		e.t.Errorf("the books do not balance: %s", what)
+		e.t.Errorf("an invariant is violated: %s", what)
 	}
 }

@@ -11,26 +11,27 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// stored is a job as the database has it.
+// stored is a job as the database stores it.
 type stored struct {
 	id       state.JobID
 	status   state.JobStatus
 	attempt  int
 	stopping bool
-	marked   bool // for deletion
+	marked   bool // marked for deletion
 	failure  *state.Failure
 	result   []byte
 }
 
-// check compares the database with its own books and with the reference.
+// check checks the invariants of the database and compares it with the
+// reference.
 func (w *world) check() {
-	found, err := enginetest.Unbalanced(context.Background(), w.pool)
+	found, err := enginetest.InvariantViolations(context.Background(), w.pool)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 
 	if len(found) > 0 {
-		w.t.Fatalf("the books do not balance: %q", found)
+		w.t.Fatalf("invariants are violated: %q", found)
 	}
 
 	rows, err := w.pool.Query(
@@ -54,13 +55,13 @@ func (w *world) check() {
 		w.t.Fatal(err)
 	}
 
-	there := map[state.JobID]bool{}
+	existing := map[state.JobID]bool{}
 	for _, s := range all {
-		there[s.id] = true
+		existing[s.id] = true
 		w.compare(s)
 	}
 
-	w.compareGone(there)
+	w.compareDeleted(existing)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -69,8 +70,8 @@ func (w *world) check() {
 	}
 }
 
-// compare holds a job against what the reference knows of it, and judges it
-// when it has ended.
+// compare compares a job with the reference. If the job has just ended,
+// compareOutcome compares its outcome.
 func (w *world) compare(s stored) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,13 +79,13 @@ func (w *world) compare(s stored) {
 	j, known := w.jobs[s.id]
 	switch {
 	case !known:
-		w.t.Fatalf("nobody submitted job %s", s.id.Short())
+		w.t.Fatalf("job %s was not submitted", s.id.Short())
 	case s.attempt == j.attempt+1 && j.marked:
 		w.t.Fatalf("job %s was started again after its deletion had begun", s.id.Short())
 	case j.marked && !s.marked:
-		w.t.Fatalf("the deletion of job %s had begun and was taken back", s.id.Short())
+		w.t.Fatalf("the deletion of job %s had begun and was reverted", s.id.Short())
 	case s.marked && !j.mayGo:
-		w.t.Fatalf("job %s is being deleted, and no request asked for it", s.id.Short())
+		w.t.Fatalf("job %s is being deleted without a request", s.id.Short())
 	case s.attempt == j.attempt+1 && j.mayStart:
 		j.mayGo = j.mayGo && s.marked
 		j.attempt = s.attempt
@@ -93,72 +94,72 @@ func (w *world) compare(s stored) {
 		j.cancelled = false
 		j.stopped = false
 	case s.attempt != j.attempt:
-		w.t.Fatalf("job %s is at attempt %d, and the reference at %d", s.id.Short(), s.attempt, j.attempt)
+		w.t.Fatalf("job %s is at attempt %d, want %d", s.id.Short(), s.attempt, j.attempt)
 	}
 
 	j.mayStart, j.marked = false, s.marked
 	if s.stopping && !j.cancelled && s.failure == nil {
-		w.t.Fatalf("job %s is being stopped, and nobody asked for it", s.id.Short())
+		w.t.Fatalf("job %s is being stopped without a request", s.id.Short())
 	}
 
 	if j.status.Ended() && s.status != j.status {
-		w.t.Fatalf("job %s ended %s and has become %s", s.id.Short(), j.status, s.status)
+		w.t.Fatalf("job %s ended %s and has changed to %s", s.id.Short(), j.status, s.status)
 	}
 
 	if s.status.Ended() && !j.status.Ended() {
-		w.judge(s, j)
+		w.compareOutcome(s, j)
 	}
 
 	j.status = s.status
 }
 
-// compareGone finds jobs that are not there any more, and rows of theirs that
-// are.
-func (w *world) compareGone(there map[state.JobID]bool) {
+// compareDeleted checks that a job was only deleted on request, and that none
+// of its rows remain.
+func (w *world) compareDeleted(existing map[state.JobID]bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
 	for id, j := range w.jobs {
-		if there[id] || j.attempt == 0 {
+		if existing[id] || j.attempt == 0 {
 			continue
 		}
 
 		if !j.mayGo {
-			w.t.Fatalf("job %s is gone, and no request asked for it", id.Short())
+			w.t.Fatalf("job %s was deleted without a request", id.Short())
 		}
 
 		j.attempt, j.status = 0, state.JobQueued
 		j.mayGo, j.marked, j.mayStart, j.cancelled, j.stopped = false, false, false, false, false
 
-		var left int
+		var remaining int
 
 		err := w.pool.QueryRow(context.Background(), `select (select count(*) from stages where job_id = $1)
 			+ (select count(*) from tasks where job_id = $1) + (select count(*) from attempts where job_id = $1)
 			+ (select count(*) from messages where job_id = $1) + (select count(*) from events where job_id = $1)
-			+ (select count(*) from result_parts where job_id = $1)`, id[:]).Scan(&left)
-		if err != nil || left > 0 {
-			w.t.Fatalf("%d rows are left of job %s, which was deleted; %v", left, id.Short(), err)
+			+ (select count(*) from result_parts where job_id = $1)`, id[:]).Scan(&remaining)
+		if err != nil || remaining > 0 {
+			w.t.Fatalf("%d rows of the deleted job %s remain; %v", remaining, id.Short(), err)
 		}
 	}
 }
 
-func (w *world) judge(s stored, j *job) {
-	v := j.spec.judge(j.params, j.healed)
+func (w *world) compareOutcome(s stored, j *job) {
+	v := j.spec.predict(j.params, j.healed)
 	if s.status == state.JobCancelled {
 		if !j.cancelled {
-			w.t.Fatalf("job %s was cancelled by nobody", s.id.Short())
+			w.t.Fatalf("job %s was cancelled without a request", s.id.Short())
 		}
 
 		return
 	}
 
-	if w.lostTooOften(s) { // five crashes end a task, whatever its fate
+	if w.hasLossLimit(s) { // a task fails at the limit of losses, independently of the reference
 		return
 	}
 
 	if s.status != v.status {
 		w.t.Fatalf(
-			"job %s (%+v) ended %s (%+v), and the reference %s",
+			"job %s (%+v) ended %s (%+v), want %s",
 			s.id.Short(),
 			j.params,
 			s.status,
@@ -174,20 +175,20 @@ func (w *world) judge(s stored, j *job) {
 	if j.spec.result {
 		var out output
 		if err := json.Unmarshal(s.result, &out); err != nil || out.Value != v.result {
-			w.t.Fatalf("job %s has the result %s, and the reference %d", s.id.Short(), s.result, v.result)
+			w.t.Fatalf("job %s has the result %s, want %d", s.id.Short(), s.result, v.result)
 		}
 	}
 
 	for i := range v.stages {
 		status, tasks := w.stage(s.id, i)
 		if status != v.stages[i].status || !slices.Equal(tasks, v.stages[i].tasks) {
-			w.t.Fatalf("stage %d of job %s (%+v) is %s\n%v, and in the reference %s\n%v",
+			w.t.Fatalf("stage %d of job %s (%+v) is %s\n%v, want %s\n%v",
 				i, s.id.Short(), j.params, status, tasks, v.stages[i].status, v.stages[i].tasks)
 		}
 	}
 }
 
-func (w *world) lostTooOften(s stored) bool {
+func (w *world) hasLossLimit(s stored) bool {
 	var n int
 
 	err := w.pool.QueryRow(context.Background(), `select count(*) from tasks where job_id = $1 and losses >= $2`, s.id[:], state.MaxLosses).

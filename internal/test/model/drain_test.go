@@ -8,20 +8,20 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// drain ends the sequence: the faults end, and everything that waits is
-// delivered to one process, until nothing does. Then every job must have ended,
-// within so many deliveries as its stages and tasks call for.
+// drain ends the sequence without faults. It delivers everything that waits to
+// one process until nothing waits. Then every job must have ended, with at most
+// as many deliveries as its stages and tasks need.
 func (w *world) drain() {
 	for _, p := range w.procs {
 		p.fuse.Store(never)
 		p.flake.Store(never)
-		p.bury(w)
+		p.stop(w)
 	}
 
 	w.exec(`update workers set lease_until = '-infinity'`)
 	own := w.drawHabits()
 	own.budget = time.Second
-	p := w.born(w.slots[0], own)
+	p := w.start(w.slots[0], own)
 	w.procs = []*process{p}
 
 	deliveries := 0
@@ -35,9 +35,9 @@ func (w *world) drain() {
 			break
 		}
 
-		if limit := w.workLeft(); deliveries > limit {
+		if limit := w.maxDeliveries(); deliveries > limit {
 			w.t.Fatalf(
-				"after %d deliveries, at most %d of them needed, there is more: %+v",
+				"after %d deliveries, want at most %d, more messages wait: %+v",
 				deliveries,
 				limit,
 				waiting,
@@ -58,20 +58,20 @@ func (w *world) drain() {
 	if err := w.pool.QueryRow(context.Background(), `select count(*) from jobs where finished_at is null`).
 		Scan(&open); err != nil ||
 		open > 0 {
-		w.t.Fatalf("%d jobs are open when nothing is left to deliver; %v", open, err)
+		w.t.Fatalf("%d jobs are open after all messages were delivered; %v", open, err)
 	}
 
-	illegal, err := enginetest.Illegal(context.Background(), w.pool)
+	illegal, err := enginetest.IllegalTransitions(context.Background(), w.pool)
 	if err != nil || len(illegal) > 0 {
-		w.t.Fatalf("the history shows what cannot be: %q, %v", illegal, err)
+		w.t.Fatalf("the history contains illegal transitions: %q, %v", illegal, err)
 	}
 }
 
-// workLeft is how many deliveries the jobs can call for at most, once nothing
-// fails that should not: a task has its tries, losses which took it out of a
-// bundle, and its share of what opens it for a retry; a stage is planned in
+// maxDeliveries returns the maximum number of deliveries that the jobs need if
+// no more faults occur. A task needs its attempts, the losses that split it
+// from a bundle, and its share of a retry expansion. A stage is planned in
 // parts, stopped and finished.
-func (w *world) workLeft() (deliveries int) {
+func (w *world) maxDeliveries() (deliveries int) {
 	err := w.pool.QueryRow(context.Background(), `select 10 + 10 * count(*) + $1 * coalesce(sum(planned), 0) from stages`, tries+4).
 		Scan(&deliveries)
 	if err != nil {
@@ -81,8 +81,8 @@ func (w *world) workLeft() (deliveries int) {
 	return deliveries
 }
 
-// sweepBy makes a process sweep. A sweep that has to repair a job's messages
-// shows that a transaction forgot them.
+// sweepBy makes a process sweep. If a sweep has to repair the messages of a
+// job, a transaction did not write them.
 func (w *world) sweepBy(p *process) {
 	rep, err := p.m.Sweep(context.Background())
 	if err != nil && state.CodeOf(err) != state.CodeUnavailable {
@@ -90,6 +90,6 @@ func (w *world) sweepBy(p *process) {
 	}
 
 	if rep.Repaired > 0 {
-		w.t.Fatalf("the sweep repaired %d jobs that had no message", rep.Repaired)
+		w.t.Fatalf("the sweep repaired %d jobs without a message", rep.Repaired)
 	}
 }

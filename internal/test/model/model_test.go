@@ -18,16 +18,16 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// How many sequences a run has, and the seed that they all come from.
+// The number of sequences of a run, and the seed of all of them.
 var (
 	sequences = flag.Int("model.sequences", 600, "sequences of random steps")
 	seed      = flag.Int64("model.seed", 0, "seed of the sequences; 0: a random one")
 )
 
 const (
-	lanes    = 6       // run side by side, each in a schema of its own
-	laneSeed = 1 << 40 // between the seeds of two lanes: more than one lane uses up
-	steps    = 20      // of a sequence, on average
+	lanes    = 6       // run in parallel, each in its own schema
+	laneSeed = 1 << 40 // distance between the seeds of two lanes
+	steps    = 20      // average steps of a sequence
 )
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 
-	setFlag("rapid.nofailfile", "true") // a seed is enough to see it again
+	setFlag("rapid.nofailfile", "true") // the seed is enough to reproduce a failure
 
 	if *seed == 0 {
 		*seed = rand.Int64N(1_000_000_000) + 1
@@ -53,8 +53,7 @@ func isSet(name string) (set bool) {
 	return set
 }
 
-// setFlag sets a flag of rapid, which then still does not count as set by the
-// command line.
+// setFlag sets a flag of rapid without marking it as set on the command line.
 func setFlag(name, value string) {
 	if err := flag.Lookup(name).Value.Set(value); err != nil {
 		panic(err)
@@ -64,8 +63,8 @@ func setFlag(name, value string) {
 // seeding guards the flag from which rapid reads its seed when a check begins.
 var seeding sync.Mutex
 
-// checkLane is rapid.Check with a seed of the lane's own, unless the command
-// line names the one to see again.
+// checkLane is rapid.Check with the seed of the lane, unless the command line
+// gives a seed to reproduce.
 func checkLane(t *testing.T, lane int, property func(*rapid.T)) {
 	t.Helper()
 
@@ -96,7 +95,7 @@ func TestEngineMatchesReferenceModel(t *testing.T) {
 	t.Logf("%d sequences of about %d steps, -model.seed=%d", *sequences, steps, *seed)
 	t.Cleanup(func() {
 		t.Logf(
-			"%d sequences in %s: %.1f a second",
+			"%d sequences in %s: %.1f per second",
 			done.Load(),
 			time.Since(begin).Round(time.Second),
 			float64(done.Load())/time.Since(begin).Seconds(),
@@ -115,7 +114,7 @@ func TestEngineMatchesReferenceModel(t *testing.T) {
 				w := newWorld(rt, b)
 				defer w.stop()
 
-				w.step(w.submit)(rt) // a world without jobs has no steps
+				w.step(w.submit)(rt) // without a job, no step is possible
 				rt.Repeat(map[string]func(*rapid.T){
 					"submit": w.step(w.submit),
 					"cancel": w.step(w.cancel),
@@ -146,7 +145,7 @@ func TestEngineMatchesReferenceModel(t *testing.T) {
 	}
 }
 
-// step lets those who died in a step be followed before the next.
+// step replaces the processes that die during a step before the next step.
 func (w *world) step(do func()) func(*rapid.T) {
 	return func(*rapid.T) {
 		do()
@@ -161,8 +160,8 @@ func (w *world) step(do func()) func(*rapid.T) {
 
 func (w *world) drawProcess() int { return rapid.IntRange(0, len(w.procs)-1).Draw(w.t, "process") }
 
-// request makes a call as a client: it may fail in any way, and then nobody
-// knows whether it did anything.
+// request makes a call as a client does. The call can fail in any way, and then
+// the client does not know whether it had an effect.
 func (w *world) request(do func(context.Context, *coremachine.Machine) error) {
 	p := w.procs[w.drawProcess()]
 
@@ -211,7 +210,7 @@ func (w *world) submit() {
 	})
 }
 
-// expectStart notes that a job may be started, for the first time or again.
+// expectStart records that a job may be started, for the first time or again.
 func (w *world) expectStart(id state.JobID, fresh *job, heal bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -221,10 +220,10 @@ func (w *world) expectStart(id state.JobID, fresh *job, heal bool) {
 	}
 
 	w.jobs[id].mayStart, w.jobs[id].willHeal = true, heal
-	w.banned = state.JobID{} // what the request starts is not what was told to stop
+	w.banned = state.JobID{} // the new run is not the one that was stopped
 }
 
-// drawJob picks a job that is there.
+// drawJob picks an existing job.
 func (w *world) drawJob() (id state.JobID, ok bool) {
 	rows, err := w.pool.Query(context.Background(), `select job_id from jobs order by job_id`)
 	if err != nil {
@@ -251,7 +250,7 @@ func (w *world) drawJob() (id state.JobID, ok bool) {
 
 func (w *world) cancel() {
 	id, ok := w.drawJob()
-	if !ok || rapid.Bool().Draw(w.t, "changed mind") { // or too few jobs come to another end
+	if !ok || rapid.Bool().Draw(w.t, "changed mind") { // otherwise too few jobs end in other ways
 		return
 	}
 
@@ -277,8 +276,8 @@ func (w *world) retry() {
 	}
 
 	heal := rapid.Bool().Draw(w.t, "heal")
-	// A retry keeps what completed: what was healed once stays so, or the
-	// reference would have to remember tasks.
+	// A retry keeps completed tasks. A job that was healed once stays healed,
+	// because otherwise the reference would have to remember tasks.
 	w.expectStart(id, nil, heal || w.isHealed(context.Background(), id))
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
 		_, err := m.Retry(ctx, id, "test", "")

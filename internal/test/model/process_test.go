@@ -19,12 +19,12 @@ import (
 	"coremachine/internal/state"
 )
 
-// lost is a statement, or an answer, that the network swallowed.
-var lost = state.Errorf(state.CodeUnavailable, "test", "the connection broke")
+// errLost is the error of a statement whose request or response was lost.
+var errLost = state.Errorf(state.CodeUnavailable, "test", "the connection broke")
 
 const never = 1 << 40
 
-// slot is a place for processes: its pool lives through all that run in it.
+// slot is a place for successive processes, which share its pool.
 type slot struct {
 	repo *repo.Repo
 	now  atomic.Pointer[process]
@@ -38,14 +38,14 @@ func (s *slot) fault(point string) error {
 	return nil
 }
 
-// process is one life of a process: an engine under one lease.
+// process is the lifetime of a process: an engine under one lease.
 type process struct {
-	name  string // as its worker row's build
+	name  string // stored as the build of its worker row
 	m     *coremachine.Machine
-	calls sync.WaitGroup // of Handle
+	calls sync.WaitGroup // calls of Handle
 
-	fuse  atomic.Int64 // statements, commits and answers until it dies
-	flake atomic.Int64 // the same until one of them is lost
+	fuse  atomic.Int64 // statements, commits and responses until the process dies
+	flake atomic.Int64 // statements, commits and responses until one is lost
 	died  chan struct{}
 	dead  atomic.Bool
 
@@ -53,10 +53,10 @@ type process struct {
 	entered chan struct{}
 }
 
-// gate keeps handlers waiting; the deaf ones do not hear that they should stop.
+// gate blocks handlers. Unresponsive handlers ignore their context.
 type gate struct {
-	open chan struct{}
-	deaf bool
+	open         chan struct{}
+	unresponsive bool
 }
 
 func (p *process) fault(string) error {
@@ -65,21 +65,21 @@ func (p *process) fault(string) error {
 	}
 
 	if p.dead.Load() || p.flake.Add(-1) == 0 {
-		return lost
+		return errLost
 	}
 
 	return nil
 }
 
-// habits are what processes differ in.
-type habits struct {
-	budget     time.Duration // after it a bundle hands its rest back
+// settings are the settings in which processes differ.
+type settings struct {
+	budget     time.Duration // time after which a bundle splits off its rest
 	maxRunning int
-	local      bool // it dispatches locally
+	local      bool // local dispatch is enabled
 }
 
-func (w *world) drawHabits() habits {
-	return habits{
+func (w *world) drawSettings() settings {
+	return settings{
 		budget: rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Nanosecond}).
 			Draw(w.t, "budget"),
 		maxRunning: rapid.SampledFrom([]int{4, 1, 2}).Draw(w.t, "max running"),
@@ -87,11 +87,11 @@ func (w *world) drawHabits() habits {
 	}
 }
 
-// born starts a process in a slot and waits until it has its lease.
-func (w *world) born(s *slot, own habits) *process {
-	w.births++
+// start starts a process in a slot and waits until it has its lease.
+func (w *world) start(s *slot, own settings) *process {
+	w.started++
 	p := &process{
-		name:    fmt.Sprintf("life %d", w.births),
+		name:    fmt.Sprintf("life %d", w.started),
 		died:    make(chan struct{}),
 		entered: make(chan struct{}, 1),
 	}
@@ -140,7 +140,7 @@ func (w *world) handler(p *process) func(context.Context, handlers.Task, input) 
 		w.mu.Lock()
 		if w.banned == t.JobID {
 			w.broken = fmt.Sprintf(
-				"task %d of %s of job %s was started by a claim after its job was told to stop",
+				"task %d of %s of job %s was started by a claim after its job was cancelled",
 				t.Index,
 				t.Stage,
 				t.JobID.Short(),
@@ -155,7 +155,7 @@ func (w *world) handler(p *process) func(context.Context, handlers.Task, input) 
 			}
 
 			stop := ctx.Done()
-			if g.deaf {
+			if g.unresponsive {
 				stop = nil
 			}
 
@@ -170,56 +170,56 @@ func (w *world) handler(p *process) func(context.Context, handlers.Task, input) 
 	}
 }
 
-// letGo opens the gate and waits until the handlers behind it are through, or
-// the process has died of it.
-func (p *process) letGo(w *world) {
+// unblock opens the gate and waits until the handlers behind it have returned
+// or the process has died.
+func (p *process) unblock(w *world) {
 	if g := p.hang.Swap(nil); g != nil {
 		close(g.open)
 	}
 
-	through := make(chan struct{})
+	returned := make(chan struct{})
 
 	go func() {
 		p.calls.Wait()
-		close(through)
+		close(returned)
 	}()
 
 	select {
-	case <-through:
+	case <-returned:
 	case <-p.died:
 	case <-time.After(patience):
-		w.t.Fatalf("%s does not come to an end\n%s", p.name, stacks())
+		w.t.Fatalf("the handlers of %s did not return\n%s", p.name, stacks())
 	}
 
 	w.settle(p)
 }
 
-// settle waits for what a living process took from its own commits, unless its
-// handlers hang.
+// settle waits for the work that a living process continued locally after its
+// own commits, unless its handlers hang.
 func (w *world) settle(p *process) {
 	if p.hang.Load() == nil {
 		w.until(
-			p.name+" has done what it took",
+			p.name+" has no work in flight",
 			func() bool { return p.m.InFlight() == 0 || p.dead.Load() || p.hang.Load() != nil },
 		)
 	}
 }
 
-// bury ends a process: a dead one is gone for the database at once, a living
-// one puts back what it holds.
-func (p *process) bury(w *world) {
+// stop ends a process. A dead process only releases its goroutines. A living
+// one shuts down gracefully and releases its messages.
+func (p *process) stop(w *world) {
 	if p.dead.Load() {
 		if g := p.hang.Swap(nil); g != nil {
 			close(g.open)
 		}
 	} else {
-		p.letGo(w)
+		p.unblock(w)
 	}
 
 	limit, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 
-	_ = p.m.Stop(limit) // a dead one cannot tell the database
+	_ = p.m.Stop(limit) // a dead process cannot reach the database
 	p.calls.Wait()
 
 	select {
@@ -228,8 +228,8 @@ func (p *process) bury(w *world) {
 	}
 }
 
-// handle delivers a message to a process and returns when it was answered,
-// hangs in a handler, or has killed the process.
+// handle delivers a message to a process. It returns when the process has
+// responded, hangs in a handler, or has died.
 func (w *world) handle(p *process, m state.Message) {
 	w.mu.Lock()
 
@@ -244,12 +244,12 @@ func (w *world) handle(p *process, m state.Message) {
 	p.calls.Go(func() {
 		defer close(done)
 
-		_ = p.m.Handle(context.Background(), m) // whatever it answers: the transport's part is the test's
+		_ = p.m.Handle(context.Background(), m) // the test ignores the response, since it is the transport
 	})
 
 	limit := patience
 	if p.hang.Load() != nil {
-		limit = 50 * time.Millisecond // a task that lost workers before waits until it may run alone
+		limit = 50 * time.Millisecond // a suspect task waits until it can run alone
 	}
 
 	select {
@@ -258,25 +258,25 @@ func (w *world) handle(p *process, m state.Message) {
 	case <-p.died:
 	case <-time.After(limit):
 		if limit == patience {
-			w.t.Fatalf("%s does not answer for %+v\n%s", p.name, m, stacks())
+			w.t.Fatalf("%s did not respond to %+v\n%s", p.name, m, stacks())
 		}
 	}
 }
 
-// patience is how long a step may take.
+// patience is the maximum time of a step.
 const patience = 20 * time.Second
 
 func (w *world) until(what string, ok func() bool) {
 	limit := time.Now().Add(patience)
 	for tick := time.NewTicker(200 * time.Microsecond); !ok(); <-tick.C {
 		if time.Now().After(limit) {
-			w.t.Fatalf("gave up waiting until %s\n%s", what, stacks())
+			w.t.Fatalf("timed out waiting until %s\n%s", what, stacks())
 		}
 	}
 }
 
-// stacks lists what the goroutines of the engine do, for a failure that no seed
-// repeats.
+// stacks returns the stacks of the engine's goroutines, for failures that a
+// seed does not reproduce.
 func stacks() string {
 	all := make([]byte, 8<<20)
 	all = all[:runtime.Stack(all, true)]

@@ -2,10 +2,10 @@ package model
 
 import "coremachine/internal/state"
 
-// verdict is how a run that nobody stops must end.
+// verdict is the expected outcome of a run that is not cancelled.
 type verdict struct {
 	status state.JobStatus
-	stages []stageVerdict // meaningless where the job fails: when the stop comes decides what is cancelled
+	stages []stageVerdict // not compared if the job fails, since the cancelled tasks depend on timing
 	result int
 }
 
@@ -19,8 +19,8 @@ type taskVerdict struct {
 	value  int
 }
 
-// judge runs a job in the head: no messages, no processes, no time.
-func (spec jobSpec) judge(p params, healed bool) verdict {
+// predict runs a job as a pure function, without messages, processes or time.
+func (spec jobSpec) predict(p params, healed bool) verdict {
 	v := verdict{status: state.JobCompleted}
 	for i, s := range spec.stages {
 		st := stageVerdict{status: state.StageCompleted}
@@ -34,7 +34,7 @@ func (spec jobSpec) judge(p params, healed bool) verdict {
 		failed := 0
 
 		for index, in := range spec.inputs(p, i, v.stages) {
-			task := spec.judgeTask(p, i, index, in, healed, v.stages)
+			task := spec.predictTask(p, i, index, in, healed, v.stages)
 			if task.status == state.TaskFailed {
 				failed++
 			}
@@ -47,7 +47,7 @@ func (spec jobSpec) judge(p params, healed bool) verdict {
 		}
 
 		if float64(failed) > spec.tolerance*float64(len(st.tasks)) {
-			v.status = state.JobFailed // whatever comes after it
+			v.status = state.JobFailed // whatever the later stages do
 		}
 
 		v.stages = append(v.stages, st)
@@ -62,7 +62,7 @@ func (spec jobSpec) judge(p params, healed bool) verdict {
 	return v
 }
 
-// inputs lists the inputs of a stage's tasks.
+// inputs returns the inputs of a stage's tasks.
 func (spec jobSpec) inputs(p params, stage int, before []stageVerdict) []int {
 	s := spec.stages[stage]
 	switch s.kind {
@@ -100,7 +100,7 @@ func (spec jobSpec) inputs(p params, stage int, before []stageVerdict) []int {
 	return nil
 }
 
-func (spec jobSpec) judgeTask(
+func (spec jobSpec) predictTask(
 	p params,
 	stage, index, in int,
 	healed bool,

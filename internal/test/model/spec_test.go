@@ -15,8 +15,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// The two task types: what emits gives its followers' inputs as parts, one by
-// one.
+// The two task types. A task of type emitting emits the inputs of its
+// successors as parts, one by one.
 const (
 	work  handlers.TaskType[input, output] = "work"
 	emits handlers.TaskType[input, output] = "emits"
@@ -36,19 +36,19 @@ type params struct {
 	Skip bool `json:"skip" default:"false"`
 }
 
-// jobSpec is a random job: what its definition and its reference are both made
-// from.
+// jobSpec is a random job, from which both its definition and its reference are
+// made.
 type jobSpec struct {
 	stages    []stageSpec
 	tolerance float64
-	bad       int // of 16 tasks, how many fail for good
+	bad       int // how many of 16 tasks fail permanently
 	result    bool
 }
 
 type stageSpec struct {
 	kind           state.Parallelism
 	deps           []int
-	source         int // of match_previous and fan_out
+	source         int // for match_previous and fan_out
 	skippable      bool
 	emits          bool
 	window, bundle int
@@ -98,7 +98,7 @@ func drawSpec(t *rapid.T) jobSpec {
 	return spec
 }
 
-// define makes the real definition.
+// define returns the real definition.
 func (spec jobSpec) define() define.Job {
 	d := define.Definition[params]{Description: "drawn", Tolerance: spec.tolerance}
 	for i, s := range spec.stages {
@@ -161,8 +161,8 @@ func (s stageSpec) taskType() handlers.TaskType[input, output] {
 	return work
 }
 
-// fanOut plans a task for each part where the source emits; else it makes the
-// same inputs from each result.
+// fanOut plans a task for each part if the source emits parts. Otherwise it
+// makes the same inputs from each result.
 func (spec jobSpec) fanOut(s stageSpec) define.Tasks[params] {
 	from := stageName(s.source)
 	if spec.stages[s.source].emits {
@@ -190,8 +190,8 @@ func (spec jobSpec) fanOut(s stageSpec) define.Tasks[params] {
 	)
 }
 
-// first is the input of a task of its own, and planned are the inputs that a
-// result plans.
+// first returns the input of a task that follows none. planned returns the
+// inputs that are planned from a result.
 func first(p params, i int) int { return 7*p.Seed + i }
 
 func planned(value int) []int {
@@ -203,8 +203,7 @@ func planned(value int) []int {
 	return inputs
 }
 
-// fate says how a task fares by itself: after how many failures it completes,
-// or that it never does.
+// fate returns after how many failures a task completes, or that it never does.
 func (spec jobSpec) fate(p params, stage, index int) (failures int, never bool) {
 	h := fnv.New32a()
 
@@ -213,16 +212,16 @@ func (spec jobSpec) fate(p params, stage, index int) (failures int, never bool) 
 	case n < spec.bad:
 		return 0, true
 	case n >= 13:
-		return n - 12, false // one to three: the third is one too many
+		return n - 12, false // one to three: the third uses up the attempts
 	}
 
 	return 0, false
 }
 
-// tries is how often the one task type is tried.
+// tries is the number of attempts of a task.
 const tries = 3
 
-// run is the handler, for any stage; healed tells that nothing fails any more.
+// run is the handler of every stage. If healed is set, no task fails.
 func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed bool) (output, error) {
 	p, err := handlers.Params[params](t)
 	if err != nil {
@@ -231,7 +230,7 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 
 	s := spec.stages[t.StageNumber]
 	if failures, never := spec.fate(p, t.StageNumber, t.Index); !healed && (never || t.Failures < failures) {
-		if s.emits { // parts of an attempt that fails are never seen
+		if s.emits { // parts of a failed attempt must never be visible
 			if err := emit(ctx, t, -1); err != nil {
 				return output{}, err
 			}
@@ -279,8 +278,8 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 	return out, nil
 }
 
-// emit repeats each part until it is stored, as a handler does that wants no
-// try of its task spent on a broken connection.
+// emit repeats each part until it is stored, like a handler that does not want
+// to use up an attempt for a broken connection.
 func emit(ctx context.Context, t handlers.Task, values ...int) error {
 	for _, v := range values {
 		for err := t.Emit(ctx, output{v}); err != nil; err = t.Emit(ctx, output{v}) {

@@ -9,8 +9,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// deliver hands one of the messages that wait, whichever, to one of the
-// processes.
+// deliver delivers a random waiting message to a random process.
 func (w *world) deliver() {
 	waiting := w.messages()
 	if len(waiting) == 0 {
@@ -22,7 +21,7 @@ func (w *world) deliver() {
 	w.handle(w.procs[w.drawProcess()], m)
 }
 
-// deliverAll hands out everything that waits, last first or first first.
+// deliverAll delivers everything that waits, in either order.
 func (w *world) deliverAll() {
 	waiting := w.messages()
 	backwards := rapid.Bool().Draw(w.t, "backwards")
@@ -42,7 +41,7 @@ func (w *world) deliverAll() {
 	}
 }
 
-// deliverAgain hands out a copy of what was delivered before.
+// deliverAgain delivers a copy of a message that was delivered before.
 func (w *world) deliverAgain() {
 	if len(w.seen) > 0 {
 		w.handle(w.procs[w.drawProcess()], rapid.SampledFrom(w.seen).Draw(w.t, "copy"))
@@ -52,16 +51,16 @@ func (w *world) deliverAgain() {
 // hang makes the handlers of a process wait from now on.
 func (w *world) hang() {
 	p := w.procs[w.drawProcess()]
-	p.hang.CompareAndSwap(nil, &gate{open: make(chan struct{}), deaf: rapid.Bool().Draw(w.t, "deaf")})
+	p.hang.CompareAndSwap(nil, &gate{open: make(chan struct{}), deaf: rapid.Bool().Draw(w.t, "unresponsive")})
 }
 
-func (w *world) letGo() { w.procs[w.drawProcess()].letGo(w) }
+func (w *world) unblock() { w.procs[w.drawProcess()].unblock(w) }
 
 func (w *world) sweep() { w.sweepBy(w.procs[w.drawProcess()]) }
 
-// setAside makes a dead letter of one of the messages that wait, as a transport
-// does after many deliveries.
-func (w *world) setAside() {
+// deadLetter makes a dead letter of a waiting message, like a transport after
+// many deliveries.
+func (w *world) deadLetter() {
 	waiting := w.messages()
 	if len(waiting) == 0 {
 		return
@@ -75,7 +74,7 @@ func (w *world) setAside() {
 	)
 }
 
-// redrive makes all dead letters due again, as a person does.
+// redrive makes all dead letters due again, like an operator.
 func (w *world) redrive() {
 	for _, name := range state.Queues {
 		if _, err := w.queue.Redrive(context.Background(), name, "", 1000); err != nil {
@@ -84,8 +83,8 @@ func (w *world) redrive() {
 	}
 }
 
-// delete deletes a job. Where the request is cut off, a later sweep ends what
-// it began.
+// delete deletes a job. If the request is interrupted, a later sweep finishes
+// the deletion.
 func (w *world) delete() {
 	id, ok := w.drawJob()
 	if !ok {
@@ -93,8 +92,8 @@ func (w *world) delete() {
 	}
 
 	w.request(func(ctx context.Context, m *coremachine.Machine) error {
-		// Work that a process took locally can end the job at any moment, so
-		// the status log decides, and not what the last check saw.
+		// Local work of a process can end the job at any moment, so the status
+		// log decides, and not the last check.
 		defer w.notePurge(id)
 
 		err := m.Delete(ctx, id)
@@ -106,7 +105,7 @@ func (w *world) delete() {
 	})
 }
 
-// notePurge allows a job to go away if it has ended.
+// notePurge allows a job to be deleted if it has ended.
 func (w *world) notePurge(id state.JobID) {
 	ended := w.hasEnded(id)
 	w.mu.Lock()
@@ -115,8 +114,8 @@ func (w *world) notePurge(id state.JobID) {
 	w.jobs[id].mayGo = w.jobs[id].mayGo || ended
 }
 
-// hasEnded reports whether the last status of a job, also of one that was
-// deleted, is one that jobs end with.
+// hasEnded reports whether the last status of a job, including that of a
+// deleted job, is terminal.
 func (w *world) hasEnded(id state.JobID) bool {
 	var last state.JobStatus
 
@@ -129,10 +128,10 @@ func (w *world) hasEnded(id state.JobID) bool {
 	return last.Ended()
 }
 
-// endLease ends the lease of a process that died, or of one that lives: then it
-// goes on without knowing.
-func (w *world) endLease() {
-	if rapid.Bool().Draw(w.t, "of the living") {
+// expireLease expires the lease of a dead process, or of a living one, which
+// continues without noticing.
+func (w *world) expireLease() {
+	if rapid.Bool().Draw(w.t, "living") {
 		w.exec(`update workers set lease_until = '-infinity' where build = $1`, w.procs[w.drawProcess()].name)
 		return
 	}
@@ -145,17 +144,17 @@ func (w *world) endLease() {
 	w.exec(`update workers set lease_until = '-infinity' where build <> all ($1)`, living)
 }
 
-// dieSoon kills a process at one of its next statements, before it, at its
-// COMMIT, or before the answer is heard.
+// dieSoon kills a process at one of its next statements: before the statement,
+// at its COMMIT, or before the response.
 func (w *world) dieSoon() {
 	w.procs[w.drawProcess()].fuse.Store(int64(rapid.IntRange(1, 15).Draw(w.t, "points")))
 }
 
-// breakOnce loses one of a process's next statements or answers; the process
-// lives on.
+// breakOnce loses one of the next statements or responses of a process. The
+// process continues.
 func (w *world) breakOnce() {
 	w.procs[w.drawProcess()].flake.Store(int64(rapid.IntRange(1, 10).Draw(w.t, "points")))
 }
 
-// restart stops a process in good order and starts the next.
+// restart shuts down a process gracefully and starts the next one.
 func (w *world) restart() { w.replace(w.drawProcess()) }

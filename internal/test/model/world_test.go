@@ -18,37 +18,38 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// world is one sequence: its jobs, its processes and what the reference knows.
+// world is one sequence: its jobs, its processes and the state of the
+// reference.
 type world struct {
 	t     *rapid.T
 	pool  *pgxpool.Pool
-	queue *pgqueue.Queue // what operators of the local transport see
+	queue *pgqueue.Queue // the local transport, as operators use it
 	slots []*slot
 	procs []*process // by slot
 	specs []jobSpec
 
-	births int
-	seen   []state.Message // envelopes that were delivered: copies of them may come again
+	started int
+	seen    []state.Message // delivered envelopes, which can be delivered again
 
 	mu     sync.Mutex
 	jobs   map[state.JobID]*job
-	banned state.JobID // a job that was told to stop before the delivery that is under way
-	broken string      // what a handler saw that must not be
+	banned state.JobID // a job that was cancelled before the current delivery
+	broken string      // a violation that a handler detected
 }
 
-// job is what the reference knows of a job.
+// job is the state of a job in the reference.
 type job struct {
 	spec      jobSpec
 	params    params
 	attempt   int
 	status    state.JobStatus
-	healed    bool // in this run nothing fails
-	willHeal  bool // in the run that an open request may have started
-	mayStart  bool // a request that starts a run was made
-	mayGo     bool // a request to delete it was made
-	marked    bool // its deletion has begun
-	cancelled bool // a request to cancel was made
-	stopped   bool // it was answered
+	healed    bool // no task of this run fails
+	willHeal  bool // no task fails in the run that an unanswered request may have started
+	mayStart  bool // a request to start a run was sent
+	mayGo     bool // a request to delete the job was sent
+	marked    bool // the deletion has begun
+	cancelled bool // a request to cancel was sent
+	stopped   bool // the cancel request succeeded
 }
 
 func typeName(i int) string { return "job" + strconv.Itoa(i) }
@@ -62,10 +63,10 @@ func typeNumber(name string) int {
 	return n
 }
 
-// isHealed reports whether tasks of a job's run succeed whatever they are. The
-// database decides which run it is where a request may have started one that
-// the reference has not seen yet: work of the run before may still be under
-// way.
+// isHealed reports whether all tasks of a job's current run succeed. If a
+// request may have started a run that the reference has not seen yet, the
+// database decides which run it is, because work of the previous run may still
+// be in flight.
 func (w *world) isHealed(ctx context.Context, id state.JobID) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -89,7 +90,7 @@ func (w *world) isHealed(ctx context.Context, id state.JobID) bool {
 	return j.willHeal
 }
 
-// base is what sequences that run one after another share: a schema and pools.
+// base is shared by sequences that run one after another: a schema and pools.
 type base struct {
 	pool  *pgxpool.Pool
 	queue *pgqueue.Queue
@@ -127,7 +128,7 @@ func newBase(t *testing.T) *base {
 	b.queue = pgqueue.New(b.pool, pgqueue.Options{})
 	t.Cleanup(b.queue.Close)
 
-	if err := enginetest.LogStatuses(context.Background(), b.pool); err != nil {
+	if err := enginetest.LogStatusChanges(context.Background(), b.pool); err != nil {
 		t.Fatal(err)
 	}
 
@@ -146,7 +147,7 @@ func newWorld(t *rapid.T, b *base) *world {
 	}
 
 	for _, s := range w.slots {
-		w.procs = append(w.procs, w.born(s, w.drawHabits()))
+		w.procs = append(w.procs, w.start(s, w.drawHabits()))
 	}
 
 	return w
@@ -158,7 +159,7 @@ func (w *world) exec(sql string, args ...any) {
 	}
 }
 
-// messages lists what a transport could deliver now.
+// messages returns the messages that a transport could deliver now.
 func (w *world) messages() []state.Message {
 	rows, err := w.pool.Query(
 		context.Background(),
@@ -197,9 +198,9 @@ func (w *world) messages() []state.Message {
 	return all
 }
 
-// replaceTheDead gives every process that died in the last step a successor.
-// Its lease ends when a step says so.
-func (w *world) replaceTheDead() {
+// replaceDead replaces every process that died in the last step. The lease of a
+// dead process ends in a separate step.
+func (w *world) replaceDead() {
 	for i, p := range w.procs {
 		if p.dead.Load() {
 			w.replace(i)
@@ -208,13 +209,13 @@ func (w *world) replaceTheDead() {
 }
 
 func (w *world) replace(i int) {
-	w.procs[i].bury(w)
-	w.procs[i] = w.born(w.slots[i], w.drawHabits())
+	w.procs[i].stop(w)
+	w.procs[i] = w.start(w.slots[i], w.drawHabits())
 }
 
 func (w *world) stop() {
 	for i, p := range w.procs {
-		p.bury(w)
+		p.stop(w)
 		w.slots[i].now.Store(nil)
 	}
 }

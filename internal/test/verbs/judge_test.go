@@ -139,8 +139,8 @@ func (w *world) judge() []string {
 	}
 
 	for _, look := range []func() ([]string, error){
-		func() ([]string, error) { return enginetest.Unbalanced(w.t.Context(), w.e.Pool()) },
-		func() ([]string, error) { return enginetest.Illegal(w.t.Context(), w.e.Pool()) },
+		func() ([]string, error) { return enginetest.InvariantViolations(w.t.Context(), w.e.Pool()) },
+		func() ([]string, error) { return enginetest.IllegalTransitions(w.t.Context(), w.e.Pool()) },
 	} {
 		more, err := look()
 		if err != nil {
