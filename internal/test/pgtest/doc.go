@@ -1,12 +1,12 @@
-// Package pgtest owns the real Postgres that tests run against: a fresh,
-// migrated schema for each test, on one server for all test binaries of a run.
+// Package pgtest owns the real Postgres that tests run against. Each test gets
+// a fresh, migrated schema, and all test binaries of a run share one server.
 //
-// A server named by DATABASE_URL is used as it is. Else the first binary starts
-// one under .local/ without fsync, later ones join it, and the last one out
-// stops it, also when binaries are killed: see pglocal. What a killed binary
-// left behind is dropped by the next run that starts the server. Tests see
-// nothing of each other, since each has a schema of its own, and may run in
-// parallel. Crash tests take Own: a server of their own with fsync on.
+// If DATABASE_URL names a server, it is used. Otherwise the first binary starts
+// a server under .local/ without fsync, later ones share it, and the last one
+// stops it, even if binaries are killed: see pglocal. The next run that starts
+// the server drops the schemas that a killed binary left behind. Tests do not
+// affect each other, since each has its own schema, and may run in parallel.
+// Crash tests use Own: a separate server with fsync on.
 //
 // It may import pglocal, repo and repotest, and only tests may import it.
 package pgtest

@@ -23,8 +23,8 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-// Main is the body of a package's TestMain: it runs the tests, fails them when
-// goroutines are left, and lets go of the server.
+// Main is the body of a package's TestMain. It runs the tests, fails them if
+// goroutines leak, and releases the server.
 func Main(m *testing.M, options ...goleak.Option) {
 	goleak.VerifyTestMain(m, append(options, goleak.Cleanup(func(code int) {
 		if err := release(); err != nil {
@@ -37,9 +37,9 @@ func Main(m *testing.M, options ...goleak.Option) {
 	}))...)
 }
 
-// Schema returns a pool of at most 8 connections, with the settings of the real
-// one, on a fresh, migrated schema. Both go when the test ends. It costs about
-// 40 ms.
+// Schema returns a pool of at most 8 connections, with the settings of
+// production, on a fresh, migrated schema. Both are removed when the test ends.
+// It takes about 40 ms.
 func Schema(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 
@@ -54,7 +54,7 @@ func Schema(t testing.TB) *pgxpool.Pool {
 }
 
 // URL returns the address of a fresh, migrated schema, for processes and for
-// tests that open their own pools. The schema goes when the test ends.
+// tests that open their own pools. The schema is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
 
@@ -96,8 +96,8 @@ func Empty(t testing.TB) string {
 	return address
 }
 
-// Own starts a server for this test alone, with fsync on and nothing in it: for
-// tests that crash it. It costs 1 to 2 s.
+// Own starts a separate, empty server with fsync on, for tests that crash it.
+// It takes 1 to 2 s.
 func Own(t testing.TB) *pglocal.Server {
 	t.Helper()
 
@@ -115,14 +115,14 @@ func Own(t testing.TB) *pglocal.Server {
 	return s
 }
 
-// schemaPrefix marks what may be dropped without asking.
+// schemaPrefix marks the schemas that this package may drop.
 const schemaPrefix = "test_"
 
 var schemas atomic.Int64
 
-// schemaName is unique in the run and tells whose it is:
-// test_<pid>_<count>_<test>, at most 40 of Postgres's 63 bytes, so that names
-// derived from it fit too.
+// schemaName returns a name that is unique in the run and identifies its owner:
+// test_<pid>_<count>_<test>. It has at most 40 of the 63 bytes that Postgres
+// allows, to leave room for derived names.
 func schemaName(test string) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
@@ -155,7 +155,7 @@ func withSearchPath(base, schema string) (string, error) {
 	return u.String(), nil
 }
 
-// adminWithin bounds one statement of the harness. Dropping waits for sessions
+// adminWithin limits one statement of the harness. A drop waits for sessions
 // that a test left open.
 const adminWithin = 30 * time.Second
 
@@ -183,8 +183,8 @@ var (
 	started bool
 )
 
-// server returns the address of the run's server, which the first call finds or
-// starts.
+// server returns the address of the run's server. The first call finds or
+// starts it.
 func server() (string, error) {
 	if address := os.Getenv("DATABASE_URL"); address != "" {
 		return address, nil
@@ -210,7 +210,7 @@ func join() (*pglocal.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// it may have to install the server
+	// The server may have to be installed first.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 

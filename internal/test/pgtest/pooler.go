@@ -13,12 +13,12 @@ import (
 	"coremachine/internal/dev/pglocal"
 )
 
-// poolerSessions is fewer than the connections of one engine, so that its
-// clients do share sessions.
+// poolerSessions is lower than the number of connections of one engine, so that
+// the clients of the pooler share sessions.
 const poolerSessions = 3
 
-// Role makes a role that may use the schema of an address, and has it as its
-// search_path. It goes with the test.
+// Role creates a role that may use the schema of an address and has it as its
+// search_path. The role is dropped when the test ends.
 func Role(t testing.TB, address string) string {
 	t.Helper()
 	schema := schemaOf(t, address)
@@ -48,8 +48,8 @@ func Role(t testing.TB, address string) string {
 	return role
 }
 
-// Pooled returns the address of a fresh, migrated schema behind a PgBouncer in
-// transaction mode, and the address that leads past it. Both go with the test.
+// Pooled returns two addresses of a fresh, migrated schema: through a PgBouncer
+// in transaction mode, and directly. Both stop working when the test ends.
 func Pooled(t testing.TB) (through, direct string) {
 	t.Helper()
 	direct = URL(t)
@@ -58,11 +58,11 @@ func Pooled(t testing.TB) (through, direct string) {
 	if err := admin(
 		direct,
 		"alter role "+pgx.Identifier{role}.Sanitize()+" superuser",
-	); err != nil { // tests change tables too
+	); err != nil { // tests also change tables
 		t.Fatal(err)
 	}
 
-	limit, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it may have to be installed
+	limit, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // PgBouncer may have to be installed first
 	defer cancel()
 
 	p, err := pglocal.StartPooler(limit, pglocal.PoolerOptions{

@@ -14,23 +14,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Proxy forwards TCP connections to a Postgres server until Freeze. It acts as
-// a network device that loses its flows: a frozen connection stays open, its
-// bytes are accepted and acknowledged, and nothing arrives at the other end.
+// Proxy forwards TCP connections to a Postgres server until Freeze. It
+// simulates a network device that loses its flows: a frozen connection stays
+// open and accepts and acknowledges bytes, but nothing arrives at the other
+// end.
 type Proxy struct {
 	listener net.Listener
-	network  string // of the server
+	network  string // network of the server
 	address  string
 
 	mu     sync.Mutex
-	now    *atomic.Bool // set: the connections made under it are frozen
+	now    *atomic.Bool // if true, the connections that share it are frozen
 	open   map[net.Conn]struct{}
 	closed bool
 	loops  sync.WaitGroup
 }
 
 // NewProxy starts a proxy in front of the server of an address, and returns it
-// with the address that leads through it. It ends with the test.
+// with the address that leads through it. The proxy stops with the test.
 func NewProxy(t testing.TB, address string) (*Proxy, string) {
 	t.Helper()
 
@@ -57,7 +58,7 @@ func NewProxy(t testing.TB, address string) (*Proxy, string) {
 	return p, through
 }
 
-// throughTCP replaces where an address leads and keeps the rest of it.
+// throughTCP replaces the host of an address and keeps the rest.
 func throughTCP(address, at string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -95,7 +96,7 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client net.Conn) {
 	server, err := (&net.Dialer{}).DialContext(context.Background(), p.network, p.address)
-	if err != nil { // the server is away
+	if err != nil { // the server is unavailable
 		_ = client.Close()
 		return
 	}
@@ -111,7 +112,7 @@ func (p *Proxy) serve(client net.Conn) {
 			forward(way[1], way[0], frozen)
 
 			if frozen.Load() {
-				return // the other end must not learn of it
+				return // do not close the other end
 			}
 
 			_, _ = way[0].Close(), way[1].Close()
@@ -122,8 +123,8 @@ func (p *Proxy) serve(client net.Conn) {
 	p.drop(client, server)
 }
 
-// forward copies until an end closes. Of a frozen connection it reads on and
-// writes nothing.
+// forward copies until an end closes. From a frozen connection it continues to
+// read, and writes nothing.
 func forward(to io.Writer, from io.Reader, frozen *atomic.Bool) {
 	b := make([]byte, 32<<10)
 	for {

@@ -1,13 +1,13 @@
-// Package queuetest holds every transport to the same behaviour: what
-// queue.Receiver, queue.Sender and queue.DeadLetters promise.
+// Package queuetest checks that every transport behaves the same: the contracts
+// of queue.Receiver, queue.Sender and queue.DeadLetters.
 //
-// Exercise asserts what the engine relies on and no more: no order, and a
-// repeated delivery only where a lock ended, a message was given back, or a
-// transport lost an answer. It waits for what must happen and never for a
-// length of time that a busy machine could overrun.
+// Exercise asserts only what the engine relies on. It does not assert an order,
+// and it allows a repeated delivery only if a lock expired, a message was
+// abandoned, or a transport lost a response. It waits for events and never for
+// a duration that a busy machine could exceed.
 //
-// Crash, duplicate, reorder: the tests stand for a crashed receiver by letting
-// its lock end.
+// For crashes, duplicates and reordering, the tests simulate a crashed receiver
+// by letting its lock expire.
 //
 // It may import queue and state, and only tests may import it.
 package queuetest

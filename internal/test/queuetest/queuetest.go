@@ -13,33 +13,33 @@ import (
 	"coremachine/internal/state"
 )
 
-// Queue is the one that the tests use.
+// Queue is the queue that the tests use.
 const Queue = state.QueueTasks
 
-// Settings are what a test asks of a transport. One whose settings are fixed
-// says in its Bus what it has instead.
+// Settings are what a test requires of a transport. A transport with fixed
+// settings returns its own values in its Bus.
 type Settings struct {
 	Lock          time.Duration
 	MaxDeliveries int
 }
 
-// Bus is a transport under test, with nothing in it. All but what is marked is
-// required.
+// Bus is an empty transport under test. All fields are required unless noted
+// otherwise.
 type Bus struct {
 	Settings
-	Receiver func(t *testing.T) queue.Receiver // the caller closes it
+	Receiver func(t *testing.T) queue.Receiver // the caller closes the receiver
 	Dead     queue.DeadLetters
 	Put      func(t *testing.T, msgs []state.Message) // makes messages due
 	PutLater func(t *testing.T, m state.Message, wait time.Duration)
 
-	Duplicates bool // a message that is put twice under one id is stored once
-	LostIsDone bool // Complete after the lock was lost is nil and does nothing
+	Duplicates bool // a message that is sent twice under one ID is stored once
+	LostIsDone bool // Complete after the lock was lost returns nil and does nothing
 }
 
-// patience bounds what must happen; it is spent by a failing test only.
+// patience limits the wait for an event. Only a failing test uses it up.
 const patience = 3 * time.Minute
 
-// Exercise runs every test against transports that open makes, one for each.
+// Exercise runs every test against its own transport, which open returns.
 func Exercise(t *testing.T, open func(t *testing.T, s Settings) Bus) {
 	for _, test := range []struct {
 		name string
@@ -78,7 +78,7 @@ func Exercise(t *testing.T, open func(t *testing.T, s Settings) Bus) {
 	}
 }
 
-// messages makes n task messages of a job that the test's name stands for.
+// messages returns n task messages of the job of a test.
 func messages(t *testing.T, n int) []state.Message {
 	t.Helper()
 
@@ -100,9 +100,9 @@ func messages(t *testing.T, n int) []state.Message {
 	return out
 }
 
-var run = time.Now().String() // ids are new in each run: a namespace remembers those of the last one
+var run = time.Now().String() // IDs must be new in each run, since a namespace remembers those of the last one
 
-// JobID is the job of a test's messages.
+// JobID returns the job ID of a test's messages.
 func JobID(t *testing.T) state.JobID {
 	t.Helper()
 	return state.NewJobID("queuetest", []byte(t.Name()+run))
@@ -116,7 +116,7 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// receiver opens one that is closed with the test.
+// receiver opens a receiver that closes with the test.
 func receiver(t *testing.T, b Bus) queue.Receiver {
 	t.Helper()
 	r := b.Receiver(t)
@@ -129,8 +129,8 @@ func receiver(t *testing.T, b Bus) queue.Receiver {
 	return r
 }
 
-// take receives n deliveries, in order of their first task.
-func take(t *testing.T, r queue.Receiver, n int) []queue.Delivery {
+// receive receives n deliveries, in the order of their first tasks.
+func receive(t *testing.T, r queue.Receiver, n int) []queue.Delivery {
 	t.Helper()
 	ctx := bounded(t)
 
@@ -153,7 +153,7 @@ func take(t *testing.T, r queue.Receiver, n int) []queue.Delivery {
 	return all
 }
 
-// nothing checks that no delivery comes for a while.
+// nothing checks that no delivery arrives for a while.
 func nothing(t *testing.T, r queue.Receiver, while time.Duration) {
 	t.Helper()
 
@@ -175,7 +175,7 @@ func complete(t *testing.T, r queue.Receiver, all ...queue.Delivery) {
 	}
 }
 
-// peek lists the dead, with their first tasks and reasons.
+// peek returns the dead letters with their first tasks and reasons.
 func peek(t *testing.T, b Bus) []queue.Dead {
 	t.Helper()
 
@@ -189,8 +189,8 @@ func peek(t *testing.T, b Bus) []queue.Dead {
 	return dead
 }
 
-// sameMessages compares all but the row's number, which a transport over rows
-// gives itself.
+// sameMessages compares everything but the row number, which only a transport
+// over rows assigns.
 func sameMessages(t *testing.T, got []queue.Delivery, want []state.Message) {
 	t.Helper()
 
@@ -209,7 +209,7 @@ func sameMessages(t *testing.T, got []queue.Delivery, want []state.Message) {
 	}
 }
 
-// eventually looks until ok, again and again.
+// eventually polls until ok returns true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 
@@ -222,7 +222,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-end.Done():
-			t.Fatal("gave up waiting until", what)
+			t.Fatal("timed out waiting until", what)
 		}
 	}
 }

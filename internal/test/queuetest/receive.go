@@ -17,7 +17,7 @@ import (
 func oneMessage(t *testing.T, b Bus) {
 	r, sent := receiver(t, b), messages(t, 1)
 	b.Put(t, sent)
-	got := take(t, r, 1)
+	got := receive(t, r, 1)
 	sameMessages(t, got, sent)
 
 	d := got[0]
@@ -28,7 +28,7 @@ func oneMessage(t *testing.T, b Bus) {
 	}
 
 	if left := time.Until(d.LockedUntil); left < b.Lock/2 || left > b.Lock+time.Second {
-		t.Errorf("the lock ends in %s, want about %s", left, b.Lock)
+		t.Errorf("the lock expires in %s, want about %s", left, b.Lock)
 	}
 
 	body, err := state.DecodeMessage(d.Body)
@@ -37,7 +37,7 @@ func oneMessage(t *testing.T, b Bus) {
 	}
 
 	if diff := cmp.Diff(d.Message, body, cmpopts.IgnoreUnexported(state.Message{})); diff != "" {
-		t.Errorf("the body says otherwise: %s", diff)
+		t.Errorf("the body differs: %s", diff)
 	}
 
 	complete(t, r, got...)
@@ -47,14 +47,13 @@ func oneMessage(t *testing.T, b Bus) {
 func batch(t *testing.T, b Bus) {
 	r, sent := receiver(t, b), messages(t, 500)
 	b.Put(t, sent)
-	got := take(t, r, len(sent))
+	got := receive(t, r, len(sent))
 	sameMessages(t, got, sent)
 	complete(t, r, got...)
 	nothing(t, r, 200*time.Millisecond)
 }
 
-// compete has two receivers take what there is; no delivery may be in two
-// hands.
+// compete has two receivers receive all messages. No delivery may reach both.
 func compete(t *testing.T, b Bus) {
 	const n = 200
 
@@ -106,7 +105,7 @@ func compete(t *testing.T, b Bus) {
 	}
 }
 
-// woken has a receiver wait for each message anew.
+// woken has a receiver wait separately for each message.
 func woken(t *testing.T, b Bus) {
 	r := receiver(t, b)
 	for _, m := range messages(t, 10) {
@@ -132,7 +131,7 @@ func woken(t *testing.T, b Bus) {
 func closed(t *testing.T, b Bus) {
 	r := b.Receiver(t)
 	b.Put(t, messages(t, 1))
-	complete(t, r, take(t, r, 1)...) // its link is open from here on
+	complete(t, r, receive(t, r, 1)...) // opens its link
 
 	came := make(chan error, 1)
 
@@ -151,7 +150,7 @@ func closed(t *testing.T, b Bus) {
 	}
 
 	if _, err := r.Receive(ctx, 1); !errors.Is(err, queue.ErrClosed) {
-		t.Errorf("a later call: got %v, want ErrClosed", err)
+		t.Errorf("a call after Close: got %v, want ErrClosed", err)
 	}
 
 	if err := r.Close(); err != nil {
@@ -159,7 +158,8 @@ func closed(t *testing.T, b Bus) {
 	}
 }
 
-// ended has Receive end with its context and the receiver go on.
+// ended checks that Receive ends with its context and that the receiver
+// continues to work.
 func ended(t *testing.T, b Bus) {
 	r := receiver(t, b)
 
@@ -171,7 +171,7 @@ func ended(t *testing.T, b Bus) {
 	}
 
 	b.Put(t, messages(t, 1))
-	complete(t, r, take(t, r, 1)...)
+	complete(t, r, receive(t, r, 1)...)
 }
 
 func later(t *testing.T, b Bus) {
@@ -181,8 +181,8 @@ func later(t *testing.T, b Bus) {
 
 	b.PutLater(t, sent[0], wait)
 	b.Put(t, sent[1:])
-	complete(t, r, take(t, r, 1)...)
-	got := take(t, r, 1)
+	complete(t, r, receive(t, r, 1)...)
+	got := receive(t, r, 1)
 	sameMessages(t, got, sent[:1])
 
 	if waited := time.Since(begin); waited < wait-100*time.Millisecond {
@@ -194,19 +194,19 @@ func later(t *testing.T, b Bus) {
 
 func duplicates(t *testing.T, b Bus) {
 	if !b.Duplicates {
-		return // rows have keys: there is nothing to detect
+		return // rows have keys, so there are no duplicates to detect
 	}
 
 	r, sent := receiver(t, b), messages(t, 3)
 	b.Put(t, sent)
 	b.Put(t, sent)
-	complete(t, r, take(t, r, len(sent))...)
+	complete(t, r, receive(t, r, len(sent))...)
 	b.Put(t, sent[:1])
 	nothing(t, r, time.Second)
 
 	sent[0].Send++
 	b.Put(t, sent[:1])
-	got := take(t, r, 1)
+	got := receive(t, r, 1)
 	sameMessages(t, got, sent[:1])
 	complete(t, r, got...)
 }

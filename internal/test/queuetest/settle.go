@@ -14,9 +14,9 @@ func abandon(t *testing.T, b Bus) {
 	b.Put(t, messages(t, 1))
 
 	for want := 1; want <= 3; want++ {
-		d := take(t, r, 1)[0]
+		d := receive(t, r, 1)[0]
 		if d.Deliveries != want {
-			t.Errorf("delivery %d says that it is number %d", want, d.Deliveries)
+			t.Errorf("delivery %d has the number %d", want, d.Deliveries)
 		}
 
 		if err := r.Abandon(bounded(t), d); err != nil {
@@ -24,31 +24,31 @@ func abandon(t *testing.T, b Bus) {
 		}
 	}
 
-	complete(t, r, take(t, r, 1)...)
+	complete(t, r, receive(t, r, 1)...)
 }
 
 func lockEnds(t *testing.T, b Bus) {
 	first, second := receiver(t, b), receiver(t, b)
 	b.Put(t, messages(t, 1))
-	d := take(t, first, 1)[0]
+	d := receive(t, first, 1)[0]
 
-	again := take(t, second, 1)[0]
+	again := receive(t, second, 1)[0]
 	if again.Deliveries != 2 || again.MessageID != d.MessageID {
 		t.Errorf("got %+v after %+v", again, d)
 	}
 
 	if early := time.Until(d.LockedUntil); early > 100*time.Millisecond {
-		t.Errorf("it came again %s before its lock ended", early)
+		t.Errorf("the message was delivered again %s before its lock expired", early)
 	}
 
 	complete(t, second, again)
 }
 
-// renewed holds a delivery for longer than its lock.
+// renewed keeps a delivery for longer than its lock.
 func renewed(t *testing.T, b Bus) {
 	first, second := receiver(t, b), receiver(t, b)
 	b.Put(t, messages(t, 1))
-	d := take(t, first, 1)[0]
+	d := receive(t, first, 1)[0]
 	ctx, cancel := context.WithTimeout(t.Context(), 2*b.Lock)
 	defer cancel()
 
@@ -70,7 +70,7 @@ func renewed(t *testing.T, b Bus) {
 		select {
 		case n := <-came:
 			if holding = false; n > 0 {
-				t.Error("it was delivered under a lock that was renewed")
+				t.Error("the message was delivered again under a renewed lock")
 			}
 		case <-tick.C:
 			until, err := first.Renew(bounded(t), d)
@@ -88,13 +88,13 @@ func renewed(t *testing.T, b Bus) {
 	nothing(t, second, 200*time.Millisecond)
 }
 
-// lost settles deliveries whose locks ended and that others hold now, which
-// must neither work nor harm.
+// lost settles deliveries whose locks have expired and that another receiver
+// has received since. The calls must fail and have no effect.
 func lost(t *testing.T, b Bus) {
 	first, second := receiver(t, b), receiver(t, b)
 	b.Put(t, messages(t, 4))
-	old := take(t, first, 4)
-	again := take(t, second, 4)
+	old := receive(t, first, 4)
+	again := receive(t, second, 4)
 
 	want := func(what string, err error) {
 		if !errors.Is(err, queue.ErrLockLost) {
@@ -122,7 +122,7 @@ func lost(t *testing.T, b Bus) {
 	nothing(t, second, 200*time.Millisecond)
 
 	if dead := peek(t, b); len(dead) > 0 {
-		t.Errorf("set aside: %+v", dead)
+		t.Errorf("dead letters: %+v", dead)
 	}
 }
 
@@ -132,7 +132,7 @@ func tooMany(t *testing.T, b Bus) {
 	b.Put(t, sent)
 
 	for range b.MaxDeliveries {
-		if err := r.Abandon(bounded(t), take(t, r, 1)[0]); err != nil {
+		if err := r.Abandon(bounded(t), receive(t, r, 1)[0]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,16 +142,16 @@ func tooMany(t *testing.T, b Bus) {
 
 	came := make(chan int, 1)
 
-	go func() { // somebody must look for it to be set aside
+	go func() { // a receiver must poll, so that the transport creates the dead letter
 		got, err := r.Receive(ctx, 1)
 		if err == nil {
-			t.Error("it was delivered once too often")
+			t.Error("the message was delivered more often than the limit")
 		}
 
 		came <- len(got)
 	}()
 
-	eventually(t, "it is set aside", func() bool { return len(peek(t, b)) == 1 })
+	eventually(t, "the message is a dead letter", func() bool { return len(peek(t, b)) == 1 })
 	cancel()
 	<-came
 
@@ -166,7 +166,7 @@ func deadLetter(t *testing.T, b Bus) {
 	sent := messages(t, 3)
 	b.Put(t, sent)
 
-	all := take(t, r, 3)
+	all := receive(t, r, 3)
 	for i, reason := range []string{"wrong", "odd"} {
 		if err := r.DeadLetter(bounded(t), all[i], reason); err != nil {
 			t.Fatal(err)
@@ -175,7 +175,7 @@ func deadLetter(t *testing.T, b Bus) {
 
 	complete(t, r, all[2])
 
-	for range 2 { // looking changes nothing
+	for range 2 { // peek must not change anything
 		dead := peek(t, b)
 		if len(dead) != 2 || dead[0].Reason != "wrong" || dead[1].Reason != "odd" || dead[0].ID == "" ||
 			dead[0].ID == dead[1].ID {
@@ -196,7 +196,7 @@ func redrive(t *testing.T, b Bus) {
 	sent := messages(t, 5)
 	b.Put(t, sent)
 
-	for _, d := range take(t, r, 5) {
+	for _, d := range receive(t, r, 5) {
 		reason := "wanted"
 		if d.Message.First == 0 {
 			reason = "unwanted"
@@ -212,7 +212,7 @@ func redrive(t *testing.T, b Bus) {
 			t.Fatalf("sent %d messages again, %v, want %d", n, err, want)
 		}
 
-		got := take(t, r, want)
+		got := receive(t, r, want)
 		for _, d := range got {
 			if d.Deliveries != 1 || d.Message.Send != 2 || d.Message.First == 0 && reason != "" {
 				t.Errorf("got %+v", d)
@@ -225,12 +225,12 @@ func redrive(t *testing.T, b Bus) {
 	again("wanted", 100, 1)
 
 	if dead := peek(t, b); len(dead) != 1 || dead[0].Reason != "unwanted" {
-		t.Errorf("left: %+v", dead)
+		t.Errorf("remaining: %+v", dead)
 	}
 
 	again("", 100, 1)
 
 	if dead := peek(t, b); len(dead) != 0 {
-		t.Errorf("left: %+v", dead)
+		t.Errorf("remaining: %+v", dead)
 	}
 }

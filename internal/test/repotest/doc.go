@@ -1,7 +1,7 @@
-// Package repotest is for tests that need the source tree: where it is, and the
-// Functions app in it as a host reads it.
+// Package repotest locates the source tree for tests, and provides the
+// Functions app in the layout that a host reads.
 //
-// It owns nothing: what it writes lies in the test's own folder.
+// It owns nothing. It writes only to the folder of a test.
 //
-// It may import nothing of ours.
+// It may not import other packages of this module.
 package repotest

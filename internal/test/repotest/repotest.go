@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// functions is how many folders with a function.json the app has.
+// functions is the number of folders with a function.json in the app.
 const functions = 9
 
-// Root is the folder of go.mod: tests run in their package's folder.
+// Root returns the folder of go.mod. Tests run in the folder of their package.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -33,8 +33,8 @@ func Root() (string, error) {
 	}
 }
 
-// AppFolder is the Functions app as make build lays it out, without the
-// executable, in a folder that goes with the test.
+// AppFolder returns a folder with the Functions app as make build lays it out,
+// without the executable. It is removed with the test.
 func AppFolder(t testing.TB) string {
 	t.Helper()
 

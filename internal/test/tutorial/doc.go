@@ -1,12 +1,13 @@
-// Package tutorial does what docs/tutorial.md says: every command is run and
-// every piece of code put in its place, in a copy of the project and in the
-// order of the page, and what the page shows of the output is looked for in it.
+// Package tutorial follows docs/tutorial.md. In a copy of the project, and in
+// the order of the page, it runs every command, puts every piece of code in its
+// place, and compares the output with the output on the page.
 //
-// In the page a block that is run is "sh id=NAME", what it must print is "text
-// of=NAME", with … for anything, and code is "go file=PATH": declarations that
-// take the place of those of the same name, or a whole file where it begins
-// with the package. delete=NAME takes a function away.
+// The blocks of the page have attributes. A block that is run is "sh id=NAME".
+// Its expected output is "text of=NAME", in which … stands for anything. Code
+// is "go file=PATH": declarations that replace those of the same name, or a
+// whole file if the block begins with a package clause. delete=NAME removes a
+// function.
 //
-// Crash, duplicate and reorder are what the page makes of them: it kills a
-// process. It holds tests only, and so may import everything.
+// Crashes, duplicates and reordering occur as on the page, which kills a
+// process. It contains only tests, and may import everything.
 package tutorial

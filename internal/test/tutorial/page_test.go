@@ -19,7 +19,8 @@ type block struct {
 
 var fence = regexp.MustCompile("(?ms)^```([a-z]+) ([^\n]*)\n(.*?)^```$")
 
-// blocks are the fenced blocks that have attributes, in the order of the page.
+// blocks returns the fenced blocks that have attributes, in the order of the
+// page.
 func blocks(page string) []block {
 	var all []block
 
@@ -36,8 +37,8 @@ func blocks(page string) []block {
 	return all
 }
 
-// missing is the first line of what is wanted that the output does not have
-// after those before it; "" where it has all.
+// missing returns the first wanted line that the output does not contain after
+// the previous ones, or "" if it contains all of them.
 func missing(want, output string) string {
 	for line := range strings.Lines(want) {
 		line = strings.TrimSpace(line)
@@ -58,8 +59,8 @@ func missing(want, output string) string {
 	return ""
 }
 
-// put puts declarations into a file: each in the place of the one of the same
-// name, with its comment, or at the end.
+// put adds declarations to a file. Each replaces the declaration of the same
+// name, including its comment, or is appended.
 func put(t *testing.T, file, code, away string) string {
 	t.Helper()
 
@@ -156,7 +157,7 @@ func TestPutReplacesByName(t *testing.T) {
 	}
 }
 
-func TestWildcardsStandForAnything(t *testing.T) {
+func TestWildcardsMatchAnything(t *testing.T) {
 	t.Parallel()
 
 	const output = "attempt 2 of 3f9a: 1 task queued\njob completed tasks=19\n"

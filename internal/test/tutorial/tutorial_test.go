@@ -22,12 +22,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const root = "../../.."
 
-// patience is how long the whole page may take on a busy machine; on an idle
+// patience is the maximum time for the whole page on a busy machine. On an idle
 // one it takes about a minute.
 const patience = 10 * time.Minute
 
-// TestTutorialWorks follows the page from its first line to its last, in
-// one shell.
+// TestTutorialWorks follows the page from its first line to its last, in one
+// shell.
 func TestTutorialWorks(t *testing.T) {
 	t.Parallel()
 
@@ -37,7 +37,7 @@ func TestTutorialWorks(t *testing.T) {
 	}
 
 	clone := copied(t)
-	takeAway(t, clone, "tile_index", "TileIndex")
+	removeJob(t, clone, "tile_index", "TileIndex")
 	s := newShell(t, clone)
 	outputs := map[string]string{}
 
@@ -63,25 +63,25 @@ func TestTutorialWorks(t *testing.T) {
 		case "text":
 			output, known := outputs[b.of["of"]]
 			if line := missing(b.body, output); !known || line != "" {
-				t.Fatalf("%s does not print %q but\n%s", b.of["of"], line, output)
+				t.Fatalf("%s does not print %q. It prints:\n%s", b.of["of"], line, output)
 			}
 		}
 	}
 
 	if len(outputs) < 12 {
-		t.Errorf("the page has %d blocks to run", len(outputs))
+		t.Errorf("the page has only %d blocks to run", len(outputs))
 	}
 }
 
-// shell is one bash that runs block after block, as a reader's does.
+// shell is one bash that runs block after block, like the shell of a reader.
 type shell struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Reader
-	dev string // what corectl dev is here: its port is a free one in place of 7071
+	dev string // the command for corectl dev, with a free port instead of 7071
 }
 
-// newShell starts it in dir. Everything that it started ends with the test.
+// newShell starts a shell in dir. All its processes end with the test.
 func newShell(t *testing.T, dir string) *shell {
 	t.Helper()
 
@@ -90,13 +90,13 @@ func newShell(t *testing.T, dir string) *shell {
 		t.Fatal(err)
 	}
 
-	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is TCP
+	port := l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // the listener is TCP
 	_ = l.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	cmd := exec.CommandContext(ctx, "bash")
 	cmd.Dir = dir
-	// -trimpath lets the copy's packages come from the build cache, whatever
-	// its folder.
+	// With -trimpath, the build cache serves the packages of the copy,
+	// independently of its folder.
 	cmd.Env = append(
 		cmd.Environ(),
 		"GOFLAGS=-trimpath",
@@ -117,7 +117,7 @@ func newShell(t *testing.T, dir string) *shell {
 	}
 
 	cmd.Stderr = cmd.Stdout
-	// a shell that hangs is ended with all that it started
+	// A shell that hangs is killed with all its processes.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -126,7 +126,7 @@ func newShell(t *testing.T, dir string) *shell {
 	}
 
 	t.Cleanup(func() {
-		_, _ = io.WriteString(in, "kill $(jobs -p) 2>/dev/null; wait; exit\n") // it may have ended
+		_, _ = io.WriteString(in, "kill $(jobs -p) 2>/dev/null; wait; exit\n") // the shell may have exited
 		_ = in.Close()
 		_, _ = io.Copy(io.Discard, out)
 		_ = cmd.Wait()
@@ -141,7 +141,7 @@ func newShell(t *testing.T, dir string) *shell {
 func (s *shell) run(id, script string) string {
 	s.t.Helper()
 
-	end := "-- the end of " + id + " --"
+	end := "-- end of " + id + " --"
 	begin := time.Now()
 
 	if _, err := fmt.Fprintf(
@@ -173,9 +173,9 @@ func (s *shell) run(id, script string) string {
 	return output.String()
 }
 
-// takeAway removes a job from a copy: whoever followed the page in this
-// checkout has the job of the page in it.
-func takeAway(t *testing.T, clone, name, goName string) {
+// removeJob removes a job from a copy. A checkout in which a reader followed
+// the page contains the job of the page.
+func removeJob(t *testing.T, clone, name, goName string) {
 	t.Helper()
 
 	for _, dir := range []string{"jobs", "handlers"} {
@@ -213,12 +213,12 @@ func takeAway(t *testing.T, clone, name, goName string) {
 	}
 }
 
-// copied is a copy of the project, as a clean clone has it.
+// copied returns a copy of the project, like a clean clone.
 func copied(t *testing.T) string {
 	t.Helper()
 
 	to := t.TempDir()
-	for _, dir := range []string{filepath.Dir(to), to} { // Postgres, which refuses root, enters as another
+	for _, dir := range []string{filepath.Dir(to), to} { // Postgres does not run as root, so another user must have access
 		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ type client struct {
 	base  string
 }
 
-// verbs with how often they are called.
+// verbs lists the verbs and how often they are called.
 var verbs = []struct {
 	name   string
 	weight int
@@ -64,7 +64,8 @@ func newTarget(i int) target {
 	return target{jobType: kind, body: canonical, id: state.NewJobID(kind, []byte(canonical))}
 }
 
-// step calls one verb, of one of few jobs so that calls meet.
+// step calls one verb on one of a few jobs, so that calls of different clients
+// overlap.
 func (c *client) step() {
 	t := c.world.targets[c.r.IntN(jobs)]
 	verb, id := c.verb(), t.id.String()
@@ -95,7 +96,7 @@ func (c *client) step() {
 	c.world.note(verb, t.id, code, body)
 }
 
-// call makes one request. The status 0 means that no answer came.
+// call makes one request. It returns the status 0 if there was no response.
 func (w *world) call(method, url, body string) (code int, answer []byte) {
 	req, err := http.NewRequestWithContext(w.t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -117,18 +118,19 @@ func (w *world) call(method, url, body string) (code int, answer []byte) {
 	return resp.StatusCode, answer
 }
 
-// tally counts what the answers claim of one job.
+// tally counts what the responses report about one job.
 type tally struct {
 	started, maybeStarted int // runs
 	deleted, maybeDeleted int
 }
 
-// note counts an answer. Where it does not say what happened, it may have.
+// note counts a response. If the response does not show what happened, it
+// counts as possible.
 func (w *world) note(verb string, id state.JobID, code int, body []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	w.answers[answer{verb, code}]++
+	w.responses[answer{verb, code}]++
 	t := w.tallies[id]
 	unknown := code == 0 || code >= http.StatusInternalServerError
 
@@ -148,7 +150,7 @@ func (w *world) note(verb string, id state.JobID, code int, body []byte) {
 	}
 
 	if unknown && code != http.StatusServiceUnavailable {
-		w.problems = append(w.problems, fmt.Sprintf("%s of %s answered %d: %s", verb, id.Short(), code, body))
+		w.problems = append(w.problems, fmt.Sprintf("%s of %s returned %d: %s", verb, id.Short(), code, body))
 	}
 
 	if code == http.StatusAccepted && verb != "cancel" {
@@ -158,7 +160,7 @@ func (w *world) note(verb string, id state.JobID, code int, body []byte) {
 		if err := json.Unmarshal(body, &ref); err != nil || ref.Attempt < 1 {
 			w.problems = append(
 				w.problems,
-				fmt.Sprintf("%s of %s answered %d without an attempt: %s", verb, id.Short(), code, body),
+				fmt.Sprintf("%s of %s returned %d without an attempt: %s", verb, id.Short(), code, body),
 			)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/jobs/define"
 )
 
-// step is the one task type: it takes a moment, and fails now and then.
+// step is the only task type. It takes some time, and fails occasionally.
 const step handlers.TaskType[stepIn, stepOut] = "step"
 
 type stepIn struct {
@@ -22,7 +22,7 @@ type stepOut struct {
 	Value int `json:"value"`
 }
 
-// params tell the jobs apart.
+// params distinguish the jobs.
 type params struct {
 	Seed int `json:"seed" default:"0"`
 	N    int `json:"n"    default:"20" validate:"min=1,max=1000"`
@@ -35,7 +35,7 @@ var handler = handlers.Func(
 	handlers.Cap(5*time.Millisecond),
 )
 
-// chances makes an attempt's fate depend on its task and on the run.
+// chances makes the outcome of an attempt depend on its task and on the run.
 var chances = maphash.MakeSeed()
 
 func runStep(ctx context.Context, t handlers.Task, in stepIn) (stepOut, error) {
@@ -78,7 +78,7 @@ var chain = define.Define(define.Definition[params]{
 
 // fan tolerates failures, plans from results and has a result function.
 var fan = define.Define(define.Definition[params]{
-	Description: "A stage planned from a result, and one beside it",
+	Description: "A stage planned from a result, and one next to it",
 	Tolerance:   0.5,
 	Stages: []define.Stage[params]{
 		{Name: "size", Tasks: define.Single(step, func(p params) stepIn { return stepIn{p.N} })},

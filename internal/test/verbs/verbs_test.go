@@ -20,21 +20,23 @@ var (
 	seed    = flag.Uint64("verbs.seed", 0, "the seed of a run; 0: a new one")
 )
 
-// A run: clients, the jobs that they share, and how long the short form takes.
+// The clients of a run, the jobs that they share, and the duration of the short
+// form.
 const (
 	clients  = 16
 	jobs     = 20
 	shortRun = 4 * time.Second
 )
 
-// settleLimit is how long after the last request every job must have ended.
+// settleLimit is the time after the last request within which every job must
+// end.
 const settleLimit = 2 * time.Minute
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// TestRandomVerbs calls all verbs of the API at random from many clients on
-// few jobs. Afterwards no job may be stuck, the accounting must balance, and
-// no two answers may contradict each other.
+// TestRandomVerbs calls all verbs of the API randomly from many clients on few
+// jobs. Afterwards no job may be stuck, the invariants must hold, and no two
+// responses may contradict each other.
 func TestRandomVerbs(t *testing.T) {
 	t.Parallel()
 
@@ -64,13 +66,13 @@ func TestRandomVerbs(t *testing.T) {
 		Conns:     8,
 	})
 	w := newWorld(t, e)
-	w.sweeps = *minutes > 0 // a sweep delays what it redrives
+	w.sweeps = *minutes > 0 // a sweep delays the messages that it redrives
 	w.drive(s, time.Now().Add(length))
 	took := w.settle()
 
-	t.Logf("%d requests; settled in %s; answers:\n%s", w.requests(), took.Round(time.Millisecond), w.table())
+	t.Logf("%d requests; settled in %s; responses:\n%s", w.requests(), took.Round(time.Millisecond), w.table())
 
-	for _, problem := range w.judge() {
+	for _, problem := range w.check() {
 		t.Error(problem)
 	}
 }
@@ -96,7 +98,8 @@ func (w *world) drive(seed uint64, until time.Time) {
 	group.Wait()
 }
 
-// breakMessages sets messages aside, so that there is something to redrive.
+// breakMessages turns messages into dead letters, so that there is something to
+// redrive.
 func (w *world) breakMessages(ctx context.Context, r *rand.Rand) {
 	for pause(ctx, time.Duration(20+r.IntN(200))*time.Millisecond) {
 		_, err := w.e.Pool().Exec(ctx, `
@@ -105,7 +108,7 @@ func (w *world) breakMessages(ctx context.Context, r *rand.Rand) {
 			      order by random() limit 2 for update skip locked) x
 			where m.job_id = x.job_id and m.message_id = x.message_id`)
 		if err != nil && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			w.t.Errorf("messages could not be set aside: %v", err)
+			w.t.Errorf("cannot dead-letter messages: %v", err)
 			return
 		}
 	}

@@ -1,9 +1,9 @@
-// Package rows inserts legal rows with defaults into a test's schema, for tests
-// of what only reads.
+// Package rows inserts valid rows with defaults into the schema of a test, for
+// tests of code that only reads.
 //
-// A row that the database refuses fails the test. What is inserted is not
-// balanced by itself: a test that claims, completes or cancels uses the engine
-// instead.
+// A row that the database rejects fails the test. The inserted rows do not
+// satisfy all invariants. A test that claims, completes or cancels uses the
+// engine instead.
 //
 // It may import state, and only tests may import it.
 package rows

@@ -16,11 +16,11 @@ import (
 // Job is a job to insert. The zero value is a queued hello_world without
 // stages.
 type Job struct {
-	Seed     string // the id is its hash with the type
+	Seed     string // the ID is its hash with the type
 	Type     string
 	Status   state.JobStatus
 	Params   string
-	Age      time.Duration // since it was created
+	Age      time.Duration // time since its creation
 	Result   string
 	Error    string
 	Stopping bool
@@ -28,13 +28,13 @@ type Job struct {
 	Stages   []Stage
 }
 
-// Stage is a stage to insert, with its tasks: the first Completed of them
-// completed, then Failed, then Cancelled, the rest queued.
+// Stage is a stage to insert, with its tasks: first the completed ones, then
+// the failed, the cancelled and finally the queued ones.
 type Stage struct {
 	Name       string
 	TaskType   string
 	Kind       state.Parallelism
-	Status     state.StageStatus // default: running, or waiting where there are no tasks
+	Status     state.StageStatus // default: running, or waiting if there are no tasks
 	Gen        int
 	Queue      state.Queue
 	DependsOn  []int16
@@ -43,11 +43,11 @@ type Stage struct {
 	Completed  int
 	Failed     int
 	Cancelled  int
-	Planning   bool // total is not known yet
+	Planning   bool // the total is not known yet
 	Error      string
 }
 
-// Insert inserts a job with its stages and tasks and returns its id.
+// Insert inserts a job with its stages and tasks and returns its ID.
 func Insert(tb testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
 	tb.Helper()
 
@@ -174,8 +174,8 @@ select @id, @stage, @gen, i, 1, 'permanent', true, 'task ' || i || ' failed'
 from generate_series(@completed::int, @completed::int + @failed::int - 1) i`, args)
 }
 
-// Message is a message row to insert. The zero value is ready in the queue of
-// tasks and covers task 0 of stage 0.
+// Message is a message row to insert. The zero value is ready in the tasks
+// queue and covers task 0 of stage 0.
 type Message struct {
 	Queue   state.Queue
 	Kind    state.MessageKind
@@ -184,10 +184,10 @@ type Message struct {
 	First   int
 	Count   int
 	Attempt int
-	Held    bool          // by a worker of its own
-	Sent    bool          // handed to the transport
-	Due     time.Duration // from now; below 0: since then
-	Dead    string        // why it was set aside
+	Held    bool          // claimed by a new worker
+	Sent    bool          // sent to the transport
+	Due     time.Duration // time until it is due; negative: it is overdue
+	Dead    string        // reason of the dead letter
 }
 
 // InsertMessage inserts a message row of a job.
@@ -231,8 +231,8 @@ values (@id, @queue, @kind, @stage, @gen, @first, @count, @count, @attempt, now(
 		})
 }
 
-// InsertEvent inserts an entry of a job's history; index below 0 is of no task,
-// stage below 0 of the job itself.
+// InsertEvent inserts an entry of a job's history. If index is negative, the
+// entry belongs to no task. If stage is negative, it belongs to the job itself.
 func InsertEvent(
 	tb testing.TB,
 	pool *pgxpool.Pool,

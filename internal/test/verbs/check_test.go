@@ -18,20 +18,20 @@ import (
 	"coremachine/internal/test/enginetest"
 )
 
-// world is the engine, an API over each of its processes, and what they
-// answered.
+// world is the engine, an API over each of its processes, and the responses of
+// these APIs.
 type world struct {
 	t       *testing.T
 	e       *enginetest.Engine
 	http    *http.Client
 	bases   []string
 	targets []target
-	sweeps  bool // clients call for sweeps too
+	sweeps  bool // clients also request sweeps
 
-	mu       sync.Mutex
-	answers  map[answer]int
-	tallies  map[state.JobID]*tally
-	problems []string
+	mu        sync.Mutex
+	responses map[answer]int
+	tallies   map[state.JobID]*tally
+	problems  []string
 }
 
 type answer struct {
@@ -39,7 +39,7 @@ type answer struct {
 	code int
 }
 
-// deletions logs the job rows that are deleted, beside the log of statuses.
+// deletions logs the deleted job rows, in addition to the status log.
 const deletions = `
 create table deletion_log (job_id bytea not null);
 create function log_deletion() returns trigger language plpgsql as $$
@@ -52,7 +52,7 @@ create trigger log_deletion after delete on jobs for each row execute function l
 func newWorld(t *testing.T, e *enginetest.Engine) *world {
 	t.Helper()
 	w := &world{
-		t: t, e: e, answers: map[answer]int{}, tallies: map[state.JobID]*tally{},
+		t: t, e: e, responses: map[answer]int{}, tallies: map[state.JobID]*tally{},
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}},
 	}
 	t.Cleanup(w.http.CloseIdleConnections)
@@ -86,7 +86,7 @@ func newWorld(t *testing.T, e *enginetest.Engine) *world {
 	return w
 }
 
-// settle redrives and sweeps until every job has ended, as operators would.
+// settle redrives and sweeps like an operator until every job has ended.
 func (w *world) settle() time.Duration {
 	begin := time.Now()
 
@@ -124,8 +124,8 @@ func (w *world) count(sql string, args ...any) (n int) {
 	return n
 }
 
-// judge lists what is wrong.
-func (w *world) judge() []string {
+// check returns what is wrong.
+func (w *world) check() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -151,15 +151,15 @@ func (w *world) judge() []string {
 	}
 
 	for _, t := range w.targets {
-		found = append(found, w.judgeAnswers(t.id)...)
+		found = append(found, w.checkResponses(t.id)...)
 	}
 
-	return append(found, w.judgeRemains()...)
+	return append(found, w.checkDeletion()...)
 }
 
-// judgeAnswers compares what the answers about a job claim with what the
-// database logged: every answer of success stands for a change of its own.
-func (w *world) judgeAnswers(id state.JobID) (found []string) {
+// checkResponses compares what the responses about a job report with the log of
+// the database. Every successful response stands for a change of its own.
+func (w *world) checkResponses(id state.JobID) (found []string) {
 	a := w.tallies[id]
 
 	runs := w.count(
@@ -169,7 +169,7 @@ func (w *world) judgeAnswers(id state.JobID) (found []string) {
 	if runs < a.started || runs > a.started+a.maybeStarted {
 		found = append(
 			found,
-			fmt.Sprintf("job %s: %d answers said that a run started, and %d may have; %d runs did",
+			fmt.Sprintf("job %s: %d responses reported that a run started, and %d may have; %d runs started",
 				id.Short(), a.started, a.maybeStarted, runs),
 		)
 	}
@@ -179,7 +179,7 @@ func (w *world) judgeAnswers(id state.JobID) (found []string) {
 		found = append(
 			found,
 			fmt.Sprintf(
-				"job %s: %d answers said that it was deleted, and %d may have; its row was deleted %d times",
+				"job %s: %d responses reported that it was deleted, and %d may have; its row was deleted %d times",
 				id.Short(),
 				a.deleted,
 				a.maybeDeleted,
@@ -191,9 +191,9 @@ func (w *world) judgeAnswers(id state.JobID) (found []string) {
 	return found
 }
 
-// judgeRemains deletes every job that is left. Nothing may refuse that, and
-// no row of any table may survive it.
-func (w *world) judgeRemains() (found []string) {
+// checkDeletion deletes every remaining job. Each deletion must succeed, and no
+// row of any table may remain.
+func (w *world) checkDeletion() (found []string) {
 	for _, t := range w.targets {
 		there := w.count(`select count(*) from jobs where job_id = $1`, t.id[:])
 
@@ -202,7 +202,7 @@ func (w *world) judgeRemains() (found []string) {
 			found = append(
 				found,
 				fmt.Sprintf(
-					"the last delete of job %s answered %d, not %d: %s",
+					"the last delete of job %s returned %d, want %d: %s",
 					t.id.Short(),
 					code,
 					want,
@@ -214,7 +214,7 @@ func (w *world) judgeRemains() (found []string) {
 
 	for _, table := range []string{"jobs", "stages", "tasks", "attempts", "result_parts", "messages", "events"} {
 		if n := w.count(`select count(*) from ` + table); n > 0 {
-			found = append(found, fmt.Sprintf("%d rows of %s survived the deletion of their jobs", n, table))
+			found = append(found, fmt.Sprintf("%d rows of %s remain after the deletion of their jobs", n, table))
 		}
 	}
 
@@ -225,25 +225,25 @@ func (w *world) requests() (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	for _, times := range w.answers {
+	for _, times := range w.responses {
 		n += times
 	}
 
 	return n
 }
 
-// table shows how often each verb got each answer.
+// table shows how often each verb returned each status.
 func (w *world) table() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	keys := slices.SortedFunc(maps.Keys(w.answers), func(a, b answer) int {
+	keys := slices.SortedFunc(maps.Keys(w.responses), func(a, b answer) int {
 		return cmp.Or(strings.Compare(a.verb, b.verb), cmp.Compare(a.code, b.code))
 	})
 
 	var b strings.Builder
 	for _, k := range keys {
-		fmt.Fprintf(&b, "  %-8s %3d  %6d\n", k.verb, k.code, w.answers[k])
+		fmt.Fprintf(&b, "  %-8s %3d  %6d\n", k.verb, k.code, w.responses[k])
 	}
 
 	return b.String()
