@@ -1,2 +1,6 @@
--- The next stage, once: not landed means that somebody else did it.
-update runs set stage = $2 + 1 where id = $1 and stage = $2
+-- Moves a run to the next stage, once. If no row changes, another process moved
+-- it.
+update runs
+set stage = $2 + 1
+where id = $1
+  and stage = $2

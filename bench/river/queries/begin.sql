@@ -1,2 +1,3 @@
--- A run in its first stage.
-insert into runs (id, n) values ($1, $2)
+-- Inserts a run in its first stage.
+insert into runs (id, n)
+values ($1, $2)

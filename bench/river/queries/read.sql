@@ -1,2 +1,6 @@
--- One result.
-select result from results where run = $1 and stage = $2 and index = $3
+-- Returns one result.
+select result
+from results
+where run = $1
+  and stage = $2
+  and index = $3

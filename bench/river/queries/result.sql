@@ -1,2 +1,4 @@
--- A task's result. A second run of the task keeps the first one's.
-insert into results (run, stage, index, result) values ($1, $2, $3, $4) on conflict do nothing
+-- Stores the result of a task. If the task runs twice, the first result stays.
+insert into results (run, stage, index, result)
+values ($1, $2, $3, $4)
+on conflict do nothing

@@ -1,3 +1,16 @@
--- What River leaves to its users: a job's stage, and each task's result.
-create table runs (id bigint primary key, n int not null, stage int not null default 0);
-create table results (run bigint not null, stage int not null, index int not null, result text not null, primary key (run, stage, index))
+-- Creates the tables that River leaves to its users: the stage of each job, and
+-- the result of each task.
+create table runs (
+  id    bigint primary key,
+  n     int not null,
+  stage int not null default 0
+);
+
+create table results (
+  run    bigint not null,
+  stage  int not null,
+  index  int not null,
+  result text not null,
+
+  primary key (run, stage, index)
+)

@@ -1,2 +1,2 @@
--- What autovacuum would do soon, before the clock runs.
+-- Does what autovacuum would do soon, before the measurement starts.
 vacuum (analyze) tasks

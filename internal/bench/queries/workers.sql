@@ -1,2 +1,4 @@
--- How many processes hold a lease.
-select count(*) from workers where lease_until > now()
+-- Returns how many processes hold a lease.
+select count(*)
+from workers
+where lease_until > now()

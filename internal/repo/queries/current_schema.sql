@@ -1,2 +1,3 @@
--- The schema that unqualified names resolve to: each schema is migrated on its own, so each has its own lock.
+-- Returns the schema that unqualified names resolve to. Each schema is migrated
+-- separately, under its own lock.
 select coalesce(current_schema(), '')

@@ -1,15 +1,36 @@
--- Ends a job with its result; the finish message is the fence and goes in the same transaction.
-with m as (
+-- Ends a job with its result and deletes the finish message.
+--
+-- Guard: the finish message is the fence. The job is running, all its stages
+-- have ended, and it is not being stopped.
+with
+-- The fence. It is deleted in this transaction.
+fence as (
   delete from messages
-  where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
+  where job_id = @job_id
+    and message_id = @message_id
+    and worker_id = @worker
+    and attempt = @attempt
   returning 1
 ),
-j as (
+-- Ends the job.
+finished as (
   update jobs j
-  set status = case when (select sum(s.failed) from stages s where s.job_id = j.job_id) > 0 then 'completed_with_errors'
-                    else 'completed' end::job_status,
-      result = @result, finished_at = clock_timestamp(), version = j.version + 1
-  where j.job_id = @job_id and j.status = 'running' and j.stages_left = 0 and j.cancel_requested_at is null and exists (select from m)
+  set
+    status = case
+      when (select sum(s.failed) from stages s where s.job_id = j.job_id) > 0
+        then 'completed_with_errors'
+      else 'completed'
+    end::job_status,
+    result = @result,
+    finished_at = clock_timestamp(),
+    version = j.version + 1
+  where j.job_id = @job_id
+    and j.status = 'running'
+    and j.stages_left = 0
+    and j.cancel_requested_at is null
+    and exists (select from fence)
   returning j.job_id, j.status
 )
-insert into events (job_id, kind, detail) select job_id, 'job_ended', json_build_object('status', status) from j
+insert into events (job_id, kind, detail)
+select job_id, 'job_ended', json_build_object('status', status)
+from finished

@@ -1,2 +1,4 @@
--- What a process caches of a job: it never changes for an id.
-select job_type, params::text as params from jobs where job_id = @job_id
+-- Returns what a process caches of a job. It never changes for one id.
+select job_type, params::text as params
+from jobs
+where job_id = @job_id

@@ -1,2 +1,3 @@
--- Lets one transaction at a time count the open jobs and add to them, in all processes; the table's own number is the key.
+-- Makes sure that one transaction at a time, of all processes, counts the open
+-- jobs and adds to them. The key of the lock is the table's own number.
 select pg_advisory_xact_lock('jobs'::regclass::oid::bigint)

@@ -1,4 +1,7 @@
--- How many messages were made and how many went, of all queues, as the server's statistics count rows of the table. They come some seconds
--- late, count what was rolled back too, and begin anew where they are reset: only what they grow by means something.
+-- Returns how many messages of all queues were inserted and deleted, from the
+-- server's statistics of the table.
+--
+-- The statistics are some seconds late, include what was rolled back, and start
+-- from zero when they are reset. Only their growth is meaningful.
 select pg_stat_get_tuples_inserted(c) as made, pg_stat_get_tuples_deleted(c) as gone
 from (select to_regclass('messages') as c) t

@@ -1,4 +1,8 @@
--- What a grid of a stage's tasks is made for. A grid of the same generation and end is still true.
+-- Returns what identifies a grid of a stage's tasks. A cached grid with the
+-- same generation and end time is still valid.
 select s.stage, s.gen, s.planned, s.finished_at
-from stages s join jobs j on j.job_id = s.job_id
-where s.job_id = @job_id and s.name = @name and j.purge_started_at is null
+from stages s
+join jobs j on j.job_id = s.job_id
+where s.job_id = @job_id
+  and s.name = @name
+  and j.purge_started_at is null

@@ -1,22 +1,54 @@
--- One job with its stages in one snapshot. What runs is read from the messages that workers hold, by the index messages_held:
--- as many as all workers have in hand, whatever the size of the job.
-with hand as materialized (
-  select m.job_id, m.stage, m.gen, m.kind, m.tasks_left from messages m where m.worker_id is not null
+-- Returns one job with its stages, in one snapshot.
+--
+-- The running tasks come from the messages that workers hold, by the index
+-- messages_held. This reads as many rows as all workers hold, however large the
+-- job is.
+with
+-- All held messages.
+held_messages as materialized (
+  select m.job_id, m.stage, m.gen, m.kind, m.tasks_left
+  from messages m
+  where m.worker_id is not null
 ),
+-- The running tasks of the job, by stage.
 held as materialized (
-  select h.stage, h.gen, sum(h.tasks_left) as running from hand h where h.job_id = @job_id and h.kind = 2 group by h.stage, h.gen
+  select h.stage, h.gen, sum(h.tasks_left) as running
+  from held_messages h
+  where h.job_id = @job_id
+    and h.kind = 2
+  group by h.stage, h.gen
 )
-select j.job_id, j.job_type, j.status, j.attempt, j.version, j.params, j.created_at, j.last_submitted_at, j.started_at,
-       j.finished_at, case when j.error is null then j.cancel_requested_at end as cancel_requested_at, j.result, j.error, coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
-       (select coalesce(json_agg(json_build_object(
-                 'stage', s.stage, 'name', s.name, 'task_type', s.task_type, 'kind', s.kind, 'queue_number', s.queue,
-                 'depends_on_numbers', s.depends_on, 'status', s.status, 'gen', s.gen, 'planned', s.total is not null,
-                 'expected', s.expected, 'tolerance', s.tolerance, 'dispatched', s.dispatched,
-                 'tasks', json_build_object('total', s.planned, 'running', coalesce(h.running, 0), 'completed', s.completed,
-                                            'failed', s.failed, 'cancelled', s.cancelled),
-                 'started_at', s.started_at, 'progressed_at', s.progressed_at, 'finished_at', s.finished_at, 'error', s.error)
-               order by s.stage), '[]')
-        from stages s left join held h on h.stage = s.stage and h.gen = s.gen
-        where s.job_id = j.job_id) as stages
+select
+  j.job_id, j.job_type, j.status, j.attempt, j.version, j.params,
+  j.created_at, j.last_submitted_at, j.started_at, j.finished_at,
+  case when j.error is null then j.cancel_requested_at end as cancel_requested_at,
+  j.result, j.error,
+  coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
+  (
+    select
+      coalesce(
+        json_agg(
+          json_build_object(
+            'stage', s.stage, 'name', s.name, 'task_type', s.task_type, 'kind', s.kind,
+            'queue_number', s.queue, 'depends_on_numbers', s.depends_on,
+            'status', s.status, 'gen', s.gen,
+            'planned', s.total is not null, 'expected', s.expected,
+            'tolerance', s.tolerance, 'dispatched', s.dispatched,
+            'tasks', json_build_object(
+              'total', s.planned, 'running', coalesce(h.running, 0), 'completed', s.completed,
+              'failed', s.failed, 'cancelled', s.cancelled
+            ),
+            'started_at', s.started_at, 'progressed_at', s.progressed_at,
+            'finished_at', s.finished_at, 'error', s.error
+          )
+          order by s.stage
+        ),
+        '[]'
+      )
+    from stages s
+    left join held h on h.stage = s.stage and h.gen = s.gen
+    where s.job_id = j.job_id
+  ) as stages
 from jobs j
-where j.job_id = @job_id and j.purge_started_at is null
+where j.job_id = @job_id
+  and j.purge_started_at is null

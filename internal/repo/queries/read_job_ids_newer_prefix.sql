@@ -1,12 +1,22 @@
--- Jobs whose id lies in a range and that stand before a place in list order, the nearest first.
-with j as materialized (
-  select job_id, created_at, status, job_type, purge_started_at from jobs where job_id >= @low and job_id <= @high
+-- Returns the jobs whose id is in a range and that are before a given place in
+-- list order, nearest first.
+with
+-- The jobs of the range.
+in_range as materialized (
+  select job_id, created_at, status, job_type, purge_started_at
+  from jobs
+  where job_id >= @low
+    and job_id <= @high
 )
 select j.job_id, j.created_at
-from j
-where j.created_at >= greatest(coalesce(@since::timestamptz, now() - make_interval(secs => @since_age::float8), '-infinity'),
-                               @before_at::timestamptz)
-  and j.created_at <= coalesce(@until::timestamptz, now() - make_interval(secs => @until_age::float8), 'infinity')
+from in_range j
+where j.created_at >= greatest(
+    coalesce(@since::timestamptz, now() - make_interval(secs => @since_age::float8), '-infinity'),
+    @before_at::timestamptz
+  )
+  and j.created_at <= coalesce(
+    @until::timestamptz, now() - make_interval(secs => @until_age::float8), 'infinity'
+  )
   and (j.created_at > @before_at or j.job_id < @before_id)
   and (cardinality(@statuses::text[]) = 0 or j.status::text = any (@statuses::text[]))
   and (@job_type = '' or j.job_type = @job_type)

@@ -1,10 +1,15 @@
--- Jobs of one type that stand before a place in list order, the nearest first. A status is filtered within the type.
+-- Returns the jobs of one type that are before a given place in list order,
+-- nearest first. Statuses are filtered within the type.
 select j.job_id, j.created_at
 from jobs j
 where j.job_type = @job_type
-  and j.created_at >= greatest(coalesce(@since::timestamptz, now() - make_interval(secs => @since_age::float8), '-infinity'),
-                               @before_at::timestamptz)
-  and j.created_at <= coalesce(@until::timestamptz, now() - make_interval(secs => @until_age::float8), 'infinity')
+  and j.created_at >= greatest(
+    coalesce(@since::timestamptz, now() - make_interval(secs => @since_age::float8), '-infinity'),
+    @before_at::timestamptz
+  )
+  and j.created_at <= coalesce(
+    @until::timestamptz, now() - make_interval(secs => @until_age::float8), 'infinity'
+  )
   and (j.created_at > @before_at or j.job_id < @before_id)
   and (cardinality(@statuses::text[]) = 0 or j.status::text = any (@statuses::text[]))
   and j.purge_started_at is null

@@ -1,13 +1,33 @@
--- Starts the next attempt of a job that ended with work undone; the guard is its status.
-with j as (
+-- Starts the next attempt of a job that ended with undone work.
+--
+-- Guard: the status of the job, and that it is not marked for deletion. Returns
+-- the new attempt.
+with
+-- Resets the job.
+reset as (
   update jobs
-  set status = 'queued', attempt = attempt + 1, stages_left = @stages_left, cancel_requested_at = null, started_at = null,
-      finished_at = null, result = null, error = null, version = version + 1, last_submitted_at = now(),
-      traceparent = coalesce(nullif(@traceparent, ''), traceparent)
-  where job_id = @job_id and status in ('failed', 'cancelled', 'completed_with_errors') and purge_started_at is null
+  set
+    status = 'queued',
+    attempt = attempt + 1,
+    stages_left = @stages_left,
+    cancel_requested_at = null,
+    started_at = null,
+    finished_at = null,
+    result = null,
+    error = null,
+    version = version + 1,
+    last_submitted_at = now(),
+    traceparent = coalesce(nullif(@traceparent, ''), traceparent)
+  where job_id = @job_id
+    and status in ('failed', 'cancelled', 'completed_with_errors')
+    and purge_started_at is null
   returning job_id, attempt
 ),
-told as (
-  insert into events (job_id, kind, detail) select job_id, 'retried', json_build_object('by', @by::text, 'attempt', attempt) from j
+-- Logs the retry.
+logged as (
+  insert into events (job_id, kind, detail)
+  select job_id, 'retried', json_build_object('by', @by::text, 'attempt', attempt)
+  from reset
 )
-select attempt from j
+select attempt
+from reset

@@ -1,15 +1,45 @@
--- Opens the failed and cancelled tasks of a stage again. gen is kept: what completed stays.
-with t as (
-  update tasks set status = 'queued', failures = 0, losses = 0, error = null, started_at = null, finished_at = null
-  where job_id = @job_id and stage = @stage and gen = @gen and status in ('failed', 'cancelled')
+-- Opens the failed and cancelled tasks of a stage again. The generation stays,
+-- and completed tasks stay completed.
+--
+-- The caller has locked the stage. Returns the new dispatched mark and the
+-- number of opened tasks.
+with
+-- Opens the tasks.
+opened_tasks as (
+  update tasks
+  set
+    status = 'queued',
+    failures = 0,
+    losses = 0,
+    error = null,
+    started_at = null,
+    finished_at = null
+  where job_id = @job_id
+    and stage = @stage
+    and gen = @gen
+    and status in ('failed', 'cancelled')
   returning index, attempt
 ),
-a as (
-  update attempts a set final = false
-  from t where a.job_id = @job_id and a.stage = @stage and a.gen = @gen and a.index = t.index and a.attempt = t.attempt and a.final
+-- Records that their last attempts no longer end them.
+reopened_attempts as (
+  update attempts a
+  set final = false
+  from opened_tasks t
+  where a.job_id = @job_id and a.stage = @stage and a.gen = @gen and a.index = t.index
+    and a.attempt = t.attempt
+    and a.final
 )
 update stages s
-set status = 'running', failed = 0, cancelled = 0, sparse = true, finished_at = null, started_at = now(), progressed_at = now(),
-    dispatched = (select min(index) from t)
-where s.job_id = @job_id and s.stage = @stage and exists (select from t)
-returning s.dispatched, (select count(*) from t) as opened
+set
+  status = 'running',
+  failed = 0,
+  cancelled = 0,
+  sparse = true,
+  finished_at = null,
+  started_at = now(),
+  progressed_at = now(),
+  dispatched = (select min(index) from opened_tasks)
+where s.job_id = @job_id
+  and s.stage = @stage
+  and exists (select from opened_tasks)
+returning s.dispatched, (select count(*) from opened_tasks) as opened

@@ -1,2 +1,7 @@
--- Records that nothing is left of the generations below one that was current.
-update stages set swept_gen = @gen where job_id = @job_id and stage = @stage and gen >= @gen and swept_gen < @gen
+-- Records that a stage has no rows left of generations below the given one.
+update stages
+set swept_gen = @gen
+where job_id = @job_id
+  and stage = @stage
+  and gen >= @gen
+  and swept_gen < @gen

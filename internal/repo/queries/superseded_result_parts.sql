@@ -1,9 +1,21 @@
--- Deletes the next rows of past generations of a stage in result_parts, by their place in the table. The guard is the stage's own generation:
--- it only grows, and a job that was submitted again begins with a lower one.
+-- Deletes the next rows of past generations of a stage from result_parts, by
+-- their place in the table (ctid).
+--
+-- Guard: the generation of the stage. It only grows, and a job that was deleted
+-- and submitted again starts with a lower one.
 delete from result_parts
 where ctid = any (array (
-  select ctid from result_parts
-  where job_id = @job_id and stage = @stage and gen < @gen
-    and exists (select from stages s where s.job_id = @job_id and s.stage = @stage and s.gen >= @gen)
+  select ctid
+  from result_parts
+  where job_id = @job_id
+    and stage = @stage
+    and gen < @gen
+    and exists (
+      select
+      from stages s
+      where s.job_id = @job_id
+        and s.stage = @stage
+        and s.gen >= @gen
+    )
   limit @most
 ))

@@ -1,2 +1,3 @@
--- A sweep leaves a row, from its start.
-insert into sweeps default values returning sweep_id
+-- Records the start of a sweep that an operator requested, and returns its id.
+insert into sweeps default values
+returning sweep_id

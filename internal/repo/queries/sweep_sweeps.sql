@@ -1,2 +1,3 @@
--- Keeps the rows of the last thousand sweeps.
-delete from sweeps where sweep_id <= (select max(sweep_id) from sweeps) - 1000
+-- Deletes the rows of sweeps except the last thousand.
+delete from sweeps
+where sweep_id <= (select max(sweep_id) from sweeps) - 1000

@@ -1,2 +1,3 @@
--- Puts on the timeline that an open job had no message that could move it, and was given what its record calls for.
-insert into events (job_id, kind) values (@job_id, 'repaired')
+-- Logs on the timeline that missing messages of an open job were recreated.
+insert into events (job_id, kind)
+values (@job_id, 'repaired')

@@ -1,12 +1,25 @@
--- Tasks of an idle job's stage that have not ended, below the dispatched mark: they need messages of their own again.
-with t as (
-  select g.index, coalesce(t.attempt, 0) as attempt, coalesce(t.losses, 0) as losses
+-- Writes a message for each open task below the dispatched mark in a stage of a
+-- job without messages. The message continues from the attempt and the losses
+-- of the task.
+with
+-- The open tasks. A task without a row is open.
+open_tasks as (
+  select
+    g.index,
+    coalesce(t.attempt, 0) as attempt,
+    coalesce(t.losses, 0) as losses
   from generate_series(0, @dispatched::int - 1) as g (index)
-  left join lateral ( -- offset 0: one look-up by the whole key each
-    select * from tasks t where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = g.index offset 0
+  -- offset 0: one look-up by the whole key each.
+  left join lateral (
+    select *
+    from tasks t
+    where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = g.index
+    offset 0
   ) t on true
   where coalesce(t.status, 'queued') = 'queued'
-  limit @most -- in no order that would have to look at all first
+  -- In no order, since sorting would read all tasks first.
+  limit @most
 )
 insert into messages (job_id, queue, kind, stage, gen, first, attempt, losses)
-select @job_id, @queue, 2, @stage, @gen, index, attempt, losses from t
+select @job_id, @queue, 2, @stage, @gen, index, attempt, losses
+from open_tasks

@@ -1,43 +1,84 @@
--- Logs every change of a status, so that a test can compare the whole history with the transition table.
+-- Logs every status change, so that a test can compare the whole history with
+-- the transition table.
 create table status_log (
-  id      bigint generated always as identity primary key,
-  record  text not null,
-  job_id  bytea not null,
-  incarnation bigint, -- of the job row
-  stage   smallint,
-  gen     int,
-  index   int,
-  attempt int, -- of a job or a task
-  was     text,
-  now     text not null
+  id          bigint generated always as identity primary key,
+  record      text not null,
+  job_id      bytea not null,
+  -- Of the job row.
+  incarnation bigint,
+  stage       smallint,
+  gen         int,
+  index       int,
+  -- Of a job or a task.
+  attempt     int,
+  was         text,
+  now         text not null
 );
 
 create function log_job() returns trigger language plpgsql as $$
 begin
   insert into status_log (record, job_id, incarnation, attempt, was, now)
-  values ('job', new.job_id, new.incarnation, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  values (
+    'job', new.job_id, new.incarnation, new.attempt,
+    case when tg_op = 'UPDATE' then old.status::text end, new.status::text
+  );
   return null;
 end $$;
-create trigger log_job_new after insert on jobs for each row execute function log_job();
-create trigger log_job after update of status on jobs for each row when (old.status <> new.status) execute function log_job();
+
+create trigger log_job_new
+after insert on jobs
+for each row
+execute function log_job();
+
+create trigger log_job
+after update of status on jobs
+for each row
+when (old.status <> new.status)
+execute function log_job();
 
 create function log_stage() returns trigger language plpgsql as $$
 begin
   insert into status_log (record, job_id, incarnation, stage, gen, was, now)
-  values ('stage', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id), new.stage, new.gen,
-          case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  values (
+    'stage', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id),
+    new.stage, new.gen,
+    case when tg_op = 'UPDATE' then old.status::text end, new.status::text
+  );
   return null;
 end $$;
-create trigger log_stage_new after insert on stages for each row execute function log_stage();
-create trigger log_stage after update of status on stages for each row when (old.status <> new.status) execute function log_stage();
+
+create trigger log_stage_new
+after insert on stages
+for each row
+execute function log_stage();
+
+create trigger log_stage
+after update of status on stages
+for each row
+when (old.status <> new.status)
+execute function log_stage();
 
 create function log_task() returns trigger language plpgsql as $$
 begin
   insert into status_log (record, job_id, incarnation, stage, gen, index, attempt, was, now)
-  values ('task', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id), new.stage, new.gen,
-          new.index, new.attempt, case when tg_op = 'UPDATE' then old.status::text end, new.status::text);
+  values (
+    'task', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id),
+    new.stage, new.gen, new.index, new.attempt,
+    case when tg_op = 'UPDATE' then old.status::text end, new.status::text
+  );
   return null;
 end $$;
-create trigger log_task_new after insert on tasks for each row when (new.status <> 'queued') execute function log_task();
-create trigger log_task after update of status on tasks for each row when (old.status <> new.status) execute function log_task();
+
+create trigger log_task_new
+after insert on tasks
+for each row
+when (new.status <> 'queued')
+execute function log_task();
+
+create trigger log_task
+after update of status on tasks
+for each row
+when (old.status <> new.status)
+execute function log_task();
+
 create index status_log_stage on status_log (job_id, stage, id) where record = 'stage';
