@@ -19,7 +19,7 @@ func (w *world) drain() {
 	}
 
 	w.exec(`update workers set lease_until = '-infinity'`)
-	own := w.drawHabits()
+	own := w.drawSettings()
 	own.budget = time.Second
 	p := w.start(w.slots[0], own)
 	w.procs = []*process{p}

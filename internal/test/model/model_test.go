@@ -127,12 +127,12 @@ func TestEngineMatchesReferenceModel(t *testing.T) {
 					"deliver_again": w.step(w.deliverAgain),
 					"deliver_all":   w.step(w.deliverAll),
 					"hang":          w.step(w.hang),
-					"let_go":        w.step(w.letGo),
+					"let_go":        w.step(w.unblock),
 					"sweep":         w.step(w.sweep),
 					"delete":        w.step(w.delete),
-					"set_aside":     w.step(w.setAside),
+					"set_aside":     w.step(w.deadLetter),
 					"redrive":       w.step(w.redrive),
-					"end_a_lease":   w.step(w.endLease),
+					"end_a_lease":   w.step(w.expireLease),
 					"die_soon":      w.step(w.dieSoon),
 					"break_once":    w.step(w.breakOnce),
 					"restart":       w.step(w.restart),
@@ -154,7 +154,7 @@ func (w *world) step(do func()) func(*rapid.T) {
 			w.settle(p)
 		}
 
-		w.replaceTheDead()
+		w.replaceDead()
 	}
 }
 

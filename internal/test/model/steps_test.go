@@ -51,7 +51,7 @@ func (w *world) deliverAgain() {
 // hang makes the handlers of a process wait from now on.
 func (w *world) hang() {
 	p := w.procs[w.drawProcess()]
-	p.hang.CompareAndSwap(nil, &gate{open: make(chan struct{}), deaf: rapid.Bool().Draw(w.t, "unresponsive")})
+	p.hang.CompareAndSwap(nil, &gate{open: make(chan struct{}), unresponsive: rapid.Bool().Draw(w.t, "unresponsive")})
 }
 
 func (w *world) unblock() { w.procs[w.drawProcess()].unblock(w) }

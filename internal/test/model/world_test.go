@@ -147,7 +147,7 @@ func newWorld(t *rapid.T, b *base) *world {
 	}
 
 	for _, s := range w.slots {
-		w.procs = append(w.procs, w.start(s, w.drawHabits()))
+		w.procs = append(w.procs, w.start(s, w.drawSettings()))
 	}
 
 	return w
@@ -210,7 +210,7 @@ func (w *world) replaceDead() {
 
 func (w *world) replace(i int) {
 	w.procs[i].stop(w)
-	w.procs[i] = w.start(w.slots[i], w.drawHabits())
+	w.procs[i] = w.start(w.slots[i], w.drawSettings())
 }
 
 func (w *world) stop() {
