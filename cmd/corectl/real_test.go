@@ -57,7 +57,7 @@ func realAPI(t *testing.T) *api {
 	allJobs, allHandlers := maps.Clone(jobs.All), maps.Clone(handlers.All)
 	allJobs["stuck"], allHandlers[string(stuckTask)] = stuck, handlers.Func(runStuck)
 
-	var hub atomic.Pointer[httpapi.Hub]
+	var hub atomic.Pointer[httpapi.JobWatcher]
 
 	e := enginetest.Start(t, enginetest.Options{
 		Jobs: allJobs, Handlers: allHandlers, Dispatch: enginetest.Queue,
@@ -74,13 +74,13 @@ func realAPI(t *testing.T) *api {
 		},
 	})
 	process := e.Process(0)
-	hub.Store(httpapi.NewHub(process.Repo.ReadVersions, nil))
+	hub.Store(httpapi.NewJobWatcher(process.Repo.ReadVersions, nil))
 	server := httptest.NewServer(httpapi.New(httpapi.Options{
-		Engine: process.Machine,
-		Reader: process.Repo,
-		Dead:   process.Queue,
-		Hub:    hub.Load(),
-		Health: httpapi.Health{Version: "test"},
+		Engine:     process.Machine,
+		Reader:     process.Repo,
+		Dead:       process.Queue,
+		JobWatcher: hub.Load(),
+		Health:     httpapi.Health{Version: "test"},
 	}))
 	t.Cleanup(hub.Load().Close)
 	t.Cleanup(server.Close)

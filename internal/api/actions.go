@@ -45,7 +45,7 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.Hub.Nudge(id)
+	a.JobWatcher.Nudge(id)
 
 	job, err := a.Reader.ReadJob(r.Context(), id)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.Hub.Nudge(id)
+	a.JobWatcher.Nudge(id)
 	w.Header().Set("Location", a.statusURL(id))
 	a.write(w, r, http.StatusAccepted, retried{
 		ref:   ref{JobID: id, Status: state.JobQueued, Attempt: res.Attempt, StatusURL: a.statusURL(id)},
@@ -100,6 +100,6 @@ func (a *API) remove(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	a.Hub.Nudge(id)
+	a.JobWatcher.Nudge(id)
 	w.WriteHeader(http.StatusNoContent)
 }

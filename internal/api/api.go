@@ -68,17 +68,17 @@ type DeadLetters interface {
 	RedriveOnly(ctx context.Context, q state.Queue, ids []int64) (int, error)
 }
 
-// Options configure an API. If Engine, Reader or Hub is nil, the process has no
+// Options configure an API. If Engine, Reader or JobWatcher is nil, the process has no
 // engine: only health, livez, readyz, openapi.yaml and Mounts work, and all
 // other routes return 503.
 type Options struct {
-	Engine Engine
-	Reader Reader
-	Dead   DeadLetters // nil means that redrive returns 503
-	Hub    *Hub
-	Queues *Queues // nil means a new Queues over Reader
-	Health Health
-	Prefix string // path before every route; "" means /api
+	Engine     Engine
+	Reader     Reader
+	Dead       DeadLetters // nil means that redrive returns 503
+	JobWatcher *JobWatcher
+	Queues     *Queues // nil means a new Queues over Reader
+	Health     Health
+	Prefix     string // path before every route; "" means /api
 	// Mounts are other handlers below the prefix, such as /ui. They serve GET
 	// and HEAD of their path and of all paths below it.
 	Mounts  map[string]http.Handler

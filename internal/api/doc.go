@@ -3,7 +3,7 @@
 // openapi.yaml. Its tests check every request and answer against the
 // description.
 //
-// The only state that it owns is which requests wait for which jobs (Hub).
+// The only state that it owns is which requests wait for which jobs (JobWatcher).
 // Reads go through Reader, which repo implements. Changes of records go through
 // Engine. Answers are views of internal/state, never rows.
 //

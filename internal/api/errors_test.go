@@ -229,7 +229,7 @@ func TestRequestIdsAreKeptWhereTheyArePlain(t *testing.T) {
 func TestWithoutAnEngineHealthStillAnswers(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil, func(o *api.Options) {
-		o.Engine, o.Reader, o.Hub = nil, nil, nil
+		o.Engine, o.Reader, o.JobWatcher = nil, nil, nil
 		o.Health.Ready = func() []string { return []string{"DATABASE_URL: is required"} }
 	})
 	s.call(http.MethodGet, "/livez", nil).must(http.StatusOK)

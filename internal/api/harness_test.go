@@ -58,7 +58,7 @@ type server struct {
 	url  string
 	pool *pgxpool.Pool
 	repo *repo.Repo
-	hub  *api.Hub
+	hub  *api.JobWatcher
 	log  *syncBuffer
 }
 
@@ -68,9 +68,9 @@ func start(t *testing.T, engine api.Engine, options ...func(*api.Options)) *serv
 	pool := pgtest.Schema(t)
 	s := &server{t: t, pool: pool, repo: repo.New(pool), log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	s.hub = api.NewHub(s.repo.ReadVersions, log)
+	s.hub = api.NewJobWatcher(s.repo.ReadVersions, log)
 
-	o := api.Options{Engine: engine, Reader: s.repo, Hub: s.hub, Log: log, Health: api.Health{Version: "v1"}}
+	o := api.Options{Engine: engine, Reader: s.repo, JobWatcher: s.hub, Log: log, Health: api.Health{Version: "v1"}}
 	for _, option := range options {
 		option(&o)
 	}

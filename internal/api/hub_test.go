@@ -70,7 +70,7 @@ func TestHubPollsFastThenSlowAndNotAtAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := newVersions(state.JobID{1})
-		h := api.NewHub(v.read, nil)
+		h := api.NewJobWatcher(v.read, nil)
 
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
@@ -120,7 +120,7 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 		a, b, gone := state.JobID{1}, state.JobID{2}, state.JobID{3}
 		v := newVersions(a, b)
 
-		h := api.NewHub(v.read, nil)
+		h := api.NewJobWatcher(v.read, nil)
 		defer h.Close()
 
 		type woken struct {
@@ -195,7 +195,7 @@ func TestHubBearsASlowOrFailingDatabase(t *testing.T) {
 		v := newVersions(id)
 		v.took, v.fail = 200*time.Millisecond, errors.New("away")
 
-		h := api.NewHub(v.read, nil)
+		h := api.NewJobWatcher(v.read, nil)
 		defer h.Close()
 
 		done := make(chan view.Seen, 1)
@@ -231,7 +231,7 @@ func TestHubLosesNoWaiterThatComesAsTheLastOneGoes(t *testing.T) {
 	id := state.JobID{1}
 	v := newVersions(id)
 
-	h := api.NewHub(v.read, nil)
+	h := api.NewJobWatcher(v.read, nil)
 	defer h.Close()
 
 	var all sync.WaitGroup

@@ -227,7 +227,7 @@ func (a *API) jobLater(
 	limited, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 
-	seen, err := a.Hub.Wait(limited, id, since)
+	seen, err := a.JobWatcher.Wait(limited, id, since)
 	if err != nil { // the time limit expired, the process stops, or the client disconnected
 		return a.Reader.ReadJob(ctx, id)
 	}

@@ -84,7 +84,7 @@ func (a *API) router() chi.Router {
 
 // working rejects requests that need an engine if there is none.
 func (a *API) working(next http.HandlerFunc) http.HandlerFunc {
-	if a.Engine != nil && a.Reader != nil && a.Hub != nil {
+	if a.Engine != nil && a.Reader != nil && a.JobWatcher != nil {
 		return next
 	}
 

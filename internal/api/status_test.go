@@ -156,7 +156,7 @@ func TestAllWaitersOfAProcessShareOneQuery(t *testing.T) {
 	counts := &countingReader{}
 	s := start(t, fakeEngine{}, func(o *api.Options) {
 		counts.Reader = o.Reader
-		o.Reader, o.Hub = counts, api.NewHub(counts.ReadVersions, nil)
+		o.Reader, o.JobWatcher = counts, api.NewJobWatcher(counts.ReadVersions, nil)
 	})
 
 	ids := []string{}

@@ -112,7 +112,7 @@ func (s *eventStream) next(ctx context.Context) (view.JobView, error) {
 
 	for {
 		beat, cancel := context.WithTimeout(ctx, s.api.Heartbeat)
-		seen, err := s.api.Hub.Wait(beat, s.last.JobID, s.last.Version)
+		seen, err := s.api.JobWatcher.Wait(beat, s.last.JobID, s.last.Version)
 
 		cancel()
 

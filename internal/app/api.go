@@ -26,8 +26,8 @@ func (a *App) api() http.Handler {
 	var queues *api.Queues
 	if a.machine != nil {
 		queues = api.NewQueues(a.repo) // of one memory: whoever looks, all see more
-		a.hub = api.NewHub(a.repo.ReadVersions, a.log)
-		o.Engine, o.Reader, o.Dead, o.Hub, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
+		a.hub = api.NewJobWatcher(a.repo.ReadVersions, a.log)
+		o.Engine, o.Reader, o.Dead, o.JobWatcher, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
 	}
 
 	a.web = web.New(a.dashboard(o.Health, queues))
@@ -95,7 +95,7 @@ func (a *App) health() api.Health {
 					return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")
 				}
 
-				return map[string]int{"running": a.machine.Running(), "deaf": a.machine.Deaf()}, nil
+				return map[string]int{"running": a.machine.Running(), "deaf": a.machine.Unresponsive()}, nil
 			},
 		},
 	}

@@ -56,7 +56,7 @@ type App struct {
 	bus     *servicebus.Client // nil without Service Bus
 	blobs   *blobstore.Store   // nil where Deps had one, or none is configured
 	machine *coremachine.Machine
-	hub     *api.Hub
+	hub     *api.JobWatcher
 	web     *web.Server
 	engine  engine
 
@@ -158,24 +158,24 @@ func (a *App) Start(ctx context.Context) error {
 
 	a.openTelemetry(ctx)
 	a.machine = coremachine.New(coremachine.Config{
-		Jobs:            a.opts.Jobs,
-		Handlers:        a.opts.Handlers,
-		Deps:            a.opts.Deps,
-		Store:           a.repo,
-		Log:             a.log,
-		Wake:            a.queue.Wake,
-		JobEnded:        a.jobEnded,
-		Observer:        a.observer(),
-		Collect:         a.collect(),
-		Retention:       a.cfg.Retention,
-		MaxQueued:       a.cfg.MaxQueued,
-		Build:           Version(),
-		MaxRunning:      a.cfg.MaxRunning,
-		Drain:           a.cfg.DrainTimeout,
-		SweepEvery:      a.opts.SweepEvery,
-		Relayed:         a.bus != nil,
-		SlotWait:        slotWait(a.cfg.FunctionTimeout),
-		MaxUnresponsive: a.cfg.MaxUnresponsive,
+		Jobs:               a.opts.Jobs,
+		Handlers:           a.opts.Handlers,
+		Deps:               a.opts.Deps,
+		Store:              a.repo,
+		Log:                a.log,
+		Wake:               a.queue.Wake,
+		JobEnded:           a.jobEnded,
+		Observer:           a.observer(),
+		CollectDeadLetters: a.collect(),
+		Retention:          a.cfg.Retention,
+		MaxQueued:          a.cfg.MaxQueued,
+		Build:              Version(),
+		MaxRunning:         a.cfg.MaxRunning,
+		Drain:              a.cfg.DrainTimeout,
+		SweepEvery:         a.opts.SweepEvery,
+		Relayed:            a.bus != nil,
+		SlotWait:           slotWait(a.cfg.FunctionTimeout),
+		MaxUnresponsive:    a.cfg.MaxUnresponsive,
 	})
 	a.engine = engine{a.machine, a.opts.Jobs, a.telemetry}
 	a.watchTelemetry()

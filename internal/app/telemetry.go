@@ -82,7 +82,7 @@ func (a *App) reading() telemetry.Process {
 	stat := a.repo.Pool().Stat()
 
 	return telemetry.Process{
-		Running: a.machine.Running(), Deaf: a.machine.Deaf(), Queues: a.repo.ReadLag, Jobs: a.openJobs,
+		Running: a.machine.Running(), Deaf: a.machine.Unresponsive(), Queues: a.repo.ReadLag, Jobs: a.openJobs,
 		Used: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Most: int(stat.MaxConns()),
 		Waits: stat.EmptyAcquireCount(), Waited: stat.EmptyAcquireWaitTime(),
 	}

@@ -24,7 +24,7 @@ func (a *App) Work(ctx context.Context) {
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.stopWork = cancel
-	a.machine.Chain()
+	a.machine.EnableLocalDispatch()
 
 	for _, name := range state.Queues {
 		a.working.Go(func() {

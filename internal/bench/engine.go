@@ -109,7 +109,7 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 		Build:    "bench",
 		Relayed:  bus.broker != nil,
 	})
-	e.machine.Chain()
+	e.machine.EnableLocalDispatch()
 	e.machine.Start(ctx)
 	serve, cancel := context.WithCancel(context.WithoutCancel(ctx))
 

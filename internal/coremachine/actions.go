@@ -12,12 +12,12 @@ import (
 // Error with CodeConflict; one that is being stopped already is not, and a stop
 // whose message was set aside is redriven.
 func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
-	c, moved, err := m.store.Cancel(ctx, id, by)
+	c, effects, err := m.store.Cancel(ctx, id, by)
 	if err != nil {
 		return err
 	}
 
-	m.wake(moved)
+	m.wake(effects)
 
 	if s := m.session.Load(); s != nil && c.Stopping {
 		s.cancelJob(id)
@@ -39,18 +39,18 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 // waited for. A job that has ended, otherwise than by being cancelled, is an
 // Error with CodeConflict.
 func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) error {
-	ended, moved, err := m.store.ForceCancel(ctx, id, by)
+	ended, effects, err := m.store.ForceCancel(ctx, id, by)
 	if s := m.session.Load(); s != nil {
 		s.cancelJob(id)
 	}
 
-	m.wake(moved)
+	m.wake(effects)
 
 	if err != nil || ended {
 		return err
 	}
 
-	brief, err := m.store.Brief(ctx, id)
+	brief, err := m.store.JobState(ctx, id)
 	switch {
 	case err != nil:
 		return err
@@ -70,17 +70,17 @@ func conflict(op, why string) error { return state.Errorf(state.CodeConflict, op
 // not ended, that completed, or that is being deleted is an Error with
 // CodeConflict.
 func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error) {
-	res, landed, moved, err := m.store.Retry(ctx, id, by, traceparent)
+	res, landed, effects, err := m.store.Retry(ctx, id, by, traceparent)
 	if err != nil {
 		return state.Retried{}, err
 	}
 
 	if landed {
-		m.wake(moved)
+		m.wake(effects)
 		return res, nil
 	}
 
-	brief, err := m.store.Brief(ctx, id)
+	brief, err := m.store.JobState(ctx, id)
 	if err != nil {
 		return state.Retried{}, err
 	}

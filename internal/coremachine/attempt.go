@@ -98,9 +98,11 @@ func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) err
 		batch[i] = ends[i].TaskEnd
 	}
 
-	err := m.withLocal(
+	err := m.inLocalTx(
 		s,
-		func(here state.Here) (state.Moved, error) { return m.store.Complete(ctx, here, batch) },
+		func(local state.LocalCapacity) (state.TransitionEffects, error) {
+			return m.store.Complete(ctx, local, batch)
+		},
 	)
 	if err == nil {
 		return nil

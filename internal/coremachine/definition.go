@@ -39,7 +39,7 @@ func changed(difference string) *mismatch {
 // declarationOf matches a claimed message's stage with the running build's
 // declaration: by name, kind, task type and the names of its dependencies. The
 // error is a *mismatch.
-func (m *Machine) declarationOf(h *state.Held) (declaration, error) {
+func (m *Machine) declarationOf(h *state.ClaimedMessage) (declaration, error) {
 	job, ok := m.cfg.Jobs[h.JobType]
 	if !ok {
 		return declaration{}, unknownType(h.JobType)
@@ -64,7 +64,7 @@ func shapeOf(job define.Job, name string) state.StageShape {
 
 // sourceOf checks that the tasks that a match_previous stage follows are those
 // that the running build declares, so that their results can be read as such.
-func sourceOf(h *state.Held, d declaration) *mismatch {
+func sourceOf(h *state.ClaimedMessage, d declaration) *mismatch {
 	if h.Shape != state.MatchPrevious || len(h.Dependencies) == 0 {
 		return nil
 	}
@@ -100,7 +100,7 @@ const (
 
 // park puts back a message that this build cannot work on, uncounted, and fails
 // what it stands for if no build could for the time to wait.
-func (m *Machine) park(s *session, h *holding, why *mismatch) error {
+func (m *Machine) park(s *session, h *inFlight, why *mismatch) error {
 	parked := time.Duration(0)
 	if !h.ParkedSince.IsZero() {
 		parked = h.ClaimedAt.Sub(h.ParkedSince)
@@ -114,21 +114,23 @@ func (m *Machine) park(s *session, h *holding, why *mismatch) error {
 		m.log.Warn("work waits for a build that declares it", keys.JobID, h.JobID, keys.Stage, h.StageName,
 			keys.TraceID, traceID(h.Traceparent), keys.Code, why.code, keys.Error, why.waits)
 
-		return m.must(s, func() (state.Moved, error) {
-			return m.store.Release(s.ctx, s.worker, h.Held, delay, state.CleanText(why.waits))
+		return m.retryTransition(s, func() (state.TransitionEffects, error) {
+			return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, delay, state.CleanText(why.waits))
 		})
 	}
 
 	f := state.Failure{Code: why.code, Stage: h.StageName, Message: why.message}
 	if why.code == state.CodeDefinitionChanged {
-		return m.must(s, func() (state.Moved, error) { return m.store.FailJob(s.ctx, s.worker, h.Held, f) })
+		return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.FailJob(s.ctx, s.worker, h.ClaimedMessage, f) })
 	}
 
 	f.Message = fmt.Sprintf("no running build knew %q for %s", why.waits, m.cfg.ParkLimit)
 	if h.Kind != state.KindTasks {
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) },
+			func() (state.TransitionEffects, error) {
+				return m.store.FinishFail(s.ctx, s.worker, h.ClaimedMessage, f)
+			},
 		)
 	}
 

@@ -22,12 +22,12 @@ type releasing struct {
 func (r *releasing) Release(
 	_ context.Context,
 	_ uuid.UUID,
-	_ state.Held,
+	_ state.ClaimedMessage,
 	delay time.Duration,
 	_ string,
-) (state.Moved, error) {
+) (state.TransitionEffects, error) {
 	r.delay = delay
-	return state.Moved{}, nil
+	return state.TransitionEffects{}, nil
 }
 
 func TestAMessageOfAStoppedJobIsReleasedWithoutAnAlarm(t *testing.T) {
@@ -47,7 +47,7 @@ func TestAMessageOfAStoppedJobIsReleasedWithoutAnAlarm(t *testing.T) {
 			cancel(errCancelled)
 		}
 
-		err := m.giveUp(s, &holding{ctx: ctx}, state.Wrap(state.CodeUnavailable, "x", "x", context.Canceled))
+		err := m.requeue(s, &inFlight{ctx: ctx}, state.Wrap(state.CodeUnavailable, "x", "x", context.Canceled))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,10 +31,10 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 
 	key := workKey{msg.JobID, msg.MessageID}
 
-	h, fresh := s.take(key)
+	h, fresh := s.register(key)
 	if fresh {
 		m.work.Go(func() {
-			defer s.drop(key, h)
+			defer s.unregister(key, h)
 
 			h.err = m.protect(s, h, func() error { return m.process(s, h, msg) })
 		})
@@ -65,7 +65,7 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 	}
 }
 
-func (m *Machine) process(s *session, h *holding, msg state.Message) error {
+func (m *Machine) process(s *session, h *inFlight, msg state.Message) error {
 	if msg.Kind == state.KindTasks { // what plans, stops and ends jobs never waits behind tasks
 		defer m.freeReserved(h)
 
@@ -76,9 +76,9 @@ func (m *Machine) process(s *session, h *holding, msg state.Message) error {
 
 	claimed := make(chan error, 1)
 
-	s.claims.add(h.ctx, msg, func(held *state.Held, err error) {
+	s.claims.add(h.ctx, msg, func(held *state.ClaimedMessage, err error) {
 		if held != nil {
-			h.Held, h.at = *held, time.Now()
+			h.ClaimedMessage, h.at = *held, time.Now()
 			h.claimed.Store(true)
 		}
 
@@ -98,27 +98,29 @@ func (m *Machine) process(s *session, h *holding, msg state.Message) error {
 		return nil
 	}
 
-	return m.processHeld(s, h)
+	return m.processClaimed(s, h)
 }
 
-func (m *Machine) processHeld(s *session, h *holding) error {
+func (m *Machine) processClaimed(s *session, h *inFlight) error {
 	if h.StageGen != h.Gen {
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) },
+			func() (state.TransitionEffects, error) {
+				return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
+			},
 		)
 	}
 
-	err := m.doHeld(s, h)
+	err := m.dispatchKind(s, h)
 	if err != nil && s.ctx.Err() == nil && !isPanic(err) {
 		// Under a lease that lives on nobody else would ever free it.
-		return m.giveUp(s, h, err)
+		return m.requeue(s, h, err)
 	}
 
 	return err
 }
 
-func (m *Machine) doHeld(s *session, h *holding) error {
+func (m *Machine) dispatchKind(s *session, h *inFlight) error {
 	switch h.Kind {
 	case state.KindPlan:
 		return m.plan(s, h)
@@ -135,17 +137,17 @@ func (m *Machine) doHeld(s *session, h *holding) error {
 	return nil
 }
 
-// must repeats a transition until the database answers or the lease ends, and
+// retryTransition repeats a transition until the database answers or the lease ends, and
 // wakes whoever waits for what it moved. What fails for good is logged, and its
 // message is put back by process.
-func (m *Machine) must(s *session, fn func() (state.Moved, error)) error {
-	return m.mustLocal(s, func(state.Here) (state.Moved, error) { return fn() })
+func (m *Machine) retryTransition(s *session, fn func() (state.TransitionEffects, error)) error {
+	return m.retryLocalTransition(s, func(state.LocalCapacity) (state.TransitionEffects, error) { return fn() })
 }
 
-// mustLocal is must for a transition that may start work in this process.
-func (m *Machine) mustLocal(s *session, fn func(state.Here) (state.Moved, error)) error {
+// retryLocalTransition is must for a transition that may start work in this process.
+func (m *Machine) retryLocalTransition(s *session, fn func(state.LocalCapacity) (state.TransitionEffects, error)) error {
 	_, err := retry(s.ctx, func() (struct{}, error) {
-		return struct{}{}, m.withLocal(s, fn)
+		return struct{}{}, m.inLocalTx(s, fn)
 	})
 	if err != nil {
 		if s.ctx.Err() == nil {
@@ -158,18 +160,18 @@ func (m *Machine) mustLocal(s *session, fn func(state.Here) (state.Moved, error)
 	return nil
 }
 
-func (m *Machine) flushClaims(ctx context.Context, s *session, msgs []state.Message) ([]*state.Held, error) {
+func (m *Machine) flushClaims(ctx context.Context, s *session, msgs []state.Message) ([]*state.ClaimedMessage, error) {
 	held, err := m.store.Claim(ctx, s.worker, msgs)
 	if err != nil {
 		return nil, err
 	}
 
-	byKey := make(map[workKey]*state.Held, len(held))
+	byKey := make(map[workKey]*state.ClaimedMessage, len(held))
 	for i := range held {
 		byKey[workKey{held[i].JobID, held[i].MessageID}] = &held[i]
 	}
 
-	answers := make([]*state.Held, len(msgs))
+	answers := make([]*state.ClaimedMessage, len(msgs))
 	for i := range msgs {
 		answers[i] = byKey[workKey{msgs[i].JobID, msgs[i].MessageID}]
 	}

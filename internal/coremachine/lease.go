@@ -139,7 +139,7 @@ func (m *Machine) renew(s *session) {
 // after each renewal reports progress and releases what was forgotten. It is
 // apart from the renewal, which none of these may delay.
 func (m *Machine) look(s *session) {
-	m.sharePace(s.ctx, true)
+	m.shareDurations(s.ctx, true)
 
 	for sleep(s.ctx, min(time.Second, m.cfg.Renew/2)) {
 		if working := s.jobs(); len(working) > 0 {
@@ -147,7 +147,7 @@ func (m *Machine) look(s *session) {
 		}
 
 		renewed := s.renewed.Swap(false)
-		m.sharePace(s.ctx, renewed)
+		m.shareDurations(s.ctx, renewed)
 
 		if renewed {
 			limit, cancel := context.WithTimeout(s.ctx, m.cfg.Renew)
@@ -172,8 +172,8 @@ func (m *Machine) rejoin(ctx context.Context, s *session) {
 		limit, cancel := context.WithTimeout(ctx, m.cfg.Lease)
 		defer cancel()
 
-		excused, moved, err := m.store.Rejoin(limit, s.worker, s.lost)
-		m.wake(moved)
+		excused, effects, err := m.store.Rejoin(limit, s.worker, s.lost)
+		m.wake(effects)
 
 		if err == nil && excused > 0 {
 			m.log.Info(
@@ -202,8 +202,8 @@ func (m *Machine) rejoin(ctx context.Context, s *session) {
 // process knows nothing of. Under a lease that lives on nobody else would ever
 // free it.
 func (m *Machine) releaseForgotten(ctx context.Context, s *session) {
-	n, moved, err := m.store.ReleaseForgotten(ctx, s.worker, s.messages(), m.cfg.Renew)
-	m.wake(moved)
+	n, effects, err := m.store.ReleaseForgotten(ctx, s.worker, s.messages(), m.cfg.Renew)
+	m.wake(effects)
 
 	if err == nil && n > 0 {
 		m.log.Warn("messages that this process held and knew nothing of were put back", keys.Count, n)

@@ -50,14 +50,14 @@ type resultPage struct {
 
 func (p *resultPage) covers(index int) bool { return p.first <= index && index < p.Until }
 
-func (m *Machine) newLineage(s *session, h *holding, d declaration) *lineage {
+func (m *Machine) newLineage(s *session, h *inFlight, d declaration) *lineage {
 	l := &lineage{
 		store:   m.store,
 		s:       s,
 		job:     h.JobID,
 		decl:    d.job,
 		shape:   h.Shape,
-		other:   sourceOf(&h.Held, d),
+		other:   sourceOf(&h.ClaimedMessage, d),
 		first:   h.First,
 		count:   h.Count,
 		earlier: map[string]bool{},

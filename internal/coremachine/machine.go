@@ -28,9 +28,9 @@ type Config struct {
 	// called after a commit that wrote messages; must not block; nil: nobody is
 	// woken
 	Wake func(state.Queue)
-	// Collect notes on message rows what a transport of its own set aside, and
+	// CollectDeadLetters notes on message rows what a transport of its own set aside, and
 	// returns how much; nil: the rows are the transport.
-	Collect func(context.Context) (int, error)
+	CollectDeadLetters func(context.Context) (int, error)
 
 	JobEnded func(state.JobID) // called after a commit that ended a job; must not block; nil: nobody is told
 	Observer Observer          // told of attempts; nil: nobody is told
@@ -102,20 +102,20 @@ type Machine struct {
 	log   *slog.Logger
 	slots *slots
 
-	session atomic.Pointer[session]
-	submits atomic.Pointer[batcher[state.Graph, submitAnswer]] // nil before Start
-	stop    context.CancelCauseFunc
-	loops   sync.WaitGroup
-	work    sync.WaitGroup
-	deaf    atomic.Int64
-	running atomic.Int64
-	pace    pace
-	pool    pool
-	chain   atomic.Bool
-	parked  *parked
-	suspect atomic.Bool   // a task that may be what kills processes waits or runs here
-	failed  chan struct{} // closed when too many handlers did not return
-	fail    sync.Once
+	session      atomic.Pointer[session]
+	submits      atomic.Pointer[batcher[state.JobSpec, submitAnswer]] // nil before Start
+	stop         context.CancelCauseFunc
+	loops        sync.WaitGroup
+	work         sync.WaitGroup
+	unresponsive atomic.Int64
+	running      atomic.Int64
+	durations    durations
+	pool         pool
+	chain        atomic.Bool
+	parked       *parked
+	suspect      atomic.Bool   // a task that may be what kills processes waits or runs here
+	failed       chan struct{} // closed when too many handlers did not return
+	fail         sync.Once
 }
 
 // Reasons why a handler's context ended.
@@ -151,22 +151,22 @@ func New(cfg Config) *Machine {
 // Stop. It does not wait.
 func (m *Machine) Start(ctx context.Context) {
 	ctx, m.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	limit := batchLimit[state.Graph]{
+	limit := batchLimit[state.JobSpec]{
 		most:  submitBatch,
-		bytes: func(g state.Graph) int { return len(g.Params) },
+		bytes: func(g state.JobSpec) int { return len(g.Params) },
 	}
 	submits := startLimited(
 		ctx,
 		flushers,
 		limit,
-		func(ctx context.Context, batch []state.Graph) ([]submitAnswer, error) {
+		func(ctx context.Context, batch []state.JobSpec) ([]submitAnswer, error) {
 			return m.flushSubmits(ctx, batch), nil
 		},
 	)
 	m.submits.Store(submits)
 	m.loops.Go(submits.wg.Wait)
 	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.keepLease", func() { m.keepLease(ctx) }) })
-	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.freeLost", func() { m.freeLost(ctx) }) })
+	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.reclaimExpired", func() { m.reclaimExpired(ctx) }) })
 }
 
 // Stop lets running handlers end for the configured time, ends their contexts,
@@ -204,9 +204,9 @@ func (m *Machine) Stop(ctx context.Context) error {
 	s.end(errShutdown)
 	s.wait()
 
-	moved, err := m.store.ReleaseWorker(ctx, s.worker)
+	effects, err := m.store.ReleaseWorker(ctx, s.worker)
 	if err == nil {
-		m.wake(moved)
+		m.wake(effects)
 	}
 
 	return err
@@ -236,8 +236,8 @@ func (m *Machine) Ready() bool {
 // their context ended and were given up.
 func (m *Machine) Running() int { return int(m.running.Load()) }
 
-// Deaf is how many handlers were given up and have not returned yet.
-func (m *Machine) Deaf() int { return int(m.deaf.Load()) }
+// Unresponsive is how many handlers were given up and have not returned yet.
+func (m *Machine) Unresponsive() int { return int(m.unresponsive.Load()) }
 
 // InFlight is how many messages this process works on, whether they were
 // delivered or taken from a commit of its own.
@@ -250,20 +250,20 @@ func (m *Machine) InFlight() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return len(s.holding)
+	return len(s.inFlight)
 }
 
 // wake tells whoever waits on the queues, and for the jobs, that a commit
 // moved.
-func (m *Machine) wake(moved state.Moved) {
+func (m *Machine) wake(effects state.TransitionEffects) {
 	m.guard("coremachine.wake", func() {
-		for i, due := range moved.Queues {
+		for i, due := range effects.Queues {
 			if due {
 				m.cfg.Wake(state.Queue(i + 1))
 			}
 		}
 
-		for _, id := range moved.Jobs {
+		for _, id := range effects.Jobs {
 			m.cfg.JobEnded(id)
 		}
 	})
@@ -284,15 +284,15 @@ type session struct {
 	renewed atomic.Bool // since look took notice
 
 	losing sync.Once
-	lost   []state.Held // what it held when its lease was lost
+	lost   []state.ClaimedMessage // what it held when its lease was lost
 
 	intake      context.Context // ends when the process drains: no message is claimed any more
 	closeIntake context.CancelFunc
 
-	mu      sync.Mutex
-	holding map[workKey]*holding
+	mu       sync.Mutex
+	inFlight map[workKey]*inFlight
 
-	claims *batcher[state.Message, *state.Held]
+	claims *batcher[state.Message, *state.ClaimedMessage]
 	before *batcher[state.ResultRange, state.ResultPage]
 	ends   [flushers]*batcher[[]taskEnd, struct{}]
 }
@@ -302,10 +302,10 @@ type workKey struct {
 	message int64
 }
 
-// holding is a message that this process works on, from before its claim to
+// inFlight is a message that this process works on, from before its claim to
 // after its last completion.
-type holding struct {
-	state.Held
+type inFlight struct {
+	state.ClaimedMessage
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	done    chan struct{} // closed when the work is over, err is set before
@@ -320,7 +320,7 @@ type holding struct {
 }
 
 func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
-	s := &session{worker: worker, holding: map[workKey]*holding{}}
+	s := &session{worker: worker, inFlight: map[workKey]*inFlight{}}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	s.term.end, s.term.slack = s.lose, m.cfg.Lease/10
 	s.intake, s.closeIntake = context.WithCancel(s.ctx)
@@ -328,7 +328,7 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 		s.ctx,
 		1,
 		500,
-		func(ctx context.Context, msgs []state.Message) ([]*state.Held, error) {
+		func(ctx context.Context, msgs []state.Message) ([]*state.ClaimedMessage, error) {
 			return m.flushClaims(ctx, s, msgs)
 		},
 	)
@@ -378,9 +378,9 @@ func (s *session) lose() {
 	s.losing.Do(func() {
 		s.term.stop()
 		s.mu.Lock()
-		for _, h := range s.holding {
+		for _, h := range s.inFlight {
 			if h.claimed.Load() {
-				s.lost = append(s.lost, h.Held)
+				s.lost = append(s.lost, h.ClaimedMessage)
 			}
 		}
 		s.mu.Unlock()
@@ -391,7 +391,7 @@ func (s *session) lose() {
 // flusher is where a message's ends go: always the same, so that flushes do not
 // wait for each other's rows. Those of a small job go the same way all, since
 // each flush locks its stage until what follows of it is committed.
-func (s *session) flusher(h *state.Held) *batcher[[]taskEnd, struct{}] {
+func (s *session) flusher(h *state.ClaimedMessage) *batcher[[]taskEnd, struct{}] {
 	if h.Total < manyTasks || h.Count < largeBundle {
 		return s.ends[int(h.JobID[0])%flushers]
 	}
@@ -408,26 +408,26 @@ func (s *session) wait() {
 	}
 }
 
-// take registers a message's work, or returns the one that is under way.
-func (s *session) take(key workKey) (h *holding, fresh bool) {
+// register registers a message's work, or returns the one that is under way.
+func (s *session) register(key workKey) (h *inFlight, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if h, ok := s.holding[key]; ok {
+	if h, ok := s.inFlight[key]; ok {
 		return h, false
 	}
 
-	h = &holding{done: make(chan struct{})}
+	h = &inFlight{done: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancelCause(s.ctx)
-	s.holding[key] = h
+	s.inFlight[key] = h
 
 	return h, true
 }
 
-func (s *session) drop(key workKey, h *holding) {
+func (s *session) unregister(key workKey, h *inFlight) {
 	h.cancel(nil)
 	s.mu.Lock()
-	delete(s.holding, key)
+	delete(s.inFlight, key)
 	s.mu.Unlock()
 	close(h.done)
 }
@@ -437,7 +437,7 @@ func (s *session) cancelJob(id state.JobID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	for key, h := range s.holding {
+	for key, h := range s.inFlight {
 		if key.job == id && h.claimed.Load() && h.Kind != state.KindStop {
 			h.cancel(errCancelled)
 		}
@@ -450,7 +450,7 @@ func (s *session) jobs() []state.JobID {
 	defer s.mu.Unlock()
 
 	seen := map[state.JobID]struct{}{}
-	for key := range s.holding {
+	for key := range s.inFlight {
 		seen[key.job] = struct{}{}
 	}
 
@@ -462,8 +462,8 @@ func (s *session) messages() []state.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	all := make([]state.Message, 0, len(s.holding))
-	for key := range s.holding {
+	all := make([]state.Message, 0, len(s.inFlight))
+	for key := range s.inFlight {
 		all = append(all, state.Message{JobID: key.job, MessageID: key.message})
 	}
 

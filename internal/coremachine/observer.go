@@ -12,13 +12,13 @@ import (
 // database's, so that what several processes tell fits together.
 type Observer interface {
 	// Began is told before the handler runs, and returns the handler's context.
-	Began(ctx context.Context, h *state.Held, index int, at time.Time) context.Context
+	Began(ctx context.Context, h *state.ClaimedMessage, index int, at time.Time) context.Context
 	// Ended is told with that context, or one made from it. status is
 	// TaskQueued where the task will be tried again; code is that of the error,
 	// CodeUnavailable where the attempt was cut off and counts for nothing.
 	Ended(
 		ctx context.Context,
-		h *state.Held,
+		h *state.ClaimedMessage,
 		index int,
 		from, to time.Time,
 		status state.TaskStatus,

@@ -63,7 +63,7 @@ func (m *Machine) keepRunning(ctx context.Context, op string, loop func()) {
 // protect does the work on a message. A panic of the engine ends the contexts
 // of its handlers, puts the message back and is counted on its row. If that
 // fails too, the process forgets the message, and a later renewal releases it.
-func (m *Machine) protect(s *session, h *holding, work func() error) error {
+func (m *Machine) protect(s *session, h *inFlight, work func() error) error {
 	err := catch("coremachine.Handle", work)
 	if !isPanic(err) {
 		return err
@@ -98,12 +98,12 @@ func (m *Machine) protect(s *session, h *holding, work func() error) error {
 	return m.releasePanicked(s, h, err)
 }
 
-func (m *Machine) releasePanicked(s *session, h *holding, cause error) error {
+func (m *Machine) releasePanicked(s *session, h *inFlight, cause error) error {
 	f := state.Failure{Code: state.CodeEnginePanic, Message: failureText(cause), Stage: h.StageName}
 
 	err := catch("coremachine.Handle", func() error {
-		return m.must(s, func() (state.Moved, error) {
-			return m.store.ReleasePanicked(s.ctx, s.worker, h.Held, f)
+		return m.retryTransition(s, func() (state.TransitionEffects, error) {
+			return m.store.ReleasePanicked(s.ctx, s.worker, h.ClaimedMessage, f)
 		})
 	})
 	if isPanic(err) {

@@ -16,12 +16,12 @@ const (
 
 // plan writes the tasks of a stage. It may be cut off anywhere: planned is
 // where the next claim resumes.
-func (m *Machine) plan(s *session, h *holding) error {
+func (m *Machine) plan(s *session, h *inFlight) error {
 	if h.Skip { // decided when the job was submitted
-		return m.must(s, func() (state.Moved, error) { return m.store.PlanSkip(s.ctx, s.worker, h.Held) })
+		return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.PlanSkip(s.ctx, s.worker, h.ClaimedMessage) })
 	}
 
-	d, err := m.declarationOf(&h.Held)
+	d, err := m.declarationOf(&h.ClaimedMessage)
 	if err == nil {
 		err = m.planTasks(s, h, d)
 	}
@@ -31,20 +31,24 @@ func (m *Machine) plan(s *session, h *holding) error {
 	case mismatched:
 		return m.park(s, h, why)
 	case err == nil:
-		return m.mustLocal(
+		return m.retryLocalTransition(
 			s,
-			func(here state.Here) (state.Moved, error) { return m.store.PlanEnd(s.ctx, here, h.Held) },
+			func(local state.LocalCapacity) (state.TransitionEffects, error) {
+				return m.store.PlanEnd(s.ctx, local, h.ClaimedMessage)
+			},
 		)
 	case errors.Is(err, errFenced):
 		return nil
 	case h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") },
+			func() (state.TransitionEffects, error) {
+				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
+			},
 		)
 	case state.CodeOf(err) == state.CodeUnavailable,
 		state.CodeOf(err) == state.CodeInternal: // storage's fault, not the planner's
-		return m.giveUp(s, h, err)
+		return m.requeue(s, h, err)
 	}
 
 	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName,
@@ -55,13 +59,13 @@ func (m *Machine) plan(s *session, h *holding) error {
 		f.Code = code
 	}
 
-	return m.must(s, func() (state.Moved, error) { return m.store.PlanFail(s.ctx, s.worker, h.Held, f) })
+	return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.PlanFail(s.ctx, s.worker, h.ClaimedMessage, f) })
 }
 
 // errFenced says that the message is no longer this process's.
 var errFenced = errors.New("the message is held by another")
 
-func (m *Machine) planTasks(s *session, h *holding, d declaration) error {
+func (m *Machine) planTasks(s *session, h *inFlight, d declaration) error {
 	if h.Shape == state.FanOut {
 		return m.planInputs(s, h, d)
 	}
@@ -76,7 +80,7 @@ func (m *Machine) planTasks(s *session, h *holding, d declaration) error {
 
 		landed, err := retry(
 			h.ctx,
-			func() (bool, error) { return m.store.PlanPure(h.ctx, s.worker, h.Held, n) },
+			func() (bool, error) { return m.store.PlanComputed(h.ctx, s.worker, h.ClaimedMessage, n) },
 		)
 		if err != nil {
 			return err
@@ -92,7 +96,7 @@ func (m *Machine) planTasks(s *session, h *holding, d declaration) error {
 	return nil
 }
 
-func (m *Machine) planInputs(s *session, h *holding, d declaration) error {
+func (m *Machine) planInputs(s *session, h *inFlight, d declaration) error {
 	_, raw, err := m.store.Job(h.ctx, h.JobID)
 	if err != nil {
 		return err
@@ -108,7 +112,7 @@ func (m *Machine) planInputs(s *session, h *holding, d declaration) error {
 	flush := func() error {
 		landed, err := retry(
 			h.ctx,
-			func() (bool, error) { return m.store.PlanInputs(h.ctx, s.worker, h.Held, chunk) },
+			func() (bool, error) { return m.store.PlanInputs(h.ctx, s.worker, h.ClaimedMessage, chunk) },
 		)
 		if err == nil && !landed {
 			err = errFenced
@@ -154,19 +158,23 @@ func (m *Machine) planInputs(s *session, h *holding, d declaration) error {
 }
 
 // finish computes a job's result and ends it.
-func (m *Machine) finish(s *session, h *holding) error {
+func (m *Machine) finish(s *session, h *inFlight) error {
 	result, err := m.jobResult(h)
 	if err == nil {
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return m.store.Finish(s.ctx, s.worker, h.Held, result) },
+			func() (state.TransitionEffects, error) {
+				return m.store.Finish(s.ctx, s.worker, h.ClaimedMessage, result)
+			},
 		)
 	}
 
 	if h.ctx.Err() != nil && s.ctx.Err() == nil {
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") },
+			func() (state.TransitionEffects, error) {
+				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
+			},
 		)
 	}
 
@@ -175,7 +183,7 @@ func (m *Machine) finish(s *session, h *holding) error {
 	}
 
 	if state.CodeOf(err) == state.CodeUnavailable {
-		return m.giveUp(s, h, err)
+		return m.requeue(s, h, err)
 	}
 
 	f := state.Failure{Code: state.CodeOf(err), Message: failureText(err)}
@@ -183,13 +191,15 @@ func (m *Machine) finish(s *session, h *holding) error {
 		f.Code = state.CodePlanner
 	}
 
-	return m.must(s, func() (state.Moved, error) { return m.store.FinishFail(s.ctx, s.worker, h.Held, f) })
+	return m.retryTransition(s, func() (state.TransitionEffects, error) {
+		return m.store.FinishFail(s.ctx, s.worker, h.ClaimedMessage, f)
+	})
 }
 
 // jobResult computes the result; none if the job was submitted without a result
 // function: all its stages had ended when it was stopped, and it is retried. If
 // the running build cannot, the error is a *mismatch.
-func (m *Machine) jobResult(h *holding) ([]byte, error) {
+func (m *Machine) jobResult(h *inFlight) ([]byte, error) {
 	job, ok := m.cfg.Jobs[h.JobType]
 	switch {
 	case !ok:
@@ -221,10 +231,10 @@ func (m *Machine) jobResult(h *holding) ([]byte, error) {
 }
 
 // failAll ends every task that a message covers with the same failure.
-func (m *Machine) failAll(s *session, h *holding, f state.Failure) error {
-	tasks, err := retry(s.ctx, func() ([]state.Covered, error) { return m.store.Covered(s.ctx, h.Held) })
+func (m *Machine) failAll(s *session, h *inFlight, f state.Failure) error {
+	tasks, err := retry(s.ctx, func() ([]state.BundleTask, error) { return m.store.BundleTasks(s.ctx, h.ClaimedMessage) })
 	if err != nil {
-		return m.giveUp(s, h, err)
+		return m.requeue(s, h, err)
 	}
 
 	ends := make([]state.TaskEnd, len(tasks))
@@ -244,8 +254,10 @@ func (m *Machine) failAll(s *session, h *holding, f state.Failure) error {
 		}
 	}
 
-	return m.mustLocal(
+	return m.retryLocalTransition(
 		s,
-		func(here state.Here) (state.Moved, error) { return m.store.Complete(s.ctx, here, ends) },
+		func(local state.LocalCapacity) (state.TransitionEffects, error) {
+			return m.store.Complete(s.ctx, local, ends)
+		},
 	)
 }

@@ -67,7 +67,7 @@ func (m *Machine) reportProgress(ctx context.Context, s *session) {
 	var reports []state.ProgressReport
 
 	s.mu.Lock()
-	for _, h := range s.holding {
+	for _, h := range s.inFlight {
 		if !h.claimed.Load() {
 			continue
 		}

@@ -40,7 +40,7 @@ func (m *Machine) Full() bool { return m.slots.fullFor() > 0 }
 // claimed: a message that waits for a slot has no holder, and costs no attempt.
 // If there is no slot for a while, reserve defers the message. The caller
 // claims only if ok.
-func (m *Machine) reserve(s *session, h *holding, msg state.Message) (ok bool, err error) {
+func (m *Machine) reserve(s *session, h *inFlight, msg state.Message) (ok bool, err error) {
 	if msg.Losses >= suspectLosses {
 		return m.reserveSuspect(s, h, msg)
 	}
@@ -71,7 +71,7 @@ func (m *Machine) slotWait() time.Duration {
 // such task at a time waits or runs in a process. It starts when the process is
 // idle or after SuspectWait, and then waits for one slot as every message does,
 // behind those that came before it: it blocks no other task.
-func (m *Machine) reserveSuspect(s *session, h *holding, msg state.Message) (ok bool, err error) {
+func (m *Machine) reserveSuspect(s *session, h *inFlight, msg state.Message) (ok bool, err error) {
 	if !m.suspect.CompareAndSwap(false, true) {
 		return false, m.deferMessage(s, msg)
 	}
@@ -92,7 +92,7 @@ func (m *Machine) reserveSuspect(s *session, h *holding, msg state.Message) (ok 
 func (m *Machine) awaitSlot(
 	ctx context.Context,
 	s *session,
-	h *holding,
+	h *inFlight,
 	msg state.Message,
 ) (ok bool, err error) {
 	look := time.NewTicker(lookEvery)
@@ -181,7 +181,7 @@ func (m *Machine) deferDelay(msg state.Message) time.Duration {
 }
 
 // freeReserved frees what a message reserved and its tasks did not use.
-func (m *Machine) freeReserved(h *holding) {
+func (m *Machine) freeReserved(h *inFlight) {
 	if h.takeSlot() {
 		m.slots.release()
 	}
@@ -193,7 +193,7 @@ func (m *Machine) freeReserved(h *holding) {
 }
 
 // takeSlot passes the reserved slot on to a task, once.
-func (h *holding) takeSlot() bool {
+func (h *inFlight) takeSlot() bool {
 	had := h.slot
 	h.slot = false
 

@@ -19,7 +19,7 @@ import (
 type bundle struct {
 	m       *Machine
 	s       *session
-	h       *holding
+	h       *inFlight
 	decl    declaration
 	handler handlers.Handler
 	params  define.Params
@@ -32,8 +32,8 @@ type bundle struct {
 
 // run runs the tasks that a held message covers and returns when each is
 // booked, handed back or fenced out.
-func (m *Machine) run(s *session, h *holding) error {
-	d, err := m.declarationOf(&h.Held)
+func (m *Machine) run(s *session, h *inFlight) error {
+	d, err := m.declarationOf(&h.ClaimedMessage)
 
 	handler, known := m.cfg.Handlers[h.TaskType]
 	if err == nil && !known {
@@ -57,25 +57,29 @@ func (m *Machine) run(s *session, h *holding) error {
 	}
 
 	if err != nil {
-		return m.giveUp(s, h, err)
+		return m.requeue(s, h, err)
 	}
 
 	if len(tasks) == 0 {
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) },
+			func() (state.TransitionEffects, error) {
+				return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
+			},
 		)
 	}
 
-	b.ends.tasks, b.ends.quick, b.ends.began = len(tasks), state.Quick(m.pace.of(h.TaskType)), time.Now()
+	b.ends.tasks, b.ends.quick, b.ends.began = len(tasks), state.Quick(m.durations.of(h.TaskType)), time.Now()
 	b.runAll(tasks)
 	b.open.Wait()
 
 	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {
 		// Cancelled: what is left of the message goes to the stop.
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") },
+			func() (state.TransitionEffects, error) {
+				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
+			},
 		)
 	}
 
@@ -95,28 +99,32 @@ func (m *Machine) run(s *session, h *holding) error {
 	return nil
 }
 
-// giveUp puts a message back when what it needs cannot be read now. Where its
+// requeue puts a message back when what it needs cannot be read now. Where its
 // job is being stopped, that is why, and what is left goes to the stop.
-func (m *Machine) giveUp(s *session, h *holding, cause error) error {
+func (m *Machine) requeue(s *session, h *inFlight, cause error) error {
 	if errors.Is(context.Cause(h.ctx), errCancelled) && s.ctx.Err() == nil {
-		return m.must(
+		return m.retryTransition(
 			s,
-			func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, 0, "") },
+			func() (state.TransitionEffects, error) {
+				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
+			},
 		)
 	}
 
 	m.log.Error("a message was put back", keys.JobID, h.JobID, keys.Stage, h.StageName,
 		keys.TraceID, traceID(h.Traceparent), keys.Error, cause)
 
-	return m.must(
+	return m.retryTransition(
 		s,
-		func() (state.Moved, error) { return m.store.Release(s.ctx, s.worker, h.Held, time.Second, "") },
+		func() (state.TransitionEffects, error) {
+			return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, time.Second, "")
+		},
 	)
 }
 
 // load finds the tasks and the parameters. A fresh message of computed inputs
 // covers its whole range: nothing is read.
-func (b *bundle) load() ([]state.Covered, error) {
+func (b *bundle) load() ([]state.BundleTask, error) {
 	h := b.h
 
 	_, raw, err := b.m.store.Job(h.ctx, h.JobID)
@@ -129,7 +137,7 @@ func (b *bundle) load() ([]state.Covered, error) {
 	}
 
 	if h.Attempt == 1 && h.Shape.Pure() && h.TasksLeft == h.Count {
-		tasks := make([]state.Covered, h.Count)
+		tasks := make([]state.BundleTask, h.Count)
 		for i := range tasks {
 			tasks[i].Index = h.First + i
 		}
@@ -137,20 +145,20 @@ func (b *bundle) load() ([]state.Covered, error) {
 		return tasks, nil
 	}
 
-	return b.m.store.Covered(h.ctx, h.Held)
+	return b.m.store.BundleTasks(h.ctx, h.ClaimedMessage)
 }
 
 // runAll starts the tasks in index order as slots come free. A bundle that
 // takes long hands its unstarted rest back, so that another process may take
 // it.
-func (b *bundle) runAll(tasks []state.Covered) {
+func (b *bundle) runAll(tasks []state.BundleTask) {
 	if b.ends.quick && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.h.takeSlot() {
 		tasks = tasks[b.runQuick(tasks):]
 	}
 
 	for i := 0; i < len(tasks); i++ {
 		if suspect(tasks[i]) && !b.h.suspect {
-			if i+1 < len(tasks) && b.handBack(tasks[i+1:]) {
+			if i+1 < len(tasks) && b.split(tasks[i+1:]) {
 				tasks = tasks[:i+1] // what follows does not wait behind it
 			}
 
@@ -177,7 +185,7 @@ func (b *bundle) runAll(tasks []state.Covered) {
 // nextSlot gets a slot for the first of the tasks that are left: the reserved
 // one, or one that comes free before the bundle's budget is spent. Otherwise it
 // hands the rest back and returns false, as when the context ended.
-func (b *bundle) nextSlot(rest []state.Covered) bool {
+func (b *bundle) nextSlot(rest []state.BundleTask) bool {
 	if b.h.ctx.Err() != nil {
 		return false
 	}
@@ -191,7 +199,7 @@ func (b *bundle) nextSlot(rest []state.Covered) bool {
 	}
 
 	patience := b.patience()
-	if patience <= 0 && b.handBack(rest) {
+	if patience <= 0 && b.split(rest) {
 		return false
 	}
 
@@ -202,7 +210,7 @@ func (b *bundle) nextSlot(rest []state.Covered) bool {
 		return true
 	}
 
-	if b.h.ctx.Err() != nil || b.handBack(rest) {
+	if b.h.ctx.Err() != nil || b.split(rest) {
 		return false
 	}
 
@@ -233,14 +241,14 @@ func (b *bundle) becomeSuspect() bool {
 }
 
 // suspect tells whether a task may be what kills processes.
-func suspect(t state.Covered) bool { return t.Losses >= suspectLosses }
+func suspect(t state.BundleTask) bool { return t.Losses >= suspectLosses }
 
 // patience is how long a bundle waits for slots before its rest is handed back.
 func (b *bundle) patience() time.Duration { return b.m.cfg.Budget - time.Since(b.h.at) }
 
-func (b *bundle) handBack(rest []state.Covered) bool {
-	err := b.m.must(b.s, func() (state.Moved, error) {
-		return b.m.store.HandBack(b.s.ctx, b.s.worker, b.h.Held, rest[0].Index, len(rest))
+func (b *bundle) split(rest []state.BundleTask) bool {
+	err := b.m.retryTransition(b.s, func() (state.TransitionEffects, error) {
+		return b.m.store.Split(b.s.ctx, b.s.worker, b.h.ClaimedMessage, rest[0].Index, len(rest))
 	})
 
 	return err == nil
@@ -251,7 +259,7 @@ func (b *bundle) handBack(rest []state.Covered) bool {
 // grace after the context ended. Then the slot is free again, and keeps is
 // false. over is called last, also when the handler ends this goroutine with
 // runtime.Goexit and attempt never returns.
-func (b *bundle) attempt(t state.Covered, over func(keeps bool)) {
+func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 	var once sync.Once
 
 	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
@@ -279,13 +287,13 @@ func (b *bundle) attempt(t state.Covered, over func(keeps bool)) {
 
 	returned := make(chan struct{})
 	watch := context.AfterFunc(ctx, func() {
-		b.m.guard("coremachine.giveUp", func() {
+		b.m.guard("coremachine.abandon", func() {
 			if !stillOut(returned, b.m.cfg.Grace/2) || !take(nil, context.Cause(ctx)) {
 				return
 			}
 
 			b.m.slots.release()
-			b.m.unresponsive()
+			b.m.countUnresponsive()
 			b.log.Warn("a handler did not return when its context ended; it was given up",
 				keys.Index, t.Index, keys.Attempt, b.h.Attempt)
 		})
@@ -301,7 +309,7 @@ func (b *bundle) attempt(t state.Covered, over func(keeps bool)) {
 
 		keeps := take(result, err)
 		if !keeps {
-			b.m.deaf.Add(-1)
+			b.m.unresponsive.Add(-1)
 		}
 
 		cancel()
@@ -316,10 +324,10 @@ func (b *bundle) attempt(t state.Covered, over func(keeps bool)) {
 }
 
 // handlerContext is what a handler runs under.
-func (b *bundle) handlerContext(t state.Covered, started time.Time) (context.Context, context.CancelFunc) {
+func (b *bundle) handlerContext(t state.BundleTask, started time.Time) (context.Context, context.CancelFunc) {
 	ctx := b.h.ctx
 	if o := b.m.cfg.Observer; o != nil {
-		b.m.guard("coremachine.Observer", func() { ctx = o.Began(ctx, &b.h.Held, t.Index, started) })
+		b.m.guard("coremachine.Observer", func() { ctx = o.Began(ctx, &b.h.ClaimedMessage, t.Index, started) })
 	}
 
 	return context.WithTimeoutCause(ctx, b.handler.Timeout(), errDeadline)
@@ -337,7 +345,7 @@ func (b *bundle) observe(
 ) {
 	if o := b.m.cfg.Observer; o != nil {
 		to := b.h.ClaimedAt.Add(time.Since(b.h.at))
-		b.m.guard("coremachine.Observer", func() { o.Ended(ctx, &b.h.Held, index, from, to, status, code) })
+		b.m.guard("coremachine.Observer", func() { o.Ended(ctx, &b.h.ClaimedMessage, index, from, to, status, code) })
 	}
 }
 
@@ -354,7 +362,7 @@ func stillOut(returned <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
+func (b *bundle) call(ctx context.Context, t state.BundleTask) ([]byte, error) {
 	h := b.h
 
 	input, err := b.input(ctx, t)
@@ -363,7 +371,7 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 	}
 
 	parts := newEmitter(ctx, func(ctx context.Context, part int, data []byte) (state.PartFate, error) {
-		return b.m.store.EmitPart(ctx, b.s.worker, h.Held, t.Index, part, data)
+		return b.m.store.EmitPart(ctx, b.s.worker, h.ClaimedMessage, t.Index, part, data)
 	})
 	defer parts.close()
 
@@ -391,12 +399,12 @@ func (b *bundle) call(ctx context.Context, t state.Covered) ([]byte, error) {
 
 // input computes a task's input, or reads it where it was left out of the
 // bundle's page.
-func (b *bundle) input(ctx context.Context, t state.Covered) ([]byte, error) {
+func (b *bundle) input(ctx context.Context, t state.BundleTask) ([]byte, error) {
 	switch {
 	case b.h.Shape.Pure():
 		return b.decl.job.Input(b.params, b.decl.number, t.Index)
 	case t.Later:
-		return retry(ctx, func() ([]byte, error) { return b.m.store.Input(ctx, b.h.Held, t.Index) })
+		return retry(ctx, func() ([]byte, error) { return b.m.store.Input(ctx, b.h.ClaimedMessage, t.Index) })
 	}
 
 	return t.Input, nil
@@ -407,7 +415,7 @@ func (b *bundle) input(ctx context.Context, t state.Covered) ([]byte, error) {
 // the stop decides.
 func (b *bundle) end(
 	ctx context.Context,
-	t state.Covered,
+	t state.BundleTask,
 	started time.Time,
 	result []byte,
 	err, cause error,

@@ -16,16 +16,16 @@ const stopTries = 20
 // stopJob ends a job that was cancelled or is failing: queued work at once,
 // running work when its handlers return, and after the grace without them. It
 // may be cut off anywhere; whoever claims the message next goes on.
-func (m *Machine) stopJob(s *session, h *holding) error {
+func (m *Machine) stopJob(s *session, h *inFlight) error {
 	s.cancelJob(h.JobID)
 
 	for refused := 0; refused < stopTries; {
 		n, err := retry(
 			s.ctx,
-			func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, false) },
+			func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.ClaimedMessage, false) },
 		)
 		if err != nil {
-			return m.giveUp(s, h, err)
+			return m.requeue(s, h, err)
 		}
 
 		if n > 0 {
@@ -35,11 +35,13 @@ func (m *Machine) stopJob(s *session, h *holding) error {
 		st, found, err := m.store.StopState(s.ctx, h.JobID)
 		switch {
 		case err != nil:
-			return m.giveUp(s, h, err)
+			return m.requeue(s, h, err)
 		case !found:
-			return m.must(
+			return m.retryTransition(
 				s,
-				func() (state.Moved, error) { return state.Moved{}, m.store.Drop(s.ctx, s.worker, h.Held) },
+				func() (state.TransitionEffects, error) {
+					return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
+				},
 			)
 		case st.Queued > 0 || st.Undispatched > 0: // somebody has it locked for a moment
 			if !sleep(s.ctx, stopPoll/10) {
@@ -56,9 +58,9 @@ func (m *Machine) stopJob(s *session, h *holding) error {
 		case st.Held > 0:
 			if _, err := retry(
 				s.ctx,
-				func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.Held, true) },
+				func() (int, error) { return m.store.StopWork(s.ctx, s.worker, h.ClaimedMessage, true) },
 			); err != nil {
-				return m.giveUp(s, h, err)
+				return m.requeue(s, h, err)
 			}
 
 			continue
@@ -66,9 +68,9 @@ func (m *Machine) stopJob(s *session, h *holding) error {
 
 		ended := false
 
-		err = m.must(s, func() (moved state.Moved, err error) {
-			ended, moved, err = m.store.StopEnd(s.ctx, s.worker, h.Held)
-			return moved, err
+		err = m.retryTransition(s, func() (effects state.TransitionEffects, err error) {
+			ended, effects, err = m.store.StopEnd(s.ctx, s.worker, h.ClaimedMessage)
+			return effects, err
 		})
 		if err != nil || ended {
 			return err

@@ -16,66 +16,66 @@ import (
 type Store interface {
 	Submit(
 		ctx context.Context,
-		batch []state.Graph,
+		batch []state.JobSpec,
 		limit int,
-		here state.Here,
-	) (outcomes []state.SubmitOutcome, moved state.Moved, err error)
+		local state.LocalCapacity,
+	) (outcomes []state.SubmitOutcome, effects state.TransitionEffects, err error)
 	Rerun(
 		ctx context.Context,
-		g state.Graph,
+		g state.JobSpec,
 		from []state.JobStatus,
 		limit int,
-	) (attempt int, landed bool, moved state.Moved, err error)
-	Brief(ctx context.Context, id state.JobID) (state.JobBrief, error)
-	Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, moved state.Moved, err error)
-	ForceCancel(ctx context.Context, id state.JobID, by string) (ended bool, moved state.Moved, err error)
+	) (attempt int, landed bool, effects state.TransitionEffects, err error)
+	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
+	Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, effects state.TransitionEffects, err error)
+	ForceCancel(ctx context.Context, id state.JobID, by string) (ended bool, effects state.TransitionEffects, err error)
 	Retry(
 		ctx context.Context,
 		id state.JobID,
 		by, traceparent string,
-	) (res state.Retried, landed bool, moved state.Moved, err error)
+	) (res state.Retried, landed bool, effects state.TransitionEffects, err error)
 
-	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error)
+	Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.ClaimedMessage, error)
 	Parked(ctx context.Context, after state.Message, most int) ([]state.Message, error)
 	Claimable(ctx context.Context, msg state.Message) (bool, error)
 	Defer(ctx context.Context, msg state.Message, delay time.Duration, resend bool) error
-	Covered(ctx context.Context, h state.Held) ([]state.Covered, error)
-	Input(ctx context.Context, h state.Held, index int) ([]byte, error)
-	Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error)
-	Drop(ctx context.Context, worker uuid.UUID, h state.Held) error
+	BundleTasks(ctx context.Context, h state.ClaimedMessage) ([]state.BundleTask, error)
+	Input(ctx context.Context, h state.ClaimedMessage, index int) ([]byte, error)
+	Complete(ctx context.Context, local state.LocalCapacity, ends []state.TaskEnd) (state.TransitionEffects, error)
+	Drop(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) error
 	Release(
 		ctx context.Context,
 		worker uuid.UUID,
-		h state.Held,
+		h state.ClaimedMessage,
 		delay time.Duration,
 		parkedFor string,
-	) (state.Moved, error)
-	ReleasePanicked(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
-	FailJob(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
-	HandBack(ctx context.Context, worker uuid.UUID, h state.Held, first, rest int) (state.Moved, error)
+	) (state.TransitionEffects, error)
+	ReleasePanicked(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+	FailJob(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+	Split(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, first, rest int) (state.TransitionEffects, error)
 
-	Reopen(
+	ExpandRetry(
 		ctx context.Context,
 		worker uuid.UUID,
-		h state.Held,
+		h state.ClaimedMessage,
 		first int,
 	) (next, planned int, landed bool, err error)
-	ReopenEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
-	PlanPure(ctx context.Context, worker uuid.UUID, h state.Held, count int) (landed bool, err error)
-	PlanInputs(ctx context.Context, worker uuid.UUID, h state.Held, inputs [][]byte) (landed bool, err error)
-	PlanEnd(ctx context.Context, here state.Here, h state.Held) (state.Moved, error)
-	PlanSkip(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error)
-	PlanFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
-	Finish(ctx context.Context, worker uuid.UUID, h state.Held, result []byte) (state.Moved, error)
-	FinishFail(ctx context.Context, worker uuid.UUID, h state.Held, f state.Failure) (state.Moved, error)
+	ExpandRetryEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error)
+	PlanComputed(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, count int) (landed bool, err error)
+	PlanInputs(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, inputs [][]byte) (landed bool, err error)
+	PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error)
+	PlanSkip(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error)
+	PlanFail(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+	Finish(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, result []byte) (state.TransitionEffects, error)
+	FinishFail(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
 
-	StopState(ctx context.Context, id state.JobID) (s state.Stopping, found bool, err error)
-	StopWork(ctx context.Context, worker uuid.UUID, h state.Held, includeHeld bool) (n int, err error)
-	StopEnd(ctx context.Context, worker uuid.UUID, h state.Held) (ended bool, moved state.Moved, err error)
+	StopState(ctx context.Context, id state.JobID) (s state.CancelProgress, found bool, err error)
+	StopWork(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, includeHeld bool) (n int, err error)
+	StopEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (ended bool, effects state.TransitionEffects, err error)
 
 	OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error
 	RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error)
-	SharePaces(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error)
+	ShareDurations(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error)
 	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
 	StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error)
 	ReleaseForgotten(
@@ -83,27 +83,27 @@ type Store interface {
 		worker uuid.UUID,
 		known []state.Message,
 		age time.Duration,
-	) (n int, moved state.Moved, err error)
+	) (n int, effects state.TransitionEffects, err error)
 	Orphans(ctx context.Context, most int) ([]state.Orphan, error)
-	FreeLost(
+	ReclaimExpired(
 		ctx context.Context,
 		worker uuid.UUID,
 		orphans []state.Orphan,
-	) (freed int, moved state.Moved, err error)
+	) (freed int, effects state.TransitionEffects, err error)
 	Rejoin(
 		ctx context.Context,
 		worker uuid.UUID,
-		lost []state.Held,
-	) (excused int, moved state.Moved, err error)
-	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error)
+		lost []state.ClaimedMessage,
+	) (excused int, effects state.TransitionEffects, err error)
+	ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.TransitionEffects, error)
 
 	SweepBegin(ctx context.Context) (id int64, err error)
 	SweepBeginDue(ctx context.Context, every time.Duration) (id int64, ok bool, err error)
 	SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error
-	Resend(ctx context.Context, idle time.Duration) (int, state.Moved, error)
-	ReviveDead(ctx context.Context) (int, state.Moved, error)
+	Resend(ctx context.Context, idle time.Duration) (int, state.TransitionEffects, error)
+	RedriveDeadLetters(ctx context.Context) (int, state.TransitionEffects, error)
 	IdleJobs(ctx context.Context) ([]state.JobID, error)
-	Repair(ctx context.Context, id state.JobID) (state.Moved, error)
+	Repair(ctx context.Context, id state.JobID) (state.TransitionEffects, error)
 	PurgeMark(ctx context.Context, id state.JobID) (incarnation int64, landed bool, err error)
 	PurgeOld(ctx context.Context, retention time.Duration, most int) (int, error)
 	PurgeNext(ctx context.Context, most int) ([]state.JobRef, error)
@@ -119,7 +119,7 @@ type Store interface {
 	EmitPart(
 		ctx context.Context,
 		worker uuid.UUID,
-		h state.Held,
+		h state.ClaimedMessage,
 		index, part int,
 		data []byte,
 	) (state.PartFate, error)

@@ -56,10 +56,10 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 
 // dryRun answers what a submit would make. It has the status of the job that
 // is there; without one it has none.
-func (m *Machine) dryRun(ctx context.Context, g state.Graph, params define.Params) (SubmitResult, error) {
+func (m *Machine) dryRun(ctx context.Context, g state.JobSpec, params define.Params) (SubmitResult, error) {
 	res := SubmitResult{JobID: g.JobID, Parameters: params.Canonical, Plan: planned(g)}
 
-	brief, err := m.store.Brief(ctx, g.JobID)
+	brief, err := m.store.JobState(ctx, g.JobID)
 	switch {
 	case state.CodeOf(err) == state.CodeNotFound || err == nil && brief.Deleting:
 		return res, nil
@@ -84,7 +84,7 @@ const (
 func (m *Machine) submitOrFind(
 	ctx context.Context,
 	req SubmitRequest,
-	g state.Graph,
+	g state.JobSpec,
 	res SubmitResult,
 ) (SubmitResult, error) {
 	for until := time.Now().Add(deletionWait); ; {
@@ -141,10 +141,10 @@ func (m *Machine) busy() error {
 func (m *Machine) resubmit(
 	ctx context.Context,
 	req SubmitRequest,
-	g state.Graph,
+	g state.JobSpec,
 	res SubmitResult,
 ) (_ SubmitResult, settled bool, err error) {
-	brief, err := m.store.Brief(ctx, g.JobID)
+	brief, err := m.store.JobState(ctx, g.JobID)
 	if state.CodeOf(err) == state.CodeNotFound || err == nil && brief.Deleting {
 		return SubmitResult{}, false, nil
 	}
@@ -192,17 +192,17 @@ func (m *Machine) resubmit(
 // rerun starts a job that has ended from the beginning.
 func (m *Machine) rerun(
 	ctx context.Context,
-	g state.Graph,
+	g state.JobSpec,
 	from []state.JobStatus,
 	res SubmitResult,
 ) (_ SubmitResult, settled bool, err error) {
-	attempt, landed, moved, err := m.store.Rerun(ctx, g, from, m.cfg.MaxQueued)
+	attempt, landed, effects, err := m.store.Rerun(ctx, g, from, m.cfg.MaxQueued)
 	if err != nil {
 		return SubmitResult{}, false, err
 	}
 
 	if landed {
-		m.wake(moved)
+		m.wake(effects)
 
 		res.Attempt, res.Started = attempt, true
 
@@ -225,19 +225,19 @@ func (m *Machine) rerun(
 
 // graph is the job as rows: the stages as declared now, with all that
 // parameters alone decide.
-func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params) (g state.Graph, err error) {
+func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params) (g state.JobSpec, err error) {
 	defer func() { // counts and skip conditions are user code
 		if p := recover(); p != nil {
 			err = state.Panicked(state.CodePlanner, "coremachine.Submit", "the job's declaration", p)
 		}
 	}()
 
-	g = state.Graph{
+	g = state.JobSpec{
 		JobID: state.NewJobID(req.Type, params.Canonical), JobType: req.Type, Params: params.Canonical,
 		HasResult: job.HasResult(), Traceparent: req.Traceparent, By: req.By,
 	}
 	for i, spec := range job.Stages() {
-		s := state.GraphStage{
+		s := state.StageSpec{
 			Name:     spec.Name,
 			TaskType: spec.TaskType,
 			Kind:     spec.Kind,
@@ -276,7 +276,7 @@ func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params)
 
 // planned is what a dry run tells: the tasks of each stage where parameters
 // alone decide.
-func planned(g state.Graph) []PlannedStage {
+func planned(g state.JobSpec) []PlannedStage {
 	stages := make([]PlannedStage, len(g.Stages))
 	for i, s := range g.Stages {
 		stages[i] = PlannedStage{Name: s.Name, Skipped: s.Skip}

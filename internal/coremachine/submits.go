@@ -20,10 +20,10 @@ type submitAnswer struct {
 
 // submit writes a job, in company where others are being written, and says what
 // became of it.
-func (m *Machine) submit(ctx context.Context, g state.Graph) (state.SubmitOutcome, error) {
+func (m *Machine) submit(ctx context.Context, g state.JobSpec) (state.SubmitOutcome, error) {
 	submits := m.submits.Load()
 	if submits == nil || firstTasks(&g) > submitTasks {
-		a := m.flushSubmits(ctx, []state.Graph{g})[0]
+		a := m.flushSubmits(ctx, []state.JobSpec{g})[0]
 		return a.outcome, a.err
 	}
 
@@ -50,7 +50,7 @@ func (m *Machine) submit(ctx context.Context, g state.Graph) (state.SubmitOutcom
 	}
 }
 
-func firstTasks(g *state.Graph) (n int) {
+func firstTasks(g *state.JobSpec) (n int) {
 	for _, s := range g.Stages {
 		if len(s.DependsOn) == 0 {
 			n += max(0, s.Expected)
@@ -62,14 +62,14 @@ func firstTasks(g *state.Graph) (n int) {
 
 // flushSubmits writes jobs. Where the database refuses something of many, each
 // is written by itself, so that no neighbour suffers.
-func (m *Machine) flushSubmits(ctx context.Context, batch []state.Graph) []submitAnswer {
+func (m *Machine) flushSubmits(ctx context.Context, batch []state.JobSpec) []submitAnswer {
 	s := m.session.Load()
 
 	var outcomes []state.SubmitOutcome
 
-	err := m.withLocal(s, func(here state.Here) (moved state.Moved, err error) {
-		outcomes, moved, err = m.store.Submit(ctx, batch, m.cfg.MaxQueued, here)
-		return moved, err
+	err := m.inLocalTx(s, func(local state.LocalCapacity) (effects state.TransitionEffects, err error) {
+		outcomes, effects, err = m.store.Submit(ctx, batch, m.cfg.MaxQueued, local)
+		return effects, err
 	})
 	answers := make([]submitAnswer, len(batch))
 

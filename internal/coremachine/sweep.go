@@ -66,18 +66,18 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 
 	var problems []error
 
-	count := func(into *int, step func(context.Context) (int, state.Moved, error)) {
+	count := func(into *int, step func(context.Context) (int, state.TransitionEffects, error)) {
 		var (
-			n     int
-			moved state.Moved
+			n       int
+			effects state.TransitionEffects
 		)
 
 		err := catch("coremachine.Sweep", func() (err error) {
-			n, moved, err = step(ctx)
+			n, effects, err = step(ctx)
 			return err
 		})
 
-		m.wake(moved)
+		m.wake(effects)
 
 		*into += n
 
@@ -87,23 +87,23 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 	}
 	count(&rep.Lost, m.requeueLost)
 
-	if m.cfg.Collect != nil {
-		count(&rep.Collected, func(ctx context.Context) (int, state.Moved, error) {
-			n, err := m.cfg.Collect(ctx)
-			return n, state.Moved{}, err
+	if m.cfg.CollectDeadLetters != nil {
+		count(&rep.Collected, func(ctx context.Context) (int, state.TransitionEffects, error) {
+			n, err := m.cfg.CollectDeadLetters(ctx)
+			return n, state.TransitionEffects{}, err
 		})
 	}
 
-	count(&rep.Dead, m.store.ReviveDead)
+	count(&rep.Dead, m.store.RedriveDeadLetters)
 	count(&rep.Repaired, m.repairIdle)
-	count(&rep.Resent, func(ctx context.Context) (int, state.Moved, error) {
+	count(&rep.Resent, func(ctx context.Context) (int, state.TransitionEffects, error) {
 		return m.store.Resend(ctx, m.cfg.SweepEvery/2)
 	})
 
 	if m.cfg.Retention > 0 {
-		count(&rep.Expired, func(ctx context.Context) (int, state.Moved, error) {
+		count(&rep.Expired, func(ctx context.Context) (int, state.TransitionEffects, error) {
 			n, err := m.store.PurgeOld(ctx, m.cfg.Retention, 1000)
-			return n, state.Moved{}, err
+			return n, state.TransitionEffects{}, err
 		})
 	}
 
@@ -125,10 +125,10 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 	return rep, errors.Join(err, m.store.SweepEnd(ctx, id, rep.SweepFound, text))
 }
 
-func (m *Machine) repairIdle(ctx context.Context) (n int, moved state.Moved, err error) {
+func (m *Machine) repairIdle(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
 	ids, err := m.store.IdleJobs(ctx)
 	if err != nil {
-		return 0, moved, err
+		return 0, effects, err
 	}
 
 	var problems []error
@@ -140,7 +140,7 @@ func (m *Machine) repairIdle(ctx context.Context) (n int, moved state.Moved, err
 			continue
 		}
 
-		moved.Add(one)
+		effects.Add(one)
 
 		n++
 
@@ -151,69 +151,69 @@ func (m *Machine) repairIdle(ctx context.Context) (n int, moved state.Moved, err
 		)
 	}
 
-	return n, moved, errors.Join(problems...)
+	return n, effects, errors.Join(problems...)
 }
 
 // purge deletes jobs that are marked, batch by batch, for a while.
-func (m *Machine) purge(ctx context.Context) (n int, moved state.Moved, err error) {
+func (m *Machine) purge(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
 	end := time.Now().Add(purgeTime)
 
 	refs, err := m.store.PurgeNext(ctx, 100)
 	if err != nil {
-		return 0, moved, err
+		return 0, effects, err
 	}
 
 	for _, ref := range refs {
 		for done := false; !done; {
 			if time.Now().After(end) {
-				return n, moved, nil
+				return n, effects, nil
 			}
 
 			var rows int
 			if rows, done, err = m.store.Purge(ctx, ref); err != nil {
-				return n, moved, err
+				return n, effects, err
 			}
 
 			n += rows
 		}
 	}
 
-	return n, moved, nil
+	return n, effects, nil
 }
 
 // purgeSuperseded deletes rows of past generations, batch by batch, for a
 // while.
-func (m *Machine) purgeSuperseded(ctx context.Context) (n int, moved state.Moved, err error) {
+func (m *Machine) purgeSuperseded(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
 	end := time.Now().Add(supersededTime)
 
 	refs, err := m.store.Superseded(ctx, 100)
 	if err != nil {
-		return 0, moved, err
+		return 0, effects, err
 	}
 
 	for _, ref := range refs {
 		for done := false; !done; {
 			if time.Now().After(end) {
-				return n, moved, nil
+				return n, effects, nil
 			}
 
 			var rows int
 			if rows, done, err = m.store.PurgeSuperseded(ctx, ref); err != nil {
-				return n, moved, err
+				return n, effects, err
 			}
 
 			n += rows
 		}
 	}
 
-	return n, moved, nil
+	return n, effects, nil
 }
 
 // Delete deletes a job that has ended, with all that it left. One that has not,
 // or that is being deleted already, is an Error with CodeConflict. If it is cut
 // off after the mark, the sweep continues.
 func (m *Machine) Delete(ctx context.Context, id state.JobID) error {
-	brief, err := m.store.Brief(ctx, id)
+	brief, err := m.store.JobState(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -5,11 +5,11 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// unresponsive counts a handler that was given up. Each one keeps its goroutine
+// countUnresponsive counts a handler that was given up. Each one keeps its goroutine
 // and what it holds, and its slot is free again: a process with many of them
 // only looks healthy.
-func (m *Machine) unresponsive() {
-	n := m.deaf.Add(1)
+func (m *Machine) countUnresponsive() {
+	n := m.unresponsive.Add(1)
 	if n <= int64(m.cfg.MaxUnresponsive) {
 		return
 	}

@@ -15,9 +15,9 @@ const acknowledged = `{"Outputs":{},"Logs":[],"ReturnValue":null}`
 // acknowledge tells the host that the message is done with.
 func acknowledge(w http.ResponseWriter) { answer(w, http.StatusOK, acknowledged) }
 
-// handBack asks the host for another delivery; only the status counts, the body
+// split asks the host for another delivery; only the status counts, the body
 // is for whoever reads along.
-func handBack(w http.ResponseWriter, code state.Code) {
+func split(w http.ResponseWriter, code state.Code) {
 	status := http.StatusInternalServerError
 	if code == state.CodeUnavailable || code == state.CodeTimeout {
 		status = http.StatusServiceUnavailable

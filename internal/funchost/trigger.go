@@ -60,7 +60,7 @@ func (h *Host) serveTrigger(w http.ResponseWriter, r *http.Request, f Function) 
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) {
 		inv.Log.Warn("the host's request broke off", keys.Error, err)
-		handBack(w, state.CodeMalformed)
+		split(w, state.CodeMalformed)
 
 		return
 	}
@@ -87,7 +87,7 @@ func (h *Host) serveTrigger(w http.ResponseWriter, r *http.Request, f Function) 
 
 		code := state.CodeOf(err)
 		inv.Log.Warn("the trigger was handed back", "code", string(code), keys.Error, err)
-		handBack(w, code)
+		split(w, code)
 
 		return
 	}

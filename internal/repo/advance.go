@@ -15,7 +15,7 @@ import (
 // the end of a stage and what starts after it, the end of a job, or its
 // failure. It runs in the transaction that holds their rows, so that nobody
 // decides twice.
-func advance(ctx context.Context, t tx, progress []stageRow, moved *state.Moved) error {
+func advance(ctx context.Context, t tx, progress []stageRow, effects *state.TransitionEffects) error {
 	var (
 		ended []stageEnd
 		more  []stageRow
@@ -24,11 +24,11 @@ func advance(ctx context.Context, t tx, progress []stageRow, moved *state.Moved)
 	for i := range progress {
 		s := &progress[i]
 
-		moved.Landed += s.landed
+		effects.Landed += s.landed
 		switch s.Next() {
 		case state.StepFail:
 			f := state.Failure{Code: state.CodeTasksFailed, Stage: s.name, Message: s.FailureText(s.name)}
-			if err := failJob(ctx, t, s.job, f, moved); err != nil {
+			if err := failJob(ctx, t, s.job, f, effects); err != nil {
 				return err
 			}
 		case state.StepEnd:
@@ -39,14 +39,14 @@ func advance(ctx context.Context, t tx, progress []stageRow, moved *state.Moved)
 		}
 	}
 
-	if err := dispatch(ctx, t, more, moved); err != nil {
+	if err := dispatch(ctx, t, more, effects); err != nil {
 		return err
 	}
 
-	return endStages(ctx, t, ended, moved)
+	return endStages(ctx, t, ended, effects)
 }
 
-func failJob(ctx context.Context, t tx, job state.JobID, f state.Failure, moved *state.Moved) error {
+func failJob(ctx context.Context, t tx, job state.JobID, f state.Failure, effects *state.TransitionEffects) error {
 	f.Message = state.CleanText(f.Message)
 
 	text, err := json.Marshal(f)
@@ -56,7 +56,7 @@ func failJob(ctx context.Context, t tx, job state.JobID, f state.Failure, moved 
 
 	n, err := t.exec(ctx, "fail_job", namedArgs{"job_id": job[:], "error": string(text)})
 	if n > 0 {
-		moved.Queue(state.QueueJobs)
+		effects.Queue(state.QueueJobs)
 	}
 
 	return err
@@ -65,7 +65,7 @@ func failJob(ctx context.Context, t tx, job state.JobID, f state.Failure, moved 
 // dispatch fills the windows of stages that have tasks without a message. A
 // range of a sparse stage may need none: then the next is looked at, since no
 // completion would come to do so.
-func dispatch(ctx context.Context, t tx, stages []stageRow, moved *state.Moved) error {
+func dispatch(ctx context.Context, t tx, stages []stageRow, effects *state.TransitionEffects) error {
 	for len(stages) > 0 {
 		var (
 			jobs    [][]byte
@@ -85,7 +85,7 @@ func dispatch(ctx context.Context, t tx, stages []stageRow, moved *state.Moved) 
 			numbers = append(numbers, int16(s.stage))
 			counts = append(counts, int32(n))
 
-			moved.Queue(s.queue)
+			effects.Queue(s.queue)
 		}
 
 		if len(jobs) == 0 {
@@ -149,7 +149,7 @@ type startable struct {
 
 // endStages ends stages, starts what waited for them, ends at once what starts
 // with no work, and so on, and last lowers their jobs.
-func endStages(ctx context.Context, t tx, ended []stageEnd, moved *state.Moved) error {
+func endStages(ctx context.Context, t tx, ended []stageEnd, effects *state.TransitionEffects) error {
 	over := map[state.JobID]int32{}
 
 	for len(ended) > 0 {
@@ -180,16 +180,16 @@ func endStages(ctx context.Context, t tx, ended []stageEnd, moved *state.Moved) 
 			}
 		}
 
-		if err := startStages(t, start, moved); err != nil {
+		if err := startStages(t, start, effects); err != nil {
 			return err
 		}
 
-		if err := planStages(t, plan, moved); err != nil {
+		if err := planStages(t, plan, effects); err != nil {
 			return err
 		}
 	}
 
-	return lowerJobs(t, over, moved)
+	return lowerJobs(t, over, effects)
 }
 
 func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, error) {
@@ -241,7 +241,7 @@ func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, 
 	})
 }
 
-func startStages(t tx, start []startable, moved *state.Moved) error {
+func startStages(t tx, start []startable, effects *state.TransitionEffects) error {
 	if len(start) == 0 {
 		return nil
 	}
@@ -261,7 +261,7 @@ func startStages(t tx, start []startable, moved *state.Moved) error {
 		bundles[i], takes[i] = int32(bundle), int32(take)
 
 		if !all {
-			moved.Queue(s.queue)
+			effects.Queue(s.queue)
 		}
 	}
 
@@ -271,11 +271,11 @@ func startStages(t tx, start []startable, moved *state.Moved) error {
 		"totals":  totals,
 		"bundles": bundles,
 		"takes":   takes,
-		"worker":  t.here.Worker,
-	}, taken(moved))
+		"worker":  t.local.Worker,
+	}, taken(effects))
 }
 
-func planStages(t tx, plan []startable, moved *state.Moved) error {
+func planStages(t tx, plan []startable, effects *state.TransitionEffects) error {
 	if len(plan) == 0 {
 		return nil
 	}
@@ -285,12 +285,12 @@ func planStages(t tx, plan []startable, moved *state.Moved) error {
 		jobs[i], stages[i] = plan[i].job[:], int16(plan[i].stage)
 	}
 
-	moved.Queue(state.QueueJobs)
+	effects.Queue(state.QueueJobs)
 
 	return t.later("plan_stages", namedArgs{"job_ids": jobs, "stages": stages}, nil)
 }
 
-func lowerJobs(t tx, over map[state.JobID]int32, moved *state.Moved) error {
+func lowerJobs(t tx, over map[state.JobID]int32, effects *state.TransitionEffects) error {
 	if len(over) == 0 {
 		return nil
 	}
@@ -304,7 +304,7 @@ func lowerJobs(t tx, over map[state.JobID]int32, moved *state.Moved) error {
 		return err
 	}
 
-	return t.later("lower_jobs", namedArgs{"job_ids": jobs, "ended": counts}, func(rows pgx.Rows) error {
+	return t.later("decrement_pending_stages", namedArgs{"job_ids": jobs, "ended": counts}, func(rows pgx.Rows) error {
 		var (
 			raw            []byte
 			ends, finishes bool
@@ -315,11 +315,11 @@ func lowerJobs(t tx, over map[state.JobID]int32, moved *state.Moved) error {
 			copy(id[:], raw)
 
 			if ends {
-				moved.Jobs = append(moved.Jobs, id)
+				effects.Jobs = append(effects.Jobs, id)
 			}
 
 			if finishes {
-				moved.Queue(state.QueueJobs)
+				effects.Queue(state.QueueJobs)
 			}
 
 			return nil

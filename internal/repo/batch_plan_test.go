@@ -44,7 +44,7 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel
 
 	const messages, bundle = 1000, 5
 
-	heldJob := func(seed string) (state.JobID, uuid.UUID, []state.Held) {
+	heldJob := func(seed string) (state.JobID, uuid.UUID, []state.ClaimedMessage) {
 		return heldMessages(t, pool, seed, messages, bundle)
 	}
 	expire := func(worker uuid.UUID) {
@@ -62,7 +62,7 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel
 			t.Fatalf("%d orphans were listed, want %d; %v", len(orphans), messages, err)
 		}
 
-		n, _, err := r.FreeLost(t.Context(), worker, orphans)
+		n, _, err := r.ReclaimExpired(t.Context(), worker, orphans)
 		if err != nil || n != messages*bundle {
 			t.Errorf("%d tasks were requeued, want %d; %v", n, messages*bundle, err)
 		}
@@ -84,7 +84,7 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel
 			t.Fatal(err)
 		}
 
-		if n, _, err := r.FreeLost(t.Context(), worker, orphans); err != nil || n != messages*bundle {
+		if n, _, err := r.ReclaimExpired(t.Context(), worker, orphans); err != nil || n != messages*bundle {
 			t.Errorf("%d tasks of %s were requeued, want %d; %v", n, id, messages*bundle, err)
 		}
 	})
@@ -110,9 +110,9 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel
 			}
 		}
 
-		moved, err := r.Complete(t.Context(), state.Here{Worker: worker}, ends)
-		if err != nil || moved.Landed != len(ends) {
-			t.Errorf("%d ends landed, want %d; %v", moved.Landed, len(ends), err)
+		effects, err := r.Complete(t.Context(), state.LocalCapacity{Worker: worker}, ends)
+		if err != nil || effects.Landed != len(ends) {
+			t.Errorf("%d ends landed, want %d; %v", effects.Landed, len(ends), err)
 		}
 	})
 	t.Run("Release", func(t *testing.T) { //nolint:paralleltest // see above
@@ -150,7 +150,7 @@ func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel
 // heldMessages inserts a job whose tasks a living worker of its own holds.
 func heldMessages(
 	t *testing.T, pool *pgxpool.Pool, seed string, messages, bundle int,
-) (id state.JobID, worker uuid.UUID, held []state.Held) {
+) (id state.JobID, worker uuid.UUID, held []state.ClaimedMessage) {
 	t.Helper()
 
 	n := messages * bundle
@@ -174,8 +174,8 @@ returning message_id, first`, id[:], messages, bundle, worker)
 		t.Fatal(err)
 	}
 
-	held, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (state.Held, error) {
-		h := state.Held{JobID: id, Kind: state.KindTasks, Gen: 1, Count: bundle, Attempt: 1}
+	held, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (state.ClaimedMessage, error) {
+		h := state.ClaimedMessage{JobID: id, Kind: state.KindTasks, Gen: 1, Count: bundle, Attempt: 1}
 		return h, row.Scan(&h.MessageID, &h.First)
 	})
 	if err != nil {

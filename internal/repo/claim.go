@@ -18,12 +18,12 @@ func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 1
 // Claim takes the message rows that the messages name for a worker. What is
 // missing from the answer cannot be claimed: its work has ended, another worker
 // holds it, or its job is being stopped.
-func (r *Repo) Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.Held, error) {
+func (r *Repo) Claim(ctx context.Context, worker uuid.UUID, msgs []state.Message) ([]state.ClaimedMessage, error) {
 	msgs = slices.SortedFunc(slices.Values(msgs), func(a, b state.Message) int {
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
 
-	var held []state.Held
+	var held []state.ClaimedMessage
 
 	jobs, ids := make([][]byte, len(msgs)), make([]int64, len(msgs))
 	for i := range msgs {
@@ -65,9 +65,9 @@ func (r *Repo) Defer(ctx context.Context, msg state.Message, delay time.Duration
 	return err
 }
 
-func scanHeld(row pgx.CollectableRow) (state.Held, error) {
+func scanHeld(row pgx.CollectableRow) (state.ClaimedMessage, error) {
 	var (
-		h           state.Held
+		h           state.ClaimedMessage
 		job         []byte
 		parked      *time.Time
 		queue, kind int16
@@ -117,14 +117,14 @@ func scanHeld(row pgx.CollectableRow) (state.Held, error) {
 }
 
 // fence is what a holder presents with every write.
-func fence(worker uuid.UUID, h state.Held) namedArgs {
+func fence(worker uuid.UUID, h state.ClaimedMessage) namedArgs {
 	return namedArgs{"job_id": h.JobID[:], "message_id": h.MessageID, "worker": worker, "attempt": h.Attempt}
 }
 
-// Covered lists the tasks that a held message covers, in index order, with at
+// BundleTasks lists the tasks that a held message covers, in index order, with at
 // most 8 MiB of inputs.
-func (r *Repo) Covered(ctx context.Context, h state.Held) ([]state.Covered, error) {
-	rows, err := r.pool.Query(ctx, statement("covered"), namedArgs{
+func (r *Repo) BundleTasks(ctx context.Context, h state.ClaimedMessage) ([]state.BundleTask, error) {
+	rows, err := r.pool.Query(ctx, statement("bundle_tasks"), namedArgs{
 		"job_id": h.JobID[:],
 		"stage":  h.Stage,
 		"gen":    h.Gen,
@@ -133,22 +133,22 @@ func (r *Repo) Covered(ctx context.Context, h state.Held) ([]state.Covered, erro
 		"bytes":  pageBytes,
 	})
 	if err != nil {
-		return nil, failure("repo.Covered", err)
+		return nil, failure("repo.BundleTasks", err)
 	}
 
-	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.Covered, error) {
-		var c state.Covered
+	tasks, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.BundleTask, error) {
+		var c state.BundleTask
 		return c, row.Scan(&c.Index, &c.Failures, &c.Losses, &c.Input, &c.Later)
 	})
 	if err != nil {
-		return nil, failure("repo.Covered", err)
+		return nil, failure("repo.BundleTasks", err)
 	}
 
 	return tasks, nil
 }
 
 // Input reads the input of a task that Covered left out.
-func (r *Repo) Input(ctx context.Context, h state.Held, index int) (input []byte, err error) {
+func (r *Repo) Input(ctx context.Context, h state.ClaimedMessage, index int) (input []byte, err error) {
 	args := namedArgs{"job_id": h.JobID[:], "stage": h.Stage, "gen": h.Gen, "index": index}
 	if err := r.pool.QueryRow(ctx, statement("task_input"), args).Scan(&input); err != nil {
 		return nil, failure("repo.Input", err)
@@ -159,7 +159,7 @@ func (r *Repo) Input(ctx context.Context, h state.Held, index int) (input []byte
 
 // Drop ends a held message with nothing else: its work was done before, or
 // belongs to the past.
-func (r *Repo) Drop(ctx context.Context, worker uuid.UUID, h state.Held) error {
+func (r *Repo) Drop(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) error {
 	_, err := r.one(ctx, "repo.Drop", "drop_message", fence(worker, h))
 	return err
 }
@@ -170,44 +170,44 @@ func (r *Repo) Drop(ctx context.Context, worker uuid.UUID, h state.Held) error {
 func (r *Repo) Release(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	delay time.Duration,
 	parkedFor string,
-) (state.Moved, error) {
-	var moved state.Moved
+) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	args := fence(worker, h)
 	args["delay"], args["parked_for"] = delay.Seconds(), parkedFor
 	_, err := r.one(ctx, "repo.Release", "release", args)
 
-	moved.Queue(h.Queue)
+	effects.Queue(h.Queue)
 
-	return moved, err
+	return effects, err
 }
 
-// HandBack splits a held bundle before the task with index first: the rest
+// Split splits a held bundle before the task with index first: the rest
 // (open tasks of it are counted by rest) goes on as a message of its own.
-func (r *Repo) HandBack(
+func (r *Repo) Split(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	first, rest int,
-) (state.Moved, error) {
-	var moved state.Moved
+) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	args := fence(worker, h)
 	args["first"], args["rest"] = first, rest
-	_, err := r.one(ctx, "repo.HandBack", "hand_back", args)
+	_, err := r.one(ctx, "repo.Split", "split", args)
 
-	moved.Queue(h.Queue) // a repeat too: nobody was woken for the first
+	effects.Queue(h.Queue) // a repeat too: nobody was woken for the first
 
-	return moved, err
+	return effects, err
 }
 
 // ReleaseWorker puts back all that a worker still holds and removes it: the
 // last act of a process that stops in good order.
-func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved, error) {
-	var moved state.Moved
+func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.ReleaseWorker", func(t tx) error {
 		rows, err := t.query(ctx, "release_worker", namedArgs{"worker": worker})
@@ -217,13 +217,13 @@ func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Moved
 
 		queues, err := pgx.CollectRows(rows, pgx.RowTo[int16])
 		for _, q := range queues {
-			moved.Queue(state.Queue(q))
+			effects.Queue(state.Queue(q))
 		}
 
 		return err
 	})
 
-	return moved, err
+	return effects, err
 }
 
 // ReleaseForgotten puts back what a worker has held for longer than age and
@@ -233,7 +233,7 @@ func (r *Repo) ReleaseForgotten(
 	worker uuid.UUID,
 	known []state.Message,
 	age time.Duration,
-) (n int, moved state.Moved, err error) {
+) (n int, effects state.TransitionEffects, err error) {
 	jobs, ids := make([][]byte, len(known)), make([]int64, len(known))
 	for i := range known {
 		jobs[i], ids[i] = known[i].JobID[:], known[i].MessageID

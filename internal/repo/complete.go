@@ -17,8 +17,8 @@ import (
 // of the job. What its fence refuses is left out and is no error; so is what
 // began after its job was told to stop. A batch that holds data which the
 // database refuses fails whole with CodeInvalid; the caller halves it.
-func (r *Repo) Complete(ctx context.Context, here state.Here, ends []state.TaskEnd) (state.Moved, error) {
-	var moved state.Moved
+func (r *Repo) Complete(ctx context.Context, local state.LocalCapacity, ends []state.TaskEnd) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	sorted := make([]*state.TaskEnd, len(ends))
 	for i := range ends {
@@ -32,23 +32,23 @@ func (r *Repo) Complete(ctx context.Context, here state.Here, ends []state.TaskE
 
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
-	args := completeArgs(here.Worker, sorted)
+	args := completeArgs(local.Worker, sorted)
 	err := r.inTx(ctx, "repo.Complete", func(t tx) error {
-		moved, t.here = state.Moved{}, here
+		effects, t.local = state.TransitionEffects{}, local
 
 		progress, err := stageProgress(ctx, t, "complete", args)
 		if err != nil {
 			return err
 		}
 
-		if err := tellFailures(t, sorted, progress, &moved); err != nil {
+		if err := tellFailures(t, sorted, progress, &effects); err != nil {
 			return err
 		}
 
-		return advance(ctx, t, progress, &moved)
+		return advance(ctx, t, progress, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }
 
 // completeArgs lists the messages once each, by place, and the ends with the

@@ -22,13 +22,13 @@ const (
 func (r *Repo) FailJob(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	f state.Failure,
-) (state.Moved, error) {
-	var moved state.Moved
+) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.FailJob", func(t tx) error {
-		moved = state.Moved{}
+		effects = state.TransitionEffects{}
 		args := fence(worker, h)
 		args["delay"], args["parked_for"] = 0.0, ""
 
@@ -37,10 +37,10 @@ func (r *Repo) FailJob(
 			return err
 		}
 
-		return failStage(ctx, t, &h, f, &moved)
+		return failStage(ctx, t, &h, f, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }
 
 // ReleasePanicked puts back a held message on which the engine panicked, due
@@ -50,13 +50,13 @@ func (r *Repo) FailJob(
 func (r *Repo) ReleasePanicked(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	f state.Failure,
-) (state.Moved, error) {
-	var moved state.Moved
+) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.ReleasePanicked", func(t tx) error {
-		moved = state.Moved{}
+		effects = state.TransitionEffects{}
 		args := fence(worker, h)
 		args["first"], args["cap"] = panicWait.Seconds(), panicWaitCap.Seconds()
 
@@ -74,25 +74,25 @@ func (r *Repo) ReleasePanicked(
 			return err
 		}
 
-		moved.Queue(h.Queue)
+		effects.Queue(h.Queue)
 
 		if panics < state.MaxPanics {
 			return nil
 		}
 
-		return failStage(ctx, t, &h, f, &moved)
+		return failStage(ctx, t, &h, f, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }
 
 // failStage fails a job for what happened to a message of one of its stages.
-func failStage(ctx context.Context, t tx, h *state.Held, f state.Failure, moved *state.Moved) error {
+func failStage(ctx context.Context, t tx, h *state.ClaimedMessage, f state.Failure, effects *state.TransitionEffects) error {
 	if f.Stage != "" {
 		if err := stageError(ctx, t, h.JobID, h.Stage, f); err != nil {
 			return err
 		}
 	}
 
-	return failJob(ctx, t, h.JobID, f, moved)
+	return failJob(ctx, t, h.JobID, f, effects)
 }

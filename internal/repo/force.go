@@ -41,30 +41,30 @@ func (r *Repo) ForceCancel(
 	ctx context.Context,
 	id state.JobID,
 	by string,
-) (ended bool, moved state.Moved, err error) {
+) (ended bool, effects state.TransitionEffects, err error) {
 	f := &force{repo: r, id: id}
 
 	begun, err := f.begin(ctx, by)
 	if err != nil || !begun {
-		return false, moved, err
+		return false, effects, err
 	}
 
 	if err := f.deleteMessages(ctx); err != nil {
-		return false, moved, err
+		return false, effects, err
 	}
 
 	counted, err := f.count(ctx)
 	if err != nil {
-		return false, moved, err
+		return false, effects, err
 	}
 
 	if err := f.end(ctx, counted, by); err != nil {
-		return false, moved, err
+		return false, effects, err
 	}
 
-	moved.Jobs = []state.JobID{id}
+	effects.Jobs = []state.JobID{id}
 
-	return true, moved, nil
+	return true, effects, nil
 }
 
 func (f *force) begin(ctx context.Context, by string) (begun bool, err error) {

@@ -65,12 +65,12 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 		}},
 		{"TenThousandJobsOf100", func(t *testing.T, pool *pgxpool.Pool) []state.JobID {
 			t.Helper()
-			exec(t, pool, `insert into jobs (job_id, job_type, params, status, stages_left, finished_at)
+			exec(t, pool, `insert into jobs (job_id, job_type, params, status, pending_stages, finished_at)
 				select sha256(g::text::bytea), 'filled', '{}', 'completed', 0, now() from generate_series(1, 10000) g`)
 			exec(
 				t,
 				pool,
-				`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left, status, total, planned,
+				`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies, status, total, planned,
 				dispatched, completed, finished_at)
 				select job_id, 0, 'work', 'fixture_number', 'dynamic', 2, '{}', 0, 'completed', 100, 100, 100, 100, now() from jobs where job_type = 'filled'`,
 			)
@@ -106,7 +106,7 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 			exec(
 				t,
 				pool,
-				`insert into jobs (job_id, job_type, params, stages_left) select sha256(('queued ' || g)::bytea), 'wide', '{}', 1
+				`insert into jobs (job_id, job_type, params, pending_stages) select sha256(('queued ' || g)::bytea), 'wide', '{}', 1
 				from generate_series(1, 1000) g`,
 			)
 			submitAll(t, e, 1000, 9)

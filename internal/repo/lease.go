@@ -42,9 +42,9 @@ func (r *Repo) RenewLease(
 	return n > 0, err
 }
 
-// SharePaces tells other processes how long tasks of these types take as a
+// ShareDurations tells other processes how long tasks of these types take as a
 // rule, and returns what was told of all types before.
-func (r *Repo) SharePaces(
+func (r *Repo) ShareDurations(
 	ctx context.Context,
 	tell map[string]time.Duration,
 ) (told map[string]time.Duration, err error) {
@@ -56,8 +56,8 @@ func (r *Repo) SharePaces(
 	told = map[string]time.Duration{}
 	err = r.single(
 		ctx,
-		"repo.SharePaces",
-		"share_paces",
+		"repo.ShareDurations",
+		"share_durations",
 		namedArgs{"task_types": types, "nanos": nanos},
 		func(rows pgx.Rows) error {
 			var (

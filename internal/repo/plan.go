@@ -8,18 +8,18 @@ import (
 	"coremachine/internal/state"
 )
 
-// PlanPure writes the next count tasks of a stage whose inputs are computed.
+// PlanComputed writes the next count tasks of a stage whose inputs are computed.
 // h.Planned is where the last chunk ended; landed is false where the fence or
 // another's chunk stands in the way.
-func (r *Repo) PlanPure(
+func (r *Repo) PlanComputed(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	count int,
 ) (landed bool, err error) {
 	args := planArgs(worker, h)
 	args["count"], args["follows"] = count, h.Shape == state.MatchPrevious
-	n, err := r.one(ctx, "repo.PlanPure", "plan_pure", args)
+	n, err := r.one(ctx, "repo.PlanComputed", "plan_computed", args)
 
 	return n > 0, err
 }
@@ -28,7 +28,7 @@ func (r *Repo) PlanPure(
 func (r *Repo) PlanInputs(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	inputs [][]byte,
 ) (landed bool, err error) {
 	args := planArgs(worker, h)
@@ -38,7 +38,7 @@ func (r *Repo) PlanInputs(
 	return n > 0, err
 }
 
-func planArgs(worker uuid.UUID, h state.Held) namedArgs {
+func planArgs(worker uuid.UUID, h state.ClaimedMessage) namedArgs {
 	args := fence(worker, h)
 	args["stage"], args["gen"], args["planned"] = h.Stage, h.Gen, h.Planned
 
@@ -47,12 +47,12 @@ func planArgs(worker uuid.UUID, h state.Held) namedArgs {
 
 // PlanEnd gives the stage its total, dispatches its first window, and ends it
 // at once where no task is left to run.
-func (r *Repo) PlanEnd(ctx context.Context, here state.Here, h state.Held) (state.Moved, error) {
-	var moved state.Moved
+func (r *Repo) PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.PlanEnd", func(t tx) error {
-		moved, t.here = state.Moved{}, here
-		args := fence(here.Worker, h)
+		effects, t.local = state.TransitionEffects{}, local
+		args := fence(local.Worker, h)
 		args["stage"], args["gen"] = h.Stage, h.Gen
 		args["bundle"] = state.BundleSize(h.Bundle, h.Planned, t.took(h.TaskType))
 
@@ -61,41 +61,41 @@ func (r *Repo) PlanEnd(ctx context.Context, here state.Here, h state.Held) (stat
 			return err
 		}
 
-		return advance(ctx, t, progress, &moved)
+		return advance(ctx, t, progress, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }
 
 // PlanSkip ends a stage that was to be planned and is skipped.
-func (r *Repo) PlanSkip(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error) {
-	var moved state.Moved
+func (r *Repo) PlanSkip(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.PlanSkip", func(t tx) error {
-		moved = state.Moved{}
+		effects = state.TransitionEffects{}
 
 		n, err := t.exec(ctx, "drop_message", fence(worker, h))
 		if err != nil || n == 0 {
 			return err
 		}
 
-		return endStages(ctx, t, []stageEnd{{h.JobID, h.Stage, state.StageSkipped}}, &moved)
+		return endStages(ctx, t, []stageEnd{{h.JobID, h.Stage, state.StageSkipped}}, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }
 
 // PlanFail ends a plan that cannot be made, and with it the job.
 func (r *Repo) PlanFail(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	f state.Failure,
-) (state.Moved, error) {
-	var moved state.Moved
+) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.PlanFail", func(t tx) error {
-		moved = state.Moved{}
+		effects = state.TransitionEffects{}
 
 		n, err := t.exec(ctx, "drop_message", fence(worker, h))
 		if err != nil || n == 0 {
@@ -106,51 +106,51 @@ func (r *Repo) PlanFail(
 			return err
 		}
 
-		return failJob(ctx, t, h.JobID, f, &moved)
+		return failJob(ctx, t, h.JobID, f, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }
 
 // Finish ends a job with its result.
 func (r *Repo) Finish(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	result []byte,
-) (state.Moved, error) {
-	var moved state.Moved
+) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	args := fence(worker, h)
 	args["result"] = result
 
 	n, err := r.one(ctx, "repo.Finish", "finish_job", args)
 	if n > 0 {
-		moved.Jobs = append(moved.Jobs, h.JobID)
+		effects.Jobs = append(effects.Jobs, h.JobID)
 	}
 
-	return moved, err
+	return effects, err
 }
 
 // FinishFail ends a job whose result cannot be made.
 func (r *Repo) FinishFail(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	f state.Failure,
-) (state.Moved, error) {
-	var moved state.Moved
+) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.FinishFail", func(t tx) error {
-		moved = state.Moved{}
+		effects = state.TransitionEffects{}
 
 		n, err := t.exec(ctx, "drop_message", fence(worker, h))
 		if err != nil || n == 0 {
 			return err
 		}
 
-		return failJob(ctx, t, h.JobID, f, &moved)
+		return failJob(ctx, t, h.JobID, f, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }

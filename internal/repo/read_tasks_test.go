@@ -187,7 +187,7 @@ func TestReadTaskShowsWhatCoversIt(t *testing.T) {
 update tasks set input = '{"x":1}' where index = 0;
 insert into result_parts select job_id, stage, gen, index, attempt, p, '1' from tasks, generate_series(0, 2) p where index = 0;
 insert into attempts (job_id, stage, gen, index, attempt, outcome, error) select job_id, 0, 1, 3, a, 'error', 'no ' || a from jobs, generate_series(1, 2) a;
-update stages set status = 'running', total = 2, planned = 2, deps_left = 0 where stage = 1`); err != nil {
+update stages set status = 'running', total = 2, planned = 2, pending_dependencies = 0 where stage = 1`); err != nil {
 		t.Fatal(err)
 	}
 

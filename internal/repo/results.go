@@ -239,7 +239,7 @@ func (r *Repo) partsPage(
 func (r *Repo) EmitPart(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	index, part int,
 	data []byte,
 ) (state.PartFate, error) {

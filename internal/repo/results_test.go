@@ -19,8 +19,8 @@ const pageLimit = 8 << 20
 // failed. Task 1 emitted 2,500 small parts with gaps between their numbers,
 // task 2 emitted 20 of 1 MiB.
 const largeResults = `
-insert into jobs (job_id, job_type, params, stages_left, status, started_at) values (sha256('a'), 'x', '{}', 1, 'running', now());
-insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left, status, total, planned, dispatched)
+insert into jobs (job_id, job_type, params, pending_stages, status, started_at) values (sha256('a'), 'x', '{}', 1, 'running', now());
+insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies, status, total, planned, dispatched)
   values (sha256('a'), 0, 's', 't', 'dynamic', 2, '{}', 0, 'running', 60, 60, 60),
          (sha256('a'), 1, 'u', 't', 'match_previous', 2, '{0}', 0, 'running', 60, 60, 60);
 insert into tasks (job_id, stage, gen, index, status, attempt, result, error, finished_at)
@@ -175,7 +175,7 @@ func TestPagesOfResultsAreBoundedByBytes(t *testing.T) {
 		"parts_page": {
 			"job_id": id[:], "stage": 0, "gen": 1, "index": 2, "attempt": 1, "after": -1, "most": 1000, "bytes": pageLimit - row,
 		},
-		"covered": {"job_id": id[:], "stage": 1, "gen": 1, "first": 0, "count": 200, "bytes": pageLimit - row},
+		"bundle_tasks": {"job_id": id[:], "stage": 1, "gen": 1, "first": 0, "count": 200, "bytes": pageLimit - row},
 	} {
 		sql, err := os.ReadFile("queries/" + name + ".sql")
 		if err != nil {
@@ -204,9 +204,9 @@ func TestPagesOfResultsAreBoundedByBytes(t *testing.T) {
 func TestInputsOverAPageAreReadOneByOne(t *testing.T) {
 	t.Parallel()
 	r := openResults(t)
-	h := state.Held{JobID: jobA(t, r), Stage: 1, Gen: 1, First: 0, Count: 200}
+	h := state.ClaimedMessage{JobID: jobA(t, r), Stage: 1, Gen: 1, First: 0, Count: 200}
 
-	tasks, err := r.Covered(t.Context(), h)
+	tasks, err := r.BundleTasks(t.Context(), h)
 	if err != nil || len(tasks) != 200 {
 		t.Fatalf("%d tasks are covered: %v", len(tasks), err)
 	}

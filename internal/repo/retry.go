@@ -37,9 +37,9 @@ const (
 // given; "" keeps the one there is.
 func (r *Repo) Retry(
 	ctx context.Context, id state.JobID, by, traceparent string,
-) (res state.Retried, landed bool, moved state.Moved, err error) {
+) (res state.Retried, landed bool, effects state.TransitionEffects, err error) {
 	err = r.inTx(ctx, "repo.Retry", func(t tx) error {
-		res, landed, moved = state.Retried{}, false, state.Moved{}
+		res, landed, effects = state.Retried{}, false, state.TransitionEffects{}
 
 		stages, err := lockStages(ctx, t, id)
 		if err != nil {
@@ -55,7 +55,7 @@ func (r *Repo) Retry(
 		rows, err := t.query(
 			ctx,
 			"retry_job",
-			namedArgs{"job_id": id[:], "stages_left": left, "by": by, "traceparent": traceparent},
+			namedArgs{"job_id": id[:], "pending_stages": left, "by": by, "traceparent": traceparent},
 		)
 		if err != nil {
 			return err
@@ -71,21 +71,21 @@ func (r *Repo) Retry(
 		landed = true
 
 		if left == 0 { // only its result failed
-			moved.Queue(state.QueueJobs)
+			effects.Queue(state.QueueJobs)
 
 			_, err := t.exec(ctx, "retry_finish", namedArgs{"job_id": id[:]})
 
 			return err
 		}
 
-		if err := r.reopenTasks(ctx, t, id, stages, &res, &moved); err != nil {
+		if err := r.reopenTasks(ctx, t, id, stages, &res, &effects); err != nil {
 			return err
 		}
 
-		return restartStages(ctx, t, id, stages, &res, &moved)
+		return restartStages(ctx, t, id, stages, &res, &effects)
 	})
 
-	return res, landed, moved, err
+	return res, landed, effects, err
 }
 
 func lockStages(ctx context.Context, t tx, id state.JobID) ([]retryStage, error) {
@@ -161,7 +161,7 @@ func (r *Repo) reopenTasks(
 	id state.JobID,
 	stages []retryStage,
 	res *state.Retried,
-	moved *state.Moved,
+	effects *state.TransitionEffects,
 ) error {
 	var open []stageRow
 
@@ -175,7 +175,7 @@ func (r *Repo) reopenTasks(
 		if undone := s.Failed + s.Cancelled; undone > r.chunk {
 			res.Tasks += undone
 
-			moved.Queue(state.QueueJobs)
+			effects.Queue(state.QueueJobs)
 
 			if _, err := t.exec(ctx, "retry_later", args); err != nil {
 				return err
@@ -203,7 +203,7 @@ func (r *Repo) reopenTasks(
 		open = append(open, s.stageRow)
 	}
 
-	return dispatch(ctx, t, open, moved)
+	return dispatch(ctx, t, open, effects)
 }
 
 func restartStages(
@@ -212,7 +212,7 @@ func restartStages(
 	id state.JobID,
 	stages []retryStage,
 	res *state.Retried,
-	moved *state.Moved,
+	effects *state.TransitionEffects,
 ) error {
 	var (
 		numbers, depsLeft []int16
@@ -244,27 +244,27 @@ func restartStages(
 		return nil
 	}
 
-	args := namedArgs{"job_id": id[:], "stages": numbers, "deps_left": depsLeft}
+	args := namedArgs{"job_id": id[:], "stages": numbers, "pending_dependencies": depsLeft}
 	if _, err := t.exec(ctx, "retry_restart", args); err != nil {
 		return err
 	}
 
-	return planStages(t, ready, moved)
+	return planStages(t, ready, effects)
 }
 
-// Reopen opens the undone tasks of the next range of a stage for a retry, from
+// ExpandRetry opens the undone tasks of the next range of a stage for a retry, from
 // index first on, which is h.First or where the last call ended. It returns
 // where the next range begins and how many tasks the stage has; landed is false
 // where the fence stands in the way.
-func (r *Repo) Reopen(
+func (r *Repo) ExpandRetry(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	first int,
 ) (next, planned int, landed bool, err error) {
 	args := fence(worker, h)
 	args["stage"], args["gen"], args["first"], args["count"] = h.Stage, h.Gen, first, r.chunk
-	err = r.single(ctx, "repo.Reopen", "reopen_tasks", args, func(rows pgx.Rows) error {
+	err = r.single(ctx, "repo.ExpandRetry", "expand_retry", args, func(rows pgx.Rows) error {
 		var err error
 
 		planned, err = pgx.CollectExactlyOneRow(rows, pgx.RowTo[int])
@@ -280,23 +280,23 @@ func (r *Repo) Reopen(
 	return first + r.chunk, planned, landed, err
 }
 
-// ReopenEnd gives a stage that was reopened its total, and dispatches its first
+// ExpandRetryEnd gives a stage that was reopened its total, and dispatches its first
 // window.
-func (r *Repo) ReopenEnd(ctx context.Context, worker uuid.UUID, h state.Held) (state.Moved, error) {
-	var moved state.Moved
+func (r *Repo) ExpandRetryEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
-	err := r.inTx(ctx, "repo.ReopenEnd", func(t tx) error {
-		moved = state.Moved{}
+	err := r.inTx(ctx, "repo.ExpandRetryEnd", func(t tx) error {
+		effects = state.TransitionEffects{}
 		args := fence(worker, h)
 		args["stage"], args["gen"] = h.Stage, h.Gen
 
-		progress, err := stageProgress(ctx, t, "reopen_end", args)
+		progress, err := stageProgress(ctx, t, "expand_retry_end", args)
 		if err != nil {
 			return err
 		}
 
-		return advance(ctx, t, progress, &moved)
+		return advance(ctx, t, progress, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }

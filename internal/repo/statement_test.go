@@ -58,8 +58,8 @@ func TestTheDatabaseRefusesImpossibleRows(t *testing.T) {
 	pool := pgtest.Schema(t)
 
 	legal := `
-insert into jobs (job_id, job_type, params, stages_left) values (sha256('a'), 'x', '{}', 1);
-insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left, status, total, planned, dispatched)
+insert into jobs (job_id, job_type, params, pending_stages) values (sha256('a'), 'x', '{}', 1);
+insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies, status, total, planned, dispatched)
   values (sha256('a'), 0, 's', 't', 'dynamic', 2, '{}', 0, 'running', 10, 10, 10),
          (sha256('a'), 1, 'u', 't', 'fan_in', 2, '{0}', 1, 'waiting', null, 0, 0);
 insert into tasks (job_id, stage, gen, index) values (sha256('a'), 0, 1, 0);
@@ -73,11 +73,11 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 	for _, bad := range []string{
 		`update jobs set job_id = 'short'`,
 		`update jobs set attempt = 0`,
-		`update jobs set stages_left = -1`,
+		`update jobs set pending_stages = -1`,
 		`update jobs set finished_at = now()`,
-		`update jobs set status = 'completed', stages_left = 0`,
+		`update jobs set status = 'completed', pending_stages = 0`,
 		`update jobs set status = 'completed', finished_at = now()`,
-		`update jobs set status = 'completed', stages_left = 0, finished_at = now(), error = '{}'`,
+		`update jobs set status = 'completed', pending_stages = 0, finished_at = now(), error = '{}'`,
 		`update jobs set status = 'failed', finished_at = now()`,
 		`update jobs set status = 'cancelled', finished_at = now()`,
 		`update jobs set started_at = now()`,
@@ -89,7 +89,7 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update stages set task_window = 0`,
 		`update stages set bundle = -1`,
 		`update stages set tolerance = 1.5`,
-		`update stages set deps_left = -1`,
+		`update stages set pending_dependencies = -1`,
 		`update stages set total = 9 where stage = 0`,
 		`update stages set completed = 11 where stage = 0`,
 		`update stages set failed = -1, completed = 1 where stage = 0`,
@@ -97,7 +97,7 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update stages set dispatched = 1 where stage = 1`,
 		`update stages set total = 0 where stage = 1`,
 		`update stages set reopening = true`,
-		`update stages set deps_left = 1 where stage = 0`,
+		`update stages set pending_dependencies = 1 where stage = 0`,
 		`update stages set status = 'completed', finished_at = now() where stage = 0`,
 		`update stages set status = 'skipped', finished_at = now() where stage = 0`,
 		`update stages set finished_at = now() where stage = 0`,
@@ -129,7 +129,7 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update attempts set outcome = 'tired'`,
 		`update result_parts set part = -1`,
 		`update result_parts set data = convert_to(repeat('x', 1048577), 'utf8')`,
-		`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, deps_left) values (sha256('b'), 0, 's', 't', 'single', 2, '{}', 0)`,
+		`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies) values (sha256('b'), 0, 's', 't', 'single', 2, '{}', 0)`,
 	} {
 		if _, err := pool.Exec(t.Context(), bad); err == nil {
 			t.Errorf("accepted: %s", bad)

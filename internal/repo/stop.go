@@ -41,9 +41,9 @@ func (r *Repo) Cancel(
 	ctx context.Context,
 	id state.JobID,
 	by string,
-) (c state.CancelState, moved state.Moved, err error) {
+) (c state.CancelState, effects state.TransitionEffects, err error) {
 	err = r.inTx(ctx, "repo.Cancel", func(t tx) error {
-		moved = state.Moved{}
+		effects = state.TransitionEffects{}
 
 		var (
 			asked bool
@@ -54,7 +54,7 @@ func (r *Repo) Cancel(
 		}
 
 		if asked {
-			moved.Queue(state.QueueJobs)
+			effects.Queue(state.QueueJobs)
 			return nil
 		}
 
@@ -64,13 +64,13 @@ func (r *Repo) Cancel(
 
 		n, err := t.exec(ctx, "revive_stop", namedArgs{"job_id": id[:], "holder": forcedStop})
 		if n > 0 {
-			moved.Queue(state.QueueJobs)
+			effects.Queue(state.QueueJobs)
 		}
 
 		return err
 	})
 
-	return c, moved, err
+	return c, effects, err
 }
 
 // staleReads is how often a cancel is repeated that met a job which ended
@@ -107,7 +107,7 @@ func cancelJob(
 
 // StopState tells how far a stop has come; found is false when the job has
 // ended or was never stopped.
-func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.Stopping, found bool, err error) {
+func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.CancelProgress, found bool, err error) {
 	err = r.pool.QueryRow(ctx, statement("stop_state"), namedArgs{"job_id": id[:]}).
 		Scan(&s.Since, &s.Held, &s.Queued, &s.Undispatched)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -128,7 +128,7 @@ func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.Stopping,
 func (r *Repo) StopWork(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	includeHeld bool,
 ) (n int, err error) {
 	err = r.inTx(ctx, "repo.StopWork", func(t tx) error {
@@ -159,10 +159,10 @@ func (r *Repo) StopWork(
 func (r *Repo) StopEnd(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
-) (ended bool, moved state.Moved, err error) {
+	h state.ClaimedMessage,
+) (ended bool, effects state.TransitionEffects, err error) {
 	err = r.inTx(ctx, "repo.StopEnd", func(t tx) error {
-		ended, moved = false, state.Moved{}
+		ended, effects = false, state.TransitionEffects{}
 		args := fence(worker, h)
 
 		args["cut_off"] = cutOff
@@ -179,15 +179,15 @@ func (r *Repo) StopEnd(
 			return errNotYet
 		}
 
-		ended, moved.Jobs = true, []state.JobID{h.JobID}
+		ended, effects.Jobs = true, []state.JobID{h.JobID}
 
 		return nil
 	})
 	if errors.Is(err, errNotYet) {
-		return false, state.Moved{}, nil
+		return false, state.TransitionEffects{}, nil
 	}
 
-	return ended, moved, err
+	return ended, effects, err
 }
 
 // errNotYet rolls back the end of a stop that found work left.

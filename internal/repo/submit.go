@@ -18,8 +18,8 @@ import (
 // what became of each. The same job twice in a batch is made once, for the
 // first.
 func (r *Repo) Submit(
-	ctx context.Context, batch []state.Graph, limit int, here state.Here,
-) (outcomes []state.SubmitOutcome, moved state.Moved, err error) {
+	ctx context.Context, batch []state.JobSpec, limit int, local state.LocalCapacity,
+) (outcomes []state.SubmitOutcome, effects state.TransitionEffects, err error) {
 	places := map[state.JobID]int{}
 	for i := range slices.Backward(batch) {
 		places[batch[i].JobID] = i
@@ -28,7 +28,7 @@ func (r *Repo) Submit(
 	ids := slices.SortedFunc(maps.Keys(places), state.JobID.Compare)
 
 	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
-		outcomes, moved, t.here = make([]state.SubmitOutcome, len(batch)), state.Moved{}, here
+		outcomes, effects, t.local = make([]state.SubmitOutcome, len(batch)), state.TransitionEffects{}, local
 
 		name, args := "insert_jobs", jobArgs(batch, places, ids)
 		if limit > 0 {
@@ -45,7 +45,7 @@ func (r *Repo) Submit(
 		}
 
 		var (
-			fresh []state.Graph
+			fresh []state.JobSpec
 			raw   []byte
 			made  bool
 		)
@@ -66,15 +66,15 @@ func (r *Repo) Submit(
 		}
 
 		graphs, waking := t.graphArgs(fresh, 1)
-		moved = waking
+		effects = waking
 
-		return t.later("insert_graphs", graphs, taken(&moved))
+		return t.later("insert_graphs", graphs, taken(&effects))
 	})
 
-	return outcomes, moved, err
+	return outcomes, effects, err
 }
 
-func jobArgs(batch []state.Graph, places map[state.JobID]int, ids []state.JobID) namedArgs {
+func jobArgs(batch []state.JobSpec, places map[state.JobID]int, ids []state.JobID) namedArgs {
 	var (
 		keys                  [][]byte
 		types, params, traces []string
@@ -93,18 +93,18 @@ func jobArgs(batch []state.Graph, places map[state.JobID]int, ids []state.JobID)
 	}
 
 	return namedArgs{
-		"job_ids":      keys,
-		"job_types":    types,
-		"params":       params,
-		"stages_left":  stages,
-		"has_results":  results,
-		"traceparents": traces,
+		"job_ids":        keys,
+		"job_types":      types,
+		"params":         params,
+		"pending_stages": stages,
+		"has_results":    results,
+		"traceparents":   traces,
 	}
 }
 
 // graphArgs are the arguments of insert_graphs, and which queues it will leave
 // work in.
-func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state.Moved) {
+func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects state.TransitionEffects) {
 	var (
 		jobs                                                    [][]byte
 		bys, traces, names, types, kinds, depends, dependencies []string
@@ -129,7 +129,7 @@ func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state
 			skips, expected = append(skips, s.Skip), append(expected, int32(s.Expected))
 			windows, bundles = append(windows, int32(s.Window)), append(bundles, int32(s.Bundle))
 			tolerances = append(tolerances, s.Tolerance)
-			start := t.startOf(&s, &moved)
+			start := t.startOf(&s, &effects)
 			plans, takes = append(plans, start.plan), append(takes, int32(start.take))
 			totals, chosen = append(totals, start.total), append(chosen, start.bundle)
 		}
@@ -140,7 +140,7 @@ func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state
 		"bys":           bys,
 		"traceparents":  traces,
 		"gen":           gen,
-		"worker":        t.here.Worker,
+		"worker":        t.local.Worker,
 		"places":        places,
 		"stages":        stages,
 		"names":         names,
@@ -158,7 +158,7 @@ func (t tx) graphArgs(batch []state.Graph, gen int) (args namedArgs, moved state
 		"start_bundles": chosen,
 		"to_plan":       plans,
 		"takes":         takes,
-	}, moved
+	}, effects
 }
 
 // start is how a stage begins at submit: at once, by a plan message, or, as its
@@ -169,13 +169,13 @@ type start struct {
 	take          int
 }
 
-func (t tx) startOf(s *state.GraphStage, moved *state.Moved) start {
+func (t tx) startOf(s *state.StageSpec, effects *state.TransitionEffects) start {
 	if len(s.DependsOn) > 0 {
 		return start{}
 	}
 
 	if s.Skip || !s.Kind.Pure() || s.Expected < 1 {
-		moved.Queue(state.QueueJobs)
+		effects.Queue(state.QueueJobs)
 		return start{plan: true}
 	}
 
@@ -183,7 +183,7 @@ func (t tx) startOf(s *state.GraphStage, moved *state.Moved) start {
 
 	take, all := t.take(s.Expected, bundle, s.TaskType)
 	if !all {
-		moved.Queue(s.Queue)
+		effects.Queue(s.Queue)
 	}
 
 	total, chosen := int32(s.Expected), int32(bundle)
@@ -212,10 +212,10 @@ func namesText(names []string) string { return "{" + strings.Join(names, ",") + 
 // stage. landed is false if its status is not one of from, if it is marked for
 // deletion, or if limit, above 0, jobs are open.
 func (r *Repo) Rerun(
-	ctx context.Context, g state.Graph, from []state.JobStatus, limit int,
-) (attempt int, landed bool, moved state.Moved, err error) {
+	ctx context.Context, g state.JobSpec, from []state.JobStatus, limit int,
+) (attempt int, landed bool, effects state.TransitionEffects, err error) {
 	err = r.inTx(ctx, "repo.Rerun", func(t tx) error {
-		attempt, landed, moved = 0, false, state.Moved{}
+		attempt, landed, effects = 0, false, state.TransitionEffects{}
 
 		if limit > 0 {
 			if err := t.later("lock_queued", nil, nil); err != nil {
@@ -224,12 +224,12 @@ func (r *Repo) Rerun(
 		}
 
 		rows, err := t.query(ctx, "rerun_job", namedArgs{
-			"job_id":      g.JobID[:],
-			"stages_left": len(g.Stages),
-			"has_result":  g.HasResult,
-			"traceparent": g.Traceparent,
-			"from":        from,
-			"limit":       limit,
+			"job_id":         g.JobID[:],
+			"pending_stages": len(g.Stages),
+			"has_result":     g.HasResult,
+			"traceparent":    g.Traceparent,
+			"from":           from,
+			"limit":          limit,
 		})
 		if err != nil {
 			return err
@@ -250,28 +250,28 @@ func (r *Repo) Rerun(
 
 		var graph namedArgs
 
-		graph, moved = t.graphArgs([]state.Graph{g}, gen+1)
+		graph, effects = t.graphArgs([]state.JobSpec{g}, gen+1)
 
 		return t.later("insert_graphs", graph, nil)
 	})
 
-	return attempt, landed, moved, err
+	return attempt, landed, effects, err
 }
 
-// Brief is the little of a job that a decision about it needs.
-func (r *Repo) Brief(ctx context.Context, id state.JobID) (state.JobBrief, error) {
-	rows, err := r.pool.Query(ctx, statement("job_brief"), namedArgs{"job_id": id[:]})
+// JobState is the little of a job that a decision about it needs.
+func (r *Repo) JobState(ctx context.Context, id state.JobID) (state.JobState, error) {
+	rows, err := r.pool.Query(ctx, statement("job_state"), namedArgs{"job_id": id[:]})
 	if err != nil {
-		return state.JobBrief{}, failure("repo.Brief", err)
+		return state.JobState{}, failure("repo.JobState", err)
 	}
 
-	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobBrief])
+	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobState])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return b, state.Errorf(state.CodeNotFound, "repo.Brief", "there is no job %s", id)
+		return b, state.Errorf(state.CodeNotFound, "repo.JobState", "there is no job %s", id)
 	}
 
 	if err != nil {
-		return b, failure("repo.Brief", err)
+		return b, failure("repo.JobState", err)
 	}
 
 	return b, nil

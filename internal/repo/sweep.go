@@ -76,15 +76,15 @@ func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, p
 
 // Resend sends again what was sent and never worked on: of stages that stand
 // still, and where a receiver waited in vain for longer than idle.
-func (r *Repo) Resend(ctx context.Context, idle time.Duration) (int, state.Moved, error) {
+func (r *Repo) Resend(ctx context.Context, idle time.Duration) (int, state.TransitionEffects, error) {
 	return r.queuesOf(ctx, "repo.Resend", "sweep_resend", namedArgs{
 		"stall": sweepStall.Seconds(), "idle": idle.Seconds(), "most": sweepBatch,
 	})
 }
 
-// ReviveDead redrives dead letters of work that is still wanted.
-func (r *Repo) ReviveDead(ctx context.Context) (int, state.Moved, error) {
-	return r.queuesOf(ctx, "repo.ReviveDead", "sweep_dead", namedArgs{
+// RedriveDeadLetters redrives dead letters of work that is still wanted.
+func (r *Repo) RedriveDeadLetters(ctx context.Context) (int, state.TransitionEffects, error) {
+	return r.queuesOf(ctx, "repo.RedriveDeadLetters", "sweep_dead", namedArgs{
 		"most":          sweepBatch,
 		"holder":        forcedStop,
 		"most_redrives": deadRedrives,
@@ -96,11 +96,11 @@ func (r *Repo) queuesOf(
 	ctx context.Context,
 	op, name string,
 	args namedArgs,
-) (n int, moved state.Moved, err error) {
+) (n int, effects state.TransitionEffects, err error) {
 	err = r.single(ctx, op, name, args, func(rows pgx.Rows) error {
 		queues, err := pgx.CollectRows(rows, pgx.RowTo[int16])
 		for _, q := range queues {
-			moved.Queue(state.Queue(q))
+			effects.Queue(state.Queue(q))
 		}
 
 		n = len(queues)
@@ -108,7 +108,7 @@ func (r *Repo) queuesOf(
 		return err
 	})
 
-	return n, moved, err
+	return n, effects, err
 }
 
 // IdleJobs lists open jobs that no message can move: their books do not
@@ -120,11 +120,11 @@ func (r *Repo) IdleJobs(ctx context.Context) ([]state.JobID, error) {
 // Repair gives an idle job the messages that its record calls for, and books
 // what its counters say: one transaction, from the job's own rows. A job that
 // is not idle any more is left alone.
-func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) {
-	var moved state.Moved
+func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.TransitionEffects, error) {
+	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.Repair", func(t tx) error {
-		moved = state.Moved{}
+		effects = state.TransitionEffects{}
 
 		stages, gens, err := idleStages(ctx, t, id)
 		if err != nil {
@@ -136,13 +136,13 @@ func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) 
 			return err
 		}
 
-		if err := t.later("tell_repaired", namedArgs{"job_id": id[:]}, nil); err != nil {
+		if err := t.later("insert_repair_events", namedArgs{"job_id": id[:]}, nil); err != nil {
 			return err
 		}
 
 		n, err := t.exec(ctx, "repair_job", namedArgs{"job_id": id[:]})
 		if err != nil || n > 0 {
-			moved.Queue(state.QueueJobs)
+			effects.Queue(state.QueueJobs)
 			return err
 		}
 
@@ -151,7 +151,7 @@ func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) 
 		}
 
 		if n > 0 {
-			moved.Queue(state.QueueJobs)
+			effects.Queue(state.QueueJobs)
 		}
 
 		for i := range stages {
@@ -170,14 +170,14 @@ func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.Moved, error) 
 			}
 
 			if n > 0 {
-				moved.Queue(s.queue)
+				effects.Queue(s.queue)
 			}
 		}
 
-		return advance(ctx, t, stages, &moved)
+		return advance(ctx, t, stages, &effects)
 	})
 
-	return moved, err
+	return effects, err
 }
 
 func stillIdle(ctx context.Context, t tx, id state.JobID) (idle bool, err error) {

@@ -6,7 +6,7 @@ import (
 
 // tellFailures puts the failed attempts of a batch that landed on the timelines
 // of their jobs, and has the queues woken of those that will be tried again.
-func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, moved *state.Moved) error {
+func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, effects *state.TransitionEffects) error {
 	var (
 		jobs           [][]byte
 		stages         []int16
@@ -20,7 +20,7 @@ func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, moved *state
 		for _, n := range progress[i].unsuccessful {
 			e := ends[n-1]
 			if e.Status == state.TaskQueued {
-				moved.Queue(progress[i].queue)
+				effects.Queue(progress[i].queue)
 			}
 
 			jobs = append(jobs, e.JobID[:])
@@ -36,7 +36,7 @@ func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, moved *state
 		return nil
 	}
 
-	return t.later("tell_failures", namedArgs{
+	return t.later("insert_failure_events", namedArgs{
 		"job_ids":  jobs,
 		"stages":   stages,
 		"gens":     gens,

@@ -23,7 +23,7 @@ type txState struct {
 	repo    *Repo
 	conn    *pgxpool.Conn
 	waiting []queued // in order, not sent yet
-	here    state.Here
+	local   state.LocalCapacity
 }
 
 // queued is a statement that has not been sent; read, where it is not nil, is

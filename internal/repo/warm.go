@@ -22,7 +22,7 @@ var hot = []string{
 	"end_stages",
 	"start_stages",
 	"lock_jobs",
-	"lower_jobs",
+	"decrement_pending_stages",
 }
 
 // Warm opens connections and has the server plan the hot statements on each,

@@ -11,10 +11,10 @@ type Transition struct {
 	On       string // what makes it
 }
 
-// Machine is the status machine of one kind of record. The database refuses
+// Transitions is the status machine of one kind of record. The database refuses
 // what its CHECKs can see of it; the tests log every change of a status and
 // compare it with this table.
-type Machine struct {
+type Transitions struct {
 	Record  string
 	Initial []string
 	Steps   []Transition
@@ -22,7 +22,7 @@ type Machine struct {
 
 // Allows tells whether a status may follow another. A record that keeps its
 // status always may.
-func (m Machine) Allows(from, to string) bool {
+func (m Transitions) Allows(from, to string) bool {
 	if from == to {
 		return true
 	}
@@ -38,7 +38,7 @@ func (m Machine) Allows(from, to string) bool {
 
 // JobMachine, StageMachine and TaskMachine are the one transition table.
 var (
-	JobMachine = Machine{Record: "job", Initial: []string{"queued"}, Steps: []Transition{
+	JobMachine = Transitions{Record: "job", Initial: []string{"queued"}, Steps: []Transition{
 		{"queued", "running", "first claim, or a failure before it"},
 		{"queued", "completed", "every stage is skipped or empty"},
 		{"queued", "cancelled", "cancel before the first claim"},
@@ -51,7 +51,7 @@ var (
 		{"failed", "queued", "rerun, retry, submit"},
 		{"cancelled", "queued", "rerun, retry, submit"},
 	}}
-	StageMachine = Machine{Record: "stage", Initial: []string{"waiting", "running"}, Steps: []Transition{
+	StageMachine = Transitions{Record: "stage", Initial: []string{"waiting", "running"}, Steps: []Transition{
 		{"waiting", "running", "last dependency ends"},
 		{"waiting", "skipped", "last dependency ends, skip condition"},
 		{"waiting", "completed", "last dependency ends, no tasks"},
@@ -74,7 +74,7 @@ var (
 	// TaskMachine includes running, which is not stored on the task: a queued
 	// task is running while a worker holds the message row that covers it. So
 	// the database sees queued in its place.
-	TaskMachine = Machine{Record: "task", Initial: []string{"queued", "cancelled"}, Steps: []Transition{
+	TaskMachine = Transitions{Record: "task", Initial: []string{"queued", "cancelled"}, Steps: []Transition{
 		{"queued", "running", "claim of its message"},
 		{"running", "queued", "attempt failed and will be retried, worker lost, or released"},
 		{"running", "completed", "attempt succeeded"},
@@ -87,7 +87,7 @@ var (
 )
 
 // Mermaid draws the machine as a Mermaid state diagram.
-func (m Machine) Mermaid() string {
+func (m Transitions) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("stateDiagram-v2\n")
 

@@ -51,7 +51,7 @@ func renderDoc() string {
 		"the message row that covers it, so that starting a task writes nothing to its\n" +
 		"row. `[*]` marks the initial statuses.\n")
 
-	for _, m := range []state.Machine{state.JobMachine, state.StageMachine, state.TaskMachine} {
+	for _, m := range []state.Transitions{state.JobMachine, state.StageMachine, state.TaskMachine} {
 		b.WriteString(
 			"\n## " + strings.ToUpper(
 				m.Record[:1],
@@ -71,7 +71,7 @@ func TestTableNamesOnlyStatusesAndReachesAll(t *testing.T) {
 	t.Parallel()
 
 	for _, c := range []struct {
-		machine state.Machine
+		machine state.Transitions
 		known   []string
 	}{
 		{state.JobMachine, texts(state.JobStatuses)},

@@ -6,21 +6,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// Graph is a job as submitted: what the job row and its stage rows are made
+// JobSpec is a job as submitted: what the job row and its stage rows are made
 // from.
-type Graph struct {
+type JobSpec struct {
 	JobID       JobID
 	JobType     string
 	Params      []byte // canonical JSON
 	HasResult   bool   // a result function runs before the job ends
 	Traceparent string
 	By          string // who asked, for the timeline
-	Stages      []GraphStage
+	Stages      []StageSpec
 }
 
-// GraphStage is one stage of a Graph. Its number is its place in Graph.Stages,
+// StageSpec is one stage of a JobSpec. Its number is its place in JobSpec.Stages,
 // a topological order.
-type GraphStage struct {
+type StageSpec struct {
 	Name         string
 	TaskType     string
 	Kind         Parallelism
@@ -56,10 +56,10 @@ const MaxPanics = 5
 // CodeWorkerLost.
 const MaxLosses = 5
 
-// Held is a message row that this process has claimed, with what the engine
+// ClaimedMessage is a message row that this process has claimed, with what the engine
 // needs of its stage. (JobID, MessageID, worker, Attempt) is the fence: whoever
 // fails to present it writes nothing.
-type Held struct {
+type ClaimedMessage struct {
 	JobID       JobID
 	MessageID   int64
 	Queue       Queue
@@ -96,7 +96,7 @@ type Held struct {
 }
 
 // StageShape is what the stage is matched with a declaration by.
-func (h *Held) StageShape() StageShape {
+func (h *ClaimedMessage) StageShape() StageShape {
 	return StageShape{Name: h.StageName, TaskType: h.TaskType, Kind: h.Shape, Dependencies: h.Dependencies}
 }
 
@@ -112,8 +112,8 @@ type Orphan struct {
 	Count     int
 }
 
-// Covered is a task that a held message covers.
-type Covered struct {
+// BundleTask is a task that a held message covers.
+type BundleTask struct {
 	Index    int
 	Failures int
 	Losses   int
@@ -164,20 +164,20 @@ type PartFate struct {
 	Found  [32]byte // SHA-256 of another content that is stored under the number
 }
 
-// Moved says what a transaction set in motion, for whoever wakes the queues
+// TransitionEffects says what a transaction set in motion, for whoever wakes the queues
 // after it.
-type Moved struct {
-	Queues [3]bool // by Queue-1: message rows were written that are due now
-	Landed int     // tasks written
-	Jobs   []JobID // jobs ended
-	Taken  []Held  // messages that were written and claimed at once, for the process that asked
+type TransitionEffects struct {
+	Queues [3]bool          // by Queue-1: message rows were written that are due now
+	Landed int              // tasks written
+	Jobs   []JobID          // jobs ended
+	Taken  []ClaimedMessage // messages that were written and claimed at once, for the process that asked
 }
 
 // Queue marks a queue as holding new work.
-func (m *Moved) Queue(q Queue) { m.Queues[q-1] = true }
+func (m *TransitionEffects) Queue(q Queue) { m.Queues[q-1] = true }
 
 // Add merges what another statement of the same transaction moved.
-func (m *Moved) Add(o Moved) {
+func (m *TransitionEffects) Add(o TransitionEffects) {
 	for i, b := range o.Queues {
 		m.Queues[i] = m.Queues[i] || b
 	}
@@ -186,8 +186,8 @@ func (m *Moved) Add(o Moved) {
 	m.Jobs = append(m.Jobs, o.Jobs...)
 }
 
-// Stopping is how far the stop of a job has come.
-type Stopping struct {
+// CancelProgress is how far the stop of a job has come.
+type CancelProgress struct {
 	Since        float64 // seconds since it was asked for, by the database's clock
 	Held         int     // message rows held by workers
 	Queued       int     // message rows that are not
@@ -201,8 +201,8 @@ type StoredPart struct {
 	Data  []byte
 }
 
-// JobBrief is the little of a job that a decision about it needs.
-type JobBrief struct {
+// JobState is the little of a job that a decision about it needs.
+type JobState struct {
 	Status   JobStatus
 	Attempt  int
 	Stopping bool // asked to stop, and not ended yet
@@ -265,9 +265,9 @@ type TaskProgress struct {
 	Note     string  `json:"note,omitempty"`
 }
 
-// Here tells a transaction of the process that runs it, so that what it starts
+// LocalCapacity tells a transaction of the process that runs it, so that what it starts
 // may go on in the same process without a trip through a queue.
-type Here struct {
+type LocalCapacity struct {
 	Worker uuid.UUID // claims what is taken
 	Room   int       // tasks that it has room for now; 0: it takes nothing
 	// reserves the slot of a message that the transaction takes; nil where Room

@@ -43,7 +43,7 @@ func (t *Telemetry) Watch(read func() Process) error {
 		return g
 	}
 	running := count(keys.HandlersRunning, "Handlers that run now")
-	deaf := count(keys.HandlersDeaf, "Handlers that were given up and have not returned")
+	deaf := count(keys.HandlersUnresponsive, "Handlers that were given up and have not returned")
 	conns := count(keys.Connections, "Connections to the database")
 	most := count(keys.ConnectionsMost, "Most connections to the database")
 	messages := count(keys.QueueMessages, "Messages of a queue")

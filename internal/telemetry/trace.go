@@ -46,7 +46,7 @@ func (t *Telemetry) Run(
 }
 
 // Began begins the span of an attempt, below its stage's.
-func (t *Telemetry) Began(ctx context.Context, h *state.Held, index int, at time.Time) context.Context {
+func (t *Telemetry) Began(ctx context.Context, h *state.ClaimedMessage, index int, at time.Time) context.Context {
 	if t.tracer == nil {
 		return ctx
 	}
@@ -79,7 +79,7 @@ func (t *Telemetry) Began(ctx context.Context, h *state.Held, index int, at time
 // Ended ends the span of an attempt and counts it.
 func (t *Telemetry) Ended(
 	ctx context.Context,
-	h *state.Held,
+	h *state.ClaimedMessage,
 	_ int,
 	from, to time.Time,
 	status state.TaskStatus,

@@ -37,7 +37,7 @@ func untraced(t testing.TB) *telemetry.Telemetry {
 // nowhere.
 func BenchmarkAttempt(b *testing.B) {
 	tel := untraced(b)
-	h := &state.Held{TaskType: "t", Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	h := &state.ClaimedMessage{TaskType: "t", Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 	from := time.Now()
 	to := from.Add(time.Millisecond)
 
@@ -53,7 +53,7 @@ func TestAttemptsAreCountedByWhatBecameOfThem(t *testing.T) {
 	t.Parallel()
 	tel := untraced(t)
 
-	h, now := &state.Held{TaskType: "measure"}, time.Now()
+	h, now := &state.ClaimedMessage{TaskType: "measure"}, time.Now()
 	for _, end := range []struct {
 		status state.TaskStatus
 		code   state.Code

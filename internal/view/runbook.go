@@ -18,7 +18,7 @@ const (
 	RunbookDeadLetters  Runbook = "dead-letters"
 	RunbookSweep        Runbook = "sweep-actions"
 	RunbookAttemptsFail Runbook = "attempts-fail"
-	RunbookDeaf         Runbook = "deaf-handlers"
+	RunbookUnresponsive Runbook = "deaf-handlers"
 	RunbookPool         Runbook = "pool"
 	RunbookPooler       Runbook = "pooler"
 	RunbookReading      Runbook = "telemetry-reading"

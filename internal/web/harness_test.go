@@ -24,14 +24,14 @@ type site struct {
 	url  string
 	pool *pgxpool.Pool
 	repo *repo.Repo
-	hub  *api.Hub
+	hub  *api.JobWatcher
 }
 
 func start(t *testing.T, options ...func(*web.Options)) *site {
 	t.Helper()
 	pool := pgtest.Schema(t)
 	s := &site{t: t, pool: pool, repo: repo.New(pool)}
-	s.hub = api.NewHub(s.repo.ReadVersions, nil)
+	s.hub = api.NewJobWatcher(s.repo.ReadVersions, nil)
 
 	o := web.Options{
 		Reader: s.repo, Wait: s.hub.Wait, Version: "v1",
@@ -48,7 +48,7 @@ func start(t *testing.T, options ...func(*web.Options)) *site {
 	}
 
 	server := web.New(o)
-	handler := api.New(api.Options{Mounts: server.Mounts(), Hub: s.hub})
+	handler := api.New(api.Options{Mounts: server.Mounts(), JobWatcher: s.hub})
 	h := httptest.NewServer(handler)
 	s.url = h.URL
 

@@ -152,7 +152,7 @@ func TestAJobIsFoundByTheFirstDigitsOfItsID(t *testing.T) {
 	other[31] ^= 1
 	if _, err := s.pool.Exec(
 		t.Context(),
-		`insert into jobs (job_id, job_type, params, stages_left) values ($1, 'two', '{}', 1)`,
+		`insert into jobs (job_id, job_type, params, pending_stages) values ($1, 'two', '{}', 1)`,
 		other[:],
 	); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 -- Inserts jobs of one stage that ended $4 seconds ago.
 insert into jobs (
-  job_id, job_type, params, status, stages_left,
+  job_id, job_type, params, status, pending_stages,
   created_at, last_submitted_at, started_at, finished_at
 )
 select

@@ -1,7 +1,7 @@
 -- Inserts the stages of those jobs, with $3 tasks each.
 insert into stages (
   job_id, stage, name, task_type, kind, queue,
-  depends_on, expected, bundle, deps_left,
+  depends_on, expected, bundle, pending_dependencies,
   status, total, planned, dispatched, completed,
   progressed_at, started_at, finished_at
 )

@@ -51,7 +51,7 @@ create table jobs (
   attempt             int not null default 1 check (attempt > 0),
   -- Stages that have not ended. The transaction that lowers it to 0 finishes
   -- the job.
-  stages_left         int not null check (stages_left >= 0),
+  pending_stages         int not null check (pending_stages >= 0),
   -- A result function runs before the job ends.
   has_result          boolean not null default false,
   -- Set by cancel, and when the job fails early.
@@ -76,7 +76,7 @@ create table jobs (
   check (status <> 'failed' or error is not null),
   check (status not in ('completed', 'completed_with_errors') or error is null),
   check (status <> 'cancelled' or cancel_requested_at is not null),
-  check (status not in ('completed', 'completed_with_errors') or stages_left = 0),
+  check (status not in ('completed', 'completed_with_errors') or pending_stages = 0),
   check (status <> 'queued' or started_at is null),
   check (purge_started_at is null or finished_at is not null),
   check (octet_length(result) <= 1048576)
@@ -122,7 +122,7 @@ create table stages (
   tolerance     float8 not null default 0 check (tolerance between 0 and 1),
   -- Dependencies that have not ended. The transaction that lowers it to 0
   -- starts the stage.
-  deps_left     smallint not null check (deps_left >= 0),
+  pending_dependencies     smallint not null check (pending_dependencies >= 0),
   status        stage_status not null default 'waiting',
   -- Null until planning has ended. Until then no task runs.
   total         int,
@@ -151,7 +151,7 @@ create table stages (
   ),
   check (dispatched >= 0 and dispatched <= coalesce(total, 0)),
   check (status <> 'waiting' or (total is null and completed + failed + cancelled = 0)),
-  check (status <> 'running' or deps_left = 0),
+  check (status <> 'running' or pending_dependencies = 0),
   check (
     status not in ('completed', 'skipped')
     or (total is not null and completed + failed + cancelled = total)
@@ -261,7 +261,7 @@ create table workers (
 
 -- How long a task of a type usually takes, as a process last measured it. A
 -- hint for processes that have not run one.
-create table paces (
+create table task_durations (
   task_type text primary key,
   nanos     bigint not null check (nanos > 0),
   told_at   timestamptz not null default clock_timestamp()
@@ -369,7 +369,7 @@ create table receivers (
 ) with (fillfactor = 50);
 
 -- +goose Down
-drop table receivers, sweeps, events, messages, workers, paces, attempts, result_parts, tasks,
+drop table receivers, sweeps, events, messages, workers, task_durations, attempts, result_parts, tasks,
   stages, jobs;
 drop type task_status, stage_status, job_status;
 drop function error_pattern;

@@ -1,4 +1,4 @@
--- Ends stages and lowers the number of pending dependencies (deps_left) of the
+-- Ends stages and lowers the number of pending dependencies (pending_dependencies) of the
 -- stages that wait for them.
 --
 -- Guard: only a waiting or running stage ends. A stage that ends while it is
@@ -51,19 +51,19 @@ waiting as (
     from stages d
     where d.job_id = e.job_id
       and d.status = 'waiting'
-      and d.deps_left > 0
+      and d.pending_dependencies > 0
       and e.stage = any (d.depends_on)
     offset 0
   ) d
   group by d.job_id, d.stage
   order by d.job_id, d.stage
 ),
--- Locks those stages in key order and computes their new deps_left.
+-- Locks those stages in key order and computes their new pending_dependencies.
 locked as materialized (
-  select w.job_id, w.stage, d.deps_left - w.n as deps_left
+  select w.job_id, w.stage, d.pending_dependencies - w.n as pending_dependencies
   from waiting w
   cross join lateral (
-    select d.deps_left, d.status
+    select d.pending_dependencies, d.status
     from stages d
     where d.job_id = w.job_id and d.stage = w.stage
     offset 0
@@ -71,15 +71,15 @@ locked as materialized (
   ) d
   where d.status = 'waiting'
 ),
--- Writes deps_left.
+-- Writes pending_dependencies.
 lowered as (
   update stages d
-  set deps_left = l.deps_left
+  set pending_dependencies = l.pending_dependencies
   from locked l
   where d.job_id = l.job_id
     and d.stage = l.stage
   returning
-    d.job_id, d.stage, d.deps_left, d.kind, d.skip, d.expected,
+    d.job_id, d.stage, d.pending_dependencies, d.kind, d.skip, d.expected,
     d.queue, d.task_type, d.bundle, d.depends_on
 )
 select
@@ -94,4 +94,4 @@ select
   coalesce(p.total, 0), coalesce(p.failed + p.cancelled = 0, true)
 from lowered w
 left join stages p on p.job_id = w.job_id and p.stage = w.depends_on[1]
-where w.deps_left = 0
+where w.pending_dependencies = 0

@@ -26,7 +26,7 @@ finished as (
     version = j.version + 1
   where j.job_id = @job_id
     and j.status = 'running'
-    and j.stages_left = 0
+    and j.pending_stages = 0
     and j.cancel_requested_at is null
     and exists (select from fence)
   returning j.job_id, j.status

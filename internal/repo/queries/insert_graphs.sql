@@ -38,7 +38,7 @@ inserted as (
     job_id, stage, gen, name, task_type, kind, queue,
     depends_on, dependencies, skip,
     expected, task_window, bundle, tolerance,
-    deps_left, status,
+    pending_dependencies, status,
     total, planned, dispatched,
     started_at, progressed_at
   )

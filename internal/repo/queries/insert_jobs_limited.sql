@@ -19,16 +19,16 @@ room as materialized (
 fresh as materialized (
   select k.*, row_number() over (order by k.n) as place
   from unnest(
-    @job_ids::bytea[], @job_types::text[], @params::text[], @stages_left::smallint[],
+    @job_ids::bytea[], @job_types::text[], @params::text[], @pending_stages::smallint[],
     @has_results::bool[], @traceparents::text[]
-  ) with ordinality as k (job_id, job_type, params, stages_left, has_result, traceparent, n)
+  ) with ordinality as k (job_id, job_type, params, pending_stages, has_result, traceparent, n)
   where not exists (select from jobs j where j.job_id = k.job_id)
 ),
 -- Inserts as many as there is room for.
 inserted as (
-  insert into jobs (job_id, job_type, params, stages_left, has_result, traceparent)
+  insert into jobs (job_id, job_type, params, pending_stages, has_result, traceparent)
   select
-    f.job_id, f.job_type, f.params::json, f.stages_left, f.has_result, nullif(f.traceparent, '')
+    f.job_id, f.job_type, f.params::json, f.pending_stages, f.has_result, nullif(f.traceparent, '')
   from fresh f
   join room r on f.place <= r.n
   order by f.n

@@ -1,6 +1,6 @@
 -- Locks jobs in the order given, which is key order.
 --
--- lower_jobs then runs as a statement that began when no other transaction
+-- decrement_pending_stages then runs as a statement that began when no other transaction
 -- could end a stage of these jobs. It sees the failures of every stage that
 -- ended at the same time.
 select count(*)

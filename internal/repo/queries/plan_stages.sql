@@ -16,7 +16,7 @@ started as (
   where s.job_id = k.job_id
     and s.stage = k.stage
     and s.status = 'waiting'
-    and s.deps_left = 0
+    and s.pending_dependencies = 0
   returning s.job_id, s.stage, s.gen
 ),
 -- Logs an event for each.

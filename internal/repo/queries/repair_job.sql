@@ -6,7 +6,7 @@
 with
 -- Locks the job.
 idle as (
-  select job_id, cancel_requested_at is not null as stopping, stages_left
+  select job_id, cancel_requested_at is not null as stopping, pending_stages
   from jobs
   where job_id = @job_id
     and finished_at is null
@@ -17,4 +17,4 @@ insert into messages (job_id, queue, kind)
 select job_id, 1, case when stopping then 4 else 3 end
 from idle
 where stopping
-   or stages_left = 0
+   or pending_stages = 0

@@ -22,7 +22,7 @@ reset as (
   set
     status = 'queued',
     attempt = attempt + 1,
-    stages_left = @stages_left,
+    pending_stages = @pending_stages,
     has_result = @has_result,
     cancel_requested_at = null,
     started_at = null,

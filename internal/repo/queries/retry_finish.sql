@@ -4,4 +4,4 @@ insert into messages (job_id, queue, kind, traceparent)
 select job_id, 1, 3, traceparent
 from jobs
 where job_id = @job_id
-  and stages_left = 0
+  and pending_stages = 0

@@ -9,7 +9,7 @@ reset as (
   set
     status = 'queued',
     attempt = attempt + 1,
-    stages_left = @stages_left,
+    pending_stages = @pending_stages,
     cancel_requested_at = null,
     started_at = null,
     finished_at = null,

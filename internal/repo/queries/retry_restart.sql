@@ -4,7 +4,7 @@ update stages s
 set
   status = 'waiting',
   gen = s.gen + 1,
-  deps_left = k.deps_left,
+  pending_dependencies = k.pending_dependencies,
   total = null,
   planned = 0,
   dispatched = 0,
@@ -16,6 +16,6 @@ set
   finished_at = null,
   error = null,
   progressed_at = now()
-from unnest(@stages::smallint[], @deps_left::smallint[]) as k (stage, deps_left)
+from unnest(@stages::smallint[], @pending_dependencies::smallint[]) as k (stage, pending_dependencies)
 where s.job_id = @job_id
   and s.stage = k.stage

@@ -30,7 +30,7 @@ started as (
   where s.job_id = k.job_id
     and s.stage = k.stage
     and s.status = 'waiting'
-    and s.deps_left = 0
+    and s.pending_dependencies = 0
   returning s.*, k.take
 ),
 -- Logs an event for each.

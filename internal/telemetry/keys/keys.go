@@ -42,24 +42,24 @@ const (
 // Metrics. Prometheus text writes them with underscores, the unit, and _total
 // after counters.
 const (
-	Submits          = "coremachine.submits"          // by job_type and outcome
-	JobsOpen         = "coremachine.jobs.open"        // by status
-	JobsEnded        = "coremachine.jobs.ended"       // by job_type and status
-	JobDuration      = "coremachine.job.duration"     // seconds, by job_type and status
-	StageDuration    = "coremachine.stage.duration"   // seconds, by job_type, stage and status
-	TaskAttempts     = "coremachine.task.attempts"    // by task_type, status and code
-	TaskDuration     = "coremachine.task.duration"    // seconds, by task_type
-	HandlersRunning  = "coremachine.handlers.running" // in this process, now
-	HandlersDeaf     = "coremachine.handlers.deaf"    // given up and not returned, now
-	QueueMessages    = "coremachine.queue.messages"   // by queue and state
-	QueueAge         = "coremachine.queue.age"        // seconds the oldest message of a queue has waited for a worker
-	OutboxAge        = "coremachine.outbox.age"       // seconds the oldest due message has waited for its transport
-	Sweeps           = "coremachine.sweeps"           // by outcome
-	SweepActions     = "coremachine.sweep.actions"    // by action
-	Connections      = "coremachine.db.connections"   // of this process's pool, by state
-	ConnectionsMost  = "coremachine.db.connections.max"
-	ConnectionWaits  = "coremachine.db.waits"          // times that a connection was waited for
-	ConnectionWaited = "coremachine.db.waited"         // seconds that connections were waited for
-	Reading          = "coremachine.telemetry.reading" // 1 where the last reading of the database answered
-	Missed           = "coremachine.telemetry.missed"  // ended jobs that traces and metrics know nothing of
+	Submits              = "coremachine.submits"          // by job_type and outcome
+	JobsOpen             = "coremachine.jobs.open"        // by status
+	JobsEnded            = "coremachine.jobs.ended"       // by job_type and status
+	JobDuration          = "coremachine.job.duration"     // seconds, by job_type and status
+	StageDuration        = "coremachine.stage.duration"   // seconds, by job_type, stage and status
+	TaskAttempts         = "coremachine.task.attempts"    // by task_type, status and code
+	TaskDuration         = "coremachine.task.duration"    // seconds, by task_type
+	HandlersRunning      = "coremachine.handlers.running" // in this process, now
+	HandlersUnresponsive = "coremachine.handlers.deaf"    // given up and not returned, now
+	QueueMessages        = "coremachine.queue.messages"   // by queue and state
+	QueueAge             = "coremachine.queue.age"        // seconds the oldest message of a queue has waited for a worker
+	OutboxAge            = "coremachine.outbox.age"       // seconds the oldest due message has waited for its transport
+	Sweeps               = "coremachine.sweeps"           // by outcome
+	SweepActions         = "coremachine.sweep.actions"    // by action
+	Connections          = "coremachine.db.connections"   // of this process's pool, by state
+	ConnectionsMost      = "coremachine.db.connections.max"
+	ConnectionWaits      = "coremachine.db.waits"          // times that a connection was waited for
+	ConnectionWaited     = "coremachine.db.waited"         // seconds that connections were waited for
+	Reading              = "coremachine.telemetry.reading" // 1 where the last reading of the database answered
+	Missed               = "coremachine.telemetry.missed"  // ended jobs that traces and metrics know nothing of
 )

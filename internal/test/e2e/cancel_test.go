@@ -92,12 +92,12 @@ func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 		t.Errorf("many: %+v", s)
 	}
 
-	if m.Deaf() != 1 {
-		t.Errorf("%d handlers are unresponsive, want 1", m.Deaf())
+	if m.Unresponsive() != 1 {
+		t.Errorf("%d handlers are unresponsive, want 1", m.Unresponsive())
 	}
 
 	release()
-	until(t, "the unresponsive handler has returned", func() bool { return m.Deaf() == 0 })
+	until(t, "the unresponsive handler has returned", func() bool { return m.Unresponsive() == 0 })
 	mustCount(t, e, 500, `select count(*) from tasks where status = 'cancelled' and result is null`)
 	mustCount(t, e, 1, `select count(*) from events where kind = 'job_ended'`)
 
@@ -112,7 +112,7 @@ type countingStore struct {
 	reads atomic.Int64
 }
 
-func (s *countingStore) StopState(ctx context.Context, id state.JobID) (state.Stopping, bool, error) {
+func (s *countingStore) StopState(ctx context.Context, id state.JobID) (state.CancelProgress, bool, error) {
 	s.reads.Add(1)
 	return s.Store.StopState(ctx, id)
 }

@@ -68,13 +68,13 @@ func TestCancelWaitsForConcurrentDispatch(t *testing.T) {
 		_, err := h.StopWork(t.Context(), h.b, stop, false)
 		return err
 	})
-	if moved, err := first.Complete(
+	if effects, err := first.Complete(
 		t.Context(),
-		state.Here{Worker: h.a},
+		state.LocalCapacity{Worker: h.a},
 		[]state.TaskEnd{end(claimed[0], claimed[0].First)},
 	); err != nil ||
-		moved.Landed != 1 {
-		t.Fatalf("%d ends landed; %v", moved.Landed, err)
+		effects.Landed != 1 {
+		t.Fatalf("%d ends landed; %v", effects.Landed, err)
 	}
 
 	if err := wait(); err != nil {
@@ -93,19 +93,19 @@ func TestConcurrentRepeatOfBatchLandsOnce(t *testing.T) {
 	claimed := h.claim(h.a, state.KindTasks, 1)[0]
 	ends := []state.TaskEnd{end(claimed, 0), end(claimed, 1), retried(end(claimed, 2))}
 
-	var again state.Moved
+	var again state.TransitionEffects
 
 	first, wait := h.interleave(func() (err error) {
-		again, err = h.Complete(t.Context(), state.Here{Worker: h.a}, ends)
+		again, err = h.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, ends)
 		return err
 	})
-	if moved, err := first.Complete(
+	if effects, err := first.Complete(
 		t.Context(),
-		state.Here{Worker: h.a},
+		state.LocalCapacity{Worker: h.a},
 		ends,
 	); err != nil ||
-		moved.Landed != 3 {
-		t.Fatalf("%d ends landed, want 3; %v", moved.Landed, err)
+		effects.Landed != 3 {
+		t.Fatalf("%d ends landed, want 3; %v", effects.Landed, err)
 	}
 
 	if err := wait(); err != nil || again.Landed != 0 {
@@ -141,12 +141,12 @@ func TestSecondBranchToCommitContinuesJob(t *testing.T) {
 			claimed := h.claim(h.a, state.KindTasks, 2)
 
 			first, wait := h.interleave(func() error {
-				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(claimed[1], 0)})
+				_, err := h.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, []state.TaskEnd{end(claimed[1], 0)})
 				return err
 			})
 			if _, err := first.Complete(
 				t.Context(),
-				state.Here{Worker: h.a},
+				state.LocalCapacity{Worker: h.a},
 				[]state.TaskEnd{end(claimed[0], 0)},
 			); err != nil {
 				t.Fatal(err)
@@ -185,7 +185,7 @@ func TestConcurrentFailuresAreCounted(t *testing.T) {
 			h := newManualJob(t, `{"n":2}`, c.stages...)
 			claimed := h.claim(h.a, state.KindTasks, 2)
 			first, wait := h.interleave(func() error {
-				_, err := h.Complete(t.Context(), state.Here{Worker: h.a}, []state.TaskEnd{end(claimed[1], 0)})
+				_, err := h.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, []state.TaskEnd{end(claimed[1], 0)})
 				return err
 			})
 			failed := end(claimed[0], 1)
@@ -197,7 +197,7 @@ func TestConcurrentFailuresAreCounted(t *testing.T) {
 			failed.Error = "permanent"
 			if _, err := first.Complete(
 				t.Context(),
-				state.Here{Worker: h.a},
+				state.LocalCapacity{Worker: h.a},
 				[]state.TaskEnd{end(claimed[0], 0), failed},
 			); err != nil {
 				t.Fatal(err)

@@ -31,10 +31,10 @@ func TestJobPageIsSmallAndFastDuringJob(t *testing.T) {
 		enginetest.Options{Jobs: fixtures.Jobs(), Handlers: fixtures.Handlers(), Dispatch: modeOf(t)},
 	)
 	p := e.Process(0)
-	hub := api.NewHub(p.Repo.ReadVersions, nil)
+	hub := api.NewJobWatcher(p.Repo.ReadVersions, nil)
 	pages := web.New(web.Options{Reader: p.Repo, Types: p.Machine.Types, Wait: hub.Wait, Inline: true})
 	server := httptest.NewServer(
-		api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Hub: hub, Mounts: pages.Mounts()}),
+		api.New(api.Options{Engine: p.Machine, Reader: p.Repo, JobWatcher: hub, Mounts: pages.Mounts()}),
 	)
 
 	t.Cleanup(func() {

@@ -58,5 +58,5 @@ func TestDurationsReachProcessesThatRunNoTasks(t *testing.T) {
 		}
 	}
 
-	mustCount(t, e, 1, `select count(*) from paces where task_type = 'work'`)
+	mustCount(t, e, 1, `select count(*) from task_durations where task_type = 'work'`)
 }

@@ -22,7 +22,7 @@ import (
 type lossyParts struct{ coremachine.Store }
 
 func (s lossyParts) EmitPart(
-	ctx context.Context, worker uuid.UUID, h state.Held, index, part int, data []byte,
+	ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, index, part int, data []byte,
 ) (state.PartFate, error) {
 	lost := state.Errorf(state.CodeUnavailable, "test", "the answer is lost")
 	if rand.IntN(3) == 0 {

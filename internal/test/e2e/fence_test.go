@@ -76,7 +76,7 @@ func (h *manualJob) lease(worker uuid.UUID, d time.Duration) {
 
 // claim claims all messages of a kind. It fails the test if their number is not
 // want.
-func (h *manualJob) claim(worker uuid.UUID, kind state.MessageKind, want int) []state.Held {
+func (h *manualJob) claim(worker uuid.UUID, kind state.MessageKind, want int) []state.ClaimedMessage {
 	h.t.Helper()
 
 	rows, err := h.Pool().
@@ -101,7 +101,7 @@ func (h *manualJob) claim(worker uuid.UUID, kind state.MessageKind, want int) []
 	return claimed
 }
 
-func end(h state.Held, index int) state.TaskEnd {
+func end(h state.ClaimedMessage, index int) state.TaskEnd {
 	return state.TaskEnd{
 		JobID: h.JobID, MessageID: h.MessageID, Attempt: h.Attempt, Stage: h.Stage, Gen: h.Gen, Index: index,
 		Status: state.TaskCompleted, Result: []byte(`{"value":1}`), StartedAt: h.ClaimedAt,
@@ -126,9 +126,9 @@ func retried(e state.TaskEnd) state.TaskEnd {
 func (h *manualJob) complete(worker uuid.UUID, want int, ends ...state.TaskEnd) {
 	h.t.Helper()
 
-	moved, err := h.Complete(h.t.Context(), state.Here{Worker: worker}, ends)
-	if err != nil || moved.Landed != want {
-		h.t.Errorf("%d ends landed, want %d; %v", moved.Landed, want, err)
+	effects, err := h.Complete(h.t.Context(), state.LocalCapacity{Worker: worker}, ends)
+	if err != nil || effects.Landed != want {
+		h.t.Errorf("%d ends landed, want %d; %v", effects.Landed, want, err)
 	}
 }
 
@@ -141,7 +141,7 @@ func (h *manualJob) count(want int, sql string) {
 	}
 }
 
-func (h *manualJob) release(worker uuid.UUID, claimed state.Held) {
+func (h *manualJob) release(worker uuid.UUID, claimed state.ClaimedMessage) {
 	h.t.Helper()
 
 	if _, err := h.Release(h.t.Context(), worker, claimed, 0, ""); err != nil {
@@ -274,7 +274,7 @@ func TestPlanIsWrittenOnce(t *testing.T) {
 
 	claimed := h.claim(h.a, state.KindPlan, 1)[0]
 	for _, worker := range []uuid.UUID{h.a, h.a, h.b} {
-		landed, err := h.PlanPure(t.Context(), worker, claimed, 5)
+		landed, err := h.PlanComputed(t.Context(), worker, claimed, 5)
 		if err != nil || landed != (worker == h.a) {
 			t.Errorf("planned by the claiming worker %t: landed %t, %v", worker == h.a, landed, err)
 		}
@@ -283,14 +283,14 @@ func TestPlanIsWrittenOnce(t *testing.T) {
 	h.count(5, `select planned from stages where stage = 0`)
 	h.count(0, `select count(*) from tasks`) // one without a row is queued
 
-	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.b}, claimed); err != nil {
+	if _, err := h.PlanEnd(t.Context(), state.LocalCapacity{Worker: h.b}, claimed); err != nil {
 		t.Error(err)
 	}
 
 	h.count(1, `select count(*) from messages where kind = 1`)
 
 	for range 2 {
-		if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, claimed); err != nil {
+		if _, err := h.PlanEnd(t.Context(), state.LocalCapacity{Worker: h.a}, claimed); err != nil {
 			t.Error(err)
 		}
 	}
@@ -344,11 +344,11 @@ func TestWindowHoldsIfTasksNeverHadMessage(t *testing.T) {
 	h.complete(h.a, 10, ends...)
 
 	plan := h.claim(h.a, state.KindPlan, 1)[0]
-	if landed, err := h.PlanPure(t.Context(), h.a, plan, 10); err != nil || !landed {
+	if landed, err := h.PlanComputed(t.Context(), h.a, plan, 10); err != nil || !landed {
 		t.Fatalf("planned: %t, %v", landed, err)
 	}
 
-	if _, err := h.PlanEnd(t.Context(), state.Here{Worker: h.a}, plan); err != nil {
+	if _, err := h.PlanEnd(t.Context(), state.LocalCapacity{Worker: h.a}, plan); err != nil {
 		t.Fatal(err)
 	}
 

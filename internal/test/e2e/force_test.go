@@ -28,10 +28,10 @@ func TestForcedCancelEndsJobFromAnyState(t *testing.T) {
 		"counters too high":     `update stages set completed = least(planned, completed + 1) where stage = 0`,
 		"tasks are gone":        `delete from tasks where index < 3`,
 		"completed without it":  `update stages set status = 'completed', finished_at = now(), completed = planned where stage = 0`,
-		"a plan that is gone":   `update stages set status = 'running', deps_left = 0, total = null where stage = 1`,
+		"a plan that is gone":   `update stages set status = 'running', pending_dependencies = 0, total = null where stage = 1`,
 		"stopped, no messages":  `with j as (update jobs set cancel_requested_at = now()) delete from messages`,
 		"messages of the past":  `update messages set gen = 7`,
-		"no stages left":        `update jobs set stages_left = 0`,
+		"no stages left":        `update jobs set pending_stages = 0`,
 		"more tasks than known": `insert into tasks (job_id, stage, gen, index) select job_id, 0, gen, 99 from stages where stage = 0`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,9 +33,9 @@ func overHTTP(t *testing.T, e *enginetest.Engine) func(method, path, body string
 	t.Helper()
 
 	p := e.Process(0)
-	h := api.NewHub(p.Repo.ReadVersions, nil)
+	h := api.NewJobWatcher(p.Repo.ReadVersions, nil)
 	server := httptest.NewServer(
-		api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Dead: p.Queue, Hub: h}),
+		api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Dead: p.Queue, JobWatcher: h}),
 	)
 
 	t.Cleanup(func() {

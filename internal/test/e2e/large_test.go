@@ -157,7 +157,7 @@ func TestLargeRetryExpandsInRanges(t *testing.T) {
 		)},
 		Handlers: handlersOf(service.call, handlers.Attempts(1)), Processes: 2, Chunk: 7, Config: shortGrace,
 		Fault: func(point string) error {
-			if point != "reopen_tasks" || remaining.Add(-1) >= 0 {
+			if point != "expand_retry" || remaining.Add(-1) >= 0 {
 				return nil
 			}
 
@@ -339,7 +339,7 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 	}
 
 	release() // the old attempt returns during the new run
-	until(t, "the unresponsive handler has returned", func() bool { return m.Deaf()+e.Process(1).Machine.Deaf() == 0 })
+	until(t, "the unresponsive handler has returned", func() bool { return m.Unresponsive()+e.Process(1).Machine.Unresponsive() == 0 })
 	until(t, "its task has ended", func() bool {
 		return query(
 			t,

@@ -53,7 +53,7 @@ func (s *brokenStore) StoppingJobs(ctx context.Context, of []state.JobID) ([]sta
 	return s.Store.StoppingJobs(ctx, of)
 }
 
-func (s *brokenStore) SharePaces(
+func (s *brokenStore) ShareDurations(
 	ctx context.Context,
 	publish map[string]time.Duration,
 ) (map[string]time.Duration, error) {
@@ -61,21 +61,21 @@ func (s *brokenStore) SharePaces(
 		s.checks()
 	}
 
-	return s.Store.SharePaces(ctx, publish)
+	return s.Store.ShareDurations(ctx, publish)
 }
 
 func (s *brokenStore) Complete(
 	ctx context.Context,
-	here state.Here,
+	local state.LocalCapacity,
 	ends []state.TaskEnd,
-) (state.Moved, error) {
+) (state.TransitionEffects, error) {
 	if s.broken.Load() && s.writes != nil {
 		if err := s.writes(); err != nil {
-			return state.Moved{}, err
+			return state.TransitionEffects{}, err
 		}
 	}
 
-	return s.Store.Complete(ctx, here, ends)
+	return s.Store.Complete(ctx, local, ends)
 }
 
 // TestHandlerContextsEndBeforeLease breaks the renewal in several ways. By the

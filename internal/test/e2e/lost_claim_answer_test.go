@@ -56,7 +56,7 @@ func TestReclaimSkipsMessageClaimedAgain(t *testing.T) {
 			}
 
 			if c.kind == state.KindPlan {
-				if landed, err := h.PlanPure(t.Context(), h.b, again, 5); err != nil || !landed {
+				if landed, err := h.PlanComputed(t.Context(), h.b, again, 5); err != nil || !landed {
 					t.Errorf("the claiming process planned: %t, %v", landed, err)
 				}
 
@@ -106,7 +106,7 @@ func (h *manualJob) startReclaim() (reclaimed func() int) {
 	over := make(chan int, 1)
 
 	go func() {
-		n, _, err := slow.FreeLost(ctx, orphans[0].Worker, orphans)
+		n, _, err := slow.ReclaimExpired(ctx, orphans[0].Worker, orphans)
 		if err != nil {
 			h.t.Error(err)
 		}
@@ -211,7 +211,7 @@ func TestConcurrentRenewalPreventsReclaim(t *testing.T) {
 	reclaimed := make(chan int, 1)
 
 	go func() {
-		n, _, err := other.FreeLost(t.Context(), worker, orphans)
+		n, _, err := other.ReclaimExpired(t.Context(), worker, orphans)
 		if err != nil {
 			t.Error(err)
 		}

@@ -87,7 +87,7 @@ func TestLostAnswersNeitherLoseNorDuplicateWork(t *testing.T) {
 		"AtEndStages":      often(0.5, "end_stages", errConnectionLost),
 		"AtPlanEnd":        often(0.5, "plan_end", errConnectionLost),
 		"DefectAtComplete": often(0.1, "complete", errDefect),
-		"DefectInPlan":     often(0.3, "plan_pure", errDefect),
+		"DefectInPlan":     often(0.3, "plan_computed", errDefect),
 		"DefectAnywhere":   often(0.02, "", errDefect),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -108,7 +108,7 @@ func reclaimAll(t *testing.T, r *repo.Repo) (reclaimed int) {
 	}
 
 	for _, o := range orphans {
-		n, _, err := r.FreeLost(t.Context(), o.Worker, []state.Orphan{o})
+		n, _, err := r.ReclaimExpired(t.Context(), o.Worker, []state.Orphan{o})
 		if err != nil {
 			t.Error(err)
 		}

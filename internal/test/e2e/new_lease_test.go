@@ -16,7 +16,7 @@ import (
 func TestReturningProcessTakesBackItsLosses(t *testing.T) {
 	t.Parallel()
 
-	rejoin := func(h *manualJob, worker uuid.UUID, want int, claimed ...state.Held) {
+	rejoin := func(h *manualJob, worker uuid.UUID, want int, claimed ...state.ClaimedMessage) {
 		t.Helper()
 
 		excused, _, err := h.Rejoin(t.Context(), worker, claimed)
@@ -24,7 +24,7 @@ func TestReturningProcessTakesBackItsLosses(t *testing.T) {
 			t.Errorf("%d losses were removed, want %d; %v", excused, want, err)
 		}
 	}
-	lose := func(h *manualJob, kind state.MessageKind) (uuid.UUID, state.Held) {
+	lose := func(h *manualJob, kind state.MessageKind) (uuid.UUID, state.ClaimedMessage) {
 		t.Helper()
 
 		worker := uuid.New()

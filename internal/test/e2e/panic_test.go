@@ -130,14 +130,14 @@ func (p *panicking) on(method string, id state.JobID) {
 
 func (p *panicking) Complete(
 	ctx context.Context,
-	here state.Here,
+	local state.LocalCapacity,
 	ends []state.TaskEnd,
-) (state.Moved, error) {
+) (state.TransitionEffects, error) {
 	for i := range ends {
 		p.on("Complete", ends[i].JobID)
 	}
 
-	return p.Repo.Complete(ctx, here, ends)
+	return p.Repo.Complete(ctx, local, ends)
 }
 
 func (p *panicking) Job(ctx context.Context, id state.JobID) (string, []byte, error) {
@@ -145,17 +145,17 @@ func (p *panicking) Job(ctx context.Context, id state.JobID) (string, []byte, er
 	return p.Repo.Job(ctx, id)
 }
 
-func (p *panicking) PlanEnd(ctx context.Context, here state.Here, h state.Held) (state.Moved, error) {
+func (p *panicking) PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error) {
 	p.on("PlanEnd", h.JobID)
-	return p.Repo.PlanEnd(ctx, here, h)
+	return p.Repo.PlanEnd(ctx, local, h)
 }
 
 func (p *panicking) Finish(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	result []byte,
-) (state.Moved, error) {
+) (state.TransitionEffects, error) {
 	p.on("Finish", h.JobID)
 	return p.Repo.Finish(ctx, worker, h, result)
 }
@@ -253,13 +253,13 @@ func TestObserverPanicsAreContained(t *testing.T) {
 
 type panickingObserver struct{}
 
-func (panickingObserver) Began(context.Context, *state.Held, int, time.Time) context.Context {
+func (panickingObserver) Began(context.Context, *state.ClaimedMessage, int, time.Time) context.Context {
 	panic("injected")
 }
 
 func (panickingObserver) Ended(
 	context.Context,
-	*state.Held,
+	*state.ClaimedMessage,
 	int,
 	time.Time,
 	time.Time,

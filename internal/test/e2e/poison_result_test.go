@@ -28,15 +28,15 @@ type pluggedStore struct {
 
 func (s *pluggedStore) Complete(
 	ctx context.Context,
-	here state.Here,
+	local state.LocalCapacity,
 	ends []state.TaskEnd,
-) (state.Moved, error) {
+) (state.TransitionEffects, error) {
 	<-s.plug
 	s.mu.Lock()
 	s.calls = append(s.calls, len(ends))
 	s.mu.Unlock()
 
-	return s.Store.Complete(ctx, here, ends)
+	return s.Store.Complete(ctx, local, ends)
 }
 
 // poison is data that passes every check of the engine and that a trigger in

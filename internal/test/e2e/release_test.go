@@ -25,12 +25,12 @@ type slowHandBack struct {
 	calls atomic.Int64
 }
 
-func (s *slowHandBack) HandBack(
+func (s *slowHandBack) Split(
 	ctx context.Context,
 	worker uuid.UUID,
-	h state.Held,
+	h state.ClaimedMessage,
 	first, rest int,
-) (state.Moved, error) {
+) (state.TransitionEffects, error) {
 	again := s.calls.Add(1)%2 == 0
 	if !again {
 		until(s.t, "only the rest remains", func() bool {
@@ -47,12 +47,12 @@ func (s *slowHandBack) HandBack(
 		})
 	}
 
-	moved, err := s.Store.HandBack(ctx, worker, h, first, rest)
+	effects, err := s.Store.Split(ctx, worker, h, first, rest)
 	if !again && err == nil {
 		err = errConnectionLost
 	}
 
-	return moved, err
+	return effects, err
 }
 
 // TestSlowBundleReleasesOnlyQueuedTasks has tasks that are known as short

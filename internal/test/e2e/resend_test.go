@@ -57,7 +57,7 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 		"SweepRedrives": func(t *testing.T, h *manualJob) error {
 			t.Helper()
 			h.exec(asDead)
-			_, _, err := h.ReviveDead(t.Context())
+			_, _, err := h.RedriveDeadLetters(t.Context())
 
 			return err
 		},
@@ -96,7 +96,7 @@ func TestResentMessageHasNewTransportID(t *testing.T) {
 				return err
 			}
 
-			_, _, err = h.FreeLost(t.Context(), h.a, orphans)
+			_, _, err = h.ReclaimExpired(t.Context(), h.a, orphans)
 
 			return err
 		},

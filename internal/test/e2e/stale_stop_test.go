@@ -69,7 +69,7 @@ func TestStaleStopEndsNothing(t *testing.T) {
 	}
 }
 
-func claimOne(t *testing.T, r *repo.Repo, worker uuid.UUID, msg state.Message) state.Held {
+func claimOne(t *testing.T, r *repo.Repo, worker uuid.UUID, msg state.Message) state.ClaimedMessage {
 	t.Helper()
 
 	claimed, err := r.Claim(t.Context(), worker, []state.Message{msg})

@@ -281,7 +281,7 @@ func TestDeleteAndQueueLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := e.Process(0).Repo.Brief(t.Context(), id); state.CodeOf(err) != state.CodeNotFound {
+	if _, err := e.Process(0).Repo.JobState(t.Context(), id); state.CodeOf(err) != state.CodeNotFound {
 		t.Errorf("after the deletion: %v", err)
 	}
 }

@@ -85,9 +85,9 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 	}
 
 	submit(`{"n":2}`)
-	waitFor(t, time.Minute, "two handlers are unresponsive", func() bool { return a.Machine().Deaf() >= limit })
+	waitFor(t, time.Minute, "two handlers are unresponsive", func() bool { return a.Machine().Unresponsive() >= limit })
 
-	if a.Machine().Deaf() == limit && a.Ready() != nil {
+	if a.Machine().Unresponsive() == limit && a.Ready() != nil {
 		t.Errorf("with %d unresponsive handlers the process is not ready: %v", limit, a.Ready())
 	}
 

@@ -59,7 +59,7 @@ func IllegalTransitions(ctx context.Context, pool *pgxpool.Pool) ([]string, erro
 }
 
 func allowed(record, was, now string) bool {
-	m := map[string]state.Machine{"job": state.JobMachine, "stage": state.StageMachine, "task": state.TaskMachine}[record]
+	m := map[string]state.Transitions{"job": state.JobMachine, "stage": state.StageMachine, "task": state.TaskMachine}[record]
 	if was == "" && slices.Contains(m.Initial, now) {
 		return true
 	}
@@ -163,11 +163,11 @@ var invariants = map[string]string{
 		select count(*) from stages s where s.status = 'running' and greatest(s.task_window, s.bundle) < s.dispatched - (
 			select count(*) from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.status <> 'queued'
 			  and t.index < s.dispatched)`,
-	"jobs whose stages_left differs from their open stages": `
-		select count(*) from jobs j where j.cancel_requested_at is null and j.stages_left <> (
+	"jobs whose pending_stages differs from their open stages": `
+		select count(*) from jobs j where j.cancel_requested_at is null and j.pending_stages <> (
 			select count(*) from stages s where s.job_id = j.job_id and s.finished_at is null)`,
-	"waiting stages whose deps_left differs from their open dependencies": `
-		select count(*) from stages s where s.status = 'waiting' and s.deps_left <> (
+	"waiting stages whose pending_dependencies differs from their open dependencies": `
+		select count(*) from stages s where s.status = 'waiting' and s.pending_dependencies <> (
 			select count(*) from stages d where d.job_id = s.job_id and d.stage = any (s.depends_on) and d.finished_at is null)`,
 }
 

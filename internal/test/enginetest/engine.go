@@ -163,7 +163,7 @@ func (e *Engine) start(o Options) *Process {
 
 	p.Machine = coremachine.New(cfg)
 	if o.Dispatch == Local {
-		p.Machine.Chain()
+		p.Machine.EnableLocalDispatch()
 	}
 
 	p.Machine.Start(context.Background())

@@ -125,7 +125,7 @@ func (w *world) start(s *slot, own settings) *process {
 		Drain:      time.Millisecond,
 	})
 	if own.local {
-		p.m.Chain()
+		p.m.EnableLocalDispatch()
 	}
 
 	s.now.Store(p)

@@ -70,9 +70,9 @@ func newWorld(t *testing.T, e *enginetest.Engine) *world {
 
 	for i := range e.Processes() {
 		p := e.Process(i)
-		hub := api.NewHub(p.Repo.ReadVersions, nil)
+		hub := api.NewJobWatcher(p.Repo.ReadVersions, nil)
 		server := httptest.NewServer(
-			api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Dead: p.Queue, Hub: hub}),
+			api.New(api.Options{Engine: p.Machine, Reader: p.Repo, Dead: p.Queue, JobWatcher: hub}),
 		)
 
 		t.Cleanup(func() {

@@ -63,7 +63,7 @@ func Insert(tb testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
 	}
 
 	exec(tb, pool, `
-insert into jobs (job_id, job_type, params, status, stages_left, version, created_at, started_at, finished_at, cancel_requested_at, result, error)
+insert into jobs (job_id, job_type, params, status, pending_stages, version, created_at, started_at, finished_at, cancel_requested_at, result, error)
 values (@id, @type, @params, @status::text::job_status, @left, @version, now() - @age::interval,
         case when @status::text <> 'queued' then now() - @age::interval end, case when @ended then now() end,
         case when @stopping or @status::text = 'cancelled' then now() end, nullif(@result, '')::text::bytea, nullif(@error, '')::json)`,
@@ -143,7 +143,7 @@ func (s Stage) insert(tb testing.TB, pool *pgxpool.Pool, id state.JobID, number 
 		"error":      s.Error,
 	}
 	exec(tb, pool, `
-insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies, deps_left, status, total, planned, dispatched, completed,
+insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies, pending_dependencies, status, total, planned, dispatched, completed,
                     failed, cancelled, started_at, finished_at, error)
 values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on,
         array(select d.name from stages d where d.job_id = @id and d.stage = any (@depends_on) order by d.stage), @deps, @status::text::stage_status, @total, @planned, @dispatched,

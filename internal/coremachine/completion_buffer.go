@@ -34,7 +34,7 @@ func (b *bundle) gather(end *taskEnd) {
 
 	g.over++
 	if g.over == g.tasks {
-		b.m.pace.ran(b.h.TaskType, g.tasks, time.Since(g.began))
+		b.m.durations.ran(b.h.TaskType, g.tasks, time.Since(g.began))
 	}
 
 	if end != nil {
@@ -72,7 +72,7 @@ func (b *bundle) handOn() {
 	}
 
 	err := catch("coremachine.handOn", func() error { // a timer calls it too
-		b.s.flusher(&b.h.Held).add(b.s.ctx, ends, func(_ struct{}, err error) { b.booked(len(ends), err) })
+		b.s.flusher(&b.h.ClaimedMessage).add(b.s.ctx, ends, func(_ struct{}, err error) { b.booked(len(ends), err) })
 		return nil
 	})
 	if err != nil {

@@ -25,16 +25,16 @@ func (s *orphanStore) Orphans(context.Context, int) ([]state.Orphan, error) {
 	return append([]state.Orphan{}, s.orphans...), nil
 }
 
-func (s *orphanStore) FreeLost(
+func (s *orphanStore) ReclaimExpired(
 	_ context.Context,
 	_ uuid.UUID,
 	batch []state.Orphan,
-) (int, state.Moved, error) {
+) (int, state.TransitionEffects, error) {
 	size := sizeOf(batch)
 
 	s.sizes = append(s.sizes, size)
 	if size > s.limit {
-		return 0, state.Moved{}, state.Wrap(state.CodeUnavailable, "test", "slow", state.ErrStatementTimeout)
+		return 0, state.TransitionEffects{}, state.Wrap(state.CodeUnavailable, "test", "slow", state.ErrStatementTimeout)
 	}
 
 	for _, part := range batch {
@@ -55,7 +55,7 @@ func (s *orphanStore) FreeLost(
 
 	s.orphans = left
 
-	return size, state.Moved{}, nil
+	return size, state.TransitionEffects{}, nil
 }
 
 func TestLostWorkIsRequeuedInBatchesOfTasks(t *testing.T) {

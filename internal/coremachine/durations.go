@@ -9,12 +9,12 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// pace is how long a task of each type takes as a rule, when it runs beside the
+// durations is how long a task of each type takes as a rule, when it runs beside the
 // others of its message: a moving mean over the messages whose tasks this
 // process ran. It falls faster than it rises: on a busy machine most messages
 // take longer than their tasks. Of types that it has not run a process knows
 // what others tell.
-type pace struct {
+type durations struct {
 	mu    sync.Mutex
 	means map[string]time.Duration
 	told  map[string]time.Duration // by anybody, as last read
@@ -22,7 +22,7 @@ type pace struct {
 }
 
 // ran tells that n tasks of a type, beside each other, were over after so long.
-func (p *pace) ran(taskType string, n int, took time.Duration) {
+func (p *durations) ran(taskType string, n int, took time.Duration) {
 	mean := max(1, took/time.Duration(n))
 
 	p.mu.Lock()
@@ -44,7 +44,7 @@ func (p *pace) ran(taskType string, n int, took time.Duration) {
 }
 
 // of is how long a task takes as a rule; 0: nobody has told.
-func (p *pace) of(taskType string) time.Duration {
+func (p *durations) of(taskType string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -61,7 +61,7 @@ func (p *pace) of(taskType string) time.Duration {
 // news is what others should be told: types of which they know nothing, or
 // something that is wrong by half. more says that somebody asked for what was
 // not known.
-func (p *pace) news() (tell map[string]time.Duration, more bool) {
+func (p *durations) news() (tell map[string]time.Duration, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -74,7 +74,7 @@ func (p *pace) news() (tell map[string]time.Duration, more bool) {
 	return tell, p.asked
 }
 
-func (p *pace) heard(told, said map[string]time.Duration) {
+func (p *durations) heard(told, said map[string]time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -82,11 +82,11 @@ func (p *pace) heard(told, said map[string]time.Duration) {
 	p.told, p.asked = told, false
 }
 
-// sharePace tells other processes how long tasks take and hears it from them:
+// shareDurations tells other processes how long tasks take and hears it from them:
 // where there is news or a question, or else when it is time. It is a hint:
 // what cannot be told now is told the next time.
-func (m *Machine) sharePace(ctx context.Context, due bool) {
-	tell, asked := m.pace.news()
+func (m *Machine) shareDurations(ctx context.Context, due bool) {
+	tell, asked := m.durations.news()
 	if len(tell) == 0 && !asked && !due {
 		return
 	}
@@ -94,11 +94,11 @@ func (m *Machine) sharePace(ctx context.Context, due bool) {
 	limit, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 
-	told, err := m.store.SharePaces(limit, tell)
+	told, err := m.store.ShareDurations(limit, tell)
 	if err != nil {
 		m.log.Debug("how long tasks take could not be shared", keys.Error, err)
 		return
 	}
 
-	m.pace.heard(told, tell)
+	m.durations.heard(told, tell)
 }

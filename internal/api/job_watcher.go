@@ -24,11 +24,11 @@ const (
 
 var errHubClosed = errors.New("the process is stopping")
 
-// Hub allows any number of requests of a process to wait for jobs at the cost
+// JobWatcher allows any number of requests of a process to wait for jobs at the cost
 // of one. While requests wait, one goroutine reads the versions of all awaited
 // jobs in one statement. Without waiters, it costs nothing. A waiter holds no
 // connection.
-type Hub struct {
+type JobWatcher struct {
 	read func(context.Context, []state.JobID) (map[state.JobID]view.Seen, error)
 	log  *slog.Logger
 
@@ -48,16 +48,16 @@ type waiter struct {
 	woken chan view.Seen
 }
 
-// NewHub returns a hub that reads versions with read.
-func NewHub(
+// NewJobWatcher returns a hub that reads versions with read.
+func NewJobWatcher(
 	read func(context.Context, []state.JobID) (map[state.JobID]view.Seen, error),
 	log *slog.Logger,
-) *Hub {
+) *JobWatcher {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 
-	return &Hub{
+	return &JobWatcher{
 		read:    read,
 		log:     log,
 		waiting: map[state.JobID]map[*waiter]struct{}{},
@@ -70,7 +70,7 @@ func NewHub(
 // Wait returns when the job's version differs from since. If since is empty, it
 // returns when the job has ended. If the job was deleted, Wait returns a zero
 // view.Seen. If ctx ends or the hub is closed first, it returns an error.
-func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (view.Seen, error) {
+func (h *JobWatcher) Wait(ctx context.Context, id state.JobID, since string) (view.Seen, error) {
 	w := &waiter{since: since, woken: make(chan view.Seen, 1)}
 	if !h.join(id, w) {
 		return view.Seen{}, errHubClosed
@@ -89,7 +89,7 @@ func (h *Hub) Wait(ctx context.Context, id state.JobID, since string) (view.Seen
 
 // Nudge reports that a job has changed in this process, so that its waiters
 // need not wait for the next scheduled reading.
-func (h *Hub) Nudge(id state.JobID) {
+func (h *JobWatcher) Nudge(id state.JobID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -98,7 +98,7 @@ func (h *Hub) Nudge(id state.JobID) {
 	}
 }
 
-func (h *Hub) nudge() {
+func (h *JobWatcher) nudge() {
 	select {
 	case h.nudged <- struct{}{}:
 	default:
@@ -106,7 +106,7 @@ func (h *Hub) nudge() {
 }
 
 // Close ends all waits with an error and waits for the last reading to end.
-func (h *Hub) Close() {
+func (h *JobWatcher) Close() {
 	h.mu.Lock()
 	if !h.closed {
 		h.closed = true
@@ -116,7 +116,7 @@ func (h *Hub) Close() {
 	h.polls.Wait()
 }
 
-func (h *Hub) join(id state.JobID, w *waiter) bool {
+func (h *JobWatcher) join(id state.JobID, w *waiter) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -139,7 +139,7 @@ func (h *Hub) join(id state.JobID, w *waiter) bool {
 	return true
 }
 
-func (h *Hub) leave(id state.JobID, w *waiter) {
+func (h *JobWatcher) leave(id state.JobID, w *waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -156,7 +156,7 @@ func (h *Hub) leave(id state.JobID, w *waiter) {
 }
 
 // poll reads versions until there are no waiters.
-func (h *Hub) poll() {
+func (h *JobWatcher) poll() {
 	every := pollFast
 
 	for {
@@ -192,7 +192,7 @@ func (h *Hub) poll() {
 }
 
 // pause waits for d, wake or Close. It reports whether wake ended the wait.
-func (h *Hub) pause(d time.Duration, wake <-chan struct{}) (woken bool) {
+func (h *JobWatcher) pause(d time.Duration, wake <-chan struct{}) (woken bool) {
 	timer := time.NewTimer(max(d, 0))
 	defer timer.Stop()
 
@@ -206,7 +206,7 @@ func (h *Hub) pause(d time.Duration, wake <-chan struct{}) (woken bool) {
 	return false
 }
 
-func (h *Hub) isClosed() bool {
+func (h *JobWatcher) isClosed() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -216,7 +216,7 @@ func (h *Hub) isClosed() bool {
 }
 
 // ids lists the awaited jobs. If there are none, the goroutine counts as ended.
-func (h *Hub) ids() []state.JobID {
+func (h *JobWatcher) ids() []state.JobID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
@@ -233,7 +233,7 @@ func (h *Hub) ids() []state.JobID {
 // look reads the jobs once, wakes the waiters concerned, and reports whether
 // any job changed. If the reading fails, no waiter is woken, because requests
 // return when their own time limit expires.
-func (h *Hub) look(ids []state.JobID) (moved bool) {
+func (h *JobWatcher) look(ids []state.JobID) (moved bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), pollLimit)
 	defer cancel()
 

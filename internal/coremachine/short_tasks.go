@@ -19,7 +19,7 @@ const (
 // goroutine and a slot for each task would cost more than the task. As soon as
 // they go on slowly, since they are slower than they were, what is left is
 // started as any others are.
-func (b *bundle) runQuick(tasks []state.Covered) int {
+func (b *bundle) runQuick(tasks []state.BundleTask) int {
 	var next atomic.Int64
 
 	runners := 1
@@ -62,7 +62,7 @@ func (b *bundle) runQuick(tasks []state.Covered) int {
 
 // runNext runs tasks, one after the other, in a slot that it frees in the end.
 // Where a handler ends the goroutine, another one continues in the same slot.
-func (b *bundle) runNext(tasks []state.Covered, next *atomic.Int64, over chan<- struct{}) {
+func (b *bundle) runNext(tasks []state.BundleTask, next *atomic.Int64, over chan<- struct{}) {
 	slot, exited := true, true
 
 	defer func() {

@@ -1,4 +1,4 @@
--- Lowers the number of pending stages (stages_left) of jobs by the stages that
+-- Lowers the number of pending stages (pending_stages) of jobs by the stages that
 -- ended. A job that reaches 0 ends, or gets a finish message if it has a result
 -- function. A job that is being stopped is ended by its stop message instead.
 --
@@ -8,14 +8,14 @@
 -- Returns for each job whether it ended (ends) or its result function runs
 -- (finishes).
 with
--- Locks the jobs and computes their new stages_left.
+-- Locks the jobs and computes their new pending_stages.
 locked as materialized (
   select
-    k.job_id, j.stages_left - k.n as left, j.has_result,
+    k.job_id, j.pending_stages - k.n as left, j.has_result,
     j.cancel_requested_at is not null as stopping
   from unnest(@job_ids::bytea[], @ended::int[]) as k (job_id, n)
   cross join lateral (
-    select j.stages_left, j.has_result, j.cancel_requested_at
+    select j.pending_stages, j.has_result, j.cancel_requested_at
     from jobs j
     where j.job_id = k.job_id
     offset 0
@@ -38,7 +38,7 @@ fate as materialized (
 written as (
   update jobs j
   set
-    stages_left = f.left,
+    pending_stages = f.left,
     version = j.version + 1,
     status = case when f.ends then f.last else 'running' end,
     started_at = coalesce(j.started_at, now()),

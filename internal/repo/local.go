@@ -11,19 +11,19 @@ import (
 // took is how long a task of a type takes as a rule; 0: this process does not
 // know.
 func (t tx) took(taskType string) time.Duration {
-	if t.here.Took == nil {
+	if t.local.Took == nil {
 		return 0
 	}
 
-	return t.here.Took(taskType)
+	return t.local.Took(taskType)
 }
 
 // take claims messages of a stage for this process, as far as it has room. It
 // returns their number, and whether the stage has no other message.
 func (t tx) take(total, bundle int, taskType string) (n int, all bool) {
 	limit, room := state.LocalShare(total, bundle, t.took(taskType))
-	for n < limit && t.here.Room >= room && t.here.Reserve() {
-		t.here.Room -= room
+	for n < limit && t.local.Room >= room && t.local.Reserve() {
+		t.local.Room -= room
 		n++
 	}
 
@@ -31,10 +31,10 @@ func (t tx) take(total, bundle int, taskType string) (n int, all bool) {
 }
 
 // taken reads the messages that a statement wrote and claimed.
-func taken(moved *state.Moved) func(pgx.Rows) error {
+func taken(effects *state.TransitionEffects) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		held, err := pgx.CollectRows(rows, scanHeld)
-		moved.Taken = append(moved.Taken, held...)
+		effects.Taken = append(effects.Taken, held...)
 
 		return err
 	}

@@ -16,12 +16,12 @@ const (
 	lostTasks   = 5000 // tasks; messages of other kinds count as one
 )
 
-// freeLost looks for work whose holder's lease has ended and requeues it.
-func (m *Machine) freeLost(ctx context.Context) {
+// reclaimExpired looks for work whose holder's lease has ended and requeues it.
+func (m *Machine) reclaimExpired(ctx context.Context) {
 	every := m.cfg.Renew * 3 / 5
 	for sleep(ctx, every/2+rand.N(every)) {
-		freed, moved, err := m.requeueLost(ctx)
-		m.wake(moved)
+		freed, effects, err := m.requeueLost(ctx)
+		m.wake(effects)
 
 		if freed > 0 {
 			m.log.Warn("work of a lost process was requeued", keys.Count, freed)
@@ -36,7 +36,7 @@ func (m *Machine) freeLost(ctx context.Context) {
 // requeueLost requeues all work of processes whose lease has ended, batch by
 // batch. A batch that fails does not keep the others from being requeued; the
 // next pass finds what is left of it.
-func (m *Machine) requeueLost(ctx context.Context) (freed int, moved state.Moved, err error) {
+func (m *Machine) requeueLost(ctx context.Context) (freed int, effects state.TransitionEffects, err error) {
 	var problems []error
 
 	for ctx.Err() == nil {
@@ -66,14 +66,14 @@ func (m *Machine) requeueLost(ctx context.Context) (freed int, moved state.Moved
 		}
 	}
 
-	return freed, moved, errors.Join(problems...)
+	return freed, effects, errors.Join(problems...)
 }
 
 // requeueBatch requeues orphans of one holder. A batch that reaches the time
 // limit of a statement is halved, down to a single task.
 func (m *Machine) requeueBatch(ctx context.Context, batch []state.Orphan) (freed int, err error) {
-	freed, moved, err := m.store.FreeLost(ctx, batch[0].Worker, batch)
-	m.wake(moved) // at once: others can run it while the rest is requeued
+	freed, effects, err := m.store.ReclaimExpired(ctx, batch[0].Worker, batch)
+	m.wake(effects) // at once: others can run it while the rest is requeued
 
 	size := sizeOf(batch)
 	if err == nil || size == 1 || ctx.Err() != nil || !errors.Is(err, state.ErrStatementTimeout) {

@@ -4,7 +4,7 @@
 with
 -- Stores the durations.
 stored as (
-  insert into paces (task_type, nanos)
+  insert into task_durations (task_type, nanos)
   select task_type, nanos
   from unnest(@task_types::text[], @nanos::bigint[]) as t (task_type, nanos)
   order by task_type
@@ -12,4 +12,4 @@ stored as (
   set nanos = excluded.nanos, told_at = excluded.told_at
 )
 select task_type, nanos
-from paces
+from task_durations

@@ -41,14 +41,14 @@ func (r *Repo) Orphans(ctx context.Context, most int) ([]state.Orphan, error) {
 	return orphans, nil
 }
 
-// FreeLost requeues orphans of one holder and attempt, in one transaction: of
+// ReclaimExpired requeues orphans of one holder and attempt, in one transaction: of
 // each the first Count tasks from First on. Tasks lose a worker each. A plan or
 // a result that has lost too many workers fails its job. freed counts tasks,
 // and messages of other kinds. What is not the holder's any more is left alone
 // and is not counted.
-func (r *Repo) FreeLost(
+func (r *Repo) ReclaimExpired(
 	ctx context.Context, worker uuid.UUID, orphans []state.Orphan,
-) (freed int, moved state.Moved, err error) {
+) (freed int, effects state.TransitionEffects, err error) {
 	var tasks, others []state.Orphan
 
 	for _, o := range orphans {
@@ -60,10 +60,10 @@ func (r *Repo) FreeLost(
 		others = append(others, o)
 	}
 
-	err = r.inTx(ctx, "repo.FreeLost", func(t tx) error {
-		freed, moved = 0, state.Moved{}
+	err = r.inTx(ctx, "repo.ReclaimExpired", func(t tx) error {
+		freed, effects = 0, state.TransitionEffects{}
 		if len(others) > 0 {
-			n, err := freeLostPlans(ctx, t, worker, others, &moved)
+			n, err := freeLostPlans(ctx, t, worker, others, &effects)
 			if err != nil {
 				return err
 			}
@@ -75,16 +75,16 @@ func (r *Repo) FreeLost(
 			return nil
 		}
 
-		n, err := freeLostTasks(ctx, t, worker, tasks, &moved)
+		n, err := freeLostTasks(ctx, t, worker, tasks, &effects)
 		freed += n
 
 		return err
 	})
 	if err != nil {
-		return 0, state.Moved{}, err
+		return 0, state.TransitionEffects{}, err
 	}
 
-	return freed, moved, nil
+	return freed, effects, nil
 }
 
 // orphanArgs are the orphans as arrays by place.
@@ -100,7 +100,7 @@ func orphanArgs(worker uuid.UUID, orphans []state.Orphan) namedArgs {
 }
 
 func freeLostTasks(
-	ctx context.Context, t tx, worker uuid.UUID, orphans []state.Orphan, moved *state.Moved,
+	ctx context.Context, t tx, worker uuid.UUID, orphans []state.Orphan, effects *state.TransitionEffects,
 ) (freed int, err error) {
 	args := orphanArgs(worker, orphans)
 
@@ -119,15 +119,15 @@ func freeLostTasks(
 	}
 
 	for i := range progress {
-		moved.Queue(progress[i].queue)
+		effects.Queue(progress[i].queue)
 		freed += progress[i].landed
 	}
 
-	return freed, advance(ctx, t, progress, moved)
+	return freed, advance(ctx, t, progress, effects)
 }
 
 func freeLostPlans(
-	ctx context.Context, t tx, worker uuid.UUID, orphans []state.Orphan, moved *state.Moved,
+	ctx context.Context, t tx, worker uuid.UUID, orphans []state.Orphan, effects *state.TransitionEffects,
 ) (freed int, err error) {
 	rows, err := t.query(ctx, "lost_plans", orphanArgs(worker, orphans))
 	if err != nil {
@@ -145,7 +145,7 @@ func freeLostPlans(
 	_, err = pgx.ForEachRow(rows, []any{&raw, &id, &kind, &stage, &losses}, func() error {
 		freed++
 
-		moved.Queue(state.QueueJobs)
+		effects.Queue(state.QueueJobs)
 
 		if losses >= state.MaxLosses && state.MessageKind(kind) != state.KindStop {
 			hopeless = append(hopeless, state.JobID(raw))
@@ -159,7 +159,7 @@ func freeLostPlans(
 
 	for _, job := range hopeless {
 		f := state.Failure{Code: state.CodeWorkerLost, Message: lostText}
-		if err := failJob(ctx, t, job, f, moved); err != nil {
+		if err := failJob(ctx, t, job, f, effects); err != nil {
 			return 0, err
 		}
 	}
@@ -177,11 +177,11 @@ const excuseTasks = 5000
 // that were. It may be repeated, and cut off anywhere: each transaction is
 // guarded by itself.
 func (r *Repo) Rejoin(
-	ctx context.Context, worker uuid.UUID, lost []state.Held,
-) (excused int, moved state.Moved, err error) {
-	moved, err = r.ReleaseWorker(ctx, worker)
+	ctx context.Context, worker uuid.UUID, lost []state.ClaimedMessage,
+) (excused int, effects state.TransitionEffects, err error) {
+	effects, err = r.ReleaseWorker(ctx, worker)
 	if err != nil {
-		return 0, moved, err
+		return 0, effects, err
 	}
 
 	tasks, others := lostRanges(lost)
@@ -194,7 +194,7 @@ func (r *Repo) Rejoin(
 
 		count, err := r.one(ctx, "repo.Rejoin", "excuse_losses", rangeArgs(worker, tasks[:batch]))
 		if err != nil {
-			return excused, moved, err
+			return excused, effects, err
 		}
 
 		excused += count
@@ -202,17 +202,17 @@ func (r *Repo) Rejoin(
 	}
 
 	if len(others) == 0 {
-		return excused, moved, nil
+		return excused, effects, nil
 	}
 
 	n, err := r.one(ctx, "repo.Rejoin", "excuse_plans", plainArgs(others))
 
-	return excused + n, moved, err
+	return excused + n, effects, err
 }
 
 // lostRanges sorts what was held by key, tasks in ranges that one statement can
 // look at.
-func lostRanges(lost []state.Held) (tasks, others []state.Held) {
+func lostRanges(lost []state.ClaimedMessage) (tasks, others []state.ClaimedMessage) {
 	for _, h := range lost {
 		if h.Kind != state.KindTasks {
 			others = append(others, h)
@@ -230,7 +230,7 @@ func lostRanges(lost []state.Held) (tasks, others []state.Held) {
 		tasks = append(tasks, h)
 	}
 
-	slices.SortFunc(tasks, func(a, b state.Held) int {
+	slices.SortFunc(tasks, func(a, b state.ClaimedMessage) int {
 		return cmp.Or(
 			a.JobID.Compare(b.JobID),
 			cmp.Compare(a.Stage, b.Stage),
@@ -238,14 +238,14 @@ func lostRanges(lost []state.Held) (tasks, others []state.Held) {
 			cmp.Compare(a.First, b.First),
 		)
 	})
-	slices.SortFunc(others, func(a, b state.Held) int {
+	slices.SortFunc(others, func(a, b state.ClaimedMessage) int {
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
 
 	return tasks, others
 }
 
-func rangeArgs(worker uuid.UUID, tasks []state.Held) namedArgs {
+func rangeArgs(worker uuid.UUID, tasks []state.ClaimedMessage) namedArgs {
 	n := len(tasks)
 	jobs, stages, gens := make([][]byte, n), make([]int16, n), make([]int32, n)
 	firsts, counts, attempts := make([]int32, n), make([]int32, n), make([]int32, n)
@@ -267,7 +267,7 @@ func rangeArgs(worker uuid.UUID, tasks []state.Held) namedArgs {
 	}
 }
 
-func plainArgs(others []state.Held) namedArgs {
+func plainArgs(others []state.ClaimedMessage) namedArgs {
 	n := len(others)
 	jobs, ids, attempts, losses := make([][]byte, n), make([]int64, n), make([]int32, n), make([]int32, n)
 

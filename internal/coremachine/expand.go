@@ -1,0 +1,43 @@
+package coremachine
+
+import "coremachine/internal/state"
+
+// reopen opens the undone tasks of a large stage for a retry, range by range.
+// It may be cut off anywhere: the message's first is where the next claim
+// resumes.
+func (m *Machine) reopen(s *session, h *inFlight) error {
+	for first, planned := h.First, h.First+1; first < planned; {
+		var landed bool
+
+		_, err := retry(h.ctx, func() (struct{}, error) {
+			next, all, ok, err := m.store.ExpandRetry(h.ctx, s.worker, h.ClaimedMessage, first)
+			if err == nil {
+				first, planned, landed = next, all, ok
+			}
+
+			return struct{}{}, err
+		})
+		switch {
+		case err != nil && h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
+			return m.retryTransition(
+				s,
+				func() (state.TransitionEffects, error) {
+					return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
+				},
+			)
+		case err != nil:
+			return m.requeue(s, h, err)
+		case !landed:
+			return m.retryTransition(
+				s,
+				func() (state.TransitionEffects, error) {
+					return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
+				},
+			)
+		}
+	}
+
+	return m.retryTransition(s, func() (state.TransitionEffects, error) {
+		return m.store.ExpandRetryEnd(s.ctx, s.worker, h.ClaimedMessage)
+	})
+}
