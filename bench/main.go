@@ -1,11 +1,12 @@
 // Command bench runs CoreMachine and its peers in turn on one Postgres and
 // prints one table.
 //
-// It owns the order: in every round each contender once, so that a machine that
-// gets slower does so for all. Each measurement is a process of its own with a
-// database or schema of its own, warmed up and after a checkpoint. A contender
-// that cannot be built or fails is a line that says so. It may import nothing
-// but the standard library: peers are programs beside it.
+// It owns the order: every round measures each contender once, so that a
+// machine that becomes slower affects all of them. Each measurement is a
+// separate process with its own database or schema. It starts after a warm-up
+// and a checkpoint. If a contender cannot be built or fails, its line in the
+// table says so. Apart from the standard library, bench may not import
+// anything. The peers are separate programs.
 package main
 
 import (
@@ -21,7 +22,7 @@ import (
 	"strings"
 )
 
-// shape is a workload. Jobs 0 is single jobs, one after the other.
+// shape is a workload. If Jobs is 0, the jobs run one at a time.
 type shape struct {
 	name    string
 	n, jobs int
@@ -46,18 +47,18 @@ func (s shape) String() string {
 	return fmt.Sprintf("%d jobs of n=%d", s.jobs, s.n)
 }
 
-// contender is one line of the table.
+// contender is one row of the table.
 type contender struct {
-	name     string // package and variant, or ours
-	engine   string // as reported
+	name     string // package and variant, or CoreMachine's transport
+	engine   string // as the program reports it
 	settings string
-	program  string // empty: ours
+	program  string // empty for CoreMachine
 	variant  string
 	problem  string
 }
 
-// sample is one measurement: milliseconds of all jobs, or of the median single
-// job.
+// sample is one measurement in milliseconds: of all jobs, or of the median
+// single job.
 type sample struct{ ms, floor float64 }
 
 type options struct {
@@ -94,7 +95,7 @@ func main() {
 	}
 }
 
-// contenders are ours and every variant of every peer.
+// contenders returns CoreMachine and all variants of all peers.
 func contenders() []*contender {
 	all := []*contender{{name: "ours", engine: "CoreMachine", settings: "engine mode"}}
 	for _, peer := range []struct {
@@ -166,8 +167,8 @@ func run(ctx context.Context, o options) error {
 	return err
 }
 
-// build makes the peers' programs. One that cannot be downloaded or built is
-// told in the table.
+// build builds the peers' programs. If one cannot be downloaded or built, the
+// table says so.
 func build(ctx context.Context, folder string, all []*contender, o options) {
 	problems := map[string]string{}
 	for _, c := range all {
@@ -194,7 +195,7 @@ func build(ctx context.Context, folder string, all []*contender, o options) {
 	}
 }
 
-// load is the machine's load average, where it tells one.
+// load returns the machine's load average, or "" if it is not available.
 func load() string {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

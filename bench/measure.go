@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// longest bounds one measurement, with its warm-up.
+// longest is the time limit of one measurement, including its warm-up.
 const longest = 10 * time.Minute
 
 // measure runs a contender's program once.

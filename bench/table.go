@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// table is in Markdown: a line a contender, two columns a shape, and the ratios
-// below.
+// table returns a Markdown table with a row per contender and two columns per
+// shape, followed by the ratios.
 func table(all []*contender, o options, samples map[string][]sample, before, after string) string {
 	var b strings.Builder
 	head, rule := "| engine | settings |", "|---|---|"
@@ -82,8 +82,8 @@ func cells(s shape, ms float64) string {
 	return fmt.Sprintf(" %.0f | %.0f |", ms, float64(s.tasks())/ms*1000)
 }
 
-// middle is the median of a contender's samples, each of its figures by itself;
-// zero where there are none.
+// middle returns the median of a contender's samples, separately for each
+// field. Without samples, it returns zero.
 func middle(samples map[string][]sample, c *contender, s shape) sample {
 	all := samples[c.name+" "+s.name]
 	if len(all) == 0 {
@@ -98,7 +98,7 @@ func middle(samples map[string][]sample, c *contender, s shape) sample {
 	return sample{ms: mss[len(mss)/2], floor: floors[len(floors)/2]}
 }
 
-// best is the least of the medians of a peer's variants, 0 where none has one.
+// best returns the lowest median of a peer's variants, or 0 if none has one.
 func best(all []*contender, samples map[string][]sample, prefix string, s shape) float64 {
 	least := 0.0
 	for _, c := range all {

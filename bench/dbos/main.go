@@ -1,6 +1,7 @@
-// Command dbos measures DBOS Transact for Go on the two-stage greeting, in the
-// two ways it has for many tasks: steps that run at once in the workflow's own
-// process, and child workflows on a queue, which any process may take.
+// Command dbos measures DBOS Transact for Go on the two-stage greeting. It
+// measures both ways in which DBOS runs many tasks: concurrent steps in the
+// workflow's own process, and child workflows on a queue, which any process can
+// claim.
 package main
 
 import (
@@ -63,13 +64,13 @@ func starter(poll time.Duration, queued bool) func(context.Context, string) (pee
 	}
 }
 
-// Stop ends DBOS.
+// Stop stops DBOS.
 func (e *engine) Stop(context.Context) error {
 	dbos.Shutdown(e.ctx, 10*time.Second)
 	return nil
 }
 
-// Run starts one workflow for each name and waits for all.
+// Run starts one workflow for each name and waits for all of them.
 func (e *engine) Run(_ context.Context, names []string, n int) ([]string, error) {
 	workflow := e.bySteps
 	if e.queued {

@@ -1,9 +1,9 @@
-// Package peer is what the programs that measure one peer share: the flags, a
-// database of its own, the clock, and the check that every reply is there.
+// Package peer is the shared code of the programs that measure one peer each:
+// the flags, a database, the clock, and the check that every reply arrived.
 //
-// It owns the database that it makes and drops; a killed run leaves one behind,
-// named bench_peer_*. A result is printed only when every task's result was as
-// expected.
+// It owns the database that it creates and drops. If a run is killed, a
+// database with the name bench_peer_* remains. A result is printed only if
+// every task returned the expected result.
 package peer
 
 import (
@@ -22,22 +22,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Engine is a peer, started. Run has so many jobs of n tasks a stage done and
-// returns when all have ended, with the last reply of each. Names tell jobs of
-// different calls apart.
+// Engine is a started peer. Run runs one job of n tasks per stage for each
+// name, and returns when all have ended, with the last reply of each. The names
+// are unique across calls.
 type Engine interface {
 	Run(ctx context.Context, names []string, n int) (lastReplies []string, err error)
 	Stop(ctx context.Context) error
 }
 
-// Variant is a way to set a peer up.
+// Variant is a configuration of a peer.
 type Variant struct {
 	Name     string
 	Settings string // in words, for the table
 	Start    func(ctx context.Context, databaseURL string) (Engine, error)
 }
 
-// Report is what a program prints.
+// Report is the JSON that a program prints.
 type Report struct {
 	Version  string  `json:"version"`
 	Settings string  `json:"settings"`
@@ -47,14 +47,15 @@ type Report struct {
 }
 
 const (
-	warmTasks = 1000 // at most, before the clock runs
+	warmTasks = 1000 // maximum number of tasks before the measurement
 	singles   = 10
 )
 
-// Greeting is the result of task i of the first stage.
+// Greeting returns the result of task i of the first stage.
 func Greeting(i int) string { return fmt.Sprintf("Hello World from task %d!", i) }
 
-// Reply is the result of the second stage's task that read this greeting.
+// Reply returns the result of the task of the second stage that read this
+// greeting.
 func Reply(greeting string) string { return "Replying to: " + greeting }
 
 // Main measures the variant that the flags name, and prints a Report.
@@ -63,7 +64,7 @@ func Main(version string, variants []Variant) {
 	defer stop()
 	if err := run(ctx, version, variants); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // the signals go with the process
+		os.Exit(1) //nolint:gocritic // the process ends, so the signal handler needs no cleanup
 	}
 }
 
@@ -147,8 +148,8 @@ func checked(ctx context.Context, e Engine, prefix string, jobs, n int) error {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// withDatabase makes a database of DATABASE_URL's server for the time of a
-// call.
+// withDatabase creates a database on the server of DATABASE_URL for the
+// duration of a call.
 func withDatabase(ctx context.Context, use func(address string, checkpoint func() error) error) (err error) {
 	base, err := url.Parse(os.Getenv("DATABASE_URL"))
 	if err != nil || base.Scheme == "" {
@@ -169,7 +170,9 @@ func withDatabase(ctx context.Context, use func(address string, checkpoint func(
 	}()
 	base.Path = "/" + name
 	return use(base.String(), func() error {
-		_, err := admin.Exec(ctx, "checkpoint") // nobody pays for the pages of whoever ran before
+		// Without a checkpoint, the measurement would write the pages of the
+		// previous one.
+		_, err := admin.Exec(ctx, "checkpoint")
 		return err
 	})
 }

@@ -44,7 +44,7 @@ func startPoller(ctx context.Context, e *engine) *poller {
 			case <-tick.C:
 			}
 			if err := p.look(ctx); err != nil && ctx.Err() == nil {
-				fmt.Fprintln(os.Stderr, "the barrier:", err) // it looks again
+				fmt.Fprintln(os.Stderr, "the barrier:", err) // the next poll tries again
 			}
 		}
 	})
@@ -68,13 +68,14 @@ func (p *poller) look(ctx context.Context) error {
 	return nil
 }
 
-// advance is the guarded UPDATE and the next stage's jobs, in one transaction.
+// advance runs the guarded UPDATE and inserts the next stage's jobs in one
+// transaction.
 func (e *engine) advance(ctx context.Context, run int64, stage, n int) error {
 	tx, err := e.pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit
+	defer func() { _ = tx.Rollback(ctx) }() // no effect after a commit
 	tag, err := tx.Exec(ctx, advanceText, run, stage)
 	if err != nil || tag.RowsAffected() == 0 {
 		return err
@@ -104,7 +105,7 @@ func (p *poller) stop() {
 type counter struct {
 	engine *engine
 	mu     sync.Mutex
-	left   map[int64]int // by run and stage, of those that began
+	left   map[int64]int // tasks left, by run and stage, of the stages that have started
 }
 
 func (c *counter) done(ctx context.Context, a args) error {

@@ -1,10 +1,11 @@
 // Command river measures River (OSS) on the two-stage greeting.
 //
-// River has no barrier of its own. Here it is made in two ways. The durable
-// one: each task stores a result row; one poller for all runs looks every 5 ms
-// which stage is full and, in one transaction, moves the run on by a guarded
-// UPDATE and inserts the next stage's jobs. The other counts in this process
-// and would not survive a crash; it is what River can do at best.
+// River has no barrier, so this program implements one in two ways. With the
+// durable barrier, each task stores a result row. One poller for all runs
+// checks every 5 ms which stage is complete. In one transaction, it advances
+// the run by a guarded UPDATE and inserts the next stage's jobs. The other
+// barrier counts in memory and would not survive a crash. It shows the best
+// result that River can reach.
 package main
 
 import (
@@ -74,13 +75,13 @@ type engine struct {
 	ends map[int64]chan struct{}
 }
 
-// barrier moves runs on.
+// barrier advances runs.
 type barrier interface {
-	done(ctx context.Context, a args) error // a task's result is stored
+	done(ctx context.Context, a args) error // the result of a task is stored
 	stop()
 }
 
-// args are a task's.
+// args are the arguments of a task.
 type args struct {
 	Run   int64 `json:"run"`
 	Stage int   `json:"stage"`
@@ -88,7 +89,7 @@ type args struct {
 	N     int   `json:"n"`
 }
 
-// Kind is River's name of the job.
+// Kind returns River's name of the job.
 func (args) Kind() string { return "greeting" }
 
 type worker struct {
@@ -164,7 +165,7 @@ func (e *engine) start(ctx context.Context, durable bool) error {
 	return e.client.Start(context.WithoutCancel(ctx))
 }
 
-// Stop ends River; nothing is left to do by then.
+// Stop stops River. No jobs are left at that time.
 func (e *engine) Stop(ctx context.Context) error {
 	err := e.client.StopAndCancel(ctx)
 	e.barrier.stop()
@@ -172,7 +173,7 @@ func (e *engine) Stop(ctx context.Context) error {
 	return err
 }
 
-// Run begins one run for each name and waits until all have ended.
+// Run starts one run for each name and waits until all have ended.
 func (e *engine) Run(ctx context.Context, names []string, n int) ([]string, error) {
 	runs, group := make([]int64, len(names)), new(errgroup.Group)
 	group.SetLimit(16)
@@ -214,7 +215,7 @@ func (e *engine) begin(ctx context.Context, run int64, n int) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback(ctx) }() // nothing after a commit
+	defer func() { _ = tx.Rollback(ctx) }() // no effect after a commit
 	if _, err := tx.Exec(ctx, beginText, run, n); err != nil {
 		return err
 	}
@@ -224,12 +225,12 @@ func (e *engine) begin(ctx context.Context, run int64, n int) error {
 	return tx.Commit(ctx)
 }
 
-// insert adds a stage's jobs.
+// insert inserts a stage's jobs.
 func (e *engine) insert(ctx context.Context, tx pgx.Tx, run int64, stage, n int) error {
-	const most = 5000
-	for low := 0; low < n; low += most {
+	const batch = 5000
+	for low := 0; low < n; low += batch {
 		var jobs []river.InsertManyParams
-		for i := low; i < min(n, low+most); i++ {
+		for i := low; i < min(n, low+batch); i++ {
 			jobs = append(jobs, river.InsertManyParams{Args: args{Run: run, Stage: stage, Index: i, N: n}})
 		}
 		var err error

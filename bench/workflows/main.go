@@ -1,7 +1,7 @@
-// Command workflows measures go-workflows on the two-stage greeting. It has no
-// Postgres backend (sqlite, MySQL and Redis only), so it runs on its sqlite
-// one, a file in a temporary folder: its figures tell of the library, not of
-// the same database.
+// Command workflows measures go-workflows on the two-stage greeting.
+// go-workflows has no Postgres backend (only sqlite, MySQL and Redis), so it
+// runs on sqlite with a file in a temporary folder. Its figures describe the
+// library and are not from the same database.
 package main
 
 import (
@@ -77,13 +77,13 @@ func starter(options worker.Options) func(context.Context, string) (peer.Engine,
 	}
 }
 
-// Stop ends the worker and removes its file.
+// Stop stops the worker and removes its file.
 func (e *engine) Stop(context.Context) error {
 	e.cancel()
 	return errors.Join(e.worker.WaitForCompletion(), e.store.Close(), os.RemoveAll(e.folder))
 }
 
-// Run starts one workflow for each name and waits for all.
+// Run starts one workflow for each name and waits for all of them.
 func (e *engine) Run(ctx context.Context, names []string, n int) ([]string, error) {
 	var all []*workflow.Instance
 	for _, name := range names {

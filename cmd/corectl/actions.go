@@ -15,7 +15,7 @@ import (
 	"coremachine/internal/view"
 )
 
-// actFlags are those of every command that changes a job.
+// actFlags are the flags of every command that changes a job.
 type actFlags struct {
 	ID     string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
 	Yes    bool   `short:"y" help:"Skip the confirmation."`
@@ -39,11 +39,11 @@ type cancelCmd struct {
 	Force bool `help:"End the job from any state, based on its rows. Use this if an ordinary cancel does not end it."`
 }
 
-// cancelPatience is how long a cancel waits for the job's end: running tasks
-// have 5 s, and the end a moment more.
+// cancelPatience is how long a cancel waits for the end of the job. Running
+// tasks have 5 s to stop, and recording the end takes a moment longer.
 const cancelPatience = 30 * time.Second
 
-// Run cancels and waits for the end.
+// Run cancels the job and waits for its end.
 func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 	job, err := c.start(ctx, a)
 	if err != nil {
@@ -144,9 +144,9 @@ func results(n int) string {
 	return show.Things(n, "result") + " are"
 }
 
-// untilEnd reads until the job has ended or the time is up.
-func (a *app) untilEnd(ctx context.Context, id state.JobID, most time.Duration) (view.JobView, error) {
-	limited, cancel := context.WithTimeout(ctx, most)
+// untilEnd reads the job until it has ended or the time limit expires.
+func (a *app) untilEnd(ctx context.Context, id state.JobID, limit time.Duration) (view.JobView, error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
 	var last view.JobView
@@ -172,7 +172,7 @@ func (a *app) untilEnd(ctx context.Context, id state.JobID, most time.Duration) 
 
 type retryCmd struct{ actFlags }
 
-// Run runs what failed again.
+// Run retries the failed tasks.
 func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	job, err := c.start(ctx, a)
 	if err != nil {

@@ -57,13 +57,14 @@ func newApp(con *console, g globals) (*app, error) {
 
 func (a *app) close() { a.api.Close() }
 
-// animated tells whether frames may be redrawn in place.
+// animated reports whether frames may be redrawn in place.
 func (a *app) animated() bool { return a.errTTY && a.getenv("TERM") != "dumb" }
 
-// asked tells whether a question can be asked and answered.
+// asked reports whether the command can ask a question and read the answer.
 func (a *app) asked() bool { return a.inTTY && a.errTTY }
 
-// errStyle is the style of standard error now: a terminal may change its width.
+// errStyle returns the style of standard error. It is computed for each call,
+// because the width of a terminal may change.
 func (a *app) errStyle() show.Style {
 	s := a.style
 	if a.errTTY {
@@ -73,7 +74,7 @@ func (a *app) errStyle() show.Style {
 	return s
 }
 
-// outStyle is the style of standard output.
+// outStyle returns the style of standard output.
 func (a *app) outStyle() show.Style {
 	s := a.style
 	if !a.outTTY {
@@ -86,7 +87,7 @@ func (a *app) outStyle() show.Style {
 	return s
 }
 
-// hint says something that is no result.
+// hint prints a message that is not a result.
 func (a *app) hint(format string, args ...any) {
 	for _, line := range show.Wrap(a.style.Own(fmt.Sprintf(format, args...)), a.errStyle().Width) {
 		_, _ = fmt.Fprintln(a.err, line)
@@ -104,8 +105,8 @@ func (a *app) lines(lines []string) error {
 	return err
 }
 
-// body prints an answer as the API gave it, on one line and with nothing
-// decoded, so that no number loses a digit.
+// body prints an answer on one line, as the API returned it. It decodes
+// nothing, so that no number loses a digit.
 func (a *app) body(raw []byte) error {
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil {
@@ -118,8 +119,8 @@ func (a *app) body(raw []byte) error {
 	return err
 }
 
-// one prints an answer about one thing: its body, its id, or whatever table
-// draws.
+// one prints an answer about one thing: its body, its id, or the output of
+// table.
 func (a *app) one(raw []byte, id string, table func() error) error {
 	switch a.format {
 	case "json", "jsonl":
@@ -131,8 +132,8 @@ func (a *app) one(raw []byte, id string, table func() error) error {
 	return table()
 }
 
-// confirm asks on a terminal. Elsewhere it demands --yes, since a script that
-// hangs on a question is worse than one that fails.
+// confirm asks the user on a terminal. Without a terminal, it requires --yes,
+// because a script should fail rather than wait for an answer.
 func (a *app) confirm(ctx context.Context, yes, usual bool, question string) error {
 	if yes {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"coremachine/internal/bench"
 )
 
-// benchCmd is what measures.
+// benchCmd groups the benchmark commands.
 type benchCmd struct {
 	Run     benchRunCmd     `cmd:"" default:"withargs" help:"Measure workloads. The word run is optional."`
 	Big     benchBigCmd     `cmd:"" help:"Measure long workloads: very large jobs, aged databases, retention."`
@@ -27,10 +27,11 @@ type benchCmd struct {
 	Echo    benchEchoCmd    `cmd:"" hidden:""`
 }
 
-// hostCalls is how many calls a run the bare host is measured by.
+// hostCalls is the number of calls per run with which the host alone is
+// measured.
 const hostCalls = 4000
 
-// benchRunCmd measures the engine beside the floor, on a durable Postgres.
+// benchRunCmd compares the engine with the lower bound, on a durable Postgres.
 type benchRunCmd struct {
 	Workloads []string `arg:"" optional:"" help:"hello, unbundled, wide, deep, fanin, latency, submit. Default: all."`
 	N         []int    `default:"1000" help:"Tasks per stage. Separate several values by commas."`
@@ -41,8 +42,7 @@ type benchRunCmd struct {
 	Transport string   `enum:"postgres,servicebus" default:"postgres" help:"Message transport: postgres, or servicebus with an in-memory stand-in."`
 }
 
-// Run starts a Postgres of its own, with fsync on, unless DATABASE_URL names
-// one.
+// Run starts its own Postgres with fsync on, unless DATABASE_URL is set.
 func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 	for _, n := range append(append(append([]int{c.Runs}, c.N...), c.Jobs...), c.Processes...) {
 		if n < 1 {
@@ -118,7 +118,7 @@ func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 	return a.one(text, "", func() error { return benchTable(a.out, results, calls) })
 }
 
-// rows are the measurements, one for each combination that means something.
+// rows returns the measurements, one for each meaningful combination.
 func (c *benchRunCmd) rows() []bench.Options {
 	var all []bench.Options
 
@@ -187,7 +187,7 @@ func benchTable(out io.Writer, results []bench.Result, calls float64) error {
 		)
 	}
 
-	if err := w.Flush(); err != nil { // which tells of the writes before it
+	if err := w.Flush(); err != nil { // Flush also reports errors of the earlier writes
 		return err
 	}
 
@@ -200,7 +200,7 @@ func benchTable(out io.Writer, results []bench.Result, calls float64) error {
 	return err
 }
 
-// figure is a dash where nothing was measured.
+// figure formats f, or returns a dash if nothing was measured.
 func figure(format string, f float64) string {
 	if f == 0 {
 		return "-"
@@ -221,14 +221,13 @@ func peakText(peaks map[string]int64) string {
 	return strings.Join(parts, " ")
 }
 
-// benchProgram is this program's executable in its other roles.
+// benchProgram is the executable of this program in its other roles.
 type benchProgram struct {
 	bench.Program
 	App func(role string) (root string, err error)
 }
 
-// ownProgram makes the folders of the apps whose handler is this very
-// executable.
+// ownProgram creates the folders of the apps whose handler is this executable.
 func ownProgram(mode, transport string) (p benchProgram, done func(), err error) {
 	done = func() {}
 
@@ -237,7 +236,8 @@ func ownProgram(mode, transport string) (p benchProgram, done func(), err error)
 		return p, done, err
 	}
 
-	p.Worker = func() *exec.Cmd { return exec.Command(self, "bench", "worker") } //nolint:noctx // stopped by its owner
+	// The caller stops the process, so it needs no context.
+	p.Worker = func() *exec.Cmd { return exec.Command(self, "bench", "worker") } //nolint:noctx
 	if mode != bench.ModeFunctions {
 		return p, done, nil
 	}
@@ -268,13 +268,14 @@ func ownProgram(mode, transport string) (p benchProgram, done func(), err error)
 			transport,
 			"--app",
 			root,
-		) //nolint:noctx // as above
+		) //nolint:noctx // the caller stops it
 	}
 
 	return p, done, nil
 }
 
-// appOf is the project's app with this executable, in a role, as its handler.
+// appOf copies the project's app with this executable, in a role, as its
+// handler.
 func appOf(folder, self, role string) (string, error) {
 	root, err := projectRoot()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestBenchRunsInEveryMode keeps the benchmarks from rotting: small, with the
-// real processes.
+// TestBenchRunsInEveryMode runs each benchmark with little work and the real
+// processes, so that the benchmarks keep working.
 func TestBenchRunsInEveryMode(t *testing.T) {
 	t.Parallel()
 

@@ -9,7 +9,7 @@ import (
 	"coremachine/internal/bench"
 )
 
-// benchBigCmd measures what takes minutes.
+// benchBigCmd runs the benchmarks that take minutes.
 type benchBigCmd struct {
 	What      string `arg:"" enum:"million,aged,retention" help:"million (a job of 2 N tasks, one task over all results, and small jobs at the same time), aged (with and without finished tasks in the database) or retention (while finished tasks are deleted)."`
 	N         int    `default:"0" help:"Tasks per stage. 0: 1000000 for million, otherwise 10000."`

@@ -9,12 +9,12 @@ import (
 	"coremachine/internal/dev/pglocal"
 )
 
-// benchExecCmd lends the benchmarks' Postgres to another program.
+// benchExecCmd runs another program on the benchmarks' Postgres.
 type benchExecCmd struct {
 	Command []string `arg:"" help:"Program and arguments, after --."`
 }
 
-// Run starts the program with DATABASE_URL set, and ends as it ends.
+// Run starts the program with DATABASE_URL set and returns its exit code.
 func (c *benchExecCmd) Run(ctx context.Context, a *app) error {
 	return a.onPostgres(ctx, func(url string) error {
 		cmd := exec.CommandContext(ctx, c.Command[0], c.Command[1:]...)
@@ -31,8 +31,8 @@ func (c *benchExecCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-// onPostgres lends DATABASE_URL's Postgres or, without one, a server of the
-// benchmarks' own with fsync on.
+// onPostgres calls use with DATABASE_URL or, if it is not set, with the URL of
+// a new server with fsync on.
 func (a *app) onPostgres(ctx context.Context, use func(url string) error) error {
 	if url := a.getenv("DATABASE_URL"); url != "" {
 		return use(url)
@@ -43,7 +43,7 @@ func (a *app) onPostgres(ctx context.Context, use func(url string) error) error 
 		return err
 	}
 
-	defer func() { _ = server.Stop() }() // the figures are out; the next start mends what is left
+	defer func() { _ = server.Stop() }() // the results are printed, and the next start repairs what is left
 
 	return use(server.URL())
 }

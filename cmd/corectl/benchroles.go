@@ -10,8 +10,8 @@ import (
 	"coremachine/internal/telemetry"
 )
 
-// whileRead ends with what is read: whoever holds the other end of a pipe ends
-// it by ending, however that happens.
+// whileRead returns a context that ends when in ends. The parent process holds
+// the other end of the pipe, so the context also ends if the parent crashes.
 func whileRead(ctx context.Context, in io.Reader) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 
@@ -27,7 +27,7 @@ func whileRead(ctx context.Context, in io.Reader) (context.Context, context.Canc
 // benchWorkerCmd is a plain worker with the jobs of the benchmarks.
 type benchWorkerCmd struct{}
 
-// Run is that of worker.
+// Run runs the worker.
 func (c *benchWorkerCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := whileRead(ctx, a.in)
 	defer cancel()
@@ -47,10 +47,10 @@ func (c *benchWorkerCmd) Run(ctx context.Context, a *app) error {
 	return runWorker(ctx, worker, log, cfg.DrainTimeout)
 }
 
-// benchHandlerCmd is what cmd/handler is, with the jobs of the benchmarks.
+// benchHandlerCmd is like cmd/handler, with the jobs of the benchmarks.
 type benchHandlerCmd struct{}
 
-// Run ends when the host ends it.
+// Run returns when the host stops it.
 func (c *benchHandlerCmd) Run(ctx context.Context, a *app) error {
 	cfg, err := a.settings()
 	log := telemetry.NewLogger(a.out, cfg.LogLevel, cfg.LogFormat)
@@ -67,7 +67,7 @@ func (c *benchHandlerCmd) Run(ctx context.Context, a *app) error {
 // benchEchoCmd is a handler that does nothing.
 type benchEchoCmd struct{}
 
-// Run ends when the host ends it.
+// Run returns when the host stops it.
 func (c *benchEchoCmd) Run(ctx context.Context, a *app) error {
 	return bench.Echo(ctx, a.getenv, slog.New(slog.DiscardHandler))
 }

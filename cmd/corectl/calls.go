@@ -15,8 +15,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// decode reads an answer's body. A body of another shape means that the API is
-// of another age.
+// decode decodes the body of an answer. If it does not match T, the API is
+// older or newer than this corectl.
 func decode[T any](answer client.Answer) (T, error) {
 	var v T
 	if err := json.Unmarshal(answer.Body, &v); err != nil {
@@ -58,8 +58,7 @@ func (a *app) job(ctx context.Context, id state.JobID) (view.JobView, client.Ans
 	return job, answer, err
 }
 
-// jobChange reads a job's status once it differs from version, or after 20 s as
-// it is.
+// jobChange reads a job's status when it differs from version, or after 20 s.
 func (a *app) jobChange(
 	ctx context.Context,
 	id state.JobID,
@@ -91,8 +90,8 @@ func (a *app) orMissing(err error, id state.JobID) error {
 	return err
 }
 
-// passing tells whether an error may be gone in a moment: nothing answered, or
-// not yet.
+// passing reports whether an error may be transient: there was no answer, or
+// the API is not ready yet.
 func passing(err error) bool {
 	if refused, ok := errors.AsType[*client.Error](err); ok {
 		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusBadGateway ||
@@ -104,7 +103,7 @@ func passing(err error) bool {
 	return gone
 }
 
-// pause waits, or until ctx ends.
+// pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -117,8 +116,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// everything pages through a list. limit 0 is all of it; each is called page by
-// page, so that a million rows stay flat.
+// everything reads a list page by page and calls each for every page, so that
+// the memory use does not depend on the length of the list. limit 0 means all.
 func everything[T any](
 	ctx context.Context,
 	a *app,
@@ -127,11 +126,11 @@ func everything[T any](
 	limit int,
 	each func(client.Page[T], client.Answer) error,
 ) (next string, err error) {
-	const most = 500
+	const pageSize = 500
 	for given := 0; ; {
-		size := most
+		size := pageSize
 		if limit > 0 {
-			size = min(most, limit-given)
+			size = min(pageSize, limit-given)
 		}
 
 		query.Set("limit", strconv.Itoa(size))

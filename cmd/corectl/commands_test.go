@@ -18,7 +18,7 @@ import (
 
 const noVoice state.Fingerprint = 0x1c22e0f3a55b41d7
 
-// full is an API that has something to say on every route.
+// full returns an API that has an answer for every route.
 func full(t *testing.T) *api {
 	t.Helper()
 

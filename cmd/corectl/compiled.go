@@ -7,6 +7,6 @@ import (
 	"coremachine/internal/jobs"
 )
 
-// compiledTypes are the job types of this build: what completion offers without
-// asking anybody.
+// compiledTypes returns the job types of this build, which completion offers
+// without a request to the API.
 func compiledTypes() []string { return slices.Sorted(maps.Keys(jobs.All)) }

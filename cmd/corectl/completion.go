@@ -14,7 +14,7 @@ type completionCmd struct {
 	Shell string `arg:"" help:"bash, zsh, fish or powershell."`
 }
 
-// Run prints the script of a shell.
+// Run prints the completion script of a shell.
 func (c *completionCmd) Run(_ context.Context, a *app) error {
 	script, known := completionScripts[c.Shell]
 	if !known {
@@ -33,13 +33,13 @@ func (c *completionCmd) Run(_ context.Context, a *app) error {
 	return err
 }
 
-// completeCmd is what the scripts call: the words after corectl, the last one
-// being written. It asks nobody on the network.
+// completeCmd is the command that the scripts call, with the words after
+// corectl. The last word is the incomplete one. The command uses no network.
 type completeCmd struct {
 	Words []string `arg:"" optional:""`
 }
 
-// Run prints the candidates, one a line.
+// Run prints one candidate per line.
 func (c *completeCmd) Run(_ context.Context, a *app) error {
 	var g grammar
 
@@ -60,8 +60,7 @@ func (c *completeCmd) Run(_ context.Context, a *app) error {
 	return a.lines(candidates(parser.Model, words, recentJobs(a.stateDir)))
 }
 
-// candidates are the words that may stand where the last of words is being
-// written.
+// candidates returns the possible completions of the last word.
 func candidates(model *kong.Application, words []string, recent []recentJob) []string {
 	node, flags := model.Node, model.Flags
 	done, last := words[:len(words)-1], words[len(words)-1]
@@ -72,7 +71,7 @@ func candidates(model *kong.Application, words []string, recent []recentJob) []s
 		word := done[i]
 		if flag := flagNamed(flags, word); flag != nil {
 			if !flag.IsBool() && !strings.Contains(word, "=") {
-				i++ // its value
+				i++ // skip its value
 			}
 
 			continue
@@ -146,7 +145,7 @@ func flagValues(command, name string) []string {
 	return nil
 }
 
-// arguments are the candidates of a command's argument number n, from 0.
+// arguments returns the candidates of argument number n of a command, from 0.
 func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJob) []string {
 	if n > 0 {
 		return nil

@@ -11,17 +11,17 @@ import (
 	"coremachine/internal/config"
 )
 
-// console is the outside world as a command sees it; tests hand in their own.
+// console is the environment of a command. Tests replace it.
 type console struct {
 	in       io.Reader
 	out, err io.Writer
 	inTTY    bool
 	outTTY   bool
 	errTTY   bool
-	size     func() (columns, rows int) // of the terminal; asked anew for each frame
+	size     func() (columns, rows int) // size of the terminal, read for each frame
 	getenv   func(string) string
 	now      func() time.Time
-	stateDir string // where recent ids are kept; empty: nowhere
+	stateDir string // folder of the recent ids; empty if there is none
 	open     func(address string) error
 }
 
@@ -38,8 +38,8 @@ func systemConsole() *console {
 	}
 }
 
-// terminalSize asks standard error first: it is where frames go while standard
-// output is a pipe.
+// terminalSize tries standard error first, because frames go there while
+// standard output is a pipe.
 func terminalSize() (columns, rows int) {
 	for _, f := range []*os.File{os.Stderr, os.Stdout} {
 		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {

@@ -91,11 +91,11 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	return c.print(a, result, err)
 }
 
-// overBlobs is the job that is demonstrated on a sample container.
+// overBlobs is the job that the demo runs on a sample container.
 const overBlobs = "container_list"
 
-// overSample gives a job over blobs a storage account of its own, unless one is
-// configured, and names the container.
+// overSample adds a storage account for a job over blobs, unless one is
+// configured, and sets the name of the container.
 func (c *demoCmd) overSample(a *app) {
 	if c.Job == overBlobs && a.getenv("STORAGE") == "" && a.getenv("STORAGE__blobServiceUri") == "" {
 		c.Storage = true
@@ -122,8 +122,7 @@ func (c *demoCmd) job(ctx context.Context, a *app, r running) error {
 	return c.print(a, result, err)
 }
 
-// print puts the result last on standard output, whatever the job's end means
-// for the exit code.
+// print prints the result last on standard output, regardless of the exit code.
 func (c *demoCmd) print(a *app, result []byte, err error) error {
 	if len(result) > 0 {
 		if printed := a.body(result); printed != nil {
@@ -134,7 +133,7 @@ func (c *demoCmd) print(a *app, result []byte, err error) error {
 	return err
 }
 
-// run submits the job, shows it to its end and returns its result.
+// run submits the job, shows it until it ends, and returns its result.
 func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
 	if err := a.at(r.API); err != nil {
 		return nil, err
@@ -146,7 +145,7 @@ func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
 	}
 
 	quiet := *a
-	quiet.format = "table" // the result, and nothing else, goes to standard output
+	quiet.format = "table" // standard output gets only the result
 	watched := quiet.watch(ctx, id, c.watchFlags)
 
 	var exit *exitError
@@ -169,8 +168,8 @@ func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
 	return job.Result, watched
 }
 
-// submit runs the job anew where an earlier demo ran it. It returns the plan of
-// a dry run.
+// submit submits the job, and runs it again if an earlier demo has run it. For
+// a dry run, it returns the plan.
 func (c *demoCmd) submit(ctx context.Context, a *app) (id state.JobID, plan []byte, err error) {
 	words := c.P
 	if c.N > 0 {
@@ -192,12 +191,12 @@ func (c *demoCmd) submit(ctx context.Context, a *app) (id state.JobID, plan []by
 	return done.JobID, answer.Body, nil
 }
 
-// keptWithin bounds the wait for a system in the background: a first build
-// compiles every dependency.
+// keptWithin limits the wait for a system in the background. It is long because
+// a first build compiles every dependency.
 const keptWithin = 5 * time.Minute
 
-// background starts `corectl dev` as a process of its own, which outlives this
-// one and its terminal.
+// background starts `corectl dev` as a separate process, which outlives this
+// process and its terminal.
 func (c *demoCmd) background(ctx context.Context, a *app, root string) (running, error) {
 	log, err := logFile(root, "kept.log")
 	if err != nil {
@@ -221,7 +220,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 		"--any-port",
 		"--transport",
 		c.Transport,
-	) //nolint:noctx // ourselves, to outlive us
+	) //nolint:noctx // our own executable, which must outlive this process
 	if c.Storage {
 		cmd.Args = append(cmd.Args, "--storage", "--sample", strconv.Itoa(c.Sample))
 	}

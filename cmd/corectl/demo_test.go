@@ -13,8 +13,8 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// on is the surroundings of a command that starts everything, on a schema of
-// its own.
+// on returns the environment of a command that starts everything, with a
+// database schema of its own.
 func on(t *testing.T) outside {
 	t.Helper()
 	o := patient(t)

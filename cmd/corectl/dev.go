@@ -17,10 +17,11 @@ import (
 	"coremachine/internal/config"
 )
 
-// knownPort is where people look first.
+// knownPort is the default port.
 const knownPort = 7071
 
-// localFlags are those of every command that runs everything on this machine.
+// localFlags are the flags of every command that runs everything on this
+// machine.
 type localFlags struct {
 	Transport string `enum:"postgres,servicebus" default:"postgres" help:"Message transport: postgres, or servicebus. The latter uses SERVICEBUS if set, otherwise an in-memory stand-in."`
 	Storage   bool   `help:"Start Azurite with a container named sample, and use it instead of the account in STORAGE."`
@@ -36,7 +37,7 @@ type devCmd struct {
 	App     string `hidden:"" help:"Folder of an app to run instead of building this one's; everything ends when standard input does."`
 }
 
-// running is what is told of a local system once it is ready.
+// running describes a local system that is ready.
 type running struct {
 	API         string `json:"api"`
 	Database    string `json:"database"`
@@ -55,7 +56,7 @@ func describe(s *local.System) running {
 	return r
 }
 
-// processes is one line for people and for kill.
+// processes returns one line for people that can be pasted after kill.
 func (r running) processes() string {
 	line := fmt.Sprintf("host %d · handler %d", r.HostPID, r.HandlerPID)
 	if r.PostgresPID != 0 {
@@ -69,7 +70,7 @@ func (r running) processes() string {
 	return "processes: " + line
 }
 
-// Run starts everything and stays until a signal.
+// Run starts everything and waits for a signal.
 func (c *devCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
@@ -149,8 +150,7 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 	}
 }
 
-// told prints what runs: as JSON where that is asked for, else as table draws
-// it.
+// told prints what runs, either as JSON or with table.
 func (a *app) told(r running, table func() error) error {
 	text, err := encode(r)
 	if err != nil {
@@ -160,7 +160,7 @@ func (a *app) told(r running, table func() error) error {
 	return a.one(text, r.API, table)
 }
 
-// startLocal fills in what is the same for dev and demo, and words the errors.
+// startLocal sets the options that dev and demo share, and explains the errors.
 func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options) (*local.System, error) {
 	root, err := projectRoot()
 	if err != nil {
@@ -197,7 +197,7 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 	return system, nil
 }
 
-// writeReport puts the file in place whole, for whoever waits for it.
+// writeReport writes the file atomically, because other processes wait for it.
 func writeReport(path string, r running) error {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -211,8 +211,8 @@ func writeReport(path string, r running) error {
 	return os.Rename(path+".new", path)
 }
 
-// logFile is where a demo's handler and host write, so that the terminal stays
-// readable.
+// logFile opens the file for the logs of a demo's handler and host, so that the
+// terminal stays readable.
 func logFile(root, name string) (*os.File, error) {
 	home, err := local.Folder(root)
 	if err != nil {
@@ -222,16 +222,16 @@ func logFile(root, name string) (*os.File, error) {
 	return os.Create(filepath.Join(home, name))
 }
 
-// tailOf is the end of a log, for an error message.
+// tailOf returns the end of a log for an error message.
 func tailOf(file *os.File) string {
-	const most = 2000
+	const maxTail = 2000
 
 	info, err := file.Stat()
 	if err != nil {
 		return ""
 	}
 
-	text := make([]byte, min(most, info.Size()))
+	text := make([]byte, min(maxTail, info.Size()))
 
 	n, err := file.ReadAt(text, info.Size()-int64(len(text)))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -241,7 +241,7 @@ func tailOf(file *os.File) string {
 	return string(text[:n])
 }
 
-// at makes the app's API that of a local system.
+// at makes the app use the API of a local system.
 func (a *app) at(address string) error {
 	api, err := client.New(address, "")
 	if err != nil {

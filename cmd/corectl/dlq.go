@@ -49,7 +49,7 @@ func didYouMean(word string, known []string) string {
 	return ""
 }
 
-// Run lists.
+// Run lists dead letters.
 func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	if c.Queue == "" {
 		return c.counts(ctx, a)
@@ -98,8 +98,8 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// counts shows one line a queue and reason; the other formats hand on what the
-// API says of its queues.
+// counts shows one line for each queue and reason. In other formats, it prints
+// the API's answer about its queues.
 func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 	answer, err := a.api.Get(ctx, "/queues", nil)
 	if err != nil {
@@ -143,8 +143,8 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 	return a.lines(a.outStyle().DeadGroups(groups, a.now()))
 }
 
-// deadGroups counts a queue's dead letters by reason. What lies beyond what the
-// API counts by reason is counted without one.
+// deadGroups counts a queue's dead letters by reason. Those that the API does
+// not count by reason form a group without a reason.
 func (a *app) deadGroups(ctx context.Context, q view.QueueView) ([]show.DeadGroup, error) {
 	page, _, err := list[view.DeadReason](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead/reasons", nil)
 	if err != nil {
@@ -178,7 +178,7 @@ type dlqRedriveCmd struct {
 	DryRun bool   `help:"Count the messages that would be sent and dropped."`
 }
 
-// Run counts first, asks, then sends.
+// Run counts the messages, asks for confirmation, and redrives them.
 func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 	if err := knownQueue(c.Queue); err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 
 type doctorCmd struct{}
 
-// finding is one line of the doctor's.
+// finding is one line of the doctor's output.
 type finding struct {
 	Check   string `json:"check"`
 	Outcome string `json:"outcome"` // ok, warn or FAIL
@@ -29,8 +29,7 @@ type finding struct {
 	Advice  string `json:"advice,omitempty"` // a command or setting that fixes it
 }
 
-// entries are where the manual tells more of a check that is not as it should
-// be.
+// entries maps each check to the runbook entry for its failure.
 var entries = map[string]view.Runbook{
 	"config":      view.RunbookNotReady,
 	"registry":    view.RunbookNotReady,
@@ -52,7 +51,8 @@ type toldFinding struct {
 func (f finding) told() toldFinding {
 	switch {
 	case f.Outcome == fine:
-	case f.Outcome == warn && entries[f.Check] == view.RunbookNotReady: // it can work, or says itself what is wrong with it
+	case f.Outcome == warn && entries[f.Check] == view.RunbookNotReady:
+		// The service works, or its report says what is wrong.
 	default:
 		return toldFinding{f, entries[f.Check].String()}
 	}
@@ -66,8 +66,8 @@ const (
 	bad  = "FAIL"
 )
 
-// Run looks at everything that a process on this machine would need. Every
-// check is bounded, and one that cannot be made is a finding too.
+// Run checks everything that a process on this machine needs. Every check has a
+// time limit. A check that cannot be made is a finding as well.
 func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	cfg, cfgErr := a.settings()
 
@@ -183,10 +183,10 @@ func checkConfig(err error) finding {
 	return finding{"config", fine, fmt.Sprintf("%d settings, no problem", len(config.Fields())), ""}
 }
 
-// checkRegistry finds what would keep a process of this build from serving.
+// checkRegistry finds what would prevent a process of this build from serving.
 func checkRegistry(cfg config.Config) finding {
 	if cfg.DatabaseURL == "" {
-		cfg.DatabaseURL = "postgres://unused" // its absence is told by another check
+		cfg.DatabaseURL = "postgres://unused" // another check reports a missing DATABASE_URL
 	}
 
 	a, err := process.New(
@@ -210,7 +210,8 @@ func checkRegistry(cfg config.Config) finding {
 	}
 }
 
-// checkTree looks at what dev, demo and a deployment read from the source tree.
+// checkTree checks the files that dev, demo and a deployment read from the
+// source tree.
 func checkTree() []finding {
 	root, err := projectRoot()
 	if err != nil {

@@ -108,8 +108,8 @@ func postgresAdvice(err error) string {
 	return "check DATABASE_URL, and that the server accepts connections from here"
 }
 
-// checkSchema compares the schema with what this build was made for. A newer
-// one is that of the build that is being deployed.
+// checkSchema compares the schema with the version that this build expects. A
+// newer schema is acceptable, because a newer build may be in deployment.
 func checkSchema(have int64, detail string) finding {
 	want := repo.LatestVersion()
 	switch {
@@ -132,8 +132,8 @@ func checkSchema(have int64, detail string) finding {
 	return finding{"postgres", fine, detail + " (current)", ""}
 }
 
-// checkCitus finds tables that Citus distributes: the transitions need foreign
-// keys, locks and constraints that it does not offer there.
+// checkCitus finds tables that Citus distributes. The transitions need foreign
+// keys, locks and constraints that distributed tables do not offer.
 func checkCitus(ctx context.Context, r *repo.Repo) []finding {
 	var there bool
 	if err := r.Database().QueryRow(ctx, citusSQL).Scan(&there); err != nil || !there {
@@ -161,8 +161,8 @@ func checkCitus(ctx context.Context, r *repo.Repo) []finding {
 	}
 }
 
-// checkConnections compares what the server gives with what each instance
-// takes, its listener included.
+// checkConnections compares the server's connection limit with the connections
+// of each instance, including its listener.
 func checkConnections(have, each int) finding {
 	detail := fmt.Sprintf(
 		"the server allows %d connections, an instance uses up to %d: enough for %s",
@@ -212,7 +212,8 @@ func checkServiceBus(ctx context.Context, cfg config.Config) []finding {
 	return []finding{{"servicebus", fine, fmt.Sprintf("%d queues can be reached", len(state.Queues)), ""}}
 }
 
-// checkAPI asks for the health report. An API that nobody named need not run.
+// checkAPI requests the health report. An API that was not configured does not
+// have to run.
 func (a *app) checkAPI(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -238,7 +239,7 @@ func (a *app) checkAPI(ctx context.Context) finding {
 	return finding{"api", bad, text, ""}
 }
 
-// apiHealth is the report as one line: what is wrong, or that nothing is.
+// apiHealth summarizes the report in one line.
 func (a *app) apiHealth(health client.Health) finding {
 	wrong := slices.Clone(health.Problems)
 	for _, name := range slices.Sorted(maps.Keys(health.Checks)) {

@@ -12,8 +12,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// checkStorage asks the storage account for one name and reads no blob. What it
-// says holds neither address nor key.
+// checkStorage lists one name in the storage account and reads no blob. Its
+// finding contains neither the URL nor the key.
 func checkStorage(ctx context.Context, cfg config.Config) finding {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -79,7 +79,7 @@ func storageAdvice(err error, identity bool) string {
 	return "check the account name or endpoint in STORAGE, and whether its network rules allow this machine"
 }
 
-// storageRights is what gives a process the right to read.
+// storageRights describes what gives a process the permission to read.
 func storageRights(identity bool) string {
 	if identity {
 		return `az role assignment create --role "Storage Blob Data Reader" …`

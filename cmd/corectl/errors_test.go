@@ -13,8 +13,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// TestErrorsNameTheThingTheReasonAndTheNextCommand has what each error has to
-// say of the three; next is a command, a flag or what may be given instead.
+// TestErrorsNameTheThingTheReasonAndTheNextCommand lists what each error must
+// contain of the three. next is a command, a flag or an accepted value.
 func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
 	t.Parallel()
 
@@ -85,12 +85,12 @@ func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
 	}
 }
 
-// TestTenThousandTasksAreNotTenThousandLines asks for a large job in all the
-// ways that say nothing of how much.
+// TestTenThousandTasksAreNotTenThousandLines requests a large job with all
+// commands that have no limit of their own.
 func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 	t.Parallel()
 
-	const most = 120
+	const maxLines = 120
 
 	job := run3(state.JobCompletedWithErrors)
 	job.Tasks = view.TaskCounts{Total: 10_000, Completed: 5_000, Failed: 5_000}
@@ -123,7 +123,7 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 				on("GET /jobs/"+idA+"/tasks", tasks)
 
 			got := fake.run(outside{tty: tty, env: map[string]string{"NO_COLOR": "1"}}, args...)
-			if lines := strings.Count(got.out+got.err, "\n"); lines > most || got.code != exitOK {
+			if lines := strings.Count(got.out+got.err, "\n"); lines > maxLines || got.code != exitOK {
 				t.Errorf("%q, terminal %v: %d lines and exit %d", args, tty, lines, got.code)
 			}
 
@@ -134,8 +134,8 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 	}
 }
 
-// TestAnInterruptAnswersWithin100Milliseconds takes the best of some, since a
-// busy machine says nothing of the program.
+// TestAnInterruptAnswersWithin100Milliseconds takes the best of several runs,
+// because a busy machine can delay a run.
 func TestAnInterruptAnswersWithin100Milliseconds(t *testing.T) {
 	t.Parallel()
 

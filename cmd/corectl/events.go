@@ -18,7 +18,7 @@ type eventsCmd struct {
 	Cursor string `help:"Continue an earlier list."`
 }
 
-// Run prints events, oldest first, each as soon as it is read.
+// Run prints events, oldest first, as soon as each page is read.
 func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 	id, err := a.jobID(ctx, c.ID)
 	if err != nil {
@@ -50,9 +50,10 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 	return a.followEvents(ctx, id, path, query)
 }
 
-// followEvents prints what is there, then waits for the job to change and reads
-// on after the last event. The reading after the job's end is the last: its
-// events were written in the transaction that ended it.
+// followEvents prints the existing events, then waits for the job to change and
+// continues after the last event. The first reading after the end of the job is
+// the last one, because the events were written in the transaction that ended
+// it.
 func (a *app) followEvents(ctx context.Context, id state.JobID, path string, query url.Values) error {
 	stream := printer[view.EventView]{app: a, name: eventName}
 

@@ -13,7 +13,7 @@ import (
 	"coremachine/internal/view"
 )
 
-// Exit codes. Scripts rely on them: a code is never given another meaning.
+// Exit codes. Scripts rely on them, so the meaning of a code never changes.
 const (
 	exitOK          = 0
 	exitOther       = 1
@@ -28,8 +28,8 @@ const (
 	exitInterrupted = 130
 )
 
-// exitError ends the command with a code. An empty text prints nothing: all has
-// been said.
+// exitError ends the command with a code. If the text is empty, nothing is
+// printed, because the command has already printed everything.
 type exitError struct {
 	code int
 	text string
@@ -45,8 +45,7 @@ func usagef(format string, args ...any) error {
 	return exitf(exitUsage, "corectl: "+format, args...)
 }
 
-// explain turns any error into what the user reads and the code that the
-// process ends with.
+// explain converts any error into the text for the user and the exit code.
 func explain(err error) (text string, code int) {
 	var (
 		exit     *exitError
@@ -116,7 +115,7 @@ func withRetry(e *client.Error, text string) string {
 	return then(text, "Try again in "+e.RetryAfter+" s.")
 }
 
-// then adds a sentence to a text that may end with one.
+// then appends a sentence to a text that may end with a period.
 func then(text, sentence string) string { return strings.TrimSuffix(text, ".") + ". " + sentence }
 
 func fieldList(fields []state.FieldError) string {
@@ -128,7 +127,8 @@ func fieldList(fields []state.FieldError) string {
 	return b.String()
 }
 
-// wrongParameters is the refusal of a submit that names parameters.
+// wrongParameters returns the error for a rejected submit that names
+// parameters.
 func wrongParameters(fields []state.FieldError) error {
 	verb := " invalid parameters:"
 	if len(fields) == 1 {
@@ -138,7 +138,7 @@ func wrongParameters(fields []state.FieldError) error {
 	return exitf(exitUsage, "%s%s%s", show.Count(len(fields)), verb, fieldList(fields))
 }
 
-// ended is what a watched job's end means for the process.
+// ended returns the error, if any, for the final status of a watched job.
 func ended(status state.JobStatus, allowErrors bool) error {
 	switch status {
 	case state.JobCompleted:

@@ -18,7 +18,7 @@ type failuresCmd struct {
 	Stage string `placeholder:"STAGE" help:"Only tasks of this stage."`
 }
 
-// Run lists why attempts failed, errors of one pattern counted together.
+// Run lists why attempts failed, grouped by error.
 func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 	id, err := a.jobID(ctx, c.ID)
 	if err != nil {
@@ -40,7 +40,7 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	if a.format == "name" { // stages may share an error
+	if a.format == "name" { // stages may have the same error
 		names := each(groups, func(g view.FailureGroup) string { return g.Fingerprint.String() })
 		slices.Sort(names)
 
@@ -83,8 +83,8 @@ func (a *app) failures(
 	return page.Items, answer, a.orMissing(err, id)
 }
 
-// fingerprint finds the error that the user means: 16 digits, or the first few
-// of one that the job has.
+// fingerprint finds the error that the user means: 16 digits, or a prefix of an
+// error of the job.
 func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (state.Fingerprint, error) {
 	prefix := strings.ToLower(given)
 	if len(prefix) < view.MinIDPrefix || len(prefix) > state.FingerprintLen ||
@@ -98,7 +98,8 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 		)
 	}
 
-	if whole, ok := state.ParseFingerprint(prefix); ok { // a stage may have more patterns than the list tells
+	// Accept any full fingerprint, because the list of patterns is limited.
+	if whole, ok := state.ParseFingerprint(prefix); ok {
 		return whole, nil
 	}
 

@@ -20,7 +20,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// TestMain is also the program itself, in the roles in which it starts itself.
+// TestMain also runs the test binary as corectl, in the roles in which corectl
+// starts itself.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asProgram {
 		os.Args = slices.Delete(os.Args, 1, 2)
@@ -56,8 +57,8 @@ func ago(d time.Duration) *time.Time {
 	return &t
 }
 
-// api stands in for the HTTP API: answers by "METHOD /path", each used in turn,
-// the last one for ever.
+// api replaces the HTTP API. It has a list of answers for each "METHOD /path",
+// which it uses in turn. The last answer is repeated.
 type api struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -111,7 +112,8 @@ func (a *api) on(route string, answers ...http.HandlerFunc) *api {
 	return a
 }
 
-// answer is a body with a status; a string or bytes go as they are.
+// answer returns a handler that writes a status and a body. A string or bytes
+// are written unchanged.
 func answer(status int, body any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -147,22 +149,22 @@ func page[T any](next string, items ...T) client.Page[T] {
 	return client.Page[T]{Items: append([]T{}, items...), NextCursor: next}
 }
 
-// result is what one run of the program left.
+// result is the outcome of one run of the program.
 type result struct {
 	out, err string
 	code     int
 }
 
-// outside describes a run's surroundings; the zero value is a pipe with no
-// environment.
+// outside describes the environment of a run. In the zero value, outputs are
+// pipes and there are no environment variables.
 type outside struct {
 	tty   bool // both outputs and the input are a terminal
-	width int  // 0: 100
+	width int  // 0 means 100
 	in    string
 	env   map[string]string
-	state string // directory of recent ids
+	state string // folder of the recent ids
 	ctx   context.Context
-	url   string // instead of the fake's
+	url   string // replaces the URL of the fake API
 	watch func(stderr string)
 }
 
@@ -210,7 +212,7 @@ func (a *api) run(o outside, args ...string) result {
 	return result{out: out.String(), err: errOut.String(), code: code}
 }
 
-// recorder is a buffer that tells what it holds after each write.
+// recorder is a buffer that reports its content after each write.
 type recorder struct {
 	mu    sync.Mutex
 	b     bytes.Buffer
@@ -237,7 +239,7 @@ func (r *recorder) String() string {
 	return r.b.String()
 }
 
-// run3 is a job of hello_world, n = 3, in some status.
+// run3 returns a job of hello_world with n = 3 and a status.
 func run3(status state.JobStatus) view.JobView {
 	job := view.JobView{
 		JobSummary: view.JobSummary{
@@ -312,7 +314,7 @@ var helloWorld = client.JobType{
 	},
 }
 
-// fresh answers a submit that started a run.
+// fresh answers a submit as one that started a run.
 func (a *api) fresh() *api {
 	return a.on("GET /jobs/types", answer(200, page("", helloWorld))).
 		on("POST /jobs/submit/hello_world", answer(202, client.Submission{

@@ -17,7 +17,7 @@ type helpCmd struct {
 	Topic []string `arg:"" optional:"" help:"A command, or exit-codes, output, environment."`
 }
 
-// Run explains. It needs no API.
+// Run prints help. It needs no API.
 func (c *helpCmd) Run(_ context.Context, a *app) error {
 	var g grammar
 
@@ -59,8 +59,8 @@ func (c *helpCmd) Run(_ context.Context, a *app) error {
 	return nil
 }
 
-// helpFor answers --help wherever it stands: as much of the command line as can
-// be read chooses the command.
+// helpFor answers --help at any position. The part of the command line that can
+// be parsed selects the command.
 func helpFor(parser *kong.Kong, args []string, con *console) int {
 	node := parser.Model.Node
 	for _, word := range args {
@@ -101,11 +101,11 @@ func childNames(node *kong.Node) []string {
 	return names
 }
 
-// everyDay are the groups whose commands the overview explains; of the others
-// it has the names, so that all of it fits 24 lines.
+// everyDay are the groups whose commands the overview explains. Of the other
+// groups it lists only the names, so that the overview fits 24 lines.
 var everyDay = []string{"start", "jobs"}
 
-// printOverview fits one screen: an example, then the commands by group.
+// printOverview prints an example and the commands by group, on one screen.
 func printOverview(w io.Writer, model *kong.Application) {
 	var b strings.Builder
 	b.WriteString("corectl runs and watches jobs.\n\n  corectl submit hello_world n=3 --watch\n\n")
@@ -138,11 +138,11 @@ func printOverview(w io.Writer, model *kong.Application) {
 	_, _ = io.WriteString(w, b.String())
 }
 
-// helpWidth is how wide the help of a command is: the manual is made of it, and
-// a terminal of the usual width shows it.
+// helpWidth is the width of the help of a command. The manual is generated from
+// it, and a terminal of the usual width can show it.
 const helpWidth = 80
 
-// printCommand shows an example first, then the arguments and flags.
+// printCommand prints an example first, then the arguments and flags.
 func printCommand(w io.Writer, model *kong.Application, node *kong.Node) {
 	var b strings.Builder
 

@@ -15,8 +15,7 @@ import (
 // fullID is the length of an id, in hex digits.
 const fullID = 2 * len(state.JobID{})
 
-// jobID finds the id that the user means: 64 digits, the first few of them, or
-// @last.
+// jobID finds the id that the user means: 64 digits, a prefix, or @last.
 func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 	if given == "@last" {
 		for _, job := range recentJobs(a.stateDir) {
@@ -71,12 +70,12 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 	return state.JobID{}, usagef("%s matches more than one id:%s", given, b.String())
 }
 
-// missing is the error for a job that is not there.
+// missing returns the error for a job that does not exist.
 func (a *app) missing(id state.JobID) error {
 	return exitf(exitNotFound, "No job %s at %s. See `corectl jobs`.", show.Short(id), a.api.Base())
 }
 
-// typeNames are the registered job types, sorted.
+// typeNames returns the registered job types, sorted.
 func typeNames(types []client.JobType) []string {
 	names := make([]string, len(types))
 	for i, t := range types {

@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/view"
 )
 
-// pageFlags choose how much of a list is shown.
+// pageFlags select how much of a list is shown.
 type pageFlags struct {
 	Limit  int    `default:"50" placeholder:"N" help:"Maximum number of items. 0: all."`
 	Cursor string `help:"Continue an earlier list."`
@@ -113,7 +113,7 @@ func (c *jobsCmd) filter(query url.Values, now time.Time) error {
 	return nil
 }
 
-// parseAge reads a duration, or a number of days.
+// parseAge parses a duration, or a number of days.
 func parseAge(text string) (time.Duration, error) {
 	age, err := time.ParseDuration(text)
 	if days, ok := strings.CutSuffix(text, "d"); ok {

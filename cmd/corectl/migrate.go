@@ -14,8 +14,9 @@ type migrateCmd struct {
 	DryRun bool `help:"Print what would be done, and change nothing."`
 }
 
-// Run changes the schema that DATABASE_URL names. It needs no API, and each
-// migration works with the build before it, so it runs ahead of a deployment.
+// Run migrates the schema that DATABASE_URL names. It needs no API. Each
+// migration is compatible with the previous build, so it runs before a
+// deployment.
 func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 	url := a.getenv("DATABASE_URL")
 	if url == "" {
@@ -83,8 +84,8 @@ func migrateError(err error) error {
 	return err
 }
 
-// rootCause is the innermost message: the one that says what happened rather
-// than who noticed.
+// rootCause returns the innermost message, which says what happened. The outer
+// messages only say where the error was noticed.
 func rootCause(err error) string {
 	for {
 		next := errors.Unwrap(err)
@@ -96,7 +97,7 @@ func rootCause(err error) string {
 	}
 }
 
-// settings reads the configuration that this machine would give a process.
+// settings reads the configuration that a process on this machine would use.
 func (a *app) settings() (config.Config, error) {
 	environ := map[string]string{}
 

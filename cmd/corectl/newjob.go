@@ -37,7 +37,7 @@ var templates embed.FS
 
 var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
-// newJob is what the templates draw.
+// newJob is the data of the templates.
 type newJob struct {
 	Name, Go, Local, Words string
 	Stages                 []newStage
@@ -47,19 +47,19 @@ type newStage struct {
 	Name, Go, Local, TaskType string
 	Kind                      state.Parallelism
 	Declare                   string
-	Before, BeforeName        string // the stage before, as Go and as it is called
+	Before, BeforeName        string // the previous stage, as a Go name and as its name
 }
 
-// Last is the last stage.
+// Last returns the last stage.
 func (j newJob) Last() newStage { return j.Stages[len(j.Stages)-1] }
 
-// Gathers tells whether the last stage makes one result of all.
+// Gathers reports whether the last stage combines all results into one.
 func (j newJob) Gathers() bool { return j.Last().Kind == state.FanIn }
 
-// Chained tells whether any stage reads what another left.
+// Chained reports whether a stage reads the results of another stage.
 func (j newJob) Chained() bool { return len(j.Stages) > 1 }
 
-// Run writes the files, or none of them.
+// Run writes all files, or none of them.
 func (c *newJobCmd) Run(_ context.Context, a *app) error {
 	root, err := projectRoot()
 	if err != nil {
@@ -158,8 +158,8 @@ func describeJob(name string, stages []string) (newJob, error) {
 	return job, nil
 }
 
-// files are the new files and the edited ones, by path below root, before
-// anything is written.
+// files returns the new and the edited files by their path below root. It
+// writes nothing.
 func (j newJob) files(root string) (created, edited map[string][]byte, err error) {
 	created, edited = map[string][]byte{}, map[string][]byte{}
 
@@ -215,7 +215,8 @@ func (j newJob) draw(name string) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-// writeAll takes the new files back where one of them cannot be written.
+// writeAll writes the files. If one of them cannot be written, it removes the
+// new files again.
 func writeAll(root string, created, edited map[string][]byte) (err error) {
 	var made []string
 	defer func() {
@@ -228,14 +229,14 @@ func writeAll(root string, created, edited map[string][]byte) (err error) {
 
 	for path, text := range created {
 		made = append(made, filepath.Join(root, path))
-		// source files are for everybody
+		// source files are readable by all users
 		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec
 			return err
 		}
 	}
 
 	for path, text := range edited {
-		// source files are for everybody
+		// source files are readable by all users
 		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec
 			return err
 		}
@@ -244,8 +245,8 @@ func writeAll(root string, created, edited map[string][]byte) (err error) {
 	return nil
 }
 
-// projectRoot is the folder of this module's go.mod, at or above the working
-// directory.
+// projectRoot returns the folder of this module's go.mod, in the working
+// directory or above it.
 func projectRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -270,8 +271,8 @@ func projectRoot() (string, error) {
 	}
 }
 
-// forOneSystem tells whether the toolchain would build a file of that name for
-// some systems only.
+// forOneSystem reports whether the toolchain would build a file with that name
+// for some systems only.
 func forOneSystem(name string) bool {
 	nowhere := build.Context{
 		GOOS:   "nowhere",

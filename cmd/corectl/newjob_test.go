@@ -62,7 +62,7 @@ func compareGolden(t *testing.T, name, got string) {
 	}
 }
 
-// testProject holds the two maps and nothing else.
+// testProject creates a project that contains only the two maps.
 func testProject(t *testing.T) string {
 	t.Helper()
 
@@ -84,8 +84,8 @@ func testProject(t *testing.T) string {
 }
 
 // TestNewJobsBuildAndPassTheirOwnTests writes jobs into a copy of the packages
-// that they join. Their names are such as a checkout will not have: it may have
-// been given new jobs already.
+// to which they belong. It uses unlikely names, because a checkout may already
+// contain new jobs.
 func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 	t.Parallel()
 

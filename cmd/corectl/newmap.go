@@ -12,14 +12,14 @@ import (
 	"strings"
 )
 
-// mapEntry is a line of a literal map, both halves as Go source.
+// mapEntry is an entry of a literal map. Both parts are Go source.
 type mapEntry struct{ key, value string }
 
-// addEntries puts entries into the map literal that the file assigns to the
-// variable All, and formats the file. Where entries stand in groups, with empty
-// lines between, the new ones are a group of their own at the end; else each
-// goes before the first key that sorts after it. Comments and order stay as
-// they are. A key that is there already is an error.
+// addEntries adds entries to the map literal that the file assigns to the
+// variable All, and formats the file. If empty lines separate groups of
+// entries, the new ones form a group of their own at the end. Otherwise, each
+// is inserted before the first key that sorts after it. Existing comments and
+// the order do not change. A duplicate key is an error.
 func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
 	files := token.NewFileSet()
 
@@ -65,7 +65,7 @@ func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
 	return format.Source(source)
 }
 
-// grouped tells whether an empty line parts the entries of a literal.
+// grouped reports whether an empty line separates the entries of a literal.
 func grouped(source []byte, files *token.FileSet, all *ast.CompositeLit) bool {
 	if len(all.Elts) < 2 {
 		return false
@@ -116,8 +116,8 @@ func addEntry(source []byte, e mapEntry) ([]byte, error) {
 	return slices.Concat(source[:at], []byte(line), source[at:]), nil
 }
 
-// aboveComment moves a place at the beginning of a line above the comment lines
-// that belong to it.
+// aboveComment moves a position at the start of a line above the comment lines
+// that belong to the line.
 func aboveComment(source []byte, at int) int {
 	for {
 		start := bytes.LastIndexByte(source[:at], '\n') + 1

@@ -12,7 +12,7 @@ type openCmd struct {
 	Print bool   `help:"Only print the address."`
 }
 
-// Run prints the page's address, and opens it where somebody can look at it.
+// Run prints the URL of the page, and opens it if there is a display.
 func (c *openCmd) Run(ctx context.Context, a *app) error {
 	address := a.api.Base() + "/ui"
 	if c.ID != "" {
@@ -56,7 +56,7 @@ func openBrowser(address string) error {
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", address}
 	}
 
-	cmd := exec.Command(name, args...) //nolint:noctx // an address of ours, in a program that outlives us
+	cmd := exec.Command(name, args...) //nolint:noctx // our own URL, in a program that outlives this one
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

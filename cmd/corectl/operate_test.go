@@ -116,7 +116,7 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 	server := blobtest.Azurite(t)
 	account, key := server.Account()
 
-	const secret = "c2VjcmV0" //nolint:gosec // nobody's
+	const secret = "c2VjcmV0" //nolint:gosec // not a real key
 
 	refusing := func(code string) string {
 		return blobtest.Refusing(t, server, func(*http.Request) *blobtest.Refusal {

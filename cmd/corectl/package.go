@@ -11,13 +11,13 @@ import (
 	"coremachine/cmd/corectl/internal/appzip"
 )
 
-// packageCmd makes the zip that func azure functionapp publish would upload.
+// packageCmd builds the zip that func azure functionapp publish would upload.
 type packageCmd struct {
 	Out string `placeholder:"FILE" default:"app.zip" help:"Path of the package."`
 }
 
-// Run builds the static Linux executable from the checkout that it is called
-// in, and packs it.
+// Run builds the static Linux executable from the current checkout and packs
+// it.
 func (c *packageCmd) Run(ctx context.Context, a *app) (err error) {
 	dir, err := os.MkdirTemp("", "corectl-package-")
 	if err != nil {

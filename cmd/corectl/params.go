@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// schema is the part of a JSON Schema that tells how to read name=value.
+// schema is the part of a JSON Schema that determines how name=value is read.
 type schema struct {
 	Properties map[string]property `json:"properties"`
 	Required   []string            `json:"required"`
@@ -28,9 +28,9 @@ type property struct {
 	Pattern     string            `json:"pattern"`
 }
 
-// parameters makes the body of a submit from name=value words, in their order.
-// What a value is depends on what the schema says of its name; a value that
-// does not fit goes as a string, so that the API words the complaint.
+// parameters builds the body of a submit from name=value words, in their order.
+// The schema of a name determines the type of its value. A value of another
+// type is sent as a string, so that the API reports the error.
 func parameters(words []string, s schema) ([]byte, error) {
 	var b bytes.Buffer
 
@@ -87,7 +87,7 @@ func literal(value string, kind state.SchemaTypes) []byte {
 	return quoted(value)
 }
 
-// quoted is a JSON string, without the escapes that HTML would want.
+// quoted returns a JSON string without HTML escapes.
 func quoted(text string) []byte {
 	var b bytes.Buffer
 
@@ -101,8 +101,8 @@ func quoted(text string) []byte {
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// jsonFile reads the body from a file, or from standard input for "-". It goes
-// to the API as it is.
+// jsonFile reads the body from a file, or from standard input for "-". The body
+// is sent unchanged.
 func jsonFile(path string, in io.Reader) ([]byte, error) {
 	var (
 		text []byte

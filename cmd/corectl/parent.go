@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// keptEnv marks a process that is meant to outlive whoever started it.
+// keptEnv marks a process that is meant to outlive its parent.
 const keptEnv = "CORECTL_KEPT"
 
-// withParent ends with the `go run` that started this process. It passes no
-// signal on: whoever kills `go run` would leave everything running that this
-// process holds.
+// withParent returns a context that ends with the `go run` that started this
+// process. `go run` does not forward signals. If it is killed, everything that
+// this process started would otherwise keep running.
 func withParent(ctx context.Context, getenv func(string) string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 

@@ -9,17 +9,17 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 )
 
-// printer writes a list in the format that was asked for.
+// printer writes a list in the requested format.
 type printer[T any] struct {
 	*app
 	name  func(T) string
 	table func([]T) []string
-	count int // items printed
+	count int // number of printed items
 }
 
-// print writes the list and returns the cursor of what comes after it. JSON is
-// one object whatever the number of pages; a table is one table; ids and JSON
-// lines are written as the pages come.
+// print writes the list and returns the cursor of the next page. JSON is one
+// object and a table is one table, regardless of the number of pages. Ids and
+// JSON lines are written page by page.
 func (p *printer[T]) print(
 	ctx context.Context,
 	path string,
@@ -77,7 +77,7 @@ func (p *printer[T]) print(
 	return next, nil
 }
 
-// whole writes a list that comes in one answer, as it came.
+// whole writes a list that consists of one answer, unchanged.
 func (p *printer[T]) whole(answer client.Answer) error {
 	page, err := decode[client.Page[T]](answer)
 	if err != nil {
@@ -97,7 +97,7 @@ func (p *printer[T]) whole(answer client.Answer) error {
 	return p.page(page.Items, answer)
 }
 
-// page writes the ids of a page, or its items as they came, one a line.
+// page writes the ids of a page, or its unchanged items, one per line.
 func (p *printer[T]) page(items []T, answer client.Answer) error {
 	if p.format == "name" {
 		return p.lines(each(items, p.name))
@@ -117,8 +117,7 @@ func (p *printer[T]) page(items []T, answer client.Answer) error {
 	return nil
 }
 
-// encode is json.Marshal without the escapes that HTML would want: bodies go
-// through unchanged.
+// encode is json.Marshal without HTML escapes, so that bodies stay unchanged.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 

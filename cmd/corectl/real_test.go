@@ -21,8 +21,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// stuck is a job that tests can end as they like: task 0 fails for good, task 1
-// waits until it is told to stop.
+// stuck is a job that tests can end as they need: task 0 fails permanently, and
+// task 1 waits until it is stopped.
 var stuck = define.Define(define.Definition[stuckParams]{
 	Description: "A test's job",
 	Stages: []define.Stage[stuckParams]{
@@ -49,8 +49,8 @@ func runStuck(ctx context.Context, t handlers.Task, _ struct{}) (struct{}, error
 	return struct{}{}, ctx.Err()
 }
 
-// realAPI is the API itself, before the engine on a real Postgres: what the
-// stand-in of the other tests is trusted by.
+// realAPI runs the real API and engine on a Postgres. It shows that the fake
+// API of the other tests behaves like the real one.
 func realAPI(t *testing.T) *api {
 	t.Helper()
 
@@ -88,7 +88,8 @@ func realAPI(t *testing.T) *api {
 	return &api{t: t, server: server}
 }
 
-// patient bounds a run of the program against the real API.
+// patient returns the environment of a run against the real API, with a time
+// limit.
 func patient(t *testing.T) outside {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -9,7 +9,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// maxRecent bounds the file of recent jobs.
+// maxRecent is the maximum number of jobs in the file of recent jobs.
 const maxRecent = 50
 
 // recentJob is one job that this user submitted or named.
@@ -19,8 +19,8 @@ type recentJob struct {
 	API     string      `json:"api"`
 }
 
-// recentJobs reads the file, newest first. What cannot be read counts as empty:
-// the file only saves typing.
+// recentJobs reads the file, newest first. If it cannot be read, the list is
+// empty, because the file only saves typing.
 func recentJobs(dir string) []recentJob {
 	if dir == "" {
 		return nil
@@ -39,8 +39,8 @@ func recentJobs(dir string) []recentJob {
 	return jobs
 }
 
-// remember puts a job first. Two processes at once may lose one entry, never
-// the file: it is replaced whole.
+// remember puts a job first. If two processes write at the same time, one entry
+// may be lost, but not the file, which is replaced atomically.
 func remember(dir string, job recentJob) {
 	if dir == "" {
 		return

@@ -65,8 +65,8 @@ func newParser(g *grammar, con *console) (*kong.Kong, error) {
 	)
 }
 
-// run is the program: what main does, with the outside handed in. It returns
-// the exit code.
+// run is the program: main calls it with the real console. It returns the exit
+// code.
 func run(ctx context.Context, args []string, con *console) int {
 	var g grammar
 
@@ -119,8 +119,8 @@ func asksForHelp(args []string) bool {
 	return args[0] != "__complete" && (slices.Contains(args, "--help") || slices.Contains(args, "-h"))
 }
 
-// parseText says what is wrong with a command line in our words: the parser's
-// own name no reason and no next command.
+// parseText explains an error in the command line, because the parser's own
+// messages contain neither a reason nor the next command.
 func parseText(err error) string {
 	text := err.Error()
 	selected := ""
@@ -154,8 +154,8 @@ func parseText(err error) string {
 
 var unexpected = regexp.MustCompile(`^unexpected argument (.*?)(, did you mean .*)?$`)
 
-// fit wraps each line to the terminal that standard error is; elsewhere lines
-// stay as they are.
+// fit wraps each line to the width of the terminal on standard error. Without a
+// terminal, it returns the lines unchanged.
 func (con *console) fit(text string) string {
 	if !con.errTTY {
 		return text
@@ -171,7 +171,8 @@ func (con *console) fit(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// plainLines keeps what came from elsewhere from steering the terminal.
+// plainLines removes control characters, so that text from other sources cannot
+// control the terminal.
 func plainLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

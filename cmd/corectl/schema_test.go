@@ -11,8 +11,8 @@ import (
 	httpapi "coremachine/internal/api"
 )
 
-// TestJSONMatchesTheDescriptionOfTheAPI holds what each command prints to the
-// schema of the answer that it comes from.
+// TestJSONMatchesTheDescriptionOfTheAPI compares the output of each command
+// with the schema of the answer.
 func TestJSONMatchesTheDescriptionOfTheAPI(t *testing.T) {
 	t.Parallel()
 

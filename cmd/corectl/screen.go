@@ -11,9 +11,9 @@ import (
 	"coremachine/internal/view"
 )
 
-// screen is where a watch shows what it reads.
+// screen is the output of a watch.
 type screen interface {
-	every() time.Duration // between ticks
+	every() time.Duration // interval between ticks
 	tick()
 	show(ctx context.Context, r seen) error
 }
@@ -27,8 +27,8 @@ func (a *app) screen() screen {
 	return &edges{app: a, meter: meter, failed: map[string]bool{}}
 }
 
-// meter measures rates between readings: half of what is new in each second of
-// time, so that a figure can be read.
+// meter measures rates between readings. Each second, a new value counts half,
+// so that the displayed rate does not jump.
 type meter struct {
 	rates  show.Rates
 	before map[int]int
@@ -58,12 +58,12 @@ func (m *meter) read(job view.JobView, now time.Time) {
 	m.at = now
 }
 
-// frames redraws in place and leaves the last frame where it is.
+// frames redraws in place and leaves the last frame on the terminal.
 type frames struct {
 	*app
 	meter *meter
 	job   *view.JobView
-	drawn int // lines of the frame on the terminal
+	drawn int // number of lines of the frame on the terminal
 }
 
 func (f *frames) every() time.Duration { return redrawEvery }
@@ -93,7 +93,8 @@ func (f *frames) show(_ context.Context, r seen) error {
 
 func (f *frames) frame() []string { return f.errStyle().Frame(*f.job, f.meter.rates, f.now()) }
 
-// draw writes over the frame before in one write, so that nothing flickers.
+// draw overwrites the previous frame with one write, so that it does not
+// flicker.
 func (f *frames) draw(lines []string) {
 	if _, rows := f.size(); rows > 2 && len(lines) > rows-1 {
 		lines = lines[len(lines)-rows+1:]
@@ -119,7 +120,7 @@ type edges struct {
 	*app
 	meter  *meter
 	job    *view.JobView
-	failed map[string]bool // stages whose first failure was told
+	failed map[string]bool // stages whose first failure was printed
 }
 
 func (e *edges) every() time.Duration { return pulseEvery }
@@ -144,7 +145,7 @@ func (e *edges) show(ctx context.Context, r seen) error {
 	return e.result(r, r.job.Status.Ended())
 }
 
-// tell prints a stage's first failure before the line of its end.
+// tell prints a stage's first failure before the line about its end.
 func (e *edges) tell(ctx context.Context, job view.JobView) {
 	lines := show.Edges(e.job, job, e.now())
 	for _, stage := range job.Stages {
@@ -174,7 +175,7 @@ func (e *edges) tell(ctx context.Context, job view.JobView) {
 	}
 }
 
-// print leaves the date out where a person reads.
+// print omits the date on a terminal.
 func (e *edges) print(line string) {
 	if e.errTTY {
 		line = show.Clock(line)
@@ -183,8 +184,8 @@ func (e *edges) print(line string) {
 	_, _ = fmt.Fprintln(e.err, line)
 }
 
-// result writes what a watch puts on standard output: each reading for jsonl,
-// the last one for json.
+// result writes to standard output: each reading for jsonl, or the last one for
+// json.
 func (a *app) result(r seen, last bool) error {
 	if a.format == "jsonl" || a.format == "json" && last {
 		return a.body(r.raw)

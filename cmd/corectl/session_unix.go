@@ -4,6 +4,6 @@ package main
 
 import "syscall"
 
-// ownSession keeps a terminal's Ctrl-C and hang-up away from a process that
-// shall stay.
+// ownSession starts a process in its own session, so that a terminal's Ctrl-C
+// and hang-up do not reach it.
 func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

@@ -1,7 +1,7 @@
 package main
 
-// completionScripts ask `corectl __complete` for candidates. bash splits words
-// at '=', so parameters complete as one word only in the other shells.
+// completionScripts call `corectl __complete` for candidates. bash splits words
+// at '=', so only the other shells complete a parameter as one word.
 var completionScripts = map[string]string{
 	"bash": `# source <(corectl completion bash)
 _corectl() {

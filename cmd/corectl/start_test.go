@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// asProgram, as the first argument, makes the test binary be corectl: a process
-// of its own is what users start.
+// asProgram, as the first argument, makes the test binary run as corectl,
+// because users start corectl as a separate process.
 const asProgram = "as-program"
 
-// firstByte starts the program and returns how long its first byte took.
+// firstByte starts the program and returns the time until its first byte.
 func firstByte(t *testing.T, args ...string) time.Duration {
 	t.Helper()
 
@@ -54,15 +54,15 @@ func firstByte(t *testing.T, args ...string) time.Duration {
 	return took
 }
 
-// instrumented tells whether the race detector is in this binary, which makes
-// its start several times as long.
+// instrumented reports whether this binary contains the race detector, which
+// makes its start several times as long.
 func instrumented() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// TestTheFirstByteComesWithin50Milliseconds takes the best of some, since a
-// busy machine says nothing of the program.
+// TestTheFirstByteComesWithin50Milliseconds takes the best of several runs,
+// because a busy machine can delay a run.
 func TestTheFirstByteComesWithin50Milliseconds(t *testing.T) {
 	t.Parallel()
 

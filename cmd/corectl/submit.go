@@ -28,8 +28,8 @@ type submitCmd struct {
 	Watch bool `help:"Follow the job. The exit code is its outcome."`
 }
 
-// Run submits. Standard output gets the id, unless both outputs are one
-// terminal, where the headline says it.
+// Run submits a job. It prints the id to standard output, unless both outputs
+// are the same terminal, on which the headline shows it.
 func (c *submitCmd) Run(ctx context.Context, a *app) error {
 	answer, done, err := c.send(ctx, a)
 	if err != nil {
@@ -67,7 +67,7 @@ func (c *submitCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// send makes the request. Errors name the type or the parameters that are
+// send sends the request. Errors name the type or the parameters that are
 // wrong.
 func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, client.Submission, error) {
 	body, err := c.body(ctx, a)
@@ -133,7 +133,8 @@ func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
 	return nil, unknownType(c.Type, typeNames(types))
 }
 
-// refusedSubmit names the type or the parameters that are wrong.
+// refusedSubmit returns an error that names the type or the parameters that are
+// wrong.
 func (a *app) refusedSubmit(ctx context.Context, jobType string, err error) error {
 	var refused *client.Error
 	if !errors.As(err, &refused) {
@@ -164,7 +165,7 @@ func unknownType(name string, known []string) error {
 	return exitf(exitNotFound, "%s Types: %s", text, strings.Join(known, ", "))
 }
 
-// announce writes the headline, or what is there already.
+// announce writes the headline, or a message about the existing job.
 func (a *app) announce(ctx context.Context, jobType string, done client.Submission, started bool) error {
 	if started {
 		if a.errTTY {
@@ -190,7 +191,7 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 	return nil
 }
 
-// existing tells what stands in the way of a new run, and what to do about it.
+// existing explains why an existing job prevents a new run, and what to do.
 func existing(job view.JobView, now time.Time) string {
 	head := fmt.Sprintf("%s %s already exists: ", job.JobType, show.Short(job.JobID))
 	if !job.Status.Ended() {
@@ -219,7 +220,7 @@ func existing(job view.JobView, now time.Time) string {
 	return head + "."
 }
 
-// types reads the registry.
+// types reads the registered job types.
 func (a *app) types(ctx context.Context) ([]client.JobType, error) {
 	page, _, err := list[client.JobType](ctx, a, "/jobs/types", nil)
 	return page.Items, err

@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// closest is the candidate that a typing error is nearest to; "" where none is
-// near: a third of the letters, and at least one, may be wrong.
+// closest returns the candidate that is most similar to a word, or "" if none
+// is similar. A third of the letters, and at least one, may differ.
 func closest(word string, candidates []string) string {
 	best, least := "", max(1, (len(word)+1)/3)+1
 	for _, c := range candidates {
@@ -15,7 +15,7 @@ func closest(word string, candidates []string) string {
 	return best
 }
 
-// meant is the suggestion as the tail of a sentence, or nothing.
+// meant returns the suggestion as the end of a sentence, or "".
 func meant(word string, candidates []string) string {
 	if c := closest(word, candidates); c != "" {
 		return fmt.Sprintf(", did you mean %q?", c)

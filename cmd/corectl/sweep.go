@@ -9,7 +9,7 @@ import (
 
 type sweepCmd struct{}
 
-// Run makes one pass now and tells what it found.
+// Run runs a sweep now and reports what it found.
 func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 	answer, err := a.api.Post(ctx, "/sweeps", nil, nil)
 	if err != nil {

@@ -109,8 +109,8 @@ func (c *tasksCmd) filter(ctx context.Context, a *app, id state.JobID, query url
 	return nil
 }
 
-// budgets is how often a task of each stage is tried, as the registry says now;
-// nothing where it cannot be told.
+// budgets returns the maximum number of tries of each stage's tasks, as the
+// registry declares it now. Without an answer, it returns an empty map.
 func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
 	job, _, err := a.job(ctx, id)
 	if err != nil {
@@ -122,20 +122,21 @@ func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
 		return nil
 	}
 
-	most := map[string]int{}
+	limits := map[string]int{}
 
 	for _, t := range types {
 		if t.JobType == job.JobType {
 			for _, stage := range t.Stages {
-				most[stage.Name] = stage.MaxAttempts
+				limits[stage.Name] = stage.MaxAttempts
 			}
 		}
 	}
 
-	return most
+	return limits
 }
 
-// more counts what was left out where the counts of the stages tell it.
+// more reports the number of omitted tasks, if the counts of the stages contain
+// it.
 func (c *tasksCmd) more(ctx context.Context, a *app, id state.JobID, given int) string {
 	job, _, err := a.job(ctx, id)
 	if err != nil || c.Cursor != "" || c.Error != "" {
@@ -174,7 +175,7 @@ func byStatus(counts view.TaskCounts, status string) int {
 	return counts.Total
 }
 
-// knownStage refuses a stage that the job has not, and names those that it has.
+// knownStage rejects a stage that the job does not have, and lists its stages.
 func (a *app) knownStage(ctx context.Context, id state.JobID, stage string) error {
 	job, _, err := a.job(ctx, id)
 	if err != nil {

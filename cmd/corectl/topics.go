@@ -1,6 +1,6 @@
 package main
 
-// examples open the help of each command.
+// examples are the first lines in the help of each command.
 var examples = map[string][]string{
 	"submit": {
 		"corectl submit hello_world n=3 --watch",
@@ -47,7 +47,7 @@ var examples = map[string][]string{
 	"new job":     {"corectl new job tile_index --stages scan,measure,summarise"},
 }
 
-// topics are the pages of help that belong to no command.
+// topics are the help pages that do not belong to a command.
 var topics = map[string]string{
 	"exit-codes": `
 Exit codes

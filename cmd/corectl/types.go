@@ -16,7 +16,7 @@ type typesCmd struct {
 	Type string `arg:"" optional:"" help:"Show the parameters of this job type."`
 }
 
-// Run lists the registry, or explains one type.
+// Run lists the registered types, or explains one.
 func (c *typesCmd) Run(ctx context.Context, a *app) error {
 	if c.Type != "" {
 		return c.one(ctx, a)
@@ -76,7 +76,7 @@ func (c *typesCmd) one(ctx context.Context, a *app) error {
 	return a.one(raw.Items[at], c.Type, func() error { return a.describe(page.Items[at]) })
 }
 
-// describe lists the parameters of a type, and the line that submits it.
+// describe lists the parameters of a type and a command that submits it.
 func (a *app) describe(t client.JobType) error {
 	var s schema
 	if err := json.Unmarshal(t.Schema, &s); err != nil {

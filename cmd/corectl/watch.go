@@ -18,10 +18,10 @@ type watchFlags struct {
 }
 
 const (
-	redrawEvery = 200 * time.Millisecond // of a frame
-	pulseEvery  = 10 * time.Second       // of plain lines
-	askEvery    = 150 * time.Millisecond // at most, while things change
-	patience    = time.Minute            // with an API that is away in mid-watch
+	redrawEvery = 200 * time.Millisecond // interval between frames
+	pulseEvery  = 10 * time.Second       // interval between plain lines
+	askEvery    = 150 * time.Millisecond // minimum interval between requests while the job changes
+	patience    = time.Minute            // time limit for an unreachable API during a watch
 )
 
 // seen is one reading of a watched job.
@@ -31,8 +31,7 @@ type seen struct {
 	err error
 }
 
-// watch follows a job to its end and returns what that end means for the exit
-// code.
+// watch follows a job to its end and returns the error for the exit code.
 func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error {
 	job, err := a.follow(ctx, id, flags.Timeout)
 	switch {
@@ -112,8 +111,8 @@ func (a *app) follow(ctx context.Context, id state.JobID, timeout time.Duration)
 	}
 }
 
-// readings reads the job on its own goroutine, so that a frame moves while an
-// answer is awaited. stop ends it and waits.
+// readings reads the job in its own goroutine, so that frames are redrawn while
+// a request is pending. stop ends the goroutine and waits for it.
 func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 

@@ -12,13 +12,13 @@ import (
 	"coremachine/internal/telemetry"
 )
 
-// workerCmd is the same engine as a plain process, for containers and machines
+// workerCmd runs the engine as a plain process, for containers and machines
 // without the Functions host.
 type workerCmd struct{}
 
-// Run works until it is told to stop, then puts back what it holds. A bad
-// configuration and inconsistent registries end it at once, with every problem
-// listed.
+// Run works until it is stopped, then requeues its claimed work. If the
+// configuration is invalid or the registries are inconsistent, it returns
+// immediately and lists every problem.
 func (c *workerCmd) Run(ctx context.Context, a *app) error {
 	cfg, configErr := a.settings()
 	log := telemetry.NewLogger(a.err, cfg.LogLevel, cfg.LogFormat)
@@ -44,7 +44,7 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 		return err
 	}
 
-	if err := problemsOf(worker, exitOther); err != nil { // found while it opened its parts
+	if err := problemsOf(worker, exitOther); err != nil { // found while the worker opened its connections
 		return errors.Join(err, worker.Stop(ctx))
 	}
 
@@ -72,8 +72,8 @@ func runWorker(ctx context.Context, worker *process.App, log *slog.Logger, drain
 	return errors.Join(failure, worker.Stop(limit))
 }
 
-// problemsOf returns an error that lists why a worker could do no work, nil
-// where it can. A worker that stayed up would idle for ever.
+// problemsOf returns an error that lists why a worker cannot work, or nil if it
+// can. A worker that kept running would stay idle forever.
 func problemsOf(worker *process.App, code int) error {
 	var all []error
 	for _, p := range worker.Problems() {

@@ -1,5 +1,5 @@
-// Command handler is the executable that host.json names: the whole app behind
-// the Functions host's custom handler contract.
+// Command handler is the executable that host.json names. It contains the whole
+// app behind the custom handler contract of the Functions host.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 
 func main() {
 	app.TuneGC()
-	// Azure sends no signal and kills; containers and shells do send one.
+	// Azure kills the process without a signal. Containers and shells send one.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	cfg, err := config.Load(config.FromEnvironment())
 	log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)

@@ -37,7 +37,7 @@ type legend struct {
 
 // gridColumns maps the number of cells to the width of the grid: a small stage
 // gets larger cells.
-var gridColumns = []struct{ most, columns, pixels int }{
+var gridColumns = []struct{ cells, columns, pixels int }{
 	{10, 10, 24},
 	{100, 20, 24},
 	{1000, 50, 12},
@@ -75,7 +75,7 @@ func (s *Server) grid(v view.GridView) gridPage {
 
 	g.Cells = (v.Tasks.Total + v.Cell - 1) / v.Cell
 	for _, c := range gridColumns {
-		if g.Cols, g.Width = c.columns, c.columns*c.pixels; g.Cells <= c.most {
+		if g.Cols, g.Width = c.columns, c.columns*c.pixels; g.Cells <= c.cells {
 			break
 		}
 	}

@@ -239,8 +239,8 @@ func TestTenWhoWatchCostAsMuchAsOne(t *testing.T) {
 		}
 	}
 
-	if most := int64(time.Since(begin)/(500*time.Millisecond)) + 2; reader.jobs.Load() > most {
-		t.Errorf("the job was read %d times for ten viewers, want at most %d", reader.jobs.Load(), most)
+	if limit := int64(time.Since(begin)/(500*time.Millisecond)) + 2; reader.jobs.Load() > limit {
+		t.Errorf("the job was read %d times for ten viewers, want at most %d", reader.jobs.Load(), limit)
 	}
 }
 

@@ -200,9 +200,9 @@ func unknown(values url.Values, known []string) error {
 }
 
 func clip(s string) string {
-	const most = 80
-	if len(s) > most {
-		s = s[:most] + "…"
+	const maxLen = 80
+	if len(s) > maxLen {
+		s = s[:maxLen] + "…"
 	}
 
 	return strings.ToValidUTF8(s, "\uFFFD")

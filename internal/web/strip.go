@@ -31,15 +31,15 @@ func (s *Server) readStrip(ctx context.Context) (strip, error) {
 
 	var now strip
 
-	most := 0
+	maxDead := 0
 
 	for _, q := range queues.Items {
 		now.Queued += q.Ready + q.Scheduled + q.Sent
 		now.More = now.More || max(q.Ready, q.Scheduled, q.Sent) >= view.MaxDepth
 
 		now.Dead += q.Dead
-		if q.Dead > most {
-			most, now.Queue = q.Dead, q.Queue
+		if q.Dead > maxDead {
+			maxDead, now.Queue = q.Dead, q.Queue
 		}
 
 		if q.OldestSeconds != nil {

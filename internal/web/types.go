@@ -36,8 +36,8 @@ func (c typeCard) Told() bool {
 
 // Path returns the names of the stages if there are only a few.
 func (c typeCard) Path() string {
-	const most = 8
-	if len(c.Stages) > most {
+	const maxStages = 8
+	if len(c.Stages) > maxStages {
 		return num(len(c.Stages)) + " stages"
 	}
 

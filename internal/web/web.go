@@ -31,7 +31,7 @@ type Reader interface {
 		id state.JobID,
 		f view.EventFilter,
 	) (view.Page[view.EventView, int64], error)
-	LastEvents(ctx context.Context, id state.JobID, most int) ([]view.EventView, error)
+	LastEvents(ctx context.Context, id state.JobID, limit int) ([]view.EventView, error)
 	ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes, error)
 	ReadSlowest(ctx context.Context, id state.JobID) ([]view.TaskSpan, error)
 	ListFailures(ctx context.Context, id state.JobID, stage string) ([]view.FailureGroup, error)

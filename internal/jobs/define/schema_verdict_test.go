@@ -279,18 +279,18 @@ func textNear(t *rapid.T, schema map[string]any, wild bool) string {
 }
 
 func sizeNear(t *rapid.T, schema map[string]any, low, high string, wild bool) int {
-	least, most := 0, 3
+	minSize, maxSize := 0, 3
 	if v, ok := schema[low]; ok {
-		least = intOf(v)
+		minSize = intOf(v)
 	}
 
 	if v, ok := schema[high]; ok {
-		most = intOf(v)
+		maxSize = intOf(v)
 	}
 
 	if wild {
-		least, most = max(0, least-1), most+1
+		minSize, maxSize = max(0, minSize-1), maxSize+1
 	}
 
-	return rapid.IntRange(least, most).Draw(t, "size")
+	return rapid.IntRange(minSize, maxSize).Draw(t, "size")
 }

@@ -1,11 +1,10 @@
-// Package appzip makes the package that is deployed: exactly what `func azure
-// functionapp publish` would upload, and nothing else in it: host.json, one
-// folder a function with its function.json, and the executable with its exec
-// bit.
+// Package appzip builds the package for deployment. It contains exactly what
+// `func azure functionapp publish` would upload: host.json, one folder per
+// function with its function.json, and the executable with its exec bit.
 //
-// It owns the list of what belongs in the app. The same sources give the same
-// bytes, so a package can be compared; nothing is kept that a crash could
-// break, and a package that was cut off is no zip.
+// It owns the list of files in the app. The same sources produce the same
+// bytes, so packages can be compared. It stores nothing that a crash could
+// damage, and an incomplete package is not a valid zip file.
 //
 // It may import internal/funchost for the table of functions.
 package appzip
@@ -23,12 +22,12 @@ import (
 	"coremachine/internal/funchost"
 )
 
-// executableName must equal defaultExecutablePath of host.json to the letter:
-// only that entry gets its exec bit from the publisher.
+// executableName must equal defaultExecutablePath in host.json exactly, because
+// the publisher sets the exec bit of that entry only.
 const executableName = "handler"
 
 // Write writes the package of the app whose sources are below root (host.json,
-// function.json/), with the executable at the path given.
+// function.json/), with the executable at the given path.
 func Write(w io.Writer, root, executable string) error {
 	z := zip.NewWriter(w)
 	z.RegisterCompressor(
@@ -59,7 +58,7 @@ func add(z *zip.Writer, name, source string, mode fs.FileMode) error {
 	if err != nil {
 		return fmt.Errorf("appzip: %w", err)
 	}
-	defer func() { _ = in.Close() }() // it was only read
+	defer func() { _ = in.Close() }() // the file was only read
 
 	h := &zip.FileHeader{
 		Name:     name,

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 const maxBytes = 25 << 20
 
 // TestThePackageRunsFromAnEmptyFolder builds the package as make package does,
-// looks into it, and runs what came out of it.
+// checks its content, and runs the app that it contains.
 func TestThePackageRunsFromAnEmptyFolder(t *testing.T) {
 	t.Parallel()
 	file := build(t)
@@ -121,8 +121,8 @@ func extract(t *testing.T, entry *zip.File, folder string) {
 	}
 }
 
-// run starts the unzipped app under the local host and takes hello_world
-// through it, over HTTP.
+// run starts the unzipped app under the local host and runs hello_world over
+// HTTP.
 func run(t *testing.T, folder string) {
 	t.Helper()
 	url := pgtest.URL(t)

@@ -15,9 +15,9 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// BenchmarkColdStart measures the packaged executable from its start to the
-// first answered GET /, and to the first submit that is answered, against a
-// Postgres that runs. The medians are printed.
+// BenchmarkColdStart measures the time from the start of the packaged
+// executable to the first answered GET / and to the first answered submit, with
+// a Postgres that is running. It prints the medians.
 func BenchmarkColdStart(b *testing.B) {
 	executable := buildExecutable(b)
 	url := pgtest.URL(b)

@@ -16,23 +16,22 @@ import (
 	"time"
 )
 
-// Default is where `make dev` listens.
+// Default is the URL at which `make dev` listens.
 const Default = "http://127.0.0.1:7071/api"
 
-// maxAnswer bounds an answer, in bytes: a page of the largest records is well
-// below it.
+// maxAnswer is the maximum size of an answer in bytes. A page of the largest
+// records is much smaller.
 const maxAnswer = 64 << 20
 
-// Client calls one API. Make it with New; the zero value is not usable.
+// Client calls one API. Use New to create one. The zero value is not usable.
 type Client struct {
 	base string
 	key  string
 	http *http.Client
 }
 
-// New makes a client of the API at base, which may be given with or without
-// /api at its end and without http://. key is sent as x-functions-key unless it
-// is empty.
+// New returns a client of the API at base. base may omit http:// and the /api
+// at its end. If key is not empty, it is sent as x-functions-key.
 func New(base, key string) (*Client, error) {
 	address, err := Address(base)
 	if err != nil {
@@ -43,7 +42,7 @@ func New(base, key string) (*Client, error) {
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: 100 * time.Second, // over the longest ?wait= and a host's cold start
+		ResponseHeaderTimeout: 100 * time.Second, // more than the maximum ?wait= plus a cold start of the host
 		MaxIdleConnsPerHost:   4,
 		IdleConnTimeout:       30 * time.Second,
 	}
@@ -56,8 +55,8 @@ func New(base, key string) (*Client, error) {
 	}, nil
 }
 
-// Address completes an address as people type it: scheme, no slash at the end,
-// /api.
+// Address completes a URL as people type it: it adds the scheme and /api, and
+// removes a slash at the end.
 func Address(base string) (string, error) {
 	text := strings.TrimSpace(base)
 	if !strings.Contains(text, "://") {
@@ -78,29 +77,29 @@ func Address(base string) (string, error) {
 	return u.String(), nil
 }
 
-// Base is the address that the client calls, /api included.
+// Base returns the URL of the API, including /api.
 func (c *Client) Base() string { return c.base }
 
-// Close gives idle connections up.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Answer is what a route answered.
+// Answer is the answer of a route.
 type Answer struct {
 	Status int
-	Body   []byte // as it came
+	Body   []byte // unchanged
 }
 
-// Get reads a path below the base. query may be nil.
+// Get sends a GET to a path below the base. query may be nil.
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (Answer, error) {
 	return c.do(ctx, http.MethodGet, path, query, nil)
 }
 
-// Post writes. A nil body is sent as an empty one.
+// Post sends a POST. A nil body is sent as an empty one.
 func (c *Client) Post(ctx context.Context, path string, query url.Values, body []byte) (Answer, error) {
 	return c.do(ctx, http.MethodPost, path, query, body)
 }
 
-// Delete removes.
+// Delete sends a DELETE.
 func (c *Client) Delete(ctx context.Context, path string, query url.Values) (Answer, error) {
 	return c.do(ctx, http.MethodDelete, path, query, nil)
 }
@@ -170,7 +169,7 @@ func refusal(base string, resp *http.Response, kind string, text []byte) error {
 		http.StatusBadGateway,
 		http.StatusServiceUnavailable,
 		http.StatusGatewayTimeout:
-		return e // the host answers these itself, before the API is asked
+		return e // the host answers these itself, without the API
 	}
 
 	return &StrangerError{URL: base, Status: resp.StatusCode, Kind: kind}

@@ -1,13 +1,12 @@
-// Package client speaks to the HTTP API: one method a route, one type an
-// answer, one error type for each way of failing.
+// Package client calls the HTTP API. It has one method per route, one type per
+// answer, and one error type per kind of failure.
 //
-// It owns the connection and nothing else; it keeps no state between calls. A
-// read is repeated by whoever called it. A write is sent once: submitting twice
-// is the same job by the API's own rule, and cancel and retry of a job that is
-// already there are refused with a conflict, so that a lost answer is found out
-// by reading. Answers are kept byte for byte, because -o json hands on the
-// API's own body. It follows no redirect: the key goes to the address that was
-// given and to no other.
+// It owns only the connection and keeps no state between calls. The caller
+// repeats reads if necessary. A write is sent once: a second submit finds the
+// same job, and a second cancel or retry is rejected with a conflict. If the
+// answer is lost, a read shows the result. Answers are kept byte for byte,
+// because -o json prints the API's own body. The client follows no redirects,
+// so that the key is only sent to the given URL.
 //
 // It may import internal/state and the standard library.
 package client

@@ -6,8 +6,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Error is an answer that refuses: the problem+json body, or the bare status
-// where the Functions host answered first.
+// Error is an error response: the problem+json body, or only the status if the
+// Functions host answered.
 type Error struct {
 	URL        string             `json:"-"`
 	Status     int                `json:"-"`
@@ -20,7 +20,7 @@ type Error struct {
 	Body       []byte             `json:"-"` // raw body, or the report of a failed health check
 }
 
-// Error is what the API said, in its own words.
+// Error returns the message of the API.
 func (e *Error) Error() string {
 	switch {
 	case e.Detail != "":
@@ -32,14 +32,14 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s answered %d", e.URL, e.Status)
 }
 
-// UnreachableError means that nothing answered.
+// UnreachableError means that there was no answer.
 type UnreachableError struct {
 	URL    string
 	Reason string // in a few words, for people
 	Err    error
 }
 
-// Error names the address and the reason.
+// Error returns the URL and the reason.
 func (e *UnreachableError) Error() string {
 	return fmt.Sprintf("cannot reach %s (%s)", e.URL, e.Reason)
 }
@@ -47,14 +47,14 @@ func (e *UnreachableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// StrangerError means that something answered which is not this API.
+// StrangerError means that the answer is not from this API.
 type StrangerError struct {
 	URL    string
 	Status int
 	Kind   string // media type of the answer
 }
 
-// Error says what came instead.
+// Error describes the answer that came instead.
 func (e *StrangerError) Error() string {
 	kind := e.Kind
 	if kind == "" {

@@ -6,8 +6,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Answers that are records have their shape in internal/view: view.JobView,
-// view.TaskSummary and the rest.
+// Answers that are records have types of internal/view: view.JobView,
+// view.TaskSummary and others.
 
 // Submission is the answer to a submit.
 type Submission struct {
@@ -20,7 +20,7 @@ type Submission struct {
 	Plan       []PlannedStage  `json:"plan"` // planned stages of a dry run
 }
 
-// PlannedStage is what a dry run tells of a stage.
+// PlannedStage is the part of a dry run's answer about one stage.
 type PlannedStage struct {
 	Name    string `json:"name"`
 	Skipped bool   `json:"skipped"`
@@ -42,7 +42,7 @@ type TypeStage struct {
 	MaxAttempts int               `json:"max_attempts"` // attempts of a task, including the first
 }
 
-// Health is the report on a process.
+// Health is the health report of a process.
 type Health struct {
 	Status   string   `json:"status"` // ok, degraded or unavailable
 	Version  string   `json:"version"`
@@ -61,7 +61,7 @@ type Retried struct {
 	Stages  int `json:"stages"` // stages that run from the start
 }
 
-// Redrive counts what became of dead letters, or would.
+// Redrive counts redriven and dropped dead letters, also in a dry run.
 type Redrive struct {
 	Redriven int `json:"redriven"`
 	Dropped  int `json:"dropped"`

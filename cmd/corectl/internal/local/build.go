@@ -13,15 +13,16 @@ import (
 	"time"
 )
 
-// Folder is the work folder below the source tree, made where it is missing.
+// Folder returns the work folder below the source tree. It creates the folder
+// if it is missing.
 func Folder(root string) (string, error) {
 	home := filepath.Join(root, ".local", "dev")
-	return home, os.MkdirAll(home, 0o755) //nolint:gosec // a build's output, for whoever runs it
+	return home, os.MkdirAll(home, 0o755) //nolint:gosec // build output for all users
 }
 
 // buildApp makes home an app root: host.json, a folder for each function, and
-// the handler. Every file is put in place whole and nothing that is wanted is
-// ever missing, since another system may be reading the same folder.
+// the handler. It replaces each file atomically and never removes a wanted
+// file, because another system may read the same folder at the same time.
 func buildApp(ctx context.Context, root, home string) error {
 	if err := copyFile(filepath.Join(root, "host.json"), filepath.Join(home, "host.json")); err != nil {
 		return err
@@ -38,7 +39,7 @@ func buildApp(ctx context.Context, root, home string) error {
 		folder := filepath.Join(home, strings.TrimSuffix(filepath.Base(source), ".json"))
 
 		wanted[folder] = true
-		if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // as above
+		if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // build output for all users
 			return err
 		}
 
@@ -54,7 +55,7 @@ func buildApp(ctx context.Context, root, home string) error {
 	return buildHandler(ctx, root, home)
 }
 
-// removeFunctions forgets functions that the source tree has no more.
+// removeFunctions removes functions that are no longer in the source tree.
 func removeFunctions(home string, wanted map[string]bool) error {
 	old, err := filepath.Glob(filepath.Join(home, "*", "function.json"))
 	if err != nil {
@@ -77,7 +78,7 @@ func buildHandler(ctx context.Context, root, home string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(part.Name()) }() // it is gone where all went well
+	defer func() { _ = os.Remove(part.Name()) }() // after a success, the file no longer exists
 
 	if err := part.Close(); err != nil {
 		return err
@@ -94,7 +95,7 @@ func buildHandler(ctx context.Context, root, home string) error {
 		return fmt.Errorf("the handler does not build: %w\n%s", err, bytes.TrimSpace(out))
 	}
 
-	if err := os.Chmod(part.Name(), 0o755); err != nil { //nolint:gosec // as above
+	if err := os.Chmod(part.Name(), 0o755); err != nil { //nolint:gosec // build output for all users
 		return err
 	}
 
@@ -130,11 +131,11 @@ func copyFile(from, to string) error {
 	return err
 }
 
-// readyWithin bounds the wait for a handler that answers but is not ready: its
-// database is there, so seconds should do.
+// readyWithin limits the wait for a handler that answers but is not ready. Its
+// database is available, so it should need only seconds.
 const readyWithin = 45 * time.Second
 
-// awaitReady asks the way a platform's probe does.
+// awaitReady polls readiness in the way a platform's probe does.
 func (s *System) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()

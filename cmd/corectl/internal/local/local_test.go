@@ -42,7 +42,7 @@ func start(t *testing.T, o Options) *System {
 	return s
 }
 
-// lines shows what the handler and the host say when the test fails.
+// lines records the output of the handler and the host for failed tests.
 type lines struct {
 	t  *testing.T
 	mu sync.Mutex

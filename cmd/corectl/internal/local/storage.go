@@ -10,16 +10,16 @@ import (
 	"coremachine/internal/dev/blobsample"
 )
 
-// SampleContainer is what a local storage account holds.
+// SampleContainer is the container of a local storage account.
 const SampleContainer = "sample"
 
-// storage is a storage account of the system's own.
+// storage is a storage account that belongs to the system.
 type storage struct {
-	server *azurite.Server // nil: none
+	server *azurite.Server // nil if there is none
 	wrote  blobsample.Written
 }
 
-// startStorage starts an Azurite and fills its container.
+// startStorage starts Azurite and fills its container.
 func (s *System) startStorage(ctx context.Context, o Options, log *slog.Logger) error {
 	if o.Sample == 0 {
 		return nil
@@ -48,7 +48,7 @@ func (s *System) startStorage(ctx context.Context, o Options, log *slog.Logger) 
 	return nil
 }
 
-// env tells the handler of the account.
+// env returns the environment variables for the handler.
 func (s storage) env() []string {
 	if s.server == nil {
 		return nil
@@ -65,8 +65,9 @@ func (s storage) stop() error {
 	return s.server.Stop()
 }
 
-// Storage is the connection string of the account that Start started, its key
-// included, and what its container holds; "" where it started none.
+// Storage returns the connection string of the account that Start started,
+// including its key, and the content of its container. The connection string is
+// "" if Start did not start one.
 func (s *System) Storage() (connection string, wrote blobsample.Written) {
 	if s.storage.server == nil {
 		return "", wrote
@@ -75,7 +76,7 @@ func (s *System) Storage() (connection string, wrote blobsample.Written) {
 	return s.storage.server.Connection(), s.storage.wrote
 }
 
-// StoragePID is the process id of Azurite, 0 where there is none.
+// StoragePID returns the process id of Azurite, or 0 if it does not run.
 func (s *System) StoragePID() int {
 	if s.storage.server == nil {
 		return 0

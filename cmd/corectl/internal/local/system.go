@@ -19,30 +19,30 @@ import (
 	"coremachine/internal/repo"
 )
 
-// Options say what to run.
+// Options select what to run.
 type Options struct {
-	Root string // the source tree
-	App  string // a folder that holds an app, ready to run; empty: it is built from Root
-	// a Postgres that is there; empty: one of our own, its data in
-	// .local/postgres
+	Root string // root of the source tree
+	App  string // folder of an app that is ready to run; empty means that it is built from Root
+	// DatabaseURL names a running Postgres. If it is empty, Start starts one
+	// with its data in .local/postgres.
 	DatabaseURL string
 	ServiceBus  bool   // carry messages over Service Bus instead of Postgres
-	Connection  string // of Service Bus; empty: a stand-in in this process's memory
-	// blobs of a sample container in a storage account of our own; 0: no such
-	// account
+	Connection  string // Service Bus connection string; empty means a replacement in this process's memory
+	// Sample is the number of blobs in the sample container of a local storage
+	// account. With 0, there is no account.
 	Sample   int
-	Port     int               // where clients connect; 0: any free one
-	AnyPort  bool              // any free one where Port is taken
-	Keys     []string          // function keys that the host demands; none: it asks for no key
-	Env      map[string]string // for the handler, over this process's own
-	Output   io.Writer         // gets what the handler and the host say
-	Progress func(text string) // is told what takes long; nil: nobody
+	Port     int               // port for clients; 0 means any free port
+	AnyPort  bool              // use any free port if Port is in use
+	Keys     []string          // function keys that the host requires; empty means that no key is required
+	Env      map[string]string // for the handler, overrides the environment of this process
+	Output   io.Writer         // receives the output of the handler and the host
+	Progress func(text string) // called before long steps; may be nil
 }
 
-// System is everything, running. Stop it once.
+// System is a running system. Stop it once.
 type System struct {
-	postgres *pglocal.Server // nil where DatabaseURL was given
-	pid      int             // of the postmaster, 0 as above
+	postgres *pglocal.Server // nil if DatabaseURL was given
+	pid      int             // process id of the postmaster, or 0 if DatabaseURL was given
 	database string
 	repo     *repo.Repo
 	host     *devhost.Host
@@ -52,11 +52,12 @@ type System struct {
 	storage   storage
 }
 
-// grace is how long the handler may put its work back when it is told to stop.
+// grace is how long the handler may take to requeue its work when it is
+// stopped.
 const grace = 3 * time.Second
 
-// Start returns when the API answers that it is ready, or with the reason why
-// it never will; nothing is left running then.
+// Start returns when the API reports that it is ready. If it cannot become
+// ready, Start stops everything and returns the reason.
 func Start(ctx context.Context, o Options) (*System, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
@@ -111,7 +112,8 @@ func (s *System) start(ctx context.Context, o Options) error {
 
 	carrier := overPostgres
 	if o.ServiceBus {
-		// what it closes later must not end with the start
+		// overServiceBus does not get ctx, because it must be able to close
+		// after the context of the start has ended.
 		carrier = func(_ *repo.Repo, log *slog.Logger) (transport, error) {
 			return overServiceBus(o.Connection, log)
 		}
@@ -186,13 +188,13 @@ func (s *System) startPostgres(ctx context.Context, o Options, log *slog.Logger)
 	}
 
 	s.postgres, s.database = server, server.URL()
-	s.pid = server.PID() // it reads one small file
+	s.pid = server.PID() // reads one small file
 
 	return nil
 }
 
-// printer writes the handler's lines as they are; a failing write is nobody's
-// concern.
+// printer returns a function that writes the handler's lines unchanged. It
+// ignores write errors.
 func printer(w io.Writer) func(string, slog.Level, string) {
 	var mu sync.Mutex
 
@@ -204,26 +206,27 @@ func printer(w io.Writer) func(string, slog.Level, string) {
 	}
 }
 
-// URL is the API's address, /api included.
+// URL returns the URL of the API, including /api.
 func (s *System) URL() string { return s.host.URL() }
 
-// Database is the connection string of the Postgres in use.
+// Database returns the connection string of the Postgres in use.
 func (s *System) Database() string { return s.database }
 
-// PIDs are the process ids of Postgres (0 where it was there before), of this
-// process, which is the host, and of the handler.
+// PIDs returns the process ids of Postgres (0 if Start did not start it), of
+// this process, which is the host, and of the handler.
 func (s *System) PIDs() (postgres, host, handler int) {
 	return s.pid, os.Getpid(), s.host.HandlerPID()
 }
 
-// Done is closed when the host has stopped by itself; Err says why.
+// Done returns a channel that is closed when the host has stopped by itself.
+// Err then returns the reason.
 func (s *System) Done() <-chan struct{} { return s.host.Done() }
 
-// Err is why the host stopped by itself.
+// Err returns the reason why the host stopped by itself.
 func (s *System) Err() error { return s.host.Err() }
 
 // Stop stops the handler, the host and the Postgres that Start started. Further
-// calls return what the first did.
+// calls return the same error.
 func (s *System) Stop() error { return s.stop() }
 
 func (s *System) leave() error {

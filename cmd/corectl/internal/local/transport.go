@@ -14,14 +14,14 @@ import (
 	"coremachine/internal/state"
 )
 
-// transport is the host's end of what carries messages.
+// transport is the host's side of the message transport.
 type transport struct {
 	receivers map[string]queue.Receiver
-	env       []string // tells the handler of its end
+	env       []string // environment variables for the handler's side
 	close     func()
 }
 
-// overPostgres receives from the message rows themselves.
+// overPostgres receives messages from the message rows.
 func overPostgres(r *repo.Repo, log *slog.Logger) (transport, error) {
 	rows := pgqueue.Over(r.Database(), pgqueue.Options{Log: log})
 
@@ -37,8 +37,8 @@ func overPostgres(r *repo.Repo, log *slog.Logger) (transport, error) {
 	return t, nil
 }
 
-// overServiceBus receives from the namespace of a connection string or, where
-// it is empty, from a stand-in in memory.
+// overServiceBus receives from the namespace of a connection string. If it is
+// empty, it uses a replacement in memory.
 func overServiceBus(connection string, log *slog.Logger) (t transport, err error) {
 	t = transport{receivers: map[string]queue.Receiver{}}
 
@@ -84,7 +84,7 @@ func overServiceBus(connection string, log *slog.Logger) (t transport, err error
 		limit, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 
-		_ = client.Close(limit) // what was not settled comes again
+		_ = client.Close(limit) // unsettled messages are delivered again
 	})
 
 	for _, q := range state.Queues {

@@ -2,9 +2,9 @@ package show
 
 import "strings"
 
-// Bar draws how much of total is done in so many columns, an eighth of a column
-// at a time. It is full only when done equals total, and shows a sliver as soon
-// as anything is done: neither end may lie.
+// Bar draws a progress bar with a given number of columns, in steps of an
+// eighth of a column. It is full only if done equals total, and not empty if
+// done is greater than 0.
 func (s Style) Bar(done, total, columns int, ink Ink) string {
 	if columns < 1 {
 		return ""

@@ -10,9 +10,9 @@ import (
 	"coremachine/internal/view"
 )
 
-// Edges are the plain lines of what changed between two answers about one job:
-// one a line, stamped, in the order in which it happened as far as the answers
-// tell. before is nil for the first answer.
+// Edges returns plain lines about the changes between two answers about one
+// job. Each line has a timestamp. The lines are in chronological order as far
+// as the answers show it. before is nil for the first answer.
 func Edges(before *view.JobView, after view.JobView, now time.Time) []string {
 	var lines []string
 
@@ -65,7 +65,7 @@ func Edges(before *view.JobView, after view.JobView, now time.Time) []string {
 	return lines
 }
 
-// Pulse is the line of a stage that has nothing new to tell but still runs.
+// Pulse returns the line of a stage that still runs and has not changed.
 func Pulse(job view.JobView, stage view.StageView, rate float64, now time.Time) string {
 	line := Stamp(job.JobID, now) + fmt.Sprintf("stage=%s running done=%d total=%s failed=%d",
 		clean(stage.Name), Ended(stage.Tasks), plainTotal(stage), stage.Tasks.Failed)
@@ -76,18 +76,19 @@ func Pulse(job view.JobView, stage view.StageView, rate float64, now time.Time) 
 	return line
 }
 
-// FirstFailure is the line of a stage's first failed task.
+// FirstFailure returns the line about a stage's first failed task.
 func FirstFailure(job view.JobView, task view.TaskSummary, now time.Time) string {
 	return Stamp(job.JobID, timeOr(task.FinishedAt, now)) + fmt.Sprintf("stage=%s first failure task=%d %s",
 		clean(task.Stage), task.Index, strconv.Quote(clean(task.Error)))
 }
 
-// Stamp opens a plain line: the time in UTC, to the second, and the job.
+// Stamp returns the beginning of a plain line: the time in UTC, in seconds, and
+// the job.
 func Stamp(id state.JobID, at time.Time) string {
 	return at.UTC().Format(time.RFC3339) + " " + Short(id) + " "
 }
 
-// Clock is a plain line with nothing but the time of day as its stamp.
+// Clock shortens the timestamp of a plain line to the time of day.
 func Clock(line string) string {
 	at, rest, _ := strings.Cut(line, " ")
 

@@ -10,14 +10,14 @@ import (
 	"coremachine/internal/view"
 )
 
-// Event is one line of a job's history for people.
+// Event returns one line of a job's history for people.
 func (s Style) Event(e view.EventView) string {
 	text, ink := eventText(e)
 	return s.Paint(ink, s.Cut(e.At.Local().Format("15:04:05")+" "+s.Plain(text), s.Width))
 }
 
-// EventTabbed is the same for another program: id, time, kind, stage, index,
-// attempt, message, detail as JSON.
+// EventTabbed returns an event for other programs: id, time, kind, stage,
+// index, attempt, message, detail as JSON.
 func EventTabbed(e view.EventView) string {
 	index, attempt := "", ""
 	if e.Index != nil {
@@ -43,8 +43,8 @@ func EventTabbed(e view.EventView) string {
 	}, "\t")
 }
 
-// eventText words the kinds that this build knows; another one is told by its
-// name.
+// eventText describes the kinds that this build knows. For other kinds, it
+// returns the name.
 func eventText(e view.EventView) (string, Ink) {
 	d := e.Known()
 	switch e.Kind {
@@ -159,8 +159,8 @@ func taskFailed(e view.EventView, d view.EventDetail) string {
 	)
 }
 
-// Errors are the kinds of errors that ended tasks, most frequent first, as the
-// API grouped them.
+// Errors lists the kinds of errors that ended tasks, most frequent first, as
+// the API grouped them.
 func (s Style) Errors(groups []view.ErrorGroup) []string {
 	lines := make([]string, len(groups))
 	for i, g := range groups {

@@ -8,15 +8,14 @@ import (
 	"coremachine/internal/view"
 )
 
-// ShortError is how people name an error: the first 8 digits of its
-// fingerprint.
+// ShortError returns the short form of an error's fingerprint: its first 8
+// digits.
 func ShortError(f state.Fingerprint) string {
 	text := f.String()
 	return text[:min(len(text), 8)]
 }
 
-// Failures are the patterns of errors for people, each with the first of its
-// tasks.
+// Failures lists the error patterns for people, each with its first tasks.
 func (s Style) Failures(groups []view.FailureGroup) []string {
 	columns := []Column{
 		{Head: "ERROR"},
@@ -44,7 +43,7 @@ func (s Style) Failures(groups []view.FailureGroup) []string {
 	})
 }
 
-// upTo marks a count that ended before all were counted.
+// upTo marks a count that is a minimum.
 func upTo(n int) string {
 	if n >= view.MaxDepth {
 		return Count(n) + "+"
@@ -53,12 +52,12 @@ func upTo(n int) string {
 	return Count(n)
 }
 
-// indexes names the first few tasks of a group.
-func indexes(g view.FailureGroup, most int, sep string) string {
+// indexes lists the first few tasks of a group.
+func indexes(g view.FailureGroup, limit int, sep string) string {
 	var b strings.Builder
 
 	for i, index := range g.Indexes {
-		if i == most {
+		if i == limit {
 			b.WriteString(sep + "…")
 			break
 		}
@@ -73,8 +72,8 @@ func indexes(g view.FailureGroup, most int, sep string) string {
 	return b.String()
 }
 
-// FailuresTabbed is the same for another program: fingerprint, stage, tasks,
-// attempts, first seen, last seen, indexes with commas between, pattern,
+// FailuresTabbed lists error patterns for other programs: fingerprint, stage,
+// tasks, attempts, first seen, last seen, indexes separated by commas, pattern,
 // message.
 func FailuresTabbed(groups []view.FailureGroup) []string {
 	rows := make([][]string, len(groups))

@@ -10,18 +10,18 @@ import (
 	"coremachine/internal/view"
 )
 
-// Rates are tasks per second by stage number, as measured between answers.
+// Rates holds tasks per second by stage number, as measured between answers.
 type Rates map[int]float64
 
 const (
-	maxStages  = 12 // lines of a frame; what is over is folded into one
+	maxStages  = 12 // maximum number of lines of a frame; further stages are folded into one line
 	widestBar  = 20
 	minBar     = 6
 	widestName = 24
 )
 
-// Frame draws one line a stage, none wider than the style allows. now is the
-// reader's clock, for what still runs.
+// Frame draws one line per stage, within the width of the style. now is the
+// local time, for what still runs.
 func (s Style) Frame(job view.JobView, rates Rates, now time.Time) []string {
 	shown, folded := fold(job.Stages)
 
@@ -29,8 +29,8 @@ func (s Style) Frame(job view.JobView, rates Rates, now time.Time) []string {
 	for i, stage := range shown {
 		rows[i] = s.stageRow(stage, rates[stage.Stage], now)
 	}
-	// Wide things are given up one by one: columns of the bar, the bar, the
-	// rate, the count; the name and the status stay.
+	// If the frame is too wide, omit parts one by one: columns of the bar, the
+	// bar, the rate, the count. The name and the status always remain.
 	for layout := (layout{bar: widestBar, notes: true, counts: true}); ; layout = layout.smaller() {
 		lines := s.rows(rows, layout)
 		if layout.least() || s.Width < 1 ||
@@ -47,7 +47,7 @@ func (s Style) Frame(job view.JobView, rates Rates, now time.Time) []string {
 type layout struct {
 	bar           int
 	notes, counts bool
-	short         bool // failures stand in the place of the status
+	short         bool // failures replace the status
 }
 
 func (l layout) least() bool { return l.short && !l.counts }
@@ -93,7 +93,7 @@ func (s Style) stageRow(stage view.StageView, rate float64, now time.Time) stage
 	}
 
 	if stage.Status == state.StageCompleted && stage.Tasks.Total == 0 {
-		row.ended, row.of = 1, 1 // nothing to do is done
+		row.ended, row.of = 1, 1 // a stage without tasks is complete
 	}
 
 	switch {
@@ -154,8 +154,8 @@ func (s Style) rows(rows []stageRow, l layout) []string {
 	return lines
 }
 
-// fold keeps the stages that say most, in their order: those that run or
-// failed, then the next to start, then the last to end.
+// fold keeps the most relevant stages in their order: those that run or failed,
+// then the next to start, then the last to end.
 func fold(stages []view.StageView) (shown []view.StageView, folded string) {
 	if len(stages) <= maxStages {
 		return stages, ""
@@ -232,8 +232,8 @@ func stageInk(stage view.StageView) Ink {
 	return Plain
 }
 
-// stageTotal is the number of tasks, "?" while nobody knows it, "12+" while it
-// is being planned.
+// stageTotal returns the number of tasks, "?" if it is not known yet, or "12+"
+// while the stage is being planned.
 func stageTotal(stage view.StageView) string {
 	switch {
 	case stage.Planned:

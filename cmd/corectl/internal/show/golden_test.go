@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // golden compares lines with testdata/<name>.golden. Escapes are written as ^[
-// so that the files can be read.
+// so that the files are readable.
 func golden(t *testing.T, name string, lines []string) {
 	t.Helper()
 
@@ -50,8 +50,8 @@ func before(d time.Duration) *time.Time {
 	return &t
 }
 
-// tileIndex is a job in mid-run: one stage done, two running, one with
-// failures, one waiting.
+// tileIndex returns a running job: one stage has completed, two run, one has
+// failures, and one waits.
 func tileIndex() view.JobView {
 	return view.JobView{
 		JobSummary: view.JobSummary{
@@ -129,7 +129,7 @@ func tileIndex() view.JobView {
 
 var rates = Rates{1: 412, 2: 398}
 
-// ended is the same job at its end.
+// ended returns the same job at its end.
 func ended() view.JobView {
 	job := tileIndex()
 	job.Status, job.FinishedAt = state.JobCompletedWithErrors, before(-5400*time.Millisecond)

@@ -12,17 +12,17 @@ import (
 	"coremachine/internal/view"
 )
 
-// Short is how people name a job: the first 8 digits of its id.
+// Short returns the short form of a job's id: its first 8 digits.
 func Short(id state.JobID) string { return id.Short() }
 
-// Handle is the shortest id that commands take, for the commands that hints
-// suggest.
+// Handle returns the shortest id that commands accept, for suggested commands.
 func Handle(id state.JobID) string { return id.String()[:view.MinIDPrefix] }
 
-// Ended is how many tasks will not change any more.
+// Ended returns the number of tasks that can no longer change.
 func Ended(c view.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }
 
-// JobTook is how long a job ran, or has run; 0 before it starts.
+// JobTook returns how long a job ran or has been running, or 0 before it
+// starts.
 func JobTook(job view.JobSummary, now time.Time) time.Duration {
 	if job.StartedAt == nil {
 		return 0
@@ -46,8 +46,8 @@ func jobTook(job view.JobSummary, now time.Time) string {
 	return Elapsed(JobTook(job, now))
 }
 
-// End is the line under the last frame: what the job came to, and the command
-// that says more.
+// End returns the lines below the last frame: the outcome of the job, and the
+// command that shows more.
 func (s Style) End(job view.JobView, now time.Time) []string {
 	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, Took(JobTook(job.JobSummary, now)))
 
@@ -73,8 +73,8 @@ func (s Style) End(job view.JobView, now time.Time) []string {
 	return lines
 }
 
-// wrap joins the parts with dots and goes to the next line where the next part
-// would not fit.
+// wrap joins the parts with dots and starts a new line if the next part does
+// not fit.
 func (s Style) wrap(parts []string, first Ink) []string {
 	lines := []string{s.Paint(first, s.Cut(parts[0], s.Width))}
 	for _, part := range parts[1:] {
@@ -136,7 +136,7 @@ func jobInk(status state.JobStatus) Ink {
 	return Plain
 }
 
-// Status is a job and its stages at one moment.
+// Status shows a job and its stages.
 func (s Style) Status(job view.JobView, now time.Time) []string {
 	head := []string{
 		s.Paint(
@@ -191,7 +191,7 @@ func (s Style) Status(job view.JobView, now time.Time) []string {
 	return lines
 }
 
-// resultOf is a job's result as JSON on one line; "" where there is none.
+// resultOf returns a job's result as JSON on one line, or "" if there is none.
 func resultOf(job view.JobView) string {
 	var line bytes.Buffer
 	if len(job.Result) == 0 || json.Compact(&line, job.Result) != nil || line.String() == "null" {
@@ -201,8 +201,8 @@ func resultOf(job view.JobView) string {
 	return line.String()
 }
 
-// fitLine joins parts two spaces apart, as many as there is room for, and lets
-// the last one go short.
+// fitLine joins as many parts as fit, separated by two spaces. It may shorten
+// the last one.
 func (s Style) fitLine(parts []string) string {
 	line := parts[0]
 	for i, part := range parts[1:] {
@@ -249,8 +249,8 @@ func stageTook(stage view.StageView, now time.Time) string {
 	return Elapsed(now.Sub(*stage.StartedAt))
 }
 
-// StatusTabbed is the same for another program: the word job, stage or result
-// first on each line.
+// StatusTabbed shows a job for other programs. Each line begins with the word
+// job, stage or result.
 func StatusTabbed(job view.JobView) []string {
 	rows := [][]string{{
 		"job", job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(job.Attempt),

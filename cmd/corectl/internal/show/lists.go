@@ -10,7 +10,7 @@ import (
 	"coremachine/internal/view"
 )
 
-// Jobs is a list of jobs for people.
+// Jobs lists jobs for people.
 func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 	columns := []Column{
 		{Head: "ID"},
@@ -56,7 +56,7 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 	})
 }
 
-// JobsTabbed is the same for another program: id, type, status, ended, total,
+// JobsTabbed lists jobs for other programs: id, type, status, ended, total,
 // failed, created, started, finished.
 func JobsTabbed(jobs []view.JobSummary) []string {
 	rows := make([][]string, len(jobs))
@@ -79,9 +79,9 @@ func JobsTabbed(jobs []view.JobSummary) []string {
 	return Tabbed(rows)
 }
 
-// Tasks is a list of tasks for people. most is how often a task of a stage is
-// tried, where that is known.
-func (s Style) Tasks(tasks []view.TaskSummary, most map[string]int, now time.Time) []string {
+// Tasks lists tasks for people. limits holds the maximum number of tries for
+// the tasks of each stage, if known.
+func (s Style) Tasks(tasks []view.TaskSummary, limits map[string]int, now time.Time) []string {
 	columns := []Column{
 		{Head: "STAGE", Cut: 10},
 		{Head: "INDEX", Right: true},
@@ -99,7 +99,7 @@ func (s Style) Tasks(tasks []view.TaskSummary, most map[string]int, now time.Tim
 			),
 			strconv.Itoa(task.Index),
 			string(task.Status),
-			tries(task, most),
+			tries(task, limits),
 			taskTook(task, now),
 			s.Plain(task.Error),
 		}
@@ -114,7 +114,7 @@ func (s Style) Tasks(tasks []view.TaskSummary, most map[string]int, now time.Tim
 	})
 }
 
-// TasksTabbed is the same for another program: stage, index, status, attempt,
+// TasksTabbed lists tasks for other programs: stage, index, status, attempt,
 // started, finished, error.
 func TasksTabbed(tasks []view.TaskSummary) []string {
 	rows := make([][]string, len(tasks))
@@ -128,15 +128,16 @@ func TasksTabbed(tasks []view.TaskSummary) []string {
 	return Tabbed(rows)
 }
 
-// tries counts failed ones against the budget: a lost worker costs none.
-func tries(task view.TaskSummary, most map[string]int) string {
+// tries shows the number of tries and the limit. Attempts whose worker was lost
+// do not count as tries.
+func tries(task view.TaskSummary, limits map[string]int) string {
 	n := task.Attempt
 	if task.Status == state.TaskFailed {
 		n = task.Failures
 	}
 
-	if most[task.Stage] > 0 {
-		return fmt.Sprintf("%d/%d", n, most[task.Stage])
+	if limits[task.Stage] > 0 {
+		return fmt.Sprintf("%d/%d", n, limits[task.Stage])
 	}
 
 	return strconv.Itoa(n)
@@ -178,7 +179,7 @@ func stamp(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// Plan is what a dry run of a submit would start.
+// Plan shows what a submit would start, from the answer to a dry run.
 func (s Style) Plan(jobType string, would client.Submission) []string {
 	total, open := 0, false
 

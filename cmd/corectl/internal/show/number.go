@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Count writes n with a comma at each thousand.
+// Count formats n with a comma at each thousand.
 func Count(n int) string {
 	digits := strconv.Itoa(n)
 
@@ -29,7 +29,7 @@ func Count(n int) string {
 	return sign + b.String()
 }
 
-// Things is a count with its noun: "1 task", "2,000 tasks".
+// Things formats a count with its noun: "1 task", "2,000 tasks".
 func Things(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -38,8 +38,8 @@ func Things(n int, noun string) string {
 	return Count(n) + " " + noun + "s"
 }
 
-// Took writes how long something took: "41 ms", "0.9 s", "26.4 s", "4 m 07 s",
-// "3 h 12 m", "2 d 3 h".
+// Took formats a duration: "41 ms", "0.9 s", "26.4 s", "4 m 07 s", "3 h 12 m",
+// "2 d 3 h".
 func Took(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -53,8 +53,8 @@ func Took(d time.Duration) string {
 	return long(d.Round(time.Second))
 }
 
-// Elapsed writes the time that something has run so far, in whole units, so
-// that it does not flicker.
+// Elapsed formats the time that something has been running, in whole units, so
+// that the display does not flicker.
 func Elapsed(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%d s", int(max(d, 0).Seconds()))
@@ -75,8 +75,7 @@ func long(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", seconds/86400, seconds/3600%24)
 }
 
-// Ago writes how long ago t was, in one unit; a date once that is more than a
-// week.
+// Ago formats the time since t in one unit. After a week, it returns the date.
 func Ago(now, t time.Time) string {
 	d := now.Sub(t)
 	switch {
@@ -97,7 +96,7 @@ func Ago(now, t time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
-// Rate writes a rate in tasks per second; "" where there is none to tell.
+// Rate formats a rate in tasks per second, or returns "" if there is none.
 func Rate(perSecond float64) string {
 	switch {
 	case perSecond < 0.05:

@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/view"
 )
 
-// Sweep is one line on what a pass over stalled work found.
+// Sweep summarizes the findings of a sweep in one line.
 func (s Style) Sweep(sweep view.SweepView) []string {
 	head := "swept"
 	if sweep.EndedAt != nil {
@@ -51,15 +51,15 @@ func (s Style) found(what string, n int) string {
 	return Things(n, words[0]) + " " + words[1]
 }
 
-// DeadGroup is how many messages of a queue died of one reason. Without a
-// reason it is how many there are besides: only their count is known.
+// DeadGroup counts the dead letters of a queue with the same reason. A group
+// without a reason counts the others, of which only the number is known.
 type DeadGroup struct {
 	Queue, Reason string
-	Count, Wanted int       // Wanted: whose work is still to be done
-	Oldest        time.Time // zero: not known
+	Count, Wanted int       // Wanted counts messages whose work has not ended
+	Oldest        time.Time // zero if not known
 }
 
-// DeadGroups are dead letters by queue and reason.
+// DeadGroups lists dead letters by queue and reason.
 func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 	columns := []Column{
 		{Head: "QUEUE"},
@@ -101,7 +101,7 @@ func (s Style) DeadGroups(groups []DeadGroup, now time.Time) []string {
 	})
 }
 
-// DeadGroupsTabbed is the same for another program: queue, dead, wanted,
+// DeadGroupsTabbed lists the groups for other programs: queue, dead, wanted,
 // oldest, reason.
 func DeadGroupsTabbed(groups []DeadGroup) []string {
 	rows := make([][]string, len(groups))
@@ -121,7 +121,7 @@ func DeadGroupsTabbed(groups []DeadGroup) []string {
 	return Tabbed(rows)
 }
 
-// Dead are the dead letters of a queue.
+// Dead lists the dead letters of a queue.
 func (s Style) Dead(dead []view.DeadView, now time.Time) []string {
 	columns := []Column{
 		{Head: "MESSAGE", Right: true},
@@ -144,7 +144,7 @@ func (s Style) Dead(dead []view.DeadView, now time.Time) []string {
 	return s.Table(columns, rows, nil)
 }
 
-// DeadTabbed is the same for another program: message, job, stage, first,
+// DeadTabbed lists dead letters for other programs: message, job, stage, first,
 // count, deliveries, since, reason.
 func DeadTabbed(dead []view.DeadView) []string {
 	rows := make([][]string, len(dead))

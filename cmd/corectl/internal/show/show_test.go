@@ -151,7 +151,7 @@ func failures() []view.FailureGroup {
 	}
 }
 
-// many has more stages than a frame has lines.
+// many returns a job with more stages than a frame has lines.
 func many() view.JobView {
 	job := tileIndex()
 	job.Stages = nil

@@ -7,14 +7,14 @@ import (
 // Column is one column of a table.
 type Column struct {
 	Head  string
-	Right bool // numbers: aligned right
-	Drop  int  // which columns go first where the table is too wide: the highest; 0 never goes
-	Cut   int  // may be shortened to so many columns instead; 0: never
+	Right bool // align right, for numbers
+	Drop  int  // columns with higher values are omitted first if the table is too wide; 0 means never
+	Cut   int  // minimum number of columns to which it may be shortened; 0 means never
 }
 
-// Table draws rows under their heads, two spaces apart. Where it is wider than
-// the style allows, columns are shortened or left out; a column with neither
-// mark keeps every character, ids above all.
+// Table draws rows below their headings, separated by two spaces. If the table
+// is wider than the style allows, columns are shortened or omitted. A column
+// without Drop and Cut, such as an id, keeps every character.
 func (s Style) Table(columns []Column, rows [][]string, inks func(row, column int) Ink) []string {
 	widths := make([]int, len(columns))
 	for c, column := range columns {
@@ -46,8 +46,7 @@ func (s Style) Table(columns []Column, rows [][]string, inks func(row, column in
 	return lines
 }
 
-// fit chooses columns, and lowers widths where a column may be shortened, until
-// the line holds.
+// fit omits columns and shortens widths until the line fits.
 func (s Style) fit(columns []Column, widths []int) []bool {
 	shown := make([]bool, len(columns))
 	for c := range shown {
@@ -133,8 +132,8 @@ func (s Style) line(columns []Column, widths []int, shown []bool, cells []string
 	return strings.TrimRight(b.String(), " ")
 }
 
-// Tabbed writes rows for another program to read: one a line, full values, a
-// tab between them, no head.
+// Tabbed writes rows for other programs: one per line, with full values that
+// are separated by tabs, and without a heading.
 func Tabbed(rows [][]string) []string {
 	lines := make([]string, len(rows))
 	for i, row := range rows {

@@ -6,19 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// Style says what the place where text goes can draw. The zero value is plain
-// text of any length.
+// Style describes what the output can display. The zero value is plain text
+// with lines of any length.
 type Style struct {
 	Color bool // ANSI colours
-	ASCII bool // nothing outside US-ASCII
-	Width int  // columns; 0: no limit
+	ASCII bool // only US-ASCII
+	Width int  // maximum number of columns; 0 means no limit
 }
 
 // Ink is the colour of a piece of text.
 type Ink string
 
-// Inks, as ANSI parameters: the sixteen colours only, so that they follow the
-// terminal's own theme.
+// Inks are ANSI parameters. They use only the sixteen basic colours, which
+// follow the theme of the terminal.
 const (
 	Plain  Ink = ""
 	Bold   Ink = "1"
@@ -29,7 +29,7 @@ const (
 	Blue   Ink = "34"
 )
 
-// Paint wraps text in a colour where colours are wanted.
+// Paint wraps text in a colour if colours are enabled.
 func (s Style) Paint(ink Ink, text string) string {
 	if !s.Color || ink == Plain || text == "" {
 		return text
@@ -38,7 +38,7 @@ func (s Style) Paint(ink Ink, text string) string {
 	return "\x1b[" + string(ink) + "m" + text + "\x1b[0m"
 }
 
-// Dot separates the parts of a headline.
+// Dot returns the separator of the parts of a headline.
 func (s Style) Dot() string {
 	if s.ASCII {
 		return " - "
@@ -47,8 +47,8 @@ func (s Style) Dot() string {
 	return " · "
 }
 
-// Plain makes text from elsewhere safe to draw: control characters become
-// spaces, and what the place cannot draw a '?'.
+// Plain makes text from other sources safe to display. It replaces control
+// characters by spaces, and characters that the output cannot display by '?'.
 func (s Style) Plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -64,8 +64,8 @@ func (s Style) Plain(text string) string {
 	}, text)
 }
 
-// Own fits the program's own text to the place: the few signs that it uses get
-// their ASCII twins.
+// Own adapts the program's own text to the output: it replaces the symbols that
+// the program uses by ASCII equivalents.
 func (s Style) Own(text string) string {
 	if !s.ASCII {
 		return text
@@ -76,7 +76,7 @@ func (s Style) Own(text string) string {
 
 var ownASCII = strings.NewReplacer("·", "-", "…", "...", "×", "x", "→", "->")
 
-// Width is how many columns the text takes. Colours take none.
+// Width returns the number of columns of a text. Colours count as 0.
 func Width(text string) int {
 	columns := 0
 
@@ -96,8 +96,8 @@ func Width(text string) int {
 	return columns
 }
 
-// Cut shortens plain text to so many columns, with an ellipsis where something
-// went. Columns below 1 leave it whole.
+// Cut shortens plain text to a number of columns and appends an ellipsis. With
+// a number below 1, it returns the text unchanged.
 func (s Style) Cut(text string, columns int) string {
 	if columns < 1 || Width(text) <= columns {
 		return text
@@ -126,8 +126,8 @@ func padLeft(text string, columns int) string {
 	return strings.Repeat(" ", max(0, columns-Width(text))) + text
 }
 
-// runeWidth knows the blocks that terminals draw two columns wide; a rare miss
-// costs a ragged edge only.
+// runeWidth returns 2 for the blocks that terminals display with two columns.
+// An unknown wide character only misaligns a line.
 func runeWidth(r rune) int {
 	switch {
 	case unicode.Is(unicode.Mn, r):

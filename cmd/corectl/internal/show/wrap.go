@@ -2,9 +2,9 @@ package show
 
 import "strings"
 
-// Wrap breaks a sentence into lines of at most so many columns, at spaces only
-// and not inside backquotes: an id, an address and a command stay whole,
-// however long. Columns below 1 leave it as it is.
+// Wrap breaks a sentence into lines of at most a number of columns. It breaks
+// at spaces only and not inside backquotes, so that ids, URLs and commands stay
+// complete. With a number below 1, it returns the text unchanged.
 func Wrap(text string, columns int) []string {
 	if columns < 1 || Width(text) <= columns {
 		return []string{text}
@@ -18,7 +18,7 @@ func Wrap(text string, columns int) []string {
 			word = whole + " " + word
 		}
 
-		if strings.Count(word, "`")%2 == 1 { // a command has begun and not ended
+		if strings.Count(word, "`")%2 == 1 { // a command has started and not ended
 			whole = word
 			continue
 		}
@@ -42,13 +42,13 @@ func Wrap(text string, columns int) []string {
 	return append(lines, line)
 }
 
-// Hang wraps a text behind a head: the lines after the first begin below the
-// first one's text.
+// Hang wraps a text after a heading. The lines after the first are indented to
+// the start of the text.
 func Hang(head, text string, columns int) []string {
 	indent := Width(head)
 
 	lines := Wrap(text, max(columns-indent, 0))
-	if columns > 0 && columns-indent < 16 { // too narrow to hang
+	if columns > 0 && columns-indent < 16 { // too narrow to indent
 		lines = Wrap(text, columns-2)
 		for i := range lines {
 			lines[i] = "  " + lines[i]
