@@ -1,17 +1,19 @@
 "use strict";
-// The dashboard's own script: the key, the state of the stream, times that tick, copying, actions, shortcuts.
+// The script of the dashboard: the key, the state of the stream, times that
+// tick, copying, actions, and shortcuts.
 (() => {
   const root = document.documentElement;
   const $ = (sel, from = document) => from.querySelector(sel);
   const store = {
     get(name) { try { return localStorage.getItem(name); } catch { return null; } },
-    set(name, value) { try { localStorage.setItem(name, value); } catch { /* closed to us */ } },
+    set(name, value) { try { localStorage.setItem(name, value); } catch { /* storage is not available */ } },
   };
 
-  // The key: asked for once, kept in this tab, sent with every request and with the stream.
+  // The user enters the key once. This tab keeps it and sends it with every
+  // request and with the stream.
   const key = {
     get() { try { return sessionStorage.getItem("key"); } catch { return null; } },
-    set(value) { try { sessionStorage.setItem("key", value); } catch { /* asked again next time */ } },
+    set(value) { try { sessionStorage.setItem("key", value); } catch { /* the user enters it again */ } },
   };
   const withKey = (headers) => { const k = key.get(); if (k) headers["x-functions-key"] = k; return headers; };
   let entered = false;
@@ -30,7 +32,7 @@
     location.reload();
   });
 
-  // Toasts say what came of an action.
+  // Toasts show the result of an action.
   const toast = (text, link) => {
     const box = document.createElement("div");
     box.className = "toast";
@@ -52,7 +54,7 @@
     if (response.status === 401) askKey();
     const text = await response.text();
     let answer = null;
-    try { answer = JSON.parse(text); } catch { /* not ours */ }
+    try { answer = JSON.parse(text); } catch { /* not JSON from the API */ }
     return { ok: response.ok, status: response.status, answer };
   };
   const refusal = (r) => {
@@ -61,7 +63,7 @@
     return `${a.detail || "The service answered " + r.status + "."}${fields}${a.request_id ? " Request " + a.request_id : ""}`;
   };
 
-  // Times: relative ones and running durations tick here, on the service's clock.
+  // Relative times and running durations tick here, by the service's clock.
   let skew = 0, read = "";
   const two = (n) => String(n).padStart(2, "0");
   const took = (s) => s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} m ${two(s % 60)} s` : s < 86400 ? `${Math.floor(s / 3600)} h ${two(Math.floor(s % 3600 / 60))} m` : `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
@@ -86,7 +88,7 @@
   };
   const showExact = () => { for (const b of document.querySelectorAll('[data-act="times"]')) b.setAttribute("aria-pressed", exact); };
 
-  // The state of the stream, in a word.
+  // The state of the stream in one word.
   const state = { name: "off", at: 0, held: false, trouble: "" };
   const words = { live: "Live", wait: "Reconnecting…", paused: "Paused", polling: "Polling 5 s", trouble: "Service away", ended: "Final" };
   const show = (name) => {
@@ -144,7 +146,7 @@
   const announce = () => { if (unsaid.length) { $("#say").textContent = unsaid.join(". "); unsaid = []; spoke = Date.now(); } };
   document.addEventListener("announce", (e) => { if (isLive(e)) { unsaid.push(e.detail.data); setTimeout(announce, Math.max(0, 5000 - (Date.now() - spoke))); } });
 
-  // The icon of the tab has the colour of the state.
+  // The icon of the browser tab has the colour of the state.
   const dots = { running: "%232968e2", queued: "%23556070", completed: "%2303a273", failed: "%239f0b1d", failing: "%239f0b1d", cancelled: "%23676a73", completed_with_errors: "%23a37300", cancelling: "%23a37300" };
   const dot = () => {
     const icon = $('link[rel="icon"]'), head = $("[data-dot]"), fill = head && dots[head.dataset.dot] || "%23556070";
@@ -162,7 +164,7 @@
     document.dispatchEvent(new CustomEvent("page:arrived"));
   };
   document.addEventListener("htmx:after:swap", arrived);
-  // instead stands where a page did not come, and says why.
+  // instead is shown if a page could not be loaded. It contains the reason.
   const instead = (heading, text, act, button) => {
     if (!$("#page")) $("#main").innerHTML = `<section class="panel problem" role="alert"><h1>${heading}</h1><p>${text}</p><p><button type="button" data-act="${act}">${button}</button></p></section>`;
   };
@@ -173,9 +175,9 @@
     if (e.target.id === "key" && !entered) instead("A key is needed", "Without one the service shows nothing.", "key", "Enter a key");
   }, true);
 
-  // again fetches the content of the page anew.
+  // again fetches the content of the page again.
   const again = () => { state.name = "off"; return htmx.ajax("GET", $("#page").dataset.view, { source: $("#main"), target: "#page", swap: "outerHTML" }); };
-  // textOf fetches JSON as it is stored: to parse it would change large numbers.
+  // textOf fetches JSON as it is stored. Parsing it would change large numbers.
   const textOf = async (url) => (await fetch(url, { headers: withKey({}) })).text();
   const download = async (button) => {
     const a = document.createElement("a");
@@ -187,7 +189,7 @@
 
   // Buttons.
   const copy = async (text, button) => {
-    try { await navigator.clipboard.writeText(text); } catch { // needs a secure context
+    try { await navigator.clipboard.writeText(text); } catch { // the clipboard needs a secure context
       const area = document.createElement("textarea");
       area.value = text;
       document.body.append(area);
@@ -229,7 +231,7 @@
     }
   });
 
-  // Filters: each change is an address of its own.
+  // Each change of a filter has a URL of its own.
   document.addEventListener("change", (e) => {
     const form = e.target.closest("form[data-filters]");
     if (form && form.reportValidity()) form.requestSubmit();
@@ -237,10 +239,10 @@
     if (e.target.id === "keys-on") shortcuts(e.target.checked);
   });
   document.addEventListener("submit", (e) => {
-    if (e.target.matches("form[data-filters]")) for (const field of e.target.elements) if (!field.value) field.disabled = true; // defaults are left out
+    if (e.target.matches("form[data-filters]")) for (const field of e.target.elements) if (!field.value) field.disabled = true; // omits defaults
   });
 
-  // Shortcuts can be switched off.
+  // The user can turn shortcuts off.
   let keysOn = store.get("keys") !== "off";
   const shortcuts = (on) => {
     keysOn = on;

@@ -1,12 +1,13 @@
 "use strict";
-// The cells of a stage's tasks: a cursor for pointer and keys, a line of text for it, and news when the stage has changed.
+// The cells of a stage's tasks: a cursor for pointer and keyboard, a line of text
+// about the cell, and an update when the stage has changed.
 (() => {
   const { $, api, state } = window.dashboard;
   const words = { completed: "completed", some: "some completed", failed: "failed", retrying: "retrying", running: "running", cancelled: "cancelled", queued: "queued" };
   let classes = [], at = -1, asked = 0, fresh = 0;
   const grid = () => $("#grid");
 
-  // read finds the class of each cell in the drawing itself.
+  // read determines the class of each cell from the drawing.
   const read = () => {
     classes = [];
     const g = grid();
@@ -80,7 +81,8 @@
     location.href = grid().dataset.task + Number($("input", e.target).value);
   });
 
-  // The cells are fetched again while they change and can be seen, no more often than their size allows.
+  // The cells are fetched again while they are visible and can change. The size
+  // of the grid limits the rate.
   const seen = () => { const g = grid(); if (!g) return false; const box = g.getBoundingClientRect(); return box.bottom > 0 && box.top < innerHeight; };
   const refresh = (ended) => {
     const g = grid();

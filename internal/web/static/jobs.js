@@ -1,5 +1,6 @@
 "use strict";
-// Many jobs at once: what is selected, or everything that the filter matches. And how many are new where the list does not show them.
+// Actions on several jobs: the selected ones, or all that the filter matches.
+// The script also shows the number of new jobs that are not in the list.
 (() => {
   const { $, api, toast, refusal, hold, state } = window.dashboard;
   const prefix = document.documentElement.dataset.prefix;
@@ -22,7 +23,8 @@
   };
   document.addEventListener("change", (e) => { if (e.target.matches("[data-pick]")) update(); });
 
-  // matching lists the ids of all jobs that the filter of the page matches and that the verb fits.
+  // matching lists the ids of all jobs that match the filter of the page and to
+  // which the verb applies.
   const matching = async (verb) => {
     const query = new URLSearchParams($("#bulk").dataset.query);
     const asked = query.get("status") ? query.get("status").split(",").filter((s) => can[verb].includes(s)) : can[verb];
@@ -57,7 +59,8 @@
     update();
   };
 
-  // ask repeats what is going to happen, with its number; over 100 the number has to be typed.
+  // ask shows what is going to happen and for how many jobs. For more than 100
+  // jobs, the user must type the number.
   const ask = async (verb) => {
     const ids = fit(verb).map((row) => row.dataset.job);
     const dialog = $("#ask-bulk");
@@ -93,8 +96,9 @@
     if (verb === "none") none(); else if (verb) ask(verb);
   });
 
-  // news asks the API for jobs before the first one that was there when the list was read: on another page, or while updates are paused.
-  const mostNews = 30;
+  // news requests the jobs that are newer than the first job of the list. It
+  // is for later pages and for paused updates, which do not show new jobs.
+  const maxNews = 30;
   const news = async () => {
     const box = $("#news"), seen = $("#rows")?.dataset.seen;
     if (!box || document.hidden) return;
@@ -102,11 +106,11 @@
     if (!seen || follows()) { box.hidden = true; return; }
     const query = new URLSearchParams($("#bulk").dataset.query);
     query.set("cursor", seen);
-    query.set("limit", mostNews);
+    query.set("limit", maxNews);
     const r = await api("GET", `${prefix}/jobs?${query}`);
     if (!r.ok || follows()) return;
     const n = r.answer.items.length;
-    $("a", box).textContent = `${n}${n === mostNews ? "+" : ""} new ${n === 1 ? "job" : "jobs"}`;
+    $("a", box).textContent = `${n}${n === maxNews ? "+" : ""} new ${n === 1 ? "job" : "jobs"}`;
     box.hidden = n === 0;
   };
   setInterval(news, 5000);

@@ -1,9 +1,10 @@
 "use strict";
-// Actions of the pages that operate: what a button sends, what the answer says, and messages picked by hand.
+// Actions of the operational pages: the request of a button, the text of the
+// answer, and the selection of messages.
 (() => {
   const { $, api, toast, refusal, hold } = window.dashboard;
 
-  // {name} and {name.name} in a text are values of the answer.
+  // {name} and {name.name} in a text are replaced by values of the answer.
   const fill = (text, answer) => text.replace(/\{([a-z_.]+)\}/g, (_, path) => path.split(".").reduce((v, k) => (v ?? {})[k], answer) ?? 0);
   const refresh = () => {
     const page = $("#page");
@@ -46,7 +47,7 @@
     }
     if ("pickNone" in button.dataset) pickNone();
   });
-  // An update would close a dialog that somebody reads.
+  // An update would close an open dialog.
   document.addEventListener("toggle", (e) => { if (e.target.matches("#reasons dialog, #redrive-picked")) hold(e.target.open || picked().length > 0); }, true);
   document.addEventListener("change", (e) => { if (e.target.matches("input[data-message]")) count(); });
   document.addEventListener("input", (e) => {

@@ -1,7 +1,7 @@
 "use strict";
-// Runs before the first paint, so that a chosen theme does not flash.
+// Runs before the first paint, so that the default theme does not flash.
 (function () {
   var theme = null;
-  try { theme = localStorage.getItem("theme"); } catch (e) { /* storage may be closed to us */ }
+  try { theme = localStorage.getItem("theme"); } catch (e) { /* storage is not available */ }
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 })();

@@ -1,11 +1,13 @@
 "use strict";
-// The form of a job type: what it holds as JSON, the same as commands, and what the service says of it.
+// The form of a job type: its values as JSON, the equivalent commands, and the
+// answer of the service.
 (() => {
   const { $, api, refusal } = window.dashboard;
   const fields = (form) => [...form.elements].filter((el) => el.dataset.kind);
   const number = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
-  // literal is the value of a field as JSON text, byte for byte as typed where it is a number; undefined: it is left out.
+  // literal is the value of a field as JSON text. A number stays as it was
+  // typed. undefined means that the field is omitted.
   const literal = (el) => {
     if (el.dataset.widget === "check") return String(el.checked);
     if (el.value === "") return el.dataset.kind === "string" && el.dataset.widget !== "select" && !["", "null"].includes(el.dataset.default) ? '""' : undefined;
@@ -14,7 +16,7 @@
     if (el.dataset.kind === "json") { try { JSON.parse(el.value); return el.value.trim(); } catch { return JSON.stringify(el.value); } }
     return number.test(el.value.trim()) ? el.value.trim() : JSON.stringify(el.value);
   };
-  // given are the fields that say something else than their default.
+  // given are the fields whose value differs from the default.
   const given = (form) => fields(form).map((el) => [el, literal(el)]).filter(([el, v]) => v !== undefined && v !== el.dataset.default);
   const body = (form) => "{" + given(form).map(([el, v]) => JSON.stringify(el.name) + ":" + v).join(",") + "}";
 
