@@ -82,8 +82,8 @@ func (a *App) reading() telemetry.Process {
 	stat := a.repo.Pool().Stat()
 
 	return telemetry.Process{
-		Running: a.machine.Running(), Deaf: a.machine.Unresponsive(), Queues: a.repo.ReadLag, Jobs: a.openJobs,
-		Used: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Most: int(stat.MaxConns()),
+		Running: a.machine.Running(), Unresponsive: a.machine.Unresponsive(), Queues: a.repo.ReadLag, Jobs: a.openJobs,
+		Used: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()), Max: int(stat.MaxConns()),
 		Waits: stat.EmptyAcquireCount(), Waited: stat.EmptyAcquireWaitTime(),
 	}
 }

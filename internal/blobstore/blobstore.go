@@ -20,45 +20,49 @@ import (
 	"coremachine/internal/state"
 )
 
-// Options name an account: by connection string, with a key or a shared access
-// signature in it, or by the address of its blob service and a credential.
+// Options identify an account: either a connection string that contains a key
+// or a shared access signature, or the address of the blob service and a
+// credential.
 type Options struct {
 	Connection string
 	ServiceURL string
 	Credential azcore.TokenCredential
-	PageTries  int           // of a page of a listing; 0: 5
-	PageDelay  time.Duration // before the second try, doubling; 0: 1 s. Storage may ask for more
+	// PageTries limits the attempts to list a page. Zero means 5.
+	PageTries int
+	// PageDelay is the delay before the second attempt. It doubles each time,
+	// and storage can request more. Zero means 1 s.
+	PageDelay time.Duration
 }
 
-// Store is one account. It is safe for use by many goroutines; close it when
-// the last has returned.
+// Store is a connection to one account. It is safe for concurrent use. Close it
+// after the last use.
 type Store struct {
 	client    *azblob.Client
 	transport *http.Transport
 	listing   policy.RetryOptions
 }
 
-// Limits of one request, and of idle connections: about as many tasks of a
-// process read at once.
+// Limits of one request, and the number of idle connections, which is about the
+// number of tasks in a process that read at the same time.
 const (
-	connectWithin = 10 * time.Second
-	answerWithin  = 30 * time.Second
-	tryWithin     = time.Minute
-	longestWait   = 30 * time.Second
-	idleConns     = 256
+	connectTimeout = 10 * time.Second
+	headerTimeout  = 30 * time.Second
+	tryTimeout     = time.Minute
+	maxRetryDelay  = 30 * time.Second
+	idleConns      = 256
 )
 
-// Open makes a Store and connects to nothing. Its errors hold nothing of a
-// connection string.
+// Open creates a Store without connecting. Its errors do not contain any part
+// of the connection string.
 func Open(o Options) (*Store, error) {
 	const op = "blobstore.Open"
 
 	s := &Store{
 		transport: &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: connectWithin, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   connectWithin,
-			ResponseHeaderTimeout: answerWithin,
+			DialContext:           (&net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   connectTimeout,
+			ResponseHeaderTimeout: headerTimeout,
 			MaxIdleConnsPerHost:   idleConns,
 			IdleConnTimeout:       time.Minute,
 			ForceAttemptHTTP2:     true,
@@ -66,8 +70,8 @@ func Open(o Options) (*Store, error) {
 		listing: policy.RetryOptions{
 			MaxRetries:    4,
 			RetryDelay:    time.Second,
-			MaxRetryDelay: longestWait,
-			TryTimeout:    tryWithin,
+			MaxRetryDelay: maxRetryDelay,
+			TryTimeout:    tryTimeout,
 		},
 	}
 	if o.PageTries > 0 {
@@ -84,7 +88,7 @@ func Open(o Options) (*Store, error) {
 
 	options := &azblob.ClientOptions{ClientOptions: policy.ClientOptions{
 		Transport: &http.Client{Transport: s.transport},
-		Retry:     policy.RetryOptions{MaxRetries: -1, TryTimeout: tryWithin},
+		Retry:     policy.RetryOptions{MaxRetries: -1, TryTimeout: tryTimeout},
 		Telemetry: policy.TelemetryOptions{ApplicationID: "coremachine"},
 	}}
 
@@ -93,11 +97,12 @@ func Open(o Options) (*Store, error) {
 	switch {
 	case o.Connection != "":
 		s.client, err = azblob.NewClientFromConnectionString(o.Connection, options)
-		if err != nil { // it may quote what it could not read
+		if err != nil { // the error may contain a part of the string
 			return nil, state.Errorf(
 				state.CodeInvalid,
 				op,
-				"it is no connection string of a storage account: AccountName and AccountKey, or BlobEndpoint and SharedAccessSignature, are needed",
+				"invalid connection string of a storage account: it needs AccountName and AccountKey, "+
+					"or BlobEndpoint and SharedAccessSignature",
 			)
 		}
 	case o.Credential == nil:
@@ -105,7 +110,7 @@ func Open(o Options) (*Store, error) {
 	default:
 		s.client, err = azblob.NewClient(o.ServiceURL, o.Credential, options)
 		if err != nil {
-			return nil, state.Errorf(state.CodeInvalid, op, "it is no address of a blob service")
+			return nil, state.Errorf(state.CodeInvalid, op, "invalid address of a blob service")
 		}
 	}
 
@@ -115,12 +120,12 @@ func Open(o Options) (*Store, error) {
 // Close closes idle connections.
 func (s *Store) Close() { s.transport.CloseIdleConnections() }
 
-// Pages implements handlers.Blobs. Folders of an account with a hierarchical
-// namespace are no blobs and are left out.
+// Pages implements handlers.Blobs. It skips the folders of accounts with a
+// hierarchical namespace, because they are not blobs.
 func (s *Store) Pages(ctx context.Context, name, prefix string, size int) iter.Seq2[[]handlers.Blob, error] {
-	most := int32(min(max(size, 1), handlers.MaxPage))
+	pageSize := int32(min(max(size, 1), handlers.MaxPage))
 
-	o := &container.ListBlobsFlatOptions{MaxResults: &most}
+	o := &container.ListBlobsFlatOptions{MaxResults: &pageSize}
 	if prefix != "" {
 		o.Prefix = &prefix
 	}
@@ -132,12 +137,12 @@ func (s *Store) Pages(ctx context.Context, name, prefix string, size int) iter.S
 		for pager.More() {
 			page, err := pager.NextPage(retrying)
 			if err != nil {
-				yield(nil, fault(ctx, err))
+				yield(nil, storageError(ctx, err))
 				return
 			}
 
 			if page.Segment == nil {
-				yield(nil, fault(ctx, errors.New("the answer is no listing")))
+				yield(nil, storageError(ctx, errors.New("the response is not a listing")))
 				return
 			}
 
@@ -184,12 +189,12 @@ func (s *Store) Head(ctx context.Context, name, blobName string, n int) ([]byte,
 		ctx,
 		&blob.DownloadStreamOptions{Range: blob.HTTPRange{Count: int64(n)}},
 	)
-	if bloberror.HasCode(err, bloberror.InvalidRange) { // it is empty
+	if bloberror.HasCode(err, bloberror.InvalidRange) { // the blob is empty
 		return nil, nil
 	}
 
 	if err != nil {
-		return nil, fault(ctx, err)
+		return nil, storageError(ctx, err)
 	}
 
 	head, err := io.ReadAll(io.LimitReader(resp.Body, int64(n)))
@@ -198,7 +203,7 @@ func (s *Store) Head(ctx context.Context, name, blobName string, n int) ([]byte,
 	}
 
 	if err != nil {
-		return nil, fault(ctx, err)
+		return nil, storageError(ctx, err)
 	}
 
 	return head, nil

@@ -29,7 +29,7 @@ func open(t *testing.T, o blobstore.Options) *blobstore.Store {
 	return s
 }
 
-// collect lists a container whole and counts the pages.
+// collect lists a container completely and counts the pages.
 func collect(
 	t *testing.T,
 	s *blobstore.Store,
@@ -51,11 +51,11 @@ func collect(
 	return blobs, pages, nil
 }
 
-func TestListsAndReadsWhateverItsNameHolds(t *testing.T) {
+func TestListAndReadUnusualNames(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
 
-	const n = 600 // one name of 1,024 characters among them
+	const n = 600 // one of the names has 1,024 characters
 	if _, err := blobsample.Write(t.Context(), server.Connection(), "sample", n); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestListsAndReadsWhateverItsNameHolds(t *testing.T) {
 	}
 
 	if longest != 1024 {
-		t.Errorf("the longest name has %d characters", longest)
+		t.Errorf("the longest name has %d characters, want 1,024", longest)
 	}
 
 	for _, b := range blobs {
@@ -93,10 +93,12 @@ func TestListsAndReadsWhateverItsNameHolds(t *testing.T) {
 	}
 
 	if !slices.IsSortedFunc(blobs, func(a, b handlers.Blob) int { return strings.Compare(a.Name, b.Name) }) {
-		t.Error("the listing is not in the order of names")
+		t.Error("the listing is not sorted by name")
 	}
 
-	for _, prefix := range []string{"hash#tag/?query=1&b=2/", "per%cent/%41", "double//slash///", "Ünïcödé/日", "quo'te\"s+plus;semi/"} {
+	for _, prefix := range []string{
+		"hash#tag/?query=1&b=2/", "per%cent/%41", "double//slash///", "Ünïcödé/日", "quo'te\"s+plus;semi/",
+	} {
 		want := 0
 
 		for name := range written {
@@ -105,20 +107,14 @@ func TestListsAndReadsWhateverItsNameHolds(t *testing.T) {
 			}
 		}
 
-		if got, _, err := collect(
-			t,
-			s,
-			"sample",
-			prefix,
-			handlers.MaxPage,
-		); err != nil || len(got) != want ||
-			want == 0 {
-			t.Errorf("prefix %q: %d blobs, %v, want %d", prefix, len(got), err, want)
+		got, _, err := collect(t, s, "sample", prefix, handlers.MaxPage)
+		if err != nil || len(got) != want || want == 0 {
+			t.Errorf("prefix %q: got %d blobs, %v, want %d", prefix, len(got), err, want)
 		}
 	}
 }
 
-func TestFaults(t *testing.T) {
+func TestStorageErrors(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
 
@@ -133,29 +129,29 @@ func TestFaults(t *testing.T) {
 
 	s := open(t, blobstore.Options{Connection: server.Connection()})
 	if head, err := s.Head(t.Context(), "some", "empty", 10); err != nil || len(head) > 0 {
-		t.Errorf("an empty blob: %q, %v", head, err)
+		t.Errorf("an empty blob: got %q, %v, want no bytes", head, err)
 	}
 
 	if _, err := s.Head(t.Context(), "some", "none", 10); !errors.Is(err, handlers.ErrNoBlob) {
-		t.Errorf("no such blob: %v", err)
+		t.Errorf("a missing blob: got %v, want ErrNoBlob", err)
 	}
 
 	if _, err := s.Head(t.Context(), "none", "none", 10); !errors.Is(err, handlers.ErrNoContainer) {
-		t.Errorf("no such container: %v", err)
+		t.Errorf("a missing container: got %v, want ErrNoContainer", err)
 	}
 
 	if _, _, err := collect(t, s, "none", "", 1); !errors.Is(err, handlers.ErrNoContainer) {
-		t.Errorf("no such container: %v", err)
+		t.Errorf("a missing container: got %v, want ErrNoContainer", err)
 	}
 
-	stranger := open(
+	wrongKey := open(
 		t,
 		blobstore.Options{
 			Connection: strings.Replace(server.Connection(), "AccountKey=", "AccountKey=QUJD", 1),
 		},
 	)
-	if _, _, err := collect(t, stranger, "some", "", 1); !errors.Is(err, handlers.ErrStorageRefuses) {
-		t.Errorf("another key: %v", err)
+	if _, _, err := collect(t, wrongKey, "some", "", 1); !errors.Is(err, handlers.ErrStorageRefuses) {
+		t.Errorf("a wrong key: got %v, want ErrStorageRefuses", err)
 	}
 
 	if err := server.Stop(); err != nil {
@@ -163,29 +159,39 @@ func TestFaults(t *testing.T) {
 	}
 
 	if _, err := s.Head(t.Context(), "some", "none", 10); !errors.Is(err, handlers.ErrStorageAway) {
-		t.Errorf("nobody there: %v", err)
+		t.Errorf("a stopped server: got %v, want ErrStorageAway", err)
 	}
 }
 
-func TestAnswersBecomeFaults(t *testing.T) {
+func TestResponsesMapToStorageErrors(t *testing.T) {
 	t.Parallel()
 
 	server := blobtest.Azurite(t)
 	for _, c := range []struct {
-		no    blobtest.Refusal
-		want  handlers.StorageError
-		after time.Duration // -1: storage said nothing
+		refusal blobtest.Refusal
+		want    handlers.StorageError
+		// after is the delay that storage requests. It is -1 without one.
+		after time.Duration
 	}{
-		{blobtest.Refusal{Status: 503, Code: "ServerBusy", RetryAfter: "7"}, handlers.ErrStorageBusy, 7 * time.Second},
+		{
+			blobtest.Refusal{Status: 503, Code: "ServerBusy", RetryAfter: "7"},
+			handlers.ErrStorageBusy, 7 * time.Second,
+		},
 		{blobtest.Refusal{Status: 503, Code: "ServerBusy"}, handlers.ErrStorageBusy, -1},
 		{blobtest.Refusal{Status: 429, Code: "TooManyRequests", RetryAfter: "0"}, handlers.ErrStorageBusy, 0},
-		{blobtest.Refusal{Status: 429, Code: "x", RetryAfter: "99999999999999999"}, handlers.ErrStorageBusy, 10 * time.Minute},
+		{
+			blobtest.Refusal{Status: 429, Code: "x", RetryAfter: "99999999999999999"},
+			handlers.ErrStorageBusy, 10 * time.Minute,
+		},
 		{blobtest.Refusal{Status: 500, Code: "InternalError"}, handlers.ErrStorageAway, -1},
 		{blobtest.Refusal{Status: 500, Code: "OperationTimedOut"}, handlers.ErrStorageBusy, -1},
 		{blobtest.Refusal{Status: 409, Code: "BlobArchived"}, handlers.ErrBlobUnreadable, -1},
 		{blobtest.Refusal{Status: 409, Code: "ContainerBeingDeleted"}, handlers.ErrNoContainer, -1},
 		{blobtest.Refusal{Status: 409, Code: "PublicAccessNotPermitted"}, handlers.ErrStorageRefuses, -1},
-		{blobtest.Refusal{Status: 403, Code: "AuthorizationPermissionMismatch", RetryAfter: "7"}, handlers.ErrStorageRefuses, -1},
+		{
+			blobtest.Refusal{Status: 403, Code: "AuthorizationPermissionMismatch", RetryAfter: "7"},
+			handlers.ErrStorageRefuses, -1,
+		},
 		{blobtest.Refusal{Status: 404, Code: "ResourceNotFound"}, handlers.ErrNoContainer, -1},
 		{blobtest.Refusal{Status: 400, Code: "InvalidUri"}, handlers.ErrStorageRefuses, -1},
 		{blobtest.Refusal{Status: 418, Code: "a <b> c"}, handlers.ErrStorageAway, -1},
@@ -196,14 +202,14 @@ func TestAnswersBecomeFaults(t *testing.T) {
 				Connection: blobtest.Refusing(
 					t,
 					server,
-					func(*http.Request) *blobtest.Refusal { return &c.no },
+					func(*http.Request) *blobtest.Refusal { return &c.refusal },
 				),
 			},
 		)
 
 		_, err := s.Head(t.Context(), "some", "blob", 10)
 		if !errors.Is(err, c.want) {
-			t.Errorf("%+v: got %v, want %q", c.no, err, c.want)
+			t.Errorf("%+v: got %v, want %q", c.refusal, err, c.want)
 		}
 
 		after, said := handlers.RetryDelay(err)
@@ -212,16 +218,16 @@ func TestAnswersBecomeFaults(t *testing.T) {
 		}
 
 		if after != c.after {
-			t.Errorf("%+v: come again after %s, want %s", c.no, after, c.after)
+			t.Errorf("%+v: got the delay %s, want %s", c.refusal, after, c.after)
 		}
 
 		if strings.Contains(err.Error(), "<") {
-			t.Errorf("%+v: %v", c.no, err)
+			t.Errorf("%+v: the error contains the code of storage: %v", c.refusal, err)
 		}
 	}
 }
 
-func TestAPageThatIsRefusedForLoadIsAskedForAgain(t *testing.T) {
+func TestThrottledPageIsRetried(t *testing.T) {
 	t.Parallel()
 
 	server := blobtest.Azurite(t)
@@ -232,7 +238,7 @@ func TestAPageThatIsRefusedForLoadIsAskedForAgain(t *testing.T) {
 	var lists atomic.Int64
 
 	refused := blobtest.Refusing(t, server, func(r *http.Request) *blobtest.Refusal {
-		if r.URL.Query().Get("comp") == "list" && lists.Add(1)%3 != 0 { // two of three
+		if r.URL.Query().Get("comp") == "list" && lists.Add(1)%3 != 0 { // two of three requests
 			return &blobtest.Refusal{Status: 503, Code: "ServerBusy"}
 		}
 
@@ -242,18 +248,15 @@ func TestAPageThatIsRefusedForLoadIsAskedForAgain(t *testing.T) {
 
 	blobs, pages, err := collect(t, s, "sample", "", 10)
 	if err != nil || len(blobs) != 40 || pages != 4 || lists.Load() != 12 {
-		t.Errorf("got %d blobs in %d pages with %d requests, %v", len(blobs), pages, lists.Load(), err)
+		t.Errorf(
+			"got %d blobs in %d pages with %d requests, %v, want 40 in 4 with 12",
+			len(blobs), pages, lists.Load(), err,
+		)
 	}
 
-	impatient := open(t, blobstore.Options{Connection: refused, PageTries: 1})
-	if _, _, err := collect(
-		t,
-		impatient,
-		"sample",
-		"",
-		10,
-	); !errors.Is(err, handlers.ErrStorageBusy) ||
-		lists.Load() != 13 {
-		t.Errorf("after %d requests: %v", lists.Load(), err)
+	singleTry := open(t, blobstore.Options{Connection: refused, PageTries: 1})
+	_, _, err = collect(t, singleTry, "sample", "", 10)
+	if !errors.Is(err, handlers.ErrStorageBusy) || lists.Load() != 13 {
+		t.Errorf("got %[2]v after %[1]d requests, want ErrStorageBusy after 13", lists.Load(), err)
 	}
 }

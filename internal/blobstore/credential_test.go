@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// identity gives tokens, or fails to.
+// identity is a credential that returns a token, or an error.
 type identity struct {
 	err    error
 	scopes []string
@@ -22,10 +22,10 @@ type identity struct {
 
 func (i *identity) GetToken(_ context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	i.scopes = o.Scopes
-	return azcore.AccessToken{Token: "c2VjcmV0"}, i.err //nolint:gosec // nobody's
+	return azcore.AccessToken{Token: "c2VjcmV0"}, i.err //nolint:gosec // not a real token
 }
 
-func TestSignsInWithAnIdentity(t *testing.T) {
+func TestCredentialIsUsed(t *testing.T) {
 	t.Parallel()
 
 	for name, id := range map[string]*identity{"with a token": {}, "without": {err: errors.New("c2VjcmV0")}} {
@@ -33,19 +33,16 @@ func TestSignsInWithAnIdentity(t *testing.T) {
 
 		_, err := s.Head(t.Context(), "some", "blob", 1)
 		if !errors.Is(err, handlers.ErrStorageAway) || strings.Contains(err.Error(), "c2VjcmV0") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want ErrStorageAway without the token", name, err)
 		}
 
 		if len(id.scopes) != 1 || id.scopes[0] != "https://storage.azure.com/.default" {
-			t.Errorf("%s: asked for %q", name, id.scopes)
+			t.Errorf("%s: requested a token for %q", name, id.scopes)
 		}
 	}
 
-	if _, err := blobstore.Open(
-		blobstore.Options{ServiceURL: "https://127.0.0.1:1"},
-	); state.CodeOf(
-		err,
-	) != state.CodeInvalid {
-		t.Errorf("without a credential: %v", err)
+	_, err := blobstore.Open(blobstore.Options{ServiceURL: "https://127.0.0.1:1"})
+	if state.CodeOf(err) != state.CodeInvalid {
+		t.Errorf("without a credential: got %v, want code invalid", err)
 	}
 }

@@ -1,14 +1,14 @@
 // Package blobstore owns the connection to one account of Azure Blob Storage,
-// and to Azurite, which speaks the same: it lists containers and reads the
-// beginnings of blobs for handlers.
+// or to the Azurite emulator. It lists containers and reads the beginnings of
+// blobs for handlers.
 //
-// It keeps no state but idle connections. Crash and duplicate: it only reads.
-// Reorder: a listing is in the order of names, and what is written or deleted
-// while it goes on may be in it or not. A page of a listing that storage
-// refuses for load is asked for again a few times; any other read is tried
-// once, since the engine knows better when to try again. Its errors name status
-// and reason: never an address, whose query may hold a signature, and never a
-// key.
+// It keeps no state except idle connections. Crash and duplicate: it only
+// reads. Reorder: a listing is sorted by name; blobs that are written or
+// deleted during the listing may or may not be included. If storage throttles a
+// page of a listing, the request is retried a few times. Other reads are tried
+// once, because the engine has its own retries. Errors contain a status and a
+// reason. They never contain a key or an address, because the query of an
+// address can contain a signature.
 //
 // It may import only internal/handlers and internal/state.
 package blobstore

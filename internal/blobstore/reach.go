@@ -10,17 +10,18 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
 )
 
-// narrow are the refusals of an account that knows the caller and has not given
-// it the whole account.
-var narrow = []bloberror.Code{
+// partialAccess are the error codes for a caller that is authenticated, but
+// does not have access to the whole account.
+var partialAccess = []bloberror.Code{
 	bloberror.AuthorizationPermissionMismatch,
 	bloberror.AuthorizationResourceTypeMismatch,
 	bloberror.InsufficientAccountPermissions,
 }
 
-// Reach asks the account once for the name of one container. Where it may not
-// tell them, whole is false: a right to single containers does for jobs over
-// these, and cannot be told here from none. Errors are those of a listing.
+// Reach tests access by requesting the name of one container. If listing
+// containers is not permitted, whole is false: the caller may or may not have
+// access to single containers, which is sufficient for jobs over these. Errors
+// are those of a listing.
 func (s *Store) Reach(ctx context.Context) (whole bool, err error) {
 	one := int32(1)
 
@@ -31,12 +32,10 @@ func (s *Store) Reach(ctx context.Context) (whole bool, err error) {
 		return true, nil
 	}
 
-	if resp, ok := errors.AsType[*azcore.ResponseError](
-		err,
-	); ok &&
-		slices.Contains(narrow, bloberror.Code(resp.ErrorCode)) {
+	resp, ok := errors.AsType[*azcore.ResponseError](err)
+	if ok && slices.Contains(partialAccess, bloberror.Code(resp.ErrorCode)) {
 		return false, nil
 	}
 
-	return false, fault(ctx, err)
+	return false, storageError(ctx, err)
 }

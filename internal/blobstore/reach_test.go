@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/test/blobtest"
 )
 
-func TestReachTellsAnAccountFromOneThatRefusesAndOneThatIsAway(t *testing.T) {
+func TestReachDistinguishesWholePartialAndNoAccess(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
 
@@ -30,7 +30,7 @@ func TestReachTellsAnAccountFromOneThatRefusesAndOneThatIsAway(t *testing.T) {
 	_, signature, _ := strings.Cut(address, "?")
 	account, _ := server.Account()
 
-	no := func(status int, code string) string {
+	refusing := func(status int, code string) string {
 		return blobtest.Refusing(
 			t,
 			server,
@@ -42,15 +42,19 @@ func TestReachTellsAnAccountFromOneThatRefusesAndOneThatIsAway(t *testing.T) {
 		whole      bool
 		err        error
 	}{
-		"the account's key":        {server.Connection(), true, nil},
-		"a signature for its data": {"BlobEndpoint=" + server.URL() + ";SharedAccessSignature=" + signature, false, nil},
-		"a role on one container":  {no(http.StatusForbidden, "AuthorizationPermissionMismatch"), false, nil},
+		"the account's key": {server.Connection(), true, nil},
+		"a signature for its data": {
+			"BlobEndpoint=" + server.URL() + ";SharedAccessSignature=" + signature, false, nil,
+		},
+		"a role on one container": {refusing(http.StatusForbidden, "AuthorizationPermissionMismatch"), false, nil},
 		"another key": {
 			"AccountName=" + account + ";AccountKey=QUJD;BlobEndpoint=" + server.URL(), false, handlers.ErrStorageRefuses,
 		},
-		"a closed network": {no(http.StatusForbidden, "AuthorizationFailure"), false, handlers.ErrStorageRefuses},
-		"busy":             {no(http.StatusServiceUnavailable, "ServerBusy"), false, handlers.ErrStorageBusy},
-		"nobody there":     {"BlobEndpoint=http://127.0.0.1:1/local;SharedAccessSignature=sig=x", false, handlers.ErrStorageAway},
+		"a closed network": {refusing(http.StatusForbidden, "AuthorizationFailure"), false, handlers.ErrStorageRefuses},
+		"busy":             {refusing(http.StatusServiceUnavailable, "ServerBusy"), false, handlers.ErrStorageBusy},
+		"a closed port": {
+			"BlobEndpoint=http://127.0.0.1:1/local;SharedAccessSignature=sig=x", false, handlers.ErrStorageAway,
+		},
 	} {
 		whole, err := open(t, blobstore.Options{Connection: c.connection}).Reach(t.Context())
 		if whole != c.whole || !errors.Is(err, c.err) {

@@ -20,9 +20,9 @@ import (
 
 const root = "../.."
 
-// hostFile has every key of host.json that we use, each where the host looks
-// for it: a key one level too deep is ignored silently, and with it the lock
-// renewal of every long task.
+// hostFile has the keys of host.json that the app uses, where the host expects
+// them. The host silently ignores a key that is nested too deeply, for example
+// the lock renewal of long tasks.
 type hostFile struct {
 	Version         string `json:"version"`
 	FunctionTimeout string `json:"functionTimeout"`
@@ -55,7 +55,8 @@ type hostFile struct {
 	} `json:"logging"`
 }
 
-// strict reads a file of the app and fails on any key that into does not have.
+// strict decodes a file of the app. It fails if the file has a key that into
+// does not have.
 func strict(t *testing.T, file string, into any) {
 	t.Helper()
 
@@ -77,13 +78,13 @@ func span(t *testing.T, text string) time.Duration {
 
 	at, err := time.Parse(time.TimeOnly, text)
 	if err != nil {
-		t.Fatalf("%q is no hh:mm:ss: %v", text, err)
+		t.Fatalf("%q is not hh:mm:ss: %v", text, err)
 	}
 
 	return at.Sub(at.Truncate(24 * time.Hour))
 }
 
-func TestHostFileSaysWhatTheHandlerNeeds(t *testing.T) {
+func TestHostFileMatchesHandler(t *testing.T) {
 	t.Parallel()
 
 	var got hostFile
@@ -94,7 +95,7 @@ func TestHostFileSaysWhatTheHandlerNeeds(t *testing.T) {
 	}
 
 	if !got.CustomHandler.EnableProxyingHTTPRequest || !got.CustomHandler.EnableForwardingHTTPRequest {
-		t.Error("both HTTP modes must be on: newer hosts proxy, older ones forward")
+		t.Error("both HTTP modes must be enabled: newer hosts proxy, older ones forward")
 	}
 
 	if got.Version != "2.0" || got.TelemetryMode != "OpenTelemetry" ||
@@ -109,20 +110,20 @@ func TestHostFileSaysWhatTheHandlerNeeds(t *testing.T) {
 	}
 
 	if "/"+got.Extensions.HTTP.RoutePrefix != funchost.DefaultPrefix {
-		t.Errorf("got prefix %q, want that of the handler", got.Extensions.HTTP.RoutePrefix)
+		t.Errorf("got prefix %q, want the handler's", got.Extensions.HTTP.RoutePrefix)
 	}
 
 	if !got.Extensions.ServiceBus.AutoCompleteMessages || got.Extensions.ServiceBus.MaxConcurrentCalls < 16 {
-		t.Errorf("got %+v: the host settles messages, and 16 calls is its least", got.Extensions.ServiceBus)
+		t.Errorf("got %+v, want settling by the host and 16 calls, which is its minimum", got.Extensions.ServiceBus)
 	}
 
 	if span(t, got.CustomHandler.InitializationTimeout) < 10*time.Second {
-		t.Error("the host gives up on a cold start too soon")
+		t.Error("the startup timeout of the host is too short for a cold start")
 	}
 }
 
-// The longest task ends first, then the trigger answers, then the host loses
-// patience, and only then the lock.
+// The timeouts must expire in this order: the longest task, the response of the
+// trigger, the function timeout of the host, the message lock.
 func TestTimeoutsAreNested(t *testing.T) {
 	t.Parallel()
 
@@ -140,7 +141,7 @@ func TestTimeoutsAreNested(t *testing.T) {
 	}
 
 	if funchost.DefaultHold >= time.Minute {
-		t.Error("a held answer must come before the queue's lock of 1 min ends")
+		t.Error("a delayed response must arrive before the queue's lock of 1 min expires")
 	}
 }
 
@@ -164,7 +165,7 @@ type binding struct {
 	UseMonitor   bool     `json:"useMonitor"`
 }
 
-// wantFile is what a row of the table looks like on disk.
+// wantFile returns the expected file for a row of the table.
 func wantFile(f funchost.Function) functionFile {
 	in := binding{Type: string(f.Kind), Direction: "in", Name: f.Binding}
 	switch f.Kind {
@@ -183,7 +184,7 @@ func wantFile(f funchost.Function) functionFile {
 	return functionFile{Bindings: []binding{in}}
 }
 
-func TestFunctionFilesAreTheTable(t *testing.T) {
+func TestFunctionFilesMatchTable(t *testing.T) {
 	t.Parallel()
 
 	files, err := filepath.Glob(filepath.Join(root, "function.json", "*"))
@@ -192,7 +193,7 @@ func TestFunctionFilesAreTheTable(t *testing.T) {
 	}
 
 	if len(files) != len(funchost.Functions) {
-		t.Errorf("got %d files and %d functions in the table", len(files), len(funchost.Functions))
+		t.Errorf("got %d files, want one for each of %d functions", len(files), len(funchost.Functions))
 	}
 
 	for _, f := range funchost.Functions {
@@ -205,9 +206,10 @@ func TestFunctionFilesAreTheTable(t *testing.T) {
 	}
 }
 
-// Every queue has its function, no route is one that the host reserves or
-// answers 503 for, and only shells are anonymous.
-func TestTableOfFunctions(t *testing.T) {
+// Every queue must have a function. A route must not be one that the host
+// reserves or answers with 503. Only the probes and the dashboard may be
+// anonymous.
+func TestFunctionTable(t *testing.T) {
 	t.Parallel()
 
 	served := map[state.Queue]string{}
@@ -224,7 +226,7 @@ func TestTableOfFunctions(t *testing.T) {
 
 		if f.Auth == funchost.AuthAnonymous && !strings.HasPrefix(f.Route, "health/") &&
 			!strings.HasPrefix(f.Route, "ui/") {
-			t.Errorf("%s: the route %q is open to everybody", f.Name, f.Route)
+			t.Errorf("%s: the route %q does not require a key", f.Name, f.Route)
 		}
 	}
 
@@ -235,7 +237,7 @@ func TestTableOfFunctions(t *testing.T) {
 	}
 }
 
-func TestLocalSettingsLeadNowhereButHere(t *testing.T) {
+func TestLocalSettingsUseLoopbackOnly(t *testing.T) {
 	t.Parallel()
 
 	var got struct {
@@ -262,12 +264,12 @@ func TestLocalSettingsLeadNowhereButHere(t *testing.T) {
 		}
 
 		if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-			t.Errorf("%s leads to %s", name, u.Hostname())
+			t.Errorf("%s has the host %s, want loopback", name, u.Hostname())
 		}
 	}
 }
 
-func TestFuncignoreKeepsTheAppAndNothingElse(t *testing.T) {
+func TestFuncignoreIncludesOnlyTheApp(t *testing.T) {
 	t.Parallel()
 
 	raw, err := os.ReadFile(filepath.Join(root, ".funcignore"))

@@ -10,35 +10,44 @@ import (
 	"coremachine/internal/state"
 )
 
-// Limits of what the decoder reads.
+// Limits of the decoder.
 const (
-	maxEnvelope = 8 << 20 // bytes of one trigger request: a batch of 1,000 messages with metadata takes 3 MiB
-	maxNesting  = 4       // JSON strings inside JSON strings; the host makes three at most
+	// maxEnvelope limits a trigger request, in bytes. A batch of 1,000 messages
+	// with metadata has 3 MiB.
+	maxEnvelope = 8 << 20
+	// maxNesting limits JSON strings inside JSON strings. The host nests at
+	// most three.
+	maxNesting = 4
 )
 
-// Envelope is what the host posts to a trigger, unwrapped.
+// Envelope is the decoded body that the host posts to a trigger.
 type Envelope struct {
-	// message bodies in order, exact bytes: one with cardinality one, any
-	// number with many, none for a timer
-	Bodies     [][]byte
-	MessageID  string // as the transport knows it; for the log only, since a body can overwrite it
-	Deliveries int    // 1 on the first delivery, 0 when unknown; for the log only, as MessageID
-	PastDue    bool   // timer: the tick is late
+	// Bodies are the message bodies in order. Their number is one with
+	// cardinality one, any with cardinality many, and zero for a timer.
+	Bodies [][]byte
+	// MessageID is the transport's ID. Use it only for the log, since a body
+	// can overwrite it.
+	MessageID string
+	// Deliveries is 1 on the first delivery and 0 if unknown. Use it only for
+	// the log, as MessageID.
+	Deliveries int
+	// PastDue is true for a timer tick that is late.
+	PastDue bool
 }
 
-// ParseEnvelope unwraps a trigger request for the named binding. The host wraps
-// a value once (dataType binary: base64), twice (string: JSON in a JSON string)
-// or three times (string, cardinality many), and differs between its own
-// documents and versions, so every form is taken. A body that is itself base64
-// or a JSON string of JSON is unwrapped too: ours are JSON objects, which no
-// form makes ambiguous. Anything but {"Data":{...}} is an Error with
-// CodeMalformed.
+// ParseEnvelope decodes a trigger request for a binding. The host encodes a
+// value once (dataType binary: base64), twice (string: JSON in a JSON string)
+// or three times (string, cardinality many). Its versions and documents differ,
+// so every format is accepted. A body that is itself base64, or a JSON string
+// of JSON, is decoded too; this is unambiguous because the bodies of the engine
+// are JSON objects. If the request is not {"Data":{...}}, ParseEnvelope returns
+// an error with CodeMalformed.
 func ParseEnvelope(body []byte, binding string) (Envelope, error) {
 	var in struct {
 		Data     map[string]json.RawMessage
 		Metadata struct {
 			DeliveryCount json.RawMessage
-			MessageID     json.RawMessage // MessageId on the wire: names match in any case
+			MessageID     json.RawMessage // MessageId in the request, because names match in any case
 		}
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -73,7 +82,7 @@ func ParseEnvelope(body []byte, binding string) (Envelope, error) {
 	return e, nil
 }
 
-// appendBodies adds the message bodies that a raw JSON value holds.
+// appendBodies appends the message bodies in a raw JSON value.
 func appendBodies(to [][]byte, raw []byte, depth int) [][]byte {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || string(raw) == "null" {
@@ -86,13 +95,13 @@ func appendBodies(to [][]byte, raw []byte, depth int) [][]byte {
 
 	switch raw[0] {
 	case '[':
-		var all []json.RawMessage
-		if err := json.Unmarshal(raw, &all); err != nil {
+		var elements []json.RawMessage
+		if err := json.Unmarshal(raw, &elements); err != nil {
 			return append(to, raw)
 		}
 
-		for _, one := range all {
-			to = appendBodies(to, one, depth+1)
+		for _, element := range elements {
+			to = appendBodies(to, element, depth+1)
 		}
 
 		return to
@@ -108,7 +117,7 @@ func appendBodies(to [][]byte, raw []byte, depth int) [][]byte {
 	return append(to, raw)
 }
 
-// appendText adds what a decoded JSON string stands for: JSON in a string,
+// appendText appends the value of a decoded JSON string: JSON in a string,
 // base64, or the text itself.
 func appendText(to [][]byte, s string, depth int) [][]byte {
 	trimmed := bytes.TrimSpace([]byte(s))
@@ -131,7 +140,7 @@ func appendText(to [][]byte, s string, depth int) [][]byte {
 	return append(to, []byte(s))
 }
 
-// scalar reads a metadata value however often it is wrapped: 1, "1" and "\"1\""
+// scalar returns a metadata value. It accepts any nesting: 1, "1" and "\"1\""
 // are all 1.
 func scalar(raw json.RawMessage) string {
 	for range maxNesting {
@@ -153,7 +162,7 @@ func scalar(raw json.RawMessage) string {
 func pastDue(raw json.RawMessage) bool {
 	var timer struct{ IsPastDue bool }
 
-	_ = json.Unmarshal(raw, &timer) // a queue's data is no timer: then it is not late
+	_ = json.Unmarshal(raw, &timer) // the data of a queue is not a timer, and is not late
 
 	return timer.IsPastDue
 }

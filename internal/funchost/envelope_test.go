@@ -19,9 +19,9 @@ const (
 	body18 = `{"job":"b-18"}`
 )
 
-// The golden files are what the host sends; each form must lead to the same
-// bytes.
-func TestParseEnvelopeReadsEveryFormOfTheHost(t *testing.T) {
+// The golden files contain requests of the host. All formats must decode to the
+// same bytes.
+func TestParseEnvelopeReadsAllFormatsOfHost(t *testing.T) {
 	t.Parallel()
 
 	one := funchost.Envelope{Bodies: [][]byte{[]byte(body17)}, MessageID: "m-0001", Deliveries: 1}
@@ -51,7 +51,7 @@ func TestParseEnvelopeReadsEveryFormOfTheHost(t *testing.T) {
 	}
 }
 
-func TestParseEnvelopeToleratesOtherForms(t *testing.T) {
+func TestParseEnvelopeAcceptsOtherFormats(t *testing.T) {
 	t.Parallel()
 
 	quoted := func(v any) string {
@@ -115,10 +115,12 @@ func TestParseEnvelopeReadsTimers(t *testing.T) {
 	}
 }
 
-func TestParseEnvelopeRefusesWhatIsNone(t *testing.T) {
+func TestParseEnvelopeRejectsInvalidEnvelopes(t *testing.T) {
 	t.Parallel()
 
-	for _, body := range []string{``, `null`, `{}`, `[]`, `{"Data":{}}`, `{"Data":{"a":1,"b":2}}`, `{"Data":{"message":"`, `{"Data":7}`} {
+	for _, body := range []string{
+		``, `null`, `{}`, `[]`, `{"Data":{}}`, `{"Data":{"a":1,"b":2}}`, `{"Data":{"message":"`, `{"Data":7}`,
+	} {
 		_, err := funchost.ParseEnvelope([]byte(body), "message")
 		if !errors.Is(err, &state.Error{Code: state.CodeMalformed}) {
 			t.Errorf("%s: got %v, want an error with code malformed", body, err)
@@ -126,8 +128,9 @@ func TestParseEnvelopeRefusesWhatIsNone(t *testing.T) {
 	}
 }
 
-// An empty or null value carries no message, which is no error of the envelope.
-func TestParseEnvelopeFindsNoMessageInNothing(t *testing.T) {
+// An empty or null value contains no message, which is not an error of the
+// envelope.
+func TestParseEnvelopeOfEmptyValueHasNoBodies(t *testing.T) {
 	t.Parallel()
 
 	for _, value := range []string{`null`, `"null"`, `""`, `"[]"`, `[]`, `[null]`} {
@@ -139,7 +142,7 @@ func TestParseEnvelopeFindsNoMessageInNothing(t *testing.T) {
 }
 
 // FuzzParseEnvelope checks that no input panics, and that a JSON object
-// survives each of the host's ways to wrap it.
+// survives each encoding of the host.
 func FuzzParseEnvelope(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(files) == 0 {
@@ -158,7 +161,7 @@ func FuzzParseEnvelope(f *testing.F) {
 	f.Add([]byte(body18))
 	f.Add([]byte("{\"text\":\"é <a> \u2028 \\u0000\"}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_, _ = funchost.ParseEnvelope(body, "message") // must return
+		_, _ = funchost.ParseEnvelope(body, "message") // must not panic
 		if !json.Valid(body) || len(body) == 0 || body[0] != '{' {
 			return
 		}

@@ -2,51 +2,56 @@ package funchost
 
 import "coremachine/internal/state"
 
-// Kind is what starts a function.
+// Kind is the kind of trigger of a function.
 type Kind string
 
-// The kinds of trigger that the app has, by the name of their binding.
+// The kinds of trigger of the app, with the type of their binding.
 const (
 	KindHTTP  Kind = "httpTrigger"
 	KindQueue Kind = "serviceBusTrigger"
 	KindTimer Kind = "timerTrigger"
 )
 
-// Auth is the key that the host demands before it lets an HTTP request through.
+// Auth is the authorization level that the host requires for an HTTP request.
 type Auth string
 
-// The levels of authorization that the app uses.
+// The authorization levels that the app uses.
 const (
 	AuthFunction  Auth = "function"
 	AuthAnonymous Auth = "anonymous"
 )
 
-// Function is one row of the table of functions. It says what
-// function.json/{Name}.json says; a test compares the two.
+// Function is a row of the table of functions. A test compares it with
+// function.json/{Name}.json.
 type Function struct {
-	Name     string
-	Kind     Kind
-	Binding  string      // name of the input binding, the key under "Data"
-	Route    string      // HTTP: template below the prefix
-	Methods  []string    // HTTP: lower-case, in the file's order
-	Auth     Auth        // HTTP
-	Queue    state.Queue // queue triggers
-	Schedule string      // timers: {second} {minute} {hour} {day} {month} {day of week}
+	Name string
+	Kind Kind
+	// Binding is the name of the input binding, which is the key in "Data".
+	Binding string
+	// Route is the template below the prefix, for HTTP triggers.
+	Route string
+	// Methods are the lower-case methods in the order of the file, for HTTP
+	// triggers.
+	Methods []string
+	Auth    Auth        // for HTTP triggers
+	Queue   state.Queue // for queue triggers
+	// Schedule has the form "{second} {minute} {hour} {day} {month} {day of
+	// week}", for timers.
+	Schedule string
 }
 
 // ServiceBusConnection is the app setting, or the prefix of the app settings,
-// that says where the queues are.
+// that identifies the Service Bus namespace.
 const ServiceBusConnection = "SERVICEBUS"
 
-// Functions is the table of functions: if it is in the table, it exists; if it
-// is not, it does not.
+// Functions is the table of all functions of the app.
 //
-// The probes live below one anonymous route: a function has one route, a
-// constraint such as {probe:regex(...)} makes some hosts answer 503, and an
-// unconstrained {probe} would open /api/jobs to everybody. So a platform asks
-// /api/health, /api/health/livez or /api/health/readyz without a key;
-// /api/livez and /api/readyz are the same answers through the catch-all, which
-// demands one.
+// The probes are below one anonymous route, because a function has only one
+// route. A constraint such as {probe:regex(...)} makes some hosts answer 503,
+// and an unconstrained {probe} would make /api/jobs accessible without a key. A
+// platform requests /api/health, /api/health/livez or /api/health/readyz
+// without a key. /api/livez and /api/readyz return the same through the
+// catch-all route, which requires one.
 var Functions = []Function{
 	{
 		Name:    "submit_job",

@@ -14,50 +14,58 @@ import (
 // Defaults and limits of time.
 const (
 	DefaultPrefix = "/api"
-	DefaultHold   = 45 * time.Second // below the 60 s for which the queue locks a message
-	AnswerMargin  = 30 * time.Second // a trigger answers this long before the host's function timeout
+	// DefaultHold is less than the 60 s for which the queue locks a message.
+	DefaultHold = 45 * time.Second
+	// AnswerMargin is how long before the host's function timeout a trigger is
+	// answered.
+	AnswerMargin = 30 * time.Second
 )
 
-// Deadline is how long a trigger may take before it is answered whether or not
-// its callee has returned: the function timeout less AnswerMargin, or half of a
-// timeout under a minute. Zero (the host waits for ever) gives zero, no
-// deadline.
+// Deadline returns how long a trigger can take before it is answered without
+// its callee: the function timeout less AnswerMargin, or half of a timeout
+// under a minute. Zero means an unlimited timeout and returns zero, which means
+// no deadline.
 func Deadline(functionTimeout time.Duration) time.Duration {
 	return max(functionTimeout-AnswerMargin, functionTimeout/2)
 }
 
-// Trigger does the work of one message or one tick. Nil acknowledges it. An
-// error with CodeUnavailable says that it cannot be done now: the call is
-// repeated until Hold is over. Any other error hands the message back for
-// another delivery. The context ends at the deadline and when the process
-// stops, not when the host goes away: the outcome counts, whoever hears of it.
+// Trigger handles one message or one tick. If it returns nil, the message is
+// acknowledged. If it returns an error with CodeUnavailable, the call is
+// repeated until Hold has passed. After any other error, the message is
+// delivered again. The context ends at the deadline and when the process stops.
+// It does not end when the host disconnects, because the work still has an
+// effect.
 type Trigger func(ctx context.Context, inv Invocation) error
 
-// Options say how to serve. API, Triggers and Ready may come later, by Install,
-// so that the port is open before anything else.
+// Options configures a Host. Install can set the Work later, so that the port
+// opens before start-up.
 type Options struct {
-	// route prefix of host.json with a leading slash; "" means DefaultPrefix,
-	// "/" is refused
-	Prefix          string
-	FunctionTimeout time.Duration // host.json's functionTimeout; 0 means unlimited
-	Hold            time.Duration // how long a trigger that cannot work keeps trying; 0 means DefaultHold
-	Log             *slog.Logger  // nil discards
+	// Prefix is the route prefix of host.json with a leading slash. Empty means
+	// DefaultPrefix, and "/" is rejected.
+	Prefix string
+	// FunctionTimeout is functionTimeout of host.json. Zero means unlimited.
+	FunctionTimeout time.Duration
+	// Hold is how long a trigger that cannot work keeps trying. Zero means
+	// DefaultHold.
+	Hold time.Duration
+	// Log can be nil.
+	Log *slog.Logger
 	Work
 }
 
-// Work is what there is to serve once start-up has ended.
+// Work is what a Host serves after start-up.
 type Work struct {
-	// gets every request below the prefix, path untouched but for the probes;
-	// nil answers 503
-	API      http.Handler
-	Triggers map[string]Trigger // by function name, from the table Functions
-	// asked before each trigger call; an error means not now. nil means ready.
-	// Must be quick
+	// API gets every request below the prefix. Only the paths of the probes are
+	// changed. If it is nil, the response is 503.
+	API http.Handler
+	// Triggers are keyed by function name, as in Functions.
+	Triggers map[string]Trigger
+	// Ready is called before each trigger and must be quick. While it returns
+	// an error, triggers wait. Nil means always ready.
 	Ready func() error
 }
 
-// Host is the handler of everything that the Functions host sends. Make it with
-// New.
+// Host handles all requests of the Functions host. Create it with New.
 type Host struct {
 	prefix   string
 	deadline time.Duration
@@ -66,13 +74,14 @@ type Host struct {
 	work     atomic.Pointer[Work]
 	stats    counters
 
-	base     context.Context // ends when the calls under way have had their time to finish
+	base     context.Context // ends finishTime after the stop, and cancels running calls
 	cancel   context.CancelFunc
-	stopping context.Context // ends when Serve begins to stop: no answer is held any longer
+	stopping context.Context // ends when Serve begins to stop, and ends all holds
 	stop     context.CancelFunc
 }
 
-// New checks the options. Bad ones are an Error with CodeInvalid.
+// New checks the options. For invalid ones it returns an error with
+// CodeInvalid.
 func New(o Options) (*Host, error) {
 	if o.Prefix == "" {
 		o.Prefix = DefaultPrefix
@@ -81,7 +90,7 @@ func New(o Options) (*Host, error) {
 	if !strings.HasPrefix(o.Prefix, "/") || strings.HasSuffix(o.Prefix, "/") {
 		return nil, state.Invalid(
 			"funchost.New",
-			"the prefix keeps outside callers from the triggers",
+			"invalid route prefix, which must keep outside callers from the triggers",
 			state.FieldError{
 				Field:   "prefix",
 				Message: "must begin with a slash, not end with one, and not be empty",
@@ -108,9 +117,9 @@ func New(o Options) (*Host, error) {
 	return h, h.Install(o.Work)
 }
 
-// Install puts the work in place of what was there, atomically; calls under way
-// end with what they began with. A trigger for anything but a queue or timer
-// function of the table is an Error with CodeInvalid, and nothing changes.
+// Install atomically replaces the work. Running calls continue with the
+// previous work. If a trigger is not for a queue or timer function of the
+// table, Install returns an error with CodeInvalid and changes nothing.
 func (h *Host) Install(w Work) error {
 	var bad []state.FieldError
 
@@ -119,17 +128,17 @@ func (h *Host) Install(w Work) error {
 		if !ok || f.Kind == KindHTTP {
 			bad = append(
 				bad,
-				state.FieldError{Field: name, Message: "is no queue or timer function of the table"},
+				state.FieldError{Field: name, Message: "is not a queue or timer function"},
 			)
 		}
 
 		if t == nil {
-			bad = append(bad, state.FieldError{Field: name, Message: "has no Go function"})
+			bad = append(bad, state.FieldError{Field: name, Message: "the trigger is nil"})
 		}
 	}
 
 	if len(bad) > 0 {
-		return state.Invalid("funchost.Install", "the triggers do not match the table of functions", bad...)
+		return state.Invalid("funchost.Install", "invalid triggers", bad...)
 	}
 
 	h.work.Store(&w)
@@ -137,8 +146,8 @@ func (h *Host) Install(w Work) error {
 	return nil
 }
 
-// ServeHTTP answers one request. It cleans no path and follows no redirect: a
-// mux would lead /api/../process_task to a trigger.
+// ServeHTTP handles a request. It neither cleans paths nor redirects, as a
+// http.ServeMux would: that would route /api/../process_task to a trigger.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if path == "/" {
@@ -153,19 +162,19 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	f, ok := Lookup(strings.TrimPrefix(path, "/"))
 	if !ok || f.Kind == KindHTTP {
-		refuse(w, r, http.StatusNotFound, "no such path")
+		writeProblem(w, r, http.StatusNotFound, "The path does not exist.")
 		return
 	}
-	// A page in a developer's browser may post to loopback; it always says
-	// where it comes from, and the host never does.
+	// A page in a developer's browser can post to loopback. It always sends an
+	// Origin header, and the host never does.
 	if r.Header.Get("Origin") != "" {
-		refuse(w, r, http.StatusNotFound, "no such path")
+		writeProblem(w, r, http.StatusNotFound, "The path does not exist.")
 		return
 	}
 
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, r, http.StatusMethodNotAllowed, "a trigger is posted to")
+		writeProblem(w, r, http.StatusMethodNotAllowed, "Triggers accept POST only.")
 
 		return
 	}
@@ -175,7 +184,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Host) probe(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refuse(w, r, http.StatusNotFound, "no such path")
+		writeProblem(w, r, http.StatusNotFound, "The path does not exist.")
 		return
 	}
 
@@ -187,13 +196,13 @@ func (h *Host) serveAPI(w http.ResponseWriter, r *http.Request) {
 	rest := strings.TrimPrefix(r.URL.Path, h.prefix)
 
 	f, isFunction := Lookup(strings.Trim(rest, "/"))
-	if (isFunction && f.Kind != KindHTTP) || climbs(rest) {
-		refuse(w, r, http.StatusNotFound, "no such path")
+	if (isFunction && f.Kind != KindHTTP) || hasDotSegment(rest) {
+		writeProblem(w, r, http.StatusNotFound, "The path does not exist.")
 		return
 	}
 
 	if name, ok := strings.CutPrefix(rest, "/health/"); ok && (name == "livez" || name == "readyz") {
-		rest = "/" + name // one answer under two routes: see Functions
+		rest = "/" + name // two routes return the same, see Functions
 		r = r.Clone(r.Context())
 		r.URL.Path, r.URL.RawPath = h.prefix+rest, ""
 	}
@@ -205,19 +214,19 @@ func (h *Host) serveAPI(w http.ResponseWriter, r *http.Request) {
 
 	if rest == "/livez" {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n")) // the prober may be gone
+		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n")) // the client may have disconnected
 
 		return
 	}
 
 	w.Header().Set("Retry-After", "1")
-	refuse(w, r, http.StatusServiceUnavailable, "the service is starting")
+	writeProblem(w, r, http.StatusServiceUnavailable, "The service is starting.")
 }
 
-// climbs tells whether a path has a segment that could lead somewhere else than
-// it says: the host decides who may call by the path that it was given, so what
-// it let through as /api/ui/... must be that.
-func climbs(path string) bool {
+// hasDotSegment reports whether a path contains a segment that can lead to
+// another path. The host authorizes a caller by the literal path, so a path
+// that it accepted as /api/ui/... must stay below that.
+func hasDotSegment(path string) bool {
 	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
 		if segment == "." || segment == ".." {
 			return true

@@ -10,26 +10,27 @@ import (
 	"coremachine/internal/state"
 )
 
-func TestProbeIsAnsweredBeforeAnythingElse(t *testing.T) {
+func TestProbeSucceedsBeforeStartUp(t *testing.T) {
 	t.Parallel()
 	b := setup(
 		t,
 		funchost.Options{Work: funchost.Work{Ready: func() error { return errors.New("no database") }}},
 		nil,
 	)
-	wantStatus(t, b.do(t, http.MethodGet, "/", ""), http.StatusOK)
-	wantStatus(t, b.do(t, http.MethodHead, "/", ""), http.StatusOK)
-	wantStatus(t, b.do(t, http.MethodPost, "/", ""), http.StatusNotFound)
+	wantStatus(t, b.run(t, http.MethodGet, "/", ""), http.StatusOK)
+	wantStatus(t, b.run(t, http.MethodHead, "/", ""), http.StatusOK)
+	wantStatus(t, b.run(t, http.MethodPost, "/", ""), http.StatusNotFound)
 }
 
-func TestAPIBeforeStartUpHasEnded(t *testing.T) {
+func TestAPIBeforeStartUp(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, funchost.Options{}, nil)
 	for path, want := range map[string]int{
-		"/api/livez": 200, "/api/health/livez": 200, "/api/readyz": 503, "/api/jobs": 503, "/api": 503, "/apis": 404, "/other": 404,
+		"/api/livez": 200, "/api/health/livez": 200, "/api/readyz": 503, "/api/jobs": 503, "/api": 503,
+		"/apis": 404, "/other": 404,
 	} {
-		w := b.do(t, http.MethodGet, path, "")
+		w := b.run(t, http.MethodGet, path, "")
 		if w.Code != want {
 			t.Errorf("%s: got %d, want %d", path, w.Code, want)
 		}
@@ -41,7 +42,7 @@ func TestAPIBeforeStartUpHasEnded(t *testing.T) {
 	}
 }
 
-func TestAPIGetsRequestsUntouched(t *testing.T) {
+func TestAPIReceivesUnmodifiedRequests(t *testing.T) {
 	t.Parallel()
 
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +57,7 @@ func TestAPIGetsRequestsUntouched(t *testing.T) {
 		) //nolint:gosec // the test reads it
 	})
 	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
-	w := b.do(t, http.MethodPut, "/api/jobs/7%2F8?tag=a&tag=b", "{}")
+	w := b.run(t, http.MethodPut, "/api/jobs/7%2F8?tag=a&tag=b", "{}")
 	wantStatus(t, w, http.StatusTeapot)
 
 	if got, want := w.Body.String(), "PUT /api/jobs/7%2F8?tag=a&tag=b {}"; got != want {
@@ -64,44 +65,49 @@ func TestAPIGetsRequestsUntouched(t *testing.T) {
 	}
 }
 
-// The platform asks the probes without a key, below the one route that is open
-// to it.
-func TestProbesAnswerBelowHealthToo(t *testing.T) {
+// The platform requests the probes without a key, below the only route that
+// does not require one.
+func TestProbesBelowHealthRoute(t *testing.T) {
 	t.Parallel()
-	// the test reads it
+	// The test reads the body.
 	api := http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) },
 	) //nolint:gosec
 
 	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
 	for path, want := range map[string]string{
-		"/api/health": "/api/health", "/api/health/livez": "/api/livez", "/api/health/readyz": "/api/readyz", "/api/readyz": "/api/readyz",
-		"/api/health/jobs": "/api/health/jobs", "/api/health/livez/x": "/api/health/livez/x",
+		"/api/health":         "/api/health",
+		"/api/health/livez":   "/api/livez",
+		"/api/health/readyz":  "/api/readyz",
+		"/api/readyz":         "/api/readyz",
+		"/api/health/jobs":    "/api/health/jobs",
+		"/api/health/livez/x": "/api/health/livez/x",
 	} {
-		if got := b.do(t, http.MethodGet, path, "").Body.String(); got != want {
+		if got := b.run(t, http.MethodGet, path, "").Body.String(); got != want {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
 }
 
-// An outside caller can reach whatever lies below the prefix, and nothing below
-// it is a trigger, whatever headers say.
+// An outside caller can reach every path below the prefix. None of them may
+// reach a trigger, with any headers.
 func TestTriggersCannotBeReachedFromOutside(t *testing.T) {
 	t.Parallel()
 	b := setup(t, funchost.Options{Work: funchost.Work{API: http.NotFoundHandler()}}, nil)
 
 	err := b.host.Install(funchost.Work{API: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("the API was asked")
+		t.Error("the request reached the API")
 	})})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	for _, path := range []string{
-		"/api/process_task", "/api/process_task/", "/api/sweep", "/api/../process_task", "/api/%2e%2e/process_task", "/api//process_task",
+		"/api/process_task", "/api/process_task/", "/api/sweep",
+		"/api/../process_task", "/api/%2e%2e/process_task", "/api//process_task",
 		"/api/ui/..%2fjobs", `/api/ui/..\jobs`, "/api/ui/./jobs", "/api/health//../jobs",
 	} {
-		w := b.do(
+		w := b.run(
 			t,
 			http.MethodPost,
 			path,
@@ -113,7 +119,7 @@ func TestTriggersCannotBeReachedFromOutside(t *testing.T) {
 	}
 
 	for _, path := range []string{"/Process_Task", "/process_task/", "//process_task", "/submit_job", "/api2"} {
-		wantStatus(t, b.do(t, http.MethodPost, path, envelope(t, message(t, 1))), http.StatusNotFound)
+		wantStatus(t, b.run(t, http.MethodPost, path, envelope(t, message(t, 1))), http.StatusNotFound)
 	}
 
 	if got := b.host.Stats().Calls; got != 0 {
@@ -121,18 +127,18 @@ func TestTriggersCannotBeReachedFromOutside(t *testing.T) {
 	}
 }
 
-func TestTriggersArePostedByTheHostOnly(t *testing.T) {
+func TestTriggersAcceptOnlyPostsOfHost(t *testing.T) {
 	t.Parallel()
 	b := setup(t, funchost.Options{}, nil)
-	wantStatus(t, b.do(t, http.MethodGet, "/process_task", ""), http.StatusMethodNotAllowed)
+	wantStatus(t, b.run(t, http.MethodGet, "/process_task", ""), http.StatusMethodNotAllowed)
 	wantStatus(
 		t,
-		b.do(t, http.MethodPost, "/process_task", "{}", "Origin", "https://example.org"),
+		b.run(t, http.MethodPost, "/process_task", "{}", "Origin", "https://example.org"),
 		http.StatusNotFound,
 	)
 }
 
-func TestNewRefusesAnEmptyPrefix(t *testing.T) {
+func TestNewRejectsInvalidPrefix(t *testing.T) {
 	t.Parallel()
 
 	for _, prefix := range []string{"/", "api", "/api/"} {

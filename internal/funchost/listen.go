@@ -12,31 +12,31 @@ import (
 	"coremachine/internal/state"
 )
 
-// Environment variables in which the host names the port, the newer one first.
+// Environment variables with the port of the host, the newer one first.
 const (
 	EnvPort       = "FUNCTIONS_CUSTOMHANDLER_PORT"
 	EnvPortLegacy = "FUNCTIONS_HTTPWORKER_PORT"
 )
 
 const (
-	// how long a port may still belong to the process that the host has just
-	// killed
-	bindPatience = 2 * time.Second
-	bindPause    = 20 * time.Millisecond
+	// bindTimeout is how long the port may still belong to the process that the
+	// host has just killed.
+	bindTimeout = 2 * time.Second
+	bindPause   = 20 * time.Millisecond
 )
 
-// Listen opens the port that the host names, on 127.0.0.1 only, and must be the
-// first thing that the process does: the host polls it and gives up after its
-// initialization timeout. Without either variable it takes fallback (0: any
-// free port). A port in use is retried for about 2 s, since the host gives a
-// restarted process the port of the one it killed.
+// Listen opens the port of the host on 127.0.0.1. It must be the first thing
+// that the process does, because the host polls the port until its
+// initialization timeout. Without either variable it uses fallback, or any free
+// port if that is 0. It retries for about 2 s if the port is in use, because
+// the host assigns the port of a killed process to its successor.
 func Listen(ctx context.Context, getenv func(string) string, fallback int) (net.Listener, error) {
 	port, err := Port(getenv, fallback)
 	if err != nil {
 		return nil, err
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, bindPatience)
+	ctx, cancel := context.WithTimeout(ctx, bindTimeout)
 	defer cancel()
 
 	tick := time.NewTicker(bindPause)
@@ -61,8 +61,8 @@ func Listen(ctx context.Context, getenv func(string) string, fallback int) (net.
 	}
 }
 
-// Port reads the port from the environment. A value that is no port is an Error
-// with CodeInvalid that names the variable.
+// Port reads the port from the environment. If the value is not a port, it
+// returns an error with CodeInvalid that names the variable.
 func Port(getenv func(string) string, fallback int) (int, error) {
 	for _, name := range []string{EnvPort, EnvPortLegacy} {
 		text := getenv(name)
@@ -72,7 +72,7 @@ func Port(getenv func(string) string, fallback int) (int, error) {
 
 		port, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || port == 0 {
-			return 0, state.Invalid("funchost.Port", "the host names no usable port",
+			return 0, state.Invalid("funchost.Port", "invalid port of the host",
 				state.FieldError{Field: name, Message: fmt.Sprintf("%q is not a port from 1 to 65535", text)})
 		}
 

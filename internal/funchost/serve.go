@@ -13,26 +13,32 @@ import (
 	"coremachine/internal/state"
 )
 
-// Limits of the server. There is no limit of an answer's time: a stream may
-// last, and the host bounds each call. A body that the host passes on may come
-// as slowly as its client sends it. The host keeps idle connections for 60 s,
-// so ours must last longer, or it would now and then post into a closing one.
+// Limits of the server. The time of a response is not limited, because a stream
+// stays open and the host limits each call. The host passes a body on as slowly
+// as its client sends it. It keeps idle connections for 60 s. idleTimeout is
+// longer, so that the host does not post to a connection that is being closed.
 const (
 	readHeaderTimeout = 5 * time.Second
 	idleTimeout       = 3 * time.Minute
 	maxHeaderBytes    = 128 << 10
 	maxConnections    = 4096
-	bodyTimeout       = 30 * time.Second // for all of a body
-	writeTimeout      = time.Minute      // for one write of an answer
+	// bodyTimeout limits the time of a whole request body.
+	bodyTimeout = 30 * time.Second
+	// writeTimeout limits one write of a response.
+	writeTimeout = time.Minute
 
-	finishTime = 2 * time.Second // for calls under way, once stopping began, before their contexts end
-	closeTime  = 5 * time.Second // before their connections are closed
+	// finishTime is how long calls can continue after the stop before their
+	// contexts end.
+	finishTime = 2 * time.Second
+	// closeTime is how long connections stay open after the stop.
+	closeTime = 5 * time.Second
 )
 
-// Serve answers on l until ctx ends; then it stops accepting, gives calls under
-// way 2 s to finish, ends their contexts, and after 5 s closes what is left. It
-// returns nil after such a stop. A listener that others than this machine can
-// reach is refused with CodeInvalid. Serve takes over l and may be called once.
+// Serve serves l until ctx ends. Then it stops accepting, gives running calls 2
+// s to finish, ends their contexts, and closes remaining connections after 5 s.
+// It returns nil after such a stop. If l is reachable from other machines,
+// Serve returns an error with CodeInvalid. Serve closes l and must be called
+// only once.
 func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 	defer h.cancel()
 
@@ -72,10 +78,10 @@ func (h *Host) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel()
 
 	if err := server.Shutdown(closing); err != nil {
-		_ = server.Close() // what is left is cut off, which is what the host does too
+		_ = server.Close() // the host does the same with the remaining connections
 	}
 
-	<-failed //nolint:errcheck // ErrServerClosed, since it was told to
+	<-failed //nolint:errcheck // always ErrServerClosed
 
 	return nil
 }

@@ -20,7 +20,7 @@ func environment(values map[string]string) func(string) string {
 	return func(name string) string { return values[name] }
 }
 
-func TestListenTakesThePortOfTheHost(t *testing.T) {
+func TestListenUsesPortOfHost(t *testing.T) {
 	t.Parallel()
 
 	for name, values := range map[string]map[string]string{
@@ -42,8 +42,8 @@ func TestListenTakesThePortOfTheHost(t *testing.T) {
 	}
 }
 
-// The host gives a new process the port of the one that it has just killed.
-func TestListenWaitsForThePortToComeFree(t *testing.T) {
+// The host assigns the port of a killed process to a new one.
+func TestListenWaitsForPort(t *testing.T) {
 	t.Parallel()
 
 	old, err := funchost.Listen(t.Context(), environment(nil), 0)
@@ -56,7 +56,7 @@ func TestListenWaitsForThePortToComeFree(t *testing.T) {
 		t.Errorf("got address %s, want loopback", addr)
 	}
 
-	time.AfterFunc(100*time.Millisecond, func() { _ = old.Close() }) // the test fails if it does not
+	time.AfterFunc(100*time.Millisecond, func() { _ = old.Close() }) // otherwise the test fails
 
 	l, err := funchost.Listen(
 		t.Context(),
@@ -72,7 +72,7 @@ func TestListenWaitsForThePortToComeFree(t *testing.T) {
 	}
 }
 
-func TestServeRefusesOutsideListeners(t *testing.T) {
+func TestServeRejectsPublicListeners(t *testing.T) {
 	t.Parallel()
 
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp4", "0.0.0.0:0")
@@ -86,8 +86,8 @@ func TestServeRefusesOutsideListeners(t *testing.T) {
 	}
 }
 
-// In Azure the envelope comes chunked, under the Core Tools with a length.
-func TestServeTakesBothFramingsAndStops(t *testing.T) {
+// In Azure the envelope is chunked. The Core Tools send a Content-Length.
+func TestServeAcceptsBothFramingsAndStops(t *testing.T) {
 	t.Parallel()
 
 	entered, released := make(chan struct{}), make(chan error, 1)
@@ -168,7 +168,7 @@ func TestServeTakesBothFramingsAndStops(t *testing.T) {
 	}
 
 	if got := <-last; got < 500 {
-		t.Errorf("got %d for a call that the stop cut short, want a redelivery", got)
+		t.Errorf("got status %d for a call that the stop interrupted, want a redelivery", got)
 	}
 
 	if err := <-served; err != nil {

@@ -2,16 +2,16 @@ package funchost
 
 import "sync/atomic"
 
-// Stats are counts since the process started, but for Running and Holding,
-// which are now.
+// Stats are counts since the process started, except Running and Holding, which
+// are current numbers.
 type Stats struct {
 	Calls     int64 // trigger requests
-	Failed    int64 // of them, handed back
-	Malformed int64 // messages that were dropped
+	Failed    int64 // of them, not acknowledged
+	Malformed int64 // dropped messages
 	Panics    int64
 	Abandoned int64 // calls that were answered at the deadline without their callee
-	Running   int64 // callees that have not returned, abandoned ones included
-	Holding   int64 // of them, those that cannot work now
+	Running   int64 // callees that have not returned, including abandoned ones
+	Holding   int64 // of them, those that wait until they can work
 }
 
 type counters struct {

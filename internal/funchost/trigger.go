@@ -15,31 +15,39 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Waits between tries of a held trigger, each drawn between half and all of its
-// length.
+// Pauses between attempts of a trigger that cannot work. Each is random between
+// half of its length and all of it.
 const (
 	firstPause = 50 * time.Millisecond
 	longPause  = 2 * time.Second
-	errorPause = time.Second // before an error is answered: the host delivers again without any delay
-	// bytes of an oversized request that are read and dropped, so that its
-	// answer is heard
-	drainMost = 64 << 20
+	// errorPause delays the response to an error, because the host delivers
+	// again without delay.
+	errorPause = time.Second
+	// maxDrain limits how many bytes of an oversized request are read and
+	// dropped, so that the host receives the response.
+	maxDrain = 64 << 20
 )
 
-// Invocation is one message or tick to work on.
+// Invocation is one message or tick to handle.
 type Invocation struct {
-	Function    string
-	ID          string        // of the host, for the log
-	Traceparent string        // W3C trace context of the host's call, "" when there is none
-	Message     state.Message // queue triggers
-	Deliveries  int           // queue triggers: a hint, 1 on the first delivery, 0 when unknown
-	PastDue     bool          // timers: the tick is late
-	Log         *slog.Logger  // carries function, invocation id and trace context
+	Function string
+	// ID is the host's invocation ID, for the log.
+	ID string
+	// Traceparent is the W3C trace context of the host's call, or empty.
+	Traceparent string
+	Message     state.Message // for queue triggers
+	// Deliveries is a hint for queue triggers: 1 on the first delivery, 0 if
+	// unknown.
+	Deliveries int
+	// PastDue is true for a timer tick that is late.
+	PastDue bool
+	// Log has the function, the invocation ID and the trace context as fields.
+	Log *slog.Logger
 }
 
 type invocationKey struct{}
 
-// FromContext returns the invocation that a trigger's context belongs to.
+// FromContext returns the invocation of a trigger's context.
 func FromContext(ctx context.Context) (Invocation, bool) {
 	inv, ok := ctx.Value(invocationKey{}).(Invocation)
 	return inv, ok
@@ -50,8 +58,8 @@ func (h *Host) serveTrigger(w http.ResponseWriter, r *http.Request, f Function) 
 
 	inv := Invocation{
 		Function:    f.Name,
-		ID:          short(r.Header.Get("X-Azure-Functions-InvocationId")),
-		Traceparent: short(r.Header.Get("Traceparent")),
+		ID:          truncate(r.Header.Get("X-Azure-Functions-InvocationId")),
+		Traceparent: truncate(r.Header.Get("Traceparent")),
 	}
 	inv.Log = h.log.With(keys.Function, f.Name, "invocation_id", inv.ID, "traceparent", inv.Traceparent)
 
@@ -59,8 +67,8 @@ func (h *Host) serveTrigger(w http.ResponseWriter, r *http.Request, f Function) 
 
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) {
-		inv.Log.Warn("the host's request broke off", keys.Error, err)
-		split(w, state.CodeMalformed)
+		inv.Log.Warn("request of the host is incomplete", keys.Error, err)
+		nack(w, state.CodeMalformed)
 
 		return
 	}
@@ -68,42 +76,43 @@ func (h *Host) serveTrigger(w http.ResponseWriter, r *http.Request, f Function) 
 	if err != nil {
 		h.stats.malformed.Add(1)
 
-		_, _ = io.CopyN(io.Discard, r.Body, drainMost) // whatever comes of it, the answer below stands
+		_, _ = io.CopyN(io.Discard, r.Body, maxDrain) // the response is the same if it fails
 
-		inv.Log.Error("a message is too large to be one of ours and was dropped", "limit_bytes", maxEnvelope)
-		acknowledge(w)
+		inv.Log.Error("oversized message dropped", "limit_bytes", maxEnvelope)
+		ack(w)
 
 		return
 	}
 
 	invocations := h.unwrap(body, f, inv)
 	if len(invocations) == 0 {
-		acknowledge(w)
+		ack(w)
 		return
 	}
 
-	if err := h.do(r.Context(), invocations); err != nil {
+	if err := h.run(r.Context(), invocations); err != nil {
 		h.stats.failed.Add(1)
 
 		code := state.CodeOf(err)
-		inv.Log.Warn("the trigger was handed back", "code", string(code), keys.Error, err)
-		split(w, code)
+		inv.Log.Warn("trigger failed, the host delivers it again", "code", string(code), keys.Error, err)
+		nack(w, code)
 
 		return
 	}
 
-	acknowledge(w)
+	ack(w)
 }
 
-// unwrap makes one invocation per message of the envelope, or one for a tick.
-// What cannot be read is logged and left out: no redelivery can mend it, and
-// the row of a real message is found by the sweep.
+// unwrap returns one invocation for each message of the envelope, or one for a
+// tick. It logs and drops malformed messages, because a redelivery cannot
+// succeed. If a row belongs to such a message, the sweep recovers it.
 func (h *Host) unwrap(body []byte, f Function, inv Invocation) []Invocation {
 	envelope, err := ParseEnvelope(body, f.Binding)
 
 	inv.Deliveries, inv.PastDue = envelope.Deliveries, envelope.PastDue
 	if f.Kind == KindTimer {
-		return []Invocation{inv} // a tick says nothing but that it is time
+		// tick carries no data.
+		return []Invocation{inv}
 	}
 
 	if err == nil && len(envelope.Bodies) == 0 {
@@ -112,22 +121,22 @@ func (h *Host) unwrap(body []byte, f Function, inv Invocation) []Invocation {
 
 	if err != nil {
 		h.stats.malformed.Add(1)
-		inv.Log.Error("a malformed envelope was dropped", keys.Error, err, "bytes", len(body))
+		inv.Log.Error("malformed envelope dropped", keys.Error, err, "bytes", len(body))
 
 		return nil
 	}
 
-	all := make([]Invocation, 0, len(envelope.Bodies))
-	for _, one := range envelope.Bodies {
-		m, err := state.DecodeMessage(one)
+	invocations := make([]Invocation, 0, len(envelope.Bodies))
+	for _, body := range envelope.Bodies {
+		m, err := state.DecodeMessage(body)
 		if err != nil {
 			h.stats.malformed.Add(1)
 			inv.Log.Error(
-				"a malformed message was dropped",
+				"malformed message dropped",
 				keys.Error,
 				err,
 				"bytes",
-				len(one),
+				len(body),
 				"transport_id",
 				envelope.MessageID,
 			)
@@ -136,15 +145,15 @@ func (h *Host) unwrap(body []byte, f Function, inv Invocation) []Invocation {
 		}
 
 		inv.Message = m
-		all = append(all, inv)
+		invocations = append(invocations, inv)
 	}
 
-	return all
+	return invocations
 }
 
-// do does one trigger call: all its messages in order, until the deadline. What
-// has not returned by then is given up.
-func (h *Host) do(request context.Context, invocations []Invocation) error {
+// run calls the trigger for all messages in order, until the deadline. A callee
+// that has not returned by then is abandoned.
+func (h *Host) run(request context.Context, invocations []Invocation) error {
 	limit := context.WithoutCancel(request)
 
 	if h.deadline > 0 {
@@ -165,7 +174,7 @@ func (h *Host) do(request context.Context, invocations []Invocation) error {
 	go func() {
 		defer h.stats.running.Add(-1)
 
-		done <- h.all(ctx, invocations)
+		done <- h.callAll(ctx, invocations)
 	}()
 
 	select {
@@ -174,7 +183,7 @@ func (h *Host) do(request context.Context, invocations []Invocation) error {
 	case <-limit.Done():
 	}
 
-	select { // both at once: what was done counts
+	select { // if both are ready, the result counts
 	case err := <-done:
 		return err
 	default:
@@ -185,18 +194,18 @@ func (h *Host) do(request context.Context, invocations []Invocation) error {
 	return state.Wrap(
 		state.CodeTimeout,
 		"funchost.do",
-		"the call did not return in time and was given up",
+		"the call did not return in time and was abandoned",
 		limit.Err(),
 	)
 }
 
-func (h *Host) all(ctx context.Context, invocations []Invocation) error {
+func (h *Host) callAll(ctx context.Context, invocations []Invocation) error {
 	held, cancel := context.WithTimeout(ctx, h.hold)
 	defer cancel()
-	defer context.AfterFunc(h.stopping, cancel)() // ends with the process, not with the request
+	defer context.AfterFunc(h.stopping, cancel)() // ends when Serve begins to stop, not with the request
 
 	for _, inv := range invocations {
-		if err := h.one(context.WithValue(ctx, invocationKey{}, inv), held, inv); err != nil {
+		if err := h.callUntilHeld(context.WithValue(ctx, invocationKey{}, inv), held, inv); err != nil {
 			return err
 		}
 	}
@@ -204,9 +213,9 @@ func (h *Host) all(ctx context.Context, invocations []Invocation) error {
 	return nil
 }
 
-// one repeats a call that cannot be done now until held ends, and then returns
-// its last error.
-func (h *Host) one(ctx, held context.Context, inv Invocation) error {
+// callUntilHeld repeats a call that cannot work now until held ends. Then it
+// returns the last error.
+func (h *Host) callUntilHeld(ctx, held context.Context, inv Invocation) error {
 	err := h.call(ctx, inv)
 	if err == nil {
 		return nil
@@ -220,7 +229,7 @@ func (h *Host) one(ctx, held context.Context, inv Invocation) error {
 	h.stats.holding.Add(1)
 	defer h.stats.holding.Add(-1)
 
-	inv.Log.Info("the trigger cannot work now and holds its answer", keys.Error, err)
+	inv.Log.Info("trigger is unavailable, response delayed", keys.Error, err)
 
 	for wait := firstPause; pause(held, wait); wait = min(2*wait, longPause) {
 		err = h.call(ctx, inv)
@@ -240,7 +249,7 @@ func (h *Host) call(ctx context.Context, inv Invocation) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.stats.panics.Add(1)
-			inv.Log.Error("a trigger panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			inv.Log.Error("trigger panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 
 			err = state.Errorf(state.CodePanic, "funchost.call", "the trigger panicked")
 		}
@@ -265,7 +274,7 @@ func (h *Host) call(ctx context.Context, inv Invocation) (err error) {
 	return trigger(ctx, inv)
 }
 
-// pause waits between half of d and d; false when ctx ended first.
+// pause waits between half of d and d. It returns false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d/2 + rand.N(d/2))
 	defer t.Stop()
@@ -278,11 +287,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// short keeps a header that goes to the log from flooding it.
-func short(s string) string {
-	const most = 128
-	if len(s) > most {
-		return s[:most]
+// truncate limits the length of a header in the log.
+func truncate(s string) string {
+	const maxBytes = 128
+	if len(s) > maxBytes {
+		return s[:maxBytes]
 	}
 
 	return s

@@ -17,7 +17,7 @@ import (
 	"coremachine/internal/state"
 )
 
-func TestTriggerHandsOverTheMessage(t *testing.T) {
+func TestTriggerPassesMessageToCallee(t *testing.T) {
 	t.Parallel()
 
 	var (
@@ -36,7 +36,7 @@ func TestTriggerHandsOverTheMessage(t *testing.T) {
 		return nil
 	})
 	m := message(t, 7)
-	wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", envelope(t, m),
+	wantAcknowledged(t, b.run(t, http.MethodPost, "/process_task", envelope(t, m),
 		"X-Azure-Functions-InvocationId", "3f4b", "Traceparent", "00-aa-bb-01"))
 
 	if got.Function != "process_task" || got.ID != "3f4b" || got.Traceparent != "00-aa-bb-01" ||
@@ -53,7 +53,7 @@ func TestTriggerHandsOverTheMessage(t *testing.T) {
 	}
 }
 
-func TestTriggerTakesABatchInOrder(t *testing.T) {
+func TestTriggerHandlesBatchInOrder(t *testing.T) {
 	t.Parallel()
 
 	var got []int64
@@ -64,7 +64,7 @@ func TestTriggerTakesABatchInOrder(t *testing.T) {
 	})
 	wantAcknowledged(
 		t,
-		b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1), message(t, 2), message(t, 3))),
+		b.run(t, http.MethodPost, "/process_task", envelope(t, message(t, 1), message(t, 2), message(t, 3))),
 	)
 
 	if diff := cmp.Diff([]int64{1, 2, 3}, got); diff != "" {
@@ -72,9 +72,9 @@ func TestTriggerTakesABatchInOrder(t *testing.T) {
 	}
 }
 
-// What no redelivery can mend is acknowledged, or it would come back a hundred
-// times in a second.
-func TestTriggerAcknowledgesWhatItCannotRead(t *testing.T) {
+// A malformed message is acknowledged. Otherwise the host would deliver it a
+// hundred times within a second.
+func TestTriggerAcknowledgesMalformedMessages(t *testing.T) {
 	t.Parallel()
 
 	calls := 0
@@ -94,7 +94,7 @@ func TestTriggerAcknowledgesWhatItCannotRead(t *testing.T) {
 		"TooLarge":     `{"Data":{"message":"` + strings.Repeat("A", 9<<20) + `"}}`,
 	} {
 		before := b.host.Stats().Malformed
-		wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", body))
+		wantAcknowledged(t, b.run(t, http.MethodPost, "/process_task", body))
 
 		if got := b.host.Stats().Malformed - before; got != 1 {
 			t.Errorf("%s: got %d malformed messages counted, want 1", name, got)
@@ -106,7 +106,7 @@ func TestTriggerAcknowledgesWhatItCannotRead(t *testing.T) {
 	}
 }
 
-func TestTriggerRunsATickWhateverItSays(t *testing.T) {
+func TestTriggerRunsTickWithAnyBody(t *testing.T) {
 	t.Parallel()
 
 	var late []bool
@@ -115,8 +115,12 @@ func TestTriggerRunsATickWhateverItSays(t *testing.T) {
 		late = append(late, inv.PastDue)
 		return nil
 	})
-	for _, body := range []string{`{"Data":{"timer":{"IsPastDue":true}}}`, `{"Data":{"timer":{"IsPastDue":false}}}`, ``} {
-		wantAcknowledged(t, b.do(t, http.MethodPost, "/sweep", body))
+	for _, body := range []string{
+		`{"Data":{"timer":{"IsPastDue":true}}}`,
+		`{"Data":{"timer":{"IsPastDue":false}}}`,
+		``,
+	} {
+		wantAcknowledged(t, b.run(t, http.MethodPost, "/sweep", body))
 	}
 
 	if diff := cmp.Diff([]bool{true, false, false}, late); diff != "" {
@@ -124,12 +128,12 @@ func TestTriggerRunsATickWhateverItSays(t *testing.T) {
 	}
 }
 
-func TestTriggerHandsBackErrorsAndPanics(t *testing.T) {
+func TestTriggerNacksErrorsAndPanics(t *testing.T) {
 	t.Parallel()
 
 	for name, trigger := range map[string]funchost.Trigger{
-		"Error": func(context.Context, funchost.Invocation) error { return errors.New("no luck") },
-		"Panic": func(context.Context, funchost.Invocation) error { panic("no luck") },
+		"Error": func(context.Context, funchost.Invocation) error { return errors.New("failed") },
+		"Panic": func(context.Context, funchost.Invocation) error { panic("failed") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,7 +141,7 @@ func TestTriggerHandsBackErrorsAndPanics(t *testing.T) {
 				b := setup(t, funchost.Options{}, trigger)
 				wantStatus(
 					t,
-					b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
+					b.run(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
 					http.StatusInternalServerError,
 				)
 
@@ -149,7 +153,7 @@ func TestTriggerHandsBackErrorsAndPanics(t *testing.T) {
 	}
 }
 
-func TestTriggerHoldsItsAnswerUntilItCanWork(t *testing.T) {
+func TestTriggerDelaysResponseUntilAvailable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -160,7 +164,7 @@ func TestTriggerHoldsItsAnswerUntilItCanWork(t *testing.T) {
 
 			return nil
 		})
-		wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))))
+		wantAcknowledged(t, b.run(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))))
 
 		if calls != 6 {
 			t.Errorf("got %d calls, want 6", calls)
@@ -168,7 +172,7 @@ func TestTriggerHoldsItsAnswerUntilItCanWork(t *testing.T) {
 	})
 }
 
-func TestTriggerAsksForRedeliveryOnlyAfterTheHold(t *testing.T) {
+func TestTriggerNacksAfterHold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(
@@ -180,17 +184,17 @@ func TestTriggerAsksForRedeliveryOnlyAfterTheHold(t *testing.T) {
 		took := elapsed(func() {
 			wantStatus(
 				t,
-				b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
+				b.run(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
 				http.StatusServiceUnavailable,
 			)
 		})
 		if took != funchost.DefaultHold {
-			t.Errorf("answered after %s, want %s", took, funchost.DefaultHold)
+			t.Errorf("responded after %s, want %s", took, funchost.DefaultHold)
 		}
 	})
 }
 
-func TestTriggerHoldsUntilStartUpHasEnded(t *testing.T) {
+func TestTriggerWaitsForStartUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, funchost.Options{FunctionTimeout: 30 * time.Minute}, nil)
@@ -217,15 +221,15 @@ func TestTriggerHoldsUntilStartUpHasEnded(t *testing.T) {
 		time.AfterFunc(20*time.Second, func() { ready.Store(true) })
 
 		took := elapsed(func() {
-			wantAcknowledged(t, b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))))
+			wantAcknowledged(t, b.run(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))))
 		})
 		if took < 20*time.Second || took > 25*time.Second {
-			t.Errorf("answered after %s, want soon after 20 s", took)
+			t.Errorf("responded after %s, want about 20 s", took)
 		}
 	})
 }
 
-func TestTriggerAnswersAtItsDeadlineWithoutItsCallee(t *testing.T) {
+func TestTriggerRespondsAtDeadlineWithoutCallee(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -247,12 +251,12 @@ func TestTriggerAnswersAtItsDeadlineWithoutItsCallee(t *testing.T) {
 		took := elapsed(func() {
 			wantStatus(
 				t,
-				b.do(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
+				b.run(t, http.MethodPost, "/process_task", envelope(t, message(t, 1))),
 				http.StatusServiceUnavailable,
 			)
 		})
 		if want := 5*time.Minute - funchost.AnswerMargin; took != want {
-			t.Errorf("answered after %s, want %s", took, want)
+			t.Errorf("responded after %s, want %s", took, want)
 		}
 
 		if got := b.host.Stats(); got.Abandoned != 1 || got.Running != 1 {
@@ -272,9 +276,9 @@ func TestTriggerAnswersAtItsDeadlineWithoutItsCallee(t *testing.T) {
 	})
 }
 
-// A host that hangs up has not undone the work: it goes on, and its outcome is
-// found when the message comes again.
-func TestTriggerOutlivesTheHostsRequest(t *testing.T) {
+// If the host disconnects, the work continues. The next delivery of the message
+// finds its result.
+func TestTriggerContinuesAfterHostDisconnects(t *testing.T) {
 	t.Parallel()
 	b := setup(
 		t,
@@ -299,12 +303,14 @@ func TestTriggerOutlivesTheHostsRequest(t *testing.T) {
 	wantAcknowledged(t, w)
 }
 
-func TestInstallRefusesWhatIsNoTrigger(t *testing.T) {
+func TestInstallRejectsInvalidTriggers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, funchost.Options{}, nil)
 
 	work := func(context.Context, funchost.Invocation) error { return nil }
-	for _, triggers := range []map[string]funchost.Trigger{{"submit_job": work}, {"drain": work}, {"sweep": nil}} {
+	for _, triggers := range []map[string]funchost.Trigger{
+		{"submit_job": work}, {"drain": work}, {"sweep": nil},
+	} {
 		err := b.host.Install(funchost.Work{Triggers: triggers})
 		if !errors.Is(err, &state.Error{Code: state.CodeInvalid}) {
 			t.Errorf("%v: got %v, want an error with code invalid", triggers, err)

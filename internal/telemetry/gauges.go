@@ -12,21 +12,24 @@ import (
 	"coremachine/internal/view"
 )
 
-// Process is the state of this process that a reading of the metrics shows.
+// Process is the state of a process that its metrics report.
 type Process struct {
-	Running, Deaf    int // handlers
-	Used, Idle, Most int // connections of the pool
-	Waits            int64
-	Waited           time.Duration
-	Queues           func(context.Context) ([]view.QueueLag, error) // reads the database
-	// reads the database: the open ones
-	Jobs                     func(context.Context) ([]view.JobCount, error)
-	QueuesEvery, QueuesLimit time.Duration // 0: 5 s, 2 s
+	Running, Unresponsive int // handlers
+	Used, Idle, Max       int // connections of the pool
+	Waits                 int64
+	Waited                time.Duration
+	// Queues reads the backlog of each queue from the database.
+	Queues func(context.Context) ([]view.QueueLag, error)
+	// Jobs reads the number of open jobs from the database.
+	Jobs func(context.Context) ([]view.JobCount, error)
+	// QueuesEvery is the minimum time between two reads of the database, and
+	// QueuesLimit limits each read. Zero means 5 s and 2 s.
+	QueuesEvery, QueuesLimit time.Duration
 }
 
-// Watch shows what read tells, each time that somebody reads the metrics. The
-// database is asked at most once in QueuesEvery, whoever reads; every process
-// tells the same of it.
+// Watch reports what read returns whenever the metrics are read. It reads the
+// database at most once in QueuesEvery. All processes report the same values
+// for the database.
 func (t *Telemetry) Watch(read func() Process) error {
 	if t == nil {
 		return nil
@@ -34,7 +37,7 @@ func (t *Telemetry) Watch(read func() Process) error {
 
 	m := t.meter
 	count := func(name, about string) metric.Int64ObservableGauge {
-		// its error is that of registering it below
+		// The registration below returns the error.
 		g, _ := m.Int64ObservableGauge(name, metric.WithDescription(about))
 		return g
 	}
@@ -42,22 +45,22 @@ func (t *Telemetry) Watch(read func() Process) error {
 		g, _ := m.Float64ObservableGauge(name, metric.WithDescription(about), metric.WithUnit("s"))
 		return g
 	}
-	running := count(keys.HandlersRunning, "Handlers that run now")
-	deaf := count(keys.HandlersUnresponsive, "Handlers that were given up and have not returned")
+	running := count(keys.HandlersRunning, "Running handlers")
+	unresponsive := count(keys.HandlersUnresponsive, "Handlers that were abandoned and have not returned")
 	conns := count(keys.Connections, "Connections to the database")
-	most := count(keys.ConnectionsMost, "Most connections to the database")
+	maxConns := count(keys.ConnectionsMax, "Maximum number of connections to the database")
 	messages := count(keys.QueueMessages, "Messages of a queue")
 	open := count(keys.JobsOpen, "Jobs that have not ended")
 	queueAge := age(keys.QueueAge, "How long the oldest message of a queue has waited for a worker")
 	outboxAge := age(keys.OutboxAge, "How long the oldest due message has waited for its transport")
-	reading := count(keys.Reading, "Whether the last reading of the queues was answered")
+	reading := count(keys.Reading, "1 if the last read of the queues succeeded, else 0")
 	waits, _ := m.Int64ObservableCounter(
 		keys.ConnectionWaits,
-		metric.WithDescription("Times that a connection was waited for"),
+		metric.WithDescription("Number of waits for a connection"),
 	)
 	waited, _ := m.Float64ObservableCounter(
 		keys.ConnectionWaited,
-		metric.WithDescription("Time that connections were waited for"),
+		metric.WithDescription("Total time of waits for a connection"),
 		metric.WithUnit("s"),
 	)
 
@@ -66,13 +69,13 @@ func (t *Telemetry) Watch(read func() Process) error {
 	_, err := m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		p := read()
 		o.ObserveInt64(running, int64(p.Running))
-		o.ObserveInt64(deaf, int64(p.Deaf))
+		o.ObserveInt64(unresponsive, int64(p.Unresponsive))
 
 		for name, n := range map[string]int{"used": p.Used, "idle": p.Idle} {
 			o.ObserveInt64(conns, int64(n), metric.WithAttributes(attribute.String(keys.State, name)))
 		}
 
-		o.ObserveInt64(most, int64(p.Most))
+		o.ObserveInt64(maxConns, int64(p.Max))
 		o.ObserveInt64(waits, p.Waits)
 		o.ObserveFloat64(waited, p.Waited.Seconds())
 
@@ -94,7 +97,13 @@ func (t *Telemetry) Watch(read func() Process) error {
 
 		for _, q := range queues {
 			name := attribute.String(keys.Queue, q.Queue)
-			for state, n := range map[string]int{"ready": q.Ready, "scheduled": q.Scheduled, "sent": q.Sent, "held": q.Held, "dead": q.Dead} {
+			for state, n := range map[string]int{
+				"ready":     q.Ready,
+				"scheduled": q.Scheduled,
+				"sent":      q.Sent,
+				"held":      q.Held,
+				"dead":      q.Dead,
+			} {
 				o.ObserveInt64(
 					messages,
 					int64(n),
@@ -107,12 +116,12 @@ func (t *Telemetry) Watch(read func() Process) error {
 		}
 
 		return nil
-	}, running, deaf, conns, most, messages, open, queueAge, outboxAge, reading, waits, waited)
+	}, running, unresponsive, conns, maxConns, messages, open, queueAge, outboxAge, reading, waits, waited)
 
 	return err
 }
 
-// lagCache keeps a reading for a while.
+// lagCache caches a read of the database.
 type lagCache struct {
 	mu     sync.Mutex
 	at     time.Time

@@ -10,51 +10,52 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// ids makes random ids, but for a span whose context carries the id that it is
-// to have.
-type ids struct{}
+// idGenerator generates random IDs. If the context carries a span ID, the span
+// gets that one.
+type idGenerator struct{}
 
-type wantedSpan struct{}
+type spanIDKey struct{}
 
-// NewIDs makes a new trace's ids.
-func (ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+// NewIDs generates the IDs of a new trace.
+func (idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 	var t trace.TraceID
 
-	_, _ = rand.Read(t[:]) // it never fails
+	_, _ = rand.Read(t[:]) // never fails
 
-	return t, ids{}.NewSpanID(ctx, t)
+	return t, idGenerator{}.NewSpanID(ctx, t)
 }
 
-// NewSpanID makes the id of a span within a trace.
-func (ids) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
-	if want, ok := ctx.Value(wantedSpan{}).(trace.SpanID); ok {
+// NewSpanID generates the ID of a span within a trace.
+func (idGenerator) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
+	if want, ok := ctx.Value(spanIDKey{}).(trace.SpanID); ok {
 		return want
 	}
 
 	var s trace.SpanID
 
-	_, _ = rand.Read(s[:]) // it never fails
+	_, _ = rand.Read(s[:]) // never fails
 
 	return s
 }
 
-// derive is the id of a span that several processes know before any has told
-// it.
-func derive(traceparent, format string, args ...any) trace.SpanID {
+// deriveSpanID returns the ID of a span that several processes refer to before
+// it is exported.
+func deriveSpanID(traceparent, format string, args ...any) trace.SpanID {
 	sum := sha256.Sum256(fmt.Appendf([]byte(traceparent+" "), format, args...))
 	return trace.SpanID(sum[:8])
 }
 
 func stageSpan(traceparent string, stage, gen int) trace.SpanID {
-	return derive(traceparent, "stage %d gen %d", stage, gen)
+	return deriveSpanID(traceparent, "stage %d gen %d", stage, gen)
 }
 
 func jobSpan(traceparent string, attempt int) trace.SpanID {
-	return derive(traceparent, "job attempt %d", attempt)
+	return deriveSpanID(traceparent, "job attempt %d", attempt)
 }
 
-// parsed is the context that a traceparent names; invalid where there is none.
-func parsed(traceparent string) trace.SpanContext {
+// parseTraceparent returns the span context of a traceparent, or an invalid one
+// if there is none.
+func parseTraceparent(traceparent string) trace.SpanContext {
 	if traceparent == "" {
 		return trace.SpanContext{}
 	}
@@ -67,8 +68,8 @@ func parsed(traceparent string) trace.SpanContext {
 	return trace.SpanContextFromContext(ctx)
 }
 
-// written is the traceparent of a context.
-func written(ctx context.Context) string {
+// traceparentOf returns the traceparent of a context.
+func traceparentOf(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 

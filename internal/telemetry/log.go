@@ -10,9 +10,9 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// NewLogger writes records of at least level (debug, info, warn, error) to w:
-// as single-line JSON, which is what the Functions host takes for one log
-// record, or as text for people. An unknown level is info.
+// NewLogger returns a logger that writes records of at least the level (debug,
+// info, warn, error) to w. The format is text, or JSON in single lines, which
+// the Functions host reads as one log record each. An unknown level means info.
 func NewLogger(w io.Writer, level, format string) *slog.Logger {
 	var l slog.Level
 	if l.UnmarshalText([]byte(level)) != nil {
@@ -21,18 +21,19 @@ func NewLogger(w io.Writer, level, format string) *slog.Logger {
 
 	o := &slog.HandlerOptions{Level: l}
 	if format == "text" {
-		return slog.New(spanned{slog.NewTextHandler(w, o)})
+		return slog.New(spanHandler{slog.NewTextHandler(w, o)})
 	}
 
-	return slog.New(spanned{slog.NewJSONHandler(w, o)})
+	return slog.New(spanHandler{slog.NewJSONHandler(w, o)})
 }
 
-// spanned adds the span that a record's context is in. The trace is a field of
-// every task's logger, with or without a span.
-type spanned struct{ slog.Handler }
+// spanHandler adds the span ID of the record's context. It does not add the
+// trace ID, because the logger of every task has that field, with or without a
+// span.
+type spanHandler struct{ slog.Handler }
 
-// Handle adds the field and passes the record on.
-func (h spanned) Handle(ctx context.Context, r slog.Record) error {
+// Handle adds the span ID and passes the record on.
+func (h spanHandler) Handle(ctx context.Context, r slog.Record) error {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		r = r.Clone()
 		r.AddAttrs(slog.String(keys.SpanID, span.SpanID().String()))
@@ -41,10 +42,12 @@ func (h spanned) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// WithAttrs keeps the span.
-func (h spanned) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return spanned{h.Handler.WithAttrs(attrs)}
+// WithAttrs implements slog.Handler.
+func (h spanHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return spanHandler{h.Handler.WithAttrs(attrs)}
 }
 
-// WithGroup keeps the span.
-func (h spanned) WithGroup(name string) slog.Handler { return spanned{h.Handler.WithGroup(name)} }
+// WithGroup implements slog.Handler.
+func (h spanHandler) WithGroup(name string) slog.Handler {
+	return spanHandler{h.Handler.WithGroup(name)}
+}

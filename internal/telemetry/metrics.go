@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/view"
 )
 
-// instruments are what is counted where it happens.
+// instruments are the metrics that are recorded when an event happens.
 type instruments struct {
 	meter        metric.Meter
 	submits      metric.Int64Counter
@@ -26,11 +26,11 @@ type instruments struct {
 	sweeps       metric.Int64Counter
 	sweepActions metric.Int64Counter
 	missed       metric.Int64Counter
-	kinds        *sync.Map // attemptKind to *attemptOptions
+	kinds        *sync.Map // map of attemptKind to *attemptOptions
 }
 
-// Bounds of durations, in seconds: of a task, and of a job and a stage, which
-// take as long as their tasks are many.
+// Bucket bounds in seconds: for a task, and for a job or stage, which can have
+// many tasks.
 var (
 	taskBounds = metric.WithExplicitBucketBoundaries(.001, .005, .025, .1, .5, 1, 5, 15, 60, 300, 900, 1800)
 	jobBounds  = metric.WithExplicitBucketBoundaries(.05, .25, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400)
@@ -54,21 +54,21 @@ func newInstruments(m metric.Meter) (i instruments, err error) {
 	i = instruments{
 		meter:        m,
 		kinds:        &sync.Map{},
-		submits:      count(keys.Submits, "Submits, by what they came to"),
-		jobs:         count(keys.JobsEnded, "Jobs that this process saw end"),
+		submits:      count(keys.Submits, "Submits by outcome"),
+		jobs:         count(keys.JobsEnded, "Jobs whose end this process observed"),
 		jobTook:      took(keys.JobDuration, "From a job's submit to its end", jobBounds),
 		stageTook:    took(keys.StageDuration, "From a stage's start to its end", jobBounds),
 		attempts:     count(keys.TaskAttempts, "Attempts of tasks that ended in this process"),
 		taskTook:     took(keys.TaskDuration, "From an attempt's start to its end", taskBounds),
 		sweeps:       count(keys.Sweeps, "Sweeps of this process"),
-		sweepActions: count(keys.SweepActions, "What sweeps of this process found and mended"),
+		sweepActions: count(keys.SweepActions, "Repairs by sweeps of this process"),
 		missed:       count(keys.Missed, "Ended jobs that could not be read in time to be counted"),
 	}
 
 	return i, errors.Join(all...)
 }
 
-// Submitted counts a submit, by what it came to.
+// Submitted counts a submit by its outcome.
 func (t *Telemetry) Submitted(jobType, outcome string) {
 	if t == nil {
 		return
@@ -84,15 +84,15 @@ func (t *Telemetry) Submitted(jobType, outcome string) {
 	)
 }
 
-// attemptKind is what attempts are told apart by.
+// attemptKind identifies the attributes of an attempt.
 type attemptKind struct {
 	taskType string
 	status   state.TaskStatus
 	code     state.Code
 }
 
-// attemptOptions are the attributes of a kind, made once: an attempt is counted
-// on the road of each task.
+// attemptOptions are the cached attributes of a kind, because every task counts
+// an attempt.
 type attemptOptions struct {
 	add    []metric.AddOption
 	record []metric.RecordOption
@@ -105,7 +105,7 @@ func (i *instruments) attempted(kind attemptKind, took time.Duration) {
 		known, _ = i.kinds.LoadOrStore(kind, &attemptOptions{
 			add: []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(
 				of,
-				attribute.String(keys.Status, word(kind.status, kind.code)),
+				attribute.String(keys.Status, outcomeOf(kind.status, kind.code)),
 				attribute.String(keys.Code, string(kind.code)),
 			))},
 			record: []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(of))},
@@ -149,7 +149,7 @@ func (t *Telemetry) Missed(n int) {
 	}
 }
 
-// Swept counts what a sweep did.
+// Swept counts a sweep and its actions.
 func (t *Telemetry) Swept(found state.SweepFound, err error) {
 	if t == nil {
 		return
@@ -163,7 +163,13 @@ func (t *Telemetry) Swept(found state.SweepFound, err error) {
 	t.sweeps.Add(ctx, 1, metric.WithAttributes(attribute.String(keys.Outcome, outcome)))
 
 	for action, n := range map[string]int{
-		"lost": found.Lost, "dead": found.Dead, "resent": found.Resent, "repaired": found.Repaired, "expired": found.Expired, "purged": found.Purged, "superseded": found.Superseded,
+		"lost":       found.Lost,
+		"dead":       found.Dead,
+		"resent":     found.Resent,
+		"repaired":   found.Repaired,
+		"expired":    found.Expired,
+		"purged":     found.Purged,
+		"superseded": found.Superseded,
 	} {
 		t.sweepActions.Add(ctx, int64(n), metric.WithAttributes(attribute.String(keys.Action, action)))
 	}

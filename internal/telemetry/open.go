@@ -25,34 +25,42 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// scope names this module's instruments.
+// scope is the name of this module's instrumentation.
 const scope = "coremachine"
 
-// Options say where telemetry goes. What is not here, such as headers, time
-// limits, samplers and intervals, the SDK reads from its standard OTEL_*
-// variables.
+// Options configures Open. The SDK reads other settings, such as headers, time
+// limits, samplers and intervals, from its standard OTEL_* variables.
 type Options struct {
-	Service  string // service.name, where OTEL_SERVICE_NAME does not say
-	Version  string // service.version
-	Instance string // service.instance.id
-	Traces   string // URL that spans are posted to; "": no traces
-	Metrics  string // URL that metrics are posted to; "": they are only read at the process
-	Log      *slog.Logger
+	// Service is service.name, unless OTEL_SERVICE_NAME is set.
+	Service string
+	// Version is service.version.
+	Version string
+	// Instance is service.instance.id.
+	Instance string
+	// Traces is the URL to which spans are posted. Without it there are no
+	// traces.
+	Traces string
+	// Metrics is the URL to which metrics are posted. Without it they can only
+	// be read from the process.
+	Metrics string
+	Log     *slog.Logger
 }
 
-// Telemetry is what a process tells. A nil one tells nothing.
+// Telemetry exports the traces and metrics of a process. A nil Telemetry does
+// nothing.
 type Telemetry struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	metrics  *metric.MeterProvider
-	traces   *sdktrace.TracerProvider // nil: no traces
-	tracer   trace.Tracer             // nil: no traces
+	traces   *sdktrace.TracerProvider // nil if traces are disabled
+	tracer   trace.Tracer             // nil if traces are disabled
 	instruments
-	complained atomic.Int64 // when a failing exporter was last told of, in Unix seconds
+	// lastLogged is when an error of the SDK was last logged, in Unix seconds.
+	lastLogged atomic.Int64
 }
 
-// Open makes providers and exporters. It connects to nothing: an exporter that
-// cannot reach its receiver says so in the log, now and then.
+// Open creates providers and exporters without connecting. An exporter that
+// cannot reach its receiver logs that from time to time.
 func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	t := &Telemetry{log: o.Log, registry: prometheus.NewRegistry()}
 
@@ -105,22 +113,21 @@ func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	t.traces = sdktrace.NewTracerProvider(
 		sdktrace.WithResource(about),
 		sdktrace.WithBatcher(e),
-		sdktrace.WithIDGenerator(ids{}),
+		sdktrace.WithIDGenerator(idGenerator{}),
 	)
 	t.tracer = t.traces.Tracer(scope)
 
 	return t, nil
 }
 
-// Global makes this process's telemetry that of libraries which look for the
-// global one, and sends what goes wrong inside the SDK to the log. For main
-// programs only.
+// Global registers this telemetry as the global one, for libraries that use it,
+// and logs the errors of the SDK. Only main programs should call it.
 func (t *Telemetry) Global() {
 	if t == nil {
 		return
 	}
 
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.complain))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.logError))
 	otel.SetMeterProvider(t.metrics)
 
 	if t.traces != nil {
@@ -128,11 +135,11 @@ func (t *Telemetry) Global() {
 	}
 }
 
-// complain tells of what the SDK could not do, at most once a minute: an
-// exporter without a receiver fails every few seconds.
-func (t *Telemetry) complain(err error) {
-	now, last := time.Now().Unix(), t.complained.Load()
-	if now-last < 60 || !t.complained.CompareAndSwap(last, now) {
+// logError logs an error of the SDK at most once a minute, because an exporter
+// without a receiver fails every few seconds.
+func (t *Telemetry) logError(err error) {
+	now, last := time.Now().Unix(), t.lastLogged.Load()
+	if now-last < 60 || !t.lastLogged.CompareAndSwap(last, now) {
 		return
 	}
 
@@ -143,7 +150,7 @@ func (t *Telemetry) complain(err error) {
 	)
 }
 
-// Handler serves the metrics as Prometheus text.
+// Handler serves the metrics in Prometheus text format.
 func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(
 		t.registry,
@@ -151,7 +158,7 @@ func (t *Telemetry) Handler() http.Handler {
 	)
 }
 
-// Close sends what is left, no longer than ctx allows.
+// Close exports the remaining data, until ctx ends.
 func (t *Telemetry) Close(ctx context.Context) error {
 	if t == nil {
 		return nil

@@ -13,11 +13,11 @@ import (
 	"coremachine/internal/view"
 )
 
-// Run begins the span of a submit or a retry, and returns the trace context to
-// store with the job, "" for the one that is stored, and what ends the span. A
-// caller's context that is sampled goes on; one that is not begins a trace of
-// its own, since the Functions host sends such a context where nobody listens
-// to it.
+// Run starts the span of a submit or a retry. It returns the trace context to
+// store with the job, or "" for the stored one, and a function that ends the
+// span. A sampled context of the caller is continued. One that is not sampled
+// starts a new trace, because the Functions host sends such a context if it
+// does not trace.
 func (t *Telemetry) Run(
 	ctx context.Context,
 	name, traceparent string,
@@ -26,13 +26,13 @@ func (t *Telemetry) Run(
 		return traceparent, func(state.JobID, string, error) {}
 	}
 
-	if caller := parsed(traceparent); caller.IsSampled() {
+	if caller := parseTraceparent(traceparent); caller.IsSampled() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, caller)
 	}
 
 	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindProducer))
 
-	return written(ctx), func(id state.JobID, outcome string, err error) {
+	return traceparentOf(ctx), func(id state.JobID, outcome string, err error) {
 		span.SetAttributes(attribute.String(keys.Outcome, outcome))
 
 		if err != nil {
@@ -45,13 +45,13 @@ func (t *Telemetry) Run(
 	}
 }
 
-// Began begins the span of an attempt, below its stage's.
+// Began starts the span of an attempt, as a child of its stage.
 func (t *Telemetry) Began(ctx context.Context, h *state.ClaimedMessage, index int, at time.Time) context.Context {
 	if t.tracer == nil {
 		return ctx
 	}
 
-	job := parsed(h.Traceparent)
+	job := parseTraceparent(h.Traceparent)
 	if !job.IsSampled() {
 		return ctx
 	}
@@ -96,7 +96,7 @@ func (t *Telemetry) Ended(
 		return
 	}
 
-	span.SetAttributes(attribute.String(keys.Status, word(status, code)))
+	span.SetAttributes(attribute.String(keys.Status, outcomeOf(status, code)))
 
 	if code != "" {
 		span.SetAttributes(attribute.String(keys.Code, string(code)))
@@ -106,8 +106,9 @@ func (t *Telemetry) Ended(
 	span.End(trace.WithTimestamp(to))
 }
 
-// word is what became of an attempt: completed, failed, retried or cut_off.
-func word(status state.TaskStatus, code state.Code) string {
+// outcomeOf returns the outcome of an attempt: completed, failed, retried or
+// cut_off.
+func outcomeOf(status state.TaskStatus, code state.Code) string {
 	switch {
 	case code == state.CodeUnavailable:
 		return "cut_off"
@@ -118,23 +119,23 @@ func word(status state.TaskStatus, code state.Code) string {
 	return string(status)
 }
 
-// JobEnded counts a job that has ended and tells the spans of the job and of
+// JobEnded counts a job that has ended and exports the spans of the job and of
 // its stages.
 func (t *Telemetry) JobEnded(j view.EndedJob) {
 	if t == nil || !j.Status.Ended() || j.FinishedAt == nil {
-		return // it runs again by now
+		return // the job runs again
 	}
 
 	t.jobEnded(j)
 
-	run := parsed(j.Traceparent)
+	run := parseTraceparent(j.Traceparent)
 	if t.tracer == nil || !run.IsSampled() {
 		return
 	}
 
 	ctx := trace.ContextWithRemoteSpanContext(context.Background(), run)
 
-	job := t.tell(
+	job := t.emitSpan(
 		ctx,
 		jobSpan(j.Traceparent, j.Attempt),
 		keys.SpanJob+" "+j.JobType,
@@ -154,12 +155,13 @@ func (t *Telemetry) JobEnded(j view.EndedJob) {
 			continue
 		}
 
-		from := *s.FinishedAt // where it never started: it was skipped, or ended before its turn
+		// The stage has no start if it was skipped, or ended before it started.
+		from := *s.FinishedAt
 		if s.StartedAt != nil {
 			from = *s.StartedAt
 		}
 
-		t.tell(
+		t.emitSpan(
 			job,
 			stageSpan(j.Traceparent, s.Stage, s.Gen),
 			keys.SpanStage+" "+s.Name,
@@ -183,8 +185,9 @@ func (t *Telemetry) JobEnded(j view.EndedJob) {
 	}
 }
 
-// tell tells a whole span after the fact and returns the context below it.
-func (t *Telemetry) tell(
+// emitSpan exports a span that has ended and returns the context for its
+// children.
+func (t *Telemetry) emitSpan(
 	ctx context.Context,
 	id trace.SpanID,
 	name string,
@@ -193,7 +196,7 @@ func (t *Telemetry) tell(
 	status string,
 	about ...attribute.KeyValue,
 ) context.Context {
-	ctx, span := t.tracer.Start(context.WithValue(ctx, wantedSpan{}, id), name, trace.WithTimestamp(from),
+	ctx, span := t.tracer.Start(context.WithValue(ctx, spanIDKey{}, id), name, trace.WithTimestamp(from),
 		trace.WithAttributes(append(about, attribute.String(keys.Status, status))...))
 	if bad {
 		span.SetStatus(codes.Error, status)

@@ -12,8 +12,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// untraced is what a process without a receiver has.
-func untraced(t testing.TB) *telemetry.Telemetry {
+// newTelemetry returns the telemetry of a process without a receiver.
+func newTelemetry(t testing.TB) *telemetry.Telemetry {
 	t.Helper()
 
 	tel, err := telemetry.Open(
@@ -33,10 +33,10 @@ func untraced(t testing.TB) *telemetry.Telemetry {
 	return tel
 }
 
-// BenchmarkAttempt is what telemetry adds to a task in a process that exports
-// nowhere.
+// BenchmarkAttempt measures the cost of telemetry for a task in a process that
+// does not export.
 func BenchmarkAttempt(b *testing.B) {
-	tel := untraced(b)
+	tel := newTelemetry(b)
 	h := &state.ClaimedMessage{TaskType: "t", Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 	from := time.Now()
 	to := from.Add(time.Millisecond)
@@ -49,9 +49,9 @@ func BenchmarkAttempt(b *testing.B) {
 	}
 }
 
-func TestAttemptsAreCountedByWhatBecameOfThem(t *testing.T) {
+func TestAttemptsAreCountedByOutcome(t *testing.T) {
 	t.Parallel()
-	tel := untraced(t)
+	tel := newTelemetry(t)
 
 	h, now := &state.ClaimedMessage{TaskType: "measure"}, time.Now()
 	for _, end := range []struct {
@@ -87,14 +87,14 @@ func TestAttemptsAreCountedByWhatBecameOfThem(t *testing.T) {
 		`coremachine_task_duration_seconds_bucket{task_type="measure",le="0.1"} 5`,
 	} {
 		if !strings.Contains(w.Body.String(), want) {
-			t.Errorf("the metrics do not say %s", want)
+			t.Errorf("the metrics do not contain %s", want)
 		}
 	}
 }
 
-// TestARunIsFoundByWhatItDid covers a job of which a retry ran the second stage
-// again, and that was submitted once more since.
-func TestARunIsFoundByWhatItDid(t *testing.T) {
+// TestEndedJobDescribesLatestRun covers a job whose second stage ran again in a
+// retry, and which was then submitted again.
+func TestEndedJobDescribesLatestRun(t *testing.T) {
 	t.Parallel()
 
 	at := func(s int) *time.Time { v := time.Unix(int64(1000+s), 0); return &v }

@@ -24,32 +24,36 @@ import (
 //go:embed npm
 var recipe embed.FS
 
-// account is the only one of each server.
+// account is the name of the only account of each server.
 const account = "local"
 
-// Options say where to install and how to start.
+// Options configures Start.
 type Options struct {
-	Dir string       // work folder, made where it is missing: the install is kept there
-	Log *slog.Logger // nil: slog.Default
+	// Dir is the work directory, which is created if necessary. It keeps the
+	// install.
+	Dir string
+	// Log defaults to slog.Default.
+	Log *slog.Logger
 }
 
-// Server is a running Azurite. Stop it once.
+// Server is a running Azurite. Stop must be called once.
 type Server struct {
-	cmd  *exec.Cmd
-	pipe io.Closer // its standard input: it ends when this is closed
+	cmd *exec.Cmd
+	// pipe is the server's standard input. The server ends when it is closed.
+	pipe io.Closer
 	key  string
 	url  string
-	done chan struct{} // closed when it has ended and its output is read
+	// done is closed when the server has ended and its output was read.
+	done chan struct{}
 }
 
-// Limits of a start and of a stop.
+// Time limits of start and stop.
 const (
-	startWithin = 30 * time.Second
-	stopWithin  = 3 * time.Second
+	startTimeout = 30 * time.Second
+	stopTimeout  = 3 * time.Second
 )
 
-// Start installs Azurite where that was not done before, which takes about half
-// a minute, and starts it.
+// Start installs Azurite if necessary, which takes about 30 s, and starts it.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -76,15 +80,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 
 	s := &Server{key: base64.StdEncoding.EncodeToString(key[:]), done: make(chan struct{})}
-	// It outlives ctx, which bounds the start only. Its API is older than the
-	// client's, which uses nothing new.
+	// The server outlives ctx, which only limits the start. Its API version is
+	// older than the client's, which does not use newer features.
 	s.cmd = exec.Command(
 		node,
 		"run.js",
 		"--blobHost",
 		"127.0.0.1",
 		"--blobPort",
-		"0", //nolint:noctx // as said
+		"0", //nolint:noctx // it outlives ctx
 		"--inMemoryPersistence",
 		"--disableTelemetry",
 		"--skipApiVersionCheck",
@@ -93,7 +97,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.cmd.Dir = home
 	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+account+":"+s.key)
 
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us; it stays until we let go
+	// The server does not get the Ctrl-C of the terminal. It runs until Stop.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.start(ctx); err != nil {
 		return nil, fmt.Errorf("azurite: %w", err)
 	}
@@ -117,7 +122,7 @@ func (s *Server) start(ctx context.Context) error {
 
 	ready := make(chan string, 1)
 
-	var said tail
+	var output tail
 
 	read := make(chan struct{})
 	go func() {
@@ -125,55 +130,56 @@ func (s *Server) start(ctx context.Context) error {
 
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
-			said.add(lines.Text())
+			output.add(lines.Text())
 
 			if _, address, found := strings.Cut(lines.Text(), "successfully listens on "); found {
 				ready <- strings.TrimSpace(address)
 			}
 		}
 
-		_, _ = io.Copy(io.Discard, out) // whatever it says must not hold it up
+		_, _ = io.Copy(io.Discard, out) // drain the output, so that the server does not block
 	}()
 	go func() {
-		_ = s.cmd.Wait() // it only matters that it ended
+		_ = s.cmd.Wait() // the exit status does not matter
 		_ = in.Close()
 
 		<-read
 		close(s.done)
 	}()
 
-	limit, cancel := context.WithTimeout(ctx, startWithin)
+	limit, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 
 	select {
 	case s.url = <-ready:
 		return nil
 	case <-s.done:
-		return fmt.Errorf("it did not start: %s", said.text())
+		return fmt.Errorf("the server did not start: %s", output.text())
 	case <-limit.Done():
-		return errors.Join(fmt.Errorf("it did not start in time: %w", limit.Err()), s.Stop())
+		return errors.Join(fmt.Errorf("the server did not start in time: %w", limit.Err()), s.Stop())
 	}
 }
 
-// Connection is the connection string of the account, its key included.
+// Connection returns the connection string of the account, including its key.
 func (s *Server) Connection() string {
-	return "DefaultEndpointsProtocol=http;AccountName=" + account + ";AccountKey=" + s.key + ";BlobEndpoint=" + s.URL() + ";"
+	return "DefaultEndpointsProtocol=http;AccountName=" + account + ";AccountKey=" + s.key +
+		";BlobEndpoint=" + s.URL() + ";"
 }
 
-// URL is the address of the account's blob service.
+// URL returns the address of the account's blob service.
 func (s *Server) URL() string { return s.url + "/" + account }
 
-// Account is the account's name and key.
+// Account returns the name and the key of the account.
 func (s *Server) Account() (name, key string) { return account, s.key }
 
-// PID is its process id.
+// PID returns the process ID.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
-// Stop ends the server and forgets its blobs.
+// Stop ends the server, which discards its blobs.
 func (s *Server) Stop() error {
-	_ = s.pipe.Close() // it may have ended already
+	_ = s.pipe.Close() // fails if the server has ended
 
-	timer := time.NewTimer(stopWithin)
+	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()
 
 	select {
@@ -191,7 +197,8 @@ func (s *Server) Stop() error {
 	return nil
 }
 
-// tail keeps the last of what a program said, where the reason is.
+// tail keeps the end of a program's output, which usually contains the reason
+// of a failure.
 type tail struct {
 	mu    sync.Mutex
 	lines []string

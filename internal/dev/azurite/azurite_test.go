@@ -21,11 +21,11 @@ import (
 	"coremachine/internal/dev/azurite"
 )
 
-// holderEnv makes the test binary start a server, say where, and wait to be
-// killed.
+// holderEnv makes the test binary start a server, print its address, and wait
+// to be killed.
 const holderEnv = "AZURITE_HOLDER"
 
-// dir is where tests install.
+// dir is the work directory of the tests.
 var dir = filepath.Join("..", "..", ".local", "azurite")
 
 func TestMain(m *testing.M) {
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 			"at",
 			strings.TrimSuffix(strings.TrimPrefix(s.URL(), "http://"), "/local"),
 		)
-		_, _ = io.Copy(io.Discard, os.Stdin) // for ever
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the process is killed
 
 		os.Exit(0)
 	}
@@ -50,22 +50,22 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func TestServersAreApartAndStop(t *testing.T) {
+func TestServersAreIsolatedAndStop(t *testing.T) {
 	t.Parallel()
 
 	one, two := start(t), start(t)
 	if one.URL() == two.URL() || one.Connection() == two.Connection() {
-		t.Errorf("two servers at %s and %s", one.URL(), two.URL())
+		t.Errorf("two servers have the addresses %s and %s, want different ones", one.URL(), two.URL())
 	}
 
 	_, first := one.Account()
 	if _, second := two.Account(); first == second || len(first) < 64 {
-		t.Error("two servers have the same key, or a short one")
+		t.Error("the keys of two servers are equal or short")
 	}
 
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-	ask := func(s *azurite.Server) (int, error) {
+	get := func(s *azurite.Server) (int, error) {
 		resp, err := client.Get(s.URL() + "/none/blob") //nolint:noctx // bounded by the client
 		if err != nil {
 			return 0, err
@@ -73,24 +73,24 @@ func TestServersAreApartAndStop(t *testing.T) {
 
 		return resp.StatusCode, resp.Body.Close()
 	}
-	if status, err := ask(one); err != nil || status < 400 {
-		t.Errorf("it lets everybody in: %d, %v", status, err)
+	if status, err := get(one); err != nil || status < 400 {
+		t.Errorf("a request without a key got status %d, %v", status, err)
 	}
 
 	if err := one.Stop(); err != nil {
 		t.Error(err)
 	}
 
-	if status, err := ask(one); err == nil {
-		t.Errorf("it still answers: %d", status)
+	if status, err := get(one); err == nil {
+		t.Errorf("the stopped server answered with status %d", status)
 	}
 
 	if alive(one.PID()) {
-		t.Error("it still runs")
+		t.Error("the stopped server still runs")
 	}
 
-	if _, err := ask(two); err != nil {
-		t.Errorf("the other does not answer: %v", err)
+	if _, err := get(two); err != nil {
+		t.Errorf("the other server does not answer: %v", err)
 	}
 }
 
@@ -111,7 +111,7 @@ func start(t *testing.T) *azurite.Server {
 	return s
 }
 
-func TestAServerEndsWithWhoeverStartedIt(t *testing.T) {
+func TestServerEndsWithItsStarter(t *testing.T) {
 	t.Parallel()
 
 	self, err := os.Executable()
@@ -143,7 +143,7 @@ func TestAServerEndsWithWhoeverStartedIt(t *testing.T) {
 
 	address, found := strings.CutPrefix(strings.TrimSpace(line), "at ")
 	if err != nil || !found || !listens(t, address) {
-		t.Fatalf("it says %q, %v", line, err)
+		t.Fatalf("the starter printed %q, %v", line, err)
 	}
 
 	if err := holder.Process.Kill(); err != nil {
@@ -157,7 +157,7 @@ func TestAServerEndsWithWhoeverStartedIt(t *testing.T) {
 
 	for limit := time.Now().Add(20 * time.Second); listens(t, address); <-tick.C {
 		if time.Now().After(limit) {
-			t.Fatal("the server outlives its starter by 20 s")
+			t.Fatal("the server still runs 20 s after its starter")
 		}
 	}
 }

@@ -1,11 +1,12 @@
-// Package blobsample writes a container that is worth listing: blobs of eight
-// kinds in folders whose names hold all that names may hold, some of them with
-// the same content, some with an extension that lies. It says what it wrote,
-// counted as it was made and not read back, so that a listing can be held to
+// Package blobsample writes a container for tests of listings: blobs of eight
+// kinds in folders with unusual names. Some blobs have the same content, and
+// some have the extension of another kind. It returns what it wrote, counted
+// during writing instead of read back, so that a listing can be compared with
 // it.
 //
-// What it writes follows from the number of blobs alone: to write it again
-// changes nothing but times, and a crash in between leaves some of it.
+// The content depends only on the number of blobs. Writing again changes
+// nothing except times, and after a crash a part of the blobs exists.
 //
-// For tests, demos and development only. It may import nothing from internal/.
+// It is for tests, demos and development only. It may import nothing from
+// internal/.
 package blobsample

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Item is one blob to write.
+// Item is a blob to write.
 type Item struct {
 	Name        string
 	ContentType string
 	Content     []byte
 
 	folder, extension, kind string
-	copyOf                  int // index of the item with the same content; -1: none
+	copyOf                  int // index of the item with the same content, or -1
 	lies                    bool
 }
 
-// kind is what a file of an extension begins with.
+// kind is the first bytes of files with an extension.
 type kind struct {
 	name, extension, contentType, head string
 }
@@ -33,8 +33,8 @@ var kinds = []kind{
 	{"text", "csv", "text/csv", "id,name\n"},
 }
 
-// folders are where names go wrong: what a shell, a URL, a template or a path
-// would take for its own.
+// folders have names that a shell, a URL, a template or a path could
+// misinterpret.
 var folders = []string{
 	"images/2026/01/",
 	"with spaces/and more/",
@@ -46,18 +46,17 @@ var folders = []string{
 	"",
 }
 
-// longest is how many characters a name may have.
-const longest = 1024
+// maxName is the maximum length of a name in characters.
+const maxName = 1024
 
-// Intervals between the special ones.
+// Intervals of special items.
 const (
 	everyLie  = 97
 	everyCopy = 25
 	everyLong = 500
 )
 
-// Items are the first n blobs of the sample, in the order in which they are
-// made.
+// Items returns the first n blobs of the sample in a fixed order.
 func Items(n int) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		for i := range n {
@@ -80,7 +79,7 @@ func item(i int) Item {
 
 	base := fmt.Sprintf("%05d", i)
 	if i%everyLong == everyLong-1 {
-		fill := longest - len([]rune(it.folder)) - len(base) - 1 - len(it.extension)
+		fill := maxName - len([]rune(it.folder)) - len(base) - 1 - len(it.extension)
 		base += strings.Repeat("ö", fill)
 	}
 
@@ -88,20 +87,21 @@ func item(i int) Item {
 
 	it.Content = content(i)
 	if i%everyCopy == everyCopy-1 && (i-len(kinds))%everyLie != everyLie-1 {
-		it.copyOf = i - len(kinds) // of the same kind
+		it.copyOf = i - len(kinds) // an item of the same kind
 		it.Content = content(it.copyOf)
 	}
 
 	if i%everyLie == everyLie-1 {
 		other := kinds[(i+1)%len(kinds)]
 		it.kind, it.lies, it.copyOf = other.name, true, -1
-		it.Content = content(i + 1<<20 + 1) // of that kind, and of no other item
+		it.Content = content(i + 1<<20 + 1) // of that kind, and different from all other items
 	}
 
 	return it
 }
 
-// content is of the kind of its number, and no two are the same.
+// content returns content of the kind of a number. It is different for each
+// number.
 func content(i int) []byte {
 	k := kinds[i%len(kinds)]
 

@@ -19,27 +19,27 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Count is blobs and their bytes.
+// Count is a number of blobs and of their bytes.
 type Count struct {
 	Blobs int
 	Bytes int64
 }
 
-// Written is what Write wrote, counted as it was made.
+// Written describes what Write wrote, counted during writing.
 type Written struct {
 	Total         Count
 	ByExtension   map[string]Count
 	ByContentType map[string]Count
 	ByFolder      map[string]Count
-	ByKind        map[string]int // by content, whatever the extension says
-	Lies          int            // blobs whose extension is another kind's
-	Copies        Count          // blobs whose content another has as well
+	ByKind        map[string]int // by content, not by extension
+	Lies          int            // blobs with the extension of another kind
+	Copies        Count          // blobs with the same content as another one
 }
 
-// parallel is how many blobs are written at once.
-const parallel = 32
+// maxConcurrent is the number of concurrent writes.
+const maxConcurrent = 32
 
-// Write makes the container where it is missing and writes the first n items.
+// Write creates the container if necessary and writes the first n items.
 func Write(ctx context.Context, connection, name string, n int) (Written, error) {
 	w := Written{
 		ByExtension:   map[string]Count{},
@@ -48,7 +48,7 @@ func Write(ctx context.Context, connection, name string, n int) (Written, error)
 		ByKind:        map[string]int{},
 	}
 
-	transport := &http.Transport{MaxIdleConnsPerHost: parallel}
+	transport := &http.Transport{MaxIdleConnsPerHost: maxConcurrent}
 	defer transport.CloseIdleConnections()
 
 	client, err := azblob.NewClientFromConnectionString(
@@ -58,7 +58,7 @@ func Write(ctx context.Context, connection, name string, n int) (Written, error)
 		}},
 	)
 	if err != nil {
-		return w, errors.New("blobsample: it is no connection string of a storage account")
+		return w, errors.New("blobsample: invalid connection string of a storage account")
 	}
 
 	if _, err := client.CreateContainer(
@@ -72,7 +72,7 @@ func Write(ctx context.Context, connection, name string, n int) (Written, error)
 
 	into := client.ServiceClient().NewContainerClient(name)
 	writers, writing := errgroup.WithContext(ctx)
-	writers.SetLimit(parallel)
+	writers.SetLimit(maxConcurrent)
 
 	for it := range Items(n) {
 		if writing.Err() != nil {

@@ -1,11 +1,11 @@
 // Package npm installs a pinned set of packages with npm, for programs that
-// tests, demos and CI run: versions and digests of everything stand in a lock
-// file, and no install script runs.
+// tests, demos and CI run. A lock file contains all versions and digests, and
+// install scripts do not run.
 //
-// It owns the folder that the caller names. Crash: an install is made next to
-// its place and renamed into it, so that a half one is never used. Duplicate:
-// processes that install at the same time take turns. Reorder: nothing here
-// has an order.
+// It owns the directory that the caller names. Crash: an install is created
+// next to its final path and renamed, so an incomplete one is never used.
+// Duplicate: concurrent processes wait for each other. Reorder: nothing here
+// depends on an order.
 //
 // It may import nothing from internal/.
 package npm

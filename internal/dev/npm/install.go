@@ -16,19 +16,24 @@ import (
 	"time"
 )
 
-// Options say what to install and where.
+// Options configures Install.
 type Options struct {
-	Dir    string       // work folder, made where it is missing: the install is kept there
-	Recipe fs.FS        // package.json, package-lock.json and what belongs next to them
-	Log    *slog.Logger // nil: slog.Default
+	// Dir is the work directory, which is created if necessary. It keeps the
+	// install.
+	Dir string
+	// Recipe contains package.json, package-lock.json and the files next to
+	// them.
+	Recipe fs.FS
+	// Log defaults to slog.Default.
+	Log *slog.Logger
 }
 
-// installWithin bounds an install: npm tries for long where there is no
-// network.
-const installWithin = 10 * time.Minute
+// installTimeout limits an install, because npm retries for a long time without
+// a network.
+const installTimeout = 10 * time.Minute
 
-// Install returns the folder of an install of just this recipe, and makes it
-// where it is missing.
+// Install returns the directory of an install of this recipe, and creates it if
+// necessary.
 func Install(ctx context.Context, o Options) (string, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -41,14 +46,14 @@ func Install(ctx context.Context, o Options) (string, error) {
 
 	home := filepath.Join(o.Dir, name)
 	if _, err := os.Stat(home); err == nil {
-		return home, needNode(ctx, o)
+		return home, ensureNode(ctx, o)
 	}
 
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // programs, for whoever runs them
 		return "", fmt.Errorf("npm: %w", err)
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, installWithin)
+	ctx, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
 
 	unlock, err := lock(ctx, filepath.Join(o.Dir, "lock"))
@@ -57,11 +62,11 @@ func Install(ctx context.Context, o Options) (string, error) {
 	}
 	defer unlock()
 
-	if err := needNode(ctx, o); err != nil {
+	if err := ensureNode(ctx, o); err != nil {
 		return "", err
 	}
 
-	if _, err := os.Stat(home); err == nil { // made while we waited
+	if _, err := os.Stat(home); err == nil { // created while this process waited
 		return home, nil
 	}
 
@@ -70,13 +75,14 @@ func Install(ctx context.Context, o Options) (string, error) {
 	return home, fetch(ctx, o, home)
 }
 
-// fetch installs beside the place and renames: what is in place is whole.
+// fetch installs into a temporary directory and renames it, so that the final
+// one is always complete.
 func fetch(ctx context.Context, o Options, home string) error {
 	part, err := os.MkdirTemp(o.Dir, "part-*")
 	if err != nil {
 		return fmt.Errorf("npm: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(part) }() // it is gone where all went well
+	defer func() { _ = os.RemoveAll(part) }() // does not exist after a success
 
 	if err = os.CopyFS(part, o.Recipe); err == nil {
 		err = os.Chmod(part, 0o755) //nolint:gosec // as above
@@ -85,7 +91,7 @@ func fetch(ctx context.Context, o Options, home string) error {
 	if err != nil {
 		return fmt.Errorf("npm: %w", err)
 	}
-	// None of the install scripts is needed, and none of them runs.
+	// The install scripts are not needed and do not run.
 	cmd := exec.CommandContext(
 		ctx,
 		"npm",
@@ -99,7 +105,7 @@ func fetch(ctx context.Context, o Options, home string) error {
 
 	cmd.Dir = part
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm: npm ci: %w\n%s", err, last(out))
+		return fmt.Errorf("npm: npm ci: %w\n%s", err, tail(out))
 	}
 
 	if err := os.Rename(part, home); err != nil {
@@ -109,8 +115,7 @@ func fetch(ctx context.Context, o Options, home string) error {
 	return nil
 }
 
-// digest names an install by its recipe, so that another recipe is another
-// install.
+// digest identifies an install by its recipe.
 func digest(recipe fs.FS) (string, error) {
 	sum := sha256.New()
 
@@ -120,7 +125,7 @@ func digest(recipe fs.FS) (string, error) {
 		}
 
 		text, err := fs.ReadFile(recipe, path)
-		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text) // a hash takes all
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text) // writing to a hash does not fail
 
 		return err
 	})
@@ -131,9 +136,9 @@ func digest(recipe fs.FS) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
-// needNode installs node and npm as root on Debian and Ubuntu; elsewhere they
-// must be there.
-func needNode(ctx context.Context, o Options) error {
+// ensureNode installs node and npm as root on Debian and Ubuntu. On other
+// systems they must be installed.
+func ensureNode(ctx context.Context, o Options) error {
 	if have("node") && have("npm") {
 		return nil
 	}
@@ -153,7 +158,7 @@ func needNode(ctx context.Context, o Options) error {
 	return nil
 }
 
-// apt runs apt-get, and again while another holds its lists.
+// apt runs apt-get, and retries while another process has the lock.
 func apt(ctx context.Context, args []string) error {
 	for {
 		cmd := exec.CommandContext(
@@ -168,7 +173,7 @@ func apt(ctx context.Context, args []string) error {
 		}
 
 		if !strings.Contains(string(out), "Could not get lock") {
-			return fmt.Errorf("npm: apt-get %v: %w\n%s", args, err, last(out))
+			return fmt.Errorf("npm: apt-get %v: %w\n%s", args, err, tail(out))
 		}
 
 		if err := pause(ctx, time.Second); err != nil {
@@ -182,12 +187,13 @@ func have(program string) bool {
 	return err == nil
 }
 
-// last is the end of a program's output, where the reason is.
-func last(out []byte) []byte { return out[max(0, len(out)-2000):] }
+// tail returns the end of a program's output, which usually contains the reason
+// of a failure.
+func tail(out []byte) []byte { return out[max(0, len(out)-2000):] }
 
-// lock waits for a lock that dies with the process.
+// lock waits for a lock that ends with the process.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
-	// other accounts take turns too
+	// Other accounts use the same lock.
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec
 	if err != nil {
 		return nil, fmt.Errorf("npm: %w", err)
@@ -208,7 +214,7 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 }
 
-// pause waits for d or for the end of ctx, whose error it returns.
+// pause waits for d or until ctx ends. It then returns the error of ctx.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

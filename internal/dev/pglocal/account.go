@@ -13,16 +13,16 @@ import (
 	"syscall"
 )
 
-// account is whom the server's programs run as.
+// account is the operating system account that runs the server's programs.
 type account struct {
 	name string
-	cred *syscall.Credential // nil: whoever runs this process
+	cred *syscall.Credential // nil means the account of this process
 	uid  int
 	gid  int
 }
 
-// serverAccount is the present user, or under root the first that exists of
-// postgres and nobody: Postgres refuses root.
+// serverAccount returns the current account. Under root, which Postgres
+// rejects, it returns the first existing account of postgres and nobody.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{name: strconv.Itoa(os.Geteuid()), uid: os.Geteuid(), gid: os.Getegid()}, nil
@@ -51,13 +51,13 @@ func serverAccount() (account, error) {
 	}
 
 	return account{}, errors.New(
-		"pglocal: Postgres does not run as root, and there is neither a postgres nor a nobody account to run it as",
+		"pglocal: Postgres does not run as root, and there is no postgres or nobody account to run it",
 	)
 }
 
-// command runs a program as the account, away from the caller's folder (which
-// the account may not be allowed to enter) and with an environment that holds
-// none of the caller's PG* variables.
+// command prepares a program to run as the account. It does not use the
+// caller's working directory, because the account may not be able to enter it.
+// The environment does not contain the caller's PG* variables.
 func (a account) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/"
@@ -67,17 +67,17 @@ func (a account) command(ctx context.Context, name string, args ...string) *exec
 	return cmd
 }
 
-// canEnter tells whether the account can reach a folder through all the folders
-// above it.
+// canEnter reports whether the account can enter a directory and all its
+// parents.
 func (a account) canEnter(ctx context.Context, dir string) bool {
 	return a.command(ctx, "/bin/sh", "-c", `cd -- "$1"`, "sh", dir).Run() == nil
 }
 
-// own makes a folder that belongs to the account and that nobody else enters. A
-// folder of somebody else's is refused: it may have been laid out to be found
-// there.
-func (a account) own(dir string) error {
-	// the account passes through it
+// makePrivateDir creates a directory that belongs to the account and that other
+// accounts cannot enter. It rejects an existing directory of another account,
+// which may have been planted.
+func (a account) makePrivateDir(dir string) error {
+	// The account must be able to enter it.
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec
 		return fmt.Errorf("pglocal: %w", err)
 	}

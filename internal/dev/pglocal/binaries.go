@@ -14,10 +14,10 @@ import (
 	"strconv"
 )
 
-// minMajor is the oldest server whose SQL the project uses.
+// minMajor is the oldest major version that supports the SQL of the project.
 const minMajor = 14
 
-// binaries is a folder that holds initdb, pg_ctl and postgres of one version.
+// binaries is a directory with initdb, pg_ctl and postgres of one version.
 type binaries struct {
 	dir   string
 	major int
@@ -25,10 +25,10 @@ type binaries struct {
 
 func (b binaries) path(program string) string { return filepath.Join(b.dir, program) }
 
-// places lists the folders where packagers put the server, as patterns.
-var places = []string{
+// searchPaths are patterns of directories in which packages install the server.
+var searchPaths = []string{
 	"/usr/lib/postgresql/*/bin",         // Debian, Ubuntu
-	"/usr/pgsql-*/bin",                  // the project's RPMs
+	"/usr/pgsql-*/bin",                  // RPMs of the PostgreSQL project
 	"/usr/libexec/postgresql*",          // Alpine
 	"/opt/homebrew/opt/postgresql*/bin", // Homebrew
 	"/usr/local/opt/postgresql*/bin",
@@ -37,8 +37,8 @@ var places = []string{
 	"/opt/postgresql*/bin",
 }
 
-// findBinaries returns the newest server installed. The folder named by PGBIN
-// wins, then PATH. found is false where there is none.
+// findBinaries returns the server in PGBIN or else PATH, or else the newest one
+// that is installed. found is false if there is none.
 func findBinaries(ctx context.Context) (b binaries, found bool, err error) {
 	if dir := os.Getenv("PGBIN"); dir != "" {
 		b, err := probe(ctx, dir)
@@ -59,7 +59,7 @@ func findBinaries(ctx context.Context) (b binaries, found bool, err error) {
 
 	var all []binaries
 
-	for _, pattern := range places {
+	for _, pattern := range searchPaths {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
 			return binaries{}, false, fmt.Errorf("pglocal: %w", err)
@@ -81,8 +81,8 @@ func findBinaries(ctx context.Context) (b binaries, found bool, err error) {
 
 var versionPattern = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
-// probe accepts a folder that holds the three programs, at a version that the
-// project works with.
+// probe returns an error unless a directory contains the three programs in a
+// supported version.
 func probe(ctx context.Context, dir string) (binaries, error) {
 	for _, program := range []string{"initdb", "pg_ctl", "postgres"} {
 		info, err := os.Stat(filepath.Join(dir, program))
@@ -102,7 +102,7 @@ func probe(ctx context.Context, dir string) (binaries, error) {
 
 	match := versionPattern.FindSubmatch(out)
 	if match == nil {
-		return binaries{}, fmt.Errorf("postgres --version says %q", out)
+		return binaries{}, fmt.Errorf("postgres --version printed %q", out)
 	}
 
 	major, err := strconv.Atoi(string(match[1]))
@@ -111,16 +111,16 @@ func probe(ctx context.Context, dir string) (binaries, error) {
 	}
 
 	if major < minMajor {
-		return binaries{}, fmt.Errorf("it is Postgres %d, and %d is the oldest that will do", major, minMajor)
+		return binaries{}, fmt.Errorf("Postgres %d is not supported, the minimum is %d", major, minMajor)
 	}
 
 	return binaries{dir: dir, major: major}, nil
 }
 
-// needBinaries finds a server or gets one: the distribution's package as root
-// on Debian and Ubuntu, else the build that embedded-postgres downloads into
-// cache.
-func needBinaries(ctx context.Context, log *slog.Logger, acct account, cache string) (binaries, error) {
+// ensureBinaries finds a server or installs one: the distribution's package as
+// root on Debian and Ubuntu, and otherwise a build that embedded-postgres
+// downloads to cache.
+func ensureBinaries(ctx context.Context, log *slog.Logger, acct account, cache string) (binaries, error) {
 	b, found, err := findBinaries(ctx)
 	if err != nil || found {
 		return b, err
@@ -136,7 +136,7 @@ func needBinaries(ctx context.Context, log *slog.Logger, acct account, cache str
 		}
 
 		return binaries{}, errors.New(
-			"pglocal: the postgresql package is installed and holds no server that will do",
+			"pglocal: the installed postgresql package contains no supported server",
 		)
 	}
 
@@ -145,7 +145,7 @@ func needBinaries(ctx context.Context, log *slog.Logger, acct account, cache str
 		return binaries{}, fmt.Errorf(
 			"pglocal: no Postgres is installed (looked at PGBIN, PATH and %v), and none could be downloaded: %w; "+
 				"install your system's postgresql package, or set DATABASE_URL to a server",
-			places,
+			searchPaths,
 			err,
 		)
 	}

@@ -24,7 +24,7 @@ func TestProbe(t *testing.T) {
 
 		for _, program := range []string{"initdb", "pg_ctl", "postgres"} {
 			script := "#!/bin/sh\necho 'postgres (PostgreSQL) 9.6.24'\n"
-			// a program
+			// It is an executable.
 			if err := os.WriteFile(
 				filepath.Join(dir, program),
 				[]byte(script),
@@ -41,7 +41,7 @@ func TestProbe(t *testing.T) {
 	})
 }
 
-func TestSocketDirStaysAddressable(t *testing.T) {
+func TestSocketDirIsShortEnough(t *testing.T) {
 	t.Parallel()
 
 	for _, home := range []string{"/srv/pg", "/srv/" + strings.Repeat("long", 40)} {

@@ -15,22 +15,24 @@ import (
 	"time"
 )
 
-// socketName is what Postgres calls its socket; the port is only a part of the
-// name, since no network address is used.
+// socketName is the name of the socket. The port is only a part of the name,
+// because the server does not use a network address.
 const socketName = ".s.PGSQL.5432"
 
-// cluster is one data folder and the programs that work on it. It takes no
-// locks: Server does.
+// cluster is a data directory and the programs that operate on it. It takes no
+// locks; Server does.
 type cluster struct {
-	acct     account
-	bins     binaries
-	log      *slog.Logger
-	home     string // all that belongs to the cluster is below it
-	data     string
-	socket   string // folder of the unix socket
-	durable  bool
-	fleeting bool // it goes with its last user, and so is never to survive the machine
-	settings map[string]string
+	acct    account
+	bins    binaries
+	log     *slog.Logger
+	home    string // the directory of all files of the cluster
+	data    string
+	socket  string // directory of the unix socket
+	durable bool
+	// temporary clusters are deleted with their last user, so they need not
+	// survive a restart of the machine.
+	temporary bool
+	settings  map[string]string
 }
 
 func (c *cluster) running(ctx context.Context) (postmaster, bool, error) {
@@ -42,8 +44,8 @@ func (c *cluster) running(ctx context.Context) (postmaster, bool, error) {
 	return p, p.runs(ctx, c.data), nil
 }
 
-// start makes the data folder where there is none and returns when the server
-// accepts connections. It must not be running.
+// start creates the data directory if necessary and returns when the server
+// accepts connections. The server must not be running.
 func (c *cluster) start(ctx context.Context) error {
 	if err := c.dropUnclean(); err != nil {
 		return err
@@ -53,7 +55,7 @@ func (c *cluster) start(ctx context.Context) error {
 		return err
 	}
 
-	if err := c.acct.own(c.socket); err != nil {
+	if err := c.acct.makePrivateDir(c.socket); err != nil {
 		return err
 	}
 
@@ -71,9 +73,14 @@ func (c *cluster) start(ctx context.Context) error {
 
 	var err error
 
-	for range 20 { // backends of a killed server may hold its shared memory for a moment longer
-		out, startErr := c.acct.command(ctx, c.bins.path("pg_ctl"), "-D", c.data, "-l", c.logFile(), "-w", "-t", "60", "start").
-			CombinedOutput()
+	// Backends of a killed server can hold its shared memory for a moment
+	// longer.
+	for range 20 {
+		start := c.acct.command(
+			ctx, c.bins.path("pg_ctl"), "-D", c.data, "-l", c.logFile(), "-w", "-t", "60", "start",
+		)
+
+		out, startErr := start.CombinedOutput()
 		if startErr == nil {
 			return nil
 		}
@@ -89,8 +96,8 @@ func (c *cluster) start(ctx context.Context) error {
 	return err
 }
 
-// dropUnclean throws away the data of a cluster without fsync that was not
-// stopped: nothing says that it is whole.
+// dropUnclean deletes the data of a cluster without fsync that was not stopped
+// cleanly, because the data can be corrupt.
 func (c *cluster) dropUnclean() error {
 	if c.durable {
 		return nil
@@ -100,7 +107,7 @@ func (c *cluster) dropUnclean() error {
 		return nil //nolint:nilerr // no such file: it was stopped
 	}
 
-	c.log.Info("the last run did not stop its Postgres: its data is made anew", "folder", c.data)
+	c.log.Info("the last run did not stop its Postgres, creating its data again", "folder", c.data)
 
 	if err := os.RemoveAll(c.data); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
@@ -109,8 +116,8 @@ func (c *cluster) dropUnclean() error {
 	return nil
 }
 
-// initialise runs initdb beside the data folder and renames the result, so that
-// a folder under that name is whole.
+// initialise runs initdb next to the data directory and renames the result, so
+// that a data directory is always complete.
 func (c *cluster) initialise(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(c.data, "PG_VERSION")); err == nil {
 		return nil
@@ -122,7 +129,7 @@ func (c *cluster) initialise(ctx context.Context) error {
 	}
 
 	args := []string{"-D", fresh, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C"}
-	if !c.durable || c.fleeting {
+	if !c.durable || c.temporary {
 		args = append(args, "--no-sync")
 	}
 
@@ -147,14 +154,14 @@ func (c *cluster) initialise(ctx context.Context) error {
 
 const settingsFile = "coremachine.conf"
 
-// configure writes the settings, anew for each start.
+// configure writes the settings. It runs before each start.
 func (c *cluster) configure() error {
 	settings := map[string]string{
 		"listen_addresses":        "",
 		"unix_socket_directories": c.socket,
 		"port":                    "5432",
 		"max_connections":         "200",
-		"jit":                     "off", // compiling costs more than it saves on short statements
+		"jit":                     "off", // compilation costs more than it saves for short statements
 		"timezone":                "UTC",
 		"log_timezone":            "UTC",
 		"log_line_prefix":         "%m [%p] ",
@@ -188,8 +195,8 @@ func (c *cluster) configure() error {
 	return nil
 }
 
-// stop ends the server; mode is pg_ctl's: fast disconnects everybody, immediate
-// is a crash. One that does not run is fine.
+// stop stops the server with a mode of pg_ctl: fast disconnects all clients,
+// and immediate is a crash. It is not an error if the server does not run.
 func (c *cluster) stop(ctx context.Context, mode string) error {
 	_, up, err := c.running(ctx)
 	if err != nil || !up {
@@ -202,14 +209,14 @@ func (c *cluster) stop(ctx context.Context, mode string) error {
 		return nil
 	}
 
-	if _, up, _ := c.running(ctx); !up { // it went by itself meanwhile
+	if _, up, _ := c.running(ctx); !up { // the server has stopped in the meantime
 		return nil
 	}
 
 	return fmt.Errorf("pglocal: pg_ctl stop: %w\n%s", err, tail(out))
 }
 
-// awaitReady waits for a server that somebody else started to accept
+// awaitReady waits until a server that another process started accepts
 // connections.
 func (c *cluster) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -222,7 +229,7 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 		}
 
 		if !up {
-			return errors.New("pglocal: the server ended while it was starting: see " + c.logFile())
+			return errors.New("pglocal: the server ended during its start, see " + c.logFile())
 		}
 
 		if p.ready {
@@ -235,22 +242,23 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 	}
 }
 
-// guard leaves a process behind that waits until no user holds the lock and
-// then stops the server: the net under a user that was killed. It needs
-// flock(1), which every Linux has; elsewhere a killed user leaves the server to
-// the next one.
+// guard starts a background process that waits until no user holds the lock and
+// then stops the server. It covers users that were killed. It needs flock(1),
+// which Linux provides. On other systems the next user finds the server still
+// running.
 func (c *cluster) guard(ctx context.Context, usersLock string) error {
-	// It asks for the name behind the pid, as runs does: pg_ctl alone would
-	// interrupt whoever has that pid by now.
+	// The script checks the name of the process, like runs. pg_ctl alone would
+	// signal any process that has the PID now.
 	const script = `if [ -n "$4" ]; then trap 'rm -rf "$4"' EXIT; fi
 read -r pid <"$3/postmaster.pid" || exit 0
 tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$3" || exit 0
 "$2" -D "$3" -m fast -w stop`
 
-	const background = `flock --exclusive "$1" /bin/sh -c "$0" sh "$@" &` // the shell ends at once: nobody has to wait for the guard
+	// The shell ends immediately, so this process does not wait for the guard.
+	const background = `flock --exclusive "$1" /bin/sh -c "$0" sh "$@" &`
 
 	remove := ""
-	if c.fleeting {
+	if c.temporary {
 		remove = c.home
 	}
 
@@ -273,7 +281,7 @@ tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$3" || exit 0
 	}
 
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("pglocal: the guard does not start: %w", err)
+		return fmt.Errorf("pglocal: start the guard: %w", err)
 	}
 
 	return nil

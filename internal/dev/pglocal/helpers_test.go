@@ -13,7 +13,7 @@ import (
 )
 
 // killedUser runs another process that starts the cluster, kills it, and
-// returns the server that it left and its data folder.
+// returns the server that it left and its data directory.
 func killedUser(t *testing.T, dir string) (left postmaster, data string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -39,7 +39,7 @@ func killedUser(t *testing.T, dir string) (left postmaster, data string) {
 		t.Fatal(err)
 	}
 
-	_ = cmd.Wait() // killed
+	_ = cmd.Wait() // it was killed
 
 	return left, data
 }

@@ -22,18 +22,17 @@ func aptUsable() bool {
 	return err == nil
 }
 
-// clusterDropIn keeps the distribution from making and starting a cluster of
-// its own: the package is wanted for its programs, not for a service that
-// outlives the run.
+// clusterDropIn prevents the package from creating and starting a cluster. Only
+// its programs are needed, not a service that outlives the run.
 const clusterDropIn = "/etc/postgresql-common/createcluster.d/50-coremachine.conf"
 
-// aptInstall installs the distribution's server. It takes about half a minute.
+// aptInstall installs the distribution's server. It takes about 30 s.
 func aptInstall(ctx context.Context, log *slog.Logger) error {
 	log.InfoContext(
 		ctx,
 		"no Postgres is installed: installing the distribution's postgresql package with apt-get",
 	)
-	// a folder of /etc that every user reads
+	// Every user reads this directory of /etc.
 	if err := os.MkdirAll(filepath.Dir(clusterDropIn), 0o755); err != nil { //nolint:gosec
 		return fmt.Errorf("pglocal: %w", err)
 	}
@@ -66,12 +65,12 @@ func aptGet(ctx context.Context, packages ...string) error {
 	return nil
 }
 
-// embedded downloads a build of Postgres below cache and returns the folder of
-// its programs. The library has no call that only downloads, so its own start
-// is tried and stopped; under root that start fails after the programs are in
-// place.
+// embedded downloads a build of Postgres to cache and returns the directory of
+// its programs. The library cannot only download, so embedded starts and stops
+// the server. Under root the start fails, but the programs are already
+// extracted.
 func embedded(ctx context.Context, log *slog.Logger, acct account, cache string) (string, error) {
-	if err := acct.own(cache); err != nil {
+	if err := acct.makePrivateDir(cache); err != nil {
 		return "", err
 	}
 
@@ -109,11 +108,12 @@ func embedded(ctx context.Context, log *slog.Logger, acct account, cache string)
 	return bin, os.RemoveAll(filepath.Join(cache, "runtime"))
 }
 
-// tail keeps the end of a program's output, where the reason is.
+// tail returns the end of a program's output, which usually contains the reason
+// of a failure.
 func tail(out []byte) []byte {
-	const most = 2000
-	if len(out) > most {
-		return out[len(out)-most:]
+	const maxBytes = 2000
+	if len(out) > maxBytes {
+		return out[len(out)-maxBytes:]
 	}
 
 	return out

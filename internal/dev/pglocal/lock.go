@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// fileLock is an flock that dies with the process. Go opens files
-// close-on-exec, so no child keeps it alive.
+// fileLock is an flock that ends with the process. Go opens files
+// close-on-exec, so child processes do not keep it.
 type fileLock struct{ file *os.File }
 
 // openLock opens a lock file without locking it.
 func openLock(path string) (*fileLock, error) {
-	// the guard, another account, opens it too
+	// The guard, which runs as another account, opens it too.
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec
 	if err != nil {
 		return nil, fmt.Errorf("pglocal: %w", err)
@@ -23,8 +23,8 @@ func openLock(path string) (*fileLock, error) {
 	return &fileLock{file: file}, nil
 }
 
-// lock waits until the lock is had or ctx ends. A lock that is held changes its
-// kind, not atomically.
+// lock waits until it has the lock or ctx ends. If the lock is already held,
+// lock changes its kind, which is not atomic.
 func (l *fileLock) lock(ctx context.Context, exclusive bool) error {
 	for {
 		got, err := l.try(exclusive)
@@ -38,7 +38,7 @@ func (l *fileLock) lock(ctx context.Context, exclusive bool) error {
 	}
 }
 
-// try takes the lock if that needs no waiting.
+// try takes the lock if that is possible without waiting.
 func (l *fileLock) try(exclusive bool) (bool, error) {
 	how := syscall.LOCK_SH
 	if exclusive {
@@ -62,7 +62,7 @@ func (l *fileLock) try(exclusive bool) (bool, error) {
 
 func (l *fileLock) close() { _ = l.file.Close() }
 
-// pause waits for d or for the end of ctx, whose error it returns.
+// pause waits for d or until ctx ends. It then returns the error of ctx.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -7,8 +7,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// userEnv makes the test binary a user of a cluster instead of a test run: it
-// starts the cluster of that folder, says so, and waits to be killed.
+// userEnv makes the test binary a user of the cluster in that directory,
+// instead of running tests. It starts the cluster, reports that, and waits to
+// be killed.
 const userEnv = "PGLOCAL_TEST_USER_OF"
 
 func TestMain(m *testing.M) {

@@ -20,27 +20,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PoolerOptions say how a PgBouncer serves its clients.
+// PoolerOptions configures a PgBouncer.
 type PoolerOptions struct {
-	URL  string // of the Postgres behind it
-	User string // as whom all clients are signed in there
-	// Sessions is how many connections to Postgres the clients share.
+	URL  string // the Postgres behind it
+	User string // the user of all clients
+	// Sessions is the number of connections to Postgres that the clients share.
 	Sessions int
-	Log      *slog.Logger // nil: none
+	Log      *slog.Logger // can be nil
 }
 
-// Pooler is a PgBouncer of this process in transaction mode, configured as
-// Azure's built-in one: it refuses unknown startup parameters and keeps no
-// named statements.
+// Pooler is a PgBouncer of this process in transaction mode. It is configured
+// like the one that is built into Azure: it rejects unknown startup parameters
+// and does not keep named statements.
 type Pooler struct {
-	cmd   *exec.Cmd
-	stdin io.Closer // its end ends the pooler, also when this process dies
+	cmd *exec.Cmd
+	// Closing stdin ends the pooler. It also closes when this process dies.
+	stdin io.Closer
 	home  string
 	url   string
 }
 
-// StartPooler starts a PgBouncer on a loopback address. Where none is
-// installed and this process may, it installs the distribution's package.
+// StartPooler starts a PgBouncer on a loopback address. If none is installed
+// and this process is permitted to, it installs the distribution's package.
 func StartPooler(ctx context.Context, o PoolerOptions) (*Pooler, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -51,7 +52,7 @@ func StartPooler(ctx context.Context, o PoolerOptions) (*Pooler, error) {
 		return nil, err
 	}
 
-	acct, err := serverAccount() // PgBouncer refuses root as Postgres does
+	acct, err := serverAccount() // like Postgres, PgBouncer does not run as root
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +70,9 @@ func StartPooler(ctx context.Context, o PoolerOptions) (*Pooler, error) {
 	return p, nil
 }
 
-// poolerPlaces are where packagers put the program, which PATH of an ordinary
-// user may not name.
-var poolerPlaces = []string{"/usr/sbin/pgbouncer", "/usr/local/sbin/pgbouncer", "/opt/homebrew/bin/pgbouncer"}
+// poolerPaths are the usual locations of the program, which may not be in the
+// PATH of an unprivileged user.
+var poolerPaths = []string{"/usr/sbin/pgbouncer", "/usr/local/sbin/pgbouncer", "/opt/homebrew/bin/pgbouncer"}
 
 func findPooler(ctx context.Context, log *slog.Logger) (string, error) {
 	find := func() (string, bool) {
@@ -79,7 +80,7 @@ func findPooler(ctx context.Context, log *slog.Logger) (string, error) {
 			return path, true
 		}
 
-		for _, path := range poolerPlaces {
+		for _, path := range poolerPaths {
 			if _, err := os.Stat(path); err == nil {
 				return path, true
 			}
@@ -107,7 +108,7 @@ func findPooler(ctx context.Context, log *slog.Logger) (string, error) {
 	}
 
 	if path, ok = find(); !ok {
-		return "", errors.New("pglocal: the package pgbouncer brought no program of that name")
+		return "", errors.New("pglocal: the package pgbouncer contains no program of that name")
 	}
 
 	return path, nil
@@ -133,7 +134,7 @@ func (p *Pooler) start(ctx context.Context, acct account, program string, o Pool
 		return fmt.Errorf("pglocal: %w", err)
 	}
 
-	if err := errors.Join(acct.own(p.home), os.Chown(file, acct.uid, acct.gid)); err != nil {
+	if err := errors.Join(acct.makePrivateDir(p.home), os.Chown(file, acct.uid, acct.gid)); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 
@@ -184,8 +185,8 @@ func poolerConfig(home string, server *pgx.ConnConfig, port int, o PoolerOptions
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// keepsStatements reports whether a PgBouncer could keep named statements,
-// which it must then be told not to: version 1.21 or newer.
+// keepsStatements reports whether a PgBouncer can keep named statements, which
+// the configuration must then disable. Versions since 1.21 can.
 func keepsStatements(ctx context.Context, program string) bool {
 	out, err := exec.CommandContext(ctx, program, "--version").Output()
 
@@ -194,7 +195,7 @@ func keepsStatements(ctx context.Context, program string) bool {
 		return false
 	}
 
-	major, _ := strconv.Atoi(string(found[1])) // digits
+	major, _ := strconv.Atoi(string(found[1])) // always digits
 	minor, _ := strconv.Atoi(string(found[2]))
 
 	return major > 1 || minor >= 21
@@ -227,7 +228,7 @@ func (p *Pooler) await(ctx context.Context, address string) error {
 	}
 }
 
-// URL is the address of the pooler, without a search_path.
+// URL returns the address of the pooler, without a search_path.
 func (p *Pooler) URL() string { return p.url }
 
 // Stop ends the pooler and its connections.
@@ -243,7 +244,7 @@ func (p *Pooler) Stop() error {
 	return errors.Join(err, os.RemoveAll(p.home))
 }
 
-// log is the end of what the pooler logged.
+// log returns the end of the pooler's log.
 func (p *Pooler) log() string {
 	file, err := os.Open(filepath.Join(p.home, "pgbouncer.log"))
 	if err != nil {

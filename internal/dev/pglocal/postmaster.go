@@ -14,14 +14,14 @@ import (
 	"syscall"
 )
 
-// postmaster is what a data folder's postmaster.pid says.
+// postmaster is the content of a postmaster.pid.
 type postmaster struct {
 	pid   int
-	ready bool // it accepts connections
+	ready bool // accepts connections
 }
 
-// readPostmaster reads postmaster.pid. found is false where there is none or
-// where it is not yet, or no longer, whole.
+// readPostmaster reads postmaster.pid. found is false if the file does not
+// exist or is incomplete.
 func readPostmaster(data string) (p postmaster, found bool, err error) {
 	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -46,9 +46,9 @@ func readPostmaster(data string) (p postmaster, found bool, err error) {
 	return postmaster{pid: pid, ready: ready}, true, nil
 }
 
-// runs tells whether the process is a Postgres on that very data folder: a pid
-// alone may have passed to another program, and a process that has died and was
-// not yet waited for still answers to signals.
+// runs reports whether the process is a Postgres on that data directory. The
+// PID alone is not sufficient, because another program may have it now. A
+// signal is not sufficient either, because a zombie process accepts signals.
 func (p postmaster) runs(ctx context.Context, data string) bool {
 	if err := syscall.Kill(p.pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
 		return false
@@ -63,11 +63,11 @@ func (p postmaster) runs(ctx context.Context, data string) bool {
 	return err == nil && strings.Contains(string(out), data)
 }
 
-// clearStale keeps a leftover postmaster.pid from stopping the next start.
-// Postgres itself sees through a pid that no longer exists, and not through one
-// that another program has got. The file is kept all the same, with a pid that
-// nobody can have: by its other lines Postgres checks that no orphaned backend
-// still uses the data.
+// clearStale prevents a stale postmaster.pid from blocking the next start.
+// Postgres itself detects a PID that does not exist, but not one that another
+// program has. Therefore clearStale keeps the file and replaces the PID by an
+// impossible one. With the other lines Postgres checks that no orphaned backend
+// uses the data.
 func clearStale(data, socketDir string) error {
 	path := filepath.Join(data, "postmaster.pid")
 

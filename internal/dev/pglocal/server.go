@@ -15,43 +15,42 @@ import (
 	"time"
 )
 
-// Options says which cluster is wanted.
+// Options configures Start.
 type Options struct {
-	// Dir is the cluster's folder, made where it is missing. All who name the
-	// same folder share one server. The server's account must be able to enter
-	// the folders above it; where it cannot, a folder of /var/tmp named after
-	// Dir is used instead. Empty: a temporary folder that goes with the last
-	// Stop.
+	// Dir is the cluster's directory, which is created if necessary. All users
+	// of one directory share one server. The server's account must be able to
+	// enter its parents. If it cannot, a directory in /var/tmp named after Dir
+	// is used instead. If Dir is empty, a temporary directory is used, which
+	// the last Stop deletes.
 	Dir string
-	// Durable keeps fsync on, so that data survives the machine's crash: for
-	// demo, dev, bench and crash tests. Without it everything is several times
-	// faster, and a cluster that was not stopped cleanly is made anew.
+	// Durable enables fsync, so that data survives a crash of the machine: for
+	// demo, dev, bench and crash tests. Without it the server is several times
+	// faster, and a cluster that was not stopped cleanly is created again.
 	Durable bool
-	// Settings are further postgresql.conf settings by name; they win over the
-	// package's own. They take effect when this call is the one that starts the
-	// server.
+	// Settings are additional settings of postgresql.conf by name. They
+	// override the defaults of this package, and take effect if this call
+	// starts the server.
 	Settings map[string]string
-	// Prepare is called where this call starts the server, before anybody else
-	// gets to use it. An error of its fails Start.
+	// Prepare is called if this call starts the server, before others can use
+	// it. If it returns an error, Start fails.
 	Prepare func(ctx context.Context, url string) error
-	// Log gets a line for each thing that takes long or that somebody may have
-	// to know. Nil: none.
+	// Log gets a line for each slow step and for warnings. It can be nil.
 	Log *slog.Logger
 }
 
-// Server is this process's use of a running cluster.
+// Server is a running cluster that this process uses.
 type Server struct {
-	cluster *cluster
-	turn    string // lock file that start and stop take in turn
-	users   *fileLock
-	started bool
-	stop    func() error
+	cluster   *cluster
+	startLock string // lock file that serializes start and stop
+	users     *fileLock
+	started   bool
+	stop      func() error
 }
 
-// Start returns when the server accepts connections: in about 0.2 s where the
-// cluster exists, in 1 s where it is new, and at once where another process
-// runs it. Where no Postgres is installed, one is first installed or
-// downloaded, which Log tells.
+// Start returns when the server accepts connections. This takes about 0.2 s for
+// an existing cluster and 1 s for a new one, and returns immediately if another
+// process runs the server. If Postgres is not installed, Start installs or
+// downloads it, and logs that.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	log := opts.Log
 	if log == nil {
@@ -63,7 +62,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, err
 	}
 
-	acct, err := serverAccount() // after the installation, which may have made it
+	acct, err := serverAccount() // the installation may have created it
 	if err != nil {
 		return nil, err
 	}
@@ -81,13 +80,13 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		data: filepath.Join(
 			home,
 			"data-"+strconv.Itoa(bins.major),
-		), // a data folder works with one major version only
-		socket:   socketDir(home),
-		durable:  opts.Durable,
-		fleeting: opts.Dir == "",
-		settings: opts.Settings,
+		), // a data directory works with one major version only
+		socket:    socketDir(home),
+		durable:   opts.Durable,
+		temporary: opts.Dir == "",
+		settings:  opts.Settings,
 	}
-	s := &Server{cluster: c, turn: filepath.Join(home, "turn.lock")}
+	s := &Server{cluster: c, startLock: filepath.Join(home, "turn.lock")}
 
 	s.stop = sync.OnceValue(s.leave)
 	if err := s.join(ctx, opts.Prepare); err != nil {
@@ -97,16 +96,16 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// join counts this process among the users and starts the server where nobody
-// runs it.
+// join registers this process as a user and starts the server if it does not
+// run.
 func (s *Server) join(ctx context.Context, prepare func(context.Context, string) error) error {
-	turn, err := openLock(s.turn)
+	startLock, err := openLock(s.startLock)
 	if err != nil {
 		return err
 	}
-	defer turn.close()
+	defer startLock.close()
 
-	if err := turn.lock(ctx, true); err != nil {
+	if err := startLock.lock(ctx, true); err != nil {
 		return err
 	}
 
@@ -140,16 +139,16 @@ func (s *Server) join(ctx context.Context, prepare func(context.Context, string)
 	return prepare(ctx, s.URL())
 }
 
-// stopWithin bounds how long the end of a server may take; it is not the
-// caller's context, since a stop often follows a cancel.
-const stopWithin = 2 * time.Minute
+// stopTimeout limits the time to stop a server. It replaces the caller's
+// context, because a stop often follows a cancel.
+const stopTimeout = 2 * time.Minute
 
-// Stop ends this process's use, and the server with the last user. Further
-// calls return what the first did.
+// Stop ends the use by this process. The last user stops the server. Further
+// calls return the result of the first.
 func (s *Server) Stop() error { return s.stop() }
 
 func (s *Server) leave() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 
 	if s.users == nil {
@@ -158,13 +157,13 @@ func (s *Server) leave() error {
 
 	defer s.users.close()
 
-	turn, err := openLock(s.turn)
+	startLock, err := openLock(s.startLock)
 	if err != nil {
 		return err
 	}
-	defer turn.close()
+	defer startLock.close()
 
-	if err := turn.lock(ctx, true); err != nil {
+	if err := startLock.lock(ctx, true); err != nil {
 		return err
 	}
 
@@ -174,8 +173,9 @@ func (s *Server) leave() error {
 	}
 
 	if !alone {
-		// Others use the server, or the guard is stopping it this moment: a
-		// shared lock comes at once or when that has ended.
+		// Either other processes use the server, or the guard is stopping it
+		// now. The shared lock is available immediately or when the guard is
+		// done.
 		return s.users.lock(ctx, false)
 	}
 
@@ -183,32 +183,32 @@ func (s *Server) leave() error {
 		return err
 	}
 
-	if s.cluster.fleeting {
+	if s.cluster.temporary {
 		return os.RemoveAll(s.cluster.home)
 	}
 
 	return nil
 }
 
-// Kill crashes the server, whoever uses it: it ends without a checkpoint, as if
-// the machine had lost its other processes. Restart brings it back.
+// Kill crashes the server for all its users: it ends without a checkpoint, as
+// in a power failure. Restart starts it again.
 func (s *Server) Kill() error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 
 	return s.cluster.stop(ctx, "immediate")
 }
 
-// Restart starts a server that was killed, or stops and starts one that runs.
-// The URL stays.
+// Restart starts a server that was killed, or stops and starts a running one.
+// The URL stays the same.
 func (s *Server) Restart(ctx context.Context) error {
-	turn, err := openLock(s.turn)
+	startLock, err := openLock(s.startLock)
 	if err != nil {
 		return err
 	}
-	defer turn.close()
+	defer startLock.close()
 
-	if err := turn.lock(ctx, true); err != nil {
+	if err := startLock.lock(ctx, true); err != nil {
 		return err
 	}
 
@@ -219,15 +219,15 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.cluster.start(ctx)
 }
 
-// URL is the server's address for pgx and libpq alike, as its superuser on the
-// database postgres. It holds no password: the socket's folder keeps others
-// out.
+// URL returns the address of the server for pgx and libpq, with its superuser
+// and the database postgres. It contains no password, because the directory of
+// the socket protects access.
 func (s *Server) URL() string {
 	query := url.Values{"host": {s.cluster.socket}, "sslmode": {"disable"}}
 	return "postgres://postgres@/postgres?" + query.Encode()
 }
 
-// PID is the process id of the postmaster, 0 when it does not run.
+// PID returns the process ID of the postmaster, or 0 if it does not run.
 func (s *Server) PID() int {
 	p, up, err := s.cluster.running(context.Background())
 	if err != nil || !up {
@@ -237,14 +237,14 @@ func (s *Server) PID() int {
 	return p.pid
 }
 
-// Started tells whether this call of Start started the server, rather than
-// joining others.
+// Started reports whether this call of Start started the server, instead of
+// joining other users.
 func (s *Server) Started() bool { return s.started }
 
-// LogFile is the server's own log.
+// LogFile returns the path of the server's log.
 func (s *Server) LogFile() string { return s.cluster.logFile() }
 
-// ensure finds the programs, or gets them. Only one process at a time installs.
+// ensure finds or installs the programs. Only one process installs at a time.
 func ensure(ctx context.Context, log *slog.Logger) (binaries, error) {
 	if b, found, err := findBinaries(ctx); err != nil || found {
 		return b, err
@@ -262,24 +262,25 @@ func ensure(ctx context.Context, log *slog.Logger) (binaries, error) {
 		cache = "/var/cache/coremachine"
 	}
 
-	if err := acct.own(cache); err != nil {
+	if err := acct.makePrivateDir(cache); err != nil {
 		return binaries{}, err
 	}
 
-	turn, err := openLock(filepath.Join(cache, "install.lock"))
+	installLock, err := openLock(filepath.Join(cache, "install.lock"))
 	if err != nil {
 		return binaries{}, err
 	}
-	defer turn.close()
+	defer installLock.close()
 
-	if err := turn.lock(ctx, true); err != nil {
+	if err := installLock.lock(ctx, true); err != nil {
 		return binaries{}, err
 	}
 
-	return needBinaries(ctx, log, acct, cache)
+	return ensureBinaries(ctx, log, acct, cache)
 }
 
-// makeHome makes the cluster's folder where the server's account can enter it.
+// makeHome creates the cluster's directory where the server's account can enter
+// it.
 func makeHome(ctx context.Context, log *slog.Logger, acct account, dir string) (string, error) {
 	if dir == "" {
 		home, err := os.MkdirTemp("", "coremachine-pg-")
@@ -287,14 +288,14 @@ func makeHome(ctx context.Context, log *slog.Logger, acct account, dir string) (
 			return "", fmt.Errorf("pglocal: %w", err)
 		}
 
-		return home, acct.own(home)
+		return home, acct.makePrivateDir(home)
 	}
 
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("pglocal: %w", err)
 	}
-	// the server's account passes through it
+	// The server's account must be able to enter it.
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec
 		return "", fmt.Errorf("pglocal: %w", err)
 	}
@@ -303,7 +304,7 @@ func makeHome(ctx context.Context, log *slog.Logger, acct account, dir string) (
 		other := "/var/tmp/coremachine-pg-" + digest(dir)
 		log.WarnContext(
 			ctx,
-			"the server's account cannot enter the folder: using another",
+			"the server's account cannot enter the folder, using another",
 			"account",
 			acct.name,
 			"folder",
@@ -314,14 +315,14 @@ func makeHome(ctx context.Context, log *slog.Logger, acct account, dir string) (
 		dir = other
 	}
 
-	return dir, acct.own(dir)
+	return dir, acct.makePrivateDir(dir)
 }
 
-// socketDir is below home unless that path is too long for a socket's address
-// (104 bytes on macOS, 108 on Linux).
+// socketDir returns a directory below home, unless that path is too long for
+// the address of a socket (104 bytes on macOS, 108 on Linux).
 func socketDir(home string) string {
-	const most = 103 - len("/"+socketName)
-	if dir := filepath.Join(home, "run"); len(dir) <= most {
+	const maxPath = 103 - len("/"+socketName)
+	if dir := filepath.Join(home, "run"); len(dir) <= maxPath {
 		return dir
 	}
 

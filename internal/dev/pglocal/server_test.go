@@ -57,13 +57,13 @@ func TestServer(t *testing.T) {
 		}
 	})
 
-	t.Run("TemporaryFolderGoesWithStop", func(t *testing.T) {
+	t.Run("StopDeletesTemporaryFolder", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{})
 		stop(t, s)
 
 		if _, err := os.Stat(s.cluster.home); !os.IsNotExist(err) {
-			t.Errorf("the folder is still there: %v", err)
+			t.Errorf("the folder still exists: %v", err)
 		}
 	})
 
@@ -153,7 +153,7 @@ func TestServer(t *testing.T) {
 
 	t.Run("EvadesAFolderThatItsAccountCannotEnter", func(t *testing.T) {
 		t.Parallel()
-		closed := t.TempDir() // below a folder of mode 0700
+		closed := t.TempDir() // below a directory of mode 0700
 		s := start(t, Options{Dir: closed + "/pg"})
 		query(t, s, "select 1")
 		stop(t, s)
@@ -209,22 +209,29 @@ func TestServerAfterACrash(t *testing.T) {
 		}
 	})
 
-	for name, pid := range map[string]int{"PIDOfNobody": 1<<31 - 2, "PIDOfAnotherProgram": os.Getpid(), "PIDOfInit": 1} {
-		t.Run("IgnoresALeftover"+name, func(t *testing.T) {
+	for name, pid := range map[string]int{
+		"UnusedPID":           1<<31 - 2,
+		"PIDOfAnotherProgram": os.Getpid(),
+		"PIDOfInit":           1,
+	} {
+		t.Run("IgnoresStale"+name, func(t *testing.T) {
 			t.Parallel()
 			dir := newDir(t)
 			s := start(t, Options{Dir: dir, Durable: true})
 			query(t, s, "create table kept as select 42 as answer")
 			stop(t, s)
 
-			leftover := fmt.Sprintf(
+			stale := fmt.Sprintf(
 				"%d\n%s\n1700000000\n5432\n%s\n\n  5432001         0\nready   \n",
 				pid,
 				s.cluster.data,
 				s.cluster.socket,
 			)
-			for _, path := range []string{s.cluster.data + "/postmaster.pid", s.cluster.socket + "/" + socketName + ".lock"} {
-				if err := os.WriteFile(path, []byte(leftover), 0o600); err != nil {
+			for _, path := range []string{
+				s.cluster.data + "/postmaster.pid",
+				s.cluster.socket + "/" + socketName + ".lock",
+			} {
+				if err := os.WriteFile(path, []byte(stale), 0o600); err != nil {
 					t.Fatal(err)
 				}
 
@@ -240,7 +247,7 @@ func TestServerAfterACrash(t *testing.T) {
 		})
 	}
 
-	t.Run("UncleanEndWithoutFsyncStartsAnew", func(t *testing.T) {
+	t.Run("UncleanEndWithoutFsyncDropsData", func(t *testing.T) {
 		t.Parallel()
 		dir := newDir(t)
 		s := start(t, Options{Dir: dir})

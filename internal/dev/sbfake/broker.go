@@ -9,55 +9,57 @@ import (
 	"time"
 )
 
-// Options are the settings of every queue, as a namespace would have them; the
-// zero value is what docs/deploy.md asks for.
+// Options are the settings of all queues, like those of a namespace. The zero
+// value has the settings that docs/deploy.md requires.
 type Options struct {
-	Queues        []string      // their names; others do not exist
-	Lock          time.Duration // how long a delivery is locked; 0: 1 min
-	MaxDeliveries int           // more sets a message aside; 0: 100
-	Duplicates    time.Duration // window of duplicate detection; 0: 10 min, negative: off
-	MaxMessage    int           // bytes of a message or batch; 0: 262,144
+	Queues        []string      // names of the queues; others do not exist
+	Lock          time.Duration // how long a delivery is locked; default 1 min
+	MaxDeliveries int           // later deliveries dead-letter a message; default 100
+	Duplicates    time.Duration // window of duplicate detection; default 10 min, negative disables it
+	MaxMessage    int           // maximum bytes of a message or batch; default 262,144
 
-	TTL               time.Duration // how long a message lives at most; 0: without end
-	DeadLetterExpired bool          // what expires is set aside, and not deleted
+	TTL               time.Duration // maximum lifetime of a message; default unlimited
+	DeadLetterExpired bool          // expired messages are dead-lettered instead of deleted
 }
 
-// Faults are what goes wrong on demand. Each hook may be nil; it is asked under
-// the broker's lock, so it may not call the broker.
+// Faults are hooks that inject faults. Each can be nil. Hooks run under the
+// broker's lock, so they must not call the broker.
 type Faults struct {
-	Token func(audience string) bool   // true refuses the token: 401
-	Send  func(queue string) SendFault // what becomes of an arriving transfer
-	// true refuses a message, and with it its whole transfer, permanently
+	Token func(audience string) bool   // true rejects the token with 401
+	Send  func(queue string) SendFault // the result of a transfer
+	// Refuse returns true to reject a message, and its whole transfer,
+	// permanently.
 	Refuse  func(queue, id string) bool
 	Receive func(queue string) bool        // true drops the connection instead of delivering
-	Order   func(queue string, n int) int  // which of n ready messages goes next; nil: the oldest
-	Settle  func(queue string) SettleFault // what becomes of a settlement
+	Order   func(queue string, n int) int  // the index of the next of n ready messages; nil means the oldest
+	Settle  func(queue string) SettleFault // the result of a settlement
 }
 
-// SendFault is what becomes of a message that arrives.
+// SendFault is the result of a transfer.
 type SendFault int
 
 // Send faults.
 const (
 	SendOK        SendFault = iota
-	SendBusy                // refused: server-busy
-	SendQuota               // refused: the queue is full
-	SendDetach              // refused: the link is detached by force
+	SendBusy                // rejected with server-busy
+	SendQuota               // rejected because the queue is full
+	SendDetach              // rejected, and the link is detached
 	SendLoseAck             // stored, and the connection drops before the answer
 	SendLoseBatch           // not stored, and the connection drops
 )
 
-// SettleFault is what becomes of a settlement.
+// SettleFault is the result of a settlement.
 type SettleFault int
 
 // Settle faults.
 const (
 	SettleOK       SettleFault = iota
 	SettleLoseAck              // done, and the connection drops before the answer
-	SettleLoseLock             // refused: the lock was lost, and the message is ready again
+	SettleLoseLock             // rejected because the lock was lost, and the message is ready again
 )
 
-// Broker is the stand-in. Make it with New; it is safe for concurrent use.
+// Broker is a fake Service Bus namespace. Create it with New. It is safe for
+// concurrent use.
 type Broker struct {
 	opts Options
 
@@ -72,14 +74,14 @@ type Broker struct {
 	work     sync.WaitGroup
 }
 
-// Entry is one message that was sent and accepted.
+// Entry is a message that was sent and accepted.
 type Entry struct {
 	Queue     string
 	MessageID string
 	Duplicate bool // dropped by duplicate detection
 }
 
-// New makes a broker with its queues.
+// New creates a broker with its queues.
 func New(o Options) *Broker {
 	if o.Lock == 0 {
 		o.Lock = time.Minute
@@ -107,7 +109,7 @@ func New(o Options) *Broker {
 
 const deadSuffix = "/$DeadLetterQueue"
 
-// SetFaults puts other faults in place.
+// SetFaults replaces the faults.
 func (b *Broker) SetFaults(f Faults) {
 	b.mu.Lock()
 	b.faults = f
@@ -121,8 +123,8 @@ func (b *Broker) faultsNow() Faults {
 	return b.faults
 }
 
-// Listen serves on a TCP address, such as 127.0.0.1:0, and returns the address
-// in use.
+// Listen serves on a TCP address, such as 127.0.0.1:0, and returns the actual
+// address.
 func (b *Broker) Listen(address string) (string, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
@@ -146,13 +148,14 @@ func (b *Broker) Listen(address string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// ConnectionString is what a client connects with, in clear text, to an address
-// of Listen.
+// ConnectionString returns a connection string without TLS for an address that
+// Listen returned.
 func ConnectionString(address string) string {
-	return "Endpoint=sb://" + address + ";SharedAccessKeyName=test;SharedAccessKey=dGVzdA==;UseDevelopmentEmulator=true"
+	return "Endpoint=sb://" + address + ";SharedAccessKeyName=test;SharedAccessKey=dGVzdA==" +
+		";UseDevelopmentEmulator=true"
 }
 
-// Pipe returns a connection to the broker without a port: the client's end.
+// Pipe returns the client's end of a connection to the broker without a port.
 func (b *Broker) Pipe() net.Conn {
 	client, server := net.Pipe()
 
@@ -161,7 +164,7 @@ func (b *Broker) Pipe() net.Conn {
 	return client
 }
 
-// ServeConn speaks with one client until either end closes.
+// ServeConn serves one client until either end closes.
 func (b *Broker) ServeConn(c net.Conn) {
 	k := newConn(b, c)
 	b.mu.Lock()
@@ -181,7 +184,7 @@ func (b *Broker) ServeConn(c net.Conn) {
 	b.mu.Unlock()
 }
 
-// DropConnections closes every connection, as an outage does.
+// DropConnections closes every connection, like an outage.
 func (b *Broker) DropConnections() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -191,7 +194,7 @@ func (b *Broker) DropConnections() {
 	}
 }
 
-// Close ends all connections and listeners, and waits for what served them.
+// Close closes all connections and listeners, and waits for their goroutines.
 func (b *Broker) Close() {
 	b.mu.Lock()
 
@@ -208,10 +211,10 @@ func (b *Broker) Close() {
 	b.work.Wait()
 }
 
-// Depth is what is in a queue.
+// Depth is the number of messages in a queue by state.
 type Depth struct{ Ready, Locked, Scheduled, Deferred, Dead int }
 
-// Depth counts a queue; one that does not exist is empty.
+// Depth counts the messages of a queue. A queue that does not exist is empty.
 func (b *Broker) Depth(queue string) Depth {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -224,17 +227,17 @@ func (b *Broker) Depth(queue string) Depth {
 	d := Depth{
 		Ready:     len(e.ready),
 		Locked:    len(e.locked),
-		Scheduled: len(e.later) - len(e.locked),
+		Scheduled: len(e.timed) - len(e.locked),
 		Deferred:  len(e.deferred),
 	}
 	if e.dead != nil {
-		d.Dead = len(e.dead.ready) + len(e.dead.later)
+		d.Dead = len(e.dead.ready) + len(e.dead.timed)
 	}
 
 	return d
 }
 
-// Log returns what was sent so far.
+// Log returns all accepted messages.
 func (b *Broker) Log() []Entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -242,8 +245,8 @@ func (b *Broker) Log() []Entry {
 	return append([]Entry(nil), b.log...)
 }
 
-// DropLocks makes every locked message of a queue ready again, as a failover
-// does, and returns how many.
+// DropLocks makes every locked message of a queue ready again, like a failover,
+// and returns their number.
 func (b *Broker) DropLocks(queue string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

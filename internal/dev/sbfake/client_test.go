@@ -16,7 +16,7 @@ import (
 	"coremachine/internal/dev/sbfake"
 )
 
-// connect opens the real client on a broker with the one queue "q".
+// connect connects the real client to a broker with one queue "q".
 func connect(t *testing.T, o sbfake.Options) (*sbfake.Broker, *sb.Client) {
 	t.Helper()
 
@@ -103,15 +103,15 @@ func TestSingleMessage(t *testing.T) {
 	r := receiver(t, c, nil)
 
 	m := receive(t, r, 1)[0]
-	if string(m.Body) != string(sent.Body) || m.MessageID != id || m.CorrelationID == nil || *m.CorrelationID != job ||
-		m.ContentType == nil || *m.ContentType != kind ||
+	if string(m.Body) != string(sent.Body) || m.MessageID != id ||
+		m.CorrelationID == nil || *m.CorrelationID != job || m.ContentType == nil || *m.ContentType != kind ||
 		m.ApplicationProperties["number"] != int64(7) {
-		t.Errorf("got %d bytes, %+v", len(m.Body), m)
+		t.Errorf("got %d bytes, %+v, want the sent message", len(m.Body), m)
 	}
 
 	if m.DeliveryCount != 1 || m.SequenceNumber == nil || m.EnqueuedTime == nil || m.LockedUntil == nil ||
 		m.State != sb.MessageStateActive {
-		t.Errorf("got %+v", m)
+		t.Errorf("got %+v, want the broker's properties", m)
 	}
 
 	if err := r.CompleteMessage(t.Context(), m, nil); err != nil {
@@ -119,7 +119,7 @@ func TestSingleMessage(t *testing.T) {
 	}
 
 	if d := b.Depth("q"); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestReceiveAndDelete(t *testing.T) {
 	receive(t, receiver(t, c, &sb.ReceiverOptions{ReceiveMode: sb.ReceiveModeReceiveAndDelete}), 1)
 
 	if d := b.Depth("q"); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestSizeLimits(t *testing.T) {
 	}
 
 	if !errors.Is(err, sb.ErrMessageTooLarge) || n != 9 {
-		t.Errorf("the batch took %d messages, then %v", n, err)
+		t.Errorf("the batch accepted %d messages, then %v, want 9 and ErrMessageTooLarge", n, err)
 	}
 
 	wide, err := s.NewMessageBatch(t.Context(), &sb.MessageBatchOptions{MaxBytes: 10_000})
@@ -209,7 +209,7 @@ func TestMissingQueue(t *testing.T) {
 	}
 }
 
-func TestFullQueueIsARawError(t *testing.T) {
+func TestFullQueueReturnsRawError(t *testing.T) {
 	t.Parallel()
 	b, c := connect(t, sbfake.Options{})
 	b.SetFaults(sbfake.Faults{Send: func(string) sbfake.SendFault { return sbfake.SendQuota }})
@@ -222,7 +222,7 @@ func TestFullQueueIsARawError(t *testing.T) {
 	}
 }
 
-func TestScheduled(t *testing.T) {
+func TestScheduledMessages(t *testing.T) {
 	t.Parallel()
 	b, c := connect(t, sbfake.Options{})
 	s := sender(t, c)
@@ -234,7 +234,7 @@ func TestScheduled(t *testing.T) {
 		nil,
 	)
 	if err != nil || len(numbers) != 2 {
-		t.Fatalf("got %v, %v", numbers, err)
+		t.Fatalf("got sequence numbers %v, %v, want 2", numbers, err)
 	}
 
 	if d := b.Depth("q"); d.Scheduled != 2 || d.Ready != 0 {
@@ -249,7 +249,7 @@ func TestScheduled(t *testing.T) {
 
 	m := receive(t, r, 1)[0]
 	if string(m.Body) != "soon" {
-		t.Errorf("got %s", m.Body)
+		t.Errorf("got %s, want soon", m.Body)
 	}
 
 	if err := r.CompleteMessage(t.Context(), m, nil); err != nil {
@@ -257,13 +257,13 @@ func TestScheduled(t *testing.T) {
 	}
 
 	if d := b.Depth("q"); d != (sbfake.Depth{}) {
-		t.Errorf("left: %+v", d)
+		t.Errorf("got depth %+v, want an empty queue", d)
 	}
 }
 
-// Twenty thousand messages under lock at once: nothing may look at them all for
-// each.
-func TestManyMessages(t *testing.T) {
+// With 20,000 locked messages, an operation must not scan all of them for each
+// message.
+func TestManyLockedMessages(t *testing.T) {
 	t.Parallel()
 	b, c := connect(t, sbfake.Options{})
 
@@ -316,6 +316,6 @@ func TestManyMessages(t *testing.T) {
 	open.Wait()
 
 	if d := b.Depth("q"); d != (sbfake.Depth{}) || len(seen) != n {
-		t.Errorf("left %+v of %d", d, len(seen))
+		t.Errorf("received %[2]d messages and left %+[1]v, want all and none", d, len(seen))
 	}
 }

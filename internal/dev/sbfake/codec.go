@@ -8,12 +8,11 @@ import (
 	"time"
 )
 
-// The AMQP 1.0 type system, as far as performatives need it (OASIS AMQP 1.0,
-// part 1). A list is []any, a map is pairs, and a described value keeps its
-// numeric descriptor.
+// The types of AMQP 1.0 that performatives use (OASIS AMQP 1.0, part 1). A list
+// is []any, a map is pairs, and a described value keeps its numeric descriptor.
 type (
 	symbol    string
-	symbols   []symbol // an array; what is read of any array is []any
+	symbols   []symbol // an array; any array is read as []any
 	pairs     []any    // key, value, key, value
 	described struct {
 		code  uint64
@@ -21,7 +20,7 @@ type (
 	}
 )
 
-var errShort = errors.New("sbfake: a value ends too early")
+var errShort = errors.New("sbfake: incomplete value")
 
 type decoder struct{ b []byte }
 
@@ -62,7 +61,7 @@ func (d *decoder) value() (any, error) {
 			return nil, err
 		}
 
-		number, _ := what.(uint64) // a symbolic descriptor is none that we know
+		number, _ := what.(uint64) // symbolic descriptors are unknown and become 0
 		v, err := d.value()
 
 		return described{number, v}, err
@@ -136,7 +135,7 @@ func (d *decoder) fixed(code byte) (any, error) {
 		return time.UnixMilli(int64(v)).UTC(), nil
 	}
 
-	return v, nil // a char, a decimal or a uuid: performatives hold none that matters
+	return v, nil // a char, decimal or uuid, which performatives do not use
 }
 
 func (d *decoder) variable(code byte) (any, error) {
@@ -235,7 +234,7 @@ func (d *decoder) array(code byte) (any, error) {
 	return items, nil
 }
 
-// encode appends a value. It covers what this server sends.
+// encode appends a value. It supports the types that this server sends.
 func encode(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -253,7 +252,7 @@ func encode(b []byte, v any) []byte {
 	case uint32:
 		return binary.BigEndian.AppendUint32(append(b, 0x70), v)
 	case uint64:
-		if v < 256 { // the client reads a descriptor in no other form
+		if v < 256 { // the client reads descriptors only in this form
 			return append(b, 0x53, byte(v))
 		}
 
@@ -280,7 +279,7 @@ func encode(b []byte, v any) []byte {
 	panic(fmt.Sprintf("sbfake: a %T is never sent", v))
 }
 
-// encodeSymbols appends an array: its elements share one constructor.
+// encodeSymbols appends an array. Its elements share one constructor.
 func encodeSymbols(b []byte, list symbols) []byte {
 	b = append(b, 0xf0)
 	at := len(b)
@@ -311,7 +310,7 @@ func encodeCompound(b []byte, code byte, items []any) []byte {
 	return b
 }
 
-// field reads the i-th field of a performative, zero where it is absent or of
+// field returns the i-th field of a performative, or zero if it is absent or of
 // another type.
 func field[T any](list []any, i int) T {
 	var zero T

@@ -28,7 +28,7 @@ var samples = []any{
 	described{codeOpen, []any{"id", nil, uint32(65536)}},
 }
 
-func TestCodecReadsWhatItWrites(t *testing.T) {
+func TestCodecRoundTrip(t *testing.T) {
 	t.Parallel()
 
 	for _, want := range samples {
@@ -45,12 +45,12 @@ func TestCodecReadsWhatItWrites(t *testing.T) {
 		}
 
 		if len(d.b) > 0 {
-			t.Errorf("%v: %d bytes are left", want, len(d.b))
+			t.Errorf("%v: %d bytes were not decoded", want, len(d.b))
 		}
 	}
 }
 
-// Forms that clients may choose and this side never writes.
+// Clients can use these forms, but the server never writes them.
 func TestCodecReadsShortForms(t *testing.T) {
 	t.Parallel()
 
@@ -86,7 +86,7 @@ func TestCodecReadsShortForms(t *testing.T) {
 	}
 }
 
-func TestFramesOfImpossibleSizes(t *testing.T) {
+func TestInvalidFrameSizes(t *testing.T) {
 	t.Parallel()
 
 	for name, head := range map[string][]byte{
@@ -98,13 +98,13 @@ func TestFramesOfImpossibleSizes(t *testing.T) {
 		"cut off":               {0, 0, 0, 99, 2, 0, 0, 0, 0x40},
 	} {
 		if _, err := readFrame(bytes.NewReader(head)); err == nil {
-			t.Errorf("%s: no error", name)
+			t.Errorf("%s: got no error", name)
 		}
 	}
 }
 
-// FuzzValue decodes anything without a panic; what it reads and this side can
-// write comes back the same.
+// FuzzValue decodes any input without a panic. A value that can be encoded must
+// decode to the same value.
 func FuzzValue(f *testing.F) {
 	for _, v := range samples {
 		f.Add(encode(nil, v))
@@ -122,7 +122,7 @@ func FuzzValue(f *testing.F) {
 
 		got, err := again.value()
 		if err != nil {
-			t.Fatalf("%#v cannot be read again: %v", v, err)
+			t.Fatalf("%#v cannot be decoded again: %v", v, err)
 		}
 
 		if diff := cmp.Diff(v, got, cmp.AllowUnexported(described{})); diff != "" {
@@ -156,8 +156,8 @@ func writableAll(list []any) bool {
 	return true
 }
 
-// FuzzFrame reads anything without a panic and takes no more than the frame's
-// size.
+// FuzzFrame reads any input without a panic and consumes at most the size of
+// the frame.
 func FuzzFrame(f *testing.F) {
 	f.Add(appendFrame(frameAMQP, frame{}))
 	f.Add(
@@ -174,7 +174,7 @@ func FuzzFrame(f *testing.F) {
 		}
 
 		if taken, size := len(raw)-r.Len(), int(binary.BigEndian.Uint32(raw)); taken != size {
-			t.Errorf("took %d bytes of a frame of %d", taken, size)
+			t.Errorf("consumed %d bytes of a frame of %d", taken, size)
 		}
 	})
 }

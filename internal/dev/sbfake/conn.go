@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// conn is one client's connection. Frames to it are queued and written by a
-// goroutine of their own, so that whoever holds the broker's lock never waits
-// for a client.
+// conn is the connection of a client. Outgoing frames are queued, and a
+// separate goroutine writes them, so that the broker's lock is never held while
+// waiting for a client.
 type conn struct {
 	b   *Broker
 	net net.Conn
@@ -22,7 +22,7 @@ type conn struct {
 	out  [][]byte
 	done bool
 
-	// guarded by the broker's lock
+	// The broker's lock guards sessions.
 	sessions map[uint16]*session
 	gone     bool
 }
@@ -54,7 +54,7 @@ func (k *conn) serve() {
 
 	writer.Go(func() { k.beat(beat.C, stop) })
 
-	_ = k.readLoop() // whatever ended it, the client reconnects
+	_ = k.readLoop() // after any error, the client reconnects
 	k.b.mu.Lock()
 	k.leave()
 	k.b.mu.Unlock()
@@ -69,8 +69,8 @@ func (k *conn) serve() {
 	_ = k.net.Close()
 }
 
-// beat sends an empty frame now and then: the client closes a connection that
-// is silent for a minute.
+// beat sends empty frames periodically, because the client closes a connection
+// that is silent for a minute.
 func (k *conn) beat(tick <-chan time.Time, stop <-chan struct{}) {
 	for {
 		select {
@@ -106,8 +106,8 @@ func (k *conn) writeLoop() {
 	}
 }
 
-// leave takes the client's links off their queues; its locks live on until they
-// end.
+// leave removes the client's links from their queues. Its locks stay until they
+// expire.
 func (k *conn) leave() {
 	k.gone = true
 	for _, s := range k.sessions {
@@ -117,13 +117,13 @@ func (k *conn) leave() {
 	k.sessions = map[uint16]*session{}
 }
 
-// drop cuts the client off at once; the broker's lock is held.
+// drop disconnects the client immediately. The caller holds the broker's lock.
 func (k *conn) drop() {
 	k.gone = true
 	_ = k.net.Close()
 }
 
-var errDrop = errors.New("sbfake: the connection is dropped on demand")
+var errDrop = errors.New("sbfake: connection dropped by a fault")
 
 func (k *conn) readLoop() error {
 	for {
@@ -133,7 +133,7 @@ func (k *conn) readLoop() error {
 		}
 
 		if string(head[:4]) != "AMQP" {
-			return errors.New("sbfake: not AMQP")
+			return errors.New("sbfake: the protocol is not AMQP")
 		}
 
 		k.write(head[:])
@@ -150,8 +150,8 @@ func (k *conn) readLoop() error {
 	}
 }
 
-// mechanisms are those of the service that need no password: what a client may
-// do is decided by its token. The .NET client knows the first one only.
+// mechanisms are the mechanisms of the service that need no password. The token
+// authorizes the client. The .NET client supports only the first one.
 var mechanisms = symbols{"MSSBCBS", "ANONYMOUS"}
 
 func (k *conn) sasl() error {
@@ -164,7 +164,7 @@ func (k *conn) sasl() error {
 
 	if !slices.Contains(mechanisms, field[symbol](init.fields, 0)) {
 		k.write(appendFrame(frameSASL, frame{code: codeOutcome, fields: []any{saslRefused}}))
-		return errors.New("sbfake: a mechanism that was not offered")
+		return errors.New("sbfake: unsupported SASL mechanism")
 	}
 
 	k.write(appendFrame(frameSASL, frame{code: codeOutcome, fields: []any{saslOK}}))
@@ -217,7 +217,7 @@ func (k *conn) onSession(f frame) error {
 
 	s := k.sessions[f.channel]
 	if s == nil {
-		return errors.New("sbfake: a frame for a session that was not begun")
+		return errors.New("sbfake: frame for an unknown session")
 	}
 
 	switch f.code {

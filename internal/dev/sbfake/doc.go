@@ -1,13 +1,13 @@
-// Package sbfake stands in for Service Bus in tests and in demos without Azure:
-// queues with peek-lock, dead letters, duplicate detection, time to live,
-// deferred and scheduled messages, spoken to in real AMQP 1.0 by real clients,
-// over a TCP port or one end of net.Pipe. Tests drive it with Microsoft's Go
-// and JavaScript clients, and frame by frame as the .NET client does.
+// Package sbfake is a fake Service Bus for tests and for demos without Azure.
+// It has queues with peek-lock, dead letters, duplicate detection, time to
+// live, and deferred and scheduled messages. Real clients connect with AMQP
+// 1.0, over a TCP port or one end of net.Pipe. Tests use Microsoft's Go and
+// JavaScript clients, and imitate the frames of the .NET client.
 //
-// It owns its queues in memory, so a crash loses them, as it may: what it
-// stands in for is the transport, and the record of work is in Postgres. It
-// duplicates, reorders, refuses and drops on demand (Faults), and logs what was
-// sent.
+// It owns its queues in memory. A crash loses them, which is acceptable because
+// the record of work is in Postgres and not in the transport. Hooks (Faults)
+// make it duplicate, reorder, reject and drop messages. It logs all sent
+// messages.
 //
 // It may import nothing from internal/.
 package sbfake

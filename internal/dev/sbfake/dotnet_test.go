@@ -9,29 +9,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// raw speaks with a broker frame by frame, as the .NET client does.
-type raw struct {
+// rawClient exchanges single frames with a broker, like the .NET client.
+type rawClient struct {
 	t    *testing.T
 	conn net.Conn
 }
 
-func dial(t *testing.T) raw {
+func dial(t *testing.T) rawClient {
 	t.Helper()
 
 	b := New(Options{Queues: []string{"q"}})
 	t.Cleanup(b.Close)
 	c := b.Pipe()
 
-	t.Cleanup(func() { _ = c.Close() }) // the broker may have closed it
+	t.Cleanup(func() { _ = c.Close() }) // fails if the broker closed it
 
 	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 
-	return raw{t, c}
+	return rawClient{t, c}
 }
 
-func (r raw) write(b []byte) {
+func (r rawClient) write(b []byte) {
 	r.t.Helper()
 
 	if _, err := r.conn.Write(b); err != nil {
@@ -39,13 +39,13 @@ func (r raw) write(b []byte) {
 	}
 }
 
-func (r raw) send(kind byte, code uint64, fields ...any) {
+func (r rawClient) send(kind byte, code uint64, fields ...any) {
 	r.t.Helper()
 	r.write(appendFrame(kind, frame{code: code, fields: fields}))
 }
 
 // header exchanges the protocol headers.
-func (r raw) header(protocol byte) {
+func (r rawClient) header(protocol byte) {
 	r.t.Helper()
 
 	want := []byte{'A', 'M', 'Q', 'P', protocol, 1, 0, 0}
@@ -57,8 +57,8 @@ func (r raw) header(protocol byte) {
 	}
 }
 
-// read returns the next frame of a code, and fails at any other.
-func (r raw) read(code uint64) frame {
+// read returns the next frame, which must have the code.
+func (r rawClient) read(code uint64) frame {
 	r.t.Helper()
 
 	for {
@@ -70,7 +70,7 @@ func (r raw) read(code uint64) frame {
 		switch f.code {
 		case code:
 			return f
-		case 0: // it keeps the connection alive
+		case 0: // a keep-alive frame
 		default:
 			r.t.Fatalf("got the frame %#x %v, want %#x", f.code, f.fields, code)
 		}
@@ -79,8 +79,9 @@ func (r raw) read(code uint64) frame {
 
 const codeInit = 0x41
 
-// sasl offers what the .NET client accepts, and returns the outcome of one.
-func (r raw) sasl(mechanism symbol) uint8 {
+// sasl authenticates with a mechanism of the .NET client and returns the
+// outcome.
+func (r rawClient) sasl(mechanism symbol) uint8 {
 	r.t.Helper()
 	r.header(3)
 
@@ -111,8 +112,9 @@ func TestDotNetClientAuthenticates(t *testing.T) {
 	}
 }
 
-// attach opens a link to an address: we send on it where receives is false.
-func (r raw) attach(handle uint32, receives bool, address string) {
+// attach opens a link to an address: a receiver if receives is true, and
+// otherwise a sender.
+func (r rawClient) attach(handle uint32, receives bool, address string) {
 	r.t.Helper()
 
 	source, target := described{0x28, []any{address}}, described{0x29, []any{"client"}}
@@ -128,7 +130,7 @@ func TestDotNetClientOpensLinksWithALeadingSlash(t *testing.T) {
 
 	r := dial(t)
 	if r.sasl("MSSBCBS") != saslOK {
-		t.Fatal("it may not come in")
+		t.Fatal("the client was not authenticated")
 	}
 
 	r.header(0)
@@ -143,11 +145,11 @@ func TestDotNetClientOpensLinksWithALeadingSlash(t *testing.T) {
 
 		target, _ := field[described](r.read(codeAttach).fields, 6).value.([]any)
 		if got := field[string](target, 0); got != address {
-			t.Errorf("%s: the answer names %q", address, got)
+			t.Errorf("%s: the attach has the target %q", address, got)
 		}
 
 		if got := field[uint32](r.read(codeFlow).fields, 6); got == 0 {
-			t.Errorf("%s: no credit", address)
+			t.Errorf("%s: got no credit", address)
 		}
 
 		r.attach(handle+1, true, address)

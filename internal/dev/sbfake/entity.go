@@ -11,20 +11,19 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// entity is a queue, or the dead-letter part of one. All of it is guarded by
-// the broker's lock.
+// entity is a queue or its dead-letter queue. The broker's lock guards it.
 type entity struct {
 	b        *Broker
 	name     string
-	dead     *entity // nil of a dead-letter queue
+	dead     *entity // nil for a dead-letter queue
 	ready    []*item // in order of sequence
 	locked   map[[16]byte]*item
-	later    waits           // what is locked or scheduled, by when that ends
-	mortal   expiries        // what is ready and expires, by when
-	deferred map[int64]*item // that are not locked, by sequence
+	timed    waits           // locked and scheduled messages, by the end of that state
+	expiring expiries        // ready messages that expire, by that time
+	deferred map[int64]*item // deferred messages that are not locked, by sequence
 	seen     ids
-	links    []*link // that receive from it
-	turn     int     // of links, whose was the last delivery
+	links    []*link // receiving links
+	turn     int     // index of the link with the last delivery
 	timer    *time.Timer
 	armed    time.Time
 }
@@ -32,18 +31,18 @@ type entity struct {
 // item is a stored message.
 type item struct {
 	message  *amqp.Message
-	id       string // its sender's
-	given    string // its id where the sender gave none
+	id       string // assigned by the sender
+	given    string // assigned by the broker if the sender assigned none
 	sequence int64
 	enqueued time.Time
-	count    uint32 // deliveries that failed
+	count    uint32 // failed deliveries
 	lock     [16]byte
-	until    time.Time // of a locked message its lock's end, of a scheduled one when it is due
-	place    int       // in later
+	until    time.Time // end of the lock of a locked message, or due time of a scheduled one
+	place    int       // index in timed
 
-	postponed bool      // it was deferred: only who names its sequence receives it
-	expires   time.Time // zero: never
-	turn      int       // in mortal
+	isDeferred bool      // can only be received by its sequence number
+	expires    time.Time // zero means never
+	turn       int       // index in expiring
 }
 
 func newEntity(b *Broker, name string, dead *entity) *entity {
@@ -63,7 +62,7 @@ func (e *entity) stop() {
 	}
 }
 
-// enqueue stores a message, or drops it where its id was seen.
+// enqueue stores a message, or drops it if its ID is a duplicate.
 func (e *entity) enqueue(m *amqp.Message) *item {
 	now := time.Now()
 	e.b.sequence++
@@ -82,7 +81,7 @@ func (e *entity) enqueue(m *amqp.Message) *item {
 
 	if at, ok := m.Annotations["x-opt-scheduled-enqueue-time"].(time.Time); ok && at.After(now) {
 		it.until = at
-		heap.Push(&e.later, it)
+		heap.Push(&e.timed, it)
 
 		return it
 	}
@@ -100,8 +99,8 @@ func (e *entity) live(it *item) {
 	}
 }
 
-// ttl is how long a message lives: the shorter of its own time and its
-// queue's; 0: without end.
+// ttl returns the lifetime of a message: the shorter of its own and the
+// queue's. Zero means unlimited.
 func (e *entity) ttl(m *amqp.Message) time.Duration {
 	own, limit := time.Duration(0), e.b.opts.TTL
 	if m.Header != nil {
@@ -115,11 +114,11 @@ func (e *entity) ttl(m *amqp.Message) time.Duration {
 	return own
 }
 
-// makeReady puts a message into its place, which after a failed delivery is
+// makeReady inserts a message in order. After a failed delivery its place is
 // near the front.
 func (e *entity) makeReady(it *item) {
 	if !it.expires.IsZero() {
-		heap.Push(&e.mortal, it)
+		heap.Push(&e.expiring, it)
 	}
 
 	if n := len(e.ready); n == 0 || e.ready[n-1].sequence < it.sequence {
@@ -133,18 +132,18 @@ func (e *entity) makeReady(it *item) {
 
 func bySequence(a, b *item) int { return cmp.Compare(a.sequence, b.sequence) }
 
-// pump delivers what is due to links that have credit, and sees to it that it
-// is called again when a lock ends or a message becomes due.
+// pump delivers ready messages to links with credit, and schedules its next
+// call for when a lock ends or a message becomes due.
 func (e *entity) pump() {
 	now := time.Now()
-	for len(e.later) > 0 && !e.later[0].until.After(now) {
-		it := e.later[0]
+	for len(e.timed) > 0 && !e.timed[0].until.After(now) {
+		it := e.timed[0]
 		if e.locked[it.lock] == it {
 			e.unlock(it, true)
 			continue
 		}
 
-		heap.Pop(&e.later)
+		heap.Pop(&e.timed)
 
 		it.enqueued = it.until
 		e.live(it)
@@ -170,7 +169,7 @@ func (e *entity) pump() {
 	e.arm(now)
 }
 
-// free finds a link that may be delivered to; they take turns.
+// free returns the next link that can receive, in round-robin order.
 func (e *entity) free() *link {
 	for range e.links {
 		e.turn = (e.turn + 1) % len(e.links)
@@ -182,21 +181,22 @@ func (e *entity) free() *link {
 	return nil
 }
 
-// next takes a ready message: the oldest, unless the faults want another.
+// next removes and returns a ready message: the oldest, unless Faults.Order
+// selects another.
 func (e *entity) next() *item {
 	at := 0
 	if e.b.faults.Order != nil {
 		at = e.b.faults.Order(e.name, len(e.ready)) % len(e.ready)
 	}
 
-	return e.pick(at)
+	return e.takeAt(at)
 }
 
-// pick takes a ready message by its place.
-func (e *entity) pick(at int) *item {
+// takeAt removes and returns the ready message at an index.
+func (e *entity) takeAt(at int) *item {
 	it := e.ready[at]
 	if !it.expires.IsZero() {
-		heap.Remove(&e.mortal, it.turn)
+		heap.Remove(&e.expiring, it.turn)
 	}
 
 	if at == 0 {
@@ -211,13 +211,13 @@ func (e *entity) pick(at int) *item {
 	return it
 }
 
-// expire takes out what is ready and has lived too long. What is locked then
+// expire removes ready messages whose lifetime has ended. A locked message
 // expires when its lock ends.
 func (e *entity) expire(now time.Time) {
-	for len(e.mortal) > 0 && !e.mortal[0].expires.After(now) {
-		at, _ := slices.BinarySearchFunc(e.ready, e.mortal[0], bySequence)
+	for len(e.expiring) > 0 && !e.expiring[0].expires.After(now) {
+		at, _ := slices.BinarySearchFunc(e.ready, e.expiring[0], bySequence)
 
-		it := e.pick(at)
+		it := e.takeAt(at)
 		if e.b.opts.DeadLetterExpired {
 			e.moveToDead(it, "TTLExpiredException", "The message expired and was dead lettered.")
 		}
@@ -225,45 +225,45 @@ func (e *entity) expire(now time.Time) {
 }
 
 func (e *entity) deliver(l *link, it *item, now time.Time) {
-	if !l.settled { // else: receive and delete
+	if !l.settled { // otherwise the link uses receive-and-delete
 		e.hold(it, now)
 	}
 
 	l.send(it, l.settled)
 }
 
-// hold locks a message for the receiver that it is delivered to.
+// hold locks a message for its receiver.
 func (e *entity) hold(it *item, now time.Time) {
 	if _, err := rand.Read(it.lock[:]); err != nil {
-		panic(err) // it never fails
+		panic(err) // never fails
 	}
 
 	it.until = now.Add(e.b.opts.Lock)
 	e.locked[it.lock] = it
-	heap.Push(&e.later, it)
+	heap.Push(&e.timed, it)
 }
 
-// done takes a locked message out of the queue.
+// done removes a locked message from the queue.
 func (e *entity) done(it *item) {
 	delete(e.locked, it.lock)
-	heap.Remove(&e.later, it.place)
+	heap.Remove(&e.timed, it.place)
 }
 
-// unlock makes a locked message ready again; failed raises its delivery count,
-// and sets it aside when that is the last.
+// unlock makes a locked message ready again. If failed is true, it raises the
+// delivery count, and dead-letters the message after the last delivery.
 func (e *entity) unlock(it *item, failed bool) {
 	if failed {
 		it.count++
 	}
 
 	if e.dead != nil && int(it.count) >= e.b.opts.MaxDeliveries {
-		e.bury(it, "MaxDeliveryCountExceeded", "the message was delivered too often")
+		e.deadLetter(it, "MaxDeliveryCountExceeded", "the message was delivered too often")
 		return
 	}
 
 	e.done(it)
 
-	if it.postponed {
+	if it.isDeferred {
 		e.deferred[it.sequence] = it
 		return
 	}
@@ -271,16 +271,16 @@ func (e *entity) unlock(it *item, failed bool) {
 	e.makeReady(it)
 }
 
-// postpone defers a locked message. It does not expire.
-func (e *entity) postpone(it *item) {
+// deferItem defers a locked message. Deferred messages do not expire.
+func (e *entity) deferItem(it *item) {
 	e.done(it)
-	it.postponed = true
+	it.isDeferred = true
 	e.deferred[it.sequence] = it
 }
 
-// bury moves a locked message to the dead-letter queue, which it does not leave
-// by the same way.
-func (e *entity) bury(it *item, reason, text string) {
+// deadLetter moves a locked message to the dead-letter queue. A message of a
+// dead-letter queue stays there.
+func (e *entity) deadLetter(it *item, reason, text string) {
 	if e.dead == nil {
 		e.unlock(it, true)
 		return
@@ -296,16 +296,16 @@ const (
 	deadText   = "DeadLetterErrorDescription"
 )
 
-// moveToDead puts a message that was taken out of the queue into its
-// dead-letter queue, where it neither expires nor is deferred.
+// moveToDead inserts a message that was removed from its queue into the
+// dead-letter queue, where it does not expire and is not deferred.
 func (e *entity) moveToDead(it *item, reason, text string) {
 	it.modify(map[string]any{deadReason: reason, deadText: text})
-	it.postponed, it.expires = false, time.Time{}
+	it.isDeferred, it.expires = false, time.Time{}
 	e.dead.makeReady(it)
 	e.dead.pump()
 }
 
-// modify merges properties into those of the message's sender.
+// modify merges properties into those of the message.
 func (it *item) modify(changed map[string]any) {
 	properties := map[string]any{}
 	maps.Copy(properties, it.message.ApplicationProperties)
@@ -313,21 +313,21 @@ func (it *item) modify(changed map[string]any) {
 	it.message.ApplicationProperties = properties
 }
 
-// nextChange is when the next lock ends, or message becomes due or expires;
-// zero: never.
+// nextChange returns when the next lock ends, or message becomes due or
+// expires. Zero means never.
 func (e *entity) nextChange() (next time.Time) {
-	if len(e.later) > 0 {
-		next = e.later[0].until
+	if len(e.timed) > 0 {
+		next = e.timed[0].until
 	}
 
-	if len(e.mortal) > 0 && (next.IsZero() || e.mortal[0].expires.Before(next)) {
-		next = e.mortal[0].expires
+	if len(e.expiring) > 0 && (next.IsZero() || e.expiring[0].expires.Before(next)) {
+		next = e.expiring[0].expires
 	}
 
 	return next
 }
 
-// arm sets the timer for the next change that time brings.
+// arm sets the timer for the next change.
 func (e *entity) arm(now time.Time) {
 	next := e.nextChange()
 	if next.IsZero() || e.b.closed || next.Equal(e.armed) {

@@ -24,8 +24,8 @@ func TestExpiredMessagesAreDeleted(t *testing.T) {
 	await(t, b, sbfake.Depth{})
 }
 
-// The service does not let a message expire under a lock.
-func TestALockedMessageExpiresWhenItIsReleased(t *testing.T) {
+// In Service Bus, a message does not expire while it is locked.
+func TestLockedMessageExpiresAfterRelease(t *testing.T) {
 	t.Parallel()
 	b, c := connect(t, sbfake.Options{DeadLetterExpired: true})
 
@@ -41,7 +41,7 @@ func TestALockedMessageExpiresWhenItIsReleased(t *testing.T) {
 
 	m := receive(t, r, 1)[0]
 	if m.ExpiresAt == nil || !m.ExpiresAt.Equal(m.EnqueuedTime.Add(ttl)) {
-		t.Errorf("it expires at %v, was sent at %v", m.ExpiresAt, m.EnqueuedTime)
+		t.Errorf("the message expires at %v and was enqueued at %v, want the TTL between them", m.ExpiresAt, m.EnqueuedTime)
 	}
 
 	select {
@@ -60,7 +60,7 @@ func TestALockedMessageExpiresWhenItIsReleased(t *testing.T) {
 	await(t, b, sbfake.Depth{Dead: 1})
 }
 
-// await waits until a queue holds so much.
+// await waits until a queue has a depth.
 func await(t *testing.T, b *sbfake.Broker, want sbfake.Depth) {
 	t.Helper()
 
@@ -78,8 +78,8 @@ func await(t *testing.T, b *sbfake.Broker, want sbfake.Depth) {
 	}
 }
 
-// Deferred messages travel without a delivery tag: the Go client, too, settles
-// them by their lock token.
+// Deferred messages have no delivery tag, so the Go client also settles them by
+// their lock token.
 func TestDeferredMessages(t *testing.T) {
 	t.Parallel()
 
@@ -92,7 +92,7 @@ func TestDeferredMessages(t *testing.T) {
 
 	m := receive(t, r, 1)[0]
 	if m.MessageID == "" {
-		t.Error("the service gives an id to a message that has none")
+		t.Error("got no message ID, want one that the broker assigned")
 	}
 
 	if err := r.DeferMessage(
@@ -109,12 +109,12 @@ func TestDeferredMessages(t *testing.T) {
 
 	deferred, err := r.ReceiveDeferredMessages(t.Context(), []int64{*m.SequenceNumber}, nil)
 	if err != nil || len(deferred) != 1 {
-		t.Fatalf("got %d, %v", len(deferred), err)
+		t.Fatalf("got %d deferred messages, %v, want 1", len(deferred), err)
 	}
 
 	if got := deferred[0]; got.State != sb.MessageStateDeferred ||
 		got.ApplicationProperties["why"] != "busy" {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want a deferred message with the modified property", got)
 	}
 
 	if err := r.DeadLetterMessage(t.Context(), deferred[0], nil); err != nil {

@@ -27,7 +27,7 @@ const (
 	codeHeader      = 0x70
 )
 
-// Outcomes of SASL.
+// SASL outcomes.
 const (
 	saslOK      uint8 = 0
 	saslRefused uint8 = 1
@@ -39,8 +39,8 @@ const (
 	frameSASL = 1
 )
 
-// frame is one frame: a performative with its fields, and for a transfer the
-// payload behind it. code 0 is an empty frame.
+// frame is a performative with its fields and, for a transfer, the payload. The
+// code of an empty frame is 0.
 type frame struct {
 	channel uint16
 	code    uint64
@@ -56,7 +56,7 @@ func readFrame(r io.Reader) (frame, error) {
 
 	size, offset := binary.BigEndian.Uint32(head[:]), 4*int(head[4])
 	if size < 8 || size > maxFrame || offset < 8 || offset > int(size) {
-		return frame{}, errors.New("sbfake: a frame of an impossible size")
+		return frame{}, errors.New("sbfake: invalid frame size")
 	}
 
 	body := make([]byte, size-8)
@@ -78,7 +78,7 @@ func readFrame(r io.Reader) (frame, error) {
 
 	p, ok := v.(described)
 	if !ok {
-		return f, errors.New("sbfake: a frame without a performative")
+		return f, errors.New("sbfake: frame without a performative")
 	}
 
 	f.code, f.payload = p.code, d.b
@@ -102,7 +102,7 @@ func appendFrame(kind byte, f frame) []byte {
 	return b
 }
 
-// amqpError is an error as it travels: a condition and a text.
+// amqpError encodes an error: a condition and a text.
 func amqpError(condition, text string) described {
 	return described{codeError, []any{symbol(condition), text}}
 }

@@ -15,8 +15,8 @@ import (
 	"coremachine/internal/dev/sbfake"
 )
 
-// scenarios are those of testdata/javascript/scenarios.js, each with a queue of
-// its name, but for the one whose queue must not exist.
+// scenarios are those of testdata/javascript/scenarios.js. Each uses a queue
+// with its name, except the one whose queue must not exist.
 var scenarios = []string{
 	"complete",
 	"batch",
@@ -31,14 +31,15 @@ var scenarios = []string{
 	"duplicates",
 }
 
-// Microsoft's JavaScript client shares no line with the Go client, and finds
-// here what it finds in the service.
+// Microsoft's JavaScript client is a separate implementation from the Go
+// client. The fake must behave towards it like the service.
 func TestJavaScriptClient(t *testing.T) {
 	t.Parallel()
 
 	if _, err := exec.LookPath("npm"); err != nil && os.Getenv("CI") != "true" {
 		t.Logf(
-			"not tested, since npm is missing. Install Node.js 18 or later, then: go test ./internal/dev/sbfake -run %s",
+			"not tested, because npm is missing. "+
+				"Install Node.js 18 or later, then: go test ./internal/dev/sbfake -run %s",
 			t.Name(),
 		)
 
@@ -78,7 +79,7 @@ func TestJavaScriptClient(t *testing.T) {
 	}
 }
 
-// runScenarios returns what was wrong with each, "" where it was well.
+// runScenarios returns the failure of each scenario, or "" for success.
 func runScenarios(ctx context.Context, t *testing.T, modules string) map[string]string {
 	t.Helper()
 
@@ -100,7 +101,7 @@ func runScenarios(ctx context.Context, t *testing.T, modules string) map[string]
 		t.Fatal(err)
 	}
 
-	// A client that waits for what never comes ends before the test does.
+	// The limit ends a client that waits forever before the test times out.
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 
@@ -125,7 +126,7 @@ func runScenarios(ctx context.Context, t *testing.T, modules string) map[string]
 		}
 
 		if _, known := problems[line.Name]; !known {
-			t.Errorf("the scenario %s is not in the list", line.Name)
+			t.Errorf("the scenario %s is not listed", line.Name)
 		}
 
 		problems[line.Name] = line.Problem

@@ -10,7 +10,8 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// answer is what becomes of a request. A zero condition is that of the code.
+// answer is the response to a request. A zero condition means the default for
+// the code.
 type answer struct {
 	code      int32
 	condition string
@@ -18,7 +19,7 @@ type answer struct {
 	value     map[string]any
 }
 
-// Answers that several requests have in common.
+// Responses that several requests share.
 var (
 	answerOK       = answer{code: 200, text: "OK"}
 	answerLockLost = answer{
@@ -35,10 +36,10 @@ var (
 	answerUnlike = answer{code: 501, condition: "amqp:not-implemented", text: "Not Implemented"}
 )
 
-// request answers a request on $cbs or $management.
+// request handles a request to $cbs or $management.
 func (l *link) request(m *amqp.Message, faults Faults) {
 	if m.Properties == nil || m.Properties.ReplyTo == nil {
-		return // it asks for no answer
+		return // the client does not expect a response
 	}
 
 	operation, _ := m.ApplicationProperties["operation"].(string)
@@ -83,9 +84,9 @@ func (l *link) request(m *amqp.Message, faults Faults) {
 	l.respond(*m.Properties.ReplyTo, reply)
 }
 
-// respond sends a reply on the session's receiver from the same node. Clients
-// name it by its target, as the Go client does, or by the link's own name, as
-// the JavaScript client does at $cbs.
+// respond sends a reply to the session's receiver of the same node. Clients
+// identify the receiver by its target, like the Go client, or by the name of
+// the link, like the JavaScript client with $cbs.
 func (l *link) respond(to string, reply *amqp.Message) {
 	for _, out := range l.session.links {
 		if out.sends && out.control && out.address == l.address && (out.reply == to || out.name == to) {
@@ -98,8 +99,8 @@ func (l *link) respond(to string, reply *amqp.Message) {
 	}
 }
 
-// token answers a put-token: 404 for an entity that does not exist, as the
-// service does.
+// token handles a put-token request. For an entity that does not exist it
+// returns 404, like the service.
 func (k *conn) token(audience string, faults Faults) answer {
 	refused := answer{code: 401, condition: "amqp:unauthorized-access", text: "Unauthorized"}
 	if faults.Token != nil && faults.Token(audience) {
@@ -113,7 +114,7 @@ func (k *conn) token(audience string, faults Faults) answer {
 
 	_, path, _ := strings.Cut(rest, "/")
 	if e, _ := k.b.find(path); e == nil {
-		return answer{code: 404, condition: "amqp:not-found", text: missing(audience)}
+		return answer{code: 404, condition: "amqp:not-found", text: notFoundText(audience)}
 	}
 
 	return answer{code: 202, text: "Accepted"}
@@ -124,7 +125,7 @@ func tokens(body map[string]any) [][16]byte {
 
 	list, _ := body["lock-tokens"].([]amqp.UUID)
 	for _, u := range list {
-		out = append(out, swap(u))
+		out = append(out, swapGUIDBytes(u))
 	}
 
 	return out
@@ -140,7 +141,7 @@ func (e *entity) renew(body map[string]any) answer {
 		}
 
 		it.until = time.Now().Add(e.b.opts.Lock)
-		heap.Fix(&e.later, it.place)
+		heap.Fix(&e.timed, it.place)
 		until = append(until, it.until)
 	}
 
@@ -171,10 +172,10 @@ func (e *entity) update(body map[string]any) answer {
 			e.done(it)
 		case "abandoned":
 			e.unlock(it, true)
-		case "defered": // as the service spells it
-			e.postpone(it)
+		case "defered": // the spelling of the service
+			e.deferItem(it)
 		case "suspended":
-			e.bury(it, reason, text)
+			e.deadLetter(it, reason, text)
 		default:
 			return answer{
 				code:      400,
@@ -189,17 +190,17 @@ func (e *entity) update(body map[string]any) answer {
 	return answerOK
 }
 
-// peek lists what is in the queue, locked, scheduled and deferred messages too,
-// by sequence.
+// peek lists the messages of the queue by sequence, including locked, scheduled
+// and deferred ones.
 func (e *entity) peek(body map[string]any) answer {
 	from, _ := body["from-sequence-number"].(int64)
-	most, _ := body["message-count"].(int32)
-	all := slices.Concat(e.ready, e.later, slices.Collect(maps.Values(e.deferred)))
+	limit, _ := body["message-count"].(int32)
+	all := slices.Concat(e.ready, e.timed, slices.Collect(maps.Values(e.deferred)))
 	slices.SortFunc(all, bySequence)
 
 	var found []any
 	for _, it := range all {
-		if it.sequence < from || len(found) == int(most) {
+		if it.sequence < from || len(found) == int(limit) {
 			continue
 		}
 
@@ -221,8 +222,8 @@ func (e *entity) peek(body map[string]any) answer {
 	return a
 }
 
-// receiveDeferred delivers deferred messages by their sequence numbers, all or
-// none.
+// receiveDeferred delivers deferred messages by their sequence numbers. If one
+// is not available, it delivers none.
 func (e *entity) receiveDeferred(body map[string]any) answer {
 	numbers, _ := body["sequence-numbers"].([]int64)
 	mode, _ := body["receiver-settle-mode"].(uint32)
@@ -239,16 +240,16 @@ func (e *entity) receiveDeferred(body map[string]any) answer {
 		it := e.deferred[n]
 		delete(e.deferred, n)
 
-		if mode != 0 { // else: receive and delete
+		if mode != 0 { // otherwise receive-and-delete
 			e.hold(it, time.Now())
 		}
 
 		raw, err := e.wire(it)
 		if err != nil {
-			return answerUnlike // it was decoded from what a client encoded
+			return answerUnlike // impossible, because it was decoded from a client's encoding
 		}
 
-		found = append(found, map[string]any{"message": raw, "lock-token": swap(it.lock)})
+		found = append(found, map[string]any{"message": raw, "lock-token": swapGUIDBytes(it.lock)})
 	}
 
 	e.pump()
@@ -288,14 +289,14 @@ func (e *entity) unschedule(body map[string]any) answer {
 	numbers, _ := body["sequence-numbers"].([]int64)
 	for _, n := range numbers {
 		at := slices.IndexFunc(
-			e.later,
+			e.timed,
 			func(it *item) bool { return it.sequence == n && e.locked[it.lock] != it },
 		)
 		if at < 0 {
 			return answerNotKnown
 		}
 
-		heap.Remove(&e.later, at)
+		heap.Remove(&e.timed, at)
 	}
 
 	return answerOK

@@ -8,45 +8,47 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// maxWindow is how many transfers each side lets the other send unasked.
+// maxWindow is how many transfers each side may send without asking.
 const maxWindow = 1 << 30
 
-// session is one AMQP session; guarded by the broker's lock.
+// session is an AMQP session. The broker's lock guards it.
 type session struct {
 	conn     *conn
 	channel  uint16
 	links    map[uint32]*link
-	nextOut  uint32              // transfer id of the next frame that we send
-	limit    uint32              // first transfer id that the client does not want yet
-	unsettle map[uint32]delivery // what we sent and the client has not settled
+	nextOut  uint32              // ID of the next outgoing transfer
+	limit    uint32              // first transfer ID that the client does not accept yet
+	unsettle map[uint32]delivery // deliveries that the client has not settled
 }
 
 type delivery struct {
 	link *link
 	item *item
-	lock [16]byte // the item has another when it was delivered again
+	lock [16]byte // differs from the item's if it was delivered again
 }
 
-// link is one AMQP link. From the client's sender it takes transfers; to the
-// client's receiver it sends them.
+// link is an AMQP link. It receives transfers from a client's sender, or sends
+// transfers to a client's receiver.
 type link struct {
-	conn       *conn
-	session    *session
-	name       string
-	handle     uint32
-	address    string
-	reply      string // of a receiver: where replies to it are addressed
-	sends      bool   // we send on it
-	settled    bool   // what we send is settled at once
-	count      uint32 // deliveries on it
-	credit     uint32
-	entity     *entity
-	control    bool   // $cbs or $management
-	partial    []byte // of a delivery whose frames are not all here, with what its first frame said
+	conn    *conn
+	session *session
+	name    string
+	handle  uint32
+	address string
+	reply   string // for a receiver, the address of its replies
+	sends   bool   // the broker sends on it
+	settled bool   // the broker sends settled messages
+	count   uint32 // number of deliveries
+	credit  uint32
+	entity  *entity
+	control bool // a link to $cbs or $management
+	// partial is the part of a delivery whose frames have not all arrived, and
+	// its first frame.
+	partial    []byte
 	id         uint32
 	format     uint32
 	presettled bool
-	waiting    []*amqp.Message // replies that came before the credit to send them
+	waiting    []*amqp.Message // replies that wait for credit
 }
 
 func newSession(k *conn, f frame) *session {
@@ -74,8 +76,8 @@ func (l *link) leave() {
 	}
 }
 
-// attach answers a link's attach: it echoes what the client asked for, and
-// refuses an address that does not exist.
+// attach handles the attach of a link. It echoes the client's options, and
+// rejects an address that does not exist.
 func (s *session) attach(f []any) {
 	source, _ := field[described](f, 5).value.([]any)
 	target, _ := field[described](f, 6).value.([]any)
@@ -99,7 +101,7 @@ func (s *session) attach(f []any) {
 	l.control = management || l.address == "$cbs"
 	if l.control && l.address != "$cbs" && e == nil || !l.control && e == nil {
 		s.send(codeAttach, nil, l.name, l.handle, !l.sends, field[uint8](f, 3), field[uint8](f, 4), nil, nil)
-		s.send(codeDetach, nil, l.handle, true, amqpError("amqp:not-found", missing(l.address)))
+		s.send(codeDetach, nil, l.handle, true, amqpError("amqp:not-found", notFoundText(l.address)))
 
 		return
 	}
@@ -138,9 +140,9 @@ func (s *session) attach(f []any) {
 	}
 }
 
-// missing is what the service says of an entity that does not exist: clients
-// recognize it by these words.
-func missing(address string) string {
+// notFoundText is the text of the service for an entity that does not exist.
+// Clients recognize this text.
+func notFoundText(address string) string {
 	return "The messaging entity '" + address + "' could not be found."
 }
 
@@ -152,8 +154,8 @@ func at(f []any, i int) any {
 	return nil
 }
 
-// wire drops what encode does not carry: of a source or target only the address
-// is echoed.
+// wire removes values that encode does not support. Only the address of a
+// source or target is echoed.
 func wire(v any) any {
 	d, ok := v.(described)
 	if !ok {
@@ -167,7 +169,7 @@ func wire(v any) any {
 
 const creditStep = 1000
 
-// grant tells the client how much more it may send.
+// grant sends the client the credit of a link.
 func (s *session) grant(l *link) {
 	s.send(
 		codeFlow,
@@ -182,14 +184,15 @@ func (s *session) grant(l *link) {
 	)
 }
 
-// flow takes the client's window, and for a link the credit that it grants us.
+// flow handles the window of the client and, for a link, the credit that it
+// grants.
 func (s *session) flow(f []any) {
 	s.limit = field[uint32](f, 0) + field[uint32](f, 1)
 
 	l := s.links[field[uint32](f, 4)]
 	if len(f) > 4 && f[4] != nil && l != nil && l.sends {
 		l.credit = field[uint32](f, 5) + field[uint32](f, 6) - l.count
-		if field[bool](f, 8) { // drain: what is not used is given up
+		if field[bool](f, 8) { // drain: unused credit ends
 			l.drain()
 		}
 	}
@@ -219,7 +222,7 @@ func (l *link) drain() {
 	)
 }
 
-// pump sends what waited for window or credit.
+// pump sends messages that waited for window or credit.
 func (s *session) pump() {
 	for _, l := range s.links {
 		for l.control && l.sends && l.credit > 0 && len(l.waiting) > 0 {
@@ -238,7 +241,7 @@ func (s *session) pump() {
 func (l *link) send(it *item, settled bool) {
 	raw, err := l.entity.wire(it)
 	if err != nil {
-		return // it was decoded from what a client encoded
+		return // impossible, because it was decoded from a client's encoding
 	}
 
 	id := l.transfer(raw, it.lock[:], settled)
@@ -260,15 +263,15 @@ func (l *link) sendMessage(m *amqp.Message, tag []byte, settled bool) {
 	l.transfer(raw, tag, settled)
 }
 
-// transfer sends one message in as many frames as it takes.
+// transfer sends a message in as many frames as necessary.
 func (l *link) transfer(raw, tag []byte, settled bool) (id uint32) {
-	const most = maxFrame - 512
+	const maxPayload = maxFrame - 512
 
 	s := l.session
 	id = s.nextOut
 
 	for first := true; first || len(raw) > 0; first = false {
-		part := raw[:min(len(raw), most)]
+		part := raw[:min(len(raw), maxPayload)]
 		raw = raw[len(part):]
 		s.send(codeTransfer, part, l.handle, id, tag, uint32(0), settled, len(raw) > 0)
 		s.nextOut++

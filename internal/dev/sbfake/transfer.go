@@ -6,17 +6,19 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// batchFormat marks a transfer whose data sections are messages of their own.
+// batchFormat is the message format of a transfer whose data sections are
+// separate messages.
 const batchFormat = 0x80013700
 
-// transfer takes a message, or a part of one, from a client's sender.
+// transfer receives a message, or a part of one, from a client's sender.
 func (s *session) transfer(f frame, faults Faults) error {
 	l := s.links[field[uint32](f.fields, 0)]
 	if l == nil {
-		return nil // it was detached by force
+		return nil // the link was detached
 	}
 
-	if l.partial == nil { // later frames of a delivery do not repeat what it is
+	// Later frames of a delivery do not repeat its properties.
+	if l.partial == nil {
 		l.id = field[uint32](f.fields, 1)
 		l.format = field[uint32](f.fields, 3)
 		l.presettled = field[bool](f.fields, 4)
@@ -75,7 +77,8 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 			id,
 			settled,
 			"com.microsoft:server-busy",
-			"The request was terminated because the entity is being throttled. Error code: 50009. Please wait 2 seconds and try again.",
+			"The request was terminated because the entity is being throttled. Error code: 50009. "+
+				"Please wait 2 seconds and try again.",
 		)
 
 		return nil
@@ -146,13 +149,13 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 	return nil
 }
 
-// messageID is the id that a sender gave to a message, "" if it gave none.
+// messageID returns the ID that the sender assigned to a message, or "".
 func messageID(m *amqp.Message) string {
 	if m.Properties == nil {
 		return ""
 	}
 
-	id, _ := m.Properties.MessageID.(string) // the clients of Service Bus write text only
+	id, _ := m.Properties.MessageID.(string) // Service Bus clients only write text
 
 	return id
 }
@@ -178,9 +181,9 @@ func split(format uint32, raw []byte) ([]*amqp.Message, error) {
 	return messages, nil
 }
 
-// disposition settles deliveries that a client's receiver took.
+// disposition settles deliveries to a client's receiver.
 func (s *session) disposition(f []any, faults Faults) error {
-	if !field[bool](f, 0) { // of the sending end: nothing waits for it
+	if !field[bool](f, 0) { // for the sending end, which needs no settlement
 		return nil
 	}
 
@@ -266,8 +269,8 @@ func (e *entity) settle(it *item, code uint64, list []any) {
 	case codeModified:
 		it.modify(texts(field[pairs](list, 2)))
 
-		if field[bool](list, 1) { // undeliverable here
-			e.postpone(it)
+		if field[bool](list, 1) { // undeliverable-here
+			e.deferItem(it)
 			return
 		}
 
@@ -278,11 +281,11 @@ func (e *entity) settle(it *item, code uint64, list []any) {
 		reason, _ := info[deadReason].(string)
 		text, _ := info[deadText].(string)
 		it.modify(info)
-		e.bury(it, reason, text)
+		e.deadLetter(it, reason, text)
 	}
 }
 
-// texts makes a map of pairs whose keys are text or symbols.
+// texts converts pairs with text or symbol keys to a map.
 func texts(p pairs) map[string]any {
 	out := map[string]any{}
 

@@ -2,23 +2,22 @@ package sbfake
 
 import "time"
 
-// waits is a heap of what a moment is waited for, the soonest first; see
-// container/heap.
+// waits is a heap of items by time, the soonest first; see container/heap.
 type waits []*item
 
-// Len is part of heap.Interface.
+// Len implements heap.Interface.
 func (w waits) Len() int { return len(w) }
 
-// Less is part of heap.Interface.
+// Less implements heap.Interface.
 func (w waits) Less(i, j int) bool { return w[i].until.Before(w[j].until) }
 
-// Swap is part of heap.Interface.
+// Swap implements heap.Interface.
 func (w waits) Swap(i, j int) {
 	w[i], w[j] = w[j], w[i]
 	w[i].place, w[j].place = i, j
 }
 
-// Push is part of heap.Interface.
+// Push implements heap.Interface.
 func (w *waits) Push(x any) {
 	it, ok := x.(*item)
 	if !ok {
@@ -29,7 +28,7 @@ func (w *waits) Push(x any) {
 	*w = append(*w, it)
 }
 
-// Pop is part of heap.Interface.
+// Pop implements heap.Interface.
 func (w *waits) Pop() any {
 	last := len(*w) - 1
 	it := (*w)[last]
@@ -39,22 +38,22 @@ func (w *waits) Pop() any {
 	return it
 }
 
-// expiries is a heap of ready messages by when they expire; see container/heap.
+// expiries is a heap of ready messages by expiry time; see container/heap.
 type expiries []*item
 
-// Len is part of heap.Interface.
+// Len implements heap.Interface.
 func (x expiries) Len() int { return len(x) }
 
-// Less is part of heap.Interface.
+// Less implements heap.Interface.
 func (x expiries) Less(i, j int) bool { return x[i].expires.Before(x[j].expires) }
 
-// Swap is part of heap.Interface.
+// Swap implements heap.Interface.
 func (x expiries) Swap(i, j int) {
 	x[i], x[j] = x[j], x[i]
 	x[i].turn, x[j].turn = i, j
 }
 
-// Push is part of heap.Interface.
+// Push implements heap.Interface.
 func (x *expiries) Push(v any) {
 	it, ok := v.(*item)
 	if !ok {
@@ -65,7 +64,7 @@ func (x *expiries) Push(v any) {
 	*x = append(*x, it)
 }
 
-// Pop is part of heap.Interface.
+// Pop implements heap.Interface.
 func (x *expiries) Pop() any {
 	last := len(*x) - 1
 	it := (*x)[last]
@@ -75,7 +74,8 @@ func (x *expiries) Pop() any {
 	return it
 }
 
-// ids are message ids that duplicate detection remembers, all equally long.
+// ids are the message IDs that duplicate detection remembers, all for the same
+// time.
 type ids struct {
 	known map[string]struct{}
 	order []remembered
@@ -88,7 +88,7 @@ type remembered struct {
 
 func newIDs() ids { return ids{known: map[string]struct{}{}} }
 
-// add remembers an id; false where it is known.
+// add remembers an ID. It returns false if the ID is known.
 func (s *ids) add(id string, now time.Time, window time.Duration) bool {
 	for len(s.order) > 0 && !s.order[0].until.After(now) {
 		delete(s.known, s.order[0].id)

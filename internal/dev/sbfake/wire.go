@@ -7,14 +7,14 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// States of a message, as receivers and peeks see them.
+// States of a message in deliveries and peeks.
 const (
 	stateActive    int32 = 0
 	stateDeferred  int32 = 1
 	stateScheduled int32 = 2
 )
 
-// wire is the message as delivered, with what the service adds to it.
+// wire returns the encoded message, with the annotations of the service.
 func (e *entity) wire(it *item) ([]byte, error) {
 	m := *it.message
 	m.Header = nil // written below
@@ -42,8 +42,8 @@ func (e *entity) wire(it *item) ([]byte, error) {
 	a["x-opt-message-state"] = e.state(it)
 	if e.locked[it.lock] == it {
 		a["x-opt-locked-until"] = it.until
-		if it.postponed { // it has no delivery tag
-			m.DeliveryAnnotations = amqp.Annotations{"x-opt-lock-token": swap(it.lock)}
+		if it.isDeferred { // it has no delivery tag
+			m.DeliveryAnnotations = amqp.Annotations{"x-opt-lock-token": swapGUIDBytes(it.lock)}
 		}
 	}
 
@@ -58,7 +58,7 @@ func (e *entity) wire(it *item) ([]byte, error) {
 	return append(header(it), raw...), err
 }
 
-// header is the header section: go-amqp would leave out a delivery count of 0,
+// header returns the header section. go-amqp would omit a delivery count of 0,
 // which the service writes.
 func header(it *item) []byte {
 	var ttl any
@@ -71,7 +71,7 @@ func header(it *item) []byte {
 
 func (e *entity) state(it *item) int32 {
 	switch {
-	case it.postponed:
+	case it.isDeferred:
 		return stateDeferred
 	case e.locked[it.lock] != it && it.until.After(time.Now()):
 		return stateScheduled
@@ -80,9 +80,9 @@ func (e *entity) state(it *item) int32 {
 	return stateActive
 }
 
-// swap turns the bytes of a lock from the order of a delivery tag to that of a
-// UUID, and back: the first three groups of a GUID have theirs in reverse.
-func swap(u [16]byte) amqp.UUID {
+// swapGUIDBytes converts the bytes of a lock token between a delivery tag and a
+// UUID. The first three groups of a GUID have the reverse byte order.
+func swapGUIDBytes(u [16]byte) amqp.UUID {
 	return amqp.UUID{
 		u[3],
 		u[2],

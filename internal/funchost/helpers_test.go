@@ -12,12 +12,12 @@ import (
 	"coremachine/internal/state"
 )
 
-// testBundle is a host whose process_task and sweep run one function.
-type testBundle struct {
+// testHost is a host whose process_task and sweep call one function.
+type testHost struct {
 	host *funchost.Host
 }
 
-func setup(t *testing.T, o funchost.Options, trigger funchost.Trigger) testBundle {
+func setup(t *testing.T, o funchost.Options, trigger funchost.Trigger) testHost {
 	t.Helper()
 
 	if trigger != nil {
@@ -29,10 +29,10 @@ func setup(t *testing.T, o funchost.Options, trigger funchost.Trigger) testBundl
 		t.Fatal(err)
 	}
 
-	return testBundle{host: host}
+	return testHost{host: host}
 }
 
-func (b testBundle) do(t *testing.T, method, path, body string, header ...string) *httptest.ResponseRecorder {
+func (b testHost) run(t *testing.T, method, path, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
@@ -47,7 +47,8 @@ func (b testBundle) do(t *testing.T, method, path, body string, header ...string
 	return w
 }
 
-// wantAcknowledged is what the host needs to see before it completes a message.
+// wantAcknowledged checks the response that the host requires to complete a
+// message.
 func wantAcknowledged(t *testing.T, w *httptest.ResponseRecorder) {
 	t.Helper()
 
@@ -72,7 +73,7 @@ func wantStatus(t *testing.T, w *httptest.ResponseRecorder, want int) {
 	}
 }
 
-// message is a valid message for tasks.
+// message returns a valid message for tasks.
 func message(t *testing.T, id int64) state.Message {
 	t.Helper()
 
@@ -86,8 +87,8 @@ func message(t *testing.T, id int64) state.Message {
 	}
 }
 
-// envelope wraps messages as the host does with cardinality one and dataType
-// binary, or cardinality many.
+// envelope encodes messages like the host: one with cardinality one and
+// dataType binary, several with cardinality many.
 func envelope(t *testing.T, messages ...state.Message) string {
 	t.Helper()
 
@@ -106,14 +107,18 @@ func envelope(t *testing.T, messages ...state.Message) string {
 		data = "[" + data + "]"
 	}
 
-	return `{"Data":{"message":` + data + `},"Metadata":{"DeliveryCount":"3","MessageId":"\"m-1\"","sys":{"MethodName":"process_task"}}}`
+	const metadata = `{"DeliveryCount":"3","MessageId":"\"m-1\"","sys":{"MethodName":"process_task"}}`
+
+	return `{"Data":{"message":` + data + `},"Metadata":` + metadata + `}`
 }
 
-func unavailable() error { return state.Errorf(state.CodeUnavailable, "test", "the database is away") }
+func unavailable() error {
+	return state.Errorf(state.CodeUnavailable, "test", "the database is unavailable")
+}
 
-// elapsed is the time that fn took by the bubble's clock.
+// elapsed returns the time that fn takes on the clock of the synctest bubble.
 func elapsed(fn func()) time.Duration {
-	start := time.Now() // the bubble's clock
+	start := time.Now() // the clock of the synctest bubble
 
 	fn()
 

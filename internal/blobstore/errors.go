@@ -16,8 +16,8 @@ import (
 	"coremachine/internal/handlers"
 )
 
-// faults are the answers whose reason says more than their status.
-var faults = map[bloberror.Code]handlers.StorageError{
+// errorCodes are the error codes that are more precise than their status.
+var errorCodes = map[bloberror.Code]handlers.StorageError{
 	bloberror.ContainerNotFound:                   handlers.ErrNoContainer,
 	bloberror.ContainerBeingDeleted:               handlers.ErrNoContainer,
 	bloberror.ContainerDisabled:                   handlers.ErrStorageRefuses,
@@ -48,41 +48,41 @@ var statuses = map[int]handlers.StorageError{
 	http.StatusRequestTimeout:      handlers.ErrStorageAway,
 }
 
-// fault says in our own words what went wrong: the client's hold the address,
-// and storage's the text that was to be signed.
-func fault(ctx context.Context, err error) error {
+// storageError replaces an error of the client. The client's text contains the
+// address, and the text of storage contains the string to be signed.
+func storageError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 
 	if resp, ok := errors.AsType[*azcore.ResponseError](err); ok {
-		return answered(resp)
+		return responseError(resp)
 	}
 
 	if _, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
 		return fmt.Errorf(
-			"%w: no token for the process's identity: is it assigned, and AZURE_CLIENT_ID its client id?",
+			"%w: no token for the identity of the process: check that it is assigned and AZURE_CLIENT_ID is its ID",
 			handlers.ErrStorageAway,
 		)
 	}
 
 	if _, ok := errors.AsType[*azidentity.AuthenticationRequiredError](err); ok {
-		return fmt.Errorf("%w: nobody is signed in", handlers.ErrStorageAway)
+		return fmt.Errorf("%w: no identity is signed in", handlers.ErrStorageAway)
 	}
 
-	if e, ok := errors.AsType[*url.Error](err); ok { // its text holds the address, its cause does not
+	if e, ok := errors.AsType[*url.Error](err); ok { // the text contains the address, but the cause does not
 		return fmt.Errorf("%w: %w", handlers.ErrStorageAway, e.Err)
 	}
 
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: it did not answer in time", handlers.ErrStorageAway)
+		return fmt.Errorf("%w: no response in time", handlers.ErrStorageAway)
 	}
 
-	return fmt.Errorf("%w: its answer broke off or could not be read (%T)", handlers.ErrStorageAway, err)
+	return fmt.Errorf("%w: the response is incomplete or unreadable (%T)", handlers.ErrStorageAway, err)
 }
 
-func answered(resp *azcore.ResponseError) error {
-	f, known := faults[bloberror.Code(resp.ErrorCode)]
+func responseError(resp *azcore.ResponseError) error {
+	f, known := errorCodes[bloberror.Code(resp.ErrorCode)]
 	if !known {
 		f, known = statuses[resp.StatusCode]
 	}
@@ -97,18 +97,16 @@ func answered(resp *azcore.ResponseError) error {
 	}
 
 	err := fmt.Errorf("%w (%d %s)", f, resp.StatusCode, reason)
-	if wait, ok := retryAfter(
-		resp.RawResponse,
-	); ok &&
-		(f == handlers.ErrStorageBusy || f == handlers.ErrStorageAway) {
+	retryable := f == handlers.ErrStorageBusy || f == handlers.ErrStorageAway
+	if wait, ok := retryAfter(resp.RawResponse); ok && retryable {
 		return handlers.RetryAfter(wait, err)
 	}
 
 	return err
 }
 
-// plain tells whether a reason is one word, as storage's all are: it comes from
-// outside and goes into logs.
+// plain reports whether an error code is one word of letters and digits, like
+// all codes of storage. The code is external input and is logged.
 func plain(s string) bool {
 	for _, c := range []byte(s) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
@@ -119,11 +117,11 @@ func plain(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// longestRetryAfter bounds what storage, or what stands in for it, may ask for.
-const longestRetryAfter = 10 * time.Minute
+// maxRetryAfter limits the delay that a response can request.
+const maxRetryAfter = 10 * time.Minute
 
-// retryAfter is how long an answer asks to wait, in any of the ways in which it
-// may.
+// retryAfter returns the delay that a response requests, in any of the
+// supported headers.
 func retryAfter(resp *http.Response) (time.Duration, bool) {
 	if resp == nil {
 		return 0, false
@@ -147,4 +145,4 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 	return 0, false
 }
 
-func bounded(d time.Duration) time.Duration { return min(max(d, 0), longestRetryAfter) }
+func bounded(d time.Duration) time.Duration { return min(max(d, 0), maxRetryAfter) }
