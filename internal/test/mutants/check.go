@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// checkAll applies and builds one patch at a time, and returns how many of them
-// do not apply or build.
+// checkAll applies and builds one patch at a time. It returns the number of
+// patches that do not apply or build.
 func checkAll(ctx context.Context, only string) (bad int, err error) {
 	all, err := read(only)
 

@@ -1,16 +1,17 @@
-// Command mutants shows that the tests notice when a protection of the engine
-// is gone. Each patch of this folder drops one and names in its first two lines
-// what it drops and the test that must turn red:
+// Command mutants shows that the tests detect the removal of each protection of
+// the engine. Each patch in this folder removes one protection. Its first two
+// lines name the protection and the test that must fail:
 //
-//	# drops: what the program no longer does
+//	# drops: the protection that the patch removes
 //	# red: internal/test/e2e TestName
 //
-// It copies the repository as it stands to a temporary folder, and there
-// applies one patch at a time and runs the one test. It exits with 1 when a
-// test stays green, when a patch no longer applies or builds, and when a test
-// is red without any patch. With -check it applies and builds the patches only.
-// A test of this package sees that each applies and names a test that is there.
+// The command copies the repository, including uncommitted changes, to a
+// temporary folder. There it applies one patch at a time and runs the one test.
+// It exits with 1 if a test passes with its patch or fails without one, or if a
+// patch does not apply or build. With -check it only applies and builds the
+// patches. A test of this package checks that each patch applies and names an
+// existing test.
 //
-// It owns the copy and a Postgres, which go with it; the repository is only
-// read. It may import pglocal.
+// It owns the copy and a Postgres, and removes both at the end. It only reads
+// the repository. It may import pglocal.
 package main

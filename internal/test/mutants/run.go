@@ -20,7 +20,7 @@ import (
 
 const (
 	folder    = "internal/test/mutants"
-	testLimit = "60s" // a test that waits for what a mutant will never do is red
+	testLimit = "60s" // a test that waits for something that a mutant never does must fail
 )
 
 // mutant is one patch.
@@ -55,7 +55,7 @@ func main() {
 	}
 }
 
-// run returns how many mutants were not killed as they should.
+// run returns the number of mutants that were not killed.
 func run(ctx context.Context, only string) (bad int, err error) {
 	all, err := read(only)
 
@@ -92,7 +92,7 @@ func run(ctx context.Context, only string) (bad int, err error) {
 		}
 
 		if slices.Contains(red, m.test) {
-			verdict = "RED WITHOUT IT"
+			verdict = "FAILS WITHOUT IT"
 		}
 
 		if verdict != "killed" {
@@ -101,7 +101,7 @@ func run(ctx context.Context, only string) (bad int, err error) {
 
 		line := fmt.Sprintf("%s\t%s\t%s\t%.1f s", m.name, m.test, verdict, time.Since(begin).Seconds())
 		fmt.Fprintln(os.Stderr, strings.ReplaceAll(line, "\t", "  "))
-		_, _ = fmt.Fprintln(table, line) // a tabwriter keeps it until it is flushed
+		_, _ = fmt.Fprintln(table, line) // the tabwriter buffers it until Flush
 	}
 
 	_, _ = fmt.Fprintf(table, "\n%d mutants, %d not killed\n", len(all), bad)
@@ -146,7 +146,7 @@ func read(only string) ([]mutant, error) {
 		pkg, test, named := strings.Cut(red, " ")
 		if !saysWhat || !saysWho || !named {
 			return nil, fmt.Errorf(
-				"%s does not say in its first two lines what it drops and which test turns red",
+				"%s: the first two lines must be `# drops: PROTECTION` and `# red: PACKAGE TEST`",
 				path,
 			)
 		}
@@ -164,13 +164,14 @@ func read(only string) ([]mutant, error) {
 	}
 
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no patch in %s matches: run it from the root of the repository", folder)
+		return nil, fmt.Errorf("no patch in %s matches; run the command in the root of the repository", folder)
 	}
 
 	return all, nil
 }
 
-// copyTree copies what git knows or would add, as it stands.
+// copyTree copies all files that git tracks or would add, with uncommitted
+// changes.
 func copyTree(ctx context.Context, dir string) error {
 	list, err := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").
 		Output()
@@ -180,7 +181,7 @@ func copyTree(ctx context.Context, dir string) error {
 
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
 		text, err := os.ReadFile(name)
-		if errors.Is(err, os.ErrNotExist) { // deleted, and not yet committed
+		if errors.Is(err, os.ErrNotExist) { // deleted but not committed
 			continue
 		}
 
@@ -200,12 +201,12 @@ func copyTree(ctx context.Context, dir string) error {
 	return nil
 }
 
-// lab is the copy in which mutants live one after another.
+// lab is the copy to which the patches are applied one after another.
 type lab struct{ dir, url string }
 
-// control runs every named test without a mutant and returns those that do not
+// control runs every named test without a patch and returns those that do not
 // pass.
-func (l lab) control(ctx context.Context, all []mutant) (reds []string, err error) {
+func (l lab) control(ctx context.Context, all []mutant) (failed []string, err error) {
 	begin := time.Now()
 
 	var asked []string
@@ -226,22 +227,22 @@ func (l lab) control(ctx context.Context, all []mutant) (reds []string, err erro
 
 		if red || !strings.Contains(out, "--- PASS: "+m.test) {
 			fmt.Fprintf(os.Stderr, "%s does not pass without a mutant:\n%s\n", m.test, out)
-			reds = append(reds, m.test)
+			failed = append(failed, m.test)
 		}
 	}
 
 	fmt.Fprintf(
 		os.Stderr,
-		"%d tests without a mutant: %d red, %.1f s\n",
+		"%d tests without a mutant: %d failed, %.1f s\n",
 		len(asked),
-		len(reds),
+		len(failed),
 		time.Since(begin).Seconds(),
 	)
 
-	return reds, nil
+	return failed, nil
 }
 
-// try applies a patch, runs its test and takes the patch back.
+// try applies a patch, runs its test and reverts the patch.
 func (l lab) try(ctx context.Context, m mutant) (verdict string) {
 	if err := l.do(ctx, l.dir, "git", "apply", m.path); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -249,7 +250,7 @@ func (l lab) try(ctx context.Context, m mutant) (verdict string) {
 	}
 	defer func() {
 		if err := l.do(context.WithoutCancel(ctx), l.dir, "git", "apply", "--reverse", m.path); err != nil {
-			verdict = "CANNOT BE TAKEN BACK: " + err.Error()
+			verdict = "CANNOT BE REVERTED: " + err.Error()
 		}
 	}()
 
@@ -292,7 +293,7 @@ func (l lab) test(ctx context.Context, m mutant) (red bool, out string) {
 	return err != nil, string(text)
 }
 
-// do runs a command in the copy, where git must find no repository above.
+// do runs a command in the copy. Git must not find a repository above it.
 func (l lab) do(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

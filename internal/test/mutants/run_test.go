@@ -11,9 +11,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestPatchesApplyAndNameTests is what of `make mutants` is cheap: a
-// change of the code that a patch stands on shows at once, and not when all
-// mutants are run.
+// TestPatchesApplyAndNameTests is the cheap part of `make mutants`. A change of
+// code that a patch modifies fails this test immediately, and not only the run
+// of all mutants.
 func TestPatchesApplyAndNameTests(t *testing.T) {
 	t.Chdir("../../..")
 
