@@ -129,7 +129,7 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 		"narrow":        {refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers", "the rights to read and list"},
 		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage refuses it (403", "a valid key or signature"},
 		"away":          {"BlobEndpoint=http://127.0.0.1:1/x;SharedAccessSignature=sig=" + secret, bad, "connection refused", "network rules"},
-		"no connection": {secret, bad, "STORAGE: it is no connection string", "docs/configuration.md"},
+		"no connection": {secret, bad, "STORAGE: invalid connection string", "docs/configuration.md"},
 	} {
 		got := newAPI(t).run(outside{env: map[string]string{"STORAGE": c.storage}}, "doctor", "-o", "jsonl")
 
