@@ -1,9 +1,19 @@
--- Deletes the next rows of a marked job in attempts, by their place in the table: a batch costs its own rows. The guard is the mark of this
--- incarnation: in a snapshot where it stands, every row of the job id belongs to it.
+-- Deletes the next rows of a marked job from attempts, by their place in the
+-- table (ctid), so that a batch costs only its own rows.
+--
+-- Guard: the mark of this incarnation. In a snapshot that contains it, every
+-- row of the job id belongs to this incarnation.
 delete from attempts
 where ctid = any (array (
-  select ctid from attempts
+  select ctid
+  from attempts
   where job_id = @job_id
-    and exists (select from jobs j where j.job_id = @job_id and j.incarnation = @incarnation and j.purge_started_at is not null)
+    and exists (
+      select
+      from jobs j
+      where j.job_id = @job_id
+        and j.incarnation = @incarnation
+        and j.purge_started_at is not null
+    )
   limit @most
 ))

@@ -1,15 +1,32 @@
--- Ends a stopping job: cancelled where somebody asked for it, failed where its own failure did. The stop message goes with it.
-with m as (
+-- Ends a job that is being stopped, and deletes its stop message. The job is
+-- failed if it has an error, and cancelled otherwise.
+--
+-- Guard: the stop message is the fence. The job is open, is being stopped, and
+-- has no message other than stop messages (kind 4).
+with
+-- The fence.
+fence as (
   delete from messages
-  where job_id = @job_id and message_id = @message_id and worker_id = @worker and attempt = @attempt
+  where job_id = @job_id
+    and message_id = @message_id
+    and worker_id = @worker
+    and attempt = @attempt
   returning 1
 ),
-j as (
+-- Ends the job.
+ended as (
   update jobs j
-  set status = case when j.error is null then 'cancelled' else 'failed' end::job_status, finished_at = clock_timestamp(),
-      version = j.version + 1
-  where j.job_id = @job_id and j.finished_at is null and j.cancel_requested_at is not null and exists (select from m)
+  set
+    status = case when j.error is null then 'cancelled' else 'failed' end::job_status,
+    finished_at = clock_timestamp(),
+    version = j.version + 1
+  where j.job_id = @job_id
+    and j.finished_at is null
+    and j.cancel_requested_at is not null
+    and exists (select from fence)
     and not exists (select from messages o where o.job_id = j.job_id and o.kind <> 4)
   returning j.job_id, j.status
 )
-insert into events (job_id, kind, detail) select job_id, 'job_ended', json_build_object('status', status) from j
+insert into events (job_id, kind, detail)
+select job_id, 'job_ended', json_build_object('status', status)
+from ended
