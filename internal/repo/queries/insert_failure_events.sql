@@ -31,7 +31,7 @@ counted as (
     and s.stage = b.stage
   returning
     s.job_id, s.stage, s.failures_seen - b.n as before, s.failures_seen,
-    s.failures_told_at = now() as tell
+    s.failures_told_at = now() as log_one
 )
 insert into events (job_id, kind, stage, gen, index, fingerprint, detail)
 select
@@ -49,4 +49,4 @@ cross join lateral (
   offset 0
 ) s
 where s.before + k.place <= 100
-   or s.tell and s.before >= 100 and k.place = 1
+   or s.log_one and s.before >= 100 and k.place = 1

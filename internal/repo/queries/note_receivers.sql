@@ -1,8 +1,8 @@
 -- Records that queues are received from, and for which of them a receiver
 -- waited without getting a message (idle).
 --
--- Guard: the recorded time is older than every seconds. The fleet therefore
--- writes each row only once in a while.
+-- Guard: the recorded time is older than the given seconds (every). The fleet
+-- therefore writes each row rarely.
 insert into receivers (queue, idle_at)
 select q.queue, case when q.idle then clock_timestamp() else '-infinity' end
 from unnest(@queues::smallint[], @idle::boolean[]) as q (queue, idle)

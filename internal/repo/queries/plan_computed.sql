@@ -5,8 +5,9 @@
 --
 -- Guard: the plan message is the fence, and planned is both the resume point
 -- and a guard. A repeat after a lost COMMIT answer finds its own chunk and
--- counts as landed. Locks: the message, then the stage. Nobody else touches its
--- tasks yet.
+-- counts as landed.
+--
+-- Locks: the message, then the stage. No other transaction writes its tasks.
 --
 -- Returns the new number of planned tasks.
 with
