@@ -51,7 +51,7 @@ create table jobs (
   attempt             int not null default 1 check (attempt > 0),
   -- Stages that have not ended. The transaction that lowers it to 0 finishes
   -- the job.
-  pending_stages         int not null check (pending_stages >= 0),
+  pending_stages      int not null check (pending_stages >= 0),
   -- A result function runs before the job ends.
   has_result          boolean not null default false,
   -- Set by cancel, and when the job fails early.
@@ -89,57 +89,57 @@ create index jobs_purge on jobs (finished_at) where finished_at is not null;
 
 -- One row for each stage of a job.
 create table stages (
-  job_id        bytea not null references jobs on delete cascade,
+  job_id               bytea not null references jobs on delete cascade,
   -- Numbered in topological order, so that the lock order is the key order.
-  stage         smallint not null,
+  stage                smallint not null,
   -- The generation: raised when the stage runs again from the start.
-  gen           int not null default 1 check (gen > 0),
+  gen                  int not null default 1 check (gen > 0),
   -- Rows of generations below this one have been deleted.
-  swept_gen     int not null default 1,
-  name          text not null,
-  task_type     text not null,
-  kind          text not null check (
+  swept_gen            int not null default 1,
+  name                 text not null,
+  task_type            text not null,
+  kind                 text not null check (
     kind in ('single', 'dynamic', 'match_previous', 'fan_out', 'fan_in')
   ),
-  queue         smallint not null,
-  depends_on    smallint[] not null,
+  queue                smallint not null,
+  depends_on           smallint[] not null,
   -- The names of depends_on, with the source of a fan_out first. Builds can
   -- number stages differently.
-  dependencies  text[] not null default '{}',
+  dependencies         text[] not null default '{}',
   -- The result of the skip condition, evaluated at submit.
-  skip          boolean not null default false,
+  skip                 boolean not null default false,
   -- The number of tasks, if the parameters alone determine it. Null: planned.
-  expected      int check (expected >= 0),
+  expected             int check (expected >= 0),
   -- The maximum number of tasks that are dispatched and have not ended.
-  task_window   int not null default 10000 check (task_window > 0),
+  task_window          int not null default 10000 check (task_window > 0),
   -- Tasks for each message. 0: chosen when the stage starts.
-  bundle        int not null default 0 check (bundle >= 0),
+  bundle               int not null default 0 check (bundle >= 0),
   -- A range can contain tasks that need no message.
-  sparse        boolean not null default false,
+  sparse               boolean not null default false,
   -- A retry is opening the undone tasks, range by range.
-  reopening     boolean not null default false,
+  reopening            boolean not null default false,
   -- The share of tasks that may fail without failing the job.
-  tolerance     float8 not null default 0 check (tolerance between 0 and 1),
+  tolerance            float8 not null default 0 check (tolerance between 0 and 1),
   -- Dependencies that have not ended. The transaction that lowers it to 0
   -- starts the stage.
-  pending_dependencies     smallint not null check (pending_dependencies >= 0),
-  status        stage_status not null default 'waiting',
+  pending_dependencies smallint not null check (pending_dependencies >= 0),
+  status               stage_status not null default 'waiting',
   -- Null until planning has ended. Until then no task runs.
-  total         int,
-  planned       int not null default 0,
+  total                int,
+  planned              int not null default 0,
   -- Tasks with an index below it have, or had, a message.
-  dispatched    int not null default 0,
-  completed     int not null default 0,
-  failed        int not null default 0,
-  cancelled     int not null default 0,
+  dispatched           int not null default 0,
+  completed            int not null default 0,
+  failed               int not null default 0,
+  cancelled            int not null default 0,
   -- Failed attempts. It limits how many the timeline shows.
-  failures_seen int not null default 0,
+  failures_seen        int not null default 0,
   -- When the timeline last showed one.
-  failures_told_at timestamptz not null default '-infinity',
-  progressed_at timestamptz,
-  started_at    timestamptz,
-  finished_at   timestamptz,
-  error         json,
+  failures_told_at     timestamptz not null default '-infinity',
+  progressed_at        timestamptz,
+  started_at           timestamptz,
+  finished_at          timestamptz,
+  error                json,
 
   primary key (job_id, stage),
   unique (job_id, name),
@@ -369,8 +369,8 @@ create table receivers (
 ) with (fillfactor = 50);
 
 -- +goose Down
-drop table receivers, sweeps, events, messages, workers, task_durations, attempts, result_parts, tasks,
-  stages, jobs;
+drop table receivers, sweeps, events, messages, workers, task_durations, attempts,
+  result_parts, tasks, stages, jobs;
 drop type task_status, stage_status, job_status;
 drop function error_pattern;
 drop function tolerated_failures;

@@ -1,6 +1,6 @@
--- Lowers the number of pending stages (pending_stages) of jobs by the stages that
--- ended. A job that reaches 0 ends, or gets a finish message if it has a result
--- function. A job that is being stopped is ended by its stop message instead.
+-- Decrements pending_stages of jobs by the number of stages that ended. A job
+-- that reaches 0 ends, or gets a finish message if it has a result function. A
+-- job that is being stopped is ended by its stop message instead.
 --
 -- Locks: jobs in the order given, which is key order; lock_jobs has locked them
 -- before.

@@ -1,5 +1,5 @@
--- Ends stages and lowers the number of pending dependencies (pending_dependencies) of the
--- stages that wait for them.
+-- Ends stages and decrements pending_dependencies of the stages that wait for
+-- them.
 --
 -- Guard: only a waiting or running stage ends. A stage that ends while it is
 -- waiting was skipped, or has no tasks.

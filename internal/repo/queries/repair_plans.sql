@@ -8,7 +8,10 @@ stalled as (
   update stages s
   set status = 'running', started_at = coalesce(s.started_at, now())
   where s.job_id = @job_id
-    and (s.status = 'running' and s.total is null or s.status = 'waiting' and s.pending_dependencies = 0)
+    and (
+      s.status = 'running' and s.total is null
+      or s.status = 'waiting' and s.pending_dependencies = 0
+    )
   returning s.job_id, s.stage, s.gen, s.reopening
 )
 insert into messages (job_id, queue, kind, stage, gen)

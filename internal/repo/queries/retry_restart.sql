@@ -16,6 +16,7 @@ set
   finished_at = null,
   error = null,
   progressed_at = now()
-from unnest(@stages::smallint[], @pending_dependencies::smallint[]) as k (stage, pending_dependencies)
+from unnest(@stages::smallint[], @pending_dependencies::smallint[])
+  as k (stage, pending_dependencies)
 where s.job_id = @job_id
   and s.stage = k.stage
