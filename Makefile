@@ -62,6 +62,13 @@ verify: ## Write all generated files again, and fail if that changed one
 	$(GO) vet ./...
 	$(GO) mod verify
 
+.PHONY: outdated
+outdated: ## List the direct dependencies of each module that have a newer release
+	@for module in $(dir $(shell git ls-files '*go.mod')); do \
+		direct=$$($(GO) list -C $$module -m -f '{{if not (or .Main .Indirect)}}{{.Path}}{{end}}' all) && \
+		$(GO) list -C $$module -m -u -f '{{with .Update}}{{$$.Path}} {{$$.Version}} -> {{.Version}}{{end}}' $$direct || exit 1; \
+	done
+
 .PHONY: build
 build: ## Build the Functions app here: handler and the function folders, so that func start works
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -ldflags "-s -w" -o handler ./cmd/handler
@@ -97,6 +104,10 @@ bench-big: ## Measure what takes minutes and gigabytes: two million tasks, ten m
 bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHAPES=n1000,jobs100,latency,n10000 ONLY=ours,river
 	$(GO) build -o $(BIN)/corectl ./cmd/corectl
 	@$(BIN)/corectl bench exec -- $(GO) run -C bench . -corectl $(BIN)/corectl $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SHAPES),-shapes $(SHAPES)) $(if $(ONLY),-only $(ONLY))
+
+.PHONY: bench-pooler
+bench-pooler: ## Run the same jobs in turn over direct connections and through PgBouncer, and print the ratio: ROUNDS=9
+	@$(GO) test ./internal/test/e2e -v -run TestSpeedThroughAPooler -count=1 -timeout 30m -pooler.rounds $(or $(ROUNDS),9)
 
 .PHONY: chaos
 chaos: ## Kill real processes in turn for MINUTES=1, over both transports, and count what was lost: SEED=n

@@ -33,14 +33,22 @@ type finding struct {
 var entries = map[string]view.Runbook{
 	"config":      view.RunbookNotReady,
 	"registry":    view.RunbookNotReady,
+	"identity":    view.RunbookIdentity,
 	"postgres":    view.RunbookNotReady,
+	"schema":      view.RunbookNotReady,
 	"connections": view.RunbookPool,
 	"citus":       view.RunbookNotReady,
 	"pooler":      view.RunbookPooler,
+	"receivers":   view.RunbookNoReceiver,
 	"servicebus":  view.RunbookOutboxAge,
 	"storage":     view.RunbookStorage,
 	"api":         view.RunbookNotReady,
+	"access":      view.RunbookAccess,
 }
+
+// speaksForItself lists checks whose warnings need no entry: what is not there
+// need not be there, and a health report names its own entries.
+var speaksForItself = []string{"postgres", "api"}
 
 // toldFinding is a finding as it is printed.
 type toldFinding struct {
@@ -49,15 +57,11 @@ type toldFinding struct {
 }
 
 func (f finding) told() toldFinding {
-	switch {
-	case f.Outcome == fine:
-	case f.Outcome == warn && entries[f.Check] == view.RunbookNotReady:
-		// The service works, or its report says what is wrong.
-	default:
-		return toldFinding{f, entries[f.Check].String()}
+	if f.Outcome == fine || f.Outcome == warn && slices.Contains(speaksForItself, f.Check) {
+		return toldFinding{finding: f}
 	}
 
-	return toldFinding{finding: f}
+	return toldFinding{f, entries[f.Check].String()}
 }
 
 const (
@@ -72,14 +76,9 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	cfg, cfgErr := a.settings()
 
 	findings := slices.Concat(
-		[]finding{
-			checkConfig(cfgErr),
-			checkRegistry(cfg),
-		},
-		checkPostgres(ctx, cfg),
-		checkServiceBus(ctx, cfg),
-		[]finding{checkStorage(ctx, cfg), a.checkAPI(ctx)},
-		checkTree(),
+		[]finding{checkConfig(cfgErr), checkRegistry(cfg)}, checkIdentity(ctx, cfg),
+		checkPostgres(ctx, cfg), checkServiceBus(ctx, cfg),
+		[]finding{checkStorage(ctx, cfg)}, a.checkAPI(ctx), checkTree(),
 	)
 	if err := a.findings(findings); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/test/blobtest"
 	"coremachine/internal/test/pgtest"
+	"coremachine/internal/view"
 )
 
 func TestMigrateTellsWhatItDid(t *testing.T) {
@@ -77,7 +78,10 @@ func TestDoctorWorksWithEverythingDown(t *testing.T) {
 
 func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 	t.Parallel()
-	fake := newAPI(t).on("GET /health", answer(200, `{"status":"ok"}`))
+	fake := newAPI(
+		t,
+	).on("GET /health", answer(200, `{"status":"ok"}`)).
+		on("GET /jobs", answer(200, page[view.JobSummary]("")))
 	bus := sbfake.New(sbfake.Options{Queues: []string{"jobs", "tasks", "long-tasks"}})
 	t.Cleanup(bus.Close)
 
@@ -104,7 +108,7 @@ func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 		outcomes[f.Check] = f.Outcome
 	}
 
-	for _, check := range []string{"config", "registry", "postgres", "connections", "servicebus", "api", "go"} {
+	for _, check := range []string{"config", "registry", "postgres", "schema", "pooler", "connections", "servicebus", "api", "access", "go"} {
 		if outcomes[check] != fine {
 			t.Errorf("%s is %q, want ok: %s", check, outcomes[check], got.out)
 		}

@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -33,9 +36,66 @@ func NewCredential(cfg config.Config) (azcore.TokenCredential, error) {
 		return azidentity.NewManagedIdentityCredential(o)
 	}
 
+	if cfg.AzureCredentials == "" {
+		return nil, state.Errorf(
+			state.CodeUnavailable,
+			"app.NewCredential",
+			"no managed identity is available here (IDENTITY_ENDPOINT is not set), and AZURE_TOKEN_CREDENTIALS names no other "+
+				"sign-in: set it to dev after `az login`",
+		)
+	}
+
 	return azidentity.NewDefaultAzureCredential(
 		&azidentity.DefaultAzureCredentialOptions{RequireAzureTokenCredentials: true},
 	)
+}
+
+// Scopes of the tokens for the other services that are reached by identity.
+const (
+	serviceBusScope = "https://servicebus.azure.net/.default"
+	storageScope    = "https://storage.azure.com/.default"
+)
+
+// identityScopes are the scopes that a configuration needs, by the setting that
+// needs them.
+func identityScopes(cfg config.Config) map[string]string {
+	scopes := map[string]string{}
+	if cfg.DatabaseEntra {
+		scopes["DATABASE_ENTRA"] = postgresScope
+	}
+
+	if cfg.Transport == config.TransportServiceBus && cfg.ServiceBus == "" && cfg.ServiceBusName != "" {
+		scopes["SERVICEBUS__fullyQualifiedNamespace"] = serviceBusScope
+	}
+
+	if cfg.Storage == "" && cfg.StorageURI != "" {
+		scopes["STORAGE__blobServiceUri"] = storageScope
+	}
+
+	return scopes
+}
+
+// IdentitySettings lists the settings for which a process signs in to Azure.
+func IdentitySettings(cfg config.Config) []string {
+	return slices.Sorted(maps.Keys(identityScopes(cfg)))
+}
+
+// ProbeIdentity gets a token for each setting that needs one, as a process
+// would.
+func ProbeIdentity(ctx context.Context, cfg config.Config) error {
+	cred, err := NewCredential(cfg)
+	if err != nil {
+		return err
+	}
+
+	var all []error
+
+	for _, scope := range identityScopes(cfg) {
+		_, err := cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
+		all = append(all, err)
+	}
+
+	return errors.Join(all...)
 }
 
 // EntraPassword gives a connection the token of the moment as its password. The

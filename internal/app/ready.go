@@ -23,13 +23,13 @@ func (a *App) serveProblems(more ...string) error {
 	return a.host.Install(a.work())
 }
 
-// watchSchema looks until the schema is as new as this build; it never becomes
-// older.
+// watchSchema checks until the schema is as new as this build; it never becomes
+// older. It logs each cause once.
 func (a *App) watchSchema(ctx context.Context) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 
-	said := ""
+	logged := map[string]bool{}
 
 	for {
 		limit, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -46,10 +46,10 @@ func (a *App) watchSchema(ctx context.Context) {
 			a.schemaFault.Store(&known.Msg)
 		}
 
-		if text := err.Error(); text != said && ctx.Err() == nil {
+		if cause := causeOf(err); !logged[cause] && ctx.Err() == nil {
 			a.log.Warn("not ready yet", keys.Error, err)
 
-			said = text
+			logged[cause] = true
 		}
 
 		select {

@@ -27,18 +27,19 @@ const (
 // Config is everything that a process can be told. docs/configuration.md is
 // generated from the tags.
 type Config struct {
-	DatabaseURL     Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it. It may lead to PgBouncer in transaction mode; then search_path is set for the role, not here."`
-	DatabaseConns   int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen, but not behind a connection pooler. 1 to 100."`
-	DatabaseEntra   bool          `env:"DATABASE_ENTRA" envDefault:"false" doc:"Sign in to Postgres with an Entra token of the process's identity instead of a password."`
-	AzureClientID   string        `env:"AZURE_CLIENT_ID" doc:"Client id of the user-assigned managed identity. Empty: the system-assigned one, or the developer's sign-in outside Azure."`
-	Transport       string        `env:"TRANSPORT" doc:"What carries messages: servicebus or postgres. Empty: servicebus where SERVICEBUS or SERVICEBUS__fullyQualifiedNamespace is set, else postgres. A Functions host delivers for servicebus only; see RECEIVE."`
-	Receive         string        `env:"RECEIVE" envDefault:"host" doc:"Who takes messages from the queues under a Functions host: host (its Service Bus triggers) or self (the process, from the Postgres queue; for func start on a laptop). Plain workers always receive for themselves."`
-	LocalHost       bool          `env:"COREMACHINE_LOCAL_HOST" envDefault:"false" doc:"Set by the local host of corectl dev and demo, which delivers messages of either transport. Do not set it."`
-	ServiceBus      Secret        `env:"SERVICEBUS" doc:"Service Bus connection string, for local use. In Azure set SERVICEBUS__fullyQualifiedNamespace instead."`
-	ServiceBusName  string        `env:"SERVICEBUS__fullyQualifiedNamespace" doc:"Service Bus namespace, as in name.servicebus.windows.net, reached with the process's identity."`
-	Storage         Secret        `env:"STORAGE" doc:"Connection string of the storage account whose blobs jobs read, with a key or a shared access signature. In Azure set STORAGE__blobServiceUri instead. Neither: jobs over blobs are refused when they are submitted."`
-	StorageURI      string        `env:"STORAGE__blobServiceUri" doc:"Address of the account's blob service, as in https://name.blob.core.windows.net, reached with the process's identity, which needs the role Storage Blob Data Reader."`
-	FunctionTimeout time.Duration `env:"FUNCTION_TIMEOUT" envDefault:"30m" doc:"functionTimeout of host.json; no task may have a timeout within 30 s of it. 0: unlimited."`
+	DatabaseURL      Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it. It may lead to PgBouncer in transaction mode; then search_path is set for the role, not here."`
+	DatabaseConns    int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen, but not behind a connection pooler. 1 to 100."`
+	DatabaseEntra    bool          `env:"DATABASE_ENTRA" envDefault:"false" doc:"Sign in to Postgres with an Entra token of the process's identity instead of a password."`
+	AzureClientID    string        `env:"AZURE_CLIENT_ID" doc:"Client id of the user-assigned managed identity. Empty: the system-assigned one, or the developer's sign-in outside Azure."`
+	AzureCredentials string        `env:"AZURE_TOKEN_CREDENTIALS" doc:"Which sign-in the Azure SDK uses where the platform offers no managed identity (IDENTITY_ENDPOINT is not set): dev (az login and other developer tools), prod, or the name of one credential, as in AzureCLICredential. Required there by DATABASE_ENTRA, SERVICEBUS__fullyQualifiedNamespace and STORAGE__blobServiceUri."`
+	Transport        string        `env:"TRANSPORT" doc:"What carries messages: servicebus or postgres. Empty: servicebus where SERVICEBUS or SERVICEBUS__fullyQualifiedNamespace is set, else postgres. A Functions host delivers for servicebus only; see RECEIVE."`
+	Receive          string        `env:"RECEIVE" envDefault:"host" doc:"Who takes messages from the queues under a Functions host: host (its Service Bus triggers) or self (the process, from the Postgres queue; for func start on a laptop). Plain workers always receive for themselves."`
+	LocalHost        bool          `env:"COREMACHINE_LOCAL_HOST" envDefault:"false" doc:"Set by the local host of corectl dev and demo, which delivers messages of either transport. Do not set it."`
+	ServiceBus       Secret        `env:"SERVICEBUS" doc:"Service Bus connection string, for local use. In Azure set SERVICEBUS__fullyQualifiedNamespace instead."`
+	ServiceBusName   string        `env:"SERVICEBUS__fullyQualifiedNamespace" doc:"Service Bus namespace, as in name.servicebus.windows.net, reached with the process's identity."`
+	Storage          Secret        `env:"STORAGE" doc:"Connection string of the storage account whose blobs jobs read, with a key or a shared access signature. In Azure set STORAGE__blobServiceUri instead. Neither: jobs over blobs are refused when they are submitted."`
+	StorageURI       string        `env:"STORAGE__blobServiceUri" doc:"Address of the account's blob service, as in https://name.blob.core.windows.net, reached with the process's identity, which needs the role Storage Blob Data Reader."`
+	FunctionTimeout  time.Duration `env:"FUNCTION_TIMEOUT" envDefault:"30m" doc:"functionTimeout of host.json; no task may have a timeout within 30 s of it. 0: unlimited."`
 
 	MaxRunning      int           `env:"MAX_RUNNING" envDefault:"256" doc:"Handlers in flight at once in this process. 1 to 10000."`
 	MaxUnresponsive int           `env:"MAX_UNRESPONSIVE" envDefault:"64" doc:"Handlers that did not return when their contexts ended and still run. With more of them the process reports that it is not ready, drains, and exits with code 1. 1 to 10000."`

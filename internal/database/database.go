@@ -204,20 +204,6 @@ func (db *DB) Ping(ctx context.Context) error {
 	return err
 }
 
-// Patience changes how long the database may take to answer on a connection.
-// Use it for a statement with a longer statement timeout, and call restore
-// afterwards.
-func Patience(conn *pgx.Conn, statement time.Duration) (restore func()) {
-	w := wireOf(conn.PgConn().Conn())
-	if w == nil {
-		return func() {}
-	}
-
-	old := w.wait(statement + answerTimeout - StatementTimeout)
-
-	return func() { w.wait(old) }
-}
-
 var _ interface {
 	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
 	Query(context.Context, string, ...any) (pgx.Rows, error)

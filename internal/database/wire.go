@@ -109,17 +109,6 @@ func (w *wire) idle() time.Duration {
 	return time.Since(w.lastRead)
 }
 
-// wait changes the answer timeout and returns the former one.
-func (w *wire) wait(d time.Duration) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-
-	old := w.answerTimeout
-	w.answerTimeout = d
-
-	return old
-}
-
 // wireOf returns the wire below a connection and its TLS, or nil if there is
 // none.
 func wireOf(c net.Conn) *wire {

@@ -33,7 +33,9 @@ func pair(t *testing.T, answerTimeout time.Duration, dead func()) (*wire, net.Co
 	t.Cleanup(func() { _, _ = c.Close(), peer.Close() })
 
 	w := wireOf(c)
-	w.wait(answerTimeout)
+	w.mu.Lock()
+	w.answerTimeout = answerTimeout
+	w.mu.Unlock()
 
 	return w, peer
 }
@@ -98,19 +100,6 @@ func TestOwnersDeadlineIsNotErrDead(t *testing.T) {
 
 	if _, err := w.Read(make([]byte, 1)); err != nil {
 		t.Errorf("Read after clearing the deadline: %v", err)
-	}
-}
-
-func TestWaitReturnsFormerLimit(t *testing.T) {
-	t.Parallel()
-
-	w, _ := pair(t, time.Minute, nil)
-	if old := w.wait(time.Hour); old != time.Minute {
-		t.Errorf("the first limit is %s, want 1m", old)
-	}
-
-	if old := w.wait(time.Minute); old != time.Hour {
-		t.Errorf("the changed limit is %s, want 1h", old)
 	}
 }
 

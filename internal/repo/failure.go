@@ -64,6 +64,11 @@ func unusable(err error) string {
 
 	switch pg.Code {
 	case "42P01", "42703", "42704", "42883", "3F000": // no such table, column, type, function, schema
+		// Every statement that comes here is one of this package, and a test
+		// prepares all of them on the schema of this build. What is not there
+		// is therefore missing from the database. Which name is missing does
+		// not matter: the schema may lack it, or search_path may lead
+		// elsewhere.
 		return reasonSchema
 	case "3D000":
 		return reasonDatabase

@@ -24,6 +24,8 @@ const (
 	RunbookReading      Runbook = "telemetry-reading"
 	RunbookNotReady     Runbook = "not-ready"
 	RunbookStorage      Runbook = "storage"
+	RunbookIdentity     Runbook = "identity"
+	RunbookAccess       Runbook = "access"
 	RunbookBusy         Runbook = "busy"
 )
 

@@ -97,6 +97,7 @@ func (c *cluster) mustHaveDamage(length time.Duration, l *load, v verdict) {
 		{"kills of processes with running tasks", c.damage.of(killedWithTasks), 100},
 		{"kills inside a transaction", c.damage.of(killedInTx), 20},
 		{faultCrash, c.damage.of(faultCrash), 10},
+		{faultFreeze, c.damage.of(faultFreeze), 8},
 		{"attempts lost and run again", v.again, 100},
 		{"jobs", len(l.jobs), 50},
 	} {
@@ -125,7 +126,9 @@ func (c *cluster) report(transport string, s uint64, length time.Duration, l *lo
 		line("  "+role, d.of(killed(role)))
 	}
 
-	for _, name := range []string{killedWithTasks, killedInTx, killedInOutage, faultCrash, faultCut, faultBusCut, faultSuspend, sweepRun} {
+	for _, name := range []string{
+		killedWithTasks, killedInTx, killedInOutage, faultCrash, faultCut, faultFreeze, faultBusCut, faultSuspend, sweepRun,
+	} {
 		line(name, d.of(name))
 	}
 

@@ -35,6 +35,9 @@ type cluster struct {
 	broker *sbfake.Broker // nil: messages travel over Postgres
 	env    []string
 
+	proxy   *pgtest.Proxy // between the first worker and Postgres
+	through string        // the address that leads through it
+
 	startLog string // log of the handlers of the job gate
 
 	pool    *pgxpool.Pool
@@ -93,6 +96,8 @@ func startCluster(t *testing.T, transport string) *cluster {
 	if transport == "servicebus" {
 		c.startBroker()
 	}
+
+	c.proxy, c.through = pgtest.NewProxy(t, url)
 
 	r, err := repo.Open(context.Background(), repo.Config{URL: url})
 	if err != nil {
@@ -171,10 +176,15 @@ func (c *cluster) spawn(s *slot) *child {
 		cmd:  exec.CommandContext(context.WithoutCancel(c.t.Context()), os.Args[0]),
 		over: make(chan struct{}),
 	}
+
 	p.cmd.Env = slices.Concat(
 		c.env,
 		[]string{roleEnv + "=" + role, buildEnv + "=" + s.nextBuild()},
 	) // several slots are filled concurrently
+	if role == roleWorker && s.number == 0 {
+		p.cmd.Env = append(p.cmd.Env, "DATABASE_URL="+c.through) // the last one counts
+	}
+
 	p.cmd.Stderr = os.Stderr
 
 	out, err := p.cmd.StdoutPipe()

@@ -41,6 +41,7 @@ func (d *damage) of(names ...string) (sum int) {
 const (
 	faultCrash   = "Postgres crashed"
 	faultCut     = "connections to Postgres cut"
+	faultFreeze  = "connections to Postgres dead without being closed"
 	faultBusCut  = "connections to Service Bus cut"
 	faultSuspend = "worker suspended for longer than its lease"
 	sweepRun     = "sweep run"
@@ -65,7 +66,9 @@ func rest(d time.Duration, until time.Time) bool {
 func (c *cluster) injectFaults(seed uint64, until time.Time, short bool) {
 	var all sync.WaitGroup
 
-	for i, one := range []func(*rand.Rand, time.Time){c.killProcesses, c.crashPostgres, c.cutConnections, c.suspendWorkers} {
+	for i, one := range []func(*rand.Rand, time.Time){
+		c.killProcesses, c.crashPostgres, c.cutConnections, c.suspendWorkers, c.freezeConnections,
+	} {
 		if i == 3 && short {
 			continue
 		}
@@ -92,6 +95,17 @@ func (c *cluster) crashPostgres(r *rand.Rand, until time.Time) {
 		if err := c.server.Restart(context.WithoutCancel(c.t.Context())); err != nil {
 			c.t.Error(err)
 			return
+		}
+	}
+}
+
+// freezeConnections makes a device between one worker and Postgres lose all
+// flows: the connections stay open, and nothing arrives at the other end.
+func (c *cluster) freezeConnections(r *rand.Rand, until time.Time) {
+	next := between(r, 2*time.Second, 8*time.Second) // within a short run
+	for ; rest(next, until); next = between(r, 15*time.Second, 25*time.Second) {
+		if c.proxy.Freeze() > 0 {
+			c.damage.add(faultFreeze)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	osexec "os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,10 +27,12 @@ import (
 // TestSettingsUnderForeignHost starts the handler as another Functions host
 // would: with the port in its environment, and with triggers for Service Bus
 // only. Each combination of settings that docs/development.md lists either runs
-// a job, or is not ready and gives the reason in the log and in the response of
-// the probe.
+// a job, or is not ready and gives the reason in the log, in the response of
+// the probe, in health and in corectl doctor.
 func TestSettingsUnderForeignHost(t *testing.T) {
 	t.Parallel()
+
+	corectl := buildCorectl(t)
 
 	const azure = "WEBSITE_INSTANCE_ID=instance"
 	for name, c := range map[string]struct {
@@ -57,10 +60,11 @@ func TestSettingsUnderForeignHost(t *testing.T) {
 			h := startForeignHost(t, c.bus, c.env)
 			if c.reason == "" {
 				h.mustRunHelloWorld(t)
-				return
+			} else {
+				h.mustRefuse(t, c.reason)
 			}
 
-			h.mustRefuse(t, c.reason)
+			h.mustBeDiagnosed(t, corectl, c.reason)
 		})
 	}
 }
@@ -253,6 +257,54 @@ func (h *foreignHost) mustRefuse(t *testing.T, reason string) {
 	); code != http.StatusServiceUnavailable {
 		t.Errorf("a submit got status %d, want 503", code)
 	}
+}
+
+// mustBeDiagnosed runs corectl doctor as a person does who has the address of
+// the app and no settings of it.
+func (h *foreignHost) mustBeDiagnosed(t *testing.T, corectl, reason string) {
+	t.Helper()
+
+	doctor := osexec.CommandContext(t.Context(), corectl, "doctor", "-o", "jsonl")
+	doctor.Env = append(os.Environ(), "CORECTL_URL="+h.base, "DATABASE_URL=", "XDG_STATE_HOME="+t.TempDir())
+	out, err := doctor.Output()
+	found := map[string]string{}
+
+	for line := range strings.Lines(string(out)) {
+		var f struct{ Check, Outcome, Detail string }
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+
+		found[f.Check] = f.Outcome + " " + f.Detail
+	}
+
+	api := found["api"]
+	if reason != "" {
+		if !strings.HasPrefix(api, "FAIL ") || !strings.Contains(api, reason) || err == nil {
+			t.Errorf("doctor does not say %q: %v, %v", reason, found, err)
+		}
+
+		return
+	}
+
+	if strings.HasPrefix(api, "FAIL ") || !strings.HasPrefix(found["access"], "ok ") {
+		t.Errorf("doctor finds a fault with an app that works: %v", found)
+	}
+}
+
+// buildCorectl builds the command without the race detector.
+func buildCorectl(t *testing.T) (program string) {
+	t.Helper()
+
+	program = filepath.Join(t.TempDir(), "corectl")
+	build := osexec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/corectl")
+
+	build.Dir = "../../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+
+	return program
 }
 
 func startBroker(t *testing.T) (connection string) {

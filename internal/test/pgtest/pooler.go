@@ -52,6 +52,12 @@ func Role(t testing.TB, address string) string {
 // in transaction mode, and directly. Both stop working when the test ends.
 func Pooled(t testing.TB) (through, direct string) {
 	t.Helper()
+	return PooledBy(t, poolerSessions)
+}
+
+// PooledBy is Pooled with a number of sessions that the clients share.
+func PooledBy(t testing.TB, sessions int) (through, direct string) {
+	t.Helper()
 	direct = URL(t)
 
 	role := Role(t, direct)
@@ -66,7 +72,7 @@ func Pooled(t testing.TB) (through, direct string) {
 	defer cancel()
 
 	p, err := pglocal.StartPooler(limit, pglocal.PoolerOptions{
-		URL: direct, User: role, Sessions: poolerSessions,
+		URL: direct, User: role, Sessions: sessions,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

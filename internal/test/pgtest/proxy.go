@@ -26,6 +26,7 @@ type Proxy struct {
 	mu     sync.Mutex
 	now    *atomic.Bool // if true, the connections that share it are frozen
 	open   map[net.Conn]struct{}
+	made   int // connections since the last Freeze
 	closed bool
 	loops  sync.WaitGroup
 }
@@ -74,13 +75,16 @@ func throughTCP(address, at string) (string, error) {
 }
 
 // Freeze stops forwarding on all open connections without closing them. New
-// connections are forwarded.
-func (p *Proxy) Freeze() {
+// connections are forwarded. It returns how many were made since the last call.
+func (p *Proxy) Freeze() (frozen int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	p.now.Store(true)
 	p.now = new(atomic.Bool)
+	frozen, p.made = p.made, 0
+
+	return frozen
 }
 
 func (p *Proxy) accept() {
@@ -151,6 +155,8 @@ func (p *Proxy) keep(conns ...net.Conn) (frozen *atomic.Bool, ok bool) {
 			_ = c.Close()
 		}
 	}
+
+	p.made++
 
 	return p.now, !p.closed
 }

@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/pgtest/rows"
+	"coremachine/internal/view"
+)
+
+// look runs doctor and returns its findings by their checks.
+func (a *api) look(o outside) map[string]toldFinding {
+	a.t.Helper()
+	got := a.run(o, "doctor", "-o", "jsonl")
+	found := map[string]toldFinding{}
+
+	for line := range strings.Lines(got.out) {
+		var f toldFinding
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			a.t.Fatalf("%v: %s", err, line)
+		}
+
+		found[f.Check] = f
+	}
+
+	return found
+}
+
+// mustFind compares one finding; a finding that is not ok says what to do and
+// where the manual says more.
+func mustFind(t *testing.T, found map[string]toldFinding, check, outcome, detail, advice string) {
+	t.Helper()
+
+	f := found[check]
+	if f.Outcome != outcome || !strings.Contains(f.Detail, detail) || !strings.Contains(f.Advice, advice) {
+		t.Errorf("%s is %+v, want %s with %q and %q", check, f, outcome, detail, advice)
+	}
+
+	if f.Outcome != fine && (f.Advice == "" || f.Runbook == "") {
+		t.Errorf("%s has no advice or no link: %+v", check, f)
+	}
+}
+
+func database(url string, more ...string) outside {
+	o := outside{env: map[string]string{"DATABASE_URL": url}}
+	for i := 0; i+1 < len(more); i += 2 {
+		o.env[more[i]] = more[i+1]
+	}
+
+	return o
+}
+
+// change runs SQL in the schema of an address.
+func change(t *testing.T, address, sql string, args ...any) {
+	t.Helper()
+
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, err = conn.Exec(t.Context(), sql, args...)
+
+	_ = conn.Close(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDoctorComparesTheSchemaBothWays(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct{ sql, outcome, detail, advice string }{
+		"missing": {`drop table coremachine_schema_version`, bad, "not there", "corectl migrate"},
+		"older":   {`update coremachine_schema_version set version_id = 0`, bad, "not there", "corectl migrate"},
+		"newer": {
+			`insert into coremachine_schema_version (version_id, is_applied) values (9999, true)`,
+			warn, "version 9999; this build needs", "the build that the schema was migrated for",
+		},
+		"current": {`select 1`, fine, "as this build needs", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address := pgtest.URL(t)
+			change(t, address, c.sql)
+			mustFind(t, newAPI(t).look(database(address)), "schema", c.outcome, c.detail, c.advice)
+		})
+	}
+}
+
+func TestDoctorFindsQueuesWithoutAReceiver(t *testing.T) {
+	t.Parallel()
+	address := pgtest.URL(t)
+
+	pool, err := pgxpool.New(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(pool.Close)
+	fake, o := newAPI(t), database(address)
+
+	mustFind(
+		t,
+		fake.look(o),
+		"receivers",
+		warn,
+		"no process has received for two minutes from jobs, tasks, long-tasks",
+		"start a worker",
+	)
+	id := rows.Insert(t, pool, rows.Job{})
+	change(
+		t,
+		address,
+		`insert into messages (job_id, queue, kind, due_at) values ($1, $2, 2, now() - interval '3 minutes')`,
+		id[:],
+		state.QueueTasks,
+	)
+	mustFind(t, fake.look(o), "receivers", bad, "no process receives from tasks", "TRANSPORT")
+	change(t, address, `insert into receivers (queue) select unnest($1::smallint[])`, []int16{1, 2, 3})
+	mustFind(t, fake.look(o), "receivers", fine, "processes receive from jobs, tasks, long-tasks", "")
+}
+
+func TestDoctorMultipliesConnectionsByInstances(t *testing.T) {
+	t.Parallel()
+	address := pgtest.URL(t)
+	fake, o := newAPI(t), database(address, "DATABASE_CONNECTIONS", "8")
+	mustFind(t, fake.look(o), "connections", fine, "0 instances × 9 take up to 0", "")
+	change(t, address, `insert into workers (worker_id, lease_until, build, host, pid)
+		select gen_random_uuid(), now() + interval '1 hour', 'b', 'h', n
+		from generate_series(1, current_setting('max_connections')::int / 9 + 1) as n`)
+	mustFind(t, fake.look(o), "connections", bad, "× 9 take up to", "lower DATABASE_CONNECTIONS")
+	change(t, address, `update workers set lease_until = now()`)
+	mustFind(t, fake.look(o), "connections", fine, "0 instances", "")
+}
+
+func TestDoctorFindsThePooler(t *testing.T) {
+	t.Parallel()
+	through, direct := pgtest.Pooled(t)
+	fake := newAPI(t)
+	found := fake.look(database(through))
+	mustFind(t, found, "pooler", fine, "leads to a connection pooler", "the server's own port")
+	mustFind(t, found, "connections", fine, "clients of the pooler", "max_client_conn")
+	mustFind(t, fake.look(database(direct)), "pooler", fine, "none", "")
+	mustFind(
+		t,
+		fake.look(database(through+"&search_path=public")),
+		"pooler",
+		bad,
+		"search_path",
+		"remove search_path",
+	)
+}
+
+// TestDoctorFindsDistributedTables has a table where Citus has its own.
+func TestDoctorFindsDistributedTables(t *testing.T) {
+	t.Parallel()
+	address := pgtest.URL(t)
+	change(t, address, `create table pg_dist_partition (logicalrelid regclass)`)
+
+	fake := newAPI(t)
+	if f, found := fake.look(database(address))["citus"]; found {
+		t.Errorf("without distributed tables there is %+v", f)
+	}
+
+	change(t, address, `insert into pg_dist_partition values ('tasks'), ('jobs')`)
+	mustFind(t, fake.look(database(address)), "citus", bad, "jobs, tasks", "undistribute_table")
+}
+
+func TestDoctorMakesACallThatNeedsAKey(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct {
+		health          string
+		answer          http.HandlerFunc
+		outcome, detail string
+	}{
+		"answered": {"ok", answer(200, page[view.JobSummary]("")), fine, "is answered"},
+		"refused":  {"ok", problem(http.StatusUnauthorized, state.CodeInvalid, "Send a key"), bad, "/jobs is refused with 401"},
+		"defect":   {"degraded", problem(http.StatusInternalServerError, state.CodeInternal, "it broke"), bad, "with 500: it broke"},
+		"not ready": {
+			"unavailable", problem(http.StatusServiceUnavailable, state.CodeUnavailable, "no database"), "", "",
+		},
+	} {
+		fake := newAPI(
+			t,
+		).on("GET /health", answer(200, map[string]string{"status": c.health})).
+			on("GET /jobs", c.answer)
+
+		found := fake.look(outside{})
+		if c.outcome == "" {
+			if f, there := found["access"]; there {
+				t.Errorf("%s: got %+v, want no finding: the report says why", name, f)
+			}
+
+			continue
+		}
+
+		mustFind(t, found, "access", c.outcome, c.detail, "")
+	}
+}
+
+// TestDoctorAsksForATokenWhereOneIsNeeded changes the environment of the
+// process, which the Azure SDK reads itself.
+func TestDoctorAsksForATokenWhereOneIsNeeded(t *testing.T) { //nolint:paralleltest // it sets the environment
+	issues := false // first: the Azure SDK keeps the token of an identity
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !issues {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"error":"invalid_request","error_description":"Identity not found"}`))
+
+			return
+		}
+
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"access_token": "t",
+			"expires_on":   fmt.Sprint(time.Now().Add(time.Hour).Unix()),
+			"token_type":   "Bearer",
+			"resource":     r.URL.Query().Get("resource"),
+		})
+	}))
+	t.Cleanup(endpoint.Close)
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+
+	needs := outside{
+		env: map[string]string{"DATABASE_ENTRA": "true", "STORAGE__blobServiceUri": "https://127.0.0.1:1"},
+	}
+
+	const names = "DATABASE_ENTRA, STORAGE__blobServiceUri: "
+
+	if f, there := newAPI(t).look(outside{})["identity"]; there {
+		t.Errorf("where no token is needed there is %+v", f)
+	}
+
+	t.Setenv("IDENTITY_ENDPOINT", "")
+	mustFind(
+		t,
+		newAPI(t).look(needs),
+		"identity",
+		bad,
+		names+"no managed identity is available here",
+		"AZURE_TOKEN_CREDENTIALS=dev",
+	)
+	t.Setenv("IDENTITY_ENDPOINT", endpoint.URL)
+	t.Setenv("IDENTITY_HEADER", "h")
+	mustFind(t, newAPI(t).look(needs), "identity", bad, "Identity not found", "assign the identity")
+
+	issues = true
+
+	mustFind(t, newAPI(t).look(needs), "identity", fine, names+"a token was issued", "")
+}
+
+// TestCommandsNextToAnotherApplicationsVersions has another application that
+// records its migrations in goose's own table, in the schema of ours.
+func TestCommandsNextToAnotherApplicationsVersions(t *testing.T) {
+	t.Parallel()
+	address := pgtest.Empty(t)
+	change(t, address, `create table goose_db_version (
+		id integer primary key generated by default as identity, version_id bigint not null, is_applied boolean not null,
+		tstamp timestamp not null default now());
+		insert into goose_db_version (version_id, is_applied) values (0, true), (9999, true)`)
+	fake, o := newAPI(t), patient(t)
+	o.env = map[string]string{"DATABASE_URL": address}
+
+	if got := fake.run(o, "migrate"); got.code != exitOK || !strings.Contains(got.err, "was 0.") {
+		t.Fatalf("migrate: %+v", got)
+	}
+
+	mustFind(t, fake.look(o), "schema", fine, "as this build needs", "")
+
+	report := filepath.Join(t.TempDir(), "report")
+
+	ctx, interrupt := context.WithCancel(o.ctx)
+	defer interrupt()
+
+	started, ended := make(chan struct{}), make(chan result, 1)
+	dev := o
+	dev.ctx = ctx
+	seen := false
+
+	dev.watch = func(text string) {
+		if !seen && strings.Contains(text, "Ctrl-C stops everything.") {
+			seen = true
+
+			close(started)
+		}
+	}
+	go func() { ended <- fake.run(dev, "dev", "--port", "0", "--report", report) }()
+
+	select {
+	case <-started:
+	case got := <-ended:
+		t.Fatalf("dev: %+v", got)
+	}
+
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var r running
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+
+	o.url = r.API
+	if got := fake.run(o, "submit", "hello_world", "n=3", "--watch"); got.code != exitOK {
+		t.Errorf("submit: %+v", got)
+	}
+
+	found := fake.look(o)
+	mustFind(t, found, "api", fine, "is ok", "")
+	mustFind(t, found, "access", fine, "is answered", "")
+	interrupt()
+
+	if got := <-ended; got.code != exitOK {
+		t.Errorf("dev: %+v", got)
+	}
+}

@@ -1,0 +1,2 @@
+-- Processes that hold a lease.
+select count(*)::int from workers where lease_until > now()
