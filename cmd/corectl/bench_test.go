@@ -59,13 +59,13 @@ func TestBenchRunsInEveryMode(t *testing.T) {
 			}
 
 			if (report.Calls > 0) != strings.Contains(flags, "functions") {
-				t.Errorf("the bare host makes %f calls/s", report.Calls)
+				t.Errorf("the host alone makes %f calls/s", report.Calls)
 			}
 		})
 	}
 }
 
-func TestBenchLendsItsPostgres(t *testing.T) {
+func TestBenchExecPassesDatabaseURL(t *testing.T) {
 	t.Parallel()
 	o := patient(t)
 	o.env = map[string]string{"DATABASE_URL": "postgres://nobody@nowhere/x"}
@@ -76,10 +76,10 @@ func TestBenchLendsItsPostgres(t *testing.T) {
 	}
 
 	if got := newAPI(t).run(o, "bench", "exec", "--", "false"); got.code != exitOther {
-		t.Errorf("a program that fails ends with %d", got.code)
+		t.Errorf("failed program: got exit code %d", got.code)
 	}
 
 	if got := newAPI(t).run(o, "bench", "--jobs", "1,0"); got.code != exitUsage {
-		t.Errorf("no jobs at all end with %d", got.code)
+		t.Errorf("without jobs: got exit code %d", got.code)
 	}
 }

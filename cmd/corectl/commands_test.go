@@ -60,7 +60,7 @@ func full(t *testing.T) *api {
 		on("POST /queues/tasks/redrive", answer(200, client.Redrive{Redriven: 7, Dropped: 5}))
 }
 
-func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
+func TestEveryCommandPrintsValidJSON(t *testing.T) {
 	t.Parallel()
 
 	for _, args := range [][]string{
@@ -95,7 +95,7 @@ func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 
 				for line := range strings.Lines(got.out) {
 					if !json.Valid([]byte(line)) {
-						t.Errorf("no JSON: %q", line)
+						t.Errorf("not JSON: %q", line)
 					}
 				}
 
@@ -107,7 +107,7 @@ func TestEveryCommandPrintsJSONThatParses(t *testing.T) {
 	}
 }
 
-func TestNameIsIDsAndNothingElse(t *testing.T) {
+func TestNameFormatPrintsOnlyIDs(t *testing.T) {
 	t.Parallel()
 
 	for want, args := range map[string][]string{
@@ -128,7 +128,7 @@ func TestNameIsIDsAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestSubmitLeavesTheIDAloneOnStandardOutput(t *testing.T) {
+func TestSubmitPrintsOnlyTheIDToStandardOutput(t *testing.T) {
 	t.Parallel()
 
 	got := newAPI(t).fresh().run(outside{}, "submit", "hello_world", "n=3")
@@ -146,7 +146,7 @@ func TestSubmitLeavesTheIDAloneOnStandardOutput(t *testing.T) {
 	}
 }
 
-func TestSubmitOfWhatIsThere(t *testing.T) {
+func TestSubmitOfAnExistingJob(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("POST /jobs/submit/hello_world", answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
@@ -192,7 +192,7 @@ func TestParametersAreTypedByTheSchema(t *testing.T) {
 	}
 }
 
-func TestIDsCanBeShort(t *testing.T) {
+func TestIDPrefixesAreAccepted(t *testing.T) {
 	t.Parallel()
 	state1 := t.TempDir()
 	a, b := run3(state.JobRunning), run3(state.JobRunning)
@@ -227,7 +227,7 @@ func TestIDsCanBeShort(t *testing.T) {
 	}
 }
 
-func TestTheKeyTravelsInItsHeaderOnly(t *testing.T) {
+func TestKeyIsSentOnlyInItsHeader(t *testing.T) {
 	t.Parallel()
 
 	file := filepath.Join(t.TempDir(), "key")
@@ -262,7 +262,7 @@ func TestTheKeyTravelsInItsHeaderOnly(t *testing.T) {
 	}
 }
 
-func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
+func TestDestructiveCommandsConfirmAndSupportDryRun(t *testing.T) {
 	t.Parallel()
 
 	plain := map[string]string{"NO_COLOR": "1"}
@@ -317,7 +317,7 @@ func TestDestructiveCommandsAskStateNumbersAndCanBeDry(t *testing.T) {
 	}
 }
 
-func TestListsTellWhatTheyLeaveOut(t *testing.T) {
+func TestListsReportOmittedItems(t *testing.T) {
 	t.Parallel()
 
 	job := run3(state.JobFailed)

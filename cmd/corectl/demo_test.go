@@ -23,7 +23,7 @@ func on(t *testing.T) outside {
 	return o
 }
 
-func TestDemoPrintsTheResultLastAndOnStandardOutputAlone(t *testing.T) {
+func TestDemoPrintsOnlyTheResultToStandardOutput(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t)
 	got := fake.run(on(t), "demo", "-n", "4")
@@ -39,7 +39,7 @@ func TestDemoPrintsTheResultLastAndOnStandardOutputAlone(t *testing.T) {
 
 	if !strings.HasPrefix(got.out, `{"greetings":[{"greeting":"Hello World from task 0!"`) ||
 		strings.Count(got.out, "\n") != 1 {
-		t.Errorf("standard output is %s", got.out)
+		t.Errorf("got standard output %s", got.out)
 	}
 
 	for _, want := range []string{"processes: host ", " · handler ", "hello_world ", "stage=reply completed tasks=4 failed=0"} {
@@ -49,11 +49,11 @@ func TestDemoPrintsTheResultLastAndOnStandardOutputAlone(t *testing.T) {
 	}
 
 	if len(fake.requests()) > 0 {
-		t.Errorf("demo asked another API: %q", fake.requests())
+		t.Errorf("demo called another API: %q", fake.requests())
 	}
 }
 
-func TestDemoEndsAsItsJobEnds(t *testing.T) {
+func TestDemoExitsWithTheOutcomeOfItsJob(t *testing.T) {
 	t.Parallel()
 
 	fake, o := newAPI(t), on(t)
@@ -68,7 +68,7 @@ func TestDemoEndsAsItsJobEnds(t *testing.T) {
 	}
 }
 
-func TestDemoOverBlobsFillsAContainerOfItsOwn(t *testing.T) {
+func TestDemoOverBlobsCreatesASampleContainer(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t)
 	got := fake.run(on(t), "demo", "container_list", "-n", "80")
@@ -95,7 +95,7 @@ func TestDemoOverBlobsFillsAContainerOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestDevStaysUntilItIsInterrupted(t *testing.T) {
+func TestDevRunsUntilInterrupted(t *testing.T) {
 	t.Parallel()
 	fake, o := newAPI(t), on(t)
 	ctx, interrupt := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -13,9 +13,9 @@ import (
 	"coremachine/internal/view"
 )
 
-// TestErrorsNameTheThingTheReasonAndTheNextCommand lists what each error must
+// TestErrorsNameTheObjectTheReasonAndTheNextCommand lists what each error must
 // contain of the three. next is a command, a flag or an accepted value.
-func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
+func TestErrorsNameTheObjectTheReasonAndTheNextCommand(t *testing.T) {
 	t.Parallel()
 
 	status := "GET /jobs/status/" + idA
@@ -72,22 +72,22 @@ func TestErrorsNameTheThingTheReasonAndTheNextCommand(t *testing.T) {
 			}
 
 			if strings.Contains(got.err, "?.") || strings.Contains(got.err, "..") {
-				t.Errorf("it ends twice: %q", got.err)
+				t.Errorf("the text ends twice: %q", got.err)
 			}
 
 			if i := slices.IndexFunc(
 				fake.requests(),
 				func(r string) bool { return !strings.HasPrefix(r, "GET ") && !strings.Contains(r, "helo_world") },
 			); i >= 0 {
-				t.Errorf("something was run: %q", fake.requests()[i])
+				t.Errorf("a request was sent: %q", fake.requests()[i])
 			}
 		})
 	}
 }
 
-// TestTenThousandTasksAreNotTenThousandLines requests a large job with all
+// TestLargeJobsPrintFewLines requests a large job with all
 // commands that have no limit of their own.
-func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
+func TestLargeJobsPrintFewLines(t *testing.T) {
 	t.Parallel()
 
 	const maxLines = 120
@@ -98,7 +98,7 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 	tasks := func(w http.ResponseWriter, r *http.Request) {
 		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 		if err != nil {
-			t.Error("a list was asked for without a limit")
+			t.Error("a list was requested without a limit")
 		}
 
 		items := make([]view.TaskSummary, limit)
@@ -128,15 +128,15 @@ func TestTenThousandTasksAreNotTenThousandLines(t *testing.T) {
 			}
 
 			if len(fake.requests()) > 5 {
-				t.Errorf("%q asked %d times", args, len(fake.requests()))
+				t.Errorf("%q sent %d requests", args, len(fake.requests()))
 			}
 		}
 	}
 }
 
-// TestAnInterruptAnswersWithin100Milliseconds takes the best of several runs,
+// TestInterruptReturnsWithin100Milliseconds takes the best of several runs,
 // because a busy machine can delay a run.
-func TestAnInterruptAnswersWithin100Milliseconds(t *testing.T) {
+func TestInterruptReturnsWithin100Milliseconds(t *testing.T) {
 	t.Parallel()
 
 	best := time.Hour
@@ -168,7 +168,7 @@ func TestAnInterruptAnswersWithin100Milliseconds(t *testing.T) {
 	}
 
 	if best > 100*time.Millisecond {
-		t.Errorf("the quickest answer took %v", best)
+		t.Errorf("the fastest answer took %v", best)
 	}
 }
 
@@ -199,6 +199,6 @@ func TestOpenPrintsThePageOfAJob(t *testing.T) {
 	}
 
 	if len(fake.requests()) > 0 {
-		t.Errorf("a whole id was asked for: %q", fake.requests())
+		t.Errorf("a full id caused a request: %q", fake.requests())
 	}
 }

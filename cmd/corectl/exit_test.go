@@ -192,7 +192,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestUnreachableIsExit8InTheWordsOfTheManual(t *testing.T) {
+func TestUnreachableAPIExitsWith8(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t)
 	closed := httptest.NewServer(http.NotFoundHandler())
@@ -248,7 +248,7 @@ func TestWatchSurvivesARestartOfTheAPI(t *testing.T) {
 	}
 }
 
-func TestAddressesAsPeopleTypeThem(t *testing.T) {
+func TestAddressesAreCompleted(t *testing.T) {
 	t.Parallel()
 
 	for given, want := range map[string]string{

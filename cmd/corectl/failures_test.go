@@ -35,7 +35,7 @@ func TestFailuresLeadToTheirTasks(t *testing.T) {
 	}
 }
 
-func TestErrorsCanBeShort(t *testing.T) {
+func TestFingerprintPrefixesAreAccepted(t *testing.T) {
 	t.Parallel()
 
 	group := func(f state.Fingerprint, stage, pattern string, tasks int) view.FailureGroup {
@@ -94,7 +94,7 @@ func TestErrorsCanBeShort(t *testing.T) {
 		"-o",
 		"name",
 	); got.out != "1c2200000000aaaa\n1c22e0f3a55b41d7\n" {
-		t.Errorf("an error that two stages share is not told once: %+v", got)
+		t.Errorf("an error of two stages is not listed once: %+v", got)
 	}
 
 	if got := fake.run(

@@ -9,7 +9,7 @@ import (
 	"coremachine/internal/state"
 )
 
-func TestHintsAndErrorsAreWrappedAndTheirCommandsStayWhole(t *testing.T) {
+func TestHintsAndErrorsWrapWithoutBreakingCommands(t *testing.T) {
 	t.Parallel()
 
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
@@ -22,7 +22,7 @@ func TestHintsAndErrorsAreWrappedAndTheirCommandsStayWhole(t *testing.T) {
 	} {
 		got := fake.run(outside{tty: true, width: 40, env: map[string]string{"NO_COLOR": "1"}}, args...)
 		if !strings.Contains(got.err, whole) {
-			t.Errorf("%q: %q is not whole in %q", args, whole, got.err)
+			t.Errorf("%q: %q is not complete in %q", args, whole, got.err)
 		}
 
 		for line := range strings.Lines(got.err) {
@@ -32,12 +32,12 @@ func TestHintsAndErrorsAreWrappedAndTheirCommandsStayWhole(t *testing.T) {
 		}
 
 		if piped := fake.run(outside{}, args...); strings.Count(piped.err, "\n") != 1 {
-			t.Errorf("%q: wrapped where there is no terminal: %q", args, piped.err)
+			t.Errorf("%q: wrapped without a terminal: %q", args, piped.err)
 		}
 	}
 }
 
-func TestATerminalThatCannotRedrawHasTheTimeOfDay(t *testing.T) {
+func TestDumbTerminalsPrintTheTimeOfDay(t *testing.T) {
 	t.Parallel()
 
 	dumb := outside{tty: true, env: map[string]string{"TERM": "dumb"}}
@@ -49,7 +49,7 @@ func TestATerminalThatCannotRedrawHasTheTimeOfDay(t *testing.T) {
 	}
 }
 
-func TestTheExampleOfATypeNamesWhatIsRequired(t *testing.T) {
+func TestTypeExamplesContainRequiredParameters(t *testing.T) {
 	t.Parallel()
 
 	needy := helloWorld

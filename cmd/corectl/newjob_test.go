@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "update the golden files")
 
 func TestNewJobFiles(t *testing.T) {
 	t.Parallel()
@@ -147,7 +147,7 @@ func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 	}
 }
 
-func TestNewJobRefusesNames(t *testing.T) {
+func TestNewJobRejectsInvalidNames(t *testing.T) {
 	t.Parallel()
 
 	for _, name := range []string{"", "Tile", "tile-index", "1tile", "tile_", "tile_test", "tile_windows", "tile_arm64", "all", "doc"} {

@@ -39,7 +39,7 @@ func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 	}
 }
 
-func TestEntriesAreRefused(t *testing.T) {
+func TestInvalidEntriesAreRejected(t *testing.T) {
 	t.Parallel()
 
 	for name, source := range map[string]string{

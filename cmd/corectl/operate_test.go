@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/view"
 )
 
-func TestMigrateTellsWhatItDid(t *testing.T) {
+func TestMigrateReportsWhatItDid(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t)
 	with := func(url string) outside { return outside{env: map[string]string{"DATABASE_URL": url}} }
@@ -115,7 +115,7 @@ func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 	}
 }
 
-func TestDoctorLooksAtStorage(t *testing.T) {
+func TestDoctorChecksStorage(t *testing.T) {
 	t.Parallel()
 	server := blobtest.Azurite(t)
 	account, key := server.Account()
@@ -165,7 +165,7 @@ func TestDoctorLooksAtStorage(t *testing.T) {
 	}
 }
 
-func TestDoctorHandsOnWhatTheServiceSaysOfItself(t *testing.T) {
+func TestDoctorShowsTheHealthReport(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(
 		t,

@@ -166,7 +166,7 @@ func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
 	run(exitNotFound, "No job ", "status", "@last")
 }
 
-func TestTheResultComesThroughUntouched(t *testing.T) {
+func TestResultIsPrintedUnchanged(t *testing.T) {
 	t.Parallel()
 	server := realAPI(t)
 	o := patient(t)

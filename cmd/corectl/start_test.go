@@ -61,9 +61,9 @@ func instrumented() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// TestTheFirstByteComesWithin50Milliseconds takes the best of several runs,
+// TestFirstByteArrivesWithin50Milliseconds takes the best of several runs,
 // because a busy machine can delay a run.
-func TestTheFirstByteComesWithin50Milliseconds(t *testing.T) {
+func TestFirstByteArrivesWithin50Milliseconds(t *testing.T) {
 	t.Parallel()
 
 	limit := 50 * time.Millisecond
@@ -80,7 +80,7 @@ func TestTheFirstByteComesWithin50Milliseconds(t *testing.T) {
 		}
 
 		if best > limit {
-			t.Errorf("%q: the quickest first byte took %v", args, best)
+			t.Errorf("%q: the fastest first byte took %v", args, best)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"coremachine/internal/view"
 )
 
-func TestTheLastFrameStays(t *testing.T) {
+func TestLastFrameRemains(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(
 		t,
@@ -29,7 +29,7 @@ func TestTheLastFrameStays(t *testing.T) {
 	}
 
 	if !strings.HasSuffix(got.err, "\x1b[J") || strings.Contains(got.err, "\x1b[?1049h") {
-		t.Errorf("the frame does not stay: %q", got.err)
+		t.Errorf("the frame does not remain: %q", got.err)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 
 			for line := range strings.Lines(got.out) {
 				if show.Width(strings.TrimSuffix(line, "\n")) > width {
-					t.Errorf("%v: over %d columns: %q", args, width, line)
+					t.Errorf("%v: wider than %d columns: %q", args, width, line)
 				}
 			}
 
@@ -93,7 +93,7 @@ func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 	}
 }
 
-func TestASCIIMeansASCII(t *testing.T) {
+func TestASCIIModePrintsOnlyASCII(t *testing.T) {
 	t.Parallel()
 
 	for _, args := range [][]string{
@@ -152,7 +152,7 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 
 	for line := range strings.Lines(got.out) {
 		if show.Width(line) > 81 {
-			t.Errorf("over 80 columns: %q", line)
+			t.Errorf("wider than 80 columns: %q", line)
 		}
 	}
 
@@ -179,11 +179,11 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 	}
 
 	if len(fake.requests()) > 0 {
-		t.Errorf("help asked the API: %q", fake.requests())
+		t.Errorf("help sent requests: %q", fake.requests())
 	}
 }
 
-func TestCompletionAsksNobody(t *testing.T) {
+func TestCompletionSendsNoRequests(t *testing.T) {
 	t.Parallel()
 	fake, dir := newAPI(t).fresh(), t.TempDir()
 	fake.run(outside{state: dir}, "submit", "hello_world")
@@ -220,6 +220,6 @@ func TestCompletionAsksNobody(t *testing.T) {
 	}
 
 	if len(fake.requests()) != before {
-		t.Errorf("completion asked the API")
+		t.Errorf("completion sent a request")
 	}
 }

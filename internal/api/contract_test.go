@@ -34,7 +34,7 @@ func described(t *testing.T) []string {
 	return all
 }
 
-func TestTheContractNamesEveryRouteAndNoOther(t *testing.T) {
+func TestContractListsExactlyTheRoutes(t *testing.T) {
 	t.Parallel()
 
 	handler := api.New(api.Options{})
@@ -55,11 +55,11 @@ func TestTheContractNamesEveryRouteAndNoOther(t *testing.T) {
 	slices.Sort(served)
 
 	if want := described(t); !slices.Equal(served, want) {
-		t.Errorf("served are %q,\ndescribed are %q", served, want)
+		t.Errorf("served routes: %q,\ndescribed routes: %q", served, want)
 	}
 }
 
-func TestTheReferenceNamesEveryRoute(t *testing.T) {
+func TestReferenceListsEveryRoute(t *testing.T) {
 	t.Parallel()
 
 	text, err := os.ReadFile("../../docs/http.md")
@@ -95,7 +95,7 @@ func TestTheReferenceNamesEveryRoute(t *testing.T) {
 	}
 }
 
-func TestOtherHandlersAreMountedForReading(t *testing.T) {
+func TestMountsServeReadsOnly(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, fakeEngine{}, func(o *api.Options) {

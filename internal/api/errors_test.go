@@ -23,7 +23,7 @@ func refusing(err error) fakeEngine {
 	}}
 }
 
-func TestErrorsOfTheEngineHaveOneStatusEach(t *testing.T) {
+func TestEachErrorCodeHasOneStatus(t *testing.T) {
 	t.Parallel()
 
 	secret := errors.New(`pq: password "hunter2" in select * from jobs`)
@@ -61,7 +61,7 @@ func TestErrorsOfTheEngineHaveOneStatusEach(t *testing.T) {
 			got.Body,
 		); strings.Contains(text, "hunter2") || strings.Contains(text, "select") ||
 			strings.Contains(text, "panicked") {
-			t.Errorf("%v: the answer tells %s", c.err, text)
+			t.Errorf("%v: the answer exposes %s", c.err, text)
 		}
 
 		if c.status >= 500 && !strings.Contains(s.log.String(), "hunter2") {
@@ -75,7 +75,7 @@ func TestErrorsOfTheEngineHaveOneStatusEach(t *testing.T) {
 	}
 }
 
-func TestAPanicIsAnAnswerWithoutItsStack(t *testing.T) {
+func TestPanicReturnsInternalErrorWithoutStack(t *testing.T) {
 	t.Parallel()
 	s := start(
 		t,
@@ -89,15 +89,15 @@ func TestAPanicIsAnAnswerWithoutItsStack(t *testing.T) {
 		http.StatusInternalServerError,
 	); bytes.Contains(got.Body, []byte("hunter2")) ||
 		bytes.Contains(got.Body, []byte(".go:")) {
-		t.Errorf("the answer tells %s", got.Body)
+		t.Errorf("the answer exposes internals: %s", got.Body)
 	}
 
 	if log := s.log.String(); !strings.Contains(log, "hunter2") || !strings.Contains(log, "errors_test.go") {
-		t.Errorf("the log tells %s", log)
+		t.Errorf("unexpected log: %s", log)
 	}
 }
 
-func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
+func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, fakeEngine{})
@@ -123,7 +123,7 @@ func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
 		}
 
 		if got.Header.Get("Access-Control-Allow-Origin") != "" {
-			t.Errorf("%s %s opens to other origins", c.method, c.path)
+			t.Errorf("%s %s allows other origins", c.method, c.path)
 		}
 	}
 
@@ -133,7 +133,7 @@ func TestPathsAndMethodsThatAreNotThere(t *testing.T) {
 	}
 }
 
-func TestIdsAreHeldToTheirForm(t *testing.T) {
+func TestMalformedIDsAreRejected(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 
@@ -157,11 +157,11 @@ func TestIdsAreHeldToTheirForm(t *testing.T) {
 
 	p := s.call(http.MethodGet, "/jobs/x/tasks/a/-1?limit=3", nil).problem(http.StatusBadRequest)
 	if len(p.Errors) != 3 {
-		t.Errorf("not all that is wrong is named: %+v", p.Errors)
+		t.Errorf("not all problems are reported: %+v", p.Errors)
 	}
 }
 
-func TestWritesFromOtherSitesAreRefused(t *testing.T) {
+func TestCrossOriginWritesAreRejected(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, refusing(state.Errorf(state.CodeConflict, "x", "It got through.")))
@@ -182,7 +182,7 @@ func TestWritesFromOtherSitesAreRefused(t *testing.T) {
 	s.call(http.MethodGet, "/jobs", nil, "Sec-Fetch-Site", "cross-site").must(http.StatusOK)
 }
 
-func TestBodiesOverTheLimitAreRefused(t *testing.T) {
+func TestBodiesOverTheLimitAreRejected(t *testing.T) {
 	t.Parallel()
 
 	read := 0
@@ -214,7 +214,7 @@ func TestBodiesOverTheLimitAreRefused(t *testing.T) {
 	s.do(chunked, nil).problem(http.StatusRequestEntityTooLarge)
 }
 
-func TestRequestIdsAreKeptWhereTheyArePlain(t *testing.T) {
+func TestPlainRequestIDsAreKept(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, fakeEngine{})
@@ -226,7 +226,7 @@ func TestRequestIdsAreKeptWhereTheyArePlain(t *testing.T) {
 	}
 }
 
-func TestWithoutAnEngineHealthStillAnswers(t *testing.T) {
+func TestHealthAnswersWithoutAnEngine(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil, func(o *api.Options) {
 		o.Engine, o.Reader, o.JobWatcher = nil, nil, nil
@@ -250,20 +250,20 @@ func TestWithoutAnEngineHealthStillAnswers(t *testing.T) {
 		string(got.Body),
 		"DATABASE_URL: is required",
 	) {
-		t.Errorf("readyz tells %s", got.Body)
+		t.Errorf("unexpected readyz: %s", got.Body)
 	}
 
 	s.call(http.MethodGet, "/health", nil).must(http.StatusServiceUnavailable)
 }
 
-func TestADatabaseThatIsAwayIsNotAMissingJob(t *testing.T) {
+func TestUnavailableDatabaseIsNotAMissingJob(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
 	if _, err := s.repo.ReadJob(ctx, state.JobID{}); state.CodeOf(err) != state.CodeUnavailable {
-		t.Errorf("an interrupted reading is %v", err)
+		t.Errorf("interrupted read: got %v", err)
 	}
 
 	s.pool.Close()

@@ -32,15 +32,15 @@ func FuzzCursors(f *testing.F) {
 				[]*string{sealJob(at.after), sealNewer(at.before)},
 				func(s *string) bool { return s != nil && *s == text },
 			) {
-			t.Errorf("%q is no spelling of %+v", text, at)
+			t.Errorf("%q is not the canonical form of %+v", text, at)
 		}
 
 		if c, ok := openTask(text); ok && (*sealTask(c) != text || c.Stage < 0 || c.Index < -1) {
-			t.Errorf("%q is also %q", text, *sealTask(c))
+			t.Errorf("%q is also encoded as %q", text, *sealTask(c))
 		}
 
 		if n, ok := openNumber("e", text); ok && (*sealNumber("e", &n) != text || n < 0) {
-			t.Errorf("%q is also %q", text, *sealNumber("e", &n))
+			t.Errorf("%q is also encoded as %q", text, *sealNumber("e", &n))
 		}
 	})
 }

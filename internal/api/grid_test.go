@@ -13,7 +13,7 @@ import (
 	"coremachine/internal/view"
 )
 
-func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {
+func TestGridReturnsRangesAndNotModified(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{
@@ -39,7 +39,7 @@ func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {
 		{First: 4, Count: 2, Status: "cancelled"},
 	}
 	if diff := cmp.Diff(want, g.Ranges); diff != "" || !g.Final || g.Cell != 1 || g.JobID != id {
-		t.Errorf("the grid is %+v: %s", g, diff)
+		t.Errorf("got grid %+v: %s", g, diff)
 	}
 
 	s.call(http.MethodGet, path, nil, "If-None-Match", got.Header.Get("Etag")).must(304)
@@ -49,7 +49,7 @@ func TestAGridIsAnsweredOnceToEachWhoHasIt(t *testing.T) {
 
 	p := s.call(http.MethodGet, "/jobs/nope/stages/x/grid?cells=3", nil).problem(400)
 	if len(p.Errors) != 2 {
-		t.Errorf("at fault are %+v", p.Errors)
+		t.Errorf("invalid parameters: %+v", p.Errors)
 	}
 }
 
@@ -75,7 +75,7 @@ func TestJobsAreCountedByStatus(t *testing.T) {
 		for i, c := range get[page[view.JobCount]](s, "/jobs/counts"+query).Items {
 			got = append(got, c.Count)
 			if c.Status != state.JobStatuses[i] {
-				t.Errorf("%q: %s stands at %d", query, c.Status, i)
+				t.Errorf("%q: %s is at position %d", query, c.Status, i)
 			}
 		}
 
@@ -88,7 +88,7 @@ func TestJobsAreCountedByStatus(t *testing.T) {
 		problem(400); len(
 		p.Errors,
 	) != 2 {
-		t.Errorf("at fault are %+v", p.Errors)
+		t.Errorf("invalid parameters: %+v", p.Errors)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestTasksOfARangeAreListed(t *testing.T) {
 		if p := s.call(http.MethodGet, base+query, nil).
 			problem(400); len(p.Errors) != 1 ||
 			p.Errors[0].Field != want {
-			t.Errorf("%q: at fault are %+v", query, p.Errors)
+			t.Errorf("%q: invalid parameters: %+v", query, p.Errors)
 		}
 	}
 }

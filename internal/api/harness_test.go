@@ -54,12 +54,12 @@ func description() (*openapi3.T, error) {
 
 // server is a running API over a database schema of its own.
 type server struct {
-	t    *testing.T
-	url  string
-	pool *pgxpool.Pool
-	repo *repo.Repo
-	hub  *api.JobWatcher
-	log  *syncBuffer
+	t       *testing.T
+	url     string
+	pool    *pgxpool.Pool
+	repo    *repo.Repo
+	watcher *api.JobWatcher
+	log     *syncBuffer
 }
 
 // start runs a server with a fake engine. options change the configuration.
@@ -68,9 +68,9 @@ func start(t *testing.T, engine api.Engine, options ...func(*api.Options)) *serv
 	pool := pgtest.Schema(t)
 	s := &server{t: t, pool: pool, repo: repo.New(pool), log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	s.hub = api.NewJobWatcher(s.repo.ReadVersions, log)
+	s.watcher = api.NewJobWatcher(s.repo.ReadVersions, log)
 
-	o := api.Options{Engine: engine, Reader: s.repo, JobWatcher: s.hub, Log: log, Health: api.Health{Version: "v1"}}
+	o := api.Options{Engine: engine, Reader: s.repo, JobWatcher: s.watcher, Log: log, Health: api.Health{Version: "v1"}}
 	for _, option := range options {
 		option(&o)
 	}
@@ -79,7 +79,7 @@ func start(t *testing.T, engine api.Engine, options ...func(*api.Options)) *serv
 	s.url = web.URL
 
 	t.Cleanup(func() {
-		s.hub.Close()
+		s.watcher.Close()
 		web.Close()
 	})
 
@@ -180,7 +180,7 @@ func (s *server) hold(req *http.Request, body []byte, got answer) {
 		},
 	}
 	if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil && got.Status < 400 {
-		s.t.Errorf("%s %s was answered %d against the contract: %v", req.Method, req.URL, got.Status, err)
+		s.t.Errorf("%s %s: answer %d violates the contract: %v", req.Method, req.URL, got.Status, err)
 	}
 
 	out := &openapi3filter.ResponseValidationInput{
@@ -242,7 +242,7 @@ func (a answer) problem(status int) api.Problem {
 	if a.Header.Get("Content-Type") != "application/problem+json" || p.Status != status || p.Title != http.StatusText(status) || p.Code == "" || p.Detail == "" ||
 		p.RequestID == "" ||
 		p.RequestID != a.Header.Get("X-Request-Id") {
-		a.t.Errorf("the problem is %+v under %v", p, a.Header)
+		a.t.Errorf("got problem %+v with headers %v", p, a.Header)
 	}
 
 	return p

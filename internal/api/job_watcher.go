@@ -22,7 +22,7 @@ const (
 	pollLimit = 5 * time.Second
 )
 
-var errHubClosed = errors.New("the process is stopping")
+var errWatcherClosed = errors.New("the process is stopping")
 
 // JobWatcher allows any number of requests of a process to wait for jobs at the cost
 // of one. While requests wait, one goroutine reads the versions of all awaited
@@ -48,7 +48,7 @@ type waiter struct {
 	woken chan view.Seen
 }
 
-// NewJobWatcher returns a hub that reads versions with read.
+// NewJobWatcher returns a JobWatcher that reads versions with read.
 func NewJobWatcher(
 	read func(context.Context, []state.JobID) (map[state.JobID]view.Seen, error),
 	log *slog.Logger,
@@ -69,11 +69,11 @@ func NewJobWatcher(
 
 // Wait returns when the job's version differs from since. If since is empty, it
 // returns when the job has ended. If the job was deleted, Wait returns a zero
-// view.Seen. If ctx ends or the hub is closed first, it returns an error.
+// view.Seen. If ctx ends or Close is called first, it returns an error.
 func (h *JobWatcher) Wait(ctx context.Context, id state.JobID, since string) (view.Seen, error) {
 	w := &waiter{since: since, woken: make(chan view.Seen, 1)}
 	if !h.join(id, w) {
-		return view.Seen{}, errHubClosed
+		return view.Seen{}, errWatcherClosed
 	}
 	defer h.leave(id, w)
 
@@ -83,7 +83,7 @@ func (h *JobWatcher) Wait(ctx context.Context, id state.JobID, since string) (vi
 	case <-ctx.Done():
 		return view.Seen{}, ctx.Err()
 	case <-h.stop:
-		return view.Seen{}, errHubClosed
+		return view.Seen{}, errWatcherClosed
 	}
 }
 

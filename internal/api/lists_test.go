@@ -44,7 +44,7 @@ func TestJobsAreListedPageByPage(t *testing.T) {
 		must(200); strings.TrimSpace(
 		string(got.Body),
 	) != `{"items":[],"next_cursor":null,"prev_cursor":null}` {
-		t.Errorf("no jobs are %s", got.Body)
+		t.Errorf("without jobs: got %s", got.Body)
 	}
 
 	var ids []string
@@ -83,7 +83,7 @@ func TestJobsAreListedPageByPage(t *testing.T) {
 	}
 }
 
-func TestJobsAreReadBackwardsAndTellWhatIsNew(t *testing.T) {
+func TestJobListCanBeReadBackwards(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	insert := func(seed string, age time.Duration) string {
@@ -110,30 +110,30 @@ func TestJobsAreReadBackwardsAndTellWhatIsNew(t *testing.T) {
 
 	third, got := read(second.NextCursor)
 	if !slices.Equal(got, ids[4:]) || third.NextCursor != nil {
-		t.Fatalf("the last page holds %v", got)
+		t.Fatalf("the last page contains %v", got)
 	}
 
 	if p, got := read(
 		third.PrevCursor,
 	); !slices.Equal(got, ids[2:4]) || *p.NextCursor != *second.NextCursor ||
 		*p.PrevCursor != *second.PrevCursor {
-		t.Errorf("before the last page are %v", got)
+		t.Errorf("page before the last: got %v", got)
 	}
 
 	if p, got := read(
 		first.PrevCursor,
 	); len(got) > 0 || *p.PrevCursor != *first.PrevCursor ||
 		p.NextCursor != nil {
-		t.Errorf("before the first page are %v", got)
+		t.Errorf("page before the first: got %v", got)
 	}
 
 	newer := []string{insert("new", 0), insert("newer", time.Minute)}
 	if _, got := read(first.PrevCursor); !slices.Equal(got, newer) {
-		t.Errorf("what is new are %v, want %v", got, newer)
+		t.Errorf("newer jobs: got %v, want %v", got, newer)
 	}
 }
 
-func TestFiltersAreNamedWhereTheyAreWrong(t *testing.T) {
+func TestInvalidFiltersAreNamed(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 3}}}).
@@ -204,7 +204,7 @@ func TestFiltersAreNamedWhereTheyAreWrong(t *testing.T) {
 	s.call(http.MethodGet, "/jobs?code=secret&clientId=default", nil).must(200)
 }
 
-func TestTasksEventsAndOneTask(t *testing.T) {
+func TestTasksAndEventsAreListed(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, running())
@@ -221,7 +221,7 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 
 	task := get[view.TaskView](s, base+"/tasks/greeting/4")
 	if task.Status != state.TaskFailed || len(task.Attempts) != 1 || task.Error != "task 4 failed" {
-		t.Errorf("the task is %+v", task)
+		t.Errorf("got task %+v", task)
 	}
 
 	get[view.TaskView](s, base+"/tasks/greeting/0")
@@ -234,7 +234,7 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 	failures := get[page[view.FailureGroup]](s, base+"/failures?stage=greeting").Items
 	if len(failures) != 1 || failures[0].Tasks != 2 || failures[0].Pattern != "task # failed" ||
 		!slices.Equal(failures[0].Indexes, []int{3, 4}) {
-		t.Fatalf("failures are %+v", failures)
+		t.Fatalf("got failures %+v", failures)
 	}
 
 	if got := pages[view.TaskSummary](
@@ -242,11 +242,11 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 		base+"/tasks?limit=1&error="+failures[0].Fingerprint.String(),
 	); len(got) != 2 ||
 		got[1].Index != 4 {
-		t.Errorf("tasks that failed so are %+v", got)
+		t.Errorf("tasks with this error: got %+v", got)
 	}
 
 	if got := pages[view.FailureGroup](s, base+"/failures?stage=reply"); len(got) != 0 {
-		t.Errorf("failures of a stage that waits are %+v", got)
+		t.Errorf("failures of a waiting stage: got %+v", got)
 	}
 
 	s.call(http.MethodGet, base+"/failures?stage=nope", nil).problem(404)
@@ -268,11 +268,11 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 
 	all := pages[view.EventView](s, base+"/events?limit=2")
 	if len(all) != 5 || all[0].Message != "no" || all[4].Stage != "" || all[4].Index != nil {
-		t.Errorf("events are %+v", all)
+		t.Errorf("got events %+v", all)
 	}
 
 	if got := pages[view.EventView](s, base+"/events?kind=task_failed&stage=greeting"); len(got) != 2 {
-		t.Errorf("%d failures", len(got))
+		t.Errorf("got %d failures", len(got))
 	}
 
 	if got := pages[view.EventView](
@@ -281,11 +281,11 @@ func TestTasksEventsAndOneTask(t *testing.T) {
 	); len(
 		got,
 	) != 2 {
-		t.Errorf("%d events after the third", len(got))
+		t.Errorf("got %d events after the third", len(got))
 	}
 }
 
-func TestTypesAreTheRegistry(t *testing.T) {
+func TestTypesListTheRegistry(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, fakeEngine{})

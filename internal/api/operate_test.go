@@ -20,7 +20,7 @@ import (
 	"coremachine/internal/view"
 )
 
-func TestSweepsAreMadeAndListed(t *testing.T) {
+func TestSweepsRunAndAreListed(t *testing.T) {
 	t.Parallel()
 
 	var s *server
@@ -43,7 +43,7 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 		got := s.call(http.MethodPost, "/sweeps", nil).must(200).into(&one)
 		if string(one.Found) != `{"lost":2,"dead":0}` || one.Error == "" ||
 			strings.Contains(string(got.Body), "hunter2") {
-			t.Errorf("a sweep is %s", got.Body)
+			t.Errorf("got sweep %s", got.Body)
 		}
 	}
 
@@ -62,7 +62,7 @@ func TestSweepsAreMadeAndListed(t *testing.T) {
 		"/sweeps?limit=2",
 	); len(all) != 3 ||
 		all[0].SweepID <= all[2].SweepID {
-		t.Errorf("sweeps are %+v", all)
+		t.Errorf("got sweeps %+v", all)
 	}
 
 	fail = state.Errorf(state.CodeUnavailable, "x", "The database is away.")
@@ -112,7 +112,7 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 
 	dead := pages[view.DeadView](s, "/queues/tasks/dead?limit=2")
 	if len(dead) != 3 || !dead[0].Wanted || dead[2].Wanted || dead[0].Reason != "because" {
-		t.Errorf("dead are %+v", dead)
+		t.Errorf("got dead letters %+v", dead)
 	}
 
 	type counts struct{ Redriven, Dropped int }
@@ -122,40 +122,40 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 		return c
 	}
 	if got := redrive("/queues/tasks/redrive?dry_run=true"); got != (counts{2, 1}) || asked != nil {
-		t.Errorf("a dry run is %+v, asked %q", got, asked)
+		t.Errorf("dry run: got %+v, redrives %q", got, asked)
 	}
 
 	if got := redrive("/queues/tasks/redrive?reason=other&dry_run=true"); got != (counts{}) {
-		t.Errorf("of another reason: %+v", got)
+		t.Errorf("another reason: got %+v", got)
 	}
 
 	if got := redrive(
 		"/queues/tasks/redrive?reason=because",
 	); got != (counts{2, 1}) || len(asked) != 1 ||
 		asked[0] != "tasksbecause10000" && asked[0] != "tasks because 10000" {
-		t.Errorf("a redrive is %+v, asked %q", got, asked)
+		t.Errorf("redrive: got %+v, redrives %q", got, asked)
 	}
 
 	only := fmt.Sprintf("/queues/tasks/redrive?message_id=%d,%d", dead[0].MessageID, dead[2].MessageID)
 	if got := redrive(only + "&dry_run=true"); got != (counts{1, 1}) {
-		t.Errorf("a dry run of two is %+v", got)
+		t.Errorf("dry run of two: got %+v", got)
 	}
 
 	if got := redrive(
 		only,
 	); got != (counts{2, 1}) || len(asked) != 2 ||
 		!strings.Contains(asked[1], "only2") {
-		t.Errorf("a redrive of two is %+v, asked %q", got, asked)
+		t.Errorf("redrive of two: got %+v, redrives %q", got, asked)
 	}
 
 	if got := pages[view.DeadView](s, "/queues/tasks/dead?reason=other&limit=1"); len(got) != 0 {
-		t.Errorf("of another reason: %+v", got)
+		t.Errorf("another reason: got %+v", got)
 	}
 
 	reasons := get[page[view.DeadReason]](s, "/queues/tasks/dead/reasons").Items
 	if len(reasons) != 1 || reasons[0].Reason != "because" || reasons[0].Wanted != 2 ||
 		reasons[0].Unwanted != 1 {
-		t.Errorf("reasons are %+v", reasons)
+		t.Errorf("got reasons %+v", reasons)
 	}
 
 	for path, want := range map[string]string{
@@ -165,7 +165,7 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 		if p := s.call(http.MethodPost, "/queues/tasks/redrive"+path, nil).
 			problem(400); len(p.Errors) != 1 ||
 			p.Errors[0].Field != want {
-			t.Errorf("%s: at fault are %+v", path, p.Errors)
+			t.Errorf("%s: invalid parameters: %+v", path, p.Errors)
 		}
 	}
 
@@ -173,14 +173,14 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 
 	p := s.call(http.MethodGet, "/queues/nope/dead", nil).problem(404)
 	if p.Detail != "unknown queue: nope. Available: [jobs tasks long-tasks]" {
-		t.Errorf("an unknown queue: %+v", p)
+		t.Errorf("unknown queue: got %+v", p)
 	}
 
 	s.call(http.MethodPost, "/queues/nope/redrive", nil).problem(404)
 	s.call(http.MethodPost, "/queues/tasks/redrive", nil, "Sec-Fetch-Site", "cross-site").problem(403)
 }
 
-func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
+func TestHealthIsBoundedAndContainsNoSecrets(t *testing.T) {
 	t.Parallel()
 
 	hang := make(chan struct{})
@@ -228,7 +228,7 @@ func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 
 		got := s.call(http.MethodGet, "/health", nil).must(status).into(&b)
 		if strings.Contains(string(got.Body), "hunter2") {
-			t.Errorf("health tells %s", got.Body)
+			t.Errorf("health exposes internals: %s", got.Body)
 		}
 
 		return b
@@ -239,11 +239,11 @@ func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 		b.Checks["database"].Status != "ok" ||
 		b.Jobs[0] != "hello_world" ||
 		b.Handlers[0] != "h" {
-		t.Errorf("health is %+v", b)
+		t.Errorf("got health %+v", b)
 	}
 
 	if b = read(200); b.Checks["deaf"].Message != "no answer in time" || begun.Load() != 1 {
-		t.Errorf("a check that hangs was begun %d times: %+v", begun.Load(), b)
+		t.Errorf("a hanging check was started %d times: %+v", begun.Load(), b)
 	}
 
 	failing = errors.New("hunter2")
@@ -252,13 +252,13 @@ func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 		503,
 	); b.Status != "unavailable" ||
 		b.Checks["database"].Message != "it failed; the log has the cause" {
-		t.Errorf("health is %+v", b)
+		t.Errorf("got health %+v", b)
 	}
 
 	failing = state.Wrap(state.CodeUnavailable, "x", "the schema is old", errors.New("hunter2"))
 
 	if b = read(503); b.Checks["database"].Message != "the schema is old" {
-		t.Errorf("health is %+v", b)
+		t.Errorf("got health %+v", b)
 	}
 
 	s.call(http.MethodGet, "/readyz", nil).must(200)
@@ -266,16 +266,16 @@ func TestHealthIsBoundedAndTellsNoSecret(t *testing.T) {
 	failing, problems = nil, []string{"a", "b"}
 
 	if b = read(503); len(b.Problems) != 2 {
-		t.Errorf("health is %+v", b)
+		t.Errorf("got health %+v", b)
 	}
 
 	s.call(http.MethodGet, "/readyz", nil).must(503)
 	s.call(http.MethodGet, "/livez", nil).must(200)
 }
 
-// TestWhoLooksAtOnceSharesALook sends a second request while the check of the
+// TestConcurrentHealthRequestsShareChecks sends a second request while the check of the
 // first one runs, and then many requests one after another.
-func TestWhoLooksAtOnceSharesALook(t *testing.T) {
+func TestConcurrentHealthRequestsShareChecks(t *testing.T) {
 	t.Parallel()
 
 	entered, release := make(chan struct{}), make(chan struct{})
@@ -310,7 +310,7 @@ func TestWhoLooksAtOnceSharesALook(t *testing.T) {
 			must(200).
 			into(&b); b.Status != "ok" ||
 			b.Checks["slow"].Status != "ok" {
-			t.Errorf("health is %+v", b)
+			t.Errorf("got health %+v", b)
 		}
 	}
 	both.Go(look)

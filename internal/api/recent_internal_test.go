@@ -66,14 +66,14 @@ func line(v RecentView) []int {
 	return all
 }
 
-func TestQueuesAreRememberedStepByStep(t *testing.T) {
+func TestQueueHistoryHasOneSamplePerStep(t *testing.T) {
 	t.Parallel()
 	m := newMemory(t)
 
 	v := m.look(3*time.Second, 5, 1000, 900)
 	if !slices.Equal(line(v), []int{5}) || v.Seconds != 0 || v.In != 0 ||
 		!v.Since.Equal(m.at.Truncate(depthStep)) {
-		t.Errorf("after the first look: %+v", v)
+		t.Errorf("after the first reading: %+v", v)
 	}
 
 	m.look(2*time.Second, 8, 1010, 905) // same step: the later sample counts
@@ -85,22 +85,22 @@ func TestQueuesAreRememberedStepByStep(t *testing.T) {
 
 	v = m.look(50*time.Second, 1, 1200, 1150)
 	if v.Seconds != 50 || v.In != 100 || v.Out != 150 {
-		t.Errorf("of what is older than a window: %+v", v)
+		t.Errorf("samples older than the window: %+v", v)
 	}
 
 	v = m.look(9*time.Minute, 4, 1300, 1250)
 	if !slices.Equal(line(v)[len(line(v))-1:], []int{4}) || len(v.Depths["tasks"]) > depthSteps ||
 		v.Seconds != 0 {
-		t.Errorf("after nobody looked for long: %v %+v", line(v), v)
+		t.Errorf("after a long time without readings: %v %+v", line(v), v)
 	}
 
 	v = m.look(11*time.Minute, 3, 1400, 1350)
 	if !slices.Equal(line(v), []int{3}) {
-		t.Errorf("after all was forgotten: %v", line(v))
+		t.Errorf("after all samples expired: %v", line(v))
 	}
 }
 
-func TestStatisticsThatBeginAnewCountNothingTwice(t *testing.T) {
+func TestStatisticsResetDoesNotCountTwice(t *testing.T) {
 	t.Parallel()
 	m := newMemory(t)
 	m.look(0, 1, 1_000_000, 1_000_000)
@@ -111,6 +111,6 @@ func TestStatisticsThatBeginAnewCountNothingTwice(t *testing.T) {
 	}
 
 	if v = m.look(20*time.Second, 1, 30, 20); v.In != 20 || v.Out != 15 {
-		t.Errorf("after that: %+v", v)
+		t.Errorf("after the next reading: %+v", v)
 	}
 }

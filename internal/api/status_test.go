@@ -31,7 +31,7 @@ func running() rows.Job {
 const finish = `update stages set status = 'cancelled', finished_at = now();
 update jobs set status = 'cancelled', cancel_requested_at = now(), finished_at = now(), version = version + 1`
 
-func TestStatusIsTheJobWithItsVersion(t *testing.T) {
+func TestStatusReturnsTheJobWithItsVersion(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, running())
@@ -44,11 +44,11 @@ func TestStatusIsTheJobWithItsVersion(t *testing.T) {
 	if job.Tasks != (view.TaskCounts{Total: 10, Running: 5, Completed: 3, Failed: 2}) ||
 		len(job.Stages) != 2 ||
 		len(job.Errors) != 1 {
-		t.Errorf("the job is %s", got.Body)
+		t.Errorf("got job %s", got.Body)
 	}
 
 	if tag := got.Header.Get("ETag"); tag != `W/"`+job.Version+`"` || job.Links["self"] != "/api"+path {
-		t.Errorf("the tag is %s, the links %v", tag, job.Links)
+		t.Errorf("got tag %s, links %v", tag, job.Links)
 	}
 
 	for header, status := range map[string]int{
@@ -65,7 +65,7 @@ func TestStatusIsTheJobWithItsVersion(t *testing.T) {
 	}
 }
 
-func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
+func TestWaitReturnsAtTheEndAndSinceAtEachChange(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, running())
@@ -74,11 +74,11 @@ func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
 
 	// nothing changes until the time limit
 	if got := get[jobAnswer](s, path+"?wait=30ms&since="+now.Version); got.Version != now.Version {
-		t.Errorf("the version is %s", got.Version)
+		t.Errorf("got version %s", got.Version)
 	}
 	// the version is already a different one
 	if got := get[jobAnswer](s, path+"?wait=60s&since=0.0"); got.Version != now.Version {
-		t.Errorf("the version is %s", got.Version)
+		t.Errorf("got version %s", got.Version)
 	}
 
 	var (
@@ -93,7 +93,7 @@ func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
 	all.Wait()
 
 	if changed.Version == now.Version || !ended.Status.Ended() {
-		t.Errorf("since answered %s, wait %s", changed.Version, ended.Status)
+		t.Errorf("since returned %s, wait %s", changed.Version, ended.Status)
 	}
 	// the job has ended, so the request does not wait
 	begin := time.Now()
@@ -102,7 +102,7 @@ func TestWaitAnswersAtTheEndAndSinceAtEachChange(t *testing.T) {
 	get[jobAnswer](s, path+"?wait=60s&since="+ended.Version)
 
 	if took := time.Since(begin); took > 20*time.Second {
-		t.Errorf("an ended job was waited for: %s", took)
+		t.Errorf("the request waited %s for an ended job", took)
 	}
 }
 
@@ -114,7 +114,7 @@ func (s *server) exec(sql string) {
 	}
 }
 
-func TestAJobThatIsDeletedWhileWaitedForIsMissing(t *testing.T) {
+func TestWaitForADeletedJobReturnsNotFound(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning})

@@ -96,7 +96,7 @@ func until(t *testing.T, events <-chan sse, name string) []sse {
 	}
 }
 
-func TestStreamTellsWhatChangesUntilTheEnd(t *testing.T) {
+func TestStreamSendsChangesUntilTheEnd(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	id := rows.Insert(t, s.pool, running())
@@ -109,7 +109,7 @@ func TestStreamTellsWhatChangesUntilTheEnd(t *testing.T) {
 		&job,
 	); err != nil || job.JobID != id || first.id != job.Version ||
 		len(job.Stages) != 2 {
-		t.Errorf("the snapshot is %+v, %v", first, err)
+		t.Errorf("got snapshot %+v, %v", first, err)
 	}
 
 	s.exec(`
@@ -121,12 +121,12 @@ insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error)
 		names = append(names, e.name)
 		if e.id == job.Version || e.name == "stage" && !strings.Contains(e.data, `"name":"greeting"`) ||
 			e.name == "failure" && !strings.Contains(e.data, "too slow") {
-			t.Errorf("event %+v", e)
+			t.Errorf("got event %+v", e)
 		}
 	}
 
 	if got := strings.Join(names, " "); got != "stage failure job" {
-		t.Errorf("events were %s", got)
+		t.Errorf("got events %s", got)
 	}
 
 	s.exec(finish)
@@ -137,22 +137,22 @@ insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error)
 		&job,
 	); err != nil ||
 		job.Status != state.JobCancelled {
-		t.Errorf("the end is %+v, %v", last, err)
+		t.Errorf("got end %+v, %v", last, err)
 	}
 
 	if e, more := <-events; more {
-		t.Errorf("after the end came %+v", e)
+		t.Errorf("got %+v after the end", e)
 	}
 	// a job that has ended sends a snapshot and the end
 	if all := until(t, s.open(t.Context(), id), "done"); len(all) != 2 {
-		t.Errorf("events were %+v", all)
+		t.Errorf("got events %+v", all)
 	}
 	// check the answer against the contract
 	s.call(http.MethodGet, "/jobs/"+id.String()+"/stream", nil).must(200)
 	s.call(http.MethodHead, "/jobs/"+id.String()+"/stream", nil).must(200)
 }
 
-func TestStreamsBeatEndAndAreCounted(t *testing.T) {
+func TestStreamsSendHeartbeatsEndAndAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{}, func(o *api.Options) {
 		o.Heartbeat, o.StreamLife, o.Streams = 20*time.Millisecond, time.Second, 1
@@ -163,7 +163,7 @@ func TestStreamsBeatEndAndAreCounted(t *testing.T) {
 
 	p := s.call(http.MethodGet, "/jobs/"+id.String()+"/stream", nil)
 	if p.problem(503); p.Header.Get("Retry-After") == "" {
-		t.Errorf("one stream too many answered %v", p.Header)
+		t.Errorf("stream above the limit: got %v", p.Header)
 	}
 
 	until(t, events, "") // a heartbeat
@@ -193,7 +193,7 @@ func TestStreamOfADeletedJobEnds(t *testing.T) {
 	s.exec(`delete from jobs`)
 
 	for e := range events {
-		t.Errorf("event %+v", e)
+		t.Errorf("got event %+v", e)
 	}
 }
 
@@ -203,9 +203,9 @@ func TestStreamsEndWithTheProcess(t *testing.T) {
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning})
 	events := s.open(t.Context(), id)
 	until(t, events, "snapshot")
-	s.hub.Close()
+	s.watcher.Close()
 
 	for e := range events {
-		t.Errorf("event %+v", e)
+		t.Errorf("got event %+v", e)
 	}
 }

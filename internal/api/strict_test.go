@@ -9,10 +9,10 @@ import (
 	"coremachine/internal/state"
 )
 
-func TestSegmentsOfAPathAreText(t *testing.T) {
+func TestPathSegmentsMustBeText(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{submit: func(coremachine.SubmitRequest) (coremachine.SubmitResult, error) {
-		t.Error("a submit went to the engine")
+		t.Error("a submit reached the engine")
 		return coremachine.SubmitResult{}, nil
 	}})
 
@@ -33,7 +33,7 @@ func TestSegmentsOfAPathAreText(t *testing.T) {
 	}
 }
 
-func TestNumbersHaveOneSpelling(t *testing.T) {
+func TestNumbersHaveOneNotation(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, fakeEngine{})
@@ -55,7 +55,7 @@ func TestNumbersHaveOneSpelling(t *testing.T) {
 	s.call(http.MethodGet, "/jobs/"+unknownID+"/tasks/a/2147483647", nil).problem(http.StatusNotFound)
 }
 
-func TestADryRunOfAJobThatIsNotThereHasNoStatus(t *testing.T) {
+func TestDryRunOfAnUnknownJobHasNoStatus(t *testing.T) {
 	t.Parallel()
 
 	result := coremachine.SubmitResult{
@@ -83,6 +83,6 @@ func TestADryRunOfAJobThatIsNotThereHasNoStatus(t *testing.T) {
 		got.Body,
 	); !strings.Contains(text, `"status":"completed"`) ||
 		!strings.Contains(text, `"status_url":"/api/jobs/status/`) {
-		t.Errorf("the answer for a job that is there is %s", text)
+		t.Errorf("answer for an existing job: %s", text)
 	}
 }

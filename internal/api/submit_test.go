@@ -13,7 +13,7 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-func TestSubmitAnswersWhatItStartedOrFound(t *testing.T) {
+func TestSubmitReturnsTheNewOrExistingJob(t *testing.T) {
 	t.Parallel()
 
 	id := state.NewJobID("hello_world", []byte(`{"n":3}`))
@@ -73,7 +73,7 @@ func TestSubmitAnswersWhatItStartedOrFound(t *testing.T) {
 		!asked.Rerun ||
 		len(asked.Body) != 0 ||
 		asked.Traceparent != "" {
-		t.Errorf("answered %s, asked %+v", got.Body, asked)
+		t.Errorf("got %s, submitted %+v", got.Body, asked)
 	}
 
 	three := 3
@@ -95,7 +95,7 @@ func TestSubmitAnswersWhatItStartedOrFound(t *testing.T) {
 	}
 }
 
-func TestSubmitRefusesUnknownParameters(t *testing.T) {
+func TestSubmitRejectsUnknownParameters(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 	p := s.call(http.MethodPost, "/jobs/submit/hello_world?rerun=maybe&force=1&dry_run=true&dry_run=true", `{}`).
@@ -111,7 +111,7 @@ func TestSubmitRefusesUnknownParameters(t *testing.T) {
 	}
 }
 
-func TestActionsGoToTheEngine(t *testing.T) {
+func TestActionsCallTheEngine(t *testing.T) {
 	t.Parallel()
 
 	var asked []string
@@ -159,14 +159,14 @@ func TestActionsGoToTheEngine(t *testing.T) {
 		want,
 		asked,
 	) != "" {
-		t.Errorf("asked were %q", asked)
+		t.Errorf("engine calls: %q", asked)
 	}
 
 	s.call(http.MethodPost, "/jobs/cancel/"+id.String()+"?force=true", nil, "X-Ms-Client-Principal-Name", "ann").
 		must(http.StatusAccepted)
 
 	if got := asked[len(asked)-1]; got != "cancel "+id.Short()+"force ann" {
-		t.Errorf("a forced cancel asked for %q", got)
+		t.Errorf("forced cancel: got %q", got)
 	}
 
 	s.call(http.MethodPost, "/jobs/cancel/"+id.String()+"?force=yes", nil).problem(http.StatusBadRequest)

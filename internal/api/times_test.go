@@ -26,12 +26,12 @@ func TestTimesAndSlowestTasksOfAJob(t *testing.T) {
 
 	times := get[page[view.StageTimes]](s, "/jobs/"+id.String()+"/times").Items
 	if len(times) != 1 || times[0].Stage != "a" || times[0].Sample != 4 {
-		t.Errorf("times are %+v", times)
+		t.Errorf("got times %+v", times)
 	}
 
 	slowest := get[page[view.TaskSpan]](s, "/jobs/"+id.String()+"/slowest").Items
 	if len(slowest) != 4 || slowest[0].Stage != "a" || slowest[0].FinishedAt.IsZero() {
-		t.Errorf("the slowest are %+v", slowest)
+		t.Errorf("got slowest tasks %+v", slowest)
 	}
 
 	none := rows.Insert(t, s.pool, rows.Job{Seed: "none", Stages: []rows.Stage{{Name: "a"}}})
@@ -41,7 +41,7 @@ func TestTimesAndSlowestTasksOfAJob(t *testing.T) {
 			"/jobs/"+none.String()+path,
 		).Items; got == nil ||
 			len(got) != 0 {
-			t.Errorf("of a job that has not begun: %v", got)
+			t.Errorf("job that has not started: got %v", got)
 		}
 
 		s.call(http.MethodGet, "/jobs/"+unknownID+path, nil).problem(404)

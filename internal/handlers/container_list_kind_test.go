@@ -56,9 +56,9 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// TestKindOf_HoldsOfACutHead passes the first headBytes bytes of long files to
+// TestKindOf_FindsTheSameKindInATruncatedHead passes the first headBytes bytes of long files to
 // kindOf.
-func TestKindOf_HoldsOfACutHead(t *testing.T) {
+func TestKindOf_FindsTheSameKindInATruncatedHead(t *testing.T) {
 	t.Parallel()
 
 	for want, text := range map[string]string{

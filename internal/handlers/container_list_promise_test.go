@@ -42,21 +42,21 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
-// TestDiffers_SoundFiles uses the heads of files whose content matches their
+// TestDiffers_AcceptsMatchingFiles uses the heads of files whose content matches their
 // name.
-func TestDiffers_SoundFiles(t *testing.T) {
+func TestDiffers_AcceptsMatchingFiles(t *testing.T) {
 	t.Parallel()
 
 	for name, head := range soundFiles() {
 		if kind := kindOf(head); differs(extension(name), kind, head) {
-			t.Errorf("%s: %.30q is called %s and a mismatch", name, head, kind)
+			t.Errorf("%s: %.30q has kind %s and is reported as a mismatch", name, head, kind)
 		}
 	}
 }
 
-// TestDiffers_WrongFiles uses the heads of files whose content does not match
+// TestDiffers_ReportsMismatchingFiles uses the heads of files whose content does not match
 // their name.
-func TestDiffers_WrongFiles(t *testing.T) {
+func TestDiffers_ReportsMismatchingFiles(t *testing.T) {
 	t.Parallel()
 
 	for name, head := range map[string]string{
@@ -65,7 +65,7 @@ func TestDiffers_WrongFiles(t *testing.T) {
 		"archive.txt": "PK\x03\x04\x14\x00", "table.parquet": "PAR1,PAR2", "picture.jpg": "GIF89a\x01\x00",
 	} {
 		if kind := kindOf([]byte(head)); !differs(extension(name), kind, []byte(head)) {
-			t.Errorf("%s: %.30q is called %s and no mismatch", name, head, kind)
+			t.Errorf("%s: %.30q has kind %s and is not reported as a mismatch", name, head, kind)
 		}
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// TestGrouping_ForgetsRareKeysAndLosesNothing adds far more keys than a
+// TestGrouping_DropsRareKeysAndKeepsTotals adds far more keys than a
 // grouping keeps, and a few keys that are repeated often.
-func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
+func TestGrouping_DropsRareKeysAndKeepsTotals(t *testing.T) {
 	t.Parallel()
 
 	var g grouping
@@ -31,7 +31,7 @@ func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
 		bytes += int64(i)
 
 		if len(g.groups) > maxGroupKeys {
-			t.Fatalf("%d keys are kept", len(g.groups))
+			t.Fatalf("kept %d keys, above the maximum", len(g.groups))
 		}
 	}
 
@@ -43,7 +43,7 @@ func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
 	}
 
 	if sum.Blobs != n || sum.Bytes != bytes || out.Exact || len(out.Groups) != 20 {
-		t.Errorf("%d groups and others make up %+v, exact %t", len(out.Groups), sum, out.Exact)
+		t.Errorf("%d groups and other sum to %+v, exact %t", len(out.Groups), sum, out.Exact)
 	}
 
 	for i, group := range out.Groups[:10] {
@@ -60,9 +60,9 @@ func TestGrouping_ForgetsRareKeysAndLosesNothing(t *testing.T) {
 	}
 }
 
-// TestCopies_OfTooManyContentsAreEstimated keeps one content in 2^n and expects
+// TestCopies_EstimatesAboveTheLimit keeps one content in 2^n and expects
 // the estimate to be right within a few percent.
-func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
+func TestCopies_EstimatesAboveTheLimit(t *testing.T) {
 	t.Parallel()
 
 	c := copies{max: 2000}
@@ -93,7 +93,7 @@ func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
 		size += int64(times-1) * 100
 
 		if len(c.seen) > c.max {
-			t.Fatalf("%d contents are kept", len(c.seen))
+			t.Fatalf("kept %d contents, above the maximum", len(c.seen))
 		}
 	}
 
@@ -109,7 +109,7 @@ func TestCopies_OfTooManyContentsAreEstimated(t *testing.T) {
 		"contents": {float64(out.Contents), contents / 2}, "copies": {float64(out.Copies), float64(copied)}, "bytes": {float64(out.Bytes), float64(size)},
 	} {
 		if math.Abs(pair[0]/pair[1]-1) > 0.1 {
-			t.Errorf("%s: estimated %.0f of %.0f", what, pair[0], pair[1])
+			t.Errorf("%s: estimated %.0f, want about %.0f", what, pair[0], pair[1])
 		}
 	}
 }
@@ -124,12 +124,12 @@ func TestRanking(t *testing.T) {
 
 	got := r.summary()
 	if len(got) != shownNames {
-		t.Fatalf("%d are kept", len(got))
+		t.Fatalf("kept %d blobs", len(got))
 	}
 
 	for i, b := range got {
 		if b.Size != int64(49-i/2) {
-			t.Errorf("place %d has %+v", i, b)
+			t.Errorf("position %d: got %+v", i, b)
 		}
 	}
 

@@ -135,7 +135,7 @@ func TestContainerList_SplitsPages(t *testing.T) {
 	}
 
 	if next != MaxPage {
-		t.Errorf("%d blobs in the parts", next)
+		t.Errorf("the parts contain %d blobs", next)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestContainerList_Errors(t *testing.T) {
 		}
 
 		if wait, said := RetryDelay(got); !said || wait != 7*time.Second {
-			t.Errorf("%v: come again in %s, %t", err, wait, said)
+			t.Errorf("%v: retry delay %s, %t", err, wait, said)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func TestContainerInspect(t *testing.T) {
 		ContainerInspectInput{Name: "gone"},
 	); err != nil ||
 		got.Kind != KindEmpty {
-		t.Errorf("an empty one was asked for: %+v, %v", got, err)
+		t.Errorf("an empty blob was read: %+v, %v", got, err)
 	}
 
 	for name, permanent := range map[string]bool{"busy": false, "closed": true, "container": true} {
@@ -218,7 +218,7 @@ func TestContainerInspect(t *testing.T) {
 	}
 }
 
-func TestNoBlobsSaysWhatToSet(t *testing.T) {
+func TestNoBlobs_NamesTheSettings(t *testing.T) {
 	t.Parallel()
 
 	_, err := NoBlobs{}.Head(t.Context(), "c", "b", 1)
@@ -288,13 +288,13 @@ func TestContainerSummary_IsBounded(t *testing.T) {
 
 	b, err := Encode(out)
 	if err != nil {
-		t.Fatalf("it is over %d bytes: %v", state.MaxResult, err)
+		t.Fatalf("the summary exceeds %d bytes: %v", state.MaxResult, err)
 	}
 
 	t.Logf("%d KB", len(b)>>10)
 
 	if g := out.ByFolder; len(g.Groups) != shownFolders || g.Other.Blobs != 2*(n-shownFolders) || !g.Exact {
-		t.Errorf("%d folders, others %+v, exact %t", len(g.Groups), g.Other, g.Exact)
+		t.Errorf("%d folders, other %+v, exact %t", len(g.Groups), g.Other, g.Exact)
 	}
 
 	if d := out.Duplicates; d.Copies != n || len(d.Groups) != shownCopies ||

@@ -107,7 +107,7 @@ func TestRetryAfter(t *testing.T) {
 		want time.Duration
 		ok   bool
 	}{
-		{"asked for", fmt.Errorf("x: %w", RetryAfter(3*time.Second, cause)), 3 * time.Second, true},
+		{"requested", fmt.Errorf("x: %w", RetryAfter(3*time.Second, cause)), 3 * time.Second, true},
 		{"negative", RetryAfter(-1, cause), 0, true},
 		{"none", cause, 0, false},
 		{"of nil", RetryAfter(1, nil), 0, false},

@@ -15,7 +15,7 @@ func helloTask(index, attempt int) Task {
 	)
 }
 
-func TestDraw_FailsTheShareThatIsAskedFor(t *testing.T) {
+func TestDraw_FailsTheRequestedShare(t *testing.T) {
 	t.Parallel()
 
 	const tasks, attempts = 20_000, 5
@@ -67,12 +67,12 @@ func TestDraw_IsIndependent(t *testing.T) {
 		}
 
 		if share := float64(both) / n; math.Abs(share-rate*rate) > slack {
-			t.Errorf("%s: both fail in %v of the cases, want %v within %v", name, share, rate*rate, slack)
+			t.Errorf("%s: both fail in a share of %v, want %v within %v", name, share, rate*rate, slack)
 		}
 	}
 }
 
-func TestDraw_IsTheSameEveryTime(t *testing.T) {
+func TestDraw_IsDeterministic(t *testing.T) {
 	t.Parallel()
 
 	for i := range 100 {

@@ -158,7 +158,7 @@ func TestRun_ReturnsTheHandlersOwnError(t *testing.T) {
 	}
 }
 
-func TestRun_LogsTheStackOfAPanicAndKeepsItOutOfTheError(t *testing.T) {
+func TestRun_LogsThePanicStackAndOmitsItFromTheError(t *testing.T) {
 	t.Parallel()
 
 	var log bytes.Buffer
@@ -183,7 +183,7 @@ func TestRun_LogsTheStackOfAPanicAndKeepsItOutOfTheError(t *testing.T) {
 	}
 }
 
-func TestRun_OfTheZeroHandlerIsRefused(t *testing.T) {
+func TestRun_RejectsTheZeroHandler(t *testing.T) {
 	t.Parallel()
 
 	for _, h := range []Handler{{}, Func[struct{}, struct{}](nil)} {

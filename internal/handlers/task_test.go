@@ -105,7 +105,7 @@ func TestProgress(t *testing.T) {
 		t.Errorf("got note %q", notes[0])
 	}
 
-	NewTask(TaskSpec{}).Progress(1, "nobody listens")
+	NewTask(TaskSpec{}).Progress(1, "ignored")
 }
 
 func TestParams(t *testing.T) {

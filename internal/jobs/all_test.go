@@ -77,7 +77,7 @@ func TestHelloWorld_Parameters(t *testing.T) {
 
 	for _, body := range []string{`{"n":0}`, `{"n":1001}`, `{"failure_rate":-0.1}`, `{"failure_rate":1.1}`, `{"N":3}`} {
 		if _, err := HelloWorld.Parse([]byte(body)); err == nil {
-			t.Errorf("%s is accepted", body)
+			t.Errorf("%s was accepted", body)
 		}
 	}
 

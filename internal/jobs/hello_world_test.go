@@ -78,7 +78,7 @@ func TestHelloWorld_Result(t *testing.T) {
 	}
 }
 
-func TestHelloWorld_ResultOfNothing(t *testing.T) {
+func TestHelloWorld_ResultWithoutTasks(t *testing.T) {
 	t.Parallel()
 
 	raw, _ := resultOf(t, pairs{})
@@ -110,7 +110,7 @@ func TestHelloWorld_ResultIsBounded(t *testing.T) {
 	}
 }
 
-func TestHelloWorld_ResultPassesErrorsOn(t *testing.T) {
+func TestHelloWorld_ResultReturnsReadErrors(t *testing.T) {
 	t.Parallel()
 
 	p, err := HelloWorld.Parse(nil)

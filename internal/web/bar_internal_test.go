@@ -8,7 +8,7 @@ import (
 	"coremachine/internal/view"
 )
 
-func TestBarsShowWhateverIsThere(t *testing.T) {
+func TestBarShowsEveryStatusPresent(t *testing.T) {
 	t.Parallel()
 
 	for seed := range uint64(500) {
@@ -25,7 +25,7 @@ func TestBarsShowWhateverIsThere(t *testing.T) {
 		x, seen := 0.0, map[string]bool{}
 		for _, s := range stack(c, 188) {
 			if math.Abs(s.X-x) > 1e-6 || s.W < minSlice-1e-6 {
-				t.Fatalf("seed %d: %+v has the piece %+v at %f", seed, c, s, x)
+				t.Fatalf("seed %d: %+v has the segment %+v at %f", seed, c, s, x)
 			}
 
 			x += s.W
@@ -43,7 +43,7 @@ func TestBarsShowWhateverIsThere(t *testing.T) {
 	}
 }
 
-func TestALineRisesAndHasGaps(t *testing.T) {
+func TestSparkHasGapsForUnknownValues(t *testing.T) {
 	t.Parallel()
 
 	number := func(n int) *int { return &n }
@@ -57,10 +57,10 @@ func TestALineRisesAndHasGaps(t *testing.T) {
 		[]*int{number(0), number(0)},
 	); flat.D != "M116.0 22.0h0.1L118.0 22.0" ||
 		flat.Most != 0 {
-		t.Errorf("nothing is drawn as %+v", flat)
+		t.Errorf("zeros are drawn as %+v", flat)
 	}
 
 	if none := drawSpark(nil); none.D != "" {
-		t.Errorf("of no reading stands %+v", none)
+		t.Errorf("without readings: got %+v", none)
 	}
 }

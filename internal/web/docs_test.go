@@ -10,18 +10,18 @@ import (
 	"coremachine/internal/web/apidoc"
 )
 
-func TestTheReferenceShowsTheWholeDescription(t *testing.T) {
+func TestReferencePageShowsTheWholeDescription(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 
 	got := s.get("/docs")
 	if got.Status != http.StatusOK ||
 		!strings.HasPrefix(got.Header.Get("Content-Security-Policy"), "default-src 'none'") {
-		t.Fatalf("answered %d under %v", got.Status, got.Header)
+		t.Fatalf("got status %d with headers %v", got.Status, got.Header)
 	}
 
 	if again := s.get("/ui/docs"); again.Body != got.Body {
-		t.Error("the two addresses answer different pages")
+		t.Error("the two URLs return different pages")
 	}
 
 	doc, err := apidoc.Read(api.OpenAPI())
@@ -44,12 +44,12 @@ func TestTheReferenceShowsTheWholeDescription(t *testing.T) {
 	}
 
 	if operations < 20 {
-		t.Errorf("there are %d operations", operations)
+		t.Errorf("got %d operations", operations)
 	}
 
 	for _, link := range regexp.MustCompile(`href="#([^"]+)"`).FindAllStringSubmatch(got.Body, -1) {
 		if !strings.Contains(got.Body, `id="`+link[1]+`"`) {
-			t.Errorf("a link leads to #%s, which is not there", link[1])
+			t.Errorf("a link refers to #%s, which does not exist", link[1])
 		}
 	}
 
@@ -63,17 +63,17 @@ func TestTheReferenceShowsTheWholeDescription(t *testing.T) {
 	}
 }
 
-func TestCommandsToPasteHoldNothingOfAHostileHost(t *testing.T) {
+func TestCommandsExcludeAHostileHost(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 
 	got := s.get("/docs", "X-Forwarded-Host", `x"; rm -rf ~; "`)
 	if strings.Contains(got.Body, "rm -rf") || !strings.Contains(got.Body, "http://localhost:7071/api/jobs") {
-		t.Error("a host with a command in it is shown")
+		t.Error("the page shows a host that contains a command")
 	}
 
 	if strings.Contains(got.Body, "x-functions-key: $KEY") {
-		t.Error("commands send a key that nobody asks for")
+		t.Error("commands send a key although none is required")
 	}
 
 	if got := s.get(
@@ -86,6 +86,6 @@ func TestCommandsToPasteHoldNothingOfAHostileHost(t *testing.T) {
 		got.Body,
 		"https://jobs.example:8443/api/jobs",
 	) {
-		t.Error("the address of a proxy is not shown")
+		t.Error("the page does not show the address of the proxy")
 	}
 }

@@ -48,10 +48,10 @@ func TestASlowViewerGetsTheNewestOfEachPart(t *testing.T) {
 	)
 	if !strings.Contains(got, "a4") || !strings.Contains(got, "b2") || strings.Contains(got, "c1") ||
 		strings.Count(got, "id: 4") != 1 {
-		t.Errorf("sent is %s", got)
+		t.Errorf("sent %s", got)
 	}
 
 	if again := add(shot{rev: 4, id: "4"}); again != "" {
-		t.Errorf("what was sent is sent again: %s", again)
+		t.Errorf("sent again: %s", again)
 	}
 }

@@ -31,7 +31,7 @@ func drawnCells(t *testing.T, paths []gridPath, columns int) map[int]string {
 	for _, p := range paths {
 		rest := run.ReplaceAllString(p.D, "")
 		if rest != "" {
-			t.Fatalf("%q is left of a path", rest)
+			t.Fatalf("unparsed rest of a path: %q", rest)
 		}
 
 		for _, m := range run.FindAllStringSubmatch(p.D, -1) {
@@ -41,7 +41,7 @@ func drawnCells(t *testing.T, paths []gridPath, columns int) map[int]string {
 			}
 
 			if n[2] != n[4] || n[0]+n[2] > columns {
-				t.Fatalf("%q is no run within %d columns", m[0], columns)
+				t.Fatalf("%q is not a run within %d columns", m[0], columns)
 			}
 
 			for y := n[1]; y < n[1]+n[3]; y++ {
@@ -59,7 +59,7 @@ func drawnCells(t *testing.T, paths []gridPath, columns int) map[int]string {
 	return cells
 }
 
-func TestRunsAreTheirCells(t *testing.T) {
+func TestGridPathsCoverEachCellOnce(t *testing.T) {
 	t.Parallel()
 
 	classes := map[view.GridStatus]string{}
@@ -101,7 +101,7 @@ func TestRunsAreTheirCells(t *testing.T) {
 	}
 }
 
-func TestADoneStageIsOnePath(t *testing.T) {
+func TestCompletedStageIsOnePath(t *testing.T) {
 	t.Parallel()
 
 	v := view.GridView{
@@ -116,7 +116,7 @@ func TestADoneStageIsOnePath(t *testing.T) {
 	}
 }
 
-func TestTheLegendTellsRetryingFromQueued(t *testing.T) {
+func TestLegendDistinguishesRetryingFromQueued(t *testing.T) {
 	t.Parallel()
 
 	v := view.GridView{

@@ -20,21 +20,21 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // site is a running dashboard over a database schema of its own.
 type site struct {
-	t    *testing.T
-	url  string
-	pool *pgxpool.Pool
-	repo *repo.Repo
-	hub  *api.JobWatcher
+	t       *testing.T
+	url     string
+	pool    *pgxpool.Pool
+	repo    *repo.Repo
+	watcher *api.JobWatcher
 }
 
 func start(t *testing.T, options ...func(*web.Options)) *site {
 	t.Helper()
 	pool := pgtest.Schema(t)
 	s := &site{t: t, pool: pool, repo: repo.New(pool)}
-	s.hub = api.NewJobWatcher(s.repo.ReadVersions, nil)
+	s.watcher = api.NewJobWatcher(s.repo.ReadVersions, nil)
 
 	o := web.Options{
-		Reader: s.repo, Wait: s.hub.Wait, Version: "v1",
+		Reader: s.repo, Wait: s.watcher.Wait, Version: "v1",
 		Types: func() []coremachine.JobType {
 			return []coremachine.JobType{
 				{Name: "hello_world", Schema: []byte(`{"type":"object"}`), Stages: []coremachine.StageType{
@@ -48,13 +48,13 @@ func start(t *testing.T, options ...func(*web.Options)) *site {
 	}
 
 	server := web.New(o)
-	handler := api.New(api.Options{Mounts: server.Mounts(), JobWatcher: s.hub})
+	handler := api.New(api.Options{Mounts: server.Mounts(), JobWatcher: s.watcher})
 	h := httptest.NewServer(handler)
 	s.url = h.URL
 
 	t.Cleanup(func() {
 		server.Close()
-		s.hub.Close()
+		s.watcher.Close()
 		h.Close()
 	})
 

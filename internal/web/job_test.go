@@ -16,7 +16,7 @@ import (
 // hostile is text that pages must escape.
 const hostile = `<script>alert(1)</script>"'&` + "`${1}"
 
-func TestTheBlocksOfAJobHaveOneOrder(t *testing.T) {
+func TestJobPageBlocksHaveAFixedOrder(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	id := rows.Insert(
@@ -57,7 +57,7 @@ func TestTheBlocksOfAJobHaveOneOrder(t *testing.T) {
 	} {
 		i := strings.LastIndex(body, block)
 		if i < at {
-			t.Fatalf("%q is at %d, after the block before it at %d:\n%s", block, i, at, body)
+			t.Fatalf("%q is at %d, but the previous block is at %d:\n%s", block, i, at, body)
 		}
 
 		at = i
@@ -88,12 +88,12 @@ func TestNothingIsRedWhenNothingFailed(t *testing.T) {
 	for _, path := range []string{"/view", "/view/jobs/" + id.String(), "/view/jobs/" + id.String() + "/stages/a/grid"} {
 		if found := regexp.MustCompile(`(class="[^"]*\b(bad|s-failed|f-failed|b-failed|i-failed)\b|<section class="failed")[^>]*>`).
 			FindString(s.get(path).Body); found != "" {
-			t.Errorf("%s holds %s", path, found)
+			t.Errorf("%s contains %s", path, found)
 		}
 	}
 }
 
-func TestHostileTextStaysText(t *testing.T) {
+func TestHostileTextIsEscaped(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	name := "a" + hostile
@@ -126,16 +126,16 @@ func TestHostileTextStaysText(t *testing.T) {
 
 		if strings.Contains(got.Body, "<script>") || strings.Contains(got.Body, `"'&`) ||
 			!strings.Contains(got.Body, "&lt;script&gt;") {
-			t.Errorf("%s holds hostile text as it is", path)
+			t.Errorf("%s contains hostile text without escaping", path)
 		}
 
 		if strings.Contains(got.Body, "ZgotmplZ") {
-			t.Errorf("%s holds what the templates refuse", path)
+			t.Errorf("%s contains what the templates reject", path)
 		}
 	}
 }
 
-func TestAJobIsFoundByTheFirstDigitsOfItsID(t *testing.T) {
+func TestJobIsFoundByItsIDPrefix(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 
@@ -144,7 +144,7 @@ func TestAJobIsFoundByTheFirstDigitsOfItsID(t *testing.T) {
 		"/view/jobs/" + id.String()[:10],
 	); got.Status != http.StatusOK ||
 		!strings.Contains(got.Body, "<h1>one</h1>") {
-		t.Errorf("a prefix answered %d", got.Status)
+		t.Errorf("id prefix: got status %d", got.Status)
 	}
 
 	other := id
@@ -161,7 +161,7 @@ func TestAJobIsFoundByTheFirstDigitsOfItsID(t *testing.T) {
 	got := s.get("/view/jobs/" + id.String()[:10])
 	if got.Status != http.StatusNotFound || !strings.Contains(got.Body, "/jobs/"+id.String()) ||
 		!strings.Contains(got.Body, "/jobs/"+other.String()) {
-		t.Errorf("an ambiguous prefix answered %d:\n%s", got.Status, got.Body)
+		t.Errorf("ambiguous prefix: got status %d:\n%s", got.Status, got.Body)
 	}
 
 	for text, status := range map[string]int{"nope": http.StatusBadRequest, strings.Repeat("0", 64): http.StatusNotFound, "0000000000": http.StatusNotFound, "abc": http.StatusBadRequest} {
@@ -174,7 +174,7 @@ func TestAJobIsFoundByTheFirstDigitsOfItsID(t *testing.T) {
 	}
 }
 
-func TestParametersAreHandedOutByteForByte(t *testing.T) {
+func TestParametersAreServedByteForByte(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 
@@ -188,7 +188,7 @@ func TestParametersAreHandedOutByteForByte(t *testing.T) {
 	}
 
 	if got := s.get("/view/jobs/" + id.String() + "/result"); got.Status != http.StatusNotFound {
-		t.Errorf("a result that is not there answered %d", got.Status)
+		t.Errorf("missing result: got status %d", got.Status)
 	}
 
 	if got := s.get(
@@ -197,7 +197,7 @@ func TestParametersAreHandedOutByteForByte(t *testing.T) {
 		got.Body,
 		"12345678901234567890",
 	) {
-		t.Error("the open part of the dashboard hands out parameters")
+		t.Error("the public part of the dashboard serves parameters")
 	}
 }
 
@@ -228,7 +228,7 @@ func TestAHundredThousandTasksFitInASmallPage(t *testing.T) {
 		took = append(took, time.Since(begin))
 
 		if got.Status != http.StatusOK || len(got.Body) > 60<<10 {
-			t.Fatalf("answered %d with %d bytes", got.Status, len(got.Body))
+			t.Fatalf("got status %d with %d bytes", got.Status, len(got.Body))
 		}
 	}
 

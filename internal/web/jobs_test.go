@@ -13,7 +13,7 @@ import (
 	"coremachine/internal/web"
 )
 
-func TestFiltersStandOnThePageAndInItsLinks(t *testing.T) {
+func TestFiltersAppearOnThePageAndInItsLinks(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 
@@ -49,7 +49,7 @@ func TestFiltersStandOnThePageAndInItsLinks(t *testing.T) {
 
 	two := s.get("/view?status=failed,running").Body
 	if n := strings.Count(two, `aria-current="page"`); n != 2 {
-		t.Errorf("of two statuses %d are marked", n)
+		t.Errorf("with two statuses, %d are marked", n)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestEmptyPagesSayWhatToDo(t *testing.T) {
 	body := s.get("/view?status=failed&since=1h").Body
 	if !strings.Contains(body, "Shown are jobs with status failed, younger than 1h.") ||
 		strings.Contains(body, "No jobs yet") {
-		t.Errorf("where a filter hides all:\n%s", body)
+		t.Errorf("with a filter that matches nothing:\n%s", body)
 	}
 }
 
@@ -152,14 +152,14 @@ func TestJobsArePagedByKey(t *testing.T) {
 			first,
 		); got == nil ||
 			got[1] != want[1] {
-			t.Errorf("new is what comes after %v, want %v", got, want)
+			t.Errorf("newer jobs start after %v, want %v", got, want)
 		}
 
 		query = strings.ReplaceAll(back[1], "&amp;", "&")
 	}
 
 	if query != "" || newer.MatchString(first) {
-		t.Errorf("the first page is at %q, and a newer one before it", query)
+		t.Errorf("the first page is at %q, with a newer page before it", query)
 	}
 }
 
@@ -178,7 +178,7 @@ func TestAnOutageNeverLooksEmpty(t *testing.T) {
 	}
 }
 
-func TestTasksOfAStageAreListedByWhatFailedThem(t *testing.T) {
+func TestTasksAreListedByTheirError(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(*web.Options) {})
 	id := rows.Insert(
@@ -197,11 +197,11 @@ func TestTasksOfAStageAreListedByWhatFailedThem(t *testing.T) {
 	link := regexp.MustCompile(`href="/api/ui(/jobs/[^"]*&amp;error=[0-9a-f]{16})"><code>timeout`).
 		FindStringSubmatch(body)
 	if link == nil {
-		t.Fatalf("no link to what timed out:\n%s", body)
+		t.Fatalf("no link to the failed request:\n%s", body)
 	}
 
 	list := s.get("/view" + strings.ReplaceAll(link[1], "&amp;", "&")).Body
 	if !strings.Contains(list, "timeout after # s") || strings.Count(list, `data-label="Task"`) != 3 {
-		t.Errorf("the list is:\n%s", list)
+		t.Errorf("got list:\n%s", list)
 	}
 }

@@ -32,14 +32,14 @@ func TestStagesNeverOverlap(t *testing.T) {
 			for i := 1; i < len(column); i++ {
 				a, b := &p.vertices[column[i-1]], &p.vertices[column[i]]
 				if gap := (b.y - b.height()/2) - (a.y + a.height()/2); gap < rowGap-1e-6 {
-					t.Fatalf("seed %d: two places of a column are %.2f apart", seed, gap)
+					t.Fatalf("seed %d: two items of a column are only %.2f apart", seed, gap)
 				}
 			}
 		}
 
 		for i := range p.vertices {
 			if v := &p.vertices[i]; v.y-v.height()/2 < -1e-6 || v.y+v.height()/2 > p.height+1e-6 {
-				t.Fatalf("seed %d: a place is outside of the drawing", seed)
+				t.Fatalf("seed %d: an item is outside the drawing", seed)
 			}
 		}
 	}
@@ -65,7 +65,7 @@ func TestEdgesGoFromColumnToColumn(t *testing.T) {
 		for _, e := range p.edges {
 			for i := 1; i < len(e.path); i++ {
 				if p.vertices[e.path[i]].column != p.vertices[e.path[i-1]].column+1 {
-					t.Fatalf("seed %d: an edge jumps over a column, and may cross what stands there", seed)
+					t.Fatalf("seed %d: an edge skips a column and may cross a stage", seed)
 				}
 
 				if inner := i < len(e.path)-1; inner != (p.vertices[e.path[i]].stage < 0) {

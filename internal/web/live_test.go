@@ -42,7 +42,7 @@ func (s *site) watch(path string, headers ...string) (<-chan message, context.Ca
 		"Content-Type",
 	); got != "text/event-stream" ||
 		resp.Header.Get("Cache-Control") != "no-store, no-transform" {
-		s.t.Fatalf("answered %d, %v", resp.StatusCode, resp.Header)
+		s.t.Fatalf("got status %d, %v", resp.StatusCode, resp.Header)
 	}
 
 	out, done := make(chan message, 1000), make(chan struct{})
@@ -132,13 +132,13 @@ func TestAJobIsWatchedToItsEnd(t *testing.T) {
 
 	in, _ := s.watch("/view/jobs/" + id.String() + "/live")
 	if m := until(t, in, named("build")); len(m.Data) < 8 {
-		t.Errorf("the build is %q", m.Data)
+		t.Errorf("got build %q", m.Data)
 	}
 
 	whole := until(t, in, holds(`hx-target="#figures"`))
 	for _, part := range []string{"head", "failed", "figures", "graph", "stages", "timeline", "outcome", "events"} {
 		if !strings.Contains(whole.Data, `<hx-partial hx-target="#`+part+`" hx-swap="outerMorph">`) {
-			t.Errorf("the first message is without %s", part)
+			t.Errorf("the first message lacks %s", part)
 		}
 	}
 
@@ -146,11 +146,11 @@ func TestAJobIsWatchedToItsEnd(t *testing.T) {
 
 	news := until(t, in, holds("1 failed"))
 	if strings.Contains(news.Data, `hx-target="#outcome"`) {
-		t.Error("a part is sent again that did not change")
+		t.Error("an unchanged part was sent again")
 	}
 
 	if said := until(t, in, named("announce")); said.Data != "The first task of a failed\n" {
-		t.Errorf("announced is %q", said.Data)
+		t.Errorf("announced %q", said.Data)
 	}
 
 	s.exec(`update stages set completed = 9, status = 'completed', finished_at = now()`)
@@ -161,15 +161,15 @@ func TestAJobIsWatchedToItsEnd(t *testing.T) {
 
 	last := until(t, in, named("done"))
 	if last.ID == "" {
-		t.Error("the end has no id")
+		t.Error("the last message has no id")
 	}
 
 	if m, more := <-in; more {
-		t.Errorf("after the end comes %+v", m)
+		t.Errorf("got %+v after the end", m)
 	}
 }
 
-func TestWhoComesBackToTheSamePageIsSentNothingTwice(t *testing.T) {
+func TestReconnectingViewerIsSentNothingTwice(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(o *web.Options) { o.Heartbeat = 50 * time.Millisecond })
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobQueued, Stages: []rows.Stage{{Name: "a"}}})
@@ -185,7 +185,7 @@ func TestWhoComesBackToTheSamePageIsSentNothingTwice(t *testing.T) {
 		case ":":
 			beats++
 		case "":
-			t.Fatalf("sent again is %.200s", m.Data)
+			t.Fatalf("sent again: %.200s", m.Data)
 		}
 	}
 
@@ -204,7 +204,7 @@ func (c *countingReader) ReadJob(ctx context.Context, id state.JobID) (view.JobV
 	return c.Reader.ReadJob(ctx, id)
 }
 
-func TestTenWhoWatchCostAsMuchAsOne(t *testing.T) {
+func TestTenViewersShareOneReader(t *testing.T) {
 	t.Parallel()
 
 	var reader countingReader
@@ -255,12 +255,12 @@ func TestStreamsEndInTimeAndAreLimited(t *testing.T) {
 		"/view/live",
 	); got.Status != http.StatusServiceUnavailable ||
 		got.Header.Get("Retry-After") == "" {
-		t.Errorf("one stream too many was answered %d", got.Status)
+		t.Errorf("stream above the limit: got status %d", got.Status)
 	}
 
 	for m := range in {
 		if m.Name == "done" {
-			t.Error("a stream whose time is up says that all is done")
+			t.Error("a stream at its time limit reports that the job has ended")
 		}
 	}
 
@@ -268,7 +268,7 @@ func TestStreamsEndInTimeAndAreLimited(t *testing.T) {
 	until(t, in, holds(`hx-target="#rows"`))
 }
 
-func TestNewJobsComeAndRowsChange(t *testing.T) {
+func TestNewJobsAppearAndRowsChange(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	id := rows.Insert(
@@ -287,7 +287,7 @@ func TestNewJobsComeAndRowsChange(t *testing.T) {
 	row := until(t, in, holds("4 / 10"))
 	if strings.Contains(row.Data, `hx-target="#rows"`) ||
 		!strings.Contains(row.Data, `hx-target="#job-`+id.String()+`"`) {
-		t.Errorf("for a row that changed came %.300s", row.Data)
+		t.Errorf("changed row: got %.300s", row.Data)
 	}
 
 	second := rows.Insert(t, s.pool, rows.Job{Seed: "b", Stages: []rows.Stage{{Name: "a"}}})
@@ -296,7 +296,7 @@ func TestNewJobsComeAndRowsChange(t *testing.T) {
 	})
 }
 
-func TestAnOutageIsTold(t *testing.T) {
+func TestOutageIsReportedToViewers(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	id := rows.Insert(
@@ -312,12 +312,12 @@ func TestAnOutageIsTold(t *testing.T) {
 	s.exec(`alter table stages rename to stages_gone`)
 
 	if m := until(t, in, named("trouble")); m.Data == "\n" {
-		t.Errorf("the trouble is %q", m.Data)
+		t.Errorf("got trouble %q", m.Data)
 	}
 
 	s.exec(`alter table stages_gone rename to stages`)
 
 	if m := until(t, in, named("trouble")); m.Data != "\n" {
-		t.Errorf("its end is told as %q", m.Data)
+		t.Errorf("end of the trouble: got %q", m.Data)
 	}
 }

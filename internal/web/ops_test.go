@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/web"
 )
 
-func TestQueuesShowTheirDepthAndTheirDeadLetters(t *testing.T) {
+func TestQueuesShowDepthAndDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 	has(t, s.get("/ui/queues").Body, "No dead letters.", "long-tasks")
@@ -44,7 +44,7 @@ func TestQueuesShowTheirDepthAndTheirDeadLetters(t *testing.T) {
 	)
 
 	if strings.Contains(body, "No dead letters.") {
-		t.Error("dead letters are there and said not to be")
+		t.Error("the page says that existing dead letters do not exist")
 	}
 
 	body = s.get("/ui/queues/tasks/dead").Body
@@ -63,11 +63,11 @@ func TestQueuesShowTheirDepthAndTheirDeadLetters(t *testing.T) {
 
 	body = s.get("/ui/queues/tasks/dead?reason=MaxDeliveryCountExceeded").Body
 	if n := strings.Count(body, "data-message="); n != 1 {
-		t.Errorf("of one reason %d messages are shown", n)
+		t.Errorf("%d messages of one reason are shown", n)
 	}
 
 	if strings.Contains(body, "data-must=") {
-		t.Error("the number of a few messages has to be typed")
+		t.Error("the page requires typing the number of a few messages")
 	}
 
 	if _, err := s.pool.Exec(
@@ -82,25 +82,25 @@ func TestQueuesShowTheirDepthAndTheirDeadLetters(t *testing.T) {
 
 	next := regexp.MustCompile(`href="/api(/ui/queues/tasks/dead\?cursor=[^"]+)"`).FindStringSubmatch(body)
 	if next == nil || !strings.Contains(s.get(next[1]).Body, "From the start") {
-		t.Errorf("there is no second page behind %v", next)
+		t.Errorf("no second page after %v", next)
 	}
 
 	if got := s.get("/ui/queues/nope/dead"); got.Status != http.StatusNotFound {
-		t.Errorf("an unknown queue answered %d", got.Status)
+		t.Errorf("unknown queue: got status %d", got.Status)
 	}
 
 	if got := s.get("/ui/queues/tasks/dead?cursor=x"); got.Status != http.StatusBadRequest {
-		t.Errorf("a cursor of nothing answered %d", got.Status)
+		t.Errorf("invalid cursor: got status %d", got.Status)
 	}
 }
 
-func TestDeadLettersOfABrokerCanBeAskedForWhereNoRowTells(t *testing.T) {
+func TestBrokerDeadLettersCanBeRedrivenWithoutRows(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline, func(o *web.Options) { o.Transport = "servicebus" })
 	has(t, s.get("/ui/queues/tasks/dead").Body, "Redrive what Service Bus holds")
 }
 
-func TestSweepsSayWhatTheyFoundAndWhetherTheyRun(t *testing.T) {
+func TestSweepsShowFindingsAndSchedule(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 	has(t, s.get("/ui/sweeps").Body, "There was no sweep yet", `data-send="/api/sweeps"`)
@@ -121,13 +121,13 @@ func TestSweepsSayWhatTheyFoundAndWhetherTheyRun(t *testing.T) {
 	has(t, body, "Nothing stalled", "None of the last 41 sweeps", "41 ms", `rel="next"`)
 
 	if strings.Contains(body, `role="alert"`) {
-		t.Error("a sweep of this minute is called late")
+		t.Error("a sweep of this minute is reported as late")
 	}
 
 	due := regexp.MustCompile(`Next is due</dt><dd><time datetime="([^"]+)"[^>]*>(in \d+ s|now)<`).
 		FindStringSubmatch(body)
 	if due == nil {
-		t.Fatalf("when the next sweep is due is not told:\n%s", body)
+		t.Fatalf("the page does not show when the next sweep is due:\n%s", body)
 	}
 
 	if at, err := time.Parse(
@@ -144,7 +144,7 @@ func TestSweepsSayWhatTheyFoundAndWhetherTheyRun(t *testing.T) {
 	has(t, body, "<strong>1,234</strong>", "some steps failed: the log has the causes")
 
 	if strings.Contains(body, "hunter2") || strings.Contains(body, "Nothing stalled") {
-		t.Error("what a sweep found is told wrongly")
+		t.Error("the findings of a sweep are wrong")
 	}
 
 	exec(
@@ -153,7 +153,7 @@ func TestSweepsSayWhatTheyFoundAndWhetherTheyRun(t *testing.T) {
 	has(t, s.get("/ui/sweeps").Body, "The last sweep was", `role="alert"`, "overdue")
 }
 
-func TestHealthPutsWhatFailsFirst(t *testing.T) {
+func TestHealthListsFailuresFirst(t *testing.T) {
 	t.Parallel()
 
 	view := api.HealthView{
@@ -190,7 +190,7 @@ func TestHealthPutsWhatFailsFirst(t *testing.T) {
 	)
 
 	if strings.Index(body, "<strong>worker</strong>") > strings.Index(body, "<strong>database</strong>") {
-		t.Error("what fails does not stand first")
+		t.Error("failures are not listed first")
 	}
 
 	s = start(t, inline, func(o *web.Options) {
@@ -199,7 +199,7 @@ func TestHealthPutsWhatFailsFirst(t *testing.T) {
 
 	got := s.get("/ui/health")
 	if got.Status != http.StatusOK {
-		t.Errorf("health of a process that cannot work answered %d", got.Status)
+		t.Errorf("health of a process that cannot work: got status %d", got.Status)
 	}
 
 	has(t, got.Body, "unavailable", "DATABASE_URL: is required")
@@ -209,12 +209,12 @@ func TestHealthPutsWhatFailsFirst(t *testing.T) {
 			path,
 		); got.Status != http.StatusServiceUnavailable ||
 			!strings.Contains(got.Body, "DATABASE_URL: is required") {
-			t.Errorf("%s answered %d where nothing can be read", path, got.Status)
+			t.Errorf("%s without a reader: got status %d", path, got.Status)
 		}
 	}
 }
 
-func TestPagesThatOperateRunNothingInline(t *testing.T) {
+func TestOperationalPagesHaveNoInlineScripts(t *testing.T) {
 	t.Parallel()
 	s := start(t, typed)
 	id := rows.Insert(
@@ -241,11 +241,11 @@ func TestPagesThatOperateRunNothingInline(t *testing.T) {
 				got.Header.Get("Content-Security-Policy"),
 				"default-src 'none'; script-src 'self'; style-src 'self'",
 			) {
-			t.Errorf("%s answered %d under %q", path, got.Status, got.Header.Get("Content-Security-Policy"))
+			t.Errorf("%s: got status %d with policy %q", path, got.Status, got.Header.Get("Content-Security-Policy"))
 		}
 
 		if found := inlined.FindString(got.Body); found != "" {
-			t.Errorf("%s holds %q", path, found)
+			t.Errorf("%s contains %q", path, found)
 		}
 
 		seen := map[string]bool{}

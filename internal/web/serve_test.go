@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/web"
 )
 
-func TestTheLayoutHoldsNoData(t *testing.T) {
+func TestLayoutContainsNoData(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 
@@ -23,7 +23,7 @@ func TestTheLayoutHoldsNoData(t *testing.T) {
 	for path, view := range map[string]string{"/ui": "/api/view", "/ui?status=running": "/api/view?status=running"} {
 		got := s.get(path)
 		if got.Status != http.StatusOK || strings.Contains(got.Body, id.Short()) {
-			t.Errorf("%s answered %d with data in it", path, got.Status)
+			t.Errorf("%s: got status %d with data", path, got.Status)
 		}
 
 		if !strings.Contains(got.Body, `hx-get="`+view+`"`) {
@@ -32,11 +32,11 @@ func TestTheLayoutHoldsNoData(t *testing.T) {
 	}
 
 	if got := s.get("/view"); !strings.Contains(got.Body, id.Short()) {
-		t.Errorf("the content does not hold the job:\n%s", got.Body)
+		t.Errorf("the content does not contain the job:\n%s", got.Body)
 	}
 }
 
-func TestPagesMayRunAndLoadOnlyOurFiles(t *testing.T) {
+func TestPolicyAllowsOnlyOwnFiles(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 	rows.Insert(
@@ -61,19 +61,19 @@ func TestPagesMayRunAndLoadOnlyOurFiles(t *testing.T) {
 
 		for _, bad := range []*regexp.Regexp{inlined, elsewhere} {
 			if found := bad.FindString(got.Body); found != "" {
-				t.Errorf("%s holds %q", path, found)
+				t.Errorf("%s contains %q", path, found)
 			}
 		}
 	}
 }
 
-func TestStaticFilesAreKeptForEver(t *testing.T) {
+func TestStaticFilesAreCachedPermanently(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 
 	paths := regexp.MustCompile(`"/api(/ui/static/[^"]+)"`).FindAllStringSubmatch(s.get("/ui").Body, -1)
 	if len(paths) != 3 {
-		t.Fatalf("the layout names %v", paths)
+		t.Fatalf("the layout refers to %v", paths)
 	}
 
 	for _, p := range paths {
@@ -86,15 +86,15 @@ func TestStaticFilesAreKeptForEver(t *testing.T) {
 	}
 
 	if got := s.get("/ui/static/0000/ui.css"); got.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("a file of another build is kept: %v", got.Header)
+		t.Errorf("a file of another build is cacheable: %v", got.Header)
 	}
 
 	if got := s.get("/ui/static/0000/passwd"); got.Status != http.StatusNotFound {
-		t.Errorf("an unknown file answered %d", got.Status)
+		t.Errorf("unknown file: got status %d", got.Status)
 	}
 }
 
-func TestWrongAddressesSayWhatIsWrong(t *testing.T) {
+func TestInvalidURLsReportTheProblem(t *testing.T) {
 	t.Parallel()
 
 	s := start(t)

@@ -40,7 +40,7 @@ func TestTextHasThreeSizes(t *testing.T) {
 	}
 
 	if len(seen) > 0 {
-		t.Errorf("there are sizes besides 12, 14 and 20: %v", seen)
+		t.Errorf("there are sizes other than 12, 14 and 20: %v", seen)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/test/pgtest/rows"
 )
 
-func TestATaskShowsItsErrorFirstAndEveryAttempt(t *testing.T) {
+func TestTaskPageShowsTheErrorFirstAndEveryAttempt(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stages: []rows.Stage{
@@ -109,7 +109,7 @@ select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9)
 	)
 
 	if strings.Index(body, `id="h-error"`) > strings.Index(body, "<h2>Attempts</h2>") {
-		t.Error("the error does not stand before the attempts")
+		t.Error("the error is not above the attempts")
 	}
 
 	has(
@@ -132,11 +132,11 @@ select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9)
 
 	raw := s.get("/view/jobs/" + id.String() + "/stages/read%2F%C3%A4/tasks/2/input")
 	if raw.Body != `{"big":12345678901234567890}` {
-		t.Errorf("the input is handed out as %s", raw.Body)
+		t.Errorf("got input %s", raw.Body)
 	}
 }
 
-func TestATaskWhoseMessageWasSetAsideSaysSo(t *testing.T) {
+func TestTaskPageReportsADeadLetter(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 	id := rows.Insert(

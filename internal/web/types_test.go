@@ -49,11 +49,11 @@ func has(t *testing.T, body string, wants ...string) {
 	}
 
 	if strings.Contains(body, "<img src=x") || strings.Contains(body, "<b>one") {
-		t.Error("the page holds hostile text as it is")
+		t.Error("the page contains hostile text without escaping")
 	}
 }
 
-func TestATypeIsAFormOfItsParameters(t *testing.T) {
+func TestTypePageIsAFormOfItsParameters(t *testing.T) {
 	t.Parallel()
 	s := start(t, typed)
 
@@ -88,7 +88,7 @@ func TestATypeIsAFormOfItsParameters(t *testing.T) {
 	}
 }
 
-func TestAFormBeginsWithWhatTheAddressSays(t *testing.T) {
+func TestFormIsPrefilledFromTheURL(t *testing.T) {
 	t.Parallel()
 	s := start(t, typed)
 	id := rows.Insert(
@@ -137,12 +137,12 @@ func TestAFormBeginsWithWhatTheAddressSays(t *testing.T) {
 	}
 }
 
-func TestTypesTellHowTheirLastRunsEnded(t *testing.T) {
+func TestTypesShowTheOutcomesOfRecentRuns(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, typed)
 	if got := s.get("/ui/types"); !strings.Contains(got.Body, "Never run.") {
-		t.Errorf("a type that never ran is\n%s", got.Body)
+		t.Errorf("type without runs:\n%s", got.Body)
 	}
 
 	s = start(t, typed)

@@ -335,7 +335,7 @@ func TestCheck_Handlers(t *testing.T) {
 	}
 }
 
-func TestCheck_ListsEverythingAtOnceInAStableOrder(t *testing.T) {
+func TestCheck_ListsAllProblemsInAStableOrder(t *testing.T) {
 	t.Parallel()
 
 	jobs := map[string]define.Job{

@@ -49,9 +49,9 @@ func numbered(n int, prefix, value string) string {
 	return string(b[:len(b)-1])
 }
 
-// TestParse_CostsLittle is not parallel, and no test runs at the same time,
+// TestParse_LimitsCPUAndMemory is not parallel, and no test runs at the same time,
 // because it measures what this thread and this process use.
-func TestParse_CostsLittle(t *testing.T) { //nolint:paralleltest // see above
+func TestParse_LimitsCPUAndMemory(t *testing.T) { //nolint:paralleltest // see above
 	job := define.Define(define.Definition[costly]{})
 
 	limit := costCPU
@@ -163,7 +163,7 @@ func threadTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func TestParse_StopsWhenTheCallerLeft(t *testing.T) {
+func TestParse_StopsWhenTheContextEnds(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -179,6 +179,6 @@ func TestParse_StopsWhenTheCallerLeft(t *testing.T) {
 	}
 
 	if _, err := job.ParseContext(ctx, []byte(`{"container":"c"}`)); err != nil {
-		t.Errorf("a short body: %v", err)
+		t.Errorf("short body: %v", err)
 	}
 }

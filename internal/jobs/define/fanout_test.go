@@ -35,7 +35,7 @@ func plan(t *testing.T, j define.Job, stage int, r handlers.StoredResult) (input
 	for b, err := range j.FanOut(parse(t, j, ""), stage, r) {
 		if err != nil {
 			if code != "" {
-				t.Fatalf("a second error: %v", err)
+				t.Fatalf("got a second error: %v", err)
 			}
 
 			code = state.CodeOf(err)
@@ -44,7 +44,7 @@ func plan(t *testing.T, j define.Job, stage int, r handlers.StoredResult) (input
 		}
 
 		if code != "" {
-			t.Fatalf("an input after the error: %s", b)
+			t.Fatalf("got an input after the error: %s", b)
 		}
 
 		inputs = append(inputs, string(b))
@@ -53,7 +53,7 @@ func plan(t *testing.T, j define.Job, stage int, r handlers.StoredResult) (input
 	return inputs, code
 }
 
-func TestFanOut_ReadsWhatItIsPlannedFrom(t *testing.T) {
+func TestFanOut_ReadsItsSource(t *testing.T) {
 	t.Parallel()
 
 	j := planned(names)
@@ -81,7 +81,7 @@ func TestFanOut_ReadsWhatItIsPlannedFrom(t *testing.T) {
 	}
 }
 
-func TestFanOut_EndsWithOneError(t *testing.T) {
+func TestFanOut_EndsAfterTheFirstError(t *testing.T) {
 	t.Parallel()
 
 	yields := func(items ...item) planner {
@@ -144,7 +144,7 @@ func TestFanOut_EndsWithOneError(t *testing.T) {
 	}
 }
 
-func TestFanOut_StopsWhenTheReaderDoes(t *testing.T) {
+func TestFanOut_StopsWhenTheReaderStops(t *testing.T) {
 	t.Parallel()
 
 	for name, p := range map[string]planner{
@@ -174,7 +174,7 @@ func TestFanOut_StopsWhenTheReaderDoes(t *testing.T) {
 	}
 }
 
-func TestFanOut_LeavesPanicsOfTheReaderAlone(t *testing.T) {
+func TestFanOut_PropagatesPanicsOfTheReader(t *testing.T) {
 	t.Parallel()
 
 	defer func() {
@@ -190,7 +190,7 @@ func TestFanOut_LeavesPanicsOfTheReaderAlone(t *testing.T) {
 	}
 }
 
-func TestFanOut_OfAnotherKindIsRefused(t *testing.T) {
+func TestFanOut_RejectsOtherStageKinds(t *testing.T) {
 	t.Parallel()
 
 	if _, code := plan(t, planned(names), 0, handlers.StoredResult{Part: -1}); code != state.CodePlanner {

@@ -34,7 +34,7 @@ func FuzzParse(f *testing.F) {
 				}
 
 				if !utf8.ValidString(err.Error()) {
-					t.Fatalf("the error is no UTF-8: %q", err)
+					t.Fatalf("the error is not valid UTF-8: %q", err)
 				}
 
 				continue
@@ -42,7 +42,7 @@ func FuzzParse(f *testing.F) {
 
 			again, err := j.Parse(p.Canonical)
 			if err != nil || !bytes.Equal(p.Canonical, again.Canonical) {
-				t.Fatalf("no fixed point: %s, then %s, %v", p.Canonical, again.Canonical, err)
+				t.Fatalf("not a fixed point: %s, then %s, %v", p.Canonical, again.Canonical, err)
 			}
 		}
 	})

@@ -77,7 +77,7 @@ func TestInput(t *testing.T) {
 	}
 }
 
-func TestInput_OfFanOutIsRefused(t *testing.T) {
+func TestInput_RejectsFanOutStages(t *testing.T) {
 	t.Parallel()
 
 	j := everyKind()
@@ -99,7 +99,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-func TestCount_IsNeverNegativeNorBeyondAnIndex(t *testing.T) {
+func TestCount_StaysWithinTheIndexRange(t *testing.T) {
 	t.Parallel()
 
 	type wide struct {
@@ -133,7 +133,7 @@ func TestSkip(t *testing.T) {
 	}
 }
 
-func TestSkip_PanicRefusesTheParameters(t *testing.T) {
+func TestSkip_PanicRejectsTheParameters(t *testing.T) {
 	t.Parallel()
 
 	j := declare(

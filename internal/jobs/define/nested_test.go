@@ -135,7 +135,7 @@ func TestParse_NestedInvalid(t *testing.T) {
 
 			_, err := nestedJob().Parse([]byte(tt.body))
 			if diff := cmp.Diff(tt.want, fieldsOf(t, err)); diff != "" {
-				t.Errorf("fields at fault (-want +got):\n%s", diff)
+				t.Errorf("invalid fields (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -230,7 +230,7 @@ func TestParse_Invalid(t *testing.T) {
 
 			_, err := plainJob().Parse([]byte(tt.body))
 			if diff := cmp.Diff(tt.want, fieldsOf(t, err)); diff != "" {
-				t.Errorf("fields at fault (-want +got):\n%s", diff)
+				t.Errorf("invalid fields (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -80,7 +80,7 @@ type boundTwice struct {
 	Name string `json:"name" validate:"required,min=3,max=63"`
 }
 
-func TestABoundThatTwoRulesSpeakOfIsTheLaterOnes(t *testing.T) {
+func TestSchema_LaterRuleWinsForTheSameBound(t *testing.T) {
 	t.Parallel()
 
 	job := define.Define(define.Definition[boundTwice]{Description: "Bound twice"})

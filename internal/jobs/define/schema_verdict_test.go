@@ -56,9 +56,9 @@ type verdictInner struct {
 	N    int    `json:"n" default:"1" validate:"min=1"`
 }
 
-// TestTheSchemaAndParseAgree generates valid and invalid parameters, and
+// TestSchema_AgreesWithParse generates valid and invalid parameters, and
 // compares the verdict of the schema with that of Parse.
-func TestTheSchemaAndParseAgree(t *testing.T) {
+func TestSchema_AgreesWithParse(t *testing.T) {
 	t.Parallel()
 
 	job := define.Define(define.Definition[everyRule]{})
@@ -88,12 +88,12 @@ func TestTheSchemaAndParseAgree(t *testing.T) {
 	})
 
 	if accepted == 0 || refused == 0 {
-		t.Errorf("%d were accepted and %d refused: the test compares too little", accepted, refused)
+		t.Errorf("%d accepted and %d rejected: the test compares too few", accepted, refused)
 	}
 }
 
-// TestDefaultsPassTheirOwnSchema covers the parameters of all registered jobs.
-func TestDefaultsPassTheirOwnSchema(t *testing.T) {
+// TestSchema_AcceptsAllDefaults covers the parameters of all registered jobs.
+func TestSchema_AcceptsAllDefaults(t *testing.T) {
 	t.Parallel()
 
 	for _, job := range []define.Job{

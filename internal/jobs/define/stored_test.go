@@ -45,7 +45,7 @@ func TestParseStored(t *testing.T) {
 	}
 }
 
-func TestParseStoredNamesWhatItRefuses(t *testing.T) {
+func TestParseStored_NamesInvalidFields(t *testing.T) {
 	t.Parallel()
 
 	for _, tt := range []struct {
@@ -66,9 +66,9 @@ func TestParseStoredNamesWhatItRefuses(t *testing.T) {
 	}
 }
 
-// TestParseStoredAsksNoSkipCondition has a condition that panics. The condition
+// TestParseStored_DoesNotEvaluateSkipConditions has a condition that panics. The condition
 // was evaluated when the job was submitted.
-func TestParseStoredAsksNoSkipCondition(t *testing.T) {
+func TestParseStored_DoesNotEvaluateSkipConditions(t *testing.T) {
 	t.Parallel()
 
 	job := define.Define(define.Definition[storedParams]{Stages: []define.Stage[storedParams]{

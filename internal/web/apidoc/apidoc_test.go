@@ -52,7 +52,7 @@ components:
     More: {allOf: [{$ref: "#/components/schemas/Thing"}, {type: object, properties: {extra: {type: string}}}]}
 `
 
-func TestADescriptionBecomesWhatAPageShows(t *testing.T) {
+func TestReadReturnsTheContentOfAPage(t *testing.T) {
 	t.Parallel()
 
 	doc, err := apidoc.Read([]byte(small))
@@ -114,7 +114,7 @@ func TestADescriptionBecomesWhatAPageShows(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeShownIsNotPassedOver(t *testing.T) {
+func TestReadRejectsUnsupportedDescriptions(t *testing.T) {
 	t.Parallel()
 
 	for name, change := range map[string][2]string{

@@ -29,9 +29,9 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const maxBytes = 25 << 20
 
-// TestThePackageRunsFromAnEmptyFolder builds the package as make package does,
+// TestPackageRunsFromAnEmptyFolder builds the package as make package does,
 // checks its content, and runs the app that it contains.
-func TestThePackageRunsFromAnEmptyFolder(t *testing.T) {
+func TestPackageRunsFromAnEmptyFolder(t *testing.T) {
 	t.Parallel()
 	file := build(t)
 	folder := t.TempDir()
@@ -86,7 +86,7 @@ func unzip(t *testing.T, file, folder string) {
 	for _, entry := range z.File {
 		mode, ok := want[entry.Name]
 		if !ok || entry.Mode() != mode {
-			t.Errorf("the package holds %s with mode %s", entry.Name, entry.Mode())
+			t.Errorf("the package contains %s with mode %s", entry.Name, entry.Mode())
 		}
 
 		delete(want, entry.Name)

@@ -47,7 +47,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-func TestProblemsKeepTheirWords(t *testing.T) {
+func TestProblemsAreReturnedUnchanged(t *testing.T) {
 	t.Parallel()
 	c := serve(t, "", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json; charset=utf-8")
@@ -73,7 +73,7 @@ func TestProblemsKeepTheirWords(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNotTheAPIsAreStrangers(t *testing.T) {
+func TestForeignAnswersReturnStrangerError(t *testing.T) {
 	t.Parallel()
 
 	for name, handler := range map[string]http.HandlerFunc{
@@ -90,7 +90,7 @@ func TestAnswersThatAreNotTheAPIsAreStrangers(t *testing.T) {
 	}
 }
 
-func TestABrokenAnswerIsUnreachable(t *testing.T) {
+func TestBrokenAnswersReturnUnreachableError(t *testing.T) {
 	t.Parallel()
 	c := serve(t, "", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	_, err := c.Get(t.Context(), "/jobs", nil)

@@ -126,7 +126,7 @@ func TestEverythingStartsRunsAJobAndStops(t *testing.T) {
 	}
 }
 
-func TestKeysAreDemanded(t *testing.T) {
+func TestKeysAreRequired(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, Options{Keys: []string{"sesame"}})
@@ -137,7 +137,7 @@ func TestKeysAreDemanded(t *testing.T) {
 	}
 }
 
-func TestNothingIsLeftWhereItCannotStart(t *testing.T) {
+func TestFailedStartLeavesNothingRunning(t *testing.T) {
 	t.Parallel()
 
 	absolute, err := filepath.Abs(root)
@@ -186,7 +186,7 @@ func number(text string) int {
 	return n
 }
 
-func TestAnAppFolderFollowsItsSource(t *testing.T) {
+func TestAppFolderMatchesItsSource(t *testing.T) {
 	t.Parallel()
 
 	home := t.TempDir()

@@ -26,7 +26,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestBarTellsTheTruthAtBothEnds(t *testing.T) {
+func TestBarIsEmptyOrFullOnlyAtTheEnds(t *testing.T) {
 	t.Parallel()
 
 	s, ascii := Style{}, Style{ASCII: true}

@@ -22,7 +22,7 @@ var styles = map[string]Style{
 	"ascii":  {Width: 80, ASCII: true},
 }
 
-func TestPicturesInEveryWidth(t *testing.T) {
+func TestOutputMatchesGoldenFilesInEveryWidth(t *testing.T) {
 	t.Parallel()
 
 	pictures := map[string]func(Style) []string{
@@ -46,7 +46,7 @@ func TestPicturesInEveryWidth(t *testing.T) {
 
 				for _, line := range lines {
 					if Width(line) > style.Width && name != "24" {
-						t.Errorf("a line of %d columns in %d: %q", Width(line), style.Width, line)
+						t.Errorf("line of %d columns, want at most %d: %q", Width(line), style.Width, line)
 					}
 
 					if !style.Color && strings.Contains(line, "\x1b") {
@@ -187,7 +187,7 @@ func many() view.JobView {
 	return job
 }
 
-func TestTextFromJobsCannotSteerTheTerminal(t *testing.T) {
+func TestJobTextCannotControlTheTerminal(t *testing.T) {
 	t.Parallel()
 
 	job := tileIndex()
@@ -245,7 +245,7 @@ func TestEdges(t *testing.T) {
 	golden(t, "edges", lines)
 }
 
-func TestEventsInWords(t *testing.T) {
+func TestEventText(t *testing.T) {
 	t.Parallel()
 
 	index := 1006

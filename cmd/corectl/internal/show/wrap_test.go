@@ -21,7 +21,7 @@ func TestWrapKeepsWordsAndCommandsWhole(t *testing.T) {
 	}
 }
 
-func TestHangPutsLinesBelowTheFirst(t *testing.T) {
+func TestHangIndentsContinuationLines(t *testing.T) {
 	t.Parallel()
 
 	for columns, want := range map[int][]string{

@@ -14,7 +14,7 @@ import (
 	"coremachine/internal/view"
 )
 
-// versions is a table of job versions that a hub reads.
+// versions is a table of job versions that a JobWatcher reads.
 type versions struct {
 	mu      sync.Mutex
 	jobs    map[state.JobID]view.Seen
@@ -66,7 +66,7 @@ func (v *versions) set(id state.JobID, status state.JobStatus, version string) {
 	v.jobs[id] = view.Seen{Status: status, Version: version}
 }
 
-func TestHubPollsFastThenSlowAndNotAtAll(t *testing.T) {
+func TestJobWatcherAdaptsItsInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := newVersions(state.JobID{1})
@@ -104,7 +104,7 @@ func TestHubPollsFastThenSlowAndNotAtAll(t *testing.T) {
 		pass(time.Minute)
 
 		if n := v.reads.Load() - before; n != 0 {
-			t.Errorf("%d readings for nobody", n)
+			t.Errorf("%d readings without waiters", n)
 		}
 
 		h.Close()
@@ -114,7 +114,7 @@ func TestHubPollsFastThenSlowAndNotAtAll(t *testing.T) {
 // pass advances the time of a synctest bubble.
 func pass(d time.Duration) { <-time.After(d) }
 
-func TestHubWakesWhomItConcerns(t *testing.T) {
+func TestJobWatcherWakesOnlyAffectedWaiters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b, gone := state.JobID{1}, state.JobID{2}, state.JobID{3}
@@ -143,21 +143,21 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 
 		changes, end, other, missing := wait(a, "1.0"), wait(a, ""), wait(b, "1.0"), wait(gone, "")
 		if got := <-missing; got.err != nil || got.seen != (view.Seen{}) {
-			t.Errorf("the missing job: %+v", got)
+			t.Errorf("missing job: got %+v", got)
 		}
 
 		pass(10 * time.Second)
 		v.set(a, state.JobRunning, "1.1")
 
 		if got := <-changes; got.seen.Version != "1.1" || got.at > 10*time.Second+500*time.Millisecond {
-			t.Errorf("the change: %+v", got)
+			t.Errorf("change: got %+v", got)
 		}
 
 		select {
 		case got := <-end:
-			t.Errorf("a change woke who waits for the end: %+v", got)
+			t.Errorf("a change woke the waiter for the end: %+v", got)
 		case got := <-other:
-			t.Errorf("a change woke who waits for another job: %+v", got)
+			t.Errorf("a change woke the waiter for another job: %+v", got)
 		default:
 		}
 
@@ -169,26 +169,26 @@ func TestHubWakesWhomItConcerns(t *testing.T) {
 		h.Nudge(a)
 
 		if got := <-end; !got.seen.Status.Ended() || got.at-at > time.Millisecond {
-			t.Errorf("the end: %+v after a nudge at %s", got, at)
+			t.Errorf("end: got %+v after a nudge at %s", got, at)
 		}
 
 		if v.largest < 2 {
-			t.Errorf("a reading has %d jobs, want all that are waited for", v.largest)
+			t.Errorf("the largest reading has %d jobs, want all awaited jobs", v.largest)
 		}
 
 		h.Close()
 
 		if got := <-other; got.err == nil {
-			t.Errorf("a closed hub: %+v", got)
+			t.Errorf("closed watcher: got %+v", got)
 		}
 
 		if _, err := h.Wait(t.Context(), a, ""); err == nil {
-			t.Error("a closed hub takes a waiter")
+			t.Error("a closed watcher accepted a waiter")
 		}
 	})
 }
 
-func TestHubBearsASlowOrFailingDatabase(t *testing.T) {
+func TestJobWatcherToleratesASlowOrFailingDatabase(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		id := state.JobID{1}
@@ -211,7 +211,7 @@ func TestHubBearsASlowOrFailingDatabase(t *testing.T) {
 
 		select {
 		case seen := <-done:
-			t.Errorf("a failed reading woke: %+v", seen)
+			t.Errorf("a failed reading woke a waiter: %+v", seen)
 		default:
 		}
 
@@ -225,7 +225,7 @@ func TestHubBearsASlowOrFailingDatabase(t *testing.T) {
 	})
 }
 
-func TestHubLosesNoWaiterThatComesAsTheLastOneGoes(t *testing.T) {
+func TestJobWatcherKeepsAWaiterThatArrivesAsTheLastOneLeaves(t *testing.T) {
 	t.Parallel()
 
 	id := state.JobID{1}
