@@ -144,7 +144,7 @@ func (t *Telemetry) logError(err error) {
 	}
 
 	t.log.Warn(
-		"telemetry was not delivered; work goes on",
+		"telemetry export failed",
 		keys.Error,
 		strings.ReplaceAll(err.Error(), "\n", "; "),
 	)

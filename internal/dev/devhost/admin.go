@@ -8,8 +8,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// admin serves what the host itself serves, under the master key where keys are
-// asked for.
+// admin serves the endpoints of the host itself. If keys are configured, it
+// requires the master key.
 //
 //	POST /admin/functions/{name}  {"input":"..."}  202 without waiting
 //	GET  /admin/host/status                        {"state":"Running"}
@@ -28,7 +28,7 @@ func (s *session) admin(w http.ResponseWriter, r *http.Request) {
 		s.trigger(w, r, name)
 	case r.URL.Path == "/admin/host/status" && r.Method == http.MethodGet:
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"state":"Running","version":"` + Version + `"}`)) // the client may be gone
+		_, _ = w.Write([]byte(`{"state":"Running","version":"` + Version + `"}`)) // it may have disconnected
 	case r.URL.Path == "/admin/host/ping":
 		w.WriteHeader(http.StatusOK)
 	default:
@@ -36,15 +36,15 @@ func (s *session) admin(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sameOrigin reports whether a request comes from no page, or from one of this
-// address.
+// sameOrigin reports whether a request does not come from a page, or comes from
+// a page of this address.
 func sameOrigin(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	return origin == "" || origin == "http://"+r.Host
 }
 
-// trigger starts a queue or timer function by hand. Its message has a body and
-// defaults only; nothing settles it.
+// trigger starts a queue or timer function manually. Its message has a body and
+// default properties, and is not settled.
 func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 	var in struct{ Input string }
 
@@ -101,7 +101,7 @@ func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 		}
 
 		if err != nil {
-			s.host.log.Warn("a manual invocation failed", keys.Function, name, keys.Error, err)
+			s.host.log.Warn("manual invocation failed", keys.Function, name, keys.Error, err)
 		}
 	}()
 

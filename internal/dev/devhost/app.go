@@ -13,34 +13,36 @@ import (
 	"time"
 )
 
-// App is what an app root says, defaults filled in.
+// App is the content of an app root, with defaults.
 type App struct {
 	Root        string
-	Executable  string   // of the handler: absolute, or a name for PATH
-	Arguments   []string // the host adds none of its own
+	Executable  string   // executable of the handler: absolute, or a name for PATH
+	Arguments   []string // the host adds none
 	Directory   string   // working directory
-	Port        int      // fixed port, 0: any
+	Port        int      // fixed port, or 0 for any
 	InitTimeout time.Duration
-	Timeout     time.Duration // functionTimeout; 0: unlimited
+	Timeout     time.Duration // functionTimeout, or 0 for unlimited
 	Proxy       bool          // enableProxyingHttpRequest
 	Forward     bool          // enableForwardingHttpRequest
 	Prefix      string        // route prefix without slashes
-	Renewal     time.Duration // maxAutoLockRenewalDuration; negative: without end
+	Renewal     time.Duration // maxAutoLockRenewalDuration; negative means unlimited
 	Calls       int           // maxConcurrentCalls
 	BatchSize   int           // maxMessageBatchSize
 	Settings    map[string]string
 	Functions   []Function
 }
 
-// Function is one directory with a function.json.
+// Function is a directory with a function.json.
 type Function struct {
 	Name    string
 	Trigger Binding
-	Outputs []Binding // output bindings, http included
-	raw     bool      // one httpTrigger in, one http out, nothing else: may be proxied or forwarded
+	Outputs []Binding // output bindings, including http
+	// raw is true for one httpTrigger in, one http out, and nothing else. Only
+	// such a function can be proxied or forwarded.
+	raw bool
 }
 
-// Binding is one binding of a function.json; fields that its type does not have
+// Binding is a binding of a function.json. Fields that its type does not have
 // are empty.
 type Binding struct {
 	Type         string   `json:"type"`
@@ -86,11 +88,11 @@ type hostFile struct {
 	} `json:"extensions"`
 }
 
-// ReadApp reads an app root as the host does: host.json, local.settings.json
-// and {function}/function.json. A source tree that was not built yet has
-// function.json/{function}.json instead, which is read when there is no
-// directory of the first kind. getenv resolves %NAME%; local settings answer
-// where it does not.
+// ReadApp reads an app root like the host: host.json, local.settings.json and
+// {function}/function.json. A source tree before the build has
+// function.json/{function}.json instead, which ReadApp uses if there is no
+// directory of the first kind. getenv resolves %NAME%. If it returns nothing,
+// the local settings do.
 func ReadApp(root string, getenv func(string) string) (*App, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -146,7 +148,7 @@ func (a *App) fill(f *hostFile, expand func(string) string) error {
 		for _, arg := range list {
 			arg = expand(arg)
 			switch {
-			case arg == "" || unresolved.MatchString(arg): // the host leaves it out
+			case arg == "" || unresolved.MatchString(arg): // the host omits it
 			case i == 1:
 				a.Arguments = append(a.Arguments, arg)
 			default: // joined with spaces, without quotes
@@ -163,7 +165,9 @@ func (a *App) fill(f *hostFile, expand func(string) string) error {
 	a.Proxy = f.CustomHandler.EnableProxyingHTTPRequest
 	a.Forward = f.CustomHandler.EnableForwardingHTTPRequest
 
-	a.Prefix, a.Calls, a.BatchSize = "api", f.Extensions.ServiceBus.MaxConcurrentCalls, f.Extensions.ServiceBus.MaxMessageBatchSize
+	a.Calls, a.BatchSize = f.Extensions.ServiceBus.MaxConcurrentCalls, f.Extensions.ServiceBus.MaxMessageBatchSize
+
+	a.Prefix = "api"
 	if p := f.Extensions.HTTP.RoutePrefix; p != nil {
 		a.Prefix = strings.Trim(*p, "/")
 	}
@@ -193,8 +197,14 @@ func (a *App) spans(f *hostFile) error {
 		otherwise time.Duration
 	}{
 		{"functionTimeout", f.FunctionTimeout, &a.Timeout, 30 * time.Minute},
-		{"customHandler.initializationTimeout", f.CustomHandler.InitializationTimeout, &a.InitTimeout, 30 * time.Second},
-		{"extensions.serviceBus.maxAutoLockRenewalDuration", f.Extensions.ServiceBus.MaxAutoLockRenewalDuration, &a.Renewal, 5 * time.Minute},
+		{
+			"customHandler.initializationTimeout",
+			f.CustomHandler.InitializationTimeout, &a.InitTimeout, 30 * time.Second,
+		},
+		{
+			"extensions.serviceBus.maxAutoLockRenewalDuration",
+			f.Extensions.ServiceBus.MaxAutoLockRenewalDuration, &a.Renewal, 5 * time.Minute,
+		},
 	} {
 		*s.to = s.otherwise
 		if s.text == "" {
@@ -209,7 +219,7 @@ func (a *App) spans(f *hostFile) error {
 		*s.to = span
 	}
 
-	a.Timeout = max(a.Timeout, 0) // "-1" is unlimited
+	a.Timeout = max(a.Timeout, 0) // "-1" means unlimited
 
 	return nil
 }
@@ -304,7 +314,7 @@ func readJSON(file string, into any) error {
 
 var unresolved = regexp.MustCompile(`%[^%]+%`)
 
-// expander replaces %NAME% where the name is known.
+// expander replaces %NAME% if the name is known.
 func expander(lookup func(string) string) func(string) string {
 	return func(text string) string {
 		return unresolved.ReplaceAllStringFunc(text, func(m string) string {

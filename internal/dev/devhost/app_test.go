@@ -8,7 +8,7 @@ import (
 	"coremachine/internal/funchost"
 )
 
-// The product's own files, as they lie in the source tree.
+// The files of the product in the source tree.
 func TestReadAppOfTheProduct(t *testing.T) {
 	t.Parallel()
 
@@ -37,7 +37,8 @@ func TestReadAppOfTheProduct(t *testing.T) {
 func TestReadAppResolvesSettings(t *testing.T) {
 	t.Parallel()
 	root := writeApp(t, testApp{
-		host: `{"customHandler":{"description":{"defaultExecutablePath":"%TOOL%","arguments":["-a %A%","%UNKNOWN%"],"defaultWorkerPath":"one file","workingDirectory":"sub"},
+		host: `{"customHandler":{"description":{"defaultExecutablePath":"%TOOL%",
+			"arguments":["-a %A%","%UNKNOWN%"],"defaultWorkerPath":"one file","workingDirectory":"sub"},
 			"port":"7301"},"functionTimeout":"-1","extensions":{"http":{"routePrefix":""}}}`,
 		functions: map[string]string{
 			"f": `{"bindings":[{"type":"serviceBusTrigger","direction":"in","name":"m","queueName":"%QUEUE%"}]}`,

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// writeMany builds the envelope of a batch. Its data is a JSON string that
-// holds an array: of text, of base64, or, without a data type, of the parsed
-// bodies, which fails the batch when one of them is not JSON.
+// writeMany writes the envelope of a batch. Its data is a JSON string that
+// contains an array: of text, of base64, or, without a data type, of the parsed
+// bodies. In the last case the batch fails if a body is not JSON.
 func writeMany(buffer *bytes.Buffer, binding, dataType string, batch []busMessage, by stamp) error {
 	values := []byte{'['}
 
@@ -39,7 +39,7 @@ func writeMany(buffer *bytes.Buffer, binding, dataType string, batch []busMessag
 	to = appendString(to, append(values, ']'))
 
 	m := metadata{to: append(to, `},"Metadata":{`...)}
-	for _, name := range []string{"MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions"} {
+	for _, name := range actionNames {
 		m.raw(name, "{}")
 	}
 
@@ -51,9 +51,9 @@ func writeMany(buffer *bytes.Buffer, binding, dataType string, batch []busMessag
 	return nil
 }
 
-// arrays appends the metadata of a batch: names end in Array, each value is a
-// string that holds an array, nulls are kept, and times keep their fractions,
-// unlike those of a single message.
+// arrays appends the metadata of a batch. Names end in Array, and each value is
+// a string that contains an array. Unlike for a single message, nulls are kept,
+// and times keep their fractions.
 func (m *metadata) arrays(batch []busMessage) {
 	m.array("DeliveryCountArray", batch, func(b *busMessage) any { return b.deliveries })
 	m.array("DeadLetterSourceArray", batch, func(b *busMessage) any { return orNull(b.deadLetterSource) })
@@ -79,7 +79,7 @@ func (m *metadata) arrays(batch []busMessage) {
 		"TransactionPartitionKeyArray",
 		batch,
 		func(b *busMessage) any { return orNull(b.partitionKey) },
-	) // the host's mistake
+	) // a defect of the host
 }
 
 func (m *metadata) array(name string, batch []busMessage, value func(*busMessage) any) {

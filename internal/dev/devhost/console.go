@@ -7,16 +7,15 @@ import (
 	"sync"
 )
 
-// Prefixes of lines that the host keeps for itself.
+// Prefixes of lines that the host does not show.
 const (
 	systemLogPrefix = "LanguageWorkerConsoleLog"
 	toolingPrefix   = "azfuncjsonlog:"
 )
 
-// ConsoleLevel is the level that the host gives a line of the handler: stdout
-// is information, stderr is an error unless it speaks of a warning. The second
-// result is the line as logged, the third false for a line that is not logged
-// at all.
+// ConsoleLevel returns the level of a line of the handler, the text to log, and
+// whether the host logs the line. Lines of stdout have level info. Lines of
+// stderr have level error, or warn if they contain "warning".
 func ConsoleLevel(stream, line string) (slog.Level, string, bool) {
 	if strings.HasPrefix(line, toolingPrefix) {
 		return 0, "", false
@@ -37,7 +36,7 @@ func ConsoleLevel(stream, line string) (slog.Level, string, bool) {
 	return slog.LevelError, line, true
 }
 
-// console passes a line on: to Options.Console, or to the log.
+// console passes a line to Options.Console or to the log.
 func (h *Host) console(stream, line string) {
 	level, text, ok := ConsoleLevel(stream, line)
 	if !ok {
@@ -52,7 +51,7 @@ func (h *Host) console(stream, line string) {
 	h.log.Log(
 		context.Background(),
 		level,
-		"the handler wrote",
+		"handler output",
 		"line",
 		text,
 		"category",

@@ -22,87 +22,112 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Version is the host version that requests carry.
+// Version is the version of the host in requests.
 const Version = "4.1054.250.0"
 
-// Limits of the platform before the host.
+// Limits of the platform's front end.
 const (
 	DefaultEdgeTimeout = 230 * time.Second
 	DefaultBodyLimit   = 104_857_600
 )
 
-// Options say what to stand in for.
+// Options configures a Host.
 type Options struct {
-	Root string // app root: host.json and the functions. Required
-	Addr string // where clients connect; "" means 127.0.0.1:7071, port 0 any free one
+	// Root is the app root with host.json and the functions. It is required.
+	Root string
+	// Addr is the address for clients. The default is 127.0.0.1:7071, and port
+	// 0 means any free port.
+	Addr string
 
-	// by queue name; a queue function without one is not started. The caller
-	// closes them
+	// Receivers are the receivers by queue name. A queue function without a
+	// receiver is not started. The caller closes them.
 	Receivers map[string]queue.Receiver
-	// takes what output bindings send; nil fails the invocation that has some
+	// Send sends the messages of output bindings. If it is nil, an invocation
+	// with such messages fails.
 	Send SendFunc
 
-	// function keys, any of which opens every function, as x-functions-key or
-	// ?code=; none: no key is asked for
+	// Keys are function keys, sent as x-functions-key or ?code=. Each of them
+	// opens every function. Without keys, none is required.
 	Keys []string
-	// NAME=value for the handler, over our own environment, which is over
-	// local.settings.json
-	Env        []string
-	Executable string // instead of the one that host.json names
+	// Env contains NAME=value pairs for the handler. They override the
+	// environment of this process, which overrides local.settings.json.
+	Env []string
+	// Executable replaces the one in host.json.
+	Executable string
 
-	Log     *slog.Logger                                       // nil discards
-	Console func(stream string, level slog.Level, line string) // gets the handler's lines instead of Log
-	// is told of events, from several goroutines; must return soon
+	// Log can be nil.
+	Log *slog.Logger
+	// Console receives the handler's lines instead of Log.
+	Console func(stream string, level slog.Level, line string)
+	// OnEvent is called for events, by several goroutines. It must return
+	// quickly.
 	OnEvent func(Event)
 
-	Platform       bool          // start a host that stopped again, as the platform does, after PlatformDelay
-	PlatformDelay  time.Duration // 0: 1 s
-	IgnoreExitZero bool          // hosts before 2026 do not notice a handler that exits with 0
-	TermFirst      time.Duration // SIGTERM this long before SIGKILL, as containers have it; 0: SIGKILL only
-	// post envelopes chunked, as in Azure, instead of with a length, as under
-	// the Core Tools
+	// Platform restarts a host that stopped, like the platform, after
+	// PlatformDelay.
+	Platform bool
+	// PlatformDelay defaults to 1 s.
+	PlatformDelay time.Duration
+	// IgnoreExitZero imitates hosts before 2026, which ignore a handler that
+	// exits with 0.
+	IgnoreExitZero bool
+	// TermFirst sends SIGTERM this long before SIGKILL, like containers. By
+	// default only SIGKILL is sent.
+	TermFirst time.Duration
+	// Chunked posts chunked envelopes, like Azure. By default they have a
+	// length, like those of the Core Tools.
 	Chunked bool
-	Calls   int           // calls at once of each queue function, instead of host.json's
-	Timeout time.Duration // functionTimeout, instead of host.json's
-	// before a failed message is given back, as the way to the bus and back
-	// takes; 0: 20 ms, negative: none
+	// Calls replaces maxConcurrentCalls of host.json for each queue function.
+	Calls int
+	// Timeout replaces functionTimeout of host.json.
+	Timeout time.Duration
+	// AbandonDelay is the delay before a failed message is abandoned, like a
+	// round trip to Service Bus. The default is 20 ms, and a negative value
+	// means none.
 	AbandonDelay time.Duration
-	EdgeTimeout  time.Duration // until an HTTP answer begins, and between its parts; 0: DefaultEdgeTimeout
-	BodyLimit    int64         // bytes; 0: DefaultBodyLimit
-	Faults       Faults
+	// EdgeTimeout limits the time until an HTTP response begins and between its
+	// parts. The default is DefaultEdgeTimeout.
+	EdgeTimeout time.Duration
+	// BodyLimit is the maximum body size in bytes. The default is
+	// DefaultBodyLimit.
+	BodyLimit int64
+	Faults    Faults
 }
 
-// Faults are what goes wrong on demand. The zero value is none.
+// Faults injects faults. The zero value injects none.
 type Faults struct {
-	// true: a message that was worked on is posted once more before it is
-	// settled
+	// Duplicate returns true to post a handled message once more before it is
+	// settled.
 	Duplicate func(function string, d queue.Delivery) bool
-	// messages received together are posted in random order
+	// Shuffle posts messages that were received together in random order.
 	Shuffle bool
-	// an error for the index-th message of an invocation's outputs
+	// Send returns an error for the index-th message of an invocation's
+	// outputs.
 	Send func(function string, index int) error
 }
 
-// Host stands in for the Functions host. Make it with New.
+// Host imitates the Functions host. Create it with New.
 type Host struct {
 	options  Options
 	app      *App
 	log      *slog.Logger
 	routes   []route
 	counters counters
-	ticks    sync.Map // function name -> *timerStatus: outlives a stopped host, as blob storage does
+	// ticks maps a function name to its *timerStatus. Like blob storage, it
+	// outlives a stopped host.
+	ticks sync.Map
 
 	session  atomic.Pointer[session]
 	listener net.Listener
-	local    bool // only this machine reaches the listener
+	local    bool // only this machine can reach the listener
 	server   *http.Server
 	cancel   context.CancelFunc
 	done     chan struct{}
-	err      error // why the host stopped for good, once done is closed
+	err      error // why the host stopped by itself; set before done is closed
 }
 
-// New reads the app. It fails on what the real host fails on: no executable, a
-// route that it reserves or cannot serve.
+// New reads the app. It fails like the real host: without an executable, or
+// with a route that is reserved or cannot be served.
 func New(o Options) (*Host, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:7071"
@@ -131,8 +156,8 @@ func New(o Options) (*Host, error) {
 	return h, err
 }
 
-// Start listens, starts the handler and everything that calls it, and returns;
-// calls are held until the handler is ready.
+// Start listens, starts the handler and its triggers, and returns. Calls wait
+// until the handler is ready.
 func (h *Host) Start(ctx context.Context) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", h.options.Addr)
 	if err != nil {
@@ -160,7 +185,7 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	go func() {
 		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			h.log.Error("the host no longer listens", keys.Error, err)
+			h.log.Error("listener failed", keys.Error, err)
 		}
 	}()
 	go h.run(ctx, first)
@@ -168,7 +193,7 @@ func (h *Host) Start(ctx context.Context) error {
 	return nil
 }
 
-// run replaces sessions that stopped, where there is a platform that does so.
+// run replaces sessions that stopped, if Options.Platform is set.
 func (h *Host) run(ctx context.Context, s *session) {
 	defer close(h.done)
 
@@ -182,7 +207,7 @@ func (h *Host) run(ctx context.Context, s *session) {
 		}
 
 		h.err = err
-		h.log.Error("the host stopped", keys.Error, err)
+		h.log.Error("host stopped", keys.Error, err)
 		h.tell(Event{Kind: EventHostStopped, Err: err})
 
 		if !h.options.Platform || !sleep(ctx, h.options.PlatformDelay) {
@@ -199,8 +224,8 @@ func (h *Host) run(ctx context.Context, s *session) {
 	}
 }
 
-// Stop stops what calls the handler, kills it, and stops listening; calls under
-// way fail, and their messages are abandoned.
+// Stop stops the triggers, kills the handler, and stops listening. Running
+// calls fail, and their messages are abandoned.
 func (h *Host) Stop() error {
 	if h.cancel == nil {
 		return nil
@@ -212,12 +237,12 @@ func (h *Host) Stop() error {
 	return h.server.Close()
 }
 
-// Done is closed when the host has stopped, by Stop or by its own rules; Err
-// says why.
+// Done is closed when the host has stopped, by Stop or by its own rules. Err
+// returns the reason.
 func (h *Host) Done() <-chan struct{} { return h.done }
 
-// Err is why the host stopped by itself: nil before Done is closed, and after
-// Stop.
+// Err returns why the host stopped by itself. It returns nil before Done is
+// closed, and after Stop.
 func (h *Host) Err() error {
 	select {
 	case <-h.done:
@@ -227,13 +252,13 @@ func (h *Host) Err() error {
 	}
 }
 
-// Addr is where clients connect, host:port, once started.
+// Addr returns the address for clients, as host:port, after Start.
 func (h *Host) Addr() string { return h.listener.Addr().String() }
 
-// URL is the address with the route prefix: http://127.0.0.1:7071/api.
+// URL returns the address with the route prefix: http://127.0.0.1:7071/api.
 func (h *Host) URL() string { return strings.TrimSuffix("http://"+h.Addr()+"/"+h.app.Prefix, "/") }
 
-// HandlerPID is the process id of the handler, 0 when there is none now.
+// HandlerPID returns the process ID of the handler, or 0 if there is none.
 func (h *Host) HandlerPID() int {
 	if s := h.session.Load(); s != nil {
 		if p := s.worker.state.Load().proc; p != nil {
@@ -244,8 +269,8 @@ func (h *Host) HandlerPID() int {
 	return 0
 }
 
-// Kill sends the handler SIGKILL, as a test of what a crash does. The host sees
-// an exit and acts by its rules.
+// Kill sends SIGKILL to the handler, as a test of a crash. The host applies its
+// rules for an exit.
 func (h *Host) Kill() error {
 	if s := h.session.Load(); s != nil {
 		if p := s.worker.state.Load().proc; p != nil {
@@ -277,10 +302,11 @@ func (h *Host) Ready(ctx context.Context) error {
 
 func (h *Host) executable() string { return cmp.Or(h.options.Executable, h.app.Executable) }
 
-// environment is ours with more on top.
+// environment returns the environment of this process with additional
+// variables.
 func environment(more []string) map[string]string {
 	all := map[string]string{}
-	// the child inherits it, whatever it is
+	// The handler inherits the whole environment.
 	for _, pair := range append(os.Environ(), more...) { //nolint:forbidigo
 		if name, value, ok := strings.Cut(pair, "="); ok {
 			all[name] = value
@@ -290,8 +316,9 @@ func environment(more []string) map[string]string {
 	return all
 }
 
-// environment is what a handler process sees: local settings below our own
-// environment, below Options.Env, below the host's.
+// environment returns the environment of a handler process. From lowest to
+// highest priority: local settings, the environment of this process,
+// Options.Env, and the variables of the host.
 func (h *Host) environment(port int, id string) []string {
 	all := maps.Clone(h.app.Settings)
 	if all == nil {
@@ -319,7 +346,7 @@ func (h *Host) environment(port int, id string) []string {
 	return pairs
 }
 
-// disabled tells whether an app setting switches a function off.
+// disabled reports whether an app setting disables a function.
 func (h *Host) disabled(function string) bool {
 	name := "AzureWebJobs." + function + ".Disabled"
 	value := environment(h.options.Env)[name]

@@ -16,12 +16,13 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// edge is what a client meets: the platform's limits, then the host's keys and
-// routes.
+// edge handles requests of clients: it applies the limits of the platform, then
+// the keys and routes of the host.
 func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 	if h.local && !loopback(r.Host) {
-		// A page of another site reaches this address under a name of its
-		// own, and the browser takes it for the page's origin.
+		// With DNS rebinding, a page of another site can send requests to this
+		// address under its own host name, and the browser treats them as
+		// same-origin.
 		http.Error(w, "This host answers to loopback names only, such as localhost.", http.StatusForbidden)
 		return
 	}
@@ -40,7 +41,7 @@ func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path,
 	); normal != strings.TrimSuffix(r.URL.Path, "/") &&
 		strings.Contains(r.URL.Path, "/.") {
-		r.URL.Path, r.URL.RawPath = normal, "" // as the real server resolves dot segments before it routes
+		r.URL.Path, r.URL.RawPath = normal, "" // the real server resolves dot segments before routing
 	}
 
 	s := h.session.Load()
@@ -52,7 +53,7 @@ func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte("Your Functions 4.0 app is up and running\n")) // the client may be gone
+		_, _ = w.Write([]byte("Your Functions 4.0 app is up and running\n")) // the client may have disconnected
 
 		return
 	case strings.HasPrefix(r.URL.Path, "/admin/"):
@@ -95,13 +96,13 @@ func loopback(host string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// clientBody remembers that a request's body could not be read.
+// clientBody records a failure to read the request body.
 type clientBody struct {
 	io.ReadCloser
 	broken atomic.Bool
 }
 
-// Read reads on.
+// Read reads the body.
 func (b *clientBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 
@@ -113,23 +114,23 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// statusClientClosed is what the platform logs for a client that has left. One
-// that has only closed its half of the connection gets to read it.
+// statusClientClosed is the status that the platform logs for a client that has
+// disconnected. A client that closed only its sending side receives it.
 const statusClientClosed = 499
 
-// authorized tells whether a request carries a key, where any is asked for.
+// authorized reports whether a request has a key, if keys are configured.
 func (h *Host) authorized(r *http.Request) bool {
 	if len(h.options.Keys) == 0 {
 		return true
 	}
 
-	given := r.Header.Get("X-Functions-Key")
-	if given == "" {
-		given = r.URL.Query().Get("code")
+	candidate := r.Header.Get("X-Functions-Key")
+	if candidate == "" {
+		candidate = r.URL.Query().Get("code")
 	}
 
 	for _, key := range h.options.Keys {
-		if subtle.ConstantTimeCompare([]byte(key), []byte(given)) == 1 {
+		if subtle.ConstantTimeCompare([]byte(key), []byte(candidate)) == 1 {
 			return true
 		}
 	}
@@ -137,10 +138,10 @@ func (h *Host) authorized(r *http.Request) bool {
 	return false
 }
 
-var errEdgeTimeout = errors.New("the platform's front end waits no longer")
+var errEdgeTimeout = errors.New("the platform's front end timed out")
 
-// serve runs one HTTP invocation in the mode that applies, within the edge's
-// and the function's time.
+// serve runs an HTTP invocation in the mode of the function, within the time
+// limits of the edge and of the function.
 func (s *session) serve(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -184,12 +185,12 @@ func (s *session) serve(
 	}
 
 	if body.broken.Load() && !e.begun() {
-		http.Error(e, "The request body is malformed, or ended too early.", http.StatusBadRequest)
+		http.Error(e, "The request body is malformed or incomplete.", http.StatusBadRequest)
 		return
 	}
 
-	if r.Context().Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // the client left
-		s.host.log.Debug("an HTTP client left", keys.Function, f.Name)
+	if r.Context().Err() != nil && errors.Is(context.Cause(ctx), context.Canceled) { // the client disconnected
+		s.host.log.Debug("HTTP client disconnected", keys.Function, f.Name)
 
 		if !e.begun() {
 			http.Error(e, "The client closed the request.", statusClientClosed)
@@ -198,10 +199,10 @@ func (s *session) serve(
 		return
 	}
 
-	s.host.log.Warn("an HTTP invocation failed", keys.Function, f.Name, keys.Error, err)
+	s.host.log.Warn("HTTP invocation failed", keys.Function, f.Name, keys.Error, err)
 
 	if e.begun() {
-		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+		panic(http.ErrAbortHandler) // the client must not mistake a partial response for a complete one
 	}
 
 	var tooLarge *http.MaxBytesError
@@ -219,7 +220,7 @@ func (s *session) serve(
 	}
 }
 
-// edgeWriter starts the edge's patience anew with each part of the answer.
+// edgeWriter restarts the timeout of the edge with each part of the response.
 type edgeWriter struct {
 	http.ResponseWriter
 	patience time.Duration
@@ -242,7 +243,7 @@ func (e *edgeWriter) touch() {
 	e.timer.Reset(e.patience)
 }
 
-// WriteHeader begins the answer; informational ones do not.
+// WriteHeader starts the response, unless the status is informational.
 func (e *edgeWriter) WriteHeader(status int) {
 	if status >= http.StatusOK {
 		e.touch()
@@ -251,11 +252,11 @@ func (e *edgeWriter) WriteHeader(status int) {
 	e.ResponseWriter.WriteHeader(status)
 }
 
-// Write sends a part.
+// Write sends a part of the response.
 func (e *edgeWriter) Write(b []byte) (int, error) {
 	e.touch()
 	return e.ResponseWriter.Write(b)
 }
 
-// Unwrap lets a response controller flush.
+// Unwrap allows http.ResponseController to flush.
 func (e *edgeWriter) Unwrap() http.ResponseWriter { return e.ResponseWriter }

@@ -12,14 +12,20 @@ import (
 	"coremachine/internal/queue"
 )
 
-// lifetime is how long a message lives on its queue.
+// lifetime is the time to live of a message in its queue.
 const lifetime = 14 * 24 * time.Hour
 
-// defaultNamespace is what Client says of a queue that is not on Service Bus.
+// defaultNamespace is the namespace in Client for a queue that is not on
+// Service Bus.
 const defaultNamespace = "localhost"
 
-// busMessage is a message with what Service Bus knows of it. What is nil is
-// absent from the metadata; an empty text is not.
+// actionNames are members of the metadata that represent objects of the host.
+var actionNames = []string{
+	"MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions",
+}
+
+// busMessage is a message with its Service Bus properties. A property that is
+// nil is omitted from the metadata. An empty one is not.
 type busMessage struct {
 	body             []byte
 	deliveries       int
@@ -37,16 +43,16 @@ type busMessage struct {
 	sessionID        *string
 	replyToSessionID *string
 	partitionKey     *string
-	transactionKey   *string // the partition key of the entity that it was sent through
-	properties       string  // a JSON object, "" is {}
-	manual           bool    // from POST /admin/functions: there is no receiver to act on
+	transactionKey   *string // partition key of the entity that it was sent through
+	properties       string  // a JSON object; defaults to {}
+	manual           bool    // from POST /admin/functions, without a receiver that can settle it
 }
 
-// stamp is what the host adds to an invocation.
+// stamp contains the values that the host adds to an invocation.
 type stamp struct {
 	function  string
 	at        time.Time
-	random    string // GUID
+	random    string // a GUID
 	namespace string
 	client    string // identifier of the client
 }
@@ -63,12 +69,13 @@ func fromDelivery(d queue.Delivery) busMessage {
 		messageID:     &d.MessageID,
 		contentType:   &kind,
 		sequence:      d.Message.MessageID,
-		correlationID: given(d.CorrelationID),
+		correlationID: optional(d.CorrelationID),
 	}
 }
 
-// given is a text of a transport that writes what is not there as empty.
-func given(s string) *string {
+// optional returns nil for an empty text, because some transports write absent
+// values as empty.
+func optional(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -76,8 +83,8 @@ func given(s string) *string {
 	return &s
 }
 
-// metadata appends the members of the Metadata object. Properties that were
-// injected take the place of the host's own.
+// metadata appends the members of the Metadata object. Injected properties
+// replace the host's own.
 type metadata struct {
 	to       []byte
 	injected map[string]property // by lower-case name
@@ -88,7 +95,7 @@ type property struct {
 	value []byte
 }
 
-// key begins a member, unless an injected property has taken its place.
+// key begins a member, unless an injected property replaces it.
 func (m *metadata) key(name string) bool {
 	if m.to[len(m.to)-1] != '{' {
 		m.to = append(m.to, ',')
@@ -131,10 +138,9 @@ func (m *metadata) time(name string, t time.Time, zone string) {
 	}
 }
 
-// writeOne builds the envelope of one message. With binary the body is base64,
-// exact and inert. Otherwise it is text, wrapped twice, and when that text is a
-// JSON object its properties are spread over the metadata, whatever they are
-// called.
+// writeOne writes the envelope of one message. If binary is true, the body is
+// base64 and exact. Otherwise it is text, encoded twice, and if that text is a
+// JSON object, its properties are also added to the metadata, under any name.
 func writeOne(buffer *bytes.Buffer, binding string, binary bool, msg *busMessage, by stamp) {
 	to := append(buffer.AvailableBuffer(), `{"Data":{`...)
 	to = appendString(to, binding)
@@ -154,7 +160,7 @@ func writeOne(buffer *bytes.Buffer, binding string, binary bool, msg *busMessage
 	m.to = append(to, `},"Metadata":{`...)
 
 	if !msg.manual {
-		for _, name := range []string{"MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions"} {
+		for _, name := range actionNames {
 			m.raw(name, "{}")
 		}
 
@@ -164,7 +170,7 @@ func writeOne(buffer *bytes.Buffer, binding string, binary bool, msg *busMessage
 	m.message(msg)
 
 	for _, p := range remaining(m.injected) {
-		if m.key(p.name) { // always: nothing is left to take its place
+		if m.key(p.name) { // always true, because no replacement is left
 			m.to = append(m.to, p.value...)
 		}
 	}
@@ -236,8 +242,8 @@ func (m *metadata) sys(by stamp) {
 	m.to = append(m.to, '"', '}')
 }
 
-// injected spreads the top-level properties of a JSON object: not arrays, not
-// null; anything but an object becomes text.
+// injected returns the top-level properties of a JSON object, without arrays
+// and nulls. Objects become text.
 func injected(text string) map[string]property {
 	trimmed := strings.TrimSpace(text)
 	if !strings.HasPrefix(trimmed, "{") || !strings.HasSuffix(trimmed, "}") {
@@ -246,12 +252,12 @@ func injected(text string) map[string]property {
 
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(trimmed), &members) != nil {
-		return nil // the host swallows this too
+		return nil // the host ignores this error too
 	}
 
 	all := make(map[string]property, len(members))
 	for name, value := range members {
-		if p, ok := stringified(value); ok {
+		if p, ok := metadataText(value); ok {
 			all[strings.ToLower(name)] = property{name: name, value: p}
 		}
 	}
@@ -259,9 +265,9 @@ func injected(text string) map[string]property {
 	return all
 }
 
-// stringified is a JSON value as the host passes it in metadata once it has
-// made text of it.
-func stringified(value json.RawMessage) ([]byte, bool) {
+// metadataText returns a JSON value as the host writes it in metadata after
+// converting it to text.
+func metadataText(value json.RawMessage) ([]byte, bool) {
 	switch value[0] {
 	case '[', 'n':
 		return nil, false
@@ -296,7 +302,7 @@ func remaining(left map[string]property) []property {
 	return all
 }
 
-// lossyText is a body as text: bytes that are no UTF-8 are lost.
+// lossyText returns a body as text. Bytes that are not UTF-8 are lost.
 func lossyText(body []byte) string {
 	if utf8.Valid(body) {
 		return string(body)

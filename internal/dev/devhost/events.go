@@ -6,47 +6,54 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// EventKind is what happened to the handler or the host.
+// EventKind is the kind of an event of the handler or the host.
 type EventKind string
 
-// Kinds of event.
+// Kinds of events.
 const (
-	EventStarted         EventKind = "started"          // a handler process was started
-	EventReady           EventKind = "ready"            // it answered GET /
-	EventExited          EventKind = "exited"           // it ended, by itself or not; Code says how
-	EventInitTimeout     EventKind = "init_timeout"     // it did not answer in time
-	EventFunctionTimeout EventKind = "function_timeout" // a call passed functionTimeout: the process is killed with all calls
-	EventEmptyBody       EventKind = "empty_body"       // a call was answered with nothing and hangs until functionTimeout
-	EventHostStopped     EventKind = "host_stopped"     // the host gave up; the platform may start it again
+	EventStarted     EventKind = "started"      // a handler process was started
+	EventReady       EventKind = "ready"        // the handler answered GET /
+	EventExited      EventKind = "exited"       // the handler process ended; Code has the status
+	EventInitTimeout EventKind = "init_timeout" // the handler did not answer in time
+	// EventFunctionTimeout means that a call exceeded functionTimeout. The
+	// process is killed with all its calls.
+	EventFunctionTimeout EventKind = "function_timeout"
+	// EventEmptyBody means that a call got an empty response and hangs until
+	// functionTimeout.
+	EventEmptyBody   EventKind = "empty_body"
+	EventHostStopped EventKind = "host_stopped" // the host stopped; the platform can restart it
 )
 
-// Event is told to Options.OnEvent as it happens, from several goroutines.
+// Event is passed to Options.OnEvent when it happens, by several goroutines.
 type Event struct {
 	Kind     EventKind
-	PID      int    // of the handler process, 0 where there is none
-	Code     int    // exited: exit status, 128 + n after signal n
-	Function string // function_timeout, empty_body
-	Err      error  // host_stopped: why
+	PID      int    // handler process, or 0 if there is none
+	Code     int    // exit status for exited; 128 + n after signal n
+	Function string // for function_timeout and empty_body
+	Err      error  // reason for host_stopped
 }
 
 // Stats are counts since Start.
 type Stats struct {
-	Requests   int64 // HTTP requests that led to a function
+	Requests   int64 // HTTP requests to a function
 	Posts      int64 // POST /{function} for triggers
-	Succeeded  int64 // of them, answered as the host wants it
+	Succeeded  int64 // of them, with a valid response
 	Failed     int64
 	Completed  int64 // messages
 	Abandoned  int64
 	Renewed    int64 // locks
 	Ticks      int64 // of timers
 	Starts     int64 // of the handler process
-	Pings      int64 // GET / at random moments
-	Unsettled  int64 // messages whose lock was lost, or whose settling failed
-	Duplicates int64 // messages posted twice on demand
+	Pings      int64 // GET / at random times
+	Unsettled  int64 // messages whose lock was lost or whose settlement failed
+	Duplicates int64 // messages that a fault posted twice
 }
 
 type counters struct {
-	requests, posts, succeeded, failed, completed, abandoned, renewed, ticks, starts, pings, unsettled, duplicates atomic.Int64
+	requests, posts, succeeded, failed atomic.Int64
+	completed, abandoned, renewed      atomic.Int64
+	ticks, starts, pings               atomic.Int64
+	unsettled, duplicates              atomic.Int64
 }
 
 // Stats returns the counts.

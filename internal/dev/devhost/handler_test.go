@@ -18,7 +18,7 @@ import (
 	"coremachine/internal/funchost"
 )
 
-// seen is a request as the handler got it.
+// seen is a request that the handler received.
 type seen struct {
 	Method  string
 	URI     string
@@ -28,21 +28,21 @@ type seen struct {
 	PID     int
 }
 
-// order is the body of a test message: what the handler shall do with it.
+// order is the body of a test message. It tells the handler what to do.
 type order struct {
-	Do     string // "", status, body, redirect, close, sleep, exit, kill, print
+	Do     string // "", status, body, redirect, close, sleep, exit, kill or print
 	Status int
-	Type   string // content type; "" is application/json
+	Type   string // content type; defaults to application/json
 	Body   string
 	ID     int
 }
 
-// handlerMain is the child process. What triggers it is posted to RECORDER;
-// HTTP requests are answered with what was seen.
+// handlerMain is the main function of the child process. It posts the received
+// triggers to RECORDER, and answers HTTP requests with their content.
 func handlerMain(mode string) int {
 	switch mode {
 	case "exit":
-		code, _ := strconv.Atoi(os.Getenv("EXIT_CODE")) //nolint:forbidigo // the child is told so
+		code, _ := strconv.Atoi(os.Getenv("EXIT_CODE")) //nolint:forbidigo // the parent sets it
 
 		fmt.Fprintln(os.Stderr, "one\ntwo\nthree\nfour")
 
@@ -52,7 +52,7 @@ func handlerMain(mode string) int {
 		signal.Notify(wait, syscall.SIGTERM)
 		<-wait
 
-		_, _ = fmt.Fprintln(os.Stdout, "terminated politely")
+		_, _ = fmt.Fprintln(os.Stdout, "received SIGTERM")
 
 		return 0
 	}
@@ -60,7 +60,7 @@ func handlerMain(mode string) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 
-	l, err := funchost.Listen(ctx, os.Getenv, 0) //nolint:forbidigo // as the host tells it
+	l, err := funchost.Listen(ctx, os.Getenv, 0) //nolint:forbidigo // like a handler
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -192,8 +192,8 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 	}
 }
 
-// waitFor is closed once the recorder lets go: the test has seen the first
-// part.
+// waitFor returns a channel that is closed when the recorder releases it. Then
+// the test has received the first part.
 func waitFor(ctx context.Context, what string) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -213,8 +213,8 @@ func waitFor(ctx context.Context, what string) <-chan struct{} {
 	return done
 }
 
-// recorder is the test's own server.
-func recorder() string { return os.Getenv("RECORDER") } //nolint:forbidigo // the child is told so
+// recorder returns the address of the test's server.
+func recorder() string { return os.Getenv("RECORDER") } //nolint:forbidigo // the parent sets it
 
 func report(s seen) {
 	to := recorder()

@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	forwardHost  = `{"customHandler":{"description":{"defaultExecutablePath":"handler"},"enableForwardingHttpRequest":true}}`
+	forwardHost = `{"customHandler":{"description":{"defaultExecutablePath":"handler"},
+		"enableForwardingHttpRequest":true}}`
 	envelopeHost = `{"customHandler":{"description":{"defaultExecutablePath":"handler"}}}`
 )
 
-func TestProxyTouchesNothing(t *testing.T) {
+func TestProxyForwardsRequestsUnchanged(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 
@@ -53,7 +54,7 @@ func TestProxyTouchesNothing(t *testing.T) {
 	id := s.Header.Values("X-Azure-Functions-Invocationid")
 	if len(id) != 1 || len(id[0]) != 36 || s.Header.Get("X-Ms-Invocation-Id") != id[0] {
 		t.Errorf(
-			"got invocation ids %q and %q, want one of the host's",
+			"got invocation IDs %q and %q, want one of the host",
 			id,
 			s.Header.Get("X-Ms-Invocation-Id"),
 		)
@@ -105,12 +106,12 @@ func TestProxyStreams(t *testing.T) {
 		}
 
 		if i == 0 {
-			b.letGo <- struct{}{} // the first part came while the handler waits
+			b.release <- struct{}{} // the first part arrived while the handler waits
 		}
 	}
 }
 
-func TestProxyTellsTheHandlerThatItsClientLeft(t *testing.T) {
+func TestProxyCancelsRequestWhenClientDisconnects(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -139,7 +140,7 @@ func TestProxyTellsTheHandlerThatItsClientLeft(t *testing.T) {
 	<-done
 }
 
-func TestEdgeWaitsNoLongerThanItsTimeout(t *testing.T) {
+func TestEdgeLimits(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{}, devhost.Options{EdgeTimeout: 300 * time.Millisecond, BodyLimit: 100})
@@ -165,7 +166,7 @@ func TestEdgeWaitsNoLongerThanItsTimeout(t *testing.T) {
 	}
 }
 
-func TestForwardHasTheDefectsOfItsMode(t *testing.T) {
+func TestForwardModeLimitations(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{host: forwardHost}, devhost.Options{})
 
@@ -178,7 +179,8 @@ func TestForwardHasTheDefectsOfItsMode(t *testing.T) {
 	}
 
 	for name, want := range map[string]string{
-		"User-Agent": "curl/8.5.0 Azure-Functions-Host/" + devhost.Version, "Content-Encoding": "", "Content-Type": "application/json",
+		"User-Agent":       "curl/8.5.0 Azure-Functions-Host/" + devhost.Version,
+		"Content-Encoding": "", "Content-Type": "application/json",
 		"Host": b.host.Addr(),
 	} {
 		if got := s.Header.Get(name); got != want {
@@ -187,7 +189,7 @@ func TestForwardHasTheDefectsOfItsMode(t *testing.T) {
 	}
 
 	if got := s.Header.Values("X-Azure-Functions-Invocationid"); len(got) != 2 || got[0] != "forged" {
-		t.Errorf("got invocation ids %q, want the forged one first", got)
+		t.Errorf("got invocation IDs %q, want the forged one first", got)
 	}
 
 	if got := b.send(
@@ -199,7 +201,7 @@ func TestForwardHasTheDefectsOfItsMode(t *testing.T) {
 	}
 }
 
-func TestKeysAreAskedForOnlyWhereToldTo(t *testing.T) {
+func TestKeysAreRequiredUnlessAnonymous(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{}, devhost.Options{Keys: []string{"secret"}})
@@ -237,7 +239,7 @@ func TestKeysAreAskedForOnlyWhereToldTo(t *testing.T) {
 	}
 }
 
-func TestEnvelopeModeAnswersByOutputs(t *testing.T) {
+func TestEnvelopeModeRespondsFromOutputs(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{host: envelopeHost}, devhost.Options{})
 

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// now is the host's clock: it stamps envelopes and decides which tick is due.
+// now is the host's clock. It stamps envelopes and decides which tick is due.
 func now() time.Time { return time.Now() }
 
-// sleep waits; false when ctx ended first.
+// sleep waits for d. It returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -23,7 +23,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// newID makes a version 4 GUID.
+// newID returns a version 4 GUID.
 func newID() string {
 	var out [36]byte
 	return string(appendID(out[:0]))
@@ -59,8 +59,8 @@ func putRandom(b []byte) {
 	}
 }
 
-// newTraceparent makes a W3C trace context that is not sampled, as the host
-// sends without a listener.
+// newTraceparent returns a W3C trace context that is not sampled, like that of
+// a host that does not trace.
 func newTraceparent() string {
 	var ids [24]byte
 	putRandom(ids[:])

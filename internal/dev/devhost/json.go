@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// The host writes JSON with Newtonsoft's rules, which differ from
-// encoding/json's: <, > and & stay, as does every character beyond ASCII but
-// U+0085, U+2028 and U+2029. The functions here append to a buffer, since
-// envelopes are made thousands of times a second.
+// The host writes JSON by Newtonsoft's rules, which differ from
+// encoding/json's: <, > and & are not escaped, nor are characters outside of
+// ASCII except U+0085, U+2028 and U+2029. These functions append to a buffer,
+// because thousands of envelopes are written each second.
 
 const hexDigits = "0123456789abcdef"
 
@@ -21,8 +21,8 @@ func appendString[S ~string | ~[]byte](to []byte, s S) []byte {
 	return append(to, '"')
 }
 
-// appendTwice appends a JSON string that holds a JSON string: how the host
-// passes text.
+// appendTwice appends a JSON string that contains a JSON string. The host
+// passes text in this form.
 func appendTwice[S ~string | ~[]byte](to []byte, s S) []byte {
 	var space [256]byte
 	return appendString(to, appendString(space[:0], s))
@@ -100,7 +100,7 @@ func appendControl(to []byte, c byte) []byte {
 	return append(to, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
-// Times, as .NET writes them. Cardinality one cuts to whole seconds.
+// Formats of times, as in .NET. Cardinality one truncates to whole seconds.
 const (
 	secondsLayout = "2006-01-02T15:04:05"
 	fullLayout    = "2006-01-02T15:04:05.9999999"
@@ -114,7 +114,7 @@ func appendTime(to []byte, t time.Time, layout, zone string) []byte {
 	return append(to, '"')
 }
 
-// appendNumber appends a JSON string that holds a number.
+// appendNumber appends a JSON string that contains a number.
 func appendNumber(to []byte, n int64) []byte {
 	to = append(to, '"')
 	to = strconv.AppendInt(to, n, 10)

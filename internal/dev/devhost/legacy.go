@@ -15,7 +15,7 @@ import (
 )
 
 // The default mode passes an HTTP request as an envelope. It applies to
-// functions with more than one in and one out, and where host.json asks for
+// functions with more than one input or output, and if host.json enables
 // neither proxying nor forwarding.
 
 func (s *session) serveEnvelope(
@@ -51,8 +51,9 @@ func (s *session) serveEnvelope(
 	return nil
 }
 
-// writeHTTP builds the envelope of an HTTP request. Metadata holds, later ones
-// winning, the properties of a JSON body, the query and the route parameters.
+// writeHTTP writes the envelope of an HTTP request. Metadata contains the
+// properties of a JSON body, the query and the route parameters. Later ones
+// replace earlier ones.
 func writeHTTP(
 	buffer *bytes.Buffer,
 	r *http.Request,
@@ -168,8 +169,9 @@ func (m *metadata) request(body string, query, params []pair, headers http.Heade
 	}
 }
 
-// writeResponse answers with what the http output says: an object with
-// statusCode or status, body and headers; nothing is 200.
+// writeResponse writes the response that the http output describes: an object
+// with statusCode or status, body and headers. Without an output the status is
+// 200.
 func writeResponse(w http.ResponseWriter, value json.RawMessage) error {
 	if value == nil {
 		w.WriteHeader(http.StatusOK)
@@ -212,8 +214,8 @@ func writeResponse(w http.ResponseWriter, value json.RawMessage) error {
 	return err
 }
 
-// responseBody is a body value as sent: text that is valid base64 was taken for
-// bytes.
+// responseBody returns the bytes of a body value. Text that is valid base64 is
+// decoded first.
 func responseBody(raw json.RawMessage) []byte {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
@@ -242,8 +244,8 @@ func readAll(r *http.Request) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// firstQuery is a query as a dictionary: in order of first appearance, the
-// values of a repeated key joined with commas.
+// firstQuery returns a query as a dictionary, in order of first appearance.
+// Repeated values are joined with commas.
 func firstQuery(raw string) []pair {
 	var all []pair
 
@@ -271,7 +273,7 @@ func firstQuery(raw string) []pair {
 	return all
 }
 
-// mergedQuery is a query after a trip through that dictionary.
+// mergedQuery returns a query after conversion to that dictionary and back.
 func mergedQuery(raw string) string {
 	parts := firstQuery(raw)
 
@@ -310,7 +312,8 @@ func paramPairs(params map[string]string) []pair {
 	return all
 }
 
-// headerNames are sorted, Host first, as the golden examples show them.
+// headerNames returns the names sorted, with Host first, like the golden
+// examples.
 func headerNames(h http.Header) []string {
 	names := make([]string, 0, len(h))
 	for name := range h {

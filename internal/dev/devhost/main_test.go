@@ -7,8 +7,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain is also the handler: the stand-in starts this binary as its child,
-// with the variable set.
+// TestMain is also the handler: the host starts this binary as its child, with
+// the variable set.
 func TestMain(m *testing.M) {
 	if mode := os.Getenv("DEVHOST_TEST_HANDLER"); mode != "" { //nolint:forbidigo // set by the parent
 		os.Exit(handlerMain(mode))

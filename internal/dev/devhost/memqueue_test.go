@@ -11,21 +11,21 @@ import (
 	"coremachine/internal/state"
 )
 
-// memQueue is a peek-lock queue in memory.
+// memQueue is a queue with peek-lock in memory.
 type memQueue struct {
 	lock    time.Duration
 	settled chan settlement
 
 	mu     sync.Mutex
 	ready  []queue.Delivery
-	locked map[int64]time.Time // sequence number -> until
+	locked map[int64]time.Time // sequence number to the end of the lock
 	wake   chan struct{}
 	last   int64
-	slow   int // settlements that nobody waits for are dropped
+	slow   int // number of settlements dropped because no test waited for them
 }
 
 type settlement struct {
-	how string // complete, abandon, renew
+	how string // complete, abandon or renew
 	queue.Delivery
 }
 
@@ -122,7 +122,7 @@ func (q *memQueue) Complete(_ context.Context, d queue.Delivery) error {
 	return q.settle("complete", d)
 }
 
-// Abandon gives a message back, up to three deliveries.
+// Abandon makes a message ready again, for at most three deliveries.
 func (q *memQueue) Abandon(_ context.Context, d queue.Delivery) error {
 	if err := q.settle("abandon", d); err != nil {
 		return err

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// SendFunc sends one message that an output binding of a function made.
+// SendFunc sends one message of an output binding of a function.
 type SendFunc func(ctx context.Context, function string, b Binding, body []byte) error
 
-// byteArray is what becomes of a value that was taken for base64: the name of
-// its type.
+// byteArray replaces a value that was interpreted as base64. It is the name of
+// the .NET type.
 const byteArray = "System.Byte[]"
 
-// sendOutputs sends what the declared output bindings get, one message after
-// the other: when the k-th fails, the earlier ones are on their way, and the
-// input is abandoned.
+// sendOutputs sends the values of the declared output bindings, one message
+// after the other. If one fails, the earlier ones have been sent, and the input
+// is abandoned.
 func (s *session) sendOutputs(ctx context.Context, f *Function, a answered) error {
 	n := 0
 
@@ -42,7 +42,7 @@ func (s *session) sendOutputs(ctx context.Context, f *Function, a answered) erro
 			}
 
 			if s.host.options.Send == nil {
-				return fmt.Errorf("output %s: this host was given no way to send", b.Name)
+				return fmt.Errorf("output %s: Options.Send is nil", b.Name)
 			}
 
 			if err := s.host.options.Send(ctx, f.Name, b, body); err != nil {
@@ -56,8 +56,8 @@ func (s *session) sendOutputs(ctx context.Context, f *Function, a answered) erro
 	return nil
 }
 
-// outputOf finds the value of a binding: by name in any case, or the return
-// value.
+// outputOf returns the value of a binding: by name, ignoring case, or the
+// return value.
 func outputOf(f *Function, b Binding, a answered) json.RawMessage {
 	if b.Name == "$return" {
 		return nonNull(a.ReturnValue)
@@ -72,8 +72,8 @@ func outputOf(f *Function, b Binding, a answered) json.RawMessage {
 			return nil
 		}
 	}
-	// without a $return binding, the properties of a returned object are
-	// outputs
+	// Without a $return binding, the properties of a returned object are
+	// outputs.
 	var returned map[string]json.RawMessage
 	if json.Unmarshal(a.ReturnValue, &returned) != nil {
 		return nil
@@ -100,10 +100,10 @@ func nonNull(v json.RawMessage) json.RawMessage {
 	return v
 }
 
-// OutputMessages makes the message bodies of an output value, with the host's
-// traps: text that is valid base64 becomes System.Byte[] unless dataType is
-// binary; an object, or text that is one, comes out indented; an array fans
-// out, its strings verbatim; ISO dates are rewritten.
+// OutputMessages converts an output value to message bodies, like the host.
+// Text that is valid base64 becomes System.Byte[] unless dataType is binary. An
+// object, or text that contains one, is indented. An array becomes one message
+// for each element, with strings unchanged. ISO dates are rewritten.
 func OutputMessages(value json.RawMessage, dataType string) [][]byte {
 	value = bytes.TrimSpace(value)
 	if value[0] == '"' {
@@ -155,7 +155,7 @@ func outputText(value json.RawMessage) []byte {
 	return value
 }
 
-// isBase64 is .NET's view: white space is ignored, the padding must be right.
+// isBase64 follows .NET: it ignores white space and requires correct padding.
 func isBase64(s string) bool {
 	s = strings.Join(strings.Fields(s), "")
 	_, err := base64.StdEncoding.DecodeString(s)
@@ -165,8 +165,8 @@ func isBase64(s string) bool {
 
 var isoDate = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?(Z|[+-]\d\d:\d\d)?"`)
 
-// rewriteDate is a date string of an object after Newtonsoft has read it as a
-// date and written it again.
+// rewriteDate returns a date string of an object as Newtonsoft reads and writes
+// it.
 func rewriteDate(quoted []byte) []byte {
 	text := strings.Trim(string(quoted), `"`)
 
@@ -182,11 +182,11 @@ func rewriteDate(quoted []byte) []byte {
 		return []byte(`"` + t.Format(fullLayout) + `Z"`)
 	}
 
-	return []byte(`"` + t.UTC().Format(fullLayout) + `+00:00"`) // to local time, which is UTC on a server
+	return []byte(`"` + t.UTC().Format(fullLayout) + `+00:00"`) // in local time, UTC on a server
 }
 
-// dateText is a string that as a whole is a date, once it was made text by the
-// invariant culture.
+// dateText returns a string as the invariant culture formats it, if it is a
+// date.
 func dateText(s string) string {
 	t, zone, ok := parseDate(s)
 	if !ok {

@@ -12,23 +12,28 @@ import (
 	"coremachine/internal/dev/devhost"
 )
 
-func TestOutputMessagesHaveTheHostsTraps(t *testing.T) {
+func TestOutputMessagesConvertLikeHost(t *testing.T) {
 	t.Parallel()
 
 	for name, c := range map[string]struct {
 		value, dataType string
 		want            []string
 	}{
-		"ArrayOfStringsIsVerbatim": {`["{\"job\":\"b-19\"}","{\"job\":\"b-20\"}"]`, "", []string{`{"job":"b-19"}`, `{"job":"b-20"}`}},
-		"Base64BecomesItsType":     {`"abcd"`, "", []string{"System.Byte[]"}},
-		"Base64UnlessBinary":       {`"abcd"`, "binary", []string{"abcd"}},
-		"PlainText":                {`"hello world"`, "", []string{"hello world"}},
-		"TextObjectIsIndented":     {`"{\"a\":1}"`, "", []string{"{\n  \"a\": 1\n}"}},
-		"ObjectIsIndented":         {`{"a":{"b":[]}}`, "", []string{"{\n  \"a\": {\n    \"b\": []\n  }\n}"}},
-		"TextArrayFansOut":         {`"[1,\"x y\"]"`, "", []string{"1", "x y"}},
-		"DatesAreRewritten":        {`{"at":"2026-03-01T10:20:30.100+02:00"}`, "", []string{"{\n  \"at\": \"2026-03-01T08:20:30.1+00:00\"\n}"}},
-		"DateElement":              {`["2026-03-01T10:20:30Z"]`, "", []string{"03/01/2026 10:20:30"}},
-		"Number":                   {`7`, "", []string{"7"}},
+		"ArrayOfStringsIsVerbatim": {
+			`["{\"job\":\"b-19\"}","{\"job\":\"b-20\"}"]`, "", []string{`{"job":"b-19"}`, `{"job":"b-20"}`},
+		},
+		"Base64BecomesItsType": {`"abcd"`, "", []string{"System.Byte[]"}},
+		"Base64UnlessBinary":   {`"abcd"`, "binary", []string{"abcd"}},
+		"PlainText":            {`"hello world"`, "", []string{"hello world"}},
+		"TextObjectIsIndented": {`"{\"a\":1}"`, "", []string{"{\n  \"a\": 1\n}"}},
+		"ObjectIsIndented":     {`{"a":{"b":[]}}`, "", []string{"{\n  \"a\": {\n    \"b\": []\n  }\n}"}},
+		"TextArrayFansOut":     {`"[1,\"x y\"]"`, "", []string{"1", "x y"}},
+		"DatesAreRewritten": {
+			`{"at":"2026-03-01T10:20:30.100+02:00"}`, "",
+			[]string{"{\n  \"at\": \"2026-03-01T08:20:30.1+00:00\"\n}"},
+		},
+		"DateElement": {`["2026-03-01T10:20:30Z"]`, "", []string{"03/01/2026 10:20:30"}},
+		"Number":      {`7`, "", []string{"7"}},
 	} {
 		var got []string
 		for _, b := range devhost.OutputMessages([]byte(c.value), c.dataType) {
@@ -72,7 +77,7 @@ func TestOutputsAreSentOneByOne(t *testing.T) {
 			defer mu.Unlock()
 
 			if failing && index == 1 {
-				return errors.New("the bus is away")
+				return errors.New("the bus is unavailable")
 			}
 
 			return nil

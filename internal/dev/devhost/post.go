@@ -17,21 +17,21 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// answered is what a handler says after POST /{function}. Keys are matched in
-// any case; unknown ones are ignored.
+// answered is the response to POST /{function}. Keys match in any case, and
+// unknown ones are ignored.
 type answered struct {
 	Outputs     map[string]json.RawMessage
 	Logs        []string
 	ReturnValue json.RawMessage
 }
 
-// plainAnswer is the envelope without anything in it, as most handlers write
-// it; it needs no parsing.
+// plainAnswer is an envelope without values, as most handlers return it. It is
+// not parsed.
 const plainAnswer = `{"Outputs":{},"Logs":[],"ReturnValue":null}`
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// getBuffer returns an empty buffer; it goes back with buffers.Put.
+// getBuffer returns an empty buffer. Return it with buffers.Put.
 func getBuffer() *bytes.Buffer {
 	b, ok := buffers.Get().(*bytes.Buffer)
 	if !ok {
@@ -43,22 +43,22 @@ func getBuffer() *bytes.Buffer {
 	return b
 }
 
-// pooledBody is a request body whose buffer goes back to the pool when the
-// transport, which may outlive the call, closes it.
+// pooledBody is a request body that returns its buffer to the pool when it is
+// closed. The transport closes it, possibly after the call.
 type pooledBody struct {
 	*bytes.Reader
 	buffer *bytes.Buffer
 	once   sync.Once
 }
 
-// Close gives the buffer back.
+// Close returns the buffer to the pool.
 func (b *pooledBody) Close() error {
 	b.once.Do(func() { buffers.Put(b.buffer) })
 	return nil
 }
 
-// post calls a function with an envelope and judges the answer; it takes over
-// the buffer. An error is a failed invocation.
+// post calls a function with an envelope and checks the response. It takes
+// ownership of the buffer. An error means a failed invocation.
 func (s *session) post(
 	ctx context.Context,
 	f *Function,
@@ -70,7 +70,7 @@ func (s *session) post(
 	a, err := s.call(ctx, f, id, envelope)
 	if err != nil {
 		s.host.counters.failed.Add(1)
-		s.host.log.Warn("an invocation failed", keys.Function, f.Name, "invocation_id", id, keys.Error, err)
+		s.host.log.Warn("invocation failed", keys.Function, f.Name, "invocation_id", id, keys.Error, err)
 
 		return answered{}, err
 	}
@@ -78,7 +78,7 @@ func (s *session) post(
 	s.host.counters.succeeded.Add(1)
 
 	for _, line := range a.Logs {
-		s.host.log.Info("the handler logged", "line", line, keys.Function, f.Name, "invocation_id", id)
+		s.host.log.Info("handler log", "line", line, keys.Function, f.Name, "invocation_id", id)
 	}
 
 	return a, nil
@@ -104,7 +104,8 @@ func (s *session) call(
 		return answered{}, s.failure(ctx, p, f, err)
 	}
 
-	if resp.StatusCode/100 == 3 && !s.host.app.Forward { // with forwarding, the host's client follows nothing
+	// With forwarding, the host's client does not follow redirects.
+	if resp.StatusCode/100 == 3 && !s.host.app.Forward {
 		if resp, err = s.follow(ctx, resp); err != nil {
 			return answered{}, s.failure(ctx, p, f, err)
 		}
@@ -118,7 +119,7 @@ func (s *session) call(
 		return answered{}, s.failure(ctx, p, f, err)
 	}
 
-	if resp.StatusCode/100 != 2 { // a redirect too that was not followed
+	if resp.StatusCode/100 != 2 { // including redirects that were not followed
 		return answered{}, fmt.Errorf("response status code does not indicate success: %d", resp.StatusCode)
 	}
 
@@ -126,11 +127,11 @@ func (s *session) call(
 		return answered{}, s.hang(ctx, p, f)
 	}
 
-	return judgeBody(resp.Header.Get("Content-Type"), body.Bytes())
+	return parseResponse(resp.Header.Get("Content-Type"), body.Bytes())
 }
 
-// judgeBody reads the answer of a 2xx.
-func judgeBody(contentType string, body []byte) (a answered, err error) {
+// parseResponse parses the body of a 2xx response.
+func parseResponse(contentType string, body []byte) (a answered, err error) {
 	if media, _, err := mime.ParseMediaType(
 		contentType,
 	); err != nil ||
@@ -143,14 +144,14 @@ func judgeBody(contentType string, body []byte) (a answered, err error) {
 	}
 
 	if err := json.Unmarshal(body, &a); err != nil {
-		return a, fmt.Errorf("the answer is not the envelope: %w", err)
+		return a, fmt.Errorf("the response is not an envelope: %w", err)
 	}
 
 	return a, nil
 }
 
-// request is the host's POST. In Azure the envelope is chunked; the Core Tools
-// give its length.
+// request returns the host's POST. In Azure the envelope is chunked. The Core
+// Tools send its length.
 func (s *session) request(ctx context.Context, f *Function, id string, envelope *bytes.Buffer) *http.Request {
 	r := &http.Request{
 		Method: http.MethodPost,
@@ -172,7 +173,7 @@ func (s *session) request(ctx context.Context, f *Function, id string, envelope 
 	return r.WithContext(ctx)
 }
 
-// limit bounds an invocation by functionTimeout.
+// limit applies functionTimeout to an invocation.
 func (s *session) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if s.host.app.Timeout > 0 {
 		return context.WithTimeoutCause(ctx, s.host.app.Timeout, errFunctionTimeout)
@@ -183,15 +184,15 @@ func (s *session) limit(ctx context.Context) (context.Context, context.CancelFun
 
 var errFunctionTimeout = errors.New("timeout value was exceeded by the function")
 
-// failure names the error of a call. After a function timeout the handler is
-// killed, and with it every other call.
+// failure returns the error of a call. After a function timeout it kills the
+// handler, and with it every other call.
 func (s *session) failure(ctx context.Context, p *process, f *Function, err error) error {
 	if !errors.Is(context.Cause(ctx), errFunctionTimeout) {
 		return err
 	}
 
 	s.host.log.Error(
-		"a function timed out: the handler is killed with every call in flight",
+		"function timed out, killing the handler with every call in flight",
 		keys.Function,
 		f.Name,
 		"timeout",
@@ -204,16 +205,17 @@ func (s *session) failure(ctx context.Context, p *process, f *Function, err erro
 	}
 
 	s.host.tell(e)
-	s.worker.askRestart(p)
+	s.worker.requestRestart(p)
 
 	return errFunctionTimeout
 }
 
-// hang is what the real host does with an empty answer: nothing, until the
+// hang imitates the real host after an empty response: it waits until the
 // function timeout.
 func (s *session) hang(ctx context.Context, p *process, f *Function) error {
 	s.host.log.Error(
-		"THE HANDLER RETURNED AN EMPTY BODY: the host never completes such a call, and kills the handler at functionTimeout",
+		"THE HANDLER RETURNED AN EMPTY BODY: the host does not complete such a call, "+
+			"and kills the handler at functionTimeout",
 		keys.Function,
 		f.Name,
 		"timeout",
@@ -229,8 +231,8 @@ func (s *session) hang(ctx context.Context, p *process, f *Function) error {
 	}
 }
 
-// follow follows a redirect, as the host's client does for envelopes: by GET,
-// since the body is gone.
+// follow follows a redirect with GET, like the host's client for envelopes,
+// because the body has been consumed.
 func (s *session) follow(ctx context.Context, resp *http.Response) (*http.Response, error) {
 	_, err := io.Copy(io.Discard, resp.Body)
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
@@ -245,7 +247,7 @@ func (s *session) follow(ctx context.Context, resp *http.Response) (*http.Respon
 	if !strings.HasPrefix(to.Host, "127.0.0.1:") {
 		return nil, fmt.Errorf("a redirect leads to %s", to.Host)
 	}
-	// to this machine only, see above
+	// The address is this machine, see above.
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil) //nolint:gosec
 	if err != nil {
 		return nil, err
@@ -254,5 +256,5 @@ func (s *session) follow(ctx context.Context, resp *http.Response) (*http.Respon
 	return s.client.Do(r) //nolint:gosec // to this machine only, see above
 }
 
-// settleLimit bounds the settling of a message.
+// settleLimit limits the time to settle a message.
 const settleLimit = 10 * time.Second

@@ -11,22 +11,24 @@ import (
 	"time"
 )
 
-// lingering is how long output is awaited from a child that has ended, or from
-// what it left behind.
-const lingering = time.Second
+// outputTimeout limits how long to wait for the output of a child that has
+// ended, which its own children can keep open.
+const outputTimeout = time.Second
 
-// process is one start of the handler.
+// process is one run of the handler.
 type process struct {
-	id       string
-	pid      int
-	cmd      *exec.Cmd
-	done     chan struct{} // closed when it has ended and its output is read; then code is set
-	code     int           // exit status; 128 + n after signal n
-	lastErrs *tail         // of stderr
-	doomed   atomic.Bool   // a restart was asked for
+	id  string
+	pid int
+	cmd *exec.Cmd
+	// done is closed when the process has ended and its output was read. Then
+	// code is set.
+	done       chan struct{}
+	code       int         // exit status; 128 + n after signal n
+	lastErrs   *tail       // of stderr
+	restarting atomic.Bool // a restart was requested
 }
 
-// command is what to start.
+// command describes a process to start.
 type command struct {
 	path, dir string
 	args, env []string
@@ -37,7 +39,7 @@ type command struct {
 func startProcess(c command, id string) (*process, error) {
 	p := &process{id: id, done: make(chan struct{}), lastErrs: &tail{}}
 	p.cmd = exec.Command(c.path, c.args...) //nolint:noctx // the app's own executable, ended by kill
-	p.cmd.Dir, p.cmd.Env, p.cmd.WaitDelay = c.dir, c.env, lingering
+	p.cmd.Dir, p.cmd.Env, p.cmd.WaitDelay = c.dir, c.env, outputTimeout
 	p.cmd.SysProcAttr = childAttributes()
 	stdout := &lineWriter{line: func(l string) { c.line("stdout", l) }}
 	stderr := &lineWriter{line: func(l string) { p.lastErrs.add(l); c.line("stderr", l) }}
@@ -59,7 +61,7 @@ func startProcess(c command, id string) (*process, error) {
 			return
 		}
 
-		_ = p.cmd.Wait() // the state tells more than the error
+		_ = p.cmd.Wait() // the state has more information than the error
 
 		stdout.flush()
 		stderr.flush()
@@ -85,7 +87,7 @@ func exitCode(s *os.ProcessState) int {
 	return s.ExitCode()
 }
 
-// kill sends SIGKILL: the host gives no warning.
+// kill sends SIGKILL without a warning, like the host.
 func (p *process) kill() error {
 	err := p.cmd.Process.Kill()
 	if errors.Is(err, os.ErrProcessDone) {
@@ -95,14 +97,13 @@ func (p *process) kill() error {
 	return err
 }
 
-// terminate sends SIGTERM, as a container runtime does before it kills.
-func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) } // one that has ended needs none
+// terminate sends SIGTERM, like a container runtime before it kills.
+func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) } // fails if the process has ended
 
-// maxLine is where an endless line is cut.
+// maxLine is the maximum length of a line. Longer lines are split.
 const maxLine = 64 << 10
 
-// lineWriter calls line for each line written to it. One goroutine writes to
-// it.
+// lineWriter calls line for each line. Only one goroutine may write to it.
 type lineWriter struct {
 	line func(string)
 	rest []byte

@@ -2,6 +2,6 @@ package devhost
 
 import "syscall"
 
-// childAttributes make the kernel kill the child with us: nothing else would,
-// after a crash.
+// childAttributes makes the kernel kill the child when this process dies, which
+// covers a crash.
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -4,5 +4,6 @@ package devhost
 
 import "syscall"
 
-// childAttributes: only Linux kills a child with its parent.
+// childAttributes returns nil, because only Linux can kill a child with its
+// parent.
 func childAttributes() *syscall.SysProcAttr { return nil }

@@ -15,19 +15,18 @@ import (
 	"time"
 )
 
-// errBadGateway: the handler could not be reached.
+// errBadGateway means that the handler could not be reached.
 var errBadGateway = errors.New("the handler could not be reached")
 
-// How a proxied call insists on its connection.
+// Retries of a proxied call.
 const (
 	dialTries    = 10
 	dialPause    = 50 * time.Millisecond
 	dialMaxPause = 250 * time.Millisecond
 )
 
-// dialPatiently tries to connect to a handler that is just being started, ten
-// times.
-func dialPatiently(ctx context.Context, network, address string) (net.Conn, error) {
+// dialWithRetry connects to a handler that may be starting. It tries ten times.
+func dialWithRetry(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 
 	pause := dialPause
@@ -42,14 +41,14 @@ func dialPatiently(ctx context.Context, network, address string) (net.Conn, erro
 	}
 }
 
-// proxy streams a request to the handler and its answer back, both as they
-// come, touching nothing but three headers. A client that leaves takes the
-// handler's connection with it.
+// proxy streams a request to the handler and its response to the client. It
+// changes only three headers. If the client disconnects, the connection to the
+// handler is closed.
 func (s *session) proxy(w http.ResponseWriter, r *http.Request, id string) error {
 	var failed error
 
 	p := httputil.ReverseProxy{
-		Transport:     s.patient,
+		Transport:     s.retryTransport,
 		FlushInterval: -1,
 		BufferPool:    bytesPool{},
 		ErrorLog:      slog.NewLogLogger(s.host.log.Handler(), slog.LevelDebug),
@@ -76,13 +75,13 @@ func (s *session) proxy(w http.ResponseWriter, r *http.Request, id string) error
 	}
 
 	func() {
-		defer func() { // it gives up that way in the middle of an answer
-			switch given := recover(); given {
+		defer func() { // the reverse proxy panics to abort a response
+			switch reason := recover(); reason {
 			case nil:
 			case http.ErrAbortHandler:
 				failed = http.ErrAbortHandler
 			default:
-				panic(given)
+				panic(reason)
 			}
 		}()
 
@@ -100,9 +99,9 @@ func (s *session) proxy(w http.ResponseWriter, r *http.Request, id string) error
 	return fmt.Errorf("%w: %w", errBadGateway, failed)
 }
 
-// forward is the older mode: the whole answer is buffered, duplicate query keys
-// are merged, content headers other than type and length are lost, and a
-// chunked request fails.
+// forward is the older mode. It buffers the whole response, merges duplicate
+// query keys, drops content headers except type and length, and rejects chunked
+// requests.
 func (s *session) forward(w http.ResponseWriter, r *http.Request, id string) error {
 	out := &http.Request{
 		Method: r.Method,
@@ -116,8 +115,8 @@ func (s *session) forward(w http.ResponseWriter, r *http.Request, id string) err
 		Header: r.Header.Clone(),
 	}
 	for _, name := range []string{
-		"Content-Encoding", "Content-Language", "Content-Md5", "Content-Location", "Content-Range", "Content-Disposition",
-		"Allow", "Expires", "Last-Modified", "Connection",
+		"Content-Encoding", "Content-Language", "Content-Md5", "Content-Location", "Content-Range",
+		"Content-Disposition", "Allow", "Expires", "Last-Modified", "Connection",
 	} {
 		out.Header.Del(name)
 	}
@@ -136,8 +135,8 @@ func (s *session) forward(w http.ResponseWriter, r *http.Request, id string) err
 	out.Header.Add("X-Azure-Functions-InvocationId", id)
 
 	agent := "Azure-Functions-Host/" + Version
-	if given := r.Header.Get("User-Agent"); given != "" {
-		agent = given + " " + agent
+	if sent := r.Header.Get("User-Agent"); sent != "" {
+		agent = sent + " " + agent
 	}
 
 	out.Header.Set("User-Agent", agent)
@@ -162,12 +161,12 @@ func (s *session) forward(w http.ResponseWriter, r *http.Request, id string) err
 	return err
 }
 
-// bytesPool lends copy buffers to the proxy.
+// bytesPool provides copy buffers for the proxy.
 type bytesPool struct{}
 
 var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
-// Get borrows a buffer.
+// Get returns a buffer.
 func (bytesPool) Get() []byte {
 	if b, ok := copyBuffers.Get().(*[32 << 10]byte); ok {
 		return b[:]
@@ -176,5 +175,5 @@ func (bytesPool) Get() []byte {
 	return make([]byte, 32<<10)
 }
 
-// Put gives it back.
+// Put returns a buffer to the pool.
 func (bytesPool) Put(b []byte) { copyBuffers.Put((*[32 << 10]byte)(b)) }

@@ -12,7 +12,7 @@ import (
 )
 
 // pump posts the messages of one queue to its function and settles them by the
-// answers.
+// response.
 type pump struct {
 	session  *session
 	function *Function
@@ -22,15 +22,15 @@ type pump struct {
 	slots    chan struct{}
 
 	mu   sync.Mutex
-	held map[*inHand]struct{}
+	held map[*inFlight]struct{}
 }
 
-// inHand is a message under way, for the renewal of its lock.
-type inHand struct {
+// inFlight is a message in flight, with the state of its lock renewal.
+type inFlight struct {
 	delivery queue.Delivery
 	until    time.Time
-	half     time.Duration // renewed when this much is left
-	last     time.Time     // no renewal after this
+	half     time.Duration // renewed when less than this is left
+	last     time.Time     // not renewed after this
 }
 
 const renewalPoll = 100 * time.Millisecond
@@ -40,15 +40,15 @@ func newPump(s *session, f *Function, r queue.Receiver) *pump {
 		session:  s,
 		function: f,
 		receiver: r,
-		held:     map[*inHand]struct{}{},
+		held:     map[*inFlight]struct{}{},
 		many:     f.Trigger.Cardinality == "many",
 		binary:   f.Trigger.DataType == "binary",
 		slots:    make(chan struct{}, s.host.app.Calls),
 	}
 }
 
-// run receives until the session ends and returns when every message in hand is
-// settled.
+// run receives until the session ends. It returns when every message in flight
+// is settled.
 func (p *pump) run() {
 	ctx := p.session.ctx
 
@@ -60,7 +60,7 @@ func (p *pump) run() {
 	}
 
 	for {
-		free := p.take(ctx)
+		free := p.acquire(ctx)
 		if free == 0 {
 			return
 		}
@@ -72,13 +72,13 @@ func (p *pump) run() {
 			}
 
 			p.session.host.log.Error(
-				"a queue could not be received from",
+				"queue receive failed",
 				keys.Queue,
 				p.function.Trigger.QueueName,
 				keys.Error,
 				err,
 			)
-			p.give(free)
+			p.releaseSlots(free)
 
 			if !sleep(ctx, time.Second) {
 				return
@@ -87,12 +87,12 @@ func (p *pump) run() {
 			continue
 		}
 
-		if p.many { // one batch at a time, all settled together, without renewal
+		if p.many { // one batch at a time, settled together, without renewal
 			p.batch(ctx, batch)
 			continue
 		}
 
-		p.give(free - len(batch))
+		p.releaseSlots(free - len(batch))
 
 		if p.session.host.options.Faults.Shuffle {
 			rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
@@ -100,17 +100,17 @@ func (p *pump) run() {
 
 		for _, d := range batch {
 			open.Go(func() {
-				defer p.give(1)
+				defer p.releaseSlots(1)
 
-				p.one(ctx, d)
+				p.handle(ctx, d)
 			})
 		}
 	}
 }
 
-// take waits for a free call and returns how many are free; 0 when ctx ended.
-// With batches it is how many one may hold.
-func (p *pump) take(ctx context.Context) int {
+// acquire waits for a free slot and returns the number of free ones, or 0 if
+// ctx ended. With batches it returns the maximum batch size.
+func (p *pump) acquire(ctx context.Context) int {
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -134,7 +134,7 @@ func (p *pump) take(ctx context.Context) int {
 	}
 }
 
-func (p *pump) give(n int) {
+func (p *pump) releaseSlots(n int) {
 	if p.many {
 		return
 	}
@@ -144,12 +144,12 @@ func (p *pump) give(n int) {
 	}
 }
 
-// one posts a message, as often as the faults want, and settles it by the last
-// answer.
-func (p *pump) one(ctx context.Context, d queue.Delivery) {
+// handle posts a message, repeatedly if a fault requires it, and settles it by
+// the last response.
+func (p *pump) handle(ctx context.Context, d queue.Delivery) {
 	at := now()
 
-	h := &inHand{
+	h := &inFlight{
 		delivery: d,
 		until:    d.LockedUntil,
 		half:     d.LockedUntil.Sub(at) / 2,
@@ -219,8 +219,8 @@ func (p *pump) batch(ctx context.Context, batch []queue.Delivery) {
 	}
 }
 
-// settle completes what was answered well and abandons everything else at once:
-// the host has no delay of its own.
+// settle completes a message after a valid response, and otherwise abandons it
+// immediately, because the host does not delay.
 func (p *pump) settle(ctx context.Context, d queue.Delivery, failed error) {
 	if delay := p.session.host.options.AbandonDelay; failed != nil && delay > 0 {
 		sleep(ctx, delay)
@@ -248,14 +248,14 @@ func (p *pump) settle(ctx context.Context, d queue.Delivery, failed error) {
 	}
 
 	c.unsettled.Add(1)
-	// with the lock lost the message comes again, which is all that can happen
+	// If the lock was lost, the message is delivered again. This needs no log.
 	if !errors.Is(err, queue.ErrLockLost) {
-		p.session.host.log.Warn("a message was not settled", "message_id", d.MessageID, keys.Error, err)
+		p.session.host.log.Warn("message not settled", "message_id", d.MessageID, keys.Error, err)
 	}
 }
 
-// renew keeps the locks of what is in hand, each until
-// maxAutoLockRenewalDuration after it came.
+// renew renews the locks of the messages in flight, each until
+// maxAutoLockRenewalDuration after its arrival.
 func (p *pump) renew(ctx context.Context) {
 	for sleep(ctx, renewalPoll) {
 		for _, h := range p.due() {
@@ -272,14 +272,14 @@ func (p *pump) renew(ctx context.Context) {
 			case errors.Is(err, queue.ErrLockLost):
 				h.last = time.Time{}
 			default:
-				h.half /= 2 // try again when half of the rest is gone
+				h.half /= 2 // retry when half of the remaining time has passed
 			}
 			p.mu.Unlock()
 		}
 	}
 }
 
-func (p *pump) due() (all []*inHand) {
+func (p *pump) due() (all []*inFlight) {
 	at := now()
 
 	p.mu.Lock()
@@ -294,7 +294,7 @@ func (p *pump) due() (all []*inHand) {
 	return all
 }
 
-// stamp is what the host adds to an invocation of f now.
+// stamp returns the values that the host adds to an invocation of f now.
 func (s *session) stamp(f *Function) stamp {
 	return stamp{
 		function:  f.Name,

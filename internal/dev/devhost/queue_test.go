@@ -29,7 +29,8 @@ func TestMessageIsPostedAndCompleted(t *testing.T) {
 		}
 
 		for name, want := range map[string]string{
-			"Content-Type": "application/json; charset=utf-8", "User-Agent": "Azure-Functions-Host/" + devhost.Version,
+			"Content-Type":                  "application/json; charset=utf-8",
+			"User-Agent":                    "Azure-Functions-Host/" + devhost.Version,
 			"X-Azure-Functions-Hostversion": devhost.Version,
 		} {
 			if got := s.Header.Get(name); got != want {
@@ -39,7 +40,7 @@ func TestMessageIsPostedAndCompleted(t *testing.T) {
 
 		if len(s.Header.Get("X-Azure-Functions-Invocationid")) != 36 ||
 			len(s.Header.Get("Traceparent")) != 55 {
-			t.Errorf("got headers %v, want an invocation id and a trace context", s.Header)
+			t.Errorf("got headers %v, want an invocation ID and a trace context", s.Header)
 		}
 
 		if got := next(t, b.queue.settled, "settlement"); got.how != "complete" || got.Deliveries != 1 {
@@ -48,7 +49,7 @@ func TestMessageIsPostedAndCompleted(t *testing.T) {
 	}
 }
 
-func TestBadAnswersAreAbandonedAtOnce(t *testing.T) {
+func TestInvalidResponsesAreAbandonedImmediately(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{}, devhost.Options{})
@@ -91,9 +92,9 @@ func TestBadAnswersAreAbandonedAtOnce(t *testing.T) {
 	}
 }
 
-// Nothing at all is the one answer that the host never gets over: the call
-// hangs, then the handler dies with all it does.
-func TestEmptyAnswersHangUntilTheHandlerIsKilled(t *testing.T) {
+// The host does not recover from an empty response: the call hangs, and then
+// the handler is killed with all its calls.
+func TestEmptyResponsesHangUntilHandlerIsKilled(t *testing.T) {
 	t.Parallel()
 
 	for name, o := range map[string]order{
@@ -159,7 +160,7 @@ func TestAtMostMaxConcurrentCalls(t *testing.T) {
 
 	select {
 	case s := <-b.seen:
-		t.Errorf("a third call came: %s", s.Body)
+		t.Errorf("got a third call: %s", s.Body)
 	case <-time.After(200 * time.Millisecond):
 	}
 }
@@ -198,7 +199,7 @@ func TestLocksAreRenewedUntilTheLimit(t *testing.T) {
 	}
 }
 
-func TestFaultsOnDemand(t *testing.T) {
+func TestInjectedFaults(t *testing.T) {
 	t.Parallel()
 
 	b := prepare(

@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// route is one HTTP function under the route prefix.
+// route is an HTTP function below the route prefix.
 type route struct {
 	function *Function
 	segments []segment
-	methods  []string // lower-case; none: all
+	methods  []string // lower-case; empty means all
 }
 
 type segment struct {
 	text     string // a literal, or the name of a parameter
 	param    bool
 	optional bool
-	rest     bool // {*name}: all that is left, nothing included
+	rest     bool // {*name}: the remaining path, which can be empty
 }
 
-// newRoutes orders the HTTP functions as ASP.NET does: literals before
-// parameters before catch-alls, segment by segment.
+// newRoutes sorts the HTTP functions like ASP.NET: segment by segment, literals
+// before parameters before catch-alls.
 func newRoutes(a *App) ([]route, error) {
 	var all []route
 
@@ -77,7 +77,7 @@ func parseSegment(text string) (segment, error) {
 	inner, isParam := strings.CutPrefix(text, "{")
 	if !isParam {
 		if strings.ContainsAny(text, "{}") {
-			return segment{}, fmt.Errorf("this host knows no segment such as %q", text)
+			return segment{}, fmt.Errorf("the segment %q is not supported", text)
 		}
 
 		return segment{text: text}, nil
@@ -143,8 +143,8 @@ func (r route) match(parts []string) (map[string]string, bool) {
 	return params, len(parts) <= len(r.segments)
 }
 
-// find returns the function of a request. A path that only matches with another
-// method goes on to the next route.
+// find returns the function of a request. If the path matches but the method
+// does not, it continues with the next route.
 func (h *Host) find(method string, u *url.URL) (*Function, map[string]string) {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 

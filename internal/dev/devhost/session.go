@@ -19,7 +19,7 @@ const (
 	typeTimer = "timerTrigger"
 )
 
-// session is the life of one script host: a worker, and all that calls it.
+// session is the life of one script host: a worker and its callers.
 type session struct {
 	host   *Host
 	worker *worker
@@ -27,9 +27,9 @@ type session struct {
 	cancel context.CancelCauseFunc
 	calls  gate
 	ended  chan struct{}
-	client *http.Client // follows redirects, as the host does in the default mode
+	client *http.Client // follows redirects, like the host in the default mode
 
-	patient *http.Transport // connects with patience, for proxied requests
+	retryTransport *http.Transport // retries to connect, for proxied requests
 }
 
 func newSession(ctx context.Context, h *Host) (*session, error) {
@@ -39,23 +39,23 @@ func newSession(ctx context.Context, h *Host) (*session, error) {
 	}
 
 	s := &session{
-		host:    h,
-		worker:  w,
-		ended:   make(chan struct{}),
-		client:  &http.Client{Transport: w.transport},
-		patient: newTransport(),
+		host:           h,
+		worker:         w,
+		ended:          make(chan struct{}),
+		client:         &http.Client{Transport: w.transport},
+		retryTransport: newTransport(),
 	}
-	s.patient.DialContext = dialPatiently
+	s.retryTransport.DialContext = dialWithRetry
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 
 	return s, nil
 }
 
-// start runs the session until its context ends. Without functions the handler
-// is not started at all.
+// start runs the session until its context ends. Without functions it does not
+// start the handler.
 func (s *session) start() {
 	if len(s.host.app.Functions) == 0 {
-		s.host.log.Warn("no functions were found: the handler is not started")
+		s.host.log.Warn("no functions found, the handler is not started")
 
 		s.worker.set(stopped, nil, errors.New("the app has no functions"))
 		go func() { <-s.ctx.Done(); close(s.ended) }()
@@ -66,7 +66,7 @@ func (s *session) start() {
 		defer close(s.ended)
 
 		var background sync.WaitGroup
-		background.Go(s.pingAtTimes)
+		background.Go(s.pingRandomly)
 
 		for i := range s.host.app.Functions {
 			s.listen(&background, &s.host.app.Functions[i])
@@ -80,18 +80,18 @@ func (s *session) start() {
 		background.Wait()
 		s.calls.close()
 		s.worker.transport.CloseIdleConnections()
-		s.patient.CloseIdleConnections()
+		s.retryTransport.CloseIdleConnections()
 	}()
 }
 
-// listen starts what calls a function by itself.
+// listen starts the trigger of a function.
 func (s *session) listen(background *sync.WaitGroup, f *Function) {
 	switch f.Trigger.Type {
 	case typeQueue:
 		r := s.host.options.Receivers[f.Trigger.QueueName]
 		if r == nil {
 			s.host.log.Warn(
-				"nothing listens to a queue: no receiver was given",
+				"no receiver for a queue, its function is not started",
 				keys.Function,
 				f.Name,
 				keys.Queue,
@@ -105,7 +105,7 @@ func (s *session) listen(background *sync.WaitGroup, f *Function) {
 	case typeTimer:
 		schedule, err := parseSchedule(f.Trigger.Schedule)
 		if err != nil {
-			s.host.log.Error("the function is in error", keys.Function, f.Name, keys.Error, err)
+			s.host.log.Error("invalid schedule", keys.Function, f.Name, keys.Error, err)
 			return
 		}
 
@@ -113,7 +113,7 @@ func (s *session) listen(background *sync.WaitGroup, f *Function) {
 	case typeHTTP:
 	default:
 		s.host.log.Error(
-			"the function is in error: this host has no such trigger",
+			"unsupported trigger",
 			keys.Function,
 			f.Name,
 			"type",
@@ -122,7 +122,7 @@ func (s *session) listen(background *sync.WaitGroup, f *Function) {
 	}
 }
 
-// wait returns why the session ended, nil when it was told to.
+// wait returns why the session ended, or nil if it was stopped.
 func (s *session) wait() error {
 	<-s.ended
 
@@ -133,11 +133,11 @@ func (s *session) wait() error {
 	return nil
 }
 
-// stopFor ends the session as the host's StopApplication does.
+// stopFor ends the session like the host's StopApplication.
 func (s *session) stopFor(err error) { s.cancel(err) }
 
-// hold waits for a process that can take a call. When none comes in four times
-// the init timeout, the host stops.
+// hold waits for a process that can take a call. If there is none within four
+// times the init timeout, the host stops.
 func (s *session) hold(ctx context.Context) (*process, error) {
 	if st := s.worker.state.Load(); st.phase == ready {
 		return st.proc, nil
@@ -156,10 +156,11 @@ func (s *session) hold(ctx context.Context) (*process, error) {
 	return p, err
 }
 
-// pingAtTimes asks GET / now and then, as the host does to measure latency.
-func (s *session) pingAtTimes() {
-	const least, spread = 5 * time.Second, 10 * time.Second
-	for sleep(s.ctx, least+rand.N(spread)) {
+// pingRandomly requests GET / at random times, like the host, which measures
+// latency.
+func (s *session) pingRandomly() {
+	const minimum, spread = 5 * time.Second, 10 * time.Second
+	for sleep(s.ctx, minimum+rand.N(spread)) {
 		if s.worker.state.Load().phase != ready {
 			continue
 		}
@@ -167,15 +168,15 @@ func (s *session) pingAtTimes() {
 		s.host.counters.pings.Add(1)
 
 		if err := s.worker.ping(s.ctx); err != nil && s.ctx.Err() == nil {
-			s.host.log.Warn("the handler did not answer GET /", keys.Error, err)
+			s.host.log.Warn("handler did not answer GET /", keys.Error, err)
 		}
 	}
 }
 
-// portText is the handler's port.
+// portText returns the handler's port.
 func portText(s *session) string { return s.worker.portText }
 
-// gate counts calls under way, and lets no more in once it is closed.
+// gate counts running calls, and rejects new ones after it is closed.
 type gate struct {
 	mu     sync.Mutex
 	closed bool
@@ -197,7 +198,7 @@ func (g *gate) enter() bool {
 
 func (g *gate) leave() { g.inside.Done() }
 
-// close waits for the calls under way.
+// close waits for the running calls.
 func (g *gate) close() {
 	g.mu.Lock()
 	g.closed = true

@@ -9,21 +9,23 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// lateness is how late a first tick may be before it counts as past due.
-const lateness = time.Second
+// tolerance is how late the first tick can be before it counts as past due.
+const tolerance = time.Second
 
-// timerStatus is what the real host keeps in blob storage.
+// timerStatus is the state that the real host keeps in blob storage.
 type timerStatus struct {
 	mu         sync.Mutex
 	last, next time.Time
 }
 
-// monitored: short intervals, and timers that say so, keep no status.
+// monitored reports whether a timer keeps a status. Timers with short
+// intervals, or with useMonitor false, do not.
 func monitored(f *Function) bool { return f.Trigger.UseMonitor == nil || *f.Trigger.UseMonitor }
 
-// runTimer fires a function by its schedule: never two at once, the next tick
-// counted from the end of the one before. Ticks missed while the host was
-// stopped become one at start-up that is past due; failures are not repeated.
+// runTimer fires a function by its schedule, one call at a time. The next tick
+// is computed from the end of the previous call. Ticks that were missed while
+// the host was stopped become one tick at start-up that is past due. Failures
+// are not retried.
 func (s *session) runTimer(f *Function, when schedule) {
 	kept, _ := s.host.ticks.LoadOrStore(f.Name, &timerStatus{})
 
@@ -44,7 +46,7 @@ func (s *session) runTimer(f *Function, when schedule) {
 			return
 		}
 
-		s.tick(s.ctx, f, status, when, now().Sub(next) > lateness)
+		s.tick(s.ctx, f, status, when, now().Sub(next) > tolerance)
 	}
 }
 
@@ -52,7 +54,7 @@ func (t *timerStatus) missed(at time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	return !t.next.IsZero() && at.Sub(t.next) > lateness
+	return !t.next.IsZero() && at.Sub(t.next) > tolerance
 }
 
 func (t *timerStatus) plan(next time.Time) time.Time {
@@ -81,7 +83,7 @@ func (s *session) tick(ctx context.Context, f *Function, status *timerStatus, wh
 	}
 
 	if err != nil {
-		s.host.log.Warn("a tick failed and is not repeated", keys.Function, f.Name, keys.Error, err)
+		s.host.log.Warn("tick failed and is not retried", keys.Function, f.Name, keys.Error, err)
 	}
 
 	status.mu.Lock()
@@ -89,7 +91,7 @@ func (s *session) tick(ctx context.Context, f *Function, status *timerStatus, wh
 	status.mu.Unlock()
 }
 
-// writeTimer builds the envelope of a tick. Before the first recorded run, last
+// writeTimer writes the envelope of a tick. Before the first recorded run, last
 // is the year 1.
 func writeTimer(
 	buffer *bytes.Buffer,

@@ -12,7 +12,8 @@ import (
 
 func withTimer(schedule string) map[string]string {
 	functions := testFunctions()
-	functions["sweep"] = `{"bindings":[{"type":"timerTrigger","direction":"in","name":"timer","schedule":"` + schedule + `"}]}`
+	functions["sweep"] = `{"bindings":[{"type":"timerTrigger","direction":"in","name":"timer","schedule":"` +
+		schedule + `"}]}`
 
 	return functions
 }
@@ -32,12 +33,13 @@ func TestTimerTicks(t *testing.T) {
 	}
 }
 
-func TestAdminTriggersByHand(t *testing.T) {
+func TestAdminTriggersFunctions(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{functions: withTimer("0 0 0 1 1 *")}, devhost.Options{})
 	for path, want := range map[string]int{
-		"/admin/functions/process_task": 202, "/admin/functions/sweep": 202, "/admin/functions/none": 404, "/admin/functions/api": 400,
+		"/admin/functions/process_task": 202, "/admin/functions/sweep": 202,
+		"/admin/functions/none": 404, "/admin/functions/api": 400,
 	} {
 		if got := b.do(http.MethodPost, path, `{"input":"{\"ID\":5}"}`); got.status != want {
 			t.Errorf("%s: got %d, want %d", path, got.status, want)
@@ -62,7 +64,7 @@ func TestAdminTriggersByHand(t *testing.T) {
 	}
 }
 
-// The product's own half of the contract, under the stand-in.
+// The handler's side of the protocol, tested with devhost.
 func TestHandlerWithFunchost(t *testing.T) {
 	t.Parallel()
 	b := setup(
@@ -84,7 +86,7 @@ func TestHandlerWithFunchost(t *testing.T) {
 	}
 
 	b.queue.putBody(body)
-	b.queue.putBody([]byte("not one of ours"))
+	b.queue.putBody([]byte("not a message"))
 
 	if s := next(t, b.seen, "call"); s.URI != "process_task" || s.Body != m.TransportID() {
 		t.Errorf("got %+v", s)

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// ParseTimeSpan reads a .NET TimeSpan: [-][d.]hh:mm[:ss[.fffffff]] or a number
-// of days. "-1" and "-00:00:00.0010000" are the host's ways to say never; they
-// give a negative duration.
+// ParseTimeSpan parses a .NET TimeSpan: [-][d.]hh:mm[:ss[.fffffff]] or a number
+// of days. "-1" and "-00:00:00.0010000" mean never and return a negative
+// duration.
 func ParseTimeSpan(text string) (time.Duration, error) {
 	rest, negative := strings.CutPrefix(strings.TrimSpace(text), "-")
 
 	span, err := parseSpan(rest)
 	if err != nil {
-		return 0, fmt.Errorf("devhost.ParseTimeSpan: %q is no time span: %w", text, err)
+		return 0, fmt.Errorf("devhost.ParseTimeSpan: %q is not a time span: %w", text, err)
 	}
 
 	if negative {

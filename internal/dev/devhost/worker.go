@@ -14,27 +14,29 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// How the host watches its worker.
+// Rules for restarting the worker.
 const (
-	faultsToStop  = 3                // errors after which the host stops
-	faultsForget  = 30 * time.Minute // without an error, and the earlier ones are forgotten
-	exitRestart   = 200              // exit status that asks for a restart
-	readinessPoll = 25 * time.Millisecond
+	maxFaults       = 3                // the host stops after this many faults
+	faultWindow     = 30 * time.Minute // faults are forgotten after this time without one
+	exitCodeRestart = 200              // exit status that requests a restart
+	readinessPoll   = 25 * time.Millisecond
 )
 
-// errStopped says that the host has given up; why is wrapped beside it.
+// errStopped means that the host has stopped. It is joined with the reason.
 var errStopped = errors.New("the host is stopped")
 
 type phase int
 
 const (
-	starting phase = iota // calls are held
+	starting phase = iota // calls wait
 	ready
-	dead    // exited with 0 on a host that ignores that: calls are refused by the port
+	// dead means that the handler exited with 0 on a host that ignores that.
+	// Calls fail to connect.
+	dead
 	stopped // calls fail
 )
 
-// workerState is replaced as a whole; changed is closed then.
+// workerState is replaced as a whole. Then changed is closed.
 type workerState struct {
 	phase   phase
 	proc    *process
@@ -42,7 +44,7 @@ type workerState struct {
 	changed chan struct{}
 }
 
-// worker keeps one handler process running, by the host's rules.
+// worker keeps one handler process running, by the rules of the host.
 type worker struct {
 	host      *Host
 	port      int
@@ -54,7 +56,7 @@ type worker struct {
 	lastFault time.Time
 }
 
-// newWorker reserves the port, which every process of this worker gets.
+// newWorker reserves the port of all processes of the worker.
 func newWorker(h *Host) (*worker, error) {
 	l, err := net.Listen(
 		"tcp4",
@@ -85,8 +87,8 @@ func portOf(l net.Listener) int {
 	return 0
 }
 
-// newTransport dials the handler. Idle connections end before the handler's own
-// limit, as .NET's do.
+// newTransport returns the transport to the handler. Idle connections end
+// before the handler's own limit, like those of .NET.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		MaxIdleConnsPerHost: 1024,
@@ -102,8 +104,8 @@ func (w *worker) set(p phase, proc *process, err error) {
 	close(old.changed)
 }
 
-// await holds a call until the process is ready. It returns the process, or
-// errStopped, or ctx's error.
+// await waits until the process is ready. It returns the process, errStopped,
+// or the error of ctx.
 func (w *worker) await(ctx context.Context) (*process, error) {
 	for {
 		s := w.state.Load()
@@ -123,8 +125,9 @@ func (w *worker) await(ctx context.Context) (*process, error) {
 	}
 }
 
-// run starts and restarts the process until ctx ends (nil) or the rules say
-// stop (why). The process is killed in either case.
+// run starts and restarts the process until ctx ends, and then returns nil. If
+// the rules require the host to stop, it returns the reason. In both cases the
+// process is killed.
 func (w *worker) run(ctx context.Context) error {
 	defer w.transport.CloseIdleConnections()
 
@@ -140,7 +143,7 @@ func (w *worker) run(ctx context.Context) error {
 			continue
 		}
 
-		w.host.log.Error("the handler failed", keys.Error, err)
+		w.host.log.Error("handler failed", keys.Error, err)
 
 		if w.fault() {
 			return fmt.Errorf("exceeded http worker restart retry count: %w", err)
@@ -152,17 +155,17 @@ func (w *worker) run(ctx context.Context) error {
 	return nil
 }
 
-// fault counts an error; true when it was one too many.
+// fault counts a fault and reports whether the host must stop.
 func (w *worker) fault() bool {
 	at := now()
-	if at.Sub(w.lastFault) > faultsForget {
+	if at.Sub(w.lastFault) > faultWindow {
 		w.faults = 0
 	}
 
 	w.lastFault = at
 	w.faults++
 
-	return w.faults >= faultsToStop
+	return w.faults >= maxFaults
 }
 
 func (w *worker) start() (*process, error) {
@@ -177,7 +180,7 @@ func (w *worker) start() (*process, error) {
 		line: h.console,
 	}, id)
 	if err != nil {
-		return nil, fmt.Errorf("the handler cannot be started: %w", err)
+		return nil, fmt.Errorf("start the handler: %w", err)
 	}
 
 	h.counters.starts.Add(1)
@@ -187,8 +190,8 @@ func (w *worker) start() (*process, error) {
 	return p, nil
 }
 
-// watch follows a process to its end. Nil means start the next one, an error is
-// a fault.
+// watch waits until a process ends. It returns nil if the next one can start,
+// and an error for a fault.
 func (w *worker) watch(ctx context.Context, p *process) error {
 	polling, stop := context.WithTimeout(ctx, w.host.app.InitTimeout)
 	defer stop()
@@ -208,7 +211,7 @@ func (w *worker) watch(ctx context.Context, p *process) error {
 			return nil
 		case <-p.done:
 			w.exited(p)
-			return w.judge(ctx, p)
+			return w.checkExit(ctx, p)
 		case <-isReady:
 			isReady = nil
 
@@ -228,9 +231,9 @@ func (w *worker) watch(ctx context.Context, p *process) error {
 			w.host.tell(Event{Kind: EventInitTimeout, PID: p.pid})
 			w.end(p)
 
-			return errors.New("initializing the handler timed out")
-		case doomed := <-w.restart:
-			if doomed == p {
+			return errors.New("the initialization of the handler timed out")
+		case restarting := <-w.restart:
+			if restarting == p {
 				w.end(p)
 				return nil
 			}
@@ -238,17 +241,17 @@ func (w *worker) watch(ctx context.Context, p *process) error {
 	}
 }
 
-// judge applies the rules for a process that ended by itself.
-func (w *worker) judge(ctx context.Context, p *process) error {
+// checkExit applies the rules for a process that ended by itself.
+func (w *worker) checkExit(ctx context.Context, p *process) error {
 	switch p.code {
-	case exitRestart:
+	case exitCodeRestart:
 		return nil
 	case 0:
 		if !w.host.options.IgnoreExitZero {
 			return nil
 		}
 
-		w.host.log.Error("the handler exited with 0, which this host does not notice: every call will fail")
+		w.host.log.Error("handler exited with 0, which this host ignores: every call will fail")
 		w.set(dead, p, nil)
 		<-ctx.Done()
 
@@ -272,7 +275,7 @@ func (w *worker) end(p *process) {
 	}
 
 	if err := p.kill(); err != nil {
-		w.host.log.Error("the handler cannot be killed", keys.Error, err)
+		w.host.log.Error("handler cannot be killed", keys.Error, err)
 		return
 	}
 
@@ -285,10 +288,10 @@ func (w *worker) exited(p *process) {
 	w.host.tell(Event{Kind: EventExited, PID: p.pid, Code: p.code})
 }
 
-// askRestart has a process killed and started again, once however many calls
-// ask.
-func (w *worker) askRestart(p *process) {
-	if p != nil && p.doomed.CompareAndSwap(false, true) {
+// requestRestart kills a process and starts another one, once for all calls
+// that request it.
+func (w *worker) requestRestart(p *process) {
+	if p != nil && p.restarting.CompareAndSwap(false, true) {
 		select {
 		case w.restart <- p:
 		case <-p.done:
@@ -296,8 +299,8 @@ func (w *worker) askRestart(p *process) {
 	}
 }
 
-// poll asks GET / until there is any answer, and closes answered then or when
-// ctx ends.
+// poll requests GET / until there is any response. It closes answered then, or
+// when ctx ends.
 func (w *worker) poll(ctx context.Context, answered chan<- struct{}) {
 	defer close(answered)
 
@@ -318,7 +321,7 @@ func (w *worker) poll(ctx context.Context, answered chan<- struct{}) {
 	}
 }
 
-// ping asks GET / once; any HTTP answer is nil.
+// ping requests GET / once. Any HTTP response means success.
 func (w *worker) ping(ctx context.Context) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+w.portText+"/", nil)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/dev/devhost"
 )
 
-func TestHandlerIsStartedAsTheHostDoes(t *testing.T) {
+func TestHandlerStartsLikeOnHost(t *testing.T) {
 	t.Parallel()
 	b := setup(
 		t,
@@ -36,7 +36,8 @@ func TestHandlerIsStartedAsTheHostDoes(t *testing.T) {
 		t.Errorf("got A=%q B=%q runtime %q", values["A"], values["B"], values["FUNCTIONS_WORKER_RUNTIME"])
 	}
 
-	if values["FUNCTIONS_CUSTOMHANDLER_PORT"] == "" || values["FUNCTIONS_CUSTOMHANDLER_PORT"] != values["FUNCTIONS_HTTPWORKER_PORT"] ||
+	if values["FUNCTIONS_CUSTOMHANDLER_PORT"] == "" ||
+		values["FUNCTIONS_CUSTOMHANDLER_PORT"] != values["FUNCTIONS_HTTPWORKER_PORT"] ||
 		len(values["FUNCTIONS_CUSTOMHANDLER_WORKER_ID"]) != 36 ||
 		values["FUNCTIONS_APP_ROOT_PATH"] == "" ||
 		values["PATH"] == "" {
@@ -48,7 +49,7 @@ func TestHandlerIsStartedAsTheHostDoes(t *testing.T) {
 	}
 
 	if b.host.HandlerPID() == 0 {
-		t.Error("got no process id")
+		t.Error("got no process ID")
 	}
 }
 
@@ -76,8 +77,8 @@ func TestConsoleLevels(t *testing.T) {
 	}
 }
 
-// A killed handler is replaced on the same port; its calls fail and their
-// messages come again.
+// A killed handler is replaced on the same port. Its calls fail, and their
+// messages are delivered again.
 func TestKilledHandlerIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
@@ -106,7 +107,7 @@ func TestKilledHandlerIsReplaced(t *testing.T) {
 	}
 }
 
-func TestThreeFaultsStopTheHost(t *testing.T) {
+func TestHostStopsAfterThreeFaults(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{mode: "exit"}, devhost.Options{Env: []string{"EXIT_CODE=7"}})
@@ -132,7 +133,7 @@ func TestThreeFaultsStopTheHost(t *testing.T) {
 	}
 }
 
-func TestPlatformStartsAStoppedHostAgain(t *testing.T) {
+func TestPlatformRestartsStoppedHost(t *testing.T) {
 	t.Parallel()
 
 	b := setup(
@@ -145,7 +146,7 @@ func TestPlatformStartsAStoppedHostAgain(t *testing.T) {
 	}
 }
 
-func TestExitCodesThatAreNoFault(t *testing.T) {
+func TestExitCodesThatAreNotFaults(t *testing.T) {
 	t.Parallel()
 
 	for _, code := range []string{"0", "200"} {
@@ -156,8 +157,9 @@ func TestExitCodesThatAreNoFault(t *testing.T) {
 	}
 }
 
-// Hosts before 2026 keep calling the port of a handler that exited with 0.
-func TestExitZeroOnAnOldHost(t *testing.T) {
+// Hosts before 2026 still send calls to the port of a handler that exited with
+// 0.
+func TestExitZeroOnOldHost(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{IgnoreExitZero: true})
 	b.event(devhost.EventReady)
@@ -175,11 +177,11 @@ func TestExitZeroOnAnOldHost(t *testing.T) {
 	}
 
 	if got := b.do(http.MethodGet, "/api/x", ""); got.status != http.StatusBadGateway {
-		t.Errorf("got %d, want 502 once the proxy has tried to connect ten times", got.status)
+		t.Errorf("got %d, want 502 after the proxy tried to connect ten times", got.status)
 	}
 }
 
-func TestInitTimeoutIsAFault(t *testing.T) {
+func TestInitTimeoutCountsAsFault(t *testing.T) {
 	t.Parallel()
 
 	host := strings.Replace(testHost, `"enable`, `"initializationTimeout":"00:00:00.1","enable`, 1)
@@ -192,18 +194,18 @@ func TestInitTimeoutIsAFault(t *testing.T) {
 	b.event(devhost.EventHostStopped)
 }
 
-func TestTermComesFirstWhereAsked(t *testing.T) {
+func TestSIGTERMBeforeSIGKILL(t *testing.T) {
 	t.Parallel()
 
 	host := strings.Replace(testHost, `"enable`, `"initializationTimeout":"00:00:01","enable`, 1)
 
 	b := setup(t, testApp{host: host, mode: "silent"}, devhost.Options{TermFirst: 10 * time.Second})
-	if got := next(t, b.lines, "line"); got != "INFO terminated politely" {
+	if got := next(t, b.lines, "line"); got != "INFO received SIGTERM" {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestHostRefusesWhatTheRealOneRefuses(t *testing.T) {
+func TestNewRejectsInvalidApps(t *testing.T) {
 	t.Parallel()
 
 	http := func(route string) map[string]string {
@@ -229,7 +231,7 @@ func TestHostRefusesWhatTheRealOneRefuses(t *testing.T) {
 	}
 }
 
-func TestWithoutFunctionsNothingIsStarted(t *testing.T) {
+func TestAppWithoutFunctionsStartsNoHandler(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{functions: map[string]string{}}, devhost.Options{})
@@ -242,7 +244,7 @@ func TestWithoutFunctionsNothingIsStarted(t *testing.T) {
 	}
 }
 
-func TestDisabledFunctionsDoNotExist(t *testing.T) {
+func TestDisabledFunctionsAreNotFound(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{settings: `{"Values":{"AzureWebJobs.api.Disabled":"true"}}`}, devhost.Options{})

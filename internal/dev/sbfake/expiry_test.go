@@ -41,7 +41,7 @@ func TestLockedMessageExpiresAfterRelease(t *testing.T) {
 
 	m := receive(t, r, 1)[0]
 	if m.ExpiresAt == nil || !m.ExpiresAt.Equal(m.EnqueuedTime.Add(ttl)) {
-		t.Errorf("the message expires at %v and was enqueued at %v, want the TTL between them", m.ExpiresAt, m.EnqueuedTime)
+		t.Errorf("got ExpiresAt %v and EnqueuedTime %v, want a difference of the TTL", m.ExpiresAt, m.EnqueuedTime)
 	}
 
 	select {

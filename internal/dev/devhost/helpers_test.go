@@ -16,37 +16,44 @@ import (
 	"coremachine/internal/queue"
 )
 
-// testBundle is a stand-in whose handler is this test binary.
-type testBundle struct {
-	t      *testing.T
-	host   *devhost.Host
-	client *http.Client
-	seen   chan seen          // what triggered the handler
-	events chan devhost.Event // all but those that nobody waits for
-	lines  chan string        // the handler's console, level first
-	letGo  chan struct{}      // lets a stream go on
-	queue  *memQueue          // "tasks"
+// harness is a devhost whose handler is this test binary.
+type harness struct {
+	t       *testing.T
+	host    *devhost.Host
+	client  *http.Client
+	seen    chan seen          // requests to the handler
+	events  chan devhost.Event // events, except those that no test waits for
+	lines   chan string        // console of the handler, with the level first
+	release chan struct{}      // continues a stream
+	queue   *memQueue          // the queue "tasks"
 }
 
 type testApp struct {
-	host      string            // host.json; "" is testHost
-	functions map[string]string // name -> function.json; nil is testFunctions
+	host      string            // host.json; defaults to testHost
+	functions map[string]string // function name to function.json; defaults to testFunctions
 	settings  string            // local.settings.json
-	mode      string            // of the handler; "" is "serve"
+	mode      string            // mode of the handler; defaults to "serve"
 }
 
 const testHost = `{"version":"2.0","functionTimeout":"00:10:00",
-	"customHandler":{"description":{"defaultExecutablePath":"handler"},"enableProxyingHttpRequest":true,"enableForwardingHttpRequest":true}}`
+	"customHandler":{"description":{"defaultExecutablePath":"handler"},
+	"enableProxyingHttpRequest":true,"enableForwardingHttpRequest":true}}`
 
 func testFunctions() map[string]string {
 	return map[string]string{
-		"api":          `{"bindings":[{"type":"httpTrigger","direction":"in","name":"req","authLevel":"function","route":"{*path}"},{"type":"http","direction":"out","name":"res"}]}`,
-		"open":         `{"bindings":[{"type":"httpTrigger","direction":"in","name":"req","authLevel":"anonymous","methods":["get"],"route":"open/{*path}"},{"type":"http","direction":"out","name":"res"}]}`,
-		"process_task": `{"bindings":[{"type":"serviceBusTrigger","direction":"in","name":"message","queueName":"tasks","connection":"SERVICEBUS","cardinality":"one","dataType":"binary"}]}`,
+		"api": `{"bindings":[
+			{"type":"httpTrigger","direction":"in","name":"req","authLevel":"function","route":"{*path}"},
+			{"type":"http","direction":"out","name":"res"}]}`,
+		"open": `{"bindings":[
+			{"type":"httpTrigger","direction":"in","name":"req","authLevel":"anonymous","methods":["get"],
+				"route":"open/{*path}"},
+			{"type":"http","direction":"out","name":"res"}]}`,
+		"process_task": `{"bindings":[{"type":"serviceBusTrigger","direction":"in","name":"message",
+			"queueName":"tasks","connection":"SERVICEBUS","cardinality":"one","dataType":"binary"}]}`,
 	}
 }
 
-func setup(t *testing.T, app testApp, o devhost.Options) testBundle {
+func setup(t *testing.T, app testApp, o devhost.Options) harness {
 	t.Helper()
 
 	b := prepare(t, app, &o)
@@ -65,9 +72,9 @@ func setup(t *testing.T, app testApp, o devhost.Options) testBundle {
 	return b
 }
 
-func prepare(t *testing.T, app testApp, o *devhost.Options) testBundle {
+func prepare(t *testing.T, app testApp, o *devhost.Options) harness {
 	t.Helper()
-	b := testBundle{
+	b := harness{
 		t: t,
 		client: &http.Client{
 			Transport:     &http.Transport{},
@@ -77,15 +84,15 @@ func prepare(t *testing.T, app testApp, o *devhost.Options) testBundle {
 			chan seen,
 			1000,
 		),
-		events: make(chan devhost.Event, 1000),
-		lines:  make(chan string, 1000),
-		letGo:  make(chan struct{}, 1),
-		queue:  newMemQueue(time.Minute),
+		events:  make(chan devhost.Event, 1000),
+		lines:   make(chan string, 1000),
+		release: make(chan struct{}, 1),
+		queue:   newMemQueue(time.Minute),
 	}
 	recorder := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("wait") != "" {
 			select {
-			case <-b.letGo:
+			case <-b.release:
 			case <-r.Context().Done():
 			}
 
@@ -159,7 +166,7 @@ func writeApp(tb testing.TB, app testApp) string {
 	return root
 }
 
-// next waits for a value, or fails the test.
+// next waits for a value. It fails the test after a timeout.
 func next[T any](t *testing.T, from <-chan T, what string) T {
 	t.Helper()
 
@@ -170,13 +177,13 @@ func next[T any](t *testing.T, from <-chan T, what string) T {
 	case v := <-from:
 		return v
 	case <-timeout.C:
-		t.Fatalf("no %s came", what)
+		t.Fatalf("got no %s", what)
 		panic("unreachable")
 	}
 }
 
-// event waits for an event of a kind and drops the others.
-func (b testBundle) event(kind devhost.EventKind) devhost.Event {
+// event waits for an event of a kind and drops others.
+func (b harness) event(kind devhost.EventKind) devhost.Event {
 	b.t.Helper()
 
 	for {
@@ -192,12 +199,12 @@ type answer struct {
 	body   string
 }
 
-func (b testBundle) do(method, path, body string, header ...string) answer {
+func (b harness) do(method, path, body string, header ...string) answer {
 	b.t.Helper()
 	return b.send(method, path, strings.NewReader(body), header...)
 }
 
-func (b testBundle) send(method, path string, body io.Reader, header ...string) answer {
+func (b harness) send(method, path string, body io.Reader, header ...string) answer {
 	b.t.Helper()
 
 	r, err := http.NewRequestWithContext(b.t.Context(), method, "http://"+b.host.Addr()+path, body)
@@ -223,8 +230,8 @@ func (b testBundle) send(method, path string, body io.Reader, header ...string) 
 	return answer{resp.StatusCode, resp.Header, string(got)}
 }
 
-// echo is what the handler saw of an HTTP request.
-func (b testBundle) echo(a answer) (s seen) {
+// echo returns the HTTP request that the handler received.
+func (b harness) echo(a answer) (s seen) {
 	b.t.Helper()
 
 	if err := json.Unmarshal([]byte(a.body), &s); err != nil {

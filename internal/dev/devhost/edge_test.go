@@ -11,9 +11,9 @@ import (
 	"coremachine/internal/dev/devhost"
 )
 
-// raw sends text as it is and returns the answer; half closes the sending side
-// after it.
-func raw(t *testing.T, b testBundle, request string, half bool) (status int, body string) {
+// raw sends text unmodified and returns the response. If half is true, it
+// closes the sending side afterwards.
+func raw(t *testing.T, b harness, request string, half bool) (status int, body string) {
 	t.Helper()
 
 	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.host.Addr())
@@ -51,13 +51,15 @@ func raw(t *testing.T, b testBundle, request string, half bool) (status int, bod
 	return res.StatusCode, string(text)
 }
 
-func TestNamesThatAreNotLoopbackAreRefused(t *testing.T) {
+func TestOtherHostNamesAreRejected(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 
 	for host, refused := range map[string]bool{
-		"127.0.0.1": false, "127.0.0.1:7071": false, "localhost:7071": false, "LOCALHOST": false, "[::1]:7071": false, "app.localhost": false,
-		"rebind.example": true, "rebind.example:7071": true, "127.0.0.1.example": true, "192.0.2.1": true, "localhost.example": true, "": true,
+		"127.0.0.1": false, "127.0.0.1:7071": false, "localhost:7071": false, "LOCALHOST": false,
+		"[::1]:7071": false, "app.localhost": false,
+		"rebind.example": true, "rebind.example:7071": true, "127.0.0.1.example": true, "192.0.2.1": true,
+		"localhost.example": true, "": true,
 	} {
 		for _, path := range []string{"/", "/api/jobs", "/admin/host/status"} {
 			status, _ := raw(
@@ -67,19 +69,20 @@ func TestNamesThatAreNotLoopbackAreRefused(t *testing.T) {
 				false,
 			)
 			if (status == http.StatusForbidden) != refused {
-				t.Errorf("%s under the name %q: got %d, want refused: %t", path, host, status, refused)
+				t.Errorf("%s with host %q: got %d, want rejected: %t", path, host, status, refused)
 			}
 		}
 	}
 }
 
-func TestPagesOfOtherOriginsStartNoFunction(t *testing.T) {
+func TestCrossOriginRequestsCannotStartFunctions(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{}, devhost.Options{})
 	for origin, want := range map[string]int{
 		"": http.StatusAccepted, "http://" + b.host.Addr(): http.StatusAccepted,
-		"http://evil.example": http.StatusForbidden, "null": http.StatusForbidden, "https://" + b.host.Addr(): http.StatusForbidden,
+		"http://evil.example": http.StatusForbidden, "null": http.StatusForbidden,
+		"https://" + b.host.Addr(): http.StatusForbidden,
 	} {
 		headers := []string{"Content-Type", "text/plain"}
 		if origin != "" {
@@ -96,17 +99,17 @@ func TestPagesOfOtherOriginsStartNoFunction(t *testing.T) {
 	}
 }
 
-func TestAHalfClosedRequestIsAnsweredWithABody(t *testing.T) {
+func TestHalfClosedRequestGetsResponse(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 
 	status, body := raw(t, b, "GET /api/hang HTTP/1.1\r\nHost: localhost\r\n\r\n", true)
 	if status == http.StatusOK || body == "" {
-		t.Errorf("got %d with %q", status, body)
+		t.Errorf("got status %d with body %q", status, body)
 	}
 }
 
-func TestABadChunkIsTheClientsFault(t *testing.T) {
+func TestInvalidChunkIsBadRequest(t *testing.T) {
 	t.Parallel()
 
 	b := setup(t, testApp{}, devhost.Options{})
@@ -123,7 +126,7 @@ func TestABadChunkIsTheClientsFault(t *testing.T) {
 	}
 }
 
-func TestARedirectIsFollowedOnlyWhereRequestsAreNotForwarded(t *testing.T) {
+func TestRedirectIsFollowedUnlessForwarding(t *testing.T) {
 	t.Parallel()
 
 	for host, want := range map[string]string{forwardHost: "abandon", envelopeHost: "complete"} {

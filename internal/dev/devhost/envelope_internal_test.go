@@ -17,7 +17,7 @@ import (
 	"coremachine/internal/funchost"
 )
 
-// The golden files of the handler's decoder are what this host must write.
+// The host must write the golden files of the handler's decoder.
 const shared = "../../funchost/testdata"
 
 const body17 = `{"job":"b-17","tries":0,"opts":{"dry":true}}`
@@ -82,8 +82,9 @@ func TestGoldenOne(t *testing.T) {
 	for file, binary := range map[string]bool{"one_string.json": false, "one_binary.json": true} {
 		msg, got := goldenMessage(t), new(bytes.Buffer)
 		writeOne(got, "msg", binary, &msg, goldenStamp(t))
-		// The golden file spreads properties in the order of the body, ours by
-		// name; order is not part of the contract.
+		// The golden file has the injected properties in the order of the body,
+		// and devhost sorts them by name. The order is not part of the
+		// contract.
 		if diff := cmp.Diff(decoded(t, golden(t, shared, file)), decoded(t, got.String())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", file, diff)
 		}
@@ -109,7 +110,11 @@ func TestGoldenMany(t *testing.T) {
 	first := goldenMessage(t)
 	first.properties = `{"attempt":1}`
 
-	for file, dataType := range map[string]string{"many_string.json": "string", "many_binary.json": "binary", "many_absent.json": ""} {
+	for file, dataType := range map[string]string{
+		"many_string.json": "string",
+		"many_binary.json": "binary",
+		"many_absent.json": "",
+	} {
 		got := new(bytes.Buffer)
 		if err := writeMany(got, "msgs", dataType, []busMessage{first, second}, goldenStamp(t)); err != nil {
 			t.Fatal(err)
@@ -120,7 +125,7 @@ func TestGoldenMany(t *testing.T) {
 			t.Errorf("%s: data (-want +got):\n%s", file, diff)
 		}
 
-		for name, value := range want["Metadata"] { // the golden files hold a part of it
+		for name, value := range want["Metadata"] { // the golden files contain a part of the metadata
 			if diff := cmp.Diff(value, have["Metadata"][name]); diff != "" {
 				t.Errorf("%s: %s (-want +got):\n%s", file, name, diff)
 			}
@@ -203,9 +208,9 @@ func TestGoldenHTTP(t *testing.T) {
 	}
 }
 
-// A body can overwrite what the host says of its message, in any case of
-// letters, unless it is passed as bytes.
-func TestBodiesSpoofMetadataUnlessBinary(t *testing.T) {
+// A text body can overwrite the host's metadata, with any capitalization of
+// names. A binary body cannot.
+func TestTextBodiesCanOverwriteMetadata(t *testing.T) {
 	t.Parallel()
 	msg := goldenMessage(t)
 	msg.body = []byte(
@@ -216,7 +221,12 @@ func TestBodiesSpoofMetadataUnlessBinary(t *testing.T) {
 
 	meta := decoded(t, got.String())["Metadata"]
 	for name, want := range map[string]any{
-		"MessageId": `"forged"`, "DeliveryCount": `"99"`, "flag": `"True"`, "none": nil, "list": nil, "messageid": nil,
+		"MessageId":     `"forged"`,
+		"DeliveryCount": `"99"`,
+		"flag":          `"True"`,
+		"none":          nil,
+		"list":          nil,
+		"messageid":     nil,
 	} {
 		if diff := cmp.Diff(want, meta[name]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -232,9 +242,9 @@ func TestBodiesSpoofMetadataUnlessBinary(t *testing.T) {
 	}
 }
 
-// Whatever we write, the handler's decoder reads, and the JSON is what
-// encoding/json takes for the same text.
-func TestEnvelopesAreRead(t *testing.T) {
+// The handler's decoder must accept every envelope, and the JSON of devhost
+// must equal that of encoding/json.
+func TestHandlerDecodesEnvelopes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
@@ -267,7 +277,7 @@ func decoded(t *testing.T, text string) map[string]map[string]any {
 	return v
 }
 
-func TestMetadataKeepsEmptyTextsAndLeavesOutNulls(t *testing.T) {
+func TestMetadataKeepsEmptyTextsAndOmitsNulls(t *testing.T) {
 	t.Parallel()
 	msg := goldenMessage(t)
 	msg.deadLetterSource, msg.to, msg.replyToSessionID = new("dead"), new("q"), new("s-2")
@@ -278,12 +288,13 @@ func TestMetadataKeepsEmptyTextsAndLeavesOutNulls(t *testing.T) {
 	before := -1
 
 	for _, want := range []string{
-		`"DeadLetterSource":"\"dead\""`, `"To":"\"q\""`, `"CorrelationId":"\"run-9\""`, `"ApplicationProperties":{`, `"UserProperties":{`,
+		`"DeadLetterSource":"\"dead\""`, `"To":"\"q\""`, `"CorrelationId":"\"run-9\""`,
+		`"ApplicationProperties":{`, `"UserProperties":{`,
 		`"SessionId":"\"\""`, `"ReplyToSessionId":"\"s-2\""`, `"PartitionKey":"\"p\""`, `"TransactionPartitionKey":"\"t\""`,
 	} {
 		at := strings.Index(text, want)
 		if at <= before {
-			t.Errorf("%s stands at %d, after what stands at %d: %s", want, at, before, text)
+			t.Errorf("%s is at offset %d, want it after offset %d: %s", want, at, before, text)
 		}
 
 		before = at
@@ -291,7 +302,7 @@ func TestMetadataKeepsEmptyTextsAndLeavesOutNulls(t *testing.T) {
 
 	for _, name := range []string{"Subject", "Label", "ReplyTo"} {
 		if strings.Contains(text, `"`+name+`":`) {
-			t.Errorf("%s, which is null, is written: %s", name, text)
+			t.Errorf("%s is null, but was written: %s", name, text)
 		}
 	}
 }
