@@ -21,11 +21,7 @@ func TestHelloWorldOverServiceBus(t *testing.T) {
 		t.Fatalf("the job is %s", got)
 	}
 
-	if n := h.number(
-		t,
-		`select count(*) from tasks where job_id = $1 and status = 'completed'`,
-		id[:],
-	); n != 2000 {
+	if n := h.number(t, `select count(*) from tasks where job_id = $1 and status = 'completed'`, id[:]); n != 2000 {
 		t.Errorf("%d tasks are completed, want 2000", n)
 	}
 

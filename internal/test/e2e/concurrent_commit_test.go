@@ -99,11 +99,7 @@ func TestConcurrentRepeatOfBatchLandsOnce(t *testing.T) {
 		again, err = h.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, ends)
 		return err
 	})
-	if effects, err := first.Complete(
-		t.Context(),
-		state.LocalCapacity{Worker: h.a},
-		ends,
-	); err != nil ||
+	if effects, err := first.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, ends); err != nil ||
 		effects.Landed != 3 {
 		t.Fatalf("%d ends landed, want 3; %v", effects.Landed, err)
 	}

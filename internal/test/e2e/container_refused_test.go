@@ -37,9 +37,7 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 		return nil
 	}))
 	submit := func(params string) error {
-		_, err := e.Process(
-			0,
-		).Machine.Submit(
+		_, err := e.Process(0).Machine.Submit(
 			t.Context(),
 			coremachine.SubmitRequest{Type: "container_list", Body: []byte(params)},
 		)
@@ -164,12 +162,7 @@ func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 		t.Errorf("%d of %d inspected, skipped (-want +got):\n%s", s.Inspected.Blobs, s.Blobs, diff)
 	}
 
-	if names := slices.Sorted(
-		slices.Values(s.Inspected.SkippedNames),
-	); !slices.Equal(
-		names,
-		slices.Sorted(slices.Values([]string{gone, archived})),
-	) {
+	if names := slices.Sorted(slices.Values(s.Inspected.SkippedNames)); !slices.Equal(names, slices.Sorted(slices.Values([]string{gone, archived}))) {
 		t.Errorf("skipped %q, want %q and %q", names, gone, archived)
 	}
 

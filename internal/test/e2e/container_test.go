@@ -100,10 +100,7 @@ func TestContainerListMatchesStoredBlobs(t *testing.T) {
 		"content type": {s.ByContentType, wrote.ByContentType},
 		"folder":       {s.ByFolder, wrote.ByFolder},
 	} {
-		if diff := cmp.Diff(
-			pair.want,
-			counted(pair.got),
-		); diff != "" || !pair.got.Exact ||
+		if diff := cmp.Diff(pair.want, counted(pair.got)); diff != "" || !pair.got.Exact ||
 			pair.got.Other.Blobs != 0 {
 			t.Errorf(
 				"by %s, exact %t, other %+v (-wrote +got):\n%s",
@@ -115,10 +112,7 @@ func TestContainerListMatchesStoredBlobs(t *testing.T) {
 		}
 	}
 
-	if diff := cmp.Diff(
-		wrote.ByKind,
-		s.Inspected.ByKind,
-	); diff != "" || s.Inspected.Blobs != n ||
+	if diff := cmp.Diff(wrote.ByKind, s.Inspected.ByKind); diff != "" || s.Inspected.Blobs != n ||
 		len(s.Inspected.Skipped) > 0 {
 		t.Errorf(
 			"by kind, %d inspected, skipped %v (-wrote +got):\n%s",

@@ -85,10 +85,7 @@ func TestJobMarkedForDeletionDoesNotRun(t *testing.T) {
 		t.Errorf("touch: %v, %v, want it not to land", landed, err)
 	}
 
-	mustCount(
-		t,
-		e,
-		1,
+	mustCount(t, e, 1,
 		`select count(*) from jobs where job_id = $1 and status = 'failed' and purge_started_at is not null`,
 		id[:],
 	)

@@ -55,10 +55,7 @@ func TestDiamondBranchesEndTogether(t *testing.T) {
 		t.Errorf("too few pairs ended together: %d", branches.met)
 	}
 
-	mustCount(
-		t,
-		e,
-		each*(4+3),
+	mustCount(t, e, each*(4+3),
 		`select count(*) from tasks where status = 'completed' and attempt = 1 and gen = 1`,
 	)
 	mustCount(t, e, each*(4+3), `select count(*) from tasks`)

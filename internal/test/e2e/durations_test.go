@@ -28,9 +28,7 @@ func TestDurationsReachProcessesThatRunNoTasks(t *testing.T) {
 	submit := func(seed int) (bundle int) {
 		t.Helper()
 
-		res, err := e.Process(
-			1,
-		).Machine.Submit(
+		res, err := e.Process(1).Machine.Submit(
 			t.Context(),
 			coremachine.SubmitRequest{Type: "many", Body: fmt.Appendf(nil, `{"n":60,"seed":%d}`, seed)},
 		)

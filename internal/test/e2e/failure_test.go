@@ -52,10 +52,7 @@ func TestHandlerGoexitFailsItsAttempt(t *testing.T) {
 		job.Stage(t, "many").MustHave(t, tasks, 0)
 	}
 
-	mustCount(
-		t,
-		e,
-		4*tasks/8,
+	mustCount(t, e, 4*tasks/8,
 		`select count(*) from attempts where outcome = 'error' and error like '%runtime.Goexit%'`,
 	)
 	mustCount(t, e, 4*tasks/8, `select count(*) from attempts`)

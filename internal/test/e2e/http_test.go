@@ -101,22 +101,12 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 	call := overHTTP(t, e)
 
 	var sub submitted
-	if code := call(
-		"POST",
-		"/jobs/submit/hello_world?dry_run=true",
-		`{"n":5}`,
-		&sub,
-	); code != 200 || len(sub.Plan) != 2 ||
-		*sub.Plan[1].Tasks != 5 {
+	if code := call("POST", "/jobs/submit/hello_world?dry_run=true", `{"n":5}`, &sub); code != 200 ||
+		len(sub.Plan) != 2 || *sub.Plan[1].Tasks != 5 {
 		t.Errorf("a dry run: %d %+v", code, sub)
 	}
 
-	if code := call(
-		"POST",
-		"/jobs/submit/hello_world",
-		`{"n":5}`,
-		&sub,
-	); code != 202 || !sub.Created ||
+	if code := call("POST", "/jobs/submit/hello_world", `{"n":5}`, &sub); code != 202 || !sub.Created ||
 		sub.Attempt != 1 {
 		t.Errorf("submit: %d %+v", code, sub)
 	}
@@ -124,12 +114,7 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 	var job view.JobView
 
 	id := sub.JobID.String()
-	if code := call(
-		"GET",
-		"/jobs/status/"+id+"?wait=60s",
-		"",
-		&job,
-	); code != 200 ||
+	if code := call("GET", "/jobs/status/"+id+"?wait=60s", "", &job); code != 200 ||
 		job.Status != state.JobCompleted {
 		t.Fatalf("wait: %d %+v", code, job)
 	}
@@ -140,24 +125,14 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 		t.Errorf("the job is %+v", job)
 	}
 
-	if code := call(
-		"POST",
-		"/jobs/submit/hello_world",
-		`{"n":5}`,
-		&sub,
-	); code != 200 || sub.Created ||
+	if code := call("POST", "/jobs/submit/hello_world", `{"n":5}`, &sub); code != 200 || sub.Created ||
 		sub.Status != state.JobCompleted {
 		t.Errorf("submit again: %d %+v", code, sub)
 	}
 
 	var task view.TaskView
-	if code := call(
-		"GET",
-		"/jobs/"+id+"/tasks/reply/3",
-		"",
-		&task,
-	); code != 200 || task.Follows.Stage != "greeting" ||
-		len(task.Result) == 0 {
+	if code := call("GET", "/jobs/"+id+"/tasks/reply/3", "", &task); code != 200 ||
+		task.Follows.Stage != "greeting" || len(task.Result) == 0 {
 		t.Errorf("a task: %d %+v", code, task)
 	}
 
@@ -174,13 +149,8 @@ func TestJobLifecycleOverHTTP(t *testing.T) {
 		}
 	}
 
-	if code := call(
-		"POST",
-		"/jobs/submit/hello_world?rerun=true",
-		`{"n":5}`,
-		&sub,
-	); code != 202 || sub.Created ||
-		sub.Attempt != 2 {
+	if code := call("POST", "/jobs/submit/hello_world?rerun=true", `{"n":5}`, &sub); code != 202 ||
+		sub.Created || sub.Attempt != 2 {
 		t.Errorf("rerun: %d %+v", code, sub)
 	}
 
@@ -230,45 +200,26 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 	}
 
 	want := []view.ErrorGroup{{Stage: "first", Message: "tile 1 is broken", Index: 1, Count: 3}}
-	if diff := cmp.Diff(
-		want,
-		got.Errors,
-		cmpopts.IgnoreFields(view.ErrorGroup{}, "Fingerprint"),
-	); diff != "" {
+	if diff := cmp.Diff(want, got.Errors, cmpopts.IgnoreFields(view.ErrorGroup{}, "Fingerprint")); diff != "" {
 		t.Error(diff)
 	}
 
 	var failed items[view.TaskSummary]
-	if call(
-		"GET",
-		"/jobs/"+id+"/tasks?status=failed",
-		"",
-		&failed,
-	); len(failed.Items) != 3 || failed.Items[2].Index != 9 ||
-		failed.Items[2].Error != "tile 9 is broken" ||
+	if call("GET", "/jobs/"+id+"/tasks?status=failed", "", &failed); len(failed.Items) != 3 ||
+		failed.Items[2].Index != 9 || failed.Items[2].Error != "tile 9 is broken" ||
 		failed.Items[2].Code != state.CodePermanent {
 		t.Errorf("failed tasks are %+v", failed)
 	}
 
 	var task view.TaskView
-	if call(
-		"GET",
-		"/jobs/"+id+"/tasks/first/5",
-		"",
-		&task,
-	); len(task.Attempts) != 1 || !task.Attempts[0].Final ||
-		task.Attempts[0].Outcome != state.OutcomePermanent {
+	if call("GET", "/jobs/"+id+"/tasks/first/5", "", &task); len(task.Attempts) != 1 ||
+		!task.Attempts[0].Final || task.Attempts[0].Outcome != state.OutcomePermanent {
 		t.Errorf("a failed task is %+v", task)
 	}
 
 	var events items[view.EventView]
-	if call(
-		"GET",
-		"/jobs/"+id+"/events?kind=task_failed&stage=first",
-		"",
-		&events,
-	); len(events.Items) != 3 || events.Items[0].Message == "" ||
-		events.Items[0].Attempt != 1 {
+	if call("GET", "/jobs/"+id+"/events?kind=task_failed&stage=first", "", &events); len(events.Items) != 3 ||
+		events.Items[0].Message == "" || events.Items[0].Attempt != 1 {
 		t.Errorf("events are %+v", events)
 	}
 
@@ -277,23 +228,13 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 	var again struct {
 		Attempt, Tasks, Stages int
 	}
-	if code := call(
-		"POST",
-		"/jobs/retry/"+id,
-		"",
-		&again,
-	); code != 202 || again.Attempt != 2 ||
+	if code := call("POST", "/jobs/retry/"+id, "", &again); code != 202 || again.Attempt != 2 ||
 		again.Tasks != 3 {
 		t.Errorf("retry: %d %+v", code, again)
 	}
 
-	if call(
-		"GET",
-		"/jobs/status/"+id+"?wait=60s",
-		"",
-		&got,
-	); got.Status != state.JobCompleted || len(got.Errors) != 0 ||
-		got.Tasks.Completed != 24 {
+	if call("GET", "/jobs/status/"+id+"?wait=60s", "", &got); got.Status != state.JobCompleted ||
+		len(got.Errors) != 0 || got.Tasks.Completed != 24 {
 		t.Errorf("the job is %+v", got)
 	}
 
@@ -303,13 +244,8 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 	}
 
 	var types items[coremachine.JobType]
-	if call(
-		"GET",
-		"/jobs/types",
-		"",
-		&types,
-	); len(types.Items) != 1 || types.Items[0].Stages[1].DependsOn[0] != "first" ||
-		!json.Valid(types.Items[0].Schema) {
+	if call("GET", "/jobs/types", "", &types); len(types.Items) != 1 ||
+		types.Items[0].Stages[1].DependsOn[0] != "first" || !json.Valid(types.Items[0].Schema) {
 		t.Errorf("types are %+v", types)
 	}
 }
@@ -377,23 +313,13 @@ func TestWatchAndCancelRunningJobOverHTTP(t *testing.T) {
 		t.Errorf("cancel: %d", code)
 	}
 
-	if call(
-		"GET",
-		"/jobs/status/"+id+"?wait=60s",
-		"",
-		&got,
-	); got.Status != state.JobCancelled || got.Tasks.Completed != 1 ||
-		got.Tasks.Cancelled != 19 {
+	if call("GET", "/jobs/status/"+id+"?wait=60s", "", &got); got.Status != state.JobCancelled ||
+		got.Tasks.Completed != 1 || got.Tasks.Cancelled != 19 {
 		t.Errorf("the job is %+v", got)
 	}
 
 	var list items[view.JobSummary]
-	if call(
-		"GET",
-		"/jobs?status=cancelled&type=slow&since=1h",
-		"",
-		&list,
-	); len(list.Items) != 1 ||
+	if call("GET", "/jobs?status=cancelled&type=slow&since=1h", "", &list); len(list.Items) != 1 ||
 		list.Items[0].JobID != sub.JobID {
 		t.Errorf("the list is %+v", list)
 	}

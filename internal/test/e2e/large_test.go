@@ -182,10 +182,7 @@ func TestLargeRetryExpandsInRanges(t *testing.T) {
 	<-halted
 	e.MustSatisfyInvariants()
 	mustCount(t, e, 9, `select count(*) from tasks where stage = 0 and status = 'queued'`) // of the first 35
-	mustCount(
-		t,
-		e,
-		41,
+	mustCount(t, e, 41,
 		`select failed from stages where stage = 0 and reopening and total is null and dispatched = 0`,
 	)
 
@@ -304,12 +301,7 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 		t.Fatal(err)
 	}
 
-	if _, err := m.Submit(
-		t.Context(),
-		coremachine.SubmitRequest{Type: "huge", Body: []byte(body)},
-	); state.CodeOf(
-		err,
-	) != state.CodeConflict {
+	if _, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "huge", Body: []byte(body)}); state.CodeOf(err) != state.CodeConflict {
 		t.Errorf("submitting while it is being stopped: %v", err)
 	}
 
@@ -321,11 +313,8 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 		t.Errorf("the stop took %s", took)
 	}
 
-	if s := job.Stage(
-		t,
-		"many",
-	); s.Completed+s.Cancelled != n || s.Completed < 10_000 || s.Cancelled < 10_000 ||
-		s.Failed != 0 {
+	if s := job.Stage(t, "many"); s.Completed+s.Cancelled != n || s.Completed < 10_000 ||
+		s.Cancelled < 10_000 || s.Failed != 0 {
 		t.Errorf("many: %+v", s)
 	}
 
@@ -341,16 +330,11 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 	release() // the old attempt returns during the new run
 	until(t, "the unresponsive handler has returned", func() bool { return m.Unresponsive()+e.Process(1).Machine.Unresponsive() == 0 })
 	until(t, "its task has ended", func() bool {
-		return query(
-			t,
-			e,
+		return query(t, e,
 			`select count(*) from tasks t join stages s using (job_id, stage, gen) where stage = 0 and index = 777 and t.status = 'completed'`,
 		) == 1
 	})
-	mustCount(
-		t,
-		e,
-		0,
+	mustCount(t, e, 0,
 		`select count(*) from tasks where status = 'completed' and stage = 0 and convert_from(result, 'utf8') <> '{"value":' || index || '}'`,
 	)
 

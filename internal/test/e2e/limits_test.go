@@ -156,29 +156,17 @@ func TestFifthLossIsFinal(t *testing.T) {
 
 	close(resume)
 	job.Stage(t, "one").MustHave(t, 0, 1)
-	mustCount(
-		t,
-		e,
-		1,
+	mustCount(t, e, 1,
 		`select count(*) from tasks where status = 'failed' and losses = 5 and error::json->>'code' = $1`,
 		string(state.CodeWorkerLost),
 	)
 	mustCount(t, e, 1, `select count(*) from attempts where outcome = 'lost' and final`)
-	mustCount(
-		t,
-		e,
-		1,
+	mustCount(t, e, 1,
 		`select count(*) from events where kind = 'work_lost' and (detail->>'failed')::int = 1`,
 	)
 	mustCount(t, e, 2, `select count(*) from sweeps where ended_at is not null and found is not null`)
 
-	if rows, err := e.Process(
-		0,
-	).Repo.ListFailures(
-		t.Context(),
-		id,
-		"",
-	); err != nil || len(rows) != 1 ||
+	if rows, err := e.Process(0).Repo.ListFailures(t.Context(), id, ""); err != nil || len(rows) != 1 ||
 		rows[0].Tasks != 1 {
 		t.Errorf("the failures are %s, %v", fmt.Sprint(rows), err)
 	}

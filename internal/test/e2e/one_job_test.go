@@ -98,9 +98,7 @@ func TestSubmitIsIdempotent(t *testing.T) {
 	)
 	for i := range 32 {
 		wg.Go(func() {
-			res, err := e.Process(
-				i%2,
-			).Machine.Submit(
+			res, err := e.Process(i%2).Machine.Submit(
 				t.Context(),
 				coremachine.SubmitRequest{Type: "hello_world", Body: []byte(`{"n":2}`)},
 			)
@@ -135,9 +133,7 @@ func TestSubmitIsIdempotent(t *testing.T) {
 		t.Errorf("the job is at attempt %d", job.Attempt)
 	}
 
-	res, err := e.Process(
-		0,
-	).Machine.Submit(
+	res, err := e.Process(0).Machine.Submit(
 		t.Context(),
 		coremachine.SubmitRequest{Type: "hello_world", Body: []byte(`{"n":2}`), Rerun: true},
 	)
@@ -163,9 +159,7 @@ func TestSubmitRejectsInvalidRequests(t *testing.T) {
 		t.Errorf("unknown type: %v", err)
 	}
 
-	_, err = e.Process(
-		0,
-	).Machine.Submit(
+	_, err = e.Process(0).Machine.Submit(
 		t.Context(),
 		coremachine.SubmitRequest{Type: "hello_world", Body: []byte(`{"n":0,"colour":"red"}`)},
 	)

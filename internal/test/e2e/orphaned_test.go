@@ -83,10 +83,7 @@ func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 		t.Errorf("%d of %d tasks were lost", again, n)
 	}
 
-	mustCount(
-		t,
-		e,
-		again,
+	mustCount(t, e, again,
 		`select count(*) from tasks where stage = 0 and attempt = 2 and losses = 1 and failures = 0
 		and convert_from(result, 'UTF8')::json->>'value' like '2%'`,
 	)
@@ -147,10 +144,7 @@ func TestSuspendedProcessWritesNothingAfterItResumes(t *testing.T) {
 			await(t, lines, "resumed")
 
 			var out workOut
-			if err := json.Unmarshal(
-				e.Results(job.ID, "only")[0],
-				&out,
-			); err != nil ||
+			if err := json.Unmarshal(e.Results(job.ID, "only")[0], &out); err != nil ||
 				out.Value != os.Getpid() {
 				t.Errorf("the result is %d, want the one of this process, %d; %v", out.Value, os.Getpid(), err)
 			}

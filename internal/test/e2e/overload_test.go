@@ -246,10 +246,7 @@ func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 				sends = 2
 			}
 
-			mustCount(
-				t,
-				e,
-				1,
+			mustCount(t, e, 1,
 				`select count(*) from messages where job_id = $1 and worker_id is null and attempt = 0 and redrives = 0
 				and deliveries = 0 and sent_at is null and send = $2 and due_at > now() and due_at < now() + interval '31 seconds'`,
 				second[:],

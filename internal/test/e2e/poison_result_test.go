@@ -93,23 +93,14 @@ func TestPoisonedResultFailsOnlyItsTask(t *testing.T) {
 	job := e.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "many").MustHave(t, n, 0)
 	mustCount(t, e, 1, `select count(*) from attempts`)
-	mustCount(
-		t,
-		e,
-		1,
+	mustCount(t, e, 1,
 		`select count(*) from attempts where index = $1 and outcome = 'invalid' and not final and error like 'the database refused%'`,
 		bad,
 	)
-	mustCount(
-		t,
-		e,
-		n-1,
+	mustCount(t, e, n-1,
 		`select count(*) from tasks where status = 'completed' and attempt = 1 and failures = 0`,
 	)
-	mustCount(
-		t,
-		e,
-		1,
+	mustCount(t, e, 1,
 		`select count(*) from tasks where index = $1 and status = 'completed' and attempt = 2 and failures = 1`,
 		bad,
 	)
@@ -179,10 +170,7 @@ func TestUnstorableResultsFailOnlyTheirAttempts(t *testing.T) {
 	for index, outcome := range map[int]state.Outcome{
 		3: state.OutcomeInvalid, 5: state.OutcomeInvalid, 7: state.OutcomeInvalid, 9: state.OutcomeTooLarge, 11: state.OutcomePanic,
 	} {
-		mustCount(
-			t,
-			e,
-			1,
+		mustCount(t, e, 1,
 			`select count(*) from attempts where index = $1 and outcome = $2`,
 			index,
 			string(outcome),

@@ -42,9 +42,7 @@ func TestOpenJobLimitHoldsForConcurrentSubmits(t *testing.T) {
 	submit := func(process, seed int, rerun bool) (coremachine.SubmitResult, error) {
 		body := []byte(fmt.Sprintf(`{"seed":%d}`, seed))
 
-		return e.Process(
-			process,
-		).Machine.Submit(
+		return e.Process(process).Machine.Submit(
 			t.Context(),
 			coremachine.SubmitRequest{Type: "held", Body: body, Rerun: rerun},
 		)

@@ -231,9 +231,7 @@ func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 		t.Errorf("%d attempts were lost with the process, want 1 to 4", n)
 	}
 
-	if n := b.count(
-		`select count(*) from status_log where record = 'task' and now = 'completed'`,
-	); n != 1000 {
+	if n := b.count(`select count(*) from status_log where record = 'task' and now = 'completed'`); n != 1000 {
 		t.Errorf("tasks completed %d times, want 1000", n)
 	}
 

@@ -96,21 +96,12 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 		job.Stage(t, "first").MustHave(t, 40, 0)
 		job.Stage(t, "second").MustHave(t, 40, 0)
 
-		if first, second := job.Stage(
-			t,
-			"first",
-		).Gen, job.Stage(
-			t,
-			"second",
-		).Gen; first != gen ||
+		if first, second := job.Stage(t, "first").Gen, job.Stage(t, "second").Gen; first != gen ||
 			second != gen+2 {
 			t.Errorf("the generations are %d and %d, want %d and %d", first, second, gen, gen+2)
 		}
 
-		mustCount(
-			t,
-			e,
-			30,
+		mustCount(t, e, 30,
 			`select count(*) from tasks where job_id = $1 and stage = 1 and gen = $2 and attempt = 1`,
 			id[:],
 			gen,
@@ -121,9 +112,7 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 func rerun(t *testing.T, e *enginetest.Engine, jobType, body string) {
 	t.Helper()
 
-	res, err := e.Process(
-		0,
-	).Machine.Submit(
+	res, err := e.Process(0).Machine.Submit(
 		t.Context(),
 		coremachine.SubmitRequest{Type: jobType, Body: []byte(body), Rerun: true},
 	)
@@ -153,11 +142,8 @@ func TestRetryAfterFailFast(t *testing.T) {
 	id := e.Submit("fails_fast", `{"n":200}`)
 
 	job := e.Wait(id).MustBe(t, state.JobFailed)
-	if s := job.Stage(
-		t,
-		"first",
-	); s.Status != state.StageFailed || s.Completed+s.Failed+s.Cancelled != 200 || s.Failed == 0 ||
-		s.Cancelled == 0 {
+	if s := job.Stage(t, "first"); s.Status != state.StageFailed || s.Completed+s.Failed+s.Cancelled != 200 ||
+		s.Failed == 0 || s.Cancelled == 0 {
 		t.Errorf("first: %+v", s)
 	}
 
@@ -168,23 +154,11 @@ func TestRetryAfterFailFast(t *testing.T) {
 	service.down.Store(false)
 	retryJob(t, e, id)
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "first").MustHave(t, 200, 0)
-	mustCount(
-		t,
-		e,
-		1,
+	mustCount(t, e, 1,
 		`select count(*) from stages where stage = 1 and status = 'completed' and total = (199 * 200) / 2`,
 	)
 
-	if _, err := e.Process(
-		0,
-	).Machine.Retry(
-		t.Context(),
-		id,
-		"test",
-		"",
-	); state.CodeOf(
-		err,
-	) != state.CodeConflict {
+	if _, err := e.Process(0).Machine.Retry(t.Context(), id, "test", ""); state.CodeOf(err) != state.CodeConflict {
 		t.Errorf("retrying a job that completed: %v", err)
 	}
 }

@@ -80,10 +80,7 @@ func TestStagesWithoutTasks(t *testing.T) {
 			t.Errorf("%s: list is %s, want %s", c.body, s.Status, c.list)
 		}
 
-		if s := job.Stage(
-			t,
-			"after",
-		); s.Status != state.StageCompleted ||
+		if s := job.Stage(t, "after"); s.Status != state.StageCompleted ||
 			s.Total != job.Stage(t, "spread").Total {
 			t.Errorf("%s: the successor of spread is %+v", c.body, s)
 		}
@@ -178,16 +175,10 @@ func TestSuccessorsOfFailedTasksAreCancelled(t *testing.T) {
 		t.Errorf("third: %+v", s)
 	}
 
-	mustCount(
-		t,
-		e,
-		3,
+	mustCount(t, e, 3,
 		`select count(*) from tasks where stage = 1 and status = 'cancelled' and index % 3 = 1 and error::json->>'code' = 'predecessor_failed'`,
 	)
-	mustCount(
-		t,
-		e,
-		4,
+	mustCount(t, e, 4,
 		`select count(*) from tasks where stage = 2 and status = 'cancelled' and (index % 3 = 1 or index = 6) and error::json->>'code' = 'predecessor_failed'`,
 	)
 

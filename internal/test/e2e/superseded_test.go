@@ -61,10 +61,7 @@ func TestSweepDeletesSupersededGenerations(t *testing.T) {
 	}
 
 	for _, table := range []string{"tasks", "attempts"} {
-		mustCount(
-			t,
-			e,
-			0,
+		mustCount(t, e, 0,
 			`select count(*) from `+table+` t join stages s using (job_id, stage) where t.gen < s.gen`,
 		)
 	}

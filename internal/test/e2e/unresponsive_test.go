@@ -123,13 +123,7 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 		t.Errorf("readyz returned %d, %v", res.StatusCode, err)
 	}
 
-	if reason := strings.Join(
-		body.Problems,
-		" ",
-	); !strings.Contains(
-		reason,
-		"more than 2 handlers did not return",
-	) {
+	if reason := strings.Join(body.Problems, " "); !strings.Contains(reason, "more than 2 handlers did not return") {
 		t.Errorf("readyz returned the reason %q", reason)
 	}
 }

@@ -168,10 +168,7 @@ func (w *world) request(do func(context.Context, *coremachine.Machine) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 
-	if err := do(
-		ctx,
-		p.m,
-	); err != nil && state.CodeOf(err) != state.CodeUnavailable &&
+	if err := do(ctx, p.m); err != nil && state.CodeOf(err) != state.CodeUnavailable &&
 		state.CodeOf(err) != state.CodeConflict {
 		w.t.Fatal(err)
 	}

@@ -190,10 +190,7 @@ func copyTree(ctx context.Context, dir string) error {
 		}
 
 		to := filepath.Join(dir, name)
-		if err := errors.Join(
-			os.MkdirAll(filepath.Dir(to), 0o700),
-			os.WriteFile(to, text, 0o600),
-		); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, text, 0o600)); err != nil {
 			return err
 		}
 	}

@@ -53,11 +53,7 @@ func TestTutorialWorks(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if err := os.WriteFile(
-				path,
-				[]byte(put(t, string(old), b.body, b.of["delete"])),
-				0o600,
-			); err != nil {
+			if err := os.WriteFile(path, []byte(put(t, string(old), b.body, b.of["delete"])), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		case "text":
