@@ -45,7 +45,9 @@ func TestRunbookEntriesHaveFiveHeadings(t *testing.T) {
 			seen[anchor[1]] = true
 		}
 
-		for _, heading := range []string{"- **Symptom:**", "- **Cause:**", "- **Check:**", "- **Fix:**", "- **If it recurs:**"} {
+		for _, heading := range []string{
+			"- **Symptom:**", "- **Cause:**", "- **Check:**", "- **Fix:**", "- **If it recurs:**",
+		} {
 			_, rest, found := strings.Cut(body, "\n"+heading+" ")
 			if !found {
 				t.Errorf("%s has no %s, or has it in the wrong place", title, heading)
@@ -68,7 +70,8 @@ func TestRunbookHasLinkedEntries(t *testing.T) {
 	page := document(t, runbook)
 
 	link := regexp.MustCompile(`operations\.md#([a-z-]+)`)
-	for _, file := range texts(t, func(path string) bool { return strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".md") }) {
+	linking := func(path string) bool { return strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".md") }
+	for _, file := range texts(t, linking) {
 		for _, m := range link.FindAllStringSubmatch(file.content, -1) {
 			if !strings.Contains(page, `<a id="`+m[1]+`"></a>`) {
 				t.Errorf("%s links to #%s, which is not in the runbook", file.path, m[1])

@@ -52,7 +52,11 @@ func filterAndPage(t *testing.T, w *world) {
 	b := w.open(t)
 	b.visit("")
 	b.eval(
-		`(() => { const s = document.querySelector("[name=type]"); s.value = "zero"; s.dispatchEvent(new Event("change", { bubbles: true })); })()`,
+		`(() => {
+			const s = document.querySelector("[name=type]");
+			s.value = "zero";
+			s.dispatchEvent(new Event("change", { bubbles: true }));
+		})()`,
 		nil,
 	)
 	b.until("location.search.includes('type=zero')")
@@ -63,7 +67,8 @@ func filterAndPage(t *testing.T, w *world) {
 	b.click("nav.pages a[rel=next]")
 	b.until("location.search.includes('cursor=')")
 	b.until(
-		"document.querySelectorAll('#rows tr').length >= 10 && [...document.querySelectorAll('#rows .what a')].every((a) => a.innerText === 'zero')",
+		"document.querySelectorAll('#rows tr').length >= 10 && " +
+			"[...document.querySelectorAll('#rows .what a')].every((a) => a.innerText === 'zero')",
 	)
 
 	var again bool

@@ -10,7 +10,8 @@ func TestDashboardWithKey(t *testing.T) {
 	w := start(t, "sesame")
 	id := w.submit(t, "hello_world", `{"n":950,"message":"held keys"}`)
 	b := w.open(t)
-	b.mute = func(message string) bool { return strings.Contains(message, "status of 401") } // the browser logs the rejected requests
+	// The browser logs the rejected requests.
+	b.mute = func(message string) bool { return strings.Contains(message, "status of 401") }
 	b.begin("/jobs/" + id.String())
 	b.until("document.querySelector('#key').open")
 

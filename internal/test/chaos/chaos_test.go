@@ -127,7 +127,8 @@ func (c *cluster) report(transport string, s uint64, length time.Duration, l *lo
 	}
 
 	for _, name := range []string{
-		killedWithTasks, killedInTx, killedInOutage, faultCrash, faultCut, faultFreeze, faultBusCut, faultSuspend, sweepRun,
+		killedWithTasks, killedInTx, killedInOutage,
+		faultCrash, faultCut, faultFreeze, faultBusCut, faultSuspend, sweepRun,
 	} {
 		line(name, d.of(name))
 	}

@@ -77,7 +77,8 @@ func (c *cluster) check(l *load) (v verdict, err error) {
 	v.wrong, v.starts = append(v.wrong, tokens...), starts
 	err = c.pool.QueryRow(ctx, `
 		select (select count(*) from tasks), count(*), count(*) filter (where exists (
-			select from tasks t where (t.job_id, t.stage, t.gen, t.index) = (a.job_id, a.stage, a.gen, a.index) and t.attempt > a.attempt))
+			select from tasks t
+			where (t.job_id, t.stage, t.gen, t.index) = (a.job_id, a.stage, a.gen, a.index) and t.attempt > a.attempt))
 		from attempts a where outcome = 'lost'`).Scan(&v.tasks, &v.attempts, &v.again)
 
 	return v, err
@@ -89,8 +90,10 @@ func (c *cluster) checkJob(ctx context.Context, id state.JobID, want *expected, 
 		lossLimit bool
 	)
 
-	err := c.pool.QueryRow(ctx, `select status, coalesce(error->>'code' = 'worker_lost', false)
-		or exists (select from tasks t where t.job_id = j.job_id and t.status = 'failed' and t.losses >= $2) from jobs j where job_id = $1`, id[:], state.MaxLosses).Scan(&status, &lossLimit)
+	err := c.pool.QueryRow(ctx, `
+		select status, coalesce(error->>'code' = 'worker_lost', false) or exists (
+			select from tasks t where t.job_id = j.job_id and t.status = 'failed' and t.losses >= $2)
+		from jobs j where job_id = $1`, id[:], state.MaxLosses).Scan(&status, &lossLimit)
 
 	name := fmt.Sprintf("%s %s %s", id.Short(), want.jobType, want.body)
 	switch {
@@ -128,9 +131,11 @@ func (c *cluster) checkJob(ctx context.Context, id state.JobID, want *expected, 
 	}
 
 	var result []byte
-	if err := c.pool.QueryRow(ctx, `select t.result from tasks t join stages s using (job_id, stage, gen) where job_id = $1 and s.name = $2`,
-		id[:], want.stage).
-		Scan(&result); err != nil {
+
+	err = c.pool.QueryRow(ctx, `
+		select t.result from tasks t join stages s using (job_id, stage, gen)
+		where job_id = $1 and s.name = $2`, id[:], want.stage).Scan(&result)
+	if err != nil {
 		return err
 	}
 

@@ -124,11 +124,9 @@ func (c *cluster) cut(which int) {
 
 	switch {
 	case which == 0:
-		if _, err := c.pool.Exec(
-			ctx,
-			`select pg_terminate_backend(pid) from pg_stat_activity where application_name like $1`,
-			appName+"%",
-		); err == nil {
+		const terminate = `select pg_terminate_backend(pid) from pg_stat_activity where application_name like $1`
+
+		if _, err := c.pool.Exec(ctx, terminate, appName+"%"); err == nil {
 			c.damage.add(faultCut)
 		}
 	case which == 1 && c.broker != nil:

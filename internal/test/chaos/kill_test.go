@@ -192,8 +192,13 @@ func (c *cluster) look(pid int) (d doing) {
 	defer cancel()
 
 	err := c.pool.QueryRow(ctx, `
-		select exists (select from messages m join workers w using (worker_id) where w.pid = $1 and w.lease_until > now() and m.kind = 2),
-		       exists (select from pg_stat_activity where application_name = $2 and state = 'idle in transaction' and backend_xid is not null)`,
+		select
+		  exists (
+		    select from messages m join workers w using (worker_id)
+		    where w.pid = $1 and w.lease_until > now() and m.kind = 2),
+		  exists (
+		    select from pg_stat_activity
+		    where application_name = $2 and state = 'idle in transaction' and backend_xid is not null)`,
 		pid, appName+strconv.Itoa(pid)).Scan(&d.tasks, &d.tx)
 	d.away = err != nil
 
@@ -206,7 +211,9 @@ func (c *cluster) busy() ([]int, error) {
 	defer cancel()
 
 	rows, err := c.pool.Query(ctx, `
-		select w.pid from workers w where w.lease_until > now() and exists (select from messages m where m.worker_id = w.worker_id and m.kind = 2)`)
+		select w.pid from workers w
+		where w.lease_until > now()
+		  and exists (select from messages m where m.worker_id = w.worker_id and m.kind = 2)`)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,8 @@ func (f *faults) carryOut(b *sbfake.Broker, ended <-chan struct{}) {
 func (f *faults) String() string {
 	return fmt.Sprintf(
 		"faults: connections cut %d times; of %d sends %d busy, %d stored without an answer, %d lost, %d detached; "+
-			"of %d settlements %d without an answer, %d with the lock lost; %d deliveries repeated while in flight; %d out of order",
+			"of %d settlements %d without an answer, %d with the lock lost; "+
+			"%d deliveries repeated while in flight; %d out of order",
 		f.dropped.Load(),
 		f.sends.Load(),
 		f.busy.Load(),

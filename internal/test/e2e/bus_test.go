@@ -88,11 +88,9 @@ func mustBeTheSum(t *testing.T, h *hosted, id state.JobID, n int) {
 		t.Errorf("%d tasks have their own result, want %d", got, n)
 	}
 
-	if got := h.number(
-		t,
-		`select (convert_from(result, 'UTF8')::json->>'value')::int from tasks where job_id = $1 and stage = 1`,
-		id[:],
-	); got != n*(n-1)/2 {
+	const sum = `select (convert_from(result, 'UTF8')::json->>'value')::int from tasks where job_id = $1 and stage = 1`
+
+	if got := h.number(t, sum, id[:]); got != n*(n-1)/2 {
 		t.Errorf("the sum is %d, want %d", got, n*(n-1)/2)
 	}
 }

@@ -68,13 +68,12 @@ func TestCancelWaitsForConcurrentDispatch(t *testing.T) {
 		_, err := h.StopWork(t.Context(), h.b, stop, false)
 		return err
 	})
-	if effects, err := first.Complete(
-		t.Context(),
-		state.LocalCapacity{Worker: h.a},
-		[]state.TaskEnd{end(claimed[0], claimed[0].First)},
-	); err != nil ||
-		effects.Landed != 1 {
-		t.Fatalf("%d ends landed; %v", effects.Landed, err)
+
+	ends := []state.TaskEnd{end(claimed[0], claimed[0].First)}
+
+	effects, err := first.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, ends)
+	if err != nil || effects.Landed != 1 {
+		t.Fatalf("%d ends landed, want 1; %v", effects.Landed, err)
 	}
 
 	if err := wait(); err != nil {
@@ -140,11 +139,9 @@ func TestSecondBranchToCommitContinuesJob(t *testing.T) {
 				_, err := h.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, []state.TaskEnd{end(claimed[1], 0)})
 				return err
 			})
-			if _, err := first.Complete(
-				t.Context(),
-				state.LocalCapacity{Worker: h.a},
-				[]state.TaskEnd{end(claimed[0], 0)},
-			); err != nil {
+
+			ends := []state.TaskEnd{end(claimed[0], 0)}
+			if _, err := first.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, ends); err != nil {
 				t.Fatal(err)
 			}
 
@@ -173,8 +170,9 @@ func TestConcurrentFailuresAreCounted(t *testing.T) {
 		stages []define.Stage[params]
 		want   string
 	}{
-		"AtJobEnd":    {arms, `select count(*) from jobs where status = 'completed_with_errors'`},
-		"AtNextStage": {append(arms, next), `select count(*) from messages where stage = 2 and kind = 1`}, // planned, since some follow nothing
+		"AtJobEnd": {arms, `select count(*) from jobs where status = 'completed_with_errors'`},
+		// A message plans the next stage, since some of its tasks follow a failure.
+		"AtNextStage": {append(arms, next), `select count(*) from messages where stage = 2 and kind = 1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,13 +187,10 @@ func TestConcurrentFailuresAreCounted(t *testing.T) {
 			failed.Result = nil
 			failed.Outcome = state.OutcomePermanent
 			failed.Code = state.CodePermanent
-
 			failed.Error = "permanent"
-			if _, err := first.Complete(
-				t.Context(),
-				state.LocalCapacity{Worker: h.a},
-				[]state.TaskEnd{end(claimed[0], 0), failed},
-			); err != nil {
+
+			ends := []state.TaskEnd{end(claimed[0], 0), failed}
+			if _, err := first.Complete(t.Context(), state.LocalCapacity{Worker: h.a}, ends); err != nil {
 				t.Fatal(err)
 			}
 

@@ -77,11 +77,11 @@ func TestListing100000BlobsIsBoundedInMemory(t *testing.T) {
 	}
 
 	var parts, largest int
-	if err := one(
-		t,
-		database,
-	).QueryRow(t.Context(), `select count(*), max(length(data)) from result_parts`).
-		Scan(&parts, &largest); err != nil {
+
+	err := one(t, database).
+		QueryRow(t.Context(), `select count(*), max(length(data)) from result_parts`).
+		Scan(&parts, &largest)
+	if err != nil {
 		t.Fatal(err)
 	}
 

@@ -162,14 +162,17 @@ func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 		t.Errorf("%d of %d inspected, skipped (-want +got):\n%s", s.Inspected.Blobs, s.Blobs, diff)
 	}
 
-	if names := slices.Sorted(slices.Values(s.Inspected.SkippedNames)); !slices.Equal(names, slices.Sorted(slices.Values([]string{gone, archived}))) {
+	skipped := slices.Sorted(slices.Values([]string{gone, archived}))
+	if names := slices.Sorted(slices.Values(s.Inspected.SkippedNames)); !slices.Equal(names, skipped) {
 		t.Errorf("skipped %q, want %q and %q", names, gone, archived)
 	}
 
 	var again, final int
 
 	err := e.Pool().
-		QueryRow(t.Context(), `select count(*) filter (where not final), count(*) filter (where final) from attempts where outcome = 'error'`).
+		QueryRow(t.Context(), `
+			select count(*) filter (where not final), count(*) filter (where final)
+			from attempts where outcome = 'error'`).
 		Scan(&again, &final)
 	if err != nil || again != n/3 || final != 0 {
 		t.Errorf(

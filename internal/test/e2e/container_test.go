@@ -195,9 +195,13 @@ func TestContainerListFilters(t *testing.T) {
 		`"extensions":[".PNG","csv"]`: func(it blobsample.Item) bool {
 			return strings.HasSuffix(it.Name, ".png") || strings.HasSuffix(it.Name, ".csv")
 		},
-		`"prefix":"hash#tag/?query"`:                  func(it blobsample.Item) bool { return strings.HasPrefix(it.Name, "hash#tag/") },
-		`"min_size_bytes":2000,"max_size_bytes":3000`: func(it blobsample.Item) bool { return len(it.Content) >= 2000 && len(it.Content) <= 3000 },
-		`"max_size_bytes":0`:                          func(blobsample.Item) bool { return false },
+		`"prefix":"hash#tag/?query"`: func(it blobsample.Item) bool {
+			return strings.HasPrefix(it.Name, "hash#tag/")
+		},
+		`"min_size_bytes":2000,"max_size_bytes":3000`: func(it blobsample.Item) bool {
+			return len(it.Content) >= 2000 && len(it.Content) <= 3000
+		},
+		`"max_size_bytes":0`: func(blobsample.Item) bool { return false },
 		`"prefix":"images/","extensions":["gif"]`: func(it blobsample.Item) bool {
 			return strings.HasPrefix(it.Name, "images/") && strings.HasSuffix(it.Name, ".gif")
 		},

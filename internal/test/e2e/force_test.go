@@ -176,6 +176,8 @@ func TestForcedCancelRejectsJobsThatAreNotOpen(t *testing.T) {
 	}
 
 	wantCode(t, "cancel of a job that is being deleted", m.ForceCancel(t.Context(), id, "test"), state.CodeConflict)
-	wantCode(t, "cancel of a job that does not exist", m.ForceCancel(t.Context(), state.JobID{1}, "test"), state.CodeNotFound)
+
+	err := m.ForceCancel(t.Context(), state.JobID{1}, "test")
+	wantCode(t, "cancel of a job that does not exist", err, state.CodeNotFound)
 	mustCount(t, e, 0, `select count(*) from messages`)
 }

@@ -40,19 +40,29 @@ func TestSettingsUnderForeignHost(t *testing.T) {
 		bus    bool   // SERVICEBUS is set, and the host has triggers
 		reason string // "": it runs a job
 	}{
-		"ServiceBus":              {bus: true},
-		"ServiceBusInAzure":       {bus: true, env: []string{azure}},
-		"ServiceBusByName":        {bus: true, env: []string{"TRANSPORT=servicebus"}},
-		"Self":                    {env: []string{"RECEIVE=self"}},
-		"SelfInAzure":             {env: []string{"RECEIVE=self", azure}, reason: "RECEIVE: self is for func start"},
-		"SelfAndServiceBus":       {bus: true, env: []string{"RECEIVE=self"}, reason: "RECEIVE: self is for the Postgres queue"},
-		"Nothing":                 {reason: "TRANSPORT: no trigger"},
-		"NothingInAzure":          {env: []string{azure}, reason: "TRANSPORT: no trigger"},
-		"PostgresAndServiceBus":   {bus: true, env: []string{"TRANSPORT=postgres"}, reason: "TRANSPORT: no trigger"},
-		"ServiceBusWithoutAName":  {env: []string{"TRANSPORT=servicebus"}, reason: "SERVICEBUS__fullyQualifiedNamespace: is required"},
-		"UnknownReceiver":         {env: []string{"RECEIVE=both"}, reason: "RECEIVE: "},
-		"UnknownTransport":        {env: []string{"TRANSPORT=pigeon"}, reason: "TRANSPORT: "},
-		"ServiceBusOutOfLoopback": {env: []string{"SERVICEBUS=Endpoint=sb://192.0.2.1;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"}, reason: "SERVICEBUS: "},
+		"ServiceBus":        {bus: true},
+		"ServiceBusInAzure": {bus: true, env: []string{azure}},
+		"ServiceBusByName":  {bus: true, env: []string{"TRANSPORT=servicebus"}},
+		"Self":              {env: []string{"RECEIVE=self"}},
+		"SelfInAzure":       {env: []string{"RECEIVE=self", azure}, reason: "RECEIVE: self is for func start"},
+		"SelfAndServiceBus": {
+			bus: true, env: []string{"RECEIVE=self"}, reason: "RECEIVE: self is for the Postgres queue",
+		},
+		"Nothing":               {reason: "TRANSPORT: no trigger"},
+		"NothingInAzure":        {env: []string{azure}, reason: "TRANSPORT: no trigger"},
+		"PostgresAndServiceBus": {bus: true, env: []string{"TRANSPORT=postgres"}, reason: "TRANSPORT: no trigger"},
+		"ServiceBusWithoutAName": {
+			env: []string{"TRANSPORT=servicebus"}, reason: "SERVICEBUS__fullyQualifiedNamespace: is required",
+		},
+		"UnknownReceiver":  {env: []string{"RECEIVE=both"}, reason: "RECEIVE: "},
+		"UnknownTransport": {env: []string{"TRANSPORT=pigeon"}, reason: "TRANSPORT: "},
+		"ServiceBusOutOfLoopback": {
+			env: []string{
+				"SERVICEBUS=Endpoint=sb://192.0.2.1;SharedAccessKeyName=k;SharedAccessKey=s;" +
+					"UseDevelopmentEmulator=true",
+			},
+			reason: "SERVICEBUS: ",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

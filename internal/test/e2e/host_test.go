@@ -51,7 +51,8 @@ func TestMain(m *testing.M) {
 
 // renewer is a goroutine that azservicebus occasionally leaves behind when a
 // connection is cut while links open. It waits to refresh a token.
-const renewer = "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/internal.(*Namespace).startNegotiateClaimRenewer.func3"
+const renewer = "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/internal." +
+	"(*Namespace).startNegotiateClaimRenewer.func3"
 
 // hosted is a whole deployment: a database schema, the local host, and the
 // handler process that it spawns.

@@ -22,7 +22,9 @@ import (
 
 // overWindow counts stages that have more tasks in flight than their window
 // allows. A bundle larger than the window is dispatched whole.
-const overWindow = `select count(*) from stages where dispatched - completed - failed - cancelled > greatest(task_window, bundle)`
+const overWindow = `
+	select count(*) from stages
+	where dispatched - completed - failed - cancelled > greatest(task_window, bundle)`
 
 // TestInvariantsHoldAfterEveryCommit checks all invariants after each
 // transaction of the engine, while other transactions continue.

@@ -301,7 +301,8 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 		t.Fatal(err)
 	}
 
-	if _, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "huge", Body: []byte(body)}); state.CodeOf(err) != state.CodeConflict {
+	submit := coremachine.SubmitRequest{Type: "huge", Body: []byte(body)}
+	if _, err := m.Submit(t.Context(), submit); state.CodeOf(err) != state.CodeConflict {
 		t.Errorf("submitting while it is being stopped: %v", err)
 	}
 
@@ -322,20 +323,24 @@ func TestCancel100000Tasks(t *testing.T) { //nolint:paralleltest // it measures
 	mustCount(t, e, 0, `select count(*) from attempts where started_at > $1`, committed)
 	mustCount(t, e, 1, `select count(*) from tasks where index = 777 and status = 'cancelled'`)
 
-	res, err := m.Submit(t.Context(), coremachine.SubmitRequest{Type: "huge", Body: []byte(body)})
+	res, err := m.Submit(t.Context(), submit)
 	if err != nil || !res.Started || res.Attempt != 2 {
 		t.Fatalf("submitting it again: %+v, %v", res, err)
 	}
 
 	release() // the old attempt returns during the new run
-	until(t, "the unresponsive handler has returned", func() bool { return m.Unresponsive()+e.Process(1).Machine.Unresponsive() == 0 })
+	until(t, "the unresponsive handler has returned", func() bool {
+		return m.Unresponsive()+e.Process(1).Machine.Unresponsive() == 0
+	})
 	until(t, "its task has ended", func() bool {
 		return query(t, e,
-			`select count(*) from tasks t join stages s using (job_id, stage, gen) where stage = 0 and index = 777 and t.status = 'completed'`,
+			`select count(*) from tasks t join stages s using (job_id, stage, gen)
+			where stage = 0 and index = 777 and t.status = 'completed'`,
 		) == 1
 	})
 	mustCount(t, e, 0,
-		`select count(*) from tasks where status = 'completed' and stage = 0 and convert_from(result, 'utf8') <> '{"value":' || index || '}'`,
+		`select count(*) from tasks
+		where status = 'completed' and stage = 0 and convert_from(result, 'utf8') <> '{"value":' || index || '}'`,
 	)
 
 	if err := m.Cancel(t.Context(), id, "test"); err != nil {

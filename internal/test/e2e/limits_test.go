@@ -98,7 +98,8 @@ func TestSuspectTaskInBundleDoesNotDelayOthers(t *testing.T) {
 	exec(
 		t,
 		e,
-		`create trigger add_losses before insert on tasks for each row when (new.stage = 1 and new.index = 5) execute function add_losses()`,
+		`create trigger add_losses before insert on tasks for each row
+		when (new.stage = 1 and new.index = 5) execute function add_losses()`,
 	)
 	e.Run("suspects", fmt.Sprintf(`{"seed":%d}`, n)).
 		MustBe(t, state.JobCompleted).

@@ -64,7 +64,8 @@ func TestRandomFailuresAreRetriedUntilComplete(t *testing.T) {
 	var failed, tasks int
 
 	err := e.Pool().
-		QueryRow(t.Context(), `select count(*), count(distinct (stage, index)) from attempts where outcome = 'error' and not final`).
+		QueryRow(t.Context(), `
+			select count(*), count(distinct (stage, index)) from attempts where outcome = 'error' and not final`).
 		Scan(&failed, &tasks)
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,9 @@ func overload(t *testing.T, bundle int) {
 	m := e.Process(0).Machine
 	id := e.Submit("slow", fmt.Sprintf(`{"n":%d}`, n))
 
-	const ranNothing = `select count(*) from messages where worker_id is null and (attempt > 0 or send > 1 or dead_reason is not null)`
+	const ranNothing = `
+		select count(*) from messages
+		where worker_id is null and (attempt > 0 or send > 1 or dead_reason is not null)`
 
 	for left := n; left > 0; left-- {
 		until(t, "the process is busy", func() bool { return m.Running() == min(slots, left) })

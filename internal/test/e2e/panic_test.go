@@ -24,7 +24,8 @@ func TestEngineSurvivesPanics(t *testing.T) {
 	t.Parallel()
 
 	for _, point := range []string{
-		"claim", "complete", "plan_inputs", "plan_end", "finish_job", "commit", "committed", "release_panicked", "lease_renew",
+		"claim", "complete", "plan_inputs", "plan_end", "finish_job", "commit", "committed",
+		"release_panicked", "lease_renew",
 		"end_stages", "start_stages",
 	} {
 		t.Run(point, func(t *testing.T) {
@@ -145,7 +146,11 @@ func (p *panicking) Job(ctx context.Context, id state.JobID) (string, []byte, er
 	return p.Repo.Job(ctx, id)
 }
 
-func (p *panicking) PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error) {
+func (p *panicking) PlanEnd(
+	ctx context.Context,
+	local state.LocalCapacity,
+	h state.ClaimedMessage,
+) (state.TransitionEffects, error) {
 	p.on("PlanEnd", h.JobID)
 	return p.Repo.PlanEnd(ctx, local, h)
 }

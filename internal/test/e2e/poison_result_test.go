@@ -94,7 +94,8 @@ func TestPoisonedResultFailsOnlyItsTask(t *testing.T) {
 	job.Stage(t, "many").MustHave(t, n, 0)
 	mustCount(t, e, 1, `select count(*) from attempts`)
 	mustCount(t, e, 1,
-		`select count(*) from attempts where index = $1 and outcome = 'invalid' and not final and error like 'the database refused%'`,
+		`select count(*) from attempts
+		where index = $1 and outcome = 'invalid' and not final and error like 'the database refused%'`,
 		bad,
 	)
 	mustCount(t, e, n-1,
@@ -168,7 +169,8 @@ func TestUnstorableResultsFailOnlyTheirAttempts(t *testing.T) {
 	mustCount(t, e, 5, `select count(*) from attempts where not final and attempt = 1`)
 
 	for index, outcome := range map[int]state.Outcome{
-		3: state.OutcomeInvalid, 5: state.OutcomeInvalid, 7: state.OutcomeInvalid, 9: state.OutcomeTooLarge, 11: state.OutcomePanic,
+		3: state.OutcomeInvalid, 5: state.OutcomeInvalid, 7: state.OutcomeInvalid,
+		9: state.OutcomeTooLarge, 11: state.OutcomePanic,
 	} {
 		mustCount(t, e, 1,
 			`select count(*) from attempts where index = $1 and outcome = $2`,

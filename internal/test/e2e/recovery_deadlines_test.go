@@ -210,7 +210,8 @@ func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 		t.Errorf("other processes completed tasks after %s: the suspended process did not block them", took)
 	}
 
-	t.Logf("other processes completed tasks again after %s; the limit is %s", took.Round(10*time.Millisecond), limitSuspended)
+	t.Logf("other processes completed tasks again after %s; the limit is %s",
+		took.Round(10*time.Millisecond), limitSuspended)
 	e.Wait(b.id).MustBe(t, state.JobCompleted)
 
 	if err := child.Signal(syscall.SIGCONT); err != nil {
@@ -220,10 +221,11 @@ func TestOthersContinuePastSuspendedProcess(t *testing.T) {
 	await(t, lines, "resumed")
 
 	landed := 0
-	if err := b.pool.QueryRow(t.Context(), `select count(*) from tasks where convert_from(result, 'UTF8')::json->>'value' <> $1::text`,
-		strconv.Itoa(os.Getpid())).
-		Scan(&landed); err != nil ||
-		landed != 0 {
+
+	err := b.pool.QueryRow(t.Context(), `
+		select count(*) from tasks where convert_from(result, 'UTF8')::json->>'value' <> $1::text`,
+		strconv.Itoa(os.Getpid())).Scan(&landed)
+	if err != nil || landed != 0 {
 		t.Errorf("%d results are not of this process; %v", landed, err)
 	}
 

@@ -176,10 +176,14 @@ func TestSuccessorsOfFailedTasksAreCancelled(t *testing.T) {
 	}
 
 	mustCount(t, e, 3,
-		`select count(*) from tasks where stage = 1 and status = 'cancelled' and index % 3 = 1 and error::json->>'code' = 'predecessor_failed'`,
+		`select count(*) from tasks
+		where stage = 1 and status = 'cancelled' and index % 3 = 1
+		  and error::json->>'code' = 'predecessor_failed'`,
 	)
 	mustCount(t, e, 4,
-		`select count(*) from tasks where stage = 2 and status = 'cancelled' and (index % 3 = 1 or index = 6) and error::json->>'code' = 'predecessor_failed'`,
+		`select count(*) from tasks
+		where stage = 2 and status = 'cancelled' and (index % 3 = 1 or index = 6)
+		  and error::json->>'code' = 'predecessor_failed'`,
 	)
 
 	third, sum := e.Results(job.ID, "third"), 0

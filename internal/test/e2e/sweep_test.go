@@ -94,7 +94,8 @@ func TestSweepResendsStalledMessages(t *testing.T) {
 	exec(
 		t,
 		e,
-		`create function lose() returns trigger language plpgsql as $$ begin new.sent_at = now() - interval '6 minutes'; return new; end $$`,
+		`create function lose() returns trigger language plpgsql as $$
+		begin new.sent_at = now() - interval '6 minutes'; return new; end $$`,
 	)
 	exec(
 		t,
@@ -122,7 +123,8 @@ func TestSweepRedrivesDeadLettersOfOpenJobs(t *testing.T) {
 	exec(
 		t,
 		e,
-		`create function kill() returns trigger language plpgsql as $$ begin new.dead_reason = 'MaxDeliveryCountExceeded'; return new; end $$`,
+		`create function kill() returns trigger language plpgsql as $$
+		begin new.dead_reason = 'MaxDeliveryCountExceeded'; return new; end $$`,
 	)
 	exec(
 		t,
@@ -158,7 +160,8 @@ func TestSweepLimitCountsRedrivesNotSends(t *testing.T) {
 	exec(
 		t,
 		e,
-		`create function kill() returns trigger language plpgsql as $$ begin new.dead_reason = 'x'; new.send = 100000; return new; end $$`,
+		`create function kill() returns trigger language plpgsql as $$
+		begin new.dead_reason = 'x'; new.send = 100000; return new; end $$`,
 	)
 	exec(t, e, `create trigger kill before insert on messages for each row execute function kill()`)
 	e.Submit("hello_world", `{"n":1}`)
@@ -215,7 +218,9 @@ func TestRetentionDeletesOldJobsAndKeepsRequestedOnes(t *testing.T) {
 	exec(
 		t,
 		e,
-		`update jobs set finished_at = now() - interval '2 hours', last_submitted_at = now() - interval '2 hours' where job_id <> $1`,
+		`update jobs
+		set finished_at = now() - interval '2 hours', last_submitted_at = now() - interval '2 hours'
+		where job_id <> $1`,
 		fresh[:],
 	)
 	e.Submit("hello_world", `{"n":2}`) // an existing job that is requested again
@@ -224,7 +229,9 @@ func TestRetentionDeletesOldJobsAndKeepsRequestedOnes(t *testing.T) {
 		t.Errorf("the sweep: %+v, want 1 expired and its rows purged", rep)
 	}
 
-	for table, column := range map[string]string{"jobs": "job_id", "stages": "job_id", "tasks": "job_id", "events": "job_id"} {
+	for table, column := range map[string]string{
+		"jobs": "job_id", "stages": "job_id", "tasks": "job_id", "events": "job_id",
+	} {
 		var gone, kept int
 
 		err := e.Pool().
@@ -263,11 +270,8 @@ func TestDeleteAndQueueLimit(t *testing.T) {
 		t.Errorf("a new run over the limit: %v", err)
 	}
 
-	if res, err := m.Submit(
-		t.Context(),
-		coremachine.SubmitRequest{Type: "hello_world", Body: []byte(`{"n":1,"failure_rate":1}`)},
-	); err != nil ||
-		res.Started {
+	again := coremachine.SubmitRequest{Type: "hello_world", Body: []byte(`{"n":1,"failure_rate":1}`)}
+	if res, err := m.Submit(t.Context(), again); err != nil || res.Started {
 		t.Errorf("the same job over the limit: %+v, %v", res, err)
 	}
 

@@ -59,7 +59,9 @@ func IllegalTransitions(ctx context.Context, pool *pgxpool.Pool) ([]string, erro
 }
 
 func allowed(record, was, now string) bool {
-	m := map[string]state.Transitions{"job": state.JobMachine, "stage": state.StageMachine, "task": state.TaskMachine}[record]
+	m := map[string]state.Transitions{
+		"job": state.JobMachine, "stage": state.StageMachine, "task": state.TaskMachine,
+	}[record]
 	if was == "" && slices.Contains(m.Initial, now) {
 		return true
 	}
@@ -113,24 +115,30 @@ func count(ctx context.Context, pool *pgxpool.Pool, checks map[string]string) ([
 // so the queries count open tasks as the difference to the tasks that have
 // ended. No check creates a row for each task of a large stage.
 var invariants = map[string]string{
-	"messages of jobs that have ended": `select count(*) from messages m join jobs j using (job_id) where j.finished_at is not null`,
+	"messages of jobs that have ended": `
+		select count(*) from messages m join jobs j using (job_id) where j.finished_at is not null`,
 	"open jobs without any message": `
-		select count(*) from jobs j where j.finished_at is null and not exists (select from messages m where m.job_id = j.job_id)`,
+		select count(*) from jobs j
+		where j.finished_at is null and not exists (select from messages m where m.job_id = j.job_id)`,
 	"stages whose counters differ from their tasks": `
 		select count(*) from stages s join jobs j on j.job_id = s.job_id and j.purge_started_at is null cross join lateral (
-			select count(*) filter (where t.status = 'completed') as completed, count(*) filter (where t.status = 'failed') as failed,
+			select count(*) filter (where t.status = 'completed') as completed,
+			       count(*) filter (where t.status = 'failed') as failed,
 			       count(*) filter (where t.status = 'cancelled') as cancelled
 			from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen) t
 		where (s.completed, s.failed, s.cancelled) is distinct from (t.completed, t.failed, t.cancelled)`,
-	"tasks that were not planned": `select count(*) from tasks t join stages s using (job_id, stage, gen) where t.index >= s.planned`,
+	"tasks that were not planned": `
+		select count(*) from tasks t join stages s using (job_id, stage, gen) where t.index >= s.planned`,
 	"tasks of a fan_out without a row, which holds their input": `
 		select count(*) from stages s join jobs j on j.job_id = s.job_id and j.purge_started_at is null
 		where s.kind = 'fan_out' and s.planned <> (
 			select count(*) from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen)`,
 	"stages whose dispatched open tasks are more or fewer than their messages cover": `
 		select count(*) from stages s where s.finished_at is null and s.dispatched <> coalesce((
-			select sum(m.tasks_left) from messages m where m.job_id = s.job_id and m.stage = s.stage and m.gen = s.gen and m.kind = 2), 0) + (
-			select count(*) from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.status <> 'queued'
+			select sum(m.tasks_left) from messages m
+			where m.job_id = s.job_id and m.stage = s.stage and m.gen = s.gen and m.kind = 2), 0) + (
+			select count(*) from tasks t
+			where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.status <> 'queued'
 			  and t.index < s.dispatched)`,
 	"open tasks that are dispatched and not covered by exactly one message": `
 		select count(*) from tasks t join stages s using (job_id, stage, gen)
@@ -148,20 +156,27 @@ var invariants = map[string]string{
 			group by m.job_id, m.stage, m.gen, m.first having count(*) > 1) m`,
 	"messages whose task is also covered by a bundle": `
 		select count(*) from messages m where m.kind = 2 and m.count = 1 and exists (
-			select from messages b where b.job_id = m.job_id and b.stage = m.stage and b.gen = m.gen and b.kind = 2 and b.count > 1
+			select from messages b
+			where b.job_id = m.job_id and b.stage = m.stage and b.gen = m.gen and b.kind = 2 and b.count > 1
 			  and m.first >= b.first and m.first < b.first + b.count) and not exists (
-			select from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = m.first and t.failures > 0)`,
+			select from tasks t
+			where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = m.first
+			  and t.failures > 0)`,
 	"open tasks that ran under a higher attempt than their message's": `
-		select count(*) from tasks t join messages m on m.job_id = t.job_id and m.stage = t.stage and m.gen = t.gen and m.kind = 2
+		select count(*) from tasks t join messages m
+			on m.job_id = t.job_id and m.stage = t.stage and m.gen = t.gen and m.kind = 2
 			and t.index >= m.first and t.index < m.first + m.count and (m.count = 1 or t.failures = 0)
 		where t.status = 'queued' and t.attempt > m.attempt - (m.worker_id is not null)::int`,
 	"messages whose open tasks differ from tasks_left": `
 		select count(*) from messages m where m.kind = 2 and m.tasks_left <> m.count - (
 			select count(*) from tasks t where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen
-			  and t.index >= m.first and t.index < m.first + m.count and not (t.status = 'queued' and (m.count = 1 or t.failures = 0)))`,
+			  and t.index >= m.first and t.index < m.first + m.count
+			  and not (t.status = 'queued' and (m.count = 1 or t.failures = 0)))`,
 	"stages with more tasks in flight than their window, or one bundle": `
-		select count(*) from stages s where s.status = 'running' and greatest(s.task_window, s.bundle) < s.dispatched - (
-			select count(*) from tasks t where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.status <> 'queued'
+		select count(*) from stages s
+		where s.status = 'running' and greatest(s.task_window, s.bundle) < s.dispatched - (
+			select count(*) from tasks t
+			where t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen and t.status <> 'queued'
 			  and t.index < s.dispatched)`,
 	"jobs whose pending_stages differs from their open stages": `
 		select count(*) from jobs j where j.cancel_requested_at is null and j.pending_stages <> (
@@ -174,7 +189,8 @@ var invariants = map[string]string{
 // impossible are queries that count what the status log must never contain.
 var impossible = map[string]string{
 	"stages that started twice in one generation": `
-		select count(*) from (select from status_log where record = 'stage' and now = 'running' and coalesce(was, 'waiting') = 'waiting'
+		select count(*) from (select from status_log
+			where record = 'stage' and now = 'running' and coalesce(was, 'waiting') = 'waiting'
 			group by job_id, incarnation, stage, gen having count(*) > 1) l`,
 	"tasks that completed twice in one generation": `
 		select count(*) from (select from status_log where record = 'task' and now = 'completed'

@@ -191,7 +191,8 @@ func (w *world) compareOutcome(s stored, j *job) {
 func (w *world) hasLossLimit(s stored) bool {
 	var n int
 
-	err := w.pool.QueryRow(context.Background(), `select count(*) from tasks where job_id = $1 and losses >= $2`, s.id[:], state.MaxLosses).
+	err := w.pool.QueryRow(context.Background(),
+		`select count(*) from tasks where job_id = $1 and losses >= $2`, s.id[:], state.MaxLosses).
 		Scan(&n)
 	if err != nil {
 		w.t.Fatal(err)

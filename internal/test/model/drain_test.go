@@ -72,7 +72,8 @@ func (w *world) drain() {
 // from a bundle, and its share of a retry expansion. A stage is planned in
 // parts, stopped and finished.
 func (w *world) maxDeliveries() (deliveries int) {
-	err := w.pool.QueryRow(context.Background(), `select 10 + 10 * count(*) + $1 * coalesce(sum(planned), 0) from stages`, tries+4).
+	err := w.pool.QueryRow(context.Background(),
+		`select 10 + 10 * count(*) + $1 * coalesce(sum(planned), 0) from stages`, tries+4).
 		Scan(&deliveries)
 	if err != nil {
 		w.t.Fatal(err)

@@ -162,7 +162,9 @@ func TestWildcardsMatchAnything(t *testing.T) {
 
 	const output = "attempt 2 of 3f9a: 1 task queued\njob completed tasks=19\n"
 	for want, line := range map[string]string{
-		"attempt 2 of …: 1 task\njob completed\n": "", "job completed\nattempt 2\n": "attempt 2", "attempt … failed\n": "attempt … failed",
+		"attempt 2 of …: 1 task\njob completed\n": "",
+		"job completed\nattempt 2\n":              "attempt 2",
+		"attempt … failed\n":                      "attempt … failed",
 	} {
 		if got := missing(want, output); got != line {
 			t.Errorf("%q: got %q, want %q", want, got, line)

@@ -150,7 +150,9 @@ values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on,
         @completed, @failed, @cancelled, case when @status::text <> 'waiting' then now() end, case when @ended then now() end,
         nullif(@error, '')::json)`, args)
 
-	for _, spare := range []string{"name", "type", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error"} {
+	for _, spare := range []string{
+		"name", "type", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error",
+	} {
 		delete(args, spare)
 	}
 
