@@ -111,7 +111,7 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 		}
 	}
 
-	err := a.told(r, func() error {
+	err := a.printRunning(r, func() error {
 		lines := []string{
 			"API        " + r.API,
 			"Dashboard  " + r.API + "/ui",
@@ -150,8 +150,8 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 	}
 }
 
-// told prints what runs, either as JSON or with table.
-func (a *app) told(r running, table func() error) error {
+// printRunning prints what runs, either as JSON or with table.
+func (a *app) printRunning(r running, table func() error) error {
 	text, err := encode(r)
 	if err != nil {
 		return err

@@ -46,22 +46,22 @@ var entries = map[string]view.Runbook{
 	"access":      view.RunbookAccess,
 }
 
-// speaksForItself lists checks whose warnings need no entry: what is not there
-// need not be there, and a health report names its own entries.
+// speaksForItself lists checks whose warnings need no entry. What is missing in
+// these cases is optional, and a health report names its own entries.
 var speaksForItself = []string{"postgres", "api"}
 
-// toldFinding is a finding as it is printed.
-type toldFinding struct {
+// printedFinding is a finding as it is printed.
+type printedFinding struct {
 	finding
 	Runbook string `json:"runbook,omitempty"`
 }
 
-func (f finding) told() toldFinding {
+func (f finding) printed() printedFinding {
 	if f.Outcome == fine || f.Outcome == warn && slices.Contains(speaksForItself, f.Check) {
-		return toldFinding{finding: f}
+		return printedFinding{finding: f}
 	}
 
-	return toldFinding{f, entries[f.Check].String()}
+	return printedFinding{f, entries[f.Check].String()}
 }
 
 const (
@@ -111,11 +111,11 @@ func count(findings []finding, outcome string) int {
 }
 
 func (a *app) findings(found []finding) error {
-	findings := each(found, finding.told)
+	findings := each(found, finding.printed)
 
 	switch a.format {
 	case "json":
-		text, err := encode(map[string][]toldFinding{"items": findings})
+		text, err := encode(map[string][]printedFinding{"items": findings})
 		if err != nil {
 			return err
 		}
@@ -135,11 +135,11 @@ func (a *app) findings(found []finding) error {
 
 		return nil
 	case "name":
-		return a.lines(each(findings, func(f toldFinding) string { return f.Check }))
+		return a.lines(each(findings, func(f printedFinding) string { return f.Check }))
 	}
 
 	if !a.outTTY {
-		return a.lines(show.Tabbed(each(findings, func(f toldFinding) []string {
+		return a.lines(show.Tabbed(each(findings, func(f printedFinding) []string {
 			return []string{f.Outcome, f.Check, f.Detail, f.Advice, f.Runbook}
 		})))
 	}

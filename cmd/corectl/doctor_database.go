@@ -103,8 +103,8 @@ func reachPostgres(ctx context.Context, r *repo.Repo) (version string, took time
 	return version, time.Since(begin), err
 }
 
-// unreachable is the finding on a database that cannot be used: the fault is
-// the pooler's where there is one that refuses the address.
+// unreachable returns the finding for a database that cannot be used. If a
+// pooler refuses the address, the finding is about the pooler.
 func unreachable(r *repo.Repo, err error) finding {
 	if _, refused := errors.AsType[*pgconn.PgError](err); r.Database().Pooled() && !refused {
 		return finding{
@@ -151,7 +151,7 @@ func checkSchema(have int64) finding {
 	return finding{"schema", fine, fmt.Sprintf("version %d, as this build needs", have), ""}
 }
 
-// checkPooler says what lies before Postgres.
+// checkPooler reports the pooler in front of Postgres.
 func checkPooler(r *repo.Repo) finding {
 	if !r.Database().Pooled() {
 		return finding{"pooler", fine, "none: connections lead to Postgres itself", ""}
@@ -167,12 +167,12 @@ func checkPooler(r *repo.Repo) finding {
 	}
 }
 
-// receivedWithin is how old the newest record of a receiver may be.
+// receivedWithin is the maximum age of the newest record of a receiver.
 const receivedWithin = 2 * time.Minute
 
-// checkReceivers compares the queues with what processes recorded of receiving
-// from them. A Functions app that is idle records nothing, so only messages
-// that wait are a failure.
+// checkReceivers compares the queues with the records of the processes that
+// receive from them. An idle Functions app records nothing, so only waiting
+// messages are a failure.
 func checkReceivers(ctx context.Context, r *repo.Repo) finding {
 	waiting, err := r.Unreceived(ctx, receivedWithin)
 	if err != nil {
@@ -216,8 +216,9 @@ func queueNames(queues []state.Queue) string {
 	return strings.Join(each(queues, state.Queue.String), ", ")
 }
 
-// checkConnections compares what the server gives with what all instances take.
-// An instance listens on one connection more, except behind a pooler.
+// checkConnections compares the server's connection limit with the connections
+// of all instances. An instance uses one more connection to listen, except
+// behind a pooler.
 func checkConnections(ctx context.Context, r *repo.Repo, each int) []finding {
 	var have int
 	if err := r.Database().QueryRow(ctx, connectionsSQL).Scan(&have); err != nil {
@@ -226,7 +227,7 @@ func checkConnections(ctx context.Context, r *repo.Repo, each int) []finding {
 
 	var instances int
 	if err := r.Database().QueryRow(ctx, instancesSQL).Scan(&instances); err != nil {
-		instances = 0 // without the tables no process works
+		instances = 0 // without the tables, no process can work
 	}
 
 	if r.Database().Pooled() {

@@ -11,10 +11,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// identityAdvice is what to do where a process cannot sign in to Azure.
+// identityAdvice is the advice for a process that cannot sign in to Azure.
 const identityAdvice = "in Azure: assign the identity, and set AZURE_CLIENT_ID to its client id; elsewhere: az login, and AZURE_TOKEN_CREDENTIALS=dev"
 
-// checkIdentity asks for a token where a setting needs the identity of the
+// checkIdentity requests a token if a setting needs the identity of the
 // process.
 func checkIdentity(ctx context.Context, cfg config.Config) []finding {
 	settings := process.IdentitySettings(cfg)

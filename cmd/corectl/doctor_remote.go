@@ -81,12 +81,12 @@ func (a *app) checkAPI(ctx context.Context) []finding {
 	return []finding{{"api", bad, text, "check CORECTL_URL, and that the app runs"}}
 }
 
-// unavailable is the status of a service that serves no work and whose report
-// says why.
+// unavailable is the status of a service that does no work and whose report
+// contains the reason.
 const unavailable = "unavailable"
 
-// checkAccess makes a call as any other command does: the health report is
-// answered without a key.
+// checkAccess sends a request that needs a key, because the health report needs
+// none.
 func (a *app) checkAccess(ctx context.Context, health string) []finding {
 	_, err := a.api.Get(ctx, "/jobs", url.Values{"limit": {"1"}})
 	if err == nil {

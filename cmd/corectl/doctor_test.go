@@ -22,13 +22,13 @@ import (
 )
 
 // look runs doctor and returns its findings by their checks.
-func (a *api) look(o outside) map[string]toldFinding {
+func (a *api) look(o outside) map[string]printedFinding {
 	a.t.Helper()
 	got := a.run(o, "doctor", "-o", "jsonl")
-	found := map[string]toldFinding{}
+	found := map[string]printedFinding{}
 
 	for line := range strings.Lines(got.out) {
-		var f toldFinding
+		var f printedFinding
 		if err := json.Unmarshal([]byte(line), &f); err != nil {
 			a.t.Fatalf("%v: %s", err, line)
 		}
@@ -39,9 +39,9 @@ func (a *api) look(o outside) map[string]toldFinding {
 	return found
 }
 
-// mustFind compares one finding; a finding that is not ok says what to do and
-// where the manual says more.
-func mustFind(t *testing.T, found map[string]toldFinding, check, outcome, detail, advice string) {
+// mustFind compares one finding. A finding that is not ok must contain advice
+// and the entry of the manual.
+func mustFind(t *testing.T, found map[string]printedFinding, check, outcome, detail, advice string) {
 	t.Helper()
 
 	f := found[check]
@@ -63,7 +63,7 @@ func database(url string, more ...string) outside {
 	return o
 }
 
-// change runs SQL in the schema of an address.
+// change runs SQL in the schema of a database URL.
 func change(t *testing.T, address, sql string, args ...any) {
 	t.Helper()
 
@@ -165,7 +165,7 @@ func TestDoctorFindsThePooler(t *testing.T) {
 	)
 }
 
-// TestDoctorFindsDistributedTables has a table where Citus has its own.
+// TestDoctorFindsDistributedTables creates a table in place of Citus' own.
 func TestDoctorFindsDistributedTables(t *testing.T) {
 	t.Parallel()
 	address := pgtest.URL(t)

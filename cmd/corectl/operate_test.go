@@ -137,10 +137,10 @@ func TestDoctorChecksStorage(t *testing.T) {
 	} {
 		got := newAPI(t).run(outside{env: map[string]string{"STORAGE": c.storage}}, "doctor", "-o", "jsonl")
 
-		var found toldFinding
+		var found printedFinding
 
 		for line := range strings.Lines(got.out) {
-			var f toldFinding
+			var f printedFinding
 			if err := json.Unmarshal([]byte(line), &f); err != nil {
 				t.Fatal(err)
 			}

@@ -139,14 +139,14 @@ func (e *edges) tick() {
 
 func (e *edges) show(ctx context.Context, r seen) error {
 	e.meter.read(r.job, e.now())
-	e.tell(ctx, r.job)
+	e.printFirstFailure(ctx, r.job)
 	e.job = &r.job
 
 	return e.result(r, r.job.Status.Ended())
 }
 
-// tell prints a stage's first failure before the line about its end.
-func (e *edges) tell(ctx context.Context, job view.JobView) {
+// printFirstFailure prints a stage's first failure before the line about its end.
+func (e *edges) printFirstFailure(ctx context.Context, job view.JobView) {
 	lines := show.Edges(e.job, job, e.now())
 	for _, stage := range job.Stages {
 		if stage.Tasks.Failed == 0 || e.failed[stage.Name] {

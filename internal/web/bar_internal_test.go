@@ -49,14 +49,14 @@ func TestSparkHasGapsForUnknownValues(t *testing.T) {
 	number := func(n int) *int { return &n }
 
 	got := drawSpark([]*int{number(0), number(10), nil, number(5)})
-	if want := "M112.1 22.0h0.1L114.1 2.0M118.0 12.0h0.1"; got.D != want || got.Most != 10 || got.Now != 5 {
+	if want := "M112.1 22.0h0.1L114.1 2.0M118.0 12.0h0.1"; got.D != want || got.Max != 10 || got.Now != 5 {
 		t.Errorf("got %+v, want %s", got, want)
 	}
 
 	if flat := drawSpark(
 		[]*int{number(0), number(0)},
 	); flat.D != "M116.0 22.0h0.1L118.0 22.0" ||
-		flat.Most != 0 {
+		flat.Max != 0 {
 		t.Errorf("zeros are drawn as %+v", flat)
 	}
 

@@ -7,9 +7,9 @@ import (
 
 // spark is a line of numbers over time, for the template "spark".
 type spark struct {
-	D    string // path data, the latest value on the right
-	Most int
-	Now  int
+	D   string // path data, the latest value on the right
+	Max int
+	Now int
 }
 
 // Sizes of the drawing, which is 120 by 24. The margin leaves space for the
@@ -29,7 +29,7 @@ func drawSpark(points []*int) spark {
 
 	for _, p := range points {
 		if p != nil {
-			s.Most, s.Now = max(s.Most, *p), *p
+			s.Max, s.Now = max(s.Max, *p), *p
 		}
 	}
 
@@ -46,8 +46,8 @@ func drawSpark(points []*int) spark {
 		x := sparkRight - float64(len(points)-1-i)*(sparkRight-sparkLeft)/(sparkSteps-1)
 
 		y := sparkBottom
-		if s.Most > 0 {
-			y -= (sparkBottom - sparkTop) * float64(*p) / float64(s.Most)
+		if s.Max > 0 {
+			y -= (sparkBottom - sparkTop) * float64(*p) / float64(s.Max)
 		}
 
 		if pen {

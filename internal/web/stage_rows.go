@@ -22,7 +22,7 @@ type stageRow struct {
 }
 
 // spread describes how long tasks take.
-type spread struct{ Half, Most time.Duration }
+type spread struct{ P50, P95 time.Duration }
 
 func (s *Server) stageRows(job view.JobView, now time.Time) []stageRow {
 	rows := make([]stageRow, len(job.Stages))
@@ -72,7 +72,7 @@ func (s *Server) measure(ctx context.Context, job view.JobView, rows []stageRow)
 
 		all := map[string]spread{}
 		for _, t := range list {
-			all[t.Stage] = spread{Half: seconds(t.P50), Most: seconds(t.P95)}
+			all[t.Stage] = spread{P50: seconds(t.P50), P95: seconds(t.P95)}
 		}
 
 		return all, err

@@ -15,10 +15,10 @@ import (
 // failed.
 type taskPage struct {
 	view.TaskView
-	Job     view.JobSummary
-	TraceID string
-	Shown   string // its status as a key of looks
-	Most    int    // maximum number of tries; 0 if this build does not know the task type
+	Job      view.JobSummary
+	TraceID  string
+	Shown    string // its status as a key of looks
+	MaxTries int    // maximum number of tries; 0 if this build does not know the task type
 	// Try is the current or next try, or the last one. Users count failures and
 	// not fence numbers.
 	Try      int
@@ -146,7 +146,7 @@ func (s *Server) taskPage(job view.JobView, task view.TaskView) taskPage {
 		Job:      job.JobSummary,
 		TraceID:  job.TraceID,
 		Shown:    taskShown(task),
-		Most:     s.maxTries(job.JobType, task.Stage),
+		MaxTries: s.maxTries(job.JobType, task.Stage),
 		Try:      tryOf(task),
 		Took: between(
 			task.StartedAt,

@@ -20,7 +20,7 @@ type typeCard struct {
 	URL    string
 	Graph  graph
 	Recent []recent
-	Half   *time.Duration // median duration of a completed run
+	Median *time.Duration // median duration of a completed run
 }
 
 // Told reports whether the drawing shows the full name of every stage.
@@ -103,7 +103,7 @@ func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, err
 
 	if len(took) > 0 {
 		slices.Sort(took)
-		card.Half = &took[(len(took)-1)/2]
+		card.Median = &took[(len(took)-1)/2]
 	}
 
 	return card, nil

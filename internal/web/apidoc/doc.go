@@ -9,5 +9,5 @@
 //
 // Crash, duplicate, reorder: the result depends only on the text.
 //
-// It may not import other packages of the module.
+// It may import only packages from outside the module.
 package apidoc
