@@ -67,7 +67,7 @@ type App struct {
 	host *funchost.Host
 
 	listener net.Listener
-	cancel   context.CancelFunc
+	cleanups []func() // called in reverse order by Stop
 	loops    sync.WaitGroup
 	served   chan error
 
@@ -116,21 +116,22 @@ func (a *App) Problems() []string { return a.problems }
 // Serve opens the port and serves on it at once; Start follows behind. It
 // returns when the port is open.
 func (a *App) Serve(ctx context.Context, l net.Listener) {
-	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.onStop(cancel)
+
 	a.listener = l
 	a.loops.Go(func() { a.served <- a.host.Serve(ctx, l) })
 }
 
+// onStop registers a function that Stop calls once work has ended.
+func (a *App) onStop(cleanup func()) { a.cleanups = append(a.cleanups, cleanup) }
+
 // Start makes the engine and its storage and lets them connect in the
 // background.
 func (a *App) Start(ctx context.Context) error {
-	a.log.Info(
-		"registered",
-		"jobs",
-		slices.Sorted(maps.Keys(a.opts.Jobs)),
-		"handlers",
-		slices.Sorted(maps.Keys(a.opts.Handlers)),
-	)
+	a.log.Info("registered",
+		"jobs", slices.Sorted(maps.Keys(a.opts.Jobs)),
+		"handlers", slices.Sorted(maps.Keys(a.opts.Handlers)))
 
 	if len(a.problems) > 0 {
 		return a.serveProblems()
@@ -139,9 +140,7 @@ func (a *App) Start(ctx context.Context) error {
 	before, err := beforeConnect(a.cfg)
 	if err == nil {
 		a.repo, err = repo.Open(ctx, repo.Config{
-			URL: string(
-				a.cfg.DatabaseURL,
-			),
+			URL:           string(a.cfg.DatabaseURL),
 			MaxConns:      a.cfg.DatabaseConns,
 			BeforeConnect: before,
 			Fault:         a.opts.Fault,
@@ -181,14 +180,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.watchTelemetry()
 	a.machine.Start(ctx)
 	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := a.cancel
-	a.cancel = func() {
-		cancel()
-
-		if stop != nil {
-			stop()
-		}
-	}
+	a.onStop(cancel)
 	a.loops.Go(func() {
 		a.watchSchema(watch)
 		a.warm(watch)
@@ -246,7 +238,7 @@ func (a *App) Stop(ctx context.Context) error {
 	a.stopping.Store(true)
 
 	if a.stopWork != nil {
-		a.stopWork() // receiving ends; what is in hand goes on
+		a.stopWork() // receiving ends; claimed work continues
 	}
 
 	if a.machine != nil {
@@ -263,8 +255,8 @@ func (a *App) Stop(ctx context.Context) error {
 		a.hub.Close()
 	}
 
-	if a.cancel != nil {
-		a.cancel()
+	for _, cleanup := range slices.Backward(a.cleanups) {
+		cleanup()
 	}
 
 	a.closeTransport(ctx)

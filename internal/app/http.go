@@ -55,19 +55,14 @@ func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 			a.log.Error("the HTTP API is no longer served", keys.Error, err)
 		}
 	})
-	stop := a.cancel
-	a.cancel = func() {
+	a.onStop(func() {
 		limit, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 
 		if s.Shutdown(limit) != nil {
-			_ = s.Close() // streams last; their clients come again
+			_ = s.Close() // streams last; their clients connect again
 		}
-
-		if stop != nil {
-			stop()
-		}
-	}
+	})
 
 	return l.Addr(), nil
 }
