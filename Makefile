@@ -29,7 +29,7 @@ dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a bl
 .PHONY: test
 test: ## Run all tests with the race detector; they bring the Postgres, the Azurite and the Chromium that they need
 	$(GO) test -race -p 1 -timeout 45m ./...
-	$(GO) test -C bench .
+	$(GO) test -C bench ./...
 
 .PHONY: screenshots
 screenshots: ## Take the pictures in docs/img again
@@ -85,25 +85,25 @@ publish: build ## Publish the app with the Core Tools: APP=name
 
 .PHONY: bench
 bench: ## Measure the engine beside what Postgres can do, in one process, in several, and under the host; docs/performance.md explains
-	$(GO) build -o $(BIN)/corectl ./cmd/corectl
-	@$(BIN)/corectl bench hello latency submit
-	@$(BIN)/corectl bench hello wide fanin --n 10000
-	@$(BIN)/corectl bench hello --n 10 --jobs 1,10,100
-	@$(BIN)/corectl bench hello --n 1000,10000 --mode worker --processes 1,2,4,8,16
-	@$(BIN)/corectl bench hello unbundled latency --n 1000,10000 --mode functions
-	@$(BIN)/corectl bench hello latency --mode worker --processes 2 --transport servicebus
+	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
+	@$(BIN)/enginebench hello latency submit
+	@$(BIN)/enginebench hello wide fanin --n 10000
+	@$(BIN)/enginebench hello --n 10 --jobs 1,10,100
+	@$(BIN)/enginebench hello --n 1000,10000 --mode worker --processes 1,2,4,8,16
+	@$(BIN)/enginebench hello unbundled latency --n 1000,10000 --mode functions
+	@$(BIN)/enginebench hello latency --mode worker --processes 2 --transport servicebus
 
 .PHONY: bench-big
 bench-big: ## Measure what takes minutes and gigabytes: two million tasks, ten million finished ones beforehand, retention
-	$(GO) build -o $(BIN)/corectl ./cmd/corectl
-	@$(BIN)/corectl bench big million --mode worker --processes 2
-	@$(BIN)/corectl bench big aged
-	@$(BIN)/corectl bench big retention
+	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
+	@$(BIN)/enginebench big million --mode worker --processes 2
+	@$(BIN)/enginebench big aged
+	@$(BIN)/enginebench big retention
 
 .PHONY: bench-peers
 bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHAPES=n1000,jobs100,latency,n10000 ONLY=ours,river
-	$(GO) build -o $(BIN)/corectl ./cmd/corectl
-	@$(BIN)/corectl bench exec -- $(GO) run -C bench . -corectl $(BIN)/corectl $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SHAPES),-shapes $(SHAPES)) $(if $(ONLY),-only $(ONLY))
+	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
+	@$(BIN)/enginebench exec -- $(GO) run -C bench . -ours $(BIN)/enginebench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SHAPES),-shapes $(SHAPES)) $(if $(ONLY),-only $(ONLY))
 
 .PHONY: bench-pooler
 bench-pooler: ## Run the same jobs in turn over direct connections and through PgBouncer, and print the ratio: ROUNDS=9

@@ -62,7 +62,7 @@ type contender struct {
 type sample struct{ ms, floor float64 }
 
 type options struct {
-	corectl  string
+	ours     string
 	rounds   int
 	shapes   []shape
 	only     []string
@@ -70,12 +70,12 @@ type options struct {
 }
 
 func main() {
-	corectl := flag.String("corectl", "../bin/corectl", "our program, built")
+	ours := flag.String("ours", "../bin/enginebench", "our program, built")
 	rounds := flag.Int("rounds", 5, "rounds; the medians count")
 	names := flag.String("shapes", "n1000,jobs100,latency,n10000", "what to run")
 	only := flag.String("only", "", "contenders, by the beginnings of their names, as ours,river; empty: all")
 	flag.Parse()
-	o := options{corectl: *corectl, rounds: *rounds, progress: func(format string, args ...any) {
+	o := options{ours: *ours, rounds: *rounds, progress: func(format string, args ...any) {
 		_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...)
 	}}
 	for _, s := range shapes {
@@ -149,7 +149,7 @@ func run(ctx context.Context, o options) error {
 				if c.problem != "" {
 					continue
 				}
-				got, err := measure(ctx, o.corectl, folder, c, s)
+				got, err := measure(ctx, o.ours, folder, c, s)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}

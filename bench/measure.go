@@ -17,9 +17,9 @@ import (
 const longest = 10 * time.Minute
 
 // measure runs a contender's program once.
-func measure(ctx context.Context, corectl, folder string, c *contender, s shape) (sample, error) {
+func measure(ctx context.Context, program, folder string, c *contender, s shape) (sample, error) {
 	if c.program == "" {
-		return ours(ctx, corectl, s)
+		return ours(ctx, program, s)
 	}
 	var report struct {
 		Version  string  `json:"version"`
@@ -48,10 +48,10 @@ func measure(ctx context.Context, corectl, folder string, c *contender, s shape)
 	return sample{ms: report.Ms}, nil
 }
 
-func ours(ctx context.Context, corectl string, s shape) (sample, error) {
-	args := []string{"bench", "run", "hello", "--n", strconv.Itoa(s.n), "--jobs", strconv.Itoa(s.jobs)}
+func ours(ctx context.Context, program string, s shape) (sample, error) {
+	args := []string{"run", "hello", "--n", strconv.Itoa(s.n), "--jobs", strconv.Itoa(s.jobs)}
 	if s.jobs == 0 {
-		args = []string{"bench", "run", "latency"}
+		args = []string{"run", "latency"}
 	}
 	var report struct {
 		Items []struct {
@@ -60,7 +60,7 @@ func ours(ctx context.Context, corectl string, s shape) (sample, error) {
 			FloorMs float64 `json:"floor_ms"`
 		} `json:"items"`
 	}
-	if err := ask(ctx, &report, corectl, append(args, "--runs", "1", "-o", "json")...); err != nil {
+	if err := ask(ctx, &report, program, append(args, "--runs", "1", "-o", "json")...); err != nil {
 		return sample{}, err
 	}
 	if len(report.Items) != 1 {

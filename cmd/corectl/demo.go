@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/local"
 	"coremachine/cmd/corectl/internal/show"
 	"coremachine/internal/config"
+	"coremachine/internal/dev/local"
 	"coremachine/internal/state"
 )
 

@@ -13,8 +13,8 @@ import (
 	"syscall"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/local"
 	"coremachine/internal/config"
+	"coremachine/internal/dev/local"
 )
 
 // knownPort is the default port.
@@ -34,7 +34,6 @@ type devCmd struct {
 	localFlags
 	AnyPort bool   `hidden:"" help:"Any free port where that one is taken."`
 	Report  string `hidden:"" help:"File to write addresses and process ids to, once ready."`
-	App     string `hidden:"" help:"Folder of an app to run instead of building this one's; everything ends when standard input does."`
 }
 
 // running describes a local system that is ready.
@@ -75,12 +74,7 @@ func (c *devCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
 
-	options := local.Options{Port: c.Port, AnyPort: c.AnyPort, Output: a.err, App: c.App}
-	if c.App != "" {
-		ctx, cancel = whileRead(ctx, a.in)
-		defer cancel()
-	}
-
+	options := local.Options{Port: c.Port, AnyPort: c.AnyPort, Output: a.err}
 	if c.Keys {
 		var b [16]byte
 		if _, err := rand.Read(b[:]); err != nil {

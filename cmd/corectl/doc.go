@@ -9,7 +9,7 @@
 // submitting again finds the same job, and every watch begins with a fresh
 // reading. Answers that arrive twice or late only affect the display.
 //
-// It may import app, config, telemetry and state, repo to migrate,
-// queue/servicebus to check it, and jobs and handlers to pass them to app. The
-// other dependencies of dev and demo are in internal/local.
+// It may import app, config, state and view; repo to migrate, queue/servicebus
+// to check it, and jobs for completion. What dev and demo need besides is in
+// internal/dev/local. It contains no benchmark, no test fixture and no worker.
 package main

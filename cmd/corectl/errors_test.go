@@ -47,7 +47,6 @@ func TestErrorsNameTheObjectTheReasonAndTheNextCommand(t *testing.T) {
 		"FormatTypo":   {[]string{"jobs", "-o", "jsn"}, `"jsn"`, "unknown output format", `did you mean "json"? Formats: `},
 		"Shell":        {[]string{"completion", "ksh"}, `"ksh"`, "unknown shell", "Shells: bash, fish, powershell, zsh"},
 		"Topic":        {[]string{"help", "exit-kodes"}, `"exit-kodes"`, "no help for", `did you mean "exit-codes"?`},
-		"Workload":     {[]string{"bench", "helo"}, `"helo"`, "unknown workload", `did you mean "hello"? Workloads: `},
 		"KeyFile":      {[]string{"jobs", "--key-file", "/nonexistent/key"}, "/nonexistent/key", "cannot read the key file", "no such file"},
 		"OtherService": {[]string{"events", idA}, "/api", "not", "Check CORECTL_URL."},
 	} {

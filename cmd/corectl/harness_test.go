@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 
-	if len(os.Args) > 1 && (os.Args[1] == "bench" || os.Args[1] == "dev") {
+	if len(os.Args) > 1 && (os.Args[1] == "dev") {
 		main()
 	}
 

@@ -32,14 +32,13 @@ type grammar struct {
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
-	Bench      benchCmd      `cmd:"" group:"operate" help:"Measure the engine and compare it with Postgres itself."`
 	Package    packageCmd    `cmd:"" group:"operate" help:"Create the package that is deployed to Azure."`
-	Worker     workerCmd     `cmd:"" group:"operate" help:"Run the engine as a plain process."`
 	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Restart stalled work."`
 	Dlq        dlqCmd        `cmd:"" group:"operate" help:"List dead letters, and send them again."`
 	Migrate    migrateCmd    `cmd:"" group:"operate" help:"Update the database schema."`
 	Doctor     doctorCmd     `cmd:"" group:"operate" help:"Check configuration, database and API."`
 	Completion completionCmd `cmd:"" group:"more" help:"Print the completion script of a shell."`
+	Version    versionCmd    `cmd:"" group:"more" help:"Print the version of this build."`
 	Help       helpCmd       `cmd:"" group:"more" help:"Explain a command or a topic."`
 	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`
 }
@@ -83,6 +82,10 @@ func run(ctx context.Context, args []string, con *console) int {
 
 	if asksForHelp(args) {
 		return helpFor(parser, args, con)
+	}
+
+	if args[0] == "--version" {
+		args = []string{"version"}
 	}
 
 	parsed, err := parser.Parse(args)

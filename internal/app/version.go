@@ -29,8 +29,17 @@ func commit() string {
 	return revision + changed
 }
 
-// Version is the build, as health and worker rows show it.
+// release is the version of a release build. The linker sets it with
+// -ldflags "-X coremachine/internal/app.release=v1.2.3".
+var release string
+
+// Version returns the build, as health and worker rows show it: the release, or
+// the commit, or the version of the main module.
 func Version() string {
+	if release != "" {
+		return release
+	}
+
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

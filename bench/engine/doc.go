@@ -1,4 +1,4 @@
-// Package bench measures the engine beside a floor, in the same run and on the
+// Package engine measures the engine beside a floor, in the same run and on the
 // same Postgres, so that a ratio can be told on a machine that others share.
 // The engine is this process's own, or plain workers, or handlers under a host,
 // each a process of this program.
@@ -15,4 +15,4 @@
 // run leaves its schema, bench_*.
 //
 // It may import everything but app.
-package bench
+package engine

@@ -14,25 +14,15 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"coremachine/internal/bench"
+	"coremachine/bench/engine"
 )
-
-// benchCmd groups the benchmark commands.
-type benchCmd struct {
-	Run     benchRunCmd     `cmd:"" default:"withargs" help:"Measure workloads. The word run is optional."`
-	Big     benchBigCmd     `cmd:"" help:"Measure long workloads: very large jobs, aged databases, retention."`
-	Exec    benchExecCmd    `cmd:"" help:"Run a program with DATABASE_URL set to the benchmark Postgres."`
-	Worker  benchWorkerCmd  `cmd:"" hidden:""`
-	Handler benchHandlerCmd `cmd:"" hidden:""`
-	Echo    benchEchoCmd    `cmd:"" hidden:""`
-}
 
 // hostCalls is the number of calls per run with which the host alone is
 // measured.
 const hostCalls = 4000
 
-// benchRunCmd compares the engine with the lower bound, on a durable Postgres.
-type benchRunCmd struct {
+// runCmd compares the engine with the lower bound, on a durable Postgres.
+type runCmd struct {
 	Workloads []string `arg:"" optional:"" help:"hello, unbundled, wide, deep, fanin, latency, submit. Default: all."`
 	N         []int    `default:"1000" help:"Tasks per stage. Separate several values by commas."`
 	Jobs      []int    `default:"1" help:"Concurrent jobs. Separate several values by commas."`
@@ -43,7 +33,7 @@ type benchRunCmd struct {
 }
 
 // Run starts its own Postgres with fsync on, unless DATABASE_URL is set.
-func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
+func (c *runCmd) Run(ctx context.Context, a *app) error {
 	for _, n := range append(append(append([]int{c.Runs}, c.N...), c.Jobs...), c.Processes...) {
 		if n < 1 {
 			return usagef("--n, --jobs, --runs and --processes must be at least 1")
@@ -51,18 +41,13 @@ func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	for _, w := range c.Workloads {
-		if !slices.Contains(bench.Workloads, w) {
-			return usagef(
-				"unknown workload %q%s Workloads: %s",
-				w,
-				first(meant(w, bench.Workloads), "."),
-				strings.Join(bench.Workloads, ", "),
-			)
+		if !slices.Contains(engine.Workloads, w) {
+			return usagef("unknown workload %q. Workloads: %s", w, strings.Join(engine.Workloads, ", "))
 		}
 	}
 
 	if len(c.Workloads) == 0 {
-		c.Workloads = bench.Workloads
+		c.Workloads = engine.Workloads
 	}
 
 	program, done, err := ownProgram(c.Mode, c.Transport)
@@ -72,13 +57,13 @@ func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 	defer done()
 
 	var (
-		results []bench.Result
+		results []engine.Result
 		calls   float64
 	)
 
 	err = a.onPostgres(ctx, func(url string) error {
-		if c.Mode == bench.ModeFunctions {
-			if calls, err = bench.HostCalls(
+		if c.Mode == engine.ModeFunctions {
+			if calls, err = engine.HostCalls(
 				ctx,
 				hostCalls*c.Runs,
 				program.App,
@@ -91,7 +76,7 @@ func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 		for _, o := range c.rows() {
 			o.URL, o.Program, o.Log = url, program.Program, slog.New(slog.DiscardHandler)
 
-			r, err := bench.Run(ctx, o)
+			r, err := engine.Run(ctx, o)
 			if err != nil {
 				return err
 			}
@@ -110,17 +95,12 @@ func (c *benchRunCmd) Run(ctx context.Context, a *app) error {
 		report["host_calls_per_second"] = calls
 	}
 
-	text, err := encode(report)
-	if err != nil {
-		return err
-	}
-
-	return a.one(text, "", func() error { return benchTable(a.out, results, calls) })
+	return a.print(report, func() error { return table(a.out, results, calls) })
 }
 
 // rows returns the measurements, one for each meaningful combination.
-func (c *benchRunCmd) rows() []bench.Options {
-	var all []bench.Options
+func (c *runCmd) rows() []engine.Options {
+	var all []engine.Options
 
 	for _, w := range c.Workloads {
 		ns, jobs := c.N, c.Jobs
@@ -131,7 +111,7 @@ func (c *benchRunCmd) rows() []bench.Options {
 		for _, p := range c.Processes {
 			for _, n := range ns {
 				for _, j := range jobs {
-					all = append(all, bench.Options{
+					all = append(all, engine.Options{
 						Workload:   w,
 						N:          n,
 						Jobs:       j,
@@ -148,7 +128,7 @@ func (c *benchRunCmd) rows() []bench.Options {
 	return all
 }
 
-func benchTable(out io.Writer, results []bench.Result, calls float64) error {
+func table(out io.Writer, results []engine.Result, calls float64) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(
 		w,
@@ -221,14 +201,14 @@ func peakText(peaks map[string]int64) string {
 	return strings.Join(parts, " ")
 }
 
-// benchProgram is the executable of this program in its other roles.
-type benchProgram struct {
-	bench.Program
+// program is the executable of this program in its other roles.
+type program struct {
+	engine.Program
 	App func(role string) (root string, err error)
 }
 
 // ownProgram creates the folders of the apps whose handler is this executable.
-func ownProgram(mode, transport string) (p benchProgram, done func(), err error) {
+func ownProgram(mode, transport string) (p program, done func(), err error) {
 	done = func() {}
 
 	self, err := os.Executable()
@@ -236,13 +216,12 @@ func ownProgram(mode, transport string) (p benchProgram, done func(), err error)
 		return p, done, err
 	}
 
-	// The caller stops the process, so it needs no context.
-	p.Worker = func() *exec.Cmd { return exec.Command(self, "bench", "worker") } //nolint:noctx
-	if mode != bench.ModeFunctions {
+	p.Worker = func() *exec.Cmd { return exec.Command(self, "worker") } //nolint:noctx // stopped by its owner
+	if mode != engine.ModeFunctions {
 		return p, done, nil
 	}
 
-	folder, err := os.MkdirTemp("", "corectl-bench-")
+	folder, err := os.MkdirTemp("", "enginebench-")
 	if err != nil {
 		return p, done, err
 	}
@@ -257,18 +236,7 @@ func ownProgram(mode, transport string) (p benchProgram, done func(), err error)
 	}
 
 	p.Host = func() *exec.Cmd {
-		return exec.Command(
-			self,
-			"dev",
-			"-o",
-			"json",
-			"--port",
-			"0",
-			"--transport",
-			transport,
-			"--app",
-			root,
-		) //nolint:noctx // the caller stops it
+		return exec.Command(self, "host", "--transport", transport, "--app", root) //nolint:noctx // as above
 	}
 
 	return p, done, nil
@@ -299,7 +267,7 @@ func appOf(folder, self, role string) (string, error) {
 
 	handler["description"] = map[string]any{
 		"defaultExecutablePath": self,
-		"arguments":             []string{"bench", role},
+		"arguments":             []string{role},
 	}
 
 	if text, err = json.Marshal(host); err != nil {

@@ -1,16 +1,16 @@
-package bench_test
+package engine_test
 
 import (
 	"log/slog"
 	"testing"
 
-	"coremachine/internal/bench"
+	"coremachine/bench/engine"
 	"coremachine/internal/test/pgtest"
 )
 
-func smallOptions(t *testing.T) bench.Options {
+func smallOptions(t *testing.T) engine.Options {
 	t.Helper()
-	return bench.Options{URL: pgtest.Empty(t), N: 100, Jobs: 1, Runs: 1, Log: slog.New(slog.DiscardHandler)}
+	return engine.Options{URL: pgtest.Empty(t), N: 100, Jobs: 1, Runs: 1, Log: slog.New(slog.DiscardHandler)}
 }
 
 func TestMillionTellsOfTheJobAndOfItsNeighbours(t *testing.T) {
@@ -18,7 +18,7 @@ func TestMillionTellsOfTheJobAndOfItsNeighbours(t *testing.T) {
 	o := smallOptions(t)
 	o.N = 10_100 // more than a stage plans in one statement
 
-	r, err := bench.Million(t.Context(), o)
+	r, err := engine.Million(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestMillionTellsOfTheJobAndOfItsNeighbours(t *testing.T) {
 func TestAgedComparesWithAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 
-	all, err := bench.Aged(t.Context(), smallOptions(t), 12_000)
+	all, err := engine.Aged(t.Context(), smallOptions(t), 12_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestAgedComparesWithAnEmptyDatabase(t *testing.T) {
 func TestRetentionDeletesMeanwhile(t *testing.T) {
 	t.Parallel()
 
-	r, err := bench.Retention(t.Context(), smallOptions(t), 12_000)
+	r, err := engine.Retention(t.Context(), smallOptions(t), 12_000)
 	if err != nil {
 		t.Fatal(err)
 	}

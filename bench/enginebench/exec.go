@@ -2,20 +2,22 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 
 	"coremachine/internal/dev/pglocal"
 )
 
-// benchExecCmd runs another program on the benchmarks' Postgres.
-type benchExecCmd struct {
+// execCmd runs another program on the benchmarks' Postgres.
+type execCmd struct {
 	Command []string `arg:"" help:"Program and arguments, after --."`
 }
 
-// Run starts the program with DATABASE_URL set and returns its exit code.
-func (c *benchExecCmd) Run(ctx context.Context, a *app) error {
+// Run starts the program with DATABASE_URL set and returns its error.
+func (c *execCmd) Run(ctx context.Context, a *app) error {
 	return a.onPostgres(ctx, func(url string) error {
 		cmd := exec.CommandContext(ctx, c.Command[0], c.Command[1:]...)
 		cmd.Env = append(cmd.Environ(), "DATABASE_URL="+url)
@@ -24,7 +26,7 @@ func (c *benchExecCmd) Run(ctx context.Context, a *app) error {
 
 		cmd.WaitDelay = time.Minute
 		if err := cmd.Run(); err != nil {
-			return exitf(exitOther, "%s: %v", c.Command[0], err)
+			return fmt.Errorf("%s: %w", c.Command[0], err)
 		}
 
 		return nil
@@ -38,7 +40,12 @@ func (a *app) onPostgres(ctx context.Context, use func(url string) error) error 
 		return use(url)
 	}
 
-	server, err := pglocal.Start(ctx, pglocal.Options{Dir: ".local/bench", Durable: true})
+	root, err := projectRoot()
+	if err != nil {
+		return err
+	}
+
+	server, err := pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(root, ".local", "bench"), Durable: true})
 	if err != nil {
 		return err
 	}

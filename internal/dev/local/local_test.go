@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-const root = "../../../.."
+const root = "../../.."
 
 func start(t *testing.T, o Options) *System {
 	t.Helper()

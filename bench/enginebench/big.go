@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"strings"
 
-	"coremachine/internal/bench"
+	"coremachine/bench/engine"
 )
 
-// benchBigCmd runs the benchmarks that take minutes.
-type benchBigCmd struct {
+// bigCmd runs the benchmarks that take minutes.
+type bigCmd struct {
 	What      string `arg:"" enum:"million,aged,retention" help:"million (a job of 2 N tasks, one task over all results, and small jobs at the same time), aged (with and without finished tasks in the database) or retention (while finished tasks are deleted)."`
 	N         int    `default:"0" help:"Tasks per stage. 0: 1000000 for million, otherwise 10000."`
 	Finished  int    `default:"0" help:"Finished tasks in the database. 0: 10000000 for aged, 1000000 for retention."`
@@ -21,7 +21,7 @@ type benchBigCmd struct {
 }
 
 // Run starts a Postgres as bench run does.
-func (c *benchBigCmd) Run(ctx context.Context, a *app) error {
+func (c *bigCmd) Run(ctx context.Context, a *app) error {
 	if c.N < 0 || c.Finished < 0 || c.Runs < 1 || c.Processes < 1 {
 		return usagef("--runs and --processes must be at least 1, and no number may be negative")
 	}
@@ -33,7 +33,7 @@ func (c *benchBigCmd) Run(ctx context.Context, a *app) error {
 	defer done()
 
 	return a.onPostgres(ctx, func(url string) error {
-		o := bench.Options{
+		o := engine.Options{
 			URL:        url,
 			N:          c.N,
 			Jobs:       1,
@@ -47,20 +47,20 @@ func (c *benchBigCmd) Run(ctx context.Context, a *app) error {
 		switch c.What {
 		case "million":
 			o.N = or(o.N, 1_000_000)
-			r, err := bench.Million(ctx, o)
+			r, err := engine.Million(ctx, o)
 
 			return a.bigResult(r, err, func() []string { return millionLines(r) })
 		case "aged":
 			o.N = or(o.N, 10_000)
-			all, err := bench.Aged(ctx, o, or(c.Finished, 10_000_000))
+			all, err := engine.Aged(ctx, o, or(c.Finished, 10_000_000))
 
 			return a.bigResult(map[string]any{"items": all}, err, func() []string { return agedLines(all) })
 		}
 
 		o.N = or(o.N, 10_000)
-		r, err := bench.Retention(ctx, o, or(c.Finished, 1_000_000))
+		r, err := engine.Retention(ctx, o, or(c.Finished, 1_000_000))
 
-		return a.bigResult(r, err, func() []string { return agedLines([]bench.AgedResult{r}) })
+		return a.bigResult(r, err, func() []string { return agedLines([]engine.AgedResult{r}) })
 	})
 }
 
@@ -77,15 +77,13 @@ func (a *app) bigResult(result any, err error, lines func() []string) error {
 		return err
 	}
 
-	text, err := encode(result)
-	if err != nil {
+	return a.print(result, func() error {
+		_, err := fmt.Fprintln(a.out, strings.Join(lines(), "\n"))
 		return err
-	}
-
-	return a.one(text, "", func() error { return a.lines(lines()) })
+	})
 }
 
-func millionLines(r bench.MillionResult) []string {
+func millionLines(r engine.MillionResult) []string {
 	totals := make([]string, len(r.TotalMs))
 	for i, t := range r.TotalMs {
 		totals[i] = fmt.Sprintf("%.1f s", t/1000)
@@ -116,7 +114,7 @@ func millionLines(r bench.MillionResult) []string {
 	return lines
 }
 
-func agedLines(all []bench.AgedResult) []string {
+func agedLines(all []engine.AgedResult) []string {
 	var lines []string
 
 	for _, r := range all {

@@ -1,4 +1,4 @@
-package bench
+package engine
 
 import (
 	"context"
@@ -91,7 +91,7 @@ type Result struct {
 // Run measures one workload beside the floor.
 func Run(ctx context.Context, o Options) (res Result, err error) {
 	if !slices.Contains(Workloads, o.Workload) {
-		return res, state.Invalid("bench.Run", "the workload is unknown", state.FieldError{
+		return res, state.Invalid("engine.Run", "the workload is unknown", state.FieldError{
 			Field: "workload", Message: fmt.Sprintf("%q is none of %v", o.Workload, Workloads),
 		})
 	}
@@ -159,7 +159,7 @@ func withSchema(ctx context.Context, database string, use func(address string) e
 func within(address, schema string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return "", state.Errorf(state.CodeInvalid, "bench.Run", "the database URL cannot be read")
+		return "", state.Errorf(state.CodeInvalid, "engine.Run", "the database URL cannot be read")
 	}
 
 	q := u.Query()

@@ -1,11 +1,11 @@
-package bench_test
+package engine_test
 
 import (
 	"context"
 	"log/slog"
 	"testing"
 
-	"coremachine/internal/bench"
+	"coremachine/bench/engine"
 	"coremachine/internal/test/pgtest"
 )
 
@@ -16,11 +16,11 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func TestEveryWorkloadRuns(t *testing.T) {
 	t.Parallel()
 
-	for _, workload := range bench.Workloads {
+	for _, workload := range engine.Workloads {
 		t.Run(workload, func(t *testing.T) {
 			t.Parallel()
 
-			res, err := bench.Run(context.Background(), bench.Options{
+			res, err := engine.Run(context.Background(), engine.Options{
 				URL: pgtest.Empty(
 					t,
 				),
@@ -40,7 +40,7 @@ func TestEveryWorkloadRuns(t *testing.T) {
 		})
 	}
 
-	if _, err := bench.Run(context.Background(), bench.Options{Workload: "nonsense"}); err == nil {
+	if _, err := engine.Run(context.Background(), engine.Options{Workload: "nonsense"}); err == nil {
 		t.Error("an unknown workload runs")
 	}
 }

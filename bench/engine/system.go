@@ -1,4 +1,4 @@
-package bench
+package engine
 
 import (
 	"context"
@@ -49,7 +49,7 @@ func startOn(ctx context.Context, o Options, address string, bus *bus) (system, 
 	}
 
 	return nil, state.Invalid(
-		"bench.Run",
+		"engine.Run",
 		"the mode is unknown",
 		state.FieldError{Field: "mode", Message: o.Mode},
 	)
