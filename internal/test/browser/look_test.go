@@ -83,8 +83,12 @@ func textSizes(t *testing.T, w *world) {
 					if (width <= 1 || height <= 1 || !el.checkVisibility({ visibilityProperty: true })) continue;
 					const text = [...el.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join("");
 					if (text.trim()) see(el, null, text);
-					if (el.matches("select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")) see(el, null, "a field");
-					for (const pseudo of ["::before", "::after"]) if (!["none", "normal"].includes(getComputedStyle(el, pseudo).content)) see(el, pseudo, pseudo);
+					if (el.matches("select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")) {
+						see(el, null, "a field");
+					}
+					for (const pseudo of ["::before", "::after"]) {
+						if (!["none", "normal"].includes(getComputedStyle(el, pseudo).content)) see(el, pseudo, pseudo);
+					}
 				}
 				return sizes;
 			})()`, &sizes)
@@ -133,12 +137,16 @@ func targets(t *testing.T, w *world) {
 				const boxes = [el, ...(el.labels ?? [])].map((e) => e.getBoundingClientRect());
 				return [Math.max(...boxes.map((r) => r.width)), Math.max(...boxes.map((r) => r.height))];
 			};
-			const sentence = (a) => a.matches("p a, li a, dd a, td a, section > a") && getComputedStyle(a).display === "inline"
+			const sentence = (a) => a.matches("p a, li a, dd a, td a, section > a")
+				&& getComputedStyle(a).display === "inline"
 				&& a.parentElement.textContent.replaceAll(a.textContent, "").trim().length > 3;
-			const within = (part) => [...part.querySelectorAll("a[href], button, select, summary, textarea, input:not([type=hidden])")]
-				.filter((el) => el.checkVisibility({ visibilityProperty: true }) && getComputedStyle(el).pointerEvents !== "none")
+			const controls = "a[href], button, select, summary, textarea, input:not([type=hidden])";
+			const within = (part) => [...part.querySelectorAll(controls)]
+				.filter((el) => el.checkVisibility({ visibilityProperty: true }))
+				.filter((el) => getComputedStyle(el).pointerEvents !== "none")
 				.filter((el) => !el.matches(".skip") && !(el.matches("a") && sentence(el)))
-				.filter((el) => area(el).some((px) => px < 43.9) || el.clientWidth > 0 && el.scrollWidth > el.clientWidth + 1 && el.matches("a, button"))
+				.filter((el) => area(el).some((px) => px < 43.9)
+					|| el.clientWidth > 0 && el.scrollWidth > el.clientWidth + 1 && el.matches("a, button"))
 				.map((el) => area(el).map(Math.round).join(" by ") + ": " + el.outerHTML.slice(0, 120));
 			const small = within(document);
 			for (const dialog of document.querySelectorAll("dialog")) {
@@ -170,11 +178,8 @@ func greyPrint(t *testing.T, w *world) {
 		b.visit(page)
 		b.cells()
 
-		if _, err := chromedp.Call(
-			b.ctx,
-			emulation.SetEmulatedMedia,
-			emulation.SetEmulatedMediaParams{Media: "print"},
-		); err != nil {
+		media := emulation.SetEmulatedMediaParams{Media: "print"}
+		if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, media); err != nil {
 			t.Fatal(err)
 		}
 
@@ -187,12 +192,16 @@ func greyPrint(t *testing.T, w *world) {
 		b.eval(`(() => {
 			const seen = (el) => el.checkVisibility({ visibilityProperty: true });
 			const grey = (sel) => {
-				const parts = getComputedStyle(document.querySelector(sel)).fill.match(/\d+/g).map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+				const parts = getComputedStyle(document.querySelector(sel)).fill.match(/\d+/g)
+					.map((v) => v / 255)
+					.map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
 				return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
 			};
 			return {
 				text: document.body.innerText, figure: document.querySelector(".figures .bad").innerText,
-				pressed: [...document.querySelectorAll("button, select, input, nav a")].filter((el) => seen(el) && !el.closest(".crumbs")).map((el) => el.outerHTML),
+				pressed: [...document.querySelectorAll("button, select, input, nav a")]
+					.filter((el) => seen(el) && !el.closest(".crumbs"))
+					.map((el) => el.outerHTML),
 				greys: [grey("#cells .f-failed"), grey("#cells .f-completed")],
 			};
 		})()`, &shown)

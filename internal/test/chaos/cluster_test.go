@@ -182,7 +182,7 @@ func (c *cluster) spawn(s *slot) *child {
 		[]string{roleEnv + "=" + role, buildEnv + "=" + s.nextBuild()},
 	) // several slots are filled concurrently
 	if role == roleWorker && s.number == 0 {
-		p.cmd.Env = append(p.cmd.Env, "DATABASE_URL="+c.through) // the last one counts
+		p.cmd.Env = append(p.cmd.Env, "DATABASE_URL="+c.through) // the last entry takes effect
 	}
 
 	p.cmd.Stderr = os.Stderr

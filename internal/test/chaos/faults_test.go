@@ -99,10 +99,11 @@ func (c *cluster) crashPostgres(r *rand.Rand, until time.Time) {
 	}
 }
 
-// freezeConnections makes a device between one worker and Postgres lose all
-// flows: the connections stay open, and nothing arrives at the other end.
+// freezeConnections simulates a device between one worker and Postgres that
+// loses all flows: the connections stay open, and nothing arrives at the other
+// end.
 func (c *cluster) freezeConnections(r *rand.Rand, until time.Time) {
-	next := between(r, 2*time.Second, 8*time.Second) // within a short run
+	next := between(r, 2*time.Second, 8*time.Second) // early enough for a short run
 	for ; rest(next, until); next = between(r, 15*time.Second, 25*time.Second) {
 		if c.proxy.Freeze() > 0 {
 			c.damage.add(faultFreeze)

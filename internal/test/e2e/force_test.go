@@ -21,18 +21,21 @@ func TestForcedCancelEndsJobFromAnyState(t *testing.T) {
 	}
 
 	for name, corrupt := range map[string]string{
-		"nothing is wrong":      `select 1`,
-		"no messages":           `delete from messages`,
-		"a dead stop":           `update messages set dead_reason = 'x', worker_id = null, claimed_at = null`,
-		"counters too low":      `update stages set completed = 0, cancelled = 0 where stage = 0`,
-		"counters too high":     `update stages set completed = least(planned, completed + 1) where stage = 0`,
-		"tasks are gone":        `delete from tasks where index < 3`,
-		"completed without it":  `update stages set status = 'completed', finished_at = now(), completed = planned where stage = 0`,
-		"a plan that is gone":   `update stages set status = 'running', pending_dependencies = 0, total = null where stage = 1`,
-		"stopped, no messages":  `with j as (update jobs set cancel_requested_at = now()) delete from messages`,
-		"messages of the past":  `update messages set gen = 7`,
-		"no stages left":        `update jobs set pending_stages = 0`,
-		"more tasks than known": `insert into tasks (job_id, stage, gen, index) select job_id, 0, gen, 99 from stages where stage = 0`,
+		"nothing is wrong":  `select 1`,
+		"no messages":       `delete from messages`,
+		"a dead stop":       `update messages set dead_reason = 'x', worker_id = null, claimed_at = null`,
+		"counters too low":  `update stages set completed = 0, cancelled = 0 where stage = 0`,
+		"counters too high": `update stages set completed = least(planned, completed + 1) where stage = 0`,
+		"tasks are gone":    `delete from tasks where index < 3`,
+		"completed without it": `
+			update stages set status = 'completed', finished_at = now(), completed = planned where stage = 0`,
+		"a plan that is gone": `
+			update stages set status = 'running', pending_dependencies = 0, total = null where stage = 1`,
+		"stopped, no messages": `with j as (update jobs set cancel_requested_at = now()) delete from messages`,
+		"messages of the past": `update messages set gen = 7`,
+		"no stages left":       `update jobs set pending_stages = 0`,
+		"more tasks than known": `
+			insert into tasks (job_id, stage, gen, index) select job_id, 0, gen, 99 from stages where stage = 0`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -264,8 +264,8 @@ func (h *foreignHost) mustRefuse(t *testing.T, reason string) {
 	}
 }
 
-// mustBeDiagnosed runs corectl doctor as a person does who has the address of
-// the app and no settings of it.
+// mustBeDiagnosed runs corectl doctor with the address of the app and without
+// its settings.
 func (h *foreignHost) mustBeDiagnosed(t *testing.T, corectl, reason string) {
 	t.Helper()
 
@@ -286,14 +286,14 @@ func (h *foreignHost) mustBeDiagnosed(t *testing.T, corectl, reason string) {
 	api := found["api"]
 	if reason != "" {
 		if !strings.HasPrefix(api, "FAIL ") || !strings.Contains(api, reason) || err == nil {
-			t.Errorf("doctor does not say %q: %v, %v", reason, found, err)
+			t.Errorf("doctor does not report %q: %v, %v", reason, found, err)
 		}
 
 		return
 	}
 
 	if strings.HasPrefix(api, "FAIL ") || !strings.HasPrefix(found["access"], "ok ") {
-		t.Errorf("doctor finds a fault with an app that works: %v", found)
+		t.Errorf("doctor reports a failure of a working app: %v", found)
 	}
 }
 

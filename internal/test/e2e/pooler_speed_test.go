@@ -16,8 +16,8 @@ import (
 var poolerRounds = flag.Int("pooler.rounds", 0, "rounds of TestSpeedThroughAPooler; 0: one, of small jobs")
 
 // TestSpeedThroughAPooler runs the same jobs in turn over direct connections
-// and through PgBouncer, and reports the medians and their ratio. It judges no
-// time: those of a busy machine say nothing.
+// and through PgBouncer, and reports the medians and their ratio. It asserts no
+// times, since they depend on the load of the machine.
 func TestSpeedThroughAPooler(t *testing.T) {
 	t.Parallel()
 
@@ -43,7 +43,7 @@ func TestSpeedThroughAPooler(t *testing.T) {
 	for _, n := range []int{tasks, 1} {
 		var took [2][]time.Duration
 
-		for round := range rounds + 1 { // the first one makes plans and connections
+		for round := range rounds + 1 { // the first round opens connections and plans statements
 			for way, e := range ways {
 				begin := time.Now()
 

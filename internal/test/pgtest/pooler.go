@@ -55,7 +55,8 @@ func Pooled(t testing.TB) (through, direct string) {
 	return PooledBy(t, poolerSessions)
 }
 
-// PooledBy is Pooled with a number of sessions that the clients share.
+// PooledBy is Pooled with the given number of sessions, which the clients
+// share.
 func PooledBy(t testing.TB, sessions int) (through, direct string) {
 	t.Helper()
 	direct = URL(t)

@@ -54,25 +54,28 @@ func Insert(tb testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
 	j.Type, j.Params = cmp.Or(j.Type, "hello_world"), cmp.Or(j.Params, "{}")
 	j.Status, j.Version = cmp.Or(j.Status, state.JobQueued), cmp.Or(j.Version, 1)
 	id := state.NewJobID(j.Type, []byte(cmp.Or(j.Seed, tb.Name())))
-	left := 0
+	pending := 0
 
 	for _, s := range j.Stages {
 		if !s.status().Ended() {
-			left++
+			pending++
 		}
 	}
 
 	exec(tb, pool, `
-insert into jobs (job_id, job_type, params, status, pending_stages, version, created_at, started_at, finished_at, cancel_requested_at, result, error)
-values (@id, @type, @params, @status::text::job_status, @left, @version, now() - @age::interval,
-        case when @status::text <> 'queued' then now() - @age::interval end, case when @ended then now() end,
-        case when @stopping or @status::text = 'cancelled' then now() end, nullif(@result, '')::text::bytea, nullif(@error, '')::json)`,
+insert into jobs (job_id, job_type, params, status, pending_stages, version, created_at, started_at,
+                  finished_at, cancel_requested_at, result, error)
+values (@id, @type, @params, @status::text::job_status, @pending, @version, now() - @age::interval,
+        case when @status::text <> 'queued' then now() - @age::interval end,
+        case when @ended then now() end,
+        case when @stopping or @status::text = 'cancelled' then now() end,
+        nullif(@result, '')::text::bytea, nullif(@error, '')::json)`,
 		pgx.StrictNamedArgs{
 			"id":       id[:],
 			"type":     j.Type,
 			"params":   j.Params,
 			"status":   string(j.Status),
-			"left":     left,
+			"pending":  pending,
 			"version":  j.Version,
 			"age":      j.Age,
 			"ended":    j.Status.Ended(),
@@ -143,11 +146,13 @@ func (s Stage) insert(tb testing.TB, pool *pgxpool.Pool, id state.JobID, number 
 		"error":      s.Error,
 	}
 	exec(tb, pool, `
-insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies, pending_dependencies, status, total, planned, dispatched, completed,
-                    failed, cancelled, started_at, finished_at, error)
+insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies,
+                    pending_dependencies, status, total, planned, dispatched, completed, failed, cancelled,
+                    started_at, finished_at, error)
 values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on,
-        array(select d.name from stages d where d.job_id = @id and d.stage = any (@depends_on) order by d.stage), @deps, @status::text::stage_status, @total, @planned, @dispatched,
-        @completed, @failed, @cancelled, case when @status::text <> 'waiting' then now() end, case when @ended then now() end,
+        array(select d.name from stages d where d.job_id = @id and d.stage = any (@depends_on) order by d.stage),
+        @deps, @status::text::stage_status, @total, @planned, @dispatched, @completed, @failed, @cancelled,
+        case when @status::text <> 'waiting' then now() end, case when @ended then now() end,
         nullif(@error, '')::json)`, args)
 
 	for _, spare := range []string{
@@ -161,11 +166,17 @@ insert into tasks (job_id, stage, gen, index, status, attempt, failures, result,
 select @id, @stage, @gen, i, k.status::task_status, case when k.status in ('completed', 'failed') then 1 else 0 end,
        case when k.status = 'failed' then 1 else 0 end,
        case when k.status = 'completed' then convert_to(json_build_object('index', i)::text, 'utf8') end,
-       case when k.status = 'failed' then json_build_object('code', 'permanent', 'message', 'task ' || i || ' failed')::text end,
-       case when k.status in ('completed', 'failed') then now() end, case when k.status <> 'queued' then now() end
+       case when k.status = 'failed'
+         then json_build_object('code', 'permanent', 'message', 'task ' || i || ' failed')::text end,
+       case when k.status in ('completed', 'failed') then now() end,
+       case when k.status <> 'queued' then now() end
 from generate_series(0, @planned::int - 1) i
-cross join lateral (select case when i < @completed::int then 'completed' when i < @completed::int + @failed::int then 'failed'
-  when i < @completed::int + @failed::int + @cancelled::int then 'cancelled' else 'queued' end as status) k
+cross join lateral (
+  select case
+    when i < @completed::int then 'completed'
+    when i < @completed::int + @failed::int then 'failed'
+    when i < @completed::int + @failed::int + @cancelled::int then 'cancelled'
+    else 'queued' end as status) k
 where k.status <> 'queued' or @kind = 'fan_out'`, args)
 	delete(args, "kind")
 	delete(args, "planned")
@@ -205,24 +216,23 @@ func InsertMessage(tb testing.TB, pool *pgxpool.Pool, id state.JobID, m Message)
 		exec(
 			tb,
 			pool,
-			`insert into workers (worker_id, lease_until, build, host, pid) values (@id, now() + interval '1 hour', 'test', 'host', 7)`,
+			`insert into workers (worker_id, lease_until, build, host, pid)
+			values (@id, now() + interval '1 hour', 'test', 'host', 7)`,
 			pgx.StrictNamedArgs{"id": w},
 		)
 	}
 
 	exec(tb, pool, `
-insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, due_at, worker_id, claimed_at, sent_at, dead_reason)
+insert into messages (job_id, queue, kind, stage, gen, first, count, tasks_left, attempt, due_at,
+                      worker_id, claimed_at, sent_at, dead_reason)
 values (@id, @queue, @kind, @stage, @gen, @first, @count, @count, @attempt, now() + @due::interval, @worker::uuid,
         case when @worker::uuid is not null then now() end, case when @sent then now() end, nullif(@dead, ''))`,
 		pgx.StrictNamedArgs{
-			"id":    id[:],
-			"queue": cmp.Or(m.Queue, state.QueueTasks),
-			"kind":  cmp.Or(m.Kind, state.KindTasks),
-			"stage": m.Stage,
-			"gen": max(
-				m.Gen,
-				1,
-			),
+			"id":      id[:],
+			"queue":   cmp.Or(m.Queue, state.QueueTasks),
+			"kind":    cmp.Or(m.Kind, state.KindTasks),
+			"stage":   m.Stage,
+			"gen":     max(m.Gen, 1),
 			"first":   m.First,
 			"count":   max(m.Count, 1),
 			"attempt": m.Attempt,
