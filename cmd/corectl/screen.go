@@ -145,7 +145,8 @@ func (e *edges) show(ctx context.Context, r seen) error {
 	return e.result(r, r.job.Status.Ended())
 }
 
-// printFirstFailure prints a stage's first failure before the line about its end.
+// printFirstFailure prints a stage's first failure before the line about its
+// end.
 func (e *edges) printFirstFailure(ctx context.Context, job view.JobView) {
 	lines := show.Edges(e.job, job, e.now())
 	for _, stage := range job.Stages {

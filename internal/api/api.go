@@ -68,9 +68,9 @@ type DeadLetters interface {
 	RedriveOnly(ctx context.Context, q state.Queue, ids []int64) (int, error)
 }
 
-// Options configure an API. If Engine, Reader or JobWatcher is nil, the process has no
-// engine: only health, livez, readyz, openapi.yaml and Mounts work, and all
-// other routes return 503.
+// Options configure an API. If Engine, Reader or JobWatcher is nil, the process
+// has no engine: only health, livez, readyz, openapi.yaml and Mounts work, and
+// all other routes return 503.
 type Options struct {
 	Engine     Engine
 	Reader     Reader

@@ -3,9 +3,9 @@
 // openapi.yaml. Its tests check every request and answer against the
 // description.
 //
-// The only state that it owns is which requests wait for which jobs (JobWatcher).
-// Reads go through Reader, which repo implements. Changes of records go through
-// Engine. Answers are views of internal/state, never rows.
+// The only state that it owns is which requests wait for which jobs
+// (JobWatcher). Reads go through Reader, which repo implements. Changes of
+// records go through Engine. Answers are views of internal/state, never rows.
 //
 // On a crash, nothing is lost, and waiting clients repeat their request. A
 // duplicate submit finds the existing job and answers 200. The engine decides

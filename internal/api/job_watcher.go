@@ -24,10 +24,10 @@ const (
 
 var errWatcherClosed = errors.New("the process is stopping")
 
-// JobWatcher allows any number of requests of a process to wait for jobs at the cost
-// of one. While requests wait, one goroutine reads the versions of all awaited
-// jobs in one statement. Without waiters, it costs nothing. A waiter holds no
-// connection.
+// JobWatcher allows any number of requests of a process to wait for jobs at the
+// cost of one. While requests wait, one goroutine reads the versions of all
+// awaited jobs in one statement. Without waiters, it costs nothing. A waiter
+// holds no connection.
 type JobWatcher struct {
 	read func(context.Context, []state.JobID) (map[state.JobID]view.Seen, error)
 	log  *slog.Logger

@@ -273,8 +273,8 @@ func TestHealthIsBoundedAndContainsNoSecrets(t *testing.T) {
 	s.call(http.MethodGet, "/livez", nil).must(200)
 }
 
-// TestConcurrentHealthRequestsShareChecks sends a second request while the check of the
-// first one runs, and then many requests one after another.
+// TestConcurrentHealthRequestsShareChecks sends a second request while the
+// check of the first one runs, and then many requests one after another.
 func TestConcurrentHealthRequestsShareChecks(t *testing.T) {
 	t.Parallel()
 

@@ -56,8 +56,8 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// TestKindOf_FindsTheSameKindInATruncatedHead passes the first headBytes bytes of long files to
-// kindOf.
+// TestKindOf_FindsTheSameKindInATruncatedHead passes the first headBytes bytes
+// of long files to kindOf.
 func TestKindOf_FindsTheSameKindInATruncatedHead(t *testing.T) {
 	t.Parallel()
 

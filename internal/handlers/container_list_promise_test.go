@@ -42,8 +42,8 @@ func TestDiffers(t *testing.T) {
 	}
 }
 
-// TestDiffers_AcceptsMatchingFiles uses the heads of files whose content matches their
-// name.
+// TestDiffers_AcceptsMatchingFiles uses the heads of files whose content
+// matches their name.
 func TestDiffers_AcceptsMatchingFiles(t *testing.T) {
 	t.Parallel()
 
@@ -54,8 +54,8 @@ func TestDiffers_AcceptsMatchingFiles(t *testing.T) {
 	}
 }
 
-// TestDiffers_ReportsMismatchingFiles uses the heads of files whose content does not match
-// their name.
+// TestDiffers_ReportsMismatchingFiles uses the heads of files whose content
+// does not match their name.
 func TestDiffers_ReportsMismatchingFiles(t *testing.T) {
 	t.Parallel()
 

@@ -123,8 +123,8 @@ func newTally() *tally {
 	}
 }
 
-// addPart adds one part of the listing, or the result of the listing, which comes
-// last.
+// addPart adds one part of the listing, or the result of the listing, which
+// comes last.
 func (s *tally) addPart(r StoredResult, out *ContainerSummaryOutput) error {
 	const op = "handlers.containerSummary"
 

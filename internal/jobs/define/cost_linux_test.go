@@ -49,8 +49,8 @@ func numbered(n int, prefix, value string) string {
 	return string(b[:len(b)-1])
 }
 
-// TestParse_LimitsCPUAndMemory is not parallel, and no test runs at the same time,
-// because it measures what this thread and this process use.
+// TestParse_LimitsCPUAndMemory is not parallel, and no test runs at the same
+// time, because it measures what this thread and this process use.
 func TestParse_LimitsCPUAndMemory(t *testing.T) { //nolint:paralleltest // see above
 	job := define.Define(define.Definition[costly]{})
 

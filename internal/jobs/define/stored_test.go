@@ -66,8 +66,8 @@ func TestParseStored_NamesInvalidFields(t *testing.T) {
 	}
 }
 
-// TestParseStored_DoesNotEvaluateSkipConditions has a condition that panics. The condition
-// was evaluated when the job was submitted.
+// TestParseStored_DoesNotEvaluateSkipConditions has a condition that panics.
+// The condition was evaluated when the job was submitted.
 func TestParseStored_DoesNotEvaluateSkipConditions(t *testing.T) {
 	t.Parallel()
 
