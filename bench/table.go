@@ -48,7 +48,11 @@ func table(all []*contender, o options, samples map[string][]sample, before, aft
 		b.WriteString("\n")
 	}
 	own := func(s shape) sample { return middle(samples, &contender{name: "ours"}, s) }
-	for _, peer := range []struct{ prefix, name string }{{"river/", "River's best"}, {"dbos/", "DBOS's best"}, {"workflows/", "go-workflows' best"}} {
+	for _, peer := range []struct{ prefix, name string }{
+		{"river/", "River's best"},
+		{"dbos/", "DBOS's best"},
+		{"workflows/", "go-workflows' best"},
+	} {
 		ratio(
 			peer.name,
 			func(s shape) float64 { return share(best(all, samples, peer.prefix, s), own(s).ms) },

@@ -33,13 +33,28 @@ func TestEachErrorCodeHasOneStatus(t *testing.T) {
 		detail string
 		after  string
 	}{
-		{state.Errorf(state.CodeUnknownJobType, "x", "Unknown job type: nope. Available: [a, b]"), 404, "Unknown job type: nope. Available: [a, b]", ""},
-		{state.Invalid("x", "The parameters are wrong.", state.FieldError{Field: "n", Message: "is 0"}), 400, "The parameters are wrong.", ""},
+		{
+			state.Errorf(state.CodeUnknownJobType, "x", "Unknown job type: nope. Available: [a, b]"),
+			404,
+			"Unknown job type: nope. Available: [a, b]",
+			"",
+		},
+		{
+			state.Invalid("x", "The parameters are wrong.", state.FieldError{Field: "n", Message: "is 0"}),
+			400,
+			"The parameters are wrong.",
+			"",
+		},
 		{state.Errorf(state.CodeMalformed, "x", "It is not JSON at offset 3."), 400, "It is not JSON at offset 3.", ""},
 		{state.Errorf(state.CodeTooLarge, "x", "It is too large."), 413, "It is too large.", ""},
 		{state.Errorf(state.CodeConflict, "x", "It is being stopped."), 409, "It is being stopped.", ""},
 		{state.Errorf(state.CodeBusy, "x", "60,000 tasks wait."), 429, "60,000 tasks wait.", "5"},
-		{state.Wrap(state.CodeUnavailable, "x", "The database cannot be used now.", secret), 503, "The database cannot be used now.", "1"},
+		{
+			state.Wrap(state.CodeUnavailable, "x", "The database cannot be used now.", secret),
+			503,
+			"The database cannot be used now.",
+			"1",
+		},
 		{state.Wrap(state.CodeInternal, "x", "a statement failed", secret), 500, "", ""},
 		{state.Wrap(state.CodePlanner, "x", "the planner panicked", secret), 500, "", ""},
 		{fmt.Errorf("wrapped: %w", state.Errorf(state.CodeConflict, "x", "It is running.")), 409, "It is running.", ""},
@@ -137,7 +152,14 @@ func TestMalformedIDsAreRejected(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
 
-	for _, id := range []string{"x", strings.Repeat("A", 64), strings.Repeat("0", 63), strings.Repeat("0", 65), "%00" + unknownID, "..%2f" + unknownID} {
+	for _, id := range []string{
+		"x",
+		strings.Repeat("A", 64),
+		strings.Repeat("0", 63),
+		strings.Repeat("0", 65),
+		"%00" + unknownID,
+		"..%2f" + unknownID,
+	} {
 		for _, route := range []string{
 			"GET /jobs/status/%s", "POST /jobs/cancel/%s", "POST /jobs/retry/%s", "DELETE /jobs/%s", "GET /jobs/%s/tasks",
 			"GET /jobs/%s/tasks/a/0", "GET /jobs/%s/events", "GET /jobs/%s/stream",
@@ -151,7 +173,13 @@ func TestMalformedIDsAreRejected(t *testing.T) {
 		}
 	}
 
-	for _, path := range []string{"/jobs/status/%s", "/jobs/%s/tasks", "/jobs/%s/tasks/a/0", "/jobs/%s/events", "/jobs/%s/stream"} {
+	for _, path := range []string{
+		"/jobs/status/%s",
+		"/jobs/%s/tasks",
+		"/jobs/%s/tasks/a/0",
+		"/jobs/%s/events",
+		"/jobs/%s/stream",
+	} {
 		s.call(http.MethodGet, strings.Replace(path, "%s", unknownID, 1), nil).problem(http.StatusNotFound)
 	}
 
@@ -218,7 +246,13 @@ func TestPlainRequestIDsAreKept(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, fakeEngine{})
-	for sent, kept := range map[string]bool{"abc-1.2_X": true, "": false, "a b": false, strings.Repeat("a", 65): false, `a"b`: false} {
+	for sent, kept := range map[string]bool{
+		"abc-1.2_X":             true,
+		"":                      false,
+		"a b":                   false,
+		strings.Repeat("a", 65): false,
+		`a"b`:                   false,
+	} {
 		got := s.call(http.MethodGet, "/livez", nil, "X-Request-Id", sent).Header.Get("X-Request-Id")
 		if (got == sent) != kept || got == "" {
 			t.Errorf("%q became %q", sent, got)

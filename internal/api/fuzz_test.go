@@ -16,7 +16,10 @@ import (
 func FuzzCursors(f *testing.F) {
 	n := int64(7)
 	for _, c := range []*string{
-		sealJob(&view.JobCursor{CreatedAt: time.UnixMicro(1_700_000_000_123_456)}), sealNewer(&view.JobCursor{}), sealTask(&view.TaskCursor{Stage: 3, Index: -1}), sealNumber("e", &n),
+		sealJob(&view.JobCursor{CreatedAt: time.UnixMicro(1_700_000_000_123_456)}),
+		sealNewer(&view.JobCursor{}),
+		sealTask(&view.TaskCursor{Stage: 3, Index: -1}),
+		sealNumber("e", &n),
 	} {
 		f.Add(*c)
 	}
@@ -49,7 +52,12 @@ func FuzzCursors(f *testing.F) {
 // are clean and within bounds, and that every error names its parameter.
 func FuzzQueries(f *testing.F) {
 	for _, raw := range []string{
-		"", "status=failed,running&status=queued", "since=24h&until=2026-01-01T00:00:00Z", "since=7d&limit=500", "wait=20s&since=1.2", "id=0abc&x=%00",
+		"",
+		"status=failed,running&status=queued",
+		"since=24h&until=2026-01-01T00:00:00Z",
+		"since=7d&limit=500",
+		"wait=20s&since=1.2",
+		"id=0abc&x=%00",
 		"after=9223372036854775808", "a;b", "%", "type=%ff", "rerun=true&rerun=false", "code=x",
 	} {
 		f.Add(raw)

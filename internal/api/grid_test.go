@@ -70,7 +70,12 @@ func TestJobsAreCountedByStatus(t *testing.T) {
 		)
 	}
 
-	for query, want := range map[string][]int{"": {1, 2, 0, 0, 0, 0}, "?since=24h": {0, 2, 0, 0, 0, 0}, "?type=a": {1, 1, 0, 0, 0, 0}, "?until=24h&type=b": {0, 0, 0, 0, 0, 0}} {
+	for query, want := range map[string][]int{
+		"":                  {1, 2, 0, 0, 0, 0},
+		"?since=24h":        {0, 2, 0, 0, 0, 0},
+		"?type=a":           {1, 1, 0, 0, 0, 0},
+		"?until=24h&type=b": {0, 0, 0, 0, 0, 0},
+	} {
 		var got []int
 		for i, c := range get[page[view.JobCount]](s, "/jobs/counts"+query).Items {
 			got = append(got, c.Count)
@@ -105,7 +110,12 @@ func TestTasksOfARangeAreListed(t *testing.T) {
 	)
 	base := "/jobs/" + id.String() + "/tasks?"
 
-	for query, want := range map[string][]int{"stage=a&from=3&to=5&limit=2": {3, 4, 5}, "stage=a&from=0&to=0": {0}, "stage=a&from=8": {8}, "stage=a&to=1": {0, 1}} {
+	for query, want := range map[string][]int{
+		"stage=a&from=3&to=5&limit=2": {3, 4, 5},
+		"stage=a&from=0&to=0":         {0},
+		"stage=a&from=8":              {8},
+		"stage=a&to=1":                {0, 1},
+	} {
 		var got []int
 		for _, task := range pages[view.TaskSummary](s, base+query) {
 			got = append(got, task.Index)
@@ -116,7 +126,12 @@ func TestTasksOfARangeAreListed(t *testing.T) {
 		}
 	}
 
-	for query, want := range map[string]string{"from=1": "from", "stage=a&from=5&to=4": "to", "stage=a&to=2147483647": "to", "stage=a&from=-1": "from"} {
+	for query, want := range map[string]string{
+		"from=1":                "from",
+		"stage=a&from=5&to=4":   "to",
+		"stage=a&to=2147483647": "to",
+		"stage=a&from=-1":       "from",
+	} {
 		if p := s.call(http.MethodGet, base+query, nil).
 			problem(400); len(p.Errors) != 1 ||
 			p.Errors[0].Field != want {

@@ -211,7 +211,14 @@ func TestTasksAndEventsAreListed(t *testing.T) {
 	base := "/jobs/" + id.String()
 	rows.InsertMessage(t, s.pool, id, rows.Message{First: 5, Count: 5, Held: true})
 
-	for query, want := range map[string]int{"": 10, "&status=failed": 2, "&status=running": 5, "&status=queued": 0, "&stage=reply": 0, "&stage=greeting": 10} {
+	for query, want := range map[string]int{
+		"":                10,
+		"&status=failed":  2,
+		"&status=running": 5,
+		"&status=queued":  0,
+		"&stage=reply":    0,
+		"&stage=greeting": 10,
+	} {
 		if got := pages[view.TaskSummary](s, base+"/tasks?limit=3"+query); len(got) != want {
 			t.Errorf("%s: %d tasks, want %d", query, len(got), want)
 		}

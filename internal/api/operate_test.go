@@ -47,7 +47,10 @@ func TestSweepsRunAndAreListed(t *testing.T) {
 		}
 	}
 
-	for _, query := range []string{"?limit=2", "?limit=1&cursor=" + *get[page[view.SweepView]](s, "/sweeps?limit=1").NextCursor} {
+	for _, query := range []string{
+		"?limit=2",
+		"?limit=1&cursor=" + *get[page[view.SweepView]](s, "/sweeps?limit=1").NextCursor,
+	} {
 		got := get[struct {
 			NextDue *time.Time `json:"next_due"`
 		}](s, "/sweeps"+query)

@@ -52,7 +52,12 @@ func TestStatusReturnsTheJobWithItsVersion(t *testing.T) {
 	}
 
 	for header, status := range map[string]int{
-		`W/"` + job.Version + `"`: 304, `"` + job.Version + `"`: 304, `"a", W/"` + job.Version + `"`: 304, "*": 304, `W/"0.0"`: 200, job.Version: 200,
+		`W/"` + job.Version + `"`:      304,
+		`"` + job.Version + `"`:        304,
+		`"a", W/"` + job.Version + `"`: 304,
+		"*":                            304,
+		`W/"0.0"`:                      200,
+		job.Version:                    200,
 	} {
 		again := s.call(http.MethodGet, path, nil, "If-None-Match", header).must(status)
 		if status == 304 && (len(again.Body) != 0 || again.Header.Get("ETag") == "") {
@@ -60,7 +65,16 @@ func TestStatusReturnsTheJobWithItsVersion(t *testing.T) {
 		}
 	}
 
-	for _, bad := range []string{"?wait=61s", "?wait=x", "?wait=-1s", "?since=1.2", "?wait=1s&since=x", "?wait=1s&wait=2s", "?verbose=true", "?wait="} {
+	for _, bad := range []string{
+		"?wait=61s",
+		"?wait=x",
+		"?wait=-1s",
+		"?since=1.2",
+		"?wait=1s&since=x",
+		"?wait=1s&wait=2s",
+		"?verbose=true",
+		"?wait=",
+	} {
 		s.call(http.MethodGet, path+bad, nil).problem(http.StatusBadRequest)
 	}
 }

@@ -106,7 +106,9 @@ func TestCopies_EstimatesAboveTheLimit(t *testing.T) {
 	}
 
 	for what, pair := range map[string][2]float64{
-		"contents": {float64(out.Contents), contents / 2}, "copies": {float64(out.Copies), float64(copied)}, "bytes": {float64(out.Bytes), float64(size)},
+		"contents": {float64(out.Contents), contents / 2},
+		"copies":   {float64(out.Copies), float64(copied)},
+		"bytes":    {float64(out.Bytes), float64(size)},
 	} {
 		if math.Abs(pair[0]/pair[1]-1) > 0.1 {
 			t.Errorf("%s: estimated %.0f, want about %.0f", what, pair[0], pair[1])

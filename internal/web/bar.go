@@ -19,7 +19,13 @@ func stack(c view.TaskCounts, width float64) []slice {
 	counts := []struct {
 		class string
 		n     int
-	}{{"completed", c.Completed}, {"failed", c.Failed}, {"cancelled", c.Cancelled}, {"running", c.Running}, {"queued", c.Queued}}
+	}{
+		{"completed", c.Completed},
+		{"failed", c.Failed},
+		{"cancelled", c.Cancelled},
+		{"running", c.Running},
+		{"queued", c.Queued},
+	}
 
 	total := 0
 	for _, one := range counts {

@@ -55,7 +55,8 @@ func TestReferencePageShowsTheWholeDescription(t *testing.T) {
 
 	for _, want := range []string{
 		`Page of <a href="#shape-JobSummary">`, "-d &#39;{}&#39; &#34;" + s.url + "/api/jobs/submit/$TYPE&#34;",
-		`-H &#34;x-functions-key: $KEY&#34; &#34;` + s.url + "/api/jobs/status/$JOB&#34;", "curl &#34;" + s.url + "/api/health&#34;",
+		`-H &#34;x-functions-key: $KEY&#34; &#34;` + s.url + "/api/jobs/status/$JOB&#34;",
+		"curl &#34;" + s.url + "/api/health&#34;",
 	} {
 		if !strings.Contains(strings.ReplaceAll(got.Body, "<a href=\"#shape-Page\">Page</a>", "Page"), want) {
 			t.Errorf("the page lacks %s", want)

@@ -47,7 +47,12 @@ func loadHealth(ctx context.Context, s *Server, _ *input) (content, error) {
 		return cmp.Or(order(a.CheckView)-order(b.CheckView), strings.Compare(a.Name, b.Name))
 	})
 
-	for _, f := range []fact{{"Version", view.Version}, {"Commit", view.Commit}, {"Transport", view.Transport}, {"Schema", schemaVersion(view)}} {
+	for _, f := range []fact{
+		{"Version", view.Version},
+		{"Commit", view.Commit},
+		{"Transport", view.Transport},
+		{"Schema", schemaVersion(view)},
+	} {
 		if f.Value != "" {
 			p.Facts = append(p.Facts, f)
 		}

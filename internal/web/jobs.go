@@ -285,7 +285,12 @@ func without(v url.Values, names ...string) url.Values {
 func inWords(filters url.Values) string {
 	var said []string
 
-	for _, f := range []struct{ name, say string }{{"status", "status"}, {"type", "type"}, {"since", "younger than"}, {"id", "an id that begins with"}} {
+	for _, f := range []struct{ name, say string }{
+		{"status", "status"},
+		{"type", "type"},
+		{"since", "younger than"},
+		{"id", "an id that begins with"},
+	} {
 		if v := strings.Join(filters[f.name], ", "); v != "" {
 			said = append(said, f.say+" "+v)
 		}

@@ -35,7 +35,10 @@ func TestFiltersAppearOnThePageAndInItsLinks(t *testing.T) {
 	for _, want := range []string{
 		`<a href="/api/ui?since=24h&amp;status=failed&amp;type=tile_index" aria-current="page">Failed <span class="count bad">1</span></a>`,
 		`<a href="/api/ui?since=24h&amp;status=completed&amp;type=tile_index">Completed <span class="count ">2</span></a>`,
-		`<option selected>tile_index</option>`, `<option value="24h" selected>`, `<input type="hidden" name="status" value="failed">`, "Clear filters",
+		`<option selected>tile_index</option>`,
+		`<option value="24h" selected>`,
+		`<input type="hidden" name="status" value="failed">`,
+		"Clear filters",
 		`data-query="since=24h&amp;status=failed&amp;type=tile_index"`,
 	} {
 		if !strings.Contains(body, want) {

@@ -28,7 +28,13 @@ func TestQueuesShowDepthAndDeadLetters(t *testing.T) {
 		},
 	)
 
-	for i, m := range []rows.Message{{Due: -2 * time.Minute}, {Held: true}, {Dead: nasty}, {Dead: nasty, Gen: 9}, {Dead: "MaxDeliveryCountExceeded", Count: 5}} {
+	for i, m := range []rows.Message{
+		{Due: -2 * time.Minute},
+		{Held: true},
+		{Dead: nasty},
+		{Dead: nasty, Gen: 9},
+		{Dead: "MaxDeliveryCountExceeded", Count: 5},
+	} {
 		m.First = 10 * i
 		rows.InsertMessage(t, s.pool, id, m)
 	}

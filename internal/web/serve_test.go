@@ -102,7 +102,10 @@ func TestInvalidURLsReportTheProblem(t *testing.T) {
 		status int
 		says   string
 	}{
-		"/view?colour=red":     {http.StatusBadRequest, "<code>colour</code>: is no filter: this page knows status, type, since, id, cursor"},
+		"/view?colour=red": {
+			http.StatusBadRequest,
+			"<code>colour</code>: is no filter: this page knows status, type, since, id, cursor",
+		},
 		"/view?status=strange": {http.StatusBadRequest, "&#34;strange&#34; is not one of queued, running"},
 		"/view?cursor=x":       {http.StatusBadRequest, "is no cursor of this list"},
 		"/view/nowhere":        {http.StatusNotFound, "There is no such page."},

@@ -124,7 +124,13 @@ select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9)
 	)
 	has(t, page(29), "not tried yet", "Not yet.")
 
-	for path, want := range map[string]int{"/tasks/30": 404, "/tasks/-1": 400, "/tasks/07": 400, "/tasks/x": 400, "/tasks/99999999999": 400} {
+	for path, want := range map[string]int{
+		"/tasks/30":          404,
+		"/tasks/-1":          400,
+		"/tasks/07":          400,
+		"/tasks/x":           400,
+		"/tasks/99999999999": 400,
+	} {
 		if got := s.get("/ui/jobs/" + id.String() + "/stages/list" + path); got.Status != want {
 			t.Errorf("%s answered %d, want %d", path, got.Status, want)
 		}

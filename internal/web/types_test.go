@@ -125,8 +125,14 @@ func TestFormIsPrefilledFromTheURL(t *testing.T) {
 		status int
 		says   string
 	}{
-		"/ui/types/tile_index?shade=9":                            {http.StatusBadRequest, "<code>shade</code>: is no parameter of this job"},
-		"/ui/types/tile_index?job=" + other.String():              {http.StatusBadRequest, "is a job of the type hello_world"},
+		"/ui/types/tile_index?shade=9": {
+			http.StatusBadRequest,
+			"<code>shade</code>: is no parameter of this job",
+		},
+		"/ui/types/tile_index?job=" + other.String(): {
+			http.StatusBadRequest,
+			"is a job of the type hello_world",
+		},
 		"/ui/types/tile_index?job=zz":                             {http.StatusBadRequest, "This is no job id."},
 		"/ui/types/" + strings.ReplaceAll(nasty[:12], "<", "%3C"): {http.StatusNotFound, "There is no job type"},
 	} {

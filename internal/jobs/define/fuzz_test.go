@@ -14,7 +14,13 @@ import (
 // read back as what was submitted.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		``, `{}`, `[]`, `{"n":1}`, `{"container":"c","filter":{"sizes":[1,2]},"labels":{"a":"b"}}`, `{"rate":1e-7}`, `{"rate":0.1}`,
+		``,
+		`{}`,
+		`[]`,
+		`{"n":1}`,
+		`{"container":"c","filter":{"sizes":[1,2]},"labels":{"a":"b"}}`,
+		`{"rate":1e-7}`,
+		`{"rate":0.1}`,
 		`{"container":"\ud83d\ude00","since":"2026-01-02T03:04:05.123456789+01:00","inner":{"depth":3.4e38}}`,
 		`{"container":"c","host":"fe80::1%eth0","weights":[1e21,1e20,5e-324,123456789012345680000]}`,
 		`{"n":9007199254740993}`, `{"message":"\u0000"}`, `{"a":{"a":{"a":[[[{}]]]}}}`, `{"n":1,"n":1}`, "{\"n\xff\":1}",
