@@ -195,7 +195,7 @@ func (db *DB) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, errors.Join(context.Cause(limit), err)
 	}
 
-	return conn, err //nolint:wrapcheck // the caller's failure does
+	return conn, err //nolint:wrapcheck // the caller wraps it
 }
 
 // Ping returns nil if the database answers.

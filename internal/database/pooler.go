@@ -99,7 +99,7 @@ func (db *DB) detectPooler(ctx context.Context, conn *pgx.Conn) error {
 
 	var pid uint32
 	if err := conn.QueryRow(ctx, backendSQL, pgx.QueryExecModeExec).Scan(&pid); err != nil {
-		return err //nolint:wrapcheck // the caller's failure does
+		return err //nolint:wrapcheck // the caller wraps it
 	}
 
 	if pid == conn.PgConn().PID() {
@@ -153,7 +153,7 @@ func BehindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 	}
 
 	if err != nil {
-		return false, err //nolint:wrapcheck // the caller's failure does
+		return false, err //nolint:wrapcheck // the caller wraps it
 	}
 
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
@@ -164,5 +164,5 @@ func BehindPooler(ctx context.Context, cfg *pgx.ConnConfig) (bool, error) {
 
 	err = conn.QueryRow(limit, backendSQL, pgx.QueryExecModeExec).Scan(&pid)
 
-	return err == nil && pid != conn.PgConn().PID(), err //nolint:wrapcheck // the caller's failure does
+	return err == nil && pid != conn.PgConn().PID(), err //nolint:wrapcheck // the caller wraps it
 }

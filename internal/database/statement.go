@@ -34,7 +34,7 @@ func (db *DB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, err
 		found, err := conn.Query(ctx, sql, args...)
 		if err != nil {
 			conn.Release()
-			return nil, err //nolint:wrapcheck // the caller's failure does
+			return nil, err //nolint:wrapcheck // the caller wraps it
 		}
 
 		return &rows{Rows: found, conn: conn}, nil
@@ -142,7 +142,7 @@ func (r *rows) Close() {
 // Err returns the first error of the statement and of its transaction.
 func (r *rows) Err() error {
 	if err := r.Rows.Err(); err != nil {
-		return err //nolint:wrapcheck // the caller's failure does
+		return err //nolint:wrapcheck // the caller wraps it
 	}
 
 	return r.err
@@ -162,7 +162,7 @@ func (r row) Scan(dest ...any) error {
 
 	if !r.found.Next() {
 		if err := r.found.Err(); err != nil {
-			return err //nolint:wrapcheck // the caller's failure does
+			return err //nolint:wrapcheck // the caller wraps it
 		}
 
 		return pgx.ErrNoRows
@@ -174,7 +174,7 @@ func (r row) Scan(dest ...any) error {
 
 	r.found.Close()
 
-	return r.found.Err() //nolint:wrapcheck // the caller's failure does
+	return r.found.Err() //nolint:wrapcheck // the caller wraps it
 }
 
 type batch struct {
@@ -190,7 +190,7 @@ func (b *batch) Close() error {
 		b.conn = nil
 	}
 
-	return err //nolint:wrapcheck // the caller's failure does
+	return err //nolint:wrapcheck // the caller wraps it
 }
 
 // failedBatch is a batch that could not be sent.

@@ -31,7 +31,7 @@ func serve(t *testing.T, connections int, writing time.Duration, h http.Handler)
 	t.Cleanup(func() {
 		_ = s.Close()
 
-		<-done //nolint:errcheck // ErrServerClosed, since it was closed
+		<-done //nolint:errcheck // always ErrServerClosed
 	})
 
 	return plain.Addr().String()

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestNewLogger(t *testing.T) {
 	t.Parallel()
 
-	t.Run("JSONIsOneLineARecord", func(t *testing.T) {
+	t.Run("JSONRecordIsOneLine", func(t *testing.T) {
 		t.Parallel()
 
 		var out bytes.Buffer

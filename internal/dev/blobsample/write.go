@@ -3,7 +3,7 @@ package blobsample
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // what storage keeps of a content, no protection
+	"crypto/md5" //nolint:gosec // a checksum of storage, not for protection
 	"errors"
 	"fmt"
 	"net/http"

@@ -208,7 +208,7 @@ func (h *Host) run(ctx context.Context, s *session) {
 
 		h.err = err
 		h.log.Error("host stopped", keys.Error, err)
-		h.tell(Event{Kind: EventHostStopped, Err: err})
+		h.emit(Event{Kind: EventHostStopped, Err: err})
 
 		if !h.options.Platform || !sleep(ctx, h.options.PlatformDelay) {
 			return

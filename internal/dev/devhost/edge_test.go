@@ -20,7 +20,7 @@ func raw(t *testing.T, b harness, request string, half bool) (status int, body s
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // the test has what it wants
+	defer c.Close() //nolint:errcheck // not relevant to the test
 
 	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestOtherHostNamesAreRejected(t *testing.T) {
 	t.Parallel()
 	b := setup(t, testApp{}, devhost.Options{})
 
-	for host, refused := range map[string]bool{
+	for host, rejected := range map[string]bool{
 		"127.0.0.1": false, "127.0.0.1:7071": false, "localhost:7071": false, "LOCALHOST": false,
 		"[::1]:7071": false, "app.localhost": false,
 		"rebind.example": true, "rebind.example:7071": true, "127.0.0.1.example": true, "192.0.2.1": true,
@@ -68,8 +68,8 @@ func TestOtherHostNamesAreRejected(t *testing.T) {
 				"GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n",
 				false,
 			)
-			if (status == http.StatusForbidden) != refused {
-				t.Errorf("%s with host %q: got %d, want rejected: %t", path, host, status, refused)
+			if (status == http.StatusForbidden) != rejected {
+				t.Errorf("%s with host %q: got %d, want rejected: %t", path, host, status, rejected)
 			}
 		}
 	}

@@ -76,7 +76,7 @@ func (h *Host) Stats() Stats {
 	}
 }
 
-func (h *Host) tell(e Event) {
+func (h *Host) emit(e Event) {
 	h.log.Debug(
 		"host event",
 		"event",

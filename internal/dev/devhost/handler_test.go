@@ -28,7 +28,7 @@ type seen struct {
 	PID     int
 }
 
-// order is the body of a test message. It tells the handler what to do.
+// order is the body of a test message. It is an instruction for the handler.
 type order struct {
 	Do     string // "", status, body, redirect, close, sleep, exit, kill or print
 	Status int
@@ -185,7 +185,7 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 	case "fail":
 		w.WriteHeader(http.StatusInternalServerError)
 	case "env":
-		_ = json.NewEncoder(w).Encode(os.Environ()) //nolint:forbidigo // the test looks at it
+		_ = json.NewEncoder(w).Encode(os.Environ()) //nolint:forbidigo // the test checks it
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s)
@@ -228,7 +228,7 @@ func report(s seen) {
 		to,
 		"application/json",
 		bytes.NewReader(b),
-	) //nolint:noctx,gosec // to the test, with which the child ends
+	) //nolint:noctx,gosec // to the test, which ends the child
 	if err == nil {
 		_ = resp.Body.Close()
 	}

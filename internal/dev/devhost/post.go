@@ -204,7 +204,7 @@ func (s *session) failure(ctx context.Context, p *process, f *Function, err erro
 		e.PID = p.pid
 	}
 
-	s.host.tell(e)
+	s.host.emit(e)
 	s.worker.requestRestart(p)
 
 	return errFunctionTimeout
@@ -221,7 +221,7 @@ func (s *session) hang(ctx context.Context, p *process, f *Function) error {
 		"timeout",
 		s.host.app.Timeout,
 	)
-	s.host.tell(Event{Kind: EventEmptyBody, PID: p.pid, Function: f.Name})
+	s.host.emit(Event{Kind: EventEmptyBody, PID: p.pid, Function: f.Name})
 
 	select {
 	case <-ctx.Done():

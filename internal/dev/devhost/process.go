@@ -38,7 +38,7 @@ type command struct {
 // startProcess starts the child directly, without a shell and without stdin.
 func startProcess(c command, id string) (*process, error) {
 	p := &process{id: id, done: make(chan struct{}), lastErrs: &tail{}}
-	p.cmd = exec.Command(c.path, c.args...) //nolint:noctx // the app's own executable, ended by kill
+	p.cmd = exec.Command(c.path, c.args...) //nolint:noctx // ended by kill
 	p.cmd.Dir, p.cmd.Env, p.cmd.WaitDelay = c.dir, c.env, outputTimeout
 	p.cmd.SysProcAttr = childAttributes()
 	stdout := &lineWriter{line: func(l string) { c.line("stdout", l) }}

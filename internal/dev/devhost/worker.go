@@ -184,7 +184,7 @@ func (w *worker) start() (*process, error) {
 	}
 
 	h.counters.starts.Add(1)
-	h.tell(Event{Kind: EventStarted, PID: p.pid})
+	h.emit(Event{Kind: EventStarted, PID: p.pid})
 	w.set(starting, p, nil)
 
 	return p, nil
@@ -221,14 +221,14 @@ func (w *worker) watch(ctx context.Context, p *process) error {
 
 			patience = nil
 
-			w.host.tell(Event{Kind: EventReady, PID: p.pid})
+			w.host.emit(Event{Kind: EventReady, PID: p.pid})
 			w.set(ready, p, nil)
 		case <-patience:
 			if ctx.Err() != nil {
 				continue
 			}
 
-			w.host.tell(Event{Kind: EventInitTimeout, PID: p.pid})
+			w.host.emit(Event{Kind: EventInitTimeout, PID: p.pid})
 			w.end(p)
 
 			return errors.New("the initialization of the handler timed out")
@@ -285,7 +285,7 @@ func (w *worker) end(p *process) {
 
 func (w *worker) exited(p *process) {
 	w.set(starting, nil, nil)
-	w.host.tell(Event{Kind: EventExited, PID: p.pid, Code: p.code})
+	w.host.emit(Event{Kind: EventExited, PID: p.pid, Code: p.code})
 }
 
 // requestRestart kills a process and starts another one, once for all calls

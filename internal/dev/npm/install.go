@@ -49,7 +49,7 @@ func Install(ctx context.Context, o Options) (string, error) {
 		return home, ensureNode(ctx, o)
 	}
 
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // programs, for whoever runs them
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // every account may run the programs
 		return "", fmt.Errorf("npm: %w", err)
 	}
 

@@ -10,7 +10,7 @@ import (
 func TestProbe(t *testing.T) {
 	t.Parallel()
 
-	t.Run("RefusesAFolderWithoutTheServer", func(t *testing.T) {
+	t.Run("RejectsFolderWithoutServer", func(t *testing.T) {
 		t.Parallel()
 
 		if _, err := probe(t.Context(), t.TempDir()); err == nil {
@@ -18,7 +18,7 @@ func TestProbe(t *testing.T) {
 		}
 	})
 
-	t.Run("RefusesAnOldServer", func(t *testing.T) {
+	t.Run("RejectsOldServer", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 

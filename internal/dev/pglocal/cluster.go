@@ -104,7 +104,7 @@ func (c *cluster) dropUnclean() error {
 	}
 
 	if _, err := os.Stat(filepath.Join(c.data, "postmaster.pid")); err != nil {
-		return nil //nolint:nilerr // no such file: it was stopped
+		return nil //nolint:nilerr // a missing file means a clean stop
 	}
 
 	c.log.Info("the last run did not stop its Postgres, creating its data again", "folder", c.data)

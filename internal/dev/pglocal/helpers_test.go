@@ -67,7 +67,7 @@ func newDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's account passes through it
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the server's account must enter it
 		t.Fatal(err)
 	}
 

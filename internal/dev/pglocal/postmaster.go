@@ -36,7 +36,7 @@ func readPostmaster(data string) (p postmaster, found bool, err error) {
 
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
 	if err != nil || pid <= 0 {
-		return postmaster{}, false, nil //nolint:nilerr // a torn file is no file
+		return postmaster{}, false, nil //nolint:nilerr // an incomplete file counts as missing
 	}
 
 	const statusLine = 7

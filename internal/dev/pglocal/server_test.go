@@ -17,7 +17,7 @@ import (
 func TestServer(t *testing.T) {
 	t.Parallel()
 
-	t.Run("KeepsDataForTheNextRun", func(t *testing.T) {
+	t.Run("KeepsDataForNextRun", func(t *testing.T) {
 		t.Parallel()
 		dir := newDir(t)
 		first := start(t, Options{Dir: dir, Durable: true})
@@ -39,7 +39,7 @@ func TestServer(t *testing.T) {
 		}
 	})
 
-	t.Run("RunsAsSomebodyElseThanRoot", func(t *testing.T) {
+	t.Run("DoesNotRunAsRoot", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{})
 
@@ -67,7 +67,7 @@ func TestServer(t *testing.T) {
 		}
 	})
 
-	t.Run("StopsWithTheLastUser", func(t *testing.T) {
+	t.Run("StopsWithLastUser", func(t *testing.T) {
 		t.Parallel()
 		dir := newDir(t)
 
@@ -85,7 +85,7 @@ func TestServer(t *testing.T) {
 		}
 	})
 
-	t.Run("IsPreparedOnceBeforeAnybodyUsesIt", func(t *testing.T) {
+	t.Run("PreparesOnceBeforeFirstUse", func(t *testing.T) {
 		t.Parallel()
 		dir := newDir(t)
 		prepare := func(ctx context.Context, url string) error {
@@ -129,7 +129,7 @@ func TestServer(t *testing.T) {
 		users.Wait()
 	})
 
-	t.Run("FollowsSettings", func(t *testing.T) {
+	t.Run("AppliesSettings", func(t *testing.T) {
 		t.Parallel()
 
 		s := start(
@@ -151,7 +151,7 @@ func TestServer(t *testing.T) {
 		}
 	})
 
-	t.Run("EvadesAFolderThatItsAccountCannotEnter", func(t *testing.T) {
+	t.Run("AvoidsFolderThatItsAccountCannotEnter", func(t *testing.T) {
 		t.Parallel()
 		closed := t.TempDir() // below a directory of mode 0700
 		s := start(t, Options{Dir: closed + "/pg"})
@@ -171,7 +171,7 @@ func TestServer(t *testing.T) {
 func TestServerAfterACrash(t *testing.T) {
 	t.Parallel()
 
-	t.Run("KillAndRestartKeepWhatWasCommitted", func(t *testing.T) {
+	t.Run("KillAndRestartKeepCommittedData", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{Durable: true})
 		query(t, s, "create table kept as select 42 as answer")
@@ -266,11 +266,11 @@ func TestServerAfterACrash(t *testing.T) {
 		}
 	})
 
-	t.Run("GuardStopsTheServerOfAKilledUser", func(t *testing.T) {
+	t.Run("GuardStopsServerOfKilledUser", func(t *testing.T) {
 		t.Parallel()
 
 		if _, err := exec.LookPath("flock"); err != nil {
-			t.Log("there is no flock(1) here, hence no guard: nothing to test")
+			t.Log("not tested, because flock(1) is missing")
 			return
 		}
 

@@ -102,14 +102,14 @@ func (l *link) respond(to string, reply *amqp.Message) {
 // token handles a put-token request. For an entity that does not exist it
 // returns 404, like the service.
 func (k *conn) token(audience string, faults Faults) answer {
-	refused := answer{code: 401, condition: "amqp:unauthorized-access", text: "Unauthorized"}
+	unauthorized := answer{code: 401, condition: "amqp:unauthorized-access", text: "Unauthorized"}
 	if faults.Token != nil && faults.Token(audience) {
-		return refused
+		return unauthorized
 	}
 
 	_, rest, ok := strings.Cut(audience, "://")
 	if !ok {
-		return refused
+		return unauthorized
 	}
 
 	_, path, _ := strings.Cut(rest, "/")

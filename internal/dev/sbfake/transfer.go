@@ -61,7 +61,7 @@ func (s *session) settle(id uint32, settled bool, outcome described) {
 	}
 }
 
-func (s *session) refuse(id uint32, settled bool, condition, text string) {
+func (s *session) reject(id uint32, settled bool, condition, text string) {
 	s.settle(id, settled, described{codeRejected, []any{amqpError(condition, text)}})
 }
 
@@ -73,7 +73,7 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 
 	switch fault {
 	case SendBusy:
-		s.refuse(
+		s.reject(
 			id,
 			settled,
 			"com.microsoft:server-busy",
@@ -83,7 +83,7 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 
 		return nil
 	case SendQuota:
-		s.refuse(
+		s.reject(
 			id,
 			settled,
 			"amqp:resource-limit-exceeded",
@@ -109,7 +109,7 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 	}
 
 	if len(raw) > s.conn.b.opts.MaxMessage {
-		s.refuse(
+		s.reject(
 			id,
 			settled,
 			"amqp:link:message-size-exceeded",
@@ -130,7 +130,7 @@ func (s *session) store(l *link, id uint32, settled bool, format uint32, raw []b
 
 	for _, m := range messages {
 		if faults.Refuse != nil && faults.Refuse(l.entity.name, messageID(m)) {
-			s.refuse(id, settled, "com.microsoft:argument-error", "The message is not valid.")
+			s.reject(id, settled, "com.microsoft:argument-error", "The message is not valid.")
 			return nil
 		}
 	}

@@ -184,9 +184,9 @@ func TestReceiveThatDoesNotCommitDeliversNothing(t *testing.T) {
 
 	if _, err := pool.Exec(
 		t.Context(),
-		`create function refuse() returns trigger language plpgsql as $$ begin raise 'refused'; end $$;
-		create constraint trigger refuse after update on messages deferrable initially deferred
-			for each row execute function refuse()`,
+		`create function reject() returns trigger language plpgsql as $$ begin raise 'rejected'; end $$;
+		create constraint trigger reject after update on messages deferrable initially deferred
+			for each row execute function reject()`,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestReceiveThatDoesNotCommitDeliversNothing(t *testing.T) {
 		t.Errorf("got %v, %v, want nothing", got, err)
 	}
 
-	if _, err := pool.Exec(t.Context(), `drop trigger refuse on messages`); err != nil {
+	if _, err := pool.Exec(t.Context(), `drop trigger reject on messages`); err != nil {
 		t.Fatal(err)
 	}
 

@@ -77,13 +77,13 @@ func (q *Queue) relay(ctx context.Context, name state.Queue, to queue.Sender, ba
 		return err
 	}
 
-	refused, ok := errors.AsType[*queue.RefusedError](err)
+	rejected, ok := errors.AsType[*queue.RefusedError](err)
 	if !ok {
 		return errors.Join(err, q.release(ctx, batch))
 	}
 
 	if len(batch) == 1 {
-		return q.deadLetter(ctx, name, batch[0], refused.Reason, err)
+		return q.deadLetter(ctx, name, batch[0], rejected.Reason, err)
 	}
 
 	first, second := batch[:len(batch)/2], batch[len(batch)/2:]

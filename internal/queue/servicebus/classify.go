@@ -33,7 +33,7 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 			rejected(condition, err),
 		)
 	default:
-		return state.Wrap(state.CodeInvalid, op, where+" refuses a message", rejected(condition, err))
+		return state.Wrap(state.CodeInvalid, op, where+" rejected a message", rejected(condition, err))
 	}
 
 	if known, ok := errors.AsType[*sb.Error](err); ok {

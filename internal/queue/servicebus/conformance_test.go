@@ -23,10 +23,10 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 
-	transports := map[string]func(*testing.T, queuetest.Settings) queuetest.Bus{"stand-in": standIn}
-	if connection := os.Getenv(
-		"SERVICEBUS_TEST_CONNECTION",
-	); connection != "" { //nolint:forbidigo // it asks for a further run, and nothing else
+	transports := map[string]func(*testing.T, queuetest.Settings) queuetest.Bus{"fake": fake}
+
+	connection := os.Getenv("SERVICEBUS_TEST_CONNECTION") //nolint:forbidigo // it only enables another run
+	if connection != "" {
 		transports["namespace"] = namespace(connection)
 	}
 
@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func standIn(t *testing.T, s queuetest.Settings) queuetest.Bus {
+func fake(t *testing.T, s queuetest.Settings) queuetest.Bus {
 	t.Helper()
 	_, connection := broker(t, sbfake.Options{Lock: s.Lock, MaxDeliveries: s.MaxDeliveries})
 
@@ -47,12 +47,12 @@ func standIn(t *testing.T, s queuetest.Settings) queuetest.Bus {
 
 // namespace gives one test at a time the empty queue.
 func namespace(connection string) func(*testing.T, queuetest.Settings) queuetest.Bus {
-	var turn sync.Mutex
+	var inUse sync.Mutex
 
 	return func(t *testing.T, _ queuetest.Settings) queuetest.Bus {
 		t.Helper()
-		turn.Lock()
-		t.Cleanup(turn.Unlock)
+		inUse.Lock()
+		t.Cleanup(inUse.Unlock)
 
 		b := bus(t, queuetest.Settings{Lock: time.Minute, MaxDeliveries: 10}, connection)
 		if _, err := b.Dead.Redrive(t.Context(), queuetest.Queue, "", 1_000_000); err != nil {

@@ -28,7 +28,7 @@ func endpoint(connection string) (string, error) {
 				return "", state.Errorf(
 					state.CodeInvalid,
 					"servicebus.New",
-					"the Endpoint of the connection string is no address of the form sb://name",
+					"the Endpoint of the connection string is invalid: use sb://name",
 				)
 			}
 

@@ -96,7 +96,7 @@ func TestSendErrorSaysWhatToFix(t *testing.T) {
 			want: []string{"queue tasks of 127.0.0.1:", "create it", "duplicate detection"},
 		},
 		{
-			name:   "refused",
+			name:   "unauthorized",
 			faults: sbfake.Faults{Token: func(string) bool { return true }},
 			code:   state.CodeUnavailable,
 			want:   []string{"queue tasks", "Azure Service Bus Data Sender"},
@@ -156,7 +156,7 @@ func TestSendErrorSaysWhatToFix(t *testing.T) {
 func TestSendDistinguishesRejectionsFromFailures(t *testing.T) {
 	t.Parallel()
 
-	refuse := sbfake.Faults{Refuse: func(_, id string) bool { return id == messages(3)[1].TransportID() }}
+	rejecting := sbfake.Faults{Refuse: func(_, id string) bool { return id == messages(3)[1].TransportID() }}
 	for _, test := range []struct {
 		name   string
 		opts   sbfake.Options
@@ -172,7 +172,7 @@ func TestSendDistinguishesRejectionsFromFailures(t *testing.T) {
 		},
 		{
 			name:   "one is not valid",
-			faults: refuse,
+			faults: rejecting,
 			code:   state.CodeInvalid,
 			want:   "com.microsoft:argument-error",
 		},

@@ -1,5 +1,6 @@
-// Runs Azurite's blob service until standard input ends: whoever started it holds the other end, and the kernel closes that
-// also when its holder is killed.
+// Runs Azurite's blob service until standard input ends. The process that
+// started it has the other end of the pipe. If that process is killed, the
+// kernel closes the pipe.
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));
 process.stdin.on("error", () => process.exit(0));

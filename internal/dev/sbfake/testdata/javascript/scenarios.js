@@ -1,5 +1,5 @@
-// Runs the scenarios with Microsoft's own client and writes a line of JSON for
-// each: its name and, where it failed, why. Each has a queue of its name.
+// Runs the scenarios with Microsoft's client and writes a line of JSON for each:
+// its name, and the reason if it failed. Each uses a queue with its name.
 const assert = require("node:assert/strict");
 const { ServiceBusClient } = require("@azure/service-bus");
 
@@ -19,7 +19,7 @@ const one = async (receiver) => {
   return message;
 };
 
-// empty checks that a queue holds nothing, neither ready nor locked.
+// empty checks that a queue has neither ready nor locked messages.
 const empty = async (queue, options) => {
   const receiver = client.createReceiver(queue, options);
   assert.deepEqual((await receiver.peekMessages(10)).map((m) => m.body), []);
@@ -63,7 +63,7 @@ const scenarios = {
     const arrived = new Promise((resolve, reject) => {
       receiver.subscribe({ processMessage: async (m) => resolve(m.body), processError: async (e) => reject(e.error) });
     });
-    arrived.catch(() => {}); // it is awaited below
+    arrived.catch(() => {}); // awaited below
     await send(queue, { body: "hello" });
     assert.equal(await arrived, "hello");
     await receiver.close();
@@ -96,7 +96,7 @@ const scenarios = {
     assert.equal(deferred.state, "deferred");
     assert.deepEqual({ ...deferred.applicationProperties }, { kept: 1, why: "busy" });
 
-    // Abandoned, it is deferred still.
+    // An abandoned message stays deferred.
     await receiver.abandonMessage(deferred);
     const [again] = await receiver.receiveDeferredMessages(first.sequenceNumber);
     await receiver.completeMessage(again);
@@ -161,9 +161,9 @@ const scenarios = {
   },
 
   async missing(queue) {
-    const refused = { code: "MessagingEntityNotFound" };
-    await assert.rejects(send(queue, { body: "x" }), refused);
-    await assert.rejects(client.createReceiver(queue).receiveMessages(1, wait), refused);
+    const notFound = { code: "MessagingEntityNotFound" };
+    await assert.rejects(send(queue, { body: "x" }), notFound);
+    await assert.rejects(client.createReceiver(queue).receiveMessages(1, wait), notFound);
   },
 
   async duplicates(queue) {
