@@ -77,14 +77,20 @@ type source struct {
 	file *ast.File
 }
 
+// ours reports whether a path is a Go file of this module. bench and examples
+// hold modules of their own.
+func ours(path string) bool {
+	return strings.HasSuffix(path, ".go") &&
+		!strings.HasPrefix(path, "bench/") && !strings.HasPrefix(path, "examples/")
+}
+
 // sources parses every Go file of the module.
 func sources(t *testing.T) []source {
 	t.Helper()
 
 	var all []source
 
-	isGo := func(path string) bool { return strings.HasSuffix(path, ".go") && !strings.HasPrefix(path, "bench/") }
-	for _, f := range texts(t, isGo) {
+	for _, f := range texts(t, ours) {
 		file, err := parser.ParseFile(
 			token.NewFileSet(),
 			f.path,

@@ -69,6 +69,8 @@ var table = []row{
 		tests: []string{"dev/devhost", "queue", "queue/pgqueue", "repo"},
 	},
 	{pkg: "app", may: []string{anything}},
+	{pkg: ".", may: []string{"app", "handlers", "jobs/define", "state"}},
+	{pkg: "coremachinetest", may: []string{"state", "test/enginetest", "test/pgtest"}},
 	{pkg: "cmd/handler", may: []string{"app", "handlers", "jobs"}},
 	{
 		pkg: "cmd/corectl",

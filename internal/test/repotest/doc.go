@@ -3,5 +3,5 @@
 //
 // It owns nothing. It writes only to the folder of a test.
 //
-// It may not import other packages of this module.
+// It may import only the standard library.
 package repotest

@@ -1,0 +1,183 @@
+// Package coremachine is the public API for projects that use the engine from
+// their own repository: the language in which jobs are declared, what handlers
+// need, and Main. It holds aliases and thin functions only, and it is the API
+// that stays stable. The test kit is in coremachinetest.
+//
+// A project declares its jobs and handlers as two literal maps and passes them
+// to Main:
+//
+//	func main() { coremachine.Main(jobs.All, handlers.All) }
+//
+// The package holds no state. What a crash, a duplicate or a reordering does is
+// described in docs/reliability.md.
+//
+// It may import app, handlers, jobs/define and state.
+package coremachine
+
+import (
+	"context"
+	"iter"
+	"os"
+	"time"
+
+	"coremachine/internal/app"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+)
+
+// Declarations of jobs.
+type (
+	// Job is a compiled definition.
+	Job = define.Job
+	// Definition declares a job with parameters of type P.
+	Definition[P any] = define.Definition[P]
+	// Stage declares one stage of a job.
+	Stage[P any] = define.Stage[P]
+	// Tasks is how a stage plans its tasks. See Single, Dynamic, MatchPrevious,
+	// FanOut and FanIn.
+	Tasks[P any] = define.Tasks[P]
+	// Source is an earlier stage that FanOut reads.
+	Source[T any] = define.Source[T]
+	// Results gives a job's result function access to the results of its stages.
+	Results = define.Results
+)
+
+// Code of tasks.
+type (
+	// Handler runs the tasks of one task type.
+	Handler = handlers.Handler
+	// Option configures a handler.
+	Option = handlers.Option
+	// Task is one attempt of a task, as its handler sees it.
+	Task = handlers.Task
+	// TaskType names a task type and its input and output types.
+	TaskType[In, Out any] = handlers.TaskType[In, Out]
+	// Deps holds the external services that handlers can use.
+	Deps = handlers.Deps
+	// Blobs is blob storage, as handlers see it.
+	Blobs = handlers.Blobs
+	// Blob is one blob of a listing.
+	Blob = handlers.Blob
+)
+
+// Main runs the process and exits. Without arguments it serves the Azure
+// Functions host; with the argument worker it is a plain process. It also has
+// the arguments version and help.
+func Main(jobs map[string]Job, handlers map[string]Handler) {
+	os.Exit(app.Command(os.Args[1:], jobs, handlers))
+}
+
+// None is the DependsOn of a stage that waits for nothing.
+var None = define.None
+
+// MaxResult is the maximum size of a result, in bytes of JSON.
+const MaxResult = state.MaxResult
+
+// Define compiles a definition.
+func Define[P any](d Definition[P]) Job { return define.Define(d) }
+
+// Single plans one task.
+func Single[P, In, Out any](t TaskType[In, Out], input func(P) In) Tasks[P] {
+	return define.Single(t, input)
+}
+
+// Dynamic plans as many tasks as the integer parameter count says.
+func Dynamic[P, In, Out any](t TaskType[In, Out], count string, input func(p P, index int) In) Tasks[P] {
+	return define.Dynamic(t, count, input)
+}
+
+// MatchPrevious plans one task for each task of the stage that it depends on.
+func MatchPrevious[P, In, Out any](t TaskType[In, Out], input func(p P, index int) In) Tasks[P] {
+	return define.MatchPrevious(t, input)
+}
+
+// FanOut plans the tasks that plan yields for each result of the source.
+func FanOut[P, In, Out, S any](
+	t TaskType[In, Out],
+	from Source[S],
+	plan func(p P, index int, result S) iter.Seq[In],
+) Tasks[P] {
+	return define.FanOut(t, from, plan)
+}
+
+// FanIn plans one task over all results of all dependencies. The task reads
+// them with StageResults.
+func FanIn[P, In, Out any](t TaskType[In, Out], input func(P) In) Tasks[P] {
+	return define.FanIn(t, input)
+}
+
+// From refers to the results of an earlier stage.
+func From[In, Out any](stage string, t TaskType[In, Out]) Source[Out] { return define.From(stage, t) }
+
+// FromParts refers to the parts that the tasks of an earlier stage emit.
+func FromParts[Part any](stage string) Source[Part] { return define.FromParts[Part](stage) }
+
+// Of streams the results of a stage in index order, in a job's result function.
+func Of[Out any](ctx context.Context, r Results, stage string) iter.Seq2[Out, error] {
+	return define.Of[Out](ctx, r, stage)
+}
+
+// PartsOf streams the parts that the tasks of a stage emitted.
+func PartsOf[Part any](ctx context.Context, r Results, stage string) iter.Seq2[Part, error] {
+	return define.PartsOf[Part](ctx, r, stage)
+}
+
+// Field returns an error of Preflight that names a parameter.
+func Field(param, message string) error { return define.Field(param, message) }
+
+// Func makes a handler from a function.
+func Func[In, Out any](fn func(context.Context, Task, In) (Out, error), opts ...Option) Handler {
+	return handlers.Func(fn, opts...)
+}
+
+// Attempts sets the maximum number of attempts of a task.
+func Attempts(n int) Option { return handlers.Attempts(n) }
+
+// Base sets the delay before the first retry.
+func Base(d time.Duration) Option { return handlers.Base(d) }
+
+// Factor sets how much longer each retry delay is than the one before it.
+func Factor(f float64) Option { return handlers.Factor(f) }
+
+// Cap sets the maximum retry delay.
+func Cap(d time.Duration) Option { return handlers.Cap(d) }
+
+// Jitter sets the random share of a retry delay.
+func Jitter(share float64) Option { return handlers.Jitter(share) }
+
+// Timeout sets the maximum time of an attempt.
+func Timeout(d time.Duration) Option { return handlers.Timeout(d) }
+
+// Long moves the task type to the queue for long tasks.
+func Long() Option { return handlers.Long() }
+
+// Emits declares the type of the parts that a handler emits.
+func Emits[Part any]() Option { return handlers.Emits[Part]() }
+
+// Needs names the fields of Deps that a handler requires.
+func Needs(fields ...string) Option { return handlers.Needs(fields...) }
+
+// Permanent marks an error that a retry cannot help.
+func Permanent(err error) error { return handlers.Permanent(err) }
+
+// RetryAfter sets the delay before the next attempt.
+func RetryAfter(d time.Duration, err error) error { return handlers.RetryAfter(d, err) }
+
+// Params returns the parameters of the task's job.
+func Params[P any](t Task) (P, error) { return handlers.Params[P](t) }
+
+// Predecessor returns the result of the task that this one follows.
+func Predecessor[Out any](ctx context.Context, t Task) (Out, error) {
+	return handlers.Predecessor[Out](ctx, t)
+}
+
+// StageResults streams the results of an earlier stage, in a handler.
+func StageResults[Out any](ctx context.Context, t Task, stage string) iter.Seq2[Out, error] {
+	return handlers.Results[Out](ctx, t, stage)
+}
+
+// StageParts streams the parts of an earlier stage, in a handler.
+func StageParts[Part any](ctx context.Context, t Task, stage string) iter.Seq2[Part, error] {
+	return handlers.Parts[Part](ctx, t, stage)
+}

@@ -1,0 +1,53 @@
+// Package coremachinetest is the test kit for projects that use the engine from
+// their own repository. It runs jobs on the real engine, the real local queue
+// and a fresh schema of a real Postgres:
+//
+//	func TestMain(m *testing.M) { coremachinetest.Main(m) }
+//
+//	func TestWordCount(t *testing.T) {
+//		e := coremachinetest.Start(t, jobs.All, handlers.All)
+//		e.Run("word_count", `{"texts": ["a b"]}`).MustBe(t, coremachinetest.Completed)
+//	}
+//
+// The tests find or start a Postgres server; DATABASE_URL names another one.
+// Everything stops with the test. Crash, duplicate and reordering are handled by
+// the engine: nothing is faked.
+//
+// It may import the public API, state, test/enginetest and test/pgtest.
+package coremachinetest
+
+import (
+	"testing"
+
+	"coremachine"
+	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
+	"coremachine/internal/test/pgtest"
+)
+
+// Engine runs jobs. Run submits a job and waits for its end.
+type Engine = enginetest.Engine
+
+// Job is a job that has ended, with its stages and its result.
+type Job = enginetest.Job
+
+// Status is the status of a job.
+type Status = state.JobStatus
+
+// The final statuses of jobs.
+const (
+	Completed           = state.JobCompleted
+	CompletedWithErrors = state.JobCompletedWithErrors
+	Failed              = state.JobFailed
+	Cancelled           = state.JobCancelled
+)
+
+// Main is the body of a package's TestMain. It runs the tests, fails them if
+// goroutines leak, and releases the Postgres server.
+func Main(m *testing.M) { pgtest.Main(m) }
+
+// Start checks the maps like a process does, and starts the engine.
+func Start(t testing.TB, jobs map[string]coremachine.Job, handlers map[string]coremachine.Handler) *Engine {
+	t.Helper()
+	return enginetest.Start(t, enginetest.Options{Jobs: jobs, Handlers: handlers})
+}
