@@ -85,7 +85,7 @@ publish: build ## Publish the app with the Core Tools: APP=name
 	func azure functionapp publish $(APP) --no-build
 
 .PHONY: bench
-bench: ## Measure the engine beside what Postgres can do, in one process, in several, and under the host; docs/performance.md explains
+bench: ## Measure the engine in one process, in several, and under the host; see docs/performance.md
 	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
 	@$(BIN)/enginebench hello latency submit
 	@$(BIN)/enginebench hello wide fanin --n 10000

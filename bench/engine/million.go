@@ -30,7 +30,7 @@ type MillionResult struct {
 	Ratio       float64          `json:"ratio"`
 	TotalMs     []float64        `json:"total_ms"`  // by stage, from its start until its total was known
 	BesideMs    []float64        `json:"beside_ms"` // p50, p95 and most of jobs of n=10 submitted meanwhile
-	Beside      int              `json:"beside"`
+	Beside      int              `json:"concurrent"`
 	StatusMs    float64          `json:"status_p95_ms"` // reading the job
 	ListMs      float64          `json:"list_p95_ms"`   // reading the first page of jobs and their counts
 	WALBytes    float64          `json:"wal_bytes_per_task"`
@@ -156,7 +156,7 @@ func (r *MillionResult) beside(ctx context.Context, s system, o Options) error {
 	err = every(ctx, min(besideEvery, 2*time.Duration(o.N)*time.Microsecond), func(i int) error {
 		begin := time.Now()
 
-		id, err := s.submit(ctx, "hello", `{"n":10,"message":"beside `+strconv.Itoa(i)+`"}`)
+		id, err := s.submit(ctx, "hello", `{"n":10,"message":"concurrent `+strconv.Itoa(i)+`"}`)
 		if err != nil {
 			return err
 		}

@@ -64,7 +64,7 @@ func Main(version string, variants []Variant) {
 	defer stop()
 	if err := run(ctx, version, variants); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // the process ends, so the signal handler needs no cleanup
+		os.Exit(1) //nolint:gocritic // process exits, so the signal handler needs no cleanup
 	}
 }
 
@@ -75,7 +75,7 @@ func run(ctx context.Context, version string, variants []Variant) error {
 	}
 	name := flag.String("variant", names[0], strings.Join(names, ", "))
 	n := flag.Int("n", 1000, "tasks of a stage")
-	jobs := flag.Int("jobs", 1, "jobs at once; 0: single jobs, one after the other")
+	jobs := flag.Int("jobs", 1, "concurrent jobs; 0: single jobs, one after the other")
 	flag.Parse()
 	at := slices.Index(names, *name)
 	if at < 0 {

@@ -131,7 +131,7 @@ func TestDoctorChecksStorage(t *testing.T) {
 		"none":          {"", fine, "no account is configured", "set STORAGE or STORAGE__blobServiceUri"},
 		"fine":          {server.Connection(), fine, "containers can be listed", ""},
 		"narrow":        {refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers", "the rights to read and list"},
-		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage refuses it (403", "a valid key or signature"},
+		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage rejects the request (403", "a valid key or signature"},
 		"away":          {"BlobEndpoint=http://127.0.0.1:1/x;SharedAccessSignature=sig=" + secret, bad, "connection refused", "network rules"},
 		"no connection": {secret, bad, "STORAGE: invalid connection string", "docs/configuration.md"},
 	} {
@@ -170,10 +170,10 @@ func TestDoctorShowsTheHealthReport(t *testing.T) {
 	fake := newAPI(
 		t,
 	).on("GET /health", answer(200, `{"status":"degraded","version":"v1","checks":{"database":{"status":"ok"},
-		"storage":{"status":"failed","message":"storage refuses it","runbook":"docs/operations.md#storage"}}}`))
+		"storage":{"status":"failed","message":"storage rejects the request","runbook":"docs/operations.md#storage"}}}`))
 	got := fake.run(outside{}, "doctor")
 
-	want := "warn\tapi\t" + fake.server.URL + "/api is degraded, version v1; storage failed: storage refuses it (docs/operations.md#storage)\t\t\n"
+	want := "warn\tapi\t" + fake.server.URL + "/api is degraded, version v1; storage failed: storage rejects the request (docs/operations.md#storage)\t\t\n"
 	if !strings.Contains(got.out, want) {
 		t.Errorf("got %s, want %q", got.out, want)
 	}

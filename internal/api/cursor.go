@@ -145,7 +145,7 @@ func cursor[C any](q *query, read func(string) (C, bool)) (c C) {
 
 	c, ok := read(v)
 	if !ok {
-		q.wrong("cursor", "is no cursor of this list: take it from an answer of it")
+		q.wrong("cursor", "is not a cursor of this list: use next_cursor of its previous page")
 	}
 
 	return c

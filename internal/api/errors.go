@@ -32,7 +32,7 @@ const (
 
 // internalDetail is the generic detail of an internal error. The log has the
 // cause under the request ID.
-const internalDetail = "The service could not answer this request. Its log has the cause under the request id."
+const internalDetail = "Internal error. The cause is logged under the request id."
 
 // Problem is the body of every error response (RFC 9457).
 type Problem = httpserver.Problem
@@ -46,7 +46,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*state.Error](err)
 	switch {
 	case !ok && r.Context().Err() != nil:
-		e = state.Wrap(state.CodeUnavailable, "api", "The caller went away.", err)
+		e = state.Wrap(state.CodeUnavailable, "api", "The client disconnected.", err)
 	case !ok:
 		e = &state.Error{Code: state.CodeInternal, Err: err}
 	}
@@ -56,7 +56,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := Problem{Status: status, Detail: e.Msg, Code: e.Code, Errors: e.Fields}
 	switch {
 	case !known && errors.Is(err, context.Canceled) && r.Context().Err() != nil: // the client disconnected
-		p = Problem{Status: http.StatusServiceUnavailable, Detail: "The caller went away."}
+		p = Problem{Status: http.StatusServiceUnavailable, Detail: "The client disconnected."}
 	case !known:
 		p = Problem{Status: http.StatusInternalServerError, Detail: internalDetail, Code: state.CodeInternal}
 
@@ -75,7 +75,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.Log.LogAttrs(
 			r.Context(),
 			slog.LevelWarn,
-			"a request could not be served",
+			"request not served",
 			slog.Any(keys.Error, err),
 			requestAttr(r),
 		)

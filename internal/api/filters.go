@@ -50,13 +50,13 @@ func ReadTaskFilter(rawQuery string) (view.TaskFilter, error) {
 
 	f.From, f.Until = q.indexes(f.Stage)
 	if statuses := oneOf(q, "status", state.TaskStatuses); len(statuses) > 1 {
-		q.wrong("status", "takes one status: each is looked for in another place")
+		q.wrong("status", "accepts one status")
 	} else if len(statuses) == 1 {
 		f.Status = statuses[0]
 	}
 
 	if f.Error != 0 && f.Status != "" && f.Status != state.TaskFailed {
-		q.wrong("error", "selects failed tasks, and status others")
+		q.wrong("error", "selects failed tasks, which conflicts with status")
 	}
 
 	return f, q.err()

@@ -210,7 +210,7 @@ func (c *Check) look(ctx context.Context, within time.Duration, log *slog.Logger
 		return c.outcome(ctx, log, detail, err), nil
 	})
 	if err != nil { // ctx ended first
-		res = CheckView{Status: "timeout", Message: "no answer in time"}
+		res = CheckView{Status: "timeout", Message: "timeout"}
 	}
 
 	res.TookMs = time.Since(begin).Milliseconds()
@@ -231,7 +231,7 @@ func (c *Check) outcome(ctx context.Context, log *slog.Logger, detail any, err e
 		slog.Any(keys.Error, err),
 	)
 
-	res := CheckView{Status: "failed", Detail: detail, Message: "it failed; the log has the cause"}
+	res := CheckView{Status: "failed", Detail: detail, Message: "the check failed: see the log"}
 	if e, ok := errors.AsType[*state.Error](err); ok {
 		res.Message = e.Msg
 	}

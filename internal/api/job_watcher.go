@@ -242,7 +242,7 @@ func (h *JobWatcher) look(ids []state.JobID) (moved bool) {
 		h.log.LogAttrs(
 			ctx,
 			slog.LevelWarn,
-			"the versions of jobs could not be read",
+			"reading job versions failed",
 			slog.Any(keys.Error, err),
 			slog.Int(keys.Count, len(ids)),
 		)

@@ -88,7 +88,7 @@ func body(r *http.Request) ([]byte, error) {
 		return nil, tooLarge(err)
 	}
 
-	return nil, state.Wrap(state.CodeMalformed, "api", "The request body could not be read to its end.", err)
+	return nil, state.Wrap(state.CodeMalformed, "api", "The request body ended early.", err)
 }
 
 func (a *API) statusURL(id state.JobID) string { return a.Prefix + "/jobs/status/" + id.String() }
@@ -186,7 +186,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 
 	wait, since := q.wait(), q.version("since")
 	if since != "" && len(q.values["wait"]) == 0 {
-		q.wrong("since", "needs wait: how long to wait for a change")
+		q.wrong("since", "requires wait, the maximum time to wait for a change")
 	}
 
 	if err = errors.Join(err, q.err()); err != nil {
@@ -266,7 +266,7 @@ func merge(err error) error {
 		fields = append(fields, e.Fields...)
 	}
 
-	return state.Invalid("api", "The request is wrong.", fields...)
+	return state.Invalid("api", "The request is invalid.", fields...)
 }
 
 // leaves returns the errors that were joined.

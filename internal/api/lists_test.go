@@ -194,7 +194,7 @@ func TestInvalidFiltersAreNamed(t *testing.T) {
 	want := []state.FieldError{
 		{
 			Field:   "state",
-			Message: "is not a known parameter: known are status, type, since, until, id, limit, cursor",
+			Message: "is not a known parameter; known parameters: status, type, since, until, id, limit, cursor",
 		},
 	}
 	if diff := cmp.Diff(want, p.Errors); diff != "" {

@@ -102,11 +102,11 @@ func (a *API) guard(next http.Handler) http.Handler {
 }
 
 func tooLarge(cause error) error {
-	return state.Wrap(state.CodeTooLarge, "api", "The request body is over 1 MiB.", cause)
+	return state.Wrap(state.CodeTooLarge, "api", "The request body exceeds 1 MiB.", cause)
 }
 
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
-	a.fail(w, r, state.Errorf(state.CodeNotFound, "api", "There is nothing at this path."))
+	a.fail(w, r, state.Errorf(state.CodeNotFound, "api", "No such path."))
 }
 
 // methods are the methods that at least one route accepts.
@@ -140,7 +140,7 @@ func (a *API) wrongMethod(router chi.Routes) http.HandlerFunc {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		httpserver.WriteProblem(w, r, Problem{
 			Status: http.StatusMethodNotAllowed,
-			Detail: "The path takes " + strings.Join(allowed, ", ") + ".",
+			Detail: "The path supports " + strings.Join(allowed, ", ") + ".",
 		})
 	}
 }

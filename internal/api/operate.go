@@ -12,7 +12,7 @@ import (
 )
 
 // sweepTrouble replaces the errors of a sweep, which may quote the database.
-const sweepTrouble = "some steps failed; the log has the causes"
+const sweepTrouble = "some steps failed: see the log"
 
 func sweepBody(s view.SweepView) view.SweepView {
 	if s.Error != "" {
@@ -157,7 +157,7 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 
 	dryRun := q.boolean("dry_run")
 	if f.Reason != "" && len(f.IDs) > 0 {
-		q.wrong("message_id", "does not go with reason")
+		q.wrong("message_id", "cannot be combined with reason")
 	}
 
 	if err = errors.Join(err, q.err()); err != nil {
@@ -166,7 +166,7 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if a.Dead == nil && !dryRun {
-		a.fail(w, r, state.Errorf(state.CodeUnavailable, "api", "This process has no transport."))
+		a.fail(w, r, state.Errorf(state.CodeUnavailable, "api", "This process has no message transport."))
 		return
 	}
 

@@ -35,7 +35,7 @@ func parseQuery(raw string, known ...string) *query {
 
 	q := &query{values: values}
 	if err != nil {
-		q.wrong("query", "it is not well-formed: an escape is broken, or a semicolon is not escaped")
+		q.wrong("query", "malformed query string: an escape is invalid, or a semicolon is not escaped")
 		return q
 	}
 
@@ -52,12 +52,12 @@ func parseQuery(raw string, known ...string) *query {
 		}
 
 		if !slices.Contains(known, name) {
-			said := "there are none here"
+			said := "this path has no parameters"
 			if len(known) > 0 {
-				said = "known are " + strings.Join(known, ", ")
+				said = "known parameters: " + strings.Join(known, ", ")
 			}
 
-			q.wrong(clip(name), "is not a known parameter: %s", said)
+			q.wrong(clip(name), "is not a known parameter; %s", said)
 
 			continue
 		}
@@ -98,7 +98,7 @@ func (q *query) err() error {
 		return nil
 	}
 
-	return state.Invalid("api", "Parameters of the address are wrong.", q.bad...)
+	return state.Invalid("api", "Query parameters are invalid.", q.bad...)
 }
 
 // text reads a parameter that may occur once.
@@ -109,7 +109,7 @@ func (q *query) text(name string) string {
 	}
 
 	if len(values) > 1 {
-		q.wrong(name, "is given %d times", len(values))
+		q.wrong(name, "occurs %d times", len(values))
 		return ""
 	}
 
@@ -159,7 +159,7 @@ func (q *query) number(name string) int64 {
 
 	n, err := strconv.ParseInt(v, 10, 64)
 	if err != nil || n < 0 || strconv.FormatInt(n, 10) != v {
-		q.wrong(name, "%q is no number from 0", clip(v))
+		q.wrong(name, "%q is not a number of at least 0", clip(v))
 	}
 
 	return n
@@ -174,7 +174,7 @@ func (q *query) numbers(name string) []int64 {
 		for word := range strings.SplitSeq(v, ",") {
 			n, ok := whole(word, 1, 1<<63-1)
 			if !ok {
-				q.wrong(name, "%q is no number from 1", clip(word))
+				q.wrong(name, "%q is not a number of at least 1", clip(word))
 				continue
 			}
 
@@ -183,7 +183,7 @@ func (q *query) numbers(name string) []int64 {
 	}
 
 	if len(got) > view.MaxPage {
-		q.wrong(name, "names %d, more than %d", len(got), view.MaxPage)
+		q.wrong(name, "has %d values, the maximum is %d", len(got), view.MaxPage)
 	}
 
 	return got
@@ -199,7 +199,7 @@ func (q *query) indexes(stage string) (from, until int) {
 		switch {
 		case !q.values.Has(name):
 		case stage == "":
-			q.wrong(name, "needs stage: indexes are those of one stage")
+			q.wrong(name, "requires stage")
 		case n > maxEnd:
 			q.wrong(name, "is over %d", maxEnd)
 		}
@@ -225,7 +225,7 @@ func (q *query) fingerprint(name string) state.Fingerprint {
 
 	f, ok := state.ParseFingerprint(v)
 	if !ok {
-		q.wrong(name, "%q is no fingerprint: %d lower-case hex digits", clip(v), state.FingerprintLen)
+		q.wrong(name, "%q is not a fingerprint of %d lower-case hex digits", clip(v), state.FingerprintLen)
 	}
 
 	return f
@@ -271,7 +271,7 @@ func (q *query) wait() time.Duration {
 
 	d, err := time.ParseDuration(v)
 	if err != nil || d < 0 || d > time.Minute {
-		q.wrong("wait", "%q is no duration from 0s to 60s", clip(v))
+		q.wrong("wait", "%q is not a duration from 0s to 60s", clip(v))
 		return 0
 	}
 
@@ -284,7 +284,7 @@ func (q *query) version(name string) string {
 
 	edge, counters, ok := strings.Cut(v, ".")
 	if v != "" && (!ok || !digits(edge) || !digits(counters)) {
-		q.wrong(name, "%q is no version: take it from an answer", clip(v))
+		q.wrong(name, "%q is not a version of a job: use the version of an earlier answer", clip(v))
 		return ""
 	}
 

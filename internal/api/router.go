@@ -92,7 +92,7 @@ func (a *API) working(next http.HandlerFunc) http.HandlerFunc {
 		a.fail(
 			w,
 			r,
-			state.Errorf(state.CodeUnavailable, "api", "The service cannot work: see %s/readyz.", a.Prefix),
+			state.Errorf(state.CodeUnavailable, "api", "The service is not ready: see %s/readyz.", a.Prefix),
 		)
 	}
 }

@@ -42,7 +42,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", retryBusy)
 		httpserver.WriteProblem(w, r, Problem{
 			Status: http.StatusServiceUnavailable, Code: state.CodeUnavailable,
-			Detail: "This process has as many streams open as it may: ask for the status with wait instead.",
+			Detail: "This process has the maximum number of open streams. Use the status with wait instead.",
 		})
 
 		return

@@ -102,9 +102,9 @@ func TestSubmitRejectsUnknownParameters(t *testing.T) {
 		problem(http.StatusBadRequest)
 
 	want := []state.FieldError{
-		{Field: "force", Message: "is not a known parameter: known are rerun, dry_run"},
+		{Field: "force", Message: "is not a known parameter; known parameters: rerun, dry_run"},
 		{Field: "rerun", Message: `"maybe" is neither true nor false`},
-		{Field: "dry_run", Message: "is given 2 times"},
+		{Field: "dry_run", Message: "occurs 2 times"},
 	}
 	if diff := cmp.Diff(want, p.Errors); diff != "" {
 		t.Error(diff)

@@ -67,7 +67,7 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 		}, "corectl migrate"},
 		"RoleRefused": {func(t *testing.T) string {
 			return elsewhere(t, func(u *url.URL) { u.User = url.User("no_such_role") })
-		}, "refuses the role"},
+		}, "rejects the role"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

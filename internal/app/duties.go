@@ -105,21 +105,21 @@ func (a *App) watchReceivers(ctx context.Context, dutyEvery time.Duration) {
 
 	if len(queues) > 0 {
 		if err := a.repo.NoteReceivers(limit, queues, idle, dutyEvery); err != nil {
-			a.log.Debug("receivers not noted", keys.Error, err)
+			a.log.Debug("recording receivers failed", keys.Error, err)
 			return
 		}
 	}
 
 	missing, err := a.repo.Unreceived(limit, unreceivedFor)
 	if err != nil {
-		a.log.Debug("receivers not read", keys.Error, err)
+		a.log.Debug("reading receivers failed", keys.Error, err)
 		return
 	}
 
 	before := a.receiving.missing.Swap(&missing)
 	for _, q := range missing {
 		if before == nil || !slices.Contains(*before, q) {
-			a.log.Error("messages wait and no process receives from their queue", keys.Queue, q.String())
+			a.log.Error("no process receives from a queue with waiting messages", keys.Queue, q.String())
 		}
 	}
 }
@@ -136,7 +136,7 @@ func (a *App) unreceived() []string {
 	for _, q := range *missing {
 		problems = append(
 			problems,
-			"messages have waited in the queue "+q.String()+" for two minutes and no process receives from it",
+			"messages have waited for two minutes in the queue "+q.String()+", and no process receives from it",
 		)
 	}
 

@@ -52,7 +52,7 @@ func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 	}
 	a.loops.Go(func() {
 		if err := s.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error("the HTTP API is no longer served", keys.Error, err)
+			a.log.Error("HTTP API stopped", keys.Error, err)
 		}
 	})
 	a.onStop(func() {
@@ -96,7 +96,7 @@ func withKeys(known []string, next http.Handler) http.Handler {
 
 		httpserver.Dismiss(w) // nothing is read from a stranger
 		httpserver.WriteProblem(w, r, httpserver.Problem{
-			Status: http.StatusUnauthorized, Detail: "Send an API key as the header x-functions-key.",
+			Status: http.StatusUnauthorized, Detail: "Send an API key in the header x-functions-key.",
 		})
 	})
 }

@@ -108,7 +108,7 @@ func EntraPassword(cred azcore.TokenCredential) func(context.Context, *pgx.ConnC
 			return state.Errorf(
 				state.CodeInvalid,
 				"app.EntraPassword",
-				"DATABASE_URL must say sslmode=verify-full: a token is not sent to a server that is not verified",
+				"DATABASE_URL must contain sslmode=verify-full: a token is sent to verified servers only",
 			)
 		}
 
@@ -117,7 +117,7 @@ func EntraPassword(cred azcore.TokenCredential) func(context.Context, *pgx.ConnC
 			return state.Wrap(
 				state.CodeUnavailable,
 				"app.EntraPassword",
-				"no token for Postgres: is the identity assigned, and AZURE_CLIENT_ID its client id?",
+				"no token for Postgres: check that the identity is assigned, and that AZURE_CLIENT_ID is its client id",
 				err,
 			)
 		}

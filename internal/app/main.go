@@ -46,7 +46,7 @@ func Main(ctx context.Context, cfg config.Config, configErr error, o Options) in
 		a.log.Error("serving ended", keys.Error, err)
 	case <-a.Failed():
 		err = a.Ready()
-		a.log.Error("the process ends", keys.Error, err)
+		a.log.Error("process exits", keys.Error, err)
 	case <-ctx.Done():
 	}
 

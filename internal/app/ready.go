@@ -17,7 +17,7 @@ import (
 func (a *App) serveProblems(more ...string) error {
 	a.problems = append(a.problems, more...)
 	for _, p := range a.problems {
-		a.log.Error("a problem keeps this process from serving work", keys.Error, p)
+		a.log.Error("configuration problem; the process does no work", keys.Error, p)
 	}
 
 	return a.host.Install(a.work())
@@ -67,7 +67,7 @@ func (a *App) warm(ctx context.Context) {
 	defer cancel()
 
 	if err := a.repo.Warm(limit, pgqueue.Hot()); err != nil {
-		a.log.Debug("connections were not made ready", keys.Error, err)
+		a.log.Debug("preparing connections failed", keys.Error, err)
 	}
 }
 

@@ -100,7 +100,7 @@ func (a *App) storageCheck() api.Check {
 // storageFault says what is wrong and nothing of where the account is: whoever
 // asks for health need not be anybody.
 func storageFault(err error) error {
-	const op, more = "app.health", "; corectl doctor, with the settings of this process, says what to do"
+	const op, more = "app.health", "; run corectl doctor with the settings of this process"
 
 	for _, f := range []handlers.StorageError{handlers.ErrStorageRefuses, handlers.ErrStorageBusy, handlers.ErrStorageAway} {
 		if errors.Is(err, f) {

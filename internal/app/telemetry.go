@@ -39,7 +39,7 @@ func (a *App) openTelemetry(ctx context.Context) {
 		Traces: a.cfg.TracesURL(), Metrics: a.cfg.MetricsURL(), Log: a.log,
 	})
 	if err != nil {
-		a.log.Error("there is no telemetry", keys.Error, err)
+		a.log.Error("telemetry is disabled", keys.Error, err)
 		return
 	}
 
@@ -56,7 +56,7 @@ func (a *App) closeTelemetry(ctx context.Context) {
 	defer cancel()
 
 	if err := a.telemetry.Close(limit); err != nil {
-		a.log.Warn("the last of the telemetry was not delivered", keys.Error, err)
+		a.log.Warn("flushing telemetry failed", keys.Error, err)
 	}
 }
 
@@ -73,7 +73,7 @@ func (a *App) observer() coremachine.Observer {
 // made.
 func (a *App) watchTelemetry() {
 	if err := a.telemetry.Watch(a.reading); err != nil {
-		a.log.Error("the metrics are not whole", keys.Error, err)
+		a.log.Error("metrics are incomplete", keys.Error, err)
 	}
 }
 

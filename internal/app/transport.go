@@ -65,7 +65,7 @@ func (a *App) relay(ctx context.Context) {
 		defer cancel()
 
 		if err := a.bus.Warm(limit); err != nil && ctx.Err() == nil {
-			a.log.Error("Service Bus cannot be used; messages stay in their rows", keys.Error, err)
+			a.log.Error("Service Bus is unavailable; messages stay in their rows", keys.Error, err)
 		}
 	})
 }
@@ -93,6 +93,6 @@ func (a *App) closeTransport(ctx context.Context) {
 	defer cancel()
 
 	if err := a.bus.Close(limit); err != nil {
-		a.log.Warn("the connection to Service Bus was not closed in good order", keys.Error, err)
+		a.log.Warn("closing the Service Bus connection failed", keys.Error, err)
 	}
 }

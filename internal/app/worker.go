@@ -34,7 +34,7 @@ func (a *App) Work(ctx context.Context) {
 
 			recv, err := a.receiver(name)
 			if err != nil {
-				a.log.Error("a queue cannot be received from", keys.Queue, name.String(), keys.Error, err)
+				a.log.Error("receiving from a queue failed", keys.Queue, name.String(), keys.Error, err)
 				return
 			}
 

@@ -27,43 +27,43 @@ const (
 // Config is everything that a process can be told. docs/configuration.md is
 // generated from the tags.
 type Config struct {
-	DatabaseURL      Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required by every process but corectl dev and demo, which start a Postgres of their own without it. It may lead to PgBouncer in transaction mode; then search_path is set for the role, not here."`
-	DatabaseConns    int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Most open connections of this process; one more is used to listen, but not behind a connection pooler. 1 to 100."`
+	DatabaseURL      Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required, except for corectl dev and demo, which start their own Postgres without it. It can lead to PgBouncer in transaction mode; set search_path for the role in that case."`
+	DatabaseConns    int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Maximum pool size of this process, from 1 to 100. One additional connection is used for LISTEN, except behind a connection pooler."`
 	DatabaseEntra    bool          `env:"DATABASE_ENTRA" envDefault:"false" doc:"Sign in to Postgres with an Entra token of the process's identity instead of a password."`
-	AzureClientID    string        `env:"AZURE_CLIENT_ID" doc:"Client id of the user-assigned managed identity. Empty: the system-assigned one, or the developer's sign-in outside Azure."`
+	AzureClientID    string        `env:"AZURE_CLIENT_ID" doc:"Client id of the user-assigned managed identity. Empty: the system-assigned identity, or the developer's sign-in outside Azure."`
 	AzureCredentials string        `env:"AZURE_TOKEN_CREDENTIALS" doc:"Which sign-in the Azure SDK uses where the platform offers no managed identity (IDENTITY_ENDPOINT is not set): dev (az login and other developer tools), prod, or the name of one credential, as in AzureCLICredential. Required there by DATABASE_ENTRA, SERVICEBUS__fullyQualifiedNamespace and STORAGE__blobServiceUri."`
-	Transport        string        `env:"TRANSPORT" doc:"What carries messages: servicebus or postgres. Empty: servicebus where SERVICEBUS or SERVICEBUS__fullyQualifiedNamespace is set, else postgres. A Functions host delivers for servicebus only; see RECEIVE."`
-	Receive          string        `env:"RECEIVE" envDefault:"host" doc:"Who takes messages from the queues under a Functions host: host (its Service Bus triggers) or self (the process, from the Postgres queue; for func start on a laptop). Plain workers always receive for themselves."`
-	LocalHost        bool          `env:"COREMACHINE_LOCAL_HOST" envDefault:"false" doc:"Set by the local host of corectl dev and demo, which delivers messages of either transport. Do not set it."`
+	Transport        string        `env:"TRANSPORT" doc:"Message transport: servicebus or postgres. Empty: servicebus if SERVICEBUS or SERVICEBUS__fullyQualifiedNamespace is set, otherwise postgres. A Functions host delivers messages for servicebus only; see RECEIVE."`
+	Receive          string        `env:"RECEIVE" envDefault:"host" doc:"Receiver of messages under a Functions host: host (its Service Bus triggers) or self (the process, from the Postgres queue; for func start on a laptop). Plain workers always receive themselves."`
+	LocalHost        bool          `env:"COREMACHINE_LOCAL_HOST" envDefault:"false" doc:"Set by the local host of corectl dev and demo, which delivers messages of both transports. Do not set it yourself."`
 	ServiceBus       Secret        `env:"SERVICEBUS" doc:"Service Bus connection string, for local use. In Azure set SERVICEBUS__fullyQualifiedNamespace instead."`
-	ServiceBusName   string        `env:"SERVICEBUS__fullyQualifiedNamespace" doc:"Service Bus namespace, as in name.servicebus.windows.net, reached with the process's identity."`
-	Storage          Secret        `env:"STORAGE" doc:"Connection string of the storage account whose blobs jobs read, with a key or a shared access signature. In Azure set STORAGE__blobServiceUri instead. Neither: jobs over blobs are refused when they are submitted."`
-	StorageURI       string        `env:"STORAGE__blobServiceUri" doc:"Address of the account's blob service, as in https://name.blob.core.windows.net, reached with the process's identity, which needs the role Storage Blob Data Reader."`
-	FunctionTimeout  time.Duration `env:"FUNCTION_TIMEOUT" envDefault:"30m" doc:"functionTimeout of host.json; no task may have a timeout within 30 s of it. 0: unlimited."`
+	ServiceBusName   string        `env:"SERVICEBUS__fullyQualifiedNamespace" doc:"Service Bus namespace, for example name.servicebus.windows.net. The process signs in with its identity."`
+	Storage          Secret        `env:"STORAGE" doc:"Connection string of the storage account for jobs over blobs, with a key or a shared access signature. In Azure set STORAGE__blobServiceUri instead. If neither is set, submits of such jobs are rejected."`
+	StorageURI       string        `env:"STORAGE__blobServiceUri" doc:"Address of the blob service, for example https://name.blob.core.windows.net. The identity of the process needs the role Storage Blob Data Reader."`
+	FunctionTimeout  time.Duration `env:"FUNCTION_TIMEOUT" envDefault:"30m" doc:"functionTimeout of host.json. The timeout of every task must be at least 30 s shorter. 0: unlimited."`
 
-	MaxRunning      int           `env:"MAX_RUNNING" envDefault:"256" doc:"Handlers in flight at once in this process. 1 to 10000."`
-	MaxUnresponsive int           `env:"MAX_UNRESPONSIVE" envDefault:"64" doc:"Handlers that did not return when their contexts ended and still run. With more of them the process reports that it is not ready, drains, and exits with code 1. 1 to 10000."`
-	QueueInFlight   int           `env:"QUEUE_IN_FLIGHT" envDefault:"64" doc:"Messages of one queue in hand at once in a plain worker; under the host, host.json decides. 1 to 10000."`
-	DrainTimeout    time.Duration `env:"DRAIN_TIMEOUT" envDefault:"10s" doc:"How long handlers may run on when the process is told to stop."`
-	Retention       time.Duration `env:"RETENTION" envDefault:"720h" doc:"How long an ended job is kept. 0: for ever."`
-	MaxQueued       int           `env:"MAX_QUEUED_JOBS" envDefault:"0" doc:"Queued and running jobs from which new runs are refused with 429. 0: no limit."`
+	MaxRunning      int           `env:"MAX_RUNNING" envDefault:"256" doc:"Maximum number of concurrent handlers in this process, from 1 to 10000."`
+	MaxUnresponsive int           `env:"MAX_UNRESPONSIVE" envDefault:"64" doc:"Maximum number of handlers that still run after their contexts ended, from 1 to 10000. Above it, the process reports that it is not ready, drains, and exits with code 1."`
+	QueueInFlight   int           `env:"QUEUE_IN_FLIGHT" envDefault:"64" doc:"Maximum number of messages that a plain worker processes concurrently from one queue, from 1 to 10000. Under a Functions host, host.json sets the limit."`
+	DrainTimeout    time.Duration `env:"DRAIN_TIMEOUT" envDefault:"10s" doc:"Time that running handlers get to finish when the process stops."`
+	Retention       time.Duration `env:"RETENTION" envDefault:"720h" doc:"Time that an ended job is kept. 0: no limit."`
+	MaxQueued       int           `env:"MAX_QUEUED_JOBS" envDefault:"0" doc:"Maximum number of queued and running jobs. Above it, new runs are rejected with 429. 0: no limit."`
 
-	HTTPAddress string `env:"HTTP_ADDRESS" doc:"Where a plain worker serves the HTTP API, as in 127.0.0.1:8080. Empty: nowhere. Under the host the host decides."`
-	APIKeys     Secret `env:"API_KEYS" doc:"Keys that open the HTTP API of a plain worker, with commas between; any of them as x-functions-key. Required for every address but loopback, where the host checks no keys."`
+	HTTPAddress string `env:"HTTP_ADDRESS" doc:"Address at which a plain worker serves the HTTP API, for example 127.0.0.1:8080. Empty: no HTTP API. Under a Functions host, the host sets the address."`
+	APIKeys     Secret `env:"API_KEYS" doc:"Accepted keys for the HTTP API of a plain worker, separated by commas. Clients send one of them as x-functions-key. Required for every address except loopback."`
 
-	OpenDashboard bool `env:"OPEN_DASHBOARD" envDefault:"false" doc:"Pages of the dashboard arrive with their data, without a script that sends a key. Only where nobody demands keys: the pages are open to everybody. make dev sets it."`
+	OpenDashboard bool `env:"OPEN_DASHBOARD" envDefault:"false" doc:"Send dashboard pages with their data, without a script that sends a key. The pages are then public, so set it only if no keys are required. make dev sets it."`
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
-	LogFormat string `env:"LOG_FORMAT" envDefault:"json" doc:"json (one line a record) or text."`
+	LogFormat string `env:"LOG_FORMAT" envDefault:"json" doc:"json (one line per record) or text."`
 
-	TelemetryOff    bool   `env:"OTEL_SDK_DISABLED" envDefault:"false" doc:"No traces and no metrics at all, /api/metrics included. What else telemetry reads is in [telemetry](telemetry.md)."`
+	TelemetryOff    bool   `env:"OTEL_SDK_DISABLED" envDefault:"false" doc:"Disable traces and metrics, including /api/metrics. [Telemetry](telemetry.md) lists further variables."`
 	ServiceName     string `env:"OTEL_SERVICE_NAME" envDefault:"coremachine" doc:"service.name of traces and metrics."`
-	TracesExporter  string `env:"OTEL_TRACES_EXPORTER" doc:"otlp or none. Empty: otlp where an endpoint is set."`
-	MetricsExporter string `env:"OTEL_METRICS_EXPORTER" doc:"otlp, prometheus (at /api/metrics only) or none, which is the same. Empty: otlp where an endpoint is set."`
-	OTLPEndpoint    string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"Base URL of an OTLP/HTTP receiver, as in http://127.0.0.1:4318; spans go to v1/traces below it, metrics to v1/metrics."`
-	OTLPTraces      string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" doc:"Whole URL for spans, in place of the base."`
-	OTLPMetrics     string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" doc:"Whole URL for metrics, in place of the base."`
-	OTLPProtocol    string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf" doc:"http/protobuf, the only one there is."`
+	TracesExporter  string `env:"OTEL_TRACES_EXPORTER" doc:"otlp or none. Empty: otlp if an endpoint is set."`
+	MetricsExporter string `env:"OTEL_METRICS_EXPORTER" doc:"otlp, or prometheus or none, which both serve metrics at /api/metrics only. Empty: otlp if an endpoint is set."`
+	OTLPEndpoint    string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"Base URL of an OTLP/HTTP receiver, for example http://127.0.0.1:4318. Spans are sent to v1/traces below it, metrics to v1/metrics."`
+	OTLPTraces      string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" doc:"Full URL for spans, instead of the base URL."`
+	OTLPMetrics     string `env:"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" doc:"Full URL for metrics, instead of the base URL."`
+	OTLPProtocol    string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf" doc:"Must be http/protobuf."`
 }
 
 // Secret is a string that prints as stars.
@@ -121,11 +121,11 @@ func readable(err error) error {
 
 	for _, f := range Fields() {
 		if f.Go == parse.Name {
-			return fmt.Errorf("%s: cannot be read as %s", f.Env, parse.Type)
+			return fmt.Errorf("%s: not a valid %s", f.Env, parse.Type)
 		}
 	}
 
-	return fmt.Errorf("%s: cannot be read as %s", parse.Name, parse.Type)
+	return fmt.Errorf("%s: not a valid %s", parse.Name, parse.Type)
 }
 
 // inferTransport chooses Service Bus where the environment says how to reach
@@ -169,7 +169,7 @@ func (c *Config) check() []error {
 			return
 		}
 
-		fail(name, "%q is none of %s", value, strings.Join(known, ", "))
+		fail(name, "%q is not one of %s", value, strings.Join(known, ", "))
 	}
 	oneOf("TRANSPORT", c.Transport, TransportPostgres, TransportServiceBus)
 	oneOf("RECEIVE", c.Receive, ReceiveHost, ReceiveSelf)
@@ -224,7 +224,7 @@ func (c *Config) checkHTTP() []error {
 
 	open := host != "localhost" && (ip == nil || !ip.IsLoopback())
 	if open && len(c.Keys()) == 0 {
-		bad = append(bad, errors.New("API_KEYS: is required when HTTP_ADDRESS can be reached from outside"))
+		bad = append(bad, errors.New("API_KEYS: is required if HTTP_ADDRESS is not a loopback address"))
 	}
 
 	return bad

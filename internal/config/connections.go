@@ -29,7 +29,7 @@ func (c *Config) checkStorage() []error {
 			bad = append(
 				bad,
 				errors.New(
-					"STORAGE__blobServiceUri: is not an address as in https://name.blob.core.windows.net",
+					"STORAGE__blobServiceUri: is not a blob service address such as https://name.blob.core.windows.net",
 				),
 			)
 		}

@@ -47,9 +47,14 @@ func typeName(t reflect.Type) string {
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString(
-		"# Configuration\n\nGenerated from `internal/config`; a test compares them. Settings are environment variables: app settings in Azure, " +
-			"`local.settings.json` or the shell on a laptop. Durations are written as `90s`, `5m` or `720h`. Every problem is reported at once, and " +
-			"the process then serves no work.\n\n| variable | type | default | what it does |\n|---|---|---|---|\n",
+		"# Configuration\n\n" +
+			"This page lists all settings. It is for people who run or deploy the service.\n\n" +
+			"Set them as environment variables: app settings in Azure, `local.settings.json`\n" +
+			"or the shell on a laptop. Durations are written as `90s`, `5m` or `720h`. If\n" +
+			"settings are invalid, the process reports all problems and does no work. Run\n" +
+			"`corectl doctor` to check them.\n\n" +
+			"This page is generated from `internal/config`; a test compares them.\n\n" +
+			"| variable | type | default | meaning |\n|---|---|---|---|\n",
 	)
 
 	for _, f := range Fields() {

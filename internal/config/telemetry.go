@@ -43,7 +43,7 @@ func (c *Config) checkTelemetry() []error {
 		}
 
 		if !slices.Contains(known, value) {
-			bad = append(bad, fmt.Errorf("%s: %q is none of %s", name, value, strings.Join(known[1:], ", ")))
+			bad = append(bad, fmt.Errorf("%s: %q is not one of %s", name, value, strings.Join(known[1:], ", ")))
 		}
 	}
 
@@ -60,7 +60,7 @@ func (c *Config) checkTelemetry() []error {
 		bad = append(
 			bad,
 			fmt.Errorf(
-				"OTEL_EXPORTER_OTLP_PROTOCOL: %q is not http/protobuf, the only one there is",
+				"OTEL_EXPORTER_OTLP_PROTOCOL: %q is not supported: use http/protobuf",
 				c.OTLPProtocol,
 			),
 		)

@@ -93,7 +93,7 @@ func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent str
 	case brief.Deleting:
 		why = "the job is being deleted"
 	case brief.Stopping:
-		why = "the job is being stopped; retry it when it has ended"
+		why = "the job is being cancelled; retry it after it has ended"
 	}
 
 	return state.Retried{}, conflict("coremachine.Retry", why)

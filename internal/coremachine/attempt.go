@@ -127,13 +127,13 @@ func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) err
 	}
 
 	if code != state.CodeInvalid || ends[0].Status != state.TaskCompleted {
-		m.log.Error("the end of an attempt could not be booked", keys.JobID, ends[0].JobID, keys.Error, err)
+		m.log.Error("recording the end of an attempt failed", keys.JobID, ends[0].JobID, keys.Error, err)
 		return err
 	}
 
 	culprit := ends[0]
 	culprit.fail(
-		state.Errorf(state.CodeInvalidResult, "coremachine.flushEnds", "the database refused the result"),
+		state.Errorf(state.CodeInvalidResult, "coremachine.flushEnds", "the database rejected the result"),
 		nil,
 	)
 

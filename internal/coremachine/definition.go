@@ -111,7 +111,7 @@ func (m *Machine) park(s *session, h *inFlight, why *mismatch) error {
 		delay := min(max(m.cfg.ParkFirst, parked/4), parkCap)
 		delay += rand.N(delay/4 + 1)
 
-		m.log.Warn("work waits for a build that declares it", keys.JobID, h.JobID, keys.Stage, h.StageName,
+		m.log.Warn("work parked until a build declares it", keys.JobID, h.JobID, keys.Stage, h.StageName,
 			keys.TraceID, traceID(h.Traceparent), keys.Code, why.code, keys.Error, why.waits)
 
 		return m.retryTransition(s, func() (state.TransitionEffects, error) {

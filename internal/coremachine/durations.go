@@ -96,7 +96,7 @@ func (m *Machine) shareDurations(ctx context.Context, due bool) {
 
 	told, err := m.store.ShareDurations(limit, tell)
 	if err != nil {
-		m.log.Debug("how long tasks take could not be shared", keys.Error, err)
+		m.log.Debug("sharing task durations failed", keys.Error, err)
 		return
 	}
 

@@ -10,7 +10,7 @@ import (
 
 // errAttemptOver is the cause when task code emits a part after its handler
 // returned.
-var errAttemptOver = errors.New("the attempt is over: nothing may be emitted after the handler returned")
+var errAttemptOver = errors.New("the attempt has ended: a handler cannot emit after it has returned")
 
 // partSum identifies the content of a part.
 type partSum = [sha256.Size]byte
@@ -123,7 +123,7 @@ func (e *emitter) write(ctx context.Context, data []byte) (again bool, err error
 
 	if _, ours := e.unsure[fate.Found]; !ours {
 		return false, state.Errorf(state.CodeInternal, "coremachine.Emit",
-			"part %d of this attempt is stored already, with another content", e.next)
+			"part %d of this attempt is already stored with different content", e.next)
 	}
 
 	e.landed[fate.Found]++

@@ -21,7 +21,7 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 		return state.Errorf(
 			state.CodeUnavailable,
 			"coremachine.Handle",
-			"this process has no lease to work under",
+			"this process has no lease",
 		)
 	}
 
@@ -45,7 +45,7 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 			return state.Errorf(
 				state.CodeUnavailable,
 				"coremachine.Handle",
-				"the message is held under a lease that has ended",
+				"the message is claimed under a lease that has ended",
 			)
 		}
 
@@ -59,7 +59,7 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 		return state.Wrap(
 			state.CodeUnavailable,
 			"coremachine.Handle",
-			"the work is not over yet",
+			"the work has not ended yet",
 			context.Cause(ctx),
 		)
 	}
@@ -89,7 +89,7 @@ func (m *Machine) process(s *session, h *inFlight, msg state.Message) error {
 		return state.Wrap(
 			state.CodeUnavailable,
 			"coremachine.Handle",
-			"the message could not be claimed",
+			"claiming the message failed",
 			err,
 		)
 	}
@@ -154,7 +154,7 @@ func (m *Machine) retryLocalTransition(s *session, fn func(state.LocalCapacity) 
 			m.log.Error("a transition failed", keys.Error, err)
 		}
 
-		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "the transition was not booked", err)
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "transition not recorded", err)
 	}
 
 	return nil

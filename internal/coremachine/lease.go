@@ -31,7 +31,7 @@ func (m *Machine) keepLease(ctx context.Context) {
 		s, err := m.openSession(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
-				m.log.Error("no lease could be opened", keys.Error, err)
+				m.log.Error("opening a lease failed", keys.Error, err)
 				sleep(ctx, m.cfg.Renew)
 			}
 
@@ -52,7 +52,7 @@ func (m *Machine) keepLease(ctx context.Context) {
 
 		m.session.Store(nil)
 		m.log.Warn(
-			"lease lost: its work was given up",
+			"lease lost; work abandoned",
 			keys.Worker,
 			s.worker,
 			keys.Error,
@@ -97,11 +97,11 @@ func (m *Machine) renew(s *session) {
 			err := state.Errorf(
 				state.CodeUnavailable,
 				"coremachine.renew",
-				"no completion has landed for %s",
+				"no completion has succeeded for %s",
 				since,
 			)
 			m.log.Warn(
-				"the lease is not renewed: completions do not land",
+				"lease not renewed: completions fail",
 				keys.Worker,
 				s.worker,
 				keys.Error,
@@ -128,7 +128,7 @@ func (m *Machine) renew(s *session) {
 			s.lose()
 			return
 		default:
-			m.log.Warn("the lease could not be renewed", keys.Worker, s.worker, keys.Error, err)
+			m.log.Warn("renewing the lease failed", keys.Worker, s.worker, keys.Error, err)
 
 			wait = max(0, again-took)
 		}
@@ -177,7 +177,7 @@ func (m *Machine) rejoin(ctx context.Context, s *session) {
 
 		if err == nil && excused > 0 {
 			m.log.Info(
-				"losses of a lease that was lost were taken back",
+				"losses of an earlier lease taken back",
 				keys.Worker,
 				s.worker,
 				keys.Count,
@@ -189,7 +189,7 @@ func (m *Machine) rejoin(ctx context.Context, s *session) {
 	})
 	if err != nil && ctx.Err() == nil {
 		m.log.Error(
-			"losses of a lease that was lost were not taken back",
+			"taking back losses of an earlier lease failed",
 			keys.Worker,
 			s.worker,
 			keys.Error,
@@ -206,7 +206,7 @@ func (m *Machine) releaseForgotten(ctx context.Context, s *session) {
 	m.wake(effects)
 
 	if err == nil && n > 0 {
-		m.log.Warn("messages that this process held and knew nothing of were put back", keys.Count, n)
+		m.log.Warn("forgotten claims released", keys.Count, n)
 	}
 }
 

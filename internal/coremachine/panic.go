@@ -11,7 +11,7 @@ import (
 
 // errPanicked is why the handlers of a message end on which the engine
 // panicked.
-var errPanicked = errors.New("the engine panicked on the message")
+var errPanicked = errors.New("the engine panicked on this message")
 
 // catch calls fn and turns a panic into an error with CodeEnginePanic that
 // holds the stack.
@@ -88,7 +88,7 @@ func (m *Machine) protect(s *session, h *inFlight, work func() error) error {
 		return state.Wrap(
 			state.CodeUnavailable,
 			"coremachine.Handle",
-			"the message could not be claimed",
+			"claiming the message failed",
 			err,
 		)
 	}
@@ -112,7 +112,7 @@ func (m *Machine) releasePanicked(s *session, h *inFlight, cause error) error {
 		return state.Wrap(
 			state.CodeUnavailable,
 			"coremachine.Handle",
-			"the message could not be put back",
+			"requeueing the message failed",
 			err,
 		)
 	}

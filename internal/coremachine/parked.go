@@ -88,7 +88,7 @@ func (m *Machine) takeParked(ctx context.Context, s *session) {
 			defer func() { <-m.parked.taken }()
 
 			if err := m.Handle(s.ctx, msg); err != nil && s.ctx.Err() == nil {
-				m.log.Debug("parked work could not be tried", keys.JobID, msg.JobID, keys.Error, err)
+				m.log.Debug("retrying parked work failed", keys.JobID, msg.JobID, keys.Error, err)
 			}
 		})
 	}

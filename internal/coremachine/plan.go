@@ -51,7 +51,7 @@ func (m *Machine) plan(s *session, h *inFlight) error {
 		return m.requeue(s, h, err)
 	}
 
-	m.log.Warn("a stage could not be planned", keys.JobID, h.JobID, keys.Stage, h.StageName,
+	m.log.Warn("planning a stage failed", keys.JobID, h.JobID, keys.Stage, h.StageName,
 		keys.TraceID, traceID(h.Traceparent), keys.Error, err)
 
 	f := state.Failure{Code: state.CodePlanner, Message: failureText(err), Stage: h.StageName}
@@ -63,7 +63,7 @@ func (m *Machine) plan(s *session, h *inFlight) error {
 }
 
 // errFenced says that the message is no longer this process's.
-var errFenced = errors.New("the message is held by another")
+var errFenced = errors.New("another worker has claimed the message")
 
 func (m *Machine) planTasks(s *session, h *inFlight, d declaration) error {
 	if h.Shape == state.FanOut {
@@ -207,7 +207,7 @@ func (m *Machine) jobResult(h *inFlight) ([]byte, error) {
 	case !h.HasResult:
 		return nil, nil
 	case !job.HasResult():
-		return nil, changed("the job had a result function, this build declares none")
+		return nil, changed("the job had a result function, but this build declares none")
 	}
 
 	_, raw, err := m.store.Job(h.ctx, h.JobID)

@@ -24,11 +24,11 @@ func (m *Machine) reclaimExpired(ctx context.Context) {
 		m.wake(effects)
 
 		if freed > 0 {
-			m.log.Warn("work of a lost process was requeued", keys.Count, freed)
+			m.log.Warn("work of a lost process requeued", keys.Count, freed)
 		}
 
 		if err != nil && ctx.Err() == nil {
-			m.log.Error("lost work was not requeued", keys.Error, err)
+			m.log.Error("requeueing work of a lost process failed", keys.Error, err)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (m *Machine) requeueBatch(ctx context.Context, batch []state.Orphan) (freed
 		return freed, err
 	}
 
-	m.log.Warn("requeueing lost work reached the statement's time limit: the batch is halved",
+	m.log.Warn("requeueing work reached the statement timeout; halving the batch",
 		keys.Count, size, keys.Worker, batch[0].Worker, keys.Error, err)
 
 	var problems []error

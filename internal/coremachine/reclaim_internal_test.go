@@ -122,7 +122,7 @@ func TestLostWorkIsRequeuedInBatchesOfTasks(t *testing.T) {
 				)
 			}
 
-			if got := strings.Contains(log.String(), "halved"); got != tt.halved {
+			if got := strings.Contains(log.String(), "halving the batch"); got != tt.halved {
 				t.Errorf("the log says that a batch was halved: %t, want %t", got, tt.halved)
 			}
 		})

@@ -128,7 +128,7 @@ func (m *Machine) awaitSlot(
 			return false, state.Wrap(
 				state.CodeUnavailable,
 				"coremachine.Handle",
-				"the message waited for a slot",
+				"no free slot",
 				context.Cause(h.ctx),
 			)
 		}
@@ -148,7 +148,7 @@ func (m *Machine) deferMessage(s *session, msg state.Message) error {
 		return state.Wrap(
 			state.CodeUnavailable,
 			"coremachine.Handle",
-			"the message could not be deferred",
+			"deferring the message failed",
 			err,
 		)
 	}

@@ -91,7 +91,7 @@ func (m *Machine) run(s *session, h *inFlight) error {
 		return state.Wrap(
 			state.CodeUnavailable,
 			"coremachine.run",
-			"an attempt's end was not booked",
+			"end of attempt not recorded",
 			*problem,
 		)
 	}
@@ -111,7 +111,7 @@ func (m *Machine) requeue(s *session, h *inFlight, cause error) error {
 		)
 	}
 
-	m.log.Error("a message was put back", keys.JobID, h.JobID, keys.Stage, h.StageName,
+	m.log.Error("message requeued", keys.JobID, h.JobID, keys.Stage, h.StageName,
 		keys.TraceID, traceID(h.Traceparent), keys.Error, cause)
 
 	return m.retryTransition(
@@ -294,7 +294,7 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 
 			b.m.slots.release()
 			b.m.countUnresponsive()
-			b.log.Warn("a handler did not return when its context ended; it was given up",
+			b.log.Warn("unresponsive handler abandoned: it did not return when its context ended",
 				keys.Index, t.Index, keys.Attempt, b.h.Attempt)
 		})
 	})

@@ -45,13 +45,13 @@ func (m *Machine) stopJob(s *session, h *inFlight) error {
 			)
 		case st.Queued > 0 || st.Undispatched > 0: // somebody has it locked for a moment
 			if !sleep(s.ctx, stopPoll/10) {
-				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
+				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")
 			}
 
 			continue
 		case st.Held > 0 && st.Since < m.cfg.Grace.Seconds():
 			if !sleep(s.ctx, stopPoll) {
-				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
+				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")
 			}
 
 			continue
@@ -79,13 +79,13 @@ func (m *Machine) stopJob(s *session, h *inFlight) error {
 		refused++
 
 		if !sleep(s.ctx, stopPoll) {
-			return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the stop was cut off")
+			return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")
 		}
 	}
 
 	return state.Errorf(
 		state.CodeUnavailable,
 		"coremachine.stop",
-		"the stop could not be ended here: its message may be another's by now",
+		"the cancel was not completed: another worker may have claimed its message",
 	)
 }

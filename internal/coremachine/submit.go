@@ -111,7 +111,7 @@ func (m *Machine) submitOrFind(
 			return SubmitResult{}, state.Errorf(
 				state.CodeUnavailable,
 				"coremachine.Submit",
-				"the job is being deleted; submit it again in a moment",
+				"the job is being deleted; submit it again later",
 			)
 		}
 
@@ -130,7 +130,7 @@ func (m *Machine) busy() error {
 	return state.Errorf(
 		state.CodeBusy,
 		"coremachine.Submit",
-		"%d jobs are queued or running, which is the limit; try again later",
+		"%d jobs are queued or running, which is the maximum; try again later",
 		m.cfg.MaxQueued,
 	)
 }
@@ -166,7 +166,7 @@ func (m *Machine) resubmit(
 		return SubmitResult{}, false, state.Errorf(
 			state.CodeConflict,
 			"coremachine.Submit",
-			"the job is being stopped; submit it again when it has ended",
+			"the job is being cancelled; submit it again after it has ended",
 		)
 	}
 
@@ -174,7 +174,7 @@ func (m *Machine) resubmit(
 		return SubmitResult{}, false, state.Errorf(
 			state.CodeConflict,
 			"coremachine.Submit",
-			"the job is %s; it can be run again when it has ended",
+			"the job is %s; it can be run again after it has ended",
 			brief.Status,
 		)
 	}

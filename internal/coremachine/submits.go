@@ -31,7 +31,7 @@ func (m *Machine) submit(ctx context.Context, g state.JobSpec) (state.SubmitOutc
 
 	submits.add(ctx, g, func(a submitAnswer, err error) {
 		if err != nil { // this process is going away
-			a.err = state.Wrap(state.CodeUnavailable, "coremachine.Submit", "the job was not made", err)
+			a.err = state.Wrap(state.CodeUnavailable, "coremachine.Submit", "the job was not created", err)
 		}
 
 		answers <- a
@@ -44,7 +44,7 @@ func (m *Machine) submit(ctx context.Context, g state.JobSpec) (state.SubmitOutc
 		return 0, state.Wrap(
 			state.CodeUnavailable,
 			"coremachine.Submit",
-			"whether the job was made is not known yet",
+			"the outcome of the submit is unknown",
 			context.Cause(ctx),
 		)
 	}

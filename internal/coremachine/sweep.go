@@ -116,7 +116,7 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 	if err != nil {
 		text = err.Error()
 		if ctx.Err() == nil {
-			m.log.Error("a sweep met problems", keys.Error, err)
+			m.log.Error("sweep steps failed", keys.Error, err)
 		}
 	}
 
@@ -145,7 +145,7 @@ func (m *Machine) repairIdle(ctx context.Context) (n int, effects state.Transiti
 		n++
 
 		m.log.Warn(
-			"an open job had no message that could move it; it was given what its record calls for",
+			"recreated missing messages for a stalled job",
 			keys.JobID,
 			id,
 		)
@@ -219,13 +219,13 @@ func (m *Machine) Delete(ctx context.Context, id state.JobID) error {
 	}
 
 	if brief.Deleting {
-		return conflict("coremachine.Delete", "the job is being deleted already")
+		return conflict("coremachine.Delete", "the job is already being deleted")
 	}
 
 	if !brief.Status.Ended() {
 		return conflict(
 			"coremachine.Delete",
-			fmt.Sprintf("the job is %s; it can be deleted when it has ended", brief.Status),
+			fmt.Sprintf("the job is %s; it can be deleted after it has ended", brief.Status),
 		)
 	}
 
@@ -235,7 +235,7 @@ func (m *Machine) Delete(ctx context.Context, id state.JobID) error {
 	}
 
 	if !landed {
-		return conflict("coremachine.Delete", "the job was started again, or deleted, by another request")
+		return conflict("coremachine.Delete", "another request started or deleted the job")
 	}
 
 	for {

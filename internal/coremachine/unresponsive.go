@@ -15,7 +15,7 @@ func (m *Machine) countUnresponsive() {
 	}
 
 	m.fail.Do(func() {
-		m.log.Error("too many handlers are unresponsive; the process ends",
+		m.log.Error("too many unresponsive handlers; the process exits",
 			keys.Count, n, "limit", m.cfg.MaxUnresponsive)
 		close(m.failed)
 	})
@@ -32,7 +32,7 @@ func (m *Machine) Failure() error {
 		return state.Errorf(
 			state.CodeUnavailable,
 			"coremachine.Failure",
-			"more than %d handlers did not return when their contexts ended; the process ends",
+			"more than %d handlers did not return when their contexts ended; the process exits",
 			m.cfg.MaxUnresponsive,
 		)
 	default:

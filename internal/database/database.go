@@ -54,7 +54,7 @@ type DB struct {
 var (
 	ErrNoConnection = errors.New("all connections of this process are in use")
 	ErrSearchPath   = errors.New(
-		"a connection pooler takes neither search_path nor options from DATABASE_URL: " +
+		"a connection pooler accepts neither search_path nor options in DATABASE_URL: " +
 			"set search_path for the role, with alter role ... set search_path",
 	)
 	ErrNoListen = errors.New("a connection pooler does not pass on notifications")

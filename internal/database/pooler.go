@@ -44,7 +44,7 @@ const unsupportedParameter = "unsupported startup parameter"
 
 // errPooler ends a connection that was opened as a direct one, but goes through
 // a pooler.
-var errPooler = errors.New("a connection pooler lies before the database")
+var errPooler = errors.New("a connection pooler is in front of the database")
 
 // localSettings returns the arguments that set, for one transaction, the
 // parameters that a pooler does not accept from its clients.

@@ -11,7 +11,7 @@ import (
 // ErrDead means that a peer did not answer in time. It does not implement
 // net.Error, because pgx keeps a connection after a timeout and this connection
 // is not usable any more.
-var ErrDead = errors.New("the connection is dead: the database did not answer in time")
+var ErrDead = errors.New("the connection timed out: the database did not answer")
 
 // wire is a connection whose reads and writes fail when the peer has been
 // silent for too long. TCP does not detect every dead peer: a device between

@@ -244,7 +244,7 @@ func (h *Host) callUntilHeld(ctx, held context.Context, inv Invocation) error {
 func (h *Host) call(ctx context.Context, inv Invocation) (err error) {
 	work := h.work.Load()
 	if work == nil {
-		return state.Errorf(state.CodeUnavailable, "funchost.call", "start-up has not ended")
+		return state.Errorf(state.CodeUnavailable, "funchost.call", "startup is not complete")
 	}
 	defer func() {
 		if p := recover(); p != nil {

@@ -73,7 +73,7 @@ func reply(ctx context.Context, t Task, in ReplyInput) (ReplyOutput, error) {
 	}, nil
 }
 
-var errDrawn = errors.New("this attempt was drawn to fail by failure_rate")
+var errDrawn = errors.New("this attempt failed because of failure_rate")
 
 func drawFailure(t Task, rate float64) error {
 	if draw(t) < rate {

@@ -97,7 +97,7 @@ func Decode[T any](results iter.Seq2[StoredResult, error], keep func(StoredResul
 // have stored the result.
 func decodeStored[T any](op string, b []byte, into *T) error {
 	if err := json.Unmarshal(b, into); err != nil {
-		return state.Wrap(state.CodePermanent, op, fmt.Sprintf("the stored result is no %T", *into), err)
+		return state.Wrap(state.CodePermanent, op, fmt.Sprintf("the stored result is not a %T", *into), err)
 	}
 
 	return nil

@@ -25,7 +25,7 @@ func (h Handler) Run(ctx context.Context, t Task, input []byte) ([]byte, error) 
 		return nil, state.Errorf(
 			state.CodeUnknownTaskType,
 			"handlers.Run",
-			"there is no function behind the task type",
+			"the task type has no function",
 		)
 	}
 
@@ -59,7 +59,7 @@ func runner[In, Out any](
 		// Unknown fields are ignored, because a newer build may have planned
 		// the input.
 		if err := json.Unmarshal(input, &in); err != nil {
-			return nil, state.Wrap(state.CodePermanent, op, fmt.Sprintf("the input is no %T", in), err)
+			return nil, state.Wrap(state.CodePermanent, op, fmt.Sprintf("the input is not a %T", in), err)
 		}
 
 		out, err := fn(ctx, t, in)
@@ -79,7 +79,7 @@ func Encode(v any) ([]byte, error) {
 
 	b, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
-		return nil, state.Wrap(state.CodeInvalidResult, op, "the value does not become JSON", err)
+		return nil, state.Wrap(state.CodeInvalidResult, op, "the value cannot be encoded as JSON", err)
 	}
 
 	if hasNUL(b) {

@@ -36,12 +36,12 @@ type StorageError string
 
 // Errors of storage.
 const (
-	ErrNoContainer    StorageError = "there is no such container"
-	ErrNoBlob         StorageError = "there is no such blob"
-	ErrStorageRefuses StorageError = "storage refuses it"
+	ErrNoContainer    StorageError = "no such container"
+	ErrNoBlob         StorageError = "no such blob"
+	ErrStorageRefuses StorageError = "storage rejects the request"
 	// archived, or encrypted with a customer-provided key
-	ErrBlobUnreadable StorageError = "the blob cannot be read as it is"
-	ErrStorageBusy    StorageError = "storage has too much to do"
+	ErrBlobUnreadable StorageError = "the blob is not readable in its current state"
+	ErrStorageBusy    StorageError = "storage is throttling"
 	ErrStorageAway    StorageError = "storage cannot be reached"
 	ErrNoStorage      StorageError = "no storage account is configured: set STORAGE or STORAGE__blobServiceUri"
 )

@@ -147,7 +147,7 @@ func Params[P any](t Task) (P, error) {
 		return p, state.Wrap(
 			state.CodePermanent,
 			"handlers.Params",
-			fmt.Sprintf("the job's parameters are no %T", p),
+			fmt.Sprintf("the job's parameters are not a %T", p),
 			err,
 		)
 	}

@@ -15,18 +15,18 @@ import (
 // ContainerListParams are the parameters of ContainerList.
 type ContainerListParams struct {
 	Container    string   `json:"container" validate:"required,min=3,max=63" pattern:"^(\\$root|\\$web|\\$logs|[a-z0-9](-?[a-z0-9])+)$" doc:"Name of the blob container, by Azure's rules: lower-case letters, digits and single hyphens"`
-	Prefix       string   `json:"prefix" validate:"max=1024" doc:"Only blobs whose names begin so"`
-	Extensions   []string `json:"extensions" default:"[]" validate:"max=50,dive,min=1,max=32" doc:"Only blobs whose names end in one of these, in either case, as in tif or tar.gz; none: all"`
-	MinSizeBytes int64    `json:"min_size_bytes" default:"0" validate:"min=0" doc:"Only blobs of at least so many bytes"`
-	MaxSizeBytes *int64   `json:"max_size_bytes" validate:"omitempty,min=0" doc:"Only blobs of at most so many bytes; null: of any size"`
-	Limit        int      `json:"limit" default:"10000" validate:"min=1,max=1000000" doc:"Most blobs to list, in the order of their names"`
-	Inspect      bool     `json:"inspect" default:"false" doc:"Read the first bytes of each blob, to see of which kind it is"`
+	Prefix       string   `json:"prefix" validate:"max=1024" doc:"Only blobs whose names start with this prefix"`
+	Extensions   []string `json:"extensions" default:"[]" validate:"max=50,dive,min=1,max=32" doc:"Only blobs with one of these extensions, for example tif or tar.gz, ignoring case. Empty: all blobs"`
+	MinSizeBytes int64    `json:"min_size_bytes" default:"0" validate:"min=0" doc:"Minimum size of a blob in bytes"`
+	MaxSizeBytes *int64   `json:"max_size_bytes" validate:"omitempty,min=0" doc:"Maximum size of a blob in bytes. null: no maximum"`
+	Limit        int      `json:"limit" default:"10000" validate:"min=1,max=1000000" doc:"Maximum number of blobs to list, in order of their names"`
+	Inspect      bool     `json:"inspect" default:"false" doc:"Read the first bytes of each blob to detect its kind"`
 }
 
 // ContainerList lists a blob container, inspects each blob in a task of its
 // own, and summarizes the result.
 var ContainerList = define.Define(define.Definition[ContainerListParams]{
-	Description: "List a blob container, look into each blob, and sum up",
+	Description: "List a blob container, inspect each blob, and summarise",
 	Stages: []define.Stage[ContainerListParams]{
 		{Name: "list", Tasks: define.Single(h.ContainerList, containerListInput)},
 		{
@@ -68,7 +68,7 @@ func containerInspectInputs(_ ContainerListParams, _ int, page h.BlobPage) iter.
 	}
 }
 
-// containerListPatience limits the pre-flight check, because a client waits for
+// containerListPatience limits the preflight check, because a client waits for
 // its answer.
 const containerListPatience = 10 * time.Second
 
@@ -125,7 +125,7 @@ func storageRefusal(what, container string, err error) error {
 	return state.Wrap(
 		state.CodeUnavailable,
 		"jobs.containerListPreflight",
-		"the container could not be looked at now; try again later",
+		"the container cannot be read now; try again later",
 		err,
 	)
 }

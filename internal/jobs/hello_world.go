@@ -12,9 +12,9 @@ import (
 
 // HelloWorldParams are the parameters of HelloWorld.
 type HelloWorldParams struct {
-	N           int     `json:"n" default:"3" validate:"min=1,max=1000" doc:"How many greetings, and as many replies"`
-	Message     string  `json:"message" default:"Hello World" validate:"max=1000" doc:"What each greeting says"`
-	FailureRate float64 `json:"failure_rate" default:"0" validate:"min=0,max=1" doc:"Share of attempts that fail, to try out retries"`
+	N           int     `json:"n" default:"3" validate:"min=1,max=1000" doc:"Number of greetings, and of replies"`
+	Message     string  `json:"message" default:"Hello World" validate:"max=1000" doc:"Text of each greeting"`
+	FailureRate float64 `json:"failure_rate" default:"0" validate:"min=0,max=1" doc:"Share of attempts that fail, to test retries"`
 }
 
 // HelloWorld greets n times and replies to each greeting. With failure_rate, it

@@ -26,12 +26,12 @@ func failure(op string, err error) error {
 
 	switch {
 	case BadData(err):
-		return state.Wrap(state.CodeInvalid, op, "the database refused the data", err)
+		return state.Wrap(state.CodeInvalid, op, "the database rejected the data", err)
 	case timedOut(err):
 		cause := errors.Join(state.ErrStatementTimeout, err)
-		return state.Wrap(state.CodeUnavailable, op, "the database cannot be used now", cause)
+		return state.Wrap(state.CodeUnavailable, op, "the database is unavailable", cause)
 	case Retryable(err):
-		return state.Wrap(state.CodeUnavailable, op, "the database cannot be used now", err)
+		return state.Wrap(state.CodeUnavailable, op, "the database is unavailable", err)
 	}
 
 	return state.Wrap(state.CodeInternal, op, "a statement failed", err)
@@ -39,12 +39,12 @@ func failure(op string, err error) error {
 
 // What an operator is to do about a database that cannot be used.
 const (
-	reasonSchema   = "the database schema is missing or does not fit this build: run `corectl migrate`"
+	reasonSchema   = "the database schema is missing or does not match this build: run `corectl migrate`"
 	reasonDatabase = "the database that DATABASE_URL names does not exist: create it, then run `corectl migrate`"
-	reasonRole     = "the database refuses the role or the password of DATABASE_URL"
+	reasonRole     = "the database rejects the role or the password of DATABASE_URL"
 	reasonRights   = "the role of DATABASE_URL lacks rights on the tables: grant them, or run `corectl migrate` as that role"
 	reasonBusy     = "all database connections of this process are in use: raise DATABASE_CONNECTIONS, or wait"
-	reasonPath     = "a connection pooler takes neither search_path nor options from DATABASE_URL: set search_path for the role"
+	reasonPath     = "a connection pooler accepts neither search_path nor options in DATABASE_URL: set search_path for the role"
 )
 
 // unusable says why a database cannot be used until someone repairs it; "": it
@@ -109,7 +109,7 @@ func planChanged(pg *pgconn.PgError) bool {
 // Retryable tells whether the same statement may succeed later: SQLSTATE
 // classes 08, 25 (a transaction that idled, a server that has become a
 // standby), 40, 53, 55, 57, 58, an outdated plan, a lost or dead connection, or
-// no answer in time.
+// timeout.
 func Retryable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {

@@ -21,7 +21,7 @@ const (
 var errForceLost = state.Errorf(
 	state.CodeConflict,
 	"repo.ForceCancel",
-	"another stop of the job is under way",
+	"another cancel of the job is running",
 )
 
 // force is one forced cancel: every statement is bound to its fence.

@@ -18,7 +18,7 @@ func (r *Repo) Job(ctx context.Context, id state.JobID) (jobType string, params 
 
 	err = r.pool.QueryRow(ctx, statement("job_params"), namedArgs{"job_id": id[:]}).Scan(&jobType, &params)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil, state.Errorf(state.CodeNotFound, "repo.Job", "there is no job %s", id)
+		return "", nil, state.Errorf(state.CodeNotFound, "repo.Job", "no job %s", id)
 	}
 
 	if err != nil {

@@ -102,7 +102,7 @@ func refusePooler(
 	return state.Errorf(
 		state.CodeInvalid,
 		"repo.Migrate",
-		"it leads to a connection pooler, and migrations need a session of their own: use the server's own port, as 5432 in place of 6432",
+		"it leads to a connection pooler, but migrations need their own session: use the port of the server, for example 5432 instead of 6432",
 	)
 }
 

@@ -66,7 +66,7 @@ func (r *Repo) gridStage(ctx context.Context, op string, id state.JobID, stage s
 	if errors.Is(err, pgx.ErrNoRows) {
 		_, err = r.listedStages(ctx, op, id, view.TaskFilter{Stage: stage})
 		if err == nil {
-			err = state.Errorf(state.CodeUnavailable, op, "the stage %q has just come", stage)
+			err = state.Errorf(state.CodeUnavailable, op, "the stage %q was just created", stage)
 		}
 
 		return gridStage{}, err
@@ -171,7 +171,7 @@ func gridFailure(ctx context.Context, op string, err error) error {
 		return state.Wrap(
 			state.CodeUnavailable,
 			op,
-			"the tasks of the stage could not be counted in time: ask again",
+			"counting the tasks of the stage timed out: try again",
 			err,
 		)
 	}

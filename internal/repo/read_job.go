@@ -47,7 +47,7 @@ func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (view.JobView, error
 }
 
 func noJob(op string, id state.JobID) error {
-	return state.Errorf(state.CodeNotFound, op, "there is no job %s", id)
+	return state.Errorf(state.CodeNotFound, op, "no job %s", id)
 }
 
 // jobRow is a row of read_job.

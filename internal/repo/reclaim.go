@@ -11,7 +11,7 @@ import (
 	"coremachine/internal/state"
 )
 
-const lostText = "the process that ran it went away, five times"
+const lostText = "the process that ran it died, five times"
 
 // Orphans lists messages whose holder's lease has ended, at most most: by
 // holder and attempt, and of these in lock order.

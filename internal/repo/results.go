@@ -261,7 +261,7 @@ func (r *Repo) EmitPart(
 		err = state.Errorf(
 			state.CodeUnavailable,
 			op,
-			"another write of the same part has just been committed",
+			"another write of the same part was just committed",
 		)
 	}
 

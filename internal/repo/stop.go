@@ -19,7 +19,7 @@ const (
 )
 
 // cutOff marks a stage whose planning a stop ended: a retry plans it anew.
-const cutOff = `{"code":"cancelled","message":"the stop came before its tasks were planned"}`
+const cutOff = `{"code":"cancelled","message":"the job was cancelled before its tasks were planned"}`
 
 func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.Failure) error {
 	f.Message = state.CleanText(f.Message)
@@ -93,7 +93,7 @@ func cancelJob(
 			return struct{}{}, row.Scan(&c.Status, &c.Stopping, &asked, &c.Deleting)
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
-			return c, false, state.Errorf(state.CodeNotFound, "repo.Cancel", "there is no job %s", id)
+			return c, false, state.Errorf(state.CodeNotFound, "repo.Cancel", "no job %s", id)
 		}
 
 		c.Stopping = c.Stopping || asked
@@ -191,4 +191,4 @@ func (r *Repo) StopEnd(
 }
 
 // errNotYet rolls back the end of a stop that found work left.
-var errNotYet = state.Errorf(state.CodeConflict, "repo.StopEnd", "work of the job is left")
+var errNotYet = state.Errorf(state.CodeConflict, "repo.StopEnd", "the job has unfinished work")

@@ -267,7 +267,7 @@ func (r *Repo) JobState(ctx context.Context, id state.JobID) (state.JobState, er
 
 	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobState])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return b, state.Errorf(state.CodeNotFound, "repo.JobState", "there is no job %s", id)
+		return b, state.Errorf(state.CodeNotFound, "repo.JobState", "no job %s", id)
 	}
 
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 	deadRedrives = 3               // times that a dead letter is redriven by itself
 	// forcedStop is the dead_reason of a stop message that a forced cancel
 	// holds.
-	forcedStop = "a forced cancel is under way"
+	forcedStop = "a forced cancel is running"
 
 	deadSendDelay = 30 * time.Second
 )

@@ -20,7 +20,7 @@ const (
 	CodeNotFound       Code = "not_found"        // no such job, stage, task or queue
 	CodeConflict       Code = "conflict"         // the record's state does not allow it now
 	CodeBusy           Code = "busy"             // too much queued work: try later
-	CodeUnavailable    Code = "unavailable"      // the database or the transport is away, or start-up has not ended
+	CodeUnavailable    Code = "unavailable"      // the database or the transport is away, or startup is not complete
 	CodeInternal       Code = "internal"         // a defect
 
 	CodeUnauthorized     Code = "unauthorized"       // no key, or a wrong one

@@ -33,7 +33,7 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 
 	got, ok := ParseFingerprint(string(text))
 	if !ok {
-		return Errorf(CodeInvalid, "state.Fingerprint", "%q is no fingerprint", text)
+		return Errorf(CodeInvalid, "state.Fingerprint", "%q is not a fingerprint", text)
 	}
 
 	*f = got

@@ -139,15 +139,15 @@ func DecodeMessage(b []byte) (Message, error) {
 
 	var m plain
 	if err := json.Unmarshal(b, &m); err != nil {
-		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "the message is not one of ours", err)
+		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "unknown message format", err)
 	}
 
 	if m.V < 1 || m.MessageID < 1 || m.JobID == (JobID{}) || m.Kind < KindPlan || m.Kind > KindReopen {
-		return Message{}, Errorf(CodeMalformed, "state.DecodeMessage", "the message names no job or no work")
+		return Message{}, Errorf(CodeMalformed, "state.DecodeMessage", "the message has no job id or no kind")
 	}
 
 	if err := json.Unmarshal(b, &m.extra); err != nil {
-		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "the message is not one of ours", err)
+		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "unknown message format", err)
 	}
 
 	for _, known := range envelopeFields {

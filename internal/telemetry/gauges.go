@@ -51,8 +51,8 @@ func (t *Telemetry) Watch(read func() Process) error {
 	maxConns := count(keys.ConnectionsMax, "Maximum number of connections to the database")
 	messages := count(keys.QueueMessages, "Messages of a queue")
 	open := count(keys.JobsOpen, "Jobs that have not ended")
-	queueAge := age(keys.QueueAge, "How long the oldest message of a queue has waited for a worker")
-	outboxAge := age(keys.OutboxAge, "How long the oldest due message has waited for its transport")
+	queueAge := age(keys.QueueAge, "Time that the oldest message of a queue has waited for a worker")
+	outboxAge := age(keys.OutboxAge, "Time that the oldest due message has waited for its transport")
 	reading := count(keys.Reading, "1 if the last read of the queues succeeded, else 0")
 	waits, _ := m.Int64ObservableCounter(
 		keys.ConnectionWaits,

@@ -140,7 +140,7 @@ func (s *Server) follow(ctx context.Context, f *feed, in *input) {
 			s.Log.LogAttrs(
 				ctx,
 				slog.LevelWarn,
-				"a page that is watched could not be read",
+				"reading a live page failed",
 				slog.String("path", in.path),
 				slog.Any(keys.Error, err),
 			)

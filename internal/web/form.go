@@ -269,7 +269,7 @@ func prefill(fields []formField, query url.Values, but ...string) error {
 		i := slices.IndexFunc(fields, func(f formField) bool { return f.Name == name })
 		if i < 0 {
 			if !slices.Contains(but, name) {
-				bad = append(bad, state.FieldError{Field: clip(name), Message: "is no parameter of this job"})
+				bad = append(bad, state.FieldError{Field: clip(name), Message: "is not a parameter of this job"})
 			}
 
 			continue
@@ -298,7 +298,7 @@ func prefill(fields []formField, query url.Values, but ...string) error {
 
 	slices.SortFunc(bad, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
 
-	return state.Invalid("web", "The address names a parameter that there is not.", bad...)
+	return state.Invalid("web", "The address has an unknown parameter.", bad...)
 }
 
 // fillFrom sets values from the parameters of a job.

@@ -95,7 +95,7 @@ var looks = map[string]struct{ shape, class, word string }{
 	"cancelled":             {"cancelled", "cancelled", ""},
 	"skipped":               {"skipped", "cancelled", ""},
 	"completed_with_errors": {"partly", "partly", "completed with errors"},
-	"dead":                  {"dead", "failed", "set aside"},
+	"dead":                  {"dead", "failed", "dead-lettered"},
 	"degraded":              {"warning", "retrying", ""},
 	"timeout":               {"warning", "retrying", ""},
 	"unavailable":           {"failed", "failed", ""},

@@ -84,12 +84,12 @@ func order(c api.CheckView) int {
 func advice(v api.HealthView) string {
 	switch v.Status {
 	case "ok":
-		return "Everything that this process needs answers."
+		return "All checks are ok."
 	case "degraded":
-		return "The process works; something that it can do without does not answer."
+		return "The process works, but an optional check fails."
 	}
 
-	return "The process can do no work until this is mended."
+	return "The process cannot work until this is fixed."
 }
 
 // detail formats the detail of a check in one line. Queues have a page of their

@@ -241,12 +241,12 @@ func (s *Server) findJob(ctx context.Context, text string) (state.JobID, error) 
 
 	if len(text) < minPrefix || len(text) > 2*len(state.JobID{}) ||
 		strings.Trim(text, "0123456789abcdef") != "" {
-		return state.JobID{}, state.Invalid("web", "This is no job id.", state.FieldError{
+		return state.JobID{}, state.Invalid("web", "Invalid job id.", state.FieldError{
 			Field: clip(
 				text,
 			),
 			Message: fmt.Sprintf(
-				"an id has 64 digits, 0-9 and a-f; its first %d or more will do",
+				"a job id has 64 hex digits; at least the first %d are required",
 				minPrefix,
 			),
 		})
@@ -260,7 +260,7 @@ func (s *Server) findJob(ctx context.Context, text string) (state.JobID, error) 
 		return state.JobID{}, state.Errorf(
 			state.CodeNotFound,
 			"web",
-			"No job has an id that begins with %s.",
+			"No job has an id that starts with %s.",
 			text,
 		)
 	case len(page.Items) > 1:

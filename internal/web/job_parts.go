@@ -33,13 +33,13 @@ func actionsOf(job view.JobView) actions {
 
 	switch {
 	case a.Cancelling:
-		a.Why = "It is being stopped. Run again and Retry: once it has ended."
+		a.Why = "The job is being cancelled. You can run it again or retry it after it has ended."
 	case !job.Status.Ended():
-		a.Cancel, a.Why = true, "Run again and Retry: once it has ended."
+		a.Cancel, a.Why = true, "You can run it again or retry it after it has ended."
 	case job.Status == state.JobCompleted:
-		a.Rerun, a.Why = true, "It has ended, and nothing failed."
+		a.Rerun, a.Why = true, "The job has ended without failures."
 	default:
-		a.Rerun, a.Retry, a.Why = true, true, "It has ended: there is nothing to cancel."
+		a.Rerun, a.Retry, a.Why = true, true, "The job has ended."
 	}
 
 	return a
@@ -166,7 +166,7 @@ func eventText(e view.EventView) (shape, text string) {
 
 		return looks[d.Status].shape, text
 	case "job_failing":
-		return "failed", "is being stopped: " + d.Message
+		return "failed", "is stopping: " + d.Message
 	}
 
 	text = strings.ReplaceAll(e.Kind, "_", " ")

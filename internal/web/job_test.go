@@ -65,7 +65,7 @@ func TestJobPageBlocksHaveAFixedOrder(t *testing.T) {
 
 	for _, want := range []string{
 		">24 <small>of 41 planned so far</small>", ">23 / 40<", "not planned<", `<button type="button" commandfor="ask-retry" command="show-modal" disabled>`,
-		"Run again and Retry: once it has ended.",
+		"You can run it again or retry it after it has ended.",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing", want)

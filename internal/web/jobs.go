@@ -289,7 +289,7 @@ func inWords(filters url.Values) string {
 		{"status", "status"},
 		{"type", "type"},
 		{"since", "younger than"},
-		{"id", "an id that begins with"},
+		{"id", "an id that starts with"},
 	} {
 		if v := strings.Join(filters[f.name], ", "); v != "" {
 			said = append(said, f.say+" "+v)

@@ -70,7 +70,7 @@ func TestEmptyPagesSayWhatToDo(t *testing.T) {
 	rows.Insert(t, s.pool, rows.Job{Stages: []rows.Stage{{Name: "a"}}})
 
 	body := s.get("/view?status=failed&since=1h").Body
-	if !strings.Contains(body, "Shown are jobs with status failed, younger than 1h.") ||
+	if !strings.Contains(body, "The filter selects jobs with status failed, younger than 1h.") ||
 		strings.Contains(body, "No jobs yet") {
 		t.Errorf("with a filter that matches nothing:\n%s", body)
 	}

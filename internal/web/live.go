@@ -18,7 +18,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 		status, _, body := s.trouble(
 			r.Context(),
 			nil,
-			state.Errorf(state.CodeNotFound, "web", "This page is not live."),
+			state.Errorf(state.CodeNotFound, "web", "This page has no stream."),
 			r,
 		)
 		s.write(w, r, status, body)
@@ -63,7 +63,7 @@ func (s *Server) full(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusServiceUnavailable)
 
 	// The browser may have disconnected, so the error is ignored.
-	_, _ = w.Write([]byte("This process has as many streams open as it may.\n"))
+	_, _ = w.Write([]byte("This process has the maximum number of open streams.\n"))
 }
 
 // viewer is one open stream.

@@ -18,7 +18,7 @@ func TestQueuesShowDepthAndDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
 	has(t, s.get("/ui/queues").Body, "No dead letters.", "long-tasks")
-	has(t, s.get("/ui/queues/tasks/dead").Body, "Every message of tasks was worked on")
+	has(t, s.get("/ui/queues/tasks/dead").Body, "Every message of tasks was processed")
 	id := rows.Insert(
 		t,
 		s.pool,
@@ -59,7 +59,7 @@ func TestQueuesShowDepthAndDeadLetters(t *testing.T) {
 		body,
 		"&lt;img src=x onerror=alert(1)&gt;",
 		"Redrive all 2",
-		"1 is still wanted; 1 will be dropped",
+		"1 is still needed; 1 will be dropped",
 		"docs/operations.md#max-delivery",
 		`data-send="/api/queues/tasks/redrive?reason=MaxDeliveryCountExceeded"`,
 		"tasks 40 to 44, 5 left",
@@ -103,13 +103,13 @@ func TestQueuesShowDepthAndDeadLetters(t *testing.T) {
 func TestBrokerDeadLettersCanBeRedrivenWithoutRows(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline, func(o *web.Options) { o.Transport = "servicebus" })
-	has(t, s.get("/ui/queues/tasks/dead").Body, "Redrive what Service Bus holds")
+	has(t, s.get("/ui/queues/tasks/dead").Body, "Redrive dead letters of Service Bus")
 }
 
 func TestSweepsShowFindingsAndSchedule(t *testing.T) {
 	t.Parallel()
 	s := start(t, inline)
-	has(t, s.get("/ui/sweeps").Body, "There was no sweep yet", `data-send="/api/sweeps"`)
+	has(t, s.get("/ui/sweeps").Body, "No sweep has run yet", `data-send="/api/sweeps"`)
 
 	exec := func(sql string) {
 		t.Helper()
@@ -124,13 +124,13 @@ func TestSweepsShowFindingsAndSchedule(t *testing.T) {
 	)
 
 	body := s.get("/ui/sweeps").Body
-	has(t, body, "Nothing stalled", "None of the last 41 sweeps", "41 ms", `rel="next"`)
+	has(t, body, "No stalled work", "None of the last 41 sweeps", "41 ms", `rel="next"`)
 
 	if strings.Contains(body, `role="alert"`) {
 		t.Error("a sweep of this minute is reported as late")
 	}
 
-	due := regexp.MustCompile(`Next is due</dt><dd><time datetime="([^"]+)"[^>]*>(in \d+ s|now)<`).
+	due := regexp.MustCompile(`Next sweep</dt><dd><time datetime="([^"]+)"[^>]*>(in \d+ s|now)<`).
 		FindStringSubmatch(body)
 	if due == nil {
 		t.Fatalf("the page does not show when the next sweep is due:\n%s", body)
@@ -147,9 +147,9 @@ func TestSweepsShowFindingsAndSchedule(t *testing.T) {
 	exec(`update sweeps set found = '{"lost":1234,"dead":2}', error = 'pq: hunter2' where sweep_id = 30`)
 
 	body = s.get("/ui/sweeps").Body
-	has(t, body, "<strong>1,234</strong>", "some steps failed: the log has the causes")
+	has(t, body, "<strong>1,234</strong>", "some steps failed: see the log")
 
-	if strings.Contains(body, "hunter2") || strings.Contains(body, "Nothing stalled") {
+	if strings.Contains(body, "hunter2") || strings.Contains(body, "No stalled work") {
 		t.Error("the findings of a sweep are wrong")
 	}
 

@@ -29,9 +29,9 @@ type queueRow struct {
 
 // queueMeans describes what each queue carries.
 var queueMeans = map[string]string{
-	"jobs":       "plans, ends and stops of stages and jobs",
-	"tasks":      "tasks, one or a range of them each",
-	"long-tasks": "tasks of handlers that take long",
+	"jobs":       "planning, ending and cancelling stages and jobs",
+	"tasks":      "tasks, one or a range per message",
+	"long-tasks": "tasks of slow handlers",
 }
 
 func loadQueues(ctx context.Context, s *Server, _ *input) (content, error) {

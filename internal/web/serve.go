@@ -41,7 +41,7 @@ func (s *Server) ui(w http.ResponseWriter, r *http.Request) {
 
 	in, err := read(r, segments, ok)
 	if err == nil && in.page.load == nil {
-		err = state.Errorf(state.CodeNotFound, "web", "There is no such page.")
+		err = state.Errorf(state.CodeNotFound, "web", "No such page.")
 	}
 
 	if err != nil {
@@ -135,7 +135,7 @@ func split(r *http.Request, prefix string) ([]string, bool) {
 func read(r *http.Request, segments []string, ok bool) (*input, error) {
 	p, params := match(segments)
 	if p == nil || !ok {
-		return nil, state.Errorf(state.CodeNotFound, "web", "There is no such page.")
+		return nil, state.Errorf(state.CodeNotFound, "web", "No such page.")
 	}
 
 	escaped := make([]string, len(segments))
@@ -150,7 +150,7 @@ func read(r *http.Request, segments []string, ok bool) (*input, error) {
 		return nil, state.Invalid(
 			"web",
 			"The address is malformed.",
-			state.FieldError{Field: "query", Message: "an escape is broken"},
+			state.FieldError{Field: "query", Message: "an escape is invalid"},
 		)
 	}
 
@@ -183,10 +183,10 @@ func unknown(values url.Values, known []string) error {
 		if !slices.Contains(known, name) {
 			said := "this page has no filters"
 			if len(known) > 0 {
-				said = "this page knows " + strings.Join(known, ", ")
+				said = "known filters: " + strings.Join(known, ", ")
 			}
 
-			bad = append(bad, state.FieldError{Field: clip(name), Message: "is no filter: " + said})
+			bad = append(bad, state.FieldError{Field: clip(name), Message: "is not a filter; " + said})
 		}
 	}
 
@@ -196,7 +196,7 @@ func unknown(values url.Values, known []string) error {
 
 	slices.SortFunc(bad, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
 
-	return state.Invalid("web", "The address names a filter that there is not.", bad...)
+	return state.Invalid("web", "The address has an unknown filter.", bad...)
 }
 
 func clip(s string) string {
@@ -253,7 +253,7 @@ func (s *Server) cannot() error {
 	return state.Errorf(
 		state.CodeUnavailable,
 		"web",
-		"This process cannot work: %s",
+		"This process is not ready: %s",
 		strings.Join(s.Problems(), "; "),
 	)
 }
@@ -284,8 +284,8 @@ func (s *Server) trouble(
 	r *http.Request,
 ) (status int, title string, html []byte) {
 	p := problem{
-		Title:     "The page could not be made",
-		Detail:    "The log of the service has the cause under the request id.",
+		Title:     "Internal error",
+		Detail:    "The cause is logged under the request id.",
 		RequestID: api.RequestID(r.Context()),
 	}
 
@@ -298,16 +298,16 @@ func (s *Server) trouble(
 	case http.StatusNotFound:
 		p.Title = "Not found"
 	case http.StatusBadRequest:
-		p.Title = "The address is wrong"
+		p.Title = "The address is invalid"
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		p.Title, p.Retry = "The service cannot answer now", true
+		p.Title, p.Retry = "Service unavailable", true
 	}
 
 	if status >= http.StatusInternalServerError && ctx.Err() == nil {
 		s.Log.LogAttrs(
 			ctx,
 			slog.LevelWarn,
-			"a page could not be made",
+			"rendering a page failed",
 			slog.String("path", r.URL.Path),
 			slog.Any(keys.Error, err),
 			slog.String("request_id", p.RequestID),
@@ -325,7 +325,7 @@ func (s *Server) trouble(
 		s.Log.LogAttrs(
 			ctx,
 			slog.LevelError,
-			"a page of a problem could not be made",
+			"rendering an error page failed",
 			slog.Any(keys.Error, err),
 		)
 	}

@@ -104,11 +104,11 @@ func TestInvalidURLsReportTheProblem(t *testing.T) {
 	}{
 		"/view?colour=red": {
 			http.StatusBadRequest,
-			"<code>colour</code>: is no filter: this page knows status, type, since, id, cursor",
+			"<code>colour</code>: is not a filter; known filters: status, type, since, id, cursor",
 		},
 		"/view?status=strange": {http.StatusBadRequest, "&#34;strange&#34; is not one of queued, running"},
-		"/view?cursor=x":       {http.StatusBadRequest, "is no cursor of this list"},
-		"/view/nowhere":        {http.StatusNotFound, "There is no such page."},
+		"/view?cursor=x":       {http.StatusBadRequest, "is not a cursor of this list"},
+		"/view/nowhere":        {http.StatusNotFound, "No such page."},
 	} {
 		got := s.get(path)
 		if got.Status != want.status || !strings.Contains(got.Body, want.says) {

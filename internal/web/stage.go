@@ -76,7 +76,7 @@ func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
 	if view != "" && view != "list" && view != "grid" {
 		return content{}, state.Invalid(
 			"web",
-			"The address is wrong.",
+			"The address is invalid.",
 			state.FieldError{Field: "view", Message: "is grid or list"},
 		)
 	}
@@ -166,7 +166,7 @@ func (s *Server) listStage(ctx context.Context, in *input, p *stagePage, here st
 			return err
 		}
 
-		p.Kind = &view.FailureGroup{Pattern: "an error that no task has now"}
+		p.Kind = &view.FailureGroup{Pattern: "an error that no task currently has"}
 		if i := slices.IndexFunc(
 			kinds,
 			func(k view.FailureGroup) bool { return k.Fingerprint == f.Error },

@@ -39,14 +39,14 @@ type sweepColumn struct{ Key, Name, Means string }
 // sweepColumns are the findings in the order of the page. The keys are those of
 // state.SweepFound.
 var sweepColumns = []sweepColumn{
-	{"lost", "Freed", "tasks and plans taken back from processes that went away"},
-	{"collected", "Collected", "messages that Service Bus had set aside"},
-	{"dead", "Redriven", "dead letters of wanted work sent again"},
-	{"resent", "Sent again", "messages of stages that stood still"},
-	{"repaired", "Repaired", "open jobs that no message could move"},
+	{"lost", "Freed", "tasks and plans requeued from dead processes"},
+	{"collected", "Collected", "dead letters found in Service Bus"},
+	{"dead", "Redriven", "dead letters sent again because their work is still needed"},
+	{"resent", "Sent again", "messages of stalled stages"},
+	{"repaired", "Repaired", "open jobs without a message"},
 	{"expired", "Expired", "ended jobs past retention"},
 	{"purged", "Purged", "rows deleted"},
-	{"superseded", "Superseded", "rows of past generations deleted"},
+	{"superseded", "Superseded", "rows of earlier generations deleted"},
 }
 
 // sweepRow is one sweep.

@@ -64,8 +64,8 @@ var outcomes = map[state.Outcome]struct{ word, look string }{
 		"failed",
 		"failed",
 	},
-	"permanent":   {"failed for good", "failed"},
-	"timeout":     {"out of time", "timeout"},
+	"permanent":   {"failed permanently", "failed"},
+	"timeout":     {"timed out", "timeout"},
 	"lost":        {"worker lost", "timeout"},
 	"interrupted": {"interrupted", "timeout"},
 	"panic": {
@@ -73,7 +73,7 @@ var outcomes = map[state.Outcome]struct{ word, look string }{
 		"failed",
 	},
 	"too_large": {"result too large", "failed"},
-	"invalid":   {"result not valid", "failed"},
+	"invalid":   {"invalid result", "failed"},
 	"cancelled": {"cancelled", "cancelled"},
 }
 
@@ -132,8 +132,8 @@ func taskIndex(text string) (int, error) {
 	if err != nil || n < 0 || strconv.FormatInt(n, 10) != text {
 		return 0, state.Invalid(
 			"web",
-			"This is no task.",
-			state.FieldError{Field: clip(text), Message: "a task's index is a number from 0"},
+			"No such task.",
+			state.FieldError{Field: clip(text), Message: "the index of a task is a number of at least 0"},
 		)
 	}
 
@@ -296,14 +296,14 @@ func messageOf(text string) string {
 // repeated returns why side effects of the task may have happened more than
 // once.
 func repeated(t view.TaskView) string {
-	lost := plural(t.Losses, "its worker was lost once", "its worker was lost "+num(t.Losses)+" times")
+	lost := plural(t.Losses, "one worker was lost", "its worker was lost "+num(t.Losses)+" times")
 	switch {
 	case t.Losses > 0 && t.Failures > 0:
 		return "it failed and " + lost
 	case t.Losses > 0:
 		return lost
 	case len(t.Attempts) > 1 || len(t.Attempts) > 0 && t.Status != state.TaskFailed && t.Status != state.TaskCancelled:
-		return "it was tried again after a failure"
+		return "it was retried after a failure"
 	}
 
 	return ""
@@ -322,15 +322,15 @@ func (s *Server) linkRow(id state.JobID, l view.TaskLinks, says map[view.Relatio
 var (
 	inputSays = map[view.Relation]string{
 		view.RelationFollows: "continues this task",
-		view.RelationPlanned: "was planned from one of these results",
+		view.RelationPlanned: "planned from one of these results",
 		view.RelationGathers: "reads all these results",
-		view.RelationAfter:   "waited for these, and may read their results",
+		view.RelationAfter:   "waited for these and may read their results",
 	}
 	consumerSays = map[view.Relation]string{
 		view.RelationFollows: "is continued by",
 		view.RelationPlanned: "tasks planned from the results of this stage",
-		view.RelationGathers: "gathers all results of this stage",
-		view.RelationAfter:   "waits for this stage, and may read its results",
+		view.RelationGathers: "reads all results of this stage",
+		view.RelationAfter:   "waits for this stage and may read its results",
 	}
 )
 
@@ -338,7 +338,7 @@ var (
 func loadTaskInput(ctx context.Context, s *Server, in *input) (json.RawMessage, error) {
 	task, err := s.rawTask(ctx, in)
 	if err == nil && task.Input == nil {
-		err = state.Errorf(state.CodeNotFound, "web", "The task's input is not stored: it is computed.")
+		err = state.Errorf(state.CodeNotFound, "web", "The input of the task is computed and not stored.")
 	}
 
 	return task.Input, err

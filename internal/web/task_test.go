@@ -93,14 +93,14 @@ select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9)
 		"&lt;img src=x onerror=alert(1)&gt;",
 		"goroutine 7 [running]",
 		"(permanent)",
-		"out of time",
+		"timed out",
 		"<summary>Stack</summary>",
 		"tiles/read.go:17",
 		"12345678901234567890",
 		"try 2",
 		`href="/api/ui/jobs/`+id.String()+`/stages/list/tasks/0"`,
-		"was planned from one of these results",
-		"gathers all results of this stage",
+		"planned from one of these results",
+		"reads all results of this stage",
 		"Its tasks are not planned yet.",
 		id.String()+"/1/1/1/2",
 		"<code>4bf92f3577b34da6a3ce929d0e0e4736</code>",
@@ -122,7 +122,7 @@ select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9)
 		"runs for",
 		"try 1",
 	)
-	has(t, page(29), "not tried yet", "Not yet.")
+	has(t, page(29), "no attempt yet", "Not yet.")
 
 	for path, want := range map[string]int{
 		"/tasks/30":          404,
@@ -154,8 +154,8 @@ func TestTaskPageReportsADeadLetter(t *testing.T) {
 	has(
 		t,
 		s.get("/ui/jobs/"+id.Short()+"/stages/a/tasks/1").Body,
-		"</svg>set aside</span>",
-		"Its message was set aside",
+		"</svg>dead-lettered</span>",
+		"Its message is a dead letter",
 		"&lt;img src=x",
 		"/api/ui/queues",
 	)

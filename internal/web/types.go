@@ -149,7 +149,7 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 		return content{}, state.Errorf(
 			state.CodeNotFound,
 			"web",
-			"There is no job type %q in this build.",
+			"This build has no job type %q.",
 			clip(in.params["type"]),
 		)
 	}
@@ -161,7 +161,7 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 
 	p := typePage{typeCard: card, Root: in.root + s.Prefix, Keys: !s.Inline}
 	if p.Fields, err = formOf(all[i].Schema); err != nil {
-		return content{}, state.Wrap(state.CodeInternal, "web", "the form could not be made", err)
+		return content{}, state.Wrap(state.CodeInternal, "web", "rendering the form failed", err)
 	}
 
 	own := slices.ContainsFunc(p.Fields, func(f formField) bool { return f.Name == "job" })
@@ -186,8 +186,8 @@ func (s *Server) fillFromJob(ctx context.Context, p *typePage, text string) erro
 	if _, several := asChoice(err); several {
 		return state.Invalid(
 			"web",
-			"The address is wrong.",
-			state.FieldError{Field: "job", Message: "names several jobs"},
+			"The address is invalid.",
+			state.FieldError{Field: "job", Message: "matches several jobs"},
 		)
 	}
 
@@ -203,7 +203,7 @@ func (s *Server) fillFromJob(ctx context.Context, p *typePage, text string) erro
 	if job.JobType != p.Name {
 		return state.Invalid(
 			"web",
-			"The address is wrong.",
+			"The address is invalid.",
 			state.FieldError{Field: "job", Message: "is a job of the type " + job.JobType},
 		)
 	}

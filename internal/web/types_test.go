@@ -127,14 +127,14 @@ func TestFormIsPrefilledFromTheURL(t *testing.T) {
 	}{
 		"/ui/types/tile_index?shade=9": {
 			http.StatusBadRequest,
-			"<code>shade</code>: is no parameter of this job",
+			"<code>shade</code>: is not a parameter of this job",
 		},
 		"/ui/types/tile_index?job=" + other.String(): {
 			http.StatusBadRequest,
 			"is a job of the type hello_world",
 		},
-		"/ui/types/tile_index?job=zz":                             {http.StatusBadRequest, "This is no job id."},
-		"/ui/types/" + strings.ReplaceAll(nasty[:12], "<", "%3C"): {http.StatusNotFound, "There is no job type"},
+		"/ui/types/tile_index?job=zz":                             {http.StatusBadRequest, "Invalid job id."},
+		"/ui/types/" + strings.ReplaceAll(nasty[:12], "<", "%3C"): {http.StatusNotFound, "This build has no job type"},
 	} {
 		got := s.get(strings.ReplaceAll(path, " ", "%20"))
 		if got.Status != want.status || !strings.Contains(got.Body, want.says) {
@@ -147,7 +147,7 @@ func TestTypesShowTheOutcomesOfRecentRuns(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, typed)
-	if got := s.get("/ui/types"); !strings.Contains(got.Body, "Never run.") {
+	if got := s.get("/ui/types"); !strings.Contains(got.Body, "No runs yet.") {
 		t.Errorf("type without runs:\n%s", got.Body)
 	}
 

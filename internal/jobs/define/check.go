@@ -89,7 +89,7 @@ func (j Job) checkStage(i int, tasks map[string]handlers.Handler) []string {
 		bad = append(
 			bad,
 			fmt.Sprintf(
-				"task type %s takes %v by its name, but its handler takes %v",
+				"the name of task type %s declares the input %v, but its handler takes %v",
 				s.spec.TaskType,
 				s.in,
 				h.In(),
@@ -101,7 +101,7 @@ func (j Job) checkStage(i int, tasks map[string]handlers.Handler) []string {
 		bad = append(
 			bad,
 			fmt.Sprintf(
-				"task type %s returns %v by its name, but its handler returns %v",
+				"the name of task type %s declares the result %v, but its handler returns %v",
 				s.spec.TaskType,
 				s.out,
 				h.Out(),
@@ -144,7 +144,7 @@ func checkHandler(
 	}
 
 	if !h.Runs() {
-		problem("there is no function behind it")
+		problem("it has no function")
 	}
 
 	r := h.Retry()
@@ -200,7 +200,7 @@ func missing(deps any, fields []string) (bad []string) {
 func defaultProblems(s *shape) (bad []string) {
 	defer func() {
 		if v := recover(); v != nil {
-			bad = append(bad, fmt.Sprintf("the rules of its parameters are faulty: %v", v))
+			bad = append(bad, fmt.Sprintf("the validation rules of its parameters are invalid: %v", v))
 		}
 	}()
 

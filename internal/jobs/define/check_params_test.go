@@ -48,10 +48,10 @@ func TestCheck_Parameters(t *testing.T) {
 		}](), "field n must be exported"},
 		{problemsOf[struct {
 			N any `json:"n"`
-		}](), "parameter n: interface {} is no type that parameters can have"},
+		}](), "parameter n: interface {} is not a supported parameter type"},
 		{problemsOf[struct {
 			N time.Duration `json:"n"`
-		}](), "parameter n: a time.Duration has no one spelling"},
+		}](), "parameter n: a time.Duration has no standard form"},
 		{problemsOf[struct {
 			N []byte `json:"n"`
 		}](), "parameter n: []uint8: use a string"},
@@ -66,7 +66,7 @@ func TestCheck_Parameters(t *testing.T) {
 		}](), "is a pointer to a pointer"},
 		{problemsOf[struct {
 			N []func() `json:"n"`
-		}](), "parameter n: func() is no type"},
+		}](), "parameter n: func() is not a supported"},
 		{problemsOf[recursive](), "parameter items: define_test.recursive contains itself"},
 		{problemsOf[struct {
 			N []counted `json:"n"`
@@ -79,7 +79,7 @@ func TestCheck_Parameters(t *testing.T) {
 		}](), `pattern "(" must be a regular expression`},
 		{problemsOf[struct {
 			N int `json:"n" default:"x"`
-		}](), "parameter n: its default is invalid: the default is no JSON"},
+		}](), "parameter n: its default is invalid: the default is not JSON"},
 		{problemsOf[struct {
 			N int `json:"n" default:"\"3\""`
 		}](), `parameter n: its default is invalid: "3" is not an integer`},
@@ -99,16 +99,16 @@ func TestCheck_Parameters(t *testing.T) {
 		}](), "parameter s: its zero value is invalid"},
 		{problemsOf[struct {
 			N int `json:"n" validate:"no_such_rule"`
-		}](), "the rules of its parameters are faulty"},
+		}](), "the validation rules of its parameters are invalid"},
 		{problemsOf(counts[struct {
 			N string `json:"n"`
-		}]()), `its count parameter "n" is no integer but a string`},
+		}]()), `its count parameter "n" is not an integer but a string`},
 		{problemsOf(counts[struct {
 			N *int `json:"n"`
-		}]()), `its count parameter "n" is no integer but an integer or null`},
+		}]()), `its count parameter "n" is not an integer but an integer or null`},
 		{problemsOf(counts[struct {
 			N float64 `json:"n"`
-		}]()), `its count parameter "n" is no integer but a number`},
+		}]()), `its count parameter "n" is not an integer but a number`},
 		{problemsOf(counts[struct {
 			N int `json:"n" validate:"max=10"`
 		}]()), "must have validate tags that keep it between 0 and 2147483647"},

@@ -135,7 +135,7 @@ func TestCheck_Stages(t *testing.T) {
 		stages []define.Stage[counted]
 		want   []string // each must occur in one of the problems
 	}{
-		{"none", nil, []string{"it has no stage"}},
+		{"none", nil, []string{"it has no stages"}},
 		{"too many", many, []string{"it has 32768 stages: at most 32767"}},
 		{
 			"same name",
@@ -156,7 +156,7 @@ func TestCheck_Stages(t *testing.T) {
 		{
 			"unknown dependency",
 			[]define.Stage[counted]{one, {Name: "b", Tasks: single(), DependsOn: []string{"x"}}},
-			[]string{`stage b: depends on "x", which is no stage of this job`},
+			[]string{`stage b: depends on "x", which is not a stage of this job`},
 		},
 		{
 			"twice the same dependency",
@@ -188,7 +188,7 @@ func TestCheck_Stages(t *testing.T) {
 		{
 			"no such parameter",
 			[]define.Stage[counted]{{Name: "a", Tasks: define.Dynamic(work, "m", itemOf)}},
-			[]string{`its count parameter "m" is none; known: n`},
+			[]string{`its count parameter "m" does not exist; known: n`},
 		},
 		{
 			"follows nothing",
@@ -250,8 +250,8 @@ func TestCheck_Stages(t *testing.T) {
 				{Name: "a", Tasks: define.Single(handlers.TaskType[none, none]("work"), noInput)},
 			},
 			[]string{
-				"takes define_test.none by its name, but its handler takes define_test.item",
-				"returns define_test.none by its name",
+				"declares the input define_test.none, but its handler takes define_test.item",
+				"declares the result define_test.none",
 			},
 		},
 		{
@@ -299,7 +299,7 @@ func TestCheck_Handlers(t *testing.T) {
 		handler handlers.Handler
 		want    string
 	}{
-		{"work", handlers.Handler{}, "there is no function behind it"},
+		{"work", handlers.Handler{}, "it has no function"},
 		{"Work", work(), "its name must be snake_case"},
 		{"unused", work(), "handler unused: no job uses it"},
 		{"work", work(handlers.Attempts(0)), "attempts 0 is below 1"},

@@ -49,7 +49,7 @@ func (d *decoder) fillDefault(f *field, v reflect.Value) {
 	}
 
 	if err := scan(d.ctx, f.def); err != nil {
-		d.bad("the default is no JSON")
+		d.bad("the default is not JSON")
 		return
 	}
 
@@ -68,7 +68,7 @@ func (s *shape) String() string {
 		return "a string"
 	case kindText:
 		if s.typ == timeType {
-			return "a time as of RFC 3339"
+			return "an RFC 3339 time"
 		}
 
 		return "a string that holds a " + s.typ.String()

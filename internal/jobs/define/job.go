@@ -96,7 +96,7 @@ func (j Job) Preflight(ctx context.Context, p Params, deps handlers.Deps) (err e
 	if j.preflight == nil {
 		return nil
 	}
-	defer guard(op, "the pre-flight check", &err)
+	defer guard(op, "the preflight check", &err)
 
 	err = j.preflight(ctx, p.value, deps)
 	if err == nil || hasCode(err) {
@@ -104,16 +104,16 @@ func (j Job) Preflight(ctx context.Context, p Params, deps handlers.Deps) (err e
 	}
 
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return state.Wrap(state.CodeUnavailable, op, "the pre-flight check did not end in time", err)
+		return state.Wrap(state.CodeUnavailable, op, "the preflight check timed out", err)
 	}
 
-	return state.Wrap(state.CodeInvalid, op, "the pre-flight check refused the parameters", err)
+	return state.Wrap(state.CodeInvalid, op, "the preflight check rejected the parameters", err)
 }
 
 // Field returns the error with which a pre-flight check rejects a parameter.
 // The message says what the value was and what would be accepted.
 func Field(param, message string) error {
-	return state.Invalid("define.Preflight", "the pre-flight check refused the parameters",
+	return state.Invalid("define.Preflight", "the preflight check rejected the parameters",
 		state.FieldError{Field: param, Message: message})
 }
 

@@ -20,7 +20,7 @@ func (j *job) link() []string {
 	problem := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
 
 	if len(j.stages) == 0 {
-		problem("it has no stage")
+		problem("it has no stages")
 	}
 
 	if len(j.stages) > maxStages {
@@ -74,7 +74,7 @@ func (j *job) linkStage(i int, numbers map[string]int) []string {
 		n, ok := numbers[name]
 		switch {
 		case !ok:
-			problem("depends on %q, which is no stage of this job", name)
+			problem("depends on %q, which is not a stage of this job", name)
 		case n >= i:
 			problem("depends on %q, which is not an earlier stage", name)
 		case slices.Contains(s.spec.DependsOn, n):
@@ -185,7 +185,7 @@ func (j *job) linkCount(s *stage) []string {
 	if f == nil {
 		return []string{
 			fmt.Sprintf(
-				"its count parameter %q is none; known: %s",
+				"its count parameter %q does not exist; known: %s",
 				s.count,
 				strings.Join(j.shape.names(), ", "),
 			),
@@ -193,7 +193,7 @@ func (j *job) linkCount(s *stage) []string {
 	}
 
 	if f.shape.kind != kindInt && f.shape.kind != kindUint {
-		return []string{fmt.Sprintf("its count parameter %q is no integer but %s", s.count, f.shape)}
+		return []string{fmt.Sprintf("its count parameter %q is not an integer but %s", s.count, f.shape)}
 	}
 
 	s.countAt = f.index

@@ -116,7 +116,7 @@ func TestParse_NestedInvalid(t *testing.T) {
 		{
 			"a time",
 			`{"container":"c","since":"yesterday"}`,
-			map[string]string{"since": `"yesterday" is not a time as of RFC 3339`},
+			map[string]string{"since": `"yesterday" is not an RFC 3339 time`},
 		},
 		{
 			"text of its own",

@@ -33,7 +33,7 @@ func (j Job) Parse(body []byte) (Params, error) {
 func (j Job) ParseContext(ctx context.Context, body []byte) (p Params, err error) {
 	const op = "define.Parse"
 	if j.shape == nil {
-		return Params{}, state.Errorf(state.CodeInternal, op, "the job's parameters are no struct")
+		return Params{}, state.Errorf(state.CodeInternal, op, "the job's parameters are not a struct")
 	}
 
 	if len(bytes.TrimSpace(body)) == 0 {
@@ -60,7 +60,7 @@ func (j Job) ParseContext(ctx context.Context, body []byte) (p Params, err error
 		return Params{}, state.Wrap(
 			state.CodeInternal,
 			op,
-			"the parameters do not become canonical JSON",
+			"the parameters cannot be encoded as canonical JSON",
 			err,
 		)
 	}

@@ -98,14 +98,14 @@ func TestParse_Malformed(t *testing.T) {
 	t.Parallel()
 
 	tests := []struct{ name, body, want string }{
-		{"cut off", `{"n":`, "byte 5: the text ends too early"},
-		{"cut off in a string", `{"n":"abc`, "byte 9: the text ends too early"},
+		{"cut off", `{"n":`, "byte 5: the text ends early"},
+		{"cut off in a string", `{"n":"abc`, "byte 9: the text ends early"},
 		{"no JSON", `{"n":x}`, "byte 5: invalid character"},
 		{"an array", ` [1]`, "byte 1: the parameters must be one JSON object"},
 		{"a string", `"n"`, "byte 0: the parameters must be one JSON object"},
 		{"null", `null`, "byte 0: the parameters must be one JSON object"},
-		{"two values", `{} {}`, "byte 3: there is more after the end"},
-		{"text after the value", `{}x`, "byte 2: there is more after the end"},
+		{"two values", `{} {}`, "byte 3: unexpected text after the end"},
+		{"text after the value", `{}x`, "byte 2: unexpected text after the end"},
 		{
 			"a byte order mark",
 			"\ufeff{}",

@@ -74,7 +74,7 @@ func scan(ctx context.Context, text []byte) error {
 
 	end := d.InputOffset()
 	if rest := bytes.TrimLeft(text[end:], " \t\r\n"); len(rest) > 0 {
-		return malformed(int64(len(text)-len(rest)), "there is more after the end of the JSON value")
+		return malformed(int64(len(text)-len(rest)), "unexpected text after the end of the JSON value")
 	}
 
 	return nil
@@ -108,19 +108,19 @@ func tooMany(limit int, what string) error {
 
 // leftBy returns the error for a caller whose context has ended.
 func leftBy(ctx context.Context) error {
-	return state.Wrap(state.CodeUnavailable, "define.Parse", "The caller left.", context.Cause(ctx))
+	return state.Wrap(state.CodeUnavailable, "define.Parse", "The client disconnected.", context.Cause(ctx))
 }
 
 func malformedBy(err error, d *jsontext.Decoder) error {
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	switch {
 	case ok && errors.Is(err, io.ErrUnexpectedEOF):
-		return malformed(syntax.ByteOffset, "the text ends too early")
+		return malformed(syntax.ByteOffset, "the text ends early")
 	case ok:
 		return malformed(syntax.ByteOffset, "%v", syntax.Err)
 	}
 
-	return malformed(d.InputOffset(), "the text ends too early")
+	return malformed(d.InputOffset(), "the text ends early")
 }
 
 func malformed(offset int64, format string, args ...any) error {

@@ -150,7 +150,7 @@ func (c *compiler) compile(t reflect.Type, at string) *shape {
 	case t == timeType:
 		return &shape{typ: t, kind: kindText}
 	case t == durType:
-		c.problem(at, "a time.Duration has no one spelling in JSON: use a number with the unit in its name")
+		c.problem(at, "a time.Duration has no standard form in JSON: use a number with the unit in its name")
 		return nil
 	case t.Kind() != reflect.Pointer && slices.ContainsFunc(marshalers, implements):
 		c.problem(at, "%s has its own JSON encoding, which cannot be described: use a plain type", t)
@@ -198,7 +198,7 @@ func (c *compiler) compile(t reflect.Type, at string) *shape {
 	case reflect.Struct:
 		return c.object(t, at)
 	default:
-		c.problem(at, "%s is no type that parameters can have", t)
+		c.problem(at, "%s is not a supported parameter type", t)
 		return nil
 	}
 

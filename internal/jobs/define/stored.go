@@ -60,7 +60,7 @@ func (j Job) ParseStored(stored []byte) (p Params, err error) {
 	}
 
 	if len(bad.list) > 0 {
-		return Params{}, state.Invalid(op, "this build refuses the stored parameters", bad.fields()...)
+		return Params{}, state.Invalid(op, "this build rejects the stored parameters", bad.fields()...)
 	}
 
 	canonical, err := canonicalJSON(v.Interface())
@@ -68,7 +68,7 @@ func (j Job) ParseStored(stored []byte) (p Params, err error) {
 		return Params{}, state.Wrap(
 			state.CodeInternal,
 			op,
-			"the parameters do not become canonical JSON",
+			"the parameters cannot be encoded as canonical JSON",
 			err,
 		)
 	}

@@ -144,7 +144,7 @@ func decodeStored[T any](b []byte) (T, error) {
 		return v, state.Wrap(
 			state.CodePlanner,
 			"define.decodeStored",
-			fmt.Sprintf("the stored result is no %T", v),
+			fmt.Sprintf("the stored result is not a %T", v),
 			err,
 		)
 	}
@@ -199,7 +199,7 @@ func (s Stage[P]) erase() stage {
 func paramsAs[P any](v any) P {
 	p, ok := v.(P)
 	if !ok {
-		panic(fmt.Sprintf("parameters of type %T are given to a job that takes %T", v, p))
+		panic(fmt.Sprintf("the job takes parameters of type %[2]T, not %[1]T", v, p))
 	}
 
 	return p

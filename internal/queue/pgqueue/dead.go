@@ -139,7 +139,7 @@ func unavailable(err error) error {
 	return state.Wrap(
 		state.CodeUnavailable,
 		"pgqueue.DeadLetters",
-		"the dead letters cannot be read now",
+		"reading the dead letters failed",
 		err,
 	)
 }

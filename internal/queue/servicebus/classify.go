@@ -94,7 +94,7 @@ func (c *Client) classify(op string, q state.Queue, err error) error {
 		}
 	}
 
-	return state.Wrap(state.CodeUnavailable, op, where+" cannot be used now", err)
+	return state.Wrap(state.CodeUnavailable, op, where+" is unavailable", err)
 }
 
 // rejections are the conditions that concern a message and not its queue.

@@ -96,7 +96,7 @@ func New(o Options) (*Client, error) {
 		return nil, state.Errorf(
 			state.CodeInvalid,
 			"servicebus.New",
-			"the Service Bus settings cannot be used",
+			"the Service Bus settings are invalid",
 		) // the cause may contain a key
 	}
 

@@ -148,7 +148,7 @@ func received(d queue.Delivery) (*sb.ReceivedMessage, error) {
 		return nil, state.Errorf(
 			state.CodeInternal,
 			"servicebus",
-			"the delivery %q came over another transport",
+			"the delivery %q belongs to another transport",
 			d.MessageID,
 		)
 	}

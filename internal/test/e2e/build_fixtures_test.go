@@ -214,7 +214,7 @@ func buildCases() []buildCase {
 		{"parameter added with a default", "list", buildOf(buildStages[builtDefault]()), ""},
 		{
 			"parameter added without a default", "list", buildOf(buildStages[builtRequired]()),
-			`this build refuses the stored parameters: region: missing: want a string`,
+			`this build rejects the stored parameters: region: missing: want a string`,
 		},
 		{"parameter removed", "list", buildOf(buildStages[builtParamsN]()), ""},
 		{
@@ -223,7 +223,7 @@ func buildCases() []buildCase {
 			map[string]define.Job{"moving": define.Define(define.Definition[builtParams]{
 				Description: "A job that a deployment changes", Stages: buildStages[builtParams](),
 			})},
-			"the job had a result function, this build declares none",
+			"the job had a result function, but this build declares none",
 		},
 	}
 }

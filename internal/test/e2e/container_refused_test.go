@@ -53,10 +53,10 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 		field, message string
 	}{
 		{"missing", `{"container":"missing"}`, nil, state.CodeInvalid, "container", `there is no container "missing" in the storage account`},
-		{"forbidden", `{"container":"sample"}`, forbidden, state.CodeInvalid, "container", `"sample" cannot be listed: storage refuses it (403 AuthorizationPermissionMismatch)`},
+		{"forbidden", `{"container":"sample"}`, forbidden, state.CodeInvalid, "container", `"sample" cannot be listed: storage rejects the request (403 AuthorizationPermissionMismatch)`},
 		{"name", `{"container":"No_Container"}`, nil, state.CodeInvalid, "container", ""},
 		{"sizes", `{"container":"sample","min_size_bytes":2,"max_size_bytes":1}`, nil, state.CodeInvalid, "max_size_bytes", "1 is below min_size_bytes, which is 2"},
-		{"refused", `{"container":"sample"}`, &blobtest.Refusal{Status: 400, Code: "InvalidUri"}, state.CodeInvalid, "container", `"sample" cannot be listed: storage refuses it (400 InvalidUri)`},
+		{"refused", `{"container":"sample"}`, &blobtest.Refusal{Status: 400, Code: "InvalidUri"}, state.CodeInvalid, "container", `"sample" cannot be listed: storage rejects the request (400 InvalidUri)`},
 	} {
 		refusal.Store(c.refusal)
 		err := submit(c.params)
@@ -127,7 +127,7 @@ func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 	tries := map[string]int{}
 	connection := blobtest.Refusing(t, server, func(r *http.Request) *blobtest.Refusal {
 		name, isBlob := strings.CutPrefix(r.URL.Path, "/local/sample/")
-		if !isBlob || r.Header.Get("X-Ms-Range") == "bytes=0-0" { // a listing, or the pre-flight check
+		if !isBlob || r.Header.Get("X-Ms-Range") == "bytes=0-0" { // a listing, or the preflight check
 			return nil
 		}
 

@@ -103,7 +103,7 @@ var methods = []string{"get", "post", "put", "patch", "delete"}
 func Read(text []byte) (doc Doc, err error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
-		return Doc{}, fmt.Errorf("the description is no YAML: %w", err)
+		return Doc{}, fmt.Errorf("the description is not YAML: %w", err)
 	}
 
 	if len(root.Content) != 1 {

@@ -118,13 +118,13 @@ func TestReadRejectsUnsupportedDescriptions(t *testing.T) {
 	t.Parallel()
 
 	for name, change := range map[string][2]string{
-		"nothing is at #/components/schemas/Nope": {
+		"no value at #/components/schemas/Nope": {
 			`{$ref: "#/components/schemas/Thing"}}`,
 			`{$ref: "#/components/schemas/Nope"}}`,
 		},
 		"the keyword oneOf is not shown": {"{type: number, description: Weight}", "{oneOf: []}"},
 		"has no tag that is described":   {"tags: [a]", "tags: [c]"},
-		"no YAML":                        {"openapi: 3.0.3", "openapi: [3"},
+		"not YAML":                       {"openapi: 3.0.3", "openapi: [3"},
 	} {
 		_, err := apidoc.Read([]byte(strings.Replace(small, change[0], change[1], 1)))
 		if err == nil || !strings.Contains(err.Error(), name) {

@@ -79,7 +79,7 @@ func (r reader) resolve(n node) node {
 	}
 
 	if to.Node == nil {
-		panic(broken("nothing is at " + ref))
+		panic(broken("no value at " + ref))
 	}
 
 	return to

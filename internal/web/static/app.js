@@ -98,7 +98,7 @@
     el.dataset.state = name === "live" ? "live" : name === "paused" ? "paused" : name === "ended" ? "ended" : "wait";
     $("#live-word").textContent = words[name] || "";
     el.setAttribute("aria-pressed", name === "paused");
-    el.title = name === "paused" ? "Go on updating" : name === "live" ? "Pause updates" : "";
+    el.title = name === "paused" ? "Resume updates" : name === "live" ? "Pause updates" : "";
     tick();
   };
   let patience = 0, polling = 0;
@@ -140,7 +140,7 @@
   document.addEventListener("title", (e) => { if (isLive(e)) { $("#page").dataset.title = e.detail.data; title(e.detail.data); } });
   document.addEventListener("trouble", (e) => { if (isLive(e)) { show(e.detail.data ? "trouble" : "live"); if (e.detail.data) toast(e.detail.data); } });
   document.addEventListener("build", (e) => {
-    if (isLive(e) && e.detail.data !== root.dataset.hash && !state.stale) { state.stale = true; toast("A new version of this page is there.", { href: location.href, text: "Reload" }); }
+    if (isLive(e) && e.detail.data !== root.dataset.hash && !state.stale) { state.stale = true; toast("A new version of this page is available.", { href: location.href, text: "Reload" }); }
   });
   let spoke = 0, unsaid = [];
   const announce = () => { if (unsaid.length) { $("#say").textContent = unsaid.join(". "); unsaid = []; spoke = Date.now(); } };
@@ -169,10 +169,10 @@
     if (!$("#page")) $("#main").innerHTML = `<section class="panel problem" role="alert"><h1>${heading}</h1><p>${text}</p><p><button type="button" data-act="${act}">${button}</button></p></section>`;
   };
   document.addEventListener("htmx:error", (e) => {
-    if (e.target.id === "main") instead("The service cannot be reached", "The page did not arrive. Nothing is known of its content.", "reload", "Try again");
+    if (e.target.id === "main") instead("The service cannot be reached", "The page could not be loaded.", "reload", "Try again");
   });
   document.addEventListener("close", (e) => {
-    if (e.target.id === "key" && !entered) instead("A key is needed", "Without one the service shows nothing.", "key", "Enter a key");
+    if (e.target.id === "key" && !entered) instead("Key required", "The service requires an access key.", "key", "Enter a key");
   }, true);
 
   // again fetches the content of the page again.

@@ -17,7 +17,7 @@
     for (const verb of ["retry", "cancel"]) {
       const button = $(`[data-bulk="${verb}"]`, bar), m = fit(verb).length;
       button.disabled = m === 0;
-      button.textContent = m === 0 ? `${names[verb]}: none of them can be` : `${names[verb]} ${m} ${m === 1 ? "job" : "jobs"}`;
+      button.textContent = m === 0 ? `${names[verb]}: not possible for the selected jobs` : `${names[verb]} ${m} ${m === 1 ? "job" : "jobs"}`;
     }
     hold(n > 0);
   };
@@ -51,7 +51,7 @@
       }
     };
     await Promise.all([one(), one(), one(), one()]);
-    toast(`${names[verb]}: ${done} ${done === 1 ? "job" : "jobs"}.${refused ? ` ${refused} refused: ${why}` : ""}`);
+    toast(`${names[verb]}: ${done} ${done === 1 ? "job" : "jobs"}.${refused ? ` ${refused} rejected: ${why}` : ""}`);
     none();
   };
   const none = () => {
@@ -67,7 +67,7 @@
     const all = $("#bulk-all"), typed = $("#bulk-typed"), go = $("#bulk-go"), text = $("#bulk-text");
     let chosen = ids;
     const show = () => {
-      text.textContent = `${verb === "cancel" ? "What has not started will not, and what runs is told to stop. Results stay." : "Tasks that did not complete run again, as a new attempt."}`;
+      text.textContent = `${verb === "cancel" ? "Queued tasks will not start, and running tasks are cancelled. Results are kept." : "Unfinished tasks run again as a new attempt."}`;
       $("#bulk-title").textContent = `${names[verb]} ${chosen.length} ${chosen.length === 1 ? "job" : "jobs"}?`;
       go.textContent = `${names[verb]} ${chosen.length}`;
       go.className = verb === "cancel" ? "danger full" : "primary";
@@ -81,7 +81,7 @@
     dialog.showModal();
     const every = await matching(verb);
     if (every && every.length > ids.length) {
-      $("#bulk-all-text").textContent = `All ${every.length} that match the filter`;
+      $("#bulk-all-text").textContent = `All ${every.length} jobs that match the filter`;
       $("#bulk-all-row").hidden = false;
       all.hidden = false;
     } else {

@@ -45,7 +45,7 @@
       if (!at || el.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING) at = el;
     }
     const box = $("#submit-wrong");
-    box.textContent = rest.length || !errors.length ? refusal({ status: r.status, answer: { ...r.answer, errors: rest } }) : `${errors.length === 1 ? "One parameter is" : errors.length + " parameters are"} wrong: see below.`;
+    box.textContent = rest.length || !errors.length ? refusal({ status: r.status, answer: { ...r.answer, errors: rest } }) : `${errors.length === 1 ? "One parameter is" : errors.length + " parameters are"} invalid: see below.`;
     box.hidden = false;
     if (at) at.focus();
   };
@@ -54,7 +54,7 @@
   const said = (form, r) => {
     const a = r.answer, box = $("#submit-answer");
     const panel = add(box, "section", "", { className: "panel answer" });
-    const p = add(panel, "p", r.status === 202 ? (a.created ? "Submitted. " : `Runs again, as attempt ${a.attempt}. `) : `This job already existed: ${a.status.replaceAll("_", " ")}. `);
+    const p = add(panel, "p", r.status === 202 ? (a.created ? "Submitted. " : `Running again as attempt ${a.attempt}. `) : `This job already existed: ${a.status.replaceAll("_", " ")}. `);
     const link = add(p, "a", `Open ${a.job_type} ${a.job_id.slice(0, 8)}`, { href: `${form.dataset.ui}/${a.job_id}` });
     if (r.status === 200 && a.status.startsWith("completed")) {
       const again = add(panel, "button", "Run it again", { type: "button" });
@@ -64,9 +64,9 @@
   };
   const planned = (r) => {
     const panel = add($("#submit-answer"), "section", "", { className: "panel answer" });
-    add(panel, "p", "The parameters are right. Nothing was written. It would run:");
+    add(panel, "p", "The parameters are valid. Nothing was written. The job would run:");
     const list = add(panel, "ul");
-    for (const s of r.answer.plan || []) add(list, "li", `${s.name}: ${s.skipped ? "skipped" : s.tasks === null ? "as many tasks as the stages before give" : s.tasks.toLocaleString("en") + (s.tasks === 1 ? " task" : " tasks")}`);
+    for (const s of r.answer.plan || []) add(list, "li", `${s.name}: ${s.skipped ? "skipped" : s.tasks === null ? "depends on the results of earlier stages" : s.tasks.toLocaleString("en") + (s.tasks === 1 ? " task" : " tasks")}`);
   };
 
   const send = async (form, query) => {
@@ -75,7 +75,7 @@
     const buttons = form.querySelectorAll(".actions button");
     for (const b of buttons) b.disabled = true;
     let r;
-    try { r = await api("POST", form.dataset.url + query, body(form)); } catch { r = { status: 0, answer: { detail: "The service cannot be reached. Nothing is known of whether the job was submitted; submitting it again is safe." } }; }
+    try { r = await api("POST", form.dataset.url + query, body(form)); } catch { r = { status: 0, answer: { detail: "The service cannot be reached. It is unknown whether the job was submitted. Submitting it again is safe." } }; }
     for (const b of buttons) b.disabled = false;
     if (r.status === 401) return;
     if (!r.ok) return wrong(form, r);

@@ -1,0 +1,142 @@
+package arch
+
+import (
+	"go/scanner"
+	"go/token"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rule rejects a word or a pattern and names the standard words for it.
+type rule struct {
+	pattern *regexp.Regexp
+	instead string
+}
+
+func word(pattern, instead string) rule {
+	return rule{regexp.MustCompile(`(?i)\b(?:` + pattern + `)\b`), instead}
+}
+
+// rules are the words that the repository does not use. A bracket around the
+// first letter keeps this file free of them.
+var rules = []rule{
+	word(`[t]ell|[t]ells|[t]elling|[t]old|[t]eller`, "report, log, publish, notify, print"),
+	word(`[m]end|[m]ends|[m]ended|[m]ending`, "fix, repair"),
+	word(`[b]ook|[b]ooks|[b]ooked|[b]ooking`, "record, persist; invariants"),
+	word(`[a]new`, "again, re-create"),
+	word(`[b]esides?`, "next to, in addition to"),
+	word(`[i]n hand|[i]n the hands of`, "claimed, in flight"),
+	word(`[g]oes on|[g]o on|[g]oing on|[w]ent on|[g]one on|[d]rives? on|[d]rove on`, "continue, resume, restart"),
+	word(`[g]ives? back|[g]iven back|[g]ave back|[p]uts? back|[h]ands? back|[h]anded back`, "release, requeue, split"),
+	word(`[h]ands? on|[h]anded on|[h]ands? out|[h]anded out`, "relay, send, serve"),
+	word(`[a]s a rule`, "usually"),
+	word(`[f]or good`, "permanently"),
+	word(`[a]t once`, "immediately, concurrently"),
+	word(`[w]hatever|[w]hoever|[w]hichever|[n]obody|[s]omebody|[e]verybody|[a]nybody`, "the exact noun"),
+	word(`[o]f late|[i]n vain|[m]eanwhile it|[i]n good order`, "recently; without result"),
+	word(`[s]o many|[s]o long|[n]o matter that`, "at most N, this time"),
+	word(`[t]hereof|[t]herein|[w]herein|[w]hereby|[l]est|[h]itherto`, "a plain conjunction"),
+	word(`[c]ulprit|[b]ears? out|[t]akes? as read`, "a literal word"),
+	word(`[m]akes? do`, "use"),
+}
+
+// isNo finds negations with "no" that need "not a".
+var isNo = regexp.MustCompile(`(?i)(\w*)\W+(?:is|are|was|were) no (\w+)`)
+
+// exception is a text that may contain a forbidden word.
+type exception struct{ text, reason string }
+
+// account is a user that owns no files, on most systems.
+const account = "no" + "body"
+
+// glossary is the list of exceptions. Keep it short.
+var glossary = []exception{
+	{"#b" + "ooks", "anchor of the runbook; links to it must keep working"},
+	{`id="b` + `ooks"`, "anchor of the runbook"},
+	{"`" + account + "`", "name of a system account"},
+	{`"` + account + `"`, "name of a system account"},
+	{account + " account", "name of a system account"},
+}
+
+// clean are the folders whose text follows the rules, tests included. The list
+// grows until it contains every folder; then delete it.
+var clean = []string{
+	".",
+	".ci",
+	"docs",
+	"docs/adr",
+	"internal/test/arch",
+}
+
+// TestLanguage checks comments and strings of Go files in clean folders, all
+// strings of the product, and the whole text of other files in clean folders.
+func TestLanguage(t *testing.T) {
+	t.Parallel()
+
+	checked := map[string]bool{}
+	kinds := []string{".go", ".sql", ".md", ".yaml", ".yml", ".html", ".tmpl", ".js", ".css", ".sh", ""}
+	for _, f := range texts(t, func(p string) bool { return slices.Contains(kinds, filepath.Ext(p)) }) {
+		name := filepath.ToSlash(f.path)
+		isClean := slices.Contains(clean, path.Dir(name))
+		checked[path.Dir(name)] = true
+
+		switch {
+		case path.Ext(name) == ".go":
+			checkGo(t, name, f.content, isClean)
+		case isClean && !strings.ContainsRune(f.content, 0):
+			checkText(t, name, 1, f.content)
+		}
+	}
+
+	for _, folder := range clean {
+		if !checked[folder] {
+			t.Errorf("the clean folder %s does not exist", folder)
+		}
+	}
+}
+
+func checkGo(t *testing.T, name, content string, isClean bool) {
+	t.Helper()
+
+	var s scanner.Scanner
+	files := token.NewFileSet()
+	file := files.AddFile(name, -1, len(content))
+	s.Init(file, []byte(content), nil, scanner.ScanComments)
+
+	product := !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, "internal/test/")
+	for {
+		at, kind, text := s.Scan()
+		if kind == token.EOF {
+			return
+		}
+		if isClean && kind == token.COMMENT || (isClean || product) && kind == token.STRING {
+			checkText(t, name, files.Position(at).Line, text)
+		}
+	}
+}
+
+// checkText reports each forbidden word with its line.
+func checkText(t *testing.T, name string, first int, text string) {
+	t.Helper()
+
+	for n, line := range strings.Split(text, "\n") {
+		for _, e := range glossary {
+			line = strings.ReplaceAll(line, e.text, "")
+		}
+
+		for _, r := range rules {
+			if found := r.pattern.FindString(line); found != "" {
+				t.Errorf("%s:%d: %q: use %s", name, first+n, found, r.instead)
+			}
+		}
+		for _, m := range isNo.FindAllStringSubmatch(line, -1) {
+			if !strings.EqualFold(m[1], "there") && m[2] != "longer" && m[2] != "more" {
+				t.Errorf("%s:%d: %q: use \"is not a\"", name, first+n, m[0])
+			}
+		}
+	}
+}
