@@ -95,7 +95,7 @@ func TestPoisonedResultFailsOnlyItsTask(t *testing.T) {
 	mustCount(t, e, 1, `select count(*) from attempts`)
 	mustCount(t, e, 1,
 		`select count(*) from attempts
-		where index = $1 and outcome = 'invalid' and not final and error like 'the database refused%'`,
+		where index = $1 and outcome = 'invalid' and not final and error like 'the database rejected%'`,
 		bad,
 	)
 	mustCount(t, e, n-1,
