@@ -70,9 +70,11 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 			exec(
 				t,
 				pool,
-				`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies, status, total, planned,
-				dispatched, completed, finished_at)
-				select job_id, 0, 'work', 'fixture_number', 'dynamic', 2, '{}', 0, 'completed', 100, 100, 100, 100, now() from jobs where job_type = 'filled'`,
+				`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on,
+					pending_dependencies, status, total, planned, dispatched, completed, finished_at)
+				select job_id, 0, 'work', 'fixture_number', 'dynamic', 2, '{}',
+					0, 'completed', 100, 100, 100, 100, now()
+				from jobs where job_type = 'filled'`,
 			)
 			exec(t, pool, `insert into tasks (job_id, stage, gen, index, status, attempt, result, finished_at)
 				select job_id, 0, 1, i, 'completed', 1, '{"value":1,"count":1}', now()

@@ -50,11 +50,18 @@ func failTasks(t *testing.T, pool *pgxpool.Pool) state.JobID {
 		{Name: "read", Planned: 30, Dispatched: 30, Failed: 12, Gen: 2}, {Name: "sum", DependsOn: []int16{0}},
 	}})
 	if _, err := pool.Exec(context.Background(), `
-update attempts set error = case when index < 8 then 'read tile ' || index || ': timeout' else 'torn off after ' || index || ' bytes' end;
+update attempts
+set error = case
+  when index < 8 then 'read tile ' || index || ': timeout'
+  else 'torn off after ' || index || ' bytes'
+end;
 insert into attempts (job_id, stage, gen, index, attempt, outcome, error)
-select job_id, 0, 2, i, a, 'error', 'torn off after ' || i + a || ' bytes' from jobs, generate_series(20, 22) i, generate_series(1, 2) a
-union all select job_id, 0, 1, 5, 1, 'error', 'of the past' from jobs
-union all select job_id, 0, 2, 25, 1, 'cancelled', 'the handler did not return in time' from jobs`); err != nil {
+select job_id, 0, 2, i, a, 'error', 'torn off after ' || i + a || ' bytes'
+from jobs, generate_series(20, 22) i, generate_series(1, 2) a
+union all
+select job_id, 0, 1, 5, 1, 'error', 'of the past' from jobs
+union all
+select job_id, 0, 2, 25, 1, 'cancelled', 'the handler did not return in time' from jobs`); err != nil {
 		t.Fatal(err)
 	}
 

@@ -161,7 +161,8 @@ update stages set completed = 6, status = 'completed', finished_at = now()`)
 	exec(
 		t,
 		pool,
-		`update stages set gen = 2, completed = 0, planned = 0, total = null, dispatched = 0, status = 'running', finished_at = null`,
+		`update stages set gen = 2, completed = 0, planned = 0, total = null, dispatched = 0,
+			status = 'running', finished_at = null`,
 	)
 
 	if got, rerun := gridText(t, r, id, "a"); got != "" || rerun.Gen != 2 {

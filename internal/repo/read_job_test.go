@@ -165,9 +165,11 @@ func TestVersionsAgreeWithTheJobAndMoveWithIt(t *testing.T) {
 	seen := []string{version()}
 
 	for _, change := range []string{
-		`update jobs set version = version + 1`, `update stages set dispatched = dispatched + 1 where stage = 0`,
+		`update jobs set version = version + 1`,
+		`update stages set dispatched = dispatched + 1 where stage = 0`,
 		`update stages set completed = completed + 1 where stage = 0`,
-		`update stages set completed = completed - 1, failed = failed + 1, dispatched = dispatched - 1 where stage = 0; update jobs set version = version + 1`,
+		`update stages set completed = completed - 1, failed = failed + 1, dispatched = dispatched - 1 where stage = 0;
+		update jobs set version = version + 1`,
 	} {
 		if _, err := pool.Exec(t.Context(), change); err != nil {
 			t.Fatal(err)

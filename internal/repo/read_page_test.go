@@ -47,7 +47,8 @@ func TestAPageOfAMillionTasksTouchesAPage(t *testing.T) {
 	exec(
 		t,
 		pool,
-		`insert into workers (worker_id, lease_until, build, host, pid) values (gen_random_uuid(), now() + interval '1 hour', '', '', 1)`,
+		`insert into workers (worker_id, lease_until, build, host, pid)
+		values (gen_random_uuid(), now() + interval '1 hour', '', '', 1)`,
 	)
 	exec(
 		t,

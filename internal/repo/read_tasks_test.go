@@ -59,7 +59,8 @@ func TestListTasksFindsEachStatusWhereItIs(t *testing.T) {
 	// own that waits
 	if _, err := pool.Exec(
 		t.Context(),
-		`insert into tasks (job_id, stage, gen, index, failures, attempt, error) select job_id, 0, 2, 6, 1, 1, 'again' from jobs`,
+		`insert into tasks (job_id, stage, gen, index, failures, attempt, error)
+		select job_id, 0, 2, 6, 1, 1, 'again' from jobs`,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,8 @@ func TestListTasksLooksAtNoMoreThanItsBudget(t *testing.T) {
 		rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: n, Dispatched: n}}},
 	)
 	if _, err := pool.Exec(t.Context(), `
-insert into tasks (job_id, stage, gen, index, status, finished_at) select job_id, 0, 1, 50000, 'cancelled', now() from jobs;
+insert into tasks (job_id, stage, gen, index, status, finished_at)
+  select job_id, 0, 1, 50000, 'cancelled', now() from jobs;
 update stages set cancelled = 1`); err != nil {
 		t.Fatal(err)
 	}
@@ -185,8 +187,13 @@ func TestReadTaskShowsWhatCoversIt(t *testing.T) {
 
 	if _, err := pool.Exec(t.Context(), `
 update tasks set input = '{"x":1}' where index = 0;
-insert into result_parts select job_id, stage, gen, index, attempt, p, '1' from tasks, generate_series(0, 2) p where index = 0;
-insert into attempts (job_id, stage, gen, index, attempt, outcome, error) select job_id, 0, 1, 3, a, 'error', 'no ' || a from jobs, generate_series(1, 2) a;
+insert into result_parts
+  select job_id, stage, gen, index, attempt, p, '1'
+  from tasks, generate_series(0, 2) p
+  where index = 0;
+insert into attempts (job_id, stage, gen, index, attempt, outcome, error)
+  select job_id, 0, 1, 3, a, 'error', 'no ' || a
+  from jobs, generate_series(1, 2) a;
 update stages set status = 'running', total = 2, planned = 2, pending_dependencies = 0 where stage = 1`); err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,9 @@ func TestTimesComeFromASampleOfEachStage(t *testing.T) {
 	}})
 	// task i of the first stage took i seconds, all of the second 2 s
 	if _, err := pool.Exec(t.Context(), `
-update tasks set started_at = finished_at - make_interval(secs => case when stage = 0 then index else 2 end) where finished_at is not null`); err != nil {
+update tasks
+set started_at = finished_at - make_interval(secs => case when stage = 0 then index else 2 end)
+where finished_at is not null`); err != nil {
 		t.Fatal(err)
 	}
 

@@ -19,7 +19,8 @@ func TestUnreceived(t *testing.T) {
 
 	const after = 2 * time.Minute
 
-	insert := "insert into messages (job_id, queue, kind, due_at, sent_at) values ($1, $2, 2, now() - $3::interval, now() - $4::interval)"
+	insert := `insert into messages (job_id, queue, kind, due_at, sent_at)
+		values ($1, $2, 2, now() - $3::interval, now() - $4::interval)`
 	receives := "insert into receivers (queue, received_at) values ($1, now() - $2::interval)"
 
 	for name, c := range map[string]struct {

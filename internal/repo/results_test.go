@@ -19,13 +19,20 @@ const pageLimit = 8 << 20
 // failed. Task 1 emitted 2,500 small parts with gaps between their numbers,
 // task 2 emitted 20 of 1 MiB.
 const largeResults = `
-insert into jobs (job_id, job_type, params, pending_stages, status, started_at) values (sha256('a'), 'x', '{}', 1, 'running', now());
-insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies, status, total, planned, dispatched)
+insert into jobs (job_id, job_type, params, pending_stages, status, started_at)
+  values (sha256('a'), 'x', '{}', 1, 'running', now());
+insert into stages (
+  job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies,
+  status, total, planned, dispatched
+)
   values (sha256('a'), 0, 's', 't', 'dynamic', 2, '{}', 0, 'running', 60, 60, 60),
          (sha256('a'), 1, 'u', 't', 'match_previous', 2, '{0}', 0, 'running', 60, 60, 60);
 insert into tasks (job_id, stage, gen, index, status, attempt, result, error, finished_at)
   select sha256('a'), 0, 1, i, (case when i % 7 = 6 then 'failed' else 'completed' end)::task_status, 1,
-         case when i % 7 <> 6 then convert_to(case when i % 3 = 0 then repeat('7', 1048576) else i::text end, 'utf8') end,
+         case
+           when i % 7 <> 6
+             then convert_to(case when i % 3 = 0 then repeat('7', 1048576) else i::text end, 'utf8')
+         end,
          case when i % 7 = 6 then 'x' end, now()
   from generate_series(0, 59) i;
 insert into tasks (job_id, stage, gen, index, input)

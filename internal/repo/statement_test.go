@@ -59,12 +59,16 @@ func TestTheDatabaseRefusesImpossibleRows(t *testing.T) {
 
 	legal := `
 insert into jobs (job_id, job_type, params, pending_stages) values (sha256('a'), 'x', '{}', 1);
-insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies, status, total, planned, dispatched)
+insert into stages (
+  job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies,
+  status, total, planned, dispatched
+)
   values (sha256('a'), 0, 's', 't', 'dynamic', 2, '{}', 0, 'running', 10, 10, 10),
          (sha256('a'), 1, 'u', 't', 'fan_in', 2, '{0}', 1, 'waiting', null, 0, 0);
 insert into tasks (job_id, stage, gen, index) values (sha256('a'), 0, 1, 0);
 insert into messages (job_id, queue, kind) values (sha256('a'), 2, 2);
-insert into attempts (job_id, stage, gen, index, attempt, outcome, error) values (sha256('a'), 0, 1, 0, 1, 'error', 'x');
+insert into attempts (job_id, stage, gen, index, attempt, outcome, error)
+  values (sha256('a'), 0, 1, 0, 1, 'error', 'x');
 insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 	if _, err := pool.Exec(t.Context(), legal); err != nil {
 		t.Fatal(err)
@@ -114,7 +118,8 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update tasks set status = 'failed', finished_at = now()`,
 		`update tasks set finished_at = now()`,
 		`update tasks set input = convert_to(repeat('x', 65537), 'utf8')`,
-		`update tasks set status = 'completed', attempt = 1, finished_at = now(), result = convert_to(repeat('x', 1048577), 'utf8')`,
+		`update tasks set status = 'completed', attempt = 1, finished_at = now(),
+			result = convert_to(repeat('x', 1048577), 'utf8')`,
 		`update messages set kind = 6`,
 		`update messages set first = -1`,
 		`update messages set count = 0`,
@@ -129,7 +134,8 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update attempts set outcome = 'tired'`,
 		`update result_parts set part = -1`,
 		`update result_parts set data = convert_to(repeat('x', 1048577), 'utf8')`,
-		`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies) values (sha256('b'), 0, 's', 't', 'single', 2, '{}', 0)`,
+		`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies)
+			values (sha256('b'), 0, 's', 't', 'single', 2, '{}', 0)`,
 	} {
 		if _, err := pool.Exec(t.Context(), bad); err == nil {
 			t.Errorf("accepted: %s", bad)

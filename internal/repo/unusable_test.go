@@ -40,7 +40,8 @@ func TestADatabaseThatCannotBeUsedSaysWhatToDo(t *testing.T) {
 		{"RightsMissing", "lacks rights", func(t *testing.T) string {
 			address := pgtest.URL(t)
 			role := pgtest.Role(t, address)
-			run(t, address, `do $$ begin execute format('revoke all on all tables in schema %I from %I', current_schema(), '`+role+`'); end $$`)
+			run(t, address, `do $$ begin execute
+				format('revoke all on all tables in schema %I from %I', current_schema(), '`+role+`'); end $$`)
 
 			return altered(t, address, func(u *url.URL) { u.User = url.User(role) })
 		}},

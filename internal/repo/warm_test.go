@@ -45,7 +45,10 @@ func TestWarmPlansAndWritesNothing(t *testing.T) {
 
 		var planned int
 
-		err = conn.QueryRow(t.Context(), `select count(*) from pg_prepared_statements where generic_plans = 1 and statement not like '%pg_prepared%'`).
+		err = conn.QueryRow(t.Context(), `
+			select count(*)
+			from pg_prepared_statements
+			where generic_plans = 1 and statement not like '%pg_prepared%'`).
 			Scan(&planned)
 		if err != nil || planned != 12 {
 			t.Errorf("%d statements are planned, %v", planned, err)
