@@ -69,7 +69,9 @@ func contents(t *testing.T, pool *pgxpool.Pool) map[string]int {
 
 	rows := map[string]int{}
 
-	for _, table := range []string{"jobs", "stages", "tasks", "messages", "attempts", "events", "workers", "paces"} {
+	for _, table := range []string{
+		"jobs", "stages", "tasks", "messages", "attempts", "events", "workers", "task_durations",
+	} {
 		var n int
 		if err := pool.QueryRow(t.Context(), `select count(*) from `+table).Scan(&n); err != nil {
 			t.Fatal(err)

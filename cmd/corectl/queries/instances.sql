@@ -1,2 +1,4 @@
--- Processes that hold a lease.
-select count(*)::int from workers where lease_until > now()
+-- Returns how many processes hold a lease.
+select count(*)::int
+from workers
+where lease_until > now()
