@@ -20,7 +20,7 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 	m.wake(effects)
 
 	if s := m.session.Load(); s != nil && c.Stopping {
-		s.cancelJob(id)
+		s.cancelJob(id, 0)
 	}
 
 	if c.Deleting {
@@ -41,7 +41,7 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) error {
 	ended, effects, err := m.store.ForceCancel(ctx, id, by)
 	if s := m.session.Load(); s != nil {
-		s.cancelJob(id)
+		s.cancelJob(id, 0)
 	}
 
 	m.wake(effects)

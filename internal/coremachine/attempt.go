@@ -7,7 +7,6 @@ import (
 
 	"coremachine/internal/handlers"
 	"coremachine/internal/state"
-	"coremachine/internal/telemetry/keys"
 )
 
 // taskEnd is an attempt's end with what is needed to turn it into a failure.
@@ -86,56 +85,4 @@ func classify(err, cause error) (state.Code, state.Outcome) {
 	}
 
 	return state.CodeTaskError, state.OutcomeError
-}
-
-// flushEnds books a batch. What the database refuses makes the batch fail
-// whole: it is halved until the culprit stands alone, so that no neighbour
-// suffers. Data that is refused becomes a failed attempt; any other culprit's
-// message is put back.
-func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) error {
-	batch := make([]state.TaskEnd, len(ends))
-	for i := range ends {
-		batch[i] = ends[i].TaskEnd
-	}
-
-	err := m.inLocalTx(
-		s,
-		func(local state.LocalCapacity) (state.TransitionEffects, error) {
-			return m.store.Complete(ctx, local, batch)
-		},
-	)
-	if err == nil {
-		return nil
-	}
-
-	code := state.CodeOf(err)
-	if code == state.CodeUnavailable || ctx.Err() != nil {
-		return err
-	}
-
-	if len(ends) > 1 {
-		half := len(ends) / 2
-
-		var problems []error
-
-		for _, part := range [][]taskEnd{ends[:half], ends[half:]} {
-			_, err := retry(ctx, func() (struct{}, error) { return struct{}{}, m.flushEnds(ctx, s, part) })
-			problems = append(problems, err)
-		}
-
-		return errors.Join(problems...)
-	}
-
-	if code != state.CodeInvalid || ends[0].Status != state.TaskCompleted {
-		m.log.Error("recording the end of an attempt failed", keys.JobID, ends[0].JobID, keys.Error, err)
-		return err
-	}
-
-	culprit := ends[0]
-	culprit.fail(
-		state.Errorf(state.CodeInvalidResult, "coremachine.flushEnds", "the database rejected the result"),
-		nil,
-	)
-
-	return m.flushEnds(ctx, s, []taskEnd{culprit})
 }

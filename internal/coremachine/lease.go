@@ -20,9 +20,10 @@ func (c *Config) usable() time.Duration {
 	return c.Lease - min(c.Grace/2+c.Lease/50, c.Lease/3)
 }
 
-// renewLimit bounds one renewal: two fit in between the time when the first is
-// due and the end of the handlers' contexts.
-func (c *Config) renewLimit() time.Duration { return max(c.usable()-c.Renew, c.Renew/2) / 2 }
+// renewAgain is how long a renewal may go unanswered before another one starts
+// next to it: two fit in between the time when the first is due and the end of
+// the handlers' contexts.
+func (c *Config) renewAgain() time.Duration { return max(c.usable()-c.Renew, c.Renew/2) / 2 }
 
 // keepLease gives the process a lease and renews it. When it is lost all work
 // under it ends, and the process starts again under another worker id.
@@ -83,56 +84,6 @@ func (m *Machine) openSession(ctx context.Context) (*session, error) {
 	s.term.extend(begin.Add(m.cfg.usable()))
 
 	return s, nil
-}
-
-// renew renews the lease until the session ends, and ends it when the database
-// says that the lease has. A process whose completions do not land does not
-// renew.
-func (m *Machine) renew(s *session) {
-	for wait := m.cfg.Renew; sleep(s.ctx, wait); {
-		begin := time.Now()
-
-		again := min(time.Second, m.cfg.Renew/2)
-		if since, stuck := s.landing.stuck(begin, m.cfg.Lease); stuck {
-			err := state.Errorf(
-				state.CodeUnavailable,
-				"coremachine.renew",
-				"no completion has succeeded for %s",
-				since,
-			)
-			m.log.Warn(
-				"lease not renewed: completions fail",
-				keys.Worker,
-				s.worker,
-				keys.Error,
-				err,
-			)
-
-			wait = again
-
-			continue
-		}
-
-		limit, cancel := context.WithTimeout(s.ctx, m.cfg.renewLimit())
-		alive, err := m.store.RenewLease(limit, s.worker, m.cfg.Lease)
-
-		cancel()
-
-		switch took := time.Since(begin); {
-		case err == nil && alive:
-			s.term.extend(begin.Add(m.cfg.usable()))
-			s.renewed.Store(true)
-
-			wait = max(0, m.cfg.Renew-took)
-		case err == nil:
-			s.lose()
-			return
-		default:
-			m.log.Warn("renewing the lease failed", keys.Worker, s.worker, keys.Error, err)
-
-			wait = max(0, again-took)
-		}
-	}
 }
 
 // look watches for jobs that are being stopped, shares how long tasks take, and
@@ -210,16 +161,16 @@ func (m *Machine) releaseForgotten(ctx context.Context, s *session) {
 	}
 }
 
-func (m *Machine) cancelStopping(ctx context.Context, s *session, working []state.JobID) {
+func (m *Machine) cancelStopping(ctx context.Context, s *session, working []state.JobRef) {
 	limit, cancel := context.WithTimeout(ctx, m.cfg.Renew)
 	defer cancel()
 
-	ids, err := m.store.StoppingJobs(limit, working)
+	stopping, err := m.store.StoppingJobs(limit, working)
 	if err != nil {
 		return // the renewal reports it
 	}
 
-	for _, id := range ids {
-		s.cancelJob(id)
+	for _, job := range stopping {
+		s.cancelJob(job.JobID, job.Incarnation)
 	}
 }

@@ -15,17 +15,18 @@ import (
 // lineage is what the tasks of one bundle share of their view of earlier
 // stages.
 type lineage struct {
-	store   Store
-	s       *session
-	job     state.JobID
-	decl    define.Job // in the running build
-	shape   state.Parallelism
-	source  int                      // match_previous: the stored number of the stage that it follows
-	other   *mismatch                // that stage is not as the build declares it; nil: it is
-	earlier map[string]bool          // stages that have ended when this one runs; nil: all
-	changed atomic.Pointer[mismatch] // set when a stage was asked for that is not stored as declared
-	first   int
-	count   int
+	store    Store
+	s        *session
+	job      state.JobID
+	decl     define.Job // in the running build
+	shape    state.Parallelism
+	source   int                      // match_previous: the stored number of the stage that it follows
+	other    *mismatch                // that stage is not as the build declares it; nil: it is
+	earlier  map[string]bool          // stages that have ended when this one runs; nil: all
+	panicked atomic.Pointer[error]    // set when the engine panicked in a call of user code
+	changed  atomic.Pointer[mismatch] // set when a stage was asked for that is not stored as declared
+	first    int
+	count    int
 
 	mu    sync.Mutex
 	ahead []resultPage // read ahead, the oldest first
@@ -233,16 +234,55 @@ func (l *lineage) results(ctx context.Context, stage string) iter.Seq2[handlers.
 		declared := shapeOf(l.decl, stage)
 
 		declared.Name = stage
-		for p, err := range l.store.Results(ctx, l.job, declared) {
-			if state.CodeOf(err) == state.CodeDefinitionChanged {
-				err = l.notAsDeclared(changed(failureText(err)))
-			}
-
-			if !yield(handlers.StoredResult{Index: p.Index, Part: p.Part, Data: p.Data}, err) || err != nil {
-				return
-			}
+		if err := l.stream(ctx, declared, yield); err != nil {
+			yield(handlers.StoredResult{}, err)
 		}
 	}
+}
+
+// stream yields what is stored of a stage. It returns the error of a panic in
+// the store, which the recover around user code must not take for the user's; a
+// panic of the consumer passes.
+func (l *lineage) stream(
+	ctx context.Context,
+	stage state.StageShape,
+	yield func(handlers.StoredResult, error) bool,
+) (err error) {
+	consuming := false
+	defer func() {
+		if consuming {
+			return
+		}
+
+		if v := recover(); v != nil {
+			err = l.storePanicked(
+				state.Panicked(state.CodeEnginePanic, "coremachine.Results", "the engine", v),
+			)
+		}
+	}()
+
+	for p, err := range l.store.Results(ctx, l.job, stage) {
+		if state.CodeOf(err) == state.CodeDefinitionChanged {
+			err = l.notAsDeclared(changed(failureText(err)))
+		}
+
+		consuming = true
+		more := yield(handlers.StoredResult{Index: p.Index, Part: p.Part, Data: p.Data}, err)
+		consuming = false
+
+		if !more || err != nil {
+			return nil
+		}
+	}
+
+	return nil
+}
+
+// storePanicked notes that the engine panicked in a call of user code, whatever
+// that makes of the error.
+func (l *lineage) storePanicked(err error) error {
+	l.panicked.CompareAndSwap(nil, &err)
+	return err
 }
 
 // notAsDeclared notes why the work cannot be done by this build, whatever the

@@ -111,6 +111,7 @@ type Machine struct {
 	running      atomic.Int64
 	durations    durations
 	pool         pool
+	commits      commitSize
 	chain        atomic.Bool
 	parked       *parked
 	suspect      atomic.Bool   // a task that may be what kills processes waits or runs here
@@ -342,7 +343,7 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 	)
 	for i := range s.ends {
 		limit := batchLimit[[]taskEnd]{
-			most:  500,
+			most:  endsBatch,
 			rows:  func(ends []taskEnd) int { return len(ends) },
 			bytes: bytesOf,
 		}
@@ -357,7 +358,9 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 					"coremachine.flushEnds",
 					func() error { return m.flushEnds(ctx, s, slices.Concat(lists...)) },
 				)
-				s.landing.end(i, state.CodeOf(err) == state.CodeUnavailable)
+				if state.CodeOf(err) != state.CodeUnavailable { // else it is tried again
+					s.landing.end(i)
+				}
 
 				return make([]struct{}, len(lists)), err
 			},
@@ -366,6 +369,9 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 
 	return s
 }
+
+// endsBatch is the maximum number of ends in one group commit.
+const endsBatch = 500
 
 // From where on a stage keeps all flushers busy by itself.
 const (
@@ -432,26 +438,31 @@ func (s *session) unregister(key workKey, h *inFlight) {
 	close(h.done)
 }
 
-// cancelJob ends the contexts of a job's handlers in this process.
-func (s *session) cancelJob(id state.JobID) {
+// cancelJob ends the contexts of a job's handlers in this process; incarnation
+// 0 is all of them.
+func (s *session) cancelJob(id state.JobID, incarnation int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	for key, h := range s.inFlight {
-		if key.job == id && h.claimed.Load() && h.Kind != state.KindStop {
+		of := key.job == id && h.claimed.Load() && (incarnation == 0 || h.Incarnation == incarnation)
+		if of && h.Kind != state.KindStop {
 			h.cancel(errCancelled)
 		}
 	}
 }
 
 // jobs lists the jobs that something is held of, each once.
-func (s *session) jobs() []state.JobID {
+func (s *session) jobs() []state.JobRef {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	seen := map[state.JobID]struct{}{}
-	for key := range s.inFlight {
-		seen[key.job] = struct{}{}
+	seen := map[state.JobRef]struct{}{}
+
+	for key, h := range s.inFlight {
+		if h.claimed.Load() {
+			seen[state.JobRef{JobID: key.job, Incarnation: h.Incarnation}] = struct{}{}
+		}
 	}
 
 	return slices.Collect(maps.Keys(seen))

@@ -25,6 +25,31 @@ func catch(op string, fn func() error) (err error) {
 	return fn()
 }
 
+// inOwnGoroutine is catch for user code that may call runtime.Goexit, which
+// would end the goroutine that serves the queue: that is an error with
+// CodePlanner.
+func inOwnGoroutine(op, what string, fn func() error) error {
+	err := error(
+		state.Errorf(
+			state.CodePlanner,
+			op,
+			"%s called runtime.Goexit instead of returning (FailNow of a test does so)",
+			what,
+		),
+	)
+
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+
+		err = catch(op, fn)
+	}()
+
+	<-over
+
+	return err
+}
+
 // isPanic reports whether err is, or wraps, what catch made of a panic. It is
 // for the engine's own errors: methods of a handler's error can panic again.
 func isPanic(err error) bool {

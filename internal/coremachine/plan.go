@@ -23,7 +23,11 @@ func (m *Machine) plan(s *session, h *inFlight) error {
 
 	d, err := m.declarationOf(&h.ClaimedMessage)
 	if err == nil {
-		err = m.planTasks(s, h, d)
+		err = inOwnGoroutine("coremachine.plan", "the planner", func() error { return m.planTasks(s, h, d) })
+	}
+
+	if isPanic(err) {
+		return err
 	}
 
 	why, mismatched := errors.AsType[*mismatch](err)
@@ -159,7 +163,16 @@ func (m *Machine) planInputs(s *session, h *inFlight, d declaration) error {
 
 // finish computes a job's result and ends it.
 func (m *Machine) finish(s *session, h *inFlight) error {
-	result, err := m.jobResult(h)
+	var result []byte
+
+	err := inOwnGoroutine("coremachine.finish", "the result function", func() (err error) {
+		result, err = m.jobResult(h)
+		return err
+	})
+	if isPanic(err) {
+		return err
+	}
+
 	if err == nil {
 		return m.retryTransition(
 			s,
@@ -223,6 +236,10 @@ func (m *Machine) jobResult(h *inFlight) ([]byte, error) {
 	l := m.jobLineage(h.JobID, job)
 
 	result, err := job.Result(h.ctx, params, taskLineage{l, 0})
+	if panicked := l.panicked.Load(); err != nil && panicked != nil {
+		return nil, *panicked
+	}
+
 	if why := l.changed.Load(); err != nil && why != nil {
 		return nil, why
 	}

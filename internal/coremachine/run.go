@@ -349,17 +349,27 @@ func (b *bundle) observe(
 	}
 }
 
-// stillOut waits for a handler to return and tells whether it has not.
+// turns is in how many waits stillOut waits. On a process that is short of CPU
+// each takes as long as it takes to give every goroutine a turn, so that a
+// handler that only waits for its turn is not taken for one that ignores its
+// context.
+const turns = 20
+
+// stillOut waits for a handler to return and reports whether it has not.
 func stillOut(returned <-chan struct{}, d time.Duration) bool {
-	t := time.NewTimer(d)
+	t := time.NewTimer(d / turns)
 	defer t.Stop()
 
-	select {
-	case <-t.C:
-		return true
-	case <-returned:
-		return false
+	for range turns {
+		select {
+		case <-t.C:
+			t.Reset(d / turns)
+		case <-returned:
+			return false
+		}
 	}
+
+	return true
 }
 
 func (b *bundle) call(ctx context.Context, t state.BundleTask) ([]byte, error) {
@@ -370,9 +380,20 @@ func (b *bundle) call(ctx context.Context, t state.BundleTask) ([]byte, error) {
 		return nil, err
 	}
 
-	parts := newEmitter(ctx, func(ctx context.Context, part int, data []byte) (state.PartFate, error) {
-		return b.m.store.EmitPart(ctx, b.s.worker, h.ClaimedMessage, t.Index, part, data)
-	})
+	parts := newEmitter(
+		ctx,
+		func(ctx context.Context, part int, data []byte) (fate state.PartFate, err error) {
+			err = catch("coremachine.Emit", func() (err error) {
+				fate, err = b.m.store.EmitPart(ctx, b.s.worker, h.ClaimedMessage, t.Index, part, data)
+				return err
+			})
+			if isPanic(err) {
+				err = b.lineage.storePanicked(err)
+			}
+
+			return fate, err
+		},
+	)
 	defer parts.close()
 
 	task := handlers.NewTask(handlers.TaskSpec{
@@ -456,6 +477,11 @@ func (b *bundle) cutOff(err, cause error) bool {
 	// catch made it
 	if known, ok := err.(*state.Error); ok && known.Code == state.CodeEnginePanic { //nolint:errorlint
 		b.problem.Store(&err)
+		return true
+	}
+
+	if panicked := b.lineage.panicked.Load(); panicked != nil {
+		b.problem.Store(panicked)
 		return true
 	}
 

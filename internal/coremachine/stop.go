@@ -17,7 +17,7 @@ const stopTries = 20
 // running work when its handlers return, and after the grace without them. It
 // may be cut off anywhere; whoever claims the message next goes on.
 func (m *Machine) stopJob(s *session, h *inFlight) error {
-	s.cancelJob(h.JobID)
+	s.cancelJob(h.JobID, h.Incarnation)
 
 	for refused := 0; refused < stopTries; {
 		n, err := retry(

@@ -77,7 +77,7 @@ type Store interface {
 	RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error)
 	ShareDurations(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error)
 	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
-	StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error)
+	StoppingJobs(ctx context.Context, of []state.JobRef) ([]state.JobRef, error)
 	ReleaseForgotten(
 		ctx context.Context,
 		worker uuid.UUID,

@@ -19,12 +19,13 @@ type term struct {
 	wasLate  bool
 }
 
-// extend moves the deadline. It does nothing when the term is over.
+// extend moves the deadline, if it becomes later. It does nothing when the term
+// is over.
 func (t *term) extend(deadline time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	if t.over {
+	if t.over || deadline.Before(t.deadline) {
 		return
 	}
 
@@ -75,9 +76,11 @@ func (t *term) late() bool {
 type landing struct {
 	mu     sync.Mutex
 	since  [flushers]time.Time // when a flusher's batch was first tried; zero: it has none
-	landed time.Time           // the last that did
+	landed time.Time           // when something last landed, or became easier to land
+	failed bool                // a try failed after that
 }
 
+// begin records that a flusher tries a batch.
 func (l *landing) begin(flusher int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,24 +90,46 @@ func (l *landing) begin(flusher int) {
 	}
 }
 
-// end records how a try of a batch ended; again says that the batch is tried
-// again.
-func (l *landing) end(flusher int, again bool) {
+// progressed records that a part of a batch landed, or that the batch became
+// smaller.
+func (l *landing) progressed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	if again {
-		return
-	}
-
-	l.since[flusher], l.landed = time.Time{}, time.Now()
+	l.landed, l.failed = time.Now(), false
 }
+
+// fail records that a try of a part failed, and that it is tried again.
+func (l *landing) fail() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.failed = true
+}
+
+// end records that a flusher's batch was answered.
+func (l *landing) end(flusher int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.since[flusher], l.landed, l.failed = time.Time{}, time.Now(), false
+}
+
+// slowTry is how many times longer than a batch that failed a batch may wait
+// whose try has not ended. Each statement of it has a time limit, so it is
+// under way: the process, or the database, is only slow.
+const slowTry = 4
 
 // stuck reports whether a batch has been waiting, and nothing has landed, for
 // longer than limit.
 func (l *landing) stuck(now time.Time, limit time.Duration) (since time.Duration, stuck bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
+	most := limit
+	if !l.failed {
+		most = slowTry * limit
+	}
 
 	for _, began := range l.since {
 		if began.IsZero() {
@@ -118,5 +143,5 @@ func (l *landing) stuck(now time.Time, limit time.Duration) (since time.Duration
 		since = max(since, now.Sub(began))
 	}
 
-	return since, since > limit
+	return since, since > most
 }

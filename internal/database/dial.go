@@ -16,6 +16,9 @@ const (
 	IdleTimeout = 10 * time.Second
 
 	answerTimeout = StatementTimeout + 2*time.Second
+	// writeBuffer limits the bytes that the kernel has yet to send. The time for
+	// them counts against answerTimeout, so it must not be long.
+	writeBuffer = 512 << 10
 	// userTimeout limits how long sent bytes stay unacknowledged.
 	userTimeout = 10 * time.Second
 
@@ -47,6 +50,11 @@ func dial(dead func()) func(context.Context, string, string) (net.Conn, error) {
 		c, err := d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, fmt.Errorf("dial: %w", err)
+		}
+
+		if tcp, ok := c.(*net.TCPConn); ok {
+			// On an error the system's own size stays.
+			_ = tcp.SetWriteBuffer(writeBuffer)
 		}
 
 		return &wire{Conn: c, dead: dead, answerTimeout: answerTimeout, lastRead: time.Now()}, nil

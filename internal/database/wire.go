@@ -57,12 +57,29 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, w.cause(err)
 }
 
-// Write waits for the peer as Read does.
-func (w *wire) Write(b []byte) (int, error) {
-	w.limit(w.SetWriteDeadline)
-	n, err := w.Conn.Write(b)
+// writeChunk is what one wait of a write is for.
+const writeChunk = 64 << 10
 
-	return n, w.cause(err)
+// Write waits for the peer as Read does, for each chunk: a slow network takes
+// long for a large statement. Reads that wait meanwhile get as long again with
+// each.
+func (w *wire) Write(b []byte) (n int, err error) {
+	for {
+		chunk := b[n:min(n+writeChunk, len(b))]
+
+		w.limit(w.SetWriteDeadline)
+
+		if n > 0 {
+			w.limit(w.SetReadDeadline)
+		}
+
+		written, err := w.Conn.Write(chunk)
+
+		n += written
+		if err != nil || n == len(b) {
+			return n, w.cause(err)
+		}
+	}
 }
 
 // limit sets the deadline of the next read or write: the owner's or the answer

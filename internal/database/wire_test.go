@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -110,5 +111,48 @@ func TestDialEndsWithItsContext(t *testing.T) {
 
 	if _, err := dial(nil)(ctx, "tcp", "127.0.0.1:1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("dial returned %v, want context.Canceled", err)
+	}
+}
+
+// TestSlowWriteIsNotSilence sends more than the network takes within the limit
+// on silence, while a read waits as the driver's does.
+func TestSlowWriteIsNotSilence(t *testing.T) {
+	t.Parallel()
+
+	const silence = 2 * time.Second
+
+	w, peer := pair(t, silence, func() { t.Error("the connection was taken for dead") })
+
+	read := make(chan error, 1)
+	go func() {
+		_, err := w.Read(make([]byte, 1))
+		read <- err
+	}()
+
+	const size = 24 << 20
+	go func() {
+		buf := make([]byte, size/20)
+		for range 20 {
+			if _, err := io.ReadFull(peer, buf); err != nil {
+				return
+			}
+
+			<-time.After(silence / 8)
+		}
+
+		_, _ = peer.Write([]byte{1})
+	}()
+
+	begin := time.Now()
+	if _, err := w.Write(make([]byte, size)); err != nil {
+		t.Fatalf("the write failed after %s: %v", time.Since(begin), err)
+	}
+
+	if err := <-read; err != nil {
+		t.Errorf("the read failed: %v", err)
+	}
+
+	if took := time.Since(begin); took <= silence {
+		t.Errorf("the write took %s, want more than %s", took, silence)
 	}
 }

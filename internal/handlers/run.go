@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 
 	"github.com/go-json-experiment/json"
 
@@ -66,8 +67,26 @@ func runner[In, Out any](
 		if err != nil {
 			return nil, err
 		}
+		defer takeTurn(ctx)()
 
 		return Encode(out)
+	}
+}
+
+// encoding bounds how many results are encoded at once to what the process can
+// do at once. Hundreds of large ones that end together would otherwise share
+// its CPUs, and none would be done before the process loses its lease.
+var encoding = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// takeTurn waits until a result may be encoded; call what it returns
+// afterwards. It waits no longer than ctx: another handler's MarshalJSON may
+// hang.
+func takeTurn(ctx context.Context) (over func()) {
+	select {
+	case encoding <- struct{}{}:
+		return func() { <-encoding }
+	case <-ctx.Done():
+		return func() {}
 	}
 }
 

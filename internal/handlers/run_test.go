@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"math"
 	"regexp"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -195,5 +198,70 @@ func TestRun_RejectsTheZeroHandler(t *testing.T) {
 			h.Runs() {
 			t.Errorf("got %v, want code %q", err, state.CodeUnknownTaskType)
 		}
+	}
+}
+
+// counted is a result whose encoding counts how many run at once, and waits
+// until the test lets it go on.
+type counted struct {
+	now, most *atomic.Int64
+	free      <-chan struct{}
+}
+
+func (c counted) MarshalJSON() ([]byte, error) {
+	n := c.now.Add(1)
+	defer c.now.Add(-1)
+
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+
+	<-c.free
+
+	return []byte("1"), nil
+}
+
+// the bound is of the whole process
+func TestRunEncodesFewResultsAtOnce(t *testing.T) { //nolint:paralleltest
+	var now, most atomic.Int64
+
+	free := make(chan struct{})
+
+	var ready, over sync.WaitGroup
+
+	run := func(ctx context.Context) {
+		ready.Add(1)
+		over.Go(func() {
+			h := answer(func() (any, error) {
+				ready.Done()
+				return counted{&now, &most, free}, nil
+			})
+			if _, err := h.Run(ctx, Task{}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 64 {
+		run(t.Context())
+	}
+
+	ready.Wait()
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	run(ended) // it does not wait: those that encode may hang
+
+	for now.Load() <= int64(cap(encoding)) {
+		runtime.Gosched()
+	}
+
+	close(free)
+	over.Wait()
+
+	if n := most.Load(); n > int64(cap(encoding))+1 {
+		t.Errorf(
+			"%d results were encoded at once, want at most %d and the one that does not wait",
+			n,
+			cap(encoding),
+		)
 	}
 }

@@ -57,7 +57,13 @@ func Serve(
 			return
 		}
 
-		batch, err := r.Receive(ctx, free)
+		var batch []Delivery
+
+		err := Protect("queue.Serve", func() (err error) {
+			batch, err = r.Receive(ctx, free)
+			return err
+		})
+
 		for range free - len(batch) {
 			<-slots
 		}
@@ -104,6 +110,18 @@ const (
 	longPause  = 5 * time.Second
 )
 
+// Protect calls fn and returns an error with CodeEnginePanic for a panic. A
+// loop that serves a queue must outlive whatever goes wrong with a message.
+func Protect(op string, fn func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = state.Panicked(state.CodeEnginePanic, op, "the engine", v)
+		}
+	}()
+
+	return fn()
+}
+
 func serveOne(
 	serving context.Context,
 	r Receiver,
@@ -117,7 +135,7 @@ func serveOne(
 	var renewal sync.WaitGroup
 	renewal.Go(func() { keepLock(renewing, r, d) })
 
-	err := handle(ctx, d.Message)
+	err := Protect("queue.Serve", func() error { return handle(ctx, d.Message) })
 	if err != nil {
 		pause := min(firstPause<<min(d.Deliveries, 10), longPause)
 		wait(serving, pause/2+rand.N(pause/2))

@@ -70,7 +70,7 @@ func (r *Repo) ForceCancel(
 func (f *force) begin(ctx context.Context, by string) (begun bool, err error) {
 	var message int64
 
-	args := namedArgs{"job_id": f.id[:], "by": by, "holder": forcedStop, "hold": forceHold}
+	args := namedArgs{"job_id": f.id[:], "by": by, "holder": forcedStop, "hold": forceHold, "cut_off": cutOff}
 	err = f.repo.single(ctx, "repo.ForceCancel", "force_begin", args, func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&message}, func() error {
 			begun = true

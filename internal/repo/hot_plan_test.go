@@ -328,6 +328,10 @@ func (p *plans) look(n, join *node, wrong func(problem string)) {
 		join = n
 	}
 
+	if n.Type == "Aggregate" { // it needs all that it counts
+		join = nil
+	}
+
 	for i := range n.Plans {
 		p.look(&n.Plans[i], join, wrong)
 	}

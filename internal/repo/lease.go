@@ -95,13 +95,18 @@ func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.P
 	return err
 }
 
-// StoppingJobs lists which of these jobs were told to stop; those that have
-// ended by it too.
-func (r *Repo) StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error) {
-	ids := make([][]byte, len(of))
+// StoppingJobs lists which of these jobs were told to stop, also those that
+// have ended by it, and those that are gone or replaced by another incarnation.
+func (r *Repo) StoppingJobs(ctx context.Context, of []state.JobRef) ([]state.JobRef, error) {
+	ids, incarnations := make([][]byte, len(of)), make([]int64, len(of))
 	for i := range of {
-		ids[i] = of[i][:]
+		ids[i], incarnations[i] = of[i].JobID[:], of[i].Incarnation
 	}
 
-	return r.jobIDs(ctx, "repo.StoppingJobs", "stopping_jobs", namedArgs{"job_ids": ids})
+	return r.jobRefs(
+		ctx,
+		"repo.StoppingJobs",
+		"stopping_jobs",
+		namedArgs{"job_ids": ids, "incarnations": incarnations},
+	)
 }

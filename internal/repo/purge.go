@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -9,8 +10,12 @@ import (
 	"coremachine/internal/state"
 )
 
-// purgeBatch is how many rows one statement of a deletion deletes.
-const purgeBatch = 10_000
+// Bounds of one statement of a deletion: rows, and bytes of inputs, results and
+// parts, each of which costs as much to delete as to write.
+const (
+	purgeBatch = 10_000
+	purgeBytes = 64 << 20
+)
 
 // PurgeMark marks an ended job for deletion and returns its incarnation. If
 // the job has not ended, is gone, or is marked already, landed is false.
@@ -35,9 +40,13 @@ func (r *Repo) PurgeOld(ctx context.Context, retention time.Duration, most int) 
 
 // PurgeNext lists jobs whose deletion was begun and has not ended.
 func (r *Repo) PurgeNext(ctx context.Context, most int) ([]state.JobRef, error) {
-	rows, err := r.pool.Query(ctx, statement("purge_next"), namedArgs{"most": most})
+	return r.jobRefs(ctx, "repo.PurgeNext", "purge_next", namedArgs{"most": most})
+}
+
+func (r *Repo) jobRefs(ctx context.Context, op, name string, args namedArgs) ([]state.JobRef, error) {
+	rows, err := r.pool.Query(ctx, statement(name), args)
 	if err != nil {
-		return nil, failure("repo.PurgeNext", err)
+		return nil, failure(op, err)
 	}
 
 	refs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (state.JobRef, error) {
@@ -52,7 +61,7 @@ func (r *Repo) PurgeNext(ctx context.Context, most int) ([]state.JobRef, error) 
 		return ref, err
 	})
 	if err != nil {
-		return nil, failure("repo.PurgeNext", err)
+		return nil, failure(op, err)
 	}
 
 	return refs, nil
@@ -83,12 +92,15 @@ func (r *Repo) jobIDs(ctx context.Context, op, name string, args namedArgs) ([]s
 
 // purgeTables are emptied in this order: without a message nobody can write
 // for the job any more.
-var purgeTables = []string{
-	"purge_messages",
-	"purge_tasks",
-	"purge_result_parts",
-	"purge_attempts",
-	"purge_events",
+var purgeTables = []struct {
+	name string
+	args namedArgs
+}{
+	{"purge_messages", namedArgs{"most": purgeBatch}},
+	{"purge_tasks", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
+	{"purge_result_parts", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
+	{"purge_attempts", namedArgs{"most": purgeBatch}},
+	{"purge_events", namedArgs{"most": purgeBatch}},
 }
 
 // Purge deletes the next rows of a marked job, the job row last. Every
@@ -96,11 +108,14 @@ var purgeTables = []string{
 // submitted again since, nothing is deleted and done is true. It may be cut
 // off anywhere and called again.
 func (r *Repo) Purge(ctx context.Context, ref state.JobRef) (rows int, done bool, err error) {
-	args := namedArgs{"job_id": ref.JobID[:], "incarnation": ref.Incarnation, "most": purgeBatch}
+	job := namedArgs{"job_id": ref.JobID[:], "incarnation": ref.Incarnation}
 
-	for _, name := range purgeTables {
+	for _, table := range purgeTables {
+		args := maps.Clone(table.args)
+		maps.Copy(args, job)
+
 		err := r.inTx(ctx, "repo.Purge", func(t tx) (err error) {
-			rows, err = t.exec(ctx, name, args)
+			rows, err = t.exec(ctx, table.name, args)
 			return err
 		})
 		if err != nil || rows > 0 {
@@ -108,10 +123,8 @@ func (r *Repo) Purge(ctx context.Context, ref state.JobRef) (rows int, done bool
 		}
 	}
 
-	delete(args, "most")
-
 	err = r.inTx(ctx, "repo.Purge", func(t tx) error {
-		answer, err := t.query(ctx, "purge_job", args)
+		answer, err := t.query(ctx, "purge_job", job)
 		if err != nil {
 			return err
 		}

@@ -56,6 +56,7 @@ type jobRow struct {
 	JobType           string
 	Status            state.JobStatus
 	Attempt           int
+	Incarnation       int64
 	Version           int64
 	Params            json.RawMessage
 	CreatedAt         time.Time
@@ -138,7 +139,7 @@ func (row jobRow) view() (view.JobView, error) {
 		job.Stages[i] = v
 	}
 
-	job.Version = view.JobVersion(row.Version, counters)
+	job.Version = view.JobVersion(row.Incarnation, row.Version, counters)
 	job.Progress = progress(job, planned)
 
 	return job, nil
@@ -184,13 +185,17 @@ func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.J
 		}
 
 		var (
-			id             []byte
-			status         state.JobStatus
-			edge, counters int64
+			id                          []byte
+			status                      state.JobStatus
+			incarnation, edge, counters int64
 		)
 
-		_, err = pgx.ForEachRow(rows, []any{&id, &status, &edge, &counters}, func() error {
-			seen[state.JobID(id)] = view.Seen{Status: status, Version: view.JobVersion(edge, counters)}
+		_, err = pgx.ForEachRow(rows, []any{&id, &status, &incarnation, &edge, &counters}, func() error {
+			seen[state.JobID(id)] = view.Seen{
+				Status:  status,
+				Version: view.JobVersion(incarnation, edge, counters),
+			}
+
 			return nil
 		})
 		if err != nil {

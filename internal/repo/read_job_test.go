@@ -69,7 +69,7 @@ func TestReadJobCountsWhatRunsFromHeldMessages(t *testing.T) {
 		t.Errorf("reply is %+v", reply)
 	}
 
-	if job.Progress != nil || string(job.Parameters) != `{"n":10}` || job.Version != "1.24" ||
+	if job.Progress != nil || string(job.Parameters) != `{"n":10}` || job.Version != "1.1.24" ||
 		job.StartedAt == nil ||
 		job.Result != nil {
 		t.Errorf("the job is %+v", job)

@@ -177,6 +177,7 @@ type summaryRow struct {
 	JobType           string
 	Status            state.JobStatus
 	Attempt           int
+	Incarnation       int64
 	Version           int64
 	CreatedAt         time.Time
 	LastSubmittedAt   time.Time
@@ -233,7 +234,7 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]view.JobSumm
 			JobType:           s.JobType,
 			Status:            s.Status,
 			Attempt:           s.Attempt,
-			Version:           view.JobVersion(s.Version, s.Counters),
+			Version:           view.JobVersion(s.Incarnation, s.Version, s.Counters),
 			Parameters:        s.Params,
 			CreatedAt:         s.CreatedAt.UTC(),
 			LastSubmittedAt:   s.LastSubmittedAt.UTC(),

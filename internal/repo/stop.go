@@ -12,10 +12,10 @@ import (
 )
 
 // stopBatch is how many message rows, and stopTasks how many tasks, one
-// statement of a stop ends.
+// statement of a stop ends at most.
 const (
 	stopBatch = 500
-	stopTasks = 10_000
+	stopTasks = 5000
 )
 
 // cutOff marks a stage whose planning a stop ended: a retry plans it anew.
@@ -133,7 +133,7 @@ func (r *Repo) StopWork(
 ) (n int, err error) {
 	err = r.inTx(ctx, "repo.StopWork", func(t tx) error {
 		args := fence(worker, h)
-		args["include_held"], args["most"] = includeHeld, stopBatch
+		args["include_held"], args["most"], args["tasks"] = includeHeld, stopBatch, stopTasks
 
 		rows, err := t.query(ctx, "stop_messages", args)
 		if err != nil {

@@ -37,10 +37,13 @@ func (c *TaskCounts) Add(o TaskCounts) {
 	c.Cancelled += o.Cancelled
 }
 
-// JobVersion makes the opaque version of a job from the number of its last edge
-// and the sum of its stages' counters: it changes with every edge and with
-// every task that ends, and not when a task starts.
-func JobVersion(edge, counters int64) string { return fmt.Sprintf("%d.%d", edge, counters) }
+// JobVersion makes the opaque version of a job from its incarnation, the number
+// of its last edge and the sum of its stages' counters. It changes with every
+// edge and with every task that ends, and not when a task starts. A job that
+// was deleted and submitted again never has a version that it had before.
+func JobVersion(incarnation, edge, counters int64) string {
+	return fmt.Sprintf("%d.%d.%d", incarnation, edge, counters)
+}
 
 // JobSummary is a job as a list shows it.
 type JobSummary struct {

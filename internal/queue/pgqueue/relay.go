@@ -33,16 +33,21 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 	wait := 100 * time.Millisecond
 
 	for {
-		batch, err := r.Receive(ctx, relayBatch)
+		var batch []queue.Delivery
+
+		err := queue.Protect("pgqueue.Relay", func() (err error) {
+			batch, err = r.Receive(ctx, relayBatch)
+			return err
+		})
 		if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
 			return
 		}
 
-		if len(batch) == 0 {
-			continue
+		if err == nil && len(batch) > 0 {
+			err = queue.Protect("pgqueue.Relay", func() error { return q.relay(ctx, name, to, batch) })
 		}
 
-		if err := q.relay(ctx, name, to, batch); err != nil {
+		if err != nil {
 			q.log.Warn(
 				"messages not sent, they stay in their rows",
 				keys.Queue,

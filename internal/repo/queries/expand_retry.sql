@@ -34,7 +34,7 @@ locked as materialized (
 ),
 -- The tasks to open.
 undone as materialized (
-  select t.index, t.status, t.attempt
+  select t.index, t.status, t.attempt, t.ctid as place
   from tasks t
   where t.job_id = @job_id and t.stage = @stage and t.gen = @gen
     and t.index >= @first
@@ -43,9 +43,9 @@ undone as materialized (
     and exists (select from locked)
     and exists (select from fence m where m.first = @first)
 ),
--- Opens them.
+-- Opens them by ctid. A join could compare each task with each.
 opened as (
-  update tasks t
+  update tasks
   set
     status = 'queued',
     failures = 0,
@@ -53,17 +53,26 @@ opened as (
     error = null,
     started_at = null,
     finished_at = null
-  from undone o
-  where t.job_id = @job_id and t.stage = @stage and t.gen = @gen and t.index = o.index
+  where ctid = any (array (select o.place from undone o))
 ),
 -- Records that their last attempts no longer end them.
 reopened_attempts as (
-  update attempts a
+  update attempts
   set final = false
-  from undone o
-  where a.job_id = @job_id and a.stage = @stage and a.gen = @gen and a.index = o.index
-    and a.attempt = o.attempt
-    and a.final
+  where ctid = any (
+    array (
+      select a.place
+      from undone o
+      cross join lateral (
+        select a.ctid as place
+        from attempts a
+        where a.job_id = @job_id and a.stage = @stage and a.gen = @gen and a.index = o.index
+          and a.attempt = o.attempt
+          and a.final
+        offset 0
+      ) a
+    )
+  )
 ),
 -- Moves the resume point.
 moved as (

@@ -7,6 +7,21 @@
 --
 -- Guard: the job is open. Returns the id of the fence.
 with
+-- Locks the running stages, before the job as everywhere.
+running as materialized (
+  select s.stage
+  from stages s
+  where s.job_id = @job_id
+    and s.status = 'running'
+    and exists (
+      select
+      from jobs j
+      where j.job_id = @job_id
+        and j.finished_at is null
+    )
+  order by s.stage
+  for no key update of s
+),
 -- Marks the job.
 marked as (
   update jobs
@@ -17,7 +32,18 @@ marked as (
     started_at = coalesce(started_at, now())
   where job_id = @job_id
     and finished_at is null
+    and (select count(*) from running) >= 0
   returning job_id, traceparent
+),
+-- Marks the stages in the first transaction. If this cancel is interrupted, an
+-- ordinary stop ends the job, and a retry must not rely on the counters.
+cut_off as (
+  update stages s
+  set error = coalesce(s.error, @cut_off::json)
+  from running r
+  where s.job_id = @job_id
+    and s.stage = r.stage
+    and exists (select from marked)
 ),
 -- Logs the request.
 logged as (

@@ -20,7 +20,7 @@ held as materialized (
   group by h.job_id
 )
 select
-  j.job_id, j.job_type, j.status, j.attempt, j.version,
+  j.job_id, j.job_type, j.status, j.attempt, j.incarnation, j.version,
   j.created_at, j.last_submitted_at, j.started_at, j.finished_at,
   case when j.error is null then j.cancel_requested_at end as cancel_requested_at,
   j.error,

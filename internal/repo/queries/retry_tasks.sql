@@ -22,12 +22,23 @@ opened_tasks as (
 ),
 -- Records that their last attempts no longer end them.
 reopened_attempts as (
-  update attempts a
+  -- By ctid. A join could compare each attempt with each task.
+  update attempts
   set final = false
-  from opened_tasks t
-  where a.job_id = @job_id and a.stage = @stage and a.gen = @gen and a.index = t.index
-    and a.attempt = t.attempt
-    and a.final
+  where ctid = any (
+    array (
+      select a.place
+      from opened_tasks t
+      cross join lateral (
+        select a.ctid as place
+        from attempts a
+        where a.job_id = @job_id and a.stage = @stage and a.gen = @gen and a.index = t.index
+          and a.attempt = t.attempt
+          and a.final
+        offset 0
+      ) a
+    )
+  )
 )
 update stages s
 set

@@ -5,6 +5,9 @@
 -- Guard: the stop message is the fence. It is deleted when the stop has ended,
 -- so that a late caller ends nothing of a run that a retry has started since.
 --
+-- A batch has at most @most messages and @tasks tasks. A message with more tasks
+-- keeps the rest of them.
+--
 -- Locks: the stop message, messages in key order without those that are locked,
 -- tasks, stages in key order. Returns the number of messages that ended.
 with
@@ -18,34 +21,61 @@ fence as materialized (
     and attempt = @attempt
   for no key update
 ),
--- Locks the next messages.
+-- The next messages.
+listed as (
+  select message_id
+  from (
+    select
+      message_id,
+      sum(size) over (order by message_id) as upto,
+      row_number() over (order by message_id) as n
+    from (
+      select message_id, case when kind = 2 then count else 1 end as size
+      from messages
+      where job_id = @job_id
+        and kind <> 4
+        and (worker_id is null or @include_held)
+        and exists (select from fence)
+      order by message_id
+      limit @most
+    ) o
+  ) o
+  where upto <= @tasks
+    or n = 1
+),
+-- Locks them. part: the tasks of the message that this batch ends.
 batch as materialized (
-  select *
-  from messages
-  where job_id = @job_id
-    and kind <> 4
-    and (worker_id is null or @include_held)
-    and exists (select from fence)
-  order by job_id, message_id
-  limit @most
-  for no key update skip locked
+  select
+    m.*,
+    case when m.kind = 2 then least(m.count, @tasks::int) else m.count end as part
+  from listed l
+  cross join lateral (
+    select *
+    from messages m
+    where m.job_id = @job_id
+      and m.message_id = l.message_id
+      and (m.worker_id is null or @include_held)
+    offset 0
+    for no key update skip locked
+  ) m
 ),
 -- Their tasks. A task without a row has not ended. If a row appears after this
 -- statement began, the key rejects the insert. fresh: the task has no row yet.
 covered as materialized (
   select
-    m.job_id, m.stage, m.gen, g.index,
+    m.job_id, m.message_id, m.stage, m.gen, g.index,
     m.count, m.attempt, m.worker_id, m.claimed_at,
     t.index is null as fresh
   from batch m
-  cross join lateral generate_series(m.first, m.first + m.count - 1) as g (index)
+  cross join lateral generate_series(m.first, m.first + m.part - 1) as g (index)
   left join lateral (
-    select t.index
+    select t.index, t.status
     from tasks t
     where t.job_id = m.job_id and t.stage = m.stage and t.gen = m.gen and t.index = g.index
     offset 0
   ) t on true
   where m.kind = 2
+    and coalesce(t.status, 'queued') = 'queued'
 ),
 -- Writes the row of each task that had none.
 inserted as (
@@ -66,11 +96,12 @@ updated as (
     and t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
     and t.status = 'queued'
     and (k.count = 1 or t.failures = 0)
-  returning t.job_id, t.stage, t.gen, t.index, k.attempt, k.worker_id, k.claimed_at
+  returning
+    t.job_id, k.message_id, t.stage, t.gen, t.index, k.attempt, k.worker_id, k.claimed_at
 ),
 -- All tasks that were cancelled.
 done as materialized (
-  select job_id, stage, gen, index, attempt, worker_id, claimed_at
+  select job_id, message_id, stage, gen, index, attempt, worker_id, claimed_at
   from covered
   where fresh
   union all
@@ -88,12 +119,41 @@ cut_attempts as (
   where worker_id is not null
   on conflict do nothing
 ),
--- Deletes the messages.
+-- What is left of each message. Grouped, since a join of two lists would compare
+-- each with each.
+by_message as materialized (
+  select
+    job_id, message_id, max(part) as part,
+    max(part) < max(count) and max(tasks_left) > sum(n) as has_rest,
+    max(tasks_left) - sum(n)::int as tasks_left
+  from (
+    select job_id, message_id, part, count, tasks_left, 0 as n
+    from batch
+    union all
+    select job_id, message_id, null, null, null, 1
+    from done
+  ) x
+  group by job_id, message_id
+),
+-- Shortens the messages that have tasks left.
+shortened as (
+  update messages x
+  set
+    first = x.first + b.part,
+    count = x.count - b.part,
+    tasks_left = b.tasks_left
+  from by_message b
+  where x.job_id = b.job_id
+    and x.message_id = b.message_id
+    and b.has_rest
+),
+-- Deletes the others.
 deleted as (
   delete from messages x
-  using batch m
-  where x.job_id = m.job_id
-    and x.message_id = m.message_id
+  using by_message b
+  where x.job_id = b.job_id
+    and x.message_id = b.message_id
+    and not b.has_rest
 ),
 -- The cancelled tasks, counted by stage.
 by_stage as (

@@ -39,6 +39,7 @@ ended as (
         )
         then 'failed'
       when s.status = 'running'
+        and s.error is null
         and s.total is not null
         and s.completed + s.failed + s.cancelled = s.total
         and s.cancelled = 0

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"coremachine/internal/coremachine"
@@ -92,6 +93,75 @@ func force(t *testing.T, corrupt string) {
 	job := e.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "first").MustHave(t, job.Stage(t, "first").Total, 0)
 	e.MustSatisfyInvariants()
+}
+
+// TestRetryAfterInterruptedForcedCancelIgnoresCounters has a forced cancel fail
+// after its first transaction, over counters that are wrong. The sweep ends the
+// job, and a retry runs it as if it were new.
+func TestRetryAfterInterruptedForcedCancelIgnoresCounters(t *testing.T) {
+	t.Parallel()
+
+	if enginetest.InBothModes(t, TestRetryAfterInterruptedForcedCancelIgnoresCounters) {
+		return
+	}
+
+	gate := make(chan struct{})
+	fn := func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
+		if task.Index < 4 {
+			return workOut(in), nil
+		}
+
+		select {
+		case <-gate:
+			return workOut(in), nil
+		case <-ctx.Done():
+			return workOut{}, ctx.Err()
+		}
+	}
+
+	var cut atomic.Bool
+
+	e := enginetest.Start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"held": jobOf(
+			define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 1},
+			define.Stage[params]{Name: "second", Tasks: follow()},
+		)},
+		Handlers: handlersOf(fn), InFlight: 20, Fault: func(at string) error {
+			if at == "force_hold" && cut.CompareAndSwap(false, true) {
+				return errConnectionLost
+			}
+
+			return nil
+		},
+	})
+	m := e.Process(0).Machine
+	id := e.Submit("held", `{"n":8}`)
+
+	until(t, "four tasks have completed", func() bool {
+		return query(t, e, `select completed from stages where job_id = $1 and stage = 0`, id[:]) == 4
+	})
+	exec(t, e, `update stages set completed = 0 where stage = 0`)
+
+	if err := m.ForceCancel(t.Context(), id, "test"); err == nil {
+		t.Fatal("the forced cancel was not cut off")
+	}
+
+	exec(t, e, `update messages set due_at = now() - interval '1 s' where dead_reason is not null`)
+
+	if _, err := m.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	e.Wait(id).MustBe(t, state.JobCancelled)
+
+	close(gate)
+
+	if _, err := m.Retry(t.Context(), id, "test", ""); err != nil {
+		t.Fatal(err)
+	}
+
+	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "first").MustHave(t, 8, 0)
+	mustCount(t, e, 8, `select completed from stages where stage = 0`)
 }
 
 // TestCancelRedrivesDeadStopMessage cancels again, and sweeps, after the stop

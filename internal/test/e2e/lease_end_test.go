@@ -45,7 +45,7 @@ func (s *brokenStore) RenewLease(ctx context.Context, worker uuid.UUID, lease ti
 	return alive, err
 }
 
-func (s *brokenStore) StoppingJobs(ctx context.Context, of []state.JobID) ([]state.JobID, error) {
+func (s *brokenStore) StoppingJobs(ctx context.Context, of []state.JobRef) ([]state.JobRef, error) {
 	if s.broken.Load() && s.checks != nil {
 		s.checks()
 	}
