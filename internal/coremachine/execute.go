@@ -1,0 +1,251 @@
+package coremachine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"coremachine/internal/handlers"
+	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
+)
+
+// attempt runs one attempt of one task in a slot of the caller's. Its end is
+// taken once: from the handler, or, when that stays deaf to its context, a
+// grace after the context ended. Then the slot is free again, and keeps is
+// false. over is called last, also when the handler ends this goroutine with
+// runtime.Goexit and attempt never returns.
+func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
+	var once sync.Once
+
+	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
+	ctx, cancel := b.handlerContext(t, started)
+	take := func(result []byte, err error) (first bool) {
+		once.Do(func() {
+			first = true
+			cause := context.Cause(ctx)
+
+			b.h.progress.over(t.Index)
+
+			panicked := catch("coremachine.end", func() error {
+				b.end(ctx, t, started, result, err, cause)
+				return nil
+			})
+			if panicked != nil {
+				b.booked(1, panicked)
+			}
+		})
+
+		return first
+	}
+
+	b.m.running.Add(1)
+
+	returned := make(chan struct{})
+	watch := context.AfterFunc(ctx, func() {
+		b.m.guard("coremachine.abandon", func() {
+			if !stillOut(returned, b.m.cfg.Grace/2) || !take(nil, context.Cause(ctx)) {
+				return
+			}
+
+			b.m.slots.release()
+			b.m.countUnresponsive()
+			b.log.Warn("unresponsive handler abandoned: it did not return when its context ended",
+				keys.Index, t.Index, keys.Attempt, b.h.Attempt)
+		})
+	})
+
+	var result []byte
+
+	err := errExited // unless the handler returns
+
+	defer func() {
+		close(returned)
+		watch()
+
+		keeps := take(result, err)
+		if !keeps {
+			b.m.unresponsive.Add(-1)
+		}
+
+		cancel()
+		b.m.running.Add(-1)
+		over(keeps)
+	}()
+
+	err = catch("coremachine.attempt", func() (err error) {
+		result, err = b.call(ctx, t)
+		return err
+	})
+}
+
+// handlerContext is what a handler runs under.
+func (b *bundle) handlerContext(t state.BundleTask, started time.Time) (context.Context, context.CancelFunc) {
+	ctx := b.h.ctx
+	if o := b.m.cfg.Observer; o != nil {
+		b.m.guard("coremachine.Observer", func() { ctx = o.Began(ctx, &b.h.ClaimedMessage, t.Index, started) })
+	}
+
+	return context.WithTimeoutCause(ctx, b.handler.Timeout(), errDeadline)
+}
+
+// observe tells of an attempt's end, before it is booked: one that a fence
+// refuses was still run. The code is CodeUnavailable for one that was cut off
+// and is not booked.
+func (b *bundle) observe(
+	ctx context.Context,
+	index int,
+	from time.Time,
+	status state.TaskStatus,
+	code state.Code,
+) {
+	if o := b.m.cfg.Observer; o != nil {
+		to := b.h.ClaimedAt.Add(time.Since(b.h.at))
+		b.m.guard("coremachine.Observer", func() { o.Ended(ctx, &b.h.ClaimedMessage, index, from, to, status, code) })
+	}
+}
+
+// turns is in how many waits stillOut waits. On a process that is short of CPU
+// each takes as long as it takes to give every goroutine a turn, so that a
+// handler that only waits for its turn is not taken for one that ignores its
+// context.
+const turns = 20
+
+// stillOut waits for a handler to return and reports whether it has not.
+func stillOut(returned <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d / turns)
+	defer t.Stop()
+
+	for range turns {
+		select {
+		case <-t.C:
+			t.Reset(d / turns)
+		case <-returned:
+			return false
+		}
+	}
+
+	return true
+}
+
+func (b *bundle) call(ctx context.Context, t state.BundleTask) ([]byte, error) {
+	h := b.h
+
+	input, err := b.input(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+
+	parts := newEmitter(
+		ctx,
+		func(ctx context.Context, part int, data []byte) (fate state.PartFate, err error) {
+			err = catch("coremachine.Emit", func() (err error) {
+				fate, err = b.m.store.EmitPart(ctx, b.s.worker, h.ClaimedMessage, t.Index, part, data)
+				return err
+			})
+			if isPanic(err) {
+				err = b.lineage.storePanicked(err)
+			}
+
+			return fate, err
+		},
+	)
+	defer parts.close()
+
+	task := handlers.NewTask(handlers.TaskSpec{
+		JobID:       h.JobID,
+		JobType:     h.JobType,
+		Stage:       h.StageName,
+		StageNumber: h.Stage,
+		Gen:         h.Gen,
+		Index:       t.Index,
+		Attempt:     h.Attempt,
+		Failures:    t.Failures,
+		Total:       h.Total,
+		Params:      b.params.Canonical,
+		Deps:        b.m.cfg.Deps,
+		Key:         state.IdempotencyKey(h.JobID, h.Incarnation, h.Stage, h.Gen, t.Index),
+		Log:         b.log.With(keys.Index, t.Index, keys.Attempt, h.Attempt),
+		Lineage:     b.lineage.of(t.Index),
+		Progress:    func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },
+		Emit:        parts.emit,
+	})
+
+	return b.handler.Run(ctx, task, input)
+}
+
+// input computes a task's input, or reads it where it was left out of the
+// bundle's page.
+func (b *bundle) input(ctx context.Context, t state.BundleTask) ([]byte, error) {
+	switch {
+	case b.h.Shape.Pure():
+		return b.decl.job.Input(b.params, b.decl.number, t.Index)
+	case t.Later:
+		return retry(ctx, func() ([]byte, error) { return b.m.store.Input(ctx, b.h.ClaimedMessage, t.Index) })
+	}
+
+	return t.Input, nil
+}
+
+// end books how an attempt ended. One whose process is going away, or whose job
+// is being stopped, is not booked: its message goes back, and the next claim or
+// the stop decides.
+func (b *bundle) end(
+	ctx context.Context,
+	t state.BundleTask,
+	started time.Time,
+	result []byte,
+	err, cause error,
+) {
+	if err != nil && b.cutOff(err, cause) {
+		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
+		b.open.Done()
+		b.gather(nil)
+
+		return
+	}
+
+	h := b.h
+
+	end := taskEnd{TaskEnd: state.TaskEnd{
+		JobID:     h.JobID,
+		MessageID: h.MessageID,
+		Attempt:   h.Attempt,
+		Stage:     h.Stage,
+		Gen:       h.Gen,
+		Index:     t.Index,
+		Status:    state.TaskCompleted,
+		Result:    result,
+		StartedAt: started,
+	}, retry: b.handler.Retry(), failures: t.Failures}
+	if err != nil {
+		end.fail(err, cause)
+	}
+
+	b.observe(ctx, t.Index, started, end.Status, end.Code)
+	b.gather(&end)
+}
+
+// cutOff reports whether the end of an attempt counts for nothing: its process
+// is going away, its job is being stopped, this build cannot do the work, or
+// the engine panicked.
+func (b *bundle) cutOff(err, cause error) bool {
+	// catch made it
+	if known, ok := err.(*state.Error); ok && known.Code == state.CodeEnginePanic { //nolint:errorlint
+		b.problem.Store(&err)
+		return true
+	}
+
+	if panicked := b.lineage.panicked.Load(); panicked != nil {
+		b.problem.Store(panicked)
+		return true
+	}
+
+	if b.lineage.changed.Load() != nil {
+		return true
+	}
+
+	return errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) ||
+		errors.Is(cause, errCancelled) || errors.Is(cause, errPanicked)
+}
