@@ -12,6 +12,8 @@ MINUTES ?= 1
 BIN := $(CURDIR)/bin
 GOLANGCI := $(BIN)/golangci-lint
 GOLANGCI_VERSION := v2.15.0
+ACTIONLINT := $(BIN)/actionlint
+ACTIONLINT_VERSION := v1.7.12
 FUNCTIONS := $(notdir $(basename $(wildcard function.json/*.json)))
 
 .PHONY: help
@@ -45,8 +47,9 @@ mutants: ## Drop one protection of the engine at a time and see that a test noti
 	@$(GO) run ./internal/test/mutants $(if $(ONLY),-only $(ONLY)) $(if $(CHECK),-check)
 
 .PHONY: lint
-lint: $(GOLANGCI) ## Run the linters and look for unformatted files
+lint: $(GOLANGCI) $(ACTIONLINT) ## Run the linters and look for unformatted files
 	$(GOLANGCI) run --allow-parallel-runners ./...
+	$(ACTIONLINT)
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## Format all Go files
@@ -123,10 +126,13 @@ verbs: ## Call all verbs of the API at random from 16 clients on 20 jobs for MIN
 	@$(GO) test ./internal/test/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))
 
 .PHONY: tools
-tools: $(GOLANGCI) ## Install the linters to ./bin
+tools: $(GOLANGCI) $(ACTIONLINT) ## Install the linters to ./bin
 
 $(GOLANGCI):
 	GOFLAGS= GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(ACTIONLINT):
+	GOFLAGS= GOBIN=$(BIN) $(GO) install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
 .PHONY: clean
 clean: ## Remove what was built; the local database stays in .local
