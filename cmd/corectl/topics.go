@@ -27,6 +27,7 @@ var examples = map[string][]string{
 	"delete":      {"corectl delete 3f9a --dry-run"},
 	"open":        {"corectl open 3f9a"},
 	"types":       {"corectl types", "corectl types hello_world"},
+	"version":     {"corectl version", "corectl --version"},
 	"sweep":       {"corectl sweep"},
 	"dlq":         {"corectl dlq list", "corectl dlq redrive tasks --dry-run"},
 	"dlq list":    {"corectl dlq list", "corectl dlq list tasks"},
