@@ -56,7 +56,7 @@ func FuzzQueries(f *testing.F) {
 		"status=failed,running&status=queued",
 		"since=24h&until=2026-01-01T00:00:00Z",
 		"since=7d&limit=500",
-		"wait=20s&since=1.2",
+		"wait=20s&since=1.2.3",
 		"id=0abc&x=%00",
 		"after=9223372036854775808", "a;b", "%", "type=%ff", "rerun=true&rerun=false", "code=x",
 	} {

@@ -171,7 +171,7 @@ func TestInvalidFiltersAreNamed(t *testing.T) {
 		"/jobs/" + id + "/tasks/a/99999999999":                           "index",
 		"/jobs/" + id + "/events?after=-1":                               "after",
 		"/jobs/" + id + "/events?cursor=" + foreign:                      "cursor",
-		"/jobs/" + id + "/stream?since=1.0":                              "since",
+		"/jobs/" + id + "/stream?since=1.0.0":                            "since",
 		"/sweeps?page=2":                                                 "page",
 		"/queues?limit=1":                                                "limit",
 		"/queues/tasks/dead?before=x":                                    "before",

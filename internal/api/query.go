@@ -282,8 +282,8 @@ func (q *query) wait() time.Duration {
 func (q *query) version(name string) string {
 	v := q.text(name)
 
-	edge, counters, ok := strings.Cut(v, ".")
-	if v != "" && (!ok || !digits(edge) || !digits(counters)) {
+	parts := strings.Split(v, ".")
+	if v != "" && (len(parts) != 3 || !digits(parts[0]) || !digits(parts[1]) || !digits(parts[2])) {
 		q.wrong(name, "%q is not a version of a job: use the version of an earlier answer", clip(v))
 		return ""
 	}

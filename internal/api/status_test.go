@@ -69,7 +69,8 @@ func TestStatusReturnsTheJobWithItsVersion(t *testing.T) {
 		"?wait=61s",
 		"?wait=x",
 		"?wait=-1s",
-		"?since=1.2",
+		"?since=1.2.3",
+		"?wait=1s&since=1.2",
 		"?wait=1s&since=x",
 		"?wait=1s&wait=2s",
 		"?verbose=true",
@@ -91,7 +92,7 @@ func TestWaitReturnsAtTheEndAndSinceAtEachChange(t *testing.T) {
 		t.Errorf("got version %s", got.Version)
 	}
 	// the version is already a different one
-	if got := get[jobAnswer](s, path+"?wait=60s&since=0.0"); got.Version != now.Version {
+	if got := get[jobAnswer](s, path+"?wait=60s&since=0.0.0"); got.Version != now.Version {
 		t.Errorf("got version %s", got.Version)
 	}
 
