@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -289,15 +290,14 @@ func TestCommandsNextToAnotherApplicationsVersions(t *testing.T) {
 	started, ended := make(chan struct{}), make(chan result, 1)
 	dev := o
 	dev.ctx = ctx
-	seen := false
+	start := sync.OnceFunc(func() { close(started) })
 
 	dev.watch = func(text string) {
-		if !seen && strings.Contains(text, "Ctrl-C stops everything.") {
-			seen = true
-
-			close(started)
+		if strings.Contains(text, "Ctrl-C stops everything.") {
+			start()
 		}
 	}
+
 	go func() { ended <- fake.run(dev, "dev", "--port", "0", "--report", report) }()
 
 	select {
