@@ -26,7 +26,7 @@ func TestHealthTellsOfStorageWithoutNeedingIt(t *testing.T) {
 	}{
 		"none":   {"", "ok", "ok", `{"configured":false}`, "", ""},
 		"there":  {server.Connection(), "ok", "ok", `{"configured":true,"whole_account":true}`, "", ""},
-		"broken": {away, "degraded", "failed", `{"configured":true}`, "storage cannot be reached; corectl doctor", "docs/operations.md#storage"},
+		"broken": {away, "degraded", "failed", `{"configured":true}`, "storage cannot be reached; run corectl doctor", "docs/operations.md#storage"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
