@@ -249,7 +249,7 @@ update stages set status = 'running', total = 2, planned = 2, pending_dependenci
 		{id, "a", 4, `the stage "a" of the job ` + id.Short() + ` has no task 4`},
 		{id, "a", -1, `the stage "a" of the job ` + id.Short() + ` has no task -1`},
 		{id, "z", 0, `the job ` + id.Short() + ` has no stage "z"`},
-		{state.JobID{}, "a", 0, "there is no job " + state.JobID{}.String()},
+		{state.JobID{}, "a", 0, "no job " + state.JobID{}.String()},
 	} {
 		_, err := r.ReadTask(t.Context(), c.id, c.stage, c.index)
 		// the error itself, not a wrapped one

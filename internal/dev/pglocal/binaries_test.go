@@ -35,7 +35,7 @@ func TestProbe(t *testing.T) {
 		}
 
 		_, err := probe(t.Context(), dir)
-		if err == nil || !strings.Contains(err.Error(), "oldest that will do") {
+		if err == nil || !strings.Contains(err.Error(), "the minimum is") {
 			t.Errorf("got %v, want a refusal of the version", err)
 		}
 	})
