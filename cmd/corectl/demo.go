@@ -212,7 +212,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 	report := filepath.Join(filepath.Dir(log.Name()), fmt.Sprintf("kept-%d.json", os.Getpid()))
 	defer func() { _ = os.Remove(report) }()
 
-	cmd := exec.Command(
+	cmd := exec.Command( //nolint:noctx // our own executable, which must outlive this process
 		self,
 		"dev",
 		"--report",
@@ -220,7 +220,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 		"--any-port",
 		"--transport",
 		c.Transport,
-	) //nolint:noctx // our own executable, which must outlive this process
+	)
 	if c.Storage {
 		cmd.Args = append(cmd.Args, "--storage", "--sample", strconv.Itoa(c.Sample))
 	}

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -216,7 +216,7 @@ func TestDoctorMakesACallThatNeedsAKey(t *testing.T) {
 
 // TestDoctorAsksForATokenWhereOneIsNeeded changes the environment of the
 // process, which the Azure SDK reads itself.
-func TestDoctorAsksForATokenWhereOneIsNeeded(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestDoctorAsksForATokenWhereOneIsNeeded(t *testing.T) {
 	issues := false // first: the Azure SDK keeps the token of an identity
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !issues {
@@ -228,7 +228,7 @@ func TestDoctorAsksForATokenWhereOneIsNeeded(t *testing.T) { //nolint:parallelte
 
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"access_token": "t",
-			"expires_on":   fmt.Sprint(time.Now().Add(time.Hour).Unix()),
+			"expires_on":   strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10),
 			"token_type":   "Bearer",
 			"resource":     r.URL.Query().Get("resource"),
 		})

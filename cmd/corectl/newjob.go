@@ -229,15 +229,14 @@ func writeAll(root string, created, edited map[string][]byte) (err error) {
 
 	for path, text := range created {
 		made = append(made, filepath.Join(root, path))
-		// source files are readable by all users
-		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec
+
+		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec // readable by all users
 			return err
 		}
 	}
 
 	for path, text := range edited {
-		// source files are readable by all users
-		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec
+		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec // readable by all users
 			return err
 		}
 	}

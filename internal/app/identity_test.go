@@ -238,10 +238,6 @@ func selfSigned(t *testing.T) (tls.Certificate, []byte) {
 		t.Fatal(err)
 	}
 
-	return tls.Certificate{
-			Certificate: [][]byte{der},
-			PrivateKey:  key,
-		}, pem.EncodeToMemory(
-			&pem.Block{Type: "CERTIFICATE", Bytes: der},
-		)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

@@ -255,6 +255,7 @@ func TestThrottledPageIsRetried(t *testing.T) {
 	}
 
 	singleTry := open(t, blobstore.Options{Connection: refused, PageTries: 1})
+
 	_, _, err = collect(t, singleTry, "sample", "", 10)
 	if !errors.Is(err, handlers.ErrStorageBusy) || lists.Load() != 13 {
 		t.Errorf("got %[2]v after %[1]d requests, want ErrStorageBusy after 13", lists.Load(), err)

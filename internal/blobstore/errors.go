@@ -97,6 +97,7 @@ func responseError(resp *azcore.ResponseError) error {
 	}
 
 	err := fmt.Errorf("%w (%d %s)", f, resp.StatusCode, reason)
+
 	retryable := f == handlers.ErrStorageBusy || f == handlers.ErrStorageAway
 	if wait, ok := retryAfter(resp.RawResponse); ok && retryable {
 		return handlers.RetryAfter(wait, err)

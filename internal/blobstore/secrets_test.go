@@ -60,6 +60,7 @@ func TestErrorsDoNotContainSecrets(t *testing.T) {
 		s, err := blobstore.Open(blobstore.Options{Connection: connection, PageTries: 1})
 		if err == nil {
 			_, _, err = collect(t, s, "sample", "", 10)
+
 			_, headErr := s.Head(t.Context(), "sample", "blob", 4)
 			if headErr == nil || strings.Contains(headErr.Error(), secret) {
 				t.Errorf("%s: Head returned %v, want an error without the secret", name, headErr)

@@ -98,9 +98,7 @@ func TestEmulatorIsForLoopbackOnly(t *testing.T) {
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
 
-	c, err := config.Load(
-		map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d"},
-	) //nolint:gosec // nobody's password
+	c, err := config.Load(map[string]string{"DATABASE_URL": "postgres://u:hunter2@h/d"}) //nolint:gosec // not a secret
 	if err != nil {
 		t.Fatal(err)
 	}

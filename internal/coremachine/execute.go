@@ -231,8 +231,7 @@ func (b *bundle) end(
 // is going away, its job is being stopped, this build cannot do the work, or
 // the engine panicked.
 func (b *bundle) cutOff(err, cause error) bool {
-	// catch made it
-	if known, ok := err.(*state.Error); ok && known.Code == state.CodeEnginePanic { //nolint:errorlint
+	if known, ok := err.(*state.Error); ok && known.Code == state.CodeEnginePanic { //nolint:errorlint // catch made it
 		b.problem.Store(&err)
 		return true
 	}

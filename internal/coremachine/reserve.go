@@ -11,9 +11,9 @@ import (
 
 // Limits of waiting for a slot.
 const (
-	// of a message that other processes can receive as soon as it is deferred
+	// of a message that other processes can receive as soon as it is deferred.
 	localSlotWait = time.Second
-	// how often a waiting message is checked: another process may have its work
+	// how often a waiting message is checked: another process may have its work.
 	lookEvery     = 5 * time.Second
 	deferLeast    = time.Second      // before a deferred message is due again
 	deferMost     = 30 * time.Second // the same

@@ -84,6 +84,7 @@ func TestPoolerReportsUnsupportedFeatures(t *testing.T) {
 	t.Parallel()
 
 	through, _ := pgtest.Pooled(t)
+
 	err := open(t, through+"&search_path=public").Ping(t.Context())
 	if !errors.Is(err, database.ErrSearchPath) {
 		t.Errorf("search_path in the URL: got %v, want ErrSearchPath", err)

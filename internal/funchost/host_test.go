@@ -52,9 +52,7 @@ func TestAPIReceivesUnmodifiedRequests(t *testing.T) {
 		}
 
 		w.WriteHeader(http.StatusTeapot)
-		_, _ = w.Write(
-			[]byte(r.Method + " " + r.RequestURI + " " + string(body)),
-		) //nolint:gosec // the test reads it
+		_, _ = w.Write([]byte(r.Method + " " + r.RequestURI + " " + string(body))) //nolint:gosec // the test reads it
 	})
 	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
 	w := b.run(t, http.MethodPut, "/api/jobs/7%2F8?tag=a&tag=b", "{}")
@@ -69,10 +67,10 @@ func TestAPIReceivesUnmodifiedRequests(t *testing.T) {
 // does not require one.
 func TestProbesBelowHealthRoute(t *testing.T) {
 	t.Parallel()
-	// The test reads the body.
-	api := http.HandlerFunc(
-		func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.URL.Path)) },
-	) //nolint:gosec
+
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte(r.URL.Path)) //nolint:gosec // the test reads it
+	})
 
 	b := setup(t, funchost.Options{Work: funchost.Work{API: api}}, nil)
 	for path, want := range map[string]string{

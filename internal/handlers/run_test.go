@@ -87,11 +87,7 @@ func TestRun_Results(t *testing.T) {
 		{"a channel", func() (any, error) { return make(chan int), nil }, state.CodeInvalidResult},
 		{"panic", func() (any, error) { panic("boom") }, state.CodePanic},
 		{"panic with an error", func() (any, error) { panic(errors.New("boom")) }, state.CodePanic},
-		{
-			"panic with nil",
-			func() (any, error) { panic(nil) },
-			state.CodePanic,
-		}, //nolint:govet // nil is what is tested
+		{"panic with nil", func() (any, error) { panic(nil) }, state.CodePanic}, //nolint:govet // nil is what is tested
 		{"nil dereference", func() (any, error) { return missing().N, nil }, state.CodePanic},
 		{"panic while encoding", func() (any, error) { return rude{}, nil }, state.CodePanic},
 		{"permanent", func() (any, error) { return nil, Permanent(errors.New("no")) }, state.CodePermanent},
@@ -212,7 +208,10 @@ func (c counted) MarshalJSON() ([]byte, error) {
 	n := c.now.Add(1)
 	defer c.now.Add(-1)
 
-	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	for {
+		if most := c.most.Load(); n <= most || c.most.CompareAndSwap(most, n) {
+			break
+		}
 	}
 
 	<-c.free
@@ -220,8 +219,7 @@ func (c counted) MarshalJSON() ([]byte, error) {
 	return []byte("1"), nil
 }
 
-// the bound is of the whole process
-func TestRunEncodesFewResultsAtOnce(t *testing.T) { //nolint:paralleltest
+func TestRunEncodesFewResultsAtOnce(t *testing.T) { //nolint:paralleltest // the bound is of the whole process
 	var now, most atomic.Int64
 
 	free := make(chan struct{})

@@ -39,7 +39,7 @@ const (
 	ErrNoContainer    StorageError = "no such container"
 	ErrNoBlob         StorageError = "no such blob"
 	ErrStorageRefuses StorageError = "storage rejects the request"
-	// archived, or encrypted with a customer-provided key
+	// archived, or encrypted with a customer-provided key.
 	ErrBlobUnreadable StorageError = "the blob is not readable in its current state"
 	ErrStorageBusy    StorageError = "storage is throttling"
 	ErrStorageAway    StorageError = "storage cannot be reached"

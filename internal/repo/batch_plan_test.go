@@ -18,8 +18,7 @@ import (
 // they are given, next to as much of other jobs, on tables that were never
 // analysed. It judges each plan as it ran: no step compares each row of a list
 // with each.
-// its cases share a connection and take turns
-func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel
+func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel // its cases share a connection and take turns
 	t.Parallel()
 
 	seen := &plans{worst: map[string]string{}}

@@ -11,7 +11,7 @@ import (
 
 func (b *batches) testHandBack(t *testing.T) {
 	id, worker, held := heldMessages(t, b.pool, "hand-back", 2000, 10)
-	b.withRows(t, id, 20_000, "queued")
+	b.withRows(t, id, 20_000)
 
 	known := make([]state.Message, 1000)
 	for i := range known {
@@ -33,7 +33,7 @@ func (b *batches) testHandBack(t *testing.T) {
 
 func (b *batches) testComplete(t *testing.T) {
 	id, worker, held := heldMessages(t, b.pool, "complete-rows", 1000, 10)
-	b.withRows(t, id, 10_000, "queued")
+	b.withRows(t, id, 10_000)
 
 	for _, status := range []state.TaskStatus{state.TaskCompleted, state.TaskQueued, state.TaskFailed} {
 		ends := make([]state.TaskEnd, 500)

@@ -22,11 +22,11 @@ type batches struct {
 }
 
 // withRows inserts n tasks of the job's first stage that have no row yet.
-func (b *batches) withRows(t *testing.T, id state.JobID, n int, status string) {
+func (b *batches) withRows(t *testing.T, id state.JobID, n int) {
 	t.Helper()
-	exec(t, b.pool, fmt.Sprintf(`insert into tasks (job_id, stage, gen, index, status, finished_at)
-		select job_id, 0, 1, i, '%s', case when '%[1]s' <> 'queued' then now() end from jobs, generate_series(0, %d - 1) i
-		where job_id = '\x%x' on conflict do nothing`, status, n, id[:]))
+	exec(t, b.pool, fmt.Sprintf(`insert into tasks (job_id, stage, gen, index, status)
+		select job_id, 0, 1, i, 'queued' from jobs, generate_series(0, %d - 1) i
+		where job_id = '\x%x' on conflict do nothing`, n, id[:]))
 }
 
 // holder claims a new message of a kind for a worker of its own.
@@ -86,8 +86,7 @@ func (b *batches) stop(t *testing.T, id state.JobID, includeHeld bool) (largest 
 
 // TestMaximumBatchOverExistingRows is TestAMaximumBatchReadsItsOwnRows for
 // statements over tasks that have rows, as after a retry or a loss.
-// its cases share a connection and take turns
-func TestMaximumBatchOverExistingRows(t *testing.T) { //nolint:tparallel
+func TestMaximumBatchOverExistingRows(t *testing.T) { //nolint:tparallel // its cases share a connection and take turns
 	t.Parallel()
 
 	seen := &plans{worst: map[string]string{}}
@@ -111,7 +110,7 @@ func TestMaximumBatchOverExistingRows(t *testing.T) { //nolint:tparallel
 	t.Cleanup(r.Close)
 	b := &batches{r, pool}
 	bystander, _, _ := heldMessages(t, pool, "bystander", 1000, 10)
-	b.withRows(t, bystander, 10_000, "queued")
+	b.withRows(t, bystander, 10_000)
 
 	for _, tt := range []struct {
 		name string
@@ -126,7 +125,7 @@ func TestMaximumBatchOverExistingRows(t *testing.T) { //nolint:tparallel
 		{"Complete", (*batches).testComplete},
 		{"Purge", (*batches).testPurge},
 	} {
-		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // see above
+		t.Run(tt.name, func(t *testing.T) {
 			tt.run(b, t)
 		})
 	}
@@ -138,7 +137,7 @@ func TestMaximumBatchOverExistingRows(t *testing.T) { //nolint:tparallel
 		t.Errorf("saw %d plans, %v", seen.count, seen.err)
 	}
 
-	for text, problem := range seen.worst {
+	for text, problem := range seen.worst { //nolint:paralleltest // the cases above take turns
 		t.Errorf("%.100s…\n%s", text, problem)
 	}
 }
@@ -160,7 +159,7 @@ func (b *batches) testStop(t *testing.T) {
 			)
 		}
 
-		b.withRows(t, id, 10_000, "queued")
+		b.withRows(t, id, 10_000)
 
 		if largest := b.stop(t, id, held); largest != stopTasks {
 			t.Errorf("held %t: the largest transaction ended %d tasks, want %d", held, largest, stopTasks)
@@ -175,7 +174,7 @@ func (b *batches) testStop(t *testing.T) {
 // testStopLarge stops messages that have more tasks than one statement may end.
 func (b *batches) testStopLarge(t *testing.T) {
 	id, _, _ := heldMessages(t, b.pool, "stop-large", 3, 12_001)
-	b.withRows(t, id, 6000, "queued") // the others have no row
+	b.withRows(t, id, 6000) // the others have no row
 	exec(
 		t,
 		b.pool,
@@ -215,7 +214,7 @@ func (b *batches) testStopUndispatched(t *testing.T) {
 			Status: state.JobRunning,
 			Stages: []rows.Stage{{Name: "many", Planned: 20_000}},
 		})
-		b.withRows(t, id, existing, "queued")
+		b.withRows(t, id, existing)
 
 		if largest := b.stop(t, id, false); largest != stopTasks {
 			t.Errorf("the largest transaction ended %d tasks, want %d", largest, stopTasks)

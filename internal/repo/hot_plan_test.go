@@ -292,7 +292,7 @@ func (p *plans) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 
 const (
 	// rows that a statement may read in vain whatever it returns: of small
-	// tables, and of a page
+	// tables, and of a page.
 	slack   = 500
 	inPlace = 20_000 // the same of its own lists, which is a millisecond
 )

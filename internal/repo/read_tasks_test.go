@@ -252,9 +252,8 @@ update stages set status = 'running', total = 2, planned = 2, pending_dependenci
 		{state.JobID{}, "a", 0, "no job " + state.JobID{}.String()},
 	} {
 		_, err := r.ReadTask(t.Context(), c.id, c.stage, c.index)
-		// the error itself, not a wrapped one
-		if e, ok := err.(*state.Error); !ok || e.Code != state.CodeNotFound ||
-			e.Msg != c.want { //nolint:errorlint
+		if e, ok := err.(*state.Error); !ok || e.Code != state.CodeNotFound || //nolint:errorlint // not a wrapped one
+			e.Msg != c.want {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}

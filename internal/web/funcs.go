@@ -108,9 +108,8 @@ func icon(name string) template.HTML {
 		class += " spin"
 	}
 
-	return `<svg class="` + template.HTML(
-		class,
-	) + `" viewBox="0 0 16 16" aria-hidden="true">` + shapes[name] + `</svg>` //nolint:gosec // constants
+	return `<svg class="` + template.HTML(class) + //nolint:gosec // constants
+		`" viewBox="0 0 16 16" aria-hidden="true">` + shapes[name] + `</svg>`
 }
 
 // iconOf returns the shape for a class of cells.
@@ -131,28 +130,16 @@ func badge(status any) template.HTML {
 		look.shape, look.class = "queued", "queued"
 	}
 
-	return template.HTML(
-		`<span class="badge s-`+look.class+`">`,
-	) + icon(
-		look.shape,
-	) + //nolint:gosec // the word is escaped
-		template.HTML(
-			template.HTMLEscapeString(word(name)),
-		) + `</span>` //nolint:gosec // it is escaped
+	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // constants
+		template.HTML(template.HTMLEscapeString(word(name))) + `</span>` //nolint:gosec // escaped
 }
 
 // lookOf returns a badge with the look of a status and other words.
 func lookOf(status, words string) template.HTML {
 	look := looks[status]
 
-	return template.HTML(
-		`<span class="badge s-`+look.class+`">`,
-	) + icon(
-		look.shape,
-	) + //nolint:gosec // the words are escaped
-		template.HTML(
-			template.HTMLEscapeString(words),
-		) + `</span>` //nolint:gosec // they are escaped
+	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // constants
+		template.HTML(template.HTMLEscapeString(words)) + `</span>` //nolint:gosec // escaped
 }
 
 // word returns a status as people read it.
@@ -282,15 +269,13 @@ func clock(v any, kind string, say func(time.Time) string) template.HTML {
 
 	at = at.UTC()
 
-	return template.HTML(
-		fmt.Sprintf(
-			`<time datetime="%s" title="%s" data-t="%s">%s</time>`, //nolint:gosec // digits and constants
-			at.Format(time.RFC3339Nano),
-			at.Format(stamp),
-			kind,
-			say(at),
-		),
-	)
+	return template.HTML(fmt.Sprintf( //nolint:gosec // digits and constants
+		`<time datetime="%s" title="%s" data-t="%s">%s</time>`,
+		at.Format(time.RFC3339Nano),
+		at.Format(stamp),
+		kind,
+		say(at),
+	))
 }
 
 // between formats the time between two events. If there is an end but no start,

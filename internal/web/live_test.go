@@ -32,8 +32,8 @@ func (s *site) watch(path string, headers ...string) (<-chan message, context.Ca
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	// The reader below closes the body, and the test waits for it.
-	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose
+
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // the reader below closes it, and the test waits
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -82,13 +82,13 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{key: base64.StdEncoding.EncodeToString(key[:]), done: make(chan struct{})}
 	// The server outlives ctx, which only limits the start. Its API version is
 	// older than the client's, which does not use newer features.
-	s.cmd = exec.Command(
+	s.cmd = exec.Command( //nolint:noctx // it outlives ctx
 		node,
 		"run.js",
 		"--blobHost",
 		"127.0.0.1",
 		"--blobPort",
-		"0", //nolint:noctx // it outlives ctx
+		"0",
 		"--inMemoryPersistence",
 		"--disableTelemetry",
 		"--skipApiVersionCheck",

@@ -307,7 +307,7 @@ func (h *Host) executable() string { return cmp.Or(h.options.Executable, h.app.E
 func environment(more []string) map[string]string {
 	all := map[string]string{}
 	// The handler inherits the whole environment.
-	for _, pair := range append(os.Environ(), more...) { //nolint:forbidigo
+	for _, pair := range append(os.Environ(), more...) {
 		if name, value, ok := strings.Cut(pair, "="); ok {
 			all[name] = value
 		}

@@ -42,7 +42,7 @@ type order struct {
 func handlerMain(mode string) int {
 	switch mode {
 	case "exit":
-		code, _ := strconv.Atoi(os.Getenv("EXIT_CODE")) //nolint:forbidigo // the parent sets it
+		code, _ := strconv.Atoi(os.Getenv("EXIT_CODE"))
 
 		fmt.Fprintln(os.Stderr, "one\ntwo\nthree\nfour")
 
@@ -60,7 +60,7 @@ func handlerMain(mode string) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 
-	l, err := funchost.Listen(ctx, os.Getenv, 0) //nolint:forbidigo // like a handler
+	l, err := funchost.Listen(ctx, os.Getenv, 0)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -185,7 +185,7 @@ func serveTestAPI(w http.ResponseWriter, r *http.Request, s seen) {
 	case "fail":
 		w.WriteHeader(http.StatusInternalServerError)
 	case "env":
-		_ = json.NewEncoder(w).Encode(os.Environ()) //nolint:forbidigo // the test checks it
+		_ = json.NewEncoder(w).Encode(os.Environ())
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s)
@@ -214,7 +214,7 @@ func waitFor(ctx context.Context, what string) <-chan struct{} {
 }
 
 // recorder returns the address of the test's server.
-func recorder() string { return os.Getenv("RECORDER") } //nolint:forbidigo // the parent sets it
+func recorder() string { return os.Getenv("RECORDER") }
 
 func report(s seen) {
 	to := recorder()
@@ -224,11 +224,7 @@ func report(s seen) {
 
 	b, _ := json.Marshal(s)
 
-	resp, err := http.Post(
-		to,
-		"application/json",
-		bytes.NewReader(b),
-	) //nolint:noctx,gosec // to the test, which ends the child
+	resp, err := http.Post(to, "application/json", bytes.NewReader(b)) //nolint:noctx,gosec // the test ends the child
 	if err == nil {
 		_ = resp.Body.Close()
 	}

@@ -10,7 +10,7 @@ import (
 // TestMain is also the handler: the host starts this binary as its child, with
 // the variable set.
 func TestMain(m *testing.M) {
-	if mode := os.Getenv("DEVHOST_TEST_HANDLER"); mode != "" { //nolint:forbidigo // set by the parent
+	if mode := os.Getenv("DEVHOST_TEST_HANDLER"); mode != "" {
 		os.Exit(handlerMain(mode))
 	}
 

@@ -247,8 +247,8 @@ func (s *session) follow(ctx context.Context, resp *http.Response) (*http.Respon
 	if !strings.HasPrefix(to.Host, "127.0.0.1:") {
 		return nil, fmt.Errorf("a redirect leads to %s", to.Host)
 	}
-	// The address is this machine, see above.
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil) //nolint:gosec
+
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil) //nolint:gosec // this machine, see above
 	if err != nil {
 		return nil, err
 	}

@@ -37,8 +37,12 @@ func parseSchedule(text string) (schedule, error) {
 		to       *uint64
 		low, top int
 	}{
-		{&c.second, 0, 59}, {&c.minute, 0, 59}, {&c.hour, 0, 23},
-		{&c.day, 1, 31}, {&c.month, 1, 12}, {&c.weekday, 0, 7},
+		{&c.second, 0, 59},
+		{&c.minute, 0, 59},
+		{&c.hour, 0, 23},
+		{&c.day, 1, 31},
+		{&c.month, 1, 12},
+		{&c.weekday, 0, 7},
 	} {
 		set, err := parseField(fields[i], f.low, f.top)
 		if err != nil {

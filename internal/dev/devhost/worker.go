@@ -58,10 +58,10 @@ type worker struct {
 
 // newWorker reserves the port of all processes of the worker.
 func newWorker(h *Host) (*worker, error) {
-	l, err := net.Listen(
+	l, err := net.Listen( //nolint:noctx // binds and returns
 		"tcp4",
 		net.JoinHostPort("127.0.0.1", strconv.Itoa(h.app.Port)),
-	) //nolint:noctx // binds and returns
+	)
 	if err != nil {
 		return nil, fmt.Errorf("unable to bind to port %d: %w", h.app.Port, err)
 	}

@@ -193,8 +193,7 @@ func tail(out []byte) []byte { return out[max(0, len(out)-2000):] }
 
 // lock waits for a lock that ends with the process.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
-	// Other accounts use the same lock.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // other accounts use the same lock
 	if err != nil {
 		return nil, fmt.Errorf("npm: %w", err)
 	}

@@ -77,8 +77,7 @@ func (a account) canEnter(ctx context.Context, dir string) bool {
 // accounts cannot enter. It rejects an existing directory of another account,
 // which may have been planted.
 func (a account) makePrivateDir(dir string) error {
-	// The account must be able to enter it.
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // the account must enter it
 		return fmt.Errorf("pglocal: %w", err)
 	}
 

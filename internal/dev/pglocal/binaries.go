@@ -111,7 +111,7 @@ func probe(ctx context.Context, dir string) (binaries, error) {
 	}
 
 	if major < minMajor {
-		return binaries{}, fmt.Errorf("Postgres %d is not supported, the minimum is %d", major, minMajor)
+		return binaries{}, fmt.Errorf("the version %d of Postgres is not supported, the minimum is %d", major, minMajor)
 	}
 
 	return binaries{dir: dir, major: major}, nil

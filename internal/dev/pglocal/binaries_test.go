@@ -24,12 +24,11 @@ func TestProbe(t *testing.T) {
 
 		for _, program := range []string{"initdb", "pg_ctl", "postgres"} {
 			script := "#!/bin/sh\necho 'postgres (PostgreSQL) 9.6.24'\n"
-			// It is an executable.
-			if err := os.WriteFile(
+			if err := os.WriteFile( //nolint:gosec // it is an executable
 				filepath.Join(dir, program),
 				[]byte(script),
 				0o755,
-			); err != nil { //nolint:gosec
+			); err != nil {
 				t.Fatal(err)
 			}
 		}

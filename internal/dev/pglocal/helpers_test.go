@@ -59,10 +59,7 @@ func useUntilKilled(dir string) {
 func newDir(t *testing.T) string {
 	t.Helper()
 
-	dir, err := os.MkdirTemp(
-		"",
-		"pglocal-test-",
-	) //nolint:usetesting // t.TempDir is closed to the server's account
+	dir, err := os.MkdirTemp("", "pglocal-test-") //nolint:usetesting // t.TempDir is closed to the server's account
 	if err != nil {
 		t.Fatal(err)
 	}

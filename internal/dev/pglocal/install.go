@@ -32,16 +32,16 @@ func aptInstall(ctx context.Context, log *slog.Logger) error {
 		ctx,
 		"no Postgres is installed: installing the distribution's postgresql package with apt-get",
 	)
-	// Every user reads this directory of /etc.
-	if err := os.MkdirAll(filepath.Dir(clusterDropIn), 0o755); err != nil { //nolint:gosec
+
+	if err := os.MkdirAll(filepath.Dir(clusterDropIn), 0o755); err != nil { //nolint:gosec // every user reads it
 		return fmt.Errorf("pglocal: %w", err)
 	}
 
-	if err := os.WriteFile(
+	if err := os.WriteFile( //nolint:gosec // configuration that every user reads
 		clusterDropIn,
 		[]byte("create_main_cluster = false\n"),
 		0o644,
-	); err != nil { //nolint:gosec // configuration that every user reads
+	); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 

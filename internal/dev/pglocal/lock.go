@@ -14,8 +14,7 @@ type fileLock struct{ file *os.File }
 
 // openLock opens a lock file without locking it.
 func openLock(path string) (*fileLock, error) {
-	// The guard, which runs as another account, opens it too.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // another account opens it too
 	if err != nil {
 		return nil, fmt.Errorf("pglocal: %w", err)
 	}

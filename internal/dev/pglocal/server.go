@@ -295,8 +295,8 @@ func makeHome(ctx context.Context, log *slog.Logger, acct account, dir string) (
 	if err != nil {
 		return "", fmt.Errorf("pglocal: %w", err)
 	}
-	// The server's account must be able to enter it.
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec
+
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // the server's account must enter it
 		return "", fmt.Errorf("pglocal: %w", err)
 	}
 

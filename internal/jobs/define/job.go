@@ -96,6 +96,7 @@ func (j Job) Preflight(ctx context.Context, p Params, deps handlers.Deps) (err e
 	if j.preflight == nil {
 		return nil
 	}
+
 	defer guard(op, "the preflight check", &err)
 
 	err = j.preflight(ctx, p.value, deps)

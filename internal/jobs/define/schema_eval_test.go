@@ -55,8 +55,8 @@ func why(schema map[string]any, v any) string {
 	return ""
 }
 
-// The switch has one case for each keyword.
-func refusal(schema map[string]any, keyword string, rule, v any) string { //nolint:gocyclo
+// refusal returns why one keyword of a schema rejects a value.
+func refusal(schema map[string]any, keyword string, rule, v any) string { //nolint:gocyclo // one case for each keyword
 	holds := true
 	text, isText := v.(string)
 	list, isList := v.([]any)

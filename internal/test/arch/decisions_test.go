@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,7 @@ func TestDecisionsHaveNumberDateAndStatus(t *testing.T) {
 		}
 
 		name := filepath.Base(r.path)
-		if want := fmt.Sprintf("%04d-", i+1); !strings.HasPrefix(name, want) || m[1] != fmt.Sprint(i+1) {
+		if want := fmt.Sprintf("%04d-", i+1); !strings.HasPrefix(name, want) || m[1] != strconv.Itoa(i+1) {
 			t.Errorf("%s: number %s, want %d", r.path, m[1], i+1)
 		}
 

@@ -79,6 +79,7 @@ func TestLanguage(t *testing.T) {
 
 	checked := map[string]bool{}
 	kinds := []string{".go", ".sql", ".md", ".yaml", ".yml", ".html", ".tmpl", ".js", ".css", ".sh", ""}
+
 	for _, f := range texts(t, func(p string) bool { return slices.Contains(kinds, filepath.Ext(p)) }) {
 		name := filepath.ToSlash(f.path)
 		isClean := slices.Contains(clean, path.Dir(name))
@@ -103,16 +104,19 @@ func checkGo(t *testing.T, name, content string, isClean bool) {
 	t.Helper()
 
 	var s scanner.Scanner
+
 	files := token.NewFileSet()
 	file := files.AddFile(name, -1, len(content))
 	s.Init(file, []byte(content), nil, scanner.ScanComments)
 
 	product := !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, "internal/test/")
+
 	for {
 		at, kind, text := s.Scan()
 		if kind == token.EOF {
 			return
 		}
+
 		if isClean && kind == token.COMMENT || (isClean || product) && kind == token.STRING {
 			checkText(t, name, files.Position(at).Line, text)
 		}
@@ -133,6 +137,7 @@ func checkText(t *testing.T, name string, first int, text string) {
 				t.Errorf("%s:%d: %q: use %s", name, first+n, found, r.instead)
 			}
 		}
+
 		for _, m := range isNo.FindAllStringSubmatch(line, -1) {
 			if !strings.EqualFold(m[1], "there") && m[2] != "longer" && m[2] != "more" {
 				t.Errorf("%s:%d: %q: use \"is not a\"", name, first+n, m[0])

@@ -40,6 +40,7 @@ func TestHandlerContainsNoStandInsOrTests(t *testing.T) {
 		next := queue[0]
 
 		queue = queue[1:]
+
 		if seen[next] {
 			continue
 		}

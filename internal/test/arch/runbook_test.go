@@ -70,6 +70,7 @@ func TestRunbookHasLinkedEntries(t *testing.T) {
 	page := document(t, runbook)
 
 	link := regexp.MustCompile(`operations\.md#([a-z-]+)`)
+
 	linking := func(path string) bool { return strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".md") }
 	for _, file := range texts(t, linking) {
 		for _, m := range link.FindAllStringSubmatch(file.content, -1) {

@@ -197,11 +197,11 @@ func refusedOver(t *testing.T, api, params, why string) {
 
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 
-	resp, err := client.Post(
+	resp, err := client.Post( //nolint:noctx // bounded by the client
 		api+"/jobs/submit/container_list",
 		"application/json",
 		strings.NewReader(params),
-	) //nolint:noctx // bounded by the client
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,9 +245,11 @@ func runOver(t *testing.T, api, params string, into any) {
 			t.Fatal(err)
 		}
 	}
-	ask(
-		client.Post(api+"/jobs/submit/container_list", "application/json", strings.NewReader(params)),
-	) //nolint:noctx,bodyclose // bounded by the client; closed above
+	ask(client.Post( //nolint:noctx,bodyclose // bounded by the client; closed above
+		api+"/jobs/submit/container_list",
+		"application/json",
+		strings.NewReader(params),
+	))
 
 	for limit := time.Now().Add(5 * time.Minute); job.Status == "queued" || job.Status == "running"; {
 		if time.Now().After(limit) {

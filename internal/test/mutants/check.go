@@ -11,7 +11,6 @@ import (
 // patches that do not apply or build.
 func checkAll(ctx context.Context, only string) (bad int, err error) {
 	all, err := read(only)
-
 	if err != nil {
 		return 0, err
 	}

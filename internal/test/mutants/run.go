@@ -58,7 +58,6 @@ func main() {
 // run returns the number of mutants that were not killed.
 func run(ctx context.Context, only string) (bad int, err error) {
 	all, err := read(only)
-
 	if err != nil {
 		return 0, err
 	}
