@@ -284,7 +284,7 @@ func TestWatchAndCancelRunningJobOverHTTP(t *testing.T) {
 	id := sub.JobID.String()
 
 	var got view.JobView
-	for version := "0.0"; got.Tasks.Completed < 1 || got.Tasks.Running < 1; version = got.Version {
+	for version := "0.0.0"; got.Tasks.Completed < 1 || got.Tasks.Running < 1; version = got.Version {
 		call("GET", "/jobs/status/"+id+"?wait=1s&since="+version, "", &got)
 
 		if got.Status.Ended() {
