@@ -7,10 +7,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// Cancel asks for a job to be stopped: queued work ends at once, handlers are
-// told to stop. A job that has ended, otherwise than by being cancelled, is an
-// Error with CodeConflict; one that is being stopped already is not, and a stop
-// whose message was set aside is redriven.
+// Cancel requests that a job stop. Queued work ends immediately, and Cancel
+// cancels the contexts of running handlers. If the job has ended in another
+// status than cancelled, Cancel returns an Error with CodeConflict. If the job
+// is already being stopped, Cancel returns nil. If the stop message was set
+// aside, Cancel redrives it.
 func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 	c, effects, err := m.store.Cancel(ctx, id, by)
 	if err != nil {
@@ -34,10 +35,10 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 	return nil
 }
 
-// ForceCancel ends a job as cancelled from its rows, whatever state it is in:
-// for jobs that no ordinary cancel ends. Handlers are told to stop and are not
-// waited for. A job that has ended, otherwise than by being cancelled, is an
-// Error with CodeConflict.
+// ForceCancel ends a job as cancelled from its rows, in any state of the job.
+// It is for jobs that Cancel does not end. ForceCancel cancels the contexts of
+// running handlers and does not wait for them. If the job has ended in another
+// status than cancelled, ForceCancel returns an Error with CodeConflict.
 func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) error {
 	ended, effects, err := m.store.ForceCancel(ctx, id, by)
 	if s := m.session.Load(); s != nil {

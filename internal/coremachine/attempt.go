@@ -59,8 +59,8 @@ func (e *taskEnd) record(err, cause error) {
 	}
 }
 
-// classify tells what an error of an attempt means. The deadline counts only
-// where the handler's error may come of it.
+// classify returns the code and the outcome of an attempt's error. The deadline
+// counts only if it can be the cause of the handler's error.
 func classify(err, cause error) (state.Code, state.Outcome) {
 	if errors.Is(cause, errDeadline) &&
 		(errors.Is(err, errDeadline) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {

@@ -11,12 +11,13 @@ import (
 	"coremachine/internal/state"
 )
 
-// commitBytes bounds one group commit, besides its rows.
+// commitBytes is the maximum size of one group commit. Its rows have a limit of
+// their own.
 const commitBytes = 4 << 20
 
-// batcher is group commit: what arrives while a flush is under way shares the
-// next one. It flushes at once when idle and has no timer. flush answers for
-// every item of its batch, by place.
+// batcher implements group commit: items that arrive during a flush share the
+// next one. When it is idle, it flushes immediately; it has no timer. flush
+// returns one result for each item of its batch, in the same order.
 type batcher[T, R any] struct {
 	in    chan batchItem[T, R]
 	limit batchLimit[T]
@@ -26,17 +27,17 @@ type batcher[T, R any] struct {
 	wg    sync.WaitGroup
 }
 
-// batchLimit bounds a flush, and with bytes also what waits for one.
+// batchLimit bounds a flush. If bytes is set, it also bounds the queued items.
 type batchLimit[T any] struct {
-	most int         // rows of a flush: it takes items until it has so many
-	rows func(T) int // of an item; nil: one
-	// of an item; nil: they do not count. A flush has at most commitBytes, or
-	// one larger item alone
+	most int         // a flush adds items until it has this number of rows
+	rows func(T) int // returns the rows of an item; nil: each has one row
+	// bytes returns the size of an item; nil: sizes do not count. A flush has
+	// at most commitBytes, or it consists of one larger item.
 	bytes func(T) int
 }
 
-// waitingBytes bounds what the queue holds: one flush is under way and the next
-// one fills. Who brings more waits with it.
+// waitingBytes is the maximum size of the queue for each flusher: one flush is
+// under way and the next one fills. A caller that adds more blocks.
 const waitingBytes = 2 * commitBytes
 
 type batchItem[T, R any] struct {
@@ -206,8 +207,8 @@ func (b *batcher[T, R]) refuse(ctx context.Context) {
 	}
 }
 
-// retry repeats what failed as unavailable, with jittered backoff, until ctx
-// ends: the row is held, so nobody else will.
+// retry repeats fn with jittered backoff while it fails as unavailable, until
+// ctx ends. This process holds the claim, so no other process would repeat it.
 func retry[R any](ctx context.Context, fn func() (R, error)) (R, error) {
 	wait := 10 * time.Millisecond
 
@@ -225,7 +226,7 @@ func retry[R any](ctx context.Context, fn func() (R, error)) (R, error) {
 	}
 }
 
-// sleep waits and tells whether the whole time passed.
+// sleep waits for d and reports whether the whole time passed before ctx ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

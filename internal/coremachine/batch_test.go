@@ -51,7 +51,7 @@ func TestWhatComesDuringAFlushSharesTheNext(t *testing.T) {
 			})
 		}
 		add(1)
-		synctest.Wait() // the first is being flushed, alone and at once
+		synctest.Wait() // the first item is flushed immediately and alone
 
 		for i := 2; i <= 25; i++ {
 			add(i)

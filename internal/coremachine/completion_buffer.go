@@ -5,29 +5,31 @@ import (
 	"time"
 )
 
-// Bounds of what a bundle of quick tasks gathers before it is booked.
+// Bounds of the ends that a bundle of quick tasks collects before the flusher
+// records them.
 const (
 	gatherTime = 2 * time.Millisecond // since the first end
 	gatherMost = 250                  // ends
-	gatherSize = commitBytes / 4      // bytes: with one more end of any size they are still one group commit
+	gatherSize = commitBytes / 4      // bytes: with one more end of any size they still fit one group commit
 )
 
-// gathering is the ends of a bundle that wait for others. Ends of quick tasks
-// come faster than one can be booked: each alone would make the flushers go
-// round with a handful.
+// gathering collects the ends of a bundle so that they are recorded together.
+// Quick tasks end faster than the flushers can record each end: without
+// collecting, each flush would contain only a few ends.
 type gathering struct {
 	mu    sync.Mutex
-	quick bool // the ends wait; else each goes on at once
-	tasks int  // of the bundle
-	over  int  // of them whose attempts have ended
+	quick bool // ends wait for others; if not set, each is flushed immediately
+	tasks int  // number of tasks in the bundle
+	over  int  // number of tasks whose attempts have ended
 	ends  []taskEnd
-	bytes int         // of them
-	timer *time.Timer // nil: nothing waits
+	bytes int         // size of ends
+	timer *time.Timer // nil: no end waits
 	began time.Time   // before the first attempt
 }
 
-// gather takes the end of an attempt, nil where it is not to be booked, and
-// hands on what there is when nothing is worth waiting for.
+// gather adds the end of an attempt; end is nil if the end is not to be
+// recorded. If there is no reason to wait for more ends, gather sends the
+// collected ones to the flusher.
 func (b *bundle) gather(end *taskEnd) {
 	g := &b.ends
 	g.mu.Lock()
@@ -54,7 +56,7 @@ func (b *bundle) gather(end *taskEnd) {
 	b.handOn()
 }
 
-// handOn gives what was gathered to the flusher.
+// handOn sends the collected ends to the flusher.
 func (b *bundle) handOn() {
 	g := &b.ends
 	g.mu.Lock()
@@ -80,7 +82,7 @@ func (b *bundle) handOn() {
 	}
 }
 
-// booked takes notice of ends that were booked, or of why they were not.
+// Notes that the flusher recorded n ends, or the error if it did not.
 func (b *bundle) booked(n int, err error) {
 	if err != nil {
 		b.problem.Store(&err)

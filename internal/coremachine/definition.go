@@ -98,8 +98,9 @@ const (
 	parkLimit = time.Hour
 )
 
-// park puts back a message that this build cannot work on, uncounted, and fails
-// what it stands for if no build could for the time to wait.
+// park releases a message that this build cannot work on, without counting the
+// attempt. If no build could work on it for the whole waiting time, park fails
+// the work that the message stands for.
 func (m *Machine) park(s *session, h *inFlight, why *mismatch) error {
 	parked := time.Duration(0)
 	if !h.ParkedSince.IsZero() {

@@ -1,19 +1,24 @@
 // Package coremachine is the engine: it submits jobs, plans stages, runs tasks,
-// books how they ended, and stops what shall stop. One engine runs every job;
-// it is built from the two literal maps, jobs and handlers.
+// records their results, and stops jobs on request. One engine runs every job.
+// It is built from two literal maps: jobs and handlers.
 //
 //	message --> claim (group commit) --> run the handler --> complete (group commit) --> what follows, in that transaction
 //
-// It owns the decisions: whether to try a transition, what an attempt's end
-// means, when to give up. It owns no SQL: a transition is one method of its
-// Store, which tells whether it landed.
+// The engine owns the decisions: whether to try a transition, what the end of
+// an attempt means, and when to stop retrying. It does not own SQL. Each
+// transition is one method of its Store, which reports whether the transition
+// landed.
 //
-// Crash: nothing lives in memory alone that is not also a message row held
-// under a lease; when the process dies the lease ends and any other process
-// frees its rows. Duplicate: a message whose work this process already has
-// joins it, one whose work another holds is acknowledged. Reorder: a message of
-// the past claims nothing.
+// Crash: all work in memory also has a message row that the process claimed
+// under its lease. If the process dies, its lease ends and another process
+// frees its rows.
 //
-// It may import internal/state, internal/jobs (and define) and
-// internal/handlers; storage is the Store interface below.
+// Duplicate: if this process already works on a message, the delivery joins
+// that work. If another process works on it, the engine acknowledges the
+// delivery.
+//
+// Reorder: an outdated message claims nothing.
+//
+// The package may import internal/state, internal/jobs (and define) and
+// internal/handlers. Storage is the Store interface below.
 package coremachine

@@ -9,19 +9,20 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// durations is how long a task of each type takes as a rule, when it runs beside the
-// others of its message: a moving mean over the messages whose tasks this
-// process ran. It falls faster than it rises: on a busy machine most messages
-// take longer than their tasks. Of types that it has not run a process knows
-// what others tell.
+// durations estimates how long a task of each type usually takes when it runs
+// concurrently with the other tasks of its message. The estimate is a moving
+// mean over the messages whose tasks this process ran. It falls faster than it
+// rises, because on a busy machine most messages take longer than their tasks.
+// For a type that this process has not run, durations uses the estimate that
+// other processes published.
 type durations struct {
 	mu    sync.Mutex
 	means map[string]time.Duration
-	told  map[string]time.Duration // by anybody, as last read
-	asked bool                     // for a type that nobody has told of
+	told  map[string]time.Duration // published by all processes, as last read
+	asked bool                     // of was called for a type without an estimate
 }
 
-// ran tells that n tasks of a type, beside each other, were over after so long.
+// ran records that n tasks of a type, run concurrently, took the given time.
 func (p *durations) ran(taskType string, n int, took time.Duration) {
 	mean := max(1, took/time.Duration(n))
 
@@ -43,7 +44,8 @@ func (p *durations) ran(taskType string, n int, took time.Duration) {
 	p.means[taskType] = mean
 }
 
-// of is how long a task takes as a rule; 0: nobody has told.
+// of returns how long a task of the type usually takes. If no process has
+// published an estimate, of returns 0.
 func (p *durations) of(taskType string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,9 +60,9 @@ func (p *durations) of(taskType string) time.Duration {
 	return told
 }
 
-// news is what others should be told: types of which they know nothing, or
-// something that is wrong by half. more says that somebody asked for what was
-// not known.
+// news returns the estimates to publish: those of types that have no published
+// estimate, and those that differ from the published one by a factor of two or
+// more. more reports whether of was called for a type without an estimate.
 func (p *durations) news() (tell map[string]time.Duration, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,9 +84,10 @@ func (p *durations) heard(told, said map[string]time.Duration) {
 	p.told, p.asked = told, false
 }
 
-// shareDurations tells other processes how long tasks take and hears it from them:
-// where there is news or a question, or else when it is time. It is a hint:
-// what cannot be told now is told the next time.
+// shareDurations publishes the estimates of this process and reads those of
+// other processes. It does so if there are estimates to publish, if one is
+// missing, or if due is set. Estimates are hints: if the exchange fails, the
+// next call repeats it.
 func (m *Machine) shareDurations(ctx context.Context, due bool) {
 	tell, asked := m.durations.news()
 	if len(tell) == 0 && !asked && !due {

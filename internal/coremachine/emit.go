@@ -15,11 +15,11 @@ var errAttemptOver = errors.New("the attempt has ended: a handler cannot emit af
 // partSum identifies the content of a part.
 type partSum = [sha256.Size]byte
 
-// emitter numbers the parts of one attempt without gaps, whatever calls Emit at
-// the same time. It repeats a write that failed for now under the same number,
-// until the caller's context or the attempt ends.
+// emitter numbers the parts of one attempt without gaps, also if goroutines
+// call Emit concurrently. If a write fails temporarily, the emitter repeats it
+// under the same number until the caller's context or the attempt ends.
 //
-// A write that ends without an answer may have been committed. The emitter
+// If a write ends without an answer, it may have been committed. The emitter
 // remembers its content: a later Emit of the same content is the caller's own
 // repeat and does not make a second part.
 type emitter struct {

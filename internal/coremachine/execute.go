@@ -90,9 +90,9 @@ func (b *bundle) handlerContext(t state.BundleTask, started time.Time) (context.
 	return context.WithTimeoutCause(ctx, b.handler.Timeout(), errDeadline)
 }
 
-// observe tells of an attempt's end, before it is booked: one that a fence
-// refuses was still run. The code is CodeUnavailable for one that was cut off
-// and is not booked.
+// observe reports the end of an attempt to the Observer before the store
+// records it, because an attempt whose end a fence refuses has still run. If
+// the attempt was cut off and its end is not recorded, code is CodeUnavailable.
 func (b *bundle) observe(
 	ctx context.Context,
 	index int,
@@ -188,9 +188,9 @@ func (b *bundle) input(ctx context.Context, t state.BundleTask) ([]byte, error) 
 	return t.Input, nil
 }
 
-// end books how an attempt ended. One whose process is going away, or whose job
-// is being stopped, is not booked: its message goes back, and the next claim or
-// the stop decides.
+// end records how an attempt ended. If the process is shutting down or the job
+// is being stopped, end does not record the attempt. Its message is released,
+// and the next claim or the stop decides.
 func (b *bundle) end(
 	ctx context.Context,
 	t state.BundleTask,

@@ -56,11 +56,13 @@ func (c *commitSize) grow(rows, bytes int) {
 	}
 }
 
-// flushEnds records the ends of attempts. If the batch reaches the time limit
-// of a statement, or the database refuses it, each half is recorded by itself:
-// the first so that a slow database gets work that it can do, and the second so
-// that no neighbour of the end at fault suffers. Data that is refused becomes a
-// failed attempt; the message of any other end at fault is put back.
+// flushEnds records the ends of attempts. If the batch reaches the statement
+// timeout, flushEnds records each half by itself, because a slow database can
+// complete smaller batches. If the database refuses the batch, flushEnds also
+// records each half by itself, which isolates the end at fault. If the database
+// rejects the result of a single end, flushEnds records the attempt as failed.
+// For any other error of a single end, flushEnds returns the error and the
+// caller requeues the message.
 func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) error {
 	bytes := bytesOf(ends)
 	if !m.commits.fits(len(ends), bytes) {

@@ -1,8 +1,9 @@
 package coremachine
 
-// pool keeps the goroutines of attempts that have returned for the next ones: a
-// new goroutine pays anew for the growth of its stack, which costs as much as a
-// small task. There are as many as attempts ran at once.
+// pool keeps the goroutines of attempts that have returned and runs the next
+// attempts on them. A new goroutine has to grow its stack again, which costs as
+// much as a small task. The pool has at most as many goroutines as attempts
+// have run concurrently.
 type pool struct {
 	next chan func()
 	over chan struct{}

@@ -8,13 +8,14 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Handle does the work that a message names and returns when it is booked. nil
-// asks the transport to acknowledge: the work is done, or another process holds
-// it, or it is of the past. An error asks for redelivery: its code is
-// CodeUnavailable.
+// Handle does the work that a message names and returns when the store has
+// recorded it. If Handle returns nil, the transport acknowledges the message:
+// the work is done, another process has claimed it, or the message is outdated.
+// If Handle returns an error, its code is CodeUnavailable and the transport
+// redelivers the message.
 //
-// When ctx ends first the work goes on in the process, held by its lease; the
-// redelivery finds it and is acknowledged.
+// If ctx ends first, the work continues in this process under its lease. Handle
+// finds the work when the message is redelivered and acknowledges it.
 func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 	s := m.session.Load()
 	if s == nil || s.intake.Err() != nil {
@@ -113,7 +114,7 @@ func (m *Machine) processClaimed(s *session, h *inFlight) error {
 
 	err := m.dispatchKind(s, h)
 	if err != nil && s.ctx.Err() == nil && !isPanic(err) {
-		// Under a lease that lives on nobody else would ever free it.
+		// While this lease is renewed, no other process would free the message.
 		return m.requeue(s, h, err)
 	}
 
@@ -137,14 +138,16 @@ func (m *Machine) dispatchKind(s *session, h *inFlight) error {
 	return nil
 }
 
-// retryTransition repeats a transition until the database answers or the lease ends, and
-// wakes whoever waits for what it moved. What fails for good is logged, and its
-// message is put back by process.
+// retryTransition repeats a transition until the database answers or the lease
+// ends, and wakes the waiters of the jobs that the transition changed. If the
+// transition fails permanently, retryTransition logs the error and
+// processClaimed requeues the message.
 func (m *Machine) retryTransition(s *session, fn func() (state.TransitionEffects, error)) error {
 	return m.retryLocalTransition(s, func(state.LocalCapacity) (state.TransitionEffects, error) { return fn() })
 }
 
-// retryLocalTransition is must for a transition that may start work in this process.
+// retryLocalTransition is retryTransition for a transition that may start work
+// in this process.
 func (m *Machine) retryLocalTransition(s *session, fn func(state.LocalCapacity) (state.TransitionEffects, error)) error {
 	_, err := retry(s.ctx, func() (struct{}, error) {
 		return struct{}{}, m.inLocalTx(s, fn)

@@ -149,9 +149,9 @@ func (m *Machine) rejoin(ctx context.Context, s *session) {
 	}
 }
 
-// releaseForgotten puts back what the database says this process holds and this
-// process knows nothing of. Under a lease that lives on nobody else would ever
-// free it.
+// releaseForgotten requeues messages that this process has claimed according to
+// the database but that it does not work on. While this lease is renewed, no
+// other process would free them.
 func (m *Machine) releaseForgotten(ctx context.Context, s *session) {
 	n, effects, err := m.store.ReleaseForgotten(ctx, s.worker, s.messages(), m.cfg.Renew)
 	m.wake(effects)

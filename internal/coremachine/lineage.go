@@ -34,9 +34,10 @@ type lineage struct {
 	large bool         // a page was cut short by its bytes: pages begin where they are asked for
 }
 
-// Bounds of predecessors' results: how many one read brings into memory,
-// besides its bytes, and the bytes that a bundle keeps of what it read ahead.
-// What many bundles ask for at once is one read.
+// Bounds of predecessors' results. predecessorPage is the maximum number that
+// one read brings into memory; the read is also bounded in bytes. aheadBytes is
+// the maximum size of the results that a bundle has read ahead. If bundles ask
+// for the same results concurrently, they share one read.
 const (
 	predecessorPage = 100
 	aheadBytes      = 8 << 20
@@ -278,15 +279,15 @@ func (l *lineage) stream(
 	return nil
 }
 
-// storePanicked notes that the engine panicked in a call of user code, whatever
-// that makes of the error.
+// storePanicked records that the engine panicked in a call of user code. The
+// record does not depend on what the user code does with the error.
 func (l *lineage) storePanicked(err error) error {
 	l.panicked.CompareAndSwap(nil, &err)
 	return err
 }
 
-// notAsDeclared notes why the work cannot be done by this build, whatever the
-// handler makes of the error.
+// notAsDeclared records why this build cannot do the work. The record does not
+// depend on what the handler does with the error.
 func (l *lineage) notAsDeclared(why *mismatch) error {
 	l.changed.Store(why)
 	return why

@@ -6,15 +6,15 @@ import (
 	"coremachine/internal/state"
 )
 
-// EnableLocalDispatch lets what a commit starts go on in this process at once, in part,
-// without a trip through the queue. It is for processes that receive for
-// themselves: a host that feeds a process counts its work, and its life, by the
-// invocations.
+// EnableLocalDispatch allows this process to continue immediately with part of
+// the work that its commit starts, without a trip through the queue. It is for
+// processes that receive messages themselves. A host that invokes the process
+// for each message measures its work and its lifetime by the invocations.
 func (m *Machine) EnableLocalDispatch() { m.chain.Store(true) }
 
 // inLocalTx runs a transaction that may start work in this process, and
-// continues with what it took. Each message that the transaction takes has its
-// slot before.
+// continues with the messages that the transaction claimed. inLocalTx reserves
+// a slot for each message before the transaction claims it.
 func (m *Machine) inLocalTx(s *session, fn func(state.LocalCapacity) (state.TransitionEffects, error)) error {
 	local := state.LocalCapacity{Took: m.durations.of}
 
@@ -48,13 +48,16 @@ func (m *Machine) inLocalTx(s *session, fn func(state.LocalCapacity) (state.Tran
 	return err
 }
 
-// continueLocally wakes whoever waits for what a transaction moved, and works on what it
-// took for this process. It returns how many reserved slots it has passed on.
+// continueLocally wakes the waiters of the jobs that a transaction changed, and
+// works on the messages that the transaction claimed for this process. It
+// returns the number of reserved slots that it passed to those messages.
 func (m *Machine) continueLocally(s *session, effects state.TransitionEffects, err error) (used int) {
 	m.wake(effects)
 
 	if err != nil {
-		return 0 // whether it was committed is not known; if so, what it took is found forgotten and put back
+		// The outcome of COMMIT is unknown. If it committed, releaseForgotten
+		// requeues the claimed messages.
+		return 0
 	}
 
 	for i := range effects.Taken {
