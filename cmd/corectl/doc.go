@@ -9,7 +9,8 @@
 // submitting again finds the same job, and every watch begins with a fresh
 // reading. Answers that arrive twice or late only affect the display.
 //
-// It may import app, config, state and view; repo to migrate, queue/servicebus
-// to check it, and jobs for completion. What dev and demo need besides is in
-// internal/dev/local. It contains no benchmark, no test fixture and no worker.
+// It may import app, config, state and view. It may also import repo to
+// migrate, queue/servicebus to check the bus, and jobs for completion. The
+// additional code of dev and demo is in internal/dev/local. It contains no
+// benchmark, no test fixture and no worker.
 package main

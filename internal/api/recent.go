@@ -23,8 +23,8 @@ type QueueReader interface {
 	ReadFlow(ctx context.Context) (view.Flow, error)
 }
 
-// Queues reads the queues and remembers what it read. It has no timer: if there
-// was no request in a step, the step is missing. Each process remembers only
+// Queues reads the queues and remembers its readings. It has no timer: if a
+// step received no request, the step is missing. Each process remembers only
 // its own readings.
 type Queues struct {
 	reader QueueReader

@@ -25,7 +25,7 @@ func (a *App) api() http.Handler {
 
 	var queues *api.Queues
 	if a.machine != nil {
-		queues = api.NewQueues(a.repo) // of one memory: whoever looks, all see more
+		queues = api.NewQueues(a.repo) // the API and the dashboard share the readings
 		a.hub = api.NewJobWatcher(a.repo.ReadVersions, a.log)
 		o.Engine, o.Reader, o.Dead, o.JobWatcher, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
 	}
@@ -40,7 +40,7 @@ func (a *App) api() http.Handler {
 	return api.New(o)
 }
 
-// health is what the process tells of itself.
+// health returns what the process reports about itself.
 func (a *App) health() api.Health {
 	h := api.Health{
 		Version:  Version(),
@@ -118,8 +118,8 @@ func (a *App) health() api.Health {
 	return h
 }
 
-// dashboard is what the pages are made from. They hold data only where nobody
-// asks for keys.
+// dashboard returns the options of the pages. Unless the dashboard is open and
+// the process has no keys, the pages contain no data.
 func (a *App) dashboard(h api.Health, queues *api.Queues) web.Options {
 	names := slices.Sorted(maps.Keys(a.opts.Jobs))
 
@@ -148,8 +148,8 @@ func (a *App) dead() api.DeadLetters {
 	return a.queue
 }
 
-// collectMost bounds how many dead letters one collection takes from a queue of
-// the bus; the next goes on.
+// collectMost is the maximum number of dead letters that one collection
+// receives from a queue of the bus. The next collection continues.
 const collectMost = 1000
 
 // busDead notes on their rows what the bus has set aside, and makes the rows
@@ -230,7 +230,7 @@ func (a *App) jobEnded(id state.JobID) {
 
 	select {
 	case a.ended <- id:
-	default: // more than can be told of
+	default: // the buffer is full
 		a.telemetry.Missed(1)
 	}
 }

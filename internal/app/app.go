@@ -27,7 +27,7 @@ import (
 	"coremachine/internal/web"
 )
 
-// Options are what a process is made from besides its configuration.
+// Options are the parts of a process in addition to its configuration.
 type Options struct {
 	Jobs     map[string]define.Job
 	Handlers map[string]handlers.Handler
@@ -61,7 +61,7 @@ type App struct {
 	engine  engine
 
 	telemetry *telemetry.Telemetry // nil: none
-	ended     chan state.JobID     // nil: nobody tells
+	ended     chan state.JobID     // nil: ended jobs are not reported
 
 	http http.Handler
 	host *funchost.Host
@@ -79,10 +79,10 @@ type App struct {
 	stopping atomic.Bool
 }
 
-// New makes the parts and opens nothing. A bad configuration (configErr, from
-// config.Load) or inconsistent registries are no error here: under the host,
-// exiting would only make it restart the process three times and hide the
-// reason.
+// New makes the parts and opens nothing. If the configuration is bad
+// (configErr, from config.Load) or the registries are inconsistent, New does
+// not return an error. If the process exited, the host would restart it three
+// times and hide the reason.
 func New(cfg config.Config, configErr error, o Options) (*App, error) {
 	a := &App{cfg: cfg, opts: o, log: o.Log, started: time.Now(), served: make(chan error, 1)}
 	if configErr != nil {
@@ -113,8 +113,8 @@ func New(cfg config.Config, configErr error, o Options) (*App, error) {
 // tests refuse to start with any.
 func (a *App) Problems() []string { return a.problems }
 
-// Serve opens the port and serves on it at once; Start follows behind. It
-// returns when the port is open.
+// Serve opens the port and serves on it immediately. It returns when the port
+// is open. Call Start afterwards.
 func (a *App) Serve(ctx context.Context, l net.Listener) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.onStop(cancel)
@@ -230,8 +230,8 @@ func (a *App) Handler() http.Handler { return a.host }
 // Queue is the local transport.
 func (a *App) Queue() *pgqueue.Queue { return a.queue }
 
-// Stop stops in reverse order: no new work, the work in hand ends or is put
-// back, the connections close.
+// Stop stops the parts in reverse order. It stops receiving, finishes or
+// requeues the claimed work, and closes the connections.
 func (a *App) Stop(ctx context.Context) error {
 	var err error
 

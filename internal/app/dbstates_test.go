@@ -94,7 +94,7 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 			}
 
 			if name == "SchemaNewer" {
-				return // each migration works with the build before it, so a newer schema alone is no reason
+				return // each migration works with the previous build, so a newer schema is accepted
 			}
 
 			until(t, func() bool {

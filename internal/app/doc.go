@@ -3,9 +3,10 @@
 //
 // The program is a value: New, Start, Addr, Stop. A process listens first and
 // initialises behind the open port, so the Functions host and probes always get
-// an answer; a database that is away, an old schema and inconsistent registries
-// make it not ready, never dead. Crash: nothing is kept here. Stop in good
-// order puts back what the process holds.
+// an answer. If the database is unavailable, the schema is old or the
+// registries are inconsistent, the process is not ready, but it stays alive.
+// The package stores nothing, so a crash loses nothing here. Stop requeues the
+// unfinished messages.
 //
 // Only this package may import everything.
 package app

@@ -99,7 +99,7 @@ func (a *App) watchReceivers(ctx context.Context, dutyEvery time.Duration) {
 	queues, idle := a.receiving.note(time.Now())
 	for i, q := range queues {
 		if q != state.QueueJobs && a.machine.Full() {
-			idle[i] = false // a full process receives no tasks, and that is no fault of the queue
+			idle[i] = false // a full process receives no tasks; the queue is not at fault
 		}
 	}
 

@@ -16,8 +16,8 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Limits of the server of a plain worker, which may stand in a network. There
-// is no limit of an answer's time: streams last.
+// Limits of the server of a plain worker, which other machines may reach. The
+// total time of a response is unlimited, because streams last.
 const (
 	maxConnections = 2000
 	maxHeaderBytes = 64 << 10
@@ -27,10 +27,10 @@ const (
 	idleTimeout    = 2 * time.Minute
 )
 
-// ServeAPI serves the HTTP API, and nothing of the host's contract, at the
-// configured address, for a plain worker: outside the host nobody else checks
-// keys. Call it after Start. It returns when the port is open; no address is no
-// error.
+// ServeAPI serves the HTTP API of a plain worker at the configured address. It
+// does not serve the host's contract. It checks keys, because a plain worker
+// has no host that does. Call it after Start. It returns when the port is open.
+// If no address is configured, it returns nil without an error.
 func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 	if a.cfg.HTTPAddress == "" {
 		return nil, nil
@@ -67,10 +67,10 @@ func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 	return l.Addr(), nil
 }
 
-// withKeys lets through who knows a key, and everybody to the probes and to the
-// dashboard's layout. Keys are compared by their digests and in constant time,
-// so that neither their content nor their length can be guessed from the
-// answer's time. No keys: everybody is let through.
+// withKeys rejects requests without a known key, except for the probes and the
+// dashboard's layout. It compares the digests of keys in constant time, so that
+// the response time reveals neither their content nor their length. If known is
+// empty, withKeys accepts every request.
 func withKeys(known []string, next http.Handler) http.Handler {
 	if len(known) == 0 {
 		return next
@@ -101,8 +101,8 @@ func withKeys(known []string, next http.Handler) http.Handler {
 	})
 }
 
-// open tells what needs no key: probes, and what holds no data: the dashboard's
-// layout and files, and the reference of the API.
+// open reports whether a path needs no key. Such paths are the probes, and
+// pages without data: the dashboard's layout and files, and the API reference.
 func open(path string) bool {
 	path = strings.TrimPrefix(path, "/api/")
 	switch path {

@@ -274,13 +274,13 @@ func TestInconsistentRegistriesAreListedAndServeNoWork(t *testing.T) {
 	}
 }
 
-// The dashboard and the API tell when the next sweep is due; the timer's
-// schedule is the host's.
+// The dashboard and the API report when the next sweep is due. The host owns
+// the schedule of the timer.
 func TestTheTimerSweepsAsOftenAsIsTold(t *testing.T) {
 	t.Parallel()
 
 	i := slices.IndexFunc(funchost.Functions, func(f funchost.Function) bool { return f.Name == "sweep" })
 	if got := funchost.Functions[i].Schedule; got != "0 * * * * *" || coremachine.SweepEvery != time.Minute {
-		t.Errorf("the timer's schedule is %s, and told is every %s", got, coremachine.SweepEvery)
+		t.Errorf("the timer's schedule is %s, but the reported interval is %s", got, coremachine.SweepEvery)
 	}
 }

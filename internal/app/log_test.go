@@ -114,7 +114,7 @@ func (l *lines) find(t *testing.T, message string) map[string]any {
 		}
 	}
 
-	t.Fatalf("nobody logged %q", message)
+	t.Fatalf("no log record has the message %q", message)
 
 	return nil
 }

@@ -60,8 +60,8 @@ func (a *App) watchSchema(ctx context.Context) {
 	}
 }
 
-// warm has connections made ready before work comes. It is no matter where that
-// fails: they become so with the work.
+// warm prepares connections before work arrives. A failure does not matter: the
+// first work prepares them then.
 func (a *App) warm(ctx context.Context) {
 	limit, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

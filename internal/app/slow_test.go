@@ -22,8 +22,8 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// slowConnections is how many connections send nothing more at once. In full,
-// with as many open files allowed as twice the number:
+// slowConnections is how many concurrent connections stop sending. The full
+// test needs a limit of open files of at least twice the number:
 //
 //	go test ./internal/app -run TestSlowStrangersAreAnsweredAndLeft -args -slow-connections=1500
 var slowConnections = flag.Int(

@@ -58,13 +58,13 @@ func (a *App) openStorage() error {
 	return err
 }
 
-// storageAgain is how long an answer of the storage account is told again:
-// health may be asked for by anybody, and each request to the account is paid
-// for.
+// storageAgain is how long the health check reuses a response of the storage
+// account. The health endpoint needs no key, and each request to the account
+// costs money.
 const storageAgain = 30 * time.Second
 
-// storageCheck looks at the storage account. It is as healthy without one: only
-// jobs over blobs need it.
+// storageCheck checks the storage account. A process without an account is
+// healthy, because only jobs over blobs need one.
 func (a *App) storageCheck() api.Check {
 	var (
 		asked time.Time
@@ -76,7 +76,7 @@ func (a *App) storageCheck() api.Check {
 		Name:     "storage",
 		Optional: true,
 		Runbook:  view.RunbookStorage,
-		Run: func(ctx context.Context) (any, error) { // never twice at once
+		Run: func(ctx context.Context) (any, error) { // never concurrently
 			if a.blobs == nil {
 				return map[string]bool{"configured": false}, nil
 			}
@@ -97,8 +97,8 @@ func (a *App) storageCheck() api.Check {
 	}
 }
 
-// storageFault says what is wrong and nothing of where the account is: whoever
-// asks for health need not be anybody.
+// storageFault returns an error that says what is wrong but not where the
+// account is, because the health endpoint needs no key.
 func storageFault(err error) error {
 	const op, more = "app.health", "; run corectl doctor with the settings of this process"
 

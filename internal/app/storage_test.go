@@ -39,7 +39,7 @@ func TestHealthTellsOfStorageWithoutNeedingIt(t *testing.T) {
 			)
 			until(t, func() bool { code, _ := get(t, base+"/api/readyz"); return code == http.StatusOK })
 
-			for range 2 { // the second time it is told from memory
+			for range 2 { // the second response comes from memory
 				code, body := get(t, base+"/api/health")
 
 				var health struct {
@@ -61,7 +61,7 @@ func TestHealthTellsOfStorageWithoutNeedingIt(t *testing.T) {
 				}
 
 				if strings.Contains(body, "sig=") || strings.Contains(body, "127.0.0.1:1") {
-					t.Errorf("it tells where the account is: %s", body)
+					t.Errorf("the response shows where the account is: %s", body)
 				}
 			}
 		})

@@ -15,8 +15,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// Bounds of what waits to be told of jobs that have ended: how many, and how
-// long.
+// Bounds of the ended jobs that wait to be reported: their maximum number, the
+// interval between reports, and the maximum number in one query.
 const (
 	endedMost  = 4096
 	endedEvery = time.Second
@@ -27,8 +27,8 @@ const (
 // left.
 const telemetryLimit = 3 * time.Second
 
-// openTelemetry makes the providers. What is wrong with them keeps nobody from
-// working.
+// openTelemetry makes the providers. If it fails, the process works without
+// telemetry.
 func (a *App) openTelemetry(ctx context.Context) {
 	if a.cfg.TelemetryOff {
 		return
@@ -60,7 +60,8 @@ func (a *App) closeTelemetry(ctx context.Context) {
 	}
 }
 
-// observer is told of attempts; nil without telemetry, which costs nothing.
+// observer returns the observer of attempts. Without telemetry it returns nil,
+// which costs nothing.
 func (a *App) observer() coremachine.Observer {
 	if a.telemetry == nil {
 		return nil
@@ -94,8 +95,8 @@ func (a *App) openJobs(ctx context.Context) ([]view.JobCount, error) {
 	return slices.DeleteFunc(counts, func(c view.JobCount) bool { return c.Status.Ended() }), err
 }
 
-// tellEnded tells of jobs that have ended, all of a second in one reading,
-// until ctx ends; then of those that are left.
+// tellEnded reports ended jobs once per interval until ctx ends. Then it
+// reports the remaining ones.
 func (a *App) tellEnded(ctx context.Context) {
 	tick := time.NewTicker(endedEvery)
 	defer tick.Stop()
@@ -134,7 +135,7 @@ func (a *App) tellWaiting(ctx context.Context) {
 		}
 
 		jobs, err := a.repo.ReadEnded(ctx, ids)
-		if err != nil { // telemetry is no reason to ask a database again that is in trouble
+		if err != nil { // do not add load to a failing database
 			a.telemetry.Missed(len(ids))
 			continue
 		}
@@ -145,7 +146,7 @@ func (a *App) tellWaiting(ctx context.Context) {
 	}
 }
 
-// engine is the machine with what its callers ask of it told.
+// engine is a machine that traces the requests of its callers.
 type engine struct {
 	*coremachine.Machine
 	jobs      map[string]define.Job
@@ -160,7 +161,7 @@ func (e engine) Submit(ctx context.Context, req coremachine.SubmitRequest) (core
 
 	name := req.Type
 	if _, known := e.jobs[name]; !known {
-		name = "unknown" // what callers make up is no name for a metric
+		name = "unknown" // unknown types must not create metric names
 	}
 
 	stored, end := e.telemetry.Run(ctx, keys.SpanSubmit+" "+name, req.Traceparent)

@@ -261,8 +261,7 @@ func TestTelemetryCanBeTurnedOff(t *testing.T) {
 	stop()
 }
 
-// TestAReceiverThatIsAwayHoldsNothingUp exports to a port that nobody listens
-// at.
+// TestAReceiverThatIsAwayHoldsNothingUp exports to a port without a listener.
 func TestAReceiverThatIsAwayHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	base, stop := process(

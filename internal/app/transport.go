@@ -18,7 +18,7 @@ import (
 func (a *App) openTransport() error {
 	o := pgqueue.Options{Log: a.log}
 	if a.cfg.Transport == config.TransportServiceBus {
-		o.MaxDeliveries = math.MaxInt32 // a relay's tries are no deliveries
+		o.MaxDeliveries = math.MaxInt32 // a relay's attempts do not count as deliveries
 	}
 
 	a.queue = pgqueue.Over(a.repo.Database(), o)

@@ -10,9 +10,9 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// hold is how long a message that cannot be worked on now is kept before it is
-// given back: a transport that redelivers at once would otherwise spend all
-// deliveries of a message in a second.
+// hold is how long handle keeps a message that it cannot process now before it
+// releases it. Otherwise a transport that redelivers immediately would use all
+// deliveries of a message within a second.
 const hold = 45 * time.Second
 
 // Work receives from every queue until Stop: for a process that no Functions
@@ -70,8 +70,8 @@ func (a *App) counted(q state.Queue) func(context.Context, state.Message) error 
 	}
 }
 
-// handle works on a message, and while it cannot be worked on goes on trying
-// for a while.
+// handle processes a message. While the machine is unavailable, handle retries
+// for up to hold.
 func (a *App) handle(ctx context.Context, msg state.Message) error {
 	begin := time.Now()
 	pause := 50 * time.Millisecond

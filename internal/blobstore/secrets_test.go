@@ -50,7 +50,7 @@ func TestErrorsDoNotContainSecrets(t *testing.T) {
 	for name, connection := range map[string]string{
 		"a wrong signature": sign(server.URL(), "sv=2024-01-01&ss=b&srt=co&sp=rl&se=2099-01-01&sig="+secret),
 		"a closed port":     sign("http://127.0.0.1:1/local", "sv=2024-01-01&sig="+secret),
-		"an unknown host":   sign("http://nobody.invalid/", "sv=2024-01-01&sig="+secret),
+		"an unknown host":   sign("http://unknown.invalid/", "sv=2024-01-01&sig="+secret),
 		"a wrong key": strings.Split(server.Connection(), "AccountKey=")[0] + "AccountKey=" + secret +
 			";BlobEndpoint=" + server.URL(),
 		"an invalid key":        "AccountName=a;AccountKey=" + secret + "!",

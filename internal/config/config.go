@@ -24,8 +24,8 @@ const (
 	ReceiveSelf = "self"
 )
 
-// Config is everything that a process can be told. docs/configuration.md is
-// generated from the tags.
+// Config holds all settings of a process. docs/configuration.md is generated
+// from the tags.
 type Config struct {
 	DatabaseURL      Secret        `env:"DATABASE_URL" doc:"Postgres connection string. Required, except for corectl dev and demo, which start their own Postgres without it. It can lead to PgBouncer in transaction mode; set search_path for the role in that case."`
 	DatabaseConns    int32         `env:"DATABASE_CONNECTIONS" envDefault:"8" doc:"Maximum pool size of this process, from 1 to 100. One additional connection is used for LISTEN, except behind a connection pooler."`
@@ -200,7 +200,7 @@ func (c *Config) check() []error {
 // leastKey is the shortest API key, in characters.
 const leastKey = 16
 
-// checkHTTP refuses an API that anybody could use.
+// checkHTTP rejects an API that other machines could use without a key.
 func (c *Config) checkHTTP() []error {
 	if c.HTTPAddress == "" {
 		return nil

@@ -50,7 +50,7 @@ func part(connection, key string) string {
 	return ""
 }
 
-// loopback tells whether an address is on this machine.
+// loopback reports whether an address is on this machine.
 func loopback(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {

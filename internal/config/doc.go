@@ -1,9 +1,9 @@
-// Package config is what a process is told by its environment: one struct,
-// every field with its unit, default and special values, and all problems
-// reported at once.
+// Package config reads the settings of a process from its environment into one
+// struct. Every field has its unit, default and special values. Load reports
+// all problems together.
 //
-// It opens nothing and keeps nothing. A secret is never part of an error or of
-// a printed Config.
+// It opens nothing and stores nothing. Errors and printed Configs never contain
+// a secret.
 //
 // It may import nothing from internal/.
 package config

@@ -82,8 +82,8 @@ func (w *wire) Write(b []byte) (n int, err error) {
 	}
 }
 
-// limit sets the deadline of the next read or write: the owner's or the answer
-// timeout, whichever comes first.
+// limit sets the deadline of the next read or write: the earlier of the owner's
+// deadline and the answer timeout.
 func (w *wire) limit(set func(time.Time) error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -73,9 +73,9 @@ func runner[In, Out any](
 	}
 }
 
-// encoding bounds how many results are encoded at once to what the process can
-// do at once. Hundreds of large ones that end together would otherwise share
-// its CPUs, and none would be done before the process loses its lease.
+// encoding limits how many results are encoded concurrently to the number of
+// CPUs. Otherwise hundreds of large results that end together would share the
+// CPUs, and the process would lose its lease before any of them was encoded.
 var encoding = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 // takeTurn waits until a result may be encoded; call what it returns

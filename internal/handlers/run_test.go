@@ -197,8 +197,8 @@ func TestRun_RejectsTheZeroHandler(t *testing.T) {
 	}
 }
 
-// counted is a result whose encoding counts how many run at once, and waits
-// until the test lets it go on.
+// counted is a result whose encoding counts the concurrent encodings, and waits
+// until the test closes free.
 type counted struct {
 	now, most *atomic.Int64
 	free      <-chan struct{}
@@ -257,7 +257,7 @@ func TestRunEncodesFewResultsAtOnce(t *testing.T) { //nolint:paralleltest // the
 
 	if n := most.Load(); n > int64(cap(encoding))+1 {
 		t.Errorf(
-			"%d results were encoded at once, want at most %d and the one that does not wait",
+			"%d results were encoded concurrently, want at most %d and the one that does not wait",
 			n,
 			cap(encoding),
 		)

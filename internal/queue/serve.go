@@ -111,7 +111,7 @@ const (
 )
 
 // Protect calls fn and returns an error with CodeEnginePanic for a panic. A
-// loop that serves a queue must outlive whatever goes wrong with a message.
+// loop that serves a queue must survive a panic that one message causes.
 func Protect(op string, fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

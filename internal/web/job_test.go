@@ -47,13 +47,13 @@ func TestJobPageBlocksHaveAFixedOrder(t *testing.T) {
 			},
 		},
 	)
-	rows.InsertEvent(t, s.pool, id, "created", -1, -1, `{"by":"somebody"}`)
+	rows.InsertEvent(t, s.pool, id, "created", -1, -1, `{"by":"alice"}`)
 	body := s.get("/view/jobs/" + id.String()).Body
 	at := -1
 
 	for _, block := range []string{
 		"<h1>tile_index</h1>", "3 tasks failed in measure", `<dl id="figures"`, `<svg class="dag"`, `<table id="stages"`, "Tasks of measure",
-		`<svg class="time"`, "12345678901234567890", "Not yet: the job has not ended.", "submitted by somebody",
+		`<svg class="time"`, "12345678901234567890", "Not yet: the job has not ended.", "submitted by alice",
 	} {
 		i := strings.LastIndex(body, block)
 		if i < at {

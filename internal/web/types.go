@@ -23,8 +23,9 @@ type typeCard struct {
 	Median *time.Duration // median duration of a completed run
 }
 
-// Told reports whether the drawing shows the full name of every stage.
-func (c typeCard) Told() bool {
+// ShowsFullNames reports whether the drawing shows the full name of every
+// stage.
+func (c typeCard) ShowsFullNames() bool {
 	for _, n := range c.Graph.Nodes {
 		if n.Cut != n.Name {
 			return false

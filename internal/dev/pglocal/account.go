@@ -21,8 +21,8 @@ type account struct {
 	gid  int
 }
 
-// serverAccount returns the current account. Under root, which Postgres
-// rejects, it returns the first existing account of postgres and nobody.
+// serverAccount returns the current account. Postgres rejects root. Under root,
+// serverAccount returns the first existing account of "postgres" and "nobody".
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{name: strconv.Itoa(os.Geteuid()), uid: os.Geteuid(), gid: os.Getegid()}, nil

@@ -84,7 +84,7 @@ func TestParse_NestedInvalid(t *testing.T) {
 			map[string]string{"container": `"" is the zero value: a value is required`},
 		},
 		{
-			"every level at once",
+			"a problem on every level",
 			`{"container":"c","note":"long","filter":{"prefix":"","sizes":[0,"x",3],"a/b~c":1,"depth":1e39},"also":[{"sizes":[]},{"prefix":7}],"labels":{"k.[0]":"long","l":null}}`,
 			map[string]string{
 				"note":            "has 4 characters, above the maximum of 3",

@@ -55,7 +55,7 @@ func TestParse_Canonical(t *testing.T) {
 		{"white space and zeros of a number", `{"rate": 0.50 }`, change(`"rate":0`, `"rate":0.5`)},
 		{"an exponent", `{"rate":5e-1}`, change(`"rate":0`, `"rate":0.5`)},
 		{"minus zero", `{"rate":-0.0}`, defaults},
-		{"too small to be told from zero", `{"rate":1e-400}`, defaults},
+		{"too small to be distinguished from zero", `{"rate":1e-400}`, defaults},
 		{
 			"the largest exact integer",
 			`{"size":9007199254740991}`,
@@ -213,7 +213,7 @@ func TestParse_Invalid(t *testing.T) {
 			},
 		},
 		{
-			"all at once",
+			"several problems together",
 			`{"n":0,"message":4,"rate":2,"x":{"y":[]},"colour":null}`,
 			map[string]string{
 				"n":       "0 is below the minimum 1",

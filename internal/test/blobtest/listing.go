@@ -15,8 +15,8 @@ import (
 
 // Listing returns the connection string of an account with one container named
 // listing, which has n blobs. The blobs exist only in its responses to List
-// Blobs, so long listings need no time to write. All other requests get status
-// 404.
+// Blobs, so the test does not need time to write them. All other requests get
+// status 404.
 func Listing(t testing.TB, n int) (connection string) {
 	t.Helper()
 

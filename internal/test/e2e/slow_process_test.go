@@ -141,9 +141,9 @@ func TestCompletionThatTakesLongKeepsLease(t *testing.T) {
 	mustKeepLease()
 }
 
-// TestSlowRenewalKeepsLease has every renewal take so long that two of
-// them, one after the other, do not fit between the time when the first is due
-// and the end of the handlers' contexts.
+// TestSlowRenewalKeepsLease makes every renewal slow. Two consecutive renewals
+// do not fit between the time when the first is due and the end of the
+// handlers' contexts.
 func TestSlowRenewalKeepsLease(t *testing.T) {
 	t.Parallel()
 

@@ -47,7 +47,7 @@ func (spec jobSpec) predict(p params, healed bool) verdict {
 		}
 
 		if float64(failed) > spec.tolerance*float64(len(st.tasks)) {
-			v.status = state.JobFailed // whatever the later stages do
+			v.status = state.JobFailed // the later stages do not change it
 		}
 
 		v.stages = append(v.stages, st)

@@ -83,7 +83,7 @@ var fan = define.Define(define.Definition[params]{
 	Stages: []define.Stage[params]{
 		{Name: "size", Tasks: define.Single(step, func(p params) stepIn { return stepIn{p.N} })},
 		{
-			Name:      "beside",
+			Name:      "side",
 			Tasks:     define.Dynamic(step, "n", input),
 			DependsOn: define.None,
 			Window:    8,
