@@ -20,39 +20,64 @@ type Config struct {
 	Deps     handlers.Deps
 	Store    Store
 	Log      *slog.Logger
-	// called after a commit that wrote messages; must not block; nil: nobody is
-	// woken
+
+	// Wake notifies the workers of a queue. The machine calls it after a commit
+	// that wrote messages. It must not block. If it is nil, the machine notifies
+	// no workers.
 	Wake func(state.Queue)
-	// CollectDeadLetters notes on message rows what a transport of its own set aside, and
-	// returns how much; nil: the rows are the transport.
+	// CollectDeadLetters marks the message rows of the dead letters of a relayed
+	// transport and returns their number. If it is nil, the rows are the
+	// transport.
 	CollectDeadLetters func(context.Context) (int, error)
+	// JobEnded notifies the waiters of a job. The machine calls it after a commit
+	// that ended the job. It must not block. It can be nil.
+	JobEnded func(state.JobID)
+	// Observer receives the attempts. It can be nil.
+	Observer Observer
+	// Build is the version that operators see next to the worker.
+	Build string
 
-	JobEnded func(state.JobID) // called after a commit that ended a job; must not block; nil: nobody is told
-	Observer Observer          // told of attempts; nil: nobody is told
-	Build    string            // shown with the worker
-
-	Retention  time.Duration // how long an ended job is kept; 0: for ever
-	MaxQueued  int           // open jobs from which new runs are refused as busy; 0: no limit
-	MaxRunning int           // handlers in flight at once; 0: 256
-	SweepEvery time.Duration // interval of the fleet's sweeps; 0: SweepEvery
-	Lease      time.Duration // 0: 15 s
-	Renew      time.Duration // 0: 5 s
-	Grace      time.Duration // between a cancel and giving up a deaf handler; 0: 5 s
-	Budget     time.Duration // a bundle hands its unstarted rest back after it; 0: 1 s
-	ParkFirst  time.Duration // a message that this build cannot work on waits at least so long; 0: 5 s
-	ParkLimit  time.Duration // and fails after so long; 0: 1 h
-	Drain      time.Duration // Stop lets handlers run on for it; 0: 10 s
-	// a message that this process was fed waits for a slot so long before it is
-	// deferred; 0: 2 min
+	// Retention is how long the sweep keeps an ended job. 0 means forever.
+	Retention time.Duration
+	// MaxQueued is the number of open jobs from which the machine refuses new
+	// runs as busy. 0 means no limit.
+	MaxQueued int
+	// MaxRunning is the maximum number of concurrent handlers. The default is
+	// 256.
+	MaxRunning int
+	// SweepEvery is the interval of the fleet's sweeps. The default is the
+	// constant SweepEvery.
+	SweepEvery time.Duration
+	// Lease is the duration of the process's lease. The default is 15 s.
+	Lease time.Duration
+	// Renew is the interval of renewals of the lease. The default is 5 s.
+	Renew time.Duration
+	// Grace is how long a cancelled job waits for an unresponsive handler before
+	// the machine ends the task without it. The default is 5 s.
+	Grace time.Duration
+	// Budget is the time after which a bundle that waits for slots releases its
+	// unstarted tasks. The default is 1 s.
+	Budget time.Duration
+	// ParkFirst is the minimum time that a message waits if this build does not
+	// know its work. The default is 5 s.
+	ParkFirst time.Duration
+	// ParkLimit is the time after which such a message fails. The default is 1 h.
+	ParkLimit time.Duration
+	// Drain is how long Stop waits for running handlers. The default is 10 s.
+	Drain time.Duration
+	// SlotWait is how long a received message waits for a slot before the machine
+	// defers it. The default is 2 min.
 	SlotWait time.Duration
-	// for the process to be idle, before a task that lost two workers runs next
-	// to others; 0: 30 s
+	// SuspectWait is how long a task that lost two workers waits for the process
+	// to be idle. After that, the task runs next to others. The default is 30 s.
 	SuspectWait time.Duration
 
-	// messages reach this process over a transport of its own, which drops a
-	// message that it has seen before
-	Relayed         bool
-	MaxUnresponsive int // handlers given up and not returned: with more the process fails; 0: 64
+	// Relayed means that messages reach this process over a transport of its own,
+	// which drops a message that it has seen before.
+	Relayed bool
+	// MaxUnresponsive is the maximum number of abandoned handlers that did not
+	// return. With more, the process fails. The default is 64.
+	MaxUnresponsive int
 }
 
 func (c *Config) defaults() {
@@ -165,9 +190,9 @@ func (m *Machine) Start(ctx context.Context) {
 	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.reclaimExpired", func() { m.reclaimExpired(ctx) }) })
 }
 
-// Stop lets running handlers end for the configured time, ends their contexts,
-// and puts back what this process still holds. The caller stops receiving
-// first.
+// Stop waits for running handlers for the configured time, ends their contexts,
+// and requeues the messages that this process still holds. The caller must stop
+// receiving messages before it calls Stop.
 func (m *Machine) Stop(ctx context.Context) error {
 	if m.stop == nil {
 		return nil
@@ -222,7 +247,7 @@ func (m *Machine) wait(ctx context.Context) {
 	}
 }
 
-// Ready tells whether the process holds a lease and so may claim work.
+// Ready reports whether the process holds a lease and so may claim work.
 func (m *Machine) Ready() bool {
 	s := m.session.Load()
 	return s != nil && s.ctx.Err() == nil
@@ -249,8 +274,7 @@ func (m *Machine) InFlight() int {
 	return len(s.inFlight)
 }
 
-// wake tells whoever waits on the queues, and for the jobs, that a commit
-// moved.
+// wake notifies the waiters of the queues and of the jobs that a commit changed.
 func (m *Machine) wake(effects state.TransitionEffects) {
 	m.guard("coremachine.wake", func() {
 		for i, due := range effects.Queues {

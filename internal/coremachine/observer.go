@@ -7,15 +7,17 @@ import (
 	"coremachine/internal/state"
 )
 
-// Observer is told of every attempt, for traces and metrics. It is called on
-// the road of each task: it must not block and must not panic. Times are the
-// database's, so that what several processes tell fits together.
+// Observer receives every attempt, for traces and metrics. The engine calls it
+// while it runs each task, so an Observer must not block and must not panic.
+// The times come from the database's clock, so that reports from several
+// processes are consistent.
 type Observer interface {
-	// Began is told before the handler runs, and returns the handler's context.
+	// Began runs before the handler and returns the handler's context.
 	Began(ctx context.Context, h *state.ClaimedMessage, index int, at time.Time) context.Context
-	// Ended is told with that context, or one made from it. status is
-	// TaskQueued where the task will be tried again; code is that of the error,
-	// CodeUnavailable where the attempt was cut off and counts for nothing.
+	// Ended runs after the attempt. It receives the context that Began returned,
+	// or one derived from it. If the task will be retried, status is TaskQueued.
+	// code is the code of the error. If the attempt was interrupted and does not
+	// count, code is CodeUnavailable.
 	Ended(
 		ctx context.Context,
 		h *state.ClaimedMessage,

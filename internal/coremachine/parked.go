@@ -8,11 +8,11 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// Bounds of how a process looks for work that others have parked.
+// Limits of the search for messages that other processes have parked.
 const (
-	parkedPage     = 100     // messages of one look
-	parkedTaken    = 32      // of them in hand at once
-	parkedRemember = 100_000 // messages that this process has parked itself
+	parkedPage     = 100     // messages that one look reads
+	parkedTaken    = 32      // parked messages that the process handles concurrently
+	parkedRemember = 100_000 // messages of its own that the process remembers as parked
 )
 
 // parked is what a process knows of messages that wait for a build that

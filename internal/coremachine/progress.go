@@ -54,7 +54,7 @@ func (p *progress) take() []byte {
 	p.fresh = false
 
 	b, err := json.Marshal(p.tasks)
-	if err != nil { // a NaN: nothing worth telling
+	if err != nil { // a NaN cannot be encoded, so there is nothing to report
 		return nil
 	}
 

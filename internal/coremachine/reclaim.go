@@ -73,7 +73,7 @@ func (m *Machine) requeueLost(ctx context.Context) (freed int, effects state.Tra
 // limit of a statement is halved, down to a single task.
 func (m *Machine) requeueBatch(ctx context.Context, batch []state.Orphan) (freed int, err error) {
 	freed, effects, err := m.store.ReclaimExpired(ctx, batch[0].Worker, batch)
-	m.wake(effects) // at once: others can run it while the rest is requeued
+	m.wake(effects) // immediately: other processes can run it while this one requeues the rest
 
 	size := sizeOf(batch)
 	if err == nil || size == 1 || ctx.Err() != nil || !errors.Is(err, state.ErrStatementTimeout) {

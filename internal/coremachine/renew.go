@@ -8,7 +8,7 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// maxRenewals is how many renewals may be under way at once.
+// maxRenewals is the maximum number of concurrent renewals.
 const maxRenewals = 3
 
 // renewal is an attempt to renew the lease, with its answer.
@@ -18,13 +18,13 @@ type renewal struct {
 	err   error
 }
 
-// renew renews the lease until the session ends, and ends it when the database
-// says that the lease has. A process whose completions do not land does not
-// renew.
+// renew renews the lease until the session ends. If the database answers that
+// the lease has ended, renew ends the session. If the completions of this
+// process fail for too long, renew does not renew the lease.
 //
-// A renewal that is slow is not cut off, since on a process that is short of
-// CPU the next one is no faster: another starts next to it, and the first
-// answer counts.
+// If a renewal is slow, renew does not cancel it, because on a process that is
+// short of CPU the next renewal would not be faster. It starts another renewal
+// alongside the slow one and uses the first answer.
 func (m *Machine) renew(s *session) {
 	again := min(time.Second, m.cfg.Renew/2)
 	answers, open := make(chan renewal, maxRenewals), 0

@@ -88,7 +88,7 @@ func (m *Machine) reserveSuspect(s *session, h *inFlight, msg state.Message) (ok
 }
 
 // awaitSlot waits for a slot until ctx or the intake of the session ends, or
-// the message is no longer anybody's to claim.
+// until the message can no longer be claimed.
 func (m *Machine) awaitSlot(
 	ctx context.Context,
 	s *session,

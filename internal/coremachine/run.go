@@ -15,7 +15,7 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
-// bundle is a held range of tasks with what its attempts share.
+// bundle is a claimed range of tasks with the values that its attempts share.
 type bundle struct {
 	m       *Machine
 	s       *session
@@ -25,13 +25,13 @@ type bundle struct {
 	params  define.Params
 	lineage *lineage
 	log     *slog.Logger
-	open    sync.WaitGroup        // attempts, until they are booked
-	problem atomic.Pointer[error] // why an end was not booked
+	open    sync.WaitGroup        // attempts whose end is not recorded yet
+	problem atomic.Pointer[error] // why the end of an attempt was not recorded
 	ends    gathering
 }
 
-// run runs the tasks that a held message covers and returns when each is
-// booked, handed back or fenced out.
+// run runs the tasks of a claimed message. It returns when the end of each task
+// is recorded, or the task is released or fenced out.
 func (m *Machine) run(s *session, h *inFlight) error {
 	d, err := m.declarationOf(&h.ClaimedMessage)
 
@@ -182,9 +182,10 @@ func (b *bundle) runAll(tasks []state.BundleTask) {
 	}
 }
 
-// nextSlot gets a slot for the first of the tasks that are left: the reserved
-// one, or one that comes free before the bundle's budget is spent. Otherwise it
-// hands the rest back and returns false, as when the context ended.
+// nextSlot gets a slot for the first of the remaining tasks: the reserved slot,
+// or one that becomes free before the bundle has spent its budget. If the
+// context has ended, nextSlot returns false. If no slot becomes free in time,
+// nextSlot releases the remaining tasks and returns false.
 func (b *bundle) nextSlot(rest []state.BundleTask) bool {
 	if b.h.ctx.Err() != nil {
 		return false
@@ -194,7 +195,7 @@ func (b *bundle) nextSlot(rest []state.BundleTask) bool {
 		return true
 	}
 
-	if rest[0].Index == b.h.First { // nothing to hand back: the message begins here
+	if rest[0].Index == b.h.First { // nothing to release: the message begins with this task
 		return b.m.slots.acquire(b.h.ctx)
 	}
 
@@ -240,10 +241,11 @@ func (b *bundle) becomeSuspect() bool {
 	return b.h.ctx.Err() == nil
 }
 
-// suspect tells whether a task may be what kills processes.
+// suspect reports whether a task may be the cause of worker losses.
 func suspect(t state.BundleTask) bool { return t.Losses >= suspectLosses }
 
-// patience is how long a bundle waits for slots before its rest is handed back.
+// patience returns how long the bundle still waits for slots before it releases
+// its remaining tasks.
 func (b *bundle) patience() time.Duration { return b.m.cfg.Budget - time.Since(b.h.at) }
 
 func (b *bundle) split(rest []state.BundleTask) bool {

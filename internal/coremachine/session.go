@@ -14,8 +14,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// flushers is how many batches of ends are under way at once: one fills while
-// the other waits for the disk.
+// flushers is the number of batches of completions that are written
+// concurrently. One batch fills while the other one waits for the disk.
 const flushers = 2
 
 // session is one lease: a worker id, what it holds, and the group commits made

@@ -13,12 +13,15 @@ const (
 	quickAtLeast  = 16                    // tasks begun in a look, or they are not quick this time
 )
 
-// runQuick runs the tasks of a bundle of quick ones a few at a time, each
-// goroutine one after the other in a slot that it keeps, and returns how many
-// it has started; those run on behind it. The caller has the first slot. A
-// goroutine and a slot for each task would cost more than the task. As soon as
-// they go on slowly, since they are slower than they were, what is left is
-// started as any others are.
+// runQuick runs the tasks of a bundle of quick tasks in a few goroutines. A
+// goroutine and a slot for each task would cost more than the task itself, so
+// each goroutine keeps one slot and runs tasks in it one after the other. The
+// caller has the first slot.
+//
+// If the tasks take longer than they used to, runQuick stops starting tasks,
+// and the caller starts the remaining ones like tasks of any other bundle.
+// runQuick returns the number of tasks that it has started. They may still run
+// when it returns.
 func (b *bundle) runQuick(tasks []state.BundleTask) int {
 	var next atomic.Int64
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// slots bounds how many handlers run at once. Waiting callers get slots in the
-// order in which they came.
+// slots limits how many handlers run concurrently. Waiting callers get slots in
+// the order in which they arrived.
 type slots struct {
 	max int
 

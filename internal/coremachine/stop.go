@@ -9,13 +9,15 @@ import (
 // stopPoll is how often a stop looks whether handlers have returned.
 const stopPoll = 50 * time.Millisecond
 
-// stopTries is how often the end of a stop may be refused before it is left to
-// whoever gets its message next.
+// stopTries is the maximum number of refused attempts to end a stop. After that,
+// the process that claims the message next continues the stop.
 const stopTries = 20
 
-// stopJob ends a job that was cancelled or is failing: queued work at once,
-// running work when its handlers return, and after the grace without them. It
-// may be cut off anywhere; whoever claims the message next goes on.
+// stopJob ends a job that was cancelled or is failing. It ends queued work
+// immediately and running work when its handlers return. If the handlers have
+// not returned after the grace period, stopJob ends the work without them. If
+// stopJob is interrupted at any point, the process that claims the message next
+// continues.
 func (m *Machine) stopJob(s *session, h *inFlight) error {
 	s.cancelJob(h.JobID, h.Incarnation)
 
@@ -43,7 +45,7 @@ func (m *Machine) stopJob(s *session, h *inFlight) error {
 					return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
 				},
 			)
-		case st.Queued > 0 || st.Undispatched > 0: // somebody has it locked for a moment
+		case st.Queued > 0 || st.Undispatched > 0: // another transaction holds a lock on it
 			if !sleep(s.ctx, stopPoll/10) {
 				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")
 			}

@@ -274,8 +274,8 @@ func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params)
 	return g, nil
 }
 
-// planned is what a dry run tells: the tasks of each stage where parameters
-// alone decide.
+// planned returns the result of a dry run: the number of tasks of each stage
+// whose tasks depend on the parameters alone.
 func planned(g state.JobSpec) []PlannedStage {
 	stages := make([]PlannedStage, len(g.Stages))
 	for i, s := range g.Stages {

@@ -32,11 +32,11 @@ const (
 	supersededTime = 10 * time.Second
 )
 
-// Sweep finds whatever stalled and drives it on, in the order task, stage, job,
-// outbox, retention, so that a later step sees what an earlier one mended. It
-// fails nothing that can be driven. Two at once are harmless; each leaves its
-// row. A step that fails does not keep the others from running; its error is on
-// the row and is returned.
+// Sweep finds stalled work and restarts it, in the order task, stage, job,
+// outbox, retention, so that a later step sees what an earlier step repaired.
+// Sweep does not fail work that it can restart. Two concurrent sweeps are
+// harmless, and each writes its own row. If a step fails, the other steps still
+// run. Sweep writes the error to its row and returns it.
 func (m *Machine) Sweep(ctx context.Context) (SweepReport, error) {
 	id, err := m.store.SweepBegin(ctx)
 	if err != nil {

@@ -27,7 +27,7 @@ type SubmitResult struct {
 	Plan       []PlannedStage  // of a dry run
 }
 
-// PlannedStage is what a dry run tells of a stage.
+// PlannedStage is the result of a dry run for one stage.
 type PlannedStage struct {
 	Name    string `json:"name"`
 	Tasks   *int   `json:"tasks"` // null: known only when the stage is planned
