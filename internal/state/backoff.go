@@ -41,5 +41,5 @@ func (b Backoff) Delay(failures int, random float64) time.Duration {
 	return time.Duration(wait)
 }
 
-// Exhausted tells whether a task with that many failures has no try left.
+// Exhausted reports whether a task with that many failures has no attempt left.
 func (b Backoff) Exhausted(failures int) bool { return failures >= b.Attempts }

@@ -45,7 +45,7 @@ const (
 	CodePredecessorFailed Code = "predecessor_failed" // the task that it follows did not complete
 	CodePlanner           Code = "planner_error"      // a planner, count or result function failed
 	CodeTasksFailed       Code = "tasks_failed"       // more tasks of a stage failed than the job tolerates
-	CodeCancelled         Code = "cancelled"          // somebody asked for it
+	CodeCancelled         Code = "cancelled"          // a caller cancelled the job
 )
 
 // ErrStatementTimeout is in the chain of an error with CodeUnavailable whose
@@ -97,8 +97,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is compares by code, so that errors.Is(err, &Error{Code: CodeNotFound}) holds
-// whatever the rest says.
+// Is compares the codes and ignores the other fields, so that
+// errors.Is(err, &Error{Code: CodeNotFound}) matches every error of that code.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code

@@ -88,7 +88,7 @@ type Message struct {
 	Losses      int         `json:"losses,omitempty"` // workers lost on it before this delivery
 	Traceparent string      `json:"traceparent,omitempty"`
 
-	extra map[string]json.RawMessage // fields of a newer build, kept for whoever understands them
+	extra map[string]json.RawMessage // fields of a newer build, kept for the builds that know them
 }
 
 // TransportID is the message id that duplicate detection compares: the relay's
@@ -131,9 +131,9 @@ func EncodeMessage(m Message) ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// DecodeMessage reads an envelope of any version. What is not one is an Error
-// with CodeMalformed: the caller records it and acknowledges it, since no
-// redelivery can mend it.
+// DecodeMessage reads an envelope of any version. If b is not an envelope,
+// DecodeMessage returns an Error with CodeMalformed. The caller records and
+// acknowledges such a message, because a redelivery cannot repair it.
 func DecodeMessage(b []byte) (Message, error) {
 	type plain Message
 

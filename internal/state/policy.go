@@ -77,7 +77,7 @@ func (p StageProgress) FailureText(stage string) string {
 type StageStart struct {
 	Kind        Parallelism
 	Skip        bool
-	Expected    int  // tasks, for kinds whose declaration tells the number
+	Expected    int  // number of tasks, for kinds whose declaration contains it
 	SourceTotal int  // tasks of the stage that a match_previous stage follows
 	SourceClean bool // each of them completed
 }
@@ -109,8 +109,8 @@ func (s StageStart) Next() StartStep {
 	return StartDispatch
 }
 
-// Total returns the number of tasks that the stage will have, or -1 if only its
-// plan can tell.
+// Total returns the number of tasks that the stage will have, or -1 if only the
+// plan of the stage determines it.
 func (s StageStart) Total() int {
 	switch s.Kind {
 	case FanOut:

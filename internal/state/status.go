@@ -23,7 +23,7 @@ var JobStatuses = []JobStatus{
 	JobCancelled,
 }
 
-// Ended tells whether only a rerun or a retry can change the status.
+// Ended reports whether only a rerun or a retry can change the status.
 func (s JobStatus) Ended() bool {
 	switch s {
 	case JobCompleted, JobCompletedWithErrors, JobFailed, JobCancelled:
@@ -58,7 +58,7 @@ var StageStatuses = []StageStatus{
 	StageCancelled,
 }
 
-// Ended tells whether only a rerun or a retry can change the status.
+// Ended reports whether only a rerun or a retry can change the status.
 func (s StageStatus) Ended() bool {
 	switch s {
 	case StageCompleted, StageFailed, StageSkipped, StageCancelled:
@@ -87,7 +87,7 @@ const (
 // TaskStatuses lists every task status.
 var TaskStatuses = []TaskStatus{TaskQueued, TaskRunning, TaskCompleted, TaskFailed, TaskCancelled}
 
-// Ended tells whether only a retry can change the status.
+// Ended reports whether only a retry can change the status.
 func (s TaskStatus) Ended() bool {
 	switch s {
 	case TaskCompleted, TaskFailed, TaskCancelled:
@@ -111,8 +111,8 @@ const (
 	FanIn         Parallelism = "fan_in"         // one task over all results of all its dependencies
 )
 
-// Pure tells whether the inputs are functions of parameters and index alone:
-// computed at claim and never stored.
+// Pure reports whether the inputs depend on the parameters and the index alone.
+// The engine computes such inputs at claim and does not store them.
 func (p Parallelism) Pure() bool { return p != FanOut }
 
 // Outcome is how an unsuccessful attempt ended.

@@ -20,8 +20,8 @@ type Transitions struct {
 	Steps   []Transition
 }
 
-// Allows tells whether a status may follow another. A record that keeps its
-// status always may.
+// Allows reports whether a record may change from one status to another. A
+// record may always keep its status.
 func (m Transitions) Allows(from, to string) bool {
 	if from == to {
 		return true

@@ -28,8 +28,8 @@ type StageSpec struct {
 	DependsOn    []int16
 	Dependencies []string // their names, the source of a fan_out first
 	Skip         bool     // its skip condition holds
-	Expected     int      // tasks, where parameters alone tell; -1: planned
-	Window       int      // most tasks dispatched and not ended
+	Expected     int      // number of tasks, if the parameters alone determine it; -1: planned
+	Window       int      // maximum number of tasks dispatched and not ended
 	Bundle       int      // tasks a message carries
 	Tolerance    float64  // share of failed tasks that does not fail the job
 }
@@ -56,9 +56,9 @@ const MaxPanics = 5
 // CodeWorkerLost.
 const MaxLosses = 5
 
-// ClaimedMessage is a message row that this process has claimed, with what the engine
-// needs of its stage. (JobID, MessageID, worker, Attempt) is the fence: whoever
-// fails to present it writes nothing.
+// ClaimedMessage is a message row that this process has claimed, with the fields
+// of its stage that the engine needs. (JobID, MessageID, worker, Attempt) is the
+// fence: a process that does not present it writes nothing.
 type ClaimedMessage struct {
 	JobID       JobID
 	MessageID   int64
@@ -88,7 +88,7 @@ type ClaimedMessage struct {
 	Total        int // -1: not planned yet
 	Bundle       int
 	Skip         bool // its skip condition held at submit
-	Expected     int  // tasks, where parameters alone told; -1: planned
+	Expected     int  // number of tasks, if the parameters alone determine it; -1: planned
 
 	SourceTotal int         // of match_previous: tasks of the stage that it follows
 	SourceType  string      // of the first stage that it depends on
@@ -164,13 +164,13 @@ type PartFate struct {
 	Found  [32]byte // SHA-256 of another content that is stored under the number
 }
 
-// TransitionEffects says what a transaction set in motion, for whoever wakes the queues
-// after it.
+// TransitionEffects holds the effects of a transaction. The process that
+// committed it uses them to wake the queues.
 type TransitionEffects struct {
 	Queues [3]bool          // by Queue-1: message rows were written that are due now
 	Landed int              // tasks written
 	Jobs   []JobID          // jobs ended
-	Taken  []ClaimedMessage // messages that were written and claimed at once, for the process that asked
+	Taken  []ClaimedMessage // messages that the transaction wrote and claimed for its own process
 }
 
 // Queue marks a queue as holding new work.
@@ -265,21 +265,25 @@ type TaskProgress struct {
 	Note     string  `json:"note,omitempty"`
 }
 
-// LocalCapacity tells a transaction of the process that runs it, so that what it starts
-// may go on in the same process without a trip through a queue.
+// LocalCapacity describes the free capacity of the process that runs a
+// transaction. With it, the transaction can claim the messages that it writes,
+// and the same process runs them without a trip through a queue.
 type LocalCapacity struct {
-	Worker uuid.UUID // claims what is taken
-	Room   int       // tasks that it has room for now; 0: it takes nothing
-	// reserves the slot of a message that the transaction takes; nil where Room
-	// is 0
+	Worker uuid.UUID // the worker that claims the messages
+	Room   int       // number of tasks that the process has room for; 0: it claims nothing
+	// Reserve reserves the slot of a message that the transaction claims. If Room
+	// is 0, Reserve is nil.
 	Reserve func() bool
-	Took    func(taskType string) time.Duration // how long a task of a type takes as a rule; 0: not known
+	// Took returns the usual duration of a task of a type, or 0 if it is not
+	// known.
+	Took func(taskType string) time.Duration
 }
 
-// quickTask is below what a task is over before its end could be booked.
+// quickTask is the duration below which a task ends before the engine could
+// record its end.
 const quickTask = 200 * time.Microsecond
 
-// Quick tells whether tasks that take so long, as a rule, are quick: not worth
-// a goroutine, a booking or a place of their own. 0 is not known, and so not
-// quick.
+// Quick reports whether tasks that usually take this time are quick. A quick
+// task is not worth a goroutine, a write or a slot of its own. If the duration
+// is not known, took is 0 and the task is not quick.
 func Quick(took time.Duration) bool { return took > 0 && took < quickTask }
