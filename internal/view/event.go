@@ -2,8 +2,8 @@ package view
 
 import "encoding/json"
 
-// EventDetail is what the details of events hold besides their columns; what an
-// event does not hold is zero.
+// EventDetail holds the details of an event in addition to its columns. If an
+// event does not have a field, the field is zero.
 type EventDetail struct {
 	By        string `json:"by"` // who asked
 	Status    string `json:"status"`

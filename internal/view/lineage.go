@@ -15,7 +15,7 @@ type TaskLinks struct {
 	Tasks       []TaskLink        `json:"tasks"` // the first of them, at most MaxTaskLinks
 }
 
-// TaskLink is a task of a stage that is named beside it.
+// TaskLink is a task in a TaskLinks, which names the stage of the task.
 type TaskLink struct {
 	Index  int              `json:"index"`
 	Status state.TaskStatus `json:"status"`

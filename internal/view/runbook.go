@@ -6,8 +6,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// Runbook names an entry of docs/operations.md: what to do about something that
-// a person is told of. A test holds the page to these.
+// Runbook names an entry of docs/operations.md. The entry says what to do about
+// a problem that the product reports. A test checks that the page has each
+// entry.
 type Runbook string
 
 // Entries on alarms.

@@ -6,13 +6,13 @@ import (
 	"coremachine/internal/state"
 )
 
-// StageTimes is how long the tasks of a stage took that completed, as far as a
-// sample of them tells.
+// StageTimes holds the durations of the completed tasks of a stage, estimated
+// from a sample of them.
 type StageTimes struct {
 	Stage  string  `json:"stage"`
 	P50    float64 `json:"p50_seconds"`
 	P95    float64 `json:"p95_seconds"`
-	Sample int     `json:"sample"` // how many tasks were looked at
+	Sample int     `json:"sample"` // number of tasks in the sample
 }
 
 // TaskSpan is when a task ran that has ended.
@@ -24,5 +24,5 @@ type TaskSpan struct {
 	FinishedAt time.Time        `json:"finished_at"`
 }
 
-// MaxSlowest bounds the slowest tasks that are told of a job.
+// MaxSlowest is the maximum number of slowest tasks in the view of a job.
 const MaxSlowest = 20

@@ -97,8 +97,8 @@ type FailureGroup struct {
 	Fingerprint state.Fingerprint `json:"fingerprint"` // selects the tasks, see TaskFilter
 	Pattern     string            `json:"pattern"`     // the errors with # for what differs
 	Message     string            `json:"message"`     // of one of them, whole
-	Tasks       int               `json:"tasks"`       // that ended as failed with it
-	Attempts    int               `json:"attempts"`    // that failed with it, of tasks that went on too
+	Tasks       int               `json:"tasks"`       // tasks that ended as failed with it
+	Attempts    int               `json:"attempts"`    // failed attempts, also those of tasks that are retried
 	FirstSeen   time.Time         `json:"first_seen"`
 	LastSeen    time.Time         `json:"last_seen"`
 	Indexes     []int             `json:"indexes"` // of the first tasks, at most MaxFailureIndexes
@@ -122,7 +122,7 @@ type StageView struct {
 	Status       state.StageStatus `json:"status"`
 	Gen          int               `json:"gen"`
 	Planned      bool              `json:"planned"`  // tasks.total is final
-	Expected     *int              `json:"expected"` // tasks, where the parameters alone tell
+	Expected     *int              `json:"expected"` // number of tasks, if the parameters alone determine it
 	Tolerance    float64           `json:"tolerance"`
 	Tasks        TaskCounts        `json:"tasks"`
 	StartedAt    *time.Time        `json:"started_at"`
@@ -131,7 +131,7 @@ type StageView struct {
 	Error        *state.Failure    `json:"error"`
 }
 
-// Seen is the little of a job that whoever waits for it needs.
+// Seen holds the status and version of a job that waiters compare.
 type Seen struct {
 	Status  state.JobStatus
 	Version string
@@ -170,7 +170,7 @@ type TaskView struct {
 	Key       string              `json:"idempotency_key"`
 	Input     json.RawMessage     `json:"input"` // null where it is computed from the parameters
 	Result    json.RawMessage     `json:"result"`
-	Parts     int                 `json:"parts"`    // what it emitted besides its result
+	Parts     int                 `json:"parts"`    // number of parts emitted in addition to its result
 	DueAt     *time.Time          `json:"due_at"`   // when a queued task that was dispatched is to be tried
 	Worker    string              `json:"worker"`   // host and process that run it; empty: none
 	Progress  *state.TaskProgress `json:"progress"` // what the running attempt last reported, some seconds late; nil: nothing
@@ -228,14 +228,15 @@ type QueueView struct {
 	OldestSeconds *float64 `json:"oldest_seconds"` // age of the oldest ready message; null: none
 }
 
-// Flow is how many messages were made and how many went, since somebody began
-// to count: only what it grows by means something.
+// Flow counts the messages that were written and removed since the database
+// reset its statistics. Only the difference of two readings is meaningful.
 type Flow struct{ Made, Gone int64 }
 
-// MaxDepth is where the counts of a queue end: so many, or more.
+// MaxDepth is the maximum count of a queue. A queue with this count can contain
+// more messages.
 const MaxDepth = 10_000
 
-// DeadView is a message that nobody will be sent again.
+// DeadView is a dead letter: the transport does not deliver it again.
 type DeadView struct {
 	MessageID  int64       `json:"message_id"`
 	JobID      state.JobID `json:"job_id"`
@@ -258,7 +259,7 @@ type DeadView struct {
 type DeadReason struct {
 	Reason   string    `json:"reason"`
 	Wanted   int       `json:"wanted"`   // the work that they stand for is still to be done
-	Unwanted int       `json:"unwanted"` // nobody wants them any more
+	Unwanted int       `json:"unwanted"` // the work that they stand for is no longer to be done
 	Oldest   time.Time `json:"oldest"`
 	Newest   time.Time `json:"newest"`
 }
@@ -281,8 +282,8 @@ type JobCount struct {
 	Count  int             `json:"count"`
 }
 
-// EndedJob is what traces and metrics tell of a job that has ended, in one
-// snapshot. It may run again by the time that it is read.
+// EndedJob is a snapshot of a job that has ended, for traces and metrics. The
+// job may already run again when a caller reads the snapshot.
 type EndedJob struct {
 	JobID       state.JobID
 	JobType     string
@@ -316,8 +317,8 @@ func (j *EndedJob) Began() time.Time {
 	return first
 }
 
-// Ran tells whether a stage ended in this run, and not in one that a retry went
-// on from.
+// Ran reports whether a stage ended in this run of the job, and not in an
+// earlier run that a retry continued.
 func (j *EndedJob) Ran(s EndedStage) bool {
 	return s.FinishedAt != nil && (j.Attempt == 1 || j.StartedAt == nil || !s.FinishedAt.Before(*j.StartedAt))
 }
