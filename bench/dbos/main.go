@@ -1,4 +1,4 @@
-// Command dbos measures DBOS Transact for Go on the two-stage greeting. It
+// Command dbos measures DBOS Transact for Go with the two-stage greeting. It
 // measures both ways in which DBOS runs many tasks: concurrent steps in the
 // workflow's own process, and child workflows on a queue, which any process can
 // claim.

@@ -40,8 +40,8 @@ type shape struct{ n, jobs int }
 // agedShapes are those of the comparison; less for tests.
 func agedShapes(n int) []shape { return []shape{{min(n, 10_000), 1}, {min(n, 10), min(n/10, 100)}} }
 
-// Aged compares an empty database with one that holds so many finished tasks,
-// in turn in one run.
+// Aged compares an empty database with one that contains the given number of
+// finished tasks. One run measures both in turn.
 func Aged(ctx context.Context, o Options, finished int) (all []AgedResult, err error) {
 	o.Workload = "hello"
 	err = withSystem(ctx, &o, func(empty system) error {
@@ -116,8 +116,8 @@ func once(ctx context.Context, s system, o Options, round string) (time.Duration
 // retained is how long ended jobs are kept here; the filled ones are older.
 const retained = time.Hour
 
-// Retention compares the rate before and after with that while retention
-// deletes so many finished tasks.
+// Retention measures the rate while retention deletes the given number of
+// finished tasks. It compares this rate with the rates before and after.
 func Retention(ctx context.Context, o Options, finished int) (res AgedResult, err error) {
 	o.Workload, o.Jobs = "hello", 1
 	err = withSystem(ctx, &o, func(s system) error {

@@ -32,7 +32,7 @@ type Options struct {
 	URL      string // a database; a schema of its own is made in it
 	Workload string // see Workloads
 	N        int    // tasks a stage
-	Jobs     int    // jobs at once
+	Jobs     int    // concurrent jobs
 	Runs     int    // of each, interleaved; the median counts
 	Mode     string // "": ModeEngine
 	// messages go over the stand-in of Service Bus, in this process, instead of
@@ -50,7 +50,7 @@ type Program struct {
 	Host   func() *exec.Cmd // a host over such a handler; it prints a Hosted when it is ready
 }
 
-// Hosted is what a host tells of itself.
+// Hosted is what a host prints about itself.
 type Hosted struct {
 	API        string `json:"api"`
 	HandlerPID int    `json:"handler_pid"`
@@ -88,7 +88,7 @@ type Result struct {
 	PeakBytes  map[string]int64 `json:"peak_bytes,omitempty"`          // resident, by kind of process, the largest of each
 }
 
-// Run measures one workload beside the floor.
+// Run measures one workload and the floor.
 func Run(ctx context.Context, o Options) (res Result, err error) {
 	if !slices.Contains(Workloads, o.Workload) {
 		return res, state.Invalid("engine.Run", "the workload is unknown", state.FieldError{

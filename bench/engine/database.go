@@ -59,7 +59,8 @@ func openDatabase(ctx context.Context, s system) (*database, error) {
 
 const floorBatch = 500
 
-// floor does what the package comment says, for so many stages of n tasks.
+// floor runs the statements that the package comment describes, for the given
+// number of stages of n tasks.
 func (d *database) floor(ctx context.Context, round, stages, n int) (time.Duration, error) {
 	if _, err := d.conn.Exec(ctx, floorCounter); err != nil {
 		return 0, err

@@ -88,7 +88,7 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 
 	options := pgqueue.Options{Log: log}
 	if bus.broker != nil {
-		options.MaxDeliveries = math.MaxInt32 // a relay's tries are no deliveries
+		options.MaxDeliveries = math.MaxInt32 // a relay's attempt is not a delivery
 
 		if e.client, err = servicebus.New(
 			servicebus.Options{Connection: bus.connection, Log: log},
@@ -157,7 +157,7 @@ func (e *engine) stop() error {
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 
-	_ = e.machine.Stop(limit) // the schema goes with what it could not put back
+	_ = e.machine.Stop(limit) // dropping the schema removes what Stop could not release
 	e.serving.Wait()
 	e.queue.Close()
 

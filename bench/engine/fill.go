@@ -27,8 +27,8 @@ const (
 	settleFrom = 500_000 // fewer are soon written back, and a checkpoint waits for all that others wrote
 )
 
-// fill makes finished jobs with so many tasks in all, as if they had ended some
-// time ago. Nothing else is to use the tables.
+// fill creates finished jobs with the given total number of tasks, as if they
+// had ended that long ago. While fill runs, nothing else may use the tables.
 func fill(ctx context.Context, address string, tasks int, ago time.Duration) (err error) {
 	conn, err := pgx.Connect(ctx, address) // no limit of time: each statement makes many rows
 	if err != nil {

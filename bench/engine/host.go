@@ -14,10 +14,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// HostCalls is how many calls a second the stand-in of the Functions host makes
-// of a handler that does nothing, measured by so many: envelope, POST over TCP,
-// the handler's own half, settling. app makes the app root of a handler in a
-// role; "echo" is Echo's.
+// HostCalls measures how many calls per second the stand-in of the Functions
+// host makes to a handler that does nothing. calls is the number of calls to
+// make. A call includes the envelope, the POST over TCP, the handler's own
+// half, and settling. app creates the app root of a handler in a role; "echo"
+// is the role of Echo.
 func HostCalls(
 	ctx context.Context,
 	calls int,

@@ -37,7 +37,8 @@ type MillionResult struct {
 	PeakBytes   map[string]int64 `json:"peak_bytes,omitempty"`
 }
 
-// besideEvery is the pause between two small jobs beside the large one.
+// besideEvery is the pause between two small jobs that run concurrently with
+// the large one.
 const besideEvery = 2 * time.Second
 
 // Million runs o.N tasks, o.N that follow them, and one that reads all results;
@@ -143,7 +144,7 @@ func (d *database) completed(ctx context.Context, id state.JobID) error {
 	return nil
 }
 
-// beside submits small jobs until ctx ends.
+// This method submits small jobs until ctx ends.
 func (r *MillionResult) beside(ctx context.Context, s system, o Options) error {
 	db, err := openDatabase(ctx, s)
 	if err != nil {

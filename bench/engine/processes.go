@@ -29,8 +29,8 @@ type process struct {
 	pid  int
 }
 
-// peaks is the largest resident memory that a process of each kind ever had, in
-// bytes. Nothing where the system does not tell.
+// peaks returns the largest resident memory that a process of each kind ever
+// had, in bytes. If the system does not report it, the kind is absent.
 func peaks(all []process) map[string]int64 {
 	most := map[string]int64{}
 
@@ -159,7 +159,7 @@ func (r *remote) stop() error {
 	return err
 }
 
-// ready waits until so many workers hold a lease.
+// ready waits until the given number of workers hold a lease.
 func (r *remote) ready(ctx context.Context, workers int) error {
 	limit, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -80,7 +80,8 @@ func openBus() (*bus, error) {
 	return b, nil
 }
 
-// env is what a process of ours is told of the transport.
+// env returns the environment variables that configure the transport of a
+// process of this program.
 func (b *bus) env() []string {
 	if b.broker == nil {
 		return []string{"TRANSPORT=postgres"}

@@ -13,7 +13,7 @@ import (
 
 const (
 	singles    = 50 // jobs one after the other, or submits
-	submitters = 64 // of jobs at once
+	submitters = 64 // goroutines that submit jobs concurrently
 )
 
 // workload runs one round: it returns the time, that of each job or submit, and
@@ -61,7 +61,7 @@ func workload(
 
 		wall = time.Since(begin)
 
-		return wall, each, singles, s.wait(ctx, db, ids) // nobody else pays for them
+		return wall, each, singles, s.wait(ctx, db, ids) // the next round must not pay for these jobs
 	}
 
 	ids, group := make([]state.JobID, o.Jobs), new(errgroup.Group)

@@ -85,12 +85,12 @@ func TestRunMeasuresEveryMode(t *testing.T) {
 func TestExecSetsTheDatabase(t *testing.T) {
 	t.Parallel()
 
-	out, err := runWith(t, "postgres://nobody@nowhere/x", "exec", "--", "sh", "-c", "echo $DATABASE_URL")
-	if err != nil || out != "postgres://nobody@nowhere/x\n" {
+	out, err := runWith(t, "postgres://user@nowhere/x", "exec", "--", "sh", "-c", "echo $DATABASE_URL")
+	if err != nil || out != "postgres://user@nowhere/x\n" {
 		t.Errorf("got %q, %v", out, err)
 	}
 
-	if _, err := runWith(t, "postgres://nobody@nowhere/x", "exec", "--", "false"); err == nil {
+	if _, err := runWith(t, "postgres://user@nowhere/x", "exec", "--", "false"); err == nil {
 		t.Error("a program that fails ends without an error")
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// advance decides what follows from stages whose tasks landed: the next window,
+// advance decides what follows from stages whose tasks ended: the next window,
 // the end of a stage and what starts after it, the end of a job, or its
-// failure. It runs in the transaction that holds their rows, so that nobody
-// decides twice.
+// failure. It runs in the transaction that locks the rows of the stages, so two
+// processes cannot both decide.
 func advance(ctx context.Context, t tx, progress []stageRow, effects *state.TransitionEffects) error {
 	var (
 		ended []stageEnd
@@ -147,8 +147,9 @@ type startable struct {
 	bundle   int
 }
 
-// endStages ends stages, starts what waited for them, ends at once what starts
-// with no work, and so on, and last lowers their jobs.
+// endStages ends stages and starts the stages that waited for them. If a stage
+// starts without work, endStages ends it immediately and repeats this for its
+// followers. Last, it decrements the counters of their jobs.
 func endStages(ctx context.Context, t tx, ended []stageEnd, effects *state.TransitionEffects) error {
 	over := map[state.JobID]int32{}
 

@@ -185,8 +185,8 @@ func (r *Repo) Release(
 	return effects, err
 }
 
-// Split splits a held bundle before the task with index first: the rest
-// (open tasks of it are counted by rest) goes on as a message of its own.
+// Split splits a claimed bundle before the task with index first. The remaining
+// tasks become a message of their own; rest is the number of its open tasks.
 func (r *Repo) Split(
 	ctx context.Context,
 	worker uuid.UUID,
@@ -199,13 +199,13 @@ func (r *Repo) Split(
 	args["first"], args["rest"] = first, rest
 	_, err := r.one(ctx, "repo.Split", "split", args)
 
-	effects.Queue(h.Queue) // a repeat too: nobody was woken for the first
+	effects.Queue(h.Queue) // a repeat too: the first call may have woken no worker
 
 	return effects, err
 }
 
-// ReleaseWorker puts back all that a worker still holds and removes it: the
-// last act of a process that stops in good order.
+// ReleaseWorker requeues all messages that a worker still holds and removes the
+// worker. A process that shuts down gracefully calls it last.
 func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 
@@ -226,8 +226,8 @@ func (r *Repo) ReleaseWorker(ctx context.Context, worker uuid.UUID) (state.Trans
 	return effects, err
 }
 
-// ReleaseForgotten puts back what a worker has held for longer than age and
-// does not know of; known is what it works on.
+// ReleaseForgotten requeues the messages that a worker has held for longer than
+// age and that are not in known. known lists the messages that it works on.
 func (r *Repo) ReleaseForgotten(
 	ctx context.Context,
 	worker uuid.UUID,

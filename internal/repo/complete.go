@@ -12,11 +12,12 @@ import (
 	"coremachine/internal/state"
 )
 
-// Complete books how many attempts ended and sets in motion what follows, in
-// one transaction: counters, retries, the next window, the next stage, the end
-// of the job. What its fence refuses is left out and is no error; so is what
-// began after its job was told to stop. A batch that holds data which the
-// database refuses fails whole with CodeInvalid; the caller halves it.
+// Complete records how attempts ended and starts what follows, in one
+// transaction: counters, retries, the next window, the next stage, the end of
+// the job. If the fence rejects an attempt, or if the attempt began after a
+// stop of its job was requested, Complete skips it without an error. If the
+// database rejects data of a batch, the whole batch fails with CodeInvalid, and
+// the caller bisects it.
 func (r *Repo) Complete(ctx context.Context, local state.LocalCapacity, ends []state.TaskEnd) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 

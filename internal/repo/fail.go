@@ -43,10 +43,10 @@ func (r *Repo) FailJob(
 	return effects, err
 }
 
-// ReleasePanicked puts back a held message on which the engine panicked, due
-// after a wait that doubles with each panic, and counts the panic on the row.
-// At the state.MaxPanics-th the job fails with f; a job that is being stopped
-// is left to its stop.
+// ReleasePanicked requeues a claimed message on which the engine panicked and
+// counts the panic on the row. The message is due after a wait that doubles
+// with each panic. At panic number state.MaxPanics the job fails with f. If the
+// job is being stopped, ReleasePanicked leaves it to its stop.
 func (r *Repo) ReleasePanicked(
 	ctx context.Context,
 	worker uuid.UUID,

@@ -81,7 +81,7 @@ func unusable(err error) string {
 	return ""
 }
 
-// BadData tells whether a row's content made a statement fail: SQLSTATE class
+// BadData reports whether a row's content made a statement fail: SQLSTATE class
 // 22 or 23.
 func BadData(err error) bool {
 	var pg *pgconn.PgError
@@ -106,10 +106,10 @@ func planChanged(pg *pgconn.PgError) bool {
 	return pg.Code == "0A000" && strings.Contains(pg.Message, "cached plan must not change result type")
 }
 
-// Retryable tells whether the same statement may succeed later: SQLSTATE
+// Retryable reports whether the same statement may succeed later: SQLSTATE
 // classes 08, 25 (a transaction that idled, a server that has become a
 // standby), 40, 53, 55, 57, 58, an outdated plan, a lost or dead connection, or
-// timeout.
+// a timeout.
 func Retryable(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {

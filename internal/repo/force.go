@@ -33,10 +33,11 @@ type force struct {
 	messages, tasks, repaired int
 }
 
-// ForceCancel ends an open job as cancelled from its rows, whatever its
-// counters and messages say. It deletes the messages, counts the tasks range
-// by range, writes the counters and ends the job. If the job is not open,
-// ended is false. If it is cut off, the sweep continues with an ordinary stop.
+// ForceCancel ends an open job as cancelled from its rows. It does not rely on
+// the job's counters and messages. It deletes the messages, counts the tasks
+// range by range, writes the counters and ends the job. If the job is not open,
+// ended is false. If ForceCancel is interrupted, the sweep continues with an
+// ordinary stop.
 func (r *Repo) ForceCancel(
 	ctx context.Context,
 	id state.JobID,

@@ -9,9 +9,9 @@ import (
 	"coremachine/internal/view"
 )
 
-// gridPause is how old a grid of a running stage may be when it is handed out
-// again: whoever watches, a process counts a stage at most once in it. Counting
-// takes no more than a fifth of the time.
+// gridPause is the maximum age at which a process serves the grid of a running
+// stage again. A process counts a stage at most once per gridPause, regardless
+// of the number of watchers. Counting takes at most a fifth of the time.
 const (
 	gridPause = time.Second
 	gridShare = 4
@@ -39,7 +39,7 @@ type grid struct {
 	took     time.Duration
 }
 
-// trueOf tells whether the grid may stand for the stage as it is now.
+// trueOf reports whether the grid is valid for the current state of the stage.
 func (g grid) trueOf(s gridStage, now time.Time) bool {
 	if g.view.Gen != s.Gen || !g.finished.Equal(s.finished()) {
 		return false

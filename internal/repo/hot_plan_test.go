@@ -193,7 +193,8 @@ func underWay(t *testing.T, pool *pgxpool.Pool, jobType string, stages ...rows.S
 	return id
 }
 
-// neverAnalysed is a database of its own whose tables nobody looks after.
+// neverAnalysed creates a separate database with autovacuum off, so Postgres
+// does not analyse its tables.
 func neverAnalysed(t *testing.T) (string, *pgxpool.Pool) {
 	t.Helper()
 
@@ -225,7 +226,7 @@ func neverAnalysed(t *testing.T) (string, *pgxpool.Pool) {
 	return u.String(), pool
 }
 
-// plans collects what the server tells of statements that ran.
+// plans collects the plans that the server reports for executed statements.
 type plans struct {
 	mu    sync.Mutex
 	count int
@@ -234,7 +235,8 @@ type plans struct {
 	err   error
 }
 
-// on has a connection told the plan of each of its statements.
+// on configures a connection so that the server reports the plan of each of its
+// statements.
 func (p *plans) on(c *pgx.ConnConfig) {
 	maps.Copy(c.RuntimeParams, map[string]string{
 		"session_preload_libraries":     "auto_explain",
@@ -291,8 +293,8 @@ func (p *plans) notice(_ *pgconn.PgConn, n *pgconn.Notice) {
 }
 
 const (
-	// rows that a statement may read in vain whatever it returns: of small
-	// tables, and of a page.
+	// slack is the maximum number of rows that a statement may read and discard,
+	// regardless of what it returns: of small tables, and of a page.
 	slack   = 500
 	inPlace = 20_000 // the same of its own lists, which is a millisecond
 )

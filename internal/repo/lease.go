@@ -25,8 +25,8 @@ func (r *Repo) OpenLease(
 	return err
 }
 
-// RenewLease keeps a worker alive for lease more; alive is false when its lease
-// has ended, for good.
+// RenewLease extends a worker's lease to last for lease from now. If the lease
+// has ended, alive is false, and the worker cannot renew it any more.
 func (r *Repo) RenewLease(
 	ctx context.Context,
 	worker uuid.UUID,
@@ -42,8 +42,8 @@ func (r *Repo) RenewLease(
 	return n > 0, err
 }
 
-// ShareDurations tells other processes how long tasks of these types take as a
-// rule, and returns what was told of all types before.
+// ShareDurations publishes how long tasks of these types usually take, and
+// returns the durations that processes published before, of all types.
 func (r *Repo) ShareDurations(
 	ctx context.Context,
 	tell map[string]time.Duration,
@@ -95,8 +95,9 @@ func (r *Repo) Progress(ctx context.Context, worker uuid.UUID, reports []state.P
 	return err
 }
 
-// StoppingJobs lists which of these jobs were told to stop, also those that
-// have ended by it, and those that are gone or replaced by another incarnation.
+// StoppingJobs lists which of these jobs have a stop request, including jobs
+// that the stop has ended. It also lists jobs that no longer exist or that
+// another incarnation has replaced.
 func (r *Repo) StoppingJobs(ctx context.Context, of []state.JobRef) ([]state.JobRef, error) {
 	ids, incarnations := make([][]byte, len(of)), make([]int64, len(of))
 	for i := range of {

@@ -8,8 +8,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// took is how long a task of a type takes as a rule; 0: this process does not
-// know.
+// took returns how long a task of a type usually takes. If this process does
+// not know, took returns 0.
 func (t tx) took(taskType string) time.Duration {
 	if t.local.Took == nil {
 		return 0

@@ -35,14 +35,15 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Migrate brings the schema that url's search_path names up to this build. It
-// may be called again, and by several processes at once: an advisory lock of
-// that schema lets one go first and the others find nothing to do. A migration
-// that fails rolls back and leaves the ones before it in place. An unreadable
-// url is CodeInvalid, a database away CodeUnavailable.
+// Migrate brings the schema that url's search_path names up to this build. A
+// process may call it again, and several processes may call it concurrently.
+// An advisory lock of that schema admits one process first, and the others find
+// nothing to do. If a migration fails, it rolls back and the migrations before
+// it stay in place. If url cannot be parsed, Migrate returns CodeInvalid. If
+// the database is unreachable, it returns CodeUnavailable.
 //
-// before is called ahead of each connection, to give it a password of the
-// moment; at most one.
+// Migrate calls before ahead of each connection, to set a current password. It
+// accepts at most one such function.
 func Migrate(ctx context.Context, url string, before ...func(context.Context, *pgx.ConnConfig) error) error {
 	const op = "repo.Migrate"
 

@@ -45,8 +45,8 @@ func planArgs(worker uuid.UUID, h state.ClaimedMessage) namedArgs {
 	return args
 }
 
-// PlanEnd gives the stage its total, dispatches its first window, and ends it
-// at once where no task is left to run.
+// PlanEnd sets the total of the stage and dispatches its first window. If no
+// task is left to run, it ends the stage immediately.
 func (r *Repo) PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 

@@ -90,8 +90,8 @@ func (r *Repo) jobIDs(ctx context.Context, op, name string, args namedArgs) ([]s
 	return ids, nil
 }
 
-// purgeTables are emptied in this order: without a message nobody can write
-// for the job any more.
+// purgeTables lists the tables in the order in which a purge empties them. Once
+// the messages are deleted, no worker can write for the job any more.
 var purgeTables = []struct {
 	name string
 	args namedArgs
@@ -147,7 +147,7 @@ func (r *Repo) Touch(ctx context.Context, id state.JobID) (landed bool, err erro
 	return n > 0, err
 }
 
-// Full tells whether at least most jobs are queued or running.
+// Full reports whether at least most jobs are queued or running.
 func (r *Repo) Full(ctx context.Context, most int) (full bool, err error) {
 	err = r.pool.QueryRow(ctx, statement("queued_jobs"), namedArgs{"most": most}).Scan(&full)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// What a job that is watched may cost: so many patterns of a stage, and so many
-// attempts of each.
+// These limits bound the cost of a watched job: the maximum number of error
+// patterns per stage, and of attempts per pattern.
 const (
 	errorKinds = 50
 	errorScan  = 2000

@@ -147,7 +147,7 @@ func TestAGridIsCountedOnceForAllWhoWatch(t *testing.T) {
 select job_id, 0, 1, i, 'completed', '1', 1, now() from jobs, generate_series(2, 5) i;
 update stages set completed = 6, status = 'completed', finished_at = now()`)
 
-	got, ended := gridText(t, r, id, "a") // an end is seen at once
+	got, ended := gridText(t, r, id, "a") // readers see an end immediately
 	if got != "6 completed" || !ended.Final {
 		t.Errorf("it ended as %s, %+v", got, ended)
 	}

@@ -12,9 +12,9 @@ import (
 	"coremachine/internal/view"
 )
 
-// ReadJob reads a job with its stages in one snapshot. Its work is bounded by
-// the number of stages and of tasks that all workers have in hand. An unknown
-// job, or one that is being deleted, is an Error with CodeNotFound.
+// ReadJob reads a job with its stages in one snapshot. The number of stages and
+// the number of tasks that all workers have claimed bound its work. If the job
+// is unknown or is being deleted, ReadJob returns an Error with CodeNotFound.
 func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (view.JobView, error) {
 	const op = "repo.ReadJob"
 
@@ -172,8 +172,8 @@ func utc(t *time.Time) *time.Time {
 // versionChunk bounds the jobs of one statement.
 const versionChunk = 1000
 
-// ReadVersions reads what whoever waits for the jobs needs, in one statement
-// for each thousand. A job that is gone is left out.
+// ReadVersions reads the status and version of jobs, which waiters compare. It
+// runs one statement per thousand jobs. It skips jobs that no longer exist.
 func (r *Repo) ReadVersions(ctx context.Context, ids []state.JobID) (map[state.JobID]view.Seen, error) {
 	seen := make(map[state.JobID]view.Seen, len(ids))
 	for len(ids) > 0 {

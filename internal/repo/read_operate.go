@@ -280,7 +280,8 @@ func (r *Repo) ListSweeps(
 	return page, nil
 }
 
-// idList makes no list an empty one, which SQL can tell from null.
+// idList turns a nil list into an empty one, which SQL can distinguish from
+// null.
 func idList(ids []int64) []int64 { return append([]int64{}, ids...) }
 
 // DeadReasons reads why messages of a queue were set aside, the most frequent

@@ -13,9 +13,10 @@ import (
 	"coremachine/internal/view"
 )
 
-// What a page of tasks may look at: so many rows of a range, or so many keys
-// that are looked up one by one, in a statement; and so many in all before it
-// is handed out short.
+// These limits bound the rows that a page of tasks reads. A statement reads at
+// most rangeScan rows of a range, or looks up at most keyScan keys one by one.
+// After taskBudget rows in total, ListTasks returns the page even if it is
+// short.
 const (
 	rangeScan  = 5000
 	keyScan    = 1000
@@ -130,8 +131,8 @@ func (s taskStage) mayHave(status state.TaskStatus) bool {
 	return true
 }
 
-// listedStages reads the stages that a list goes through, from the one where it
-// goes on.
+// listedStages reads the stages that a list covers, starting with the stage at
+// which the list continues.
 func (r *Repo) listedStages(
 	ctx context.Context,
 	op string,

@@ -10,8 +10,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// ReadEnded reads what traces and metrics tell of jobs, all in one statement. A
-// job that is gone is left out.
+// ReadEnded reads what traces and metrics report about jobs, all in one
+// statement. It skips jobs that no longer exist.
 func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]view.EndedJob, error) {
 	const op = "repo.ReadEnded"
 

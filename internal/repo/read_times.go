@@ -10,7 +10,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// What is looked at to tell how long tasks take.
+// These limits bound what ReadTimes reads: the tasks in the sample of a stage,
+// and the stages.
 const (
 	timesSample = 300
 	timesStages = 40

@@ -60,7 +60,7 @@ func Open(ctx context.Context, c Config) (*Repo, error) {
 // retryChunk is the most tasks that one statement of a retry opens.
 const retryChunk = 10_000
 
-// New wraps a pool that somebody else made and closes.
+// New wraps a pool that the caller opened and closes.
 func New(pool *pgxpool.Pool) *Repo { return of(database.New(pool)) }
 
 func of(pool *database.DB) *Repo {

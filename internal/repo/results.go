@@ -171,7 +171,7 @@ func (r *Repo) resultsPage(
 }
 
 // yieldParts streams the parts of one result. Each page begins after the last
-// part seen, whatever numbers are missing.
+// part seen, so missing part numbers do not matter.
 func (r *Repo) yieldParts(
 	ctx context.Context,
 	id state.JobID,

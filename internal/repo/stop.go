@@ -18,7 +18,8 @@ const (
 	stopTasks = 5000
 )
 
-// cutOff marks a stage whose planning a stop ended: a retry plans it anew.
+// cutOff marks a stage whose planning a stop has ended. A retry plans the stage
+// again.
 const cutOff = `{"code":"cancelled","message":"the job was cancelled before its tasks were planned"}`
 
 func stageError(ctx context.Context, t tx, job state.JobID, stage int, f state.Failure) error {
@@ -105,8 +106,8 @@ func cancelJob(
 	return c, asked, nil
 }
 
-// StopState tells how far a stop has come; found is false when the job has
-// ended or was never stopped.
+// StopState reports the progress of a stop. If the job has ended or was never
+// stopped, found is false.
 func (r *Repo) StopState(ctx context.Context, id state.JobID) (s state.CancelProgress, found bool, err error) {
 	err = r.pool.QueryRow(ctx, statement("stop_state"), namedArgs{"job_id": id[:]}).
 		Scan(&s.Since, &s.Held, &s.Queued, &s.Undispatched)

@@ -161,8 +161,8 @@ func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects s
 	}, effects
 }
 
-// start is how a stage begins at submit: at once, by a plan message, or, as its
-// zero value says, later.
+// start is how a stage begins at submit: immediately, or by a plan message. The
+// zero value means that the stage begins later.
 type start struct {
 	plan          bool
 	total, bundle *int32

@@ -13,7 +13,7 @@ import (
 // Limits of one sweep; the next finds the rest.
 const (
 	sweepBatch   = 1000
-	sweepStall   = 5 * time.Minute // a stage that has not moved for so long may have lost a message
+	sweepStall   = 5 * time.Minute // a stage without progress for this time may have lost a message
 	deadRedrives = 3               // times that a dead letter is redriven by itself
 	// forcedStop is the dead_reason of a stop message that a forced cancel
 	// holds.
@@ -74,8 +74,9 @@ func (r *Repo) SweepEnd(ctx context.Context, id int64, found state.SweepFound, p
 	return nil
 }
 
-// Resend sends again what was sent and never worked on: of stages that stand
-// still, and where a receiver waited in vain for longer than idle.
+// Resend sends messages again that were sent but that no worker processed. It
+// covers messages of stalled stages, and messages of queues on which a receiver
+// waited without result for longer than idle.
 func (r *Repo) Resend(ctx context.Context, idle time.Duration) (int, state.TransitionEffects, error) {
 	return r.queuesOf(ctx, "repo.Resend", "sweep_resend", namedArgs{
 		"stall": sweepStall.Seconds(), "idle": idle.Seconds(), "most": sweepBatch,
@@ -111,15 +112,15 @@ func (r *Repo) queuesOf(
 	return n, effects, err
 }
 
-// IdleJobs lists open jobs that no message can move: their books do not
-// balance.
+// IdleJobs lists open jobs that no message can advance: their invariants do not
+// hold.
 func (r *Repo) IdleJobs(ctx context.Context) ([]state.JobID, error) {
 	return r.jobIDs(ctx, "repo.IdleJobs", "sweep_idle", namedArgs{"most": sweepBatch})
 }
 
-// Repair gives an idle job the messages that its record calls for, and books
-// what its counters say: one transaction, from the job's own rows. A job that
-// is not idle any more is left alone.
+// Repair creates the missing messages of an idle job and records what its
+// counters imply. It works in one transaction, from the job's own rows. If the
+// job is not idle any more, Repair does not change it.
 func (r *Repo) Repair(ctx context.Context, id state.JobID) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 

@@ -14,9 +14,10 @@ import (
 )
 
 // tx is one transaction; its statements pass the fault seam. Every round trip
-// costs as much as a small statement, so BEGIN travels with the first
-// statement, and what nobody waits for (later) with the next, or with COMMIT.
-// The server skips whatever follows a statement that failed, COMMIT too.
+// costs as much as a small statement, so tx sends BEGIN with the first
+// statement. It sends a statement whose rows the caller does not need yet (see
+// later) with the next statement, or with COMMIT. If a statement fails, the
+// server skips all statements after it, including COMMIT.
 type tx struct{ *txState }
 
 type txState struct {
@@ -166,8 +167,8 @@ func (t tx) beforeCommit(ctx context.Context) error {
 	return t.repo.at("commit")
 }
 
-// committed reads the answer of COMMIT, which is no error where the server
-// rolled back instead.
+// committed reads the answer to COMMIT. If the server rolled back instead, its
+// answer is not an error, so committed returns pgx.ErrTxCommitRollback.
 func committed(rows pgx.Rows) error {
 	rows.Close()
 
@@ -182,8 +183,9 @@ func committed(rows pgx.Rows) error {
 	return nil
 }
 
-// lostTries is how often a transaction runs that lost to another: nothing of it
-// landed, so fn starts again. fn sets all that it returns anew.
+// lostTries is the maximum number of times that a transaction runs if it loses
+// to another. A lost run leaves no changes, so inTx calls fn again. Each call
+// of fn must set all that it returns.
 const lostTries = 5
 
 // inTx runs fn in one transaction. An error of fn, or a panic, rolls back.
@@ -199,9 +201,10 @@ func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
 // uniqueViolation is an SQLSTATE.
 const uniqueViolation = "23505"
 
-// lostToAnother tells whether the server broke a transaction to let others go
-// on, SQLSTATE class 40, or another wrote the row of a task, or of its attempt,
-// that was not there when a statement began: the next try sees it.
+// lostToAnother reports whether a transaction failed because of another one.
+// Either the server aborted it so that others could continue (SQLSTATE class
+// 40), or another transaction inserted the row of a task, or of its attempt,
+// after a statement began. The next try sees that row.
 func lostToAnother(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || pg.Code != uniqueViolation {
