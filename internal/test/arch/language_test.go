@@ -62,45 +62,26 @@ var glossary = []exception{
 	{account + " account", "name of a system account"},
 }
 
-// clean are the folders whose text follows the rules, tests included. The list
-// grows until it contains every folder; then delete it.
-var clean = []string{
-	".",
-	".ci",
-	"docs",
-	"docs/adr",
-	"internal/test/arch",
-}
-
-// TestLanguage checks comments and strings of Go files in clean folders, all
-// strings of the product, and the whole text of other files in clean folders.
+// TestLanguage checks the comments and strings of Go files, and the whole text of
+// other files.
 func TestLanguage(t *testing.T) {
 	t.Parallel()
 
-	checked := map[string]bool{}
 	kinds := []string{".go", ".sql", ".md", ".yaml", ".yml", ".html", ".tmpl", ".js", ".css", ".sh", ""}
 
 	for _, f := range texts(t, func(p string) bool { return slices.Contains(kinds, filepath.Ext(p)) }) {
 		name := filepath.ToSlash(f.path)
-		isClean := slices.Contains(clean, path.Dir(name))
-		checked[path.Dir(name)] = true
 
 		switch {
 		case path.Ext(name) == ".go":
-			checkGo(t, name, f.content, isClean)
-		case isClean && !strings.ContainsRune(f.content, 0):
+			checkGo(t, name, f.content)
+		case !strings.ContainsRune(f.content, 0):
 			checkText(t, name, 1, f.content)
-		}
-	}
-
-	for _, folder := range clean {
-		if !checked[folder] {
-			t.Errorf("the clean folder %s does not exist", folder)
 		}
 	}
 }
 
-func checkGo(t *testing.T, name, content string, isClean bool) {
+func checkGo(t *testing.T, name, content string) {
 	t.Helper()
 
 	var s scanner.Scanner
@@ -109,15 +90,13 @@ func checkGo(t *testing.T, name, content string, isClean bool) {
 	file := files.AddFile(name, -1, len(content))
 	s.Init(file, []byte(content), nil, scanner.ScanComments)
 
-	product := !strings.HasSuffix(name, "_test.go") && !strings.HasPrefix(name, "internal/test/")
-
 	for {
 		at, kind, text := s.Scan()
 		if kind == token.EOF {
 			return
 		}
 
-		if isClean && kind == token.COMMENT || (isClean || product) && kind == token.STRING {
+		if kind == token.COMMENT || kind == token.STRING {
 			checkText(t, name, files.Position(at).Line, text)
 		}
 	}
