@@ -21,25 +21,7 @@ import (
 func TestAMaximumBatchReadsItsOwnRows(t *testing.T) { //nolint:tparallel // its cases share a connection and take turns
 	t.Parallel()
 
-	seen := &plans{worst: map[string]string{}}
-	address, pool := neverAnalysed(t)
-
-	r, err := repo.Open(
-		t.Context(),
-		repo.Config{
-			URL:      address,
-			MaxConns: 1,
-			BeforeConnect: func(_ context.Context, c *pgx.ConnConfig) error {
-				seen.on(c)
-				return nil
-			},
-		},
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	t.Cleanup(r.Close)
+	seen, r, pool := watchPlans(t)
 
 	const messages, bundle = 1000, 5
 
@@ -182,4 +164,32 @@ returning message_id, first`, id[:], messages, bundle, worker)
 	}
 
 	return id, worker, held
+}
+
+// watchPlans opens a repo that records the plan of each statement as it ran, on
+// tables that were never analysed.
+func watchPlans(t *testing.T) (*plans, *repo.Repo, *pgxpool.Pool) {
+	t.Helper()
+
+	seen := &plans{worst: map[string]string{}}
+	address, pool := neverAnalysed(t)
+
+	r, err := repo.Open(
+		t.Context(),
+		repo.Config{
+			URL:      address,
+			MaxConns: 1,
+			BeforeConnect: func(_ context.Context, c *pgx.ConnConfig) error {
+				seen.on(c)
+				return nil
+			},
+		},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(r.Close)
+
+	return seen, r, pool
 }

@@ -1,13 +1,11 @@
 package repo_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"coremachine/internal/repo"
@@ -89,25 +87,7 @@ func (b *batches) stop(t *testing.T, id state.JobID, includeHeld bool) (largest 
 func TestMaximumBatchOverExistingRows(t *testing.T) { //nolint:tparallel // its cases share a connection and take turns
 	t.Parallel()
 
-	seen := &plans{worst: map[string]string{}}
-	address, pool := neverAnalysed(t)
-
-	r, err := repo.Open(
-		t.Context(),
-		repo.Config{
-			URL:      address,
-			MaxConns: 1,
-			BeforeConnect: func(_ context.Context, c *pgx.ConnConfig) error {
-				seen.on(c)
-				return nil
-			},
-		},
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	t.Cleanup(r.Close)
+	seen, r, pool := watchPlans(t)
 	b := &batches{r, pool}
 	bystander, _, _ := heldMessages(t, pool, "bystander", 1000, 10)
 	b.withRows(t, bystander, 10_000)

@@ -145,32 +145,28 @@ func stageProgress(ctx context.Context, t tx, name string, args namedArgs) ([]st
 		return nil, err
 	}
 
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (stageRow, error) {
-		var (
-			s     stageRow
-			job   []byte
-			queue int16
-		)
-
-		err := row.Scan(
-			&job,
-			&s.stage,
-			&s.name,
-			&s.Total,
-			&s.Dispatched,
-			&s.Completed,
-			&s.Failed,
-			&s.Cancelled,
-			&s.Window,
-			&s.Bundle,
-			&s.Tolerance,
-			&queue,
-			&s.landed,
-			&s.unsuccessful,
-		)
-		copy(s.job[:], job)
-		s.queue = state.Queue(queue)
-
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s stageRow, err error) {
+		err = s.scan(row, &s.unsuccessful)
 		return s, err
 	})
+}
+
+// scan reads the columns that describe a stage, in the order of complete.sql, and
+// further ones behind them.
+func (s *stageRow) scan(row pgx.CollectableRow, further ...any) error {
+	var (
+		job   []byte
+		queue int16
+	)
+
+	columns := []any{
+		&job, &s.stage, &s.name, &s.Total, &s.Dispatched, &s.Completed, &s.Failed, &s.Cancelled,
+		&s.Window, &s.Bundle, &s.Tolerance, &queue, &s.landed,
+	}
+	err := row.Scan(append(columns, further...)...)
+
+	copy(s.job[:], job)
+	s.queue = state.Queue(queue)
+
+	return err
 }

@@ -201,32 +201,11 @@ func idleStages(ctx context.Context, t tx, id state.JobID) (stages []stageRow, g
 		return nil, nil, err
 	}
 
-	stages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (stageRow, error) {
-		s := stageRow{job: id}
+	stages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s stageRow, err error) {
+		var gen int
 
-		var (
-			queue int16
-			gen   int
-			job   []byte
-		)
-
-		err := row.Scan(
-			&job,
-			&s.stage,
-			&s.name,
-			&s.Total,
-			&s.Dispatched,
-			&s.Completed,
-			&s.Failed,
-			&s.Cancelled,
-			&s.Window,
-			&s.Bundle,
-			&s.Tolerance,
-			&queue,
-			&s.landed,
-			&gen,
-		)
-		s.queue, gens = state.Queue(queue), append(gens, gen)
+		err = s.scan(row, &gen)
+		gens = append(gens, gen)
 
 		return s, err
 	})
