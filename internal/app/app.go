@@ -224,12 +224,6 @@ func (a *App) Done() <-chan error { return a.served }
 // Start.
 func (a *App) Machine() *coremachine.Machine { return a.machine }
 
-// Handler is the HTTP API, for processes that serve it themselves.
-func (a *App) Handler() http.Handler { return a.host }
-
-// Queue is the local transport.
-func (a *App) Queue() *pgqueue.Queue { return a.queue }
-
 // Stop stops the parts in reverse order. It stops receiving, finishes or
 // requeues the claimed work, and closes the connections.
 func (a *App) Stop(ctx context.Context) error {
