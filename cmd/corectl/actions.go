@@ -11,6 +11,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -155,7 +156,9 @@ func (a *app) untilEnd(ctx context.Context, id state.JobID, limit time.Duration)
 		if err == nil {
 			last = job
 			if !job.Status.Ended() {
-				err = pause(limited, askEvery)
+				clock.Sleep(limited, askEvery)
+
+				err = limited.Err()
 			}
 		}
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
@@ -101,19 +100,6 @@ func passing(err error) bool {
 	_, gone := errors.AsType[*client.UnreachableError](err)
 
 	return gone
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // everything reads a list page by page and calls each for every page, so that

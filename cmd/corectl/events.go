@@ -7,6 +7,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -93,8 +94,8 @@ func (a *app) followEvents(ctx context.Context, id state.JobID, path string, que
 
 		version = job.Version
 
-		if err := pause(ctx, askEvery); err != nil {
-			return err
+		if !clock.Sleep(ctx, askEvery) {
+			return ctx.Err()
 		}
 	}
 }

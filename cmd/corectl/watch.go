@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/show"
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -131,7 +132,7 @@ func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()
 					awaySince = time.Now()
 				}
 
-				if time.Since(awaySince) < patience && pause(ctx, time.Second) == nil {
+				if time.Since(awaySince) < patience && clock.Sleep(ctx, time.Second) {
 					continue
 				}
 			}
@@ -142,7 +143,7 @@ func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()
 				return
 			}
 
-			if err != nil || job.Status.Ended() || pause(ctx, askEvery) != nil {
+			if err != nil || job.Status.Ended() || !clock.Sleep(ctx, askEvery) {
 				return
 			}
 

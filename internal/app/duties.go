@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -69,7 +70,7 @@ func (r *receiving) note(at time.Time) (queues []state.Queue, idle []bool) {
 // runDuties sweeps and watches the queues until ctx ends.
 func (a *App) runDuties(ctx context.Context) {
 	dutyEvery := a.sweepEvery() / 4
-	for pause(ctx, dutyEvery/2+rand.N(dutyEvery)) {
+	for clock.Sleep(ctx, dutyEvery/2+rand.N(dutyEvery)) {
 		if a.Ready() != nil {
 			continue // neither is possible without a database
 		}
@@ -141,17 +142,4 @@ func (a *App) unreceived() []string {
 	}
 
 	return problems
-}
-
-// pause waits and reports whether ctx is still open.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 )
 
@@ -218,23 +219,10 @@ func retry[R any](ctx context.Context, fn func() (R, error)) (R, error) {
 			return r, err
 		}
 
-		if !sleep(ctx, wait/2+rand.N(wait/2)) {
+		if !clock.Sleep(ctx, wait/2+rand.N(wait/2)) {
 			return r, context.Cause(ctx)
 		}
 
 		wait = min(2*wait, 2*time.Second)
-	}
-}
-
-// sleep waits for d and reports whether the whole time passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

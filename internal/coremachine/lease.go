@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -33,7 +34,7 @@ func (m *Machine) keepLease(ctx context.Context) {
 		if err != nil {
 			if ctx.Err() == nil {
 				m.log.Error("opening a lease failed", keys.Error, err)
-				sleep(ctx, m.cfg.Renew)
+				clock.Sleep(ctx, m.cfg.Renew)
 			}
 
 			continue
@@ -92,7 +93,7 @@ func (m *Machine) openSession(ctx context.Context) (*session, error) {
 func (m *Machine) look(s *session) {
 	m.shareDurations(s.ctx, true)
 
-	for sleep(s.ctx, min(time.Second, m.cfg.Renew/2)) {
+	for clock.Sleep(s.ctx, min(time.Second, m.cfg.Renew/2)) {
 		if working := s.jobs(); len(working) > 0 {
 			m.cancelStopping(s.ctx, s, working)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -79,7 +80,7 @@ func (m *Machine) logPanic(err error, attrs ...any) {
 // it panics.
 func (m *Machine) keepRunning(ctx context.Context, op string, loop func()) {
 	for m.guard(op, loop) {
-		if !sleep(ctx, m.cfg.Renew) {
+		if !clock.Sleep(ctx, m.cfg.Renew) {
 			return
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -19,7 +20,7 @@ const (
 // reclaimExpired looks for work whose holder's lease has ended and requeues it.
 func (m *Machine) reclaimExpired(ctx context.Context) {
 	every := m.cfg.Renew * 3 / 5
-	for sleep(ctx, every/2+rand.N(every)) {
+	for clock.Sleep(ctx, every/2+rand.N(every)) {
 		freed, effects, err := m.requeueLost(ctx)
 		m.wake(effects)
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
@@ -226,7 +227,7 @@ func (b *bundle) becomeSuspect() bool {
 	}
 
 	for !b.m.suspect.CompareAndSwap(false, true) {
-		if !sleep(b.h.ctx, suspectPoll) {
+		if !clock.Sleep(b.h.ctx, suspectPoll) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package coremachine
 import (
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 )
 
@@ -46,13 +47,13 @@ func (m *Machine) stopJob(s *session, h *inFlight) error {
 				},
 			)
 		case st.Queued > 0 || st.Undispatched > 0: // another transaction holds a lock on it
-			if !sleep(s.ctx, stopPoll/10) {
+			if !clock.Sleep(s.ctx, stopPoll/10) {
 				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")
 			}
 
 			continue
 		case st.Held > 0 && st.Since < m.cfg.Grace.Seconds():
-			if !sleep(s.ctx, stopPoll) {
+			if !clock.Sleep(s.ctx, stopPoll) {
 				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")
 			}
 
@@ -80,7 +81,7 @@ func (m *Machine) stopJob(s *session, h *inFlight) error {
 
 		refused++
 
-		if !sleep(s.ctx, stopPoll) {
+		if !clock.Sleep(s.ctx, stopPoll) {
 			return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 )
@@ -115,7 +116,7 @@ func (m *Machine) submitOrFind(
 			)
 		}
 
-		if !sleep(ctx, deletionPoll) {
+		if !clock.Sleep(ctx, deletionPoll) {
 			return SubmitResult{}, state.Wrap(
 				state.CodeUnavailable,
 				"coremachine.Submit",

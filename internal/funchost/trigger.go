@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -222,7 +223,7 @@ func (h *Host) callUntilHeld(ctx, held context.Context, inv Invocation) error {
 	}
 
 	if state.CodeOf(err) != state.CodeUnavailable {
-		pause(held, errorPause)
+		clock.Sleep(held, errorPause/2+rand.N(errorPause/2))
 		return err
 	}
 
@@ -231,7 +232,7 @@ func (h *Host) callUntilHeld(ctx, held context.Context, inv Invocation) error {
 
 	inv.Log.Info("trigger is unavailable, response delayed", keys.Error, err)
 
-	for wait := firstPause; pause(held, wait); wait = min(2*wait, longPause) {
+	for wait := firstPause; clock.Sleep(held, wait/2+rand.N(wait/2)); wait = min(2*wait, longPause) {
 		err = h.call(ctx, inv)
 		if state.CodeOf(err) != state.CodeUnavailable {
 			return err
@@ -272,19 +273,6 @@ func (h *Host) call(ctx context.Context, inv Invocation) (err error) {
 	}
 
 	return trigger(ctx, inv)
-}
-
-// pause waits between half of d and d. It returns false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d/2 + rand.N(d/2))
-	defer t.Stop()
-
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return ctx.Err() == nil
-	}
 }
 
 // truncate limits the length of a header in the log.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -74,7 +75,7 @@ func Serve(
 			}
 
 			log.Error("queue receive failed", keys.Error, err)
-			wait(ctx, time.Second)
+			clock.Sleep(ctx, time.Second)
 
 			continue
 		}
@@ -138,7 +139,7 @@ func serveOne(
 	err := Protect("queue.Serve", func() error { return handle(ctx, d.Message) })
 	if err != nil {
 		pause := min(firstPause<<min(d.Deliveries, 10), longPause)
-		wait(serving, pause/2+rand.N(pause/2))
+		clock.Sleep(serving, pause/2+rand.N(pause/2))
 	}
 
 	stop()
@@ -162,7 +163,7 @@ func serveOne(
 // keepLock renews the lock when half of its time has passed.
 func keepLock(ctx context.Context, r Receiver, d Delivery) {
 	until := d.LockedUntil
-	for wait(ctx, max(time.Until(until)/2, time.Second)) {
+	for clock.Sleep(ctx, max(time.Until(until)/2, time.Second)) {
 		limit, cancel := context.WithTimeout(ctx, settleLimit)
 		next, err := r.Renew(limit, d)
 
@@ -179,15 +180,3 @@ func keepLock(ctx context.Context, r Receiver, d Delivery) {
 }
 
 func isLockLost(err error) bool { return errors.Is(err, ErrLockLost) }
-
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
@@ -120,7 +121,7 @@ func (fs *feeds) close() {
 func (s *Server) follow(ctx context.Context, f *feed, in *input) {
 	defer f.cancel()
 
-	for pause(ctx, 0) {
+	for clock.Sleep(ctx, 0) {
 		limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 		c, err := s.load(limited, in)
 
@@ -150,7 +151,7 @@ func (s *Server) follow(ctx context.Context, f *feed, in *input) {
 			return
 		}
 
-		if !pause(ctx, rest) {
+		if !clock.Sleep(ctx, rest) {
 			return
 		}
 
@@ -160,21 +161,6 @@ func (s *Server) follow(ctx context.Context, f *feed, in *input) {
 			cancel()
 		}
 	}
-}
-
-// pause waits for d. It returns false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-
-	return ctx.Err() == nil
 }
 
 // publish renders all parts and, if something changed, wakes the viewers.

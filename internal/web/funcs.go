@@ -207,17 +207,17 @@ const stamp = "2006-01-02 15:04:05 UTC"
 
 // exact formats a time as a log would.
 func exact(v any) template.HTML {
-	return clock(v, "exact", func(at time.Time) string { return at.Format(stamp) })
+	return timestamp(v, "exact", func(at time.Time) string { return at.Format(stamp) })
 }
 
 // exactly formats the time of day of an entry. A tap shows the day.
 func exactly(v any) template.HTML {
-	return clock(v, "exact", func(at time.Time) string { return at.Format("15:04:05.000") })
+	return timestamp(v, "exact", func(at time.Time) string { return at.Format("15:04:05.000") })
 }
 
 // ago formats a time relative to now. After a week, it shows the day.
 func ago(v any) template.HTML {
-	return clock(v, "ago", func(at time.Time) string {
+	return timestamp(v, "ago", func(at time.Time) string {
 		d := time.Since(at)
 		switch {
 		case d > 7*24*time.Hour:
@@ -236,12 +236,12 @@ func ago(v any) template.HTML {
 
 // since formats the time since an event. It ticks in the browser.
 func since(v any) template.HTML {
-	return clock(v, "since", func(at time.Time) string { return took(time.Since(at).Truncate(time.Second)) })
+	return timestamp(v, "since", func(at time.Time) string { return took(time.Since(at).Truncate(time.Second)) })
 }
 
 // until formats the time until an event. It ticks in the browser.
 func until(v any) template.HTML {
-	return clock(v, "until", func(at time.Time) string {
+	return timestamp(v, "until", func(at time.Time) string {
 		if d := time.Until(at); d > 0 {
 			return "in " + roughly(d)
 		}
@@ -250,8 +250,8 @@ func until(v any) template.HTML {
 	})
 }
 
-// clock returns a time element. A nil time becomes a dash.
-func clock(v any, kind string, say func(time.Time) string) template.HTML {
+// timestamp returns a time element. A nil time becomes a dash.
+func timestamp(v any, kind string, say func(time.Time) string) template.HTML {
 	var at time.Time
 
 	switch t := v.(type) {

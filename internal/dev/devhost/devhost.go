@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/funchost"
 	"coremachine/internal/queue"
 	"coremachine/internal/telemetry/keys"
@@ -210,7 +211,7 @@ func (h *Host) run(ctx context.Context, s *session) {
 		h.log.Error("host stopped", keys.Error, err)
 		h.emit(Event{Kind: EventHostStopped, Err: err})
 
-		if !h.options.Platform || !sleep(ctx, h.options.PlatformDelay) {
+		if !h.options.Platform || !clock.Sleep(ctx, h.options.PlatformDelay) {
 			return
 		}
 

@@ -1,7 +1,6 @@
 package devhost
 
 import (
-	"context"
 	"encoding/hex"
 	"math/rand/v2"
 	"time"
@@ -9,19 +8,6 @@ import (
 
 // now is the host's clock. It stamps envelopes and decides which tick is due.
 func now() time.Time { return time.Now() }
-
-// sleep waits for d. It returns false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
 
 // newID returns a version 4 GUID.
 func newID() string {

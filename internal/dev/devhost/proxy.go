@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"coremachine/internal/clock"
 )
 
 // errBadGateway means that the handler could not be reached.
@@ -33,7 +35,7 @@ func dialWithRetry(ctx context.Context, network, address string) (net.Conn, erro
 
 	for try := 1; ; try++ {
 		c, err := d.DialContext(ctx, network, address)
-		if err == nil || try == dialTries || !errors.Is(err, syscall.ECONNREFUSED) || !sleep(ctx, pause) {
+		if err == nil || try == dialTries || !errors.Is(err, syscall.ECONNREFUSED) || !clock.Sleep(ctx, pause) {
 			return c, err
 		}
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/queue"
 	"coremachine/internal/telemetry/keys"
 )
@@ -80,7 +81,7 @@ func (p *pump) run() {
 			)
 			p.releaseSlots(free)
 
-			if !sleep(ctx, time.Second) {
+			if !clock.Sleep(ctx, time.Second) {
 				return
 			}
 
@@ -223,7 +224,7 @@ func (p *pump) batch(ctx context.Context, batch []queue.Delivery) {
 // immediately, because the host does not delay.
 func (p *pump) settle(ctx context.Context, d queue.Delivery, failed error) {
 	if delay := p.session.host.options.AbandonDelay; failed != nil && delay > 0 {
-		sleep(ctx, delay)
+		clock.Sleep(ctx, delay)
 	}
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
@@ -257,7 +258,7 @@ func (p *pump) settle(ctx context.Context, d queue.Delivery, failed error) {
 // renew renews the locks of the messages in flight, each until
 // maxAutoLockRenewalDuration after its arrival.
 func (p *pump) renew(ctx context.Context) {
-	for sleep(ctx, renewalPoll) {
+	for clock.Sleep(ctx, renewalPoll) {
 		for _, h := range p.due() {
 			limit, cancel := context.WithTimeout(ctx, settleLimit)
 			until, err := p.receiver.Renew(limit, h.delivery)

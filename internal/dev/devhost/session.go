@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/telemetry/keys"
 )
 
@@ -160,7 +161,7 @@ func (s *session) hold(ctx context.Context) (*process, error) {
 // latency.
 func (s *session) pingRandomly() {
 	const minimum, spread = 5 * time.Second, 10 * time.Second
-	for sleep(s.ctx, minimum+rand.N(spread)) {
+	for clock.Sleep(s.ctx, minimum+rand.N(spread)) {
 		if s.worker.state.Load().phase != ready {
 			continue
 		}

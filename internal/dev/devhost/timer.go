@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/telemetry/keys"
 )
 
@@ -42,7 +43,7 @@ func (s *session) runTimer(f *Function, when schedule) {
 		at := now()
 
 		next := status.plan(when.next(at))
-		if !sleep(s.ctx, next.Sub(at)) {
+		if !clock.Sleep(s.ctx, next.Sub(at)) {
 			return
 		}
 

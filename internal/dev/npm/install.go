@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"coremachine/internal/clock"
 )
 
 // Options configures Install.
@@ -176,8 +178,8 @@ func apt(ctx context.Context, args []string) error {
 			return fmt.Errorf("npm: apt-get %v: %w\n%s", args, err, tail(out))
 		}
 
-		if err := pause(ctx, time.Second); err != nil {
-			return err
+		if !clock.Sleep(ctx, time.Second) {
+			return fmt.Errorf("npm: %w", ctx.Err())
 		}
 	}
 }
@@ -207,21 +209,8 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 			return nil, errors.Join(fmt.Errorf("npm: lock %s: %w", path, err), file.Close())
 		}
 
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
-			return nil, errors.Join(err, file.Close())
+		if !clock.Sleep(ctx, 50*time.Millisecond) {
+			return nil, errors.Join(fmt.Errorf("npm: %w", ctx.Err()), file.Close())
 		}
-	}
-}
-
-// pause waits for d or until ctx ends. It then returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("npm: %w", ctx.Err())
 	}
 }

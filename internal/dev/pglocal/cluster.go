@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"coremachine/internal/clock"
 )
 
 // socketName is the name of the socket. The port is only a part of the name,
@@ -88,7 +90,7 @@ func (c *cluster) start(ctx context.Context) error {
 		text, _ := os.ReadFile(c.logFile())
 
 		err = fmt.Errorf("pglocal: pg_ctl start: %w\n%s\n%s", startErr, tail(out), tail(text))
-		if !strings.Contains(string(text), "shared memory block") || pause(ctx, 250*time.Millisecond) != nil {
+		if !strings.Contains(string(text), "shared memory block") || !clock.Sleep(ctx, 250*time.Millisecond) {
 			break
 		}
 	}
@@ -236,8 +238,8 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 			return nil
 		}
 
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return fmt.Errorf("pglocal: waiting for the server to accept connections: %w", err)
+		if !clock.Sleep(ctx, 20*time.Millisecond) {
+			return fmt.Errorf("pglocal: waiting for the server to accept connections: %w", ctx.Err())
 		}
 	}
 }

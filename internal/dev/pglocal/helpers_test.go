@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/clock"
 )
 
 // killedUser runs another process that starts the cluster, kills it, and
@@ -135,7 +137,7 @@ func until(t *testing.T, done func() bool) {
 	defer cancel()
 
 	for !done() {
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if !clock.Sleep(ctx, 10*time.Millisecond) {
 			t.Fatal("it did not come about within 30 s")
 		}
 	}

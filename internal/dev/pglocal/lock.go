@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"coremachine/internal/clock"
 )
 
 // fileLock is an flock that ends with the process. Go opens files
@@ -31,8 +33,8 @@ func (l *fileLock) lock(ctx context.Context, exclusive bool) error {
 			return err
 		}
 
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return fmt.Errorf("pglocal: waiting for %s: %w", l.file.Name(), err)
+		if !clock.Sleep(ctx, 10*time.Millisecond) {
+			return fmt.Errorf("pglocal: waiting for %s: %w", l.file.Name(), ctx.Err())
 		}
 	}
 }
@@ -60,16 +62,3 @@ func (l *fileLock) try(exclusive bool) (bool, error) {
 }
 
 func (l *fileLock) close() { _ = l.file.Close() }
-
-// pause waits for d or until ctx ends. It then returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"coremachine/internal/clock"
 )
 
 // PoolerOptions configures a PgBouncer.
@@ -222,7 +224,7 @@ func (p *Pooler) await(ctx context.Context, address string) error {
 			return c.Close()
 		}
 
-		if pause(ctx, 20*time.Millisecond) != nil {
+		if !clock.Sleep(ctx, 20*time.Millisecond) {
 			return fmt.Errorf("pglocal: PgBouncer does not accept connections: %w\n%s", err, p.log())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/database"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -37,7 +38,7 @@ func (q *Queue) notifyLoop(name state.Queue) {
 		_, _ = q.pool.Exec(limit, notifySQL, pgx.StrictNamedArgs{"queue": name, "sender": q.senderID})
 
 		cancel()
-		sleep(q.ctx, notifyEvery)
+		clock.Sleep(q.ctx, notifyEvery)
 	}
 }
 
@@ -76,7 +77,7 @@ func (q *Queue) listen() {
 
 		disconnected = true
 
-		sleep(q.ctx, wait/2+rand.N(wait/2))
+		clock.Sleep(q.ctx, wait/2+rand.N(wait/2))
 		wait = min(2*wait, 10*time.Second)
 	}
 }
@@ -98,14 +99,4 @@ func (q *Queue) listenOnce(listening func()) error {
 			q.onNotify(name)
 		}
 	})
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

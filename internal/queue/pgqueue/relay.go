@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -57,7 +58,7 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 				keys.Error,
 				err,
 			)
-			sleep(ctx, wait/2+rand.N(wait/2))
+			clock.Sleep(ctx, wait/2+rand.N(wait/2))
 			wait = min(2*wait, 10*time.Second)
 
 			continue

@@ -8,6 +8,7 @@ import (
 
 	sb "github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -70,7 +71,7 @@ func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delive
 			return nil, ctx.Err()
 		case err != nil:
 			r.report(r.c.classify("servicebus.Receive", r.queue, err))
-			pause(ctx, wait)
+			clock.Sleep(ctx, wait)
 			wait = min(2*wait, 5*time.Second)
 		}
 	}
@@ -101,16 +102,6 @@ func (r *receiver) report(err error) {
 	}
 
 	r.failure = current
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }
 
 func (r *receiver) deliveries(batch []*sb.ReceivedMessage) []queue.Delivery {

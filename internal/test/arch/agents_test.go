@@ -57,8 +57,9 @@ func markdown() string {
 
 	fmt.Fprintf(
 		&b,
-		"\nEvery test may import %s. Every package may import telemetry/keys.\n",
+		"\nEvery test may import %s. Every package may import %s.\n",
 		list(testHelpers),
+		list(common),
 	)
 
 	return b.String()

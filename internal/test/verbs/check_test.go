@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"coremachine/internal/api"
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
 )
@@ -108,7 +109,7 @@ func (w *world) settle() time.Duration {
 			w.call(http.MethodPost, w.bases[0]+"/sweeps", "")
 		}
 
-		if !pause(limit, 200*time.Millisecond) {
+		if !clock.Sleep(limit, 200*time.Millisecond) {
 			break
 		}
 	}

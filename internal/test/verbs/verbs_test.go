@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/test/enginetest"
@@ -101,7 +102,7 @@ func (w *world) drive(seed uint64, until time.Time) {
 // breakMessages turns messages into dead letters, so that there is something to
 // redrive.
 func (w *world) breakMessages(ctx context.Context, r *rand.Rand) {
-	for pause(ctx, time.Duration(20+r.IntN(200))*time.Millisecond) {
+	for clock.Sleep(ctx, time.Duration(20+r.IntN(200))*time.Millisecond) {
 		_, err := w.e.Pool().Exec(ctx, `
 			update messages m set dead_reason = 'set aside by the test'
 			from (select job_id, message_id from messages where worker_id is null and dead_reason is null
@@ -111,17 +112,5 @@ func (w *world) breakMessages(ctx context.Context, r *rand.Rand) {
 			w.t.Errorf("cannot dead-letter messages: %v", err)
 			return
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
