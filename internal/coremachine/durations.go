@@ -9,6 +9,11 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
+// DurationSharer exchanges task duration estimates with other processes.
+type DurationSharer interface {
+	ShareDurations(ctx context.Context, tell map[string]time.Duration) (told map[string]time.Duration, err error)
+}
+
 // durations estimates how long a task of each type usually takes when it runs
 // concurrently with the other tasks of its message. The estimate is a moving
 // mean over the messages whose tasks this process ran. It falls faster than it

@@ -2,14 +2,28 @@ package coremachine
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"coremachine/internal/handlers"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+
+	"github.com/google/uuid"
 )
+
+// TaskStore reads the input of a running attempt and stores the parts that it
+// emits.
+type TaskStore interface {
+	Input(ctx context.Context, h state.ClaimedMessage, index int) ([]byte, error)
+	EmitPart(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		index, part int,
+		data []byte,
+	) (state.PartFate, error)
+}
 
 // attempt runs one attempt of one task in a slot of the caller's. Its end is
 // taken once: from the handler, or, when that stays deaf to its context, a
@@ -186,65 +200,4 @@ func (b *bundle) input(ctx context.Context, t state.BundleTask) ([]byte, error) 
 	}
 
 	return t.Input, nil
-}
-
-// end records how an attempt ended. If the process is shutting down or the job
-// is being stopped, end does not record the attempt. Its message is released,
-// and the next claim or the stop decides.
-func (b *bundle) end(
-	ctx context.Context,
-	t state.BundleTask,
-	started time.Time,
-	result []byte,
-	err, cause error,
-) {
-	if err != nil && b.cutOff(err, cause) {
-		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
-		b.open.Done()
-		b.gather(nil)
-
-		return
-	}
-
-	h := b.h
-
-	end := taskEnd{TaskEnd: state.TaskEnd{
-		JobID:     h.JobID,
-		MessageID: h.MessageID,
-		Attempt:   h.Attempt,
-		Stage:     h.Stage,
-		Gen:       h.Gen,
-		Index:     t.Index,
-		Status:    state.TaskCompleted,
-		Result:    result,
-		StartedAt: started,
-	}, retry: b.handler.Retry(), failures: t.Failures}
-	if err != nil {
-		end.fail(err, cause)
-	}
-
-	b.observe(ctx, t.Index, started, end.Status, end.Code)
-	b.gather(&end)
-}
-
-// cutOff reports whether the end of an attempt counts for nothing: its process
-// is going away, its job is being stopped, this build cannot do the work, or
-// the engine panicked.
-func (b *bundle) cutOff(err, cause error) bool {
-	if known, ok := err.(*state.Error); ok && known.Code == state.CodeEnginePanic { //nolint:errorlint // catch made it
-		b.problem.Store(&err)
-		return true
-	}
-
-	if panicked := b.lineage.panicked.Load(); panicked != nil {
-		b.problem.Store(panicked)
-		return true
-	}
-
-	if b.lineage.changed.Load() != nil {
-		return true
-	}
-
-	return errors.Is(cause, errShutdown) || errors.Is(cause, errLeaseLost) ||
-		errors.Is(cause, errCancelled) || errors.Is(cause, errPanicked)
 }

@@ -1,6 +1,23 @@
 package coremachine
 
-import "coremachine/internal/state"
+import (
+	"context"
+
+	"coremachine/internal/state"
+
+	"github.com/google/uuid"
+)
+
+// RetryExpander opens the tasks of a large stage range by range.
+type RetryExpander interface {
+	ExpandRetry(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		first int,
+	) (next, planned int, landed bool, err error)
+	ExpandRetryEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error)
+}
 
 // reopen opens the undone tasks of a large stage for a retry, range by range.
 // It may be cut off anywhere: the message's first is where the next claim
@@ -19,21 +36,11 @@ func (m *Machine) reopen(s *session, h *inFlight) error {
 		})
 		switch {
 		case err != nil && h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
-			return m.retryTransition(
-				s,
-				func() (state.TransitionEffects, error) {
-					return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
-				},
-			)
+			return m.release(s, h, 0, "")
 		case err != nil:
 			return m.requeue(s, h, err)
 		case !landed:
-			return m.retryTransition(
-				s,
-				func() (state.TransitionEffects, error) {
-					return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
-				},
-			)
+			return m.drop(s, h)
 		}
 	}
 

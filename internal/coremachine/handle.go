@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"coremachine/internal/state"
-	"coremachine/internal/telemetry/keys"
 )
 
 // Handle does the work that a message names and returns when the store has
@@ -104,12 +103,7 @@ func (m *Machine) process(s *session, h *inFlight, msg state.Message) error {
 
 func (m *Machine) processClaimed(s *session, h *inFlight) error {
 	if h.StageGen != h.Gen {
-		return m.retryTransition(
-			s,
-			func() (state.TransitionEffects, error) {
-				return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
-			},
-		)
+		return m.drop(s, h)
 	}
 
 	err := m.dispatchKind(s, h)
@@ -136,48 +130,4 @@ func (m *Machine) dispatchKind(s *session, h *inFlight) error {
 	}
 
 	return nil
-}
-
-// retryTransition repeats a transition until the database answers or the lease
-// ends, and wakes the waiters of the jobs that the transition changed. If the
-// transition fails permanently, retryTransition logs the error and
-// processClaimed requeues the message.
-func (m *Machine) retryTransition(s *session, fn func() (state.TransitionEffects, error)) error {
-	return m.retryLocalTransition(s, func(state.LocalCapacity) (state.TransitionEffects, error) { return fn() })
-}
-
-// retryLocalTransition is retryTransition for a transition that may start work
-// in this process.
-func (m *Machine) retryLocalTransition(s *session, fn func(state.LocalCapacity) (state.TransitionEffects, error)) error {
-	_, err := retry(s.ctx, func() (struct{}, error) {
-		return struct{}{}, m.inLocalTx(s, fn)
-	})
-	if err != nil {
-		if s.ctx.Err() == nil {
-			m.log.Error("a transition failed", keys.Error, err)
-		}
-
-		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "transition not recorded", err)
-	}
-
-	return nil
-}
-
-func (m *Machine) flushClaims(ctx context.Context, s *session, msgs []state.Message) ([]*state.ClaimedMessage, error) {
-	held, err := m.store.Claim(ctx, s.worker, msgs)
-	if err != nil {
-		return nil, err
-	}
-
-	byKey := make(map[workKey]*state.ClaimedMessage, len(held))
-	for i := range held {
-		byKey[workKey{held[i].JobID, held[i].MessageID}] = &held[i]
-	}
-
-	answers := make([]*state.ClaimedMessage, len(msgs))
-	for i := range msgs {
-		answers[i] = byKey[workKey{msgs[i].JobID, msgs[i].MessageID}]
-	}
-
-	return answers, nil
 }

@@ -12,6 +12,23 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
+// Leaser keeps the lease of a process and what the process has claimed under it.
+type Leaser interface {
+	OpenLease(ctx context.Context, worker uuid.UUID, lease time.Duration, build, host string, pid int) error
+	Rejoin(
+		ctx context.Context,
+		worker uuid.UUID,
+		lost []state.ClaimedMessage,
+	) (excused int, effects state.TransitionEffects, err error)
+	ReleaseForgotten(
+		ctx context.Context,
+		worker uuid.UUID,
+		known []state.Message,
+		age time.Duration,
+	) (n int, effects state.TransitionEffects, err error)
+	StoppingJobs(ctx context.Context, of []state.JobRef) ([]state.JobRef, error)
+}
+
 // usable is how long handlers may run after the start of the last renewal that
 // succeeded. The lease cannot end before the whole of Lease has passed: the
 // database counts from a later moment. What is kept back is the time in which a

@@ -12,10 +12,16 @@ import (
 	"coremachine/internal/state"
 )
 
+// ResultReader reads the results of earlier stages.
+type ResultReader interface {
+	Predecessors(ctx context.Context, ranges []state.ResultRange) ([]state.ResultPage, error)
+	Results(ctx context.Context, id state.JobID, declared state.StageShape) iter.Seq2[state.StoredPart, error]
+}
+
 // lineage is what the tasks of one bundle share of their view of earlier
 // stages.
 type lineage struct {
-	store    Store
+	store    ResultReader
 	s        *session
 	job      state.JobID
 	decl     define.Job // in the running build
@@ -51,6 +57,19 @@ type resultPage struct {
 }
 
 func (p *resultPage) covers(index int) bool { return p.first <= index && index < p.Until }
+
+// startReadAhead starts the reader of predecessors' results. Reads that wait for
+// it share one statement.
+func (m *Machine) startReadAhead(ctx context.Context) *batcher[state.ResultRange, state.ResultPage] {
+	count := func(r state.ResultRange) int { return r.Count }
+
+	return startLimited(
+		ctx,
+		1,
+		batchLimit[state.ResultRange]{most: predecessorPage, rows: count},
+		m.store.Predecessors,
+	)
+}
 
 func (m *Machine) newLineage(s *session, h *inFlight, d declaration) *lineage {
 	l := &lineage{

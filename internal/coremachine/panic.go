@@ -123,25 +123,3 @@ func (m *Machine) protect(s *session, h *inFlight, work func() error) error {
 
 	return m.releasePanicked(s, h, err)
 }
-
-func (m *Machine) releasePanicked(s *session, h *inFlight, cause error) error {
-	f := state.Failure{Code: state.CodeEnginePanic, Message: failureText(cause), Stage: h.StageName}
-
-	err := catch("coremachine.Handle", func() error {
-		return m.retryTransition(s, func() (state.TransitionEffects, error) {
-			return m.store.ReleasePanicked(s.ctx, s.worker, h.ClaimedMessage, f)
-		})
-	})
-	if isPanic(err) {
-		m.logPanic(err, keys.JobID, h.JobID)
-
-		return state.Wrap(
-			state.CodeUnavailable,
-			"coremachine.Handle",
-			"requeueing the message failed",
-			err,
-		)
-	}
-
-	return err
-}

@@ -2,11 +2,23 @@ package coremachine
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"sync"
+	"time"
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+
+	"github.com/google/uuid"
 )
+
+// Parker reads parked messages, and fails the work that no build could do.
+type Parker interface {
+	Parked(ctx context.Context, after state.Message, most int) ([]state.Message, error)
+	FailJob(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+	FinishFail(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+}
 
 // Limits of the search for messages that other processes have parked.
 const (
@@ -92,4 +104,51 @@ func (m *Machine) takeParked(ctx context.Context, s *session) {
 			}
 		})
 	}
+}
+
+// Waits of a message that the running build cannot work on: another build may
+// be on its way. One that runs takes the message within seconds, see
+// takeParked.
+const (
+	parkFirst = 5 * time.Second
+	parkCap   = time.Minute
+	parkLimit = time.Hour
+)
+
+// park releases a message that this build cannot work on, without counting the
+// attempt. If no build could work on it for the whole waiting time, park fails
+// the work that the message stands for.
+func (m *Machine) park(s *session, h *inFlight, why *mismatch) error {
+	parked := time.Duration(0)
+	if !h.ParkedSince.IsZero() {
+		parked = h.ClaimedAt.Sub(h.ParkedSince)
+	}
+
+	if parked < m.cfg.ParkLimit {
+		m.parked.note(workKey{h.JobID, h.MessageID})
+		delay := min(max(m.cfg.ParkFirst, parked/4), parkCap)
+		delay += rand.N(delay/4 + 1)
+
+		m.log.Warn("work parked until a build declares it", keys.JobID, h.JobID, keys.Stage, h.StageName,
+			keys.TraceID, traceID(h.Traceparent), keys.Code, why.code, keys.Error, why.waits)
+
+		return m.release(s, h, delay, state.CleanText(why.waits))
+	}
+
+	f := state.Failure{Code: why.code, Stage: h.StageName, Message: why.message}
+	if why.code == state.CodeDefinitionChanged {
+		return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.FailJob(s.ctx, s.worker, h.ClaimedMessage, f) })
+	}
+
+	f.Message = fmt.Sprintf("no running build knew %q for %s", why.waits, m.cfg.ParkLimit)
+	if h.Kind != state.KindTasks {
+		return m.retryTransition(
+			s,
+			func() (state.TransitionEffects, error) {
+				return m.store.FinishFail(s.ctx, s.worker, h.ClaimedMessage, f)
+			},
+		)
+	}
+
+	return m.failAll(s, h, f)
 }

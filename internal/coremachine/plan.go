@@ -1,12 +1,25 @@
 package coremachine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+
+	"github.com/google/uuid"
 )
+
+// Planner writes the tasks of a stage.
+type Planner interface {
+	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
+	PlanComputed(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, count int) (landed bool, err error)
+	PlanInputs(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, inputs [][]byte) (landed bool, err error)
+	PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error)
+	PlanSkip(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error)
+	PlanFail(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+}
 
 // planChunk bounds one transaction of a plan: inputs, and their bytes.
 const (
@@ -44,12 +57,7 @@ func (m *Machine) plan(s *session, h *inFlight) error {
 	case errors.Is(err, errFenced):
 		return nil
 	case h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
-		return m.retryTransition(
-			s,
-			func() (state.TransitionEffects, error) {
-				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
-			},
-		)
+		return m.release(s, h, 0, "")
 	case state.CodeOf(err) == state.CodeUnavailable,
 		state.CodeOf(err) == state.CodeInternal: // storage's fault, not the planner's
 		return m.requeue(s, h, err)
@@ -159,122 +167,4 @@ func (m *Machine) planInputs(s *session, h *inFlight, d declaration) error {
 	}
 
 	return flush()
-}
-
-// finish computes a job's result and ends it.
-func (m *Machine) finish(s *session, h *inFlight) error {
-	var result []byte
-
-	err := inOwnGoroutine("coremachine.finish", "the result function", func() (err error) {
-		result, err = m.jobResult(h)
-		return err
-	})
-	if isPanic(err) {
-		return err
-	}
-
-	if err == nil {
-		return m.retryTransition(
-			s,
-			func() (state.TransitionEffects, error) {
-				return m.store.Finish(s.ctx, s.worker, h.ClaimedMessage, result)
-			},
-		)
-	}
-
-	if h.ctx.Err() != nil && s.ctx.Err() == nil {
-		return m.retryTransition(
-			s,
-			func() (state.TransitionEffects, error) {
-				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
-			},
-		)
-	}
-
-	if why, ok := errors.AsType[*mismatch](err); ok {
-		return m.park(s, h, why)
-	}
-
-	if state.CodeOf(err) == state.CodeUnavailable {
-		return m.requeue(s, h, err)
-	}
-
-	f := state.Failure{Code: state.CodeOf(err), Message: failureText(err)}
-	if f.Code != state.CodeResultTooLarge && f.Code != state.CodeInvalidResult {
-		f.Code = state.CodePlanner
-	}
-
-	return m.retryTransition(s, func() (state.TransitionEffects, error) {
-		return m.store.FinishFail(s.ctx, s.worker, h.ClaimedMessage, f)
-	})
-}
-
-// jobResult computes the result; none if the job was submitted without a result
-// function: all its stages had ended when it was stopped, and it is retried. If
-// the running build cannot, the error is a *mismatch.
-func (m *Machine) jobResult(h *inFlight) ([]byte, error) {
-	job, ok := m.cfg.Jobs[h.JobType]
-	switch {
-	case !ok:
-		return nil, unknownType(h.JobType)
-	case !h.HasResult:
-		return nil, nil
-	case !job.HasResult():
-		return nil, changed("the job had a result function, but this build declares none")
-	}
-
-	_, raw, err := m.store.Job(h.ctx, h.JobID)
-	if err != nil {
-		return nil, err
-	}
-
-	params, err := storedParams(job, raw)
-	if err != nil {
-		return nil, err
-	}
-
-	l := m.jobLineage(h.JobID, job)
-
-	result, err := job.Result(h.ctx, params, taskLineage{l, 0})
-	if panicked := l.panicked.Load(); err != nil && panicked != nil {
-		return nil, *panicked
-	}
-
-	if why := l.changed.Load(); err != nil && why != nil {
-		return nil, why
-	}
-
-	return result, err
-}
-
-// failAll ends every task that a message covers with the same failure.
-func (m *Machine) failAll(s *session, h *inFlight, f state.Failure) error {
-	tasks, err := retry(s.ctx, func() ([]state.BundleTask, error) { return m.store.BundleTasks(s.ctx, h.ClaimedMessage) })
-	if err != nil {
-		return m.requeue(s, h, err)
-	}
-
-	ends := make([]state.TaskEnd, len(tasks))
-	for i, t := range tasks {
-		ends[i] = state.TaskEnd{
-			JobID:     h.JobID,
-			MessageID: h.MessageID,
-			Attempt:   h.Attempt,
-			Stage:     h.Stage,
-			Gen:       h.Gen,
-			Index:     t.Index,
-			Status:    state.TaskFailed,
-			Outcome:   state.OutcomePermanent,
-			Code:      f.Code,
-			Error:     f.Message,
-			StartedAt: h.ClaimedAt,
-		}
-	}
-
-	return m.retryLocalTransition(
-		s,
-		func(local state.LocalCapacity) (state.TransitionEffects, error) {
-			return m.store.Complete(s.ctx, local, ends)
-		},
-	)
 }

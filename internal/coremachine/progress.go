@@ -7,7 +7,14 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+
+	"github.com/google/uuid"
 )
+
+// ProgressWriter stores what running handlers report.
+type ProgressWriter interface {
+	Progress(ctx context.Context, worker uuid.UUID, reports []state.ProgressReport) error
+}
 
 // progress is what the running handlers of one message have reported and the
 // heartbeat has not carried yet.

@@ -8,7 +8,19 @@ import (
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+
+	"github.com/google/uuid"
 )
+
+// Reclaimer finds and requeues the work of processes whose lease has ended.
+type Reclaimer interface {
+	Orphans(ctx context.Context, most int) ([]state.Orphan, error)
+	ReclaimExpired(
+		ctx context.Context,
+		worker uuid.UUID,
+		orphans []state.Orphan,
+	) (freed int, effects state.TransitionEffects, err error)
+}
 
 // Bounds of what one pass over lost work lists, and of what one transaction
 // requeues.

@@ -6,7 +6,14 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+
+	"github.com/google/uuid"
 )
+
+// Renewer renews the lease of a process.
+type Renewer interface {
+	RenewLease(ctx context.Context, worker uuid.UUID, lease time.Duration) (alive bool, err error)
+}
 
 // maxRenewals is the maximum number of concurrent renewals.
 const maxRenewals = 3

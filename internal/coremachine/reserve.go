@@ -9,6 +9,12 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
+// Deferrer makes an unclaimed message due again later.
+type Deferrer interface {
+	Claimable(ctx context.Context, msg state.Message) (bool, error)
+	Defer(ctx context.Context, msg state.Message, delay time.Duration, resend bool) error
+}
+
 // Limits of waiting for a slot.
 const (
 	// of a message that other processes can receive as soon as it is deferred.

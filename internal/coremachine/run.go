@@ -16,6 +16,12 @@ import (
 	"coremachine/internal/telemetry/keys"
 )
 
+// BundleReader reads what the tasks of a claimed message need.
+type BundleReader interface {
+	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
+	BundleTasks(ctx context.Context, h state.ClaimedMessage) ([]state.BundleTask, error)
+}
+
 // bundle is a claimed range of tasks with the values that its attempts share.
 type bundle struct {
 	m       *Machine
@@ -62,12 +68,7 @@ func (m *Machine) run(s *session, h *inFlight) error {
 	}
 
 	if len(tasks) == 0 {
-		return m.retryTransition(
-			s,
-			func() (state.TransitionEffects, error) {
-				return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
-			},
-		)
+		return m.drop(s, h)
 	}
 
 	b.ends.tasks, b.ends.quick, b.ends.began = len(tasks), state.Quick(m.durations.of(h.TaskType)), time.Now()
@@ -76,12 +77,7 @@ func (m *Machine) run(s *session, h *inFlight) error {
 
 	if context.Cause(h.ctx) != nil && s.ctx.Err() == nil {
 		// Cancelled: what is left of the message goes to the stop.
-		return m.retryTransition(
-			s,
-			func() (state.TransitionEffects, error) {
-				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
-			},
-		)
+		return m.release(s, h, 0, "")
 	}
 
 	if why := b.lineage.changed.Load(); why != nil {
@@ -98,29 +94,6 @@ func (m *Machine) run(s *session, h *inFlight) error {
 	}
 
 	return nil
-}
-
-// requeue puts a message back when what it needs cannot be read now. Where its
-// job is being stopped, that is why, and what is left goes to the stop.
-func (m *Machine) requeue(s *session, h *inFlight, cause error) error {
-	if errors.Is(context.Cause(h.ctx), errCancelled) && s.ctx.Err() == nil {
-		return m.retryTransition(
-			s,
-			func() (state.TransitionEffects, error) {
-				return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, 0, "")
-			},
-		)
-	}
-
-	m.log.Error("message requeued", keys.JobID, h.JobID, keys.Stage, h.StageName,
-		keys.TraceID, traceID(h.Traceparent), keys.Error, cause)
-
-	return m.retryTransition(
-		s,
-		func() (state.TransitionEffects, error) {
-			return m.store.Release(s.ctx, s.worker, h.ClaimedMessage, time.Second, "")
-		},
-	)
 }
 
 // load finds the tasks and the parameters. A fresh message of computed inputs
@@ -250,9 +223,5 @@ func suspect(t state.BundleTask) bool { return t.Losses >= suspectLosses }
 func (b *bundle) patience() time.Duration { return b.m.cfg.Budget - time.Since(b.h.at) }
 
 func (b *bundle) split(rest []state.BundleTask) bool {
-	err := b.m.retryTransition(b.s, func() (state.TransitionEffects, error) {
-		return b.m.store.Split(b.s.ctx, b.s.worker, b.h.ClaimedMessage, rest[0].Index, len(rest))
-	})
-
-	return err == nil
+	return b.m.split(b.s, b.h, rest[0].Index, len(rest)) == nil
 }

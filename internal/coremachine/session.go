@@ -77,14 +77,8 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 			return m.flushClaims(ctx, s, msgs)
 		},
 	)
-	count := func(r state.ResultRange) int { return r.Count }
+	s.before = m.startReadAhead(s.ctx)
 
-	s.before = startLimited(
-		s.ctx,
-		1,
-		batchLimit[state.ResultRange]{most: predecessorPage, rows: count},
-		m.store.Predecessors,
-	)
 	for i := range s.ends {
 		limit := batchLimit[[]taskEnd]{
 			most:  endsBatch,

@@ -1,11 +1,21 @@
 package coremachine
 
 import (
+	"context"
 	"time"
 
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
+
+	"github.com/google/uuid"
 )
+
+// Stopper ends the work of a job that is being stopped.
+type Stopper interface {
+	StopState(ctx context.Context, id state.JobID) (s state.CancelProgress, found bool, err error)
+	StopWork(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, includeHeld bool) (n int, err error)
+	StopEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (ended bool, effects state.TransitionEffects, err error)
+}
 
 // stopPoll is how often a stop looks whether handlers have returned.
 const stopPoll = 50 * time.Millisecond
@@ -40,12 +50,7 @@ func (m *Machine) stopJob(s *session, h *inFlight) error {
 		case err != nil:
 			return m.requeue(s, h, err)
 		case !found:
-			return m.retryTransition(
-				s,
-				func() (state.TransitionEffects, error) {
-					return state.TransitionEffects{}, m.store.Drop(s.ctx, s.worker, h.ClaimedMessage)
-				},
-			)
+			return m.drop(s, h)
 		case st.Queued > 0 || st.Undispatched > 0: // another transaction holds a lock on it
 			if !clock.Sleep(s.ctx, stopPoll/10) {
 				return state.Errorf(state.CodeUnavailable, "coremachine.stop", "the cancel was interrupted")

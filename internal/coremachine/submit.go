@@ -12,6 +12,19 @@ import (
 	"coremachine/internal/state"
 )
 
+// Submitter finds the job that exists, and runs one again that has ended.
+type Submitter interface {
+	Rerun(
+		ctx context.Context,
+		g state.JobSpec,
+		from []state.JobStatus,
+		limit int,
+	) (attempt int, landed bool, effects state.TransitionEffects, err error)
+	Touch(ctx context.Context, id state.JobID) (landed bool, err error)
+	Full(ctx context.Context, most int) (full bool, err error)
+	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
+}
+
 // Submit starts a run of a job, or finds that it is there: the same type and
 // parameters are the same job. A failed or cancelled job runs again; a
 // completed one only when Rerun asks for it. Nothing is written before every

@@ -3,12 +3,23 @@ package coremachine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
 )
+
+// Sweeper records sweeps and restarts stalled work.
+type Sweeper interface {
+	SweepBegin(ctx context.Context) (id int64, err error)
+	SweepBeginDue(ctx context.Context, every time.Duration) (id int64, ok bool, err error)
+	SweepEnd(ctx context.Context, id int64, found state.SweepFound, problem string) error
+	Resend(ctx context.Context, idle time.Duration) (int, state.TransitionEffects, error)
+	RedriveDeadLetters(ctx context.Context) (int, state.TransitionEffects, error)
+	IdleJobs(ctx context.Context) ([]state.JobID, error)
+	Repair(ctx context.Context, id state.JobID) (state.TransitionEffects, error)
+	PurgeOld(ctx context.Context, retention time.Duration, most int) (int, error)
+}
 
 // SweepReport is what one sweep found and did.
 type SweepReport struct {
@@ -24,13 +35,6 @@ const SweepEvery = time.Minute
 // NextSweep returns when the sweep after one that began at the given time is
 // due.
 func NextSweep(begun time.Time) time.Time { return begun.UTC().Truncate(SweepEvery).Add(SweepEvery) }
-
-// purgeTime bounds how long one sweep deletes jobs, and supersededTime rows of
-// past generations; the next continues.
-const (
-	purgeTime      = 20 * time.Second
-	supersededTime = 10 * time.Second
-)
 
 // Sweep finds stalled work and restarts it, in the order task, stage, job,
 // outbox, retention, so that a later step sees what an earlier step repaired.
@@ -152,96 +156,4 @@ func (m *Machine) repairIdle(ctx context.Context) (n int, effects state.Transiti
 	}
 
 	return n, effects, errors.Join(problems...)
-}
-
-// purge deletes jobs that are marked, batch by batch, for a while.
-func (m *Machine) purge(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
-	end := time.Now().Add(purgeTime)
-
-	refs, err := m.store.PurgeNext(ctx, 100)
-	if err != nil {
-		return 0, effects, err
-	}
-
-	for _, ref := range refs {
-		for done := false; !done; {
-			if time.Now().After(end) {
-				return n, effects, nil
-			}
-
-			var rows int
-			if rows, done, err = m.store.Purge(ctx, ref); err != nil {
-				return n, effects, err
-			}
-
-			n += rows
-		}
-	}
-
-	return n, effects, nil
-}
-
-// purgeSuperseded deletes rows of past generations, batch by batch, for a
-// while.
-func (m *Machine) purgeSuperseded(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
-	end := time.Now().Add(supersededTime)
-
-	refs, err := m.store.Superseded(ctx, 100)
-	if err != nil {
-		return 0, effects, err
-	}
-
-	for _, ref := range refs {
-		for done := false; !done; {
-			if time.Now().After(end) {
-				return n, effects, nil
-			}
-
-			var rows int
-			if rows, done, err = m.store.PurgeSuperseded(ctx, ref); err != nil {
-				return n, effects, err
-			}
-
-			n += rows
-		}
-	}
-
-	return n, effects, nil
-}
-
-// Delete deletes a job that has ended, with all that it left. One that has not,
-// or that is being deleted already, is an Error with CodeConflict. If it is cut
-// off after the mark, the sweep continues.
-func (m *Machine) Delete(ctx context.Context, id state.JobID) error {
-	brief, err := m.store.JobState(ctx, id)
-	if err != nil {
-		return err
-	}
-
-	if brief.Deleting {
-		return conflict("coremachine.Delete", "the job is already being deleted")
-	}
-
-	if !brief.Status.Ended() {
-		return conflict(
-			"coremachine.Delete",
-			fmt.Sprintf("the job is %s; it can be deleted after it has ended", brief.Status),
-		)
-	}
-
-	incarnation, landed, err := m.store.PurgeMark(ctx, id)
-	if err != nil {
-		return err
-	}
-
-	if !landed {
-		return conflict("coremachine.Delete", "another request started or deleted the job")
-	}
-
-	for {
-		_, done, err := m.store.Purge(ctx, state.JobRef{JobID: id, Incarnation: incarnation})
-		if err != nil || done {
-			return err
-		}
-	}
 }

@@ -6,6 +6,16 @@ import (
 	"coremachine/internal/state"
 )
 
+// JobCreator writes the rows of new jobs.
+type JobCreator interface {
+	Submit(
+		ctx context.Context,
+		batch []state.JobSpec,
+		limit int,
+		local state.LocalCapacity,
+	) (outcomes []state.SubmitOutcome, effects state.TransitionEffects, err error)
+}
+
 // Submits that wait share a transaction, as completions do; one that has it
 // alone does not wait.
 const (

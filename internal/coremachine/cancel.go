@@ -7,6 +7,13 @@ import (
 	"coremachine/internal/state"
 )
 
+// Canceller stops jobs on request.
+type Canceller interface {
+	Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, effects state.TransitionEffects, err error)
+	ForceCancel(ctx context.Context, id state.JobID, by string) (ended bool, effects state.TransitionEffects, err error)
+	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
+}
+
 // Cancel requests that a job stop. Queued work ends immediately, and Cancel
 // cancels the contexts of running handlers. If the job has ended in another
 // status than cancelled, Cancel returns an Error with CodeConflict. If the job
@@ -65,37 +72,3 @@ func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) er
 }
 
 func conflict(op, why string) error { return state.Errorf(state.CodeConflict, op, "%s", why) }
-
-// Retry runs again what did not complete: failed and cancelled tasks under the
-// same gen, and from the start every stage downstream of them. A job that has
-// not ended, that completed, or that is being deleted is an Error with
-// CodeConflict.
-func (m *Machine) Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error) {
-	res, landed, effects, err := m.store.Retry(ctx, id, by, traceparent)
-	if err != nil {
-		return state.Retried{}, err
-	}
-
-	if landed {
-		m.wake(effects)
-		return res, nil
-	}
-
-	brief, err := m.store.JobState(ctx, id)
-	if err != nil {
-		return state.Retried{}, err
-	}
-
-	why := fmt.Sprintf(
-		"the job is %s; only a job that failed, was cancelled or completed with errors can be retried",
-		brief.Status,
-	)
-	switch {
-	case brief.Deleting:
-		why = "the job is being deleted"
-	case brief.Stopping:
-		why = "the job is being cancelled; retry it after it has ended"
-	}
-
-	return state.Retried{}, conflict("coremachine.Retry", why)
-}
