@@ -19,12 +19,22 @@ type mismatch struct {
 	code    state.Code
 	message string // of the failure
 	waits   string // on the message row and in the log
+	forever bool   // the job does not depend on the work, so it never fails for it
 }
 
 func (w *mismatch) Error() string { return w.message }
 
 func unknownType(name string) *mismatch {
 	return &mismatch{code: state.CodeUnknownTaskType, waits: name}
+}
+
+// unknownKind is for a message that only a newer build can have written.
+func unknownKind(kind state.MessageKind) *mismatch {
+	return &mismatch{
+		code:    state.CodeUnknownTaskType,
+		waits:   "messages of " + kind.String(),
+		forever: true,
+	}
 }
 
 func changed(difference string) *mismatch {

@@ -129,5 +129,5 @@ func (m *Machine) dispatchKind(s *session, h *inFlight) error {
 		return m.reopen(s, h)
 	}
 
-	return nil
+	return m.park(s, h, unknownKind(h.Kind))
 }

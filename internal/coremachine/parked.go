@@ -124,7 +124,7 @@ func (m *Machine) park(s *session, h *inFlight, why *mismatch) error {
 		parked = h.ClaimedAt.Sub(h.ParkedSince)
 	}
 
-	if parked < m.cfg.ParkLimit {
+	if why.forever || parked < m.cfg.ParkLimit {
 		m.parked.note(workKey{h.JobID, h.MessageID})
 		delay := min(max(m.cfg.ParkFirst, parked/4), parkCap)
 		delay += rand.N(delay/4 + 1)

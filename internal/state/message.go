@@ -131,9 +131,11 @@ func EncodeMessage(m Message) ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// DecodeMessage reads an envelope of any version. If b is not an envelope,
-// DecodeMessage returns an Error with CodeMalformed. The caller records and
-// acknowledges such a message, because a redelivery cannot repair it.
+// DecodeMessage reads an envelope of any version. A kind of a newer build is
+// valid: the engine parks such a message for that build. If b is not an
+// envelope, DecodeMessage returns an Error with CodeMalformed. The caller
+// records and acknowledges such a message, because a redelivery cannot repair
+// it.
 func DecodeMessage(b []byte) (Message, error) {
 	type plain Message
 
@@ -142,7 +144,7 @@ func DecodeMessage(b []byte) (Message, error) {
 		return Message{}, Wrap(CodeMalformed, "state.DecodeMessage", "unknown message format", err)
 	}
 
-	if m.V < 1 || m.MessageID < 1 || m.JobID == (JobID{}) || m.Kind < KindPlan || m.Kind > KindReopen {
+	if m.V < 1 || m.MessageID < 1 || m.JobID == (JobID{}) || m.Kind < KindPlan {
 		return Message{}, Errorf(CodeMalformed, "state.DecodeMessage", "the message has no job id or no kind")
 	}
 

@@ -23,7 +23,7 @@ func sample(t *rapid.T) state.Message {
 		JobID:     id,
 		MessageID: rapid.Int64Min(1).Draw(t, "message"),
 		Queue:     state.QueueTasks,
-		Kind:      state.MessageKind(rapid.IntRange(1, 4).Draw(t, "kind")),
+		Kind:      state.MessageKind(rapid.IntRange(1, 100).Draw(t, "kind")),
 		Stage:     rapid.IntRange(0, 32767).Draw(t, "stage"),
 		Gen:       rapid.IntRange(1, 1<<31-1).Draw(t, "gen"),
 		First: rapid.IntRange(0, 1<<31-1).
