@@ -128,7 +128,8 @@ func postgresAdvice(err error) string {
 }
 
 // checkSchema compares the schema with the version that this build expects. A
-// newer schema is only a warning, because a newer build may be in deployment.
+// newer schema is only a warning, because each migration works with the build
+// before it, and a newer build may be in deployment.
 func checkSchema(have int64) finding {
 	want := repo.LatestVersion()
 

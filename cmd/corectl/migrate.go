@@ -53,6 +53,8 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 			a.hint("schema %d, was %d.", now, was)
 		case was < latest:
 			a.hint("Would migrate the schema from version %d to %d.", was, latest)
+		case now > latest:
+			a.hint("schema %d: nothing to do; it is newer than this corectl, which has %d.", now, latest)
 		default:
 			a.hint("schema %d: nothing to do.", now)
 		}

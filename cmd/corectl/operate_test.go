@@ -17,7 +17,9 @@ func TestMigrateReportsWhatItDid(t *testing.T) {
 	fake := newAPI(t)
 	with := func(url string) outside { return outside{env: map[string]string{"DATABASE_URL": url}} }
 
-	empty := with(pgtest.Empty(t))
+	empty, newer := with(pgtest.Empty(t)), pgtest.URL(t)
+	change(t, newer, `insert into coremachine_schema_version (version_id, is_applied) values (9999, true)`)
+
 	for _, c := range []struct {
 		name string
 		o    outside
@@ -31,6 +33,7 @@ func TestMigrateReportsWhatItDid(t *testing.T) {
 		{"dry", empty, []string{"--dry-run"}, exitOK, "Would migrate the schema from version 0 to "},
 		{"first", empty, nil, exitOK, "was 0."},
 		{"again", empty, nil, exitOK, "nothing to do"},
+		{"newer", with(newer), nil, exitOK, "newer than this corectl"},
 	} {
 		got := fake.run(c.o, append([]string{"migrate"}, c.args...)...)
 		if got.code != c.code || !strings.Contains(got.err, c.err) || got.out != "" {

@@ -62,11 +62,16 @@ func (a *App) health() api.Health {
 				err = repo.Fits(version)
 			}
 
-			return map[string]any{
+			detail := map[string]any{
 				"schema_version": version,
 				"needed":         repo.LatestVersion(),
 				"pooler":         a.repo.Database().Pooled(),
-			}, err
+			}
+			if note := repo.SchemaNote(version); note != "" {
+				detail["note"] = note
+			}
+
+			return detail, err
 		}},
 		{
 			Name:     "queues",

@@ -217,3 +217,18 @@ func Fits(have int64) error {
 
 	return nil
 }
+
+// SchemaNote describes a schema that is newer than this build, which accepts
+// it. For any other version it returns "".
+func SchemaNote(have int64) string {
+	want := LatestVersion()
+	if have <= want {
+		return ""
+	}
+
+	return fmt.Sprintf(
+		"the schema is at version %d, newer than the %d of this build: deploy the build that it was migrated for",
+		have,
+		want,
+	)
+}
