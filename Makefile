@@ -29,7 +29,8 @@ dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a bl
 	@$(GO) run ./cmd/corectl dev $(if $(SAMPLE),--storage)
 
 .PHONY: test
-test: ## Run all tests with the race detector; they bring the Postgres, the Azurite and the Chromium that they need
+test: ## Install what the tests need and run all of them with the race detector
+	@.ci/setup
 	$(GO) test -race -p 1 -timeout 45m ./...
 	$(GO) test -C bench ./...
 	$(GO) test -C examples/wordcount ./...
