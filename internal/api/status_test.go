@@ -80,6 +80,42 @@ func TestStatusReturnsTheJobWithItsVersion(t *testing.T) {
 	}
 }
 
+// TestTagOfADeletedAndResubmittedJobDiffers deletes a job and inserts it again
+// under the same ID, with the same transitions. A client that still has the old
+// version must get the new job.
+func TestTagOfADeletedAndResubmittedJobDiffers(t *testing.T) {
+	t.Parallel()
+	s := start(t, fakeEngine{})
+	stage := rows.Stage{Name: "greeting", Planned: 2, Dispatched: 2, Completed: 2, Status: state.StageCompleted}
+	ended := rows.Job{Status: state.JobCompleted, Result: `"old"`, Stages: []rows.Stage{stage}}
+	id := rows.Insert(t, s.pool, ended)
+	status, grid := "/jobs/status/"+id.String(), "/jobs/"+id.String()+"/stages/greeting/grid"
+
+	var old, job jobAnswer
+
+	tag := s.call(http.MethodGet, status, nil).must(200).into(&old).Header.Get("ETag")
+	gridTag := s.call(http.MethodGet, grid, nil).must(200).Header.Get("ETag")
+
+	s.exec(`delete from jobs; delete from tasks`)
+
+	ended.Result = `"new"`
+	if again := rows.Insert(t, s.pool, ended); again != id {
+		t.Fatalf("the job has the ID %s, want %s", again, id)
+	}
+
+	got := s.call(http.MethodGet, status, nil, "If-None-Match", tag).must(200).into(&job)
+	if string(job.Result) != `"new"` || job.Version == old.Version || got.Header.Get("ETag") == tag {
+		t.Errorf("got the result %s under the version %s, which was %s", job.Result, job.Version, old.Version)
+	}
+
+	s.call(http.MethodGet, grid, nil, "If-None-Match", gridTag).must(200)
+
+	// It does not wait, because the job is not the one that the client has seen.
+	if got := get[jobAnswer](s, status+"?wait=60s&since="+old.Version); got.Version != job.Version {
+		t.Errorf("got the version %s, want %s", got.Version, job.Version)
+	}
+}
+
 func TestWaitReturnsAtTheEndAndSinceAtEachChange(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})

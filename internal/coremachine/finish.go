@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"coremachine/internal/state"
+	"coremachine/internal/telemetry/keys"
 
 	"github.com/google/uuid"
 )
@@ -48,6 +49,9 @@ func (m *Machine) finish(s *session, h *inFlight) error {
 	if state.CodeOf(err) == state.CodeUnavailable {
 		return m.requeue(s, h, err)
 	}
+
+	m.log.Warn("computing the result failed", keys.JobID, h.JobID,
+		keys.TraceID, traceID(h.Traceparent), keys.Error, err)
 
 	f := state.Failure{Code: state.CodeOf(err), Message: failureText(err)}
 	if f.Code != state.CodeResultTooLarge && f.Code != state.CodeInvalidResult {

@@ -60,7 +60,7 @@ func Serve(
 
 		var batch []Delivery
 
-		err := Protect("queue.Serve", func() (err error) {
+		err := Protect(log, "queue.Serve", func() (err error) {
 			batch, err = r.Receive(ctx, free)
 			return err
 		})
@@ -111,12 +111,16 @@ const (
 	longPause  = 5 * time.Second
 )
 
-// Protect calls fn and returns an error with CodeEnginePanic for a panic. A
-// loop that serves a queue must survive a panic that one message causes.
-func Protect(op string, fn func() error) (err error) {
+// Protect calls fn. It logs a panic with its stack and returns an error with
+// CodeEnginePanic for it. A loop that serves a queue must survive a panic that
+// one message causes.
+func Protect(log *slog.Logger, op string, fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = state.Panicked(state.CodeEnginePanic, op, "the engine", v)
+			p := state.Panicked(state.CodeEnginePanic, op, "the engine", v)
+			log.Error("the engine panicked", keys.Error, p, keys.Stack, p.Stack)
+
+			err = p
 		}
 	}()
 
@@ -136,7 +140,7 @@ func serveOne(
 	var renewal sync.WaitGroup
 	renewal.Go(func() { keepLock(renewing, r, d) })
 
-	err := Protect("queue.Serve", func() error { return handle(ctx, d.Message) })
+	err := Protect(log, "queue.Serve", func() error { return handle(ctx, d.Message) })
 	if err != nil {
 		pause := min(firstPause<<min(d.Deliveries, 10), longPause)
 		clock.Sleep(serving, pause/2+rand.N(pause/2))

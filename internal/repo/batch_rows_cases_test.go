@@ -115,3 +115,37 @@ func (b *batches) testPurge(t *testing.T) {
 		}
 	}
 }
+
+func (b *batches) testSuperseded(t *testing.T) {
+	const n = 12_000
+
+	id := rows.Insert(t, b.pool, rows.Job{
+		Seed: "superseded", Status: state.JobFailed, Error: `{"code":"permanent"}`, Stages: []rows.Stage{{
+			Name: "many", Status: state.StageFailed, Gen: 2, Planned: n, Dispatched: n, Failed: n,
+		}},
+	})
+	b.withRows(t, id, n) // of the past generation
+	exec(t, b.pool, fmt.Sprintf(`insert into attempts (job_id, stage, gen, index, attempt, outcome, error)
+		select '\x%x', 0, 1, i, 1, 'error', 'x' from generate_series(1, %d) i`, id[:], n))
+	exec(t, b.pool, fmt.Sprintf(`insert into result_parts (job_id, stage, gen, index, attempt, part, data)
+		select '\x%x', 0, 1, i, 1, 0, '1' from generate_series(1, %d) i`, id[:], n))
+
+	deleted := 0
+
+	for done := false; !done; {
+		var (
+			rows int
+			err  error
+		)
+		if rows, done, err = b.repo.PurgeSuperseded(t.Context(), state.StageRef{JobID: id, Gen: 2}); err != nil ||
+			rows > 10_000 {
+			t.Fatal(rows, err)
+		}
+
+		deleted += rows
+	}
+
+	if deleted != 3*n {
+		t.Errorf("%d rows were deleted, want %d", deleted, 3*n)
+	}
+}

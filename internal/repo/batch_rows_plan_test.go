@@ -104,6 +104,7 @@ func TestMaximumBatchOverExistingRows(t *testing.T) { //nolint:tparallel // its 
 		{"HandBackAndForget", (*batches).testHandBack},
 		{"Complete", (*batches).testComplete},
 		{"Purge", (*batches).testPurge},
+		{"Superseded", (*batches).testSuperseded},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.run(b, t)

@@ -10,8 +10,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Bounds of one statement of a deletion: rows, and bytes of inputs, results and
-// parts, each of which costs as much to delete as to write.
+// Bounds of one statement of a deletion: rows, and bytes of inputs, results,
+// parts and errors, each of which costs as much to delete as to write.
 const (
 	purgeBatch = 10_000
 	purgeBytes = 64 << 20
@@ -99,7 +99,7 @@ var purgeTables = []struct {
 	{"purge_messages", namedArgs{"most": purgeBatch}},
 	{"purge_tasks", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
 	{"purge_result_parts", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
-	{"purge_attempts", namedArgs{"most": purgeBatch}},
+	{"purge_attempts", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
 	{"purge_events", namedArgs{"most": purgeBatch}},
 }
 

@@ -2,28 +2,16 @@ package repo
 
 import (
 	"context"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/state"
 )
 
-// supersededBatch is how many rows of past generations one statement deletes;
-// of parts, which may have a megabyte each, it is supersededParts.
-const (
-	supersededBatch = 10_000
-	supersededParts = 500
-)
-
 // supersededTables are the statements that delete rows of past generations.
-var supersededTables = []struct {
-	name string
-	most int
-}{
-	{"superseded_tasks", supersededBatch},
-	{"superseded_attempts", supersededBatch},
-	{"superseded_result_parts", supersededParts},
-}
+// They have the bounds of a purge.
+var supersededTables = []string{"superseded_tasks", "superseded_attempts", "superseded_result_parts"}
 
 // Superseded lists stages of which rows of past generations may be left.
 func (r *Repo) Superseded(ctx context.Context, most int) ([]state.StageRef, error) {
@@ -55,21 +43,19 @@ func (r *Repo) Superseded(ctx context.Context, most int) ([]state.StageRef, erro
 func (r *Repo) PurgeSuperseded(ctx context.Context, ref state.StageRef) (rows int, done bool, err error) {
 	const op = "repo.PurgeSuperseded"
 
-	for _, table := range supersededTables {
-		args := namedArgs{"job_id": ref.JobID[:], "stage": ref.Stage, "gen": ref.Gen, "most": table.most}
+	stage := namedArgs{"job_id": ref.JobID[:], "stage": ref.Stage, "gen": ref.Gen}
 
-		n, err := r.one(ctx, op, table.name, args)
+	batch := maps.Clone(stage)
+	batch["most"], batch["bytes"] = purgeBatch, purgeBytes
+
+	for _, table := range supersededTables {
+		n, err := r.one(ctx, op, table, batch)
 		if err != nil || n > 0 {
 			return n, false, err
 		}
 	}
 
-	_, err = r.one(
-		ctx,
-		op,
-		"superseded_end",
-		namedArgs{"job_id": ref.JobID[:], "stage": ref.Stage, "gen": ref.Gen},
-	)
+	_, err = r.one(ctx, op, "superseded_end", stage)
 
 	return 0, err == nil, err
 }

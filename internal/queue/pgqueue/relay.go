@@ -36,7 +36,7 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 	for {
 		var batch []queue.Delivery
 
-		err := queue.Protect("pgqueue.Relay", func() (err error) {
+		err := queue.Protect(q.log, "pgqueue.Relay", func() (err error) {
 			batch, err = r.Receive(ctx, relayBatch)
 			return err
 		})
@@ -45,7 +45,7 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 		}
 
 		if err == nil && len(batch) > 0 {
-			err = queue.Protect("pgqueue.Relay", func() error { return q.relay(ctx, name, to, batch) })
+			err = queue.Protect(q.log, "pgqueue.Relay", func() error { return q.relay(ctx, name, to, batch) })
 		}
 
 		if err != nil {
@@ -77,7 +77,7 @@ func (q *Queue) relay(ctx context.Context, name state.Queue, to queue.Sender, ba
 		messages[i] = batch[i].Message
 	}
 
-	err := to.Send(ctx, name, messages)
+	err := queue.Protect(q.log, "pgqueue.Relay", func() error { return to.Send(ctx, name, messages) })
 	if err == nil {
 		_, err := q.pool.Exec(ctx, relayedSQL, keysOf(batch))
 		return err

@@ -1,9 +1,12 @@
 package pgqueue_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +27,7 @@ var jobID = state.NewJobID("test", []byte("x"))
 type recordingSender struct {
 	mu       sync.Mutex
 	failures int
+	before   func() // runs before a batch is stored
 	after    func() // runs after a batch is stored
 	sent     []state.Message
 	calls    int
@@ -34,6 +38,10 @@ func (s *recordingSender) Send(_ context.Context, _ state.Queue, msgs []state.Me
 	defer s.mu.Unlock()
 
 	s.calls++
+	if s.before != nil {
+		s.before()
+	}
+
 	if s.failures > 0 {
 		s.failures--
 		return errors.New("the transport is unavailable")
@@ -140,6 +148,43 @@ func TestRelayRetriesUntilTransportRecovers(t *testing.T) {
 
 	if n := count(t, pool, "deliveries = 1 and dead_reason is null"); n != 10 {
 		t.Errorf("%d rows count one delivery, want 10", n)
+	}
+}
+
+// A transport that panics must cost neither the relay nor a delivery: the rows
+// are due again immediately, and the log has the stack.
+func TestRelaySurvivesPanics(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+
+	var log bytes.Buffer
+
+	options := relayOptions
+	options.Lock, options.Log = 2*time.Second, slog.New(slog.NewTextHandler(&log, nil))
+	q := open(t, pool, options)
+
+	insert(t, pool, 10)
+
+	panics := 2
+	to := &recordingSender{before: func() {
+		if panics > 0 {
+			panics--
+
+			panic("injected")
+		}
+	}}
+	relay(t, q, to, func() bool { return count(t, pool, "sent_at is not null") == 10 })
+
+	if panics != 0 || len(to.sent) != 10 {
+		t.Errorf("sent %d messages, want 10 after two panics; %d are left", len(to.sent), panics)
+	}
+
+	if n := count(t, pool, "deliveries = 1 and dead_reason is null"); n != 10 {
+		t.Errorf("%d rows count one delivery, want 10", n)
+	}
+
+	if got := log.String(); strings.Count(got, "the engine panicked") < 2 || !strings.Contains(got, "relay_test.go") {
+		t.Errorf("the log does not contain both stacks: %s", got)
 	}
 }
 

@@ -3,7 +3,9 @@ package e2e_test
 import (
 	"context"
 	"iter"
+	"log/slog"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -47,7 +49,10 @@ func TestPlannerThatDoesNotReturnFailsJob(t *testing.T) {
 				return workOut{}, nil
 			}
 
+			var log lockedBuffer
+
 			e := start(t, enginetest.Options{
+				Log: slog.New(slog.NewTextHandler(&log, nil)),
 				Jobs: map[string]define.Job{
 					"plan": jobOf(
 						define.Stage[params]{Name: "first", Tasks: dynamic()},
@@ -66,6 +71,12 @@ func TestPlannerThatDoesNotReturnFailsJob(t *testing.T) {
 				job := e.Run(jobType, `{"n":2}`).MustBe(t, state.JobFailed)
 				if job.Error == nil || job.Error.Code != state.CodePlanner {
 					t.Errorf("%s: the error is %v, want the planner's", jobType, job.Error)
+				}
+			}
+
+			for _, message := range []string{"planning a stage failed", "computing the result failed"} {
+				if got := log.String(); !strings.Contains(got, message) {
+					t.Errorf("the log does not contain %q: %s", message, got)
 				}
 			}
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -257,7 +258,11 @@ func (l lab) try(ctx context.Context, m mutant) (verdict string) {
 
 	red, out := l.test(ctx, m)
 	switch {
+	case red && strings.Contains(out, "panic: test timed out"):
+		fmt.Fprintln(os.Stderr, out)
+		return "TIMED OUT" // a test must notice by an assertion
 	case red && (strings.Contains(out, "--- FAIL: ") || strings.Contains(out, "panic: ")):
+		fmt.Fprintln(os.Stderr, evidence(out))
 		return "killed"
 	case red:
 		fmt.Fprintln(os.Stderr, out)
@@ -266,6 +271,22 @@ func (l lab) try(ctx context.Context, m mutant) (verdict string) {
 
 	return "SURVIVED"
 }
+
+// evidence returns the lines of a test's output that say what failed.
+func evidence(out string) string {
+	var found []string
+
+	for line := range strings.SplitSeq(out, "\n") {
+		if failure.MatchString(line) {
+			found = append(found, line)
+		}
+	}
+
+	return strings.Join(found[:min(len(found), 10)], "\n")
+}
+
+// failure matches a failed test, a message of an assertion and a panic.
+var failure = regexp.MustCompile(`^ *--- FAIL: |^ *[a-z_]+_test\.go:\d+: |^panic: `)
 
 func (l lab) build(ctx context.Context, m mutant) error {
 	return l.do(ctx, l.dir, "go", "test", "-c", "-o", filepath.Join(l.dir, "mutant.test"), "./"+m.pkg)
