@@ -59,6 +59,28 @@ type (
 	Blobs = handlers.Blobs
 	// Blob is one blob of a listing.
 	Blob = handlers.Blob
+	// StorageError is the reason why storage did not serve a request. Find one
+	// with errors.Is.
+	StorageError = handlers.StorageError
+)
+
+// Errors of storage.
+const (
+	// ErrNoContainer means that the container does not exist.
+	ErrNoContainer = handlers.ErrNoContainer
+	// ErrNoBlob means that the blob does not exist.
+	ErrNoBlob = handlers.ErrNoBlob
+	// ErrStorageRejected means that storage does not allow the request.
+	ErrStorageRejected = handlers.ErrStorageRejected
+	// ErrBlobUnreadable means that the blob is archived, or encrypted with
+	// another key.
+	ErrBlobUnreadable = handlers.ErrBlobUnreadable
+	// ErrStorageBusy means that storage is throttling.
+	ErrStorageBusy = handlers.ErrStorageBusy
+	// ErrStorageUnreachable means that storage did not answer.
+	ErrStorageUnreachable = handlers.ErrStorageUnreachable
+	// ErrNoStorage means that no storage account is configured.
+	ErrNoStorage = handlers.ErrNoStorage
 )
 
 // Main runs the process and exits. Without arguments it serves the Azure
@@ -73,6 +95,12 @@ var None = define.None
 
 // MaxResult is the maximum size of a result, in bytes of JSON.
 const MaxResult = state.MaxResult
+
+// DefaultTimeout is the maximum time of an attempt without Timeout.
+const DefaultTimeout = handlers.DefaultTimeout
+
+// MaxPage is the maximum number of blobs on one page of a listing.
+const MaxPage = handlers.MaxPage
 
 // Define compiles a definition.
 func Define[P any](d Definition[P]) Job { return define.Define(d) }
@@ -163,6 +191,12 @@ func Permanent(err error) error { return handlers.Permanent(err) }
 
 // RetryAfter sets the delay before the next attempt.
 func RetryAfter(d time.Duration, err error) error { return handlers.RetryAfter(d, err) }
+
+// IsPermanent reports whether an error was marked with Permanent.
+func IsPermanent(err error) bool { return handlers.IsPermanent(err) }
+
+// RetryDelay returns the delay that RetryAfter set on an error.
+func RetryDelay(err error) (time.Duration, bool) { return handlers.RetryDelay(err) }
 
 // Params returns the parameters of the task's job.
 func Params[P any](t Task) (P, error) { return handlers.Params[P](t) }

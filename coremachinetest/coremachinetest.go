@@ -13,13 +13,14 @@
 // Everything stops with the test. Crash, duplicate and reordering are handled by
 // the engine: nothing is faked.
 //
-// It may import the public API, state, test/enginetest and test/pgtest.
+// It may import the public API, handlers, state, test/enginetest and test/pgtest.
 package coremachinetest
 
 import (
 	"testing"
 
 	"coremachine"
+	"coremachine/internal/handlers"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
 	"coremachine/internal/test/pgtest"
@@ -36,18 +37,36 @@ type Status = state.JobStatus
 
 // The final statuses of jobs.
 const (
-	Completed           = state.JobCompleted
+	// Completed is the status of a job whose tasks all completed.
+	Completed = state.JobCompleted
+	// CompletedWithErrors is the status of a job with failed tasks that its
+	// stages tolerate.
 	CompletedWithErrors = state.JobCompletedWithErrors
-	Failed              = state.JobFailed
-	Cancelled           = state.JobCancelled
+	// Failed is the status of a job that failed.
+	Failed = state.JobFailed
+	// Cancelled is the status of a job that was cancelled.
+	Cancelled = state.JobCancelled
 )
+
+// Tasks for tests that call a handler without the engine, by its Run method.
+type (
+	// TaskSpec describes a task for NewTask.
+	TaskSpec = handlers.TaskSpec
+	// Lineage gives a task access to the results of earlier stages.
+	Lineage = handlers.Lineage
+	// StoredResult is one result that a Lineage returns.
+	StoredResult = handlers.StoredResult
+)
+
+// NewTask returns a task for a handler.
+func NewTask(s TaskSpec) coremachine.Task { return handlers.NewTask(s) }
 
 // Main is the body of a package's TestMain. It runs the tests, fails them if
 // goroutines leak, and releases the Postgres server.
 func Main(m *testing.M) { pgtest.Main(m) }
 
 // Start checks the maps like a process does, and starts the engine.
-func Start(t testing.TB, jobs map[string]coremachine.Job, handlers map[string]coremachine.Handler) *Engine {
+func Start(t testing.TB, j map[string]coremachine.Job, h map[string]coremachine.Handler) *Engine {
 	t.Helper()
-	return enginetest.Start(t, enginetest.Options{Jobs: jobs, Handlers: handlers})
+	return enginetest.Start(t, enginetest.Options{Jobs: j, Handlers: h})
 }

@@ -139,7 +139,7 @@ func flagValues(command, name string) []string {
 
 		return each(state.JobStatuses, func(s state.JobStatus) string { return string(s) })
 	case "type":
-		return compiledTypes()
+		return knownTypes()
 	}
 
 	return nil
@@ -153,7 +153,7 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 
 	switch node.Name {
 	case "submit", "types", "demo":
-		return compiledTypes()
+		return knownTypes()
 	case "status", "tasks", "failures", "events", "cancel", "retry", "delete", "open":
 		ids := []string{"@last"}
 		for _, job := range recent {

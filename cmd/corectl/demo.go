@@ -20,7 +20,7 @@ import (
 )
 
 type demoCmd struct {
-	Job    string   `arg:"" optional:"" default:"hello_world" help:"Job type."`
+	Job    string   `arg:"" optional:"" help:"Job type. Default: hello_world, or the first job of your own project."`
 	N      int      `short:"n" placeholder:"N" help:"Set the parameter n=N. For container_list: the number of sample blobs."`
 	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"Set a parameter."`
 	Keep   bool     `help:"Keep everything running, and print the address."`
@@ -34,15 +34,19 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := withParent(ctx, a.getenv)
 	defer cancel()
 
-	root, err := projectRoot()
+	p, err := findProject()
 	if err != nil {
 		return err
+	}
+
+	if c.Job == "" {
+		c.Job = exampleType()
 	}
 
 	c.overSample(a)
 
 	if c.Keep {
-		r, err := c.background(ctx, a, root)
+		r, err := c.background(ctx, a, p.root)
 		if err != nil {
 			return err
 		}
@@ -54,7 +58,7 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	log, err := logFile(root, "demo.log")
+	log, err := logFile(p.root, "demo.log")
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,11 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 
 	a.hint("%s", r.processes())
 
-	try := "hello_world n=3"
+	try := exampleType()
+	if try == "hello_world" {
+		try += " n=3"
+	}
+
 	if r.Storage != "" {
 		try = "container_list container=" + local.SampleContainer + " inspect=true"
 	}
@@ -156,7 +160,7 @@ func (a *app) printRunning(r running, table func() error) error {
 
 // startLocal sets the options that dev and demo share, and explains the errors.
 func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options) (*local.System, error) {
-	root, err := projectRoot()
+	p, err := findProject()
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +170,7 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 		a.hint("SERVICEBUS is not set: using an in-memory stand-in for Service Bus.")
 	}
 
-	o.Root, o.DatabaseURL = root, a.getenv("DATABASE_URL")
+	o.Root, o.DatabaseURL = p.root, a.getenv("DATABASE_URL")
 	if flags.Storage {
 		o.Sample = flags.Sample
 	}

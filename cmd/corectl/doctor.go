@@ -184,6 +184,10 @@ func checkConfig(err error) finding {
 
 // checkRegistry finds what would prevent a process of this build from serving.
 func checkRegistry(cfg config.Config) finding {
+	if p, err := findProject(); err == nil && p.outside() {
+		return finding{"registry", fine, "not checked: the tests of this project check its jobs", ""}
+	}
+
 	if cfg.DatabaseURL == "" {
 		cfg.DatabaseURL = "postgres://unused" // another check reports a missing DATABASE_URL
 	}
@@ -212,14 +216,14 @@ func checkRegistry(cfg config.Config) finding {
 // checkTree checks the files that dev, demo and a deployment read from the
 // source tree.
 func checkTree() []finding {
-	root, err := projectRoot()
+	p, err := findProject()
 	if err != nil {
 		return []finding{
 			{"tree", warn, "not in the source tree: host.json and the Go toolchain were not checked", ""},
 		}
 	}
 
-	return []finding{checkGo(), checkHost(root)}
+	return []finding{checkGo(), checkHost(p.root)}
 }
 
 func checkGo() finding {

@@ -68,7 +68,7 @@ func checkStorage(ctx context.Context, cfg config.Config) finding {
 
 func storageAdvice(err error, identity bool) string {
 	switch {
-	case errors.Is(err, handlers.ErrStorageRefuses):
+	case errors.Is(err, handlers.ErrStorageRejected):
 		return storageRights(identity)
 	case errors.Is(err, handlers.ErrStorageBusy):
 		return "try again in a minute"

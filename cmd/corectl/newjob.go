@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"go/build"
-	"go/format"
 	"io"
 	"io/fs"
 	"maps"
@@ -17,13 +15,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
 
 	"coremachine/internal/state"
 )
 
 type newCmd struct {
 	Job newJobCmd `cmd:"" help:"Create a job, its handlers and their tests, and register them."`
+	App newAppCmd `cmd:"" help:"Create a project of your own that uses the engine as a module."`
 }
 
 type newJobCmd struct {
@@ -39,6 +37,8 @@ var snakeCase = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 
 // newJob is the data of the templates.
 type newJob struct {
+	project
+
 	Name, Go, Local, Words string
 	Stages                 []newStage
 }
@@ -59,9 +59,48 @@ func (j newJob) Gathers() bool { return j.Last().Kind == state.FanIn }
 // Chained reports whether a stage reads the results of another stage.
 func (j newJob) Chained() bool { return len(j.Stages) > 1 }
 
+// Outside reports whether the job belongs to a project that uses the engine as
+// a module.
+func (j newJob) Outside() bool { return j.outside() }
+
+// Module returns the module path of the project.
+func (j newJob) Module() string { return j.module }
+
+// Define returns the qualifier of the language in which jobs are declared.
+func (j newJob) Define() string { return j.qualifier("define.") }
+
+// Task returns the qualifier of what handlers use.
+func (j newJob) Task() string { return j.qualifier("") }
+
+// Results returns the name of the function that reads the results of a stage.
+func (j newJob) Results() string {
+	if j.outside() {
+		return "coremachine.StageResults"
+	}
+
+	return "Results"
+}
+
+// Kit returns the qualifier of what tests of handlers use.
+func (j newJob) Kit() string {
+	if j.outside() {
+		return "coremachinetest."
+	}
+
+	return ""
+}
+
+func (j newJob) qualifier(inside string) string {
+	if j.outside() {
+		return "coremachine."
+	}
+
+	return inside
+}
+
 // Run writes all files, or none of them.
 func (c *newJobCmd) Run(_ context.Context, a *app) error {
-	root, err := projectRoot()
+	p, err := findProject()
 	if err != nil {
 		return err
 	}
@@ -71,13 +110,13 @@ func (c *newJobCmd) Run(_ context.Context, a *app) error {
 		return err
 	}
 
-	created, edited, err := job.files(root)
+	created, edited, err := job.files(p)
 	if err != nil {
 		return err
 	}
 
 	if !c.DryRun {
-		if err := writeAll(root, created, edited); err != nil {
+		if err := writeAll(p.root, created, edited); err != nil {
 			return err
 		}
 	}
@@ -158,37 +197,55 @@ func describeJob(name string, stages []string) (newJob, error) {
 	return job, nil
 }
 
-// files returns the new and the edited files by their path below root. It
-// writes nothing.
-func (j newJob) files(root string) (created, edited map[string][]byte, err error) {
-	created, edited = map[string][]byte{}, map[string][]byte{}
+// files returns the new and the edited files of a project by their path below
+// its root. It writes nothing.
+func (j newJob) files(p project) (created, edited map[string][]byte, err error) {
+	created, edited, err = j.render(p, func(path string) ([]byte, error) {
+		return os.ReadFile(filepath.Join(p.root, path))
+	})
+	if err != nil {
+		return nil, nil, err
+	}
 
-	for path, name := range map[string]string{
-		"internal/jobs/" + j.Name + ".go": "job.go", "internal/jobs/" + j.Name + "_test.go": "job_test.go",
-		"internal/handlers/" + j.Name + ".go": "handlers.go", "internal/handlers/" + j.Name + "_test.go": "handlers_test.go",
-	} {
-		if _, err := os.Stat(filepath.Join(root, path)); !errors.Is(err, fs.ErrNotExist) {
+	for path := range created {
+		if _, err := os.Stat(filepath.Join(p.root, path)); !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, exitf(
 				exitOther,
 				"%s already exists. Choose another name, or delete that job first.",
 				path,
 			)
 		}
+	}
 
-		if created[path], err = j.draw(name); err != nil {
+	return created, edited, nil
+}
+
+// render returns the new files, and the edited ones, which it reads with read.
+func (j newJob) render(
+	p project,
+	read func(path string) ([]byte, error),
+) (created, edited map[string][]byte, err error) {
+	j.project = p
+	created, edited = map[string][]byte{}, map[string][]byte{}
+
+	for path, name := range map[string]string{
+		"internal/jobs/" + j.Name + ".go": "job.go", "internal/jobs/" + j.Name + "_test.go": "job_test.go",
+		"internal/handlers/" + j.Name + ".go": "handlers.go", "internal/handlers/" + j.Name + "_test.go": "handlers_test.go",
+	} {
+		if created[path], err = draw(name, j); err != nil {
 			return nil, nil, err
 		}
 	}
 
 	types := make([]mapEntry, len(j.Stages))
 	for i, stage := range j.Stages {
-		types[i] = mapEntry{"string(" + stage.Go + ")", "Func(" + stage.Local + ")"}
+		types[i] = mapEntry{"string(" + stage.Go + ")", j.Task() + "Func(" + stage.Local + ")"}
 	}
 
 	for path, entries := range map[string][]mapEntry{
 		"internal/jobs/all.go": {{strconv.Quote(j.Name), j.Go}}, "internal/handlers/all.go": types,
 	} {
-		source, err := os.ReadFile(filepath.Join(root, path))
+		source, err := read(path)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -199,20 +256,6 @@ func (j newJob) files(root string) (created, edited map[string][]byte, err error
 	}
 
 	return created, edited, nil
-}
-
-func (j newJob) draw(name string) ([]byte, error) {
-	t, err := template.ParseFS(templates, "templates/"+name+".tmpl")
-	if err != nil {
-		return nil, err
-	}
-
-	var b bytes.Buffer
-	if err := t.Execute(&b, j); err != nil {
-		return nil, err
-	}
-
-	return format.Source(b.Bytes())
 }
 
 // writeAll writes the files. If one of them cannot be written, it removes the
@@ -230,6 +273,10 @@ func writeAll(root string, created, edited map[string][]byte) (err error) {
 	for path, text := range created {
 		made = append(made, filepath.Join(root, path))
 
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o755); err != nil { //nolint:gosec // readable by all users
+			return err
+		}
+
 		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec // readable by all users
 			return err
 		}
@@ -242,32 +289,6 @@ func writeAll(root string, created, edited map[string][]byte) (err error) {
 	}
 
 	return nil
-}
-
-// projectRoot returns the folder of this module's go.mod, in the working
-// directory or above it.
-func projectRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-
-	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.HasPrefix(string(text), "module coremachine\n") {
-			return dir, nil
-		}
-
-		above := filepath.Dir(dir)
-		if above == dir {
-			return "", exitf(
-				exitOther,
-				"Run this command inside the source tree of coremachine, at or below the folder with its go.mod.",
-			)
-		}
-
-		dir = above
-	}
 }
 
 // forOneSystem reports whether the toolchain would build a file with that name

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "update the golden files")
 
 func TestNewJobFiles(t *testing.T) {
 	t.Parallel()
-	root := testProject(t)
+	p := testProject(t)
 
 	for name, stages := range map[string][]string{"plain": {"work"}, "tile_index": {"scan", "measure", "summarise"}} {
 		job, err := describeJob(name, stages)
@@ -25,7 +25,7 @@ func TestNewJobFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		created, edited, err := job.files(root)
+		created, edited, err := job.files(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func compareGolden(t *testing.T, name, got string) {
 }
 
 // testProject creates a project that contains only the two maps.
-func testProject(t *testing.T) string {
+func testProject(t *testing.T) project {
 	t.Helper()
 
 	root := t.TempDir()
@@ -80,7 +80,7 @@ func testProject(t *testing.T) string {
 		}
 	}
 
-	return root
+	return project{root: root, module: engine}
 }
 
 // TestNewJobsBuildAndPassTheirOwnTests writes jobs into a copy of the packages
@@ -118,7 +118,7 @@ func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		created, edited, err := job.files(root)
+		created, edited, err := job.files(project{root: root, module: engine})
 		if err == nil {
 			err = writeAll(root, created, edited)
 		}
@@ -162,18 +162,18 @@ func TestNewJobRejectsInvalidNames(t *testing.T) {
 		}
 	}
 
-	root := testProject(t)
+	p := testProject(t)
 
 	job, err := describeJob("tile", []string{"work"})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	if err := os.WriteFile(filepath.Join(root, "internal", "jobs", "tile.go"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.root, "internal", "jobs", "tile.go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 
-	if _, _, err := job.files(root); err == nil {
+	if _, _, err := job.files(p); err == nil {
 		t.Error("an existing file would be overwritten")
 	}
 }

@@ -33,13 +33,10 @@ func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
 		return nil, errors.New("the file has no map literal All")
 	}
 
-	for _, element := range all.Elts {
-		if pair, ok := element.(*ast.KeyValueExpr); ok &&
-			slices.ContainsFunc(
-				entries,
-				func(e mapEntry) bool { return e.key == keyOf(source, files, pair) },
-			) {
-			return nil, fmt.Errorf("the map already contains %s", keyOf(source, files, pair))
+	for _, pair := range pairsOf(all) {
+		key := keyOf(source, files, pair)
+		if slices.ContainsFunc(entries, func(e mapEntry) bool { return e.key == key }) {
+			return nil, fmt.Errorf("the map already contains %s", key)
 		}
 	}
 
@@ -77,6 +74,23 @@ func grouped(source []byte, files *token.FileSet, all *ast.CompositeLit) bool {
 	return bytes.Contains(source[first:last], []byte("\n\n"))
 }
 
+// pairsOf returns the entries of a map literal, which may be nil.
+func pairsOf(all *ast.CompositeLit) []*ast.KeyValueExpr {
+	if all == nil {
+		return nil
+	}
+
+	var pairs []*ast.KeyValueExpr
+
+	for _, element := range all.Elts {
+		if pair, ok := element.(*ast.KeyValueExpr); ok {
+			pairs = append(pairs, pair)
+		}
+	}
+
+	return pairs
+}
+
 func keyOf(source []byte, files *token.FileSet, pair *ast.KeyValueExpr) string {
 	return string(source[files.Position(pair.Key.Pos()).Offset:files.Position(pair.Key.End()).Offset])
 }
@@ -92,12 +106,7 @@ func addEntry(source []byte, e mapEntry) ([]byte, error) {
 	all := literalOf(file, "All")
 
 	at := files.Position(all.Rbrace).Offset
-	for _, element := range slices.Backward(all.Elts) {
-		pair, ok := element.(*ast.KeyValueExpr)
-		if !ok {
-			continue
-		}
-
+	for _, pair := range slices.Backward(pairsOf(all)) {
 		if keyOf(source, files, pair) > e.key {
 			at = aboveComment(source, files.Position(pair.Pos()).Offset)
 		}

@@ -20,7 +20,7 @@ type grammar struct {
 
 	Demo       demoCmd       `cmd:"" group:"start" help:"Start everything, run one job and print its result."`
 	Dev        devCmd        `cmd:"" group:"start" help:"Start everything on this machine and keep it running."`
-	New        newCmd        `cmd:"" group:"start" help:"Create the files of a new job."`
+	New        newCmd        `cmd:"" group:"start" help:"Create a new job, or a project of your own."`
 	Submit     submitCmd     `cmd:"" group:"jobs" help:"Start a job, or find the job with these parameters."`
 	Status     statusCmd     `cmd:"" group:"jobs" help:"Show one job, or watch it."`
 	Jobs       jobsCmd       `cmd:"" group:"jobs" help:"List jobs, newest first."`

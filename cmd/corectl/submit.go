@@ -156,7 +156,7 @@ func (a *app) refusedSubmit(ctx context.Context, jobType string, err error) erro
 
 func unknownType(name string, known []string) error {
 	text := fmt.Sprintf("No job type %q.", name)
-	if slices.Contains(compiledTypes(), name) {
+	if slices.Contains(knownTypes(), name) {
 		text += " This corectl knows it, but the running service is older: restart or deploy it."
 	} else if c := closest(name, known); c != "" {
 		text += " Did you mean " + c + "?"

@@ -39,8 +39,12 @@ var examples = map[string][]string{
 	"help":        {"corectl help submit", "corectl help exit-codes"},
 	"demo":        {"corectl demo", "corectl demo hello_world -n 1000"},
 	"dev":         {"corectl dev"},
-	"new":         {"corectl new job tile_index --stages scan,measure,summarise"},
-	"new job":     {"corectl new job tile_index --stages scan,measure,summarise"},
+	"new": {
+		"corectl new job tile_index --stages scan,measure,summarise",
+		"corectl new app ../tiles",
+	},
+	"new app": {"corectl new app ../tiles --module example.com/tiles"},
+	"new job": {"corectl new job tile_index --stages scan,measure,summarise"},
 }
 
 // topics are the help pages that do not belong to a command.

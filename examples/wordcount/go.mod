@@ -5,6 +5,8 @@ go 1.26.0
 // The module path of coremachine is not published yet.
 replace coremachine => ../..
 
+tool coremachine/cmd/corectl
+
 require coremachine v0.0.0
 
 require (

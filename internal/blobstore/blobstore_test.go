@@ -150,16 +150,16 @@ func TestStorageErrors(t *testing.T) {
 			Connection: strings.Replace(server.Connection(), "AccountKey=", "AccountKey=QUJD", 1),
 		},
 	)
-	if _, _, err := collect(t, wrongKey, "some", "", 1); !errors.Is(err, handlers.ErrStorageRefuses) {
-		t.Errorf("a wrong key: got %v, want ErrStorageRefuses", err)
+	if _, _, err := collect(t, wrongKey, "some", "", 1); !errors.Is(err, handlers.ErrStorageRejected) {
+		t.Errorf("a wrong key: got %v, want ErrStorageRejected", err)
 	}
 
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
 
-	if _, err := s.Head(t.Context(), "some", "none", 10); !errors.Is(err, handlers.ErrStorageAway) {
-		t.Errorf("a stopped server: got %v, want ErrStorageAway", err)
+	if _, err := s.Head(t.Context(), "some", "none", 10); !errors.Is(err, handlers.ErrStorageUnreachable) {
+		t.Errorf("a stopped server: got %v, want ErrStorageUnreachable", err)
 	}
 }
 
@@ -183,18 +183,18 @@ func TestResponsesMapToStorageErrors(t *testing.T) {
 			blobtest.Refusal{Status: 429, Code: "x", RetryAfter: "99999999999999999"},
 			handlers.ErrStorageBusy, 10 * time.Minute,
 		},
-		{blobtest.Refusal{Status: 500, Code: "InternalError"}, handlers.ErrStorageAway, -1},
+		{blobtest.Refusal{Status: 500, Code: "InternalError"}, handlers.ErrStorageUnreachable, -1},
 		{blobtest.Refusal{Status: 500, Code: "OperationTimedOut"}, handlers.ErrStorageBusy, -1},
 		{blobtest.Refusal{Status: 409, Code: "BlobArchived"}, handlers.ErrBlobUnreadable, -1},
 		{blobtest.Refusal{Status: 409, Code: "ContainerBeingDeleted"}, handlers.ErrNoContainer, -1},
-		{blobtest.Refusal{Status: 409, Code: "PublicAccessNotPermitted"}, handlers.ErrStorageRefuses, -1},
+		{blobtest.Refusal{Status: 409, Code: "PublicAccessNotPermitted"}, handlers.ErrStorageRejected, -1},
 		{
 			blobtest.Refusal{Status: 403, Code: "AuthorizationPermissionMismatch", RetryAfter: "7"},
-			handlers.ErrStorageRefuses, -1,
+			handlers.ErrStorageRejected, -1,
 		},
 		{blobtest.Refusal{Status: 404, Code: "ResourceNotFound"}, handlers.ErrNoContainer, -1},
-		{blobtest.Refusal{Status: 400, Code: "InvalidUri"}, handlers.ErrStorageRefuses, -1},
-		{blobtest.Refusal{Status: 418, Code: "a <b> c"}, handlers.ErrStorageAway, -1},
+		{blobtest.Refusal{Status: 400, Code: "InvalidUri"}, handlers.ErrStorageRejected, -1},
+		{blobtest.Refusal{Status: 418, Code: "a <b> c"}, handlers.ErrStorageUnreachable, -1},
 	} {
 		s := open(
 			t,

@@ -32,8 +32,8 @@ func TestCredentialIsUsed(t *testing.T) {
 		s := open(t, blobstore.Options{ServiceURL: "https://127.0.0.1:1", Credential: id, PageTries: 1})
 
 		_, err := s.Head(t.Context(), "some", "blob", 1)
-		if !errors.Is(err, handlers.ErrStorageAway) || strings.Contains(err.Error(), "c2VjcmV0") {
-			t.Errorf("%s: got %v, want ErrStorageAway without the token", name, err)
+		if !errors.Is(err, handlers.ErrStorageUnreachable) || strings.Contains(err.Error(), "c2VjcmV0") {
+			t.Errorf("%s: got %v, want ErrStorageUnreachable without the token", name, err)
 		}
 
 		if len(id.scopes) != 1 || id.scopes[0] != "https://storage.azure.com/.default" {

@@ -20,7 +20,7 @@ import (
 var errorCodes = map[bloberror.Code]handlers.StorageError{
 	bloberror.ContainerNotFound:                   handlers.ErrNoContainer,
 	bloberror.ContainerBeingDeleted:               handlers.ErrNoContainer,
-	bloberror.ContainerDisabled:                   handlers.ErrStorageRefuses,
+	bloberror.ContainerDisabled:                   handlers.ErrStorageRejected,
 	bloberror.BlobNotFound:                        handlers.ErrNoBlob,
 	bloberror.BlobArchived:                        handlers.ErrBlobUnreadable,
 	bloberror.BlobBeingRehydrated:                 handlers.ErrBlobUnreadable,
@@ -28,24 +28,24 @@ var errorCodes = map[bloberror.Code]handlers.StorageError{
 	"BlobDoesNotUseCustomerSpecifiedEncryption":   handlers.ErrBlobUnreadable,
 	bloberror.ServerBusy:                          handlers.ErrStorageBusy,
 	bloberror.OperationTimedOut:                   handlers.ErrStorageBusy,
-	"PublicAccessNotPermitted":                    handlers.ErrStorageRefuses,
-	bloberror.NoAuthenticationInformation:         handlers.ErrStorageRefuses,
-	bloberror.AuthorizationPermissionMismatch:     handlers.ErrStorageRefuses,
-	bloberror.InsufficientAccountPermissions:      handlers.ErrStorageRefuses,
-	bloberror.InvalidAuthenticationInfo:           handlers.ErrStorageRefuses,
+	"PublicAccessNotPermitted":                    handlers.ErrStorageRejected,
+	bloberror.NoAuthenticationInformation:         handlers.ErrStorageRejected,
+	bloberror.AuthorizationPermissionMismatch:     handlers.ErrStorageRejected,
+	bloberror.InsufficientAccountPermissions:      handlers.ErrStorageRejected,
+	bloberror.InvalidAuthenticationInfo:           handlers.ErrStorageRejected,
 }
 
 var statuses = map[int]handlers.StorageError{
-	http.StatusBadRequest:          handlers.ErrStorageRefuses,
-	http.StatusUnauthorized:        handlers.ErrStorageRefuses,
-	http.StatusForbidden:           handlers.ErrStorageRefuses,
+	http.StatusBadRequest:          handlers.ErrStorageRejected,
+	http.StatusUnauthorized:        handlers.ErrStorageRejected,
+	http.StatusForbidden:           handlers.ErrStorageRejected,
 	http.StatusNotFound:            handlers.ErrNoContainer,
 	http.StatusTooManyRequests:     handlers.ErrStorageBusy,
 	http.StatusServiceUnavailable:  handlers.ErrStorageBusy,
-	http.StatusInternalServerError: handlers.ErrStorageAway,
-	http.StatusBadGateway:          handlers.ErrStorageAway,
-	http.StatusGatewayTimeout:      handlers.ErrStorageAway,
-	http.StatusRequestTimeout:      handlers.ErrStorageAway,
+	http.StatusInternalServerError: handlers.ErrStorageUnreachable,
+	http.StatusBadGateway:          handlers.ErrStorageUnreachable,
+	http.StatusGatewayTimeout:      handlers.ErrStorageUnreachable,
+	http.StatusRequestTimeout:      handlers.ErrStorageUnreachable,
 }
 
 // storageError replaces an error of the client. The client's text contains the
@@ -62,23 +62,23 @@ func storageError(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
 		return fmt.Errorf(
 			"%w: no token for the identity of the process: check that it is assigned and AZURE_CLIENT_ID is its ID",
-			handlers.ErrStorageAway,
+			handlers.ErrStorageUnreachable,
 		)
 	}
 
 	if _, ok := errors.AsType[*azidentity.AuthenticationRequiredError](err); ok {
-		return fmt.Errorf("%w: no identity is signed in", handlers.ErrStorageAway)
+		return fmt.Errorf("%w: no identity is signed in", handlers.ErrStorageUnreachable)
 	}
 
 	if e, ok := errors.AsType[*url.Error](err); ok { // the text contains the address, but the cause does not
-		return fmt.Errorf("%w: %w", handlers.ErrStorageAway, e.Err)
+		return fmt.Errorf("%w: %w", handlers.ErrStorageUnreachable, e.Err)
 	}
 
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: no response in time", handlers.ErrStorageAway)
+		return fmt.Errorf("%w: no response in time", handlers.ErrStorageUnreachable)
 	}
 
-	return fmt.Errorf("%w: the response is incomplete or unreadable (%T)", handlers.ErrStorageAway, err)
+	return fmt.Errorf("%w: the response is incomplete or unreadable (%T)", handlers.ErrStorageUnreachable, err)
 }
 
 func responseError(resp *azcore.ResponseError) error {
@@ -88,7 +88,7 @@ func responseError(resp *azcore.ResponseError) error {
 	}
 
 	if !known {
-		f = handlers.ErrStorageAway
+		f = handlers.ErrStorageUnreachable
 	}
 
 	reason := resp.ErrorCode
@@ -98,7 +98,7 @@ func responseError(resp *azcore.ResponseError) error {
 
 	err := fmt.Errorf("%w (%d %s)", f, resp.StatusCode, reason)
 
-	retryable := f == handlers.ErrStorageBusy || f == handlers.ErrStorageAway
+	retryable := f == handlers.ErrStorageBusy || f == handlers.ErrStorageUnreachable
 	if wait, ok := retryAfter(resp.RawResponse); ok && retryable {
 		return handlers.RetryAfter(wait, err)
 	}

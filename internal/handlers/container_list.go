@@ -146,7 +146,7 @@ func (in ContainerListInput) matcher() func(Blob) bool {
 // lasting marks errors that no retry can fix. A container that was deleted or
 // closed does not return within minutes.
 func lasting(err error) error {
-	for _, f := range []StorageError{ErrNoContainer, ErrStorageRefuses, ErrNoStorage} {
+	for _, f := range []StorageError{ErrNoContainer, ErrStorageRejected, ErrNoStorage} {
 		if errors.Is(err, f) {
 			return Permanent(err)
 		}

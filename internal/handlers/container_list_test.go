@@ -143,8 +143,8 @@ func TestContainerList_Errors(t *testing.T) {
 	t.Parallel()
 
 	for err, permanent := range map[error]bool{
-		ErrNoContainer: true, ErrStorageRefuses: true, ErrNoStorage: true,
-		ErrStorageBusy: false, ErrStorageAway: false, context.Canceled: false,
+		ErrNoContainer: true, ErrStorageRejected: true, ErrNoStorage: true,
+		ErrStorageBusy: false, ErrStorageUnreachable: false, context.Canceled: false,
 	} {
 		wrapped := RetryAfter(7*time.Second, fmt.Errorf("%w (503)", err))
 
@@ -175,7 +175,7 @@ func TestContainerInspect(t *testing.T) {
 			time.Second,
 			ErrStorageBusy,
 		),
-		"closed":    ErrStorageRefuses,
+		"closed":    ErrStorageRejected,
 		"container": ErrNoContainer,
 	}}
 

@@ -36,14 +36,14 @@ type StorageError string
 
 // Errors of storage.
 const (
-	ErrNoContainer    StorageError = "no such container"
-	ErrNoBlob         StorageError = "no such blob"
-	ErrStorageRefuses StorageError = "storage rejects the request"
+	ErrNoContainer     StorageError = "no such container"
+	ErrNoBlob          StorageError = "no such blob"
+	ErrStorageRejected StorageError = "storage rejects the request"
 	// archived, or encrypted with a customer-provided key.
-	ErrBlobUnreadable StorageError = "the blob is not readable in its current state"
-	ErrStorageBusy    StorageError = "storage is throttling"
-	ErrStorageAway    StorageError = "storage cannot be reached"
-	ErrNoStorage      StorageError = "no storage account is configured: set STORAGE or STORAGE__blobServiceUri"
+	ErrBlobUnreadable     StorageError = "the blob is not readable in its current state"
+	ErrStorageBusy        StorageError = "storage is throttling"
+	ErrStorageUnreachable StorageError = "storage cannot be reached"
+	ErrNoStorage          StorageError = "no storage account is configured: set STORAGE or STORAGE__blobServiceUri"
 )
 
 // Error implements the error interface, so that errors.Is finds each reason.

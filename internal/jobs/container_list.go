@@ -115,7 +115,7 @@ func storageRefusal(what, container string, err error) error {
 			"container",
 			fmt.Sprintf("there is no container %q in the storage account", container),
 		)
-	case errors.Is(err, h.ErrStorageRefuses), errors.Is(err, h.ErrNoStorage):
+	case errors.Is(err, h.ErrStorageRejected), errors.Is(err, h.ErrNoStorage):
 		return define.Field("container", fmt.Sprintf("%q cannot be %s: %v", container, what, err))
 	case errors.Is(err, h.ErrNoBlob), errors.Is(err, h.ErrBlobUnreadable):
 		// The job skips this blob.

@@ -45,19 +45,19 @@ func TestContainerList_Preflight(t *testing.T) {
 		},
 		{
 			"closed",
-			account{list: fmt.Errorf("%w (403 X)", h.ErrStorageRefuses)},
+			account{list: fmt.Errorf("%w (403 X)", h.ErrStorageRejected)},
 			false,
 			state.CodeInvalid,
 			`container: "abc" cannot be listed: storage rejects the request (403 X)`,
 		},
 		{
 			"not readable",
-			account{read: h.ErrStorageRefuses},
+			account{read: h.ErrStorageRejected},
 			true,
 			state.CodeInvalid,
 			`container: "abc" cannot be read: storage rejects the request`,
 		},
-		{"not to be read", account{read: h.ErrStorageRefuses}, false, "", ""},
+		{"not to be read", account{read: h.ErrStorageRejected}, false, "", ""},
 		{"one blob gone", account{read: h.ErrNoBlob}, true, "", ""},
 		{"one blob archived", account{read: h.ErrBlobUnreadable}, true, "", ""},
 		{
@@ -68,7 +68,7 @@ func TestContainerList_Preflight(t *testing.T) {
 			`container: "abc" cannot be listed: no storage account is configured`,
 		},
 		{"busy", account{list: h.ErrStorageBusy}, false, state.CodeUnavailable, "try again later"},
-		{"away", account{read: h.ErrStorageAway}, true, state.CodeUnavailable, "try again later"},
+		{"away", account{read: h.ErrStorageUnreachable}, true, state.CodeUnavailable, "try again later"},
 		{"too slow", account{list: context.DeadlineExceeded}, false, state.CodeUnavailable, "try again later"},
 		{"a defect", account{list: errors.New("x")}, false, state.CodeUnavailable, "try again later"},
 	} {

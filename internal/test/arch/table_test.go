@@ -70,7 +70,7 @@ var table = []row{
 	},
 	{pkg: "app", may: []string{anything}},
 	{pkg: ".", may: []string{"app", "handlers", "jobs/define", "state"}},
-	{pkg: "coremachinetest", may: []string{"state", "test/enginetest", "test/pgtest"}},
+	{pkg: "coremachinetest", may: []string{"handlers", "state", "test/enginetest", "test/pgtest"}},
 	{pkg: "cmd/handler", may: []string{"app", "handlers", "jobs"}},
 	{
 		pkg: "cmd/corectl",

@@ -213,13 +213,7 @@ func removeJob(t *testing.T, clone, name, goName string) {
 func copied(t *testing.T) string {
 	t.Helper()
 
-	to := t.TempDir()
-	for _, dir := range []string{filepath.Dir(to), to} { // Postgres does not run as root, so another user must have access
-		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
-			t.Fatal(err)
-		}
-	}
-
+	to := openFolder(t)
 	leave := map[string]bool{".git": true, ".local": true, "bin": true, "handler": true, "node_modules": true}
 
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
