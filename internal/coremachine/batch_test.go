@@ -9,12 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"go.uber.org/goleak"
-
 	"coremachine/internal/state"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // gathered runs a batcher whose first flush waits until more items have come,
 // and returns the sizes of its flushes.

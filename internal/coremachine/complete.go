@@ -61,7 +61,7 @@ func (b *bundle) end(
 	if err != nil && b.cutOff(err, cause) {
 		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
-		b.gather(nil)
+		b.addEnd(nil)
 
 		return
 	}
@@ -84,12 +84,12 @@ func (b *bundle) end(
 	}
 
 	b.observe(ctx, t.Index, started, end.Status, end.Code)
-	b.gather(&end)
+	b.addEnd(&end)
 }
 
-// cutOff reports whether the end of an attempt counts for nothing: its process
-// is going away, its job is being stopped, this build cannot do the work, or
-// the engine panicked.
+// cutOff reports whether the end of an attempt does not count: the process is
+// shutting down or has lost its lease, the job is being stopped, this build
+// cannot do the work, or the engine panicked.
 func (b *bundle) cutOff(err, cause error) bool {
 	if known, ok := err.(*state.Error); ok && known.Code == state.CodeEnginePanic { //nolint:errorlint // catch made it
 		b.problem.Store(&err)

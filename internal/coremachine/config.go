@@ -69,6 +69,11 @@ type Config struct {
 	// to be idle. After that, the task runs next to others. The default is 30 s.
 	SuspectWait time.Duration
 
+	// DisableShortTasks runs short tasks like all others: without duration
+	// estimates, completion buffer, goroutine pool and local dispatch. It is for
+	// tests, and for finding out whether a fault is in that part of the engine.
+	DisableShortTasks bool
+
 	// Relayed means that messages reach this process over a transport of its own,
 	// which drops a message that it has seen before.
 	Relayed bool

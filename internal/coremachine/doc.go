@@ -2,12 +2,36 @@
 // records their results, and stops jobs on request. One engine runs every job.
 // It is built from two literal maps: jobs and handlers.
 //
-//	message --> claim (group commit) --> run the handler --> complete (group commit) --> what follows, in that transaction
+// A task passes through these files, in this order:
+//
+//	submit.go, submit_batch.go  a job becomes rows, in a group commit
+//	plan.go                     a stage becomes tasks and their messages
+//	handle.go                   a transport delivers a message
+//	reserve.go, slots.go        the message waits for a slot
+//	claim.go                    the process claims the message, in a group commit
+//	run.go                      the process starts the tasks of the message
+//	execute.go                  one attempt of one task runs its handler
+//	attempt.go                  the error of the handler gets a code and an outcome
+//	complete.go                 attempts are recorded, in a group commit
+//	advance.go                  a transaction has started what follows: it wakes the waiters
+//	finish.go                   the last stage has ended: the job gets its result
+//	release.go                  a message leaves the process without its end
+//
+// Requests and repairs have their own ways: cancel.go and stop.go, retry.go and
+// expand.go, parked.go, reclaim.go, sweep.go and purge.go. A process works under
+// a lease: lease.go, renew.go, term.go and session.go. The steps share batch.go
+// and commit_size.go (group commit), definition.go, lineage.go, emit.go,
+// failure.go, panic.go, progress.go and unresponsive.go. The surface is in
+// machine.go, config.go, store.go, observer.go, registry.go and types.go.
+//
+// The files short_*.go make short tasks fast, and nothing depends on them:
+// duration estimates, completion buffer, goroutine pool and local dispatch.
+// Config.DisableShortTasks turns them off.
 //
 // The engine owns the decisions: whether to try a transition, what the end of
 // an attempt means, and when to stop retrying. It does not own SQL. Each
 // transition is one method of its Store, which reports whether the transition
-// landed.
+// landed. Each file declares the methods of the Store that it calls.
 //
 // Crash: all work in memory also has a message row that the process claimed
 // under its lease. If the process dies, its lease ends and another process
@@ -20,5 +44,5 @@
 // Reorder: an outdated message claims nothing.
 //
 // The package may import internal/state, internal/jobs (and define) and
-// internal/handlers. Storage is the Store interface below.
+// internal/handlers. Storage is the Store interface.
 package coremachine

@@ -25,11 +25,12 @@ type TaskStore interface {
 	) (state.PartFate, error)
 }
 
-// attempt runs one attempt of one task in a slot of the caller's. Its end is
-// taken once: from the handler, or, when that stays deaf to its context, a
-// grace after the context ended. Then the slot is free again, and keeps is
-// false. over is called last, also when the handler ends this goroutine with
-// runtime.Goexit and attempt never returns.
+// attempt runs one attempt of one task in a slot of the caller. It records the
+// end of the attempt once. If the handler does not return within the grace
+// period after its context ended, attempt abandons it: it records the end
+// without the handler and frees the slot, and keeps is false. attempt calls over
+// last, also if the handler ends this goroutine with runtime.Goexit and attempt
+// never returns.
 func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 	var once sync.Once
 
@@ -47,7 +48,7 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 				return nil
 			})
 			if panicked != nil {
-				b.booked(1, panicked)
+				b.recorded(1, panicked)
 			}
 		})
 
@@ -94,7 +95,8 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 	})
 }
 
-// handlerContext is what a handler runs under.
+// handlerContext returns the context of a handler. It ends at the deadline of
+// the attempt.
 func (b *bundle) handlerContext(t state.BundleTask, started time.Time) (context.Context, context.CancelFunc) {
 	ctx := b.h.ctx
 	if o := b.m.cfg.Observer; o != nil {
@@ -120,10 +122,10 @@ func (b *bundle) observe(
 	}
 }
 
-// turns is in how many waits stillOut waits. On a process that is short of CPU
-// each takes as long as it takes to give every goroutine a turn, so that a
-// handler that only waits for its turn is not taken for one that ignores its
-// context.
+// turns is the number of waits into which stillOut divides its time. On a
+// process that is short of CPU, every goroutine gets a turn during each wait.
+// So stillOut does not mistake a handler that waits for its turn for one that
+// ignores its context.
 const turns = 20
 
 // stillOut waits for a handler to return and reports whether it has not.

@@ -19,10 +19,10 @@ type RetryExpander interface {
 	ExpandRetryEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error)
 }
 
-// reopen opens the undone tasks of a large stage for a retry, range by range.
-// It may be cut off anywhere: the message's first is where the next claim
-// resumes.
-func (m *Machine) reopen(s *session, h *inFlight) error {
+// expandRetry opens the undone tasks of a large stage for a retry, range by
+// range. It can be interrupted at any point. The next claim resumes at the first
+// index of the message.
+func (m *Machine) expandRetry(s *session, h *inFlight) error {
 	for first, planned := h.First, h.First+1; first < planned; {
 		var landed bool
 

@@ -63,9 +63,10 @@ func (m *Machine) finish(s *session, h *inFlight) error {
 	})
 }
 
-// jobResult computes the result; none if the job was submitted without a result
-// function: all its stages had ended when it was stopped, and it is retried. If
-// the running build cannot, the error is a *mismatch.
+// jobResult computes the result of a job. A job that was submitted without a
+// result function has none. It gets here if it was stopped after its last stage
+// had ended, and then retried. If the running build cannot compute the result,
+// the error is a *mismatch.
 func (m *Machine) jobResult(h *inFlight) ([]byte, error) {
 	job, ok := m.cfg.Jobs[h.JobType]
 	switch {

@@ -126,7 +126,7 @@ func (m *Machine) dispatchKind(s *session, h *inFlight) error {
 	case state.KindStop:
 		return m.stopJob(s, h)
 	case state.KindReopen:
-		return m.reopen(s, h)
+		return m.expandRetry(s, h)
 	}
 
 	return m.park(s, h, unknownKind(h.Kind))

@@ -36,7 +36,7 @@ type Machine struct {
 	durations    durations
 	pool         pool
 	commits      commitSize
-	chain        atomic.Bool
+	receives     atomic.Bool // this process receives messages itself
 	parked       *parked
 	suspect      atomic.Bool   // a task that may be what kills processes waits or runs here
 	failed       chan struct{} // closed when too many handlers did not return
@@ -67,7 +67,8 @@ func New(cfg Config) *Machine {
 		failed: make(chan struct{}),
 	}
 	m.parked = newParked()
-	m.pool = newPool(m.guard)
+	m.pool = newPool(m.guard, !cfg.DisableShortTasks)
+	m.durations.disabled = cfg.DisableShortTasks
 
 	return m
 }

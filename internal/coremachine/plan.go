@@ -27,8 +27,8 @@ const (
 	planChunkBytes = 8 << 20
 )
 
-// plan writes the tasks of a stage. It may be cut off anywhere: planned is
-// where the next claim resumes.
+// plan writes the tasks of a stage. It can be interrupted at any point. The next
+// claim resumes at the number of planned tasks.
 func (m *Machine) plan(s *session, h *inFlight) error {
 	if h.Skip { // decided when the job was submitted
 		return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.PlanSkip(s.ctx, s.worker, h.ClaimedMessage) })
@@ -59,7 +59,7 @@ func (m *Machine) plan(s *session, h *inFlight) error {
 	case h.ctx.Err() != nil && s.ctx.Err() == nil: // the job is being stopped
 		return m.release(s, h, 0, "")
 	case state.CodeOf(err) == state.CodeUnavailable,
-		state.CodeOf(err) == state.CodeInternal: // storage's fault, not the planner's
+		state.CodeOf(err) == state.CodeInternal: // the database failed, not the planner
 		return m.requeue(s, h, err)
 	}
 
@@ -74,7 +74,7 @@ func (m *Machine) plan(s *session, h *inFlight) error {
 	return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.PlanFail(s.ctx, s.worker, h.ClaimedMessage, f) })
 }
 
-// errFenced says that the message is no longer this process's.
+// errFenced means that this process no longer holds the message.
 var errFenced = errors.New("another worker has claimed the message")
 
 func (m *Machine) planTasks(s *session, h *inFlight, d declaration) error {

@@ -11,8 +11,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// requeue puts a message back when what it needs cannot be read now. Where its
-// job is being stopped, that is why, and what is left goes to the stop.
+// requeue releases a message whose work failed for now, for example because the
+// database could not be read. If its job is being stopped, that is the cause,
+// and the stop ends the remaining tasks.
 func (m *Machine) requeue(s *session, h *inFlight, cause error) error {
 	if errors.Is(context.Cause(h.ctx), errCancelled) && s.ctx.Err() == nil {
 		return m.release(s, h, 0, "")

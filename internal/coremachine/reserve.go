@@ -66,7 +66,7 @@ func (m *Machine) reserve(s *session, h *inFlight, msg state.Message) (ok bool, 
 // another (a Functions host, Service Bus) keeps the delivery: each time that it
 // gave one back would use up a delivery or another send.
 func (m *Machine) slotWait() time.Duration {
-	if m.chain.Load() && !m.cfg.Relayed {
+	if m.receives.Load() && !m.cfg.Relayed {
 		return localSlotWait
 	}
 

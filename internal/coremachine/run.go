@@ -34,7 +34,7 @@ type bundle struct {
 	log     *slog.Logger
 	open    sync.WaitGroup        // attempts whose end is not recorded yet
 	problem atomic.Pointer[error] // why the end of an attempt was not recorded
-	ends    gathering
+	ends    completionBuffer
 }
 
 // run runs the tasks of a claimed message. It returns when the end of each task
@@ -71,7 +71,8 @@ func (m *Machine) run(s *session, h *inFlight) error {
 		return m.drop(s, h)
 	}
 
-	b.ends.tasks, b.ends.quick, b.ends.began = len(tasks), state.Quick(m.durations.of(h.TaskType)), time.Now()
+	b.ends.tasks, b.ends.began = len(tasks), time.Now()
+	b.ends.short = state.Short(m.durations.of(h.TaskType))
 	b.runAll(tasks)
 	b.open.Wait()
 
@@ -96,8 +97,9 @@ func (m *Machine) run(s *session, h *inFlight) error {
 	return nil
 }
 
-// load finds the tasks and the parameters. A fresh message of computed inputs
-// covers its whole range: nothing is read.
+// load returns the tasks that the message covers, and sets the parameters. The
+// first attempt of a message with computed inputs covers its whole range, so
+// load does not read the tasks.
 func (b *bundle) load() ([]state.BundleTask, error) {
 	h := b.h
 
@@ -122,18 +124,18 @@ func (b *bundle) load() ([]state.BundleTask, error) {
 	return b.m.store.BundleTasks(h.ctx, h.ClaimedMessage)
 }
 
-// runAll starts the tasks in index order as slots come free. A bundle that
-// takes long hands its unstarted rest back, so that another process may take
-// it.
+// runAll starts the tasks in index order as slots become free. If the bundle
+// takes long, runAll releases the tasks that it has not started, so that another
+// process can run them.
 func (b *bundle) runAll(tasks []state.BundleTask) {
-	if b.ends.quick && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.h.takeSlot() {
-		tasks = tasks[b.runQuick(tasks):]
+	if b.ends.short && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.h.takeSlot() {
+		tasks = tasks[b.runShort(tasks):]
 	}
 
 	for i := 0; i < len(tasks); i++ {
 		if suspect(tasks[i]) && !b.h.suspect {
 			if i+1 < len(tasks) && b.split(tasks[i+1:]) {
-				tasks = tasks[:i+1] // what follows does not wait behind it
+				tasks = tasks[:i+1] // other processes can run the tasks that follow
 			}
 
 			if !b.becomeSuspect() {
@@ -192,8 +194,8 @@ func (b *bundle) nextSlot(rest []state.BundleTask) bool {
 	return b.m.slots.acquire(b.h.ctx)
 }
 
-// becomeSuspect waits as reserveSuspect does, for a task whose message did not
-// say that it is one.
+// becomeSuspect does for a suspect task what reserveSuspect does for a suspect
+// message. It is for a message that was not known to contain such a task.
 func (b *bundle) becomeSuspect() bool {
 	if b.h.takeSlot() {
 		b.m.slots.release()

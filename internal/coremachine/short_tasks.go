@@ -8,25 +8,27 @@ import (
 )
 
 const (
-	quickRunners  = 4                     // of a bundle
-	quickPatience = 10 * time.Millisecond // how long a look at its tasks is
-	quickAtLeast  = 16                    // tasks begun in a look, or they are not quick this time
+	shortRunners = 4                     // goroutines of a bundle
+	shortCheck   = 10 * time.Millisecond // how often runShort checks the progress
+	// shortStarts is the minimum number of tasks that start between two checks.
+	// With fewer, the tasks are not short this time.
+	shortStarts = 16
 )
 
-// runQuick runs the tasks of a bundle of quick tasks in a few goroutines. A
+// runShort runs the tasks of a bundle of short tasks in a few goroutines. A
 // goroutine and a slot for each task would cost more than the task itself, so
 // each goroutine keeps one slot and runs tasks in it one after the other. The
 // caller has the first slot.
 //
-// If the tasks take longer than they used to, runQuick stops starting tasks,
+// If the tasks take longer than they used to, runShort stops starting tasks,
 // and the caller starts the remaining ones like tasks of any other bundle.
-// runQuick returns the number of tasks that it has started. They may still run
+// runShort returns the number of tasks that it has started. They may still run
 // when it returns.
-func (b *bundle) runQuick(tasks []state.BundleTask) int {
+func (b *bundle) runShort(tasks []state.BundleTask) int {
 	var next atomic.Int64
 
 	runners := 1
-	for runners < min(quickRunners, len(tasks)) && b.m.slots.tryAcquire() {
+	for runners < min(shortRunners, len(tasks)) && b.m.slots.tryAcquire() {
 		runners++
 	}
 
@@ -38,26 +40,27 @@ func (b *bundle) runQuick(tasks []state.BundleTask) int {
 		b.m.pool.run(func() { b.runNext(tasks, &next, over) })
 	}
 
-	look := time.NewTicker(quickPatience)
-	defer look.Stop()
+	check := time.NewTicker(shortCheck)
+	defer check.Stop()
 
 	for seen := int64(0); runners > 0; {
 		select {
 		case <-over:
 			runners--
 			continue
-		case <-look.C:
+		case <-check.C:
 		}
 
 		now := next.Load()
-		if now-seen < quickAtLeast {
+		if now-seen < shortStarts {
 			break
 		}
 
 		seen = now
 	}
 
-	started := int(min(next.Swap(int64(len(tasks))), int64(len(tasks)))) // what comes now finds nothing
+	// From now on, the goroutines find no task to start.
+	started := int(min(next.Swap(int64(len(tasks))), int64(len(tasks))))
 	b.open.Add(started - len(tasks))
 
 	return started

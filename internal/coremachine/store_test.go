@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -50,6 +52,38 @@ func TestStoreMethodsAreDeclaredWhereTheyAreCalled(t *testing.T) {
 
 	if total < 50 {
 		t.Errorf("found %d methods in use, want at least 50: the test looks for the wrong thing", total)
+	}
+}
+
+// TestDocNamesEveryFile compares the package comment with the folder.
+func TestDocNamesEveryFile(t *testing.T) {
+	t.Parallel()
+
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	paths, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	named := map[string]bool{"doc.go": true}
+	for _, name := range regexp.MustCompile(`\b\w+\.go\b`).FindAllString(string(doc), -1) {
+		named[name] = true
+	}
+
+	for _, path := range paths {
+		if !strings.HasSuffix(path, "_test.go") && !strings.HasPrefix(path, "short_") && !named[path] {
+			t.Errorf("doc.go does not say where %s belongs", path)
+		}
+
+		delete(named, path)
+	}
+
+	for name := range named {
+		t.Errorf("doc.go names %s, which does not exist", name)
 	}
 }
 

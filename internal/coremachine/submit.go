@@ -25,15 +25,15 @@ type Submitter interface {
 	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
 }
 
-// Submit starts a run of a job, or finds that it is there: the same type and
-// parameters are the same job. A failed or cancelled job runs again; a
-// completed one only when Rerun asks for it. Nothing is written before every
-// check has passed.
+// Submit starts a run of a job, or finds the existing one: the same type and
+// parameters are the same job. If the existing job has failed or was cancelled,
+// it runs again. If it has completed, it runs again only if Rerun is set. Submit
+// writes nothing before all checks have passed.
 //
-// Errors: CodeUnknownJobType, CodeMalformed, CodeInvalid with the fields at
-// fault, CodeTooLarge, CodeConflict while the job is being stopped, CodeBusy
-// where as many jobs are open as the limit allows, CodeUnavailable, also while
-// the job is being deleted.
+// The code of the error is CodeUnknownJobType, CodeMalformed, CodeInvalid with
+// the fields at fault, or CodeTooLarge. It is CodeConflict while the job is
+// being stopped, CodeBusy if the maximum number of jobs is open, and
+// CodeUnavailable if the database is unavailable or the job is being deleted.
 func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, error) {
 	job, ok := m.cfg.Jobs[req.Type]
 	if !ok {
@@ -68,8 +68,8 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 	return m.submitOrFind(ctx, req, g, res)
 }
 
-// dryRun answers what a submit would make. It has the status of the job that
-// is there; without one it has none.
+// dryRun returns what a submit would create. The status is that of the existing
+// job, and empty if there is none.
 func (m *Machine) dryRun(ctx context.Context, g state.JobSpec, params define.Params) (SubmitResult, error) {
 	res := SubmitResult{JobID: g.JobID, Parameters: params.Canonical, Plan: planned(g)}
 
@@ -86,15 +86,15 @@ func (m *Machine) dryRun(ctx context.Context, g state.JobSpec, params define.Par
 	return res, nil
 }
 
-// A submit that meets a deletion waits for its end, and looks this often.
+// A submit of a job that is being deleted waits for the end of the deletion.
 const (
 	deletionWait = 2 * time.Second
 	deletionPoll = 50 * time.Millisecond
 )
 
-// submitOrFind makes the job or answers for the one that is there. Between two
-// looks another caller may have changed it, or deleted it: then it tries again,
-// while no transaction and no connection is held.
+// submitOrFind creates the job, or returns the existing one. If another caller
+// changes or deletes the job at the same time, submitOrFind tries again. It holds
+// no transaction and no connection while it waits.
 func (m *Machine) submitOrFind(
 	ctx context.Context,
 	req SubmitRequest,
@@ -149,9 +149,9 @@ func (m *Machine) busy() error {
 	)
 }
 
-// resubmit answers for a job that is there, and starts it where it ended
-// without success. settled is false if the job is being deleted, is gone, or
-// changed meanwhile: a new submit finds out.
+// resubmit returns the existing job. If the job ended without success, resubmit
+// starts it again. If the job is being deleted, does not exist or has changed
+// meanwhile, settled is false and the caller submits again.
 func (m *Machine) resubmit(
 	ctx context.Context,
 	req SubmitRequest,
@@ -237,8 +237,8 @@ func (m *Machine) rerun(
 	return SubmitResult{}, false, nil // another caller was first
 }
 
-// graph is the job as rows: the stages as declared now, with all that
-// parameters alone decide.
+// graph returns the job and its stages as they are stored, with everything that
+// depends on the parameters alone.
 func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params) (g state.JobSpec, err error) {
 	defer func() { // counts and skip conditions are user code
 		if p := recover(); p != nil {

@@ -16,11 +16,11 @@ type JobCreator interface {
 	) (outcomes []state.SubmitOutcome, effects state.TransitionEffects, err error)
 }
 
-// Submits that wait share a transaction, as completions do; one that has it
-// alone does not wait.
+// Concurrent submits share a transaction, like completions. A single submit does
+// not wait for others.
 const (
-	submitBatch = 64
-	submitTasks = 1000 // of first stages: a job of more goes by itself
+	submitBatch = 64   // jobs in a transaction
+	submitTasks = 1000 // a job with more tasks in its first stages has its own transaction
 )
 
 type submitAnswer struct {
@@ -28,8 +28,8 @@ type submitAnswer struct {
 	err     error
 }
 
-// submit writes a job, in company where others are being written, and says what
-// became of it.
+// submit creates a job, together with others that are submitted concurrently,
+// and returns the outcome.
 func (m *Machine) submit(ctx context.Context, g state.JobSpec) (state.SubmitOutcome, error) {
 	submits := m.submits.Load()
 	if submits == nil || firstTasks(&g) > submitTasks {
@@ -70,8 +70,9 @@ func firstTasks(g *state.JobSpec) (n int) {
 	return n
 }
 
-// flushSubmits writes jobs. Where the database refuses something of many, each
-// is written by itself, so that no neighbour suffers.
+// flushSubmits creates jobs in one transaction. If the database rejects it,
+// flushSubmits creates each job in its own transaction, so that only the job at
+// fault fails.
 func (m *Machine) flushSubmits(ctx context.Context, batch []state.JobSpec) []submitAnswer {
 	s := m.session.Load()
 

@@ -257,8 +257,8 @@ func startStages(t tx, start []startable, effects *state.TransitionEffects) erro
 	for i := range start {
 		s := &start[i]
 		jobs[i], stages[i], totals[i] = s.job[:], int16(s.stage), int32(s.Total())
-		bundle := state.BundleSize(s.bundle, s.Total(), t.took(s.taskType))
-		take, all := t.take(s.Total(), bundle, s.taskType)
+		bundle := state.BundleSize(s.bundle, s.Total(), t.taskDuration(s.taskType))
+		take, all := t.reserveLocal(s.Total(), bundle, s.taskType)
 		bundles[i], takes[i] = int32(bundle), int32(take)
 
 		if !all {
@@ -273,7 +273,7 @@ func startStages(t tx, start []startable, effects *state.TransitionEffects) erro
 		"bundles": bundles,
 		"takes":   takes,
 		"worker":  t.local.Worker,
-	}, taken(effects))
+	}, claimedLocally(effects))
 }
 
 func planStages(t tx, plan []startable, effects *state.TransitionEffects) error {

@@ -54,7 +54,7 @@ func (r *Repo) PlanEnd(ctx context.Context, local state.LocalCapacity, h state.C
 		effects, t.local = state.TransitionEffects{}, local
 		args := fence(local.Worker, h)
 		args["stage"], args["gen"] = h.Stage, h.Gen
-		args["bundle"] = state.BundleSize(h.Bundle, h.Planned, t.took(h.TaskType))
+		args["bundle"] = state.BundleSize(h.Bundle, h.Planned, t.taskDuration(h.TaskType))
 
 		progress, err := stageProgress(ctx, t, "plan_end", args)
 		if err != nil {

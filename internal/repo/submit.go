@@ -68,7 +68,7 @@ func (r *Repo) Submit(
 		graphs, waking := t.graphArgs(fresh, 1)
 		effects = waking
 
-		return t.later("insert_graphs", graphs, taken(&effects))
+		return t.later("insert_graphs", graphs, claimedLocally(&effects))
 	})
 
 	return outcomes, effects, err
@@ -179,9 +179,9 @@ func (t tx) startOf(s *state.StageSpec, effects *state.TransitionEffects) start 
 		return start{plan: true}
 	}
 
-	bundle := state.BundleSize(s.Bundle, s.Expected, t.took(s.TaskType))
+	bundle := state.BundleSize(s.Bundle, s.Expected, t.taskDuration(s.TaskType))
 
-	take, all := t.take(s.Expected, bundle, s.TaskType)
+	take, all := t.reserveLocal(s.Expected, bundle, s.TaskType)
 	if !all {
 		effects.Queue(s.Queue)
 	}

@@ -170,7 +170,7 @@ const (
 // claim at most, and the room that each of them takes there.
 func LocalShare(total, bundle int, taskTime time.Duration) (messages, room int) {
 	messages = (total + bundle - 1) / bundle
-	if Quick(taskTime) {
+	if Short(taskTime) {
 		return min(messages, bundleShares), max(1, bundle/shortShare)
 	}
 

@@ -274,16 +274,16 @@ type LocalCapacity struct {
 	// Reserve reserves the slot of a message that the transaction claims. If Room
 	// is 0, Reserve is nil.
 	Reserve func() bool
-	// Took returns the usual duration of a task of a type, or 0 if it is not
+	// TaskDuration returns the usual duration of a task of a type, or 0 if it is not
 	// known.
-	Took func(taskType string) time.Duration
+	TaskDuration func(taskType string) time.Duration
 }
 
-// quickTask is the duration below which a task ends before the engine could
+// shortTask is the duration below which a task ends before the engine could
 // record its end.
-const quickTask = 200 * time.Microsecond
+const shortTask = 200 * time.Microsecond
 
-// Quick reports whether tasks that usually take this time are quick. A quick
+// Short reports whether tasks that usually take this time are short. A short
 // task is not worth a goroutine, a write or a slot of its own. If the duration
-// is not known, took is 0 and the task is not quick.
-func Quick(took time.Duration) bool { return took > 0 && took < quickTask }
+// is not known, took is 0 and the task is not short.
+func Short(took time.Duration) bool { return took > 0 && took < shortTask }

@@ -8,12 +8,13 @@ type pool struct {
 	next chan func()
 	over chan struct{}
 	call func(op string, fn func()) (panicked bool)
+	keep bool // a goroutine that has returned waits for the next attempt
 }
 
-// newPool makes a pool that runs each function by call, which lets no panic
-// pass.
-func newPool(call func(op string, fn func()) bool) pool {
-	return pool{next: make(chan func()), over: make(chan struct{}), call: call}
+// newPool makes a pool that runs each function by call, which recovers panics.
+// If keep is false, each function has a new goroutine.
+func newPool(call func(op string, fn func()) bool, keep bool) pool {
+	return pool{next: make(chan func()), over: make(chan struct{}), call: call, keep: keep}
 }
 
 // run calls fn in a goroutine of its own and does not wait.
@@ -29,6 +30,10 @@ func (p *pool) work(fn func()) {
 	for {
 		p.call("coremachine.pool", fn)
 
+		if !p.keep {
+			return
+		}
+
 		select {
 		case fn = <-p.next:
 		case <-p.over:
@@ -37,6 +42,6 @@ func (p *pool) work(fn func()) {
 	}
 }
 
-// close lets the goroutines go that have nothing to do, and the others when
-// they return.
+// close ends the goroutines that wait, and the others when their attempts
+// return.
 func (p *pool) close() { close(p.over) }

@@ -25,10 +25,16 @@ type durations struct {
 	means map[string]time.Duration
 	told  map[string]time.Duration // published by all processes, as last read
 	asked bool                     // of was called for a type without an estimate
+
+	disabled bool // of returns 0 for every type
 }
 
 // ran records that n tasks of a type, run concurrently, took the given time.
 func (p *durations) ran(taskType string, n int, took time.Duration) {
+	if p.disabled {
+		return
+	}
+
 	mean := max(1, took/time.Duration(n))
 
 	p.mu.Lock()
@@ -94,6 +100,10 @@ func (p *durations) heard(told, said map[string]time.Duration) {
 // missing, or if due is set. Estimates are hints: if the exchange fails, the
 // next call repeats it.
 func (m *Machine) shareDurations(ctx context.Context, due bool) {
+	if m.durations.disabled {
+		return
+	}
+
 	tell, asked := m.durations.news()
 	if len(tell) == 0 && !asked && !due {
 		return

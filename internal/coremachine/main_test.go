@@ -1,0 +1,9 @@
+package coremachine_test
+
+import (
+	"testing"
+
+	"coremachine/internal/test/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
