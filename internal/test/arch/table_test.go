@@ -134,6 +134,7 @@ var table = []row{
 	{pkg: "test/model", may: []string{anything}},
 	{pkg: "test/chaos", may: []string{anything}},
 	{pkg: "test/verbs", may: []string{anything}},
+	{pkg: "test/upgrade", may: []string{anything}},
 	{pkg: "test/tutorial", may: []string{anything}},
 	{pkg: "test/browser", may: []string{anything}},
 	{pkg: "test/arch"},
