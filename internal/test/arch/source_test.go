@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -33,6 +35,15 @@ type text struct {
 func texts(t *testing.T, want func(path string) bool) []text {
 	t.Helper()
 
+	all, err := readTexts(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return all
+}
+
+func readTexts(want func(path string) bool) ([]text, error) {
 	var all []text
 
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -62,11 +73,8 @@ func texts(t *testing.T, want func(path string) bool) []text {
 
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 
-	return all
+	return all, err
 }
 
 // source is one parsed Go file.
@@ -84,13 +92,28 @@ func ours(path string) bool {
 		!strings.HasPrefix(path, "bench/") && !strings.HasPrefix(path, "examples/")
 }
 
-// sources parses every Go file of the module.
+// sources returns every Go file of the module. The tests share the parsed files
+// and do not change them.
 func sources(t *testing.T) []source {
 	t.Helper()
 
+	all, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return all
+}
+
+var parsed = sync.OnceValues(func() ([]source, error) {
+	files, err := readTexts(ours)
+	if err != nil {
+		return nil, err
+	}
+
 	var all []source
 
-	for _, f := range texts(t, ours) {
+	for _, f := range files {
 		file, err := parser.ParseFile(
 			token.NewFileSet(),
 			f.path,
@@ -98,8 +121,7 @@ func sources(t *testing.T) []source {
 			parser.ParseComments|parser.SkipObjectResolution,
 		)
 		if err != nil {
-			t.Errorf("%s: %v", f.path, err)
-			continue
+			return nil, err
 		}
 
 		pkg := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(f.path)), "internal/")
@@ -110,8 +132,8 @@ func sources(t *testing.T) []source {
 	}
 
 	if len(all) == 0 {
-		t.Fatal("no Go file found")
+		return nil, errors.New("no Go file found")
 	}
 
-	return all
-}
+	return all, nil
+})
