@@ -160,6 +160,10 @@ func TestRetryAfterInterruptedForcedCancelIgnoresCounters(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if gen := query(t, e, `select gen from stages where stage = 0`); gen != 2 {
+		t.Fatalf("the retry continued generation %d, want a new one, because its counters are wrong", gen)
+	}
+
 	e.Wait(id).MustBe(t, state.JobCompleted).Stage(t, "first").MustHave(t, 8, 0)
 	mustCount(t, e, 8, `select completed from stages where stage = 0`)
 }

@@ -34,6 +34,8 @@ func (w *world) check() {
 		w.t.Fatalf("invariants are violated: %q", found)
 	}
 
+	w.checkCounters()
+
 	rows, err := w.pool.Query(
 		context.Background(),
 		`select job_id, status, attempt, cancel_requested_at is not null, purge_started_at is not null,
@@ -91,6 +93,7 @@ func (w *world) compare(s stored) {
 		j.attempt = s.attempt
 		j.status = state.JobQueued
 		j.healed = j.willHeal
+		j.spec = j.willSpec
 		j.cancelled = false
 		j.stopped = false
 	case s.attempt != j.attempt:

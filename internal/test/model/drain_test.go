@@ -9,7 +9,7 @@ import (
 )
 
 // drain ends the sequence without faults. It delivers everything that waits to
-// one process until nothing waits. Then every job must have ended, with at most
+// a process of each build until nothing waits. Then every job must have ended, with at most
 // as many deliveries as its stages and tasks need.
 func (w *world) drain() {
 	for _, p := range w.procs {
@@ -19,15 +19,18 @@ func (w *world) drain() {
 	}
 
 	w.exec(`update workers set lease_until = '-infinity'`)
-	own := w.drawSettings()
-	own.budget = time.Second
-	p := w.start(w.slots[0], own)
-	w.procs = []*process{p}
+	w.procs = nil
+
+	for build := range builds {
+		own := w.drawSettings()
+		own.budget, own.slotWait, own.build = time.Second, patience, build
+		w.procs = append(w.procs, w.start(w.slots[build], own))
+	}
 
 	deliveries := 0
 
 	for {
-		w.sweepBy(p)
+		w.sweepBy(w.procs[0])
 		w.redrive()
 
 		waiting := w.messages()
@@ -47,8 +50,14 @@ func (w *world) drain() {
 		for _, m := range waiting {
 			deliveries++
 
-			w.handle(p, m)
-			w.settle(p)
+			for _, p := range w.procs { // the next build receives what the first one parks
+				w.handle(p, m)
+				w.settle(p)
+
+				if !w.isParked(m) {
+					break
+				}
+			}
 		}
 	}
 

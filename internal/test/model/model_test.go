@@ -128,6 +128,7 @@ func TestEngineMatchesReferenceModel(t *testing.T) {
 					"deliver_all":   w.step(w.deliverAll),
 					"hang":          w.step(w.hang),
 					"let_go":        w.step(w.unblock),
+					"overload":      w.step(w.overload),
 					"sweep":         w.step(w.sweep),
 					"delete":        w.step(w.delete),
 					"set_aside":     w.step(w.deadLetter),
@@ -162,20 +163,20 @@ func (w *world) drawProcess() int { return rapid.IntRange(0, len(w.procs)-1).Dra
 
 // request makes a call as a client does. The call can fail in any way, and then
 // the client does not know whether it had an effect.
-func (w *world) request(do func(context.Context, *coremachine.Machine) error) {
+func (w *world) request(do func(context.Context, *process) error) {
 	p := w.procs[w.drawProcess()]
 
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 
-	if err := do(ctx, p.m); err != nil && state.CodeOf(err) != state.CodeUnavailable &&
+	if err := do(ctx, p); err != nil && state.CodeOf(err) != state.CodeUnavailable &&
 		state.CodeOf(err) != state.CodeConflict {
 		w.t.Fatal(err)
 	}
 }
 
 func (w *world) submit() {
-	n := rapid.IntRange(0, len(w.specs)-1).Draw(w.t, "type")
+	n := rapid.IntRange(0, len(w.specs[0])-1).Draw(w.t, "type")
 	p := params{
 		N: rapid.IntRange(0, 5).
 			Draw(w.t, "n"),
@@ -190,25 +191,26 @@ func (w *world) submit() {
 		Body:  fmt.Appendf(nil, `{"n":%d,"seed":%d,"skip":%v}`, p.N, p.Seed, p.Skip),
 	}
 	heal := rapid.Bool().Draw(w.t, "heal")
-	w.request(func(ctx context.Context, m *coremachine.Machine) error {
+	w.request(func(ctx context.Context, by *process) error {
 		dry := req
 		dry.DryRun = true
 
-		res, err := m.Submit(ctx, dry)
+		res, err := by.m.Submit(ctx, dry)
 		if err != nil {
 			return err
 		}
 
-		w.expectStart(res.JobID, &job{spec: w.specs[n], params: p, status: state.JobQueued, attempt: 0}, heal)
+		fresh := &job{params: p, status: state.JobQueued}
+		w.expectStart(res.JobID, fresh, w.specs[by.build][n], heal)
 
-		_, err = m.Submit(ctx, req)
+		_, err = by.m.Submit(ctx, req)
 
 		return err
 	})
 }
 
 // expectStart records that a job may be started, for the first time or again.
-func (w *world) expectStart(id state.JobID, fresh *job, heal bool) {
+func (w *world) expectStart(id state.JobID, fresh *job, spec jobSpec, heal bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -216,7 +218,7 @@ func (w *world) expectStart(id state.JobID, fresh *job, heal bool) {
 		w.jobs[id] = fresh
 	}
 
-	w.jobs[id].mayStart, w.jobs[id].willHeal = true, heal
+	w.jobs[id].mayStart, w.jobs[id].willHeal, w.jobs[id].willSpec = true, heal, spec
 	w.banned = state.JobID{} // the new run is not the one that was stopped
 }
 
@@ -254,8 +256,8 @@ func (w *world) cancel() {
 	w.mu.Lock()
 	w.jobs[id].cancelled = true
 	w.mu.Unlock()
-	w.request(func(ctx context.Context, m *coremachine.Machine) error {
-		err := m.Cancel(ctx, id, "test")
+	w.request(func(ctx context.Context, by *process) error {
+		err := by.m.Cancel(ctx, id, "test")
 
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -275,9 +277,9 @@ func (w *world) retry() {
 	heal := rapid.Bool().Draw(w.t, "heal")
 	// A retry keeps completed tasks. A job that was healed once stays healed,
 	// because otherwise the reference would have to remember tasks.
-	w.expectStart(id, nil, heal || w.isHealed(context.Background(), id))
-	w.request(func(ctx context.Context, m *coremachine.Machine) error {
-		_, err := m.Retry(ctx, id, "test", "")
+	w.expectStart(id, nil, w.jobs[id].spec, heal || w.isHealed(context.Background(), id))
+	w.request(func(ctx context.Context, by *process) error {
+		_, err := by.m.Retry(ctx, id, "test", "")
 		return err
 	})
 }

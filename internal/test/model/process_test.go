@@ -41,6 +41,7 @@ func (s *slot) fault(point string) error {
 // process is the lifetime of a process: an engine under one lease.
 type process struct {
 	name  string // stored as the build of its worker row
+	build int    // which declarations it has
 	m     *coremachine.Machine
 	calls sync.WaitGroup // calls of Handle
 
@@ -74,7 +75,9 @@ func (p *process) fault(string) error {
 // settings are the settings in which processes differ.
 type settings struct {
 	budget     time.Duration // time after which a bundle splits off its rest
+	slotWait   time.Duration // time that a message waits for a slot, without local dispatch
 	maxRunning int
+	build      int
 	local      bool // local dispatch is enabled
 }
 
@@ -82,7 +85,9 @@ func (w *world) drawSettings() settings {
 	return settings{
 		budget: rapid.SampledFrom([]time.Duration{20 * time.Millisecond, time.Nanosecond}).
 			Draw(w.t, "budget"),
+		slotWait:   rapid.SampledFrom([]time.Duration{time.Millisecond, patience}).Draw(w.t, "slot wait"),
 		maxRunning: rapid.SampledFrom([]int{4, 1, 2}).Draw(w.t, "max running"),
+		build:      (w.started + rapid.IntRange(0, builds-1).Draw(w.t, "build")) % builds,
 		local:      rapid.Bool().Draw(w.t, "local dispatch"),
 	}
 }
@@ -92,6 +97,7 @@ func (w *world) start(s *slot, own settings) *process {
 	w.started++
 	p := &process{
 		name:    fmt.Sprintf("life %d", w.started),
+		build:   own.build,
 		died:    make(chan struct{}),
 		entered: make(chan struct{}, 1),
 	}
@@ -99,7 +105,7 @@ func (w *world) start(s *slot, own settings) *process {
 	p.flake.Store(never)
 
 	jobs := map[string]define.Job{}
-	for i, spec := range w.specs {
+	for i, spec := range w.specs[own.build] {
 		jobs[typeName(i)] = spec.define()
 	}
 
@@ -118,6 +124,7 @@ func (w *world) start(s *slot, own settings) *process {
 		Log:        slog.New(slog.DiscardHandler),
 		Build:      p.name,
 		MaxRunning: own.maxRunning,
+		SlotWait:   own.slotWait,
 		Lease:      2 * time.Hour,
 		Renew:      time.Hour,
 		Grace:      10 * time.Millisecond,
@@ -166,7 +173,7 @@ func (w *world) handler(p *process) func(context.Context, handlers.Task, input) 
 			}
 		}
 
-		return w.specs[typeNumber(t.JobType)].run(ctx, t, in, w.isHealed(ctx, t.JobID))
+		return w.specs[p.build][typeNumber(t.JobType)].run(ctx, t, in, w.isHealed(ctx, t.JobID))
 	}
 }
 

@@ -128,7 +128,7 @@ func (spec jobSpec) predictTask(
 	case state.Single, state.Dynamic, state.FanOut:
 	}
 
-	if failures, never := spec.fate(p, stage, index); !healed && (never || failures >= tries) {
+	if failures, never := spec.fate(p, s.name, index); !healed && (never || failures >= tries) {
 		return taskVerdict{status: state.TaskFailed}
 	}
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"iter"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -46,6 +47,7 @@ type jobSpec struct {
 }
 
 type stageSpec struct {
+	name           string
 	kind           state.Parallelism
 	deps           []int
 	source         int // for match_previous and fan_out
@@ -54,7 +56,9 @@ type stageSpec struct {
 	window, bundle int
 }
 
-func stageName(i int) string { return fmt.Sprintf("s%d", i) }
+func (spec jobSpec) find(name string) stageSpec {
+	return spec.stages[slices.IndexFunc(spec.stages, func(s stageSpec) bool { return s.name == name })]
+}
 
 func drawSpec(t *rapid.T) jobSpec {
 	spec := jobSpec{
@@ -64,6 +68,7 @@ func drawSpec(t *rapid.T) jobSpec {
 	}
 	for i := range rapid.IntRange(1, 5).Draw(t, "stages") {
 		s := stageSpec{
+			name:   fmt.Sprintf("s%d", i),
 			window: rapid.IntRange(1, 4).Draw(t, "window"), bundle: rapid.IntRange(1, 3).Draw(t, "bundle"),
 			skippable: rapid.IntRange(0, 3).Draw(t, "skippable") == 0, source: -1,
 			emits: rapid.IntRange(0, 2).Draw(t, "emits") == 0,
@@ -101,15 +106,15 @@ func drawSpec(t *rapid.T) jobSpec {
 // define returns the real definition.
 func (spec jobSpec) define() define.Job {
 	d := define.Definition[params]{Description: "drawn", Tolerance: spec.tolerance}
-	for i, s := range spec.stages {
+	for _, s := range spec.stages {
 		st := define.Stage[params]{
-			Name:      stageName(i),
+			Name:      s.name,
 			DependsOn: define.None,
 			Window:    s.window,
 			Bundle:    s.bundle,
 		}
 		for _, dep := range s.deps {
-			st.DependsOn = append(st.DependsOn, stageName(dep))
+			st.DependsOn = append(st.DependsOn, spec.stages[dep].name)
 		}
 
 		if s.skippable {
@@ -134,7 +139,7 @@ func (spec jobSpec) define() define.Job {
 	}
 
 	if spec.result {
-		last := stageName(len(spec.stages) - 1)
+		last := spec.stages[len(spec.stages)-1].name
 		d.Result = func(ctx context.Context, _ params, r define.Results) (any, error) {
 			sum := 0
 
@@ -164,7 +169,7 @@ func (s stageSpec) taskType() handlers.TaskType[input, output] {
 // fanOut plans a task for each part if the source emits parts. Otherwise it
 // makes the same inputs from each result.
 func (spec jobSpec) fanOut(s stageSpec) define.Tasks[params] {
-	from := stageName(s.source)
+	from := spec.stages[s.source].name
 	if spec.stages[s.source].emits {
 		return define.FanOut(
 			s.taskType(),
@@ -204,10 +209,10 @@ func planned(value int) []int {
 }
 
 // fate returns after how many failures a task completes, or that it never does.
-func (spec jobSpec) fate(p params, stage, index int) (failures int, never bool) {
+func (spec jobSpec) fate(p params, stage string, index int) (failures int, never bool) {
 	h := fnv.New32a()
 
-	_, _ = fmt.Fprintf(h, "%d %d %d", p.Seed, stage, index)
+	_, _ = fmt.Fprintf(h, "%d %s %d", p.Seed, stage, index)
 	switch n := int(h.Sum32() >> 7 % 16); {
 	case n < spec.bad:
 		return 0, true
@@ -228,8 +233,8 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 		return output{}, err
 	}
 
-	s := spec.stages[t.StageNumber]
-	if failures, never := spec.fate(p, t.StageNumber, t.Index); !healed && (never || t.Failures < failures) {
+	s := spec.find(t.Stage)
+	if failures, never := spec.fate(p, t.Stage, t.Index); !healed && (never || t.Failures < failures) {
 		if s.emits { // parts of a failed attempt must never be visible
 			if err := emit(ctx, t, -1); err != nil {
 				return output{}, err
@@ -258,7 +263,7 @@ func (spec jobSpec) run(ctx context.Context, t handlers.Task, in input, healed b
 		out.Value += prev.Value
 	case state.FanIn:
 		for _, d := range s.deps {
-			for r, err := range handlers.Results[output](ctx, t, stageName(d)) {
+			for r, err := range handlers.Results[output](ctx, t, spec.stages[d].name) {
 				if err != nil {
 					return output{}, err
 				}

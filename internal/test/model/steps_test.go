@@ -5,7 +5,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 )
 
@@ -54,6 +53,19 @@ func (w *world) hang() {
 	p.hang.CompareAndSwap(nil, &gate{open: make(chan struct{}), unresponsive: rapid.Bool().Draw(w.t, "unresponsive")})
 }
 
+// overload delivers everything that waits to a process whose handlers hang, so
+// that it has no slot for the rest.
+func (w *world) overload() {
+	p := w.procs[w.drawProcess()]
+	p.hang.CompareAndSwap(nil, &gate{open: make(chan struct{})})
+
+	for _, m := range w.messages() {
+		if !p.dead.Load() {
+			w.handle(p, m)
+		}
+	}
+}
+
 func (w *world) unblock() { w.procs[w.drawProcess()].unblock(w) }
 
 func (w *world) sweep() { w.sweepBy(w.procs[w.drawProcess()]) }
@@ -91,12 +103,12 @@ func (w *world) delete() {
 		return
 	}
 
-	w.request(func(ctx context.Context, m *coremachine.Machine) error {
+	w.request(func(ctx context.Context, by *process) error {
 		// Local work of a process can end the job at any moment, so the status
 		// log decides, and not the last check.
 		defer w.notePurge(id)
 
-		err := m.Delete(ctx, id)
+		err := by.m.Delete(ctx, id)
 		if err == nil && !w.hasEnded(id) {
 			w.t.Fatalf("job %s was deleted while it was open", id.Short())
 		}

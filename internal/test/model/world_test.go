@@ -25,8 +25,8 @@ type world struct {
 	pool  *pgxpool.Pool
 	queue *pgqueue.Queue // the local transport, as operators use it
 	slots []*slot
-	procs []*process // by slot
-	specs []jobSpec
+	procs []*process        // by slot
+	specs [builds][]jobSpec // by build and number of the job type
 
 	started int
 	seen    []state.Message // delivered envelopes, which can be delivered again
@@ -39,7 +39,8 @@ type world struct {
 
 // job is the state of a job in the reference.
 type job struct {
-	spec      jobSpec
+	spec      jobSpec // of the build that started the run
+	willSpec  jobSpec // of the run that an unanswered request may have started
 	params    params
 	attempt   int
 	status    state.JobStatus
@@ -132,6 +133,10 @@ func newBase(t *testing.T) *base {
 		t.Fatal(err)
 	}
 
+	if _, err := b.pool.Exec(context.Background(), logCounters); err != nil {
+		t.Fatal(err)
+	}
+
 	return b
 }
 
@@ -139,11 +144,13 @@ func newWorld(t *rapid.T, b *base) *world {
 	w := &world{t: t, pool: b.pool, queue: b.queue, slots: b.slots, jobs: map[state.JobID]*job{}}
 	w.exec(
 		`delete from messages; delete from tasks; delete from stages; delete from jobs; delete from attempts; delete from events;
-		delete from workers; delete from sweeps; delete from result_parts; delete from status_log`,
+		delete from workers; delete from sweeps; delete from result_parts; delete from status_log; delete from raised`,
 	)
 
 	for range rapid.IntRange(1, 2).Draw(t, "types") {
-		w.specs = append(w.specs, drawSpec(t))
+		spec := drawSpec(t)
+		w.specs[0] = append(w.specs[0], spec)
+		w.specs[1] = append(w.specs[1], spec.nextBuild(t))
 	}
 
 	for _, s := range w.slots {
