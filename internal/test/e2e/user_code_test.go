@@ -68,7 +68,10 @@ func TestPlannerThatDoesNotReturnFailsJob(t *testing.T) {
 				Handlers: handlersOf(echo),
 			})
 			for _, jobType := range []string{"plan", "result"} {
-				job := e.Run(jobType, `{"n":2}`).MustBe(t, state.JobFailed)
+				id := e.Submit(jobType, `{"n":2}`)
+				until(t, "job "+jobType+" has ended", func() bool { return e.Read(id).Status.Ended() })
+
+				job := e.Read(id).MustBe(t, state.JobFailed)
 				if job.Error == nil || job.Error.Code != state.CodePlanner {
 					t.Errorf("%s: the error is %v, want the planner's", jobType, job.Error)
 				}
