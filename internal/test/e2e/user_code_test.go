@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"runtime"
@@ -125,7 +126,7 @@ func TestStorePanicIsNotHandlerFailure(t *testing.T) {
 		"Results": func(ctx context.Context, task handlers.Task) error {
 			for _, err := range handlers.Results[workOut](ctx, task, "first") {
 				if err != nil {
-					return err
+					return fmt.Errorf("reading failed: %v", err) //nolint:errorlint // as a handler that hides the cause
 				}
 			}
 
