@@ -1,86 +1,74 @@
-package coremachine
+package coremachine_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"maps"
+	"iter"
 	"math/rand/v2"
-	"slices"
-	"strconv"
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
+	"coremachine/internal/coremachine"
+	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
 )
 
-// partTable keeps parts as the statement does, and loses answers at random.
-type partTable struct {
-	mu     sync.Mutex
-	parts  map[int]string
-	rand   *rand.Rand
-	faulty int // of 10 writes
+// lossyParts loses some writes of parts before they reach the store, and some
+// answers after the commit. The engine repeats after some of these losses, and
+// the handler after the others.
+type lossyParts struct{ coremachine.Store }
+
+func (s lossyParts) EmitPart(
+	ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, index, part int, data []byte,
+) (state.PartFate, error) {
+	lost := state.Errorf(state.CodeUnavailable, "test", "the answer is lost")
+	if rand.IntN(3) == 0 {
+		lost = state.Errorf(state.CodeInternal, "test", "the answer is lost permanently")
+	}
+
+	switch rand.IntN(6) {
+	case 0:
+		return state.PartFate{}, lost
+	case 1:
+		if _, err := s.Store.EmitPart(ctx, worker, h, index, part, data); err != nil {
+			return state.PartFate{}, err
+		}
+
+		return state.PartFate{}, lost
+	}
+
+	return s.Store.EmitPart(ctx, worker, h, index, part, data)
 }
 
-var errNoAnswer = errors.New("no answer")
+// Tasks of type emitting emit parts from many goroutines. Tasks of type emitted
+// read them.
+const (
+	emitting handlers.TaskType[workIn, workOut] = "emitting"
+	emitted  handlers.TaskType[workIn, workOut] = "emitted"
+)
 
-func (p *partTable) store(_ context.Context, part int, data []byte) (state.PartFate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	fault := p.rand.IntN(10) < p.faulty
-	if fault && p.rand.IntN(2) == 0 {
-		return state.PartFate{}, errNoAnswer // it was not written
-	}
-
-	fate := state.PartFate{Held: true}
-
-	switch stored, used := p.parts[part]; {
-	case !used:
-		p.parts[part], fate.Stored = string(data), true
-	case stored == string(data):
-		fate.Stored = true
-	default:
-		fate.Found = sha256.Sum256([]byte(stored))
-	}
-
-	if fault {
-		return state.PartFate{}, errNoAnswer // it was written
-	}
-
-	return fate, nil
-}
-
-// TestConcurrentEmitsMakeEachPartOnce repeats what failed as a handler does,
-// while others emit, and looks for lost parts, duplicates and gaps.
-func TestConcurrentEmitsMakeEachPartOnce(t *testing.T) {
+// TestConcurrentEmitsPlanOneTaskPerPart emits 200 parts from eight goroutines,
+// through a store that loses writes and answers, and plans a task from each
+// part.
+func TestConcurrentEmitsPlanOneTaskPerPart(t *testing.T) {
 	t.Parallel()
 
-	const goroutines, each = 8, 25
+	if enginetest.InBothModes(t, TestConcurrentEmitsPlanOneTaskPerPart) {
+		return
+	}
 
-	for seed := range uint64(200) {
-		table := &partTable{
-			parts:  map[int]string{},
-			rand:   rand.New(rand.NewPCG(seed, 1)),
-			faulty: int(seed % 8),
-		}
-		e := newEmitter(t.Context(), table.store)
+	const goroutines, each, runs = 8, 25, 5
 
-		var (
-			want []string
-			all  sync.WaitGroup
-		)
-
+	emit := func(ctx context.Context, task handlers.Task, _ workIn) (workOut, error) {
+		var all sync.WaitGroup
 		for g := range goroutines {
-			for i := range each {
-				want = append(want, strconv.Itoa(g%4*each+i)) // each content twice, by two goroutines
-			}
-
 			all.Go(func() {
 				for i := range each {
-					for e.emit(t.Context(), fmt.Append(nil, g%4*each+i)) != nil {
-						continue
+					for ctx.Err() == nil && task.Emit(ctx, workOut{Value: g*each + i}) != nil {
+						continue // the handler tries again
 					}
 				}
 			})
@@ -88,110 +76,40 @@ func TestConcurrentEmitsMakeEachPartOnce(t *testing.T) {
 
 		all.Wait()
 
-		got := slices.Collect(maps.Values(table.parts))
-		slices.Sort(got)
-		slices.Sort(want)
-
-		if !slices.Equal(got, want) {
-			t.Fatalf("seed %d: %d parts are stored, want %d", seed, len(got), len(want))
-		}
-
-		for part := range goroutines * each {
-			if _, ok := table.parts[part]; !ok {
-				t.Fatalf("seed %d: part %d is missing: a gap", seed, part)
-			}
-		}
+		return workOut{}, ctx.Err()
 	}
-}
+	onePart := func(_ params, _ int, part workOut) iter.Seq[workIn] {
+		return func(yield func(workIn) bool) { yield(workIn(part)) }
+	}
 
-func TestAnEmitThatWasGivenUpLeavesItsNumber(t *testing.T) {
-	t.Parallel()
-
-	for _, written := range []bool{true, false} {
-		parts := map[int]string{}
-		table := &partTable{parts: parts, rand: rand.New(rand.NewPCG(1, 1))}
-		lose := true
-
-		e := newEmitter(
-			t.Context(),
-			func(ctx context.Context, part int, data []byte) (state.PartFate, error) {
-				if !lose {
-					return table.store(ctx, part, data)
-				}
-
-				if lose = false; written {
-					parts[part] = string(data)
-				}
-
-				return state.PartFate{}, errNoAnswer
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"emits": jobOf(
+			define.Stage[params]{
+				Name:  "emit",
+				Tasks: define.Single(emitting, func(params) workIn { return workIn{} }),
 			},
-		)
-		if err := e.emit(t.Context(), []byte("given up")); err == nil {
-			t.Fatal("an emit without an answer succeeded")
-		}
-
-		if err := e.emit(t.Context(), []byte("next")); err != nil {
-			t.Fatal(err)
-		}
-
-		if err := e.emit(t.Context(), []byte("next")); err != nil { // a part of its own
-			t.Fatal(err)
-		}
-
-		want := map[int]string{0: "next", 1: "next"}
-		if written {
-			want = map[int]string{0: "given up", 1: "next", 2: "next"}
-		}
-
-		if !maps.Equal(parts, want) {
-			t.Errorf("the parts are %v, want %v", parts, want)
-		}
-	}
-}
-
-func TestNothingIsEmittedAfterTheHandlerReturned(t *testing.T) {
-	t.Parallel()
-
-	began, stopped := make(chan struct{}), make(chan error, 1)
-
-	e := newEmitter(t.Context(), func(ctx context.Context, _ int, _ []byte) (state.PartFate, error) {
-		close(began)
-		<-ctx.Done()
-
-		return state.PartFate{}, state.Wrap(state.CodeUnavailable, "test", "cut off", ctx.Err())
+			define.Stage[params]{
+				Name:  "each",
+				Tasks: define.FanOut(emitted, define.FromParts[workOut]("emit"), onePart),
+			},
+		)},
+		Handlers: map[string]handlers.Handler{
+			string(emitting): handlers.Func(
+				emit,
+				handlers.Emits[workOut](),
+				handlers.Attempts(1),
+			),
+			string(emitted): handlers.Func(echo),
+		},
+		Config:   func(c *coremachine.Config) { c.Store = lossyParts{c.Store} },
+		Dispatch: modeOf(t),
 	})
-	go func() { stopped <- e.emit(context.WithoutCancel(t.Context()), []byte("1")) }()
-
-	<-began
-	e.close()
-
-	if err := <-stopped; !errors.Is(err, errAttemptOver) {
-		t.Errorf("the emit under way ended with %v", err)
+	for seed := range runs {
+		job := e.Run("emits", `{"seed":`+string(rune('0'+seed))+`}`).MustBe(t, state.JobCompleted)
+		job.Stage(t, "each").MustHave(t, goroutines*each, 0)
 	}
 
-	if err := e.emit(t.Context(), []byte("2")); !errors.Is(err, errAttemptOver) {
-		t.Errorf("a later emit ended with %v", err)
-	}
-}
-
-func TestAnotherContentUnderAUsedNumberIsRefused(t *testing.T) {
-	t.Parallel()
-
-	table := &partTable{parts: map[int]string{0: "of another"}, rand: rand.New(rand.NewPCG(1, 1))}
-
-	err := newEmitter(t.Context(), table.store).emit(t.Context(), []byte("mine"))
-	if state.CodeOf(err) != state.CodeInternal || table.parts[0] != "of another" {
-		t.Errorf("the emit ended with %v; the part is %q", err, table.parts[0])
-	}
-
-	fenced := func(context.Context, int, []byte) (state.PartFate, error) { return state.PartFate{}, nil }
-	if err := newEmitter(
-		t.Context(),
-		fenced,
-	).emit(t.Context(), []byte("mine")); !errors.Is(
-		err,
-		errLeaseLost,
-	) {
-		t.Errorf("an emit of a fenced attempt ended with %v", err)
-	}
+	mustCount(t, e, runs*goroutines*each, `select count(*) from result_parts`)
+	mustCount(t, e, runs*goroutines*each, `select count(distinct (job_id, data)) from result_parts`)
+	mustCount(t, e, goroutines*each-1, `select max(part) from result_parts`)
 }

@@ -1,95 +1,125 @@
-package coremachine
+package coremachine_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"coremachine/internal/handlers"
+	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
 )
 
-func TestFailureTextIsWhole(t *testing.T) {
+// TestHandlerGoexitFailsItsAttempt covers both ways of running tasks: each in
+// its own goroutine and, once the engine knows that they are short, several in
+// one goroutine after each other.
+func TestHandlerGoexitFailsItsAttempt(t *testing.T) {
 	t.Parallel()
 
-	reset := errors.New("connection reset")
-	for _, c := range []struct {
-		name string
-		err  error
-		want string
-	}{
-		{"Plain", fmt.Errorf("reading tile 7: %w", reset), "reading tile 7: connection reset"},
-		{"PermanentInside", fmt.Errorf("reading tile 17: %w", handlers.Permanent(reset)), "reading tile 17: connection reset"},
-		{"PermanentOutside", handlers.Permanent(fmt.Errorf("reading tile 17: %w", reset)), "reading tile 17: connection reset"},
-		{"Joined", errors.Join(errors.New("left"), handlers.Permanent(errors.New("right"))), "left\nright"},
-		{
-			"JoinedInside", fmt.Errorf("both: %w", errors.Join(handlers.Permanent(errors.New("left")), errors.New("right"))),
-			"both: left\nright",
+	if enginetest.InBothModes(t, TestHandlerGoexitFailsItsAttempt) {
+		return
+	}
+
+	const tasks = 64
+
+	fn := func(_ context.Context, task handlers.Task, in workIn) (workOut, error) {
+		if in.Value%8 == 3 && task.Failures == 0 {
+			runtime.Goexit()
+		}
+
+		return workOut(in), nil
+	}
+	many := define.Dynamic(work, "n", func(p params, i int) workIn { return workIn{Value: p.Seed + i} })
+
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
+		Handlers: handlersOf(
+			fn,
+			handlers.Timeout(20*time.Second),
+			handlers.Base(time.Millisecond),
+		),
+		Dispatch: modeOf(t),
+	})
+	for seed := range 4 { // from the second job on, the engine knows that the tasks are short
+		job := e.Run("exits", fmt.Sprintf(`{"n":%d,"seed":%d}`, tasks, seed*tasks)).
+			MustBe(t, state.JobCompleted)
+		job.Stage(t, "many").MustHave(t, tasks, 0)
+	}
+
+	mustCount(t, e, 4*tasks/8,
+		`select count(*) from attempts where outcome = 'error' and error like '%runtime.Goexit%'`,
+	)
+	mustCount(t, e, 4*tasks/8, `select count(*) from attempts`)
+
+	if n := e.Process(0).Machine.Running(); n != 0 {
+		t.Errorf("%d handlers run after all jobs have ended", n)
+	}
+}
+
+// TestFailureKeepsFullHandlerError reads what failed attempts stored.
+func TestFailureKeepsFullHandlerError(t *testing.T) {
+	t.Parallel()
+
+	fails := []error{
+		fmt.Errorf("reading tile 17: %w", handlers.Permanent(errors.New("it is truncated"))),
+		errors.Join(errors.New("left half"), handlers.Permanent(errors.New("right half"))),
+		fmt.Errorf("reading tile 18: %w", handlers.RetryAfter(0, errors.New("the service is busy"))),
+	}
+	fn := func(_ context.Context, _ handlers.Task, in workIn) (workOut, error) {
+		if in.Value < len(fails) {
+			return workOut{}, fails[in.Value]
+		}
+
+		none := make([]int, 0, in.Value)
+
+		return workOut{Value: none[in.Value]}, nil
+	}
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{
+			"fails": tolerant(define.Stage[params]{Name: "many", Tasks: dynamic()}),
 		},
-		{"TwoWrapped", fmt.Errorf("%w, and %w", handlers.Permanent(errors.New("left")), errors.New("right")), "left, and right"},
-		{"RetryAfterInside", fmt.Errorf("tile 17: %w", handlers.RetryAfter(time.Second, reset)), "tile 17: connection reset"},
-		{
-			"PermanentInRetryAfter", fmt.Errorf("tile 17: %w", handlers.RetryAfter(time.Second, handlers.Permanent(reset))),
-			"tile 17: connection reset",
-		},
-		{
-			"WithoutTheEnginesOperation", fmt.Errorf("emitting tile 17: %w",
-				state.Errorf(state.CodeResultTooLarge, "handlers.Encode", "the value is too large")),
-			"emitting tile 17: the value is too large",
-		},
-		{
-			"WithTheCause", fmt.Errorf("tile 17: %w", handlers.Permanent(state.Wrap(state.CodePermanent, "handlers.Run", "no input", reset))),
-			"tile 17: no input: connection reset",
-		},
-		{"JoinedOperations", errors.Join(state.Errorf(state.CodePanic, "handlers.Run", "one"),
-			state.Errorf(state.CodePermanent, "handlers.Emit", "two")), "one\ntwo"},
-		{
-			"WithFields", state.Invalid("define.Parse", "the parameters are wrong", state.FieldError{Field: "n", Message: "is missing"}),
-			"the parameters are wrong: n: is missing",
-		},
+		Handlers: handlersOf(fn, handlers.Attempts(1)),
+		Dispatch: modeOf(t),
+	})
+	job := e.Run("fails", `{"n":5}`).MustBe(t, state.JobCompletedWithErrors)
+
+	for index, want := range []string{
+		`^reading tile 17: it is truncated$`,
+		`^left half\nright half$`,
+		`^reading tile 18: the service is busy$`,
+		`^the handler panicked at internal/coremachine/failure_test\.go:\d+: runtime error: index out of range \[3\] with length 0$`,
+		`^the handler panicked at internal/coremachine/failure_test\.go:\d+: runtime error: index out of range \[4\] with length 0$`,
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
+		task, err := e.Process(0).Repo.ReadTask(t.Context(), job.ID, "many", index)
+		if err != nil || len(task.Attempts) != 1 {
+			t.Fatalf("task %d has %d attempts: %v", index, len(task.Attempts), err)
+		}
 
-			if got := failureText(c.err); got != c.want {
-				t.Errorf("text = %q, want %q", got, c.want)
-			}
-		})
+		if !regexp.MustCompile(want).MatchString(task.Error) || task.Attempts[0].Error != task.Error {
+			t.Errorf(
+				"task %d has the error %q and its attempt %q, want %q",
+				index,
+				task.Error,
+				task.Attempts[0].Error,
+				want,
+			)
+		}
+
+		stack := task.Attempts[0].Stack
+		if (task.Code == state.CodePanic) != strings.Contains(stack, "internal/coremachine/failure_test.go:") {
+			t.Errorf("task %d, %s, has the stack %q", index, task.Code, stack)
+		}
+
+		if strings.Contains(stack, "\t/") {
+			t.Errorf("task %d: the stack names a path of this machine: %s", index, stack)
+		}
 	}
-}
 
-// unreadable is the classic nil pointer in an error: not nil, and without text.
-type unreadable struct{ text string }
-
-func (u *unreadable) Error() string { return u.text }
-
-func TestAnErrorThatPanicsIsAFailedAttempt(t *testing.T) {
-	t.Parallel()
-
-	var none *unreadable
-
-	e := taskEnd{retry: state.Backoff{Attempts: 3, Base: time.Second, Factor: 1, Cap: time.Second}}
-	e.fail(fmt.Errorf("tile 17: %w", none), nil)
-	e = taskEnd{retry: state.Backoff{Attempts: 3, Base: time.Second, Factor: 1, Cap: time.Second}}
-	e.fail(none, nil)
-
-	if e.Status != state.TaskQueued || e.Outcome != state.OutcomePanic ||
-		!strings.Contains(e.Error, "panicked") {
-		t.Errorf("the end is %+v", e.TaskEnd)
-	}
-}
-
-func TestAPanicsEndHoldsItsStackWithinBounds(t *testing.T) {
-	t.Parallel()
-
-	panicked := state.Errorf(state.CodePanic, "handlers.Run", "the handler panicked")
-	panicked.Stack = strings.Repeat("f\n\tx.go:1\n", state.MaxStack/10)
-	e := taskEnd{retry: state.Backoff{Attempts: 3}}
-	e.fail(fmt.Errorf("tile 17: %w", panicked), nil)
-
-	if e.Code != state.CodePanic || e.Stack != panicked.Stack || e.Error != "tile 17: the handler panicked" {
-		t.Errorf("the end is %s %q with a stack of %d bytes", e.Code, e.Error, len(e.Stack))
-	}
+	mustCount(t, e, 4, `select count(distinct fingerprint) from attempts`) // both panics are of one kind
 }

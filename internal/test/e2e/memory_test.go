@@ -114,13 +114,13 @@ func TestMemoryProcess(t *testing.T) { //nolint:paralleltest // it is the body o
 			n += len(result) / len(value)
 		}
 
-		return workOut{n}, nil
+		return workOut{Value: n}, nil
 	}
 	e := enginetest.Start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"large": jobOf(
 			define.Stage[params]{
 				Name:  "many",
-				Tasks: define.Dynamic(large, "n", func(_ params, i int) workIn { return workIn{i} }),
+				Tasks: define.Dynamic(large, "n", func(_ params, i int) workIn { return workIn{Value: i} }),
 			},
 			define.Stage[params]{
 				Name:        "read",

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"coremachine/internal/coremachine"
 	"coremachine/internal/handlers"
@@ -19,10 +18,6 @@ import (
 	"coremachine/internal/test/enginetest"
 	"coremachine/internal/test/pgtest"
 )
-
-func shortLease(c *coremachine.Config) {
-	c.Lease, c.Renew, c.Grace = 1500*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
-}
 
 // TestAnotherProcessTakesOverOrphanedWork disconnects a process from the
 // database while it runs tasks. It reconnects the process after another one has
@@ -49,7 +44,7 @@ func TestAnotherProcessTakesOverOrphanedWork(t *testing.T) {
 			<-resume
 		}
 
-		return workOut{1000*t.Attempt + in.Value}, nil
+		return workOut{Value: 1000*t.Attempt + in.Value}, nil
 	}
 	e := start(t, enginetest.Options{
 		Jobs: map[string]define.Job{"lost": jobOf(

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ func pid(ctx context.Context, _ handlers.Task, _ workIn) (workOut, error) {
 		return workOut{}, ctx.Err()
 	}
 
-	return workOut{os.Getpid()}, nil
+	return workOut{Value: os.Getpid()}, nil
 }
 
 // TestWorkerProcess is the body of a worker that another test starts. Without
@@ -94,13 +93,6 @@ func TestWorkerProcess(t *testing.T) {
 // completes reports whether the caller is inside a completion. Other
 // transactions, such as the reclaim of orphaned work, do not lock the stage.
 func completes() bool { return strings.Contains(string(debug.Stack()), "repo.(*Repo).Complete") }
-
-// modeOf returns the mode of dispatch of a test. It defaults to the mode of
-// Azure for tests that run in one mode.
-func modeOf(t *testing.T) enginetest.Dispatch {
-	t.Helper()
-	return cmp.Or(enginetest.DispatchOf(t), enginetest.Queue)
-}
 
 // worker starts this test binary as a worker and returns the lines that it
 // prints. The worker is killed when the test ends.

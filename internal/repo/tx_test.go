@@ -1,0 +1,139 @@
+package repo_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"coremachine/internal/jobs/define"
+	"coremachine/internal/state"
+	"coremachine/internal/test/enginetest"
+)
+
+// TestConcurrentCallersEndStageOnce ends a stage of 10,000 tasks with 64
+// callers in four processes. Every message carries 10 tasks, and each message
+// that existed at the start is delivered to two callers at the same time.
+func TestConcurrentCallersEndStageOnce(t *testing.T) {
+	t.Parallel()
+
+	if enginetest.InBothModes(t, TestConcurrentCallersEndStageOnce) {
+		return
+	}
+
+	const n, callers = 10_000, 64
+
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{"crowd": jobOf(
+			define.Stage[params]{Name: "many", Tasks: dynamic(), Bundle: 10, Window: 6_000},
+			define.Stage[params]{Name: "next", Tasks: fanIn()},
+		)},
+		Handlers: handlersOf(echo), Processes: 4, InFlight: callers / 4,
+	})
+	id := e.Submit("crowd", `{"n":10000}`)
+	twice := make(chan state.Message, callers)
+
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			for m := range twice {
+				if err := e.Process((i+1)%4).Machine.Handle(t.Context(), m); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+
+	rows, err := e.Pool().
+		Query(t.Context(), `select message_id, first, count from messages where job_id = $1`, id[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for rows.Next() {
+		m := state.Message{
+			V:     state.EnvelopeVersion,
+			JobID: id,
+			Queue: state.QueueTasks,
+			Kind:  state.KindTasks,
+			Gen:   1,
+			Send:  1,
+		}
+		if err := rows.Scan(&m.MessageID, &m.First, &m.Count); err != nil {
+			t.Fatal(err)
+		}
+
+		twice <- m
+	}
+
+	close(twice)
+	wg.Wait()
+	job := e.Wait(id).MustBe(t, state.JobCompleted)
+	job.Stage(t, "many").MustHave(t, n, 0)
+	job.Stage(t, "next").MustHave(t, 1, 0)
+	mustCount(t, e, 1, `select count(*) from events where kind = 'stage_started' and stage = 1`)
+	mustCount(t, e, n+1, `select count(*) from tasks where status = 'completed'`)
+	mustCount(t, e, n+1, `select count(*) from status_log where record = 'task' and now = 'completed'`)
+	mustCount(t, e, 0, `select count(*) from attempts`)
+}
+
+// TestLockOrder runs 50 jobs of many stages in 16 processes whose transactions
+// contend: each holds rows of several jobs. Locks in the wrong order would
+// cause hundreds of deadlocks, and the rate would drop with them.
+func TestLockOrder(t *testing.T) { //nolint:paralleltest // its modes run one after the other
+	if enginetest.DispatchOf(t) == "" { // one mode at a time: each has some 60 connections
+		t.Parallel()
+	}
+
+	if enginetest.InBothModes(t, TestLockOrder) {
+		return
+	}
+
+	stages := []define.Stage[params]{{Name: "s0", Tasks: dynamic(), Bundle: 3}}
+	for i := 1; i < 5; i++ { // each stage but the last two waits for two
+		s := define.Stage[params]{
+			Name:      fmt.Sprintf("s%d", i),
+			Tasks:     dynamic(),
+			Bundle:    1,
+			DependsOn: []string{fmt.Sprintf("s%d", i-1)},
+		}
+		if i > 1 {
+			s.DependsOn = append(s.DependsOn, fmt.Sprintf("s%d", i-2))
+		}
+
+		stages = append(stages, s)
+	}
+
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{
+			"a": jobOf(stages...),
+			"b": tolerant(stages...),
+		},
+		Handlers:  handlersOf(echo),
+		Processes: 16,
+		InFlight:  8,
+		Conns:     3,
+	})
+
+	const deadlocks = `select deadlocks from pg_stat_database where datname = current_database()`
+
+	before := query(t, e, deadlocks)
+	begin := time.Now()
+
+	ids := submitMany(t, e, 25, 20, "a", "b")
+	for _, id := range ids {
+		e.Wait(id).MustBe(t, state.JobCompleted)
+	}
+
+	took := time.Since(begin)
+
+	mustCount(t, e, 50*5, `select count(*) from events where kind = 'stage_started'`)
+	mustCount(t, e, 50*5*20, `select count(*) from tasks where status = 'completed'`)
+
+	broken := query(t, e, deadlocks) - before
+	if broken > 10 { // each costs a second
+		t.Errorf("the server broke %d deadlocks in %s, want at most 10", broken, took)
+	}
+
+	t.Logf("%d tasks in %s, %d deadlocks", 50*5*20, took, broken)
+}
