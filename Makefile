@@ -28,12 +28,19 @@ demo: ## Run a job end to end on a Postgres and a host of its own: N=1000 JOB=na
 dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a blob container to try jobs on
 	@$(GO) run ./cmd/corectl dev $(if $(SAMPLE),--storage)
 
+# Suites that use all CPUs by themselves and measure times. Other packages run
+# two at a time, so that one computes while the other waits.
+ALONE := /internal/test/(e2e|chaos)$$
+
 .PHONY: test
 test: ## Install what the tests need and run all of them with the race detector
 	@.ci/setup
-	$(GO) test -race -p 1 -timeout 45m ./...
-	$(GO) test -C bench ./...
-	$(GO) test -C examples/wordcount ./...
+	@failed=; \
+	$(GO) test -race -p 2 -timeout 45m $$($(GO) list ./... | grep -Ev '$(ALONE)') || failed=1; \
+	$(GO) test -race -p 1 -timeout 45m $$($(GO) list ./... | grep -E '$(ALONE)') || failed=1; \
+	CGO_ENABLED=0 $(GO) test -C bench ./... || failed=1; \
+	CGO_ENABLED=0 $(GO) test -C examples/wordcount ./... || failed=1; \
+	test -z "$$failed"
 
 .PHONY: screenshots
 screenshots: ## Take the pictures in docs/img again

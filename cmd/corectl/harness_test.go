@@ -17,6 +17,7 @@ import (
 	"coremachine/cmd/corectl/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/repotest"
 	"coremachine/internal/view"
 )
 
@@ -33,6 +34,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 
+	repotest.BuildAsDelivered()
 	pgtest.Main(m)
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -80,7 +82,10 @@ func buildHandler(ctx context.Context, root, home string) error {
 	}
 	defer func() { _ = os.Remove(part.Name()) }() // after a success, the file no longer exists
 
-	if err := part.Close(); err != nil {
+	// go build does not link again if the file is already up to date. Linking
+	// takes several seconds, so start from the last build, if there is one.
+	err = errors.Join(copyInto(part, filepath.Join(home, "handler")), part.Close())
+	if err != nil {
 		return err
 	}
 
@@ -100,6 +105,22 @@ func buildHandler(ctx context.Context, root, home string) error {
 	}
 
 	return os.Rename(part.Name(), filepath.Join(home, "handler"))
+}
+
+// copyInto appends the file at path to w, if it exists.
+func copyInto(w io.Writer, path string) error {
+	from, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+
+	if err != nil {
+		return err
+	}
+
+	_, err = io.Copy(w, from)
+
+	return errors.Join(err, from.Close())
 }
 
 func copyFile(from, to string) error {

@@ -14,9 +14,13 @@ import (
 	"time"
 
 	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/repotest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	repotest.BuildAsDelivered()
+	pgtest.Main(m)
+}
 
 const root = "../../.."
 

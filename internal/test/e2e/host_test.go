@@ -46,8 +46,14 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 
+	repotest.BuildAsDelivered()
+	pgtest.WaitBound(parallelTests)
 	pgtest.Main(m, goleak.IgnoreTopFunction(renewer))
 }
+
+// parallelTests keeps two CPUs busy: a test uses a quarter of one on average.
+// More of them only make each other slow.
+const parallelTests = 4
 
 // renewer is a goroutine that azservicebus occasionally leaves behind when a
 // connection is cut while links open. It waits to refresh a token.

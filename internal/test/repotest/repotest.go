@@ -33,6 +33,15 @@ func Root() (string, error) {
 	}
 }
 
+// BuildAsDelivered makes the builds that this process starts use the settings of
+// make build. Otherwise they would compile all packages once more, since the
+// build cache keeps packages by these settings. Call it in TestMain.
+func BuildAsDelivered() {
+	if err := os.Setenv("CGO_ENABLED", "0"); err != nil {
+		panic(err) // the name is valid
+	}
+}
+
 // AppFolder returns a folder with the Functions app as make build lays it out,
 // without the executable. It is removed with the test.
 func AppFolder(t testing.TB) string {

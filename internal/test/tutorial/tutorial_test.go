@@ -92,10 +92,12 @@ func newShell(t *testing.T, dir string) *shell {
 	cmd := exec.CommandContext(ctx, "bash")
 	cmd.Dir = dir
 	// With -trimpath, the build cache serves the packages of the copy,
-	// independently of its folder.
+	// independently of its folder. Without cgo, it has them from the tests of
+	// the app package.
 	cmd.Env = append(
 		cmd.Environ(),
 		"GOFLAGS=-trimpath",
+		"CGO_ENABLED=0",
 		"NO_COLOR=1",
 		"DATABASE_URL=",
 		"XDG_STATE_HOME="+t.TempDir(),

@@ -16,7 +16,10 @@ import (
 	"coremachine/internal/test/repotest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	repotest.BuildAsDelivered()
+	pgtest.Main(m)
+}
 
 // The last release. After a release, set both to it.
 const (
