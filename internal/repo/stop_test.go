@@ -243,7 +243,9 @@ func TestHandlersOfReplacedJobRunOn(t *testing.T) {
 
 	looked := store.looked.Load()
 
-	until(t, "the process has looked twice more", func() bool { return store.looked.Load() > looked+2 })
+	until(t, "the process has looked twice more", func() bool {
+		return store.looked.Load() > looked+2 || fresh.Err() != nil
+	})
 
 	if old.Err() == nil || fresh.Err() != nil {
 		t.Errorf("the old handler's context: %v, the new one's: %v", old.Err(), fresh.Err())
