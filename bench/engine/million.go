@@ -71,7 +71,7 @@ func Million(ctx context.Context, o Options) (res MillionResult, err error) {
 
 		others, stop := context.WithCancel(ctx)
 		group, groupCtx := errgroup.WithContext(others)
-		group.Go(func() error { return res.beside(groupCtx, s, o) })
+		group.Go(func() error { return res.probe(groupCtx, s, o) })
 		group.Go(func() error { return res.reads(groupCtx, s, id) })
 		group.Go(func() error { return res.totals(groupCtx, s, id) })
 
@@ -80,8 +80,8 @@ func Million(ctx context.Context, o Options) (res MillionResult, err error) {
 
 		stop()
 
-		if beside := group.Wait(); beside != nil && !errors.Is(beside, context.Canceled) {
-			err = errors.Join(err, beside)
+		if probed := group.Wait(); probed != nil && !errors.Is(probed, context.Canceled) {
+			err = errors.Join(err, probed)
 		}
 
 		if err != nil {
@@ -144,8 +144,8 @@ func (d *database) completed(ctx context.Context, id state.JobID) error {
 	return nil
 }
 
-// This method submits small jobs until ctx ends.
-func (r *MillionResult) beside(ctx context.Context, s system, o Options) error {
+// probe submits small jobs until ctx ends.
+func (r *MillionResult) probe(ctx context.Context, s system, o Options) error {
 	db, err := openDatabase(ctx, s)
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
@@ -58,11 +58,11 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 			"%s has already ended: %s. See `corectl status %s`.",
 			title,
 			job.Status,
-			show.Handle(job.JobID),
+			render.Handle(job.JobID),
 		)
 	}
 
-	waiting := job.Tasks.Total - show.Ended(job.Tasks) - job.Tasks.Running
+	waiting := job.Tasks.Total - render.Ended(job.Tasks) - job.Tasks.Running
 	numbers := fmt.Sprintf("%s not started, %s running.", have(waiting), are(job.Tasks.Running))
 
 	verb, query := "cancel", url.Values(nil)
@@ -100,7 +100,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 
 	if !end.Status.Ended() {
 		a.hint("still %s: %s.", end.Status, are(end.Tasks.Running)+" running")
-		return exitf(exitTimeout, "Follow it: `corectl status %s --watch`.", show.Handle(job.JobID))
+		return exitf(exitTimeout, "Follow it: `corectl status %s --watch`.", render.Handle(job.JobID))
 	}
 
 	a.hint(
@@ -118,7 +118,7 @@ func have(n int) string {
 		return "1 task has"
 	}
 
-	return show.Count(n) + " tasks have"
+	return render.Count(n) + " tasks have"
 }
 
 func are(n int) string {
@@ -126,7 +126,7 @@ func are(n int) string {
 		return "1 is"
 	}
 
-	return show.Count(n) + " are"
+	return render.Count(n) + " are"
 }
 
 func were(n int, noun string) string {
@@ -134,7 +134,7 @@ func were(n int, noun string) string {
 		return "1 " + noun + " was"
 	}
 
-	return show.Things(n, noun) + " were"
+	return render.Things(n, noun) + " were"
 }
 
 func results(n int) string {
@@ -142,7 +142,7 @@ func results(n int) string {
 		return "1 result is"
 	}
 
-	return show.Things(n, "result") + " are"
+	return render.Things(n, "result") + " are"
 }
 
 // untilEnd reads the job until it has ended or the time limit expires.
@@ -197,9 +197,9 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 		)
 	}
 
-	again := show.Things(open, "unfinished task")
+	again := render.Things(open, "unfinished task")
 	if job.Tasks.Cancelled == 0 {
-		again = show.Things(job.Tasks.Failed, "failed task")
+		again = render.Things(job.Tasks.Failed, "failed task")
 	}
 
 	where := failedStages(job)
@@ -225,8 +225,8 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 
-		a.hint("attempt %d of %s: %s queued · corectl status %s --watch", run.Attempt, show.Short(job.JobID),
-			show.Things(run.Tasks, "task"), show.Handle(job.JobID))
+		a.hint("attempt %d of %s: %s queued · corectl status %s --watch", run.Attempt, render.Short(job.JobID),
+			render.Things(run.Tasks, "task"), render.Handle(job.JobID))
 
 		return nil
 	})
@@ -264,11 +264,11 @@ func (c *deleteCmd) Run(ctx context.Context, a *app) error {
 			"%s has not ended: %s. Cancel it first: `corectl cancel %s`.",
 			title,
 			job.Status,
-			show.Handle(job.JobID),
+			render.Handle(job.JobID),
 		)
 	}
 
-	what := show.Things(job.Tasks.Total, "task")
+	what := render.Things(job.Tasks.Total, "task")
 	if c.DryRun {
 		a.hint("Would delete %s with its %s and their results.", title, what)
 		return nil

@@ -10,14 +10,14 @@ import (
 	"strings"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 )
 
 // app is what a command works with: the console, the settings and the API.
 type app struct {
 	*console
 	format string // table, json, jsonl or name
-	style  show.Style
+	style  render.Style
 	api    *client.Client
 }
 
@@ -65,7 +65,7 @@ func (a *app) asked() bool { return a.inTTY && a.errTTY }
 
 // errStyle returns the style of standard error. It is computed for each call,
 // because the width of a terminal may change.
-func (a *app) errStyle() show.Style {
+func (a *app) errStyle() render.Style {
 	s := a.style
 	if a.errTTY {
 		s.Width, _ = a.size()
@@ -75,7 +75,7 @@ func (a *app) errStyle() show.Style {
 }
 
 // outStyle returns the style of standard output.
-func (a *app) outStyle() show.Style {
+func (a *app) outStyle() render.Style {
 	s := a.style
 	if !a.outTTY {
 		s.Color = false
@@ -89,7 +89,7 @@ func (a *app) outStyle() show.Style {
 
 // hint prints a message that is not a result.
 func (a *app) hint(format string, args ...any) {
-	for _, line := range show.Wrap(a.style.Own(fmt.Sprintf(format, args...)), a.errStyle().Width) {
+	for _, line := range render.Wrap(a.style.Own(fmt.Sprintf(format, args...)), a.errStyle().Width) {
 		_, _ = fmt.Fprintln(a.err, line)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/config"
 	"coremachine/internal/dev/local"
 	"coremachine/internal/state"
@@ -78,7 +78,7 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 
 	if _, wrote := system.Storage(); wrote.Total.Blobs > 0 {
 		a.hint("storage: container %s with %s of %d kinds, %s bytes", local.SampleContainer,
-			show.Things(wrote.Total.Blobs, "blob"), len(wrote.ByKind), show.Count(int(wrote.Total.Bytes)))
+			render.Things(wrote.Total.Blobs, "blob"), len(wrote.ByKind), render.Count(int(wrote.Total.Bytes)))
 	}
 
 	var result []byte
@@ -189,7 +189,7 @@ func (c *demoCmd) submit(ctx context.Context, a *app) (id state.JobID, plan []by
 
 	if !c.DryRun {
 		remember(a.stateDir, recentJob{JobID: done.JobID, JobType: c.Job, API: a.api.Base()})
-		a.hint("%s %s submitted · attempt %d", c.Job, show.Short(done.JobID), done.Attempt)
+		a.hint("%s %s submitted · attempt %d", c.Job, render.Short(done.JobID), done.Attempt)
 	}
 
 	return done.JobID, answer.Body, nil

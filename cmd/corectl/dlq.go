@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -77,7 +77,7 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 				return a.outStyle().Dead(dead, a.now())
 			}
 
-			return show.DeadTabbed(dead)
+			return render.DeadTabbed(dead)
 		},
 	}
 	next, err := all.print(ctx, "/queues/"+c.Queue+"/dead", query, c.Limit)
@@ -116,7 +116,7 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 		return err
 	}
 
-	var groups []show.DeadGroup
+	var groups []render.DeadGroup
 
 	for _, q := range page.Items {
 		if q.Dead == 0 {
@@ -137,7 +137,7 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 	}
 
 	if !a.outTTY {
-		return a.lines(show.DeadGroupsTabbed(groups))
+		return a.lines(render.DeadGroupsTabbed(groups))
 	}
 
 	return a.lines(a.outStyle().DeadGroups(groups, a.now()))
@@ -145,7 +145,7 @@ func (c *dlqListCmd) counts(ctx context.Context, a *app) error {
 
 // deadGroups counts a queue's dead letters by reason. Those that the API does
 // not count by reason form a group without a reason.
-func (a *app) deadGroups(ctx context.Context, q view.QueueView) ([]show.DeadGroup, error) {
+func (a *app) deadGroups(ctx context.Context, q view.QueueView) ([]render.DeadGroup, error) {
 	page, _, err := list[view.DeadReason](ctx, a, "/queues/"+url.PathEscape(q.Queue)+"/dead/reasons", nil)
 	if err != nil {
 		return nil, err
@@ -153,10 +153,10 @@ func (a *app) deadGroups(ctx context.Context, q view.QueueView) ([]show.DeadGrou
 
 	rest := q.Dead
 
-	groups := each(page.Items, func(r view.DeadReason) show.DeadGroup {
+	groups := each(page.Items, func(r view.DeadReason) render.DeadGroup {
 		rest -= r.Wanted + r.Unwanted
 
-		return show.DeadGroup{
+		return render.DeadGroup{
 			Queue:  q.Queue,
 			Reason: r.Reason,
 			Count:  r.Wanted + r.Unwanted,
@@ -165,7 +165,7 @@ func (a *app) deadGroups(ctx context.Context, q view.QueueView) ([]show.DeadGrou
 		}
 	})
 	if rest > 0 {
-		groups = append(groups, show.DeadGroup{Queue: q.Queue, Count: rest})
+		groups = append(groups, render.DeadGroup{Queue: q.Queue, Count: rest})
 	}
 
 	return groups, nil
@@ -203,19 +203,19 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 
 	text := fmt.Sprintf(
 		"%s would be sent to %s again (still needed by %s; %s already finished and will be dropped).",
-		show.Things(
+		render.Things(
 			would.Redriven+would.Dropped,
 			"message",
 		),
 		c.Queue,
-		show.Things(would.Redriven, "task"),
+		render.Things(would.Redriven, "task"),
 		are(would.Dropped),
 	)
 	if c.DryRun {
 		return a.one(
 			answer.Body,
 			c.Queue,
-			func() error { return a.lines(show.Wrap(text, a.outStyle().Width)) },
+			func() error { return a.lines(render.Wrap(text, a.outStyle().Width)) },
 		)
 	}
 
@@ -243,7 +243,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 
-		a.hint("%s sent again, %d dropped.", show.Things(done.Redriven, "message"), done.Dropped)
+		a.hint("%s sent again, %d dropped.", render.Things(done.Redriven, "message"), done.Dropped)
 
 		return nil
 	})

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	process "coremachine/internal/app"
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
@@ -88,7 +88,7 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 
 	warned := count(findings, warn)
 	if failed+warned > 0 && a.format == "table" {
-		a.hint("%d failed, %s", failed, show.Things(warned, "warning"))
+		a.hint("%d failed, %s", failed, render.Things(warned, "warning"))
 	}
 
 	if failed > 0 {
@@ -139,13 +139,13 @@ func (a *app) findings(found []finding) error {
 	}
 
 	if !a.outTTY {
-		return a.lines(show.Tabbed(each(findings, func(f printedFinding) []string {
+		return a.lines(render.Tabbed(each(findings, func(f printedFinding) []string {
 			return []string{f.Outcome, f.Check, f.Detail, f.Advice, f.Runbook}
 		})))
 	}
 
 	style := a.outStyle()
-	inks := map[string]show.Ink{fine: show.Green, warn: show.Yellow, bad: show.Red}
+	inks := map[string]render.Ink{fine: render.Green, warn: render.Yellow, bad: render.Red}
 
 	var lines []string
 
@@ -156,12 +156,12 @@ func (a *app) findings(found []finding) error {
 			f.Check,
 		)
 
-		lines = append(lines, show.Hang(head, style.Plain(f.Detail), style.Width)...)
+		lines = append(lines, render.Hang(head, style.Plain(f.Detail), style.Width)...)
 		for _, next := range []string{f.Advice, f.Runbook} {
 			if next != "" {
 				lines = append(
 					lines,
-					show.Hang(style.Own("                   → "), style.Own(next), style.Width)...)
+					render.Hang(style.Own("                   → "), style.Own(next), style.Width)...)
 			}
 		}
 	}
@@ -208,7 +208,7 @@ func checkRegistry(cfg config.Config) finding {
 	return finding{
 		"registry",
 		fine,
-		fmt.Sprintf("%s, %s", show.Things(len(jobs.All), "job"), show.Things(len(handlers.All), "handler")),
+		fmt.Sprintf("%s, %s", render.Things(len(jobs.All), "job"), render.Things(len(handlers.All), "handler")),
 		"",
 	}
 }

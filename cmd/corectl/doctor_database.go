@@ -11,7 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	process "coremachine/internal/app"
 	"coremachine/internal/config"
 	"coremachine/internal/repo"
@@ -234,7 +234,7 @@ func checkConnections(ctx context.Context, r *repo.Repo, each int) []finding {
 	if r.Database().Pooled() {
 		detail := fmt.Sprintf(
 			"%s × %d are clients of the pooler, which shares its own",
-			show.Things(instances, "instance"),
+			render.Things(instances, "instance"),
 			each,
 		)
 
@@ -243,7 +243,7 @@ func checkConnections(ctx context.Context, r *repo.Repo, each int) []finding {
 
 	each++
 	detail := fmt.Sprintf("the server gives %d; %s × %d take up to %d; room for %s", have,
-		show.Things(instances, "instance"), each, instances*each, show.Things(have/each, "instance"))
+		render.Things(instances, "instance"), each, instances*each, render.Things(have/each, "instance"))
 
 	const advice = "lower DATABASE_CONNECTIONS, limit the instances, raise max_connections, or connect through a pooler"
 

@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
@@ -106,7 +106,7 @@ func (a *app) eventLines(events []view.EventView) []string {
 			return a.outStyle().Event(e)
 		}
 
-		return show.EventTabbed(e)
+		return render.EventTabbed(e)
 	})
 }
 

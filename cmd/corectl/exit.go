@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -135,7 +135,7 @@ func wrongParameters(fields []state.FieldError) error {
 		verb = " invalid parameter:"
 	}
 
-	return exitf(exitUsage, "%s%s%s", show.Count(len(fields)), verb, fieldList(fields))
+	return exitf(exitUsage, "%s%s%s", render.Count(len(fields)), verb, fieldList(fields))
 }
 
 // ended returns the error, if any, for the final status of a watched job.

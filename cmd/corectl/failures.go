@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -52,7 +52,7 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 			return a.outStyle().Failures(groups)
 		}
 
-		return show.FailuresTabbed(groups)
+		return render.FailuresTabbed(groups)
 	}}
 	if err := all.whole(answer); err != nil || a.format != "table" {
 		return err
@@ -66,8 +66,8 @@ func (c *failuresCmd) Run(ctx context.Context, a *app) error {
 	default:
 		a.hint(
 			"tasks of one error: corectl tasks %s --error %s",
-			show.Handle(id),
-			show.ShortError(groups[ended].Fingerprint),
+			render.Handle(id),
+			render.ShortError(groups[ended].Fingerprint),
 		)
 	}
 
@@ -94,7 +94,7 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 			given,
 			state.FingerprintLen,
 			view.MinIDPrefix,
-			show.Handle(id),
+			render.Handle(id),
 		)
 	}
 
@@ -124,9 +124,9 @@ func (a *app) fingerprint(ctx context.Context, id state.JobID, given string) (st
 		return 0, exitf(
 			exitNotFound,
 			"No error of %s has a fingerprint that starts with %s. See `corectl failures %s`.",
-			show.Short(id),
+			render.Short(id),
 			prefix,
-			show.Handle(id),
+			render.Handle(id),
 		)
 	case 1:
 		return found[0].Fingerprint, nil

@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 )
 
 type helpCmd struct {
@@ -164,11 +164,11 @@ func printCommand(w io.Writer, model *kong.Application, node *kong.Node) {
 
 		width := 0
 		for _, row := range rows {
-			width = max(width, show.Width(row[0]))
+			width = max(width, render.Width(row[0]))
 		}
 
 		for _, row := range rows {
-			for _, line := range show.Hang(fmt.Sprintf("  %-*s  ", width, row[0]), row[1], helpWidth) {
+			for _, line := range render.Hang(fmt.Sprintf("  %-*s  ", width, row[0]), row[1], helpWidth) {
 				b.WriteString(strings.TrimRight(line, " ") + "\n")
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -72,7 +72,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 
 // missing returns the error for a job that does not exist.
 func (a *app) missing(id state.JobID) error {
-	return exitf(exitNotFound, "No job %s at %s. See `corectl jobs`.", show.Short(id), a.api.Base())
+	return exitf(exitNotFound, "No job %s at %s. See `corectl jobs`.", render.Short(id), a.api.Base())
 }
 
 // typeNames returns the registered job types, sorted.

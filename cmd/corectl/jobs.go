@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -57,7 +57,7 @@ func (c *jobsCmd) Run(ctx context.Context, a *app) error {
 				return a.outStyle().Jobs(jobs, a.now())
 			}
 
-			return show.JobsTabbed(jobs)
+			return render.JobsTabbed(jobs)
 		},
 	}
 

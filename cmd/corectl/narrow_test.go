@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 )
 
@@ -26,7 +26,7 @@ func TestHintsAndErrorsWrapWithoutBreakingCommands(t *testing.T) {
 		}
 
 		for line := range strings.Lines(got.err) {
-			if line = strings.TrimSuffix(line, "\n"); show.Width(line) > 40 && strings.Contains(line, " ") {
+			if line = strings.TrimSuffix(line, "\n"); render.Width(line) > 40 && strings.Contains(line, " ") {
 				t.Errorf("%q: %q is wider than 40", args, line)
 			}
 		}

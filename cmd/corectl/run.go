@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 )
 
 // grammar is the command line. The order of the commands is the order of the
@@ -168,7 +168,7 @@ func (con *console) fit(text string) string {
 
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
-		lines = append(lines, show.Wrap(line, columns)...)
+		lines = append(lines, render.Wrap(line, columns)...)
 	}
 
 	return strings.Join(lines, "\n")
@@ -179,7 +179,7 @@ func (con *console) fit(text string) string {
 func plainLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = show.Style{}.Plain(line)
+		lines[i] = render.Style{}.Plain(line)
 	}
 
 	return strings.Join(lines, "\n")

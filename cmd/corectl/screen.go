@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/view"
 )
 
@@ -19,7 +19,7 @@ type screen interface {
 }
 
 func (a *app) screen() screen {
-	meter := &meter{rates: show.Rates{}, before: map[int]int{}}
+	meter := &meter{rates: render.Rates{}, before: map[int]int{}}
 	if a.animated() {
 		return &frames{app: a, meter: meter}
 	}
@@ -30,7 +30,7 @@ func (a *app) screen() screen {
 // meter measures rates between readings. Each second, a new value counts half,
 // so that the displayed rate does not jump.
 type meter struct {
-	rates  show.Rates
+	rates  render.Rates
 	before map[int]int
 	at     time.Time
 }
@@ -42,7 +42,7 @@ func (m *meter) read(job view.JobView, now time.Time) {
 	}
 
 	for _, stage := range job.Stages {
-		done := show.Ended(stage.Tasks)
+		done := render.Ended(stage.Tasks)
 		if !m.at.IsZero() {
 			rate := float64(max(0, done-m.before[stage.Stage])) / seconds
 			if old, known := m.rates[stage.Stage]; known {
@@ -132,7 +132,7 @@ func (e *edges) tick() {
 
 	for _, stage := range e.job.Stages {
 		if stage.Status == "running" {
-			e.print(show.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
+			e.print(render.Pulse(*e.job, stage, e.meter.rates[stage.Stage], e.now()))
 		}
 	}
 }
@@ -148,7 +148,7 @@ func (e *edges) show(ctx context.Context, r seen) error {
 // printFirstFailure prints a stage's first failure before the line about its
 // end.
 func (e *edges) printFirstFailure(ctx context.Context, job view.JobView) {
-	lines := show.Edges(e.job, job, e.now())
+	lines := render.Edges(e.job, job, e.now())
 	for _, stage := range job.Stages {
 		if stage.Tasks.Failed == 0 || e.failed[stage.Name] {
 			continue
@@ -168,7 +168,7 @@ func (e *edges) printFirstFailure(ctx context.Context, job view.JobView) {
 			end = len(lines)
 		}
 
-		lines = slices.Insert(lines, end, show.FirstFailure(job, task, e.now()))
+		lines = slices.Insert(lines, end, render.FirstFailure(job, task, e.now()))
 	}
 
 	for _, line := range lines {
@@ -179,7 +179,7 @@ func (e *edges) printFirstFailure(ctx context.Context, job view.JobView) {
 // print omits the date on a terminal.
 func (e *edges) print(line string) {
 	if e.errTTY {
-		line = show.Clock(line)
+		line = render.Clock(line)
 	}
 
 	_, _ = fmt.Fprintln(e.err, line)

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/view"
 )
 
@@ -34,7 +34,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 
 func (a *app) status(job view.JobView) error {
 	if !a.outTTY {
-		return a.lines(show.StatusTabbed(job))
+		return a.lines(render.StatusTabbed(job))
 	}
 
 	lines := a.outStyle().Status(job, a.now())

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -172,9 +172,9 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 			a.hint(
 				"%s %s submitted · attempt %d · corectl open %s",
 				a.style.Plain(jobType),
-				show.Short(done.JobID),
+				render.Short(done.JobID),
 				done.Attempt,
-				show.Handle(done.JobID),
+				render.Handle(done.JobID),
 			)
 		}
 
@@ -193,27 +193,27 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 
 // existing explains why an existing job prevents a new run, and what to do.
 func existing(job view.JobView, now time.Time) string {
-	head := fmt.Sprintf("%s %s already exists: ", job.JobType, show.Short(job.JobID))
+	head := fmt.Sprintf("%s %s already exists: ", job.JobType, render.Short(job.JobID))
 	if !job.Status.Ended() {
 		head += string(job.Status)
 		if job.StartedAt != nil {
-			head += " for " + show.Elapsed(now.Sub(*job.StartedAt))
+			head += " for " + render.Elapsed(now.Sub(*job.StartedAt))
 		}
 
-		return head + fmt.Sprintf(". Follow it: `corectl status %s --watch`.", show.Handle(job.JobID))
+		return head + fmt.Sprintf(". Follow it: `corectl status %s --watch`.", render.Handle(job.JobID))
 	}
 
 	head += string(job.Status)
 	if job.FinishedAt != nil {
-		head += " " + show.Ago(now, *job.FinishedAt)
+		head += " " + render.Ago(now, *job.FinishedAt)
 	}
 
 	head += ". Use --rerun to run it again"
 	if job.Status != state.JobCompleted && job.Tasks.Failed > 0 {
 		head += fmt.Sprintf(
 			", `corectl retry %s` for the %s",
-			show.Handle(job.JobID),
-			show.Count(job.Tasks.Failed),
+			render.Handle(job.JobID),
+			render.Count(job.Tasks.Failed),
 		)
 	}
 

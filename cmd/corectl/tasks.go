@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -45,7 +45,7 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 				return a.outStyle().Tasks(tasks, a.budgets(ctx, id), a.now())
 			}
 
-			return show.TasksTabbed(tasks)
+			return render.TasksTabbed(tasks)
 		},
 	}
 
@@ -155,7 +155,7 @@ func (c *tasksCmd) more(ctx context.Context, a *app, id state.JobID, given int) 
 		return "more"
 	}
 
-	return show.Count(sum-given) + " more"
+	return render.Count(sum-given) + " more"
 }
 
 func byStatus(counts view.TaskCounts, status string) int {

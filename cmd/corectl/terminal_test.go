@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -35,7 +35,7 @@ func TestLastFrameRemains(t *testing.T) {
 
 func plain(text string) string {
 	text = strings.NewReplacer("\x1b[K", "", "\x1b[J", "", "\x1b[2A", "").Replace(text)
-	for _, ink := range []show.Ink{"0", show.Dim, show.Bold, show.Red, show.Green, show.Yellow, show.Blue} {
+	for _, ink := range []render.Ink{"0", render.Dim, render.Bold, render.Red, render.Green, render.Yellow, render.Blue} {
 		text = strings.ReplaceAll(text, "\x1b["+string(ink)+"m", "")
 	}
 
@@ -81,7 +81,7 @@ func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 			}
 
 			for line := range strings.Lines(got.out) {
-				if show.Width(strings.TrimSuffix(line, "\n")) > width {
+				if render.Width(strings.TrimSuffix(line, "\n")) > width {
 					t.Errorf("%v: wider than %d columns: %q", args, width, line)
 				}
 			}
@@ -151,7 +151,7 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 	}
 
 	for line := range strings.Lines(got.out) {
-		if show.Width(line) > 81 {
+		if render.Width(line) > 81 {
 			t.Errorf("wider than 80 columns: %q", line)
 		}
 	}
@@ -163,7 +163,7 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 		}
 
 		for line := range strings.Lines(got.out) {
-			if show.Width(line) > 81 {
+			if render.Width(line) > 81 {
 				t.Errorf("%v: too wide: %q", args, line)
 			}
 		}

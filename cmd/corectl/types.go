@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 )
 
 type typesCmd struct {
@@ -28,13 +28,13 @@ func (c *typesCmd) Run(ctx context.Context, a *app) error {
 		table: func(types []client.JobType) []string {
 			rows := each(types, func(t client.JobType) []string {
 				stages := each(t.Stages, func(s client.TypeStage) string { return s.Name })
-				return []string{t.JobType, strings.Join(stages, ","), show.Style{}.Plain(t.Description)}
+				return []string{t.JobType, strings.Join(stages, ","), render.Style{}.Plain(t.Description)}
 			})
 			if !a.outTTY {
-				return show.Tabbed(rows)
+				return render.Tabbed(rows)
 			}
 
-			columns := []show.Column{
+			columns := []render.Column{
 				{Head: "TYPE"},
 				{Head: "STAGES", Cut: 12, Drop: 2},
 				{Head: "DESCRIPTION", Cut: 16, Drop: 1},
@@ -118,15 +118,15 @@ func (a *app) describe(t client.JobType) error {
 	}
 
 	if !a.outTTY {
-		return a.lines(show.Tabbed(rows))
+		return a.lines(render.Tabbed(rows))
 	}
 
-	lines := append(show.Wrap(style.Plain(t.JobType+": "+t.Description), style.Width), "")
+	lines := append(render.Wrap(style.Plain(t.JobType+": "+t.Description), style.Width), "")
 	for _, row := range rows {
 		lines = append(
 			lines,
-			show.Hang("  ", strings.Join(slices.DeleteFunc(row[:4:4], empty), "  "), style.Width)...)
-		lines = append(lines, show.Hang("      ", row[4], style.Width)...)
+			render.Hang("  ", strings.Join(slices.DeleteFunc(row[:4:4], empty), "  "), style.Width)...)
+		lines = append(lines, render.Hang("      ", row[4], style.Width)...)
 	}
 
 	if len(rows) > 0 {
@@ -160,7 +160,7 @@ func (p property) bounds() string {
 		parts = append(parts, strings.Join(each(p.Enum, func(v any) string { return fmt.Sprint(v) }), ", "))
 	}
 
-	return show.Style{}.Plain(strings.Join(parts, "; "))
+	return render.Style{}.Plain(strings.Join(parts, "; "))
 }
 
 func empty(text string) bool { return text == "" }

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
@@ -42,15 +42,15 @@ func (a *app) watch(ctx context.Context, id state.JobID, flags watchFlags) error
 			"Stopped watching after %s. %s continues: `corectl status %s --watch`.",
 			flags.Timeout,
 			name(job, id),
-			show.Handle(id),
+			render.Handle(id),
 		)
 	case errors.Is(err, context.Canceled):
 		return exitf(
 			exitInterrupted,
 			"Stopped watching. %s continues: `corectl status %s --watch`. To cancel it: `corectl cancel %s`.",
 			name(job, id),
-			show.Handle(id),
-			show.Handle(id),
+			render.Handle(id),
+			render.Handle(id),
 		)
 	case err != nil:
 		return err
@@ -63,10 +63,10 @@ var errPatience = errors.New("the watch timed out")
 
 func name(job view.JobView, id state.JobID) string {
 	if job.JobType == "" {
-		return show.Short(id)
+		return render.Short(id)
 	}
 
-	return job.JobType + " " + show.Short(id)
+	return job.JobType + " " + render.Short(id)
 }
 
 // follow shows the job until it ends. It returns the last reading, also with an

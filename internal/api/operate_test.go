@@ -207,7 +207,7 @@ func TestHealthIsBoundedAndContainsNoSecrets(t *testing.T) {
 					Name: "database",
 					Run:  func(context.Context) (any, error) { return map[string]int{"schema": 3}, failing },
 				},
-				{Name: "deaf", Optional: true, Run: func(context.Context) (any, error) {
+				{Name: "unresponsive", Optional: true, Run: func(context.Context) (any, error) {
 					begun.Add(1)
 					<-hang
 
@@ -238,14 +238,14 @@ func TestHealthIsBoundedAndContainsNoSecrets(t *testing.T) {
 	}
 
 	b := read(200)
-	if b.Status != "degraded" || b.Checks["deaf"].Status != "timeout" ||
+	if b.Status != "degraded" || b.Checks["unresponsive"].Status != "timeout" ||
 		b.Checks["database"].Status != "ok" ||
 		b.Jobs[0] != "hello_world" ||
 		b.Handlers[0] != "h" {
 		t.Errorf("got health %+v", b)
 	}
 
-	if b = read(200); b.Checks["deaf"].Message != "timeout" || begun.Load() != 1 {
+	if b = read(200); b.Checks["unresponsive"].Message != "timeout" || begun.Load() != 1 {
 		t.Errorf("a hanging check was started %d times: %+v", begun.Load(), b)
 	}
 

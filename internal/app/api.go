@@ -100,7 +100,7 @@ func (a *App) health() api.Health {
 					return nil, state.Errorf(state.CodeUnavailable, "app.health", "this process has no lease")
 				}
 
-				return map[string]int{"running": a.machine.Running(), "deaf": a.machine.Unresponsive()}, nil
+				return map[string]int{"running": a.machine.Running(), "unresponsive": a.machine.Unresponsive()}, nil
 			},
 		},
 	}

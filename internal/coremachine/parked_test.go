@@ -72,6 +72,7 @@ func TestAMessageOfANewerKindWaitsForItsBuild(t *testing.T) {
 
 	exec(t, e, `alter table messages drop constraint messages_kind_check`)
 	exec(t, e, `insert into messages (job_id, queue, kind) values ($1, 1, 77)`, id[:])
+
 	parked := func() bool {
 		var n int
 

@@ -19,7 +19,7 @@ const (
 	RunbookDeadLetters  Runbook = "dead-letters"
 	RunbookSweep        Runbook = "sweep-actions"
 	RunbookAttemptsFail Runbook = "attempts-fail"
-	RunbookUnresponsive Runbook = "deaf-handlers"
+	RunbookUnresponsive Runbook = "unresponsive-handlers"
 	RunbookPool         Runbook = "pool"
 	RunbookPooler       Runbook = "pooler"
 	RunbookReading      Runbook = "telemetry-reading"

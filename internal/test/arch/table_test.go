@@ -94,7 +94,7 @@ var table = []row{
 			"state",
 			"view",
 			"cmd/corectl/internal/client",
-			"cmd/corectl/internal/show",
+			"cmd/corectl/internal/render",
 		},
 		tests: []string{"api", "dev/blobsample", "test/blobtest", "coremachine", "jobs/define"},
 	},
@@ -114,7 +114,7 @@ var table = []row{
 			"state",
 		},
 	},
-	{pkg: "cmd/corectl/internal/show", may: []string{"state", "view", "cmd/corectl/internal/client"}},
+	{pkg: "cmd/corectl/internal/render", may: []string{"state", "view", "cmd/corectl/internal/client"}},
 
 	// For tests and benchmarks only.
 	{pkg: "test/blobtest", may: []string{"dev/azurite", "test/repotest"}},

@@ -1,4 +1,4 @@
-package show
+package render
 
 import (
 	"fmt"
@@ -99,7 +99,7 @@ func (s Style) stageRow(stage view.StageView, rate float64, now time.Time) stage
 	switch {
 	case stage.Status.Ended():
 		if stage.StartedAt != nil && stage.FinishedAt != nil {
-			row.note = Took(stage.FinishedAt.Sub(*stage.StartedAt))
+			row.note = FormatDuration(stage.FinishedAt.Sub(*stage.StartedAt))
 		}
 	case stage.Status == state.StageRunning:
 		row.note = joinNonEmpty("  ", Rate(rate), left(stage, rate))

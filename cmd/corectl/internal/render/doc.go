@@ -1,4 +1,4 @@
-// Package show formats the API's answers as text: durations, counts, bars,
+// Package render formats the API's answers as text: durations, counts, bars,
 // tables, the frame that a watch redraws, and the plain lines that a watch
 // prints if there is no terminal.
 //
@@ -9,4 +9,4 @@
 // of a job's text reaches the output.
 //
 // It may import cmd/corectl/internal/client and the standard library.
-package show
+package render

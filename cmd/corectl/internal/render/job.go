@@ -1,4 +1,4 @@
-package show
+package render
 
 import (
 	"bytes"
@@ -40,7 +40,7 @@ func jobTook(job view.JobSummary, now time.Time) string {
 	case job.StartedAt == nil:
 		return "-"
 	case job.FinishedAt != nil:
-		return Took(JobTook(job, now))
+		return FormatDuration(JobTook(job, now))
 	}
 
 	return Elapsed(JobTook(job, now))
@@ -49,7 +49,7 @@ func jobTook(job view.JobSummary, now time.Time) string {
 // End returns the lines below the last frame: the outcome of the job, and the
 // command that shows more.
 func (s Style) End(job view.JobView, now time.Time) []string {
-	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, Took(JobTook(job.JobSummary, now)))
+	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, FormatDuration(JobTook(job.JobSummary, now)))
 
 	count := Things(job.Tasks.Total, "task")
 	if job.Tasks.Failed > 0 {
@@ -243,7 +243,7 @@ func stageTook(stage view.StageView, now time.Time) string {
 	case stage.StartedAt == nil:
 		return ""
 	case stage.FinishedAt != nil:
-		return Took(stage.FinishedAt.Sub(*stage.StartedAt))
+		return FormatDuration(stage.FinishedAt.Sub(*stage.StartedAt))
 	}
 
 	return Elapsed(now.Sub(*stage.StartedAt))

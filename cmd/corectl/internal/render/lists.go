@@ -1,4 +1,4 @@
-package show
+package render
 
 import (
 	"fmt"
@@ -148,7 +148,7 @@ func taskTook(task view.TaskSummary, now time.Time) string {
 	case task.StartedAt == nil:
 		return ""
 	case task.FinishedAt != nil:
-		return Took(task.FinishedAt.Sub(*task.StartedAt))
+		return FormatDuration(task.FinishedAt.Sub(*task.StartedAt))
 	case task.Status == state.TaskRunning:
 		return Elapsed(now.Sub(*task.StartedAt))
 	}

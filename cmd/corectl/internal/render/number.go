@@ -1,4 +1,4 @@
-package show
+package render
 
 import (
 	"fmt"
@@ -38,9 +38,9 @@ func Things(n int, noun string) string {
 	return Count(n) + " " + noun + "s"
 }
 
-// Took formats a duration: "41 ms", "0.9 s", "26.4 s", "4 m 07 s", "3 h 12 m",
+// FormatDuration formats a duration: "41 ms", "0.9 s", "26.4 s", "4 m 07 s", "3 h 12 m",
 // "2 d 3 h".
-func Took(d time.Duration) string {
+func FormatDuration(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "0 ms"
