@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"coremachine/internal/dev/npm"
@@ -98,7 +97,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+account+":"+s.key)
 
 	// The server does not get the Ctrl-C of the terminal. It runs until Stop.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ownGroup(s.cmd)
 	if err := s.start(ctx); err != nil {
 		return nil, fmt.Errorf("azurite: %w", err)
 	}

@@ -2,6 +2,7 @@ package devhost
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 
@@ -48,7 +49,7 @@ func sameOrigin(r *http.Request) bool {
 func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 	var in struct{ Input string }
 
-	body, err := readAll(r)
+	body, err := io.ReadAll(r.Body)
 	if err != nil || json.Unmarshal(body, &in) != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -95,12 +96,7 @@ func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 	go func() {
 		defer s.calls.leave()
 
-		a, err := s.post(s.ctx, f, newID(), buffer)
-		if err == nil {
-			err = s.sendOutputs(s.ctx, f, a)
-		}
-
-		if err != nil {
+		if err := s.post(s.ctx, f, newID(), buffer); err != nil {
 			s.host.log.Warn("manual invocation failed", keys.Function, name, keys.Error, err)
 		}
 	}()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,10 +37,6 @@ type App struct {
 type Function struct {
 	Name    string
 	Trigger Binding
-	Outputs []Binding // output bindings, including http
-	// raw is true for one httpTrigger in, one http out, and nothing else. Only
-	// such a function can be proxied or forwarded.
-	raw bool
 }
 
 // Binding is a binding of a function.json. Fields that its type does not have
@@ -122,6 +119,13 @@ func ReadApp(root string, getenv func(string) string) (*App, error) {
 
 	if a.Functions, err = readFunctions(root, expand); err != nil {
 		return nil, err
+	}
+
+	isHTTP := func(f Function) bool { return f.Trigger.Type == typeHTTP }
+	if !a.Proxy && !a.Forward && slices.ContainsFunc(a.Functions, isHTTP) {
+		return nil, errors.New(
+			"devhost.ReadApp: host.json: set customHandler.enableProxyingHttpRequest or enableForwardingHttpRequest",
+		)
 	}
 
 	return a, nil
@@ -261,14 +265,20 @@ func readFunctions(root string, expand func(string) string) ([]Function, error) 
 	return all, nil
 }
 
+// newFunction accepts what can be proxied or forwarded (one httpTrigger in, one
+// http out) and a trigger of another type without outputs. In Azure, a function
+// with other bindings exchanges envelopes instead, which this app does not.
 func newFunction(name string, bindings []Binding, expand func(string) string) (Function, error) {
 	f := Function{Name: name}
+
+	var outputs []string
+
 	inputs := 0
 
 	for _, b := range bindings {
 		b.QueueName, b.Schedule = expand(b.QueueName), expand(b.Schedule)
 		if b.Direction == "out" {
-			f.Outputs = append(f.Outputs, b)
+			outputs = append(outputs, b.Type)
 			continue
 		}
 
@@ -279,11 +289,21 @@ func newFunction(name string, bindings []Binding, expand func(string) string) (F
 		}
 	}
 
-	if f.Trigger.Type == "" {
+	var want []string
+
+	switch f.Trigger.Type {
+	case "":
 		return f, fmt.Errorf("devhost.ReadApp: the function %s has no trigger", name)
+	case typeHTTP:
+		want = []string{"http"}
 	}
 
-	f.raw = inputs == 1 && f.Trigger.Type == typeHTTP && len(f.Outputs) == 1 && f.Outputs[0].Type == "http"
+	if inputs != 1 || !slices.Equal(outputs, want) {
+		return f, fmt.Errorf(
+			"devhost.ReadApp: the function %s has %d inputs and the outputs %q: want its trigger and the outputs %q",
+			name, inputs, outputs, want,
+		)
+	}
 
 	return f, nil
 }

@@ -1,6 +1,7 @@
 package devhost_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -63,5 +64,36 @@ func TestReadAppResolvesSettings(t *testing.T) {
 
 	if got := app.Functions[0].Trigger.QueueName; got != "from settings" {
 		t.Errorf("got queue %q", got)
+	}
+}
+
+func TestReadAppRejectsBindingsThatNeedEnvelopes(t *testing.T) {
+	t.Parallel()
+
+	const (
+		trigger = `{"type":"httpTrigger","direction":"in","name":"req"}`
+		queue   = `{"type":"serviceBusTrigger","direction":"in","name":"m","queueName":"q"}`
+		out     = `{"type":"http","direction":"out","name":"res"}`
+		more    = `{"type":"serviceBus","direction":"out","name":"more","queueName":"q"}`
+		proxy   = `,"enableProxyingHttpRequest":true`
+	)
+
+	for name, c := range map[string]struct{ mode, bindings, want string }{
+		"HTTPWithoutOutput":  {proxy, trigger, "want its trigger"},
+		"HTTPWithTwoOutputs": {proxy, trigger + "," + out + "," + more, "want its trigger"},
+		"QueueWithOutput":    {proxy, queue + "," + more, "want its trigger"},
+		"TwoInputs":          {proxy, queue + "," + trigger, "want its trigger"},
+		"NeitherMode":        {"", trigger + "," + out, "enableProxyingHttpRequest"},
+		"QueueNeedsNoMode":   {"", queue, ""},
+	} {
+		root := writeApp(t, testApp{
+			host:      `{"customHandler":{"description":{"defaultExecutablePath":"handler"}` + c.mode + `}}`,
+			functions: map[string]string{"f": `{"bindings":[` + c.bindings + `]}`},
+		})
+
+		_, err := devhost.ReadApp(root, func(string) string { return "" })
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
 	}
 }

@@ -43,9 +43,6 @@ type Options struct {
 	// Receivers are the receivers by queue name. A queue function without a
 	// receiver is not started. The caller closes them.
 	Receivers map[string]queue.Receiver
-	// Send sends the messages of output bindings. If it is nil, an invocation
-	// with such messages fails.
-	Send SendFunc
 
 	// Keys are function keys, sent as x-functions-key or ?code=. Each of them
 	// opens every function. Without keys, none is required.
@@ -102,9 +99,6 @@ type Faults struct {
 	Duplicate func(function string, d queue.Delivery) bool
 	// Shuffle posts messages that were received together in random order.
 	Shuffle bool
-	// Send returns an error for the index-th message of an invocation's
-	// outputs.
-	Send func(function string, index int) error
 }
 
 // Host imitates the Functions host. Create it with New.

@@ -2,9 +2,11 @@
 // development, demonstrations and tests. It reads the same host.json,
 // local.settings.json and function.json files, starts the same executable and
 // communicates with it by the same HTTP requests. It also reproduces the
-// defects of the real host, so that a handler that works here works in Azure.
+// defects of the real host, so that a handler that works here works in Azure. It
+// rejects functions with outputs other than the HTTP response, and HTTP functions
+// without proxying or forwarding, because the app has none.
 //
-//	client --HTTP--> edge (keys, 230 s, 100 MiB) --> route --> proxy | forward | envelope --+
+//	client --HTTP--> edge (keys, 230 s, 100 MiB) --> route --> proxy | forward -------------+
 //	queue.Receiver --> pump (16 x cores concurrently, lock renewal) --> envelope -----------+--> POST --> handler
 //	schedule --------> timer (one call at a time) ----------------> envelope ---------------+       ^
 //	                                                     worker: start, probe, restart, SIGKILL ----+

@@ -61,7 +61,7 @@ func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	f, params := h.find(r.Method, r.URL)
+	f := h.find(r.Method, r.URL)
 	if f == nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
@@ -80,7 +80,7 @@ func (h *Host) edge(w http.ResponseWriter, r *http.Request) {
 	defer s.calls.leave()
 
 	h.counters.requests.Add(1)
-	s.serve(w, r, f, params, body)
+	s.serve(w, r, f, body)
 }
 
 // loopback reports whether a Host header names this machine.
@@ -140,13 +140,12 @@ func (h *Host) authorized(r *http.Request) bool {
 
 var errEdgeTimeout = errors.New("the platform's front end timed out")
 
-// serve runs an HTTP invocation in the mode of the function, within the time
+// serve runs an HTTP invocation in the mode of host.json, within the time
 // limits of the edge and of the function.
 func (s *session) serve(
 	w http.ResponseWriter,
 	r *http.Request,
 	f *Function,
-	params map[string]string,
 	body *clientBody,
 ) {
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -166,13 +165,10 @@ func (s *session) serve(
 		r = r.WithContext(limited)
 		id := newID()
 
-		switch {
-		case f.raw && s.host.app.Proxy:
+		if s.host.app.Proxy {
 			err = s.proxy(e, r, id)
-		case f.raw && s.host.app.Forward:
+		} else {
 			err = s.forward(e, r, id)
-		default:
-			err = s.serveEnvelope(e, r, f, params, id)
 		}
 
 		if err != nil && errors.Is(context.Cause(limited), errFunctionTimeout) {

@@ -129,7 +129,10 @@ func TestInvalidChunkIsBadRequest(t *testing.T) {
 func TestRedirectIsFollowedUnlessForwarding(t *testing.T) {
 	t.Parallel()
 
-	for host, want := range map[string]string{forwardHost: "abandon", envelopeHost: "complete"} {
+	const proxyHost = `{"customHandler":{"description":{"defaultExecutablePath":"handler"},
+		"enableProxyingHttpRequest":true}}`
+
+	for host, want := range map[string]string{forwardHost: "abandon", proxyHost: "complete"} {
 		b := setup(t, testApp{host: host}, devhost.Options{})
 		b.queue.put(order{Do: "redirect", Body: "/api/x"})
 

@@ -12,11 +12,8 @@ import (
 	"coremachine/internal/dev/devhost"
 )
 
-const (
-	forwardHost = `{"customHandler":{"description":{"defaultExecutablePath":"handler"},
+const forwardHost = `{"customHandler":{"description":{"defaultExecutablePath":"handler"},
 		"enableForwardingHttpRequest":true}}`
-	envelopeHost = `{"customHandler":{"description":{"defaultExecutablePath":"handler"}}}`
-)
 
 func TestProxyForwardsRequestsUnchanged(t *testing.T) {
 	t.Parallel()
@@ -236,21 +233,5 @@ func TestKeysAreRequiredUnlessAnonymous(t *testing.T) {
 
 	if got := b.do(http.MethodPost, "/process_task", "{}", "X-Functions-Key", "secret"); got.status != 404 {
 		t.Errorf("got %d for a trigger path, want 404", got.status)
-	}
-}
-
-func TestEnvelopeModeRespondsFromOutputs(t *testing.T) {
-	t.Parallel()
-	b := setup(t, testApp{host: envelopeHost}, devhost.Options{})
-
-	got := b.do(http.MethodPost, "/api/jobs/7?tag=a&tag=b", `{"n":1}`, "Content-Type", "application/json")
-	if got.status != http.StatusOK || got.body != "" {
-		t.Errorf("got %d %q, want an empty 200", got.status, got.body)
-	}
-
-	s := next(t, b.seen, "call")
-	if s.URI != "/api" || !strings.Contains(s.Body, `"Query":{"tag":"a,b"}`) ||
-		!strings.Contains(s.Body, `"Body":"{\"n\":1}"`) {
-		t.Errorf("got %s %s", s.URI, s.Body)
 	}
 }

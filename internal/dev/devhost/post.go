@@ -20,9 +20,8 @@ import (
 // answered is the response to POST /{function}. Keys match in any case, and
 // unknown ones are ignored.
 type answered struct {
-	Outputs     map[string]json.RawMessage
-	Logs        []string
-	ReturnValue json.RawMessage
+	Outputs map[string]json.RawMessage
+	Logs    []string
 }
 
 // plainAnswer is an envelope without values, as most handlers return it. It is
@@ -64,7 +63,7 @@ func (s *session) post(
 	f *Function,
 	id string,
 	envelope *bytes.Buffer,
-) (answered, error) {
+) error {
 	s.host.counters.posts.Add(1)
 
 	a, err := s.call(ctx, f, id, envelope)
@@ -72,7 +71,7 @@ func (s *session) post(
 		s.host.counters.failed.Add(1)
 		s.host.log.Warn("invocation failed", keys.Function, f.Name, "invocation_id", id, keys.Error, err)
 
-		return answered{}, err
+		return err
 	}
 
 	s.host.counters.succeeded.Add(1)
@@ -81,7 +80,7 @@ func (s *session) post(
 		s.host.log.Info("handler log", "line", line, keys.Function, f.Name, "invocation_id", id)
 	}
 
-	return a, nil
+	return nil
 }
 
 func (s *session) call(
@@ -248,12 +247,12 @@ func (s *session) follow(ctx context.Context, resp *http.Response) (*http.Respon
 		return nil, fmt.Errorf("a redirect leads to %s", to.Host)
 	}
 
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil) //nolint:gosec // this machine, see above
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
 	if err != nil {
 		return nil, err
 	}
 
-	return s.client.Do(r) //nolint:gosec // to this machine only, see above
+	return s.client.Do(r)
 }
 
 // settleLimit limits the time to settle a message.

@@ -185,12 +185,7 @@ func (p *pump) post(ctx context.Context, d queue.Delivery) error {
 	buffer := getBuffer()
 	writeOne(buffer, p.function.Trigger.Name, p.binary, &msg, p.session.stamp(p.function))
 
-	a, err := p.session.post(ctx, p.function, id, buffer)
-	if err != nil {
-		return err
-	}
-
-	return p.session.sendOutputs(ctx, p.function, a)
+	return p.session.post(ctx, p.function, id, buffer)
 }
 
 func (p *pump) batch(ctx context.Context, batch []queue.Delivery) {
@@ -209,10 +204,7 @@ func (p *pump) batch(ctx context.Context, batch []queue.Delivery) {
 		p.session.stamp(p.function),
 	)
 	if err == nil {
-		var a answered
-		if a, err = p.session.post(ctx, p.function, newID(), buffer); err == nil {
-			err = p.session.sendOutputs(ctx, p.function, a)
-		}
+		err = p.session.post(ctx, p.function, newID(), buffer)
 	}
 
 	for _, d := range batch {

@@ -113,39 +113,32 @@ func (r route) precedence() string {
 	return b.String()
 }
 
-// match returns the route parameters of a path. Literals match in any case.
-func (r route) match(parts []string) (map[string]string, bool) {
-	params := map[string]string{}
-
+// match reports whether a path has the form of the route. Literals match in any
+// case.
+func (r route) match(parts []string) bool {
 	for i, s := range r.segments {
 		switch {
 		case s.rest:
-			if i < len(parts) {
-				params[s.text] = strings.Join(parts[i:], "/")
-			}
-
-			return params, true
+			return true
 		case i >= len(parts):
 			if !s.optional {
-				return nil, false
+				return false
 			}
 		case s.param:
 			if parts[i] == "" {
-				return nil, false
+				return false
 			}
-
-			params[s.text] = parts[i]
 		case !strings.EqualFold(s.text, parts[i]):
-			return nil, false
+			return false
 		}
 	}
 
-	return params, len(parts) <= len(r.segments)
+	return len(parts) <= len(r.segments)
 }
 
-// find returns the function of a request. If the path matches but the method
-// does not, it continues with the next route.
-func (h *Host) find(method string, u *url.URL) (*Function, map[string]string) {
+// find returns the function of a request, or nil. If the path matches but the
+// method does not, it continues with the next route.
+func (h *Host) find(method string, u *url.URL) *Function {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 
 	for _, r := range h.routes {
@@ -154,10 +147,10 @@ func (h *Host) find(method string, u *url.URL) (*Function, map[string]string) {
 			continue
 		}
 
-		if params, ok := r.match(parts); ok {
-			return r.function, params
+		if r.match(parts) {
+			return r.function
 		}
 	}
 
-	return nil, nil
+	return nil
 }

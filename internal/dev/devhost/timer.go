@@ -78,12 +78,7 @@ func (s *session) tick(ctx context.Context, f *Function, status *timerStatus, wh
 	writeTimer(buffer, f.Trigger.Name, monitored(f), status.last, when.next(at), late, s.stamp(f))
 	status.mu.Unlock()
 
-	a, err := s.post(ctx, f, newID(), buffer)
-	if err == nil {
-		err = s.sendOutputs(ctx, f, a)
-	}
-
-	if err != nil {
+	if err := s.post(ctx, f, newID(), buffer); err != nil {
 		s.host.log.Warn("tick failed and is not retried", keys.Function, f.Name, keys.Error, err)
 	}
 

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"coremachine/internal/clock"
@@ -201,12 +200,13 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 	}
 
 	for {
-		switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
-		case err == nil:
-			return func() { _ = file.Close() }, nil
-		case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
-		default:
+		got, err := flock(file)
+		if err != nil {
 			return nil, errors.Join(fmt.Errorf("npm: lock %s: %w", path, err), file.Close())
+		}
+
+		if got {
+			return func() { _ = file.Close() }, nil
 		}
 
 		if !clock.Sleep(ctx, 50*time.Millisecond) {

@@ -10,13 +10,12 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 )
 
 // account is the operating system account that runs the server's programs.
 type account struct {
 	name string
-	cred *syscall.Credential // nil means the account of this process
+	cred *credential // nil means the account of this process
 	uid  int
 	gid  int
 }
@@ -46,7 +45,7 @@ func serverAccount() (account, error) {
 
 		return account{
 			name: name, uid: int(uid), gid: int(gid),
-			cred: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
+			cred: newCredential(uint32(uid), uint32(gid)),
 		}, nil
 	}
 
@@ -62,7 +61,7 @@ func (a account) command(ctx context.Context, name string, args ...string) *exec
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: a.cred}
+	runAs(cmd, a.cred)
 
 	return cmd
 }
@@ -94,9 +93,9 @@ func (a account) makePrivateDir(dir string) error {
 		return fmt.Errorf("pglocal: %s is not a folder", dir)
 	}
 
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != a.uid {
-		if int(st.Uid) != os.Geteuid() {
-			return fmt.Errorf("pglocal: %s belongs to user %d, not to %s", dir, st.Uid, a.name)
+	if uid, ok := owner(info); ok && uid != a.uid {
+		if uid != os.Geteuid() {
+			return fmt.Errorf("pglocal: %s belongs to user %d, not to %s", dir, uid, a.name)
 		}
 
 		if err := os.Chown(dir, a.uid, a.gid); err != nil {

@@ -275,7 +275,7 @@ tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$3" || exit 0
 		c.data,
 		remove,
 	)
-	cmd.SysProcAttr.Setsid = true
+	ownSession(cmd)
 
 	if _, err := exec.LookPath("flock"); err != nil {
 		c.log.DebugContext(ctx, "no guard: a killed user would leave Postgres running", "reason", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	"coremachine/internal/clock"
@@ -41,24 +40,12 @@ func (l *fileLock) lock(ctx context.Context, exclusive bool) error {
 
 // try takes the lock if that is possible without waiting.
 func (l *fileLock) try(exclusive bool) (bool, error) {
-	how := syscall.LOCK_SH
-	if exclusive {
-		how = syscall.LOCK_EX
+	got, err := flock(l.file, exclusive)
+	if err != nil {
+		return false, fmt.Errorf("pglocal: lock %s: %w", l.file.Name(), err)
 	}
 
-	for {
-		err := syscall.Flock(int(l.file.Fd()), how|syscall.LOCK_NB)
-		switch err {
-		case nil:
-			return true, nil
-		case syscall.EINTR:
-			continue
-		case syscall.EWOULDBLOCK:
-			return false, nil
-		default:
-			return false, fmt.Errorf("pglocal: lock %s: %w", l.file.Name(), err)
-		}
-	}
+	return got, nil
 }
 
 func (l *fileLock) close() { _ = l.file.Close() }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // postmaster is the content of a postmaster.pid.
@@ -50,7 +49,7 @@ func readPostmaster(data string) (p postmaster, found bool, err error) {
 // PID alone is not sufficient, because another program may have it now. A
 // signal is not sufficient either, because a zombie process accepts signals.
 func (p postmaster) runs(ctx context.Context, data string) bool {
-	if err := syscall.Kill(p.pid, 0); err != nil && !errors.Is(err, syscall.EPERM) {
+	if !exists(p.pid) {
 		return false
 	}
 
