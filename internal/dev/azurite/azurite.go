@@ -98,6 +98,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 	// The server does not get the Ctrl-C of the terminal. It runs until Stop.
 	ownGroup(s.cmd)
+
 	if err := s.start(ctx); err != nil {
 		return nil, fmt.Errorf("azurite: %w", err)
 	}

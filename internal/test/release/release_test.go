@@ -50,6 +50,7 @@ func TestReleaseTargetsBuild(t *testing.T) {
 	for system := range strings.SplitSeq(systems[0][1], ",") {
 		build := exec.CommandContext(t.Context(), "go", args...)
 		build.Dir = root
+
 		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=amd64", "GOOS="+strings.TrimSpace(system))
 
 		if out, err := build.CombinedOutput(); err != nil {
