@@ -2,9 +2,9 @@ package app
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -74,7 +74,7 @@ func (a *App) counted(q state.Queue) func(context.Context, state.Message) error 
 // for up to hold.
 func (a *App) handle(ctx context.Context, msg state.Message) error {
 	begin := time.Now()
-	pause := 50 * time.Millisecond
+	wait := clock.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
 
 	for {
 		err := a.machine.Handle(ctx, msg)
@@ -82,14 +82,8 @@ func (a *App) handle(ctx context.Context, msg state.Message) error {
 			return err
 		}
 
-		t := time.NewTimer(pause/2 + rand.N(pause/2))
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
+		if !wait.Sleep(ctx) {
 			return err
 		}
-
-		pause = min(2*pause, 2*time.Second)
 	}
 }

@@ -2,7 +2,6 @@ package coremachine
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -211,7 +210,7 @@ func (b *batcher[T, R]) refuse(ctx context.Context) {
 // retry repeats fn with jittered backoff while it fails as unavailable, until
 // ctx ends. This process holds the claim, so no other process would repeat it.
 func retry[R any](ctx context.Context, fn func() (R, error)) (R, error) {
-	wait := 10 * time.Millisecond
+	wait := clock.Backoff{Min: 10 * time.Millisecond, Max: 2 * time.Second}
 
 	for {
 		r, err := fn()
@@ -219,10 +218,8 @@ func retry[R any](ctx context.Context, fn func() (R, error)) (R, error) {
 			return r, err
 		}
 
-		if !clock.Sleep(ctx, wait/2+rand.N(wait/2)) {
+		if !wait.Sleep(ctx) {
 			return r, context.Cause(ctx)
 		}
-
-		wait = min(2*wait, 2*time.Second)
 	}
 }

@@ -232,7 +232,8 @@ func (h *Host) callUntilHeld(ctx, held context.Context, inv Invocation) error {
 
 	inv.Log.Info("trigger is unavailable, response delayed", keys.Error, err)
 
-	for wait := firstPause; clock.Sleep(held, wait/2+rand.N(wait/2)); wait = min(2*wait, longPause) {
+	wait := clock.Backoff{Min: firstPause, Max: longPause}
+	for wait.Sleep(held) {
 		err = h.call(ctx, inv)
 		if state.CodeOf(err) != state.CodeUnavailable {
 			return err

@@ -22,24 +22,23 @@ var errBadGateway = errors.New("the handler could not be reached")
 
 // Retries of a proxied call.
 const (
-	dialTries    = 10
+	dialTries    = 14
 	dialPause    = 50 * time.Millisecond
 	dialMaxPause = 250 * time.Millisecond
 )
 
-// dialWithRetry connects to a handler that may be starting. It tries ten times.
+// dialWithRetry connects to a handler that may be starting. It tries 14
+// times, which takes about 2 seconds.
 func dialWithRetry(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 
-	pause := dialPause
+	wait := clock.Backoff{Min: dialPause, Max: dialMaxPause}
 
 	for try := 1; ; try++ {
 		c, err := d.DialContext(ctx, network, address)
-		if err == nil || try == dialTries || !errors.Is(err, syscall.ECONNREFUSED) || !clock.Sleep(ctx, pause) {
+		if err == nil || try == dialTries || !errors.Is(err, syscall.ECONNREFUSED) || !wait.Sleep(ctx) {
 			return c, err
 		}
-
-		pause = min(2*pause, dialMaxPause)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,7 +45,7 @@ func (q *Queue) notifyLoop(name state.Queue) {
 // connection and reconnects when that is lost. It logs the first failure and
 // the recovery, not each attempt.
 func (q *Queue) listen() {
-	wait, disconnected := 100*time.Millisecond, false
+	wait, disconnected := clock.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}, false
 
 	for q.ctx.Err() == nil {
 		begin := time.Now()
@@ -68,7 +67,7 @@ func (q *Queue) listen() {
 		}
 
 		if time.Since(begin) > 10*time.Second {
-			wait = 100 * time.Millisecond
+			wait.Reset()
 		}
 
 		if !disconnected {
@@ -77,8 +76,7 @@ func (q *Queue) listen() {
 
 		disconnected = true
 
-		clock.Sleep(q.ctx, wait/2+rand.N(wait/2))
-		wait = min(2*wait, 10*time.Second)
+		wait.Sleep(q.ctx)
 	}
 }
 

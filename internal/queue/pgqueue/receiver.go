@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -48,7 +48,8 @@ func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delive
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
 
-	backoff, lockedWait := 50*time.Millisecond, time.Duration(0)
+	backoff := clock.Backoff{Min: 50 * time.Millisecond, Max: 5 * time.Second}
+	lockedWait := time.Duration(0)
 
 	for {
 		notified := r.damping.notified.Swap(false)
@@ -68,11 +69,10 @@ func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delive
 		if err == nil {
 			r.damping.missed(notified)
 
-			backoff = 50 * time.Millisecond
+			backoff.Reset()
 			pause = r.untilDue(due, &lockedWait)
 		} else {
-			pause = backoff/2 + rand.N(backoff/2)
-			backoff = min(2*backoff, 5*time.Second)
+			pause = backoff.Next()
 		}
 
 		r.report(err)

@@ -3,7 +3,6 @@ package pgqueue
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +30,7 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 	r := q.Receiver(name)
 	defer func() { _ = r.Close() }()
 
-	wait := 100 * time.Millisecond
+	wait := clock.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 
 	for {
 		var batch []queue.Delivery
@@ -58,13 +57,12 @@ func (q *Queue) Relay(ctx context.Context, name state.Queue, to queue.Sender) {
 				keys.Error,
 				err,
 			)
-			clock.Sleep(ctx, wait/2+rand.N(wait/2))
-			wait = min(2*wait, 10*time.Second)
+			wait.Sleep(ctx)
 
 			continue
 		}
 
-		wait = 100 * time.Millisecond
+		wait.Reset()
 	}
 }
 

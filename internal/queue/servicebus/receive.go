@@ -55,7 +55,7 @@ func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delive
 	defer cancel()
 	defer context.AfterFunc(r.ctx, cancel)()
 
-	wait := 100 * time.Millisecond
+	wait := clock.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 
 	for {
 		batch, err := r.sb.ReceiveMessages(ctx, maxMessages, nil)
@@ -71,8 +71,7 @@ func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delive
 			return nil, ctx.Err()
 		case err != nil:
 			r.report(r.c.classify("servicebus.Receive", r.queue, err))
-			clock.Sleep(ctx, wait)
-			wait = min(2*wait, 5*time.Second)
+			wait.Sleep(ctx)
 		}
 	}
 }
