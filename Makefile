@@ -30,7 +30,7 @@ dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a bl
 
 # Suites that use all CPUs by themselves and measure times. Other packages run
 # two at a time, so that one computes while the other waits.
-ALONE := /internal/test/(e2e|chaos)$$
+ALONE := /internal/(coremachine|test/e2e|test/chaos)$$
 
 .PHONY: test
 test: ## Install what the tests need and run all of them with the race detector

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -28,7 +27,6 @@ type PoolerOptions struct {
 	User string // the user of all clients
 	// Sessions is the number of connections to Postgres that the clients share.
 	Sessions int
-	Log      *slog.Logger // can be nil
 }
 
 // Pooler is a PgBouncer of this process in transaction mode. It is configured
@@ -42,14 +40,10 @@ type Pooler struct {
 	url   string
 }
 
-// StartPooler starts a PgBouncer on a loopback address. If none is installed
-// and this process is permitted to, it installs the distribution's package.
+// StartPooler starts a PgBouncer on a loopback address. If none is installed, it
+// returns ErrNoPooler.
 func StartPooler(ctx context.Context, o PoolerOptions) (*Pooler, error) {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-
-	program, err := findPooler(ctx, o.Log)
+	program, err := findPooler()
 	if err != nil {
 		return nil, err
 	}
@@ -76,44 +70,21 @@ func StartPooler(ctx context.Context, o PoolerOptions) (*Pooler, error) {
 // PATH of an unprivileged user.
 var poolerPaths = []string{"/usr/sbin/pgbouncer", "/usr/local/sbin/pgbouncer", "/opt/homebrew/bin/pgbouncer"}
 
-func findPooler(ctx context.Context, log *slog.Logger) (string, error) {
-	find := func() (string, bool) {
-		if path, err := exec.LookPath("pgbouncer"); err == nil {
-			return path, true
-		}
+// ErrNoPooler means that no PgBouncer is installed.
+var ErrNoPooler = errors.New("pglocal: PgBouncer is not installed: install the package pgbouncer")
 
-		for _, path := range poolerPaths {
-			if _, err := os.Stat(path); err == nil {
-				return path, true
-			}
-		}
-
-		return "", false
-	}
-
-	path, ok := find()
-	if ok {
+func findPooler() (string, error) {
+	if path, err := exec.LookPath("pgbouncer"); err == nil {
 		return path, nil
 	}
 
-	if !aptUsable() {
-		return "", errors.New("pglocal: PgBouncer is not installed: install the package pgbouncer")
+	for _, path := range poolerPaths {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
 	}
 
-	log.InfoContext(
-		ctx,
-		"no PgBouncer is installed: installing the distribution's pgbouncer package with apt-get",
-	)
-
-	if err := aptGet(ctx, "pgbouncer"); err != nil {
-		return "", err
-	}
-
-	if path, ok = find(); !ok {
-		return "", errors.New("pglocal: the package pgbouncer contains no program of that name")
-	}
-
-	return path, nil
+	return "", ErrNoPooler
 }
 
 func (p *Pooler) start(ctx context.Context, acct account, program string, o PoolerOptions) error {

@@ -13,6 +13,7 @@ import (
 
 	"coremachine/internal/dev/npm"
 	"coremachine/internal/dev/sbfake"
+	"coremachine/internal/test/needs"
 )
 
 // scenarios are those of testdata/javascript/scenarios.js. Each uses a queue
@@ -36,15 +37,8 @@ var scenarios = []string{
 func TestJavaScriptClient(t *testing.T) {
 	t.Parallel()
 
-	if _, err := exec.LookPath("npm"); err != nil && os.Getenv("CI") != "true" {
-		t.Logf(
-			"not tested, because npm is missing. "+
-				"Install Node.js 18 or later, then: go test ./internal/dev/sbfake -run %s",
-			t.Name(),
-		)
-
-		return
-	}
+	_, err := exec.LookPath("npm")
+	needs.Program(t, "npm", err)
 
 	limit, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)

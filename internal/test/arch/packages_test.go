@@ -97,7 +97,9 @@ func TestSleepSkipAndInitAreNotUsed(t *testing.T) {
 					"tb.Skip",
 					"tb.Skipf",
 					"tb.SkipNow":
-					t.Errorf("%s: %s is not allowed: a test that cannot run must fail", s.path, call)
+					if !strings.HasSuffix(s.path, "internal/test/needs/needs.go") {
+						t.Errorf("%s: %s is not allowed: fail, or call needs.Program", s.path, call)
+					}
 				}
 			}
 

@@ -119,7 +119,8 @@ var table = []row{
 	// For tests and benchmarks only.
 	{pkg: "test/blobtest", may: []string{"dev/azurite", "test/repotest"}},
 	{pkg: "test/repotest"},
-	{pkg: "test/pgtest", may: []string{"dev/pglocal", "repo", "test/repotest"}},
+	{pkg: "test/needs"},
+	{pkg: "test/pgtest", may: []string{"dev/pglocal", "repo", "test/needs", "test/repotest"}},
 	{pkg: "test/pgtest/rows", may: []string{"state"}},
 	{pkg: "test/mutants", may: []string{"dev/pglocal"}},
 	{pkg: "test/queuetest", may: []string{"queue", "state"}},
@@ -162,6 +163,7 @@ var common = []string{"telemetry/keys", "clock"}
 var testHelpers = []string{
 	"test/pgtest",
 	"test/pgtest/rows",
+	"test/needs",
 	"test/repotest",
 	"test/enginetest",
 	"test/worktest",

@@ -2,24 +2,17 @@ package browser
 
 import (
 	"context"
+	"coremachine/internal/test/needs"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
 
-// installWithin limits an installation, which waits if another process holds
-// the lock of the package manager.
-const installWithin = 8 * time.Minute
-
-// program returns the browser of this machine, and installs one if it is
-// missing.
+// program returns the browser of this machine.
 var program = sync.OnceValues(func() (string, error) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -27,26 +20,7 @@ var program = sync.OnceValues(func() (string, error) {
 		}
 	}
 
-	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-		return "", errors.New("these tests need Chromium: install the package chromium, or Google Chrome")
-	}
-
-	ctx, cancel := context.WithTimeout(context.Background(), installWithin)
-	defer cancel()
-
-	for _, args := range []string{"update", "install --no-install-recommends chromium"} {
-		cmd := exec.CommandContext(
-			ctx,
-			"apt-get",
-			append([]string{"-q", "-y", "-o", "DPkg::Lock::Timeout=300"}, strings.Fields(args)...)...)
-
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("apt-get %s: %w\n%s", args, err, out[max(0, len(out)-2000):])
-		}
-	}
-
-	return exec.LookPath("chromium")
+	return "", errors.New("no Chromium or Google Chrome in the PATH")
 })
 
 // startBrowser starts a browser for the test. Its profile is new and is deleted
@@ -55,9 +29,7 @@ func startBrowser(t testing.TB) context.Context {
 	t.Helper()
 
 	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	needs.Program(t, "Chromium", err)
 
 	options := append(
 		chromedp.DefaultExecAllocatorOptions[:],

@@ -2,9 +2,9 @@ package pgtest
 
 import (
 	"context"
-	"log/slog"
+	"coremachine/internal/test/needs"
+	"errors"
 	"net/url"
-	"os"
 	"testing"
 	"time"
 
@@ -69,13 +69,16 @@ func PooledBy(t testing.TB, sessions int) (through, direct string) {
 		t.Fatal(err)
 	}
 
-	limit, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // PgBouncer may have to be installed first
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
 	p, err := pglocal.StartPooler(limit, pglocal.PoolerOptions{
 		URL: direct, User: role, Sessions: sessions,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
+	if errors.Is(err, pglocal.ErrNoPooler) {
+		needs.Program(t, "PgBouncer", err)
+	}
+
 	if err != nil {
 		t.Fatal(err)
 	}

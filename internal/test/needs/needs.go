@@ -1,0 +1,25 @@
+package needs
+
+import (
+	"os"
+	"testing"
+)
+
+// Program returns if err is nil. Otherwise the machine lacks the program: the
+// test is skipped, with the commands that install the program and run the test.
+// In CI, where every program must be there, the test fails.
+func Program(t testing.TB, name string, err error) {
+	t.Helper()
+
+	if err == nil {
+		return
+	}
+
+	const text = "%s is missing: %v. Install it with .ci/setup, then run: go test -run '^%s$' in this folder"
+
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(text, name, err, t.Name())
+	}
+
+	t.Skipf(text, name, err, t.Name()) //nolint:forbidigo // the only place: everything else fails
+}
