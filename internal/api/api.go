@@ -76,7 +76,8 @@ type Options struct {
 	Reader     Reader
 	Dead       DeadLetters // nil means that redrive returns 503
 	JobWatcher *JobWatcher
-	Queues     *Queues // nil means a new Queues over Reader
+	Callbacks  Callbacks // nil means that callback URLs are rejected
+	Queues     *Queues   // nil means a new Queues over Reader
 	Health     Health
 	Prefix     string // path before every route; "" means /api
 	// Mounts are other handlers below the prefix, such as /ui. They serve GET

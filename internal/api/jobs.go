@@ -111,7 +111,7 @@ func param(r *http.Request, name string) string {
 // parameters.
 func segment(q *query, r *http.Request, name string) string {
 	text := param(r, name)
-	if !storable(text) {
+	if !storable(text, maxText) {
 		q.wrong(name, "must be text of at most %d bytes", maxText)
 	}
 

@@ -12,6 +12,7 @@ import (
 
 	"coremachine/internal/state"
 	"coremachine/internal/view"
+	"coremachine/internal/webhook"
 )
 
 // hostKeys are query parameters that the Functions host reads and passes on: a
@@ -63,8 +64,8 @@ func parseQuery(raw string, known ...string) *query {
 		}
 
 		for _, v := range values[name] {
-			if !storable(v) {
-				q.wrong(name, "must be text of at most %d bytes", maxText)
+			if limit := longest(name); !storable(v, limit) {
+				q.wrong(name, "must be text of at most %d bytes", limit)
 				values.Del(name)
 
 				break
@@ -75,9 +76,18 @@ func parseQuery(raw string, known ...string) *query {
 	return q
 }
 
-// storable reports whether the database can compare with a text.
-func storable(s string) bool {
-	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+// longest is the maximum length of a parameter, in bytes.
+func longest(name string) int {
+	if name == callbackURL {
+		return webhook.MaxURL
+	}
+
+	return maxText
+}
+
+// storable reports whether the database can store a text or compare with it.
+func storable(s string, limit int) bool {
+	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 
 func clip(s string) string {

@@ -65,6 +65,7 @@ func (a *API) router() chi.Router {
 		{http.MethodGet, "/jobs/{job_id}/stream", a.stream},
 		{http.MethodGet, "/sweeps", a.sweeps},
 		{http.MethodPost, "/sweeps", a.sweep},
+		{http.MethodPost, "/notifications/sample", a.sendSample},
 		{http.MethodGet, "/queues", a.queues},
 		{http.MethodGet, "/queues/{queue}/dead", a.dead},
 		{http.MethodGet, "/queues/{queue}/dead/reasons", a.deadReasons},

@@ -28,6 +28,7 @@ func (a *App) api() http.Handler {
 		queues = api.NewQueues(a.repo) // the API and the dashboard share the readings
 		a.hub = api.NewJobWatcher(a.repo.ReadVersions, a.log)
 		o.Engine, o.Reader, o.Dead, o.JobWatcher, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
+		o.Callbacks = a.cfg.Callbacks()
 	}
 
 	a.web = web.New(a.dashboard(o.Health, queues))
@@ -227,6 +228,10 @@ func (a *App) reasons() []string {
 func (a *App) jobEnded(id state.JobID) {
 	if hub := a.hub; hub != nil {
 		hub.Nudge(id)
+	}
+
+	if a.notifier != nil {
+		a.notifier.Wake()
 	}
 
 	if a.ended == nil {

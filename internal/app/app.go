@@ -19,6 +19,7 @@ import (
 	"coremachine/internal/funchost"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
+	"coremachine/internal/notify"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/repo"
@@ -51,14 +52,15 @@ type App struct {
 
 	schemaFault atomic.Pointer[string] // what was last wrong with it; nil: not known yet
 
-	repo    *repo.Repo
-	queue   *pgqueue.Queue
-	bus     *servicebus.Client // nil without Service Bus
-	blobs   *blobstore.Store   // nil where Deps had one, or none is configured
-	machine *coremachine.Machine
-	hub     *api.JobWatcher
-	web     *web.Server
-	engine  engine
+	repo     *repo.Repo
+	queue    *pgqueue.Queue
+	bus      *servicebus.Client // nil without Service Bus
+	blobs    *blobstore.Store   // nil where Deps had one, or none is configured
+	machine  *coremachine.Machine
+	hub      *api.JobWatcher
+	notifier *notify.Notifier // nil: no host may be called
+	web      *web.Server
+	engine   engine
 
 	telemetry *telemetry.Telemetry // nil: none
 	ended     chan state.JobID     // nil: ended jobs are not reported
@@ -156,6 +158,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 
 	a.openTelemetry(ctx)
+	a.notifier = a.newNotifier()
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs:               a.opts.Jobs,
 		Handlers:           a.opts.Handlers,
@@ -191,6 +194,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 
 	a.loops.Go(func() { a.runDuties(watch) })
+	a.notify(watch)
 	a.relay(watch)
 
 	return a.host.Install(a.work())

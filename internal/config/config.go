@@ -51,6 +51,9 @@ type Config struct {
 	HTTPAddress string `env:"HTTP_ADDRESS" doc:"Address at which a plain worker serves the HTTP API, for example 127.0.0.1:8080. Empty: no HTTP API. Under a Functions host, the host sets the address."`
 	APIKeys     Secret `env:"API_KEYS" doc:"Accepted keys for the HTTP API of a plain worker, separated by commas. Clients send one of them as x-functions-key. Required for every address except loopback."`
 
+	CallbackHosts  string `env:"CALLBACK_HOSTS" doc:"Hosts that the callback URLs of jobs may name, separated by commas: hooks.example.com, hooks.example.com:8443, or *.example.com for the names below a domain. Empty: callback URLs are rejected."`
+	CallbackSecret Secret `env:"CALLBACK_SECRET" doc:"Key that signs notifications: base64 of at least 24 bytes, with or without the prefix whsec_. While it is replaced, the new and the old one, separated by a comma. Required with CALLBACK_HOSTS."`
+
 	OpenDashboard bool `env:"OPEN_DASHBOARD" envDefault:"false" doc:"Send dashboard pages with their data, without a script that sends a key. The pages are then public, so set it only if no keys are required. make dev sets it."`
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
@@ -177,6 +180,7 @@ func (c *Config) check() []error {
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
 	bad = append(bad, c.checkHTTP()...)
 	bad = append(bad, c.checkStorage()...)
+	bad = append(bad, c.checkCallbacks()...)
 
 	bad = append(bad, c.checkTelemetry()...)
 	if c.Transport == TransportServiceBus && c.ServiceBus == "" && c.ServiceBusName == "" {

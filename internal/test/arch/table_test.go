@@ -16,7 +16,9 @@ type row struct {
 var table = []row{
 	{pkg: "state"},
 	{pkg: "view", may: []string{"state"}},
-	{pkg: "config"},
+	{pkg: "webhook"},
+	{pkg: "config", may: []string{"webhook"}},
+	{pkg: "notify", may: []string{"state", "webhook"}, tests: []string{"repo"}},
 	{pkg: "telemetry", may: []string{"state", "view"}},
 	{pkg: "telemetry/keys"},
 	{pkg: "clock"},
@@ -52,7 +54,7 @@ var table = []row{
 	{pkg: "funchost", may: []string{"httpserver", "state"}},
 	{
 		pkg:   "api",
-		may:   []string{"state", "view", "coremachine", "httpserver", "singleflight"},
+		may:   []string{"state", "view", "coremachine", "httpserver", "singleflight", "webhook"},
 		tests: []string{"repo"},
 	},
 	{

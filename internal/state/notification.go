@@ -1,0 +1,24 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Notification is the end of a job that its callback URL is told of.
+type Notification struct {
+	JobID       JobID
+	Attempt     int // of the job
+	Incarnation int64
+	CallbackURL string
+	Data        json.RawMessage // what the event says of the job
+	EndedAt     time.Time
+	Tries       int           // this one included: the fence
+	Age         time.Duration // since EndedAt, by the clock of the database
+}
+
+// EventID is the same for each try, so that a receiver recognises a repeat.
+func (n Notification) EventID() string {
+	return fmt.Sprintf("%s/%d/%d", n.JobID, n.Incarnation, n.Attempt)
+}
