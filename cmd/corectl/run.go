@@ -35,6 +35,7 @@ type grammar struct {
 	Package    packageCmd    `cmd:"" group:"operate" help:"Create the package that is deployed to Azure."`
 	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Restart stalled work."`
 	Dlq        dlqCmd        `cmd:"" group:"operate" help:"List dead letters, and send them again."`
+	Listen     listenCmd     `cmd:"" group:"operate" help:"Receive notifications on this machine, and check their signatures."`
 	Migrate    migrateCmd    `cmd:"" group:"operate" help:"Update the database schema."`
 	Doctor     doctorCmd     `cmd:"" group:"operate" help:"Check configuration, database and API."`
 	Completion completionCmd `cmd:"" group:"more" help:"Print the completion script of a shell."`

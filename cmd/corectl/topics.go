@@ -33,6 +33,7 @@ var examples = map[string][]string{
 	"dlq list":    {"corectl dlq list", "corectl dlq list tasks"},
 	"dlq redrive": {"corectl dlq redrive tasks --reason MaxDeliveryCountExceeded --dry-run"},
 	"package":     {"corectl package --out app.zip"},
+	"listen":      {"corectl listen 9000", "corectl listen 9000 --status 500"},
 	"migrate":     {"DATABASE_URL=postgres://… corectl migrate"},
 	"doctor":      {"corectl doctor"},
 	"completion":  {"source <(corectl completion bash)"},
