@@ -10,7 +10,7 @@ import (
 	"coremachine/internal/webhook"
 )
 
-// callbackURL is the parameter that says who is told when a job ends.
+// callbackURL is the parameter with the URL that is notified when a job ends.
 const callbackURL = "callback_url"
 
 // Callbacks checks callback URLs and sends events to them. webhook.Sender is

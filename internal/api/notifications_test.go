@@ -12,7 +12,7 @@ import (
 	"coremachine/internal/webhook"
 )
 
-// callbacks allows one URL, and fails to send to it as told.
+// callbacks allows one URL. Sending to it fails with the given error.
 type callbacks struct {
 	fail error
 	sent []webhook.Event

@@ -1,4 +1,4 @@
-// Package notify tells the callback URLs of jobs that the jobs have ended.
+// Package notify notifies the callback URLs of jobs that have ended.
 //
 // It owns when a notification is sent, how often it is tried again, and when it
 // is given up. The database records each end of a job in the transaction that

@@ -113,7 +113,7 @@ func (n *Notifier) send(ctx context.Context, due state.Notification) {
 	case err == nil:
 		_, err = n.store.EndNotification(ctx, due, host, "")
 	case errors.Is(err, webhook.ErrGone) || due.Age >= GiveUpAfter:
-		n.log.Warn("a notification failed for good", keys.JobID, due.JobID, keys.Error, err)
+		n.log.Warn("a notification failed permanently", keys.JobID, due.JobID, keys.Error, err)
 		_, err = n.store.EndNotification(ctx, due, host, state.CleanText(err.Error()))
 	default:
 		_, err = n.store.DelayNotification(ctx, due, delayAfter(due.Tries), state.CleanText(err.Error()))
@@ -134,7 +134,7 @@ func delayAfter(tries int) time.Duration {
 	return delay + rand.N(delay/4)
 }
 
-// hostOf is the part of a callback URL that is no secret.
+// hostOf is the part of a callback URL that is not a secret.
 func hostOf(callback string) string {
 	u, err := url.Parse(callback)
 	if err != nil {

@@ -37,7 +37,7 @@ func scanNotification(row pgx.CollectableRow) (n state.Notification, err error) 
 }
 
 // EndNotification records that a notification was delivered, with an empty
-// problem, or failed for good. landed is false if another process has taken it
+// problem, or failed permanently. landed is false if another process has taken it
 // since, or if its job was deleted.
 func (r *Repo) EndNotification(
 	ctx context.Context, n state.Notification, host, problem string,

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Notification is the end of a job that its callback URL is told of.
+// Notification is the end of a job that its callback URL is notified of.
 type Notification struct {
 	JobID       JobID
 	Attempt     int // of the job

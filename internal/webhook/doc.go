@@ -4,5 +4,5 @@
 // every address at the moment it is dialled, the signature, and the limits of a
 // request. It guarantees that no request leaves for a host that is not on the
 // list, for an address that is not public, or along a redirect. It knows neither
-// jobs nor the database. It imports no other package of this module.
+// jobs nor the database. It may import no other package of this module.
 package webhook

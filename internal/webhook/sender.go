@@ -85,7 +85,7 @@ type RefusedError struct{ Reason string }
 func (r *RefusedError) Error() string { return r.Reason }
 
 // Send posts one event and returns nil if the receiver answered with a status
-// from 200 to 299. The error tells neither the path nor the query of the URL,
+// from 200 to 299. The error contains neither the path nor the query of the URL,
 // because they can hold a secret of the receiver.
 func (s *Sender) Send(ctx context.Context, callback string, event Event) error {
 	u, err := s.hosts.parse(callback)

@@ -4,7 +4,7 @@
 -- that it ends is recorded too, because a trigger writes the notification.
 
 alter table jobs
-  -- Who is told when the job ends. Null: nobody.
+  -- The URL that is notified when the job ends.
   add column callback_url text;
 
 -- Not valid: the column is new, so that there is nothing to scan.

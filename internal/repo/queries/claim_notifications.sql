@@ -1,7 +1,7 @@
 -- Takes notifications that are due, the oldest first, and counts a try of each.
 --
--- Guard: neither delivered nor failed. Nobody else takes them before the lock
--- time is over.
+-- Guard: neither delivered nor failed. No other process takes them before the
+-- lock time is over.
 with
 -- Locks them.
 due as materialized (

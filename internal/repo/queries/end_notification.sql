@@ -1,4 +1,4 @@
--- Records that a notification was delivered (delivered), or failed for good.
+-- Records that a notification was delivered (delivered), or failed permanently.
 --
 -- Guard: tries is the fence. It has not ended.
 with

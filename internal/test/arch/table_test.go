@@ -95,6 +95,7 @@ var table = []row{
 			"repo",
 			"state",
 			"view",
+			"webhook",
 			"cmd/corectl/internal/client",
 			"cmd/corectl/internal/render",
 		},
