@@ -68,6 +68,7 @@ func TestListenPrintsVerifiedEvents(t *testing.T) {
 	}
 
 	l.status = http.StatusInternalServerError
+
 	if err := send(secret('a')); err == nil || !strings.Contains(err.Error(), "answered 500") {
 		t.Errorf("with --status 500: %v", err)
 	}

@@ -56,6 +56,7 @@ func TestASampleIsSentToACallbackURL(t *testing.T) {
 	}
 
 	c.fail = errors.New("the receiver answered 500")
+
 	s.call(http.MethodPost, path(hook), nil).must(http.StatusOK).into(&got)
 
 	if got.Delivered || got.Error != "the receiver answered 500" {
