@@ -18,12 +18,13 @@ import (
 )
 
 type submitCmd struct {
-	Type   string   `arg:"" help:"Job type: see corectl types."`
-	Params []string `arg:"" optional:"" name:"name=value" help:"Parameters. Missing parameters have their defaults."`
-	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"Set a parameter whose name looks like a flag."`
-	JSON   string   `name:"json" placeholder:"FILE" help:"Read the parameters from a JSON file, or from standard input if FILE is -."`
-	Rerun  bool     `help:"Run the job again if it is completed."`
-	DryRun bool     `help:"Check the parameters and count the tasks, but start nothing."`
+	Type        string   `arg:"" help:"Job type: see corectl types."`
+	Params      []string `arg:"" optional:"" name:"name=value" help:"Parameters. Missing parameters have their defaults."`
+	P           []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"Set a parameter whose name looks like a flag."`
+	JSON        string   `name:"json" placeholder:"FILE" help:"Read the parameters from a JSON file, or from standard input if FILE is -."`
+	CallbackURL string   `name:"callback-url" placeholder:"URL" help:"Send a notification to this URL when the job ends."`
+	Rerun       bool     `help:"Run the job again if it is completed."`
+	DryRun      bool     `help:"Check the parameters and count the tasks, but start nothing."`
 	watchFlags
 	Watch bool `help:"Follow the job. The exit code is its outcome."`
 }
@@ -82,6 +83,10 @@ func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, client.Sub
 
 	if c.DryRun {
 		query.Set("dry_run", "true")
+	}
+
+	if c.CallbackURL != "" {
+		query.Set("callback_url", c.CallbackURL)
 	}
 
 	answer, err := a.api.Post(ctx, "/jobs/submit/"+url.PathEscape(c.Type), query, body)

@@ -31,7 +31,7 @@ type submission struct {
 }
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request) {
-	q := readQuery(r, "rerun", "dry_run")
+	q := readQuery(r, "rerun", "dry_run", callbackURL)
 
 	req := coremachine.SubmitRequest{
 		Type: segment(
@@ -43,6 +43,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 		DryRun:      q.boolean("dry_run"),
 		Traceparent: traceparent(r),
 		By:          by(r),
+		CallbackURL: a.callback(q),
 	}
 	if err := q.err(); err != nil {
 		a.fail(w, r, err)

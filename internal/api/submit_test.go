@@ -102,7 +102,7 @@ func TestSubmitRejectsUnknownParameters(t *testing.T) {
 		problem(http.StatusBadRequest)
 
 	want := []state.FieldError{
-		{Field: "force", Message: "is not a known parameter; known parameters: rerun, dry_run"},
+		{Field: "force", Message: "is not a known parameter; known parameters: rerun, dry_run, callback_url"},
 		{Field: "rerun", Message: `"maybe" is neither true nor false`},
 		{Field: "dry_run", Message: "occurs 2 times"},
 	}

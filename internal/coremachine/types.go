@@ -14,6 +14,7 @@ type SubmitRequest struct {
 	DryRun      bool   // check and plan, write nothing
 	Traceparent string // W3C trace context; empty: none
 	By          string // who asks, for the timeline
+	CallbackURL string // notified when the job ends, checked by the caller; empty: none
 }
 
 // SubmitResult says what a submit found or started.

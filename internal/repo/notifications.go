@@ -23,6 +23,20 @@ func (r *Repo) ClaimNotifications(
 	return due, err
 }
 
+// setCallbacks writes the URLs that are notified when these jobs end.
+func (t tx) setCallbacks(batch []state.JobSpec) error {
+	if len(batch) == 0 {
+		return nil
+	}
+
+	ids, urls := make([][]byte, len(batch)), make([]string, len(batch))
+	for i := range batch {
+		ids[i], urls[i] = batch[i].JobID[:], batch[i].CallbackURL
+	}
+
+	return t.later("set_callbacks", namedArgs{"job_ids": ids, "callback_urls": urls}, nil)
+}
+
 func scanNotification(row pgx.CollectableRow) (n state.Notification, err error) {
 	var (
 		job []byte

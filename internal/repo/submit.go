@@ -68,7 +68,11 @@ func (r *Repo) Submit(
 		graphs, waking := t.graphArgs(fresh, 1)
 		effects = waking
 
-		return t.later("insert_graphs", graphs, claimedLocally(&effects))
+		if err := t.later("insert_graphs", graphs, claimedLocally(&effects)); err != nil {
+			return err
+		}
+
+		return t.setCallbacks(slices.DeleteFunc(fresh, func(g state.JobSpec) bool { return g.CallbackURL == "" }))
 	})
 
 	return outcomes, effects, err
@@ -252,7 +256,11 @@ func (r *Repo) Rerun(
 
 		graph, effects = t.graphArgs([]state.JobSpec{g}, gen+1)
 
-		return t.later("insert_graphs", graph, nil)
+		if err := t.later("insert_graphs", graph, nil); err != nil {
+			return err
+		}
+
+		return t.setCallbacks([]state.JobSpec{g})
 	})
 
 	return attempt, landed, effects, err

@@ -15,6 +15,7 @@ type JobSpec struct {
 	HasResult   bool   // a result function runs before the job ends
 	Traceparent string
 	By          string // who asked, for the timeline
+	CallbackURL string // notified when the job ends; empty: none
 	Stages      []StageSpec
 }
 
