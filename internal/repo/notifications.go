@@ -23,15 +23,22 @@ func (r *Repo) ClaimNotifications(
 	return due, err
 }
 
-// setCallbacks writes the URLs that are notified when these jobs end.
+// setCallbacks writes the URLs that are notified when these new jobs end. Few
+// jobs have one.
 func (t tx) setCallbacks(batch []state.JobSpec) error {
-	if len(batch) == 0 {
-		return nil
+	var (
+		ids  [][]byte
+		urls []string
+	)
+
+	for i := range batch {
+		if g := &batch[i]; g.CallbackURL != "" {
+			ids, urls = append(ids, g.JobID[:]), append(urls, g.CallbackURL)
+		}
 	}
 
-	ids, urls := make([][]byte, len(batch)), make([]string, len(batch))
-	for i := range batch {
-		ids[i], urls[i] = batch[i].JobID[:], batch[i].CallbackURL
+	if len(ids) == 0 {
+		return nil
 	}
 
 	return t.later("set_callbacks", namedArgs{"job_ids": ids, "callback_urls": urls}, nil)

@@ -72,7 +72,7 @@ func (r *Repo) Submit(
 			return err
 		}
 
-		return t.setCallbacks(slices.DeleteFunc(fresh, func(g state.JobSpec) bool { return g.CallbackURL == "" }))
+		return t.setCallbacks(fresh)
 	})
 
 	return outcomes, effects, err
@@ -260,7 +260,7 @@ func (r *Repo) Rerun(
 			return err
 		}
 
-		return t.setCallbacks([]state.JobSpec{g})
+		return t.later("set_callbacks", namedArgs{"job_ids": [][]byte{g.JobID[:]}, "callback_urls": []string{g.CallbackURL}}, nil)
 	})
 
 	return attempt, landed, effects, err
