@@ -6,48 +6,78 @@ import (
 	"coremachine/internal/state"
 )
 
-// jobCache remembers the jobs that were asked for last. What it holds never
-// changes, so an entry is never wrong.
-type jobCache struct {
+// cache remembers the values that were added last, in two generations. If the
+// current one is full, it becomes the past one, and a new one begins.
+type cache[K comparable, V any] struct {
+	max      int         // number of values in a generation
+	maxBytes int         // size of the values in a generation
+	size     func(V) int // nil: sizes do not count
+
 	mu        sync.Mutex
-	most      int                       // jobs in a generation
-	bytes     int                       // of the parameters in now
-	now, past map[state.JobID]cachedJob // two generations: when now is full it becomes past
+	bytes     int // size of the values in now
+	now, past map[K]V
 }
 
-// cacheBytes bounds the parameters in a generation.
-const cacheBytes = 8 << 20
+func (c *cache[K, V]) get(k K) (V, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if v, ok := c.now[k]; ok {
+		return v, true
+	}
+
+	v, ok := c.past[k]
+
+	return v, ok
+}
+
+func (c *cache[K, V]) put(k K, v V) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	old, replaces := c.now[k]
+	added := c.sizeOf(v)
+
+	if replaces {
+		added -= c.sizeOf(old)
+	}
+
+	if !replaces && len(c.now) >= c.max || c.size != nil && c.bytes+added > c.maxBytes {
+		c.past, c.now, c.bytes = c.now, nil, 0
+		added = c.sizeOf(v)
+	}
+
+	if c.now == nil {
+		c.now = map[K]V{}
+	}
+
+	c.now[k] = v
+	c.bytes += added
+}
+
+func (c *cache[K, V]) sizeOf(v V) int {
+	if c.size == nil {
+		return 0
+	}
+
+	return c.size(v)
+}
+
+// jobCache remembers jobs. What it holds of a job never changes, so a value is
+// never outdated.
+type jobCache = cache[state.JobID, cachedJob]
+
+// Bounds of a generation of the job cache.
+const (
+	cacheJobs  = 1024
+	cacheBytes = 8 << 20 // parameters
+)
 
 type cachedJob struct {
 	jobType string
 	params  []byte
 }
 
-func newJobCache(most int) *jobCache {
-	return &jobCache{most: most, now: map[state.JobID]cachedJob{}}
-}
-
-func (c *jobCache) get(id state.JobID) (cachedJob, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-
-	if j, ok := c.now[id]; ok {
-		return j, true
-	}
-
-	j, ok := c.past[id]
-
-	return j, ok
-}
-
-func (c *jobCache) put(id state.JobID, j cachedJob) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-
-	if len(c.now) >= c.most || c.bytes+len(j.params) > cacheBytes {
-		c.past, c.now, c.bytes = c.now, map[state.JobID]cachedJob{}, 0
-	}
-
-	c.bytes += len(j.params) - len(c.now[id].params)
-	c.now[id] = j
+func newJobCache(jobs int) *jobCache {
+	return &jobCache{max: jobs, maxBytes: cacheBytes, size: func(j cachedJob) int { return len(j.params) }}
 }

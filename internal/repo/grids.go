@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"sync"
 	"time"
 
 	"coremachine/internal/singleflight"
@@ -16,16 +15,18 @@ const (
 	gridPause = time.Second
 	gridShare = 4
 	gridLimit = 2 * time.Second // what counting may take
-	gridMost  = 32              // grids that are remembered, and as many of the past
+	gridMax   = 32              // remembered grids in a generation
 )
 
 // grids remembers the grids that were asked for last. One of a stage that has
 // ended is true until the stage has another end.
 type grids struct {
-	group     singleflight.Group[grid]
-	mu        sync.Mutex
-	now, past map[gridKey]grid
+	cache[gridKey, grid]
+
+	group singleflight.Group[grid]
 }
+
+func newGrids() grids { return grids{cache: cache[gridKey, grid]{max: gridMax}} }
 
 type gridKey struct {
 	job   state.JobID
@@ -46,32 +47,4 @@ func (g grid) trueOf(s gridStage, now time.Time) bool {
 	}
 
 	return !g.finished.IsZero() || now.Sub(g.made) < max(gridPause, gridShare*g.took)
-}
-
-func (c *grids) get(k gridKey) (grid, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-
-	if g, ok := c.now[k]; ok {
-		return g, true
-	}
-
-	g, ok := c.past[k]
-
-	return g, ok
-}
-
-func (c *grids) put(k gridKey, g grid) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-
-	if _, there := c.now[k]; !there && len(c.now) >= gridMost {
-		c.past, c.now = c.now, nil
-	}
-
-	if c.now == nil {
-		c.now = make(map[gridKey]grid, gridMost)
-	}
-
-	c.now[k] = g
 }

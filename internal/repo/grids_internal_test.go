@@ -44,16 +44,16 @@ func TestAGridIsTrueForASecondWhileItsStageRunsAndForEverOnceItEnded(t *testing.
 func TestOnlyTheLatestGridsAreRemembered(t *testing.T) {
 	t.Parallel()
 
-	var c grids
-	for i := range 3 * gridMost {
+	c := newGrids()
+	for i := range 3 * gridMax {
 		c.put(gridKey{stage: i}, grid{view: view.GridView{Cell: i}})
 	}
 
-	if g, ok := c.get(gridKey{stage: 3*gridMost - 1}); !ok || g.view.Cell != 3*gridMost-1 {
+	if g, ok := c.get(gridKey{stage: 3*gridMax - 1}); !ok || g.view.Cell != 3*gridMax-1 {
 		t.Errorf("the latest is %+v, %t", g, ok)
 	}
 
-	if _, ok := c.get(gridKey{stage: 0}); ok || len(c.now)+len(c.past) > 2*gridMost {
+	if _, ok := c.get(gridKey{stage: 0}); ok || len(c.now)+len(c.past) > 2*gridMax {
 		t.Errorf("%d grids are remembered", len(c.now)+len(c.past))
 	}
 }

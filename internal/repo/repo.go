@@ -64,7 +64,7 @@ const retryChunk = 10_000
 func New(pool *pgxpool.Pool) *Repo { return of(database.New(pool)) }
 
 func of(pool *database.DB) *Repo {
-	return &Repo{pool: pool, chunk: retryChunk, params: newJobCache(1024)}
+	return &Repo{pool: pool, chunk: retryChunk, params: newJobCache(cacheJobs), grids: newGrids()}
 }
 
 // Pool is the connection pool, for statements that need no more settings than a
