@@ -70,6 +70,7 @@ func (r *receiver) Receive(ctx context.Context, maxMessages int) ([]queue.Delive
 			r.damping.missed(notified)
 
 			backoff.Reset()
+
 			pause = r.untilDue(due, &lockedWait)
 		} else {
 			pause = backoff.Next()

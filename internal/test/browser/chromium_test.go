@@ -2,12 +2,13 @@ package browser
 
 import (
 	"context"
-	"coremachine/internal/test/needs"
 	"errors"
 	"os"
 	"os/exec"
 	"sync"
 	"testing"
+
+	"coremachine/internal/test/needs"
 
 	"github.com/chromedp/chromedp"
 )

@@ -15,10 +15,13 @@ type verdict struct {
 	text string
 }
 
-func (v *verdict) Helper()                      {}
-func (v *verdict) Name() string                 { return "TestX" }
-func (v *verdict) Skipf(f string, args ...any)  { v.text = "skipped: " + fmt.Sprintf(f, args...) }
-func (v *verdict) Fatalf(f string, args ...any) { v.text = "failed: " + fmt.Sprintf(f, args...); panic(v) }
+func (v *verdict) Helper()                     {}
+func (v *verdict) Name() string                { return "TestX" }
+func (v *verdict) Skipf(f string, args ...any) { v.text = "skipped: " + fmt.Sprintf(f, args...) }
+func (v *verdict) Fatalf(f string, args ...any) {
+	v.text = "failed: " + fmt.Sprintf(f, args...)
+	panic(v)
+}
 
 func TestMissingProgramSkipsAndFailsInCI(t *testing.T) { //nolint:paralleltest // it sets the environment
 	const rest = "node is missing: not found. Install it with .ci/setup, " +

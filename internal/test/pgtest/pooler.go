@@ -2,11 +2,12 @@ package pgtest
 
 import (
 	"context"
-	"coremachine/internal/test/needs"
 	"errors"
 	"net/url"
 	"testing"
 	"time"
+
+	"coremachine/internal/test/needs"
 
 	"github.com/jackc/pgx/v5"
 
