@@ -134,6 +134,7 @@ func (a *App) dashboard(h api.Health, queues *api.Queues) web.Options {
 		Problems:  a.reasons,
 		Version:   Version(),
 		Transport: h.Transport,
+		Callbacks: a.cfg.CallbackHosts != "",
 		Log:       a.log,
 		Inline:    a.cfg.OpenDashboard && len(a.cfg.Keys()) == 0,
 		Health:    func(ctx context.Context) api.HealthView { return h.Look(ctx, names, a.log) },

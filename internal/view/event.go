@@ -17,6 +17,9 @@ type EventDetail struct {
 	Repaired  int    `json:"repaired"` // stages whose counters were wrong
 	Worker    string `json:"worker"`
 	Message   string `json:"message"`
+	Host      string `json:"host"`  // of a callback URL
+	Tries     int    `json:"tries"` // of a notification
+	Error     string `json:"error"` // of a notification that failed
 }
 
 // Known reads the details that this build knows; what cannot be read is left

@@ -35,6 +35,8 @@ var eventKinds = []string{
 	"rerun",
 	"job_failing",
 	"job_ended",
+	"notification_delivered",
+	"notification_failed",
 }
 
 func loadEvents(ctx context.Context, s *Server, in *input) (content, error) {

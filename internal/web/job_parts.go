@@ -167,6 +167,10 @@ func eventText(e view.EventView) (shape, text string) {
 		return looks[d.Status].shape, text
 	case "job_failing":
 		return "failed", "is stopping: " + d.Message
+	case "notification_delivered":
+		return "completed", fmt.Sprintf("%s was notified, try %d", d.Host, d.Tries)
+	case "notification_failed":
+		return "failed", fmt.Sprintf("%s was not notified, given up at try %d: %s", d.Host, d.Tries, d.Error)
 	}
 
 	text = strings.ReplaceAll(e.Kind, "_", " ")

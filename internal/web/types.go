@@ -140,6 +140,8 @@ type typePage struct {
 	From   *state.JobID // job whose parameters fill the form
 	Root   string       // URL of the API, as the browser sees it
 	Keys   bool         // requests need a key
+
+	Callbacks bool // the form has a field for a callback URL
 }
 
 func loadType(ctx context.Context, s *Server, in *input) (content, error) {
@@ -160,7 +162,7 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 		return content{}, err
 	}
 
-	p := typePage{typeCard: card, Root: in.root + s.Prefix, Keys: !s.Inline}
+	p := typePage{typeCard: card, Root: in.root + s.Prefix, Keys: !s.Inline, Callbacks: s.Callbacks}
 	if p.Fields, err = formOf(all[i].Schema); err != nil {
 		return content{}, state.Wrap(state.CodeInternal, "web", "rendering the form failed", err)
 	}

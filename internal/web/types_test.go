@@ -53,6 +53,21 @@ func has(t *testing.T, body string, wants ...string) {
 	}
 }
 
+// TestTheFormHasACallbackOnlyWhereOneIsAllowed renders the form with and
+// without hosts that may be called.
+func TestTheFormHasACallbackOnlyWhereOneIsAllowed(t *testing.T) {
+	t.Parallel()
+
+	for _, allowed := range []bool{true, false} {
+		s := start(t, typed, func(o *web.Options) { o.Callbacks = allowed })
+
+		body := s.get("/ui/types/tile_index").Body
+		if got := strings.Contains(body, `id="callback-url"`); got != allowed {
+			t.Errorf("callbacks: %t: the form has a field for them: %t", allowed, got)
+		}
+	}
+}
+
 func TestTypePageIsAFormOfItsParameters(t *testing.T) {
 	t.Parallel()
 	s := start(t, typed)

@@ -60,6 +60,8 @@ type Options struct {
 	Version  string // version of the build
 	// Transport is the transport that carries messages.
 	Transport string
+	// Callbacks means that a submit may name a callback URL.
+	Callbacks bool
 	// Prefix is the path of the API; "" means /api.
 	Prefix string
 	// Inline makes pages contain their data. Use it only if no keys are

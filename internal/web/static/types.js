@@ -20,26 +20,34 @@
   const given = (form) => fields(form).map((el) => [el, literal(el)]).filter(([el, v]) => v !== undefined && v !== el.dataset.default);
   const body = (form) => "{" + given(form).map(([el, v]) => JSON.stringify(el.name) + ":" + v).join(",") + "}";
 
+  // callback is the field of the callback URL; it is missing if none is allowed.
+  const callback = () => $("#callback-url");
+  const queried = (words) => {
+    const query = new URLSearchParams(words);
+    if (callback() && callback().value) query.set("callback_url", callback().value);
+    return query.size ? "?" + query : "";
+  };
+
   const quote = (text) => /^[A-Za-z0-9_.,:=@%+\/-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\\''") + "'";
   const lines = (form) => {
     const words = given(form).map(([el, v]) => quote(el.name + "=" + (el.dataset.kind === "string" ? JSON.parse(v) : v)));
-    $("#line-corectl").textContent = ["corectl submit", quote(form.dataset.type), ...words].join(" ");
+    $("#line-corectl").textContent = ["corectl submit", quote(form.dataset.type), ...words].join(" ") + (callback() && callback().value ? " --callback-url " + quote(callback().value) : "");
     const key = form.dataset.keys === "true" ? ' -H "x-functions-key: $KEY"' : "";
-    $("#line-curl").textContent = `curl -X POST ${quote(form.dataset.root + "/jobs/submit/" + encodeURIComponent(form.dataset.type))}${key} -H 'Content-Type: application/json' -d '${body(form).replaceAll("'", "'\\''")}'`;
+    $("#line-curl").textContent = `curl -X POST ${quote(form.dataset.root + "/jobs/submit/" + encodeURIComponent(form.dataset.type) + queried({}))}${key} -H 'Content-Type: application/json' -d '${body(form).replaceAll("'", "'\\''")}'`;
   };
 
   const clear = (form) => {
     $("#submit-wrong").hidden = true;
-    for (const el of fields(form)) { el.removeAttribute("aria-invalid"); $(`#${el.id}-wrong`).hidden = true; }
+    for (const el of [...fields(form), callback()]) if (el) { el.removeAttribute("aria-invalid"); $(`#${el.id}-wrong`).hidden = true; }
   };
   const wrong = (form, r) => {
     const errors = (r.answer && r.answer.errors) || [], rest = [];
     let at = null;
     for (const e of errors) {
-      const el = fields(form).find((f) => f.name === e.field || e.field.startsWith(f.name + ".") || e.field.startsWith(f.name + "["));
+      const el = e.field === "callback_url" ? callback() : fields(form).find((f) => f.name === e.field || e.field.startsWith(f.name + ".") || e.field.startsWith(f.name + "["));
       if (!el) { rest.push(e); continue; }
       const p = $(`#${el.id}-wrong`);
-      p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === el.name ? "" : e.field + ": ") + e.message;
+      p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === el.name || el === callback() ? "" : e.field + ": ") + e.message;
       p.hidden = false;
       el.setAttribute("aria-invalid", "true");
       if (!at || el.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING) at = el;
@@ -58,7 +66,7 @@
     const link = add(p, "a", `Open ${a.job_type} ${a.job_id.slice(0, 8)}`, { href: `${form.dataset.ui}/${a.job_id}` });
     if (r.status === 200 && a.status.startsWith("completed")) {
       const again = add(panel, "button", "Run it again", { type: "button" });
-      again.addEventListener("click", () => send(form, "?rerun=true"));
+      again.addEventListener("click", () => send(form, { rerun: "true" }));
     }
     link.focus();
   };
@@ -69,28 +77,43 @@
     for (const s of r.answer.plan || []) add(list, "li", `${s.name}: ${s.skipped ? "skipped" : s.tasks === null ? "depends on the results of earlier stages" : s.tasks.toLocaleString("en") + (s.tasks === 1 ? " task" : " tasks")}`);
   };
 
-  const send = async (form, query) => {
+  const send = async (form, words) => {
     clear(form);
     $("#submit-answer").textContent = "";
     const buttons = form.querySelectorAll(".actions button");
     for (const b of buttons) b.disabled = true;
     let r;
-    try { r = await api("POST", form.dataset.url + query, body(form)); } catch { r = { status: 0, answer: { detail: "The service cannot be reached. It is unknown whether the job was submitted. Submitting it again is safe." } }; }
+    try { r = await api("POST", form.dataset.url + queried(words), body(form)); } catch { r = { status: 0, answer: { detail: "The service cannot be reached. It is unknown whether the job was submitted. Submitting it again is safe." } }; }
     for (const b of buttons) b.disabled = false;
     if (r.status === 401) return;
     if (!r.ok) return wrong(form, r);
-    if (query.includes("dry_run")) planned(r); else said(form, r);
+    if (words.dry_run) planned(r); else said(form, r);
   };
 
   document.addEventListener("submit", (e) => {
     if (e.target.id !== "submit") return;
     e.preventDefault();
-    send(e.target, "");
+    send(e.target, {});
   });
   document.addEventListener("click", (e) => {
     if (!e.target.closest("#submit-check")) return;
     const form = $("#submit");
-    if (form.reportValidity()) send(form, "?dry_run=true");
+    if (form.reportValidity()) send(form, { dry_run: "true" });
+  });
+
+  // A sample shows whether the receiver accepts events, before a job needs it.
+  document.addEventListener("click", async (e) => {
+    const button = e.target.closest("#callback-sample");
+    if (!button) return;
+    const form = $("#submit"), answer = $("#callback-answer");
+    clear(form);
+    answer.textContent = "Sending…";
+    button.disabled = true;
+    let r;
+    try { r = await api("POST", button.dataset.url + queried({})); } catch { r = { status: 0, answer: { detail: "The service cannot be reached." } }; }
+    button.disabled = false;
+    answer.textContent = !r.ok ? "" : r.answer.delivered ? "The receiver accepted the sample." : `The sample was not delivered: ${r.answer.error}.`;
+    if (!r.ok && r.status !== 401) wrong(form, r);
   });
   document.addEventListener("input", (e) => { if (e.target.form && e.target.form.id === "submit") lines(e.target.form); });
   document.addEventListener("page:arrived", () => { const form = $("#submit"); if (form) lines(form); });

@@ -104,6 +104,10 @@ func eventText(e view.EventView) (string, Ink) {
 		return "sweep redrove " + Things(d.Messages, "dead letter"), Plain
 	case "repaired":
 		return "sweep recreated missing messages of the job", Plain
+	case "notification_delivered":
+		return fmt.Sprintf("%s notified, try %d", d.Host, d.Tries), Plain
+	case "notification_failed":
+		return fmt.Sprintf("%s not notified, gave up after %s: %s", d.Host, Things(d.Tries, "attempt"), d.Error), Red
 	case "task_failed":
 		return taskFailed(e, d), Red
 	}
