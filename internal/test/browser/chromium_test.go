@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
-	"coremachine/internal/test/needs"
-
 	"github.com/chromedp/chromedp"
+
+	"coremachine/internal/test/needs"
 )
 
 // program returns the browser of this machine.

@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/internal/test/needs"
-
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/dev/pglocal"
+	"coremachine/internal/test/needs"
 )
 
 // poolerSessions is lower than the number of connections of one engine, so that
