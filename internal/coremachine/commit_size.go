@@ -12,7 +12,8 @@ type commitSize struct {
 	rows, bytes int // 0: no bound
 }
 
-// fits reports whether a group commit may be as large.
+// fits reports whether a group commit of this size is allowed. A commit of one
+// row always is.
 func (c *commitSize) fits(rows, bytes int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

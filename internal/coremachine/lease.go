@@ -185,7 +185,7 @@ func (m *Machine) cancelStopping(ctx context.Context, s *session, working []stat
 
 	stopping, err := m.store.StoppingJobs(limit, working)
 	if err != nil {
-		return // the renewal reports it
+		return // the next renewal looks again
 	}
 
 	for _, job := range stopping {

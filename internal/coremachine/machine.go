@@ -158,11 +158,11 @@ func (m *Machine) Ready() bool {
 	return s != nil && s.ctx.Err() == nil
 }
 
-// Running is how many handlers run now, and Deaf how many did not return when
-// their context ended and were given up.
+// Running returns the number of handlers that have not returned, abandoned ones
+// included.
 func (m *Machine) Running() int { return int(m.running.Load()) }
 
-// Unresponsive is how many handlers were given up and have not returned yet.
+// Unresponsive returns the number of abandoned handlers that have not returned.
 func (m *Machine) Unresponsive() int { return int(m.unresponsive.Load()) }
 
 // InFlight is how many messages this process works on, whether they were

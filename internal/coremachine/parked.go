@@ -86,7 +86,7 @@ func (p *parked) others(page []state.Message) (others []state.Message) {
 func (m *Machine) takeParked(ctx context.Context, s *session) {
 	page, err := m.store.Parked(ctx, m.parked.place(), parkedPage)
 	if err != nil {
-		return // the renewal reports a database that cannot be used
+		return // the next renewal looks again
 	}
 
 	for _, msg := range m.parked.others(page) {

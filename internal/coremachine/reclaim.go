@@ -47,8 +47,9 @@ func (m *Machine) reclaimExpired(ctx context.Context) {
 }
 
 // requeueLost requeues all work of processes whose lease has ended, batch by
-// batch. A batch that fails does not keep the others from being requeued; the
-// next pass finds what is left of it.
+// batch, and wakes its receivers after each. The next pass finds what is left of
+// a batch that failed. It is a step of the sweep too, so it has the results of
+// one, but its effects are empty.
 func (m *Machine) requeueLost(ctx context.Context) (freed int, effects state.TransitionEffects, err error) {
 	var problems []error
 

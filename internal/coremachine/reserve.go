@@ -17,14 +17,20 @@ type Deferrer interface {
 
 // Limits of waiting for a slot.
 const (
-	// of a message that other processes can receive as soon as it is deferred.
+	// localSlotWait is the wait if every process receives from the same queue,
+	// so that another one can have the message as soon as it is deferred.
 	localSlotWait = time.Second
-	// how often a waiting message is checked: another process may have its work.
-	lookEvery     = 5 * time.Second
-	deferLeast    = time.Second      // before a deferred message is due again
-	deferMost     = 30 * time.Second // the same
-	suspectPoll   = time.Second      // how often a claimed suspect looks whether the one before it has ended
-	suspectLosses = 2                // lost workers that make a task a suspect
+	// lookEvery is the interval at which a waiting message is checked, because
+	// another process may have done its work.
+	lookEvery = 5 * time.Second
+	// A deferred message is due again after deferLeast to deferMost.
+	deferLeast = time.Second
+	deferMost  = 30 * time.Second
+	// suspectPoll is the interval at which a claimed suspect checks whether the
+	// suspect before it has ended.
+	suspectPoll = time.Second
+	// suspectLosses is the number of lost workers that make a task a suspect.
+	suspectLosses = 2
 )
 
 // Room limits what a process receives from a queue for itself: the function

@@ -111,7 +111,8 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 // endsBatch is the maximum number of ends in one group commit.
 const endsBatch = 500
 
-// From where on a stage keeps all flushers busy by itself.
+// A stage of at least manyTasks tasks, in bundles of at least largeBundle, uses
+// all flushers.
 const (
 	manyTasks   = 1000
 	largeBundle = 16

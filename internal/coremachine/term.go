@@ -115,9 +115,9 @@ func (l *landing) end(flusher int) {
 	l.since[flusher], l.landed, l.failed = time.Time{}, time.Now(), false
 }
 
-// slowTry is how many times longer than a batch that failed a batch may wait
-// whose try has not ended. Each statement of it has a time limit, so it is
-// under way: the process, or the database, is only slow.
+// slowTry multiplies the limit for a batch that is still being written. Each of
+// its statements has a time limit of its own, so the process or the database is
+// slow, but not stuck.
 const slowTry = 4
 
 // stuck reports whether a batch has been waiting, and nothing has landed, for
