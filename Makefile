@@ -133,6 +133,10 @@ soak: ## Run 1,000 tasks of three minutes in a process with default settings for
 verbs: ## Call all verbs of the API at random from 16 clients on 20 jobs for MINUTES=1, and judge what is left: SEED=n
 	@$(GO) test ./internal/test/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))
 
+.PHONY: cross
+cross: ## Build the commands of a release for Linux, macOS and Windows
+	@$(GO) test ./internal/test/release -count=1 -timeout 30m -release.build
+
 .PHONY: tools
 tools: $(GOLANGCI) $(ACTIONLINT) ## Install the linters to ./bin
 
