@@ -6,4 +6,11 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+// parallelTests is above the number of processors because the tests mostly wait
+// for leases, timers and the database.
+const parallelTests = 4
+
+func TestMain(m *testing.M) {
+	pgtest.WaitBound(parallelTests)
+	pgtest.Main(m)
+}
