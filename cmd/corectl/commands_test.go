@@ -28,9 +28,7 @@ func full(t *testing.T) *api {
 		on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("GET /jobs", answer(200, page("next1", run3(state.JobCompletedWithErrors).JobSummary))).
 		on("GET /jobs/"+idA+"/tasks", answer(200, page("next2", view.TaskSummary{
-			JobID: mustID(
-				idA,
-			),
+			JobID:      mustID(idA),
 			Stage:      "reply",
 			Index:      1,
 			Status:     state.TaskFailed,
@@ -39,7 +37,9 @@ func full(t *testing.T) *api {
 			FinishedAt: ago(1e9),
 			Error:      "no voice",
 		}))).
-		on("GET /jobs/"+idA+"/events", answer(200, page("", view.EventView{EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice"}))).
+		on("GET /jobs/"+idA+"/events", answer(200, page("", view.EventView{
+			EventID: 7, At: testNow, Kind: "task_failed", Stage: "reply", Index: &index, Message: "no voice",
+		}))).
 		on("GET /jobs/"+idA+"/failures", answer(200, page("", view.FailureGroup{
 			Stage:       "reply",
 			Fingerprint: noVoice,
@@ -53,10 +53,16 @@ func full(t *testing.T) *api {
 		}))).
 		on("POST /jobs/retry/"+idA, answer(202, client.Retried{Attempt: 2, Tasks: 1})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
-		on("POST /sweeps", answer(200, view.SweepView{StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`)})).
+		on("POST /sweeps", answer(200, view.SweepView{
+			StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`),
+		})).
 		on("GET /queues", answer(200, page("", view.QueueView{Queue: "tasks", Dead: 12}))).
-		on("GET /queues/tasks/dead", answer(200, page("", view.DeadView{MessageID: 4, JobID: mustID(idA), Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded", Since: testNow}))).
-		on("GET /queues/tasks/dead/reasons", answer(200, page("", view.DeadReason{Reason: state.DeadMaxDelivery, Wanted: 7, Unwanted: 4, Oldest: testNow}))).
+		on("GET /queues/tasks/dead", answer(200, page("", view.DeadView{
+			MessageID: 4, JobID: mustID(idA), Queue: "tasks", Count: 1, Reason: "MaxDeliveryCountExceeded",
+			Since: testNow,
+		}))).
+		on("GET /queues/tasks/dead/reasons", answer(200,
+			page("", view.DeadReason{Reason: state.DeadMaxDelivery, Wanted: 7, Unwanted: 4, Oldest: testNow}))).
 		on("POST /queues/tasks/redrive", answer(200, client.Redrive{Redriven: 7, Dropped: 5}))
 }
 
@@ -136,9 +142,7 @@ func TestSubmitPrintsOnlyTheIDToStandardOutput(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 
-	got = newAPI(
-		t,
-	).fresh().
+	got = newAPI(t).fresh().
 		run(outside{tty: true, env: map[string]string{"NO_COLOR": "1"}}, "submit", "hello_world", "n=3")
 	if want := "hello_world 3f9a1c2e submitted · attempt 1 · corectl open 3f9a\n"; got.out != "" ||
 		got.err != want {
@@ -149,10 +153,12 @@ func TestSubmitPrintsOnlyTheIDToStandardOutput(t *testing.T) {
 func TestSubmitOfAnExistingJob(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
-		on("POST /jobs/submit/hello_world", answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
+		on("POST /jobs/submit/hello_world",
+			answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
 	got := fake.run(outside{}, "submit", "hello_world")
 
-	want := "hello_world 3f9a1c2e already exists: completed_with_errors now. Use --rerun to run it again, `corectl retry 3f9a` for the 1.\n"
+	want := "hello_world 3f9a1c2e already exists: completed_with_errors now. Use --rerun to run it again, " +
+		"`corectl retry 3f9a` for the 1.\n"
 	if got.err != want || got.out != idA+"\n" || got.code != 0 {
 		t.Errorf("got %+v, want %q", got, want)
 	}
@@ -198,11 +204,10 @@ func TestIDPrefixesAreAccepted(t *testing.T) {
 	a, b := run3(state.JobRunning), run3(state.JobRunning)
 	b.JobID = mustID(idB)
 
-	fake := newAPI(
-		t,
-	).fresh().
+	fake := newAPI(t).fresh().
 		on("GET /jobs/status/"+idA, answer(200, a)).
-		on("GET /jobs", answer(200, page("", a.JobSummary)), answer(200, page("", a.JobSummary, b.JobSummary)), answer(200, page[view.JobSummary]("")))
+		on("GET /jobs", answer(200, page("", a.JobSummary)),
+			answer(200, page("", a.JobSummary, b.JobSummary)), answer(200, page[view.JobSummary]("")))
 	for _, c := range []struct {
 		id   string
 		code int
@@ -282,21 +287,47 @@ func TestDestructiveCommandsConfirmAndSupportDryRun(t *testing.T) {
 		err    string
 		writes int
 	}{
-		{"cancel", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA}, 0, "Cancel hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. [y/N] cancelling… cancelled. 1 running task was cancelled; 4 results are kept.\n", 1},
+		{
+			"cancel", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA}, 0,
+			"Cancel hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. [y/N] cancelling… " +
+				"cancelled. 1 running task was cancelled; 4 results are kept.\n",
+			1,
+		},
 		{
 			"force", cancel(),
 			outside{tty: true, in: "y\n", env: plain},
 			[]string{"cancel", idA, "--force"},
 			0,
-			"Force the cancel of hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. It does not wait for handlers", 1,
+			"Force the cancel of hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. It does " +
+				"not wait for handlers", 1,
 		},
-		{"no", cancel(), outside{tty: true, in: "\n", env: plain}, []string{"cancel", idA}, 1, "Nothing was changed.", 0},
-		{"dry", cancel(), outside{}, []string{"cancel", idA, "--dry-run"}, 0, "Would cancel hello_world 3f9a1c2e. 2 tasks have not started, 1 is running.\n", 0},
-		{"retry", full(t), outside{tty: true, in: "\n", env: plain}, []string{"retry", idA}, 0, "Run 1 failed task again (reply)? [Y/n] attempt 2 of 3f9a1c2e: 1 task queued · corectl status 3f9a --watch\n", 1},
+		{
+			"no", cancel(), outside{tty: true, in: "\n", env: plain}, []string{"cancel", idA}, 1,
+			"Nothing was changed.", 0,
+		},
+		{
+			"dry", cancel(), outside{}, []string{"cancel", idA, "--dry-run"}, 0,
+			"Would cancel hello_world 3f9a1c2e. 2 tasks have not started, 1 is running.\n", 0,
+		},
+		{
+			"retry", full(t), outside{tty: true, in: "\n", env: plain}, []string{"retry", idA}, 0,
+			"Run 1 failed task again (reply)? [Y/n] attempt 2 of 3f9a1c2e: 1 task queued · corectl status " +
+				"3f9a --watch\n",
+			1,
+		},
 		{"delete", full(t), outside{}, []string{"delete", idA, "--yes"}, 0, "deleted hello_world 3f9a1c2e.\n", 1},
-		{"delete_dry", full(t), outside{}, []string{"delete", idA, "--dry-run"}, 0, "Would delete hello_world 3f9a1c2e with its 6 tasks", 0},
-		{"delete_running", cancel(), outside{}, []string{"delete", idA, "--yes"}, 1, "Cancel it first: `corectl cancel 3f9a`.", 0},
-		{"redrive", full(t), outside{}, []string{"dlq", "redrive", "tasks", "--yes"}, 0, "7 messages sent again, 5 dropped.\n", 2},
+		{
+			"delete_dry", full(t), outside{}, []string{"delete", idA, "--dry-run"}, 0,
+			"Would delete hello_world 3f9a1c2e with its 6 tasks", 0,
+		},
+		{
+			"delete_running", cancel(), outside{}, []string{"delete", idA, "--yes"}, 1,
+			"Cancel it first: `corectl cancel 3f9a`.", 0,
+		},
+		{
+			"redrive", full(t), outside{}, []string{"dlq", "redrive", "tasks", "--yes"}, 0,
+			"7 messages sent again, 5 dropped.\n", 2,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -322,26 +353,21 @@ func TestListsReportOmittedItems(t *testing.T) {
 
 	job := run3(state.JobFailed)
 	job.Stages[1].Tasks.Failed = 43
-	fake := newAPI(
-		t,
-	).on("GET /jobs/status/"+idA, answer(200, job)).
-		on("GET /jobs/"+idA+"/tasks", answer(200, page("eyJpIjo0MTgyfQ", view.TaskSummary{Stage: "reply"}, view.TaskSummary{Stage: "reply", Index: 1})))
+	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, job)).
+		on("GET /jobs/"+idA+"/tasks", answer(200,
+			page("eyJpIjo0MTgyfQ", view.TaskSummary{Stage: "reply"}, view.TaskSummary{Stage: "reply", Index: 1})))
 
 	got := fake.run(outside{}, "tasks", idA, "--failed", "--limit", "2")
 	if want := "41 more: --limit 0 for all, or --cursor eyJpIjo0MTgyfQ\n"; got.err != want {
 		t.Errorf("got %q, want %q", got.err, want)
 	}
 
-	all := newAPI(
-		t,
-	).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", view.TaskSummary{Stage: "reply"})), answer(200, page("", view.TaskSummary{Stage: "reply", Index: 1})))
+	all := newAPI(t).on("GET /jobs/"+idA+"/tasks", answer(200, page("c1", view.TaskSummary{Stage: "reply"})),
+		answer(200, page("", view.TaskSummary{Stage: "reply", Index: 1})))
 	got = all.run(outside{}, "tasks", idA, "--limit", "0", "-o", "json")
 
 	var whole client.Page[view.TaskSummary]
-	if err := json.Unmarshal(
-		[]byte(got.out),
-		&whole,
-	); err != nil || len(whole.Items) != 2 ||
+	if err := json.Unmarshal([]byte(got.out), &whole); err != nil || len(whole.Items) != 2 ||
 		whole.NextCursor != "" {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -86,10 +86,7 @@ func candidates(model *kong.Application, words []string, recent []recentJob) []s
 	}
 
 	if len(done) > 0 {
-		if flag := flagNamed(
-			flags,
-			done[len(done)-1],
-		); flag != nil && !flag.IsBool() &&
+		if flag := flagNamed(flags, done[len(done)-1]); flag != nil && !flag.IsBool() &&
 			!strings.Contains(done[len(done)-1], "=") {
 			return begin(flagValues(node.Name, flag.Name), last)
 		}

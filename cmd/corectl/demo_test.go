@@ -42,7 +42,9 @@ func TestDemoPrintsOnlyTheResultToStandardOutput(t *testing.T) {
 		t.Errorf("got standard output %s", got.out)
 	}
 
-	for _, want := range []string{"processes: host ", " · handler ", "hello_world ", "stage=reply completed tasks=4 failed=0"} {
+	for _, want := range []string{
+		"processes: host ", " · handler ", "hello_world ", "stage=reply completed tasks=4 failed=0",
+	} {
 		if !strings.Contains(got.err, want) {
 			t.Errorf("%q is not in %s", want, got.err)
 		}
@@ -88,7 +90,10 @@ func TestDemoOverBlobsCreatesASampleContainer(t *testing.T) {
 		t.Errorf("got %d blobs, %d bytes of %d, inspected %+v", s.Blobs, s.Bytes, size, s.Inspected)
 	}
 
-	for _, want := range []string{"container sample with 80 blobs of 8 kinds", " · azurite ", "stage=inspect completed tasks=80 failed=0"} {
+	for _, want := range []string{
+		"container sample with 80 blobs of 8 kinds", " · azurite ",
+		"stage=inspect completed tasks=80 failed=0",
+	} {
 		if !strings.Contains(got.err, want) {
 			t.Errorf("%q is not in %s", want, got.err)
 		}
@@ -113,7 +118,10 @@ func TestDevRunsUntilInterrupted(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 
-	for _, want := range []string{"API        http://127.0.0.1:", "/api/ui\n", "Key        export CORECTL_KEY=", "Storage    export STORAGE='DefaultEndpointsProtocol=http;AccountName=local;"} {
+	for _, want := range []string{
+		"API        http://127.0.0.1:", "/api/ui\n", "Key        export CORECTL_KEY=",
+		"Storage    export STORAGE='DefaultEndpointsProtocol=http;AccountName=local;",
+	} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in %s", want, got.out)
 		}

@@ -203,10 +203,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 
 	text := fmt.Sprintf(
 		"%s would be sent to %s again (still needed by %s; %s already finished and will be dropped).",
-		render.Things(
-			would.Redriven+would.Dropped,
-			"message",
-		),
+		render.Things(would.Redriven+would.Dropped, "message"),
 		c.Queue,
 		render.Things(would.Redriven, "task"),
 		are(would.Dropped),

@@ -24,7 +24,10 @@ func TestDocIsGenerated(t *testing.T) {
 
 	var b strings.Builder
 	b.WriteString(
-		"# The command line\n\n`corectl` runs and watches jobs from a shell. This reference is for users and operators.\n\nBuild it with `go build -o bin/corectl ./cmd/corectl`, or use `go run ./cmd/corectl` instead. Start with `corectl submit hello_world n=3 --watch`.\n\nThis page is generated from `cmd/corectl` by its tests.\n\n```\n",
+		"# The command line\n\n`corectl` runs and watches jobs from a shell. This reference is for users " +
+			"and operators.\n\nBuild it with `go build -o bin/corectl ./cmd/corectl`, or use `go run " +
+			"./cmd/corectl` instead. Start with `corectl submit hello_world n=3 --watch`.\n\n" +
+			"This page is generated from `cmd/corectl` by its tests.\n\n```\n",
 	)
 	printOverview(&b, parser.Model)
 	b.WriteString("```\n")

@@ -145,7 +145,8 @@ func checkSchema(have int64) finding {
 	case have < want:
 		return finding{"schema", bad, detail, "corectl migrate"}
 	case have > want:
-		advice := "use the corectl and the build that the schema was migrated for: this build may only run until they are deployed"
+		advice := "use the corectl and the build that the schema was migrated for: this build may only " +
+			"run until they are deployed"
 		return finding{"schema", warn, detail, advice}
 	}
 
@@ -158,7 +159,8 @@ func checkPooler(r *repo.Repo) finding {
 		return finding{"pooler", fine, "none: connections lead to Postgres itself", ""}
 	}
 
-	detail := "DATABASE_URL leads to a connection pooler: workers poll in place of LISTEN, and each statement is planned again"
+	detail := "DATABASE_URL leads to a connection pooler: workers poll in place of LISTEN, and each " +
+		"statement is planned again"
 
 	return finding{
 		"pooler",

@@ -12,7 +12,8 @@ import (
 )
 
 // identityAdvice is the advice for a process that cannot sign in to Azure.
-const identityAdvice = "in Azure: assign the identity, and set AZURE_CLIENT_ID to its client id; elsewhere: az login, and AZURE_TOKEN_CREDENTIALS=dev"
+const identityAdvice = "in Azure: assign the identity, and set AZURE_CLIENT_ID to its client id; " +
+	"elsewhere: az login, and AZURE_TOKEN_CREDENTIALS=dev"
 
 // checkIdentity requests a token if a setting needs the identity of the
 // process.

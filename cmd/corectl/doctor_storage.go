@@ -53,7 +53,8 @@ func checkStorage(ctx context.Context, cfg config.Config) finding {
 		return finding{
 			"storage",
 			warn,
-			"the account answers but does not list its containers, which is sufficient only for jobs over single containers",
+			"the account answers but does not list its containers, which is sufficient only for jobs over " +
+				"single containers",
 			storageRights(identity),
 		}
 	}
@@ -73,7 +74,8 @@ func storageAdvice(err error, identity bool) string {
 	case errors.Is(err, handlers.ErrStorageBusy):
 		return "try again in a minute"
 	case identity:
-		return "check STORAGE__blobServiceUri, the sign-in, and whether the network rules of the account allow this machine"
+		return "check STORAGE__blobServiceUri, the sign-in, and whether the network rules of the account " +
+			"allow this machine"
 	}
 
 	return "check the account name or endpoint in STORAGE, and whether its network rules allow this machine"

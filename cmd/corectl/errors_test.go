@@ -23,41 +23,86 @@ func TestErrorsNameTheObjectTheReasonAndTheNextCommand(t *testing.T) {
 		args                []string
 		thing, reason, next string
 	}{
-		"Command":      {[]string{"sumbit", "hello_world"}, `"sumbit"`, "unknown command", `did you mean "submit"?`},
-		"StrangeOne":   {[]string{"frobnicate"}, `"frobnicate"`, "unknown command", "`corectl help`"},
-		"Flag":         {[]string{"sweep", "--dry-run"}, "--dry-run", "unknown flag", "`corectl help sweep`"},
-		"FlagTypo":     {[]string{"jobs", "--statsu", "failed"}, "--statsu", "unknown flag", `did you mean "--status"?`},
-		"Argument":     {[]string{"new", "job"}, "<name>", "expected", "`corectl help new job`"},
-		"Type":         {[]string{"submit", "helo_world"}, `"helo_world"`, "No job type", "Did you mean hello_world? Types: hello_world"},
-		"StrangeType":  {[]string{"types", "nope"}, `"nope"`, "No job type", "Types: hello_world"},
-		"NewerType":    {[]string{"types", "container_list"}, `"container_list"`, "the running service is older", "restart or deploy it. Types: hello_world"},
-		"Parameter":    {[]string{"submit", "hello_world", "n"}, `"n"`, "is not name=value", "`corectl types`"},
-		"ID":           {[]string{"status", "zz"}, `"zz"`, "invalid job id", "its 64 hex digits, at least the first 4, or @last"},
-		"UnknownID":    {[]string{"status", idB}, "3f77aa01", "No job", "`corectl jobs`"},
-		"NoLast":       {[]string{"status", "@last"}, "@last", "no job", "`corectl jobs`"},
-		"Stage":        {[]string{"tasks", idA, "--stage", "replay"}, `"replay"`, "has no stage", "Did you mean reply? Stages: greeting, reply"},
-		"Status":       {[]string{"jobs", "--status", "fialed"}, `"fialed"`, "unknown status", `did you mean "failed"? Statuses: queued, `},
-		"Since":        {[]string{"jobs", "--since", "yesterday"}, `"yesterday"`, "invalid duration", "for example 30m, 24h or 7d"},
-		"TaskStatus":   {[]string{"tasks", idA, "--status", "fialed"}, `"fialed"`, "unknown status", `did you mean "failed"? Statuses: queued, `},
-		"Queue":        {[]string{"dlq", "redrive", "taks"}, `"taks"`, "No queue", "Did you mean tasks? Queues: jobs, tasks, long-tasks"},
-		"Ended":        {[]string{"cancel", idA, "--yes"}, "hello_world 3f9a1c2e", "has already ended: completed", "`corectl status 3f9a`"},
-		"NoRetry":      {[]string{"retry", idA, "--yes"}, "hello_world 3f9a1c2e", "nothing to retry", "`corectl submit hello_world --rerun`"},
-		"NoTerminal":   {[]string{"delete", idA}, "hello_world 3f9a1c2e", "No terminal is available", "--yes, or --dry-run"},
-		"Format":       {[]string{"jobs", "-o", "yaml"}, `"yaml"`, "unknown output format", "Formats: table, json, jsonl, name"},
-		"FormatTypo":   {[]string{"jobs", "-o", "jsn"}, `"jsn"`, "unknown output format", `did you mean "json"? Formats: `},
-		"Shell":        {[]string{"completion", "ksh"}, `"ksh"`, "unknown shell", "Shells: bash, fish, powershell, zsh"},
-		"Topic":        {[]string{"help", "exit-kodes"}, `"exit-kodes"`, "no help for", `did you mean "exit-codes"?`},
-		"KeyFile":      {[]string{"jobs", "--key-file", "/nonexistent/key"}, "/nonexistent/key", "cannot read the key file", "no such file"},
+		"Command":    {[]string{"sumbit", "hello_world"}, `"sumbit"`, "unknown command", `did you mean "submit"?`},
+		"StrangeOne": {[]string{"frobnicate"}, `"frobnicate"`, "unknown command", "`corectl help`"},
+		"Flag":       {[]string{"sweep", "--dry-run"}, "--dry-run", "unknown flag", "`corectl help sweep`"},
+		"FlagTypo": {
+			[]string{"jobs", "--statsu", "failed"}, "--statsu", "unknown flag", `did you mean "--status"?`,
+		},
+		"Argument": {[]string{"new", "job"}, "<name>", "expected", "`corectl help new job`"},
+		"Type": {
+			[]string{"submit", "helo_world"}, `"helo_world"`, "No job type",
+			"Did you mean hello_world? Types: hello_world",
+		},
+		"StrangeType": {[]string{"types", "nope"}, `"nope"`, "No job type", "Types: hello_world"},
+		"NewerType": {
+			[]string{"types", "container_list"}, `"container_list"`, "the running service is older",
+			"restart or deploy it. Types: hello_world",
+		},
+		"Parameter": {[]string{"submit", "hello_world", "n"}, `"n"`, "is not name=value", "`corectl types`"},
+		"ID": {
+			[]string{"status", "zz"}, `"zz"`, "invalid job id",
+			"its 64 hex digits, at least the first 4, or @last",
+		},
+		"UnknownID": {[]string{"status", idB}, "3f77aa01", "No job", "`corectl jobs`"},
+		"NoLast":    {[]string{"status", "@last"}, "@last", "no job", "`corectl jobs`"},
+		"Stage": {
+			[]string{"tasks", idA, "--stage", "replay"}, `"replay"`, "has no stage",
+			"Did you mean reply? Stages: greeting, reply",
+		},
+		"Status": {
+			[]string{"jobs", "--status", "fialed"}, `"fialed"`, "unknown status",
+			`did you mean "failed"? Statuses: queued, `,
+		},
+		"Since": {
+			[]string{"jobs", "--since", "yesterday"}, `"yesterday"`, "invalid duration",
+			"for example 30m, 24h or 7d",
+		},
+		"TaskStatus": {
+			[]string{"tasks", idA, "--status", "fialed"}, `"fialed"`, "unknown status",
+			`did you mean "failed"? Statuses: queued, `,
+		},
+		"Queue": {
+			[]string{"dlq", "redrive", "taks"}, `"taks"`, "No queue",
+			"Did you mean tasks? Queues: jobs, tasks, long-tasks",
+		},
+		"Ended": {
+			[]string{"cancel", idA, "--yes"}, "hello_world 3f9a1c2e", "has already ended: completed",
+			"`corectl status 3f9a`",
+		},
+		"NoRetry": {
+			[]string{"retry", idA, "--yes"}, "hello_world 3f9a1c2e", "nothing to retry",
+			"`corectl submit hello_world --rerun`",
+		},
+		"NoTerminal": {
+			[]string{"delete", idA}, "hello_world 3f9a1c2e", "No terminal is available",
+			"--yes, or --dry-run",
+		},
+		"Format": {
+			[]string{"jobs", "-o", "yaml"}, `"yaml"`, "unknown output format",
+			"Formats: table, json, jsonl, name",
+		},
+		"FormatTypo": {
+			[]string{"jobs", "-o", "jsn"}, `"jsn"`, "unknown output format",
+			`did you mean "json"? Formats: `,
+		},
+		"Shell": {
+			[]string{"completion", "ksh"}, `"ksh"`, "unknown shell", "Shells: bash, fish, powershell, zsh",
+		},
+		"Topic": {[]string{"help", "exit-kodes"}, `"exit-kodes"`, "no help for", `did you mean "exit-codes"?`},
+		"KeyFile": {
+			[]string{"jobs", "--key-file", "/nonexistent/key"}, "/nonexistent/key",
+			"cannot read the key file", "no such file",
+		},
 		"OtherService": {[]string{"events", idA}, "/api", "not", "Check CORECTL_URL."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := newAPI(
-				t,
-			).on("GET /jobs/types", answer(200, page("", helloWorld))).
+			fake := newAPI(t).on("GET /jobs/types", answer(200, page("", helloWorld))).
 				on(status, answer(200, run3(state.JobCompleted))).
 				on("POST /jobs/submit/helo_world", problem(404, state.CodeUnknownJobType, "Unknown job type")).
-				on("GET /jobs/"+idA+"/events", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
+				on("GET /jobs/"+idA+"/events",
+					func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
 
 			got := fake.run(outside{}, c.args...)
 			if got.code == exitOK || got.out != "" {
@@ -116,9 +161,7 @@ func TestLargeJobsPrintFewLines(t *testing.T) {
 			{"status", idA, "--watch", "--allow-errors"},
 			{"tasks", idA, "-o", "name"},
 		} {
-			fake := newAPI(
-				t,
-			).on("GET /jobs/status/"+idA, answer(200, job)).
+			fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, job)).
 				on("GET /jobs/"+idA+"/tasks", tasks)
 
 			got := fake.run(outside{tty: tty, env: map[string]string{"NO_COLOR": "1"}}, args...)
@@ -184,11 +227,7 @@ func TestOpenPrintsThePageOfAJob(t *testing.T) {
 		}
 	}
 
-	if got := fake.run(
-		outside{tty: true},
-		"open",
-		idA,
-	); got.code != exitOther ||
+	if got := fake.run(outside{tty: true}, "open", idA); got.code != exitOther ||
 		!strings.Contains(got.err, "Cannot open a browser: no browser here") {
 		t.Errorf("got %+v", got)
 	}

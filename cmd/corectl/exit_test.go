@@ -38,11 +38,7 @@ func TestExitCodes(t *testing.T) {
 		},
 		"timeout": {
 			func(a *api) { a.fresh().on(status, answer(200, run3(state.JobRunning))) },
-			append(
-				watch,
-				"--timeout",
-				"300ms",
-			),
+			append(watch, "--timeout", "300ms"),
 			6,
 			"Stopped watching after 300ms. hello_world 3f9a1c2e continues",
 		},
@@ -199,7 +195,8 @@ func TestUnreachableAPIExitsWith8(t *testing.T) {
 	closed.Close()
 	got := fake.run(outside{url: closed.URL}, "jobs")
 
-	want := "Cannot reach " + closed.URL + "/api (connection refused). Start the service with `make dev`, or set CORECTL_URL.\n"
+	want := "Cannot reach " + closed.URL +
+		"/api (connection refused). Start the service with `make dev`, or set CORECTL_URL.\n"
 	if got.code != exitUnreachable || got.err != want || got.out != "" {
 		t.Errorf("got %+v, want exit 8 and %q", got, want)
 	}
@@ -254,7 +251,8 @@ func TestAddressesAreCompleted(t *testing.T) {
 	for given, want := range map[string]string{
 		"http://127.0.0.1:7071/api": "http://127.0.0.1:7071/api", "http://127.0.0.1:7071": "http://127.0.0.1:7071/api",
 		"localhost:7071/": "http://localhost:7071/api", "https://x.example/api/": "https://x.example/api",
-		"https://x.example/v1": "https://x.example/v1/api", "": "", "ftp://x": "", "http://u:p@x": "", "http://x?code=1": "",
+		"https://x.example/v1": "https://x.example/v1/api", "": "", "ftp://x": "", "http://u:p@x": "",
+		"http://x?code=1": "",
 	} {
 		got, err := client.Address(given)
 		if got != want || (err == nil) != (want != "") {

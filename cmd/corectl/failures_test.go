@@ -42,17 +42,10 @@ func TestFingerprintPrefixesAreAccepted(t *testing.T) {
 		return view.FailureGroup{Stage: stage, Fingerprint: f, Pattern: pattern, Tasks: tasks, Attempts: 1}
 	}
 
-	fake := newAPI(
-		t,
-	).on("GET /jobs/"+idA+"/tasks", answer(200, page[view.TaskSummary](""))).
+	fake := newAPI(t).on("GET /jobs/"+idA+"/tasks", answer(200, page[view.TaskSummary](""))).
 		on("GET /jobs/"+idA+"/failures", answer(200, page(
 			"",
-			group(
-				noVoice,
-				"reply",
-				"no voice",
-				0,
-			),
+			group(noVoice, "reply", "no voice", 0),
 			group(noVoice, "greeting", "no voice", 0),
 			group(0x1c2200000000aaaa, "reply", "no\x1b ear", 0),
 		)))
@@ -62,8 +55,12 @@ func TestFingerprintPrefixesAreAccepted(t *testing.T) {
 		err  string
 	}{
 		{"1c22e", exitOK, "No task matches."},
-		{"1c22", exitUsage, "1c22 matches more than one fingerprint:\n  1c22e0f3a55b41d7  no voice\n  1c2200000000aaaa  no  ear\n"},
-		{"beef", exitNotFound, "No error of 3f9a1c2e has a fingerprint that starts with beef. See `corectl failures 3f9a`."},
+		{"1c22", exitUsage, "1c22 matches more than one fingerprint:\n  1c22e0f3a55b41d7  no voice\n" +
+			"  1c2200000000aaaa  no  ear\n"},
+		{
+			"beef", exitNotFound,
+			"No error of 3f9a1c2e has a fingerprint that starts with beef. See `corectl failures 3f9a`.",
+		},
 		{"00000000deadbeef", exitOK, "No task matches."},
 		{"1c2", exitUsage, `invalid fingerprint "1c2": use its 16 hex digits`},
 		{"no voice", exitUsage, `invalid fingerprint "no voice"`},

@@ -135,9 +135,7 @@ func problem(status int, code state.Code, detail string, fields ...state.FieldEr
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"title": http.StatusText(
-				status,
-			),
+			"title":      http.StatusText(status),
 			"status":     status,
 			"detail":     detail,
 			"request_id": "req-1",
@@ -245,9 +243,7 @@ func (r *recorder) String() string {
 func run3(status state.JobStatus) view.JobView {
 	job := view.JobView{
 		JobSummary: view.JobSummary{
-			JobID: mustID(
-				idA,
-			),
+			JobID:      mustID(idA),
 			JobType:    "hello_world",
 			Status:     status,
 			Attempt:    1,
@@ -320,9 +316,7 @@ var helloWorld = client.JobType{
 func (a *api) fresh() *api {
 	return a.on("GET /jobs/types", answer(200, page("", helloWorld))).
 		on("POST /jobs/submit/hello_world", answer(202, client.Submission{
-			JobID: mustID(
-				idA,
-			),
+			JobID:      mustID(idA),
 			JobType:    "hello_world",
 			Status:     state.JobQueued,
 			Attempt:    1,

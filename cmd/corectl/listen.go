@@ -161,6 +161,8 @@ func (l *receiver) show(body []byte) error {
 
 	style := l.outStyle()
 
-	return l.lines([]string{style.Plain(strings.TrimSpace(fmt.Sprintf("%s  %s  %s %s %s", event.Time.Format(time.RFC3339), event.Type,
-		event.Subject, event.Data.JobType, event.Data.Status)))})
+	return l.lines([]string{
+		style.Plain(strings.TrimSpace(fmt.Sprintf("%s  %s  %s %s %s", event.Time.Format(time.RFC3339), event.Type,
+			event.Subject, event.Data.JobType, event.Data.Status))),
+	})
 }

@@ -29,7 +29,10 @@ func TestListenPrintsVerifiedEvents(t *testing.T) {
 	var out, hints bytes.Buffer
 
 	l := &receiver{
-		app: &app{console: &console{out: &out, err: &hints, getenv: func(string) string { return "" }}, format: "table"},
+		app: &app{
+			console: &console{out: &out, err: &hints, getenv: func(string) string { return "" }},
+			format:  "table",
+		},
 		key: key, status: http.StatusNoContent,
 	}
 
@@ -47,8 +50,9 @@ func TestListenPrintsVerifiedEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		return sender.Send(t.Context(), server.URL, webhook.NewEvent("id", webhook.TypeJobEnded, "3f9a", time.Unix(0, 0),
-			[]byte(`{"job_type":"hello_world","status":"completed"}`)))
+		return sender.Send(t.Context(), server.URL,
+			webhook.NewEvent("id", webhook.TypeJobEnded, "3f9a", time.Unix(0, 0),
+				[]byte(`{"job_type":"hello_world","status":"completed"}`)))
 	}
 
 	if err := send(secret('a')); err != nil {

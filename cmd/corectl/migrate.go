@@ -21,7 +21,8 @@ func (c *migrateCmd) Run(ctx context.Context, a *app) error {
 	url := a.getenv("DATABASE_URL")
 	if url == "" {
 		return usagef(
-			"DATABASE_URL is not set. migrate connects to Postgres, not to the API: set it to the connection string of the database.",
+			"DATABASE_URL is not set. migrate connects to Postgres, not to the API: set it to the " +
+				"connection string of the database.",
 		)
 	}
 

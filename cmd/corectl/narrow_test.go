@@ -13,7 +13,8 @@ func TestHintsAndErrorsWrapWithoutBreakingCommands(t *testing.T) {
 	t.Parallel()
 
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
-		on("POST /jobs/submit/hello_world", answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
+		on("POST /jobs/submit/hello_world",
+			answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
 	for whole, args := range map[string][]string{
 		"`corectl retry 3f9a`":         {"submit", "hello_world"},
 		"`corectl jobs`":               {"status", idB},
@@ -54,7 +55,8 @@ func TestTypeExamplesContainRequiredParameters(t *testing.T) {
 
 	needy := helloWorld
 	needy.Schema = []byte(
-		`{"type":"object","required":["container"],"properties":{"container":{"type":"string","description":"Where to look"},` +
+		`{"type":"object","required":["container"],"properties":{"container":{"type":"string",` +
+			`"description":"Where to look"},` +
 			`"limit":{"type":"integer","default":10}}}`,
 	)
 	fake := newAPI(t).on("GET /jobs/types", answer(200, page("", needy)))
@@ -64,7 +66,10 @@ func TestTypeExamplesContainRequiredParameters(t *testing.T) {
 		"types",
 		"hello_world",
 	)
-	for _, want := range []string{"\n  container  string  required\n      Where to look\n", "\ncorectl submit hello_world container=… limit=10\n"} {
+	for _, want := range []string{
+		"\n  container  string  required\n      Where to look\n",
+		"\ncorectl submit hello_world container=… limit=10\n",
+	} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in %q", want, got.out)
 		}

@@ -230,7 +230,8 @@ func (j newJob) render(
 
 	for path, name := range map[string]string{
 		"internal/jobs/" + j.Name + ".go": "job.go", "internal/jobs/" + j.Name + "_test.go": "job_test.go",
-		"internal/handlers/" + j.Name + ".go": "handlers.go", "internal/handlers/" + j.Name + "_test.go": "handlers_test.go",
+		"internal/handlers/" + j.Name + ".go":      "handlers.go",
+		"internal/handlers/" + j.Name + "_test.go": "handlers_test.go",
 	} {
 		if created[path], err = draw(name, j); err != nil {
 			return nil, nil, err
@@ -271,19 +272,21 @@ func writeAll(root string, created, edited map[string][]byte) (err error) {
 	}()
 
 	for path, text := range created {
-		made = append(made, filepath.Join(root, path))
+		file := filepath.Join(root, path)
+		made = append(made, file)
 
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o755); err != nil { //nolint:gosec // readable by all users
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // readable by all users
 			return err
 		}
 
-		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec // readable by all users
+		if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // readable by all users
 			return err
 		}
 	}
 
 	for path, text := range edited {
-		if err := os.WriteFile(filepath.Join(root, path), text, 0o644); err != nil { //nolint:gosec // readable by all users
+		file := filepath.Join(root, path)
+		if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // readable by all users
 			return err
 		}
 	}

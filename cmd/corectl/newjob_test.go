@@ -68,8 +68,10 @@ func testProject(t *testing.T) project {
 
 	root := t.TempDir()
 	for path, text := range map[string]string{
-		"internal/jobs/all.go":     "package jobs\n\nimport \"coremachine/internal/jobs/define\"\n\n// All is every job.\nvar All = map[string]define.Job{\n\t\"hello_world\": HelloWorld,\n}\n",
-		"internal/handlers/all.go": "package handlers\n\n// All is every handler.\nvar All = map[string]Handler{\n\tstring(Reply): Func(reply),\n}\n",
+		"internal/jobs/all.go": "package jobs\n\nimport \"coremachine/internal/jobs/define\"\n\n" +
+			"// All is every job.\nvar All = map[string]define.Job{\n\t\"hello_world\": HelloWorld,\n}\n",
+		"internal/handlers/all.go": "package handlers\n\n// All is every handler.\n" +
+			"var All = map[string]Handler{\n\tstring(Reply): Func(reply),\n}\n",
 	} {
 		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(path)), 0o700); err != nil {
 			t.Fatal(err)
@@ -112,7 +114,10 @@ func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 
 	var names []string
 
-	for name, stages := range map[string][]string{"new_job_solo": {"work"}, "new_job_pair": {"a", "b"}, "new_job_tiles": {"scan", "measure", "summarise"}} {
+	for name, stages := range map[string][]string{
+		"new_job_solo": {"work"}, "new_job_pair": {"a", "b"},
+		"new_job_tiles": {"scan", "measure", "summarise"},
+	} {
 		job, err := describeJob(name, stages)
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +155,9 @@ func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 func TestNewJobRejectsInvalidNames(t *testing.T) {
 	t.Parallel()
 
-	for _, name := range []string{"", "Tile", "tile-index", "1tile", "tile_", "tile_test", "tile_windows", "tile_arm64", "all", "doc"} {
+	for _, name := range []string{
+		"", "Tile", "tile-index", "1tile", "tile_", "tile_test", "tile_windows", "tile_arm64", "all", "doc",
+	} {
 		if _, err := describeJob(name, []string{"work"}); err == nil {
 			t.Errorf("%q was accepted", name)
 		}

@@ -12,16 +12,28 @@ func TestEntriesAreSortedIntoTheLiteral(t *testing.T) {
 
 	for name, c := range map[string]struct{ source, want string }{
 		"between": {
-			"package jobs\n\n// All is every job.\nvar All = map[string]Job{\n\t\"a\": A,\n\t// about z\n\t\"zeta\": Z, // kept\n}\n",
-			"package jobs\n\n// All is every job.\nvar All = map[string]Job{\n\t\"a\":   A,\n\t\"mid\": Mid,\n\t// about z\n\t\"zeta\": Z, // kept\n}\n",
+			"package jobs\n\n// All is every job.\n" +
+				"var All = map[string]Job{\n\t\"a\": A,\n\t// about z\n\t\"zeta\": Z, // kept\n}\n",
+			"package jobs\n\n// All is every job.\n" +
+				"var All = map[string]Job{\n\t\"a\":   A,\n\t\"mid\": Mid,\n\t// about z\n\t\"zeta\": Z, // kept\n}\n",
 		},
-		"last": {"package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n}\n", "package jobs\n\nvar All = map[string]Job{\n\t\"a\":   A,\n\t\"mid\": Mid,\n}\n"},
+		"last": {
+			"package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n}\n",
+			"package jobs\n\nvar All = map[string]Job{\n\t\"a\":   A,\n\t\"mid\": Mid,\n}\n",
+		},
 		"grouped": {
 			"package jobs\n\nvar All = map[string]Job{\n\t\"zeta\": Z,\n\n\t\"alpha_and_more\": A,\n}\n",
-			"package jobs\n\nvar All = map[string]Job{\n\t\"zeta\": Z,\n\n\t\"alpha_and_more\": A,\n\n\t\"mid\": Mid,\n}\n",
+			"package jobs\n\nvar All = map[string]Job{\n\t\"zeta\": Z,\n\n\t\"alpha_and_more\": " +
+				"A,\n\n\t\"mid\": Mid,\n}\n",
 		},
-		"empty": {"package jobs\n\nvar All = map[string]Job{}\n", "package jobs\n\nvar All = map[string]Job{\n\t\"mid\": Mid,\n}\n"},
-		"line":  {"package jobs\n\nvar All = map[string]Job{\"a\": A}\n", "package jobs\n\nvar All = map[string]Job{\"a\": A,\n\t\"mid\": Mid,\n}\n"},
+		"empty": {
+			"package jobs\n\nvar All = map[string]Job{}\n",
+			"package jobs\n\nvar All = map[string]Job{\n\t\"mid\": Mid,\n}\n",
+		},
+		"line": {
+			"package jobs\n\nvar All = map[string]Job{\"a\": A}\n",
+			"package jobs\n\nvar All = map[string]Job{\"a\": A,\n\t\"mid\": Mid,\n}\n",
+		},
 	} {
 		got, err := addEntries([]byte(c.source), []mapEntry{{`"mid"`, "Mid"}})
 		if err != nil {
@@ -44,7 +56,8 @@ func TestInvalidEntriesAreRejected(t *testing.T) {
 
 	for name, source := range map[string]string{
 		"twice":         "package jobs\n\nvar All = map[string]Job{\"mid\": A}\n",
-		"twice_grouped": "package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n\n\t\"mid\": A,\n}\n", "no_map": "package jobs\n", "no_go": "{",
+		"twice_grouped": "package jobs\n\nvar All = map[string]Job{\n\t\"a\": A,\n\n\t\"mid\": A,\n}\n",
+		"no_map":        "package jobs\n", "no_go": "{",
 	} {
 		if _, err := addEntries([]byte(source), []mapEntry{{`"mid"`, "Mid"}}); err == nil {
 			t.Errorf("%s: accepted", name)

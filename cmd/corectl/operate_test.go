@@ -44,10 +44,7 @@ func TestMigrateReportsWhatItDid(t *testing.T) {
 	got := fake.run(empty, "migrate", "-o", "json")
 
 	var versions map[string]int64
-	if err := json.Unmarshal(
-		[]byte(got.out),
-		&versions,
-	); err != nil || versions["schema_version"] < 1 ||
+	if err := json.Unmarshal([]byte(got.out), &versions); err != nil || versions["schema_version"] < 1 ||
 		versions["was"] != versions["schema_version"] {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -68,7 +65,10 @@ func TestDoctorWorksWithEverythingDown(t *testing.T) {
 	}
 
 	got := fake.run(down, "doctor")
-	for _, want := range []string{"FAIL\tconfig\tMAX_RUNNING: 0 is not from 1 to 10000", "FAIL\tpostgres\t", "FAIL\tapi\t", "ok\tregistry\t"} {
+	for _, want := range []string{
+		"FAIL\tconfig\tMAX_RUNNING: 0 is not from 1 to 10000", "FAIL\tpostgres\t", "FAIL\tapi\t",
+		"ok\tregistry\t",
+	} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is not in %s", want, got.out)
 		}
@@ -81,9 +81,7 @@ func TestDoctorWorksWithEverythingDown(t *testing.T) {
 
 func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 	t.Parallel()
-	fake := newAPI(
-		t,
-	).on("GET /health", answer(200, `{"status":"ok"}`)).
+	fake := newAPI(t).on("GET /health", answer(200, `{"status":"ok"}`)).
 		on("GET /jobs", answer(200, page[view.JobSummary]("")))
 	bus := sbfake.New(sbfake.Options{Queues: []string{"jobs", "tasks", "long-tasks"}})
 	t.Cleanup(bus.Close)
@@ -94,11 +92,9 @@ func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 	}
 
 	got := fake.run(outside{env: map[string]string{
-		"DATABASE_URL": pgtest.URL(
-			t,
-		),
-		"TRANSPORT":  "servicebus",
-		"SERVICEBUS": sbfake.ConnectionString(address),
+		"DATABASE_URL": pgtest.URL(t),
+		"TRANSPORT":    "servicebus",
+		"SERVICEBUS":   sbfake.ConnectionString(address),
 	}}, "doctor", "-o", "jsonl")
 	outcomes := map[string]string{}
 
@@ -111,7 +107,10 @@ func TestDoctorFindsAHealthyDatabase(t *testing.T) {
 		outcomes[f.Check] = f.Outcome
 	}
 
-	for _, check := range []string{"config", "registry", "postgres", "schema", "pooler", "connections", "servicebus", "api", "access", "go"} {
+	for _, check := range []string{
+		"config", "registry", "postgres", "schema", "pooler", "connections", "servicebus", "api", "access",
+		"go",
+	} {
 		if outcomes[check] != fine {
 			t.Errorf("%s is %q, want ok: %s", check, outcomes[check], got.out)
 		}
@@ -131,11 +130,20 @@ func TestDoctorChecksStorage(t *testing.T) {
 		})
 	}
 	for name, c := range map[string]struct{ storage, outcome, detail, advice string }{
-		"none":          {"", fine, "no account is configured", "set STORAGE or STORAGE__blobServiceUri"},
-		"fine":          {server.Connection(), fine, "containers can be listed", ""},
-		"narrow":        {refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers", "the rights to read and list"},
-		"another key":   {"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad, "storage rejects the request (403", "a valid key or signature"},
-		"away":          {"BlobEndpoint=http://127.0.0.1:1/x;SharedAccessSignature=sig=" + secret, bad, "connection refused", "network rules"},
+		"none": {"", fine, "no account is configured", "set STORAGE or STORAGE__blobServiceUri"},
+		"fine": {server.Connection(), fine, "containers can be listed", ""},
+		"narrow": {
+			refusing("AuthorizationPermissionMismatch"), warn, "does not list its containers",
+			"the rights to read and list",
+		},
+		"another key": {
+			"AccountName=" + account + ";AccountKey=" + secret + ";BlobEndpoint=" + server.URL(), bad,
+			"storage rejects the request (403", "a valid key or signature",
+		},
+		"away": {
+			"BlobEndpoint=http://127.0.0.1:1/x;SharedAccessSignature=sig=" + secret, bad,
+			"connection refused", "network rules",
+		},
 		"no connection": {secret, bad, "STORAGE: invalid connection string", "docs/configuration.md"},
 	} {
 		got := newAPI(t).run(outside{env: map[string]string{"STORAGE": c.storage}}, "doctor", "-o", "jsonl")
@@ -173,10 +181,12 @@ func TestDoctorShowsTheHealthReport(t *testing.T) {
 	fake := newAPI(
 		t,
 	).on("GET /health", answer(200, `{"status":"degraded","version":"v1","checks":{"database":{"status":"ok"},
-		"storage":{"status":"failed","message":"storage rejects the request","runbook":"docs/operations.md#storage"}}}`))
+		"storage":{"status":"failed","message":"storage rejects the request",
+		"runbook":"docs/operations.md#storage"}}}`))
 	got := fake.run(outside{}, "doctor")
 
-	want := "warn\tapi\t" + fake.server.URL + "/api is degraded, version v1; storage failed: storage rejects the request (docs/operations.md#storage)\t\t\n"
+	want := "warn\tapi\t" + fake.server.URL + "/api is degraded, version v1; storage failed: storage " +
+		"rejects the request (docs/operations.md#storage)\t\t\n"
 	if !strings.Contains(got.out, want) {
 		t.Errorf("got %s, want %q", got.out, want)
 	}

@@ -178,10 +178,7 @@ func TestResultIsPrintedUnchanged(t *testing.T) {
 	}
 
 	var result jobs.HelloWorldResult
-	if err := json.Unmarshal(
-		job.Result,
-		&result,
-	); err != nil || len(result.Replies) != 2 ||
+	if err := json.Unmarshal(job.Result, &result); err != nil || len(result.Replies) != 2 ||
 		len(result.Greetings) != 2 {
 		t.Errorf("got %s, %v", job.Result, err)
 	}

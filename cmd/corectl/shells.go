@@ -29,7 +29,8 @@ complete -c corectl -f -a '(__corectl_complete)'
 	"powershell": `# corectl completion powershell | Out-String | Invoke-Expression
 Register-ArgumentCompleter -Native -CommandName corectl -ScriptBlock {
   param($word, $ast, $position)
-  $words = @($ast.CommandElements | Where-Object { $_.Extent.EndOffset -le $position } | Select-Object -Skip 1 | ForEach-Object { "$_" })
+  $words = @($ast.CommandElements | Where-Object { $_.Extent.EndOffset -le $position } | ` +
+		`Select-Object -Skip 1 | ForEach-Object { "$_" })
   if ($word -eq '') { $words += '""' }
   corectl __complete -- @words 2>$null | ForEach-Object {
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)

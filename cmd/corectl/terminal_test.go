@@ -11,9 +11,7 @@ import (
 
 func TestLastFrameRemains(t *testing.T) {
 	t.Parallel()
-	fake := newAPI(
-		t,
-	).fresh().
+	fake := newAPI(t).fresh().
 		on("GET /jobs/status/"+idA, answer(200, run3(state.JobRunning)), answer(200, run3(state.JobCompleted)))
 
 	got := fake.run(outside{tty: true}, "submit", "hello_world", "n=3", "--watch")
@@ -35,7 +33,9 @@ func TestLastFrameRemains(t *testing.T) {
 
 func plain(text string) string {
 	text = strings.NewReplacer("\x1b[K", "", "\x1b[J", "", "\x1b[2A", "").Replace(text)
-	for _, ink := range []render.Ink{"0", render.Dim, render.Bold, render.Red, render.Green, render.Yellow, render.Blue} {
+	for _, ink := range []render.Ink{
+		"0", render.Dim, render.Bold, render.Red, render.Green, render.Yellow, render.Blue,
+	} {
 		text = strings.ReplaceAll(text, "\x1b["+string(ink)+"m", "")
 	}
 
@@ -55,7 +55,10 @@ func TestColoursAreOptional(t *testing.T) {
 		"dumb":     {outside{tty: true, env: map[string]string{"TERM": "dumb"}}, []string{"jobs"}, false},
 		"never":    {outside{tty: true}, []string{"jobs", "--color", "never"}, false},
 		"pipe":     {outside{}, []string{"jobs"}, false},
-		"watch":    {outside{tty: true, env: map[string]string{"TERM": "dumb"}}, []string{"status", idA, "--watch", "--allow-errors"}, false},
+		"watch": {
+			outside{tty: true, env: map[string]string{"TERM": "dumb"}},
+			[]string{"status", idA, "--watch", "--allow-errors"}, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +75,10 @@ func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 	t.Parallel()
 
 	for _, width := range []int{40, 80} {
-		for _, args := range [][]string{{"jobs"}, {"status", idA}, {"tasks", idA}, {"failures", idA}, {"dlq", "list", "tasks"}, {"types"}, {"types", "hello_world"}} {
+		for _, args := range [][]string{
+			{"jobs"}, {"status", idA}, {"tasks", idA}, {"failures", idA}, {"dlq", "list", "tasks"},
+			{"types"}, {"types", "hello_world"},
+		} {
 			got := full(
 				t,
 			).run(outside{tty: true, width: width, env: map[string]string{"NO_COLOR": "1"}}, args...)
@@ -97,7 +103,8 @@ func TestASCIIModePrintsOnlyASCII(t *testing.T) {
 	t.Parallel()
 
 	for _, args := range [][]string{
-		{"submit", "hello_world", "--watch", "--allow-errors"}, {"status", idA}, {"jobs", "--limit", "1"}, {"failures", idA}, {"retry", idA, "--yes"}, {"types", "hello_world"},
+		{"submit", "hello_world", "--watch", "--allow-errors"}, {"status", idA}, {"jobs", "--limit", "1"},
+		{"failures", idA}, {"retry", idA, "--yes"}, {"types", "hello_world"},
 	} {
 		got := full(t).run(outside{tty: true}, append(args, "--ascii")...)
 		for _, r := range got.out + got.err {
@@ -142,10 +149,7 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 	fake := newAPI(t)
 
 	got := fake.run(outside{})
-	if lines := strings.Count(
-		got.out,
-		"\n",
-	); lines > 23 || got.code != 0 ||
+	if lines := strings.Count(got.out, "\n"); lines > 23 || got.code != 0 ||
 		!strings.HasPrefix(got.out, "corectl runs and watches jobs.\n\n  corectl submit ") {
 		t.Errorf("%d lines, which with the prompt are not 24: %s", lines, got.out)
 	}
@@ -156,7 +160,10 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 		}
 	}
 
-	for _, args := range [][]string{{"help"}, {"help", "submit"}, {"submit", "--help"}, {"dlq", "redrive", "-h"}, {"help", "exit-codes"}, {"help", "output"}, {"help", "environment"}, {"--help"}} {
+	for _, args := range [][]string{
+		{"help"}, {"help", "submit"}, {"submit", "--help"}, {"dlq", "redrive", "-h"}, {"help", "exit-codes"},
+		{"help", "output"}, {"help", "environment"}, {"--help"},
+	} {
 		got := fake.run(outside{}, args...)
 		if got.code != 0 || got.out == "" || got.err != "" {
 			t.Errorf("%v: got %+v", args, got)
@@ -169,11 +176,7 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 		}
 	}
 
-	if got := fake.run(
-		outside{},
-		"help",
-		"exit-kodes",
-	); got.code != exitUsage ||
+	if got := fake.run(outside{}, "help", "exit-kodes"); got.code != exitUsage ||
 		!strings.Contains(got.err, `did you mean "exit-codes"?`) {
 		t.Errorf("got %+v", got)
 	}

@@ -8,9 +8,9 @@
 // The command copies the repository, including uncommitted changes, to a
 // temporary folder. There it applies one patch at a time and runs the one test.
 // It exits with 1 if a test passes with its patch, reaches the time limit, or
-// fails without a patch, or if a patch does not apply or build. With -check it only applies and builds the
-// patches. A test of this package checks that each patch applies and names an
-// existing test.
+// fails without a patch, or if a patch does not apply or build. With -check it
+// only applies and builds the patches. A test of this package checks that each
+// patch applies and names an existing test.
 //
 // It owns the copy and a Postgres, and removes both at the end. It only reads
 // the repository. It may import pglocal.

@@ -55,7 +55,8 @@ func TestProblemsAreReturnedUnchanged(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 		_, _ = w.Write(
 			[]byte(
-				`{"title":"Too Many Requests","status":200,"detail":"wait","request_id":"r","errors":[{"field":"a","message":"b"}]}`,
+				`{"title":"Too Many Requests","status":200,"detail":"wait","request_id":"r",` +
+					`"errors":[{"field":"a","message":"b"}]}`,
 			),
 		)
 	})

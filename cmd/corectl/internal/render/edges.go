@@ -42,9 +42,7 @@ func Edges(before *view.JobView, after view.JobView, now time.Time) []string {
 			add(
 				timeOr(stage.FinishedAt, now),
 				"stage=%s %s tasks=%d failed=%d took=%s",
-				clean(
-					stage.Name,
-				),
+				clean(stage.Name),
 				stage.Status,
 				stage.Tasks.Total,
 				stage.Tasks.Failed,

@@ -29,10 +29,7 @@ func EventTabbed(e view.EventView) string {
 	}
 
 	return strings.Join([]string{
-		strconv.FormatInt(
-			e.EventID,
-			10,
-		),
+		strconv.FormatInt(e.EventID, 10),
 		stamp(&e.At),
 		clean(e.Kind),
 		clean(e.Stage),
@@ -76,20 +73,14 @@ func eventText(e view.EventView) (string, Ink) {
 
 		return text, Plain
 	case "stage_ended":
-		return stageEnd(
-				e.Stage,
-				d,
-			), stageInk(
-				view.StageView{
-					Status: state.StageStatus(d.Status),
-					Tasks:  view.TaskCounts{Failed: d.Failed},
-				},
-			)
+		return stageEnd(e.Stage, d), stageInk(
+			view.StageView{
+				Status: state.StageStatus(d.Status),
+				Tasks:  view.TaskCounts{Failed: d.Failed},
+			},
+		)
 	case "work_lost":
-		text := "stage " + e.Stage + ": " + Things(
-			d.Tasks,
-			"task",
-		) + " lost with process " + cmp.Or(
+		text := "stage " + e.Stage + ": " + Things(d.Tasks, "task") + " lost with process " + cmp.Or(
 			d.Worker,
 			"unknown",
 		)

@@ -81,12 +81,10 @@ func (s Style) stageRow(stage view.StageView, rate float64, now time.Time) stage
 		name:   s.Cut(s.Plain(stage.Name), widestName),
 		status: string(stage.Status),
 		ink:    stageInk(stage),
-		ended: Ended(
-			stage.Tasks,
-		),
-		of:    stage.Tasks.Total,
-		done:  Count(Ended(stage.Tasks)),
-		total: stageTotal(stage),
+		ended:  Ended(stage.Tasks),
+		of:     stage.Tasks.Total,
+		done:   Count(Ended(stage.Tasks)),
+		total:  stageTotal(stage),
 	}
 	if stage.Tasks.Failed > 0 {
 		row.failed = Count(stage.Tasks.Failed) + " failed"

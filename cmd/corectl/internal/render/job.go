@@ -139,12 +139,7 @@ func jobInk(status state.JobStatus) Ink {
 // Status shows a job and its stages.
 func (s Style) Status(job view.JobView, now time.Time) []string {
 	head := []string{
-		s.Paint(
-			Bold,
-			s.Plain(job.JobType),
-		) + " " + Short(
-			job.JobID,
-		),
+		s.Paint(Bold, s.Plain(job.JobType)) + " " + Short(job.JobID),
 		s.Paint(jobInk(job.Status), string(job.Status)),
 	}
 	if job.StartedAt != nil {
@@ -262,9 +257,7 @@ func StatusTabbed(job view.JobView) []string {
 			clean(stage.Name),
 			string(stage.Status),
 			string(stage.Kind),
-			strconv.Itoa(
-				Ended(stage.Tasks),
-			),
+			strconv.Itoa(Ended(stage.Tasks)),
 			strconv.Itoa(stage.Tasks.Total),
 			strconv.Itoa(stage.Tasks.Failed),
 		})

@@ -33,11 +33,7 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 			Short(job.JobID),
 			s.Plain(job.JobType),
 			string(job.Status),
-			Count(
-				Ended(job.Tasks),
-			) + "/" + Count(
-				job.Tasks.Total,
-			),
+			Count(Ended(job.Tasks)) + "/" + Count(job.Tasks.Total),
 			Count(job.Tasks.Failed),
 			started,
 			jobTook(job, now),
@@ -67,9 +63,7 @@ func JobsTabbed(jobs []view.JobSummary) []string {
 			string(job.Status),
 			strconv.Itoa(Ended(job.Tasks)),
 			strconv.Itoa(job.Tasks.Total),
-			strconv.Itoa(
-				job.Tasks.Failed,
-			),
+			strconv.Itoa(job.Tasks.Failed),
 			stamp(&job.CreatedAt),
 			stamp(job.StartedAt),
 			stamp(job.FinishedAt),
@@ -94,9 +88,7 @@ func (s Style) Tasks(tasks []view.TaskSummary, limits map[string]int, now time.T
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
-			s.Plain(
-				task.Stage,
-			),
+			s.Plain(task.Stage),
 			strconv.Itoa(task.Index),
 			string(task.Status),
 			tries(task, limits),
@@ -206,12 +198,7 @@ func (s Style) Plan(jobType string, would client.Submission) []string {
 	}
 
 	head := s.fitLine([]string{
-		fmt.Sprintf(
-			"%s %s would run %s",
-			s.Plain(jobType),
-			Short(would.JobID),
-			count,
-		),
+		fmt.Sprintf("%s %s would run %s", s.Plain(jobType), Short(would.JobID), count),
 		s.Plain(string(would.Parameters)),
 	})
 

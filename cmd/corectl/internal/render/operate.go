@@ -150,10 +150,7 @@ func DeadTabbed(dead []view.DeadView) []string {
 	rows := make([][]string, len(dead))
 	for i, d := range dead {
 		rows[i] = []string{
-			strconv.FormatInt(
-				d.MessageID,
-				10,
-			),
+			strconv.FormatInt(d.MessageID, 10),
 			d.JobID.String(),
 			strconv.Itoa(d.Stage),
 			strconv.Itoa(d.First),

@@ -26,10 +26,12 @@ func TestOutputMatchesGoldenFilesInEveryWidth(t *testing.T) {
 	t.Parallel()
 
 	pictures := map[string]func(Style) []string{
-		"frame":    func(s Style) []string { return s.Frame(tileIndex(), rates, now) },
-		"end":      func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
-		"failed":   func(s Style) []string { return s.End(failed(), now) },
-		"status":   func(s Style) []string { return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...) },
+		"frame":  func(s Style) []string { return s.Frame(tileIndex(), rates, now) },
+		"end":    func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
+		"failed": func(s Style) []string { return s.End(failed(), now) },
+		"status": func(s Style) []string {
+			return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...)
+		},
 		"result":   func(s Style) []string { return s.Status(completed(), now) },
 		"jobs":     func(s Style) []string { return s.Jobs(jobs(), now) },
 		"tasks":    func(s Style) []string { return s.Tasks(tasks(), map[string]int{"measure": 5}, now) },
@@ -105,14 +107,12 @@ func jobs() []view.JobSummary {
 func tasks() []view.TaskSummary {
 	return []view.TaskSummary{
 		{
-			Stage:    "measure",
-			Index:    1006,
-			Status:   state.TaskFailed,
-			Attempt:  5,
-			Failures: 5,
-			StartedAt: before(
-				2 * time.Second,
-			),
+			Stage:      "measure",
+			Index:      1006,
+			Status:     state.TaskFailed,
+			Attempt:    5,
+			Failures:   5,
+			StartedAt:  before(2 * time.Second),
 			FinishedAt: before(800 * time.Millisecond),
 			Error:      "read tile: connection reset by peer",
 		},
@@ -260,10 +260,13 @@ func TestEventText(t *testing.T) {
 	var lines, tabbed []string
 
 	for _, e := range []view.EventView{
-		event("created", "", `{"by": "ada"}`), event("stage_started", "scan", `{"total": 1}`), event("stage_started", "list", ""), failure, final,
+		event("created", "", `{"by": "ada"}`), event("stage_started", "scan", `{"total": 1}`),
+		event("stage_started", "list", ""), failure, final,
 		event("stage_ended", "scan", `{"status": "completed", "total": 1, "completed": 1}`),
-		event("stage_ended", "measure", `{"status": "failed", "total": 10000, "completed": 9900, "failed": 43, "cancelled": 57}`),
-		event("job_failing", "", `{}`), event("cancel_requested", "", `{}`), event("retried", "", `{}`), event("rerun", "", `{}`),
+		event("stage_ended", "measure",
+			`{"status": "failed", "total": 10000, "completed": 9900, "failed": 43, "cancelled": 57}`),
+		event("job_failing", "", `{}`), event("cancel_requested", "", `{}`), event("retried", "", `{}`),
+		event("rerun", "", `{}`),
 		event("job_ended", "", `{"status": "failed"}`), event("a_new_kind", "scan", `[]`),
 	} {
 		text, _ := eventText(e)
@@ -313,9 +316,7 @@ func TestOperations(t *testing.T) {
 		{
 			StartedAt: now,
 			EndedAt:   before(-41 * time.Millisecond),
-			Found: []byte(
-				`{"lost": 2, "resent": 1, "repaired": 0, "dead": 1, "expired": 3, "new_thing": 4}`,
-			),
+			Found:     []byte(`{"lost": 2, "resent": 1, "repaired": 0, "dead": 1, "expired": 3, "new_thing": 4}`),
 		},
 		{StartedAt: now, EndedAt: before(-time.Second), Found: []byte(`{"lost": 0}`)},
 		{StartedAt: now, Found: []byte(`null`)},

@@ -11,9 +11,15 @@ func TestWrapKeepsWordsAndCommandsWhole(t *testing.T) {
 
 	const text = "No job 3f9a1c2e at http://127.0.0.1:7071/api. See `corectl jobs --since 24h`, or `unfinished business"
 	for columns, want := range map[int][]string{
-		0:  {text},
-		10: {"No job", "3f9a1c2e", "at", "http://127.0.0.1:7071/api.", "See", "`corectl jobs --since 24h`,", "or `unfinished business"},
-		40: {"No job 3f9a1c2e at", "http://127.0.0.1:7071/api. See", "`corectl jobs --since 24h`, or `unfinished business"},
+		0: {text},
+		10: {
+			"No job", "3f9a1c2e", "at", "http://127.0.0.1:7071/api.", "See", "`corectl jobs --since 24h`,",
+			"or `unfinished business",
+		},
+		40: {
+			"No job 3f9a1c2e at", "http://127.0.0.1:7071/api. See",
+			"`corectl jobs --since 24h`, or `unfinished business",
+		},
 	} {
 		if diff := cmp.Diff(want, Wrap(text, columns)); diff != "" {
 			t.Errorf("%d columns: %s", columns, diff)
