@@ -15,7 +15,10 @@ func (m *Machine) retryTransition(s *session, fn func() (state.TransitionEffects
 
 // retryLocalTransition is retryTransition for a transition that may start work
 // in this process.
-func (m *Machine) retryLocalTransition(s *session, fn func(state.LocalCapacity) (state.TransitionEffects, error)) error {
+func (m *Machine) retryLocalTransition(
+	s *session,
+	fn func(state.LocalCapacity) (state.TransitionEffects, error),
+) error {
 	_, err := retry(s.ctx, func() (struct{}, error) {
 		return struct{}{}, m.inLocalTx(s, fn)
 	})

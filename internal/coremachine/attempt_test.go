@@ -22,11 +22,23 @@ func TestClassify(t *testing.T) {
 		outcome state.Outcome
 	}{
 		{"PlainErrorIsTransient", errors.New("x"), nil, state.CodeTaskError, state.OutcomeError},
-		{"Permanent", fmt.Errorf("a: %w", handlers.Permanent(errors.New("x"))), nil, state.CodePermanent, state.OutcomePermanent},
+		{
+			"Permanent", fmt.Errorf("a: %w", handlers.Permanent(errors.New("x"))), nil, state.CodePermanent,
+			state.OutcomePermanent,
+		},
 		{"Panic", state.Errorf(state.CodePanic, "h", "x"), nil, state.CodePanic, state.OutcomePanic},
-		{"NotJSON", state.Errorf(state.CodeInvalidResult, "h", "x"), nil, state.CodeInvalidResult, state.OutcomeInvalid},
-		{"TooLarge", state.Errorf(state.CodeResultTooLarge, "h", "x"), nil, state.CodeResultTooLarge, state.OutcomeTooLarge},
-		{"Deadline", fmt.Errorf("read: %w", context.DeadlineExceeded), errDeadline, state.CodeTimeout, state.OutcomeTimeout},
+		{
+			"NotJSON", state.Errorf(state.CodeInvalidResult, "h", "x"), nil, state.CodeInvalidResult,
+			state.OutcomeInvalid,
+		},
+		{
+			"TooLarge", state.Errorf(state.CodeResultTooLarge, "h", "x"), nil, state.CodeResultTooLarge,
+			state.OutcomeTooLarge,
+		},
+		{
+			"Deadline", fmt.Errorf("read: %w", context.DeadlineExceeded), errDeadline, state.CodeTimeout,
+			state.OutcomeTimeout,
+		},
 		{"DeadlineThatCausedNothing", errors.New("disk full"), errDeadline, state.CodeTaskError, state.OutcomeError},
 		{"OwnDeadlineOfTheHandler", context.DeadlineExceeded, nil, state.CodeTaskError, state.OutcomeError},
 	} {
@@ -56,7 +68,10 @@ func TestFailDecidesBetweenRetryAndEnd(t *testing.T) {
 		{"SecondFailure", 1, errors.New("x"), state.TaskQueued, 2 * time.Second},
 		{"LastFailure", 2, errors.New("x"), state.TaskFailed, 0},
 		{"PermanentAtOnce", 0, handlers.Permanent(errors.New("x")), state.TaskFailed, 0},
-		{"AsTheServiceAsked", 0, handlers.RetryAfter(7*time.Second, errors.New("x")), state.TaskQueued, 7 * time.Second},
+		{
+			"AsTheServiceAsked", 0, handlers.RetryAfter(7*time.Second, errors.New("x")), state.TaskQueued,
+			7 * time.Second,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

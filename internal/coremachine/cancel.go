@@ -9,7 +9,11 @@ import (
 
 // Canceller stops jobs on request.
 type Canceller interface {
-	Cancel(ctx context.Context, id state.JobID, by string) (c state.CancelState, effects state.TransitionEffects, err error)
+	Cancel(
+		ctx context.Context,
+		id state.JobID,
+		by string,
+	) (c state.CancelState, effects state.TransitionEffects, err error)
 	ForceCancel(ctx context.Context, id state.JobID, by string) (ended bool, effects state.TransitionEffects, err error)
 	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
 }

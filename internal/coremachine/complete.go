@@ -18,7 +18,9 @@ type Completer interface {
 
 // failAll ends every task that a message covers with the same failure.
 func (m *Machine) failAll(s *session, h *inFlight, f state.Failure) error {
-	tasks, err := retry(s.ctx, func() ([]state.BundleTask, error) { return m.store.BundleTasks(s.ctx, h.ClaimedMessage) })
+	tasks, err := retry(s.ctx, func() ([]state.BundleTask, error) {
+		return m.store.BundleTasks(s.ctx, h.ClaimedMessage)
+	})
 	if err != nil {
 		return m.requeue(s, h, err)
 	}
@@ -149,13 +151,7 @@ func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) err
 	}
 
 	if slow {
-		m.log.Warn(
-			"group commit halved after a statement timeout",
-			keys.Count,
-			len(ends),
-			keys.Error,
-			err,
-		)
+		m.log.Warn("group commit halved after a statement timeout", keys.Count, len(ends), keys.Error, err)
 		m.commits.shrink(len(ends), bytes)
 		s.landing.progressed()
 	}

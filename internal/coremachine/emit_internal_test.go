@@ -185,10 +185,7 @@ func TestAnotherContentUnderAUsedNumberIsRefused(t *testing.T) {
 	}
 
 	fenced := func(context.Context, int, []byte) (state.PartFate, error) { return state.PartFate{}, nil }
-	if err := newEmitter(
-		t.Context(),
-		fenced,
-	).emit(t.Context(), []byte("mine")); !errors.Is(
+	if err := newEmitter(t.Context(), fenced).emit(t.Context(), []byte("mine")); !errors.Is(
 		err,
 		errLeaseLost,
 	) {

@@ -94,12 +94,8 @@ func TestConcurrentEmitsPlanOneTaskPerPart(t *testing.T) {
 			},
 		)},
 		Handlers: map[string]handlers.Handler{
-			string(emitting): handlers.Func(
-				emit,
-				handlers.Emits[workOut](),
-				handlers.Attempts(1),
-			),
-			string(emitted): handlers.Func(echo),
+			string(emitting): handlers.Func(emit, handlers.Emits[workOut](), handlers.Attempts(1)),
+			string(emitted):  handlers.Func(echo),
 		},
 		Config:   func(c *coremachine.Config) { c.Store = lossyParts{c.Store} },
 		Dispatch: modeOf(t),

@@ -116,10 +116,7 @@ func TestRetryRunsOnlyFailedTasksAndTheirFanIn(t *testing.T) {
 		"many/17",
 		"many/50",
 		"many/83",
-	}; !slices.Equal(
-		got,
-		want,
-	) {
+	}; !slices.Equal(got, want) {
 		t.Errorf("the retry ran %v, want %v", got, want)
 	}
 

@@ -21,17 +21,32 @@ func TestFailureTextIsWhole(t *testing.T) {
 		want string
 	}{
 		{"Plain", fmt.Errorf("reading tile 7: %w", reset), "reading tile 7: connection reset"},
-		{"PermanentInside", fmt.Errorf("reading tile 17: %w", handlers.Permanent(reset)), "reading tile 17: connection reset"},
-		{"PermanentOutside", handlers.Permanent(fmt.Errorf("reading tile 17: %w", reset)), "reading tile 17: connection reset"},
+		{
+			"PermanentInside", fmt.Errorf("reading tile 17: %w", handlers.Permanent(reset)),
+			"reading tile 17: connection reset",
+		},
+		{
+			"PermanentOutside", handlers.Permanent(fmt.Errorf("reading tile 17: %w", reset)),
+			"reading tile 17: connection reset",
+		},
 		{"Joined", errors.Join(errors.New("left"), handlers.Permanent(errors.New("right"))), "left\nright"},
 		{
-			"JoinedInside", fmt.Errorf("both: %w", errors.Join(handlers.Permanent(errors.New("left")), errors.New("right"))),
+			"JoinedInside",
+			fmt.Errorf("both: %w", errors.Join(handlers.Permanent(errors.New("left")), errors.New("right"))),
 			"both: left\nright",
 		},
-		{"TwoWrapped", fmt.Errorf("%w, and %w", handlers.Permanent(errors.New("left")), errors.New("right")), "left, and right"},
-		{"RetryAfterInside", fmt.Errorf("tile 17: %w", handlers.RetryAfter(time.Second, reset)), "tile 17: connection reset"},
 		{
-			"PermanentInRetryAfter", fmt.Errorf("tile 17: %w", handlers.RetryAfter(time.Second, handlers.Permanent(reset))),
+			"TwoWrapped",
+			fmt.Errorf("%w, and %w", handlers.Permanent(errors.New("left")), errors.New("right")),
+			"left, and right",
+		},
+		{
+			"RetryAfterInside", fmt.Errorf("tile 17: %w", handlers.RetryAfter(time.Second, reset)),
+			"tile 17: connection reset",
+		},
+		{
+			"PermanentInRetryAfter",
+			fmt.Errorf("tile 17: %w", handlers.RetryAfter(time.Second, handlers.Permanent(reset))),
 			"tile 17: connection reset",
 		},
 		{
@@ -40,13 +55,15 @@ func TestFailureTextIsWhole(t *testing.T) {
 			"emitting tile 17: the value is too large",
 		},
 		{
-			"WithTheCause", fmt.Errorf("tile 17: %w", handlers.Permanent(state.Wrap(state.CodePermanent, "handlers.Run", "no input", reset))),
+			"WithTheCause", fmt.Errorf("tile 17: %w",
+				handlers.Permanent(state.Wrap(state.CodePermanent, "handlers.Run", "no input", reset))),
 			"tile 17: no input: connection reset",
 		},
 		{"JoinedOperations", errors.Join(state.Errorf(state.CodePanic, "handlers.Run", "one"),
 			state.Errorf(state.CodePermanent, "handlers.Emit", "two")), "one\ntwo"},
 		{
-			"WithFields", state.Invalid("define.Parse", "the parameters are wrong", state.FieldError{Field: "n", Message: "is missing"}),
+			"WithFields", state.Invalid("define.Parse", "the parameters are wrong",
+				state.FieldError{Field: "n", Message: "is missing"}),
 			"the parameters are wrong: n: is missing",
 		},
 	} {

@@ -38,12 +38,8 @@ func TestHandlerGoexitFailsItsAttempt(t *testing.T) {
 	many := define.Dynamic(work, "n", func(p params, i int) workIn { return workIn{Value: p.Seed + i} })
 
 	e := start(t, enginetest.Options{
-		Jobs: map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
-		Handlers: handlersOf(
-			fn,
-			handlers.Timeout(20*time.Second),
-			handlers.Base(time.Millisecond),
-		),
+		Jobs:     map[string]define.Job{"exits": jobOf(define.Stage[params]{Name: "many", Tasks: many})},
+		Handlers: handlersOf(fn, handlers.Timeout(20*time.Second), handlers.Base(time.Millisecond)),
 		Dispatch: modeOf(t),
 	})
 	for seed := range 4 { // from the second job on, the engine knows that the tasks are short
@@ -93,8 +89,10 @@ func TestFailureKeepsFullHandlerError(t *testing.T) {
 		`^reading tile 17: it is truncated$`,
 		`^left half\nright half$`,
 		`^reading tile 18: the service is busy$`,
-		`^the handler panicked at internal/coremachine/failure_test\.go:\d+: runtime error: index out of range \[3\] with length 0$`,
-		`^the handler panicked at internal/coremachine/failure_test\.go:\d+: runtime error: index out of range \[4\] with length 0$`,
+		`^the handler panicked at internal/coremachine/failure_test\.go:\d+: runtime error: index out of ` +
+			`range \[3\] with length 0$`,
+		`^the handler panicked at internal/coremachine/failure_test\.go:\d+: runtime error: index out of ` +
+			`range \[4\] with length 0$`,
 	} {
 		task, err := e.Process(0).Repo.ReadTask(t.Context(), job.ID, "many", index)
 		if err != nil || len(task.Attempts) != 1 {

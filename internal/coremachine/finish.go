@@ -13,8 +13,18 @@ import (
 // Finisher ends a job after its last stage.
 type Finisher interface {
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
-	Finish(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, result []byte) (state.TransitionEffects, error)
-	FinishFail(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+	Finish(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		result []byte,
+	) (state.TransitionEffects, error)
+	FinishFail(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		f state.Failure,
+	) (state.TransitionEffects, error)
 }
 
 // finish computes a job's result and ends it.

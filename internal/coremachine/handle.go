@@ -18,11 +18,7 @@ import (
 func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 	s := m.session.Load()
 	if s == nil || s.intake.Err() != nil {
-		return state.Errorf(
-			state.CodeUnavailable,
-			"coremachine.Handle",
-			"this process has no lease",
-		)
+		return state.Errorf(state.CodeUnavailable, "coremachine.Handle", "this process has no lease")
 	}
 
 	if err := m.Failure(); err != nil {
@@ -86,12 +82,7 @@ func (m *Machine) process(s *session, h *inFlight, msg state.Message) error {
 	})
 
 	if err := <-claimed; err != nil {
-		return state.Wrap(
-			state.CodeUnavailable,
-			"coremachine.Handle",
-			"claiming the message failed",
-			err,
-		)
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "claiming the message failed", err)
 	}
 
 	if !h.claimed.Load() {

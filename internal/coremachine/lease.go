@@ -70,13 +70,7 @@ func (m *Machine) keepLease(ctx context.Context) {
 		}
 
 		m.session.Store(nil)
-		m.log.Warn(
-			"lease lost; work abandoned",
-			keys.Worker,
-			s.worker,
-			keys.Error,
-			context.Cause(s.ctx),
-		)
+		m.log.Warn("lease lost; work abandoned", keys.Worker, s.worker, keys.Error, context.Cause(s.ctx))
 		s.wait()
 		m.loops.Go(func() { m.guard("coremachine.rejoin", func() { m.rejoin(ctx, s) }) })
 	}
@@ -145,25 +139,13 @@ func (m *Machine) rejoin(ctx context.Context, s *session) {
 		m.wake(effects)
 
 		if err == nil && excused > 0 {
-			m.log.Info(
-				"losses of an earlier lease taken back",
-				keys.Worker,
-				s.worker,
-				keys.Count,
-				excused,
-			)
+			m.log.Info("losses of an earlier lease taken back", keys.Worker, s.worker, keys.Count, excused)
 		}
 
 		return struct{}{}, err
 	})
 	if err != nil && ctx.Err() == nil {
-		m.log.Error(
-			"taking back losses of an earlier lease failed",
-			keys.Worker,
-			s.worker,
-			keys.Error,
-			err,
-		)
+		m.log.Error("taking back losses of an earlier lease failed", keys.Worker, s.worker, keys.Error, err)
 	}
 }
 

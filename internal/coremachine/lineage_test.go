@@ -156,10 +156,8 @@ func TestStorePanicIsNotHandlerFailure(t *testing.T) {
 					},
 					handlers.Emits[workOut](),
 				),
-				Dispatch: modeOf(
-					t,
-				),
-				Config: func(c *coremachine.Config) { store.Store, c.Store = c.Store, store },
+				Dispatch: modeOf(t),
+				Config:   func(c *coremachine.Config) { store.Store, c.Store = c.Store, store },
 			})
 			e.Run("reads", `{"n":2}`).MustBe(t, state.JobCompleted)
 

@@ -111,12 +111,7 @@ func (m *Machine) protect(s *session, h *inFlight, work func() error) error {
 	m.logPanic(err, attrs...)
 
 	if !h.claimed.Load() {
-		return state.Wrap(
-			state.CodeUnavailable,
-			"coremachine.Handle",
-			"claiming the message failed",
-			err,
-		)
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "claiming the message failed", err)
 	}
 
 	h.cancel(errPanicked)

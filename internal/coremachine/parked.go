@@ -16,8 +16,18 @@ import (
 // Parker reads parked messages, and fails the work that no build could do.
 type Parker interface {
 	Parked(ctx context.Context, after state.Message, most int) ([]state.Message, error)
-	FailJob(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
-	FinishFail(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+	FailJob(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		f state.Failure,
+	) (state.TransitionEffects, error)
+	FinishFail(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		f state.Failure,
+	) (state.TransitionEffects, error)
 }
 
 // Limits of the search for messages that other processes have parked.
@@ -137,7 +147,9 @@ func (m *Machine) park(s *session, h *inFlight, why *mismatch) error {
 
 	f := state.Failure{Code: why.code, Stage: h.StageName, Message: why.message}
 	if why.code == state.CodeDefinitionChanged {
-		return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.FailJob(s.ctx, s.worker, h.ClaimedMessage, f) })
+		return m.retryTransition(s, func() (state.TransitionEffects, error) {
+			return m.store.FailJob(s.ctx, s.worker, h.ClaimedMessage, f)
+		})
 	}
 
 	f.Message = fmt.Sprintf("no running build knew %q for %s", why.waits, m.cfg.ParkLimit)

@@ -34,7 +34,8 @@ func TestUnknownTaskTypeWaitsThenFails(t *testing.T) {
 		var n int
 
 		err := e.Pool().
-			QueryRow(t.Context(), `select count(*) from messages where parked_for = 'hello_world_greeting' and worker_id is null
+			QueryRow(t.Context(),
+				`select count(*) from messages where parked_for = 'hello_world_greeting' and worker_id is null
 			and due_at between now() + interval '1 second' and now() + interval '8 seconds'`).
 			Scan(&n)
 

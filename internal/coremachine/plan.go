@@ -18,7 +18,12 @@ type Planner interface {
 	PlanInputs(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, inputs [][]byte) (landed bool, err error)
 	PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error)
 	PlanSkip(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error)
-	PlanFail(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, f state.Failure) (state.TransitionEffects, error)
+	PlanFail(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		f state.Failure,
+	) (state.TransitionEffects, error)
 }
 
 // planChunk bounds one transaction of a plan: inputs, and their bytes.
@@ -31,7 +36,9 @@ const (
 // claim resumes at the number of planned tasks.
 func (m *Machine) plan(s *session, h *inFlight) error {
 	if h.Skip { // decided when the job was submitted
-		return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.PlanSkip(s.ctx, s.worker, h.ClaimedMessage) })
+		return m.retryTransition(s, func() (state.TransitionEffects, error) {
+			return m.store.PlanSkip(s.ctx, s.worker, h.ClaimedMessage)
+		})
 	}
 
 	d, err := m.declarationOf(&h.ClaimedMessage)
@@ -71,7 +78,9 @@ func (m *Machine) plan(s *session, h *inFlight) error {
 		f.Code = code
 	}
 
-	return m.retryTransition(s, func() (state.TransitionEffects, error) { return m.store.PlanFail(s.ctx, s.worker, h.ClaimedMessage, f) })
+	return m.retryTransition(s, func() (state.TransitionEffects, error) {
+		return m.store.PlanFail(s.ctx, s.worker, h.ClaimedMessage, f)
+	})
 }
 
 // errFenced means that this process no longer holds the message.

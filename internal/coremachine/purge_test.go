@@ -258,7 +258,8 @@ func TestDeleteIsRejectedIfRetryStartedFirst(t *testing.T) {
 	exec(
 		t,
 		e,
-		`create function hold() returns trigger language plpgsql as $$ begin new.due_at = 'infinity'; return new; end $$`,
+		`create function hold() returns trigger language plpgsql as $$ begin new.due_at = 'infinity'; `+
+			`return new; end $$`,
 	)
 	exec(t, e, `create trigger hold before insert on messages for each row execute function hold()`)
 

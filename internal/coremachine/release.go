@@ -36,12 +36,7 @@ func (m *Machine) releasePanicked(s *session, h *inFlight, cause error) error {
 	if isPanic(err) {
 		m.logPanic(err, keys.JobID, h.JobID)
 
-		return state.Wrap(
-			state.CodeUnavailable,
-			"coremachine.Handle",
-			"requeueing the message failed",
-			err,
-		)
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "requeueing the message failed", err)
 	}
 
 	return err
@@ -63,7 +58,12 @@ type Releaser interface {
 		h state.ClaimedMessage,
 		f state.Failure,
 	) (state.TransitionEffects, error)
-	Split(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, first, rest int) (state.TransitionEffects, error)
+	Split(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+		first, rest int,
+	) (state.TransitionEffects, error)
 }
 
 // release requeues a claimed message, which is due again after the delay.

@@ -52,13 +52,7 @@ func (m *Machine) renew(s *session) {
 					"no completion has succeeded for %s",
 					since,
 				)
-				m.log.Warn(
-					"lease not renewed: completions fail",
-					keys.Worker,
-					s.worker,
-					keys.Error,
-					err,
-				)
+				m.log.Warn("lease not renewed: completions fail", keys.Worker, s.worker, keys.Error, err)
 				next.Reset(again)
 
 				continue

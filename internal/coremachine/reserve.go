@@ -157,12 +157,7 @@ func (m *Machine) deferMessage(s *session, msg state.Message) error {
 
 	err := m.store.Defer(s.ctx, msg, delay, m.cfg.Relayed)
 	if err != nil {
-		return state.Wrap(
-			state.CodeUnavailable,
-			"coremachine.Handle",
-			"deferring the message failed",
-			err,
-		)
+		return state.Wrap(state.CodeUnavailable, "coremachine.Handle", "deferring the message failed", err)
 	}
 
 	m.log.Debug(

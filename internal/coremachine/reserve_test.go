@@ -219,7 +219,9 @@ func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 				},
 				Handlers: handlersOf(gate.pass),
 				Dispatch: enginetest.Queue,
-				Config:   func(c *coremachine.Config) { c.MaxRunning, c.SlotWait, c.Relayed = 1, 10*time.Millisecond, relayed },
+				Config: func(c *coremachine.Config) {
+					c.MaxRunning, c.SlotWait, c.Relayed = 1, 10*time.Millisecond, relayed
+				},
 			})
 			m := e.Process(0).Machine
 			first := e.Submit("slow", `{"seed":1}`)
@@ -250,7 +252,8 @@ func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 
 			mustCount(t, e, 1,
 				`select count(*) from messages where job_id = $1 and worker_id is null and attempt = 0 and redrives = 0
-				and deliveries = 0 and sent_at is null and send = $2 and due_at > now() and due_at < now() + interval '31 seconds'`,
+				and deliveries = 0 and sent_at is null and send = $2
+				and due_at > now() and due_at < now() + interval '31 seconds'`,
 				second[:],
 				sends,
 			)

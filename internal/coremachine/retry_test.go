@@ -37,11 +37,7 @@ func TestRetryRunsFailedTasksAndDownstreamStages(t *testing.T) {
 			define.Stage[params]{Name: "second", Tasks: follow(), Bundle: 4},
 			define.Stage[params]{Name: "sum", Tasks: fanIn(), DependsOn: []string{"apart", "second"}},
 		)},
-		Handlers: handlersOf(
-			service.Call,
-			handlers.Attempts(2),
-			handlers.Base(time.Millisecond),
-		),
+		Handlers:  handlersOf(service.Call, handlers.Attempts(2), handlers.Base(time.Millisecond)),
 		Processes: 2,
 	})
 

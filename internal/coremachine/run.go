@@ -86,12 +86,7 @@ func (m *Machine) run(s *session, h *inFlight) error {
 	}
 
 	if problem := b.problem.Load(); problem != nil {
-		return state.Wrap(
-			state.CodeUnavailable,
-			"coremachine.run",
-			"end of attempt not recorded",
-			*problem,
-		)
+		return state.Wrap(state.CodeUnavailable, "coremachine.run", "end of attempt not recorded", *problem)
 	}
 
 	return nil

@@ -14,7 +14,11 @@ import (
 type Stopper interface {
 	StopState(ctx context.Context, id state.JobID) (s state.CancelProgress, found bool, err error)
 	StopWork(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage, includeHeld bool) (n int, err error)
-	StopEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (ended bool, effects state.TransitionEffects, err error)
+	StopEnd(
+		ctx context.Context,
+		worker uuid.UUID,
+		h state.ClaimedMessage,
+	) (ended bool, effects state.TransitionEffects, err error)
 }
 
 // stopPoll is how often a stop looks whether handlers have returned.

@@ -252,15 +252,12 @@ func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params)
 	}
 	for i, spec := range job.Stages() {
 		s := state.StageSpec{
-			Name:     spec.Name,
-			TaskType: spec.TaskType,
-			Kind:     spec.Kind,
-			Queue:    state.QueueTasks,
-			Skip:     job.Skip(params, i),
-			Expected: job.Count(
-				params,
-				i,
-			),
+			Name:         spec.Name,
+			TaskType:     spec.TaskType,
+			Kind:         spec.Kind,
+			Queue:        state.QueueTasks,
+			Skip:         job.Skip(params, i),
+			Expected:     job.Count(params, i),
 			Window:       spec.Window,
 			Bundle:       spec.Bundle,
 			Tolerance:    job.Tolerance(),

@@ -148,11 +148,7 @@ func (m *Machine) repairIdle(ctx context.Context) (n int, effects state.Transiti
 
 		n++
 
-		m.log.Warn(
-			"recreated missing messages for a stalled job",
-			keys.JobID,
-			id,
-		)
+		m.log.Warn("recreated missing messages for a stalled job", keys.JobID, id)
 	}
 
 	return n, effects, errors.Join(problems...)

@@ -56,7 +56,8 @@ func TestSweepRecreatesMissingMessages(t *testing.T) {
 	var found string
 
 	err := e.Pool().
-		QueryRow(t.Context(), `select found->>'repaired' from sweeps where ended_at is not null order by sweep_id limit 1`).
+		QueryRow(t.Context(),
+			`select found->>'repaired' from sweeps where ended_at is not null order by sweep_id limit 1`).
 		Scan(&found)
 	if err != nil || found != "1" {
 		t.Errorf("the row of the sweep has %q repaired, %v", found, err)
@@ -144,11 +145,7 @@ func TestSweepLimitCountsRedrivesNotSends(t *testing.T) {
 		`create function kill() returns trigger language plpgsql as $$
 		begin new.dead_reason = 'x'; new.send = 100000; return new; end $$`,
 	)
-	exec(
-		t,
-		e,
-		`create trigger kill before insert or update on messages for each row execute function kill()`,
-	)
+	exec(t, e, `create trigger kill before insert or update on messages for each row execute function kill()`)
 	e.Submit("hello_world", `{"n":1}`)
 
 	for n := 1; n <= 4; n++ {
@@ -215,7 +212,8 @@ func TestRetentionDeletesOldJobsAndKeepsRequestedOnes(t *testing.T) {
 		var gone, kept int
 
 		err := e.Pool().
-			QueryRow(t.Context(), `select count(*) filter (where job_id = $1), count(distinct `+column+`) from `+table, old[:]).
+			QueryRow(t.Context(),
+				`select count(*) filter (where job_id = $1), count(distinct `+column+`) from `+table, old[:]).
 			Scan(&gone, &kept)
 		if err != nil || gone != 0 || kept != 2 {
 			t.Errorf("%s holds %d rows of the old job and %d jobs, want 0 and 2; %v", table, gone, kept, err)
