@@ -33,7 +33,8 @@ func (h *manualJob) interleave(other func() error) (first *repo.Repo, wait func(
 
 				err := h.Pool().
 					QueryRow(h.t.Context(), `select count(*) from pg_locks w join pg_locks r using (pid)
-				where not w.granted and r.granted and r.relation in ('messages'::regclass, 'stages'::regclass, 'jobs'::regclass)`).
+				where not w.granted and r.granted
+				and r.relation in ('messages'::regclass, 'stages'::regclass, 'jobs'::regclass)`).
 					Scan(&n)
 
 				return err == nil && n > 0

@@ -188,10 +188,7 @@ func (b *batches) testStopLarge(t *testing.T) {
 func (b *batches) testStopUndispatched(t *testing.T) {
 	for _, existing := range []int{0, 20_000} {
 		id := rows.Insert(t, b.pool, rows.Job{
-			Seed: fmt.Sprint(
-				"undispatched",
-				existing,
-			),
+			Seed:   fmt.Sprint("undispatched", existing),
 			Status: state.JobRunning,
 			Stages: []rows.Stage{{Name: "many", Planned: 20_000}},
 		})
@@ -240,7 +237,8 @@ func (b *batches) testReopen(t *testing.T) {
 	h.JobID, h.Kind, h.Gen, h.Attempt = id, state.KindReopen, 1, 1
 	worker := uuid.New()
 
-	err := b.pool.QueryRow(t.Context(), `update messages set worker_id = $2, claimed_at = now(), attempt = 1 where job_id = $1
+	err := b.pool.QueryRow(t.Context(),
+		`update messages set worker_id = $2, claimed_at = now(), attempt = 1 where job_id = $1
 		returning message_id`, id[:], worker).
 		Scan(&h.MessageID)
 	if err != nil {

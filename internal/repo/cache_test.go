@@ -30,7 +30,8 @@ func TestJobCacheIsBoundedByJobsAndBytes(t *testing.T) {
 
 			held, bytes := len(c.now)+len(c.past), c.bytes
 			if held > 2*jobs || bytes > cacheBytes {
-				t.Fatalf("the cache holds %d jobs and %d bytes, want at most %d and %d", held, bytes, 2*jobs, cacheBytes)
+				t.Fatalf("the cache holds %d jobs and %d bytes, want at most %d and %d", held, bytes, 2*jobs,
+					cacheBytes)
 			}
 		}
 

@@ -225,7 +225,8 @@ func TestConcurrentRenewalPreventsReclaim(t *testing.T) {
 
 	waits := func() bool {
 		return h.one(
-			`select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%holder as materialized%'
+			`select count(*) from pg_stat_activity
+			where wait_event_type = 'Lock' and query like '%holder as materialized%'
 			and query like '%below%' and datname = current_database()`,
 		) > 0
 	}

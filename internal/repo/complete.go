@@ -18,7 +18,11 @@ import (
 // stop of its job was requested, Complete skips it without an error. If the
 // database rejects data of a batch, the whole batch fails with CodeInvalid, and
 // the caller bisects it.
-func (r *Repo) Complete(ctx context.Context, local state.LocalCapacity, ends []state.TaskEnd) (state.TransitionEffects, error) {
+func (r *Repo) Complete(
+	ctx context.Context,
+	local state.LocalCapacity,
+	ends []state.TaskEnd,
+) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 
 	sorted := make([]*state.TaskEnd, len(ends))

@@ -307,7 +307,8 @@ func TestPlanIsWrittenOnce(t *testing.T) {
 
 	claimed = h.claim(h.a, state.KindPlan, 1)[0]
 	for range 2 {
-		if landed, err := h.PlanInputs(t.Context(), h.a, claimed, [][]byte{[]byte(`1`), []byte(`2`)}); err != nil || !landed {
+		inputs := [][]byte{[]byte(`1`), []byte(`2`)}
+		if landed, err := h.PlanInputs(t.Context(), h.a, claimed, inputs); err != nil || !landed {
 			t.Errorf("the chunk: landed %t, %v", landed, err)
 		}
 	}

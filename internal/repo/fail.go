@@ -87,7 +87,13 @@ func (r *Repo) ReleasePanicked(
 }
 
 // failStage fails a job for what happened to a message of one of its stages.
-func failStage(ctx context.Context, t tx, h *state.ClaimedMessage, f state.Failure, effects *state.TransitionEffects) error {
+func failStage(
+	ctx context.Context,
+	t tx,
+	h *state.ClaimedMessage,
+	f state.Failure,
+	effects *state.TransitionEffects,
+) error {
 	if f.Stage != "" {
 		if err := stageError(ctx, t, h.JobID, h.Stage, f); err != nil {
 			return err

@@ -42,9 +42,11 @@ const (
 	reasonSchema   = "the database schema is missing or does not match this build: run `corectl migrate`"
 	reasonDatabase = "the database that DATABASE_URL names does not exist: create it, then run `corectl migrate`"
 	reasonRole     = "the database rejects the role or the password of DATABASE_URL"
-	reasonRights   = "the role of DATABASE_URL lacks rights on the tables: grant them, or run `corectl migrate` as that role"
-	reasonBusy     = "all database connections of this process are in use: raise DATABASE_CONNECTIONS, or wait"
-	reasonPath     = "a connection pooler accepts neither search_path nor options in DATABASE_URL: set search_path for the role"
+	reasonRights   = "the role of DATABASE_URL lacks rights on the tables: grant them, or run `corectl " +
+		"migrate` as that role"
+	reasonBusy = "all database connections of this process are in use: raise DATABASE_CONNECTIONS, or wait"
+	reasonPath = "a connection pooler accepts neither search_path nor options in DATABASE_URL: set " +
+		"search_path for the role"
 )
 
 // unusable says why a database cannot be used until someone repairs it; "": it

@@ -30,8 +30,14 @@ func TestErrorsAreSortedByWhatCanMendThem(t *testing.T) {
 		{"idle in transaction", code("25P03"), true, false},
 		{"read-only after a failover", code("25006"), true, false},
 		{"disk read failed", code("58030"), true, false},
-		{"outdated plan", &pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}, true, false},
-		{"a feature that the server lacks", &pgconn.PgError{Code: "0A000", Message: "LOCK is not supported here"}, false, false},
+		{
+			"outdated plan",
+			&pgconn.PgError{Code: "0A000", Message: "cached plan must not change result type"}, true, false,
+		},
+		{
+			"a feature that the server lacks",
+			&pgconn.PgError{Code: "0A000", Message: "LOCK is not supported here"}, false, false,
+		},
 		{"text that cannot be stored", code("22P05"), false, true},
 		{"refused by a check", code("23514"), false, true},
 		{"no such table", code("42P01"), false, false},

@@ -211,7 +211,8 @@ func TestCancelRedrivesDeadStopMessage(t *testing.T) {
 			exec(
 				t,
 				e.Pool(),
-				`create trigger kill before insert on messages for each row when (new.kind = 4) execute function kill()`,
+				`create trigger kill before insert on messages for each row when (new.kind = 4) execute `+
+					`function kill()`,
 			)
 
 			if err := e.Process(0).Machine.Cancel(t.Context(), id, "test"); err != nil {

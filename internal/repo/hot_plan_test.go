@@ -108,7 +108,8 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 			exec(
 				t,
 				pool,
-				`insert into jobs (job_id, job_type, params, pending_stages) select sha256(('queued ' || g)::bytea), 'wide', '{}', 1
+				`insert into jobs (job_id, job_type, params, pending_stages)
+				select sha256(('queued ' || g)::bytea), 'wide', '{}', 1
 				from generate_series(1, 1000) g`,
 			)
 			submitAll(t, e, 1000, 9)

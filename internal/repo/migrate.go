@@ -103,7 +103,8 @@ func refusePooler(
 	return state.Errorf(
 		state.CodeInvalid,
 		"repo.Migrate",
-		"it leads to a connection pooler, but migrations need their own session: use the port of the server, for example 5432 instead of 6432",
+		"it leads to a connection pooler, but migrations need their own session: use the port of the "+
+			"server, for example 5432 instead of 6432",
 	)
 }
 

@@ -47,7 +47,11 @@ func planArgs(worker uuid.UUID, h state.ClaimedMessage) namedArgs {
 
 // PlanEnd sets the total of the stage and dispatches its first window. If no
 // task is left to run, it ends the stage immediately.
-func (r *Repo) PlanEnd(ctx context.Context, local state.LocalCapacity, h state.ClaimedMessage) (state.TransitionEffects, error) {
+func (r *Repo) PlanEnd(
+	ctx context.Context,
+	local state.LocalCapacity,
+	h state.ClaimedMessage,
+) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.PlanEnd", func(t tx) error {
@@ -68,7 +72,11 @@ func (r *Repo) PlanEnd(ctx context.Context, local state.LocalCapacity, h state.C
 }
 
 // PlanSkip ends a stage that was to be planned and is skipped.
-func (r *Repo) PlanSkip(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error) {
+func (r *Repo) PlanSkip(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.ClaimedMessage,
+) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.PlanSkip", func(t tx) error {

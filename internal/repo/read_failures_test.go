@@ -122,7 +122,10 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 	}
 
 	for i, names := range [][]string{
-		{"read/0 failed", "read/1 failed", "read/2 failed", "read/3 failed", "read/4 failed", "read/5 failed", "read/6 failed", "read/7 failed"},
+		{
+			"read/0 failed", "read/1 failed", "read/2 failed", "read/3 failed", "read/4 failed",
+			"read/5 failed", "read/6 failed", "read/7 failed",
+		},
 		{"read/8 failed", "read/9 failed", "read/10 failed", "read/11 failed"},
 	} {
 		for _, limit := range []int{1, 3, 500} {
@@ -131,10 +134,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 				r,
 				id,
 				view.TaskFilter{Error: got[i].Fingerprint, Limit: limit},
-			); !slices.Equal(
-				all,
-				names,
-			) {
+			); !slices.Equal(all, names) {
 				t.Errorf("tasks of %s by %d are %v", got[i].Pattern, limit, all)
 			}
 		}
@@ -145,10 +145,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 		r,
 		id,
 		view.TaskFilter{Error: got[1].Fingerprint, Stage: "read", From: 9, Until: 11, Limit: 5},
-	); !slices.Equal(
-		all,
-		[]string{"read/9 failed", "read/10 failed"},
-	) {
+	); !slices.Equal(all, []string{"read/9 failed", "read/10 failed"}) {
 		t.Errorf("a range of them is %v", all)
 	}
 

@@ -63,7 +63,8 @@ select job_id, 0, 2, i, (i <> 14)::int, (i = 14)::int, 1 from jobs, unnest(array
 	rows.InsertMessage(t, pool, id, rows.Message{Gen: 1, First: 0, Count: 20, Held: true}) // of the past
 	got, g := gridText(t, repo.New(pool), id, "a")
 
-	want := "4 completed, 2 failed, 1 cancelled, 1 queued, 1 running, 1 retrying, 3 running, 1 queued, 1 retrying, 5 queued"
+	want := "4 completed, 2 failed, 1 cancelled, 1 queued, 1 running, 1 retrying, 3 running, 1 queued, 1 " +
+		"retrying, 5 queued"
 	if got != want {
 		t.Errorf("got  %s,\nwant %s", got, want)
 	}

@@ -86,9 +86,7 @@ func (row jobRow) view() (view.JobView, error) {
 
 	job := view.JobView{
 		JobSummary: view.JobSummary{
-			JobID: state.JobID(
-				row.JobID,
-			),
+			JobID:             state.JobID(row.JobID),
 			JobType:           row.JobType,
 			Status:            row.Status,
 			Attempt:           row.Attempt,
@@ -121,17 +119,9 @@ func (row jobRow) view() (view.JobView, error) {
 			v.DependsOn[d] = names[n]
 		}
 
-		counters += int64(
-			v.Tasks.Total,
-		) + int64(
-			s.Dispatched,
-		) + int64(
-			v.Tasks.Completed,
-		) + int64(
+		counters += int64(v.Tasks.Total) + int64(s.Dispatched) + int64(v.Tasks.Completed) + int64(
 			v.Tasks.Failed,
-		) + int64(
-			v.Tasks.Cancelled,
-		)
+		) + int64(v.Tasks.Cancelled)
 		v.Tasks.Settle()
 		v.StartedAt, v.ProgressedAt, v.FinishedAt = utc(v.StartedAt), utc(v.ProgressedAt), utc(v.FinishedAt)
 		job.Tasks.Add(v.Tasks)

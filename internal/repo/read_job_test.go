@@ -114,10 +114,7 @@ func TestReadJobOfAnEndedRun(t *testing.T) {
 		t.Errorf("the job is %+v", job)
 	}
 
-	if _, err := r.ReadJob(
-		t.Context(),
-		state.JobID{1},
-	); !errors.Is(
+	if _, err := r.ReadJob(t.Context(), state.JobID{1}); !errors.Is(
 		err,
 		&state.Error{Code: state.CodeNotFound},
 	) {

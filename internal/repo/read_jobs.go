@@ -228,9 +228,7 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]view.JobSumm
 	items := make([]view.JobSummary, len(found))
 	for i, s := range found {
 		items[i] = view.JobSummary{
-			JobID: state.JobID(
-				s.JobID,
-			),
+			JobID:             state.JobID(s.JobID),
 			JobType:           s.JobType,
 			Status:            s.Status,
 			Attempt:           s.Attempt,

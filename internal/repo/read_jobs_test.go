@@ -156,7 +156,9 @@ func TestListJobsPagesInOneOrderUnderEveryFilter(t *testing.T) {
 		}
 	}
 
-	for _, f := range []view.JobFilter{{Limit: 0}, {Limit: 501}, {Limit: 1, IDPrefix: "abc"}, {Limit: 1, IDPrefix: "ABCD"}} {
+	for _, f := range []view.JobFilter{
+		{Limit: 0}, {Limit: 501}, {Limit: 1, IDPrefix: "abc"}, {Limit: 1, IDPrefix: "ABCD"},
+	} {
 		if _, err := r.ListJobs(t.Context(), f); state.CodeOf(err) != state.CodeInvalid {
 			t.Errorf("%+v: %v", f, err)
 		}

@@ -83,11 +83,7 @@ func TestListEventsPagesForwardUnderEveryFilter(t *testing.T) {
 		}
 	}
 
-	if _, err := r.ListEvents(
-		t.Context(),
-		state.JobID{1},
-		view.EventFilter{Limit: 1},
-	); state.CodeOf(
+	if _, err := r.ListEvents(t.Context(), state.JobID{1}, view.EventFilter{Limit: 1}); state.CodeOf(
 		err,
 	) != state.CodeNotFound {
 		t.Errorf("an unknown job: %v", err)
@@ -324,7 +320,8 @@ func TestMessagesThatComeAndGoAreCounted(t *testing.T) {
 		rows.Job{Status: state.JobRunning, Stages: []rows.Stage{{Name: "a", Planned: 9, Dispatched: 9}}},
 	)
 	for _, sql := range []string{
-		`insert into messages (job_id, queue, kind, first) select job_id, 2, 2, 100 + i from jobs, generate_series(1, 30) i`,
+		`insert into messages (job_id, queue, kind, first) select job_id, 2, 2, 100 + i from jobs, ` +
+			`generate_series(1, 30) i`,
 		`delete from messages where first > 110`, `select pg_stat_force_next_flush()`,
 	} {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {

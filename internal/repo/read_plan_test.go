@@ -83,9 +83,7 @@ func TestNoReadScansATable(t *testing.T) {
 			t.Errorf("%s reads a table whole:\n%s", name, plan)
 		}
 
-		if all, keyed := len(
-			largeTable.FindAllString(plan, -1),
-		), len(
+		if all, keyed := len(largeTable.FindAllString(plan, -1)), len(
 			byKey.FindAllString(plan, -1),
 		); all != keyed {
 			t.Errorf(

@@ -78,10 +78,7 @@ func (r *Repo) ListTasks(
 				return page, failure(op, err)
 			}
 
-			if n := slices.IndexFunc(
-				found,
-				func(t view.TaskSummary) bool { return t.Index > last },
-			); n >= 0 {
+			if n := slices.IndexFunc(found, func(t view.TaskSummary) bool { return t.Index > last }); n >= 0 {
 				found, edge = found[:n], last
 			}
 

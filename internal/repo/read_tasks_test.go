@@ -117,11 +117,7 @@ func TestListTasksFindsEachStatusWhereItIs(t *testing.T) {
 		}
 	}
 
-	if _, err := r.ListTasks(
-		t.Context(),
-		state.JobID{1},
-		view.TaskFilter{Limit: 1},
-	); state.CodeOf(
+	if _, err := r.ListTasks(t.Context(), state.JobID{1}, view.TaskFilter{Limit: 1}); state.CodeOf(
 		err,
 	) != state.CodeNotFound {
 		t.Errorf("an unknown job: %v", err)
@@ -208,10 +204,7 @@ update stages set status = 'running', total = 2, planned = 2, pending_dependenci
 
 		return v
 	}
-	if v := read(
-		"a",
-		0,
-	); v.Status != state.TaskCompleted || string(v.Input) != `{"x":1}` || v.Parts != 3 ||
+	if v := read("a", 0); v.Status != state.TaskCompleted || string(v.Input) != `{"x":1}` || v.Parts != 3 ||
 		string(v.Result) != `{"index" : 0}` {
 		t.Errorf("a/0 is %+v", v)
 	}

@@ -115,7 +115,8 @@ func TestNoteReceivers(t *testing.T) {
 
 	row := pool.QueryRow(
 		t.Context(),
-		`select max(idle_at) filter (where queue = $1) > '-infinity', max(idle_at) filter (where queue = $2) > '-infinity'
+		`select max(idle_at) filter (where queue = $1) > '-infinity',
+			max(idle_at) filter (where queue = $2) > '-infinity'
 		from receivers`,
 		state.QueueTasks,
 		state.QueueJobs,
@@ -195,7 +196,8 @@ func TestResend_WhereAReceiverWaitedInVain(t *testing.T) {
 			exec(
 				t,
 				pool,
-				"insert into messages (job_id, queue, kind, send, sent_at) values ($1, $2, 4, $3, now() - $4::interval)",
+				"insert into messages (job_id, queue, kind, send, sent_at) values ($1, $2, 4, $3, now() - "+
+					"$4::interval)",
 				id[:],
 				state.QueueJobs,
 				c.send,

@@ -258,11 +258,7 @@ func (r *Repo) EmitPart(
 		return err
 	})
 	if err == nil && fate.Held && !fate.Stored && found == nil {
-		err = state.Errorf(
-			state.CodeUnavailable,
-			op,
-			"another write of the same part was just committed",
-		)
+		err = state.Errorf(state.CodeUnavailable, op, "another write of the same part was just committed")
 	}
 
 	copy(fate.Found[:], found)

@@ -180,7 +180,8 @@ func TestPagesOfResultsAreBoundedByBytes(t *testing.T) {
 	for name, args := range map[string]pgx.NamedArgs{
 		"results_page": {"job_id": id[:], "name": "s", "from": 0, "span": 1000, "bytes": pageLimit - row},
 		"parts_page": {
-			"job_id": id[:], "stage": 0, "gen": 1, "index": 2, "attempt": 1, "after": -1, "most": 1000, "bytes": pageLimit - row,
+			"job_id": id[:], "stage": 0, "gen": 1, "index": 2, "attempt": 1, "after": -1, "most": 1000,
+			"bytes": pageLimit - row,
 		},
 		"bundle_tasks": {"job_id": id[:], "stage": 1, "gen": 1, "first": 0, "count": 200, "bytes": pageLimit - row},
 	} {

@@ -282,7 +282,11 @@ func (r *Repo) ExpandRetry(
 
 // ExpandRetryEnd gives a stage that was reopened its total, and dispatches its first
 // window.
-func (r *Repo) ExpandRetryEnd(ctx context.Context, worker uuid.UUID, h state.ClaimedMessage) (state.TransitionEffects, error) {
+func (r *Repo) ExpandRetryEnd(
+	ctx context.Context,
+	worker uuid.UUID,
+	h state.ClaimedMessage,
+) (state.TransitionEffects, error) {
 	var effects state.TransitionEffects
 
 	err := r.inTx(ctx, "repo.ExpandRetryEnd", func(t tx) error {

@@ -260,7 +260,8 @@ func (r *Repo) Rerun(
 			return err
 		}
 
-		return t.later("set_callbacks", namedArgs{"job_ids": [][]byte{g.JobID[:]}, "callback_urls": []string{g.CallbackURL}}, nil)
+		return t.later("set_callbacks",
+			namedArgs{"job_ids": [][]byte{g.JobID[:]}, "callback_urls": []string{g.CallbackURL}}, nil)
 	})
 
 	return attempt, landed, effects, err
