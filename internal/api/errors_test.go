@@ -72,9 +72,7 @@ func TestEachErrorCodeHasOneStatus(t *testing.T) {
 			t.Errorf("%v: Retry-After is %q", c.err, got.Header.Get("Retry-After"))
 		}
 
-		if text := string(
-			got.Body,
-		); strings.Contains(text, "hunter2") || strings.Contains(text, "select") ||
+		if text := string(got.Body); strings.Contains(text, "hunter2") || strings.Contains(text, "select") ||
 			strings.Contains(text, "panicked") {
 			t.Errorf("%v: the answer exposes %s", c.err, text)
 		}
@@ -100,9 +98,7 @@ func TestPanicReturnsInternalErrorWithoutStack(t *testing.T) {
 	)
 
 	got := s.call(http.MethodPost, "/jobs/submit/hello_world", `{}`)
-	if got.problem(
-		http.StatusInternalServerError,
-	); bytes.Contains(got.Body, []byte("hunter2")) ||
+	if got.problem(http.StatusInternalServerError); bytes.Contains(got.Body, []byte("hunter2")) ||
 		bytes.Contains(got.Body, []byte(".go:")) {
 		t.Errorf("the answer exposes internals: %s", got.Body)
 	}
@@ -116,7 +112,9 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, fakeEngine{})
-	for _, path := range []string{"", "/", "/nope", "/jobs/status/x/y", "/jobs/" + unknownID + "/nope", "/queues/tasks"} {
+	for _, path := range []string{
+		"", "/", "/nope", "/jobs/status/x/y", "/jobs/" + unknownID + "/nope", "/queues/tasks",
+	} {
 		s.call(http.MethodGet, path, nil).problem(http.StatusNotFound)
 	}
 
@@ -161,7 +159,8 @@ func TestMalformedIDsAreRejected(t *testing.T) {
 		"..%2f" + unknownID,
 	} {
 		for _, route := range []string{
-			"GET /jobs/status/%s", "POST /jobs/cancel/%s", "POST /jobs/retry/%s", "DELETE /jobs/%s", "GET /jobs/%s/tasks",
+			"GET /jobs/status/%s", "POST /jobs/cancel/%s", "POST /jobs/retry/%s", "DELETE /jobs/%s",
+			"GET /jobs/%s/tasks",
 			"GET /jobs/%s/tasks/a/0", "GET /jobs/%s/events", "GET /jobs/%s/stream",
 		} {
 			method, path, _ := strings.Cut(route, " ")
@@ -271,10 +270,7 @@ func TestHealthAnswersWithoutAnEngine(t *testing.T) {
 
 	for _, path := range []string{"/jobs", "/jobs/types", "/jobs/status/" + unknownID, "/queues"} {
 		if p := s.call(http.MethodGet, path, nil).
-			problem(http.StatusServiceUnavailable); !strings.Contains(
-			p.Detail,
-			"/api/readyz",
-		) {
+			problem(http.StatusServiceUnavailable); !strings.Contains(p.Detail, "/api/readyz") {
 			t.Errorf("%s: %+v", path, p)
 		}
 	}

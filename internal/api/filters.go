@@ -15,11 +15,7 @@ import (
 func ReadJobFilter(rawQuery string) (view.JobFilter, error) {
 	q := parseQuery(rawQuery, "status", "type", "since", "until", "id", "limit", "cursor")
 	f := view.JobFilter{
-		Statuses: oneOf(
-			q,
-			"status",
-			state.JobStatuses,
-		),
+		Statuses: oneOf(q, "status", state.JobStatuses),
 		Type:     q.text("type"),
 		Since:    q.moment("since"),
 		Until:    q.moment("until"),

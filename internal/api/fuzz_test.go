@@ -28,9 +28,7 @@ func FuzzCursors(f *testing.F) {
 	f.Add("ajE")
 	f.Add("dDF8MHww=")
 	f.Fuzz(func(t *testing.T, text string) {
-		if at, ok := openJob(
-			text,
-		); ok &&
+		if at, ok := openJob(text); ok &&
 			!slices.ContainsFunc(
 				[]*string{sealJob(at.after), sealNewer(at.before)},
 				func(s *string) bool { return s != nil && *s == text },
@@ -114,7 +112,8 @@ func FuzzQueries(f *testing.F) {
 			}
 		}
 
-		if limit < 1 || limit > view.MaxPage || wait < 0 || wait > time.Minute || after < 0 || len(kind) > maxText || strings.ContainsRune(kind, 0) ||
+		if limit < 1 || limit > view.MaxPage || wait < 0 || wait > time.Minute || after < 0 ||
+			len(kind) > maxText || strings.ContainsRune(kind, 0) ||
 			len(version) > 41 ||
 			len(statuses) > len(raw) ||
 			c.after != nil && (c.before != nil || c.after.CreatedAt.UnixMicro() < 0) {

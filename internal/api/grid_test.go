@@ -90,9 +90,7 @@ func TestJobsAreCountedByStatus(t *testing.T) {
 	}
 
 	if p := s.call(http.MethodGet, "/jobs/counts?status=failed&since=x", nil).
-		problem(400); len(
-		p.Errors,
-	) != 2 {
+		problem(400); len(p.Errors) != 2 {
 		t.Errorf("invalid parameters: %+v", p.Errors)
 	}
 }

@@ -239,7 +239,8 @@ func (a answer) problem(status int) api.Problem {
 	var p api.Problem
 	a.must(status).into(&p)
 
-	if a.Header.Get("Content-Type") != "application/problem+json" || p.Status != status || p.Title != http.StatusText(status) || p.Code == "" || p.Detail == "" ||
+	if a.Header.Get("Content-Type") != "application/problem+json" || p.Status != status ||
+		p.Title != http.StatusText(status) || p.Code == "" || p.Detail == "" ||
 		p.RequestID == "" ||
 		p.RequestID != a.Header.Get("X-Request-Id") {
 		a.t.Errorf("got problem %+v with headers %v", p, a.Header)

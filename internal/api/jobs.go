@@ -20,9 +20,10 @@ import (
 
 // submission is the answer to a submit.
 type submission struct {
-	JobID      state.JobID                `json:"job_id"`
-	JobType    string                     `json:"job_type"`
-	Status     state.JobStatus            `json:"status,omitempty"`  // omitted in a dry run of a job that does not exist
+	JobID   state.JobID `json:"job_id"`
+	JobType string      `json:"job_type"`
+	// Omitted in a dry run of a job that does not exist.
+	Status     state.JobStatus            `json:"status,omitempty"`
 	Attempt    int                        `json:"attempt,omitempty"` // as for Status
 	Created    bool                       `json:"created"`
 	StatusURL  string                     `json:"status_url,omitempty"` // as for Status
@@ -34,11 +35,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 	q := readQuery(r, "rerun", "dry_run", callbackURL)
 
 	req := coremachine.SubmitRequest{
-		Type: segment(
-			q,
-			r,
-			"job_type",
-		),
+		Type:        segment(q, r, "job_type"),
 		Rerun:       q.boolean("rerun"),
 		DryRun:      q.boolean("dry_run"),
 		Traceparent: traceparent(r),

@@ -51,9 +51,7 @@ func TestJobsAreListedPageByPage(t *testing.T) {
 
 	for i := range 5 {
 		id := rows.Insert(t, s.pool, rows.Job{
-			Seed: strconv.Itoa(
-				i,
-			),
+			Seed:   strconv.Itoa(i),
 			Age:    time.Duration(i) * 30 * time.Hour,
 			Status: []state.JobStatus{state.JobRunning, state.JobQueued}[i%2],
 			Type:   []string{"a", "b"}[i/3],
@@ -120,9 +118,7 @@ func TestJobListCanBeReadBackwards(t *testing.T) {
 		t.Errorf("page before the last: got %v", got)
 	}
 
-	if p, got := read(
-		first.PrevCursor,
-	); len(got) > 0 || *p.PrevCursor != *first.PrevCursor ||
+	if p, got := read(first.PrevCursor); len(got) > 0 || *p.PrevCursor != *first.PrevCursor ||
 		p.NextCursor != nil {
 		t.Errorf("page before the first: got %v", got)
 	}
@@ -282,10 +278,7 @@ func TestTasksAndEventsAreListed(t *testing.T) {
 		t.Errorf("got %d failures", len(got))
 	}
 
-	if got := pages[view.EventView](
-		s,
-		fmt.Sprintf("%s/events?limit=1&after=%d", base, all[2].EventID),
-	); len(
+	if got := pages[view.EventView](s, fmt.Sprintf("%s/events?limit=1&after=%d", base, all[2].EventID)); len(
 		got,
 	) != 2 {
 		t.Errorf("got %d events after the third", len(got))

@@ -31,7 +31,8 @@ func TestSweepsRunAndAreListed(t *testing.T) {
 			return r, fail
 		}
 
-		err = s.pool.QueryRow(ctx, `insert into sweeps (ended_at, found, error) values (now(), '{"lost":2,"dead":0}', 'pq: hunter2') returning sweep_id`).
+		err = s.pool.QueryRow(ctx, `insert into sweeps (ended_at, found, error) values (now(), '{"lost":2,`+
+			`"dead":0}', 'pq: hunter2') returning sweep_id`).
 			Scan(&r.SweepID)
 
 		return r, errors.Join(err, errors.New("hunter2"))
@@ -60,10 +61,7 @@ func TestSweepsRunAndAreListed(t *testing.T) {
 		}
 	}
 
-	if all := pages[view.SweepView](
-		s,
-		"/sweeps?limit=2",
-	); len(all) != 3 ||
+	if all := pages[view.SweepView](s, "/sweeps?limit=2"); len(all) != 3 ||
 		all[0].SweepID <= all[2].SweepID {
 		t.Errorf("got sweeps %+v", all)
 	}
@@ -132,9 +130,7 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 		t.Errorf("another reason: got %+v", got)
 	}
 
-	if got := redrive(
-		"/queues/tasks/redrive?reason=because",
-	); got != (counts{2, 1}) || len(asked) != 1 ||
+	if got := redrive("/queues/tasks/redrive?reason=because"); got != (counts{2, 1}) || len(asked) != 1 ||
 		asked[0] != "tasksbecause10000" && asked[0] != "tasks because 10000" {
 		t.Errorf("redrive: got %+v, redrives %q", got, asked)
 	}
@@ -144,9 +140,7 @@ func TestQueuesAndTheirDeadLetters(t *testing.T) {
 		t.Errorf("dry run of two: got %+v", got)
 	}
 
-	if got := redrive(
-		only,
-	); got != (counts{2, 1}) || len(asked) != 2 ||
+	if got := redrive(only); got != (counts{2, 1}) || len(asked) != 2 ||
 		!strings.Contains(asked[1], "only2") {
 		t.Errorf("redrive of two: got %+v, redrives %q", got, asked)
 	}
@@ -251,9 +245,7 @@ func TestHealthIsBoundedAndContainsNoSecrets(t *testing.T) {
 
 	failing = errors.New("hunter2")
 
-	if b = read(
-		503,
-	); b.Status != "unavailable" ||
+	if b = read(503); b.Status != "unavailable" ||
 		b.Checks["database"].Message != "the check failed: see the log" {
 		t.Errorf("got health %+v", b)
 	}

@@ -48,9 +48,10 @@ type QueuesView struct {
 
 // RecentView is the recent history of the queues in this process.
 type RecentView struct {
-	Since   time.Time         `json:"since"`        // time of the first depth
-	Step    int               `json:"step_seconds"` // seconds between two depths
-	Depths  map[string][]*int `json:"depths"`       // unfinished messages by queue, the latest last; null if there was no reading
+	Since time.Time `json:"since"`        // time of the first depth
+	Step  int       `json:"step_seconds"` // seconds between two depths
+	// Unfinished messages by queue, the latest last; null if there was no reading.
+	Depths  map[string][]*int `json:"depths"`
 	Seconds float64           `json:"seconds"`      // period of messages_in and messages_out; 0 if not known yet
 	In      int64             `json:"messages_in"`  // messages created in the period, all queues
 	Out     int64             `json:"messages_out"` // messages finished or dropped in the period
@@ -123,9 +124,7 @@ func (q *Queues) recent(now sample) RecentView {
 			v.Depths[name][int(s.at.Sub(v.Since)/depthStep)] = &depth
 		}
 
-		if age := now.at.Sub(
-			s.at,
-		); v.Seconds == 0 && age > 0 && age < flowWindow+depthStep &&
+		if age := now.at.Sub(s.at); v.Seconds == 0 && age > 0 && age < flowWindow+depthStep &&
 			i < len(q.samples)-1 {
 			v.Seconds, v.In, v.Out = age.Seconds(), now.flow.Made-s.flow.Made, now.flow.Gone-s.flow.Gone
 		}

@@ -114,7 +114,8 @@ func TestStreamSendsChangesUntilTheEnd(t *testing.T) {
 
 	s.exec(`
 update stages set failed = failed + 1, completed = completed + 1 where stage = 0;
-insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error) select job_id, 0, 1, 9, 1, 'timeout', true, 'too slow' from jobs`)
+insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error)
+select job_id, 0, 1, 9, 1, 'timeout', true, 'too slow' from jobs`)
 
 	var names []string
 	for _, e := range until(t, events, "job") {
@@ -132,10 +133,7 @@ insert into attempts (job_id, stage, gen, index, attempt, outcome, final, error)
 	s.exec(finish)
 
 	last := until(t, events, "done")
-	if err := json.Unmarshal(
-		[]byte(last[len(last)-1].data),
-		&job,
-	); err != nil ||
+	if err := json.Unmarshal([]byte(last[len(last)-1].data), &job); err != nil ||
 		job.Status != state.JobCancelled {
 		t.Errorf("got end %+v, %v", last, err)
 	}

@@ -79,9 +79,7 @@ func TestDryRunOfAnUnknownJobHasNoStatus(t *testing.T) {
 	result.Status, result.Attempt = state.JobCompleted, 2
 
 	got = s.call(http.MethodPost, "/jobs/submit/hello_world?dry_run=true", `{}`).must(http.StatusOK)
-	if text := string(
-		got.Body,
-	); !strings.Contains(text, `"status":"completed"`) ||
+	if text := string(got.Body); !strings.Contains(text, `"status":"completed"`) ||
 		!strings.Contains(text, `"status_url":"/api/jobs/status/`) {
 		t.Errorf("answer for an existing job: %s", text)
 	}

@@ -53,7 +53,8 @@ func TestSubmitReturnsTheNewOrExistingJob(t *testing.T) {
 		t.Errorf("Location is %q", got.Header.Get("Location"))
 	}
 
-	want := `{"job_id":"` + id.String() + `","job_type":"hello_world","status":"queued","attempt":1,"created":true,"status_url":"` + url +
+	want := `{"job_id":"` + id.String() +
+		`","job_type":"hello_world","status":"queued","attempt":1,"created":true,"status_url":"` + url +
 		`","parameters":{"n":3,"text":"<a&b>"}}` + "\n"
 	if diff := cmp.Diff(want, string(got.Body)); diff != "" {
 		t.Error(diff)
@@ -130,9 +131,8 @@ func TestActionsCallTheEngine(t *testing.T) {
 
 	got := s.call(http.MethodPost, "/jobs/cancel/"+id.String(), nil, "X-Ms-Client-Principal-Name", "ann").
 		must(http.StatusAccepted)
-	if want := `{"job_id":"` + id.String() + `","status":"running","attempt":1,"status_url":"` + url + `"}`; strings.TrimSpace(
-		string(got.Body),
-	) != want {
+	want := `{"job_id":"` + id.String() + `","status":"running","attempt":1,"status_url":"` + url + `"}`
+	if strings.TrimSpace(string(got.Body)) != want {
 		t.Errorf("cancel answered %s", got.Body)
 	}
 
@@ -145,9 +145,7 @@ func TestActionsCallTheEngine(t *testing.T) {
 	}
 
 	if got = s.call(http.MethodDelete, "/jobs/"+id.String(), nil).
-		must(http.StatusNoContent); len(
-		got.Body,
-	) != 0 {
+		must(http.StatusNoContent); len(got.Body) != 0 {
 		t.Errorf("delete answered %s", got.Body)
 	}
 
@@ -155,10 +153,7 @@ func TestActionsCallTheEngine(t *testing.T) {
 		"cancel " + id.Short() + "ann",
 		"retry " + id.Short() + "ann",
 		"delete " + id.Short(),
-	}; cmp.Diff(
-		want,
-		asked,
-	) != "" {
+	}; cmp.Diff(want, asked) != "" {
 		t.Errorf("engine calls: %q", asked)
 	}
 

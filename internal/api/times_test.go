@@ -36,10 +36,7 @@ func TestTimesAndSlowestTasksOfAJob(t *testing.T) {
 
 	none := rows.Insert(t, s.pool, rows.Job{Seed: "none", Stages: []rows.Stage{{Name: "a"}}})
 	for _, path := range []string{"/times", "/slowest"} {
-		if got := get[page[view.TaskSpan]](
-			s,
-			"/jobs/"+none.String()+path,
-		).Items; got == nil ||
+		if got := get[page[view.TaskSpan]](s, "/jobs/"+none.String()+path).Items; got == nil ||
 			len(got) != 0 {
 			t.Errorf("job that has not started: got %v", got)
 		}

@@ -32,9 +32,7 @@ func causeOf(err error) string {
 		return reason + errno.Error()
 	}
 
-	if network, ok := errors.AsType[net.Error](
-		err,
-	); ok && network.Timeout() ||
+	if network, ok := errors.AsType[net.Error](err); ok && network.Timeout() ||
 		errors.Is(err, os.ErrDeadlineExceeded) {
 		return reason + "timeout"
 	}

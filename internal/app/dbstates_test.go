@@ -56,11 +56,13 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 	}{
 		"SchemaMissing": {func(t *testing.T) string { return pgtest.Empty(t) }, "corectl migrate"},
 		"SchemaOlder": {func(t *testing.T) string {
-			return change(t, `truncate coremachine_schema_version; drop table sweeps; alter table jobs rename column created_at to made_at; drop table messages cascade`)
+			return change(t, `truncate coremachine_schema_version; drop table sweeps; alter table jobs `+
+				`rename column created_at to made_at; drop table messages cascade`)
 		}, "corectl migrate"},
 		"SchemaNewer": {func(t *testing.T) string {
 			return change(t, `insert into coremachine_schema_version (version_id, is_applied) values (9999, true);
-				alter table jobs rename to job; alter table sweeps rename to sweep; alter table messages rename to message`)
+				alter table jobs rename to job; alter table sweeps rename to sweep;
+				alter table messages rename to message`)
 		}, "corectl migrate"},
 		"DatabaseMissing": {func(t *testing.T) string {
 			return elsewhere(t, func(u *url.URL) { u.Path = "/not_there" })
@@ -102,10 +104,7 @@ func TestRequestsSayWhyTheDatabaseCannotBeUsed(t *testing.T) {
 				return code == http.StatusServiceUnavailable && strings.Contains(body, c.reason)
 			})
 
-			if code, body := get(
-				t,
-				base+"/api/health",
-			); code != http.StatusServiceUnavailable ||
+			if code, body := get(t, base+"/api/health"); code != http.StatusServiceUnavailable ||
 				!strings.Contains(body, c.reason) {
 				t.Errorf("health answers %d %s, want 503 with %q", code, body, c.reason)
 			}

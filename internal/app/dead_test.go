@@ -130,12 +130,7 @@ func TestDeadLettersOfServiceBusAreShownAndRedriven(t *testing.T) {
 	exec(`update messages set redrives = 3, due_at = now()`) // the sweep has redriven it often, and it is due
 	bury()
 
-	if code := post(
-		t,
-		base+"/api/sweeps",
-		"",
-		&swept,
-	); code != http.StatusOK || swept.Found.Collected != 1 ||
+	if code := post(t, base+"/api/sweeps", "", &swept); code != http.StatusOK || swept.Found.Collected != 1 ||
 		swept.Found.Dead != 0 {
 		t.Fatalf(
 			"a later sweep answers %d %+v, want one dead letter collected and left to a person",
@@ -173,12 +168,7 @@ func TestDeadLettersOfServiceBusAreShownAndRedriven(t *testing.T) {
 
 	bury()
 
-	if code := post(
-		t,
-		base+"/api/queues/tasks/redrive",
-		"",
-		&redriven,
-	); code != http.StatusOK ||
+	if code := post(t, base+"/api/queues/tasks/redrive", "", &redriven); code != http.StatusOK ||
 		redriven.Redriven != 1 {
 		t.Errorf("a redrive before any sweep answers %d %+v", code, redriven)
 	}

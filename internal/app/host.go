@@ -21,14 +21,17 @@ func hostProblems(cfg config.Config, getenv func(string) string) []string {
 
 	case cfg.Receive == config.ReceiveSelf && inAzure(getenv):
 		return []string{
-			"RECEIVE: self is for func start on a laptop; Azure stops an instance without requests, which would then receive " +
+			"RECEIVE: self is for func start on a laptop; Azure stops an instance without requests, which " +
+				"would then receive " +
 				"nothing. Set SERVICEBUS__fullyQualifiedNamespace",
 		}
 
 	case cfg.Receive == config.ReceiveHost:
 		return []string{
-			"TRANSPORT: no trigger of this Functions host delivers the messages of the Postgres queue, so no job would run. " +
-				"Set SERVICEBUS__fullyQualifiedNamespace, or SERVICEBUS for the emulator; with func start on a laptop, RECEIVE=self " +
+			"TRANSPORT: no trigger of this Functions host delivers the messages of the Postgres queue, so " +
+				"no job would run. " +
+				"Set SERVICEBUS__fullyQualifiedNamespace, or SERVICEBUS for the emulator; with func start " +
+				"on a laptop, RECEIVE=self " +
 				"makes the app receive messages itself",
 		}
 	}

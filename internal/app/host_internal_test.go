@@ -19,17 +19,28 @@ func TestHostProblems(t *testing.T) {
 		says     string // part of the problem; "": there is none
 		receives bool   // for itself
 	}{
-		"Nothing":             {says: "TRANSPORT: no trigger"},
-		"NothingInAzure":      {azure: true, says: "TRANSPORT: no trigger"},
-		"Namespace":           {settings: map[string]string{bus: "name.servicebus.windows.net"}},
-		"NamespaceInAzure":    {settings: map[string]string{bus: "name.servicebus.windows.net"}, azure: true},
-		"Self":                {settings: map[string]string{"RECEIVE": "self"}, receives: true},
-		"SelfInAzure":         {settings: map[string]string{"RECEIVE": "self"}, azure: true, says: "RECEIVE: self is for func start", receives: true},
-		"SelfWithServiceBus":  {settings: map[string]string{"RECEIVE": "self", bus: "name.servicebus.windows.net"}, says: "RECEIVE: self is for the Postgres"},
-		"PostgresByName":      {settings: map[string]string{"TRANSPORT": "postgres", bus: "name.servicebus.windows.net"}, says: "TRANSPORT: no trigger"},
-		"LocalHost":           {settings: map[string]string{"COREMACHINE_LOCAL_HOST": "true"}},
-		"LocalHostAndSelf":    {settings: map[string]string{"COREMACHINE_LOCAL_HOST": "true", "RECEIVE": "self"}},
-		"LocalHostWithTheBus": {settings: map[string]string{"COREMACHINE_LOCAL_HOST": "true", bus: "name.servicebus.windows.net"}},
+		"Nothing":          {says: "TRANSPORT: no trigger"},
+		"NothingInAzure":   {azure: true, says: "TRANSPORT: no trigger"},
+		"Namespace":        {settings: map[string]string{bus: "name.servicebus.windows.net"}},
+		"NamespaceInAzure": {settings: map[string]string{bus: "name.servicebus.windows.net"}, azure: true},
+		"Self":             {settings: map[string]string{"RECEIVE": "self"}, receives: true},
+		"SelfInAzure": {
+			settings: map[string]string{"RECEIVE": "self"}, azure: true,
+			says: "RECEIVE: self is for func start", receives: true,
+		},
+		"SelfWithServiceBus": {
+			settings: map[string]string{"RECEIVE": "self", bus: "name.servicebus.windows.net"},
+			says:     "RECEIVE: self is for the Postgres",
+		},
+		"PostgresByName": {
+			settings: map[string]string{"TRANSPORT": "postgres", bus: "name.servicebus.windows.net"},
+			says:     "TRANSPORT: no trigger",
+		},
+		"LocalHost":        {settings: map[string]string{"COREMACHINE_LOCAL_HOST": "true"}},
+		"LocalHostAndSelf": {settings: map[string]string{"COREMACHINE_LOCAL_HOST": "true", "RECEIVE": "self"}},
+		"LocalHostWithTheBus": {
+			settings: map[string]string{"COREMACHINE_LOCAL_HOST": "true", bus: "name.servicebus.windows.net"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -40,7 +40,8 @@ func NewCredential(cfg config.Config) (azcore.TokenCredential, error) {
 		return nil, state.Errorf(
 			state.CodeUnavailable,
 			"app.NewCredential",
-			"no managed identity is available here (IDENTITY_ENDPOINT is not set), and AZURE_TOKEN_CREDENTIALS names no other "+
+			"no managed identity is available here (IDENTITY_ENDPOINT is not set), and "+
+				"AZURE_TOKEN_CREDENTIALS names no other "+
 				"sign-in: set it to dev after `az login`",
 		)
 	}

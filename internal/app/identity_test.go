@@ -198,7 +198,8 @@ func (p *postgres) serve(c net.Conn, cert tls.Certificate) error {
 		return err
 	}
 
-	p.passwords <- first.(*pgproto3.StartupMessage).Parameters["user"] + "/" + answer.(*pgproto3.PasswordMessage).Password
+	p.passwords <- first.(*pgproto3.StartupMessage).Parameters["user"] + "/" +
+		answer.(*pgproto3.PasswordMessage).Password
 
 	b.Send(&pgproto3.AuthenticationOk{})
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
@@ -221,11 +222,9 @@ func selfSigned(t *testing.T) (tls.Certificate, []byte) {
 	}
 
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(
-			1,
-		),
-		Subject:     pkix.Name{CommonName: "postgres"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "postgres"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().
 			Add(-time.Hour),
 		NotAfter:              time.Now().Add(time.Hour),

@@ -133,10 +133,7 @@ func TestADatabaseThatIsAwayAtStart(t *testing.T) {
 		t.Errorf("livez answers %d while the database is away", code)
 	}
 
-	if code, body := get(
-		t,
-		base+"/api/readyz",
-	); code != http.StatusServiceUnavailable ||
+	if code, body := get(t, base+"/api/readyz"); code != http.StatusServiceUnavailable ||
 		!strings.Contains(body, "database") {
 		t.Errorf("readyz answers %d %s while the database is away", code, body)
 	}

@@ -154,9 +154,7 @@ func TestALogOfATaskCarriesItsIDs(t *testing.T) {
 			continue
 		}
 
-		if trace, span := hex.EncodeToString(
-			s.GetTraceId(),
-		), hex.EncodeToString(
+		if trace, span := hex.EncodeToString(s.GetTraceId()), hex.EncodeToString(
 			s.GetSpanId(),
 		); record[keys.TraceID] != trace ||
 			record[keys.SpanID] != span {

@@ -124,10 +124,7 @@ func tree(spans []*wire.Span, parent, indent string) []string {
 
 	for _, s := range spans {
 		if hex.EncodeToString(s.GetParentSpanId()) == parent {
-			line := indent + s.GetName() + " " + attr(
-				s.GetAttributes(),
-				"index",
-			) + attr(
+			line := indent + s.GetName() + " " + attr(s.GetAttributes(), "index") + attr(
 				s.GetAttributes(),
 				"status",
 			)

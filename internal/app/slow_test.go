@@ -38,9 +38,7 @@ const apiKey = "0123456789abcdef"
 func servingWorker(t *testing.T) string {
 	t.Helper()
 	cfg, err := config.Load(map[string]string{
-		"DATABASE_URL": pgtest.URL(
-			t,
-		),
+		"DATABASE_URL":  pgtest.URL(t),
 		"HTTP_ADDRESS":  "127.0.0.1:0",
 		"API_KEYS":      apiKey,
 		"DRAIN_TIMEOUT": "1s",
@@ -100,9 +98,7 @@ func TestSlowStrangersAreAnsweredAndLeft(t *testing.T) {
 				t.Errorf("answered %+v", res)
 			}
 
-			if answered, closed := res.answered.Sub(
-				begin,
-			), res.closed.Sub(
+			if answered, closed := res.answered.Sub(begin), res.closed.Sub(
 				begin,
 			); answered > 20*time.Second ||
 				closed > 40*time.Second {

@@ -102,7 +102,9 @@ func (a *App) storageCheck() api.Check {
 func storageFault(err error) error {
 	const op, more = "app.health", "; run corectl doctor with the settings of this process"
 
-	for _, f := range []handlers.StorageError{handlers.ErrStorageRejected, handlers.ErrStorageBusy, handlers.ErrStorageUnreachable} {
+	for _, f := range []handlers.StorageError{
+		handlers.ErrStorageRejected, handlers.ErrStorageBusy, handlers.ErrStorageUnreachable,
+	} {
 		if errors.Is(err, f) {
 			return state.Wrap(state.CodeUnavailable, op, f.Error()+more, err)
 		}

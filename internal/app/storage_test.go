@@ -24,9 +24,12 @@ func TestHealthTellsOfStorageWithoutNeedingIt(t *testing.T) {
 	for name, c := range map[string]struct {
 		storage, status, check, detail, message, runbook string
 	}{
-		"none":   {"", "ok", "ok", `{"configured":false}`, "", ""},
-		"there":  {server.Connection(), "ok", "ok", `{"configured":true,"whole_account":true}`, "", ""},
-		"broken": {away, "degraded", "failed", `{"configured":true}`, "storage cannot be reached; run corectl doctor", "docs/operations.md#storage"},
+		"none":  {"", "ok", "ok", `{"configured":false}`, "", ""},
+		"there": {server.Connection(), "ok", "ok", `{"configured":true,"whole_account":true}`, "", ""},
+		"broken": {
+			away, "degraded", "failed", `{"configured":true}`,
+			"storage cannot be reached; run corectl doctor", "docs/operations.md#storage",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

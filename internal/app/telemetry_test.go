@@ -106,7 +106,10 @@ func TestATraceHasOneRootAndEveryStageAndTaskUnderIt(t *testing.T) {
 		}
 	}
 
-	for _, name := range []string{"coremachine.task.attempts", "coremachine.jobs.ended", "coremachine.queue.age", "coremachine.outbox.age"} {
+	for _, name := range []string{
+		"coremachine.task.attempts", "coremachine.jobs.ended", "coremachine.queue.age",
+		"coremachine.outbox.age",
+	} {
 		if !r.metrics[name] {
 			t.Errorf("%s was not exported", name)
 		}
