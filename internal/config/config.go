@@ -161,7 +161,9 @@ func (c *Config) check() []error {
 	within("QUEUE_IN_FLIGHT", c.QueueInFlight, 1, 10000)
 	within("MAX_QUEUED_JOBS", c.MaxQueued, 0, 1<<31-1)
 
-	for name, d := range map[string]time.Duration{"FUNCTION_TIMEOUT": c.FunctionTimeout, "DRAIN_TIMEOUT": c.DrainTimeout, "RETENTION": c.Retention} {
+	for name, d := range map[string]time.Duration{
+		"FUNCTION_TIMEOUT": c.FunctionTimeout, "DRAIN_TIMEOUT": c.DrainTimeout, "RETENTION": c.Retention,
+	} {
 		if d < 0 {
 			fail(name, "%s is negative", d)
 		}

@@ -40,7 +40,8 @@ func TestTransportFollowsFromServiceBus(t *testing.T) {
 		},
 		config.TransportServiceBus: {
 			{"SERVICEBUS__fullyQualifiedNamespace": "name.servicebus.windows.net"},
-			{"SERVICEBUS": "Endpoint=sb://127.0.0.1;SharedAccessKeyName=k;SharedAccessKey=s;UseDevelopmentEmulator=true"},
+			{"SERVICEBUS": "Endpoint=sb://127.0.0.1;SharedAccessKeyName=k;SharedAccessKey=s;" +
+				"UseDevelopmentEmulator=true"},
 			{"TRANSPORT": "servicebus", "SERVICEBUS__fullyQualifiedNamespace": "name.servicebus.windows.net"},
 		},
 	} {
@@ -82,8 +83,9 @@ func TestEmulatorIsForLoopbackOnly(t *testing.T) {
 		"sb://evil.example": false, "sb://127.0.0.1.evil.example": false, "sb://10.0.0.1": false,
 	} {
 		_, err := config.Load(map[string]string{
-			"TRANSPORT":  "servicebus",
-			"SERVICEBUS": "Endpoint=" + endpoint + ";SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=true",
+			"TRANSPORT": "servicebus",
+			"SERVICEBUS": "Endpoint=" + endpoint +
+				";SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=true",
 		})
 		if (err == nil) != ok {
 			t.Errorf("%s: %v, want accepted: %t", endpoint, err, ok)

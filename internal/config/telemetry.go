@@ -36,7 +36,9 @@ func (c *Config) otlp(exporter, own, path string) string {
 func (c *Config) checkTelemetry() []error {
 	var bad []error
 
-	for name, value := range map[string]string{"OTEL_TRACES_EXPORTER": c.TracesExporter, "OTEL_METRICS_EXPORTER": c.MetricsExporter} {
+	for name, value := range map[string]string{
+		"OTEL_TRACES_EXPORTER": c.TracesExporter, "OTEL_METRICS_EXPORTER": c.MetricsExporter,
+	} {
 		known := []string{"", "otlp", "none"}
 		if name == "OTEL_METRICS_EXPORTER" {
 			known = append(known, "prometheus")
@@ -48,7 +50,8 @@ func (c *Config) checkTelemetry() []error {
 	}
 
 	for name, value := range map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": c.OTLPEndpoint, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.OTLPTraces, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": c.OTLPMetrics,
+		"OTEL_EXPORTER_OTLP_ENDPOINT": c.OTLPEndpoint, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.OTLPTraces,
+		"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": c.OTLPMetrics,
 	} {
 		u, err := url.Parse(value)
 		if value != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {

@@ -16,12 +16,22 @@ func TestWhereTelemetryGoes(t *testing.T) {
 		env             map[string]string
 		traces, metrics string
 	}{
-		"Nowhere":      {nil, "", ""},
-		"Base":         {map[string]string{base: "http://c:4318/"}, "http://c:4318/v1/traces", "http://c:4318/v1/metrics"},
-		"Own":          {map[string]string{base: "http://c:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://t/x"}, "https://t/x", "http://c:4318/v1/metrics"},
-		"TracesOnly":   {map[string]string{base: "http://c:4318", "OTEL_METRICS_EXPORTER": "prometheus"}, "http://c:4318/v1/traces", ""},
-		"Asked":        {map[string]string{"OTEL_TRACES_EXPORTER": "otlp"}, "http://127.0.0.1:4318/v1/traces", ""},
-		"None":         {map[string]string{base: "http://c:4318", "OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}, "", ""},
+		"Nowhere": {nil, "", ""},
+		"Base": {
+			map[string]string{base: "http://c:4318/"}, "http://c:4318/v1/traces", "http://c:4318/v1/metrics",
+		},
+		"Own": {
+			map[string]string{base: "http://c:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://t/x"},
+			"https://t/x", "http://c:4318/v1/metrics",
+		},
+		"TracesOnly": {
+			map[string]string{base: "http://c:4318", "OTEL_METRICS_EXPORTER": "prometheus"},
+			"http://c:4318/v1/traces", "",
+		},
+		"Asked": {map[string]string{"OTEL_TRACES_EXPORTER": "otlp"}, "http://127.0.0.1:4318/v1/traces", ""},
+		"None": {map[string]string{
+			base: "http://c:4318", "OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none",
+		}, "", ""},
 		"Disabled":     {map[string]string{base: "http://c:4318", "OTEL_SDK_DISABLED": "true"}, "", ""},
 		"OtherwiseRPC": {map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "", ""},
 	} {
@@ -49,7 +59,8 @@ func TestTelemetryThatCannotBe(t *testing.T) {
 
 	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}
 	for name, value := range map[string]string{
-		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_METRICS_EXPORTER": "statsd", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "c:4318",
+		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_METRICS_EXPORTER": "statsd",
+		"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "c:4318",
 	} {
 		one := maps.Clone(env)
 

@@ -28,7 +28,12 @@ const (
 type Store interface {
 	ClaimNotifications(ctx context.Context, most int, lock time.Duration) ([]state.Notification, error)
 	EndNotification(ctx context.Context, n state.Notification, host, problem string) (landed bool, err error)
-	DelayNotification(ctx context.Context, n state.Notification, delay time.Duration, problem string) (landed bool, err error)
+	DelayNotification(
+		ctx context.Context,
+		n state.Notification,
+		delay time.Duration,
+		problem string,
+	) (landed bool, err error)
 }
 
 // Sender sends one event. webhook.Sender is it.

@@ -327,7 +327,8 @@ func TestEachEndOfAJobIsRecordedOnce(t *testing.T) {
 	w.exec(`update jobs set status = 'completed', pending_stages = 0, finished_at = now() where job_id = $1`, silent[:])
 
 	var got string
-	if err := w.pool.QueryRow(t.Context(), `select string_agg(attempt || ' ' || (data->>'status'), ', ' order by attempt)
+	if err := w.pool.QueryRow(t.Context(),
+		`select string_agg(attempt || ' ' || (data->>'status'), ', ' order by attempt)
 		from notifications`).Scan(&got); err != nil || got != "1 failed, 2 completed" {
 		t.Errorf("recorded %q, %v", got, err)
 	}

@@ -40,7 +40,7 @@ const (
 	CodeInputTooLarge     Code = "input_too_large"    // a planned input is over 64 KiB
 	CodeWorkerLost        Code = "worker_lost"        // its worker's lease ended five times
 	CodeUnknownTaskType   Code = "unknown_task_type"  // no running build knew the type for an hour
-	CodeDefinitionChanged Code = "definition_changed" // no running build declared the stage as it was stored for an hour
+	CodeDefinitionChanged Code = "definition_changed" // for an hour no running build declared the stage
 	CodeEnginePanic       Code = "engine_panic"       // the engine panicked five times on one message
 	CodePredecessorFailed Code = "predecessor_failed" // the task that it follows did not complete
 	CodePlanner           Code = "planner_error"      // a planner, count or result function failed

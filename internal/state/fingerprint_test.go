@@ -16,7 +16,10 @@ func TestFingerprintsAreReadAsTheyAreWritten(t *testing.T) {
 		}
 	}
 
-	for _, bad := range []string{"", "0000000000000000", "00000000000000FF", "ff", "00000000000000fg", "+0000000000000ff", "000000000000000ff"} {
+	for _, bad := range []string{
+		"", "0000000000000000", "00000000000000FF", "ff", "00000000000000fg", "+0000000000000ff",
+		"000000000000000ff",
+	} {
 		if got, ok := state.ParseFingerprint(bad); ok {
 			t.Errorf("%q is read as %d", bad, int64(got))
 		}

@@ -31,7 +31,10 @@ func TestParseJobIDIsStrict(t *testing.T) {
 	t.Parallel()
 
 	good := strings.Repeat("0f", 32)
-	for _, bad := range []string{"", good[1:], good + "0", strings.ToUpper(good), strings.Replace(good, "0", "g", 1), strings.Repeat("é", 32)} {
+	for _, bad := range []string{
+		"", good[1:], good + "0", strings.ToUpper(good), strings.Replace(good, "0", "g", 1),
+		strings.Repeat("é", 32),
+	} {
 		_, err := state.ParseJobID(bad)
 
 		var e *state.Error

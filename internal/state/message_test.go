@@ -64,7 +64,8 @@ func TestEnvelopeKeepsUnknownFields(t *testing.T) {
 	t.Parallel()
 
 	id := strings.Repeat("ab", 32)
-	in := `{"v":7,"job_id":"` + id + `","message_id":3,"queue":2,"kind":2,"stage":1,"gen":1,"first":0,"count":1,"attempt":0,"send":1,"tenant":{"a":[1]}}`
+	in := `{"v":7,"job_id":"` + id + `","message_id":3,"queue":2,"kind":2,"stage":1,"gen":1,` +
+		`"first":0,"count":1,"attempt":0,"send":1,"tenant":{"a":[1]}}`
 
 	m, err := state.DecodeMessage([]byte(in))
 	if err != nil {
@@ -93,7 +94,9 @@ func TestEnvelopeKeepsUnknownFields(t *testing.T) {
 func TestDecodeMessageRefusesWhatIsNotOurs(t *testing.T) {
 	t.Parallel()
 
-	for _, in := range []string{"", "null", "{}", "[]", `{"v":1}`, "\x00", `{"v":1,"job_id":"zz","message_id":1,"kind":2}`} {
+	for _, in := range []string{
+		"", "null", "{}", "[]", `{"v":1}`, "\x00", `{"v":1,"job_id":"zz","message_id":1,"kind":2}`,
+	} {
 		if _, err := state.DecodeMessage(
 			[]byte(in),
 		); !errors.Is(

@@ -33,12 +33,19 @@ func TestWhatFollowsFromTheCountersOfAStage(t *testing.T) {
 		progress state.StageProgress
 		want     state.StageStep
 	}{
-		"tasks in flight":          {state.StageProgress{Total: 4, Dispatched: 4, Completed: 3}, state.StepWait},
-		"tasks left to dispatch":   {state.StageProgress{Total: 9, Dispatched: 4, Completed: 4}, state.StepDispatch},
-		"every task completed":     {state.StageProgress{Total: 4, Dispatched: 4, Completed: 4}, state.StepEnd},
-		"tolerated failures":       {state.StageProgress{Total: 4, Dispatched: 4, Completed: 2, Failed: 2, Tolerance: 0.5}, state.StepEnd},
-		"cancelled tasks count":    {state.StageProgress{Total: 4, Dispatched: 4, Completed: 2, Cancelled: 2}, state.StepEnd},
-		"the last task is too bad": {state.StageProgress{Total: 4, Dispatched: 4, Completed: 3, Failed: 1}, state.StepFail},
+		"tasks in flight":        {state.StageProgress{Total: 4, Dispatched: 4, Completed: 3}, state.StepWait},
+		"tasks left to dispatch": {state.StageProgress{Total: 9, Dispatched: 4, Completed: 4}, state.StepDispatch},
+		"every task completed":   {state.StageProgress{Total: 4, Dispatched: 4, Completed: 4}, state.StepEnd},
+		"tolerated failures": {
+			state.StageProgress{Total: 4, Dispatched: 4, Completed: 2, Failed: 2, Tolerance: 0.5},
+			state.StepEnd,
+		},
+		"cancelled tasks count": {
+			state.StageProgress{Total: 4, Dispatched: 4, Completed: 2, Cancelled: 2}, state.StepEnd,
+		},
+		"the last task is too bad": {
+			state.StageProgress{Total: 4, Dispatched: 4, Completed: 3, Failed: 1}, state.StepFail,
+		},
 	} {
 		if got := tt.progress.Next(); got != tt.want {
 			t.Errorf("%s: step %d, want %d", name, got, tt.want)
@@ -53,13 +60,19 @@ func TestTheWindowHasRoomForWholeBundles(t *testing.T) {
 		progress state.StageProgress
 		want     int
 	}{
-		"all that is left":              {state.StageProgress{Total: 10, Window: 16, Bundle: 4}, 10},
-		"whole bundles":                 {state.StageProgress{Total: 100, Window: 10, Bundle: 4}, 8},
-		"next to tasks in flight":       {state.StageProgress{Total: 100, Window: 10, Bundle: 4, Dispatched: 8, Completed: 3}, 4},
-		"no room for a bundle":          {state.StageProgress{Total: 100, Window: 10, Bundle: 4, Dispatched: 8}, 0},
-		"a bundle above the window":     {state.StageProgress{Total: 100, Window: 10, Bundle: 16}, 16},
-		"the window was lowered":        {state.StageProgress{Total: 100, Window: 2, Bundle: 1, Dispatched: 8, Completed: 1}, -5},
-		"a bundle above what is left":   {state.StageProgress{Total: 20, Window: 10, Bundle: 16, Dispatched: 10, Completed: 10}, 10},
+		"all that is left": {state.StageProgress{Total: 10, Window: 16, Bundle: 4}, 10},
+		"whole bundles":    {state.StageProgress{Total: 100, Window: 10, Bundle: 4}, 8},
+		"next to tasks in flight": {
+			state.StageProgress{Total: 100, Window: 10, Bundle: 4, Dispatched: 8, Completed: 3}, 4,
+		},
+		"no room for a bundle":      {state.StageProgress{Total: 100, Window: 10, Bundle: 4, Dispatched: 8}, 0},
+		"a bundle above the window": {state.StageProgress{Total: 100, Window: 10, Bundle: 16}, 16},
+		"the window was lowered": {
+			state.StageProgress{Total: 100, Window: 2, Bundle: 1, Dispatched: 8, Completed: 1}, -5,
+		},
+		"a bundle above what is left": {
+			state.StageProgress{Total: 20, Window: 10, Bundle: 16, Dispatched: 10, Completed: 10}, 10,
+		},
 		"no bundle size means one task": {state.StageProgress{Total: 100, Window: 10, Dispatched: 7}, 3},
 	} {
 		if got := tt.progress.Room(); got != tt.want {
@@ -75,13 +88,16 @@ func TestHowAStageBegins(t *testing.T) {
 		start state.StageStart
 		want  state.StartStep
 	}{
-		"skipped":               {state.StageStart{Kind: state.Single, Expected: 1, Skip: true}, state.StartSkip},
-		"no tasks":              {state.StageStart{Kind: state.Dynamic}, state.StartEmpty},
-		"a known number":        {state.StageStart{Kind: state.Dynamic, Expected: 7}, state.StartDispatch},
-		"a fan-out is planned":  {state.StageStart{Kind: state.FanOut}, state.StartPlan},
-		"follows a clean stage": {state.StageStart{Kind: state.MatchPrevious, SourceTotal: 3, SourceClean: true}, state.StartDispatch},
-		"follows failed tasks":  {state.StageStart{Kind: state.MatchPrevious, SourceTotal: 3}, state.StartPlan},
-		"follows no task":       {state.StageStart{Kind: state.MatchPrevious}, state.StartEmpty},
+		"skipped":              {state.StageStart{Kind: state.Single, Expected: 1, Skip: true}, state.StartSkip},
+		"no tasks":             {state.StageStart{Kind: state.Dynamic}, state.StartEmpty},
+		"a known number":       {state.StageStart{Kind: state.Dynamic, Expected: 7}, state.StartDispatch},
+		"a fan-out is planned": {state.StageStart{Kind: state.FanOut}, state.StartPlan},
+		"follows a clean stage": {
+			state.StageStart{Kind: state.MatchPrevious, SourceTotal: 3, SourceClean: true},
+			state.StartDispatch,
+		},
+		"follows failed tasks": {state.StageStart{Kind: state.MatchPrevious, SourceTotal: 3}, state.StartPlan},
+		"follows no task":      {state.StageStart{Kind: state.MatchPrevious}, state.StartEmpty},
 	} {
 		if got := tt.start.Next(); got != tt.want {
 			t.Errorf("%s: step %d, want %d", name, got, tt.want)

@@ -28,7 +28,10 @@ func TestDifferenceOfStages(t *testing.T) {
 		want     string
 	}{
 		{"the same", stored, ""},
-		{"dependencies in another order", with(func(s *state.StageShape) { s.Dependencies = []string{"measure", "b", "a"} }), ""},
+		{
+			"dependencies in another order",
+			with(func(s *state.StageShape) { s.Dependencies = []string{"measure", "b", "a"} }), "",
+		},
 		{
 			"another source", with(func(s *state.StageShape) { s.Dependencies = []string{"a", "b", "measure"} }),
 			`stage "copy" depended on measure, a, b, this build declares a, b, measure`,
@@ -49,7 +52,10 @@ func TestDifferenceOfStages(t *testing.T) {
 			"another task type", with(func(s *state.StageShape) { s.TaskType = "mover" }),
 			`stage "copy" ran tasks of type copier, this build declares mover`,
 		},
-		{"not declared", state.StageShape{}, `stage "copy" was fan_out over measure, a, b, this build does not declare it`},
+		{
+			"not declared", state.StageShape{},
+			`stage "copy" was fan_out over measure, a, b, this build does not declare it`,
+		},
 	} {
 		if got := stored.Difference(tt.declared); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)

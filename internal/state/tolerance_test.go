@@ -75,7 +75,9 @@ func FuzzToleratedIsWithinOneTaskOfTheShare(f *testing.F) {
 func TestTolerancePercentIsWhatWasWritten(t *testing.T) {
 	t.Parallel()
 
-	for tolerance, want := range map[float64]string{0.29: "29 %", 0.07: "7 %", 1: "100 %", 0.001: "0.1 %", 0.575: "57.5 %"} {
+	for tolerance, want := range map[float64]string{
+		0.29: "29 %", 0.07: "7 %", 1: "100 %", 0.001: "0.1 %", 0.575: "57.5 %",
+	} {
 		if got := state.TolerancePercent(tolerance); got != want {
 			t.Errorf("TolerancePercent(%v) = %q, want %q", tolerance, got, want)
 		}

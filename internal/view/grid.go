@@ -21,7 +21,8 @@ type GridView struct {
 	Cell   int               `json:"tasks_per_cell"` // a power of ten; every range but the last is a multiple of it
 	Ranges []GridRange       `json:"ranges"`         // neighbours differ in status
 	At     time.Time         `json:"at"`             // when it was counted
-	Final  bool              `json:"final"`          // the stage has ended: it changes no more, unless the job runs again
+	// The stage has ended: it changes no more, unless the job runs again.
+	Final bool `json:"final"`
 }
 
 // GridRange is tasks of equal status, or cells of equal worst status.

@@ -69,11 +69,13 @@ const MaxListedParams = 4096
 // JobView is a job with its stages, read in one snapshot.
 type JobView struct {
 	JobSummary
-	Progress *float64        `json:"progress"` // share of all tasks that have ended, 0 to 1; null until every stage is planned
+	// Share of all tasks that have ended, 0 to 1; null until every stage is planned.
+	Progress *float64        `json:"progress"`
 	Stages   []StageView     `json:"stages"`
 	TraceID  string          `json:"trace_id,omitempty"` // of the trace that all of the job's work is in; empty: none
 	Result   json.RawMessage `json:"result"`
-	Errors   []ErrorGroup    `json:"errors"` // what ended tasks as failed, the most frequent first, at most MaxErrorGroups
+	// What ended tasks as failed, the most frequent first, at most MaxErrorGroups.
+	Errors []ErrorGroup `json:"errors"`
 }
 
 // MaxErrorGroups bounds the kinds of errors that a job shows.
@@ -163,17 +165,18 @@ const MaxListedResult = 4096
 // TaskView is one task with its attempts and where its input came from.
 type TaskView struct {
 	TaskSummary
-	Name      string              `json:"name"` // for people, see TaskName
-	TaskType  string              `json:"task_type"`
-	Kind      state.Parallelism   `json:"kind"`
-	Gen       int                 `json:"gen"`
-	Key       string              `json:"idempotency_key"`
-	Input     json.RawMessage     `json:"input"` // null where it is computed from the parameters
-	Result    json.RawMessage     `json:"result"`
-	Parts     int                 `json:"parts"`    // number of parts emitted in addition to its result
-	DueAt     *time.Time          `json:"due_at"`   // when a queued task that was dispatched is to be tried
-	Worker    string              `json:"worker"`   // host and process that run it; empty: none
-	Progress  *state.TaskProgress `json:"progress"` // what the running attempt last reported, some seconds late; nil: nothing
+	Name     string            `json:"name"` // for people, see TaskName
+	TaskType string            `json:"task_type"`
+	Kind     state.Parallelism `json:"kind"`
+	Gen      int               `json:"gen"`
+	Key      string            `json:"idempotency_key"`
+	Input    json.RawMessage   `json:"input"` // null where it is computed from the parameters
+	Result   json.RawMessage   `json:"result"`
+	Parts    int               `json:"parts"`  // number of parts emitted in addition to its result
+	DueAt    *time.Time        `json:"due_at"` // when a queued task that was dispatched is to be tried
+	Worker   string            `json:"worker"` // host and process that run it; empty: none
+	// What the running attempt last reported, some seconds late; nil: nothing.
+	Progress  *state.TaskProgress `json:"progress"`
 	Dead      string              `json:"dead"`     // why its message was set aside; empty: it was not
 	Attempts  []AttemptView       `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
 	DependsOn []string            `json:"depends_on"`

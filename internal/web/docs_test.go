@@ -35,7 +35,9 @@ func TestReferencePageShowsTheWholeDescription(t *testing.T) {
 		for _, op := range g.Operations {
 			operations++
 
-			for _, want := range []string{`id="op-` + op.ID + `"`, "<code>" + op.Path + "</code>", `href="#op-` + op.ID + `"`} {
+			for _, want := range []string{
+				`id="op-` + op.ID + `"`, "<code>" + op.Path + "</code>", `href="#op-` + op.ID + `"`,
+			} {
 				if !strings.Contains(got.Body, want) {
 					t.Errorf("%s: the page lacks %s", op.ID, want)
 				}

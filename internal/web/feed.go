@@ -188,7 +188,8 @@ func (s *Server) publish(f *feed, c content) error {
 
 		i := slices.IndexFunc(before.parts, func(b rendered) bool { return b.id == p.ID })
 		if i >= 0 &&
-			(one.sig != "" && before.parts[i].sig == one.sig || one.sig == "" && bytes.Equal(before.parts[i].html, html)) {
+			(one.sig != "" && before.parts[i].sig == one.sig ||
+				one.sig == "" && bytes.Equal(before.parts[i].html, html)) {
 			one.rev = before.parts[i].rev
 		} else {
 			changed = true

@@ -52,7 +52,8 @@ func TestJobPageBlocksHaveAFixedOrder(t *testing.T) {
 	at := -1
 
 	for _, block := range []string{
-		"<h1>tile_index</h1>", "3 tasks failed in measure", `<dl id="figures"`, `<svg class="dag"`, `<table id="stages"`, "Tasks of measure",
+		"<h1>tile_index</h1>", "3 tasks failed in measure", `<dl id="figures"`, `<svg class="dag"`,
+		`<table id="stages"`, "Tasks of measure",
 		`<svg class="time"`, "12345678901234567890", "Not yet: the job has not ended.", "submitted by alice",
 	} {
 		i := strings.LastIndex(body, block)
@@ -64,7 +65,8 @@ func TestJobPageBlocksHaveAFixedOrder(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		">24 <small>of 41 planned so far</small>", ">23 / 40<", "not planned<", `<button type="button" commandfor="ask-retry" command="show-modal" disabled>`,
+		">24 <small>of 41 planned so far</small>", ">23 / 40<", "not planned<",
+		`<button type="button" commandfor="ask-retry" command="show-modal" disabled>`,
 		"You can run it again or retry it after it has ended.",
 	} {
 		if !strings.Contains(body, want) {
@@ -85,9 +87,12 @@ func TestNothingIsRedWhenNothingFailed(t *testing.T) {
 			Stages: []rows.Stage{{Name: "a", Status: state.StageCompleted, Planned: 3, Completed: 3}},
 		},
 	)
-	for _, path := range []string{"/view", "/view/jobs/" + id.String(), "/view/jobs/" + id.String() + "/stages/a/grid"} {
-		if found := regexp.MustCompile(`(class="[^"]*\b(bad|s-failed|f-failed|b-failed|i-failed)\b|<section class="failed")[^>]*>`).
-			FindString(s.get(path).Body); found != "" {
+	for _, path := range []string{
+		"/view", "/view/jobs/" + id.String(), "/view/jobs/" + id.String() + "/stages/a/grid",
+	} {
+		alarm := regexp.MustCompile(
+			`(class="[^"]*\b(bad|s-failed|f-failed|b-failed|i-failed)\b|<section class="failed")[^>]*>`)
+		if found := alarm.FindString(s.get(path).Body); found != "" {
 			t.Errorf("%s contains %s", path, found)
 		}
 	}
@@ -118,7 +123,10 @@ func TestHostileTextIsEscaped(t *testing.T) {
 	rows.InsertEvent(t, s.pool, id, hostile, 0, 1, fmt.Sprintf(`{"message":%q,"by":%q}`, hostile, hostile))
 
 	stage := "/view/jobs/" + id.String() + "/stages/a%3Cscript%3Ealert(1)%3C%2Fscript%3E%22%27&%60$%7B1%7D"
-	for _, path := range []string{"/view", "/view/jobs/" + id.String(), "/view/jobs/" + id.String() + "/events", stage, stage + "?view=list", stage + "/grid"} {
+	for _, path := range []string{
+		"/view", "/view/jobs/" + id.String(), "/view/jobs/" + id.String() + "/events", stage,
+		stage + "?view=list", stage + "/grid",
+	} {
 		got := s.get(path)
 		if got.Status != http.StatusOK {
 			t.Errorf("%s answered %d:\n%s", path, got.Status, got.Body)
@@ -164,7 +172,10 @@ func TestJobIsFoundByItsIDPrefix(t *testing.T) {
 		t.Errorf("ambiguous prefix: got status %d:\n%s", got.Status, got.Body)
 	}
 
-	for text, status := range map[string]int{"nope": http.StatusBadRequest, strings.Repeat("0", 64): http.StatusNotFound, "0000000000": http.StatusNotFound, "abc": http.StatusBadRequest} {
+	for text, status := range map[string]int{
+		"nope": http.StatusBadRequest, strings.Repeat("0", 64): http.StatusNotFound,
+		"0000000000": http.StatusNotFound, "abc": http.StatusBadRequest,
+	} {
 		if got := s.get(
 			"/view/jobs/" + text,
 		); got.Status != status ||

@@ -33,8 +33,10 @@ func TestFiltersAppearOnThePageAndInItsLinks(t *testing.T) {
 
 	body := s.get("/view?status=failed&type=tile_index&since=24h").Body
 	for _, want := range []string{
-		`<a href="/api/ui?since=24h&amp;status=failed&amp;type=tile_index" aria-current="page">Failed <span class="count bad">1</span></a>`,
-		`<a href="/api/ui?since=24h&amp;status=completed&amp;type=tile_index">Completed <span class="count ">2</span></a>`,
+		`<a href="/api/ui?since=24h&amp;status=failed&amp;type=tile_index" aria-current="page">Failed ` +
+			`<span class="count bad">1</span></a>`,
+		`<a href="/api/ui?since=24h&amp;status=completed&amp;type=tile_index">Completed <span ` +
+			`class="count ">2</span></a>`,
 		`<option selected>tile_index</option>`,
 		`<option value="24h" selected>`,
 		`<input type="hidden" name="status" value="failed">`,
@@ -62,7 +64,8 @@ func TestEmptyPagesSayWhatToDo(t *testing.T) {
 	s := start(t)
 	if body := s.get(
 		"/view",
-	).Body; !strings.Contains(body, "No jobs yet") || !strings.Contains(body, `data-post="/api/jobs/submit/hello_world"`) ||
+	).Body; !strings.Contains(body, "No jobs yet") ||
+		!strings.Contains(body, `data-post="/api/jobs/submit/hello_world"`) ||
 		!strings.Contains(body, "corectl submit hello_world") {
 		t.Errorf("without a job:\n%s", body)
 	}
@@ -193,7 +196,8 @@ func TestTasksAreListedByTheirError(t *testing.T) {
 		},
 	)
 	s.exec(
-		`update attempts set error = case when index < 13 then 'timeout after ' || index || ' s' else 'no such tile' end`,
+		`update attempts set error = case when index < 13 then 'timeout after ' || index || ' s' else 'no ` +
+			`such tile' end`,
 	)
 	body := s.get("/view/jobs/" + id.String()).Body
 

@@ -155,7 +155,8 @@ func TestAJobIsWatchedToItsEnd(t *testing.T) {
 
 	s.exec(`update stages set completed = 9, status = 'completed', finished_at = now()`)
 	s.exec(
-		`update jobs set status = 'completed_with_errors', finished_at = now(), pending_stages = 0, version = version + 1`,
+		`update jobs set status = 'completed_with_errors', finished_at = now(), pending_stages = 0, ` +
+			`version = version + 1`,
 	)
 	until(t, in, holds("completed with errors"))
 

@@ -78,7 +78,8 @@ func TestQueuesShowDepthAndDeadLetters(t *testing.T) {
 
 	if _, err := s.pool.Exec(
 		t.Context(),
-		`insert into messages (job_id, queue, kind, first, dead_reason) select job_id, 2, 2, 100 + i, 'many' from jobs, generate_series(1, 101) i`,
+		`insert into messages (job_id, queue, kind, first, dead_reason) select job_id, 2, 2, 100 + i, `+
+			`'many' from jobs, generate_series(1, 101) i`,
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,8 @@ func TestSweepsShowFindingsAndSchedule(t *testing.T) {
 		}
 	}
 	exec(
-		`insert into sweeps (started_at, ended_at, found) select now() - i * interval '1 minute', now() - i * interval '1 minute' + interval '41 ms',
+		`insert into sweeps (started_at, ended_at, found)
+select now() - i * interval '1 minute', now() - i * interval '1 minute' + interval '41 ms',
 '{"lost":0,"dead":0,"resent":0,"repaired":0,"expired":0,"purged":0}' from generate_series(40, 0, -1) i`,
 	)
 
@@ -238,7 +240,8 @@ func TestOperationalPagesHaveNoInlineScripts(t *testing.T) {
 	)
 
 	for _, path := range []string{
-		"/ui/queues", "/ui/queues/tasks/dead", "/ui/sweeps", "/ui/health", "/ui/types", "/ui/types/tile_index", "/ui/docs",
+		"/ui/queues", "/ui/queues/tasks/dead", "/ui/sweeps", "/ui/health", "/ui/types",
+		"/ui/types/tile_index", "/ui/docs",
 		"/ui/jobs/" + id.String() + "/stages/a/tasks/0", "/view/queues", "/view/types",
 	} {
 		got := s.get(path)

@@ -44,7 +44,8 @@ func TestTaskPageShowsTheErrorFirstAndEveryAttempt(t *testing.T) {
 
 	if _, err := s.pool.Exec(
 		t.Context(),
-		`update tasks set error = $1, input = convert_to($2, 'utf8'), attempt = 2, failures = 2 where stage = 1 and index = 2`,
+		`update tasks set error = $1, input = convert_to($2, 'utf8'), attempt = 2, failures = 2 where `+
+			`stage = 1 and index = 2`,
 		string(text),
 		`{"big":12345678901234567890}`,
 	); err != nil {
@@ -55,7 +56,8 @@ func TestTaskPageShowsTheErrorFirstAndEveryAttempt(t *testing.T) {
 		t.Context(),
 		`insert into attempts (job_id, stage, gen, index, attempt, outcome, error, stack, started_at)
 select job_id, 1, 1, 2, 2, 'timeout', 'late', null, now() - interval '2 seconds' from jobs union all
-select job_id, 1, 1, 2, 3, 'panic', 'no', 'tiles.read[...]' || chr(10) || chr(9) || 'tiles/read.go:17', now() from jobs`,
+select job_id, 1, 1, 2, 3, 'panic', 'no',
+	'tiles.read[...]' || chr(10) || chr(9) || 'tiles/read.go:17', now() from jobs`,
 	); err != nil {
 		t.Fatal(err)
 	}

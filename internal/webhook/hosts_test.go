@@ -9,7 +9,8 @@ import (
 func TestOnlyListedHostsAreAllowed(t *testing.T) {
 	t.Parallel()
 
-	const list = "hooks.example.com, *.example.org, api.example.net:8443, 203.0.113.7, [2001:db8::1]:444, localhost, 127.0.0.1:9000"
+	const list = "hooks.example.com, *.example.org, api.example.net:8443, 203.0.113.7, [2001:db8::1]:444, " +
+		"localhost, 127.0.0.1:9000"
 
 	hosts, err := ParseHosts(list)
 	if err != nil {
@@ -49,7 +50,8 @@ func TestOnlyListedHostsAreAllowed(t *testing.T) {
 		err := hosts.Check(callback)
 
 		var refused *RefusedError
-		if want == "" && err != nil || want != "" && (!errors.As(err, &refused) || !strings.Contains(err.Error(), want)) {
+		if want == "" && err != nil ||
+			want != "" && (!errors.As(err, &refused) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%.80q: %v, want %q", callback, err, want)
 		}
 	}
@@ -60,7 +62,8 @@ func big() string { return strings.Repeat("x", MaxURL) }
 func TestNoHostIsAllowedByDefault(t *testing.T) {
 	t.Parallel()
 
-	if err := (Hosts{}).Check("https://example.com/"); err == nil || !strings.Contains(err.Error(), "CALLBACK_HOSTS lists no host") {
+	if err := (Hosts{}).Check("https://example.com/"); err == nil ||
+		!strings.Contains(err.Error(), "CALLBACK_HOSTS lists no host") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -99,7 +102,8 @@ func FuzzCheck(f *testing.F) {
 		}
 
 		name := strings.ToLower(u.Hostname())
-		if name != "hooks.example.com" && !strings.HasSuffix(name, ".example.org") || u.Scheme != "https" || u.User != nil {
+		if name != "hooks.example.com" && !strings.HasSuffix(name, ".example.org") || u.Scheme != "https" ||
+			u.User != nil {
 			t.Errorf("%q is allowed", callback)
 		}
 	})

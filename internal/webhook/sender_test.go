@@ -87,7 +87,8 @@ func TestEventsAreSignedWithEverySecret(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if event.SpecVersion != "1.0" || event.ID != "job/1/1" || event.Type != TypeSample || event.Source != "coremachine" ||
+	if event.SpecVersion != "1.0" || event.ID != "job/1/1" || event.Type != TypeSample ||
+		event.Source != "coremachine" ||
 		event.Time.Unix() != 1_800_000_000 || string(event.Data) != `{"n":1}` {
 		t.Errorf("the event is %s", r.body)
 	}

@@ -30,7 +30,15 @@ paths:
         - {name: n, in: query, description: How many, schema: {type: integer, minimum: 1, maximum: 9, default: 3}}
       requestBody: {description: A body, content: {application/json: {schema: {type: object}}}}
       responses:
-        "200": {description: Made, headers: {Location: {description: Where}}, content: {application/json: {schema: {allOf: [{$ref: "#/components/schemas/Page"}, {properties: {items: {type: array, items: {$ref: "#/components/schemas/Thing"}}}}]}}}}
+        "200":
+          description: Made
+          headers: {Location: {description: Where}}
+          content:
+            application/json:
+              schema:
+                allOf:
+                  - {$ref: "#/components/schemas/Page"}
+                  - {properties: {items: {type: array, items: {$ref: "#/components/schemas/Thing"}}}}
         "204": {description: Nothing}
         "400": {description: Bad}
         "404": {description: Bad}
@@ -47,7 +55,10 @@ components:
       required: [id]
       properties:
         id: {$ref: "#/components/schemas/ID"}
-        parts: {type: array, nullable: true, items: {type: object, required: [w], properties: {w: {type: number, description: Weight}}}}
+        parts:
+          type: array
+          nullable: true
+          items: {type: object, required: [w], properties: {w: {type: number, description: Weight}}}
         counts: {type: object, additionalProperties: {type: integer}}
     More: {allOf: [{$ref: "#/components/schemas/Thing"}, {type: object, properties: {extra: {type: string}}}]}
 `
