@@ -67,25 +67,27 @@ var Workloads = []string{"hello", "unbundled", "wide", "deep", "fanin", "latency
 
 // Result is a measurement. Times are in milliseconds.
 type Result struct {
-	Workload   string           `json:"workload"`
-	Mode       string           `json:"mode"`
-	Transport  string           `json:"transport"`
-	Processes  int              `json:"processes"`
-	N          int              `json:"n"`
-	Jobs       int              `json:"jobs"`
-	Tasks      int              `json:"tasks"`
-	Runs       int              `json:"runs"`
-	Ms         float64          `json:"ms"` // median of a run
-	PerSec     float64          `json:"per_second"`
-	P50Ms      float64          `json:"p50_ms"` // of a job, or a submit
-	P95Ms      float64          `json:"p95_ms"`
-	P99Ms      float64          `json:"p99_ms"`
-	FloorMs    float64          `json:"floor_ms,omitempty"`
-	Ratio      float64          `json:"ratio,omitempty"` // of the floor's rate
-	WALBytes   float64          `json:"wal_bytes_per_task"`
-	Commits    float64          `json:"commits_per_task"`              // that wrote something
-	Statements float64          `json:"statements_per_task,omitempty"` // engine mode only: other processes are not seen into
-	PeakBytes  map[string]int64 `json:"peak_bytes,omitempty"`          // resident, by kind of process, the largest of each
+	Workload  string  `json:"workload"`
+	Mode      string  `json:"mode"`
+	Transport string  `json:"transport"`
+	Processes int     `json:"processes"`
+	N         int     `json:"n"`
+	Jobs      int     `json:"jobs"`
+	Tasks     int     `json:"tasks"`
+	Runs      int     `json:"runs"`
+	Ms        float64 `json:"ms"` // median of a run
+	PerSec    float64 `json:"per_second"`
+	P50Ms     float64 `json:"p50_ms"` // of a job, or a submit
+	P95Ms     float64 `json:"p95_ms"`
+	P99Ms     float64 `json:"p99_ms"`
+	FloorMs   float64 `json:"floor_ms,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"` // of the floor's rate
+	WALBytes  float64 `json:"wal_bytes_per_task"`
+	Commits   float64 `json:"commits_per_task"` // that wrote something
+	// Engine mode only: other processes are not seen into.
+	Statements float64 `json:"statements_per_task,omitempty"`
+	// Resident, by kind of process, the largest of each.
+	PeakBytes map[string]int64 `json:"peak_bytes,omitempty"`
 }
 
 // Run measures one workload and the floor.

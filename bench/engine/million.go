@@ -21,12 +21,13 @@ var stageTotals string
 // MillionResult is what a very large job cost, and what it cost others. Times
 // are in milliseconds.
 type MillionResult struct {
-	Mode        string           `json:"mode"`
-	Processes   int              `json:"processes"`
-	Tasks       int              `json:"tasks"`
-	Ms          float64          `json:"ms"`
-	PerSec      float64          `json:"per_second"`
-	SmallPerSec float64          `json:"per_second_of_10000"` // of the same job with 10,000 tasks a stage, before; the median of the runs
+	Mode      string  `json:"mode"`
+	Processes int     `json:"processes"`
+	Tasks     int     `json:"tasks"`
+	Ms        float64 `json:"ms"`
+	PerSec    float64 `json:"per_second"`
+	// Of the same job with 10,000 tasks a stage, before; the median of the runs.
+	SmallPerSec float64          `json:"per_second_of_10000"`
 	Ratio       float64          `json:"ratio"`
 	TotalMs     []float64        `json:"total_ms"`  // by stage, from its start until its total was known
 	BesideMs    []float64        `json:"beside_ms"` // p50, p95 and most of jobs of n=10 submitted meanwhile

@@ -132,7 +132,8 @@ func table(out io.Writer, results []engine.Result, calls float64) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(
 		w,
-		"WORKLOAD\tMODE\tPROCESSES\tN\tJOBS\tTASKS\tMS\tTASKS/S\tP50 MS\tP95 MS\tP99 MS\tFLOOR MS\tOF FLOOR\tWAL B/TASK\tCOMMITS/TASK\tSTATEMENTS/TASK\tPEAK MB\t",
+		"WORKLOAD\tMODE\tPROCESSES\tN\tJOBS\tTASKS\tMS\tTASKS/S\tP50 MS\tP95 MS\tP99 MS\tFLOOR MS\tOF "+
+			"FLOOR\tWAL B/TASK\tCOMMITS/TASK\tSTATEMENTS/TASK\tPEAK MB\t",
 	)
 
 	for _, r := range results {

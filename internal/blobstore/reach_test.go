@@ -48,10 +48,13 @@ func TestReachDistinguishesWholePartialAndNoAccess(t *testing.T) {
 		},
 		"a role on one container": {refusing(http.StatusForbidden, "AuthorizationPermissionMismatch"), false, nil},
 		"another key": {
-			"AccountName=" + account + ";AccountKey=QUJD;BlobEndpoint=" + server.URL(), false, handlers.ErrStorageRejected,
+			"AccountName=" + account + ";AccountKey=QUJD;BlobEndpoint=" + server.URL(), false,
+			handlers.ErrStorageRejected,
 		},
-		"a closed network": {refusing(http.StatusForbidden, "AuthorizationFailure"), false, handlers.ErrStorageRejected},
-		"busy":             {refusing(http.StatusServiceUnavailable, "ServerBusy"), false, handlers.ErrStorageBusy},
+		"a closed network": {
+			refusing(http.StatusForbidden, "AuthorizationFailure"), false, handlers.ErrStorageRejected,
+		},
+		"busy": {refusing(http.StatusServiceUnavailable, "ServerBusy"), false, handlers.ErrStorageBusy},
 		"a closed port": {
 			"BlobEndpoint=http://127.0.0.1:1/local;SharedAccessSignature=sig=x", false, handlers.ErrStorageUnreachable,
 		},

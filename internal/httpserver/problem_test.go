@@ -28,7 +28,8 @@ func TestWriteProblemFillsInTitleCodeAndRequestID(t *testing.T) {
 		id := w.Header().Get("X-Request-Id")
 
 		want := httpserver.Problem{
-			Title: http.StatusText(status), Status: status, Detail: "The job <a> is running.", Code: code, RequestID: id,
+			Title: http.StatusText(status), Status: status, Detail: "The job <a> is running.", Code: code,
+			RequestID: id,
 		}
 		if w.Code != status || id == "" || got.Title != want.Title || got.Detail != want.Detail ||
 			got.Code != want.Code || got.RequestID != id {

@@ -124,7 +124,8 @@ func TestContainerList_Parameters(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	const want = `{"container":"abc","extensions":[],"inspect":false,"limit":10000,"max_size_bytes":null,"min_size_bytes":0,"prefix":""}`
+	const want = `{"container":"abc","extensions":[],"inspect":false,"limit":10000,` +
+		`"max_size_bytes":null,"min_size_bytes":0,"prefix":""}`
 	if string(p.Canonical) != want {
 		t.Errorf("got  %s\nwant %s", p.Canonical, want)
 	}

@@ -6,10 +6,10 @@
 // rejects functions with outputs other than the HTTP response, and HTTP functions
 // without proxying or forwarding, because the app has none.
 //
-//	client --HTTP--> edge (keys, 230 s, 100 MiB) --> route --> proxy | forward -------------+
-//	queue.Receiver --> pump (16 x cores concurrently, lock renewal) --> envelope -----------+--> POST --> handler
-//	schedule --------> timer (one call at a time) ----------------> envelope ---------------+       ^
-//	                                                     worker: start, probe, restart, SIGKILL ----+
+//	client --HTTP--> edge (keys, 230 s, 100 MiB) -> route -> proxy | forward -+
+//	queue.Receiver --> pump (16 x cores, lock renewal) -> envelope -----------+-> POST -> handler
+//	schedule --------> timer (one call at a time) ------> envelope -----------+     ^
+//	                                       worker: start, probe, restart, SIGKILL --+
 //
 // It owns one child process at a time, its port, and the settlement of received
 // messages. A response of 2xx with a JSON object completes a message. Any other

@@ -261,7 +261,8 @@ func TestMetadataKeepsEmptyTextsAndOmitsNulls(t *testing.T) {
 	for _, want := range []string{
 		`"DeadLetterSource":"\"dead\""`, `"To":"\"q\""`, `"CorrelationId":"\"run-9\""`,
 		`"ApplicationProperties":{`, `"UserProperties":{`,
-		`"SessionId":"\"\""`, `"ReplyToSessionId":"\"s-2\""`, `"PartitionKey":"\"p\""`, `"TransactionPartitionKey":"\"t\""`,
+		`"SessionId":"\"\""`, `"ReplyToSessionId":"\"s-2\""`, `"PartitionKey":"\"p\""`,
+		`"TransactionPartitionKey":"\"t\""`,
 	} {
 		at := strings.Index(text, want)
 		if at <= before {

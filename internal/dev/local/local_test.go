@@ -134,7 +134,9 @@ func TestKeysAreRequired(t *testing.T) {
 	t.Parallel()
 
 	s := start(t, Options{Keys: []string{"sesame"}})
-	for key, want := range map[string]int{"": http.StatusUnauthorized, "wrong": http.StatusUnauthorized, "sesame": http.StatusOK} {
+	for key, want := range map[string]int{
+		"": http.StatusUnauthorized, "wrong": http.StatusUnauthorized, "sesame": http.StatusOK,
+	} {
 		if got, body := ask(t, http.MethodGet, s.URL()+"/jobs", key, ""); got != want {
 			t.Errorf("key %q: got %d %s, want %d", key, got, body, want)
 		}
@@ -153,7 +155,10 @@ func TestFailedStartLeavesNothingRunning(t *testing.T) {
 	_, port, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(running.URL(), "http://"), "/api"), ":")
 
 	broken := t.TempDir()
-	for path, text := range map[string]string{"host.json": "{}", "go.mod": "module coremachine\n", "cmd/handler/main.go": "package main\n\nfunc main() { nonsense }\n"} {
+	for path, text := range map[string]string{
+		"host.json": "{}", "go.mod": "module coremachine\n",
+		"cmd/handler/main.go": "package main\n\nfunc main() { nonsense }\n",
+	} {
 		if err := os.MkdirAll(filepath.Join(broken, filepath.Dir(path)), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -42,14 +42,18 @@ func TestParse_NestedCanonical(t *testing.T) {
 		{
 			"defaults reach into structs that are absent",
 			`{"container":"c"}`,
-			`{"also":[],"container":"c","filter":{"depth":null,"prefix":"in/","sizes":[]},"host":"","inner":null,"labels":{},` +
+			`{"also":[],"container":"c","filter":{"depth":null,"prefix":"in/","sizes":[]},"host":"",` +
+				`"inner":null,"labels":{},` +
 				`"note":"","since":"2026-01-02T03:04:05Z","weights":[1,0.5]}`,
 		},
 		{
 			"and into those that are there",
-			`{"container":"c","note":"n","filter":{"sizes":[2]},"also":[{}],"labels":{"b":"1","a":"2"},"inner":{"depth":0.1},"host":"10.0.0.1","weights":[]}`,
-			`{"also":[{"depth":null,"prefix":"in/","sizes":[]}],"container":"c","filter":{"depth":null,"prefix":"in/","sizes":[2]},"host":"10.0.0.1",` +
-				`"inner":{"depth":0.1,"prefix":"in/","sizes":[]},"labels":{"a":"2","b":"1"},"note":"n","since":"2026-01-02T03:04:05Z","weights":[]}`,
+			`{"container":"c","note":"n","filter":{"sizes":[2]},"also":[{}],"labels":{"b":"1","a":"2"},` +
+				`"inner":{"depth":0.1},"host":"10.0.0.1","weights":[]}`,
+			`{"also":[{"depth":null,"prefix":"in/","sizes":[]}],"container":"c","filter":{"depth":null,` +
+				`"prefix":"in/","sizes":[2]},"host":"10.0.0.1",` +
+				`"inner":{"depth":0.1,"prefix":"in/","sizes":[]},"labels":{"a":"2","b":"1"},"note":"n",` +
+				`"since":"2026-01-02T03:04:05Z","weights":[]}`,
 		},
 	}
 	for _, tt := range tests {
@@ -85,7 +89,8 @@ func TestParse_NestedInvalid(t *testing.T) {
 		},
 		{
 			"a problem on every level",
-			`{"container":"c","note":"long","filter":{"prefix":"","sizes":[0,"x",3],"a/b~c":1,"depth":1e39},"also":[{"sizes":[]},{"prefix":7}],"labels":{"k.[0]":"long","l":null}}`,
+			`{"container":"c","note":"long","filter":{"prefix":"","sizes":[0,"x",3],"a/b~c":1,` +
+				`"depth":1e39},"also":[{"sizes":[]},{"prefix":7}],"labels":{"k.[0]":"long","l":null}}`,
 			map[string]string{
 				"note":            "has 4 characters, above the maximum of 3",
 				"filter.prefix":   "has 0 characters, below the minimum of 1",

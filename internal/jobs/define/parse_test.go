@@ -30,7 +30,8 @@ func plainJob() define.Job {
 func TestParse_Canonical(t *testing.T) {
 	t.Parallel()
 
-	const defaults = `{"colour":"red","limit":null,"message":"Hello World","n":3,"narrow":0,"prefix":"a/","rate":0,"size":0,"strict":false,"tags":[]}`
+	const defaults = `{"colour":"red","limit":null,"message":"Hello World","n":3,` +
+		`"narrow":0,"prefix":"a/","rate":0,"size":0,"strict":false,"tags":[]}`
 
 	change := func(from, to string) string { return strings.Replace(defaults, from, to, 1) }
 
@@ -175,7 +176,8 @@ func TestParse_Invalid(t *testing.T) {
 			"beyond any integer",
 			`{"n":123456789012345678901234567890}`,
 			map[string]string{
-				"n": "123456789012345678901234567890 is beyond ±9007199254740991, up to which JSON carries integers exactly",
+				"n": "123456789012345678901234567890 is beyond ±9007199254740991, up to which JSON " +
+					"carries integers exactly",
 			},
 		},
 		{"beyond the type", `{"narrow":128}`, map[string]string{"narrow": "128 is not between -128 and 127"}},

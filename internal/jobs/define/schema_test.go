@@ -48,8 +48,10 @@ func TestSchema_Nested(t *testing.T) {
 	const (
 		filter = `{"type":"object","properties":{
 		"prefix":{"type":"string","minLength":1,"default":"in/"},
-		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},"maxItems":2,"default":[]},
-		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,"default":null}},"additionalProperties":false}`
+		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},
+		"maxItems":2,"default":[]},
+		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,
+		"default":null}},"additionalProperties":false}`
 		want = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
 		"note":{"type":"string","maxLength":3,"default":""},
 		"container":{"type":"string","minLength":1},
@@ -61,8 +63,10 @@ func TestSchema_Nested(t *testing.T) {
 		"weights":{"type":"array","items":{"type":"number"},"default":[1,0.5]},
 		"inner":{"type":["object","null"],"properties":{
 		"prefix":{"type":"string","minLength":1,"default":"in/"},
-		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},"maxItems":2,"default":[]},
-		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,"default":null}},"additionalProperties":false,"default":null}},
+		"sizes":{"type":"array","items":{"type":"integer","maximum":9007199254740991,"exclusiveMinimum":0},
+		"maxItems":2,"default":[]},
+		"depth":{"type":["number","null"],"minimum":-3.4028234663852886e+38,"maximum":3.4028234663852886e+38,
+		"default":null}},"additionalProperties":false,"default":null}},
 		"required":["container"],"additionalProperties":false}`
 	)
 

@@ -32,7 +32,8 @@ func TestDecisionsHaveNumberDateAndStatus(t *testing.T) {
 			t.Errorf("%s: number %s, want %d", r.path, m[1], i+1)
 		}
 
-		if row := fmt.Sprintf("| [%s](%s) | %s | %s | %s |", m[1], name, m[2], m[3], m[4]); !strings.Contains(index, row) {
+		row := fmt.Sprintf("| [%s](%s) | %s | %s | %s |", m[1], name, m[2], m[3], m[4])
+		if !strings.Contains(index, row) {
 			t.Errorf("docs/adr/README.md: missing row %q", row)
 		}
 	}

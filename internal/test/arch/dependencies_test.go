@@ -15,7 +15,8 @@ func TestDependenciesHaveARow(t *testing.T) {
 	t.Parallel()
 
 	used := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(document(t, dependencies), -1) {
+	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+	for _, m := range row.FindAllStringSubmatch(document(t, dependencies), -1) {
 		used[m[1]] = false
 	}
 

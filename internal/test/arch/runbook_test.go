@@ -121,7 +121,8 @@ func TestRunbookHasEveryAlertAndReason(t *testing.T) {
 	}
 
 	for _, title := range []string{"Alarms", "Reasons of dead letters"} {
-		for _, m := range regexp.MustCompile(`<a id="([a-z-]+)"></a>\n### `).FindAllStringSubmatch(sections[title], -1) {
+		anchor := regexp.MustCompile(`<a id="([a-z-]+)"></a>\n### `)
+		for _, m := range anchor.FindAllStringSubmatch(sections[title], -1) {
 			if !named[m[1]] {
 				t.Errorf("internal/view/runbook.go has no constant for #%s", m[1])
 			}

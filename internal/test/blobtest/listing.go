@@ -77,9 +77,12 @@ func writePage(w http.ResponseWriter, from, to, n int) {
 		_, _ = fmt.Fprintf(
 			out,
 			`<Blob><Name>year=2026/day=%03d/station-%02d/measurement-%09d.%s</Name><Properties>`+
-				`<Creation-Time>%s</Creation-Time><Last-Modified>%s</Last-Modified><Etag>0x8DC0000%08X</Etag><Content-Length>%d</Content-Length>`+
-				`<Content-Type>application/octet-stream</Content-Type><Content-MD5>%s</Content-MD5><BlobType>BlockBlob</BlobType>`+
-				`<AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred><LeaseStatus>unlocked</LeaseStatus>`+
+				`<Creation-Time>%s</Creation-Time><Last-Modified>%s</Last-Modified>`+
+				`<Etag>0x8DC0000%08X</Etag><Content-Length>%d</Content-Length>`+
+				`<Content-Type>application/octet-stream</Content-Type><Content-MD5>%s</Content-MD5>`+
+				`<BlobType>BlockBlob</BlobType>`+
+				`<AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>`+
+				`<LeaseStatus>unlocked</LeaseStatus>`+
 				`<LeaseState>available</LeaseState><ServerEncrypted>true</ServerEncrypted></Properties></Blob>`,
 			i/1000%365,
 			i%17,

@@ -73,5 +73,6 @@ func (refusal *Refusal) answer(w http.ResponseWriter) {
 }
 
 func connectionString(account, key, address string) string {
-	return "DefaultEndpointsProtocol=http;AccountName=" + account + ";AccountKey=" + key + ";BlobEndpoint=" + address + ";"
+	return "DefaultEndpointsProtocol=http;AccountName=" + account + ";AccountKey=" + key + ";BlobEndpoint=" +
+		address + ";"
 }

@@ -113,7 +113,8 @@ func redrive(t *testing.T, w *world) {
 
 	if _, err := w.pool.Exec(
 		t.Context(),
-		`insert into messages (job_id, queue, kind, first, dead_reason) values ($1, 2, 2, 7, 'MaxDeliveryCountExceeded')`,
+		`insert into messages (job_id, queue, kind, first, dead_reason) values ($1, 2, 2, 7, `+
+			`'MaxDeliveryCountExceeded')`,
 		id[:],
 	); err != nil {
 		t.Fatal(err)

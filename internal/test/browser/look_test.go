@@ -113,7 +113,8 @@ func targets(t *testing.T, w *world) {
 	b.size(390, 844)
 
 	for i, reason := range []string{"MaxDeliveryCountExceeded", "worker_lost"} {
-		const set = `insert into messages (job_id, queue, kind, first, dead_reason) values (decode($1, 'hex'), 3, 2, $2, $3)`
+		const set = `insert into messages (job_id, queue, kind, first, dead_reason)
+			values (decode($1, 'hex'), 3, 2, $2, $3)`
 		if _, err := w.pool.Exec(t.Context(), set, job, i, reason); err != nil {
 			t.Fatal(err)
 		}

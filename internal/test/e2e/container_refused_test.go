@@ -52,11 +52,24 @@ func TestContainerListIsRejectedBeforeAnythingIsStored(t *testing.T) {
 		code           state.Code
 		field, message string
 	}{
-		{"missing", `{"container":"missing"}`, nil, state.CodeInvalid, "container", `there is no container "missing" in the storage account`},
-		{"forbidden", `{"container":"sample"}`, forbidden, state.CodeInvalid, "container", `"sample" cannot be listed: storage rejects the request (403 AuthorizationPermissionMismatch)`},
+		{
+			"missing", `{"container":"missing"}`, nil, state.CodeInvalid, "container",
+			`there is no container "missing" in the storage account`,
+		},
+		{
+			"forbidden", `{"container":"sample"}`, forbidden, state.CodeInvalid, "container",
+			`"sample" cannot be listed: storage rejects the request (403 AuthorizationPermissionMismatch)`,
+		},
 		{"name", `{"container":"No_Container"}`, nil, state.CodeInvalid, "container", ""},
-		{"sizes", `{"container":"sample","min_size_bytes":2,"max_size_bytes":1}`, nil, state.CodeInvalid, "max_size_bytes", "1 is below min_size_bytes, which is 2"},
-		{"refused", `{"container":"sample"}`, &blobtest.Refusal{Status: 400, Code: "InvalidUri"}, state.CodeInvalid, "container", `"sample" cannot be listed: storage rejects the request (400 InvalidUri)`},
+		{
+			"sizes", `{"container":"sample","min_size_bytes":2,"max_size_bytes":1}`, nil, state.CodeInvalid,
+			"max_size_bytes", "1 is below min_size_bytes, which is 2",
+		},
+		{
+			"refused", `{"container":"sample"}`, &blobtest.Refusal{Status: 400, Code: "InvalidUri"},
+			state.CodeInvalid, "container",
+			`"sample" cannot be listed: storage rejects the request (400 InvalidUri)`,
+		},
 	} {
 		refusal.Store(c.refusal)
 		err := submit(c.params)

@@ -259,7 +259,8 @@ func (h *foreignHost) mustRefuse(t *testing.T, reason string) {
 		t.Errorf("health does not contain %q: %s", reason, health)
 	}
 
-	if code, _ := h.ask(t, http.MethodPost, "/api/jobs/submit/hello_world", `{}`); code != http.StatusServiceUnavailable {
+	code, _ := h.ask(t, http.MethodPost, "/api/jobs/submit/hello_world", `{}`)
+	if code != http.StatusServiceUnavailable {
 		t.Errorf("a submit got status %d, want 503", code)
 	}
 }

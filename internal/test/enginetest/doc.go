@@ -2,7 +2,8 @@
 // queue and a fresh schema of a real Postgres. An Engine simulates one or
 // several processes, each with its own pool.
 //
-//	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All}) // after InBothModes
+//	// after InBothModes
+//	e := enginetest.Start(t, enginetest.Options{Jobs: jobs.All, Handlers: handlers.All})
 //	job := e.Run("hello_world", `{"n":3}`)
 //	job.MustBe(t, state.JobCompleted)
 //	job.Stage(t, "reply").MustHave(t, 3, 0)

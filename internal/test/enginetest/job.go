@@ -43,7 +43,8 @@ func (e *Engine) Read(id state.JobID) Job {
 	}
 
 	rows, err := e.Pool().
-		Query(ctx, `select stage, name, gen, status, coalesce(total, -1), planned, dispatched, completed, failed, cancelled
+		Query(ctx,
+			`select stage, name, gen, status, coalesce(total, -1), planned, dispatched, completed, failed, cancelled
 		from stages where job_id = $1 order by stage`, id[:])
 	if err != nil {
 		e.t.Fatal(err)

@@ -213,7 +213,8 @@ func (w *world) stage(id state.JobID, stage int) (status state.StageStatus, task
 
 	rows, err := w.pool.Query(
 		ctx,
-		`select t.status, coalesce(convert_from(t.result, 'UTF8'), '{}') from tasks t join stages s using (job_id, stage, gen)
+		`select t.status, coalesce(convert_from(t.result, 'UTF8'), '{}')
+		from tasks t join stages s using (job_id, stage, gen)
 		where job_id = $1 and stage = $2 order by index`,
 		id[:],
 		stage,

@@ -143,8 +143,9 @@ func newBase(t *testing.T) *base {
 func newWorld(t *rapid.T, b *base) *world {
 	w := &world{t: t, pool: b.pool, queue: b.queue, slots: b.slots, jobs: map[state.JobID]*job{}}
 	w.exec(
-		`delete from messages; delete from tasks; delete from stages; delete from jobs; delete from attempts; delete from events;
-		delete from workers; delete from sweeps; delete from result_parts; delete from status_log; delete from raised`,
+		`delete from messages; delete from tasks; delete from stages; delete from jobs; delete from attempts;
+		delete from events; delete from workers; delete from sweeps; delete from result_parts;
+		delete from status_log; delete from raised`,
 	)
 
 	for range rapid.IntRange(1, 2).Draw(t, "types") {

@@ -39,13 +39,16 @@ func description(t *testing.T, address string) []string {
 	defer pool.Close()
 
 	rows, err := pool.Query(t.Context(), `
-		with ours as (select oid, relname, relkind, reloptions from pg_class where relnamespace = current_schema()::regnamespace)
+		with ours as (select oid, relname, relkind, reloptions from pg_class
+			where relnamespace = current_schema()::regnamespace)
 		select line from (
 			select format('%s %s %s', relkind, relname, reloptions) as line from ours
 			union all
 			select format('%s.%s %s null %s default %s storage %s statistics %s', relname, attname,
-				format_type(atttypid, atttypmod), not attnotnull, pg_get_expr(adbin, adrelid), attstorage, attstattarget)
-			from ours join pg_attribute on attrelid = ours.oid left join pg_attrdef on adrelid = attrelid and adnum = attnum
+				format_type(atttypid, atttypmod), not attnotnull,
+				pg_get_expr(adbin, adrelid), attstorage, attstattarget)
+			from ours join pg_attribute on attrelid = ours.oid
+			left join pg_attrdef on adrelid = attrelid and adnum = attnum
 			where attnum > 0
 			union all
 			select pg_get_indexdef(indexrelid) from pg_index join ours on ours.oid = indrelid

@@ -21,7 +21,10 @@ func TestNewAppWorksOutsideTheRepository(t *testing.T) {
 	s := newShell(t, engine)
 
 	for _, step := range []struct{ id, script, want string }{
-		{"new app", "go run ./cmd/corectl new app " + dir + " --module example.com/tiles && cd " + dir, "created …\nnext …"},
+		{
+			"new app", "go run ./cmd/corectl new app " + dir + " --module example.com/tiles && cd " + dir,
+			"created …\nnext …",
+		},
 		{"demo", "make demo N=4 2>&1", "building the handler…\njob completed tasks=5\n{\"items\":4}"},
 		{"test", "make test && echo PASSED", "ok …/internal/handlers\nok …/internal/jobs\nPASSED"},
 		{"new job", "go tool corectl new job tile_index --stages scan,measure,summarise", "created …tile_index.go"},

@@ -29,7 +29,8 @@ type FindOutput struct {
 func find(_ context.Context, _ coremachine.Task, in FindInput) (FindOutput, error) {
 	words := strings.Fields(in.Text)
 	if in.Rank >= len(words) {
-		return FindOutput{}, coremachine.Permanent(fmt.Errorf("the text has %d words, want more than %d", len(words), in.Rank))
+		return FindOutput{}, coremachine.Permanent(fmt.Errorf("the text has %d words, want more than %d",
+			len(words), in.Rank))
 	}
 
 	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
