@@ -52,6 +52,7 @@ func full(t *testing.T) *api {
 			Indexes:     []int{1},
 		}))).
 		on("POST /jobs/retry/"+idA, answer(202, client.Retried{Attempt: 2, Tasks: 1})).
+		on("POST /jobs/start/"+idA, answer(202, client.Retried{Attempt: 1})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
 		on("POST /sweeps", answer(200, view.SweepView{
 			StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`),
@@ -80,6 +81,9 @@ func TestEveryCommandPrintsValidJSON(t *testing.T) {
 		{"tasks", idA, "--error", "1c22"},
 		{"failures", idA},
 		{"events", idA},
+		{"start", idA},
+		{"submit", "hello_world", "--delay", "90s"},
+		{"submit", "hello_world", "--start-at", "2026-12-24T18:00:00Z"},
 		{"retry", idA, "--yes"},
 		{"types"},
 		{"types", "hello_world"},

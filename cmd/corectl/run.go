@@ -27,6 +27,7 @@ type grammar struct {
 	Tasks      tasksCmd      `cmd:"" group:"jobs" help:"List a job's tasks."`
 	Failures   failuresCmd   `cmd:"" group:"jobs" help:"Show task failures grouped by error."`
 	Events     eventsCmd     `cmd:"" group:"jobs" help:"Show the history of a job."`
+	Start      startCmd      `cmd:"" group:"jobs" help:"Start a delayed job now."`
 	Cancel     cancelCmd     `cmd:"" group:"jobs" help:"Cancel a job."`
 	Retry      retryCmd      `cmd:"" group:"jobs" help:"Retry the failed tasks of a job."`
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`

@@ -25,6 +25,7 @@ type submitCmd struct {
 	CallbackURL string   `name:"callback-url" placeholder:"URL" help:"Send a notification to this URL when the job ends."`
 	Rerun       bool     `help:"Run the job again if it is completed."`
 	DryRun      bool     `help:"Check the parameters and count the tasks, but start nothing."`
+	startFlags
 	watchFlags
 	Watch bool `help:"Follow the job. The exit code is its outcome."`
 }
@@ -87,6 +88,10 @@ func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, client.Sub
 
 	if c.CallbackURL != "" {
 		query.Set("callback_url", c.CallbackURL)
+	}
+
+	if err := c.set(query); err != nil {
+		return client.Answer{}, client.Submission{}, err
 	}
 
 	answer, err := a.api.Post(ctx, "/jobs/submit/"+url.PathEscape(c.Type), query, body)
@@ -172,6 +177,18 @@ func unknownType(name string, known []string) error {
 
 // announce writes the headline, or a message about the existing job.
 func (a *app) announce(ctx context.Context, jobType string, done client.Submission, started bool) error {
+	if started && done.StartAt != nil {
+		a.hint(
+			"%s %s starts at %s · corectl start %s starts it now",
+			a.style.Plain(jobType),
+			show.Short(done.JobID),
+			done.StartAt.Local().Format(time.RFC3339),
+			show.Handle(done.JobID),
+		)
+
+		return nil
+	}
+
 	if started {
 		if a.errTTY {
 			a.hint(
@@ -200,7 +217,7 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 func existing(job view.JobView, now time.Time) string {
 	head := fmt.Sprintf("%s %s already exists: ", job.JobType, render.Short(job.JobID))
 	if !job.Status.Ended() {
-		head += string(job.Status)
+		head += show.JobStatus(job.JobSummary, now)
 		if job.StartedAt != nil {
 			head += " for " + render.Elapsed(now.Sub(*job.StartedAt))
 		}

@@ -23,6 +23,7 @@ var examples = map[string][]string{
 	},
 	"events":      {"corectl events @last -f"},
 	"cancel":      {"corectl cancel 3f9a", "corectl cancel 3f9a --force"},
+	"start":       {"corectl start 3f9a"},
 	"retry":       {"corectl retry 3f9a"},
 	"delete":      {"corectl delete 3f9a --dry-run"},
 	"open":        {"corectl open 3f9a"},

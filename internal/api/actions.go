@@ -45,6 +45,26 @@ func (a *API) cancel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	a.accepted(w, r, id)
+}
+
+// start starts a delayed job now.
+func (a *API) start(w http.ResponseWriter, r *http.Request) {
+	id, ok := a.target(w, r)
+	if !ok {
+		return
+	}
+
+	if err := a.Engine.StartNow(r.Context(), id, by(r)); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+
+	a.accepted(w, r, id)
+}
+
+// accepted answers that a request about a job has been recorded.
+func (a *API) accepted(w http.ResponseWriter, r *http.Request, id state.JobID) {
 	a.JobWatcher.Nudge(id)
 
 	job, err := a.Reader.ReadJob(r.Context(), id)

@@ -20,6 +20,7 @@ type Engine interface {
 	ForceCancel(ctx context.Context, id state.JobID, by string) error
 	Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error)
 	Delete(ctx context.Context, id state.JobID) error
+	StartNow(ctx context.Context, id state.JobID, by string) error
 	Sweep(ctx context.Context) (coremachine.SweepReport, error)
 	Types() []coremachine.JobType
 }

@@ -264,6 +264,7 @@ type fakeEngine struct {
 	cancel func(state.JobID, string) error
 	retry  func(state.JobID, string) (state.Retried, error)
 	remove func(state.JobID) error
+	start  func(state.JobID, string) error
 	sweep  func(context.Context) (coremachine.SweepReport, error)
 }
 
@@ -282,6 +283,11 @@ func (f fakeEngine) Cancel(_ context.Context, id state.JobID, by string) error {
 func (f fakeEngine) Retry(_ context.Context, id state.JobID, by, _ string) (state.Retried, error) {
 	return f.retry(id, by)
 }
+
+func (f fakeEngine) StartNow(_ context.Context, id state.JobID, by string) error {
+	return f.start(id, by)
+}
+
 func (f fakeEngine) Delete(_ context.Context, id state.JobID) error { return f.remove(id) }
 func (f fakeEngine) Sweep(ctx context.Context) (coremachine.SweepReport, error) {
 	return f.sweep(ctx)

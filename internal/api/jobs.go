@@ -26,13 +26,14 @@ type submission struct {
 	Status     state.JobStatus            `json:"status,omitempty"`
 	Attempt    int                        `json:"attempt,omitempty"` // as for Status
 	Created    bool                       `json:"created"`
+	StartAt    *time.Time                 `json:"start_at,omitempty"`   // of a job whose start is delayed
 	StatusURL  string                     `json:"status_url,omitempty"` // as for Status
 	Parameters json.RawMessage            `json:"parameters"`
 	Plan       []coremachine.PlannedStage `json:"plan,omitempty"` // set in a dry run
 }
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request) {
-	q := readQuery(r, "rerun", "dry_run", callbackURL)
+	q := readQuery(r, "rerun", "dry_run", callbackURL, "start_at", "delay")
 
 	req := coremachine.SubmitRequest{
 		Type:        segment(q, r, "job_type"),
@@ -42,6 +43,8 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 		By:          by(r),
 		CallbackURL: a.callback(q),
 	}
+	req.StartAt, req.Delay = q.start()
+
 	if err := q.err(); err != nil {
 		a.fail(w, r, err)
 		return
@@ -61,7 +64,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 
 	answer := submission{
 		JobID: res.JobID, JobType: req.Type, Status: res.Status, Attempt: res.Attempt, Created: res.Created,
-		Parameters: res.Parameters, Plan: res.Plan,
+		StartAt: res.StartAt, Parameters: res.Parameters, Plan: res.Plan,
 	}
 	if res.Status != "" {
 		answer.StatusURL = a.statusURL(res.JobID)
@@ -157,6 +160,7 @@ type links struct {
 	Stream string `json:"stream"`
 	Cancel string `json:"cancel"`
 	Retry  string `json:"retry"`
+	Start  string `json:"start"`
 }
 
 // jobBody is the answer for a job.
@@ -175,6 +179,7 @@ func (a *API) jobBody(job view.JobView) jobBody {
 		Stream: base + id + "/stream",
 		Cancel: base + "cancel/" + id,
 		Retry:  base + "retry/" + id,
+		Start:  base + "start/" + id,
 	}}
 }
 

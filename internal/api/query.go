@@ -272,6 +272,29 @@ func (q *query) moment(name string) view.Moment {
 	return view.Moment{At: at}
 }
 
+// start reads when a job starts: a point in time, or a delay.
+func (q *query) start() (at time.Time, delay time.Duration) {
+	if v := q.text("start_at"); v != "" {
+		var err error
+		if at, err = time.Parse(time.RFC3339, v); err != nil || at.Year() < 1 || at.Year() > 9999 {
+			q.wrong("start_at", "%q is not a time like 2026-01-31T12:00:00Z", clip(v))
+		}
+	}
+
+	if v := q.text("delay"); v != "" {
+		var ok bool
+		if delay, ok = parseAge(v); !ok {
+			q.wrong("delay", "%q is not a duration like 90s, 2h or 7d", clip(v))
+		}
+
+		if q.values.Has("start_at") {
+			q.wrong("delay", "cannot be combined with start_at")
+		}
+	}
+
+	return at, delay
+}
+
 // wait reads how long to wait, up to a minute.
 func (q *query) wait() time.Duration {
 	v := q.text("wait")

@@ -51,6 +51,7 @@ func (a *API) router() chi.Router {
 		{http.MethodGet, "/jobs/status/{job_id}", a.status},
 		{http.MethodPost, "/jobs/cancel/{job_id}", a.cancel},
 		{http.MethodPost, "/jobs/retry/{job_id}", a.retry},
+		{http.MethodPost, "/jobs/start/{job_id}", a.start},
 		{http.MethodDelete, "/jobs/{job_id}", a.remove},
 		{http.MethodGet, "/jobs", a.jobs},
 		{http.MethodGet, "/jobs/counts", a.jobCounts},

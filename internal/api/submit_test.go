@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -96,6 +97,39 @@ func TestSubmitReturnsTheNewOrExistingJob(t *testing.T) {
 	}
 }
 
+// TestSubmitReadsWhenAJobStarts covers what a caller can say about the start.
+func TestSubmitReadsWhenAJobStarts(t *testing.T) {
+	t.Parallel()
+
+	var asked coremachine.SubmitRequest
+
+	at := time.Date(2026, 12, 24, 18, 0, 0, 0, time.UTC)
+	s := start(t, fakeEngine{submit: func(r coremachine.SubmitRequest) (coremachine.SubmitResult, error) {
+		asked = r
+
+		return coremachine.SubmitResult{
+			JobID: state.NewJobID("hello_world", nil), Status: state.JobQueued, Attempt: 1, Created: true, Started: true,
+			StartAt: &at, Parameters: json.RawMessage(`{}`),
+		}, nil
+	}})
+
+	got := s.call(http.MethodPost, "/jobs/submit/hello_world?start_at=2026-12-24T19:00:00%2B01:00", nil).
+		must(http.StatusAccepted)
+	if !asked.StartAt.Equal(at) || !strings.Contains(string(got.Body), `"start_at":"2026-12-24T18:00:00Z"`) {
+		t.Errorf("submitted %+v, got %s", asked, got.Body)
+	}
+
+	s.call(http.MethodPost, "/jobs/submit/hello_world?delay=90s", nil).must(http.StatusAccepted)
+
+	if asked.Delay != 90*time.Second || !asked.StartAt.IsZero() {
+		t.Errorf("submitted %+v", asked)
+	}
+
+	for _, bad := range []string{"start_at=tomorrow", "delay=-1s", "delay=soon", "delay=1s&start_at=2026-12-24T18:00:00Z"} {
+		s.call(http.MethodPost, "/jobs/submit/hello_world?"+bad, nil).problem(http.StatusBadRequest)
+	}
+}
+
 func TestSubmitRejectsUnknownParameters(t *testing.T) {
 	t.Parallel()
 	s := start(t, fakeEngine{})
@@ -103,7 +137,7 @@ func TestSubmitRejectsUnknownParameters(t *testing.T) {
 		problem(http.StatusBadRequest)
 
 	want := []state.FieldError{
-		{Field: "force", Message: "is not a known parameter; known parameters: rerun, dry_run, callback_url"},
+		{Field: "force", Message: "is not a known parameter; known parameters: rerun, dry_run, callback_url, start_at, delay"},
 		{Field: "rerun", Message: `"maybe" is neither true nor false`},
 		{Field: "dry_run", Message: "occurs 2 times"},
 	}
@@ -125,6 +159,7 @@ func TestActionsCallTheEngine(t *testing.T) {
 			return state.Retried{Attempt: 2, Tasks: 3, Stages: 1}, fail
 		},
 		remove: func(id state.JobID) error { asked = append(asked, "delete "+id.Short()); return fail },
+		start:  func(id state.JobID, by string) error { asked = append(asked, "start "+id.Short()+by); return fail },
 	})
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning, Stopping: true})
 	url := "/api/jobs/status/" + id.String()
@@ -144,6 +179,12 @@ func TestActionsCallTheEngine(t *testing.T) {
 		t.Errorf("retry answered %s", got.Body)
 	}
 
+	got = s.call(http.MethodPost, "/jobs/start/"+id.String(), nil, "X-Ms-Client-Principal-Name", "ann").
+		must(http.StatusAccepted)
+	if got.Header.Get("Location") != url {
+		t.Errorf("start answered %s", got.Body)
+	}
+
 	if got = s.call(http.MethodDelete, "/jobs/"+id.String(), nil).
 		must(http.StatusNoContent); len(got.Body) != 0 {
 		t.Errorf("delete answered %s", got.Body)
@@ -152,6 +193,7 @@ func TestActionsCallTheEngine(t *testing.T) {
 	if want := []string{
 		"cancel " + id.Short() + "ann",
 		"retry " + id.Short() + "ann",
+		"start " + id.Short() + "ann",
 		"delete " + id.Short(),
 	}; cmp.Diff(want, asked) != "" {
 		t.Errorf("engine calls: %q", asked)

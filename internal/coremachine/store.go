@@ -10,6 +10,7 @@ package coremachine
 type Store interface {
 	Submitter
 	JobCreator
+	Delayer
 	Planner
 	Deferrer
 	Claimer

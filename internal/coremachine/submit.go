@@ -60,6 +60,10 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 		return SubmitResult{}, err
 	}
 
+	if g.StartAt, err = m.startTime(ctx, req); err != nil {
+		return SubmitResult{}, err
+	}
+
 	res := SubmitResult{JobID: g.JobID, Status: state.JobQueued, Attempt: 1, Parameters: params.Canonical}
 	if req.DryRun {
 		return m.dryRun(ctx, g, params)
@@ -109,7 +113,7 @@ func (m *Machine) submitOrFind(
 
 		switch outcome {
 		case state.SubmitCreated:
-			res.Created, res.Started = true, true
+			res.Created, res.Started, res.StartAt = true, true, startOf(g)
 			return res, nil
 		case state.SubmitRefused:
 			return SubmitResult{}, m.busy()
@@ -193,7 +197,7 @@ func (m *Machine) resubmit(
 		)
 	}
 
-	res.Status, res.Attempt = brief.Status, brief.Attempt
+	res.Status, res.Attempt, res.StartAt = brief.Status, brief.Attempt, brief.StartAt
 	if brief.Recent {
 		return res, true, nil
 	}
@@ -218,7 +222,7 @@ func (m *Machine) rerun(
 	if landed {
 		m.wake(effects)
 
-		res.Attempt, res.Started = attempt, true
+		res.Attempt, res.Started, res.StartAt = attempt, true, startOf(g)
 
 		return res, true, nil
 	}

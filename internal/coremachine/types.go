@@ -2,6 +2,7 @@ package coremachine
 
 import (
 	"encoding/json"
+	"time"
 
 	"coremachine/internal/state"
 )
@@ -15,6 +16,9 @@ type SubmitRequest struct {
 	Traceparent string // W3C trace context; empty: none
 	By          string // who asks, for the timeline
 	CallbackURL string // notified when the job ends, checked by the caller; empty: none
+
+	StartAt time.Time     // start then; zero: immediately
+	Delay   time.Duration // start after it, by the time of the database; not together with StartAt
 }
 
 // SubmitResult says what a submit found or started.
@@ -24,6 +28,7 @@ type SubmitResult struct {
 	Attempt    int             // 0 likewise
 	Created    bool            // the job is new
 	Started    bool            // this call started a run
+	StartAt    *time.Time      // when a job that waits for its start starts
 	Parameters json.RawMessage // canonical, defaults applied
 	Plan       []PlannedStage  // of a dry run
 }

@@ -61,6 +61,8 @@ type jobRow struct {
 	Params            json.RawMessage
 	CreatedAt         time.Time
 	LastSubmittedAt   time.Time
+	RunKey            *string
+	StartAt           *time.Time
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
 	CancelRequestedAt *time.Time
@@ -93,6 +95,8 @@ func (row jobRow) view() (view.JobView, error) {
 			Parameters:        row.Params,
 			CreatedAt:         row.CreatedAt.UTC(),
 			LastSubmittedAt:   row.LastSubmittedAt.UTC(),
+			RunKey:            orEmpty(row.RunKey),
+			StartAt:           utc(row.StartAt),
 			StartedAt:         utc(row.StartedAt),
 			FinishedAt:        utc(row.FinishedAt),
 			CancelRequestedAt: utc(row.CancelRequestedAt),
@@ -147,6 +151,14 @@ func progress(job view.JobView, planned bool) *float64 {
 	}
 
 	return &share
+}
+
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+
+	return *text
 }
 
 func utc(t *time.Time) *time.Time {

@@ -181,6 +181,8 @@ type summaryRow struct {
 	Version           int64
 	CreatedAt         time.Time
 	LastSubmittedAt   time.Time
+	RunKey            *string
+	StartAt           *time.Time
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
 	CancelRequestedAt *time.Time
@@ -236,6 +238,8 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]view.JobSumm
 			Parameters:        s.Params,
 			CreatedAt:         s.CreatedAt.UTC(),
 			LastSubmittedAt:   s.LastSubmittedAt.UTC(),
+			RunKey:            orEmpty(s.RunKey),
+			StartAt:           utc(s.StartAt),
 			StartedAt:         utc(s.StartedAt),
 			FinishedAt:        utc(s.FinishedAt),
 			CancelRequestedAt: utc(s.CancelRequestedAt),

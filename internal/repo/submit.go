@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,6 +21,21 @@ import (
 func (r *Repo) Submit(
 	ctx context.Context, batch []state.JobSpec, limit int, local state.LocalCapacity,
 ) (outcomes []state.SubmitOutcome, effects state.TransitionEffects, err error) {
+	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
+		effects, t.local = state.TransitionEffects{}, local
+		outcomes, err = t.insertJobs(ctx, batch, limit, &effects)
+
+		return err
+	})
+
+	return outcomes, effects, err
+}
+
+// insertJobs is Submit within a transaction. It sends the last statements with
+// the next one.
+func (t tx) insertJobs(
+	ctx context.Context, batch []state.JobSpec, limit int, effects *state.TransitionEffects,
+) ([]state.SubmitOutcome, error) {
 	places := map[state.JobID]int{}
 	for i := range slices.Backward(batch) {
 		places[batch[i].JobID] = i
@@ -27,55 +43,82 @@ func (r *Repo) Submit(
 
 	ids := slices.SortedFunc(maps.Keys(places), state.JobID.Compare)
 
-	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
-		outcomes, effects, t.local = make([]state.SubmitOutcome, len(batch)), state.TransitionEffects{}, local
+	name, args := "insert_jobs", jobArgs(batch, places, ids)
+	if limit > 0 {
+		name, args["limit"] = "insert_jobs_limited", limit
 
-		name, args := "insert_jobs", jobArgs(batch, places, ids)
-		if limit > 0 {
-			name, args["limit"] = "insert_jobs_limited", limit
-
-			if err := t.later("lock_queued", nil, nil); err != nil {
-				return err
-			}
+		if err := t.later("lock_queued", nil, nil); err != nil {
+			return nil, err
 		}
+	}
 
-		rows, err := t.query(ctx, name, args)
-		if err != nil {
-			return err
-		}
+	rows, err := t.query(ctx, name, args)
+	if err != nil {
+		return nil, err
+	}
 
-		var (
-			fresh []state.JobSpec
-			raw   []byte
-			made  bool
-		)
+	var (
+		outcomes = make([]state.SubmitOutcome, len(batch))
+		fresh    []state.JobSpec
+		raw      []byte
+		made     bool
+	)
 
-		_, err = pgx.ForEachRow(rows, []any{&raw, &made}, func() error {
-			place := places[state.JobID(raw)]
-			if !made {
-				outcomes[place] = state.SubmitRefused
-				return nil
-			}
-
-			outcomes[place], fresh = state.SubmitCreated, append(fresh, batch[place])
-
+	_, err = pgx.ForEachRow(rows, []any{&raw, &made}, func() error {
+		place := places[state.JobID(raw)]
+		if !made {
+			outcomes[place] = state.SubmitRefused
 			return nil
-		})
-		if err != nil || len(fresh) == 0 {
-			return err
 		}
 
-		graphs, waking := t.graphArgs(fresh, 1)
-		effects = waking
+		outcomes[place], fresh = state.SubmitCreated, append(fresh, batch[place])
 
-		if err := t.later("insert_graphs", graphs, claimedLocally(&effects)); err != nil {
-			return err
-		}
-
-		return t.setCallbacks(fresh)
+		return nil
 	})
+	if err != nil || len(fresh) == 0 {
+		return outcomes, err
+	}
 
-	return outcomes, effects, err
+	graphs, waking := t.graphArgs(fresh, 1)
+	effects.Add(waking)
+
+	if err := t.later("insert_graphs", graphs, claimedLocally(effects)); err != nil {
+		return nil, err
+	}
+
+	if err := t.setCallbacks(fresh); err != nil {
+		return nil, err
+	}
+
+	return outcomes, t.markJobs(fresh)
+}
+
+// markJobs writes the run keys and the delays of new jobs. Few have any, so that
+// the statements of a submit do not carry them.
+func (t tx) markJobs(batch []state.JobSpec) error {
+	var (
+		ids    [][]byte
+		keys   []string
+		starts []*time.Time
+	)
+
+	for i := range batch {
+		g := &batch[i]
+		if g.RunKey == "" && g.StartAt.IsZero() {
+			continue
+		}
+
+		ids, keys, starts = append(ids, g.JobID[:]), append(keys, g.RunKey), append(starts, nil)
+		if !g.StartAt.IsZero() {
+			starts[len(starts)-1] = &g.StartAt
+		}
+	}
+
+	if len(ids) == 0 {
+		return nil
+	}
+
+	return t.later("mark_jobs", namedArgs{"job_ids": ids, "run_keys": keys, "start_ats": starts}, nil)
 }
 
 func jobArgs(batch []state.JobSpec, places map[state.JobID]int, ids []state.JobID) namedArgs {
@@ -133,7 +176,7 @@ func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects s
 			skips, expected = append(skips, s.Skip), append(expected, int32(s.Expected))
 			windows, bundles = append(windows, int32(s.Window)), append(bundles, int32(s.Bundle))
 			tolerances = append(tolerances, s.Tolerance)
-			start := t.startOf(&s, &effects)
+			start := t.startOf(&s, !g.StartAt.IsZero(), &effects)
 			plans, takes = append(plans, start.plan), append(takes, int32(start.take))
 			totals, chosen = append(totals, start.total), append(chosen, start.bundle)
 		}
@@ -165,17 +208,22 @@ func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects s
 	}, effects
 }
 
-// start is how a stage begins at submit: immediately, or by a plan message. The
-// zero value means that the stage begins later.
+// start is how a stage begins at submit: immediately, or by a plan message, as
+// all stages of a delayed job do. The zero value means that the stage begins
+// later.
 type start struct {
 	plan          bool
 	total, bundle *int32
 	take          int
 }
 
-func (t tx) startOf(s *state.StageSpec, effects *state.TransitionEffects) start {
+func (t tx) startOf(s *state.StageSpec, delayed bool, effects *state.TransitionEffects) start {
 	if len(s.DependsOn) > 0 {
 		return start{}
+	}
+
+	if delayed {
+		return start{plan: true}
 	}
 
 	if s.Skip || !s.Kind.Pure() || s.Expected < 1 {
@@ -260,8 +308,11 @@ func (r *Repo) Rerun(
 			return err
 		}
 
-		return t.later("set_callbacks",
-			namedArgs{"job_ids": [][]byte{g.JobID[:]}, "callback_urls": []string{g.CallbackURL}}, nil)
+		if err := t.setCallbacks([]state.JobSpec{g}); err != nil {
+			return err
+		}
+
+		return t.markJobs([]state.JobSpec{g})
 	})
 
 	return attempt, landed, effects, err

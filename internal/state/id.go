@@ -8,17 +8,29 @@ import (
 )
 
 // JobID identifies a job by what it is: SHA-256 of `type || 0x00 || canonical
-// JSON` of its validated parameters with defaults applied. The same job
-// submitted twice is the same id.
+// JSON` of its validated parameters with defaults applied, and, if it has a run
+// key, of `0x00 || key`. The same job submitted twice is the same id.
 type JobID [sha256.Size]byte
 
 // NewJobID hashes a job type and its parameters, which must be canonical JSON
 // (RFC 8785).
 func NewJobID(jobType string, canonicalParams []byte) JobID {
+	return KeyedJobID(jobType, canonicalParams, "")
+}
+
+// KeyedJobID is NewJobID for a job with a run key: a different key is a
+// different job. The empty key is none. Canonical JSON contains no zero byte, so
+// that the parts cannot be confused.
+func KeyedJobID(jobType string, canonicalParams []byte, runKey string) JobID {
 	h := sha256.New()
 	h.Write([]byte(jobType))
 	h.Write([]byte{0})
 	h.Write(canonicalParams)
+
+	if runKey != "" {
+		h.Write([]byte{0})
+		h.Write([]byte(runKey))
+	}
 
 	var id JobID
 	h.Sum(id[:0])

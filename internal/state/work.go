@@ -14,8 +14,10 @@ type JobSpec struct {
 	Params      []byte // canonical JSON
 	HasResult   bool   // a result function runs before the job ends
 	Traceparent string
-	By          string // who asked, for the timeline
-	CallbackURL string // notified when the job ends; empty: none
+	By          string    // who asked, for the timeline
+	CallbackURL string    // notified when the job ends; empty: none
+	RunKey      string    // the rest of its identity; empty: none
+	StartAt     time.Time // when its first stages start; zero: immediately
 	Stages      []StageSpec
 }
 
@@ -206,9 +208,10 @@ type StoredPart struct {
 type JobState struct {
 	Status   JobStatus
 	Attempt  int
-	Stopping bool // asked to stop, and not ended yet
-	Deleting bool // marked for deletion: it cannot run again
-	Recent   bool // submitted within the last minute
+	Stopping bool       // asked to stop, and not ended yet
+	Deleting bool       // marked for deletion: it cannot run again
+	Recent   bool       // submitted within the last minute
+	StartAt  *time.Time // when its first stages start, if that was later than the submit
 }
 
 // JobRef names a job row: a job that was deleted and submitted again has
@@ -216,6 +219,15 @@ type JobState struct {
 type JobRef struct {
 	JobID       JobID
 	Incarnation int64
+}
+
+// StartState is what a request to start a delayed job found.
+type StartState struct {
+	Status   JobStatus
+	StartAt  *time.Time // before the request; nil: the job was not delayed
+	Stopping bool       // asked to stop, and not ended yet
+	Deleting bool       // marked for deletion
+	Landed   bool       // the request changed the start
 }
 
 // CancelState is what a cancel found.

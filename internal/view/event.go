@@ -1,6 +1,9 @@
 package view
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EventDetail holds the details of an event in addition to its columns. If an
 // event does not have a field, the field is zero.
@@ -20,6 +23,8 @@ type EventDetail struct {
 	Host      string `json:"host"`  // of a callback URL
 	Tries     int    `json:"tries"` // of a notification
 	Error     string `json:"error"` // of a notification that failed
+
+	StartAt *time.Time `json:"start_at"` // of a delayed job
 }
 
 // Known reads the details that this build knows; what cannot be read is left

@@ -55,11 +55,18 @@ type JobSummary struct {
 	Parameters        json.RawMessage `json:"parameters"`
 	CreatedAt         time.Time       `json:"created_at"`
 	LastSubmittedAt   time.Time       `json:"last_submitted_at"`
+	RunKey            string          `json:"run_key,omitempty"` // the rest of its identity; empty: none
+	StartAt           *time.Time      `json:"start_at"`          // when it starts, if that is later than the submit; nil: immediately
 	StartedAt         *time.Time      `json:"started_at"`
 	FinishedAt        *time.Time      `json:"finished_at"`
 	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // nil where the job stops because it failed
 	Tasks             TaskCounts      `json:"tasks"`               // of all stages
 	Error             *state.Failure  `json:"error"`
+}
+
+// Delayed reports whether the job waits for its start.
+func (j *JobSummary) Delayed(now time.Time) bool {
+	return j.Status == state.JobQueued && j.StartAt != nil && j.StartAt.After(now)
 }
 
 // MaxListedParams is the size in bytes above which a list leaves a job's

@@ -84,6 +84,7 @@ var shapes = map[string]template.HTML{
 // differs from the status.
 var looks = map[string]struct{ shape, class, word string }{
 	"queued":                {"queued", "queued", ""},
+	"delayed":               {"queued", "queued", ""},
 	"waiting":               {"queued", "queued", ""},
 	"running":               {"running", "running", ""},
 	"completed":             {"completed", "completed", ""},

@@ -15,6 +15,7 @@ import (
 type actions struct {
 	Cancel, Retry, Rerun bool
 	Cancelling           bool
+	Start                bool     // the job waits for its start
 	Retriable            int      // number of tasks that a retry runs again
 	In                   []string // names of their stages
 	Why                  string   // why the disabled actions are not available
@@ -34,12 +35,18 @@ func actionsOf(job view.JobView) actions {
 	switch {
 	case a.Cancelling:
 		a.Why = "The job is being cancelled. You can run it again or retry it after it has ended."
+	case job.Delayed(time.Now()):
+		a.Cancel, a.Start, a.Why = true, true, "The job waits for its start."
 	case !job.Status.Ended():
 		a.Cancel, a.Why = true, "You can run it again or retry it after it has ended."
 	case job.Status == state.JobCompleted:
 		a.Rerun, a.Why = true, "The job has ended without failures."
 	default:
 		a.Rerun, a.Retry, a.Why = true, true, "The job has ended."
+	}
+
+	if a.Rerun && job.RunKey != "" { // a submit of the same parameters is another job
+		a.Rerun, a.Why = false, "The job has ended. A job with a run key is not run again from here."
 	}
 
 	return a
@@ -144,6 +151,14 @@ func eventText(e view.EventView) (shape, text string) {
 		return "queued", "submitted" + by
 	case "rerun":
 		return "queued", "submitted again" + by
+	case "delayed":
+		if d.StartAt != nil {
+			return "queued", "start delayed until " + d.StartAt.UTC().Format(stamp)
+		}
+
+		return "queued", "start delayed"
+	case "start_requested":
+		return "running", "start now requested" + by
 	case "retried":
 		return "retrying", "retried" + by
 	case "cancel_requested":

@@ -206,6 +206,8 @@ func shownStatus(job view.JobSummary) string {
 		return "failing"
 	case job.CancelRequestedAt != nil:
 		return "cancelling"
+	case job.Delayed(time.Now()):
+		return "delayed"
 	}
 
 	return string(job.Status)

@@ -2,7 +2,10 @@
 -- was deleted has no row.
 select
   j.job_id, j.job_type, j.status, j.attempt, coalesce(j.traceparent, '') as traceparent,
-  j.created_at, j.started_at, j.finished_at,
+  case
+    when j.start_at between j.created_at and j.finished_at then j.start_at
+    else j.created_at
+  end as created_at, j.started_at, j.finished_at,
   (
     select
       coalesce(
@@ -10,7 +13,8 @@ select
           json_build_object(
             'stage', s.stage, 'name', s.name, 'task_type', s.task_type, 'gen', s.gen,
             'status', s.status, 'tasks', coalesce(s.total, s.planned),
-            'started_at', s.started_at, 'finished_at', s.finished_at
+            'started_at', case when s.started_at <= s.finished_at then s.started_at end,
+            'finished_at', s.finished_at
           )
           order by s.stage
         ),

@@ -20,7 +20,7 @@ held as materialized (
 )
 select
   j.job_id, j.job_type, j.status, j.attempt, j.incarnation, j.version, j.params,
-  j.created_at, j.last_submitted_at, j.started_at, j.finished_at,
+  j.created_at, j.last_submitted_at, j.run_key, j.start_at, j.started_at, j.finished_at,
   case when j.error is null then j.cancel_requested_at end as cancel_requested_at,
   j.result, j.error,
   coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
@@ -31,14 +31,21 @@ select
           json_build_object(
             'stage', s.stage, 'name', s.name, 'task_type', s.task_type, 'kind', s.kind,
             'queue_number', s.queue, 'depends_on_numbers', s.depends_on,
-            'status', s.status, 'gen', s.gen,
+            'status', case
+              when s.status = 'running' and s.started_at > now() then 'waiting'
+              else s.status::text
+            end,
+            'gen', s.gen,
             'planned', s.total is not null, 'expected', s.expected,
             'tolerance', s.tolerance, 'dispatched', s.dispatched,
             'tasks', json_build_object(
               'total', s.planned, 'running', coalesce(h.running, 0), 'completed', s.completed,
               'failed', s.failed, 'cancelled', s.cancelled
             ),
-            'started_at', s.started_at, 'progressed_at', s.progressed_at,
+            'started_at', case
+              when s.started_at <= coalesce(s.finished_at, now()) then s.started_at
+            end,
+            'progressed_at', s.progressed_at,
             'finished_at', s.finished_at, 'error', s.error
           )
           order by s.stage

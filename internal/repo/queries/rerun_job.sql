@@ -25,6 +25,7 @@ reset as (
     pending_stages = @pending_stages,
     has_result = @has_result,
     cancel_requested_at = null,
+    start_at = null,
     started_at = null,
     finished_at = null,
     result = null,

@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"time"
 
 	"coremachine/internal/state"
 )
@@ -16,6 +17,7 @@ type Submission struct {
 	Status     state.JobStatus `json:"status"`
 	Attempt    int             `json:"attempt"`
 	Created    bool            `json:"created"`
+	StartAt    *time.Time      `json:"start_at"` // of a delayed job
 	Parameters json.RawMessage `json:"parameters"`
 	Plan       []PlannedStage  `json:"plan"` // planned stages of a dry run
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"coremachine/internal/state"
 	"coremachine/internal/view"
@@ -49,6 +50,15 @@ func eventText(e view.EventView) (string, Ink) {
 		return "job submitted" + by(d), Plain
 	case "rerun":
 		return "job run again" + by(d), Plain
+	case "delayed":
+		text := "start delayed"
+		if d.StartAt != nil {
+			text += " until " + d.StartAt.Local().Format(time.RFC3339)
+		}
+
+		return text, Plain
+	case "start_requested":
+		return "start now requested" + by(d), Plain
 	case "retried":
 		return "failed tasks retried" + by(d), Plain
 	case "cancel_requested":

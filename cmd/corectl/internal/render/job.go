@@ -35,6 +35,16 @@ func JobTook(job view.JobSummary, now time.Time) time.Duration {
 	return now.Sub(*job.StartedAt)
 }
 
+// JobStatus is the status of a job for people. A job that waits for its start is
+// delayed.
+func JobStatus(job view.JobSummary, now time.Time) string {
+	if job.Delayed(now) {
+		return "delayed"
+	}
+
+	return string(job.Status)
+}
+
 func jobTook(job view.JobSummary, now time.Time) string {
 	switch {
 	case job.StartedAt == nil:
@@ -140,8 +150,12 @@ func jobInk(status state.JobStatus) Ink {
 func (s Style) Status(job view.JobView, now time.Time) []string {
 	head := []string{
 		s.Paint(Bold, s.Plain(job.JobType)) + " " + Short(job.JobID),
-		s.Paint(jobInk(job.Status), string(job.Status)),
+		s.Paint(jobInk(job.Status), JobStatus(job.JobSummary, now)),
 	}
+	if job.Delayed(now) {
+		head = append(head, "starts "+In(now, *job.StartAt))
+	}
+
 	if job.StartedAt != nil {
 		head = append(head, jobTook(job.JobSummary, now))
 	}

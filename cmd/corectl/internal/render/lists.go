@@ -25,14 +25,18 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
 		started := "-"
-		if job.StartedAt != nil {
+
+		switch {
+		case job.StartedAt != nil:
 			started = Ago(now, *job.StartedAt)
+		case job.Delayed(now):
+			started = In(now, *job.StartAt)
 		}
 
 		rows[i] = []string{
 			Short(job.JobID),
 			s.Plain(job.JobType),
-			string(job.Status),
+			JobStatus(job, now),
 			Count(Ended(job.Tasks)) + "/" + Count(job.Tasks.Total),
 			Count(job.Tasks.Failed),
 			started,

@@ -96,6 +96,9 @@ func Ago(now, t time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
+// In formats the time until t.
+func In(now, t time.Time) string { return "in " + Elapsed(t.Sub(now)) }
+
 // Rate formats a rate in tasks per second, or returns "" if there is none.
 func Rate(perSecond float64) string {
 	switch {
