@@ -129,6 +129,10 @@ chaos: ## Kill real processes in turn for MINUTES=1, over both transports, and c
 soak: ## Run 1,000 tasks of three minutes in a process with default settings for MINUTES=1, over both transports
 	@$(GO) test ./internal/test/e2e -v -run TestSoakUnderOverload -count=1 -timeout $$(($(MINUTES) + 10))m -soak $(MINUTES)m
 
+.PHONY: schedules
+schedules: ## Run a schedule of every second for MINUTES=1 while processes are killed, and count the jobs of each slot
+	@$(GO) test ./internal/test/chaos -v -run TestEverySecond -count=1 -timeout $$(($(MINUTES) + 10))m -schedules.minutes $(MINUTES)
+
 .PHONY: verbs
 verbs: ## Call all verbs of the API at random from 16 clients on 20 jobs for MINUTES=1, and judge what is left: SEED=n
 	@$(GO) test ./internal/test/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))

@@ -83,11 +83,35 @@ const (
 	ErrNoStorage = handlers.ErrNoStorage
 )
 
+// Schedules of jobs.
+type (
+	// Schedule starts a job at local times. See Every.
+	Schedule = define.Schedule
+	// ScheduleOption configures a schedule.
+	ScheduleOption = define.ScheduleOption
+)
+
+// MainOption adds to what Main runs.
+type MainOption func(*mainOptions)
+
+type mainOptions struct{ schedules map[string]Schedule }
+
+// WithSchedules declares schedules. A schedule that is removed from the map
+// stops, and one that is changed continues from now.
+func WithSchedules(schedules map[string]Schedule) MainOption {
+	return func(o *mainOptions) { o.schedules = schedules }
+}
+
 // Main runs the process and exits. Without arguments it serves the Azure
 // Functions host; with the argument worker it is a plain process. It also has
 // the arguments version and help.
-func Main(jobs map[string]Job, handlers map[string]Handler) {
-	os.Exit(app.Command(os.Args[1:], jobs, handlers))
+func Main(jobs map[string]Job, handlers map[string]Handler, options ...MainOption) {
+	var o mainOptions
+	for _, option := range options {
+		option(&o)
+	}
+
+	os.Exit(app.Command(os.Args[1:], jobs, handlers, o.schedules))
 }
 
 // None is the DependsOn of a stage that waits for nothing.
@@ -153,6 +177,33 @@ func PartsOf[Part any](ctx context.Context, r Results, stage string) iter.Seq2[P
 
 // Field returns an error of Preflight that names a parameter.
 func Field(param, message string) error { return define.Field(param, message) }
+
+// Every declares that a job starts at the times of a cron expression in a time
+// zone: five fields, or six with seconds first. A field of params that is zero
+// and has a default gets the default.
+func Every[P any](expression, zone string, job Job, params P, opts ...ScheduleOption) Schedule {
+	return define.Every(expression, zone, job, params, opts...)
+}
+
+// Skip starts no job while the last job of the schedule is open. It is the
+// default.
+func Skip() ScheduleOption { return define.Skip() }
+
+// Allow starts a job in any case.
+func Allow() ScheduleOption { return define.Allow() }
+
+// CancelPrevious cancels the last job if it is open, and starts a job.
+func CancelPrevious() ScheduleOption { return define.CancelPrevious() }
+
+// FireOnce fires the newest of several due slots. It is the default.
+func FireOnce() ScheduleOption { return define.FireOnce() }
+
+// FireAll fires each of several due slots, up to the newest limit slots. It
+// requires Allow.
+func FireAll(limit int) ScheduleOption { return define.FireAll(limit) }
+
+// Ignore fires no slot that is more than two minutes late.
+func Ignore() ScheduleOption { return define.Ignore() }
 
 // Func makes a handler from a function.
 func Func[In, Out any](fn func(context.Context, Task, In) (Out, error), opts ...Option) Handler {

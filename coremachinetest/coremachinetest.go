@@ -65,8 +65,27 @@ func NewTask(s TaskSpec) coremachine.Task { return handlers.NewTask(s) }
 // goroutines leak, and releases the Postgres server.
 func Main(m *testing.M) { pgtest.Main(m) }
 
+// Option adds to what Start runs.
+type Option func(*enginetest.Options)
+
+// WithSchedules checks the declarations of schedules and runs them.
+func WithSchedules(schedules map[string]coremachine.Schedule) Option {
+	return func(o *enginetest.Options) { o.Schedules = schedules }
+}
+
 // Start checks the maps like a process does, and starts the engine.
-func Start(t testing.TB, j map[string]coremachine.Job, h map[string]coremachine.Handler) *Engine {
+func Start(
+	t testing.TB,
+	j map[string]coremachine.Job,
+	h map[string]coremachine.Handler,
+	options ...Option,
+) *Engine {
 	t.Helper()
-	return enginetest.Start(t, enginetest.Options{Jobs: j, Handlers: h})
+
+	o := enginetest.Options{Jobs: j, Handlers: h}
+	for _, option := range options {
+		option(&o)
+	}
+
+	return enginetest.Start(t, o)
 }

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"time"
 
-	"coremachine/cmd/corectl/internal/show"
+	"coremachine/cmd/corectl/internal/render"
 )
 
 // startFlags are the flags that delay the start of a job.
@@ -54,7 +54,7 @@ func (c *startCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	return a.one(answer.Body, id.String(), func() error {
-		a.hint("%s starts now · corectl status %s --watch", show.Short(id), show.Handle(id))
+		a.hint("%s starts now · corectl status %s --watch", render.Short(id), render.Handle(id))
 		return nil
 	})
 }

@@ -33,6 +33,7 @@ type grammar struct {
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
+	Schedules  schedulesCmd  `cmd:"" group:"jobs" help:"List, pause, trigger and backfill schedules."`
 	Package    packageCmd    `cmd:"" group:"operate" help:"Create the package that is deployed to Azure."`
 	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Restart stalled work."`
 	Dlq        dlqCmd        `cmd:"" group:"operate" help:"List dead letters, and send them again."`
@@ -138,7 +139,7 @@ func parseText(err error) string {
 
 	if m := unexpected.FindStringSubmatch(text); m != nil {
 		what := "unknown command"
-		if selected != "" && selected != "dlq" && selected != "new" {
+		if selected != "" && selected != "dlq" && selected != "new" && selected != "schedules" {
 			what = selected + " takes no argument"
 		}
 

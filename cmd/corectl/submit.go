@@ -181,9 +181,9 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 		a.hint(
 			"%s %s starts at %s · corectl start %s starts it now",
 			a.style.Plain(jobType),
-			show.Short(done.JobID),
+			render.Short(done.JobID),
 			done.StartAt.Local().Format(time.RFC3339),
-			show.Handle(done.JobID),
+			render.Handle(done.JobID),
 		)
 
 		return nil
@@ -217,7 +217,7 @@ func (a *app) announce(ctx context.Context, jobType string, done client.Submissi
 func existing(job view.JobView, now time.Time) string {
 	head := fmt.Sprintf("%s %s already exists: ", job.JobType, render.Short(job.JobID))
 	if !job.Status.Ended() {
-		head += show.JobStatus(job.JobSummary, now)
+		head += render.JobStatus(job.JobSummary, now)
 		if job.StartedAt != nil {
 			head += " for " + render.Elapsed(now.Sub(*job.StartedAt))
 		}

@@ -11,4 +11,4 @@ import (
 	"coremachine/internal/jobs"
 )
 
-func main() { os.Exit(app.Command(os.Args[1:], jobs.All, handlers.All)) }
+func main() { os.Exit(app.Command(os.Args[1:], jobs.All, handlers.All, jobs.Schedules)) }

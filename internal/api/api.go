@@ -21,6 +21,15 @@ type Engine interface {
 	Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error)
 	Delete(ctx context.Context, id state.JobID) error
 	StartNow(ctx context.Context, id state.JobID, by string) error
+	PauseSchedule(ctx context.Context, name, by string) error
+	ResumeSchedule(ctx context.Context, name string) error
+	TriggerSchedule(ctx context.Context, name, by, traceparent string) (coremachine.SubmitResult, error)
+	BackfillSchedule(
+		ctx context.Context,
+		name string,
+		from, until time.Time,
+		by string,
+	) (coremachine.Backfilled, error)
 	Sweep(ctx context.Context) (coremachine.SweepReport, error)
 	Types() []coremachine.JobType
 }
@@ -55,6 +64,8 @@ type Reader interface {
 	) (view.Page[view.DeadView, int64], error)
 	DeadReasons(ctx context.Context, q state.Queue) ([]view.DeadReason, error)
 	CountDead(ctx context.Context, q state.Queue, f view.DeadFilter) (wanted, unwanted int, err error)
+	ListSchedules(ctx context.Context) ([]view.ScheduleView, error)
+	ReadSchedule(ctx context.Context, name string) (view.ScheduleDetail, error)
 	ListSweeps(ctx context.Context, before int64, limit int) (view.Page[view.SweepView, int64], error)
 }
 

@@ -11,15 +11,17 @@ import (
 	"coremachine/internal/state"
 )
 
-// The description consists of two files, which form one document when
+// The description consists of three files, which form one document when
 // concatenated.
 var (
 	//go:embed openapi.yaml
 	paths []byte
+	//go:embed openapi_operate.yaml
+	operatePaths []byte
 	//go:embed openapi_components.yaml
 	components []byte
 
-	description = slices.Concat(paths, components)
+	description = slices.Concat(paths, operatePaths, components)
 )
 
 // OpenAPI returns the description of the API, OpenAPI 3.0 in YAML.
@@ -64,6 +66,12 @@ func (a *API) router() chi.Router {
 		{http.MethodGet, "/jobs/{job_id}/slowest", a.slowest},
 		{http.MethodGet, "/jobs/{job_id}/events", a.events},
 		{http.MethodGet, "/jobs/{job_id}/stream", a.stream},
+		{http.MethodGet, "/schedules", a.schedules},
+		{http.MethodGet, "/schedules/{schedule}", a.schedule},
+		{http.MethodPost, "/schedules/{schedule}/pause", a.pauseSchedule},
+		{http.MethodPost, "/schedules/{schedule}/resume", a.resumeSchedule},
+		{http.MethodPost, "/schedules/{schedule}/trigger", a.triggerSchedule},
+		{http.MethodPost, "/schedules/{schedule}/backfill", a.backfillSchedule},
 		{http.MethodGet, "/sweeps", a.sweeps},
 		{http.MethodPost, "/sweeps", a.sweep},
 		{http.MethodPost, "/notifications/sample", a.sendSample},

@@ -30,11 +30,12 @@ import (
 
 // Options are the parts of a process in addition to its configuration.
 type Options struct {
-	Jobs     map[string]define.Job
-	Handlers map[string]handlers.Handler
-	Deps     handlers.Deps // what is nil in it is made from the configuration
-	Log      *slog.Logger
-	Fault    repo.Fault // nil outside of tests
+	Jobs      map[string]define.Job
+	Handlers  map[string]handlers.Handler
+	Schedules map[string]define.Schedule // nil: none
+	Deps      handlers.Deps              // what is nil in it is made from the configuration
+	Log       *slog.Logger
+	Fault     repo.Fault // nil outside of tests
 
 	SweepEvery time.Duration // interval of the fleet's sweeps; 0: a minute
 
@@ -99,6 +100,7 @@ func New(cfg config.Config, configErr error, o Options) (*App, error) {
 		a.problems = append(a.problems, err.Error())
 	}
 
+	a.problems = append(a.problems, define.CheckSchedules(o.Schedules, o.Jobs)...)
 	a.problems = append(a.problems, define.Check(o.Jobs, o.Handlers, a.opts.Deps, cfg.FunctionTimeout)...)
 
 	host, err := funchost.New(funchost.Options{FunctionTimeout: cfg.FunctionTimeout, Log: o.Log})
@@ -162,6 +164,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.machine = coremachine.New(coremachine.Config{
 		Jobs:               a.opts.Jobs,
 		Handlers:           a.opts.Handlers,
+		Schedules:          a.opts.Schedules,
 		Deps:               a.opts.Deps,
 		Store:              a.repo,
 		Log:                a.log,

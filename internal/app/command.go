@@ -35,21 +35,25 @@ the environment variables.
 
 // Command runs the executable of an app with its command line and returns the
 // exit code. It stops on SIGTERM and on an interrupt.
-func Command(args []string, j map[string]define.Job, h map[string]handlers.Handler) int {
+func Command(
+	args []string,
+	j map[string]define.Job,
+	h map[string]handlers.Handler,
+	s map[string]define.Schedule,
+) int {
 	TuneGC()
 
 	// Azure sends no signal and kills; containers and shells do send one.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 
-	return command(ctx, args, j, h, os.Stdout, os.Stderr)
+	return command(ctx, args, Options{Jobs: j, Handlers: h, Schedules: s}, os.Stdout, os.Stderr)
 }
 
 func command(
 	ctx context.Context,
 	args []string,
-	j map[string]define.Job,
-	h map[string]handlers.Handler,
+	o Options,
 	out, errs io.Writer,
 ) int {
 	name := ""
@@ -72,7 +76,7 @@ func command(
 	cfg, err := config.Load(config.FromEnvironment())
 	log := telemetry.NewLogger(out, cfg.LogLevel, cfg.LogFormat)
 
-	o := Options{Jobs: j, Handlers: h, Log: log, OwnsProcess: true}
+	o.Log, o.OwnsProcess = log, true
 	if name == "" {
 		return Main(ctx, cfg, err, o)
 	}

@@ -22,7 +22,7 @@ func TestCommandPrintsItsVersionAndItsUsage(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 
-		code := command(t.Context(), test.args, nil, nil, &out, &errs)
+		code := command(t.Context(), test.args, Options{}, &out, &errs)
 		if code != test.code || out.String() != test.out || errs.String() != test.errs {
 			t.Errorf("%v: got %d, %q, %q", test.args, code, out.String(), errs.String())
 		}

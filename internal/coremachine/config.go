@@ -12,11 +12,13 @@ import (
 
 // Config makes a Machine. Jobs, Handlers, Store and Log are required.
 type Config struct {
-	Jobs     map[string]define.Job
-	Handlers map[string]handlers.Handler
-	Deps     handlers.Deps
-	Store    Store
-	Log      *slog.Logger
+	Jobs map[string]define.Job
+	// Schedules start jobs of Jobs at local times. It can be nil.
+	Schedules map[string]define.Schedule
+	Handlers  map[string]handlers.Handler
+	Deps      handlers.Deps
+	Store     Store
+	Log       *slog.Logger
 
 	// Wake notifies the workers of a queue. The machine calls it after a commit
 	// that wrote messages. It must not block. If it is nil, the machine notifies

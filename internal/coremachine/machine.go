@@ -93,6 +93,7 @@ func (m *Machine) Start(ctx context.Context) {
 	m.loops.Go(submits.wg.Wait)
 	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.keepLease", func() { m.keepLease(ctx) }) })
 	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.reclaimExpired", func() { m.reclaimExpired(ctx) }) })
+	m.loops.Go(func() { m.keepRunning(ctx, "coremachine.keepSchedules", func() { m.keepSchedules(ctx) }) })
 }
 
 // Stop waits for running handlers for the configured time, ends their contexts,

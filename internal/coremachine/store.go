@@ -31,6 +31,7 @@ type Store interface {
 	Reclaimer
 	DurationSharer
 	ResultReader
+	Scheduler
 	Sweeper
 	Purger
 }

@@ -251,7 +251,8 @@ func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params)
 	}()
 
 	g = state.JobSpec{
-		JobID: state.NewJobID(req.Type, params.Canonical), JobType: req.Type, Params: params.Canonical,
+		JobID: state.KeyedJobID(req.Type, params.Canonical, req.RunKey), RunKey: req.RunKey,
+		JobType: req.Type, Params: params.Canonical,
 		HasResult: job.HasResult(), Traceparent: req.Traceparent, By: req.By, CallbackURL: req.CallbackURL,
 	}
 	for i, spec := range job.Stages() {

@@ -17,6 +17,7 @@ type SubmitRequest struct {
 	By          string // who asks, for the timeline
 	CallbackURL string // notified when the job ends, checked by the caller; empty: none
 
+	RunKey  string        // the rest of the identity of the job; empty: none
 	StartAt time.Time     // start then; zero: immediately
 	Delay   time.Duration // start after it, by the time of the database; not together with StartAt
 }

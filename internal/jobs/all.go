@@ -8,3 +8,10 @@ var All = map[string]define.Job{
 	"container_list": ContainerList,
 	"hello_world":    HelloWorld,
 }
+
+// Schedules maps each schedule to what it starts and when, for example
+//
+//	"greeting": define.Every("30 2 * * *", "Europe/Berlin", HelloWorld, HelloWorldParams{N: 5}),
+//
+// A schedule that is removed stops. One that is changed continues from now.
+var Schedules = map[string]define.Schedule{}

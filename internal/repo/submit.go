@@ -308,7 +308,8 @@ func (r *Repo) Rerun(
 			return err
 		}
 
-		if err := t.setCallbacks([]state.JobSpec{g}); err != nil {
+		callbacks := namedArgs{"job_ids": [][]byte{g.JobID[:]}, "callback_urls": []string{g.CallbackURL}}
+		if err := t.later("set_callbacks", callbacks, nil); err != nil {
 			return err
 		}
 

@@ -6,5 +6,5 @@
 // snapshot. The package holds no state, so a crash, a duplicate or a reordering
 // does not affect it.
 //
-// It may import state.
+// It may import cron and state.
 package view

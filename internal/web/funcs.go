@@ -84,6 +84,10 @@ var shapes = map[string]template.HTML{
 // differs from the status.
 var looks = map[string]struct{ shape, class, word string }{
 	"queued":                {"queued", "queued", ""},
+	"active":                {"completed", "completed", ""},
+	"late":                  {"warning", "retrying", ""},
+	"paused":                {"queued", "queued", ""},
+	"removed":               {"cancelled", "cancelled", ""},
 	"delayed":               {"queued", "queued", ""},
 	"waiting":               {"queued", "queued", ""},
 	"running":               {"running", "running", ""},

@@ -73,6 +73,8 @@ var pages = []page{
 	{path: "jobs/{id}/stages/{stage}/tasks/{index}/result", raw: loadTaskResult},
 	{name: "types", path: "types", nav: "types", pace: 5 * time.Second, load: loadTypes},
 	{name: "type", path: "types/{type}", nav: "types", free: true, load: loadType},
+	{name: "schedules", path: "schedules", nav: "schedules", pace: 2 * time.Second, load: loadSchedules},
+	{name: "schedule", path: "schedules/{schedule}", nav: "schedules", pace: 2 * time.Second, load: loadSchedule},
 	{name: "queues", path: "queues", nav: "queues", pace: 2 * time.Second, load: loadQueues},
 	{
 		name:  "dead",

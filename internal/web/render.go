@@ -53,6 +53,7 @@ type navItem struct{ Name, Path, Text string }
 var nav = []navItem{
 	{"jobs", "", "Jobs"},
 	{"types", "types", "Job types"},
+	{"schedules", "schedules", "Schedules"},
 	{"queues", "queues", "Queues"},
 	{"sweeps", "sweeps", "Sweeps"},
 	{"health", "health", "Health"},

@@ -31,6 +31,8 @@ type Reader interface {
 		id state.JobID,
 		f view.EventFilter,
 	) (view.Page[view.EventView, int64], error)
+	ListSchedules(ctx context.Context) ([]view.ScheduleView, error)
+	ReadSchedule(ctx context.Context, name string) (view.ScheduleDetail, error)
 	LastEvents(ctx context.Context, id state.JobID, limit int) ([]view.EventView, error)
 	ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes, error)
 	ReadSlowest(ctx context.Context, id state.JobID) ([]view.TaskSpan, error)

@@ -83,7 +83,7 @@ func (s *session) trigger(w http.ResponseWriter, r *http.Request, name string) {
 		}
 
 		at := now()
-		writeTimer(buffer, f.Trigger.Name, monitored(f), at, schedule.next(at), false, s.stamp(f))
+		writeTimer(buffer, f.Trigger.Name, monitored(f), at, schedule.Next(at), false, s.stamp(f))
 	default:
 		w.WriteHeader(http.StatusBadRequest)
 		return

@@ -23,5 +23,5 @@
 // are delivered again, and on Linux the kernel kills the child. Duplicates and
 // reordering come from the queue, and can be injected (Faults).
 //
-// It may import only funchost, queue, state and telemetry/keys.
+// It may import only cron, funchost, queue, state and telemetry/keys.
 package devhost

@@ -42,7 +42,7 @@ func (s *session) runTimer(f *Function, when schedule) {
 	for {
 		at := now()
 
-		next := status.plan(when.next(at))
+		next := status.plan(when.Next(at))
 		if !clock.Sleep(s.ctx, next.Sub(at)) {
 			return
 		}
@@ -75,7 +75,7 @@ func (s *session) tick(ctx context.Context, f *Function, status *timerStatus, wh
 	buffer := getBuffer()
 
 	status.mu.Lock()
-	writeTimer(buffer, f.Trigger.Name, monitored(f), status.last, when.next(at), late, s.stamp(f))
+	writeTimer(buffer, f.Trigger.Name, monitored(f), status.last, when.Next(at), late, s.stamp(f))
 	status.mu.Unlock()
 
 	if err := s.post(ctx, f, newID(), buffer); err != nil {

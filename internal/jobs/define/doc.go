@@ -9,5 +9,5 @@
 // equal. User code (planners, conditions, result functions) runs under a guard
 // that converts a panic into an error with CodePlanner.
 //
-// It may import only internal/state and internal/handlers.
+// It may import only internal/cron, internal/state and internal/handlers.
 package define

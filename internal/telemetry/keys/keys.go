@@ -15,6 +15,7 @@ const (
 	Gen      = "gen"
 	Index    = "index"
 	JobID    = "job_id"
+	Schedule = "schedule"
 	JobType  = "job_type"
 	Outcome  = "outcome"
 	Queue    = "queue"

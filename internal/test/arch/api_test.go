@@ -124,6 +124,10 @@ var internalNames = map[string]string{
 	"All":          "the registry of this source tree",
 	"AnswerMargin": "a limit of the engine",
 	"Check":        "Main and the test kit call it",
+
+	"CheckSchedules": "Main and the test kit call it",
+	"MaxSchedules":   "a limit of the engine",
+
 	"Decode":       "Of and StageResults call it",
 	"Encode":       "Func calls it",
 	"Lineage":      "in coremachinetest",

@@ -15,7 +15,8 @@ type row struct {
 // and so does a row without a package.
 var table = []row{
 	{pkg: "state"},
-	{pkg: "view", may: []string{"state"}},
+	{pkg: "view", may: []string{"cron", "state"}},
+	{pkg: "cron"},
 	{pkg: "webhook"},
 	{pkg: "config", may: []string{"webhook"}},
 	{pkg: "notify", may: []string{"state", "webhook"}, tests: []string{"repo"}},
@@ -29,7 +30,7 @@ var table = []row{
 	{pkg: "dev/azurite", may: []string{"dev/npm"}},
 	{pkg: "dev/blobsample"},
 	{pkg: "handlers", may: []string{"state"}},
-	{pkg: "jobs/define", may: []string{"state", "handlers"}},
+	{pkg: "jobs/define", may: []string{"cron", "state", "handlers"}},
 	{pkg: "jobs", may: []string{"state", "handlers", "jobs/define"}},
 	{pkg: "database"},
 	{
@@ -72,7 +73,7 @@ var table = []row{
 		tests: []string{"repo"},
 	},
 	{pkg: "web/apidoc"},
-	{pkg: "dev/devhost", may: []string{"funchost", "queue", "state"}},
+	{pkg: "dev/devhost", may: []string{"cron", "funchost", "queue", "state"}},
 	{
 		pkg:   "cmd/corectl/internal/appzip",
 		may:   []string{"funchost"},

@@ -30,6 +30,11 @@ var testJobs = func() map[string]define.Job {
 	return all
 }()
 
+// testSchedules has a schedule whose next slot is usually hours away.
+var testSchedules = map[string]define.Schedule{
+	"nightly": define.Every("30 2 * * *", "Europe/Berlin", jobs.HelloWorld, jobs.HelloWorldParams{N: 5}),
+}
+
 // testHandlers are the handlers that testJobs need. A checkout may have a
 // tile_index of its own, which is left out. Greetings can be held, so that a
 // test can see hello_world while it runs.

@@ -17,6 +17,8 @@ func pagesOf(job string) []string {
 		"?status=failed",
 		"/types",
 		"/types/hello_world",
+		"/schedules",
+		"/schedules/nightly",
 		"/queues",
 		"/queues/tasks/dead",
 		"/sweeps",

@@ -35,7 +35,9 @@ func TestMain(m *testing.M) {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		cfg, err := config.Load(config.FromEnvironment())
 		log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
-		code := app.Main(ctx, cfg, err, app.Options{Jobs: testJobs, Handlers: testHandlers, Log: log})
+		code := app.Main(ctx, cfg, err, app.Options{
+			Jobs: testJobs, Handlers: testHandlers, Schedules: testSchedules, Log: log,
+		})
 
 		stop()
 		os.Exit(code)

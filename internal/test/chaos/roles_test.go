@@ -35,11 +35,13 @@ const (
 	roleWorker  = "worker"
 	roleHost    = "host"
 	roleRelay   = "relay"
+	roleTicker  = "ticker"
 )
 
 func TestMain(m *testing.M) {
 	role, ok := map[string]func(config.Config, error, *slog.Logger) int{
 		roleHandler: handlerMain, roleWorker: workerMain, roleHost: hostMain, roleRelay: relayMain,
+		roleTicker: tickerMain,
 	}[os.Getenv(roleEnv)]
 	if !ok {
 		pgtest.Main(m)

@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Jobs      map[string]define.Job
 	Handlers  map[string]handlers.Handler
+	Schedules map[string]define.Schedule // nil: none
 	Deps      handlers.Deps
 	Processes int      // number of pools, engines and receivers; 0: 1
 	InFlight  int      // maximum messages of a queue in flight per process; 0: 32
@@ -79,6 +80,10 @@ func Start(t testing.TB, o Options) *Engine {
 
 	if problems := define.Check(o.Jobs, o.Handlers, o.Deps, 0); len(problems) > 0 {
 		t.Fatalf("the registries are inconsistent: %q", problems)
+	}
+
+	if problems := define.CheckSchedules(o.Schedules, o.Jobs); len(problems) > 0 {
+		t.Fatalf("the schedules are inconsistent: %q", problems)
 	}
 
 	if o.Log == nil {
@@ -148,14 +153,15 @@ func (e *Engine) start(o Options) *Process {
 	p := &Process{Repo: r, stop: func() {}, Queue: pgqueue.Over(r.Database(), pgqueue.Options{Log: o.Log})}
 
 	cfg := coremachine.Config{
-		Jobs:     o.Jobs,
-		Handlers: o.Handlers,
-		Deps:     o.Deps,
-		Store:    r,
-		Log:      o.Log,
-		Wake:     p.Queue.Wake,
-		JobEnded: e.jobEnded,
-		Build:    "test",
+		Jobs:      o.Jobs,
+		Handlers:  o.Handlers,
+		Schedules: o.Schedules,
+		Deps:      o.Deps,
+		Store:     r,
+		Log:       o.Log,
+		Wake:      p.Queue.Wake,
+		JobEnded:  e.jobEnded,
+		Build:     "test",
 	}
 	if o.Config != nil {
 		o.Config(&cfg)

@@ -69,6 +69,12 @@ type Redrive struct {
 	Dropped  int `json:"dropped"`
 }
 
+// Backfilled is the answer to a backfill of a schedule.
+type Backfilled struct {
+	Slots   int `json:"slots"`
+	Created int `json:"created"`
+}
+
 // Page is one page of a list.
 type Page[T any] struct {
 	Items      []T    `json:"items"`
