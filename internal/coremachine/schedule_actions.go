@@ -9,6 +9,21 @@ import (
 	"coremachine/internal/state"
 )
 
+// ScheduleOperator changes schedules for an operator, and starts their jobs
+// outside their slots.
+type ScheduleOperator interface {
+	Schedules(ctx context.Context) (found []state.ScheduleRow, now time.Time, err error)
+	Now(ctx context.Context) (time.Time, error)
+	TriggerSchedule(
+		ctx context.Context,
+		f state.ScheduleTrigger,
+		limit int,
+	) (res state.Fired, effects state.TransitionEffects, err error)
+	RecordBackfill(ctx context.Context, b state.Backfill) error
+	PauseSchedule(ctx context.Context, name, by string) (landed bool, err error)
+	ResumeSchedule(ctx context.Context, name, declaration string, next *time.Time) (landed bool, err error)
+}
+
 // PauseSchedule stops a schedule until it is resumed. Slots in between are not
 // missed: they do not exist. A repeat changes nothing. An unknown schedule is an
 // Error with CodeNotFound, and one that was removed with CodeConflict.

@@ -24,14 +24,6 @@ type Scheduler interface {
 		limit int,
 	) (res state.Fired, effects state.TransitionEffects, err error)
 	ScheduleFailed(ctx context.Context, name string, nextAt time.Time, problem string) error
-	TriggerSchedule(
-		ctx context.Context,
-		f state.ScheduleTrigger,
-		limit int,
-	) (res state.Fired, effects state.TransitionEffects, err error)
-	RecordBackfill(ctx context.Context, b state.Backfill) error
-	PauseSchedule(ctx context.Context, name, by string) (landed bool, err error)
-	ResumeSchedule(ctx context.Context, name, declaration string, next *time.Time) (landed bool, err error)
 }
 
 // How often a process looks at the schedules: at the next slot that it knows, and

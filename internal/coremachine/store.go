@@ -32,6 +32,7 @@ type Store interface {
 	DurationSharer
 	ResultReader
 	Scheduler
+	ScheduleOperator
 	Sweeper
 	Purger
 }
