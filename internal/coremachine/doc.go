@@ -17,6 +17,9 @@
 //	finish.go                   the last stage has ended: the job gets its result
 //	release.go                  a message leaves the process without its end
 //
+// Jobs also start later and by schedules: delayed.go, and schedules.go with
+// schedule_slots.go and schedule_actions.go.
+//
 // Requests and repairs have their own ways: cancel.go and stop.go, retry.go and
 // expand.go, parked.go, reclaim.go, sweep.go and purge.go. A process works under
 // a lease: lease.go, renew.go, term.go and session.go. The steps share batch.go
