@@ -27,13 +27,13 @@ type grammar struct {
 	Tasks      tasksCmd      `cmd:"" group:"jobs" help:"List a job's tasks."`
 	Failures   failuresCmd   `cmd:"" group:"jobs" help:"Show task failures grouped by error."`
 	Events     eventsCmd     `cmd:"" group:"jobs" help:"Show the history of a job."`
-	Start      startCmd      `cmd:"" group:"jobs" help:"Start a delayed job now."`
 	Cancel     cancelCmd     `cmd:"" group:"jobs" help:"Cancel a job."`
 	Retry      retryCmd      `cmd:"" group:"jobs" help:"Retry the failed tasks of a job."`
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
-	Schedules  schedulesCmd  `cmd:"" group:"jobs" help:"List, pause, trigger and backfill schedules."`
+	Start      startCmd      `cmd:"" group:"operate" help:"Start a delayed job now."`
+	Schedules  schedulesCmd  `cmd:"" group:"operate" help:"List, pause, trigger and backfill schedules."`
 	Package    packageCmd    `cmd:"" group:"operate" help:"Create the package that is deployed to Azure."`
 	Sweep      sweepCmd      `cmd:"" group:"operate" help:"Restart stalled work."`
 	Dlq        dlqCmd        `cmd:"" group:"operate" help:"List dead letters, and send them again."`

@@ -193,7 +193,7 @@ func TestCompletionSendsNoRequests(t *testing.T) {
 
 	before := len(fake.requests())
 	for want, words := range map[string][]string{
-		"schedules\nstart\nstatus\nsubmit\nsweep\n":    {"s"},
+		"schedules\nstart\nstatus\nsubmit\nsweep\n": {"s"},
 		"list\nredrive\n":                   {"dlq", ""},
 		"--limit\n":                         {"jobs", "--l"},
 		"failed\n":                          {"jobs", "--status", "f"},
