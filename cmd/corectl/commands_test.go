@@ -292,7 +292,10 @@ func TestDestructiveCommandsConfirmAndSupportDryRun(t *testing.T) {
 		writes int
 	}{
 		{
-			"cancel", cancel(), outside{tty: true, in: "y\n", env: plain}, []string{"cancel", idA}, 0,
+			"cancel", cancel(),
+			outside{tty: true, in: "y\n", env: plain},
+			[]string{"cancel", idA},
+			0,
 			"Cancel hello_world 3f9a1c2e? 2 tasks have not started, 1 is running. [y/N] cancelling… " +
 				"cancelled. 1 running task was cancelled; 4 results are kept.\n",
 			1,
@@ -306,30 +309,48 @@ func TestDestructiveCommandsConfirmAndSupportDryRun(t *testing.T) {
 				"not wait for handlers", 1,
 		},
 		{
-			"no", cancel(), outside{tty: true, in: "\n", env: plain}, []string{"cancel", idA}, 1,
+			"no", cancel(),
+			outside{tty: true, in: "\n", env: plain},
+			[]string{"cancel", idA},
+			1,
 			"Nothing was changed.", 0,
 		},
 		{
-			"dry", cancel(), outside{}, []string{"cancel", idA, "--dry-run"}, 0,
+			"dry", cancel(),
+			outside{},
+			[]string{"cancel", idA, "--dry-run"},
+			0,
 			"Would cancel hello_world 3f9a1c2e. 2 tasks have not started, 1 is running.\n", 0,
 		},
 		{
-			"retry", full(t), outside{tty: true, in: "\n", env: plain}, []string{"retry", idA}, 0,
+			"retry", full(t),
+			outside{tty: true, in: "\n", env: plain},
+			[]string{"retry", idA},
+			0,
 			"Run 1 failed task again (reply)? [Y/n] attempt 2 of 3f9a1c2e: 1 task queued · corectl status " +
 				"3f9a --watch\n",
 			1,
 		},
 		{"delete", full(t), outside{}, []string{"delete", idA, "--yes"}, 0, "deleted hello_world 3f9a1c2e.\n", 1},
 		{
-			"delete_dry", full(t), outside{}, []string{"delete", idA, "--dry-run"}, 0,
+			"delete_dry", full(t),
+			outside{},
+			[]string{"delete", idA, "--dry-run"},
+			0,
 			"Would delete hello_world 3f9a1c2e with its 6 tasks", 0,
 		},
 		{
-			"delete_running", cancel(), outside{}, []string{"delete", idA, "--yes"}, 1,
+			"delete_running", cancel(),
+			outside{},
+			[]string{"delete", idA, "--yes"},
+			1,
 			"Cancel it first: `corectl cancel 3f9a`.", 0,
 		},
 		{
-			"redrive", full(t), outside{}, []string{"dlq", "redrive", "tasks", "--yes"}, 0,
+			"redrive", full(t),
+			outside{},
+			[]string{"dlq", "redrive", "tasks", "--yes"},
+			0,
 			"7 messages sent again, 5 dropped.\n", 2,
 		},
 	} {

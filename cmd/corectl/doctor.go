@@ -195,7 +195,10 @@ func checkRegistry(cfg config.Config) finding {
 	a, err := process.New(
 		cfg,
 		nil,
-		process.Options{Jobs: jobs.All, Handlers: handlers.All, Schedules: jobs.Schedules, Log: slog.New(slog.DiscardHandler)},
+		process.Options{
+			Jobs: jobs.All, Handlers: handlers.All, Schedules: jobs.Schedules,
+			Log: slog.New(slog.DiscardHandler),
+		},
 	)
 	if err != nil {
 		return finding{"registry", bad, err.Error(), ""}

@@ -147,6 +147,7 @@ func checkSchema(have int64) finding {
 	case have > want:
 		advice := "use the corectl and the build that the schema was migrated for: this build may only " +
 			"run until they are deployed"
+
 		return finding{"schema", warn, detail, advice}
 	}
 

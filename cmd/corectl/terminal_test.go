@@ -57,7 +57,8 @@ func TestColoursAreOptional(t *testing.T) {
 		"pipe":     {outside{}, []string{"jobs"}, false},
 		"watch": {
 			outside{tty: true, env: map[string]string{"TERM": "dumb"}},
-			[]string{"status", idA, "--watch", "--allow-errors"}, false,
+			[]string{"status", idA, "--watch", "--allow-errors"},
+			false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,8 +77,13 @@ func TestNarrowTerminalsKeepIDsWhole(t *testing.T) {
 
 	for _, width := range []int{40, 80} {
 		for _, args := range [][]string{
-			{"jobs"}, {"status", idA}, {"tasks", idA}, {"failures", idA}, {"dlq", "list", "tasks"},
-			{"types"}, {"types", "hello_world"},
+			{"jobs"},
+			{"status", idA},
+			{"tasks", idA},
+			{"failures", idA},
+			{"dlq", "list", "tasks"},
+			{"types"},
+			{"types", "hello_world"},
 		} {
 			got := full(
 				t,
@@ -103,8 +109,12 @@ func TestASCIIModePrintsOnlyASCII(t *testing.T) {
 	t.Parallel()
 
 	for _, args := range [][]string{
-		{"submit", "hello_world", "--watch", "--allow-errors"}, {"status", idA}, {"jobs", "--limit", "1"},
-		{"failures", idA}, {"retry", idA, "--yes"}, {"types", "hello_world"},
+		{"submit", "hello_world", "--watch", "--allow-errors"},
+		{"status", idA},
+		{"jobs", "--limit", "1"},
+		{"failures", idA},
+		{"retry", idA, "--yes"},
+		{"types", "hello_world"},
 	} {
 		got := full(t).run(outside{tty: true}, append(args, "--ascii")...)
 		for _, r := range got.out + got.err {
@@ -161,8 +171,14 @@ func TestHelpFitsOneScreenAndNeedsNoAPI(t *testing.T) {
 	}
 
 	for _, args := range [][]string{
-		{"help"}, {"help", "submit"}, {"submit", "--help"}, {"dlq", "redrive", "-h"}, {"help", "exit-codes"},
-		{"help", "output"}, {"help", "environment"}, {"--help"},
+		{"help"},
+		{"help", "submit"},
+		{"submit", "--help"},
+		{"dlq", "redrive", "-h"},
+		{"help", "exit-codes"},
+		{"help", "output"},
+		{"help", "environment"},
+		{"--help"},
 	} {
 		got := fake.run(outside{}, args...)
 		if got.code != 0 || got.out == "" || got.err != "" {

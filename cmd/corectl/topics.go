@@ -26,13 +26,15 @@ var examples = map[string][]string{
 	"start":  {"corectl start 3f9a"},
 	"retry":  {"corectl retry 3f9a"},
 
-	"schedules":          {"corectl schedules list", "corectl schedules show nightly"},
-	"schedules list":     {"corectl schedules list"},
-	"schedules show":     {"corectl schedules show nightly"},
-	"schedules pause":    {"corectl schedules pause nightly"},
-	"schedules resume":   {"corectl schedules resume nightly"},
-	"schedules trigger":  {"corectl schedules trigger nightly"},
-	"schedules backfill": {"corectl schedules backfill nightly --from 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z"},
+	"schedules":         {"corectl schedules list", "corectl schedules show nightly"},
+	"schedules list":    {"corectl schedules list"},
+	"schedules show":    {"corectl schedules show nightly"},
+	"schedules pause":   {"corectl schedules pause nightly"},
+	"schedules resume":  {"corectl schedules resume nightly"},
+	"schedules trigger": {"corectl schedules trigger nightly"},
+	"schedules backfill": {
+		"corectl schedules backfill nightly --from 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z",
+	},
 
 	"delete":      {"corectl delete 3f9a --dry-run"},
 	"open":        {"corectl open 3f9a"},

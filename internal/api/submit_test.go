@@ -108,8 +108,8 @@ func TestSubmitReadsWhenAJobStarts(t *testing.T) {
 		asked = r
 
 		return coremachine.SubmitResult{
-			JobID: state.NewJobID("hello_world", nil), Status: state.JobQueued, Attempt: 1, Created: true, Started: true,
-			StartAt: &at, Parameters: json.RawMessage(`{}`),
+			JobID: state.NewJobID("hello_world", nil), Status: state.JobQueued, Attempt: 1,
+			Created: true, Started: true, StartAt: &at, Parameters: json.RawMessage(`{}`),
 		}, nil
 	}})
 
@@ -125,7 +125,9 @@ func TestSubmitReadsWhenAJobStarts(t *testing.T) {
 		t.Errorf("submitted %+v", asked)
 	}
 
-	for _, bad := range []string{"start_at=tomorrow", "delay=-1s", "delay=soon", "delay=1s&start_at=2026-12-24T18:00:00Z"} {
+	for _, bad := range []string{
+		"start_at=tomorrow", "delay=-1s", "delay=soon", "delay=1s&start_at=2026-12-24T18:00:00Z",
+	} {
 		s.call(http.MethodPost, "/jobs/submit/hello_world?"+bad, nil).problem(http.StatusBadRequest)
 	}
 }
@@ -137,7 +139,11 @@ func TestSubmitRejectsUnknownParameters(t *testing.T) {
 		problem(http.StatusBadRequest)
 
 	want := []state.FieldError{
-		{Field: "force", Message: "is not a known parameter; known parameters: rerun, dry_run, callback_url, start_at, delay"},
+		{
+			Field: "force",
+			Message: "is not a known parameter; " +
+				"known parameters: rerun, dry_run, callback_url, start_at, delay",
+		},
 		{Field: "rerun", Message: `"maybe" is neither true nor false`},
 		{Field: "dry_run", Message: "occurs 2 times"},
 	}
@@ -166,6 +172,7 @@ func TestActionsCallTheEngine(t *testing.T) {
 
 	got := s.call(http.MethodPost, "/jobs/cancel/"+id.String(), nil, "X-Ms-Client-Principal-Name", "ann").
 		must(http.StatusAccepted)
+
 	want := `{"job_id":"` + id.String() + `","status":"running","attempt":1,"status_url":"` + url + `"}`
 	if strings.TrimSpace(string(got.Body)) != want {
 		t.Errorf("cancel answered %s", got.Body)

@@ -76,13 +76,15 @@ func TestLostWorkIsRequeuedInBatchesOfTasks(t *testing.T) {
 	}{
 		{
 			"SmallMessages", 0,
-			[]state.Orphan{message(one, 1, 2000), message(one, 2, 2000), message(one, 3, 2000)}, 4000, false,
+			[]state.Orphan{message(one, 1, 2000), message(one, 2, 2000), message(one, 3, 2000)},
+			4000, false,
 		},
 		{"TwoHolders", 0, []state.Orphan{message(one, 1, 100), message(other, 2, 200)}, 200, false},
 		{"AMessageOverTheBound", 0, []state.Orphan{message(one, 1, 12_345), message(one, 2, 10)}, lostTasks, false},
 		{
 			"TimeLimit", 700,
-			[]state.Orphan{message(one, 1, 900), message(one, 2, 900), message(other, 3, 100)}, 700, true,
+			[]state.Orphan{message(one, 1, 900), message(one, 2, 900), message(other, 3, 100)},
+			700, true,
 		},
 		{"TimeLimitDownToOne", 1, []state.Orphan{message(one, 1, 5), message(one, 2, 1)}, 1, true},
 		{"Hopeless", -1, []state.Orphan{message(one, 1, 8)}, 0, true},

@@ -33,7 +33,7 @@ func (m *Machine) PauseSchedule(ctx context.Context, name, by string) error {
 		return err
 	}
 
-	_, _, err = m.scheduleRow(ctx, name)
+	_, err = m.scheduleRow(ctx, name)
 
 	return err
 }
@@ -118,8 +118,6 @@ type Backfilled struct {
 func (m *Machine) BackfillSchedule(
 	ctx context.Context, name string, from, until time.Time, by string,
 ) (Backfilled, error) {
-	const op = "coremachine.BackfillSchedule"
-
 	s, _, err := m.ownSchedule(ctx, name)
 	if err != nil {
 		return Backfilled{}, err
@@ -172,7 +170,10 @@ func backfillSlots(s define.Schedule, from, until, now time.Time) ([]time.Time, 
 
 	if until.After(now) {
 		return nil, state.Invalid(op, "the range is not in the past",
-			state.FieldError{Field: "until", Message: "must not be in the future: the schedule starts these jobs itself"})
+			state.FieldError{
+				Field:   "until",
+				Message: "must not be in the future: the schedule starts these jobs itself",
+			})
 	}
 
 	var slots []time.Time
@@ -184,7 +185,8 @@ func backfillSlots(s define.Schedule, from, until, now time.Time) ([]time.Time, 
 
 		if len(slots) == state.MaxFireAll {
 			return nil, state.Invalid(op, "the range has too many slots", state.FieldError{
-				Field: "until", Message: fmt.Sprintf("must be earlier: a backfill has at most %d slots", state.MaxFireAll),
+				Field:   "until",
+				Message: fmt.Sprintf("must be earlier: a backfill has at most %d slots", state.MaxFireAll),
 			})
 		}
 
@@ -196,7 +198,7 @@ func backfillSlots(s define.Schedule, from, until, now time.Time) ([]time.Time, 
 
 // ownSchedule returns a schedule that this process declares as the row does.
 func (m *Machine) ownSchedule(ctx context.Context, name string) (define.Schedule, state.ScheduleRow, error) {
-	row, _, err := m.scheduleRow(ctx, name)
+	row, err := m.scheduleRow(ctx, name)
 	if err != nil {
 		return define.Schedule{}, row, err
 	}
@@ -211,25 +213,25 @@ func (m *Machine) ownSchedule(ctx context.Context, name string) (define.Schedule
 }
 
 // scheduleRow finds a schedule that the running build declares.
-func (m *Machine) scheduleRow(ctx context.Context, name string) (state.ScheduleRow, time.Time, error) {
+func (m *Machine) scheduleRow(ctx context.Context, name string) (state.ScheduleRow, error) {
 	const op = "coremachine.scheduleRow"
 
-	rows, now, err := m.store.Schedules(ctx)
+	rows, _, err := m.store.Schedules(ctx)
 	if err != nil {
-		return state.ScheduleRow{}, now, err
+		return state.ScheduleRow{}, err
 	}
 
 	for _, row := range rows {
 		switch {
 		case row.Name != name:
 		case row.Removed:
-			return row, now, conflict(op, "the schedule was removed: the running build does not declare it")
+			return row, conflict(op, "the schedule was removed: the running build does not declare it")
 		default:
-			return row, now, nil
+			return row, nil
 		}
 	}
 
-	return state.ScheduleRow{}, now, state.Errorf(state.CodeNotFound, op, "no schedule %q", name)
+	return state.ScheduleRow{}, state.Errorf(state.CodeNotFound, op, "no schedule %q", name)
 }
 
 func scheduleChanged(op string) error {

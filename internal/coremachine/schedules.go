@@ -107,11 +107,7 @@ func (m *Machine) scheduleRound(ctx context.Context, s *schedules) (time.Duratio
 			continue
 		}
 
-		next, err := m.fireDue(ctx, s, row, now)
-		if err != nil {
-			return 0, err
-		}
-
+		next := m.fireDue(ctx, s, row, now)
 		if !next.IsZero() {
 			wait = min(wait, next.Sub(now)-time.Since(read))
 		}
@@ -141,6 +137,7 @@ func (m *Machine) declareSchedules(
 	for _, name := range slices.Sorted(maps.Keys(s.texts)) {
 		_, ok := known[name]
 		differs = differs || !ok
+
 		declared = append(declared, state.DeclaredSchedule{
 			Name: name, Declaration: s.texts[name], NextAt: instant(m.cfg.Schedules[name].Next(now)),
 		})
@@ -166,14 +163,14 @@ func (m *Machine) declareSchedules(
 // again.
 func (m *Machine) fireDue(
 	ctx context.Context, s *schedules, row state.ScheduleRow, now time.Time,
-) (next time.Time, err error) {
+) (next time.Time) {
 	if at, ok := s.retryAt[row.Name]; ok && time.Now().Before(at) {
-		return now.Add(time.Until(at)), nil
+		return now.Add(time.Until(at))
 	}
 
 	for nextAt := row.NextAt; nextAt != nil; {
 		if nextAt.After(now) {
-			return *nextAt, nil
+			return *nextAt
 		}
 
 		fire := nextFire(m.cfg.Schedules[row.Name], s.declared[row.Name], *nextAt, now)
@@ -181,20 +178,20 @@ func (m *Machine) fireDue(
 
 		landed, err := m.fireSlot(ctx, fire)
 		if err != nil {
-			return m.scheduleFailed(ctx, s, fire, now, err), nil
+			return m.scheduleFailed(ctx, s, fire, now, err)
 		}
 
 		delete(s.retryAt, row.Name)
 		delete(s.failures, row.Name)
 
 		if !landed { // another process fires it
-			return now.Add(scheduleSoon), nil
+			return now.Add(scheduleSoon)
 		}
 
 		nextAt = fire.Next
 	}
 
-	return time.Time{}, nil
+	return time.Time{}
 }
 
 // fireSlot starts the job of a slot, if it starts one, and moves the schedule.

@@ -34,9 +34,9 @@ func scheduled(
 }
 
 // eventually waits until a query returns at least want.
-func eventually(t *testing.T, e *enginetest.Engine, want int, sql string, args ...any) {
+func eventually(t *testing.T, e *enginetest.Engine, want int, sql string) {
 	t.Helper()
-	worktest.UntilWithin(t, 3*time.Minute, sql, func() bool { return query(t, e, sql, args...) >= want })
+	worktest.UntilWithin(t, 3*time.Minute, sql, func() bool { return query(t, e, sql) >= want })
 }
 
 const declared = `select count(*) from schedules where next_at > now() + interval '1 day'`
@@ -71,7 +71,8 @@ func TestSlotStartsOneJobInManyProcesses(t *testing.T) {
 
 	mustCount(t, e, 1, `select count(*) from jobs`)
 	mustCount(t, e, 1, `select count(*) from jobs where run_key = $1`, state.ScheduleKey("nightly", slot))
-	mustCount(t, e, 1, `select count(*) from schedule_runs where outcome = 'fired' and job_id = $1 and slot = $2`, id[:], slot)
+	mustCount(t, e, 1,
+		`select count(*) from schedule_runs where outcome = 'fired' and job_id = $1 and slot = $2`, id[:], slot)
 	mustCount(t, e, 1, declared)
 }
 
@@ -114,6 +115,7 @@ func TestScheduleSkipsWhileItsJobIsOpen(t *testing.T) {
 			eventually(t, e, 1, declared)
 
 			slot := backdate(t, e, time.Hour)
+
 			<-first
 			backdate(t, e, 30*time.Minute)
 			eventually(t, e, 1, `select count(*) from schedules where fired + skipped = 2`)
@@ -162,7 +164,8 @@ func TestScheduleIsPausedTriggeredAndBackfilled(t *testing.T) {
 	}
 
 	for _, bad := range [][2]time.Time{{until, from}, {from, day.AddDate(1, 0, 0)}, {day.AddDate(-4, 0, 0), from}} {
-		if _, err := m.BackfillSchedule(t.Context(), "nightly", bad[0], bad[1], ""); state.CodeOf(err) != state.CodeInvalid {
+		_, err := m.BackfillSchedule(t.Context(), "nightly", bad[0], bad[1], "")
+		if state.CodeOf(err) != state.CodeInvalid {
 			t.Errorf("backfill from %s until %s: %v", bad[0], bad[1], err)
 		}
 	}

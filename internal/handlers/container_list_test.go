@@ -92,7 +92,11 @@ func TestContainerList_StopsAtTheLimit(t *testing.T) {
 		limit, blobs, seen int
 		truncated          bool
 	}{
-		{5, 5, 6, true}, {10, 10, 10, true}, {11, 11, 12, true}, {19, 19, 20, true}, {20, 20, 20, false},
+		{5, 5, 6, true},
+		{10, 10, 10, true},
+		{11, 11, 12, true},
+		{19, 19, 20, true},
+		{20, 20, 20, false},
 		{21, 20, 20, false},
 	} {
 		out, parts, err := runList(t, two, ContainerListInput{Limit: c.limit})

@@ -306,6 +306,7 @@ func TestPlanIsWrittenOnce(t *testing.T) {
 	h.complete(h.a, 5, ends...)
 
 	claimed = h.claim(h.a, state.KindPlan, 1)[0]
+
 	for range 2 {
 		inputs := [][]byte{[]byte(`1`), []byte(`2`)}
 		if landed, err := h.PlanInputs(t.Context(), h.a, claimed, inputs); err != nil || !landed {

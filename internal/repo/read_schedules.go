@@ -38,7 +38,8 @@ func (row scheduleRow) view(now time.Time, upcoming int) (view.ScheduleView, err
 		Error: row.Error, ErrorAt: utc(row.ErrorAt),
 	}
 	if err := json.Unmarshal([]byte(row.Declaration), &v.ScheduleDeclaration); err != nil {
-		return v, state.Wrap(state.CodeInternal, "repo.ListSchedules", "the declaration of a schedule cannot be read", err)
+		return v, state.Wrap(
+			state.CodeInternal, "repo.ListSchedules", "the declaration of a schedule cannot be read", err)
 	}
 
 	v.Upcoming(now, upcoming)
@@ -119,6 +120,7 @@ func (r *Repo) ReadSchedule(ctx context.Context, name string) (view.ScheduleDeta
 	)
 
 	into := []any{&run.At, &run.Outcome, &run.Slot, &run.Slots, &job, &status, &run.By}
+
 	_, err = pgx.ForEachRow(rows, into, func() error {
 		one := run
 		one.At, one.Slot, one.JobID = run.At.UTC(), utc(run.Slot), jobOrNil(job)

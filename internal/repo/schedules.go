@@ -61,7 +61,9 @@ func (r *Repo) Schedules(ctx context.Context) (found []state.ScheduleRow, now ti
 // declare. Without, DeclareSchedules changes only rows that no process has
 // written for a while. The schedules are in order of their names.
 func (r *Repo) DeclareSchedules(ctx context.Context, declared []state.DeclaredSchedule, force bool) error {
-	names, texts, nexts := make([]string, len(declared)), make([]string, len(declared)), make([]*time.Time, len(declared))
+	names, texts := make([]string, len(declared)), make([]string, len(declared))
+	nexts := make([]*time.Time, len(declared))
+
 	for i, d := range declared {
 		names[i], texts[i], nexts[i] = d.Name, d.Declaration, d.NextAt
 	}

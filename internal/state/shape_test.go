@@ -53,7 +53,8 @@ func TestDifferenceOfStages(t *testing.T) {
 			`stage "copy" ran tasks of type copier, this build declares mover`,
 		},
 		{
-			"not declared", state.StageShape{},
+			"not declared",
+			state.StageShape{},
 			`stage "copy" was fan_out over measure, a, b, this build does not declare it`,
 		},
 	} {

@@ -56,7 +56,7 @@ type JobSummary struct {
 	CreatedAt         time.Time       `json:"created_at"`
 	LastSubmittedAt   time.Time       `json:"last_submitted_at"`
 	RunKey            string          `json:"run_key,omitempty"` // the rest of its identity; empty: none
-	StartAt           *time.Time      `json:"start_at"`          // when it starts, if that is later than the submit; nil: immediately
+	StartAt           *time.Time      `json:"start_at"`          // if later than the submit; nil: immediately
 	StartedAt         *time.Time      `json:"started_at"`
 	FinishedAt        *time.Time      `json:"finished_at"`
 	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // nil where the job stops because it failed

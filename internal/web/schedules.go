@@ -71,7 +71,8 @@ func loadSchedule(ctx context.Context, s *Server, in *input) (content, error) {
 	now := time.Now().UTC().Truncate(time.Minute)
 	past := func(days int) string {
 		return "?" + url.Values{
-			"from": {now.AddDate(0, 0, -days).Format(time.RFC3339)}, "until": {now.Add(-time.Minute).Format(time.RFC3339)},
+			"from":  {now.AddDate(0, 0, -days).Format(time.RFC3339)},
+			"until": {now.Add(-time.Minute).Format(time.RFC3339)},
 		}.Encode()
 	}
 	p := schedulePage{

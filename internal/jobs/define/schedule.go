@@ -134,6 +134,7 @@ func scheduledBody(job Job, params any) ([]byte, error) {
 	}
 
 	value := reflect.ValueOf(params)
+
 	for _, f := range job.shape.fields {
 		if f.def == nil {
 			continue

@@ -15,6 +15,7 @@ func TestDependenciesHaveARow(t *testing.T) {
 	t.Parallel()
 
 	used := map[string]bool{}
+
 	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 	for _, m := range row.FindAllStringSubmatch(document(t, dependencies), -1) {
 		used[m[1]] = false

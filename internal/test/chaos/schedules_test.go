@@ -104,7 +104,9 @@ func TestEverySecondStartsOneJobWhileProcessesAreKilled(t *testing.T) {
 	awaitCount(t, pool, 1, `select count(*) from schedules where fired > 0`)
 
 	killed := 0
-	for until := time.Now().Add(time.Duration(*scheduleMinutes * float64(time.Minute))); time.Now().Before(until); killed++ {
+	until := time.Now().Add(time.Duration(*scheduleMinutes * float64(time.Minute)))
+
+	for ; time.Now().Before(until); killed++ {
 		victim := killed % len(processes)
 		if killed%2 == 0 {
 			_ = processes[victim].cmd.Process.Signal(syscall.SIGUSR1)
@@ -160,7 +162,8 @@ func TestEverySecondStartsOneJobWhileProcessesAreKilled(t *testing.T) {
 	t.Logf("%d slots, %d jobs, %d processes killed", slots, jobs, killed)
 
 	if missing != 0 || jobs < slots || left != 0 {
-		t.Errorf("%d slots, %d jobs: %d slots without exactly one job; %d fired, %d left out", slots, jobs, missing, fired, left)
+		t.Errorf("%d slots, %d jobs: %d slots without exactly one job; %d fired, %d left out",
+			slots, jobs, missing, fired, left)
 	}
 }
 

@@ -71,7 +71,11 @@ func (s Style) Schedule(one view.ScheduleDetail, now time.Time) []string {
 	}
 
 	columns := []Column{
-		{Head: "SLOT"}, {Head: "OUTCOME"}, {Head: "SLOTS", Right: true, Drop: 2}, {Head: "JOB"}, {Head: "STATUS", Drop: 1},
+		{Head: "SLOT"},
+		{Head: "OUTCOME"},
+		{Head: "SLOTS", Right: true, Drop: 2},
+		{Head: "JOB"},
+		{Head: "STATUS", Drop: 1},
 	}
 
 	rows := make([][]string, len(one.Runs))
