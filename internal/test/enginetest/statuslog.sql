@@ -11,6 +11,9 @@ create table status_log (
   index       int,
   -- Of a job or a task.
   attempt     int,
+  -- Of a stage, as it was then: a rerun by another build can number stages
+  -- differently.
+  depends_on  smallint[],
   was         text,
   now         text not null
 );
@@ -38,10 +41,10 @@ execute function log_job();
 
 create function log_stage() returns trigger language plpgsql as $$
 begin
-  insert into status_log (record, job_id, incarnation, stage, gen, was, now)
+  insert into status_log (record, job_id, incarnation, stage, gen, depends_on, was, now)
   values (
     'stage', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id),
-    new.stage, new.gen,
+    new.stage, new.gen, new.depends_on,
     case when tg_op = 'UPDATE' then old.status::text end, new.status::text
   );
   return null;
