@@ -52,15 +52,7 @@ func (m *Machine) startTime(ctx context.Context, req SubmitRequest) (time.Time, 
 }
 
 // startOf is the start of a delayed job, as callers see it.
-func startOf(g state.JobSpec) *time.Time {
-	if g.StartAt.IsZero() {
-		return nil
-	}
-
-	at := g.StartAt.UTC()
-
-	return &at
-}
+func startOf(g state.JobSpec) *time.Time { return instant(g.StartAt.UTC()) }
 
 // StartNow starts a delayed job. If its start has passed, StartNow changes
 // nothing and returns nil. If the job was not delayed, or has ended, StartNow

@@ -27,57 +27,50 @@ const (
 
 // purge deletes jobs that are marked, batch by batch, for a while.
 func (m *Machine) purge(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
-	end := time.Now().Add(purgeTime)
+	n, err = deleteBatches(ctx, purgeTime, m.store.PurgeNext, m.store.Purge)
 
-	refs, err := m.store.PurgeNext(ctx, 100)
-	if err != nil {
-		return 0, effects, err
-	}
-
-	for _, ref := range refs {
-		for done := false; !done; {
-			if time.Now().After(end) {
-				return n, effects, nil
-			}
-
-			var rows int
-			if rows, done, err = m.store.Purge(ctx, ref); err != nil {
-				return n, effects, err
-			}
-
-			n += rows
-		}
-	}
-
-	return n, effects, nil
+	return n, effects, err
 }
 
 // purgeSuperseded deletes rows of past generations, batch by batch, for a
 // while.
 func (m *Machine) purgeSuperseded(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
-	end := time.Now().Add(supersededTime)
+	n, err = deleteBatches(ctx, supersededTime, m.store.Superseded, m.store.PurgeSuperseded)
 
-	refs, err := m.store.Superseded(ctx, 100)
+	return n, effects, err
+}
+
+// deleteBatches calls remove for each of at most 100 listed records until it is
+// done, for at most limit, and returns the number of deleted rows.
+func deleteBatches[T any](
+	ctx context.Context,
+	limit time.Duration,
+	list func(ctx context.Context, most int) ([]T, error),
+	remove func(ctx context.Context, ref T) (rows int, done bool, err error),
+) (n int, err error) {
+	end := time.Now().Add(limit)
+
+	refs, err := list(ctx, 100)
 	if err != nil {
-		return 0, effects, err
+		return 0, err
 	}
 
 	for _, ref := range refs {
 		for done := false; !done; {
 			if time.Now().After(end) {
-				return n, effects, nil
+				return n, nil
 			}
 
 			var rows int
-			if rows, done, err = m.store.PurgeSuperseded(ctx, ref); err != nil {
-				return n, effects, err
+			if rows, done, err = remove(ctx, ref); err != nil {
+				return n, err
 			}
 
 			n += rows
 		}
 	}
 
-	return n, effects, nil
+	return n, nil
 }
 
 // Delete deletes a job that has ended, with all that it left. One that has not,

@@ -46,7 +46,7 @@ func (m *Machine) ResumeSchedule(ctx context.Context, name string) error {
 		return err
 	}
 
-	_, now, err := m.store.Schedules(ctx)
+	now, err := m.store.Now(ctx)
 	if err != nil {
 		return err
 	}

@@ -16,13 +16,17 @@ import (
 
 // Limits of delivery.
 const (
-	GiveUpAfter = 24 * time.Hour   // since the job ended
-	firstDelay  = 5 * time.Second  // after the first try; doubled after each
-	maxDelay    = 15 * time.Minute // between two tries
-	concurrent  = 8                // requests of one process
-	lock        = time.Minute      // a try takes at most webhook.Timeout
-	interval    = 5 * time.Second  // between looks of a process
+	GiveUpAfter = 24 * time.Hour  // since the job ended
+	concurrent  = 8               // requests of one process
+	lock        = time.Minute     // a try takes at most webhook.Timeout
+	interval    = 5 * time.Second // between looks of a process
 )
+
+// retries doubles the wait after each try, from 5 s to 15 min, and adds up to a
+// quarter of it.
+var retries = state.Backoff{
+	Base: 5 * time.Second * 5 / 4, Factor: 2, Cap: 15 * time.Minute * 5 / 4, Jitter: 0.2,
+}
 
 // Store records notifications. internal/repo is it.
 type Store interface {
@@ -121,22 +125,13 @@ func (n *Notifier) send(ctx context.Context, due state.Notification) {
 		n.log.Warn("a notification failed permanently", keys.JobID, due.JobID, keys.Error, err)
 		_, err = n.store.EndNotification(ctx, due, host, state.CleanText(err.Error()))
 	default:
-		_, err = n.store.DelayNotification(ctx, due, delayAfter(due.Tries), state.CleanText(err.Error()))
+		delay := retries.Delay(due.Tries, rand.Float64())
+		_, err = n.store.DelayNotification(ctx, due, delay, state.CleanText(err.Error()))
 	}
 
 	if err != nil && ctx.Err() == nil {
 		n.log.Warn("recording a notification failed; it is sent again", keys.JobID, due.JobID, keys.Error, err)
 	}
-}
-
-// delayAfter is the wait after a number of tries, with jitter of a quarter.
-func delayAfter(tries int) time.Duration {
-	delay := maxDelay
-	if tries < 16 {
-		delay = min(firstDelay<<(tries-1), maxDelay)
-	}
-
-	return delay + rand.N(delay/4)
 }
 
 // hostOf is the part of a callback URL that is not a secret.

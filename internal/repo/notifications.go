@@ -23,27 +23,6 @@ func (r *Repo) ClaimNotifications(
 	return due, err
 }
 
-// setCallbacks writes the URLs that are notified when these new jobs end. Few
-// jobs have one.
-func (t tx) setCallbacks(batch []state.JobSpec) error {
-	var (
-		ids  [][]byte
-		urls []string
-	)
-
-	for i := range batch {
-		if g := &batch[i]; g.CallbackURL != "" {
-			ids, urls = append(ids, g.JobID[:]), append(urls, g.CallbackURL)
-		}
-	}
-
-	if len(ids) == 0 {
-		return nil
-	}
-
-	return t.later("set_callbacks", namedArgs{"job_ids": ids, "callback_urls": urls}, nil)
-}
-
 func scanNotification(row pgx.CollectableRow) (n state.Notification, err error) {
 	var (
 		job []byte

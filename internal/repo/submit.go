@@ -86,29 +86,27 @@ func (t tx) insertJobs(
 		return nil, err
 	}
 
-	if err := t.setCallbacks(fresh); err != nil {
-		return nil, err
-	}
-
 	return outcomes, t.markJobs(fresh)
 }
 
-// markJobs writes the run keys and the delays of new jobs. Few have any, so that
-// the statements of a submit do not carry them.
+// markJobs writes the run keys, delays and callback URLs of jobs that start. Few
+// have any, so that the statements of a submit do not carry them.
 func (t tx) markJobs(batch []state.JobSpec) error {
 	var (
-		ids    [][]byte
-		keys   []string
-		starts []*time.Time
+		ids        [][]byte
+		keys, urls []string
+		starts     []*time.Time
 	)
 
 	for i := range batch {
 		g := &batch[i]
-		if g.RunKey == "" && g.StartAt.IsZero() {
+		if g.RunKey == "" && g.StartAt.IsZero() && g.CallbackURL == "" {
 			continue
 		}
 
-		ids, keys, starts = append(ids, g.JobID[:]), append(keys, g.RunKey), append(starts, nil)
+		ids, keys, urls = append(ids, g.JobID[:]), append(keys, g.RunKey), append(urls, g.CallbackURL)
+
+		starts = append(starts, nil)
 		if !g.StartAt.IsZero() {
 			starts[len(starts)-1] = &g.StartAt
 		}
@@ -118,7 +116,9 @@ func (t tx) markJobs(batch []state.JobSpec) error {
 		return nil
 	}
 
-	return t.later("mark_jobs", namedArgs{"job_ids": ids, "run_keys": keys, "start_ats": starts}, nil)
+	return t.later("mark_jobs", namedArgs{
+		"job_ids": ids, "run_keys": keys, "start_ats": starts, "callback_urls": urls,
+	}, nil)
 }
 
 func jobArgs(batch []state.JobSpec, places map[state.JobID]int, ids []state.JobID) namedArgs {
@@ -305,11 +305,6 @@ func (r *Repo) Rerun(
 		graph, effects = t.graphArgs([]state.JobSpec{g}, gen+1)
 
 		if err := t.later("insert_graphs", graph, nil); err != nil {
-			return err
-		}
-
-		callbacks := namedArgs{"job_ids": [][]byte{g.JobID[:]}, "callback_urls": []string{g.CallbackURL}}
-		if err := t.later("set_callbacks", callbacks, nil); err != nil {
 			return err
 		}
 

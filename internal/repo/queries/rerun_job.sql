@@ -26,6 +26,7 @@ reset as (
     has_result = @has_result,
     cancel_requested_at = null,
     start_at = null,
+    callback_url = null,
     started_at = null,
     finished_at = null,
     result = null,
