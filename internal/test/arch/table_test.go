@@ -24,6 +24,8 @@ var table = []row{
 	{pkg: "telemetry/keys"},
 	{pkg: "clock"},
 	{pkg: "singleflight"},
+	{pkg: "raster/tiff"},
+	{pkg: "raster/cog", may: []string{"raster/tiff"}},
 	{pkg: "httpserver", may: []string{"state"}},
 	{pkg: "dev/pglocal"},
 	{pkg: "dev/npm"},
