@@ -100,7 +100,7 @@ func TestCancelSurvivesPanics(t *testing.T) {
 			}
 
 			until(t, "the stop is due immediately", func() bool {
-				exec(t, e, `update messages set due_at = now() where due_at > now()`)
+				makeDue(t, e)
 				e.Process(0).Queue.Wake(state.QueueJobs)
 
 				return e.Read(id).Status.Ended()
@@ -207,7 +207,7 @@ func TestFivePanicsOnOneMessageFailItsJob(t *testing.T) {
 				_ = e.Pool().
 					QueryRow(t.Context(), `select greatest($1, max(panics)) from messages`, maxPanics).
 					Scan(&maxPanics)
-				exec(t, e, `update messages set due_at = now() where due_at > now()`)
+				makeDue(t, e)
 
 				for _, q := range state.Queues {
 					e.Process(0).Queue.Wake(q)

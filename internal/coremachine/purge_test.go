@@ -189,7 +189,8 @@ func TestPurgeWithoutMarkDeletesNothing(t *testing.T) {
 }
 
 // TestDeleteAndRetryNeverBothSucceed runs a delete and a retry of one failed
-// job concurrently, many times.
+// job concurrently, many times. The tasks of the retry end only after both have
+// answered: a delete that begins after the job failed again may succeed too.
 func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 	t.Parallel()
 
@@ -197,12 +198,31 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 		return
 	}
 
-	e := startFailing(t)
+	var answered atomic.Pointer[chan struct{}]
+
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{
+			"tiles": jobOf(define.Stage[params]{Name: "first", Tasks: dynamic(), Bundle: 2}),
+		},
+		Handlers: handlersOf(func(ctx context.Context, task handlers.Task, in workIn) (workOut, error) {
+			if wait := answered.Load(); wait != nil {
+				select {
+				case <-*wait:
+				case <-ctx.Done():
+				}
+			}
+
+			return workOut(in), handlers.Permanent(fmt.Errorf("task %d is broken", task.Index))
+		}),
+	})
 
 	p := e.Process(0)
 	for range 20 {
 		id := e.Submit("tiles", `{"n":4}`)
 		e.Wait(id).MustBe(t, state.JobFailed)
+
+		wait := make(chan struct{})
+		answered.Store(&wait)
 
 		var (
 			deleted, retried error
@@ -212,6 +232,7 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 		both.Go(func() { deleted = p.Machine.Delete(t.Context(), id) })
 		both.Go(func() { _, retried = p.Machine.Retry(t.Context(), id, "test", "") })
 		both.Wait()
+		close(wait)
 
 		if (deleted == nil) == (retried == nil) {
 			t.Fatalf("delete: %v, retry: %v; want exactly one to succeed", deleted, retried)
@@ -220,6 +241,8 @@ func TestDeleteAndRetryNeverBothSucceed(t *testing.T) {
 		if retried == nil {
 			e.Wait(id).MustBe(t, state.JobFailed)
 		}
+
+		answered.Store(nil)
 	}
 }
 

@@ -27,6 +27,7 @@ var (
 	query             = worktest.Query
 	mustCount         = worktest.MustCount
 	exec              = worktest.Exec
+	makeDue           = worktest.MakeDue
 	sweep             = worktest.Sweep
 	until             = worktest.Until
 	modeOf            = worktest.ModeOf

@@ -27,6 +27,17 @@ func Exec(t *testing.T, e *enginetest.Engine, sql string, args ...any) {
 	}
 }
 
+// MakeDue makes all messages that wait for their time due. It locks them in key
+// order, as the engine does.
+func MakeDue(t *testing.T, e *enginetest.Engine) {
+	t.Helper()
+	Exec(t, e, `with waiting as (
+		select job_id, message_id from messages where due_at > now()
+		order by job_id, message_id for update)
+	update messages m set due_at = now() from waiting w
+	where m.job_id = w.job_id and m.message_id = w.message_id`)
+}
+
 // Sweep sweeps once, and fails the test if a step of the sweep fails.
 func Sweep(t *testing.T, e *enginetest.Engine) coremachine.SweepReport {
 	t.Helper()
@@ -39,7 +50,6 @@ func Sweep(t *testing.T, e *enginetest.Engine) coremachine.SweepReport {
 	return rep
 }
 
-// Until polls every few milliseconds Until ok returns true.
 // Until waits until ok returns true. It fails the test after 20 seconds.
 func Until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
