@@ -80,7 +80,8 @@ func (w *world) deadLetter() {
 
 	m := rapid.SampledFrom(waiting).Draw(w.t, "message")
 	w.exec(
-		`update messages set dead_reason = 'MaxDeliveryCountExceeded' where job_id = $1 and message_id = $2`,
+		`update messages set dead_reason = 'MaxDeliveryCountExceeded'
+			where job_id = $1 and message_id = $2 and worker_id is null`, // local work may have claimed it since
 		m.JobID[:],
 		m.MessageID,
 	)
