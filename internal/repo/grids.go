@@ -18,8 +18,8 @@ const (
 	gridMax   = 32              // remembered grids in a generation
 )
 
-// grids remembers the grids that were asked for last. One of a stage that has
-// ended is true until the stage has another end.
+// grids caches the grids that were read last. The grid of a stage that has ended
+// is valid until the stage runs again.
 type grids struct {
 	cache[gridKey, grid]
 
@@ -29,8 +29,9 @@ type grids struct {
 func newGrids() grids { return grids{cache: cache[gridKey, grid]{max: gridMax}} }
 
 type gridKey struct {
-	job   state.JobID
-	stage int
+	job         state.JobID
+	incarnation int64 // a job that is deleted and submitted again is another job
+	stage       int
 }
 
 type grid struct {

@@ -12,13 +12,14 @@ import (
 	"coremachine/internal/view"
 )
 
-// gridTries is how often a grid is begun whose stage is run again meanwhile.
+// gridTries is the maximum number of attempts to count a stage that is run again
+// in the meantime.
 const gridTries = 3
 
-// ReadGrid reads the tasks of a stage as ranges of equal status. However many
-// ask, a process counts a running stage about once a second and one that has
-// ended once. An unknown job or stage is an Error with CodeNotFound; where
-// counting takes too long it is one with CodeUnavailable.
+// ReadGrid returns the tasks of a stage as ranges of equal status. A process
+// counts a running stage about once a second and an ended stage once, regardless
+// of the number of callers. It returns CodeNotFound if there is no such job or
+// stage, and CodeUnavailable if counting takes too long.
 func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (view.GridView, error) {
 	const op = "repo.ReadGrid"
 	for range gridTries {
@@ -27,7 +28,7 @@ func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (view
 			return view.GridView{}, err
 		}
 
-		key := gridKey{id, s.Stage}
+		key := gridKey{id, s.Incarnation, s.Stage}
 		if known, ok := r.grids.get(key); ok && known.trueOf(s, time.Now()) {
 			return known.view, nil
 		}
@@ -42,10 +43,11 @@ func (r *Repo) ReadGrid(ctx context.Context, id state.JobID, stage string) (view
 }
 
 type gridStage struct {
-	Stage      int
-	Gen        int
-	Planned    int
-	FinishedAt *time.Time
+	Incarnation int64
+	Stage       int
+	Gen         int
+	Planned     int
+	FinishedAt  *time.Time
 }
 
 func (s gridStage) finished() time.Time {
@@ -79,14 +81,14 @@ func (r *Repo) gridStage(ctx context.Context, op string, id state.JobID, stage s
 	return s, nil
 }
 
-// countGrid counts once for all who ask meanwhile; what it counts outlives the
-// request that began it.
+// countGrid counts once for all concurrent callers. Counting continues if the
+// request that started it ends.
 func (r *Repo) countGrid(ctx context.Context, key gridKey, name string, s gridStage) (grid, error) {
-	asked := fmt.Sprintf("%s/%d/%d/%d", key.job, key.stage, s.Gen, s.finished().UnixMicro())
+	asked := fmt.Sprintf("%s/%d/%d/%d/%d", key.job, key.incarnation, key.stage, s.Gen, s.finished().UnixMicro())
 
 	g, err := r.grids.group.Do(ctx, asked, gridLimit, func(ctx context.Context) (grid, error) {
 		if known, ok := r.grids.get(key); ok && known.trueOf(s, time.Now()) {
-			return known, nil // counted between the look and the turn
+			return known, nil // another caller has counted in the meantime
 		}
 
 		begin := time.Now()
@@ -120,15 +122,16 @@ type gridRow struct {
 	Cells      string
 }
 
-// readGrid counts. Of a stage that is in another generation by now the grid has
-// nil ranges.
+// readGrid counts. If the stage has another incarnation or generation by now, the
+// ranges of the grid are nil.
 func (r *Repo) readGrid(ctx context.Context, key gridKey, name string, s gridStage) (grid, error) {
 	const op = "repo.ReadGrid"
 
 	cell := view.GridCell(s.Planned)
 
 	rows, err := r.pool.Query(ctx, statement("read_grid"), namedArgs{
-		"job_id": key.job[:], "stage": key.stage, "gen": s.Gen, "cell": cell, "until": s.Planned,
+		"job_id": key.job[:], "incarnation": key.incarnation, "stage": key.stage,
+		"gen": s.Gen, "cell": cell, "until": s.Planned,
 	})
 	if err != nil {
 		return grid{}, gridFailure(ctx, op, err)
@@ -189,7 +192,7 @@ var gridLetters = map[byte]view.GridStatus{
 	'q': view.GridQueued,
 }
 
-// gridRanges joins neighbouring cells of equal letters.
+// gridRanges joins neighbouring cells with the same letter.
 func gridRanges(cells string, cell, tasks int) []view.GridRange {
 	ranges := []view.GridRange{}
 

@@ -171,6 +171,33 @@ update stages set completed = 6, status = 'completed', finished_at = now()`)
 	}
 }
 
+// TestGridOfReplacedJobIsNotShown reads the grid of a running stage. The job is
+// then deleted and submitted again, and its stage has other tasks.
+func TestGridOfReplacedJobIsNotShown(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	id := rows.Insert(
+		t,
+		pool,
+		rows.Job{
+			Status: state.JobRunning,
+			Stages: []rows.Stage{{Name: "a", Planned: 6, Dispatched: 6}},
+		},
+	)
+
+	if got, _ := gridText(t, r, id, "a"); got != "6 queued" {
+		t.Errorf("the grid is %s", got)
+	}
+
+	exec(t, pool, `update jobs set incarnation = default`)
+	exec(t, pool, `update stages set planned = 9, total = 9, dispatched = 9`)
+
+	if got, _ := gridText(t, r, id, "a"); got != "9 queued" {
+		t.Errorf("the grid of the job that replaced it is %s", got)
+	}
+}
+
 func TestListTasksOfARange(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Schema(t)

@@ -81,6 +81,7 @@ select
     ) w
   ) as cells
 from stages s
+join jobs j on j.job_id = s.job_id and j.incarnation = @incarnation
 cross join held h
 where s.job_id = @job_id
   and s.stage = @stage

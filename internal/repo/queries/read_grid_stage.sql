@@ -1,6 +1,6 @@
 -- Returns what identifies a grid of a stage's tasks. A cached grid with the
--- same generation and end time is still valid.
-select s.stage, s.gen, s.planned, s.finished_at
+-- same incarnation, generation and end time is still valid.
+select j.incarnation, s.stage, s.gen, s.planned, s.finished_at
 from stages s
 join jobs j on j.job_id = s.job_id
 where s.job_id = @job_id
