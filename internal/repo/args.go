@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// namedArgs are a statement's arguments by name, each of which it must name.
-// They do what pgx.StrictNamedArgs do, but read the text of a statement once
-// for all of its runs: the long ones take as long to read as to run.
+// namedArgs has the arguments of a statement by name. The statement must use all
+// of them. namedArgs works like pgx.StrictNamedArgs, but parses the text of a
+// statement only once: long statements take as long to parse as to run.
 type namedArgs map[string]any
 
-// positional is a statement's text with $1, $2 ... and the names that these
-// stand for.
+// positional is the text of a statement with $1, $2 and so on, and the names of
+// these parameters.
 type positional struct {
 	text  string
 	names []string

@@ -10,7 +10,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// OpenLease makes a worker's heartbeat row.
+// OpenLease inserts the lease of a worker.
 func (r *Repo) OpenLease(
 	ctx context.Context,
 	worker uuid.UUID,

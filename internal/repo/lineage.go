@@ -9,8 +9,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// Job returns what never changes of a job: its type and its parameters as
-// canonical JSON. It is cached.
+// Job returns the type of a job and its parameters as canonical JSON. Neither
+// changes, so the result is cached.
 func (r *Repo) Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error) {
 	if j, ok := r.params.get(id); ok {
 		return j.jobType, j.params, nil

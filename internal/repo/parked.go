@@ -8,8 +8,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// Parked lists messages that wait for a build that declares their work, in key
-// order after the given one, whether they are due or not.
+// Parked lists the messages that wait for a build that declares their work. The
+// list is in key order after the given message, and includes messages that are
+// not due.
 func (r *Repo) Parked(
 	ctx context.Context,
 	after state.Message,

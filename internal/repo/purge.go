@@ -38,7 +38,7 @@ func (r *Repo) PurgeOld(ctx context.Context, retention time.Duration, most int) 
 	return r.one(ctx, "repo.PurgeOld", "purge_old", namedArgs{"retention": retention.Seconds(), "most": most})
 }
 
-// PurgeNext lists jobs whose deletion was begun and has not ended.
+// PurgeNext lists jobs whose deletion has begun and not ended.
 func (r *Repo) PurgeNext(ctx context.Context, most int) ([]state.JobRef, error) {
 	return r.jobRefs(ctx, "repo.PurgeNext", "purge_next", namedArgs{"most": most})
 }
@@ -103,10 +103,10 @@ var purgeTables = []struct {
 	{"purge_events", namedArgs{"most": purgeBatch}},
 }
 
-// Purge deletes the next rows of a marked job, the job row last. Every
-// statement is bound to the mark of this incarnation: where the job was
-// submitted again since, nothing is deleted and done is true. It may be cut
-// off anywhere and called again.
+// Purge deletes the next rows of a marked job, the job row last. Each statement
+// is bound to the mark of this incarnation: if the job was submitted again in
+// the meantime, Purge deletes nothing and done is true. If it is interrupted,
+// the next call continues.
 func (r *Repo) Purge(ctx context.Context, ref state.JobRef) (rows int, done bool, err error) {
 	job := namedArgs{"job_id": ref.JobID[:], "incarnation": ref.Incarnation}
 
@@ -140,14 +140,15 @@ func (r *Repo) Purge(ctx context.Context, ref state.JobRef) (rows int, done bool
 	return rows, done, err
 }
 
-// Touch keeps a job that a submit found from retention for another while. If
-// the job is gone or marked for deletion, landed is false.
+// Touch makes retention count from now for a job that a submit found. If the job
+// is gone or marked for deletion, landed is false.
 func (r *Repo) Touch(ctx context.Context, id state.JobID) (landed bool, err error) {
 	n, err := r.one(ctx, "repo.Touch", "touch_job", namedArgs{"job_id": id[:]})
 	return n > 0, err
 }
 
-// Full reports whether at least most jobs are queued or running.
+// Full reports whether the number of queued and running jobs has reached a
+// limit.
 func (r *Repo) Full(ctx context.Context, most int) (full bool, err error) {
 	err = r.pool.QueryRow(ctx, statement("queued_jobs"), namedArgs{"most": most}).Scan(&full)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// LastEvents reads the newest entries of a job's history, the newest first. Of
-// an unknown job there are none.
+// LastEvents returns the latest events of a job, newest first. It returns none
+// if there is no such job.
 func (r *Repo) LastEvents(ctx context.Context, id state.JobID, most int) ([]view.EventView, error) {
 	const op = "repo.LastEvents"
 	if err := checkLimit(op, most); err != nil {

@@ -16,7 +16,7 @@ const (
 	errorScan  = 2000
 )
 
-// errorGroups reads what ended tasks of a job, the most frequent first.
+// errorGroups returns the errors that ended tasks of a job, most frequent first.
 func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]view.ErrorGroup, error) {
 	failures, err := r.readFailures(ctx, op, namedArgs{
 		"job_id": id[:],
@@ -45,9 +45,10 @@ func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]vi
 	return groups, nil
 }
 
-// ListFailures reads why attempts at a job's tasks failed, of its current
-// generation: what ended most tasks first. stage is a name; empty is every
-// stage. An unknown job or stage is an Error with CodeNotFound.
+// ListFailures returns why tasks of a job failed in its current generation: the
+// error that ended most tasks comes first. stage is a name; if it is empty, the
+// list covers all stages. ListFailures returns CodeNotFound if there is no such
+// job or stage.
 func (r *Repo) ListFailures(ctx context.Context, id state.JobID, stage string) ([]view.FailureGroup, error) {
 	const op = "repo.ListFailures"
 

@@ -72,7 +72,8 @@ type jobRow struct {
 	Stages            []byte
 }
 
-// jobStageRow is an element of jobRow.Stages: a view, and what it is made from.
+// jobStageRow is an element of jobRow.Stages: a view and the columns from which
+// it is computed.
 type jobStageRow struct {
 	view.StageView
 	QueueNumber      state.Queue `json:"queue_number"`

@@ -9,8 +9,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// relations is how the tasks of a stage of each kind are made from a stage that
-// it depends on.
+// relations maps each kind of stage to the way in which its tasks follow from a
+// stage that it depends on.
 var relations = map[state.Parallelism]view.Relation{
 	state.MatchPrevious: view.RelationFollows,
 	state.FanOut:        view.RelationPlanned,
@@ -19,7 +19,8 @@ var relations = map[state.Parallelism]view.Relation{
 	state.Dynamic:       view.RelationAfter,
 }
 
-// taskLineage reads where a task's input comes from and where its result goes.
+// taskLineage returns the tasks from which a task has its input, and the tasks
+// that use its result.
 func (r *Repo) taskLineage(
 	ctx context.Context,
 	id state.JobID,

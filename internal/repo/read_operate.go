@@ -11,12 +11,12 @@ import (
 	"coremachine/internal/view"
 )
 
-// eventScan is how many entries a page of events looks at; a page may be short
-// and have a next.
+// eventScan is the maximum number of events that a page reads. A page can be
+// short although more follow.
 const eventScan = 2000
 
-// ListEvents reads a page of a job's history, oldest first. An unknown job is
-// an Error with CodeNotFound.
+// ListEvents returns a page of a job's events, oldest first. It returns
+// CodeNotFound if there is no such job.
 func (r *Repo) ListEvents(
 	ctx context.Context,
 	id state.JobID,
@@ -92,8 +92,8 @@ func (r *Repo) mustExist(ctx context.Context, op string, id state.JobID) error {
 	return nil
 }
 
-// eventRow is a row of the statements that list events. EventID is nil on a row
-// that carries nothing but the edge.
+// eventRow is a row of the statements that list events. A row without an
+// EventID only says how far the statement has read.
 type eventRow struct {
 	EventID *int64
 	At      *time.Time
@@ -132,7 +132,8 @@ func (e eventRow) view() view.EventView {
 	return v
 }
 
-// ReadQueues reads how deep each queue is. Every count ends at view.MaxDepth.
+// ReadQueues returns the number of messages in each queue. It counts no further
+// than view.MaxDepth.
 func (r *Repo) ReadQueues(ctx context.Context) ([]view.QueueView, error) {
 	numbers := make([]int16, len(state.Queues))
 	for i, q := range state.Queues {
@@ -171,7 +172,7 @@ func (r *Repo) ReadQueues(ctx context.Context) ([]view.QueueView, error) {
 	return views, nil
 }
 
-// ReadFlow counts the messages that came and went.
+// ReadFlow counts the messages that were added and removed.
 func (r *Repo) ReadFlow(ctx context.Context) (f view.Flow, err error) {
 	if err := r.pool.QueryRow(ctx, statement("read_flow"), namedArgs{}).Scan(&f.Made, &f.Gone); err != nil {
 		return f, failure("repo.ReadFlow", err)
@@ -180,7 +181,7 @@ func (r *Repo) ReadFlow(ctx context.Context) (f view.Flow, err error) {
 	return f, nil
 }
 
-// ListDead reads a page of what was set aside of a queue, oldest first.
+// ListDead returns a page of the dead letters of a queue, oldest first.
 func (r *Repo) ListDead(
 	ctx context.Context,
 	q state.Queue,
@@ -242,8 +243,8 @@ func (r *Repo) ListDead(
 	return page, nil
 }
 
-// ListSweeps reads a page of the passes over stalled work, newest first, before
-// a sweep id; 0 is from the newest.
+// ListSweeps returns a page of sweeps, newest first, that precede a sweep id. If
+// the id is 0, the page starts with the latest sweep.
 func (r *Repo) ListSweeps(
 	ctx context.Context,
 	before int64,
@@ -284,8 +285,8 @@ func (r *Repo) ListSweeps(
 // null.
 func idList(ids []int64) []int64 { return append([]int64{}, ids...) }
 
-// DeadReasons reads why messages of a queue were set aside, the most frequent
-// reason first. It looks at view.MaxDepth of them.
+// DeadReasons returns why messages of a queue became dead letters, the most
+// frequent reason first. It reads at most view.MaxDepth of them.
 func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]view.DeadReason, error) {
 	const op = "repo.DeadReasons"
 
@@ -307,9 +308,8 @@ func (r *Repo) DeadReasons(ctx context.Context, q state.Queue) ([]view.DeadReaso
 	return reasons, nil
 }
 
-// CountDead counts what was set aside of a queue and is in the filter: messages
-// whose work is still to be done, and others. It looks at view.MaxDepth of
-// them.
+// CountDead counts the dead letters of a queue that match the filter: those
+// whose work has not ended, and the others. It reads at most view.MaxDepth.
 func (r *Repo) CountDead(
 	ctx context.Context,
 	q state.Queue,

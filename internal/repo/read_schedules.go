@@ -57,8 +57,7 @@ func jobOrNil(raw []byte) *state.JobID {
 	return &id
 }
 
-// ListSchedules reads all schedules in the order of their names, each with its
-// next slots.
+// ListSchedules returns all schedules by name, each with its next slots.
 func (r *Repo) ListSchedules(ctx context.Context) ([]view.ScheduleView, error) {
 	return r.readSchedules(ctx, "", 3)
 }
@@ -91,8 +90,8 @@ func (r *Repo) readSchedules(ctx context.Context, name string, upcoming int) ([]
 	return views, nil
 }
 
-// ReadSchedule reads a schedule with what became of its last slots. An unknown
-// schedule is an Error with CodeNotFound.
+// ReadSchedule returns a schedule with the outcome of its last slots. It returns
+// CodeNotFound if there is no such schedule.
 func (r *Repo) ReadSchedule(ctx context.Context, name string) (view.ScheduleDetail, error) {
 	const op = "repo.ReadSchedule"
 

@@ -12,8 +12,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// ReadTask reads one task of the current generation with its unsuccessful
-// attempts. An unknown job, stage or task is an Error with CodeNotFound.
+// ReadTask returns a task of the current generation with its unsuccessful
+// attempts. It returns CodeNotFound if there is no such job, stage or task.
 func (r *Repo) ReadTask(
 	ctx context.Context,
 	id state.JobID,

@@ -23,14 +23,14 @@ const (
 	taskBudget = 20_000
 )
 
-// ListTasks reads a page of a job's tasks of its current generation, by stage
-// and index. However few match, it looks at no more than some 20,000 rows: a
-// page may be short, or empty, and have a next. Failed tasks are found through
-// their attempts, running and waiting ones through their messages, and a stage
-// whose counters say that none can match is passed over.
+// ListTasks returns a page of a job's tasks in its current generation, by stage
+// and index. It reads at most about 20,000 rows, so a page can be short or empty
+// although more follow. It finds failed tasks by their attempts, and running and
+// waiting tasks by their messages. It skips stages whose counters show that no
+// task can match.
 //
-// An unknown job or stage is an Error with CodeNotFound, a bad limit one with
-// CodeInvalid.
+// ListTasks returns CodeNotFound if there is no such job or stage, and
+// CodeInvalid for a bad limit.
 func (r *Repo) ListTasks(
 	ctx context.Context,
 	id state.JobID,
@@ -70,7 +70,7 @@ func (r *Repo) ListTasks(
 				return page, nil
 			}
 
-			room := f.Limit - len(page.Items) // 0: it is only seen whether there is more
+			room := f.Limit - len(page.Items) // 0: only find out whether more follow
 			budget -= scanOf(s, f.Status, after)
 
 			found, edge, err := r.scanTasks(ctx, id, s, f, after, room+1)
@@ -101,7 +101,7 @@ func (r *Repo) ListTasks(
 	return page, nil
 }
 
-// taskStage is where a stage's tasks are, and how many of each kind.
+// taskStage has the place of a stage and the counts of its tasks.
 type taskStage struct {
 	Stage      int
 	Name       string
@@ -128,7 +128,7 @@ func (s taskStage) mayHave(status state.TaskStatus) bool {
 	return true
 }
 
-// listedStages reads the stages that a list covers, starting with the stage at
+// listedStages returns the stages that a list covers, starting with the stage at
 // which the list continues.
 func (r *Repo) listedStages(
 	ctx context.Context,
@@ -167,8 +167,8 @@ func (r *Repo) listedStages(
 	return listed, nil
 }
 
-// scanOf is how much the next statement looks at. Queued tasks that were never
-// dispatched have no message and are a range.
+// scanOf returns the number of rows that the next statement reads. Queued tasks
+// that were never dispatched have no message: they are a range.
 func scanOf(s taskStage, status state.TaskStatus, after int) int {
 	if status == state.TaskFailed || status == state.TaskRunning ||
 		status == state.TaskQueued && after < s.Dispatched-1 {
@@ -178,8 +178,8 @@ func scanOf(s taskStage, status state.TaskStatus, after int) int {
 	return rangeScan
 }
 
-// scanTasks reads at most most matching tasks after an index, and how far it
-// looked.
+// scanTasks returns at most the given number of matching tasks after an index,
+// and the index up to which it has read.
 func (r *Repo) scanTasks(
 	ctx context.Context,
 	id state.JobID,
@@ -261,8 +261,8 @@ func (r *Repo) scanTasks(
 	return found, edge, err
 }
 
-// taskError reads a task's error, which is a state.Failure as JSON; any other
-// text is its own message.
+// taskError decodes the error of a task, a state.Failure as JSON. Text that is
+// something else is the message.
 func taskError(text string) (state.Code, string) {
 	var f state.Failure
 	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &f) == nil && f.Message != "" {
@@ -272,8 +272,8 @@ func taskError(text string) (state.Code, string) {
 	return "", text
 }
 
-// taskRow is a row of the statements that list tasks. Index is nil on a row
-// that carries nothing but the edge.
+// taskRow is a row of the statements that list tasks. A row without an Index
+// only says how far the statement has read.
 type taskRow struct {
 	Index      *int
 	Status     state.TaskStatus

@@ -10,8 +10,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// ReadEnded reads what traces and metrics report about jobs, all in one
-// statement. It skips jobs that no longer exist.
+// ReadEnded returns what traces and metrics report about jobs, in one statement.
+// It skips jobs that no longer exist.
 func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]view.EndedJob, error) {
 	const op = "repo.ReadEnded"
 
@@ -55,8 +55,8 @@ func (r *Repo) ReadEnded(ctx context.Context, ids []state.JobID) ([]view.EndedJo
 	return all, nil
 }
 
-// ReadLag reads how deep each queue is and how far behind. Every count ends at
-// view.MaxDepth.
+// ReadLag returns the number of messages in each queue and the age of the oldest
+// one. It counts no further than view.MaxDepth.
 func (r *Repo) ReadLag(ctx context.Context) ([]view.QueueLag, error) {
 	views, err := r.ReadQueues(ctx)
 	if err != nil {

@@ -17,8 +17,8 @@ const (
 	timesStages = 40
 )
 
-// ReadTimes reads how long the completed tasks of a job's stages took, from a
-// sample of each stage. Of an unknown job there are none.
+// ReadTimes returns how long the completed tasks of a job's stages took, from a
+// sample of each stage. It returns none if there is no such job.
 func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes, error) {
 	rows, err := r.pool.Query(
 		ctx,
@@ -37,9 +37,9 @@ func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes
 	return times, nil
 }
 
-// ReadSlowest reads which tasks of a job took longest, at most
-// view.MaxSlowest. It looks at every task, for two seconds at most: where that
-// is too short it is an Error with CodeUnavailable.
+// ReadSlowest returns the tasks of a job that took longest, at most
+// view.MaxSlowest. It reads all tasks. If that takes more than two seconds, it
+// returns CodeUnavailable.
 func (r *Repo) ReadSlowest(ctx context.Context, id state.JobID) ([]view.TaskSpan, error) {
 	const op = "repo.ReadSlowest"
 

@@ -9,9 +9,9 @@ import (
 	"coremachine/internal/state"
 )
 
-// NoteReceivers records that queues are received from by a process that can
-// work; idle says of each whether the process had room and got no message of
-// late. A record younger than every is left as it is.
+// NoteReceivers records that a process that can work receives from these queues.
+// idle says for each queue whether the process had room and got no message
+// recently. It does not update records that are younger than every.
 func (r *Repo) NoteReceivers(
 	ctx context.Context,
 	queues []state.Queue,

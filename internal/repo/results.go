@@ -20,9 +20,9 @@ const (
 	partsPage  = 1000 // parts
 )
 
-// Predecessors returns the results of each range, by index, at most 8 MiB in
-// all. What did not fit is left out from the end of the batch: a range whose
-// page is not Whole holds its results below Until.
+// Predecessors returns the results of each range by index, at most 8 MiB in
+// total. If they do not fit, the last ones are missing: a range whose page is
+// not Whole has its results below Until.
 func (r *Repo) Predecessors(ctx context.Context, ranges []state.ResultRange) ([]state.ResultPage, error) {
 	n := len(ranges)
 	jobs, stages, firsts, counts := make([][]byte, n), make([]int16, n), make([]int32, n), make([]int32, n)
@@ -65,11 +65,11 @@ func (r *Repo) Predecessors(ctx context.Context, ranges []state.ResultRange) ([]
 	return pages, nil
 }
 
-// Results streams the completed results of a stage in index order, the parts of
-// each before it. No connection is held between pages, so a slow reader costs
-// nothing. If the job has no such stage, or one whose results are other than
-// those declared, it yields CodeDefinitionChanged. A declaration that is only a
-// name stands for the stage of that name, of any kind.
+// Results streams the completed results of a stage by index, each after its
+// parts. It holds no connection between pages, so a slow reader costs nothing.
+// If the job has no such stage, or the stage has results of another type than
+// declared, it yields CodeDefinitionChanged. A declaration that is only a name
+// matches a stage of any kind with that name.
 func (r *Repo) Results(
 	ctx context.Context,
 	id state.JobID,
@@ -116,7 +116,7 @@ func (r *Repo) Results(
 			}
 
 			for i, row := range page {
-				page[i].Data = nil // the reader has it alone
+				page[i].Data = nil // only the reader keeps it
 
 				if parts && !r.yieldParts(ctx, id, number, gen, row, yield) {
 					return
@@ -138,8 +138,8 @@ type resultRow struct {
 	Data    []byte
 }
 
-// resultsPage reads the results from an index on, and returns where the next
-// page begins.
+// resultsPage returns the results from an index on, and the index at which the
+// next page begins.
 func (r *Repo) resultsPage(
 	ctx context.Context,
 	id state.JobID,
@@ -186,7 +186,7 @@ func (r *Repo) yieldParts(
 		}
 
 		for i, p := range page {
-			page[i].Data = nil // the reader has it alone
+			page[i].Data = nil // only the reader keeps it
 
 			if !yield(p, nil) {
 				return false
@@ -201,7 +201,7 @@ func (r *Repo) yieldParts(
 	}
 }
 
-// partsPage reads the parts after one, and reports whether there may be more.
+// partsPage returns the parts after a number, and whether more can follow.
 func (r *Repo) partsPage(
 	ctx context.Context, id state.JobID, stage, gen int, row resultRow, after int,
 ) (page []state.StoredPart, more bool, err error) {

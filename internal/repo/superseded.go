@@ -9,11 +9,11 @@ import (
 	"coremachine/internal/state"
 )
 
-// supersededTables are the statements that delete rows of past generations.
+// supersededTables lists the statements that delete rows of past generations.
 // They have the bounds of a purge.
 var supersededTables = []string{"superseded_tasks", "superseded_attempts", "superseded_result_parts"}
 
-// Superseded lists stages of which rows of past generations may be left.
+// Superseded lists stages that can have rows of past generations.
 func (r *Repo) Superseded(ctx context.Context, most int) ([]state.StageRef, error) {
 	rows, err := r.pool.Query(ctx, statement("superseded"), namedArgs{"most": most})
 	if err != nil {
@@ -38,8 +38,8 @@ func (r *Repo) Superseded(ctx context.Context, most int) ([]state.StageRef, erro
 	return refs, nil
 }
 
-// PurgeSuperseded deletes the next rows of the generations before ref.Gen;
-// done is true if none is left. It may be cut off anywhere and called again.
+// PurgeSuperseded deletes the next rows of the generations before ref.Gen. done
+// is true if none is left. If it is interrupted, the next call continues.
 func (r *Repo) PurgeSuperseded(ctx context.Context, ref state.StageRef) (rows int, done bool, err error) {
 	const op = "repo.PurgeSuperseded"
 

@@ -4,8 +4,8 @@ import (
 	"coremachine/internal/state"
 )
 
-// tellFailures puts the failed attempts of a batch that landed on the timelines
-// of their jobs, and has the queues woken of those that will be tried again.
+// tellFailures adds the failed attempts of a batch to the effects of its
+// transaction, and wakes the queues of those that will be retried.
 func tellFailures(t tx, ends []*state.TaskEnd, progress []stageRow, effects *state.TransitionEffects) error {
 	var (
 		jobs           [][]byte
