@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,7 +12,8 @@ import (
 func TestAll_IsConsistentWithTheHandlers(t *testing.T) {
 	t.Parallel()
 
-	for _, problem := range define.Check(All, handlers.All, handlers.Deps{Blobs: handlers.NoBlobs{}}, 10*time.Minute) {
+	deps := handlers.Deps{Blobs: handlers.NoBlobs{}}
+	for _, problem := range define.Check(All, handlers.All, deps, define.FunctionTimeout) {
 		t.Error(problem)
 	}
 }

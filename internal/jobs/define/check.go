@@ -17,6 +17,10 @@ import (
 // the host kills the process.
 const AnswerMargin = 30 * time.Second
 
+// FunctionTimeout is the functionTimeout of host.json, and the default of the
+// setting FUNCTION_TIMEOUT.
+const FunctionTimeout = 30 * time.Minute
+
 // Check compares the registries of jobs and handlers with each other, with what
 // start-up provided, and with the host's functionTimeout (0 if it has none). It
 // returns all problems in a stable order. No problems means that the registries
@@ -81,7 +85,11 @@ func (j Job) checkStage(i int, tasks map[string]handlers.Handler) []string {
 
 	h, ok := tasks[s.spec.TaskType]
 	if !ok {
-		return []string{fmt.Sprintf("unknown task type %q", s.spec.TaskType)}
+		return []string{fmt.Sprintf(
+			"unknown task type %q: add its handler to handlers.All, in a line that begins with %q:",
+			s.spec.TaskType,
+			s.spec.TaskType,
+		)}
 	}
 
 	var bad []string
