@@ -26,6 +26,8 @@ var table = []row{
 	{pkg: "singleflight"},
 	{pkg: "raster/tiff"},
 	{pkg: "raster/cog", may: []string{"raster/tiff"}},
+	{pkg: "raster/geo", may: []string{"raster/tiff"}},
+	{pkg: "raster/preview", may: []string{"raster/cog", "raster/tiff"}},
 	{pkg: "httpserver", may: []string{"state"}},
 	{pkg: "dev/pglocal"},
 	{pkg: "dev/npm"},
