@@ -29,8 +29,9 @@ type Options struct {
 	Credential azcore.TokenCredential
 	// PageTries limits the attempts to list a page. Zero means 5.
 	PageTries int
-	// PageDelay is the delay before the second attempt. It doubles each time,
-	// and storage can request more. Zero means 1 s.
+	// PageDelay is the delay before the second attempt, also of reads and writes
+	// of blobs. It doubles each time, and storage can request more. Zero means
+	// 1 s.
 	PageDelay time.Duration
 }
 
@@ -40,6 +41,7 @@ type Store struct {
 	client    *azblob.Client
 	transport *http.Transport
 	listing   policy.RetryOptions
+	requests  policy.RetryOptions
 }
 
 // Limits of one request, and the number of idle connections, which is about the
@@ -73,6 +75,12 @@ func Open(o Options) (*Store, error) {
 			MaxRetryDelay: maxRetryDelay,
 			TryTimeout:    tryTimeout,
 		},
+		requests: policy.RetryOptions{
+			MaxRetries:    2,
+			RetryDelay:    time.Second,
+			MaxRetryDelay: maxRetryDelay,
+			TryTimeout:    tryTimeout,
+		},
 	}
 	if o.PageTries > 0 {
 		s.listing.MaxRetries = int32(o.PageTries) - 1
@@ -84,6 +92,7 @@ func Open(o Options) (*Store, error) {
 
 	if o.PageDelay > 0 {
 		s.listing.RetryDelay = o.PageDelay
+		s.requests.RetryDelay = o.PageDelay
 	}
 
 	options := &azblob.ClientOptions{ClientOptions: policy.ClientOptions{

@@ -17,6 +17,8 @@ import (
 // shelf is storage in memory. It serves pages, an error after them, and the
 // head or the error of each blob.
 type shelf struct {
+	NoBlobs
+
 	pages [][]Blob
 	err   error
 	heads map[string]any

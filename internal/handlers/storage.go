@@ -22,6 +22,12 @@ type Blob struct {
 // wrap a StorageError, except errors of a context that ended. If storage asked
 // the client to wait, RetryDelay returns the wait.
 type Blobs interface {
+	BlobReader
+	BlobWriter
+}
+
+// BlobReader reads blobs.
+type BlobReader interface {
 	// Pages streams the blobs of a container whose names begin with prefix, in
 	// the order of their names. A page has at most size blobs, up to MaxPage.
 	// The stream ends after the first error. The caller owns the pages.
@@ -29,6 +35,12 @@ type Blobs interface {
 	// Head returns the first n bytes of a blob, or fewer if the blob is
 	// shorter.
 	Head(ctx context.Context, container, name string, n int) ([]byte, error)
+	// Stat returns the properties of a blob.
+	Stat(ctx context.Context, container, name string) (BlobInfo, error)
+	// ReadAt fills p with the bytes from an offset. If etag is not empty and the
+	// blob has another one, the error is ErrBlobChanged. If the blob ends
+	// before, the error is ErrOutOfRange.
+	ReadAt(ctx context.Context, container, name, etag string, p []byte, offset int64) error
 }
 
 // StorageError is the reason why storage did not serve a request.
@@ -38,6 +50,11 @@ type StorageError string
 const (
 	ErrNoContainer     StorageError = "no such container"
 	ErrNoBlob          StorageError = "no such blob"
+	ErrBlobChanged     StorageError = "the blob has changed"
+	ErrBlobExists      StorageError = "the blob exists"
+	ErrOutOfRange      StorageError = "the range is beyond the end of the blob"
+	ErrNoBlock         StorageError = "a block of the list is not staged"
+	ErrBlockLimit      StorageError = "the block is outside the limits of storage"
 	ErrStorageRejected StorageError = "storage rejects the request"
 	// archived, or encrypted with a customer-provided key.
 	ErrBlobUnreadable     StorageError = "the blob is not readable in its current state"
@@ -48,17 +65,3 @@ const (
 
 // Error implements the error interface, so that errors.Is finds each reason.
 func (f StorageError) Error() string { return string(f) }
-
-// NoBlobs is the storage of a process without configured storage. Every call
-// returns ErrNoStorage.
-type NoBlobs struct{}
-
-// Pages yields ErrNoStorage.
-func (NoBlobs) Pages(context.Context, string, string, int) iter.Seq2[[]Blob, error] {
-	return func(yield func([]Blob, error) bool) { yield(nil, ErrNoStorage) }
-}
-
-// Head returns ErrNoStorage.
-func (NoBlobs) Head(context.Context, string, string, int) ([]byte, error) {
-	return nil, ErrNoStorage
-}

@@ -13,7 +13,11 @@ import (
 )
 
 // account is storage with one blob, or with an error in its place.
-type account struct{ list, read error }
+type account struct {
+	h.NoBlobs
+
+	list, read error
+}
 
 func (a account) Pages(context.Context, string, string, int) iter.Seq2[[]h.Blob, error] {
 	return func(yield func([]h.Blob, error) bool) {
