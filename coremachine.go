@@ -41,7 +41,27 @@ type (
 	Source[T any] = define.Source[T]
 	// Results gives a job's result function access to the results of its stages.
 	Results = define.Results
+	// Display is a member of a job's result that the dashboard shows as a
+	// picture or a table. See Image and Table.
+	Display = define.Display
+	// DisplayKind says how a Display is shown.
+	DisplayKind = define.DisplayKind
 )
+
+// The kinds of displays.
+const (
+	// DisplayImage is the kind of Image.
+	DisplayImage = define.DisplayImage
+	// DisplayTable is the kind of Table.
+	DisplayTable = define.DisplayTable
+)
+
+// Image shows a member of a job's result that is a Picture.
+func Image(path string) Display { return define.Image(path) }
+
+// Table shows a member of a job's result as a table: an array of objects with a
+// row for each, or an object with a row for each of its members.
+func Table(path string) Display { return define.Table(path) }
 
 // Code of tasks.
 type (
@@ -57,8 +77,22 @@ type (
 	Deps = handlers.Deps
 	// Blobs is blob storage, as handlers see it.
 	Blobs = handlers.Blobs
+	// BlobReader reads blobs. It is a part of Blobs.
+	BlobReader = handlers.BlobReader
+	// BlobWriter writes blobs. It is a part of Blobs.
+	BlobWriter = handlers.BlobWriter
 	// Blob is one blob of a listing.
 	Blob = handlers.Blob
+	// BlobInfo holds the properties of one version of a blob.
+	BlobInfo = handlers.BlobInfo
+	// Block is a block of a blob.
+	Block = handlers.Block
+	// BlockList holds the committed and the uncommitted blocks of a blob.
+	BlockList = handlers.BlockList
+	// WriteOptions holds the properties and the conditions of a write.
+	WriteOptions = handlers.WriteOptions
+	// Picture is a picture in storage, as a member of a job's result.
+	Picture = handlers.Picture
 	// StorageError is the reason why storage did not serve a request. Find one
 	// with errors.Is.
 	StorageError = handlers.StorageError
@@ -70,6 +104,17 @@ const (
 	ErrNoContainer = handlers.ErrNoContainer
 	// ErrNoBlob means that the blob does not exist.
 	ErrNoBlob = handlers.ErrNoBlob
+	// ErrBlobChanged means that the blob has another ETag.
+	ErrBlobChanged = handlers.ErrBlobChanged
+	// ErrBlobExists means that the blob exists.
+	ErrBlobExists = handlers.ErrBlobExists
+	// ErrOutOfRange means that a range is beyond the end of the blob.
+	ErrOutOfRange = handlers.ErrOutOfRange
+	// ErrNoBlock means that a block of the list is not staged.
+	ErrNoBlock = handlers.ErrNoBlock
+	// ErrBlockLimit means that a block, or a list of blocks, is outside the
+	// limits of storage.
+	ErrBlockLimit = handlers.ErrBlockLimit
 	// ErrStorageRejected means that storage does not allow the request.
 	ErrStorageRejected = handlers.ErrStorageRejected
 	// ErrBlobUnreadable means that the blob is archived, or encrypted with
@@ -125,6 +170,24 @@ const DefaultTimeout = handlers.DefaultTimeout
 
 // MaxPage is the maximum number of blobs on one page of a listing.
 const MaxPage = handlers.MaxPage
+
+// Limits of blobs that consist of blocks.
+const (
+	// MaxBlocks is the maximum number of blocks of a blob.
+	MaxBlocks = handlers.MaxBlocks
+	// MaxStagedBlocks is the maximum number of uncommitted blocks of a blob.
+	MaxStagedBlocks = handlers.MaxStagedBlocks
+	// MaxBlockID is the maximum length of a block ID in bytes.
+	MaxBlockID = handlers.MaxBlockID
+	// MaxBlockSize is the maximum size of a block in bytes.
+	MaxBlockSize = handlers.MaxBlockSize
+)
+
+// CheckBlock returns ErrBlockLimit if storage would reject a block.
+func CheckBlock(id string, size int) error { return handlers.CheckBlock(id, size) }
+
+// CheckBlocks returns ErrBlockLimit if storage would reject a list of blocks.
+func CheckBlocks(ids []string) error { return handlers.CheckBlocks(ids) }
 
 // Define compiles a definition.
 func Define[P any](d Definition[P]) Job { return define.Define(d) }

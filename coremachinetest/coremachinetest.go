@@ -11,9 +11,10 @@
 //
 // The tests find or start a Postgres server; DATABASE_URL names another one.
 // Everything stops with the test. Crash, duplicate and reordering are handled by
-// the engine: nothing is faked.
+// the engine: only storage can be a fake, which enforces the limits of Azure.
 //
-// It may import the public API, handlers, state, test/enginetest and test/pgtest.
+// It may import the public API, handlers, state, test/blobfake,
+// test/enginetest and test/pgtest.
 package coremachinetest
 
 import (
@@ -22,6 +23,7 @@ import (
 	"coremachine"
 	"coremachine/internal/handlers"
 	"coremachine/internal/state"
+	"coremachine/internal/test/blobfake"
 	"coremachine/internal/test/enginetest"
 	"coremachine/internal/test/pgtest"
 )
@@ -61,6 +63,17 @@ type (
 // NewTask returns a task for a handler.
 func NewTask(s TaskSpec) coremachine.Task { return handlers.NewTask(s) }
 
+// Blobs is blob storage in memory that enforces the limits of Azure. Pass it to
+// NewTask, or to Start with WithBlobs. Its fields Before and After make requests
+// fail, or lose their answers.
+type Blobs = blobfake.Account
+
+// BlobRequest is one request to Blobs.
+type BlobRequest = blobfake.Request
+
+// NewBlobs returns storage with empty containers.
+func NewBlobs(containers ...string) *Blobs { return blobfake.New(containers...) }
+
 // Main is the body of a package's TestMain. It runs the tests, fails them if
 // goroutines leak, and releases the Postgres server.
 func Main(m *testing.M) { pgtest.Main(m) }
@@ -71,6 +84,11 @@ type Option func(*enginetest.Options)
 // WithSchedules checks the declarations of schedules and runs them.
 func WithSchedules(schedules map[string]coremachine.Schedule) Option {
 	return func(o *enginetest.Options) { o.Schedules = schedules }
+}
+
+// WithBlobs runs the handlers with this storage.
+func WithBlobs(blobs coremachine.Blobs) Option {
+	return func(o *enginetest.Options) { o.Deps.Blobs = blobs }
 }
 
 // Start checks the maps like a process does, and starts the engine.

@@ -86,6 +86,7 @@ type DeadLetters interface {
 type Options struct {
 	Engine     Engine
 	Reader     Reader
+	Storage    Storage     // nil means that pictures return 503
 	Dead       DeadLetters // nil means that redrive returns 503
 	JobWatcher *JobWatcher
 	Callbacks  Callbacks // nil means that callback URLs are rejected

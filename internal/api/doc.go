@@ -13,5 +13,5 @@
 // versions are opaque and are compared for equality only.
 //
 // It may import internal/state, internal/view, internal/coremachine,
-// internal/httpserver, internal/singleflight and internal/telemetry/keys.
+// internal/handlers (for what storage returns), internal/httpserver, internal/singleflight and internal/telemetry/keys.
 package api

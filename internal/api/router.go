@@ -63,6 +63,7 @@ func (a *API) router() chi.Router {
 		{http.MethodGet, "/jobs/{job_id}/stages/{stage}/grid", a.grid},
 		{http.MethodGet, "/jobs/{job_id}/failures", a.failures},
 		{http.MethodGet, "/jobs/{job_id}/times", a.times},
+		{http.MethodGet, "/jobs/{job_id}/pictures/{picture}", a.picture},
 		{http.MethodGet, "/jobs/{job_id}/slowest", a.slowest},
 		{http.MethodGet, "/jobs/{job_id}/events", a.events},
 		{http.MethodGet, "/jobs/{job_id}/stream", a.stream},

@@ -29,6 +29,7 @@ func (a *App) api() http.Handler {
 		a.hub = api.NewJobWatcher(a.repo.ReadVersions, a.log)
 		o.Engine, o.Reader, o.Dead, o.JobWatcher, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
 		o.Callbacks = a.cfg.Callbacks()
+		o.Storage = a.opts.Deps.Blobs
 	}
 
 	a.web = web.New(a.dashboard(o.Health, queues))

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 )
 
@@ -14,6 +15,8 @@ type JobType struct {
 	Description string          `json:"description"`
 	Schema      json.RawMessage `json:"schema"` // JSON Schema (2020-12) of the parameters
 	Stages      []StageType     `json:"stages"`
+	// Show lists the members of the result that are pictures or tables.
+	Show []define.Display `json:"show,omitempty"`
 }
 
 // StageType is a stage as declared.
@@ -38,6 +41,7 @@ func (m *Machine) Types() []JobType {
 			Description: job.Description(),
 			Schema:      job.Schema(),
 			Stages:      make([]StageType, len(specs)),
+			Show:        job.Show(),
 		}
 		for i, spec := range specs {
 			s := StageType{

@@ -19,19 +19,20 @@ type jobPage struct {
 	Done  int
 	// Rate is in tasks per second: the current rate while the job runs, the
 	// overall rate when it has ended, or nil if not known.
-	Rate    *float64
-	Left    *time.Duration
-	Took    string
-	Rows    []stageRow
-	Graph   graph
-	Actions actions
-	Failed  failures
-	Time    timeline
-	Grid    string // stage whose tasks are shown first; empty if there are none
-	Tabs    []gridTab
-	Events  []eventRow
-	By      string
-	Prefix  bool // the URL contains only the first digits of the job id
+	Rate     *float64
+	Left     *time.Duration
+	Took     string
+	Rows     []stageRow
+	Graph    graph
+	Actions  actions
+	Failed   failures
+	Time     timeline
+	Grid     string // stage whose tasks are shown first; empty if there are none
+	Tabs     []gridTab
+	Displays []display
+	Events   []eventRow
+	By       string
+	Prefix   bool // the URL contains only the first digits of the job id
 }
 
 // gridTab selects the stage whose tasks are shown.
@@ -85,6 +86,7 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 
 	p.chooseGrid(s, in.query.Get("stage"))
+	p.Displays = s.displays(job)
 	p.Events = eventRows(s, id, events)
 	p.By = submitter(events)
 	c := content{
@@ -93,6 +95,7 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 			{ID: "head", Template: "job-head"},
 			{ID: "failed", Template: "job-failed"},
 			{ID: "figures", Template: "job-figures"},
+			{ID: "shown", Template: "job-shown"},
 			{ID: "graph", Template: "job-graph"},
 			{ID: "stages", Template: "job-stages"},
 			{ID: "timeline", Template: "job-timeline", Sig: job.Version + now.Format(time.TimeOnly)},

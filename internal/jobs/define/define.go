@@ -34,6 +34,10 @@ type Definition[P any] struct {
 	// after all stages have ended. It may be nil.
 	Result func(ctx context.Context, p P, r Results) (any, error)
 
+	// Show lists the members of the result that the dashboard shows as a
+	// picture or a table. See Image and Table.
+	Show []Display
+
 	Needs []string // fields of handlers.Deps that Preflight requires
 }
 
@@ -109,6 +113,7 @@ func Define[P any](d Definition[P]) Job {
 		description: d.Description,
 		tolerance:   d.Tolerance,
 		needs:       d.Needs,
+		show:        d.Show,
 		params:      reflect.TypeFor[P](),
 	}
 
@@ -132,6 +137,8 @@ func Define[P any](d Definition[P]) Job {
 	if d.Result != nil {
 		j.result = func(ctx context.Context, p any, r Results) (any, error) { return d.Result(ctx, paramsAs[P](p), r) }
 	}
+
+	j.problems = append(j.problems, j.showProblems()...)
 
 	return Job{j}
 }

@@ -28,6 +28,7 @@ type job struct {
 	preflight   func(context.Context, any, handlers.Deps) error
 	result      func(context.Context, any, Results) (any, error)
 	needs       []string
+	show        []Display
 	problems    []string
 }
 

@@ -59,7 +59,7 @@ var table = []row{
 	{pkg: "funchost", may: []string{"httpserver", "state"}},
 	{
 		pkg:   "api",
-		may:   []string{"state", "view", "coremachine", "httpserver", "singleflight", "webhook"},
+		may:   []string{"state", "view", "coremachine", "handlers", "httpserver", "singleflight", "webhook"},
 		tests: []string{"repo"},
 	},
 	{
@@ -85,7 +85,7 @@ var table = []row{
 	},
 	{pkg: "app", may: []string{anything}},
 	{pkg: ".", may: []string{"app", "handlers", "jobs/define", "state"}},
-	{pkg: "coremachinetest", may: []string{"handlers", "state", "test/enginetest", "test/pgtest"}},
+	{pkg: "coremachinetest", may: []string{"handlers", "state", "test/blobfake", "test/enginetest", "test/pgtest"}},
 	{pkg: "cmd/handler", may: []string{"app", "handlers", "jobs"}},
 	{
 		pkg: "cmd/corectl",
@@ -125,7 +125,8 @@ var table = []row{
 	{pkg: "cmd/corectl/internal/render", may: []string{"state", "view", "cmd/corectl/internal/client"}},
 
 	// For tests and benchmarks only.
-	{pkg: "test/blobtest", may: []string{"dev/azurite", "test/repotest"}},
+	{pkg: "test/blobtest", may: []string{"dev/azurite", "handlers", "test/repotest"}},
+	{pkg: "test/blobfake", may: []string{"handlers"}, tests: []string{"test/blobtest"}},
 	{pkg: "test/repotest"},
 	{pkg: "test/needs"},
 	{pkg: "test/pgtest", may: []string{"dev/pglocal", "repo", "test/needs", "test/repotest"}},
@@ -177,6 +178,7 @@ var testHelpers = []string{
 	"test/worktest",
 	"test/fixtures",
 	"test/queuetest",
+	"test/blobfake",
 	"dev/sbfake",
 	"state",
 	"view",

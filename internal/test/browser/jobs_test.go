@@ -26,6 +26,7 @@ var testJobs = func() map[string]define.Job {
 	all := fixtures.Jobs()
 	maps.Copy(all, jobs.All)
 	all["tile_index"] = tileIndex
+	all["survey"] = survey
 
 	return all
 }()
@@ -42,6 +43,7 @@ var testHandlers = func() map[string]handlers.Handler {
 	all := fixtures.Handlers()
 	maps.Copy(all, handlers.All)
 	maps.Copy(all, tileHandlers())
+	all[string(drawShot)] = handlers.Func(draw)
 	all[string(handlers.Greeting)] = handlers.Func(greeting)
 	needed := map[string]bool{}
 

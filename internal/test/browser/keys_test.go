@@ -5,13 +5,15 @@ import (
 	"testing"
 )
 
+// about401 reports whether a console message is about a rejected request.
+func about401(message string) bool { return strings.Contains(message, "status of 401") }
+
 func TestDashboardWithKey(t *testing.T) {
 	t.Parallel()
 	w := start(t, "sesame")
 	id := w.submit(t, "hello_world", `{"n":950,"message":"held keys"}`)
 	b := w.open(t)
-	// The browser logs the rejected requests.
-	b.mute = func(message string) bool { return strings.Contains(message, "status of 401") }
+	b.mute = about401 // the browser logs the rejected requests
 	b.begin("/jobs/" + id.String())
 	b.until("document.querySelector('#key').open")
 

@@ -13,6 +13,7 @@ func TestDashboardWithoutKey(t *testing.T) {
 		"FilterAndPageJobs":            filterAndPage,
 		"RedriveDeadLetters":           redrive,
 		"PagesAreAccessible":           barriers,
+		"ResultsAreShown":              shown,
 		"TextHasThreeSizes":            textSizes,
 		"GreyPrintShowsFailures":       greyPrint,
 		"TouchTargetsAreLargeEnough":   targets,

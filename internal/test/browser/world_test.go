@@ -17,6 +17,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/coremachine"
 	"coremachine/internal/dev/devhost"
+	"coremachine/internal/handlers"
 	"coremachine/internal/queue"
 	"coremachine/internal/queue/pgqueue"
 	"coremachine/internal/repo"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 		log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
 		code := app.Main(ctx, cfg, err, app.Options{
 			Jobs: testJobs, Handlers: testHandlers, Schedules: testSchedules, Log: log,
+			Deps: handlers.Deps{Blobs: shots},
 		})
 
 		stop()

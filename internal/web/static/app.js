@@ -79,11 +79,40 @@
     if (exact !== (time.dataset.flip === "1")) return at.toISOString().replace("T", " ").slice(0, 19) + " UTC";
     return s > 7 * 86400 ? at.toISOString().slice(0, 10) : ago(s);
   };
+  // Pictures of results. The browser sends no key for an image, so the script
+  // fetches it. Each URL is fetched once, because a part may be rendered again.
+  const shots = new Map();
+  const shot = async (url) => {
+    const response = await fetch(url, { headers: withKey({}) });
+    if (response.status === 401) { askKey(); shots.delete(url); }
+    if (!response.ok) throw new Error(refusal({ status: response.status, answer: await response.json().catch(() => null) }));
+    const bytes = await response.blob();
+    return new Promise((resolve, reject) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result);
+      reader.onerror = () => reject(new Error("The picture cannot be read."));
+      reader.readAsDataURL(bytes);
+    });
+  };
+  const pictures = () => {
+    for (const img of document.querySelectorAll("img[data-src]:not([src], [data-busy])")) {
+      const url = img.dataset.src;
+      img.dataset.busy = "1";
+      if (!shots.has(url)) shots.set(url, shot(url));
+      shots.get(url).then((data) => { img.src = data; }, (error) => {
+        const text = document.createElement("span");
+        text.className = "muted";
+        text.textContent = error.message;
+        img.replaceWith(text);
+      });
+    }
+  };
   const tick = () => {
     for (const time of document.querySelectorAll("time[data-t]")) {
       const text = say(time);
       if (text && time.textContent !== text) time.textContent = text;
     }
+    pictures();
     if (state.at) $("#live-age").textContent = state.name === "live" ? "" : "· data of " + ago(Math.floor((Date.now() - state.at) / 1000));
   };
   const showExact = () => { for (const b of document.querySelectorAll('[data-act="times"]')) b.setAttribute("aria-pressed", exact); };

@@ -69,7 +69,7 @@ values (@id, @type, @params, @status::text::job_status, @pending, @version, now(
         case when @status::text <> 'queued' then now() - @age::interval end,
         case when @ended then now() end,
         case when @stopping or @status::text = 'cancelled' then now() end,
-        nullif(@result, '')::text::bytea, nullif(@error, '')::json)`,
+        nullif(convert_to(@result::text, 'UTF8'), ''), nullif(@error, '')::json)`,
 		pgx.StrictNamedArgs{
 			"id":       id[:],
 			"type":     j.Type,
