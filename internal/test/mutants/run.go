@@ -205,16 +205,28 @@ type lab struct{ dir, url string }
 // pass.
 func (l lab) control(ctx context.Context, all []mutant) (failed []string, err error) {
 	begin := time.Now()
+	byPackage := slices.SortedStableFunc(slices.Values(all), func(a, b mutant) int {
+		return strings.Compare(a.pkg, b.pkg)
+	})
 
-	var asked []string
-	for _, m := range all {
+	var (
+		asked []string
+		built string
+	)
+
+	for _, m := range byPackage {
 		if slices.Contains(asked, m.pkg+m.test) {
 			continue
 		}
 
 		asked = append(asked, m.pkg+m.test)
-		if err := l.build(ctx, m); err != nil {
-			return nil, err
+
+		if m.pkg != built {
+			if err := l.build(ctx, m); err != nil {
+				return nil, err
+			}
+
+			built = m.pkg
 		}
 
 		red, out := l.test(ctx, m)
