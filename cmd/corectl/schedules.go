@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
+	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
 
@@ -99,22 +101,35 @@ func (c *schedulesResumeCmd) Run(ctx context.Context, a *app) error {
 	return c.shown(a, answer)
 }
 
-type schedulesTriggerCmd struct{ scheduleArg }
+type schedulesTriggerCmd struct {
+	scheduleArg
+	Key string `placeholder:"KEY" help:"Start at most one job for this key, also if the command is repeated."`
+}
 
 // Run starts the job of a schedule, and prints its id.
 func (c *schedulesTriggerCmd) Run(ctx context.Context, a *app) error {
-	answer, err := a.api.Post(ctx, c.path("/trigger"), nil, nil)
+	query := url.Values{}
+	if c.Key != "" {
+		query.Set("key", c.Key)
+	}
+
+	answer, err := a.api.Post(ctx, c.path("/trigger"), query, nil)
 	if err != nil {
 		return err
 	}
 
-	done, err := decode[client.Submission](answer)
+	done, err := decode[view.Submission](answer)
 	if err != nil {
 		return err
 	}
 
 	return a.one(answer.Body, done.JobID.String(), func() error {
-		a.hint("%s started %s · corectl status %s --watch", a.style.Plain(c.Name), render.Short(done.JobID),
+		verb := "started"
+		if answer.Status == http.StatusOK {
+			verb = "had started"
+		}
+
+		a.hint("%s %s %s · corectl status %s --watch", a.style.Plain(c.Name), verb, render.Short(done.JobID),
 			render.Handle(done.JobID))
 
 		return a.lines([]string{done.JobID.String()})
@@ -135,7 +150,7 @@ func (c *schedulesBackfillCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	return a.one(answer.Body, c.Name, func() error {
-		done, err := decode[client.Backfilled](answer)
+		done, err := decode[state.Backfilled](answer)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ type Engine interface {
 	StartNow(ctx context.Context, id state.JobID, by string) error
 	PauseSchedule(ctx context.Context, name, by string) error
 	ResumeSchedule(ctx context.Context, name string) error
-	TriggerSchedule(ctx context.Context, name, by, traceparent string) (coremachine.SubmitResult, error)
+	TriggerSchedule(ctx context.Context, req coremachine.TriggerRequest) (coremachine.SubmitResult, error)
 	BackfillSchedule(
 		ctx context.Context,
 		name string,

@@ -2,8 +2,10 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
+	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -79,26 +81,55 @@ func (a *API) resumeSchedule(w http.ResponseWriter, r *http.Request) {
 	a.oneSchedule(w, r, name)
 }
 
-// triggerSchedule starts the job of a schedule now.
+// triggerSchedule starts the job of a schedule now, or finds the one that an
+// earlier request with the same key started.
 func (a *API) triggerSchedule(w http.ResponseWriter, r *http.Request) {
-	q := readQuery(r)
+	q := readQuery(r, "key")
+	req := coremachine.TriggerRequest{
+		Name: segment(q, r, "schedule"), Key: triggerKey(q, r), By: by(r), Traceparent: traceparent(r),
+	}
 
-	name := segment(q, r, "schedule")
 	if err := q.err(); err != nil {
 		a.fail(w, r, err)
 		return
 	}
 
-	res, err := a.Engine.TriggerSchedule(r.Context(), name, by(r), traceparent(r))
+	res, err := a.Engine.TriggerSchedule(r.Context(), req)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
 
 	url := a.statusURL(res.JobID)
+	ref := view.JobRef{JobID: res.JobID, Status: res.Status, Attempt: res.Attempt, StatusURL: url}
+
+	if !res.Started {
+		a.ok(w, r, ref)
+		return
+	}
+
 	w.Header().Set("Location", url)
-	a.write(w, r, http.StatusAccepted,
-		ref{JobID: res.JobID, Status: res.Status, Attempt: res.Attempt, StatusURL: url})
+	a.write(w, r, http.StatusAccepted, ref)
+}
+
+// triggerKey reads the key of a trigger, from the header Idempotency-Key or from
+// the query.
+func triggerKey(q *query, r *http.Request) string {
+	key, field := q.text("key"), "key"
+	if header := r.Header.Get("Idempotency-Key"); header != "" {
+		if key != "" && key != header {
+			q.wrong(field, "differs from the header Idempotency-Key")
+		}
+
+		key, field = header, "Idempotency-Key"
+	}
+
+	printable := func(c rune) bool { return c >= ' ' && c <= '~' }
+	if len(key) > state.MaxTriggerKey || strings.ContainsFunc(key, func(c rune) bool { return !printable(c) }) {
+		q.wrong(field, "must be at most %d printable ASCII characters", state.MaxTriggerKey)
+	}
+
+	return key
 }
 
 // backfillSchedule starts the jobs of a range of slots that have none.

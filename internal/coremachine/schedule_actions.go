@@ -60,30 +60,40 @@ func (m *Machine) ResumeSchedule(ctx context.Context, name string) error {
 }
 
 // TriggerSchedule starts the job of a schedule now, in addition to its slots,
-// also while it is paused. If the overlap rule does not allow it, the error has
-// CodeConflict.
-func (m *Machine) TriggerSchedule(ctx context.Context, name, by, traceparent string) (SubmitResult, error) {
+// also while it is paused. A repeat with the same key finds the job of the first.
+// If the overlap rule does not allow a job, the error has CodeConflict.
+func (m *Machine) TriggerSchedule(ctx context.Context, req TriggerRequest) (SubmitResult, error) {
 	const op = "coremachine.TriggerSchedule"
 
-	s, row, err := m.ownSchedule(ctx, name)
+	s, row, err := m.ownSchedule(ctx, req.Name)
 	if err != nil {
 		return SubmitResult{}, err
 	}
 
-	now, err := m.store.Now(ctx)
-	if err != nil {
-		return SubmitResult{}, err
+	key := req.Key
+	if key == "" {
+		now, err := m.store.Now(ctx)
+		if err != nil {
+			return SubmitResult{}, err
+		}
+
+		key = state.TriggerTime(now)
 	}
 
 	spec, err := m.scheduledJob(ctx, s, SubmitRequest{
-		RunKey: state.TriggerKey(name, now), By: by, Traceparent: traceparent,
+		RunKey: state.TriggerKey(req.Name, key), By: req.By, Traceparent: req.Traceparent,
 	})
 	if err != nil {
 		return SubmitResult{}, err
 	}
 
+	if found, ok, err := m.triggered(ctx, spec); ok || err != nil {
+		return found, err
+	}
+
 	res, effects, err := m.store.TriggerSchedule(ctx, state.ScheduleTrigger{
-		Name: name, Declaration: row.Declaration, By: by, Overlap: s.Declaration(m.cfg.Jobs).Overlap, Job: &spec,
+		Name: req.Name, Declaration: row.Declaration, By: req.By,
+		Overlap: s.Declaration(m.cfg.Jobs).Overlap, Job: &spec,
 	}, m.cfg.MaxQueued)
 
 	switch {
@@ -93,6 +103,9 @@ func (m *Machine) TriggerSchedule(ctx context.Context, name, by, traceparent str
 		return SubmitResult{}, m.busy()
 	case !res.Landed:
 		return SubmitResult{}, scheduleChanged(op)
+	case res.Found || res.Skipped && res.Open == spec.JobID: // a concurrent repeat was first
+		found, _, err := m.triggered(ctx, spec)
+		return found, err
 	case res.Skipped:
 		return SubmitResult{}, conflict(op, fmt.Sprintf(
 			"the last job of the schedule is still open: %s; wait for its end, or cancel it", res.Open.Short()))
@@ -105,10 +118,23 @@ func (m *Machine) TriggerSchedule(ctx context.Context, name, by, traceparent str
 	}, nil
 }
 
-// Backfilled is the result of a backfill.
-type Backfilled struct {
-	Slots   int `json:"slots"`   // slots of the range
-	Created int `json:"created"` // jobs that the call started; the other slots had theirs
+// triggered returns the job of an earlier trigger with the same key, if there is
+// one.
+func (m *Machine) triggered(ctx context.Context, spec state.JobSpec) (res SubmitResult, found bool, err error) {
+	job, err := m.store.JobState(ctx, spec.JobID)
+
+	switch {
+	case state.CodeOf(err) == state.CodeNotFound:
+		return SubmitResult{}, false, nil
+	case err != nil:
+		return SubmitResult{}, false, err
+	case job.Deleting:
+		return SubmitResult{}, false, conflict("coremachine.TriggerSchedule", "the job of this key is being deleted")
+	}
+
+	return SubmitResult{
+		JobID: spec.JobID, Status: job.Status, Attempt: job.Attempt, Parameters: spec.Params,
+	}, true, nil
 }
 
 // BackfillSchedule starts the job of each slot from a time until before another,

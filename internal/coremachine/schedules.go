@@ -127,9 +127,15 @@ func (m *Machine) declareSchedules(
 	for _, row := range rows {
 		known[row.Name] = row
 		text, mine := s.texts[row.Name]
-		same := mine && text == row.Declaration && !row.Removed || !mine && row.Removed
-		differs = differs || !same && (row.Stale || !s.forced)
-		quiet = quiet || same && row.Quiet
+
+		switch {
+		case !mine:
+			differs = differs || !row.Removed && row.Abandoned
+		case row.Removed || text != row.Declaration:
+			differs = differs || row.Removed || row.Stale || !s.forced
+		default:
+			quiet = quiet || row.Quiet
+		}
 	}
 
 	declared := make([]state.DeclaredSchedule, 0, len(s.texts))
@@ -232,7 +238,7 @@ func (m *Machine) scheduledJob(
 		return state.JobSpec{}, err
 	}
 
-	return m.graph(req, s.Job(), s.Params())
+	return graph(m.cfg.Handlers, req, s.Job(), s.Params())
 }
 
 // scheduleFailed records why a slot could not be fired. The slot stays due.

@@ -2,10 +2,12 @@ package coremachine_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"coremachine/internal/coremachine"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
@@ -129,6 +131,36 @@ func TestScheduleSkipsWhileItsJobIsOpen(t *testing.T) {
 	}
 }
 
+// TestScheduleFiresMissedSlotsByItsRule is five hours late.
+func TestScheduleFiresMissedSlotsByItsRule(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name  string
+		opts  []define.ScheduleOption
+		fired int
+	}{
+		{"fire all", []define.ScheduleOption{define.Allow(), define.FireAll(3)}, 3},
+		{"ignore", []define.ScheduleOption{define.Ignore()}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+
+			// The slots are half an hour away from now, also if the test takes long.
+			e := scheduled(t, 2, time.Now().Add(30*time.Minute).UTC().Format("4 * * * *"), echo, c.opts...)
+			eventually(t, e, 1, `select count(*) from schedules where next_at > now()`)
+
+			worktest.Exec(t, e, `update schedules set next_at = next_at - interval '5 hours'`)
+			eventually(t, e, 1, `select count(*) from schedules where next_at > now()`)
+
+			mustCount(t, e, c.fired, `select fired::int from schedules`)
+			mustCount(t, e, 5-c.fired, `select missed::int from schedules`)
+			mustCount(t, e, c.fired, `select count(*) from jobs`)
+			mustCount(t, e, c.fired, `select count(distinct run_key) from jobs`)
+		})
+	}
+}
+
 // TestScheduleIsPausedTriggeredAndBackfilled takes the actions of an operator.
 func TestScheduleIsPausedTriggeredAndBackfilled(t *testing.T) {
 	t.Parallel()
@@ -146,9 +178,11 @@ func TestScheduleIsPausedTriggeredAndBackfilled(t *testing.T) {
 
 	mustCount(t, e, 1, `select count(*) from schedules where paused_by = 'ann' and next_at is null`)
 
-	res, err := m.TriggerSchedule(t.Context(), "nightly", "ann", "")
-	if err != nil {
-		t.Fatal(err)
+	trigger := coremachine.TriggerRequest{Name: "nightly", Key: "ann's", By: "ann"}
+
+	res, err := m.TriggerSchedule(t.Context(), trigger)
+	if err != nil || !res.Created {
+		t.Fatalf("got %+v, %v", res, err)
 	}
 
 	e.Wait(res.JobID).MustBe(t, state.JobCompleted)
@@ -184,37 +218,57 @@ func TestScheduleIsPausedTriggeredAndBackfilled(t *testing.T) {
 	mustCount(t, e, 4, `select count(*) from jobs`)
 }
 
-// TestChangedScheduleContinuesFromNow starts a second build on the same schema:
-// one schedule differs, and another is gone.
-func TestChangedScheduleContinuesFromNow(t *testing.T) {
+// TestRepeatedTriggerFindsItsJob triggers concurrently with one key, while the
+// job is open. The overlap rule would allow one job only.
+func TestRepeatedTriggerFindsItsJob(t *testing.T) {
 	t.Parallel()
 
-	job := jobOf(define.Stage[params]{Name: "one", Tasks: single()})
-	build := func(url string, schedules map[string]define.Schedule) *enginetest.Engine {
-		return enginetest.Start(t, enginetest.Options{
-			Jobs: map[string]define.Job{"tick": job}, Handlers: handlersOf(echo), Schedules: schedules, URL: url,
+	for name, rule := range map[string]define.ScheduleOption{"skip": define.Skip(), "allow": define.Allow()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			release := make(chan struct{})
+			e := scheduled(t, 2, never(), func(ctx context.Context, _ handlers.Task, in workIn) (workOut, error) {
+				select {
+				case <-release:
+				case <-ctx.Done():
+				}
+
+				return workOut(in), nil
+			}, rule)
+			eventually(t, e, 1, declared)
+
+			var (
+				all     sync.WaitGroup
+				created atomic.Int64
+			)
+
+			for i := range 8 {
+				all.Go(func() {
+					res, err := e.Process(i%2).Machine.TriggerSchedule(
+						t.Context(), coremachine.TriggerRequest{Name: "nightly", Key: "once"})
+					if err != nil || res.JobID == (state.JobID{}) {
+						t.Errorf("got %+v, %v", res, err)
+					}
+
+					if res.Created {
+						created.Add(1)
+					}
+				})
+			}
+
+			all.Wait()
+
+			if created.Load() != 1 {
+				t.Errorf("%d triggers created a job, want 1", created.Load())
+			}
+
+			mustCount(t, e, 1, `select count(*) from jobs`)
+			mustCount(t, e, 1, `select count(*) from schedule_runs where outcome = 'triggered'`)
+			close(release)
+			eventually(t, e, 1, `select count(*) from jobs where status = 'completed'`)
 		})
 	}
-	old := build("", map[string]define.Schedule{
-		"kept":    define.Every(never(), "UTC", job, params{}),
-		"changed": define.Every(never(), "UTC", job, params{Seed: 1}),
-		"removed": define.Every(never(), "UTC", job, params{Seed: 2}),
-	})
-	eventually(t, old, 3, declared)
-
-	fresh := build(old.URL(), map[string]define.Schedule{
-		"kept":    define.Every(never(), "UTC", job, params{}),
-		"changed": define.Every(never(), "UTC", job, params{Seed: 3}),
-	})
-	eventually(t, old, 1, `select count(*) from schedules where removed_at is not null and name = 'removed'`)
-	eventually(t, old, 1, `select count(*) from schedules where name = 'changed' and declaration like '%"seed":3%'`)
-
-	// The old build does not fire what it does not declare any more.
-	backdate(t, old, time.Hour)
-	eventually(t, fresh, 2, `select sum(fired)::int from schedules`)
-	mustCount(t, fresh, 0, `select fired::int from schedules where name = 'removed'`)
-	mustCount(t, fresh, 1, `select count(*) from jobs where params::text like '%"seed":3%'`)
-	mustCount(t, fresh, 0, `select count(*) from jobs where params::text like '%"seed":1%'`)
 }
 
 // TestScheduleReportsWhyItsJobDidNotStart waits for a slot that its job rejects.

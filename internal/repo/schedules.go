@@ -11,10 +11,13 @@ import (
 )
 
 // Times after which a row of a schedule is written again by a process that
-// declares it, and may be replaced by one that declares another.
+// declares it, may be replaced by one that declares another, and may be removed
+// by one that declares none. The last is longer than the start of an app that had
+// scaled to zero.
 const (
-	scheduleQuiet = 10 * time.Second
-	scheduleStale = 30 * time.Second
+	scheduleQuiet     = 10 * time.Second
+	scheduleStale     = 30 * time.Second
+	scheduleAbandoned = 10 * time.Minute
 )
 
 // scheduleRuns is how many entries a schedule keeps of its slots.
@@ -22,7 +25,9 @@ const scheduleRuns = 100
 
 // Schedules reads all schedules, and the time of the database.
 func (r *Repo) Schedules(ctx context.Context) (found []state.ScheduleRow, now time.Time, err error) {
-	args := namedArgs{"quiet": scheduleQuiet.Seconds(), "stale": scheduleStale.Seconds()}
+	args := namedArgs{
+		"quiet": scheduleQuiet.Seconds(), "stale": scheduleStale.Seconds(), "abandoned": scheduleAbandoned.Seconds(),
+	}
 
 	rows, err := r.pool.Query(ctx, statement("schedules_look"), args)
 	if err != nil {
@@ -30,19 +35,19 @@ func (r *Repo) Schedules(ctx context.Context) (found []state.ScheduleRow, now ti
 	}
 
 	var (
-		name, declaration              *string
-		nextAt                         *time.Time
-		paused, removed, quiet, isLate *bool
+		name, declaration                       *string
+		nextAt                                  *time.Time
+		paused, removed, quiet, late, abandoned *bool
 	)
 
 	_, err = pgx.ForEachRow(
 		rows,
-		[]any{&now, &name, &declaration, &nextAt, &paused, &removed, &quiet, &isLate},
+		[]any{&now, &name, &declaration, &nextAt, &paused, &removed, &quiet, &late, &abandoned},
 		func() error {
 			if name != nil {
 				found = append(found, state.ScheduleRow{
 					Name: *name, Declaration: *declaration, NextAt: utc(nextAt),
-					Paused: *paused, Removed: *removed, Quiet: *quiet, Stale: *isLate,
+					Paused: *paused, Removed: *removed, Quiet: *quiet, Stale: *late, Abandoned: *abandoned,
 				})
 			}
 
@@ -56,10 +61,11 @@ func (r *Repo) Schedules(ctx context.Context) (found []state.ScheduleRow, now ti
 	return found, now.UTC(), nil
 }
 
-// DeclareSchedules declares the schedules of this process and stops all others.
-// With force, a process that has just started replaces what other processes
-// declare. Without, DeclareSchedules changes only rows that no process has
-// written for a while. The schedules are in order of their names.
+// DeclareSchedules declares the schedules of this process, and stops those that
+// no running process declares. With force, a process that has just started
+// replaces other declarations of its schedules. Without, DeclareSchedules
+// replaces only those that no process has written for a while. The schedules are
+// in order of their names.
 func (r *Repo) DeclareSchedules(ctx context.Context, declared []state.DeclaredSchedule, force bool) error {
 	names, texts := make([]string, len(declared)), make([]string, len(declared))
 	nexts := make([]*time.Time, len(declared))
@@ -68,15 +74,17 @@ func (r *Repo) DeclareSchedules(ctx context.Context, declared []state.DeclaredSc
 		names[i], texts[i], nexts[i] = d.Name, d.Declaration, d.NextAt
 	}
 
-	stale := scheduleStale.Seconds()
-
 	return r.inTx(ctx, "repo.DeclareSchedules", func(t tx) error {
-		args := namedArgs{"names": names, "declarations": texts, "next_ats": nexts, "force": force, "stale": stale}
+		args := namedArgs{
+			"names": names, "declarations": texts, "next_ats": nexts, "force": force, "stale": scheduleStale.Seconds(),
+		}
 		if err := t.later("schedules_declare", args, nil); err != nil {
 			return err
 		}
 
-		return t.later("schedules_remove", namedArgs{"names": names, "force": force, "stale": stale}, nil)
+		args = namedArgs{"names": names, "abandoned": scheduleAbandoned.Seconds()}
+
+		return t.later("schedules_remove", args, nil)
 	})
 }
 
@@ -202,11 +210,16 @@ func (t tx) startScheduled(
 	}
 
 	outcomes, err := t.insertJobs(ctx, []state.JobSpec{*job}, limit, effects)
-	if err == nil && outcomes[0] == state.SubmitRefused {
+	if err != nil {
+		return err
+	}
+
+	res.Found = outcomes[0] == state.SubmitFound
+	if outcomes[0] == state.SubmitRefused {
 		return errRefused
 	}
 
-	return err
+	return nil
 }
 
 // TriggerSchedule starts the job of a schedule outside its slots. Landed is
@@ -226,7 +239,7 @@ func (r *Repo) TriggerSchedule(
 		res.Landed = true
 
 		err = t.startScheduled(ctx, f.Job, f.Overlap, last, limit, &res, &effects)
-		if err != nil || res.Skipped {
+		if err != nil || res.Skipped || res.Found {
 			return err
 		}
 

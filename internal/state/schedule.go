@@ -55,10 +55,16 @@ func ScheduleKey(name string, slot time.Time) string {
 	return "schedule/" + name + "/" + slot.UTC().Format(time.RFC3339)
 }
 
-// TriggerKey is the run key of a job that an operator started.
-func TriggerKey(name string, at time.Time) string {
-	return "schedule/" + name + "/trigger/" + at.UTC().Format("2006-01-02T15:04:05.000000Z")
-}
+// TriggerKey is the run key of a job that an operator started. The key is the
+// idempotency key of the caller, or a TriggerTime.
+func TriggerKey(name, key string) string { return "schedule/" + name + "/trigger/" + key }
+
+// TriggerTime is the key of a trigger for which the caller named none.
+func TriggerTime(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+// MaxTriggerKey is the maximum length of the key of a trigger, in bytes, so that
+// the run key is within its limit.
+const MaxTriggerKey = 100
 
 // DeclaredSchedule is a schedule that this process declares.
 type DeclaredSchedule struct {
@@ -73,9 +79,10 @@ type ScheduleRow struct {
 	Declaration string
 	NextAt      *time.Time // nil: it has no next slot
 	Paused      bool
-	Removed     bool // the running build does not declare it
+	Removed     bool // no running process declares it
 	Quiet       bool // no process has written declared_at for a while
 	Stale       bool // nor for longer: another declaration may replace it
+	Abandoned   bool // nor for long: a process that does not declare it may remove it
 }
 
 // ScheduleFire is one step of a schedule.
@@ -102,6 +109,7 @@ type ScheduleTrigger struct {
 // Fired is what became of a step of a schedule.
 type Fired struct {
 	Landed  bool  // the step was taken
+	Found   bool  // the job existed
 	Skipped bool  // the overlap rule started no job
 	Refused bool  // as many jobs as the limit allows are open; nothing was changed
 	Open    JobID // the last job, if it is open

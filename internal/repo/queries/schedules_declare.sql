@@ -2,7 +2,8 @@
 -- declaration differs, continues from its next slot.
 --
 -- Guard: a row with another declaration is replaced by a process that has just
--- started (force), or if no process has written it for a while (stale).
+-- started (force), or if no process has written it for a while (stale). Any
+-- process that declares a removed schedule brings it back.
 --
 -- Locks: schedules in the order given, which is by name.
 insert into schedules as s (name, declaration, next_at)
@@ -18,4 +19,8 @@ set
   error = null,
   error_at = null
 where (s.declaration <> excluded.declaration or s.removed_at is not null)
-  and (@force or s.declared_at < clock_timestamp() - make_interval(secs => @stale))
+  and (
+    @force
+    or s.removed_at is not null
+    or s.declared_at < clock_timestamp() - make_interval(secs => @stale)
+  )

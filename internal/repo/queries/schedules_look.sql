@@ -5,7 +5,8 @@ select
   s.paused_at is not null as paused,
   s.removed_at is not null as removed,
   s.declared_at < t.now - make_interval(secs => @quiet) as quiet,
-  s.declared_at < t.now - make_interval(secs => @stale) as stale
+  s.declared_at < t.now - make_interval(secs => @stale) as stale,
+  s.declared_at < t.now - make_interval(secs => @abandoned) as abandoned
 from (select clock_timestamp() as now) t
 left join schedules s on true
 order by s.name

@@ -1,5 +1,5 @@
--- Notes that a process declares schedules, or that it does not declare those
--- that were removed. The fleet writes a row at most once in a while (quiet).
+-- Notes that a process declares schedules. The fleet writes a row at most once in
+-- a while (quiet).
 --
 -- Guard: the row is as this process declares it. Locks: schedules by name,
 -- without those that are locked.
@@ -8,13 +8,11 @@ set declared_at = clock_timestamp()
 from (
   select s.name
   from schedules s
-  left join unnest(@names::text[], @declarations::text[]) as k (name, declaration)
+  join unnest(@names::text[], @declarations::text[]) as k (name, declaration)
     on k.name = s.name
   where s.declared_at < clock_timestamp() - make_interval(secs => @quiet)
-    and case
-      when k.name is null then s.removed_at is not null
-      else s.removed_at is null and k.declaration = s.declaration
-    end
+    and s.removed_at is null
+    and k.declaration = s.declaration
   order by s.name
   for no key update of s skip locked
 ) g
