@@ -42,5 +42,7 @@ func (a *app) status(job view.JobView) error {
 		lines = append(lines, a.outStyle().Errors(job.Errors)...)
 	}
 
+	lines = append(lines, a.outStyle().Notification(job.Notification, a.now())...)
+
 	return a.lines(lines)
 }

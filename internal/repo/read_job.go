@@ -69,7 +69,45 @@ type jobRow struct {
 	Result            []byte
 	Error             *state.Failure
 	TraceID           string
+	CallbackURL       *string
+	Notification      *notificationRow
 	Stages            []byte
+}
+
+// notificationRow is jobRow.Notification: of the current attempt, which has ended.
+type notificationRow struct {
+	Tries       int        `json:"tries"`
+	DueAt       time.Time  `json:"due_at"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+	FailedAt    *time.Time `json:"failed_at"`
+	Error       string     `json:"error"`
+}
+
+// notification returns nil if the job has no callback URL.
+func (row jobRow) notification() *view.NotificationView {
+	if row.CallbackURL == nil {
+		return nil
+	}
+
+	v := &view.NotificationView{State: view.NotificationWaiting, Host: view.HostOf(*row.CallbackURL)}
+
+	n := row.Notification
+	if n == nil {
+		return v
+	}
+
+	v.Tries, v.Error = n.Tries, n.Error
+
+	switch {
+	case n.DeliveredAt != nil:
+		v.State, v.At = view.NotificationDelivered, utc(n.DeliveredAt)
+	case n.FailedAt != nil:
+		v.State, v.At = view.NotificationFailed, utc(n.FailedAt)
+	default:
+		v.State, v.DueAt = view.NotificationPending, utc(&n.DueAt)
+	}
+
+	return v
 }
 
 // jobStageRow is an element of jobRow.Stages: a view and the columns from which
@@ -103,10 +141,12 @@ func (row jobRow) view() (view.JobView, error) {
 			CancelRequestedAt: utc(row.CancelRequestedAt),
 			Error:             row.Error,
 		},
-		TraceID: row.TraceID,
-		Result:  row.Result,
-		Errors:  []view.ErrorGroup{},
-		Stages:  make([]view.StageView, len(stages)),
+		TraceID:      row.TraceID,
+		Notification: row.notification(),
+
+		Result: row.Result,
+		Errors: []view.ErrorGroup{},
+		Stages: make([]view.StageView, len(stages)),
 	}
 
 	names := make(map[int]string, len(stages))

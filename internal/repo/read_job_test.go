@@ -219,3 +219,66 @@ func TestAJobThatStopsBecauseItFailedWasNotCancelled(t *testing.T) {
 		}
 	}
 }
+
+// TestReadJobShowsTheStateOfItsNotification reads a job before and after its end,
+// and in a new attempt.
+func TestReadJobShowsTheStateOfItsNotification(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning})
+
+	for _, step := range []struct {
+		change string
+		want   *view.NotificationView // times are not compared
+		timed  bool
+	}{
+		{`select 1`, nil, false},
+		{
+			`update jobs set callback_url = 'https://hooks.example.com:8443/x?token=secret'`,
+			&view.NotificationView{State: view.NotificationWaiting}, false,
+		},
+		{
+			`update jobs set status = 'completed', pending_stages = 0, finished_at = now()`,
+			&view.NotificationView{State: view.NotificationPending}, true,
+		},
+		{
+			`update notifications set tries = 2, error = 'the receiver answered 500'`,
+			&view.NotificationView{State: view.NotificationPending, Tries: 2, Error: "the receiver answered 500"}, true,
+		},
+		{
+			`update notifications set delivered_at = now(), error = null`,
+			&view.NotificationView{State: view.NotificationDelivered, Tries: 2}, true,
+		},
+		{
+			`update notifications set delivered_at = null, failed_at = now(), error = 'the receiver answered 410'`,
+			&view.NotificationView{State: view.NotificationFailed, Tries: 2, Error: "the receiver answered 410"}, true,
+		},
+		{
+			`update jobs set status = 'running', attempt = 2, finished_at = null`,
+			&view.NotificationView{State: view.NotificationWaiting}, false,
+		},
+	} {
+		if _, err := pool.Exec(t.Context(), step.change); err != nil {
+			t.Fatal(err)
+		}
+
+		job, err := r.ReadJob(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		got := job.Notification
+		if got != nil && (got.DueAt != nil || got.At != nil) != step.timed {
+			t.Errorf("%s: the times are %v and %v", step.change, got.DueAt, got.At)
+		}
+
+		if step.want != nil {
+			step.want.Host = "hooks.example.com:8443"
+		}
+
+		if diff := cmp.Diff(step.want, got, cmpopts.IgnoreTypes(&time.Time{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.change, diff)
+		}
+	}
+}

@@ -1,12 +1,15 @@
 package repo_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"coremachine/internal/test/pgtest"
 )
@@ -69,10 +72,17 @@ insert into tasks (job_id, stage, gen, index) values (sha256('a'), 0, 1, 0);
 insert into messages (job_id, queue, kind) values (sha256('a'), 2, 2);
 insert into attempts (job_id, stage, gen, index, attempt, outcome, error)
   values (sha256('a'), 0, 1, 0, 1, 'error', 'x');
-insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
+insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');
+insert into task_durations (task_type, nanos) values ('t', 1);
+insert into schedules (name, declaration, next_at) values ('s', '{}', now());
+insert into schedule_runs (name, outcome, slot, job_id) values ('s', 'fired', now(), sha256('a'));
+insert into notifications (job_id, attempt, incarnation, callback_url, data)
+  values (sha256('a'), 1, 1, 'https://a.example', '{}');`
 	if _, err := pool.Exec(t.Context(), legal); err != nil {
 		t.Fatal(err)
 	}
+
+	violated := map[string]bool{}
 
 	for _, bad := range []string{
 		`update jobs set job_id = 'short'`,
@@ -93,7 +103,7 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update stages set task_window = 0`,
 		`update stages set bundle = -1`,
 		`update stages set tolerance = 1.5`,
-		`update stages set pending_dependencies = -1`,
+		`update stages set pending_dependencies = -1 where stage = 1`,
 		`update stages set total = 9 where stage = 0`,
 		`update stages set completed = 11 where stage = 0`,
 		`update stages set failed = -1, completed = 1 where stage = 0`,
@@ -104,6 +114,7 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update stages set pending_dependencies = 1 where stage = 0`,
 		`update stages set status = 'completed', finished_at = now() where stage = 0`,
 		`update stages set status = 'skipped', finished_at = now() where stage = 0`,
+		`update stages set status = 'skipped', finished_at = now(), completed = 10 where stage = 0`,
 		`update stages set finished_at = now() where stage = 0`,
 		`update stages set depends_on = '{1}' where stage = 1`,
 		`update stages set name = 's' where stage = 1`,
@@ -126,6 +137,7 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update messages set tasks_left = 2`,
 		`update messages set tasks_left = 0`,
 		`update messages set attempt = -1`,
+		`update messages set redrives = -1`,
 		`update messages set worker_id = gen_random_uuid(), attempt = 1`,
 		`update messages set claimed_at = now()`,
 		`update messages set worker_id = gen_random_uuid(), claimed_at = now()`,
@@ -134,13 +146,77 @@ insert into result_parts values (sha256('a'), 0, 1, 0, 1, 0, 'x');`
 		`update attempts set outcome = 'tired'`,
 		`update result_parts set part = -1`,
 		`update result_parts set data = convert_to(repeat('x', 1048577), 'utf8')`,
+		`update jobs set run_key = ''`,
+		`update jobs set run_key = repeat('x', 201)`,
+		`update jobs set callback_url = repeat('x', 2049)`,
+		`update task_durations set nanos = 0`,
+		`update schedules set name = ''`,
+		`insert into schedules (name, declaration) values (repeat('x', 64), '{}')`,
+		`update schedules set last_job_id = 'short'`,
+		`update schedules set fired = -1`,
+		`update schedules set skipped = -1`,
+		`update schedules set missed = -1`,
+		`update schedules set paused_at = now()`,
+		`update schedules set removed_at = now()`,
+		`update schedules set error = 'x'`,
+		`update schedules set error_at = now()`,
+		`update schedule_runs set outcome = 'late'`,
+		`update schedule_runs set slots = 0`,
+		`update schedule_runs set job_id = 'short'`,
+		`update schedule_runs set slot = null`,
+		`update schedule_runs set outcome = 'triggered'`,
+		`update schedule_runs set job_id = null`,
+		`update schedule_runs set outcome = 'triggered', slot = null, job_id = null`,
+		`insert into schedule_runs (name, outcome, slot) values ('unknown', 'missed', now())`,
+		`update notifications set attempt = 0`,
+		`update notifications set tries = -1`,
+		`update notifications set delivered_at = now(), failed_at = now()`,
+		`update attempts set stack = repeat('x', 16385)`,
+		`insert into notifications (job_id, attempt, incarnation, callback_url, data)
+			values (sha256('b'), 1, 1, '', '{}')`,
 		`insert into stages (job_id, stage, name, task_type, kind, queue, depends_on, pending_dependencies)
 			values (sha256('b'), 0, 's', 't', 'single', 2, '{}', 0)`,
 	} {
-		if _, err := pool.Exec(t.Context(), bad); err == nil {
-			t.Errorf("accepted: %s", bad)
-		} else if !strings.Contains(err.Error(), "SQLSTATE 23") {
-			t.Errorf("%s: refused for another reason: %v", bad, err)
+		_, err := pool.Exec(t.Context(), bad)
+
+		refused, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok || !strings.HasPrefix(refused.Code, "23") {
+			t.Errorf("%s: %v, want a violated constraint", bad, err)
+			continue
+		}
+
+		violated[refused.ConstraintName] = true
+	}
+
+	mustViolateEachCheck(t, pool, violated)
+}
+
+// implied are constraints that no row violates alone, and the ones that imply
+// them.
+var implied = map[string]string{"messages_count_check": "tasks_left between 1 and count"}
+
+// mustViolateEachCheck fails the test if a CHECK of the schema has no statement
+// that violates it.
+func mustViolateEachCheck(t *testing.T, pool *pgxpool.Pool, violated map[string]bool) {
+	t.Helper()
+
+	rows, err := pool.Query(t.Context(), `
+		select conname
+		from pg_constraint
+		where contype = 'c' and connamespace = current_schema()::regnamespace and conrelid <> 0
+		order by conname`)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(names) < 50 {
+		t.Fatalf("found %d constraints, %v", len(names), err)
+	}
+
+	for _, name := range names {
+		if _, known := implied[name]; !known && !violated[name] {
+			t.Errorf("no statement violates the constraint %s", name)
 		}
 	}
 }

@@ -81,6 +81,8 @@ type JobView struct {
 	Stages   []StageView     `json:"stages"`
 	TraceID  string          `json:"trace_id,omitempty"` // of the trace that all of the job's work is in; empty: none
 	Result   json.RawMessage `json:"result"`
+	// Notification is nil if the job has no callback URL.
+	Notification *NotificationView `json:"notification,omitempty"`
 	// What ended tasks as failed, the most frequent first, at most MaxErrorGroups.
 	Errors []ErrorGroup `json:"errors"`
 }

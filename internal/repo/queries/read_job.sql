@@ -24,6 +24,18 @@ select
   case when j.error is null then j.cancel_requested_at end as cancel_requested_at,
   j.result, j.error,
   coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
+  j.callback_url,
+  (
+    select
+      json_build_object(
+        'tries', n.tries, 'due_at', n.due_at,
+        'delivered_at', n.delivered_at, 'failed_at', n.failed_at, 'error', n.error
+      )
+    from notifications n
+    where n.job_id = j.job_id
+      and n.attempt = j.attempt
+      and j.callback_url is not null
+  ) as notification,
   (
     select
       coalesce(

@@ -100,6 +100,36 @@ func (s Style) wrap(parts []string, first Ink) []string {
 	return lines
 }
 
+// Notification returns a line about the notification of a job, or none if the job
+// has no callback URL.
+func (s Style) Notification(n *view.NotificationView, now time.Time) []string {
+	if n == nil {
+		return nil
+	}
+
+	text := "notification of " + s.Plain(n.Host) + ": " + n.State
+
+	switch {
+	case n.At != nil:
+		text += " " + Ago(now, *n.At)
+	case n.DueAt != nil && n.Tries > 0:
+		text += " (" + Things(n.Tries, "failed attempt") + ")"
+	}
+
+	ink := Plain
+
+	if n.Error != "" {
+		text += ": " + s.Plain(n.Error)
+		ink = Yellow
+	}
+
+	if n.State == view.NotificationFailed {
+		ink = Red
+	}
+
+	return []string{s.Paint(ink, s.Cut(text, s.Width))}
+}
+
 func (s Style) failure(f *state.Failure) string {
 	text := s.Plain(f.Message)
 	if f.Stage != "" && !strings.HasPrefix(text, f.Stage) {
