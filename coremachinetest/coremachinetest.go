@@ -13,14 +13,16 @@
 // Everything stops with the test. Crash, duplicate and reordering are handled by
 // the engine: only storage can be a fake, which enforces the limits of Azure.
 //
-// It may import the public API, handlers, state, test/blobfake,
+// It may import the public API, api, handlers, state, test/blobfake,
 // test/enginetest and test/pgtest.
 package coremachinetest
 
 import (
+	"net/http/httptest"
 	"testing"
 
 	"coremachine"
+	"coremachine/internal/api"
 	"coremachine/internal/handlers"
 	"coremachine/internal/state"
 	"coremachine/internal/test/blobfake"
@@ -106,4 +108,49 @@ func Start(
 	}
 
 	return enginetest.Start(t, o)
+}
+
+// NewClient serves the API of an engine and returns a client of it.
+func NewClient(t testing.TB, e *Engine) *coremachine.Client {
+	t.Helper()
+
+	p := e.Process(0)
+	watcher := api.NewJobWatcher(p.Repo.ReadVersions, nil)
+	server := httptest.NewServer(api.New(api.Options{Engine: p.Machine, Reader: p.Repo, JobWatcher: watcher}))
+
+	client, err := coremachine.NewClient(server.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		client.Close()
+		watcher.Close()
+		server.Close()
+	})
+
+	return client
+}
+
+// NewSubmitter returns a submitter of jobs for the transactions of a test. Begin
+// them on the Pool of the engine, or on a connection to its URL.
+func NewSubmitter(
+	t testing.TB,
+	e *Engine,
+	j map[string]coremachine.Job,
+	h map[string]coremachine.Handler,
+) *coremachine.Submitter {
+	t.Helper()
+
+	var schema string
+	if err := e.Pool().QueryRow(t.Context(), "select current_schema()").Scan(&schema); err != nil {
+		t.Fatal(err)
+	}
+
+	s, err := coremachine.NewSubmitter(j, h, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return s
 }

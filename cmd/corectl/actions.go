@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
+	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/clock"
+	"coremachine/internal/state"
+	"coremachine/internal/view"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"coremachine/cmd/corectl/internal/client"
-	"coremachine/cmd/corectl/internal/render"
-	"coremachine/internal/clock"
-	"coremachine/internal/state"
-	"coremachine/internal/view"
 )
 
 // actFlags are the flags of every command that changes a job.
@@ -220,7 +218,7 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	remember(a.stateDir, recentJob{JobID: job.JobID, JobType: job.JobType, API: a.api.Base()})
 
 	return a.one(answer.Body, job.JobID.String(), func() error {
-		run, err := decode[client.Retried](answer)
+		run, err := decode[view.Retried](answer)
 		if err != nil {
 			return err
 		}

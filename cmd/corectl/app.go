@@ -9,8 +9,8 @@ import (
 	"os"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
 )
 
 // app is what a command works with: the console, the settings and the API.
@@ -50,6 +50,7 @@ func newApp(con *console, g globals) (*app, error) {
 		return nil, usagef("%v", err)
 	}
 
+	api.Agent = "corectl"
 	a.api = api
 
 	return a, nil

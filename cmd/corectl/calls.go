@@ -8,8 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -47,7 +48,7 @@ func list[T any](
 
 // job reads a job's status.
 func (a *app) job(ctx context.Context, id state.JobID) (view.JobView, client.Answer, error) {
-	answer, err := a.api.Get(ctx, "/jobs/status/"+id.String(), nil)
+	answer, err := a.api.GetStatus(ctx, id, "", 0)
 	if err != nil {
 		return view.JobView{}, answer, a.orMissing(err, id)
 	}
@@ -67,11 +68,7 @@ func (a *app) jobChange(
 		return a.job(ctx, id)
 	}
 
-	answer, err := a.api.Get(
-		ctx,
-		"/jobs/status/"+id.String(),
-		url.Values{"wait": {"20s"}, "since": {version}},
-	)
+	answer, err := a.api.GetStatus(ctx, id, version, 20*time.Second)
 	if err != nil {
 		return view.JobView{}, answer, a.orMissing(err, id)
 	}
@@ -87,19 +84,6 @@ func (a *app) orMissing(err error, id state.JobID) error {
 	}
 
 	return err
-}
-
-// passing reports whether an error may be transient: there was no answer, or
-// the API is not ready yet.
-func passing(err error) bool {
-	if refused, ok := errors.AsType[*client.Error](err); ok {
-		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusBadGateway ||
-			refused.Status == http.StatusGatewayTimeout || refused.Status == http.StatusTooManyRequests
-	}
-
-	_, gone := errors.AsType[*client.UnreachableError](err)
-
-	return gone
 }
 
 // everything reads a list page by page and calls each for every page, so that

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -51,8 +51,8 @@ func full(t *testing.T) *api {
 			LastSeen:    testNow,
 			Indexes:     []int{1},
 		}))).
-		on("POST /jobs/retry/"+idA, answer(202, client.Retried{Attempt: 2, Tasks: 1})).
-		on("POST /jobs/start/"+idA, answer(202, client.Retried{Attempt: 1})).
+		on("POST /jobs/retry/"+idA, answer(202, view.Retried{JobRef: view.JobRef{Attempt: 2}, Tasks: 1})).
+		on("POST /jobs/start/"+idA, answer(202, view.JobRef{Attempt: 1})).
 		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
 		on("POST /sweeps", answer(200, view.SweepView{
 			StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`),
@@ -64,7 +64,7 @@ func full(t *testing.T) *api {
 		}))).
 		on("GET /queues/tasks/dead/reasons", answer(200,
 			page("", view.DeadReason{Reason: state.DeadMaxDelivery, Wanted: 7, Unwanted: 4, Oldest: testNow}))).
-		on("POST /queues/tasks/redrive", answer(200, client.Redrive{Redriven: 7, Dropped: 5}))
+		on("POST /queues/tasks/redrive", answer(200, view.Redriven{Redriven: 7, Dropped: 5}))
 }
 
 func TestEveryCommandPrintsValidJSON(t *testing.T) {
@@ -158,7 +158,7 @@ func TestSubmitOfAnExistingJob(t *testing.T) {
 	t.Parallel()
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("POST /jobs/submit/hello_world",
-			answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
+			answer(200, view.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
 	got := fake.run(outside{}, "submit", "hello_world")
 
 	want := "hello_world 3f9a1c2e already exists: completed_with_errors now. Use --rerun to run it again, " +

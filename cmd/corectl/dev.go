@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/client"
 	"coremachine/internal/config"
 	"coremachine/internal/dev/local"
 )

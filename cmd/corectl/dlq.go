@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -196,7 +196,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	would, err := decode[client.Redrive](answer)
+	would, err := decode[view.Redriven](answer)
 	if err != nil {
 		return err
 	}
@@ -235,7 +235,7 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	return a.one(answer.Body, c.Queue, func() error {
-		done, err := decode[client.Redrive](answer)
+		done, err := decode[view.Redriven](answer)
 		if err != nil {
 			return err
 		}

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	process "coremachine/internal/app"
+	"coremachine/internal/client"
 	"coremachine/internal/config"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
@@ -114,7 +114,7 @@ func (a *app) checkAccess(ctx context.Context, health string) []finding {
 		"GET %s/jobs is answered with %d: %s",
 		a.api.Base(),
 		refused.Status,
-		refused.Error(),
+		refused.Message(),
 	)
 
 	return []finding{{"access", bad, detail, "see the log of the app"}}

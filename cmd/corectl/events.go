@@ -5,8 +5,8 @@ import (
 	"net/url"
 	"strconv"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -84,22 +84,22 @@ func explainRefusal(e *client.Error) (text string, code int) {
 			e.Status,
 		), exitNotAllowed
 	case http.StatusNotFound:
-		return e.Error(), exitNotFound
+		return e.Message(), exitNotFound
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		return e.Error() + fieldList(e.Fields), exitUsage
+		return e.Message() + fieldList(e.Fields), exitUsage
 	case http.StatusTooManyRequests:
 		return then(
-			withRetry(e, "Too much work is queued: "+e.Error()),
+			withRetry(e, "Too much work is queued: "+e.Message()),
 			"See "+view.RunbookBusy.String()+".",
 		), exitOther
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return then(
-			withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Error())),
+			withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Message())),
 			"See `corectl doctor`.",
 		), exitUnreachable
 	}
 
-	text = e.Error()
+	text = e.Message()
 	if e.RequestID != "" && e.Status >= http.StatusInternalServerError {
 		text += " (request " + e.RequestID + ")"
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 )
 

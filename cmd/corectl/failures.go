@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )

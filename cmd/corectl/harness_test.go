@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 	"coremachine/internal/test/repotest"
@@ -299,14 +299,14 @@ func run3(status state.JobStatus) view.JobView {
 	return job
 }
 
-var helloWorld = client.JobType{
-	JobType:     "hello_world",
+var helloWorld = state.JobType{
+	Name:        "hello_world",
 	Description: "Two stages of greetings and replies",
 	Schema: []byte(
 		`{"type":"object","properties":{"n":{"type":"integer","default":3,"minimum":1,"maximum":1000},` +
 			`"message":{"type":"string","default":"Hello World","maxLength":1000}}}`,
 	),
-	Stages: []client.TypeStage{
+	Stages: []state.StageType{
 		{Name: "greeting", Kind: state.Dynamic},
 		{Name: "reply", Kind: state.MatchPrevious},
 	},
@@ -315,7 +315,7 @@ var helloWorld = client.JobType{
 // fresh answers a submit as one that started a run.
 func (a *api) fresh() *api {
 	return a.on("GET /jobs/types", answer(200, page("", helloWorld))).
-		on("POST /jobs/submit/hello_world", answer(202, client.Submission{
+		on("POST /jobs/submit/hello_world", answer(202, view.Submission{
 			JobID:      mustID(idA),
 			JobType:    "hello_world",
 			Status:     state.JobQueued,

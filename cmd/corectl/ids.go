@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"net/url"
-	"slices"
-	"strings"
-
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
+	"net/url"
+	"slices"
+	"strings"
 )
 
 // fullID is the length of an id, in hex digits.
@@ -76,10 +74,10 @@ func (a *app) missing(id state.JobID) error {
 }
 
 // typeNames returns the registered job types, sorted.
-func typeNames(types []client.JobType) []string {
+func typeNames(types []state.JobType) []string {
 	names := make([]string, len(types))
 	for i, t := range types {
-		names[i] = t.JobType
+		names[i] = t.Name
 	}
 
 	slices.Sort(names)

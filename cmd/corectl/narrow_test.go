@@ -1,12 +1,11 @@
 package main
 
 import (
-	"strings"
-	"testing"
-
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
+	"strings"
+	"testing"
 )
 
 func TestHintsAndErrorsWrapWithoutBreakingCommands(t *testing.T) {
@@ -14,7 +13,7 @@ func TestHintsAndErrorsWrapWithoutBreakingCommands(t *testing.T) {
 
 	fake := newAPI(t).on("GET /jobs/status/"+idA, answer(200, run3(state.JobCompletedWithErrors))).
 		on("POST /jobs/submit/hello_world",
-			answer(200, client.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
+			answer(200, view.Submission{JobID: mustID(idA), Status: state.JobCompletedWithErrors, Attempt: 1}))
 	for whole, args := range map[string][]string{
 		"`corectl retry 3f9a`":         {"submit", "hello_world"},
 		"`corectl jobs`":               {"status", idB},

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"net/url"
 
-	"coremachine/cmd/corectl/internal/client"
+	"coremachine/internal/client"
 )
 
 // printer writes a list in the requested format.

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -71,35 +70,25 @@ func (c *submitCmd) Run(ctx context.Context, a *app) error {
 
 // send sends the request. Errors name the type or the parameters that are
 // wrong.
-func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, client.Submission, error) {
+func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, view.Submission, error) {
 	body, err := c.body(ctx, a)
 	if err != nil {
-		return client.Answer{}, client.Submission{}, err
+		return client.Answer{}, view.Submission{}, err
 	}
 
-	query := url.Values{}
-	if c.Rerun {
-		query.Set("rerun", "true")
-	}
+	options := client.SubmitOptions{Rerun: c.Rerun, DryRun: c.DryRun, CallbackURL: c.CallbackURL}
 
-	if c.DryRun {
-		query.Set("dry_run", "true")
-	}
-
-	if c.CallbackURL != "" {
-		query.Set("callback_url", c.CallbackURL)
-	}
-
+	query := options.Query()
 	if err := c.set(query); err != nil {
-		return client.Answer{}, client.Submission{}, err
+		return client.Answer{}, view.Submission{}, err
 	}
 
-	answer, err := a.api.Post(ctx, "/jobs/submit/"+url.PathEscape(c.Type), query, body)
+	answer, err := a.api.PostSubmit(ctx, c.Type, query, body)
 	if err != nil {
-		return answer, client.Submission{}, a.refusedSubmit(ctx, c.Type, err)
+		return answer, view.Submission{}, a.refusedSubmit(ctx, c.Type, err)
 	}
 
-	done, err := decode[client.Submission](answer)
+	done, err := decode[view.Submission](answer)
 
 	return answer, done, err
 }
@@ -124,7 +113,7 @@ func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
 	}
 
 	for _, t := range types {
-		if t.JobType != c.Type {
+		if t.Name != c.Type {
 			continue
 		}
 
@@ -176,7 +165,7 @@ func unknownType(name string, known []string) error {
 }
 
 // announce writes the headline, or a message about the existing job.
-func (a *app) announce(ctx context.Context, jobType string, done client.Submission, started bool) error {
+func (a *app) announce(ctx context.Context, jobType string, done view.Submission, started bool) error {
 	if started && done.StartAt != nil {
 		a.hint(
 			"%s %s starts at %s · corectl start %s starts it now",
@@ -243,7 +232,7 @@ func existing(job view.JobView, now time.Time) string {
 }
 
 // types reads the registered job types.
-func (a *app) types(ctx context.Context) ([]client.JobType, error) {
-	page, _, err := list[client.JobType](ctx, a, "/jobs/types", nil)
+func (a *app) types(ctx context.Context) ([]state.JobType, error) {
+	page, _, err := list[state.JobType](ctx, a, "/jobs/types", nil)
 	return page.Items, err
 }

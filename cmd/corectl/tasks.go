@@ -125,7 +125,7 @@ func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
 	limits := map[string]int{}
 
 	for _, t := range types {
-		if t.JobType == job.JobType {
+		if t.Name == job.JobType {
 			for _, stage := range t.Stages {
 				limits[stage.Name] = stage.MaxAttempts
 			}

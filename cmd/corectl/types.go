@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"coremachine/cmd/corectl/internal/client"
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
+	"coremachine/internal/state"
 )
 
 type typesCmd struct {
@@ -22,13 +23,13 @@ func (c *typesCmd) Run(ctx context.Context, a *app) error {
 		return c.one(ctx, a)
 	}
 
-	all := printer[client.JobType]{
+	all := printer[state.JobType]{
 		app:  a,
-		name: func(t client.JobType) string { return t.JobType },
-		table: func(types []client.JobType) []string {
-			rows := each(types, func(t client.JobType) []string {
-				stages := each(t.Stages, func(s client.TypeStage) string { return s.Name })
-				return []string{t.JobType, strings.Join(stages, ","), render.Style{}.Plain(t.Description)}
+		name: func(t state.JobType) string { return t.Name },
+		table: func(types []state.JobType) []string {
+			rows := each(types, func(t state.JobType) []string {
+				stages := each(t.Stages, func(s state.StageType) string { return s.Name })
+				return []string{t.Name, strings.Join(stages, ","), render.Style{}.Plain(t.Description)}
 			})
 			if !a.outTTY {
 				return render.Tabbed(rows)
@@ -58,7 +59,7 @@ func (c *typesCmd) one(ctx context.Context, a *app) error {
 		return err
 	}
 
-	page, err := decode[client.Page[client.JobType]](answer)
+	page, err := decode[client.Page[state.JobType]](answer)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (c *typesCmd) one(ctx context.Context, a *app) error {
 		return err
 	}
 
-	at := slices.IndexFunc(page.Items, func(t client.JobType) bool { return t.JobType == c.Type })
+	at := slices.IndexFunc(page.Items, func(t state.JobType) bool { return t.Name == c.Type })
 	if at < 0 {
 		return unknownType(c.Type, typeNames(page.Items))
 	}
@@ -77,12 +78,12 @@ func (c *typesCmd) one(ctx context.Context, a *app) error {
 }
 
 // describe lists the parameters of a type and a command that submits it.
-func (a *app) describe(t client.JobType) error {
+func (a *app) describe(t state.JobType) error {
 	var s schema
 	if err := json.Unmarshal(t.Schema, &s); err != nil {
 		return fmt.Errorf(
 			"unexpected schema of %s: this corectl may be older or newer than the server: %w",
-			t.JobType,
+			t.Name,
 			err,
 		)
 	}
@@ -90,7 +91,7 @@ func (a *app) describe(t client.JobType) error {
 	style := a.outStyle()
 	rows := [][]string{}
 
-	example := []string{"corectl submit", t.JobType}
+	example := []string{"corectl submit", t.Name}
 	for _, name := range s.Required {
 		example = append(example, name+"=…")
 	}
@@ -121,7 +122,7 @@ func (a *app) describe(t client.JobType) error {
 		return a.lines(render.Tabbed(rows))
 	}
 
-	lines := append(render.Wrap(style.Plain(t.JobType+": "+t.Description), style.Width), "")
+	lines := append(render.Wrap(style.Plain(t.Name+": "+t.Description), style.Width), "")
 	for _, row := range rows {
 		lines = append(
 			lines,

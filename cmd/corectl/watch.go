@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/client"
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
@@ -127,7 +128,7 @@ func (a *app) readings(ctx context.Context, id state.JobID) (<-chan seen, func()
 			switch {
 			case err == nil:
 				awaySince = time.Time{}
-			case version != "" && passing(err):
+			case version != "" && client.Transient(err):
 				if awaySince.IsZero() {
 					awaySince = time.Now()
 				}

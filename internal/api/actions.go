@@ -5,15 +5,8 @@ import (
 	"net/http"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
-
-// ref names a job and its URL.
-type ref struct {
-	JobID     state.JobID     `json:"job_id"`
-	Status    state.JobStatus `json:"status"`
-	Attempt   int             `json:"attempt"`
-	StatusURL string          `json:"status_url"`
-}
 
 // target reads the job id of a route that takes no query parameters.
 func (a *API) target(w http.ResponseWriter, r *http.Request) (state.JobID, bool) {
@@ -78,15 +71,8 @@ func (a *API) accepted(w http.ResponseWriter, r *http.Request, id state.JobID) {
 		w,
 		r,
 		http.StatusAccepted,
-		ref{JobID: id, Status: job.Status, Attempt: job.Attempt, StatusURL: a.statusURL(id)},
+		view.JobRef{JobID: id, Status: job.Status, Attempt: job.Attempt, StatusURL: a.statusURL(id)},
 	)
-}
-
-// retried is the answer to a retry.
-type retried struct {
-	ref
-	Tasks  int `json:"tasks"`  // failed and cancelled tasks that run again
-	Stages int `json:"stages"` // stages that run from the start
 }
 
 func (a *API) retry(w http.ResponseWriter, r *http.Request) {
@@ -103,8 +89,10 @@ func (a *API) retry(w http.ResponseWriter, r *http.Request) {
 
 	a.JobWatcher.Nudge(id)
 	w.Header().Set("Location", a.statusURL(id))
-	a.write(w, r, http.StatusAccepted, retried{
-		ref:   ref{JobID: id, Status: state.JobQueued, Attempt: res.Attempt, StatusURL: a.statusURL(id)},
+	a.write(w, r, http.StatusAccepted, view.Retried{
+		JobRef: view.JobRef{
+			JobID: id, Status: state.JobQueued, Attempt: res.Attempt, StatusURL: a.statusURL(id),
+		},
 		Tasks: res.Tasks, Stages: res.Stages,
 	})
 }

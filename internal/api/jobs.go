@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -17,20 +16,6 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
-
-// submission is the answer to a submit.
-type submission struct {
-	JobID   state.JobID `json:"job_id"`
-	JobType string      `json:"job_type"`
-	// Omitted in a dry run of a job that does not exist.
-	Status     state.JobStatus            `json:"status,omitempty"`
-	Attempt    int                        `json:"attempt,omitempty"` // as for Status
-	Created    bool                       `json:"created"`
-	StartAt    *time.Time                 `json:"start_at,omitempty"`   // of a job whose start is delayed
-	StatusURL  string                     `json:"status_url,omitempty"` // as for Status
-	Parameters json.RawMessage            `json:"parameters"`
-	Plan       []coremachine.PlannedStage `json:"plan,omitempty"` // set in a dry run
-}
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 	q := readQuery(r, "rerun", "dry_run", callbackURL, "start_at", "delay")
@@ -62,7 +47,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	answer := submission{
+	answer := view.Submission{
 		JobID: res.JobID, JobType: req.Type, Status: res.Status, Attempt: res.Attempt, Created: res.Created,
 		StartAt: res.StartAt, Parameters: res.Parameters, Plan: res.Plan,
 	}

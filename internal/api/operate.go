@@ -144,12 +144,6 @@ func (a *API) deadReasons(w http.ResponseWriter, r *http.Request) {
 	a.ok(w, r, list[view.DeadReason]{Items: reasons})
 }
 
-// redriven counts redriven and dropped dead letters, also in a dry run.
-type redriven struct {
-	Redriven int `json:"redriven"` // redriven, because their work has not ended
-	Dropped  int `json:"dropped"`  // redriven and dropped, because their work has ended
-}
-
 func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	queue, err := queueOf(r)
 	q := readQuery(r, "reason", "message_id", "dry_run")
@@ -177,7 +171,7 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if dryRun {
-		a.ok(w, r, redriven{Redriven: wanted, Dropped: unwanted})
+		a.ok(w, r, view.Redriven{Redriven: wanted, Dropped: unwanted})
 		return
 	}
 
@@ -188,7 +182,7 @@ func (a *API) redrive(w http.ResponseWriter, r *http.Request) {
 	}
 
 	dropped := min(unwanted, sent)
-	a.ok(w, r, redriven{Redriven: sent - dropped, Dropped: dropped})
+	a.ok(w, r, view.Redriven{Redriven: sent - dropped, Dropped: dropped})
 }
 
 func (a *API) resend(ctx context.Context, q state.Queue, f view.DeadFilter) (int, error) {

@@ -22,17 +22,28 @@ type Delayer interface {
 // MaxDelay is the maximum time between the submit of a job and its start.
 const MaxDelay = 366 * 24 * time.Hour
 
-// startTime returns when the first stages of a job start, or zero for
+// delayedStart returns when the first stages of a job start, or zero for
 // immediately. The clock of the database decides, so that a delay is the same
 // from every process.
-func (m *Machine) startTime(ctx context.Context, req SubmitRequest) (time.Time, error) {
-	if req.StartAt.IsZero() && req.Delay == 0 {
+func (m *Machine) delayedStart(ctx context.Context, req SubmitRequest) (time.Time, error) {
+	if !req.Delayed() {
 		return time.Time{}, nil
 	}
 
 	now, err := m.store.Now(ctx)
 	if err != nil {
 		return time.Time{}, err
+	}
+
+	return startTime(req, now)
+}
+
+// Delayed reports whether the request asks for a start that is not immediate.
+func (req *SubmitRequest) Delayed() bool { return !req.StartAt.IsZero() || req.Delay != 0 }
+
+func startTime(req SubmitRequest, now time.Time) (time.Time, error) {
+	if !req.Delayed() {
+		return time.Time{}, nil
 	}
 
 	at, field := req.StartAt, "start_at"

@@ -25,7 +25,8 @@
 // a lease: lease.go, renew.go, term.go and session.go. The steps share batch.go
 // and commit_size.go (group commit), definition.go, lineage.go, emit.go,
 // failure.go, panic.go, progress.go and unresponsive.go. The surface is in
-// machine.go, config.go, store.go, observer.go, registry.go and types.go.
+// machine.go, config.go, store.go, observer.go, registry.go, spec.go
+// and types.go.
 //
 // The files short_*.go make short tasks fast, and nothing depends on them:
 // duration estimates, completion buffer, goroutine pool and local dispatch.

@@ -24,7 +24,7 @@ type Stopper interface {
 // stopPoll is how often a stop looks whether handlers have returned.
 const stopPoll = 50 * time.Millisecond
 
-// stopPatience is how long a stop goes on without ending anything. The rows may
+// stopPatience is how long a stop continues without ending anything. The rows may
 // be locked by another transaction for a moment, or another worker may have
 // claimed the stop's message. After that, the process that claims the message
 // next continues the stop.

@@ -12,7 +12,7 @@ import (
 )
 
 // TestStopGivesUpIfItsMessageIsClaimedElsewhere has another worker claim the
-// message of a stop that goes on: while a task of the job is queued, and while
+// message of a stop that continues: while a task of the job is queued, and while
 // a handler does not respond. The stop can end nothing any more, and must not
 // ask the database forever. The next claim ends the job.
 func TestStopGivesUpIfItsMessageIsClaimedElsewhere(t *testing.T) {

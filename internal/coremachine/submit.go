@@ -2,9 +2,7 @@ package coremachine
 
 import (
 	"context"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"coremachine/internal/clock"
@@ -35,18 +33,7 @@ type Submitter interface {
 // being stopped, CodeBusy if the maximum number of jobs is open, and
 // CodeUnavailable if the database is unavailable or the job is being deleted.
 func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, error) {
-	job, ok := m.cfg.Jobs[req.Type]
-	if !ok {
-		return SubmitResult{}, state.Errorf(
-			state.CodeUnknownJobType,
-			"coremachine.Submit",
-			"Unknown job type: %s. Available: [%s]",
-			req.Type,
-			strings.Join(slices.Sorted(maps.Keys(m.cfg.Jobs)), ", "),
-		)
-	}
-
-	params, err := job.ParseContext(ctx, req.Body)
+	job, params, err := parseSubmit(ctx, m.cfg.Jobs, req)
 	if err != nil {
 		return SubmitResult{}, err
 	}
@@ -55,12 +42,12 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 		return SubmitResult{}, err
 	}
 
-	g, err := m.graph(req, job, params)
+	g, err := graph(m.cfg.Handlers, req, job, params)
 	if err != nil {
 		return SubmitResult{}, err
 	}
 
-	if g.StartAt, err = m.startTime(ctx, req); err != nil {
+	if g.StartAt, err = m.delayedStart(ctx, req); err != nil {
 		return SubmitResult{}, err
 	}
 
@@ -171,30 +158,13 @@ func (m *Machine) resubmit(
 		return SubmitResult{}, false, err
 	}
 
-	from := []state.JobStatus{state.JobFailed, state.JobCancelled}
-	if req.Rerun {
-		from = append(from, state.JobCompleted, state.JobCompletedWithErrors)
+	from, err := RunsAgain(brief, req.Rerun)
+	if err != nil {
+		return SubmitResult{}, false, err
 	}
 
 	if slices.Contains(from, brief.Status) {
 		return m.rerun(ctx, g, from, res)
-	}
-
-	if brief.Stopping {
-		return SubmitResult{}, false, state.Errorf(
-			state.CodeConflict,
-			"coremachine.Submit",
-			"the job is being cancelled; submit it again after it has ended",
-		)
-	}
-
-	if req.Rerun {
-		return SubmitResult{}, false, state.Errorf(
-			state.CodeConflict,
-			"coremachine.Submit",
-			"the job is %s; it can be run again after it has ended",
-			brief.Status,
-		)
 	}
 
 	res.Status, res.Attempt, res.StartAt = brief.Status, brief.Attempt, brief.StartAt
@@ -239,55 +209,6 @@ func (m *Machine) rerun(
 	}
 
 	return SubmitResult{}, false, nil // another caller was first
-}
-
-// graph returns the job and its stages as they are stored, with everything that
-// depends on the parameters alone.
-func (m *Machine) graph(req SubmitRequest, job define.Job, params define.Params) (g state.JobSpec, err error) {
-	defer func() { // counts and skip conditions are user code
-		if p := recover(); p != nil {
-			err = state.Panicked(state.CodePlanner, "coremachine.Submit", "the job's declaration", p)
-		}
-	}()
-
-	g = state.JobSpec{
-		JobID: state.KeyedJobID(req.Type, params.Canonical, req.RunKey), RunKey: req.RunKey,
-		JobType: req.Type, Params: params.Canonical,
-		HasResult: job.HasResult(), Traceparent: req.Traceparent, By: req.By, CallbackURL: req.CallbackURL,
-	}
-	for i, spec := range job.Stages() {
-		s := state.StageSpec{
-			Name:         spec.Name,
-			TaskType:     spec.TaskType,
-			Kind:         spec.Kind,
-			Queue:        state.QueueTasks,
-			Skip:         job.Skip(params, i),
-			Expected:     job.Count(params, i),
-			Window:       spec.Window,
-			Bundle:       spec.Bundle,
-			Tolerance:    job.Tolerance(),
-			Dependencies: job.Shape(i).Dependencies,
-		}
-		if h, ok := m.cfg.Handlers[spec.TaskType]; ok {
-			s.Queue = h.Queue()
-		}
-
-		if s.Window == 0 {
-			s.Window = state.DefaultWindow
-		}
-
-		for _, d := range spec.DependsOn {
-			s.DependsOn = append(s.DependsOn, int16(d))
-		}
-
-		g.Stages = append(g.Stages, s)
-	}
-
-	if len(g.Stages) == 0 {
-		return g, state.Errorf(state.CodeInternal, "coremachine.Submit", "the job %s has no stages", req.Type)
-	}
-
-	return g, nil
 }
 
 // planned returns the result of a dry run: the number of tasks of each stage

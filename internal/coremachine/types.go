@@ -22,6 +22,14 @@ type SubmitRequest struct {
 	Delay   time.Duration // start after it, by the time of the database; not together with StartAt
 }
 
+// TriggerRequest asks for a job of a schedule outside its slots.
+type TriggerRequest struct {
+	Name        string // of the schedule
+	Key         string // makes repeats find the same job; empty: each call starts one
+	By          string // who asks, for the timeline
+	Traceparent string // W3C trace context; empty: none
+}
+
 // SubmitResult says what a submit found or started.
 type SubmitResult struct {
 	JobID      state.JobID
@@ -34,9 +42,14 @@ type SubmitResult struct {
 	Plan       []PlannedStage  // of a dry run
 }
 
-// PlannedStage is the result of a dry run for one stage.
-type PlannedStage struct {
-	Name    string `json:"name"`
-	Tasks   *int   `json:"tasks"` // null: known only when the stage is planned
-	Skipped bool   `json:"skipped"`
-}
+// Types of answers that callers of the API read too.
+type (
+	// JobType is a registered job.
+	JobType = state.JobType
+	// StageType is a stage as declared.
+	StageType = state.StageType
+	// PlannedStage is the result of a dry run for one stage.
+	PlannedStage = state.PlannedStage
+	// Backfilled is the result of a backfill.
+	Backfilled = state.Backfilled
+)

@@ -267,51 +267,54 @@ func (r *Repo) Rerun(
 	ctx context.Context, g state.JobSpec, from []state.JobStatus, limit int,
 ) (attempt int, landed bool, effects state.TransitionEffects, err error) {
 	err = r.inTx(ctx, "repo.Rerun", func(t tx) error {
-		attempt, landed, effects = 0, false, state.TransitionEffects{}
-
-		if limit > 0 {
-			if err := t.later("lock_queued", nil, nil); err != nil {
-				return err
-			}
-		}
-
-		rows, err := t.query(ctx, "rerun_job", namedArgs{
-			"job_id":         g.JobID[:],
-			"pending_stages": len(g.Stages),
-			"has_result":     g.HasResult,
-			"traceparent":    g.Traceparent,
-			"from":           from,
-			"limit":          limit,
-		})
-		if err != nil {
-			return err
-		}
-
-		var gen int
-
-		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&attempt, &gen)
-		})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-
-		landed = true
-
-		var graph namedArgs
-
-		graph, effects = t.graphArgs([]state.JobSpec{g}, gen+1)
-
-		if err := t.later("insert_graphs", graph, nil); err != nil {
-			return err
-		}
-
-		return t.markJobs([]state.JobSpec{g})
+		attempt, landed, effects, err = t.rerun(ctx, g, from, limit)
+		return err
 	})
 
 	return attempt, landed, effects, err
+}
+
+// rerun is Rerun within a transaction. It sends the last statements with the
+// next one.
+func (t tx) rerun(
+	ctx context.Context, g state.JobSpec, from []state.JobStatus, limit int,
+) (attempt int, landed bool, effects state.TransitionEffects, err error) {
+	if limit > 0 {
+		if err := t.later("lock_queued", nil, nil); err != nil {
+			return 0, false, effects, err
+		}
+	}
+
+	rows, err := t.query(ctx, "rerun_job", namedArgs{
+		"job_id":         g.JobID[:],
+		"pending_stages": len(g.Stages),
+		"has_result":     g.HasResult,
+		"traceparent":    g.Traceparent,
+		"from":           from,
+		"limit":          limit,
+	})
+	if err != nil {
+		return 0, false, effects, err
+	}
+
+	var gen int
+
+	_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
+		return struct{}{}, row.Scan(&attempt, &gen)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, effects, nil
+	} else if err != nil {
+		return 0, false, effects, err
+	}
+
+	graph, effects := t.graphArgs([]state.JobSpec{g}, gen+1)
+
+	if err := t.later("insert_graphs", graph, nil); err != nil {
+		return 0, false, effects, err
+	}
+
+	return attempt, true, effects, t.markJobs([]state.JobSpec{g})
 }
 
 // JobState is the little of a job that a decision about it needs.
@@ -323,7 +326,7 @@ func (r *Repo) JobState(ctx context.Context, id state.JobID) (state.JobState, er
 
 	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobState])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return b, state.Errorf(state.CodeNotFound, "repo.JobState", "no job %s", id)
+		return b, noJob("repo.JobState", id)
 	}
 
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"coremachine/internal/state"
 )
@@ -22,9 +21,15 @@ type tx struct{ *txState }
 
 type txState struct {
 	repo    *Repo
-	conn    *pgxpool.Conn
+	conn    sender
+	schema  string   // qualifies the names of tables; empty: search_path does
 	waiting []queued // in order, not sent yet
 	local   state.LocalCapacity
+}
+
+// sender is a connection of the pool, or a transaction of a caller.
+type sender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 // queued is a statement that has not been sent; read, where it is not nil, is
@@ -50,7 +55,7 @@ func (t tx) later(name string, args namedArgs, read func(pgx.Rows) error) error 
 		return err
 	}
 
-	t.waiting = append(t.waiting, queued{statement(name), args, read})
+	t.waiting = append(t.waiting, queued{qualified(t.schema, name), args, read})
 
 	return nil
 }

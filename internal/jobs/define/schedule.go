@@ -1,7 +1,6 @@
 package define
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -107,7 +106,7 @@ func (s *schedule) setParams(job Job, params any) {
 		return // a problem of the job
 	}
 
-	body, err := scheduledBody(job, params)
+	body, err := bodyOf(job.shape, reflect.ValueOf(params))
 	if err == nil {
 		s.params, err = job.Parse(body)
 	}
@@ -118,34 +117,6 @@ func (s *schedule) setParams(job Job, params any) {
 	}
 
 	s.declared.Params = s.params.Canonical
-}
-
-// scheduledBody returns the parameters as JSON without the fields that get their
-// default.
-func scheduledBody(job Job, params any) ([]byte, error) {
-	text, err := json.Marshal(params)
-	if err != nil {
-		return nil, err
-	}
-
-	fields := map[string]json.RawMessage{}
-	if err := json.Unmarshal(text, &fields); err != nil {
-		return nil, err
-	}
-
-	value := reflect.ValueOf(params)
-
-	for _, f := range job.shape.fields {
-		if f.def == nil {
-			continue
-		}
-
-		if v, err := value.FieldByIndexErr(f.index); err != nil || v.IsZero() {
-			delete(fields, f.name)
-		}
-	}
-
-	return json.Marshal(fields)
 }
 
 // Next returns the first slot after a time, or zero if there is none.

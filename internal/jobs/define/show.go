@@ -4,33 +4,31 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"coremachine/internal/state"
 )
 
 // Display is a member of a job's result that the dashboard shows as more than
 // JSON.
-type Display struct {
-	Kind DisplayKind `json:"kind"`
-	// Path names the member. Names of nested members are separated by dots.
-	Path string `json:"path"`
-}
+type Display = state.Display
 
 // DisplayKind says how a Display is shown.
-type DisplayKind string
+type DisplayKind = state.DisplayKind
 
 // The kinds of displays.
 const (
-	DisplayImage DisplayKind = "image"
-	DisplayTable DisplayKind = "table"
+	DisplayImage = state.DisplayImage
+	DisplayTable = state.DisplayTable
 )
 
 // Image shows a member of the result that is a handlers.Picture. If the member
 // is null or missing, nothing is shown.
-func Image(path string) Display { return Display{DisplayImage, path} }
+func Image(path string) Display { return Display{Kind: DisplayImage, Path: path} }
 
 // Table shows a member of the result as a table: an array of objects with a row
 // for each, or an object with a row for each of its members. If the member is
 // null or missing, nothing is shown.
-func Table(path string) Display { return Display{DisplayTable, path} }
+func Table(path string) Display { return Display{Kind: DisplayTable, Path: path} }
 
 // Show returns what the dashboard shows of the job's result. The caller must not
 // change it.

@@ -41,7 +41,7 @@ func TestShowIsCheckedAtTheStart(t *testing.T) {
 	}
 
 	shown := Define(Definition[none]{Show: []Display{Image("a")}, Result: result}).Show()
-	if len(shown) != 1 || shown[0] != (Display{DisplayImage, "a"}) {
+	if len(shown) != 1 || shown[0] != (Display{Kind: DisplayImage, Path: "a"}) {
 		t.Errorf("got %v", shown)
 	}
 }

@@ -23,9 +23,12 @@ func TestDocTableOfPublicAPI(t *testing.T) {
 
 	const page = "docs/your-own-repository.md"
 
-	for _, pkg := range []struct{ name, path string }{
-		{"coremachine", "coremachine.go"},
-		{"coremachinetest", "coremachinetest/coremachinetest.go"},
+	for _, pkg := range []struct {
+		name  string
+		paths []string
+	}{
+		{"coremachine", publicFiles},
+		{"coremachinetest", []string{"coremachinetest/coremachinetest.go"}},
 	} {
 		begin := "<!-- " + pkg.name + ": generated from its comments -->\n"
 		end := "<!-- end of " + pkg.name + " -->\n"
@@ -38,32 +41,43 @@ func TestDocTableOfPublicAPI(t *testing.T) {
 			t.Fatalf("%s: missing table between %q and %q", page, begin, end)
 		}
 
-		want := publicTable(t, pkg.path)
+		want := publicTable(t, pkg.paths)
 		if *update {
 			text := before + begin + want + end + after
 			if err := os.WriteFile(filepath.Join(root, page), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		} else if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s differs from %s (-want +got); run make verify:\n%s", page, pkg.path, diff)
+			t.Errorf("%s differs from %q (-want +got); run make verify:\n%s", page, pkg.paths, diff)
 		}
 	}
 }
 
-// publicTable returns the exported names of a file with the first sentences of
-// their comments, in the order of the file.
-func publicTable(t *testing.T, path string) string {
+// publicFiles are the files of package coremachine.
+var publicFiles = []string{"coremachine.go", "client.go"}
+
+// publicTable returns the exported names of some files with the first sentences
+// of their comments, in the order of the files.
+func publicTable(t *testing.T, paths []string) string {
 	t.Helper()
 
-	var b strings.Builder
+	var (
+		b   strings.Builder
+		all []declared
+	)
+
 	b.WriteString("| name | meaning |\n|---|---|\n")
 
-	for _, n := range exported(t, path) {
+	for _, path := range paths {
+		all = append(all, exported(t, path)...)
+	}
+
+	for _, n := range all {
 		summary := strings.TrimPrefix(new(doc.Package).Synopsis(n.comment), n.name+" ")
 
 		summary = strings.TrimPrefix(summary, "is ")
 		if summary == "" {
-			t.Errorf("%s: %s has no comment", path, n.name)
+			t.Errorf("%q: %s has no comment", paths, n.name)
 			continue
 		}
 
@@ -123,23 +137,25 @@ func exported(t *testing.T, path string) []declared {
 var internalNames = map[string]string{
 	"All":          "the registry of this source tree",
 	"AnswerMargin": "a limit of the engine",
+	"Body":         "Submit and SubmitTx call it",
 	"Check":        "Main and the test kit call it",
 
 	"CheckSchedules": "Main and the test kit call it",
 	"MaxSchedules":   "a limit of the engine",
 
-	"Decode":       "Of and StageResults call it",
-	"Encode":       "Func calls it",
-	"Lineage":      "in coremachinetest",
-	"MaxTasks":     "a limit of the engine",
-	"NewTask":      "in coremachinetest",
-	"NoBlobs":      "the engine fills Deps",
-	"Params":       "in define, the decoded parameters of the engine",
-	"Parts":        "StageParts",
-	"Results":      "in handlers, StageResults",
-	"StageSpec":    "the compiled stage that the engine reads",
-	"StoredResult": "in coremachinetest",
-	"TaskSpec":     "in coremachinetest",
+	"Decode":          "Of and StageResults call it",
+	"Encode":          "Func calls it",
+	"FunctionTimeout": "a limit of the engine",
+	"Lineage":         "in coremachinetest",
+	"MaxTasks":        "a limit of the engine",
+	"NewTask":         "in coremachinetest",
+	"NoBlobs":         "the engine fills Deps",
+	"Params":          "in define, the decoded parameters of the engine",
+	"Parts":           "StageParts",
+	"Results":         "in handlers, StageResults",
+	"StageSpec":       "the compiled stage that the engine reads",
+	"StoredResult":    "in coremachinetest",
+	"TaskSpec":        "in coremachinetest",
 }
 
 // TestPublicAPIIsComplete finds names that the engine's own jobs and handlers
@@ -148,8 +164,10 @@ func TestPublicAPIIsComplete(t *testing.T) {
 	t.Parallel()
 
 	public := map[string]bool{}
-	for _, n := range exported(t, "coremachine.go") {
-		public[n.name] = true
+	for _, path := range publicFiles {
+		for _, n := range exported(t, path) {
+			public[n.name] = true
+		}
 	}
 
 	files := texts(t, func(path string) bool {

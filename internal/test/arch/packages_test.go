@@ -2,6 +2,7 @@ package arch
 
 import (
 	"go/ast"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -29,7 +30,7 @@ func TestPackagesHaveDocComments(t *testing.T) {
 		if s.file.Doc != nil && !strings.HasSuffix(s.file.Name.Name, "_test") {
 			p.comments++
 			p.text += s.file.Doc.Text()
-			p.inDoc = strings.HasSuffix(s.path, "/doc.go")
+			p.inDoc = filepath.Base(s.path) == "doc.go"
 		}
 	}
 

@@ -84,8 +84,8 @@ var table = []row{
 		tests: []string{"dev/devhost", "queue", "queue/pgqueue", "repo"},
 	},
 	{pkg: "app", may: []string{anything}},
-	{pkg: ".", may: []string{"app", "handlers", "jobs/define", "state"}},
-	{pkg: "coremachinetest", may: []string{"handlers", "state", "test/blobfake", "test/enginetest", "test/pgtest"}},
+	{pkg: ".", may: []string{"app", "client", "handlers", "jobs/define", "state", "submitter", "view"}},
+	{pkg: "coremachinetest", may: []string{"api", "handlers", "state", "test/blobfake", "test/enginetest", "test/pgtest"}},
 	{pkg: "cmd/handler", may: []string{"app", "handlers", "jobs"}},
 	{
 		pkg: "cmd/corectl",
@@ -101,12 +101,16 @@ var table = []row{
 			"state",
 			"view",
 			"webhook",
-			"cmd/corectl/internal/client",
+			"client",
 			"cmd/corectl/internal/render",
 		},
 		tests: []string{"api", "dev/blobsample", "test/blobtest", "coremachine", "jobs/define"},
 	},
-	{pkg: "cmd/corectl/internal/client", may: []string{"state"}},
+	{pkg: "client", may: []string{"jobs/define", "state", "view"}},
+	{
+		pkg: "submitter",
+		may: []string{"client", "coremachine", "handlers", "jobs/define", "repo", "state", "view"},
+	},
 	{
 		pkg: "dev/local",
 		may: []string{
@@ -122,7 +126,7 @@ var table = []row{
 			"state",
 		},
 	},
-	{pkg: "cmd/corectl/internal/render", may: []string{"state", "view", "cmd/corectl/internal/client"}},
+	{pkg: "cmd/corectl/internal/render", may: []string{"state", "view", "client"}},
 
 	// For tests and benchmarks only.
 	{pkg: "test/blobtest", may: []string{"dev/azurite", "handlers", "test/repotest"}},

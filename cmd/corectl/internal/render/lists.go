@@ -1,13 +1,11 @@
 package render
 
 import (
+	"coremachine/internal/state"
+	"coremachine/internal/view"
 	"fmt"
 	"strconv"
 	"time"
-
-	"coremachine/cmd/corectl/internal/client"
-	"coremachine/internal/state"
-	"coremachine/internal/view"
 )
 
 // Jobs lists jobs for people.
@@ -176,7 +174,7 @@ func stamp(t *time.Time) string {
 }
 
 // Plan shows what a submit would start, from the answer to a dry run.
-func (s Style) Plan(jobType string, would client.Submission) []string {
+func (s Style) Plan(jobType string, would view.Submission) []string {
 	total, open := 0, false
 
 	rows := make([][]string, len(would.Plan))

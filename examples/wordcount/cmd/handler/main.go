@@ -8,4 +8,4 @@ import (
 	"example.com/wordcount/internal/jobs"
 )
 
-func main() { coremachine.Main(jobs.All, handlers.All) }
+func main() { coremachine.Main(jobs.All, handlers.All, coremachine.WithSchedules(jobs.Schedules)) }

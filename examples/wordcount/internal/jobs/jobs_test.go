@@ -40,3 +40,9 @@ func TestLongestWordsFailsIfTheTextIsTooShort(t *testing.T) {
 	e := coremachinetest.Start(t, jobs.All, handlers.All)
 	e.Run("longest_words", `{"n": 3, "text": "short"}`).MustBe(t, coremachinetest.Failed)
 }
+
+func TestSchedulesAreValid(t *testing.T) {
+	t.Parallel()
+
+	coremachinetest.Start(t, jobs.All, handlers.All, coremachinetest.WithSchedules(jobs.Schedules))
+}

@@ -9,6 +9,10 @@ import (
 	"example.com/wordcount/internal/handlers"
 )
 
+// WordCountType is the name of WordCount, with the types of its parameters and
+// its result. Other programs submit the job by it.
+const WordCountType coremachine.JobType[WordCountParams, handlers.TotalOutput] = "word_count"
+
 // WordCountParams are the parameters of WordCount.
 type WordCountParams struct {
 	Texts []string `json:"texts" validate:"required,min=1,max=100,dive,max=10000" doc:"The texts to count"`

@@ -23,8 +23,12 @@ const Default = "http://127.0.0.1:7071/api"
 // records is much smaller.
 const maxAnswer = 64 << 20
 
-// Client calls one API. Use New to create one. The zero value is not usable.
+// Client calls one API. Use New to create one. The zero value is not usable. It is
+// safe for concurrent use.
 type Client struct {
+	// Agent is the User-Agent of requests. Set it before the first one.
+	Agent string
+
 	base string
 	key  string
 	http *http.Client
@@ -49,9 +53,10 @@ func New(base, key string) (*Client, error) {
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 	return &Client{
-		base: address,
-		key:  key,
-		http: &http.Client{Transport: transport, CheckRedirect: stay},
+		Agent: "coremachine",
+		base:  address,
+		key:   key,
+		http:  &http.Client{Transport: transport, CheckRedirect: stay},
 	}, nil
 }
 
@@ -116,7 +121,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 
 	req.Header.Set("Accept", "application/json, application/problem+json")
-	req.Header.Set("User-Agent", "corectl")
+	req.Header.Set("User-Agent", c.Agent)
 
 	if method != http.MethodGet {
 		req.Header.Set("Content-Type", "application/json")

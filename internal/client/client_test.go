@@ -67,7 +67,7 @@ func TestProblemsAreReturnedUnchanged(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 
-	if refused.Status != 429 || refused.RetryAfter != "7" || refused.Error() != "wait" ||
+	if refused.Status != 429 || refused.RetryAfter != "7" || refused.Message() != "wait" ||
 		len(refused.Fields) != 1 ||
 		refused.RequestID != "r" {
 		t.Errorf("got %+v", refused)

@@ -1,0 +1,9 @@
+package submitter_test
+
+import (
+	"testing"
+
+	"coremachine/internal/test/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
