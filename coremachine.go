@@ -59,6 +59,8 @@ type (
 	Task = handlers.Task
 	// TaskType names a task type and its input and output types.
 	TaskType[In, Out any] = handlers.TaskType[In, Out]
+	// JobOutcome is how a job ends, as its finally stages see it. See Outcome.
+	JobOutcome = handlers.JobOutcome
 	// Deps holds the external services that handlers can use.
 	Deps = handlers.Deps
 	// Blobs is blob storage, as handlers see it.
@@ -300,6 +302,10 @@ func RetryDelay(err error) (time.Duration, bool) { return handlers.RetryDelay(er
 
 // Params returns the parameters of the task's job.
 func Params[P any](t Task) (P, error) { return handlers.Params[P](t) }
+
+// Outcome returns how the job of a task of a finally stage ends. In any other
+// stage it returns the zero value.
+func Outcome(t Task) JobOutcome { return handlers.Outcome(t) }
 
 // Predecessor returns the result of the task that this one follows.
 func Predecessor[Out any](ctx context.Context, t Task) (Out, error) {

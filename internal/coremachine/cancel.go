@@ -19,10 +19,11 @@ type Canceller interface {
 }
 
 // Cancel requests that a job stop. Queued work ends immediately, and Cancel
-// cancels the contexts of running handlers. If the job has ended in another
-// status than cancelled, Cancel returns an Error with CodeConflict. If the job
-// is already being stopped, Cancel returns nil. If the stop message was set
-// aside, Cancel redrives it.
+// cancels the contexts of running handlers. Finally stages are not stopped. If
+// the job has ended in another status than cancelled, or if its outcome is
+// another one, Cancel returns an Error with CodeConflict. If the job is already
+// being stopped, Cancel returns nil. If the stop message was set aside, Cancel
+// redrives it.
 func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 	c, effects, err := m.store.Cancel(ctx, id, by)
 	if err != nil {
@@ -39,6 +40,16 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 		return conflict("coremachine.Cancel", "the job is being deleted")
 	}
 
+	switch c.Outcome {
+	case "":
+	case state.JobCancelled:
+		return nil
+	default:
+		return conflict("coremachine.Cancel", fmt.Sprintf(
+			"the outcome of the job is decided: it is %s. Its finally stages are running, and only a forced "+
+				"cancel stops them", c.Outcome))
+	}
+
 	if !c.Stopping || c.Status.Ended() && c.Status != state.JobCancelled {
 		return conflict("coremachine.Cancel", fmt.Sprintf("the job has ended: it is %s", c.Status))
 	}
@@ -47,7 +58,8 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 }
 
 // ForceCancel ends a job as cancelled from its rows, in any state of the job.
-// It is for jobs that Cancel does not end. ForceCancel cancels the contexts of
+// It is for jobs that Cancel does not end. Finally stages do not run, or are
+// stopped, and a job whose outcome is decided ends with it. ForceCancel cancels the contexts of
 // running handlers and does not wait for them. If the job has ended in another
 // status than cancelled, ForceCancel returns an Error with CodeConflict.
 func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) error {

@@ -184,6 +184,7 @@ func (b *bundle) call(ctx context.Context, t state.BundleTask) ([]byte, error) {
 		Key:         state.IdempotencyKey(h.JobID, h.Incarnation, h.Stage, h.Gen, t.Index),
 		Log:         b.log.With(keys.Index, t.Index, keys.Attempt, h.Attempt),
 		Lineage:     b.lineage.of(t.Index),
+		Outcome:     b.outcome,
 		Progress:    func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },
 		Emit:        parts.emit,
 	})

@@ -27,7 +27,7 @@ type Finisher interface {
 	) (state.TransitionEffects, error)
 }
 
-// finish computes a job's result and ends it.
+// finish computes a job's result and ends the job, or starts its finally stages.
 func (m *Machine) finish(s *session, h *inFlight) error {
 	var result []byte
 

@@ -118,6 +118,8 @@ func (m *Machine) dispatchKind(s *session, h *inFlight) error {
 		return m.stopJob(s, h)
 	case state.KindReopen:
 		return m.expandRetry(s, h)
+	case state.KindFinally:
+		return m.beginFinally(s, h)
 	}
 
 	return m.park(s, h, unknownKind(h.Kind))

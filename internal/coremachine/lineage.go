@@ -28,7 +28,7 @@ type lineage struct {
 	shape    state.Parallelism
 	source   int                      // match_previous: the stored number of the stage that it follows
 	other    *mismatch                // that stage is not as the build declares it; nil: it is
-	earlier  map[string]bool          // stages that have ended when this one runs; nil: all
+	earlier  map[string]bool          // stages that this one may read; nil: all
 	panicked atomic.Pointer[error]    // set when the engine panicked in a call of user code
 	changed  atomic.Pointer[mismatch] // set when a stage was asked for that is not stored as declared
 	first    int
@@ -103,6 +103,10 @@ func (m *Machine) newLineage(s *session, h *inFlight, d declaration) *lineage {
 	}
 	for _, earlier := range stages[d.number].DependsOn {
 		visit(earlier)
+	}
+
+	for i := range stages[:d.number] { // what there is of them when a finally stage runs
+		l.earlier[stages[i].Name] = l.earlier[stages[i].Name] || h.Finally && !stages[i].Finally
 	}
 
 	return l

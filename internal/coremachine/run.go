@@ -31,6 +31,7 @@ type bundle struct {
 	handler handlers.Handler
 	params  define.Params
 	lineage *lineage
+	outcome state.JobOutcome // of a finally stage
 	log     *slog.Logger
 	open    sync.WaitGroup        // attempts whose end is not recorded yet
 	problem atomic.Pointer[error] // why the end of an attempt was not recorded
@@ -105,6 +106,12 @@ func (b *bundle) load() ([]state.BundleTask, error) {
 
 	if b.params, err = storedParams(b.decl.job, raw); err != nil {
 		return nil, err
+	}
+
+	if h.Finally {
+		if b.outcome, err = b.m.store.Outcome(h.ctx, h.JobID); err != nil {
+			return nil, err
+		}
 	}
 
 	if h.Attempt == 1 && h.Shape.Pure() && h.TasksLeft == h.Count {

@@ -108,7 +108,12 @@ func graph(
 			Bundle:       spec.Bundle,
 			Tolerance:    job.Tolerance(),
 			Dependencies: job.Shape(i).Dependencies,
+			Finally:      spec.Finally,
 		}
+		if s.Finally { // the outcome is decided, so that no failure stops its other tasks
+			s.Tolerance = 1
+		}
+
 		if h, ok := tasks[spec.TaskType]; ok {
 			s.Queue = h.Queue()
 		}

@@ -19,6 +19,7 @@ type Store interface {
 	TaskStore
 	Completer
 	Finisher
+	FinallyStarter
 	Canceller
 	Stopper
 	Retrier

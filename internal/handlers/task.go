@@ -37,6 +37,7 @@ type Task struct {
 
 	params   []byte
 	lineage  Lineage
+	outcome  state.JobOutcome
 	emit     func(ctx context.Context, part []byte) error
 	progress func(fraction float64, note string)
 	part     reflect.Type
@@ -59,6 +60,7 @@ type TaskSpec struct {
 	Deps        Deps
 	Params      []byte // the job's parameters as canonical JSON
 	Lineage     Lineage
+	Outcome     state.JobOutcome // of the job, for a task of a finally stage
 	Emit        func(ctx context.Context, part []byte) error
 	Progress    func(fraction float64, note string)
 }
@@ -80,6 +82,7 @@ func NewTask(s TaskSpec) Task {
 		Key:         s.Key,
 		params:      s.Params,
 		lineage:     s.Lineage,
+		outcome:     s.Outcome,
 		emit:        s.Emit,
 		progress:    s.Progress,
 	}
@@ -138,6 +141,13 @@ func (t Task) Progress(fraction float64, note string) {
 
 	t.progress(min(max(fraction, 0), 1), state.CleanText(note))
 }
+
+// JobOutcome is how a job ends, as its finally stages see it.
+type JobOutcome = state.JobOutcome
+
+// Outcome returns how the job of a task of a finally stage ends. In any other
+// stage it returns the zero value.
+func Outcome(t Task) JobOutcome { return t.outcome }
 
 // Params returns the job's parameters with defaults applied. If they are not a
 // valid P, the error has CodePermanent.

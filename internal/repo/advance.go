@@ -159,38 +159,47 @@ func endStages(ctx context.Context, t tx, ended []stageEnd, effects *state.Trans
 			return err
 		}
 
-		ended = nil
-
-		var start, plan []startable
-
 		for _, s := range next {
 			if s.ended {
 				over[s.job]++
-				continue
-			}
-
-			switch s.Next() {
-			case state.StartSkip:
-				ended = append(ended, stageEnd{s.job, s.stage, state.StageSkipped})
-			case state.StartEmpty:
-				ended = append(ended, stageEnd{s.job, s.stage, state.StageCompleted})
-			case state.StartPlan:
-				plan = append(plan, s)
-			case state.StartDispatch:
-				start = append(start, s)
 			}
 		}
 
-		if err := startStages(t, start, effects); err != nil {
-			return err
-		}
-
-		if err := planStages(t, plan, effects); err != nil {
+		if ended, err = begin(t, next, effects); err != nil {
 			return err
 		}
 	}
 
 	return lowerJobs(t, over, effects)
+}
+
+// begin starts the stages that can start, and returns those that end
+// immediately.
+func begin(t tx, next []startable, effects *state.TransitionEffects) (ended []stageEnd, err error) {
+	var start, plan []startable
+
+	for _, s := range next {
+		if s.ended {
+			continue
+		}
+
+		switch s.Next() {
+		case state.StartSkip:
+			ended = append(ended, stageEnd{s.job, s.stage, state.StageSkipped})
+		case state.StartEmpty:
+			ended = append(ended, stageEnd{s.job, s.stage, state.StageCompleted})
+		case state.StartPlan:
+			plan = append(plan, s)
+		case state.StartDispatch:
+			start = append(start, s)
+		}
+	}
+
+	if err := startStages(t, start, effects); err != nil {
+		return nil, err
+	}
+
+	return ended, planStages(t, plan, effects)
 }
 
 func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, error) {
@@ -215,31 +224,33 @@ func lowerDependents(ctx context.Context, t tx, ended []stageEnd) ([]startable, 
 		return nil, err
 	}
 
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (startable, error) {
-		var (
-			s     startable
-			job   []byte
-			queue int16
-		)
+	return pgx.CollectRows(rows, scanStartable)
+}
 
-		err := row.Scan(
-			&job,
-			&s.stage,
-			&s.ended,
-			&s.Kind,
-			&s.Skip,
-			&s.Expected,
-			&queue,
-			&s.taskType,
-			&s.bundle,
-			&s.SourceTotal,
-			&s.SourceClean,
-		)
-		copy(s.job[:], job)
-		s.queue = state.Queue(queue)
+func scanStartable(row pgx.CollectableRow) (startable, error) {
+	var (
+		s     startable
+		job   []byte
+		queue int16
+	)
 
-		return s, err
-	})
+	err := row.Scan(
+		&job,
+		&s.stage,
+		&s.ended,
+		&s.Kind,
+		&s.Skip,
+		&s.Expected,
+		&queue,
+		&s.taskType,
+		&s.bundle,
+		&s.SourceTotal,
+		&s.SourceClean,
+	)
+	copy(s.job[:], job)
+	s.queue = state.Queue(queue)
+
+	return s, err
 }
 
 func startStages(t tx, start []startable, effects *state.TransitionEffects) error {

@@ -96,6 +96,7 @@ func scanHeld(row pgx.CollectableRow) (state.ClaimedMessage, error) {
 		&h.Shape,
 		&h.DependsOn,
 		&h.Dependencies,
+		&h.Finally,
 		&h.StageGen,
 		&h.Planned,
 		&h.Total,

@@ -120,7 +120,7 @@ func (r *Repo) PlanFail(
 	return effects, err
 }
 
-// Finish ends a job with its result.
+// Finish ends a job with its result, or starts its finally stages.
 func (r *Repo) Finish(
 	ctx context.Context,
 	worker uuid.UUID,
@@ -132,10 +132,12 @@ func (r *Repo) Finish(
 	args := fence(worker, h)
 	args["result"] = result
 
-	n, err := r.one(ctx, "repo.Finish", "finish_job", args)
-	if n > 0 {
-		effects.Jobs = append(effects.Jobs, h.JobID)
-	}
+	err := r.inTx(ctx, "repo.Finish", func(t tx) error {
+		effects = state.TransitionEffects{}
+		_, err := endJob(ctx, t, "finish_job", args, h.JobID, &effects)
+
+		return err
+	})
 
 	return effects, err
 }

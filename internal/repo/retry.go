@@ -19,6 +19,7 @@ type retryStage struct {
 	status    state.StageStatus
 	planned   int
 	broken    bool
+	finally   bool
 	again     fate
 }
 
@@ -50,12 +51,12 @@ func (r *Repo) Retry(
 			return nil
 		}
 
-		left := decideRetry(stages)
+		left, finally := decideRetry(stages)
 
 		rows, err := t.query(
 			ctx,
 			"retry_job",
-			namedArgs{"job_id": id[:], "pending_stages": left, "by": by, "traceparent": traceparent},
+			namedArgs{"job_id": id[:], "pending_stages": left + finally, "by": by, "traceparent": traceparent},
 		)
 		if err != nil {
 			return err
@@ -70,12 +71,12 @@ func (r *Repo) Retry(
 
 		landed = true
 
-		if left == 0 { // only its result failed
+		if left == 0 { // only its result or a finally stage failed
 			effects.Queue(state.QueueJobs)
 
-			_, err := t.exec(ctx, "retry_finish", namedArgs{"job_id": id[:]})
-
-			return err
+			if _, err := t.exec(ctx, "retry_finish", namedArgs{"job_id": id[:]}); err != nil {
+				return err
+			}
 		}
 
 		if err := r.reopenTasks(ctx, t, id, stages, &res, &effects); err != nil {
@@ -116,6 +117,7 @@ func lockStages(ctx context.Context, t tx, id state.JobID) ([]retryStage, error)
 			&s.Tolerance,
 			&queue,
 			&s.name,
+			&s.finally,
 		)
 		s.queue = state.Queue(queue)
 
@@ -124,10 +126,17 @@ func lockStages(ctx context.Context, t tx, id state.JobID) ([]retryStage, error)
 }
 
 // decideRetry gives each stage its fate, in topological order, and returns how
-// many have to end again.
-func decideRetry(stages []retryStage) (left int) {
+// many have to end again: finally stages, all of which run again, and others.
+func decideRetry(stages []retryStage) (left, finally int) {
 	for i := range stages {
 		s := &stages[i]
+		if s.finally {
+			s.again = restart
+			finally++
+
+			continue
+		}
+
 		for _, d := range s.dependsOn {
 			if stages[d].again != keep {
 				s.again = restart
@@ -150,7 +159,7 @@ func decideRetry(stages []retryStage) (left int) {
 		}
 	}
 
-	return left
+	return left, finally
 }
 
 // reopenTasks opens what did not complete of each stage, or leaves it to a
@@ -226,6 +235,9 @@ func restartStages(
 		}
 
 		left := 0
+		if s.finally { // it waits for the outcome
+			left++
+		}
 
 		for _, d := range s.dependsOn {
 			if stages[d].again != keep {

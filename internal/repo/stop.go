@@ -91,14 +91,14 @@ func cancelJob(
 		}
 
 		_, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&c.Status, &c.Stopping, &asked, &c.Deleting)
+			return struct{}{}, row.Scan(&c.Status, &c.Stopping, &asked, &c.Deleting, &c.Outcome)
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return c, false, state.Errorf(state.CodeNotFound, "repo.Cancel", "no job %s", id)
 		}
 
 		c.Stopping = c.Stopping || asked
-		if err != nil || c.Stopping || c.Status.Ended() {
+		if err != nil || c.Stopping || c.Status.Ended() || c.Outcome != "" {
 			return c, asked, err
 		}
 	}
@@ -156,7 +156,8 @@ func (r *Repo) StopWork(
 }
 
 // StopEnd ends the stages and the job once no work of it is left: cancelled, or
-// failed where its own failure stopped it.
+// failed where its own failure stopped it. If the job has finally stages that
+// have not begun, StopEnd starts them instead, and the stop is over.
 func (r *Repo) StopEnd(
 	ctx context.Context,
 	worker uuid.UUID,
@@ -171,18 +172,14 @@ func (r *Repo) StopEnd(
 			return err
 		}
 
-		n, err := t.exec(ctx, "stop_job", fence(worker, h))
-		if err != nil {
-			return err
-		}
-
-		if n == 0 {
+		landed, err := endJob(ctx, t, "stop_job", fence(worker, h), h.JobID, &effects)
+		if err == nil && !landed {
 			return errNotYet
 		}
 
-		ended, effects.Jobs = true, []state.JobID{h.JobID}
+		ended = landed
 
-		return nil
+		return err
 	})
 	if errors.Is(err, errNotYet) {
 		return false, state.TransitionEffects{}, nil

@@ -86,7 +86,11 @@ func (t tx) insertJobs(
 		return nil, err
 	}
 
-	return outcomes, t.markJobs(fresh)
+	if err := t.markJobs(fresh); err != nil {
+		return nil, err
+	}
+
+	return outcomes, t.markFinally(fresh)
 }
 
 // markJobs writes the run keys, delays and callback URLs of jobs that start. Few
@@ -218,7 +222,7 @@ type start struct {
 }
 
 func (t tx) startOf(s *state.StageSpec, delayed bool, effects *state.TransitionEffects) start {
-	if len(s.DependsOn) > 0 {
+	if len(s.DependsOn) > 0 || s.Finally {
 		return start{}
 	}
 
@@ -314,7 +318,11 @@ func (t tx) rerun(
 		return 0, false, effects, err
 	}
 
-	return attempt, true, effects, t.markJobs([]state.JobSpec{g})
+	if err := t.markJobs([]state.JobSpec{g}); err != nil {
+		return 0, false, effects, err
+	}
+
+	return attempt, true, effects, t.markFinally([]state.JobSpec{g})
 }
 
 // JobState is the little of a job that a decision about it needs.

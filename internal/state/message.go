@@ -51,11 +51,12 @@ type MessageKind int16
 
 // Message kinds, as stored.
 const (
-	KindPlan   MessageKind = 1 // plan a stage
-	KindTasks  MessageKind = 2 // run a range of tasks
-	KindFinish MessageKind = 3 // compute a job's result and end it
-	KindStop   MessageKind = 4 // end the queued work of a cancelled or failing job
-	KindReopen MessageKind = 5 // open a stage's undone tasks again for a retry
+	KindPlan    MessageKind = 1 // plan a stage
+	KindTasks   MessageKind = 2 // run a range of tasks
+	KindFinish  MessageKind = 3 // compute a job's result and end it
+	KindStop    MessageKind = 4 // end the queued work of a cancelled or failing job
+	KindReopen  MessageKind = 5 // open a stage's undone tasks again for a retry
+	KindFinally MessageKind = 6 // decide a job's outcome, or start its finally stages
 )
 
 // EnvelopeVersion is the v that this build writes. It reads any: unknown fields
@@ -192,6 +193,8 @@ func (k MessageKind) String() string {
 		return "stop"
 	case KindReopen:
 		return "reopen"
+	case KindFinally:
+		return "finally"
 	}
 
 	return fmt.Sprintf("kind-%d", int16(k))

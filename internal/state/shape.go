@@ -17,6 +17,9 @@ type StageShape struct {
 	// Dependencies are the names of the stages that it depends on, the source
 	// of a fan_out first.
 	Dependencies []string
+
+	// Finally: it runs after the outcome of the job is decided.
+	Finally bool
 }
 
 // Difference says in words how a declared stage differs from the stored one, s;
@@ -24,6 +27,10 @@ type StageShape struct {
 func (s StageShape) Difference(declared StageShape) string {
 	if d := s.OutputDifference(declared); d != "" {
 		return d
+	}
+
+	if s.Finally != declared.Finally {
+		return fmt.Sprintf("stage %q was %s, this build declares %s", s.Name, s.timing(), declared.timing())
 	}
 
 	stored, now := s.dependencies(), declared.dependencies()
@@ -63,6 +70,15 @@ func (s StageShape) OutputDifference(declared StageShape) string {
 	}
 
 	return ""
+}
+
+// timing says when the stage runs.
+func (s StageShape) timing() string {
+	if s.Finally {
+		return "a finally stage"
+	}
+
+	return "not a finally stage"
 }
 
 // dependencies lists the names in an order that does not depend on numbers.

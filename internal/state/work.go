@@ -35,6 +35,7 @@ type StageSpec struct {
 	Window       int      // maximum number of tasks dispatched and not ended
 	Bundle       int      // tasks a message carries
 	Tolerance    float64  // share of failed tasks that does not fail the job
+	Finally      bool     // it runs after the outcome of the job is decided; after all that do not
 }
 
 // SubmitOutcome is what became of a job that was submitted.
@@ -86,6 +87,7 @@ type ClaimedMessage struct {
 	Shape        Parallelism
 	DependsOn    []int16
 	Dependencies []string // names of DependsOn, the source of a fan_out first
+	Finally      bool     // the stage runs after the outcome of the job is decided
 	StageGen     int      // of the stage row: where it differs from Gen the message is of the past
 	Planned      int
 	Total        int // -1: not planned yet
@@ -100,7 +102,7 @@ type ClaimedMessage struct {
 
 // StageShape is what the stage is matched with a declaration by.
 func (h *ClaimedMessage) StageShape() StageShape {
-	return StageShape{Name: h.StageName, TaskType: h.TaskType, Kind: h.Shape, Dependencies: h.Dependencies}
+	return StageShape{Name: h.StageName, TaskType: h.TaskType, Kind: h.Shape, Dependencies: h.Dependencies, Finally: h.Finally}
 }
 
 // Orphan is a message whose holder's lease has ended: Count tasks from First
@@ -235,6 +237,14 @@ type CancelState struct {
 	Status   JobStatus
 	Stopping bool // a stop was asked for, now or before
 	Deleting bool // marked for deletion
+	// Outcome is set while finally stages run, which a cancel does not stop.
+	Outcome JobStatus
+}
+
+// JobOutcome is what the finally stages of a job may know about it.
+type JobOutcome struct {
+	Status JobStatus // how the job ends: completed, completed_with_errors, failed or cancelled
+	Error  *Failure  // why it failed; nil otherwise
 }
 
 // Retried says what a retry runs again.

@@ -51,9 +51,17 @@ type Stage[P any] struct {
 	// it. With None, the stage waits for nothing.
 	DependsOn []string
 
+	// Finally makes the stage run after the outcome of the job is decided,
+	// whatever it is: also if the job fails or is cancelled. Finally stages come
+	// last and depend on finally stages only. If DependsOn is nil, the first one
+	// waits for nothing but the outcome. Their failures do not fail the job.
+	// Handlers read the outcome with handlers.Outcome.
+	Finally bool
+
 	SkipIf func(P) bool // pure function; nil means that the stage always runs
 	// UsesLineage allows the tasks to read the results of earlier stages. A
-	// FanIn may always read them.
+	// FanIn may always read them. A task of a finally stage may read all stages
+	// that are not finally stages: those tasks that have completed.
 	UsesLineage bool
 	// Window is the maximum number of dispatched tasks that have not ended. 0
 	// means state.DefaultWindow.

@@ -55,6 +55,7 @@ type StageSpec struct {
 	Window      int // maximum number of dispatched tasks that have not ended
 	Bundle      int // number of tasks that one message carries; 0 means that the engine chooses
 	UsesLineage bool
+	Finally     bool // it runs after the outcome of the job is decided
 }
 
 // Description returns a text for people that says what the job does.

@@ -48,6 +48,10 @@ func (j *job) link() []string {
 		numbers[name] = i
 	}
 
+	if len(j.stages) > 0 && j.stages[0].spec.Finally {
+		problem("the first stage is a finally stage: other stages come first")
+	}
+
 	for i := range j.stages {
 		for _, p := range j.linkStage(i, numbers) {
 			problem("stage %s: %s", j.stages[i].spec.Name, p)
@@ -79,12 +83,18 @@ func (j *job) linkStage(i int, numbers map[string]int) []string {
 			problem("depends on %q, which is not an earlier stage", name)
 		case slices.Contains(s.spec.DependsOn, n):
 			problem("depends on %q twice", name)
+		case s.spec.Finally && !j.stages[n].spec.Finally:
+			problem("depends on %q, which is not a finally stage: a finally stage depends on finally stages only", name)
 		default:
 			s.spec.DependsOn = append(s.spec.DependsOn, n)
 		}
 	}
 
 	slices.Sort(s.spec.DependsOn)
+
+	if i > 0 && !s.spec.Finally && j.stages[i-1].spec.Finally {
+		problem("follows a finally stage: finally stages come last")
+	}
 
 	if s.spec.Window < 1 {
 		problem("window %d is below 1", s.spec.Window)
@@ -94,7 +104,7 @@ func (j *job) linkStage(i int, numbers map[string]int) []string {
 		problem("bundle %d is not between 0 and the window %d", s.spec.Bundle, s.spec.Window)
 	}
 
-	if s.spec.UsesLineage && len(j.declared(i)) == 0 {
+	if s.spec.UsesLineage && len(j.declared(i)) == 0 && !s.spec.Finally {
 		problem("reads earlier results but depends on no stage")
 	}
 
@@ -118,7 +128,7 @@ func (j *job) declared(i int) []string {
 		return s.dependsOn
 	case s.spec.Kind == state.FanOut:
 		return []string{s.source.stage}
-	case i > 0:
+	case i > 0 && s.spec.Finally == j.stages[i-1].spec.Finally:
 		return []string{j.stages[i-1].spec.Name}
 	}
 

@@ -19,7 +19,7 @@ func (j Job) Find(name string) (number int, ok bool) {
 func (j Job) Shape(number int) state.StageShape {
 	spec := &j.stages[number].spec
 	shape := state.StageShape{
-		Name: spec.Name, TaskType: spec.TaskType, Kind: spec.Kind,
+		Name: spec.Name, TaskType: spec.TaskType, Kind: spec.Kind, Finally: spec.Finally,
 		Dependencies: make([]string, 0, len(spec.DependsOn)),
 	}
 

@@ -172,6 +172,7 @@ func (s Stage[P]) erase() stage {
 		spec: StageSpec{
 			Name: s.Name, TaskType: t.taskType, Kind: t.kind, Source: -1,
 			Window: s.Window, Bundle: s.Bundle, UsesLineage: s.UsesLineage || t.kind == state.FanIn,
+			Finally: s.Finally,
 		},
 		dependsOn: s.DependsOn, in: t.in, out: t.out, count: t.count, source: t.source,
 	}

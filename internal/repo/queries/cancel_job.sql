@@ -1,10 +1,11 @@
 -- Requests that a job stops: marks it, logs an event and writes a stop message.
 --
--- Guard: the job is open and no stop was requested. A repeat finds its own
--- effect and counts as landed.
+-- Guard: the job is open, its outcome is not decided, and no stop was requested.
+-- A repeat finds its own effect and counts as landed.
 --
 -- Returns the status of the job before the statement, whether it was already
--- being stopped or deleted, and whether this statement requested the stop.
+-- being stopped or deleted, whether this statement requested the stop, and the
+-- outcome if finally stages run.
 with
 -- Marks the job.
 marked as (
@@ -13,6 +14,7 @@ marked as (
   where job_id = @job_id
     and status in ('queued', 'running')
     and cancel_requested_at is null
+    and outcome is null
   returning job_id, traceparent
 ),
 -- Logs the request.
@@ -31,6 +33,7 @@ select
   status,
   cancel_requested_at is not null as stopping,
   exists (select from marked) as asked,
-  purge_started_at is not null as deleting
+  purge_started_at is not null as deleting,
+  case when finished_at is null then coalesce(outcome::text, '') else '' end as outcome
 from jobs
 where job_id = @job_id

@@ -57,6 +57,7 @@ select
   coalesce(s.kind, '') as shape,
   s.depends_on,
   coalesce(s.dependencies, '{}') as dependencies,
+  coalesce(s.finally, false) as finally,
   coalesce(s.gen, c.gen) as stage_gen,
   coalesce(s.planned, 0) as planned,
   coalesce(s.total, -1) as total,

@@ -1,6 +1,8 @@
 -- Makes a job fail: records the error and stops the job the way a cancel does.
 --
--- Guard: the job is open and not being stopped, so the first failure wins.
+-- Guard: the job is open and not being stopped, so the first failure wins. If
+-- the outcome is decided, the finally stages are stopped, and the trigger
+-- job_ends keeps the error of the job.
 with
 -- Marks the job.
 marked as (

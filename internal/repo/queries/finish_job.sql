@@ -1,7 +1,11 @@
--- Ends a job with its result and deletes the finish message.
+-- Ends a job with its result and deletes the finish message. If the job has
+-- finally stages, the trigger job_ends starts them instead.
 --
 -- Guard: the finish message is the fence. The job is running, all its stages
--- have ended, and it is not being stopped.
+-- except finally stages have ended, its outcome is not decided, and it is not
+-- being stopped.
+--
+-- Returns whether the job ended.
 with
 -- The fence. It is deleted in this transaction.
 fence as (
@@ -26,11 +30,18 @@ finished as (
     version = j.version + 1
   where j.job_id = @job_id
     and j.status = 'running'
-    and j.pending_stages = 0
+    and j.pending_stages = j.finally_stages
+    and j.outcome is null
     and j.cancel_requested_at is null
     and exists (select from fence)
-  returning j.job_id, j.status
+  returning j.job_id, j.status, j.finished_at is not null as ended
+),
+-- Logs the end.
+logged as (
+  insert into events (job_id, kind, detail)
+  select job_id, 'job_ended', json_build_object('status', status)
+  from finished
+  where ended
 )
-insert into events (job_id, kind, detail)
-select job_id, 'job_ended', json_build_object('status', status)
+select ended
 from finished

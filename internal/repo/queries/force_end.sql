@@ -1,5 +1,6 @@
 -- Ends a job whose cancel is forced as cancelled, deletes the fence, and logs
--- what was done.
+-- what was done. The job ends without its finally stages. If they were running,
+-- the trigger job_ends gives it the outcome that was decided.
 --
 -- Guard: the fence exists and is the last message of the job. The job is open
 -- and is being stopped.
@@ -18,7 +19,11 @@ fence as (
 -- Ends the job.
 cancelled_job as (
   update jobs j
-  set status = 'cancelled', finished_at = clock_timestamp(), version = j.version + 1
+  set
+    status = 'cancelled',
+    outcome = case when j.finally_stages > 0 then coalesce(j.outcome, 'cancelled') end,
+    finished_at = clock_timestamp(),
+    version = j.version + 1
   where j.job_id = @job_id
     and j.finished_at is null
     and j.cancel_requested_at is not null

@@ -121,6 +121,7 @@ select
   j.incarnation, j.job_type, j.has_result,
   b.name as stage_name, b.task_type, b.kind as shape,
   b.depends_on::smallint[] as depends_on, b.dependencies::text[] as dependencies,
+  false as finally,
   m.gen as stage_gen, b.start_total as planned, b.start_total as total,
   b.per_message as bundle, b.skip, b.expected,
   0 as source_total, '' as source_type, '' as source_kind

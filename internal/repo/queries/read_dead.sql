@@ -8,7 +8,7 @@ select
   coalesce(s.name, '') as stage_name, m.first, m.count, m.tasks_left,
   m.deliveries::int as deliveries, m.dead_reason as reason, m.due_at as since,
   j.finished_at is null
-    and (m.kind in (3, 4) or coalesce(s.gen = m.gen and s.finished_at is null, false)) as wanted
+    and (m.kind in (3, 4, 6) or coalesce(s.gen = m.gen and s.finished_at is null, false)) as wanted
 from messages m
 join jobs j on j.job_id = m.job_id
 left join stages s on m.kind in (1, 2, 5) and s.job_id = m.job_id and s.stage = m.stage

@@ -7,7 +7,7 @@ select
 from (
   select
     j.finished_at is null
-      and (m.kind in (3, 4) or coalesce(s.gen = m.gen and s.finished_at is null, false)) as wanted
+      and (m.kind in (3, 4, 6) or coalesce(s.gen = m.gen and s.finished_at is null, false)) as wanted
   from messages m
   join jobs j on j.job_id = m.job_id
   left join stages s on m.kind in (1, 2, 5) and s.job_id = m.job_id and s.stage = m.stage

@@ -25,6 +25,8 @@ reset as (
     pending_stages = @pending_stages,
     has_result = @has_result,
     cancel_requested_at = null,
+    finally_stages = 0,
+    outcome = null,
     start_at = null,
     callback_url = null,
     started_at = null,

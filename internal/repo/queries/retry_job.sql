@@ -11,6 +11,7 @@ reset as (
     attempt = attempt + 1,
     pending_stages = @pending_stages,
     cancel_requested_at = null,
+    outcome = null,
     start_at = null,
     started_at = null,
     finished_at = null,

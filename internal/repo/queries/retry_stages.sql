@@ -4,7 +4,7 @@ select
   stage, gen, kind, depends_on, status, coalesce(total, 0) as total,
   planned, completed, failed, cancelled,
   error is not null as broken,
-  task_window, bundle, tolerance, queue, name
+  task_window, bundle, tolerance, queue, name, finally
 from stages
 where job_id = @job_id
 order by stage

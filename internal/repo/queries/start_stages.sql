@@ -63,7 +63,7 @@ select
   m.claimed_at, m.parked_since, coalesce(m.traceparent, '') as traceparent,
   j.incarnation, j.job_type, j.has_result,
   s.name as stage_name, s.task_type, s.kind as shape,
-  s.depends_on, s.dependencies,
+  s.depends_on, s.dependencies, s.finally,
   s.gen as stage_gen, s.planned, s.total,
   s.bundle, s.skip, coalesce(s.expected, -1) as expected,
   0 as source_total,

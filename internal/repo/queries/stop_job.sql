@@ -1,8 +1,9 @@
 -- Ends a job that is being stopped, and deletes its stop message. The job is
--- failed if it has an error, and cancelled otherwise.
+-- failed if it has an error, and cancelled otherwise. If it has finally stages
+-- that have not begun, the trigger job_ends starts them instead.
 --
 -- Guard: the stop message is the fence. The job is open, is being stopped, and
--- has no message other than stop messages (kind 4).
+-- has no message other than stop messages (kind 4). Returns whether it ended.
 with
 -- The fence.
 fence as (
@@ -25,8 +26,14 @@ ended as (
     and j.cancel_requested_at is not null
     and exists (select from fence)
     and not exists (select from messages o where o.job_id = j.job_id and o.kind <> 4)
-  returning j.job_id, j.status
+  returning j.job_id, j.status, j.finished_at is not null as over
+),
+-- Logs the end.
+logged as (
+  insert into events (job_id, kind, detail)
+  select job_id, 'job_ended', json_build_object('status', status)
+  from ended
+  where over
 )
-insert into events (job_id, kind, detail)
-select job_id, 'job_ended', json_build_object('status', status)
+select over
 from ended

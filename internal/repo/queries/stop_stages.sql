@@ -1,5 +1,6 @@
 -- Ends the stages of a job whose work has all ended, as the first step of the
--- end of a stop.
+-- end of a stop. Finally stages stay as they are, unless they are what is being
+-- stopped.
 --
 -- Guard: the stop message is the fence, and the job has no message other than
 -- stop messages (kind 4). Locks: the message, then stages in key order.
@@ -20,6 +21,10 @@ locked as materialized (
   from stages s
   where s.job_id = @job_id
     and s.status in ('waiting', 'running')
+    and (
+      not s.finally
+      or exists (select from jobs j where j.job_id = s.job_id and j.outcome is not null)
+    )
     and exists (select from fence)
     and not exists (select from messages o where o.job_id = s.job_id and o.kind <> 4)
   order by s.stage

@@ -255,11 +255,47 @@ var invariants = map[string]string{
 	"waiting stages whose pending_dependencies differs from their open dependencies": `
 		select count(*)
 		from stages s
+		join jobs j using (job_id)
 		where s.status = 'waiting'
 		  and s.pending_dependencies <> (
 			select count(*)
 			from stages d
-			where d.job_id = s.job_id and d.stage = any (s.depends_on) and d.finished_at is null)`,
+			where d.job_id = s.job_id and d.stage = any (s.depends_on) and d.finished_at is null)
+			+ (s.finally and (
+				j.outcome is null
+				or exists (select from messages m where m.job_id = s.job_id and m.kind = 6)))::int`,
+	"open stages of jobs that have ended": `
+		select count(*)
+		from stages s
+		join jobs j using (job_id)
+		where j.finished_at is not null
+		  and s.finished_at is null`,
+	"jobs whose finally_stages differs from their finally stages": `
+		select count(*)
+		from jobs j
+		where j.purge_started_at is null
+		  and j.finally_stages <> (select count(*) from stages s where s.job_id = j.job_id and s.finally)`,
+	"finally stages that began before the outcome was decided": `
+		select count(*)
+		from stages s
+		join jobs j using (job_id)
+		where s.finally
+		  and s.status <> 'waiting'
+		  and j.outcome is null`,
+	"other stages that are open after the outcome was decided": `
+		select count(*)
+		from stages s
+		join jobs j using (job_id)
+		where not s.finally
+		  and s.finished_at is null
+		  and j.outcome is not null`,
+	"messages of other stages after the outcome was decided": `
+		select count(*)
+		from messages m
+		join jobs j using (job_id)
+		left join stages s on s.job_id = m.job_id and s.stage = m.stage
+		where j.outcome is not null
+		  and (m.kind = 3 or m.kind in (1, 2, 5) and not s.finally)`,
 }
 
 // impossible are queries that count what the status log must never contain.
