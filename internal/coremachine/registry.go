@@ -27,6 +27,7 @@ func (m *Machine) Types() []JobType {
 				TaskType:  spec.TaskType,
 				Kind:      spec.Kind,
 				DependsOn: []string{},
+				Finally:   spec.Finally,
 				Queue:     state.QueueTasks.String(),
 			}
 			for _, d := range spec.DependsOn {

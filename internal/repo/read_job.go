@@ -66,6 +66,7 @@ type jobRow struct {
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
 	CancelRequestedAt *time.Time
+	Outcome           *string
 	Result            []byte
 	Error             *state.Failure
 	TraceID           string
@@ -139,6 +140,7 @@ func (row jobRow) view() (view.JobView, error) {
 			StartedAt:         utc(row.StartedAt),
 			FinishedAt:        utc(row.FinishedAt),
 			CancelRequestedAt: utc(row.CancelRequestedAt),
+			Outcome:           state.JobStatus(orEmpty(row.Outcome)),
 			Error:             row.Error,
 		},
 		TraceID:      row.TraceID,
@@ -154,6 +156,7 @@ func (row jobRow) view() (view.JobView, error) {
 		names[s.Stage] = s.Name
 	}
 
+	job.Finalizing = job.Outcome != "" && !job.Status.Ended()
 	planned, counters := true, int64(0)
 
 	for i, s := range stages {
@@ -170,7 +173,7 @@ func (row jobRow) view() (view.JobView, error) {
 		v.Tasks.Settle()
 		v.StartedAt, v.ProgressedAt, v.FinishedAt = utc(v.StartedAt), utc(v.ProgressedAt), utc(v.FinishedAt)
 		job.Tasks.Add(v.Tasks)
-		planned = planned && v.Planned
+		planned = planned && (v.Planned || v.Finally && job.Outcome == "")
 		job.Stages[i] = v
 	}
 

@@ -282,3 +282,39 @@ func TestReadJobShowsTheStateOfItsNotification(t *testing.T) {
 		}
 	}
 }
+
+// TestReadsTheOutcomeWhileFinallyStagesRun reads a cancelled job whose finally
+// stages run, alone and in a list.
+func TestReadsTheOutcomeWhileFinallyStagesRun(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+	r := repo.New(pool)
+
+	id := rows.Insert(t, pool, rows.Job{
+		Status: state.JobRunning, Outcome: state.JobCancelled,
+		Stages: []rows.Stage{
+			{Name: "work", Status: state.StageCancelled, Planned: 1, Dispatched: 1, Cancelled: 1},
+			{Name: "clean", Planned: 1, Dispatched: 1, Finally: true},
+		},
+	})
+
+	job, err := r.ReadJob(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if job.Stages[0].Finally || !job.Stages[1].Finally {
+		t.Errorf("the stages are %+v", job.Stages)
+	}
+
+	page, err := r.ListJobs(t.Context(), view.JobFilter{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, got := range []view.JobSummary{job.JobSummary, page.Items[0]} {
+		if !got.Finalizing || got.Outcome != state.JobCancelled || got.CancelRequestedAt == nil {
+			t.Errorf("the job is %+v", got)
+		}
+	}
+}

@@ -186,6 +186,7 @@ type summaryRow struct {
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
 	CancelRequestedAt *time.Time
+	Outcome           *string
 	Error             *state.Failure
 	Params            json.RawMessage
 	Counters          int64
@@ -243,6 +244,8 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]view.JobSumm
 			StartedAt:         utc(s.StartedAt),
 			FinishedAt:        utc(s.FinishedAt),
 			CancelRequestedAt: utc(s.CancelRequestedAt),
+			Outcome:           state.JobStatus(orEmpty(s.Outcome)),
+			Finalizing:        s.Outcome != nil && !s.Status.Ended(),
 			Error:             s.Error,
 			Tasks: view.TaskCounts{
 				Total:     s.Planned,

@@ -37,6 +37,7 @@ type StageType struct {
 	DependsOn   []string    `json:"depends_on"` // names
 	Queue       string      `json:"queue"`
 	MaxAttempts int         `json:"max_attempts"` // tries of a task, the first included
+	Finally     bool        `json:"finally"`      // it runs after the outcome of the job is decided
 }
 
 // PlannedStage is the result of a dry run for one stage.

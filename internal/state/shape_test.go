@@ -53,6 +53,10 @@ func TestDifferenceOfStages(t *testing.T) {
 			`stage "copy" ran tasks of type copier, this build declares mover`,
 		},
 		{
+			"a finally stage", with(func(s *state.StageShape) { s.Finally = true }),
+			`stage "copy" was not a finally stage, this build declares a finally stage`,
+		},
+		{
 			"not declared",
 			state.StageShape{},
 			`stage "copy" was fan_out over measure, a, b, this build does not declare it`,

@@ -43,7 +43,7 @@ var (
 		{"queued", "completed", "every stage is skipped or empty"},
 		{"queued", "cancelled", "cancel before the first claim"},
 		{"running", "completed", "last stage ends, no task failed"},
-		{"running", "completed_with_errors", "last stage ends, tolerated tasks failed"},
+		{"running", "completed_with_errors", "last stage ends, tolerated or finally tasks failed"},
 		{"running", "failed", "stop after a failure"},
 		{"running", "cancelled", "stop after cancel"},
 		{"completed", "queued", "rerun"},
@@ -52,8 +52,8 @@ var (
 		{"cancelled", "queued", "rerun, retry, submit"},
 	}}
 	StageMachine = Transitions{Record: "stage", Initial: []string{"waiting", "running"}, Steps: []Transition{
-		{"waiting", "running", "last dependency ends"},
-		{"waiting", "skipped", "last dependency ends, skip condition"},
+		{"waiting", "running", "last dependency ends, or the outcome is decided"},
+		{"waiting", "skipped", "last dependency ends, skip condition, or a finally stage of a job that never ran"},
 		{"waiting", "completed", "last dependency ends, no tasks"},
 		{"waiting", "cancelled", "stop"},
 		{"running", "completed", "last task ends"},
@@ -69,7 +69,7 @@ var (
 		{"failed", "running", "retry of failed tasks"},
 		{"failed", "waiting", "retry upstream"},
 		{"cancelled", "running", "retry of cancelled tasks"},
-		{"cancelled", "waiting", "retry upstream"},
+		{"cancelled", "waiting", "retry upstream, or the outcome is decided"},
 	}}
 	// TaskMachine includes running, which is not stored on the task: a queued
 	// task is running while a worker holds the message row that covers it. So

@@ -49,7 +49,10 @@ func renderDoc() string {
 		"`internal/state/transition.go`; a test compares them.\n\n" +
 		"A running task is stored as `queued`. It is running while a worker has claimed\n" +
 		"the message row that covers it, so that starting a task writes nothing to its\n" +
-		"row. `[*]` marks the initial statuses.\n")
+		"row. `[*]` marks the initial statuses.\n\n" +
+		"While the [finally stages](adding-a-job.md#finally-stages) of a job run, it is `running`\n" +
+		"and has an outcome. When they have ended, the outcome becomes the status. The\n" +
+		"events below that end a job decide its outcome first if it has finally stages.\n")
 
 	for _, m := range []state.Transitions{state.JobMachine, state.StageMachine, state.TaskMachine} {
 		b.WriteString(

@@ -17,6 +17,7 @@ type EventDetail struct {
 	Final     bool   `json:"final"` // the attempt was the task's last
 	Tasks     int    `json:"tasks"`
 	Messages  int    `json:"messages"`
+	Outcome   string `json:"outcome"`  // of a job with finally stages
 	Repaired  int    `json:"repaired"` // stages whose counters were wrong
 	Worker    string `json:"worker"`
 	Message   string `json:"message"`

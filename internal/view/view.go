@@ -60,6 +60,8 @@ type JobSummary struct {
 	StartedAt         *time.Time      `json:"started_at"`
 	FinishedAt        *time.Time      `json:"finished_at"`
 	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // nil where the job stops because it failed
+	Finalizing        bool            `json:"finalizing"`          // the outcome is decided, and finally stages run
+	Outcome           state.JobStatus `json:"outcome,omitempty"`   // of a job with finally stages; empty: not decided
 	Tasks             TaskCounts      `json:"tasks"`               // of all stages
 	Error             *state.Failure  `json:"error"`
 }
@@ -77,6 +79,7 @@ const MaxListedParams = 4096
 type JobView struct {
 	JobSummary
 	// Share of all tasks that have ended, 0 to 1; null until every stage is planned.
+	// Finally stages count once they run.
 	Progress *float64        `json:"progress"`
 	Stages   []StageView     `json:"stages"`
 	TraceID  string          `json:"trace_id,omitempty"` // of the trace that all of the job's work is in; empty: none
@@ -135,6 +138,7 @@ type StageView struct {
 	Planned      bool              `json:"planned"`  // tasks.total is final
 	Expected     *int              `json:"expected"` // number of tasks, if the parameters alone determine it
 	Tolerance    float64           `json:"tolerance"`
+	Finally      bool              `json:"finally"` // it runs after the outcome of the job is decided
 	Tasks        TaskCounts        `json:"tasks"`
 	StartedAt    *time.Time        `json:"started_at"`
 	ProgressedAt *time.Time        `json:"progressed_at"`
@@ -254,7 +258,7 @@ type DeadView struct {
 	JobID      state.JobID `json:"job_id"`
 	JobType    string      `json:"job_type"`
 	Queue      string      `json:"queue"`
-	Kind       string      `json:"kind"` // plan, tasks, finish, stop or reopen
+	Kind       string      `json:"kind"` // plan, tasks, finish, stop, reopen or finally
 	Stage      int         `json:"stage"`
 	StageName  string      `json:"stage_name"`
 	First      int         `json:"first"`

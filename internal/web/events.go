@@ -34,6 +34,7 @@ var eventKinds = []string{
 	"retried",
 	"rerun",
 	"job_failing",
+	"outcome_decided",
 	"job_ended",
 	"notification_delivered",
 	"notification_failed",

@@ -95,6 +95,7 @@ var looks = map[string]struct{ shape, class, word string }{
 	"ok":                    {"completed", "completed", ""},
 	"retrying":              {"retrying", "retrying", ""},
 	"cancelling":            {"retrying", "retrying", "cancelling…"},
+	"finalizing":            {"running", "running", "finalizing…"},
 	"failing":               {"failed", "failed", "failing…"},
 	"failed":                {"failed", "failed", ""},
 	"cancelled":             {"cancelled", "cancelled", ""},

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"coremachine/internal/state"
@@ -13,6 +14,7 @@ type graph struct {
 	Fit           bool // the drawing may shrink to the width of the page; otherwise it scrolls
 	Nodes         []node
 	Edges         []edge
+	Apart         float64 // X of the line before the finally stages; 0: there are none
 }
 
 // node is a stage in a graph. X and Y are its upper left corner.
@@ -32,6 +34,15 @@ type node struct {
 type edge struct {
 	D       string
 	Waiting bool // the stage at the end of the edge has not started
+}
+
+// kind returns the kind of the stage in words.
+func (s *stageRow) kind() string {
+	if s.Finally {
+		return "finally, " + word(s.Kind)
+	}
+
+	return word(s.Kind)
 }
 
 const margin = 4.0 // space around the drawing, for borders
@@ -54,7 +65,8 @@ func drawGraph(stages []stageRow) graph {
 		return graph{Width: 2 * margin, Height: 2 * margin, Fit: true}
 	}
 
-	p := lay(deps)
+	apart := slices.IndexFunc(stages, func(s stageRow) bool { return s.Finally })
+	p := lay(deps, apart)
 	left := func(v int) float64 { return margin + float64(p.vertices[v].column)*(nodeWidth+columnGap) }
 
 	g := graph{
@@ -62,6 +74,10 @@ func drawGraph(stages []stageRow) graph {
 		Height: 2*margin + p.height,
 		Fit:    len(p.columns) <= 6,
 	}
+	if apart > 0 {
+		g.Apart = left(apart) - columnGap/2
+	}
+
 	for i, s := range stages {
 		v := &p.vertices[i]
 		n := node{
@@ -72,7 +88,7 @@ func drawGraph(stages []stageRow) graph {
 			URL:   s.URL,
 			Name:  s.Name,
 			Note:  s.note(),
-			Kind:  word(s.Kind),
+			Kind:  s.kind(),
 			Count: s.count(),
 			Bar:   stack(s.Tasks, nodeWidth-24),
 		}

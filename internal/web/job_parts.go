@@ -24,7 +24,7 @@ type actions struct {
 func actionsOf(job view.JobView) actions {
 	stopping := job.CancelRequestedAt != nil || job.Error != nil // a failing job is stopping as well
 
-	a := actions{Cancelling: !job.Status.Ended() && stopping}
+	a := actions{Cancelling: !job.Status.Ended() && !job.Finalizing && stopping}
 	for _, s := range job.Stages {
 		if n := s.Tasks.Failed + s.Tasks.Cancelled; n > 0 {
 			a.Retriable += n
@@ -33,6 +33,8 @@ func actionsOf(job view.JobView) actions {
 	}
 
 	switch {
+	case job.Finalizing:
+		a.Why = "The outcome is decided. You can run the job again or retry it after its finally stages have ended."
 	case a.Cancelling:
 		a.Why = "The job is being cancelled. You can run it again or retry it after it has ended."
 	case job.Delayed(time.Now()):
@@ -180,6 +182,8 @@ func eventText(e view.EventView) (shape, text string) {
 		}
 
 		return looks[d.Status].shape, text
+	case "outcome_decided":
+		return looks[d.Outcome].shape, "outcome decided: " + word(d.Outcome)
 	case "job_failing":
 		return "failed", "is stopping: " + d.Message
 	case "notification_delivered":

@@ -202,6 +202,8 @@ func shownStatus(job view.JobSummary) string {
 	switch {
 	case job.Status.Ended():
 		return string(job.Status)
+	case job.Finalizing:
+		return "finalizing"
 	case job.Error != nil:
 		return "failing"
 	case job.CancelRequestedAt != nil:

@@ -45,13 +45,24 @@ type plan struct {
 type wire struct{ path []int }
 
 // lay places stages. dependsOn lists the dependencies of each stage, which all
-// have lower numbers.
-func lay(dependsOn [][]int) *plan {
+// have lower numbers. The stages from number apart on are in columns of their
+// own, behind all others. If apart is negative, there are none.
+func lay(dependsOn [][]int, apart int) *plan {
 	p := &plan{vertices: make([]vertex, len(dependsOn))}
+	columns := 0
+
 	for i, deps := range dependsOn {
 		p.vertices[i].stage = i
+		if apart >= 0 && i >= apart {
+			p.vertices[i].column = columns
+		}
+
 		for _, d := range deps {
 			p.vertices[i].column = max(p.vertices[i].column, p.vertices[d].column+1)
+		}
+
+		if i < apart {
+			columns = max(columns, p.vertices[i].column+1)
 		}
 	}
 

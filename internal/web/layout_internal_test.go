@@ -27,7 +27,7 @@ func TestStagesNeverOverlap(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		deps := graphOf(r, 1+r.IntN(60))
 
-		p := lay(deps)
+		p := lay(deps, -1)
 		for _, column := range p.columns {
 			for i := 1; i < len(column); i++ {
 				a, b := &p.vertices[column[i-1]], &p.vertices[column[i]]
@@ -51,7 +51,7 @@ func TestEdgesGoFromColumnToColumn(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		deps := graphOf(r, 1+r.IntN(60))
-		p := lay(deps)
+		p := lay(deps, -1)
 
 		n := 0
 		for _, d := range deps {
@@ -80,7 +80,21 @@ func TestTwoArmsDoNotCross(t *testing.T) {
 	t.Parallel()
 	// 0 splits into 1 and 2, 3 follows 2, and 4 follows 1. If the arms were
 	// drawn in the order of their numbers, they would cross.
-	if p := lay([][]int{{}, {0}, {0}, {2}, {1}}); p.crossings() != 0 {
+	if p := lay([][]int{{}, {0}, {0}, {2}, {1}}, -1); p.crossings() != 0 {
 		t.Errorf("%d crossings, want 0", p.crossings())
+	}
+}
+
+// TestFinallyStagesAreDrawnApart places finally stages, which depend on no other
+// stage, behind all others.
+func TestFinallyStagesAreDrawnApart(t *testing.T) {
+	t.Parallel()
+
+	p := lay([][]int{{}, {0}, {}, {}, {2, 3}}, 2)
+
+	for i, want := range []int{0, 1, 2, 2, 3} {
+		if got := p.vertices[i].column; got != want {
+			t.Errorf("stage %d is in column %d, want %d", i, got, want)
+		}
 	}
 }

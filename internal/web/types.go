@@ -120,6 +120,7 @@ func drawTypes(t coremachine.JobType) graph {
 				Name:      st.Name,
 				Kind:      st.Kind,
 				DependsOn: st.DependsOn,
+				Finally:   st.Finally,
 				Status:    state.StageWaiting,
 			},
 		}

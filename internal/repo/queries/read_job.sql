@@ -21,7 +21,10 @@ held as materialized (
 select
   j.job_id, j.job_type, j.status, j.attempt, j.incarnation, j.version, j.params,
   j.created_at, j.last_submitted_at, j.run_key, j.start_at, j.started_at, j.finished_at,
-  case when j.error is null then j.cancel_requested_at end as cancel_requested_at,
+  case
+    when j.error is null then coalesce(j.stop_requested_at, j.cancel_requested_at)
+  end as cancel_requested_at,
+  j.outcome::text as outcome,
   j.result, j.error,
   coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
   j.callback_url,
@@ -49,7 +52,7 @@ select
             end,
             'gen', s.gen,
             'planned', s.total is not null, 'expected', s.expected,
-            'tolerance', s.tolerance, 'dispatched', s.dispatched,
+            'tolerance', s.tolerance, 'finally', s.finally, 'dispatched', s.dispatched,
             'tasks', json_build_object(
               'total', s.planned, 'running', coalesce(h.running, 0), 'completed', s.completed,
               'failed', s.failed, 'cancelled', s.cancelled

@@ -22,7 +22,10 @@ held as materialized (
 select
   j.job_id, j.job_type, j.status, j.attempt, j.incarnation, j.version,
   j.created_at, j.last_submitted_at, j.run_key, j.start_at, j.started_at, j.finished_at,
-  case when j.error is null then j.cancel_requested_at end as cancel_requested_at,
+  case
+    when j.error is null then coalesce(j.stop_requested_at, j.cancel_requested_at)
+  end as cancel_requested_at,
+  j.outcome::text as outcome,
   j.error,
   case when octet_length(j.params::text) <= @max_params then j.params end as params,
   c.counters, c.planned, c.completed, c.failed, c.cancelled,

@@ -71,6 +71,8 @@ func eventText(e view.EventView) (string, Ink) {
 			Things(d.Tasks, "task"),
 			Things(d.Repaired, "stage"),
 		), Plain
+	case "outcome_decided":
+		return "outcome decided: " + d.Outcome, jobInk(state.JobStatus(d.Outcome))
 	case "job_failing":
 		return "job is failing" + after(": ", e.Message), Red
 	case "job_ended":

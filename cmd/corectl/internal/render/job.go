@@ -36,10 +36,14 @@ func JobTook(job view.JobSummary, now time.Time) time.Duration {
 }
 
 // JobStatus is the status of a job for people. A job that waits for its start is
-// delayed.
+// delayed, and one whose finally stages run is finalizing.
 func JobStatus(job view.JobSummary, now time.Time) string {
 	if job.Delayed(now) {
 		return "delayed"
+	}
+
+	if job.Finalizing {
+		return "finalizing"
 	}
 
 	return string(job.Status)
@@ -184,6 +188,10 @@ func (s Style) Status(job view.JobView, now time.Time) []string {
 	}
 	if job.Delayed(now) {
 		head = append(head, "starts "+In(now, *job.StartAt))
+	}
+
+	if job.Finalizing {
+		head = append(head, "outcome "+string(job.Outcome))
 	}
 
 	if job.StartedAt != nil {

@@ -25,6 +25,7 @@ type Job struct {
 	Error    string
 	Stopping bool
 	Version  int64
+	Outcome  state.JobStatus // decided, while finally stages run
 	Stages   []Stage
 }
 
@@ -45,6 +46,7 @@ type Stage struct {
 	Cancelled  int
 	Planning   bool // the total is not known yet
 	Error      string
+	Finally    bool
 }
 
 // Insert inserts a job with its stages and tasks and returns its ID.
@@ -54,22 +56,27 @@ func Insert(tb testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
 	j.Type, j.Params = cmp.Or(j.Type, "hello_world"), cmp.Or(j.Params, "{}")
 	j.Status, j.Version = cmp.Or(j.Status, state.JobQueued), cmp.Or(j.Version, 1)
 	id := state.NewJobID(j.Type, []byte(cmp.Or(j.Seed, tb.Name())))
-	pending := 0
+	pending, finally := 0, 0
 
 	for _, s := range j.Stages {
 		if !s.status().Ended() {
 			pending++
 		}
+
+		if s.Finally {
+			finally++
+		}
 	}
 
 	exec(tb, pool, `
 insert into jobs (job_id, job_type, params, status, pending_stages, version, created_at, started_at,
-                  finished_at, cancel_requested_at, result, error)
+                  finished_at, cancel_requested_at, result, error, finally_stages, outcome, stop_requested_at)
 values (@id, @type, @params, @status::text::job_status, @pending, @version, now() - @age::interval,
         case when @status::text <> 'queued' then now() - @age::interval end,
         case when @ended then now() end,
         case when @stopping or @status::text = 'cancelled' then now() end,
-        nullif(convert_to(@result::text, 'UTF8'), ''), nullif(@error, '')::json)`,
+        nullif(convert_to(@result::text, 'UTF8'), ''), nullif(@error, '')::json, @finally,
+        nullif(@outcome::text, '')::job_status, case when @outcome::text in ('cancelled', 'failed') then now() end)`,
 		pgx.StrictNamedArgs{
 			"id":       id[:],
 			"type":     j.Type,
@@ -82,6 +89,8 @@ values (@id, @type, @params, @status::text::job_status, @pending, @version, now(
 			"stopping": j.Stopping,
 			"result":   j.Result,
 			"error":    j.Error,
+			"finally":  finally,
+			"outcome":  string(j.Outcome),
 		})
 
 	for i, s := range j.Stages {
@@ -111,6 +120,9 @@ func (s Stage) insert(tb testing.TB, pool *pgxpool.Pool, id state.JobID, number 
 	deps := 0
 	if status == state.StageWaiting {
 		deps = len(s.DependsOn)
+		if s.Finally {
+			deps++
+		}
 	}
 
 	if s.DependsOn == nil {
@@ -144,19 +156,21 @@ func (s Stage) insert(tb testing.TB, pool *pgxpool.Pool, id state.JobID, number 
 		"cancelled":  s.Cancelled,
 		"ended":      status.Ended(),
 		"error":      s.Error,
+		"finally":    s.Finally,
 	}
 	exec(tb, pool, `
 insert into stages (job_id, stage, gen, name, task_type, kind, queue, depends_on, dependencies,
                     pending_dependencies, status, total, planned, dispatched, completed, failed, cancelled,
-                    started_at, finished_at, error)
+                    started_at, finished_at, error, finally)
 values (@id, @stage, @gen, @name, @type, @kind, @queue, @depends_on,
         array(select d.name from stages d where d.job_id = @id and d.stage = any (@depends_on) order by d.stage),
         @deps, @status::text::stage_status, @total, @planned, @dispatched, @completed, @failed, @cancelled,
         case when @status::text <> 'waiting' then now() end, case when @ended then now() end,
-        nullif(@error, '')::json)`, args)
+        nullif(@error, '')::json, @finally)`, args)
 
 	for _, spare := range []string{
 		"name", "type", "queue", "depends_on", "deps", "status", "total", "dispatched", "ended", "error",
+		"finally",
 	} {
 		delete(args, spare)
 	}
