@@ -47,6 +47,8 @@ func TestCancelRunsFinallyStages(t *testing.T) {
 	id := e.Submit("scratch", `{"n":1}`)
 
 	<-working
+	e.MustSatisfyInvariants()
+	exec(t, e, `update jobs set callback_url = 'https://chat.example/'`)
 
 	if err := m.Cancel(t.Context(), id, "test"); err != nil {
 		t.Fatal(err)
@@ -55,6 +57,7 @@ func TestCancelRunsFinallyStages(t *testing.T) {
 	<-cleaning
 
 	mustCount(t, e, 1, `select count(*) from jobs where status = 'running' and outcome = 'cancelled'`)
+	mustCount(t, e, 0, `select count(*) from notifications`)
 	e.MustSatisfyInvariants()
 
 	// A second message that starts finally stages finds that they have begun.
@@ -84,6 +87,7 @@ func TestCancelRunsFinallyStages(t *testing.T) {
 
 	mustCount(t, e, 1, `select count(*) from jobs where cancel_requested_at is not null and stop_requested_at is null`)
 	mustCount(t, e, 1, `select count(*) from events where kind = 'stage_ended' and stage = 2`)
+	mustCount(t, e, 1, `select count(*) from notifications where data->>'status' = 'cancelled'`)
 }
 
 // TestForcedCancelStopsFinallyStages forces a cancel while finally stages run,

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"coremachine/internal/jobs/define"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
@@ -91,7 +92,7 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 			address, pool := neverAnalysed(t)
 
 			e := enginetest.Start(t, enginetest.Options{
-				Jobs:     fixtures.Jobs(),
+				Jobs:     allShapes(),
 				Handlers: fixtures.Handlers(),
 				URL:      address,
 				Connect:  seen.on,
@@ -136,6 +137,25 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 	}
 }
 
+// allShapes returns the fixtures, and a job with finally stages.
+func allShapes() map[string]define.Job {
+	number := func(p fixtures.FanOutParams, i int) fixtures.NumberIn { return fixtures.NumberIn{Value: p.N + i} }
+
+	jobs := fixtures.Jobs()
+	jobs["tidy"] = define.Define(define.Definition[fixtures.FanOutParams]{
+		Description: "A job with finally stages",
+		Stages: []define.Stage[fixtures.FanOutParams]{
+			{Name: "work", Tasks: define.Dynamic(fixtures.Number, "n", number)},
+			{Name: "clean", Tasks: define.Dynamic(fixtures.Number, "n", number), Finally: true},
+			{Name: "report", Tasks: define.FanIn(fixtures.Sum, func(fixtures.FanOutParams) fixtures.SumIn {
+				return fixtures.SumIn{Stages: []string{"clean"}}
+			}), Finally: true},
+		},
+	})
+
+	return jobs
+}
+
 // submitAll runs one of each of the engine's shapes.
 func submitAll(t *testing.T, e *enginetest.Engine, n, seed int) {
 	t.Helper()
@@ -146,6 +166,7 @@ func submitAll(t *testing.T, e *enginetest.Engine, n, seed int) {
 		{"million", `{"n":%d,"seed":%d}`},
 		{"fanout", `{"k":%d,"seed":%d}`},
 		{"fanin", `{"n":%d,"seed":%d}`},
+		{"tidy", `{"n":%d,"seed":%d}`},
 	} {
 		ids = append(ids, e.Submit(job.name, fmt.Sprintf(job.params, n, seed)))
 	}

@@ -31,6 +31,7 @@ func registries(build string) (map[string]define.Job, map[string]handlers.Handle
 	maps.Copy(h, handlers.All)
 
 	j["moving"] = moving(build)
+	j["tidy"] = tidy
 
 	return j, h
 }

@@ -60,6 +60,7 @@ func (c *cluster) check(l *load) (v verdict, err error) {
 	for _, check := range []func() ([]string, error){
 		func() ([]string, error) { return enginetest.InvariantViolations(ctx, c.pool) },
 		func() ([]string, error) { return enginetest.IllegalTransitions(ctx, c.pool) },
+		func() ([]string, error) { return c.checkFinally(ctx) },
 	} {
 		found, err := check()
 		if err != nil {

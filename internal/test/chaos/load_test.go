@@ -82,6 +82,8 @@ var kinds = []func(i int) expected{
 	asleep(3),
 	movingBy(buildOld),
 	movingBy(buildNew),
+	tidied(false),
+	tidied(true),
 }
 
 // asleep has tasks that run for up to a second and use no CPU, so that killed

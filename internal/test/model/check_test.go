@@ -153,6 +153,8 @@ func (w *world) compareOutcome(s stored, j *job) {
 			w.t.Fatalf("job %s was cancelled without a request", s.id.Short())
 		}
 
+		w.compareFinally(s, j, v)
+
 		return
 	}
 
@@ -172,6 +174,7 @@ func (w *world) compareOutcome(s stored, j *job) {
 	}
 
 	if s.status == state.JobFailed {
+		w.compareFinally(s, j, v)
 		return
 	}
 
@@ -183,11 +186,42 @@ func (w *world) compareOutcome(s stored, j *job) {
 	}
 
 	for i := range v.stages {
-		status, tasks := w.stage(s.id, i)
-		if status != v.stages[i].status || !slices.Equal(tasks, v.stages[i].tasks) {
-			w.t.Fatalf("stage %d of job %s (%+v) is %s\n%v, want %s\n%v",
-				i, s.id.Short(), j.params, status, tasks, v.stages[i].status, v.stages[i].tasks)
-		}
+		w.compareStage(s, j, i, v.stages[i])
+	}
+}
+
+// compareFinally compares the finally stages of a job that failed or was
+// cancelled. They run unless the job was cancelled before it ran.
+func (w *world) compareFinally(s stored, j *job, v verdict) {
+	if w.hasLossLimit(s) {
+		return
+	}
+
+	first := j.spec.last() + 1
+	if first == len(v.stages) {
+		return
+	}
+
+	skipped := true
+	for i := first; i < len(v.stages); i++ {
+		status, _ := w.stage(s.id, i)
+		skipped = skipped && status == state.StageSkipped
+	}
+
+	if skipped && s.status == state.JobCancelled {
+		return
+	}
+
+	for i := first; i < len(v.stages); i++ {
+		w.compareStage(s, j, i, v.stages[i])
+	}
+}
+
+func (w *world) compareStage(s stored, j *job, stage int, want stageVerdict) {
+	status, tasks := w.stage(s.id, stage)
+	if status != want.status || !slices.Equal(tasks, want.tasks) {
+		w.t.Fatalf("stage %d of job %s (%+v) is %s\n%v, want %s\n%v",
+			stage, s.id.Short(), j.params, status, tasks, want.status, want.tasks)
 	}
 }
 

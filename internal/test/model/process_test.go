@@ -145,7 +145,7 @@ func (w *world) start(s *slot, own settings) *process {
 func (w *world) handler(p *process) func(context.Context, handlers.Task, input) (output, error) {
 	return func(ctx context.Context, t handlers.Task, in input) (output, error) {
 		w.mu.Lock()
-		if w.banned == t.JobID {
+		if w.banned == t.JobID && handlers.Outcome(t).Status == "" { // finally stages run after a cancel
 			w.broken = fmt.Sprintf(
 				"task %d of %s of job %s was started by a claim after its job was cancelled",
 				t.Index,

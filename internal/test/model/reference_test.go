@@ -21,10 +21,10 @@ type taskVerdict struct {
 
 // predict runs a job as a pure function, without messages, processes or time.
 func (spec jobSpec) predict(p params, healed bool) verdict {
-	v := verdict{status: state.JobCompleted}
+	v, ran := verdict{status: state.JobCompleted}, false
 	for i, s := range spec.stages {
 		st := stageVerdict{status: state.StageCompleted}
-		if s.skippable && p.Skip {
+		if s.skippable && p.Skip || s.finally && !ran {
 			st.status = state.StageSkipped
 			v.stages = append(v.stages, st)
 
@@ -46,14 +46,15 @@ func (spec jobSpec) predict(p params, healed bool) verdict {
 			v.status = state.JobCompletedWithErrors
 		}
 
-		if float64(failed) > spec.tolerance*float64(len(st.tasks)) {
+		ran = ran || len(st.tasks) > 0
+		if !s.finally && float64(failed) > spec.tolerance*float64(len(st.tasks)) {
 			v.status = state.JobFailed // the later stages do not change it
 		}
 
 		v.stages = append(v.stages, st)
 	}
 
-	for _, t := range v.stages[len(v.stages)-1].tasks {
+	for _, t := range v.stages[spec.last()].tasks {
 		if t.status == state.TaskCompleted {
 			v.result += t.value
 		}

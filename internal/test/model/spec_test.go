@@ -53,6 +53,7 @@ type stageSpec struct {
 	source         int // for match_previous and fan_out
 	skippable      bool
 	emits          bool
+	finally        bool // it depends on finally stages only
 	window, bundle int
 }
 
@@ -66,14 +67,19 @@ func drawSpec(t *rapid.T) jobSpec {
 		bad:       rapid.SampledFrom([]int{0, 0, 2, 5}).Draw(t, "bad"),
 		result:    rapid.Bool().Draw(t, "result"),
 	}
-	for i := range rapid.IntRange(1, 5).Draw(t, "stages") {
+	ordinary := rapid.IntRange(1, 5).Draw(t, "stages")
+	for i := range ordinary + rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "finally stages") {
 		s := stageSpec{
 			name:   fmt.Sprintf("s%d", i),
 			window: rapid.IntRange(1, 4).Draw(t, "window"), bundle: rapid.IntRange(1, 3).Draw(t, "bundle"),
 			skippable: rapid.IntRange(0, 3).Draw(t, "skippable") == 0, source: -1,
-			emits: rapid.IntRange(0, 2).Draw(t, "emits") == 0,
+			emits: rapid.IntRange(0, 2).Draw(t, "emits") == 0, finally: i >= ordinary,
 		}
 		for d := range i {
+			if spec.stages[d].finally != s.finally {
+				continue
+			}
+
 			if rapid.IntRange(0, 2).Draw(t, "depends") > 0 {
 				s.deps = append(s.deps, d)
 			}
@@ -112,6 +118,7 @@ func (spec jobSpec) define() define.Job {
 			DependsOn: define.None,
 			Window:    s.window,
 			Bundle:    s.bundle,
+			Finally:   s.finally,
 		}
 		for _, dep := range s.deps {
 			st.DependsOn = append(st.DependsOn, spec.stages[dep].name)
@@ -139,7 +146,7 @@ func (spec jobSpec) define() define.Job {
 	}
 
 	if spec.result {
-		last := spec.stages[len(spec.stages)-1].name
+		last := spec.stages[spec.last()].name
 		d.Result = func(ctx context.Context, _ params, r define.Results) (any, error) {
 			sum := 0
 
@@ -156,6 +163,16 @@ func (spec jobSpec) define() define.Job {
 	}
 
 	return define.Define(d)
+}
+
+// last returns the number of the last stage that is not a finally stage.
+func (spec jobSpec) last() int {
+	last := len(spec.stages) - 1
+	for spec.stages[last].finally {
+		last--
+	}
+
+	return last
 }
 
 func (s stageSpec) taskType() handlers.TaskType[input, output] {
