@@ -15,6 +15,7 @@
 //	complete.go                 attempts are recorded, in a group commit
 //	advance.go                  a transaction has started what follows: it wakes the waiters
 //	finish.go                   the last stage has ended: the job gets its result
+//	finally.go                  the outcome is decided: the finally stages start
 //	release.go                  a message leaves the process without its end
 //
 // Jobs also start later and by schedules: delayed.go, and schedules.go with

@@ -1,6 +1,7 @@
 package coremachine_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -19,6 +20,8 @@ import (
 type scratch struct {
 	work  func(ctx context.Context, t handlers.Task) error // of the stage work; nil: it completes
 	clean func(ctx context.Context, t handlers.Task) error // of the stage clean
+
+	timeout time.Duration // of an attempt; 0: longer than the test
 
 	mu   sync.Mutex
 	ran  map[string]int
@@ -70,7 +73,7 @@ func (s *scratch) start(t *testing.T, job define.Job, o enginetest.Options) *eng
 
 	o.Jobs = map[string]define.Job{"scratch": job}
 	o.Handlers = handlersOf(s.run, handlers.Attempts(2), handlers.Base(time.Millisecond),
-		handlers.Timeout(time.Second))
+		handlers.Timeout(cmp.Or(s.timeout, time.Hour)))
 
 	if o.Config == nil {
 		o.Config = shortGrace
@@ -88,12 +91,12 @@ func broken(_ context.Context, t handlers.Task) error {
 	return nil
 }
 
-// TestFinallyStagesRunWhateverTheOutcome ends a job in each way. The finally
+// TestFinallyStagesRunAfterEveryOutcome ends a job in each way. The finally
 // stages run once, in their order, and see the outcome that the job then has.
-func TestFinallyStagesRunWhateverTheOutcome(t *testing.T) {
+func TestFinallyStagesRunAfterEveryOutcome(t *testing.T) {
 	t.Parallel()
 
-	if enginetest.InBothModes(t, TestFinallyStagesRunWhateverTheOutcome) {
+	if enginetest.InBothModes(t, TestFinallyStagesRunAfterEveryOutcome) {
 		return
 	}
 
@@ -103,6 +106,7 @@ func TestFinallyStagesRunWhateverTheOutcome(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		work      func(context.Context, handlers.Task) error
+		timeout   time.Duration
 		tolerance float64
 		result    func(context.Context, params, define.Results) (any, error)
 		want      state.JobStatus
@@ -112,13 +116,13 @@ func TestFinallyStagesRunWhateverTheOutcome(t *testing.T) {
 		"completed with result": {result: result, want: state.JobCompleted},
 		"tolerated failure":     {work: broken, tolerance: 1, want: state.JobCompletedWithErrors},
 		"failed":                {work: broken, want: state.JobFailed, code: state.CodeTasksFailed},
-		"timed out":             {work: hang, want: state.JobFailed, code: state.CodeTasksFailed},
+		"timed out":             {work: hang, timeout: 200 * time.Millisecond, want: state.JobFailed, code: state.CodeTasksFailed},
 		"failed result":         {result: failing, want: state.JobFailed, code: state.CodePlanner},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s := &scratch{work: c.work}
+			s := &scratch{work: c.work, timeout: c.timeout}
 			e := s.start(t, define.Define(define.Definition[params]{
 				Description: "a test", Stages: finallyStages(), Tolerance: c.tolerance, Result: c.result,
 			}), enginetest.Options{Dispatch: modeOf(t)})

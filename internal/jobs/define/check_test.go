@@ -172,25 +172,6 @@ func TestCheck_Stages(t *testing.T) {
 			[]string{`stage a: depends on "b", which is not an earlier stage`},
 		},
 		{
-			"finally stage after another stage",
-			[]define.Stage[counted]{
-				one, {Name: "b", Tasks: single(), Finally: true, DependsOn: []string{"first"}},
-			},
-			[]string{`stage b: depends on "first", which is not a finally stage`},
-		},
-		{
-			"finally stage before another stage",
-			[]define.Stage[counted]{
-				one, {Name: "b", Tasks: single(), Finally: true}, {Name: "c", Tasks: single()},
-			},
-			[]string{"stage c: follows a finally stage: finally stages come last"},
-		},
-		{
-			"only a finally stage",
-			[]define.Stage[counted]{{Name: "a", Tasks: single(), Finally: true}},
-			[]string{"the first stage is a finally stage"},
-		},
-		{
 			"cycle",
 			[]define.Stage[counted]{
 				{Name: "a", Tasks: single(), DependsOn: []string{"c"}},
@@ -391,35 +372,5 @@ func TestCheck_ListsAllProblemsInAStableOrder(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("problems (-want +got):\n%s", diff)
 		}
-	}
-}
-
-// TestCheck_FinallyStagesFollowEachOther checks the default dependencies of
-// finally stages: the first waits for the outcome only.
-func TestCheck_FinallyStagesFollowEachOther(t *testing.T) {
-	t.Parallel()
-
-	job := declare(
-		define.Stage[counted]{Name: "list", Tasks: define.Single(list, noInput)},
-		define.Stage[counted]{Name: "clean", Tasks: define.Single(work, func(counted) item { return item{Name: "x"} }), Finally: true, UsesLineage: true},
-		define.Stage[counted]{Name: "report", Tasks: define.FanIn(gather, noInput), Finally: true},
-	)
-	if got := define.Check(map[string]define.Job{"a": job}, map[string]handlers.Handler{
-		"list": handle(list, handlers.Emits[item]()), "work": handle(work), "gather": handle(gather),
-	}, handlers.Deps{}, 0); len(got) > 0 {
-		t.Fatalf("problems: %q", got)
-	}
-
-	got := [][]int{}
-	for _, s := range job.Stages() {
-		got = append(got, s.DependsOn)
-	}
-
-	if diff := cmp.Diff([][]int{{}, {}, {1}}, got); diff != "" {
-		t.Errorf("dependencies (-want +got):\n%s", diff)
-	}
-
-	if !job.Shape(1).Finally || job.Shape(0).Finally {
-		t.Error("the shapes do not say which stages are finally stages")
 	}
 }

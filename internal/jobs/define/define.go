@@ -51,11 +51,11 @@ type Stage[P any] struct {
 	// it. With None, the stage waits for nothing.
 	DependsOn []string
 
-	// Finally makes the stage run after the outcome of the job is decided,
-	// whatever it is: also if the job fails or is cancelled. Finally stages come
-	// last and depend on finally stages only. If DependsOn is nil, the first one
-	// waits for nothing but the outcome. Their failures do not fail the job.
-	// Handlers read the outcome with handlers.Outcome.
+	// Finally makes the stage run after the outcome of the job is decided, also
+	// if the job fails or is cancelled. Finally stages come last and depend on
+	// finally stages only. If DependsOn is nil, the first one waits for nothing
+	// but the outcome. Their failures do not fail the job. Handlers read the
+	// outcome with handlers.Outcome.
 	Finally bool
 
 	SkipIf func(P) bool // pure function; nil means that the stage always runs
