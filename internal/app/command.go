@@ -126,6 +126,15 @@ func Worker(ctx context.Context, cfg config.Config, configErr error, o Options) 
 		return errors.Join(errors.New(list(problems)), worker.Stop(ctx))
 	}
 
+	probes, err := worker.ServeProbes(ctx)
+	if err != nil {
+		return errors.Join(err, worker.Stop(ctx))
+	}
+
+	if probes != nil {
+		o.Log.Info("probes started", slog.String("address", probes.String()))
+	}
+
 	address, err := worker.ServeAPI(ctx)
 	if err != nil {
 		return errors.Join(err, worker.Stop(ctx))

@@ -32,18 +32,49 @@ const (
 // has no host that does. Call it after Start. It returns when the port is open.
 // If no address is configured, it returns nil without an error.
 func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
-	if a.cfg.HTTPAddress == "" {
+	handler := withKeys(a.cfg.Keys(), httpserver.LimitBodies(bodyTimeout, a.http))
+
+	return a.listen(ctx, "HTTP_ADDRESS", a.cfg.HTTPAddress, handler)
+}
+
+// ServeProbes answers /livez and /readyz at the configured address, without a
+// key: they reveal why the process cannot work, and no data. Call it after
+// Start. If no address is configured, it returns nil without an error.
+func (a *App) ServeProbes(ctx context.Context) (net.Addr, error) {
+	probes := http.NewServeMux()
+
+	probes.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+	})
+	probes.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.Ready(); err != nil {
+			httpserver.WriteProblem(w, r, httpserver.Problem{
+				Status: http.StatusServiceUnavailable, Detail: err.Error(),
+			})
+
+			return
+		}
+
+		w.WriteHeader(http.StatusOK)
+	})
+
+	return a.listen(ctx, "PROBE_ADDRESS", a.cfg.ProbeAddress, probes)
+}
+
+// listen serves a handler at the address of a setting until Stop.
+func (a *App) listen(ctx context.Context, setting, address string, handler http.Handler) (net.Addr, error) {
+	if address == "" {
 		return nil, nil
 	}
 
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.HTTPAddress)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("HTTP_ADDRESS: %w", err)
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
 
 	limited := httpserver.Limit(l, maxConnections, writeTimeout)
 	s := &http.Server{
-		Handler:           withKeys(a.cfg.Keys(), httpserver.LimitBodies(bodyTimeout, a.http)),
+		Handler:           handler,
 		ConnState:         limited.ConnState,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -52,7 +83,7 @@ func (a *App) ServeAPI(ctx context.Context) (net.Addr, error) {
 	}
 	a.loops.Go(func() {
 		if err := s.Serve(limited); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error("HTTP API stopped", keys.Error, err)
+			a.log.Error("HTTP server stopped", keys.Error, err)
 		}
 	})
 	a.onStop(func() {

@@ -12,6 +12,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
+	"coremachine/internal/repo"
 	"coremachine/internal/test/pgtest"
 )
 
@@ -90,6 +91,66 @@ func TestTheAPIOfAPlainWorkerAsksForAKey(t *testing.T) {
 			t.Errorf("%s is served", path)
 		}
 	}
+}
+
+// TestProbesNeedNoKeyAndServeNothingElse starts a worker on a database without a
+// schema: it is alive and not ready, and says why.
+func TestProbesNeedNoKeyAndServeNothingElse(t *testing.T) {
+	t.Parallel()
+
+	cfg, err := config.Load(
+		map[string]string{
+			"DATABASE_URL":  pgtest.Empty(t),
+			"PROBE_ADDRESS": "127.0.0.1:0",
+			"DRAIN_TIMEOUT": "1s",
+		},
+	)
+
+	a, err2 := app.New(
+		cfg,
+		err,
+		app.Options{Jobs: jobs.All, Handlers: handlers.All, Log: slog.New(slog.DiscardHandler)},
+	)
+	if err2 != nil {
+		t.Fatal(err2)
+	}
+
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	address, err := a.ServeProbes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+
+		if err := a.Stop(limit); err != nil {
+			t.Error(err)
+		}
+
+		http.DefaultClient.CloseIdleConnections()
+	})
+
+	base := "http://" + address.String()
+
+	for path, want := range map[string]int{
+		"/livez": http.StatusOK, "/readyz": http.StatusServiceUnavailable, "/": http.StatusNotFound,
+		"/api/jobs": http.StatusNotFound, "/api/health": http.StatusNotFound,
+	} {
+		if code, body := get(t, base+path); code != want {
+			t.Errorf("%s is answered %d %s, want %d", path, code, body, want)
+		}
+	}
+
+	if err := repo.Migrate(t.Context(), string(cfg.DatabaseURL)); err != nil {
+		t.Fatal(err)
+	}
+
+	until(t, func() bool { code, _ := get(t, base+"/readyz"); return code == http.StatusOK })
 }
 
 func submitWith(t *testing.T, base, key string) int {

@@ -51,6 +51,8 @@ type Config struct {
 	HTTPAddress string `env:"HTTP_ADDRESS" doc:"Address at which a plain worker serves the HTTP API, for example 127.0.0.1:8080. Empty: no HTTP API. Under a Functions host, the host sets the address."`
 	APIKeys     Secret `env:"API_KEYS" doc:"Accepted keys for the HTTP API of a plain worker, separated by commas. Clients send one of them as x-functions-key. Required for every address except loopback."`
 
+	ProbeAddress string `env:"PROBE_ADDRESS" doc:"Address at which a plain worker answers /livez and /readyz without a key, for the probes of a container platform, for example :8081. It serves nothing else. Empty: no probes outside of HTTP_ADDRESS."`
+
 	CallbackHosts  string `env:"CALLBACK_HOSTS" doc:"Hosts that the callback URLs of jobs may name, separated by commas: hooks.example.com, hooks.example.com:8443, or *.example.com for the names below a domain. Empty: callback URLs are rejected."`
 	CallbackSecret Secret `env:"CALLBACK_SECRET" doc:"Key that signs notifications: base64 of at least 24 bytes, with or without the prefix whsec_. While it is replaced, the new and the old one, separated by a comma. Required with CALLBACK_HOSTS."`
 
@@ -208,16 +210,20 @@ const leastKey = 16
 
 // checkHTTP rejects an API that other machines could use without a key.
 func (c *Config) checkHTTP() []error {
+	var bad []error
+
+	if _, _, err := net.SplitHostPort(c.ProbeAddress); c.ProbeAddress != "" && err != nil {
+		bad = append(bad, fmt.Errorf("PROBE_ADDRESS: %q is not host:port", c.ProbeAddress))
+	}
+
 	if c.HTTPAddress == "" {
-		return nil
+		return bad
 	}
 
 	host, _, err := net.SplitHostPort(c.HTTPAddress)
 	if err != nil {
-		return []error{fmt.Errorf("HTTP_ADDRESS: %q is not host:port", c.HTTPAddress)}
+		return append(bad, fmt.Errorf("HTTP_ADDRESS: %q is not host:port", c.HTTPAddress))
 	}
-
-	var bad []error
 
 	for _, key := range c.Keys() {
 		if len(key) < leastKey {

@@ -9,8 +9,15 @@ import (
 	"time"
 )
 
+// Defaults are the settings of the queues that infra/data.bicep creates.
+const (
+	DefaultLock          = time.Minute
+	DefaultMaxDeliveries = 100
+	DefaultDuplicates    = 10 * time.Minute
+)
+
 // Options are the settings of all queues, like those of a namespace. The zero
-// value has the settings that docs/deploy.md requires.
+// value has the settings of infra/data.bicep.
 type Options struct {
 	Queues        []string      // names of the queues; others do not exist
 	Lock          time.Duration // how long a delivery is locked; default 1 min
@@ -84,14 +91,14 @@ type Entry struct {
 // New creates a broker with its queues.
 func New(o Options) *Broker {
 	if o.Lock == 0 {
-		o.Lock = time.Minute
+		o.Lock = DefaultLock
 	}
 	if o.MaxDeliveries == 0 {
-		o.MaxDeliveries = 100
+		o.MaxDeliveries = DefaultMaxDeliveries
 	}
 
 	if o.Duplicates == 0 {
-		o.Duplicates = 10 * time.Minute
+		o.Duplicates = DefaultDuplicates
 	}
 
 	if o.MaxMessage == 0 {

@@ -269,7 +269,7 @@ func TestSendRetriesAfterFaults(t *testing.T) {
 }
 
 // Without duplicate detection, a lost answer causes duplicates. This is why
-// docs/deploy.md requires it.
+// infra/data.bicep turns it on.
 func TestLostAnswerWithoutDuplicateDetection(t *testing.T) {
 	t.Parallel()
 	b, c := open(t, sbfake.Options{Duplicates: -1})

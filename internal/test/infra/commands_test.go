@@ -1,0 +1,375 @@
+package infra
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"coremachine/internal/funchost"
+)
+
+// Environment of a fake program: this test binary, called under another name.
+const (
+	fakeProgram   = "INFRA_FAKE"
+	fakeReference = "INFRA_REFERENCE"
+	fakeLog       = "INFRA_LOG"
+)
+
+var fakes = []string{"az", "azd", "func", "psql", "kubectl", "go", "curl"}
+
+// fake checks its arguments as the program would, appends them to the log, and
+// prints an answer. It returns the exit code.
+func fake(program string, args []string) int {
+	line := strings.Join(append([]string{program}, args...), "\x00")
+
+	log, err := os.OpenFile(os.Getenv(fakeLog), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return 70
+	}
+
+	_, _ = fmt.Fprintln(log, line)
+	_ = log.Close()
+
+	if program == "go" || program == "curl" {
+		return fakeTool(program, args)
+	}
+
+	commands, err := referenceOf(os.Getenv(fakeReference), program)
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		return 70
+	}
+
+	if _, err := checkCall(commands, args); err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		return 2
+	}
+
+	switch {
+	case slices.Contains(args, "get-values"):
+		for _, s := range []string{
+			"AZURE_RESOURCE_GROUP", "APP_NAME", "APP_URL", "DATABASE_SERVER", "IDENTITY_PRINCIPAL_ID",
+		} {
+			_, _ = fmt.Fprintf(os.Stdout, "%s=\"fake\"\n", s)
+		}
+	case slices.Contains(args, "tsv"):
+		_, _ = fmt.Fprintln(os.Stdout, "fake")
+	}
+
+	return 0
+}
+
+// fakeTool builds an empty executable, accepts the commands of corectl that exist
+// in docs/cli.md, or prints an address.
+func fakeTool(program string, args []string) int {
+	switch {
+	case program == "curl":
+		_, _ = fmt.Fprint(os.Stdout, "192.0.2.1")
+	case len(args) > 2 && args[0] == "build":
+		if i := slices.Index(args, "-o"); i > 0 && os.WriteFile(args[i+1], nil, 0o600) != nil {
+			return 70
+		}
+	case len(args) > 2 && args[0] == "run" && args[1] == "./cmd/corectl":
+		page, _ := os.ReadFile(filepath.Join(os.Getenv(fakeReference), "../../../../../docs/cli.md"))
+
+		words := slices.DeleteFunc(slices.Clone(args[2:]), func(s string) bool {
+			return s == "--url" || strings.Contains(s, "://") || s == "fake"
+		})
+
+		_, section, found := strings.Cut(string(page), "\n## "+words[0]+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+
+		for _, w := range words[1:] {
+			if strings.HasPrefix(w, "--") && !strings.Contains(section, w+" ") {
+				found = false
+			}
+		}
+
+		if !found {
+			_, _ = fmt.Fprintf(os.Stderr, "corectl: docs/cli.md does not describe %q\n", words)
+			return 2
+		}
+	default:
+		return 2
+	}
+
+	return 0
+}
+
+var bashBlock = regexp.MustCompile("(?ms)^```bash\n(.*?)^```$")
+
+// script returns the commands of a page, of a shell script, or of the steps of a
+// workflow, in order.
+func script(page string) string {
+	if strings.HasPrefix(page, "#!") {
+		return page
+	}
+
+	var b strings.Builder
+
+	var workflow struct {
+		Jobs map[string]struct {
+			Steps []struct {
+				Run       string
+				Directory string `yaml:"working-directory"`
+			}
+		}
+	}
+	if yaml.Unmarshal([]byte(page), &workflow) == nil {
+		for _, step := range workflow.Jobs["deploy"].Steps {
+			fmt.Fprintf(&b, "(cd %s\n%s\n)\n", cmp.Or(step.Directory, "."), step.Run)
+		}
+	}
+
+	for _, m := range bashBlock.FindAllStringSubmatch(page, -1) {
+		b.WriteString(m[1] + "\n")
+	}
+
+	return b.String()
+}
+
+// runFakes runs a script in a copy of the files that it uses, with the fakes
+// instead of the programs, and returns the calls.
+func runFakes(t *testing.T, text string) ([]string, error) {
+	t.Helper()
+
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	reference, err := filepath.Abs("testdata/reference")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "bin")
+	work := filepath.Join(dir, "clone")
+
+	for _, folder := range []string{"infra", "function.json", ".github"} {
+		if err := os.CopyFS(filepath.Join(work, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for name, content := range map[string]string{
+		filepath.Join(work, "host.json"): "{}", filepath.Join(dir, "log"): "",
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, name := range fakes {
+		wrapper := fmt.Sprintf("#!/bin/sh\n%s=%s exec '%s' \"$@\"\n", fakeProgram, name, own)
+
+		path := filepath.Join(bin, name)
+		if err := os.WriteFile(path, []byte(wrapper), 0o700); err != nil { //nolint:gosec // it is executed
+			t.Fatal(err)
+		}
+	}
+
+	run := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", text)
+	run.Dir = work
+	run.Env = []string{
+		"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + dir, "PREVIOUS=v0.1.0",
+		fakeReference + "=" + reference, fakeLog + "=" + filepath.Join(dir, "log"),
+	}
+
+	out, err := run.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+
+	log, readErr := os.ReadFile(filepath.Join(dir, "log"))
+	if readErr != nil {
+		t.Fatal(readErr)
+	}
+
+	return strings.Split(strings.TrimSpace(string(log)), "\n"), err
+}
+
+// prelude replaces git.
+const prelude = "git() { mkdir -p ../previous && cp -r . ../previous; }\n"
+
+// pages are the pages whose commands are run, with what is set before.
+var pages = map[string]string{
+	"docs/deploy.md":              "",
+	"docs/rollout.md":             prelude + "APP_NAME=fake AZURE_RESOURCE_GROUP=fake\n",
+	"docs/containers.md":          "REGISTRY=fake AZURE_RESOURCE_GROUP=fake CLUSTER=fake IDENTITY_NAME=fake DATABASE_URL=fake\n",
+	".github/smoke.sh":            "APP_NAME=fake AZURE_RESOURCE_GROUP=fake APP_URL=https://fake\n",
+	"infra/hooks/preprovision.sh": "",
+	".github/workflows/deploy.yml": prelude + "npm() { :; }; jq() { cat; }\nexport APP_NAME=fake AZURE_RESOURCE_GROUP=fake " +
+		"APP_URL=https://fake AZURE_CLIENT_ID=fake AZURE_TENANT_ID=fake COMMIT=v0.1.0 GITHUB_WORKSPACE=$PWD " +
+		"DATABASE_SERVER=fake DATABASE_HOST=fake DATABASE_NAME=fake DATABASE_ADMIN_NAME=fake IDENTITY_NAME=fake " +
+		"IDENTITY_PRINCIPAL_ID=fake GITHUB_ENV=/dev/null GITHUB_OUTPUT=/dev/null\n",
+}
+
+func TestDocCommandsRunAgainstFakes(t *testing.T) {
+	t.Parallel()
+
+	files := repository(t)
+
+	for page, before := range pages {
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			t.Parallel()
+
+			calls, err := runFakes(t, before+script(files[page]))
+			if err != nil {
+				t.Errorf("%v\nafter:\n%s", err, strings.Join(calls, "\n"))
+			}
+
+			if len(calls) < 3 {
+				t.Errorf("%d calls: %q", len(calls), calls)
+			}
+		})
+	}
+}
+
+// TestDocMachineIsAdmittedBeforeItSignsIn checks the order of the commands with
+// az: the firewall admits this machine while psql and corectl migrate run, and the
+// connection string that az functionapp create leaves is deleted.
+func TestDocMachineIsAdmittedBeforeItSignsIn(t *testing.T) {
+	t.Parallel()
+
+	calls, err := runFakes(t, script(repository(t)["docs/deploy.md"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	admitted, migrated, left := false, false, 0
+
+	for _, call := range calls {
+		call = strings.ReplaceAll(call, "\x00", " ")
+
+		switch {
+		case strings.Contains(call, "firewall-rule create") && strings.Contains(call, "--start-ip-address 192.0.2.1"):
+			admitted = true
+		case strings.Contains(call, "firewall-rule delete"):
+			admitted = false
+		case strings.HasPrefix(call, "psql ") || strings.Contains(call, "corectl migrate"):
+			migrated = true
+
+			if !admitted {
+				t.Errorf("the firewall does not admit: %s", call)
+			}
+		case strings.Contains(call, "functionapp create"):
+			left++
+		case strings.Contains(call, "--setting-names AzureWebJobsStorage"):
+			left--
+		}
+	}
+
+	if admitted || !migrated || left > 1 { // the page creates an app of another plan at its end
+		t.Errorf("admitted %t, migrated %t, %d apps with a connection string", admitted, migrated, left)
+	}
+}
+
+// TestMisspeltFlagsAreFound misspells each flag of each call that the pages make,
+// and checks the call as the fake does.
+func TestMisspeltFlagsAreFound(t *testing.T) {
+	t.Parallel()
+
+	files := repository(t)
+
+	for page, before := range pages {
+		calls, err := runFakes(t, before+script(files[page]))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		checked := 0
+
+		for _, call := range calls {
+			args := strings.Split(call, "\x00")
+
+			commands, err := referenceOf("testdata/reference", args[0])
+			if err != nil {
+				continue // a program without a reference
+			}
+
+			for i, arg := range args {
+				name, rest, _ := strings.Cut(arg, "=")
+				if !strings.HasPrefix(name, "--") {
+					continue
+				}
+
+				wrong := slices.Clone(args[1:])
+				wrong[i-1] = strings.TrimSuffix(name+"x="+rest, "=")
+
+				if _, err := checkCall(commands, wrong); err == nil {
+					t.Errorf("%s: %sx was accepted in %q", page, name, args)
+				}
+
+				checked++
+			}
+		}
+
+		if checked < 10 {
+			t.Errorf("%s: %d flags", page, checked)
+		}
+	}
+}
+
+// TestDocMisspeltFlagFailsThePage runs a page with one misspelt flag, so that the
+// fakes themselves are seen to fail.
+func TestDocMisspeltFlagFailsThePage(t *testing.T) {
+	t.Parallel()
+
+	for page, flag := range map[string]string{
+		"docs/deploy.md": "--admin-display-name", "docs/rollout.md": "--slot-settings", "docs/containers.md": "--kustomize",
+	} {
+		text := script(repository(t)[page])
+		if !strings.Contains(text, flag) {
+			t.Fatalf("%s has no %s", page, flag)
+		}
+
+		if _, err := runFakes(t, pages[page]+strings.ReplaceAll(text, flag, flag+"x")); err == nil {
+			t.Errorf("%s: %sx was accepted", page, flag)
+		}
+	}
+}
+
+// TestPackageContainsTheFunctions lists the package that azd deploys. The fake of
+// curl records the names.
+func TestPackageContainsTheFunctions(t *testing.T) {
+	t.Parallel()
+
+	calls, err := runFakes(t, "infra/hooks/package.sh; for f in $(cd dist && find . -type f); do curl $f; done")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := []string{"./handler", "./host.json"}
+	for _, f := range funchost.Functions {
+		want = append(want, "./"+f.Name+"/function.json")
+	}
+
+	var got []string
+
+	for _, call := range calls {
+		if name, listed := strings.CutPrefix(call, "curl\x00"); listed {
+			got = append(got, name)
+		}
+	}
+
+	slices.Sort(got)
+	slices.Sort(want)
+
+	if !slices.Equal(got, want) {
+		t.Errorf("the package contains %q, want %q", got, want)
+	}
+}

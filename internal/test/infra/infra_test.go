@@ -1,0 +1,109 @@
+package infra
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"coremachine/internal/test/pgtest"
+)
+
+// TestMain also serves as the programs that the commands of the documentation
+// call.
+func TestMain(m *testing.M) {
+	if program := os.Getenv(fakeProgram); program != "" {
+		os.Exit(fake(program, os.Args[1:]))
+	}
+
+	pgtest.Main(m)
+}
+
+var update = flag.Bool("update", false, "rewrite the table of settings in docs/deploy.md")
+
+const root = "../../.."
+
+// repository reads the files that the rules compare. The entry "log" contains the
+// messages of all log records.
+func repository(t *testing.T) map[string]string {
+	t.Helper()
+
+	files := map[string]string{}
+
+	for _, pattern := range []string{
+		"infra/*.bicep", "infra/*.json", "infra/hooks/*", "infra/sql/*",
+		"azure.yaml", "host.json", "function.json/*.json", "docs/*.md", "docs/adr/*.md",
+		".github/smoke.sh", ".github/workflows/deploy.yml", "infra/kubernetes/*/*.yaml", "Dockerfile",
+	} {
+		names, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: found %d files, %v", pattern, len(names), err)
+		}
+
+		for _, name := range names {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			below, err := filepath.Rel(root, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			files[filepath.ToSlash(below)] = string(content)
+		}
+	}
+
+	files["log"] = logMessages(t)
+
+	return files
+}
+
+var logged = regexp.MustCompile(`(?s)\.(?:Info|Warn|Error)\(\s*"([^"]+)"`)
+
+func logMessages(t *testing.T) string {
+	t.Helper()
+
+	var b strings.Builder
+
+	for _, pattern := range []string{"internal/app/*.go", "internal/coremachine/*.go"} {
+		names, _ := filepath.Glob(filepath.Join(root, pattern))
+		for _, name := range names {
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			for _, m := range logged.FindAllStringSubmatch(string(content), -1) {
+				b.WriteString(m[1] + "\n")
+			}
+		}
+	}
+
+	return b.String()
+}
+
+func TestTemplatesFollowTheCode(t *testing.T) {
+	t.Parallel()
+
+	for _, f := range findings(repository(t)) {
+		t.Error(f)
+	}
+}
+
+// TestReaderStaysSmall keeps the reader of Bicep from growing into a compiler.
+func TestReaderStaysSmall(t *testing.T) {
+	t.Parallel()
+
+	content, err := os.ReadFile("bicep_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if lines := strings.Count(string(content), "\n"); lines > 300 {
+		t.Errorf("%d lines, want at most 300", lines)
+	}
+}

@@ -1,0 +1,443 @@
+package infra
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
+
+	"coremachine/internal/config"
+	"coremachine/internal/state"
+	"coremachine/internal/test/pgtest"
+)
+
+const manifests = "infra/kubernetes/"
+
+// kustomization is what a folder of manifests consists of.
+type kustomization struct {
+	APIVersion string `yaml:"apiVersion"`
+	Kind       string
+	Namespace  string
+	Resources  []string
+	Patches    []struct{ Path string }
+}
+
+// documents reads the YAML documents of a file.
+func documents(content string) (all []map[string]any, err error) {
+	decoder := yaml.NewDecoder(strings.NewReader(content))
+
+	for {
+		var d map[string]any
+		if err := decoder.Decode(&d); err != nil {
+			if err.Error() == "EOF" {
+				return all, nil
+			}
+
+			return nil, err
+		}
+
+		all = append(all, d)
+	}
+}
+
+// objects returns the manifests of a folder by kind, with its patches applied, as
+// kubectl apply --kustomize would send them.
+func objects(files map[string]string, folder string) (map[string]map[string]any, error) {
+	var k kustomization
+
+	decoder := yaml.NewDecoder(strings.NewReader(files[manifests+folder+"/kustomization.yaml"]))
+	decoder.KnownFields(true)
+
+	if err := decoder.Decode(&k); err != nil {
+		return nil, fmt.Errorf("%s: %w", folder, err)
+	}
+
+	all := map[string]map[string]any{}
+
+	for _, name := range k.Resources {
+		if !strings.HasSuffix(name, ".yaml") {
+			base, err := objects(files, path.Join(folder, name))
+			if err != nil {
+				return nil, err
+			}
+
+			maps.Copy(all, base)
+
+			continue
+		}
+
+		found, err := documents(files[manifests+folder+"/"+name])
+		if err != nil || len(found) == 0 {
+			return nil, fmt.Errorf("%s/%s: %d documents, %w", folder, name, len(found), err)
+		}
+
+		for _, d := range found {
+			all[text(d["kind"])] = d
+		}
+	}
+
+	for _, p := range k.Patches {
+		found, err := documents(files[manifests+folder+"/"+p.Path])
+		if err != nil || len(found) != 1 || all[text(found[0]["kind"])] == nil {
+			return nil, fmt.Errorf("%s/%s patches nothing: %w", folder, p.Path, err)
+		}
+
+		kind := text(found[0]["kind"])
+		all[kind], _ = merge(all[kind], found[0]).(map[string]any)
+	}
+
+	return all, nil
+}
+
+// merge applies a strategic merge patch: objects are merged, and so are the items
+// of lists that have the same name.
+func merge(into, patch any) any {
+	switch patch := patch.(type) {
+	case map[string]any:
+		old, _ := into.(map[string]any)
+
+		all := maps.Clone(old)
+		if all == nil {
+			all = map[string]any{}
+		}
+
+		for key, value := range patch {
+			all[key] = merge(all[key], value)
+		}
+
+		return all
+	case []any:
+		old, _ := into.([]any)
+
+		all := slices.Clone(old)
+		for _, item := range patch {
+			i := slices.IndexFunc(all, func(o any) bool { return at(o, "name") != nil && at(o, "name") == at(item, "name") })
+			if i < 0 {
+				all = append(all, item)
+			} else {
+				all[i] = merge(all[i], item)
+			}
+		}
+
+		return all
+	}
+
+	return patch
+}
+
+// manifestFindings validates the manifests of both folders and compares them with
+// the code.
+func manifestFindings(files map[string]string) (bad []string) {
+	content, err := os.ReadFile("testdata/kubernetes.json")
+	if err != nil {
+		return []string{err.Error()}
+	}
+
+	for _, folder := range []string{"servicebus", "postgres"} {
+		all, err := objects(files, folder)
+		if err != nil {
+			bad = append(bad, err.Error())
+			continue
+		}
+
+		for kind, object := range all {
+			if err := validate(content, object); err != nil {
+				bad = append(bad, fmt.Sprintf("%s: %s: %v", folder, kind, err))
+			}
+		}
+
+		bad = append(bad, checkPod(files, folder, all)...)
+		bad = append(bad, checkTriggers(folder, all)...)
+	}
+
+	return bad
+}
+
+// validate checks an object against the schema of its kind.
+func validate(schemas []byte, object map[string]any) error {
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(schemas)))
+	if err != nil {
+		return err
+	}
+
+	kind := fmt.Sprintf("%v %v", object["apiVersion"], object["kind"])
+
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("kubernetes.json", document); err != nil {
+		return err
+	}
+
+	pointer := strings.ReplaceAll(strings.ReplaceAll(kind, "~", "~0"), "/", "~1")
+
+	schema, err := compiler.Compile("kubernetes.json#/kinds/" + strings.ReplaceAll(pointer, " ", "%20"))
+	if err != nil {
+		return err
+	}
+
+	plain, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(plain)))
+	if err != nil {
+		return err
+	}
+
+	return schema.Validate(value)
+}
+
+// checkPod compares the pod with the settings of the engine, and holds it to the
+// rules of a restricted namespace.
+func checkPod(files map[string]string, folder string, all map[string]map[string]any) (bad []string) {
+	report := func(format string, args ...any) {
+		bad = append(bad, folder+": "+fmt.Sprintf(format, args...))
+	}
+
+	template := at(all["Deployment"], "spec.template")
+
+	list, _ := at(template, "spec.containers").([]any)
+	if len(list) != 1 {
+		report("%d containers", len(list))
+		return bad
+	}
+
+	worker := list[0]
+	environ := environment(worker, all["ConfigMap"])
+
+	known := map[string]bool{"GOMEMLIMIT": true}
+	for _, f := range config.Fields() {
+		known[f.Env] = true
+	}
+
+	for name := range environ {
+		if !known[name] {
+			report("nothing reads %s", name)
+		}
+	}
+
+	cfg, err := config.Load(environ)
+	if err != nil {
+		report("%v", err)
+	}
+
+	if want := map[string]string{"servicebus": "servicebus", "postgres": "postgres"}[folder]; cfg.Transport != want ||
+		cfg.DatabaseURL == "" {
+		report("TRANSPORT is %q, DATABASE_URL is set: %t", cfg.Transport, cfg.DatabaseURL != "")
+	}
+
+	if identity := folder == "servicebus"; cfg.DatabaseEntra != identity ||
+		identity && cfg.AzureCredentials != "WorkloadIdentityCredential" ||
+		identity && at(template, "metadata.labels") == nil {
+		report("the worker does not sign in with workload identity")
+	}
+
+	grace, _ := at(template, "spec.terminationGracePeriodSeconds").(int)
+	if time.Duration(grace)*time.Second < cfg.DrainTimeout+10*time.Second {
+		report("%d s to stop, want DRAIN_TIMEOUT and 10 s", grace)
+	}
+
+	for probe, path := range map[string]string{
+		"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz",
+	} {
+		if at(worker, probe+".httpGet.path") != path || at(worker, probe+".httpGet.port") != "probes" {
+			report("%s is not answered", probe)
+		}
+	}
+
+	ports, _ := at(worker, "ports").([]any)
+	if len(ports) != 1 || ":"+fmt.Sprint(at(ports[0], "containerPort")) != cfg.ProbeAddress {
+		report("the port of the probes is not PROBE_ADDRESS")
+	}
+
+	if fmt.Sprint(at(worker, "args")) != "[worker]" {
+		report("the arguments are %v", at(worker, "args"))
+	}
+
+	user := strconv.Itoa(at2int(at(template, "spec.securityContext.runAsUser")))
+	if !strings.Contains(files["Dockerfile"], "USER "+user+":"+user) {
+		report("the Dockerfile has another user than %s", user)
+	}
+
+	for _, rule := range []struct {
+		of   any
+		key  string
+		want any
+	}{
+		{template, "spec.securityContext.runAsNonRoot", true},
+		{template, "spec.securityContext.seccompProfile.type", "RuntimeDefault"},
+		{worker, "securityContext.readOnlyRootFilesystem", true},
+		{worker, "securityContext.allowPrivilegeEscalation", false},
+	} {
+		if got := at(rule.of, rule.key); got != rule.want {
+			report("%s is %v, want %v", rule.key, got, rule.want)
+		}
+	}
+
+	return bad
+}
+
+func at2int(v any) int {
+	n, _ := v.(int)
+	return n
+}
+
+// environment returns the variables of a container. A value from a secret is a
+// placeholder.
+func environment(container any, settings map[string]any) map[string]string {
+	environ := map[string]string{}
+
+	data, _ := settings["data"].(map[string]any)
+	for name, value := range data {
+		environ[name] = text(value)
+	}
+
+	variables, _ := at(container, "env").([]any)
+	for _, v := range variables {
+		value := at(v, "value")
+		if at(v, "valueFrom.secretKeyRef.name") != nil {
+			value = "postgres://secret"
+		}
+
+		environ[text(at(v, "name"))] = text(value)
+	}
+
+	return environ
+}
+
+// checkTriggers compares what KEDA looks at with the queues.
+func checkTriggers(folder string, all map[string]map[string]any) (bad []string) {
+	queues := map[string]bool{}
+	for _, q := range state.Queues {
+		queues[q.String()] = folder == "servicebus"
+	}
+
+	triggers, _ := at(all["ScaledObject"], "spec.triggers").([]any)
+	for _, t := range triggers {
+		if name := text(at(t, "metadata.queueName")); name != "" {
+			if _, exists := queues[name]; !exists {
+				bad = append(bad, fmt.Sprintf("%s: there is no queue %q", folder, name))
+			}
+
+			queues[name] = false
+		}
+
+		if at(t, "authenticationRef.name") != at(all["TriggerAuthentication"], "metadata.name") {
+			bad = append(bad, folder+": a trigger does not sign in")
+		}
+	}
+
+	for name, missing := range queues {
+		if missing {
+			bad = append(bad, fmt.Sprintf("%s: nothing scales by queue %s", folder, name))
+		}
+	}
+
+	if at2int(at(all["ScaledObject"], "spec.minReplicaCount")) < 1 {
+		bad = append(bad, folder+": without a worker nothing sweeps")
+	}
+
+	if at(all["ScaledObject"], "spec.scaleTargetRef.name") != at(all["Deployment"], "metadata.name") {
+		bad = append(bad, folder+": KEDA scales another deployment")
+	}
+
+	return bad
+}
+
+func TestManifestsAreValid(t *testing.T) {
+	t.Parallel()
+
+	for _, f := range manifestFindings(repository(t)) {
+		t.Error(f)
+	}
+}
+
+func TestPlantedManifestMistakesAreFound(t *testing.T) {
+	t.Parallel()
+
+	files := repository(t)
+
+	for _, m := range []mistake{
+		{"misspelt field", "base/deployment.yaml", "livenessProbe:", "livelinessProbe:", "livelinessProbe"},
+		{"text for a number", "base/deployment.yaml", "failureThreshold: 30", "failureThreshold: many", "failureThreshold"},
+		{"no selector", "base/deployment.yaml", "  selector:\n    matchLabels:\n      app.kubernetes.io/name: coremachine\n", "", "selector"},
+		{"short time to stop", "base/deployment.yaml", "PeriodSeconds: 150", "PeriodSeconds: 30", "30 s to stop"},
+		{"another port", "base/deployment.yaml", "containerPort: 8081", "containerPort: 8080", "the port of the probes"},
+		{"writable root", "base/deployment.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRoot"},
+		{"another user", "base/deployment.yaml", "runAsUser: 65532", "runAsUser: 1000", "another user"},
+		{"unknown setting", "servicebus/settings.yaml", "DATABASE_ENTRA", "DATABASE_ENTRY", "nothing reads DATABASE_ENTRY"},
+		{"no sign-in", "servicebus/settings.yaml", "  AZURE_TOKEN_CREDENTIALS: WorkloadIdentityCredential\n", "", "workload identity"},
+		{"misspelt queue", "servicebus/scale.yaml", "queueName: long-tasks", "queueName: long_tasks", "nothing scales by queue long-tasks"},
+		{"number for KEDA", "servicebus/scale.yaml", `messageCount: "64"`, "messageCount: 64", "messageCount"},
+		{"misspelt trigger", "postgres/scale.yaml", "type: postgresql", "type: postgres", "type"},
+		{"scale to zero", "postgres/scale.yaml", "minReplicaCount: 1", "minReplicaCount: 0", "nothing sweeps"},
+	} {
+		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+
+			changed := maps.Clone(files)
+
+			changed[manifests+m.file] = strings.Replace(files[manifests+m.file], m.from, m.to, 1)
+			if changed[manifests+m.file] == files[manifests+m.file] {
+				t.Fatalf("%s does not contain %q", m.file, m.from)
+			}
+
+			found := manifestFindings(changed)
+			if !slices.ContainsFunc(found, func(f string) bool { return strings.Contains(f, m.want) }) {
+				t.Errorf("no finding contains %q: %q", m.want, found)
+			}
+		})
+	}
+}
+
+var spaces = regexp.MustCompile(`\s+`)
+
+// TestScaleQueryUsesTheIndex runs the query of KEDA on a migrated schema.
+func TestScaleQueryUsesTheIndex(t *testing.T) {
+	t.Parallel()
+
+	all, err := objects(repository(t), "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	triggers, _ := at(all["ScaledObject"], "spec.triggers").([]any)
+	query := spaces.ReplaceAllString(text(at(triggers[0], "metadata.query")), " ")
+	pool := pgtest.Schema(t)
+
+	var due int
+	if err := pool.QueryRow(t.Context(), query).Scan(&due); err != nil || due != 0 {
+		t.Fatalf("%s: %d, %v", query, due, err)
+	}
+
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+
+	if _, err := tx.Exec(t.Context(), "set local enable_seqscan = off"); err != nil {
+		t.Fatal(err)
+	}
+
+	rows, err := tx.Query(t.Context(), "explain "+query)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || !strings.Contains(strings.Join(plan, "\n"), "messages_ready") {
+		t.Errorf("the plan does not use messages_ready: %v\n%s", err, strings.Join(plan, "\n"))
+	}
+}
