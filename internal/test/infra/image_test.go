@@ -107,6 +107,7 @@ func buildImage(t *testing.T, dockerfile string) string {
 	}
 
 	build.Dir = root
+
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 
 	if out, err := build.CombinedOutput(); err != nil {
@@ -181,7 +182,7 @@ func until(t *testing.T, what string, want int, address string) {
 			return
 		}
 
-		if clock.Sleep(t.Context(), 100*time.Millisecond) != nil {
+		if !clock.Sleep(t.Context(), 100*time.Millisecond) {
 			break
 		}
 	}
@@ -302,7 +303,7 @@ func TestGrantsPermitRowsAndNotTheSchema(t *testing.T) {
 
 	for statement, permitted := range map[string]bool{
 		"delete from jobs where false":                                true,
-		"insert into later default values":                            true, // a table that was created after the grants
+		"insert into later default values":                            true, // created after the grants
 		"create table own (id int)":                                   false,
 		"alter table jobs add column x int":                           false,
 		"drop table jobs":                                             false,

@@ -8,17 +8,13 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
 
-	"coremachine/internal/config"
-	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 )
 
@@ -122,7 +118,9 @@ func merge(into, patch any) any {
 
 		all := slices.Clone(old)
 		for _, item := range patch {
-			i := slices.IndexFunc(all, func(o any) bool { return at(o, "name") != nil && at(o, "name") == at(item, "name") })
+			name := at(item, "name")
+
+			i := slices.IndexFunc(all, func(o any) bool { return name != nil && at(o, "name") == name })
 			if i < 0 {
 				all = append(all, item)
 			} else {
@@ -198,163 +196,6 @@ func validate(schemas []byte, object map[string]any) error {
 	return schema.Validate(value)
 }
 
-// checkPod compares the pod with the settings of the engine, and holds it to the
-// rules of a restricted namespace.
-func checkPod(files map[string]string, folder string, all map[string]map[string]any) (bad []string) {
-	report := func(format string, args ...any) {
-		bad = append(bad, folder+": "+fmt.Sprintf(format, args...))
-	}
-
-	template := at(all["Deployment"], "spec.template")
-
-	list, _ := at(template, "spec.containers").([]any)
-	if len(list) != 1 {
-		report("%d containers", len(list))
-		return bad
-	}
-
-	worker := list[0]
-	environ := environment(worker, all["ConfigMap"])
-
-	known := map[string]bool{"GOMEMLIMIT": true}
-	for _, f := range config.Fields() {
-		known[f.Env] = true
-	}
-
-	for name := range environ {
-		if !known[name] {
-			report("nothing reads %s", name)
-		}
-	}
-
-	cfg, err := config.Load(environ)
-	if err != nil {
-		report("%v", err)
-	}
-
-	if want := map[string]string{"servicebus": "servicebus", "postgres": "postgres"}[folder]; cfg.Transport != want ||
-		cfg.DatabaseURL == "" {
-		report("TRANSPORT is %q, DATABASE_URL is set: %t", cfg.Transport, cfg.DatabaseURL != "")
-	}
-
-	if identity := folder == "servicebus"; cfg.DatabaseEntra != identity ||
-		identity && cfg.AzureCredentials != "WorkloadIdentityCredential" ||
-		identity && at(template, "metadata.labels") == nil {
-		report("the worker does not sign in with workload identity")
-	}
-
-	grace, _ := at(template, "spec.terminationGracePeriodSeconds").(int)
-	if time.Duration(grace)*time.Second < cfg.DrainTimeout+10*time.Second {
-		report("%d s to stop, want DRAIN_TIMEOUT and 10 s", grace)
-	}
-
-	for probe, path := range map[string]string{
-		"startupProbe": "/livez", "livenessProbe": "/livez", "readinessProbe": "/readyz",
-	} {
-		if at(worker, probe+".httpGet.path") != path || at(worker, probe+".httpGet.port") != "probes" {
-			report("%s is not answered", probe)
-		}
-	}
-
-	ports, _ := at(worker, "ports").([]any)
-	if len(ports) != 1 || ":"+fmt.Sprint(at(ports[0], "containerPort")) != cfg.ProbeAddress {
-		report("the port of the probes is not PROBE_ADDRESS")
-	}
-
-	if fmt.Sprint(at(worker, "args")) != "[worker]" {
-		report("the arguments are %v", at(worker, "args"))
-	}
-
-	user := strconv.Itoa(at2int(at(template, "spec.securityContext.runAsUser")))
-	if !strings.Contains(files["Dockerfile"], "USER "+user+":"+user) {
-		report("the Dockerfile has another user than %s", user)
-	}
-
-	for _, rule := range []struct {
-		of   any
-		key  string
-		want any
-	}{
-		{template, "spec.securityContext.runAsNonRoot", true},
-		{template, "spec.securityContext.seccompProfile.type", "RuntimeDefault"},
-		{worker, "securityContext.readOnlyRootFilesystem", true},
-		{worker, "securityContext.allowPrivilegeEscalation", false},
-	} {
-		if got := at(rule.of, rule.key); got != rule.want {
-			report("%s is %v, want %v", rule.key, got, rule.want)
-		}
-	}
-
-	return bad
-}
-
-func at2int(v any) int {
-	n, _ := v.(int)
-	return n
-}
-
-// environment returns the variables of a container. A value from a secret is a
-// placeholder.
-func environment(container any, settings map[string]any) map[string]string {
-	environ := map[string]string{}
-
-	data, _ := settings["data"].(map[string]any)
-	for name, value := range data {
-		environ[name] = text(value)
-	}
-
-	variables, _ := at(container, "env").([]any)
-	for _, v := range variables {
-		value := at(v, "value")
-		if at(v, "valueFrom.secretKeyRef.name") != nil {
-			value = "postgres://secret"
-		}
-
-		environ[text(at(v, "name"))] = text(value)
-	}
-
-	return environ
-}
-
-// checkTriggers compares what KEDA looks at with the queues.
-func checkTriggers(folder string, all map[string]map[string]any) (bad []string) {
-	queues := map[string]bool{}
-	for _, q := range state.Queues {
-		queues[q.String()] = folder == "servicebus"
-	}
-
-	triggers, _ := at(all["ScaledObject"], "spec.triggers").([]any)
-	for _, t := range triggers {
-		if name := text(at(t, "metadata.queueName")); name != "" {
-			if _, exists := queues[name]; !exists {
-				bad = append(bad, fmt.Sprintf("%s: there is no queue %q", folder, name))
-			}
-
-			queues[name] = false
-		}
-
-		if at(t, "authenticationRef.name") != at(all["TriggerAuthentication"], "metadata.name") {
-			bad = append(bad, folder+": a trigger does not sign in")
-		}
-	}
-
-	for name, missing := range queues {
-		if missing {
-			bad = append(bad, fmt.Sprintf("%s: nothing scales by queue %s", folder, name))
-		}
-	}
-
-	if at2int(at(all["ScaledObject"], "spec.minReplicaCount")) < 1 {
-		bad = append(bad, folder+": without a worker nothing sweeps")
-	}
-
-	if at(all["ScaledObject"], "spec.scaleTargetRef.name") != at(all["Deployment"], "metadata.name") {
-		bad = append(bad, folder+": KEDA scales another deployment")
-	}
-
-	return bad
-}
-
 func TestManifestsAreValid(t *testing.T) {
 	t.Parallel()
 
@@ -370,18 +211,68 @@ func TestPlantedManifestMistakesAreFound(t *testing.T) {
 
 	for _, m := range []mistake{
 		{"misspelt field", "base/deployment.yaml", "livenessProbe:", "livelinessProbe:", "livelinessProbe"},
-		{"text for a number", "base/deployment.yaml", "failureThreshold: 30", "failureThreshold: many", "failureThreshold"},
-		{"no selector", "base/deployment.yaml", "  selector:\n    matchLabels:\n      app.kubernetes.io/name: coremachine\n", "", "selector"},
-		{"short time to stop", "base/deployment.yaml", "PeriodSeconds: 150", "PeriodSeconds: 30", "30 s to stop"},
-		{"another port", "base/deployment.yaml", "containerPort: 8081", "containerPort: 8080", "the port of the probes"},
-		{"writable root", "base/deployment.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRoot"},
+		{
+			"text for a number", "base/deployment.yaml",
+			"failureThreshold: 30",
+			"failureThreshold: many",
+			"failureThreshold",
+		},
+		{
+			"no selector", "base/deployment.yaml",
+			"  selector:\n    matchLabels:\n      app.kubernetes.io/name: coremachine\n",
+			"",
+			"selector",
+		},
+		{
+			"short time to stop", "base/deployment.yaml",
+			"PeriodSeconds: 150",
+			"PeriodSeconds: 30",
+			"30 s to stop",
+		},
+		{
+			"another port", "base/deployment.yaml",
+			"containerPort: 8081",
+			"containerPort: 8080",
+			"the port of the probes",
+		},
+		{
+			"writable root", "base/deployment.yaml",
+			"readOnlyRootFilesystem: true",
+			"readOnlyRootFilesystem: false",
+			"readOnlyRoot",
+		},
 		{"another user", "base/deployment.yaml", "runAsUser: 65532", "runAsUser: 1000", "another user"},
-		{"unknown setting", "servicebus/settings.yaml", "DATABASE_ENTRA", "DATABASE_ENTRY", "nothing reads DATABASE_ENTRY"},
-		{"no sign-in", "servicebus/settings.yaml", "  AZURE_TOKEN_CREDENTIALS: WorkloadIdentityCredential\n", "", "workload identity"},
-		{"misspelt queue", "servicebus/scale.yaml", "queueName: long-tasks", "queueName: long_tasks", "nothing scales by queue long-tasks"},
-		{"number for KEDA", "servicebus/scale.yaml", `messageCount: "64"`, "messageCount: 64", "messageCount"},
+		{
+			"unknown setting", "servicebus/settings.yaml",
+			"DATABASE_ENTRA",
+			"DATABASE_ENTRY",
+			"nothing reads DATABASE_ENTRY",
+		},
+		{
+			"no sign-in", "servicebus/settings.yaml",
+			"  AZURE_TOKEN_CREDENTIALS: WorkloadIdentityCredential\n",
+			"",
+			"workload identity",
+		},
+		{
+			"misspelt queue", "servicebus/scale.yaml",
+			"queueName: long-tasks",
+			"queueName: long_tasks",
+			"nothing scales by queue long-tasks",
+		},
+		{
+			"number for KEDA", "servicebus/scale.yaml",
+			`messageCount: "64"`,
+			"messageCount: 64",
+			"messageCount",
+		},
 		{"misspelt trigger", "postgres/scale.yaml", "type: postgresql", "type: postgres", "type"},
-		{"scale to zero", "postgres/scale.yaml", "minReplicaCount: 1", "minReplicaCount: 0", "nothing sweeps"},
+		{
+			"scale to zero", "postgres/scale.yaml",
+			"minReplicaCount: 1",
+			"minReplicaCount: 0",
+			"nothing sweeps",
+		},
 	} {
 		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()

@@ -92,9 +92,8 @@ func optionOf(field string) option {
 	return o
 }
 
-// checkCall compares a call with the recorded commands. It returns the name of
-// the command.
-func checkCall(commands []command, args []string) (string, error) {
+// checkCall compares a call with the recorded commands.
+func checkCall(commands []command, args []string) error {
 	best := -1
 
 	for i, c := range commands {
@@ -106,7 +105,7 @@ func checkCall(commands []command, args []string) (string, error) {
 	}
 
 	if best < 0 {
-		return "", fmt.Errorf("unknown command %q", args)
+		return fmt.Errorf("unknown command %q", args)
 	}
 
 	c := commands[best]
@@ -125,7 +124,7 @@ func checkCall(commands []command, args []string) (string, error) {
 
 		o, known := c.option(name)
 		if !known {
-			return c.name, fmt.Errorf("%s: unknown flag %s", c.name, name)
+			return fmt.Errorf("%s: unknown flag %s", c.name, name)
 		}
 
 		values, rest := take(o, value, joined, args)
@@ -133,27 +132,27 @@ func checkCall(commands []command, args []string) (string, error) {
 		given[o.names[0]] = true
 
 		if len(values) == 0 && o.kind != '?' && o.kind != '~' {
-			return c.name, fmt.Errorf("%s: %s has no value", c.name, name)
+			return fmt.Errorf("%s: %s has no value", c.name, name)
 		}
 
 		for _, v := range values {
 			if v == "" || o.values != nil && !slices.Contains(o.values, v) {
-				return c.name, fmt.Errorf("%s: %s does not accept %q", c.name, name, v)
+				return fmt.Errorf("%s: %s does not accept %q", c.name, name, v)
 			}
 		}
 	}
 
 	for _, o := range c.options {
 		if o.required && !given[o.names[0]] {
-			return c.name, fmt.Errorf("%s: %s is missing", c.name, o.names[0])
+			return fmt.Errorf("%s: %s is missing", c.name, o.names[0])
 		}
 	}
 
 	if arguments > c.arguments {
-		return c.name, fmt.Errorf("%s: %d arguments, want at most %d", c.name, arguments, c.arguments)
+		return fmt.Errorf("%s: %d arguments, want at most %d", c.name, arguments, c.arguments)
 	}
 
-	return c.name, nil
+	return nil
 }
 
 // take returns the values of an option and the remaining arguments.
