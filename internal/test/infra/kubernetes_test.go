@@ -117,6 +117,7 @@ func merge(into, patch any) any {
 		old, _ := into.([]any)
 
 		all := slices.Clone(old)
+
 		for _, item := range patch {
 			name := at(item, "name")
 
