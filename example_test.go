@@ -74,8 +74,7 @@ func ExampleRun() {
 
 	result, err := coremachine.Run(ctx, client, Tiles, TileParams{Source: "scans/a.tif"})
 
-	var failed *coremachine.JobError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*coremachine.JobError](err); ok {
 		fmt.Println("the job ended as", failed.Job.Status)
 	}
 

@@ -2,16 +2,17 @@ package main
 
 import (
 	"context"
-	"coremachine/cmd/corectl/internal/render"
-	"coremachine/internal/clock"
-	"coremachine/internal/state"
-	"coremachine/internal/view"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/clock"
+	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // actFlags are the flags of every command that changes a job.

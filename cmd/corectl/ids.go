@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"coremachine/cmd/corectl/internal/render"
-	"coremachine/internal/state"
-	"coremachine/internal/view"
 	"net/url"
 	"slices"
 	"strings"
+
+	"coremachine/cmd/corectl/internal/render"
+	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // fullID is the length of an id, in hex digits.

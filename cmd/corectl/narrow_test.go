@@ -1,11 +1,12 @@
 package main
 
 import (
+	"strings"
+	"testing"
+
 	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
-	"strings"
-	"testing"
 )
 
 func TestHintsAndErrorsWrapWithoutBreakingCommands(t *testing.T) {

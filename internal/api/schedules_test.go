@@ -151,7 +151,10 @@ func TestSchedulesAreOperated(t *testing.T) {
 	post("trigger?key=a", "Idempotency-Key", "b").problem(http.StatusBadRequest)
 
 	engine.fail = state.Errorf(state.CodeConflict, "test", "another build declares the schedule")
-	for _, verb := range []string{"pause", "resume", "trigger", "backfill?from=2026-01-01T00:00:00Z&until=2026-01-03T00:00:00Z"} {
+
+	for _, verb := range []string{
+		"pause", "resume", "trigger", "backfill?from=2026-01-01T00:00:00Z&until=2026-01-03T00:00:00Z",
+	} {
 		post(verb).problem(http.StatusConflict)
 	}
 }

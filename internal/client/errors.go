@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"coremachine/internal/state"
 )
@@ -25,7 +26,9 @@ type Error struct {
 // Error returns the message of the API with the code, the fields and the request
 // ID, in one line.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s (%d %s)", e.Message(), e.Status, e.ErrorCode())
+	var text strings.Builder
+
+	fmt.Fprintf(&text, "%s (%d %s)", e.Message(), e.Status, e.ErrorCode())
 
 	for i, f := range e.Fields {
 		sep := "; "
@@ -33,14 +36,14 @@ func (e *Error) Error() string {
 			sep = ": "
 		}
 
-		text += sep + f.Field + ": " + f.Message
+		text.WriteString(sep + f.Field + ": " + f.Message)
 	}
 
 	if e.RequestID != "" {
-		text += " [request " + e.RequestID + "]"
+		text.WriteString(" [request " + e.RequestID + "]")
 	}
 
-	return text
+	return text.String()
 }
 
 // ErrorCode returns the code of the problem. A response of the Functions host has

@@ -63,7 +63,8 @@ func TestSubmitSendsOptionsAndParameters(t *testing.T) {
 				`{"n":5,"name":""} secret`,
 		},
 		{
-			tileParams{N: 5}, []SubmitOption{StartAt(at)},
+			tileParams{N: 5},
+			[]SubmitOption{StartAt(at)},
 			`POST /api/jobs/submit/tiles start_at=2026-01-31T12%3A00%3A00.5Z {"n":5,"name":""} secret`,
 		},
 	} {
@@ -139,7 +140,9 @@ func TestWaitTriesAgainUntilTheJobHasEnded(t *testing.T) {
 		t.Errorf("got %+v, %v after %d calls", result, err, calls.Load())
 	}
 
-	if _, err := Result(t.Context(), c, JobType[tileParams, tileResult]("other"), tileID); CodeOf(err) != state.CodeInvalid {
+	const other JobType[tileParams, tileResult] = "other"
+
+	if _, err := Result(t.Context(), c, other, tileID); CodeOf(err) != state.CodeInvalid {
 		t.Errorf("the result of a job of another type: %v", err)
 	}
 }
@@ -177,7 +180,8 @@ func TestResultOfAFailedJobIsAJobError(t *testing.T) {
 	_, err := Run(t.Context(), c, tiles, tileParams{})
 
 	failed, ok := errors.AsType[*JobError](err)
-	if !ok || failed.Job.Status != state.JobFailed || !strings.HasSuffix(err.Error(), "is failed: 1 of 2 tasks failed") {
+	if !ok || failed.Job.Status != state.JobFailed ||
+		!strings.HasSuffix(err.Error(), "is failed: 1 of 2 tasks failed") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -35,10 +35,21 @@ func TestRejectedSubmitLeavesTheTransactionUsable(t *testing.T) {
 			{"unknown field", "tiles", map[string]int{"m": 1}, nil, state.CodeInvalid, "m"},
 			{"encoding", "tiles", func() {}, nil, state.CodeInvalid, ""},
 			{
-				"two starts", "tiles", nil,
-				[]client.SubmitOption{client.Delay(time.Hour), client.StartAt(time.Now())}, state.CodeInvalid, "delay",
+				"two starts",
+				"tiles",
+				nil,
+				[]client.SubmitOption{client.Delay(time.Hour), client.StartAt(time.Now())},
+				state.CodeInvalid,
+				"delay",
 			},
-			{"late start", "tiles", nil, []client.SubmitOption{client.Delay(9000 * time.Hour)}, state.CodeInvalid, "delay"},
+			{
+				"late start",
+				"tiles",
+				nil,
+				[]client.SubmitOption{client.Delay(9000 * time.Hour)},
+				state.CodeInvalid,
+				"delay",
+			},
 		} {
 			_, err := p.SubmitTx(t.Context(), tx, c.job, c.params, c.opts...)
 			if client.CodeOf(err) != c.want {
@@ -91,7 +102,8 @@ func TestSubmitTxRequiresTheSchemaOfThisBuild(t *testing.T) {
 
 	p.inTx(func(tx pgx.Tx) bool {
 		_, err := p.SubmitTx(t.Context(), tx, "tiles", nil)
-		if client.CodeOf(err) != state.CodeUnavailable || !strings.Contains(err.Error(), "at version 1 and this build needs") {
+		if client.CodeOf(err) != state.CodeUnavailable ||
+			!strings.Contains(err.Error(), "at version 1 and this build needs") {
 			t.Errorf("got %v", err)
 		}
 

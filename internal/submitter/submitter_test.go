@@ -148,7 +148,8 @@ func TestSubmittedJobCommitsWithTheTransaction(t *testing.T) {
 			}
 
 			res, err := p.SubmitTx(t.Context(), tx, "tiles", worktest.Params{N: 30})
-			if err != nil || !res.Created || res.Status != state.JobQueued || string(res.Parameters) != `{"n":30,"seed":0,"skip":false}` {
+			if err != nil || !res.Created || res.Status != state.JobQueued ||
+				string(res.Parameters) != `{"n":30,"seed":0,"skip":false}` {
 				t.Fatalf("got %+v, %v", res, err)
 			}
 
@@ -204,7 +205,8 @@ func TestSubmitTxLeavesTheSessionAsItIs(t *testing.T) {
 		before := settings(t, tx)
 
 		for range 2 { // the second time finds the job
-			_, err := p.SubmitTx(t.Context(), tx, "tiles", nil, client.Delay(time.Hour), client.CallbackURL("https://a.example/x"))
+			_, err := p.SubmitTx(t.Context(), tx, "tiles", nil,
+				client.Delay(time.Hour), client.CallbackURL("https://a.example/x"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +218,8 @@ func TestSubmitTxLeavesTheSessionAsItIs(t *testing.T) {
 
 		var rows int
 
-		err := tx.QueryRow(t.Context(), `select (select count(*) from jobs) + (select count(*) from messages)`).Scan(&rows)
+		err := tx.QueryRow(t.Context(), `
+			select (select count(*) from jobs) + (select count(*) from messages)`).Scan(&rows)
 		if err != nil || rows != 0 {
 			t.Errorf("%d rows in the tables of the caller, %v", rows, err)
 		}
@@ -297,7 +300,8 @@ func TestConcurrentTransactionsSubmitOneJob(t *testing.T) {
 
 				worktest.Until(t, "the second transaction waits", func() bool {
 					return worktest.Query(t, p.engine, `
-						select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%insert into%jobs%'
+						select count(*) from pg_stat_activity
+						where wait_event_type = 'Lock' and query like '%insert into%jobs%'
 							and datname = current_database() and pid = any (
 								select l.pid from pg_locks l where not l.granted and l.transactionid::text = $1)`,
 						transaction(t, tx)) > 0
@@ -311,7 +315,9 @@ func TestConcurrentTransactionsSubmitOneJob(t *testing.T) {
 			}
 
 			worktest.MustCount(t, p.engine, 1, `select count(*) from jobs`)
-			p.engine.Wait(state.NewJobID("tiles", []byte(`{"n":1,"seed":0,"skip":false}`))).MustBe(t, state.JobCompleted)
+
+			id := state.NewJobID("tiles", []byte(`{"n":1,"seed":0,"skip":false}`))
+			p.engine.Wait(id).MustBe(t, state.JobCompleted)
 		})
 	}
 }

@@ -90,7 +90,10 @@ var table = []row{
 	},
 	{pkg: "app", may: []string{anything}},
 	{pkg: ".", may: []string{"app", "client", "handlers", "jobs/define", "state", "submitter", "view"}},
-	{pkg: "coremachinetest", may: []string{"api", "handlers", "state", "test/blobfake", "test/enginetest", "test/pgtest"}},
+	{
+		pkg: "coremachinetest",
+		may: []string{"api", "handlers", "state", "test/blobfake", "test/enginetest", "test/pgtest"},
+	},
 	{pkg: "cmd/handler", may: []string{"app", "handlers", "jobs"}},
 	{
 		pkg: "cmd/corectl",

@@ -1,11 +1,12 @@
 package render
 
 import (
-	"coremachine/internal/state"
-	"coremachine/internal/view"
 	"fmt"
 	"strconv"
 	"time"
+
+	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // Jobs lists jobs for people.
