@@ -120,7 +120,7 @@ func TestSubmitTxUsesTheQueueOfTheHandler(t *testing.T) {
 	p := start(t, handlers.Long())
 
 	id, _ := p.submit(3, client.Delay(time.Hour))
-	worktest.MustCount(t, p.engine, 2, `select count(*) from stages where job_id = $1 and queue = $2`,
+	worktest.MustCount(t, p.engine, 3, `select count(*) from stages where job_id = $1 and queue = $2`,
 		id[:], int(state.QueueLongTasks))
 }
 

@@ -32,6 +32,7 @@ type program struct {
 var jobs = map[string]define.Job{"tiles": worktest.JobOf(
 	define.Stage[worktest.Params]{Name: "scan", Tasks: worktest.Dynamic()},
 	define.Stage[worktest.Params]{Name: "sum", Tasks: worktest.FanIn()},
+	define.Stage[worktest.Params]{Name: "clean", Tasks: worktest.Single(), Finally: true},
 )}
 
 func start(t *testing.T, opts ...handlers.Option) *program {
@@ -169,6 +170,7 @@ func TestSubmittedJobCommitsWithTheTransaction(t *testing.T) {
 
 	job := p.engine.Wait(id).MustBe(t, state.JobCompleted)
 	job.Stage(t, "scan").MustHave(t, 30, 0)
+	job.Stage(t, "clean").MustHave(t, 1, 0)
 }
 
 // settings returns the settings of a session that statements could have changed.
