@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -90,13 +91,17 @@ func (f *File) header(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 
+	start := string(head[:min(4, len(head))])
+
 	switch {
-	case len(head) >= 8 && string(head[:2]) == "II":
+	case len(head) < 8 && slices.Contains([]string{"II*\x00", "MM\x00*", "II+\x00", "MM\x00+"}, start):
+		return 0, Errorf(CodeTruncated, "The file ends inside its header, after %d bytes", f.Size)
+	case len(head) >= 8 && start[:2] == "II":
 		f.Order = binary.LittleEndian
-	case len(head) >= 8 && string(head[:2]) == "MM":
+	case len(head) >= 8 && start[:2] == "MM":
 		f.Order = binary.BigEndian
 	default:
-		return 0, Errorf(CodeNotTIFF, "Not a TIFF: starts with % x", head[:min(4, len(head))])
+		return 0, Errorf(CodeNotTIFF, "Not a TIFF: starts with % x", start)
 	}
 
 	switch version := f.Order.Uint16(head[2:]); version {

@@ -1,0 +1,74 @@
+"""Compares each pair of source and output in a folder, and prints findings."""
+import glob
+import sys
+
+import numpy as np
+from osgeo import gdal
+from osgeo_utils.samples import validate_cloud_optimized_geotiff as cog
+
+gdal.UseExceptions()
+gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")
+
+
+def compare(name, what, got, want):
+    if got != want:
+        print(f"{name}: {what}: got {got!r}, want {want!r}")
+
+
+def same(a, b):
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+
+
+def overviews(name, src, out):
+    """Compares overviews with those that GDAL makes."""
+    mem = gdal.GetDriverByName("MEM").CreateCopy("", src)
+    n = out.GetRasterBand(1).GetOverviewCount()
+    mem.BuildOverviews("AVERAGE", [2 ** (i + 1) for i in range(n)])
+    for b in range(1, out.RasterCount + 1):
+        alpha = out.GetRasterBand(b).GetColorInterpretation() == gdal.GCI_AlphaBand
+        for i in range(n):
+            mine = out.GetRasterBand(b).GetOverview(i).ReadAsArray()
+            theirs = mem.GetRasterBand(b).GetOverview(i).ReadAsArray()
+            if not alpha and not same(mine, theirs):
+                differ = np.count_nonzero(mine != theirs)
+                print(f"{name}: overview {i} of band {b}: {differ} of {mine.size} pixels differ")
+
+
+def judge(path):
+    name = path.split("/")[-1]
+    warnings, errors, _ = cog.validate(path, full_check=True)
+    compare(name, "errors", errors, [])
+    compare(name, "warnings", warnings, [])
+    src, out = gdal.Open(path.replace(".cog.tif", ".src.tif")), gdal.Open(path)
+    compare(name, "layout", out.GetMetadataItem("LAYOUT", "IMAGE_STRUCTURE"), "COG")
+    compare(name, "transform", out.GetGeoTransform(), src.GetGeoTransform())
+    compare(name, "projection", out.GetProjection(), src.GetProjection())
+    compare(name, "bands", out.RasterCount, src.RasterCount)
+    for b in range(1, src.RasterCount + 1):
+        mine, theirs = out.GetRasterBand(b), src.GetRasterBand(b)
+        compare(name, f"type of band {b}", mine.DataType, theirs.DataType)
+        compare(name, f"colour of band {b}", mine.GetColorInterpretation(), theirs.GetColorInterpretation())
+        compare(name, f"nodata of band {b}", str(mine.GetNoDataValue()), str(theirs.GetNoDataValue()))
+        a, c = mine.ReadAsArray(), theirs.ReadAsArray()
+        if "jpeg" not in name and not same(a, c):
+            print(f"{name}: band {b}: {np.count_nonzero(a != c)} of {a.size} pixels differ")
+        if "lossy" not in name:
+            statistics(name, b, mine, a, theirs)
+    if "even" in name:
+        overviews(name, src, out)
+
+
+def statistics(name, b, mine, pixels, theirs):
+    stored = [float(mine.GetMetadataItem("STATISTICS_" + k)) for k in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV")]
+    computed = theirs.ComputeStatistics(False)
+    if not np.allclose(stored, computed, rtol=1e-6, atol=1e-9):
+        print(f"{name}: statistics of band {b}: got {stored}, want {computed}")
+
+
+files = sorted(glob.glob(sys.argv[1] + "/*.cog.tif"))
+for path in files:
+    try:
+        judge(path)
+    except Exception as e:
+        print(f"{path}: {e!r}")
+print(f"judged {len(files)}")
