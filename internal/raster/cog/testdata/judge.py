@@ -20,15 +20,17 @@ def same(a, b):
 
 
 def overviews(name, src, out):
-    """Compares overviews with those that GDAL makes."""
-    mem = gdal.GetDriverByName("MEM").CreateCopy("", src)
+    """Compares overviews with those of GDAL's own COG driver."""
     n = out.GetRasterBand(1).GetOverviewCount()
-    mem.BuildOverviews("AVERAGE", [2 ** (i + 1) for i in range(n)])
+    size = out.GetRasterBand(1).GetBlockSize()[0]
+    options = [f"BLOCKSIZE={size}", "OVERVIEW_RESAMPLING=AVERAGE", "COMPRESS=NONE"]
+    gdals = gdal.GetDriverByName("COG").CreateCopy("/vsimem/cog.tif", src, options=options)
+    compare(name, "overviews", n, gdals.GetRasterBand(1).GetOverviewCount())
     for b in range(1, out.RasterCount + 1):
         alpha = out.GetRasterBand(b).GetColorInterpretation() == gdal.GCI_AlphaBand
         for i in range(n):
             mine = out.GetRasterBand(b).GetOverview(i).ReadAsArray()
-            theirs = mem.GetRasterBand(b).GetOverview(i).ReadAsArray()
+            theirs = gdals.GetRasterBand(b).GetOverview(i).ReadAsArray()
             if not alpha and not same(mine, theirs):
                 differ = np.count_nonzero(mine != theirs)
                 print(f"{name}: overview {i} of band {b}: {differ} of {mine.size} pixels differ")
@@ -61,7 +63,12 @@ def judge(path):
 def statistics(name, b, mine, pixels, theirs):
     stored = [float(mine.GetMetadataItem("STATISTICS_" + k)) for k in ("MINIMUM", "MAXIMUM", "MEAN", "STDDEV")]
     computed = theirs.ComputeStatistics(False)
-    if not np.allclose(stored, computed, rtol=1e-6, atol=1e-9):
+    last = mine.GetDataset().GetRasterBand(mine.GetDataset().RasterCount)
+    alpha = last.GetColorInterpretation() == gdal.GCI_AlphaBand
+    if alpha and last.GetBand() != b:  # GDAL counts transparent pixels
+        valid = pixels[last.ReadAsArray() != 0].astype("f8")
+        computed = [valid.min(), valid.max(), valid.mean(), valid.std()]
+    if not np.allclose(stored, computed, rtol=2e-2 if "jpeg" in name else 1e-6, atol=1e-9):
         print(f"{name}: statistics of band {b}: got {stored}, want {computed}")
 
 
