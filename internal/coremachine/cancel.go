@@ -40,11 +40,11 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 		return conflict("coremachine.Cancel", "the job is being deleted")
 	}
 
-	switch c.Outcome {
-	case "":
-	case state.JobCancelled:
+	if c.Outcome == state.JobCancelled {
 		return nil
-	default:
+	}
+
+	if c.Outcome != "" {
 		return conflict("coremachine.Cancel", fmt.Sprintf(
 			"the outcome of the job is decided: it is %s. Its finally stages are running, and only a forced "+
 				"cancel stops them", c.Outcome))

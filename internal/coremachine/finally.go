@@ -16,7 +16,6 @@ type FinallyStarter interface {
 		worker uuid.UUID,
 		h state.ClaimedMessage,
 	) (decided bool, effects state.TransitionEffects, err error)
-	Outcome(ctx context.Context, id state.JobID) (state.JobOutcome, error)
 }
 
 // beginFinally starts the finally stages of a job. If the outcome of the job is

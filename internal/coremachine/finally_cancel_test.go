@@ -25,6 +25,7 @@ func TestCancelRunsFinallyStages(t *testing.T) {
 	s := &scratch{
 		work: func(ctx context.Context, _ handlers.Task) error {
 			working <- struct{}{}
+
 			<-ctx.Done()
 
 			return ctx.Err()
@@ -110,6 +111,7 @@ func TestForcedCancelStopsFinallyStages(t *testing.T) {
 			held := make(chan struct{}, 9)
 			hold := func(ctx context.Context, _ handlers.Task) error {
 				held <- struct{}{}
+
 				<-ctx.Done()
 
 				return ctx.Err()

@@ -116,8 +116,10 @@ func TestFinallyStagesRunAfterEveryOutcome(t *testing.T) {
 		"completed with result": {result: result, want: state.JobCompleted},
 		"tolerated failure":     {work: broken, tolerance: 1, want: state.JobCompletedWithErrors},
 		"failed":                {work: broken, want: state.JobFailed, code: state.CodeTasksFailed},
-		"timed out":             {work: hang, timeout: 200 * time.Millisecond, want: state.JobFailed, code: state.CodeTasksFailed},
-		"failed result":         {result: failing, want: state.JobFailed, code: state.CodePlanner},
+		"timed out": {
+			work: hang, timeout: 200 * time.Millisecond, want: state.JobFailed, code: state.CodeTasksFailed,
+		},
+		"failed result": {result: failing, want: state.JobFailed, code: state.CodePlanner},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +138,8 @@ func TestFinallyStagesRunAfterEveryOutcome(t *testing.T) {
 			}
 
 			for _, o := range s.seen {
-				if o.Status != c.want || (o.Error == nil) != (c.code == "") || o.Error != nil && o.Error.Code != c.code {
+				if o.Status != c.want || (o.Error == nil) != (c.code == "") ||
+					o.Error != nil && o.Error.Code != c.code {
 					t.Errorf("a finally stage saw %+v", o)
 				}
 			}

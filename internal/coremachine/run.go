@@ -20,6 +20,7 @@ import (
 type BundleReader interface {
 	Job(ctx context.Context, id state.JobID) (jobType string, params []byte, err error)
 	BundleTasks(ctx context.Context, h state.ClaimedMessage) ([]state.BundleTask, error)
+	Outcome(ctx context.Context, id state.JobID) (state.JobOutcome, error)
 }
 
 // bundle is a claimed range of tasks with the values that its attempts share.

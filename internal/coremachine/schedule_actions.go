@@ -12,6 +12,7 @@ import (
 // ScheduleOperator changes schedules for an operator, and starts their jobs
 // outside their slots.
 type ScheduleOperator interface {
+	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
 	Schedules(ctx context.Context) (found []state.ScheduleRow, now time.Time, err error)
 	Now(ctx context.Context) (time.Time, error)
 	TriggerSchedule(

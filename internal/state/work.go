@@ -102,7 +102,13 @@ type ClaimedMessage struct {
 
 // StageShape is what the stage is matched with a declaration by.
 func (h *ClaimedMessage) StageShape() StageShape {
-	return StageShape{Name: h.StageName, TaskType: h.TaskType, Kind: h.Shape, Dependencies: h.Dependencies, Finally: h.Finally}
+	return StageShape{
+		Name:         h.StageName,
+		TaskType:     h.TaskType,
+		Kind:         h.Shape,
+		Dependencies: h.Dependencies,
+		Finally:      h.Finally,
+	}
 }
 
 // Orphan is a message whose holder's lease has ended: Count tasks from First

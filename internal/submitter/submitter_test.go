@@ -155,6 +155,7 @@ func TestSubmittedJobCommitsWithTheTransaction(t *testing.T) {
 			}
 
 			id = res.JobID
+
 			worktest.MustCount(t, p.engine, 0, `select count(*) from jobs`) // other sessions do not see it
 
 			return commit

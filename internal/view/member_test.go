@@ -13,7 +13,8 @@ func TestMemberFollowsAPath(t *testing.T) {
 	const object = `{"a":{"b":[1.50],"c":null},"d":"x"}`
 
 	for path, want := range map[string]string{
-		"a.b": `[1.50]`, "d": `"x"`, "a": `{"b":[1.50],"c":null}`, "a.c": "", "a.d": "", "e": "", "a.b.c": "", "d.e": "", "": "",
+		"a.b": `[1.50]`, "d": `"x"`, "a": `{"b":[1.50],"c":null}`,
+		"a.c": "", "a.d": "", "e": "", "a.b.c": "", "d.e": "", "": "",
 	} {
 		if got := view.Member(json.RawMessage(object), path); string(got) != want {
 			t.Errorf("%q: got %q, want %q", path, got, want)

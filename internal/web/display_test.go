@@ -3,6 +3,7 @@ package web_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,7 +41,8 @@ func TestResultShowsPictureAndTable(t *testing.T) {
 	t.Parallel()
 	s := start(t, showing(t, imageAndTable))
 	path := s.result("a", `{"preview":{"container":"c","blob":"b","etag":"e","content_type":"image/png",`+
-		`"width":640,"height":480,"alt":"A map"},"report":[{"max_value":1.50,"file_name":"a"},{"file_name":"b","ok":true}]}`)
+		`"width":640,"height":480,"alt":"A map"},`+
+		`"report":[{"max_value":1.50,"file_name":"a"},{"file_name":"b","ok":true}]}`)
 	body := s.get("/view" + path).Body
 
 	for _, want := range []string{
@@ -95,7 +97,7 @@ func TestUnfitResultShowsNothing(t *testing.T) {
 		`{"preview":"x","report":"x"}`, `{"preview":{"blob":"b"},"report":{}}`, `{"report":[1,2]}`,
 		`{"preview":{"blob":"b","width":1,"height":20001}}`,
 	} {
-		got := s.get("/view" + s.result(fmt.Sprint(i), result))
+		got := s.get("/view" + s.result(strconv.Itoa(i), result))
 		if got.Status != 200 || !strings.Contains(got.Body, `<div id="shown"></div>`) {
 			t.Errorf("%s: status %d, or something is shown", result, got.Status)
 		}

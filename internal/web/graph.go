@@ -37,12 +37,12 @@ type edge struct {
 }
 
 // kind returns the kind of the stage in words.
-func (s *stageRow) kind() string {
-	if s.Finally {
-		return "finally, " + word(s.Kind)
+func (r *stageRow) kind() string {
+	if r.Finally {
+		return "finally, " + word(r.Kind)
 	}
 
-	return word(s.Kind)
+	return word(r.Kind)
 }
 
 const margin = 4.0 // space around the drawing, for borders

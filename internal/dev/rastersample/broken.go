@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"coremachine/internal/raster/tiff"
 )
@@ -117,9 +118,9 @@ func (b *breaker) changed(name string, code tiff.Code, c tiff.Compression, chang
 func (b *breaker) field(name string, code tiff.Code, changes ...any) {
 	data := b.spec(name, code, small(func(*Spec) {}))
 
-	for i := 0; i < len(changes); i += 2 {
-		tag, _ := changes[i].(tiff.Tag)
-		if change, ok := changes[i+1].(func([]byte)); ok {
+	for pair := range slices.Chunk(changes, 2) {
+		tag, _ := pair[0].(tiff.Tag)
+		if change, ok := pair[len(pair)-1].(func([]byte)); ok {
 			change(find(data, tag))
 		}
 	}

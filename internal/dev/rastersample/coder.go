@@ -145,6 +145,7 @@ func (c *coder) encodeJPEG(block []byte, width int) ([]byte, error) {
 // splitTables moves the tables of a stream to those of the directory.
 func (c *coder) splitTables(stream []byte) ([]byte, error) {
 	c.tables = []byte("\xff\xd8")
+
 	rest := append([]byte(nil), stream[:2]...)
 
 	for p := stream[2:]; len(p) >= 4 && p[0] == 0xff; {

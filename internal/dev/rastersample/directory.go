@@ -2,7 +2,6 @@ package rastersample
 
 import (
 	"cmp"
-
 	"math"
 	"slices"
 	"strings"
@@ -194,7 +193,8 @@ func (w *writer) position() []entry {
 	switch {
 	case s.NoPosition:
 	case s.GCPs:
-		all = append(all, w.doubles(tiff.TagModelTiepoint, 0, 0, 0, x, y, 0, 90, 0, 0, x+900, y, 0, 0, 90, 0, x, y-900, 0))
+		all = append(all, w.doubles(tiff.TagModelTiepoint,
+			0, 0, 0, x, y, 0, 90, 0, 0, x+900, y, 0, 0, 90, 0, x, y-900, 0))
 	case s.Matrix:
 		all = append(all, w.doubles(tiff.TagModelTransform,
 			pixel, pixel/8, 0, x, pixel/8, -pixel, 0, y, 0, 0, 0, 0, 0, 0, 0, 1))

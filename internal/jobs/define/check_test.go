@@ -242,7 +242,8 @@ func TestCheck_Stages(t *testing.T) {
 			[]define.Stage[counted]{
 				{Name: "a", Tasks: define.Single(handlers.TaskType[none, none]("nope"), noInput)},
 			},
-			[]string{`stage a: unknown task type "nope": add its handler to handlers.All, in a line that begins with "nope":`},
+			[]string{`stage a: unknown task type "nope":` +
+				` add its handler to handlers.All, in a line that begins with "nope":`},
 		},
 		{
 			"other input and result",
@@ -357,10 +358,12 @@ func TestCheck_ListsAllProblemsInAStableOrder(t *testing.T) {
 	}
 	want := []string{
 		"job C: its name must be snake_case, at most 63 characters",
-		`job C: stage x: unknown task type "gather": add its handler to handlers.All, in a line that begins with "gather":`,
+		`job C: stage x: unknown task type "gather":` +
+			` add its handler to handlers.All, in a line that begins with "gather":`,
 		"job a: it was not made by define.Define",
 		"job a_nan: tolerance NaN is not between 0 and 1",
-		`job a_nan: stage x: unknown task type "gather": add its handler to handlers.All, in a line that begins with "gather":`,
+		`job a_nan: stage x: unknown task type "gather":` +
+			` add its handler to handlers.All, in a line that begins with "gather":`,
 		"job b: tolerance 1.5 is not between 0 and 1",
 		"job b: needs Deps.Blobs, which is nil",
 		"handler another: no job uses it",

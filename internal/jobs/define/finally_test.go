@@ -60,7 +60,12 @@ func TestCheck_FinallyStagesFollowEachOther(t *testing.T) {
 
 	job := declare(
 		define.Stage[counted]{Name: "list", Tasks: define.Single(list, noInput)},
-		define.Stage[counted]{Name: "clean", Tasks: define.Single(work, func(counted) item { return item{Name: "x"} }), Finally: true, UsesLineage: true},
+		define.Stage[counted]{
+			Name:        "clean",
+			Tasks:       define.Single(work, func(counted) item { return item{Name: "x"} }),
+			Finally:     true,
+			UsesLineage: true,
+		},
 		define.Stage[counted]{Name: "report", Tasks: define.FanIn(gather, noInput), Finally: true},
 	)
 	if got := define.Check(map[string]define.Job{"a": job}, map[string]handlers.Handler{

@@ -84,9 +84,11 @@ func TestOutputDoesNotDependOnTheSplit(t *testing.T) {
 	t.Parallel()
 
 	for name, spec := range map[string]rastersample.Spec{
-		"u8 tiles":         {Width: 1500, Height: 1111, Bands: 3, Tile: 256, Seed: 1},
-		"f32 nodata tiles": {Width: 1111, Height: 1500, Type: tiff.Float32, NoData: "-1", Holes: true, Tile: 64, Seed: 2},
-		"u16 strips":       {Width: 1300, Height: 900, Type: tiff.Uint16, NoData: "0", Holes: true, Seed: 3},
+		"u8 tiles": {Width: 1500, Height: 1111, Bands: 3, Tile: 256, Seed: 1},
+		"f32 nodata tiles": {
+			Width: 1111, Height: 1500, Type: tiff.Float32, NoData: "-1", Holes: true, Tile: 64, Seed: 2,
+		},
+		"u16 strips": {Width: 1300, Height: 900, Type: tiff.Uint16, NoData: "0", Holes: true, Seed: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +186,8 @@ func TestPlanCoversEveryTileOnce(t *testing.T) {
 			for task := range plan.Tasks {
 				x, y, width, height := plan.Window(task)
 				if width < 1 || height < 1 || x+width > im.Width || y+height > im.Height {
-					t.Fatalf("%d x %d: task %d has the window %d, %d, %d, %d", im.Width, im.Height, task, x, y, width, height)
+					t.Fatalf("%d x %d: task %d has the window %d, %d, %d, %d",
+						im.Width, im.Height, task, x, y, width, height)
 				}
 
 				area += width * height

@@ -123,7 +123,8 @@ func TestProjectionsMatchGDAL(t *testing.T) {
 	const points = "12.1 0.1\n15 45\n17.9 71\n15.3 83.9\n9.1 -33.5\n"
 
 	for _, code := range []string{"32633", "25833", "3857", "32733"} {
-		run := exec.CommandContext(t.Context(), "gdaltransform", "-s_srs", "OGC:CRS84", "-t_srs", "EPSG:"+code, "-output_xy")
+		run := exec.CommandContext(t.Context(), "gdaltransform",
+			"-s_srs", "OGC:CRS84", "-t_srs", "EPSG:"+code, "-output_xy")
 		run.Stdin = strings.NewReader(points)
 
 		out, err := run.Output()
@@ -148,7 +149,10 @@ func TestProjectionsMatchGDAL(t *testing.T) {
 // FuzzDescribe reports damaged files without a panic.
 func FuzzDescribe(f *testing.F) {
 	for _, spec := range []rastersample.Spec{
-		{}, {EPSG: 4326, Points: true}, {Matrix: true}, {GCPs: true},
+		{},
+		{EPSG: 4326, Points: true},
+		{Matrix: true},
+		{GCPs: true},
 		{Metadata: `<GDALMetadata><Item name="a" sample="0" role="scale">2</Item></GDALMetadata>`},
 	} {
 		spec.Width, spec.Height = 32, 32
@@ -168,7 +172,7 @@ func FuzzDescribe(f *testing.F) {
 		}
 
 		if r, err := geo.Describe(t.Context(), file, geo.ValidateOptions{Leaders: 16}); err == nil {
-			r.CheckPosition(geo.Allow{NoCRS: true}) //nolint:errcheck,gosec // only panics matter
+			r.CheckPosition(geo.Allow{NoCRS: true}) //nolint:errcheck // only panics matter
 		}
 	})
 }

@@ -49,7 +49,7 @@ func TestPictureOfEveryKind(t *testing.T) {
 				t.Errorf("size %v, %v", size, info)
 			}
 
-			colours, clear := map[uint32]bool{}, 0
+			colours, transparent := map[uint32]bool{}, 0
 
 			for y := range 88 {
 				for x := range 100 {
@@ -57,7 +57,7 @@ func TestPictureOfEveryKind(t *testing.T) {
 					colours[r^g<<3^b<<7] = true
 
 					if a == 0 {
-						clear++
+						transparent++
 					}
 				}
 			}
@@ -66,8 +66,8 @@ func TestPictureOfEveryKind(t *testing.T) {
 				t.Errorf("%d colours", len(colours))
 			}
 
-			if (clear > 0) != spec.Holes {
-				t.Errorf("%d transparent pixels", clear)
+			if (transparent > 0) != spec.Holes {
+				t.Errorf("%d transparent pixels", transparent)
 			}
 		})
 	}

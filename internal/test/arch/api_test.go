@@ -164,6 +164,7 @@ func TestPublicAPIIsComplete(t *testing.T) {
 	t.Parallel()
 
 	public := map[string]bool{}
+
 	for _, path := range publicFiles {
 		for _, n := range exported(t, path) {
 			public[n.name] = true

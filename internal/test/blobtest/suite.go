@@ -82,6 +82,8 @@ func want(t *testing.T, what string, err, target error) {
 }
 
 func (s suite) rangedReads(t *testing.T) {
+	t.Helper()
+
 	first := s.put(t, "read", "0123456789", handlers.WriteOptions{ContentType: "text/plain"})
 
 	info, err := s.blobs.Stat(t.Context(), s.container, "read")
@@ -113,6 +115,8 @@ func (s suite) rangedReads(t *testing.T) {
 }
 
 func (s suite) conditionsOfPuts(t *testing.T) {
+	t.Helper()
+
 	first := s.put(t, "put", "a", handlers.WriteOptions{IfAbsent: true})
 
 	_, err := s.blobs.Put(t.Context(), s.container, "put", []byte("b"), handlers.WriteOptions{IfAbsent: true})
@@ -132,6 +136,8 @@ func (s suite) conditionsOfPuts(t *testing.T) {
 }
 
 func (s suite) blocks(t *testing.T) {
+	t.Helper()
+
 	s.stage(t, "blocks", "id-1", "one", "id-2", "two-", "id-1", "ONE--", "id-3", "three")
 
 	_, err := s.blobs.Stat(t.Context(), s.container, "blocks")
@@ -174,6 +180,8 @@ func (s suite) blocks(t *testing.T) {
 }
 
 func (s suite) conditionsOfCommits(t *testing.T) {
+	t.Helper()
+
 	first := s.put(t, "conditions", "old", handlers.WriteOptions{})
 	s.stage(t, "conditions", "id-1", "new")
 
@@ -198,6 +206,8 @@ func (s suite) conditionsOfCommits(t *testing.T) {
 }
 
 func (s suite) repeatedCommits(t *testing.T) {
+	t.Helper()
+
 	s.stage(t, "repeated", "id-1", "a", "id-2", "b")
 
 	for range 2 {
@@ -210,6 +220,8 @@ func (s suite) repeatedCommits(t *testing.T) {
 }
 
 func (s suite) lateBlocks(t *testing.T) {
+	t.Helper()
+
 	s.stage(t, "late", "id-1-a1", "a")
 
 	if _, err := s.blobs.Commit(
@@ -232,6 +244,8 @@ func (s suite) lateBlocks(t *testing.T) {
 }
 
 func (s suite) replacedBlobs(t *testing.T) {
+	t.Helper()
+
 	s.stage(t, "replaced", "id-1", "a", "id-2", "b")
 
 	if _, err := s.blobs.Commit(
@@ -245,6 +259,8 @@ func (s suite) replacedBlobs(t *testing.T) {
 }
 
 func (s suite) discard(t *testing.T) {
+	t.Helper()
+
 	s.stage(t, "discard", "id-1", "a")
 	want(t, "discard", s.blobs.Discard(t.Context(), s.container, "discard"), nil)
 
@@ -264,6 +280,8 @@ func (s suite) discard(t *testing.T) {
 }
 
 func (s suite) delete(t *testing.T) {
+	t.Helper()
+
 	first := s.put(t, "deleted", "a", handlers.WriteOptions{})
 	second := s.put(t, "deleted", "b", handlers.WriteOptions{})
 
@@ -279,6 +297,8 @@ func (s suite) delete(t *testing.T) {
 }
 
 func (s suite) limits(t *testing.T) {
+	t.Helper()
+
 	for what, c := range map[string]struct{ id, data string }{
 		"an empty block":   {"id-1", ""},
 		"an empty ID":      {"", "a"},
@@ -315,6 +335,8 @@ func (s suite) limits(t *testing.T) {
 }
 
 func (s suite) missingContainers(t *testing.T) {
+	t.Helper()
+
 	_, stat := s.blobs.Stat(t.Context(), "none", "blob")
 	_, put := s.blobs.Put(t.Context(), "none", "blob", []byte("a"), handlers.WriteOptions{})
 	_, blocks := s.blobs.Blocks(t.Context(), "none", "blob")
@@ -332,6 +354,8 @@ func (s suite) missingContainers(t *testing.T) {
 }
 
 func (s suite) endedContexts(t *testing.T) {
+	t.Helper()
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 

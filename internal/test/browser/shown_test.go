@@ -28,7 +28,7 @@ var survey = define.Define(define.Definition[struct{}]{
 		for shot, err := range define.Of[handlers.Picture](ctx, r, "draw") {
 			return map[string]any{"preview": shot, "report": []map[string]any{
 				{"band": 1, "max": 255, "name": "a name that is long enough to need more than one line on a phone"},
-				{"band": 2, "max": 17.25, "name": "a_name_without_a_space_that_is_longer_than_a_phone_is_wide_0123456789"},
+				{"band": 2, "max": 17.25, "name": "a_name_without_a_space_that_is_wider_than_a_phone_0123456789"},
 			}}, err
 		}
 
@@ -39,6 +39,7 @@ var survey = define.Define(define.Definition[struct{}]{
 
 func draw(ctx context.Context, t handlers.Task, _ struct{}) (handlers.Picture, error) {
 	shot := image.NewGray(image.Rect(0, 0, 900, 600))
+
 	for y := range 600 {
 		for x := range 900 {
 			shot.SetGray(x, y, color.Gray{Y: uint8(x * 255 / 900)})

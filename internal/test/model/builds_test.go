@@ -33,7 +33,8 @@ func (spec jobSpec) nextBuild(t *rapid.T) jobSpec {
 		s.kind = state.Dynamic
 	case change == "kind" && s.kind == state.Dynamic:
 		s.kind = state.Single
-	case change == "removed" && (!spec.result || spec.last() < len(spec.stages)-1) && len(spec.stages) > 1: // a result function reads the last stage
+	case change == "removed" && len(spec.stages) > 1 &&
+		(!spec.result || spec.last() < len(spec.stages)-1): // a result function reads the last stage
 		next.stages = next.stages[:len(next.stages)-1]
 	}
 

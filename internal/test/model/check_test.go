@@ -203,6 +203,7 @@ func (w *world) compareFinally(s stored, j *job, v verdict) {
 	}
 
 	skipped := true
+
 	for i := first; i < len(v.stages); i++ {
 		status, _ := w.stage(s.id, i)
 		skipped = skipped && status == state.StageSkipped

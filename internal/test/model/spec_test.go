@@ -67,6 +67,7 @@ func drawSpec(t *rapid.T) jobSpec {
 		bad:       rapid.SampledFrom([]int{0, 0, 2, 5}).Draw(t, "bad"),
 		result:    rapid.Bool().Draw(t, "result"),
 	}
+
 	ordinary := rapid.IntRange(1, 5).Draw(t, "stages")
 	for i := range ordinary + rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "finally stages") {
 		s := stageSpec{
