@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"coremachine/cmd/corectl/internal/render"
@@ -21,7 +19,7 @@ import (
 
 type demoCmd struct {
 	Job    string   `arg:"" optional:"" help:"Job type. Default: hello_world, or the first job of your own project."`
-	N      int      `short:"n" placeholder:"N" help:"Set the parameter n=N. For container_list: the number of sample blobs."`
+	N      int      `short:"n" placeholder:"N" help:"Set the parameter n=N. For container_list: the number of sample blobs. For process_raster: the side of the sample raster."`
 	P      []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"Set a parameter."`
 	Keep   bool     `help:"Keep everything running, and print the address."`
 	DryRun bool     `help:"Start everything and check the parameters, but run no job."`
@@ -81,6 +79,11 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 			render.Things(wrote.Total.Blobs, "blob"), len(wrote.ByKind), render.Count(int(wrote.Total.Bytes)))
 	}
 
+	if size := system.RasterSize(); size > 0 {
+		a.hint("storage: container %s with the raster %s, %d x %d pixels, %s bytes", local.SampleContainer,
+			local.SampleRaster, c.Raster, c.Raster, render.Count(int(size)))
+	}
+
 	var result []byte
 
 	result, err = c.run(ctx, a, describe(system))
@@ -93,32 +96,6 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	return c.print(a, result, err)
-}
-
-// overBlobs is the job that the demo runs on a sample container.
-const overBlobs = "container_list"
-
-// overSample adds a storage account for a job over blobs, unless one is
-// configured, and sets the name of the container.
-func (c *demoCmd) overSample(a *app) {
-	if c.Job == overBlobs && a.getenv("STORAGE") == "" && a.getenv("STORAGE__blobServiceUri") == "" {
-		c.Storage = true
-	}
-
-	if c.Job != overBlobs || !c.Storage {
-		return
-	}
-
-	if c.N > 0 {
-		c.Sample, c.N = c.N, 0
-	}
-
-	for _, word := range []string{"container=" + local.SampleContainer, "inspect=true"} {
-		name, _, _ := strings.Cut(word, "=")
-		if !slices.ContainsFunc(c.P, func(p string) bool { return strings.HasPrefix(p, name+"=") }) {
-			c.P = append(c.P, word)
-		}
-	}
 }
 
 func (c *demoCmd) job(ctx context.Context, a *app, r running) error {
@@ -168,6 +145,8 @@ func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
 	if string(job.Result) == "null" {
 		return nil, watched
 	}
+
+	c.savePictures(ctx, a, job)
 
 	return job.Result, watched
 }
@@ -226,7 +205,7 @@ func (c *demoCmd) background(ctx context.Context, a *app, root string) (running,
 		c.Transport,
 	)
 	if c.Storage {
-		cmd.Args = append(cmd.Args, "--storage", "--sample", strconv.Itoa(c.Sample))
+		cmd.Args = append(cmd.Args, "--storage", "--sample", strconv.Itoa(c.Sample), "--raster", strconv.Itoa(c.Raster))
 	}
 
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = root, log, log, ownSession()

@@ -26,6 +26,7 @@ type localFlags struct {
 	Transport string `enum:"postgres,servicebus" default:"postgres" help:"Message transport: postgres, or servicebus. The latter uses SERVICEBUS if set, otherwise an in-memory stand-in."`
 	Storage   bool   `help:"Start Azurite with a container named sample, and use it instead of the account in STORAGE."`
 	Sample    int    `hidden:"" default:"2000" help:"Blobs of the sample."`
+	Raster    int    `hidden:"" help:"Side of a sample raster in pixels. 0: none."`
 }
 
 type devCmd struct {
@@ -172,7 +173,7 @@ func (a *app) startLocal(ctx context.Context, flags localFlags, o local.Options)
 
 	o.Root, o.DatabaseURL = p.root, a.getenv("DATABASE_URL")
 	if flags.Storage {
-		o.Sample = flags.Sample
+		o.Sample, o.Raster = flags.Sample, flags.Raster
 	}
 
 	o.Env = map[string]string{"LOG_FORMAT": first(a.getenv("LOG_FORMAT"), "text")}

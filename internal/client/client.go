@@ -152,7 +152,8 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 		return Answer{}, refusal(c.base, resp, kind, text)
 	}
 
-	if !json.Valid(text) && len(text) > 0 {
+	isPicture := strings.HasPrefix(kind, "image/")
+	if !isPicture && !json.Valid(text) && len(text) > 0 {
 		return Answer{}, &StrangerError{URL: c.base, Status: resp.StatusCode, Kind: kind}
 	}
 

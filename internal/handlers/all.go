@@ -9,4 +9,15 @@ var All = map[string]Handler{
 	string(ContainerList):    Func(containerList, listingPolicy...),
 	string(ContainerInspect): Func(containerInspect, inspectPolicy...),
 	string(ContainerSummary): Func(containerSummary, summaryPolicy...),
+
+	string(ListGeotiffs):    Func(listGeotiffs, listingPolicy...),
+	string(ValidateGeotiff): Func(validateGeotiff, rasterPolicy...),
+
+	string(RasterPreflight): Func(rasterPreflight, rasterPolicy...),
+	string(ProcessTile):     Func(processTile, rasterPolicy...),
+	string(BuildOverviews):  Func(buildOverviews, rasterPolicy...),
+	string(AssembleCOG):     Func(assembleCOG, rasterPolicy...),
+	string(VerifyCOG):       Func(verifyCOG, rasterPolicy...),
+	string(RasterPreview):   Func(rasterPreview, rasterPolicy...),
+	string(RasterCleanup):   Func(rasterCleanup, rasterPolicy...),
 }

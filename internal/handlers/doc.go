@@ -10,5 +10,5 @@
 // turns a panic, a result that is not JSON and a result that is too large into
 // errors of that attempt.
 //
-// It may import only internal/state.
+// It may import only internal/state and internal/raster.
 package handlers

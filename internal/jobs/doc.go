@@ -2,6 +2,6 @@
 // those that exist. A definition is pure data and pure functions: repeated
 // evaluation, on any process, has the same result.
 //
-// It may import only internal/state, internal/handlers and
-// internal/jobs/define.
+// It may import only internal/state, internal/handlers, internal/jobs/define and
+// internal/raster/cog.
 package jobs

@@ -8,20 +8,28 @@ import (
 
 	"coremachine/internal/dev/azurite"
 	"coremachine/internal/dev/blobsample"
+	"coremachine/internal/dev/hillsample"
 )
 
 // SampleContainer is the container of a local storage account.
 const SampleContainer = "sample"
 
+// SampleRaster is the name of the sample raster in that container.
+const SampleRaster = "hills.tif"
+
+// rasterBands is the number of bands of the sample raster.
+const rasterBands = 3
+
 // storage is a storage account that belongs to the system.
 type storage struct {
 	server *azurite.Server // nil if there is none
 	wrote  blobsample.Written
+	raster int64 // size of the sample raster in bytes
 }
 
 // startStorage starts Azurite and fills its container.
 func (s *System) startStorage(ctx context.Context, o Options, log *slog.Logger) error {
-	if o.Sample == 0 {
+	if o.Sample == 0 && o.Raster == 0 {
 		return nil
 	}
 
@@ -45,8 +53,30 @@ func (s *System) startStorage(ctx context.Context, o Options, log *slog.Logger) 
 		return fmt.Errorf("cannot fill the sample container: %w", err)
 	}
 
+	return s.writeRaster(ctx, o)
+}
+
+func (s *System) writeRaster(ctx context.Context, o Options) (err error) {
+	if o.Raster == 0 {
+		return nil
+	}
+
+	o.Progress(fmt.Sprintf("making a raster of %d x %d pixels", o.Raster, o.Raster))
+
+	s.storage.raster, err = hillsample.Write(
+		ctx, s.storage.server.Connection(), SampleContainer, SampleRaster,
+		hillsample.Options{Width: o.Raster, Height: o.Raster, Bands: rasterBands, Seed: 1},
+	)
+	if err != nil {
+		return fmt.Errorf("cannot write the sample raster: %w", err)
+	}
+
 	return nil
 }
+
+// RasterSize returns the size of the sample raster in bytes, or 0 if there is
+// none.
+func (s *System) RasterSize() int64 { return s.storage.raster }
 
 // env returns the environment variables for the handler.
 func (s storage) env() []string {

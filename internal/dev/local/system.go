@@ -30,7 +30,10 @@ type Options struct {
 	Connection  string // Service Bus connection string; empty means a replacement in this process's memory
 	// Sample is the number of blobs in the sample container of a local storage
 	// account. With 0, there is no account.
-	Sample   int
+	Sample int
+	// Raster is the side in pixels of a sample raster in that container. With 0,
+	// there is none.
+	Raster   int
 	Port     int               // port for clients; 0 means any free port
 	AnyPort  bool              // use any free port if Port is in use
 	Keys     []string          // function keys that the host requires; empty means that no key is required
