@@ -94,7 +94,8 @@ func failureOf(t *testing.T, engine *enginetest.Engine, job enginetest.Job) (tex
 	t.Helper()
 
 	err := engine.Pool().QueryRow(t.Context(),
-		`select error from tasks where job_id = $1 and status = 'failed' order by stage, index limit 1`, job.ID[:],
+		`select error::json ->> 'message' from tasks where job_id = $1 and status = 'failed'
+		order by stage, index limit 1`, job.ID[:],
 	).Scan(&text)
 	if err != nil {
 		t.Fatal(err)
