@@ -101,7 +101,7 @@ func nearest(ctx context.Context, t Task, missing RasterBlob) string {
 				}
 			}
 
-			break //nolint:staticcheck // one page is enough
+			break
 		}
 	}
 
@@ -163,7 +163,7 @@ func siblings(ctx context.Context, t Task, source RasterBlob) ([]string, error) 
 			}
 		}
 
-		break //nolint:staticcheck // one page is enough
+		break
 	}
 
 	return found, nil

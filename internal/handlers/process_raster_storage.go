@@ -116,8 +116,7 @@ func rasterError(run RasterRun, err error) error {
 		return Permanent(fmt.Errorf("%s: %w", code, err))
 	}
 
-	var output outputError
-	if errors.As(err, &output) {
+	if _, ok := errors.AsType[outputError](err); ok {
 		return outputFault(run, err)
 	}
 

@@ -51,6 +51,7 @@ func listGeotiffs(ctx context.Context, t Task, in ListGeotiffsInput) (ListGeotif
 			}
 
 			out.Blobs++
+
 			kept = append(kept, b)
 		}
 

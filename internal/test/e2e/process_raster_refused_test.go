@@ -173,6 +173,7 @@ func TestCancelledRasterLeavesNothing(t *testing.T) {
 	}
 
 	id := engine.Submit("process_raster", rasterParams(3, ""))
+
 	<-reached
 
 	if err := engine.Process(0).Machine.Cancel(t.Context(), id, "tester"); err != nil {
