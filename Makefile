@@ -106,11 +106,12 @@ bench: ## Measure the engine in one process, in several, and under the host; see
 	@$(BIN)/enginebench hello latency --mode worker --processes 2 --transport servicebus
 
 .PHONY: bench-big
-bench-big: ## Measure what takes minutes and gigabytes: two million tasks, ten million finished ones beforehand, retention
+bench-big: ## Measure what takes minutes and gigabytes: two million tasks, ten million finished ones beforehand, retention, lists of a million tagged jobs
 	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
 	@$(BIN)/enginebench big million --mode worker --processes 2
 	@$(BIN)/enginebench big aged
 	@$(BIN)/enginebench big retention
+	@$(BIN)/enginebench big tagged
 
 .PHONY: bench-peers
 bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHAPES=n1000,jobs100,latency,n10000 ONLY=ours,river

@@ -140,6 +140,12 @@ func Delay(d time.Duration) SubmitOption { return client.Delay(d) }
 // CallbackURL sends a notification to a URL when the job ends.
 func CallbackURL(url string) SubmitOption { return client.CallbackURL(url) }
 
+// RunKey makes the same parameters with another key another job.
+func RunKey(key string) SubmitOption { return client.RunKey(key) }
+
+// Tag sets a tag on the job. Lists filter by tags.
+func Tag(name, value string) SubmitOption { return client.Tag(name, value) }
+
 // ParseJobID reads the id of a job.
 func ParseJobID(text string) (JobID, error) { return state.ParseJobID(text) }
 

@@ -253,6 +253,9 @@ func FireOnce() ScheduleOption { return define.FireOnce() }
 // requires Allow.
 func FireAll(limit int) ScheduleOption { return define.FireAll(limit) }
 
+// Tags sets tags on the jobs of a schedule.
+func Tags(tags map[string]string) ScheduleOption { return define.Tags(tags) }
+
 // Ignore fires no slot that is more than two minutes late.
 func Ignore() ScheduleOption { return define.Ignore() }
 

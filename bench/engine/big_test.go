@@ -62,3 +62,21 @@ func TestRetentionDeletesMeanwhile(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestTaggedReadsEveryList(t *testing.T) {
+	t.Parallel()
+
+	o := smallOptions(t)
+	o.N = 10
+
+	all, err := engine.Tagged(t.Context(), o, 2000)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, r := range all {
+		if r.P50 <= 0 || r.P95 < r.P50 || r.Most < r.P95 || r.Reads != 10 {
+			t.Errorf("%+v", r)
+		}
+	}
+}

@@ -11,9 +11,9 @@ import (
 
 // bigCmd runs the benchmarks that take minutes.
 type bigCmd struct {
-	What      string `arg:"" enum:"million,aged,retention" help:"million (a job of 2 N tasks, one task over all results, and small jobs at the same time), aged (with and without finished tasks in the database) or retention (while finished tasks are deleted)."`
-	N         int    `default:"0" help:"Tasks per stage. 0: 1000000 for million, otherwise 10000."`
-	Finished  int    `default:"0" help:"Finished tasks in the database. 0: 10000000 for aged, 1000000 for retention."`
+	What      string `arg:"" enum:"million,aged,retention,tagged" help:"million (a job of 2 N tasks, one task over all results, and small jobs at the same time), aged (with and without finished tasks in the database) retention (while finished tasks are deleted) or tagged (lists by tag and parameter)."`
+	N         int    `default:"0" help:"Tasks per stage, or reads of each list for tagged. 0: 1000000 for million, 400 for tagged, otherwise 10000."`
+	Finished  int    `default:"0" help:"Finished tasks in the database, or jobs for tagged. 0: 10000000 for aged, otherwise 1000000."`
 	Runs      int    `default:"5" help:"Runs. The result is the median."`
 	Mode      string `enum:"engine,worker,functions" default:"engine" help:"See bench run."`
 	Processes int    `default:"1" help:"See bench run."`
@@ -55,6 +55,13 @@ func (c *bigCmd) Run(ctx context.Context, a *app) error {
 			all, err := engine.Aged(ctx, o, or(c.Finished, 10_000_000))
 
 			return a.bigResult(map[string]any{"items": all}, err, func() []string { return agedLines(all) })
+		}
+
+		if c.What == "tagged" {
+			o.N = or(o.N, 400)
+			all, err := engine.Tagged(ctx, o, or(c.Finished, 1_000_000))
+
+			return a.bigResult(map[string]any{"items": all}, err, func() []string { return taggedLines(all) })
 		}
 
 		o.N = or(o.N, 10_000)
@@ -135,6 +142,15 @@ func agedLines(all []engine.AgedResult) []string {
 		}
 
 		lines = append(lines, line)
+	}
+
+	return lines
+}
+
+func taggedLines(all []engine.TaggedResult) []string {
+	lines := []string{"filter                      p50 ms    p95 ms    max ms     jobs"}
+	for _, r := range all {
+		lines = append(lines, fmt.Sprintf("%-24s %9.2f %9.2f %9.2f %8d", r.Filter, r.P50, r.P95, r.Most, r.Items))
 	}
 
 	return lines

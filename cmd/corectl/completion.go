@@ -151,7 +151,7 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 	switch node.Name {
 	case "submit", "types", "demo":
 		return knownTypes()
-	case "status", "tasks", "failures", "events", "cancel", "retry", "delete", "open":
+	case "status", "tasks", "failures", "events", "cancel", "retry", "delete", "open", "start", "tag":
 		ids := []string{"@last"}
 		for _, job := range recent {
 			ids = append(ids, job.JobID.String())

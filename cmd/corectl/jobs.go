@@ -35,6 +35,8 @@ type jobsCmd struct {
 	Status []string `placeholder:"STATUS" help:"Only jobs with these statuses: queued, running, completed, completed_with_errors, failed, cancelled."`
 	Type   string   `placeholder:"TYPE" help:"Only jobs of this type."`
 	Since  string   `placeholder:"DURATION" help:"Only jobs submitted within this period, for example 30m, 24h or 7d."`
+	Tag    []string `sep:"none" placeholder:"NAME=VALUE" help:"Only jobs with this tag. Repeat for several: all must hold."`
+	Param  []string `sep:"none" placeholder:"NAME=VALUE" help:"Only jobs with this value of a searchable parameter."`
 	pageFlags
 }
 
@@ -110,7 +112,11 @@ func (c *jobsCmd) filter(query url.Values, now time.Time) error {
 		query.Set("since", now.Add(-age).UTC().Format(time.RFC3339))
 	}
 
-	return nil
+	if err := addTerms(query, "--tag", state.TagPrefix, c.Tag); err != nil {
+		return err
+	}
+
+	return addTerms(query, "--param", state.ParamPrefix, c.Param)
 }
 
 // parseAge parses a duration, or a number of days.

@@ -32,6 +32,7 @@ type grammar struct {
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
+	Tag        tagCmd        `cmd:"" group:"operate" help:"Set and remove tags of a job."`
 	Start      startCmd      `cmd:"" group:"operate" help:"Start a delayed job now."`
 	Schedules  schedulesCmd  `cmd:"" group:"operate" help:"List, pause, trigger and backfill schedules."`
 	Package    packageCmd    `cmd:"" group:"operate" help:"Create the package that is deployed to Azure."`

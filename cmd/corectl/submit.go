@@ -24,6 +24,7 @@ type submitCmd struct {
 	CallbackURL string   `name:"callback-url" placeholder:"URL" help:"Send a notification to this URL when the job ends."`
 	Rerun       bool     `help:"Run the job again if it is completed."`
 	DryRun      bool     `help:"Check the parameters and count the tasks, but start nothing."`
+	labelFlags
 	startFlags
 	watchFlags
 	Watch bool `help:"Follow the job. The exit code is its outcome."`
@@ -79,7 +80,7 @@ func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, view.Submi
 	options := client.SubmitOptions{Rerun: c.Rerun, DryRun: c.DryRun, CallbackURL: c.CallbackURL}
 
 	query := options.Query()
-	if err := c.set(query); err != nil {
+	if err := errors.Join(c.labelFlags.set(query), c.startFlags.set(query)); err != nil {
 		return client.Answer{}, view.Submission{}, err
 	}
 

@@ -4,12 +4,12 @@ package main
 var examples = map[string][]string{
 	"submit": {
 		"corectl submit hello_world n=3 --watch",
-		"corectl submit hello_world --json params.json",
+		"corectl submit hello_world --key 2026-01-31 --tag env=prod",
 		"id=$(corectl submit hello_world n=1000)",
 	},
 	"status": {"corectl status @last --watch", "corectl status 3f9a -o json | jq .result"},
 	"jobs": {
-		"corectl jobs --status failed --since 24h",
+		"corectl jobs --status failed --since 24h --tag env=prod",
 		"corectl jobs --status failed -o name | xargs -n1 corectl retry --yes",
 	},
 	"tasks": {
@@ -24,6 +24,7 @@ var examples = map[string][]string{
 	"events": {"corectl events @last -f"},
 	"cancel": {"corectl cancel 3f9a", "corectl cancel 3f9a --force"},
 	"start":  {"corectl start 3f9a"},
+	"tag":    {"corectl tag 3f9a env=prod --remove old"},
 	"retry":  {"corectl retry 3f9a"},
 
 	"schedules":         {"corectl schedules list", "corectl schedules show nightly"},

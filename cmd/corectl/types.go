@@ -109,6 +109,10 @@ func (a *app) describe(t state.JobType) error {
 				style.Plain(p.Description),
 			},
 		)
+		if slices.Contains(t.Searchable, name) {
+			rows[len(rows)-1][3] = strings.Trim(rows[len(rows)-1][3]+"; searchable", "; ")
+		}
+
 		if slices.Contains(s.Required, name) {
 			rows[len(rows)-1][2] = "required"
 		}

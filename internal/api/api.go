@@ -21,6 +21,12 @@ type Engine interface {
 	Retry(ctx context.Context, id state.JobID, by, traceparent string) (state.Retried, error)
 	Delete(ctx context.Context, id state.JobID) error
 	StartNow(ctx context.Context, id state.JobID, by string) error
+	EditTags(
+		ctx context.Context,
+		id state.JobID,
+		changes map[string]*string,
+		by string,
+	) (map[string]string, error)
 	PauseSchedule(ctx context.Context, name, by string) error
 	ResumeSchedule(ctx context.Context, name string) error
 	TriggerSchedule(ctx context.Context, req coremachine.TriggerRequest) (coremachine.SubmitResult, error)

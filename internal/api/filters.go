@@ -13,13 +13,15 @@ import (
 // ReadJobFilter reads the query parameters of the list of jobs. For invalid
 // parameters, it returns an Error with CodeInvalid.
 func ReadJobFilter(rawQuery string) (view.JobFilter, error) {
-	q := parseQuery(rawQuery, "status", "type", "since", "until", "id", "limit", "cursor")
+	known := append([]string{"status", "type", "since", "until", "id", "limit", "cursor"}, TermPrefixes...)
+	q := parseQuery(rawQuery, known...)
 	f := view.JobFilter{
 		Statuses: oneOf(q, "status", state.JobStatuses),
 		Type:     q.text("type"),
 		Since:    q.moment("since"),
 		Until:    q.moment("until"),
 		IDPrefix: q.text("id"),
+		Terms:    q.terms(),
 		Limit:    q.limit(),
 	}
 	at := cursor(q, openJob)
@@ -27,7 +29,11 @@ func ReadJobFilter(rawQuery string) (view.JobFilter, error) {
 	f.After, f.Before = at.after, at.before
 	if p := f.IDPrefix; p != "" &&
 		(len(p) < view.MinIDPrefix || len(p) > 64 || strings.Trim(p, "0123456789abcdef") != "") {
-		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", clip(p))
+		q.wrong("id", "%q is not 4 to 64 lower-case hex digits", state.Excerpt(p))
+	}
+
+	if f.IDPrefix != "" && len(f.Terms) > 0 {
+		q.wrong("id", "cannot be combined with %s", state.Excerpt(f.Terms[0].Name))
 	}
 
 	return f, q.err()

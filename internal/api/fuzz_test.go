@@ -1,11 +1,14 @@
 package api
 
 import (
+	"encoding/json"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"coremachine/internal/state"
 	"coremachine/internal/view"
@@ -118,6 +121,68 @@ func FuzzQueries(f *testing.F) {
 			len(statuses) > len(raw) ||
 			c.after != nil && (c.before != nil || c.after.CreatedAt.UnixMicro() < 0) {
 			t.Errorf("%q: %v %q %d %s %q %d %+v", raw, statuses, kind, limit, wait, version, after, c)
+		}
+	})
+}
+
+// FuzzLabels checks the readers of run keys, tags and filters by terms: they do
+// not panic, what they accept is valid and has one notation, and every error
+// names its parameter.
+func FuzzLabels(f *testing.F) {
+	for _, seed := range [][3]string{
+		{"key=a&tag.env=prod&param.n=5", `"a"`, `{"a":"b","c":null}`},
+		{"tag.a=%FF&tag.=x", "\"", `{"a":1}`},
+		{"tag.a=%E2%80%AE&tag.a=b", "a b", `{"a":"b","a":"c"}`},
+		{"param.a..b=1&param.N=2", `""`, `{"\u0000":"\ud800"}`},
+	} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+
+	f.Fuzz(func(t *testing.T, raw, header, body string) {
+		q := parseQuery(raw, "key", state.TagPrefix, state.ParamPrefix)
+		key := q.runKey(http.Header{keyHeader: {header}})
+		tags, terms := q.tags(), q.terms()
+
+		for _, bad := range q.bad {
+			if bad.Field == "" || bad.Message == "" || len(bad.Field) > 300 || len(bad.Message) > 1000 ||
+				!utf8.ValidString(bad.Field+bad.Message) {
+				t.Errorf("%q: %+v", raw, bad)
+			}
+		}
+
+		if q.err() == nil {
+			if problem := state.RunKeyProblem(key); problem != "" {
+				t.Errorf("%q passed as a key: %s", key, problem)
+			}
+
+			if err := state.CheckTags("", tags); err != nil {
+				t.Errorf("%q passed as tags: %v", raw, err)
+			}
+
+			for _, term := range terms {
+				if !strings.Contains(raw, "=") || state.TermValueProblem(term.Value) != "" || len(terms) > state.MaxTags {
+					t.Errorf("%q passed as %+v", raw, term)
+				}
+			}
+		}
+
+		changes, err := readTagChanges([]byte(body))
+		if err != nil {
+			return
+		}
+
+		if len(changes) > maxTagChanges || changes == nil {
+			t.Errorf("%q passed as %d changes", body, len(changes))
+		}
+
+		text, err := json.Marshal(changes)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		again, err := readTagChanges(text)
+		if err != nil || len(again) != len(changes) {
+			t.Errorf("%q is read as %s, and that as %v, %v", body, text, again, err)
 		}
 	})
 }

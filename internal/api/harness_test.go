@@ -265,6 +265,7 @@ type fakeEngine struct {
 	retry  func(state.JobID, string) (state.Retried, error)
 	remove func(state.JobID) error
 	start  func(state.JobID, string) error
+	tag    func(map[string]*string) (map[string]string, error)
 	sweep  func(context.Context) (coremachine.SweepReport, error)
 }
 
@@ -288,6 +289,12 @@ func (f fakeEngine) StartNow(_ context.Context, id state.JobID, by string) error
 	return f.start(id, by)
 }
 
+func (f fakeEngine) EditTags(
+	_ context.Context, _ state.JobID, changes map[string]*string, _ string,
+) (map[string]string, error) {
+	return f.tag(changes)
+}
+
 func (f fakeEngine) Delete(_ context.Context, id state.JobID) error { return f.remove(id) }
 func (f fakeEngine) Sweep(ctx context.Context) (coremachine.SweepReport, error) {
 	return f.sweep(ctx)
@@ -296,6 +303,7 @@ func (f fakeEngine) Sweep(ctx context.Context) (coremachine.SweepReport, error) 
 func (fakeEngine) Types() []coremachine.JobType {
 	return []coremachine.JobType{{
 		Name: "hello_world", Description: "Greets", Schema: json.RawMessage(`{"type":"object"}`),
+		Searchable: []string{"n"},
 		Stages: []coremachine.StageType{
 			{
 				Name:        "greeting",

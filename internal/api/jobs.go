@@ -18,7 +18,7 @@ import (
 )
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request) {
-	q := readQuery(r, "rerun", "dry_run", callbackURL, "start_at", "delay")
+	q := readQuery(r, "rerun", "dry_run", "key", state.TagPrefix, callbackURL, "start_at", "delay")
 
 	req := coremachine.SubmitRequest{
 		Type:        segment(q, r, "job_type"),
@@ -27,6 +27,8 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 		Traceparent: traceparent(r),
 		By:          by(r),
 		CallbackURL: a.callback(q),
+		RunKey:      q.runKey(r.Header),
+		Tags:        q.tags(),
 	}
 	req.StartAt, req.Delay = q.start()
 
@@ -49,7 +51,7 @@ func (a *API) submit(w http.ResponseWriter, r *http.Request) {
 
 	answer := view.Submission{
 		JobID: res.JobID, JobType: req.Type, Status: res.Status, Attempt: res.Attempt, Created: res.Created,
-		StartAt: res.StartAt, Parameters: res.Parameters, Plan: res.Plan,
+		RunKey: res.RunKey, StartAt: res.StartAt, Parameters: res.Parameters, Plan: res.Plan,
 	}
 	if res.Status != "" {
 		answer.StatusURL = a.statusURL(res.JobID)
@@ -146,6 +148,7 @@ type links struct {
 	Cancel string `json:"cancel"`
 	Retry  string `json:"retry"`
 	Start  string `json:"start"`
+	Tags   string `json:"tags"`
 }
 
 // jobBody is the answer for a job.
@@ -165,6 +168,7 @@ func (a *API) jobBody(job view.JobView) jobBody {
 		Cancel: base + "cancel/" + id,
 		Retry:  base + "retry/" + id,
 		Start:  base + "start/" + id,
+		Tags:   base + id + "/tags",
 	}}
 }
 

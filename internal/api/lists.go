@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"coremachine/internal/coremachine"
+	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
 
@@ -20,6 +21,10 @@ func (a *API) types(w http.ResponseWriter, r *http.Request) {
 
 func (a *API) jobs(w http.ResponseWriter, r *http.Request) {
 	f, err := ReadJobFilter(r.URL.RawQuery)
+	if err == nil {
+		err = CheckSearch(f, a.Engine.Types())
+	}
+
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -88,7 +93,7 @@ func (a *API) task(w http.ResponseWriter, r *http.Request) {
 
 	index, ok := whole(param(r, "index"), 0, maxIndex)
 	if !ok {
-		q.wrong("index", "%q is not a number from 0 to %d", clip(param(r, "index")), maxIndex)
+		q.wrong("index", "%q is not a number from 0 to %d", state.Excerpt(param(r, "index")), maxIndex)
 	}
 
 	if err = errors.Join(err, q.err()); err != nil {

@@ -110,7 +110,7 @@ func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 // methods are the methods that at least one route accepts.
-var methods = []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPost}
+var methods = []string{http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost}
 
 func (a *API) wrongMethod(router chi.Routes) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -52,20 +52,20 @@ func parseQuery(raw string, known ...string) *query {
 			continue
 		}
 
-		if !slices.Contains(known, name) {
+		if !KnownParameter(known, name) {
 			said := "this path has no parameters"
 			if len(known) > 0 {
-				said = "known parameters: " + strings.Join(known, ", ")
+				said = "known parameters: " + strings.Join(named(known), ", ")
 			}
 
-			q.wrong(clip(name), "is not a known parameter; %s", said)
+			q.wrong(state.Excerpt(name), "is not a known parameter; %s", said)
 
 			continue
 		}
 
 		for _, v := range values[name] {
 			if limit := longest(name); !storable(v, limit) {
-				q.wrong(name, "must be text of at most %d bytes", limit)
+				q.wrong(state.Excerpt(name), "must be text of at most %d bytes", limit)
 				values.Del(name)
 
 				break
@@ -76,10 +76,33 @@ func parseQuery(raw string, known ...string) *query {
 	return q
 }
 
+// KnownParameter reports whether a parameter is in a list, which names families
+// of parameters by what they begin with, and a dot.
+func KnownParameter(known []string, name string) bool {
+	return slices.ContainsFunc(known, func(k string) bool {
+		return k == name || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k)
+	})
+}
+
+// named completes the families of parameters for a message.
+func named(known []string) []string {
+	names := slices.Clone(known)
+	for i, name := range names {
+		if strings.HasSuffix(name, ".") {
+			names[i] += "NAME"
+		}
+	}
+
+	return names
+}
+
 // longest is the maximum length of a parameter, in bytes.
 func longest(name string) int {
-	if name == callbackURL {
+	switch {
+	case name == callbackURL:
 		return webhook.MaxURL
+	case KnownParameter(TermPrefixes, name):
+		return state.MaxTermValue * utf8.UTFMax
 	}
 
 	return maxText
@@ -88,14 +111,6 @@ func longest(name string) int {
 // storable reports whether the database can store a text or compare with it.
 func storable(s string, limit int) bool {
 	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
-}
-
-func clip(s string) string {
-	if len(s) > 80 {
-		s = s[:80] + "…"
-	}
-
-	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 func (q *query) wrong(field, format string, args ...any) {
@@ -137,7 +152,7 @@ func (q *query) boolean(name string) bool {
 	case "true":
 		return true
 	default:
-		q.wrong(name, "%q is neither true nor false", clip(v))
+		q.wrong(name, "%q is neither true nor false", state.Excerpt(v))
 		return false
 	}
 }
@@ -153,7 +168,7 @@ func (q *query) limit() int {
 
 	n, ok := whole(v, 1, view.MaxPage)
 	if !ok {
-		q.wrong("limit", "%q is not a number from 1 to %d", clip(v), view.MaxPage)
+		q.wrong("limit", "%q is not a number from 1 to %d", state.Excerpt(v), view.MaxPage)
 		return usual
 	}
 
@@ -169,7 +184,7 @@ func (q *query) number(name string) int64 {
 
 	n, err := strconv.ParseInt(v, 10, 64)
 	if err != nil || n < 0 || strconv.FormatInt(n, 10) != v {
-		q.wrong(name, "%q is not a number of at least 0", clip(v))
+		q.wrong(name, "%q is not a number of at least 0", state.Excerpt(v))
 	}
 
 	return n
@@ -184,7 +199,7 @@ func (q *query) numbers(name string) []int64 {
 		for word := range strings.SplitSeq(v, ",") {
 			n, ok := whole(word, 1, 1<<63-1)
 			if !ok {
-				q.wrong(name, "%q is not a number of at least 1", clip(word))
+				q.wrong(name, "%q is not a number of at least 1", state.Excerpt(word))
 				continue
 			}
 
@@ -235,7 +250,7 @@ func (q *query) fingerprint(name string) state.Fingerprint {
 
 	f, ok := state.ParseFingerprint(v)
 	if !ok {
-		q.wrong(name, "%q is not a fingerprint of %d lower-case hex digits", clip(v), state.FingerprintLen)
+		q.wrong(name, "%q is not a fingerprint of %d lower-case hex digits", state.Excerpt(v), state.FingerprintLen)
 	}
 
 	return f
@@ -266,7 +281,7 @@ func (q *query) moment(name string) view.Moment {
 
 	at, err := time.Parse(time.RFC3339, v)
 	if err != nil || at.Year() < 1 || at.Year() > 9999 {
-		q.wrong(name, "%q is neither a time like 2026-01-31T12:00:00Z nor an age like 24h or 7d", clip(v))
+		q.wrong(name, "%q is neither a time like 2026-01-31T12:00:00Z nor an age like 24h or 7d", state.Excerpt(v))
 	}
 
 	return view.Moment{At: at}
@@ -277,14 +292,14 @@ func (q *query) start() (at time.Time, delay time.Duration) {
 	if v := q.text("start_at"); v != "" {
 		var err error
 		if at, err = time.Parse(time.RFC3339, v); err != nil || at.Year() < 1 || at.Year() > 9999 {
-			q.wrong("start_at", "%q is not a time like 2026-01-31T12:00:00Z", clip(v))
+			q.wrong("start_at", "%q is not a time like 2026-01-31T12:00:00Z", state.Excerpt(v))
 		}
 	}
 
 	if v := q.text("delay"); v != "" {
 		var ok bool
 		if delay, ok = parseAge(v); !ok {
-			q.wrong("delay", "%q is not a duration like 90s, 2h or 7d", clip(v))
+			q.wrong("delay", "%q is not a duration like 90s, 2h or 7d", state.Excerpt(v))
 		}
 
 		if q.values.Has("start_at") {
@@ -304,7 +319,7 @@ func (q *query) wait() time.Duration {
 
 	d, err := time.ParseDuration(v)
 	if err != nil || d < 0 || d > time.Minute {
-		q.wrong("wait", "%q is not a duration from 0s to 60s", clip(v))
+		q.wrong("wait", "%q is not a duration from 0s to 60s", state.Excerpt(v))
 		return 0
 	}
 
@@ -317,7 +332,7 @@ func (q *query) version(name string) string {
 
 	parts := strings.Split(v, ".")
 	if v != "" && (len(parts) != 3 || !digits(parts[0]) || !digits(parts[1]) || !digits(parts[2])) {
-		q.wrong(name, "%q is not a version of a job: use the version of an earlier answer", clip(v))
+		q.wrong(name, "%q is not a version of a job: use the version of an earlier answer", state.Excerpt(v))
 		return ""
 	}
 
@@ -340,7 +355,7 @@ func oneOf[T ~string](q *query, name string, known []T) []T {
 					words[i] = string(k)
 				}
 
-				q.wrong(name, "%q is not one of %s", clip(word), strings.Join(words, ", "))
+				q.wrong(name, "%q is not one of %s", state.Excerpt(word), strings.Join(words, ", "))
 
 				continue
 			}

@@ -55,6 +55,7 @@ func (a *API) router() chi.Router {
 		{http.MethodPost, "/jobs/retry/{job_id}", a.retry},
 		{http.MethodPost, "/jobs/start/{job_id}", a.start},
 		{http.MethodDelete, "/jobs/{job_id}", a.remove},
+		{http.MethodPatch, "/jobs/{job_id}/tags", a.editTags},
 		{http.MethodGet, "/jobs", a.jobs},
 		{http.MethodGet, "/jobs/counts", a.jobCounts},
 		{http.MethodGet, "/jobs/types", a.types},

@@ -142,7 +142,7 @@ func TestSubmitRejectsUnknownParameters(t *testing.T) {
 		{
 			Field: "force",
 			Message: "is not a known parameter; " +
-				"known parameters: rerun, dry_run, callback_url, start_at, delay",
+				"known parameters: rerun, dry_run, key, tag.NAME, callback_url, start_at, delay",
 		},
 		{Field: "rerun", Message: `"maybe" is neither true nor false`},
 		{Field: "dry_run", Message: "occurs 2 times"},

@@ -104,6 +104,11 @@ func (c *Client) Post(ctx context.Context, path string, query url.Values, body [
 	return c.do(ctx, http.MethodPost, path, query, body)
 }
 
+// Patch sends a PATCH.
+func (c *Client) Patch(ctx context.Context, path string, body []byte) (Answer, error) {
+	return c.do(ctx, http.MethodPatch, path, nil, body)
+}
+
 // Delete sends a DELETE.
 func (c *Client) Delete(ctx context.Context, path string, query url.Values) (Answer, error) {
 	return c.do(ctx, http.MethodDelete, path, query, nil)

@@ -17,6 +17,9 @@ type SubmitOptions struct {
 	StartAt     time.Time     // start the job at this time; zero: immediately
 	Delay       time.Duration // start the job after this time; not together with StartAt
 	CallbackURL string        // notified when the job ends; empty: none
+
+	RunKey string            // the rest of the identity of the job; empty: none
+	Tags   map[string]string // of the run that the submit starts; nil: none
 }
 
 // Rerun runs the job again if it has completed.
@@ -31,6 +34,20 @@ func Delay(d time.Duration) SubmitOption { return func(o *SubmitOptions) { o.Del
 // CallbackURL sends a notification to a URL when the job ends.
 func CallbackURL(callback string) SubmitOption {
 	return func(o *SubmitOptions) { o.CallbackURL = callback }
+}
+
+// RunKey makes the same parameters with another key another job.
+func RunKey(key string) SubmitOption { return func(o *SubmitOptions) { o.RunKey = key } }
+
+// Tag sets a tag on the job. Lists filter by tags.
+func Tag(name, value string) SubmitOption {
+	return func(o *SubmitOptions) {
+		if o.Tags == nil {
+			o.Tags = map[string]string{}
+		}
+
+		o.Tags[name] = value
+	}
 }
 
 // Collect applies options. An error has CodeInvalid and names the options that
@@ -63,6 +80,11 @@ func (o SubmitOptions) Query() url.Values {
 	set("start_at", o.StartAt.Format(time.RFC3339Nano), !o.StartAt.IsZero())
 	set("delay", o.Delay.String(), o.Delay != 0)
 	set("callback_url", o.CallbackURL, o.CallbackURL != "")
+	set("key", o.RunKey, o.RunKey != "")
+
+	for name, value := range o.Tags {
+		set(state.TagPrefix+name, value, true)
+	}
 
 	return query
 }

@@ -18,6 +18,7 @@ func (m *Machine) Types() []JobType {
 			Name:        name,
 			Description: job.Description(),
 			Schema:      job.Schema(),
+			Searchable:  job.Searchable(),
 			Stages:      make([]StageType, len(specs)),
 			Show:        job.Show(),
 		}

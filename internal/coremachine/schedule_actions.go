@@ -115,7 +115,8 @@ func (m *Machine) TriggerSchedule(ctx context.Context, req TriggerRequest) (Subm
 	m.wake(effects)
 
 	return SubmitResult{
-		JobID: spec.JobID, Status: state.JobQueued, Attempt: 1, Created: true, Started: true, Parameters: spec.Params,
+		JobID: spec.JobID, RunKey: spec.RunKey, Status: state.JobQueued, Attempt: 1,
+		Created: true, Started: true, Parameters: spec.Params,
 	}, nil
 }
 

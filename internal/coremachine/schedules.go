@@ -233,7 +233,9 @@ func (m *Machine) fireSlot(ctx context.Context, fire state.ScheduleFire) (landed
 func (m *Machine) scheduledJob(
 	ctx context.Context, s define.Schedule, req SubmitRequest,
 ) (state.JobSpec, error) {
-	req.Type = s.Declaration(m.cfg.Jobs).JobType
+	declared := s.Declaration(m.cfg.Jobs)
+	req.Type, req.Tags = declared.JobType, declared.Tags
+
 	if err := s.Job().Preflight(ctx, s.Params(), m.cfg.Deps); err != nil {
 		return state.JobSpec{}, err
 	}

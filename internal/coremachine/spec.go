@@ -32,6 +32,10 @@ func Spec(
 		return state.JobSpec{}, err
 	}
 
+	if state.ReservedRunKey(g.RunKey) {
+		return state.JobSpec{}, reservedKey("")
+	}
+
 	g.StartAt, err = startTime(req, now)
 
 	return g, err
@@ -50,6 +54,10 @@ func parseSubmit(
 			req.Type,
 			strings.Join(slices.Sorted(maps.Keys(jobs)), ", "),
 		)
+	}
+
+	if err := checkLabels(req); err != nil {
+		return define.Job{}, define.Params{}, err
 	}
 
 	params, err := job.ParseContext(ctx, req.Body)
@@ -95,6 +103,7 @@ func graph(
 		JobID: state.KeyedJobID(req.Type, params.Canonical, req.RunKey), RunKey: req.RunKey,
 		JobType: req.Type, Params: params.Canonical,
 		HasResult: job.HasResult(), Traceparent: req.Traceparent, By: req.By, CallbackURL: req.CallbackURL,
+		Tags: req.Tags, Terms: terms(req.Tags, job, params),
 	}
 	for i, spec := range job.Stages() {
 		s := state.StageSpec{

@@ -11,6 +11,7 @@ type Store interface {
 	Submitter
 	JobCreator
 	Delayer
+	Tagger
 	Planner
 	Deferrer
 	Claimer

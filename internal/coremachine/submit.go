@@ -28,6 +28,10 @@ type Submitter interface {
 // it runs again. If it has completed, it runs again only if Rerun is set. Submit
 // writes nothing before all checks have passed.
 //
+// With a run key, a job is the same only if its key is the same too. A run that
+// starts with tags replaces the tags of the job; one without tags keeps them. A
+// submit that starts no run leaves them as they are.
+//
 // The code of the error is CodeUnknownJobType, CodeMalformed, CodeInvalid with
 // the fields at fault, or CodeTooLarge. It is CodeConflict while the job is
 // being stopped, CodeBusy if the maximum number of jobs is open, and
@@ -51,7 +55,13 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 		return SubmitResult{}, err
 	}
 
-	res := SubmitResult{JobID: g.JobID, Status: state.JobQueued, Attempt: 1, Parameters: params.Canonical}
+	if err := m.mayUseKey(ctx, req, g.JobID); err != nil {
+		return SubmitResult{}, err
+	}
+
+	res := SubmitResult{
+		JobID: g.JobID, RunKey: g.RunKey, Status: state.JobQueued, Attempt: 1, Parameters: params.Canonical,
+	}
 	if req.DryRun {
 		return m.dryRun(ctx, g, params)
 	}
@@ -62,7 +72,7 @@ func (m *Machine) Submit(ctx context.Context, req SubmitRequest) (SubmitResult, 
 // dryRun returns what a submit would create. The status is that of the existing
 // job, and empty if there is none.
 func (m *Machine) dryRun(ctx context.Context, g state.JobSpec, params define.Params) (SubmitResult, error) {
-	res := SubmitResult{JobID: g.JobID, Parameters: params.Canonical, Plan: planned(g)}
+	res := SubmitResult{JobID: g.JobID, RunKey: g.RunKey, Parameters: params.Canonical, Plan: planned(g)}
 
 	brief, err := m.store.JobState(ctx, g.JobID)
 	switch {

@@ -17,9 +17,10 @@ type SubmitRequest struct {
 	By          string // who asks, for the timeline
 	CallbackURL string // notified when the job ends, checked by the caller; empty: none
 
-	RunKey  string        // the rest of the identity of the job; empty: none
-	StartAt time.Time     // start then; zero: immediately
-	Delay   time.Duration // start after it, by the time of the database; not together with StartAt
+	RunKey  string            // the rest of the identity of the job; empty: none
+	Tags    map[string]string // of the run that the submit starts, see state.CheckTags; nil: none
+	StartAt time.Time         // start then; zero: immediately
+	Delay   time.Duration     // start after it, by the time of the database; not together with StartAt
 }
 
 // TriggerRequest asks for a job of a schedule outside its slots.
@@ -33,6 +34,7 @@ type TriggerRequest struct {
 // SubmitResult says what a submit found or started.
 type SubmitResult struct {
 	JobID      state.JobID
+	RunKey     string          // of the job; empty: none
 	Status     state.JobStatus // empty: a dry run, and no such job
 	Attempt    int             // 0 likewise
 	Created    bool            // the job is new

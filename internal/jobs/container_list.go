@@ -14,8 +14,8 @@ import (
 
 // ContainerListParams are the parameters of ContainerList.
 type ContainerListParams struct {
-	Container    string   `json:"container" validate:"required,min=3,max=63" pattern:"^(\\$root|\\$web|\\$logs|[a-z0-9](-?[a-z0-9])+)$" doc:"Name of the blob container, by Azure's rules: lower-case letters, digits and single hyphens"`
-	Prefix       string   `json:"prefix" validate:"max=1024" doc:"Only blobs whose names start with this prefix"`
+	Container    string   `json:"container" validate:"required,min=3,max=63" search:"true" pattern:"^(\\$root|\\$web|\\$logs|[a-z0-9](-?[a-z0-9])+)$" doc:"Name of the blob container, by Azure's rules: lower-case letters, digits and single hyphens"`
+	Prefix       string   `json:"prefix" validate:"max=1024" search:"true" doc:"Only blobs whose names start with this prefix"`
 	Extensions   []string `json:"extensions" default:"[]" validate:"max=50,dive,min=1,max=32" doc:"Only blobs with one of these extensions, for example tif or tar.gz, ignoring case. Empty: all blobs"`
 	MinSizeBytes int64    `json:"min_size_bytes" default:"0" validate:"min=0" doc:"Minimum size of a blob in bytes"`
 	MaxSizeBytes *int64   `json:"max_size_bytes" validate:"omitempty,min=0" doc:"Maximum size of a blob in bytes. null: no maximum"`

@@ -12,7 +12,7 @@ import (
 
 // HelloWorldParams are the parameters of HelloWorld.
 type HelloWorldParams struct {
-	N           int     `json:"n" default:"3" validate:"min=1,max=1000" doc:"Number of greetings, and of replies"`
+	N           int     `json:"n" default:"3" validate:"min=1,max=1000" search:"true" doc:"Number of greetings, and of replies"`
 	Message     string  `json:"message" default:"Hello World" validate:"max=1000" doc:"Text of each greeting"`
 	FailureRate float64 `json:"failure_rate" default:"0" validate:"min=0,max=1" doc:"Share of attempts that fail, to test retries"`
 }

@@ -62,6 +62,7 @@ type jobRow struct {
 	CreatedAt         time.Time
 	LastSubmittedAt   time.Time
 	RunKey            *string
+	Tags              map[string]string
 	StartAt           *time.Time
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
@@ -136,6 +137,7 @@ func (row jobRow) view() (view.JobView, error) {
 			CreatedAt:         row.CreatedAt.UTC(),
 			LastSubmittedAt:   row.LastSubmittedAt.UTC(),
 			RunKey:            orEmpty(row.RunKey),
+			Tags:              row.Tags,
 			StartAt:           utc(row.StartAt),
 			StartedAt:         utc(row.StartedAt),
 			FinishedAt:        utc(row.FinishedAt),

@@ -16,8 +16,9 @@ import (
 
 // ListJobs reads a page of jobs, newest first. It reads a page's worth of one
 // index, backwards for jobs before a place; with a type and a status it may
-// read all jobs of the type since Since. A bad id prefix or limit is an Error
-// with CodeInvalid.
+// read all jobs of the type since Since. With terms, it reads at most termScan
+// entries, so that a page can be short and have a next one. A bad id prefix or
+// limit is an Error with CodeInvalid.
 func (r *Repo) ListJobs(
 	ctx context.Context,
 	f view.JobFilter,
@@ -29,7 +30,7 @@ func (r *Repo) ListJobs(
 		return page, err
 	}
 
-	name, args, err := jobIDsStatement(op, f)
+	name, args, err := r.listStatement(ctx, op, f)
 	if err != nil {
 		return page, err
 	}
@@ -39,11 +40,12 @@ func (r *Repo) ListJobs(
 		return page, failure(op, err)
 	}
 
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[jobKey])
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByNameLax[jobKey])
 	if err != nil {
 		return page, failure(op, err)
 	}
 
+	found, end := scanEnd(found)
 	more := len(found) > f.Limit // one more than the page
 
 	found = found[:min(len(found), f.Limit)]
@@ -60,6 +62,14 @@ func (r *Repo) ListJobs(
 		page.Next = found[len(found)-1].cursor()
 	}
 
+	switch {
+	case end == nil:
+	case f.Before != nil:
+		page.Prev = end.cursor()
+	default:
+		page.Next = end.cursor()
+	}
+
 	ids := make([]state.JobID, len(found))
 	for i, k := range found {
 		ids[i] = state.JobID(k.JobID)
@@ -73,14 +83,26 @@ func (r *Repo) ListJobs(
 type jobKey struct {
 	JobID     []byte
 	CreatedAt time.Time
+	Listed    *bool // false: the scan ended there, and it is not in the list
+}
+
+// scanEnd splits the end of a scan that did not fill the page from the jobs of
+// the page. It is nil if the page is full, or if nothing is left to scan.
+func scanEnd(found []jobKey) (page []jobKey, end *jobKey) {
+	last := len(found) - 1
+	if last < 0 || found[last].Listed == nil || *found[last].Listed {
+		return found, nil
+	}
+
+	return found[:last], &found[last]
 }
 
 func (k jobKey) cursor() *view.JobCursor {
 	return &view.JobCursor{CreatedAt: k.CreatedAt.UTC(), JobID: state.JobID(k.JobID)}
 }
 
-// jobIDsStatement chooses the statement whose index fits the filter best.
-func jobIDsStatement(op string, f view.JobFilter) (string, namedArgs, error) {
+// listStatement chooses the statement whose index fits the filter best.
+func (r *Repo) listStatement(ctx context.Context, op string, f view.JobFilter) (string, namedArgs, error) {
 	args, list := namedArgs{"most": f.Limit + 1}, "read_job_ids"
 	args["since"], args["since_age"] = moment(f.Since)
 
@@ -94,14 +116,12 @@ func jobIDsStatement(op string, f view.JobFilter) (string, namedArgs, error) {
 		args["after_at"], args["after_id"] = nil, nil
 	}
 
-	statuses := make([]string, 0, len(f.Statuses))
-	for _, s := range f.Statuses {
-		if !slices.Contains(statuses, string(s)) {
-			statuses = append(statuses, string(s))
-		}
-	}
+	statuses := statusTexts(f.Statuses)
 
 	switch {
+	case len(f.Terms) > 0:
+		args["statuses"], args["job_type"] = statuses, f.Type
+		return r.termStatement(ctx, op, f, list, args)
 	case f.IDPrefix != "":
 		low, high, err := idRange(op, f.IDPrefix)
 		if err != nil {
@@ -120,6 +140,18 @@ func jobIDsStatement(op string, f view.JobFilter) (string, namedArgs, error) {
 	}
 
 	return list, args, nil
+}
+
+// statusTexts returns each status once.
+func statusTexts(statuses []state.JobStatus) []string {
+	texts := make([]string, 0, len(statuses))
+	for _, s := range statuses {
+		if !slices.Contains(texts, string(s)) {
+			texts = append(texts, string(s))
+		}
+	}
+
+	return texts
 }
 
 func moment(m view.Moment) (at, age any) {
@@ -182,6 +214,7 @@ type summaryRow struct {
 	CreatedAt         time.Time
 	LastSubmittedAt   time.Time
 	RunKey            *string
+	Tags              map[string]string
 	StartAt           *time.Time
 	StartedAt         *time.Time
 	FinishedAt        *time.Time
@@ -240,6 +273,7 @@ func (r *Repo) summaries(ctx context.Context, ids []state.JobID) ([]view.JobSumm
 			CreatedAt:         s.CreatedAt.UTC(),
 			LastSubmittedAt:   s.LastSubmittedAt.UTC(),
 			RunKey:            orEmpty(s.RunKey),
+			Tags:              s.Tags,
 			StartAt:           utc(s.StartAt),
 			StartedAt:         utc(s.StartedAt),
 			FinishedAt:        utc(s.FinishedAt),

@@ -16,7 +16,7 @@ import (
 
 var (
 	wholeTable = regexp.MustCompile(
-		`Seq Scan on (tasks|attempts|messages|events|jobs|stages|result_parts|workers|sweeps)\b`,
+		`Seq Scan on (tasks|attempts|messages|events|jobs|job_terms|stages|result_parts|workers|sweeps)\b`,
 	)
 	largeTable = regexp.MustCompile(`Scan[^\n]* on (tasks|attempts|events|result_parts)\b`)
 	// byKey is the whole key, or a range of its last column.

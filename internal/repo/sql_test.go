@@ -77,7 +77,8 @@ insert into task_durations (task_type, nanos) values ('t', 1);
 insert into schedules (name, declaration, next_at) values ('s', '{}', now());
 insert into schedule_runs (name, outcome, slot, job_id) values ('s', 'fired', now(), sha256('a'));
 insert into notifications (job_id, attempt, incarnation, callback_url, data)
-  values (sha256('a'), 1, 1, 'https://a.example', '{}');`
+  values (sha256('a'), 1, 1, 'https://a.example', '{}');
+insert into job_terms values (sha256('a'), 'tag.env', 'prod', now());`
 	if _, err := pool.Exec(t.Context(), legal); err != nil {
 		t.Fatal(err)
 	}
@@ -159,6 +160,13 @@ insert into notifications (job_id, attempt, incarnation, callback_url, data)
 		`update messages set worker_id = gen_random_uuid(), claimed_at = now(), attempt = 1, dead_reason = 'x'`,
 		`update attempts set attempt = 0`,
 		`update attempts set outcome = 'tired'`,
+		`update job_terms set term = 'env'`,
+		`update job_terms set term = 'tag.'`,
+		`update job_terms set term = 'tag.a b'`,
+		`update job_terms set term = 'tag.' || repeat('x', 197)`,
+		`update job_terms set value = ''`,
+		`update job_terms set value = repeat('ä', 201)`,
+		`insert into job_terms values (sha256('b'), 'tag.env', 'prod', now())`,
 		`update result_parts set part = -1`,
 		`update result_parts set data = convert_to(repeat('x', 1048577), 'utf8')`,
 		`update jobs set run_key = ''`,

@@ -90,7 +90,11 @@ func (t tx) insertJobs(
 		return nil, err
 	}
 
-	return outcomes, t.markFinally(fresh)
+	if err := t.markFinally(fresh); err != nil {
+		return nil, err
+	}
+
+	return outcomes, t.writeTerms(fresh)
 }
 
 // markJobs writes the run keys, delays and callback URLs of jobs that start. Few
@@ -322,7 +326,11 @@ func (t tx) rerun(
 		return 0, false, effects, err
 	}
 
-	return attempt, true, effects, t.markFinally([]state.JobSpec{g})
+	if err := t.markFinally([]state.JobSpec{g}); err != nil {
+		return 0, false, effects, err
+	}
+
+	return attempt, true, effects, t.rewriteTerms(g)
 }
 
 // JobState is the little of a job that a decision about it needs.

@@ -60,13 +60,8 @@ func ParseJobID(s string) (JobID, error) {
 }
 
 func badJobID(s string) error {
-	const most = 80
-	if len(s) > most {
-		s = s[:most] + "…"
-	}
-
 	return Invalid("state.ParseJobID", "the job id is malformed",
-		FieldError{Field: "job_id", Message: fmt.Sprintf("%q is not 64 lower-case hex digits", s)})
+		FieldError{Field: "job_id", Message: fmt.Sprintf("%q is not 64 lower-case hex digits", Excerpt(s))})
 }
 
 // String is the id as users see it: 64 lower-case hex digits.

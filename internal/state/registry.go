@@ -6,7 +6,8 @@ import "encoding/json"
 type JobType struct {
 	Name        string          `json:"job_type"`
 	Description string          `json:"description"`
-	Schema      json.RawMessage `json:"schema"` // JSON Schema (2020-12) of the parameters
+	Schema      json.RawMessage `json:"schema"`     // JSON Schema (2020-12) of the parameters
+	Searchable  []string        `json:"searchable"` // paths of the parameters that jobs are found by
 	Stages      []StageType     `json:"stages"`
 	// Show lists the members of the result that are pictures or tables.
 	Show []Display `json:"show,omitempty"`

@@ -38,6 +38,9 @@ type ScheduleDeclaration struct {
 	Overlap Overlap         `json:"overlap"`
 	Missed  Missed          `json:"missed"`
 	Limit   int             `json:"limit,omitempty"` // of MissedFireAll
+	// Tags of its jobs. Absent if there are none, as in declarations of builds
+	// that did not know them.
+	Tags map[string]string `json:"tags,omitempty"`
 }
 
 // Text is the stored form. Equal declarations have equal texts.
@@ -52,12 +55,12 @@ func (d ScheduleDeclaration) Text() string {
 
 // ScheduleKey is the run key of the job of a slot.
 func ScheduleKey(name string, slot time.Time) string {
-	return "schedule/" + name + "/" + slot.UTC().Format(time.RFC3339)
+	return ScheduleKeyPrefix + name + "/" + slot.UTC().Format(time.RFC3339)
 }
 
 // TriggerKey is the run key of a job that an operator started. The key is the
 // idempotency key of the caller, or a TriggerTime.
-func TriggerKey(name, key string) string { return "schedule/" + name + "/trigger/" + key }
+func TriggerKey(name, key string) string { return ScheduleKeyPrefix + name + "/trigger/" + key }
 
 // TriggerTime is the key of a trigger for which the caller named none.
 func TriggerTime(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000000Z") }

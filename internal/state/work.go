@@ -14,10 +14,12 @@ type JobSpec struct {
 	Params      []byte // canonical JSON
 	HasResult   bool   // a result function runs before the job ends
 	Traceparent string
-	By          string    // who asked, for the timeline
-	CallbackURL string    // notified when the job ends; empty: none
-	RunKey      string    // the rest of its identity; empty: none
-	StartAt     time.Time // when its first stages start; zero: immediately
+	By          string            // who asked, for the timeline
+	CallbackURL string            // notified when the job ends; empty: none
+	RunKey      string            // the rest of its identity; empty: none
+	StartAt     time.Time         // when its first stages start; zero: immediately
+	Tags        map[string]string // given with the submit
+	Terms       []Term            // the tags, and the parameters that it is found by
 	Stages      []StageSpec
 }
 

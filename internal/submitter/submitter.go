@@ -101,13 +101,15 @@ func request(jobType string, params any, opts []client.SubmitOption) (coremachin
 
 	return coremachine.SubmitRequest{
 		Type: jobType, Body: body, Rerun: o.Rerun, StartAt: o.StartAt, Delay: o.Delay, CallbackURL: o.CallbackURL,
+		RunKey: o.RunKey, Tags: o.Tags,
 	}, err
 }
 
 // submit creates the job, or finds it and runs it again if it may.
 func submit(ctx context.Context, store repo.CallerTx, spec state.JobSpec, rerun bool) (view.Submission, error) {
 	res := view.Submission{
-		JobID: spec.JobID, JobType: spec.JobType, Status: state.JobQueued, Attempt: 1, Parameters: spec.Params,
+		JobID: spec.JobID, JobType: spec.JobType, RunKey: spec.RunKey, Status: state.JobQueued, Attempt: 1,
+		Parameters: spec.Params,
 	}
 	if !spec.StartAt.IsZero() {
 		res.StartAt = &spec.StartAt

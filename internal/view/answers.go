@@ -11,6 +11,7 @@ import (
 type Submission struct {
 	JobID   state.JobID `json:"job_id"`
 	JobType string      `json:"job_type"`
+	RunKey  string      `json:"run_key,omitempty"`
 	// Omitted in a dry run of a job that does not exist.
 	Status     state.JobStatus `json:"status,omitempty"`
 	Attempt    int             `json:"attempt,omitempty"`    // as for Status

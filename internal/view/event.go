@@ -26,6 +26,8 @@ type EventDetail struct {
 	Error     string `json:"error"` // of a notification that failed
 
 	StartAt *time.Time `json:"start_at"` // of a delayed job
+
+	Tags map[string]string `json:"tags"` // all of the job, after a change of them
 }
 
 // Known reads the details that this build knows; what cannot be read is left

@@ -22,11 +22,12 @@ type Moment struct {
 type JobFilter struct {
 	Statuses []state.JobStatus
 	Type     string
-	Since    Moment     // created then or later
-	Until    Moment     // created then or earlier
-	IDPrefix string     // MinIDPrefix or more lower-case hex digits
-	After    *JobCursor // jobs behind it
-	Before   *JobCursor // jobs before it, those nearest to it; not together with After
+	Since    Moment       // created then or later
+	Until    Moment       // created then or earlier
+	IDPrefix string       // MinIDPrefix or more lower-case hex digits
+	Terms    []state.Term // each of them; not together with IDPrefix
+	After    *JobCursor   // jobs behind it
+	Before   *JobCursor   // jobs before it, those nearest to it; not together with After
 	Limit    int
 }
 

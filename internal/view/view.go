@@ -47,23 +47,24 @@ func JobVersion(incarnation, edge, counters int64) string {
 
 // JobSummary is a job as a list shows it.
 type JobSummary struct {
-	JobID             state.JobID     `json:"job_id"`
-	JobType           string          `json:"job_type"`
-	Status            state.JobStatus `json:"status"`
-	Attempt           int             `json:"attempt"` // runs of the job, this one included
-	Version           string          `json:"version"` // opaque, see JobVersion
-	Parameters        json.RawMessage `json:"parameters"`
-	CreatedAt         time.Time       `json:"created_at"`
-	LastSubmittedAt   time.Time       `json:"last_submitted_at"`
-	RunKey            string          `json:"run_key,omitempty"` // the rest of its identity; empty: none
-	StartAt           *time.Time      `json:"start_at"`          // if later than the submit; nil: immediately
-	StartedAt         *time.Time      `json:"started_at"`
-	FinishedAt        *time.Time      `json:"finished_at"`
-	CancelRequestedAt *time.Time      `json:"cancel_requested_at"` // nil where the job stops because it failed
-	Finalizing        bool            `json:"finalizing"`          // the outcome is decided, and finally stages run
-	Outcome           state.JobStatus `json:"outcome,omitempty"`   // of a job with finally stages; empty: not decided
-	Tasks             TaskCounts      `json:"tasks"`               // of all stages
-	Error             *state.Failure  `json:"error"`
+	JobID             state.JobID       `json:"job_id"`
+	JobType           string            `json:"job_type"`
+	Status            state.JobStatus   `json:"status"`
+	Attempt           int               `json:"attempt"` // runs of the job, this one included
+	Version           string            `json:"version"` // opaque, see JobVersion
+	Parameters        json.RawMessage   `json:"parameters"`
+	CreatedAt         time.Time         `json:"created_at"`
+	LastSubmittedAt   time.Time         `json:"last_submitted_at"`
+	RunKey            string            `json:"run_key,omitempty"` // the rest of its identity; empty: none
+	Tags              map[string]string `json:"tags"`              // never nil
+	StartAt           *time.Time        `json:"start_at"`          // if later than the submit; nil: immediately
+	StartedAt         *time.Time        `json:"started_at"`
+	FinishedAt        *time.Time        `json:"finished_at"`
+	CancelRequestedAt *time.Time        `json:"cancel_requested_at"` // nil where the job stops because it failed
+	Finalizing        bool              `json:"finalizing"`          // the outcome is decided, and finally stages run
+	Outcome           state.JobStatus   `json:"outcome,omitempty"`   // of a job with finally stages; empty: not decided
+	Tasks             TaskCounts        `json:"tasks"`               // of all stages
+	Error             *state.Failure    `json:"error"`
 }
 
 // Delayed reports whether the job waits for its start.

@@ -26,6 +26,9 @@ type eventsPage struct {
 // eventKinds are the kinds of events that the engine writes, for the filter.
 var eventKinds = []string{
 	"created",
+	"delayed",
+	"start_requested",
+	"tagged",
 	"stage_started",
 	"stage_ended",
 	"task_failed",

@@ -48,7 +48,10 @@ func funcs(s *Server) template.FuncMap {
 		"iconFor": func(status string) template.HTML { return icon(looks[status].shape) },
 		"ui":      func(segments ...any) string { return join(s.Prefix+"/ui", segments) },
 		"viewURL": func(segments ...any) string { return join(s.Prefix+"/view", segments) },
-		"api":     func(segments ...any) string { return join(s.Prefix, segments) },
+		"tagURL": func(name, value string) string {
+			return s.Prefix + "/ui?" + url.Values{state.TagPrefix + name: {value}}.Encode()
+		},
+		"api": func(segments ...any) string { return join(s.Prefix, segments) },
 	}
 }
 

@@ -245,7 +245,7 @@ func (s *Server) findJob(ctx context.Context, text string) (state.JobID, error) 
 	if len(text) < minPrefix || len(text) > 2*len(state.JobID{}) ||
 		strings.Trim(text, "0123456789abcdef") != "" {
 		return state.JobID{}, state.Invalid("web", "Invalid job id.", state.FieldError{
-			Field: clip(
+			Field: state.Excerpt(
 				text,
 			),
 			Message: fmt.Sprintf(

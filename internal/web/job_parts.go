@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,7 +19,8 @@ type actions struct {
 	Start                bool     // the job waits for its start
 	Retriable            int      // number of tasks that a retry runs again
 	In                   []string // names of their stages
-	Why                  string   // why the disabled actions are not available
+	RerunQuery           url.Values
+	Why                  string // why the disabled actions are not available
 }
 
 func actionsOf(job view.JobView) actions {
@@ -47,8 +49,9 @@ func actionsOf(job view.JobView) actions {
 		a.Rerun, a.Retry, a.Why = true, true, "The job has ended."
 	}
 
-	if a.Rerun && job.RunKey != "" { // a submit of the same parameters is another job
-		a.Rerun, a.Why = false, "The job has ended. A job with a run key is not run again from here."
+	a.RerunQuery = url.Values{"rerun": {"true"}}
+	if job.RunKey != "" {
+		a.RerunQuery.Set("key", job.RunKey)
 	}
 
 	return a
@@ -161,6 +164,8 @@ func eventText(e view.EventView) (shape, text string) {
 		return "queued", "start delayed"
 	case "start_requested":
 		return "running", "start now requested" + by
+	case "tagged":
+		return "queued", "tags changed" + by
 	case "retried":
 		return "retrying", "retried" + by
 	case "cancel_requested":

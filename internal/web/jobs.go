@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -36,6 +37,14 @@ type jobsPage struct {
 	Ages    []age
 	Filters bool   // at least one filter is set
 	Query   string // query for the API's list with the same filters
+	Terms   []termFilter
+}
+
+// termFilter is a filter by a tag or a parameter.
+type termFilter struct {
+	state.Term
+	Label   string // env=prod, or param.n=5
+	Without string // URL without it
 }
 
 // tab is a status to filter by.
@@ -73,6 +82,10 @@ var ages = []age{{"", "Any time"}, {"1h", "Last hour"}, {"24h", "Last 24 hours"}
 
 func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	f, err := api.ReadJobFilter(in.raw)
+	if err == nil {
+		err = api.CheckSearch(f, s.Types())
+	}
+
 	if err != nil {
 		return content{}, err
 	}
@@ -138,6 +151,12 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	p.Query, p.Filters = filters.Encode(), len(filters) > 0
 	if page.Next != nil {
 		p.Older = s.Prefix + "/ui?" + with(filters, "cursor", *api.JobCursor(page.Next)).Encode()
+	}
+
+	for _, term := range f.Terms {
+		p.Terms = append(p.Terms, termFilter{
+			term, strings.TrimPrefix(term.Name, state.TagPrefix) + "=" + term.Value, s.listed(without(filters, term.Name)),
+		})
 	}
 
 	p.First = s.listed(filters)
@@ -224,7 +243,7 @@ func (s *Server) listed(filters url.Values) string {
 }
 
 // jobTabs sets the counts if they count what the list shows. There are no
-// counts for a filter by id.
+// counts for a filter by id, by tag or by parameter.
 func (s *Server) jobTabs(in *input, f view.JobFilter, counts map[state.JobStatus]int) []tab {
 	rest := without(in.query, "cursor", "status")
 
@@ -244,7 +263,7 @@ func (s *Server) jobTabs(in *input, f view.JobFilter, counts map[state.JobStatus
 			tabs[i].Current = slices.Contains(f.Statuses, t.status)
 		}
 
-		if f.IDPrefix == "" {
+		if f.IDPrefix == "" && len(f.Terms) == 0 {
 			tabs[i].Count = capped(n)
 		}
 
@@ -297,6 +316,12 @@ func inWords(filters url.Values) string {
 	} {
 		if v := strings.Join(filters[f.name], ", "); v != "" {
 			said = append(said, f.say+" "+v)
+		}
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(filters)) {
+		if api.KnownParameter(api.TermPrefixes, name) {
+			said = append(said, strings.TrimPrefix(name, state.TagPrefix)+"="+strings.Join(filters[name], ", "))
 		}
 	}
 

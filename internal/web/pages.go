@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"coremachine/internal/api"
 )
 
 // page is one page. Its body is the template with its name, in the file with
@@ -31,7 +33,7 @@ var pages = []page{
 		name:  "jobs",
 		path:  "",
 		nav:   "jobs",
-		query: []string{"status", "type", "since", "id", "cursor"},
+		query: append([]string{"status", "type", "since", "id", "cursor"}, api.TermPrefixes...),
 		pace:  time.Second,
 		load:  loadJobs,
 	},

@@ -180,13 +180,13 @@ func unknown(values url.Values, known []string) error {
 	var bad []state.FieldError
 
 	for name := range values {
-		if !slices.Contains(known, name) {
+		if !api.KnownParameter(known, name) {
 			said := "this page has no filters"
 			if len(known) > 0 {
 				said = "known filters: " + strings.Join(known, ", ")
 			}
 
-			bad = append(bad, state.FieldError{Field: clip(name), Message: "is not a filter; " + said})
+			bad = append(bad, state.FieldError{Field: state.Excerpt(name), Message: "is not a filter; " + said})
 		}
 	}
 
@@ -197,15 +197,6 @@ func unknown(values url.Values, known []string) error {
 	slices.SortFunc(bad, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
 
 	return state.Invalid("web", "The address has an unknown filter.", bad...)
-}
-
-func clip(s string) string {
-	const maxLen = 80
-	if len(s) > maxLen {
-		s = s[:maxLen] + "…"
-	}
-
-	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // body renders the content of a page, or the problem that prevents it.

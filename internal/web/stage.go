@@ -59,7 +59,7 @@ func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
 			"web",
 			"The job %s has no stage %q.",
 			id.Short(),
-			clip(in.params["stage"]),
+			state.Excerpt(in.params["stage"]),
 		)
 	}
 

@@ -133,7 +133,7 @@ func taskIndex(text string) (int, error) {
 		return 0, state.Invalid(
 			"web",
 			"No such task.",
-			state.FieldError{Field: clip(text), Message: "the index of a task is a number of at least 0"},
+			state.FieldError{Field: state.Excerpt(text), Message: "the index of a task is a number of at least 0"},
 		)
 	}
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -142,6 +143,8 @@ type typePage struct {
 	Root   string       // URL of the API, as the browser sees it
 	Keys   bool         // requests need a key
 
+	Tags string // that the form starts with, one on each line
+
 	Callbacks bool // the form has a field for a callback URL
 }
 
@@ -154,7 +157,7 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 			state.CodeNotFound,
 			"web",
 			"This build has no job type %q.",
-			clip(in.params["type"]),
+			state.Excerpt(in.params["type"]),
 		)
 	}
 
@@ -214,6 +217,10 @@ func (s *Server) fillFromJob(ctx context.Context, p *typePage, text string) erro
 
 	fillFrom(p.Fields, job.Parameters)
 	p.From = &id
+
+	for _, name := range slices.Sorted(maps.Keys(job.Tags)) {
+		p.Tags += name + "=" + job.Tags[name] + "\n"
+	}
 
 	return nil
 }

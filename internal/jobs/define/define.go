@@ -2,6 +2,7 @@ package define
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"reflect"
 
@@ -11,7 +12,8 @@ import (
 // Definition declares a job whose parameters are the struct P. Fields of P
 // carry the tags json (a snake_case name), default (a plain string, or JSON for
 // other types), validate (validator/v10), pattern (a regular expression, on
-// strings) and doc (one line for people).
+// strings), search (true: jobs are found by the value of the parameter, which
+// costs a row for each job) and doc (one line for people).
 //
 // P may hold strings, booleans, numbers, time.Time, other types that marshal as
 // text, structs, slices and maps of these, and pointers if null is a value. A
@@ -128,7 +130,13 @@ func Define[P any](d Definition[P]) Job {
 	j.shape, j.problems = shapeOf(j.params)
 	if j.shape != nil {
 		j.schema = schemaOf(j.shape, d.Description)
+		j.searched = searchedPaths(j.shape)
 		j.problems = append(j.problems, defaultProblems(j.shape)...)
+	}
+
+	if len(j.searched) > maxSearched {
+		j.problems = append(j.problems, fmt.Sprintf(
+			"%d parameters are searchable, the maximum is %d", len(j.searched), maxSearched))
 	}
 
 	for _, s := range d.Stages {

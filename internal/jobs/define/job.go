@@ -24,6 +24,7 @@ type job struct {
 	params      reflect.Type
 	shape       *shape // nil if P is not a usable struct; problems then says why
 	schema      []byte
+	searched    [][]string // paths of the parameters that jobs are found by
 	stages      []stage
 	preflight   func(context.Context, any, handlers.Deps) error
 	result      func(context.Context, any, Results) (any, error)

@@ -59,6 +59,12 @@ func Ignore() ScheduleOption {
 	return func(d *state.ScheduleDeclaration) { d.Missed, d.Limit = state.MissedIgnore, 0 }
 }
 
+// Tags sets tags on the jobs of the schedule.
+func Tags(tags map[string]string) ScheduleOption {
+	tags = maps.Clone(tags)
+	return func(d *state.ScheduleDeclaration) { d.Tags = tags }
+}
+
 // Every declares that a job starts at the times of a cron expression in a time
 // zone, see package cron. params are the parameters of the job: a field that is
 // zero and has a default gets the default. It never fails: CheckSchedules lists
@@ -83,6 +89,10 @@ func Every[P any](expression, zone string, job Job, params P, opts ...ScheduleOp
 
 	if d.Missed == state.MissedFireAll && d.Overlap != state.OverlapAllow {
 		s.problem("FireAll requires Allow: the jobs of missed slots start at the same time")
+	}
+
+	if err := state.CheckTags("define.Every", d.Tags); err != nil {
+		s.problem("%v", err)
 	}
 
 	s.setParams(job, params)

@@ -50,6 +50,7 @@ type field struct {
 	maxSize int            // maximum length of a string, list or dict by its rules, or -1
 	pattern *regexp.Regexp
 	doc     string
+	search  bool // jobs are found by its value
 }
 
 // full reports whether a list or dict has as many items as its rules allow.
@@ -277,6 +278,8 @@ func (c *compiler) field(sf reflect.StructField, index []int, tag, at string) *f
 	if deepObject(f.shape) && !strings.Contains(f.rules, "dive") {
 		c.problem(at, "the rules of its items are only applied where its own rules include dive")
 	}
+
+	f.search = c.searchable(sf, f.shape, at)
 
 	if pattern, ok := sf.Tag.Lookup("pattern"); ok {
 		re, err := regexp.Compile(pattern)

@@ -70,7 +70,17 @@ select
     from stages s
     left join held h on h.stage = s.stage and h.gen = s.gen
     where s.job_id = j.job_id
-  ) as stages
+  ) as stages,
+  coalesce(
+    (
+      select json_object_agg(substr(t.term, 5), t.value order by t.term)
+      from job_terms t
+      where t.job_id = j.job_id
+        and t.term >= 'tag.'
+        and t.term < 'tag/'
+    ),
+    '{}'
+  ) as tags
 from jobs j
 where j.job_id = @job_id
   and j.purge_started_at is null

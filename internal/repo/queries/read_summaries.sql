@@ -29,7 +29,17 @@ select
   j.error,
   case when octet_length(j.params::text) <= @max_params then j.params end as params,
   c.counters, c.planned, c.completed, c.failed, c.cancelled,
-  coalesce(h.running, 0) as running
+  coalesce(h.running, 0) as running,
+  coalesce(
+    (
+      select json_object_agg(substr(t.term, 5), t.value order by t.term)
+      from job_terms t
+      where t.job_id = j.job_id
+        and t.term >= 'tag.'
+        and t.term < 'tag/'
+    ),
+    '{}'
+  ) as tags
 from unnest(@job_ids::bytea[]) as k (job_id)
 join jobs j on j.job_id = k.job_id
 cross join lateral (

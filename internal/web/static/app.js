@@ -267,7 +267,18 @@
     if (e.target.name === "theme") theme(e.target.value);
     if (e.target.id === "keys-on") shortcuts(e.target.checked);
   });
+  // The field for a tag becomes a parameter of its own, in place of one with the
+  // same name.
+  const addTerm = (form) => {
+    const field = $("[data-term]", form);
+    if (!field || !field.value) return;
+    const at = field.value.indexOf("="), word = field.value.slice(0, at).trim();
+    const name = /^(tag|param)\./.test(word) ? word : `tag.${word}`;
+    for (const old of [...form.elements]) if (old.name === name) old.remove();
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value: field.value.slice(at + 1).trim() }));
+  };
   document.addEventListener("submit", (e) => {
+    if (e.target.matches("form[data-filters]")) addTerm(e.target);
     if (e.target.matches("form[data-filters]")) for (const field of e.target.elements) if (!field.value) field.disabled = true; // omits defaults
   });
 

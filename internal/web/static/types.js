@@ -22,8 +22,19 @@
 
   // callback is the field of the callback URL; it is missing if none is allowed.
   const callback = () => $("#callback-url");
+  // tags are the lines of their field as pairs; a line without = is a name.
+  const runKey = () => $("#run-key");
+  const runTags = () => $("#run-tags");
+  const tags = () => runTags().value.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
+    const at = line.indexOf("=");
+    return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + 1)];
+  });
+  const extras = () => [runKey(), runTags(), callback()].filter(Boolean);
+
   const queried = (words) => {
     const query = new URLSearchParams(words);
+    if (runKey().value) query.set("key", runKey().value);
+    for (const [name, value] of tags()) query.append("tag." + name, value);
     if (callback() && callback().value) query.set("callback_url", callback().value);
     return query.size ? "?" + query : "";
   };
@@ -31,6 +42,8 @@
   const quote = (text) => /^[A-Za-z0-9_.,:=@%+\/-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\\''") + "'";
   const lines = (form) => {
     const words = given(form).map(([el, v]) => quote(el.name + "=" + (el.dataset.kind === "string" ? JSON.parse(v) : v)));
+    if (runKey().value) words.push("--key " + quote(runKey().value));
+    for (const [name, value] of tags()) words.push("--tag " + quote(name + "=" + value));
     $("#line-corectl").textContent = ["corectl submit", quote(form.dataset.type), ...words].join(" ") + (callback() && callback().value ? " --callback-url " + quote(callback().value) : "");
     const key = form.dataset.keys === "true" ? ' -H "x-functions-key: $KEY"' : "";
     $("#line-curl").textContent = `curl -X POST ${quote(form.dataset.root + "/jobs/submit/" + encodeURIComponent(form.dataset.type) + queried({}))}${key} -H 'Content-Type: application/json' -d '${body(form).replaceAll("'", "'\\''")}'`;
@@ -38,16 +51,16 @@
 
   const clear = (form) => {
     $("#submit-wrong").hidden = true;
-    for (const el of [...fields(form), callback()]) if (el) { el.removeAttribute("aria-invalid"); $(`#${el.id}-wrong`).hidden = true; }
+    for (const el of [...fields(form), ...extras()]) { el.removeAttribute("aria-invalid"); $(`#${el.id}-wrong`).hidden = true; }
   };
   const wrong = (form, r) => {
     const errors = (r.answer && r.answer.errors) || [], rest = [];
     let at = null;
     for (const e of errors) {
-      const el = e.field === "callback_url" ? callback() : fields(form).find((f) => f.name === e.field || e.field.startsWith(f.name + ".") || e.field.startsWith(f.name + "["));
+      const el = e.field === "callback_url" ? callback() : e.field === "key" && runKey().value ? runKey() : /^tags?(\.|$)/.test(e.field) && runTags().value ? runTags() : fields(form).find((f) => f.name === e.field || e.field.startsWith(f.name + ".") || e.field.startsWith(f.name + "["));
       if (!el) { rest.push(e); continue; }
       const p = $(`#${el.id}-wrong`);
-      p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === el.name || el === callback() ? "" : e.field + ": ") + e.message;
+      p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === el.name || el === callback() || el === runKey() ? "" : e.field + ": ") + e.message;
       p.hidden = false;
       el.setAttribute("aria-invalid", "true");
       if (!at || el.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING) at = el;
@@ -110,7 +123,7 @@
     answer.textContent = "Sending…";
     button.disabled = true;
     let r;
-    try { r = await api("POST", button.dataset.url + queried({})); } catch { r = { status: 0, answer: { detail: "The service cannot be reached." } }; }
+    try { r = await api("POST", button.dataset.url + "?" + new URLSearchParams(callback().value ? { callback_url: callback().value } : {})); } catch { r = { status: 0, answer: { detail: "The service cannot be reached." } }; }
     button.disabled = false;
     answer.textContent = !r.ok ? "" : r.answer.delivered ? "The receiver accepted the sample." : `The sample was not delivered: ${r.answer.error}.`;
     if (!r.ok && r.status !== 401) wrong(form, r);

@@ -59,6 +59,8 @@ func eventText(e view.EventView) (string, Ink) {
 		return text, Plain
 	case "start_requested":
 		return "start now requested" + by(d), Plain
+	case "tagged":
+		return "tags changed" + by(d) + after(": ", strings.Join(pairs(d.Tags), " ")), Plain
 	case "retried":
 		return "failed tasks retried" + by(d), Plain
 	case "cancel_requested":

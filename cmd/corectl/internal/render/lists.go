@@ -2,7 +2,9 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"coremachine/internal/state"
@@ -19,6 +21,13 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 		{Head: "FAILED", Right: true, Drop: 1},
 		{Head: "STARTED", Drop: 3},
 		{Head: "TOOK", Drop: 4},
+	}
+
+	labelled := slices.ContainsFunc(jobs, func(job view.JobSummary) bool {
+		return job.RunKey != "" || len(job.Tags) > 0
+	})
+	if labelled {
+		columns = append(columns, Column{Head: "KEY AND TAGS", Cut: 12, Drop: 5})
 	}
 
 	rows := make([][]string, len(jobs))
@@ -41,6 +50,9 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 			started,
 			jobTook(job, now),
 		}
+		if labelled {
+			rows[i] = append(rows[i], s.listLabels(job))
+		}
 	}
 
 	return s.Table(columns, rows, func(r, c int) Ink {
@@ -56,7 +68,7 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 }
 
 // JobsTabbed lists jobs for other programs: id, type, status, ended, total,
-// failed, created, started, finished.
+// failed, created, started, finished, run key, tags separated by commas.
 func JobsTabbed(jobs []view.JobSummary) []string {
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
@@ -70,6 +82,8 @@ func JobsTabbed(jobs []view.JobSummary) []string {
 			stamp(&job.CreatedAt),
 			stamp(job.StartedAt),
 			stamp(job.FinishedAt),
+			clean(job.RunKey),
+			clean(strings.Join(pairs(job.Tags), ",")),
 		}
 	}
 

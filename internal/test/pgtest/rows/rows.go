@@ -26,6 +26,8 @@ type Job struct {
 	Stopping bool
 	Version  int64
 	Outcome  state.JobStatus // decided, while finally stages run
+	RunKey   string
+	Terms    map[string]string // such as tag.env
 	Stages   []Stage
 }
 
@@ -70,13 +72,15 @@ func Insert(tb testing.TB, pool *pgxpool.Pool, j Job) state.JobID {
 
 	exec(tb, pool, `
 insert into jobs (job_id, job_type, params, status, pending_stages, version, created_at, started_at,
-                  finished_at, cancel_requested_at, result, error, finally_stages, outcome, stop_requested_at)
+                  finished_at, cancel_requested_at, result, error, finally_stages, outcome, stop_requested_at,
+                  run_key)
 values (@id, @type, @params, @status::text::job_status, @pending, @version, now() - @age::interval,
         case when @status::text <> 'queued' then now() - @age::interval end,
         case when @ended then now() end,
         case when @stopping or @status::text = 'cancelled' then now() end,
         nullif(convert_to(@result::text, 'UTF8'), ''), nullif(@error, '')::json, @finally,
-        nullif(@outcome::text, '')::job_status, case when @outcome::text in ('cancelled', 'failed') then now() end)`,
+        nullif(@outcome::text, '')::job_status, case when @outcome::text in ('cancelled', 'failed') then now() end,
+        nullif(@run_key, ''))`,
 		pgx.StrictNamedArgs{
 			"id":       id[:],
 			"type":     j.Type,
@@ -91,7 +95,15 @@ values (@id, @type, @params, @status::text::job_status, @pending, @version, now(
 			"error":    j.Error,
 			"finally":  finally,
 			"outcome":  string(j.Outcome),
+			"run_key":  j.RunKey,
 		})
+
+	for term, value := range j.Terms {
+		exec(tb, pool, `
+insert into job_terms (job_id, term, value, created_at)
+select job_id, @term, @value, created_at from jobs where job_id = @id`,
+			pgx.StrictNamedArgs{"id": id[:], "term": term, "value": value})
+	}
 
 	for i, s := range j.Stages {
 		s.insert(tb, pool, id, i)
