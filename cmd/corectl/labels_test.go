@@ -22,15 +22,18 @@ func TestKeysAndTagsReachTheAPI(t *testing.T) {
 		out     string
 	}{
 		{
-			"submit", []string{"submit", "hello_world", "--key", "a/1", "--tag", "env=prod", "--tag", "q=a=b, c"},
+			"submit",
+			[]string{"submit", "hello_world", "--key", "a/1", "--tag", "env=prod", "--tag", "q=a=b, c"},
 			"POST /jobs/submit/hello_world?key=a%2F1&tag.env=prod&tag.q=a%3Db%2C+c {}", "",
 		},
 		{
-			"jobs", []string{"jobs", "--tag", "env=prod", "--param", "n=5", "--param", "filter.prefix=a"},
+			"jobs",
+			[]string{"jobs", "--tag", "env=prod", "--param", "n=5", "--param", "filter.prefix=a"},
 			"GET /jobs?limit=50&param.filter.prefix=a&param.n=5&tag.env=prod", "",
 		},
 		{
-			"tag", []string{"tag", idA, "env=prod", "b=x y", "--remove", "old"},
+			"tag",
+			[]string{"tag", idA, "env=prod", "b=x y", "--remove", "old"},
 			"PATCH /jobs/" + idA + `/tags {"b":"x y","env":"prod","old":null}`, "b=x y env=prod\n",
 		},
 		{"show", []string{"tag", idA}, "PATCH /jobs/" + idA + "/tags {}", "b=x y env=prod\n"},

@@ -160,7 +160,8 @@ func FuzzLabels(f *testing.F) {
 			}
 
 			for _, term := range terms {
-				if !strings.Contains(raw, "=") || state.TermValueProblem(term.Value) != "" || len(terms) > state.MaxTags {
+				if !strings.Contains(raw, "=") || state.TermValueProblem(term.Value) != "" ||
+					len(terms) > state.MaxTags {
 					t.Errorf("%q passed as %+v", raw, term)
 				}
 			}

@@ -260,7 +260,7 @@ func readTagChanges(text []byte) (map[string]*string, error) {
 			return nil, malformed(err)
 		}
 
-		switch value.Kind() {
+		switch value.Kind() { //nolint:exhaustive // the other kinds are refused
 		case 'n':
 			changes[key] = nil
 		case '"':

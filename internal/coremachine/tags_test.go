@@ -53,7 +53,8 @@ func TestARunKeyIsPartOfTheIdentity(t *testing.T) {
 
 	for _, key := range []string{"", "a", "A", "schedules", "a/schedule/"} {
 		res := submit(key)
-		if want := state.KeyedJobID("hello_world", params, key); res.JobID != want || !res.Created || res.RunKey != key {
+		want := state.KeyedJobID("hello_world", params, key)
+		if res.JobID != want || !res.Created || res.RunKey != key {
 			t.Errorf("with key %q: %+v, want the id %s", key, res, want)
 		}
 
@@ -182,7 +183,9 @@ func TestTagsFollowTheRunsOfAJob(t *testing.T) {
 	}
 
 	bad := ""
-	if _, err := m.EditTags(t.Context(), id, map[string]*string{"b": &bad}, ""); state.CodeOf(err) != state.CodeInvalid {
+
+	_, err = m.EditTags(t.Context(), id, map[string]*string{"b": &bad}, "")
+	if state.CodeOf(err) != state.CodeInvalid {
 		t.Errorf("an empty value: %v", err)
 	}
 

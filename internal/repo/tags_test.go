@@ -331,7 +331,7 @@ func TestConcurrentEditsOfTagsSeeEachOther(t *testing.T) {
 
 	before := job.Version
 
-	kept, err := r.EditTags(t.Context(), id, "me", func(tags map[string]string) (map[string]string, error) {
+	kept, err := r.EditTags(t.Context(), id, "me", func(map[string]string) (map[string]string, error) {
 		return map[string]string{"env": "prod"}, nil
 	})
 	if err != nil || !maps.Equal(kept, map[string]string{"env": "prod"}) {
@@ -344,7 +344,9 @@ func TestConcurrentEditsOfTagsSeeEachOther(t *testing.T) {
 	}
 
 	var terms []string
-	if err := pool.QueryRow(t.Context(), `select array_agg(term order by term) from job_terms`).Scan(&terms); err != nil {
+
+	row := pool.QueryRow(t.Context(), `select array_agg(term order by term) from job_terms`)
+	if err := row.Scan(&terms); err != nil {
 		t.Fatal(err)
 	}
 

@@ -269,7 +269,10 @@ func prefill(fields []formField, query url.Values, but ...string) error {
 		i := slices.IndexFunc(fields, func(f formField) bool { return f.Name == name })
 		if i < 0 {
 			if !slices.Contains(but, name) {
-				bad = append(bad, state.FieldError{Field: state.Excerpt(name), Message: "is not a parameter of this job"})
+				bad = append(bad, state.FieldError{
+					Field:   state.Excerpt(name),
+					Message: "is not a parameter of this job",
+				})
 			}
 
 			continue

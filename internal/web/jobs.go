@@ -155,7 +155,9 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 
 	for _, term := range f.Terms {
 		p.Terms = append(p.Terms, termFilter{
-			term, strings.TrimPrefix(term.Name, state.TagPrefix) + "=" + term.Value, s.listed(without(filters, term.Name)),
+			term,
+			strings.TrimPrefix(term.Name, state.TagPrefix) + "=" + term.Value,
+			s.listed(without(filters, term.Name)),
 		})
 	}
 

@@ -92,6 +92,7 @@ func valueAt(text json.RawMessage, path []string) (string, bool) {
 
 	if len(text) > 0 && text[0] == '"' {
 		var value string
+
 		err := json.Unmarshal(text, &value)
 
 		return value, err == nil

@@ -199,6 +199,7 @@ func (s Style) Status(job view.JobView, now time.Time) []string {
 	}
 
 	head = append(head, fmt.Sprintf("attempt %d", job.Attempt), s.Plain(string(job.Parameters)))
+
 	lines := []string{s.fitLine(head)}
 	if labels := s.labels(job.JobSummary); labels != "" {
 		lines = append(lines, s.Cut(labels, s.Width))
