@@ -138,7 +138,7 @@ func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
 	run(exitOK, "4 more: --limit 0 for all, or --cursor ", "tasks", id, "--limit", "2")
 	run(exitOK, "\tjob_ended\t", "events", "@last", "-f")
 	run(exitOK, "hello_world\tgreeting,reply\t", "types")
-	run(exitOK, "n\tinteger\t3\t1 to 1000\t", "types", "hello_world")
+	run(exitOK, "n\tinteger\t3\t1 to 1000; searchable\t", "types", "hello_world")
 	run(exitOK, "swept", "sweep")
 	run(exitOK, "No dead letters.", "dlq", "list")
 	run(exitOK, `"queue":"long-tasks"`, "dlq", "list", "-o", "jsonl")

@@ -189,8 +189,9 @@ func TestInvalidFiltersAreNamed(t *testing.T) {
 
 	want := []state.FieldError{
 		{
-			Field:   "state",
-			Message: "is not a known parameter; known parameters: status, type, since, until, id, limit, cursor",
+			Field: "state",
+			Message: "is not a known parameter; known parameters: status, type, since, until, id, limit, cursor, " +
+				"tag.NAME, param.NAME",
 		},
 	}
 	if diff := cmp.Diff(want, p.Errors); diff != "" {

@@ -99,6 +99,7 @@ var known = []string{
 	"items",
 	"maxItems",
 	"maxLength",
+	"maxProperties",
 	"maximum",
 	"minItems",
 	"minLength",
@@ -205,6 +206,7 @@ func limits(n node) string {
 	add("at most %s long", "maxLength")
 	add("at least %s", "minItems")
 	add("at most %s", "maxItems")
+	add("at most %s members", "maxProperties")
 	add("usually %s", "default")
 	add("such as %s", "example")
 
