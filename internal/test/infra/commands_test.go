@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
@@ -136,9 +137,20 @@ func script(page string) string {
 	return b.String()
 }
 
+// runs has the calls of each script, which several tests look at.
+var runs sync.Map // script -> func() ([]string, error)
+
 // runFakes runs a script in a copy of the files that it uses, with the fakes
-// instead of the programs, and returns the calls.
+// instead of the programs, and returns the calls. It runs each script once.
 func runFakes(t *testing.T, text string) ([]string, error) {
+	t.Helper()
+
+	run, _ := runs.LoadOrStore(text, sync.OnceValues(func() ([]string, error) { return runScript(t, text) }))
+
+	return run.(func() ([]string, error))() //nolint:forcetypeassert // the map has no other values
+}
+
+func runScript(t *testing.T, text string) ([]string, error) {
 	t.Helper()
 
 	own, err := os.Executable()
