@@ -150,9 +150,11 @@ func (b *bundle) runAll(tasks []state.BundleTask) {
 			return
 		}
 
+		task := tasks[i] // tasks changes while the attempt runs
+
 		b.open.Add(1)
 		b.m.pool.run(func() {
-			b.attempt(tasks[i], func(keeps bool) {
+			b.attempt(task, func(keeps bool) {
 				if keeps {
 					b.m.slots.release()
 				}

@@ -9,6 +9,7 @@ import (
 
 // Tagger changes the tags of jobs.
 type Tagger interface {
+	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
 	EditTags(
 		ctx context.Context,
 		id state.JobID,
