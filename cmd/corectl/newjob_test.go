@@ -92,7 +92,9 @@ func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 	t.Parallel()
 
 	root := t.TempDir()
-	for _, path := range []string{"internal/cron", "internal/state", "internal/raster", "internal/jobs", "internal/handlers"} {
+	for _, path := range []string{
+		"internal/cron", "internal/state", "internal/raster", "internal/jobs", "internal/handlers",
+	} {
 		if err := os.CopyFS(
 			filepath.Join(root, path),
 			os.DirFS(filepath.Join("..", "..", path)),

@@ -53,6 +53,7 @@ func TestARunKeyIsPartOfTheIdentity(t *testing.T) {
 
 	for _, key := range []string{"", "a", "A", "schedules", "a/schedule/"} {
 		res := submit(key)
+
 		want := state.KeyedJobID("hello_world", params, key)
 		if res.JobID != want || !res.Created || res.RunKey != key {
 			t.Errorf("with key %q: %+v, want the id %s", key, res, want)
