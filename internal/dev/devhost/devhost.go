@@ -168,6 +168,8 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 
 	h.listener, h.cancel = l, cancel
+	h.session.Store(first) // before the first request can arrive
+
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		h.local = a.IP.IsLoopback()
 	}
@@ -193,7 +195,6 @@ func (h *Host) run(ctx context.Context, s *session) {
 	defer close(h.done)
 
 	for {
-		h.session.Store(s)
 		s.start()
 		err := s.wait()
 
@@ -216,6 +217,7 @@ func (h *Host) run(ctx context.Context, s *session) {
 		}
 
 		s, h.err = next, nil
+		h.session.Store(s)
 	}
 }
 

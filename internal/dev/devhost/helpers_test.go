@@ -170,7 +170,7 @@ func writeApp(tb testing.TB, app testApp) string {
 func next[T any](t *testing.T, from <-chan T, what string) T {
 	t.Helper()
 
-	timeout := time.NewTimer(20 * time.Second)
+	timeout := time.NewTimer(time.Minute)
 	defer timeout.Stop()
 
 	select {

@@ -235,3 +235,15 @@ func TestKeysAreRequiredUnlessAnonymous(t *testing.T) {
 		t.Errorf("got %d for a trigger path, want 404", got.status)
 	}
 }
+
+// TestCallsWaitFromTheFirstMoment calls a host as soon as Start has returned.
+func TestCallsWaitFromTheFirstMoment(t *testing.T) {
+	t.Parallel()
+
+	for range 200 {
+		b := setup(t, testApp{functions: map[string]string{}}, devhost.Options{})
+		if got := b.do(http.MethodGet, "/", ""); got.status != http.StatusOK {
+			t.Fatalf("got %d, want 200", got.status)
+		}
+	}
+}

@@ -107,6 +107,50 @@ func TestKilledHandlerIsReplaced(t *testing.T) {
 	}
 }
 
+// TestRestartReplacesTheHandler restarts more often than the host forgives
+// faults. A call in flight is delivered again.
+func TestRestartReplacesTheHandler(t *testing.T) {
+	t.Parallel()
+	b := setup(t, testApp{}, devhost.Options{})
+	b.event(devhost.EventReady)
+	b.queue.put(order{Do: "sleep"})
+	next(t, b.seen, "call")
+
+	const redelivered = 2 // by the queue of the tests
+
+	for i := range 5 {
+		old := b.host.HandlerPID()
+
+		if err := b.host.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+
+		if pid := b.host.HandlerPID(); pid == 0 || pid == old {
+			t.Errorf("the handler is %d, and was %d", pid, old)
+		}
+
+		if i >= redelivered {
+			continue
+		}
+
+		if got := next(t, b.queue.settled, "settlement"); got.how != "abandon" {
+			t.Errorf("got %s, want abandon", got.how)
+		}
+
+		if got := next(t, b.seen, "next call"); got.PID != b.host.HandlerPID() {
+			t.Errorf("the process %d was called", got.PID)
+		}
+	}
+
+	if err := b.host.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := b.host.Restart(t.Context()); err == nil {
+		t.Error("a host that is stopped was restarted")
+	}
+}
+
 func TestHostStopsAfterThreeFaults(t *testing.T) {
 	t.Parallel()
 

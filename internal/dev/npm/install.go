@@ -25,9 +25,16 @@ type Options struct {
 	// Recipe contains package.json, package-lock.json and the files next to
 	// them.
 	Recipe fs.FS
+	// InstalledOnly makes Install return ErrNotInstalled instead of running npm,
+	// for tests.
+	InstalledOnly bool
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }
+
+// ErrNotInstalled means that Install found no install of the recipe and may not
+// create one.
+var ErrNotInstalled = errors.New("npm: the packages are not installed")
 
 // installTimeout limits an install, because npm retries for a long time without
 // a network.
@@ -48,6 +55,10 @@ func Install(ctx context.Context, o Options) (string, error) {
 	home := filepath.Join(o.Dir, name)
 	if _, err := os.Stat(home); err == nil {
 		return home, ensureNode(ctx, o)
+	}
+
+	if o.InstalledOnly {
+		return "", ErrNotInstalled
 	}
 
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // every account may run the programs

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"coremachine/internal/clock"
+	"coremachine/internal/test/needs"
 )
 
 // killedUser runs another process that starts the cluster, kills it, and
@@ -47,7 +48,7 @@ func killedUser(t *testing.T, dir string) (left postmaster, data string) {
 }
 
 func useUntilKilled(dir string) {
-	s, err := Start(context.Background(), Options{Dir: dir})
+	s, err := Start(context.Background(), Options{Dir: dir, InstalledOnly: true})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -78,10 +79,10 @@ func newDir(t *testing.T) string {
 func start(t *testing.T, opts Options) *Server {
 	t.Helper()
 
+	opts.InstalledOnly = true
+
 	s, err := Start(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	needs.Installed(t, "Postgres", err, ErrNotInstalled)
 
 	t.Cleanup(func() { stop(t, s) })
 

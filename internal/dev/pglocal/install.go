@@ -65,6 +65,9 @@ func aptGet(ctx context.Context, packages ...string) error {
 	return nil
 }
 
+// downloaded returns the directory of the programs that embedded downloads.
+func downloaded(cache string) string { return filepath.Join(cache, "embedded", "bin") }
+
 // embedded downloads a build of Postgres to cache and returns the directory of
 // its programs. The library cannot only download, so embedded starts and stops
 // the server. Under root the start fails, but the programs are already
@@ -74,9 +77,9 @@ func embedded(ctx context.Context, log *slog.Logger, acct account, cache string)
 		return "", err
 	}
 
-	home := filepath.Join(cache, "embedded")
+	bin := downloaded(cache)
+	home := filepath.Dir(bin)
 
-	bin := filepath.Join(home, "bin")
 	if _, err := probe(ctx, bin); err == nil {
 		return bin, nil
 	}

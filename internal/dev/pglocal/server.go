@@ -34,6 +34,9 @@ type Options struct {
 	// Prepare is called if this call starts the server, before others can use
 	// it. If it returns an error, Start fails.
 	Prepare func(ctx context.Context, url string) error
+	// InstalledOnly makes Start return ErrNotInstalled instead of installing
+	// Postgres, for tests.
+	InstalledOnly bool
 	// Log gets a line for each slow step and for warnings. It can be nil.
 	Log *slog.Logger
 }
@@ -57,7 +60,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 
-	bins, err := ensure(ctx, log)
+	bins, err := ensure(ctx, log, !opts.InstalledOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -244,8 +247,18 @@ func (s *Server) Started() bool { return s.started }
 // LogFile returns the path of the server's log.
 func (s *Server) LogFile() string { return s.cluster.logFile() }
 
-// ensure finds or installs the programs. Only one process installs at a time.
-func ensure(ctx context.Context, log *slog.Logger) (binaries, error) {
+// ErrNotInstalled means that Start found no Postgres and may not install one.
+var ErrNotInstalled = errors.New("pglocal: Postgres is not installed")
+
+// Install installs or downloads Postgres if this machine has none.
+func Install(ctx context.Context, log *slog.Logger) error {
+	_, err := ensure(ctx, log, true)
+	return err
+}
+
+// ensure finds the programs, or installs them if it may. Only one process
+// installs at a time.
+func ensure(ctx context.Context, log *slog.Logger, install bool) (binaries, error) {
 	if b, found, err := findBinaries(ctx); err != nil || found {
 		return b, err
 	}
@@ -260,6 +273,15 @@ func ensure(ctx context.Context, log *slog.Logger) (binaries, error) {
 		cache = filepath.Join(dir, "coremachine")
 	} else if acct.cred != nil {
 		cache = "/var/cache/coremachine"
+	}
+
+	if !install {
+		b, err := probe(ctx, downloaded(cache))
+		if err != nil {
+			err = ErrNotInstalled
+		}
+
+		return b, err
 	}
 
 	if err := acct.makePrivateDir(cache); err != nil {

@@ -105,7 +105,7 @@ func TestServer(t *testing.T) {
 		var users sync.WaitGroup
 		for range 4 {
 			users.Go(func() {
-				s, err := Start(t.Context(), Options{Dir: dir, Prepare: prepare})
+				s, err := Start(t.Context(), Options{Dir: dir, InstalledOnly: true, Prepare: prepare})
 				if err != nil {
 					t.Error(err)
 					return

@@ -1,6 +1,7 @@
 package needs
 
 import (
+	"errors"
 	"os"
 	"testing"
 )
@@ -22,4 +23,19 @@ func Program(t testing.TB, name string, err error) {
 	}
 
 	t.Skipf(text, name, err, t.Name()) //nolint:forbidigo // the only place: everything else fails
+}
+
+// Installed returns if err is nil. If err is missing, which is the error for a
+// program that is not installed, it ends the test as Program does. Any other
+// error fails the test.
+func Installed(t testing.TB, name string, err, missing error) {
+	t.Helper()
+
+	if errors.Is(err, missing) {
+		Program(t, name, err)
+	}
+
+	if err != nil {
+		t.Fatal(err)
+	}
 }

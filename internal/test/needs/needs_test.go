@@ -3,6 +3,7 @@ package needs_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"coremachine/internal/test/needs"
@@ -20,6 +21,14 @@ func (v *verdict) Name() string                { return "TestX" }
 func (v *verdict) Skipf(f string, args ...any) { v.text = "skipped: " + fmt.Sprintf(f, args...) }
 func (v *verdict) Fatalf(f string, args ...any) {
 	v.text = "failed: " + fmt.Sprintf(f, args...)
+	panic(v)
+}
+
+func (v *verdict) Fatal(args ...any) {
+	if v.text == "" { // a skip ends a test, except this one
+		v.text = "failed: " + fmt.Sprint(args...)
+	}
+
 	panic(v)
 }
 
@@ -47,5 +56,35 @@ func TestMissingProgramSkipsAndFailsInCI(t *testing.T) { //nolint:paralleltest /
 		if v.text != want {
 			t.Errorf("CI=%q: got %q, want %q", ci, v.text, want)
 		}
+	}
+}
+
+func TestOnlyTheErrorOfAMissingProgramSkips(t *testing.T) {
+	t.Parallel()
+
+	missing := errors.New("not installed")
+	run := func(err error) string {
+		v := &verdict{TB: t}
+
+		func() {
+			defer func() { _ = recover() }() // Fatalf and Fatal end a test
+
+			needs.Installed(v, "node", err, missing)
+		}()
+
+		return v.text
+	}
+
+	if got := run(nil); got != "" {
+		t.Errorf("a program that is there ends the test: %s", got)
+	}
+
+	want := ": node is missing: start: not installed."
+	if got := run(fmt.Errorf("start: %w", missing)); !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+
+	if got, want := run(errors.New("port in use")), "failed: port in use"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
