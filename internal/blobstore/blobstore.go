@@ -96,7 +96,7 @@ func Open(o Options) (*Store, error) {
 	}
 
 	options := &azblob.ClientOptions{ClientOptions: policy.ClientOptions{
-		Transport: &http.Client{Transport: s.transport},
+		Transport: sender{&http.Client{Transport: s.transport}},
 		Retry:     policy.RetryOptions{MaxRetries: -1, TryTimeout: tryTimeout},
 		Telemetry: policy.TelemetryOptions{ApplicationID: "coremachine"},
 	}}

@@ -31,6 +31,9 @@ type Options struct {
 	// Dir is the work directory, which is created if necessary. It keeps the
 	// install.
 	Dir string
+	// InstalledOnly makes Start return npm.ErrNotInstalled instead of installing
+	// Azurite, for tests.
+	InstalledOnly bool
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }
@@ -48,24 +51,33 @@ type Server struct {
 
 // Time limits of start and stop.
 const (
-	startTimeout = 30 * time.Second
+	startTimeout = 2 * time.Minute
 	stopTimeout  = 3 * time.Second
 )
 
-// Start installs Azurite if necessary, which takes about 30 s, and starts it.
-func Start(ctx context.Context, o Options) (*Server, error) {
-	if o.Log == nil {
-		o.Log = slog.Default()
-	}
-
+// Install installs Azurite if necessary, which takes about 30 s. It returns the
+// directory of the install.
+func Install(ctx context.Context, o Options) (home string, err error) {
 	files, err := fs.Sub(recipe, "npm")
 	if err != nil {
-		return nil, fmt.Errorf("azurite: %w", err)
+		return "", fmt.Errorf("azurite: %w", err)
 	}
 
-	home, err := npm.Install(ctx, npm.Options{Dir: o.Dir, Recipe: files, Log: o.Log})
+	home, err = npm.Install(ctx, npm.Options{
+		Dir: o.Dir, Recipe: files, InstalledOnly: o.InstalledOnly, Log: o.Log,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("azurite: %w", err)
+		return "", fmt.Errorf("azurite: %w", err)
+	}
+
+	return home, nil
+}
+
+// Start installs Azurite if necessary and starts it.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	home, err := Install(ctx, o)
+	if err != nil {
+		return nil, err
 	}
 
 	node, err := exec.LookPath("node")

@@ -19,6 +19,8 @@ import (
 	"go.uber.org/goleak"
 
 	"coremachine/internal/dev/azurite"
+	"coremachine/internal/dev/npm"
+	"coremachine/internal/test/needs"
 )
 
 // holderEnv makes the test binary start a server, print its address, and wait
@@ -26,11 +28,11 @@ import (
 const holderEnv = "AZURITE_HOLDER"
 
 // dir is the work directory of the tests.
-var dir = filepath.Join("..", "..", ".local", "azurite")
+var dir = filepath.Join("..", "..", "..", ".local", "azurite")
 
 func TestMain(m *testing.M) {
 	if os.Getenv(holderEnv) != "" {
-		s, err := azurite.Start(context.Background(), azurite.Options{Dir: dir})
+		s, err := azurite.Start(context.Background(), azurite.Options{Dir: dir, InstalledOnly: true})
 		if err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
 
@@ -94,10 +96,19 @@ func TestServersAreIsolatedAndStop(t *testing.T) {
 	}
 }
 
-func start(t *testing.T) *azurite.Server {
+// installed skips the test if Azurite is not installed.
+func installed(t *testing.T) {
 	t.Helper()
 
-	s, err := azurite.Start(t.Context(), azurite.Options{Dir: dir})
+	_, err := azurite.Install(t.Context(), azurite.Options{Dir: dir, InstalledOnly: true})
+	needs.Installed(t, "Azurite", err, npm.ErrNotInstalled)
+}
+
+func start(t *testing.T) *azurite.Server {
+	t.Helper()
+	installed(t)
+
+	s, err := azurite.Start(t.Context(), azurite.Options{Dir: dir, InstalledOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +124,7 @@ func start(t *testing.T) *azurite.Server {
 
 func TestServerEndsWithItsStarter(t *testing.T) {
 	t.Parallel()
+	installed(t)
 
 	self, err := os.Executable()
 	if err != nil {

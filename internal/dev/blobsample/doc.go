@@ -2,7 +2,7 @@
 // kinds in folders with unusual names. Some blobs have the same content, and
 // some have the extension of another kind. It returns what it wrote, counted
 // during writing instead of read back, so that a listing can be compared with
-// it.
+// it. It also writes single files to such a container.
 //
 // The content depends only on the number of blobs. Writing again changes
 // nothing except times, and after a crash a part of the blobs exists.

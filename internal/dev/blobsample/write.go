@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -48,27 +49,11 @@ func Write(ctx context.Context, connection, name string, n int) (Written, error)
 		ByKind:        map[string]int{},
 	}
 
-	transport := &http.Transport{MaxIdleConnsPerHost: maxConcurrent}
-	defer transport.CloseIdleConnections()
-
-	client, err := azblob.NewClientFromConnectionString(
-		connection,
-		&azblob.ClientOptions{ClientOptions: policy.ClientOptions{
-			Transport: &http.Client{Transport: transport, Timeout: time.Minute},
-		}},
-	)
+	client, closeIdle, err := open(ctx, connection, name)
 	if err != nil {
-		return w, errors.New("blobsample: invalid connection string of a storage account")
+		return w, err
 	}
-
-	if _, err := client.CreateContainer(
-		ctx,
-		name,
-		nil,
-	); err != nil &&
-		!bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
-		return w, fmt.Errorf("blobsample: %w", err)
-	}
+	defer closeIdle()
 
 	into := client.ServiceClient().NewContainerClient(name)
 	writers, writing := errgroup.WithContext(ctx)
@@ -88,6 +73,49 @@ func Write(ctx context.Context, connection, name string, n int) (Written, error)
 	}
 
 	return w, ctx.Err()
+}
+
+// WriteFile creates the container if necessary and writes a file to a blob.
+func WriteFile(ctx context.Context, connection, name, blobName, contentType string, file *os.File) error {
+	client, closeIdle, err := open(ctx, connection, name)
+	if err != nil {
+		return err
+	}
+	defer closeIdle()
+
+	_, err = client.UploadFile(ctx, name, blobName, file, &azblob.UploadFileOptions{
+		HTTPHeaders: &blob.HTTPHeaders{BlobContentType: &contentType},
+	})
+	if err != nil {
+		return fmt.Errorf("blobsample: %w", err)
+	}
+
+	return nil
+}
+
+// open returns a client of the account, and creates the container if necessary.
+// The caller calls closeIdle when the client is not used any more.
+func open(ctx context.Context, connection, name string) (client *azblob.Client, closeIdle func(), err error) {
+	transport := &http.Transport{MaxIdleConnsPerHost: maxConcurrent}
+
+	client, err = azblob.NewClientFromConnectionString(
+		connection,
+		&azblob.ClientOptions{ClientOptions: policy.ClientOptions{
+			Transport: &http.Client{Transport: transport, Timeout: time.Minute},
+		}},
+	)
+	if err != nil {
+		return nil, nil, errors.New("blobsample: invalid connection string of a storage account")
+	}
+
+	_, err = client.CreateContainer(ctx, name, nil)
+	if err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
+		transport.CloseIdleConnections()
+
+		return nil, nil, fmt.Errorf("blobsample: %w", err)
+	}
+
+	return client, transport.CloseIdleConnections, nil
 }
 
 func write(ctx context.Context, into *container.Client, it Item) error {

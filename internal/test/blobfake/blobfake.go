@@ -78,12 +78,12 @@ func New(containers ...string) *Account {
 	return a
 }
 
-// Archive moves a blob to the archive tier, or back.
-func (a *Account) Archive(container, name string, archived bool) {
+// Archive moves a blob to the archive tier.
+func (a *Account) Archive(container, name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
-	a.containers[container][name].info.Archived = archived
+	a.containers[container][name].info.Archived = true
 }
 
 // Names returns the names of all blobs of a container, and of those that have
@@ -145,15 +145,6 @@ func (a *Account) find(container, name string) (*entry, error) {
 	return e, nil
 }
 
-func (e *entry) bytes() []byte {
-	var all []byte
-	for _, b := range e.committed {
-		all = append(all, b.data...)
-	}
-
-	return all
-}
-
 // Pages implements handlers.BlobReader.
 func (a *Account) Pages(
 	ctx context.Context, container, prefix string, size int,
@@ -201,8 +192,8 @@ func (a *Account) Head(ctx context.Context, container, name string, n int) (head
 			return err
 		}
 
-		all := e.bytes()
-		head = all[:min(n, len(all))]
+		head = make([]byte, min(int64(n), e.info.Size))
+		e.read(head, 0)
 
 		return nil
 	})

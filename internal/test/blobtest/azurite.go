@@ -11,11 +11,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
 
 	"coremachine/internal/dev/azurite"
+	"coremachine/internal/dev/npm"
+	"coremachine/internal/test/needs"
 	"coremachine/internal/test/repotest"
 )
 
-// Azurite starts a server that stops with the test. This takes about a second,
-// or half a minute if the server has to be installed first.
+// Azurite starts a server that stops with the test. This takes about a second.
+// Without an install of Azurite, the test is skipped.
 func Azurite(t testing.TB) *azurite.Server {
 	t.Helper()
 
@@ -24,13 +26,13 @@ func Azurite(t testing.TB) *azurite.Server {
 		t.Fatal(err)
 	}
 
-	limit, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
-	s, err := azurite.Start(limit, azurite.Options{Dir: filepath.Join(root, ".local", "azurite")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, err := azurite.Start(limit, azurite.Options{
+		Dir: filepath.Join(root, ".local", "azurite"), InstalledOnly: true,
+	})
+	needs.Installed(t, "Azurite", err, npm.ErrNotInstalled)
 
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {

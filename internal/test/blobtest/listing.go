@@ -44,6 +44,12 @@ func Listing(t testing.TB, n int) (connection string) {
 	}))
 	t.Cleanup(front.Close)
 
+	return connectionTo(front, account)
+}
+
+// connectionTo returns the connection string of an account that only the
+// responses of a server make up.
+func connectionTo(front *httptest.Server, account string) string {
 	key := base64.StdEncoding.EncodeToString([]byte("the key of an account that does not exist"))
 
 	return connectionString(account, key, front.URL+"/"+account)

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,7 @@ func TestProcessRasterRefusesWithCodes(t *testing.T) {
 	}{
 		"another TIFF": {func(t *testing.T, blobs *blobfake.Account) {
 			t.Helper()
-			rewrite(t, blobs, "\x89PNG and more than enough bytes for a header")
+			rewrite(t, blobs, []byte("\x89PNG and more than enough bytes for a header"))
 		}, "not_tiff: "},
 		"output exists": {func(t *testing.T, blobs *blobfake.Account) {
 			t.Helper()
@@ -38,7 +39,7 @@ func TestProcessRasterRefusesWithCodes(t *testing.T) {
 
 			blobs.Before = func(_ context.Context, r blobfake.Request) error {
 				if r.Op == blobfake.Read {
-					once.Do(func() { blobs.Archive("imagery", "hills.tif", true) })
+					once.Do(func() { blobs.Archive("imagery", "hills.tif") })
 				}
 
 				return nil
@@ -57,6 +58,11 @@ func TestProcessRasterRefusesWithCodes(t *testing.T) {
 		"changed in the meantime": {func(t *testing.T, blobs *blobfake.Account) {
 			t.Helper()
 
+			data, err := rasterSource()
+			if err != nil {
+				t.Fatal(err)
+			}
+
 			var reads atomic.Int64
 
 			blobs.Before = func(ctx context.Context, r blobfake.Request) error {
@@ -64,7 +70,8 @@ func TestProcessRasterRefusesWithCodes(t *testing.T) {
 					return nil
 				}
 
-				_, err := blobs.Put(ctx, "imagery", "hills.tif", []byte("II*"), handlers.WriteOptions{})
+				// A read of any version would notice nothing.
+				_, err := blobs.Put(ctx, "imagery", "hills.tif", data, handlers.WriteOptions{})
 
 				return err
 			}
@@ -77,7 +84,7 @@ func TestProcessRasterRefusesWithCodes(t *testing.T) {
 			engine := rasterEngine(t, blobs, 1)
 			c.prepare(t, blobs)
 
-			job := engine.Run("process_raster", rasterParams(3, "")).MustBe(t, state.JobFailed)
+			job := engine.Run("process_raster", rasterParams(1, "")).MustBe(t, state.JobFailed)
 			if got := failureOf(t, engine, job); !strings.HasPrefix(got, c.says) {
 				t.Errorf("got %q, want %q", got, c.says)
 			}
@@ -104,12 +111,11 @@ func failureOf(t *testing.T, engine *enginetest.Engine, job enginetest.Job) (tex
 	return text
 }
 
-func rewrite(t *testing.T, blobs *blobfake.Account, content string) {
+// rewrite stores the source of rasterParams.
+func rewrite(t *testing.T, blobs handlers.Blobs, source []byte) {
 	t.Helper()
 
-	if _, err := blobs.Put(
-		t.Context(), "imagery", "hills.tif", []byte(content), handlers.WriteOptions{},
-	); err != nil {
+	if _, err := blobs.Put(t.Context(), "imagery", "hills.tif", source, handlers.WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -142,7 +148,7 @@ func TestDamagedOutputIsDeleted(t *testing.T) {
 	}
 
 	engine := rasterEngine(t, blobs, 1)
-	job := engine.Run("process_raster", rasterParams(3, "")).MustBe(t, state.JobFailed)
+	job := engine.Run("process_raster", rasterParams(1, "")).MustBe(t, state.JobFailed)
 
 	const says = "invalid_cog: The output is not valid and was deleted"
 	if got := failureOf(t, engine, job); !strings.HasPrefix(got, says) {
@@ -156,13 +162,26 @@ func TestCancelledRasterLeavesNothing(t *testing.T) {
 	t.Parallel()
 
 	blobs := rasterAccount(t)
+
+	cancelAt(t, blobs, rasterParams(1, ""), func(r blobfake.Request) bool {
+		return r.Op == blobfake.Stage && strings.Contains(r.ID, "L00-R0000007")
+	})
+
+	mustBeEmpty(t, blobs)
+}
+
+// cancelAt runs a job that is cancelled at a request to storage, which has no
+// answer.
+func cancelAt(t *testing.T, blobs *blobfake.Account, params string, at func(blobfake.Request) bool) {
+	t.Helper()
+
 	engine := rasterEngine(t, blobs, 2)
 	reached := make(chan struct{})
 
 	var once sync.Once
 
 	blobs.Before = func(ctx context.Context, r blobfake.Request) error {
-		if r.Op != blobfake.Stage || !strings.Contains(r.ID, "L00-R0000009") {
+		if !at(r) {
 			return nil
 		}
 
@@ -172,7 +191,7 @@ func TestCancelledRasterLeavesNothing(t *testing.T) {
 		return ctx.Err()
 	}
 
-	id := engine.Submit("process_raster", rasterParams(3, ""))
+	id := engine.Submit("process_raster", params)
 
 	<-reached
 
@@ -181,7 +200,6 @@ func TestCancelledRasterLeavesNothing(t *testing.T) {
 	}
 
 	engine.Wait(id).MustBe(t, state.JobCancelled)
-	mustBeEmpty(t, blobs)
 }
 
 func TestSecondJobWithTheSameOutputIsRefused(t *testing.T) {
@@ -205,7 +223,7 @@ func TestSecondJobWithTheSameOutputIsRefused(t *testing.T) {
 			return err
 		}
 
-		job := engine.Run("process_raster", rasterParams(3, `,"overwrite":true`)).MustBe(t, state.JobFailed)
+		job := engine.Run("process_raster", rasterParams(1, `,"overwrite":true`)).MustBe(t, state.JobFailed)
 		if got := failureOf(t, engine, job); !strings.HasPrefix(got, "output_conflict: ") {
 			t.Errorf("%s: got %q, want output_conflict", at, got)
 		}
@@ -246,5 +264,40 @@ func TestValidateGeotiffReportsOnEachFile(t *testing.T) {
 		if row.Blob == "b.TIFF" && !strings.HasPrefix(row.Problems[0], "not_tiff: ") {
 			t.Errorf("got %+v", row)
 		}
+	}
+}
+
+// TestSeparateOverviewsAreNotThoseOfACOG validates the output of the job with and
+// without a file of overviews next to it, as other programs write one.
+func TestSeparateOverviewsAreNotThoseOfACOG(t *testing.T) {
+	t.Parallel()
+
+	blobs := rasterAccount(t)
+	engine := rasterEngine(t, blobs, 1)
+	engine.Run("process_raster", rasterParams(1, "")).MustBe(t, state.JobCompleted)
+
+	validate := func(key string) jobs.ValidateGeotiffRow {
+		job := engine.Run("validate_geotiff", `{"container":"cogs","prefix":"cog","limit":`+key+`}`).
+			MustBe(t, state.JobCompleted)
+
+		var r jobs.ValidateGeotiffResult
+		if err := json.Unmarshal(job.Result, &r); err != nil || len(r.Files) != 1 {
+			t.Fatalf("got %s, %v, want 1 file", job.Result, err)
+		}
+
+		return r.Files[0]
+	}
+
+	if got := validate("10"); !got.Valid || !got.COG {
+		t.Errorf("got %+v, want a COG", got)
+	}
+
+	if _, err := blobs.Put(t.Context(), "cogs", "cog.tif.ovr", []byte("x"), handlers.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	got := validate("11")
+	if !got.Valid || got.COG || !slices.Contains(got.Problems, "File cog.tif.ovr is not read") {
+		t.Errorf("got %+v, want a valid file that is not a COG, and the file that is not read", got)
 	}
 }
