@@ -8,21 +8,20 @@ set -eu
 : "${AZURE_RESOURCE_GROUP:?}" "${DATABASE_SERVER:?}" "${DATABASE_HOST:?}" "${DATABASE_NAME:?}"
 : "${DATABASE_ADMIN_NAME:?}" "${IDENTITY_NAME:?}" "${IDENTITY_PRINCIPAL_ID:?}"
 
-rule="migrate-$$"
-
-# The firewall admits this machine while the script runs. With a VNet there is
-# no public address: run the script inside the network.
-close() {
-  az postgres flexible-server firewall-rule delete --resource-group "$AZURE_RESOURCE_GROUP" \
-    --name "$DATABASE_SERVER" --rule-name "$rule" --yes --output none
+# The firewall admits this machine while the script runs. The lock of the server
+# prevents the deletion of a rule, so that the script sets it to an address that
+# no machine has instead. With a VNet there is no public address: run the script
+# inside the network.
+admit() { # ADDRESS
+  az postgres flexible-server firewall-rule create --resource-group "$AZURE_RESOURCE_GROUP" \
+    --server-name "$DATABASE_SERVER" --name migrate \
+    --start-ip-address "$1" --end-ip-address "$1" --output none
 }
 
 if [ "${VNET_ENABLED:-false}" != true ]; then
   address=${CLIENT_IP:-$(curl -fsS https://api.ipify.org)}
-  trap close EXIT
-  az postgres flexible-server firewall-rule create --resource-group "$AZURE_RESOURCE_GROUP" \
-    --name "$DATABASE_SERVER" --rule-name "$rule" \
-    --start-ip-address "$address" --end-ip-address "$address" --output none
+  trap 'admit 0.0.0.1' EXIT
+  admit "$address"
 fi
 
 PGPASSWORD=$(az account get-access-token --resource-type oss-rdbms --query accessToken --output tsv)

@@ -150,6 +150,14 @@ func checkHooks(w *world) (bad []string) {
 		bad = append(bad, "migrate.sh: names no variables")
 	}
 
+	if strings.Contains(w.files["infra/hooks/migrate.sh"], "firewall-rule delete") {
+		bad = append(bad, "migrate.sh: the lock of the server prevents the deletion of its firewall rules")
+	}
+
+	if !strings.Contains(w.files["infra/hooks/migrate.sh"], "trap 'admit 0.0.0.1' EXIT\n  admit \"$address\"") {
+		bad = append(bad, "migrate.sh: the rule of the firewall stays open, or opens before it is sure to close")
+	}
+
 	if found := granted.FindString(w.files["infra/sql/grants.sql"]); found != "" {
 		bad = append(bad, "grants.sql: the app needs to read and write rows only, not "+found)
 	}

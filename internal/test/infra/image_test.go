@@ -2,61 +2,62 @@ package infra
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"coremachine/internal/clock"
 	"coremachine/internal/test/pgtest"
 )
 
-// maxExecutable is the limit of the image: it contains one executable, and
-// certificate authorities of 0.2 MB.
-const maxExecutable = 40 << 20
+// maxImage is the limit of everything that the image adds to an empty one.
+const maxImage = 40_000_000
 
-// unprivileged is the user of the Dockerfile.
-const unprivileged = 65532
+// Environment of this test binary when it enters the image.
+const (
+	imageRoot = "INFRA_IMAGE"
+	imageUser = "INFRA_IMAGE_USER"
+)
 
-var goBuild = regexp.MustCompile(`CGO_ENABLED=0 go build (.*) -o /handler (\./cmd/handler)`)
+var (
+	goBuild = regexp.MustCompile(`(?m)^RUN CGO_ENABLED=0 go build (.*) -o (/\w+) (\./cmd/\w+)$`)
+	copied  = regexp.MustCompile(`^COPY --from=build (\S+) (\S+)$`)
+	runAs   = regexp.MustCompile(`^USER (\d+):(\d+)$`)
+	starts  = regexp.MustCompile(`^ENTRYPOINT \["(/\w+)", "(\w+)"\]$`)
+)
 
-// TestImageRunsUnprivilegedOnAReadOnlyRoot builds the executable as the Dockerfile
-// does, and starts it as the unprivileged user in a root that contains nothing
-// else and that this user cannot write to. It signs in to Postgres with a role that
-// has the rights of infra/sql/grants.sql only, answers its probes, runs a job, and
-// stops in time. If the test does not run as root, it cannot change the root, and
-// the executable runs with the account of the test.
+// TestImageRunsUnprivilegedOnAReadOnlyRoot assembles the image as the last stage of
+// the Dockerfile does, without a container engine, and starts it: in a mount
+// namespace of its own, whose root is the image and read-only, as the user of the
+// Dockerfile. It signs in to Postgres with a role that has the rights of
+// infra/sql/grants.sql only, answers its probes, runs a job, and stops in time. If
+// the test does not run as root on Linux, it cannot change the root, and the
+// executable runs with the account of the test.
 func TestImageRunsUnprivilegedOnAReadOnlyRoot(t *testing.T) {
 	t.Parallel()
 
-	image := buildImage(t, repository(t)["Dockerfile"])
+	stage := readStage(t, repository(t)["Dockerfile"])
+	image := assembleImage(t, stage)
 	_, through := pgtest.NewProxy(t, roleWithGrants(t, pgtest.URL(t)))
 
-	worker := exec.CommandContext(t.Context(), "/handler", "worker")
+	worker := exec.CommandContext(t.Context(), stage.entrypoint[0], stage.entrypoint[1:]...)
 	worker.Dir = "/"
 	worker.Env = []string{
 		"DATABASE_URL=" + through, "DRAIN_TIMEOUT=2s", "PROBE_ADDRESS=127.0.0.1:0", "HTTP_ADDRESS=127.0.0.1:0",
 	}
 
-	if os.Geteuid() == 0 {
-		worker.SysProcAttr = &syscall.SysProcAttr{
-			Chroot: image, Credential: &syscall.Credential{Uid: unprivileged, Gid: unprivileged},
-		}
-	} else {
-		worker.Path = filepath.Join(image, "handler")
+	if err := runIn(worker, image, stage.user); err != nil {
+		t.Fatal(err)
 	}
 
 	out, err := worker.StdoutPipe()
@@ -64,11 +65,15 @@ func TestImageRunsUnprivilegedOnAReadOnlyRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	var failure strings.Builder
+
+	worker.Stderr = &failure
+
 	if err := worker.Start(); err != nil {
 		t.Fatal(err)
 	}
 
-	probes, api, ended := addresses(t, out)
+	probes, api, ended := addresses(t, out, &failure)
 
 	until(t, "/livez", http.StatusOK, "http://"+probes+"/livez")
 	until(t, "/readyz", http.StatusOK, "http://"+probes+"/readyz")
@@ -87,42 +92,96 @@ func TestImageRunsUnprivilegedOnAReadOnlyRoot(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// buildImage returns a folder with the content of the image, except for the
-// certificate authorities.
-func buildImage(t *testing.T, dockerfile string) string {
+// stage is what the last stage of the Dockerfile puts into the image, and how it
+// starts.
+type stage struct {
+	build      []string // arguments of go build, and the package
+	output     string   // of go build, in the first stage
+	files      [][2]string
+	user       int
+	entrypoint []string
+}
+
+// readStage fails for an instruction that it does not know: the assembled image
+// would differ from the one that a container engine builds.
+func readStage(t *testing.T, dockerfile string) stage {
 	t.Helper()
 
+	var s stage
+
 	command := goBuild.FindStringSubmatch(dockerfile)
-	if command == nil || !strings.Contains(dockerfile, "\nFROM scratch\n") ||
-		!strings.Contains(dockerfile, `ENTRYPOINT ["/handler"`) {
-		t.Fatal("the Dockerfile does not copy a static executable into an empty image")
+	if command == nil {
+		t.Fatal("the Dockerfile does not build a static executable")
 	}
+
+	s.build = append(strings.Split(command[1], `"`), command[3])
+	s.output = command[2]
+
+	_, last, empty := strings.Cut(dockerfile, "\nFROM scratch\n")
+	if !empty || strings.Contains(last, "\nFROM ") {
+		t.Fatal("the last stage of the Dockerfile is not an empty image")
+	}
+
+	for line := range strings.Lines(last) {
+		line = strings.TrimSpace(line)
+
+		if m := copied.FindStringSubmatch(line); m != nil {
+			s.files = append(s.files, [2]string{m[1], m[2]})
+		} else if m := runAs.FindStringSubmatch(line); m != nil && m[1] == m[2] {
+			s.user, _ = strconv.Atoi(m[1])
+		} else if m := starts.FindStringSubmatch(line); m != nil {
+			s.entrypoint = m[1:]
+		} else if line != "" {
+			t.Fatalf("the Dockerfile has the instruction %q in its last stage, which this test does not know", line)
+		}
+	}
+
+	if s.user == 0 || s.entrypoint == nil {
+		t.Fatal("the Dockerfile names no user or no entrypoint")
+	}
+
+	return s
+}
+
+// assembleImage returns a folder with the content of the image. It takes the
+// certificate authorities from this machine.
+func assembleImage(t *testing.T, s stage) string {
+	t.Helper()
 
 	image := t.TempDir()
+	size := int64(0)
 
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w",
-		"-o", filepath.Join(image, "handler"), command[2])
-	if got := `-trimpath -ldflags "-s -w"`; got != command[1] {
-		t.Fatalf("the Dockerfile builds with %s, this test with %s", command[1], got)
+	for _, file := range s.files {
+		to := filepath.Join(image, file[1])
+		if strings.HasSuffix(file[1], "/") {
+			to = filepath.Join(to, filepath.Base(file[0]))
+		}
+
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // another user reads it
+			t.Fatal(err)
+		}
+
+		if file[0] == s.output {
+			build(t, s.build, to)
+		} else if content, err := os.ReadFile(file[0]); err != nil {
+			t.Fatal(err)
+		} else if err := os.WriteFile(to, content, 0o644); err != nil { //nolint:gosec // another user reads it
+			t.Fatal(err)
+		}
+
+		info, err := os.Stat(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		t.Logf("%s has %d bytes", file[1], info.Size())
+		size += info.Size()
 	}
 
-	build.Dir = root
+	t.Logf("the image has %d bytes", size)
 
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-
-	info, err := os.Stat(filepath.Join(image, "handler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	t.Logf("the executable has %.1f MB", float64(info.Size())/(1<<20))
-
-	if info.Size() > maxExecutable {
-		t.Errorf("the executable has %d bytes, want at most %d", info.Size(), maxExecutable)
+	if size > maxImage {
+		t.Errorf("the image has %d bytes, want at most %d", size, maxImage)
 	}
 
 	if err := os.Chmod(image, 0o555); err != nil { //nolint:gosec // another user enters it
@@ -134,9 +193,33 @@ func buildImage(t *testing.T, dockerfile string) string {
 	return image
 }
 
+// build builds the executable with the arguments of the Dockerfile.
+func build(t *testing.T, arguments []string, to string) {
+	t.Helper()
+
+	args := []string{"build", "-o", to}
+
+	for i, part := range arguments {
+		if i%2 == 1 { // it was quoted
+			args = append(args, part)
+		} else {
+			args = append(args, strings.Fields(part)...)
+		}
+	}
+
+	command := exec.CommandContext(t.Context(), "go", args...)
+	command.Dir = root
+
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 // addresses reads the addresses of the probes and of the API from the log. The
 // channel is closed at the end of the log.
-func addresses(t *testing.T, out io.Reader) (probes, api string, ended chan struct{}) {
+func addresses(t *testing.T, out io.Reader, failure fmt.Stringer) (probes, api string, ended chan struct{}) {
 	t.Helper()
 
 	lines := bufio.NewScanner(out)
@@ -144,7 +227,7 @@ func addresses(t *testing.T, out io.Reader) (probes, api string, ended chan stru
 
 	for probes == "" || api == "" {
 		if !lines.Scan() {
-			t.Fatalf("the worker ended: %v", lines.Err())
+			t.Fatalf("the worker ended: %v %s", lines.Err(), failure)
 		}
 
 		var record struct{ Msg, Address string }
@@ -232,91 +315,4 @@ func runJob(t *testing.T, base string) {
 	}
 
 	t.Fatalf("the job did not complete: %s", body)
-}
-
-// roleWithGrants creates a role for the schema of an address, with the rights of
-// infra/sql/grants.sql, and returns the address with that role.
-func roleWithGrants(t *testing.T, address string) string {
-	t.Helper()
-
-	content, err := os.ReadFile(filepath.Join(root, "infra/sql/grants.sql"))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	admin, err := pgx.Connect(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	t.Cleanup(func() { _ = admin.Close(context.Background()) })
-
-	var schema string
-	if err := admin.QueryRow(t.Context(), "select current_schema()").Scan(&schema); err != nil {
-		t.Fatal(err)
-	}
-
-	role := schema + "_app"
-	within := pgx.Identifier{schema}.Sanitize()
-	grants := strings.NewReplacer("schema public", "schema "+within, `:"name"`, pgx.Identifier{role}.Sanitize()).
-		Replace(string(content))
-
-	for _, statement := range []string{
-		"create role " + pgx.Identifier{role}.Sanitize() + " login",
-		"alter role " + pgx.Identifier{role}.Sanitize() + " set search_path = " + within,
-		grants,
-		"create table later (id bigint generated always as identity)",
-	} {
-		if _, err := admin.Exec(t.Context(), statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-			t.Fatalf("%s: %v", statement, err)
-		}
-	}
-
-	t.Cleanup(func() {
-		for _, statement := range []string{"drop owned by ", "drop role "} {
-			if _, err := admin.Exec(context.Background(), statement+pgx.Identifier{role}.Sanitize()); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	u.User = url.User(role)
-
-	return u.String()
-}
-
-// TestGrantsPermitRowsAndNotTheSchema tries what the role of the app may and may
-// not do.
-func TestGrantsPermitRowsAndNotTheSchema(t *testing.T) {
-	t.Parallel()
-
-	app, err := pgx.Connect(t.Context(), roleWithGrants(t, pgtest.URL(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = app.Close(t.Context()) }()
-
-	for statement, permitted := range map[string]bool{
-		"delete from jobs where false":                                true,
-		"insert into later default values":                            true, // created after the grants
-		"create table own (id int)":                                   false,
-		"alter table jobs add column x int":                           false,
-		"drop table jobs":                                             false,
-		"truncate jobs cascade":                                       false,
-		"create function f() returns int return 1":                    false,
-		"create index x on jobs (job_id)":                             false,
-		"create trigger x before insert on jobs execute function f()": false,
-	} {
-		_, err := app.Exec(t.Context(), statement)
-
-		refused, is := errors.AsType[*pgconn.PgError](err)
-		if permitted && err != nil || !permitted && (!is || refused.Code != "42501") {
-			t.Errorf("%s: %v, want permitted: %t", statement, err, permitted)
-		}
-	}
 }

@@ -2,20 +2,26 @@ package infra
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"coremachine/internal/test/pgtest"
 )
 
 // TestMain also serves as the programs that the commands of the documentation
-// call.
+// call, and enters the image.
 func TestMain(m *testing.M) {
 	if program := os.Getenv(fakeProgram); program != "" {
 		os.Exit(fake(program, os.Args[1:]))
+	}
+
+	if image := os.Getenv(imageRoot); image != "" {
+		os.Exit(enterImage(image, os.Args))
 	}
 
 	pgtest.Main(m)
@@ -25,11 +31,20 @@ var update = flag.Bool("update", false, "rewrite the table of settings in docs/d
 
 const root = "../../.."
 
-// repository reads the files that the rules compare. The entry "log" contains the
-// messages of all log records.
+// repository returns the files that the rules compare. The entry "log" contains
+// the messages of all log records. The caller must not change the map.
 func repository(t *testing.T) map[string]string {
 	t.Helper()
 
+	files, err := readRepository()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return files
+}
+
+var readRepository = sync.OnceValues(func() (map[string]string, error) {
 	files := map[string]string{}
 
 	for _, pattern := range []string{
@@ -38,35 +53,39 @@ func repository(t *testing.T) map[string]string {
 		".github/smoke.sh", ".github/workflows/deploy.yml", "infra/kubernetes/*/*.yaml", "Dockerfile",
 	} {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil || len(names) == 0 {
-			t.Fatalf("%s: found %d files, %v", pattern, len(names), err)
+		if err != nil {
+			return nil, fmt.Errorf("listing %s: %w", pattern, err)
+		}
+
+		if len(names) == 0 {
+			return nil, fmt.Errorf("no file matches %s", pattern)
 		}
 
 		for _, name := range names {
 			content, err := os.ReadFile(name)
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 
 			below, err := filepath.Rel(root, name)
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 
 			files[filepath.ToSlash(below)] = string(content)
 		}
 	}
 
-	files["log"] = logMessages(t)
+	var err error
 
-	return files
-}
+	files["log"], err = logMessages()
+
+	return files, err
+})
 
 var logged = regexp.MustCompile(`(?s)\.(?:Info|Warn|Error)\(\s*"([^"]+)"`)
 
-func logMessages(t *testing.T) string {
-	t.Helper()
-
+func logMessages() (string, error) {
 	var b strings.Builder
 
 	for _, pattern := range []string{"internal/app/*.go", "internal/coremachine/*.go"} {
@@ -74,7 +93,7 @@ func logMessages(t *testing.T) string {
 		for _, name := range names {
 			content, err := os.ReadFile(name)
 			if err != nil {
-				t.Fatal(err)
+				return "", err
 			}
 
 			for _, m := range logged.FindAllStringSubmatch(string(content), -1) {
@@ -83,7 +102,7 @@ func logMessages(t *testing.T) string {
 		}
 	}
 
-	return b.String()
+	return b.String(), nil
 }
 
 func TestTemplatesFollowTheCode(t *testing.T) {

@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -138,11 +140,6 @@ func merge(into, patch any) any {
 // manifestFindings validates the manifests of both folders and compares them with
 // the code.
 func manifestFindings(files map[string]string) (bad []string) {
-	content, err := os.ReadFile("testdata/kubernetes.json")
-	if err != nil {
-		return []string{err.Error()}
-	}
-
 	for _, folder := range []string{"servicebus", "postgres"} {
 		all, err := objects(files, folder)
 		if err != nil {
@@ -151,7 +148,7 @@ func manifestFindings(files map[string]string) (bad []string) {
 		}
 
 		for kind, object := range all {
-			if err := validate(content, object); err != nil {
+			if err := validate(object); err != nil {
 				bad = append(bad, fmt.Sprintf("%s: %s: %v", folder, kind, err))
 			}
 		}
@@ -163,25 +160,50 @@ func manifestFindings(files map[string]string) (bad []string) {
 	return bad
 }
 
+// schemas are the schemas of testdata/kubernetes.json by version and kind.
+var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
+	content, err := os.ReadFile("testdata/kubernetes.json")
+	if err != nil {
+		return nil, err
+	}
+
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("kubernetes.json", document); err != nil {
+		return nil, err
+	}
+
+	all := map[string]*jsonschema.Schema{}
+	kinds, _ := at(document, "kinds").(map[string]any)
+
+	for kind := range kinds {
+		pointer := strings.NewReplacer("~", "~0", "/", "~1", " ", "%20").Replace(kind)
+
+		all[kind], err = compiler.Compile("kubernetes.json#/kinds/" + pointer)
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	return all, nil
+})
+
 // validate checks an object against the schema of its kind.
-func validate(schemas []byte, object map[string]any) error {
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(schemas)))
+func validate(object map[string]any) error {
+	all, err := schemas()
 	if err != nil {
 		return err
 	}
 
 	kind := fmt.Sprintf("%v %v", object["apiVersion"], object["kind"])
 
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("kubernetes.json", document); err != nil {
-		return err
-	}
-
-	pointer := strings.ReplaceAll(strings.ReplaceAll(kind, "~", "~0"), "/", "~1")
-
-	schema, err := compiler.Compile("kubernetes.json#/kinds/" + strings.ReplaceAll(pointer, " ", "%20"))
-	if err != nil {
-		return err
+	schema, known := all[kind]
+	if !known {
+		return fmt.Errorf("there is no schema of %s", kind)
 	}
 
 	plain, err := json.Marshal(object)
@@ -268,6 +290,24 @@ func TestPlantedManifestMistakesAreFound(t *testing.T) {
 			"messageCount",
 		},
 		{"misspelt trigger", "postgres/scale.yaml", "type: postgresql", "type: postgres", "type"},
+		{
+			"key in the settings", "postgres/settings.yaml",
+			"  TRANSPORT: postgres\n",
+			"  TRANSPORT: postgres\n  API_KEYS: 0123456789abcdef\n",
+			"API_KEYS is a secret",
+		},
+		{
+			"password in the settings", "servicebus/settings.yaml",
+			"host=psql-core.postgres.database.azure.com port=5432 dbname=core user=id-core sslmode=verify-full",
+			"postgres://core:secret@psql-core.postgres.database.azure.com/core",
+			"DATABASE_URL is a secret",
+		},
+		{
+			"memory limit above the container", "base/deployment.yaml",
+			"value: 800MiB",
+			"value: 8000MiB",
+			"GOMEMLIMIT 8000MiB",
+		},
 		{
 			"scale to zero", "postgres/scale.yaml",
 			"minReplicaCount: 1",

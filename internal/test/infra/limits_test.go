@@ -149,6 +149,8 @@ func checkAlerts(w *world) (bad []string) {
 				return
 			}
 
+			bad = append(bad, checkMetric(r, criteria[0])...)
+
 			_, quoted, found := strings.Cut(text(at(criteria[0], "query")), `message has "`)
 			if record := strings.TrimSuffix(quoted, `"`); found && !strings.Contains(w.files["log"], record) {
 				bad = append(bad, fmt.Sprintf("%s: %s: no process logs %q", r.file, r.name(), record))

@@ -13,7 +13,7 @@ func TestPlantedMistakesAreFound(t *testing.T) {
 
 	files := repository(t)
 
-	for _, m := range mistakes {
+	for _, m := range slices.Concat(mistakes, moreMistakes) {
 		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 
@@ -51,8 +51,8 @@ func TestEverySettingIsMissed(t *testing.T) {
 		changed := maps.Clone(files)
 		changed["infra/app.bicep"] = strings.Replace(files["infra/app.bicep"], m[0], "", 1)
 
-		if found := findings(changed); !slices.ContainsFunc(found, func(f string) bool {
-			return strings.HasPrefix(f, "settings: ") && strings.Contains(f, m[1])
+		if found := checkSettings(newWorld(changed)); !slices.ContainsFunc(found, func(f string) bool {
+			return strings.Contains(f, m[1])
 		}) {
 			t.Errorf("without %s: %q", m[1], found)
 		}

@@ -2,6 +2,8 @@ package infra
 
 import (
 	"fmt"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +57,17 @@ func checkPod(files map[string]string, folder string, all map[string]map[string]
 		report("the worker does not sign in with workload identity")
 	}
 
+	for name, value := range environ {
+		if slices.Contains(secretSettings, name) || strings.Contains(value, "password=") || passwordIn(value) {
+			report("%s is a secret: refer to a Secret", name)
+		}
+	}
+
+	limit, memory := environ["GOMEMLIMIT"], text(at(worker, "resources.limits.memory"))
+	if mebibytes(limit) == 0 || mebibytes(limit) >= mebibytes(memory) {
+		report("GOMEMLIMIT %s is not below the memory, %s", limit, memory)
+	}
+
 	grace, _ := at(template, "spec.terminationGracePeriodSeconds").(int)
 	if time.Duration(grace)*time.Second < cfg.DrainTimeout+10*time.Second {
 		report("%d s to stop, want DRAIN_TIMEOUT and 10 s", grace)
@@ -77,7 +90,7 @@ func checkPod(files map[string]string, folder string, all map[string]map[string]
 		report("the arguments are %v", at(worker, "args"))
 	}
 
-	user := strconv.Itoa(at2int(at(template, "spec.securityContext.runAsUser")))
+	user := strconv.Itoa(number(at(template, "spec.securityContext.runAsUser")))
 	if !strings.Contains(files["Dockerfile"], "USER "+user+":"+user) {
 		report("the Dockerfile has another user than %s", user)
 	}
@@ -100,9 +113,19 @@ func checkPod(files map[string]string, folder string, all map[string]map[string]
 	return bad
 }
 
-func at2int(v any) int {
-	n, _ := v.(int)
-	return n
+// secretSettings must not be in a manifest, not even as an example.
+var secretSettings = []string{"API_KEYS", "CALLBACK_SECRET", "SERVICEBUS", "STORAGE"}
+
+// passwordIn reports whether a value is an address with a password.
+func passwordIn(value string) bool {
+	u, err := url.Parse(value)
+	if err != nil || u.User == nil {
+		return false
+	}
+
+	_, set := u.User.Password()
+
+	return set
 }
 
 // environment returns the variables of a container. A value from a secret is a
@@ -156,7 +179,7 @@ func checkTriggers(folder string, all map[string]map[string]any) (bad []string) 
 		}
 	}
 
-	if at2int(at(all["ScaledObject"], "spec.minReplicaCount")) < 1 {
+	if number(at(all["ScaledObject"], "spec.minReplicaCount")) < 1 {
 		bad = append(bad, folder+": without a worker nothing sweeps")
 	}
 

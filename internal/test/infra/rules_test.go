@@ -41,6 +41,10 @@ var rules = map[string]func(w *world) []string{
 	"alerts":     checkAlerts,
 	"azd":        checkAzd,
 	"hooks":      checkHooks,
+	"network":    checkNetwork,
+	"sign-in":    checkSignIn,
+	"workflow":   checkWorkflow,
+	"pages":      checkPages,
 }
 
 // findings applies all rules, and returns each finding after the name of its

@@ -38,7 +38,8 @@ var engineSettings = map[string]where{
 	"RECEIVE": nowhere, "COREMACHINE_LOCAL_HOST": nowhere, "OPEN_DASHBOARD": nowhere, // for a laptop
 	"MAX_RUNNING": nowhere, "MAX_UNRESPONSIVE": nowhere, "QUEUE_IN_FLIGHT": nowhere, "RETENTION": nowhere,
 	"MAX_QUEUED_JOBS": nowhere, "HTTP_ADDRESS": nowhere, "API_KEYS": nowhere, "CALLBACK_HOSTS": nowhere,
-	"CALLBACK_SECRET": nowhere, "LOG_LEVEL": nowhere, "LOG_FORMAT": nowhere, "OTEL_SDK_DISABLED": nowhere,
+	"CALLBACK_SECRET": nowhere, "LOG_LEVEL": nowhere, "LOG_FORMAT": nowhere, "TASK_LOGS": nowhere,
+	"TRACE_URL": nowhere, "OTEL_SDK_DISABLED": nowhere,
 	"OTEL_SERVICE_NAME": nowhere, "OTEL_TRACES_EXPORTER": nowhere, "OTEL_METRICS_EXPORTER": nowhere,
 	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": nowhere, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": nowhere,
 }
@@ -225,6 +226,11 @@ func checkWorker(w *world) []string {
 			bad = append(bad, fmt.Sprintf("%s: %d s to stop, want DRAIN_TIMEOUT and 10 s", r.file, grace))
 		}
 
+		limit, memory := text(settings["GOMEMLIMIT"]), text(at(container(r), "resources.memory"))
+		if mebibytes(limit) == 0 || mebibytes(limit) >= mebibytes(memory) {
+			bad = append(bad, fmt.Sprintf("%s: GOMEMLIMIT %s is not below the memory, %s", r.file, limit, memory))
+		}
+
 		probes, _ := at(container(r), "probes").([]any)
 		kinds := map[string]string{"Liveness": "/livez", "Readiness": "/readyz", "Startup": "/livez"}
 
@@ -245,6 +251,16 @@ func checkWorker(w *world) []string {
 	})
 }
 
+// mebibytes reads "800MiB", "256Mi" or "2Gi".
+func mebibytes(s string) int {
+	n, _ := strconv.Atoi(strings.TrimRight(s, "GMiB"))
+	if strings.Contains(s, "G") {
+		n *= 1024
+	}
+
+	return n
+}
+
 // checkScale compares the rules that scale the worker with the queues.
 func checkScale(w *world, r *resource) (bad []string) {
 	queues := map[string]bool{}
@@ -254,7 +270,8 @@ func checkScale(w *world, r *resource) (bad []string) {
 	scale, _ := r.at("properties.template.scale.rules").([]any)
 	for _, rule := range scale {
 		name := text(at(rule, "custom.metadata.queueName"))
-		if !queues[name] || at(rule, "custom.identity") != reference("identity.id") {
+		if !queues[name] || at(rule, "custom.identity") != reference("identity.id") ||
+			at(rule, "custom.metadata.namespace") != "sb-core-abcdefghijklm" {
 			bad = append(bad, fmt.Sprintf("%s: the rule for queue %q cannot read it", r.file, name))
 		}
 
