@@ -19,5 +19,7 @@ var All = map[string]Handler{
 	string(AssembleCOG):     Func(assembleCOG, rasterPolicy...),
 	string(VerifyCOG):       Func(verifyCOG, rasterPolicy...),
 	string(RasterPreview):   Func(rasterPreview, rasterPolicy...),
+	string(RenderXYZ):       Func(renderXYZ, rasterPolicy...),
+	string(WriteTileJSON):   Func(writeTileJSON, rasterPolicy...),
 	string(RasterCleanup):   Func(rasterCleanup, rasterPolicy...),
 }

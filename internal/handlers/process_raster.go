@@ -22,6 +22,8 @@ const (
 	AssembleCOG     TaskType[AssembleCOGInput, AssembleCOGOutput]         = "assemble_cog"
 	VerifyCOG       TaskType[VerifyCOGInput, VerifyCOGOutput]             = "verify_cog"
 	RasterPreview   TaskType[RasterPreviewInput, RasterPreviewOutput]     = "raster_preview"
+	RenderXYZ       TaskType[RenderXYZInput, RenderXYZOutput]             = "render_xyz"
+	WriteTileJSON   TaskType[WriteTileJSONInput, WriteTileJSONOutput]     = "write_tilejson"
 	RasterCleanup   TaskType[RasterCleanupInput, RasterCleanupOutput]     = "raster_cleanup"
 )
 
@@ -36,6 +38,7 @@ const (
 	rasterTilesStage     = "process_tile"
 	rasterOverviewsStage = "build_overviews"
 	rasterAssembleStage  = "assemble_cog"
+	rasterTilesXYZStage  = "render_xyz"
 )
 
 // RasterOptions say how a COG is written. See the parameters of process_raster.
@@ -51,6 +54,12 @@ type RasterOptions struct {
 	Sparse      bool   `json:"sparse"`
 	Statistics  bool   `json:"statistics"`
 	TaskLevels  int    `json:"task_levels"`
+
+	Tiles          string `json:"tiles"` // "xyz" for web tiles
+	MinZoom        int    `json:"min_zoom"`
+	MaxZoom        int    `json:"max_zoom"`
+	TileResampling string `json:"tile_resampling"`
+	Stretch        string `json:"stretch"`
 }
 
 // cog returns the options of the profile with those that were given.
@@ -86,9 +95,7 @@ type rasterParams struct {
 	OutputContainer string `json:"output_container"`
 	OutputBlob      string `json:"output_blob"`
 	Overwrite       bool   `json:"overwrite"`
-	Strict          bool   `json:"strict"`
 	PreviewSize     int    `json:"preview_size"`
-	RasterOptions
 }
 
 // RasterBlob is one version of a blob. Without an ETag, it is a blob that does
@@ -115,12 +122,14 @@ func RasterOutput(id state.JobID, sourceContainer, sourceBlob, container, blob s
 	}
 
 	if blob == "" {
-		base := path.Base(sourceBlob)
-		blob = id.String()[:8] + "/" + strings.TrimSuffix(base, path.Ext(base)) + ".tif"
+		blob = id.String()[:8] + "/" + withoutExt(path.Base(sourceBlob)) + ".tif"
 	}
 
 	return RasterBlob{Container: container, Blob: blob}
 }
+
+// withoutExt returns the name of a file without its extension.
+func withoutExt(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
 
 func (p rasterParams) output(id state.JobID) RasterBlob {
 	return RasterOutput(id, p.SourceContainer, p.SourceBlob, p.OutputContainer, p.OutputBlob)
@@ -142,17 +151,23 @@ func tokenOf(t Task) string {
 // four digits, because all ids have the same length.
 func fenceOf(t Task) int { return t.Gen%100*100 + min(t.Attempt, 99) }
 
-// validated returns the result of the validation, which has the plan.
-func validated(ctx context.Context, t Task) (ValidateGeotiffOutput, error) {
-	for out, err := range Results[ValidateGeotiffOutput](ctx, t, rasterValidateStage) {
-		if err == nil && (out.Plan == nil || out.Run == nil) {
-			err = Permanent(fmt.Errorf("the result of stage %s has no plan", rasterValidateStage))
-		}
-
+// only returns the result of a stage that has one task.
+func only[Out any](ctx context.Context, t Task, stage string) (out Out, err error) {
+	for out, err := range Results[Out](ctx, t, stage) {
 		return out, err
 	}
 
-	return ValidateGeotiffOutput{}, Permanent(fmt.Errorf("stage %s has no result", rasterValidateStage))
+	return out, Permanent(fmt.Errorf("stage %s has no result", stage))
+}
+
+// validated returns the result of the validation, which has the plan.
+func validated(ctx context.Context, t Task) (ValidateGeotiffOutput, error) {
+	out, err := only[ValidateGeotiffOutput](ctx, t, rasterValidateStage)
+	if err == nil && (out.Plan == nil || out.Run == nil) {
+		err = Permanent(fmt.Errorf("the result of stage %s has no plan", rasterValidateStage))
+	}
+
+	return out, err
 }
 
 // ProcessTileInput names a task of the plan.

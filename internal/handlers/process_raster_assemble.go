@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"strings"
 
@@ -57,11 +56,9 @@ func assembleCOG(ctx context.Context, t Task, _ AssembleCOGInput) (AssembleCOGOu
 }
 
 func overviewsOf(ctx context.Context, t Task) (*cog.OverviewResult, error) {
-	for out, err := range Results[BuildOverviewsOutput](ctx, t, rasterOverviewsStage) {
-		return out.Overviews, err
-	}
+	out, err := only[BuildOverviewsOutput](ctx, t, rasterOverviewsStage)
 
-	return nil, Permanent(fmt.Errorf("stage %s has no result", rasterOverviewsStage))
+	return out.Overviews, err
 }
 
 func tileResults(ctx context.Context, t Task) iter.Seq2[*cog.TaskResult, error] {

@@ -51,9 +51,11 @@ func rasterPreflight(ctx context.Context, t Task, _ RasterPreflightInput) (Raste
 	}
 
 	out.Run = run
-	out.Siblings, err = siblings(ctx, t, run.Source)
+	if out.Siblings, err = siblings(ctx, t, run.Source); err != nil {
+		return out, sourceFault(run.Source, err)
+	}
 
-	return out, err
+	return out, nil
 }
 
 func pinSource(ctx context.Context, t Task, source *RasterBlob) error {
@@ -84,7 +86,7 @@ func pinSource(ctx context.Context, t Task, source *RasterBlob) error {
 // nearest names up to three blobs in the folder of a blob that does not exist.
 func nearest(ctx context.Context, t Task, missing RasterBlob) string {
 	folder := missing.Blob[:strings.LastIndexByte(missing.Blob, '/')+1]
-	stem := strings.TrimSuffix(missing.Blob, path.Ext(missing.Blob))
+	stem := withoutExt(missing.Blob)
 	prefixes := []string{stem, folder + stemStart(missing.Blob), folder}
 
 	var names []string
@@ -146,12 +148,12 @@ func pinOutput(ctx context.Context, t Task, run *RasterRun, overwrite bool) erro
 // siblings lists files next to the source that belong to it. The job does not
 // read them.
 func siblings(ctx context.Context, t Task, source RasterBlob) ([]string, error) {
-	stem := strings.TrimSuffix(source.Blob, path.Ext(source.Blob))
+	stem := withoutExt(source.Blob)
 	found := []string{}
 
 	for page, err := range t.Deps.Blobs.Pages(ctx, source.Container, stem, 100) {
 		if err != nil {
-			return nil, sourceFault(source, err)
+			return nil, err
 		}
 
 		for _, b := range page {

@@ -3,8 +3,6 @@ package handlers
 import (
 	"bytes"
 	"context"
-	"path"
-	"strings"
 
 	"coremachine/internal/raster/preview"
 	"coremachine/internal/raster/tiff"
@@ -50,7 +48,7 @@ func rasterPreview(ctx context.Context, t Task, _ RasterPreviewInput) (RasterPre
 		return RasterPreviewOutput{}, rasterError(run, err)
 	}
 
-	name := strings.TrimSuffix(a.Blob.Blob, path.Ext(a.Blob.Blob)) + ".preview.png"
+	name := withoutExt(a.Blob.Blob) + ".preview.png"
 
 	info, err := t.Deps.Blobs.Put(ctx, a.Blob.Container, name, data.Bytes(), WriteOptions{ContentType: "image/png"})
 	if err != nil {

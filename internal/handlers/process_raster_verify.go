@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"coremachine/internal/raster/cog"
@@ -25,11 +24,7 @@ const sampledTiles = 16
 
 // assembled returns what was committed.
 func assembled(ctx context.Context, t Task) (AssembleCOGOutput, error) {
-	for out, err := range Results[AssembleCOGOutput](ctx, t, rasterAssembleStage) {
-		return out, err
-	}
-
-	return AssembleCOGOutput{}, Permanent(fmt.Errorf("stage %s has no result", rasterAssembleStage))
+	return only[AssembleCOGOutput](ctx, t, rasterAssembleStage)
 }
 
 // verifyCOG opens the output as a reader does. If it is not valid, it deletes

@@ -31,7 +31,10 @@ type Task struct {
 	Total       int    // number of tasks of the stage
 	// Key is an idempotency key for effects elsewhere. It is the same for every
 	// attempt of this task in this generation.
-	Key  string
+	Key string
+	// Log writes to the log of the process, with the job, stage, task and attempt
+	// of each line. The lines of an attempt that does not succeed are also kept
+	// for 24 hours, up to 64 KiB for each task, the last ones first.
 	Log  *slog.Logger
 	Deps Deps
 

@@ -3,11 +3,11 @@ package handlers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"coremachine/internal/raster/cog"
 	"coremachine/internal/raster/tiff"
+	"coremachine/internal/raster/xyz"
 )
 
 // Task types of the validate_geotiff job. process_raster has ValidateGeotiff
@@ -77,13 +77,14 @@ type ValidateGeotiffInput struct {
 	Options   *RasterOptions `json:"options,omitzero"`
 }
 
-// ValidateGeotiffOutput is the report on a file. Plan and Run are for the later
-// stages of process_raster.
+// ValidateGeotiffOutput is the report on a file. Plan, WebTiles and Run are for
+// the later stages of process_raster.
 type ValidateGeotiffOutput struct {
-	Blob   string       `json:"blob"`
-	Report RasterReport `json:"report"`
-	Plan   *cog.Plan    `json:"plan,omitzero"`
-	Run    *RasterRun   `json:"run,omitzero"`
+	Blob     string       `json:"blob"`
+	Report   RasterReport `json:"report"`
+	Plan     *cog.Plan    `json:"plan,omitzero"`
+	WebTiles *xyz.Plan    `json:"web_tiles,omitzero"` // if they are wanted
+	Run      *RasterRun   `json:"run,omitzero"`
 }
 
 func validateGeotiff(ctx context.Context, t Task, in ValidateGeotiffInput) (ValidateGeotiffOutput, error) {
@@ -98,6 +99,13 @@ func validateGeotiff(ctx context.Context, t Task, in ValidateGeotiffInput) (Vali
 
 	if err == nil {
 		_, out.Report, err = readReport(ctx, t, source)
+	}
+
+	if err == nil {
+		var unread []string
+
+		unread, err = siblings(ctx, t, source)
+		out.Report.addSiblings(unread)
 	}
 
 	err = rasterError(RasterRun{Source: source}, err)
@@ -118,22 +126,12 @@ func validateGeotiff(ctx context.Context, t Task, in ValidateGeotiffInput) (Vali
 func planRaster(ctx context.Context, t Task, in ValidateGeotiffInput) (ValidateGeotiffOutput, error) {
 	out := ValidateGeotiffOutput{Blob: in.Blob}
 
-	for pre, err := range Results[RasterPreflightOutput](ctx, t, rasterPreflightStage) {
-		if err != nil {
-			return out, err
-		}
-
-		out.Run = &pre.Run
-		for _, name := range pre.Siblings {
-			out.Report.Warnings = append(out.Report.Warnings, "File "+name+" is not read")
-		}
+	pre, err := only[RasterPreflightOutput](ctx, t, rasterPreflightStage)
+	if err != nil {
+		return out, err
 	}
 
-	if out.Run == nil {
-		return out, Permanent(fmt.Errorf("stage %s has no result", rasterPreflightStage))
-	}
-
-	siblings := out.Report.Warnings
+	out.Run = &pre.Run
 
 	im, report, err := readReport(ctx, t, out.Run.Source)
 	if err != nil {
@@ -141,7 +139,7 @@ func planRaster(ctx context.Context, t Task, in ValidateGeotiffInput) (ValidateG
 	}
 
 	out.Report = report
-	out.Report.Warnings = append(out.Report.Warnings, siblings...)
+	out.Report.addSiblings(pre.Siblings)
 	out.Report.settle(in.Strict)
 
 	if !out.Report.Valid {
@@ -151,6 +149,13 @@ func planRaster(ctx context.Context, t Task, in ValidateGeotiffInput) (ValidateG
 	options, err := in.Options.cog()
 	if err == nil {
 		out.Plan, err = cog.NewPlan(im, options)
+	}
+
+	if err == nil && in.Options.Tiles == "xyz" {
+		out.WebTiles, err = xyz.NewPlan(&report.Report, im, in.Options.Statistics, xyz.Options{
+			MinZoom: in.Options.MinZoom, MaxZoom: in.Options.MaxZoom,
+			Resampling: in.Options.TileResampling, Stretch: in.Options.Stretch,
+		})
 	}
 
 	return out, rasterError(*out.Run, err)

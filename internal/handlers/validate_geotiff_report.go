@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"strings"
 
 	"coremachine/internal/raster/geo"
 	"coremachine/internal/raster/tiff"
@@ -35,6 +36,18 @@ func newReport(ctx context.Context, f *tiff.File) (RasterReport, error) {
 	}
 
 	return r, err
+}
+
+// addSiblings adds what files next to the file mean for it.
+func (r *RasterReport) addSiblings(names []string) {
+	for _, name := range names {
+		r.Warnings = append(r.Warnings, "File "+name+" is not read")
+
+		if strings.HasSuffix(name, ".ovr") {
+			r.Validation.Errors = append(r.Validation.Errors,
+				"Overviews are in the separate file "+name+"; those of a COG are inside")
+		}
+	}
 }
 
 // settle decides whether the file is valid.

@@ -106,17 +106,27 @@ func containerListPreflight(ctx context.Context, p ContainerListParams, deps h.D
 	return nil
 }
 
+// containerProblem returns a field error if another container, or a permission
+// for it, can fix the problem, and nil otherwise.
+func containerProblem(field, what, container string, err error) error {
+	switch {
+	case errors.Is(err, h.ErrNoContainer):
+		return define.Field(field, fmt.Sprintf("there is no container %q in the storage account", container))
+	case errors.Is(err, h.ErrStorageRejected), errors.Is(err, h.ErrNoStorage):
+		return define.Field(field, fmt.Sprintf("%q cannot be %s: %v", container, what, err))
+	}
+
+	return nil
+}
+
 // storageRefusal returns a field error if only another container or another
 // permission can fix the problem. Any other error is transient.
 func storageRefusal(what, container string, err error) error {
+	problem := containerProblem("container", what, container, err)
+
 	switch {
-	case errors.Is(err, h.ErrNoContainer):
-		return define.Field(
-			"container",
-			fmt.Sprintf("there is no container %q in the storage account", container),
-		)
-	case errors.Is(err, h.ErrStorageRejected), errors.Is(err, h.ErrNoStorage):
-		return define.Field("container", fmt.Sprintf("%q cannot be %s: %v", container, what, err))
+	case problem != nil:
+		return problem
 	case errors.Is(err, h.ErrNoBlob), errors.Is(err, h.ErrBlobUnreadable):
 		// The job skips this blob.
 		return nil

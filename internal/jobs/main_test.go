@@ -3,7 +3,7 @@ package jobs
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"coremachine/internal/test/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }

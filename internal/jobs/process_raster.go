@@ -1,17 +1,10 @@
 package jobs
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"iter"
-	"strings"
-	"time"
 
 	h "coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
-	"coremachine/internal/raster/cog"
-	"coremachine/internal/state"
 )
 
 // ProcessRasterParams are the parameters of ProcessRaster.
@@ -32,6 +25,11 @@ type ProcessRasterParams struct {
 	Sparse             bool   `json:"sparse" default:"false" doc:"Leave out tiles without data"`
 	Statistics         bool   `json:"statistics" default:"true" doc:"Compute statistics of each band"`
 	PreviewSize        int    `json:"preview_size" default:"1024" validate:"min=0,max=4096" doc:"Width or height of the preview in pixels. 0: no preview"`
+	Tiles              string `json:"tiles" default:"none" validate:"oneof=none xyz" doc:"xyz: render web tiles, PNG pictures in Web Mercator, and a tilejson"`
+	MinZoom            int    `json:"min_zoom" default:"-1" validate:"min=-1,max=24" doc:"Lowest zoom of web tiles. -1: at which the raster fits into a few tiles"`
+	MaxZoom            int    `json:"max_zoom" default:"-1" validate:"min=-1,max=24" doc:"Highest zoom of web tiles. -1: about the resolution of the raster"`
+	TileResampling     string `json:"tile_resampling" default:"nearest" validate:"oneof=nearest bilinear" doc:"Resampling of web tiles"`
+	Stretch            string `json:"stretch" default:"auto" validate:"max=64" pattern:"^(auto|none|[-+.0-9eE]+,[-+.0-9eE]+)$" doc:"Values that web tiles show from black to white. auto: from the 2nd to the 98th percentile, but bytes as they are. none: 0 to 255. Or two values, as in 0,3000"`
 	Strict             bool   `json:"strict" default:"false" doc:"Warnings of the validation are errors"`
 	TaskLevels         int    `json:"task_levels" default:"0" validate:"min=0,max=5" doc:"Overview levels that a task makes itself. A task has 2 to the power of this rows and columns of tiles. 0: as few as storage allows"`
 }
@@ -93,6 +91,23 @@ var ProcessRaster = define.Define(define.Definition[ProcessRasterParams]{
 			SkipIf:      func(p ProcessRasterParams) bool { return p.PreviewSize == 0 },
 		},
 		{
+			Name: "render_xyz",
+			Tasks: define.FanOut(
+				h.RenderXYZ, define.From("validate_geotiff", h.ValidateGeotiff), processRasterWebTiles,
+			),
+			DependsOn:   []string{"validate_geotiff", "verify_cog"},
+			UsesLineage: true,
+			SkipIf:      withoutWebTiles,
+		},
+		{
+			Name: "write_tilejson",
+			Tasks: define.FanIn(
+				h.WriteTileJSON,
+				func(ProcessRasterParams) h.WriteTileJSONInput { return h.WriteTileJSONInput{} },
+			),
+			SkipIf: withoutWebTiles,
+		},
+		{
 			Name: "cleanup",
 			Tasks: define.Single(
 				h.RasterCleanup,
@@ -104,8 +119,10 @@ var ProcessRaster = define.Define(define.Definition[ProcessRasterParams]{
 	},
 	Preflight: processRasterPreflight,
 	Result:    processRasterResult,
-	Show:      []define.Display{define.Image("preview"), define.Table("statistics"), define.Table("report")},
-	Needs:     []string{"Blobs"},
+	Show: []define.Display{
+		define.Image("preview"), define.Table("web_tiles"), define.Table("statistics"), define.Table("report"),
+	},
+	Needs: []string{"Blobs"},
 })
 
 func processRasterValidation(p ProcessRasterParams) h.ValidateGeotiffInput {
@@ -117,6 +134,8 @@ func processRasterValidation(p ProcessRasterParams) h.ValidateGeotiffInput {
 			Profile: p.Profile, Compression: p.Compression, Level: p.Level, Quality: p.Quality, Predictor: p.Predictor,
 			BlockSize: p.BlockSize, Resampling: p.OverviewResampling, NoData: p.NoData, Sparse: p.Sparse,
 			Statistics: p.Statistics, TaskLevels: p.TaskLevels,
+			Tiles: p.Tiles, MinZoom: p.MinZoom, MaxZoom: p.MaxZoom,
+			TileResampling: p.TileResampling, Stretch: p.Stretch,
 		},
 	}
 }
@@ -135,132 +154,18 @@ func processRasterTiles(_ ProcessRasterParams, _ int, v h.ValidateGeotiffOutput)
 	}
 }
 
-// processRasterPatience limits the preflight check, because a client waits for
-// its answer.
-const processRasterPatience = 10 * time.Second
+func withoutWebTiles(p ProcessRasterParams) bool { return p.Tiles != "xyz" }
 
-// processRasterPreflight checks the names, and whether the source exists. The
-// first stage checks the rest.
-func processRasterPreflight(ctx context.Context, p ProcessRasterParams, deps h.Deps) error {
-	for field, name := range map[string]string{"source_blob": p.SourceBlob, "output_blob": p.OutputBlob} {
-		if err := checkBlobName(field, name); err != nil {
-			return err
-		}
-	}
-
-	sameContainer := p.OutputContainer == "" || p.OutputContainer == p.SourceContainer
-	if sameContainer && p.OutputBlob == p.SourceBlob {
-		return define.Field("output_blob", "is the source: the output needs another name")
-	}
-
-	ctx, cancel := context.WithTimeout(ctx, processRasterPatience)
-	defer cancel()
-
-	info, err := deps.Blobs.Stat(ctx, p.SourceContainer, p.SourceBlob)
-
-	switch {
-	case errors.Is(err, h.ErrNoBlob):
-		return define.Field("source_blob", fmt.Sprintf("blob %q does not exist in container %q",
-			p.SourceBlob, p.SourceContainer))
-	case errors.Is(err, h.ErrNoContainer):
-		return define.Field("source_container", fmt.Sprintf("there is no container %q in the storage account",
-			p.SourceContainer))
-	case errors.Is(err, h.ErrStorageRejected), errors.Is(err, h.ErrNoStorage):
-		return define.Field("source_container", fmt.Sprintf("%q cannot be read: %v", p.SourceContainer, err))
-	case err != nil:
-		return state.Wrap(state.CodeUnavailable, "jobs.processRasterPreflight",
-			"storage cannot be read now; try again later", err)
-	case info.Archived:
-		return define.Field("source_blob", "the blob is in the Archive tier; rehydrate it first")
-	}
-
-	return nil
-}
-
-// checkBlobName rejects names that clients of storage treat as paths.
-func checkBlobName(field, name string) error {
-	if name == "" {
-		return nil
-	}
-
-	for segment := range strings.SplitSeq(name, "/") {
-		if segment == "" || segment == "." || segment == ".." {
-			return define.Field(field, fmt.Sprintf("%q has an empty segment, . or .. between slashes", name))
-		}
-	}
-
-	return nil
-}
-
-// ProcessRasterResult is the result of ProcessRaster.
-type ProcessRasterResult struct {
-	Output     ProcessRasterOutput `json:"output"`
-	Preview    *h.Picture          `json:"preview"`
-	Statistics []BandStatistics    `json:"statistics"`
-	Report     h.RasterReport      `json:"report"` // on the source
-	Verified   h.VerifyCOGOutput   `json:"verified"`
-}
-
-// ProcessRasterOutput describes the COG.
-type ProcessRasterOutput struct {
-	h.RasterBlob
-	HeaderSHA256 string          `json:"header_sha256"`
-	BigTIFF      bool            `json:"big_tiff"`
-	Blocks       int             `json:"blocks"`
-	Tasks        int             `json:"tasks"`
-	Levels       []cog.LevelInfo `json:"levels"`
-}
-
-// BandStatistics are the statistics of the valid pixels of a band.
-type BandStatistics struct {
-	Band int `json:"band"` // from 1
-	cog.BandStats
-}
-
-func processRasterResult(ctx context.Context, _ ProcessRasterParams, r define.Results) (any, error) {
-	var out ProcessRasterResult
-
-	for v, err := range define.Of[h.ValidateGeotiffOutput](ctx, r, "validate_geotiff") {
-		if err != nil {
-			return nil, err
+func processRasterWebTiles(_ ProcessRasterParams, _ int, v h.ValidateGeotiffOutput) iter.Seq[h.RenderXYZInput] {
+	return func(yield func(h.RenderXYZInput) bool) {
+		if v.WebTiles == nil {
+			return
 		}
 
-		out.Report = v.Report
-		if v.Plan != nil {
-			out.Output.Tasks = v.Plan.Tasks
+		for block := range v.WebTiles.Blocks() {
+			if !yield(h.RenderXYZInput{Block: block}) {
+				return
+			}
 		}
 	}
-
-	for a, err := range define.Of[h.AssembleCOGOutput](ctx, r, "assemble_cog") {
-		if err != nil {
-			return nil, err
-		}
-
-		out.Output = ProcessRasterOutput{
-			RasterBlob: a.Blob, HeaderSHA256: a.COG.HeaderSHA256, BigTIFF: a.COG.BigTIFF, Blocks: a.Blocks,
-			Tasks: out.Output.Tasks, Levels: a.COG.Levels,
-		}
-
-		for i, s := range a.COG.Stats {
-			out.Statistics = append(out.Statistics, BandStatistics{i + 1, s})
-		}
-	}
-
-	for v, err := range define.Of[h.VerifyCOGOutput](ctx, r, "verify_cog") {
-		if err != nil {
-			return nil, err
-		}
-
-		out.Verified = v
-	}
-
-	for p, err := range define.Of[h.RasterPreviewOutput](ctx, r, "preview") {
-		if err != nil {
-			return nil, err
-		}
-
-		out.Preview = p.Preview
-	}
-
-	return out, nil
 }

@@ -92,6 +92,8 @@ func buildHandler(ctx context.Context, root, home string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", part.Name(), "./cmd/handler")
 
 	cmd.Dir = root
+
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0") // as in the package for Azure
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

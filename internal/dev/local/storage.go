@@ -2,13 +2,17 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"os"
 	"path/filepath"
 
 	"coremachine/internal/dev/azurite"
 	"coremachine/internal/dev/blobsample"
-	"coremachine/internal/dev/hillsample"
+	"coremachine/internal/dev/rastersample"
+	"coremachine/internal/raster/tiff"
 )
 
 // SampleContainer is the container of a local storage account.
@@ -63,12 +67,37 @@ func (s *System) writeRaster(ctx context.Context, o Options) (err error) {
 
 	o.Progress(fmt.Sprintf("making a raster of %d x %d pixels", o.Raster, o.Raster))
 
-	s.storage.raster, err = hillsample.Write(
-		ctx, s.storage.server.Connection(), SampleContainer, SampleRaster,
-		hillsample.Options{Width: o.Raster, Height: o.Raster, Bands: rasterBands, Seed: 1},
-	)
+	file, err := os.CreateTemp("", "coremachine-raster-")
 	if err != nil {
 		return fmt.Errorf("cannot write the sample raster: %w", err)
+	}
+
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+
+	spec := rastersample.Spec{
+		Width: o.Raster, Height: o.Raster, Bands: rasterBands, Seed: 1,
+		Tile: 256, Compression: tiff.AdobeDeflate,
+		BigTIFF: o.Raster*o.Raster*rasterBands > math.MaxUint32,
+	}
+	stop := context.AfterFunc(ctx, func() { _ = file.Close() }) // ends the writing
+
+	err = rastersample.Write(file, spec)
+	if err != nil || !stop() {
+		return fmt.Errorf("cannot write the sample raster: %w", errors.Join(err, ctx.Err()))
+	}
+
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("cannot write the sample raster: %w", err)
+	}
+
+	s.storage.raster = info.Size()
+
+	err = blobsample.WriteFile(
+		ctx, s.storage.server.Connection(), SampleContainer, SampleRaster, "image/tiff; application=geotiff", file,
+	)
+	if err != nil {
+		return fmt.Errorf("cannot store the sample raster: %w", err)
 	}
 
 	return nil

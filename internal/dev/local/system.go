@@ -53,6 +53,10 @@ type System struct {
 
 	transport transport
 	storage   storage
+
+	root, home string // the source tree, and the folder of the running app
+	source     tree   // what the running handler was built from
+	running    string // digest of the running handler; empty if it is not known
 }
 
 // grace is how long the handler may take to requeue its work when it is
@@ -79,12 +83,9 @@ func Start(ctx context.Context, o Options) (*System, error) {
 func (s *System) start(ctx context.Context, o Options) error {
 	log := slog.New(slog.NewTextHandler(o.Output, nil))
 
-	home := o.App
-	if home == "" {
-		var err error
-		if home, err = Folder(o.Root); err != nil {
-			return err
-		}
+	home, err := s.sourceOf(o)
+	if err != nil {
+		return err
 	}
 
 	parts, partsCtx := errgroup.WithContext(ctx)
@@ -97,11 +98,15 @@ func (s *System) start(ctx context.Context, o Options) error {
 
 		o.Progress("building the handler")
 
-		return buildApp(partsCtx, o.Root, home)
+		err := buildApp(partsCtx, o.Root, home)
+		if err == nil {
+			s.running, err = digest(home)
+		}
+
+		return err
 	})
 
-	err := parts.Wait()
-	if err != nil {
+	if err := parts.Wait(); err != nil {
 		return err
 	}
 
@@ -156,6 +161,23 @@ func (s *System) start(ctx context.Context, o Options) error {
 	}
 
 	return s.awaitReady(ctx)
+}
+
+// sourceOf returns the folder of the app, and reads the source tree before it is
+// built, so that Watch sees changes during the build.
+func (s *System) sourceOf(o Options) (home string, err error) {
+	if o.App != "" {
+		return o.App, nil
+	}
+
+	if s.home, err = Folder(o.Root); err != nil {
+		return "", err
+	}
+
+	s.root = o.Root
+	s.source, err = readTree(o.Root)
+
+	return s.home, err
 }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

@@ -2,6 +2,7 @@ package rastersample
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -27,10 +28,18 @@ func newCoder(s Spec) (*coder, error) {
 		c.bands = 1
 	}
 
-	var err error
-	if s.Compression == tiff.Zstd {
-		c.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if s.Compression != tiff.Zstd {
+		return c, nil
 	}
+
+	options := []zstd.EOption{zstd.WithEncoderConcurrency(1)}
+	if s.Window != 0 {
+		options = append(options, zstd.WithWindowSize(s.Window))
+	}
+
+	var err error
+
+	c.zstd, err = zstd.NewWriter(nil, options...)
 
 	return c, err
 }
@@ -51,7 +60,7 @@ func (c *coder) encode(block []byte, width int) ([]byte, error) {
 	case tiff.AdobeDeflate, tiff.Deflate:
 		return c.deflate(block)
 	case tiff.Zstd:
-		return c.zstd.EncodeAll(block, nil), nil
+		return c.encodeZstd(block)
 	case tiff.LZW:
 		return encodeLZW(block), nil
 	case tiff.PackBits:
@@ -61,6 +70,24 @@ func (c *coder) encode(block []byte, width int) ([]byte, error) {
 	default:
 		return block, nil // of a compression that cannot be read
 	}
+}
+
+// encodeZstd writes a frame with the size of its content, or with a window.
+func (c *coder) encodeZstd(block []byte) ([]byte, error) {
+	if c.spec.Window == 0 {
+		return c.zstd.EncodeAll(block, nil), nil
+	}
+
+	var b bytes.Buffer
+
+	c.zstd.Reset(&b)
+
+	_, err := c.zstd.Write(block[:len(block)/2])
+	err = errors.Join(err, c.zstd.Flush()) // from here on, the size is not known
+	_, more := c.zstd.Write(block[len(block)/2:])
+	err = errors.Join(err, more, c.zstd.Close())
+
+	return b.Bytes(), err
 }
 
 func (c *coder) deflate(block []byte) ([]byte, error) {

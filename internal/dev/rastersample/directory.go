@@ -203,6 +203,11 @@ func (w *writer) position() []entry {
 			w.doubles(tiff.TagModelTiepoint, 0, 0, 0, x, y, 0))
 	}
 
+	if s.Local != "" {
+		return append(all, text(tiff.TagGeoASCIIParams, s.Local+"|"), w.shorts(tiff.TagGeoKeyDirectory,
+			1, 1, 0, 2, 1025, 0, 1, 1, 1026, int(tiff.TagGeoASCIIParams), len(s.Local)+1, 0))
+	}
+
 	if s.EPSG < 0 {
 		return all
 	}

@@ -54,7 +54,7 @@ func (s Spec) Rows(y, rows int, dst []byte) {
 func (g *generator) row(y int, dst []byte) {
 	s := g.spec
 	size, pixel := s.Type.Size(), s.PixelSize()
-	noData, declared := s.Type.Parse(s.NoData)
+	noData, declared := s.Type.Parse(tiff.NoDataText(s.NoData))
 
 	for band := range s.Bands {
 		g.heights(s.Seed*64+uint64(band), y)

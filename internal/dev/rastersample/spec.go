@@ -18,6 +18,7 @@ type Spec struct {
 	BigEndian   bool
 	BigTIFF     bool
 	Tables      bool // JPEG tables are in the directory
+	Window      int  // that frames of zstd declare in bytes; 0: none
 
 	NoData  string // declared, and used for holes
 	Holes   bool   // areas without data: noData, alpha 0, or NaN
@@ -31,6 +32,7 @@ type Spec struct {
 	Matrix      bool // the position as a rotated matrix
 	Points      bool // coordinates are those of the centres of pixels
 	NoPosition  bool
+	Local       string // name of a reference system without a kind or a code
 	GCPs        bool   // ground control points instead of a position
 	Metadata    string // GDAL's
 	Mask        bool   // a second directory is a mask
@@ -75,7 +77,7 @@ func (s Spec) PixelSize() int {
 // Kinds are specs of rasters of every kind that is read, by name. Sides are not
 // multiples of tiles, and differ.
 func Kinds() map[string]Spec {
-	base := Spec{Width: 617, Height: 541}
+	base := Spec{Width: 317, Height: 283}
 	kinds := map[string]Spec{}
 
 	add := func(name string, change func(s *Spec)) {
@@ -127,9 +129,17 @@ func Kinds() map[string]Spec {
 		s.Type, s.Bands, s.BigEndian, s.Tile = tiff.Float64, 2, true, 128
 		s.Compression, s.Predictor = tiff.Zstd, tiff.FloatPredictor
 	})
+	add("f32 nodata with a decimal comma", func(s *Spec) {
+		s.Type, s.NoData, s.Holes = tiff.Float32, "-9,9692099999999994e+036", true
+	})
+	add("f64 nodata with more text", func(s *Spec) { s.Type, s.NoData, s.Holes = tiff.Float64, "-32768.5 none", true })
+	add("f32 nodata of another system", func(s *Spec) { s.Type, s.NoData, s.Holes = tiff.Float32, "-1.#QNAN0", true })
 	add("u16 sparse tiles", func(s *Spec) {
 		s.Type, s.NoData, s.Holes, s.Sparse, s.Tile = tiff.Uint16, "65535", true, true, 64
 		s.Compression = tiff.AdobeDeflate
+	})
+	add("u32 zstd large window", func(s *Spec) {
+		s.Type, s.Compression, s.Window = tiff.Uint32, tiff.Zstd, 16<<20
 	})
 	add("jpeg grey", func(s *Spec) { s.Compression, s.Tile, s.Tables = tiff.JPEG, 256, true })
 	add("jpeg ycbcr", func(s *Spec) { s.Compression, s.Bands, s.YCbCr, s.Tile = tiff.JPEG, 3, true, 256 })

@@ -3,7 +3,9 @@ package rastersample
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
+	"math"
 
 	"coremachine/internal/raster/tiff"
 )
@@ -77,6 +79,10 @@ func Write(out io.WriteSeeker, s Spec) error {
 	directory := w.at + w.at%2
 	w.put(make([]byte, w.at%2))
 	w.directory()
+
+	if w.err == nil && !s.BigTIFF && w.at > math.MaxUint32 {
+		w.err = fmt.Errorf("rastersample.Write: the file has %d bytes, so it needs BigTIFF", w.at)
+	}
 
 	if w.err != nil {
 		return w.err
@@ -190,7 +196,7 @@ func (w *writer) cut(plane, x, rows int) (block []byte, empty bool) {
 
 	w.block = make([]byte, stored*width*(to-from))
 	empty = true
-	noData, _ := s.Type.Parse(s.NoData)
+	noData, _ := s.Type.Parse(tiff.NoDataText(s.NoData))
 
 	for y := range rows {
 		for i := range min(width, s.Width-x) {

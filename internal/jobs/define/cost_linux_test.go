@@ -72,6 +72,10 @@ func TestParse_LimitsCPUAndMemory(t *testing.T) { //nolint:paralleltest // see a
 		cpu, memory := costOf(func() { _, err = job.Parse(text) })
 		t.Logf("%-32s %6d ms %6d KiB: %.120v", name, cpu.Milliseconds(), memory>>10, err)
 
+		if want := overLimit[name]; want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %.120v, want %q", name, err, want)
+		}
+
 		if cpu > limit || memory > costMemory {
 			t.Errorf(
 				"%s: took %v of CPU and %d MiB, want at most %v and %d",
@@ -83,6 +87,17 @@ func TestParse_LimitsCPUAndMemory(t *testing.T) { //nolint:paralleltest // see a
 			)
 		}
 	}
+}
+
+// overLimit has the errors of the bodies that hold more than is allowed.
+var overLimit = map[string]string{
+	"too many keys":          "more than 20000 keys of maps",
+	"keys that break a rule": "more than 20000 keys of maps",
+	"wrong items":            "more than 100000 values",
+	"objects side by side":   "more than 100000 values",
+	"strings with U+0000":    "more than 100000 values",
+	"deep arrays":            "nested deeper than 32",
+	"deep objects":           "nested deeper than 32",
 }
 
 func costlyBodies(long string) map[string]string {

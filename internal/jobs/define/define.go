@@ -41,6 +41,10 @@ type Definition[P any] struct {
 	Show []Display
 
 	Needs []string // fields of handlers.Deps that Preflight requires
+
+	// KeepLogs keeps the log lines of tasks that succeed as well, for 24 hours.
+	// Without it, those of attempts that do not succeed are kept. See Task.Log.
+	KeepLogs bool
 }
 
 // Stage declares one stage.
@@ -124,6 +128,7 @@ func Define[P any](d Definition[P]) Job {
 		tolerance:   d.Tolerance,
 		needs:       d.Needs,
 		show:        d.Show,
+		keepLogs:    d.KeepLogs,
 		params:      reflect.TypeFor[P](),
 	}
 

@@ -24,12 +24,13 @@ type job struct {
 	params      reflect.Type
 	shape       *shape // nil if P is not a usable struct; problems then says why
 	schema      []byte
-	searched    [][]string // paths of the parameters that jobs are found by
+	searched    []string // paths of the parameters that jobs are found by
 	stages      []stage
 	preflight   func(context.Context, any, handlers.Deps) error
 	result      func(context.Context, any, Results) (any, error)
 	needs       []string
 	show        []Display
+	keepLogs    bool
 	problems    []string
 }
 
@@ -79,6 +80,9 @@ func (j Job) Stages() []StageSpec {
 // Tolerance returns the share of a stage's tasks that may fail without failing
 // the job, from 0 to 1.
 func (j Job) Tolerance() float64 { return j.tolerance }
+
+// KeepsLogs reports whether the log lines of tasks that succeed are kept.
+func (j Job) KeepsLogs() bool { return j.keepLogs }
 
 // Count returns the number of tasks of a stage if the parameters alone
 // determine it: the count of a dynamic stage, or 1 for a single or fan_in

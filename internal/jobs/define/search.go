@@ -3,7 +3,6 @@ package define
 import (
 	"encoding/json"
 	"reflect"
-	"strings"
 
 	"coremachine/internal/state"
 )
@@ -34,10 +33,11 @@ func (c *compiler) searchable(sf reflect.StructField, s *shape, at string) bool 
 }
 
 // searchedPaths returns the paths of the searchable fields, through structs.
-func searchedPaths(s *shape) (paths [][]string) {
+// Names of nested fields are separated by dots.
+func searchedPaths(s *shape) (paths []string) {
 	for _, f := range s.fields {
 		if f.search {
-			paths = append(paths, []string{f.name})
+			paths = append(paths, f.name)
 			continue
 		}
 
@@ -47,7 +47,7 @@ func searchedPaths(s *shape) (paths [][]string) {
 		}
 
 		for _, below := range searchedPaths(base) {
-			paths = append(paths, append([]string{f.name}, below...))
+			paths = append(paths, f.name+"."+below)
 		}
 	}
 
@@ -56,47 +56,31 @@ func searchedPaths(s *shape) (paths [][]string) {
 
 // Searchable returns the paths of the parameters that jobs are found by, in the
 // order of their declaration.
-func (j Job) Searchable() []string {
-	paths := make([]string, len(j.searched))
-	for i, path := range j.searched {
-		paths[i] = strings.Join(path, ".")
-	}
-
-	return paths
-}
+func (j Job) Searchable() []string { return append([]string{}, j.searched...) }
 
 // SearchTerms returns the values of the searchable parameters, as they are
 // written in the canonical parameters, strings without their quotes. It leaves
 // out null, and values that no filter can have, see state.TermValueProblem.
 func (j Job) SearchTerms(p Params) (terms []state.Term) {
 	for _, path := range j.searched {
-		value, ok := valueAt(p.Canonical, path)
+		value, ok := textOf(state.Member(p.Canonical, path))
 		if ok && state.TermValueProblem(value) == "" {
-			terms = append(terms, state.Term{Name: state.ParamPrefix + strings.Join(path, "."), Value: value})
+			terms = append(terms, state.Term{Name: state.ParamPrefix + path, Value: value})
 		}
 	}
 
 	return terms
 }
 
-// valueAt returns the text of a value within JSON.
-func valueAt(text json.RawMessage, path []string) (string, bool) {
-	for _, name := range path {
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(text, &object); err != nil {
-			return "", false
-		}
-
-		text = object[name]
+// textOf returns a JSON value as text, a string without its quotes.
+func textOf(value json.RawMessage) (string, bool) {
+	if len(value) == 0 || value[0] != '"' {
+		return string(value), len(value) > 0
 	}
 
-	if len(text) > 0 && text[0] == '"' {
-		var value string
+	var text string
 
-		err := json.Unmarshal(text, &value)
+	err := json.Unmarshal(value, &text)
 
-		return value, err == nil
-	}
-
-	return string(text), len(text) > 0 && string(text) != "null"
+	return text, err == nil
 }

@@ -12,9 +12,22 @@ import (
 func TestAssembleRefusesResultsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 
+	// A sparse output may lack tiles, so that a missing result looks like empty
+	// tiles.
+	for name, sparse := range map[string]bool{"dense": false, "sparse": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			assembleMisfits(t, sparse)
+		})
+	}
+}
+
+func assembleMisfits(t *testing.T, sparse bool) {
+	t.Helper()
+
 	im := source(t, rastersample.Spec{Width: 600, Height: 600, Tile: 64})
 
-	plan, err := cog.NewPlan(im, cog.Options{BlockSize: 128, TaskLevels: 1, Statistics: true})
+	plan, err := cog.NewPlan(im, cog.Options{BlockSize: 128, TaskLevels: 1, Statistics: true, Sparse: sparse})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +53,11 @@ func TestAssembleRefusesResultsThatDoNotFit(t *testing.T) {
 		return append(append([]*cog.TaskResult(nil), all[:len(all)-1]...), &last)
 	}
 
+	emptyTiles := tiff.CodeInvalidCOG
+	if sparse {
+		emptyTiles = ""
+	}
+
 	for name, c := range map[string]struct {
 		results   []*cog.TaskResult
 		overviews *cog.OverviewResult
@@ -51,7 +69,7 @@ func TestAssembleRefusesResultsThatDoNotFit(t *testing.T) {
 		"no overviews":  {all, nil, tiff.CodeInvalidCOG},
 		"other task":    {changed(func(r *cog.TaskResult) { r.Task = 99 }), overviews, tiff.CodeInvalidCOG},
 		"few sizes":     {changed(func(r *cog.TaskResult) { r.Sizes = r.Sizes[:4] }), overviews, tiff.CodeInvalidCOG},
-		"empty tiles":   {changed(func(r *cog.TaskResult) { r.Sizes = "AAA=" }), overviews, tiff.CodeInvalidCOG},
+		"empty tiles":   {changed(func(r *cog.TaskResult) { r.Sizes = "AAA=" }), overviews, emptyTiles},
 		"no statistics": {changed(func(r *cog.TaskResult) { r.Stats = nil }), overviews, tiff.CodeInvalidCOG},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,4 +89,57 @@ func TestAssembleRefusesResultsThatDoNotFit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzStored damages what tasks have stored: the sizes of their tiles, and their
+// scratch data.
+func FuzzStored(f *testing.F) {
+	im := source(f, rastersample.Spec{Width: 300, Height: 200, Type: tiff.Int16, NoData: "0", Holes: true, Tile: 64})
+
+	plan, err := cog.NewPlan(im, cog.Options{BlockSize: 128, TaskLevels: 1, Statistics: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+
+	s := newStore(f)
+	results := make([]*cog.TaskResult, plan.Tasks)
+
+	for task := range results {
+		if results[task], err = plan.RunTask(f.Context(), im, task, 0, s, s); err != nil {
+			f.Fatal(err)
+		}
+
+		f.Add(results[task].Sizes, s.scratch[cog.ScratchName(task)])
+	}
+
+	overviews, err := plan.RunOverviews(f.Context(), 0, s, s)
+	if err != nil {
+		f.Fatal(err)
+	}
+
+	f.Fuzz(func(t *testing.T, sizes string, scratch []byte) {
+		damaged := newStore(t)
+		for task := range results {
+			damaged.scratch[cog.ScratchName(task)] = scratch
+		}
+
+		_, err := plan.RunOverviews(t.Context(), 0, damaged, damaged)
+		if err != nil && tiff.CodeOf(err) != tiff.CodeInvalidCOG {
+			t.Errorf("overviews: %v", err)
+		}
+
+		_, err = plan.Assemble(t.Context(), im, func(yield func(*cog.TaskResult, error) bool) {
+			for _, r := range results {
+				changed := *r
+				changed.Sizes = sizes
+
+				if !yield(&changed, nil) {
+					return
+				}
+			}
+		}, overviews)
+		if err != nil && tiff.CodeOf(err) != tiff.CodeInvalidCOG {
+			t.Errorf("assembly: %v", err)
+		}
+	})
 }

@@ -17,12 +17,12 @@ import (
 
 // store holds staged blocks and scratch data in memory.
 type store struct {
-	t       *testing.T
+	t       testing.TB
 	blocks  map[string][]byte
 	scratch map[string][]byte
 }
 
-func newStore(t *testing.T) *store {
+func newStore(t testing.TB) *store {
 	t.Helper()
 
 	return &store{t, map[string][]byte{}, map[string][]byte{}}
@@ -62,7 +62,7 @@ func (s *store) Get(_ context.Context, name string) ([]byte, error) {
 }
 
 // source opens a sample.
-func source(t *testing.T, spec rastersample.Spec) *tiff.Image {
+func source(t testing.TB, spec rastersample.Spec) *tiff.Image {
 	t.Helper()
 
 	src, err := rastersample.Source(spec)

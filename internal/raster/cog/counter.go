@@ -103,6 +103,7 @@ func (c *counter) addExact(pixels []byte) {
 // unit must not depend on the size of tasks.
 func (c *counter) addTile(pixels []byte, stride, width int) {
 	t, bands, pixel := c.plan.Type, c.plan.Bands, c.plan.PixelSize()
+	noData := t.Value(c.noData)
 
 	for band := range bands {
 		c.values = c.values[:0]
@@ -118,7 +119,7 @@ func (c *counter) addTile(pixels []byte, stride, width int) {
 				}
 
 				v := t.Value(bits)
-				if v-v != 0 || c.declared && v == t.Value(c.noData) {
+				if v-v != 0 || c.declared && v == noData {
 					continue // infinite, not a number, or the other zero
 				}
 

@@ -7,7 +7,6 @@ import (
 	"image"
 	"image/jpeg"
 
-	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
 	"coremachine/internal/raster/tiff"
@@ -28,7 +27,7 @@ type encoder struct {
 	tile    []byte
 	row     []byte // for the floating-point predictor
 	out     bytes.Buffer
-	zlib    *zlib.Writer
+	deflate *deflater
 	zstd    *zstd.Encoder
 	fast    *zstd.Encoder // of scratch data
 	unfast  *zstd.Decoder
@@ -51,10 +50,11 @@ func newEncoder(p *Plan) (*encoder, error) {
 
 	switch o.Compression {
 	case Deflate:
-		e.zlib, err = zlib.NewWriterLevel(&e.out, o.Level)
+		e.deflate, err = newDeflater(&e.out, o.Level)
 	case Zstd:
 		e.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.Level)),
-			zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+			zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
+			zstd.WithAllLitEntropyCompression(true)) // also data in which nothing repeats
 	case JPEG:
 		e.rgba = image.NewRGBA(image.Rect(0, 0, o.BlockSize, o.BlockSize))
 	}
@@ -142,14 +142,8 @@ func (e *encoder) compress() error {
 	e.predict()
 
 	switch {
-	case e.zlib != nil:
-		e.zlib.Reset(&e.out)
-
-		if _, err := e.zlib.Write(e.tile); err != nil {
-			return err
-		}
-
-		return e.zlib.Close()
+	case e.deflate != nil:
+		return e.deflate.compress(e.tile)
 	case e.zstd != nil:
 		e.out.Write(e.zstd.EncodeAll(e.tile, e.out.AvailableBuffer()))
 	default:

@@ -185,6 +185,9 @@ func defaulted(v, missing int) int {
 }
 
 func (o *Options) checkJPEG(im *tiff.Image) error {
+	// No pixel has a nodata value that bytes cannot represent.
+	_, declared := im.NoDataBits()
+
 	switch {
 	case o.Quality < 1 || o.Quality > 100:
 		return tiff.Errorf(tiff.CodeInvalid, "quality is %d, want 1 to 100", o.Quality)
@@ -195,7 +198,7 @@ func (o *Options) checkJPEG(im *tiff.Image) error {
 		return tiff.Errorf(tiff.CodeInvalid, "jpeg would change the numbers of a palette; use deflate")
 	case im.Photometric == tiff.WhiteIsZero:
 		return tiff.Errorf(tiff.CodeInvalid, "jpeg cannot store bands in which white is zero; use deflate")
-	case o.NoData != "" || im.NoData != "":
+	case o.NoData != "" || declared:
 		return tiff.Errorf(tiff.CodeInvalid, "jpeg would change pixels without data (nodata); use deflate")
 	default:
 		return nil

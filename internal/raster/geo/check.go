@@ -82,14 +82,3 @@ func (c CRS) label() string {
 
 	return firstOf(c.Name, "its reference system")
 }
-
-// CheckProjectable returns an Error if positions cannot be converted to Web
-// Mercator.
-func (r *Report) CheckProjectable() error {
-	if r.LonLatBounds != nil {
-		return nil
-	}
-
-	return tiff.Errorf(tiff.CodeNotProjectable, "%s cannot be projected to Web Mercator; submit with tiles=none",
-		r.CRS.label())
-}

@@ -19,6 +19,12 @@ func describe(t *testing.T, spec rastersample.Spec) *geo.Report {
 
 	spec.Width, spec.Height = 120, 90
 
+	return reportOn(t, spec)
+}
+
+func reportOn(t *testing.T, spec rastersample.Spec) *geo.Report {
+	t.Helper()
+
 	src, err := rastersample.Source(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +56,7 @@ func TestPositionIsRequired(t *testing.T) {
 		"no position": {rastersample.Spec{NoPosition: true}, tiff.CodeNotGeoreferenced},
 		"gcps":        {rastersample.Spec{GCPs: true}, tiff.CodeGCPsOnly},
 		"no crs":      {rastersample.Spec{EPSG: -1}, tiff.CodeNoCRS},
+		"named only":  {rastersample.Spec{Local: "Site grid"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

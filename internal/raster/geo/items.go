@@ -9,7 +9,7 @@ import (
 	"coremachine/internal/raster/tiff"
 )
 
-// readItems reads scales, offsets and descriptions of bands from GDAL's
+// readItems reads scales, offsets, descriptions and colours of bands from GDAL's
 // metadata. Metadata that is not XML has none.
 func (r *Report) readItems(ctx context.Context, im *tiff.Image) error {
 	text, err := im.Text(ctx, tiff.TagGDALMetadata)
@@ -34,12 +34,14 @@ func (r *Report) readItems(ctx context.Context, im *tiff.Image) error {
 			continue
 		}
 
-		value := strings.TrimSpace(item.Value)
+		value := unescape(strings.TrimSpace(item.Value))
 		number, err := strconv.ParseFloat(value, 64)
 
 		switch {
 		case item.Role == "description":
 			set(&r.Descriptions, im.Bands, "", item.Sample, value)
+		case item.Role == "colorinterp":
+			r.ColorInterp[item.Sample] = strings.ToLower(value)
 		case err != nil || number-number != 0:
 		case item.Role == "scale":
 			set(&r.Scales, im.Bands, 1, item.Sample, number)
@@ -50,6 +52,12 @@ func (r *Report) readItems(ctx context.Context, im *tiff.Image) error {
 
 	return nil
 }
+
+// entities are those of XML. GDAL writes text with entities twice: those of the
+// text are escaped again with the document.
+var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "&apos;", "'", "&amp;", "&")
+
+func unescape(text string) string { return entities.Replace(text) }
 
 // set stores the value of a band. Bands without one have the missing value.
 func set[T any](all *[]T, bands int, missing T, band int, value T) {

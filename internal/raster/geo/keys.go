@@ -97,7 +97,8 @@ func newCRS(numbers map[int]int, names map[int]string) CRS {
 
 	model := numbers[keyModelType]
 	known := model == modelProjected || model == modelGeographic
-	c.Defined = c.EPSG > 0 || known || model == userDefined && c.Name != ""
+	local := (model == 0 || model == userDefined) && c.Name != ""
+	c.Defined = c.EPSG > 0 || known || local
 
 	return c
 }
@@ -121,6 +122,15 @@ type Transform [6]float64
 // Apply returns the coordinates of a position.
 func (t Transform) Apply(column, row float64) (x, y float64) {
 	return t[0] + column*t[1] + row*t[2], t[3] + column*t[4] + row*t[5]
+}
+
+// Pixel returns the position of coordinates, or values that are not finite if
+// the transform has no area.
+func (t Transform) Pixel(x, y float64) (column, row float64) {
+	area := t[1]*t[5] - t[2]*t[4]
+	x, y = x-t[0], y-t[3]
+
+	return (x*t[5] - y*t[2]) / area, (y*t[1] - x*t[4]) / area
 }
 
 // position is how a file maps pixels to coordinates.

@@ -161,7 +161,7 @@ func (r *Report) locate(ctx context.Context, im *tiff.Image) error {
 
 	if b := r.bounds(projection.Inverse); b.finite() {
 		r.LonLatBounds = b
-		r.MinZoom, r.MaxZoom = r.zooms(projection)
+		r.MinZoom, r.MaxZoom = r.zooms()
 	}
 
 	return nil
@@ -198,9 +198,15 @@ const (
 	maxMercator = 85.06 // degrees of latitude
 )
 
-// zooms returns the zoom levels of web tiles between which the raster has
-// pixels: from a few tiles to about one pixel for each of its own.
-func (r *Report) zooms(projection Projection) (lowest, highest int) {
+// NativeZoom returns the zoom level, with a fraction, at which pixels of web
+// tiles are as large as those in the middle of the raster. It is NaN if the
+// raster cannot be projected.
+func (r *Report) NativeZoom() float64 {
+	projection := ForEPSG(r.CRS.EPSG)
+	if r.Transform == nil || projection == nil {
+		return math.NaN()
+	}
+
 	column, row := float64(r.Width)/2, float64(r.Height)/2
 	at := func(column, row float64) (x, y float64) {
 		lon, lat := projection.Inverse(r.Transform.Apply(column, row))
@@ -213,7 +219,13 @@ func (r *Report) zooms(projection Projection) (lowest, highest int) {
 	x2, y2 := at(column, row+1)
 	pixel := min(math.Hypot(x1-x0, y1-y0), math.Hypot(x2-x0, y2-y0))
 
-	exact := math.Log2(2 * math.Pi * earthRadius / webTile / pixel)
+	return math.Log2(2 * math.Pi * earthRadius / webTile / pixel)
+}
+
+// zooms returns the zoom levels of web tiles between which the raster has
+// pixels: from a few tiles to about one pixel for each of its own.
+func (r *Report) zooms() (lowest, highest int) {
+	exact := r.NativeZoom()
 	if math.IsNaN(exact) {
 		return 0, 0
 	}

@@ -45,13 +45,13 @@ func TestPictureOfEveryKind(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if size := img.Bounds().Size(); size.X != 100 || size.Y != 88 || info.Width != 100 || info.Height != 88 {
+			if size := img.Bounds().Size(); size.X != 100 || size.Y != 89 || info.Width != 100 || info.Height != 89 {
 				t.Errorf("size %v, %v", size, info)
 			}
 
 			colours, transparent := map[uint32]bool{}, 0
 
-			for y := range 88 {
+			for y := range 89 {
 				for x := range 100 {
 					r, g, b, a := img.At(x, y).RGBA()
 					colours[r^g<<3^b<<7] = true

@@ -1,47 +1,30 @@
 package preview
 
-import (
-	"coremachine/internal/raster/cog"
-	"coremachine/internal/raster/tiff"
-)
-
 // stretch maps values to bytes.
 type stretch struct {
 	low, high float64
 	inverted  bool
 }
 
-// stretch returns how the values of a band are shown.
-func (p *picture) stretch(band int, stats []cog.BandStats) stretch {
-	s := stretch{inverted: p.full.Photometric == tiff.WhiteIsZero}
-
-	switch {
-	case p.im.Type == tiff.Uint8:
-		s.low, s.high = 0, 255
-	case band < len(stats) && stats[band].Count > 0:
-		s.low, s.high = stats[band].P2, stats[band].P98
-		if s.low == s.high {
-			s.low, s.high = stats[band].Min, stats[band].Max
-		}
-	default:
-		s.low, s.high = p.extent(band)
+// stretchToExtent shows values from the lowest to the highest in the picture,
+// for each band.
+func (p *picture) stretchToExtent() {
+	for i := range p.painter.shown {
+		s := &p.painter.stretches[i]
+		s.low, s.high = p.extent(i)
 	}
-
-	return s
 }
 
-// extent returns the lowest and the highest value of a band in the picture.
-func (p *picture) extent(band int) (low, high float64) {
-	t := p.im.Type
-	bits, declared := p.full.NoDataBits()
+// extent returns the lowest and the highest value of the i-th band that is
+// shown.
+func (p *picture) extent(i int) (low, high float64) {
+	size := p.painter.Size()
 	first := true
 
-	for i := band * t.Size(); i < len(p.pixels); i += p.im.PixelSize() {
-		own := t.Bits(p.pixels[i:])
-		v := t.Value(own)
-
-		if v-v != 0 || declared && (own == bits || v == t.Value(bits)) {
-			continue
+	for at := 0; at < len(p.pixels); at += size {
+		v := p.painter.value(p.pixels[at:][:size], i)
+		if v-v != 0 || v == p.painter.noData {
+			continue // infinite, not a number, or no data
 		}
 
 		if first {

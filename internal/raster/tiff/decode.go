@@ -35,15 +35,17 @@ func newDecoder(ctx context.Context, im *Image) (*decoder, error) {
 	}
 
 	if im.Compression == Zstd {
-		d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(im.blockBytes()),
-			zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecoderLowmem(true))
+		d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(maxZstdWindow), zstd.WithDecodeAllCapLimit(true))
 	}
 
 	return d, err
 }
 
-// maxZstdWindow is what zstd itself uses up to level 19.
-const maxZstdWindow = 8 << 20
+// maxZstdWindow is what zstd itself uses at its highest level. GDAL declares the
+// window of its level, also for blocks that are smaller. It costs no memory,
+// because the destination is the window.
+const maxZstdWindow = 128 << 20
 
 func (d *decoder) close() {
 	if d.zstd != nil {

@@ -22,8 +22,8 @@ const (
 	CodeGCPsOnly         Code = "gcps_only"
 	CodeNoCRS            Code = "no_crs"
 	CodeOutsideWorld     Code = "bounds_outside_world"
-	CodeNotProjectable   Code = "crs_not_projectable"
-	CodeInvalidCOG       Code = "invalid_cog" // the parts of an output do not fit together
+	CodeNotProjectable   Code = "crs_not_projectable" // to the projection of web tiles
+	CodeInvalidCOG       Code = "invalid_cog"         // the parts of an output do not fit together
 )
 
 // Error is a permanent fault of a file or of an option.

@@ -26,7 +26,7 @@ type Image struct {
 	Tiled                   bool
 	BlockWidth, BlockHeight int // of a tile or strip
 
-	// NoData is the text of GDAL's tag, or "". Use NoDataBits to compare.
+	// NoData is the number in GDAL's tag, or "". Use NoDataBits to compare.
 	NoData string
 
 	file        *File
@@ -58,6 +58,7 @@ func (im *Image) describe(ctx context.Context) error {
 
 	if d.err == nil {
 		im.NoData, d.err = im.Text(ctx, TagGDALNoData)
+		im.NoData = NoDataText(im.NoData)
 	}
 
 	if d.err == nil {
@@ -279,6 +280,12 @@ func (im *Image) IsMask() bool { return im.Subfile&SubfileMask != 0 || im.Photom
 // Readable returns nil if a Reader can decode the image, and otherwise an Error
 // with CodeUnsupported that names what is not supported.
 func (im *Image) Readable() error { return im.unsupported }
+
+// IsLevelOf reports whether a Reader returns pixels of the same kind as those of
+// the full resolution.
+func (im *Image) IsLevelOf(full *Image) bool {
+	return im.Bands == full.Bands && im.Type == full.Type && im.Readable() == nil
+}
 
 // Main returns the image of full resolution, if the file can be read as one
 // raster. Otherwise it returns an Error with CodeUnsupported.

@@ -20,7 +20,6 @@ const (
 	TagRowsPerStrip     Tag = 278
 	TagStripByteCounts  Tag = 279
 	TagPlanarConfig     Tag = 284
-	TagSoftware         Tag = 305
 	TagDateTime         Tag = 306
 	TagArtist           Tag = 315
 	TagPredictor        Tag = 317
@@ -33,7 +32,6 @@ const (
 	TagSampleFormat     Tag = 339
 	TagJPEGTables       Tag = 347
 	TagYCbCrSubsampling Tag = 530
-	TagReferenceBW      Tag = 532
 	TagXMP              Tag = 700
 	TagCopyright        Tag = 33432
 	TagModelPixelScale  Tag = 33550
@@ -160,7 +158,6 @@ const (
 
 // Values of ExtraSamples.
 const (
-	ExtraUnspecified     = 0
 	ExtraAssociatedAlpha = 1
 	ExtraAlpha           = 2
 )
