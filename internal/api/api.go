@@ -53,6 +53,7 @@ type Reader interface {
 		f view.TaskFilter,
 	) (view.Page[view.TaskSummary, view.TaskCursor], error)
 	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (view.TaskView, error)
+	ReadTaskLogs(ctx context.Context, id state.JobID, stage string, index int) ([]view.TaskLogView, error)
 	ReadGrid(ctx context.Context, id state.JobID, stage string) (view.GridView, error)
 	ListFailures(ctx context.Context, id state.JobID, stage string) ([]view.FailureGroup, error)
 	ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes, error)
@@ -73,6 +74,8 @@ type Reader interface {
 	ListSchedules(ctx context.Context) ([]view.ScheduleView, error)
 	ReadSchedule(ctx context.Context, name string) (view.ScheduleDetail, error)
 	ListSweeps(ctx context.Context, before int64, limit int) (view.Page[view.SweepView, int64], error)
+	ReadTrends(ctx context.Context, f view.TrendFilter) (view.TrendsView, error)
+	ListRuns(ctx context.Context, id state.JobID) ([]view.RunView, error)
 }
 
 // DeadLetters redrives dead letters. Each transport implements it.
@@ -96,7 +99,9 @@ type Options struct {
 	Dead       DeadLetters // nil means that redrive returns 503
 	JobWatcher *JobWatcher
 	Callbacks  Callbacks // nil means that callback URLs are rejected
-	Queues     *Queues   // nil means a new Queues over Reader
+	Inputs     Inputs    // nil means that computed inputs of tasks are not shown
+	TraceURL   view.TraceURL
+	Queues     *Queues // nil means a new Queues over Reader
 	Health     Health
 	Prefix     string // path before every route; "" means /api
 	// Mounts are other handlers below the prefix, such as /ui. They serve GET

@@ -9,6 +9,7 @@ import (
 	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // statuses is the only table from error codes to HTTP statuses. A code that is
@@ -80,9 +81,18 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 			requestAttr(r),
 		)
 		w.Header().Set("Retry-After", retryUnavailable)
+		a.linkHelp(w, view.RunbookNotReady)
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		a.linkHelp(w, view.RunbookAccess)
 	case status == http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", retryBusy)
+		a.linkHelp(w, view.RunbookBusy)
 	}
 
 	httpserver.WriteProblem(w, r, p)
+}
+
+// linkHelp links a response to its entry of the runbook.
+func (a *API) linkHelp(w http.ResponseWriter, entry view.Runbook) {
+	w.Header().Set("Link", entry.Link(a.Prefix))
 }

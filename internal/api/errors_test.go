@@ -203,7 +203,13 @@ func TestCrossOriginWritesAreRejected(t *testing.T) {
 		{[]string{"Sec-Fetch-Site", "none"}, 409},
 		{nil, 409},
 	} {
-		s.call(http.MethodPost, "/jobs/submit/hello_world", `{}`, c.headers...).problem(c.status)
+		got := s.call(http.MethodPost, "/jobs/submit/hello_world", `{}`, c.headers...)
+		got.problem(c.status)
+
+		want := map[int]string{http.StatusForbidden: `</api/ui/help/operations#access>; rel="help"`}[c.status]
+		if link := got.Header.Get("Link"); link != want {
+			t.Errorf("%d leads to %q, want %q", c.status, link, want)
+		}
 	}
 
 	s.call(http.MethodGet, "/jobs", nil, "Sec-Fetch-Site", "cross-site").must(http.StatusOK)

@@ -72,7 +72,7 @@ func TestJobWatcherAdaptsItsInterval(t *testing.T) {
 		v := newVersions(state.JobID{1})
 		h := api.NewJobWatcher(v.read, nil)
 
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 
 		done := make(chan error, 1)

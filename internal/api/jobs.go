@@ -160,6 +160,8 @@ type jobBody struct {
 func (a *API) jobBody(job view.JobView) jobBody {
 	base, id := a.Prefix+"/jobs/", job.JobID.String()
 
+	job.TraceURL = a.TraceURL.Job(job.JobID, job.TraceID)
+
 	return jobBody{JobView: job, Links: links{
 		Self:   base + "status/" + id,
 		Tasks:  base + id + "/tasks",

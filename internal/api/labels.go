@@ -181,12 +181,6 @@ func CheckSearch(f view.JobFilter, types []coremachine.JobType) error {
 	return q.err()
 }
 
-// tagsBody is the answer to a change of tags.
-type tagsBody struct {
-	JobID state.JobID       `json:"job_id"`
-	Tags  map[string]string `json:"tags"`
-}
-
 // editTags sets and removes tags. The body is a JSON merge patch (RFC 7396).
 func (a *API) editTags(w http.ResponseWriter, r *http.Request) {
 	id, ok := a.target(w, r)
@@ -213,7 +207,7 @@ func (a *API) editTags(w http.ResponseWriter, r *http.Request) {
 	}
 
 	a.JobWatcher.Nudge(id)
-	a.ok(w, r, tagsBody{JobID: id, Tags: tags})
+	a.ok(w, r, view.JobTags{JobID: id, Tags: tags})
 }
 
 // maxTagChanges bounds the members of one change: all tags of a job may be

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"coremachine/internal/coremachine"
-	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
 
@@ -81,33 +80,6 @@ func (a *API) tasks(w http.ResponseWriter, r *http.Request) {
 	}
 
 	a.ok(w, r, list[view.TaskSummary]{Items: page.Items, NextCursor: sealTask(page.Next)})
-}
-
-// maxIndex is the maximum index of a task.
-const maxIndex = 1<<31 - 1
-
-func (a *API) task(w http.ResponseWriter, r *http.Request) {
-	id, err := jobID(r)
-	q := readQuery(r)
-	stage := segment(q, r, "stage")
-
-	index, ok := whole(param(r, "index"), 0, maxIndex)
-	if !ok {
-		q.wrong("index", "%q is not a number from 0 to %d", state.Excerpt(param(r, "index")), maxIndex)
-	}
-
-	if err = errors.Join(err, q.err()); err != nil {
-		a.fail(w, r, merge(err))
-		return
-	}
-
-	task, err := a.Reader.ReadTask(r.Context(), id, stage, int(index))
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-
-	a.ok(w, r, task)
 }
 
 // grid answers a stage's tasks as ranges. The entity tag contains the time of

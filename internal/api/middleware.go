@@ -14,6 +14,7 @@ import (
 	"coremachine/internal/httpserver"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 func requestAttr(r *http.Request) slog.Attr {
@@ -82,6 +83,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 
 		if err := cross.Check(r); err != nil {
+			a.linkHelp(w, view.RunbookAccess)
 			httpserver.WriteProblem(
 				w,
 				r,

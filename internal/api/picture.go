@@ -70,12 +70,12 @@ func (a *API) picture(w http.ResponseWriter, r *http.Request) {
 func pictureOf(types []coremachine.JobType, job view.JobView, path string) (p handlers.Picture, err error) {
 	none := state.Errorf(state.CodeNotFound, "api", "The result of the job has no picture %q.", path)
 
-	i := slices.IndexFunc(types, func(t coremachine.JobType) bool { return t.Name == job.JobType })
-	if i < 0 || !showsPicture(types[i], path) {
+	declared, _ := state.FindType(types, job.JobType)
+	if !slices.Contains(declared.Show, state.Display{Kind: state.DisplayImage, Path: path}) {
 		return p, none
 	}
 
-	member := view.Member(job.Result, path)
+	member := state.Member(job.Result, path)
 	if member == nil || json.Unmarshal(member, &p) != nil {
 		return p, none
 	}
@@ -85,16 +85,6 @@ func pictureOf(types []coremachine.JobType, job view.JobView, path string) (p ha
 	}
 
 	return p, nil
-}
-
-func showsPicture(t coremachine.JobType, path string) bool {
-	for _, d := range t.Show {
-		if d.Kind == "image" && d.Path == path {
-			return true
-		}
-	}
-
-	return false
 }
 
 func (a *API) sendPicture(w http.ResponseWriter, r *http.Request, p handlers.Picture) {

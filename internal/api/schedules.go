@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"coremachine/internal/coremachine"
@@ -112,21 +111,12 @@ func (a *API) triggerSchedule(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r, http.StatusAccepted, ref)
 }
 
-// triggerKey reads the key of a trigger, from the header Idempotency-Key or from
-// the query.
+// triggerKey reads the key of a trigger. It has the rules of a run key, of which
+// it becomes the end.
 func triggerKey(q *query, r *http.Request) string {
-	key, field := q.text("key"), "key"
-	if header := r.Header.Get("Idempotency-Key"); header != "" {
-		if key != "" && key != header {
-			q.wrong(field, "differs from the header Idempotency-Key")
-		}
-
-		key, field = header, "Idempotency-Key"
-	}
-
-	printable := func(c rune) bool { return c >= ' ' && c <= '~' }
-	if len(key) > state.MaxTriggerKey || strings.ContainsFunc(key, func(c rune) bool { return !printable(c) }) {
-		q.wrong(field, "must be at most %d printable ASCII characters", state.MaxTriggerKey)
+	key := q.runKey(r.Header)
+	if len(key) > state.MaxTriggerKey {
+		q.wrong("key", "must have at most %d characters", state.MaxTriggerKey)
 	}
 
 	return key

@@ -77,7 +77,7 @@ func until(t *testing.T, events <-chan sse, name string) []sse {
 
 	var all []sse
 
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 
 	for {
 		select {

@@ -29,6 +29,7 @@ func (a *App) api() http.Handler {
 		a.hub = api.NewJobWatcher(a.repo.ReadVersions, a.log)
 		o.Engine, o.Reader, o.Dead, o.JobWatcher, o.Queues = a.engine, a.repo, a.dead(), a.hub, queues
 		o.Callbacks = a.cfg.Callbacks()
+		o.Inputs, o.TraceURL = a.machine, a.cfg.TraceURL
 		o.Storage = a.opts.Deps.Blobs
 	}
 
@@ -142,6 +143,7 @@ func (a *App) dashboard(h api.Health, queues *api.Queues) web.Options {
 	}
 	if a.machine != nil {
 		o.Reader, o.Types, o.Wait = a.repo, a.machine.Types, a.hub.Wait
+		o.Inputs, o.TraceURL = a.machine, a.cfg.TraceURL
 	}
 
 	return o

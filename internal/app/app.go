@@ -87,7 +87,10 @@ type App struct {
 // not return an error. If the process exited, the host would restart it three
 // times and hide the reason.
 func New(cfg config.Config, configErr error, o Options) (*App, error) {
-	a := &App{cfg: cfg, opts: o, log: o.Log, started: time.Now(), served: make(chan error, 1)}
+	a := &App{
+		cfg: cfg, opts: o, log: o.Log, started: time.Now(), served: make(chan error, 1),
+		receiving: receiving{started: make(chan struct{}, 1)},
+	}
 	if configErr != nil {
 		a.problems = append(a.problems, strings.Split(configErr.Error(), "\n")...)
 	}
@@ -173,6 +176,7 @@ func (a *App) Start(ctx context.Context) error {
 		Observer:           a.observer(),
 		CollectDeadLetters: a.collect(),
 		Retention:          a.cfg.Retention,
+		KeepLogs:           keepLogs[a.cfg.TaskLogs],
 		MaxQueued:          a.cfg.MaxQueued,
 		Build:              Version(),
 		MaxRunning:         a.cfg.MaxRunning,
@@ -201,6 +205,13 @@ func (a *App) Start(ctx context.Context) error {
 	a.relay(watch)
 
 	return a.host.Install(a.work())
+}
+
+// keepLogs maps the values of TASK_LOGS.
+var keepLogs = map[string]coremachine.KeepLogs{
+	config.TaskLogsFailed: coremachine.KeepFailed,
+	config.TaskLogsAll:    coremachine.KeepAll,
+	config.TaskLogsNone:   coremachine.KeepNone,
 }
 
 // slotWait is how long a message that was pushed to this process waits for a

@@ -15,6 +15,7 @@ import (
 	"coremachine/internal/dev/sbfake"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs"
+	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
 )
 
@@ -95,13 +96,19 @@ func TestABrokerThatLostItsState(t *testing.T) {
 func plainWorker(t *testing.T, settings map[string]string) *app.App {
 	t.Helper()
 
+	return workerThatSweeps(t, settings, 2*time.Second)
+}
+
+func workerThatSweeps(t *testing.T, settings map[string]string, every time.Duration) *app.App {
+	t.Helper()
+
 	cfg, configErr := config.Load(settings)
 
 	a, err := app.New(cfg, configErr, app.Options{
 		Jobs:       jobs.All,
 		Handlers:   handlers.All,
 		Log:        slog.New(slog.DiscardHandler),
-		SweepEvery: 2 * time.Second,
+		SweepEvery: every,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -121,4 +128,33 @@ func plainWorker(t *testing.T, settings map[string]string) *app.App {
 	})
 
 	return a
+}
+
+// TestReceiversAreNotedWhenTheyStart has no sweep, and so no duty, during the
+// test.
+func TestReceiversAreNotedWhenTheyStart(t *testing.T) {
+	t.Parallel()
+
+	database := pgtest.URL(t)
+
+	pool, err := pgxpool.New(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(pool.Close)
+
+	settings := map[string]string{"DATABASE_URL": database, "TRANSPORT": "postgres"}
+	workerThatSweeps(t, settings, time.Hour).Work(t.Context())
+
+	until(t, func() bool {
+		var noted int
+
+		row := pool.QueryRow(t.Context(), "select count(*) from receivers where idle_at = '-infinity'")
+		if err := row.Scan(&noted); err != nil {
+			t.Fatal(err)
+		}
+
+		return noted == len(state.Queues)
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"coremachine/internal/clock"
 	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 	"coremachine/internal/telemetry/keys"
@@ -29,6 +28,11 @@ type receiving struct {
 	received [3]atomic.Int64 // messages that were delivered
 	missing  atomic.Pointer[[]state.Queue]
 
+	// known holds the queues that the last note listed, or that are to be noted
+	// immediately. Such a queue sends to started.
+	known   [3]atomic.Bool
+	started chan struct{} // has room for one
+
 	noted    [3]int64     // received at the last note
 	quiet    [3]time.Time // since when none has been received
 	everHeld [3]bool
@@ -38,8 +42,44 @@ type receiving struct {
 func (r *receiving) begin(q state.Queue) (end func()) {
 	r.received[q-1].Add(1)
 	r.inFlight[q-1].Add(1)
+	r.start(q)
 
 	return func() { r.inFlight[q-1].Add(-1) }
+}
+
+// serve marks a queue that the process receives from itself; the caller calls
+// end after it.
+func (r *receiving) serve(q state.Queue) (end func()) {
+	r.serving[q-1].Store(true)
+	r.start(q)
+
+	return func() { r.serving[q-1].Store(false) }
+}
+
+// start wakes the duties if the last note did not list the queue, so that an
+// operator sees the receiver immediately.
+func (r *receiving) start(q state.Queue) {
+	if r.known[q-1].Load() || !r.known[q-1].CompareAndSwap(false, true) {
+		return
+	}
+
+	select {
+	case r.started <- struct{}{}:
+	default:
+	}
+}
+
+// current lists the queues that the process has received from since the last
+// note, or receives from itself. The goroutine of note calls it.
+func (r *receiving) current() (queues []state.Queue) {
+	for i, q := range state.Queues {
+		fresh := r.received[i].Load() != r.noted[i] || r.inFlight[i].Load() > 0
+		if fresh || r.serving[i].Load() {
+			queues = append(queues, q)
+		}
+	}
+
+	return queues
 }
 
 // note lists the queues that the process receives from, and whether each gave
@@ -59,7 +99,11 @@ func (r *receiving) note(at time.Time) (queues []state.Queue, idle []bool) {
 		r.everHeld[i] = r.everHeld[i] || fresh
 
 		hosted := r.everHeld[i] && at.Sub(r.quiet[i]) < hostSilence
-		if fresh || hosted || r.serving[i].Load() {
+
+		listed := fresh || hosted || r.serving[i].Load()
+		r.known[i].Store(listed)
+
+		if listed {
 			queues, idle = append(queues, q), append(idle, !fresh)
 		}
 	}
@@ -70,13 +114,43 @@ func (r *receiving) note(at time.Time) (queues []state.Queue, idle []bool) {
 // runDuties sweeps and watches the queues until ctx ends.
 func (a *App) runDuties(ctx context.Context) {
 	dutyEvery := a.sweepEvery() / 4
-	for clock.Sleep(ctx, dutyEvery/2+rand.N(dutyEvery)) {
-		if a.Ready() != nil {
-			continue // neither is possible without a database
-		}
+	pause := func() time.Duration { return dutyEvery/2 + rand.N(dutyEvery) }
 
-		a.watchReceivers(ctx, dutyEvery)
-		a.sweepIfDue(ctx)
+	due := time.NewTimer(pause())
+	defer due.Stop()
+
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.receiving.started:
+			a.noteStarted(ctx, dutyEvery)
+		case <-due.C:
+			due.Reset(pause())
+
+			if a.Ready() != nil {
+				continue // neither is possible without a database
+			}
+
+			a.watchReceivers(ctx, dutyEvery)
+			a.sweepIfDue(ctx)
+		}
+	}
+}
+
+// noteStarted notes queues whose first message arrived, without waiting for the
+// next duty. None of them is idle: their receivers have not waited yet.
+func (a *App) noteStarted(ctx context.Context, dutyEvery time.Duration) {
+	limit, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+
+	queues := a.receiving.current()
+	if len(queues) == 0 || a.Ready() != nil {
+		return
+	}
+
+	if err := a.repo.NoteReceivers(limit, queues, make([]bool, len(queues)), dutyEvery); err != nil {
+		a.log.Debug("recording receivers failed", keys.Error, err)
 	}
 }
 

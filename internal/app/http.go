@@ -14,6 +14,7 @@ import (
 
 	"coremachine/internal/httpserver"
 	"coremachine/internal/telemetry/keys"
+	"coremachine/internal/view"
 )
 
 // Limits of the server of a plain worker, which other machines may reach. The
@@ -126,6 +127,7 @@ func withKeys(known []string, next http.Handler) http.Handler {
 		}
 
 		httpserver.Dismiss(w) // nothing is read from a stranger
+		w.Header().Set("Link", view.RunbookAccess.Link("/api"))
 		httpserver.WriteProblem(w, r, httpserver.Problem{
 			Status: http.StatusUnauthorized, Detail: "Send an API key in the header x-functions-key.",
 		})

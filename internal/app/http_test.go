@@ -74,6 +74,11 @@ func TestTheAPIOfAPlainWorkerAsksForAKey(t *testing.T) {
 		t.Errorf("the jobs are listed without a key: %d", code)
 	}
 
+	const want = "\r\nLink: </api/ui/help/operations#access>; rel=\"help\"\r\n"
+	if got := send(t, http.MethodGet, base+"/api/jobs", "").body; !strings.Contains(got, want) {
+		t.Errorf("a refused request leads to %q, want %q", got, want)
+	}
+
 	for _, path := range []string{"/api/docs", "/api/ui/docs", "/api/ui/queues", "/api/health"} {
 		if code, _ := get(t, base+path); code != http.StatusOK {
 			t.Errorf("%s, which holds no data, is answered %d without a key", path, code)

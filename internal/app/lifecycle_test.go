@@ -209,7 +209,7 @@ func forward(t *testing.T, port int, to *url.URL) {
 func until(t *testing.T, ok func() bool) {
 	t.Helper()
 
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -81,12 +81,15 @@ func TestSlowStrangersAreAnsweredAndLeft(t *testing.T) {
 	const request = "POST /api/jobs/submit/hello_world HTTP/1.1\r\nHost: h\r\nX-Functions-Key: wrong\r\n" +
 		"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
 
+	ctx, cancel := context.WithTimeout(t.Context(), pgtest.Patience(t, time.Minute))
+	defer cancel()
+
 	var all sync.WaitGroup
 	for range *slowConnections {
 		all.Go(func() {
 			begin := time.Now()
 
-			res, err := slowly(t.Context(), address, request)
+			res, err := slowly(ctx, address, request)
 			if err != nil {
 				t.Error(err)
 				return
@@ -125,7 +128,10 @@ func slowly(ctx context.Context, address, request string) (got slowAnswer, err e
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 
-	err = c.SetDeadline(time.Now().Add(time.Minute))
+	if end, limited := ctx.Deadline(); limited {
+		err = c.SetDeadline(end)
+	}
+
 	if _, bad := io.WriteString(c, request); err != nil || bad != nil {
 		return got, errors.Join(err, bad)
 	}

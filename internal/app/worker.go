@@ -38,8 +38,7 @@ func (a *App) Work(ctx context.Context) {
 				return
 			}
 
-			a.receiving.serving[name-1].Store(true)
-			defer a.receiving.serving[name-1].Store(false)
+			defer a.receiving.serve(name)()
 
 			queue.Serve(ctx, recv, a.cfg.QueueInFlight, a.machine.Room(name), a.log, a.counted(name))
 			_ = recv.Close() // nothing is received any more; the connection goes with the process

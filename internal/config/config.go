@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"coremachine/internal/view"
 )
 
 // Transports.
@@ -22,6 +24,13 @@ const (
 const (
 	ReceiveHost = "host"
 	ReceiveSelf = "self"
+)
+
+// Values of TASK_LOGS.
+const (
+	TaskLogsFailed = "failed"
+	TaskLogsAll    = "all"
+	TaskLogsNone   = "none"
 )
 
 // Config holds all settings of a process. docs/configuration.md is generated
@@ -45,6 +54,7 @@ type Config struct {
 	MaxUnresponsive int           `env:"MAX_UNRESPONSIVE" envDefault:"64" doc:"Maximum number of handlers that still run after their contexts ended, from 1 to 10000. Above it, the process reports that it is not ready, drains, and exits with code 1."`
 	QueueInFlight   int           `env:"QUEUE_IN_FLIGHT" envDefault:"64" doc:"Maximum number of messages that a plain worker processes concurrently from one queue, from 1 to 10000. Under a Functions host, host.json sets the limit."`
 	DrainTimeout    time.Duration `env:"DRAIN_TIMEOUT" envDefault:"10s" doc:"Time that running handlers get to finish when the process stops."`
+	TaskLogs        string        `env:"TASK_LOGS" envDefault:"failed" doc:"Log lines of handlers that are kept for 24 hours, up to 64 KiB for each task, and shown with the task: failed (those of attempts that did not succeed, and those of all attempts of jobs with KeepLogs), all, or none."`
 	Retention       time.Duration `env:"RETENTION" envDefault:"720h" doc:"Time that an ended job is kept. 0: no limit."`
 	MaxQueued       int           `env:"MAX_QUEUED_JOBS" envDefault:"0" doc:"Maximum number of queued and running jobs. Above it, new runs are rejected with 429. 0: no limit."`
 
@@ -60,6 +70,8 @@ type Config struct {
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error."`
 	LogFormat string `env:"LOG_FORMAT" envDefault:"json" doc:"json (one line per record) or text."`
+
+	TraceURL view.TraceURL `env:"TRACE_URL" doc:"Link template to your log system, for example https://logs.example.com/search?q={trace_id}. Jobs, tasks and attempts show the link. Placeholders: {trace_id}, {job_id}, {stage}, {index} and {attempt}; those that do not apply are empty. Values are percent-encoded. Only https, except for loopback addresses."`
 
 	TelemetryOff    bool   `env:"OTEL_SDK_DISABLED" envDefault:"false" doc:"Disable traces and metrics, including /api/metrics. [Telemetry](telemetry.md) lists further variables."`
 	ServiceName     string `env:"OTEL_SERVICE_NAME" envDefault:"coremachine" doc:"service.name of traces and metrics."`
@@ -182,6 +194,12 @@ func (c *Config) check() []error {
 	oneOf("RECEIVE", c.Receive, ReceiveHost, ReceiveSelf)
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("LOG_FORMAT", c.LogFormat, "json", "text")
+	oneOf("TASK_LOGS", c.TaskLogs, TaskLogsFailed, TaskLogsAll, TaskLogsNone)
+
+	if err := c.TraceURL.Check(); err != nil {
+		fail("TRACE_URL", "%v", err)
+	}
+
 	bad = append(bad, c.checkHTTP()...)
 	bad = append(bad, c.checkStorage()...)
 	bad = append(bad, c.checkCallbacks()...)

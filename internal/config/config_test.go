@@ -63,12 +63,16 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 		"MAX_RUNNING":          "many",
 		"LOG_LEVEL":            "loud",
 		"RETENTION":            "-1h",
+		"TASK_LOGS":            "some",
+		"TRACE_URL":            "http://logs.example.com/{trace_id}",
 	})
 	if err == nil {
 		t.Fatal("accepted")
 	}
 
-	for _, name := range []string{"DATABASE_CONNECTIONS", "TRANSPORT", "MAX_RUNNING", "LOG_LEVEL", "RETENTION"} {
+	for _, name := range []string{
+		"DATABASE_CONNECTIONS", "TRANSPORT", "MAX_RUNNING", "LOG_LEVEL", "RETENTION", "TASK_LOGS", "TRACE_URL",
+	} {
 		if !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("%s is not named in: %v", name, err)
 		}

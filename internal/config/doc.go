@@ -5,5 +5,5 @@
 // It opens nothing and stores nothing. Errors and printed Configs never contain
 // a secret.
 //
-// It may import nothing from internal/.
+// It may import view and webhook.
 package config

@@ -38,6 +38,8 @@ func typeName(t reflect.Type) string {
 		return "duration"
 	case "int32":
 		return "int"
+	case "view.TraceURL":
+		return "string"
 	}
 
 	return t.String()

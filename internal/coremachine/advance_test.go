@@ -21,7 +21,7 @@ func TestDiamondBranchesEndTogether(t *testing.T) {
 		return
 	}
 
-	const each = 500 // in each mode
+	const each = 150 // in each mode
 
 	var branches meeting
 

@@ -17,7 +17,14 @@ type taskEnd struct {
 }
 
 // size is what the end counts for in a group commit, in bytes.
-func (e *taskEnd) size() int { return len(e.Result) + len(e.Error) + len(e.Stack) }
+func (e *taskEnd) size() int {
+	n := len(e.Result) + len(e.Error) + len(e.Stack)
+	if e.Log != nil {
+		n += len(e.Log.Lines)
+	}
+
+	return n
+}
 
 func bytesOf(ends []taskEnd) (n int) {
 	for i := range ends {

@@ -59,9 +59,10 @@ func (m *Machine) Cancel(ctx context.Context, id state.JobID, by string) error {
 
 // ForceCancel ends a job as cancelled from its rows, in any state of the job.
 // It is for jobs that Cancel does not end. Finally stages do not run, or are
-// stopped, and a job whose outcome is decided ends with it. ForceCancel cancels the contexts of
-// running handlers and does not wait for them. If the job has ended in another
-// status than cancelled, ForceCancel returns an Error with CodeConflict.
+// stopped, and a job whose outcome is decided ends with it. ForceCancel cancels
+// the contexts of running handlers and does not wait for them. If the job has
+// ended in another status than cancelled, ForceCancel returns an Error with
+// CodeConflict.
 func (m *Machine) ForceCancel(ctx context.Context, id state.JobID, by string) error {
 	ended, effects, err := m.store.ForceCancel(ctx, id, by)
 	if s := m.session.Load(); s != nil {

@@ -59,8 +59,10 @@ func (b *bundle) end(
 	started time.Time,
 	result []byte,
 	err, cause error,
+	log *taskLog,
 ) {
 	if err != nil && b.cutOff(err, cause) {
+		log.take(0, false)
 		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
 		b.addEnd(nil)
@@ -71,19 +73,22 @@ func (b *bundle) end(
 	h := b.h
 
 	end := taskEnd{TaskEnd: state.TaskEnd{
-		JobID:     h.JobID,
-		MessageID: h.MessageID,
-		Attempt:   h.Attempt,
-		Stage:     h.Stage,
-		Gen:       h.Gen,
-		Index:     t.Index,
-		Status:    state.TaskCompleted,
-		Result:    result,
-		StartedAt: started,
+		JobID:      h.JobID,
+		MessageID:  h.MessageID,
+		Attempt:    h.Attempt,
+		Stage:      h.Stage,
+		Gen:        h.Gen,
+		Index:      t.Index,
+		StageTotal: h.Total,
+		Status:     state.TaskCompleted,
+		Result:     result,
+		StartedAt:  started,
 	}, retry: b.handler.Retry(), failures: t.Failures}
 	if err != nil {
 		end.fail(err, cause)
 	}
+
+	end.Log = log.take(h.Incarnation, err != nil || b.keepsLogs())
 
 	b.observe(ctx, t.Index, started, end.Status, end.Code)
 	b.addEnd(&end)
@@ -115,7 +120,8 @@ func (b *bundle) cutOff(err, cause error) bool {
 // timeout, flushEnds records each half by itself, because a slow database can
 // complete smaller batches. If the database refuses the batch, flushEnds also
 // records each half by itself, which isolates the end at fault. If the database
-// rejects the result of a single end, flushEnds records the attempt as failed.
+// rejects a single end, flushEnds records it without its log lines. If the
+// database rejects the result, flushEnds records the attempt as failed.
 // For any other error of a single end, flushEnds returns the error and the
 // caller requeues the message.
 func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) error {
@@ -158,6 +164,14 @@ func (m *Machine) flushEnds(ctx context.Context, s *session, ends []taskEnd) err
 
 	if len(ends) > 1 {
 		return m.flushHalves(ctx, s, ends)
+	}
+
+	if code == state.CodeInvalid && ends[0].Log != nil {
+		m.log.Warn("log lines of an attempt dropped: the database rejected its end", keys.JobID, ends[0].JobID,
+			keys.Index, ends[0].Index, keys.Error, err)
+		ends[0].Log = nil
+
+		return m.flushEnds(ctx, s, ends)
 	}
 
 	if code != state.CodeInvalid || ends[0].Status != state.TaskCompleted {

@@ -38,6 +38,9 @@ type Config struct {
 
 	// Retention is how long the sweep keeps an ended job. 0 means forever.
 	Retention time.Duration
+	// KeepLogs says which log lines of handlers are stored. The default is
+	// KeepFailed.
+	KeepLogs KeepLogs
 	// MaxQueued is the number of open jobs from which the machine refuses new
 	// runs as busy. 0 means no limit.
 	MaxQueued int

@@ -23,11 +23,11 @@
 //
 // Requests and repairs have their own ways: cancel.go and stop.go, retry.go and
 // expand.go, tags.go, parked.go, reclaim.go, sweep.go and purge.go. A process
-// works under a lease: lease.go, renew.go, term.go and session.go. The steps share batch.go
-// and commit_size.go (group commit), definition.go, lineage.go, emit.go,
-// failure.go, panic.go, progress.go and unresponsive.go. The surface is in
-// machine.go, config.go, store.go, observer.go, registry.go, spec.go
-// and types.go.
+// works under a lease: lease.go, renew.go, term.go and session.go. The steps
+// share batch.go and commit_size.go (group commit), definition.go, lineage.go,
+// emit.go, failure.go, panic.go, progress.go, task_log.go and unresponsive.go.
+// The surface is in machine.go, config.go, store.go, observer.go, registry.go,
+// spec.go, types.go and task_input.go.
 //
 // The files short_*.go make short tasks fast, and nothing depends on them:
 // duration estimates, completion buffer, goroutine pool and local dispatch.

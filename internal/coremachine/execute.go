@@ -35,6 +35,7 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 	var once sync.Once
 
 	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
+	log := b.newTaskLog()
 	ctx, cancel := b.handlerContext(t, started)
 	take := func(result []byte, err error) (first bool) {
 		once.Do(func() {
@@ -44,7 +45,7 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 			b.h.progress.over(t.Index)
 
 			panicked := catch("coremachine.end", func() error {
-				b.end(ctx, t, started, result, err, cause)
+				b.end(ctx, t, started, result, err, cause, log)
 				return nil
 			})
 			if panicked != nil {
@@ -90,7 +91,7 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 	}()
 
 	err = catch("coremachine.attempt", func() (err error) {
-		result, err = b.call(ctx, t)
+		result, err = b.call(ctx, t, log)
 		return err
 	})
 }
@@ -145,7 +146,7 @@ func stillOut(returned <-chan struct{}, d time.Duration) bool {
 	return true
 }
 
-func (b *bundle) call(ctx context.Context, t state.BundleTask) ([]byte, error) {
+func (b *bundle) call(ctx context.Context, t state.BundleTask, log *taskLog) ([]byte, error) {
 	h := b.h
 
 	input, err := b.input(ctx, t)
@@ -182,7 +183,7 @@ func (b *bundle) call(ctx context.Context, t state.BundleTask) ([]byte, error) {
 		Params:      b.params.Canonical,
 		Deps:        b.m.cfg.Deps,
 		Key:         state.IdempotencyKey(h.JobID, h.Incarnation, h.Stage, h.Gen, t.Index),
-		Log:         b.log.With(keys.Index, t.Index, keys.Attempt, h.Attempt),
+		Log:         b.logger(t.Index, log),
 		Lineage:     b.lineage.of(t.Index),
 		Outcome:     b.outcome,
 		Progress:    func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },

@@ -87,6 +87,10 @@ func (m *Machine) newLineage(s *session, h *inFlight, d declaration) *lineage {
 		l.source = int(h.DependsOn[0])
 	}
 
+	if h.Predecessors != nil {
+		l.keep(newPage(h.First, *h.Predecessors))
+	}
+
 	stages := d.job.Stages()
 
 	var visit func(stage int)
@@ -105,8 +109,14 @@ func (m *Machine) newLineage(s *session, h *inFlight, d declaration) *lineage {
 		visit(earlier)
 	}
 
-	for i := range stages[:d.number] { // what there is of them when a finally stage runs
-		l.earlier[stages[i].Name] = l.earlier[stages[i].Name] || h.Finally && !stages[i].Finally
+	if !h.Finally {
+		return l
+	}
+
+	for _, stage := range stages[:d.number] { // a finally stage reads the results that exist
+		if !stage.Finally {
+			l.earlier[stage.Name] = true
+		}
 	}
 
 	return l
@@ -194,12 +204,16 @@ func (l *lineage) readPage(ctx context.Context, from int) (resultPage, error) {
 		return resultPage{}, err
 	}
 
+	return newPage(from, read), nil
+}
+
+func newPage(from int, read state.ResultPage) resultPage {
 	page := resultPage{ResultPage: read, first: from}
 	for _, result := range read.Results {
 		page.bytes += len(result)
 	}
 
-	return page, nil
+	return page
 }
 
 // keep adds a page that was read ahead and drops the oldest ones over the

@@ -25,6 +25,7 @@ type Machine struct {
 	store Store
 	log   *slog.Logger
 	slots *slots
+	types func() []JobType // computed once
 
 	session      atomic.Pointer[session]
 	submits      atomic.Pointer[batcher[state.JobSpec, submitAnswer]] // nil before Start
@@ -66,6 +67,7 @@ func New(cfg Config) *Machine {
 		slots:  newSlots(cfg.MaxRunning),
 		failed: make(chan struct{}),
 	}
+	m.types = sync.OnceValue(m.listTypes)
 	m.parked = newParked()
 	m.pool = newPool(m.guard, !cfg.DisableShortTasks)
 	m.durations.disabled = cfg.DisableShortTasks

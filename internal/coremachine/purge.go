@@ -8,7 +8,7 @@ import (
 	"coremachine/internal/state"
 )
 
-// Purger deletes jobs and superseded generations, batch by batch.
+// Purger deletes jobs, superseded generations and old log lines, batch by batch.
 type Purger interface {
 	JobState(ctx context.Context, id state.JobID) (state.JobState, error)
 	PurgeMark(ctx context.Context, id state.JobID) (incarnation int64, landed bool, err error)
@@ -16,6 +16,7 @@ type Purger interface {
 	Purge(ctx context.Context, ref state.JobRef) (rows int, done bool, err error)
 	Superseded(ctx context.Context, most int) ([]state.StageRef, error)
 	PurgeSuperseded(ctx context.Context, ref state.StageRef) (rows int, done bool, err error)
+	ExpireLogs(ctx context.Context, age time.Duration) (rows int, done bool, err error)
 }
 
 // purgeTime bounds how long one sweep deletes jobs, and supersededTime rows of
@@ -23,6 +24,7 @@ type Purger interface {
 const (
 	purgeTime      = 20 * time.Second
 	supersededTime = 10 * time.Second
+	expireTime     = 5 * time.Second // the same for log lines
 )
 
 // purge deletes jobs that are marked, batch by batch, for a while.
@@ -36,6 +38,19 @@ func (m *Machine) purge(ctx context.Context) (n int, effects state.TransitionEff
 // while.
 func (m *Machine) purgeSuperseded(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
 	n, err = deleteBatches(ctx, supersededTime, m.store.Superseded, m.store.PurgeSuperseded)
+
+	return n, effects, err
+}
+
+// expireLogs deletes log lines of tasks that are too old, batch by batch, for a
+// while.
+func (m *Machine) expireLogs(ctx context.Context) (n int, effects state.TransitionEffects, err error) {
+	n, err = deleteBatches(
+		ctx,
+		expireTime,
+		func(context.Context, int) ([]time.Duration, error) { return []time.Duration{state.TaskLogAge}, nil },
+		m.store.ExpireLogs,
+	)
 
 	return n, effects, err
 }

@@ -20,7 +20,7 @@ const rowsOf = `
 select (select count(*) from jobs where job_id = $1) + (select count(*) from stages where job_id = $1)
      + (select count(*) from tasks where job_id = $1) + (select count(*) from attempts where job_id = $1)
      + (select count(*) from result_parts where job_id = $1) + (select count(*) from messages where job_id = $1)
-     + (select count(*) from events where job_id = $1)`
+     + (select count(*) from events where job_id = $1) + (select count(*) from task_logs where job_id = $1)`
 
 // TestJobMarkedForDeletionDoesNotRun tries every operation on a job whose
 // deletion has begun.

@@ -7,8 +7,10 @@ import (
 	"coremachine/internal/state"
 )
 
-// Types lists the registered jobs by name.
-func (m *Machine) Types() []JobType {
+// Types lists the registered jobs by name. The caller must not change the list.
+func (m *Machine) Types() []JobType { return m.types() }
+
+func (m *Machine) listTypes() []JobType {
 	types := make([]JobType, 0, len(m.cfg.Jobs))
 	for _, name := range slices.Sorted(maps.Keys(m.cfg.Jobs)) {
 		job := m.cfg.Jobs[name]

@@ -12,6 +12,7 @@ import (
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
+	"coremachine/internal/test/pgtest"
 )
 
 // turnstile blocks handlers until the test admits them, one at a time.
@@ -241,8 +242,12 @@ func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 			}
 
 			msg.MessageID = int64(query(t, e, `select message_id from messages where job_id = $1`, second[:]))
-			if err := m.Handle(t.Context(), msg); err != nil {
-				t.Errorf("a full process returned %v, want an acknowledgement", err)
+
+			limit, cancel := context.WithTimeout(t.Context(), pgtest.Patience(t, time.Minute)/2)
+			defer cancel()
+
+			if err := m.Handle(limit, msg); err != nil {
+				t.Fatalf("a full process returned %v, want an acknowledgement", err)
 			}
 
 			sends := 1

@@ -37,4 +37,5 @@ type Store interface {
 	ScheduleOperator
 	Sweeper
 	Purger
+	InputReader
 }

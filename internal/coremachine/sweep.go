@@ -19,6 +19,7 @@ type Sweeper interface {
 	IdleJobs(ctx context.Context) ([]state.JobID, error)
 	Repair(ctx context.Context, id state.JobID) (state.TransitionEffects, error)
 	PurgeOld(ctx context.Context, retention time.Duration, most int) (int, error)
+	RecordTrends(ctx context.Context) error
 }
 
 // SweepReport is what one sweep found and did.
@@ -70,25 +71,24 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 
 	var problems []error
 
-	count := func(into *int, step func(context.Context) (int, state.TransitionEffects, error)) {
-		var (
-			n       int
-			effects state.TransitionEffects
-		)
-
-		err := catch("coremachine.Sweep", func() (err error) {
-			n, effects, err = step(ctx)
-			return err
-		})
-
-		m.wake(effects)
-
-		*into += n
-
-		if err != nil {
+	run := func(step func() error) {
+		if err := catch("coremachine.Sweep", step); err != nil {
 			problems = append(problems, err)
 		}
 	}
+	count := func(into *int, step func(context.Context) (int, state.TransitionEffects, error)) {
+		run(func() error {
+			n, effects, err := step(ctx)
+
+			m.wake(effects)
+
+			*into += n
+
+			return err
+		})
+	}
+
+	run(func() error { return m.store.RecordTrends(ctx) }) // before the queues change
 	count(&rep.Lost, m.requeueLost)
 
 	if m.cfg.CollectDeadLetters != nil {
@@ -113,6 +113,7 @@ func (m *Machine) sweep(ctx context.Context, id int64) (SweepReport, error) {
 
 	count(&rep.Purged, m.purge)
 	count(&rep.Superseded, m.purgeSuperseded)
+	count(&rep.Logs, m.expireLogs)
 
 	err := errors.Join(problems...)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -113,6 +114,9 @@ func TestListenEndsWhenConnectionFreezes(t *testing.T) {
 
 	<-listening
 	proxy.Freeze()
+
+	limit := time.AfterFunc(pgtest.Patience(t, time.Minute), cancel) // so that a Listen without end fails
+	defer limit.Stop()
 
 	if err := <-ended; !errors.Is(err, database.ErrDead) {
 		t.Errorf("Listen returned %v, want ErrDead", err)

@@ -45,7 +45,11 @@ func TestReadEndsWhenPeerIsSilent(t *testing.T) {
 	t.Parallel()
 
 	deadCalls := 0
-	w, _ := pair(t, 20*time.Millisecond, func() { deadCalls++ })
+	w, peer := pair(t, 20*time.Millisecond, func() { deadCalls++ })
+
+	limit := time.AfterFunc(20*time.Second, func() { _ = peer.Close() }) // so that a Read without end fails
+	defer limit.Stop()
+
 	_, err := w.Read(make([]byte, 1))
 
 	var network net.Error

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"net/url"
 	"sync"
 	"time"
 
@@ -116,7 +115,7 @@ func (n *Notifier) send(ctx context.Context, due state.Notification) {
 		return // the lock ends, and another process tries
 	}
 
-	host := hostOf(due.CallbackURL)
+	host := state.HostOf(due.CallbackURL)
 
 	switch {
 	case err == nil:
@@ -132,14 +131,4 @@ func (n *Notifier) send(ctx context.Context, due state.Notification) {
 	if err != nil && ctx.Err() == nil {
 		n.log.Warn("recording a notification failed; it is sent again", keys.JobID, due.JobID, keys.Error, err)
 	}
-}
-
-// hostOf is the part of a callback URL that is not a secret.
-func hostOf(callback string) string {
-	u, err := url.Parse(callback)
-	if err != nil {
-		return ""
-	}
-
-	return u.Host
 }

@@ -151,6 +151,13 @@ type startable struct {
 // starts without work, endStages ends it immediately and repeats this for its
 // followers. Last, it decrements the counters of their jobs.
 func endStages(ctx context.Context, t tx, ended []stageEnd, effects *state.TransitionEffects) error {
+	return endStagesBy(ctx, t, ended, begin, effects)
+}
+
+// endStagesBy is endStages with another way to start stages.
+func endStagesBy(
+	ctx context.Context, t tx, ended []stageEnd, start starter, effects *state.TransitionEffects,
+) error {
 	over := map[state.JobID]int32{}
 
 	for len(ended) > 0 {
@@ -165,7 +172,7 @@ func endStages(ctx context.Context, t tx, ended []stageEnd, effects *state.Trans
 			}
 		}
 
-		if ended, err = begin(t, next, effects); err != nil {
+		if ended, err = start(t, next, effects); err != nil {
 			return err
 		}
 	}
@@ -173,8 +180,20 @@ func endStages(ctx context.Context, t tx, ended []stageEnd, effects *state.Trans
 	return lowerJobs(t, over, effects)
 }
 
-// begin starts the stages that can start, and returns those that end
+// starter starts the stages that can start, and returns those that end
 // immediately.
+type starter func(t tx, next []startable, effects *state.TransitionEffects) (ended []stageEnd, err error)
+
+// skip is the starter of stages of which none is to run.
+func skip(t tx, next []startable, effects *state.TransitionEffects) (ended []stageEnd, err error) {
+	for i := range next {
+		next[i].Skip = true
+	}
+
+	return begin(t, next, effects)
+}
+
+// begin is the starter of all other stages.
 func begin(t tx, next []startable, effects *state.TransitionEffects) (ended []stageEnd, err error) {
 	var start, plan []startable
 

@@ -52,6 +52,7 @@ func (b *batches) testComplete(t *testing.T) {
 			if status == state.TaskCompleted {
 				ends[i].Result = []byte(`{}`)
 			} else {
+				ends[i].Log = &state.TaskLog{Incarnation: 1, Lines: []byte(`[]`)}
 				ends[i].Outcome = state.OutcomeError
 				ends[i].Code = state.CodeTaskError
 				ends[i].Error = "x"
@@ -89,6 +90,9 @@ func (b *batches) testPurge(t *testing.T) {
 	)
 	exec(t, b.pool, fmt.Sprintf(`insert into result_parts (job_id, stage, gen, index, attempt, part, data)
 		select '\x%x', 0, 1, i, 1, 0, '1' from generate_series(1, %d) i`, id[:], n))
+	exec(t, b.pool, fmt.Sprintf(`insert into task_logs (job_id, stage, gen, index, incarnation, attempt, lines)
+		select job_id, 0, 1, i, incarnation, 1, '[]' from jobs, generate_series(1, %d) i where job_id = '\x%x'`,
+		n, id[:]))
 	exec(
 		t,
 		b.pool,
@@ -129,6 +133,8 @@ func (b *batches) testSuperseded(t *testing.T) {
 		select '\x%x', 0, 1, i, 1, 'error', 'x' from generate_series(1, %d) i`, id[:], n))
 	exec(t, b.pool, fmt.Sprintf(`insert into result_parts (job_id, stage, gen, index, attempt, part, data)
 		select '\x%x', 0, 1, i, 1, 0, '1' from generate_series(1, %d) i`, id[:], n))
+	exec(t, b.pool, fmt.Sprintf(`insert into task_logs (job_id, stage, gen, index, incarnation, attempt, lines)
+		select '\x%x', 0, 1, i, 1, 1, '[]' from generate_series(1, %d) i`, id[:], n))
 
 	deleted := 0
 
@@ -145,7 +151,7 @@ func (b *batches) testSuperseded(t *testing.T) {
 		deleted += rows
 	}
 
-	if deleted != 3*n {
-		t.Errorf("%d rows were deleted, want %d", deleted, 3*n)
+	if deleted != 4*n {
+		t.Errorf("%d rows were deleted, want %d", deleted, 4*n)
 	}
 }

@@ -71,11 +71,22 @@ type jobCache = cache[state.JobID, cachedJob]
 const (
 	cacheJobs  = 1024
 	cacheBytes = 8 << 20 // parameters
+	// knownStages is the maximum number of stages of a job that are remembered.
+	knownStages = 16
 )
 
 type cachedJob struct {
+	id      state.JobID
 	jobType string
 	params  []byte
+
+	// The rest is about the first run of the row with this incarnation. A run
+	// after it can have other stages. Without stages, it is not known. The number
+	// of tasks of a message is right of a stage that waits.
+	incarnation int64
+	stages      []state.StageSpec
+	hasResult   bool
+	traceparent string
 }
 
 func newJobCache(jobs int) *jobCache {

@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -71,7 +70,7 @@ func (c CallerTx) Submit(ctx context.Context, g state.JobSpec) (state.SubmitOutc
 
 	t := c.begin()
 
-	outcomes, err := t.insertJobs(ctx, []state.JobSpec{g}, 0, &effects)
+	outcomes, _, err := t.insertJobs(ctx, []state.JobSpec{g}, 0, &effects)
 	if err != nil {
 		return 0, failure(op, err)
 	}
@@ -105,21 +104,9 @@ func (c CallerTx) Rerun(
 
 // JobState is Repo.JobState.
 func (c CallerTx) JobState(ctx context.Context, id state.JobID) (state.JobState, error) {
-	const op = "repo.JobState"
-
 	rows, err := c.begin().query(ctx, "job_state", namedArgs{"job_id": id[:]})
-	if err != nil {
-		return state.JobState{}, failure(op, err)
-	}
 
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobState])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return found, noJob(op, id)
-	} else if err != nil {
-		return found, failure(op, err)
-	}
-
-	return found, nil
+	return jobState(id, rows, err)
 }
 
 // Touch is Repo.Touch.
@@ -150,7 +137,7 @@ func value[T any](ctx context.Context, c CallerTx, op, name string, args namedAr
 // CallerTx. A test prepares these statements without a search_path.
 var unqualified = regexp.MustCompile(
 	`(\b(?:from|join|into|update)\s+|::)` +
-		`(jobs|stages|messages|events|coremachine_schema_version|job_status|stage_status)\b`)
+		`(jobs|stages|messages|events|trend_counts|coremachine_schema_version|job_status|stage_status)\b`)
 
 // qualified returns a statement whose tables and types have the schema. With an
 // empty schema it returns the statement as it is.

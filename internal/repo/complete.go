@@ -14,10 +14,10 @@ import (
 
 // Complete records how attempts ended and starts what follows, in one
 // transaction: counters, retries, the next window, the next stage, the end of
-// the job. If the fence rejects an attempt, or if the attempt began after a
-// stop of its job was requested, Complete skips it without an error. If the
-// database rejects data of a batch, the whole batch fails with CodeInvalid, and
-// the caller bisects it.
+// the job. It also keeps the log lines that the ends carry. If the fence rejects
+// an attempt, or if the attempt began after a stop of its job was requested,
+// Complete skips it without an error. If the database rejects data of a batch,
+// the whole batch fails with CodeInvalid, and the caller bisects it.
 func (r *Repo) Complete(
 	ctx context.Context,
 	local state.LocalCapacity,
@@ -37,9 +37,23 @@ func (r *Repo) Complete(
 
 		return cmp.Or(a.JobID.Compare(b.JobID), cmp.Compare(a.MessageID, b.MessageID))
 	})
-	args := completeArgs(local.Worker, sorted)
+
+	if stages, ok := r.wholeStagesOf(sorted); ok {
+		landed, effects, err := r.completeStages(ctx, local, stages)
+		if landed || err != nil {
+			return effects, err
+		}
+	}
+
+	args, logs := completeArgs(local.Worker, sorted), logArgs(local.Worker, sorted)
 	err := r.inTx(ctx, "repo.Complete", func(t tx) error {
 		effects, t.local = state.TransitionEffects{}, local
+
+		if logs != nil {
+			if err := t.later("write_task_logs", logs, nil); err != nil {
+				return err
+			}
+		}
 
 		progress, err := stageProgress(ctx, t, "complete", args)
 		if err != nil {

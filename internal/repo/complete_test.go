@@ -25,19 +25,21 @@ type manualJob struct {
 	m    *coremachine.Machine // submits; it has no lease
 	id   state.JobID
 	a, b uuid.UUID
+	sent statements
+	held state.ClaimedMessage // of tests that claim one message
 }
 
 func newManualJob(t *testing.T, body string, stages ...define.Stage[params]) *manualJob {
 	t.Helper()
-	url := pgtest.URL(t)
+	h := &manualJob{url: pgtest.URL(t), t: t, a: uuid.New(), b: uuid.New()}
 
-	r, err := repo.Open(t.Context(), repo.Config{URL: url, MaxConns: 2})
+	r, err := repo.Open(t.Context(), repo.Config{URL: h.url, MaxConns: 2, Fault: h.sent.at})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	t.Cleanup(r.Close)
-	h := &manualJob{Repo: r, url: url, t: t, a: uuid.New(), b: uuid.New()}
+	h.Repo = r
 	h.m = coremachine.New(
 		coremachine.Config{
 			Jobs:     map[string]define.Job{"job": tolerant(stages...)},

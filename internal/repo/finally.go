@@ -120,37 +120,17 @@ func beginFinally(ctx context.Context, t tx, id state.JobID, run bool, effects *
 		return err
 	}
 
-	if run {
-		ended, err := begin(t, next, effects)
-		if err != nil {
-			return err
-		}
-
-		return endStages(ctx, t, ended, effects)
+	start := begin
+	if !run {
+		start = skip
 	}
 
-	over := map[state.JobID]int32{}
-
-	for len(next) > 0 {
-		ended := make([]stageEnd, 0, len(next))
-
-		for _, s := range next {
-			if s.ended {
-				over[id]++
-				continue
-			}
-
-			ended = append(ended, stageEnd{s.job, s.stage, state.StageSkipped})
-		}
-
-		if next = nil; len(ended) > 0 {
-			if next, err = lowerDependents(ctx, t, ended); err != nil {
-				return err
-			}
-		}
+	ended, err := start(t, next, effects)
+	if err != nil {
+		return err
 	}
 
-	return lowerJobs(t, over, effects)
+	return endStagesBy(ctx, t, ended, start, effects)
 }
 
 // Outcome returns what the finally stages of a job may know about it: the
@@ -160,7 +140,7 @@ func (r *Repo) Outcome(ctx context.Context, id state.JobID) (o state.JobOutcome,
 
 	err = r.pool.QueryRow(ctx, statement("read_outcome"), namedArgs{"job_id": id[:]}).Scan(&o.Status, &text)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return o, state.Errorf(state.CodeNotFound, "repo.Outcome", "no job %s", id)
+		return o, noJob("repo.Outcome", id)
 	}
 
 	if err != nil {

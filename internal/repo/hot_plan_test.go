@@ -241,7 +241,9 @@ func neverAnalysed(t *testing.T) (string, *pgxpool.Pool) {
 
 	t.Cleanup(pool.Close)
 
-	for _, table := range []string{"jobs", "stages", "tasks", "messages", "attempts", "events", "result_parts"} {
+	for _, table := range []string{
+		"jobs", "stages", "tasks", "messages", "attempts", "events", "result_parts", "task_logs",
+	} {
 		exec(t, pool, "alter table "+table+" set (autovacuum_enabled = off)")
 	}
 
@@ -324,7 +326,9 @@ const (
 // look judges a node and all below it. join is the closest join above it.
 func (p *plans) look(n, join *node, wrong func(problem string)) {
 	large := slices.Contains(
-		[]string{"tasks", "attempts", "events", "result_parts", "jobs", "stages"},
+		[]string{
+			"tasks", "attempts", "events", "result_parts", "task_logs", "jobs", "stages", "trends", "queue_trends",
+		},
 		n.Relation,
 	)
 	if n.Type == "Seq Scan" && (large || n.Relation == "messages") {

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -16,16 +17,25 @@ func (r *Repo) Job(ctx context.Context, id state.JobID) (jobType string, params 
 		return j.jobType, j.params, nil
 	}
 
-	err = r.pool.QueryRow(ctx, statement("job_params"), namedArgs{"job_id": id[:]}).Scan(&jobType, &params)
+	j := cachedJob{id: id}
+
+	var graph *string
+
+	err = r.pool.QueryRow(ctx, statement("job_params"), namedArgs{"job_id": id[:], "most": knownStages}).
+		Scan(&j.jobType, &j.params, &j.incarnation, &j.hasResult, &j.traceparent, &graph)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", nil, state.Errorf(state.CodeNotFound, "repo.Job", "no job %s", id)
+		return "", nil, noJob("repo.Job", id)
+	}
+
+	if err == nil && graph != nil {
+		err = json.Unmarshal([]byte(*graph), &j.stages)
 	}
 
 	if err != nil {
 		return "", nil, failure("repo.Job", err)
 	}
 
-	r.params.put(id, cachedJob{jobType, params})
+	r.params.put(id, j)
 
-	return jobType, params, nil
+	return j.jobType, j.params, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Bounds of one statement of a deletion: rows, and bytes of inputs, results,
-// parts and errors, each of which costs as much to delete as to write.
+// parts, errors and log lines, each of which costs as much to delete as to write.
 const (
 	purgeBatch = 10_000
 	purgeBytes = 64 << 20
@@ -100,6 +100,7 @@ var purgeTables = []struct {
 	{"purge_tasks", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
 	{"purge_result_parts", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
 	{"purge_attempts", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
+	{"purge_task_logs", namedArgs{"most": purgeBatch, "bytes": purgeBytes}},
 	{"purge_events", namedArgs{"most": purgeBatch}},
 }
 

@@ -35,7 +35,9 @@ insert into tasks (job_id, stage, gen, index)
 insert into result_parts
   select job_id, 0, 1, i, 1, 0, large from jobs, sample, generate_series(0, 69) i;
 insert into attempts (job_id, stage, gen, index, attempt, outcome, error, stack)
-  select job_id, 0, 1, i, 1, 'panic', 'x', stack from jobs, sample, generate_series(0, 4199) i;`
+  select job_id, 0, 1, i, 1, 'panic', 'x', stack from jobs, sample, generate_series(0, 4199) i;
+insert into task_logs (job_id, stage, gen, index, incarnation, attempt, lines)
+  select job_id, 0, 1, i, incarnation, 1, input from jobs, sample, generate_series(0, 1199) i;`
 
 // pastSizes returns what is left in the tables of pastRows.
 const pastSizes = `
@@ -46,6 +48,8 @@ select sum(n)::int, coalesce(sum(bytes), 0)::int from (
   select count(*), sum(octet_length(data)) from result_parts
   union all
   select count(*), sum(octet_length(error) + octet_length(stack)) from attempts
+  union all
+  select count(*), sum(octet_length(lines)) from task_logs
 ) x`
 
 // TestDeletionsAreBoundedByRowsAndBytes deletes a job, and a past generation of

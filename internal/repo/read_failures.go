@@ -16,33 +16,40 @@ const (
 	errorScan  = 2000
 )
 
-// errorGroups returns the errors that ended tasks of a job, most frequent first.
-func (r *Repo) errorGroups(ctx context.Context, op string, id state.JobID) ([]view.ErrorGroup, error) {
+// errorGroups adds the errors that ended tasks to a job, most frequent first.
+func (r *Repo) errorGroups(ctx context.Context, op string, job *view.JobView) error {
 	failures, err := r.readFailures(ctx, op, namedArgs{
-		"job_id": id[:],
+		"job_id": job.JobID[:],
 		"stage":  "",
 		"ended":  true,
 		"kinds":  errorKinds,
 		"most":   errorScan,
-		"groups": view.MaxErrorGroups,
+		"groups": view.MaxFailureGroups,
 		"shown":  1,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 
-	groups := make([]view.ErrorGroup, len(failures))
 	for i, f := range failures {
-		groups[i] = view.ErrorGroup{
+		if i >= view.MaxErrorGroups {
+			job.MoreErrors.Kinds++
+			job.MoreErrors.Tasks += f.Tasks
+
+			continue
+		}
+
+		job.Errors = append(job.Errors, view.ErrorGroup{
 			Stage:       f.Stage,
 			Fingerprint: f.Fingerprint,
 			Message:     f.Message,
+			Outcome:     f.Outcome,
 			Index:       f.Indexes[0],
 			Count:       f.Tasks,
-		}
+		})
 	}
 
-	return groups, nil
+	return nil
 }
 
 // ListFailures returns why tasks of a job failed in its current generation: the

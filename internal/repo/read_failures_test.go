@@ -84,6 +84,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 			Stage:    "read",
 			Pattern:  "read tile #: timeout",
 			Message:  "read tile 0: timeout",
+			Outcome:  state.OutcomePermanent,
 			Tasks:    8,
 			Attempts: 8,
 			Indexes:  []int{0, 1, 2, 3, 4, 5, 6, 7},
@@ -92,6 +93,7 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 			Stage:    "read",
 			Pattern:  "torn off after # bytes",
 			Message:  "torn off after 8 bytes",
+			Outcome:  state.OutcomePermanent,
 			Tasks:    4,
 			Attempts: 10,
 			Indexes:  []int{8, 9, 10, 11, 20, 21, 22},
@@ -152,11 +154,18 @@ func TestFailuresAreCountedByPattern(t *testing.T) {
 	job, err := r.ReadJob(t.Context(), id)
 
 	wantErrors := []view.ErrorGroup{
-		{Stage: "read", Fingerprint: got[0].Fingerprint, Message: "read tile 0: timeout", Count: 8},
+		{
+			Stage:       "read",
+			Fingerprint: got[0].Fingerprint,
+			Message:     "read tile 0: timeout",
+			Outcome:     state.OutcomePermanent,
+			Count:       8,
+		},
 		{
 			Stage:       "read",
 			Fingerprint: got[1].Fingerprint,
 			Message:     "torn off after 8 bytes",
+			Outcome:     state.OutcomePermanent,
 			Index:       8,
 			Count:       4,
 		},

@@ -41,9 +41,7 @@ func (r *Repo) ReadJob(ctx context.Context, id state.JobID) (view.JobView, error
 		return job, nil
 	}
 
-	job.Errors, err = r.errorGroups(ctx, op, id)
-
-	return job, err
+	return job, r.errorGroups(ctx, op, &job)
 }
 
 func noJob(op string, id state.JobID) error {
@@ -91,7 +89,7 @@ func (row jobRow) notification() *view.NotificationView {
 		return nil
 	}
 
-	v := &view.NotificationView{State: view.NotificationWaiting, Host: view.HostOf(*row.CallbackURL)}
+	v := &view.NotificationView{State: view.NotificationWaiting, Host: state.HostOf(*row.CallbackURL)}
 
 	n := row.Notification
 	if n == nil {
@@ -174,6 +172,13 @@ func (row jobRow) view() (view.JobView, error) {
 		) + int64(v.Tasks.Cancelled)
 		v.Tasks.Settle()
 		v.StartedAt, v.ProgressedAt, v.FinishedAt = utc(v.StartedAt), utc(v.ProgressedAt), utc(v.FinishedAt)
+		v.FirstClaimedAt = utc(v.FirstClaimedAt)
+
+		for k := range v.EarlierRuns {
+			run := &v.EarlierRuns[k]
+			run.FirstClaimedAt, run.FinishedAt = run.FirstClaimedAt.UTC(), run.FinishedAt.UTC()
+		}
+
 		job.Tasks.Add(v.Tasks)
 		planned = planned && (v.Planned || v.Finally && job.Outcome == "")
 		job.Stages[i] = v
@@ -193,7 +198,7 @@ func progress(job view.JobView, planned bool) *float64 {
 	case !planned:
 		return nil
 	case job.Tasks.Total > 0:
-		share = float64(job.Tasks.Completed+job.Tasks.Failed+job.Tasks.Cancelled) / float64(job.Tasks.Total)
+		share = float64(job.Tasks.Done()) / float64(job.Tasks.Total)
 	}
 
 	return &share

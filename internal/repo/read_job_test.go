@@ -75,7 +75,9 @@ func TestReadJobCountsWhatRunsFromHeldMessages(t *testing.T) {
 		t.Errorf("the job is %+v", job)
 	}
 
-	wantErrors := []view.ErrorGroup{{Stage: "greeting", Message: "task 3 failed", Index: 3, Count: 2}}
+	wantErrors := []view.ErrorGroup{
+		{Stage: "greeting", Message: "task 3 failed", Outcome: state.OutcomePermanent, Index: 3, Count: 2},
+	}
 	if diff := cmp.Diff(
 		wantErrors,
 		job.Errors,

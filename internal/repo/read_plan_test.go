@@ -16,13 +16,15 @@ import (
 
 var (
 	wholeTable = regexp.MustCompile(
-		`Seq Scan on (tasks|attempts|messages|events|jobs|job_terms|stages|result_parts|workers|sweeps)\b`,
+		`Seq Scan on (tasks|attempts|messages|events|jobs|job_terms|stages|result_parts|task_logs|workers|sweeps|` +
+			`trends|queue_trends|trend_counts)\b`,
 	)
-	largeTable = regexp.MustCompile(`Scan[^\n]* on (tasks|attempts|events|result_parts)\b`)
+	largeTable = regexp.MustCompile(`Scan[^\n]* on (tasks|attempts|events|result_parts|task_logs)\b`)
 	// byKey is the whole key, or a range of its last column.
 	byKey = regexp.MustCompile(`on (?:` +
 		`tasks\b[^\n]*\n\s+Index Cond: \(\(job_id = [^\n]*\(stage = [^\n]*\(gen = [^\n]*\(index [^\n]*` +
-		`|(?:attempts|result_parts)\b[^\n]*\n\s+Index Cond: \(\(job_id = [^\n]*\(stage = [^\n]*\(gen = [^\n]*` +
+		`|(?:attempts|result_parts|task_logs)\b` +
+		`[^\n]*\n\s+Index Cond: \(\(job_id = [^\n]*\(stage = [^\n]*\(gen = [^\n]*` +
 		`|events\b[^\n]*\n\s+Index Cond: \(\(job_id = [^\n]*\(event_id [^\n]*)`)
 )
 

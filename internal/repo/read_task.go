@@ -57,6 +57,7 @@ func (r *Repo) ReadTask(
 	}
 
 	v := row.view(id, index, attempts)
+	v.SettleEnd()
 
 	v.Inputs, v.Consumers, err = r.taskLineage(ctx, id, row.Stage, index)
 	if err != nil {
@@ -90,6 +91,7 @@ type oneTaskRow struct {
 	Gen         int
 	Incarnation int64
 	DependsOn   []string
+	TraceID     string
 	Status      state.TaskStatus
 	Attempt     int
 	Failures    int
@@ -118,6 +120,7 @@ func (t oneTaskRow) view(id state.JobID, index int, attempts []view.AttemptView)
 			Losses:     t.Losses,
 			StartedAt:  utc(t.StartedAt),
 			FinishedAt: utc(t.FinishedAt),
+			Progress:   t.Progress,
 		},
 		Name:      state.TaskName(id, t.Stage, index),
 		TaskType:  t.TaskType,
@@ -130,9 +133,11 @@ func (t oneTaskRow) view(id state.JobID, index int, attempts []view.AttemptView)
 		DueAt:     utc(t.DueAt),
 		Worker:    t.Worker,
 		Dead:      t.Dead,
-		Progress:  t.Progress,
+		TraceID:   t.TraceID,
 		Attempts:  attempts,
 		DependsOn: t.DependsOn,
+
+		InputComputed: t.Kind.Pure(),
 	}
 
 	v.Code, v.Error = taskError(t.Error)

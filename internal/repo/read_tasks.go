@@ -228,6 +228,7 @@ func (r *Repo) scanTasks(
 			&t.FinishedAt,
 			&t.Error,
 			&t.Result,
+			&t.Progress,
 			&t.Edge,
 		},
 		func() error {
@@ -250,6 +251,7 @@ func (r *Repo) scanTasks(
 				StartedAt:  utc(t.StartedAt),
 				FinishedAt: utc(t.FinishedAt),
 				Result:     t.Result,
+				Progress:   t.Progress,
 			}
 			task.Code, task.Error = taskError(t.Error)
 			found = append(found, task)
@@ -265,7 +267,7 @@ func (r *Repo) scanTasks(
 // something else is the message.
 func taskError(text string) (state.Code, string) {
 	var f state.Failure
-	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &f) == nil && f.Message != "" {
+	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &f) == nil && f.Code != "" {
 		return f.Code, f.Message
 	}
 
@@ -284,5 +286,6 @@ type taskRow struct {
 	FinishedAt *time.Time
 	Error      string
 	Result     []byte
+	Progress   *state.TaskProgress
 	Edge       *int
 }

@@ -10,11 +10,12 @@ import (
 	"coremachine/internal/view"
 )
 
-// These limits bound what ReadTimes reads: the tasks in the sample of a stage,
-// and the stages.
+// These limits bound what ReadTimes reads. The samples of the stages together
+// have at most timesTasks tasks, and that of one stage at most timesSample. If
+// the job has more stages than timesTasks, the last ones are left out.
 const (
 	timesSample = 300
-	timesStages = 40
+	timesTasks  = 12_000
 )
 
 // ReadTimes returns how long the completed tasks of a job's stages took, from a
@@ -23,7 +24,7 @@ func (r *Repo) ReadTimes(ctx context.Context, id state.JobID) ([]view.StageTimes
 	rows, err := r.pool.Query(
 		ctx,
 		statement("read_times"),
-		pgx.StrictNamedArgs{"job_id": id[:], "sample": timesSample, "stages": timesStages},
+		pgx.StrictNamedArgs{"job_id": id[:], "sample": timesSample, "most": timesTasks},
 	)
 	if err != nil {
 		return nil, failure("repo.ReadTimes", err)

@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"fmt"
 	"testing"
 
 	"coremachine/internal/repo"
@@ -49,6 +50,31 @@ where finished_at is not null`); err != nil {
 	for i, s := range slowest {
 		if s.Stage != "few" || s.Index != 99-i || s.Status != state.TaskCompleted {
 			t.Errorf("place %d has %s/%d %s, want few/%d completed", i, s.Stage, s.Index, s.Status, 99-i)
+		}
+	}
+}
+
+func TestTimesCoverManyStages(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Schema(t)
+
+	stages := make([]rows.Stage, 100)
+	for i := range stages {
+		stages[i] = rows.Stage{
+			Name: fmt.Sprintf("s%02d", i), Planned: 200, Dispatched: 200, Completed: 200, Status: state.StageCompleted,
+		}
+	}
+
+	id := rows.Insert(t, pool, rows.Job{Status: state.JobRunning, Stages: stages})
+
+	times, err := repo.New(pool).ReadTimes(t.Context(), id)
+	if err != nil || len(times) != 100 {
+		t.Fatalf("got the times of %d stages, %v; want 100", len(times), err)
+	}
+
+	for _, one := range times {
+		if one.Sample != 120 {
+			t.Errorf("the sample of %s has %d tasks, want its share of 120", one.Stage, one.Sample)
 		}
 	}
 }

@@ -246,3 +246,22 @@ func TestInputsOverAPageAreReadOneByOne(t *testing.T) {
 		t.Errorf("%d of 200 inputs of 64 KiB were left out of a page of 8 MiB", later)
 	}
 }
+
+// TestBundleCoversTasksWithoutRows lists a generation of which no task has a row
+// yet, as after a hand-back of work that did not begin.
+func TestBundleCoversTasksWithoutRows(t *testing.T) {
+	t.Parallel()
+	r := openResults(t)
+	h := state.ClaimedMessage{JobID: jobA(t, r), Stage: 1, Gen: 7, First: 3, Count: 5}
+
+	tasks, err := r.BundleTasks(t.Context(), h)
+	if err != nil || len(tasks) != h.Count {
+		t.Fatalf("%d tasks are covered, want %d: %v", len(tasks), h.Count, err)
+	}
+
+	for i, task := range tasks {
+		if task.Index != h.First+i || task.Failures != 0 || task.Later || task.Input != nil {
+			t.Errorf("task %d is %+v", h.First+i, task)
+		}
+	}
+}

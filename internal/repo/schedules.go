@@ -209,7 +209,7 @@ func (t tx) startScheduled(
 		}
 	}
 
-	outcomes, err := t.insertJobs(ctx, []state.JobSpec{*job}, limit, effects)
+	outcomes, _, err := t.insertJobs(ctx, []state.JobSpec{*job}, limit, effects)
 	if err != nil {
 		return err
 	}

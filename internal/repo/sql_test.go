@@ -78,7 +78,12 @@ insert into schedules (name, declaration, next_at) values ('s', '{}', now());
 insert into schedule_runs (name, outcome, slot, job_id) values ('s', 'fired', now(), sha256('a'));
 insert into notifications (job_id, attempt, incarnation, callback_url, data)
   values (sha256('a'), 1, 1, 'https://a.example', '{}');
-insert into job_terms values (sha256('a'), 'tag.env', 'prod', now());`
+insert into job_terms values (sha256('a'), 'tag.env', 'prod', now());
+insert into task_logs (job_id, stage, gen, index, incarnation, attempt, lines)
+  values (sha256('a'), 0, 1, 0, 1, 1, '[]');
+insert into trend_counts (minute, backend, job_type) values (now(), 1, 'x');
+insert into trends values (date_trunc('minute', now()), 'x', 0, 0, 0, 0, 0, 0, 0, 0);
+insert into queue_trends values (date_trunc('minute', now()), 1, 0, 0, 0);`
 	if _, err := pool.Exec(t.Context(), legal); err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +172,12 @@ insert into job_terms values (sha256('a'), 'tag.env', 'prod', now());`
 		`update job_terms set value = ''`,
 		`update job_terms set value = repeat('ä', 201)`,
 		`insert into job_terms values (sha256('b'), 'tag.env', 'prod', now())`,
+		`update task_logs set job_id = 'short'`,
+		`update task_logs set index = -1`,
+		`update task_logs set attempt = 0`,
+		`update task_logs set dropped = -1`,
+		`update task_logs set lines = ''`,
+		`update task_logs set lines = convert_to(repeat('x', 65537), 'utf8')`,
 		`update result_parts set part = -1`,
 		`update result_parts set data = convert_to(repeat('x', 1048577), 'utf8')`,
 		`update jobs set run_key = ''`,
@@ -194,6 +205,13 @@ insert into job_terms values (sha256('a'), 'tag.env', 'prod', now());`
 		`update notifications set attempt = 0`,
 		`update notifications set tries = -1`,
 		`update notifications set delivered_at = now(), failed_at = now()`,
+		`update trend_counts set retries = -1`,
+		`update trends set retries = -1`,
+		`update trends set minute = minute + interval '1 second'`,
+		`update queue_trends set waiting = -1`,
+		`update queue_trends set dead = -1`,
+		`update queue_trends set oldest_seconds = -1`,
+		`update queue_trends set minute = minute + interval '1 second'`,
 		`update attempts set stack = repeat('x', 16385)`,
 		`insert into notifications (job_id, attempt, incarnation, callback_url, data)
 			values (sha256('b'), 1, 1, '', '{}')`,

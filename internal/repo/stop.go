@@ -94,7 +94,7 @@ func cancelJob(
 			return struct{}{}, row.Scan(&c.Status, &c.Stopping, &asked, &c.Deleting, &c.Outcome)
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
-			return c, false, state.Errorf(state.CodeNotFound, "repo.Cancel", "no job %s", id)
+			return c, false, noJob("repo.Cancel", id)
 		}
 
 		c.Stopping = c.Stopping || asked

@@ -229,6 +229,9 @@ func TestHandlersOfReplacedJobRunOn(t *testing.T) {
 	var handled sync.WaitGroup
 	defer handled.Wait()
 
+	release := sync.OnceFunc(func() { close(open) })
+	defer release()
+
 	for _, msg := range waiting(t, other.Pool()) {
 		handled.Go(func() { _ = blind.Process(0).Machine.Handle(context.Background(), msg) })
 	}
@@ -248,10 +251,10 @@ func TestHandlersOfReplacedJobRunOn(t *testing.T) {
 	})
 
 	if old.Err() == nil || fresh.Err() != nil {
-		t.Errorf("the old handler's context: %v, the new one's: %v", old.Err(), fresh.Err())
+		t.Fatalf("the old handler's context: %v, the new one's: %v", old.Err(), fresh.Err())
 	}
 
-	close(open)
+	release()
 	other.Wait(id).MustBe(t, state.JobCompleted)
 }
 

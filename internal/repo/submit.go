@@ -21,80 +21,75 @@ import (
 func (r *Repo) Submit(
 	ctx context.Context, batch []state.JobSpec, limit int, local state.LocalCapacity,
 ) (outcomes []state.SubmitOutcome, effects state.TransitionEffects, err error) {
+	if limit == 0 && !slices.ContainsFunc(batch, marked) {
+		return r.createJobs(ctx, batch, local)
+	}
+
+	var known []cachedJob
+
 	err = r.inTx(ctx, "repo.Submit", func(t tx) error {
 		effects, t.local = state.TransitionEffects{}, local
-		outcomes, err = t.insertJobs(ctx, batch, limit, &effects)
+		outcomes, known, err = t.insertJobs(ctx, batch, limit, &effects)
 
 		return err
 	})
+	if err != nil {
+		return nil, state.TransitionEffects{}, err
+	}
 
-	return outcomes, effects, err
+	r.remember(known)
+
+	return outcomes, effects, nil
 }
 
 // insertJobs is Submit within a transaction. It sends the last statements with
-// the next one.
+// the next one. known is what to remember of the new jobs after the commit.
 func (t tx) insertJobs(
 	ctx context.Context, batch []state.JobSpec, limit int, effects *state.TransitionEffects,
-) ([]state.SubmitOutcome, error) {
+) (outcomes []state.SubmitOutcome, known []cachedJob, err error) {
+	var fresh []state.JobSpec
+
+	if limit > 0 {
+		outcomes, fresh, err = t.insertLimited(ctx, batch, limit, effects)
+	} else {
+		outcomes, fresh, known, err = t.create(ctx, batch, effects)
+	}
+
+	if err != nil || len(fresh) == 0 {
+		return outcomes, nil, err
+	}
+
+	if err := t.markJobs(fresh); err != nil {
+		return nil, nil, err
+	}
+
+	if err := t.markFinally(fresh); err != nil {
+		return nil, nil, err
+	}
+
+	return outcomes, known, t.writeTerms(fresh)
+}
+
+// inKeyOrder returns each job of a batch once, in the order in which rows are
+// locked, and the places of the jobs in the batch.
+func inKeyOrder(batch []state.JobSpec) ([]state.JobSpec, map[state.JobID]int) {
 	places := map[state.JobID]int{}
 	for i := range slices.Backward(batch) {
 		places[batch[i].JobID] = i
 	}
 
-	ids := slices.SortedFunc(maps.Keys(places), state.JobID.Compare)
-
-	name, args := "insert_jobs", jobArgs(batch, places, ids)
-	if limit > 0 {
-		name, args["limit"] = "insert_jobs_limited", limit
-
-		if err := t.later("lock_queued", nil, nil); err != nil {
-			return nil, err
-		}
+	ordered := make([]state.JobSpec, 0, len(places))
+	for _, id := range slices.SortedFunc(maps.Keys(places), state.JobID.Compare) {
+		ordered = append(ordered, batch[places[id]])
 	}
 
-	rows, err := t.query(ctx, name, args)
-	if err != nil {
-		return nil, err
-	}
+	return ordered, places
+}
 
-	var (
-		outcomes = make([]state.SubmitOutcome, len(batch))
-		fresh    []state.JobSpec
-		raw      []byte
-		made     bool
-	)
-
-	_, err = pgx.ForEachRow(rows, []any{&raw, &made}, func() error {
-		place := places[state.JobID(raw)]
-		if !made {
-			outcomes[place] = state.SubmitRefused
-			return nil
-		}
-
-		outcomes[place], fresh = state.SubmitCreated, append(fresh, batch[place])
-
-		return nil
-	})
-	if err != nil || len(fresh) == 0 {
-		return outcomes, err
-	}
-
-	graphs, waking := t.graphArgs(fresh, 1)
-	effects.Add(waking)
-
-	if err := t.later("insert_graphs", graphs, claimedLocally(effects)); err != nil {
-		return nil, err
-	}
-
-	if err := t.markJobs(fresh); err != nil {
-		return nil, err
-	}
-
-	if err := t.markFinally(fresh); err != nil {
-		return nil, err
-	}
-
-	return outcomes, t.writeTerms(fresh)
+// marked reports whether a job has something to write that few jobs have.
+func marked(g state.JobSpec) bool {
+	return g.RunKey != "" || !g.StartAt.IsZero() || g.CallbackURL != "" || len(g.Terms) > 0 ||
+		slices.ContainsFunc(g.Stages, func(s state.StageSpec) bool { return s.Finally })
 }
 
 // markJobs writes the run keys, delays and callback URLs of jobs that start. Few
@@ -129,7 +124,7 @@ func (t tx) markJobs(batch []state.JobSpec) error {
 	}, nil)
 }
 
-func jobArgs(batch []state.JobSpec, places map[state.JobID]int, ids []state.JobID) namedArgs {
+func jobArgs(batch []state.JobSpec) namedArgs {
 	var (
 		keys                  [][]byte
 		types, params, traces []string
@@ -137,8 +132,8 @@ func jobArgs(batch []state.JobSpec, places map[state.JobID]int, ids []state.JobI
 		results               []bool
 	)
 
-	for _, id := range ids {
-		g := &batch[places[id]]
+	for i := range batch {
+		g := &batch[i]
 		keys = append(keys, g.JobID[:])
 		types = append(types, g.JobType)
 		params = append(params, string(g.Params))
@@ -157,9 +152,13 @@ func jobArgs(batch []state.JobSpec, places map[state.JobID]int, ids []state.JobI
 	}
 }
 
-// graphArgs are the arguments of insert_graphs, and which queues it will leave
-// work in.
-func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects state.TransitionEffects) {
+// graphArgs are the arguments of insert_graphs except gen, the stages of each job
+// that start with tasks, and which queues the statement will leave work in.
+func graphArgs(
+	local *state.LocalCapacity, batch []state.JobSpec,
+) (args namedArgs, starts [][]startedStage, effects state.TransitionEffects) {
+	starts = make([][]startedStage, len(batch))
+
 	var (
 		jobs                                                    [][]byte
 		bys, traces, names, types, kinds, depends, dependencies []string
@@ -184,9 +183,16 @@ func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects s
 			skips, expected = append(skips, s.Skip), append(expected, int32(s.Expected))
 			windows, bundles = append(windows, int32(s.Window)), append(bundles, int32(s.Bundle))
 			tolerances = append(tolerances, s.Tolerance)
-			start := t.startOf(&s, !g.StartAt.IsZero(), &effects)
+			start := startOf(local, &s, !g.StartAt.IsZero(), &effects)
 			plans, takes = append(plans, start.plan), append(takes, int32(start.take))
 			totals, chosen = append(totals, start.total), append(chosen, start.bundle)
+
+			if start.total != nil {
+				starts[i] = append(starts[i], startedStage{
+					number: number, total: s.Expected, dispatched: min(s.Expected, s.Window),
+					bundle: int(*start.bundle), take: start.take,
+				})
+			}
 		}
 	}
 
@@ -194,8 +200,7 @@ func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects s
 		"job_ids":       jobs,
 		"bys":           bys,
 		"traceparents":  traces,
-		"gen":           gen,
-		"worker":        t.local.Worker,
+		"worker":        local.Worker,
 		"places":        places,
 		"stages":        stages,
 		"names":         names,
@@ -213,7 +218,7 @@ func (t tx) graphArgs(batch []state.JobSpec, gen int) (args namedArgs, effects s
 		"start_bundles": chosen,
 		"to_plan":       plans,
 		"takes":         takes,
-	}, effects
+	}, starts, effects
 }
 
 // start is how a stage begins at submit: immediately, or by a plan message, as
@@ -225,7 +230,9 @@ type start struct {
 	take          int
 }
 
-func (t tx) startOf(s *state.StageSpec, delayed bool, effects *state.TransitionEffects) start {
+func startOf(
+	local *state.LocalCapacity, s *state.StageSpec, delayed bool, effects *state.TransitionEffects,
+) start {
 	if len(s.DependsOn) > 0 || s.Finally {
 		return start{}
 	}
@@ -239,9 +246,9 @@ func (t tx) startOf(s *state.StageSpec, delayed bool, effects *state.TransitionE
 		return start{plan: true}
 	}
 
-	bundle := state.BundleSize(s.Bundle, s.Expected, t.taskDuration(s.TaskType))
+	bundle := state.BundleSize(s.Bundle, s.Expected, taskDuration(local, s.TaskType))
 
-	take, all := t.reserveLocal(s.Expected, bundle, s.TaskType)
+	take, all := reserveLocal(local, s.Expected, bundle, s.TaskType)
 	if !all {
 		effects.Queue(s.Queue)
 	}
@@ -316,7 +323,8 @@ func (t tx) rerun(
 		return 0, false, effects, err
 	}
 
-	graph, effects := t.graphArgs([]state.JobSpec{g}, gen+1)
+	graph, _, effects := graphArgs(&t.local, []state.JobSpec{g})
+	graph["gen"] = gen + 1
 
 	if err := t.later("insert_graphs", graph, nil); err != nil {
 		return 0, false, effects, err
@@ -336,18 +344,25 @@ func (t tx) rerun(
 // JobState is the little of a job that a decision about it needs.
 func (r *Repo) JobState(ctx context.Context, id state.JobID) (state.JobState, error) {
 	rows, err := r.pool.Query(ctx, statement("job_state"), namedArgs{"job_id": id[:]})
+
+	return jobState(id, rows, err)
+}
+
+// jobState collects the answer of the statement job_state.
+func jobState(id state.JobID, rows pgx.Rows, err error) (state.JobState, error) {
+	const op = "repo.JobState"
 	if err != nil {
-		return state.JobState{}, failure("repo.JobState", err)
+		return state.JobState{}, failure(op, err)
 	}
 
-	b, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobState])
+	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[state.JobState])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return b, noJob("repo.JobState", id)
+		return found, noJob(op, id)
 	}
 
 	if err != nil {
-		return b, failure("repo.JobState", err)
+		return found, failure(op, err)
 	}
 
-	return b, nil
+	return found, nil
 }

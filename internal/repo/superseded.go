@@ -11,7 +11,9 @@ import (
 
 // supersededTables lists the statements that delete rows of past generations.
 // They have the bounds of a purge.
-var supersededTables = []string{"superseded_tasks", "superseded_attempts", "superseded_result_parts"}
+var supersededTables = []string{
+	"superseded_tasks", "superseded_attempts", "superseded_result_parts", "superseded_task_logs",
+}
 
 // Superseded lists stages that can have rows of past generations.
 func (r *Repo) Superseded(ctx context.Context, most int) ([]state.StageRef, error) {

@@ -195,8 +195,14 @@ const lostTries = 5
 
 // inTx runs fn in one transaction. An error of fn, or a panic, rolls back.
 func (r *Repo) inTx(ctx context.Context, op string, fn func(tx) error) error {
+	return retryLost(func() error { return r.tryTx(ctx, op, fn) })
+}
+
+// retryLost runs a transaction until it does not lose to another, or lostTries
+// times.
+func retryLost(run func() error) error {
 	for try := 1; ; try++ {
-		err := r.tryTx(ctx, op, fn)
+		err := run()
 		if try == lostTries || !lostToAnother(err) {
 			return err
 		}

@@ -12,8 +12,8 @@ const warmConns = 4
 
 // hot are the statements of a job's way through the engine.
 var hot = []string{
-	"insert_jobs",
-	"insert_graphs",
+	"create_jobs",
+	"complete_stages",
 	"claim",
 	"job_params",
 	"predecessors",

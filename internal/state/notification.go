@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"time"
 )
 
@@ -21,4 +22,14 @@ type Notification struct {
 // EventID is the same for each try, so that a receiver recognises a repeat.
 func (n Notification) EventID() string {
 	return fmt.Sprintf("%s/%d/%d", n.JobID, n.Incarnation, n.Attempt)
+}
+
+// HostOf returns the host of a callback URL, the part that is not a secret.
+func HostOf(callback string) string {
+	u, err := url.Parse(callback)
+	if err != nil {
+		return ""
+	}
+
+	return u.Host
 }

@@ -1,6 +1,9 @@
 package state
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // JobType is a registered job, as callers see it.
 type JobType struct {
@@ -11,6 +14,25 @@ type JobType struct {
 	Stages      []StageType     `json:"stages"`
 	// Show lists the members of the result that are pictures or tables.
 	Show []Display `json:"show,omitempty"`
+}
+
+// NeedsParameters reports whether a submit without parameters is rejected.
+func (t *JobType) NeedsParameters() bool {
+	var schema struct {
+		Required []string `json:"required"`
+	}
+
+	return json.Unmarshal(t.Schema, &schema) != nil || len(schema.Required) > 0
+}
+
+// FindType returns the job type of a name.
+func FindType(types []JobType, name string) (t JobType, found bool) {
+	i := slices.IndexFunc(types, func(t JobType) bool { return t.Name == name })
+	if i < 0 {
+		return JobType{}, false
+	}
+
+	return types[i], true
 }
 
 // Display is a member of a job's result that the dashboard shows as more than

@@ -132,3 +132,15 @@ const (
 	OutcomeInvalid     Outcome = "invalid"
 	OutcomeCancelled   Outcome = "cancelled"
 )
+
+// CountsAsFailure reports whether an attempt with this outcome uses up one of the
+// tries of its task. One that was cancelled or whose process went away does not.
+func (o Outcome) CountsAsFailure() bool {
+	switch o {
+	case OutcomeLost, OutcomeInterrupted, OutcomeCancelled:
+		return false
+	case OutcomeError, OutcomePermanent, OutcomeTimeout, OutcomePanic, OutcomeTooLarge, OutcomeInvalid:
+	}
+
+	return true
+}

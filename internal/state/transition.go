@@ -38,7 +38,7 @@ func (m Transitions) Allows(from, to string) bool {
 
 // JobMachine, StageMachine and TaskMachine are the one transition table.
 var (
-	JobMachine = Transitions{Record: "job", Initial: []string{"queued"}, Steps: []Transition{
+	JobMachine = Transitions{Record: "job", Initial: []string{"queued", "running"}, Steps: []Transition{
 		{"queued", "running", "first claim, or a failure before it"},
 		{"queued", "completed", "every stage is skipped or empty"},
 		{"queued", "cancelled", "cancel before the first claim"},

@@ -100,6 +100,10 @@ type ClaimedMessage struct {
 	SourceTotal int         // of match_previous: tasks of the stage that it follows
 	SourceType  string      // of the first stage that it depends on
 	SourceKind  Parallelism // of the same
+
+	// Predecessors are the results that the tasks follow, if the transaction that
+	// claimed the message recorded them. Nil: they are read when needed.
+	Predecessors *ResultPage
 }
 
 // StageShape is what the stage is matched with a declaration by.
@@ -158,14 +162,17 @@ type TaskEnd struct {
 	Stage     int
 	Gen       int
 	Index     int
-	Status    TaskStatus // TaskCompleted, TaskFailed, or TaskQueued: to be tried again after Delay
-	Result    []byte     // of a completed task: JSON
-	Outcome   Outcome    // of any other
-	Code      Code       // of any other
-	Error     string     // of any other: clean text
-	Stack     string     // of a panic, at most MaxStack bytes
-	StartedAt time.Time
-	Delay     time.Duration
+	// StageTotal is the number of tasks of the stage. 0: not known.
+	StageTotal int
+	Status     TaskStatus // TaskCompleted, TaskFailed, or TaskQueued: to be tried again after Delay
+	Result     []byte     // of a completed task: JSON
+	Outcome    Outcome    // of any other
+	Code       Code       // of any other
+	Error      string     // of any other: clean text
+	Stack      string     // of a panic, at most MaxStack bytes
+	StartedAt  time.Time
+	Delay      time.Duration
+	Log        *TaskLog // nil: none is kept
 }
 
 // PartFate is what became of an emitted part.
@@ -279,6 +286,7 @@ type SweepFound struct {
 	Expired    int `json:"expired"`    // ended jobs past retention, marked for deletion
 	Purged     int `json:"purged"`     // rows deleted
 	Superseded int `json:"superseded"` // rows of past generations deleted
+	Logs       int `json:"logs"`       // expired log lines of tasks deleted, by attempt
 }
 
 // ProgressReport is what the running handlers of one message report: JSON that

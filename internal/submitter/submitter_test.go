@@ -62,7 +62,9 @@ func start(t *testing.T, opts ...handlers.Option) *program {
 
 	t.Cleanup(func() { _ = p.conn.Close(context.Background()) })
 
-	for _, name := range []string{"jobs", "stages", "messages", "events", "coremachine_schema_version"} {
+	for _, name := range []string{
+		"jobs", "stages", "messages", "events", "trend_counts", "coremachine_schema_version",
+	} {
 		p.exec("create table " + name + " (mine int)")
 	}
 

@@ -170,6 +170,7 @@ func (t *Telemetry) Swept(found state.SweepFound, err error) {
 		"expired":    found.Expired,
 		"purged":     found.Purged,
 		"superseded": found.Superseded,
+		"logs":       found.Logs,
 	} {
 		t.sweepActions.Add(ctx, int64(n), metric.WithAttributes(attribute.String(keys.Action, action)))
 	}

@@ -31,6 +31,12 @@ type JobRef struct {
 	StatusURL string          `json:"status_url"`
 }
 
+// JobTags is the answer to a change of tags.
+type JobTags struct {
+	JobID state.JobID       `json:"job_id"`
+	Tags  map[string]string `json:"tags"` // all of the job
+}
+
 // Retried is the answer to a retry.
 type Retried struct {
 	JobRef

@@ -3,6 +3,8 @@ package view
 import (
 	"encoding/json"
 	"time"
+
+	"coremachine/internal/state"
 )
 
 // EventDetail holds the details of an event in addition to its columns. If an
@@ -15,6 +17,7 @@ type EventDetail struct {
 	Failed    int    `json:"failed"`
 	Cancelled int    `json:"cancelled"`
 	Final     bool   `json:"final"` // the attempt was the task's last
+	Code      string `json:"code"`  // of a failed attempt
 	Tasks     int    `json:"tasks"`
 	Messages  int    `json:"messages"`
 	Outcome   string `json:"outcome"`  // of a job with finally stages
@@ -35,4 +38,29 @@ type EventDetail struct {
 func (e EventView) Known() (d EventDetail) {
 	_ = json.Unmarshal(e.Detail, &d)
 	return d
+}
+
+// ShownDetail returns the details with the status of an ended stage as people
+// read it, see ShownStage.
+func (e EventView) ShownDetail() json.RawMessage {
+	d := e.Known()
+
+	shown := ShownStage(state.StageStatus(d.Status), d.Failed)
+	if e.Kind != "stage_ended" || shown == d.Status {
+		return e.Detail
+	}
+
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(e.Detail, &fields) != nil {
+		return e.Detail
+	}
+
+	fields["status"] = quoted(shown)
+
+	detail, err := json.Marshal(fields)
+	if err != nil {
+		return e.Detail
+	}
+
+	return detail
 }

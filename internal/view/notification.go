@@ -1,9 +1,6 @@
 package view
 
-import (
-	"net/url"
-	"time"
-)
+import "time"
 
 // States of a notification.
 const (
@@ -21,14 +18,4 @@ type NotificationView struct {
 	DueAt *time.Time `json:"due_at"` // the next try of a pending one
 	At    *time.Time `json:"at"`     // when it was delivered, or failed
 	Error string     `json:"error"`  // why the last try failed; empty: it did not
-}
-
-// HostOf returns the host of a callback URL.
-func HostOf(callback string) string {
-	u, err := url.Parse(callback)
-	if err != nil {
-		return ""
-	}
-
-	return u.Host
 }

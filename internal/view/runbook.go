@@ -48,6 +48,13 @@ func (r Runbook) String() string {
 	return "docs/operations.md#" + string(r)
 }
 
+// At is the address where the dashboard serves the entry, given that of the API
+// or its path, for example /api.
+func (r Runbook) At(api string) string { return api + "/ui/help/operations#" + string(r) }
+
+// Link is the value of the header Link that leads to the entry.
+func (r Runbook) Link(api string) string { return "<" + r.At(api) + `>; rel="help"` }
+
 // RunbookOfDead is the entry on a reason of dead letters.
 func RunbookOfDead(reason string) Runbook {
 	own, _, _ := strings.Cut(reason, ": ")

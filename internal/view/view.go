@@ -79,16 +79,26 @@ const MaxListedParams = 4096
 // JobView is a job with its stages, read in one snapshot.
 type JobView struct {
 	JobSummary
-	// Share of all tasks that have ended, 0 to 1; null until every stage is planned.
+	// Share of all tasks that are done, 0 to 1; null until every stage is planned.
 	// Finally stages count once they run.
 	Progress *float64        `json:"progress"`
 	Stages   []StageView     `json:"stages"`
-	TraceID  string          `json:"trace_id,omitempty"` // of the trace that all of the job's work is in; empty: none
+	TraceID  string          `json:"trace_id,omitempty"`  // of the trace that all of the job's work is in; empty: none
+	TraceURL string          `json:"trace_url,omitempty"` // its page in the log system, see TraceURL
 	Result   json.RawMessage `json:"result"`
 	// Notification is nil if the job has no callback URL.
 	Notification *NotificationView `json:"notification,omitempty"`
 	// What ended tasks as failed, the most frequent first, at most MaxErrorGroups.
 	Errors []ErrorGroup `json:"errors"`
+	// What Errors leaves out.
+	MoreErrors MoreErrors `json:"more_errors"`
+}
+
+// MoreErrors counts the kinds of errors that a view leaves out, and their tasks.
+// The count of kinds ends at MaxFailureGroups.
+type MoreErrors struct {
+	Kinds int `json:"kinds"`
+	Tasks int `json:"tasks"`
 }
 
 // MaxErrorGroups bounds the kinds of errors that a job shows.
@@ -100,6 +110,7 @@ type ErrorGroup struct {
 	Stage       string            `json:"stage"`
 	Fingerprint state.Fingerprint `json:"fingerprint"`
 	Message     string            `json:"message"` // of the first of them
+	Outcome     state.Outcome     `json:"outcome"` // of the first of them
 	Index       int               `json:"index"`   // of the first of them
 	Count       int               `json:"count"`
 }
@@ -112,6 +123,7 @@ type FailureGroup struct {
 	Fingerprint state.Fingerprint `json:"fingerprint"` // selects the tasks, see TaskFilter
 	Pattern     string            `json:"pattern"`     // the errors with # for what differs
 	Message     string            `json:"message"`     // of one of them, whole
+	Outcome     state.Outcome     `json:"outcome"`     // of the same attempt
 	Tasks       int               `json:"tasks"`       // tasks that ended as failed with it
 	Attempts    int               `json:"attempts"`    // failed attempts, also those of tasks that are retried
 	FirstSeen   time.Time         `json:"first_seen"`
@@ -128,23 +140,27 @@ const (
 
 // StageView is a stage of a job.
 type StageView struct {
-	Stage        int               `json:"stage"`
-	Name         string            `json:"name"`
-	TaskType     string            `json:"task_type"`
-	Kind         state.Parallelism `json:"kind"`
-	Queue        string            `json:"queue"`
-	DependsOn    []string          `json:"depends_on"` // names
-	Status       state.StageStatus `json:"status"`
-	Gen          int               `json:"gen"`
-	Planned      bool              `json:"planned"`  // tasks.total is final
-	Expected     *int              `json:"expected"` // number of tasks, if the parameters alone determine it
-	Tolerance    float64           `json:"tolerance"`
-	Finally      bool              `json:"finally"` // it runs after the outcome of the job is decided
-	Tasks        TaskCounts        `json:"tasks"`
-	StartedAt    *time.Time        `json:"started_at"`
-	ProgressedAt *time.Time        `json:"progressed_at"`
-	FinishedAt   *time.Time        `json:"finished_at"`
-	Error        *state.Failure    `json:"error"`
+	Stage     int               `json:"stage"`
+	Name      string            `json:"name"`
+	TaskType  string            `json:"task_type"`
+	Kind      state.Parallelism `json:"kind"`
+	Queue     string            `json:"queue"`
+	DependsOn []string          `json:"depends_on"` // names
+	Status    state.StageStatus `json:"status"`
+	Gen       int               `json:"gen"`
+	Planned   bool              `json:"planned"`  // tasks.total is final
+	Expected  *int              `json:"expected"` // number of tasks, if the parameters alone determine it
+	Tolerance float64           `json:"tolerance"`
+	Finally   bool              `json:"finally"` // it runs after the outcome of the job is decided
+	Tasks     TaskCounts        `json:"tasks"`
+	StartedAt *time.Time        `json:"started_at"`
+	// When the first of its tasks was claimed; nil: none yet, or not known, see Began.
+	FirstClaimedAt *time.Time `json:"first_claimed_at"`
+	// Runs of the same tasks, or of earlier generations, before retries.
+	EarlierRuns  []StageRun     `json:"earlier_runs"`
+	ProgressedAt *time.Time     `json:"progressed_at"`
+	FinishedAt   *time.Time     `json:"finished_at"`
+	Error        *state.Failure `json:"error"`
 }
 
 // Seen holds the status and version of a job that waiters compare.
@@ -166,6 +182,8 @@ type TaskSummary struct {
 	FinishedAt *time.Time       `json:"finished_at"`
 	Error      string           `json:"error"` // message of the last unsuccessful attempt; empty: none
 	Code       state.Code       `json:"code"`  // of that error
+	// What the running attempt last reported, some seconds late; nil: nothing.
+	Progress *state.TaskProgress `json:"progress"`
 
 	// Result is null in a list where it is over MaxListedResult bytes; the task
 	// itself shows it.
@@ -184,19 +202,23 @@ type TaskView struct {
 	Kind     state.Parallelism `json:"kind"`
 	Gen      int               `json:"gen"`
 	Key      string            `json:"idempotency_key"`
-	Input    json.RawMessage   `json:"input"` // null where it is computed from the parameters
+	Input    json.RawMessage   `json:"input"` // null if it could not be computed, see InputError
 	Result   json.RawMessage   `json:"result"`
 	Parts    int               `json:"parts"`  // number of parts emitted in addition to its result
 	DueAt    *time.Time        `json:"due_at"` // when a queued task that was dispatched is to be tried
 	Worker   string            `json:"worker"` // host and process that run it; empty: none
-	// What the running attempt last reported, some seconds late; nil: nothing.
-	Progress  *state.TaskProgress `json:"progress"`
-	Dead      string              `json:"dead"`     // why its message was set aside; empty: it was not
-	Attempts  []AttemptView       `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
-	DependsOn []string            `json:"depends_on"`
-	Follows   *TaskRef            `json:"follows"`   // the task whose result it continues
-	Inputs    []TaskLinks         `json:"inputs"`    // stages that its input may come from
-	Consumers []TaskLinks         `json:"consumers"` // stages that its result may go to
+
+	InputComputed bool   `json:"input_computed"`        // from the parameters and the index, each time it is needed
+	InputError    string `json:"input_error,omitempty"` // why this build could not compute it
+	TraceID       string `json:"trace_id,omitempty"`    // of its job; empty: none
+	TraceURL      string `json:"trace_url,omitempty"`   // its page in the log system, see TraceURL
+
+	Dead      string        `json:"dead"`     // why its message was set aside; empty: it was not
+	Attempts  []AttemptView `json:"attempts"` // the unsuccessful ones, newest first, at most MaxAttempts
+	DependsOn []string      `json:"depends_on"`
+	Follows   *TaskRef      `json:"follows"`   // the task whose result it continues
+	Inputs    []TaskLinks   `json:"inputs"`    // stages that its input may come from
+	Consumers []TaskLinks   `json:"consumers"` // stages that its result may go to
 }
 
 // MaxAttempts bounds the attempts that a task shows.
@@ -218,6 +240,7 @@ type AttemptView struct {
 	Worker    string        `json:"worker"` // host and process that ran it; empty: not known any more
 	StartedAt *time.Time    `json:"started_at"`
 	EndedAt   time.Time     `json:"ended_at"`
+	TraceURL  string        `json:"trace_url,omitempty" db:"-"` // its page in the log system; not stored
 }
 
 // EventView is one entry of a job's history.

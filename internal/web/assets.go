@@ -47,7 +47,7 @@ var bundles = []struct {
 		name:  "ui.js",
 		kind:  "text/javascript; charset=utf-8",
 		all:   "*.js",
-		first: []string{"app.js"},
+		first: []string{"key.js", "app.js"},
 		but:   []string{"theme.js"},
 	},
 }

@@ -64,6 +64,3 @@ func stack(c view.TaskCounts, width float64) []slice {
 
 	return pieces
 }
-
-// done returns the number of tasks that have ended, with any outcome.
-func done(c view.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
 
@@ -34,33 +35,28 @@ func (s *Server) displays(job view.JobView) []display {
 
 	var list []display
 
-	for _, t := range s.Types() {
-		if t.Name != job.JobType {
-			continue
-		}
-
-		for _, d := range t.Show {
-			if one, ok := s.display(job, string(d.Kind), d.Path); ok {
-				list = append(list, one)
-			}
+	declared, _ := state.FindType(s.Types(), job.JobType)
+	for _, d := range declared.Show {
+		if one, ok := s.display(job, d); ok {
+			list = append(list, one)
 		}
 	}
 
 	return list
 }
 
-func (s *Server) display(job view.JobView, kind, path string) (display, bool) {
-	member := view.Member(job.Result, path)
+func (s *Server) display(job view.JobView, d state.Display) (display, bool) {
+	member := state.Member(job.Result, d.Path)
 	if member == nil {
 		return display{}, false
 	}
 
-	shown := display{Title: heading(path)}
+	shown := display{Title: heading(d.Path)}
 
-	switch kind {
-	case "image":
-		shown.Picture = s.pictureOf(job, path, member)
-	case "table":
+	switch d.Kind {
+	case state.DisplayImage:
+		shown.Picture = s.pictureOf(job, d.Path, member)
+	case state.DisplayTable:
 		shown.Table = tableOf(member)
 	}
 

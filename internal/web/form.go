@@ -4,32 +4,39 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
-// formField is the input field for one parameter of a job.
+// formField is the input field for one parameter of a job, or the group of the
+// fields of an object.
 type formField struct {
-	Name     string
+	Name     string // path, names separated by dots
 	ID       string // id of its element
-	Widget   string // number, text, select, check or json
-	Kind     string // type of the value: integer, number, string, boolean or json
+	Widget   string // number, text, select, check, lines, json or group
+	Kind     string // see view.Schema.Kind
+	Items    string // kind of the items of a list
 	Hints    []string
 	Text     string // description
 	Value    string // initial value: the default, or a value from the URL
 	Default  string // default as JSON; empty if there is none
 	Required bool
 	Null     bool // an empty field means null, which is the default
+	Set      bool // of a group that may be null: it is not
 	Options  []option
 	Min, Max string
 	Step     string
 	MinLen   string
 	MaxLen   string
 	Pattern  string
+	Fields   []formField // of a group
 }
 
 type option struct {
@@ -37,140 +44,85 @@ type option struct {
 	Chosen      bool
 }
 
-// parameterSchema holds the keywords that a form uses of the JSON Schema of one
-// parameter.
-type parameterSchema struct {
-	Type        state.SchemaTypes `json:"type"`
-	Description string            `json:"description"`
-	Default     json.RawMessage   `json:"default"`
-	Enum        []json.RawMessage `json:"enum"`
-	Minimum     json.Number       `json:"minimum"`
-	Maximum     json.Number       `json:"maximum"`
-	Above       json.Number       `json:"exclusiveMinimum"`
-	Below       json.Number       `json:"exclusiveMaximum"`
-	MinLength   json.Number       `json:"minLength"`
-	MaxLength   json.Number       `json:"maxLength"`
-	MinItems    json.Number       `json:"minItems"`
-	MaxItems    json.Number       `json:"maxItems"`
-	Pattern     string            `json:"pattern"`
-	Format      string            `json:"format"`
+// formOf returns the fields of a form for the schema of a job's parameters, in
+// the order of the schema.
+func formOf(s *view.Schema) []formField {
+	ids := 0
+
+	return fieldsOf(s, "", &ids)
 }
 
-// formOf returns the fields of a form for the JSON Schema of a job's
-// parameters, in the order of the schema.
-func formOf(schema json.RawMessage) ([]formField, error) {
-	var object struct {
-		Properties map[string]parameterSchema `json:"properties"`
-		Required   []string                   `json:"required"`
-	}
-	if err := json.Unmarshal(schema, &object); err != nil {
-		return nil, fmt.Errorf("the schema cannot be read: %w", err)
-	}
+func fieldsOf(s *view.Schema, path string, ids *int) []formField {
+	fields := make([]formField, 0, len(s.Properties))
+	for _, p := range s.Properties {
+		id := fmt.Sprintf("p%d", *ids)
+		*ids++
 
-	names, err := inOrder(schema)
-	if err != nil {
-		return nil, err
-	}
-
-	fields := make([]formField, 0, len(names))
-	for i, name := range names {
-		fields = append(
-			fields,
-			fieldOf(
-				name,
-				fmt.Sprintf("p%d", i),
-				object.Properties[name],
-				slices.Contains(object.Required, name),
-			),
-		)
-	}
-
-	return fields, nil
-}
-
-// inOrder returns the names of the properties of a schema in their order.
-func inOrder(schema json.RawMessage) ([]string, error) {
-	var members struct {
-		Properties json.RawMessage `json:"properties"`
-	}
-	if err := json.Unmarshal(schema, &members); err != nil || len(members.Properties) == 0 {
-		return nil, err
-	}
-
-	d := json.NewDecoder(bytes.NewReader(members.Properties))
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-
-	var names []string
-
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, err
+		f := fieldOf(path+p.Name, id, p.Schema, slices.Contains(s.Required, p.Name))
+		if f.Widget == "group" {
+			f.Fields = fieldsOf(&p.Schema, f.Name+".", ids)
 		}
 
-		var skipped json.RawMessage
-		if err := d.Decode(&skipped); err != nil {
-			return nil, err
-		}
-
-		names = append(names, fmt.Sprint(name))
+		fields = append(fields, f)
 	}
 
-	return names, nil
+	return fields
 }
 
-// boundless are the bounds of an integer without bounds of its own: the range
-// that JSON represents exactly.
-var boundless = []json.Number{"-9007199254740991", "9007199254740991"}
+// find returns the field of a name, or nil.
+func find(fields []formField, name string) *formField {
+	for i := range fields {
+		if fields[i].Name == name {
+			return &fields[i]
+		}
 
-func fieldOf(name, id string, p parameterSchema, required bool) formField {
-	for _, bound := range []*json.Number{&p.Minimum, &p.Maximum} {
-		if slices.Contains(boundless, *bound) {
-			*bound = ""
+		if found := find(fields[i].Fields, name); found != nil {
+			return found
 		}
 	}
 
+	return nil
+}
+
+func fieldOf(name, id string, p view.Schema, required bool) formField {
 	f := formField{
 		Name:     name,
 		ID:       id,
 		Text:     p.Description,
 		Required: required,
-		Default:  string(p.Default),
 		Pattern:  p.Pattern,
 		MinLen:   p.MinLength.String(),
 		MaxLen:   p.MaxLength.String(),
 		Min:      p.Minimum.String(),
 		Max:      p.Maximum.String(),
 		Null:     string(p.Default) == "null",
-	}
-	types := slices.DeleteFunc(slices.Clone(p.Type), func(t string) bool { return t == "null" })
-
-	f.Kind = "json"
-	if len(types) == 1 && types[0] != "array" && types[0] != "object" {
-		f.Kind = types[0]
+		Kind:     p.Kind(),
+		Default:  compact(p.Default),
 	}
 
 	switch {
-	case len(p.Enum) > 0 && f.Kind != "json":
+	case f.Kind == view.KindGroup:
+		f.Widget = "group"
+	case f.Kind == view.KindList:
+		f.Widget, f.Items = "lines", p.Items.Kind()
+	case f.Kind == view.KindMap || f.Kind == view.KindJSON:
+		f.Widget, f.Kind = "json", view.KindJSON
+	case len(p.Enum) > 0:
 		f.Widget = "select"
 		for _, v := range p.Enum {
 			f.Options = append(f.Options, option{Value: string(v), Text: cmp.Or(shownValue(v), "(empty)")})
 		}
-	case f.Kind == "integer" || f.Kind == "number":
+	case f.Kind == view.KindInteger || f.Kind == view.KindNumber:
 		f.Widget, f.Step = "number", map[string]string{"integer": "1", "number": "any"}[f.Kind]
-	case f.Kind == "boolean" && !f.Null:
+	case f.Kind == view.KindBoolean && !f.Null:
 		f.Widget = "check"
-	case f.Kind == "boolean":
+	case f.Kind == view.KindBoolean:
 		f.Widget, f.Options = "select", []option{
 			{Value: "true", Text: "true"},
 			{Value: "false", Text: "false"},
 		}
-	case f.Kind == "string":
-		f.Widget = "text"
 	default:
-		f.Widget = "json"
+		f.Widget = "text"
 	}
 
 	f.hint(p)
@@ -179,8 +131,18 @@ func fieldOf(name, id string, p parameterSchema, required bool) formField {
 	return f
 }
 
-// hint sets the texts about the default and the bounds.
-func (f *formField) hint(p parameterSchema) {
+// compact returns JSON without spaces, as the script writes values.
+func compact(v json.RawMessage) string {
+	var b bytes.Buffer
+	if len(v) > 0 && json.Compact(&b, v) == nil {
+		return b.String()
+	}
+
+	return string(v)
+}
+
+// boundHints returns the texts about the bounds of a value.
+func boundHints(p view.Schema) (hints []string) {
 	add := func(format string, values ...json.Number) {
 		args := make([]any, len(values))
 		for i, v := range values {
@@ -191,7 +153,7 @@ func (f *formField) hint(p parameterSchema) {
 			args[i] = num(v)
 		}
 
-		f.Hints = append(f.Hints, fmt.Sprintf(format, args...))
+		hints = append(hints, fmt.Sprintf(format, args...))
 	}
 
 	switch {
@@ -210,19 +172,50 @@ func (f *formField) hint(p parameterSchema) {
 	add("at most %s items", p.MaxItems)
 
 	if p.Format != "" {
-		f.Hints = append(f.Hints, "a "+p.Format)
+		hints = append(hints, "a "+p.Format)
 	}
 
-	if f.Widget == "json" {
+	return hints
+}
+
+// hint sets the texts about the default and the bounds.
+func (f *formField) hint(p view.Schema) {
+	f.Hints = boundHints(p)
+
+	switch f.Widget {
+	case "json":
 		f.Hints = append(f.Hints, "written as JSON")
+	case "lines":
+		f.Hints = append(f.Hints, "one value on each line")
+		f.Hints = append(f.Hints, eachHints(*p.Items)...)
 	}
 
 	switch {
+	case f.Null && f.Widget == "group":
+		f.Hints = append(f.Hints, "usually none")
 	case f.Null:
 		f.Hints = append(f.Hints, "empty: none")
 	case f.Default != "" && f.Default != `""` && f.Widget != "check":
 		f.Hints = append(f.Hints, "usually "+first(60, shownValue(p.Default)))
 	}
+}
+
+// eachHints returns the texts about the items of a list.
+func eachHints(item view.Schema) (hints []string) {
+	for _, text := range boundHints(item) {
+		hints = append(hints, "each "+text)
+	}
+
+	if len(item.Enum) > 0 {
+		names := make([]string, len(item.Enum))
+		for i, v := range item.Enum {
+			names[i] = cmp.Or(shownValue(v), "(empty)")
+		}
+
+		hints = append(hints, "each one of "+strings.Join(names, ", "))
+	}
+
+	return hints
 }
 
 // Hint returns the line below the field.
@@ -238,17 +231,49 @@ func (f formField) Hint() string {
 // set sets the value of the field from JSON.
 func (f *formField) set(v json.RawMessage) {
 	f.Value = ""
-	if len(v) > 0 && string(v) != "null" {
+	given := len(v) > 0 && string(v) != "null"
+
+	switch {
+	case f.Widget == "group":
+		f.Set = given
+		fillFrom(f.Fields, v)
+	case f.Widget == "lines" && given:
+		f.setLines(v)
+	case given && (f.Widget == "text" || f.Widget == "number"):
+		f.Value = shownValue(v)
+	case given:
 		f.Value = string(v)
-		if f.Kind == "string" && f.Widget != "select" {
-			f.Value = shownValue(v)
-		}
 	}
 
 	for i := range f.Options {
 		f.Options[i].Chosen = f.Options[i].Value == string(v)
 	}
 }
+
+// setLines sets the items of a list, one on each line. A list with an item that
+// is not a line is edited as JSON.
+func (f *formField) setLines(v json.RawMessage) {
+	var items []json.RawMessage
+
+	err := json.Unmarshal(v, &items)
+	lines := make([]string, len(items))
+
+	for i, item := range items {
+		lines[i] = shownValue(item)
+		if strings.TrimSpace(lines[i]) == "" || strings.ContainsAny(lines[i], "\r\n") {
+			err = errNoLine
+		}
+	}
+
+	if err != nil {
+		f.Widget, f.Kind, f.Value = "json", view.KindJSON, string(v)
+		return
+	}
+
+	f.Value = strings.Join(lines, "\n")
+}
+
+var errNoLine = errors.New("an item is not a line")
 
 // shownValue returns a value without the quotes of a string.
 func shownValue(v json.RawMessage) string {
@@ -262,49 +287,50 @@ func shownValue(v json.RawMessage) string {
 
 // prefill sets values from the query of the URL. If a name is not a parameter,
 // it returns an Error with CodeInvalid.
-func prefill(fields []formField, query url.Values, but ...string) error {
-	var bad []state.FieldError
+func prefill(fields []formField, s *view.Schema, query url.Values) error {
+	var (
+		bad   []state.FieldError
+		given []view.NamedValue
+	)
 
-	for name, given := range query {
-		i := slices.IndexFunc(fields, func(f formField) bool { return f.Name == name })
-		if i < 0 {
-			if !slices.Contains(but, name) {
-				bad = append(bad, state.FieldError{
-					Field:   state.Excerpt(name),
-					Message: "is not a parameter of this job",
-				})
-			}
-
-			continue
-		}
-
-		f := &fields[i]
-
-		text := given[len(given)-1]
-		if f.Kind == "string" {
-			quoted, err := json.Marshal(text)
-			if err != nil {
-				continue
-			}
-
-			f.set(quoted)
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		f := find(fields, name)
+		if f == nil {
+			bad = append(bad, state.FieldError{
+				Field:   state.Excerpt(name),
+				Message: "is not a parameter of this job",
+			})
 
 			continue
 		}
 
-		f.set(json.RawMessage(text))
+		values := query[name]
+		if f.Widget != "lines" {
+			values = values[len(values)-1:]
+		}
+
+		for _, value := range values {
+			given = append(given, view.NamedValue{Name: name, Value: value})
+		}
 	}
 
-	if len(bad) == 0 {
-		return nil
+	if len(bad) > 0 {
+		return state.Invalid("web", "The address has an unknown parameter.", bad...)
 	}
 
-	slices.SortFunc(bad, func(a, b state.FieldError) int { return strings.Compare(a.Field, b.Field) })
+	body, err := s.Body(given)
+	if err != nil {
+		return state.Invalid("web", "The address is invalid.",
+			state.FieldError{Field: "query", Message: err.Error()})
+	}
 
-	return state.Invalid("web", "The address has an unknown parameter.", bad...)
+	fillFrom(fields, body)
+
+	return nil
 }
 
-// fillFrom sets values from the parameters of a job.
+// fillFrom sets values from the parameters of a job, or from the members of one
+// of them.
 func fillFrom(fields []formField, parameters json.RawMessage) {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(parameters, &values) != nil {
@@ -312,7 +338,8 @@ func fillFrom(fields []formField, parameters json.RawMessage) {
 	}
 
 	for i := range fields {
-		if v, ok := values[fields[i].Name]; ok {
+		name := fields[i].Name
+		if v, ok := values[name[strings.LastIndexByte(name, '.')+1:]]; ok {
 			fields[i].set(v)
 		}
 	}

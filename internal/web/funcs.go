@@ -10,16 +10,19 @@ import (
 	"time"
 
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // funcs returns the functions that templates may call.
 func funcs(s *Server) template.FuncMap {
 	return template.FuncMap{
 		"badge":   badge,
+		"shown":   shown,
+		"visible": visible,
 		"icon":    icon,
 		"word":    word,
 		"num":     num,
-		"took":    took,
+		"took":    view.FormatDuration,
 		"ago":     ago,
 		"since":   since,
 		"until":   until,
@@ -28,9 +31,12 @@ func funcs(s *Server) template.FuncMap {
 		"text":    func(b json.RawMessage) string { return string(b) },
 		"blob":    newBlob,
 		"first":   first,
+		"entry":   s.entry,
+		"fold":    fold,
 		"plural":  plural,
 		"between": between,
 		"rate":    rate,
+		"errText": view.ErrorText[state.Outcome],
 		"roughly": roughly,
 		"bytes":   size,
 		"rawOf":   newRaw,
@@ -40,9 +46,14 @@ func funcs(s *Server) template.FuncMap {
 		"iconOf":  iconOf,
 		"plusInt": func(a, b int) int { return a + b },
 		"string":  func(v any) string { return fmt.Sprint(v) },
-		"percent": percent,
+		"percent": view.FormatShare,
 		"seconds": func(s float64) string { return fmt.Sprintf("%.0f s", s) },
 		"count":   capped,
+		"rawText": rawText,
+		"secText": secondsText,
+		"whole":   whole,
+		"secs":    inSeconds,
+		"clock":   hour,
 		"look":    lookOf,
 		"half":    func(v float64) float64 { return v / 2 },
 		"iconFor": func(status string) template.HTML { return icon(looks[status].shape) },
@@ -140,7 +151,7 @@ func badge(status any) template.HTML {
 	}
 
 	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // constants
-		template.HTML(template.HTMLEscapeString(word(name))) + `</span>` //nolint:gosec // escaped
+		template.HTML(template.HTMLEscapeString(state.VisibleText(word(name)))) + `</span>` //nolint:gosec // escaped
 }
 
 // lookOf returns a badge with the look of a status and other words.
@@ -148,7 +159,7 @@ func lookOf(status, words string) template.HTML {
 	look := looks[status]
 
 	return template.HTML(`<span class="badge s-`+look.class+`">`) + icon(look.shape) + //nolint:gosec // constants
-		template.HTML(template.HTMLEscapeString(words)) + `</span>` //nolint:gosec // escaped
+		template.HTML(template.HTMLEscapeString(state.VisibleText(words))) + `</span>` //nolint:gosec // escaped
 }
 
 // word returns a status as people read it.
@@ -185,52 +196,36 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// percent formats a share from 0 to 1. It returns 100 only if all is done.
-func percent(share float64) string {
-	n := int(share * 100)
-	if share < 1 {
-		n = min(n, 99)
-	}
-
-	return strconv.Itoa(n) + " %"
-}
-
-// took formats a duration: 850 ms, 2.1 s, 4 m 07 s, 3 h 12 m, 2 d 5 h. app.js
-// contains the same for values that tick.
-func took(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", float64(d/(100*time.Millisecond))/10)
-	case d < time.Hour:
-		return fmt.Sprintf("%d m %02d s", d/time.Minute, d%time.Minute/time.Second)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %02d m", d/time.Hour, d%time.Hour/time.Minute)
-	}
-
-	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-}
-
-const stamp = "2006-01-02 15:04:05 UTC"
+// Formats of times. Each has its date and its zone. The page is in UTC, and a
+// script shows the same formats in the zone of the browser if the user wants it.
+const (
+	stamp   = "2006-01-02 15:04:05 UTC"
+	precise = "2006-01-02 15:04:05.000 UTC"
+	minute  = "2006-01-02 15:04 UTC"
+)
 
 // exact formats a time as a log would.
 func exact(v any) template.HTML {
 	return timestamp(v, "exact", func(at time.Time) string { return at.Format(stamp) })
 }
 
-// exactly formats the time of day of an entry. A tap shows the day.
+// exactly formats the time of an entry, to the millisecond.
 func exactly(v any) template.HTML {
-	return timestamp(v, "exact", func(at time.Time) string { return at.Format("15:04:05.000") })
+	return timestamp(v, "precise", func(at time.Time) string { return at.Format(precise) })
 }
 
-// ago formats a time relative to now. After a week, it shows the day.
+// hour formats a time to the minute.
+func hour(v any) template.HTML {
+	return timestamp(v, "minute", func(at time.Time) string { return at.Format(minute) })
+}
+
+// ago formats a time relative to now. After a week, it shows the time itself.
 func ago(v any) template.HTML {
 	return timestamp(v, "ago", func(at time.Time) string {
 		d := time.Since(at)
 		switch {
 		case d > 7*24*time.Hour:
-			return at.Format(time.DateOnly)
+			return at.Format(minute)
 		case d < time.Minute:
 			return strconv.Itoa(int(max(d, 0)/time.Second)) + " s ago"
 		case d < time.Hour:
@@ -245,7 +240,9 @@ func ago(v any) template.HTML {
 
 // since formats the time since an event. It ticks in the browser.
 func since(v any) template.HTML {
-	return timestamp(v, "since", func(at time.Time) string { return took(time.Since(at).Truncate(time.Second)) })
+	return timestamp(v, "since", func(at time.Time) string {
+		return view.FormatDuration(time.Since(at).Truncate(time.Second))
+	})
 }
 
 // until formats the time until an event. It ticks in the browser.
@@ -294,7 +291,16 @@ func between(from, to *time.Time) string {
 		return "–"
 	}
 
-	return took(to.Sub(*from))
+	return view.FormatDuration(to.Sub(*from))
+}
+
+// duration formats a duration. If it is not known, the text is empty.
+func duration(d *time.Duration) string {
+	if d == nil {
+		return ""
+	}
+
+	return view.FormatDuration(*d)
 }
 
 // rate formats a number per second, with one decimal place if it is small.
@@ -316,7 +322,7 @@ func roughly(d time.Duration) string {
 		return strconv.Itoa(int((d+time.Second-1)/time.Second)) + " s"
 	}
 
-	return took(d)
+	return view.FormatDuration(d)
 }
 
 // size formats a number of bytes.
@@ -329,6 +335,22 @@ func size(n int) string {
 	}
 
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// folded is a text of which the page shows the beginning. Whole is empty if that
+// is all.
+type folded struct{ Start, Whole string }
+
+// fold returns a text folded after its first line, or after n characters.
+func fold(n int, text string) folded {
+	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
+
+	f := folded{Start: first(n, line)}
+	if more || f.Start != line {
+		f.Whole = text
+	}
+
+	return f
 }
 
 // first cuts a text after n characters.

@@ -24,6 +24,7 @@ type node struct {
 	Name  string
 	Cut   string // the name, cut to the width of the node
 	Note  string
+	Says  string // its status, and the note if it says more
 	Kind  string
 	Count string
 	Class string // class of the worst outcome in it
@@ -43,6 +44,16 @@ func (r *stageRow) kind() string {
 	}
 
 	return word(r.Kind)
+}
+
+// says returns the status of the stage, and the note if it says more.
+func (r *stageRow) says() string {
+	status, note := word(r.Shown()), r.note()
+	if status == "" || status == note {
+		return note
+	}
+
+	return status + " · " + note
 }
 
 const margin = 4.0 // space around the drawing, for borders
@@ -88,6 +99,7 @@ func drawGraph(stages []stageRow) graph {
 			URL:   s.URL,
 			Name:  s.Name,
 			Note:  s.note(),
+			Says:  s.says(),
 			Kind:  s.kind(),
 			Count: s.count(),
 			Bar:   stack(s.Tasks, nodeWidth-24),

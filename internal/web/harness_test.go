@@ -38,7 +38,7 @@ func start(t *testing.T, options ...func(*web.Options)) *site {
 		Types: func() []coremachine.JobType {
 			return []coremachine.JobType{
 				{Name: "hello_world", Schema: []byte(`{"type":"object"}`), Stages: []coremachine.StageType{
-					{Name: "greeting", TaskType: "g", Kind: state.Dynamic, DependsOn: []string{}},
+					{Name: "greeting", TaskType: "g", Kind: state.Dynamic, DependsOn: []string{}, MaxAttempts: 5},
 				}},
 			}
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ type jobPage struct {
 	// overall rate when it has ended, or nil if not known.
 	Rate     *float64
 	Left     *time.Duration
-	Took     string
+	Waited   string // of the current run, for its first claim; empty if not known
+	Ran      string // from the first claim of the current run; empty before it
 	Rows     []stageRow
 	Graph    graph
 	Actions  actions
@@ -29,6 +31,7 @@ type jobPage struct {
 	Time     timeline
 	Grid     string // stage whose tasks are shown first; empty if there are none
 	Tabs     []gridTab
+	Runs     []gridTab
 	Displays []display
 	Events   []eventRow
 	By       string
@@ -46,10 +49,6 @@ const lastEvents = 20
 
 func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	id, err := s.findJob(ctx, in.params["id"])
-	if c, ok := asChoice(err); ok {
-		return c, nil
-	}
-
 	if err != nil {
 		return content{}, err
 	}
@@ -59,16 +58,20 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 		return content{}, err
 	}
 
+	job.TraceURL = s.TraceURL.Job(id, job.TraceID)
+
 	events, err := s.Reader.LastEvents(ctx, id, lastEvents)
 	if err != nil {
 		return content{}, err
 	}
 
+	slices.Reverse(events) // oldest first, as in all views
+
 	now := time.Now()
 	p := jobPage{
 		JobView: job,
-		Shown:   shownStatus(job.JobSummary),
-		Done:    done(job.Tasks),
+		Shown:   job.Shown(now),
+		Done:    job.Tasks.Done(),
 		Prefix:  in.params["id"] != id.String(),
 	}
 
@@ -77,7 +80,7 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 		return content{}, err
 	}
 
-	p.rate(s, now)
+	p.measure(s, now)
 	p.Graph, p.Time = drawGraph(p.Rows), drawTimeline(job, p.Rows, now)
 
 	p.Actions = actionsOf(job)
@@ -86,6 +89,7 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 
 	p.chooseGrid(s, in.query.Get("stage"))
+	p.Runs = runTabs(s, job, job.Attempt)
 	p.Displays = s.displays(job)
 	p.Events = eventRows(s, id, events)
 	p.By = submitter(events)
@@ -119,7 +123,7 @@ func loadJob(ctx context.Context, s *Server, in *input) (content, error) {
 // title returns the page title, which begins with the progress of the job.
 func (p *jobPage) title() string {
 	if !p.Status.Ended() && p.Progress != nil {
-		return percent(*p.Progress) + " " + p.JobType
+		return view.FormatShare(*p.Progress) + " " + p.JobType
 	}
 
 	return word(p.Shown) + " " + p.JobType
@@ -135,7 +139,7 @@ func (p *jobPage) say() []string {
 		}
 
 		if s.Status.Ended() {
-			said = append(said, "Stage "+s.Name+" "+word(s.Status))
+			said = append(said, "Stage "+s.Name+" "+word(s.Shown()))
 		}
 	}
 
@@ -146,32 +150,22 @@ func (p *jobPage) say() []string {
 	return said
 }
 
-// rate sets the rate at which tasks end, and an estimate of the remaining time
-// if the remaining work is known.
-func (p *jobPage) rate(s *Server, now time.Time) {
-	begun, end := p.StartedAt, now
-	if p.FinishedAt != nil {
-		end = *p.FinishedAt
-	}
+// measure sets the durations, the rate at which tasks end, and an estimate of
+// the remaining time if the remaining work is known.
+func (p *jobPage) measure(s *Server, now time.Time) {
+	p.Waited, p.Ran = duration(p.JobView.Waited(now)), duration(p.JobView.Ran(now))
 
-	if begun == nil {
+	p.Rate = p.JobView.Rate(now)
+	if p.FinishedAt != nil || p.StartedAt == nil {
 		return
 	}
 
-	p.Took = took(end.Sub(*begun))
-
-	rate, known := 0.0, false
-	if p.FinishedAt == nil {
-		rate, known = s.rates.see(p.JobID.String(), now, p.Done)
+	if rate, known := s.rates.see(p.JobID.String(), now, p.Done); known {
+		p.Rate = &rate
 	}
 
-	if !known && end.Sub(*begun) > 0 {
-		rate = float64(p.Done) / end.Sub(*begun).Seconds()
-	}
-
-	p.Rate = &rate
-	if p.FinishedAt == nil && p.Progress != nil && rate > 0 {
-		left := time.Duration(float64(p.Tasks.Total-p.Done) / rate * float64(time.Second))
+	if open := p.Tasks.Total - p.Tasks.Ended(); p.Progress != nil && p.Rate != nil && *p.Rate > 0 {
+		left := time.Duration(float64(open) / *p.Rate * float64(time.Second))
 		p.Left = &left
 	}
 }

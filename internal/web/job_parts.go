@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +63,8 @@ type failures struct {
 	Count  int
 	Stages []string
 	Groups []failureGroup
-	URL    string // URL of the failed tasks of the first stage that has some
+	More   view.MoreErrors // kinds that are not in Groups
+	URL    string          // URL of the failed tasks of the first stage that has some
 }
 
 type failureGroup struct {
@@ -70,17 +72,11 @@ type failureGroup struct {
 	URL string
 }
 
-// maxGroups is the maximum number of error groups on the page of a job.
-const maxGroups = 5
-
 // failuresOf collects what failed. It reads the error groups at most every two
 // seconds for all viewers of the job.
 func (s *Server) failuresOf(ctx context.Context, job view.JobView) (failures, error) {
 	f := failures{Count: job.Tasks.Failed}
 
-	list := func(stage string) string {
-		return join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", stage}) + "?view=list&status=failed"
-	}
 	for _, stage := range job.Stages {
 		if stage.Tasks.Failed > 0 {
 			f.Stages = append(f.Stages, stage.Name)
@@ -88,7 +84,7 @@ func (s *Server) failuresOf(ctx context.Context, job view.JobView) (failures, er
 	}
 
 	if len(f.Stages) > 0 {
-		f.URL = list(f.Stages[0])
+		f.URL = s.failedTasks(job.JobID, f.Stages[0])
 	}
 
 	if f.Count == 0 {
@@ -103,13 +99,70 @@ func (s *Server) failuresOf(ctx context.Context, job view.JobView) (failures, er
 	kinds, err := s.kinds.get(ctx, key, keep, func(ctx context.Context) ([]view.FailureGroup, error) {
 		return s.Reader.ListFailures(ctx, job.JobID, "")
 	})
+
+	if f.Groups = s.failureGroups(job.JobID, kinds); len(f.Groups) <= view.MaxErrorGroups {
+		return f, err
+	}
+
+	for _, g := range f.Groups[view.MaxErrorGroups:] {
+		f.More.Kinds++
+		f.More.Tasks += g.Tasks
+	}
+
+	f.Groups = f.Groups[:view.MaxErrorGroups]
+
+	return f, err
+}
+
+// failureGroups returns the errors that ended tasks, each with the URL of them.
+func (s *Server) failureGroups(id state.JobID, kinds []view.FailureGroup) []failureGroup {
+	var groups []failureGroup
+
 	for _, g := range kinds {
-		if g.Tasks > 0 && len(f.Groups) < maxGroups {
-			f.Groups = append(f.Groups, failureGroup{g, list(g.Stage) + "&error=" + g.Fingerprint.String()})
+		if g.Tasks > 0 {
+			groups = append(groups, failureGroup{g, s.failedTasks(id, g.Stage) + "&error=" + g.Fingerprint.String()})
 		}
 	}
 
-	return f, err
+	return groups
+}
+
+// failedTasks returns the URL of the failed tasks of a stage.
+func (s *Server) failedTasks(id state.JobID, stage string) string {
+	return join(s.Prefix+"/ui", []any{"jobs", id, "stages", stage}) + "?view=list&status=failed"
+}
+
+// failuresPage is the data of the template "job-failures": all kinds of errors of
+// a job.
+type failuresPage struct {
+	Job    view.JobSummary
+	Groups []failureGroup
+	Cut    bool // there can be more kinds
+}
+
+func loadFailures(ctx context.Context, s *Server, in *input) (content, error) {
+	id, err := state.ParseJobID(in.params["id"])
+	if err != nil {
+		return content{}, err
+	}
+
+	job, err := s.Reader.ReadJob(ctx, id)
+	if err != nil {
+		return content{}, err
+	}
+
+	kinds, err := s.Reader.ListFailures(ctx, id, "")
+	if err != nil {
+		return content{}, err
+	}
+
+	p := failuresPage{
+		Job:    job.JobSummary,
+		Groups: s.failureGroups(id, kinds),
+		Cut:    len(kinds) >= view.MaxFailureGroups,
+	}
+
+	return content{Title: "Errors · " + job.JobType, Data: p}, nil
 }
 
 // eventRow is a history event in words.
@@ -181,12 +234,14 @@ func eventText(e view.EventView) (shape, text string) {
 
 		return "running", "started"
 	case "stage_ended", "job_ended":
-		text = word(d.Status)
-		if d.Failed > 0 {
-			text += ", " + num(d.Failed) + " failed"
+		return endText(e, d)
+	case "task_failed":
+		text = ": " + view.ErrorText(e.Message, d.Code)
+		if d.Final {
+			return "failed", "failed" + text
 		}
 
-		return looks[d.Status].shape, text
+		return "retrying", "failed, will be tried again" + text
 	case "outcome_decided":
 		return looks[d.Outcome].shape, "outcome decided: " + word(d.Outcome)
 	case "job_failing":
@@ -215,9 +270,28 @@ func eventText(e view.EventView) (shape, text string) {
 	return shape, text
 }
 
-// submitter returns who submitted the job, if the newest events contain it.
+// endText describes the end of a stage or a job.
+func endText(e view.EventView, d view.EventDetail) (shape, text string) {
+	status := d.Status
+	if e.Kind == "stage_ended" {
+		status = view.ShownStage(state.StageStatus(status), d.Failed)
+	}
+
+	text = word(status)
+	if d.Failed > 0 {
+		text += ", " + num(d.Failed) + " failed"
+	}
+
+	if d.Cancelled > 0 {
+		text += ", " + num(d.Cancelled) + " cancelled"
+	}
+
+	return looks[status].shape, text
+}
+
+// submitter returns who submitted the job last, if the events contain it.
 func submitter(events []view.EventView) string {
-	for _, e := range events {
+	for _, e := range slices.Backward(events) {
 		if e.Kind == "created" || e.Kind == "rerun" {
 			return e.Known().By
 		}

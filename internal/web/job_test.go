@@ -65,7 +65,8 @@ func TestJobPageBlocksHaveAFixedOrder(t *testing.T) {
 	}
 
 	for _, want := range []string{
-		">24 <small>of 41 planned so far</small>", ">23 / 40<", "not planned<",
+		">24 <small>of 41<span aria-hidden=\"true\" title=\"More tasks can be planned.\">+</span>",
+		">23 / 40<", "not planned<",
 		`<button type="button" commandfor="ask-retry" command="show-modal" disabled>`,
 		"You can run it again or retry it after it has ended.",
 	} {
@@ -241,6 +242,10 @@ func TestAHundredThousandTasksFitInASmallPage(t *testing.T) {
 		if got.Status != http.StatusOK || len(got.Body) > 60<<10 {
 			t.Fatalf("got status %d with %d bytes", got.Status, len(got.Body))
 		}
+	}
+
+	if got := s.raw("/ui/jobs/" + id.String()); got.Header.Get("Content-Encoding") != "gzip" || len(got.Body) > 20_000 {
+		t.Errorf("the page is sent with %d bytes, encoded as %q", len(got.Body), got.Header.Get("Content-Encoding"))
 	}
 
 	slices.Sort(took)

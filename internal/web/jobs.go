@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"coremachine/internal/api"
+	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -18,6 +19,7 @@ import (
 type jobsPage struct {
 	Tabs    []tab
 	Strip   strip
+	Trends  trendStrip
 	Rows    []jobRow
 	Order   string // ids of the rows, to detect that rows were added or removed
 	Types   []string
@@ -33,7 +35,7 @@ type jobsPage struct {
 	None    bool   // no jobs exist
 	Filter  string // the filters in words, if they match no job
 	Clear   string // URL without filters
-	Try     string // a job type to try first
+	Try     string // a job type that needs no parameters; empty: there is none
 	Ages    []age
 	Filters bool   // at least one filter is set
 	Query   string // query for the API's list with the same filters
@@ -59,6 +61,8 @@ type jobRow struct {
 	Shown string // its status as a key of looks
 	Bar   []slice
 	Done  int
+	Ran   string // empty: nothing was claimed
+	Given string // parameters that differ from the defaults; empty: none
 }
 
 // jobTabs are the tabs in the order of the page. An empty status means all.
@@ -100,13 +104,19 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 		return content{}, err
 	}
 
-	now, err := s.strip(ctx)
+	figures, err := s.strip(ctx)
+	if err != nil {
+		return content{}, err
+	}
+
+	trends, err := s.trendStrip(ctx, f.Type)
 	if err != nil {
 		return content{}, err
 	}
 
 	p := jobsPage{
-		Strip:  now,
+		Strip:  figures,
+		Trends: trends,
 		Type:   f.Type,
 		Since:  in.query.Get("since"),
 		ID:     f.IDPrefix,
@@ -117,35 +127,31 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	}
 
 	p.Tabs = s.jobTabs(in, f, counts)
-	for _, t := range s.Types() {
-		p.Types = append(p.Types, t.Name)
-	}
+	p.Types = typeNames(s.Types(), f.Type)
+	p.Try = typeToTry(s.Types())
 
-	if f.Type != "" && !slices.Contains(p.Types, f.Type) {
-		p.Types = append(p.Types, f.Type) // a type of jobs from an older build
-	}
-
-	if len(p.Types) > 0 {
-		p.Try = p.Types[0]
-	}
+	now, texts := time.Now(), view.NewParameterTexts(s.Types())
 
 	var order strings.Builder
 
-	parts := []part{{ID: "tabs"}, {ID: "strip"}, {ID: "rows"}}
+	parts := []part{{ID: "tabs"}, {ID: "strip"}, {ID: "trends", Template: "trend-strip", Data: trends}, {ID: "rows"}}
 
 	for i, job := range page.Items {
 		p.Rows[i] = jobRow{
 			JobSummary: job,
-			Shown:      shownStatus(job),
+			Shown:      job.Shown(now),
 			Bar:        stack(job.Tasks, 120),
-			Done:       done(job.Tasks),
+			Done:       job.Tasks.Done(),
+			Ran:        duration(job.Ran(now)),
+			Given:      texts.Of(&job),
 		}
+
 		parts = append(parts, part{ID: "job-" + job.JobID.String(), Template: "row", Data: p.Rows[i]})
 		order.WriteString(job.JobID.String())
 	}
 
 	p.Order = order.String()
-	parts[2].Sig = "order " + p.Order
+	parts[3].Sig = "order " + p.Order
 	filters := without(in.query, "cursor")
 
 	p.Query, p.Filters = filters.Encode(), len(filters) > 0
@@ -184,6 +190,34 @@ func loadJobs(ctx context.Context, s *Server, in *input) (content, error) {
 	return content{Title: "Jobs", Data: p, Parts: parts}, nil
 }
 
+// typeNames returns the names of the job types of this build, followed by those
+// of also that another build has.
+func typeNames(types []coremachine.JobType, also ...string) []string {
+	var names []string
+	for i := range types {
+		names = append(names, types[i].Name)
+	}
+
+	for _, name := range also {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+
+	return names
+}
+
+// typeToTry returns a job type that can be submitted without parameters, or "".
+func typeToTry(types []coremachine.JobType) string {
+	for i := range types {
+		if !types[i].NeedsParameters() {
+			return types[i].Name
+		}
+	}
+
+	return ""
+}
+
 // pageBefore sets the URL of the previous page. It is the first page unless
 // more than one page of jobs precedes begin. pageBefore returns the cursor of
 // the first job of the whole list.
@@ -217,31 +251,15 @@ func (s *Server) pageBefore(
 	return page.Prev, err
 }
 
-// shownStatus returns the status of a job, including the direction in which it
-// is about to change.
-func shownStatus(job view.JobSummary) string {
-	switch {
-	case job.Status.Ended():
-		return string(job.Status)
-	case job.Finalizing:
-		return "finalizing"
-	case job.Error != nil:
-		return "failing"
-	case job.CancelRequestedAt != nil:
-		return "cancelling"
-	case job.Delayed(time.Now()):
-		return "delayed"
+func (s *Server) listed(filters url.Values) string { return withQuery(s.Prefix+"/ui", filters) }
+
+// withQuery returns a URL with a query, if there is one.
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
 	}
 
-	return string(job.Status)
-}
-
-func (s *Server) listed(filters url.Values) string {
-	if len(filters) == 0 {
-		return s.Prefix + "/ui"
-	}
-
-	return s.Prefix + "/ui?" + filters.Encode()
+	return path + "?" + query.Encode()
 }
 
 // jobTabs sets the counts if they count what the list shows. There are no

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"coremachine/internal/coremachine"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest/rows"
 	"coremachine/internal/web"
@@ -37,7 +38,7 @@ func TestFiltersAppearOnThePageAndInItsLinks(t *testing.T) {
 			`<span class="count bad">1</span></a>`,
 		`<a href="/api/ui?since=24h&amp;status=completed&amp;type=tile_index">Completed <span ` +
 			`class="count ">2</span></a>`,
-		`<option selected>tile_index</option>`,
+		`<option value="tile_index" selected>tile_index</option>`,
 		`<option value="24h" selected>`,
 		`<input type="hidden" name="status" value="failed">`,
 		"Clear filters",
@@ -210,5 +211,20 @@ func TestTasksAreListedByTheirError(t *testing.T) {
 	list := s.get("/view" + strings.ReplaceAll(link[1], "&amp;", "&")).Body
 	if !strings.Contains(list, "timeout after # s") || strings.Count(list, `data-label="Task"`) != 3 {
 		t.Errorf("got list:\n%s", list)
+	}
+}
+
+func TestEmptyPageOffersAJobThatNeedsNoParameters(t *testing.T) {
+	t.Parallel()
+
+	s := start(t, inline, func(o *web.Options) {
+		types := o.Types()
+		needy := coremachine.JobType{Name: "a_list", Schema: []byte(`{"type":"object","required":["container"]}`)}
+		o.Types = func() []coremachine.JobType { return append([]coremachine.JobType{needy}, types...) }
+	})
+
+	body := s.get("/ui").Body
+	if !strings.Contains(body, `data-post="/api/jobs/submit/hello_world"`) || strings.Contains(body, "submit/a_list") {
+		t.Error("the page offers a job that cannot be submitted without parameters")
 	}
 }

@@ -31,7 +31,7 @@ func TestTagsAreLinksAndFilters(t *testing.T) {
 	other := rows.Insert(t, s.pool, rows.Job{Seed: "2"})
 
 	env := `href="/api/ui?tag.env=prod"><bdi>env=prod</bdi></a>`
-	hostile := `<bdi>a=&#34;&gt;&lt;script&gt;א &amp; b</bdi></a>`
+	hostile := `<bdi>a=<bdi>&#34;&gt;&lt;script&gt;א &amp; b</bdi></bdi></a>`
 
 	body := s.get("/view").Body
 	for _, want := range []string{env, hostile, "<bdi>&lt;night&gt;&amp;1</bdi>"} {

@@ -12,7 +12,7 @@ import (
 
 // live answers the stream of a page: first all of its live parts, then each
 // change. An unnamed message contains the new elements. Named messages are for
-// app.js: build, title, announce, trouble, and done, which is the last one.
+// app.js: build, title, announce, trouble, beat, and done, which is the last one.
 func (s *Server) live(w http.ResponseWriter, r *http.Request, in *input) {
 	if in.page.pace == 0 {
 		status, _, body := s.trouble(
@@ -92,7 +92,7 @@ func (v *viewer) watch(ctx context.Context, f *feed) error {
 		select {
 		case <-changed:
 		case <-timer.C:
-			v.out.Beat()
+			v.out.Event("beat", "", "") // an event, because scripts do not see comments
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -44,6 +44,7 @@ var pages = []page{
 		query: []string{"kind", "stage", "cursor"},
 		load:  loadEvents,
 	},
+	{name: "job-failures", path: "jobs/{id}/failures", nav: "jobs", load: loadFailures},
 	{path: "jobs/{id}/parameters", raw: loadParameters},
 	{path: "jobs/{id}/result", raw: loadResult},
 	{
@@ -55,6 +56,8 @@ var pages = []page{
 		load:  loadStage,
 	},
 	{name: "grid", path: "jobs/{id}/stages/{stage}/grid", nav: "jobs", bare: true, load: loadGrid},
+	{name: "runs", path: "jobs/{id}/runs/{attempt}", nav: "jobs", load: loadRuns},
+	{name: "compare", path: "jobs/{id}/compare", nav: "jobs", query: []string{"with"}, load: loadCompare},
 	{name: "slow", path: "jobs/{id}/slow", nav: "jobs", bare: true, load: loadSlow},
 	{
 		name:  "job",
@@ -73,10 +76,19 @@ var pages = []page{
 	},
 	{path: "jobs/{id}/stages/{stage}/tasks/{index}/input", raw: loadTaskInput},
 	{path: "jobs/{id}/stages/{stage}/tasks/{index}/result", raw: loadTaskResult},
+	{path: "jobs/{id}/stages/{stage}/tasks/{index}/logs", raw: loadTaskLogs},
 	{name: "types", path: "types", nav: "types", pace: 5 * time.Second, load: loadTypes},
 	{name: "type", path: "types/{type}", nav: "types", free: true, load: loadType},
 	{name: "schedules", path: "schedules", nav: "schedules", pace: 2 * time.Second, load: loadSchedules},
 	{name: "schedule", path: "schedules/{schedule}", nav: "schedules", pace: 2 * time.Second, load: loadSchedule},
+	{
+		name:  "trends",
+		path:  "trends",
+		nav:   "trends",
+		query: []string{"window", "type"},
+		pace:  5 * time.Second,
+		load:  loadTrends,
+	},
 	{name: "queues", path: "queues", nav: "queues", pace: 2 * time.Second, load: loadQueues},
 	{
 		name:  "dead",

@@ -20,6 +20,8 @@ type renderer struct {
 
 func newRenderer(s *Server) *renderer {
 	all := template.Must(template.New("").Funcs(funcs(s)).ParseFS(templates, "templates/*.html"))
+	makeVisible(all)
+
 	return &renderer{server: s, all: all}
 }
 
@@ -54,6 +56,7 @@ var nav = []navItem{
 	{"jobs", "", "Jobs"},
 	{"types", "types", "Job types"},
 	{"schedules", "schedules", "Schedules"},
+	{"trends", "trends", "Trends"},
 	{"queues", "queues", "Queues"},
 	{"sweeps", "sweeps", "Sweeps"},
 	{"health", "health", "Health"},

@@ -39,6 +39,11 @@ func (s *Server) ui(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	if ok && len(segments) == 2 && segments[0] == "help" {
+		s.help(w, r, segments[1])
+		return
+	}
+
 	in, err := read(r, segments, ok)
 	if err == nil && in.page.load == nil {
 		err = state.Errorf(state.CodeNotFound, "web", "No such page.")
@@ -226,13 +231,25 @@ func (s *Server) body(
 	return s.trouble(ctx, in, err, r)
 }
 
-// load reads the content of a page.
+// load reads the content of a page. If its path names several jobs, the content
+// is a choice of them.
 func (s *Server) load(ctx context.Context, in *input) (content, error) {
 	if err := s.cannot(); err != nil && !in.page.always {
 		return content{}, err
 	}
 
-	return in.page.load(ctx, s, in)
+	c, err := in.page.load(ctx, s, in)
+	if choice, ok := asChoice(err); ok {
+		c, err = choice, nil
+	}
+
+	// Scripts show these, so no template makes them visible.
+	c.Title = state.VisibleText(c.Title)
+	for i, text := range c.Say {
+		c.Say[i] = state.VisibleText(text)
+	}
+
+	return c, err
 }
 
 // cannot returns the reason why there is no data source.

@@ -81,12 +81,14 @@ func (s *Server) drawTasks(id state.JobID, spans []view.TaskSpan) timeline {
 				t.Stage,
 				t.Index,
 			),
-			url:   join(s.Prefix+"/ui", []any{"jobs", id, "stages", t.Stage, "tasks", t.Index}),
-			class: looks[string(t.Status)].class,
-			from:  t.StartedAt,
-			to:    t.FinishedAt,
-			wait:  t.StartedAt,
-			took:  took(t.FinishedAt.Sub(t.StartedAt)),
+			url:    join(s.Prefix+"/ui", []any{"jobs", id, "stages", t.Stage, "tasks", t.Index}),
+			class:  looks[string(t.Status)].class,
+			from:   t.StartedAt,
+			to:     t.FinishedAt,
+			ready:  t.StartedAt,
+			ended:  &spans[i].FinishedAt,
+			status: word(t.Status),
+			took:   view.FormatDuration(t.FinishedAt.Sub(t.StartedAt)),
 		}
 	}
 

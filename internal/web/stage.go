@@ -18,7 +18,7 @@ import (
 type stagePage struct {
 	Job    view.JobSummary
 	Shown  string
-	Stage  stageRow
+	Stage  *stageRow
 	List   bool
 	Views  []tab
 	Filter []tab
@@ -35,8 +35,7 @@ type stagePage struct {
 
 type taskRow struct {
 	view.TaskSummary
-	URL   string
-	Shown string // its status as a key of looks
+	URL string
 }
 
 func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
@@ -66,8 +65,8 @@ func loadStage(ctx context.Context, s *Server, in *input) (content, error) {
 	at := []any{"jobs", id, "stages", rows[i].Name}
 	p := stagePage{
 		Job:   job.JobSummary,
-		Shown: shownStatus(job.JobSummary),
-		Stage: rows[i],
+		Shown: job.Shown(time.Now()),
+		Stage: &rows[i],
 		Grid:  join(s.Prefix+"/view", append(at, "grid")),
 		Retry: job.Status.Ended() && rows[i].Tasks.Failed > 0,
 	}
@@ -139,16 +138,7 @@ func (s *Server) listStage(ctx context.Context, in *input, p *stagePage, here st
 	p.From, p.To = base.Get("from"), base.Get("to")
 
 	for _, t := range page.Items {
-		row := taskRow{
-			TaskSummary: t,
-			URL:         fmt.Sprintf("%s/tasks/%d", here, t.Index),
-			Shown:       string(t.Status),
-		}
-		if t.Status == state.TaskQueued && t.Failures+t.Losses > 0 {
-			row.Shown = "retrying"
-		}
-
-		p.Tasks = append(p.Tasks, row)
+		p.Tasks = append(p.Tasks, taskRow{t, fmt.Sprintf("%s/tasks/%d", here, t.Index)})
 	}
 
 	if page.Next != nil {

@@ -13,12 +13,14 @@ import (
 // stageRow is a stage as the graph and the table show it.
 type stageRow struct {
 	view.StageView
-	URL   string
-	Done  int
-	Rate  *float64 // tasks per second; nil if the stage does not run or the rate is not known
-	Took  string   // how long the stage ran, or has been running
-	Bar   []slice
-	Times *spread // nil if not measured
+
+	URL    string
+	Rate   *float64 // tasks per second; nil if the stage does not run or the rate is not known
+	Waited string   // empty: it was not ready
+	Ran    string   // empty: nothing was claimed
+	Past   bool     // it ended in an earlier run of the job
+	Bar    []slice
+	Times  *spread // nil if not measured
 }
 
 // spread describes how long tasks take.
@@ -29,26 +31,18 @@ func (s *Server) stageRows(job view.JobView, now time.Time) []stageRow {
 	for i, v := range job.Stages {
 		row := stageRow{
 			StageView: v,
-			Done:      done(v.Tasks),
+			Waited:    duration(v.Waited(now)),
+			Ran:       duration(v.Ran(now)),
+			Past:      v.FromEarlierRun(&job.JobSummary),
 			Bar:       stack(v.Tasks, 120),
 			URL:       join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", v.Name}),
 		}
 
-		end := now
-		if v.FinishedAt != nil {
-			end = *v.FinishedAt
-		}
+		if v.Status == state.StageRunning {
+			row.Rate = v.Rate(now)
 
-		if v.StartedAt != nil {
-			spent := end.Sub(*v.StartedAt)
-
-			row.Took = took(spent)
-			if v.Status == state.StageRunning {
-				rate, known := s.rates.see(fmt.Sprintf("%s/%d/%d", job.JobID, v.Stage, v.Gen), now, row.Done)
-				if !known && spent > 0 {
-					rate = float64(row.Done) / spent.Seconds()
-				}
-
+			rate, known := s.rates.see(fmt.Sprintf("%s/%d/%d", job.JobID, v.Stage, v.Gen), now, v.Tasks.Done())
+			if known {
 				row.Rate = &rate
 			}
 		}
@@ -88,27 +82,29 @@ func (s *Server) measure(ctx context.Context, job view.JobView, rows []stageRow)
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// note describes the state of a stage in a few words.
+// note describes the outcome of a stage in a few words.
 func (r stageRow) note() string {
 	switch {
 	case r.Tasks.Failed > 0:
 		return num(r.Tasks.Failed) + " failed"
+	case r.Tasks.Cancelled > 0:
+		return num(r.Tasks.Cancelled) + " cancelled"
 	case r.Status == state.StageRunning && !r.Planned:
 		return "planning"
 	case r.Status == state.StageRunning && r.Rate != nil:
 		return rate(*r.Rate) + " /s"
-	case r.Status == state.StageCompleted:
-		return r.Took
+	case r.Status == state.StageCompleted && r.Ran != "":
+		return r.Ran
 	}
 
-	return word(r.Status)
+	return word(r.Shown())
 }
 
-// count returns how many of the tasks have ended, as far as that is known.
+// count returns how many of the tasks are done, as far as that is known.
 func (r stageRow) count() string {
 	switch {
 	case r.Planned || r.Tasks.Total > 0:
-		return num(r.Done) + " / " + num(r.Tasks.Total)
+		return num(r.Tasks.Done()) + " / " + num(r.Tasks.Total)
 	case r.Expected != nil:
 		return num(*r.Expected) + " expected"
 	}
@@ -119,10 +115,11 @@ func (r stageRow) count() string {
 // Count makes count available to templates.
 func (r stageRow) Count() string { return r.count() }
 
-// look returns the class and the shape of the worst outcome in a stage.
+// look returns the class and the shape of a stage: those of its status, or of a
+// failure in a stage that has not ended.
 func (r stageRow) look() (class, shape string) {
-	status := string(r.Status)
-	if r.Tasks.Failed > 0 {
+	status := r.Shown()
+	if !r.Status.Ended() && r.Tasks.Failed > 0 {
 		status = "failed"
 	}
 

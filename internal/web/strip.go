@@ -60,7 +60,7 @@ func (s *Server) readStrip(ctx context.Context) (strip, error) {
 }
 
 // endedTasks returns a counter that grows from reading to reading by the tasks
-// of the newest and of the running jobs that have ended. A job that was not
+// of the newest and of the running jobs that are done. A job that was not
 // seen before counts only if it is new. Otherwise its past tasks would count as
 // current ones.
 func (s *Server) endedTasks(ctx context.Context) (int, error) {
@@ -77,7 +77,7 @@ func (s *Server) endedTasks(ctx context.Context) (int, error) {
 		}
 
 		for _, job := range page.Items {
-			n := done(job.Tasks)
+			n := job.Tasks.Done()
 
 			before, known := s.ended[job.JobID]
 			if _, twice := seen[job.JobID]; !twice &&

@@ -62,6 +62,48 @@ func TestSpacesAreMultiplesOfFour(t *testing.T) {
 	}
 }
 
+// The list of jobs on a phone arranges cells by their labels.
+func TestStylesNameLabelsOfTheListOfJobs(t *testing.T) {
+	t.Parallel()
+
+	page, err := templates.ReadFile("templates/jobs.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	found := regexp.MustCompile(`\.jobs \[(data-label="[^"]+")\]`).FindAllStringSubmatch(styles(t), -1)
+	if len(found) < 3 {
+		t.Fatalf("only %d labels were found", len(found))
+	}
+
+	for _, f := range found {
+		if !strings.Contains(string(page), f[1]) {
+			t.Errorf("the list of jobs has no cell with %s", f[1])
+		}
+	}
+}
+
+// All pages have the styles of the reference of the API.
+func TestStylesOfTheReferenceStayThere(t *testing.T) {
+	t.Parallel()
+
+	form, err := templates.ReadFile("templates/type.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	sheet, err := static.ReadFile("static/docs.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, f := range regexp.MustCompile(`(?m)^\.([a-z-]+)[^{]*\{`).FindAllSubmatch(sheet, -1) {
+		if strings.Contains(string(form), `class="`+string(f[1])) && string(f[1]) != "command" {
+			t.Errorf("docs.css has a style of .%s, which the form of a job type uses too", f[1])
+		}
+	}
+}
+
 // styles returns the CSS that pages are served, without comments.
 func styles(t *testing.T) string {
 	t.Helper()

@@ -47,6 +47,7 @@ var sweepColumns = []sweepColumn{
 	{"expired", "Expired", "ended jobs past retention"},
 	{"purged", "Purged", "rows deleted"},
 	{"superseded", "Superseded", "rows of earlier generations deleted"},
+	{"logs", "Logs", "expired log lines of tasks deleted, by attempt"},
 }
 
 // sweepRow is one sweep.

@@ -11,16 +11,23 @@ import (
 // table is a table to show. The number of its cells, and the length of each, are
 // bounded regardless of the size of the result.
 type table struct {
-	Columns []string
+	Columns []column
 	Rows    [][]cell
 	Omitted int // rows that are not shown
+}
+
+// column is one column of a table. Its cells are aligned to the right if all of
+// them are numbers or blank.
+type column struct {
+	Name    string
+	Numbers bool
 }
 
 // cell is one cell of a table.
 type cell struct {
 	Column string
 	Text   string
-	Number bool
+	Number bool // it is aligned to the right, as all others of its column
 	Blank  bool
 }
 
@@ -42,7 +49,7 @@ func tableOf(member json.RawMessage) *table {
 	case bytes.HasPrefix(member, []byte("[")):
 		t = rowsOf(member)
 	case bytes.HasPrefix(member, []byte("{")):
-		t = &table{Columns: []string{"Name", "Value"}}
+		t = &table{Columns: []column{{Name: "Name"}, {Name: "Value"}}}
 		t.addMembers("", member, maxTableDepth)
 	}
 
@@ -50,7 +57,31 @@ func tableOf(member json.RawMessage) *table {
 		return nil
 	}
 
+	t.align()
+
 	return t
+}
+
+// align aligns the cells of a column alike, so that they stand below its name.
+func (t *table) align() {
+	for i := range t.Columns {
+		numbers, texts := 0, 0
+
+		for _, row := range t.Rows {
+			switch {
+			case row[i].Number:
+				numbers++
+			case !row[i].Blank:
+				texts++
+			}
+		}
+
+		t.Columns[i].Numbers = numbers > 0 && texts == 0
+
+		for _, row := range t.Rows {
+			row[i].Number = t.Columns[i].Numbers
+		}
+	}
 }
 
 func rowsOf(array json.RawMessage) *table {
@@ -92,7 +123,7 @@ func rowsOf(array json.RawMessage) *table {
 	}
 
 	for _, name := range columns {
-		t.Columns = append(t.Columns, heading(name))
+		t.Columns = append(t.Columns, column{Name: heading(name)})
 	}
 
 	for _, row := range rows {

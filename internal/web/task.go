@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"coremachine/internal/api"
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -16,7 +17,6 @@ import (
 type taskPage struct {
 	view.TaskView
 	Job      view.JobSummary
-	TraceID  string
 	Shown    string // its status as a key of looks
 	MaxTries int    // maximum number of tries; 0 if this build does not know the task type
 	// Try is the current or next try, or the last one. Users count failures and
@@ -27,17 +27,18 @@ type taskPage struct {
 	Summary  string     // first line of the final error, or of the error of the last attempt
 	Rest     string     // remaining lines of the error
 	Tries    []tryRow
+	Empty    int    // deliveries that ran nothing
 	Repeated string // why the task may have run more than once
 	From, To []linkRow
 	URL      string // URL of this page
 	Before   string // URL of the previous task in index order
 	After    string
-	Computed bool // the input is computed from the job's parameters
+	Logs     []taskLog // of the last attempts, newest first
 }
 
 // tryRow is an attempt that completed, failed, or has not ended.
 type tryRow struct {
-	Number  int
+	Number  int    // of the try, not of the delivery
 	Outcome string // a key of looks, or an outcome
 	Look    string
 	Final   bool
@@ -47,6 +48,7 @@ type tryRow struct {
 	Worker  string
 	Error   string
 	Stack   string // stack of a panic
+	URL     string // the attempt in the log system; empty: none
 }
 
 // linkRow is a stage before or after the task.
@@ -79,10 +81,6 @@ var outcomes = map[state.Outcome]struct{ word, look string }{
 
 func loadTask(ctx context.Context, s *Server, in *input) (content, error) {
 	id, err := s.findJob(ctx, in.params["id"])
-	if c, ok := asChoice(err); ok {
-		return c, nil
-	}
-
 	if err != nil {
 		return content{}, err
 	}
@@ -102,7 +100,16 @@ func loadTask(ctx context.Context, s *Server, in *input) (content, error) {
 		return content{}, err
 	}
 
+	logs, err := s.Reader.ReadTaskLogs(ctx, id, task.Stage, index)
+	if err != nil {
+		return content{}, err
+	}
+
+	api.FillInput(ctx, s.Inputs, &task)
+	s.TraceURL.Link(&task)
+
 	p := s.taskPage(job, task)
+	p.Logs = taskLogs(task, logs)
 	c := content{
 		Title: task.Stage + " " + num(
 			index,
@@ -144,25 +151,23 @@ func (s *Server) taskPage(job view.JobView, task view.TaskView) taskPage {
 	p := taskPage{
 		TaskView: task,
 		Job:      job.JobSummary,
-		TraceID:  job.TraceID,
-		Shown:    taskShown(task),
+		Shown:    task.Shown(),
 		MaxTries: s.maxTries(job.JobType, task.Stage),
-		Try:      tryOf(task),
+		Try:      task.Try(),
 		Took: between(
 			task.StartedAt,
 			task.FinishedAt,
 		),
-		URL:      join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", task.Stage, "tasks", task.Index}),
-		Computed: task.Input == nil && task.Kind != state.FanOut,
+		URL: join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", task.Stage, "tasks", task.Index}),
 	}
 
-	p.Summary, p.Rest, _ = strings.Cut(task.Error, "\n")
+	p.Summary, p.Rest, _ = strings.Cut(task.ErrorText(), "\n")
 	if task.Status == state.TaskQueued && task.Dead == "" && task.DueAt != nil &&
 		task.DueAt.After(time.Now()) {
 		p.Retry = task.DueAt
 	}
 
-	p.Tries, p.Repeated = tries(task), repeated(task)
+	p.Tries, p.Repeated, p.Empty = s.tries(task), repeated(task), task.EmptyDeliveries()
 
 	root := join(s.Prefix+"/ui", []any{"jobs", job.JobID, "stages", task.Stage, "tasks"})
 	if task.Index > 0 {
@@ -186,40 +191,11 @@ func (s *Server) taskPage(job view.JobView, task view.TaskView) taskPage {
 	return p
 }
 
-// taskShown returns the status of a task, including the direction in which it
-// is about to change.
-func taskShown(t view.TaskView) string {
-	switch {
-	case t.Dead != "":
-		return "dead"
-	case t.Status == state.TaskQueued && t.Failures+t.Losses > 0:
-		return "retrying"
-	}
-
-	return string(t.Status)
-}
-
-// tryOf returns the number of the try that runs, comes next, or was the last.
-// Lost workers and messages that were sent again increase the attempt of a
-// task, but not its try.
-func tryOf(t view.TaskView) int {
-	if t.Status == state.TaskFailed {
-		return max(1, t.Failures)
-	}
-
-	return t.Failures + 1
-}
-
 func (s *Server) maxTries(jobType, stage string) int {
-	for _, t := range s.Types() {
-		if t.Name != jobType {
-			continue
-		}
-
-		for _, st := range t.Stages {
-			if st.Name == stage {
-				return st.MaxAttempts
-			}
+	declared, _ := state.FindType(s.Types(), jobType)
+	for _, st := range declared.Stages {
+		if st.Name == stage {
+			return st.MaxAttempts
 		}
 	}
 
@@ -228,32 +204,36 @@ func (s *Server) maxTries(jobType, stage string) int {
 
 // tries returns all attempts, newest first. The record contains the
 // unsuccessful ones. The task itself contains the one that runs or completed.
-func tries(t view.TaskView) []tryRow {
+func (s *Server) tries(t view.TaskView) []tryRow {
 	var rows []tryRow
+
+	last := s.TraceURL.Task(t.JobID, t.TraceID, t.Stage, t.Index, t.Attempt)
 
 	switch t.Status {
 	case state.TaskRunning:
 		rows = append(
 			rows,
 			tryRow{
-				Number:  t.Attempt,
+				Number:  t.Try(),
 				Outcome: "running",
 				Look:    "running",
 				Started: t.StartedAt,
 				Running: true,
 				Worker:  t.Worker,
+				URL:     last,
 			},
 		)
 	case state.TaskCompleted:
 		rows = append(
 			rows,
 			tryRow{
-				Number:  t.Attempt,
+				Number:  t.Try(),
 				Outcome: "completed",
 				Look:    "completed",
 				Final:   true,
 				Started: t.StartedAt,
 				Took:    between(t.StartedAt, t.FinishedAt),
+				URL:     last,
 			},
 		)
 	case state.TaskQueued,
@@ -261,36 +241,40 @@ func tries(t view.TaskView) []tryRow {
 		state.TaskCancelled: // if there was a last attempt, the record contains it
 	}
 
-	for _, a := range t.Attempts {
+	numbers := t.TryNumbers()
+
+	for i, a := range t.Attempts {
 		said := outcomes[a.Outcome]
 		if said.word == "" {
 			said.word, said.look = string(a.Outcome), "failed"
 		}
 
 		rows = append(rows, tryRow{
-			Number:  a.Attempt,
+			Number:  numbers[i],
 			Outcome: said.word,
 			Look:    said.look,
 			Final:   a.Final && a.Outcome != "permanent",
 			Started: a.StartedAt,
 			Took:    between(a.StartedAt, &a.EndedAt),
 			Worker:  a.Worker,
-			Error:   messageOf(a.Error),
+			Error:   messageOf(a),
 			Stack:   a.Stack,
+			URL:     a.TraceURL,
 		})
 	}
 
 	return rows
 }
 
-// messageOf returns the message of an error that is stored with its code.
-func messageOf(text string) string {
+// messageOf returns the message of an attempt's error, which can be stored with
+// its code.
+func messageOf(a view.AttemptView) string {
 	var f state.Failure
-	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &f) == nil && f.Message != "" {
-		return f.Message
+	if strings.HasPrefix(a.Error, "{") && json.Unmarshal([]byte(a.Error), &f) == nil && f.Code != "" {
+		return view.ErrorText(f.Message, f.Code)
 	}
 
-	return text
+	return view.ErrorText(a.Error, a.Outcome)
 }
 
 // repeated returns why side effects of the task may have happened more than
@@ -338,7 +322,7 @@ var (
 func loadTaskInput(ctx context.Context, s *Server, in *input) (json.RawMessage, error) {
 	task, err := s.rawTask(ctx, in)
 	if err == nil && task.Input == nil {
-		err = state.Errorf(state.CodeNotFound, "web", "The input of the task is computed and not stored.")
+		err = state.Errorf(state.CodeNotFound, "web", "The input of the task is not available.")
 	}
 
 	return task.Input, err
@@ -353,16 +337,29 @@ func loadTaskResult(ctx context.Context, s *Server, in *input) (json.RawMessage,
 	return task.Result, err
 }
 
+// rawTaskOf reads which task the path of a raw document names.
+func rawTaskOf(in *input) (id state.JobID, index int, err error) {
+	if id, err = state.ParseJobID(in.params["id"]); err != nil {
+		return id, 0, err
+	}
+
+	index, err = taskIndex(in.params["index"])
+
+	return id, index, err
+}
+
 func (s *Server) rawTask(ctx context.Context, in *input) (view.TaskView, error) {
-	id, err := state.ParseJobID(in.params["id"])
+	id, index, err := rawTaskOf(in)
 	if err != nil {
 		return view.TaskView{}, err
 	}
 
-	index, err := taskIndex(in.params["index"])
+	task, err := s.Reader.ReadTask(ctx, id, in.params["stage"], index)
 	if err != nil {
 		return view.TaskView{}, err
 	}
 
-	return s.Reader.ReadTask(ctx, id, in.params["stage"], index)
+	api.FillInput(ctx, s.Inputs, &task)
+
+	return task, nil
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -161,4 +163,46 @@ func TestTaskPageReportsADeadLetter(t *testing.T) {
 		"&lt;img src=x",
 		"/api/ui/queues",
 	)
+}
+
+func TestTaskPageCountsTriesAndNotDeliveries(t *testing.T) {
+	t.Parallel()
+	s := start(t, inline)
+
+	id := rows.Insert(t, s.pool, rows.Job{
+		Status: state.JobRunning,
+		Stages: []rows.Stage{{Name: "greeting", Planned: 3, Dispatched: 3, Failed: 1}},
+	})
+
+	for _, statement := range []string{
+		`update tasks set attempt = 42, failures = 2, losses = 1`,
+		`delete from attempts`,
+		`insert into attempts (job_id, stage, gen, index, attempt, outcome, error, started_at)
+select job_id, 0, 1, 0, f.n, f.outcome, 'no', now() from jobs, (values
+	(3, 'error'), (17, 'lost'), (42, 'timeout')) f (n, outcome)`,
+	} {
+		if _, err := s.pool.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	body := s.get("/ui/jobs/" + id.String() + "/stages/greeting/tasks/0").Body
+	numbers := regexp.MustCompile(`data-label="Try" class="n">([^<]*)<`).FindAllStringSubmatch(body, -1)
+
+	var got []string
+	for _, n := range numbers {
+		got = append(got, n[1])
+	}
+
+	if want := []string{"2 of 5", "2 of 5", "1 of 5"}; !slices.Equal(got, want) {
+		t.Errorf("the attempts are numbered %q, want %q", got, want)
+	}
+
+	if !strings.Contains(body, ">39 deliveries ran nothing.") {
+		t.Error("the deliveries that ran nothing are not counted apart")
+	}
+
+	if strings.Contains(body, ">42<") || strings.Contains(body, "ttempt 42") {
+		t.Error("the page shows a number of the fence")
+	}
 }

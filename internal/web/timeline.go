@@ -23,12 +23,18 @@ type timeline struct {
 type span struct {
 	Y              float64
 	Name, Cut, URL string
-	WaitX, WaitW   float64
-	X, W           float64
-	Class          string
-	Took, Waited   string
+	Parts          []piece
+	Took           string // how long the last run took, or the status if it has not ended
+	Waited, Ran    string
 	From           *time.Time
 	To             *time.Time
+}
+
+// piece is a rectangle of a span: a stage waited, or ran.
+type piece struct {
+	X, W  float64
+	Class string // empty: it waited
+	Says  string
 }
 
 type tick struct {
@@ -60,15 +66,17 @@ type period struct{ from, to time.Time }
 // lane is the content of one line of a timeline.
 type lane struct {
 	name, url, class string
-	wait, from, to   time.Time
-	end              *time.Time // nil if it has not ended
-	took             string
+	status           string     // in words
+	earlier          []period   // runs before the last one
+	ready, from      time.Time  // of the last run; from: when its first task was claimed
+	to               time.Time  // its end, or now
+	ended            *time.Time // nil if it has not ended
+	took             string     // how long it ran, or its status if that ticks elsewhere
+	waited, ran      string     // as the table of stages shows them
 }
 
 // drawTimeline draws the stages that have started.
 func drawTimeline(job view.JobView, rows []stageRow, now time.Time) timeline {
-	ends := map[string]time.Time{}
-
 	var lanes []lane
 
 	for _, r := range rows {
@@ -77,29 +85,32 @@ func drawTimeline(job view.JobView, rows []stageRow, now time.Time) timeline {
 		}
 
 		l := lane{
-			name:  r.Name,
-			url:   r.URL,
-			class: looks[string(r.Status)].class,
-			wait:  job.LastSubmittedAt,
-			from:  *r.StartedAt,
-			to:    now,
-			end:   r.FinishedAt,
-			took:  word(r.Status), // the duration is shown where it ticks
-		}
-		if r.FinishedAt != nil {
-			l.to = *r.FinishedAt
-			l.took = took(l.to.Sub(l.from))
-			ends[r.Name] = l.to
+			name:   r.Name,
+			url:    r.URL,
+			class:  looks[r.Shown()].class,
+			status: word(r.Shown()),
+			ready:  *r.StartedAt,
+			to:     now,
+			ended:  r.FinishedAt,
+			took:   word(r.Shown()), // the duration is shown where it ticks
+			waited: r.Waited,
+			ran:    r.Ran,
 		}
 
-		for i, d := range r.DependsOn {
-			if i == 0 || ends[d].After(l.wait) {
-				l.wait = ends[d]
+		for _, run := range r.EarlierRuns {
+			l.earlier = append(l.earlier, period{run.FirstClaimedAt, run.FinishedAt})
+		}
+
+		if r.FinishedAt != nil {
+			l.to = *r.FinishedAt
+			if r.Ran != "" {
+				l.took = r.Ran
 			}
 		}
 
-		if l.wait.IsZero() || l.wait.After(l.from) {
-			l.wait = l.from
+		l.from = l.to
+		if began := r.Began(); began != nil {
+			l.from = *began
 		}
 
 		lanes = append(lanes, l)
@@ -112,44 +123,45 @@ func drawTimeline(job view.JobView, rows []stageRow, now time.Time) timeline {
 	return drawLanes(lanes, now)
 }
 
+// minWait is the shortest time of waiting that is drawn.
+const minWait = 10 * time.Millisecond
+
 // drawLanes draws lanes over one axis. If now is zero, it is not marked.
 func drawLanes(lanes []lane, now time.Time) timeline {
 	if len(lanes) == 0 {
 		return timeline{}
 	}
 
-	busy := make([]period, len(lanes))
-	for i, l := range lanes {
-		busy[i] = period{l.wait, l.to}
+	var busy []period
+	for _, l := range lanes {
+		busy = append(append(busy, l.earlier...), period{l.ready, l.to})
 	}
 
 	sc := newScale(busy)
 
 	t := timeline{Height: axisHeight + float64(len(lanes))*spanHeight}
-	for i, l := range lanes {
-		x, wx := sc.at(l.from), sc.at(l.wait)
+	for i := range lanes {
+		l := &lanes[i]
+		from := &l.from
 
-		s := span{
-			Y: axisHeight + float64(
-				i,
-			)*spanHeight,
-			Name:  l.name,
-			Cut:   first(21, l.name),
-			URL:   l.url,
-			X:     x,
-			W:     max(sc.at(l.to)-x, minSpan),
-			WaitX: wx,
-			WaitW: x - wx,
-			Class: l.class,
-			Took:  l.took,
-			From:  &l.from,
-			To:    l.end,
-		}
-		if w := l.from.Sub(l.wait); w >= 10*time.Millisecond {
-			s.Waited, t.Waits = took(w), true
+		if len(l.earlier) > 0 {
+			from = &l.earlier[0].from
 		}
 
-		t.Bars = append(t.Bars, s)
+		t.Bars = append(t.Bars, span{
+			Y:      axisHeight + float64(i)*spanHeight,
+			Name:   l.name,
+			Cut:    first(21, l.name),
+			URL:    l.url,
+			Parts:  l.pieces(sc),
+			Took:   l.took,
+			Waited: l.waited,
+			Ran:    l.ran,
+			From:   from,
+			To:     l.ended,
+		})
+
+		t.Waits = t.Waits || l.from.Sub(l.ready) >= minWait
 	}
 
 	if !now.IsZero() {
@@ -163,6 +175,32 @@ func drawLanes(lanes []lane, now time.Time) timeline {
 	t.Ticks = slices.DeleteFunc(sc.ticks(), func(k tick) bool { return t.Now > 0 && t.Now-k.X < 48 })
 
 	return t
+}
+
+// pieces draws what ran in earlier runs, then what waited and what ran in the
+// last one.
+func (l *lane) pieces(sc scale) []piece {
+	var all []piece
+
+	for _, run := range l.earlier {
+		x := sc.at(run.from)
+		all = append(all, piece{
+			X: x, W: max(sc.at(run.to)-x, minSpan), Class: l.class,
+			Says: "ran " + view.FormatDuration(run.to.Sub(run.from)) + " before a retry",
+		})
+	}
+
+	if waited := l.from.Sub(l.ready); waited >= minWait {
+		x := sc.at(l.ready)
+		all = append(all, piece{X: x, W: sc.at(l.from) - x, Says: "waited " + view.FormatDuration(waited)})
+	}
+
+	if l.from.Before(l.to) || l.ended != nil && l.ran != "" {
+		x := sc.at(l.from)
+		all = append(all, piece{X: x, W: max(sc.at(l.to)-x, minSpan), Class: l.class, Says: l.status})
+	}
+
+	return all
 }
 
 func newScale(busy []period) scale {

@@ -13,7 +13,10 @@ import (
 )
 
 // typesPage is the data of the template "types".
-type typesPage struct{ Cards []typeCard }
+type typesPage struct {
+	Cards  []typeCard
+	Trends trendStrip
+}
 
 // typeCard is a job type with the outcomes of its last runs.
 type typeCard struct {
@@ -73,7 +76,15 @@ func loadTypes(ctx context.Context, s *Server, _ *input) (content, error) {
 		p.Cards = append(p.Cards, card)
 	}
 
-	return content{Title: "Job types", Data: p, Parts: []part{{ID: "cards"}}}, nil
+	trends, err := s.trendStrip(ctx, "")
+	if err != nil {
+		return content{}, err
+	}
+
+	p.Trends = trends
+	parts := []part{{ID: "cards"}, {ID: "trends", Template: "trend-strip", Data: trends}}
+
+	return content{Title: "Job types", Data: p, Parts: parts}, nil
 }
 
 func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, error) {
@@ -90,7 +101,7 @@ func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, err
 	var took []time.Duration
 
 	for _, job := range slices.Backward(runs) {
-		shown := shownStatus(job)
+		shown := job.Shown(time.Now())
 
 		card.Recent = append(card.Recent, recent{
 			Shown: shown,
@@ -99,7 +110,7 @@ func (s *Server) card(ctx context.Context, t coremachine.JobType) (typeCard, err
 		})
 		if job.StartedAt != nil && job.FinishedAt != nil &&
 			(job.Status == state.JobCompleted || job.Status == state.JobCompletedWithErrors) {
-			took = append(took, job.FinishedAt.Sub(*job.StartedAt))
+			took = append(took, *job.Ran(*job.FinishedAt))
 		}
 	}
 
@@ -146,13 +157,13 @@ type typePage struct {
 	Tags string // that the form starts with, one on each line
 
 	Callbacks bool // the form has a field for a callback URL
+
+	Trends trendStrip
 }
 
 func loadType(ctx context.Context, s *Server, in *input) (content, error) {
-	all := s.Types()
-
-	i := slices.IndexFunc(all, func(t coremachine.JobType) bool { return t.Name == in.params["type"] })
-	if i < 0 {
+	declared, found := state.FindType(s.Types(), in.params["type"])
+	if !found {
 		return content{}, state.Errorf(
 			state.CodeNotFound,
 			"web",
@@ -161,18 +172,25 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 		)
 	}
 
-	card, err := s.card(ctx, all[i])
+	card, err := s.card(ctx, declared)
 	if err != nil {
 		return content{}, err
 	}
 
 	p := typePage{typeCard: card, Root: in.root + s.Prefix, Keys: !s.Inline, Callbacks: s.Callbacks}
-	if p.Fields, err = formOf(all[i].Schema); err != nil {
+
+	schema, err := view.ParseSchema(declared.Schema)
+	if err != nil {
 		return content{}, state.Wrap(state.CodeInternal, "web", "rendering the form failed", err)
 	}
 
-	own := slices.ContainsFunc(p.Fields, func(f formField) bool { return f.Name == "job" })
-	if text := in.query.Get("job"); text != "" && !own {
+	p.Fields = formOf(schema)
+
+	if p.Trends, err = s.trendStrip(ctx, declared.Name); err != nil {
+		return content{}, err
+	}
+
+	if text := in.query.Get("job"); text != "" && schema.Property("job") == nil {
 		if err := s.fillFromJob(ctx, &p, text); err != nil {
 			return content{}, err
 		}
@@ -180,11 +198,11 @@ func loadType(ctx context.Context, s *Server, in *input) (content, error) {
 		in.query.Del("job")
 	}
 
-	if err := prefill(p.Fields, in.query); err != nil {
+	if err := prefill(p.Fields, schema, in.query); err != nil {
 		return content{}, err
 	}
 
-	return content{Title: all[i].Name, Data: p}, nil
+	return content{Title: declared.Name, Data: p}, nil
 }
 
 // fillFromJob fills the form with the parameters of a job of the same type.

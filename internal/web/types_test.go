@@ -92,7 +92,7 @@ func TestTypePageIsAFormOfItsParameters(t *testing.T) {
 		`<option value="&#34;blue&#34;" selected>blue</option>`,
 		`data-default="null"`,
 		`<textarea id="p6"`,
-		`>[&#34;a&#34;]</textarea>`,
+		`>a</textarea>`,
 		"corectl submit tile_index",
 		`data-url="/api/jobs/submit/tile_index"`,
 		"Indexes &lt;img src=x onerror=alert(1)&gt;",

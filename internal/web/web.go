@@ -26,6 +26,7 @@ type Reader interface {
 	) (view.Page[view.TaskSummary, view.TaskCursor], error)
 	ReadGrid(ctx context.Context, id state.JobID, stage string) (view.GridView, error)
 	ReadTask(ctx context.Context, id state.JobID, stage string, index int) (view.TaskView, error)
+	ReadTaskLogs(ctx context.Context, id state.JobID, stage string, index int) ([]view.TaskLogView, error)
 	ListEvents(
 		ctx context.Context,
 		id state.JobID,
@@ -45,6 +46,8 @@ type Reader interface {
 	) (view.Page[view.DeadView, int64], error)
 	DeadReasons(ctx context.Context, q state.Queue) ([]view.DeadReason, error)
 	ListSweeps(ctx context.Context, before int64, limit int) (view.Page[view.SweepView, int64], error)
+	ReadTrends(ctx context.Context, f view.TrendFilter) (view.TrendsView, error)
+	ListRuns(ctx context.Context, id state.JobID) ([]view.RunView, error)
 }
 
 // Options configure a Server.
@@ -62,6 +65,11 @@ type Options struct {
 	Version  string // version of the build
 	// Transport is the transport that carries messages.
 	Transport string
+	// Inputs computes the inputs of tasks that are not stored. nil means that
+	// they are not shown.
+	Inputs api.Inputs
+	// TraceURL is the link template to the log system.
+	TraceURL view.TraceURL
 	// Callbacks means that a submit may name a callback URL.
 	Callbacks bool
 	// Prefix is the path of the API; "" means /api.
@@ -75,7 +83,9 @@ type Options struct {
 	// StreamLife is the duration after which a stream is ended. It must be
 	// below the 230 s of the Azure front end. 0 means 200 s.
 	StreamLife time.Duration
-	Heartbeat  time.Duration // interval between comments on an idle stream; 0 means 15 s
+	// Heartbeat is the interval between beats on an idle stream. After twice the
+	// default, app.js considers the stream as broken. 0 means 10 s.
+	Heartbeat time.Duration
 }
 
 // Server answers /ui and /view. Use New to create one.
@@ -88,6 +98,7 @@ type Server struct {
 
 	counts cache[map[state.JobStatus]int]
 	strips cache[strip]
+	trends cache[view.TrendsView]
 	runs   cache[[]view.JobSummary]
 	slow   cache[slowPage]
 	times  cache[map[string]spread]
@@ -134,7 +145,7 @@ func New(o Options) *Server {
 	}
 
 	if o.Heartbeat == 0 {
-		o.Heartbeat = 15 * time.Second
+		o.Heartbeat = 10 * time.Second
 	}
 
 	s := &Server{Options: o, assets: newAssets(), streams: make(chan struct{}, o.Streams)}
@@ -150,6 +161,6 @@ func (s *Server) Close() { s.feeds.close() }
 // api.Options.Mounts.
 func (s *Server) Mounts() map[string]http.Handler {
 	return map[string]http.Handler{
-		"/ui": http.HandlerFunc(s.ui), "/view": http.HandlerFunc(s.view), "/docs": http.HandlerFunc(s.docs),
+		"/ui": compress(s.ui), "/view": compress(s.view), "/docs": compress(s.docs),
 	}
 }

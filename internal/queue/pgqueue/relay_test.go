@@ -59,7 +59,7 @@ func (s *recordingSender) Send(_ context.Context, _ state.Queue, msgs []state.Me
 func relay(t *testing.T, q *pgqueue.Queue, to queue.Sender, done func() bool) {
 	t.Helper()
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), pgtest.Patience(t, time.Minute))
 	defer cancel()
 
 	var running sync.WaitGroup
@@ -72,7 +72,7 @@ func relay(t *testing.T, q *pgqueue.Queue, to queue.Sender, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Error("the relay did not finish within a minute")
+			t.Error("the relay did not finish in time")
 			return
 		}
 	}

@@ -46,6 +46,18 @@ running as (
   set status = 'running', started_at = now(), version = j.version + 1
   where j.job_id in (select c.job_id from claimed c where c.job_status = 'queued')
     and j.status::text = 'queued'
+  returning j.job_type
+),
+-- Counts the starts for the trends.
+counted as (
+  insert into trend_counts as t (minute, backend, job_type, jobs_started)
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*)
+  from running
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set jobs_started = t.jobs_started + excluded.jobs_started
 )
 select
   c.job_id, c.message_id, c.queue, c.kind, c.stage, c.gen,

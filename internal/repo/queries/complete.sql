@@ -22,14 +22,13 @@ held as materialized (
     array_agg(m.queue) as queues,
     array_agg(m.traceparent) as traceparents,
     array_agg(m.losses) as losses,
-    array_agg(m.stop_at) as stops
+    array_agg(m.stop_at) as stops,
+    array_agg(m.job_type) as job_types
   from (
     select
       coalesce(m.tasks_left, 0) as tasks_left, m.queue, m.traceparent, m.losses,
-      coalesce(
-        (select j.cancel_requested_at from jobs j where j.job_id = k.job_id),
-        'infinity'
-      ) as stop_at
+      coalesce(j.cancel_requested_at, 'infinity') as stop_at,
+      j.job_type
     from unnest(@held_jobs::bytea[], @held_messages::bigint[], @held_attempts::int[])
       with ordinality as k (job_id, message_id, attempt, n)
     left join lateral (
@@ -40,6 +39,12 @@ held as materialized (
       offset 0
       for no key update
     ) m on m.worker_id = @worker and m.attempt = k.attempt
+    left join lateral (
+      select j.cancel_requested_at, j.job_type
+      from jobs j
+      where j.job_id = k.job_id
+      offset 0
+    ) j on true
     order by k.n
   ) m
 ),
@@ -168,6 +173,28 @@ decremented as (
     and m.message_id = b.message_id
     and b.left > 0
 ),
+-- Counts the ends for the trends.
+counted as (
+  insert into trend_counts as t (
+    minute, backend, job_type, tasks_completed, tasks_failed, retries
+  )
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*) filter (where status = 'completed'),
+    count(*) filter (where status = 'failed'),
+    count(*) filter (where status = 'queued')
+  from (
+    select h.job_types[d.place] as job_type, d.status
+    from done d
+    cross join held h
+  ) d
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set
+    tasks_completed = t.tasks_completed + excluded.tasks_completed,
+    tasks_failed = t.tasks_failed + excluded.tasks_failed,
+    retries = t.retries + excluded.retries
+),
 -- What landed, counted by stage.
 by_stage as (
   select
@@ -175,6 +202,7 @@ by_stage as (
     count(*) as landed,
     count(*) filter (where status = 'completed') as completed,
     count(*) filter (where status = 'failed') as failed,
+    min((@started::timestamptz[])[n]) as began,
     array_agg(n) filter (where status <> 'completed') as unsuccessful
   from done
   group by job_id, stage
@@ -186,10 +214,11 @@ locked as materialized (
     b.job_id, b.stage,
     s.completed + b.completed as completed,
     s.failed + b.failed as failed,
+    least(s.first_claimed_at, b.began) as first_claimed_at,
     b.landed, b.unsuccessful
   from by_stage b
   cross join lateral (
-    select s.completed, s.failed
+    select s.completed, s.failed, s.first_claimed_at
     from stages s
     where s.job_id = b.job_id and s.stage = b.stage
     offset 0
@@ -198,7 +227,11 @@ locked as materialized (
 )
 -- Writes the counters.
 update stages s
-set completed = l.completed, failed = l.failed, progressed_at = now()
+set
+  completed = l.completed,
+  failed = l.failed,
+  first_claimed_at = l.first_claimed_at,
+  progressed_at = now()
 from locked l
 where s.job_id = l.job_id
   and s.stage = l.stage

@@ -60,7 +60,7 @@ written as (
   from fate f
   where j.job_id = f.job_id
   returning
-    j.job_id, j.status, j.finally_stages, j.traceparent,
+    j.job_id, j.job_type, j.status, j.finally_stages, j.traceparent,
     j.finished_at is not null as ends,
     f.due and j.finished_at is null as finishes,
     f.due and f.computes as computes
@@ -71,6 +71,27 @@ logged as (
   select j.job_id, 'job_ended', json_build_object('status', j.status)
   from written j
   where j.ends
+),
+-- Counts the ends for the trends.
+counted as (
+  insert into trend_counts as t (
+    minute, backend, job_type, jobs_completed, jobs_with_errors, jobs_failed, jobs_cancelled
+  )
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*) filter (where status = 'completed'),
+    count(*) filter (where status = 'completed_with_errors'),
+    count(*) filter (where status = 'failed'),
+    count(*) filter (where status = 'cancelled')
+  from written
+  where ends
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set
+    jobs_completed = t.jobs_completed + excluded.jobs_completed,
+    jobs_with_errors = t.jobs_with_errors + excluded.jobs_with_errors,
+    jobs_failed = t.jobs_failed + excluded.jobs_failed,
+    jobs_cancelled = t.jobs_cancelled + excluded.jobs_cancelled
 ),
 -- Writes the finish messages (kind 3; kind 6 if there are finally stages).
 finish_messages as (

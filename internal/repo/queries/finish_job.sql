@@ -34,7 +34,7 @@ finished as (
     and j.outcome is null
     and j.cancel_requested_at is null
     and exists (select from fence)
-  returning j.job_id, j.status, j.finished_at is not null as ended
+  returning j.job_id, j.job_type, j.status, j.finished_at is not null as ended
 ),
 -- Logs the end.
 logged as (
@@ -42,6 +42,27 @@ logged as (
   select job_id, 'job_ended', json_build_object('status', status)
   from finished
   where ended
+),
+-- Counts the end for the trends.
+counted as (
+  insert into trend_counts as t (
+    minute, backend, job_type, jobs_completed, jobs_with_errors, jobs_failed, jobs_cancelled
+  )
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*) filter (where status = 'completed'),
+    count(*) filter (where status = 'completed_with_errors'),
+    count(*) filter (where status = 'failed'),
+    count(*) filter (where status = 'cancelled')
+  from finished
+  where ended
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set
+    jobs_completed = t.jobs_completed + excluded.jobs_completed,
+    jobs_with_errors = t.jobs_with_errors + excluded.jobs_with_errors,
+    jobs_failed = t.jobs_failed + excluded.jobs_failed,
+    jobs_cancelled = t.jobs_cancelled + excluded.jobs_cancelled
 )
 select ended
 from finished

@@ -28,7 +28,7 @@ cancelled_job as (
     and j.finished_at is null
     and j.cancel_requested_at is not null
     and exists (select from fence)
-  returning j.job_id, j.status
+  returning j.job_id, j.job_type, j.status
 ),
 -- Logs what the forced cancel did.
 logged as (
@@ -40,6 +40,26 @@ logged as (
       'messages', @messages::int, 'tasks', @tasks::int, 'repaired', @repaired::int
     )
   from cancelled_job
+),
+-- Counts the end for the trends.
+counted as (
+  insert into trend_counts as t (
+    minute, backend, job_type, jobs_completed, jobs_with_errors, jobs_failed, jobs_cancelled
+  )
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*) filter (where status = 'completed'),
+    count(*) filter (where status = 'completed_with_errors'),
+    count(*) filter (where status = 'failed'),
+    count(*) filter (where status = 'cancelled')
+  from cancelled_job
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set
+    jobs_completed = t.jobs_completed + excluded.jobs_completed,
+    jobs_with_errors = t.jobs_with_errors + excluded.jobs_with_errors,
+    jobs_failed = t.jobs_failed + excluded.jobs_failed,
+    jobs_cancelled = t.jobs_cancelled + excluded.jobs_cancelled
 )
 insert into events (job_id, kind, detail)
 select job_id, 'job_ended', json_build_object('status', status)

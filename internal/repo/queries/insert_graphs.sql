@@ -113,6 +113,18 @@ running as (
   set status = 'running', started_at = now(), version = version + 1
   from (select distinct job_id from claimed) m
   where j.job_id = m.job_id
+  returning j.job_type
+),
+-- Counts the starts for the trends.
+counted as (
+  insert into trend_counts as t (minute, backend, job_type, jobs_started)
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*)
+  from running
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set jobs_started = t.jobs_started + excluded.jobs_started
 )
 select
   m.job_id, m.message_id, m.queue, m.kind, m.stage, m.gen,

@@ -171,22 +171,45 @@ logged as (
   from orphaned
   group by job_id, stage, gen
 ),
+-- Counts them for the trends.
+counted as (
+  insert into trend_counts as t (minute, backend, job_type, tasks_failed, retries)
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*) filter (where status = 'failed'),
+    count(*) filter (where status = 'queued')
+  from (
+    select j.job_type, o.status
+    from orphaned o
+    cross join lateral (select j.job_type from jobs j where j.job_id = o.job_id offset 0) j
+  ) o
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set
+    tasks_failed = t.tasks_failed + excluded.tasks_failed,
+    retries = t.retries + excluded.retries
+),
 -- The tasks, counted by stage.
 by_stage as (
   select
     job_id, stage,
     count(*) as landed,
-    count(*) filter (where status = 'failed') as failed
+    count(*) filter (where status = 'failed') as failed,
+    min(claimed_at) as began
   from orphaned
   group by job_id, stage
   order by job_id, stage
 ),
 -- Locks the stages in key order and computes their new counters.
 locked as materialized (
-  select b.job_id, b.stage, s.failed + b.failed as failed, b.landed
+  select
+    b.job_id, b.stage,
+    s.failed + b.failed as failed,
+    least(s.first_claimed_at, b.began) as first_claimed_at,
+    b.landed
   from by_stage b
   cross join lateral (
-    select s.failed
+    select s.failed, s.first_claimed_at
     from stages s
     where s.job_id = b.job_id and s.stage = b.stage
     offset 0
@@ -195,7 +218,7 @@ locked as materialized (
 )
 -- Writes the counters.
 update stages s
-set failed = l.failed, progressed_at = now()
+set failed = l.failed, first_claimed_at = l.first_claimed_at, progressed_at = now()
 from locked l
 where s.job_id = l.job_id
   and s.stage = l.stage

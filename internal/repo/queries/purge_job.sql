@@ -34,6 +34,12 @@ deleted as (
     and not exists (select from attempts a where a.job_id = @job_id)
     and not exists (select from result_parts p where p.job_id = @job_id)
     and not exists (select from events e where e.job_id = @job_id)
+    and not exists (
+      select
+      from task_logs l
+      where l.job_id = @job_id
+        and l.incarnation = @incarnation
+    )
   returning 1
 )
 select

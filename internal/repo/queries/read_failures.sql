@@ -6,7 +6,7 @@
 -- task.
 select
   s.name as stage, k.fingerprint,
-  error_pattern(e.error) as pattern, e.error as message,
+  error_pattern(e.error) as pattern, e.error as message, e.outcome,
   f.tasks, f.attempts, f.first_seen, f.last_seen,
   array(
     select distinct x.index
@@ -67,7 +67,7 @@ cross join lateral (
 ) f
 -- One error as an example.
 cross join lateral (
-  select a.error
+  select a.error, a.outcome
   from attempts a
   where a.job_id = s.job_id and a.stage = s.stage and a.gen = s.gen
     and a.fingerprint = k.fingerprint

@@ -6,13 +6,13 @@
 with
 -- All held messages.
 held_messages as materialized (
-  select m.job_id, m.stage, m.gen, m.kind, m.tasks_left
+  select m.job_id, m.stage, m.gen, m.kind, m.tasks_left, m.claimed_at
   from messages m
   where m.worker_id is not null
 ),
 -- The running tasks of the job, by stage.
 held as materialized (
-  select h.stage, h.gen, sum(h.tasks_left) as running
+  select h.stage, h.gen, sum(h.tasks_left) as running, min(h.claimed_at) as claimed_at
   from held_messages h
   where h.job_id = @job_id
     and h.kind = 2
@@ -60,6 +60,8 @@ select
             'started_at', case
               when s.started_at <= coalesce(s.finished_at, now()) then s.started_at
             end,
+            'first_claimed_at', least(s.first_claimed_at, h.claimed_at),
+            'earlier_runs', s.earlier_runs,
             'progressed_at', s.progressed_at,
             'finished_at', s.finished_at, 'error', s.error
           )

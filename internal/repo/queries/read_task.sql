@@ -2,6 +2,7 @@
 -- is limited by the windows of the job's stages.
 select
   s.stage, s.name, s.task_type, s.kind, s.gen, j.incarnation,
+  coalesce(split_part(j.traceparent, '-', 2), '') as trace_id,
   (
     select coalesce(array_agg(d.name order by d.stage), '{}')
     from stages d

@@ -27,6 +27,7 @@ select
   f.started_at, f.finished_at,
   coalesce(f.error, '') as error,
   null::bytea as result,
+  null::json as progress,
   e.edge
 from (select (select k.index from scanned k where k.n = @scan) as edge) e
 left join lateral (

@@ -32,6 +32,7 @@ select
   f.started_at, f.finished_at,
   coalesce(f.error, '') as error,
   null::bytea as result,
+  null::json as progress,
   e.edge
 from (select (select a.index from scanned a where a.n = @scan) as edge) e
 left join lateral (

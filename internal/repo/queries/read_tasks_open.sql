@@ -7,7 +7,7 @@
 with
 -- The messages.
 covering as materialized (
-  select m.first, m.count, m.attempt, m.claimed_at
+  select m.first, m.count, m.attempt, m.claimed_at, m.progress
   from messages m
   where m.job_id = @job_id
     and m.kind = 2
@@ -19,10 +19,10 @@ covering as materialized (
 -- The indexes that they cover, numbered.
 scanned as materialized (
   select
-    x.index, x.count, x.attempt, x.claimed_at,
+    x.index, x.count, x.attempt, x.claimed_at, x.progress,
     row_number() over (order by x.index) as n
   from (
-    select g.index, m.count, m.attempt, m.claimed_at
+    select g.index, m.count, m.attempt, m.claimed_at, m.progress
     from covering m
     cross join lateral generate_series(
       greatest(m.first, @after + 1), m.first + m.count - 1
@@ -40,6 +40,7 @@ select
   f.started_at, f.finished_at,
   coalesce(f.error, '') as error,
   null::bytea as result,
+  f.progress,
   e.edge
 from (select (select k.index from scanned k where k.n = @scan) as edge) e
 left join lateral (
@@ -50,7 +51,8 @@ left join lateral (
     coalesce(t.failures, 0)::int as failures,
     coalesce(t.losses, 0)::int as losses,
     case when @held then k.claimed_at else t.started_at end as started_at,
-    t.finished_at, t.error
+    t.finished_at, t.error,
+    k.progress -> k.index::text as progress
   from scanned k
   -- The limit keeps the planner from joining on less than the whole key. A task
   -- without a row has not ended.

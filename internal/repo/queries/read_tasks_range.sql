@@ -7,7 +7,7 @@
 with
 -- The messages that workers hold.
 held as materialized (
-  select m.first, m.count, m.attempt, m.claimed_at
+  select m.first, m.count, m.attempt, m.claimed_at, m.progress
   from messages m
   where m.job_id = @job_id
     and m.kind = 2
@@ -25,6 +25,7 @@ select
   t.finished_at,
   coalesce(t.error, '') as error,
   case when octet_length(t.result) <= @result_most then t.result end as result,
+  h.progress -> t.index::text as progress,
   null::int as edge
 from (
   select
@@ -51,7 +52,7 @@ from (
   limit @most
 ) t
 left join lateral (
-  select held.attempt, held.claimed_at
+  select held.attempt, held.claimed_at, held.progress
   from held
   where t.status = 'queued'
     and t.index >= held.first

@@ -11,6 +11,8 @@ marked as (
     sparse = true,
     total = null,
     dispatched = 0,
+    earlier_runs = append_run(s.earlier_runs, s.first_claimed_at, s.finished_at),
+    first_claimed_at = null,
     finished_at = null,
     started_at = now(),
     progressed_at = now()

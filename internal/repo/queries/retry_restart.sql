@@ -12,6 +12,8 @@ set
   failed = 0,
   cancelled = 0,
   sparse = false,
+  earlier_runs = append_run(s.earlier_runs, s.first_claimed_at, s.finished_at),
+  first_claimed_at = null,
   started_at = null,
   finished_at = null,
   error = null,

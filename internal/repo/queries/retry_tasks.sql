@@ -46,6 +46,8 @@ set
   failed = 0,
   cancelled = 0,
   sparse = true,
+  earlier_runs = append_run(s.earlier_runs, s.first_claimed_at, s.finished_at),
+  first_claimed_at = null,
   finished_at = null,
   started_at = now(),
   progressed_at = now(),

@@ -26,7 +26,7 @@ ended as (
     and j.cancel_requested_at is not null
     and exists (select from fence)
     and not exists (select from messages o where o.job_id = j.job_id and o.kind <> 4)
-  returning j.job_id, j.status, j.finished_at is not null as over
+  returning j.job_id, j.job_type, j.status, j.finished_at is not null as over
 ),
 -- Logs the end.
 logged as (
@@ -34,6 +34,27 @@ logged as (
   select job_id, 'job_ended', json_build_object('status', status)
   from ended
   where over
+),
+-- Counts the end for the trends.
+counted as (
+  insert into trend_counts as t (
+    minute, backend, job_type, jobs_completed, jobs_with_errors, jobs_failed, jobs_cancelled
+  )
+  select
+    date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
+    count(*) filter (where status = 'completed'),
+    count(*) filter (where status = 'completed_with_errors'),
+    count(*) filter (where status = 'failed'),
+    count(*) filter (where status = 'cancelled')
+  from ended
+  where over
+  group by job_type
+  on conflict (minute, backend, job_type) do update
+  set
+    jobs_completed = t.jobs_completed + excluded.jobs_completed,
+    jobs_with_errors = t.jobs_with_errors + excluded.jobs_with_errors,
+    jobs_failed = t.jobs_failed + excluded.jobs_failed,
+    jobs_cancelled = t.jobs_cancelled + excluded.jobs_cancelled
 )
 select over
 from ended

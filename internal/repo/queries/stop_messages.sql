@@ -157,13 +157,19 @@ deleted as (
 ),
 -- The cancelled tasks, counted by stage.
 by_stage as (
-  select job_id, stage, count(*) as n
+  select
+    job_id, stage,
+    count(*) as n,
+    min(claimed_at) filter (where worker_id is not null) as began
   from done
   group by job_id, stage
 ),
 -- Locks the stages in key order and computes their new counters.
 new_counters as materialized (
-  select s.job_id, s.stage, s.cancelled + b.n as cancelled
+  select
+    s.job_id, s.stage,
+    s.cancelled + b.n as cancelled,
+    least(s.first_claimed_at, b.began) as first_claimed_at
   from by_stage b
   join stages s using (job_id, stage)
   order by s.job_id, s.stage
@@ -172,7 +178,10 @@ new_counters as materialized (
 -- Writes the counters.
 counted as (
   update stages s
-  set cancelled = l.cancelled, progressed_at = now()
+  set
+    cancelled = l.cancelled,
+    first_claimed_at = l.first_claimed_at,
+    progressed_at = now()
   from new_counters l
   where s.job_id = l.job_id
     and s.stage = l.stage

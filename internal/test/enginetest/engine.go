@@ -65,9 +65,9 @@ type Process struct {
 	once    sync.Once
 }
 
-// waitLimit is the maximum time of a job, long enough for a slow machine under
-// the race detector.
-const waitLimit = 3 * time.Minute
+// waitLimit returns the maximum time of a job, long enough for a slow machine
+// under the race detector.
+func (e *Engine) waitLimit() time.Duration { return pgtest.Patience(e.t, 3*time.Minute) }
 
 // Start checks the registries like a process does, and starts the engine.
 // Everything stops with the test.
@@ -183,7 +183,9 @@ func (e *Engine) start(o Options) *Process {
 func (e *Engine) waitForLease(p *Process) {
 	e.t.Helper()
 
-	limit := time.NewTimer(waitLimit)
+	most := e.waitLimit()
+
+	limit := time.NewTimer(most)
 	defer limit.Stop()
 
 	look := time.NewTicker(time.Millisecond)
@@ -193,7 +195,7 @@ func (e *Engine) waitForLease(p *Process) {
 		select {
 		case <-look.C:
 		case <-limit.C:
-			e.t.Fatalf("a process has no lease after %s", waitLimit)
+			e.t.Fatalf("a process has no lease after %s", most)
 		}
 	}
 }
@@ -275,7 +277,9 @@ func (e *Engine) Run(jobType, params string) Job {
 func (e *Engine) Wait(id state.JobID) Job {
 	e.t.Helper()
 
-	limit, cancel := context.WithTimeout(e.t.Context(), waitLimit)
+	most := e.waitLimit()
+
+	limit, cancel := context.WithTimeout(e.t.Context(), most)
 	defer cancel()
 
 	for {
@@ -297,7 +301,9 @@ func (e *Engine) Wait(id state.JobID) Job {
 		case <-c:
 		case <-again.C:
 		case <-limit.Done():
-			e.t.Fatalf("job %s has not ended within %s: %+v", id.Short(), waitLimit, e.Read(id))
+			j := e.Read(id)
+			j.Errors = e.errors(id)
+			e.t.Fatalf("not ended within %s: %s", most, j)
 		}
 
 		again.Stop()

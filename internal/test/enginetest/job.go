@@ -3,6 +3,8 @@ package enginetest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +20,31 @@ type Job struct {
 	Error   *state.Failure
 	Result  json.RawMessage
 	Stages  []Stage
+	// Errors are the errors of the first tasks whose last attempt did not succeed,
+	// as stage/index: message.
+	Errors []string
+}
+
+// String describes the job for the message of a failed test.
+func (j Job) String() string {
+	var b strings.Builder
+
+	fmt.Fprintf(&b, "job %s is %s", j.ID.Short(), j.Status)
+
+	if j.Error != nil {
+		fmt.Fprintf(&b, " (%s: %s)", j.Error.Code, j.Error.Message)
+	}
+
+	for _, s := range j.Stages {
+		fmt.Fprintf(&b, "\n  stage %s is %s: %d completed, %d failed, %d cancelled of %d",
+			s.Name, s.Status, s.Completed, s.Failed, s.Cancelled, s.Total)
+	}
+
+	for _, e := range j.Errors {
+		b.WriteString("\n  " + e)
+	}
+
+	return b.String()
 }
 
 // Stage is the current state of a stage.
@@ -27,6 +54,8 @@ type Stage struct {
 	Gen                                                      int
 	Status                                                   state.StageStatus
 	Total, Planned, Dispatched, Completed, Failed, Cancelled int
+
+	job *Job // the job that it is a stage of
 }
 
 // Read reads a job with its stages.
@@ -50,11 +79,59 @@ func (e *Engine) Read(id state.JobID) Job {
 		e.t.Fatal(err)
 	}
 
-	if j.Stages, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Stage]); err != nil {
+	j.Stages, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Stage, err error) {
+		err = row.Scan(&s.Number, &s.Name, &s.Gen, &s.Status,
+			&s.Total, &s.Planned, &s.Dispatched, &s.Completed, &s.Failed, &s.Cancelled)
+
+		return s, err
+	})
+	if err != nil {
 		e.t.Fatal(err)
 	}
 
+	if j.Status == state.JobFailed || j.Status == state.JobCompletedWithErrors {
+		j.Errors = e.errors(id)
+	}
+
 	return j
+}
+
+// maxErrors is the maximum number of tasks whose errors a Job has.
+const maxErrors = 5
+
+// errors returns the errors of the first tasks that have one.
+func (e *Engine) errors(id state.JobID) []string {
+	e.t.Helper()
+
+	rows, err := e.Pool().Query(context.Background(), `
+		select s.name, t.index, t.attempt, t.error
+		from stages s join tasks t on t.job_id = s.job_id and t.stage = s.stage and t.gen = s.gen
+		where s.job_id = $1 and t.error is not null and t.status <> 'cancelled'
+		order by t.stage, t.index
+		limit $2`, id[:], maxErrors)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+
+	errors, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+		var (
+			stage, text    string
+			index, attempt int
+			f              state.Failure
+		)
+
+		err := row.Scan(&stage, &index, &attempt, &text)
+		if json.Unmarshal([]byte(text), &f) == nil {
+			text = fmt.Sprintf("%s (%s)", f.Message, f.Code)
+		}
+
+		return fmt.Sprintf("task %s/%d, attempt %d: %s", stage, index, attempt, text), err
+	})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+
+	return errors
 }
 
 // MustBe fails the test if the job has another status.
@@ -62,7 +139,7 @@ func (j Job) MustBe(t testing.TB, want state.JobStatus) Job {
 	t.Helper()
 
 	if j.Status != want {
-		t.Fatalf("job %s is %s (%+v), want %s; stages %+v", j.ID.Short(), j.Status, j.Error, want, j.Stages)
+		t.Fatalf("want %s, but %s", want, j)
 	}
 
 	return j
@@ -74,6 +151,7 @@ func (j Job) Stage(t testing.TB, name string) Stage {
 
 	for _, s := range j.Stages {
 		if s.Name == name {
+			s.job = &j
 			return s
 		}
 	}
@@ -89,16 +167,7 @@ func (s Stage) MustHave(t testing.TB, completed, failed int) Stage {
 	t.Helper()
 
 	if !s.Status.Ended() || s.Completed != completed || s.Failed != failed {
-		t.Fatalf(
-			"stage %s is %s with %d completed and %d failed of %d, want %d and %d",
-			s.Name,
-			s.Status,
-			s.Completed,
-			s.Failed,
-			s.Total,
-			completed,
-			failed,
-		)
+		t.Fatalf("want %d completed and %d failed in stage %s, but %s", completed, failed, s.Name, s.job)
 	}
 
 	return s

@@ -61,27 +61,39 @@ for each row
 when (old.status <> new.status)
 execute function log_stage();
 
-create function log_task() returns trigger language plpgsql as $$
+-- A statement can write thousands of tasks, so it logs them together.
+create function log_task_new() returns trigger language plpgsql as $$
 begin
-  insert into status_log (record, job_id, incarnation, stage, gen, index, attempt, was, now)
-  values (
-    'task', new.job_id, (select j.incarnation from jobs j where j.job_id = new.job_id),
-    new.stage, new.gen, new.index, new.attempt,
-    case when tg_op = 'UPDATE' then old.status::text end, new.status::text
-  );
+  insert into status_log (record, job_id, incarnation, stage, gen, index, attempt, now)
+  select 'task', n.job_id, j.incarnation, n.stage, n.gen, n.index, n.attempt, n.status
+  from made n
+  left join jobs j on j.job_id = n.job_id
+  where n.status <> 'queued';
   return null;
 end $$;
 
 create trigger log_task_new
 after insert on tasks
-for each row
-when (new.status <> 'queued')
-execute function log_task();
+referencing new table as made
+for each statement
+execute function log_task_new();
+
+create function log_task() returns trigger language plpgsql as $$
+begin
+  insert into status_log (record, job_id, incarnation, stage, gen, index, attempt, was, now)
+  select
+    'task', n.job_id, j.incarnation, n.stage, n.gen, n.index, n.attempt, o.status, n.status
+  from made n
+  join gone o using (job_id, stage, gen, index)
+  left join jobs j on j.job_id = n.job_id
+  where o.status <> n.status;
+  return null;
+end $$;
 
 create trigger log_task
-after update of status on tasks
-for each row
-when (old.status <> new.status)
+after update on tasks
+referencing old table as gone new table as made
+for each statement
 execute function log_task();
 
 create index status_log_stage on status_log (job_id, stage, id) where record = 'stage';

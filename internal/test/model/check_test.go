@@ -139,7 +139,8 @@ func (w *world) compareDeleted(existing map[state.JobID]bool) {
 		err := w.pool.QueryRow(context.Background(), `select (select count(*) from stages where job_id = $1)
 			+ (select count(*) from tasks where job_id = $1) + (select count(*) from attempts where job_id = $1)
 			+ (select count(*) from messages where job_id = $1) + (select count(*) from events where job_id = $1)
-			+ (select count(*) from result_parts where job_id = $1)`, id[:]).Scan(&remaining)
+			+ (select count(*) from result_parts where job_id = $1)
+			+ (select count(*) from task_logs where job_id = $1)`, id[:]).Scan(&remaining)
 		if err != nil || remaining > 0 {
 			w.t.Fatalf("%d rows of the deleted job %s remain; %v", remaining, id.Short(), err)
 		}

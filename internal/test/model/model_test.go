@@ -20,7 +20,7 @@ import (
 
 // The number of sequences of a run, and the seed of all of them.
 var (
-	sequences = flag.Int("model.sequences", 600, "sequences of random steps")
+	sequences = flag.Int("model.sequences", 250, "sequences of random steps")
 	seed      = flag.Int64("model.seed", 0, "seed of the sequences; 0: a random one")
 )
 

@@ -145,6 +145,7 @@ func newWorld(t *rapid.T, b *base) *world {
 	w.exec(
 		`delete from messages; delete from tasks; delete from stages; delete from jobs; delete from attempts;
 		delete from events; delete from workers; delete from sweeps; delete from result_parts;
+		delete from task_logs;
 		delete from status_log; delete from raised`,
 	)
 

@@ -23,6 +23,7 @@ import (
 
 	"coremachine/internal/dev/pglocal"
 	"coremachine/internal/repo"
+	"coremachine/internal/test/needs"
 	"coremachine/internal/test/repotest"
 )
 
@@ -95,9 +96,7 @@ func create(t testing.TB, statements string) string {
 	t.Helper()
 
 	base, err := server()
-	if err != nil {
-		t.Fatal(err)
-	}
+	needs.Installed(t, "Postgres", err, pglocal.ErrNotInstalled)
 
 	name := schemaName(t.Name())
 
@@ -127,10 +126,8 @@ func create(t testing.TB, statements string) string {
 func Own(t testing.TB) *pglocal.Server {
 	t.Helper()
 
-	s, err := pglocal.Start(t.Context(), pglocal.Options{Durable: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, err := pglocal.Start(t.Context(), pglocal.Options{Durable: true, InstalledOnly: true})
+	needs.Installed(t, "Postgres", err, pglocal.ErrNotInstalled)
 
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
@@ -215,14 +212,15 @@ func join() (*pglocal.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The server may have to be installed first.
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
 	return pglocal.Start(ctx, pglocal.Options{
-		Dir:     filepath.Join(root, ".local", "pgtest"),
-		Prepare: dropLeftovers,
-		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Dir:           filepath.Join(root, ".local", "pgtest"),
+		InstalledOnly: true,
+		Prepare:       dropLeftovers,
+		Log:           slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }
 

@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"testing"
 	"time"
@@ -75,13 +74,7 @@ func PooledBy(t testing.TB, sessions int) (through, direct string) {
 	p, err := pglocal.StartPooler(limit, pglocal.PoolerOptions{
 		URL: direct, User: role, Sessions: sessions,
 	})
-	if errors.Is(err, pglocal.ErrNoPooler) {
-		needs.Program(t, "PgBouncer", err)
-	}
-
-	if err != nil {
-		t.Fatal(err)
-	}
+	needs.Installed(t, "PgBouncer", err, pglocal.ErrNoPooler)
 
 	t.Cleanup(func() {
 		if err := p.Stop(); err != nil {

@@ -97,9 +97,12 @@ var ErrConnectionLost = state.Errorf(state.CodeUnavailable, "test", "the connect
 // ExternalService is a service that handlers depend on. It is unavailable for a while.
 type ExternalService struct{ Down atomic.Bool }
 
-// Call is the handler. It fails for each fourth task while the service is down.
+// Call is the handler. It fails for each fourth task while the service is down,
+// and logs it.
 func (o *ExternalService) Call(_ context.Context, t handlers.Task, in In) (Out, error) {
 	if o.Down.Load() && t.Index%4 == 1 {
+		t.Log.Warn("the service is unavailable")
+
 		return Out{}, errors.New("the service is unavailable")
 	}
 

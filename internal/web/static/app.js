@@ -9,27 +9,37 @@
     set(name, value) { try { localStorage.setItem(name, value); } catch { /* storage is not available */ } },
   };
 
-  // The user enters the key once. This tab keeps it and sends it with every
-  // request and with the stream.
-  const key = {
-    get() { try { return sessionStorage.getItem("key"); } catch { return null; } },
-    set(value) { try { sessionStorage.setItem("key", value); } catch { /* the user enters it again */ } },
+  // Every request, and the stream, sends the key. The stream connects again with
+  // the headers of its first request.
+  const { key } = window.dashboard;
+  const withKey = (headers) => {
+    const k = key.get();
+    if (k) headers["x-functions-key"] = k; else delete headers["x-functions-key"];
+    return headers;
   };
-  const withKey = (headers) => { const k = key.get(); if (k) headers["x-functions-key"] = k; return headers; };
-  let entered = false;
-  const askKey = () => {
-    const dialog = $("#key");
-    $("#key-wrong").hidden = !key.get();
-    if (!dialog.open) dialog.showModal();
-  };
-  document.addEventListener("htmx:config:request", (e) => withKey(e.detail.ctx.request.headers));
-  document.addEventListener("htmx:response:error", (e) => { if (e.detail.ctx.response.status === 401) askKey(); });
-  document.addEventListener("submit", (e) => {
-    if (e.target.id !== "key-form") return;
-    entered = true;
-    key.set($("#key-field").value.trim());
-    $("#key-field").value = "";
-    location.reload();
+  let stream = null;
+  document.addEventListener("htmx:config:request", (e) => {
+    withKey(e.detail.ctx.request.headers);
+    if (isLive(e)) stream = e.detail.ctx;
+  });
+  document.addEventListener("htmx:response:error", (e) => {
+    const { request, response } = e.detail.ctx;
+    if (response.status === 401) key.refused(request.headers["x-functions-key"]);
+  });
+  document.addEventListener("key:known", () => {
+    if (!$("#page")) return htmx.trigger("#main", "key");
+    if (stream) withKey(stream.request.headers);
+    for (const img of document.querySelectorAll("img[data-busy]:not([src])")) delete img.dataset.busy;
+    $("#live")?._htmx?.sse?.delayCanceller?.();
+    tick();
+  });
+
+  // visible replaces characters that cannot be seen or that reorder text by
+  // escapes, as the service does in pages. A test compares the two sets.
+  const hidden = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029\u034f\u115f\u1160\u17b4\u17b5\u2065\u3164\uffa0\ufff0-\ufff8\u{e0000}\u{e0002}-\u{e001f}\u{e0080}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
+  const visible = (text) => text.replace(hidden, (c) => {
+    const hex = c.codePointAt(0).toString(16);
+    return hex.length < 3 ? "\\x" + hex.padStart(2, "0") : hex.length < 5 ? "\\u" + hex.padStart(4, "0") : "\\U" + hex.padStart(8, "0");
   });
 
   // Toasts show the result of an action.
@@ -47,20 +57,24 @@
     $("#toasts").append(box);
     setTimeout(() => box.remove(), 12000);
   };
+  const fetched = async (url, options = { headers: withKey({}) }) => {
+    const response = await fetch(url, options);
+    if (response.status === 401) key.refused(options.headers["x-functions-key"]);
+    return response;
+  };
   const api = async (method, url, body) => {
     const options = { method, headers: withKey({ "Content-Type": "application/json" }) };
     if (body !== undefined) options.body = body;
-    const response = await fetch(url, options);
-    if (response.status === 401) askKey();
+    const response = await fetched(url, options);
     const text = await response.text();
     let answer = null;
-    try { answer = JSON.parse(text); } catch { /* not JSON from the API */ }
+    try { answer = JSON.parse(text, (_, v) => typeof v === "string" ? visible(v) : v); } catch { /* not JSON from the API */ }
     return { ok: response.ok, status: response.status, answer };
   };
   const refusal = (r) => {
     const a = r.answer || {};
     const fields = (a.errors || []).map((f) => ` ${f.field}: ${f.message}`).join(";");
-    return `${a.detail || "The service answered " + r.status + "."}${fields}${a.request_id ? " Request " + a.request_id : ""}`;
+    return visible(`${a.detail || "The service answered " + r.status + "."}${fields}${a.request_id ? " Request " + a.request_id : ""}`);
   };
 
   // Relative times and running durations tick here, by the service's clock.
@@ -69,22 +83,41 @@
   const took = (s) => s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} m ${two(s % 60)} s` : s < 86400 ? `${Math.floor(s / 3600)} h ${two(Math.floor(s % 3600 / 60))} m` : `${Math.floor(s / 86400)} d ${Math.floor(s % 86400 / 3600)} h`;
   const ago = (s) => s < 60 ? `${s} s ago` : s < 3600 ? `${Math.floor(s / 60)} m ago` : s < 86400 ? `${Math.floor(s / 3600)} h ago` : `${Math.floor(s / 86400)} d ago`;
   let exact = store.get("times") === "exact";
+  // Times are in UTC, or in the zone of the browser if the user wants it. cut is
+  // the number of characters of a format: minutes, seconds, or milliseconds.
+  let local = store.get("zone") === "local";
+  const cuts = { minute: 16, exact: 19, precise: 23 };
+  const stamp = (at, cut, here) => {
+    const shift = here ? -at.getTimezoneOffset() : 0, ahead = Math.abs(shift);
+    const text = new Date(at.getTime() + shift * 60000).toISOString().replace("T", " ").slice(0, cut);
+    return `${text} ${here ? `${shift < 0 ? "-" : "+"}${two(Math.floor(ahead / 60))}:${two(ahead % 60)}` : "UTC"}`;
+  };
   const say = (time) => {
     const at = new Date(time.dateTime);
     const s = Math.max(0, Math.floor((Date.now() - skew - at) / 1000));
-    if (time.dataset.t === "exact") return;
-    if (time.dataset.t === "since") return took(s);
+    const flipped = time.dataset.flip === "1", cut = cuts[time.dataset.t];
+    const whole = stamp(at, 19, cut ? local === flipped : local);
+    if (time.title !== whole) time.title = whole;
+    if (cut) return stamp(at, cut, local !== flipped); // a tap shows the other zone
+    if (time.dataset.t === "since") return took(silent() ? Math.max(0, Math.floor((state.at - skew - at) / 1000)) : s);
     const ahead = Math.ceil((at - (Date.now() - skew)) / 1000);
-    if (time.dataset.t === "until" && exact === (time.dataset.flip === "1")) return ahead > 0 ? `in ${took(ahead)}` : "now";
-    if (exact !== (time.dataset.flip === "1")) return at.toISOString().replace("T", " ").slice(0, 19) + " UTC";
-    return s > 7 * 86400 ? at.toISOString().slice(0, 10) : ago(s);
+    if (time.dataset.t === "until" && exact === flipped) return ahead > 0 ? `in ${took(ahead)}` : "now";
+    if (exact !== flipped) return stamp(at, 19, local);
+    return s > 7 * 86400 ? stamp(at, 16, local) : ago(s);
   };
-  // Pictures of results. The browser sends no key for an image, so the script
-  // fetches it. Each URL is fetched once, because a part may be rendered again.
+  // Pictures of results. The browser sends no key for an image, and does not
+  // repeat a request that failed, so the script fetches such an image. Each URL
+  // is fetched once, because a part may be rendered again.
   const shots = new Map();
   const shot = async (url) => {
-    const response = await fetch(url, { headers: withKey({}) });
-    if (response.status === 401) { askKey(); shots.delete(url); }
+    let response = null;
+    for (let wait = 1; !response; wait *= 2) { // gives up after 31 s
+      const last = wait > 16;
+      response = await fetched(url).catch((error) => { if (last) throw error; return null; });
+      if (!last && (response?.status === 429 || response?.status === 503)) response = null;
+      if (!response) await new Promise((done) => setTimeout(done, wait * 1000));
+    }
+    if (response.status === 401) { shots.delete(url); return null; } // it is fetched again with a key
     if (!response.ok) throw new Error(refusal({ status: response.status, answer: await response.json().catch(() => null) }));
     const bytes = await response.blob();
     return new Promise((resolve, reject) => {
@@ -95,11 +128,16 @@
     });
   };
   const pictures = () => {
+    for (const img of document.querySelectorAll(".picture img[src]:not([data-src])")) {
+      if (!img.complete || img.naturalWidth) continue;
+      img.dataset.src = img.src; // it failed
+      img.removeAttribute("src");
+    }
     for (const img of document.querySelectorAll("img[data-src]:not([src], [data-busy])")) {
       const url = img.dataset.src;
       img.dataset.busy = "1";
       if (!shots.has(url)) shots.set(url, shot(url));
-      shots.get(url).then((data) => { img.src = data; }, (error) => {
+      shots.get(url).then((data) => { if (data) img.src = data; }, (error) => {
         const text = document.createElement("span");
         text.className = "muted";
         text.textContent = error.message;
@@ -113,13 +151,19 @@
       if (text && time.textContent !== text) time.textContent = text;
     }
     pictures();
+    if (silent()) revive();
     if (state.at) $("#live-age").textContent = state.name === "live" ? "" : "· data of " + ago(Math.floor((Date.now() - state.at) / 1000));
   };
-  const showExact = () => { for (const b of document.querySelectorAll('[data-act="times"]')) b.setAttribute("aria-pressed", exact); };
+  const showExact = () => {
+    for (const b of document.querySelectorAll('[data-act="times"]')) b.setAttribute("aria-pressed", exact);
+    for (const b of document.querySelectorAll('[data-act="zone"]')) b.setAttribute("aria-pressed", local);
+  };
 
   // The state of the stream in one word.
-  const state = { name: "off", at: 0, held: false, trouble: "" };
-  const words = { live: "Live", wait: "Reconnecting…", paused: "Paused", polling: "Polling 5 s", trouble: "Service away", ended: "Final" };
+  // at: when the data was last known to be current. heard: when the last byte
+  // arrived.
+  const state = { name: "off", at: 0, heard: 0, tried: 0, held: false, trouble: "" };
+  const words = { live: "Live", wait: "Reconnecting…", offline: "Offline", paused: "Paused", polling: "Polling 5 s", trouble: "Service away", ended: "Final" };
   const show = (name) => {
     state.name = name;
     const el = $("#live-state");
@@ -130,6 +174,20 @@
     el.title = name === "paused" ? "Resume updates" : name === "live" ? "Pause updates" : "";
     tick();
   };
+  // The service sends something every 10 s. After twice that time without a byte
+  // the page does not know what it shows: durations stop, and it reconnects. A
+  // computer that slept finds itself in the same state.
+  const patienceWithSilence = 20000;
+  const silent = () => !!$("#live") && state.heard > 0 && Date.now() - state.heard > patienceWithSilence;
+  const revive = () => {
+    if (!["wait", "offline"].includes(state.name)) show(navigator.onLine ? "wait" : "offline");
+    if (document.hidden || Date.now() - state.tried < 3000) return;
+    state.tried = Date.now();
+    const sse = $("#live")._htmx?.sse;
+    if (sse?.reader) sse.reader.cancel().catch(() => {}); // the extension connects again
+    else if (!sse) again();
+  };
+  const heard = (current) => { state.heard = Date.now(); if (current) state.at = state.heard; };
   let patience = 0, polling = 0;
   const poll = () => {
     if (polling) return;
@@ -138,7 +196,6 @@
       const page = $("#page");
       if (!page || document.hidden || state.held) return;
       await htmx.ajax("GET", page.dataset.view, { source: page, target: "#page", swap: "outerMorph" });
-      state.at = Date.now();
     }, 5000);
   };
   const isLive = (e) => e.target.id === "live";
@@ -146,24 +203,34 @@
   document.addEventListener("htmx:sse:after:connection", (e) => {
     if (!isLive(e)) return;
     clearTimeout(patience); clearInterval(polling); polling = 0;
-    state.at = Date.now();
+    heard(true);
     show(state.held ? "paused" : "live");
   });
   document.addEventListener("htmx:sse:before:connection", (e) => { if (isLive(e) && e.detail.connection.attempt > 0 && !state.held) show("wait"); });
-  document.addEventListener("htmx:sse:error", (e) => { if (isLive(e)) { show("wait"); if (e.detail.status === 401) askKey(); } });
-  document.addEventListener("htmx:sse:close", (e) => { if (isLive(e) && e.detail.reason === "message") { state.at = 0; show("ended"); } });
+  document.addEventListener("htmx:sse:error", (e) => { if (isLive(e)) { show("wait"); if (e.detail.status === 401) key.refused(stream?.request.headers["x-functions-key"]); } });
+  document.addEventListener("htmx:sse:close", (e) => { if (isLive(e) && e.detail.reason === "message") { state.at = state.heard = 0; show("ended"); } });
   document.addEventListener("htmx:response:error", (e) => { if (isLive(e) && e.detail.ctx.response.status !== 401) { clearTimeout(patience); poll(); } });
   document.addEventListener("htmx:sse:before:message", (e) => {
     if (!isLive(e)) return;
-    state.at = Date.now();
-    if (state.held && !["done", "build"].includes(e.detail.message.event)) { state.missed = true; e.detail.cancelled = true; }
+    heard(e.detail.message.event !== "trouble" && state.name !== "trouble");
+    if (state.held && !["done", "build", "beat"].includes(e.detail.message.event)) { state.missed = true; e.detail.cancelled = true; }
   });
   const hold = (on) => {
     if (state.held === on || !$("#live")) return;
     state.held = on;
-    show(on ? "paused" : polling ? "polling" : "live");
+    show(on ? "paused" : polling ? "polling" : silent() ? "wait" : "live");
     if (!on && state.missed) { state.missed = false; htmx.ajax("GET", $("#page").dataset.view, { source: $("#page"), target: "#page", swap: "outerMorph" }); }
   };
+
+  addEventListener("offline", () => { if ($("#live")) show("offline"); });
+  addEventListener("online", () => {
+    if (state.name !== "offline") return;
+    show("wait");
+    state.tried = 0;
+    revive();
+    $("#live")?._htmx?.sse?.delayCanceller?.();
+  });
+  for (const event of ["visibilitychange", "pageshow"]) addEventListener(event, () => { if (!document.hidden) tick(); });
 
   // Named messages of the stream.
   document.addEventListener("title", (e) => { if (isLive(e)) { $("#page").dataset.title = e.detail.data; title(e.detail.data); } });
@@ -186,7 +253,9 @@
     const page = $("#page");
     if (!page) return;
     title(page.dataset.title);
-    if (page.dataset.now !== read) { read = page.dataset.now; skew = Date.now() - Number(read); }
+    if (page.dataset.now !== read) { read = page.dataset.now; skew = Date.now() - Number(read); heard(true); }
+    if (!$("#live")) state.at = state.heard = 0;
+    if (polling && state.name === "wait" && !silent()) show("polling");
     if (!$("#live") && !["ended", "polling"].includes(state.name)) show(page.dataset.ended ? "ended" : "off");
     dot();
     tick();
@@ -201,13 +270,13 @@
     if (e.target.id === "main") instead("The service cannot be reached", "The page could not be loaded.", "reload", "Try again");
   });
   document.addEventListener("close", (e) => {
-    if (e.target.id === "key" && !entered) instead("Key required", "The service requires an access key.", "key", "Enter a key");
+    if (e.target.id === "key" && !key.get()) instead("Key required", "The service requires an access key.", "key", "Enter a key");
   }, true);
 
   // again fetches the content of the page again.
   const again = () => { state.name = "off"; return htmx.ajax("GET", $("#page").dataset.view, { source: $("#main"), target: "#page", swap: "outerHTML" }); };
   // textOf fetches JSON as it is stored. Parsing it would change large numbers.
-  const textOf = async (url) => (await fetch(url, { headers: withKey({}) })).text();
+  const textOf = async (url) => (await fetched(url)).text();
   const download = async (button) => {
     const a = document.createElement("a");
     a.href = URL.createObjectURL(new Blob([await textOf(button.dataset.download)], { type: "application/json" }));
@@ -238,6 +307,7 @@
     button.disabled = false;
     button.closest("dialog")?.close();
     if (!r.ok) { if (r.status !== 401) toast(refusal(r)); return; }
+    if (button.dataset.then === "job") { location.href = `${root.dataset.prefix}/ui/jobs/${r.answer.job_id}`; return; }
     toast(button.dataset.done || "Done.");
     if (button.dataset.then === "reload") location.reload();
     if (button.dataset.then === "refresh" && (!$("#live") || state.name === "ended")) again();
@@ -256,7 +326,8 @@
       case "reload": return location.reload();
       case "again": return htmx.trigger(button.closest("[hx-get]"), "again");
       case "times": exact = !exact; store.set("times", exact ? "exact" : ""); showExact(); return tick();
-      case "key": return askKey();
+      case "zone": local = !local; store.set("zone", local ? "local" : ""); showExact(); return tick();
+      case "key": return key.ask();
     }
   });
 
@@ -302,7 +373,7 @@
     if (value === "auto") delete root.dataset.theme; else root.dataset.theme = value;
   };
 
-  window.dashboard = { $, api, toast, refusal, hold, state };
+  Object.assign(window.dashboard, { $, api, toast, refusal, hold, state });
   document.addEventListener("DOMContentLoaded", () => {
     for (const radio of document.querySelectorAll('[name="theme"]')) radio.checked = radio.value === (root.dataset.theme || "auto");
     shortcuts(keysOn);

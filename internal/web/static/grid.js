@@ -48,7 +48,7 @@
       const r = await api("GET", `${g.dataset.api}/${first(g)}`);
       if (!r.ok || here !== at) return;
       const t = r.answer, ms = t.started_at && t.finished_at ? Math.max(0, new Date(t.finished_at) - new Date(t.started_at)) : -1;
-      line += `${t.attempt ? " · attempt " + t.attempt : ""}${ms >= 0 ? " · " + (ms < 1000 ? ms + " ms" : (ms / 1000).toFixed(1) + " s") : ""}${t.error ? " · " + t.error.slice(0, 160) : ""}`;
+      line += `${t.failures ? ` · ${t.failures} failed ${t.failures === 1 ? "try" : "tries"}` : ""}${ms >= 0 ? " · " + (ms < 1000 ? ms + " ms" : (ms / 1000).toFixed(1) + " s") : ""}${t.error ? " · " + t.error.slice(0, 160) : ""}`;
       $("#grid-line").textContent = line;
     }
     $("#say").textContent = line;

@@ -4,21 +4,60 @@
 (() => {
   const { $, api, refusal } = window.dashboard;
   const fields = (form) => [...form.elements].filter((el) => el.dataset.kind);
+  const groups = (form) => [...form.elements].filter((el) => el.dataset.group);
   const number = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
-  // literal is the value of a field as JSON text. A number stays as it was
-  // typed. undefined means that the field is omitted.
-  const literal = (el) => {
-    if (el.dataset.widget === "check") return String(el.checked);
-    if (el.value === "") return el.dataset.kind === "string" && el.dataset.widget !== "select" && !["", "null"].includes(el.dataset.default) ? '""' : undefined;
-    if (el.dataset.widget === "select") return el.value;
-    if (el.dataset.kind === "string") return JSON.stringify(el.value);
-    if (el.dataset.kind === "json") { try { JSON.parse(el.value); return el.value.trim(); } catch { return JSON.stringify(el.value); } }
-    return number.test(el.value.trim()) ? el.value.trim() : JSON.stringify(el.value);
+  // one is a text as JSON text. A number stays as it was typed.
+  const one = (text, kind) => {
+    if (kind === "string") return JSON.stringify(text);
+    if (kind === "boolean") return ["true", "false"].includes(text.trim()) ? text.trim() : JSON.stringify(text);
+    return number.test(text.trim()) ? text.trim() : JSON.stringify(text);
   };
-  // given are the fields whose value differs from the default.
-  const given = (form) => fields(form).map((el) => [el, literal(el)]).filter(([el, v]) => v !== undefined && v !== el.dataset.default);
-  const body = (form) => "{" + given(form).map(([el, v]) => JSON.stringify(el.name) + ":" + v).join(",") + "}";
+  const lineList = (el) => el.value.split(/\r?\n/).filter((line) => line.trim() !== "");
+  // literal is the value of a field as JSON text. undefined means that the field
+  // is omitted.
+  const literal = (el) => {
+    const byDefault = el.dataset.default;
+    if (el.dataset.widget === "check") return String(el.checked);
+    if (el.dataset.widget === "lines") {
+      const items = lineList(el);
+      return items.length === 0 && (byDefault === "null" || byDefault === "") ? undefined : `[${items.map((line) => one(line, el.dataset.items)).join(",")}]`;
+    }
+    if (el.value === "") return el.dataset.kind === "string" && el.dataset.widget !== "select" && !["", "null"].includes(byDefault) ? '""' : undefined;
+    if (el.dataset.widget === "select") return el.value;
+    if (el.dataset.kind === "json") { try { JSON.parse(el.value); return el.value.trim(); } catch { return JSON.stringify(el.value); } }
+    return one(el.value, el.dataset.kind);
+  };
+  // given are the fields whose value differs from the default. A group that may
+  // be null is disabled if it is.
+  const given = (form) => fields(form).filter((el) => !el.matches(":disabled")).map((el) => [el, literal(el)]).filter(([el, v]) => v !== undefined && v !== el.dataset.default);
+  // bare are the groups that are sent although all their fields have defaults.
+  const bare = (form) => {
+    const named = given(form).map(([el]) => el.name);
+    return groups(form).filter((el) => !el.matches(":disabled") && (el.dataset.required === "true" || $(":scope > legend [data-set]", el)?.checked))
+      .map((el) => el.dataset.group).filter((name, _, all) => ![...named, ...all].some((other) => other.startsWith(name + ".")));
+  };
+  // body is the JSON text of the parameters, in objects by their dotted names.
+  const body = (form) => {
+    const top = new Map();
+    const put = (path, v) => {
+      const names = path.split("."), last = names.pop();
+      let at = top;
+      for (const name of names) { if (!at.has(name)) at.set(name, new Map()); at = at.get(name); }
+      at.set(last, v);
+    };
+    for (const [el, v] of given(form)) put(el.name, v);
+    for (const name of bare(form)) put(name, "{}");
+    const text = (v) => typeof v === "string" ? v : `{${[...v].map(([name, below]) => JSON.stringify(name) + ":" + text(below)).join(",")}}`;
+    return text(top);
+  };
+  // word is the value of a field for a command line.
+  const word = (el, v) => {
+    if (el.dataset.kind === "string") return JSON.parse(v);
+    if (el.dataset.widget !== "lines") return v;
+    const items = lineList(el);
+    return items.length === 0 || items.some((line) => /[,[]|^null$/.test(line)) ? v : items.join(",");
+  };
 
   // callback is the field of the callback URL; it is missing if none is allowed.
   const callback = () => $("#callback-url");
@@ -41,7 +80,7 @@
 
   const quote = (text) => /^[A-Za-z0-9_.,:=@%+\/-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\\''") + "'";
   const lines = (form) => {
-    const words = given(form).map(([el, v]) => quote(el.name + "=" + (el.dataset.kind === "string" ? JSON.parse(v) : v)));
+    const words = [...given(form).map(([el, v]) => quote(el.name + "=" + word(el, v))), ...bare(form).map((name) => quote(name + "={}"))];
     if (runKey().value) words.push("--key " + quote(runKey().value));
     for (const [name, value] of tags()) words.push("--tag " + quote(name + "=" + value));
     $("#line-corectl").textContent = ["corectl submit", quote(form.dataset.type), ...words].join(" ") + (callback() && callback().value ? " --callback-url " + quote(callback().value) : "");
@@ -51,17 +90,23 @@
 
   const clear = (form) => {
     $("#submit-wrong").hidden = true;
-    for (const el of [...fields(form), ...extras()]) { el.removeAttribute("aria-invalid"); $(`#${el.id}-wrong`).hidden = true; }
+    for (const el of [...fields(form), ...groups(form), ...extras()]) { el.removeAttribute("aria-invalid"); $(`#${el.id}-wrong`).hidden = true; }
+  };
+  // fieldOf is the field that an error names, or the innermost group around it.
+  const fieldOf = (form, name) => {
+    const covers = (own) => name === own || name.startsWith(own + ".") || name.startsWith(own + "[");
+    return fields(form).find((f) => covers(f.name)) || groups(form).reverse().find((g) => covers(g.dataset.group));
   };
   const wrong = (form, r) => {
     const errors = (r.answer && r.answer.errors) || [], rest = [];
     let at = null;
     for (const e of errors) {
-      const el = e.field === "callback_url" ? callback() : e.field === "key" && runKey().value ? runKey() : /^tags?(\.|$)/.test(e.field) && runTags().value ? runTags() : fields(form).find((f) => f.name === e.field || e.field.startsWith(f.name + ".") || e.field.startsWith(f.name + "["));
+      const el = e.field === "callback_url" ? callback() : e.field === "key" && runKey().value ? runKey() : /^tags?(\.|$)/.test(e.field) && runTags().value ? runTags() : fieldOf(form, e.field);
       if (!el) { rest.push(e); continue; }
       const p = $(`#${el.id}-wrong`);
-      p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === el.name || el === callback() || el === runKey() ? "" : e.field + ": ") + e.message;
+      p.textContent = (p.hidden ? "" : p.textContent + "; ") + (e.field === (el.name || el.dataset.group) || el === callback() || el === runKey() ? "" : e.field + ": ") + e.message;
       p.hidden = false;
+      if (el.matches("fieldset")) continue;
       el.setAttribute("aria-invalid", "true");
       if (!at || el.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING) at = el;
     }
@@ -74,8 +119,9 @@
   const add = (to, tag, text, set = {}) => { const el = Object.assign(document.createElement(tag), set); if (text) el.textContent = text; to.append(el); return el; };
   const said = (form, r) => {
     const a = r.answer, box = $("#submit-answer");
+    if (r.status === 202) { location.href = `${form.dataset.ui}/${a.job_id}`; return; }
     const panel = add(box, "section", "", { className: "panel answer" });
-    const p = add(panel, "p", r.status === 202 ? (a.created ? "Submitted. " : `Running again as attempt ${a.attempt}. `) : `This job already existed: ${a.status.replaceAll("_", " ")}. `);
+    const p = add(panel, "p", `This job already existed: ${a.status.replaceAll("_", " ")}. `);
     const link = add(p, "a", `Open ${a.job_type} ${a.job_id.slice(0, 8)}`, { href: `${form.dataset.ui}/${a.job_id}` });
     if (r.status === 200 && a.status.startsWith("completed")) {
       const again = add(panel, "button", "Run it again", { type: "button" });
@@ -128,6 +174,12 @@
     answer.textContent = !r.ok ? "" : r.answer.delivered ? "The receiver accepted the sample." : `The sample was not delivered: ${r.answer.error}.`;
     if (!r.ok && r.status !== 401) wrong(form, r);
   });
+  const setGroups = (form) => { for (const box of form.querySelectorAll("[data-set]")) box.closest("fieldset").disabled = !box.checked; };
+  document.addEventListener("change", (e) => {
+    if (!e.target.matches("#submit [data-set]")) return;
+    setGroups(e.target.form);
+    lines(e.target.form);
+  });
   document.addEventListener("input", (e) => { if (e.target.form && e.target.form.id === "submit") lines(e.target.form); });
-  document.addEventListener("page:arrived", () => { const form = $("#submit"); if (form) lines(form); });
+  document.addEventListener("page:arrived", () => { const form = $("#submit"); if (form) { setGroups(form); lines(form); } });
 })();
