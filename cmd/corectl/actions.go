@@ -15,15 +15,20 @@ import (
 	"coremachine/internal/view"
 )
 
-// actFlags are the flags of every command that changes a job.
+// actFlags are the flags of every command that changes jobs.
 type actFlags struct {
-	ID     string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
-	Yes    bool   `short:"y" help:"Skip the confirmation."`
-	DryRun bool   `help:"Print what would happen, and change nothing."`
+	ID     string   `arg:"" optional:"" help:"Job id, at least its first 4 digits, or @last."`
+	Filter []string `sep:"none" placeholder:"NAME=VALUE" help:"All jobs that match: status, type, since, id, tag.NAME, param.NAME. Repeat for several: all must hold."`
+	Yes    bool     `short:"y" help:"Skip the confirmation. Required without a terminal."`
+	DryRun bool     `help:"Print what would happen, and change nothing."`
 }
 
 // start finds the job.
 func (f actFlags) start(ctx context.Context, a *app) (view.JobView, error) {
+	if f.ID == "" {
+		return view.JobView{}, usagef("name a job, or select jobs with --filter, for example --filter status=failed.")
+	}
+
 	id, err := a.jobID(ctx, f.ID)
 	if err != nil {
 		return view.JobView{}, err
@@ -45,6 +50,19 @@ const cancelPatience = 30 * time.Second
 
 // Run cancels the job and waits for its end.
 func (c *cancelCmd) Run(ctx context.Context, a *app) error {
+	query := url.Values(nil)
+	if c.Force {
+		query = url.Values{"force": {"true"}}
+	}
+
+	if len(c.Filter) > 0 {
+		return bulk{
+			verb: "cancel", done: "cancelled", statuses: []state.JobStatus{state.JobQueued, state.JobRunning},
+			warning: "Queued tasks will not start, and running tasks are cancelled. Results are kept.",
+			act:     post("/jobs/cancel/", query),
+		}.run(ctx, a, c.actFlags)
+	}
+
 	job, err := c.start(ctx, a)
 	if err != nil {
 		return err
@@ -61,12 +79,12 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 		)
 	}
 
-	waiting := job.Tasks.Total - render.Ended(job.Tasks) - job.Tasks.Running
+	waiting := job.Tasks.Total - job.Tasks.Ended() - job.Tasks.Running
 	numbers := fmt.Sprintf("%s not started, %s running.", have(waiting), are(job.Tasks.Running))
 
-	verb, query := "cancel", url.Values(nil)
+	verb := "cancel"
 	if c.Force {
-		verb, query = "force the cancel of", url.Values{"force": {"true"}}
+		verb = "force the cancel of"
 		numbers += " It does not wait for handlers. A retry runs the stages that had not ended from the start."
 	}
 
@@ -176,6 +194,15 @@ type retryCmd struct{ actFlags }
 
 // Run retries the failed tasks.
 func (c *retryCmd) Run(ctx context.Context, a *app) error {
+	if len(c.Filter) > 0 {
+		return bulk{
+			verb: "retry", done: "retried",
+			statuses: []state.JobStatus{state.JobFailed, state.JobCompletedWithErrors, state.JobCancelled},
+			warning:  "Unfinished tasks run again as a new attempt.",
+			act:      post("/jobs/retry/", nil),
+		}.run(ctx, a, c.actFlags)
+	}
+
 	job, err := c.start(ctx, a)
 	if err != nil {
 		return err
@@ -251,6 +278,17 @@ type deleteCmd struct{ actFlags }
 
 // Run deletes a finished job.
 func (c *deleteCmd) Run(ctx context.Context, a *app) error {
+	if len(c.Filter) > 0 {
+		return bulk{
+			verb: "delete", done: "deleted", statuses: endedStatuses(),
+			warning: "Their tasks and results are deleted too.",
+			act: func(ctx context.Context, a *app, id state.JobID) error {
+				_, err := a.api.Delete(ctx, "/jobs/"+id.String(), nil)
+				return err
+			},
+		}.run(ctx, a, c.actFlags)
+	}
+
 	job, err := c.start(ctx, a)
 	if err != nil {
 		return err

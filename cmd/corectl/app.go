@@ -6,23 +6,35 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/client"
+	"coremachine/internal/view"
 )
 
 // app is what a command works with: the console, the settings and the API.
 type app struct {
 	*console
-	format string // table, json, jsonl or name
-	style  render.Style
-	api    *client.Client
+	given   globals
+	format  string // table, json, jsonl or name
+	style   render.Style
+	api     *client.Client
+	context string // name of the context; empty if the address is given or the default
+	args    []string
+	served  bool // whether the API has answered, so that its pages can be read
 }
 
-func newApp(con *console, g globals) (*app, error) {
-	a := &app{console: con, format: first(g.Output, con.getenv("CORECTL_OUTPUT"), "table")}
+// localCommands call no API, or start one of their own. They also work if the
+// current context is wrong.
+var localCommands = []string{
+	"demo", "dev", "new", "package", "listen", "migrate", "context", "completion", "version", "help", "__complete",
+}
+
+func newApp(con *console, g globals, command string) (*app, error) {
+	a := &app{console: con, given: g, format: first(g.Output, con.getenv("CORECTL_OUTPUT"), "table")}
 	switch a.format {
 	case "table", "json", "jsonl", "name":
 	default:
@@ -34,29 +46,49 @@ func newApp(con *console, g globals) (*app, error) {
 	a.style.Color = g.Color == "always" ||
 		g.Color == "auto" && con.errTTY && con.getenv("NO_COLOR") == "" && !dumb
 	a.style.ASCII = g.ASCII
-	key := con.getenv("CORECTL_KEY")
 
-	if g.KeyFile != "" {
-		text, err := os.ReadFile(g.KeyFile)
-		if err != nil {
-			return nil, usagef("cannot read the key file: %v", err)
+	to := target{url: client.Default}
+
+	if !slices.Contains(localCommands, command) {
+		var err error
+		if to, err = con.target(g); err != nil {
+			return nil, err
 		}
-
-		key = string(text)
 	}
 
-	api, err := client.New(first(g.URL, con.getenv("CORECTL_URL"), client.Default), strings.TrimSpace(key))
+	api, err := client.New(to.url, to.key)
 	if err != nil {
 		return nil, usagef("%v", err)
 	}
 
 	api.Agent = "corectl"
-	a.api = api
+	a.api, a.context = api, to.context
 
 	return a, nil
 }
 
 func (a *app) close() { a.api.Close() }
+
+// help returns where people read an entry of the runbook: the address that the
+// API serves, or the page in the source tree if no API has answered.
+func (a *app) help(entry view.Runbook) string {
+	if entry == "" || !a.served {
+		return entry.String()
+	}
+
+	return entry.At(a.api.Base())
+}
+
+// place names the API in messages: its address, and the context if there is one.
+func (a *app) place() string { return placeOf(a.context, a.api.Base()) }
+
+func placeOf(context, address string) string {
+	if context == "" {
+		return address
+	}
+
+	return context + " (" + address + ")"
+}
 
 // animated reports whether frames may be redrawn in place.
 func (a *app) animated() bool { return a.errTTY && a.getenv("TERM") != "dumb" }
@@ -140,10 +172,14 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 		return nil
 	}
 
+	if a.context != "" {
+		question = a.context + ": " + question
+	}
+
 	if !a.asked() {
 		return usagef(
-			"%s No terminal is available for the confirmation. Add --yes, or --dry-run to print what would happen.",
-			question,
+			"%s No terminal is available for the confirmation. Add --yes: `%s`. --dry-run prints what would happen.",
+			question, a.again("--yes"),
 		)
 	}
 
@@ -172,6 +208,24 @@ func (a *app) confirm(ctx context.Context, yes, usual bool, question string) err
 		return exitf(exitOther, "Nothing was changed.")
 	}
 }
+
+// again returns the command line of this command with another flag.
+func (a *app) again(flag string) string {
+	words := each(append(slices.Clone(a.args), flag), shellWord)
+
+	return first(a.program, "corectl") + " " + strings.Join(words, " ")
+}
+
+// shellWord quotes an argument for a shell, if it needs quotes.
+func shellWord(arg string) string {
+	if plainWord.MatchString(arg) {
+		return arg
+	}
+
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 func first(texts ...string) string {
 	for _, text := range texts {

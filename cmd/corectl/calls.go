@@ -48,27 +48,22 @@ func list[T any](
 
 // job reads a job's status.
 func (a *app) job(ctx context.Context, id state.JobID) (view.JobView, client.Answer, error) {
-	answer, err := a.api.GetStatus(ctx, id, "", 0)
-	if err != nil {
-		return view.JobView{}, answer, a.orMissing(err, id)
-	}
-
-	job, err := decode[view.JobView](answer)
-
-	return job, answer, err
+	return a.jobChange(ctx, id, "")
 }
 
-// jobChange reads a job's status when it differs from version, or after 20 s.
+// jobChange reads a job's status when it differs from version, or after 20 s. It
+// reads it immediately if version is empty.
 func (a *app) jobChange(
 	ctx context.Context,
 	id state.JobID,
 	version string,
 ) (view.JobView, client.Answer, error) {
+	wait := 20 * time.Second
 	if version == "" {
-		return a.job(ctx, id)
+		wait = 0
 	}
 
-	answer, err := a.api.GetStatus(ctx, id, version, 20*time.Second)
+	answer, err := a.api.GetStatus(ctx, id, version, wait)
 	if err != nil {
 		return view.JobView{}, answer, a.orMissing(err, id)
 	}

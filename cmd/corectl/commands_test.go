@@ -53,7 +53,7 @@ func full(t *testing.T) *api {
 		}))).
 		on("POST /jobs/retry/"+idA, answer(202, view.Retried{JobRef: view.JobRef{Attempt: 2}, Tasks: 1})).
 		on("POST /jobs/start/"+idA, answer(202, view.JobRef{Attempt: 1})).
-		on("DELETE /jobs/"+idA, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }).
+		on("DELETE /jobs/"+idA, noContent).
 		on("POST /sweeps", answer(200, view.SweepView{
 			StartedAt: testNow, EndedAt: &testNow, Found: []byte(`{"lost": 2, "resent": 1, "repaired": 0}`),
 		})).
@@ -162,7 +162,7 @@ func TestSubmitOfAnExistingJob(t *testing.T) {
 	got := fake.run(outside{}, "submit", "hello_world")
 
 	want := "hello_world 3f9a1c2e already exists: completed_with_errors now. Use --rerun to run it again, " +
-		"`corectl retry 3f9a` for the 1.\n"
+		"`corectl retry 3f9a` for the 1 failed task.\n"
 	if got.err != want || got.out != idA+"\n" || got.code != 0 {
 		t.Errorf("got %+v, want %q", got, want)
 	}
@@ -383,7 +383,7 @@ func TestListsReportOmittedItems(t *testing.T) {
 			page("eyJpIjo0MTgyfQ", view.TaskSummary{Stage: "reply"}, view.TaskSummary{Stage: "reply", Index: 1})))
 
 	got := fake.run(outside{}, "tasks", idA, "--failed", "--limit", "2")
-	if want := "41 more: --limit 0 for all, or --cursor eyJpIjo0MTgyfQ\n"; got.err != want {
+	if want := "41 more: add --more for the next page, or --limit 0 for all\n"; got.err != want {
 		t.Errorf("got %q, want %q", got.err, want)
 	}
 

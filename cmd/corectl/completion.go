@@ -57,11 +57,22 @@ func (c *completeCmd) Run(_ context.Context, a *app) error {
 		words = []string{""}
 	}
 
-	return a.lines(candidates(parser.Model, words, recentJobs(a.stateDir)))
+	return a.lines(candidates(parser.Model, words, recentJobs(a.stateDir), a.contextNames()))
+}
+
+// contextNames returns the names of all contexts. If they cannot be read, there
+// is only the default one.
+func (a *app) contextNames() []string {
+	all, err := a.readContexts()
+	if err != nil {
+		return []string{defaultContext}
+	}
+
+	return append(all.names(), defaultContext)
 }
 
 // candidates returns the possible completions of the last word.
-func candidates(model *kong.Application, words []string, recent []recentJob) []string {
+func candidates(model *kong.Application, words []string, recent []recentJob, contexts []string) []string {
 	node, flags := model.Node, model.Flags
 	done, last := words[:len(words)-1], words[len(words)-1]
 
@@ -88,6 +99,10 @@ func candidates(model *kong.Application, words []string, recent []recentJob) []s
 	if len(done) > 0 {
 		if flag := flagNamed(flags, done[len(done)-1]); flag != nil && !flag.IsBool() &&
 			!strings.Contains(done[len(done)-1], "=") {
+			if flag.Name == "context" {
+				return begin(contexts, last)
+			}
+
 			return begin(flagValues(node.Name, flag.Name), last)
 		}
 	}
@@ -98,6 +113,15 @@ func candidates(model *kong.Application, words []string, recent []recentJob) []s
 
 	if len(node.Children) > 0 {
 		return begin(childNames(node), last)
+	}
+
+	takesContext := node.Name == "use" || node.Name == "remove" && node.Parent.Name == "context"
+	if takesContext && len(plain) == 0 {
+		return begin(contexts, last)
+	}
+
+	if node.Name == "job" && node.Parent.Name == "remove" && len(plain) == 0 {
+		return begin(knownTypes(), last)
 	}
 
 	return begin(arguments(model, node, len(plain), recent), last)
@@ -151,7 +175,7 @@ func arguments(model *kong.Application, node *kong.Node, n int, recent []recentJ
 	switch node.Name {
 	case "submit", "types", "demo":
 		return knownTypes()
-	case "status", "tasks", "failures", "events", "cancel", "retry", "delete", "open", "start", "tag":
+	case "status", "tasks", "task", "logs", "failures", "events", "cancel", "retry", "delete", "open", "start", "tag":
 		ids := []string{"@last"}
 		for _, job := range recent {
 			ids = append(ids, job.JobID.String())

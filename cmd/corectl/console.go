@@ -4,10 +4,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
 
+	"coremachine/internal/client"
 	"coremachine/internal/config"
 )
 
@@ -21,8 +24,11 @@ type console struct {
 	size     func() (columns, rows int) // size of the terminal, read for each frame
 	getenv   func(string) string
 	now      func() time.Time
-	stateDir string // folder of the recent ids; empty if there is none
-	open     func(address string) error
+	stateDir string // folder of the recent ids and lists; empty if there is none
+	// configDir is the folder of the contexts; empty if there is none.
+	configDir string
+	open      func(address string) error
+	program   string // how a shell starts this program again; empty means corectl
 }
 
 func systemConsole() *console {
@@ -35,7 +41,33 @@ func systemConsole() *console {
 		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		errTTY: term.IsTerminal(int(os.Stderr.Fd())),
 		size:   terminalSize, getenv: getenv, now: time.Now, stateDir: stateDir(getenv), open: openBrowser,
+		configDir: configDir(getenv), program: programName(os.Args[0]),
 	}
+}
+
+// programName returns how a shell starts the program again that was started as
+// arg. A program of go run is deleted when it ends, so go run starts it again.
+func programName(arg string) string {
+	if !strings.Contains(filepath.ToSlash(arg), "/go-build") {
+		return arg
+	}
+
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Path == "" {
+		return arg
+	}
+
+	return "go run " + info.Path
+}
+
+// commandTo returns the beginning of a command that reaches an API.
+func (a *app) commandTo(api string) string {
+	command := first(a.program, "corectl")
+	if api != client.Default {
+		command += " --url " + api
+	}
+
+	return command
 }
 
 // terminalSize tries standard error first, because frames go there while

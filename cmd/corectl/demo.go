@@ -133,7 +133,7 @@ func (c *demoCmd) run(ctx context.Context, a *app, r running) ([]byte, error) {
 	if errors.As(watched, &exit) && (exit.code == exitInterrupted || exit.code == exitTimeout) {
 		return nil, exitf(
 			exit.code,
-			"Stopped. The job continues with the next `corectl demo` or `corectl dev`.",
+			"Stopped. The job continues with the next `%[1]s demo` or `%[1]s dev`.", first(a.program, "corectl"),
 		)
 	}
 

@@ -63,20 +63,15 @@ func (c *demoCmd) overSample(a *app) {
 // savePictures saves the pictures of the job's result, because the demo ends
 // before anyone can look at the dashboard.
 func (c *demoCmd) savePictures(ctx context.Context, a *app, job view.JobView) {
-	types, _, err := list[state.JobType](ctx, a, "/jobs/types", nil)
+	types, err := a.types(ctx)
 	if err != nil {
 		return // the result is still printed
 	}
 
-	for _, t := range types.Items {
-		if t.Name != job.JobType {
-			continue
-		}
-
-		for _, d := range t.Show {
-			if d.Kind == "image" && view.Member(job.Result, d.Path) != nil {
-				c.savePicture(ctx, a, job, d.Path)
-			}
+	declared, _ := state.FindType(types, job.JobType)
+	for _, d := range declared.Show {
+		if d.Kind == state.DisplayImage && state.Member(job.Result, d.Path) != nil {
+			c.savePicture(ctx, a, job, d.Path)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"coremachine/internal/client"
@@ -33,6 +34,7 @@ type devCmd struct {
 	Port int  `default:"7071" help:"Port of the API. 0: any free port."`
 	Keys bool `help:"Require a function key, as Azure does. A key is created and printed."`
 	localFlags
+	NoWatch bool   `help:"Do not rebuild and restart the handler when a Go file changes."`
 	AnyPort bool   `hidden:"" help:"Any free port where that one is taken."`
 	Report  string `hidden:"" help:"File to write addresses and process ids to, once ready."`
 }
@@ -138,7 +140,22 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 		try = "container_list container=" + local.SampleContainer + " inspect=true"
 	}
 
-	a.hint("try: corectl submit %s --watch. Ctrl-C stops everything.", try)
+	a.hint("Ctrl-C stops everything. Try:")
+
+	// On one line, so that it can be pasted.
+	_, _ = fmt.Fprintf(a.err, "  %s submit %s --watch\n", a.commandTo(r.API), try)
+
+	if !c.NoWatch {
+		a.hint("A change of a Go file rebuilds and restarts the handler. Jobs continue.")
+
+		var watching sync.WaitGroup
+		defer watching.Wait()
+
+		watch, stop := context.WithCancel(ctx)
+		defer stop()
+
+		watching.Go(func() { system.Watch(watch, a.building, a.rebuilt) })
+	}
 
 	select {
 	case <-ctx.Done():
@@ -146,6 +163,31 @@ func (c *devCmd) stay(ctx context.Context, a *app, system *local.System, keys []
 		return nil
 	case <-system.Done():
 		return exitf(exitOther, "The host stopped: %v", system.Err())
+	}
+}
+
+// building reports which changes are being built.
+func (a *app) building(files []string) {
+	text := files[0]
+	if len(files) > 1 {
+		text += fmt.Sprintf(" and %d more", len(files)-1)
+	}
+
+	a.hint("%s changed: building…", text)
+}
+
+// rebuilt reports the result of a build.
+func (a *app) rebuilt(r local.Rebuild) {
+	switch {
+	case r.Err != nil && r.Restarted:
+		a.hint("The new handler does not become ready: %v. The next change builds again.", r.Err)
+	case r.Err != nil:
+		_, _ = fmt.Fprintf(a.err, "\n%s\n\n", plainLines(sentence(r.Err.Error())))
+		a.hint("The old handler keeps running. The next change builds again.")
+	case r.Same:
+		a.hint("The handler is the same.")
+	default:
+		a.hint("The new handler is ready after %.1f s (process %d).", r.Took.Seconds(), r.PID)
 	}
 }
 
@@ -248,7 +290,7 @@ func (a *app) at(address string) error {
 	}
 
 	a.api.Close()
-	a.api = api
+	a.api, a.context = api, ""
 
 	return nil
 }

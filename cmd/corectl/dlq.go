@@ -59,11 +59,6 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	query, err := c.query()
-	if err != nil {
-		return err
-	}
-
 	seen := map[string]bool{}
 	all := printer[view.DeadView]{
 		app:  a,
@@ -80,10 +75,12 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 			return render.DeadTabbed(dead)
 		},
 	}
-	next, err := all.print(ctx, "/queues/"+c.Queue+"/dead", query, c.Limit)
+	next, err := all.list(ctx, listing{
+		path: "/queues/" + c.Queue + "/dead", query: url.Values{}, limit: c.Limit, moreFlags: c.moreFlags,
+	})
 
 	for _, reason := range slices.Sorted(maps.Keys(seen)) {
-		a.hint("%s: %s", a.style.Plain(reason), view.RunbookOfDead(reason))
+		a.hint("%s: %s", a.style.Plain(reason), view.RunbookOfDead(reason).At(a.api.Base()))
 	}
 
 	switch {
@@ -92,7 +89,7 @@ func (c *dlqListCmd) Run(ctx context.Context, a *app) error {
 	case all.count == 0:
 		a.hint("No dead letters in %s.", c.Queue)
 	case next != "":
-		a.hint("more: --limit 0 for all, or --cursor %s", next)
+		a.moreHint("more")
 	}
 
 	return nil
@@ -174,7 +171,7 @@ func (a *app) deadGroups(ctx context.Context, q view.QueueView) ([]render.DeadGr
 type dlqRedriveCmd struct {
 	Queue  string `arg:"" help:"Queue: jobs, tasks or long-tasks."`
 	Reason string `placeholder:"REASON" help:"Only dead letters with this reason."`
-	Yes    bool   `short:"y" help:"Skip the confirmation."`
+	Yes    bool   `short:"y" help:"Skip the confirmation. Required without a terminal."`
 	DryRun bool   `help:"Count the messages that would be sent and dropped."`
 }
 

@@ -44,7 +44,13 @@ var entries = map[string]view.Runbook{
 	"storage":     view.RunbookStorage,
 	"api":         view.RunbookNotReady,
 	"access":      view.RunbookAccess,
+	"tree":        doctorPage,
+	"go":          doctorPage,
+	"functions":   doctorPage,
 }
+
+// doctorPage is the section that explains every check.
+const doctorPage view.Runbook = "doctor"
 
 // speaksForItself lists checks whose warnings need no entry. What is missing in
 // these cases is optional, and a health report names its own entries.
@@ -56,12 +62,12 @@ type printedFinding struct {
 	Runbook string `json:"runbook,omitempty"`
 }
 
-func (f finding) printed() printedFinding {
+func (a *app) printed(f finding) printedFinding {
 	if f.Outcome == fine || f.Outcome == warn && slices.Contains(speaksForItself, f.Check) {
 		return printedFinding{finding: f}
 	}
 
-	return printedFinding{f, entries[f.Check].String()}
+	return printedFinding{f, a.help(entries[f.Check])}
 }
 
 const (
@@ -88,7 +94,7 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 
 	warned := count(findings, warn)
 	if failed+warned > 0 && a.format == "table" {
-		a.hint("%d failed, %s", failed, render.Things(warned, "warning"))
+		a.hint("%d failed, %s · %s explains each check", failed, render.Things(warned, "warning"), a.help(doctorPage))
 	}
 
 	if failed > 0 {
@@ -111,31 +117,10 @@ func count(findings []finding, outcome string) int {
 }
 
 func (a *app) findings(found []finding) error {
-	findings := each(found, finding.printed)
+	findings := each(found, a.printed)
 
-	switch a.format {
-	case "json":
-		text, err := encode(map[string][]printedFinding{"items": findings})
-		if err != nil {
-			return err
-		}
-
-		return a.body(text)
-	case "jsonl":
-		for _, f := range findings {
-			text, err := encode(f)
-			if err == nil {
-				err = a.body(text)
-			}
-
-			if err != nil {
-				return err
-			}
-		}
-
-		return nil
-	case "name":
-		return a.lines(each(findings, func(f printedFinding) string { return f.Check }))
+	if a.format != "table" {
+		return formatItems(a, findings, func(f printedFinding) string { return f.Check })
 	}
 
 	if !a.outTTY {

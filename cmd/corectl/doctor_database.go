@@ -194,26 +194,60 @@ func checkReceivers(ctx context.Context, r *repo.Repo) finding {
 		}
 	}
 
-	var received []int16
-	if err := r.Database().QueryRow(ctx, receiversSQL, receivedWithin.Seconds()).Scan(&received); err != nil {
+	var (
+		received       []int16
+		running, older int
+	)
+
+	row := r.Database().QueryRow(ctx, receiversSQL, receivedWithin.Seconds())
+	if err := row.Scan(&received, &running, &older); err != nil {
 		return finding{"receivers", bad, rootCause(err), "see the log of the app"}
 	}
 
-	silent := slices.DeleteFunc(slices.Clone(state.Queues), func(q state.Queue) bool {
-		return slices.Contains(received, int16(q))
-	})
-	if len(silent) > 0 {
-		detail := "no process has received for two minutes from " + queueNames(silent)
+	return receivers(received, running, older)
+}
 
-		return finding{
-			"receivers",
-			warn,
-			detail,
-			"start a worker; an idle Functions app may be silent: submit a job, and run doctor again",
+// receivers returns the finding if no message has waited. A process under a
+// Functions host knows that it receives from a queue only if a message came, so
+// a silent queue is a warning only if all are silent, and for long enough.
+func receivers(received []int16, running, older int) finding {
+	var active, silent []state.Queue
+
+	for _, q := range state.Queues {
+		if slices.Contains(received, int16(q)) {
+			active = append(active, q)
+		} else {
+			silent = append(silent, q)
 		}
 	}
 
-	return finding{"receivers", fine, "processes receive from " + queueNames(state.Queues), ""}
+	switch {
+	case len(silent) == 0:
+		return finding{"receivers", fine, "processes receive from " + queueNames(active), ""}
+	case len(active) > 0:
+		detail := "processes receive from " + queueNames(active) + "; nothing has waited in " + queueNames(silent)
+
+		return finding{"receivers", fine, detail, ""}
+	case running == 0:
+		return finding{
+			"receivers",
+			warn,
+			"no process is running, so none receives from " + queueNames(silent),
+			"start a worker, or submit a job, which wakes a Functions app that has scaled to zero",
+		}
+	case older == 0:
+		detail := fmt.Sprintf("%s started less than two minutes ago, and no message has arrived yet",
+			render.Things(running, "process"))
+
+		return finding{"receivers", fine, detail, ""}
+	}
+
+	return finding{
+		"receivers",
+		warn,
+		"no process has received for two minutes from " + queueNames(silent),
+		"start a worker; an idle Functions app may be silent: submit a job, and run doctor again",
+	}
 }
 
 func queueNames(queues []state.Queue) string {

@@ -17,6 +17,7 @@ import (
 	"coremachine/internal/config"
 	"coremachine/internal/queue/servicebus"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // checkServiceBus opens a link to each queue and sends nothing.
@@ -69,16 +70,23 @@ func (a *app) checkAPI(ctx context.Context) []finding {
 
 	var health client.Health
 	if json.Unmarshal(report, &health) == nil && health.Status != "" {
+		a.served = true
+
 		return append([]finding{a.apiHealth(health)}, a.checkAccess(ctx, health.Status)...)
 	}
 
-	text, _ := explain(err)
+	text, _ := explain(err, a.context)
 
-	if a.getenv("CORECTL_URL") == "" && a.api.Base() == client.Default {
+	if a.getenv("CORECTL_URL") == "" && a.context == "" && a.api.Base() == client.Default {
 		return []finding{{"api", warn, fmt.Sprintf("no answer from %s", a.api.Base()), "corectl dev"}}
 	}
 
-	return []finding{{"api", bad, text, "check CORECTL_URL, and that the app runs"}}
+	advice := "check CORECTL_URL, and that the app runs"
+	if a.context != "" {
+		advice = "check the address with corectl context list, and that the app runs"
+	}
+
+	return []finding{{"api", bad, text, advice}}
 }
 
 // unavailable is the status of a service that does no work and whose report
@@ -95,7 +103,7 @@ func (a *app) checkAccess(ctx context.Context, health string) []finding {
 
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok {
-		text, _ := explain(err)
+		text, _ := explain(err, a.context)
 		return []finding{{"access", bad, text, ""}}
 	}
 
@@ -103,9 +111,12 @@ func (a *app) checkAccess(ctx context.Context, health string) []finding {
 	case refused.Status == http.StatusUnauthorized || refused.Status == http.StatusForbidden:
 		detail := fmt.Sprintf("GET %s/jobs is refused with %d", a.api.Base(), refused.Status)
 
-		return []finding{
-			{"access", bad, detail, "give a valid key of the app: CORECTL_KEY, or --key-file FILE"},
+		advice := "give a valid key of the app: CORECTL_KEY, or --key-file FILE"
+		if a.context != "" {
+			advice = "put a valid key of the app into the key file of the context " + a.context
 		}
+
+		return []finding{{"access", bad, detail, advice}}
 	case health == unavailable && refused.Status == http.StatusServiceUnavailable:
 		return nil // for the reason in the report
 	}
@@ -127,7 +138,8 @@ func (a *app) apiHealth(health client.Health) finding {
 		if check := health.Checks[name]; check.Status != "ok" {
 			text := strings.TrimSuffix(name+" "+check.Status+": "+check.Message, ": ")
 			if check.Runbook != "" {
-				text += " (" + check.Runbook + ")"
+				_, entry, _ := strings.Cut(check.Runbook, "#")
+				text += " (" + a.help(view.Runbook(entry)) + ")"
 			}
 
 			wrong = append(wrong, text)
@@ -135,7 +147,7 @@ func (a *app) apiHealth(health client.Health) finding {
 	}
 
 	outcome := map[string]string{"ok": fine, "degraded": warn}[health.Status]
-	detail := fmt.Sprintf("%s is %s, version %s", a.api.Base(), health.Status, health.Version)
+	detail := fmt.Sprintf("%s is %s, version %s", a.place(), health.Status, health.Version)
 
 	return finding{"api", first(outcome, bad), strings.Join(append([]string{detail}, wrong...), "; "), ""}
 }

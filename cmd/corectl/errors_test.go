@@ -25,6 +25,7 @@ func TestErrorsNameTheObjectTheReasonAndTheNextCommand(t *testing.T) {
 	}{
 		"Command":    {[]string{"sumbit", "hello_world"}, `"sumbit"`, "unknown command", `did you mean "submit"?`},
 		"StrangeOne": {[]string{"frobnicate"}, `"frobnicate"`, "unknown command", "`corectl help`"},
+		"Watch":      {[]string{"watch", idA}, `"watch"`, "unknown command", `did you mean "status ID --watch"?`},
 		"Flag":       {[]string{"sweep", "--dry-run"}, "--dry-run", "unknown flag", "`corectl help sweep`"},
 		"FlagTypo": {
 			[]string{"jobs", "--statsu", "failed"}, "--statsu", "unknown flag", `did you mean "--status"?`,
@@ -87,7 +88,7 @@ func TestErrorsNameTheObjectTheReasonAndTheNextCommand(t *testing.T) {
 		"NoTerminal": {
 			[]string{"delete", idA},
 			"hello_world 3f9a1c2e", "No terminal is available",
-			"--yes, or --dry-run",
+			"`corectl delete " + idA + " --yes`",
 		},
 		"Format": {
 			[]string{"jobs", "-o", "yaml"},

@@ -16,7 +16,7 @@ type eventsCmd struct {
 	ID     string `arg:"" help:"Job id, at least its first 4 digits, or @last."`
 	Follow bool   `short:"f" help:"Follow the events until the job ends."`
 	Limit  int    `default:"0" placeholder:"N" help:"Maximum number of items. 0: all."`
-	Cursor string `help:"Continue an earlier list."`
+	moreFlags
 }
 
 // Run prints events, oldest first, as soon as each page is read.
@@ -26,19 +26,16 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	query, err := pageFlags{Limit: c.Limit, Cursor: c.Cursor}.query()
-	if err != nil {
-		return err
+	events := listing{
+		path: "/jobs/" + id.String() + "/events", query: url.Values{}, limit: c.Limit, moreFlags: c.moreFlags,
 	}
-
-	path := "/jobs/" + id.String() + "/events"
 
 	if !c.Follow {
 		all := printer[view.EventView]{app: a, name: eventName, table: a.eventLines}
 
-		next, err := all.print(ctx, path, query, c.Limit)
+		next, err := all.list(ctx, events)
 		if err == nil && next != "" {
-			a.hint("more: --cursor %s", next)
+			a.moreHint("more")
 		}
 
 		return a.orMissing(err, id)
@@ -48,7 +45,12 @@ func (c *eventsCmd) Run(ctx context.Context, a *app) error {
 		return usagef("--follow produces a stream: use -o jsonl instead of -o json.")
 	}
 
-	return a.followEvents(ctx, id, path, query)
+	query, err := events.resume(a)
+	if err != nil {
+		return err
+	}
+
+	return a.followEvents(ctx, id, events.path, query)
 }
 
 // followEvents prints the existing events, then waits for the job to change and

@@ -45,8 +45,9 @@ func usagef(format string, args ...any) error {
 	return exitf(exitUsage, "corectl: "+format, args...)
 }
 
-// explain converts any error into the text for the user and the exit code.
-func explain(err error) (text string, code int) {
+// explain converts any error into the text for the user and the exit code. where
+// is the context that the command used, or empty.
+func explain(err error, where string) (text string, code int) {
 	var (
 		exit     *exitError
 		refused  *client.Error
@@ -61,28 +62,36 @@ func explain(err error) (text string, code int) {
 	case errors.Is(err, context.Canceled):
 		return "", exitInterrupted
 	case errors.As(err, &gone):
-		return fmt.Sprintf(
-			"Cannot reach %s (%s). Start the service with `make dev`, or set CORECTL_URL.",
-			gone.URL,
-			gone.Reason,
-		), exitUnreachable
+		advice := "Start the service with `make dev`, or set CORECTL_URL."
+		if where != "" {
+			advice = "Check its address with `corectl context list`."
+		}
+
+		return fmt.Sprintf("Cannot reach %s (%s). %s", placeOf(where, gone.URL), gone.Reason, advice), exitUnreachable
 	case errors.As(err, &stranger):
-		return sentence(stranger.Error()) + ". Check CORECTL_URL.", exitOther
+		advice := "Check CORECTL_URL."
+		if where != "" {
+			advice = "Check the context " + where + " with `corectl context list`."
+		}
+
+		return sentence(stranger.Error()) + ". " + advice, exitOther
 	case errors.As(err, &refused):
-		return explainRefusal(refused)
+		return explainRefusal(refused, where)
 	}
 
 	return "corectl: " + err.Error(), exitOther
 }
 
-func explainRefusal(e *client.Error) (text string, code int) {
+func explainRefusal(e *client.Error, where string) (text string, code int) {
 	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Sprintf(
-			"%s rejected the request (%d). Set a valid function key with CORECTL_KEY or --key-file FILE.",
-			e.URL,
-			e.Status,
-		), exitNotAllowed
+		advice := "Set a valid function key with CORECTL_KEY or --key-file FILE."
+		if where != "" {
+			advice = fmt.Sprintf("Put a valid function key into the key file of the context: "+
+				"corectl context add %s --url %s --key-file FILE", where, e.URL)
+		}
+
+		return fmt.Sprintf("%s rejected the request (%d). %s", placeOf(where, e.URL), e.Status, advice), exitNotAllowed
 	case http.StatusNotFound:
 		return e.Message(), exitNotFound
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
@@ -90,11 +99,11 @@ func explainRefusal(e *client.Error) (text string, code int) {
 	case http.StatusTooManyRequests:
 		return then(
 			withRetry(e, "Too much work is queued: "+e.Message()),
-			"See "+view.RunbookBusy.String()+".",
+			"See "+view.RunbookBusy.At(e.URL)+".",
 		), exitOther
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return then(
-			withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", e.URL, e.Status, e.Message())),
+			withRetry(e, fmt.Sprintf("%s is not ready (%d): %s", placeOf(where, e.URL), e.Status, e.Message())),
 			"See `corectl doctor`.",
 		), exitUnreachable
 	}

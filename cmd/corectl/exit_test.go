@@ -133,7 +133,13 @@ func TestExitCodes(t *testing.T) {
 			func(a *api) { a.on(status, answer(200, run3(state.JobRunning))) },
 			[]string{"cancel", idA},
 			64,
-			"Add --yes",
+			"Add --yes: `corectl cancel " + idA + " --yes`",
+		},
+		"nobody_to_ask_of_several": {
+			func(a *api) { a.on("GET /jobs", answer(200, page("", run3(state.JobFailed).JobSummary))) },
+			[]string{"retry", "--filter", "status=failed", "--filter", "tag.team=a b"},
+			64,
+			"`corectl retry --filter status=failed --filter 'tag.team=a b' --yes`",
 		},
 		"conflict": {
 			func(a *api) {

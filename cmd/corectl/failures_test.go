@@ -56,7 +56,7 @@ func TestFingerprintPrefixesAreAccepted(t *testing.T) {
 	}{
 		{"1c22e", exitOK, "No task matches."},
 		{"1c22", exitUsage, "1c22 matches more than one fingerprint:\n  1c22e0f3a55b41d7  no voice\n" +
-			"  1c2200000000aaaa  no  ear\n"},
+			"  1c2200000000aaaa  no\\x1b ear\n"},
 		{
 			"beef", exitNotFound,
 			"No error of 3f9a1c2e has a fingerprint that starts with beef. See `corectl failures 3f9a`.",

@@ -130,6 +130,8 @@ func answer(status int, body any) http.HandlerFunc {
 	}
 }
 
+func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
 func problem(status int, code state.Code, detail string, fields ...state.FieldError) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
@@ -163,44 +165,17 @@ type outside struct {
 	in    string
 	env   map[string]string
 	state string // folder of the recent ids
-	ctx   context.Context
-	url   string // replaces the URL of the fake API
-	watch func(stderr string)
+	// config is the folder of the contexts. With it, there is no CORECTL_URL.
+	config string
+	ctx    context.Context
+	url    string // replaces the URL of the fake API
+	watch  func(stderr string)
 }
 
 func (a *api) run(o outside, args ...string) result {
 	a.t.Helper()
 
-	var out, errOut recorder
-
-	errOut.watch = o.watch
-	if o.width == 0 {
-		o.width = 100
-	}
-
-	if o.state == "" {
-		o.state = a.t.TempDir()
-	}
-
-	con := &console{
-		in:     strings.NewReader(o.in),
-		out:    &out,
-		err:    &errOut,
-		inTTY:  o.tty,
-		outTTY: o.tty,
-		errTTY: o.tty,
-		size:   func() (int, int) { return o.width, 40 },
-		getenv: func(name string) string {
-			if name == "CORECTL_URL" && o.env[name] == "" {
-				return first(o.url, a.server.URL)
-			}
-
-			return o.env[name]
-		},
-		now:      func() time.Time { return testNow },
-		stateDir: o.state,
-		open:     func(string) error { return errors.New("no browser here") },
-	}
+	con, out, errOut := a.console(o)
 
 	ctx := o.ctx
 	if ctx == nil {
@@ -210,6 +185,41 @@ func (a *api) run(o outside, args ...string) result {
 	code := run(ctx, args, con)
 
 	return result{out: out.String(), err: errOut.String(), code: code}
+}
+
+// console returns the environment of a run, and what records its outputs.
+func (a *api) console(o outside) (con *console, out, errOut *recorder) {
+	a.t.Helper()
+
+	if o.width == 0 {
+		o.width = 100
+	}
+
+	if o.state == "" {
+		o.state = a.t.TempDir()
+	}
+
+	out, errOut = &recorder{}, &recorder{watch: o.watch}
+
+	return &console{
+		in:     strings.NewReader(o.in),
+		out:    out,
+		err:    errOut,
+		inTTY:  o.tty,
+		outTTY: o.tty,
+		errTTY: o.tty,
+		size:   func() (int, int) { return o.width, 40 },
+		getenv: func(name string) string {
+			if name == "CORECTL_URL" && o.env[name] == "" && o.config == "" {
+				return first(o.url, a.server.URL)
+			}
+
+			return o.env[name]
+		},
+		now:      func() time.Time { return testNow },
+		stateDir: o.state, configDir: o.config,
+		open: func(string) error { return errors.New("no browser here") },
+	}, out, errOut
 }
 
 // recorder is a buffer that reports its content after each write.

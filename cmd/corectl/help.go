@@ -133,7 +133,7 @@ func printOverview(w io.Writer, model *kong.Application) {
 		}
 	}
 
-	b.WriteString("\nGlobal flags: --url, --key-file, -o json|jsonl|table|name, --color, --ascii.\n")
+	b.WriteString("\nGlobal flags: --url, --key-file, --context, -o FORMAT, --color, --ascii.\n")
 	b.WriteString("More: `corectl help COMMAND`. Topics: exit-codes, output, environment.\n")
 	_, _ = io.WriteString(w, b.String())
 }

@@ -26,7 +26,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 		return state.JobID{}, exitf(
 			exitNotFound,
 			"@last: no job has been submitted from this machine to %s. See `corectl jobs`.",
-			a.api.Base(),
+			a.place(),
 		)
 	}
 
@@ -54,7 +54,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 		return state.JobID{}, exitf(
 			exitNotFound,
 			"No job at %s has an id that starts with %s. See `corectl jobs`.",
-			a.api.Base(),
+			a.place(),
 			prefix,
 		)
 	case 1:
@@ -71,7 +71,7 @@ func (a *app) jobID(ctx context.Context, given string) (state.JobID, error) {
 
 // missing returns the error for a job that does not exist.
 func (a *app) missing(id state.JobID) error {
-	return exitf(exitNotFound, "No job %s at %s. See `corectl jobs`.", render.Short(id), a.api.Base())
+	return exitf(exitNotFound, "No job %s at %s. See `corectl jobs`.", render.Short(id), a.place())
 }
 
 // typeNames returns the registered job types, sorted.

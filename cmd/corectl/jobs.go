@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,25 +12,6 @@ import (
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
-
-// pageFlags select how much of a list is shown.
-type pageFlags struct {
-	Limit  int    `default:"50" placeholder:"N" help:"Maximum number of items. 0: all."`
-	Cursor string `help:"Continue an earlier list."`
-}
-
-func (p pageFlags) query() (url.Values, error) {
-	if p.Limit < 0 {
-		return nil, usagef("--limit %d is negative.", p.Limit)
-	}
-
-	query := url.Values{}
-	if p.Cursor != "" {
-		query.Set("cursor", p.Cursor)
-	}
-
-	return query, nil
-}
 
 type jobsCmd struct {
 	Status []string `placeholder:"STATUS" help:"Only jobs with these statuses: queued, running, completed, completed_with_errors, failed, cancelled."`
@@ -42,42 +24,62 @@ type jobsCmd struct {
 
 // Run lists jobs.
 func (c *jobsCmd) Run(ctx context.Context, a *app) error {
-	query, err := c.query()
-	if err != nil {
-		return err
-	}
-
+	query := url.Values{}
 	if err := c.filter(query, a.now()); err != nil {
 		return err
 	}
+
+	asked := maps.Clone(query)
+	if c.Since != "" {
+		asked.Set("since", c.Since)
+	}
+
+	var texts *view.ParameterTexts
 
 	all := printer[view.JobSummary]{
 		app:  a,
 		name: func(job view.JobSummary) string { return job.JobID.String() },
 		table: func(jobs []view.JobSummary) []string {
-			if a.outTTY {
-				return a.outStyle().Jobs(jobs, a.now())
+			if texts == nil {
+				texts = a.parameterTexts(ctx)
 			}
 
-			return render.JobsTabbed(jobs)
+			if a.outTTY {
+				return a.outStyle().Jobs(jobs, texts, a.now())
+			}
+
+			return render.JobsTabbed(jobs, texts)
 		},
 	}
 
-	next, err := all.print(ctx, "/jobs", query, c.Limit)
+	next, err := all.list(ctx, listing{
+		path: "/jobs", query: query, asked: asked, limit: c.Limit, moreFlags: c.moreFlags,
+	})
 	if err != nil {
 		return err
 	}
 
 	switch {
-	case all.count == 0 && len(query) <= 1:
+	case all.count == 0 && len(query) == 0 && !c.continued():
 		a.hint("No jobs yet. Start one: corectl submit hello_world n=3")
 	case all.count == 0:
 		a.hint("No job matches.")
 	case next != "":
-		a.hint("more: --limit 0 for all, or --cursor %s", next)
+		a.moreHint("more")
 	}
 
 	return nil
+}
+
+// parameterTexts returns the texts that lists show of parameters. If the types
+// cannot be read, lists show all parameters.
+func (a *app) parameterTexts(ctx context.Context) *view.ParameterTexts {
+	types, err := a.types(ctx)
+	if err != nil {
+		types = nil
+	}
+
+	return view.NewParameterTexts(types)
 }
 
 func (c *jobsCmd) filter(query url.Values, now time.Time) error {

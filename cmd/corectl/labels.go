@@ -8,6 +8,7 @@ import (
 
 	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 // labelFlags are the flags of a submit that name and describe a job.
@@ -16,12 +17,8 @@ type labelFlags struct {
 	Tag []string `sep:"none" placeholder:"NAME=VALUE" help:"Set a tag. Repeat for several."`
 }
 
-// set adds the flags to the query of a submit.
+// set adds the tags to the query of a submit.
 func (f labelFlags) set(query url.Values) error {
-	if f.Key != "" {
-		query.Set("key", f.Key)
-	}
-
 	return addTerms(query, "--tag", state.TagPrefix, f.Tag)
 }
 
@@ -47,11 +44,6 @@ type tagCmd struct {
 	ID     string   `arg:"" help:"Job id, at least its first 4 digits, or @last."`
 	Tags   []string `arg:"" optional:"" name:"name=value" help:"Tags to set."`
 	Remove []string `short:"r" sep:"none" placeholder:"NAME" help:"Remove a tag. Repeat for several."`
-}
-
-// taggedJob is the answer to a change of tags.
-type taggedJob struct {
-	Tags map[string]string `json:"tags"`
 }
 
 // Run changes the tags of a job, and prints all that it has.
@@ -91,7 +83,7 @@ func (c *tagCmd) Run(ctx context.Context, a *app) error {
 	}
 
 	return a.one(answer.Body, id.String(), func() error {
-		job, err := decode[taggedJob](answer)
+		job, err := decode[view.JobTags](answer)
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func TestKeysAndTagsAreShown(t *testing.T) {
 	}
 
 	got := fake.run(outside{}, "jobs")
-	if fields := strings.Split(strings.TrimSuffix(got.out, "\n"), "\t"); len(fields) != 11 || fields[9] != "night/1" ||
+	if fields := strings.Split(strings.TrimSuffix(got.out, "\n"), "\t"); len(fields) != 13 || fields[9] != "night/1" ||
 		!strings.HasPrefix(fields[10], "a=b") || strings.Contains(got.out, "\x1b") {
 		t.Errorf("jobs for other programs: %q", got.out)
 	}

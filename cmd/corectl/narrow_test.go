@@ -44,7 +44,9 @@ func TestDumbTerminalsPrintTheTimeOfDay(t *testing.T) {
 	dumb := outside{tty: true, env: map[string]string{"TERM": "dumb"}}
 
 	got := full(t).run(dumb, "status", idA, "--watch")
-	if !strings.Contains(got.err, "\n14:02:30 3f9a1c2e job completed_with_errors ") ||
+	at := testNow.Local().Format("15:04:05 MST")
+
+	if !strings.Contains(got.err, "\n"+at+" 3f9a1c2e job completed_with_errors ") ||
 		strings.Contains(got.err, "2026-") {
 		t.Errorf("got %q", got.err)
 	}

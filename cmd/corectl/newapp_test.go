@@ -16,7 +16,12 @@ func newProject(t *testing.T, c newAppCmd) project {
 	dir := filepath.Join(t.TempDir(), "tiles")
 	c.Dir = dir
 
-	created, err := c.files(dir, filepath.Join("..", ".."))
+	source, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	created, err := c.files(dir, source)
 	if err == nil {
 		err = writeAll(dir, created, nil)
 	}
@@ -41,19 +46,7 @@ func TestNewAppIsAProjectOfItsOwn(t *testing.T) {
 		t.Errorf("got %+v", p)
 	}
 
-	job, err := describeJob("another", []string{"a", "b"})
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	created, edited, err := job.files(p)
-	if err == nil {
-		err = writeAll(p.root, created, edited)
-	}
-
-	if err != nil {
-		t.Fatal(err)
-	}
+	created := addJob(t, p, "another", "a", "b")
 
 	if diff := cmp.Diff([]string{"another", "first_job"}, declaredTypes(p.root)); diff != "" {
 		t.Error(diff)

@@ -81,15 +81,6 @@ func (j newJob) Results() string {
 	return "Results"
 }
 
-// Kit returns the qualifier of what tests of handlers use.
-func (j newJob) Kit() string {
-	if j.outside() {
-		return "coremachinetest."
-	}
-
-	return ""
-}
-
 func (j newJob) qualifier(inside string) string {
 	if j.outside() {
 		return "coremachine."
@@ -141,7 +132,7 @@ func (c *newJobCmd) Run(_ context.Context, a *app) error {
 			fmt.Sprintf("edited   internal/jobs/all.go +1  internal/handlers/all.go +%d", len(job.Stages)),
 			"next     go test ./internal/jobs ./internal/handlers",
 			fmt.Sprintf(
-				"then     restart the service (make dev) and run: corectl submit %s --watch",
+				"then     corectl submit %s --watch, after a running corectl dev has rebuilt the handler",
 				job.Name,
 			),
 		})

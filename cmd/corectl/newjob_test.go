@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"maps"
 	"os"
@@ -85,73 +86,133 @@ func testProject(t *testing.T) project {
 	return project{root: root, module: engine}
 }
 
-// TestNewJobsBuildAndPassTheirOwnTests writes jobs into a copy of the packages
-// to which they belong. It uses unlikely names, because a checkout may already
-// contain new jobs.
+// TestNewJobsBuildAndPassTheirOwnTests lays jobs over the tree of the engine. It
+// uses unlikely names, because a checkout may already contain new jobs. In one of
+// them it changes what a user changes first, the names of parameters, inputs and
+// results: its tests must say what to change in them.
 func TestNewJobsBuildAndPassTheirOwnTests(t *testing.T) {
 	t.Parallel()
 
-	root := t.TempDir()
-	for _, path := range []string{
-		"internal/cron", "internal/state", "internal/raster", "internal/jobs", "internal/handlers",
-	} {
-		if err := os.CopyFS(
-			filepath.Join(root, path),
-			os.DirFS(filepath.Join("..", "..", path)),
-		); err != nil {
-			t.Fatal(err)
-		}
-	}
+	change := strings.NewReplacer(
+		"json:\"n\"", "json:\"rows\"", "\"n\", ", "\"rows\", ",
+		"json:\"item\"", "json:\"row\"", "json:\"note\"", "json:\"words\"",
+	)
 
-	for _, name := range []string{"go.mod", "go.sum"} {
-		text, err := os.ReadFile(filepath.Join("..", "..", name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(root, name), text, 0o600)
-		}
-
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	var names []string
-
-	for name, stages := range map[string][]string{
+	out := testWithJobs(t, map[string][]string{
 		"new_job_solo": {"work"}, "new_job_pair": {"a", "b"},
-		"new_job_tiles": {"scan", "measure", "summarise"},
+		"new_job_tiles": {"scan", "measure", "weigh", "summarise"}, "new_job_changed": {"scan", "measure", "sum"},
+	}, func(name, text string) string {
+		if name == "new_job_changed" {
+			return change.Replace(text)
+		}
+
+		return text
+	})
+
+	for _, want := range []string{
+		"--- PASS: TestNewJobSoloCompletes", "--- PASS: TestNewJobPairCompletes", "--- PASS: TestNewJobTilesCompletes",
+		"--- PASS: TestNewJobTilesPlans", "--- PASS: TestNewJobTilesRefusesBadParameters",
+		"--- PASS: TestNewJobPairHandlers", "--- PASS: TestNewJobTilesHandlers",
+		"--- PASS: TestNewJobChangedCompletes",
+		"--- FAIL: TestNewJobChangedPlans", "if you changed the parameters or the input, change this test",
+		"--- FAIL: TestNewJobChangedHandlers", "if you changed the handler, change its line in this test",
 	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+
+	if n := strings.Count(out, "--- FAIL: "); n != 2 {
+		t.Errorf("%d tests fail, want those of the changed job that know its names:\n%s", n, out)
+	}
+}
+
+// testWithJobs runs the tests that belong to new jobs, in the tree of the engine
+// with the files of the jobs laid over it, and returns what they print. It writes
+// nothing there. change returns the text of a file that is not a test.
+func testWithJobs(t *testing.T, jobs map[string][]string, change func(name, text string) string) string {
+	t.Helper()
+
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var (
+		names []string
+		files = map[string][]byte{}
+	)
+
+	for name, stages := range jobs {
 		job, err := describeJob(name, stages)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		created, edited, err := job.files(project{root: root, module: engine})
-		if err == nil {
-			err = writeAll(root, created, edited)
-		}
+		created, edited, err := job.render(project{root: root, module: engine}, func(path string) ([]byte, error) {
+			if text, ok := files[path]; ok {
+				return text, nil
+			}
 
+			return os.ReadFile(filepath.Join(root, path))
+		})
 		if err != nil {
 			t.Fatal(err)
+		}
+
+		maps.Copy(files, edited)
+
+		for path, text := range created {
+			if !strings.HasSuffix(path, "_test.go") {
+				text = []byte(change(name, string(text)))
+			}
+
+			files[path] = text
 		}
 
 		names = append(names, job.Go)
 	}
 
-	cmd := exec.CommandContext(
-		t.Context(),
-		"go",
-		"test",
-		"-vet=all",
-		"-run",
-		"Check|"+strings.Join(names, "|"),
-		"./internal/jobs",
-		"./internal/handlers",
-	)
-
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-v", "-vet=all", "-overlay="+overlay(t, root, files),
+		"-run", "Check|"+strings.Join(names, "|"), "./internal/jobs", "./internal/handlers")
 	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+
+	out, err := cmd.CombinedOutput()
+	if len(out) == 0 {
+		t.Fatal(err)
 	}
+
+	return string(out)
+}
+
+// overlay writes files into a folder of their own, and returns the path of a
+// file from which the go command knows their places in the tree at root.
+func overlay(t *testing.T, root string, files map[string][]byte) string {
+	t.Helper()
+
+	dir := t.TempDir()
+	replace := map[string]string{}
+
+	for path, text := range files {
+		place := filepath.Join(dir, strings.ReplaceAll(path, "/", "_"))
+		replace[filepath.Join(root, path)] = place
+
+		if err := os.WriteFile(place, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	return list
 }
 
 func TestNewJobRejectsInvalidNames(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"go/format"
 	"go/parser"
 	"go/token"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -28,7 +29,7 @@ func addEntries(source []byte, entries []mapEntry) ([]byte, error) {
 		return nil, err
 	}
 
-	all := literalOf(file, "All")
+	all := literalOf(file)
 	if all == nil {
 		return nil, errors.New("the file has no map literal All")
 	}
@@ -103,7 +104,7 @@ func addEntry(source []byte, e mapEntry) ([]byte, error) {
 		return nil, err
 	}
 
-	all := literalOf(file, "All")
+	all := literalOf(file)
 
 	at := files.Position(all.Rbrace).Offset
 	for _, pair := range slices.Backward(pairsOf(all)) {
@@ -142,24 +143,33 @@ func aboveComment(source []byte, at int) int {
 	}
 }
 
-func literalOf(file *ast.File, name string) *ast.CompositeLit {
-	for _, decl := range file.Decls {
-		group, ok := decl.(*ast.GenDecl)
-		if !ok || group.Tok != token.VAR {
-			continue
-		}
-
-		for _, spec := range group.Specs {
-			value, ok := spec.(*ast.ValueSpec)
-			if !ok || len(value.Names) != 1 || value.Names[0].Name != name || len(value.Values) != 1 {
-				continue
-			}
-
-			if lit, ok := value.Values[0].(*ast.CompositeLit); ok {
-				return lit
-			}
+// literalOf returns the map literal of the variable All.
+func literalOf(file *ast.File) *ast.CompositeLit {
+	for value := range declaredValues(file, token.VAR) {
+		if lit, ok := value.Values[0].(*ast.CompositeLit); ok && value.Names[0].Name == "All" {
+			return lit
 		}
 	}
 
 	return nil
+}
+
+// declaredValues yields the declarations of one constant, or of one variable,
+// with a value.
+func declaredValues(file *ast.File, kind token.Token) iter.Seq[*ast.ValueSpec] {
+	return func(yield func(*ast.ValueSpec) bool) {
+		for _, decl := range file.Decls {
+			group, ok := decl.(*ast.GenDecl)
+			if !ok || group.Tok != kind {
+				continue
+			}
+
+			for _, spec := range group.Specs {
+				value, ok := spec.(*ast.ValueSpec)
+				if ok && len(value.Names) == 1 && len(value.Values) == 1 && !yield(value) {
+					return
+				}
+			}
+		}
+	}
 }

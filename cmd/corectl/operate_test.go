@@ -186,7 +186,7 @@ func TestDoctorShowsTheHealthReport(t *testing.T) {
 	got := fake.run(outside{}, "doctor")
 
 	want := "warn\tapi\t" + fake.server.URL + "/api is degraded, version v1; storage failed: storage " +
-		"rejects the request (docs/operations.md#storage)\t\t\n"
+		"rejects the request (" + fake.server.URL + "/api/ui/help/operations#storage)\t\t\n"
 	if !strings.Contains(got.out, want) {
 		t.Errorf("got %s, want %q", got.out, want)
 	}

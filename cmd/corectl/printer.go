@@ -136,3 +136,31 @@ func each[T, R any](items []T, fn func(T) R) []R {
 
 	return out
 }
+
+// formatItems prints a list of this program's own in a format other than table.
+func formatItems[T any](a *app, items []T, name func(T) string) error {
+	switch a.format {
+	case "name":
+		return a.lines(each(items, name))
+	case "json":
+		text, err := encode(map[string][]T{"items": items})
+		if err != nil {
+			return err
+		}
+
+		return a.body(text)
+	}
+
+	for _, item := range items {
+		text, err := encode(item)
+		if err == nil {
+			err = a.body(text)
+		}
+
+		if err != nil {
+			return err
+		}
+	}
+
+	return nil
+}

@@ -108,7 +108,7 @@ func declaredTypes(root string) []string {
 
 	var names []string
 
-	for _, pair := range pairsOf(literalOf(file, "All")) {
+	for _, pair := range pairsOf(literalOf(file)) {
 		if name, err := strconv.Unquote(keyOf(source, files, pair)); err == nil {
 			names = append(names, name)
 		}

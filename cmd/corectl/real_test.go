@@ -18,6 +18,7 @@ import (
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
+	"coremachine/internal/test/fixtures"
 	"coremachine/internal/view"
 )
 
@@ -41,6 +42,8 @@ func stuckInput(stuckParams, int) struct{} { return struct{}{} }
 
 func runStuck(ctx context.Context, t handlers.Task, _ struct{}) (struct{}, error) {
 	if t.Index == 0 {
+		t.Log.Warn("no voice was found")
+
 		return struct{}{}, handlers.Permanent(errors.New("no voice"))
 	}
 
@@ -56,6 +59,8 @@ func realAPI(t *testing.T) *api {
 
 	allJobs, allHandlers := maps.Clone(jobs.All), maps.Clone(handlers.All)
 	allJobs["stuck"], allHandlers[string(stuckTask)] = stuck, handlers.Func(runStuck)
+	allJobs["nested"] = fixtures.Jobs()["nested"]
+	allHandlers[string(fixtures.Number)] = fixtures.Handlers()[string(fixtures.Number)]
 
 	var hub atomic.Pointer[httpapi.JobWatcher]
 
@@ -78,6 +83,7 @@ func realAPI(t *testing.T) *api {
 	server := httptest.NewServer(httpapi.New(httpapi.Options{
 		Engine:     process.Machine,
 		Reader:     process.Repo,
+		Inputs:     process.Machine,
 		Dead:       process.Queue,
 		JobWatcher: hub.Load(),
 		Health:     httpapi.Health{Version: "test"},
@@ -135,7 +141,10 @@ func TestEveryCommandAgainstTheRealAPI(t *testing.T) {
 	run(exitOK, id, "jobs", "--status", "completed", "--type", "hello_world", "--since", "1h")
 	run(exitOK, "No job matches.", "jobs", "--status", "failed")
 	run(exitOK, "reply\t2\tcompleted", "tasks", id, "--stage", "reply")
-	run(exitOK, "4 more: --limit 0 for all, or --cursor ", "tasks", id, "--limit", "2")
+	run(exitOK, "4 more: add --more for the next page", "tasks", id, "--limit", "2")
+	run(exitOK, "more: add --more for the next page", "tasks", id, "--limit", "3", "--more")
+	run(exitOK, "reply\t2\tcompleted", "tasks", id, "--more")
+	run(exitOther, "No more: the last list was complete.", "tasks", id, "--more")
 	run(exitOK, "\tjob_ended\t", "events", "@last", "-f")
 	run(exitOK, "hello_world\tgreeting,reply\t", "types")
 	run(exitOK, "n\tinteger\t3\t1 to 1000; searchable\t", "types", "hello_world")

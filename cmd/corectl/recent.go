@@ -1,13 +1,13 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"coremachine/internal/state"
 )
+
+// recentFile is the file of recent jobs in the state folder.
+const recentFile = "recent.json"
 
 // maxRecent is the maximum number of jobs in the file of recent jobs.
 const maxRecent = 50
@@ -19,28 +19,11 @@ type recentJob struct {
 	API     string      `json:"api"`
 }
 
-// recentJobs reads the file, newest first. If it cannot be read, the list is
-// empty, because the file only saves typing.
-func recentJobs(dir string) []recentJob {
-	if dir == "" {
-		return nil
-	}
-
-	text, err := os.ReadFile(filepath.Join(dir, "recent.json"))
-	if err != nil {
-		return nil
-	}
-
-	var jobs []recentJob
-	if json.Unmarshal(text, &jobs) != nil {
-		return nil
-	}
-
-	return jobs
-}
+// recentJobs reads the file, newest first.
+func recentJobs(dir string) []recentJob { return readList[recentJob](dir, recentFile) }
 
 // remember puts a job first. If two processes write at the same time, one entry
-// may be lost, but not the file, which is replaced atomically.
+// may be lost.
 func remember(dir string, job recentJob) {
 	if dir == "" {
 		return
@@ -52,19 +35,5 @@ func remember(dir string, job recentJob) {
 	)
 	jobs = append([]recentJob{job}, jobs[:min(len(jobs), maxRecent-1)]...)
 
-	text, err := json.MarshalIndent(jobs, "", " ")
-	if err != nil || os.MkdirAll(dir, 0o700) != nil {
-		return
-	}
-
-	file, err := os.CreateTemp(dir, "recent-*")
-	if err != nil {
-		return
-	}
-
-	_, err = file.Write(append(text, '\n'))
-	if closing := file.Close(); err != nil || closing != nil ||
-		os.Rename(file.Name(), filepath.Join(dir, "recent.json")) != nil {
-		_ = os.Remove(file.Name())
-	}
+	_ = writeFile(dir, recentFile, jobs) // without it, only @last is older
 }

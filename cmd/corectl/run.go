@@ -26,12 +26,17 @@ type grammar struct {
 	Jobs       jobsCmd       `cmd:"" group:"jobs" help:"List jobs, newest first."`
 	Tasks      tasksCmd      `cmd:"" group:"jobs" help:"List a job's tasks."`
 	Failures   failuresCmd   `cmd:"" group:"jobs" help:"Show task failures grouped by error."`
-	Events     eventsCmd     `cmd:"" group:"jobs" help:"Show the history of a job."`
 	Cancel     cancelCmd     `cmd:"" group:"jobs" help:"Cancel a job."`
 	Retry      retryCmd      `cmd:"" group:"jobs" help:"Retry the failed tasks of a job."`
 	Delete     deleteCmd     `cmd:"" group:"jobs" help:"Delete a finished job and its results."`
 	Open       openCmd       `cmd:"" group:"jobs" help:"Open a job's page in the browser."`
 	Types      typesCmd      `cmd:"" group:"jobs" help:"List job types, or the parameters of one."`
+	Task       taskCmd       `cmd:"" group:"details" help:"Show one task with its attempts, input and result."`
+	Logs       logsCmd       `cmd:"" group:"details" help:"Show the log lines of one task."`
+	Events     eventsCmd     `cmd:"" group:"details" help:"Show the history of a job, oldest event first."`
+	Runs       runsCmd       `cmd:"" group:"details" help:"List the runs of a job: its submit, retries and reruns."`
+	Compare    compareCmd    `cmd:"" group:"details" help:"Show what differs between two jobs of a type."`
+	Trends     trendsCmd     `cmd:"" group:"details" help:"Show what started and ended, and whether that is usual."`
 	Tag        tagCmd        `cmd:"" group:"operate" help:"Set and remove tags of a job."`
 	Start      startCmd      `cmd:"" group:"operate" help:"Start a delayed job now."`
 	Schedules  schedulesCmd  `cmd:"" group:"operate" help:"List, pause, trigger and backfill schedules."`
@@ -41,6 +46,8 @@ type grammar struct {
 	Listen     listenCmd     `cmd:"" group:"operate" help:"Receive notifications on this machine, and check their signatures."`
 	Migrate    migrateCmd    `cmd:"" group:"operate" help:"Update the database schema."`
 	Doctor     doctorCmd     `cmd:"" group:"operate" help:"Check configuration, database and API."`
+	Remove     removeCmd     `cmd:"" group:"more" help:"Remove a job from the source tree."`
+	Context    contextCmd    `cmd:"" group:"more" help:"Name the addresses and keys of several APIs."`
 	Completion completionCmd `cmd:"" group:"more" help:"Print the completion script of a shell."`
 	Version    versionCmd    `cmd:"" group:"more" help:"Print the version of this build."`
 	Help       helpCmd       `cmd:"" group:"more" help:"Explain a command or a topic."`
@@ -51,6 +58,7 @@ type grammar struct {
 type globals struct {
 	URL     string `name:"url" placeholder:"URL" help:"Address of the API, with or without /api (CORECTL_URL)."`
 	KeyFile string `placeholder:"FILE" help:"File with the function key (or CORECTL_KEY)."`
+	Context string `placeholder:"NAME" help:"Call the API of this context (CORECTL_CONTEXT)."`
 	Output  string `short:"o" placeholder:"FORMAT" help:"table, json, jsonl or name (CORECTL_OUTPUT)."`
 	Color   string `enum:"auto,always,never" default:"auto" help:"auto, always or never. auto respects NO_COLOR."`
 	ASCII   bool   `name:"ascii" help:"Use US-ASCII characters only."`
@@ -62,6 +70,7 @@ func newParser(g *grammar, con *console) (*kong.Kong, error) {
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "start", Title: "Start"},
 			{Key: "jobs", Title: "Jobs"},
+			{Key: "details", Title: "Details"},
 			{Key: "operate", Title: "Operate"},
 			{Key: "more", Title: "More"},
 		}),
@@ -98,15 +107,20 @@ func run(ctx context.Context, args []string, con *console) int {
 		return exitUsage
 	}
 
-	a, err := newApp(con, g.globals)
+	where := ""
+
+	a, err := newApp(con, g.globals, firstWord(parsed.Command()))
 	if err == nil {
+		where = a.context
+		a.args = args
+
 		defer a.close()
 
 		parsed.BindTo(ctx, (*context.Context)(nil))
 		err = parsed.Run(a)
 	}
 
-	text, code := explain(err)
+	text, code := explain(err, where)
 	if ctx.Err() != nil && code == exitOther {
 		code = exitInterrupted
 	}
@@ -116,6 +130,12 @@ func run(ctx context.Context, args []string, con *console) int {
 	}
 
 	return code
+}
+
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+
+	return word
 }
 
 func asksForHelp(args []string) bool {
@@ -140,8 +160,12 @@ func parseText(err error) string {
 
 	if m := unexpected.FindStringSubmatch(text); m != nil {
 		what := "unknown command"
-		if selected != "" && selected != "dlq" && selected != "new" && selected != "schedules" {
+		if selected != "" && !slices.Contains(commandGroups, selected) {
 			what = selected + " takes no argument"
+		}
+
+		if selected == "" && m[1] == "watch" {
+			m[2] = `, did you mean "status ID --watch"?`
 		}
 
 		text = fmt.Sprintf("%s %q%s", what, m[1], m[2])
@@ -158,6 +182,9 @@ func parseText(err error) string {
 
 	return "corectl: " + plainLines(text)
 }
+
+// commandGroups are the commands that have commands of their own.
+var commandGroups = []string{"dlq", "new", "remove", "schedules", "context"}
 
 var unexpected = regexp.MustCompile(`^unexpected argument (.*?)(, did you mean .*)?$`)
 

@@ -118,7 +118,7 @@ func (c *schedulesTriggerCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	done, err := decode[view.Submission](answer)
+	done, err := decode[view.JobRef](answer)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,10 @@ func TestJSONMatchesTheDescriptionOfTheAPI(t *testing.T) {
 	}
 	must("submit", "stuck", "n=1", "--watch") // one task, which fails
 
+	if got := server.run(o, "logs", "@last", "only", "0"); !strings.Contains(got.out, "\tWARN\tno voice was found\n") {
+		t.Errorf("the log of the task is %+v", got)
+	}
+
 	fingerprint := strings.TrimSpace(server.run(o, "failures", "@last", "-o", "name").out)
 	for _, c := range []struct {
 		method, path string
@@ -40,6 +44,8 @@ func TestJSONMatchesTheDescriptionOfTheAPI(t *testing.T) {
 	}{
 		{http.MethodGet, "/jobs/{job_id}/failures", 200, []string{"failures", "@last", "--stage", "only"}},
 		{http.MethodGet, "/jobs/{job_id}/tasks", 200, []string{"tasks", "@last", "--error", fingerprint}},
+		{http.MethodGet, "/jobs/{job_id}/tasks/{stage}/{index}", 200, []string{"task", "@last", "only", "0"}},
+		{http.MethodGet, "/jobs/{job_id}/tasks/{stage}/{index}/logs", 200, []string{"logs", "@last", "only", "0"}},
 		{http.MethodPost, "/jobs/submit/{job_type}", 202, []string{"submit", "hello_world", "n=2"}},
 		{http.MethodGet, "/jobs/status/{job_id}", 200, []string{"submit", "hello_world", "n=2", "--watch"}},
 		{http.MethodPost, "/jobs/submit/{job_type}", 200, []string{"submit", "hello_world", "n=2"}},
@@ -50,6 +56,9 @@ func TestJSONMatchesTheDescriptionOfTheAPI(t *testing.T) {
 		{http.MethodGet, "/jobs/{job_id}/events", 200, []string{"events", "@last"}},
 		{http.MethodGet, "/jobs/types", 200, []string{"types"}},
 		{http.MethodPost, "/sweeps", 200, []string{"sweep"}},
+		{http.MethodGet, "/jobs/{job_id}/runs", 200, []string{"runs", "@last"}},
+		{http.MethodGet, "/jobs/{job_id}/compare", 200, []string{"compare", "@last", "@last"}},
+		{http.MethodGet, "/trends", 200, []string{"trends", "--window", "24h"}},
 		{http.MethodGet, "/queues", 200, []string{"dlq", "list"}},
 		{http.MethodGet, "/queues/{queue}/dead", 200, []string{"dlq", "list", "tasks"}},
 		{http.MethodPost, "/queues/{queue}/redrive", 200, []string{"dlq", "redrive", "tasks", "--dry-run"}},

@@ -42,7 +42,7 @@ func (m *meter) read(job view.JobView, now time.Time) {
 	}
 
 	for _, stage := range job.Stages {
-		done := render.Ended(stage.Tasks)
+		done := stage.Tasks.Done()
 		if !m.at.IsZero() {
 			rate := float64(max(0, done-m.before[stage.Stage])) / seconds
 			if old, known := m.rates[stage.Stage]; known {
@@ -162,7 +162,7 @@ func (e *edges) printFirstFailure(ctx context.Context, job view.JobView) {
 		}
 
 		end := slices.IndexFunc(lines, func(line string) bool {
-			return strings.Contains(line, " stage="+stage.Name+" ") && strings.Contains(line, " took=")
+			return strings.Contains(line, " stage="+stage.Name+" ") && strings.Contains(line, " ran=")
 		})
 		if end < 0 {
 			end = len(lines)
@@ -176,10 +176,10 @@ func (e *edges) printFirstFailure(ctx context.Context, job view.JobView) {
 	}
 }
 
-// print omits the date on a terminal.
+// print shows local time on a terminal.
 func (e *edges) print(line string) {
 	if e.errTTY {
-		line = render.Clock(line)
+		line = e.errStyle().Clock(line)
 	}
 
 	_, _ = fmt.Fprintln(e.err, line)

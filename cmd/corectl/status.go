@@ -34,12 +34,12 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 
 func (a *app) status(job view.JobView) error {
 	if !a.outTTY {
-		return a.lines(render.StatusTabbed(job))
+		return a.lines(render.StatusTabbed(job, a.now()))
 	}
 
 	lines := a.outStyle().Status(job, a.now())
 	if job.Tasks.Failed > 0 {
-		lines = append(lines, a.outStyle().Errors(job.Errors)...)
+		lines = append(lines, a.outStyle().Errors(&job)...)
 	}
 
 	lines = append(lines, a.outStyle().Notification(job.Notification, a.now())...)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,11 +17,11 @@ import (
 
 type submitCmd struct {
 	Type        string   `arg:"" help:"Job type: see corectl types."`
-	Params      []string `arg:"" optional:"" name:"name=value" help:"Parameters. Missing parameters have their defaults."`
+	Params      []string `arg:"" optional:"" name:"name=value" help:"Parameters: n=3, owner.name=bob in an object, bands=1,2 or bands=1 bands=2 for a list. Missing parameters have their defaults."`
 	P           []string `short:"p" name:"param" sep:"none" placeholder:"NAME=VALUE" help:"Set a parameter whose name looks like a flag."`
 	JSON        string   `name:"json" placeholder:"FILE" help:"Read the parameters from a JSON file, or from standard input if FILE is -."`
 	CallbackURL string   `name:"callback-url" placeholder:"URL" help:"Send a notification to this URL when the job ends."`
-	Rerun       bool     `help:"Run the job again if it is completed."`
+	Rerun       bool     `help:"Run the job again if it is completed, with or without errors."`
 	DryRun      bool     `help:"Check the parameters and count the tasks, but start nothing."`
 	labelFlags
 	startFlags
@@ -77,7 +76,9 @@ func (c *submitCmd) send(ctx context.Context, a *app) (client.Answer, view.Submi
 		return client.Answer{}, view.Submission{}, err
 	}
 
-	options := client.SubmitOptions{Rerun: c.Rerun, DryRun: c.DryRun, CallbackURL: c.CallbackURL}
+	options := client.SubmitOptions{
+		Rerun: c.Rerun, DryRun: c.DryRun, CallbackURL: c.CallbackURL, RunKey: c.Key,
+	}
 
 	query := options.Query()
 	if err := errors.Join(c.labelFlags.set(query), c.startFlags.set(query)); err != nil {
@@ -118,19 +119,29 @@ func (c *submitCmd) body(ctx context.Context, a *app) ([]byte, error) {
 			continue
 		}
 
-		var s schema
-		if err := json.Unmarshal(t.Schema, &s); err != nil {
-			return nil, fmt.Errorf(
-				"unexpected schema of %s: this corectl may be older or newer than the server: %w",
-				c.Type,
-				err,
-			)
+		s, err := schemaOf(&t)
+		if err != nil {
+			return nil, err
 		}
 
 		return parameters(words, s)
 	}
 
 	return nil, unknownType(c.Type, typeNames(types))
+}
+
+// schemaOf reads the schema of a job type.
+func schemaOf(t *state.JobType) (*view.Schema, error) {
+	s, err := view.ParseSchema(t.Schema)
+	if err != nil {
+		return nil, fmt.Errorf(
+			"unexpected schema of %s: this corectl may be older or newer than the server: %w",
+			t.Name,
+			err,
+		)
+	}
+
+	return s, nil
 }
 
 // refusedSubmit returns an error that names the type or the parameters that are
@@ -172,7 +183,7 @@ func (a *app) announce(ctx context.Context, jobType string, done view.Submission
 			"%s %s starts at %s · corectl start %s starts it now",
 			a.style.Plain(jobType),
 			render.Short(done.JobID),
-			done.StartAt.Local().Format(time.RFC3339),
+			render.Moment(*done.StartAt),
 			render.Handle(done.JobID),
 		)
 
@@ -207,9 +218,9 @@ func (a *app) announce(ctx context.Context, jobType string, done view.Submission
 func existing(job view.JobView, now time.Time) string {
 	head := fmt.Sprintf("%s %s already exists: ", job.JobType, render.Short(job.JobID))
 	if !job.Status.Ended() {
-		head += render.JobStatus(job.JobSummary, now)
-		if job.StartedAt != nil {
-			head += " for " + render.Elapsed(now.Sub(*job.StartedAt))
+		head += job.Shown(now)
+		if ran := job.Ran(now); ran != nil {
+			head += " for " + render.Elapsed(*ran)
 		}
 
 		return head + fmt.Sprintf(". Follow it: `corectl status %s --watch`.", render.Handle(job.JobID))
@@ -225,7 +236,7 @@ func existing(job view.JobView, now time.Time) string {
 		head += fmt.Sprintf(
 			", `corectl retry %s` for the %s",
 			render.Handle(job.JobID),
-			render.Count(job.Tasks.Failed),
+			render.Things(job.Tasks.Failed, "failed task"),
 		)
 	}
 

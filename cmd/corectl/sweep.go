@@ -24,7 +24,7 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 
 		var found map[string]int
 		if json.Unmarshal(sweep.Found, &found) == nil && found["lost"]+found["resent"]+found["repaired"] > 0 {
-			a.hint("runbook: %s", view.RunbookSweep)
+			a.hint("runbook: %s", view.RunbookSweep.At(a.api.Base()))
 		}
 
 		return a.lines(a.outStyle().Sweep(sweep))

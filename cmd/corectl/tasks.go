@@ -28,11 +28,7 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 
-	query, err := c.query()
-	if err != nil {
-		return err
-	}
-
+	query := url.Values{}
 	if err := c.filter(ctx, a, id, query); err != nil {
 		return err
 	}
@@ -49,7 +45,9 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 		},
 	}
 
-	next, err := all.print(ctx, "/jobs/"+id.String()+"/tasks", query, c.Limit)
+	next, err := all.list(ctx, listing{
+		path: "/jobs/" + id.String() + "/tasks", query: query, limit: c.Limit, moreFlags: c.moreFlags,
+	})
 	if err != nil {
 		return a.orMissing(err, id)
 	}
@@ -58,7 +56,7 @@ func (c *tasksCmd) Run(ctx context.Context, a *app) error {
 	case all.count == 0:
 		a.hint("No task matches.")
 	case next != "":
-		a.hint("%s: --limit 0 for all, or --cursor %s", c.more(ctx, a, id, all.count), next)
+		a.moreHint(c.left(ctx, a, id, all.count))
 	}
 
 	return nil
@@ -124,22 +122,19 @@ func (a *app) budgets(ctx context.Context, id state.JobID) map[string]int {
 
 	limits := map[string]int{}
 
-	for _, t := range types {
-		if t.Name == job.JobType {
-			for _, stage := range t.Stages {
-				limits[stage.Name] = stage.MaxAttempts
-			}
-		}
+	declared, _ := state.FindType(types, job.JobType)
+	for _, stage := range declared.Stages {
+		limits[stage.Name] = stage.MaxAttempts
 	}
 
 	return limits
 }
 
-// more reports the number of omitted tasks, if the counts of the stages contain
+// left reports the number of omitted tasks, if the counts of the stages contain
 // it.
-func (c *tasksCmd) more(ctx context.Context, a *app, id state.JobID, given int) string {
+func (c *tasksCmd) left(ctx context.Context, a *app, id state.JobID, given int) string {
 	job, _, err := a.job(ctx, id)
-	if err != nil || c.Cursor != "" || c.Error != "" {
+	if err != nil || c.continued() || c.Error != "" {
 		return "more"
 	}
 

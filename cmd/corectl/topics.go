@@ -10,6 +10,8 @@ var examples = map[string][]string{
 	"status": {"corectl status @last --watch", "corectl status 3f9a -o json | jq .result"},
 	"jobs": {
 		"corectl jobs --status failed --since 24h --tag env=prod",
+		"corectl jobs --limit 100",
+		"corectl jobs --more",
 		"corectl jobs --status failed -o name | xargs -n1 corectl retry --yes",
 	},
 	"tasks": {
@@ -17,15 +19,20 @@ var examples = map[string][]string{
 		"corectl tasks 3f9a --error 1c22e0f3",
 		"corectl tasks 3f9a --stage reply -o jsonl --limit 0",
 	},
+	"task": {
+		"corectl task 3f9a reply 7",
+		"corectl task 3f9a reply 7 --result reply-7.json",
+	},
+	"logs": {"corectl logs 3f9a reply 7", "corectl logs 3f9a reply 7 -o jsonl | jq '.lines[].text'"},
 	"failures": {
 		"corectl failures 3f9a",
 		"corectl failures @last -o json | jq '.items[] | {pattern, tasks, indexes}'",
 	},
 	"events": {"corectl events @last -f"},
-	"cancel": {"corectl cancel 3f9a", "corectl cancel 3f9a --force"},
+	"cancel": {"corectl cancel 3f9a", "corectl cancel --filter type=tile_index --dry-run"},
 	"start":  {"corectl start 3f9a"},
 	"tag":    {"corectl tag 3f9a env=prod --remove old"},
-	"retry":  {"corectl retry 3f9a"},
+	"retry":  {"corectl retry 3f9a", "corectl retry --filter status=failed --filter since=24h"},
 
 	"schedules":         {"corectl schedules list", "corectl schedules show nightly"},
 	"schedules list":    {"corectl schedules list"},
@@ -41,6 +48,9 @@ var examples = map[string][]string{
 	"open":        {"corectl open 3f9a"},
 	"types":       {"corectl types", "corectl types hello_world"},
 	"version":     {"corectl version", "corectl --version"},
+	"runs":        {"corectl runs @last"},
+	"compare":     {"corectl compare 3f9a 7b21"},
+	"trends":      {"corectl trends", "corectl trends tile_index --window 24h"},
 	"sweep":       {"corectl sweep"},
 	"dlq":         {"corectl dlq list", "corectl dlq redrive tasks --dry-run"},
 	"dlq list":    {"corectl dlq list", "corectl dlq list tasks"},
@@ -49,16 +59,28 @@ var examples = map[string][]string{
 	"listen":      {"corectl listen 9000", "corectl listen 9000 --status 500"},
 	"migrate":     {"DATABASE_URL=postgres://… corectl migrate"},
 	"doctor":      {"corectl doctor"},
-	"completion":  {"source <(corectl completion bash)"},
-	"help":        {"corectl help submit", "corectl help exit-codes"},
-	"demo":        {"corectl demo", "corectl demo hello_world -n 1000"},
-	"dev":         {"corectl dev"},
+	"context": {
+		"corectl context add prod --url https://x.example --key-file ~/prod.key",
+		"corectl context use prod",
+		"corectl --context prod jobs",
+	},
+	"context add":    {"corectl context add prod --url https://x.example --key-file ~/prod.key"},
+	"context use":    {"corectl context use prod", "corectl context use default"},
+	"context list":   {"corectl context list"},
+	"context remove": {"corectl context remove prod"},
+
+	"completion": {"source <(corectl completion bash)"},
+	"help":       {"corectl help submit", "corectl help exit-codes"},
+	"demo":       {"corectl demo", "corectl demo hello_world -n 1000"},
+	"dev":        {"corectl dev"},
 	"new": {
 		"corectl new job tile_index --stages scan,measure,summarise",
 		"corectl new app ../tiles",
 	},
-	"new app": {"corectl new app ../tiles --module example.com/tiles"},
-	"new job": {"corectl new job tile_index --stages scan,measure,summarise"},
+	"new app":    {"corectl new app ../tiles --module example.com/tiles"},
+	"remove":     {"corectl remove job tile_index --dry-run"},
+	"remove job": {"corectl remove job tile_index --dry-run", "corectl remove job tile_index"},
+	"new job":    {"corectl new job tile_index --stages scan,measure,summarise"},
 }
 
 // topics are the help pages that do not belong to a command.
@@ -96,19 +118,26 @@ standard error, so that  id=$(corectl submit hello_world)  is the id.
 
 On a terminal a watched job is drawn as bars, one line per stage. Otherwise
 each change is one line: time, job, change.
+
+Times on a terminal are local and have their zone. In a pipe and in JSON they
+are in UTC.
 `,
 	"environment": `
 Environment
 
-  CORECTL_URL     address of the API, with or without /api
-                  (default http://127.0.0.1:7071/api)
-  CORECTL_KEY     function key, sent as x-functions-key. There is no flag
-                  for it, because command lines are public. See
-                  --key-file.
-  CORECTL_OUTPUT  table, json, jsonl or name
-  NO_COLOR        if not empty, no colours
-  TERM=dumb       no colours, no redrawing
-  XDG_STATE_HOME  folder for the ids of recent jobs, for @last
-  DATABASE_URL    for migrate, dev and demo
+  CORECTL_URL      address of the API, with or without /api
+                   (default http://127.0.0.1:7071/api). It wins over
+                   every context, as --url does.
+  CORECTL_KEY      function key, sent as x-functions-key. There is no flag
+                   for it, because command lines are public. See
+                   --key-file. A key file of the context wins.
+  CORECTL_CONTEXT  name of a context, in place of the one in use
+  CORECTL_OUTPUT   table, json, jsonl or name
+  NO_COLOR         if not empty, no colours
+  TERM=dumb        no colours, no redrawing
+  XDG_CONFIG_HOME  folder for the contexts. They contain no keys.
+  XDG_STATE_HOME   folder for the ids of recent jobs, for @last, and for
+                   where the last lists ended, for --more
+  DATABASE_URL     for migrate, dev and demo
 `,
 }

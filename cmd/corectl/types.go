@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"coremachine/cmd/corectl/internal/render"
 	"coremachine/internal/client"
 	"coremachine/internal/state"
+	"coremachine/internal/view"
 )
 
 type typesCmd struct {
@@ -79,48 +78,46 @@ func (c *typesCmd) one(ctx context.Context, a *app) error {
 
 // describe lists the parameters of a type and a command that submits it.
 func (a *app) describe(t state.JobType) error {
-	var s schema
-	if err := json.Unmarshal(t.Schema, &s); err != nil {
-		return fmt.Errorf(
-			"unexpected schema of %s: this corectl may be older or newer than the server: %w",
-			t.Name,
-			err,
-		)
+	s, err := schemaOf(&t)
+	if err != nil {
+		return err
 	}
 
 	style := a.outStyle()
 	rows := [][]string{}
+	needed, numbers := []string{}, []string{}
 
-	example := []string{"corectl submit", t.Name}
-	for _, name := range s.Required {
-		example = append(example, name+"=…")
+	for _, leaf := range s.Leaves() {
+		notes := bounds(&leaf.Schema)
+		if slices.Contains(t.Searchable, leaf.Path) {
+			notes = append(notes, "searchable")
+		}
+
+		row := []string{
+			leaf.Path,
+			leaf.TypeName(),
+			style.Plain(string(leaf.Default)),
+			style.Plain(strings.Join(notes, "; ")),
+			style.Plain(leaf.Description),
+		}
+
+		switch {
+		case leaf.Required:
+			row[2] = "required"
+
+			needed = append(needed, leaf.Path+"=…")
+		case leaf.Within != "":
+			row[2] = "required in " + leaf.Within
+		}
+
+		if number(&leaf) {
+			numbers = append(numbers, leaf.Path+"="+string(leaf.Default))
+		}
+
+		rows = append(rows, row)
 	}
 
-	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		p := s.Properties[name]
-
-		rows = append(
-			rows,
-			[]string{
-				name,
-				strings.Join(p.Type, "|"),
-				style.Plain(string(p.Default)),
-				p.bounds(),
-				style.Plain(p.Description),
-			},
-		)
-		if slices.Contains(t.Searchable, name) {
-			rows[len(rows)-1][3] = strings.Trim(rows[len(rows)-1][3]+"; searchable", "; ")
-		}
-
-		if slices.Contains(s.Required, name) {
-			rows[len(rows)-1][2] = "required"
-		}
-
-		if len(p.Default) > 0 && string(p.Default) != "null" && slices.Contains(p.Type, "integer") {
-			example = append(example, name+"="+string(p.Default))
-		}
-	}
+	example := slices.Concat([]string{"corectl submit", t.Name}, needed, numbers)
 
 	if !a.outTTY {
 		return a.lines(render.Tabbed(rows))
@@ -131,7 +128,10 @@ func (a *app) describe(t state.JobType) error {
 		lines = append(
 			lines,
 			render.Hang("  ", strings.Join(slices.DeleteFunc(row[:4:4], empty), "  "), style.Width)...)
-		lines = append(lines, render.Hang("      ", row[4], style.Width)...)
+
+		if row[4] != "" {
+			lines = append(lines, render.Hang("      ", row[4], style.Width)...)
+		}
 	}
 
 	if len(rows) > 0 {
@@ -141,9 +141,16 @@ func (a *app) describe(t state.JobType) error {
 	return a.lines(append(lines, style.Own(style.Plain(strings.Join(example, " ")))))
 }
 
-func (p property) bounds() string {
-	var parts []string
+// number reports whether the example of a type shows a parameter.
+func number(leaf *view.Leaf) bool {
+	given := len(leaf.Default) > 0 && string(leaf.Default) != "null"
 
+	return given && leaf.Kind() == view.KindInteger && !strings.Contains(leaf.Path, ".")
+}
+
+// bounds returns the rules of a parameter in words, those of the items of a list
+// last.
+func bounds(p *view.Schema) (parts []string) {
 	switch {
 	case p.Minimum != "" && p.Maximum != "":
 		parts = append(parts, p.Minimum.String()+" to "+p.Maximum.String())
@@ -157,15 +164,42 @@ func (p property) bounds() string {
 		parts = append(parts, "at most "+p.MaxLength.String()+" characters")
 	}
 
+	if p.MaxItems != "" {
+		parts = append(parts, "at most "+p.MaxItems.String()+" items")
+	}
+
 	if p.Pattern != "" {
 		parts = append(parts, p.Pattern)
 	}
 
 	if len(p.Enum) > 0 {
-		parts = append(parts, strings.Join(each(p.Enum, func(v any) string { return fmt.Sprint(v) }), ", "))
+		parts = append(parts, strings.Join(each(p.Enum, valueText), ", "))
 	}
 
-	return render.Style{}.Plain(strings.Join(parts, "; "))
+	if p.Items != nil && p.Kind() == view.KindList {
+		items := *p.Items
+		items.Enum = nil
+
+		for _, part := range bounds(&items) {
+			parts = append(parts, "each "+part)
+		}
+
+		if len(p.Items.Enum) > 0 {
+			parts = append(parts, "each one of "+strings.Join(each(p.Items.Enum, valueText), ", "))
+		}
+	}
+
+	return parts
+}
+
+// valueText returns a value of an enum, a string without its quotes.
+func valueText(v json.RawMessage) string {
+	var text string
+	if json.Unmarshal(v, &text) == nil {
+		return text
+	}
+
+	return string(v)
 }
 
 func empty(text string) bool { return text == "" }

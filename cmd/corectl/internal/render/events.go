@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"coremachine/internal/state"
 	"coremachine/internal/view"
@@ -14,7 +13,7 @@ import (
 // Event returns one line of a job's history for people.
 func (s Style) Event(e view.EventView) string {
 	text, ink := eventText(e)
-	return s.Paint(ink, s.Cut(e.At.Local().Format("15:04:05")+" "+s.Plain(text), s.Width))
+	return s.Paint(ink, s.Cut(s.clock(e.At)+" "+s.Plain(text), s.Width))
 }
 
 // EventTabbed returns an event for other programs: id, time, kind, stage,
@@ -37,7 +36,7 @@ func EventTabbed(e view.EventView) string {
 		index,
 		attempt,
 		clean(e.Message),
-		clean(string(e.Detail)),
+		clean(string(e.ShownDetail())),
 	}, "\t")
 }
 
@@ -53,7 +52,7 @@ func eventText(e view.EventView) (string, Ink) {
 	case "delayed":
 		text := "start delayed"
 		if d.StartAt != nil {
-			text += " until " + d.StartAt.Local().Format(time.RFC3339)
+			text += " until " + Moment(*d.StartAt)
 		}
 
 		return text, Plain
@@ -99,7 +98,7 @@ func eventText(e view.EventView) (string, Ink) {
 			"unknown",
 		)
 		if d.Failed > 0 {
-			text += fmt.Sprintf(", for %s it last attempt attempt", Count(d.Failed))
+			text += fmt.Sprintf(", for %s it was the last attempt", Count(d.Failed))
 		}
 
 		return text, Red
@@ -114,7 +113,7 @@ func eventText(e view.EventView) (string, Ink) {
 	case "notification_failed":
 		return fmt.Sprintf("%s not notified, gave up after %s: %s", d.Host, Things(d.Tries, "attempt"), d.Error), Red
 	case "task_failed":
-		return taskFailed(e, d), Red
+		return taskFailed(e, d)
 	}
 
 	return joinNonEmpty(" ", strings.ReplaceAll(e.Kind, "_", " "), e.Stage, e.Message), Plain
@@ -131,9 +130,9 @@ func after(sep, text string) string {
 }
 
 func stageEnd(name string, d view.EventDetail) string {
-	text := "stage " + name + " " + d.Status
+	text := "stage " + name + " " + view.ShownStage(state.StageStatus(d.Status), d.Failed)
 	if d.Total != nil {
-		text += fmt.Sprintf(" %s/%s", Count(d.Completed), Count(*d.Total))
+		text += fmt.Sprintf(" %s/%s", Count(d.Completed+d.Failed), Count(*d.Total))
 	}
 
 	if d.Failed > 0 {
@@ -147,38 +146,36 @@ func stageEnd(name string, d view.EventDetail) string {
 	return text
 }
 
-func taskFailed(e view.EventView, d view.EventDetail) string {
+func taskFailed(e view.EventView, d view.EventDetail) (string, Ink) {
 	index := 0
 	if e.Index != nil {
 		index = *e.Index
 	}
 
-	next := "will be retried"
+	next, ink := ", will be tried again", Yellow
 	if d.Final {
-		next = "last attempt"
+		next, ink = "", Red
 	}
 
-	return fmt.Sprintf(
-		"task %s/%d attempt %d failed, %s%s",
-		e.Stage,
-		index,
-		e.Attempt,
-		next,
-		after(": ", e.Message),
-	)
+	return fmt.Sprintf("task %s/%d failed%s: %s", e.Stage, index, next, view.ErrorText(e.Message, d.Code)), ink
 }
 
-// Errors lists the kinds of errors that ended tasks, most frequent first, as
-// the API grouped them.
-func (s Style) Errors(groups []view.ErrorGroup) []string {
-	lines := make([]string, len(groups))
-	for i, g := range groups {
+// Errors lists the kinds of errors that ended tasks of a job, most frequent
+// first, as the API grouped them.
+func (s Style) Errors(job *view.JobView) []string {
+	lines := make([]string, len(job.Errors))
+	for i, g := range job.Errors {
 		head := "ERRORS      "
 		if i > 0 {
 			head = strings.Repeat(" ", len(head))
 		}
 
-		lines[i] = s.Cut(head+s.Own(Count(g.Count)+" × ")+s.Plain(g.Message), s.Width)
+		lines[i] = s.Cut(head+s.Own(Count(g.Count)+" × ")+s.Plain(view.ErrorText(g.Message, g.Outcome)), s.Width)
+	}
+
+	if more := job.MoreErrors; more.Kinds > 0 {
+		lines = append(lines, s.Cut(fmt.Sprintf("            %s, %s: corectl failures %s",
+			Things(more.Kinds, "more kind"), Things(more.Tasks, "task"), Handle(job.JobID)), s.Width))
 	}
 
 	return lines

@@ -30,7 +30,7 @@ func (s Style) Failures(groups []view.FailureGroup) []string {
 	for i, g := range groups {
 		rows[i] = []string{
 			ShortError(g.Fingerprint), s.Plain(g.Stage), upTo(g.Tasks), upTo(g.Attempts),
-			s.Own(indexes(g, 3, ", ")), s.Plain(g.Pattern),
+			s.Own(indexes(g, 3, ", ")), s.Plain(view.ErrorText(g.Pattern, g.Outcome)),
 		}
 	}
 
@@ -86,8 +86,8 @@ func FailuresTabbed(groups []view.FailureGroup) []string {
 			stamp(&g.FirstSeen),
 			stamp(&g.LastSeen),
 			indexes(g, len(g.Indexes), ","),
-			clean(g.Pattern),
-			clean(g.Message),
+			clean(view.ErrorText(g.Pattern, g.Outcome)),
+			clean(view.ErrorText(g.Message, g.Outcome)),
 		}
 	}
 

@@ -73,21 +73,25 @@ type stageRow struct {
 	name, done, total, status string
 	ended, of                 int
 	ink                       Ink
-	note, failed              string
+	note, failed, cancelled   string
 }
 
 func (s Style) stageRow(stage view.StageView, rate float64, now time.Time) stageRow {
 	row := stageRow{
 		name:   s.Cut(s.Plain(stage.Name), widestName),
-		status: string(stage.Status),
+		status: stage.Shown(),
 		ink:    stageInk(stage),
-		ended:  Ended(stage.Tasks),
+		ended:  stage.Tasks.Done(),
 		of:     stage.Tasks.Total,
-		done:   Count(Ended(stage.Tasks)),
+		done:   Count(stage.Tasks.Done()),
 		total:  stageTotal(stage),
 	}
 	if stage.Tasks.Failed > 0 {
 		row.failed = Count(stage.Tasks.Failed) + " failed"
+	}
+
+	if stage.Tasks.Cancelled > 0 {
+		row.cancelled = Count(stage.Tasks.Cancelled) + " cancelled"
 	}
 
 	if stage.Status == state.StageCompleted && stage.Tasks.Total == 0 {
@@ -96,13 +100,11 @@ func (s Style) stageRow(stage view.StageView, rate float64, now time.Time) stage
 
 	switch {
 	case stage.Status.Ended():
-		if stage.StartedAt != nil && stage.FinishedAt != nil {
-			row.note = FormatDuration(stage.FinishedAt.Sub(*stage.StartedAt))
-		}
+		row.note = stageRan(&stage, now)
 	case stage.Status == state.StageRunning:
 		row.note = joinNonEmpty("  ", Rate(rate), left(stage, rate))
-		if row.note == "" && stage.StartedAt != nil {
-			row.note = Elapsed(now.Sub(*stage.StartedAt))
+		if row.note == "" {
+			row.note = stageRan(&stage, now)
 		}
 	}
 
@@ -113,7 +115,11 @@ func (s Style) rows(rows []stageRow, l layout) []string {
 	var name, done, total, status, note int
 	for _, r := range rows {
 		name, done, total = max(name, Width(r.name)), max(done, len(r.done)), max(total, len(r.total))
-		status, note = max(status, len(r.status)), max(note, len(r.note))
+		note = max(note, len(r.note))
+
+		if !l.short || r.failed == "" {
+			status = max(status, len(r.status))
+		}
 	}
 
 	if s.Width > 0 {
@@ -144,6 +150,10 @@ func (s Style) rows(rows []stageRow, l layout) []string {
 
 		if !l.short && r.failed != "" {
 			parts = append(parts, s.Paint(Red, r.failed))
+		}
+
+		if !l.short && r.cancelled != "" {
+			parts = append(parts, s.Paint(Dim, r.cancelled))
 		}
 
 		lines[i] = strings.TrimRight("  "+strings.Join(parts, "  "), " ")
@@ -244,7 +254,7 @@ func stageTotal(stage view.StageView) string {
 }
 
 func left(stage view.StageView, rate float64) string {
-	open := stage.Tasks.Total - Ended(stage.Tasks)
+	open := stage.Tasks.Total - stage.Tasks.Ended()
 	if rate < 0.05 || !stage.Planned || open < 1 {
 		return ""
 	}

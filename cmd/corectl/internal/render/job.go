@@ -1,8 +1,7 @@
 package render
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,52 +17,41 @@ func Short(id state.JobID) string { return id.Short() }
 // Handle returns the shortest id that commands accept, for suggested commands.
 func Handle(id state.JobID) string { return id.String()[:view.MinIDPrefix] }
 
-// Ended returns the number of tasks that can no longer change.
-func Ended(c view.TaskCounts) int { return c.Completed + c.Failed + c.Cancelled }
-
-// JobTook returns how long a job ran or has been running, or 0 before it
-// starts.
-func JobTook(job view.JobSummary, now time.Time) time.Duration {
-	if job.StartedAt == nil {
-		return 0
-	}
-
-	if job.FinishedAt != nil {
-		return job.FinishedAt.Sub(*job.StartedAt)
-	}
-
-	return now.Sub(*job.StartedAt)
-}
-
-// JobStatus is the status of a job for people. A job that waits for its start is
-// delayed, and one whose finally stages run is finalizing.
-func JobStatus(job view.JobSummary, now time.Time) string {
-	if job.Delayed(now) {
-		return "delayed"
-	}
-
-	if job.Finalizing {
-		return "finalizing"
-	}
-
-	return string(job.Status)
-}
-
-func jobTook(job view.JobSummary, now time.Time) string {
+// period formats a duration that is over, or that still grows. It returns "" if
+// there is none.
+func period(d *time.Duration, over bool) string {
 	switch {
-	case job.StartedAt == nil:
-		return "-"
-	case job.FinishedAt != nil:
-		return FormatDuration(JobTook(job, now))
+	case d == nil:
+		return ""
+	case over:
+		return view.FormatDuration(*d)
 	}
 
-	return Elapsed(JobTook(job, now))
+	return Elapsed(*d)
+}
+
+// jobRan returns how long a job ran, or has been running.
+func jobRan(job *view.JobSummary, now time.Time) string {
+	return cmp.Or(period(job.Ran(now), job.FinishedAt != nil), "-")
+}
+
+// jobWaited returns how long a job waited for its first claim, or "" if that is
+// not known.
+func jobWaited(job *view.JobSummary, now time.Time) string {
+	if job.Delayed(now) {
+		return ""
+	}
+
+	return period(job.Waited(now), job.StartedAt != nil || job.FinishedAt != nil)
 }
 
 // End returns the lines below the last frame: the outcome of the job, and the
 // command that shows more.
 func (s Style) End(job view.JobView, now time.Time) []string {
-	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, FormatDuration(JobTook(job.JobSummary, now)))
+	what := fmt.Sprintf("%s %s in %s", s.mark(job.Status), job.Status, jobRan(&job.JobSummary, now))
+	if job.StartedAt == nil {
+		what = fmt.Sprintf("%s %s before it started", s.mark(job.Status), job.Status)
+	}
 
 	count := Things(job.Tasks.Total, "task")
 	if job.Tasks.Failed > 0 {
@@ -135,7 +123,7 @@ func (s Style) Notification(n *view.NotificationView, now time.Time) []string {
 }
 
 func (s Style) failure(f *state.Failure) string {
-	text := s.Plain(f.Message)
+	text := s.Plain(view.ErrorText(f.Message, f.Code))
 	if f.Stage != "" && !strings.HasPrefix(text, f.Stage) {
 		text = s.Plain(f.Stage) + ": " + text
 	}
@@ -184,7 +172,7 @@ func jobInk(status state.JobStatus) Ink {
 func (s Style) Status(job view.JobView, now time.Time) []string {
 	head := []string{
 		s.Paint(Bold, s.Plain(job.JobType)) + " " + Short(job.JobID),
-		s.Paint(jobInk(job.Status), JobStatus(job.JobSummary, now)),
+		s.Paint(jobInk(job.Status), job.Shown(now)),
 	}
 	if job.Delayed(now) {
 		head = append(head, "starts "+In(now, *job.StartAt))
@@ -195,7 +183,11 @@ func (s Style) Status(job view.JobView, now time.Time) []string {
 	}
 
 	if job.StartedAt != nil {
-		head = append(head, jobTook(job.JobSummary, now))
+		head = append(head, "ran "+jobRan(&job.JobSummary, now))
+	}
+
+	if waited := jobWaited(&job.JobSummary, now); waited != "" {
+		head = append(head, "waited "+waited)
 	}
 
 	head = append(head, fmt.Sprintf("attempt %d", job.Attempt), s.Plain(string(job.Parameters)))
@@ -207,18 +199,20 @@ func (s Style) Status(job view.JobView, now time.Time) []string {
 
 	columns := []Column{
 		{Head: "STAGE", Cut: 12},
-		{Head: "STATUS"},
+		{Head: "STATUS", Cut: 12},
 		{Head: "DONE"},
 		{Head: "FAILED", Right: true, Drop: 1},
 		{Head: "RATE", Right: true, Drop: 3},
-		{Head: "TOOK", Drop: 2},
+		{Head: "WAITED", Drop: 4},
+		{Head: "RAN", Drop: 2},
 	}
 
 	rows := make([][]string, len(job.Stages))
-	for i, stage := range job.Stages {
+	for i := range job.Stages {
+		stage := &job.Stages[i]
 		rows[i] = []string{
-			s.Plain(stage.Name), string(stage.Status), Count(Ended(stage.Tasks)) + "/" + stageTotal(stage),
-			Count(stage.Tasks.Failed), stageRate(stage, now), stageTook(stage, now),
+			s.Plain(stage.Name), stage.Shown(), doneOf(&stage.Tasks, stageTotal(*stage)),
+			Count(stage.Tasks.Failed), stageRate(stage, now), stageWaited(stage, now), stageRan(stage, now),
 		}
 	}
 
@@ -236,21 +230,11 @@ func (s Style) Status(job view.JobView, now time.Time) []string {
 		lines = append(lines, s.Paint(Red, s.Cut("ERROR  "+s.failure(job.Error), s.Width)))
 	}
 
-	if result := resultOf(job); result != "" {
+	if result := compact(job.Result); result != "" {
 		lines = append(lines, s.Cut("RESULT  "+s.Plain(result), s.Width))
 	}
 
 	return lines
-}
-
-// resultOf returns a job's result as JSON on one line, or "" if there is none.
-func resultOf(job view.JobView) string {
-	var line bytes.Buffer
-	if len(job.Result) == 0 || json.Compact(&line, job.Result) != nil || line.String() == "null" {
-		return ""
-	}
-
-	return line.String()
 }
 
 // fitLine joins as many parts as fit, separated by two spaces. It may shorten
@@ -272,59 +256,74 @@ func (s Style) fitLine(parts []string) string {
 	return line
 }
 
-func stageRate(stage view.StageView, now time.Time) string {
-	if stage.StartedAt == nil || stage.Tasks.Total < 2 {
+// doneOf returns how many tasks are done of a total, and how many were
+// cancelled.
+func doneOf(c *view.TaskCounts, total string) string {
+	text := Count(c.Done()) + "/" + total
+	if c.Cancelled > 0 {
+		text += " " + Count(c.Cancelled) + " cancelled"
+	}
+
+	return text
+}
+
+func stageRate(stage *view.StageView, now time.Time) string {
+	rate := stage.Rate(now)
+	if rate == nil || stage.Tasks.Total < 2 {
 		return "" // one task has no rate
 	}
 
-	end := now
-	if stage.FinishedAt != nil {
-		end = *stage.FinishedAt
-	}
-
-	seconds := end.Sub(*stage.StartedAt).Seconds()
-	if seconds < 0.001 {
-		return ""
-	}
-
-	return Rate(float64(stage.Tasks.Completed+stage.Tasks.Failed) / seconds)
+	return Rate(*rate)
 }
 
-func stageTook(stage view.StageView, now time.Time) string {
-	switch {
-	case stage.StartedAt == nil:
-		return ""
-	case stage.FinishedAt != nil:
-		return FormatDuration(stage.FinishedAt.Sub(*stage.StartedAt))
-	}
+func stageWaited(stage *view.StageView, now time.Time) string {
+	return period(stage.Waited(now), stage.Began() != nil || stage.FinishedAt != nil)
+}
 
-	return Elapsed(now.Sub(*stage.StartedAt))
+func stageRan(stage *view.StageView, now time.Time) string {
+	return period(stage.Ran(now), stage.FinishedAt != nil)
 }
 
 // StatusTabbed shows a job for other programs. Each line begins with the word
-// job, stage or result.
-func StatusTabbed(job view.JobView) []string {
+// job, stage or result. A stage has: name, status, kind, done, total, failed,
+// cancelled, and the seconds that it waited and ran.
+func StatusTabbed(job view.JobView, now time.Time) []string {
 	rows := [][]string{{
 		"job", job.JobID.String(), clean(job.JobType), string(job.Status), strconv.Itoa(job.Attempt),
-		strconv.Itoa(Ended(job.Tasks)), strconv.Itoa(job.Tasks.Total), strconv.Itoa(job.Tasks.Failed),
+		strconv.Itoa(job.Tasks.Done()), strconv.Itoa(job.Tasks.Total), strconv.Itoa(job.Tasks.Failed),
+		strconv.Itoa(job.Tasks.Cancelled), inSeconds(job.Waited(now)), inSeconds(job.Ran(now)),
 	}}
-	for _, stage := range job.Stages {
+
+	for i := range job.Stages {
+		stage := &job.Stages[i]
 		rows = append(rows, []string{
 			"stage",
 			clean(stage.Name),
-			string(stage.Status),
+			stage.Shown(),
 			string(stage.Kind),
-			strconv.Itoa(Ended(stage.Tasks)),
+			strconv.Itoa(stage.Tasks.Done()),
 			strconv.Itoa(stage.Tasks.Total),
 			strconv.Itoa(stage.Tasks.Failed),
+			strconv.Itoa(stage.Tasks.Cancelled),
+			inSeconds(stage.Waited(now)),
+			inSeconds(stage.Ran(now)),
 		})
 	}
 
-	if result := resultOf(job); result != "" {
+	if result := compact(job.Result); result != "" {
 		rows = append(rows, []string{"result", clean(result)})
 	}
 
 	return Tabbed(rows)
+}
+
+// inSeconds formats a duration for other programs. It is "" if there is none.
+func inSeconds(d *time.Duration) string {
+	if d == nil {
+		return ""
+	}
+
+	return strconv.FormatFloat(d.Seconds(), 'f', 3, 64)
 }
 
 func clean(text string) string { return Style{}.Plain(text) }

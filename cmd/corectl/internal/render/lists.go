@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,8 +12,8 @@ import (
 	"coremachine/internal/view"
 )
 
-// Jobs lists jobs for people.
-func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
+// Jobs lists jobs for people. texts renders their parameters.
+func (s Style) Jobs(jobs []view.JobSummary, texts *view.ParameterTexts, now time.Time) []string {
 	columns := []Column{
 		{Head: "ID"},
 		{Head: "TYPE", Cut: 7},
@@ -20,7 +21,7 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 		{Head: "DONE", Drop: 2},
 		{Head: "FAILED", Right: true, Drop: 1},
 		{Head: "STARTED", Drop: 3},
-		{Head: "TOOK", Drop: 4},
+		{Head: "RAN", Drop: 4},
 	}
 
 	labelled := slices.ContainsFunc(jobs, func(job view.JobSummary) bool {
@@ -30,8 +31,11 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 		columns = append(columns, Column{Head: "KEY AND TAGS", Cut: 12, Drop: 5})
 	}
 
+	columns = append(columns, Column{Head: "PARAMETERS", Cut: 12, Drop: 6})
+
 	rows := make([][]string, len(jobs))
-	for i, job := range jobs {
+	for i := range jobs {
+		job := &jobs[i]
 		started := "-"
 
 		switch {
@@ -44,15 +48,17 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 		rows[i] = []string{
 			Short(job.JobID),
 			s.Plain(job.JobType),
-			JobStatus(job, now),
-			Count(Ended(job.Tasks)) + "/" + Count(job.Tasks.Total),
+			job.Shown(now),
+			doneOf(&job.Tasks, Count(job.Tasks.Total)),
 			Count(job.Tasks.Failed),
 			started,
-			jobTook(job, now),
+			jobRan(job, now),
 		}
 		if labelled {
-			rows[i] = append(rows[i], s.listLabels(job))
+			rows[i] = append(rows[i], s.listLabels(*job))
 		}
+
+		rows[i] = append(rows[i], cmp.Or(s.Plain(texts.Of(job)), "-"))
 	}
 
 	return s.Table(columns, rows, func(r, c int) Ink {
@@ -67,16 +73,17 @@ func (s Style) Jobs(jobs []view.JobSummary, now time.Time) []string {
 	})
 }
 
-// JobsTabbed lists jobs for other programs: id, type, status, ended, total,
-// failed, created, started, finished, run key, tags separated by commas.
-func JobsTabbed(jobs []view.JobSummary) []string {
+// JobsTabbed lists jobs for other programs: id, type, status, done, total,
+// failed, created, started, finished, run key, tags separated by commas,
+// cancelled, parameters that differ from the defaults.
+func JobsTabbed(jobs []view.JobSummary, texts *view.ParameterTexts) []string {
 	rows := make([][]string, len(jobs))
 	for i, job := range jobs {
 		rows[i] = []string{
 			job.JobID.String(),
 			clean(job.JobType),
 			string(job.Status),
-			strconv.Itoa(Ended(job.Tasks)),
+			strconv.Itoa(job.Tasks.Done()),
 			strconv.Itoa(job.Tasks.Total),
 			strconv.Itoa(job.Tasks.Failed),
 			stamp(&job.CreatedAt),
@@ -84,6 +91,8 @@ func JobsTabbed(jobs []view.JobSummary) []string {
 			stamp(job.FinishedAt),
 			clean(job.RunKey),
 			clean(strings.Join(pairs(job.Tags), ",")),
+			strconv.Itoa(job.Tasks.Cancelled),
+			clean(texts.Of(&job)),
 		}
 	}
 
@@ -102,15 +111,20 @@ func (s Style) Tasks(tasks []view.TaskSummary, limits map[string]int, now time.T
 		{Head: "ERROR", Cut: 16, Drop: 1},
 	}
 
+	running := slices.ContainsFunc(tasks, func(t view.TaskSummary) bool { return t.Progress != nil })
+	if running {
+		columns[5].Head = "PROGRESS OR ERROR"
+	}
+
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
 			s.Plain(task.Stage),
 			strconv.Itoa(task.Index),
 			string(task.Status),
-			tries(task, limits),
+			tries(&task, limits),
 			taskTook(task, now),
-			s.Plain(task.Error),
+			s.progress(task),
 		}
 	}
 
@@ -123,33 +137,39 @@ func (s Style) Tasks(tasks []view.TaskSummary, limits map[string]int, now time.T
 	})
 }
 
-// TasksTabbed lists tasks for other programs: stage, index, status, attempt,
-// started, finished, error.
+// progress returns the progress of a task that reports it, or its error.
+func (s Style) progress(task view.TaskSummary) string {
+	if task.Progress == nil {
+		return s.Plain(task.ErrorText())
+	}
+
+	return joinNonEmpty(" ", view.FormatShare(task.Progress.Fraction), s.Plain(task.Progress.Note))
+}
+
+// TasksTabbed lists tasks for other programs: stage, index, status, tries,
+// started, finished, error, progress (0 to 1), and its note.
 func TasksTabbed(tasks []view.TaskSummary) []string {
 	rows := make([][]string, len(tasks))
 	for i, task := range tasks {
 		rows[i] = []string{
-			clean(task.Stage), strconv.Itoa(task.Index), string(task.Status), strconv.Itoa(task.Attempt),
-			stamp(task.StartedAt), stamp(task.FinishedAt), clean(task.Error),
+			clean(task.Stage), strconv.Itoa(task.Index), string(task.Status), strconv.Itoa(task.Tries()),
+			stamp(task.StartedAt), stamp(task.FinishedAt), clean(task.ErrorText()), "", "",
+		}
+		if p := task.Progress; p != nil {
+			rows[i][7], rows[i][8] = strconv.FormatFloat(p.Fraction, 'f', -1, 64), clean(p.Note)
 		}
 	}
 
 	return Tabbed(rows)
 }
 
-// tries shows the number of tries and the limit. Attempts whose worker was lost
-// do not count as tries.
-func tries(task view.TaskSummary, limits map[string]int) string {
-	n := task.Attempt
-	if task.Status == state.TaskFailed {
-		n = task.Failures
-	}
-
+// tries shows the number of tries and the limit.
+func tries(task *view.TaskSummary, limits map[string]int) string {
 	if limits[task.Stage] > 0 {
-		return fmt.Sprintf("%d/%d", n, limits[task.Stage])
+		return fmt.Sprintf("%d/%d", task.Tries(), limits[task.Stage])
 	}
 
-	return strconv.Itoa(n)
+	return strconv.Itoa(task.Tries())
 }
 
 func taskTook(task view.TaskSummary, now time.Time) string {
@@ -157,7 +177,7 @@ func taskTook(task view.TaskSummary, now time.Time) string {
 	case task.StartedAt == nil:
 		return ""
 	case task.FinishedAt != nil:
-		return FormatDuration(task.FinishedAt.Sub(*task.StartedAt))
+		return view.FormatDuration(task.FinishedAt.Sub(*task.StartedAt))
 	case task.Status == state.TaskRunning:
 		return Elapsed(now.Sub(*task.StartedAt))
 	}

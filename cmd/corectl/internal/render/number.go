@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"coremachine/internal/view"
 )
 
 // Count formats n with a comma at each thousand.
@@ -38,21 +40,6 @@ func Things(n int, noun string) string {
 	return Count(n) + " " + noun + "s"
 }
 
-// FormatDuration formats a duration: "41 ms", "0.9 s", "26.4 s", "4 m 07 s", "3 h 12 m",
-// "2 d 3 h".
-func FormatDuration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0 ms"
-	case d < 100*time.Millisecond:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 59950*time.Millisecond:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-
-	return long(d.Round(time.Second))
-}
-
 // Elapsed formats the time that something has been running, in whole units, so
 // that the display does not flicker.
 func Elapsed(d time.Duration) string {
@@ -60,19 +47,7 @@ func Elapsed(d time.Duration) string {
 		return fmt.Sprintf("%d s", int(max(d, 0).Seconds()))
 	}
 
-	return long(d.Truncate(time.Second))
-}
-
-func long(d time.Duration) string {
-	seconds := int(d.Seconds())
-	switch {
-	case d < time.Hour:
-		return fmt.Sprintf("%d m %02d s", seconds/60, seconds%60)
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %02d m", seconds/3600, seconds/60%60)
-	}
-
-	return fmt.Sprintf("%d d %d h", seconds/86400, seconds/3600%24)
+	return view.FormatDuration(d)
 }
 
 // Ago formats the time since t in one unit. After a week, it returns the date.
@@ -93,7 +68,7 @@ func Ago(now, t time.Time) string {
 		return fmt.Sprintf("%d d ago", int(d.Hours()/24))
 	}
 
-	return t.UTC().Format(time.DateOnly)
+	return t.Local().Format(time.DateOnly)
 }
 
 // In formats the time until t.
@@ -109,4 +84,35 @@ func Rate(perSecond float64) string {
 	}
 
 	return Count(int(perSecond+0.5)) + "/s"
+}
+
+// Moment formats a time for people: local, with the offset of the zone.
+func Moment(t time.Time) string { return t.Local().Format(time.RFC3339) }
+
+// wideClock is the number of columns from which a line begins with a date.
+const wideClock = 60
+
+// clock formats a time at the beginning of a line for people: the time of day
+// and its zone, after the date if there is room.
+func (s Style) clock(t time.Time) string { return s.local(t).Format(s.day() + "15:04:05 MST") }
+
+// clockMillis is clock with milliseconds.
+func (s Style) clockMillis(t time.Time) string {
+	return s.local(t).Format(s.day() + "15:04:05.000 MST")
+}
+
+func (s Style) day() string {
+	if s.Width > 0 && s.Width < wideClock {
+		return ""
+	}
+
+	return time.DateOnly + " "
+}
+
+func (s Style) local(t time.Time) time.Time {
+	if s.Zone != nil {
+		return t.In(s.Zone)
+	}
+
+	return t.Local()
 }

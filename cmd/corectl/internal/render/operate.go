@@ -16,7 +16,7 @@ import (
 func (s Style) Sweep(sweep view.SweepView) []string {
 	head := "swept"
 	if sweep.EndedAt != nil {
-		head += " in " + FormatDuration(sweep.EndedAt.Sub(sweep.StartedAt))
+		head += " in " + view.FormatDuration(sweep.EndedAt.Sub(sweep.StartedAt))
 	}
 
 	var found map[string]json.Number

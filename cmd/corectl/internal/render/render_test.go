@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"coremachine/internal/state"
 	"coremachine/internal/view"
 )
@@ -30,10 +32,11 @@ func TestOutputMatchesGoldenFilesInEveryWidth(t *testing.T) {
 		"end":    func(s Style) []string { return append(s.Frame(ended(), rates, now), s.End(ended(), now)...) },
 		"failed": func(s Style) []string { return s.End(failed(), now) },
 		"status": func(s Style) []string {
-			return append(s.Status(tileIndex(), now), s.Errors(tileIndex().Errors)...)
+			job := tileIndex()
+			return append(s.Status(job, now), s.Errors(&job)...)
 		},
 		"result":   func(s Style) []string { return s.Status(completed(), now) },
-		"jobs":     func(s Style) []string { return s.Jobs(jobs(), now) },
+		"jobs":     func(s Style) []string { return s.Jobs(jobs(), texts(), now) },
 		"tasks":    func(s Style) []string { return s.Tasks(tasks(), map[string]int{"measure": 5}, now) },
 		"failures": func(s Style) []string { return s.Failures(failures()) },
 		"many":     func(s Style) []string { return s.Frame(many(), nil, now) },
@@ -94,6 +97,7 @@ func jobs() []view.JobSummary {
 		StartedAt:  before(2 * time.Minute),
 		FinishedAt: before(2*time.Minute - 900*time.Millisecond),
 		Tasks:      view.TaskCounts{Total: 2000, Completed: 2000},
+		Parameters: []byte(`{"message":"Hello World","n":1000,"owner":{"name":"a\u001bb"}}`),
 	}
 	waiting := view.JobSummary{
 		JobID:   state.JobID{0xc0, 0xff, 0xee},
@@ -102,6 +106,16 @@ func jobs() []view.JobSummary {
 	}
 
 	return []view.JobSummary{tileIndex().JobSummary, done, ended().JobSummary, waiting}
+}
+
+// texts knows the type of one of the jobs.
+func texts() *view.ParameterTexts {
+	return view.NewParameterTexts([]state.JobType{{
+		Name: "hello_world",
+		Schema: []byte(`{"type":"object","properties":{"n":{"type":"integer","default":3},` +
+			`"message":{"type":"string","default":"Hello World"},` +
+			`"owner":{"type":"object","properties":{"name":{"type":"string","default":""}}}}}`),
+	}})
 }
 
 func tasks() []view.TaskSummary {
@@ -203,7 +217,7 @@ func TestJobTextCannotControlTheTerminal(t *testing.T) {
 	lines = append(lines, FirstFailure(job, task, now), Pulse(job, job.Stages[1], 3, now))
 	lines = append(lines, TasksTabbed([]view.TaskSummary{task})...)
 	lines = append(lines, s.Tasks([]view.TaskSummary{task}, nil, now)...)
-	lines = append(lines, StatusTabbed(job)...)
+	lines = append(lines, StatusTabbed(job, now)...)
 	lines = append(lines, FailuresTabbed(failures())...)
 	lines = append(lines, s.Failures(failures())...)
 
@@ -217,11 +231,11 @@ func TestJobTextCannotControlTheTerminal(t *testing.T) {
 
 func TestPipesGetTabsAndFullValues(t *testing.T) {
 	t.Parallel()
-	golden(t, "jobs_tabbed", JobsTabbed(jobs()))
+	golden(t, "jobs_tabbed", JobsTabbed(jobs(), texts()))
 	golden(t, "tasks_tabbed", TasksTabbed(tasks()))
 	golden(t, "failures_tabbed", FailuresTabbed(failures()))
-	golden(t, "status_tabbed", StatusTabbed(tileIndex()))
-	golden(t, "result_tabbed", StatusTabbed(completed()))
+	golden(t, "status_tabbed", StatusTabbed(tileIndex(), now))
+	golden(t, "result_tabbed", StatusTabbed(completed(), now))
 }
 
 func TestEdges(t *testing.T) {
@@ -263,6 +277,7 @@ func TestEventText(t *testing.T) {
 		event("created", "", `{"by": "ada"}`), event("stage_started", "scan", `{"total": 1}`),
 		event("stage_started", "list", ""), failure, final,
 		event("stage_ended", "scan", `{"status": "completed", "total": 1, "completed": 1}`),
+		event("stage_ended", "weigh", `{"status": "completed", "total": 9, "completed": 8, "failed": 1}`),
 		event("stage_ended", "measure",
 			`{"status": "failed", "total": 10000, "completed": 9900, "failed": 43, "cancelled": 57}`),
 		event("job_failing", "", `{}`), event("cancel_requested", "", `{}`), event("retried", "", `{}`),
@@ -332,4 +347,36 @@ func TestOperations(t *testing.T) {
 	}
 
 	golden(t, "operate", lines)
+}
+
+// TestTimesForPeopleHaveTheirZone renders an event, a line of a watch and a line
+// of a log in one zone, on a wide and on a narrow terminal.
+func TestTimesForPeopleHaveTheirZone(t *testing.T) {
+	t.Parallel()
+
+	at := time.Date(2026, 11, 23, 23, 30, 15, 250_000_000, time.UTC)
+	log := view.TaskLogView{Lines: []state.LogLine{{At: at, Level: "INFO", Text: "read\nmore"}}}
+
+	for _, c := range []struct {
+		width       int
+		clock, text string
+	}{{0, "2026-11-24 00:30:15 CET", "2026-11-24 00:30:15.250 CET"}, {59, "00:30:15 CET", "00:30:15.250 CET"}} {
+		s := Style{Width: c.width, Zone: time.FixedZone("CET", 3600)}
+
+		want := []string{
+			c.clock + " cancel requested",
+			"00:30:15 CET 3f9a job running",
+			c.text + " INFO  read",
+			strings.Repeat(" ", len(c.text)) + "       more",
+		}
+
+		got := append([]string{
+			s.Event(view.EventView{At: at, Kind: "cancel_requested"}),
+			s.Clock(at.Format(time.RFC3339) + " 3f9a job running"),
+		}, s.Log(log, 1, 0)[1:]...)
+
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", c.width, diff)
+		}
+	}
 }

@@ -2,8 +2,11 @@ package render
 
 import (
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"coremachine/internal/state"
 )
 
 // Style describes what the output can display. The zero value is plain text
@@ -12,6 +15,10 @@ type Style struct {
 	Color bool // ANSI colours
 	ASCII bool // only US-ASCII
 	Width int  // maximum number of columns; 0 means no limit
+
+	// Zone is the time zone of the times that people read. The default is that of
+	// the machine. Other programs read UTC.
+	Zone *time.Location
 }
 
 // Ink is the colour of a piece of text.
@@ -47,21 +54,20 @@ func (s Style) Dot() string {
 	return " · "
 }
 
-// Plain makes text from other sources safe to display. It replaces control
-// characters by spaces, and characters that the output cannot display by '?'.
+// Plain makes text from other sources safe to display on one line. Characters
+// that cannot be seen become escapes, as in all views. Line feeds and tabs become
+// spaces, and characters that the output cannot display become '?'.
 func (s Style) Plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == utf8.RuneError:
-			return '?'
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
+		case r == '\n', r == '\t':
 			return ' '
-		case s.ASCII && r > unicode.MaxASCII:
+		case r == utf8.RuneError, s.ASCII && r > unicode.MaxASCII:
 			return '?'
 		}
 
 		return r
-	}, text)
+	}, state.VisibleText(text))
 }
 
 // Own adapts the program's own text to the output: it replaces the symbols that
