@@ -5,9 +5,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const dependencies = "docs/adr/dependencies.md"
+
+var moduleRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 
 // TestDependenciesHaveARow compares the table of dependencies with the imports.
 // The first cell of a row is the path of a module.
@@ -16,8 +20,7 @@ func TestDependenciesHaveARow(t *testing.T) {
 
 	used := map[string]bool{}
 
-	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
-	for _, m := range row.FindAllStringSubmatch(document(t, dependencies), -1) {
+	for _, m := range moduleRow.FindAllStringSubmatch(document(t, dependencies), -1) {
 		used[m[1]] = false
 	}
 
@@ -57,4 +60,36 @@ func moduleOf(modules map[string]bool, path string) (string, bool) {
 	}
 
 	return "", false
+}
+
+// TestDependenciesOfBenchmarksAreListed compares the list of the module of the
+// benchmarks with its direct requirements. A module that has a row for the
+// product needs no second entry.
+func TestDependenciesOfBenchmarksAreListed(t *testing.T) {
+	t.Parallel()
+
+	text := document(t, dependencies)
+	product := map[string]bool{}
+
+	for _, m := range moduleRow.FindAllStringSubmatch(text, -1) {
+		product[m[1]] = true
+	}
+
+	var want, got []string
+
+	entry := regexp.MustCompile("(?m)^- `([^`]+)`:")
+	for _, m := range entry.FindAllStringSubmatch(text, -1) {
+		got = append(got, m[1])
+	}
+
+	require := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`) // direct: without a comment
+	for _, m := range require.FindAllStringSubmatch(document(t, "bench/go.mod"), -1) {
+		if _, found := moduleOf(product, m[1]); !found && m[1] != "coremachine" {
+			want = append(want, m[1])
+		}
+	}
+
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-bench/go.mod +list):\n%s", dependencies, diff)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -71,7 +72,9 @@ func TestRunbookHasLinkedEntries(t *testing.T) {
 
 	link := regexp.MustCompile(`operations\.md#([a-z-]+)`)
 
-	linking := func(path string) bool { return strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".md") }
+	linking := func(path string) bool {
+		return slices.Contains([]string{".go", ".md", ".html", ".yaml", ".bicep"}, filepath.Ext(path))
+	}
 	for _, file := range texts(t, linking) {
 		for _, m := range link.FindAllStringSubmatch(file.content, -1) {
 			if !strings.Contains(page, `<a id="`+m[1]+`"></a>`) {

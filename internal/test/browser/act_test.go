@@ -3,6 +3,9 @@ package browser
 import (
 	"fmt"
 	"testing"
+	"time"
+
+	"coremachine/internal/clock"
 )
 
 func cancelJob(t *testing.T, w *world) {
@@ -42,6 +45,108 @@ func retryJob(t *testing.T, w *world) {
 	if !b.marked() {
 		t.Error("the page was reloaded")
 	}
+}
+
+// bulkDelete deletes the jobs of a page, but not those that were not selected.
+func bulkDelete(t *testing.T, w *world) {
+	for i := range 4 {
+		w.submit(t, "wide", fmt.Sprintf(`{"n":0,"seed":%d}`, i))
+	}
+
+	ended := func(n int) string {
+		return fmt.Sprintf(`document.querySelectorAll("#rows tr[data-status=completed]").length === %d`, n)
+	}
+
+	b := w.open(t)
+	b.visit("?type=wide")
+	b.until(ended(4))
+
+	var spared string
+	b.eval("document.querySelector('#rows tr').dataset.job", &spared)
+	b.click("#rows tr:last-child [data-pick]")
+	b.shows("#bulk", "1 selected")
+	b.click("[data-pick-all]")
+	b.shows("#bulk", "4 selected")
+	b.click("#rows tr:first-child [data-pick]")
+	b.shows("[data-bulk=delete]", "Delete 3 jobs")
+	b.click("[data-bulk=delete]")
+	b.shows("#ask-bulk", "Delete 3 jobs?")
+	b.shows("#bulk-text", "3 wide completed. Their tasks and results are deleted too.")
+	b.until("document.activeElement.value === 'no'")
+	b.click("#bulk-go")
+	b.until(ended(1))
+	b.until(fmt.Sprintf("document.querySelector('#rows tr').dataset.job === %q", spared))
+
+	var left int
+
+	err := w.pool.QueryRow(t.Context(), "select count(*) from jobs where job_type = 'wide'").Scan(&left)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if left != 1 {
+		t.Errorf("%d jobs are left, want the one that was not selected", left)
+	}
+}
+
+// await waits until a query counts n rows.
+func (w *world) await(t testing.TB, n int, query string) {
+	t.Helper()
+
+	for end, got := time.Now().Add(patience), -1; got != n; {
+		if err := w.pool.QueryRow(t.Context(), query).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+
+		if time.Now().After(end) {
+			t.Fatalf("%s is %d, want %d", query, got, n)
+		}
+
+		clock.Sleep(t.Context(), 30*time.Millisecond)
+	}
+}
+
+// bulkRetry retries all jobs that match a filter, which are more than a page
+// shows, with three clicks. It then selects jobs on a phone.
+func bulkRetry(t *testing.T, w *world) {
+	const jobs = 52
+
+	for i := range jobs {
+		w.submit(t, "flaky", fmt.Sprintf(`{"n":%d,"times":3,"how":"permanent"}`, i+1))
+	}
+
+	w.await(t, jobs, "select count(*) from jobs where job_type = 'flaky' and status = 'failed'")
+
+	b := w.open(t)
+	b.visit("?type=flaky&status=failed")
+	b.until("document.querySelectorAll('#rows tr').length === 50")
+
+	var gap float64
+	b.eval(`(() => {
+		document.querySelector("#bulk").hidden = false;
+		const at = (s) => document.querySelector(s + ":not([data-every])").getBoundingClientRect();
+		const gap = at("[data-bulk=cancel]").left - at("[data-bulk=retry]").right;
+		document.querySelector("#bulk").hidden = true;
+		return gap;
+	})()`, &gap)
+
+	if gap < 24 {
+		t.Errorf("a destructive button stands %.0f pixels from the one before it", gap)
+	}
+
+	b.click("[data-pick-all]")
+	b.click("[data-bulk=retry][data-every]")
+	b.shows("#ask-bulk", fmt.Sprintf("Retry %d jobs?", jobs))
+	b.shows("#bulk-text", fmt.Sprintf("%d flaky failed. Unfinished tasks run again", jobs))
+	b.click("#bulk-go")
+	b.shows("#toasts", fmt.Sprintf("Retry: %d jobs.", jobs))
+
+	b.size(390, 844)
+	b.visit("?type=flaky")
+	b.click("#rows tr:first-child .pick label")
+	b.shows("#bulk", "1 selected")
+	b.click("thead .pick label")
+	b.shows("#bulk", "50 selected")
 }
 
 func filterAndPage(t *testing.T, w *world) {

@@ -17,15 +17,22 @@ func pagesOf(job string) []string {
 		"?status=failed",
 		"/types",
 		"/types/hello_world",
+		"/types/nested",
 		"/schedules",
 		"/schedules/nightly",
+		"/trends",
+		"/trends?window=24h&type=hello_world",
 		"/queues",
 		"/queues/tasks/dead",
 		"/sweeps",
 		"/health",
 		"/docs",
+		"/help/operations",
 		"/jobs/" + job,
+		"/jobs/" + job + "/failures",
 		"/jobs/" + job + "/events",
+		"/jobs/" + job + "/runs/1",
+		"/jobs/" + job + "/compare",
 		"/jobs/" + job + "/stages/measure",
 		"/jobs/" + job + "/stages/measure?view=list",
 		"/jobs/" + job + "/stages/measure/tasks/57",
@@ -34,6 +41,9 @@ func pagesOf(job string) []string {
 }
 
 const missing = "/jobs/ffffffff"
+
+// aboutInvalid reports whether a console message is about a rejected submit.
+func aboutInvalid(message string) bool { return strings.Contains(message, "status of 400") }
 
 // aboutMissing reports whether a console message is about that missing job.
 func aboutMissing(message string) bool { return strings.Contains(message, missing) }
@@ -226,5 +236,38 @@ func greyPrint(t *testing.T, w *world) {
 		if contrast := (shown.Greys[1] + 0.05) / (shown.Greys[0] + 0.05); contrast < 2 {
 			t.Errorf("cells that failed and cells that completed have greys of contrast %.1f", contrast)
 		}
+	}
+}
+
+// maxShift is the limit of layout shift under which a page counts as good:
+// https://web.dev/articles/cls has 0.1.
+const maxShift = 0.05
+
+// nothingJumps watches a page from its first byte while its job runs to its end.
+// What moves without a press or a key adds to the layout shift.
+func nothingJumps(t *testing.T, w *world) {
+	b := w.open(t)
+	b.visit("/jobs/" + w.submit(t, "hello_world", `{"n":950,"message":"held jump"}`).String())
+	b.eval(`(window.shift = 0, new PerformanceObserver(list => list.getEntries().forEach(e => {
+		if (!e.hadRecentInput) {
+			window.shift += e.value
+			window.shifts = (window.shifts ?? '') + e.value.toFixed(4) + ' ' + e.sources.map(s =>
+				(s.node?.id || s.node?.className || s.node?.nodeName) + ' ' +
+				s.previousRect.y + '→' + s.currentRect.y).join(', ') + '\n'
+		}
+	})).observe({type: 'layout-shift', buffered: true}))`, nil)
+	b.shows("#live-state", "Live")
+	w.release(t, "jump")
+	b.shows("#live-state", "Final")
+
+	var shift float64
+
+	b.eval("window.shift", &shift)
+
+	if shift > maxShift {
+		var moved string
+
+		b.eval("window.shifts", &moved)
+		t.Errorf("the layout shift is %.3f, want at most %.2f:\n%s", shift, maxShift, moved)
 	}
 }

@@ -6,7 +6,11 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
 
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
@@ -14,7 +18,7 @@ import (
 )
 
 // shots is the storage account of the handler.
-var shots = blobfake.New("shots")
+var shots = blobfake.New("shots", "imagery", "cogs")
 
 const drawShot handlers.TaskType[struct{}, handlers.Picture] = "draw_shot"
 
@@ -86,6 +90,29 @@ func shown(t *testing.T, w *world) {
 			t.Errorf("%s: %s", look, found)
 		}
 	}
+}
+
+// brokenPicture opens a result while requests for its picture fail.
+func brokenPicture(t *testing.T, w *world) {
+	job := w.submit(t, "survey", "{}").String()
+	b := w.open(t)
+	b.mute = func(message string) bool { return strings.Contains(message, "ERR_BLOCKED") }
+
+	fails := network.SetBlockedURLsParams{}
+	fails.URLPatterns = []*network.BlockPattern{{URLPattern: "*://*:*/*/pictures/*", Block: true}}
+
+	for _, params := range []network.SetBlockedURLsParams{fails, {}} {
+		if _, err := chromedp.Call(b.ctx, network.SetBlockedURLs, params); err != nil {
+			t.Fatal(err)
+		}
+
+		if len(params.URLPatterns) > 0 {
+			b.visit("/jobs/" + job)
+			b.until("document.querySelector('#shown img:not([src])')")
+		}
+	}
+
+	b.until(shotLoaded)
 }
 
 // TestPictureIsFetchedWithKey opens a result in a service that requires a key,

@@ -19,12 +19,13 @@ const patience = 60 * time.Second
 
 // tab is one window with its own storage.
 type tab struct {
-	t    testing.TB
-	ctx  context.Context
-	root string          // the address of the dashboard
-	busy int             // pages requested again because the server was busy
-	more func() []string // console messages since the last call
-	mute func(message string) bool
+	t     testing.TB
+	ctx   context.Context
+	root  string          // the address of the dashboard
+	busy  int             // pages requested again because the server was busy
+	more  func() []string // console messages since the last call
+	mute  func(message string) bool
+	close func() // closes the tab before the test ends
 }
 
 // open opens a window for the test. When the test ends, its console must be
@@ -32,7 +33,20 @@ type tab struct {
 func (w *world) open(t testing.TB) *tab {
 	t.Helper()
 
-	ctx, cancel := chromedp.NewContext(w.browser, chromedp.WithNewBrowserContext())
+	return w.tab(w.browser, t, chromedp.WithNewBrowserContext())
+}
+
+// another opens another tab of the same window, which shares its storage.
+func (b *tab) another(w *world) *tab {
+	b.t.Helper()
+
+	return w.tab(b.ctx, b.t)
+}
+
+func (w *world) tab(parent context.Context, t testing.TB, options ...chromedp.ContextOption) *tab {
+	t.Helper()
+
+	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
 
 	if err := chromedp.Do(ctx); err != nil {
@@ -40,6 +54,10 @@ func (w *world) open(t testing.TB) *tab {
 	}
 
 	b := &tab{t: t, ctx: ctx, root: w.host.URL() + "/ui", mute: func(string) bool { return false }}
+	b.close = func() { // its console is read first
+		b.quiet()
+		cancel()
+	}
 	messages := chromedp.Console(ctx)
 	b.more = func() (lines []string) {
 		end := "end of the console"
@@ -57,14 +75,23 @@ func (w *world) open(t testing.TB) *tab {
 	}
 	b.size(1280, 900)
 	t.Cleanup(func() {
-		for _, m := range b.more() {
-			if busy := b.busy > 0 && strings.Contains(m, "status of 503"); !busy && !b.mute(m) {
-				t.Errorf("the console contains %s", m)
-			}
+		if ctx.Err() == nil {
+			b.quiet()
 		}
 	})
 
 	return b
+}
+
+// quiet checks that the console is empty.
+func (b *tab) quiet() {
+	b.t.Helper()
+
+	for _, m := range b.more() {
+		if busy := b.busy > 0 && strings.Contains(m, "status of 503"); !busy && !b.mute(m) {
+			b.t.Errorf("the console contains %s", m)
+		}
+	}
 }
 
 func (b *tab) size(width, height int64) {
@@ -215,7 +242,9 @@ func (b *tab) click(selector string) {
 // enter replaces the content of a field, key by key.
 func (b *tab) enter(selector, text string) {
 	b.t.Helper()
-	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.until(fmt.Sprintf("document.querySelector(%q)", selector))
+	b.eval(fmt.Sprintf("document.querySelector(%q).value = ''", selector), nil)
+	b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // mark and marked report whether the page was reloaded in between.

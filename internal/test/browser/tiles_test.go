@@ -97,6 +97,11 @@ func tile(ctx context.Context, t handlers.Task, in tileIn) (tileOut, error) {
 		}
 	}
 
+	if in.Broken {
+		t.Log.Info("the tile was opened", "tile", in.Tile, "reader", "test")
+		t.Log.Info("the tile cannot be read", "tile", in.Tile)
+	}
+
 	if in.Broken && in.Tile%2 == 0 {
 		return tileOut{}, errors.New("read tile: connection reset by peer")
 	}

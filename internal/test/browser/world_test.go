@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -36,6 +37,9 @@ func TestMain(m *testing.M) {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		cfg, err := config.Load(config.FromEnvironment())
 		log := telemetry.NewLogger(os.Stdout, cfg.LogLevel, cfg.LogFormat)
+
+		storeSample(shots)
+
 		code := app.Main(ctx, cfg, err, app.Options{
 			Jobs: testJobs, Handlers: testHandlers, Schedules: testSchedules, Log: log,
 			Deps: handlers.Deps{Blobs: shots},
@@ -43,6 +47,15 @@ func TestMain(m *testing.M) {
 
 		stop()
 		os.Exit(code)
+	}
+
+	if os.Getenv(hostEnv) != "" {
+		if err := actAsHost(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+
+		os.Exit(0)
 	}
 
 	pgtest.Main(m)
@@ -55,16 +68,45 @@ type world struct {
 	pool    *pgxpool.Pool
 	machine *coremachine.Machine // submits jobs; it has no lease and claims nothing
 	gates   string               // folder of the gate files
+
+	database string // its address
+}
+
+// newHost returns a host of the app in a folder that receives from the queues of a
+// database, and whose handler is this binary.
+func newHost(
+	root, database string, q *pgqueue.Queue, env, keys []string,
+	console func(stream string, level slog.Level, line string),
+) (*devhost.Host, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+
+	receivers := map[string]queue.Receiver{}
+
+	for _, name := range state.Queues {
+		receivers[name.String()] = q.Receiver(name)
+	}
+
+	return devhost.New(devhost.Options{
+		Root: root, Addr: "127.0.0.1:0", Receivers: receivers, Executable: self, Keys: keys,
+		Env: append([]string{
+			handlerEnv + "=1", "DATABASE_URL=" + database, "LOG_LEVEL=warn",
+			"TRACE_URL=https://logs.example.com/search?q={trace_id}",
+		}, env...),
+		TermFirst: 3 * time.Second,
+		Console:   console,
+	})
 }
 
 // start starts a deployment that requires one of the keys. Without keys, access
 // is open.
 func start(t testing.TB, keys ...string) *world {
 	t.Helper()
-	w := &world{browser: startBrowser(t), gates: t.TempDir()}
-	url := pgtest.URL(t)
+	w := &world{browser: startBrowser(t), gates: t.TempDir(), database: pgtest.URL(t)}
 
-	r, err := repo.Open(context.Background(), repo.Config{URL: url})
+	r, err := repo.Open(context.Background(), repo.Config{URL: w.database})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,37 +116,17 @@ func start(t testing.TB, keys ...string) *world {
 	q := pgqueue.New(w.pool, pgqueue.Options{})
 	t.Cleanup(q.Close)
 
-	receivers := map[string]queue.Receiver{}
-	for _, name := range state.Queues {
-		receivers[name.String()] = q.Receiver(name)
-	}
-
 	w.machine = coremachine.New(coremachine.Config{
 		Jobs: testJobs, Handlers: testHandlers, Store: r, Wake: q.Wake, Log: slog.New(slog.DiscardHandler),
 	})
 
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	env := []string{handlerEnv + "=1", gatesEnv + "=" + w.gates, "DATABASE_URL=" + url, "LOG_LEVEL=warn"}
+	env := []string{gatesEnv + "=" + w.gates}
 	if len(keys) == 0 {
 		env = append(env, "OPEN_DASHBOARD=true")
 	}
 
-	w.host, err = devhost.New(devhost.Options{
-		Root: repotest.AppFolder(
-			t,
-		),
-		Addr:       "127.0.0.1:0",
-		Receivers:  receivers,
-		Executable: self,
-		Keys:       keys,
-		Env:        env,
-		TermFirst:  3 * time.Second,
-		Console:    func(stream string, _ slog.Level, line string) { t.Log(stream, line) },
-	})
+	w.host, err = newHost(repotest.AppFolder(t), w.database, q, env, keys,
+		func(stream string, _ slog.Level, line string) { t.Log(stream, line) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,13 +140,13 @@ func start(t testing.TB, keys ...string) *world {
 			t.Error(err)
 		}
 	})
-	w.awaitReady(t)
+	awaitReady(t, w.host.URL())
 
 	return w
 }
 
 // awaitReady polls until the service is ready.
-func (w *world) awaitReady(t testing.TB) {
+func awaitReady(t testing.TB, address string) {
 	t.Helper()
 
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -136,7 +158,7 @@ func (w *world) awaitReady(t testing.TB) {
 		req, err := http.NewRequestWithContext(
 			t.Context(),
 			http.MethodGet,
-			w.host.URL()+"/health/readyz",
+			address+"/health/readyz",
 			nil,
 		)
 		if err != nil {

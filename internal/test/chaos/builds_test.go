@@ -108,8 +108,13 @@ func movingBy(build string) func(i int) expected {
 }
 
 // nextBuild returns the build of the next process of a slot. The first two
-// workers keep their build, so that both builds are always present.
+// workers keep their build, so that both builds are always present. A deployment
+// chooses the build.
 func (s *slot) nextBuild() string {
+	if s.build != "" {
+		return s.build
+	}
+
 	build := buildNames[(s.number+s.started)%len(buildNames)]
 	if s.role == roleWorker && s.number < len(buildNames) {
 		build = buildNames[s.number]

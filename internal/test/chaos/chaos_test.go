@@ -49,7 +49,7 @@ func run(t *testing.T, transport string) {
 		length = shortRun
 	}
 
-	c := startCluster(t, transport)
+	c := startCluster(t, transport, everyRole, brokerLock)
 	until := time.Now().Add(length)
 
 	var (

@@ -55,6 +55,7 @@ type cluster struct {
 type slot struct {
 	role    string
 	number  int        // index within its role
+	build   string     // "": the builds take turns
 	started int        // processes started in this slot
 	taken   sync.Mutex // locked from a fault until the process runs again
 	p       *child
@@ -70,7 +71,11 @@ type child struct {
 
 const brokerLock = 10 * time.Second // lock duration: messages of a killed receiver are delivered again after it
 
-func startCluster(t *testing.T, transport string) *cluster {
+// everyRole is the number of processes of each role in a run of faults. There
+// are relays over Service Bus only.
+var everyRole = map[string]int{roleHost: 3, roleWorker: 4, roleRelay: 2}
+
+func startCluster(t *testing.T, transport string, processes map[string]int, lock time.Duration) *cluster {
 	t.Helper()
 	c := &cluster{
 		t:            t,
@@ -94,7 +99,7 @@ func startCluster(t *testing.T, transport string) *cluster {
 		fixtures.LogEnv+"="+c.startLog,
 	)
 	if transport == "servicebus" {
-		c.startBroker()
+		c.startBroker(lock)
 	}
 
 	c.proxy, c.through = pgtest.NewProxy(t, url)
@@ -128,7 +133,7 @@ func startCluster(t *testing.T, transport string) *cluster {
 	}
 
 	c.machine, c.next = machine(buildOld), machine(buildNew)
-	for role, n := range map[string]int{roleHost: 3, roleWorker: 4, roleRelay: 2} {
+	for role, n := range processes {
 		if role == roleRelay && c.broker == nil {
 			continue
 		}
@@ -149,8 +154,8 @@ func startCluster(t *testing.T, transport string) *cluster {
 	return c
 }
 
-func (c *cluster) startBroker() {
-	o := sbfake.Options{Lock: brokerLock, MaxDeliveries: 100}
+func (c *cluster) startBroker(lock time.Duration) {
+	o := sbfake.Options{Lock: lock, MaxDeliveries: 100}
 	for _, name := range state.Queues {
 		o.Queues = append(o.Queues, name.String())
 	}

@@ -21,6 +21,9 @@
 // record, must not contain a forbidden transition. A run prints its seed, its
 // faults and what was lost.
 //
+// Another test replaces the build of all hosts at the same moment, as a deployment
+// does, and logs how long the jobs waited.
+//
 // Without -chaos.minutes it runs for a few seconds over each transport. It
 // contains only tests, and may import everything.
 package chaos

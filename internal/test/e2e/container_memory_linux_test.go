@@ -106,18 +106,10 @@ type devReport struct {
 	HandlerPID int    `json:"handler_pid"`
 }
 
-// startDev builds corectl without the race detector and runs `corectl dev`
-// until the test ends.
+// startDev builds corectl and runs `corectl dev` until the test ends.
 func startDev(t *testing.T, env ...string) devReport {
 	t.Helper()
-	dir := t.TempDir()
-	program, report := filepath.Join(dir, "corectl"), filepath.Join(dir, "report")
-	build := process.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/corectl")
-
-	build.Dir = "../../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	program, report := buildCorectl(t), filepath.Join(t.TempDir(), "report")
 
 	var output bytes.Buffer
 

@@ -50,7 +50,7 @@ func TestJobPageIsSmallAndFastDuringJob(t *testing.T) {
 
 	var (
 		watching sync.WaitGroup
-		news     [10]int
+		news     [10]received
 	)
 	for i := range news {
 		watching.Go(func() { news[i] = messages(ctx, strings.Replace(base, "%", "view", 1)+"/live") })
@@ -83,9 +83,13 @@ func TestJobPageIsSmallAndFastDuringJob(t *testing.T) {
 	watching.Wait() // each stream ends with the job
 	leave()
 
-	for i, n := range news {
-		if n < 2 {
-			t.Errorf("viewer %d got %d messages", i, n)
+	for i, got := range news {
+		if got.messages < 2 {
+			t.Errorf("viewer %d got %d messages", i, got.messages)
+		}
+
+		if rate := float64(got.bytes) / got.took.Seconds(); rate > streamRate {
+			t.Errorf("viewer %d got %.0f bytes/s for %s, want at most %d", i, rate, got.took, streamRate)
 		}
 	}
 }
@@ -113,18 +117,30 @@ func fetch(t *testing.T, url string) []byte {
 	return body
 }
 
-// messages counts the messages of a stream until the stream reports that it is
-// done.
-func messages(ctx context.Context, url string) (n int) {
+// streamRate is the most that one viewer of a running job may cost, in bytes a
+// second.
+const streamRate = 30_000
+
+// received is what a viewer got from a stream.
+type received struct {
+	messages, bytes int
+	took            time.Duration
+}
+
+// messages reads a stream until the stream reports that it is done.
+func messages(ctx context.Context, url string) (got received) {
+	begin := time.Now()
+	defer func() { got.took = time.Since(begin) }()
+
 	for ctx.Err() == nil {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
-			return n
+			return got
 		}
 
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
-			return n
+			return got
 		}
 
 		done := false
@@ -132,8 +148,9 @@ func messages(ctx context.Context, url string) (n int) {
 		lines.Buffer(nil, 1<<20)
 
 		for lines.Scan() {
+			got.bytes += len(lines.Text()) + 1
 			if strings.HasPrefix(lines.Text(), "id: ") {
-				n++
+				got.messages++
 			}
 
 			done = done || lines.Text() == "event: done"
@@ -142,9 +159,9 @@ func messages(ctx context.Context, url string) (n int) {
 		_ = resp.Body.Close() // it was read to its end
 
 		if done {
-			return n
+			return got
 		}
 	}
 
-	return n
+	return got
 }

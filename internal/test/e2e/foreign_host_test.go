@@ -306,6 +306,8 @@ func buildCorectl(t *testing.T) (program string) {
 	build := osexec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/corectl")
 
 	build.Dir = "../../.."
+
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -154,6 +154,8 @@ func (h *hosted) status(t *testing.T, id state.JobID) state.JobStatus {
 func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 
+	limit = pgtest.Patience(t, limit)
+
 	end := time.NewTimer(limit)
 	defer end.Stop()
 

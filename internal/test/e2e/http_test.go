@@ -199,7 +199,9 @@ func TestShowAndRetryFailuresOverHTTP(t *testing.T) {
 		t.Fatalf("the job is %+v", got)
 	}
 
-	want := []view.ErrorGroup{{Stage: "first", Message: "tile 1 is broken", Index: 1, Count: 3}}
+	want := []view.ErrorGroup{
+		{Stage: "first", Message: "tile 1 is broken", Outcome: state.OutcomePermanent, Index: 1, Count: 3},
+	}
 	if diff := cmp.Diff(want, got.Errors, cmpopts.IgnoreFields(view.ErrorGroup{}, "Fingerprint")); diff != "" {
 		t.Error(diff)
 	}

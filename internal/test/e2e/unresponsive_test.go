@@ -95,7 +95,7 @@ func TestTooManyUnresponsiveHandlersStopProcess(t *testing.T) {
 
 	select {
 	case <-a.Failed():
-	case <-time.After(time.Minute):
+	case <-time.After(pgtest.Patience(t, time.Minute)):
 		t.Fatal("the process continues with more unresponsive handlers than the limit")
 	}
 

@@ -70,13 +70,8 @@ func TestWorkerProcess(t *testing.T) {
 		Dispatch: enginetest.Dispatch(os.Getenv(childMode)),
 		Fault: func(at string) error {
 			switch {
-			case at == "complete" && point == at, at == "commit" && point == at && completes():
-				once.Do(func() {
-					_, _ = fmt.Fprintln(os.Stdout, "stopping")
-					_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-
-					<-time.After(50 * time.Millisecond) // another thread may receive the signal first
-				})
+			case strings.HasPrefix(at, "complete") && point == "complete", at == "commit" && point == at && completes():
+				once.Do(suspend)
 			case at == "lease_open":
 				if leases++; leases == 2 {
 					_, _ = fmt.Fprintln(os.Stdout, "resumed")
@@ -90,18 +85,33 @@ func TestWorkerProcess(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until this process or its parent is killed
 }
 
+// suspend stops this process until it is continued or killed.
+func suspend() {
+	_, _ = fmt.Fprintln(os.Stdout, "stopping")
+	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+
+	<-time.After(50 * time.Millisecond) // another thread may receive the signal first
+}
+
 // completes reports whether the caller is inside a completion. Other
 // transactions, such as the reclaim of orphaned work, do not lock the stage.
 func completes() bool { return strings.Contains(string(debug.Stack()), "repo.(*Repo).Complete") }
 
-// worker starts this test binary as a worker and returns the lines that it
-// prints. The worker is killed when the test ends.
+// worker starts TestWorkerProcess. See child.
 func worker(t *testing.T, url string, settings ...string) (*os.Process, <-chan string) {
+	t.Helper()
+
+	return child(t, "TestWorkerProcess", url, settings...)
+}
+
+// child starts this test binary with one of its tests and returns the lines that
+// it prints. The process is killed when the test ends.
+func child(t *testing.T, test, url string, settings ...string) (*os.Process, <-chan string) {
 	t.Helper()
 	cmd := osexec.CommandContext(
 		context.WithoutCancel(t.Context()),
 		os.Args[0],
-		"-test.run=^TestWorkerProcess$",
+		"-test.run=^"+test+"$",
 		"-test.timeout=2m",
 	)
 	cmd.Env = append(append(os.Environ(), childURL+"="+url, childMode+"="+string(modeOf(t))), settings...)
@@ -144,7 +154,7 @@ func worker(t *testing.T, url string, settings ...string) (*os.Process, <-chan s
 func await(t *testing.T, lines <-chan string, want string) {
 	t.Helper()
 
-	limit := time.NewTimer(40 * time.Second)
+	limit := time.NewTimer(time.Minute)
 	defer limit.Stop()
 
 	for {
