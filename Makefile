@@ -33,6 +33,9 @@ dev: ## Bring everything up on http://localhost:7071 and stay: SAMPLE=1 for a bl
 ALONE := /internal/(coremachine|test/e2e|test/chaos)$$
 
 .PHONY: test
+# A race-built process waits this long before it ends; the default is a second,
+# and the tests start and end hundreds of processes.
+test: export GORACE ?= atexit_sleep_ms=100
 test: ## Install what the tests need and run all of them with the race detector
 	@.ci/setup
 	@failed=; \
@@ -56,7 +59,7 @@ mutants: ## Drop one protection of the engine at a time and see that a test noti
 
 .PHONY: lint
 lint: $(GOLANGCI) $(ACTIONLINT) ## Run the linters and look for unformatted files
-	$(GOLANGCI) run --allow-parallel-runners ./...
+	CGO_ENABLED=0 $(GOLANGCI) run --allow-parallel-runners ./...
 	$(ACTIONLINT)
 
 .PHONY: fmt
@@ -113,10 +116,34 @@ bench-big: ## Measure what takes minutes and gigabytes: two million tasks, ten m
 	@$(BIN)/enginebench big retention
 	@$(BIN)/enginebench big tagged
 
+.PHONY: bench-grow
+bench-grow: ## Compare databases that contain much (finished tasks and jobs, a deep queue, schedules, generations) with empty ones: RUNS=5 ONLY="queue jobs"
+	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
+	@$(BIN)/enginebench grow $(ONLY) $(if $(RUNS),--runs $(RUNS))
+
+.PHONY: bench-cost
+bench-cost: ## Measure CPU, log and disk per task, in one process and in 1 to 16 workers and Functions instances
+	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
+	@$(BIN)/enginebench cost
+	@$(BIN)/enginebench cost bundled small --mode worker,functions --processes 1,2,4,8,16
+
 .PHONY: bench-peers
 bench-peers: ## Measure ours and the peers in turn on one Postgres: ROUNDS=5 SHAPES=n1000,jobs100,latency,n10000 ONLY=ours,river
 	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
-	@$(BIN)/enginebench exec -- $(GO) run -C bench . -ours $(BIN)/enginebench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SHAPES),-shapes $(SHAPES)) $(if $(ONLY),-only $(ONLY))
+	@$(BIN)/enginebench exec -- $(GO) run -C bench . -ours $(BIN)/enginebench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(SHAPES),-shapes $(SHAPES)) $(if $(ONLY),-only "$(ONLY)")
+
+.PHONY: bench-plot
+bench-plot: ## Measure tasks per second over tasks and over processes, ours and the peers, and draw docs/img/throughput-*.svg: MAX=1000000 PROCESSES=16 ROUNDS=1 ONLY=ours,river; DRAW=1 only draws
+ifndef DRAW
+	$(GO) build -C bench -o $(BIN)/enginebench ./enginebench
+	@$(BIN)/enginebench exec -- $(GO) run -C bench . -ours $(BIN)/enginebench -curves $(CURDIR)/docs/img/throughput.csv -rounds $(or $(ROUNDS),1) $(if $(MAX),-max $(MAX)) $(if $(PROCESSES),-processes $(PROCESSES)) $(if $(ONLY),-only "$(ONLY)")
+endif
+	@$(GO) run -C bench ./plot -figures $(CURDIR)/docs/img/throughput.csv
+
+.PHONY: bench-raster
+bench-raster: ## Convert rasters with ours and with gdal_translate in turn: SIDE=10000 ROUNDS=3 ONLY=u16
+	$(GO) build -C bench -o $(BIN)/rasterbench ./raster
+	@$(BIN)/rasterbench $(if $(SIDE),-side $(SIDE)) $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(ONLY),-only "$(ONLY)")
 
 .PHONY: bench-pooler
 bench-pooler: ## Run the same jobs in turn over direct connections and through PgBouncer, and print the ratio: ROUNDS=9
@@ -138,6 +165,16 @@ schedules: ## Run a schedule of every second for MINUTES=1 while processes are k
 verbs: ## Call all verbs of the API at random from 16 clients on 20 jobs for MINUTES=1, and judge what is left: SEED=n
 	@$(GO) test ./internal/test/verbs -v -count=1 -timeout $$(($(MINUTES) + 10))m -verbs.minutes $(MINUTES) $(if $(SEED),-verbs.seed $(SEED))
 
+.PHONY: fuzz
+fuzz: ## Run each fuzzer for MINUTES=1: ONLY=raster for those below a folder
+	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go' | grep -F '$(ONLY)'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "$$target in $$file"; \
+			$(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(MINUTES)m -fuzzminimizetime 20x \
+				-timeout $$(($(MINUTES) + 10))m || exit 1; \
+		done; \
+	done
+
 .PHONY: cross
 cross: ## Build the commands of a release for Linux, macOS and Windows
 	@$(GO) test ./internal/test/release -count=1 -timeout 30m -release.build
@@ -146,10 +183,10 @@ cross: ## Build the commands of a release for Linux, macOS and Windows
 tools: $(GOLANGCI) $(ACTIONLINT) ## Install the linters to ./bin
 
 $(GOLANGCI):
-	GOFLAGS= GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	CGO_ENABLED=0 GOFLAGS= GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
 $(ACTIONLINT):
-	GOFLAGS= GOBIN=$(BIN) $(GO) install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+	CGO_ENABLED=0 GOFLAGS= GOBIN=$(BIN) $(GO) install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
 
 .PHONY: clean
 clean: ## Remove what was built; the local database stays in .local

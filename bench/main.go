@@ -1,5 +1,5 @@
 // Command bench runs CoreMachine and its peers in turn on one Postgres and
-// prints one table.
+// prints one table, or the figures of charts.
 //
 // It owns the order: every round measures each contender once, so that a
 // machine that becomes slower affects all of them. Each measurement is a
@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // shape is a workload. If Jobs is 0, the jobs run one at a time.
@@ -66,6 +67,7 @@ type options struct {
 	rounds   int
 	shapes   []shape
 	only     []string
+	curves   curveOptions
 	progress func(format string, args ...any)
 }
 
@@ -74,8 +76,14 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds; the medians count")
 	names := flag.String("shapes", "n1000,jobs100,latency,n10000", "what to run")
 	only := flag.String("only", "", "contenders, by the beginnings of their names, as ours,river; empty: all")
+	var curves curveOptions
+	flag.StringVar(&curves.figures, "curves", "", "measure the charts instead, and write this CSV file")
+	flag.IntVar(&curves.most, "max", 1_000_000, "maximum number of tasks per stage in the charts")
+	flag.IntVar(&curves.n, "n", 1000, "tasks per stage in the chart of processes")
+	flag.IntVar(&curves.processes, "processes", 16, "maximum number of processes in the charts")
+	flag.DurationVar(&curves.limit, "limit", 20*time.Second, "leave out what is expected to take longer")
 	flag.Parse()
-	o := options{ours: *ours, rounds: *rounds, progress: func(format string, args ...any) {
+	o := options{ours: *ours, rounds: *rounds, curves: curves, progress: func(format string, args ...any) {
 		_, _ = fmt.Fprintf(os.Stderr, format+"\n", args...)
 	}}
 	for _, s := range shapes {
@@ -105,6 +113,7 @@ func contenders() []*contender {
 		{"river", []string{"durable", "durable-tuned", "counted", "counted-tuned"}},
 		{"dbos", []string{"steps", "queue", "queue-tuned"}},
 		{"workflows", []string{"sqlite", "sqlite-tuned"}},
+		{"asynq", []string{"everysec", "everysec-tuned", "always-tuned"}},
 	} {
 		for _, v := range peer.variants {
 			all = append(
@@ -140,6 +149,13 @@ func run(ctx context.Context, o options) error {
 				func(prefix string) bool { return strings.HasPrefix(c.name, prefix) },
 			)
 	})
+	if o.curves.figures != "" {
+		all = slices.DeleteFunc(all, func(c *contender) bool {
+			return !slices.ContainsFunc(curves, func(k curve) bool { return k.name == c.name })
+		})
+		build(ctx, folder, all, o)
+		return runCurves(ctx, folder, all, o)
+	}
 	build(ctx, folder, all, o)
 	samples := map[string][]sample{} // by contender and shape
 	before := load()

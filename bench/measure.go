@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -21,6 +22,11 @@ func measure(ctx context.Context, program, folder string, c *contender, s shape)
 	if c.program == "" {
 		return ours(ctx, program, s)
 	}
+	return askPeer(ctx, folder, c, s, 1)
+}
+
+// askPeer runs the program of a peer.
+func askPeer(ctx context.Context, folder string, c *contender, s shape, processes int) (sample, error) {
 	var report struct {
 		Version  string  `json:"version"`
 		Settings string  `json:"settings"`
@@ -37,6 +43,8 @@ func measure(ctx context.Context, program, folder string, c *contender, s shape)
 		strconv.Itoa(s.n),
 		"-jobs",
 		strconv.Itoa(s.jobs),
+		"-processes",
+		strconv.Itoa(processes),
 	)
 	if err != nil {
 		return sample{}, err
@@ -53,6 +61,11 @@ func ours(ctx context.Context, program string, s shape) (sample, error) {
 	if s.jobs == 0 {
 		args = []string{"run", "latency"}
 	}
+	return askOurs(ctx, program, append(args, "--runs", "1", "-o", "json"), s.jobs == 0)
+}
+
+// askOurs runs our program. If latency is set, the median job counts.
+func askOurs(ctx context.Context, program string, args []string, latency bool) (sample, error) {
 	var report struct {
 		Items []struct {
 			Ms      float64 `json:"ms"`
@@ -60,14 +73,14 @@ func ours(ctx context.Context, program string, s shape) (sample, error) {
 			FloorMs float64 `json:"floor_ms"`
 		} `json:"items"`
 	}
-	if err := ask(ctx, &report, program, append(args, "--runs", "1", "-o", "json")...); err != nil {
+	if err := ask(ctx, &report, program, args...); err != nil {
 		return sample{}, err
 	}
 	if len(report.Items) != 1 {
 		return sample{}, fmt.Errorf("%d results, want 1", len(report.Items))
 	}
 	r := report.Items[0]
-	if s.jobs == 0 {
+	if latency {
 		return sample{ms: r.P50Ms}, nil
 	}
 	return sample{ms: r.Ms, floor: r.FloorMs}, nil
@@ -78,6 +91,8 @@ func ask(ctx context.Context, report any, program string, args ...string) error 
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it removes what it made
+	cmd.WaitDelay = 30 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

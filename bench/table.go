@@ -52,6 +52,7 @@ func table(all []*contender, o options, samples map[string][]sample, before, aft
 		{"river/", "River's best"},
 		{"dbos/", "DBOS's best"},
 		{"workflows/", "go-workflows' best"},
+		{"asynq/", "asynq's best"},
 	} {
 		ratio(
 			peer.name,
@@ -66,6 +67,13 @@ func table(all []*contender, o options, samples map[string][]sample, before, aft
 		before,
 		after,
 	)
+	b.WriteString(problems(all))
+	return b.String()
+}
+
+// problems says why contenders were not measured.
+func problems(all []*contender) string {
+	var b strings.Builder
 	for _, c := range all {
 		if c.problem != "" {
 			fmt.Fprintf(&b, "\n%s %s: %s\n", c.engine, c.variant, c.problem)
@@ -89,7 +97,10 @@ func cells(s shape, ms float64) string {
 // middle returns the median of a contender's samples, separately for each
 // field. Without samples, it returns zero.
 func middle(samples map[string][]sample, c *contender, s shape) sample {
-	all := samples[c.name+" "+s.name]
+	return median(samples[c.name+" "+s.name])
+}
+
+func median(all []sample) sample {
 	if len(all) == 0 {
 		return sample{}
 	}

@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"os"
+	"strconv"
 	"time"
 
 	"github.com/dbos-inc/dbos-transact-golang/dbos"
@@ -20,11 +23,12 @@ func main() {
 	const quick = 20 * time.Millisecond
 	peer.Main("DBOS Go 1.8.0", []peer.Variant{
 		{Name: "steps", Settings: "steps in one workflow: in its process only", Start: starter(0, false)},
-		{Name: "queue", Settings: "child workflows on a queue, defaults (poll 1 s)", Start: starter(0, true)},
+		{Name: "queue", Settings: "child workflows on a queue, defaults (poll 1 s)", Start: starter(0, true), Joins: true},
 		{
 			Name:     "queue-tuned",
 			Settings: "child workflows on a queue, queue poll 20 ms, handle poll 10 ms",
 			Start:    starter(quick, true),
+			Joins:    true,
 		},
 	})
 }
@@ -36,17 +40,21 @@ type engine struct {
 	queued bool
 }
 
-func starter(poll time.Duration, queued bool) func(context.Context, string) (peer.Engine, error) {
-	return func(ctx context.Context, address string) (peer.Engine, error) {
+func starter(poll time.Duration, queued bool) func(context.Context, peer.Place) (peer.Engine, error) {
+	return func(ctx context.Context, at peer.Place) (peer.Engine, error) {
 		e := &engine{queued: queued}
 		var options []dbos.QueueOption
 		if poll > 0 {
 			options = append(options, dbos.WithQueueBasePollingInterval(poll))
 			e.poll = append(e.poll, dbos.WithHandlePollingInterval(poll/2))
 		}
-		var err error
+		address, err := limited(at)
+		if err != nil {
+			return nil, err
+		}
 		e.ctx, err = dbos.NewContext(context.WithoutCancel(ctx), dbos.Config{
 			DatabaseURL: address, AppName: "bench", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			ExecutorID: strconv.Itoa(os.Getpid()), // a process recovers the workflows of its own id
 		})
 		if err != nil {
 			return nil, err
@@ -62,6 +70,21 @@ func starter(poll time.Duration, queued bool) func(context.Context, string) (pee
 		}
 		return e, dbos.Launch(e.ctx)
 	}
+}
+
+// limited limits the connections of one of several processes. The default is 20.
+func limited(at peer.Place) (string, error) {
+	if at.Processes == 1 {
+		return at.Address, nil
+	}
+	u, err := url.Parse(at.Address)
+	if err != nil {
+		return "", err
+	}
+	q := u.Query()
+	q.Set("pool_max_conns", strconv.Itoa(at.Share(20)))
+	u.RawQuery = q.Encode()
+	return u.String(), nil
 }
 
 // Stop stops DBOS.

@@ -37,6 +37,14 @@ type AgedResult struct {
 // shape is one kind of load on an aged database.
 type shape struct{ n, jobs int }
 
+func (s shape) String() string {
+	if s.jobs == 1 {
+		return fmt.Sprintf("n=%d", s.n)
+	}
+
+	return fmt.Sprintf("%d jobs of n=%d", s.jobs, s.n)
+}
+
 // agedShapes are those of the comparison; less for tests.
 func agedShapes(n int) []shape { return []shape{{min(n, 10_000), 1}, {min(n, 10), min(n/10, 100)}} }
 

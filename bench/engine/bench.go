@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/coremachine"
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
 	"coremachine/internal/repo"
@@ -41,6 +42,8 @@ type Options struct {
 	Processes  int // workers, or handlers; 0: 1
 	Program    Program
 	Log        *slog.Logger
+
+	config func(*coremachine.Config) // changes the engine of ModeEngine; can be nil
 }
 
 // Program is how this program's own processes are started. They end when their
@@ -275,6 +278,15 @@ func floorStages(workload string) int {
 func median(d []time.Duration) time.Duration {
 	s := slices.Sorted(slices.Values(d))
 	return s[len(s)/2]
+}
+
+// middle is the median, 0 of none.
+func middle(all []float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+
+	return slices.Sorted(slices.Values(all))[len(all)/2]
 }
 
 // percentile is in milliseconds, 0 of none.

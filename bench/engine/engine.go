@@ -70,7 +70,8 @@ var _ interface {
 	pgx.BatchTracer
 } = (*counter)(nil)
 
-func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger) (*engine, error) {
+func startEngine(ctx context.Context, o Options, address string, bus *bus) (*engine, error) {
+	log := o.Log
 	e := &engine{url: address, bus: bus, sent: &counter{}, ended: map[state.JobID]chan struct{}{}}
 
 	r, err := repo.Open(
@@ -99,7 +100,7 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 	}
 
 	e.queue = pgqueue.Over(r.Database(), options)
-	e.machine = coremachine.New(coremachine.Config{
+	cfg := coremachine.Config{
 		Jobs:     fixtures.Jobs(),
 		Handlers: fixtures.Handlers(),
 		Store:    r,
@@ -108,7 +109,13 @@ func startEngine(ctx context.Context, address string, bus *bus, log *slog.Logger
 		JobEnded: e.jobEnded,
 		Build:    "bench",
 		Relayed:  bus.broker != nil,
-	})
+	}
+
+	if o.config != nil {
+		o.config(&cfg)
+	}
+
+	e.machine = coremachine.New(cfg)
 	e.machine.EnableLocalDispatch()
 	e.machine.Start(ctx)
 	serve, cancel := context.WithCancel(context.WithoutCancel(ctx))

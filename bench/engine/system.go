@@ -41,7 +41,7 @@ func start(ctx context.Context, o Options, address string) (system, error) {
 func startOn(ctx context.Context, o Options, address string, bus *bus) (system, error) {
 	switch o.Mode {
 	case ModeEngine:
-		return startEngine(ctx, address, bus, o.Log)
+		return startEngine(ctx, o, address, bus)
 	case ModeWorker:
 		return startWorkers(ctx, o, address, bus)
 	case ModeFunctions:

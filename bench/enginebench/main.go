@@ -28,6 +28,8 @@ type grammar struct {
 
 	Run     runCmd     `cmd:"" default:"withargs" help:"Measure workloads. The word run is optional."`
 	Big     bigCmd     `cmd:"" help:"Measure long workloads: very large jobs, aged databases, retention."`
+	Grow    growCmd    `cmd:"" help:"Compare databases that contain much with empty ones, and print a table."`
+	Cost    costCmd    `cmd:"" help:"Measure CPU, log and disk per task, and print a table."`
 	Exec    execCmd    `cmd:"" help:"Run a program with DATABASE_URL set to the benchmark Postgres."`
 	Worker  workerCmd  `cmd:"" hidden:""`
 	Handler handlerCmd `cmd:"" hidden:""`

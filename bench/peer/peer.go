@@ -34,8 +34,23 @@ type Engine interface {
 type Variant struct {
 	Name     string
 	Settings string // in words, for the table
-	Start    func(ctx context.Context, databaseURL string) (Engine, error)
+	Start    func(ctx context.Context, at Place) (Engine, error)
+	Joins    bool // whether more processes can run its tasks
 }
+
+// Place says where an engine runs.
+type Place struct {
+	Address   string // of its database, or what the first process says
+	Processes int    // that run its tasks
+	Joined    bool   // this is one of the others: it runs tasks only
+}
+
+// Share returns the part of a process in a total, such as of connections. It is
+// at least 4.
+func (p Place) Share(total int) int { return max(4, total/p.Processes) }
+
+// Addressed is an engine that has another address than the database.
+type Addressed interface{ Address() string }
 
 // Report is the JSON that a program prints.
 type Report struct {
@@ -76,21 +91,36 @@ func run(ctx context.Context, version string, variants []Variant) error {
 	name := flag.String("variant", names[0], strings.Join(names, ", "))
 	n := flag.Int("n", 1000, "tasks of a stage")
 	jobs := flag.Int("jobs", 1, "concurrent jobs; 0: single jobs, one after the other")
+	processes := flag.Int("processes", 1, "processes that run tasks")
+	join := flag.String("join", "", "run tasks for the process that has this address, until stdin ends")
 	flag.Parse()
-	at := slices.Index(names, *name)
-	if at < 0 {
+	index := slices.Index(names, *name)
+	if index < 0 {
 		return fmt.Errorf("no variant %q: %v", *name, names)
 	}
-	report := Report{Version: version, Settings: variants[at].Settings}
+	v := variants[index]
+	if *join != "" {
+		return joined(ctx, v, Place{Address: *join, Processes: *processes, Joined: true})
+	}
+	if *processes > 1 && !v.Joins {
+		return fmt.Errorf("%s runs in one process only", v.Name)
+	}
+	report := Report{Version: version, Settings: v.Settings}
 	err := withDatabase(ctx, func(address string, checkpoint func() error) error {
-		engine, err := variants[at].Start(ctx, address)
+		engine, err := v.Start(ctx, Place{Address: address, Processes: *processes})
 		if err != nil {
 			return err
 		}
-		err = measure(ctx, engine, *jobs, *n, checkpoint, &report)
+		if a, ok := engine.(Addressed); ok {
+			address = a.Address()
+		}
+		others, err := startOthers(ctx, v, address, *processes)
+		if err == nil {
+			err = measure(ctx, engine, *jobs, *n, checkpoint, &report)
+		}
 		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 		defer cancel()
-		return errors.Join(err, engine.Stop(limit))
+		return errors.Join(err, others.stop(), engine.Stop(limit))
 	})
 	if err != nil {
 		return err

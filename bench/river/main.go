@@ -55,9 +55,9 @@ func main() {
 		workers,
 		conns,
 	)
-	peer.Main("River 0.51.1", []peer.Variant{
-		{Name: "durable", Settings: "durable barrier, " + defaults, Start: starter(true, false)},
-		{Name: "durable-tuned", Settings: "durable barrier, " + tuned, Start: starter(true, true)},
+	peer.Main("River 0.51.2", []peer.Variant{
+		{Name: "durable", Settings: "durable barrier, " + defaults, Start: starter(true, false), Joins: true},
+		{Name: "durable-tuned", Settings: "durable barrier, " + tuned, Start: starter(true, true), Joins: true},
 		{Name: "counted", Settings: "in-process barrier, " + defaults, Start: starter(false, false)},
 		{Name: "counted-tuned", Settings: "in-process barrier, " + tuned, Start: starter(false, true)},
 	})
@@ -113,19 +113,19 @@ func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	return w.engine.barrier.done(ctx, a)
 }
 
-func starter(durable, tuned bool) func(context.Context, string) (peer.Engine, error) {
-	return func(ctx context.Context, address string) (peer.Engine, error) {
-		cfg, err := pgxpool.ParseConfig(address)
+func starter(durable, tuned bool) func(context.Context, peer.Place) (peer.Engine, error) {
+	return func(ctx context.Context, at peer.Place) (peer.Engine, error) {
+		cfg, err := pgxpool.ParseConfig(at.Address)
 		if err != nil {
 			return nil, err
 		}
-		cfg.MaxConns = conns
+		cfg.MaxConns = int32(at.Share(conns)) //nolint:gosec // at most conns
 		pool, err := pgxpool.NewWithConfig(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
 		e := &engine{pool: pool, tuned: tuned, ends: map[int64]chan struct{}{}}
-		if err := e.start(ctx, durable); err != nil {
+		if err := e.start(ctx, at, durable); err != nil {
 			pool.Close()
 			return nil, err
 		}
@@ -133,23 +133,19 @@ func starter(durable, tuned bool) func(context.Context, string) (peer.Engine, er
 	}
 }
 
-func (e *engine) start(ctx context.Context, durable bool) error {
+func (e *engine) start(ctx context.Context, at peer.Place, durable bool) (err error) {
 	driver := riverpgxv5.New(e.pool)
-	migrator, err := rivermigrate.New(driver, nil)
-	if err != nil {
-		return err
-	}
-	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
-		return err
-	}
-	if _, err := e.pool.Exec(ctx, schemaText); err != nil {
-		return err
+	if !at.Joined {
+		if err := e.migrate(ctx, driver); err != nil {
+			return err
+		}
 	}
 	all := river.NewWorkers()
 	river.AddWorker(all, &worker{engine: e})
 	cfg := &river.Config{
-		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}, Workers: all,
-		Logger: slog.New(slog.DiscardHandler),
+		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: at.Share(workers)}},
+		Workers: all,
+		Logger:  slog.New(slog.DiscardHandler),
 	}
 	if e.tuned {
 		cfg.FetchCooldown, cfg.FetchPollInterval = 2*time.Millisecond, 20*time.Millisecond
@@ -157,12 +153,27 @@ func (e *engine) start(ctx context.Context, durable bool) error {
 	if e.client, err = river.NewClient(driver, cfg); err != nil {
 		return err
 	}
-	if durable {
+	switch {
+	case at.Joined:
+		e.barrier = elsewhere{}
+	case durable:
 		e.barrier = startPoller(ctx, e)
-	} else {
+	default:
 		e.barrier = &counter{engine: e, left: map[int64]int{}}
 	}
 	return e.client.Start(context.WithoutCancel(ctx))
+}
+
+func (e *engine) migrate(ctx context.Context, driver *riverpgxv5.Driver) error {
+	migrator, err := rivermigrate.New(driver, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return err
+	}
+	_, err = e.pool.Exec(ctx, schemaText)
+	return err
 }
 
 // Stop stops River. No jobs are left at that time.

@@ -54,8 +54,8 @@ type engine struct {
 	cancel context.CancelFunc
 }
 
-func starter(options worker.Options) func(context.Context, string) (peer.Engine, error) {
-	return func(ctx context.Context, _ string) (peer.Engine, error) {
+func starter(options worker.Options) func(context.Context, peer.Place) (peer.Engine, error) {
+	return func(ctx context.Context, _ peer.Place) (peer.Engine, error) {
 		folder, err := os.MkdirTemp("", "bench-peer-")
 		if err != nil {
 			return nil, err

@@ -1,0 +1,4 @@
+-- Returns how many schedules are declared.
+select count(*)
+from schedules
+where next_at is not null
