@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -104,9 +105,10 @@ func TestSmallJobTakesAStatementAStage(t *testing.T) {
 	for _, n := range []int{1, 10} {
 		var fewest []string
 
-		// The process renews its lease and looks for lost work meanwhile, but not
-		// during each of these jobs.
-		for seed := range 20 {
+		// Not each job shows it: the process renews its lease and looks for lost
+		// work meanwhile, and on a busy machine the tasks of a stage end one by one.
+		busy := time.After(time.Minute)
+		for seed := 0; fewest == nil || len(fewest) > statements; seed++ {
 			sent.take()
 
 			body := fmt.Appendf(nil, `{"n":%d,"seed":%d}`, n, seed)
@@ -119,11 +121,13 @@ func TestSmallJobTakesAStatementAStage(t *testing.T) {
 			if got := sent.take(); fewest == nil || len(got) < len(fewest) {
 				fewest = got
 			}
-		}
 
-		if len(fewest) > statements {
-			t.Errorf("a job of %d tasks a stage took %d statements, want at most %d:\n%s",
-				n, len(fewest), statements, strings.Join(fewest, "\n---\n"))
+			select {
+			case <-busy:
+				t.Fatalf("a job of %d tasks a stage took %d statements, want at most %d:\n%s",
+					n, len(fewest), statements, strings.Join(fewest, "\n---\n"))
+			default:
+			}
 		}
 	}
 }

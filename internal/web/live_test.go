@@ -118,6 +118,17 @@ func (s *site) exec(sql string) {
 	}
 }
 
+// TestServedPageClaimsNoConnection expects the word for the state of the stream
+// to be empty until the script knows the state.
+func TestServedPageClaimsNoConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+
+	if page := s.get("/ui").Body; !strings.Contains(page, `<span id="live-word"></span>`) {
+		t.Errorf("the page as served names a state of its connection:\n%s", page)
+	}
+}
+
 func TestAJobIsWatchedToItsEnd(t *testing.T) {
 	t.Parallel()
 	s := start(t)
