@@ -19,18 +19,24 @@ import (
 // figures are those of one conversion.
 type figures struct {
 	wall, cpu time.Duration
-	memory    int64 // peak of the process in bytes
-	size      int64 // of the output in bytes
-	reads     int   // of the source, if the program counts them
-	requests  []int // of GDAL over HTTP: open, window, thumbnail
+	memory    int64         // peak of the process in bytes
+	size      int64         // of the output in bytes
+	reads     int           // of the source, if the program counts them
+	joining   time.Duration // part of wall: copies blocks into one file
+	requests  []int         // of GDAL over HTTP: open, window, thumbnail
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%.1f s, %.1f CPU s, %d MB, %d MB out", f.wall.Seconds(), f.cpu.Seconds(), f.memory>>20, f.size>>20)
+	text := fmt.Sprintf("%.1f s, %.1f CPU s, %d MB, %d MB out", f.wall.Seconds(), f.cpu.Seconds(), f.memory>>20, f.size>>20)
+	if f.joining > 0 {
+		text += fmt.Sprintf(", %.1f s of it joining", f.joining.Seconds())
+	}
+
+	return text
 }
 
-// measure runs a program that writes a file. If it prints a number, that is the
-// number of its reads.
+// measure runs a program that writes a file. If it prints two numbers, they are
+// the number of its reads, and the nanoseconds in which it joined the output.
 func measure(ctx context.Context, args []string, output string) (f figures, err error) {
 	if err := os.Remove(output); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return f, err
@@ -61,7 +67,14 @@ func measure(ctx context.Context, args []string, output string) (f figures, err 
 	}
 
 	f.size = info.Size()
-	f.reads, _ = strconv.Atoi(strings.TrimSpace(string(out))) // GDAL prints none
+
+	if len(out) == 0 { // GDAL
+		return f, nil
+	}
+
+	if _, err := fmt.Sscan(string(out), &f.reads, (*int64)(&f.joining)); err != nil {
+		return f, fmt.Errorf("%s: printed %q: %w", args[0], out, err)
+	}
 
 	return f, nil
 }
