@@ -14,8 +14,8 @@ import (
 	"strconv"
 )
 
-// minMajor is the oldest major version that supports the SQL of the project.
-const minMajor = 14
+// MinMajor is the oldest major version that the tests of the project run on.
+const MinMajor = 15
 
 // binaries is a directory with initdb, pg_ctl and postgres of one version.
 type binaries struct {
@@ -110,8 +110,8 @@ func probe(ctx context.Context, dir string) (binaries, error) {
 		return binaries{}, err
 	}
 
-	if major < minMajor {
-		return binaries{}, fmt.Errorf("the version %d of Postgres is not supported, the minimum is %d", major, minMajor)
+	if major < MinMajor {
+		return binaries{}, fmt.Errorf("the version %d of Postgres is not supported, the minimum is %d", major, MinMajor)
 	}
 
 	return binaries{dir: dir, major: major}, nil

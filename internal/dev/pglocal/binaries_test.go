@@ -44,8 +44,8 @@ func TestSocketDirIsShortEnough(t *testing.T) {
 	t.Parallel()
 
 	for _, home := range []string{"/srv/pg", "/srv/" + strings.Repeat("long", 40)} {
-		if dir := socketDir(home); len(dir+"/"+socketName) > 103 {
-			t.Errorf("socketDir(%q): got %d bytes", home, len(dir))
+		if dir := (&cluster{home: home, bins: binaries{major: 15}}).socketDir(); len(dir+"/"+socketName) > 103 {
+			t.Errorf("socketDir in %q: got %d bytes", home, len(dir))
 		}
 	}
 }

@@ -28,8 +28,6 @@ type cluster struct {
 	bins    binaries
 	log     *slog.Logger
 	home    string // the directory of all files of the cluster
-	data    string
-	socket  string // directory of the unix socket
 	durable bool
 	// temporary clusters are deleted with their last user, so they need not
 	// survive a restart of the machine.
@@ -38,12 +36,12 @@ type cluster struct {
 }
 
 func (c *cluster) running(ctx context.Context) (postmaster, bool, error) {
-	p, found, err := readPostmaster(c.data)
+	p, found, err := readPostmaster(c.data())
 	if err != nil || !found {
 		return postmaster{}, false, err
 	}
 
-	return p, p.runs(ctx, c.data), nil
+	return p, p.runs(ctx, c.data()), nil
 }
 
 // start creates the data directory if necessary and returns when the server
@@ -57,11 +55,11 @@ func (c *cluster) start(ctx context.Context) error {
 		return err
 	}
 
-	if err := c.acct.makePrivateDir(c.socket); err != nil {
+	if err := c.acct.makePrivateDir(c.socketDir()); err != nil {
 		return err
 	}
 
-	if err := clearStale(c.data, c.socket); err != nil {
+	if err := clearStale(c.data(), c.socketDir()); err != nil {
 		return err
 	}
 
@@ -79,7 +77,7 @@ func (c *cluster) start(ctx context.Context) error {
 	// longer.
 	for range 20 {
 		start := c.acct.command(
-			ctx, c.bins.path("pg_ctl"), "-D", c.data, "-l", c.logFile(), "-w", "-t", "60", "start",
+			ctx, c.bins.path("pg_ctl"), "-D", c.data(), "-l", c.logFile(), "-w", "-t", "60", "start",
 		)
 
 		out, startErr := start.CombinedOutput()
@@ -105,13 +103,13 @@ func (c *cluster) dropUnclean() error {
 		return nil
 	}
 
-	if _, err := os.Stat(filepath.Join(c.data, "postmaster.pid")); err != nil {
+	if _, err := os.Stat(filepath.Join(c.data(), "postmaster.pid")); err != nil {
 		return nil //nolint:nilerr // a missing file means a clean stop
 	}
 
-	c.log.Info("the last run did not stop its Postgres, creating its data again", "folder", c.data)
+	c.log.Info("the last run did not stop its Postgres, creating its data again", "folder", c.data())
 
-	if err := os.RemoveAll(c.data); err != nil {
+	if err := os.RemoveAll(c.data()); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 
@@ -121,12 +119,12 @@ func (c *cluster) dropUnclean() error {
 // initialise runs initdb next to the data directory and renames the result, so
 // that a data directory is always complete.
 func (c *cluster) initialise(ctx context.Context) error {
-	if _, err := os.Stat(filepath.Join(c.data, "PG_VERSION")); err == nil {
+	if _, err := os.Stat(filepath.Join(c.data(), "PG_VERSION")); err == nil {
 		return nil
 	}
 
-	fresh := c.data + ".new"
-	if err := errors.Join(os.RemoveAll(fresh), os.RemoveAll(c.data)); err != nil {
+	fresh := c.data() + ".new"
+	if err := errors.Join(os.RemoveAll(fresh), os.RemoveAll(c.data())); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 
@@ -147,7 +145,7 @@ func (c *cluster) initialise(ctx context.Context) error {
 	}
 
 	_, writeErr := file.WriteString("include '" + settingsFile + "'\n")
-	if err := errors.Join(writeErr, file.Close(), os.Rename(fresh, c.data)); err != nil {
+	if err := errors.Join(writeErr, file.Close(), os.Rename(fresh, c.data())); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
 
@@ -160,7 +158,7 @@ const settingsFile = "coremachine.conf"
 func (c *cluster) configure() error {
 	settings := map[string]string{
 		"listen_addresses":        "",
-		"unix_socket_directories": c.socket,
+		"unix_socket_directories": c.socketDir(),
 		"port":                    "5432",
 		"max_connections":         "200",
 		"jit":                     "off", // compilation costs more than it saves for short statements
@@ -185,7 +183,7 @@ func (c *cluster) configure() error {
 		fmt.Fprintf(&b, "%s = '%s'\n", name, value)
 	}
 
-	path := filepath.Join(c.data, settingsFile)
+	path := filepath.Join(c.data(), settingsFile)
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
 		return fmt.Errorf("pglocal: %w", err)
 	}
@@ -205,7 +203,7 @@ func (c *cluster) stop(ctx context.Context, mode string) error {
 		return err
 	}
 
-	out, err := c.acct.command(ctx, c.bins.path("pg_ctl"), "-D", c.data, "-m", mode, "-w", "-t", "60", "stop").
+	out, err := c.acct.command(ctx, c.bins.path("pg_ctl"), "-D", c.data(), "-m", mode, "-w", "-t", "60", "stop").
 		CombinedOutput()
 	if err == nil {
 		return nil
@@ -272,7 +270,7 @@ tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$3" || exit 0
 		script,
 		usersLock,
 		c.bins.path("pg_ctl"),
-		c.data,
+		c.data(),
 		remove,
 	)
 	ownSession(cmd)
@@ -288,5 +286,3 @@ tr '\0' '\n' <"/proc/$pid/cmdline" | grep -qxF -- "$3" || exit 0
 
 	return nil
 }
-
-func (c *cluster) logFile() string { return filepath.Join(c.home, "server.log") }

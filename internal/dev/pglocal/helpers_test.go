@@ -54,7 +54,7 @@ func useUntilKilled(dir string) {
 		os.Exit(1)
 	}
 
-	_, _ = fmt.Fprintln(os.Stdout, "pid", s.PID(), "data", s.cluster.data)
+	_, _ = fmt.Fprintln(os.Stdout, "pid", s.PID(), "data", s.cluster.data())
 
 	select {}
 }

@@ -18,10 +18,10 @@ import (
 // Options configures Start.
 type Options struct {
 	// Dir is the cluster's directory, which is created if necessary. All users
-	// of one directory share one server. The server's account must be able to
-	// enter its parents. If it cannot, a directory in /var/tmp named after Dir
-	// is used instead. If Dir is empty, a temporary directory is used, which
-	// the last Stop deletes.
+	// of one directory and one major version share one server. The server's
+	// account must be able to enter its parents. If it cannot, a directory in
+	// /var/tmp named after Dir is used instead. If Dir is empty, a temporary
+	// directory is used, which the last Stop deletes.
 	Dir string
 	// Durable enables fsync, so that data survives a crash of the machine: for
 	// demo, dev, bench and crash tests. Without it the server is several times
@@ -43,11 +43,10 @@ type Options struct {
 
 // Server is a running cluster that this process uses.
 type Server struct {
-	cluster   *cluster
-	startLock string // lock file that serializes start and stop
-	users     *fileLock
-	started   bool
-	stop      func() error
+	cluster *cluster
+	users   *fileLock
+	started bool
+	stop    func() error
 }
 
 // Start returns when the server accepts connections. This takes about 0.2 s for
@@ -76,20 +75,15 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	}
 
 	c := &cluster{
-		acct: acct,
-		bins: bins,
-		log:  log,
-		home: home,
-		data: filepath.Join(
-			home,
-			"data-"+strconv.Itoa(bins.major),
-		), // a data directory works with one major version only
-		socket:    socketDir(home),
+		acct:      acct,
+		bins:      bins,
+		log:       log,
+		home:      home,
 		durable:   opts.Durable,
 		temporary: opts.Dir == "",
 		settings:  opts.Settings,
 	}
-	s := &Server{cluster: c, startLock: filepath.Join(home, "turn.lock")}
+	s := &Server{cluster: c}
 
 	s.stop = sync.OnceValue(s.leave)
 	if err := s.join(ctx, opts.Prepare); err != nil {
@@ -102,7 +96,7 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 // join registers this process as a user and starts the server if it does not
 // run.
 func (s *Server) join(ctx context.Context, prepare func(context.Context, string) error) error {
-	startLock, err := openLock(s.startLock)
+	startLock, err := openLock(s.cluster.startLock())
 	if err != nil {
 		return err
 	}
@@ -112,7 +106,7 @@ func (s *Server) join(ctx context.Context, prepare func(context.Context, string)
 		return err
 	}
 
-	usersPath := filepath.Join(s.cluster.home, "users.lock")
+	usersPath := s.cluster.usersLock()
 	if s.users, err = openLock(usersPath); err != nil {
 		return err
 	}
@@ -160,7 +154,7 @@ func (s *Server) leave() error {
 
 	defer s.users.close()
 
-	startLock, err := openLock(s.startLock)
+	startLock, err := openLock(s.cluster.startLock())
 	if err != nil {
 		return err
 	}
@@ -205,7 +199,7 @@ func (s *Server) Kill() error {
 // Restart starts a server that was killed, or stops and starts a running one.
 // The URL stays the same.
 func (s *Server) Restart(ctx context.Context) error {
-	startLock, err := openLock(s.startLock)
+	startLock, err := openLock(s.cluster.startLock())
 	if err != nil {
 		return err
 	}
@@ -226,7 +220,7 @@ func (s *Server) Restart(ctx context.Context) error {
 // and the database postgres. It contains no password, because the directory of
 // the socket protects access.
 func (s *Server) URL() string {
-	query := url.Values{"host": {s.cluster.socket}, "sslmode": {"disable"}}
+	query := url.Values{"host": {s.cluster.socketDir()}, "sslmode": {"disable"}}
 	return "postgres://postgres@/postgres?" + query.Encode()
 }
 
@@ -338,17 +332,6 @@ func makeHome(ctx context.Context, log *slog.Logger, acct account, dir string) (
 	}
 
 	return dir, acct.makePrivateDir(dir)
-}
-
-// socketDir returns a directory below home, unless that path is too long for
-// the address of a socket (104 bytes on macOS, 108 on Linux).
-func socketDir(home string) string {
-	const maxPath = 103 - len("/"+socketName)
-	if dir := filepath.Join(home, "run"); len(dir) <= maxPath {
-		return dir
-	}
-
-	return "/tmp/coremachine-pg-" + digest(home)
 }
 
 func digest(s string) string {

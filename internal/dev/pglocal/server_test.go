@@ -43,7 +43,7 @@ func TestServer(t *testing.T) {
 		t.Parallel()
 		s := start(t, Options{})
 
-		info, err := os.Stat(s.cluster.data)
+		info, err := os.Stat(s.cluster.data())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,12 +224,12 @@ func TestServerAfterACrash(t *testing.T) {
 			stale := fmt.Sprintf(
 				"%d\n%s\n1700000000\n5432\n%s\n\n  5432001         0\nready   \n",
 				pid,
-				s.cluster.data,
-				s.cluster.socket,
+				s.cluster.data(),
+				s.cluster.socketDir(),
 			)
 			for _, path := range []string{
-				s.cluster.data + "/postmaster.pid",
-				s.cluster.socket + "/" + socketName + ".lock",
+				s.cluster.data() + "/postmaster.pid",
+				s.cluster.socketDir() + "/" + socketName + ".lock",
 			} {
 				if err := os.WriteFile(path, []byte(stale), 0o600); err != nil {
 					t.Fatal(err)
