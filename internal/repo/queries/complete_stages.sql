@@ -86,7 +86,10 @@ agreed as materialized (
       and j.pending_stages = k.open
       and (
         k.open > 1
-        or not exists (select from stages s where s.job_id = k.job_id and s.failed > 0)
+        -- offset 0: without it, Postgres 18 can hash the failed stages of all jobs.
+        or not exists (
+          select from stages s where s.job_id = k.job_id and s.failed > 0 offset 0
+        )
       )
   ) = cardinality(@job_ids::bytea[])
 ),

@@ -46,12 +46,14 @@ where (f.created_at > @before_at or f.created_at = @before_at and f.job_id < @be
   and not exists (
     select
     from unnest(@terms::text[], @term_values::text[]) as w (term, value)
+    -- offset 0: without it, the terms of all jobs can be hashed.
     where not exists (
       select
       from job_terms o
       where o.job_id = f.job_id
         and o.term = w.term
         and o.value = w.value
+      offset 0
     )
   )
 order by f.created_at, f.job_id desc

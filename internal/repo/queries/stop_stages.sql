@@ -23,7 +23,10 @@ locked as materialized (
     and s.status in ('waiting', 'running')
     and (
       not s.finally
-      or exists (select from jobs j where j.job_id = s.job_id and j.outcome is not null)
+      -- offset 0: without it, Postgres 18 can hash all jobs.
+      or exists (
+        select from jobs j where j.job_id = s.job_id and j.outcome is not null offset 0
+      )
     )
     and exists (select from fence)
     and not exists (select from messages o where o.job_id = s.job_id and o.kind <> 4)
