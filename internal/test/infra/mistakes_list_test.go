@@ -15,6 +15,21 @@ var mistakes = []mistake{
 		"queues: the queues are",
 	},
 	{
+		"database of a version that was not tested", "infra/data.bicep",
+		"version: '17'", "version: '16'",
+		"versions: data.bicep: version 16 is not one of the tested",
+	},
+	{
+		"other version on the page", "docs/deploy.md",
+		"--version 17", "--version 18",
+		"versions: docs/deploy.md: the version is",
+	},
+	{
+		"oldest version without tests", "docs/reliability.md",
+		"\n| 15.", "\n| 14.",
+		"versions: docs/reliability.md: the versions are",
+	},
+	{
 		"long lock", "infra/data.bicep",
 		"'PT1M'", "'PT5M'",
 		"queues: data.bicep: queues[0].properties.lockDuration",

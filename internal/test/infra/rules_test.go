@@ -37,6 +37,7 @@ var rules = map[string]func(w *world) []string{
 	"secrets":    checkSecrets,
 	"firewall":   checkFirewall,
 	"database":   checkDatabase,
+	"versions":   checkVersions,
 	"arithmetic": checkConnections,
 	"alerts":     checkAlerts,
 	"azd":        checkAzd,
