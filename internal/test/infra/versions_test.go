@@ -30,7 +30,9 @@ func checkVersions(w *world) (bad []string) {
 	}
 
 	if oldest := strconv.Itoa(pglocal.MinMajor); !slices.Contains(tested, oldest) || slices.Min(tested) != oldest {
-		bad = append(bad, fmt.Sprintf("%s: the versions are %v, and the oldest must be %s", versionsPage, tested, oldest))
+		bad = append(bad, fmt.Sprintf(
+			"%s: the versions are %v, and the oldest must be %s", versionsPage, tested, oldest,
+		))
 	}
 
 	return append(bad, w.one("Microsoft.DBforPostgreSQL/flexibleServers", func(r *resource) (bad []string) {
