@@ -119,7 +119,7 @@ func workerThatSweeps(t *testing.T, settings map[string]string, every time.Durat
 	}
 
 	t.Cleanup(func() {
-		limit, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 
 		if err := a.Stop(limit); err != nil {

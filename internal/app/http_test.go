@@ -50,7 +50,7 @@ func TestTheAPIOfAPlainWorkerAsksForAKey(t *testing.T) {
 
 	a.Work(t.Context())
 	t.Cleanup(func() {
-		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 
 		if err := a.Stop(limit); err != nil {
@@ -130,7 +130,7 @@ func TestProbesNeedNoKeyAndServeNothingElse(t *testing.T) {
 	}
 
 	t.Cleanup(func() {
-		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 
 		if err := a.Stop(limit); err != nil {

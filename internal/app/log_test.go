@@ -52,7 +52,7 @@ func processOf(t *testing.T, env map[string]string, o app.Options) (base string,
 	a.Work(t.Context())
 
 	stop = sync.OnceFunc(func() {
-		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 
 		if err := a.Stop(limit); err != nil {

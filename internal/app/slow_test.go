@@ -63,7 +63,7 @@ func servingWorker(t *testing.T) string {
 	}
 
 	t.Cleanup(func() {
-		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 
 		if err := a.Stop(limit); err != nil {

@@ -127,7 +127,7 @@ func (w *world) until(condition string) {
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
 
-	for begin := time.Now(); ; <-look.C {
+	for limit := time.Now().Add(pgtest.Patience(w.t, time.Minute)); ; <-look.C {
 		var ok bool
 		if err := w.pool.QueryRow(w.t.Context(), "select exists (select from notifications where "+condition+")").
 			Scan(&ok); err != nil {
@@ -138,7 +138,7 @@ func (w *world) until(condition string) {
 			return
 		}
 
-		if time.Since(begin) > 30*time.Second {
+		if time.Now().After(limit) {
 			w.t.Fatalf("no notification has %s", condition)
 		}
 	}

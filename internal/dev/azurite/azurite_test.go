@@ -167,9 +167,9 @@ func TestServerEndsWithItsStarter(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 
-	for limit := time.Now().Add(20 * time.Second); listens(t, address); <-tick.C {
+	for limit := time.Now().Add(time.Minute); listens(t, address); <-tick.C {
 		if time.Now().After(limit) {
-			t.Fatal("the server still runs 20 s after its starter")
+			t.Fatal("the server still runs a minute after its starter")
 		}
 	}
 }

@@ -105,7 +105,7 @@ func TestEverythingStartsRunsAJobAndStops(t *testing.T) {
 
 			_, id, _ := strings.Cut(body, `"job_id":"`)
 
-			status, body = ask(t, http.MethodGet, s.URL()+"/jobs/status/"+id[:64]+"?wait=30s", "", "")
+			status, body = ask(t, http.MethodGet, s.URL()+"/jobs/status/"+id[:64]+"?wait=60s", "", "")
 			if status != http.StatusOK || !strings.Contains(body, `"status":"completed"`) {
 				t.Errorf("status: %d %s", status, body)
 			}

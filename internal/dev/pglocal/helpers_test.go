@@ -134,12 +134,12 @@ func query(t *testing.T, s *Server, sql string) string {
 func until(t *testing.T, done func() bool) {
 	t.Helper()
 
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
 	for !done() {
 		if !clock.Sleep(ctx, 10*time.Millisecond) {
-			t.Fatal("it did not come about within 30 s")
+			t.Fatal("it did not come about within a minute")
 		}
 	}
 }

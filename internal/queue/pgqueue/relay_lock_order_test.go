@@ -90,7 +90,7 @@ func awaitLockWait(t *testing.T, tx pgx.Tx) {
 
 	const waiting = `select count(*) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))`
 
-	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); <-tick.C {
+	for limit := time.Now().Add(pgtest.Patience(t, time.Minute)); time.Now().Before(limit); <-tick.C {
 		var n int
 		if err := tx.QueryRow(t.Context(), waiting).Scan(&n); err != nil {
 			t.Fatal(err)

@@ -78,7 +78,7 @@ func TestSettleAfterConnectionWasLost(t *testing.T) {
 
 			b.DropConnections()
 
-			limit, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 
 			if err := settle(limit, r, d); err != nil {

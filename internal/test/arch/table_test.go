@@ -179,7 +179,7 @@ var table = []row{
 	},
 	{
 		pkg: "test/worktest",
-		may: []string{"coremachine", "handlers", "jobs/define", "repo", "state", "test/enginetest"},
+		may: []string{"coremachine", "handlers", "jobs/define", "repo", "state", "test/enginetest", "test/pgtest"},
 	},
 	{pkg: "test/fixtures", may: []string{"handlers", "jobs/define", "state"}, tests: []string{"coremachine"}},
 	{pkg: "test/e2e", may: []string{anything}},

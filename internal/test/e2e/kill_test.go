@@ -131,7 +131,7 @@ func TestAttemptsOfKilledHandlerRunAgain(t *testing.T) {
 	const n = 60
 
 	id := h.submit(t, "gate", fmt.Sprintf(`{"n":%d}`, n))
-	waitFor(t, 20*time.Second, "50 attempts run", func() bool { return len(started(t, log)) >= 50 })
+	waitFor(t, time.Minute, "50 attempts run", func() bool { return len(started(t, log)) >= 50 })
 	before := len(started(t, log))
 
 	pid := h.host.HandlerPID()
@@ -143,7 +143,7 @@ func TestAttemptsOfKilledHandlerRunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitFor(t, 60*time.Second, "the job ends", func() bool { return h.status(t, id).Ended() })
+	waitFor(t, 2*time.Minute, "the job ends", func() bool { return h.status(t, id).Ended() })
 
 	if got := h.status(t, id); got != state.JobCompleted {
 		t.Fatalf("the job is %s", got)

@@ -271,7 +271,7 @@ func (w *world) handle(p *process, m state.Message) {
 }
 
 // patience is the maximum time of a step.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func (w *world) until(what string, ok func() bool) {
 	limit := time.Now().Add(patience)

@@ -22,7 +22,7 @@ import (
 )
 
 // patience limits each wait on a slow machine.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // world is one database, and one broker if messages travel over Service Bus.
 type world struct {

@@ -5,6 +5,6 @@
 // It owns nothing: what it starts ends with the test. Crashes, duplicates and
 // reordering behave as in the engine, since nothing here is faked.
 //
-// Only tests import it. It may import enginetest, the engine, its definitions
-// and repo.
+// Only tests import it. It may import enginetest, pgtest, the engine, its
+// definitions and repo.
 package worktest

@@ -16,6 +16,7 @@ import (
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
+	"coremachine/internal/test/pgtest"
 )
 
 // Exec changes rows without the engine.
@@ -50,15 +51,17 @@ func Sweep(t *testing.T, e *enginetest.Engine) coremachine.SweepReport {
 	return rep
 }
 
-// Until waits until ok returns true. It fails the test after 20 seconds.
+// Until waits until ok returns true. It fails the test after a minute.
 func Until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	UntilWithin(t, 20*time.Second, what, ok)
+	UntilWithin(t, time.Minute, what, ok)
 }
 
 // UntilWithin is Until with another limit.
 func UntilWithin(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
+
+	limit = pgtest.Patience(t, limit)
 
 	end := time.NewTimer(limit)
 	defer end.Stop()

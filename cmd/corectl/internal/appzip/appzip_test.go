@@ -170,7 +170,7 @@ func run(t *testing.T, folder string) {
 		Status state.JobStatus
 	}
 	call(t, http.MethodPost, host.URL()+"/jobs/submit/hello_world", `{"n":3}`, &job)
-	call(t, http.MethodGet, fmt.Sprintf("%s/jobs/status/%s?wait=20s", host.URL(), job.JobID), "", &job)
+	call(t, http.MethodGet, fmt.Sprintf("%s/jobs/status/%s?wait=60s", host.URL(), job.JobID), "", &job)
 
 	if job.Status != state.JobCompleted {
 		t.Errorf("the job is %s", job.Status)
@@ -180,7 +180,7 @@ func run(t *testing.T, folder string) {
 func ready(t *testing.T, host *devhost.Host) {
 	t.Helper()
 
-	limit, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
 	for {
