@@ -174,7 +174,7 @@ func TestHandlerContextsEndBeforeLease(t *testing.T) {
 				URL:      url,
 				Dispatch: modeOf(t),
 				Config: func(c *coremachine.Config) {
-					c.Lease, c.Renew, c.Grace = 3*time.Second, 800*time.Millisecond, 800*time.Millisecond
+					c.Lease, c.Renew, c.Grace = 6*time.Second, 1600*time.Millisecond, 1600*time.Millisecond
 					store.Store, c.Store = c.Store, store
 				},
 			})

@@ -85,9 +85,10 @@ func ModeOf(t *testing.T) enginetest.Dispatch {
 	return cmp.Or(enginetest.DispatchOf(t), enginetest.Queue)
 }
 
-// ShortLease makes a lease end after 1.5 seconds.
+// ShortLease makes a lease end after 2.5 seconds. A process that a busy machine
+// does not run for longer than a second keeps it.
 func ShortLease(c *coremachine.Config) {
-	c.Lease, c.Renew, c.Grace = 1500*time.Millisecond, 400*time.Millisecond, 400*time.Millisecond
+	c.Lease, c.Renew, c.Grace = 2500*time.Millisecond, 500*time.Millisecond, 400*time.Millisecond
 }
 
 // ShortGrace makes a cancel wait 400 ms for an unresponsive handler.
