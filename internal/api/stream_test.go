@@ -150,13 +150,12 @@ select job_id, 0, 1, 9, 1, 'timeout', true, 'too slow' from jobs`)
 	s.call(http.MethodHead, "/jobs/"+id.String()+"/stream", nil).must(200)
 }
 
-func TestStreamsSendHeartbeatsEndAndAreLimited(t *testing.T) {
+func TestStreamsSendHeartbeatsAndAreLimited(t *testing.T) {
 	t.Parallel()
-	s := start(t, fakeEngine{}, func(o *api.Options) {
-		o.Heartbeat, o.StreamLife, o.Streams = 20*time.Millisecond, time.Second, 1
-	})
+	s := start(t, fakeEngine{}, func(o *api.Options) { o.Heartbeat, o.Streams = 20*time.Millisecond, 1 })
 	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning})
-	events := s.open(t.Context(), id)
+	ctx, cancel := context.WithCancel(t.Context())
+	events := s.open(ctx, id)
 	until(t, events, "snapshot")
 
 	p := s.call(http.MethodGet, "/jobs/"+id.String()+"/stream", nil)
@@ -165,19 +164,31 @@ func TestStreamsSendHeartbeatsEndAndAreLimited(t *testing.T) {
 	}
 
 	until(t, events, "") // a heartbeat
-
-	for range events { // the time limit of the stream ends it
-	}
-	// The slot of the stream is free again. A client that disconnects frees it
-	// too.
-	ctx, cancel := context.WithCancel(t.Context())
-	until(t, s.open(ctx, id), "snapshot")
 	cancel()
 
-	for {
+	for range events { // the client disconnects
+	}
+
+	for { // which frees the slot of the stream
 		got := s.call(http.MethodHead, "/jobs/"+id.String()+"/stream", nil)
 		if got.Status == 200 {
 			break
+		}
+	}
+}
+
+// TestStreamsEndInTime opens a second stream after the time limit of the first,
+// which frees its slot.
+func TestStreamsEndInTime(t *testing.T) {
+	t.Parallel()
+	s := start(t, fakeEngine{}, func(o *api.Options) { o.StreamLife, o.Streams = time.Second, 1 })
+	id := rows.Insert(t, s.pool, rows.Job{Status: state.JobRunning})
+
+	for range 2 {
+		for e := range s.open(t.Context(), id) {
+			if e.name == "done" {
+				t.Error("a stream at its time limit reports that the job has ended")
+			}
 		}
 	}
 }
