@@ -140,7 +140,7 @@ func TestProxyCancelsRequestWhenClientDisconnects(t *testing.T) {
 func TestEdgeLimits(t *testing.T) {
 	t.Parallel()
 
-	b := setup(t, testApp{}, devhost.Options{EdgeTimeout: 300 * time.Millisecond, BodyLimit: 100})
+	b := setup(t, testApp{}, devhost.Options{EdgeTimeout: 3 * time.Second, BodyLimit: 100})
 	if err := b.host.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
