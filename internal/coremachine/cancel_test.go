@@ -81,8 +81,9 @@ func TestCancelAbandonsUnresponsiveHandler(t *testing.T) {
 
 	begin := time.Now()
 
+	// One handler does not return before release is called.
 	job := e.Wait(id).MustBe(t, state.JobCancelled)
-	if took := time.Since(begin); took > 10*time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("the stop took %s", took)
 	}
 
