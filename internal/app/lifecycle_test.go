@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,15 +111,7 @@ func ask(t *testing.T, method, address, body string) (int, string) {
 func TestADatabaseThatIsAwayAtStart(t *testing.T) {
 	t.Parallel()
 
-	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	port := closed.Addr().(*net.TCPAddr).Port
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port, open := closedPort(t)
 
 	database, err := url.Parse(pgtest.URL(t))
 	if err != nil {
@@ -138,7 +132,7 @@ func TestADatabaseThatIsAwayAtStart(t *testing.T) {
 		t.Errorf("readyz answers %d %s while the database is away", code, body)
 	}
 
-	forward(t, port, database)
+	forward(t, open(), database)
 	until(t, func() bool { code, _ := get(t, base+"/api/readyz"); return code == http.StatusOK })
 }
 
@@ -152,8 +146,48 @@ func through(u url.URL, port int) string {
 	return u.String()
 }
 
-// forward opens the port and hands its connections to the database.
-func forward(t *testing.T, port int, to *url.URL) {
+// closedPort returns a TCP port of this machine that refuses connections until
+// it is opened. Nothing else can take it meanwhile.
+func closedPort(t *testing.T) (port int, open func() net.Listener) {
+	t.Helper()
+
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	syscall.CloseOnExec(socket)
+
+	file := os.NewFile(uintptr(socket), "closed port")
+	t.Cleanup(func() { _ = file.Close() })
+
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+
+	bound, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return bound.(*syscall.SockaddrInet4).Port, func() net.Listener { //nolint:forcetypeassert // as it was bound
+		t.Helper()
+
+		if err := syscall.Listen(socket, 16); err != nil {
+			t.Fatal(err)
+		}
+
+		l, err := net.FileListener(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return l
+	}
+}
+
+// forward hands the connections of a listener to the database.
+func forward(t *testing.T, l net.Listener, to *url.URL) {
 	t.Helper()
 
 	network, address := "tcp", to.Host
@@ -164,11 +198,6 @@ func forward(t *testing.T, port int, to *url.URL) {
 		}
 
 		network, address = "unix", dir+"/.s.PGSQL."+number
-	}
-
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		t.Fatal(err)
 	}
 
 	var open sync.WaitGroup
@@ -219,7 +248,7 @@ func until(t *testing.T, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit.C:
-			t.Fatal("it did not come about in 20 s")
+			t.Fatal("it did not come about within a minute")
 		}
 	}
 }
