@@ -59,16 +59,43 @@ func (b *tab) neverAsked() {
 // watchPrompt makes each page that the tab loads note that the prompt was shown.
 func (b *tab) watchPrompt() {
 	b.t.Helper()
+	b.prepare(`
+		const show = HTMLDialogElement.prototype.showModal;
+		HTMLDialogElement.prototype.showModal = function () {
+			if (this.id === "key") window.asked = true;
+			show.call(this);
+		};`)
+}
 
-	_, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument,
-		page.AddScriptToEvaluateOnNewDocumentParams{Source: `
-			const show = HTMLDialogElement.prototype.showModal;
-			HTMLDialogElement.prototype.showModal = function () {
-				if (this.id === "key") window.asked = true;
-				show.call(this);
-			};`})
+// awaitOtherTabs makes each page that the tab loads wait half a minute for the
+// key of another tab, which has 300 ms otherwise. A busy machine needs more.
+// The page waits as usual again after the returned function was called.
+func (b *tab) awaitOtherTabs() (stop func()) {
+	b.t.Helper()
+
+	return b.prepare(`
+		const later = window.setTimeout;
+		window.setTimeout = (f, ms, ...of) => later(f, ms === 300 ? 30000 : ms, ...of);`)
+}
+
+// prepare runs a script in each page that the tab loads, before the scripts of
+// the page, until stop is called.
+func (b *tab) prepare(script string) (stop func()) {
+	b.t.Helper()
+
+	id, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 	if err != nil {
 		b.t.Fatal(err)
+	}
+
+	return func() {
+		b.t.Helper()
+
+		params := page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: id.Identifier}
+		if _, err := chromedp.Call(b.ctx, page.RemoveScriptToEvaluateOnNewDocument, params); err != nil {
+			b.t.Fatal(err)
+		}
 	}
 }
 
@@ -133,9 +160,11 @@ func keyOfAllTabs(t *testing.T, w *world) {
 	third := first.another(w)
 	third.mute = about401
 	third.watchPrompt()
+	usual := third.awaitOtherTabs()
 	third.begin("/jobs/" + id.String())
 	third.shows("h1", "hello_world")
 	third.neverAsked()
+	usual()
 
 	third.click(`[data-act="forget-key"]`)
 
