@@ -72,8 +72,8 @@ type world struct {
 	database string // its address
 }
 
-// newHost returns a host of the app in a folder that receives from the queues of a
-// database, and whose handler is this binary.
+// newHost returns a host of the app in a folder, whose handler is this binary. It
+// receives from the queues of q, which can be nil.
 func newHost(
 	root, database string, q *pgqueue.Queue, env, keys []string,
 	console func(stream string, level slog.Level, line string),
@@ -85,8 +85,10 @@ func newHost(
 
 	receivers := map[string]queue.Receiver{}
 
-	for _, name := range state.Queues {
-		receivers[name.String()] = q.Receiver(name)
+	if q != nil {
+		for _, name := range state.Queues {
+			receivers[name.String()] = q.Receiver(name)
+		}
 	}
 
 	return devhost.New(devhost.Options{
