@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
@@ -8,7 +9,7 @@ import (
 )
 
 // heldJob opens a running job whose last tasks wait for a gate, and counts from
-// then on how often the page connects.
+// then on how often the page connects, and how often it fails to.
 func (w *world) heldJob(t *testing.T, gate string) *tab {
 	t.Helper()
 
@@ -17,8 +18,9 @@ func (w *world) heldJob(t *testing.T, gate string) *tab {
 	b.shows("#live-state", "Live")
 	b.mark()
 	b.eval(`(() => {
-		window.connected = 0;
+		window.connected = window.failed = 0;
 		document.addEventListener("htmx:sse:after:connection", () => { window.connected++; });
+		document.addEventListener("htmx:sse:error", () => { window.failed++; });
 	})()`, nil)
 
 	return b
@@ -42,6 +44,9 @@ func (b *tab) recovers(w *world, gate string) {
 // offlineTab takes the network away from a browser and returns it.
 func offlineTab(t *testing.T, w *world) {
 	b := w.heldJob(t, "offline")
+	b.mute = func(message string) bool {
+		return strings.Contains(message, "Failed to fetch") || strings.Contains(message, "ERR_BLOCKED")
+	}
 
 	online := func(is bool) {
 		t.Helper()
@@ -50,9 +55,21 @@ func offlineTab(t *testing.T, w *world) {
 		if _, err := chromedp.Call(b.ctx, network.OverrideNetworkState, params); err != nil {
 			t.Fatal(err)
 		}
+
+		fails := network.SetBlockedURLsParams{} // the override changes what the page knows, and cuts nothing
+		if !is {
+			fails.URLPatterns = []*network.BlockPattern{{URLPattern: "*://*:*/*/live", Block: true}}
+		}
+
+		if _, err := chromedp.Call(b.ctx, network.SetBlockedURLs, fails); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	online(false)
+	b.shows("#live-state", "Offline")
+	b.eval("void document.querySelector('#live')._htmx.sse.reader.cancel()", nil)
+	b.until("window.failed > 1")
 	b.shows("#live-state", "Offline")
 	b.shows("#live-age", "data of ")
 	online(true)

@@ -179,8 +179,9 @@
   // computer that slept finds itself in the same state.
   const patienceWithSilence = 20000;
   const silent = () => !!$("#live") && state.heard > 0 && Date.now() - state.heard > patienceWithSilence;
+  const away = () => show(navigator.onLine ? "wait" : "offline");
   const revive = () => {
-    if (!["wait", "offline"].includes(state.name)) show(navigator.onLine ? "wait" : "offline");
+    if (!["wait", "offline"].includes(state.name)) away();
     if (document.hidden || Date.now() - state.tried < 3000) return;
     state.tried = Date.now();
     const sse = $("#live")._htmx?.sse;
@@ -206,8 +207,8 @@
     heard(true);
     show(state.held ? "paused" : "live");
   });
-  document.addEventListener("htmx:sse:before:connection", (e) => { if (isLive(e) && e.detail.connection.attempt > 0 && !state.held) show("wait"); });
-  document.addEventListener("htmx:sse:error", (e) => { if (isLive(e)) { show("wait"); if (e.detail.status === 401) key.refused(stream?.request.headers["x-functions-key"]); } });
+  document.addEventListener("htmx:sse:before:connection", (e) => { if (isLive(e) && e.detail.connection.attempt > 0 && !state.held) away(); });
+  document.addEventListener("htmx:sse:error", (e) => { if (isLive(e)) { away(); if (e.detail.status === 401) key.refused(stream?.request.headers["x-functions-key"]); } });
   document.addEventListener("htmx:sse:close", (e) => { if (isLive(e) && e.detail.reason === "message") { state.at = state.heard = 0; show("ended"); } });
   document.addEventListener("htmx:response:error", (e) => { if (isLive(e) && e.detail.ctx.response.status !== 401) { clearTimeout(patience); poll(); } });
   document.addEventListener("htmx:sse:before:message", (e) => {
