@@ -9,6 +9,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"coremachine/internal/state"
 )
 
 var (
@@ -20,8 +22,13 @@ var (
 	seed = flag.Uint64("chaos.seed", 0, "the seed of a run; 0: a new one")
 )
 
-// shortRun is long enough for each kind of fault to happen once.
-const shortRun = 14 * time.Second
+// shortRun is long enough for each kind of fault to happen once. On a busy machine
+// a short run is repeated until enough processes were killed with running tasks,
+// at most maxRounds times.
+const (
+	shortRun  = 14 * time.Second
+	maxRounds = 6
+)
 
 func TestChaos(t *testing.T) {
 	t.Parallel()
@@ -50,15 +57,12 @@ func run(t *testing.T, transport string) {
 	}
 
 	c := startCluster(t, transport, everyRole, brokerLock)
-	until := time.Now().Add(length)
+	l := load{jobs: map[state.JobID]*expected{}}
 
-	var (
-		l          load
-		submitting sync.WaitGroup
-	)
-	submitting.Go(func() { l.run(c, rand.New(rand.NewPCG(s, 1)), until) })
-	c.injectFaults(s, until, short)
-	submitting.Wait()
+	rounds := 1
+	for c.injure(&l, s, length, short); short && rounds < maxRounds && c.intact(length); rounds++ {
+		c.injure(&l, s+uint64(rounds), length, short)
+	}
 
 	settled := c.settle()
 	c.readServerLog()
@@ -70,7 +74,7 @@ func run(t *testing.T, transport string) {
 
 	v.settled = settled
 	v.broken = append(v.broken, c.rejected()...)
-	t.Log("\n" + c.report(transport, s, length, &l, v))
+	t.Log("\n" + c.report(transport, s, time.Duration(rounds)*length, &l, v))
 
 	for _, problems := range [][]string{v.lost, v.wrong, v.broken} {
 		for _, p := range problems {
@@ -85,28 +89,60 @@ func run(t *testing.T, transport string) {
 	c.mustHaveDamage(length, &l, v)
 }
 
-// mustHaveDamage fails a run with too few faults. The minimum counts are for
-// five minutes. A shorter run needs half of its share.
+// injure submits jobs and injects faults for a time.
+func (c *cluster) injure(l *load, seed uint64, length time.Duration, short bool) {
+	until := time.Now().Add(length)
+
+	var submitting sync.WaitGroup
+	submitting.Go(func() { l.run(c, rand.New(rand.NewPCG(seed, 1)), until) })
+	c.injectFaults(seed, until, short)
+	submitting.Wait()
+}
+
+// intact reports whether a run has too few faults so far. Work that was lost and
+// runs again is known only in the end: with twice the kills, there is some.
+func (c *cluster) intact(length time.Duration) bool {
+	return c.damage.of(killedWithTasks) < 2*share(killsWithTasks, length) ||
+		c.damage.kills() < share(kills, length) ||
+		c.damage.of(faultFreeze) < share(freezes, length) ||
+		c.damage.of(faultCrash) < share(crashes, length)
+}
+
+// Minimum counts of faults in five minutes.
+const (
+	kills          = 200
+	killsWithTasks = 100
+	crashes        = 10
+	freezes        = 8
+)
+
+// share returns how much of a count a run needs. A run shorter than five minutes
+// needs half of its share.
+func share(count float64, length time.Duration) int {
+	part := min(1, length.Minutes()/5)
+	if part < 1 {
+		part /= 2
+	}
+
+	return int(count * part)
+}
+
+// mustHaveDamage fails a run with too few faults.
 func (c *cluster) mustHaveDamage(length time.Duration, l *load, v verdict) {
 	for _, minimum := range []struct {
 		what string
 		got  int
 		want float64 // in five minutes
 	}{
-		{"kills", c.damage.kills(), 200},
-		{"kills of processes with running tasks", c.damage.of(killedWithTasks), 100},
+		{"kills", c.damage.kills(), kills},
+		{"kills of processes with running tasks", c.damage.of(killedWithTasks), killsWithTasks},
 		{"kills inside a transaction", c.damage.of(killedInTx), 20},
-		{faultCrash, c.damage.of(faultCrash), 10},
-		{faultFreeze, c.damage.of(faultFreeze), 8},
+		{faultCrash, c.damage.of(faultCrash), crashes},
+		{faultFreeze, c.damage.of(faultFreeze), freezes},
 		{"attempts lost and run again", v.again, 100},
 		{"jobs", len(l.jobs), 50},
 	} {
-		share := min(1, length.Minutes()/5)
-		if share < 1 {
-			share /= 2
-		}
-
-		if want := int(minimum.want * share); minimum.got < want {
+		if want := share(minimum.want, length); minimum.got < want {
 			c.t.Errorf("%s: got %d, want at least %d", minimum.what, minimum.got, want)
 		}
 	}

@@ -113,19 +113,18 @@ type expected struct {
 type load struct {
 	mu             sync.Mutex
 	jobs           map[state.JobID]*expected
+	next           int // the number of the next job
 	unacknowledged int // submits that were not acknowledged
 }
 
 // run submits jobs, and cancels and retries some, until the time is up.
 func (l *load) run(c *cluster, r *rand.Rand, until time.Time) {
-	l.jobs = map[state.JobID]*expected{}
-
-	for i := 0; time.Now().Before(until); i++ {
+	for ; time.Now().Before(until); l.next++ {
 		for c.open() > maxOpen && time.Now().Before(until) {
 			pause(100 * time.Millisecond)
 		}
 
-		want := kinds[i%len(kinds)](i / len(kinds))
+		want := kinds[l.next%len(kinds)](l.next / len(kinds))
 		l.submit(c, want)
 
 		if id, ok := l.any(r); ok && r.IntN(12) == 0 {
