@@ -159,6 +159,7 @@ func closedPort(t *testing.T) (port int, open func() net.Listener) {
 	syscall.CloseOnExec(socket)
 
 	file := os.NewFile(uintptr(socket), "closed port")
+
 	t.Cleanup(func() { _ = file.Close() })
 
 	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {

@@ -108,6 +108,7 @@ func TestSmallJobTakesAStatementAStage(t *testing.T) {
 		// Not each job shows it: the process renews its lease and looks for lost
 		// work meanwhile, and on a busy machine the tasks of a stage end one by one.
 		busy := time.After(pgtest.Patience(t, time.Minute))
+
 		for seed := 0; ; seed++ {
 			sent.take()
 

@@ -12,7 +12,7 @@ import (
 
 // TestVersionsShareADirectory starts the installed server, and next to it one
 // that says it is of another version, in one directory.
-func TestVersionsShareADirectory(t *testing.T) { //nolint:paralleltest // it sets PGBIN
+func TestVersionsShareADirectory(t *testing.T) {
 	installed, found, err := findBinaries(t.Context())
 	if err == nil && !found {
 		err = ErrNotInstalled

@@ -92,7 +92,7 @@ func (b *tab) prepare(script string) (stop func()) {
 	return func() {
 		b.t.Helper()
 
-		params := page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: id.Identifier}
+		params := page.RemoveScriptToEvaluateOnNewDocumentParams(id)
 		if _, err := chromedp.Call(b.ctx, page.RemoveScriptToEvaluateOnNewDocument, params); err != nil {
 			b.t.Fatal(err)
 		}
