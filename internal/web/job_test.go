@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,23 +231,31 @@ func TestAHundredThousandTasksFitInASmallPage(t *testing.T) {
 		}},
 	)
 
-	// On a busy machine, not each request shows how fast the page is.
-	fastest, busy := time.Minute, time.Now().Add(time.Minute)
-	for fastest > 200*time.Millisecond && time.Now().Before(busy) {
-		begin := time.Now()
-		got := s.get("/ui/jobs/" + id.String())
-		fastest = min(fastest, time.Since(begin))
+	// On a busy machine, not each twenty requests show how fast the page is.
+	half, busy := time.Minute, time.Now().Add(time.Minute)
+	for half > 200*time.Millisecond && time.Now().Before(busy) {
+		var took []time.Duration
 
-		if got.Status != http.StatusOK || len(got.Body) > 60<<10 {
-			t.Fatalf("got status %d with %d bytes", got.Status, len(got.Body))
+		for range 20 {
+			begin := time.Now()
+			got := s.get("/ui/jobs/" + id.String())
+
+			took = append(took, time.Since(begin))
+
+			if got.Status != http.StatusOK || len(got.Body) > 60<<10 {
+				t.Fatalf("got status %d with %d bytes", got.Status, len(got.Body))
+			}
 		}
+
+		slices.Sort(took)
+		half = min(half, took[len(took)/2])
 	}
 
 	if got := s.raw("/ui/jobs/" + id.String()); got.Header.Get("Content-Encoding") != "gzip" || len(got.Body) > 20_000 {
 		t.Errorf("the page is sent with %d bytes, encoded as %q", len(got.Body), got.Header.Get("Content-Encoding"))
 	}
 
-	if fastest > 200*time.Millisecond {
-		t.Errorf("the page takes %s, want at most 200 ms", fastest)
+	if half > 200*time.Millisecond {
+		t.Errorf("the page takes %s, want at most 200 ms", half)
 	}
 }

@@ -21,8 +21,8 @@ import (
 
 // TestJobPageIsSmallAndFastDuringJob loads the page of a job of 100,000 tasks
 // repeatedly while the tasks run and ten other viewers watch it. The limit
-// applies to the fastest tenth of the loads, because the job and the tests that
-// run in parallel can occupy the processors for longer than most loads. If the
+// applies to the faster half of the loads, because the job and the tests that
+// run in parallel can occupy the processors for longer than one load. If the
 // cost of the page grew with the tasks, no load would be fast.
 func TestJobPageIsSmallAndFastDuringJob(t *testing.T) {
 	t.Parallel()
@@ -69,15 +69,14 @@ func TestJobPageIsSmallAndFastDuringJob(t *testing.T) {
 
 	slices.Sort(took)
 	t.Logf(
-		"50 loads with ten viewers: 5 within %s, half within %s, 47 within %s; the page has at most %d bytes",
-		took[4],
-		took[24],
-		took[46],
+		"50 loads with ten viewers: half within %s, 95 of 100 within %s; the page has at most %d bytes",
+		took[25],
+		took[47],
 		largest,
 	)
 
-	if took[4] > time.Second || largest > 60<<10 {
-		t.Errorf("5 of 50 within %s with %d bytes, want at most 1 s and 60 KiB", took[4], largest)
+	if took[25] > time.Second || largest > 60<<10 {
+		t.Errorf("half within %s with %d bytes, want at most 1 s and 60 KiB", took[25], largest)
 	}
 
 	e.Wait(id).MustBe(t, state.JobCompleted)
