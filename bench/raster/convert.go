@@ -53,7 +53,7 @@ func convert(args []string) error {
 
 	err := c.run(context.Background(), flags.Arg(0), flags.Arg(1))
 
-	return errors.Join(err, os.RemoveAll(*blocks)) // what is left after an error
+	return errors.Join(err, os.RemoveAll(*blocks))
 }
 
 type conversion struct {
@@ -125,10 +125,6 @@ func (c *conversion) run(ctx context.Context, source, output string) error {
 		return err
 	}
 
-	if err := os.RemoveAll(string(c.folder)); err != nil {
-		return err
-	}
-
 	_, err = fmt.Println(c.reads.Load(), time.Since(begin).Nanoseconds())
 
 	return err
@@ -185,7 +181,7 @@ func (f folder) Put(_ context.Context, name string, data []byte) error {
 // Get is part of cog.Scratch.
 func (f folder) Get(_ context.Context, name string) ([]byte, error) { return os.ReadFile(f.path(name)) }
 
-// join writes the header and the blocks to one file.
+// join moves the header and the blocks to one file.
 func (f folder) join(output string, out *cog.Output) error {
 	file, err := os.Create(output)
 	if err != nil {
@@ -211,5 +207,5 @@ func (f folder) appendBlock(file *os.File, id string) error {
 
 	_, err = io.Copy(file, block)
 
-	return errors.Join(err, block.Close())
+	return errors.Join(err, block.Close(), os.Remove(f.path(id)))
 }

@@ -27,7 +27,8 @@ type figures struct {
 }
 
 func (f figures) String() string {
-	text := fmt.Sprintf("%.1f s, %.1f CPU s, %d MB, %d MB out", f.wall.Seconds(), f.cpu.Seconds(), f.memory>>20, f.size>>20)
+	text := fmt.Sprintf("%.1f s, %.1f CPU s, %d MB, %d MB out",
+		f.wall.Seconds(), f.cpu.Seconds(), f.memory>>20, f.size>>20)
 	if f.joining > 0 {
 		text += fmt.Sprintf(", %.1f s of it joining", f.joining.Seconds())
 	}
