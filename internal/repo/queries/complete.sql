@@ -49,29 +49,29 @@ held as materialized (
   ) m
 ),
 -- The ends that the fence admits, with the new status of their tasks. fresh:
--- the task has no row yet.
+-- the task has no row yet. Elements of lists of a fixed width are found at once;
+-- only the others are worth an unnest.
 accepted as materialized (
   select
     k.*,
-    (@held_attempts::int[])[k.place] as attempt,
-    t.index is null as fresh,
-    (
-      case
-        when (@outcomes::text[])[k.n] is null then 'completed'
-        when (@finals::bool[])[k.n] then 'failed'
-        else 'queued'
-      end
-    )::task_status as status,
-    case
-      when (@outcomes::text[])[k.n] is not null then json_build_object(
-        'code', (@codes::text[])[k.n], 'message', (@errors::text[])[k.n]
-      )::text
-    end as error
+    t.index is null as fresh
   from held h
-  cross join unnest(
-    @places::int[], @job_ids::bytea[], @stages::smallint[], @gens::int[], @indexes::int[],
-    @results::bytea[], @started::timestamptz[]
-  ) with ordinality as k (place, job_id, stage, gen, index, result, started_at, n)
+  cross join lateral (
+    select
+      n, job_id, result,
+      (@places::int[])[n] as place,
+      (@stages::smallint[])[n] as stage,
+      (@gens::int[])[n] as gen,
+      (@indexes::int[])[n] as index,
+      (@started::timestamptz[])[n] as started_at,
+      case
+        when (@outcomes::text[])[n] is null then task_status 'completed'
+        when (@finals::bool[])[n] then task_status 'failed'
+        else task_status 'queued'
+      end as status
+    from unnest(@job_ids::bytea[], @results::bytea[]) with ordinality as k (job_id, result, n)
+    offset 0
+  ) k
   left join lateral (
     select t.index
     from tasks t
@@ -87,7 +87,14 @@ inserted as (
     job_id, stage, gen, index, status, attempt, failures, result, error, started_at, finished_at
   )
   select
-    job_id, stage, gen, index, status, attempt, (error is not null)::int, result, error, started_at,
+    job_id, stage, gen, index, status,
+    (@held_attempts::int[])[place],
+    (status <> 'completed')::int,
+    result,
+    case when status <> 'completed' then json_build_object(
+      'code', (@codes::text[])[n], 'message', (@errors::text[])[n]
+    )::text end,
+    started_at,
     case when status <> 'queued' then clock_timestamp() end
   from accepted
   where fresh
@@ -97,26 +104,42 @@ updated as (
   update tasks t
   set
     status = k.status,
-    attempt = k.attempt,
-    failures = t.failures + (k.error is not null)::int,
+    attempt = (@held_attempts::int[])[k.place],
+    failures = t.failures + (k.status <> 'completed')::int,
     result = k.result,
-    error = k.error,
+    error = case when k.status <> 'completed' then json_build_object(
+      'code', (@codes::text[])[k.n], 'message', (@errors::text[])[k.n]
+    )::text end,
     started_at = k.started_at,
     finished_at = case when k.status <> 'queued' then clock_timestamp() end
   from accepted k
   where not k.fresh
     and t.job_id = k.job_id and t.stage = k.stage and t.gen = k.gen and t.index = k.index
     and t.status = 'queued'
-    and t.attempt < k.attempt
-  returning t.job_id, t.stage, t.gen, t.index, t.status, k.place, k.n
+    and t.attempt < (@held_attempts::int[])[k.place]
+  returning k.place, k.n, k.stage, k.status, k.started_at
 ),
--- All ends that landed.
-done as materialized (
-  select job_id, stage, gen, index, status, place, n
-  from accepted
-  where fresh
-  union all
-  select * from updated
+-- What landed, by message. All tasks of a message are of one stage.
+landed as materialized (
+  select
+    place,
+    (@held_jobs::bytea[])[place] as job_id,
+    (@held_messages::bigint[])[place] as message_id,
+    min(stage) as stage,
+    count(*)::int as landed,
+    (count(*) filter (where status = 'completed'))::int as completed,
+    (count(*) filter (where status = 'failed'))::int as failed,
+    (count(*) filter (where status = 'queued'))::int as retried,
+    min(started_at) as began,
+    array_agg(n) filter (where status <> 'completed') as unsuccessful
+  from (
+    select place, n, stage, status, started_at
+    from accepted
+    where fresh
+    union all
+    select * from updated
+  ) d
+  group by place
 ),
 -- Records the attempts that did not complete.
 failed_attempts as (
@@ -124,11 +147,11 @@ failed_attempts as (
     job_id, stage, gen, index, attempt, outcome, final, error, stack, worker_id, started_at
   )
   select
-    job_id, stage, gen, index,
-    (@held_attempts::int[])[place], (@outcomes::text[])[n], status = 'failed',
+    l.job_id, l.stage, (@gens::int[])[n], (@indexes::int[])[n],
+    (@held_attempts::int[])[l.place], (@outcomes::text[])[n], (@finals::bool[])[n],
     (@errors::text[])[n], (@stacks::text[])[n], @worker, (@started::timestamptz[])[n]
-  from done
-  where status <> 'completed'
+  from landed l
+  cross join unnest(l.unsuccessful) as n
 ),
 -- Gives each task that is tried again a message of its own.
 retries as (
@@ -136,42 +159,32 @@ retries as (
     job_id, queue, kind, stage, gen, first, attempt, losses, due_at, traceparent
   )
   select
-    d.job_id, h.queues[d.place], 2, d.stage, d.gen, d.index,
-    (@held_attempts::int[])[d.place], h.losses[d.place],
-    now() + make_interval(secs => (@delays::float8[])[d.n]), h.traceparents[d.place]
-  from done d
+    l.job_id, h.queues[l.place], 2, l.stage, (@gens::int[])[n], (@indexes::int[])[n],
+    (@held_attempts::int[])[l.place], h.losses[l.place],
+    now() + make_interval(secs => (@delays::float8[])[n]), h.traceparents[l.place]
+  from landed l
+  cross join unnest(l.unsuccessful) as n
   cross join held h
-  where d.status = 'queued'
-),
--- How many tasks each held message still covers.
-by_message as (
-  select
-    d.job_id,
-    (@held_messages::bigint[])[d.place] as message_id,
-    h.lefts[d.place] - d.n as left
-  from (
-    select job_id, place, count(*) as n
-    from done
-    group by job_id, place
-  ) d
-  cross join held h
+  where not (@finals::bool[])[n]
 ),
 -- Deletes the messages that cover nothing any more.
 deleted as (
   delete from messages m
-  using by_message b
-  where m.job_id = b.job_id
-    and m.message_id = b.message_id
-    and b.left = 0
+  using landed l
+  cross join held h
+  where m.job_id = l.job_id
+    and m.message_id = l.message_id
+    and h.lefts[l.place] = l.landed
 ),
 -- Lowers the count of the other messages.
 decremented as (
   update messages m
-  set tasks_left = b.left
-  from by_message b
-  where m.job_id = b.job_id
-    and m.message_id = b.message_id
-    and b.left > 0
+  set tasks_left = h.lefts[l.place] - l.landed
+  from landed l
+  cross join held h
+  where m.job_id = l.job_id
+    and m.message_id = l.message_id
+    and h.lefts[l.place] > l.landed
 ),
 -- Counts the ends for the trends.
 counted as (
@@ -180,14 +193,12 @@ counted as (
   )
   select
     date_trunc('minute', clock_timestamp()), pg_backend_pid(), job_type,
-    count(*) filter (where status = 'completed'),
-    count(*) filter (where status = 'failed'),
-    count(*) filter (where status = 'queued')
+    sum(completed), sum(failed), sum(retried)
   from (
-    select h.job_types[d.place] as job_type, d.status
-    from done d
+    select h.job_types[l.place] as job_type, l.completed, l.failed, l.retried
+    from landed l
     cross join held h
-  ) d
+  ) l
   group by job_type
   on conflict (minute, backend, job_type) do update
   set
@@ -195,16 +206,15 @@ counted as (
     tasks_failed = t.tasks_failed + excluded.tasks_failed,
     retries = t.retries + excluded.retries
 ),
--- What landed, counted by stage.
+-- What landed, by stage.
 by_stage as (
   select
     job_id, stage,
-    count(*) as landed,
-    count(*) filter (where status = 'completed') as completed,
-    count(*) filter (where status = 'failed') as failed,
-    min((@started::timestamptz[])[n]) as began,
-    array_agg(n) filter (where status <> 'completed') as unsuccessful
-  from done
+    sum(landed) as landed,
+    sum(completed) as completed,
+    sum(failed) as failed,
+    min(began) as began
+  from landed
   group by job_id, stage
   order by job_id, stage
 ),
@@ -215,7 +225,7 @@ locked as materialized (
     s.completed + b.completed as completed,
     s.failed + b.failed as failed,
     least(s.first_claimed_at, b.began) as first_claimed_at,
-    b.landed, b.unsuccessful
+    b.landed
   from by_stage b
   cross join lateral (
     select s.completed, s.failed, s.first_claimed_at
@@ -239,4 +249,9 @@ returning
   s.job_id, s.stage, s.name, s.total, s.dispatched,
   s.completed, s.failed, s.cancelled,
   s.task_window, s.bundle, s.tolerance, s.queue,
-  l.landed, l.unsuccessful
+  l.landed, (
+    select array_agg(n)
+    from landed d
+    cross join unnest(d.unsuccessful) as n
+    where d.job_id = l.job_id and d.stage = l.stage
+  )
