@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 )
 
 // JobID identifies a job by what it is: SHA-256 of `type || 0x00 || canonical
@@ -95,5 +96,13 @@ func TaskName(id JobID, stage, index int) string {
 // incarnation identifies the job row, which a job that was deleted and
 // submitted again does not share with its predecessor.
 func IdempotencyKey(id JobID, incarnation int64, stage, gen, index int) string {
-	return fmt.Sprintf("%s/%d/%d/%d/%d", id, incarnation, stage, gen, index)
+	key := make([]byte, 0, 2*len(id)+4*len("/123456789"))
+	key = hex.AppendEncode(key, id[:])
+	key = strconv.AppendInt(append(key, '/'), incarnation, 10)
+
+	for _, n := range [...]int{stage, gen, index} {
+		key = strconv.AppendInt(append(key, '/'), int64(n), 10)
+	}
+
+	return string(key)
 }
