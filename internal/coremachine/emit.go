@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"sync"
 
 	"coremachine/internal/state"
 )
@@ -22,11 +23,18 @@ type partSum = [sha256.Size]byte
 // If a write ends without an answer, it may have been committed. The emitter
 // remembers its content: a later Emit of the same content is the caller's own
 // repeat and does not make a second part.
+//
+// Most handlers emit nothing, so begin makes at the first part what a part
+// needs.
 type emitter struct {
-	store func(ctx context.Context, part int, data []byte) (state.PartFate, error)
-	ctx   context.Context // ends with the attempt
-	end   context.CancelCauseFunc
-	turn  chan struct{} // holds a value while a part is being written
+	store   func(ctx context.Context, part int, data []byte) (state.PartFate, error)
+	attempt context.Context //nolint:containedctx // of the handler
+
+	mu   sync.Mutex
+	over bool                    // the attempt has ended
+	ctx  context.Context         //nolint:containedctx // ends with the attempt; nil: nothing was emitted
+	end  context.CancelCauseFunc // of ctx
+	turn chan struct{}           // holds a value while a part is being written
 
 	next   int                  // number of the next part
 	unsure map[partSum]struct{} // contents that may be stored under next: their writes had no answer
@@ -37,26 +45,49 @@ func newEmitter(
 	ctx context.Context,
 	store func(context.Context, int, []byte) (state.PartFate, error),
 ) *emitter {
-	e := &emitter{
-		store:  store,
-		turn:   make(chan struct{}, 1),
-		unsure: map[partSum]struct{}{},
-		landed: map[partSum]int{},
-	}
-	e.ctx, e.end = context.WithCancelCause(ctx)
+	return &emitter{store: store, attempt: ctx}
+}
 
-	return e
+// begin prepares for a part. It reports false if the attempt has ended.
+func (e *emitter) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+
+	if e.over {
+		return false
+	}
+
+	if e.ctx == nil {
+		e.ctx, e.end = context.WithCancelCause(e.attempt)
+		e.turn = make(chan struct{}, 1)
+		e.unsure, e.landed = map[partSum]struct{}{}, map[partSum]int{}
+	}
+
+	return true
 }
 
 // close ends what is being emitted and refuses what comes later. It returns
 // when no part is being written any more.
 func (e *emitter) close() {
+	e.mu.Lock()
+	e.over = true
+	began := e.ctx != nil
+	e.mu.Unlock()
+
+	if !began {
+		return
+	}
+
 	e.end(errAttemptOver)
 
 	e.turn <- struct{}{} // kept
 }
 
 func (e *emitter) emit(ctx context.Context, data []byte) error {
+	if !e.begin() {
+		return errAttemptOver
+	}
+
 	ctx, cancel := joinContext(ctx, e.ctx)
 	defer cancel()
 

@@ -174,6 +174,18 @@ func TestNothingIsEmittedAfterTheHandlerReturned(t *testing.T) {
 	}
 }
 
+func TestAHandlerThatEmittedNothingCannotEmitAfterItReturned(t *testing.T) {
+	t.Parallel()
+
+	table := &partTable{parts: map[int]string{}, rand: rand.New(rand.NewPCG(1, 1))}
+	e := newEmitter(t.Context(), table.store)
+	e.close()
+
+	if err := e.emit(t.Context(), []byte("late")); !errors.Is(err, errAttemptOver) || len(table.parts) != 0 {
+		t.Errorf("the emit ended with %v; the parts are %v", err, table.parts)
+	}
+}
+
 func TestAnotherContentUnderAUsedNumberIsRefused(t *testing.T) {
 	t.Parallel()
 

@@ -38,7 +38,8 @@ type taskLog struct {
 	dropped int
 	over    bool
 
-	root taskLogHandler
+	attrs taskAttrs
+	root  taskLogHandler
 }
 
 // newTaskLog returns nil if no lines are kept.
@@ -57,13 +58,42 @@ func (b *bundle) keepsLogs() bool {
 
 // logger returns the logger of an attempt's handler.
 func (b *bundle) logger(index int, log *taskLog) *slog.Logger {
-	to := b.log.With(keys.Index, index, keys.Attempt, b.h.Attempt)
+	attrs := taskAttrs{inner: b.log.Handler(), index: index, attempt: b.h.Attempt}
 	if log == nil {
-		return to
+		return slog.New(&attrs)
 	}
 
-	return slog.New(log.handler(to.Handler()))
+	log.attrs = attrs
+
+	return slog.New(log.handler(&log.attrs))
 }
+
+// taskAttrs is a slog.Handler that adds the index and the attempt of a task.
+// Most handlers log nothing, so it adds them when there is a record.
+type taskAttrs struct {
+	inner          slog.Handler
+	index, attempt int
+}
+
+func (h *taskAttrs) handler() slog.Handler {
+	return h.inner.WithAttrs([]slog.Attr{slog.Int(keys.Index, h.index), slog.Int(keys.Attempt, h.attempt)})
+}
+
+// Enabled implements slog.Handler.
+func (h *taskAttrs) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.inner.Enabled(ctx, level)
+}
+
+// Handle implements slog.Handler.
+func (h *taskAttrs) Handle(ctx context.Context, r slog.Record) error {
+	return h.handler().Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *taskAttrs) WithAttrs(attrs []slog.Attr) slog.Handler { return h.handler().WithAttrs(attrs) }
+
+// WithGroup implements slog.Handler.
+func (h *taskAttrs) WithGroup(name string) slog.Handler { return h.handler().WithGroup(name) }
 
 // handler returns a slog.Handler that passes records to inner and collects
 // them. It collects records of the level info and above, also if inner does not
