@@ -109,7 +109,7 @@ func (m *Machine) newSession(ctx context.Context, worker uuid.UUID) *session {
 }
 
 // endsBatch is the maximum number of ends in one group commit.
-const endsBatch = 500
+const endsBatch = 1000
 
 // A stage of at least manyTasks tasks, in bundles of at least largeBundle, uses
 // all flushers.
