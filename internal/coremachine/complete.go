@@ -61,11 +61,13 @@ func (b *bundle) end(
 	err, cause error,
 	log *taskLog,
 ) {
+	took := time.Since(b.h.at) - started.Sub(b.h.ClaimedAt)
+
 	if err != nil && b.cutOff(err, cause) {
 		log.take(0, false)
 		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
-		b.addEnd(nil)
+		b.addEnd(nil, took)
 
 		return
 	}
@@ -91,7 +93,7 @@ func (b *bundle) end(
 	end.Log = log.take(h.Incarnation, err != nil || b.keepsLogs())
 
 	b.observe(ctx, t.Index, started, end.Status, end.Code)
-	b.addEnd(&end)
+	b.addEnd(&end, took)
 }
 
 // cutOff reports whether the end of an attempt does not count: the process is

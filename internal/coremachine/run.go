@@ -131,14 +131,12 @@ func (b *bundle) load() ([]state.BundleTask, error) {
 // takes long, runAll releases the tasks that it has not started, so that another
 // process can run them.
 func (b *bundle) runAll(tasks []state.BundleTask) {
-	if b.ends.short && b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect) && b.h.takeSlot() {
-		tasks = tasks[b.runShort(tasks):]
-	}
+	mayBeShort := b.h.Losses == 0 && !slices.ContainsFunc(tasks, suspect)
 
-	for i := 0; i < len(tasks); i++ {
-		if suspect(tasks[i]) && !b.h.suspect {
-			if i+1 < len(tasks) && b.split(tasks[i+1:]) {
-				tasks = tasks[:i+1] // other processes can run the tasks that follow
+	for len(tasks) > 0 {
+		if suspect(tasks[0]) && !b.h.suspect {
+			if len(tasks) > 1 && b.split(tasks[1:]) {
+				tasks = tasks[:1] // other processes can run the tasks that follow
 			}
 
 			if !b.becomeSuspect() {
@@ -146,11 +144,19 @@ func (b *bundle) runAll(tasks []state.BundleTask) {
 			}
 		}
 
-		if !b.nextSlot(tasks[i:]) {
+		if !b.nextSlot(tasks) {
 			return
 		}
 
-		task := tasks[i] // tasks changes while the attempt runs
+		if mayBeShort && b.short() {
+			mayBeShort = false // if runShort returns early, they are not
+			tasks = tasks[b.runShort(tasks):]
+
+			continue
+		}
+
+		task := tasks[0]
+		tasks = tasks[1:]
 
 		b.open.Add(1)
 		b.m.pool.run(func() {
@@ -183,6 +189,10 @@ func (b *bundle) nextSlot(rest []state.BundleTask) bool {
 	patience := b.patience()
 	if patience <= 0 && b.split(rest) {
 		return false
+	}
+
+	if b.m.slots.tryAcquire() {
+		return true
 	}
 
 	limit, cancel := context.WithTimeout(b.h.ctx, max(patience, time.Millisecond))

@@ -3,6 +3,8 @@ package coremachine
 import (
 	"sync"
 	"time"
+
+	"coremachine/internal/state"
 )
 
 // Bounds of the ends that a bundle of short tasks collects before the flusher
@@ -22,16 +24,17 @@ type completionBuffer struct {
 	short bool // ends wait for others; if not set, each is flushed immediately
 	tasks int  // number of tasks in the bundle
 	over  int  // number of tasks whose attempts have ended
+	quick int  // number of those that were short
 	ends  []taskEnd
 	bytes int         // size of ends
 	timer *time.Timer // nil: no end waits
 	began time.Time   // before the first attempt
 }
 
-// addEnd adds the end of an attempt; end is nil if the end is not to be
-// recorded. If there is no reason to wait for more ends, addEnd sends the
-// collected ones to the flusher.
-func (b *bundle) addEnd(end *taskEnd) {
+// addEnd adds the end of an attempt that took this time; end is nil if the end
+// is not to be recorded. If there is no reason to wait for more ends, addEnd
+// sends the collected ones to the flusher.
+func (b *bundle) addEnd(end *taskEnd, took time.Duration) {
 	g := &b.ends
 	g.mu.Lock()
 
@@ -40,7 +43,15 @@ func (b *bundle) addEnd(end *taskEnd) {
 		b.m.durations.ran(b.h.TaskType, g.tasks, time.Since(g.began))
 	}
 
+	if state.Short(max(took, 1)) {
+		g.quick++
+	}
+
 	if end != nil {
+		if g.ends == nil && g.short {
+			g.ends = make([]taskEnd, 0, min(bufferEnds, g.tasks-g.over+1))
+		}
+
 		g.ends, g.bytes = append(g.ends, *end), g.bytes+end.size()
 	}
 

@@ -15,6 +15,21 @@ const (
 	shortStarts = 16
 )
 
+// short reports whether the tasks of the bundle are short: those of earlier
+// bundles were, or those of this one are. While many bundles share the CPUs,
+// none of them ends soon, and the estimate of the earlier ones is too high.
+func (b *bundle) short() bool {
+	g := &b.ends
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if !g.short && !b.m.durations.disabled {
+		g.short = g.quick >= shortStarts && 4*g.quick >= 3*g.over
+	}
+
+	return g.short
+}
+
 // runShort runs the tasks of a bundle of short tasks in a few goroutines. A
 // goroutine and a slot for each task would cost more than the task itself, so
 // each goroutine keeps one slot and runs tasks in it one after the other. The
