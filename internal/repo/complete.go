@@ -49,6 +49,12 @@ func (r *Repo) Complete(
 	err := r.inTx(ctx, "repo.Complete", func(t tx) error {
 		effects, t.local = state.TransitionEffects{}, local
 
+		if len(sorted) >= largeBatch {
+			if err := t.keepMemory(); err != nil {
+				return err
+			}
+		}
+
 		if logs != nil {
 			if err := t.later("write_task_logs", logs, nil); err != nil {
 				return err
