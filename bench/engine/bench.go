@@ -228,6 +228,9 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 		spent = spent.plus(after.minus(before))
 
 		walls, each, res.Tasks = append(walls, wall), append(each, jobs...), tasks
+		if o.Workload != "latency" && o.Workload != "submit" { // they wait for each job, or not at all
+			db.fastest = slices.Min(walls)
+		}
 
 		if stages := floorStages(o.Workload); stages > 0 {
 			took, err := db.floor(ctx, i, stages*o.Jobs, o.N)
