@@ -149,7 +149,6 @@ func (b *bundle) runAll(tasks []state.BundleTask) {
 		}
 
 		if mayBeShort && b.short() {
-			mayBeShort = false // if runShort returns early, they are not
 			tasks = tasks[b.runShort(tasks):]
 
 			continue

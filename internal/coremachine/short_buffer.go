@@ -21,10 +21,11 @@ const (
 // Without the buffer, each flush would contain only a few ends.
 type completionBuffer struct {
 	mu    sync.Mutex
-	short bool // ends wait for others; if not set, each is flushed immediately
-	tasks int  // number of tasks in the bundle
-	over  int  // number of tasks whose attempts have ended
-	quick int  // number of those that were short
+	short bool          // ends wait for others; if not set, each is flushed immediately
+	tasks int           // number of tasks in the bundle
+	over  int           // number of tasks whose attempts have ended
+	quick int           // number of those that were short
+	spent time.Duration // sum of the times that the attempts took
 	ends  []taskEnd
 	bytes int         // size of ends
 	timer *time.Timer // nil: no end waits
@@ -39,8 +40,10 @@ func (b *bundle) addEnd(end *taskEnd, took time.Duration) {
 	g.mu.Lock()
 
 	g.over++
+
+	g.spent += took
 	if g.over == g.tasks {
-		b.m.durations.ran(b.h.TaskType, g.tasks, time.Since(g.began))
+		b.m.durations.ran(b.h.TaskType, g.tasks, min(g.spent, time.Since(g.began)))
 	}
 
 	if state.Short(max(took, 1)) {

@@ -16,8 +16,10 @@ type DurationSharer interface {
 
 // durations estimates how long a task of each type usually takes when it runs
 // concurrently with the other tasks of its message. The estimate is a moving
-// mean over the messages whose tasks this process ran. It falls faster than it
-// rises, because on a busy machine most messages take longer than their tasks.
+// mean over the messages whose tasks this process ran. A message cannot take
+// longer than its tasks one after the other: if it did, it shared the CPUs with
+// other messages. The estimate falls faster than it rises, because on a busy
+// machine most tasks take longer than they need.
 // For a type that this process has not run, durations uses the estimate that
 // other processes published.
 type durations struct {

@@ -78,6 +78,12 @@ func (b *bundle) runShort(tasks []state.BundleTask) int {
 	started := int(min(next.Swap(int64(len(tasks))), int64(len(tasks))))
 	b.open.Add(started - len(tasks))
 
+	if started < len(tasks) {
+		b.ends.mu.Lock()
+		b.ends.short = false // until the bundle's own tasks show that they are
+		b.ends.mu.Unlock()
+	}
+
 	return started
 }
 
