@@ -198,7 +198,7 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 	warm := o
 
 	warm.N = min(o.N, warmTasks)
-	for i := range max(1, o.Processes) { // connections, prepared statements, how long a task takes
+	for i := range max(warmRuns, o.Processes) { // connections, plans, pages, how long a task takes
 		if _, _, _, err := workload(ctx, s, db, warm, "warm"+strconv.Itoa(i)); err != nil {
 			return res, err
 		}
@@ -248,8 +248,12 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 	return res, nil
 }
 
-// warmTasks is how many tasks a stage has at most before the clock runs.
-const warmTasks = 1000
+// Before the clock runs, warmRuns rounds run with at most warmTasks tasks for
+// each stage. The peers have as many.
+const (
+	warmRuns  = 5
+	warmTasks = 1000
+)
 
 func (r *Result) sum(walls, floors, each []time.Duration, spent usage) {
 	wall, tasks := median(walls), float64(r.Tasks*r.Runs)
