@@ -198,7 +198,12 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 	warm := o
 
 	warm.N = min(o.N, warmTasks)
-	for i := range max(warmRuns, o.Processes) { // connections, plans, pages, how long a task takes
+	rounds := max(warmRuns, o.Processes) // connections, plans, pages, how long a task takes
+	if o.Workload == "latency" || o.Workload == "submit" {
+		rounds = max(1, o.Processes) // each has many jobs
+	}
+
+	for i := range rounds {
 		if _, _, _, err := workload(ctx, s, db, warm, "warm"+strconv.Itoa(i)); err != nil {
 			return res, err
 		}

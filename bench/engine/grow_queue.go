@@ -91,7 +91,7 @@ func drain(ctx context.Context, o Options, depth int) (perSec float64, filled ti
 
 		begin := time.Now()
 
-		if err := fillQueue(ctx, s.address(), jobs, each); err != nil {
+		if err := e.fillQueue(ctx, jobs, each); err != nil {
 			return err
 		}
 
@@ -121,8 +121,8 @@ func drain(ctx context.Context, o Options, depth int) (perSec float64, filled ti
 	return perSec, filled, err
 }
 
-func fillQueue(ctx context.Context, address string, jobs, each int) (err error) {
-	conn, err := pgx.Connect(ctx, address) // no limit of time: each statement makes many rows
+func (e *engine) fillQueue(ctx context.Context, jobs, each int) (err error) {
+	conn, err := pgx.Connect(ctx, e.address()) // no limit of time: each statement makes many rows
 	if err != nil {
 		return err
 	}
@@ -135,6 +135,7 @@ func fillQueue(ctx context.Context, address string, jobs, each int) (err error) 
 			}
 		}
 
-		return nil
+		// What filling wrote must not be on its way to the disk later.
+		return e.exec(ctx, "checkpoint")
 	})
 }
