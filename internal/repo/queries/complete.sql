@@ -49,8 +49,8 @@ held as materialized (
   ) m
 ),
 -- The ends that the fence admits, with the new status of their tasks. fresh:
--- the task has no row yet. Elements of lists of a fixed width are found at once;
--- only the others are worth an unnest.
+-- the task has no row yet. Elements of a fixed width are found by their place;
+-- only lists of others are worth an unnest.
 accepted as materialized (
   select
     k.*,
