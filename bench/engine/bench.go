@@ -199,8 +199,10 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 
 	warm.N = min(o.N, warmTasks)
 	rounds := max(warmRuns, o.Processes) // connections, plans, pages, how long a task takes
-	if o.Workload == "latency" || o.Workload == "submit" {
-		rounds = max(1, o.Processes) // each has many jobs
+
+	single := o.Workload == "latency" || o.Workload == "submit"
+	if single { // each round has many jobs
+		rounds = max(1, o.Processes)
 	}
 
 	for i := range rounds {
@@ -233,7 +235,7 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 		spent = spent.plus(after.minus(before))
 
 		walls, each, res.Tasks = append(walls, wall), append(each, jobs...), tasks
-		if o.Workload != "latency" && o.Workload != "submit" { // they wait for each job, or not at all
+		if !single { // those wait for each job, or not at all
 			db.fastest = slices.Min(walls)
 		}
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 )
@@ -146,8 +147,8 @@ func (d *database) workers(ctx context.Context) (n int, err error) {
 func (d *database) wait(ctx context.Context, ids []state.JobID) error {
 	begin := time.Now()
 
-	if err := pause(ctx, d.fastest*4/5); err != nil {
-		return err
+	if !clock.Sleep(ctx, d.fastest*4/5) {
+		return ctx.Err()
 	}
 
 	for {
@@ -157,22 +158,9 @@ func (d *database) wait(ctx context.Context, ids []state.JobID) error {
 		}
 
 		interval := max(500*time.Microsecond, min(time.Since(begin)/50, 50*time.Millisecond))
-		if err := pause(ctx, interval); err != nil {
-			return err
+		if !clock.Sleep(ctx, interval) {
+			return ctx.Err()
 		}
-	}
-}
-
-// pause waits until ctx ends at most.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

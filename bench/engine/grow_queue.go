@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"coremachine/internal/clock"
 	"coremachine/internal/state"
 )
 
@@ -104,8 +105,8 @@ func drain(ctx context.Context, o Options, depth int) (perSec float64, filled ti
 		// them. The rate counts what is done when the statement runs, so the
 		// interval between two of them does not matter.
 		for done := warmed; done-warmed < o.N; {
-			if err := pause(ctx, 20*time.Millisecond); err != nil {
-				return err
+			if !clock.Sleep(ctx, 20*time.Millisecond) {
+				return ctx.Err()
 			}
 
 			if err := db.conn.QueryRow(ctx, queueDone).Scan(&done); err != nil {
