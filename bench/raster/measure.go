@@ -36,8 +36,9 @@ func (f figures) String() string {
 	return text
 }
 
-// measure runs a program that writes a file. If it prints two numbers, they are
-// the number of its reads, and the nanoseconds in which it joined the output.
+// measure runs a program that writes a file, once what others wrote is on the
+// disk. If it prints two numbers, they are the number of its reads, and the
+// nanoseconds in which it joined the output.
 func measure(ctx context.Context, args []string, output string) (f figures, err error) {
 	if err := os.Remove(output); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return f, err
@@ -47,6 +48,8 @@ func measure(ctx context.Context, args []string, output string) (f figures, err 
 
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stderr = &errs
+
+	syscall.Sync()
 
 	start := time.Now()
 
