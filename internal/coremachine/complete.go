@@ -53,19 +53,12 @@ func (m *Machine) failAll(s *session, h *inFlight, f state.Failure) error {
 // end records how an attempt ended. If the process is shutting down or the job
 // is being stopped, end does not record the attempt. Its message is released,
 // and the next claim or the stop decides.
-func (b *bundle) end(
-	ctx context.Context,
-	t state.BundleTask,
-	started time.Time,
-	result []byte,
-	err, cause error,
-	log *taskLog,
-) {
-	took := time.Since(b.h.at) - started.Sub(b.h.ClaimedAt)
+func (b *bundle) end(ctx context.Context, a attempt, result []byte, err, cause error) {
+	took := b.took(a)
 
 	if err != nil && b.cutOff(err, cause) {
-		log.take(0, false)
-		b.observe(ctx, t.Index, started, state.TaskQueued, state.CodeUnavailable)
+		a.log.take(0, false)
+		b.observe(ctx, a.Index, a.started, state.TaskQueued, state.CodeUnavailable)
 		b.open.Done()
 		b.addEnd(nil, took)
 
@@ -80,20 +73,27 @@ func (b *bundle) end(
 		Attempt:    h.Attempt,
 		Stage:      h.Stage,
 		Gen:        h.Gen,
-		Index:      t.Index,
+		Index:      a.Index,
 		StageTotal: h.Total,
 		Status:     state.TaskCompleted,
 		Result:     result,
-		StartedAt:  started,
-	}, retry: b.handler.Retry(), failures: t.Failures}
+		StartedAt:  a.started,
+	}, retry: b.handler.Retry(), failures: a.Failures}
 	if err != nil {
 		end.fail(err, cause)
 	}
 
-	end.Log = log.take(h.Incarnation, err != nil || b.keepsLogs())
+	end.Log = a.log.take(h.Incarnation, err != nil || b.keepsLogs())
 
-	b.observe(ctx, t.Index, started, end.Status, end.Code)
+	b.observe(ctx, a.Index, a.started, end.Status, end.Code)
 	b.addEnd(&end, took)
+}
+
+// took returns how long an attempt has taken, without its waits for results.
+func (b *bundle) took(a attempt) time.Duration {
+	elapsed := time.Since(b.h.at) - a.started.Sub(b.h.ClaimedAt)
+
+	return max(0, elapsed-time.Duration(a.lineage.waited.Load()))
 }
 
 // cutOff reports whether the end of an attempt does not count: the process is

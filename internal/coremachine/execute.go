@@ -25,6 +25,15 @@ type TaskStore interface {
 	) (state.PartFate, error)
 }
 
+// attempt is one attempt of one task.
+type attempt struct {
+	state.BundleTask
+
+	started time.Time
+	log     *taskLog
+	lineage *taskLineage
+}
+
 // attempt runs one attempt of one task in a slot of the caller. It records the
 // end of the attempt once. If the handler does not return within the grace
 // period after its context ended, attempt abandons it: it records the end
@@ -34,9 +43,13 @@ type TaskStore interface {
 func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 	var once sync.Once
 
-	started := b.h.ClaimedAt.Add(time.Since(b.h.at))
-	log := b.newTaskLog()
-	ctx, cancel := b.handlerContext(t, started)
+	a := attempt{
+		BundleTask: t,
+		started:    b.h.ClaimedAt.Add(time.Since(b.h.at)),
+		log:        b.newTaskLog(),
+		lineage:    b.lineage.of(t.Index),
+	}
+	ctx, cancel := b.handlerContext(t, a.started)
 	take := func(result []byte, err error) (first bool) {
 		once.Do(func() {
 			first = true
@@ -45,7 +58,7 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 			b.h.progress.over(t.Index)
 
 			panicked := catch("coremachine.end", func() error {
-				b.end(ctx, t, started, result, err, cause, log)
+				b.end(ctx, a, result, err, cause)
 				return nil
 			})
 			if panicked != nil {
@@ -91,7 +104,7 @@ func (b *bundle) attempt(t state.BundleTask, over func(keeps bool)) {
 	}()
 
 	err = catch("coremachine.attempt", func() (err error) {
-		result, err = b.call(ctx, t, log)
+		result, err = b.call(ctx, a)
 		return err
 	})
 }
@@ -146,10 +159,10 @@ func stillOut(returned <-chan struct{}, d time.Duration) bool {
 	return true
 }
 
-func (b *bundle) call(ctx context.Context, t state.BundleTask, log *taskLog) ([]byte, error) {
+func (b *bundle) call(ctx context.Context, a attempt) ([]byte, error) {
 	h := b.h
 
-	input, err := b.input(ctx, t)
+	input, err := b.input(ctx, a.BundleTask)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +171,7 @@ func (b *bundle) call(ctx context.Context, t state.BundleTask, log *taskLog) ([]
 		ctx,
 		func(ctx context.Context, part int, data []byte) (fate state.PartFate, err error) {
 			err = catch("coremachine.Emit", func() (err error) {
-				fate, err = b.m.store.EmitPart(ctx, b.s.worker, h.ClaimedMessage, t.Index, part, data)
+				fate, err = b.m.store.EmitPart(ctx, b.s.worker, h.ClaimedMessage, a.Index, part, data)
 				return err
 			})
 			if isPanic(err) {
@@ -176,17 +189,17 @@ func (b *bundle) call(ctx context.Context, t state.BundleTask, log *taskLog) ([]
 		Stage:       h.StageName,
 		StageNumber: h.Stage,
 		Gen:         h.Gen,
-		Index:       t.Index,
+		Index:       a.Index,
 		Attempt:     h.Attempt,
-		Failures:    t.Failures,
+		Failures:    a.Failures,
 		Total:       h.Total,
 		Params:      b.params.Canonical,
 		Deps:        b.m.cfg.Deps,
-		Key:         state.IdempotencyKey(h.JobID, h.Incarnation, h.Stage, h.Gen, t.Index),
-		Log:         b.logger(t.Index, log),
-		Lineage:     b.lineage.of(t.Index),
+		Key:         state.IdempotencyKey(h.JobID, h.Incarnation, h.Stage, h.Gen, a.Index),
+		Log:         b.logger(a.Index, a.log),
+		Lineage:     a.lineage,
 		Outcome:     b.outcome,
-		Progress:    func(fraction float64, note string) { h.progress.set(t.Index, fraction, note) },
+		Progress:    func(fraction float64, note string) { h.progress.set(a.Index, fraction, note) },
 		Emit:        parts.emit,
 	})
 

@@ -100,7 +100,7 @@ func (m *Machine) jobResult(h *inFlight) ([]byte, error) {
 
 	l := m.jobLineage(h.JobID, job)
 
-	result, err := job.Result(h.ctx, params, taskLineage{l, 0})
+	result, err := job.Result(h.ctx, params, l.of(0))
 	if panicked := l.panicked.Load(); err != nil && panicked != nil {
 		return nil, *panicked
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"coremachine/internal/handlers"
 	"coremachine/internal/jobs/define"
@@ -31,6 +32,8 @@ type lineage struct {
 	earlier  map[string]bool          // stages that this one may read; nil: all
 	panicked atomic.Pointer[error]    // set when the engine panicked in a call of user code
 	changed  atomic.Pointer[mismatch] // set when a stage was asked for that is not stored as declared
+	waiting  atomic.Int32             // number of tasks that wait for a page
+	reading  atomic.Int64             // how many nanoseconds the reads of pages took
 	first    int
 	count    int
 
@@ -40,12 +43,14 @@ type lineage struct {
 	large bool         // a page was cut short by its bytes: pages begin where they are asked for
 }
 
-// Bounds of predecessors' results. predecessorPage is the maximum number that
-// one read brings into memory; the read is also bounded in bytes. aheadBytes is
-// the maximum size of the results that a bundle has read ahead. If bundles ask
-// for the same results concurrently, they share one read.
+// Bounds of predecessors' results. predecessorPage is the maximum number in a
+// page, which is enough for a bundle whose size the engine chose. readRows is the
+// maximum number that one read brings into memory, for the bundles that wait for
+// it; the read is also bounded in bytes. aheadBytes is the maximum size of the
+// results that a bundle has read ahead.
 const (
-	predecessorPage = 100
+	predecessorPage = 256
+	readRows        = 4 * predecessorPage
 	aheadBytes      = 8 << 20
 )
 
@@ -66,7 +71,7 @@ func (m *Machine) startReadAhead(ctx context.Context) *batcher[state.ResultRange
 	return startLimited(
 		ctx,
 		1,
-		batchLimit[state.ResultRange]{most: predecessorPage, rows: count},
+		batchLimit[state.ResultRange]{most: readRows, rows: count},
 		m.store.Predecessors,
 	)
 }
@@ -122,16 +127,18 @@ func (m *Machine) newLineage(s *session, h *inFlight, d declaration) *lineage {
 	return l
 }
 
-func (l *lineage) of(index int) handlers.Lineage { return taskLineage{l, index} }
+func (l *lineage) of(index int) *taskLineage { return &taskLineage{lineage: l, index: index} }
 
+// taskLineage is the view of one attempt.
 type taskLineage struct {
 	*lineage
-	index int
+	index  int
+	waited atomic.Int64 // how many nanoseconds the attempt waited for a page
 }
 
 // Predecessor reads the results that a page of the bundle follows once, for all
 // of its tasks.
-func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
+func (t *taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 	if t.shape != state.MatchPrevious {
 		return nil, handlers.Permanent(
 			state.Errorf(
@@ -146,7 +153,7 @@ func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 		return nil, t.notAsDeclared(t.other)
 	}
 
-	page, err := t.page(ctx, t.index)
+	page, err := t.await(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +168,21 @@ func (t taskLineage) Predecessor(ctx context.Context) ([]byte, error) {
 	}
 
 	return result, nil
+}
+
+// await returns the page of the attempt, and counts the time. A page serves the
+// whole bundle, so the time says nothing about how long the task takes.
+func (t *taskLineage) await(ctx context.Context) (resultPage, error) {
+	begin := time.Now()
+
+	t.waiting.Add(1)
+
+	defer func() {
+		t.waiting.Add(-1)
+		t.waited.Add(int64(time.Since(begin)))
+	}()
+
+	return t.page(ctx, t.index)
 }
 
 // page returns the page that covers an index. It is read where it is not there;
@@ -198,6 +220,9 @@ func (l *lineage) page(ctx context.Context, index int) (resultPage, error) {
 
 func (l *lineage) readPage(ctx context.Context, from int) (resultPage, error) {
 	count := min(predecessorPage, l.first+l.count-from)
+
+	begin := time.Now()
+	defer func() { l.reading.Add(int64(time.Since(begin))) }()
 
 	read, err := l.read(ctx, state.ResultRange{JobID: l.job, Stage: l.source, First: from, Count: count})
 	if err != nil {
@@ -253,7 +278,7 @@ func (l *lineage) read(ctx context.Context, r state.ResultRange) (state.ResultPa
 }
 
 // Results streams what an earlier stage produced.
-func (t taskLineage) Results(ctx context.Context, stage string) iter.Seq2[handlers.StoredResult, error] {
+func (t *taskLineage) Results(ctx context.Context, stage string) iter.Seq2[handlers.StoredResult, error] {
 	return t.results(ctx, stage)
 }
 

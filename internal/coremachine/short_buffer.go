@@ -43,7 +43,8 @@ func (b *bundle) addEnd(end *taskEnd, took time.Duration) {
 
 	g.spent += took
 	if g.over == g.tasks {
-		b.m.durations.ran(b.h.TaskType, g.tasks, min(g.spent, time.Since(g.began)))
+		elapsed := time.Since(g.began) - time.Duration(b.lineage.reading.Load())
+		b.m.durations.ran(b.h.TaskType, g.tasks, min(g.spent, elapsed))
 	}
 
 	if state.Short(max(took, 1)) {

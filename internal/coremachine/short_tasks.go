@@ -36,7 +36,8 @@ func (b *bundle) short() bool {
 // caller has the first slot.
 //
 // If the tasks take longer than they used to, runShort stops starting tasks,
-// and the caller starts the remaining ones like tasks of any other bundle.
+// and the caller starts the remaining ones like tasks of any other bundle. While
+// a task waits for results of an earlier stage, so would those that follow.
 // runShort returns the number of tasks that it has started. They may still run
 // when it returns.
 func (b *bundle) runShort(tasks []state.BundleTask) int {
@@ -67,7 +68,7 @@ func (b *bundle) runShort(tasks []state.BundleTask) int {
 		}
 
 		now := next.Load()
-		if now-seen < shortStarts {
+		if now-seen < shortStarts && b.lineage.waiting.Load() == 0 {
 			break
 		}
 

@@ -29,7 +29,7 @@ func TestBundleIsShortIfItsOwnTasksAre(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			b := &bundle{m: &Machine{durations: durations{disabled: tt.disabled}}}
+			b := &bundle{m: &Machine{durations: durations{disabled: tt.disabled}}, lineage: &lineage{}}
 			b.ends.tasks = 1000
 
 			for range tt.slow {
@@ -42,6 +42,38 @@ func TestBundleIsShortIfItsOwnTasksAre(t *testing.T) {
 
 			if got := b.short(); got != tt.want {
 				t.Errorf("short is %t after %d short and %d slow tasks", got, tt.quick, tt.slow)
+			}
+		})
+	}
+}
+
+// TestWaitForResultsIsNotTheTasksTime ends the tasks of a bundle that has waited
+// a second for the results of an earlier stage.
+func TestWaitForResultsIsNotTheTasksTime(t *testing.T) {
+	t.Parallel()
+
+	const tasks, waited = 200, time.Second
+
+	for name, tt := range map[string]struct{ reading, waiting time.Duration }{
+		"the read of the bundle": {reading: waited},
+		"the wait of each task":  {waiting: waited},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			b := &bundle{m: &Machine{}, h: &inFlight{at: time.Now().Add(-waited)}, lineage: &lineage{}}
+			b.h.TaskType = "follows"
+			b.ends.tasks, b.ends.began = tasks, b.h.at
+			b.lineage.reading.Store(int64(tt.reading))
+
+			for i := range tasks {
+				a := attempt{started: b.h.ClaimedAt, lineage: b.lineage.of(i)}
+				a.lineage.waited.Store(int64(tt.waiting))
+				b.addEnd(nil, b.took(a))
+			}
+
+			if got, most := b.m.durations.of("follows"), waited/tasks; got >= most {
+				t.Errorf("a task is said to take %v, want less than its part of the wait, %v", got, most)
 			}
 		})
 	}
