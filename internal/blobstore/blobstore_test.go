@@ -116,7 +116,7 @@ func TestListAndReadUnusualNames(t *testing.T) {
 
 func TestStorageErrors(t *testing.T) {
 	t.Parallel()
-	server := blobtest.Azurite(t)
+	server := blobtest.OwnAzurite(t)
 
 	client := blobtest.Client(t, server.Connection())
 	if _, err := client.CreateContainer(t.Context(), "some", nil); err != nil {

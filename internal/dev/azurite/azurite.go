@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,8 @@ import (
 //go:embed npm
 var recipe embed.FS
 
-// account is the name of the only account of each server.
+// account is the name of the first account of each server. A number follows it in
+// the names of the others.
 const account = "local"
 
 // Options configures Start.
@@ -34,6 +36,8 @@ type Options struct {
 	// InstalledOnly makes Start return npm.ErrNotInstalled instead of installing
 	// Azurite, for tests.
 	InstalledOnly bool
+	// Accounts is the number of storage accounts: 0 means 1. They share a key.
+	Accounts int
 	// Log defaults to slog.Default.
 	Log *slog.Logger
 }
@@ -42,9 +46,10 @@ type Options struct {
 type Server struct {
 	cmd *exec.Cmd
 	// pipe is the server's standard input. The server ends when it is closed.
-	pipe io.Closer
-	key  string
-	url  string
+	pipe    io.Closer
+	account string
+	key     string
+	url     string
 	// done is closed when the server has ended and its output was read.
 	done chan struct{}
 }
@@ -90,7 +95,13 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("azurite: %w", err)
 	}
 
-	s := &Server{key: base64.StdEncoding.EncodeToString(key[:]), done: make(chan struct{})}
+	s := &Server{account: account, key: base64.StdEncoding.EncodeToString(key[:]), done: make(chan struct{})}
+
+	accounts := account + ":" + s.key
+	for number := 1; number < o.Accounts; number++ {
+		accounts += ";" + nameOf(number) + ":" + s.key
+	}
+
 	// The server outlives ctx, which only limits the start. Its API version is
 	// older than the client's, which does not use newer features.
 	s.cmd = exec.Command( //nolint:noctx // it outlives ctx
@@ -106,7 +117,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		"--silent",
 	)
 	s.cmd.Dir = home
-	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+account+":"+s.key)
+	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+accounts)
 
 	// The server does not get the Ctrl-C of the terminal. It runs until Stop.
 	ownGroup(s.cmd)
@@ -172,17 +183,30 @@ func (s *Server) start(ctx context.Context) error {
 	}
 }
 
+func nameOf(number int) string { return account + strconv.Itoa(number) }
+
+// As returns the same server with another of its accounts, which are numbered from
+// 0 on. Each has its own containers. Stop stops the server for all of them.
+func (s *Server) As(number int) *Server {
+	other := *s
+	if number > 0 {
+		other.account = nameOf(number)
+	}
+
+	return &other
+}
+
 // Connection returns the connection string of the account, including its key.
 func (s *Server) Connection() string {
-	return "DefaultEndpointsProtocol=http;AccountName=" + account + ";AccountKey=" + s.key +
+	return "DefaultEndpointsProtocol=http;AccountName=" + s.account + ";AccountKey=" + s.key +
 		";BlobEndpoint=" + s.URL() + ";"
 }
 
 // URL returns the address of the account's blob service.
-func (s *Server) URL() string { return s.url + "/" + account }
+func (s *Server) URL() string { return s.url + "/" + s.account }
 
 // Account returns the name and the key of the account.
-func (s *Server) Account() (name, key string) { return account, s.key }
+func (s *Server) Account() (name, key string) { return s.account, s.key }
 
 // PID returns the process ID.
 func (s *Server) PID() int { return s.cmd.Process.Pid }

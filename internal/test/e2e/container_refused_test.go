@@ -131,6 +131,7 @@ func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	account, _ := server.Account()
 	client := blobtest.Client(t, server.Connection())
 	items := slices.Collect(blobsample.Items(n))
 	gone, archived := items[7].Name, items[8].Name
@@ -139,7 +140,7 @@ func TestContainerListSkipsMissingBlobsAndRetriesThrottling(t *testing.T) {
 
 	tries := map[string]int{}
 	connection := blobtest.Refusing(t, server, func(r *http.Request) *blobtest.Refusal {
-		name, isBlob := strings.CutPrefix(r.URL.Path, "/local/sample/")
+		name, isBlob := strings.CutPrefix(r.URL.Path, "/"+account+"/sample/")
 		if !isBlob || r.Header.Get("X-Ms-Range") == "bytes=0-0" { // a listing, or the preflight check
 			return nil
 		}
