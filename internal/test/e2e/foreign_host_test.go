@@ -22,6 +22,7 @@ import (
 	"coremachine/internal/queue"
 	"coremachine/internal/state"
 	"coremachine/internal/test/pgtest"
+	"coremachine/internal/test/repotest"
 )
 
 // TestSettingsUnderForeignHost starts the handler as another Functions host
@@ -298,22 +299,36 @@ func (h *foreignHost) mustBeDiagnosed(t *testing.T, corectl, reason string) {
 	}
 }
 
-// buildCorectl builds the command without the race detector.
+// buildCorectl builds the command without the race detector, for all tests, and
+// returns its path.
 func buildCorectl(t *testing.T) (program string) {
 	t.Helper()
 
-	program = filepath.Join(t.TempDir(), "corectl")
-	build := osexec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/corectl")
-
-	build.Dir = "../../.."
-
-	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	program, err := corectl()
+	if err != nil {
+		t.Fatal(err)
 	}
 
 	return program
 }
+
+var corectl = sync.OnceValues(func() (program string, err error) {
+	root, err := repotest.Root()
+	if err != nil {
+		return "", err
+	}
+
+	program = filepath.Join(root, ".local", "e2e", "corectl")
+	build := osexec.CommandContext(context.Background(), "go", "build", "-o", program, "./cmd/corectl")
+	build.Dir = root
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
+
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+
+	return program, nil
+})
 
 func startBroker(t *testing.T) (connection string) {
 	t.Helper()
