@@ -207,11 +207,11 @@ func filterAndPage(t *testing.T, w *world) {
 }
 
 func redrive(t *testing.T, w *world) {
-	id := w.submit(t, "hello_world", `{"n":950,"message":"held redrive"}`)
+	id := w.submit(t, "hello_world", `{"n":150,"message":"held redrive"}`)
 	b := w.open(t)
 	b.visit("/jobs/" + id.String())
 	b.until(
-		"Number(document.querySelector('#figures dd').innerText.split(' ')[0].replace(/\\D/g, '')) >= 900",
+		"Number(document.querySelector('#figures dd').innerText.split(' ')[0].replace(/\\D/g, '')) >= 100",
 	)
 	w.release(t, "redrive")
 	b.shows("#head .badge", "completed")

@@ -11,42 +11,21 @@ import (
 	"coremachine/third_party/axe"
 )
 
-// barriers runs axe-core on every page, in both themes and at the width of a
-// phone. The debugger injects it, because the policy of the pages would block
-// an added script.
-func barriers(t *testing.T, w *world) {
-	b := w.open(t)
-	job := w.failedJob(t, b, "barriers")
-
-	b.mute = aboutMissing
-	for _, look := range []string{"light", "dark", "phone"} {
-		b.scheme(strings.Replace(look, "phone", "light", 1))
-
-		if look == "phone" {
-			b.size(390, 844)
-		}
-
-		for _, page := range pagesOf(job) {
-			b.visit(page)
-
-			for _, found := range b.axe() {
-				t.Errorf("%s of %q: %s", look, page, found)
-			}
-		}
-	}
-}
-
-// axe lists serious and critical findings.
+// axe runs axe-core and lists its serious and critical findings. The debugger
+// injects it, because the policy of the pages would block an added script.
 func (b *tab) axe() (found []string) {
 	b.t.Helper()
 
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 
-	b.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		_, err := chromedp.Evaluate[chromedp.Void](axe.Script)(ctx, target)
-		return chromedp.Void{}, err
-	})
+	var known bool
+	if b.eval("typeof axe === 'object'", &known); !known {
+		b.do(func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+			_, err := chromedp.Evaluate[chromedp.Void](axe.Script)(ctx, target)
+			return chromedp.Void{}, err
+		})
+	}
 
 	text, err := chromedp.Run(
 		ctx,

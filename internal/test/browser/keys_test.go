@@ -20,6 +20,7 @@ func TestDashboardWithKey(t *testing.T) {
 		"AllTabs":  keyOfAllTabs,
 		"Remember": keyOfDevice,
 		"Replaced": keyReplaced,
+		"Picture":  pictureWithKey,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,7 +101,7 @@ func (b *tab) prepare(script string) (stop func()) {
 }
 
 func keyOfOneTab(t *testing.T, w *world) {
-	id := w.submit(t, "hello_world", `{"n":950,"message":"held keys"}`)
+	id := w.submit(t, "hello_world", `{"n":150,"message":"held keys"}`)
 	b := w.open(t)
 	b.mute = about401 // the browser logs the rejected requests
 	b.begin("/jobs/" + id.String())

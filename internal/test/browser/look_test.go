@@ -67,62 +67,13 @@ func (b *tab) cells() {
 	b.until("!document.querySelector('#grid-box') || document.querySelector('#grid-box svg')")
 }
 
-// textSizes checks that no page has text in more than three sizes, including
-// form fields and drawings. A drawing counts with its size at full width.
-func textSizes(t *testing.T, w *world) {
+// everyPage opens every page once, since no script of a page asks for the theme
+// or the width. It runs axe-core in both themes and at the width of a phone, and
+// then checks the sizes of text and targets.
+func everyPage(t *testing.T, w *world) {
 	b := w.open(t)
-	job := w.failedJob(t, b, "sizes")
-
+	job := w.failedJob(t, b, "every page")
 	b.mute = aboutMissing
-	for _, width := range []int64{1280, 390} {
-		b.size(width, 900)
-
-		for _, page := range pagesOf(job) {
-			b.visit(page)
-			b.cells()
-
-			var sizes map[string]string
-			b.eval(`(() => {
-				const sizes = {};
-				const see = (el, pseudo, text) => {
-					let px = parseFloat(getComputedStyle(el, pseudo).fontSize);
-					const svg = el.closest("svg");
-					if (svg) px *= svg.width.baseVal.value / svg.viewBox.baseVal.width;
-					sizes[px] ??= text.trim().slice(0, 40);
-				};
-				for (const el of document.body.querySelectorAll("*")) {
-					const { width, height } = el.getBoundingClientRect();
-					if (width <= 1 || height <= 1 || !el.checkVisibility({ visibilityProperty: true })) continue;
-					const text = [...el.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join("");
-					if (text.trim()) see(el, null, text);
-					if (el.matches("select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")) {
-						see(el, null, "a field");
-					}
-					for (const pseudo of ["::before", "::after"]) {
-						if (!["none", "normal"].includes(getComputedStyle(el, pseudo).content)) see(el, pseudo, pseudo);
-					}
-				}
-				return sizes;
-			})()`, &sizes)
-
-			if len(sizes) > 3 || len(sizes) < 2 {
-				t.Errorf("%q, %d pixels wide, has text of %d sizes: %v", page, width, len(sizes), sizes)
-			}
-		}
-	}
-}
-
-// targets checks that a page can be used with a thumb on a phone: each control,
-// in dialogs too, is at least 44 pixels high and wide and contains its text,
-// and no page scrolls sideways. As in WCAG 2.5.8, a link in a sentence is
-// exempt. So is a control with an equivalent on the same page: a time, which
-// the button "Exact times" shows, and a bar of the timeline, which leads to the
-// same page as the table of stages.
-func targets(t *testing.T, w *world) {
-	b := w.open(t)
-	job := w.failedJob(t, b, "targets")
-	b.mute = aboutMissing
-	b.size(390, 844)
 
 	for i, reason := range []string{"MaxDeliveryCountExceeded", "worker_lost"} {
 		const set = `insert into messages (job_id, queue, kind, first, dead_reason)
@@ -140,44 +91,103 @@ func targets(t *testing.T, w *world) {
 	)
 	for _, page := range pages {
 		b.visit(page)
-		b.cells()
-		b.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })", nil)
-		b.until("!document.querySelector('.slow .slot') || document.querySelector('.slow .slot h3')")
 
-		var small []string
-		b.eval(`(() => {
-			const area = (el) => {
-				const boxes = [el, ...(el.labels ?? [])].map((e) => e.getBoundingClientRect());
-				return [Math.max(...boxes.map((r) => r.width)), Math.max(...boxes.map((r) => r.height))];
-			};
-			const sentence = (a) => a.matches("p a, li a, dd a, td a, section > a")
-				&& getComputedStyle(a).display === "inline"
-				&& a.parentElement.textContent.replaceAll(a.textContent, "").trim().length > 3;
-			const controls = "a[href], button, select, summary, textarea, input:not([type=hidden])";
-			const within = (part) => [...part.querySelectorAll(controls)]
-				.filter((el) => el.checkVisibility({ visibilityProperty: true }))
-				.filter((el) => getComputedStyle(el).pointerEvents !== "none")
-				.filter((el) => !el.matches(".skip") && !(el.matches("a") && sentence(el)))
-				.filter((el) => area(el).some((px) => px < 43.9)
-					|| el.clientWidth > 0 && el.scrollWidth > el.clientWidth + 1 && el.matches("a, button"))
-				.map((el) => area(el).map(Math.round).join(" by ") + ": " + el.outerHTML.slice(0, 120));
-			const small = within(document);
-			for (const dialog of document.querySelectorAll("dialog")) {
-				dialog.showModal();
-				small.push(...within(dialog));
-				dialog.close();
+		for _, look := range []string{"light", "dark", "phone"} {
+			b.look(look)
+
+			for _, found := range b.axe() {
+				t.Errorf("%s of %q: %s", look, page, found)
 			}
-			return small;
-		})()`, &small)
-
-		for _, target := range small[:min(len(small), 5)] {
-			t.Errorf("%q has a target that is too small, or does not contain its text: %s", page, target)
 		}
 
-		var over int
-		if b.eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
-			t.Errorf("%q is %d pixels wider than a phone", page, over)
+		for _, width := range []int64{1280, 390} {
+			b.size(width, 844)
+			b.cells()
+			b.textSizes(page, width)
 		}
+
+		b.targets(page)
+	}
+}
+
+// textSizes checks that a page has text in at most three sizes, including form
+// fields and drawings. A drawing counts with its size at full width.
+func (b *tab) textSizes(page string, width int64) {
+	b.t.Helper()
+
+	var sizes map[string]string
+	b.eval(`(() => {
+		const sizes = {};
+		const see = (el, pseudo, text) => {
+			let px = parseFloat(getComputedStyle(el, pseudo).fontSize);
+			const svg = el.closest("svg");
+			if (svg) px *= svg.width.baseVal.value / svg.viewBox.baseVal.width;
+			sizes[px] ??= text.trim().slice(0, 40);
+		};
+		for (const el of document.body.querySelectorAll("*")) {
+			const { width, height } = el.getBoundingClientRect();
+			if (width <= 1 || height <= 1 || !el.checkVisibility({ visibilityProperty: true })) continue;
+			const text = [...el.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join("");
+			if (text.trim()) see(el, null, text);
+			if (el.matches("select, textarea, input:not([type=hidden], [type=checkbox], [type=radio])")) {
+				see(el, null, "a field");
+			}
+			for (const pseudo of ["::before", "::after"]) {
+				if (!["none", "normal"].includes(getComputedStyle(el, pseudo).content)) see(el, pseudo, pseudo);
+			}
+		}
+		return sizes;
+	})()`, &sizes)
+
+	if len(sizes) > 3 || len(sizes) < 2 {
+		b.t.Errorf("%q, %d pixels wide, has text of %d sizes: %v", page, width, len(sizes), sizes)
+	}
+}
+
+// targets checks that a page can be used with a thumb on a phone: each control,
+// in dialogs too, is at least 44 pixels high and wide and contains its text,
+// and the page does not scroll sideways. As in WCAG 2.5.8, a link in a sentence
+// is exempt. So is a control with an equivalent on the same page: a time, which
+// the button "Exact times" shows, and a bar of the timeline, which leads to the
+// same page as the table of stages. It opens what can be opened.
+func (b *tab) targets(page string) {
+	b.t.Helper()
+	b.eval("document.querySelectorAll('details').forEach((d) => { d.open = true; })", nil)
+	b.until("!document.querySelector('.slow .slot') || document.querySelector('.slow .slot h3')")
+
+	var small []string
+	b.eval(`(() => {
+		const area = (el) => {
+			const boxes = [el, ...(el.labels ?? [])].map((e) => e.getBoundingClientRect());
+			return [Math.max(...boxes.map((r) => r.width)), Math.max(...boxes.map((r) => r.height))];
+		};
+		const sentence = (a) => a.matches("p a, li a, dd a, td a, section > a")
+			&& getComputedStyle(a).display === "inline"
+			&& a.parentElement.textContent.replaceAll(a.textContent, "").trim().length > 3;
+		const controls = "a[href], button, select, summary, textarea, input:not([type=hidden])";
+		const within = (part) => [...part.querySelectorAll(controls)]
+			.filter((el) => el.checkVisibility({ visibilityProperty: true }))
+			.filter((el) => getComputedStyle(el).pointerEvents !== "none")
+			.filter((el) => !el.matches(".skip") && !(el.matches("a") && sentence(el)))
+			.filter((el) => area(el).some((px) => px < 43.9)
+				|| el.clientWidth > 0 && el.scrollWidth > el.clientWidth + 1 && el.matches("a, button"))
+			.map((el) => area(el).map(Math.round).join(" by ") + ": " + el.outerHTML.slice(0, 120));
+		const small = within(document);
+		for (const dialog of document.querySelectorAll("dialog")) {
+			dialog.showModal();
+			small.push(...within(dialog));
+			dialog.close();
+		}
+		return small;
+	})()`, &small)
+
+	for _, target := range small[:min(len(small), 5)] {
+		b.t.Errorf("%q has a target that is too small, or does not contain its text: %s", page, target)
+	}
+
+	var over int
+	if b.eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
+		b.t.Errorf("%q is %d pixels wider than a phone", page, over)
 	}
 }
 

@@ -14,7 +14,7 @@ func (w *world) heldJob(t *testing.T, gate string) *tab {
 	t.Helper()
 
 	b := w.open(t)
-	b.visit("/jobs/" + w.submit(t, "hello_world", `{"n":950,"message":"held `+gate+`"}`).String())
+	b.visit("/jobs/" + w.submit(t, "hello_world", `{"n":150,"message":"held `+gate+`"}`).String())
 	b.shows("#live-state", "Live")
 	b.mark()
 	b.eval(`(() => {

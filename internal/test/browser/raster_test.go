@@ -49,17 +49,10 @@ func rasterPictures(t *testing.T, w *world) {
 	b.visit("/jobs/" + id)
 	b.shows("#head .badge", "completed")
 
-	for _, look := range []string{"light", "dark", "phone"} {
-		width := int64(1280)
-		if look == "phone" {
-			width = 390
-		} else {
-			b.scheme(look)
-		}
+	b.shows("#live-state", "Final")
 
-		b.size(width, 900)
-		b.visit("/jobs/" + id)
-		b.shows("#live-state", "Final")
+	for _, look := range []string{"light", "dark", "phone"} {
+		b.look(look)
 		b.eval("document.querySelector('#shown').scrollIntoView()", nil) // pictures load when they become visible
 		b.until("document.querySelector('#shown img')?.naturalWidth === 512")
 		b.shows("#shown", "Tilejson")

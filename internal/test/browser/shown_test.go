@@ -70,16 +70,12 @@ func shown(t *testing.T, w *world) {
 	b := w.open(t)
 	job := w.submit(t, "survey", "{}").String()
 
-	for _, look := range []string{"light", "dark", "phone"} {
-		if look == "phone" {
-			b.size(390, 844)
-		} else {
-			b.scheme(look)
-		}
+	b.visit("/jobs/" + job)
+	b.shows("#live-state", "Final")
+	b.until(shotLoaded)
 
-		b.visit("/jobs/" + job)
-		b.shows("#live-state", "Final")
-		b.until(shotLoaded)
+	for _, look := range []string{"light", "dark", "phone"} {
+		b.look(look)
 
 		var over int
 		if b.eval("document.documentElement.scrollWidth - innerWidth", &over); over > 0 {
@@ -115,11 +111,9 @@ func brokenPicture(t *testing.T, w *world) {
 	b.until(shotLoaded)
 }
 
-// TestPictureIsFetchedWithKey opens a result in a service that requires a key,
-// which a browser does not send for an image.
-func TestPictureIsFetchedWithKey(t *testing.T) {
-	t.Parallel()
-	w := start(t, "sesame")
+// pictureWithKey opens a result in a service that requires a key, which a browser
+// does not send for an image.
+func pictureWithKey(t *testing.T, w *world) {
 	job := w.submit(t, "survey", "{}").String()
 	b := w.open(t)
 	b.mute = about401

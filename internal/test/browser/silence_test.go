@@ -136,7 +136,7 @@ func silentHost(t *testing.T, w *world) {
 	b.mute = func(string) bool { return true } // requests that end without an answer
 	b.root = address + "/ui"
 
-	b.visit("/jobs/" + w.submit(t, "hello_world", `{"n":950,"message":"held silence"}`).String())
+	b.visit("/jobs/" + w.submit(t, "hello_world", `{"n":150,"message":"held silence"}`).String())
 	b.shows("#live-state", "Live")
 	b.until(`document.querySelector('#head time[data-t="since"]')`)
 	b.mark()

@@ -126,6 +126,21 @@ func (b *tab) scheme(name string) {
 	}
 }
 
+// look sets the theme and the size of the window. A "phone" is light and narrow.
+func (b *tab) look(name string) {
+	b.t.Helper()
+
+	if name == "phone" {
+		b.scheme("light")
+		b.size(390, 844)
+
+		return
+	}
+
+	b.scheme(name)
+	b.size(1280, 900)
+}
+
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 
@@ -203,17 +218,17 @@ func (b *tab) eval(expression string, v any) {
 }
 
 // until waits for an expression to become true on the page, including after a
-// navigation.
+// navigation. It asks less often the longer it waits, since asking costs the
+// browser time.
 func (b *tab) until(expression string) {
 	b.t.Helper()
+
+	const longest = 200 * time.Millisecond
 
 	end := time.NewTimer(patience)
 	defer end.Stop()
 
-	tick := time.NewTicker(30 * time.Millisecond)
-	defer tick.Stop()
-
-	for {
+	for pause := 20 * time.Millisecond; ; pause = min(longest, pause*3/2) {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 
@@ -224,7 +239,7 @@ func (b *tab) until(expression string) {
 		}
 
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-end.C:
 			b.t.Fatalf("timed out waiting for %s (%v) on\n%s", expression, err, b.text("body"))
 		}

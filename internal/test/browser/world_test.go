@@ -106,7 +106,7 @@ func newHost(
 // is open.
 func start(t testing.TB, keys ...string) *world {
 	t.Helper()
-	w := &world{browser: startBrowser(t), gates: t.TempDir(), database: pgtest.URL(t)}
+	w := &world{browser: useBrowser(t), gates: t.TempDir(), database: pgtest.URL(t)}
 
 	r, err := repo.Open(context.Background(), repo.Config{URL: w.database})
 	if err != nil {
