@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"coremachine/internal/jobs/define"
-	"coremachine/internal/repo"
 	"coremachine/internal/state"
 	"coremachine/internal/test/enginetest"
 	"coremachine/internal/test/fixtures"
@@ -215,17 +214,12 @@ func underWay(t *testing.T, pool *pgxpool.Pool, jobType string, stages ...rows.S
 	return id
 }
 
-// neverAnalysed creates a separate database with autovacuum off, so Postgres
-// does not analyse its tables.
+// neverAnalysed creates a schema with autovacuum off, so Postgres does not
+// analyse its tables.
 func neverAnalysed(t *testing.T) (string, *pgxpool.Pool) {
 	t.Helper()
 
-	server := pgtest.Own(t)
-	if err := repo.Migrate(t.Context(), server.URL()); err != nil {
-		t.Fatal(err)
-	}
-
-	u, err := url.Parse(server.URL())
+	u, err := url.Parse(pgtest.URL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
