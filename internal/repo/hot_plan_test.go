@@ -63,10 +63,10 @@ func TestNoHotStatementReadsMoreThanItNeeds(t *testing.T) {
 				),
 			}
 		}},
-		{"TenThousandJobsOf100", func(t *testing.T, pool *pgxpool.Pool) []state.JobID {
+		{"TwoThousandJobsOf100", func(t *testing.T, pool *pgxpool.Pool) []state.JobID {
 			t.Helper()
 			exec(t, pool, `insert into jobs (job_id, job_type, params, status, pending_stages, finished_at)
-				select sha256(g::text::bytea), 'filled', '{}', 'completed', 0, now() from generate_series(1, 10000) g`)
+				select sha256(g::text::bytea), 'filled', '{}', 'completed', 0, now() from generate_series(1, 2000) g`)
 			exec(
 				t,
 				pool,
