@@ -17,95 +17,6 @@ import (
 	"coremachine/internal/funchost"
 )
 
-// Environment of a fake program: this test binary, called under another name.
-const (
-	fakeProgram   = "INFRA_FAKE"
-	fakeReference = "INFRA_REFERENCE"
-	fakeLog       = "INFRA_LOG"
-)
-
-var fakes = []string{"az", "azd", "func", "psql", "kubectl", "go", "curl"}
-
-// fake checks its arguments as the program would, appends them to the log, and
-// prints an answer. It returns the exit code.
-func fake(program string, args []string) int {
-	line := strings.Join(append([]string{program}, args...), "\x00")
-
-	log, err := os.OpenFile(os.Getenv(fakeLog), os.O_APPEND|os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return 70
-	}
-
-	_, _ = fmt.Fprintln(log, line)
-	_ = log.Close()
-
-	if program == "go" || program == "curl" {
-		return fakeTool(program, args)
-	}
-
-	commands, err := referenceOf(os.Getenv(fakeReference), program)
-	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, err)
-		return 70
-	}
-
-	if err := checkCall(commands, args); err != nil {
-		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
-		return 2
-	}
-
-	switch {
-	case slices.Contains(args, "get-values"):
-		for _, s := range []string{
-			"AZURE_RESOURCE_GROUP", "APP_NAME", "APP_URL", "DATABASE_SERVER", "DATABASE_ADMIN_ID",
-			"IDENTITY_PRINCIPAL_ID",
-		} {
-			_, _ = fmt.Fprintf(os.Stdout, "%s=\"fake\"\n", s)
-		}
-	case slices.Contains(args, "tsv"):
-		_, _ = fmt.Fprintln(os.Stdout, "fake")
-	}
-
-	return 0
-}
-
-// fakeTool builds an empty executable, accepts the commands of corectl that exist
-// in docs/cli.md, or prints an address.
-func fakeTool(program string, args []string) int {
-	switch {
-	case program == "curl":
-		_, _ = fmt.Fprint(os.Stdout, "192.0.2.1")
-	case len(args) > 2 && args[0] == "build":
-		if i := slices.Index(args, "-o"); i > 0 && os.WriteFile(args[i+1], nil, 0o600) != nil {
-			return 70
-		}
-	case len(args) > 2 && args[0] == "run" && args[1] == "./cmd/corectl":
-		page, _ := os.ReadFile(filepath.Join(os.Getenv(fakeReference), "../../../../../docs/cli.md"))
-
-		words := slices.DeleteFunc(slices.Clone(args[2:]), func(s string) bool {
-			return s == "--url" || strings.Contains(s, "://") || s == "fake"
-		})
-
-		_, section, found := strings.Cut(string(page), "\n## "+words[0]+"\n")
-		section, _, _ = strings.Cut(section, "\n## ")
-
-		for _, w := range words[1:] {
-			if strings.HasPrefix(w, "--") && !strings.Contains(section, w+" ") {
-				found = false
-			}
-		}
-
-		if !found {
-			_, _ = fmt.Fprintf(os.Stderr, "corectl: docs/cli.md does not describe %q\n", words)
-			return 2
-		}
-	default:
-		return 2
-	}
-
-	return 0
-}
-
 var bashBlock = regexp.MustCompile("(?ms)^```bash\n(.*?)^```$")
 
 // script returns the commands of a page, of a shell script, or of the steps of a
@@ -154,18 +65,7 @@ func runFakes(t *testing.T, text string) ([]string, error) {
 func runScript(t *testing.T, text string) ([]string, error) {
 	t.Helper()
 
-	own, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	reference, err := filepath.Abs("testdata/reference")
-	if err != nil {
-		t.Fatal(err)
-	}
-
 	dir := t.TempDir()
-	bin := filepath.Join(dir, "bin")
 	work := filepath.Join(dir, "clone")
 
 	for _, folder := range []string{"infra", "function.json", ".github"} {
@@ -174,46 +74,22 @@ func runScript(t *testing.T, text string) ([]string, error) {
 		}
 	}
 
-	for name, content := range map[string]string{
-		filepath.Join(work, "host.json"): "{}", filepath.Join(dir, "log"): "",
-	} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	if err := os.Mkdir(bin, 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(work, "host.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 
-	for _, name := range fakes {
-		wrapper := fmt.Sprintf("#!/bin/sh\n%s=%s exec '%s' \"$@\"\n", fakeProgram, name, own)
-
-		path := filepath.Join(bin, name)
-		if err := os.WriteFile(path, []byte(wrapper), 0o700); err != nil { //nolint:gosec // it is executed
-			t.Fatal(err)
-		}
-	}
+	f := startFakes(t, filepath.Join(dir, "bin"))
 
 	run := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", text)
 	run.Dir = work
-	run.Env = []string{
-		"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + dir, "PREVIOUS=v0.1.0",
-		fakeReference + "=" + reference, fakeLog + "=" + filepath.Join(dir, "log"),
-		"GORACE=atexit_sleep_ms=0", // the race detector waits a second before a program ends
-	}
+	run.Env = []string{"PATH=" + f.bin + ":/usr/bin:/bin", "HOME=" + dir, "PREVIOUS=v0.1.0"}
 
 	out, err := run.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
 
-	log, readErr := os.ReadFile(filepath.Join(dir, "log"))
-	if readErr != nil {
-		t.Fatal(readErr)
-	}
-
-	return strings.Split(strings.TrimSpace(string(log)), "\n"), err
+	return f.stop(), err
 }
 
 // prelude replaces git.

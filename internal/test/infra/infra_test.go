@@ -13,13 +13,8 @@ import (
 	"coremachine/internal/test/pgtest"
 )
 
-// TestMain also serves as the programs that the commands of the documentation
-// call, and enters the image.
+// TestMain also enters the image.
 func TestMain(m *testing.M) {
-	if program := os.Getenv(fakeProgram); program != "" {
-		os.Exit(fake(program, os.Args[1:]))
-	}
-
 	if image := os.Getenv(imageRoot); image != "" {
 		os.Exit(enterImage(image, os.Args))
 	}
