@@ -21,7 +21,7 @@ var bashBlock = regexp.MustCompile("(?ms)^```bash\n(.*?)^```$")
 
 // script returns the commands of a page, of a shell script, or of the steps of a
 // workflow, in order.
-func script(page string) string {
+var script = cached(func(page string) string {
 	if strings.HasPrefix(page, "#!") {
 		return page
 	}
@@ -47,7 +47,7 @@ func script(page string) string {
 	}
 
 	return b.String()
-}
+})
 
 // runs has the calls of each script, which several tests look at.
 var runs sync.Map // script -> func() ([]string, error)

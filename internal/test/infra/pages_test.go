@@ -129,6 +129,13 @@ func (w *world) checkPageSettings(page string) (bad []string) {
 	return bad
 }
 
+// disabledIn returns the functions that a page disables, and rolesIn the roles that
+// its commands assign.
+var (
+	disabledIn = cached(func(page string) [][]string { return pageDisabled.FindAllStringSubmatch(page, -1) })
+	rolesIn    = cached(func(page string) [][]string { return pageRole.FindAllStringSubmatch(script(page), -1) })
+)
+
 // checkEveryPage looks at the roles and functions that the pages name.
 func (w *world) checkEveryPage() (bad []string) {
 	var functions []string
@@ -141,13 +148,13 @@ func (w *world) checkEveryPage() (bad []string) {
 			continue
 		}
 
-		for _, m := range pageDisabled.FindAllStringSubmatch(content, -1) {
+		for _, m := range disabledIn(content) {
 			if !slices.Contains(functions, m[1]) {
 				bad = append(bad, fmt.Sprintf("%s: no function %q", name, m[1]))
 			}
 		}
 
-		for _, m := range pageRole.FindAllStringSubmatch(script(content), -1) {
+		for _, m := range rolesIn(content) {
 			if role := m[1] + m[2]; role != "$1" && !slices.Contains(pipelineRoles, role) {
 				bad = append(bad, fmt.Sprintf("%s: role %q is not needed", name, role))
 			}

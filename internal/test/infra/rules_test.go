@@ -262,16 +262,25 @@ func checkRoles(w *world) (bad []string) {
 var secret = regexp.MustCompile(`(?i)list(keys|connectionstrings|credentials|secrets)?\(|accountkey=|sharedaccesskey|` +
 	`\bpassword=|pwd=|administratorloginpassword|clientsecret:|@secure`)
 
+// secretsIn returns the lines of a file that contain one, each with its number.
+var secretsIn = cached(func(content string) (found []string) {
+	for n, line := range strings.Split(content, "\n") {
+		if s := secret.FindString(line); s != "" {
+			found = append(found, fmt.Sprintf("%d: %s", n+1, s))
+		}
+	}
+
+	return found
+})
+
 func checkSecrets(w *world) (bad []string) {
 	for name, content := range w.files {
 		if !strings.HasPrefix(name, "infra/") {
 			continue
 		}
 
-		for n, line := range strings.Split(content, "\n") {
-			if found := secret.FindString(line); found != "" {
-				bad = append(bad, fmt.Sprintf("%s:%d: %s", name, n+1, found))
-			}
+		for _, found := range secretsIn(content) {
+			bad = append(bad, name+":"+found)
 		}
 	}
 
