@@ -2,6 +2,7 @@ package appzip_test
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,7 +29,10 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-const maxBytes = 25 << 20
+const (
+	root     = "../../../.."
+	maxBytes = 25 << 20
+)
 
 // TestPackageRunsFromAnEmptyFolder builds the package as make package does,
 // checks its content, and runs the app that it contains.
@@ -39,33 +44,75 @@ func TestPackageRunsFromAnEmptyFolder(t *testing.T) {
 	run(t, folder)
 }
 
+// build returns the package of the app with its real executable.
 func build(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
 	executable := buildExecutable(t)
-	file := filepath.Join(dir, "app.zip")
+	file := filepath.Join(t.TempDir(), "app.zip")
 
-	w, err := os.Create(file)
+	write := exec.CommandContext(t.Context(), "go", "run", "-trimpath", "./testdata/write", root, executable, file)
+	write.Env = append(write.Environ(), "CGO_ENABLED=0")
+
+	if out, err := write.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+
+	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	if err := appzip.Write(w, "../../../..", executable); err != nil {
-		t.Fatal(err)
-	}
+	t.Logf("the package has %.1f MB", float64(info.Size())/(1<<20))
 
-	size, err := w.Seek(0, io.SeekEnd)
-	if err != nil || w.Close() != nil {
-		t.Fatal(err)
-	}
-
-	t.Logf("the package has %.1f MB", float64(size)/(1<<20))
-
-	if size > maxBytes {
-		t.Errorf("the package has %d bytes, over %d", size, maxBytes)
+	if info.Size() > maxBytes {
+		t.Errorf("the package has %d bytes, over %d", info.Size(), maxBytes)
 	}
 
 	return file
+}
+
+// TestSameSourcesMakeTheSamePackage packs a small file as the executable, twice.
+func TestSameSourcesMakeTheSamePackage(t *testing.T) {
+	t.Parallel()
+
+	executable := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(executable, bytes.Repeat([]byte("a program\n"), 10_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	var packages [2]bytes.Buffer
+	for i := range packages {
+		if err := appzip.Write(&packages[i], root, executable); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if !bytes.Equal(packages[0].Bytes(), packages[1].Bytes()) {
+		t.Error("two packages of the same sources differ")
+	}
+
+	file := filepath.Join(t.TempDir(), "app.zip")
+	if err := os.WriteFile(file, packages[0].Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	folder := t.TempDir()
+	unzip(t, file, folder)
+
+	for source, packed := range map[string]string{
+		executable:                       "handler",
+		filepath.Join(root, "host.json"): "host.json",
+	} {
+		want, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		got, err := os.ReadFile(filepath.Join(folder, packed))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not packed unchanged: %v", packed, err)
+		}
+	}
 }
 
 func unzip(t *testing.T, file, folder string) {
