@@ -35,10 +35,15 @@ func Root() (string, error) {
 
 // BuildAsDelivered makes the builds that this process starts use the settings of
 // make build. Otherwise they would compile all packages once more, since the
-// build cache keeps packages by these settings. Call it in TestMain.
+// build cache keeps packages by these settings, and linking would take twice as
+// long. Call it in TestMain.
 func BuildAsDelivered() {
-	if err := os.Setenv("CGO_ENABLED", "0"); err != nil {
-		panic(err) // the name is valid
+	for name, value := range map[string]string{
+		"CGO_ENABLED": "0", "GOFLAGS": os.Getenv("GOFLAGS") + " '-ldflags=-s -w'",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err) // the names are valid
+		}
 	}
 }
 
