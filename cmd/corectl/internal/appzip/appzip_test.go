@@ -136,6 +136,10 @@ func unzip(t *testing.T, file, folder string) {
 			t.Errorf("the package contains %s with mode %s", entry.Name, entry.Mode())
 		}
 
+		if fixed := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC); !entry.Modified.Equal(fixed) {
+			t.Errorf("the package contains %s of %s: it depends on the time of the build", entry.Name, entry.Modified)
+		}
+
 		delete(want, entry.Name)
 		extract(t, entry, folder)
 	}
