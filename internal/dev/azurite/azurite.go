@@ -97,10 +97,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 	s := &Server{account: account, key: base64.StdEncoding.EncodeToString(key[:]), done: make(chan struct{})}
 
-	accounts := account + ":" + s.key
+	accounts := []string{account + ":" + s.key}
 	for number := 1; number < o.Accounts; number++ {
-		accounts += ";" + nameOf(number) + ":" + s.key
+		accounts = append(accounts, nameOf(number)+":"+s.key)
 	}
+
+	env := append(os.Environ(), "AZURITE_ACCOUNTS="+strings.Join(accounts, ";"))
 
 	// The server outlives ctx, which only limits the start. Its API version is
 	// older than the client's, which does not use newer features.
@@ -117,7 +119,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		"--silent",
 	)
 	s.cmd.Dir = home
-	s.cmd.Env = append(os.Environ(), "AZURITE_ACCOUNTS="+accounts)
+	s.cmd.Env = env
 
 	// The server does not get the Ctrl-C of the terminal. It runs until Stop.
 	ownGroup(s.cmd)

@@ -138,12 +138,10 @@ func fake(program, dir string, args []string) (code int, out, failure string) {
 
 	switch {
 	case slices.Contains(args, "get-values"):
-		for _, s := range []string{
+		out = strings.Join([]string{
 			"AZURE_RESOURCE_GROUP", "APP_NAME", "APP_URL", "DATABASE_SERVER", "DATABASE_ADMIN_ID",
-			"IDENTITY_PRINCIPAL_ID",
-		} {
-			out += fmt.Sprintf("%s=\"fake\"\n", s)
-		}
+			"IDENTITY_PRINCIPAL_ID", "",
+		}, "=\"fake\"\n")
 	case slices.Contains(args, "tsv"):
 		out = "fake\n"
 	}
