@@ -117,17 +117,15 @@ func TestContainerList_StopsAtTheLimit(t *testing.T) {
 	}
 }
 
-// TestContainerList_SplitsPages uses names that make a page six times as large as
-// the maximum size of a part, so that halves of halves are too large as well.
+// TestContainerList_SplitsPages uses names that make a page far larger than the
+// maximum size of a part.
 func TestContainerList_SplitsPages(t *testing.T) {
 	t.Parallel()
 
-	const n = 1000
-
-	page := blobs(strings.Repeat("\u0001", 1000), n)
+	page := blobs(strings.Repeat("\u0001", 1000), MaxPage)
 
 	out, parts, err := runList(t, shelf{pages: [][]Blob{page}}, ContainerListInput{Limit: 1_000_000})
-	if err != nil || out.Blobs != n || len(parts) < 6 {
+	if err != nil || out.Blobs != MaxPage || len(parts) < 30 {
 		t.Fatalf("%+v in %d parts, %v", out, len(parts), err)
 	}
 
@@ -143,7 +141,7 @@ func TestContainerList_SplitsPages(t *testing.T) {
 		}
 	}
 
-	if next != n {
+	if next != MaxPage {
 		t.Errorf("the parts contain %d blobs", next)
 	}
 }

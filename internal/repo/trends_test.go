@@ -187,7 +187,7 @@ func TestConcurrentSweepsAddEachCountOnce(t *testing.T) {
 
 	const (
 		writers = 4
-		counts  = 25
+		counts  = 100
 	)
 
 	pool := pgtest.Schema(t)
