@@ -104,7 +104,6 @@ var table = []row{
 		may:   []string{"funchost"},
 		tests: []string{"dev/devhost", "queue", "queue/pgqueue", "repo"},
 	},
-	{pkg: "cmd/corectl/internal/appzip/testdata/write", may: []string{"cmd/corectl/internal/appzip"}},
 	{pkg: "app", may: []string{anything}},
 	{pkg: ".", may: []string{"app", "client", "handlers", "jobs/define", "state", "submitter", "view"}},
 	{

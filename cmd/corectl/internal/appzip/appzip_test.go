@@ -44,16 +44,17 @@ func TestPackageRunsFromAnEmptyFolder(t *testing.T) {
 	run(t, folder)
 }
 
-// build returns the package of the app with its real executable.
+// build makes the package with corectl. It has no race detector, which would make
+// the compression of the executable take a minute.
 func build(t *testing.T) string {
 	t.Helper()
-	executable := buildExecutable(t)
 	file := filepath.Join(t.TempDir(), "app.zip")
 
-	write := exec.CommandContext(t.Context(), "go", "run", "-trimpath", "./testdata/write", root, executable, file)
-	write.Env = append(write.Environ(), "CGO_ENABLED=0")
+	pack := exec.CommandContext(t.Context(), "go", "run", "-trimpath", "./cmd/corectl", "package", "--out", file)
+	pack.Dir = root
+	pack.Env = append(pack.Environ(), "CGO_ENABLED=0")
 
-	if out, err := write.CombinedOutput(); err != nil {
+	if out, err := pack.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 
