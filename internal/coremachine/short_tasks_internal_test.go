@@ -2,6 +2,7 @@ package coremachine
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -48,33 +49,35 @@ func TestBundleIsShortIfItsOwnTasksAre(t *testing.T) {
 }
 
 // TestWaitForResultsIsNotTheTasksTime ends the tasks of a bundle that has waited
-// a second for the results of an earlier stage.
+// a second for the results of an earlier stage, and has then run for 2 ms.
 func TestWaitForResultsIsNotTheTasksTime(t *testing.T) {
 	t.Parallel()
 
-	const tasks, waited = 200, time.Second
+	const tasks, waited, ran = 200, time.Second, 2 * time.Millisecond
 
-	for name, tt := range map[string]struct{ reading, waiting time.Duration }{
-		"the read of the bundle": {reading: waited},
-		"the wait of each task":  {waiting: waited},
+	for name, tt := range map[string]struct{ reading, waiting, want time.Duration }{
+		"the read of the bundle": {reading: waited, want: ran / tasks},
+		"the wait of each task":  {waiting: waited, want: ran},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := &bundle{m: &Machine{}, h: &inFlight{at: time.Now()}, lineage: &lineage{}}
+				b.h.TaskType = "follows"
+				b.ends.tasks, b.ends.began = tasks, b.h.at
+				b.lineage.reading.Store(int64(tt.reading))
+				time.Sleep(waited + ran)
 
-			b := &bundle{m: &Machine{}, h: &inFlight{at: time.Now().Add(-waited)}, lineage: &lineage{}}
-			b.h.TaskType = "follows"
-			b.ends.tasks, b.ends.began = tasks, b.h.at
-			b.lineage.reading.Store(int64(tt.reading))
+				for i := range tasks {
+					a := attempt{started: b.h.ClaimedAt, lineage: b.lineage.of(i)}
+					a.lineage.waited.Store(int64(tt.waiting))
+					b.addEnd(nil, b.took(a))
+				}
 
-			for i := range tasks {
-				a := attempt{started: b.h.ClaimedAt, lineage: b.lineage.of(i)}
-				a.lineage.waited.Store(int64(tt.waiting))
-				b.addEnd(nil, b.took(a))
-			}
-
-			if got, most := b.m.durations.of("follows"), waited/tasks; got >= most {
-				t.Errorf("a task is said to take %v, want less than its part of the wait, %v", got, most)
-			}
+				if got := b.m.durations.of("follows"); got != tt.want {
+					t.Errorf("a task is said to take %v, want %v", got, tt.want)
+				}
+			})
 		})
 	}
 }
