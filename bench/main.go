@@ -50,11 +50,11 @@ func (s shape) String() string {
 
 // contender is one row of the table.
 type contender struct {
-	name     string // package and variant, or CoreMachine's transport
+	name     string // package and variant
 	engine   string // as the program reports it
 	settings string
 	program  string // empty for CoreMachine
-	variant  string
+	variant  string // of a peer, or CoreMachine's mode
 	problem  string
 }
 
@@ -105,7 +105,13 @@ func main() {
 
 // contenders returns CoreMachine and all variants of all peers.
 func contenders() []*contender {
-	all := []*contender{{name: "ours", engine: "CoreMachine", settings: "engine mode"}}
+	all := []*contender{
+		{name: "ours", engine: "CoreMachine", settings: "engine mode", variant: "engine"},
+		{
+			name: "ours/functions", engine: "CoreMachine", variant: "functions",
+			settings: "Functions mode: a host, its handler and the client in processes of their own",
+		},
+	}
 	for _, peer := range []struct {
 		program  string
 		variants []string

@@ -20,7 +20,7 @@ const longest = 10 * time.Minute
 // measure runs a contender's program once.
 func measure(ctx context.Context, program, folder string, c *contender, s shape) (sample, error) {
 	if c.program == "" {
-		return ours(ctx, program, s)
+		return ours(ctx, program, c, s)
 	}
 	return askPeer(ctx, folder, c, s, 1)
 }
@@ -56,12 +56,13 @@ func askPeer(ctx context.Context, folder string, c *contender, s shape, processe
 	return sample{ms: report.Ms}, nil
 }
 
-func ours(ctx context.Context, program string, s shape) (sample, error) {
+func ours(ctx context.Context, program string, c *contender, s shape) (sample, error) {
 	args := []string{"run", "hello", "--n", strconv.Itoa(s.n), "--jobs", strconv.Itoa(s.jobs)}
 	if s.jobs == 0 {
 		args = []string{"run", "latency"}
 	}
-	return askOurs(ctx, program, append(args, "--runs", "1", "-o", "json"), s.jobs == 0)
+
+	return askOurs(ctx, program, append(args, "--mode", c.variant, "--runs", "1", "-o", "json"), s.jobs == 0)
 }
 
 // askOurs runs our program. If latency is set, the median job counts.

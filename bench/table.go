@@ -34,7 +34,7 @@ func table(all []*contender, o options, samples map[string][]sample, before, aft
 		}
 	}
 	ratio := func(name string, of func(s shape) float64) {
-		fmt.Fprintf(&b, "| **ours / %s** | rates |", name)
+		fmt.Fprintf(&b, "| **%s** | rates |", name)
 		for _, s := range o.shapes {
 			text := " – |"
 			if r := of(s); r > 0 {
@@ -47,7 +47,8 @@ func table(all []*contender, o options, samples map[string][]sample, before, aft
 		}
 		b.WriteString("\n")
 	}
-	own := func(s shape) sample { return middle(samples, &contender{name: "ours"}, s) }
+	of := func(name string, s shape) sample { return middle(samples, &contender{name: name}, s) }
+	own := func(s shape) sample { return of("ours", s) }
 	for _, peer := range []struct{ prefix, name string }{
 		{"river/", "River's best"},
 		{"dbos/", "DBOS's best"},
@@ -55,11 +56,12 @@ func table(all []*contender, o options, samples map[string][]sample, before, aft
 		{"asynq/", "asynq's best"},
 	} {
 		ratio(
-			peer.name,
+			"ours / "+peer.name,
 			func(s shape) float64 { return share(best(all, samples, peer.prefix, s), own(s).ms) },
 		)
 	}
-	ratio("floor", func(s shape) float64 { return share(own(s).floor, own(s).ms) })
+	ratio("ours / floor", func(s shape) float64 { return share(own(s).floor, own(s).ms) })
+	ratio("Functions / engine mode", func(s shape) float64 { return share(own(s).ms, of("ours/functions", s).ms) })
 	fmt.Fprintf(
 		&b,
 		"\nMedians of %d interleaved rounds; load average before and after: %s, %s.\n",
