@@ -2,9 +2,10 @@
 // prints one table, or the figures of charts.
 //
 // It owns the order: every round measures each contender once, so that a
-// machine that becomes slower affects all of them. Each measurement is a
-// separate process with its own database or schema. It starts after a warm-up
-// and a checkpoint. If a contender cannot be built or fails, its line in the
+// machine that becomes slower affects all of them, and each round begins with
+// another contender. Each measurement is a separate process with its own database
+// or schema. It starts when the disk has what was written before, and measures after
+// a warm-up and a checkpoint. If a contender cannot be built or fails, its line in the
 // table says so. Apart from the standard library, bench may not import
 // anything. The peers are separate programs.
 package main
@@ -109,7 +110,7 @@ func contenders() []*contender {
 		{name: "ours", engine: "CoreMachine", settings: "engine mode", variant: "engine"},
 		{
 			name: "ours/functions", engine: "CoreMachine", variant: "functions",
-			settings: "Functions mode: a host, its handler and the client in processes of their own",
+			settings: "Functions mode: a host and its handler, in processes of their own",
 		},
 	}
 	for _, peer := range []struct {
@@ -167,7 +168,7 @@ func run(ctx context.Context, o options) error {
 	before := load()
 	for round := range o.rounds {
 		for _, s := range o.shapes {
-			for _, c := range all {
+			for _, c := range turned(all, round) {
 				if c.problem != "" {
 					continue
 				}
@@ -187,6 +188,16 @@ func run(ctx context.Context, o options) error {
 	}
 	_, err = os.Stdout.WriteString(table(all, o, samples, before, load()))
 	return err
+}
+
+// turned returns the contenders in the order of a round. In each round another
+// one is the first, so that none always follows the same one.
+func turned(all []*contender, round int) []*contender {
+	if len(all) == 0 {
+		return nil
+	}
+	first := round % len(all)
+	return slices.Concat(all[first:], all[:first])
 }
 
 // build builds the peers' programs. If one cannot be downloaded or built, the

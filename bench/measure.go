@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -87,7 +88,8 @@ func askOurs(ctx context.Context, program string, args []string, latency bool) (
 	return sample{ms: r.Ms, floor: r.FloorMs}, nil
 }
 
-// ask reads the JSON that a program prints.
+// ask reads the JSON that a program prints. The program starts when the disk has
+// all that earlier ones wrote; otherwise, it would wait for their writes.
 func ask(ctx context.Context, report any, program string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
@@ -96,6 +98,7 @@ func ask(ctx context.Context, report any, program string, args ...string) error 
 	cmd.WaitDelay = 30 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	syscall.Sync()
 	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("failed: %w: %s", errors.Join(err, ctx.Err()), lastLine(stderr.String()))

@@ -42,3 +42,17 @@ func TestTheTableTellsRatiosAndProblems(t *testing.T) {
 		}
 	}
 }
+
+func TestEachRoundBeginsWithAnotherContender(t *testing.T) {
+	t.Parallel()
+	a, b, c := &contender{name: "a"}, &contender{name: "b"}, &contender{name: "c"}
+	for round, want := range []string{"abc", "bca", "cab", "abc"} {
+		var got strings.Builder
+		for _, one := range turned([]*contender{a, b, c}, round) {
+			got.WriteString(one.name)
+		}
+		if got.String() != want {
+			t.Errorf("round %d has the order %s, want %s", round, got.String(), want)
+		}
+	}
+}

@@ -211,6 +211,10 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 		}
 	}
 
+	if err := db.checkpoint(ctx); err != nil {
+		return res, err
+	}
+
 	var (
 		walls, floors, each []time.Duration
 		spent               usage

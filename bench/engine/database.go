@@ -112,6 +112,13 @@ func (d *database) usage(ctx context.Context, s system) (u usage, err error) {
 	return u, err
 }
 
+// checkpoint writes the pages that earlier work has changed, as the programs of
+// the peers do before they measure.
+func (d *database) checkpoint(ctx context.Context) error {
+	_, err := d.conn.Exec(ctx, "checkpoint")
+	return err
+}
+
 // took is how long each job ran, from its row's birth to its end.
 func (d *database) took(ctx context.Context, ids []state.JobID) ([]time.Duration, error) {
 	rows, err := d.conn.Query(ctx, tookText, keys(ids))
