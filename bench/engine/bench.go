@@ -122,6 +122,12 @@ func withSystem(ctx context.Context, o *Options, use func(s system) error) (err 
 			return err
 		}
 
+		if o.Mode != ModeEngine {
+			if err := announceEnds(ctx, address); err != nil {
+				return err
+			}
+		}
+
 		s, err := start(ctx, *o, address)
 		if err != nil {
 			return err
@@ -239,9 +245,6 @@ func measure(ctx context.Context, o Options, s system) (Result, error) {
 		spent = spent.plus(after.minus(before))
 
 		walls, each, res.Tasks = append(walls, wall), append(each, jobs...), tasks
-		if !single { // those wait for each job, or not at all
-			db.fastest = slices.Min(walls)
-		}
 
 		if stages := floorStages(o.Workload); stages > 0 {
 			took, err := db.floor(ctx, i, stages*o.Jobs, o.N)

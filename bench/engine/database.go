@@ -5,12 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"coremachine/internal/clock"
 	"coremachine/internal/repo"
 	"coremachine/internal/state"
 )
@@ -22,6 +22,10 @@ var (
 	floorInsert string
 	//go:embed queries/floor_update.sql
 	floorUpdate string
+	//go:embed queries/announce_ends.sql
+	announceEndsText string
+	//go:embed queries/listen.sql
+	listenText string
 	//go:embed queries/usage.sql
 	usageText string
 	//go:embed queries/open_jobs.sql
@@ -38,8 +42,6 @@ type database struct {
 	repo  *repo.Repo
 	conn  *pgx.Conn
 	close func()
-
-	fastest time.Duration // run of the jobs that wait waits for; 0: unknown
 }
 
 func openDatabase(ctx context.Context, s system) (*database, error) {
@@ -54,10 +56,17 @@ func openDatabase(ctx context.Context, s system) (*database, error) {
 		return nil, err
 	}
 
-	return &database{repo: r, conn: held.Conn(), close: func() {
+	d := &database{repo: r, conn: held.Conn(), close: func() {
 		held.Release()
 		r.Close()
-	}}, nil
+	}}
+
+	if _, err := d.conn.Exec(ctx, listenText); err != nil {
+		d.close()
+		return nil, err
+	}
+
+	return d, nil
 }
 
 const floorBatch = 500
@@ -136,10 +145,14 @@ func (d *database) took(ctx context.Context, ids []state.JobID) ([]time.Duration
 	return each, err
 }
 
-// open is how many of these jobs have not ended.
-func (d *database) open(ctx context.Context, ids []state.JobID) (n int, err error) {
-	err = d.conn.QueryRow(ctx, openJobsText, keys(ids)).Scan(&n)
-	return n, err
+// open returns the jobs among these that have not ended, in hexadecimal.
+func (d *database) open(ctx context.Context, ids []state.JobID) ([]string, error) {
+	rows, err := d.conn.Query(ctx, openJobsText, keys(ids))
+	if err != nil {
+		return nil, err
+	}
+
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // workers is how many processes hold a lease.
@@ -148,27 +161,42 @@ func (d *database) workers(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// wait polls: not before four fifths of the time that the fastest run of these
-// jobs took, then often, and at last at a fiftieth of what has passed. So neither
-// the answer nor the server is much the worse for it.
+// wait returns when all have ended. It listens to what their ends announce, so
+// that it costs the server nothing meanwhile: see announceEnds.
 func (d *database) wait(ctx context.Context, ids []state.JobID) error {
-	begin := time.Now()
-
-	if !clock.Sleep(ctx, d.fastest*4/5) {
-		return ctx.Err()
+	open, err := d.open(ctx, ids)
+	if err != nil {
+		return err
 	}
 
-	for {
-		n, err := d.open(ctx, ids)
-		if n == 0 || err != nil {
+	left := map[string]bool{}
+	for _, id := range open {
+		left[id] = true
+	}
+
+	for len(left) > 0 {
+		n, err := d.conn.WaitForNotification(ctx)
+		if err != nil {
 			return err
 		}
 
-		interval := max(500*time.Microsecond, min(time.Since(begin)/50, 50*time.Millisecond))
-		if !clock.Sleep(ctx, interval) {
-			return ctx.Err()
-		}
+		delete(left, n.Payload)
 	}
+
+	return nil
+}
+
+// announceEnds makes the end of each job in the schema known to wait. Only the
+// jobs of other processes need it.
+func announceEnds(ctx context.Context, address string) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+
+	_, err = conn.Exec(ctx, announceEndsText)
+
+	return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 }
 
 func keys(ids []state.JobID) [][]byte {

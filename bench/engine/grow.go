@@ -308,8 +308,8 @@ func (e *engine) runJobs(
 	}
 
 	left, err := db.open(ctx, ids)
-	if err == nil && left > 0 {
-		err = fmt.Errorf("%d jobs were reported as ended and are open", left)
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("%d jobs were reported as ended and are open", len(left))
 	}
 
 	return ids, err

@@ -1,0 +1,2 @@
+-- Listens to the channel that is named after the schema.
+do $$ begin execute format('listen %I', current_schema()); end $$
