@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"coremachine/internal/clock"
 )
 
 // TestBundleIsShortIfItsOwnTasksAre ends tasks of a bundle whose type has no
@@ -66,7 +68,7 @@ func TestWaitForResultsIsNotTheTasksTime(t *testing.T) {
 				b.h.TaskType = "follows"
 				b.ends.tasks, b.ends.began = tasks, b.h.at
 				b.lineage.reading.Store(int64(tt.reading))
-				time.Sleep(waited + ran)
+				clock.Sleep(t.Context(), waited+ran)
 
 				for i := range tasks {
 					a := attempt{started: b.h.ClaimedAt, lineage: b.lineage.of(i)}
