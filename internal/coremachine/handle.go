@@ -27,38 +27,50 @@ func (m *Machine) Handle(ctx context.Context, msg state.Message) error {
 
 	key := workKey{msg.JobID, msg.MessageID}
 
-	h, fresh := s.register(key)
-	if fresh {
-		m.work.Go(func() {
-			defer s.unregister(key, h)
+	for {
+		h, fresh := s.register(key)
+		if fresh {
+			m.work.Go(func() {
+				defer s.unregister(key, h)
 
-			h.err = m.protect(s, h, func() error { return m.process(s, h, msg) })
-		})
-	} else if h.claimed.Load() {
-		// sent after our claim was freed: this process has lost its lease and
-		// is about to notice
-		if msg.Attempt >= h.Attempt {
-			return state.Errorf(
+				h.err = m.protect(s, h, func() error { return m.process(s, h, msg) })
+			})
+		} else if h.claimed.Load() {
+			return joinClaimed(h, msg)
+		}
+
+		select {
+		case <-h.done:
+		case <-ctx.Done():
+			return state.Wrap(
 				state.CodeUnavailable,
 				"coremachine.Handle",
-				"the message is claimed under a lease that has ended",
+				"the work has not ended yet",
+				context.Cause(ctx),
 			)
 		}
 
+		if fresh || h.err != nil || h.claimed.Load() {
+			return h.err
+		}
+		// The other delivery had no effect. This one may be of a later send, which
+		// is not done with it.
+	}
+}
+
+// joinClaimed answers a delivery of a message that this process has claimed.
+func joinClaimed(h *inFlight, msg state.Message) error {
+	if msg.Attempt < h.Attempt {
 		return nil
 	}
 
-	select {
-	case <-h.done:
-		return h.err
-	case <-ctx.Done():
-		return state.Wrap(
-			state.CodeUnavailable,
-			"coremachine.Handle",
-			"the work has not ended yet",
-			context.Cause(ctx),
-		)
-	}
+	// sent after our claim was freed: this process has lost its lease and is
+	// about to notice
+	return state.Errorf(
+		state.CodeUnavailable,
+		"coremachine.Handle",
+		"the message is claimed under a lease that has ended",
+	)
 }
 
 func (m *Machine) process(s *session, h *inFlight, msg state.Message) error {

@@ -274,3 +274,80 @@ func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 		})
 	}
 }
+
+// TestLaterSendIsNotAcknowledgedWithEarlierOne sends a message again, as the
+// sweep and a redrive do, while its first delivery waits for a slot in the same
+// process. The first delivery gives up without effect, because the message has
+// another send number. The later one must not count as done with it.
+func TestLaterSendIsNotAcknowledgedWithEarlierOne(t *testing.T) {
+	t.Parallel()
+
+	gate := turnstile{make(chan struct{})}
+	e := start(t, enginetest.Options{
+		Jobs: map[string]define.Job{
+			"slow": jobOf(define.Stage[params]{Name: "only", Tasks: single()}),
+		},
+		Handlers: handlersOf(gate.pass),
+		Dispatch: enginetest.Queue,
+		InFlight: 1, // only the test delivers while the first job runs
+		Config:   func(c *coremachine.Config) { c.MaxRunning, c.SlotWait, c.Relayed = 1, time.Second, true },
+	})
+	m := e.Process(0).Machine
+	first := e.Submit("slow", `{"seed":1}`)
+
+	until(t, "the process is full", func() bool { return m.Running() == 1 })
+
+	second := e.Submit("slow", `{"seed":2}`)
+
+	limit, cancel := context.WithTimeout(t.Context(), pgtest.Patience(t, time.Minute)/2)
+	defer cancel()
+
+	deliver := func(send int) error {
+		exec(t, e,
+			`update messages set send = $2, deliveries = 1, locked_until = now() + interval '1 minute',
+			due_at = now() + interval '1 minute' where job_id = $1`,
+			second[:],
+			send,
+		)
+
+		return m.Handle(limit, state.Message{
+			V:         state.EnvelopeVersion,
+			JobID:     second,
+			MessageID: int64(query(t, e, `select message_id from messages where job_id = $1`, second[:])),
+			Queue:     state.QueueTasks,
+			Kind:      state.KindTasks,
+			Count:     1,
+			Send:      send,
+			Gen:       1,
+		})
+	}
+
+	delivered := make(chan error, 1)
+	go func() { delivered <- deliver(1) }()
+
+	<-time.After(100 * time.Millisecond) // the first delivery waits for a slot
+
+	if err := deliver(2); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := <-delivered; err != nil {
+		t.Fatal(err)
+	}
+
+	if query(t, e,
+		`select count(*) from messages where job_id = $1 and send = 3 and locked_until is null and sent_at is null`,
+		second[:],
+	) != 1 {
+		t.Fatal("the transport acknowledges the later send, although its work is neither done nor deferred")
+	}
+
+	gate.admit <- struct{}{}
+
+	e.Wait(first).MustBe(t, state.JobCompleted)
+	exec(t, e, `update messages set due_at = now()`)
+
+	gate.admit <- struct{}{}
+
+	e.Wait(second).MustBe(t, state.JobCompleted)
+}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"coremachine/internal/api"
 	"coremachine/internal/clock"
 	"coremachine/internal/state"
@@ -132,7 +134,7 @@ func (w *world) check() []string {
 
 	found := w.problems
 	if n := w.count(`select count(*) from jobs where finished_at is null`); n > 0 {
-		found = append(found, fmt.Sprintf("%d jobs are stuck", n))
+		found = append(found, fmt.Sprintf("%d jobs are stuck:\n%s", n, w.stuck()))
 	}
 
 	if n := w.count(`select count(*) from jobs where purge_started_at is not null`); n > 0 {
@@ -156,6 +158,33 @@ func (w *world) check() []string {
 	}
 
 	return append(found, w.checkDeletion()...)
+}
+
+// stuck describes the jobs that have not ended, a line for each row.
+func (w *world) stuck() string {
+	rows, err := w.e.Pool().Query(w.t.Context(), `
+		with stuck as (select * from jobs where finished_at is null)
+		select 'job ' || (to_jsonb(j) - 'params')::text from stuck j
+		union all
+		select 'stage ' || to_jsonb(s)::text from stages s where job_id in (select job_id from stuck)
+		union all
+		select 'message ' || to_jsonb(m)::text from messages m where job_id in (select job_id from stuck)
+		union all
+		select 'event ' || to_jsonb(e)::text from events e where job_id in (select job_id from stuck)
+		union all
+		select 'worker ' || to_jsonb(w)::text from workers w
+		union all
+		select 'now ' || clock_timestamp()::text`)
+	if err != nil {
+		return err.Error()
+	}
+
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err.Error()
+	}
+
+	return strings.Join(lines, "\n")
 }
 
 // checkResponses compares what the responses about a job report with the log of
