@@ -36,11 +36,12 @@ ALONE := /internal/(coremachine|test/e2e|test/chaos)$$
 # A race-built process waits this long before it ends; the default is a second,
 # and the tests start and end hundreds of processes.
 test: export GORACE ?= atexit_sleep_ms=100
+# The linters vet the same files, so these runs do not.
 test: ## Install what the tests need and run all of them with the race detector
 	@.ci/setup
 	@failed=; \
-	$(GO) test -race -p 2 -timeout 45m $$($(GO) list ./... | grep -Ev '$(ALONE)') || failed=1; \
-	$(GO) test -race -p 1 -timeout 45m $$($(GO) list ./... | grep -E '$(ALONE)') || failed=1; \
+	$(GO) test -race -vet=off -p 2 -timeout 45m $$($(GO) list ./... | grep -Ev '$(ALONE)') || failed=1; \
+	$(GO) test -race -vet=off -p 1 -timeout 45m $$($(GO) list ./... | grep -E '$(ALONE)') || failed=1; \
 	CGO_ENABLED=0 $(GO) test -C bench ./... || failed=1; \
 	CGO_ENABLED=0 $(GO) test -C examples/wordcount ./... || failed=1; \
 	test -z "$$failed"

@@ -15,7 +15,9 @@ import (
 
 // program returns the browser of this machine.
 var program = sync.OnceValues(func() (string, error) {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+	for _, name := range []string{
+		"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+	} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, nil
 		}
