@@ -119,7 +119,7 @@ func (d *deadlockCounter) count(err error) {
 
 // TestLockOrder runs 50 jobs of many stages in 16 processes whose transactions
 // contend: each holds rows of several jobs. Locks in the wrong order would
-// cause hundreds of deadlocks, and the rate would drop with them.
+// cause a deadlock for every hundred tasks or so.
 func TestLockOrder(t *testing.T) { //nolint:paralleltest // its modes run one after the other
 	if enginetest.DispatchOf(t) == "" { // one mode at a time: each has some 60 connections
 		t.Parallel()
@@ -160,7 +160,9 @@ func TestLockOrder(t *testing.T) { //nolint:paralleltest // its modes run one af
 
 	begin := time.Now()
 
-	ids := submitMany(t, e, 25, 20, "a", "b")
+	const tasks = 50 * 5 * 14
+
+	ids := submitMany(t, e, 25, 14, "a", "b")
 	for _, id := range ids {
 		e.Wait(id).MustBe(t, state.JobCompleted)
 	}
@@ -168,12 +170,12 @@ func TestLockOrder(t *testing.T) { //nolint:paralleltest // its modes run one af
 	took := time.Since(begin)
 
 	mustCount(t, e, 50*5, `select count(*) from events where kind = 'stage_started'`)
-	mustCount(t, e, 50*5*20, `select count(*) from tasks where status = 'completed'`)
+	mustCount(t, e, tasks, `select count(*) from tasks where status = 'completed'`)
 
 	broken := deadlocks.n.Load()
-	if broken > 10 { // each costs a second
-		t.Errorf("the server broke %d deadlocks in %s, want at most 10", broken, took)
+	if broken > 4 { // each costs a second
+		t.Errorf("the server broke %d deadlocks in %s, want at most 4", broken, took)
 	}
 
-	t.Logf("%d tasks in %s, %d deadlocks", 50*5*20, took, broken)
+	t.Logf("%d tasks in %s, %d deadlocks", tasks, took, broken)
 }
