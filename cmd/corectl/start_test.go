@@ -67,8 +67,8 @@ func TestFirstByteArrivesWithin50Milliseconds(t *testing.T) {
 	t.Parallel()
 
 	limit := 50 * time.Millisecond
-	if instrumented() {
-		limit *= 20
+	if instrumented() { // and the compiler has both CPUs while the first tests run
+		limit *= 40
 	}
 
 	for _, args := range [][]string{{}, {"__complete", "--", "s"}, {"help", "submit"}} {
