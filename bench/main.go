@@ -3,11 +3,11 @@
 //
 // It owns the order: every round measures each contender once, so that a
 // machine that becomes slower affects all of them, and each round begins with
-// another contender. Each measurement is a separate process with its own database
-// or schema. It starts when the disk has what was written before, and measures after
-// a warm-up and a checkpoint. If a contender cannot be built or fails, its line in the
-// table says so. Apart from the standard library, bench may not import
-// anything. The peers are separate programs.
+// another contender. Each measurement is a separate process with its own
+// database or schema. It starts when the disk has what was written before, and
+// measures after a warm-up and a checkpoint. If a contender cannot be built or
+// fails, its line in the table says so. Apart from the standard library, bench
+// may not import anything. The peers are separate programs.
 package main
 
 import (

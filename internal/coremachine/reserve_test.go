@@ -202,6 +202,23 @@ func TestSuspectTaskDoesNotBlockOthers(t *testing.T) {
 	}
 }
 
+// onlyMessage returns the message of a job with one task, as a transport delivers
+// a send of it.
+func onlyMessage(t *testing.T, e *enginetest.Engine, id state.JobID, send int) state.Message {
+	t.Helper()
+
+	return state.Message{
+		V:         state.EnvelopeVersion,
+		JobID:     id,
+		MessageID: int64(query(t, e, `select message_id from messages where job_id = $1`, id[:])),
+		Queue:     state.QueueTasks,
+		Kind:      state.KindTasks,
+		Count:     1,
+		Send:      send,
+		Gen:       1,
+	}
+}
+
 // TestMessageWithoutFreeSlotIsDeferredUnclaimed delivers a message to a full
 // process, as a Functions host does. The process waits for a slot, does not
 // claim the message, and makes it due again later. The send number increases
@@ -231,22 +248,10 @@ func TestMessageWithoutFreeSlotIsDeferredUnclaimed(t *testing.T) {
 
 			second := e.Submit("slow", `{"seed":2}`)
 
-			msg := state.Message{
-				V:     state.EnvelopeVersion,
-				JobID: second,
-				Queue: state.QueueTasks,
-				Kind:  state.KindTasks,
-				Count: 1,
-				Send:  1,
-				Gen:   1,
-			}
-
-			msg.MessageID = int64(query(t, e, `select message_id from messages where job_id = $1`, second[:]))
-
 			limit, cancel := context.WithTimeout(t.Context(), pgtest.Patience(t, time.Minute)/2)
 			defer cancel()
 
-			if err := m.Handle(limit, msg); err != nil {
+			if err := m.Handle(limit, onlyMessage(t, e, second, 1)); err != nil {
 				t.Fatalf("a full process returned %v, want an acknowledgement", err)
 			}
 
@@ -310,16 +315,7 @@ func TestLaterSendIsNotAcknowledgedWithEarlierOne(t *testing.T) {
 			send,
 		)
 
-		return m.Handle(limit, state.Message{
-			V:         state.EnvelopeVersion,
-			JobID:     second,
-			MessageID: int64(query(t, e, `select message_id from messages where job_id = $1`, second[:])),
-			Queue:     state.QueueTasks,
-			Kind:      state.KindTasks,
-			Count:     1,
-			Send:      send,
-			Gen:       1,
-		})
+		return m.Handle(limit, onlyMessage(t, e, second, send))
 	}
 
 	delivered := make(chan error, 1)

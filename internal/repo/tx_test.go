@@ -160,9 +160,9 @@ func TestLockOrder(t *testing.T) { //nolint:paralleltest // its modes run one af
 
 	begin := time.Now()
 
-	const tasks = 50 * 5 * 14
+	const tasks = 50 * 5 * 20
 
-	ids := submitMany(t, e, 25, 14, "a", "b")
+	ids := submitMany(t, e, 25, 20, "a", "b")
 	for _, id := range ids {
 		e.Wait(id).MustBe(t, state.JobCompleted)
 	}
